@@ -1,0 +1,16 @@
+"""Missions: what is played. YAML in, immutable `Mission` out."""
+
+from daf.missions.loader import build_mission, built_in_missions, load_mission
+from daf.missions.mission import POSITIONS, RESOURCES, Assembler, Chest, Mission, Recipe
+
+__all__ = [
+    "POSITIONS",
+    "RESOURCES",
+    "Assembler",
+    "Chest",
+    "Mission",
+    "Recipe",
+    "build_mission",
+    "built_in_missions",
+    "load_mission",
+]

@@ -1,0 +1,249 @@
+"""What a mission is: map, stations, limits and rules, as immutable, validated data."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from daf.config import Model, Number, nearest
+
+RESOURCES = (
+    "energy",
+    "carbon",
+    "oxygen",
+    "germanium",
+    "silicon",
+    "heart",
+    "decoder",
+    "modulator",
+    "resonator",
+    "scrambler",
+)
+"""Resource names in id order, which is the order of every iteration over resources."""
+
+POSITIONS = ("NW", "N", "NE", "W", "E", "SW", "S", "SE")
+"""The cells around a station in reading order: position i is bit 2**i of the neighbour byte."""
+
+WALL, FLOOR, AGENT = "wall", "floor", "agent"
+MAX_SIDE, MAX_AGENTS, MAX_WINDOW = 255, 64, 15
+
+Resource = Literal[RESOURCES]
+Position = Literal[*POSITIONS, "any"]
+Amount = Annotated[int, Field(ge=0, le=255)]
+Symbol = Annotated[str, Field(min_length=1, max_length=1)]
+
+
+class Recipe(Model):
+    """What a station takes and gives when agents stand around it in one of `formations`.
+
+    A formation names the occupied cells exactly; each `any` stands for one more agent on any of
+    the other cells. The amounts are pooled from, and the outputs given to, whoever stands there.
+    """
+
+    formations: tuple[tuple[Position, ...], ...] = ()
+    inputs: dict[Resource, Amount] = {}
+    outputs: dict[Resource, Amount] = {}
+    cooldown: int = Field(default=0, ge=0)
+
+    @field_validator("formations")
+    @classmethod
+    def _fit_around_a_station(cls, formations):
+        for formation in formations:
+            fixed = [position for position in formation if position != "any"]
+            if not 1 <= len(formation) <= len(POSITIONS) or len(set(fixed)) < len(fixed):
+                raise ValueError("a formation has 1 to 8 cells, none of them named twice")
+        return formations
+
+
+class Assembler(Model):
+    """A station that turns pooled inputs into outputs: assembler, charger, extractor."""
+
+    kind: Literal["assembler"] = "assembler"
+    type_id: int = Field(ge=2, le=254)
+    symbol: Symbol
+    recipes: tuple[Recipe, ...] = ()
+    partial: bool = False
+    max_uses: int = Field(default=0, ge=0)
+    exhaustion: Number = Field(default=0.0, ge=0)
+    clip_immune: bool = False
+    starts_clipped: bool = False
+
+
+class Chest(Model):
+    """A station that stores one resource; the side an agent stands on decides what happens."""
+
+    kind: Literal["chest"] = "chest"
+    type_id: int = Field(ge=2, le=254)
+    symbol: Symbol
+    resource: Resource
+    sides: dict[Position, Annotated[int, Field(ge=-255, le=255)]]
+    initial: Amount = 0
+    capacity: int = Field(default=255, ge=1, le=255)
+
+    @model_validator(mode="after")
+    def _holds_what_it_starts_with(self):
+        if self.initial > self.capacity:
+            raise ValueError(f"initial {self.initial} is more than capacity {self.capacity}")
+        return self
+
+
+Station = Annotated[Assembler | Chest, Field(discriminator="kind")]
+
+
+class Limit(Model):
+    """Resources that share one limit of an agent's inventory."""
+
+    resources: tuple[Resource, ...] = Field(min_length=1)
+    limit: Amount
+
+
+class Regeneration(Model):
+    """What every agent receives each `interval` steps."""
+
+    interval: int = Field(default=1, ge=0)
+    amounts: dict[Resource, Amount] = {"energy": 1}
+
+
+class Clipping(Model):
+    """How stations break down, how breaking spreads, and what repairs them."""
+
+    rate: Number = Field(default=0.0, ge=0, le=1)
+    length_scale: Number = 10.0
+    cutoff: Number = 0.0
+    repairs: tuple[Recipe, ...] = tuple(
+        Recipe(inputs={gear: 1}, cooldown=1)
+        for gear in ("decoder", "modulator", "scrambler", "resonator")
+    )
+
+
+class Mission(Model):
+    """One mission of the game, complete: everything the simulator needs and nothing else.
+
+    `map` holds H rows of W characters, `legend` says what each character is. `rewards` are the
+    weights of what the engine pays (a reward, seen by the learner); the score of an episode is
+    always the number of hearts in the chests at its end. `ceiling` is a proven upper bound of the
+    score where one is known.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    description: str = ""
+    map: tuple[str, ...] = Field(min_length=1)
+    legend: dict[Symbol, str]
+    stations: dict[str, Station]
+    max_steps: int = Field(default=1000, ge=0, le=1_000_000)
+    truncates: bool = False
+    ceiling: Number | None = Field(default=None, ge=0)
+    window_height: int = Field(default=11, ge=1, le=MAX_WINDOW)
+    window_width: int = Field(default=11, ge=1, le=MAX_WINDOW)
+    tokens: int = Field(default=200, ge=4, le=4096)
+    glyphs: int = Field(default=154, ge=1, le=255)
+    move_energy: Amount = 2
+    failure_penalty: Number = Field(default=0.0, ge=0)
+    limits: tuple[Limit, ...] = (
+        Limit(resources=("heart",), limit=1),
+        Limit(resources=("energy",), limit=100),
+        Limit(resources=("carbon", "oxygen", "germanium", "silicon"), limit=100),
+        Limit(resources=("scrambler", "modulator", "decoder", "resonator"), limit=5),
+    )
+    default_limit: Amount = 255
+    initial_inventory: dict[Resource, Amount] = {"energy": 100}
+    regeneration: Regeneration = Regeneration()
+    rewards: dict[str, Number] = {"chest.heart.amount": 1.0}
+    reward_caps: dict[str, Number] = {}
+    clipping: Clipping = Clipping()
+
+    @field_validator("window_height", "window_width")
+    @classmethod
+    def _centred(cls, size):
+        if size % 2 == 0:
+            raise ValueError("should be odd, so that the agent stands in the middle")
+        return size
+
+    @field_validator("map")
+    @classmethod
+    def _rectangular(cls, rows):
+        for number, row in enumerate(rows, start=1):
+            if len(row) != len(rows[0]):
+                raise ValueError(
+                    f"row {number} has {len(row)} characters but row 1 has {len(rows[0])}; "
+                    "all rows must be equally long"
+                )
+        if len(rows) > MAX_SIDE or not 1 <= len(rows[0]) <= MAX_SIDE:
+            raise ValueError(
+                f"the map is {len(rows)}x{len(rows[0])}; 1x1 to {MAX_SIDE}x{MAX_SIDE} is supported"
+            )
+        return rows
+
+    @field_validator("rewards")
+    @classmethod
+    def _known_statistics(cls, rewards):
+        for name in rewards:
+            parts = re.fullmatch(r"chest\.(\w+)\.amount|(\w+)\.gained", name)
+            if not parts or (parts[1] or parts[2]) not in RESOURCES:
+                raise ValueError(
+                    f"unknown statistic '{name}'; accepted: chest.RESOURCE.amount, RESOURCE.gained"
+                )
+        return rewards
+
+    @field_validator("limits")
+    @classmethod
+    def _one_limit_each(cls, limits):
+        named = [resource for limit in limits for resource in limit.resources]
+        if len(set(named)) < len(named):
+            raise ValueError("a resource stands in more than one limit")
+        return limits
+
+    @model_validator(mode="after")
+    def _consistent(self):
+        for symbol, what in self.legend.items():
+            if what not in (WALL, FLOOR, AGENT) and what not in self.stations:
+                known = sorted([WALL, FLOOR, AGENT, *self.stations])
+                raise ValueError(
+                    f"legend: unknown station '{what}' for '{symbol}'; {nearest(what, known)}"
+                )
+        for number, row in enumerate(self.map, start=1):
+            for symbol in row:
+                if symbol not in self.legend:
+                    raise ValueError(
+                        f"map: unknown character '{symbol}' in row {number}; "
+                        f"accepted: {' '.join(sorted(self.legend))}"
+                    )
+        agents = self.num_agents
+        if not 1 <= agents <= MAX_AGENTS:
+            agent = next((s for s, what in self.legend.items() if what == AGENT), "@")
+            raise ValueError(
+                f"map: {agents} agents; 1 to {MAX_AGENTS} are needed, each drawn as '{agent}'"
+            )
+        unknown = set(self.reward_caps) - set(self.rewards)
+        if unknown:
+            raise ValueError(f"reward_caps: '{min(unknown)}' is not among rewards")
+        return self
+
+    @property
+    def height(self) -> int:
+        """Rows of the map, H."""
+        return len(self.map)
+
+    @property
+    def width(self) -> int:
+        """Columns of the map, W."""
+        return len(self.map[0])
+
+    @property
+    def num_agents(self) -> int:
+        """Agents in the map, A; their ids follow reading order."""
+        return sum(self.legend[symbol] == AGENT for row in self.map for symbol in row)
+
+    @property
+    def num_actions(self) -> int:
+        """Length of the flat action list: noop, move N S W E, then one action per glyph."""
+        return 5 + self.glyphs
+
+    def cells(self, *what: str) -> list[tuple[int, int, str]]:
+        """(row, column, name) of every cell that holds one of `what`, in reading order."""
+        return [
+            (row, column, self.legend[symbol])
+            for row, line in enumerate(self.map)
+            for column, symbol in enumerate(line)
+            if self.legend[symbol] in what
+        ]

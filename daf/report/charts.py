@@ -1,0 +1,186 @@
+"""The two charts of the report: intervals per policy, and learning curves.
+
+Pure functions from plain data to SVG text; colours are CSS classes, so that one picture serves the
+light and the dark theme.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from daf.report.svg import (
+    CHARACTER,
+    clipped,
+    element,
+    nice_ticks,
+    path,
+    picture,
+    scale,
+    text,
+    tick_labels,
+)
+from daf.stats import number
+
+WIDTH = 480
+COLOURS = 8
+"""Series colours in the style sheet; further series repeat them with a dashed line."""
+
+LABEL_CHARACTERS = 22
+
+
+def interval_chart(
+    items: Sequence[dict], *, title: str, unit: str, interval: str, ceiling: float | None = None
+) -> Markup:
+    """A dot for each mean with its interval as a whisker, one policy a row.
+
+    Args:
+        items: dicts with policy, mean, low, high (low and high may be None: no whisker), best
+            (drawn in the accent colour), in the order of the rows; at least one.
+        title: of the text alternative.
+        unit: of the axis, such as "hearts per episode".
+        interval: what the whiskers are, in words, for the text alternative.
+        ceiling: a proven upper bound, drawn as a line where it lies near the data.
+    """
+    row, top, bottom = 28, 22, 44
+    height = top + row * len(items) + bottom
+    left = 14 + CHARACTER * max(len(clipped(item["policy"], LABEL_CHARACTERS)) for item in items)
+    right = WIDTH - 54
+    known = [item[key] for item in items for key in ("mean", "low", "high")]
+    low, high = (edge(v for v in known if v is not None) for edge in (min, max))
+    shows_ceiling = ceiling is not None and ceiling <= 3 * max(high, 0)
+    ticks = nice_ticks(*_axis_range(low, max(high, ceiling) if shows_ceiling else high))
+    x = scale(ticks[0], ticks[-1], left, right)
+    floor = top + row * len(items)
+    parts = [
+        _vertical_grid(ticks, x, top, floor),
+        text((left + right) / 2, height - 6, unit, "axis-name", "middle"),
+    ]
+    if shows_ceiling:
+        parts.append(_line(x(ceiling), top, x(ceiling), floor, "ceiling"))
+        parts.append(text(x(ceiling), top - 8, f"ceiling {ceiling:g}", "ceiling-name", "middle"))
+    for index, item in enumerate(items):
+        parts.append(_interval_row(item, x, top + row * (index + 0.5), left, right))
+    means = "; ".join(f"{item['policy']} {_range(item)}" for item in items)
+    return picture(WIDTH, height, title, f"Mean {unit} with {interval}: {means}.", *parts)
+
+
+def _interval_row(item: dict, x, y: float, left: float, right: float) -> Markup:
+    parts = [element("title", f"{item['policy']}: {_range(item)}")]
+    name = clipped(item["policy"], LABEL_CHARACTERS)
+    parts.append(text(left - 10, y + 4, name, "label", "end"))
+    if item["low"] is not None:
+        low, high = x(item["low"]), x(item["high"])
+        parts.append(_line(low, y, high, y, "whisker"))
+        parts += [_line(end, y - 4, end, y + 4, "whisker") for end in (low, high)]
+    parts.append(element("circle", cx=x(item["mean"]), cy=y, r=5, class_="dot"))
+    parts.append(text(WIDTH - 4, y + 4, number(item["mean"]), "value", "end"))
+    return element("g", *parts, class_="row best" if item["best"] else "row")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One policy's learning curve on one mission.
+
+    steps: x of the mean, agent-steps, rising. mean, low, high: score over the seeds at each step.
+    seeds: one (steps, scores) a training seed; where their steps do
+        not overlap there is no mean and its lists are empty. style: index of the colour.
+    """
+
+    policy: str
+    steps: list[float]
+    mean: list[float]
+    low: list[float]
+    high: list[float]
+    seeds: list[tuple[list[float], list[float]]]
+    style: int
+
+
+def curve_chart(
+    curves: Sequence[Curve], *, title: str, unit: str, ceiling: float | None = None
+) -> Markup:
+    """Score against agent-steps: a line for the mean, a thin one for each seed, a min-max band.
+
+    Args:
+        curves: at least one, each with at least one step.
+        title, unit, ceiling: as in `interval_chart`.
+    """
+    height, top, left, right = 290, 22, 56, WIDTH - 14
+    floor = height - 50
+    scores = [y for curve in curves for _, line in curve.seeds for y in line]
+    steps = [step for curve in curves for line, _ in curve.seeds for step in line]
+    shows_ceiling = ceiling is not None and ceiling <= 3 * max(*scores, 0)
+    top_score = max(*scores, ceiling) if shows_ceiling else max(scores)
+    x_ticks = nice_ticks(0, max(*steps, 1))
+    y_ticks = nice_ticks(*_axis_range(min(scores), top_score))
+    x = scale(x_ticks[0], x_ticks[-1], left, right)
+    y = scale(y_ticks[0], y_ticks[-1], floor, top)
+    parts = [_horizontal_grid(y_ticks, y, left, right)]
+    for tick, label in zip(x_ticks, tick_labels(x_ticks), strict=True):
+        anchor = "end" if tick == x_ticks[-1] else "middle"
+        parts.append(text(x(tick), floor + 18, label, "tick", anchor))
+    parts.append(text((left + right) / 2, height - 8, "agent-steps", "axis-name", "middle"))
+    parts.append(text(4, top - 10, unit, "axis-name"))
+    if shows_ceiling:
+        parts.append(_line(left, y(ceiling), right, y(ceiling), "ceiling"))
+        name = f"ceiling {ceiling:g}"
+        parts.append(text(right, y(ceiling) - 5, name, "ceiling-name", "end"))
+    parts += [_curve(curve, x, y) for curve in curves]
+    ends = "; ".join(f"{curve.policy} {number(curve.mean[-1])}" for curve in curves if curve.mean)
+    return picture(
+        WIDTH, height, title, f"{unit} against agent-steps; mean at the end: {ends}.", *parts
+    )
+
+
+def style_class(style: int) -> str:
+    """The CSS classes of a series: its colour and, from the ninth on, a dashed line."""
+    dashed = " dashed" if style >= COLOURS else ""
+    return f"s{style % COLOURS}{dashed}"
+
+
+def _curve(curve: Curve, x, y) -> Markup:
+    parts = [element("title", curve.policy)]
+    if len(curve.seeds) > 1:
+        for steps, scores in curve.seeds:
+            points = [(x(step), y(value)) for step, value in zip(steps, scores, strict=True)]
+            parts.append(element("path", d=path(points), class_="seed"))
+    if not curve.steps:
+        return element("g", *parts, class_=f"curve {style_class(curve.style)}")
+    if len(curve.seeds) > 1:
+        upper = [(x(step), y(value)) for step, value in zip(curve.steps, curve.high, strict=True)]
+        lower = [(x(step), y(value)) for step, value in zip(curve.steps, curve.low, strict=True)]
+        parts.append(element("path", d=path(upper + lower[::-1], closed=True), class_="band"))
+    points = [(x(step), y(value)) for step, value in zip(curve.steps, curve.mean, strict=True)]
+    parts.append(element("path", d=path(points), class_="mean"))
+    if len(points) == 1:
+        parts.append(element("circle", cx=points[0][0], cy=points[0][1], r=3, class_="end"))
+    return element("g", *parts, class_=f"curve {style_class(curve.style)}")
+
+
+def _axis_range(low: float, high: float) -> tuple[float, float]:
+    """The axis starts at 0 unless the data lie together far from it."""
+    return (min(low, 0.0), max(high, 0.0)) if low < 0.5 * high or high <= 0 else (low, high)
+
+
+def _range(item: dict) -> str:
+    if item["low"] is None:
+        return f"{number(item['mean'])} (no interval)"
+    return f"{number(item['mean'])} ({number(item['low'])} to {number(item['high'])})"
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
+    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
+
+
+def _vertical_grid(ticks: list[float], x, top: float, floor: float) -> Markup:
+    parts = [_line(x(tick), top, x(tick), floor, "grid") for tick in ticks]
+    labels = zip(ticks, tick_labels(ticks), strict=True)
+    parts += [text(x(tick), floor + 18, label, "tick", "middle") for tick, label in labels]
+    return element("g", *parts)
+
+
+def _horizontal_grid(ticks: list[float], y, left: float, right: float) -> Markup:
+    parts = [_line(left, y(tick), right, y(tick), "grid") for tick in ticks]
+    labels = zip(ticks, tick_labels(ticks), strict=True)
+    parts += [text(left - 8, y(tick) + 4, label, "tick", "end") for tick, label in labels]
+    return element("g", *parts)

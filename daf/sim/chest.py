@@ -1,0 +1,60 @@
+"""Use of chests: the side an agent stands on says what is put in or taken out."""
+
+import warp as wp
+
+from daf.sim.counters import (
+    FIRST_USE,
+    HEARTS_DEPOSITED,
+    HEARTS_DESTROYED,
+    HEARTS_STORED,
+    HEARTS_WITHDRAWN,
+)
+from daf.sim.inventory import carried, change
+from daf.sim.state import Worlds
+from daf.sim.tables import HEART, Tables
+
+
+@wp.func
+def use_chest(
+    t: Tables, worlds: Worlds, world: int, agent: int, station: int, direction: int
+) -> bool:
+    """One use by `agent`, moving in `direction`; nothing changes unless it succeeds."""
+    kind = t.station_type[station]
+    delta = t.chest_delta[kind, direction]
+    resource = t.chest_resource[kind]
+    stock = worlds.stock[world, station]
+    stored = int(0)
+    if delta > 0:
+        offered = wp.min(delta, carried(worlds, world, agent, resource))
+        if offered == 0:
+            return False
+        # A full chest destroys what it cannot hold; the agent loses it all the same.
+        change(t, worlds, world, agent, resource, -offered)
+        stored = wp.min(offered, t.chest_capacity[kind] - stock)
+        if resource == HEART:
+            worlds.counters[world, HEARTS_DESTROYED] = (
+                worlds.counters[world, HEARTS_DESTROYED] + offered - stored
+            )
+    else:
+        wanted = wp.min(-delta, stock)
+        if wanted == 0:
+            return False
+        stored = -change(t, worlds, world, agent, resource, wanted)
+        if stored == 0:
+            return False
+    if stored != 0:
+        worlds.stock[world, station] = stock + stored
+        worlds.chest_amount[world, resource] = stock + stored
+        if resource == HEART:
+            count_hearts(worlds, world, stored)
+    worlds.counters[world, FIRST_USE + kind] = worlds.counters[world, FIRST_USE + kind] + 1
+    return True
+
+
+@wp.func
+def count_hearts(worlds: Worlds, world: int, stored: int):
+    worlds.counters[world, HEARTS_STORED] = worlds.counters[world, HEARTS_STORED] + stored
+    if stored > 0:
+        worlds.counters[world, HEARTS_DEPOSITED] = worlds.counters[world, HEARTS_DEPOSITED] + stored
+    else:
+        worlds.counters[world, HEARTS_WITHDRAWN] = worlds.counters[world, HEARTS_WITHDRAWN] - stored

@@ -1,0 +1,30 @@
+"""Inventories of agents: group limits, and the one function that changes an amount."""
+
+import warp as wp
+
+from daf.sim.state import Worlds
+from daf.sim.tables import NUM_RESOURCES, Tables
+
+
+@wp.func
+def carried(worlds: Worlds, world: int, agent: int, resource: int) -> int:
+    return int(worlds.inventory[world, agent, resource])
+
+
+@wp.func
+def change(t: Tables, worlds: Worlds, world: int, agent: int, resource: int, amount: int) -> int:
+    """Add (or take) as much of `amount` as the limit of the resource's group allows.
+
+    Returns the change that was accepted; the rest vanishes.
+    """
+    group = t.limit_group[resource]
+    others = int(0)
+    for other in range(NUM_RESOURCES):
+        if t.limit_group[other] == group and other != resource:
+            others += carried(worlds, world, agent, other)
+    old = carried(worlds, world, agent, resource)
+    new = wp.max(wp.min(old + amount, t.limit[group] - others), 0)
+    worlds.inventory[world, agent, resource] = wp.uint8(new)
+    if new > old:
+        worlds.gained[world, agent, resource] = worlds.gained[world, agent, resource] + new - old
+    return new - old

@@ -1,0 +1,53 @@
+"""Counter-based randomness: every number is a hash of (seed, stream, counter), never a state.
+
+The mixing function is the 32-bit finaliser of MurmurHash3 (A. Appleby, public domain), applied
+once per word of input.
+"""
+
+import warp as wp
+
+STREAM_ORDER = wp.constant(0x6F726465)
+STREAM_CLIP = wp.constant(0x636C6970)
+STREAM_WORLD = wp.constant(0x776F726C)
+
+FIRST_FACTOR = wp.constant(wp.uint32(0x85EBCA6B))
+SECOND_FACTOR = wp.constant(wp.uint32(0xC2B2AE35))
+GOLDEN_RATIO = wp.constant(wp.uint32(0x9E3779B9))
+
+
+@wp.func
+def mix(h: wp.uint32) -> wp.uint32:
+    h = h ^ (h >> wp.uint32(16))
+    h = h * FIRST_FACTOR
+    h = h ^ (h >> wp.uint32(13))
+    h = h * SECOND_FACTOR
+    return h ^ (h >> wp.uint32(16))
+
+
+@wp.func
+def word(seed: wp.int64, stream: int, counter: int) -> wp.uint32:
+    """32 random bits, a function of the three numbers alone."""
+    low = wp.uint32(seed & wp.int64(0xFFFFFFFF))
+    high = wp.uint32((seed >> wp.int64(32)) & wp.int64(0xFFFFFFFF))
+    h = mix(low ^ wp.uint32(stream))
+    h = mix(h ^ high)
+    return mix(h ^ (wp.uint32(counter) * GOLDEN_RATIO))
+
+
+@wp.func
+def below(bits: wp.uint32, n: int) -> int:
+    """An integer in [0, n) from 32 random bits, by the high half of the product."""
+    return int((wp.uint64(bits) * wp.uint64(n)) >> wp.uint64(32))
+
+
+@wp.func
+def unit_float(bits: wp.uint32) -> float:
+    """A float32 in [0, 1): bits / 2**32, the nearest value below 1 where that rounds up."""
+    return wp.min(float(bits) * 2.3283064365386963e-10, 0.99999994)
+
+
+@wp.func
+def world_seed(seed: wp.int64, world: int, episode: int) -> wp.int64:
+    """Seed of a world's n-th episode, 31 bits, from the seed of the simulation."""
+    base = wp.int64(word(seed, STREAM_WORLD, world))
+    return wp.int64(word(base, STREAM_WORLD, episode) >> wp.uint32(1))

@@ -1,0 +1,343 @@
+"""What is constant in a mission, as flat tables: `Mission` -> tensors that kernels read."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import warp as wp
+
+from daf.missions import POSITIONS, RESOURCES, Assembler, Mission, Recipe
+from daf.missions.mission import AGENT, WALL
+
+# What a cell of the grid holds. Station k is FIRST_STATION + k, agent a is first_agent + a.
+OUTSIDE = wp.constant(-1)
+EMPTY = wp.constant(0)
+WALL_CODE = wp.constant(1)
+FIRST_STATION = wp.constant(2)
+
+ENERGY = wp.constant(RESOURCES.index("energy"))
+HEART = wp.constant(RESOURCES.index("heart"))
+NUM_RESOURCES = wp.constant(len(RESOURCES))
+NUM_POSITIONS = wp.constant(len(POSITIONS))
+NO_RECIPE = wp.constant(-1)
+
+ASSEMBLER_KIND = wp.constant(0)
+CHEST_KIND = wp.constant(1)
+
+MOVES = ("N", "S", "W", "E")
+OPPOSITE = {"N": "S", "S": "N", "W": "E", "E": "W"}
+
+
+@wp.struct
+class Tables:
+    """The constants of one mission, as kernels see them; see `build_tables` for the shapes."""
+
+    # sizes
+    num_agents: int
+    num_stations: int
+    first_agent: int
+    # the map
+    grid: wp.array(dtype=wp.int16)
+    agent_cell: wp.array(dtype=wp.int32)
+    move_offset: wp.array(dtype=wp.int32)
+    neighbour_offset: wp.array(dtype=wp.int32)
+    # rules of agents
+    move_energy: int
+    num_glyphs: int
+    failure_penalty: float
+    limit_group: wp.array(dtype=wp.int32)
+    limit: wp.array(dtype=wp.int32)
+    initial_inventory: wp.array(dtype=wp.uint8)
+    regeneration_interval: int
+    regeneration: wp.array(dtype=wp.int32)
+    # stations
+    station_type: wp.array(dtype=wp.int32)
+    type_id: wp.array(dtype=wp.int32)
+    kind: wp.array(dtype=wp.int32)
+    partial: wp.array(dtype=wp.int32)
+    max_uses: wp.array(dtype=wp.int32)
+    exhaustion: wp.array(dtype=wp.float32)
+    immune: wp.array(dtype=wp.int32)
+    recipe: wp.array2d(dtype=wp.int32)
+    recipe_input: wp.array2d(dtype=wp.int32)
+    recipe_output: wp.array2d(dtype=wp.int32)
+    recipe_cooldown: wp.array(dtype=wp.int32)
+    recipe_has_output: wp.array(dtype=wp.int32)
+    chest_resource: wp.array(dtype=wp.int32)
+    chest_initial: wp.array(dtype=wp.int32)
+    chest_capacity: wp.array(dtype=wp.int32)
+    chest_delta: wp.array2d(dtype=wp.int32)
+    # clipping
+    clip_rate: float
+    num_repairs: int
+    first_repair: int
+    clip_order: wp.array(dtype=wp.int32)
+    starts_clipped: wp.array(dtype=wp.int32)
+    initial_clip_weight: wp.array(dtype=wp.float32)
+    spread: wp.array2d(dtype=wp.float32)
+    # rewards
+    max_steps: int
+    reward_weight: wp.array(dtype=wp.float32)
+    reward_cap: wp.array(dtype=wp.float32)
+    reward_resource: wp.array(dtype=wp.int32)
+    reward_of_chest: wp.array(dtype=wp.int32)
+    # observations
+    num_tokens: int
+    centre: int
+    window_offset: wp.array(dtype=wp.int32)
+    window_location: wp.array(dtype=wp.uint8)
+
+
+@dataclass(frozen=True)
+class StationInfo:
+    """Names and places of the S stations of a mission, in reading order of the map."""
+
+    names: tuple[str, ...]
+    cells: tuple[tuple[int, int], ...]
+    types: tuple[str, ...]
+
+
+class MissionTables:
+    """The tables of a mission on one device.
+
+    Attributes:
+        data: name -> number or tensor, the fields of `Tables`. With K station types, S stations,
+            Q recipes, R resources, P cells in the window and a grid padded by half a window:
+            `grid` int16 [Hp*Wp]; `agent_cell` [A]; `recipe` [K, 256] recipe of a neighbour byte;
+            `recipe_input`, `recipe_output` [Q, R]; `chest_delta` [K, 4] by direction of the move;
+            `spread` float32 [S, S]; `window_offset`, `window_location` [P].
+        stations: names and places.
+        padded_width: Wp, so that cell = (row + pad_rows) * Wp + column + pad_columns.
+        struct: the same as a Warp struct.
+    """
+
+    def __init__(self, mission: Mission, device: str, clip_order: list[int] | None = None):
+        self.mission = mission
+        self.pad_rows = max(mission.window_height // 2, 1)
+        self.pad_columns = max(mission.window_width // 2, 1)
+        self.padded_width = mission.width + 2 * self.pad_columns
+        self.stations = _stations(mission)
+        self.data = {
+            **_map_tables(mission, self),
+            **_agent_tables(mission),
+            **_station_tables(mission, self.stations),
+            **_clip_tables(mission, self.stations, clip_order),
+            **_reward_tables(mission),
+            **_window_tables(mission, self),
+        }
+        self.tensors = {
+            name: torch.as_tensor(value, device=device)
+            for name, value in self.data.items()
+            if isinstance(value, np.ndarray)
+        }
+        self.struct = Tables()
+        for name, value in self.data.items():
+            array = isinstance(value, np.ndarray)
+            setattr(self.struct, name, wp.from_torch(self.tensors[name]) if array else value)
+
+    def cell(self, row: int, column: int) -> int:
+        """Index of a map cell in the padded grid."""
+        return (row + self.pad_rows) * self.padded_width + column + self.pad_columns
+
+
+def _ints(values) -> np.ndarray:
+    return np.asarray(values, dtype=np.int32)
+
+
+def _amounts(amounts: dict[str, int]) -> list[int]:
+    return [amounts.get(resource, 0) for resource in RESOURCES]
+
+
+def _stations(mission: Mission) -> StationInfo:
+    cells = mission.cells(*mission.stations)
+    return StationInfo(
+        names=tuple(name for _, _, name in cells),
+        cells=tuple((row, column) for row, column, _ in cells),
+        types=tuple(sorted({name for _, _, name in cells})),
+    )
+
+
+def _map_tables(mission: Mission, layout: MissionTables) -> dict:
+    padded_height = mission.height + 2 * layout.pad_rows
+    width = layout.padded_width
+    grid = np.full(padded_height * width, OUTSIDE, dtype=np.int16)
+    for row in range(mission.height):
+        start = layout.cell(row, 0)
+        grid[start : start + mission.width] = EMPTY
+    for row, column, _ in mission.cells(WALL):
+        grid[layout.cell(row, column)] = WALL_CODE
+    for station, (row, column) in enumerate(layout.stations.cells):
+        grid[layout.cell(row, column)] = FIRST_STATION + station
+    agents = [layout.cell(row, column) for row, column, _ in mission.cells(AGENT)]
+    first_agent = FIRST_STATION + len(layout.stations.names)
+    grid[agents] = first_agent + np.arange(len(agents))
+    around = [-width - 1, -width, -width + 1, -1, 1, width - 1, width, width + 1]
+    return {
+        "num_agents": len(agents),
+        "num_stations": len(layout.stations.names),
+        "first_agent": first_agent,
+        "grid": grid,
+        "agent_cell": _ints(agents),
+        "move_offset": _ints([around[POSITIONS.index(move)] for move in MOVES]),
+        "neighbour_offset": _ints(around),
+    }
+
+
+def _agent_tables(mission: Mission) -> dict:
+    groups = {name: g for g, limit in enumerate(mission.limits) for name in limit.resources}
+    limits = [limit.limit for limit in mission.limits]
+    for name in RESOURCES:
+        if name not in groups:
+            groups[name] = len(limits)
+            limits.append(mission.default_limit)
+    return {
+        "move_energy": mission.move_energy,
+        "num_glyphs": mission.glyphs,
+        "failure_penalty": mission.failure_penalty,
+        "limit_group": _ints([groups[name] for name in RESOURCES]),
+        "limit": _ints(limits),
+        "initial_inventory": np.asarray(_amounts(mission.initial_inventory), dtype=np.uint8),
+        "regeneration_interval": mission.regeneration.interval,
+        "regeneration": _ints(_amounts(mission.regeneration.amounts)),
+    }
+
+
+def neighbour_table(station: Assembler, first_recipe: int) -> np.ndarray:
+    """Recipe index of each of the 256 neighbour bytes, int32; -1 where there is none.
+
+    A later recipe wins over an earlier one (RULES: recipes are entered in list order).
+    """
+    table = np.full(256, NO_RECIPE, dtype=np.int32)
+    for index, recipe in enumerate(station.recipes):
+        for formation in recipe.formations:
+            fixed = sum(1 << POSITIONS.index(p) for p in formation if p != "any")
+            for byte in range(256):
+                if byte & fixed == fixed and byte.bit_count() == len(formation):
+                    table[byte] = first_recipe + index
+    return table
+
+
+def _station_tables(mission: Mission, info: StationInfo) -> dict:
+    recipes: list[Recipe] = []
+    columns: dict[str, list] = {name: [] for name in _TYPE_COLUMNS}
+    for station in (mission.stations[name] for name in info.types):
+        assembler = isinstance(station, Assembler)
+        columns["type_id"].append(station.type_id)
+        columns["kind"].append(ASSEMBLER_KIND if assembler else CHEST_KIND)
+        columns["partial"].append(assembler and station.partial)
+        columns["max_uses"].append(station.max_uses if assembler else 0)
+        columns["immune"].append(not assembler or station.clip_immune)
+        columns["chest_resource"].append(-1 if assembler else RESOURCES.index(station.resource))
+        columns["chest_initial"].append(0 if assembler else station.initial)
+        columns["chest_capacity"].append(0 if assembler else station.capacity)
+        sides = {} if assembler else station.sides
+        columns["chest_delta"].append([sides.get(OPPOSITE[move], 0) for move in MOVES])
+        columns["recipe"].append(
+            neighbour_table(station, len(recipes)) if assembler else [NO_RECIPE] * 256
+        )
+        recipes += station.recipes if assembler else ()
+    first_repair = len(recipes)
+    recipes += mission.clipping.repairs
+    exhaustion = [getattr(mission.stations[name], "exhaustion", 0.0) for name in info.types]
+    shapes = {"chest_delta": (-1, 4), "recipe": (-1, 256)}
+    return {
+        **{name: _ints(values).reshape(shapes.get(name, -1)) for name, values in columns.items()},
+        "exhaustion": np.asarray(exhaustion, dtype=np.float32),
+        "station_type": _ints([info.types.index(name) for name in info.names]),
+        "recipe_input": _ints([_amounts(r.inputs) for r in recipes]).reshape(-1, len(RESOURCES)),
+        "recipe_output": _ints([_amounts(r.outputs) for r in recipes]).reshape(-1, len(RESOURCES)),
+        "recipe_cooldown": _ints([recipe.cooldown for recipe in recipes]),
+        "recipe_has_output": _ints([any(recipe.outputs.values()) for recipe in recipes]),
+        "first_repair": first_repair,
+        "num_repairs": len(mission.clipping.repairs),
+    }
+
+
+_TYPE_COLUMNS = (
+    "type_id",
+    "kind",
+    "partial",
+    "max_uses",
+    "immune",
+    "chest_resource",
+    "chest_initial",
+    "chest_capacity",
+    "chest_delta",
+    "recipe",
+)
+
+
+def _clip_tables(mission: Mission, info: StationInfo, order: list[int] | None) -> dict:
+    stations = [mission.stations[name] for name in info.names]
+    clippable = [k for k, s in enumerate(stations) if isinstance(s, Assembler)]
+    count = np.float32(len(clippable))
+    length = np.float32(mission.clipping.length_scale)
+    cutoff = np.float32(mission.clipping.cutoff)
+    starting = [k for k in clippable if stations[k].starts_clipped]
+    # While the engine registers stations one by one, a clipped one reaches the earlier ones only,
+    # by the settings as written; the automatic ones are computed after the last station.
+    raw = _spread(info, clippable, length, cutoff)
+    weight = np.zeros(len(stations), dtype=np.float32)
+    for station in starting:
+        weight[:station] += raw[station, :station]
+    if length <= 0 and clippable:
+        length = np.float32(max(mission.height, mission.width)) / np.sqrt(count)
+        length *= np.sqrt(np.float32(4.51) / np.float32(4 * math.pi))
+    if cutoff <= 0:
+        cutoff = np.float32(3) * length
+    return {
+        "clip_rate": mission.clipping.rate,
+        "clip_order": _ints(clippable if order is None else order),
+        "starts_clipped": _ints([k in starting for k in range(len(stations))]),
+        "initial_clip_weight": weight,
+        "spread": _spread(info, clippable, length, cutoff),
+    }
+
+
+def _spread(info: StationInfo, clippable: list[int], length, cutoff) -> np.ndarray:
+    """exp(-distance / length) between stations, 0 beyond `cutoff` (if > 0), float32 [S, S]."""
+    places = np.asarray(info.cells, dtype=np.float64).reshape(-1, 2)
+    distance = np.sqrt(((places[:, None] - places[None]) ** 2).sum(-1)).astype(np.float32)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        exponent = (-distance / np.float32(length)).astype(np.float64)
+        spread = np.exp(exponent).astype(np.float32)
+    among = np.zeros(distance.shape, dtype=bool)
+    among[np.ix_(clippable, clippable)] = True
+    np.fill_diagonal(among, False)
+    within = among & ((distance <= cutoff) | (cutoff <= 0))
+    return np.where(within, spread, np.float32(0))
+
+
+def _reward_tables(mission: Mission) -> dict:
+    names = sorted(mission.rewards)
+    chest = [name.startswith("chest.") for name in names]
+    resource = [name.split(".")[1 if is_chest else 0] for name, is_chest in zip(names, chest)]
+    caps = [mission.reward_caps.get(name, math.inf) for name in names]
+    return {
+        "max_steps": mission.max_steps,
+        "reward_weight": np.asarray([mission.rewards[n] for n in names], dtype=np.float32),
+        "reward_cap": np.asarray(caps, dtype=np.float32),
+        "reward_resource": _ints([RESOURCES.index(name) for name in resource]),
+        "reward_of_chest": _ints(chest),
+    }
+
+
+def _window_tables(mission: Mission, layout: MissionTables) -> dict:
+    half_height, half_width = mission.window_height // 2, mission.window_width // 2
+    # By Manhattan distance, then row, then column: the engine's order of cells.
+    cells = sorted(
+        (abs(row) + abs(column), row, column)
+        for row in range(-half_height, half_height + 1)
+        for column in range(-half_width, half_width + 1)
+    )
+    return {
+        "num_tokens": mission.tokens,
+        "centre": half_height << 4 | half_width,
+        "window_offset": _ints([row * layout.padded_width + col for _, row, col in cells]),
+        "window_location": np.asarray(
+            [(row + half_height) << 4 | (col + half_width) for _, row, col in cells], dtype=np.uint8
+        ),
+    }
+
+

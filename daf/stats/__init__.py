@@ -1,0 +1,10 @@
+"""From tables of episodes to claims with intervals. Pure functions; no torch, no files.
+
+`analyse` is the whole room: an episode table in, a JSON-able dict out.
+"""
+
+from daf.stats.analyse import analyse
+from daf.stats.compare import holm
+from daf.stats.verdict import number
+
+__all__ = ["analyse", "holm", "number"]

@@ -1,0 +1,122 @@
+"""Differences between two policies, with intervals, p-values and Holm's correction.
+
+Which test a pair gets follows from what was drawn at random on each side:
+
+- two fixed policies: the episodes of a mission are paired by world, and the paired t test is taken
+  over worlds. Over several missions the variances of the missions' mean differences add, for
+  their worlds are separate draws.
+- two trained policies: Welch's t on the means of the training seeds (Welch 1947).
+- one of each: two sources of error, the training seeds, and the worlds that all seeds share with
+  the fixed policy. A one-sample t over the seeds' paired differences would know only the first:
+  the fixed policy's own luck on these worlds moves all seeds alike and never shows between them
+  (the tests simulate it: that test rejects a true null five times too often). So the variance of
+  the mean difference per world, over worlds, is added. This counts the episodes' noise within a
+  seed in both terms, which errs to the side of caution (two-way clustering without the
+  subtracted third term; Cameron, Gelbach and Miller 2011).
+
+Where the worlds of two policies differ, nothing can be paired; the two are then compared as
+independent samples, and `method` says so.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from daf.stats.estimate import EPISODE, ROUNDING, SEED, Samples, Term, joined, student, term
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down adjusted p-values, in the order given (Holm 1979).
+
+    The i-th smallest of m (from 0) becomes the largest of (m - j) p_j over j <= i, at most 1.
+    """
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p, kind="stable")
+    scaled = p[order] * np.arange(len(p), 0, -1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
+    return adjusted.tolist()
+
+
+def compare(a: Samples, b: Samples, confidence: float) -> dict:
+    """Policy `a` minus policy `b` on the same missions.
+
+    Args:
+        a, b: their unit values, made for the same missions.
+        confidence: coverage of the interval.
+
+    Returns:
+        difference, low, high (score units), p (two-sided, uncorrected), df, unit (of both, or
+        "mixed"), method (in words), note.
+    """
+    if a.unit == b.unit == SEED:
+        terms, method = a.terms() + b.terms(), "Welch's t on the means of the training seeds"
+        unit = SEED
+    elif a.unit == b.unit:
+        terms, method = _fixed(a, b)
+        unit = EPISODE
+    else:
+        terms, method = _mixed(a, b) if a.unit == SEED else _mixed(b, a)
+        unit = "mixed"
+    difference = a.mean - b.mean
+    if abs(difference) <= ROUNDING * max(abs(a.mean), abs(b.mean)):
+        difference = 0.0
+    result = student(difference, terms, confidence)
+    return {
+        "difference": difference,
+        "low": result["low"],
+        "high": result["high"],
+        "p": result["p"],
+        "df": result["df"],
+        "unit": unit,
+        "method": method,
+        "note": joined(a.note, b.note, result["note"]),
+    }
+
+
+def _fixed(a: Samples, b: Samples) -> tuple[list[Term], str]:
+    """Two fixed policies: paired by world in each mission where the worlds are the same."""
+    weight = 1 / len(a.cells)
+    terms, paired = [], 0
+    for mission, cell in a.cells.items():
+        left, right = cell.iloc[:, 0], b.cells[mission].iloc[:, 0]
+        if left.index.equals(right.index):
+            terms.append(term(left - right, weight))
+            paired += 1
+        else:
+            terms += [term(left, weight), term(right, weight)]
+    if paired == len(a.cells):
+        return terms, "paired t over worlds"
+    where = "" if paired == 0 else f" in {len(a.cells) - paired} of {len(a.cells)} missions"
+    return terms, f"Welch's t on episodes{where}: the policies were not given the same worlds"
+
+
+def _mixed(trained: Samples, fixed: Samples) -> tuple[list[Term], str]:
+    """A trained policy against a fixed one: an error from the seeds, one from the worlds."""
+    weight = 1 / len(trained.cells)
+    terms, paired = trained.terms(), True
+    for mission, cell in trained.cells.items():
+        scores = fixed.cells[mission].iloc[:, 0]
+        if cell.index.equals(scores.index) and not cell.isna().any(axis=None):
+            scores = cell.mean(axis=1) - scores
+        else:
+            paired = False
+        terms.append(term(scores, weight))
+    if paired:
+        return terms, "t over training seeds and over the worlds that both were given"
+    return terms, "Welch's t, seed means against episodes: the two were not given the same worlds"
+
+
+def correct(comparisons: list[dict], confidence: float) -> list[dict]:
+    """The comparisons of one family with `p_holm` and `decided` added.
+
+    The family is every comparison that has a p-value; `decided` is None for the others.
+    """
+    tested = [item for item in comparisons if item["p"] is not None]
+    adjusted = iter(holm([item["p"] for item in tested]))
+    result = []
+    for item in comparisons:
+        p = next(adjusted) if item["p"] is not None else None
+        decided = None if p is None else bool(p < 1 - confidence and item["difference"] != 0)
+        result.append(item | {"p_holm": p, "decided": decided})
+    return result

@@ -1,0 +1,207 @@
+"""The whole analysis: order, degenerate tables, refusals, rankings and verdicts."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from daf.stats import analyse
+
+from .episodes import only, rows, table, trained
+
+
+def full_table():
+    rng = np.random.default_rng(5)
+    parts = []
+    for mission, level in (("a", 10), ("b", 40)):
+        seeds = {s: rng.normal(level + 5, 1, 6) for s in (1, 2, 3)}
+        parts += [trained("net", mission, seeds), trained("one", mission, {9: seeds[1] - 3})]
+        parts += [rows("base", mission, rng.normal(level, 1, 6))]
+    return table(*parts)
+
+
+def text(result):
+    return json.dumps(result, allow_nan=False, sort_keys=True)
+
+
+def test_result_is_json_and_does_not_depend_on_the_order_of_rows():
+    data = full_table()
+    expected = text(analyse(data))
+    assert json.loads(expected)
+    for seed in range(3):
+        shuffled = data.sample(frac=1, random_state=seed)
+        assert text(analyse(shuffled)) == expected
+    assert text(analyse(data[data.columns[::-1]])) == expected
+
+
+def test_input_is_not_changed():
+    data = full_table()
+    before = data.copy(deep=True)
+    analyse(data)
+    pd.testing.assert_frame_equal(data, before)
+
+
+def test_units_follow_the_number_of_training_seeds():
+    result = analyse(full_table())
+    units = {
+        item["policy"]: (item["unit"], item["n_training_seeds"]) for item in result["policies"]
+    }
+    assert units == {"net": ("training_seed", 3), "one": ("episode", 1), "base": ("episode", 0)}
+
+
+def test_training_seed_may_arrive_as_float_or_object():
+    data = full_table()
+    expected = text(analyse(data))
+    assert text(analyse(data.astype({"training_seed": "float64"}))) == expected
+    assert text(analyse(data.astype({"training_seed": object}))) == expected
+
+
+def test_ranking_shares_ties():
+    data = table(*(rows(p, "m", s) for p, s in (("c", [5, 7]), ("b", [6, 6]), ("a", [1, 2]))))
+    ranks = [(i["rank"], i["policy"]) for i in analyse(data)["ranking"]["missions"]["m"]]
+    assert ranks == [(1, "b"), (1, "c"), (3, "a")]
+
+
+def test_clear_winner_is_decided():
+    good, bad = [90, 91, 92, 93], [10, 12, 11, 9]
+    result = analyse(table(rows("good", "m", good), rows("bad", "m", bad)))
+    assert result["best_policy"] == "good"
+    assert result["best_policy_decided"] is True
+    assert result["undecided_with"] == []
+    assert result["verdict"].startswith("good is the best policy (91.5 hearts per episode on m")
+    assert "beats every other policy at the 95 % level" in result["verdict"]
+
+
+def test_close_race_is_undecided():
+    data = table(
+        rows("x", "m", [5, 9, 4]), rows("y", "m", [6, 5, 6]), rows("z", "m", [-90, -91, -92])
+    )
+    result = analyse(data)
+    assert result["best_policy"] == "x"
+    assert result["best_policy_decided"] is False
+    assert result["undecided_with"] == ["y"]
+    assert "cannot be told apart from y" in result["verdict"]
+
+
+def test_single_weights_are_not_sold_as_a_training_method():
+    verdict = analyse(rows("one", "m", [1, 2, 3], seed=4))["verdict"]
+    assert "about these weights, not about the training method" in verdict
+    assert "only policy" in verdict
+
+
+@pytest.mark.parametrize("score", [0.0, 7.0, 0.1])
+def test_no_variation_is_said_and_never_a_number_from_rounding(score):
+    data = table(
+        trained("net", "m", {1: [score] * 3, 2: [score] * 7}),
+        rows("same", "m", [score] * 3),
+        rows("higher", "m", [score + 1] * 3),
+    )
+    result = analyse(data)
+    item = only(result["estimates"], policy="net")
+    assert item["low"] == item["mean"] == item["high"]
+    assert item["sd"] == 0
+    equal = only(result["comparisons"], a="net", b="same")
+    assert (equal["difference"], equal["p"], equal["decided"]) == (0, 1, False)
+    unequal = only(result["comparisons"], a="higher", b="same")
+    assert (unequal["p"], unequal["decided"]) == (0, True)
+    for found in (item, equal, unequal):
+        assert "no variation observed" in found["note"]
+    text(result)
+
+
+def test_one_episode_gives_null_not_a_number():
+    result = analyse(table(rows("a", "m", [3]), rows("b", "m", [5])))
+    item, pair = result["estimates"][0], result["comparisons"][0]
+    assert item["mean"] == 3
+    assert item["sd"] is item["low"] is item["high"] is None
+    assert pair["difference"] == -2
+    assert pair["low"] is pair["p"] is pair["p_holm"] is pair["decided"] is None
+    assert "one observation only" in item["note"] and "one observation only" in pair["note"]
+    assert result["families"] == {"missions": 0, "overall": 0}
+    assert result["best_policy"] == "b" and result["best_policy_decided"] is False
+    text(result)
+
+
+def test_missing_cell_is_reported_and_overall_uses_shared_missions():
+    data = table(
+        rows("a", "easy", [50, 51, 52]),
+        rows("a", "hard", [1, 2, 3]),
+        rows("b", "hard", [4, 4, 5]),
+    )
+    result = analyse(data)
+    assert result["missing"] == [{"policy": "b", "mission": "easy"}]
+    assert result["overall_missions"] == ["hard"]
+    assert [pair["mission"] for pair in result["comparisons"]] == ["hard"]
+    assert result["best_policy"] == "b"
+    assert only(result["overall"], policy="a")["mean"] == 2
+
+
+def test_no_shared_mission():
+    result = analyse(table(rows("a", "x", [1, 2]), rows("b", "y", [3, 4])))
+    assert result["overall"] == result["comparisons"] == []
+    assert result["best_policy"] is None
+    assert "No mission" in result["verdict"]
+    text(result)
+
+
+def test_run_that_misses_a_mission_is_left_out_overall_with_a_note():
+    data = table(
+        trained("net", "a", {1: [1, 2], 2: [3, 4], 3: [5, 6]}),
+        trained("net", "b", {1: [1, 2], 2: [3, 4]}),
+    )
+    item = only(analyse(data)["overall"], policy="net")
+    assert item["mean"] == pytest.approx(2.5)
+    assert item["n_units"] == 2
+    assert "left out" in item["note"]
+
+
+def broken(change):
+    data = table(rows("a", "m", [1, 2, 3]), rows("b", "m", [3, 2, 1]))
+    return change(data)
+
+
+def with_value(column, value):
+    def change(data):
+        data = data.astype({column: object})
+        data.loc[4, column] = value
+        return data
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d.iloc[:0], ["no rows"]),
+        (lambda d: d.drop(columns="world_seed"), ["world_seed", "missing"]),
+        (with_value("score", float("nan")), ["score", "finite", "'b'", "'m'"]),
+        (with_value("score", float("inf")), ["score", "finite", "'b'", "'m'"]),
+        (with_value("score", "many"), ["score", "numbers"]),
+        (with_value("policy", None), ["policy", "text"]),
+        (with_value("mission", 3), ["mission", "text"]),
+        (with_value("episode", None), ["episode", "empty", "'b'"]),
+        (with_value("episode", 0.5), ["episode", "whole numbers"]),
+        (with_value("episode", 0), ["episode", "twice", "'b'"]),
+        (with_value("world_seed", 100), ["world seed", "twice", "'b'"]),
+        (with_value("training_seed", 1), ["'b'", "more than one training_seed"]),
+        (lambda d: d.assign(run="x"), ["'x'", "more than one policy"]),
+        (lambda d: d.assign(policy="p"), ["two runs", "'p'"]),
+        (
+            lambda d: table(d, rows("a", "m", [1, 2], seed=1, run="r")),
+            ["'a'", "training_seed in some runs"],
+        ),
+    ],
+)
+def test_broken_tables_are_refused_in_one_line(change, words):
+    with pytest.raises(ValueError) as caught:
+        analyse(broken(change))
+    message = str(caught.value)
+    assert "\n" not in message
+    assert [word for word in words if word not in message] == []
+
+
+@pytest.mark.parametrize("confidence", [0, 1, -1, 2, float("nan")])
+def test_confidence_is_checked(confidence):
+    with pytest.raises(ValueError, match="confidence"):
+        analyse(full_table(), confidence=confidence)
