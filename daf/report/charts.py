@@ -11,9 +11,10 @@ from markupsafe import Markup
 
 from daf.report.svg import (
     CHARACTER,
+    Axis,
+    axis,
     clipped,
     element,
-    nice_ticks,
     path,
     picture,
     scale,
@@ -22,11 +23,11 @@ from daf.report.svg import (
 )
 from daf.stats import number
 
-WIDTH = 480
+WIDTH = 420
 COLOURS = 8
 """Series colours in the style sheet; further series repeat them with a dashed line."""
 
-LABEL_CHARACTERS = 22
+LABEL_CHARACTERS = 20
 
 
 def interval_chart(
@@ -48,12 +49,12 @@ def interval_chart(
     right = WIDTH - 54
     known = [item[key] for item in items for key in ("mean", "low", "high")]
     low, high = (edge(v for v in known if v is not None) for edge in (min, max))
-    shows_ceiling = ceiling is not None and ceiling <= 3 * max(high, 0)
-    ticks = nice_ticks(*_axis_range(low, max(high, ceiling) if shows_ceiling else high))
-    x = scale(ticks[0], ticks[-1], left, right)
+    shows_ceiling = ceiling is not None and ceiling <= 3 * high
+    scores = axis(*_axis_range(low, max(high, ceiling) if shows_ceiling else high))
+    x = scale(scores.low, scores.high, left, right)
     floor = top + row * len(items)
     parts = [
-        _vertical_grid(ticks, x, top, floor),
+        _vertical_grid(scores, x, top, floor),
         text((left + right) / 2, height - 6, unit, "axis-name", "middle"),
     ]
     if shows_ceiling:
@@ -109,16 +110,14 @@ def curve_chart(
     floor = height - 50
     scores = [y for curve in curves for _, line in curve.seeds for y in line]
     steps = [step for curve in curves for line, _ in curve.seeds for step in line]
-    shows_ceiling = ceiling is not None and ceiling <= 3 * max(*scores, 0)
-    top_score = max(*scores, ceiling) if shows_ceiling else max(scores)
-    x_ticks = nice_ticks(0, max(*steps, 1))
-    y_ticks = nice_ticks(*_axis_range(min(scores), top_score))
-    x = scale(x_ticks[0], x_ticks[-1], left, right)
-    y = scale(y_ticks[0], y_ticks[-1], floor, top)
-    parts = [_horizontal_grid(y_ticks, y, left, right)]
-    for tick, label in zip(x_ticks, tick_labels(x_ticks), strict=True):
-        anchor = "end" if tick == x_ticks[-1] else "middle"
-        parts.append(text(x(tick), floor + 18, label, "tick", anchor))
+    shows_ceiling = ceiling is not None and ceiling <= 3 * max(scores)
+    top_score = max(max(scores), ceiling) if shows_ceiling else max(scores)
+    x_axis, y_axis = axis(0, max(steps)), axis(*_axis_range(min(scores), top_score))
+    x = scale(x_axis.low, x_axis.high, left, right)
+    y = scale(y_axis.low, y_axis.high, floor, top)
+    parts = [_horizontal_grid(y_axis, y, left, right)]
+    for tick, label in zip(x_axis.ticks, tick_labels(x_axis.ticks), strict=True):
+        parts.append(text(x(tick), floor + 18, label, "tick", "middle"))
     parts.append(text((left + right) / 2, height - 8, "agent-steps", "axis-name", "middle"))
     parts.append(text(4, top - 10, unit, "axis-name"))
     if shows_ceiling:
@@ -139,21 +138,20 @@ def style_class(style: int) -> str:
 
 
 def _curve(curve: Curve, x, y) -> Markup:
+    def points(steps: list[float], scores: list[float]) -> list[tuple[float, float]]:
+        return [(x(step), y(score)) for step, score in zip(steps, scores, strict=True)]
+
     parts = [element("title", curve.policy)]
+    mean = points(curve.steps, curve.mean)
+    if len(curve.seeds) > 1 and mean:
+        band = points(curve.steps, curve.high) + points(curve.steps, curve.low)[::-1]
+        parts.append(element("path", d=path(band, closed=True), class_="band"))
     if len(curve.seeds) > 1:
-        for steps, scores in curve.seeds:
-            points = [(x(step), y(value)) for step, value in zip(steps, scores, strict=True)]
-            parts.append(element("path", d=path(points), class_="seed"))
-    if not curve.steps:
-        return element("g", *parts, class_=f"curve {style_class(curve.style)}")
-    if len(curve.seeds) > 1:
-        upper = [(x(step), y(value)) for step, value in zip(curve.steps, curve.high, strict=True)]
-        lower = [(x(step), y(value)) for step, value in zip(curve.steps, curve.low, strict=True)]
-        parts.append(element("path", d=path(upper + lower[::-1], closed=True), class_="band"))
-    points = [(x(step), y(value)) for step, value in zip(curve.steps, curve.mean, strict=True)]
-    parts.append(element("path", d=path(points), class_="mean"))
-    if len(points) == 1:
-        parts.append(element("circle", cx=points[0][0], cy=points[0][1], r=3, class_="end"))
+        parts += [element("path", d=path(points(*seed)), class_="seed") for seed in curve.seeds]
+    if mean:
+        parts.append(element("path", d=path(mean), class_="mean"))
+    if len(mean) == 1:
+        parts.append(element("circle", cx=mean[0][0], cy=mean[0][1], r=3, class_="end"))
     return element("g", *parts, class_=f"curve {style_class(curve.style)}")
 
 
@@ -172,15 +170,15 @@ def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
 
-def _vertical_grid(ticks: list[float], x, top: float, floor: float) -> Markup:
-    parts = [_line(x(tick), top, x(tick), floor, "grid") for tick in ticks]
-    labels = zip(ticks, tick_labels(ticks), strict=True)
+def _vertical_grid(axis: Axis, x, top: float, floor: float) -> Markup:
+    parts = [_line(x(tick), top, x(tick), floor, "grid") for tick in axis.ticks]
+    labels = zip(axis.ticks, tick_labels(axis.ticks), strict=True)
     parts += [text(x(tick), floor + 18, label, "tick", "middle") for tick, label in labels]
     return element("g", *parts)
 
 
-def _horizontal_grid(ticks: list[float], y, left: float, right: float) -> Markup:
-    parts = [_line(left, y(tick), right, y(tick), "grid") for tick in ticks]
-    labels = zip(ticks, tick_labels(ticks), strict=True)
+def _horizontal_grid(axis: Axis, y, left: float, right: float) -> Markup:
+    parts = [_line(left, y(tick), right, y(tick), "grid") for tick in axis.ticks]
+    labels = zip(axis.ticks, tick_labels(axis.ticks), strict=True)
     parts += [text(left - 8, y(tick) + 4, label, "tick", "end") for tick, label in labels]
     return element("g", *parts)

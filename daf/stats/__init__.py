@@ -5,6 +5,6 @@
 
 from daf.stats.analyse import analyse
 from daf.stats.compare import holm
-from daf.stats.verdict import number
+from daf.stats.verdict import listed, number
 
-__all__ = ["analyse", "holm", "number"]
+__all__ = ["analyse", "holm", "listed", "number"]

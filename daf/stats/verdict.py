@@ -80,14 +80,19 @@ def sentence(win: dict, best: dict | None, where: str, confidence: float) -> str
     elif not others:
         text = f"{name} is the only policy ({score}); there is nothing to compare it with."
     else:
-        more = f" and {len(others) - 3} more" if len(others) > 3 else ""
         text = (
             f"{name} has the highest mean ({score}), but it cannot be told apart from "
-            f"{', '.join(others[:3])}{more} at the {level} level."
+            f"{listed(others)} at the {level} level."
         )
     if best["n_training_seeds"] == 1:
         text += " One training seed: this is about these weights, not about the training method."
     return text
+
+
+def listed(names: Sequence[str]) -> str:
+    """Up to three names, and how many more there are."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def claim(unit: str) -> str:
@@ -110,5 +115,12 @@ def pair_verdict(pair: dict) -> str:
 
 
 def number(value: float) -> str:
-    """A score for reading: one decimal from 10 on, more digits for smaller values."""
-    return f"{value:.1f}" if abs(value) >= 10 or value == 0 else f"{value:.3g}"
+    """A score for reading: one decimal from 10 on, more for smaller values, a true minus sign."""
+    size = abs(value)
+    if size >= 10 or size == 0:
+        text = f"{size:.1f}"
+    elif size >= 1:
+        text = f"{size:.2f}"
+    else:
+        text = f"{size:.3f}" if size >= 0.01 else f"{size:.2g}"
+    return text if value >= 0 else f"−{text}"

@@ -1,0 +1,37 @@
+"""How a policy is trained: every hyperparameter, its default and its range."""
+
+from pydantic import Field, model_validator
+
+from daf.config.model import Model, Number
+
+
+class TrainingConfig(Model):
+    """Hyperparameters of one training by PPO.
+
+    Steps are agent-steps: one action of one agent. An update takes `worlds` worlds for
+    `rollout_length` steps; its rows are the agents of all worlds.
+    """
+
+    missions: tuple[str, ...] = Field(default=(), description="trained on together; worlds shared")
+    steps: int = Field(default=6_000_000, ge=1, description="agent-steps in all")
+    worlds: int = Field(default=128, ge=1, le=1_000_000, description="worlds side by side")
+    rollout_length: int = Field(default=64, ge=1, le=100_000, description="steps per update")
+    epochs: int = Field(default=2, ge=1, le=100, description="passes over each rollout")
+    minibatches: int = Field(default=4, ge=1, description="parts of each pass")
+    learning_rate: Number = Field(default=1e-3, gt=0, le=1, description="of Adam, at the start")
+    anneal: bool = Field(default=True, description="learning rate falls linearly to 0")
+    gamma: Number = Field(default=0.99, ge=0, le=1, description="discount per step")
+    gae_lambda: Number = Field(default=0.95, ge=0, le=1, description="of the advantage estimate")
+    clip: Number = Field(default=0.2, gt=0, le=1, description="of the probability ratio")
+    value_coef: Number = Field(default=0.5, ge=0, description="weight of the value loss")
+    entropy_coef: Number = Field(default=0.01, ge=0, description="weight of the entropy bonus")
+    max_grad_norm: Number = Field(default=0.5, gt=0, description="gradients are clipped to this")
+    shaping: dict[str, Number] = Field(
+        default={}, description="reward for each count of a game statistic; never in the score"
+    )
+
+    @model_validator(mode="after")
+    def _worlds_for_all(self):
+        if self.worlds < len(self.missions):
+            raise ValueError(f"worlds: {self.worlds} cannot hold {len(self.missions)} missions")
+        return self

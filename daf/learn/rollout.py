@@ -1,0 +1,177 @@
+"""Experience: many worlds of one or several missions, played by the policy being trained."""
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from daf.config import ConfigError, nearest
+from daf.config.training import TrainingConfig
+from daf.learn.advantage import advantages
+from daf.missions import Mission
+from daf.policies import TrainablePolicy
+from daf.policies.chance import mix_seeds, uniform
+from daf.policies.trainable import sample
+from daf.sim.simulation import Simulation
+
+ACTION_STREAM = 0x61637473
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """One rollout in its final layout; L steps, N rows (agents of all worlds), U tokens."""
+
+    observations: torch.Tensor  # uint8 [L, N, U, 3]
+    actions: torch.Tensor  # int64 [L, N]
+    log_probs: torch.Tensor  # float32 [L, N] of the actions when they were taken
+    values: torch.Tensor  # float32 [L, N]
+    rewards: torch.Tensor  # float32 [L, N] shaped
+    starts: torch.Tensor  # bool [L, N] an episode begins with this observation
+    dones: torch.Tensor  # bool [L, N] the episode ended with this step
+    memory: torch.Tensor  # float32 [N, M] before the first step
+
+
+class Collector:
+    """Steps the worlds and fills a rollout.
+
+    The worlds are dealt out evenly over the missions. Episodes go on from one rollout to the next.
+    """
+
+    def __init__(
+        self,
+        policy: TrainablePolicy,
+        missions: list[Mission],
+        config: TrainingConfig,
+        seed: int,
+        device: str,
+    ):
+        self.policy = policy
+        self.missions = missions
+        self.config = config
+        share, rest = divmod(config.worlds, len(missions))
+        counts = [share + (number < rest) for number in range(len(missions))]
+        self.simulations = [
+            Simulation(mission, count, device, seed=seed * len(missions) + number)
+            for number, (mission, count) in enumerate(zip(missions, counts))
+        ]
+        self.rows = sum(count * m.num_agents for m, count in zip(missions, counts))
+        self._row_seeds = torch.cat(
+            [
+                mix_seeds(simulation.state.world_seed, simulation.num_agents, ACTION_STREAM)
+                for simulation in self.simulations
+            ]
+        )
+        self._shaping = [_shaping_weights(config, sim) for sim in self.simulations]
+        self.steps_taken = 0
+        self.memory = policy.initial_memory(self.rows)
+        self.starts = torch.ones(self.rows, dtype=torch.bool, device=device)
+        self.rollout = self._allocate(policy.game.used_tokens, device)
+        self.seconds = {"env": 0.0, "forward": 0.0}
+
+    def _allocate(self, used_tokens: int, device: str) -> Rollout:
+        shape = (self.config.rollout_length, self.rows)
+
+        def empty(dtype: torch.dtype, *more: int) -> torch.Tensor:
+            return torch.empty(*shape, *more, dtype=dtype, device=device)
+
+        return Rollout(
+            observations=empty(torch.uint8, used_tokens, 3),
+            actions=empty(torch.int64),
+            log_probs=empty(torch.float32),
+            values=empty(torch.float32),
+            rewards=empty(torch.float32),
+            starts=empty(torch.bool),
+            dones=empty(torch.bool),
+            memory=torch.empty_like(self.memory),
+        )
+
+    @torch.no_grad()
+    def collect(self) -> tuple[Rollout, torch.Tensor]:
+        """Play L steps.
+
+        Returns:
+            the rollout (its memory is reused by the next call) and the advantages [L, N].
+        """
+        rollout = self.rollout
+        rollout.memory.copy_(self.memory)
+        for t in range(self.config.rollout_length):
+            begin = time.perf_counter()
+            self._observe(rollout.observations[t])
+            rollout.starts[t] = self.starts
+            middle = time.perf_counter()
+            logits, value, self.memory = self.policy(
+                rollout.observations[t][None], self.memory, self.starts[None]
+            )
+            chance = uniform(self._row_seeds, self.steps_taken)
+            rollout.actions[t] = sample(logits[0], chance)
+            log_probs = torch.log_softmax(logits[0], dim=-1)
+            rollout.log_probs[t] = log_probs.gather(1, rollout.actions[t][:, None])[:, 0]
+            rollout.values[t] = value[0]
+            end = time.perf_counter()
+            self._step(rollout, t)
+            self.steps_taken += 1
+            self.seconds["forward"] += end - middle
+            self.seconds["env"] += middle - begin + time.perf_counter() - end
+        advantage = advantages(
+            rollout.rewards,
+            rollout.values,
+            rollout.dones,
+            self._value_now(self.starts),
+            self.config.gamma,
+            self.config.gae_lambda,
+        )
+        return rollout, advantage
+
+    def _observe(self, out: torch.Tensor) -> None:
+        for rows, simulation in self._row_slices():
+            out[rows] = simulation.observations.flatten(0, 1)[:, : out.shape[1]]
+
+    def _row_slices(self):
+        first = 0
+        for simulation in self.simulations:
+            after = first + simulation.num_worlds * simulation.num_agents
+            yield slice(first, after), simulation
+            first = after
+
+    def _step(self, rollout: Rollout, t: int) -> None:
+        for (rows, simulation), weights in zip(self._row_slices(), self._shaping):
+            agents = simulation.num_agents
+            before = simulation.counters.clone() if weights is not None else None
+            _, rewards, done = simulation.step(rollout.actions[t, rows].view(-1, agents))
+            if weights is not None:
+                bonus = (simulation.counters - before).to(torch.float32) @ weights
+                rewards = rewards + bonus[:, None]
+            rollout.rewards[t, rows] = rewards.reshape(-1)
+            rollout.dones[t, rows] = done.repeat_interleave(agents)
+        if any(mission.truncates for mission in self.missions):
+            self._bootstrap_truncated(rollout, t)
+        for simulation in self.simulations:
+            simulation.reset(simulation.done.clone())
+        self.starts = rollout.dones[t].clone()
+
+    def _bootstrap_truncated(self, rollout: Rollout, t: int) -> None:
+        """A truncated episode would have gone on: its rest is worth the value of its last view."""
+        value = self._value_now(torch.zeros_like(self.starts))
+        for rows, simulation in self._row_slices():
+            if simulation.mission.truncates:
+                cut = rollout.dones[t, rows].to(torch.float32)
+                rollout.rewards[t, rows] += self.config.gamma * value[rows] * cut
+
+    def _value_now(self, starts: torch.Tensor) -> torch.Tensor:
+        observations = torch.empty_like(self.rollout.observations[0])
+        self._observe(observations)
+        _, value, _ = self.policy(observations[None], self.memory, starts[None])
+        return value[0]
+
+
+def _shaping_weights(config: TrainingConfig, simulation: Simulation) -> torch.Tensor | None:
+    """Bonus per count of each game statistic, float32 [K]; None where no shaping is asked for."""
+    if not config.shaping:
+        return None
+    names = simulation.counter_names
+    weights = torch.zeros(len(names))
+    for name, weight in config.shaping.items():
+        if name not in names:
+            raise ConfigError(f"key 'shaping': unknown statistic '{name}'; {nearest(name, names)}")
+        weights[names.index(name)] = weight
+    return weights.to(simulation.device)

@@ -1,0 +1,51 @@
+"""The policy with memory: a long short-term memory over what each agent has seen."""
+
+import torch
+from torch import nn
+
+from daf.policies.game import Game
+from daf.policies.tokens import TokenEmbedding
+from daf.policies.trainable import TrainablePolicy, linear
+
+
+class LSTM(TrainablePolicy):
+    """Token embedding, one LSTM layer, heads for actions and value.
+
+    `hidden_size` is the width H of embedding and LSTM; the memory of a row is [h, c], M = 2 H.
+    """
+
+    def __init__(
+        self, game: Game, device: str = "cpu", hidden_size: int = 128, glyphs: int = 0
+    ):
+        super().__init__(game, device, glyphs)
+        self.hidden_size = hidden_size
+        self.embedding = TokenEmbedding(game, hidden_size)
+        self.lstm = nn.LSTM(hidden_size, hidden_size)
+        for name, parameter in self.lstm.named_parameters():
+            if "weight" in name:
+                nn.init.orthogonal_(parameter, 1.0)
+            else:
+                nn.init.zeros_(parameter)
+        self.actor = linear(hidden_size, self.num_outputs, 0.01)
+        self.critic = linear(hidden_size, 1, 1.0)
+        self.to(device)
+
+    def initial_memory(self, rows: int) -> torch.Tensor:
+        return torch.zeros(rows, 2 * self.hidden_size, device=self.device)
+
+    def forward(self, observations, memory, starts):
+        steps, rows = observations.shape[:2]
+        seen = torch.relu(self.embedding(observations.flatten(0, 1))).view(steps, rows, -1)
+        # The fused LSTM knows no episodes: run it from one start to the next.
+        cuts = [t for t in range(steps) if t == 0 or bool(starts[t].any())]
+        outputs = []
+        for begin, end in zip(cuts, [*cuts[1:], steps]):
+            memory = torch.where(starts[begin][:, None], 0.0, memory)
+            hidden, cell = memory[None].chunk(2, dim=-1)
+            output, (hidden, cell) = self.lstm(
+                seen[begin:end], (hidden.contiguous(), cell.contiguous())
+            )
+            memory = torch.cat([hidden[0], cell[0]], dim=-1)
+            outputs.append(output)
+        output = torch.cat(outputs)
+        return self.actor(output), self.critic(output).squeeze(-1), memory

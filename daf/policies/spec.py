@@ -1,0 +1,120 @@
+"""Naming a policy: short names, dotted paths and files, and how they become objects."""
+
+import hashlib
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from daf.config import ConfigError, nearest
+from daf.policies.game import Game
+from daf.policies.policy import Policy
+
+SHORT_NAMES = {
+    "baseline": "daf.policies.baseline:Baseline",
+    "lstm": "daf.policies.lstm:LSTM",
+    "noop": "daf.policies.scripted:Noop",
+    "random": "daf.policies.scripted:Random",
+    "stateless": "daf.policies.stateless:Stateless",
+}
+"""The policies that come with DAF."""
+
+
+@dataclass(frozen=True)
+class PolicySpec:
+    """Which policy: a class, its weights, and its arguments.
+
+    Attributes:
+        class_path: a short name, `package.module:Class` (or with a dot), or `file.py:Class`.
+        data_path: weights, a `policy.safetensors` of a training; None if it needs none.
+        init_kwargs: further arguments of the class.
+    """
+
+    class_path: str
+    data_path: str | None = None
+    init_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+def policy_class(class_path: str) -> type[Policy]:
+    """The class that `class_path` names.
+
+    Raises:
+        ConfigError: nothing there, or not a policy; one line saying what exists.
+    """
+    path = SHORT_NAMES.get(class_path, class_path)
+    module_name, separator, class_name = path.rpartition(":")
+    if not separator:
+        module_name, _, class_name = path.rpartition(".")
+    if not module_name:
+        raise ConfigError(
+            f"unknown policy '{class_path}'; {nearest(class_path, sorted(SHORT_NAMES))}, "
+            "or package.module:Class, or file.py:Class"
+        )
+    module = _module(module_name, class_path)
+    found = getattr(module, class_name, None)
+    if not inspect.isclass(found) or not issubclass(found, Policy):
+        there = sorted(
+            name
+            for name, thing in vars(module).items()
+            if inspect.isclass(thing) and issubclass(thing, Policy) and thing is not Policy
+        )
+        problem = "is not a daf.policies.Policy" if found else "does not exist"
+        raise ConfigError(
+            f"policy '{class_path}': '{class_name}' {problem}; "
+            f"policies in {module_name}: {', '.join(there) or 'none'}"
+        )
+    return found
+
+
+def make_policy(spec: PolicySpec, game: Game, device: str = "cpu") -> Policy:
+    """Build the policy and load its weights.
+
+    Raises:
+        ConfigError: unknown class, wrong `init_kwargs`, or weights that are missing, broken or of
+            another shape; one line.
+    """
+    cls = policy_class(spec.class_path)
+    try:
+        inspect.signature(cls).bind(game, device=device, **spec.init_kwargs)
+        policy = cls(game, device=device, **spec.init_kwargs)
+    except (TypeError, ValueError) as error:
+        accepted = [p for p in inspect.signature(cls).parameters if p not in ("game", "device")]
+        raise ConfigError(
+            f"policy '{spec.class_path}': {error}; "
+            f"accepted init_kwargs: {', '.join(accepted) or 'none'}"
+        ) from None
+    if spec.data_path is not None:
+        load = getattr(policy, "load", None)
+        if load is None:
+            raise ConfigError(f"policy '{spec.class_path}': takes no data_path, it has no weights")
+        load(spec.data_path)
+    return policy
+
+
+def _module(name: str, class_path: str):
+    if not name.endswith(".py"):
+        try:
+            return importlib.import_module(name)
+        except ImportError as error:
+            raise ConfigError(f"policy '{class_path}': cannot import '{name}' ({error})") from None
+    path = Path(name).resolve()
+    if not path.is_file():
+        raise ConfigError(f"policy '{class_path}': no file {name}")
+    module_name = f"daf_policy_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    if module_name not in sys.modules:
+        spec = importlib.util.spec_from_file_location(module_name, path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[module_name] = module
+        try:
+            spec.loader.exec_module(module)
+        except Exception as error:
+            del sys.modules[module_name]
+            raise ConfigError(
+                f"policy '{class_path}': {name} fails on import "
+                f"({type(error).__name__}: {error})"
+            ) from None
+    return sys.modules[module_name]

@@ -1,0 +1,108 @@
+"""Policies with weights: what the learner needs of them, and how weights are stored."""
+
+import json
+from abc import abstractmethod
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+from daf.config import ConfigError
+from daf.policies.chance import uniform
+from daf.policies.game import Game
+from daf.policies.policy import Policy
+
+
+class TrainablePolicy(Policy, nn.Module):
+    """A policy that is a torch module; subclass it to bring your own network.
+
+    Axes: L steps, N rows (agents), K outputs: the moves (noop, N, S, W, E) and the first `glyphs`
+    glyph actions. Glyphs change nothing but what others see, so by default there are none.
+    """
+
+    def __init__(self, game: Game, device: str = "cpu", glyphs: int = 0):
+        nn.Module.__init__(self)
+        Policy.__init__(self, game, device)
+        if not 0 <= glyphs <= game.num_actions - 5:
+            raise ValueError(f"glyphs: got {glyphs}; 0 to {game.num_actions - 5} are possible")
+        self.num_outputs = 5 + glyphs
+
+    @abstractmethod
+    def initial_memory(self, rows: int) -> torch.Tensor:
+        """Recurrent state at the start of an episode, float32 [N, M]; M may be 0."""
+
+    @abstractmethod
+    def forward(
+        self, observations: torch.Tensor, memory: torch.Tensor, starts: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Run the network over a sequence.
+
+        Args:
+            observations: uint8 [L, N, T, 3].
+            memory: float32 [N, M] before the first step.
+            starts: bool [L, N], True where an episode begins: memory is set back before the step.
+
+        Returns:
+            logits float32 [L, N, K], values float32 [L, N], memory float32 [N, M] after the last.
+        """
+
+    def initial_state(self, seeds: torch.Tensor) -> tuple[torch.Tensor, int, torch.Tensor]:
+        return seeds, 0, self.initial_memory(len(seeds))
+
+    @torch.no_grad()
+    def act(self, observations: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
+        seeds, step, memory = state
+        never = torch.zeros(1, len(observations), dtype=torch.bool, device=observations.device)
+        logits, _, memory = self(observations[None], memory, never)
+        actions = sample(logits[0], uniform(seeds, step))
+        return actions, (seeds, step + 1, memory)
+
+    def save(self, path: str | Path) -> None:
+        """Write the weights as safetensors."""
+        weights = {name: tensor.contiguous().cpu() for name, tensor in self.state_dict().items()}
+        Path(path).write_bytes(safetensors.torch.save(weights))
+
+    def load(self, path: str | Path) -> None:
+        """Read weights written by `save`; no code in the file is ever run.
+
+        Raises:
+            ConfigError: the file is missing, broken, or holds weights of another shape.
+        """
+        own = self.state_dict()
+        try:
+            weights = safetensors.torch.load_file(str(path), device=self.device)
+        except (OSError, safetensors.SafetensorError, json.JSONDecodeError) as error:
+            reason = " ".join(str(error).split())
+            raise ConfigError(f"weights {path}: not a readable safetensors file ({reason})") from None
+        if weights.keys() != own.keys():
+            odd = sorted(weights.keys() ^ own.keys())[0]
+            raise ConfigError(
+                f"weights {path}: made for another network ('{odd}' is not in both)"
+            )
+        for name, tensor in weights.items():
+            if tensor.shape != own[name].shape:
+                raise ConfigError(
+                    f"weights {path}: '{name}' has shape {list(tensor.shape)}, "
+                    f"this policy needs {list(own[name].shape)}; check init_kwargs and missions"
+                )
+            if not torch.isfinite(tensor).all():
+                raise ConfigError(f"weights {path}: '{name}' holds numbers that are not finite")
+        self.load_state_dict(weights)
+
+
+def sample(logits: torch.Tensor, chance: torch.Tensor) -> torch.Tensor:
+    """Draw actions [N] from logits [N, K] by inverting the distribution at `chance` [N]."""
+    cumulative = torch.cumsum(torch.softmax(logits, dim=-1), dim=-1)
+    chosen = (chance[:, None] >= cumulative).sum(-1)
+    return chosen.clamp(max=logits.shape[-1] - 1)
+
+
+def linear(inputs: int, outputs: int, gain: float) -> nn.Linear:
+    """A dense layer, orthogonal weights of the given gain, zero bias."""
+    layer = nn.Linear(inputs, outputs)
+    nn.init.orthogonal_(layer.weight, gain)
+    nn.init.zeros_(layer.bias)
+    return layer

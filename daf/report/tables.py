@@ -1,0 +1,285 @@
+"""The tables of the report: rows of ready text from the results, nothing computed."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from daf.report.charts import Curve
+from daf.stats import listed, number
+
+NOTHING = "–"
+
+
+class Cell(NamedTuple):
+    """One cell: what is read, what it is sorted by (None: its text), and whether it stands out."""
+
+    text: str
+    sort: float | None = None
+    strong: bool = False
+
+    @property
+    def numeric(self) -> bool:
+        return self.sort is not None and self.text[-1:].isdigit()
+
+
+class Table(NamedTuple):
+    """A table: its name for screen readers, column names, and rows of cells."""
+
+    name: str
+    columns: list[str]
+    rows: list[list[Cell]]
+
+    @property
+    def numeric(self) -> list[bool]:
+        """For each column whether it holds numbers, which are written flush right."""
+        return [any(row[index].numeric for row in self.rows) for index in range(len(self.columns))]
+
+
+def score(value: float | None, strong: bool = False) -> Cell:
+    """A score, or a dash where there is none."""
+    return Cell(NOTHING) if value is None else Cell(number(value), value, strong)
+
+
+def count(value: int | None) -> Cell:
+    """A whole number with thousands apart."""
+    return Cell(NOTHING) if value is None else Cell(f"{value:,}".replace(",", " "), value)
+
+
+def interval(item: Mapping) -> Cell:
+    """`low to high`, or a dash."""
+    if item["low"] is None:
+        return Cell(NOTHING)
+    return Cell(f"{number(item['low'])} to {number(item['high'])}", item["low"])
+
+
+def p_value(p: float | None) -> Cell:
+    """A p-value with three decimals."""
+    if p is None:
+        return Cell(NOTHING)
+    return Cell("< 0.001" if p < 0.001 else f"{p:.3f}", p)
+
+
+def unit(item: Mapping) -> Cell:
+    """The unit of an estimate in words, with how many there are."""
+    name = {"training_seed": "training seed", "episode": "episode"}[item["unit"]]
+    return Cell(f"{item['n_units']} {name}{'s' if item['n_units'] != 1 else ''}", item["n_units"])
+
+
+def ranking_table(stats: Mapping) -> Table:
+    """The overall ranking with interval, spread and the size of the evidence."""
+    by_policy = {item["policy"]: item for item in stats["overall"]}
+    level = f"{100 * stats['confidence']:g} % interval"
+    rows = []
+    for place in stats["ranking"]["overall"]:
+        item = by_policy[place["policy"]]
+        rows.append(
+            [
+                Cell(str(place["rank"]), place["rank"]),
+                Cell(place["policy"], strong=place["rank"] == 1),
+                score(item["mean"], strong=place["rank"] == 1),
+                interval(item),
+                score(item["sd"]),
+                unit(item),
+                count(item["n_episodes"]),
+                Cell(item["claim"] + (f" ({item['note']})" if item["note"] else "")),
+            ]
+        )
+    columns = ["Rank", "Policy", "Mean", level, "SD between units", "Units", "Episodes", "Claim"]
+    return Table("Overall ranking", columns, rows)
+
+
+def leaders_table(stats: Mapping) -> Table:
+    """Per mission: who leads, by what, and whether that is decided."""
+    estimates = {(item["policy"], item["mission"]): item for item in stats["estimates"]}
+    rows = []
+    for mission in stats["missions"]:
+        won = stats["mission_verdicts"][mission]
+        item = estimates[won["best_policy"], mission]
+        others = listed(won["undecided_with"])
+        if won["decided"]:
+            sure = "beats every other policy"
+        else:
+            sure = f"cannot be told apart from {others}" if others else "the only policy"
+        rows.append(
+            [
+                Cell(mission),
+                Cell(won["best_policy"], strong=True),
+                score(item["mean"]),
+                interval(item),
+                Cell(sure),
+            ]
+        )
+    level = f"{100 * stats['confidence']:g} % interval"
+    return Table("Leader of each mission", ["Mission", "Leader", "Mean", level, "How sure"], rows)
+
+
+def means_table(stats: Mapping) -> Table:
+    """Mean score of each policy (rows, in overall order) on each mission (columns)."""
+    means = {(item["policy"], item["mission"]): item["mean"] for item in stats["estimates"]}
+    best = {m: v["best_policy"] for m, v in stats["mission_verdicts"].items()}
+    rows = [
+        [Cell(policy)]
+        + [score(means.get((policy, m)), strong=best[m] == policy) for m in stats["missions"]]
+        for policy in policy_order(stats)
+    ]
+    return Table("Mean score of each policy on each mission", ["Policy", *stats["missions"]], rows)
+
+
+def policy_order(stats: Mapping) -> list[str]:
+    """All policies: those of the overall ranking first, best first, then the others by name."""
+    ranked = [place["policy"] for place in stats["ranking"]["overall"]]
+    return ranked + [p["policy"] for p in stats["policies"] if p["policy"] not in ranked]
+
+
+def interval_table(stats: Mapping, mission: str) -> Table:
+    """The numbers behind one mission's interval chart."""
+    by_policy = {i["policy"]: i for i in stats["estimates"] if i["mission"] == mission}
+    rows = [
+        [
+            Cell(str(place["rank"]), place["rank"]),
+            Cell(place["policy"]),
+            score(by_policy[place["policy"]]["mean"]),
+            interval(by_policy[place["policy"]]),
+            score(by_policy[place["policy"]]["sd"]),
+            unit(by_policy[place["policy"]]),
+            Cell(by_policy[place["policy"]]["note"] or ""),
+        ]
+        for place in stats["ranking"]["missions"][mission]
+    ]
+    columns = ["Rank", "Policy", "Mean", "Interval", "SD between units", "Units", "Note"]
+    return Table(f"Mean scores on {mission}", columns, rows)
+
+
+def pairs_table(name: str, pairs: Sequence[Mapping]) -> Table:
+    """Pairwise differences with interval, p-values, method and verdict."""
+    with_mission = any(pair["mission"] is not None for pair in pairs)
+    rows = []
+    for pair in pairs:
+        note = f" ({pair['note']})" if pair["note"] else ""
+        mission = [Cell(pair["mission"])] if with_mission else []
+        rows.append(
+            [
+                *mission,
+                Cell(f"{pair['a']} − {pair['b']}"),
+                score(pair["difference"]),
+                interval(pair),
+                p_value(pair["p"]),
+                p_value(pair["p_holm"]),
+                Cell(pair["verdict"] + note, strong=bool(pair["decided"])),
+                Cell(pair["method"]),
+            ]
+        )
+    columns = ["Pair", "Difference", "Interval", "p", "Holm p", "Verdict", "Method"]
+    return Table(name, (["Mission"] if with_mission else []) + columns, rows)
+
+
+def curve_table(mission: str, curves: Sequence[Curve]) -> Table:
+    """A learning curve's mean and range at a few points along the training."""
+    rows = []
+    for curve in curves:
+        last = len(curve.steps) - 1
+        for index in sorted({round(last * part / 5) for part in range(6)} if last >= 0 else []):
+            rows.append(
+                [
+                    Cell(curve.policy),
+                    count(round(curve.steps[index])),
+                    score(curve.mean[index]),
+                    score(curve.low[index]),
+                    score(curve.high[index]),
+                    count(len(curve.seeds)),
+                ]
+            )
+    columns = ["Policy", "Agent-steps", "Mean", "Lowest seed", "Highest seed", "Seeds"]
+    return Table(f"Learning curves on {mission}", columns, rows)
+
+
+def runs_table(runs: Sequence[Mapping]) -> Table:
+    """One row a training run: seed, budget, device, size of the network."""
+    rows = [
+        [
+            Cell(str(run["run"])),
+            Cell(str(run["policy"])),
+            Cell(plain(run.get("training_seed")), run.get("training_seed")),
+            Cell(", ".join(run.get("missions") or []) or NOTHING),
+            count(run.get("steps")),
+            count(run.get("parameters")),
+            Cell(plain(run.get("device"))),
+            Cell(plain(run.get("class_path"))),
+        ]
+        for run in sorted(runs, key=lambda run: str(run["run"]))
+    ]
+    columns = ["Run", "Policy", "Seed", "Missions", "Agent-steps", "Parameters", "Device", "Class"]
+    return Table("Training runs", columns, rows)
+
+
+def training_table(runs: Sequence[Mapping]) -> Table:
+    """Training settings, one column a policy; settings that differ between policies stand out."""
+    settings: dict[str, list[dict[str, str]]] = {}
+    for run in sorted(runs, key=lambda run: str(run["run"])):
+        settings.setdefault(str(run["policy"]), []).append(flat(run.get("training") or {}))
+    policies = sorted(settings)
+    keys = dict.fromkeys(key for p in policies for run in settings[p] for key in run)
+    rows = []
+    for key in keys:
+        shown = [
+            " / ".join(dict.fromkeys(run.get(key, NOTHING) for run in settings[p]))
+            for p in policies
+        ]
+        differs = len(set(shown)) > 1
+        rows.append([Cell(key), *(Cell(value, strong=differs) for value in shown)])
+    return Table("Training settings", ["Setting", *policies], rows)
+
+
+def timings_table(timings: Sequence[Mapping]) -> Table:
+    """Wall time and memory of each job."""
+    rows = [
+        [
+            Cell(str(job["rule"])),
+            Cell(plain(job.get("item"))),
+            Cell(f"{job['seconds']:.1f}", job["seconds"]),
+            Cell(NOTHING)
+            if job.get("max_rss_mb") is None
+            else Cell(f"{job['max_rss_mb']:.0f}", job["max_rss_mb"]),
+        ]
+        for job in timings
+    ]
+    return Table("Time and memory of each job", ["Rule", "Item", "Seconds", "Memory (MB)"], rows)
+
+
+def checks_table(environment: Mapping) -> Table:
+    """The checks of the environment."""
+    rows = [
+        [
+            Cell("✓ passed" if check["ok"] else "✗ failed", strong=not check["ok"]),
+            Cell(str(check["name"])),
+            Cell(plain(check.get("found"))),
+            Cell(plain(check.get("needed"))),
+        ]
+        for check in environment.get("checks", [])
+    ]
+    return Table("Environment checks", ["Result", "Check", "Found", "Needed"], rows)
+
+
+def facts_table(name: str, facts: Mapping) -> Table:
+    """Labels and values, as they come."""
+    return Table(
+        name, ["What", "Value"], [[Cell(str(k)), Cell(plain(v))] for k, v in facts.items()]
+    )
+
+
+def flat(settings: Mapping, prefix: str = "") -> dict[str, str]:
+    """Nested settings as one level: `{"a": {"b": 1}}` becomes `{"a.b": "1"}`."""
+    result: dict[str, str] = {}
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            result |= flat(value, f"{prefix}{key}.")
+        else:
+            result[f"{prefix}{key}"] = plain(value)
+    return result
+
+
+def plain(value: Any) -> str:
+    """A value as people write it: text as it is, nothing as a dash, the rest as JSON."""
+    if value is None or value == {} or value == []:
+        return NOTHING
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

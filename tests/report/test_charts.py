@@ -1,0 +1,171 @@
+"""Charts: points lie where the data say, whatever the data are."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from daf.report.charts import Curve, curve_chart, interval_chart, style_class
+from daf.report.curves import learning_curves, thin
+from daf.report.maps import map_chart, station_styles
+
+
+def parsed(svg):
+    return ElementTree.fromstring(svg)
+
+
+def with_class(root, name):
+    return [e for e in root.iter() if name in (e.get("class") or "").split()]
+
+
+def grid_scale(root):
+    """Pixels of a value on the x axis, read off two of the drawn ticks."""
+    ticks = [(float(e.get("x")), float(e.text)) for e in with_class(root, "tick")]
+    (x0, v0), (x1, v1) = ticks[0], ticks[-1]
+    return lambda value: x0 + (value - v0) * (x1 - x0) / (v1 - v0)
+
+
+def item(policy, mean, low, high, best=False):
+    return {"policy": policy, "mean": mean, "low": low, "high": high, "best": best}
+
+
+def intervals(items, **options):
+    return parsed(interval_chart(items, title="T", unit="hearts", interval="95 %", **options))
+
+
+def test_dots_and_whiskers_stand_on_the_axis_at_their_values():
+    root = intervals([item("a", 60, 40, 80, True), item("b", 10, None, None)], ceiling=100)
+    x = grid_scale(root)
+    dots = [float(e.get("cx")) for e in with_class(root, "dot")]
+    assert dots == pytest.approx([x(60), x(10)], abs=0.02)
+    whiskers = with_class(root, "whisker")
+    assert len(whiskers) == 3  # one line and its two ends; none for the policy without interval
+    ends = [float(whiskers[0].get(key)) for key in ("x1", "x2")]
+    assert ends == pytest.approx([x(40), x(80)], abs=0.02)
+    assert float(with_class(root, "ceiling")[0].get("x1")) == pytest.approx(x(100), abs=0.02)
+    assert len(with_class(root, "best")) == 1
+
+
+def test_ceiling_far_from_the_data_does_not_squeeze_them():
+    assert not with_class(intervals([item("a", 2, 1, 3)], ceiling=100), "ceiling")
+
+
+@pytest.mark.parametrize("mean", [0.0, 5.0, -3.0, 1e-6, 1e7])
+def test_a_collapsed_interval_is_drawn_inside_the_picture(mean):
+    root = intervals([item("a", mean, mean, mean)])
+    assert 0 < float(with_class(root, "dot")[0].get("cx")) < 420
+
+
+def test_every_chart_has_a_text_alternative():
+    root = intervals([item("a", 60, 40, 80)])
+    assert root.find("title").text == "T"
+    assert "a 60.0 (40.0 to 80.0)" in root.find("desc").text
+    assert root.get("role") == "img"
+
+
+def test_long_names_are_cut_but_kept_in_the_title():
+    name = "a_policy_with_a_name_much_too_long_for_a_label"
+    root = intervals([item(name, 60, 40, 80)])
+    assert with_class(root, "label")[0].text.endswith("…")
+    assert name in with_class(root, "row")[0].find("title").text
+
+
+def points(element):
+    return [
+        tuple(map(float, p.split(","))) for p in re.findall(r"[-\d.]+,[-\d.]+", element.get("d"))
+    ]
+
+
+def test_curve_passes_through_its_points():
+    steps, low, high = [0, 50, 100], [0, 4, 8], [0, 6, 12]
+    curve = Curve("net", steps, [0, 5, 10], low, high, [(steps, low), (steps, high)], 0)
+    root = parsed(curve_chart([curve], title="T", unit="hearts"))
+    (x0, y0), (x1, y1), (x2, y2) = points(with_class(root, "mean")[0])
+    assert x1 - x0 == pytest.approx(x2 - x1, abs=0.02)
+    assert y0 - y1 == pytest.approx(y1 - y2, abs=0.02)
+    assert x2 > x0 and y2 < y0
+    grid = [float(e.get("y1")) for e in with_class(root, "grid")]
+    assert y0 == pytest.approx(max(grid), abs=0.02)
+    assert len(points(with_class(root, "band")[0])) == 6
+    assert len(with_class(root, "seed")) == 2
+
+
+def test_more_series_than_colours_are_told_apart_by_a_dashed_line():
+    assert len({style_class(style) for style in range(16)}) == 16
+
+
+def metrics(run, steps, scores, policy="net", column="score/m"):
+    return pd.DataFrame({"run": run, "policy": policy, "steps": steps, column: scores})
+
+
+def test_curves_average_seeds_and_bridge_gaps():
+    data = pd.concat(
+        [
+            metrics("s1", [10, 20, 30], [0.0, np.nan, 20.0]),
+            metrics("s2", [10, 20, 30], [10.0, 30.0, 50.0]),
+        ]
+    )
+    (curve,) = learning_curves(data, {"net": 0})["m"]
+    assert curve.steps == [10, 20, 30]
+    assert curve.mean == [5, 20, 35]
+    assert (curve.low, curve.high) == ([0, 10, 20], [10, 30, 50])
+    assert curve.seeds[0] == ([10, 30], [0, 20])
+    shuffled = data.sample(frac=1, random_state=1)
+    assert learning_curves(shuffled, {"net": 0})["m"] == [curve]
+
+
+def test_seeds_are_averaged_only_where_all_were_trained():
+    data = pd.concat([metrics("s1", [0, 10], [0.0, 10.0]), metrics("s2", [5, 20], [5.0, 20.0])])
+    (curve,) = learning_curves(data, {"net": 0})["m"]
+    assert curve.steps == [5, 10]
+    assert curve.mean == [5, 10]
+
+
+def test_seeds_without_common_steps_have_no_mean_but_are_drawn():
+    data = pd.concat([metrics("s1", [0, 10], [0.0, 10.0]), metrics("s2", [20, 30], [5.0, 20.0])])
+    (curve,) = learning_curves(data, {"net": 0})["m"]
+    assert curve.mean == []
+    root = parsed(curve_chart([curve], title="T", unit="hearts"))
+    assert len(with_class(root, "seed")) == 2
+
+
+def test_scores_not_split_by_mission_and_missing_scores():
+    data = metrics("s1", [0, 10], [0.0, 10.0], column="score")
+    assert list(learning_curves(data, {"net": 0})) == ["all missions"]
+    assert learning_curves(data.assign(score=np.nan), {"net": 0}) == {}
+    assert learning_curves(data.drop(columns="score"), {"net": 0}) == {}
+
+
+def test_thinning_keeps_the_mean_and_the_limit():
+    steps, scores = thin(np.arange(1000.0), np.tile([0.0, 10.0], 500), 50)
+    assert len(steps) == len(scores) <= 50
+    assert scores == pytest.approx(np.full(len(scores), 5.0))
+    assert np.all(np.diff(steps) > 0)
+
+
+LEGEND = {"#": "wall", ".": "floor", "@": "agent", "&": "assembler", "=": "chest"}
+
+
+def test_map_draws_every_cell_where_it_is():
+    root = parsed(map_chart(["####", "#@&#", "####"], LEGEND, title="Map"))
+    assert root.get("viewBox") == "0 0 80 60"
+    (agent,) = with_class(root, "agent")
+    assert (agent.get("cx"), agent.get("cy")) == ("30", "30")
+    (letter,) = with_class(root, "letter")
+    assert (letter.text, letter.get("x")) == ("&", "50")
+    walls = with_class(root, "wall")[0].get("d")
+    assert walls.count("M") == 4
+    assert "M0,0h80v20h-80z" in walls
+    assert "1 assembler" in root.find("desc").text
+
+
+def test_ragged_and_unknown_maps_are_drawn():
+    root = parsed(map_chart(["##", "#?<&#"], {}, title="Map"))
+    assert root.get("viewBox") == "0 0 100 40"
+    assert [e.text for e in with_class(root, "letter")] == ["?", "<", "&"]
+
+
+def test_station_colours_follow_names_not_order_on_the_map():
+    assert station_styles(["=&"], LEGEND) == station_styles(["&="], LEGEND) == {"&": 0, "=": 1}
