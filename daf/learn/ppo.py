@@ -5,7 +5,7 @@ from torch import nn
 
 from daf.config.training import TrainingConfig
 from daf.learn.rollout import Rollout
-from daf.policies import TrainablePolicy
+from daf.policies.trainable import TrainablePolicy
 
 METRICS = ("policy_loss", "value_loss", "entropy", "approx_kl", "clip_fraction", "gradient_norm")
 

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import torch
 
-from daf.config import ConfigError, nearest
-from daf.config.training import TrainingConfig
+from daf.config import TrainingConfig
 from daf.learn.advantage import advantages
 from daf.missions import Mission
-from daf.policies import TrainablePolicy
 from daf.policies.chance import mix_seeds, uniform
-from daf.policies.trainable import sample
+from daf.policies.trainable import TrainablePolicy, sample
+from daf.sim.counters import HEARTS_STORED
 from daf.sim.simulation import Simulation
 
 ACTION_STREAM = 0x61637473
@@ -66,6 +65,7 @@ class Collector:
         self.memory = policy.initial_memory(self.rows)
         self.starts = torch.ones(self.rows, dtype=torch.bool, device=device)
         self.rollout = self._allocate(policy.game.used_tokens, device)
+        self._counted = [simulation.state.episode.clone() for simulation in self.simulations]
         self.seconds = {"env": 0.0, "forward": 0.0}
 
     def _allocate(self, used_tokens: int, device: str) -> Rollout:
@@ -122,6 +122,18 @@ class Collector:
         )
         return rollout, advantage
 
+    def finished_scores(self) -> dict[str, float]:
+        """Mean score of the episodes that ended since the last call, over all missions
+        (`score`) and of each (`score/MISSION`); NaN where none ended."""
+        found, every = {}, []
+        for number, simulation in enumerate(self.simulations):
+            ended = simulation.state.episode > self._counted[number]
+            self._counted[number] = simulation.state.episode.clone()
+            scores = simulation.finished[:, HEARTS_STORED][ended].to(torch.float64)
+            found[f"score/{simulation.mission.name}"] = float(scores.mean())
+            every.append(scores)
+        return {"score": float(torch.cat(every).mean())} | found
+
     def _observe(self, out: torch.Tensor) -> None:
         for rows, simulation in self._row_slices():
             out[rows] = simulation.observations.flatten(0, 1)[:, : out.shape[1]]
@@ -168,10 +180,8 @@ def _shaping_weights(config: TrainingConfig, simulation: Simulation) -> torch.Te
     """Bonus per count of each game statistic, float32 [K]; None where no shaping is asked for."""
     if not config.shaping:
         return None
-    names = simulation.counter_names
+    names = simulation.statistic_names
     weights = torch.zeros(len(names))
     for name, weight in config.shaping.items():
-        if name not in names:
-            raise ConfigError(f"key 'shaping': unknown statistic '{name}'; {nearest(name, names)}")
         weights[names.index(name)] = weight
     return weights.to(simulation.device)

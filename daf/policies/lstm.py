@@ -14,9 +14,7 @@ class LSTM(TrainablePolicy):
     `hidden_size` is the width H of embedding and LSTM; the memory of a row is [h, c], M = 2 H.
     """
 
-    def __init__(
-        self, game: Game, device: str = "cpu", hidden_size: int = 128, glyphs: int = 0
-    ):
+    def __init__(self, game: Game, device: str = "cpu", hidden_size: int = 128, glyphs: int = 0):
         super().__init__(game, device, glyphs)
         self.hidden_size = hidden_size
         self.embedding = TokenEmbedding(game, hidden_size)

@@ -1,42 +1,16 @@
-"""Naming a policy: short names, dotted paths and files, and how they become objects."""
+"""From the name of a policy to the object: short names, dotted paths and files."""
 
 import hashlib
 import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from daf.config import ConfigError, nearest
 from daf.policies.game import Game
 from daf.policies.policy import Policy
-
-SHORT_NAMES = {
-    "baseline": "daf.policies.baseline:Baseline",
-    "lstm": "daf.policies.lstm:LSTM",
-    "noop": "daf.policies.scripted:Noop",
-    "random": "daf.policies.scripted:Random",
-    "stateless": "daf.policies.stateless:Stateless",
-}
-"""The policies that come with DAF."""
-
-
-@dataclass(frozen=True)
-class PolicySpec:
-    """Which policy: a class, its weights, and its arguments.
-
-    Attributes:
-        class_path: a short name, `package.module:Class` (or with a dot), or `file.py:Class`.
-        data_path: weights, a `policy.safetensors` of a training; None if it needs none.
-        init_kwargs: further arguments of the class.
-    """
-
-    class_path: str
-    data_path: str | None = None
-    init_kwargs: Mapping[str, Any] = field(default_factory=dict)
+from daf.policies.registry import SHORT_NAMES, PolicySpec
 
 
 def policy_class(class_path: str) -> type[Policy]:
@@ -114,7 +88,6 @@ def _module(name: str, class_path: str):
         except Exception as error:
             del sys.modules[module_name]
             raise ConfigError(
-                f"policy '{class_path}': {name} fails on import "
-                f"({type(error).__name__}: {error})"
+                f"policy '{class_path}': {name} fails on import ({type(error).__name__}: {error})"
             ) from None
     return sys.modules[module_name]

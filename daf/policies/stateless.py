@@ -15,9 +15,7 @@ class Stateless(TrainablePolicy):
     `hidden_size` is the width of both layers, `glyphs` the number of glyph actions used.
     """
 
-    def __init__(
-        self, game: Game, device: str = "cpu", hidden_size: int = 128, glyphs: int = 0
-    ):
+    def __init__(self, game: Game, device: str = "cpu", hidden_size: int = 128, glyphs: int = 0):
         super().__init__(game, device, glyphs)
         self.embedding = TokenEmbedding(game, hidden_size)
         self.hidden = linear(hidden_size, hidden_size, math.sqrt(2))

@@ -76,12 +76,12 @@ class TrainablePolicy(Policy, nn.Module):
             weights = safetensors.torch.load_file(str(path), device=self.device)
         except (OSError, safetensors.SafetensorError, json.JSONDecodeError) as error:
             reason = " ".join(str(error).split())
-            raise ConfigError(f"weights {path}: not a readable safetensors file ({reason})") from None
+            raise ConfigError(
+                f"weights {path}: not a readable safetensors file ({reason})"
+            ) from None
         if weights.keys() != own.keys():
             odd = sorted(weights.keys() ^ own.keys())[0]
-            raise ConfigError(
-                f"weights {path}: made for another network ('{odd}' is not in both)"
-            )
+            raise ConfigError(f"weights {path}: made for another network ('{odd}' is not in both)")
         for name, tensor in weights.items():
             if tensor.shape != own[name].shape:
                 raise ConfigError(

@@ -54,7 +54,9 @@ NO_TOKEN = wp.constant(255)
 
 
 @wp.func
-def put(tokens: wp.array(dtype=wp.vec3ub), n: int, place: wp.uint8, feature: int, value: int) -> int:
+def put(
+    tokens: wp.array(dtype=wp.vec3ub), n: int, place: wp.uint8, feature: int, value: int
+) -> int:
     """Write token number `n` unless the row is full; returns the number of the next one."""
     if n < tokens.shape[0]:
         tokens[n] = wp.vec3ub(place, wp.uint8(feature), wp.uint8(value & 255))
@@ -132,12 +134,10 @@ def put_own(
 ) -> int:
     """The agent's four global tokens. The reward shown is the failure penalty alone: the engine
     pays for statistics only after it has written the observations (RULES 3)."""
-    completion = int(0)
+    completion = 0
     if t.max_steps > 0:
-        completion = half_away_from_zero(
-            float(worlds.now[world]) / float(t.max_steps) * 255.0
-        )
-    reward = int(0)
+        completion = half_away_from_zero(float(worlds.now[world]) / float(t.max_steps) * 255.0)
+    reward = 0
     if not worlds.success[world, agent]:
         reward = half_away_from_zero(-t.failure_penalty * 100.0)
     n = put(tokens, 0, place, EPISODE_COMPLETION, completion)

@@ -220,7 +220,9 @@ def _refuse_what_is_missing(config: dict[str, Any]) -> None:
     }
     for key, only in fixed.items():
         if config.get(key, only) != only:
-            raise ConfigError(f"recording: key '{key}': got {config[key]!r}; only {only!r} is known")
+            raise ConfigError(
+                f"recording: key '{key}': got {config[key]!r}; only {only!r} is known"
+            )
     if config["agent"].get("shareable_resources", ["energy"]) != ["energy"]:
         raise ConfigError("recording: key 'shareable_resources': only ['energy'] is known")
 

@@ -6,8 +6,9 @@ import torch
 import warp as wp
 
 from daf.missions import Mission
+from daf.missions.statistics import statistic_names
 from daf.sim import observe, step
-from daf.sim.counters import HEARTS_STORED, counter_names
+from daf.sim.counters import HEARTS_STORED
 from daf.sim.state import State
 from daf.sim.tables import MissionTables
 
@@ -23,7 +24,7 @@ class Simulation:
         observations: uint8 [E, A, T, 3] tokens (location, feature, value), 255 = none.
         rewards: float32 [E, A] what the engine paid for the last step.
         done: bool [E] the step limit is reached.
-        counters: int32 [E, K] game statistics of the running episodes, named `counter_names`.
+        counters: int32 [E, K] game statistics of the running episodes, named `statistic_names`.
         finished: int32 [E, K] the same for the last episode finished in each world.
         state: all tensors that change.
 
@@ -61,7 +62,7 @@ class Simulation:
         self.seed = seed
         self.auto_reset = auto_reset
         self.tables = MissionTables(mission, device)
-        self.counter_names = counter_names(self.tables)
+        self.statistic_names = statistic_names(mission)
         self._allocate()
         self.reset()
 

@@ -6,7 +6,7 @@ import torch
 import warp as wp
 
 from daf.missions import RESOURCES
-from daf.sim.counters import counter_names
+from daf.missions.statistics import statistic_names
 from daf.sim.tables import MissionTables
 
 
@@ -89,7 +89,7 @@ class State:
             "A": tables.data["num_agents"],
             "S": tables.data["num_stations"],
             "R": len(RESOURCES),
-            "K": len(counter_names(tables)),
+            "K": len(statistic_names(tables.mission)),
             "G": tables.data["grid"].size,
         }
         shapes = {"grid": "G", "inventory": "AR", "gained": "AR", "chest_amount": "R"}

@@ -9,6 +9,7 @@ import warp as wp
 
 from daf.missions import POSITIONS, RESOURCES, Assembler, Mission, Recipe
 from daf.missions.mission import AGENT, WALL
+from daf.missions.statistics import station_types
 
 # What a cell of the grid holds. Station k is FIRST_STATION + k, agent a is first_agent + a.
 OUTSIDE = wp.constant(-1)
@@ -154,7 +155,7 @@ def _stations(mission: Mission) -> StationInfo:
     return StationInfo(
         names=tuple(name for _, _, name in cells),
         cells=tuple((row, column) for row, column, _ in cells),
-        types=tuple(sorted({name for _, _, name in cells})),
+        types=station_types(mission),
     )
 
 
@@ -339,5 +340,3 @@ def _window_tables(mission: Mission, layout: MissionTables) -> dict:
             [(row + half_height) << 4 | (col + half_width) for _, row, col in cells], dtype=np.uint8
         ),
     }
-
-

@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from daf.config import ConfigError
-from daf.sim.parity import simulate
+from daf.sim.parity import mission_of, simulate
 from daf.sim.tables import neighbour_table
-from daf.sim.parity import mission_of
 
 FOLDERS = [Path(__file__).parent / "recordings"]
 if "DAF_RECORDINGS" in os.environ:

@@ -1,0 +1,76 @@
+"""What a benchmark compares: policies, missions, and how they are trained and evaluated."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from daf.config.model import Model, Number
+from daf.config.training import TrainingConfig
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class PolicyConfig(Model):
+    """One policy of the comparison.
+
+    `training` overrides keys of the common training for this policy alone.
+    """
+
+    class_path: str = Field(min_length=1)
+    name: str | None = None
+    data_path: str | None = None
+    init_kwargs: dict[str, Any] = {}
+    training: dict[str, Any] = {}
+
+    @field_validator("name")
+    @classmethod
+    def _fit_for_a_folder(cls, name):
+        if name is not None and not NAME.fullmatch(name):
+            raise ValueError("should be up to 64 letters, digits, '.', '_' or '-'")
+        return name
+
+
+def _short_form(policy: Any) -> Any:
+    return {"class_path": policy} if isinstance(policy, str) else policy
+
+
+class EvaluationConfig(Model):
+    """How policies are evaluated; every policy meets the same worlds."""
+
+    episodes: int = Field(default=64, ge=1, le=1_000_000, description="per policy and mission")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="of the worlds")
+
+
+class ComparisonConfig(Model):
+    """How episodes become claims."""
+
+    confidence: Number = Field(default=0.95, gt=0.5, lt=1, description="of intervals and tests")
+
+
+class BenchmarkConfig(Model):
+    """The content of `config/config.yaml`: everything that `benchmark_report` depends on."""
+
+    name: str = Field(default="benchmark", pattern=NAME.pattern)
+    policies: tuple[Annotated[PolicyConfig, BeforeValidator(_short_form)], ...] = Field(
+        min_length=1
+    )
+    missions: tuple[str, ...] = Field(min_length=1)
+    training: TrainingConfig = TrainingConfig()
+    training_seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = (1, 2, 3)
+    evaluation: EvaluationConfig = EvaluationConfig()
+    comparison: ComparisonConfig = ComparisonConfig()
+
+    @field_validator("missions", "training_seeds")
+    @classmethod
+    def _no_repeats(cls, values):
+        if len(set(values)) < len(values):
+            repeated = next(value for value in values if values.count(value) > 1)
+            raise ValueError(f"{repeated!r} stands there twice")
+        return values
+
+    @model_validator(mode="after")
+    def _trainable_by_seeds(self):
+        if not self.training_seeds:
+            raise ValueError("training_seeds: at least one is needed")
+        return self

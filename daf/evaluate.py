@@ -1,0 +1,90 @@
+"""Evaluation: all episodes of a (policy, mission) as one batch of worlds -> the episode table."""
+
+import pandas as pd
+import torch
+
+from daf.config import ConfigError, EvaluationConfig
+from daf.missions import Mission
+from daf.plan import Player
+from daf.policies.chance import mix_seeds
+from daf.policies.game import Game
+from daf.policies.policy import Policy
+from daf.policies.registry import PolicySpec
+from daf.policies.spec import make_policy
+from daf.sim.simulation import Simulation
+
+POLICY_STREAM = 0x706C6179
+
+
+def evaluate(
+    player: Player,
+    mission: Mission,
+    config: EvaluationConfig,
+    device: str = "cpu",
+    trained_on: tuple[Mission, ...] = (),
+) -> pd.DataFrame:
+    """Play episodes and count.
+
+    Every player meets the same world seeds. A world's course depends on its seed and on the
+    policy alone.
+
+    Args:
+        player: who plays.
+        mission: what is played.
+        config: how many episodes, which seed.
+        trained_on: missions whose shapes the policy's weights were made for, if not `mission`.
+
+    Returns:
+        one row per episode: policy, run, training_seed, mission, episode, world_seed, score,
+        reward_mean, reward_agent_0 ..., steps, then the game statistics.
+
+    Raises:
+        ConfigError: the policy cannot be built, its weights do not fit, or it answers wrongly.
+    """
+    spec = PolicySpec(player.class_path, player.data_path, player.init_kwargs)
+    policy = make_policy(spec, _game(mission, trained_on), device)
+    simulation = Simulation(mission, config.episodes, device, seed=config.seed)
+    rewards = _play(player, policy, simulation)
+    columns = {
+        "policy": player.policy,
+        "run": player.name,
+        "training_seed": pd.array([player.training_seed] * config.episodes, dtype="Int64"),
+        "mission": mission.name,
+        "episode": range(config.episodes),
+        "world_seed": simulation.state.world_seed.cpu().numpy(),
+        "score": simulation.score().cpu().numpy().astype("float64"),
+        "reward_mean": rewards.mean(1).cpu().numpy(),
+    }
+    for agent in range(mission.num_agents):
+        columns[f"reward_agent_{agent}"] = rewards[:, agent].cpu().numpy()
+    columns["steps"] = simulation.state.now.cpu().numpy().astype("int64")
+    counted = simulation.counters.cpu().numpy().astype("int64")
+    columns |= dict(zip(simulation.statistic_names, counted.T))
+    return pd.DataFrame(columns)
+
+
+def _game(mission: Mission, trained_on: tuple[Mission, ...]) -> Game:
+    try:
+        return Game.of(mission, *trained_on)
+    except ValueError as error:
+        raise ConfigError(f"mission {mission.name}: {error}") from None
+
+
+@torch.no_grad()
+def _play(player: Player, policy: Policy, simulation: Simulation) -> torch.Tensor:
+    """Play every world to its end. Returns the rewards paid, float64 [E, A]."""
+    agents = simulation.num_agents
+    seeds = mix_seeds(simulation.state.world_seed, agents, POLICY_STREAM)
+    state = policy.initial_state(seeds)
+    paid = torch.zeros(simulation.rewards.shape, dtype=torch.float64, device=simulation.device)
+    for _ in range(simulation.mission.max_steps):
+        observations = simulation.observations.flatten(0, 1)
+        actions, state = policy.act(observations, state)
+        if actions.shape != (len(observations),) or actions.is_floating_point():
+            raise ConfigError(
+                f"policy '{player.policy}': act returned {actions.dtype} {list(actions.shape)}; "
+                f"integers of shape [{len(observations)}] are needed"
+            )
+        _, rewards, _ = simulation.step(actions.view(-1, agents))
+        paid += rewards
+    return paid

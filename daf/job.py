@@ -1,0 +1,100 @@
+"""What every script of the workflow does around its one call: log, device, provenance, errors."""
+
+import contextlib
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from daf.config import ConfigError
+from daf.environment import EnvironmentProblem
+from daf.provenance import recorded
+
+FORESEEN = (ConfigError, EnvironmentProblem, OSError, ValueError)
+"""Errors whose message says it all; the trace of any other goes to the log."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A running job: `paths` are the places to write the named outputs to for now."""
+
+    paths: dict[str, Path]
+    parameters: Any
+    device: str
+
+
+@contextlib.contextmanager
+def job(snakemake: Any, device_needed: bool = False) -> Iterator[Job]:
+    """Run a rule's script.
+
+    Output goes to the terminal and to the rule's log. The outputs appear together with their
+    sidecar (the output named `provenance`) when the block ends; if it fails, nothing is replaced,
+    one line says why, and the process exits with 1.
+
+    Args:
+        snakemake: the object that Snakemake gives to scripts.
+        device_needed: set up torch: CUDA if the job was given a GPU (`resources.gpu`) and there is
+            one, else as many CPU threads as the job has.
+    """
+    named = dict(snakemake.output.items())
+    sidecar = named.pop("provenance")
+    with open(snakemake.log[0], "w", encoding="utf-8") as log, _tee(log):
+        try:
+            device = _device(snakemake) if device_needed else "cpu"
+            files = {name: [f] if isinstance(f, str) else list(f) for name, f in named.items()}
+            with recorded(
+                rule=snakemake.rule,
+                inputs=[str(path) for path in snakemake.input],
+                outputs=[path for paths in files.values() for path in paths],
+                sidecar=sidecar,
+                parameters=dict(snakemake.params.items()),
+                device=device,
+            ) as temporary:
+                paths = {
+                    name: temporary[f] if isinstance(f, str) else [temporary[path] for path in f]
+                    for name, f in named.items()
+                }
+                yield Job(paths, snakemake.params, device)
+        except Exception as error:
+            if not isinstance(error, FORESEEN):
+                traceback.print_exc(file=log)
+            reason = " ".join(f"{error}".split()) or type(error).__name__
+            print(f"error in {snakemake.rule}: {reason}", file=sys.stderr, flush=True)
+            sys.exit(1)
+
+
+def _device(snakemake: Any) -> str:
+    import torch
+
+    torch.set_num_threads(snakemake.threads)
+    given = int(snakemake.resources.get("gpu", 0))
+    return "cuda" if given > 0 and torch.cuda.is_available() else "cpu"
+
+
+@contextlib.contextmanager
+def _tee(log: TextIO) -> Iterator[None]:
+    terminal = sys.stdout, sys.stderr
+    with (
+        contextlib.redirect_stdout(_Both(terminal[0], log)),
+        contextlib.redirect_stderr(_Both(terminal[1], log)),
+    ):
+        yield
+
+
+class _Both:
+    """A text stream that writes to two."""
+
+    def __init__(self, *streams: TextIO):
+        self.streams = streams
+
+    def write(self, text: str) -> int:
+        for stream in self.streams:
+            stream.write(text)
+            stream.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        for stream in self.streams:
+            stream.flush()

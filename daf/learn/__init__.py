@@ -1,0 +1,1 @@
+"""Learning: PPO over batched worlds, from experience to weights."""

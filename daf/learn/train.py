@@ -1,0 +1,176 @@
+"""One training from beginning to end: a `Run` in, weights and a learning curve out."""
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from daf.config import ConfigError
+from daf.learn.ppo import METRICS, update
+from daf.learn.rollout import Collector
+from daf.plan import Run
+from daf.policies.game import Game
+from daf.policies.registry import PolicySpec
+from daf.policies.spec import make_policy
+from daf.policies.trainable import TrainablePolicy
+from daf.provenance import versions
+
+STREAM_INIT, STREAM_MINIBATCHES = 1, 2
+PROGRESS_SECONDS = 10.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What a training leaves behind."""
+
+    policy: TrainablePolicy
+    metrics: pd.DataFrame  # one row per update
+    description: dict[str, Any]  # the content of run.json
+    card: dict[str, Any]  # the content of policy.json
+
+
+class DivergedError(ValueError):
+    """The loss or the weights are not finite any more."""
+
+
+def train(run: Run, device: str = "cpu", report: Callable[[str], None] = print) -> Trained:
+    """Train a policy.
+
+    Args:
+        run: everything that decides the result.
+        device: where; results are equal byte for byte on one kind of device and thread count.
+        report: receives one line of progress every 10 seconds.
+
+    Raises:
+        ConfigError: the policy cannot play the missions, or cannot learn.
+        DivergedError: the training diverged, with the update and the likely remedy.
+    """
+    config = run.training
+    missions = list(run.missions)
+    policy = _new_policy(run, device)
+    optimizer = torch.optim.Adam(policy.parameters(), lr=config.learning_rate, eps=1e-5, fused=True)
+    collector = Collector(policy, missions, config, run.training_seed, device)
+    steps_per_update = config.rollout_length * collector.rows
+    updates = math.ceil(config.steps / steps_per_update)
+    progress = _Progress(run.name, updates, steps_per_update, collector, report)
+    curve = []
+    for number in range(updates):
+        rate = config.learning_rate * (1 - number / updates if config.anneal else 1)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        rollout, advantage = collector.collect()
+        begin = time.perf_counter()
+        shuffle = _generator(run.training_seed, STREAM_MINIBATCHES, number)
+        losses = update(policy, optimizer, rollout, advantage, config, shuffle)
+        progress.learning += time.perf_counter() - begin
+        row = {"update": number, "steps": (number + 1) * steps_per_update, "learning_rate": rate}
+        row |= collector.finished_scores()
+        row["reward"] = float(rollout.rewards.mean())
+        row["explained_variance"] = _explained(rollout.values, advantage)
+        row |= dict(zip(METRICS, losses.tolist()))
+        if not math.isfinite(row["gradient_norm"]):
+            raise DivergedError(
+                f"training {run.name} diverged in update {number + 1} of {updates} "
+                f"(the gradient is not finite); try a smaller learning_rate than "
+                f"{config.learning_rate}"
+            )
+        curve.append(row)
+        progress.tell(number + 1, row["score"])
+    description = _describe(run, policy, device, updates * steps_per_update)
+    return Trained(policy, pd.DataFrame(curve), description, _card(run, policy))
+
+
+def _new_policy(run: Run, device: str) -> TrainablePolicy:
+    """The untrained policy; its weights are drawn from the run's seed."""
+    try:
+        game = Game.of(*run.missions)
+    except ValueError as error:
+        raise ConfigError(f"training {run.name}: {error}") from None
+    with torch.random.fork_rng(devices=[] if device == "cpu" else [device]):
+        torch.manual_seed(_seed(run.training_seed, STREAM_INIT, 0))
+        policy = make_policy(PolicySpec(run.class_path, None, run.init_kwargs), game, device)
+    if not isinstance(policy, TrainablePolicy):
+        raise ConfigError(f"policy '{run.class_path}' cannot be trained: not a TrainablePolicy")
+    return policy
+
+
+def _seed(*words: int) -> int:
+    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _generator(*words: int) -> torch.Generator:
+    return torch.Generator().manual_seed(_seed(*words))
+
+
+def _explained(values: torch.Tensor, advantage: torch.Tensor) -> float:
+    """Share of the returns' variance that the values explain; NaN where there is none."""
+    total = (values + advantage).var()
+    return float(1 - advantage.var() / total) if total > 0 else math.nan
+
+
+def _describe(run: Run, policy: TrainablePolicy, device: str, steps: int) -> dict[str, Any]:
+    return {
+        "run": run.name,
+        "policy": run.policy,
+        "class_path": run.class_path,
+        "init_kwargs": run.init_kwargs,
+        "training_seed": run.training_seed,
+        "training": run.training.resolved(),
+        "missions": [mission.name for mission in run.missions],
+        "steps": steps,
+        "parameters": sum(parameter.numel() for parameter in policy.parameters()),
+        "device": torch.device(device).type,
+        "versions": versions(),
+    }
+
+
+def _card(run: Run, policy: TrainablePolicy) -> dict[str, Any]:
+    """What is needed to use the weights: class, arguments, shapes, the game they were made for."""
+    game = policy.game
+    return {
+        "class_path": run.class_path,
+        "init_kwargs": run.init_kwargs,
+        "shapes": {name: list(t.shape) for name, t in sorted(policy.state_dict().items())},
+        "missions": [mission.name for mission in run.missions],
+        "num_actions": game.num_actions,
+        "num_tokens": game.num_tokens,
+        "window": list(game.window),
+        "features": list(game.features),
+        "versions": versions(),
+    }
+
+
+class _Progress:
+    """The four numbers people ask for while they wait, as one line per interval."""
+
+    def __init__(self, name, updates, steps_per_update, collector, report):
+        self.name = name
+        self.updates = updates
+        self.steps_per_update = steps_per_update
+        self.collector = collector
+        self.report = report
+        self.learning = 0.0
+        self.begin = self.last = time.perf_counter()
+        self.score = math.nan
+
+    def tell(self, done: int, score: float) -> None:
+        if not math.isnan(score):
+            self.score = score
+        now = time.perf_counter()
+        if now - self.last < PROGRESS_SECONDS and done < self.updates:
+            return
+        self.last = now
+        spent = now - self.begin
+        steps = done * self.steps_per_update
+        shares = {**self.collector.seconds, "learn": self.learning}
+        parts = " ".join(f"{part} {100 * s / spent:.0f}%" for part, s in shares.items())
+        left = spent / done * (self.updates - done)
+        self.report(
+            f"{self.name}: {steps:,} steps, {steps / spent:,.0f}/s, {parts}, "
+            f"score {self.score:.1f}, {left:.0f} s left"
+        )

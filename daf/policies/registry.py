@@ -1,0 +1,32 @@
+"""Names of policies: the part of this room that needs no torch."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+SHORT_NAMES = {
+    "baseline": "daf.policies.baseline:Baseline",
+    "lstm": "daf.policies.lstm:LSTM",
+    "noop": "daf.policies.scripted:Noop",
+    "random": "daf.policies.scripted:Random",
+    "stateless": "daf.policies.stateless:Stateless",
+}
+"""The policies that come with DAF."""
+
+TRAINABLE = frozenset({"lstm", "stateless"})
+"""Those of them that learn."""
+
+
+@dataclass(frozen=True)
+class PolicySpec:
+    """Which policy: a class, its weights, and its arguments.
+
+    Attributes:
+        class_path: a short name, `package.module:Class` (or with a dot), or `file.py:Class`.
+        data_path: weights, a `policy.safetensors` of a training; None if it needs none.
+        init_kwargs: further arguments of the class.
+    """
+
+    class_path: str
+    data_path: str | None = None
+    init_kwargs: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,46 @@
+# What all rules share: the plan that follows from the configuration, and the GPUs of this machine.
+import sys
+from pathlib import Path
+
+import daf
+
+from daf.config import BenchmarkConfig, ConfigError
+from daf.environment import visible_gpus
+from daf.plan import disk_needed_mb, make_plan
+from daf.provenance import code_hash, versions
+
+RESULTS = "results"
+
+try:
+    CONFIG = BenchmarkConfig.parse(config, ", ".join(map(str, workflow.configfiles)))
+    PLAN = make_plan(CONFIG, RESULTS)
+except ConfigError as error:
+    sys.exit(f"error: {error}")
+
+BENCHMARK = f"{RESULTS}/benchmarks/{CONFIG.name}"
+
+workflow.register_resource("gpu", visible_gpus())
+
+
+wildcard_constraints:
+    run="|".join(PLAN.runs) or "none",
+    player="|".join(PLAN.players),
+
+
+def weights_of(wildcards):
+    """The weights a player needs, if any; those of a run are made by rule train."""
+    path = PLAN.players[wildcards.player].data_path
+    return [path] if path else []
+
+
+def report_templates():
+    """Files besides Python code that decide what the report looks like."""
+    return sorted(map(str, (Path(daf.__file__).parent / "report" / "templates").iterdir()))
+
+
+def timing_files():
+    """Benchmark files of the long jobs, by what they timed."""
+    trainings = {f"train {run}": f"{RESULTS}/timings/train/{run}.tsv" for run in PLAN.runs}
+    return trainings | {
+        f"evaluate {player}": f"{RESULTS}/timings/evaluate/{player}.tsv" for player in PLAN.players
+    }

@@ -1,0 +1,12 @@
+from daf.environment import EnvironmentProblem, check_environment
+from daf.job import job
+from daf.provenance import write_json
+
+with job(snakemake, device_needed=True) as work:
+    found = check_environment(work.parameters.results, work.parameters.needed_mb, work.device)
+    for check in found["checks"]:
+        print("ok    " if check["ok"] else "FAILED", f"{check['name']}: {check['found']}")
+    if not found["ok"]:
+        failed = [f"{c['name']} ({c['found']}; needed: {c['needed']})" for c in found["checks"] if not c["ok"]]
+        raise EnvironmentProblem("; ".join(failed))
+    write_json(work.paths["report"], found)

@@ -1,0 +1,11 @@
+from daf.job import job
+from daf.learn.train import train
+from daf.plan import Run
+from daf.provenance import write_json
+
+with job(snakemake, device_needed=True) as work:
+    trained = train(Run.model_validate(work.parameters.run), work.device)
+    trained.policy.save(work.paths["weights"])
+    trained.metrics.to_parquet(work.paths["metrics"], index=False)
+    write_json(work.paths["policy"], trained.card)
+    write_json(work.paths["run"], trained.description)
