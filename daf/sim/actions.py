@@ -60,7 +60,7 @@ def act(t: Tables, worlds: Worlds, world: int, agent: int, now: int) -> bool:
 
 @wp.func
 def move(t: Tables, worlds: Worlds, world: int, agent: int, direction: int, now: int) -> bool:
-    moved = False
+    moved = bool(False)
     if carried(worlds, world, agent, ENERGY) >= t.move_energy:
         worlds.orientation[world, agent] = wp.uint8(direction)
         moved = enter(t, worlds, world, agent, direction, now)

@@ -15,8 +15,8 @@ def neighbour_byte(t: Tables, worlds: Worlds, world: int, station_cell: int) -> 
 
     A cell outside the map takes no bit: the later ones shift down, as in the engine (trace t18).
     """
-    byte = 0
-    bit = 1
+    byte = int(0)
+    bit = int(1)
     for position in range(NUM_POSITIONS):
         code = int(worlds.grid[world, station_cell + t.neighbour_offset[position]])
         if code >= t.first_agent:
@@ -56,7 +56,7 @@ def output_amount(t: Tables, recipe: int, resource: int, share: float) -> int:
 @wp.func
 def pooled(t: Tables, worlds: Worlds, world: int, station_cell: int, resource: int) -> int:
     """What the agents around carry together, modulo 256: the engine adds in one byte."""
-    total = 0
+    total = int(0)
     for position in range(NUM_POSITIONS):
         code = int(worlds.grid[world, station_cell + t.neighbour_offset[position]])
         if code >= t.first_agent:
@@ -96,7 +96,7 @@ def use_assembler(
     if recipe == NO_RECIPE:
         return False
 
-    gives = 0
+    gives = int(0)
     for resource in range(NUM_RESOURCES):
         gives += output_amount(t, recipe, resource, share)
     if gives == 0 and t.recipe_has_output[recipe] == 1 and not clipped:
@@ -139,7 +139,7 @@ def count_made(worlds: Worlds, world: int, resource: int, made: int, byte: int):
     counter = FIRST_MADE + resource
     worlds.counters[world, counter] = worlds.counters[world, counter] + made
     if resource == HEART and made > 0:
-        agents = 0
+        agents = int(0)
         for position in range(NUM_POSITIONS):
             agents += (byte >> position) & 1
         team = HEARTS_MADE_BY_1 + wp.min(agents, 4) - 1

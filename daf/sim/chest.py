@@ -23,7 +23,7 @@ def use_chest(
     delta = t.chest_delta[kind, direction]
     resource = t.chest_resource[kind]
     stock = worlds.stock[world, station]
-    stored = 0
+    stored = int(0)
     if delta > 0:
         offered = wp.min(delta, carried(worlds, world, agent, resource))
         if offered == 0:

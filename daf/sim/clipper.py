@@ -58,7 +58,7 @@ def clip_one(t: Tables, worlds: Worlds, words: wp.array(dtype=wp.uint32), world:
         return
     if unit_float(draw(worlds, words, world)) >= t.clip_rate:
         return
-    total = 0.0
+    total = float(0.0)
     for i in range(t.clip_order.shape[0]):
         station = t.clip_order[i]
         if worlds.repair[world, station] == NO_RECIPE and t.immune[t.station_type[station]] == 0:

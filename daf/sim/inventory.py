@@ -18,7 +18,7 @@ def change(t: Tables, worlds: Worlds, world: int, agent: int, resource: int, amo
     Returns the change that was accepted; the rest vanishes.
     """
     group = t.limit_group[resource]
-    others = 0
+    others = int(0)
     for other in range(NUM_RESOURCES):
         if t.limit_group[other] == group and other != resource:
             others += carried(worlds, world, agent, other)

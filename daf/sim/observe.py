@@ -134,10 +134,10 @@ def put_own(
 ) -> int:
     """The agent's four global tokens. The reward shown is the failure penalty alone: the engine
     pays for statistics only after it has written the observations (RULES 3)."""
-    completion = 0
+    completion = int(0)
     if t.max_steps > 0:
         completion = half_away_from_zero(float(worlds.now[world]) / float(t.max_steps) * 255.0)
-    reward = 0
+    reward = int(0)
     if not worlds.success[world, agent]:
         reward = half_away_from_zero(-t.failure_penalty * 100.0)
     n = put(tokens, 0, place, EPISODE_COMPLETION, completion)

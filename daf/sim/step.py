@@ -59,7 +59,7 @@ def advance(t: Tables, worlds: Worlds, words: wp.array(dtype=wp.uint32)):
 def pay(t: Tables, worlds: Worlds, world: int):
     """Every agent gets the change of its rewarded statistics since they were last paid."""
     for agent in range(t.num_agents):
-        due = 0.0
+        due = float(0.0)
         for i in range(t.reward_weight.shape[0]):
             resource = t.reward_resource[i]
             amount = worlds.chest_amount[world, resource]

@@ -7,6 +7,10 @@ with job(snakemake, device_needed=True) as work:
     for check in found["checks"]:
         print("ok    " if check["ok"] else "FAILED", f"{check['name']}: {check['found']}")
     if not found["ok"]:
-        failed = [f"{c['name']} ({c['found']}; needed: {c['needed']})" for c in found["checks"] if not c["ok"]]
+        failed = [
+            f"{c['name']} ({c['found']}; needed: {c['needed']})"
+            for c in found["checks"]
+            if not c["ok"]
+        ]
         raise EnvironmentProblem("; ".join(failed))
     write_json(work.paths["report"], found)

@@ -9,7 +9,9 @@ with job(snakemake, device_needed=True) as work:
     player = Player.model_validate(parameters.player)
     config = EvaluationConfig.model_validate(parameters.evaluation)
     trained_on = tuple(Mission.model_validate(mission) for mission in parameters.trained_on)
-    for mission, path in zip(map(Mission.model_validate, parameters.missions), work.paths["episodes"]):
+    for mission, path in zip(
+        map(Mission.model_validate, parameters.missions), work.paths["episodes"]
+    ):
         episodes = evaluate(player, mission, config, work.device, trained_on)
         episodes.to_parquet(path, index=False)
         print(f"{player.name} on {mission.name}: mean score {episodes['score'].mean():.2f}")

@@ -1,0 +1,42 @@
+# Two commands: `make benchmark` (the main job) and `make test`. Each installs what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: benchmark test lint cuda-compile lock clean
+.DEFAULT_GOAL := benchmark
+
+benchmark: $(INSTALLED)
+	$(BIN)/snakemake benchmark_report
+	@echo "report: results/benchmarks/benchmark/report.html"
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check workflow
+	$(BIN)/snakemake --lint
+
+# Compiles every kernel for CUDA (sm_90) without a GPU.
+cuda-compile: $(INSTALLED)
+	$(BIN)/python -m daf.sim.compile
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "error: $(PYTHON) is older than Python 3.11; use make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Writes the lock anew from the newest versions that pyproject.toml allows.
+lock:
+	$(PYTHON) -m venv --clear build/lock
+	build/lock/bin/python -m pip install --quiet '.[dev]'
+	build/lock/bin/python -m pip freeze --exclude daf | sed 's/+cpu$$//' | grep -v '^nvidia\|^triton' > requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,26 @@
+"""Missions as text: a picture of the map and what stands on it."""
+
+from daf.missions.mission import AGENT, FLOOR, WALL, Mission
+
+COLOURS = {WALL: "90", FLOOR: "90", AGENT: "1;36"}
+STATION_COLOUR = "1;33"
+
+
+def picture(mission: Mission, colour: bool = False) -> str:
+    """Name, description, facts, map and legend of a mission, several lines.
+
+    Args:
+        mission: what to show.
+        colour: use ANSI colours.
+    """
+
+    def painted(symbol: str) -> str:
+        code = COLOURS.get(mission.legend[symbol], STATION_COLOUR)
+        return f"\x1b[{code}m{symbol}\x1b[0m" if colour else symbol
+
+    used = sorted({symbol for row in mission.map for symbol in row})
+    legend = [f"{painted(s)} {mission.legend[s]}" for s in used if mission.legend[s] != FLOOR]
+    ceiling = f", ceiling {mission.ceiling:g} hearts" if mission.ceiling is not None else ""
+    facts = f"{mission.num_agents} agents, {mission.max_steps} steps{ceiling}"
+    rows = ["  " + "".join(map(painted, row)) for row in mission.map]
+    return "\n".join([f"{mission.name}: {mission.description}", facts, *rows, "  ".join(legend)])
