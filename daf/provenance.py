@@ -45,6 +45,12 @@ def file_digest(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def folder_digest(folder: str) -> str:
+    """Hash of the names and contents of the files in a folder of the package."""
+    files = sorted((Path(__file__).parent / folder).iterdir())
+    return digest([[file.name, file_digest(file)] for file in files if file.is_file()])[:16]
+
+
 def write_json(path: str | Path, data: Any) -> None:
     """Write plain data as readable JSON, sorted, whole or not at all.
 

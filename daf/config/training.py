@@ -2,7 +2,7 @@
 
 from pydantic import Field, model_validator
 
-from daf.config.model import Model, Number
+from daf.config.model import Model, Number, Whole
 
 
 class TrainingConfig(Model):
@@ -13,11 +13,11 @@ class TrainingConfig(Model):
     """
 
     missions: tuple[str, ...] = Field(default=(), description="trained on together; worlds shared")
-    steps: int = Field(default=6_000_000, ge=1, description="agent-steps in all")
-    worlds: int = Field(default=128, ge=1, le=1_000_000, description="worlds side by side")
-    rollout_length: int = Field(default=64, ge=1, le=100_000, description="steps per update")
-    epochs: int = Field(default=2, ge=1, le=100, description="passes over each rollout")
-    minibatches: int = Field(default=4, ge=1, description="parts of each pass")
+    steps: Whole = Field(default=6_000_000, ge=1, description="agent-steps in all")
+    worlds: Whole = Field(default=128, ge=1, le=1_000_000, description="worlds side by side")
+    rollout_length: Whole = Field(default=32, ge=1, le=100_000, description="steps per update")
+    epochs: Whole = Field(default=2, ge=1, le=100, description="passes over each rollout")
+    minibatches: Whole = Field(default=4, ge=1, description="parts of each pass")
     learning_rate: Number = Field(default=1e-3, gt=0, le=1, description="of Adam, at the start")
     anneal: bool = Field(default=True, description="learning rate falls linearly to 0")
     gamma: Number = Field(default=0.99, ge=0, le=1, description="discount per step")

@@ -1,13 +1,10 @@
 # What all rules share: the plan that follows from the configuration, and the GPUs of this machine.
 import sys
-from pathlib import Path
-
-import daf
 
 from daf.config import BenchmarkConfig, ConfigError
 from daf.environment import visible_gpus
 from daf.plan import disk_needed_mb, make_plan
-from daf.provenance import code_hash, versions
+from daf.provenance import code_hash, folder_digest, versions
 
 RESULTS = "results"
 
@@ -33,14 +30,12 @@ def weights_of(wildcards):
     return [path] if path else []
 
 
-def report_templates():
-    """Files besides Python code that decide what the report looks like."""
-    return sorted(map(str, (Path(daf.__file__).parent / "report" / "templates").iterdir()))
-
-
 def timing_files():
     """Benchmark files of the long jobs, by what they timed."""
-    trainings = {f"train {run}": f"{RESULTS}/timings/train/{run}.tsv" for run in PLAN.runs}
+    trainings = {
+        f"train {run}": f"{RESULTS}/timings/train/{run}.tsv" for run in PLAN.runs
+    }
     return trainings | {
-        f"evaluate {player}": f"{RESULTS}/timings/evaluate/{player}.tsv" for player in PLAN.players
+        f"evaluate {player}": f"{RESULTS}/timings/evaluate/{player}.tsv"
+        for player in PLAN.players
     }

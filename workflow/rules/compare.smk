@@ -8,16 +8,16 @@ rule compare:
     output:
         stats=update(f"{BENCHMARK}/stats.json"),
         provenance=update(f"{BENCHMARK}/stats.json.prov.json"),
-    params:
-        comparison=CONFIG.comparison.resolved(),
-        code=code_hash("daf.stats.analyse"),
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
     log:
         f"{RESULTS}/logs/compare/{CONFIG.name}.log",
     benchmark:
         f"{RESULTS}/timings/compare/{CONFIG.name}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        comparison=CONFIG.comparison.resolved(),
+        code=code_hash("daf.stats.analyse"),
     script:
         "../scripts/compare.py"

@@ -4,22 +4,22 @@ rule report:
         environment=f"{RESULTS}/environment.json",
         runs=expand(f"{RESULTS}/runs/{{run}}/run.json", run=PLAN.runs),
         curves=expand(f"{RESULTS}/runs/{{run}}/metrics.parquet", run=PLAN.runs),
-        templates=report_templates(),
     output:
         report=update(f"{BENCHMARK}/report.html"),
         provenance=update(f"{BENCHMARK}/report.html.prov.json"),
+    log:
+        f"{RESULTS}/logs/report/{CONFIG.name}.log",
+    benchmark:
+        f"{RESULTS}/timings/report/{CONFIG.name}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
         config=CONFIG.resolved(),
         missions=[mission.resolved() for mission in PLAN.missions.values()],
         timings=timing_files(),
         code=code_hash("daf.report.files"),
-    threads: 1
-    resources:
-        mem_mb=1000,
-        runtime=10,
-    log:
-        f"{RESULTS}/logs/report/{CONFIG.name}.log",
-    benchmark:
-        f"{RESULTS}/timings/report/{CONFIG.name}.tsv"
+        templates=folder_digest("report/templates"),
     script:
         "../scripts/report.py"

@@ -7,17 +7,19 @@ rule train:
         metrics=update(f"{RESULTS}/runs/{{run}}/metrics.parquet"),
         run=update(f"{RESULTS}/runs/{{run}}/run.json"),
         provenance=update(f"{RESULTS}/runs/{{run}}/policy.safetensors.prov.json"),
-    params:
-        run=lambda wildcards: PLAN.runs[wildcards.run].resolved(),
-        code=lambda wildcards: code_hash("daf.learn.train", *PLAN.runs[wildcards.run].modules()),
+    log:
+        f"{RESULTS}/logs/train/{{run}}.log",
+    benchmark:
+        f"{RESULTS}/timings/train/{{run}}.tsv"
     threads: 1
     resources:
         gpu=1,
         mem_mb=3000,
         runtime=120,
-    log:
-        f"{RESULTS}/logs/train/{{run}}.log",
-    benchmark:
-        f"{RESULTS}/timings/train/{{run}}.tsv"
+    params:
+        run=lambda wildcards: PLAN.runs[wildcards.run].resolved(),
+        code=lambda wildcards: code_hash(
+            "daf.learn.train", *PLAN.runs[wildcards.run].modules()
+        ),
     script:
         "../scripts/train.py"

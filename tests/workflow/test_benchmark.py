@@ -1,0 +1,185 @@
+"""The workflow as a user runs it: a whole benchmark at tiny scale, then what an edit reruns."""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TINY = {
+    "name": "tiny",
+    "policies": ["stateless", {"class_path": "lstm", "init_kwargs": {"hidden_size": 16}}, "random"],
+    "missions": ["assembler_1", "training_facility_1"],
+    "training_seeds": [1, 2],
+    "training": {
+        "missions": ["assembler_1"],
+        "steps": 300,
+        "worlds": 4,
+        "rollout_length": 32,
+    },
+    "evaluation": {"episodes": 3},
+}
+
+
+class Project:
+    """A copy of the checkout with its own results, so that code and configuration can be edited."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        for name in ("daf", "workflow", "config"):
+            shutil.copytree(ROOT / name, folder / name)
+        self.configure(TINY)
+
+    def configure(self, config: dict) -> None:
+        (self.folder / "config" / "config.yaml").write_text(yaml.safe_dump(config))
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        path = self.folder / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+
+    def make(self, *options: str) -> str:
+        """Run snakemake; returns what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", "snakemake", "benchmark_report", *options],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(self.folder)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def planned(self) -> dict[str, int]:
+        """How many jobs of each rule would run now."""
+        table = self.make("--dry-run").partition("Job stats:")[2]
+        jobs = dict(re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE))
+        return {
+            rule: int(n) for rule, n in jobs.items() if rule not in ("total", "benchmark_report")
+        }
+
+    def hashes(self, *kinds: str) -> dict[str, str]:
+        return {
+            str(path.relative_to(self.folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for kind in kinds
+            for path in sorted((self.folder / "results").rglob(kind))
+            if not path.name.endswith(".prov.json")
+        }
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Project:
+    project = Project(tmp_path_factory.mktemp("made"))
+    project.make("--cores", "2")
+    return project
+
+
+@pytest.fixture
+def project(made, tmp_path) -> Project:
+    """A made project of one's own to edit; `cp -p` keeps the times that Snakemake looks at."""
+    folder = tmp_path / "project"
+    shutil.copytree(made.folder, folder)
+    copy = object.__new__(Project)
+    copy.folder = folder
+    return copy
+
+
+def test_everything_promised_is_there(made):
+    results = made.folder / "results"
+    runs = sorted(path.name for path in (results / "runs").iterdir())
+    assert [run.rsplit("-", 1)[0] for run in runs] == [
+        "lstm-s1",
+        "lstm-s2",
+        "stateless-s1",
+        "stateless-s2",
+    ]
+    for run in runs:
+        described = json.loads((results / "runs" / run / "run.json").read_text())
+        assert described["run"] == run and described["steps"] == 384  # whole updates of 128
+        curve = pd.read_parquet(results / "runs" / run / "metrics.parquet")
+        assert curve["steps"].tolist() == [128, 256, 384]
+    for player in [*runs, "random"]:
+        for mission in TINY["missions"]:
+            table = pd.read_parquet(results / "evaluations" / player / f"{mission}.parquet")
+            assert table["episode"].tolist() == [0, 1, 2]
+            assert (table["run"] == player).all() and (table["mission"] == mission).all()
+            assert table["score"].equals(table["hearts_stored"].astype(float))
+    seeds = {
+        tuple(pd.read_parquet(path)["world_seed"])
+        for path in (results / "evaluations").rglob("assembler_1.parquet")
+    }
+    assert len(seeds) == 1, "every policy meets the same worlds"
+    stats = json.loads((results / "benchmarks" / "tiny" / "stats.json").read_text())
+    assert stats["best_policy"] in ("stateless", "lstm", "random")
+    report = (results / "benchmarks" / "tiny" / "report.html").read_text()
+    assert stats["best_policy"] in report and "assembler_1" in report
+
+
+def test_every_job_left_a_sidecar_that_tells_the_truth(made):
+    vouched = {}
+    for sidecar in (made.folder / "results").rglob("*.prov.json"):
+        record = json.loads(sidecar.read_text())
+        vouched |= record["outputs"]
+        for path, digest in record["inputs"].items():
+            assert hashlib.sha256((made.folder / path).read_bytes()).hexdigest() == digest
+    hashes = made.hashes("*.parquet", "*.safetensors", "*.html", "*.json")
+    assert vouched == hashes
+
+
+def test_a_second_call_does_nothing(made):
+    assert made.planned() == {}
+    assert "Nothing to be done" in made.make()
+
+
+def test_the_same_configuration_gives_the_same_bytes(made, tmp_path):
+    again = Project(tmp_path / "again")
+    again.make("--cores", "1")
+    kinds = ("*.parquet", "*.safetensors", "*.json")
+    assert again.hashes(*kinds) == made.hashes(*kinds)
+
+
+def test_a_learning_rate_retrains_what_uses_it(project):
+    lstm = {**TINY["policies"][1], "training": {"learning_rate": 0.0005}}
+    project.configure(TINY | {"policies": ["stateless", lstm, "random"]})
+    assert project.planned() == {"train": 2, "evaluate": 2, "compare": 1, "report": 1}
+
+
+def test_a_new_seed_trains_once_more(project):
+    project.configure(TINY | {"training_seeds": [1, 2, 3]})
+    planned = project.planned()
+    assert planned.pop("environment_check") == 1, "more runs need more disk"
+    assert planned == {"train": 2, "evaluate": 2, "compare": 1, "report": 1}
+
+
+def test_a_comment_retrains_nothing(project):
+    project.edit("daf/learn/ppo.py", "import torch\n", "import torch  # a remark\n")
+    (project.folder / "workflow" / "scripts" / "train.py").touch()
+    assert project.planned() == {}
+
+
+def test_logic_retrains_what_uses_it(project):
+    project.edit("daf/learn/advantage.py", "gamma * gae_lambda", "gae_lambda * gamma")
+    assert project.planned() == {"train": 4, "evaluate": 4, "compare": 1, "report": 1}
+
+
+def test_the_template_rebuilds_the_report_alone(project):
+    project.edit("daf/report/templates/report.html.j2", "</body>", "<!-- new --></body>")
+    assert project.planned() == {"report": 1}
+
+
+def test_a_failed_report_leaves_the_old_one(project):
+    report = project.folder / "results" / "benchmarks" / "tiny" / "report.html"
+    before = report.read_bytes()
+    project.edit("daf/report/templates/report.html.j2", "</body>", "{{ nothing.at.all }}</body>")
+    with pytest.raises(AssertionError, match="error in report: "):
+        project.make()
+    assert report.read_bytes() == before
