@@ -18,7 +18,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check workflow
-	$(BIN)/snakemake --lint
+	.ci/lint-workflow $(BIN)/snakemake
 
 # Compiles every kernel for CUDA (sm_90) without a GPU.
 cuda-compile: $(INSTALLED)

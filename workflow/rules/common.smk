@@ -1,5 +1,6 @@
 # What all rules share: the plan that follows from the configuration, and the GPUs of this machine.
 import sys
+from pathlib import Path
 
 from daf.config import BenchmarkConfig, ConfigError
 from daf.environment import visible_gpus

@@ -12,7 +12,7 @@ rule environment_check:
         mem_mb=1000,
         runtime=10,
     params:
-        results=RESULTS,
+        results=lambda wildcards, output: str(Path(output.report).parent),
         needed_mb=disk_needed_mb(PLAN),
         versions=versions(),
         code=code_hash("daf.environment"),
