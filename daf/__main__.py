@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from daf.config import ConfigError
+from daf.config import BenchmarkConfig, ConfigError
 from daf.missions import built_in_missions, load_mission
 from daf.missions.picture import picture
 from daf.policies.registry import SHORT_NAMES, TRAINABLE
@@ -42,8 +42,7 @@ def main() -> int:
 
 def _benchmark(arguments: argparse.Namespace) -> int:
     config = arguments.config or default_config()
-    if not config.is_file():
-        raise ConfigError(f"no configuration file {config}")
+    BenchmarkConfig.from_yaml(config)  # what Snakemake says of an unreadable file helps nobody
     command = snakemake_command("benchmark_report", config, *arguments.snakemake)
     return subprocess.run(command, check=False).returncode
 

@@ -1,5 +1,9 @@
 """Evaluation: all episodes of a (policy, mission) as one batch of worlds -> the episode table."""
 
+import contextlib
+import traceback
+from collections.abc import Iterator
+
 import pandas as pd
 import torch
 
@@ -14,6 +18,7 @@ from daf.policies.spec import make_policy
 from daf.sim.simulation import Simulation
 
 POLICY_STREAM = 0x706C6179
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 def evaluate(
@@ -75,16 +80,33 @@ def _play(player: Player, policy: Policy, simulation: Simulation) -> torch.Tenso
     """Play every world to its end. Returns the rewards paid, float64 [E, A]."""
     agents = simulation.num_agents
     seeds = mix_seeds(simulation.state.world_seed, agents, POLICY_STREAM)
-    state = policy.initial_state(seeds)
+    with _blamed_on(player):
+        state = policy.initial_state(seeds)
     paid = torch.zeros(simulation.rewards.shape, dtype=torch.float64, device=simulation.device)
     for _ in range(simulation.mission.max_steps):
         observations = simulation.observations.flatten(0, 1)
-        actions, state = policy.act(observations, state)
-        if actions.shape != (len(observations),) or actions.is_floating_point():
-            raise ConfigError(
-                f"policy '{player.policy}': act returned {actions.dtype} {list(actions.shape)}; "
-                f"integers of shape [{len(observations)}] are needed"
-            )
+        with _blamed_on(player):
+            actions, state = policy.act(observations, state)
+            if actions.shape != (len(observations),) or actions.dtype not in INTEGERS:
+                raise ConfigError(
+                    f"policy '{player.policy}': act returned {actions.dtype} "
+                    f"{list(actions.shape)}; integers of shape [{len(observations)}] are needed"
+                )
         _, rewards, _ = simulation.step(actions.view(-1, agents))
         paid += rewards
     return paid
+
+
+@contextlib.contextmanager
+def _blamed_on(player: Player) -> Iterator[None]:
+    """Turn what the policy's own code raises into one line that says where."""
+    try:
+        yield
+    except ConfigError:
+        raise
+    except Exception as error:
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        raise ConfigError(
+            f"policy '{player.policy}' failed with {type(error).__name__}: {error} "
+            f"(in {place.filename}, line {place.lineno})"
+        ) from error

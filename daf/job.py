@@ -20,7 +20,7 @@ FORESEEN = (ConfigError, EnvironmentProblem, OSError, ValueError)
 class Job:
     """A running job: `paths` are the places to write the named outputs to for now."""
 
-    paths: dict[str, Path]
+    paths: dict[str, Path | list[Path]]
     parameters: Any
     device: str
 
@@ -40,29 +40,34 @@ def job(snakemake: Any, device_needed: bool = False) -> Iterator[Job]:
     """
     named = dict(snakemake.output.items())
     sidecar = named.pop("provenance")
-    with open(snakemake.log[0], "w", encoding="utf-8") as log, _tee(log):
+    with open(snakemake.log[0], "w", encoding="utf-8") as log:
         try:
-            device = _device(snakemake) if device_needed else "cpu"
-            files = {name: [f] if isinstance(f, str) else list(f) for name, f in named.items()}
-            with recorded(
-                rule=snakemake.rule,
-                inputs=[str(path) for path in snakemake.input],
-                outputs=[path for paths in files.values() for path in paths],
-                sidecar=sidecar,
-                parameters=dict(snakemake.params.items()),
-                device=device,
-            ) as temporary:
-                paths = {
-                    name: temporary[f] if isinstance(f, str) else [temporary[path] for path in f]
-                    for name, f in named.items()
-                }
-                yield Job(paths, snakemake.params, device)
+            with _tee(log):
+                device = _device(snakemake) if device_needed else "cpu"
+                with recorded(
+                    rule=snakemake.rule,
+                    inputs=[str(path) for path in snakemake.input],
+                    outputs=[str(path) for path in snakemake.output if path != sidecar],
+                    sidecar=sidecar,
+                    parameters=dict(snakemake.params.items()),
+                    device=device,
+                ) as temporary:
+                    paths = {name: _temporary(f, temporary) for name, f in named.items()}
+                    yield Job(paths, snakemake.params, device)
         except Exception as error:
+            reason = " ".join(f"{error}".split())
             if not isinstance(error, FORESEEN):
                 traceback.print_exc(file=log)
-            reason = " ".join(f"{error}".split()) or type(error).__name__
+                reason = f"{type(error).__name__}: {reason}"
+            # Snakemake shows the logs of failed jobs; the line is not to stand there twice.
+            print(f"failed: {reason}", file=log)
             print(f"error in {snakemake.rule}: {reason}", file=sys.stderr, flush=True)
             sys.exit(1)
+
+
+def _temporary(output: Any, temporary: dict[str, Path]) -> Path | list[Path]:
+    """Where a named output, one file or several, is written to for now."""
+    return temporary[output] if isinstance(output, str) else [temporary[path] for path in output]
 
 
 def _device(snakemake: Any) -> str:

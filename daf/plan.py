@@ -1,19 +1,30 @@
 """The plan of a benchmark: which trainings, which players, which missions follow from a config.
 
-Everything that can be wrong is found here, before any work starts; nothing here needs torch.
+Everything that can be wrong is found here, before any work starts. Nothing here needs torch, but
+for policies that come with arguments, weights or code of their own.
 """
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from daf.config import BenchmarkConfig, ConfigError, Model, PolicyConfig, TrainingConfig, nearest
-from daf.config.model import describe
-from daf.missions import Mission, load_mission
+from daf.config import (
+    BenchmarkConfig,
+    ConfigError,
+    Model,
+    Name,
+    PolicyConfig,
+    TrainingConfig,
+    nearest,
+    shown,
+)
+from daf.missions import Mission, check_alike, load_mission
 from daf.missions.statistics import statistic_names
-from daf.policies.registry import SHORT_NAMES, TRAINABLE
+from daf.policies.registry import SHORT_NAMES, TRAINABLE, PolicySpec, module_and_class
 from daf.provenance import digest, file_digest
 
 
@@ -60,7 +71,7 @@ class Plan:
     players: dict[str, Player] = field(default_factory=dict)
 
     def trained_on(self, player: str) -> list[dict[str, Any]]:
-        """The missions a player's weights were made for, as plain data; none if not trained here."""
+        """The missions a player's weights are made for, as plain data; none if not by us."""
         run = self.runs.get(player)
         return [mission.resolved() for mission in run.missions] if run else []
 
@@ -72,56 +83,98 @@ def disk_needed_mb(plan: Plan) -> float:
 
 
 def _policy_modules(class_path: str) -> list[str]:
-    module = SHORT_NAMES.get(class_path, class_path).partition(":")[0]
+    module, _ = module_and_class(class_path)
     return [module] if module.startswith("daf.") else []
 
 
-def make_plan(config: BenchmarkConfig, results: str = "results") -> Plan:
+def make_plan(
+    config: BenchmarkConfig, results: str = "results", source: str = "configuration"
+) -> Plan:
     """Work out what a benchmark needs.
 
     Args:
         config: the benchmark.
         results: the folder of results, as it will stand in the paths of weights.
+        source: the configuration file, named in the error.
 
     Raises:
         ConfigError: a mission, policy or training that cannot be; one line.
     """
     plan = Plan(config)
-    for path in config.missions:
-        mission = load_mission(path)
-        if mission.max_steps == 0:
-            raise ConfigError(f"mission {path}: max_steps is 0 (endless); a score needs an end")
-        if mission.name in plan.missions:
-            raise ConfigError(f"missions: two are named '{mission.name}'; rename one file")
-        plan.missions[mission.name] = mission
-    for label, policy in _labelled(config).items():
-        if _is_trained(policy):
-            for seed in config.training_seeds:
-                run = _run(config, label, policy, seed)
-                plan.runs[run.name] = run
-                weights = f"{results}/runs/{run.name}/policy.safetensors"
-                plan.players[run.name] = _player(run.name, label, policy, seed, weights)
-        else:
-            if policy.training:
-                raise ConfigError(f"policy '{label}': is not trained, so 'training' cannot apply")
-            name = _fixed_name(label, policy)
-            plan.players[name] = _player(name, label, policy, None, policy.data_path)
+    with _at(source):
+        if Path(results).exists() and not Path(results).is_dir():
+            raise ConfigError(f"{Path(results).resolve()} is a file; a folder is needed there")
+        for mission in _loaded(config.missions, "missions"):
+            if mission.max_steps == 0:
+                raise ConfigError(
+                    f"mission {mission.name}: key 'max_steps': got 0 (endless); "
+                    "a benchmark needs at least 1"
+                )
+            if mission.name in plan.missions:
+                raise ConfigError(f"key 'missions': two are named '{mission.name}'; rename one")
+            plan.missions[mission.name] = mission
+        for number, policy in enumerate(config.policies):
+            with _at(f"key 'policies.{number}'"):
+                _add_policy(plan, policy, results)
     return plan
 
 
-def _labelled(config: BenchmarkConfig) -> dict[str, PolicyConfig]:
-    """Policies by the readable name that results and report use."""
-    labelled: dict[str, PolicyConfig] = {}
-    for policy in config.policies:
-        label = policy.name or policy.class_path.replace(":", ".").split(".")[-1]
-        if policy.name is None and policy.data_path is not None:
-            label = f"{label}-{Path(policy.data_path).stem}"
-        if label in labelled:
+@contextlib.contextmanager
+def _at(place: str) -> Iterator[None]:
+    """Say in every `ConfigError` of the block where it happened."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error}") from None
+
+
+def _loaded(paths: tuple[str, ...], key: str) -> list[Mission]:
+    missions = []
+    for number, path in enumerate(paths):
+        with _at(f"key '{key}.{number}'"):
+            missions.append(load_mission(path))
+    return missions
+
+
+def _add_policy(plan: Plan, policy: PolicyConfig, results: str) -> None:
+    config = plan.config
+    label = _label(policy)
+    if any(label == player.policy for player in plan.players.values()):
+        raise ConfigError(f"two policies are called '{label}'; give this one another 'name'")
+    if not _is_trained(policy):
+        if policy.training:
             raise ConfigError(
-                f"policies: two are called '{label}'; give one of them another 'name'"
+                f"policy '{label}' is not trained here: key 'training': "
+                f"got {shown(policy.training)}; leave it out"
             )
-        labelled[label] = policy
-    return labelled
+        _check_plays(policy, plan, ())
+        name = _fixed_name(label, policy)
+        plan.players[name] = _player(name, label, policy, None, policy.data_path)
+        return
+    training = TrainingConfig.parse(config.training.resolved() | policy.training, "key 'training'")
+    missions = tuple(_loaded(training.missions or config.missions, "training.missions"))
+    _check_shaping(training, missions)
+    _check_plays(policy, plan, missions)
+    for seed in config.training_seeds:
+        run = _run(label, policy, training, missions, seed)
+        plan.runs[run.name] = run
+        weights = f"{results}/runs/{run.name}/policy.safetensors"
+        plan.players[run.name] = _player(run.name, label, policy, seed, weights)
+
+
+def _label(policy: PolicyConfig) -> str:
+    """The readable name that results and report use for a policy."""
+    if policy.name:
+        return policy.name
+    label = policy.class_path.replace(":", ".").split(".")[-1]
+    if policy.data_path is not None:
+        label = f"{label}-{Path(policy.data_path).stem}"
+    try:
+        return TypeAdapter(Name).validate_python(label)
+    except ValidationError:
+        raise ConfigError(
+            f"{shown(label)} cannot name a folder; give the policy a 'name'"
+        ) from None
 
 
 def _is_trained(policy: PolicyConfig) -> bool:
@@ -131,7 +184,7 @@ def _is_trained(policy: PolicyConfig) -> bool:
         trainable = path in TRAINABLE
     elif ":" not in path and "." not in path:
         raise ConfigError(
-            f"unknown policy '{path}'; {nearest(path, sorted(SHORT_NAMES))}, "
+            f"unknown policy {shown(path)}; {nearest(path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
     else:
@@ -141,10 +194,30 @@ def _is_trained(policy: PolicyConfig) -> bool:
     if policy.data_path is None:
         return trainable
     if not trainable:
-        raise ConfigError(f"policy '{path}': takes no data_path, it has no weights")
+        raise ConfigError(
+            f"key 'data_path': got {shown(policy.data_path)}; policy '{path}' takes none, "
+            "it has no weights"
+        )
     if not Path(policy.data_path).is_file():
-        raise ConfigError(f"policy '{path}': no file {policy.data_path} (key 'data_path')")
+        raise ConfigError(
+            f"key 'data_path': no file {shown(policy.data_path)}; "
+            "the policy.safetensors of a training is needed"
+        )
     return False
+
+
+def _check_plays(policy: PolicyConfig, plan: Plan, trained_on: tuple[Mission, ...]) -> None:
+    """Find out now whether the policy can play all missions, by building it for each.
+
+    One given by its short name alone has nothing to get wrong, and building would import torch.
+    """
+    for mission in plan.missions.values():
+        check_alike(mission, *trained_on)
+        if policy.class_path not in SHORT_NAMES or policy.init_kwargs or policy.data_path:
+            from daf.policies import Game, make_policy
+
+            spec = PolicySpec(policy.class_path, policy.data_path, policy.init_kwargs)
+            make_policy(spec, Game.of(mission, *trained_on))
 
 
 def _class_digest(policy: PolicyConfig) -> str | None:
@@ -153,17 +226,15 @@ def _class_digest(policy: PolicyConfig) -> str | None:
     return file_digest(file) if separator and file.endswith(".py") else None
 
 
-def _run(config: BenchmarkConfig, label: str, policy: PolicyConfig, seed: int) -> Run:
-    common = config.training.resolved()
-    try:
-        training = TrainingConfig.model_validate(common | policy.training)
-    except ValidationError as error:
-        problem = describe(error, TrainingConfig)
-        raise ConfigError(f"policy '{label}': key 'training': {problem}") from None
-    if not training.missions:
-        training = training.model_copy(update={"missions": config.missions})
-    missions = tuple(load_mission(path) for path in training.missions)
-    _check_shaping(training, missions)
+def _run(
+    label: str,
+    policy: PolicyConfig,
+    training: TrainingConfig,
+    missions: tuple[Mission, ...],
+    seed: int,
+) -> Run:
+    # Where a mission's file lies decides nothing; its content is in `missions`.
+    training = training.model_copy(update={"missions": tuple(m.name for m in missions)})
     content = {
         "class_path": policy.class_path,
         "class_digest": _class_digest(policy),

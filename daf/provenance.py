@@ -109,16 +109,19 @@ def _parsed(name: str) -> tuple[str, tuple[str, ...]]:
             imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        _drop_docstring(node)
+        _drop_texts(node)
     used = sorted(name for name in imported if _module_file(name))
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(used)
 
 
-def _drop_docstring(node: ast.AST) -> None:
-    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and node.body:
-        first = node.body[0]
-        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-            first.value.value = ""
+def _drop_texts(node: ast.AST) -> None:
+    """Remove the docstrings of a block, and other texts that stand there for the reader only."""
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+        node.body = [
+            statement
+            for statement in node.body
+            if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+        ]
 
 
 @cache
@@ -194,9 +197,10 @@ def recorded(
             "begin": begin.isoformat(),
             "end": datetime.now(UTC).isoformat(),
         }
+        temporary[sidecar] = temporary_name(sidecar)
+        write_json(temporary[sidecar], record)
         for output, path in temporary.items():
             os.replace(path, output)
-        write_json(sidecar, record)
     finally:
         for path in temporary.values():
             path.unlink(missing_ok=True)

@@ -6,7 +6,9 @@ from daf.config.benchmark import (
     EvaluationConfig,
     PolicyConfig,
 )
-from daf.config.model import ConfigError, Model, Number, load_yaml, nearest
+from daf.config.errors import ConfigError, nearest, shown
+from daf.config.files import check_plain, load_yaml
+from daf.config.model import Model, Name, Number, Whole
 from daf.config.training import TrainingConfig
 
 __all__ = [
@@ -15,9 +17,13 @@ __all__ = [
     "ConfigError",
     "EvaluationConfig",
     "Model",
+    "Name",
     "Number",
     "PolicyConfig",
     "TrainingConfig",
+    "Whole",
+    "check_plain",
     "load_yaml",
     "nearest",
+    "shown",
 ]

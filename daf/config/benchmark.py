@@ -1,14 +1,11 @@
 """What a benchmark compares: policies, missions, and how they are trained and evaluated."""
 
-import re
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator
 
-from daf.config.model import Model, Number
+from daf.config.model import Model, Name, Number, Whole
 from daf.config.training import TrainingConfig
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
 class PolicyConfig(Model):
@@ -18,17 +15,10 @@ class PolicyConfig(Model):
     """
 
     class_path: str = Field(min_length=1)
-    name: str | None = None
+    name: Name | None = None
     data_path: str | None = None
     init_kwargs: dict[str, Any] = {}
     training: dict[str, Any] = {}
-
-    @field_validator("name")
-    @classmethod
-    def _fit_for_a_folder(cls, name):
-        if name is not None and not NAME.fullmatch(name):
-            raise ValueError("should be up to 64 letters, digits, '.', '_' or '-'")
-        return name
 
 
 def _short_form(policy: Any) -> Any:
@@ -38,8 +28,8 @@ def _short_form(policy: Any) -> Any:
 class EvaluationConfig(Model):
     """How policies are evaluated; every policy meets the same worlds."""
 
-    episodes: int = Field(default=64, ge=1, le=1_000_000, description="per policy and mission")
-    seed: int = Field(default=0, ge=0, lt=2**31, description="of the worlds")
+    episodes: Whole = Field(default=64, ge=1, le=1_000_000, description="per policy and mission")
+    seed: Whole = Field(default=0, ge=0, lt=2**31, description="of the worlds")
 
 
 class ComparisonConfig(Model):
@@ -51,13 +41,15 @@ class ComparisonConfig(Model):
 class BenchmarkConfig(Model):
     """The content of `config/config.yaml`: everything that `benchmark_report` depends on."""
 
-    name: str = Field(default="benchmark", pattern=NAME.pattern)
+    name: Name = "benchmark"
     policies: tuple[Annotated[PolicyConfig, BeforeValidator(_short_form)], ...] = Field(
         min_length=1
     )
     missions: tuple[str, ...] = Field(min_length=1)
     training: TrainingConfig = TrainingConfig()
-    training_seeds: tuple[Annotated[int, Field(ge=0, lt=2**31)], ...] = (1, 2, 3)
+    training_seeds: tuple[Annotated[Whole, Field(ge=0, lt=2**31)], ...] = Field(
+        default=(1, 2, 3), min_length=1
+    )
     evaluation: EvaluationConfig = EvaluationConfig()
     comparison: ComparisonConfig = ComparisonConfig()
 
@@ -68,9 +60,3 @@ class BenchmarkConfig(Model):
             repeated = next(value for value in values if values.count(value) > 1)
             raise ValueError(f"{repeated!r} stands there twice")
         return values
-
-    @model_validator(mode="after")
-    def _trainable_by_seeds(self):
-        if not self.training_seeds:
-            raise ValueError("training_seeds: at least one is needed")
-        return self

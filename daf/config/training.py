@@ -13,8 +13,8 @@ class TrainingConfig(Model):
     """
 
     missions: tuple[str, ...] = Field(default=(), description="trained on together; worlds shared")
-    steps: Whole = Field(default=6_000_000, ge=1, description="agent-steps in all")
-    worlds: Whole = Field(default=128, ge=1, le=1_000_000, description="worlds side by side")
+    steps: Whole = Field(default=4_000_000, ge=1, description="agent-steps in all")
+    worlds: Whole = Field(default=64, ge=1, le=1_000_000, description="worlds side by side")
     rollout_length: Whole = Field(default=32, ge=1, le=100_000, description="steps per update")
     epochs: Whole = Field(default=2, ge=1, le=100, description="passes over each rollout")
     minibatches: Whole = Field(default=4, ge=1, description="parts of each pass")

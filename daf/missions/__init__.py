@@ -1,7 +1,15 @@
 """Missions: what is played. YAML in, immutable `Mission` out."""
 
 from daf.missions.loader import build_mission, built_in_missions, load_mission
-from daf.missions.mission import POSITIONS, RESOURCES, Assembler, Chest, Mission, Recipe
+from daf.missions.mission import (
+    POSITIONS,
+    RESOURCES,
+    Assembler,
+    Chest,
+    Mission,
+    Recipe,
+    check_alike,
+)
 
 __all__ = [
     "POSITIONS",
@@ -12,5 +20,6 @@ __all__ = [
     "Recipe",
     "build_mission",
     "built_in_missions",
+    "check_alike",
     "load_mission",
 ]

@@ -4,14 +4,13 @@ Every generator is a class of its parameters with a method `rows(legend)`. The s
 the same map on every machine.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from daf.config import ConfigError, Model, nearest
-from daf.config.model import describe
-from daf.missions.mission import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, WALL
+from daf.config import ConfigError, Model, Whole, nearest, shown
+from daf.missions.mission import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, MAX_STATIONS, WALL
 
 
 class Room(Model):
@@ -22,11 +21,11 @@ class Room(Model):
     """
 
     generator: Literal["room"] = "room"
-    height: int = Field(ge=3, le=MAX_SIDE - 2)
-    width: int = Field(ge=3, le=MAX_SIDE - 2)
-    agents: int = Field(ge=1, le=MAX_AGENTS)
-    stations: dict[str, int]
-    seed: int = Field(default=0, ge=0)
+    height: Whole = Field(ge=3, le=MAX_SIDE - 2)
+    width: Whole = Field(ge=3, le=MAX_SIDE - 2)
+    agents: Whole = Field(ge=1, le=MAX_AGENTS)
+    stations: dict[str, Annotated[Whole, Field(ge=0, le=MAX_STATIONS)]]
+    seed: Whole = Field(default=0, ge=0)
 
     def rows(self, legend: dict[str, str]) -> list[str]:
         """The map, `height + 2` rows of `width + 2` characters of `legend`.
@@ -38,7 +37,7 @@ class Room(Model):
         for name in self.stations:
             if name not in symbol:
                 raise ConfigError(
-                    f"key 'layout.stations': unknown station '{name}'; "
+                    f"key 'layout.stations': unknown station {shown(name)}; "
                     f"{nearest(name, sorted(symbol))}"
                 )
         random = np.random.Generator(np.random.PCG64(self.seed))
@@ -65,16 +64,14 @@ def generate(layout: Any, legend: dict[str, str]) -> list[str]:
     Raises:
         ConfigError: unknown generator or wrong parameters, in one line.
     """
-    name = layout.get("generator") if isinstance(layout, dict) else None
-    if name not in GENERATORS:
+    if not isinstance(layout, dict):
+        raise ConfigError(f"key 'layout': got {shown(layout)}; should be a mapping of its keys")
+    name = layout.get("generator")
+    if not isinstance(name, str) or name not in GENERATORS:
         raise ConfigError(
-            f"key 'layout.generator': got {name!r}; {nearest(str(name), sorted(GENERATORS))}"
+            f"key 'layout.generator': got {shown(name)}; {nearest(name, sorted(GENERATORS))}"
         )
-    try:
-        parameters = GENERATORS[name].model_validate(layout)
-    except ValidationError as error:
-        raise ConfigError(f"key 'layout': {describe(error, GENERATORS[name])}") from None
-    return parameters.rows(legend)
+    return GENERATORS[name].parse(layout, "key 'layout'").rows(legend)
 
 
 def _choose(free: np.ndarray, random: np.random.Generator, what: str) -> tuple[int, int]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from daf.config import ConfigError, load_yaml, nearest
-from daf.config.model import describe
+from daf.config import ConfigError, check_plain, load_yaml, nearest, shown
+from daf.config.errors import describe
 from daf.missions.layouts import generate
 from daf.missions.mission import AGENT, FLOOR, WALL, Mission
 
@@ -31,7 +31,7 @@ def load_mission(mission: str | Path) -> Mission:
     if not text.endswith((".yaml", ".yml")):
         if text not in built_in_missions():
             raise ConfigError(
-                f"unknown mission '{text}'; {nearest(text, built_in_missions())}, "
+                f"unknown mission {shown(text)}; {nearest(text, built_in_missions())}, "
                 "or the path of a .yaml file"
             )
         return load_mission(BUILT_IN / f"{text}.yaml")
@@ -45,14 +45,16 @@ def build_mission(data: Any, *, name: str, source: str) -> Mission:
     `stations` of the file override, key by key, the game's own of the same name; `layout` calls a
     generator where there is no `map`; `legend` adds to the symbols of the stations.
     """
+    check_plain(data, source)
     if not isinstance(data, dict):
-        raise ConfigError(f"{source}: expected a mapping of keys, got {data!r:.60}")
+        raise ConfigError(f"{source}: expected a mapping of keys, got {shown(data)}")
     data = {"name": name, **data}
     try:
         data["stations"] = _stations(data.get("stations", {}))
         data["legend"] = _legend(data["stations"], data.get("legend", {}))
         if ("layout" in data) == ("map" in data):
-            raise ConfigError("give either 'map' or 'layout'")
+            found = "both" if "map" in data else "neither"
+            raise ConfigError(f"keys 'map' and 'layout': got {found}; give one of them")
         if "layout" in data:
             data["map"] = generate(data.pop("layout"), data["legend"])
         elif isinstance(data["map"], str):
@@ -65,23 +67,37 @@ def build_mission(data: Any, *, name: str, source: str) -> Mission:
 
 
 def _stations(overrides: Any) -> dict[str, dict]:
-    if not isinstance(overrides, dict) or not all(
-        isinstance(station, dict) for station in overrides.values()
-    ):
-        raise ConfigError("key 'stations': expected a mapping of station names to their keys")
+    if not isinstance(overrides, dict):
+        raise ConfigError(
+            f"key 'stations': got {shown(overrides)}; should be a mapping of names to stations"
+        )
     for name, station in overrides.items():
+        if not isinstance(station, dict):
+            raise ConfigError(
+                f"key 'stations.{name}': got {shown(station)}; should be a mapping of its keys"
+            )
         if name not in CATALOG and "kind" not in station:
             raise ConfigError(
-                f"key 'stations': unknown station '{name}'; {nearest(name, sorted(CATALOG))}, "
-                "or a new one with its 'kind'"
+                f"key 'stations': unknown station {shown(name)}; "
+                f"{nearest(name, sorted(CATALOG))}, or a new one with its 'kind'"
             )
     merged = {name: {**station, **overrides.get(name, {})} for name, station in CATALOG.items()}
     return merged | {name: new for name, new in overrides.items() if name not in CATALOG}
 
 
-def _legend(stations: dict[str, dict], extra: Any) -> dict[str, str]:
+def _legend(stations: dict[str, dict], extra: Any) -> dict[str, Any]:
     if not isinstance(extra, dict):
-        raise ConfigError("key 'legend': expected a mapping of characters to names")
-    symbols = {station["symbol"]: name for name, station in stations.items() if "symbol" in station}
-    legend = {"#": WALL, ".": FLOOR, "@": AGENT} | symbols
-    return legend | {str(symbol): str(name) for symbol, name in extra.items()}
+        raise ConfigError(
+            f"key 'legend': got {shown(extra)}; should be a mapping of characters to names"
+        )
+    legend = {"#": WALL, ".": FLOOR, "@": AGENT}
+    for name, station in stations.items():
+        symbol = station.get("symbol")
+        if isinstance(symbol, str) and len(symbol) == 1:
+            if symbol in legend:
+                raise ConfigError(
+                    f"key 'stations.{name}.symbol': got {shown(symbol)}, which is already "
+                    f"'{legend[symbol]}'; taken: {' '.join(sorted(legend))}"
+                )
+            legend[symbol] = name
+    return legend | extra

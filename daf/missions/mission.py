@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from daf.config import Model, Number, nearest
+from daf.config import ConfigError, Model, Name, Number, Whole, nearest, shown
 
 RESOURCES = (
     "energy",
@@ -25,11 +25,13 @@ POSITIONS = ("NW", "N", "NE", "W", "E", "SW", "S", "SE")
 """The cells around a station in reading order: position i is bit 2**i of the neighbour byte."""
 
 WALL, FLOOR, AGENT = "wall", "floor", "agent"
-MAX_SIDE, MAX_AGENTS, MAX_WINDOW = 255, 64, 15
+MAX_SIDE, MAX_AGENTS, MAX_STATIONS, MAX_WINDOW = 255, 64, 4096, 15
+MAX_COUNT = 1_000_000
 
 Resource = Literal[RESOURCES]
 Position = Literal[*POSITIONS, "any"]
-Amount = Annotated[int, Field(ge=0, le=255)]
+Side = Literal["N", "W", "E", "S"]
+Amount = Annotated[Whole, Field(ge=0, le=255)]
 Symbol = Annotated[str, Field(min_length=1, max_length=1)]
 
 
@@ -43,7 +45,7 @@ class Recipe(Model):
     formations: tuple[tuple[Position, ...], ...] = ()
     inputs: dict[Resource, Amount] = {}
     outputs: dict[Resource, Amount] = {}
-    cooldown: int = Field(default=0, ge=0)
+    cooldown: Whole = Field(default=0, ge=0, le=MAX_COUNT)
 
     @field_validator("formations")
     @classmethod
@@ -59,11 +61,11 @@ class Assembler(Model):
     """A station that turns pooled inputs into outputs: assembler, charger, extractor."""
 
     kind: Literal["assembler"] = "assembler"
-    type_id: int = Field(ge=2, le=254)
+    type_id: Whole = Field(ge=2, le=254)
     symbol: Symbol
     recipes: tuple[Recipe, ...] = ()
     partial: bool = False
-    max_uses: int = Field(default=0, ge=0)
+    max_uses: Whole = Field(default=0, ge=0, le=MAX_COUNT)
     exhaustion: Number = Field(default=0.0, ge=0)
     clip_immune: bool = False
     starts_clipped: bool = False
@@ -73,12 +75,12 @@ class Chest(Model):
     """A station that stores one resource; the side an agent stands on decides what happens."""
 
     kind: Literal["chest"] = "chest"
-    type_id: int = Field(ge=2, le=254)
+    type_id: Whole = Field(ge=2, le=254)
     symbol: Symbol
     resource: Resource
-    sides: dict[Position, Annotated[int, Field(ge=-255, le=255)]]
+    sides: dict[Side, Annotated[Whole, Field(ge=-255, le=255)]]
     initial: Amount = 0
-    capacity: int = Field(default=255, ge=1, le=255)
+    capacity: Whole = Field(default=255, ge=1, le=255)
 
     @model_validator(mode="after")
     def _holds_what_it_starts_with(self):
@@ -100,7 +102,7 @@ class Limit(Model):
 class Regeneration(Model):
     """What every agent receives each `interval` steps."""
 
-    interval: int = Field(default=1, ge=0)
+    interval: Whole = Field(default=1, ge=0, le=MAX_COUNT)
     amounts: dict[Resource, Amount] = {"energy": 1}
 
 
@@ -125,18 +127,18 @@ class Mission(Model):
     score where one is known.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")
+    name: Name
     description: str = ""
     map: tuple[str, ...] = Field(min_length=1)
     legend: dict[Symbol, str]
     stations: dict[str, Station]
-    max_steps: int = Field(default=1000, ge=0, le=1_000_000)
+    max_steps: Whole = Field(default=1000, ge=0, le=MAX_COUNT)
     truncates: bool = False
     ceiling: Number | None = Field(default=None, ge=0)
-    window_height: int = Field(default=11, ge=1, le=MAX_WINDOW)
-    window_width: int = Field(default=11, ge=1, le=MAX_WINDOW)
-    tokens: int = Field(default=200, ge=4, le=4096)
-    glyphs: int = Field(default=154, ge=1, le=255)
+    window_height: Whole = Field(default=11, ge=1, le=MAX_WINDOW)
+    window_width: Whole = Field(default=11, ge=1, le=MAX_WINDOW)
+    tokens: Whole = Field(default=200, ge=4, le=4096)
+    glyphs: Whole = Field(default=154, ge=1, le=255)
     move_energy: Amount = 2
     failure_penalty: Number = Field(default=0.0, ge=0)
     limits: tuple[Limit, ...] = (
@@ -199,24 +201,30 @@ class Mission(Model):
             if what not in (WALL, FLOOR, AGENT) and what not in self.stations:
                 known = sorted([WALL, FLOOR, AGENT, *self.stations])
                 raise ValueError(
-                    f"legend: unknown station '{what}' for '{symbol}'; {nearest(what, known)}"
+                    f"key 'legend.{symbol}': unknown station {shown(what)}; {nearest(what, known)}"
                 )
         for number, row in enumerate(self.map, start=1):
             for symbol in row:
                 if symbol not in self.legend:
                     raise ValueError(
-                        f"map: unknown character '{symbol}' in row {number}; "
+                        f"key 'map': unknown character {shown(symbol)} in row {number}; "
                         f"accepted: {' '.join(sorted(self.legend))}"
                     )
         agents = self.num_agents
         if not 1 <= agents <= MAX_AGENTS:
             agent = next((s for s, what in self.legend.items() if what == AGENT), "@")
             raise ValueError(
-                f"map: {agents} agents; 1 to {MAX_AGENTS} are needed, each drawn as '{agent}'"
+                f"key 'map': got {agents} agents; 1 to {MAX_AGENTS} are needed, "
+                f"each drawn as '{agent}'"
             )
-        unknown = set(self.reward_caps) - set(self.rewards)
-        if unknown:
-            raise ValueError(f"reward_caps: '{min(unknown)}' is not among rewards")
+        stations = len(self.cells(*self.stations))
+        if stations > MAX_STATIONS:
+            raise ValueError(f"key 'map': got {stations} stations; accepted: up to {MAX_STATIONS}")
+        for name in self.reward_caps:
+            if name not in self.rewards:
+                raise ValueError(
+                    f"unknown key 'reward_caps.{name}'; {nearest(name, sorted(self.rewards))}"
+                )
         return self
 
     @property
@@ -247,3 +255,20 @@ class Mission(Model):
             for column, symbol in enumerate(line)
             if self.legend[symbol] in what
         ]
+
+
+def check_alike(*missions: Mission) -> None:
+    """Make sure that one policy can play all `missions`.
+
+    Raises:
+        ConfigError: they differ in actions, tokens or window.
+    """
+    first = missions[0]
+    for mission in missions:
+        for what in ("num_actions", "tokens", "window_height", "window_width"):
+            if getattr(mission, what) != getattr(first, what):
+                raise ConfigError(
+                    f"missions {first.name} and {mission.name} differ in {what} "
+                    f"({getattr(first, what)} and {getattr(mission, what)}); "
+                    "one policy cannot play both"
+                )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from daf.missions import RESOURCES, Assembler, Chest, Mission
+from daf.missions import RESOURCES, Assembler, Chest, Mission, check_alike
 from daf.missions.mission import WALL
 from daf.sim.observe import FEATURES
 
@@ -36,18 +36,11 @@ class Game:
         """The game that all `missions` share.
 
         Raises:
-            ValueError: the missions differ in action list, tokens or window, so that one policy
+            ConfigError: the missions differ in action list, tokens or window, so that one policy
                 cannot play them all.
         """
+        check_alike(*missions)
         first = missions[0]
-        for mission in missions:
-            for what in ("num_actions", "tokens", "window_height", "window_width"):
-                if getattr(mission, what) != getattr(first, what):
-                    raise ValueError(
-                        f"missions {first.name} and {mission.name} differ in {what} "
-                        f"({getattr(first, what)} and {getattr(mission, what)}); "
-                        "one policy cannot play both"
-                    )
         present = {name: s for m in missions for name, s in m.stations.items() if m.cells(name)}
         return cls(
             num_actions=first.num_actions,

@@ -13,7 +13,7 @@ INSIDE = (1 << SIDE) - 1  # all columns; bit 63, the sign, stays clear
 MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1))  # N S W E, the order of the move actions
 FLOOD_LIMIT = 4 * SIDE  # longer ways are not searched
 
-_ROWS = [RADIUS + row for row, _ in MOVES]
+_ROWS = torch.tensor([RADIUS + row for row, _ in MOVES])
 _BITS = torch.tensor([1 << (RADIUS + column) for _, column in MOVES])
 
 
@@ -35,7 +35,8 @@ def around(board: torch.Tensor) -> torch.Tensor:
 
 def neighbours(board: torch.Tensor) -> torch.Tensor:
     """Which of the cells N, S, W, E of the agent are set: [N, SIDE] -> bool [N, 4]."""
-    return (board[:, _ROWS] & _BITS.to(board.device)) != 0
+    rows = board.index_select(1, _ROWS.to(board.device))
+    return (rows & _BITS.to(board.device)) != 0
 
 
 def only_neighbours(board: torch.Tensor) -> torch.Tensor:

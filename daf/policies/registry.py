@@ -17,6 +17,13 @@ TRAINABLE = frozenset({"lstm", "stateless"})
 """Those of them that learn."""
 
 
+def module_and_class(class_path: str) -> tuple[str, str]:
+    """The two parts of a class path, short names resolved; the module is "" if there is none."""
+    path = SHORT_NAMES.get(class_path, class_path)
+    module, _, name = path.rpartition(":" if ":" in path else ".")
+    return module, name
+
+
 @dataclass(frozen=True)
 class PolicySpec:
     """Which policy: a class, its weights, and its arguments.

@@ -7,10 +7,13 @@ import inspect
 import sys
 from pathlib import Path
 
-from daf.config import ConfigError, nearest
+from daf.config import ConfigError, nearest, shown
 from daf.policies.game import Game
 from daf.policies.policy import Policy
-from daf.policies.registry import SHORT_NAMES, PolicySpec
+from daf.policies.registry import SHORT_NAMES, PolicySpec, module_and_class
+
+FAILED_IMPORT = (Exception, SystemExit)
+"""What foreign code may raise when imported; a script that calls `sys.exit` is no policy."""
 
 
 def policy_class(class_path: str) -> type[Policy]:
@@ -19,13 +22,10 @@ def policy_class(class_path: str) -> type[Policy]:
     Raises:
         ConfigError: nothing there, or not a policy; one line saying what exists.
     """
-    path = SHORT_NAMES.get(class_path, class_path)
-    module_name, separator, class_name = path.rpartition(":")
-    if not separator:
-        module_name, _, class_name = path.rpartition(".")
-    if not module_name:
+    module_name, class_name = module_and_class(class_path)
+    if not module_name or class_path.endswith(".py"):
         raise ConfigError(
-            f"unknown policy '{class_path}'; {nearest(class_path, sorted(SHORT_NAMES))}, "
+            f"unknown policy {shown(class_path)}; {nearest(class_path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
     module = _module(module_name, class_path)
@@ -52,13 +52,21 @@ def make_policy(spec: PolicySpec, game: Game, device: str = "cpu") -> Policy:
             another shape; one line.
     """
     cls = policy_class(spec.class_path)
+    parameters = inspect.signature(cls).parameters
+    accepted = [name for name in parameters if name not in ("game", "device")]
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        for name in spec.init_kwargs:
+            if name not in accepted:
+                raise ConfigError(
+                    f"policy '{spec.class_path}': unknown key 'init_kwargs.{name}'; "
+                    f"{nearest(name, accepted)}"
+                )
     try:
-        inspect.signature(cls).bind(game, device=device, **spec.init_kwargs)
         policy = cls(game, device=device, **spec.init_kwargs)
-    except (TypeError, ValueError) as error:
-        accepted = [p for p in inspect.signature(cls).parameters if p not in ("game", "device")]
+    except Exception as error:  # foreign code may raise anything
         raise ConfigError(
-            f"policy '{spec.class_path}': {error}; "
+            f"policy '{spec.class_path}': cannot be built with init_kwargs "
+            f"{shown(dict(spec.init_kwargs))} ({type(error).__name__}: {error}); "
             f"accepted init_kwargs: {', '.join(accepted) or 'none'}"
         ) from None
     if spec.data_path is not None:
@@ -73,8 +81,10 @@ def _module(name: str, class_path: str):
     if not name.endswith(".py"):
         try:
             return importlib.import_module(name)
-        except ImportError as error:
-            raise ConfigError(f"policy '{class_path}': cannot import '{name}' ({error})") from None
+        except FAILED_IMPORT as error:
+            raise ConfigError(
+                f"policy '{class_path}': cannot import '{name}' ({type(error).__name__}: {error})"
+            ) from None
     path = Path(name).resolve()
     if not path.is_file():
         raise ConfigError(f"policy '{class_path}': no file {name}")
@@ -85,7 +95,7 @@ def _module(name: str, class_path: str):
         sys.modules[module_name] = module
         try:
             spec.loader.exec_module(module)
-        except Exception as error:
+        except FAILED_IMPORT as error:
             del sys.modules[module_name]
             raise ConfigError(
                 f"policy '{class_path}': {name} fails on import ({type(error).__name__}: {error})"

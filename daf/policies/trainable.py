@@ -75,9 +75,8 @@ class TrainablePolicy(Policy, nn.Module):
         try:
             weights = safetensors.torch.load_file(str(path), device=self.device)
         except (OSError, safetensors.SafetensorError, json.JSONDecodeError) as error:
-            reason = " ".join(str(error).split())
             raise ConfigError(
-                f"weights {path}: not a readable safetensors file ({reason})"
+                f"weights {path}: not a readable safetensors file ({error})"
             ) from None
         if weights.keys() != own.keys():
             odd = sorted(weights.keys() ^ own.keys())[0]

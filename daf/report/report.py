@@ -1,7 +1,6 @@
 """Assembles the report: results in, one HTML text out."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,30 +16,6 @@ from daf.report.maps import map_chart, station_styles
 from daf.stats import listed
 
 TEMPLATES = Path(__file__).parent / "templates"
-
-
-def write_report(path: str | Path, **content: Any) -> None:
-    """Write the report to `path` as one self-contained UTF-8 HTML file.
-
-    The file appears whole or not at all: it is rendered first, written under a temporary name in
-    the same folder, and renamed; an older file stays until then.
-
-    Args:
-        path: the file; its folder must exist.
-        content: the keyword arguments of `render_report`.
-
-    Raises:
-        OSError: the file cannot be written.
-        KeyError, ValueError: as `render_report`.
-    """
-    path = Path(path)
-    html = render_report(**content)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_text(html, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def render_report(

@@ -20,7 +20,7 @@ def draw(worlds: Worlds, words: wp.array(dtype=wp.uint32), world: int) -> wp.uin
 
 @wp.func
 def draw_below(worlds: Worlds, words: wp.array(dtype=wp.uint32), world: int, n: int) -> int:
-    """Uniform in [0, n) without bias: low products are drawn again, as the engine does (RULES 10)."""
+    """Uniform in [0, n) without bias: low products are drawn again, as the engine does."""
     bits = draw(worlds, words, world)
     threshold = (wp.uint32(0) - wp.uint32(n)) % wp.uint32(n)
     while bits * wp.uint32(n) < threshold:

@@ -10,7 +10,7 @@ from daf.config import ConfigError
 from daf.missions import RESOURCES, Mission
 from daf.sim import step
 from daf.sim.simulation import Simulation
-from daf.sim.tables import NO_RECIPE
+from daf.sim.tables import MOVES, NO_RECIPE
 
 AGENT_COLUMNS = 5 + len(RESOURCES)
 STATION_COLUMNS = 14
@@ -233,7 +233,7 @@ def _station(name: str, station: dict[str, Any], legend: dict[str, str]) -> dict
     if station["kind"] == "chest":
         return common | {
             "resource": station["resource"],
-            "sides": dict(station["position_deltas"]),
+            "sides": {side: d for side, d in station["position_deltas"] if side in MOVES},
             "initial": station["initial_inventory"],
             "capacity": station["max_inventory"],
         }

@@ -152,7 +152,7 @@ def test_a_hundred_steps_really_train():
 
 def test_a_training_that_diverges_says_so(monkeypatch):
     monkeypatch.setattr("daf.learn.rollout.advantages", lambda rewards, *_: rewards * torch.nan)
-    with pytest.raises(DivergedError, match="diverged in update 1 .*learning_rate"):
+    with pytest.raises(DivergedError, match=r"diverged in update 1 .*learning_rate"):
         train(run(), report=lambda line: None)
 
 

@@ -107,7 +107,7 @@ def test_sampling_follows_the_distribution():
 def test_chance_is_uniform_and_independent_over_rows_and_steps():
     seeds = mix_seeds(torch.arange(500), 4, 1)
     draws = torch.stack([uniform(seeds, step) for step in range(200)])
-    assert len(seeds.unique()) == 2000 and 0 <= draws.min() and draws.max() < 1
+    assert len(seeds.unique()) == 2000 and draws.min() >= 0 and draws.max() < 1
     counts = torch.histc(draws, bins=50, min=0, max=1)
     expected = draws.numel() / 50
     chi_squared = ((counts - expected) ** 2 / expected).sum()

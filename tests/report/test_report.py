@@ -1,6 +1,5 @@
 """The whole report: complete, self-contained, escaped, written whole or not at all."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -10,7 +9,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from daf.report import render_report, write_report
+from daf.report import render_report
 from daf.stats import analyse, number
 
 from .synthetic import content, episodes
@@ -157,36 +156,6 @@ def test_gaps_are_reported_not_hidden():
     assert "one observation only" in text and "no variation observed" in text
 
 
-def test_file_is_written_whole(tmp_path, given, html):
-    path = tmp_path / "report.html"
-    write_report(path, **given)
-    assert path.read_text(encoding="utf-8") == html
-    assert os.listdir(tmp_path) == ["report.html"]
-
-
-def test_old_file_stays_when_rendering_fails(tmp_path, given):
-    path = tmp_path / "report.html"
-    path.write_text("old")
-    with pytest.raises(KeyError):
-        write_report(path, **(given | {"missions": [{"name": "x"}]}))
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["report.html"]
-
-
-def test_old_file_stays_when_writing_fails(tmp_path, given, monkeypatch):
-    path = tmp_path / "report.html"
-    path.write_text("old")
-
-    def full(*_):
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(os, "replace", full)
-    with pytest.raises(OSError, match="No space"):
-        write_report(path, **given)
-    assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["report.html"]
-
-
 def test_torch_is_not_imported():
     code = "import sys, daf.report, daf.stats; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -225,7 +194,7 @@ def test_colours_have_enough_contrast_in_every_theme(html):
 def test_browser_shows_it_without_errors_and_without_sideways_scrolling(tmp_path, given, width):
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     assert chromium, "this test needs Chromium: apt-get install chromium"
-    write_report(tmp_path / "report.html", **given)
+    (tmp_path / "report.html").write_text(render_report(**given), encoding="utf-8")
     # Headless windows have a least width, so the page is put in a frame of the width to be tested.
     (tmp_path / "frame.html").write_text(
         f'<iframe id="f" src="report.html" style="width:{width}px;height:900px;border:0"></iframe>'

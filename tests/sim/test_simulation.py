@@ -138,7 +138,7 @@ def test_wrong_use_is_refused_by_name(monkeypatch):
     with pytest.raises(ValueError, match="num_worlds: got 0"):
         Simulation(MISSION, 0)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="'cuda'.*no CUDA device"):
+    with pytest.raises(ValueError, match=r"'cuda'.*no CUDA device"):
         Simulation(MISSION, 1, device="cuda")
     simulation = Simulation(MISSION, 2)
     with pytest.raises(ValueError, match=r"\(2, 3\); integers of shape \(2, 4\)"):

@@ -10,8 +10,9 @@ from daf.provenance import code_hash, folder_digest, versions
 RESULTS = "results"
 
 try:
-    CONFIG = BenchmarkConfig.parse(config, ", ".join(map(str, workflow.configfiles)))
-    PLAN = make_plan(CONFIG, RESULTS)
+    SOURCE = ", ".join(map(str, workflow.configfiles)) or "--config"
+    CONFIG = BenchmarkConfig.parse(config, SOURCE)
+    PLAN = make_plan(CONFIG, RESULTS, SOURCE)
 except ConfigError as error:
     sys.exit(f"error: {error}")
 

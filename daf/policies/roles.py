@@ -1,0 +1,85 @@
+"""What each kind of station is good for when hearts are the aim: read from recipes and sides."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from daf.missions import RESOURCES, Assembler, Chest
+from daf.missions.mission import Recipe
+from daf.policies.game import Game
+
+STANDS = ("S", "N", "E", "W")  # where an agent stands to move N, S, W, E into a station
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A useful kind of station.
+
+    Attributes:
+        role: "maker" of hearts, "depot" for hearts, or the resource that it gives.
+        type_id: as agents see it.
+        moves: the moves (0 to 3 for N S W E) that use it.
+        patience: with a longer cooldown it is left alone.
+        cost: the energy that one use takes.
+        stock: the resource that has to be in it; None if it needs none.
+    """
+
+    role: str
+    type_id: int
+    moves: tuple[int, ...]
+    patience: int = 0
+    cost: int = 0
+    stock: str | None = None
+
+
+def heart_recipes(game: Game) -> list[Recipe]:
+    """All recipes of the game that make hearts."""
+    assemblers = [s for s in game.stations.values() if isinstance(s, Assembler)]
+    return [r for station in assemblers for r in station.recipes if "heart" in r.outputs]
+
+
+def amounts_needed(recipes: list[Recipe]) -> dict[str, int]:
+    """What an agent should carry for any of the recipes, energy aside: resource -> amount."""
+    most = {name: max((r.inputs.get(name, 0) for r in recipes), default=0) for name in RESOURCES}
+    return {name: amount for name, amount in most.items() if amount and name != "energy"}
+
+
+def useful_kinds(game: Game) -> tuple[Kind, ...]:
+    """The kinds of the game that have a role in making hearts."""
+    needs = amounts_needed(heart_recipes(game))
+    kinds = []
+    for station in game.stations.values():
+        find = _chest if isinstance(station, Chest) else _assembler
+        kinds.append(find(station, needs))
+    return tuple(kind for kind in kinds if kind is not None)
+
+
+def _chest(chest: Chest, needs: dict[str, int]) -> Kind | None:
+    sides = {side: change for side, change in chest.sides.items() if side in STANDS}
+    give, take = max(sides.values(), default=0), min(sides.values(), default=0)
+    if chest.resource == "heart" and give > 0:
+        return Kind("depot", chest.type_id, _moves(s for s in sides if sides[s] == give))
+    if chest.resource in needs and take < 0:
+        moves = _moves(s for s in sides if sides[s] == take)
+        return Kind(chest.resource, chest.type_id, moves, stock=chest.resource)
+    return None
+
+
+def _assembler(station: Assembler, needs: dict[str, int]) -> Kind | None:
+    recipes = station.recipes
+    cost = max((recipe.inputs.get("energy", 0) for recipe in recipes), default=0)
+    hearts = [recipe for recipe in recipes if "heart" in recipe.outputs]
+    if hearts:
+        cells = {cell for recipe in hearts for formation in recipe.formations for cell in formation}
+        moves = _moves(STANDS if "any" in cells else cells)
+        return Kind("maker", station.type_id, moves, cost=cost)
+    useful = sorted({"energy", *needs} & {name for r in recipes for name in r.outputs})
+    if not useful:
+        return None
+    # A partial use counts in full where the uses are limited.
+    partial = station.partial and station.max_uses == 0
+    patience = max(recipe.cooldown for recipe in recipes) // 2 if partial else 0
+    return Kind(useful[0], station.type_id, (0, 1, 2, 3), patience, cost)
+
+
+def _moves(sides: Iterable[str]) -> tuple[int, ...]:
+    return tuple(sorted(STANDS.index(side) for side in sides if side in STANDS))

@@ -1,0 +1,190 @@
+"""Wrong `config.yaml` files: what is said about each, word by word."""
+
+import pytest
+
+from daf.config import BenchmarkConfig
+
+GOOD = "policies: [random]\nmissions: [assembler_1]\n"
+KEYS = "comparison, evaluation, missions, name, policies, training, training_seeds"
+TRAINING_KEYS = (
+    "anneal, clip, entropy_coef, epochs, gae_lambda, gamma, learning_rate, max_grad_norm, "
+    "minibatches, missions, rollout_length, shaping, steps, value_coef, worlds"
+)
+NAME = "should be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
+TOO_MUCH = (
+    "too much data; at most 100000 values, nested at most 40 levels deep, are accepted "
+    "(what an alias stands for counts each time)"
+)
+
+
+def tens(name: str, of: str) -> str:
+    return f"{name}: &{name} [{', '.join([of] * 10)}]\n"
+
+
+WRONG = {
+    # unknown and missing keys
+    "top key": (GOOD + "polices: [random]\n",
+        f"unknown key 'polices'; did you mean 'policies'? accepted: {KEYS}"),
+    "misspelt required key": ("polices: [random]\nmissions: [assembler_1]\n",
+        f"unknown key 'polices'; did you mean 'policies'? accepted: {KEYS} (and 1 more)"),
+    "key far from all": (GOOD + "xyz: 1\n", f"unknown key 'xyz'; accepted: {KEYS}"),
+    "training key": (GOOD + "training: {learning_rat: 1}\n",
+        "unknown key 'training.learning_rat'; did you mean 'learning_rate'? "
+        f"accepted: {TRAINING_KEYS}"),
+    "evaluation key": (GOOD + "evaluation: {episode: 3}\n",
+        "unknown key 'evaluation.episode'; did you mean 'episodes'? accepted: episodes, seed"),
+    "key of a policy": ("policies: [{class_path: lstm, init_kwarg: {}}]\nmissions: [assembler_1]\n",
+        "unknown key 'policies.0.init_kwarg'; did you mean 'init_kwargs'? "
+        "accepted: class_path, data_path, init_kwargs, name, training"),
+    "key is a number": (GOOD + "3: 4\n",
+        "has the key 3, which YAML does not read as text; put it in quotes"),
+    "key is a yes": (GOOD + "training: {shaping: {on: 1}}\n",
+        "key 'training.shaping': has the key true, which YAML does not read as text; "
+        "put it in quotes"),
+    "key twice": (GOOD + "missions: [assembler_2]\n",
+        "not valid YAML at line 3, column 1: key 'missions' stands there twice"),
+    "no missions": ("policies: [random]\n",
+        "key 'missions' is missing; required: policies, missions"),
+    "policy without class": ("policies: [{name: a}]\nmissions: [assembler_1]\n",
+        "key 'policies.0.class_path' is missing; required: class_path"),
+    "empty file": ("",
+        "key 'policies' is missing; required: policies, missions (and 1 more)"),
+    "only a comment": ("# nothing\n",
+        "key 'policies' is missing; required: policies, missions (and 1 more)"),
+    # wrong types
+    "a list": ("- random\n", 'expected a mapping of keys, got ["random"]'),
+    "a word": ("random\n", 'expected a mapping of keys, got "random"'),
+    "text for a number": (GOOD + "evaluation: {episodes: many}\n",
+        "key 'evaluation.episodes': got \"many\"; should be a whole number"),
+    "quoted number": (GOOD + 'evaluation: {episodes: "3"}\n',
+        "key 'evaluation.episodes': got \"3\"; should be a whole number"),
+    "text for a rate": (GOOD + "training: {learning_rate: fast}\n",
+        "key 'training.learning_rate': got \"fast\"; should be a number"),
+    "float for an int": (GOOD + "evaluation: {episodes: 2.5}\n",
+        "key 'evaluation.episodes': got 2.5; should be a whole number"),
+    "bool for an int": (GOOD + "training: {steps: true}\n",
+        "key 'training.steps': got true; should be a whole number"),
+    "bool for a rate": (GOOD + "training: {learning_rate: yes}\n",
+        "key 'training.learning_rate': got true; should be a number"),
+    "bool in a list": (GOOD + "training_seeds: [1, true]\n",
+        "key 'training_seeds.1': got true; should be a whole number"),
+    "text for a bool": (GOOD + "training: {anneal: maybe}\n",
+        "key 'training.anneal': got \"maybe\"; should be true or false"),
+    "list for a mapping": (GOOD + "training: [1]\n",
+        "key 'training': got [1]; should be a mapping of keys to values"),
+    "null for a mapping": (GOOD + "training:\n",
+        "key 'training': got null; should be a mapping of keys to values"),
+    "text for missions": ("policies: [random]\nmissions: assembler_2\n",
+        "key 'missions': got \"assembler_2\"; should be a list"),
+    "text for policies": ("policies: random\nmissions: [assembler_1]\n",
+        "key 'policies': got \"random\"; should be a list"),
+    "number for a mission": ("policies: [random]\nmissions: [1]\n",
+        "key 'missions.0': got 1; should be text"),
+    "number for a policy": ("policies: [3]\nmissions: [assembler_1]\n",
+        "key 'policies.0': got 3; should be a mapping of keys to values"),
+    "date": ("policies: [{class_path: lstm, init_kwargs: {x: 2020-01-01}}]\nmissions: [a]\n",
+        "key 'policies.0.init_kwargs.x': got datetime.date(2020, 1, 1); "
+        "should be text; put it in quotes"),
+    # values out of range
+    "no policies": ("policies: []\nmissions: [assembler_1]\n",
+        "key 'policies': got []; should have at least 1 item, not 0"),
+    "no seeds": (GOOD + "training_seeds: []\n",
+        "key 'training_seeds': got []; should have at least 1 item, not 0"),
+    "negative steps": (GOOD + "training: {steps: -1}\n",
+        "key 'training.steps': got -1; should be greater than or equal to 1"),
+    "zero steps": (GOOD + "training: {steps: 0}\n",
+        "key 'training.steps': got 0; should be greater than or equal to 1"),
+    "rate is NaN": (GOOD + "training: {learning_rate: .nan}\n",
+        "key 'training.learning_rate': got nan; should be a finite number"),
+    "rate is infinite": (GOOD + "training: {learning_rate: .inf}\n",
+        "key 'training.learning_rate': got inf; should be a finite number"),
+    "rate is too long to be finite": (GOOD + "training: {learning_rate: 1e400}\n",
+        "key 'training.learning_rate': got Infinity; should be a finite number"),
+    "confidence in percent": (GOOD + "comparison: {confidence: 95}\n",
+        "key 'comparison.confidence': got 95; should be less than 1"),
+    "same mission twice": ("policies: [random]\nmissions: [assembler_1, assembler_1]\n",
+        'key \'missions\': got ["assembler_1", "assembler_1"]; '
+        "'assembler_1' stands there twice"),
+    "same seed twice": (GOOD + "training_seeds: [4, 5, 4]\n",
+        "key 'training_seeds': got [4, 5, 4]; 4 stands there twice"),
+    "fewer worlds than missions": (GOOD + "training: {worlds: 1, missions: [a, b]}\n",
+        "key 'training': worlds: 1 cannot hold 2 missions"),
+    # names become folders, patterns and HTML
+    "name with a slash": (GOOD + "name: a/b\n", f"key 'name': got \"a/b\"; {NAME}"),
+    "name is ..": (GOOD + "name: ..\n", f"key 'name': got \"..\"; {NAME}"),
+    "name is HTML": (GOOD + "name: <b>x</b>\n", f"key 'name': got \"<b>x</b>\"; {NAME}"),
+    "name with a line end": (GOOD + 'name: "ab\\n"\n', f"key 'name': got \"ab\\n\"; {NAME}"),
+    "name too long": (GOOD + f"name: {'n' * 65}\n", f"key 'name': got \"{'n' * 65}\"; {NAME}"),
+    "policy name": ("policies: [{class_path: random, name: ../x}]\nmissions: [assembler_1]\n",
+        f"key 'policies.0.name': got \"../x\"; {NAME}"),
+    # broken or hostile YAML
+    "tab": ("policies:\n\t- random\n",
+        "not valid YAML at line 2, column 1: found character '\\t' that cannot start any token"),
+    "no such date": (GOOD + "name: 2020-13-45\n",
+        'not valid YAML at line 3, column 7: "2020-13-45" is no possible value'),
+    "code to run": (GOOD + 'name: !!python/object/apply:os.system ["ls"]\n',
+        "not valid YAML at line 3, column 7: could not determine a constructor for the tag "
+        "'tag:yaml.org,2002:python/object/apply:os.system'"),
+    "control character": ("policies: \x07\n",
+        "not valid YAML: special characters are not allowed"),
+    "NUL": ('policies: ["a\\0b"]\nmissions: [assembler_1]\n',
+        "key 'policies.0': got 'a\\x00b'; should be text without NUL characters"),
+    "aliases of aliases": (tens("a", "x") + tens("b", "*a") + tens("c", "*b") + tens("d", "*c")
+        + tens("e", "*d") + tens("f", "*e") + tens("g", "*f") + tens("h", "*g"), TOO_MUCH),
+    "alias of itself": ("policies: &a [*a]\n", TOO_MUCH),
+    "very deep": ("name: " + "[" * 3000 + "]" * 3000, "nested more than 40 levels deep"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_the_whole_message(name, tmp_path, refused):
+    text, message = WRONG[name]
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    assert refused(BenchmarkConfig.from_yaml, path) == f"{path}: {message}"
+
+
+def test_a_huge_number_is_not_repeated_in_full(tmp_path, refused):
+    path = tmp_path / "config.yaml"
+    path.write_text(GOOD + f"training: {{steps: 0x{'f' * 5000}}}\n")
+    line = refused(BenchmarkConfig.from_yaml, path)
+    assert line.startswith(f"{path}: key 'training.steps': got ")
+    assert line.endswith("; should be a whole number of at most 64 bits")
+    assert len(line) < len(str(path)) + 200
+
+
+def test_broken_yaml_says_where(tmp_path, refused):
+    path = tmp_path / "config.yaml"
+    path.write_text("policies: [random\nmissions: 1\n")
+    line = refused(BenchmarkConfig.from_yaml, path)
+    assert line.startswith(f"{path}: not valid YAML at line 2, column 9: expected ',' or ']'")
+
+
+def test_missing_file(tmp_path, refused):
+    path = tmp_path / "nowhere.yaml"
+    line = refused(BenchmarkConfig.from_yaml, path)
+    assert line == f"{path}: cannot be read (No such file or directory)"
+
+
+def test_folder_for_a_file(tmp_path, refused):
+    line = refused(BenchmarkConfig.from_yaml, tmp_path)
+    assert line == f"{tmp_path}: cannot be read (Is a directory)"
+
+
+def test_not_utf_8(tmp_path, refused):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(GOOD.encode() + b'name: "\xff"\n')
+    assert refused(BenchmarkConfig.from_yaml, path) == f"{path}: not a text file in UTF-8"
+
+
+def test_too_large(tmp_path, refused):
+    path = tmp_path / "config.yaml"
+    path.write_bytes(b"# " + b"x" * 4 * 1024 * 1024)
+    assert refused(BenchmarkConfig.from_yaml, path) == f"{path}: larger than 4194304 bytes"
+
+
+@pytest.mark.parametrize("text", ["1e-3", "1.0e-3", "0.001", "1E-3", "+1e-3"])
+def test_a_rate_as_people_write_it_is_accepted(text, tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(GOOD + f"training: {{learning_rate: {text}}}\n")
+    assert BenchmarkConfig.from_yaml(path).training.learning_rate == 0.001

@@ -1,0 +1,139 @@
+"""Failures while a job runs: one line, the trace in the log, and nothing replaced."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from daf.config import EvaluationConfig
+from daf.evaluate import evaluate
+from daf.job import job
+from daf.missions import load_mission
+from daf.plan import Player
+
+POLICIES = """
+import torch
+from daf.policies import Policy
+
+def still(observations):
+    return torch.zeros(len(observations), dtype=torch.int64)
+
+class Square(Policy):
+    def act(self, observations, state):
+        return still(observations)[:, None], None
+
+class Undecided(Policy):
+    def act(self, observations, state):
+        return still(observations) / 2, None
+
+class Stateless(Policy):
+    def act(self, observations, state):
+        return still(observations)
+
+class Listing(Policy):
+    def act(self, observations, state):
+        return still(observations).tolist(), None
+
+class Forgetful(Policy):
+    def act(self, observations, state):
+        return {}["plan"], None
+
+class Asleep(Policy):
+    def initial_state(self, seeds):
+        raise RuntimeError("still asleep\\n  zzz")
+
+    def act(self, observations, state):
+        return still(observations), None
+"""
+NEEDED = "integers of shape [8] are needed"
+WRONG = {
+    "Square": f": act returned torch.int64 [8, 1]; {NEEDED}",
+    "Undecided": f": act returned torch.float32 [8]; {NEEDED}",
+    "Stateless": " failed with ValueError: too many values to unpack (expected 2) (in ",
+    "Listing": " failed with AttributeError: 'list' object has no attribute 'shape' (in ",
+    "Forgetful": " failed with KeyError: 'plan' (in {path}, line 26)",
+    "Asleep": " failed with RuntimeError: still asleep zzz (in {path}, line 30)",
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_policy_that_answers_wrongly(name, tmp_path, refused):
+    path = tmp_path / "mine.py"
+    path.write_text(POLICIES)
+    player = Player(
+        name=name,
+        policy=name,
+        class_path=f"{path}:{name}",
+        class_digest=None,
+        init_kwargs={},
+        training_seed=None,
+        data_path=None,
+    )
+    mission = load_mission("assembler_2")
+    line = refused(evaluate, player, mission, EvaluationConfig(episodes=2))
+    assert line.startswith(f"policy '{name}'{WRONG[name].format(path=path)}")
+
+
+class Named(list):
+    """What Snakemake gives as `output`: a list whose items have names."""
+
+    def items(self):
+        return [("result", self[0]), ("provenance", self[1])]
+
+
+@pytest.fixture
+def rule(tmp_path):
+    """The object `snakemake` of a rule with one result, which exists from an earlier run."""
+    result, sidecar = tmp_path / "result.txt", tmp_path / "result.txt.prov.json"
+    result.write_text("earlier")
+    sidecar.write_text("earlier sidecar")
+    return SimpleNamespace(
+        rule="demo",
+        input=[],
+        output=Named([str(result), str(sidecar)]),
+        params={},
+        log=[str(tmp_path / "demo.log")],
+    )
+
+
+@pytest.mark.parametrize("error, line, traced", [
+    (ValueError("two\nlines"), "two lines", False),
+    (OSError(28, "No space left on device"), "[Errno 28] No space left on device", False),
+    (KeyError("x"), "KeyError: 'x'", True),
+    (RuntimeError(), "RuntimeError: ", True),
+])  # fmt: skip
+def test_a_failed_job_says_one_line_and_replaces_nothing(
+    error, line, traced, rule, tmp_path, capsys
+):
+    with pytest.raises(SystemExit) as stopped, job(rule) as work:
+        work.paths["result"].write_text("half of the new res")
+        print("working")
+        raise error
+    shown = capsys.readouterr()
+    log = (tmp_path / "demo.log").read_text()
+    assert stopped.value.code == 1
+    assert shown.out == "working\n"
+    assert shown.err == f"error in demo: {line}\n"
+    assert log.startswith("working\n") and log.endswith(f"failed: {line}\n")
+    assert ("Traceback" in log) == traced
+    assert (tmp_path / "result.txt").read_text() == "earlier"
+    assert (tmp_path / "result.txt.prov.json").read_text() == "earlier sidecar"
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "demo.log",
+        "result.txt",
+        "result.txt.prov.json",
+    ]
+
+
+def test_a_job_that_forgets_an_output_fails(rule, tmp_path, capsys):
+    with pytest.raises(SystemExit), job(rule):
+        pass
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error in demo: ") and "result.txt" in line
+    assert (tmp_path / "result.txt").read_text() == "earlier"
+
+
+def test_a_good_job_replaces_both(rule, tmp_path):
+    with job(rule) as work:
+        work.paths["result"].write_text("new")
+    assert (tmp_path / "result.txt").read_text() == "new"
+    assert '"rule": "demo"' in (tmp_path / "result.txt.prov.json").read_text()

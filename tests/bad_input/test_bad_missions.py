@@ -1,0 +1,179 @@
+"""Wrong mission files: what is said about each, word by word."""
+
+import pytest
+
+from daf.missions import load_mission
+
+MAP = "map: ['####', '#@.#', '####']\n"
+ROOM = "generator: room, height: 3, width: 3, agents: 1"
+STATIONS = (
+    "assembler, carbon_ex_dep, carbon_extractor, charger, chest, chest_carbon, chest_germanium, "
+    "chest_oxygen, chest_silicon, clipped_carbon_extractor, clipped_germanium_extractor, "
+    "clipped_oxygen_extractor, clipped_silicon_extractor, germanium_ex_dep, germanium_extractor, "
+    "oxygen_ex_dep, oxygen_extractor, silicon_ex_dep, silicon_extractor"
+)
+RESOURCES = (
+    "energy, carbon, oxygen, germanium, silicon, heart, decoder, modulator, resonator, scrambler"
+)
+SYMBOLS = "# & + . = @ B C D F G H N O P R S T c g o s"
+NAME = "should be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
+
+
+def station(keys: str) -> str:
+    return MAP + f"stations: {{assembler: {{{keys}}}}}\n"
+
+
+def recipe(keys: str) -> str:
+    return station(f"recipes: [{{}}, {{{keys}}}]")
+
+
+WRONG = {
+    # the map
+    "empty file": ("", "keys 'map' and 'layout': got neither; give one of them"),
+    "map and layout": (MAP + "layout: {}\n",
+        "keys 'map' and 'layout': got both; give one of them"),
+    "a list": ("- 1\n", "expected a mapping of keys, got [1]"),
+    "map is a number": ("map: 3\n", "key 'map': got 3; should be a list"),
+    "row is a number": ("map: ['@', 2]\n", "key 'map.1': got 2; should be text"),
+    "no rows": ("map: []\n", "key 'map': got []; should have at least 1 item, not 0"),
+    "ragged": ("map: ['###', '#@']\n",
+        'key \'map\': got ["###", "#@"]; row 2 has 2 characters but row 1 has 3; '
+        "all rows must be equally long"),
+    "no agents": ("map: ['#.#']\n",
+        "key 'map': got 0 agents; 1 to 64 are needed, each drawn as '@'"),
+    "65 agents": (f"map: ['{'@' * 65}']\n",
+        "key 'map': got 65 agents; 1 to 64 are needed, each drawn as '@'"),
+    "256 wide": (f"map: ['@{'.' * 255}']\n",
+        f"key 'map': got [\"@{'.' * 74}...; the map is 1x256; 1x1 to 255x255 is supported"),
+    "unknown character": ("map: ['@?']\n",
+        f"key 'map': unknown character \"?\" in row 1; accepted: {SYMBOLS}"),
+    "too many stations": (f"map: {['@' + '=' * 99] * 42}\n",
+        "key 'map': got 4158 stations; accepted: up to 4096"),
+    # the layout
+    "layout is a word": ("layout: room\n",
+        "key 'layout': got \"room\"; should be a mapping of its keys"),
+    "unknown generator": ("layout: {generator: rom}\n",
+        "key 'layout.generator': got \"rom\"; did you mean 'room'? accepted: room"),
+    "generator is a list": ("layout: {generator: [3]}\n",
+        "key 'layout.generator': got [3]; accepted: room"),
+    "key of a layout": (f"layout: {{{ROOM}, stations: {{}}, sed: 1}}\n",
+        "key 'layout': unknown key 'sed'; did you mean 'seed'? "
+        "accepted: agents, generator, height, seed, stations, width"),
+    "room too small for stations": (f"layout: {{{ROOM}, stations: {{chest: 2}}}}\n",
+        "key 'layout': the room is too small for the 2 stations"),
+    "room too small for agents": (
+        "layout: {generator: room, height: 3, width: 3, agents: 9, stations: {chest: 1}}\n",
+        "key 'layout': the room is too small for the 9 agents"),
+    "negative count": (f"layout: {{{ROOM}, stations: {{chest: -2}}}}\n",
+        "key 'layout': key 'stations.chest': got -2; should be greater than or equal to 0"),
+    "huge count": (f"layout: {{{ROOM}, stations: {{chest: 99999999999}}}}\n",
+        "key 'layout': key 'stations.chest': got 99999999999; "
+        "should be less than or equal to 4096"),
+    "unknown station in a layout": (f"layout: {{{ROOM}, stations: {{chets: 1}}}}\n",
+        "key 'layout.stations': unknown station \"chets\"; did you mean 'chest'? accepted: agent, "
+        f"{STATIONS.replace('germanium_ex_dep', 'floor, germanium_ex_dep')}, wall"),
+    # stations and recipes
+    "top key": (MAP + "max_step: 3\n",
+        "unknown key 'max_step'; did you mean 'max_steps'? accepted: ceiling, clipping, "
+        "default_limit, description, failure_penalty, glyphs, initial_inventory, legend, limits, "
+        "map, max_steps, move_energy, name, regeneration, reward_caps, rewards, stations, tokens, "
+        "truncates, window_height, window_width"),
+    "key of a station": (station("recipez: []"),
+        "unknown key 'stations.assembler.recipez'; did you mean 'recipes'? accepted: clip_immune, "
+        "exhaustion, kind, max_uses, partial, recipes, starts_clipped, symbol, type_id"),
+    "key of a recipe": (recipe("input: {}"),
+        "unknown key 'stations.assembler.recipes.1.input'; did you mean 'inputs'? "
+        "accepted: cooldown, formations, inputs, outputs"),
+    "unknown resource": (recipe("inputs: {gold: 1}"),
+        f"unknown key 'stations.assembler.recipes.1.inputs.gold'; accepted: {RESOURCES}"),
+    "unknown resource of a chest": (MAP + "stations: {chest: {resource: hart}}\n",
+        "key 'stations.chest.resource': got \"hart\"; did you mean 'heart'? "
+        f"accepted: {RESOURCES}"),
+    "amount is a word": (recipe("inputs: {energy: much}"),
+        "key 'stations.assembler.recipes.1.inputs.energy': got \"much\"; should be a whole number"),
+    "amount over a byte": (recipe("outputs: {energy: 256}"),
+        "key 'stations.assembler.recipes.1.outputs.energy': got 256; "
+        "should be less than or equal to 255"),
+    "position": (recipe("formations: [[N, EN]]"),
+        "key 'stations.assembler.recipes.1.formations.0.1': got \"EN\"; did you mean 'N'? "
+        "accepted: NW, N, NE, W, E, SW, S, SE, any"),
+    "position twice": (recipe("formations: [[N, N]]"),
+        'key \'stations.assembler.recipes.1.formations\': got [["N", "N"]]; '
+        "a formation has 1 to 8 cells, none of them named twice"),
+    "formation is no list": (recipe("formations: [N]"),
+        "key 'stations.assembler.recipes.1.formations.0': got \"N\"; should be a list"),
+    "huge cooldown": (recipe("cooldown: 99999999999"),
+        "key 'stations.assembler.recipes.1.cooldown': got 99999999999; "
+        "should be less than or equal to 1000000"),
+    "unknown station": (MAP + "stations: {asembler: {}}\n",
+        "key 'stations': unknown station \"asembler\"; did you mean 'assembler'? "
+        f"accepted: {STATIONS}, or a new one with its 'kind'"),
+    "station is a number": (MAP + "stations: {assembler: 3}\n",
+        "key 'stations.assembler': got 3; should be a mapping of its keys"),
+    "stations are a list": (MAP + "stations: [assembler]\n",
+        'key \'stations\': got ["assembler"]; should be a mapping of names to stations'),
+    "kind": (MAP + "stations: {mill: {kind: chst}}\n",
+        "key 'stations.mill.kind': got \"chst\"; did you mean 'chest'? accepted: assembler, chest"),
+    "new station without id": (MAP + "stations: {mill: {kind: assembler, symbol: M}}\n",
+        "key 'stations.mill.type_id' is missing; required: type_id, symbol"),
+    "symbol taken": (MAP + 'stations: {mill: {kind: assembler, type_id: 99, symbol: "&"}}\n',
+        f"key 'stations.mill.symbol': got \"&\", which is already 'assembler'; taken: {SYMBOLS}"),
+    "symbol of two characters": (station("symbol: AA"),
+        "key 'stations.assembler.symbol': got \"AA\"; should have at most 1 character"),
+    "more than it holds": (MAP + "stations: {chest: {initial: 9, capacity: 3}}\n",
+        "key 'stations.chest': initial 9 is more than capacity 3"),
+    "side no agent can use": (MAP + "stations: {chest: {sides: {any: 1}}}\n",
+        "unknown key 'stations.chest.sides.any'; accepted: N, W, E, S"),
+    # legend, rewards, limits
+    "legend symbol too long": (MAP + "legend: {xx: wall}\n",
+        "key 'legend.xx': got \"xx\"; should have at most 1 character"),
+    "legend symbol a number": (MAP + "legend: {1: wall}\n",
+        "key 'legend': has the key 1, which YAML does not read as text; put it in quotes"),
+    "legend is a list": (MAP + "legend: [x]\n",
+        'key \'legend\': got ["x"]; should be a mapping of characters to names'),
+    "even window": (MAP + "window_height: 10\n",
+        "key 'window_height': got 10; should be odd, so that the agent stands in the middle"),
+    "negative steps": (MAP + "max_steps: -1\n",
+        "key 'max_steps': got -1; should be greater than or equal to 0"),
+    "unknown statistic": (MAP + "rewards: {chest.hart.amount: 1}\n",
+        "key 'rewards': unknown statistic 'chest.hart.amount'; "
+        "accepted: chest.RESOURCE.amount, RESOURCE.gained"),
+    "cap without reward": (MAP + "reward_caps: {chest.heart.amont: 1}\n",
+        "unknown key 'reward_caps.chest.heart.amont'; did you mean 'chest.heart.amount'? "
+        "accepted: chest.heart.amount"),
+    "weight beyond float32": (MAP + "rewards: {heart.gained: 1.0e+300}\n",
+        "key 'rewards.heart.gained': got 1e+300; should be less than or equal to 1000000000"),
+    "name with dots and slashes": (MAP + "name: ../x\n", f"key 'name': got \"../x\"; {NAME}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_the_whole_message(name, tmp_path, refused):
+    text, message = WRONG[name]
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    assert refused(load_mission, path) == f"{path}: {message}"
+
+
+def test_the_file_name_becomes_the_mission_name(tmp_path, refused):
+    path = tmp_path / "my mission.yaml"
+    path.write_text(MAP)
+    assert refused(load_mission, path) == f"{path}: key 'name': got \"my mission\"; {NAME}"
+
+
+def test_missing_file(tmp_path, refused):
+    path = tmp_path / "nowhere.yaml"
+    assert refused(load_mission, path) == f"{path}: cannot be read (No such file or directory)"
+
+
+def test_unknown_mission(refused):
+    assert refused(load_mission, "assembler_3") == (
+        "unknown mission \"assembler_3\"; did you mean 'assembler_2'? accepted: assembler_1, "
+        "assembler_2, training_facility_1, training_facility_2, or the path of a .yaml file"
+    )
+
+
+def test_the_map_of_the_messages_is_a_mission(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(MAP)
+    assert load_mission(path).num_agents == 1

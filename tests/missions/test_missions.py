@@ -1,0 +1,211 @@
+"""Built-in missions and generated rooms: the facts that people will rely on."""
+
+from collections import Counter, deque
+
+import pytest
+
+from daf.missions import Mission, build_mission, built_in_missions, load_mission
+from daf.missions.loader import BUILT_IN
+from daf.missions.picture import picture
+
+ASSEMBLER_1 = """\
+############
+#..........#
+#...S..&...#
+#..........#
+#........C.#
+#..O.......#
+#.......+..#
+#.........@#
+#...=......#
+#.....G....#
+#..........#
+############
+"""
+STATIONS = {"assembler": 1, "chest": 1, "charger": 2, "silicon_extractor": 3}
+
+
+def room(**parameters) -> Mission:
+    layout = {"generator": "room", "height": 9, "width": 12, "agents": 3, "stations": STATIONS}
+    return build_mission({"layout": layout | parameters}, name="room", source="test")
+
+
+def places(mission: Mission, symbol: str) -> list[tuple[int, int]]:
+    return [
+        (row, column)
+        for row, line in enumerate(mission.map)
+        for column, found in enumerate(line)
+        if found == symbol
+    ]
+
+
+def station_places(mission: Mission) -> list[tuple[int, int]]:
+    symbols = sorted(set("".join(mission.map)) - set("#.@"))
+    return [place for symbol in symbols for place in places(mission, symbol)]
+
+
+def reached(mission: Mission) -> set[tuple[int, int]]:
+    """Cells an agent can walk to, by breadth-first search over floor and agents' cells."""
+    begin = places(mission, "@")[0]
+    seen, waiting = {begin}, deque([begin])
+    while waiting:
+        row, column = waiting.popleft()
+        for cell in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
+            if cell not in seen and mission.map[cell[0]][cell[1]] in ".@":
+                seen.add(cell)
+                waiting.append(cell)
+    return seen
+
+
+def test_built_in_missions():
+    assert built_in_missions() == [
+        "assembler_1",
+        "assembler_2",
+        "training_facility_1",
+        "training_facility_2",
+    ]
+
+
+@pytest.mark.parametrize("name", built_in_missions())
+def test_common_rules(name):
+    mission = load_mission(name)
+    assert mission.name == name
+    assert mission.max_steps == 1000
+    assert (mission.window_height, mission.window_width, mission.tokens) == (11, 11, 200)
+    assert mission.num_actions == 159  # noop, four moves, 154 glyphs
+    assert mission.move_energy == 2
+    assert mission.initial_inventory == {"energy": 100}
+    assert {limit.resources: limit.limit for limit in mission.limits} == {
+        ("heart",): 1,
+        ("energy",): 100,
+        ("carbon", "oxygen", "germanium", "silicon"): 100,
+        ("scrambler", "modulator", "decoder", "resonator"): 5,
+    }
+    assert mission.rewards == {"chest.heart.amount": 1.0}
+    assert mission.clipping.rate == 0
+    assert mission.regeneration.interval == 1
+    assert mission.regeneration.amounts == {"energy": 1}
+
+
+@pytest.mark.parametrize("name, side, opened", [
+    ("training_facility_1", 21, 121),
+    ("training_facility_2", 31, 441),
+])  # fmt: skip
+def test_training_facilities(name, side, opened):
+    mission = load_mission(name)
+    assert (mission.height, mission.width) == (side, side)
+    count = Counter("".join(mission.map))
+    assert side * side - count["#"] == opened
+    inner = range(5, side - 5)  # five cells of wall all round
+    assert all((mission.map[r][c] == "#") == (r not in inner or c not in inner)
+               for r in range(side) for c in range(side))  # fmt: skip
+    assert {symbol: count[symbol] for symbol in "&=+cogs@"} == dict.fromkeys("&=+cogs", 1) | {
+        "@": 4
+    }
+    assert set(count) == set("#.@&=+cogs")
+    (row, column), (chest,) = places(mission, "&")[0], places(mission, "=")
+    assert sorted(places(mission, "@")) == sorted(
+        [(row - 2, column), (row + 2, column), (row, column - 2), (row, column + 2)]
+    )
+    assert abs(chest[0] - row) + abs(chest[1] - column) == 3
+
+
+@pytest.mark.parametrize("name, agents", [("assembler_1", 1), ("assembler_2", 4)])
+def test_assembler_missions(name, agents):
+    mission = load_mission(name)
+    assert mission.num_agents == agents
+    assert (mission.height, mission.width) == (12, 12)
+    assert all((mission.map[r][c] == "#") == (r in (0, 11) or c in (0, 11))
+               for r in range(12) for c in range(12))  # fmt: skip
+    assert Counter("".join(mission.map))["#"] == 44
+    assert {s: len(places(mission, s)) for s in "&=+COGS"} == dict.fromkeys("&=+COGS", 1)
+    (recipe,) = mission.stations["assembler"].recipes
+    assert recipe.formations == (("any",),)
+    assert (recipe.inputs, recipe.outputs, recipe.cooldown) == ({"energy": 3}, {"heart": 1}, 10)
+    assert mission.ceiling == mission.max_steps / recipe.cooldown == 100
+
+
+@pytest.mark.parametrize("name", built_in_missions())
+def test_every_station_can_be_used_from_every_side(name):
+    mission = load_mission(name)
+    floor = reached(mission)
+    stations = station_places(mission)
+    assert len(stations) == 7
+    for row, column in stations:
+        sides = {(row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)}
+        assert sides <= floor
+    assert set(places(mission, "@")) <= floor
+
+
+def test_rooms_of_200_seeds():
+    maps = set()
+    for seed in range(200):
+        mission = room(seed=seed)
+        maps.add(mission.map)
+        count = Counter("".join(mission.map))
+        assert count == {"#": 46, "@": 3, "&": 1, "=": 1, "+": 2, "S": 3, ".": 9 * 12 - 10}
+        stations = station_places(mission)
+        for number, (row, column) in enumerate(stations):
+            assert 2 <= row <= 8 and 2 <= column <= 11  # no wall on any of the eight cells around
+            for other_row, other_column in stations[:number]:
+                assert max(abs(row - other_row), abs(column - other_column)) > 1
+    assert len(maps) > 190
+
+
+def test_rooms_repeat_themselves():
+    assert room(seed=7).map == room(seed=7).map
+    assert room(seed=7).map != room(seed=8).map
+    # Maps are part of results: they may not change with a version of numpy or of ours.
+    assert "\n".join([*load_mission("assembler_1").map, ""]) == ASSEMBLER_1
+
+
+def test_mission_by_path_is_the_built_in_one(tmp_path):
+    for name in built_in_missions():
+        path = tmp_path / f"{name}.yaml"
+        path.write_bytes((BUILT_IN / f"{name}.yaml").read_bytes())
+        assert load_mission(path) == load_mission(str(path)) == load_mission(name)
+
+
+def test_map_as_one_block_of_text(tmp_path):
+    path = tmp_path / "block.yaml"
+    path.write_text("map: |\n  ####\n  #@.#\n  ####\n")
+    mission = load_mission(path)
+    assert mission.name == "block"
+    assert mission.map == ("####", "#@.#", "####")
+
+
+def test_a_new_station_and_an_own_symbol(tmp_path):
+    path = tmp_path / "mill.yaml"
+    path.write_text(
+        "map: ['#M@x#']\n"
+        "legend: {x: chest}\n"
+        "stations:\n"
+        "  mill: {kind: assembler, type_id: 99, symbol: M, max_uses: 4}\n"
+        "  chest: {capacity: 9}\n"
+    )
+    mission = load_mission(path)
+    assert mission.cells("mill", "chest") == [(0, 1, "mill"), (0, 3, "chest")]
+    assert mission.stations["mill"].max_uses == 4
+    assert mission.stations["chest"].capacity == 9
+    assert mission.stations["chest"].sides == {"E": 1, "W": -1}  # what is not overridden stays
+
+
+@pytest.mark.parametrize("name", built_in_missions())
+def test_picture_shows_the_map(name):
+    mission = load_mission(name)
+    lines = picture(mission).splitlines()
+    assert lines[0] == f"{name}: {mission.description}"
+    assert f"{mission.num_agents} agents, 1000 steps" in lines[1]
+    shown = [line[2:] for line in lines[2:-1]]
+    assert shown == list(mission.map)
+    assert "& assembler" in lines[-1] and "@ agent" in lines[-1]
+
+
+def test_picture_in_colour_holds_the_same_text():
+    mission = load_mission("assembler_1")
+    coloured = picture(mission, colour=True)
+    assert "\x1b[" in coloured
+    plain = coloured
+    for code in ("90", "1;36", "1;33", "0"):
+        plain = plain.replace(f"\x1b[{code}m", "")
+    assert plain == picture(mission)

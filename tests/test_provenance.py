@@ -1,0 +1,273 @@
+"""Hashes that mean what they say, and outputs that appear whole or not at all."""
+
+import ast
+import hashlib
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import daf
+from daf.provenance import (
+    code_hash,
+    digest,
+    file_digest,
+    git_state,
+    recorded,
+    temporary_name,
+    versions,
+    write_json,
+    write_text,
+)
+
+PACKAGE = Path(daf.__file__).parent
+
+
+def python(code: str, folder: Path | None = None) -> str:
+    """What a fresh Python prints; with `folder`, the copy of daf that lies there is imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder
+    )
+    return done.stdout.strip()
+
+
+# digests of data and files
+
+
+def test_digest_is_sha256_of_canonical_json():
+    expected = hashlib.sha256(b'{"a":[1,2.5,null,true],"b":"\\u00e9"}').hexdigest()
+    assert digest({"b": "é", "a": [1, 2.5, None, True]}) == expected
+
+
+@pytest.mark.parametrize("one, other", [
+    ({"a": 1, "b": 2}, {"b": 2, "a": 1}),
+    ((1, 2), [1, 2]),
+    ({"a": {"x": 1, "y": [2]}}, {"a": {"y": [2], "x": 1}}),
+])  # fmt: skip
+def test_equal_data_have_equal_digests(one, other):
+    assert digest(one) == digest(other)
+
+
+@pytest.mark.parametrize("one, other", [
+    ([1, 2], [2, 1]), (1, 1.5), (1, "1"), (True, 1), (None, False), ({}, []), ("a", "A"),
+])  # fmt: skip
+def test_different_data_have_different_digests(one, other):
+    assert digest(one) != digest(other)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_digest_refuses_what_json_cannot_say(number):
+    with pytest.raises(ValueError):
+        digest({"a": number})
+
+
+def test_file_digest_is_that_of_the_bytes(tmp_path):
+    content = bytes(range(256)) * 5000
+    (tmp_path / "file").write_bytes(content)
+    assert file_digest(tmp_path / "file") == hashlib.sha256(content).hexdigest()
+
+
+# writing
+
+
+def test_write_json_is_sorted_and_readable(tmp_path):
+    write_json(tmp_path / "a.json", {"b": 1, "a": "é"})
+    assert (tmp_path / "a.json").read_text(encoding="utf-8") == '{\n  "a": "é",\n  "b": 1\n}\n'
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
+def test_write_json_refuses_nan_and_leaves_the_old_file(number, tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("old")
+    with pytest.raises(ValueError):
+        write_json(path, {"mean": [number]})
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.json"]
+
+
+def test_write_text_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(UnicodeEncodeError):
+        write_text(path, "new \ud800")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_temporary_name_lies_beside_and_keeps_the_suffix():
+    name = temporary_name("results/runs/a/policy.safetensors")
+    assert name.parent == Path("results/runs/a")
+    assert name.suffix == ".safetensors"
+    assert str(os.getpid()) in name.name
+
+
+# the hash of code
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """The sources of daf, to be edited."""
+    shutil.copytree(
+        PACKAGE, tmp_path / "daf", ignore=shutil.ignore_patterns("__pycache__", "_workflow")
+    )
+    return tmp_path
+
+
+def hash_of_copy(folder: Path, module: str) -> str:
+    place, value = python(
+        f"import daf.provenance as p; print(p.__file__); print(p.code_hash({module!r}))", folder
+    ).splitlines()
+    assert Path(place).is_relative_to(folder)
+    return value
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_code_hash_of_a_copy_is_the_same(copy):
+    assert hash_of_copy(copy, "daf.learn.train") == code_hash("daf.learn.train")
+
+
+def test_comments_formatting_and_words_of_docstrings_do_not_count(copy):
+    before = hash_of_copy(copy, "daf.learn.train")
+    for path in sorted((copy / "daf").rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and (
+                ast.get_docstring(node) is not None
+            ):
+                node.body[0].value.value = f"Other words {node.body[0].lineno}."
+        path.write_text(f"# no comment stays but this\n{ast.unparse(tree)}\n")
+    assert hash_of_copy(copy, "daf.learn.train") == before
+
+
+@pytest.mark.parametrize("module, file, old, new", [
+    ("daf.learn.train", "learn/train.py", "eps=1e-5", "eps=1e-6"),
+    ("daf.learn.train", "learn/advantage.py", "return ", "return 0 * "),
+    ("daf.learn.train", "sim/random.py", "import warp as wp", "import warp as wp\n\nEXTRA = 1"),
+    ("daf.learn.train", "missions/mission.py", "move_energy: Amount = 2", "move_energy: int = 3"),
+    ("daf.evaluate", "policies/chance.py", "import torch", "import torch\n\nEXTRA = 1"),
+    ("daf.stats.analyse", "stats/estimate.py", "return ", "return not "),
+])  # fmt: skip
+def test_logic_counts_also_of_what_is_imported(module, file, old, new, copy):
+    before = hash_of_copy(copy, module)
+    edit(copy / "daf" / file, old, new)
+    assert hash_of_copy(copy, module) != before
+
+
+def test_code_that_is_not_imported_does_not_count(copy):
+    before = hash_of_copy(copy, "daf.learn.train")
+    edit(copy / "daf" / "stats" / "estimate.py", "return ", "return not ")
+    edit(copy / "daf" / "policies" / "baseline.py", "import torch", "import torch\n\nEXTRA = 1")
+    assert hash_of_copy(copy, "daf.learn.train") == before
+
+
+@pytest.mark.parametrize("modules", [
+    ["daf.learn.train", "daf.evaluate", "daf.policies.lstm"],
+    ["daf.stats.analyse", "daf.report.files"],
+])  # fmt: skip
+def test_code_hash_covers_all_that_is_loaded(modules, copy):
+    """Every module of daf that the import loads is in the hash, but for files without logic."""
+    loaded = python(
+        f"import sys, {', '.join(modules)}\n"
+        "print(*[n for n in sys.modules if n.split('.')[0] == 'daf'], sep='\\n')"
+    ).splitlines()
+    assert set(modules) < set(loaded)
+    # In the copy, change one module after the other and look whether the hash changes.
+    not_covered = python(
+        "import pathlib, sys\n"
+        "import daf.provenance as p\n"
+        f"before = p.code_hash(*{modules!r})\n"
+        f"for name in {loaded!r}:\n"
+        f"    path = pathlib.Path({str(copy)!r}, *name.split('.'))\n"
+        "    path = path / '__init__.py' if path.is_dir() else path.with_suffix('.py')\n"
+        "    old = path.read_text()\n"
+        "    path.write_text(old + '\\nEXTRA = 1\\n')\n"
+        "    p._parsed.cache_clear()\n"
+        f"    if p.code_hash(*{modules!r}) == before: print(path)\n"
+        "    path.write_text(old)\n",
+        copy,
+    ).splitlines()
+    for path in not_covered:
+        assert path.endswith("__init__.py")
+        tree = ast.parse(Path(path).read_text())
+        assert all(isinstance(node, ast.Expr) for node in tree.body), path
+
+
+def test_code_hash_of_no_module():
+    with pytest.raises(ModuleNotFoundError, match=r"daf\.nowhere"):
+        code_hash("daf.nowhere")
+
+
+# the record of a job
+
+
+def arguments(folder: Path, **more) -> dict:
+    (folder / "in.txt").write_text("input")
+    return {
+        "rule": "demo",
+        "inputs": [str(folder / "in.txt")],
+        "outputs": [str(folder / "out" / name) for name in ("a.txt", "b.txt")],
+        "sidecar": str(folder / "out" / "a.txt.prov.json"),
+        "parameters": {"seed": 3},
+        "device": "cpu",
+    } | more
+
+
+def test_outputs_appear_together_with_their_record(tmp_path):
+    with recorded(**arguments(tmp_path)) as paths:
+        for output, path in paths.items():
+            path.write_text(Path(output).stem)
+        assert not any(Path(output).exists() for output in paths)
+    assert sorted(os.listdir(tmp_path / "out")) == ["a.txt", "a.txt.prov.json", "b.txt"]
+    assert (tmp_path / "out" / "b.txt").read_text() == "b"
+    record = json.loads((tmp_path / "out" / "a.txt.prov.json").read_text())
+    assert record["outputs"] == {
+        str(tmp_path / "out" / "a.txt"): hashlib.sha256(b"a").hexdigest(),
+        str(tmp_path / "out" / "b.txt"): hashlib.sha256(b"b").hexdigest(),
+    }
+    assert record["inputs"] == {str(tmp_path / "in.txt"): hashlib.sha256(b"input").hexdigest()}
+    assert record["parameters"] == {"seed": 3}
+    assert record["parameters_digest"] == hashlib.sha256(b'{"seed":3}').hexdigest()
+    assert (record["rule"], record["device"]) == ("demo", "cpu")
+    assert record["versions"] == versions()
+    assert record["git"] == git_state()
+    assert record["begin"] <= record["end"]
+
+
+@pytest.mark.parametrize("failure", ["raises", "interrupted", "forgets one", "NaN in parameters"])
+def test_on_failure_nothing_is_replaced_and_nothing_stays_behind(failure, tmp_path):
+    (tmp_path / "out").mkdir()
+    old = {"a.txt": "old a", "b.txt": "old b", "a.txt.prov.json": "old record"}
+    for name, text in old.items():
+        (tmp_path / "out" / name).write_text(text)
+    parameters = {"x": math.nan} if failure == "NaN in parameters" else {}
+    expected = {"forgets one": FileNotFoundError, "interrupted": KeyboardInterrupt}
+    with (
+        pytest.raises(expected.get(failure, ValueError)),
+        recorded(**arguments(tmp_path, parameters=parameters)) as paths,
+    ):
+        first, second = paths.values()
+        first.write_text("new a")
+        if failure != "forgets one":
+            second.write_text("new b")
+        if failure == "raises":
+            raise ValueError("no more")
+        if failure == "interrupted":
+            raise KeyboardInterrupt
+    found = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert found == old
+
+
+def test_versions_name_what_decides_results():
+    found = versions()
+    assert {"daf", "python", "torch", "warp-lang", "numpy", "scipy", "snakemake"} <= set(found)
+    assert all(found.values())
