@@ -48,7 +48,7 @@ class BenchmarkConfig(Model):
     missions: tuple[str, ...] = Field(min_length=1)
     training: TrainingConfig = TrainingConfig()
     training_seeds: tuple[Annotated[Whole, Field(ge=0, lt=2**31)], ...] = Field(
-        default=(1, 2, 3), min_length=1
+        default=(1, 2, 3, 4, 5), min_length=1
     )
     evaluation: EvaluationConfig = EvaluationConfig()
     comparison: ComparisonConfig = ComparisonConfig()

@@ -44,7 +44,7 @@ def benchmark_report(
         stats=_json(stats),
         runs=described,
         curves=_curves(described, curves),
-        missions=[_facts(mission) for mission in missions],
+        missions=[_facts(mission, described) for mission in missions],
         config=config,
         environment=_json(environment),
         timings=_timings(timings),
@@ -84,7 +84,8 @@ def _timings(paths: Mapping[str, str]) -> list[dict[str, Any]]:
     return found
 
 
-def _facts(mission: Mission) -> dict[str, Any]:
+def _facts(mission: Mission, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    learners = sorted({run["policy"] for run in runs if mission.name in run["missions"]})
     counts: dict[str, int] = {}
     for _, _, name in mission.cells(*mission.stations):
         counts[name] = counts.get(name, 0) + 1
@@ -98,6 +99,7 @@ def _facts(mission: Mission) -> dict[str, Any]:
         "max_steps": mission.max_steps,
         "ceiling": mission.ceiling,
         "facts": {
+            "trained on by": ", ".join(learners) or "no policy of this benchmark",
             "map": f"{mission.height} x {mission.width} cells",
             "stations": ", ".join(f"{n} {name}" for name, n in sorted(counts.items())),
             "rewards": ", ".join(f"{name} x {w:g}" for name, w in sorted(mission.rewards.items())),

@@ -72,7 +72,7 @@ def test_what_is_not_marked_stands_there_with_its_default():
 def test_documented_defaults():
     config = BenchmarkConfig.parse(MINIMAL, "minimal")
     assert config.name == "benchmark"
-    assert config.training_seeds == (1, 2, 3)
+    assert config.training_seeds == (1, 2, 3, 4, 5)
     assert (config.evaluation.episodes, config.evaluation.seed) == (64, 0)
     assert config.comparison.confidence == 0.95
     assert config.training.missions == ()

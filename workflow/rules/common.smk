@@ -17,6 +17,9 @@ except ConfigError as error:
     sys.exit(f"error: {error}")
 
 BENCHMARK = f"{RESULTS}/benchmarks/{CONFIG.name}"
+COMMAND = "snakemake benchmark_report"
+if workflow.overwrite_configfiles:
+    COMMAND += f" --configfile {SOURCE}"
 
 workflow.register_resource("gpu", visible_gpus())
 

@@ -16,6 +16,7 @@ rule report:
         mem_mb=1000,
         runtime=10,
     params:
+        command=COMMAND,
         config=CONFIG.resolved(),
         missions=[mission.resolved() for mission in PLAN.missions.values()],
         timings=timing_files(),

@@ -15,7 +15,7 @@ with job(snakemake) as work:
         missions=[Mission.model_validate(mission) for mission in parameters.missions],
         config=parameters.config,
         provenance={
-            "command": "snakemake benchmark_report",
+            "command": parameters.command,
             "git commit": git_state()["commit"] or "not a git checkout",
             "uncommitted changes": git_state()["dirty"],
             "DAF": versions()["daf"],
