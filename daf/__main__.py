@@ -1,7 +1,7 @@
 """The command line: `python -m daf`."""
 
 import argparse
-import subprocess
+import os
 import sys
 from pathlib import Path
 
@@ -44,7 +44,8 @@ def _benchmark(arguments: argparse.Namespace) -> int:
     config = arguments.config or default_config()
     BenchmarkConfig.from_yaml(config)  # what Snakemake says of an unreadable file helps nobody
     command = snakemake_command("benchmark_report", config, *arguments.snakemake)
-    return subprocess.run(command, check=False).returncode
+    # Become snakemake, so that signals and the exit status are its own.
+    os.execv(command[0], command)
 
 
 def _missions(arguments: argparse.Namespace) -> int:

@@ -54,6 +54,9 @@ def job(snakemake: Any, device_needed: bool = False) -> Iterator[Job]:
                 ) as temporary:
                     paths = {name: _temporary(f, temporary) for name, f in named.items()}
                     yield Job(paths, snakemake.params, device)
+        except KeyboardInterrupt:
+            print(f"{snakemake.rule}: interrupted, nothing was replaced", file=sys.stderr)
+            sys.exit(130)
         except Exception as error:
             reason = " ".join(f"{error}".split())
             if not isinstance(error, FORESEEN):
