@@ -22,7 +22,7 @@ lint: $(INSTALLED)
 
 # Compiles every kernel for CUDA (sm_90) without a GPU.
 cuda-compile: $(INSTALLED)
-	$(BIN)/python -m daf.sim.compile
+	$(BIN)/python -m daf.cuda_compile
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

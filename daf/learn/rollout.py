@@ -18,9 +18,9 @@ ACTION_STREAM = 0x61637473
 
 @dataclass(frozen=True)
 class Rollout:
-    """One rollout in its final layout; L steps, N rows (agents of all worlds), U tokens."""
+    """One rollout in its final layout; L steps, N rows (agents of all worlds), T tokens."""
 
-    observations: torch.Tensor  # uint8 [L, N, U, 3]
+    observations: torch.Tensor  # uint8 [L, N, T, 3]
     actions: torch.Tensor  # int64 [L, N]
     log_probs: torch.Tensor  # float32 [L, N] of the actions when they were taken
     values: torch.Tensor  # float32 [L, N]
@@ -64,18 +64,18 @@ class Collector:
         self.steps_taken = 0
         self.memory = policy.initial_memory(self.rows)
         self.starts = torch.ones(self.rows, dtype=torch.bool, device=device)
-        self.rollout = self._allocate(policy.game.used_tokens, device)
+        self.rollout = self._allocate(policy.num_tokens, device)
         self._counted = [simulation.state.episode.clone() for simulation in self.simulations]
         self.seconds = {"env": 0.0, "forward": 0.0}
 
-    def _allocate(self, used_tokens: int, device: str) -> Rollout:
+    def _allocate(self, num_tokens: int, device: str) -> Rollout:
         shape = (self.config.rollout_length, self.rows)
 
         def empty(dtype: torch.dtype, *more: int) -> torch.Tensor:
             return torch.empty(*shape, *more, dtype=dtype, device=device)
 
         return Rollout(
-            observations=empty(torch.uint8, used_tokens, 3),
+            observations=empty(torch.uint8, num_tokens, 3),
             actions=empty(torch.int64),
             log_probs=empty(torch.float32),
             values=empty(torch.float32),

@@ -16,6 +16,7 @@ class LSTM(TrainablePolicy):
 
     def __init__(self, game: Game, device: str = "cpu", hidden_size: int = 128, glyphs: int = 0):
         super().__init__(game, device, glyphs)
+        self.num_tokens = game.used_tokens
         self.hidden_size = hidden_size
         self.embedding = TokenEmbedding(game, hidden_size)
         self.lstm = nn.LSTM(hidden_size, hidden_size)

@@ -17,6 +17,7 @@ class Stateless(TrainablePolicy):
 
     def __init__(self, game: Game, device: str = "cpu", hidden_size: int = 128, glyphs: int = 0):
         super().__init__(game, device, glyphs)
+        self.num_tokens = game.used_tokens
         self.embedding = TokenEmbedding(game, hidden_size)
         self.hidden = linear(hidden_size, hidden_size, math.sqrt(2))
         self.actor = linear(hidden_size, self.num_outputs, 0.01)

@@ -21,6 +21,11 @@ class TrainablePolicy(Policy, nn.Module):
 
     Axes: L steps, N rows (agents), K outputs: the moves (noop, N, S, W, E) and the first `glyphs`
     glyph actions. Glyphs change nothing but what others see, so by default there are none.
+
+    Attributes:
+        num_outputs: K.
+        num_tokens: T, how many tokens of each observation `forward` is given: all of them. One
+            that does not mind may set it to `game.used_tokens`, which saves time and memory.
     """
 
     def __init__(self, game: Game, device: str = "cpu", glyphs: int = 0):
@@ -29,6 +34,7 @@ class TrainablePolicy(Policy, nn.Module):
         if not 0 <= glyphs <= game.num_actions - 5:
             raise ValueError(f"glyphs: got {glyphs}; 0 to {game.num_actions - 5} are possible")
         self.num_outputs = 5 + glyphs
+        self.num_tokens = game.num_tokens
 
     @abstractmethod
     def initial_memory(self, rows: int) -> torch.Tensor:
@@ -56,7 +62,7 @@ class TrainablePolicy(Policy, nn.Module):
     def act(self, observations: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
         seeds, step, memory = state
         never = torch.zeros(1, len(observations), dtype=torch.bool, device=observations.device)
-        logits, _, memory = self(observations[None], memory, never)
+        logits, _, memory = self(observations[None, :, : self.num_tokens], memory, never)
         actions = sample(logits[0], uniform(seeds, step))
         return actions, (seeds, step + 1, memory)
 

@@ -2,6 +2,5 @@
 
 import warp as wp
 
-# Not warnings: on every machine without a GPU, Warp warns that there is none.
-wp.config.log_level = wp.LOG_ERROR
+wp.config.log_level = wp.LOG_WARNING
 wp.init()

@@ -176,3 +176,30 @@ def test_assembler_2_is_learned(policy):
         run(policy, steps=5_000_000, worlds=128, rollout_length=32, shaping={"made_heart": 0.3})
     )
     assert trained.metrics["score"].dropna().iloc[-1] >= 90
+
+
+FLAT = """
+import torch
+from daf.policies import TrainablePolicy
+
+class Flat(TrainablePolicy):
+    def __init__(self, game, device="cpu"):
+        super().__init__(game, device)
+        self.actor = torch.nn.Linear(game.num_tokens * 3, self.num_outputs)
+        self.critic = torch.nn.Linear(game.num_tokens * 3, 1)
+
+    def initial_memory(self, rows):
+        return torch.zeros(rows, 0)
+
+    def forward(self, observations, memory, starts):
+        seen = observations.flatten(2).float() / 255
+        return self.actor(seen), self.critic(seen)[..., 0], memory
+"""
+
+
+def test_a_network_of_ones_own_sees_whole_observations(tmp_path):
+    file = tmp_path / "flat.py"
+    file.write_text(FLAT)
+    trained = train(run(f"{file}:Flat"), report=lambda line: None)
+    assert trained.policy.actor.weight.shape == (5, 600)
+    assert (trained.metrics["gradient_norm"] > 0).all()

@@ -1,4 +1,4 @@
-"""Compile every kernel for CUDA without a GPU: `python -m daf.sim.compile [ARCH]`."""
+"""Compile every kernel for CUDA without a GPU: `python -m daf.cuda_compile [ARCH]`."""
 
 import sys
 import tempfile
