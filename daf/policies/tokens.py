@@ -15,6 +15,7 @@ from torch import nn
 from daf.missions import RESOURCES
 from daf.missions.loader import CATALOG
 from daf.policies.game import Game
+from daf.sim.simulation import torch_stream
 
 wp.set_module_options({"enable_backward": False})
 
@@ -209,8 +210,6 @@ class TokenEmbedding(nn.Module):
         shape = (len(observations), self.used_tokens)
         index = torch.empty(shape, dtype=torch.int32, device=observations.device)
         factor = torch.empty(shape, device=observations.device)
-        on_cpu = observations.device.type == "cpu"
-        current = None if on_cpu else torch.cuda.current_stream(observations.device)
         wp.launch(
             look_up,
             dim=shape,
@@ -221,7 +220,7 @@ class TokenEmbedding(nn.Module):
                 wp.from_torch(factor),
             ],
             device=str(observations.device),
-            stream=None if on_cpu else wp.stream_from_torch(current),
+            stream=torch_stream(observations.device),
         )
         return index, factor
 

@@ -1,7 +1,5 @@
 """The simulation: E worlds of one mission, stepped together."""
 
-import contextlib
-
 import torch
 import warp as wp
 
@@ -142,17 +140,20 @@ class Simulation:
         self._launch(observe.observe, [self._worlds, chosen, self._tokens], shape)
 
     def _launch(self, kernel, arguments: list, shape: tuple | None = None) -> None:
-        with _torch_stream(self.device):
-            wp.launch(
-                kernel,
-                dim=shape or self.num_worlds,
-                inputs=[self.tables.struct, *arguments],
-                device=self.device,
-            )
+        wp.launch(
+            kernel,
+            dim=shape or self.num_worlds,
+            inputs=[self.tables.struct, *arguments],
+            device=self.device,
+            stream=torch_stream(self.device),
+        )
 
 
-def _torch_stream(device: str):
-    """Launch on the stream torch uses now, so that capture and ordering are torch's own."""
+def torch_stream(device: str | torch.device) -> wp.Stream | None:
+    """The stream that torch uses now, None on the CPU.
+
+    Kernels are launched on it without synchronising, so that order and graph capture are torch's.
+    """
     if torch.device(device).type == "cpu":
-        return contextlib.nullcontext()
-    return wp.ScopedStream(wp.stream_from_torch(torch.cuda.current_stream(device)))
+        return None
+    return wp.stream_from_torch(torch.cuda.current_stream(device))
