@@ -207,7 +207,12 @@ def test_browser_shows_it_without_errors_and_without_sideways_scrolling(tmp_path
         chromium,
         *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
         *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-        *("--allow-file-access-from-files", "--enable-logging=stderr", "--v=0"),
+        *(
+            "--allow-file-access-from-files",
+            "--enable-logging=stderr",
+            "--v=0",
+            "--hide-scrollbars",
+        ),
         f"--user-data-dir={tmp_path / 'profile'}",
         "--window-size=1400,1000",
         "--dump-dom",
