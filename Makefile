@@ -36,7 +36,9 @@ $(INSTALLED): requirements.lock pyproject.toml
 lock:
 	$(PYTHON) -m venv --clear build/lock
 	build/lock/bin/python -m pip install --quiet '.[dev]'
-	build/lock/bin/python -m pip freeze --exclude daf | sed 's/+cpu$$//' | grep -v '^nvidia\|^triton' > requirements.lock
+	echo '# Pinned versions for development, tests and the main job; written by `make lock`.' > $@.new
+	build/lock/bin/python -m pip freeze --exclude daf | sed 's/+cpu$$//' | grep -v '^nvidia\|^triton' >> $@.new
+	mv $@.new requirements.lock
 
 clean:
 	rm -rf $(VENV) build dist

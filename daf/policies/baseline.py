@@ -34,7 +34,6 @@ from daf.policies.policy import Policy
 from daf.policies.roles import amounts_needed, heart_recipes, useful_kinds
 from daf.policies.window import AGENT_TYPE, WALL_TYPE, Window
 
-MOVE_ENERGY = 2
 RESERVE = 15  # energy kept for the way to a charger
 THIRSTY = 50  # with no more than this, a ready charger beside the agent is worth a step
 RETRY = 1 / 32  # chance per step to look again for what could not be reached
@@ -158,7 +157,11 @@ class Baseline(Policy):
         moves = torch.where(aside[:, None], neighbours(passable), moves)
         stay = torch.where(idle, ~aside, crowded & (whim < HESITATE))
         direction = pick(moves, chance)
-        stay |= (energy < MOVE_ENERGY) | ~moves.any(1) | leads_to(boards[:, RESTING], direction)
+        stay |= (
+            (energy < self.game.move_energy)
+            | ~moves.any(1)
+            | leads_to(boards[:, RESTING], direction)
+        )
         action = torch.where(stay, 0, direction + 1)
         return action, Memory(
             boards=boards,
@@ -204,7 +207,7 @@ class Baseline(Policy):
 
         Whether a step succeeded is not observed. It did if what stands still in view agrees with
         the map moved on, and either disagrees with the map as it was or the step was paid for:
-        a step costs 2, of which 1 comes back, and one blocked by an agent costs more.
+        most steps cost more than comes back, and one blocked by an agent costs more still.
         """
         top, bottom = self.window.lines.start, self.window.lines.stop
         step = self.steps[state.action]
@@ -215,7 +218,8 @@ class Baseline(Policy):
 
         near = state.boards[:, :FIRST_KIND, top - 1 : bottom + 1]
         ahead = recentred(near, step[:, 0], step[:, 1])
-        paid = energy == state.energy - 1
+        price = self.game.move_energy - self.game.energy_regained
+        paid = (energy == state.energy - price) & (price != 0)
         moved = ~disagrees(ahead[:, :, 1:-1]) & (paid | disagrees(near[:, :, 1:-1]))
         step = step * moved[:, None]
         boards = recentred(state.boards, step[:, 0], step[:, 1])

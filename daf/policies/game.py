@@ -19,6 +19,8 @@ class Game:
         used_tokens: no observation has more tokens than this; those behind are empty.
         window: rows and columns that an agent sees around itself.
         max_steps: length of an episode, 0 if endless.
+        move_energy: what a successful move costs.
+        energy_regained: energy that comes back by itself in every step.
         features: names of the observation features by id.
         stations: station kinds by name, with type id, recipes and sides.
     """
@@ -28,6 +30,8 @@ class Game:
     used_tokens: int
     window: tuple[int, int]
     max_steps: int
+    move_energy: int
+    energy_regained: int
     features: tuple[str, ...]
     stations: dict[str, Assembler | Chest]
 
@@ -41,6 +45,10 @@ class Game:
         """
         check_alike(*missions)
         first = missions[0]
+        back = [
+            mission.regeneration.amounts.get("energy", 0) * (mission.regeneration.interval == 1)
+            for mission in missions
+        ]
         present = {name: s for m in missions for name, s in m.stations.items() if m.cells(name)}
         return cls(
             num_actions=first.num_actions,
@@ -48,6 +56,8 @@ class Game:
             used_tokens=max(token_bound(mission) for mission in missions),
             window=(first.window_height, first.window_width),
             max_steps=max(mission.max_steps for mission in missions),
+            move_energy=max(mission.move_energy for mission in missions),
+            energy_regained=min(back),
             features=(*FEATURES, *RESOURCES),
             stations=present,
         )
