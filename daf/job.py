@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from daf.config import ConfigError
+from daf.config import ConfigError, ExecutionConfig
 from daf.environment import EnvironmentProblem
 from daf.provenance import recorded
 
@@ -59,13 +59,24 @@ def job(snakemake: Any, device_needed: bool = False) -> Iterator[Job]:
             sys.exit(130)
         except Exception as error:
             reason = " ".join(f"{error}".split())
-            if not isinstance(error, FORESEEN):
-                traceback.print_exc(file=log)
+            if type(error).__name__ == "OutOfMemoryError":  # torch's, without importing torch here
+                reason = (
+                    f"the job needs more GPU memory than it may use ({_share(snakemake)}): {reason}"
+                )
+            elif not isinstance(error, FORESEEN):
+                with contextlib.suppress(OSError):
+                    traceback.print_exc(file=log)
                 reason = f"{type(error).__name__}: {reason}"
             # Snakemake shows the logs of failed jobs; the line is not to stand there twice.
-            print(f"failed: {reason}", file=log)
+            with contextlib.suppress(OSError):  # the disk may be full
+                print(f"failed: {reason}", file=log, flush=True)
             print(f"error in {snakemake.rule}: {reason}", file=sys.stderr, flush=True)
             sys.exit(1)
+
+
+def _share(snakemake: Any) -> str:
+    fraction = snakemake.config.get("execution", {}).get("gpu_memory_fraction", 1.0)
+    return f"gpu_memory_fraction {fraction:g}; fewer worlds need less"
 
 
 def _temporary(output: Any, temporary: dict[str, Path]) -> Path | list[Path]:
@@ -76,9 +87,15 @@ def _temporary(output: Any, temporary: dict[str, Path]) -> Path | list[Path]:
 def _device(snakemake: Any) -> str:
     import torch
 
+    execution = ExecutionConfig.model_validate(snakemake.config.get("execution", {}))
     torch.set_num_threads(snakemake.threads)
-    given = int(snakemake.resources.get("gpu", 0))
-    return "cuda" if given > 0 and torch.cuda.is_available() else "cpu"
+    given = int(snakemake.resources.get("gpu", 0)) > 0 and torch.cuda.is_available()
+    if execution.device == "cuda" and not given:
+        raise EnvironmentProblem("key 'execution.device': got \"cuda\", but there is no GPU here")
+    if not given:
+        return "cpu"
+    torch.cuda.set_per_process_memory_fraction(execution.gpu_memory_fraction)
+    return "cuda"
 
 
 @contextlib.contextmanager

@@ -3,7 +3,10 @@
 import sys
 from pathlib import Path
 
+from daf.config import ConfigError, nearest, shown
+
 PACKAGE = Path(__file__).parent
+LOCAL = "local"
 
 
 def workflow_folder() -> Path:
@@ -22,6 +25,25 @@ def snakemake_command(target: str, config: Path, *more: str) -> list[str]:
     snakefile = workflow_folder() / "Snakefile"
     command = [sys.executable, "-m", "snakemake", target, "--snakefile", str(snakefile)]
     return [*command, "--configfile", str(config), *more]
+
+
+def profile_options(profile: str) -> list[str]:
+    """The options that choose a profile: `local`, the name of another of ours, or a folder.
+
+    Raises:
+        ConfigError: there is no such profile; one line.
+    """
+    if profile == LOCAL:
+        return []  # workflow/profiles/default, which Snakemake finds by itself
+    ours = workflow_folder() / "profiles"
+    names = [LOCAL, *sorted(path.name for path in ours.iterdir() if path.name != "default")]
+    folder = ours / profile if profile in names else Path(profile)
+    if not (folder / "config.yaml").is_file():
+        raise ConfigError(
+            f"key 'profile': got {shown(profile)}; {nearest(profile, names)}, "
+            "or a folder with a config.yaml"
+        )
+    return ["--workflow-profile", str(folder.resolve())]
 
 
 def _found(packaged: str, in_checkout: str) -> Path:

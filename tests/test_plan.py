@@ -1,18 +1,21 @@
 """What follows from a configuration: names that change exactly when something that matters does."""
 
+import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from daf.config import BenchmarkConfig, TrainingConfig
+from daf.config import BenchmarkConfig, ConfigError, TrainingConfig
 from daf.missions import load_mission
 from daf.missions.loader import BUILT_IN
-from daf.plan import Plan, disk_needed_mb, make_plan
+from daf.plan import Plan, make_plan
 from daf.policies import Game
 from daf.policies.stateless import Stateless
 
+MISSION = "assembler_1"
 NETWORK = """
 from daf.policies.stateless import Stateless
 
@@ -85,6 +88,7 @@ OTHER_TRAINING = {
     "value_coef": 0.25,
     "entropy_coef": 0.5,
     "max_grad_norm": 0.25,
+    "initial_weights": None,
     "shaping": {"made_heart": 0.5},
 }
 
@@ -93,7 +97,7 @@ def test_every_hyperparameter_is_in_the_table():
     assert set(OTHER_TRAINING) == set(TrainingConfig.model_fields)
 
 
-@pytest.mark.parametrize("key", OTHER_TRAINING)
+@pytest.mark.parametrize("key", sorted(set(OTHER_TRAINING) - {"initial_weights"}))
 def test_every_hyperparameter_is_in_the_name(key):
     assert not set(names(training={key: OTHER_TRAINING[key]})) & set(names())
 
@@ -107,10 +111,9 @@ def test_other_things_that_matter_are_in_the_name(tmp_path):
         *names(missions=[str(edited)]),
         *names(policies=small),
         *names(policies=["lstm"]),
-        *names(policies=[{"class_path": "stateless", "name": "mine"}]),
         *names(training_seeds=[3, 4]),
     ]
-    assert len(set(found)) == len(found) == 12
+    assert len(set(found)) == len(found) == 10
 
 
 def test_a_new_seed_leaves_the_others_alone():
@@ -135,12 +138,12 @@ def test_fixed_policies_are_told_apart_by_their_arguments():
         {"class_path": "random", "name": "wilder", "init_kwargs": {"glyphs": 9}},
     ])  # fmt: skip
     assert not made.runs
-    assert [player.policy for player in made.players.values()] == ["random", "wild", "wilder"]
+    assert list(made.labels.values()) == ["random", "wild", "wilder"]
     assert all(player.training_seed is None for player in made.players.values())
     first, second, third = made.players
     assert first == "random"
-    assert second.startswith("wild-") and third.startswith("wilder-")
-    assert second.split("-")[1] != third.split("-")[1]
+    assert second.startswith("random-") and third.startswith("random-")
+    assert second != third
 
 
 def test_a_network_of_ones_own_is_trained_and_an_edit_noticed(tmp_path):
@@ -148,7 +151,8 @@ def test_a_network_of_ones_own_is_trained_and_an_edit_noticed(tmp_path):
     path.write_text(NETWORK)
     policies = [{"class_path": f"{path}:Mine", "name": "mine"}]
     before = plan(policies=policies)
-    assert [run.policy for run in before.runs.values()] == ["mine", "mine"]
+    assert [run.policy for run in before.runs.values()] == ["Mine", "Mine"]
+    assert [before.labels[name] for name in before.runs] == ["mine", "mine"]
     path.write_text(NETWORK + "\nEDITED = True\n")
     assert not set(plan(policies=policies).runs) & set(before.runs)
     path.write_text(NETWORK)
@@ -174,6 +178,98 @@ def test_given_weights_are_not_trained_and_their_content_is_in_the_name(tmp_path
     assert len(found) == 2
 
 
+def saved(path: Path, bias: float = 0.0) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    network = Stateless(Game.of(load_mission("assembler_1")), hidden_size=4)
+    network.critic.bias.data.fill_(bias)
+    network.save(path, {"hidden_size": 4})
+    return str(path)
+
+
+def test_weights_know_the_arguments_of_their_network(tmp_path):
+    weights = saved(tmp_path / "small.safetensors")
+    (player,) = plan(policies=[{"class_path": "stateless", "data_path": weights}]).players.values()
+    assert player.init_kwargs == {"hidden_size": 4}
+    going_on = plan(training={"initial_weights": weights})
+    assert all(run.init_kwargs == {"hidden_size": 4} for run in going_on.runs.values())
+
+
+def test_initial_weights_count_by_content(tmp_path):
+    here, other = saved(tmp_path / "here.st"), saved(tmp_path / "other.st")
+    there = str(shutil.copy(here, tmp_path / "policy.safetensors"))
+    made = {path: names(training={"initial_weights": path}) for path in (here, there, other)}
+    assert made[here] == made[there]
+    assert not set(made[here]) & set(made[other]) and not set(made[here]) & set(names())
+    assert set(plan(training={"initial_weights": there}).initial_weights.values()) == {there}
+
+
+def test_checkpoints_of_one_class_have_readable_names_of_their_own(tmp_path):
+    paths = [
+        saved(tmp_path / "ckpt" / "v1.pt"),
+        saved(tmp_path / "ckpt" / "v2.pt", 1.0),
+        saved(tmp_path / "runs" / "stateless-s1-12345678" / "policy.safetensors", 2.0),
+        saved(tmp_path / "sweeps" / "rates" / "policy.safetensors", 3.0),
+        saved(tmp_path / "again" / "v1.pt", 4.0),
+    ]
+    labels = list(
+        plan(policies=[{"class_path": "stateless", "data_path": p} for p in paths]).labels.values()
+    )
+    assert labels[1:4] == ["stateless-v2", "stateless-s1-12345678", "stateless-rates"]
+    assert labels[0].startswith("stateless-v1-") and labels[4].startswith("stateless-v1-")
+    assert len(set(labels)) == 5
+
+
+def test_a_policy_that_stands_there_twice_is_refused(tmp_path):
+    weights = saved(tmp_path / "v1.pt")
+    for policy in ("stateless", "random", {"class_path": "stateless", "data_path": weights}):
+        with pytest.raises(ConfigError, match="two policies are called"):
+            plan(policies=[policy, policy])
+        again = {"class_path": policy} if isinstance(policy, str) else policy
+        with pytest.raises(ConfigError, match="is the same as"):
+            plan(policies=[policy, again | {"name": "other"}])
+
+
+def test_a_network_that_is_not_trained_says_so():
+    made = plan(policies=["stateless", {"class_path": "stateless", "train": False}])
+    assert list(made.players)[-1] == "stateless-untrained"
+    assert list(made.labels.values())[-1] == "stateless-untrained"
+    assert len(made.runs) == 2
+
+
+def test_evaluations_are_shared_exactly_when_they_are_played_alike():
+    def files(**changes):
+        return plan(policies=["random"], **changes).episodes_files()
+
+    assert files() == files(name="other", comparison={"confidence": 0.9})
+    assert files() == [f"results/evaluations/random-e64-w0/{MISSION}.parquet"]
+    assert len({*files(), *files(evaluation={"episodes": 3}), *files(evaluation={"seed": 1})}) == 3
+    assert files(execution={"results_dir": "/data/r"})[0].startswith("/data/r/evaluations/")
+
+
+def test_what_is_missing_is_left_out_and_named():
+    whole = plan(missions=["assembler_1", "assembler_2"])
+    first, second = whole.runs
+    part = plan(
+        missions=["assembler_1", "assembler_2"],
+        missing={"runs": [first], "evaluations": ["random/assembler_2"]},
+    )
+    assert part.finished_runs() == [second]
+    left_out = set(whole.evaluations()) - set(part.evaluations())
+    assert left_out == {(first, "assembler_1"), (first, "assembler_2"), ("random", "assembler_2")}
+    assert {(m["run"], m["mission"]) for m in part.missing()} == left_out
+    assert part.disk_needed_mb() == whole.disk_needed_mb()
+
+
+@pytest.mark.parametrize("missing, said", [
+    ({"runs": ["stateless-s9-00000000"]}, "key 'missing.runs': got \"stateless-s9-00000000\"; "),
+    ({"evaluations": ["random/assembler_9"]}, "did you mean 'random/assembler_1'?"),
+    ({"evaluations": ["random/assembler_1"], "runs": names()}, "leaves no evaluation to compare"),
+])  # fmt: skip
+def test_only_what_is_planned_can_be_missing(missing, said):
+    with pytest.raises(ConfigError, match=re.escape(said)):
+        plan(missing=missing)
+
+
 @pytest.mark.parametrize("class_path, modules", [
     ("lstm", ["daf.policies.lstm"]),
     ("daf.policies.lstm:LSTM", ["daf.policies.lstm"]),
@@ -186,8 +282,9 @@ def test_modules_whose_code_decides(class_path, modules):
 
 
 def test_disk_needed_grows_with_the_work():
-    few, many = plan(), plan(training_seeds=[1, 2, 3], evaluation={"episodes": 100_000})
-    assert 0 < disk_needed_mb(few) < disk_needed_mb(many)
+    few, many = plan(), plan(training_seeds=[1, 2, 3], evaluation={"episodes": 1_000_000})
+    assert 0 < few.disk_needed_mb() < many.disk_needed_mb()
+    assert few.disk_needed_mb() == plan(training_seeds=[1, 2, 3]).disk_needed_mb()
 
 
 def test_planning_policies_by_name_does_not_import_torch():

@@ -4,18 +4,25 @@ from daf.config.benchmark import (
     BenchmarkConfig,
     ComparisonConfig,
     EvaluationConfig,
+    MissingConfig,
     PolicyConfig,
 )
 from daf.config.errors import ConfigError, nearest, shown
+from daf.config.execution import DAFConfig, ExecutionConfig
 from daf.config.files import check_plain, load_yaml
 from daf.config.model import Model, Name, Number, Whole
+from daf.config.sweep import DAFSweepConfig
 from daf.config.training import TrainingConfig
 
 __all__ = [
     "BenchmarkConfig",
     "ComparisonConfig",
     "ConfigError",
+    "DAFConfig",
+    "DAFSweepConfig",
     "EvaluationConfig",
+    "ExecutionConfig",
+    "MissingConfig",
     "Model",
     "Name",
     "Number",

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from daf.config.execution import ExecutionConfig, Seed
 from daf.config.model import Model, Name, Number, Whole
 from daf.config.training import TrainingConfig
 
@@ -11,13 +12,15 @@ from daf.config.training import TrainingConfig
 class PolicyConfig(Model):
     """One policy of the comparison.
 
-    `training` overrides keys of the common training for this policy alone.
+    `training` overrides keys of the common training for this policy alone; with `train: false` a
+    network without weights plays as it is born, with random ones.
     """
 
     class_path: str = Field(min_length=1)
     name: Name | None = None
     data_path: str | None = None
     init_kwargs: dict[str, Any] = {}
+    train: bool = True
     training: dict[str, Any] = {}
 
 
@@ -29,13 +32,20 @@ class EvaluationConfig(Model):
     """How policies are evaluated; every policy meets the same worlds."""
 
     episodes: Whole = Field(default=64, ge=1, le=1_000_000, description="per policy and mission")
-    seed: Whole = Field(default=0, ge=0, lt=2**31, description="of the worlds")
+    seed: Seed = Field(default=0, description="of the worlds")
 
 
 class ComparisonConfig(Model):
     """How episodes become claims."""
 
     confidence: Number = Field(default=0.95, gt=0.5, lt=1, description="of intervals and tests")
+
+
+class MissingConfig(Model):
+    """What failed, and what the report is to do without; written by the pipelines."""
+
+    runs: tuple[str, ...] = Field(default=(), description="names of trainings")
+    evaluations: tuple[str, ...] = Field(default=(), description="as player/mission")
 
 
 class BenchmarkConfig(Model):
@@ -47,16 +57,25 @@ class BenchmarkConfig(Model):
     )
     missions: tuple[str, ...] = Field(min_length=1)
     training: TrainingConfig = TrainingConfig()
-    training_seeds: tuple[Annotated[Whole, Field(ge=0, lt=2**31)], ...] = Field(
-        default=(1, 2, 3, 4, 5), min_length=1
-    )
+    training_seeds: tuple[Seed, ...] = Field(default=(1, 2, 3, 4, 5), min_length=1)
     evaluation: EvaluationConfig = EvaluationConfig()
     comparison: ComparisonConfig = ComparisonConfig()
+    missing: MissingConfig = MissingConfig()
+    execution: ExecutionConfig = ExecutionConfig()
 
     @field_validator("missions", "training_seeds")
     @classmethod
     def _no_repeats(cls, values):
-        if len(set(values)) < len(values):
-            repeated = next(value for value in values if values.count(value) > 1)
-            raise ValueError(f"{repeated!r} stands there twice")
-        return values
+        return no_repeats(values)
+
+
+def no_repeats(values: tuple) -> tuple:
+    """The values, if none of them stands there twice.
+
+    Raises:
+        ValueError: naming the first that does.
+    """
+    if len(set(values)) < len(values):
+        repeated = next(value for value in values if values.count(value) > 1)
+        raise ValueError(f"{repeated!r} stands there twice")
+    return values

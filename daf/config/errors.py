@@ -23,6 +23,7 @@ EXPECTED = {
     "float_parsing": "should be a number",
     "float_type": "should be a number",
     "int_type": "should be a whole number",
+    "list_type": "should be a list",
     "model_type": "should be a mapping of keys to values",
     "string_type": "should be text",
     "tuple_type": "should be a list",

@@ -18,7 +18,7 @@ from daf.policies.game import Game
 from daf.policies.registry import PolicySpec
 from daf.policies.spec import make_policy
 from daf.policies.trainable import TrainablePolicy
-from daf.provenance import versions
+from daf.provenance import file_digest, versions
 
 STREAM_INIT, STREAM_MINIBATCHES = 1, 2
 PROGRESS_SECONDS = 10.0
@@ -38,11 +38,17 @@ class DivergedError(ValueError):
     """The loss or the weights are not finite any more."""
 
 
-def train(run: Run, device: str = "cpu", report: Callable[[str], None] = print) -> Trained:
+def train(
+    run: Run,
+    device: str = "cpu",
+    initial_weights: str | None = None,
+    report: Callable[[str], None] = print,
+) -> Trained:
     """Train a policy.
 
     Args:
         run: everything that decides the result.
+        initial_weights: the file with the run's `initial_digest`, if it has one.
         device: where; results are equal byte for byte on one kind of device and thread count.
         report: receives one line of progress every 10 seconds.
 
@@ -52,7 +58,7 @@ def train(run: Run, device: str = "cpu", report: Callable[[str], None] = print) 
     """
     config = run.training
     missions = list(run.missions)
-    policy = _new_policy(run, device)
+    policy = _new_policy(run, device, initial_weights)
     optimizer = torch.optim.Adam(policy.parameters(), lr=config.learning_rate, eps=1e-5, fused=True)
     collector = Collector(policy, missions, config, run.training_seed, device)
     steps_per_update = config.rollout_length * collector.rows
@@ -85,15 +91,16 @@ def train(run: Run, device: str = "cpu", report: Callable[[str], None] = print) 
     return Trained(policy, pd.DataFrame(curve), description, _card(run, policy))
 
 
-def _new_policy(run: Run, device: str) -> TrainablePolicy:
-    """The untrained policy; its weights are drawn from the run's seed."""
+def _new_policy(run: Run, device: str, initial_weights: str | None) -> TrainablePolicy:
+    """The policy to train: from the run's initial weights, or drawn from its seed."""
     try:
         game = Game.of(*run.missions)
     except ValueError as error:
         raise ConfigError(f"training {run.name}: {error}") from None
-    with torch.random.fork_rng(devices=[] if device == "cpu" else [device]):
-        torch.manual_seed(_seed(run.training_seed, STREAM_INIT, 0))
-        policy = make_policy(PolicySpec(run.class_path, None, run.init_kwargs), game, device)
+    if run.initial_digest != (initial_weights and file_digest(initial_weights)):
+        raise ConfigError(f"training {run.name}: {initial_weights} are not its initial weights")
+    spec = PolicySpec(run.class_path, initial_weights, run.init_kwargs)
+    policy = make_policy(spec, game, device, seed=_seed(run.training_seed, STREAM_INIT, 0))
     if not isinstance(policy, TrainablePolicy):
         raise ConfigError(f"policy '{run.class_path}' cannot be trained: not a TrainablePolicy")
     return policy
@@ -119,6 +126,7 @@ def _describe(run: Run, policy: TrainablePolicy, device: str, steps: int) -> dic
         "policy": run.policy,
         "class_path": run.class_path,
         "init_kwargs": run.init_kwargs,
+        "initial_digest": run.initial_digest,
         "training_seed": run.training_seed,
         "training": run.training.resolved(),
         "missions": [mission.name for mission in run.missions],

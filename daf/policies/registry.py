@@ -1,8 +1,13 @@
 """Names of policies: the part of this room that needs no torch."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import safetensors
+
+from daf.config import ConfigError
 
 SHORT_NAMES = {
     "baseline": "daf.policies.baseline:Baseline",
@@ -37,3 +42,19 @@ class PolicySpec:
     class_path: str
     data_path: str | None = None
     init_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+
+def saved_init_kwargs(weights: str) -> dict[str, Any]:
+    """The arguments that the network of a weights file was made with; none if it does not say.
+
+    Raises:
+        ConfigError: the file is no safetensors file.
+    """
+    try:
+        with safetensors.safe_open(weights, framework="numpy") as file:
+            found = json.loads((file.metadata() or {}).get("init_kwargs", "{}"))
+    except (OSError, safetensors.SafetensorError, ValueError) as error:
+        raise ConfigError(f"weights {weights}: not a readable safetensors file ({error})") from None
+    if not isinstance(found, dict):
+        raise ConfigError(f"weights {weights}: 'init_kwargs' of the file is no mapping")
+    return found

@@ -7,6 +7,8 @@ import inspect
 import sys
 from pathlib import Path
 
+import torch
+
 from daf.config import ConfigError, nearest, shown
 from daf.policies.game import Game
 from daf.policies.policy import Policy
@@ -44,30 +46,48 @@ def policy_class(class_path: str) -> type[Policy]:
     return found
 
 
-def make_policy(spec: PolicySpec, game: Game, device: str = "cpu") -> Policy:
+def accepted_init_kwargs(class_path: str) -> list[str] | None:
+    """Names of the further arguments of a policy's class; None if it takes any.
+
+    Raises:
+        ConfigError: no such class.
+    """
+    parameters = inspect.signature(policy_class(class_path)).parameters
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return None
+    return [name for name in parameters if name not in ("game", "device")]
+
+
+def make_policy(spec: PolicySpec, game: Game, device: str = "cpu", seed: int = 0) -> Policy:
     """Build the policy and load its weights.
+
+    Args:
+        spec: which policy.
+        game: what it is going to play.
+        device: where.
+        seed: of the random weights a network is born with.
 
     Raises:
         ConfigError: unknown class, wrong `init_kwargs`, or weights that are missing, broken or of
             another shape; one line.
     """
     cls = policy_class(spec.class_path)
-    parameters = inspect.signature(cls).parameters
-    accepted = [name for name in parameters if name not in ("game", "device")]
-    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        for name in spec.init_kwargs:
-            if name not in accepted:
-                raise ConfigError(
-                    f"policy '{spec.class_path}': unknown key 'init_kwargs.{name}'; "
-                    f"{nearest(name, accepted)}"
-                )
+    accepted = accepted_init_kwargs(spec.class_path)
+    for name in spec.init_kwargs:
+        if accepted is not None and name not in accepted:
+            raise ConfigError(
+                f"policy '{spec.class_path}': unknown key 'init_kwargs.{name}'; "
+                f"{nearest(name, accepted)}"
+            )
     try:
-        policy = cls(game, device=device, **spec.init_kwargs)
+        with torch.random.fork_rng(devices=[] if device == "cpu" else [device]):
+            torch.manual_seed(seed)
+            policy = cls(game, device=device, **spec.init_kwargs)
     except Exception as error:  # foreign code may raise anything
         raise ConfigError(
             f"policy '{spec.class_path}': cannot be built with init_kwargs "
             f"{shown(dict(spec.init_kwargs))} ({type(error).__name__}: {error}); "
-            f"accepted init_kwargs: {', '.join(accepted) or 'none'}"
+            f"accepted init_kwargs: {_listed(accepted)}"
         ) from None
     if spec.data_path is not None:
         load = getattr(policy, "load", None)
@@ -75,6 +95,10 @@ def make_policy(spec: PolicySpec, game: Game, device: str = "cpu") -> Policy:
             raise ConfigError(f"policy '{spec.class_path}': takes no data_path, it has no weights")
         load(spec.data_path)
     return policy
+
+
+def _listed(accepted: list[str] | None) -> str:
+    return "any" if accepted is None else ", ".join(accepted) or "none"
 
 
 def _module(name: str, class_path: str):

@@ -2,6 +2,7 @@
 
 import json
 from abc import abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +67,17 @@ class TrainablePolicy(Policy, nn.Module):
         actions = sample(logits[0], uniform(seeds, step))
         return actions, (seeds, step + 1, memory)
 
-    def save(self, path: str | Path) -> None:
-        """Write the weights as safetensors."""
+    def save(self, path: str | Path, init_kwargs: Mapping[str, Any] | None = None) -> None:
+        """Write the weights as safetensors.
+
+        Args:
+            path: the file.
+            init_kwargs: what the network was made with; written into the file, so that it can be
+                played without saying them again.
+        """
         weights = {name: tensor.contiguous().cpu() for name, tensor in self.state_dict().items()}
-        Path(path).write_bytes(safetensors.torch.save(weights))
+        about = {"init_kwargs": json.dumps(dict(init_kwargs or {}), sort_keys=True)}
+        Path(path).write_bytes(safetensors.torch.save(weights, about))
 
     def load(self, path: str | Path) -> None:
         """Read weights written by `save`; no code in the file is ever run.

@@ -17,6 +17,7 @@ def benchmark_report(
     stats: str,
     runs: Iterable[str],
     curves: Iterable[str],
+    labels: Mapping[str, str],
     environment: str,
     timings: Mapping[str, str],
     missions: Iterable[Mission],
@@ -29,6 +30,7 @@ def benchmark_report(
         title: the heading.
         stats: path of stats.json.
         runs, curves: paths of the run.json and metrics.parquet files, in the same order.
+        labels: what the benchmark calls the policy of each run.
         environment: path of environment.json.
         timings: "rule item" -> path of its benchmark file of Snakemake; missing files are left out.
         missions: what was played.
@@ -39,9 +41,12 @@ def benchmark_report(
         OSError: a file cannot be read.
     """
     described = [_json(path) for path in runs]
+    described = [run | {"policy": labels[run["run"]]} for run in described]
+    analysed = _json(stats)
     return render_report(
         title=title,
-        stats=_json(stats),
+        stats=analysed,
+        left_out=analysed["left_out"],
         runs=described,
         curves=_curves(described, curves),
         missions=[_facts(mission, described) for mission in missions],

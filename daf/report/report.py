@@ -29,6 +29,7 @@ def render_report(
     environment: Mapping,
     timings: Sequence[Mapping],
     provenance: Mapping[str, Any],
+    left_out: Sequence[Mapping] = (),
 ) -> str:
     """The report as HTML text; the same input gives the same text.
 
@@ -42,6 +43,7 @@ def render_report(
         config: the resolved configuration, shown as YAML.
         environment: environment.json.
         timings: dicts with rule, item, seconds, max_rss_mb.
+        left_out: dicts with policy, run, mission: evaluations that failed.
         provenance: label to value; the value of "command" is shown as how to make it again.
 
     Raises:
@@ -60,6 +62,7 @@ def render_report(
     return page.render(
         title=title,
         stats=stats,
+        left_out=tables.left_out_table(left_out) if left_out else None,
         level=f"{100 * stats['confidence']:g} %",
         evidence=_evidence(stats),
         undecided=listed(stats["undecided_with"]),

@@ -97,7 +97,7 @@ def test_policy_that_raises_while_it_plays(folder):
         "        return observations['best'], state\n"
     )
     line = snakemake(folder, GOOD.replace("random", "{class_path: 'mine.py:Mine', name: mine}"))
-    assert line.startswith("error in evaluate: policy 'mine' failed with IndexError: ")
+    assert line.startswith("error in evaluate: policy 'Mine' failed with IndexError: ")
     assert line.endswith(f"(in {folder}/mine.py, line 4)")
     assert_untouched(folder)
 

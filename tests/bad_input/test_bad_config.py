@@ -5,9 +5,12 @@ import pytest
 from daf.config import BenchmarkConfig
 
 GOOD = "policies: [random]\nmissions: [assembler_1]\n"
-KEYS = "comparison, evaluation, missions, name, policies, training, training_seeds"
+KEYS = (
+    "comparison, evaluation, execution, missing, missions, name, policies, training, training_seeds"
+)
 TRAINING_KEYS = (
-    "anneal, clip, entropy_coef, epochs, gae_lambda, gamma, learning_rate, max_grad_norm, "
+    "anneal, clip, entropy_coef, epochs, gae_lambda, gamma, initial_weights, learning_rate, "
+    "max_grad_norm, "
     "minibatches, missions, rollout_length, shaping, steps, value_coef, worlds"
 )
 NAME = "should be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
@@ -35,7 +38,7 @@ WRONG = {
         "unknown key 'evaluation.episode'; did you mean 'episodes'? accepted: episodes, seed"),
     "key of a policy": ("policies: [{class_path: lstm, init_kwarg: {}}]\nmissions: [assembler_1]\n",
         "unknown key 'policies.0.init_kwarg'; did you mean 'init_kwargs'? "
-        "accepted: class_path, data_path, init_kwargs, name, training"),
+        "accepted: class_path, data_path, init_kwargs, name, train, training"),
     "key is a number": (GOOD + "3: 4\n",
         "has the key 3, which YAML does not read as text; put it in quotes"),
     "key is a yes": (GOOD + "training: {shaping: {on: 1}}\n",

@@ -81,7 +81,8 @@ WRONG = {
         "needed"),
     "wrong override": ({"class_path": "lstm", "training": {"step": 3}},
         "key 'training': unknown key 'step'; did you mean 'steps'? accepted: anneal, clip, "
-        "entropy_coef, epochs, gae_lambda, gamma, learning_rate, max_grad_norm, minibatches, "
+        "entropy_coef, epochs, gae_lambda, gamma, initial_weights, learning_rate, "
+        "max_grad_norm, minibatches, "
         "missions, rollout_length, shaping, steps, value_coef, worlds"),
     "wrong value of an override": ({"class_path": "lstm", "training": {"steps": "many"}},
         "key 'training': key 'steps': got \"many\"; should be a whole number"),
@@ -100,7 +101,7 @@ def plan_refused(refused, tmp_path, monkeypatch):
     def line_of(policies, missions=("assembler_1",), **more) -> str:
         before = sorted(Path().rglob("*"))
         asked = config(policies, missions, **more)
-        line = refused(make_plan, asked, "results", "config.yaml")
+        line = refused(make_plan, asked, "config.yaml")
         assert [p for p in sorted(Path().rglob("*")) if "__pycache__" not in p.parts] == before
         place, _, message = line.partition(": ")
         assert place == "config.yaml"
@@ -280,4 +281,5 @@ def test_the_good_configuration_of_these_tests_is_accepted(tmp_path, monkeypatch
     Path("config.yaml").write_text(
         yaml.safe_dump({"policies": ["mine.py:Still"], "missions": ["assembler_1"]})
     )
-    assert list(make_plan(BenchmarkConfig.from_yaml("config.yaml")).players) == ["Still"]
+    (player,) = make_plan(BenchmarkConfig.from_yaml("config.yaml")).players.values()
+    assert player.policy == "Still" and player.name.startswith("Still-")

@@ -18,7 +18,13 @@ def keys_of(data: dict, above: str = "") -> list[str]:
     """Dotted names of all keys that stand in a mapping and hold no mapping of fixed keys."""
     found = []
     for key, value in data.items():
-        inner = above == "" and key in ("training", "evaluation", "comparison")
+        inner = above == "" and key in (
+            "training",
+            "evaluation",
+            "comparison",
+            "missing",
+            "execution",
+        )
         found += keys_of(value, f"{key}.") if inner else [above + key]
     return found
 

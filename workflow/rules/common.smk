@@ -1,32 +1,49 @@
 # What all rules share: the plan that follows from the configuration, and the GPUs of this machine.
+import re
 import sys
 from pathlib import Path
 
-from daf.config import BenchmarkConfig, ConfigError
+from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig
 from daf.environment import visible_gpus
-from daf.plan import disk_needed_mb, make_plan
+from daf.plan import make_plan
 from daf.provenance import code_hash, folder_digest, versions
-
-RESULTS = "results"
+from daf.results_lock import ResultsInUse, claim
+from daf.sweep.trials import as_benchmark
 
 try:
     SOURCE = ", ".join(map(str, workflow.configfiles)) or "--config"
-    CONFIG = BenchmarkConfig.parse(config, SOURCE)
-    PLAN = make_plan(CONFIG, RESULTS, SOURCE)
+    SWEEP = DAFSweepConfig.parse(config, SOURCE) if "search_space" in config else None
+    CONFIG = as_benchmark(SWEEP) if SWEEP else BenchmarkConfig.parse(config, SOURCE)
+    PLAN = make_plan(CONFIG, SOURCE)
 except ConfigError as error:
     sys.exit(f"error: {error}")
 
-BENCHMARK = f"{RESULTS}/benchmarks/{CONFIG.name}"
-COMMAND = "snakemake benchmark_report"
-if workflow.overwrite_configfiles:
-    COMMAND += f" --configfile {SOURCE}"
+RESULTS = CONFIG.execution.results_dir
+GPU = 0 if CONFIG.execution.device == "cpu" else 1
 
 workflow.register_resource("gpu", visible_gpus())
+
+
+# Snakemake's own lock outlives a kill; this one does not.
+onstart:
+    try:
+        claim(RESULTS)
+    except ResultsInUse as error:
+        sys.exit(f"error: {error}")
 
 
 wildcard_constraints:
     run="|".join(PLAN.runs) or "none",
     player="|".join(PLAN.players),
+    mission="|".join(map(re.escape, PLAN.missions)),
+    study=f"(benchmarks|comparisons)/{re.escape(CONFIG.name)}",
+
+
+def checked_environment(wildcards):
+    """The environment check: it comes first, and what it finds changes nothing in the results."""
+    # A checkpoint, because Snakemake 9 overlooks jobs behind an `ancient` file that is made anew.
+    checkpoints.environment_check.get()
+    return ancient(f"{RESULTS}/environment.json")
 
 
 def weights_of(wildcards):
@@ -35,12 +52,22 @@ def weights_of(wildcards):
     return [path] if path else []
 
 
+def command(wildcards):
+    """What to type to make a study again."""
+    target = "benchmark_report"
+    if wildcards.study.startswith("comparisons/"):
+        target = "comparison_report"
+    more = f" --configfile {SOURCE}" if workflow.overwrite_configfiles else ""
+    return f"snakemake {target}{more}"
+
+
 def timing_files():
     """Benchmark files of the long jobs, by what they timed."""
     trainings = {
-        f"train {run}": f"{RESULTS}/timings/train/{run}.tsv" for run in PLAN.runs
+        f"train {run}": f"{RESULTS}/timings/train/{run}.tsv"
+        for run in PLAN.finished_runs()
     }
     return trainings | {
-        f"evaluate {player}": f"{RESULTS}/timings/evaluate/{player}.tsv"
-        for player in PLAN.players
+        f"evaluate {player} on {mission}": f"{RESULTS}/timings/evaluate/{player}-{PLAN.played}/{mission}.tsv"
+        for player, mission in PLAN.evaluations()
     }

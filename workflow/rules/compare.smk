@@ -1,23 +1,21 @@
 rule compare:
     input:
-        episodes=expand(
-            f"{RESULTS}/evaluations/{{player}}/{{mission}}.parquet",
-            player=PLAN.players,
-            mission=PLAN.missions,
-        ),
+        episodes=PLAN.episodes_files(),
     output:
-        stats=update(f"{BENCHMARK}/stats.json"),
-        provenance=update(f"{BENCHMARK}/stats.json.prov.json"),
+        stats=update(f"{RESULTS}/{{study}}/stats.json"),
+        provenance=update(f"{RESULTS}/{{study}}/stats.json.prov.json"),
     log:
-        f"{RESULTS}/logs/compare/{CONFIG.name}.log",
+        f"{RESULTS}/logs/compare/{{study}}.log",
     benchmark:
-        f"{RESULTS}/timings/compare/{CONFIG.name}.tsv"
+        f"{RESULTS}/timings/compare/{{study}}.tsv"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
     params:
         comparison=CONFIG.comparison.resolved(),
+        labels=PLAN.labels,
+        missing=PLAN.missing(),
         code=code_hash("daf.stats.analyse"),
     script:
         "../scripts/compare.py"

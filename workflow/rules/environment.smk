@@ -1,4 +1,4 @@
-rule environment_check:
+checkpoint environment_check:
     output:
         report=update(f"{RESULTS}/environment.json"),
         provenance=update(f"{RESULTS}/environment.json.prov.json"),
@@ -8,12 +8,12 @@ rule environment_check:
         f"{RESULTS}/timings/environment_check.tsv"
     threads: 1
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=1000,
         runtime=10,
     params:
         results=lambda wildcards, output: str(Path(output.report).parent),
-        needed_mb=disk_needed_mb(PLAN),
+        needed_mb=PLAN.disk_needed_mb(),
         versions=versions(),
         code=code_hash("daf.environment"),
     script:

@@ -1,30 +1,26 @@
-# One job plays all missions of one player: torch and the simulator are loaded once.
 rule evaluate:
     input:
         weights_of,
-        environment=ancient(f"{RESULTS}/environment.json"),
+        environment=checked_environment,
     output:
         episodes=update(
-            expand(
-                f"{RESULTS}/evaluations/{{{{player}}}}/{{mission}}.parquet",
-                mission=PLAN.missions,
-            )
+            f"{RESULTS}/evaluations/{{player}}-{PLAN.played}/{{mission}}.parquet"
         ),
         provenance=update(
-            f"{RESULTS}/evaluations/{{player}}/{next(iter(PLAN.missions))}.parquet.prov.json"
+            f"{RESULTS}/evaluations/{{player}}-{PLAN.played}/{{mission}}.parquet.prov.json"
         ),
     log:
-        f"{RESULTS}/logs/evaluate/{{player}}.log",
+        f"{RESULTS}/logs/evaluate/{{player}}-{PLAN.played}/{{mission}}.log",
     benchmark:
-        f"{RESULTS}/timings/evaluate/{{player}}.tsv"
+        f"{RESULTS}/timings/evaluate/{{player}}-{PLAN.played}/{{mission}}.tsv"
     threads: 1
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=2000,
         runtime=60,
     params:
         player=lambda wildcards: PLAN.players[wildcards.player].resolved(),
-        missions=[mission.resolved() for mission in PLAN.missions.values()],
+        mission=lambda wildcards: PLAN.missions[wildcards.mission].resolved(),
         trained_on=lambda wildcards: PLAN.trained_on(wildcards.player),
         evaluation=CONFIG.evaluation.resolved(),
         code=lambda wildcards: code_hash(

@@ -1,23 +1,26 @@
 rule report:
     input:
-        stats=f"{BENCHMARK}/stats.json",
+        stats=f"{RESULTS}/{{study}}/stats.json",
         environment=f"{RESULTS}/environment.json",
-        runs=expand(f"{RESULTS}/runs/{{run}}/run.json", run=PLAN.runs),
-        curves=expand(f"{RESULTS}/runs/{{run}}/metrics.parquet", run=PLAN.runs),
+        runs=expand(f"{RESULTS}/runs/{{run}}/run.json", run=PLAN.finished_runs()),
+        curves=expand(
+            f"{RESULTS}/runs/{{run}}/metrics.parquet", run=PLAN.finished_runs()
+        ),
     output:
-        report=update(f"{BENCHMARK}/report.html"),
-        provenance=update(f"{BENCHMARK}/report.html.prov.json"),
+        report=update(f"{RESULTS}/{{study}}/report.html"),
+        provenance=update(f"{RESULTS}/{{study}}/report.html.prov.json"),
     log:
-        f"{RESULTS}/logs/report/{CONFIG.name}.log",
+        f"{RESULTS}/logs/report/{{study}}.log",
     benchmark:
-        f"{RESULTS}/timings/report/{CONFIG.name}.tsv"
+        f"{RESULTS}/timings/report/{{study}}.tsv"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
     params:
-        command=COMMAND,
+        command=command,
         config=CONFIG.resolved(),
+        labels=PLAN.labels,
         missions=[mission.resolved() for mission in PLAN.missions.values()],
         timings=timing_files(),
         code=code_hash("daf.report.files"),

@@ -1,6 +1,7 @@
 rule train:
     input:
-        environment=ancient(f"{RESULTS}/environment.json"),
+        environment=checked_environment,
+        initial_weights=lambda wildcards: PLAN.initial_weights.get(wildcards.run, []),
     output:
         weights=update(f"{RESULTS}/runs/{{run}}/policy.safetensors"),
         policy=update(f"{RESULTS}/runs/{{run}}/policy.json"),
@@ -13,7 +14,7 @@ rule train:
         f"{RESULTS}/timings/train/{{run}}.tsv"
     threads: 1
     resources:
-        gpu=1,
+        gpu=GPU,
         mem_mb=3000,
         runtime=120,
     params:

@@ -7,11 +7,9 @@ from daf.plan import Player
 with job(snakemake, device_needed=True) as work:
     parameters = work.parameters
     player = Player.model_validate(parameters.player)
+    mission = Mission.model_validate(parameters.mission)
     config = EvaluationConfig.model_validate(parameters.evaluation)
-    trained_on = tuple(Mission.model_validate(mission) for mission in parameters.trained_on)
-    for mission, path in zip(
-        map(Mission.model_validate, parameters.missions), work.paths["episodes"]
-    ):
-        episodes = evaluate(player, mission, config, work.device, trained_on)
-        episodes.to_parquet(path, index=False)
-        print(f"{player.name} on {mission.name}: mean score {episodes['score'].mean():.2f}")
+    trained_on = tuple(map(Mission.model_validate, parameters.trained_on))
+    episodes = evaluate(player, mission, config, work.device, trained_on)
+    episodes.to_parquet(work.paths["episodes"], index=False)
+    print(f"{player.name} on {mission.name}: mean score {episodes['score'].mean():.2f}")

@@ -10,6 +10,7 @@ with job(snakemake) as work:
         stats=snakemake.input.stats,
         runs=snakemake.input.runs,
         curves=snakemake.input.curves,
+        labels=parameters.labels,
         environment=snakemake.input.environment,
         timings=parameters.timings,
         missions=[Mission.model_validate(mission) for mission in parameters.missions],

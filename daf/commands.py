@@ -1,0 +1,205 @@
+"""The commands of `python -m daf`: arguments in, one call of a pipeline, a few lines out."""
+
+import argparse
+import sys
+from typing import Any
+
+from daf.config import BenchmarkConfig, ConfigError, DAFConfig, DAFSweepConfig, shown
+from daf.missions import built_in_missions, load_mission
+from daf.missions.picture import picture
+from daf.orchestrators import (
+    PipelineResult,
+    daf_run_comparison_pipeline,
+    daf_run_sweep_pipeline,
+    daf_run_training_pipeline,
+)
+from daf.orchestrators.benchmark_pipeline import run_benchmark
+from daf.orchestrators.request import for_workflow
+from daf.policies.registry import SHORT_NAMES, TRAINABLE
+from daf.workflow import default_config
+
+STATUS = {"success": 0, "failed": 1, "partial": 3}
+POLICY = "short name, package.module:Class or file.py:Class; with @FILE its weights"
+MISSION = "names (see `python -m daf missions`) or YAML files"
+
+
+def train(commands: Any) -> None:
+    """Add the command `train`."""
+    parser = _add(commands, "train", _train, "train one policy, and evaluate it if asked")
+    parser.add_argument("policy", help=f"a network: {POLICY} to go on from")
+    parser.add_argument("--missions", nargs="+", required=True, help=f"trained on: {MISSION}")
+    parser.add_argument("--steps", type=int, required=True, help="agent-steps in all")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help=_SET)
+    parser.add_argument("--eval-missions", nargs="+", help="evaluated on afterwards")
+    parser.add_argument("--eval-episodes", type=int, default=64, help="per mission (64)")
+    _add_execution(parser)
+
+
+def _train(arguments: argparse.Namespace) -> int:
+    return _told(
+        daf_run_training_pipeline(
+            policy_class_path=_policy(arguments.policy),
+            missions=arguments.missions,
+            num_training_steps=arguments.steps,
+            eval_missions=arguments.eval_missions,
+            eval_episodes=arguments.eval_episodes,
+            training=_settings(arguments.set),
+            name=arguments.name,
+            daf_config=_execution(arguments),
+        ),
+        "final_checkpoint",
+        "evaluation_results",
+    )
+
+
+def sweep(commands: Any) -> None:
+    """Add the command `sweep`."""
+    parser = _add(commands, "sweep", _sweep, "search for good hyperparameters")
+    parser.add_argument("config", help="YAML file with the keys of DAFSweepConfig")
+    parser.add_argument("--compare-best", action="store_true", help="compare the best trials")
+    _add_execution(parser)
+
+
+def _sweep(arguments: argparse.Namespace) -> int:
+    config = DAFSweepConfig.from_yaml(arguments.config)
+    result = daf_run_sweep_pipeline(
+        config=config,
+        compare_best=arguments.compare_best,
+        name=arguments.name,
+        daf_config=_execution(arguments, config.execution.resolved()),
+    )
+    return _told(result, "best_config", "best_objective", "best_checkpoint", "report")
+
+
+def compare(commands: Any) -> None:
+    """Add the command `compare`."""
+    parser = _add(commands, "compare", _compare, "compare policies as they are")
+    parser.add_argument("policies", nargs="+", help=POLICY)
+    parser.add_argument("--missions", nargs="+", required=True, help=MISSION)
+    parser.add_argument("--episodes", type=int, default=64, help="per policy and mission (64)")
+    _add_execution(parser)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    result = daf_run_comparison_pipeline(
+        policies=[_policy(text) for text in arguments.policies],
+        missions=arguments.missions,
+        episodes_per_mission=arguments.episodes,
+        name=arguments.name,
+        daf_config=_execution(arguments),
+    )
+    return _told(result, "summary_statistics", "report")
+
+
+def benchmark(commands: Any) -> None:
+    """Add the command `benchmark`."""
+    parser = _add(commands, "benchmark", _benchmark, "train, evaluate, compare, report")
+    parser.add_argument(
+        "--config",
+        help="YAML file with the keys of BenchmarkConfig (config/config.yaml here, else the one "
+        "that comes with DAF)",
+    )
+    parser.add_argument("--deploy", action="store_true", help="pack the best weights")
+    _add_execution(parser)
+
+
+def _benchmark(arguments: argparse.Namespace) -> int:
+    config = BenchmarkConfig.from_yaml(arguments.config or default_config())
+    daf = _execution(arguments, config.execution.resolved())
+    changes: dict[str, Any] = {"execution": for_workflow(daf)}
+    if arguments.name:
+        changes["name"] = arguments.name
+    if daf.training_seeds:
+        changes["training_seeds"] = list(daf.training_seeds)
+    if arguments.world_seed is not None:
+        changes["evaluation"] = config.evaluation.resolved() | {"seed": arguments.world_seed}
+    config = BenchmarkConfig.parse(config.resolved() | changes, "arguments")
+    result = run_benchmark(config, daf, deploy=arguments.deploy)
+    return _told(result, "summary_statistics", "report", "deployment_package")
+
+
+def missions(commands: Any) -> None:
+    """Add the command `missions`."""
+    parser = _add(commands, "missions", _missions, "show missions with their maps")
+    parser.add_argument("mission", nargs="*", help="names or YAML files (all built-in ones)")
+
+
+def _missions(arguments: argparse.Namespace) -> int:
+    found = [load_mission(name) for name in arguments.mission or built_in_missions()]
+    print("\n\n".join(picture(mission, colour=sys.stdout.isatty()) for mission in found))
+    return 0
+
+
+def policies(commands: Any) -> None:
+    """Add the command `policies`."""
+    _add(commands, "policies", _policies, "list the policies that come with DAF")
+
+
+def _policies(_: argparse.Namespace) -> int:
+    for name, path in sorted(SHORT_NAMES.items()):
+        print(f"{name:10} {'trained' if name in TRAINABLE else 'fixed':8} {path}")
+    return 0
+
+
+COMMANDS = (train, sweep, compare, benchmark, missions, policies)
+_SET = "other hyperparameters, such as learning_rate=0.001 (keys of `training` in config.yaml)"
+
+
+def _add(commands: Any, name: str, run: Any, help: str) -> argparse.ArgumentParser:
+    parser = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_execution(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("how to run")
+    group.add_argument("--name", help="of the result's folders (follows from the request)")
+    group.add_argument("--daf-config", help="YAML file with the keys of DAFConfig")
+    group.add_argument("--results-dir", help="folder of all results (results)")
+    group.add_argument("--jobs", dest="max_parallel_jobs", type=int, help="at a time (all cores)")
+    group.add_argument("--device", help="auto, cpu or cuda (auto)")
+    group.add_argument("--gpu-memory-fraction", type=float, help="of a GPU, per job (1)")
+    group.add_argument("--training-seeds", type=int, nargs="+", help="one training for each")
+    group.add_argument("--world-seed", type=int, help="of the worlds evaluated in (0)")
+    group.add_argument("--profile", help="of Snakemake: local, another of ours, or a folder")
+
+
+def _execution(arguments: argparse.Namespace, defaults: dict[str, Any] | None = None) -> DAFConfig:
+    """How to run: the command line before the file before the defaults."""
+    found = dict(defaults or {})
+    if arguments.daf_config:
+        found |= DAFConfig.from_yaml(arguments.daf_config).model_dump(
+            mode="json", exclude_unset=True
+        )
+    given = {name: getattr(arguments, name, None) for name in DAFConfig.model_fields}
+    found |= {name: value for name, value in given.items() if value is not None}
+    return DAFConfig.parse(found, "command line")
+
+
+def _policy(text: str) -> dict[str, Any]:
+    class_path, _, weights = text.partition("@")
+    return {"class_path": class_path, "data_path": weights or None}
+
+
+def _settings(texts: list[str]) -> dict[str, Any]:
+    import yaml
+
+    found = {}
+    for text in texts:
+        key, separator, value = text.partition("=")
+        if not separator:
+            raise ConfigError(f"--set: got {shown(text)}; should be KEY=VALUE")
+        found[key] = yaml.safe_load(value)
+    return found
+
+
+def _told(result: PipelineResult, *outputs: str) -> int:
+    """Print what became of a pipeline. Returns the exit status."""
+    print(f"{result.pipeline_name}: {result.status} in {result.total_time_seconds:.0f} s")
+    for error in result.errors:
+        print(f"error: {error}", file=sys.stderr)
+    for name in outputs:
+        if name in result.outputs:
+            value = result.outputs[name]
+            print(f"{name}: {value['verdict'] if name == 'summary_statistics' else value}")
+    return STATUS[result.status]

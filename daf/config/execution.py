@@ -1,0 +1,47 @@
+"""Where and on what the work runs; nothing here changes a number in the results."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from daf.config.model import Model, Number, Whole
+
+Seed = Annotated[Whole, Field(ge=0, lt=2**31)]
+"""Of a random stream; 31 bits."""
+
+
+class ExecutionConfig(Model):
+    """The part of the execution that the workflow itself must know."""
+
+    results_dir: str = Field(default="results", min_length=1, description="folder of all results")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="auto: a GPU where there is one"
+    )
+    gpu_memory_fraction: Number = Field(
+        default=1.0, gt=0, le=1, description="of a GPU's memory that one job may use"
+    )
+
+    @field_validator("results_dir")
+    @classmethod
+    def _plain_path(cls, path: str) -> str:
+        # Snakemake would read these as wildcards, as separators or as an escape.
+        if any(character in path for character in "{}*?\\\n\r\t"):
+            raise ValueError("should be a path without { } * ? \\ and line breaks")
+        return path.rstrip("/") or "/"
+
+
+class DAFConfig(ExecutionConfig):
+    """How the pipelines of `daf.orchestrators` run."""
+
+    max_parallel_jobs: Whole | None = Field(
+        default=None, ge=1, description="jobs at the same time; None: one for each core"
+    )
+    training_seeds: tuple[Seed, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="None: 1 for a training or a trial, 1 to 5 for a benchmark",
+    )
+    world_seed: Seed = Field(default=0, description="of the worlds that policies are evaluated in")
+    profile: str = Field(
+        default="local", min_length=1, description="of Snakemake: local, another of ours, a folder"
+    )

@@ -1,0 +1,117 @@
+"""From policies to a report and a package: train what needs it, evaluate, compare, deploy."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from daf.config import BenchmarkConfig, ConfigError, DAFConfig
+from daf.orchestrators.comparison_pipeline import study_outputs
+from daf.orchestrators.outputs import best_weights, evaluations_of
+from daf.orchestrators.pipeline import CHECK, Pipeline, Stage, plan_of
+from daf.orchestrators.request import default_name, execution, for_workflow, listed, policy_config
+from daf.orchestrators.result import PipelineResult
+from daf.plan import Plan
+
+
+def daf_run_benchmark_pipeline(
+    *,
+    policies: Iterable[Any],
+    missions: Iterable[str],
+    episodes_per_mission: int = 64,
+    num_training_steps: int | None = None,
+    training: dict[str, Any] | None = None,
+    compare: bool = True,
+    deploy: bool = False,
+    name: str | None = None,
+    results_dir: str | None = None,
+    daf_config: DAFConfig | None = None,
+) -> PipelineResult:
+    """Train the policies that need it, evaluate all of them, compare and deploy.
+
+    A network without `data_path` is trained on the missions, once for each training seed (1 to 5
+    by default). Stages: environment_check, training (if something is trained), evaluation,
+    comparison (unless `compare` is False), deployment (if `deploy`).
+
+    Args:
+        policies: short names, class paths, PolicySpecs or mappings.
+        missions: names or YAML files.
+        episodes_per_mission: of each policy and training seed.
+        num_training_steps: agent-steps of each training.
+        training: other hyperparameters, keys of `TrainingConfig`.
+        compare: make statistics and the report.
+        deploy: pack the best weights (highest mean score over the missions).
+        name: of the folders in `results/pipelines/` and `results/benchmarks/`; by default it
+            follows from the request.
+        results_dir: folder of all results; `results` in the working directory by default.
+        daf_config: how to run.
+
+    Returns:
+        `outputs`: `checkpoints`, policy -> paths of weights; `evaluation_results`, policy ->
+        mission -> {mean, sd, episodes, files}; with a comparison `summary_statistics`,
+        `comparison_results` and `report`; with a deployment `deployment_package`.
+
+    Raises:
+        ConfigError: a request that cannot be carried out, before anything was begun.
+    """
+    daf = execution(daf_config, results_dir)
+    changes = dict(training or {})
+    if num_training_steps is not None:
+        changes["steps"] = num_training_steps
+    chosen = [policy_config(policy) for policy in listed(policies, "policies")]
+    request = {
+        "policies": [policy.resolved() for policy in chosen],
+        "missions": listed(missions, "missions"),
+        "training": changes,
+        "evaluation": {"episodes": episodes_per_mission, "seed": daf.world_seed},
+    }
+    if daf.training_seeds is not None:
+        request["training_seeds"] = list(daf.training_seeds)
+    name = name or default_name("benchmark", request)
+    config = BenchmarkConfig.parse(
+        {"name": name, **request, "execution": for_workflow(daf)}, "arguments"
+    )
+    return run_benchmark(config, daf, compare=compare, deploy=deploy)
+
+
+def run_benchmark(
+    config: BenchmarkConfig, daf: DAFConfig, *, compare: bool = True, deploy: bool = False
+) -> PipelineResult:
+    """The same for a configuration as it stands in a file."""
+    planned = plan_of(config)
+    if deploy and all(player.data_path is None for player in planned.players.values()):
+        raise ConfigError("argument 'deploy': none of the policies has weights to deploy")
+    stages = [Stage(CHECK, (CHECK,))]
+    stages += [Stage("training", ("train",))] if planned.runs else []
+    stages += [Stage("evaluation", ("evaluate",))]
+    stages += [Stage("comparison", ("compare", "report"))] if compare else []
+    with Pipeline(config.name, config, daf) as pipeline:
+        made = pipeline.run("benchmark_report" if compare else "evaluations", stages)
+        plan, outputs = pipeline.there, pipeline.result.outputs
+        files = outputs["files"] = {}
+        outputs["checkpoints"] = _checkpoints(plan)
+        files["training"] = [plan.weights_file(run) for run in plan.finished_runs()]
+        outputs["evaluation_results"] = evaluations_of(plan)
+        files["evaluation"] = plan.episodes_files()
+        if compare and made:
+            outputs |= study_outputs(plan, "benchmarks")
+            files["comparison"] = [plan.study_file("benchmarks", "stats.json"), outputs["report"]]
+        if deploy and made:
+            _deploy(pipeline, plan)
+    return pipeline.result
+
+
+def _deploy(pipeline: Pipeline, plan: Plan) -> None:
+    best = best_weights(plan)
+    if best is None:
+        pipeline.fail("deployment", "no policy with weights was evaluated on every mission")
+        return
+    package = plan.package_file(best)
+    if pipeline.run(package, [Stage("deployment", ("deploy",))], plan.config):
+        pipeline.result.outputs["deployment_package"] = package
+        pipeline.result.outputs["files"]["deployment"] = [package]
+
+
+def _checkpoints(plan: Plan) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for run in plan.finished_runs():
+        found.setdefault(plan.labels[run], []).append(plan.weights_file(run))
+    return found

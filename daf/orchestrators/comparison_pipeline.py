@@ -1,0 +1,84 @@
+"""Compare policies as they are."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from daf.config import BenchmarkConfig, DAFConfig
+from daf.orchestrators.outputs import evaluations_of, read_json
+from daf.orchestrators.pipeline import CHECK, Pipeline, Stage
+from daf.orchestrators.request import default_name, execution, for_workflow, listed, policy_config
+from daf.orchestrators.result import PipelineResult
+from daf.plan import Plan
+
+STAGES = [
+    Stage(CHECK, (CHECK,)),
+    Stage("policy_comparison", ("evaluate",)),
+    Stage("statistical_analysis", ("compare",)),
+    Stage("report_generation", ("report",)),
+]
+
+
+def daf_run_comparison_pipeline(
+    *,
+    policies: Iterable[Any],
+    missions: Iterable[str],
+    episodes_per_mission: int = 64,
+    name: str | None = None,
+    results_dir: str | None = None,
+    daf_config: DAFConfig | None = None,
+) -> PipelineResult:
+    """Let policies play the same worlds, and say which is best and how sure that is.
+
+    Nothing is trained: a network without weights plays with random ones and is called
+    `...-untrained`. Stages: environment_check, policy_comparison, statistical_analysis,
+    report_generation.
+
+    Args:
+        policies: short names, class paths, PolicySpecs or mappings.
+        missions: names or YAML files.
+        episodes_per_mission: of each policy.
+        name: of the folders in `results/pipelines/` and `results/comparisons/`; by default it
+            follows from the request.
+        results_dir: folder of all results; `results` in the working directory by default.
+        daf_config: how to run.
+
+    Returns:
+        `outputs`: `summary_statistics`, the content of stats.json with `best_policy`;
+        `comparison_results`, policy -> mission -> {mean, sd, episodes, files}; `report`, the path
+        of the HTML file. What failed is missing there and named in `errors` and in the report.
+
+    Raises:
+        ConfigError: a request that cannot be carried out, before anything was begun.
+    """
+    daf = execution(daf_config, results_dir)
+    chosen = [policy_config(policy) for policy in listed(policies, "policies")]
+    request = {
+        "policies": [policy.resolved() | {"train": False} for policy in chosen],
+        "missions": listed(missions, "missions"),
+        "evaluation": {"episodes": episodes_per_mission, "seed": daf.world_seed},
+    }
+    name = name or default_name("comparison", request)
+    config = BenchmarkConfig.parse(
+        {"name": name, **request, "execution": for_workflow(daf)}, "arguments"
+    )
+    with Pipeline(name, config, daf) as pipeline:
+        made = pipeline.run("comparison_report", STAGES)
+        plan, outputs = pipeline.there, pipeline.result.outputs
+        outputs["comparison_results"] = evaluations_of(plan)
+        outputs["files"] = {"policy_comparison": plan.episodes_files()}
+        if made:
+            outputs |= study_outputs(plan, "comparisons")
+            outputs["files"]["statistical_analysis"] = [
+                plan.study_file("comparisons", "stats.json")
+            ]
+            outputs["files"]["report_generation"] = [outputs["report"]]
+    return pipeline.result
+
+
+def study_outputs(plan: Plan, kind: str) -> dict[str, Any]:
+    """What a study came to, as the outputs of a pipeline."""
+    return {
+        "summary_statistics": read_json(plan.study_file(kind, "stats.json")),
+        "comparison_results": evaluations_of(plan),
+        "report": plan.study_file(kind, "report.html"),
+    }

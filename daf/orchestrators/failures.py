@@ -1,0 +1,69 @@
+"""From what Snakemake told to causes that people understand."""
+
+import os
+from pathlib import Path
+
+from daf.orchestrators.process import Job, Ran
+from daf.orchestrators.result import Failure
+
+LAST_LINES = 5
+CAUSE = "failed: "
+"""How `daf.job` begins the line that says why."""
+
+
+def failures(ran: Ran, stage_of: dict[str, str], first_stage: str) -> list[Failure]:
+    """The causes of all that failed, each once.
+
+    Args:
+        ran: what became of the workflow.
+        stage_of: the stage of each rule.
+        first_stage: where an error stands that keeps the workflow from starting.
+    """
+    found = [
+        _of_job(job, stage_of.get(job.rule, first_stage), ran.text)
+        for job in ran.jobs.values()
+        if job.status == "failed"
+    ]
+    if found or ran.exit_status == 0:
+        return found
+    stopped = [job for job in ran.jobs.values() if job.status == "running"]
+    stage = stage_of.get(stopped[0].rule, first_stage) if stopped else first_stage
+    lines = [line for line in ran.text.splitlines() if line.strip()]
+    return [Failure(stage, None, {}, _of_workflow(ran, lines), lines[-LAST_LINES:], None)]
+
+
+def _of_job(job: Job, stage: str, text: str) -> Failure:
+    lines = _fresh_lines(job)
+    causes = [line.removeprefix(CAUSE) for line in lines if line.startswith(CAUSE)]
+    if not causes:  # a full disk has no room for the log
+        said = f"error in {job.rule}: "
+        causes = [line.removeprefix(said) for line in text.splitlines() if line.startswith(said)]
+    if causes:
+        message = causes[-1]
+    elif lines:
+        message = f"ended without giving a reason (was it killed?) after: {lines[-1]}"
+    else:
+        message = "ended before it said anything (was it killed, or is an input missing?)"
+    return Failure(stage, job.rule, job.wildcards, message, lines[-LAST_LINES:], job.log)
+
+
+def _fresh_lines(job: Job) -> list[str]:
+    """What the job wrote to its log; nothing if the log is that of an earlier one."""
+    if job.log is None or not os.path.isfile(job.log):
+        return []
+    if os.path.getmtime(job.log) < job.begin - 1:
+        return []
+    text = Path(job.log).read_text(encoding="utf-8", errors="replace")
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def _of_workflow(ran: Ran, lines: list[str]) -> str:
+    if ran.exit_status < 0:
+        return f"snakemake was killed by signal {-ran.exit_status}"
+    told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    if told:
+        return told[-1]
+    errors = [event["message"] for event in ran.events if event["event"] == "error"]
+    if errors:
+        return " ".join(errors[-1].split())
+    return lines[-1] if lines else f"snakemake ended with status {ran.exit_status}"

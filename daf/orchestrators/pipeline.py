@@ -1,0 +1,226 @@
+"""What the four pipelines share: run the workflow, do without what failed, report on it."""
+
+import json
+import logging
+import os
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from daf import results_lock
+from daf.config import BenchmarkConfig, DAFConfig, DAFSweepConfig, MissingConfig
+from daf.orchestrators.failures import failures
+from daf.orchestrators.process import Job, Ran, run_snakemake
+from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, Failure, PipelineResult
+from daf.plan import Plan, make_plan
+from daf.provenance import write_text
+from daf.sweep import as_benchmark
+from daf.workflow import profile_options
+
+CHECK = "environment_check"
+
+log = logging.getLogger("daf.orchestrators")
+
+Config = BenchmarkConfig | DAFSweepConfig
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of a pipeline, and the rules of the workflow it stands for."""
+
+    name: str
+    rules: tuple[str, ...]
+
+
+class Pipeline:
+    """One call of a pipeline, as a context: inside it has the folder of results for itself, at its
+    end the result is written, whatever happened.
+
+    Attributes:
+        result: what became of it so far.
+        folder: where its files go.
+        there: the plan of what has been made so far.
+
+    Raises:
+        ConfigError: when made, if the configuration cannot be carried out; nothing was begun.
+    """
+
+    def __init__(self, name: str, config: Config, daf: DAFConfig):
+        self.there = plan_of(config)
+        profile_options(daf.profile)
+        self.config, self.daf = config, daf
+        self.folder = Path(daf.results_dir, "pipelines", name)
+        self.result = PipelineResult(name, FAILED)
+        self._begin = time.monotonic()
+        self._events: list[dict[str, Any]] = []
+        self._lock: int | None = None
+
+    def __enter__(self) -> "Pipeline":
+        try:
+            self._lock = results_lock.wait_for(self.daf.results_dir)
+        except OSError as error:
+            self.fail(CHECK, f"{self.daf.results_dir} cannot be written ({error.strerror})")
+        return self
+
+    def __exit__(self, *_) -> None:
+        try:
+            self._write_result()
+        finally:
+            if self._lock is not None:
+                os.close(self._lock)
+
+    def run(self, target: str, stages: list[Stage], config: Config | None = None) -> bool:
+        """Make a target of the workflow; where something fails, make it of all the rest.
+
+        Afterwards `there` is the plan without what is missing.
+
+        Args:
+            target: a rule or file.
+            stages: those that the target consists of, in their order.
+            config: another configuration than the pipeline's own.
+
+        Returns:
+            whether the target was made.
+        """
+        config = config or self.config
+        self.there = plan_of(config)
+        if self._lock is None or not self._write_config(config):
+            return False
+        ran = self._call(target, stages)
+        lacking = self._lacking(target, ran, stages)
+        missing = _missing(lacking)
+        self.there = replace(self.there, config=_without(self.there.config, missing))
+        failed = any(job.status == "failed" for job in ran.jobs.values())
+        if failed and missing != MissingConfig() and self.there.evaluations():
+            log.warning("going on without what failed")
+            if self._write_config(_without(config, missing)):
+                ran = self._call(target, stages)
+                lacking = self._lacking(target, ran, stages)
+        finished = [(j.rule, j.wildcards) for j in ran.jobs.values() if j.status == "finished"]
+        unfinished = {job.rule for job in lacking if (job.rule, job.wildcards) not in finished}
+        blamed = {failure.stage for failure in self.result.errors}
+        for stage in stages:
+            if stage.name in blamed:
+                self.result.stages_failed.append(stage.name)
+            elif not unfinished & set(stage.rules):
+                self.result.stages_completed.append(stage.name)
+        return ran.exit_status == 0
+
+    def fail(self, stage: str, message: str) -> None:
+        """Note that a stage failed for a reason that is not a job's."""
+        self.result.errors.append(Failure(stage, None, {}, message, [], None))
+        self.result.stages_failed.append(stage)
+
+    def _call(self, target: str, stages: list[Stage]) -> Ran:
+        """Run Snakemake and take down what it told."""
+        try:
+            ran = run_snakemake(target, self.folder / "config.yaml", self.daf, self._lock)
+        except KeyboardInterrupt as interrupt:
+            (ran,) = interrupt.args
+            self._take_down(ran, stages)
+            stopped = [job.rule for job in ran.jobs.values() if job.status != "finished"]
+            if _stage_of(stages, stopped) != CHECK == stages[0].name:
+                self.result.stages_completed.append(CHECK)
+            self.fail(_stage_of(stages, stopped), "interrupted; what was finished stays")
+            raise
+        self._take_down(ran, stages)
+        stage_of = {rule: _stage_of(stages, [rule]) for stage in stages for rule in stage.rules}
+        self.result.errors += failures(ran, stage_of, self._next_stage(stages))
+        return ran
+
+    def _take_down(self, ran: Ran, stages: list[Stage]) -> None:
+        self._events += ran.events
+        for stage in stages:
+            rules = [rule for rule in stage.rules if _stage_of(stages, [rule]) == stage.name]
+            spent = _seconds([job for job in ran.jobs.values() if job.rule in rules])
+            before = self.result.stage_seconds.get(stage.name, 0.0)
+            self.result.stage_seconds[stage.name] = round(before + spent, 3)
+        with suppress(OSError):  # the text is for curious people; the causes are in the result
+            write_text(self.folder / "snakemake.log", ran.text)
+
+    def _lacking(self, target: str, ran: Ran, stages: list[Stage]) -> list[Job]:
+        """The jobs that a target still needs after a call."""
+        if ran.exit_status == 0:
+            return []
+        config = self.folder / "config.yaml"
+        dry = run_snakemake(target, config, self.daf, self._lock, dry=True)
+        if dry.exit_status == 0:
+            return list(dry.jobs.values())
+        # Snakemake cannot even plan any more; then nothing is sure to be there.
+        cells = [{"player": player, "mission": m} for player, m in self.there.evaluations()]
+        jobs = [("train", {"run": run}) for run in self.there.runs]
+        jobs += [("evaluate", cell) for cell in cells]
+        jobs += [(rule, {}) for stage in stages for rule in stage.rules]
+        return [Job(rule, wildcards, None) for rule, wildcards in jobs]
+
+    def _next_stage(self, stages: list[Stage]) -> str:
+        done = self.result.stages_completed
+        return next(stage.name for stage in stages if stage.name not in done)
+
+    def _write_config(self, config: Config) -> bool:
+        text = yaml.safe_dump(config.resolved(), sort_keys=False, allow_unicode=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            write_text(self.folder / "config.yaml", f"# Written by a pipeline of DAF.\n{text}")
+        except OSError as error:
+            self.fail(CHECK, f"{self.folder} cannot be written ({error.strerror})")
+            return False
+        return True
+
+    def _write_result(self) -> None:
+        result = self.result
+        useful = any(result.outputs.get("files", {}).values())
+        unsuccessful = PARTIAL if useful else FAILED
+        result.status = unsuccessful if result.errors else SUCCESS
+        result.total_time_seconds = round(time.monotonic() - self._begin, 3)
+        result.timestamp = datetime.now(UTC).isoformat()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lines = [json.dumps(event) + "\n" for event in self._events]
+            write_text(self.folder / "events.jsonl", "".join(lines))
+            result.write(self.folder / "result.json")
+        except OSError as error:
+            self.fail("result", f"{self.folder} cannot be written ({error.strerror})")
+            result.status = unsuccessful
+
+
+def plan_of(config: Config) -> Plan:
+    """The plan of a benchmark or a sweep.
+
+    Raises:
+        ConfigError: it cannot be carried out; one line.
+    """
+    if isinstance(config, DAFSweepConfig):
+        config = as_benchmark(config)
+    return make_plan(config)
+
+
+def _missing(lacking: list[Job]) -> MissingConfig:
+    """The trainings and evaluations among the jobs that are lacking."""
+    runs = {job.wildcards["run"] for job in lacking if job.rule == "train"}
+    evaluations = {
+        f"{job.wildcards['player']}/{job.wildcards['mission']}"
+        for job in lacking
+        if job.rule == "evaluate"
+    }
+    return MissingConfig(runs=tuple(sorted(runs)), evaluations=tuple(sorted(evaluations)))
+
+
+def _without(config: Config, missing: MissingConfig) -> Config:
+    return config.model_copy(update={"missing": missing})
+
+
+def _stage_of(stages: list[Stage], rules: list[str]) -> str:
+    """The first stage with one of the rules, or the first of all."""
+    return next((s.name for s in stages if set(rules) & set(s.rules)), stages[0].name)
+
+
+def _seconds(jobs: list[Job]) -> float:
+    """From the begin of the first job to the end of the last."""
+    ends = [job.end for job in jobs if job.end is not None]
+    return max(ends) - min(job.begin for job in jobs) if ends else 0.0

@@ -1,0 +1,67 @@
+"""A logger plugin of Snakemake: what happens, as JSON lines, for the pipelines to read.
+
+Snakemake finds it by its name; `daf.orchestrators.process` puts this folder on its path.
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Optional
+
+from snakemake_interface_logger_plugins.base import LogHandlerBase
+from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
+
+EVENTS = ("job_info", "job_started", "job_finished", "job_error", "error", "run_info")
+FIELDS = (
+    "jobid",
+    "job_id",
+    "jobs",
+    "rule_name",
+    "wildcards",
+    "output",
+    "log",
+    "stats",
+    "exception",
+)
+
+
+@dataclass
+class LogHandlerSettings(LogHandlerSettingsBase):
+    # Snakemake makes a command line option of it and understands `Optional` only.
+    path: Optional[str] = field(  # noqa: UP045
+        default=None, metadata={"help": "File that receives the events.", "required": True}
+    )
+
+
+class LogHandler(LogHandlerBase):
+    def __post_init__(self) -> None:
+        self.baseFilename = self.settings.path
+        self.file = open(self.baseFilename, "a", encoding="utf-8")  # noqa: SIM115
+
+    def emit(self, record) -> None:
+        event = getattr(record, "event", None)
+        if event is not None and str(event) in EVENTS:
+            line = {"event": str(event), "time": record.created, "message": record.getMessage()}
+            line |= {name: getattr(record, name) for name in FIELDS if hasattr(record, name)}
+            self.file.write(json.dumps(line, default=str) + "\n")
+            self.file.flush()
+
+    @property
+    def writes_to_stream(self) -> bool:
+        return False
+
+    @property
+    def writes_to_file(self) -> bool:
+        return True
+
+    @property
+    def has_filter(self) -> bool:
+        # Else Snakemake's own filter, made for the terminal, would hide events.
+        return True
+
+    @property
+    def has_formatter(self) -> bool:
+        return True
+
+    @property
+    def needs_rulegraph(self) -> bool:
+        return False

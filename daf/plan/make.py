@@ -1,0 +1,227 @@
+"""From a configuration to its plan. Everything that can be wrong is found here, before any work
+starts. Nothing here needs torch, but for policies with arguments, weights or code of their own.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from daf.config import BenchmarkConfig, ConfigError, PolicyConfig, TrainingConfig, nearest, shown
+from daf.missions import Mission, check_alike, load_mission
+from daf.missions.statistics import statistic_names
+from daf.plan.names import class_digest, class_label, plain_label, player_name, tell_apart
+from daf.plan.records import Plan, Player, Run
+from daf.policies.registry import SHORT_NAMES, TRAINABLE, PolicySpec, saved_init_kwargs
+from daf.provenance import digest, file_digest
+
+
+def make_plan(config: BenchmarkConfig, source: str = "configuration") -> Plan:
+    """Work out what a configuration needs.
+
+    Args:
+        config: what is to be compared.
+        source: the configuration file, named in the error.
+
+    Raises:
+        ConfigError: a mission, policy or training that cannot be; one line.
+    """
+    plan = Plan(config)
+    with _at(source):
+        results = Path(config.execution.results_dir)
+        if results.exists() and not results.is_dir():
+            raise ConfigError(f"{results.resolve()} is a file; a folder is needed there")
+        for mission in _loaded(config.missions, "missions"):
+            if mission.max_steps == 0:
+                raise ConfigError(
+                    f"mission {mission.name}: key 'max_steps': got 0 (endless); "
+                    "a benchmark needs at least 1"
+                )
+            if mission.name in plan.missions:
+                raise ConfigError(f"key 'missions': two are named '{mission.name}'; rename one")
+            plan.missions[mission.name] = mission
+        policies, networks, plain = [], [], []
+        for number, policy in enumerate(config.policies):
+            with _at(f"key 'policies.{number}'"):
+                networks.append(_is_network(policy))
+                untrained = networks[-1] and not policy.data_path and not policy.train
+                plain.append(plain_label(policy, not untrained))
+                policies.append(_complete(policy, policy.data_path))
+        labels = tell_apart(policies, plain)
+        for number, policy in enumerate(policies):
+            with _at(f"key 'policies.{number}'"):
+                if networks[number] and policy.train and policy.data_path is None:
+                    _add_runs(plan, policy, labels[number])
+                else:
+                    _add_player(plan, policy, plain[number], labels[number])
+        _check_missing(plan)
+    return plan
+
+
+@contextlib.contextmanager
+def _at(place: str) -> Iterator[None]:
+    """Say in every `ConfigError` of the block where it happened."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error}") from None
+
+
+def _loaded(paths: tuple[str, ...], key: str) -> list[Mission]:
+    missions = []
+    for number, path in enumerate(paths):
+        with _at(f"key '{key}.{number}'"):
+            missions.append(load_mission(path))
+    return missions
+
+
+def _is_network(policy: PolicyConfig) -> bool:
+    """Whether the policy has weights; whatever the policy says must fit to that."""
+    path = policy.class_path
+    if path in SHORT_NAMES:
+        network = path in TRAINABLE
+    elif ":" not in path and "." not in path:
+        raise ConfigError(
+            f"unknown policy {shown(path)}; {nearest(path, sorted(SHORT_NAMES))}, "
+            "or package.module:Class, or file.py:Class"
+        )
+    else:
+        from daf.policies import TrainablePolicy, policy_class  # torch, only for foreign classes
+
+        network = issubclass(policy_class(path), TrainablePolicy)
+    if policy.data_path is not None:
+        if not network:
+            raise ConfigError(
+                f"key 'data_path': got {shown(policy.data_path)}; policy '{path}' takes none, "
+                "it has no weights"
+            )
+        _check_file(policy.data_path, "data_path")
+    if policy.training and (policy.data_path or not network or not policy.train):
+        raise ConfigError(
+            f"policy '{policy.name or class_label(path)}' is not trained here: key 'training': "
+            f"got {shown(policy.training)}; leave it out"
+        )
+    return network
+
+
+def _check_file(path: str, key: str) -> None:
+    if not Path(path).is_file():
+        raise ConfigError(
+            f"key '{key}': no file {shown(path)}; the policy.safetensors of a training is needed"
+        )
+
+
+def _complete(policy: PolicyConfig, weights: str | None) -> PolicyConfig:
+    """The policy with the arguments its weights were made with, as far as it gives no others."""
+    if weights is None:
+        return policy
+    known = saved_init_kwargs(weights) | policy.init_kwargs
+    return policy.model_copy(update={"init_kwargs": known})
+
+
+def _add_player(plan: Plan, policy: PolicyConfig, plain: str, label: str) -> None:
+    _check_plays(policy, plan, (), policy.data_path)
+    name = player_name(policy, plain)
+    if name in plan.players:
+        raise ConfigError(f"policy '{label}' is the same as '{plan.labels[name]}'; leave one out")
+    plan.players[name] = _player(name, plain, policy, None, policy.data_path)
+    plan.labels[name] = label
+
+
+def _add_runs(plan: Plan, policy: PolicyConfig, label: str) -> None:
+    config = plan.config
+    training = TrainingConfig.parse(config.training.resolved() | policy.training, "key 'training'")
+    missions = tuple(_loaded(training.missions or config.missions, "training.missions"))
+    _check_shaping(training, missions)
+    if training.initial_weights is not None:
+        _check_file(training.initial_weights, "training.initial_weights")
+        policy = _complete(policy, training.initial_weights)
+    _check_plays(policy, plan, missions, training.initial_weights)
+    for seed in config.training_seeds:
+        run = _run(policy, training, missions, seed)
+        if training.initial_weights is not None:
+            plan.initial_weights[run.name] = training.initial_weights
+        if run.name in plan.runs:
+            raise ConfigError(
+                f"policy '{label}' is the same as '{plan.labels[run.name]}'; leave one out"
+            )
+        plan.runs[run.name] = run
+        plain = class_label(policy.class_path)
+        weights = plan.weights_file(run.name)
+        plan.players[run.name] = _player(run.name, plain, policy, seed, weights)
+        plan.labels[run.name] = label
+
+
+def _check_plays(
+    policy: PolicyConfig, plan: Plan, trained_on: tuple[Mission, ...], weights: str | None
+) -> None:
+    """Find out now whether the policy can play all missions, by building it for each.
+
+    One given by its short name alone has nothing to get wrong, and building would import torch.
+    """
+    for mission in plan.missions.values():
+        check_alike(mission, *trained_on)
+        if policy.class_path not in SHORT_NAMES or policy.init_kwargs or weights:
+            from daf.policies import Game, make_policy
+
+            spec = PolicySpec(policy.class_path, weights, policy.init_kwargs)
+            make_policy(spec, Game.of(mission, *trained_on))
+
+
+def _run(
+    policy: PolicyConfig, training: TrainingConfig, missions: tuple[Mission, ...], seed: int
+) -> Run:
+    # Where the files of a training lie decides nothing; what is in them is in the digests.
+    initial = training.initial_weights
+    names = tuple(mission.name for mission in missions)
+    content = {
+        "class_path": policy.class_path,
+        "class_digest": class_digest(policy.class_path),
+        "init_kwargs": policy.init_kwargs,
+        "training": training.resolved() | {"missions": names, "initial_weights": None},
+        "initial_digest": None if initial is None else file_digest(initial),
+        "training_seed": seed,
+        "missions": [mission.resolved() for mission in missions],
+    }
+    label = class_label(policy.class_path)
+    name = f"{label}-s{seed}-{digest(content)[:8]}"
+    return Run.model_validate({"name": name, "policy": label, **content})
+
+
+def _check_shaping(training: TrainingConfig, missions: tuple[Mission, ...]) -> None:
+    for mission in missions:
+        for name in training.shaping:
+            known = statistic_names(mission)
+            if name not in known:
+                raise ConfigError(
+                    f"key 'training.shaping': unknown statistic '{name}' for mission "
+                    f"{mission.name}; {nearest(name, known)}"
+                )
+
+
+def _check_missing(plan: Plan) -> None:
+    known = {
+        "runs": list(plan.runs),
+        "evaluations": [
+            f"{player}/{mission}" for player in plan.players for mission in plan.missions
+        ],
+    }
+    for key, names in plan.config.missing:
+        for name in names:
+            if name not in known[key]:
+                raise ConfigError(
+                    f"key 'missing.{key}': got {shown(name)}; {nearest(name, known[key])}"
+                )
+    if not plan.evaluations():
+        raise ConfigError("key 'missing': leaves no evaluation to compare")
+
+
+def _player(name: str, plain: str, policy: PolicyConfig, seed: int | None, weights: str | None):
+    return Player(
+        name=name,
+        policy=plain,
+        class_path=policy.class_path,
+        class_digest=class_digest(policy.class_path),
+        init_kwargs=policy.init_kwargs,
+        training_seed=seed,
+        data_path=weights,
+    )

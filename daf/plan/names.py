@@ -1,0 +1,93 @@
+"""What things are called: readable, fit for folders, and different where the content differs."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from daf.config import ConfigError, Name, PolicyConfig, shown
+from daf.policies.registry import SHORT_NAMES
+from daf.provenance import digest, file_digest
+
+WEIGHTS_NAMES = ("policy", "best_policy")
+"""Names of files that say nothing; their folder's does."""
+
+
+def class_label(class_path: str) -> str:
+    """The readable name of a policy's class.
+
+    Raises:
+        ConfigError: it cannot name a folder.
+    """
+    return _fit(class_path.replace(":", ".").split(".")[-1])
+
+
+def plain_label(policy: PolicyConfig, trained: bool) -> str:
+    """What a policy without a name of its own is called: class, and weights if they are given.
+
+    Args:
+        trained: whether it is a network that has or gets weights, or is no network at all.
+    """
+    label = class_label(policy.class_path)
+    if policy.data_path is not None:
+        path = Path(policy.data_path)
+        weights = path.resolve().parent.name if path.stem in WEIGHTS_NAMES else path.stem
+        return _fit(weights if weights.startswith(f"{label}-") else f"{label}-{weights}")
+    return label if trained else f"{label}-untrained"
+
+
+def tell_apart(policies: list[PolicyConfig], plain: list[str]) -> list[str]:
+    """A label for each policy: its name, or its plain label, with a hash where two would be equal.
+
+    Raises:
+        ConfigError: two have the same name, or the same policy stands there twice.
+    """
+    counts = Counter(label for policy, label in zip(policies, plain) if not policy.name)
+    labels: list[str] = []
+    for number, (policy, label) in enumerate(zip(policies, plain)):
+        if policy.name:
+            label = policy.name
+        elif counts[label] > 1:
+            label = _fit(f"{label}-{digest(content(policy))[:6]}")
+        if label in labels:
+            called = policy.name or plain[number]
+            raise ConfigError(
+                f"key 'policies.{number}': two policies are called '{called}'; "
+                "give this one another 'name'"
+            )
+        labels.append(label)
+    return labels
+
+
+def content(policy: PolicyConfig) -> dict[str, Any]:
+    """What decides how a policy plays, as plain data; where its files lie does not."""
+    found = policy.resolved()
+    del found["name"]
+    found["class_digest"] = class_digest(policy.class_path)
+    if policy.data_path is not None:
+        found["data_path"] = file_digest(policy.data_path)
+    return found
+
+
+def class_digest(class_path: str) -> str | None:
+    """Hash of the file a foreign policy is defined in, so that an edit is noticed."""
+    file, separator, _ = class_path.rpartition(":")
+    return file_digest(file) if separator and file.endswith(".py") else None
+
+
+def player_name(policy: PolicyConfig, plain: str) -> str:
+    """The name of a policy that is not trained here; a short name alone is that name."""
+    alone = PolicyConfig(class_path=policy.class_path, train=policy.train)
+    if policy.class_path in SHORT_NAMES and policy.model_copy(update={"name": None}) == alone:
+        return plain
+    return f"{plain}-{digest(content(policy))[:8]}"
+
+
+def _fit(label: str) -> str:
+    try:
+        return TypeAdapter(Name).validate_python(label)
+    except ValidationError:
+        raise ConfigError(
+            f"{shown(label)} cannot name a folder; give the policy a 'name'"
+        ) from None

@@ -1,0 +1,281 @@
+"""What pipelines say and save when something breaks: one injected failure for each test."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+
+from daf.config import DAFConfig, DAFSweepConfig
+from daf.orchestrators import (
+    daf_run_benchmark_pipeline,
+    daf_run_comparison_pipeline,
+    daf_run_sweep_pipeline,
+    daf_run_training_pipeline,
+)
+
+from .breaking import SMALL
+
+TRAINING = {"missions": ["assembler_1"], "num_training_steps": 100, "training": SMALL}
+
+
+def test_training_that_diverges(folder, read_back):
+    result = read_back(
+        daf_run_benchmark_pipeline(
+            policies=["stateless", "mine.py:Diverging"],
+            missions=["assembler_1"],
+            episodes_per_mission=2,
+            num_training_steps=100,
+            training=SMALL,
+            daf_config=DAFConfig(training_seeds=(1,)),
+        )
+    )
+    assert result.status == "partial"
+    assert result.stages_failed == ["training"]
+    assert result.stages_completed == ["environment_check", "evaluation", "comparison"]
+    (error,) = result.errors
+    assert (error.stage, error.rule) == ("training", "train")
+    assert error.wildcards["run"].startswith("Diverging-s1-")
+    assert "diverged in update 1 of 4" in error.message and Path(error.log).is_file()
+    assert error.last_lines[-1] == f"failed: {error.message}"
+    assert set(result.outputs["checkpoints"]) == {"stateless"}
+    stats = result.outputs["summary_statistics"]
+    assert [item["policy"] for item in stats["left_out"]] == ["Diverging"]
+    report = Path(result.outputs["report"]).read_text()
+    assert "Incomplete: 1 evaluation failed" in report and "Diverging" in report
+    assert not list(Path("results/runs").glob("Diverging*"))
+
+
+@pytest.mark.slow
+def test_training_alone_that_diverges(folder, read_back):
+    result = read_back(
+        daf_run_training_pipeline(
+            policy_class_path="mine.py:Diverging", eval_missions=["assembler_1"], **TRAINING
+        )
+    )
+    assert result.status == "failed" and not result.is_success()
+    assert result.stages_completed == ["environment_check"]
+    assert result.stages_failed == ["training"]
+    assert "final_checkpoint" not in result.outputs
+    assert "diverged" in str(result.errors[0])
+
+
+def test_policy_that_raises(folder, read_back):
+    result = read_back(
+        daf_run_comparison_pipeline(
+            policies=["random", "noop", "mine.py:Raises"],
+            missions=["assembler_1"],
+            episodes_per_mission=2,
+        )
+    )
+    assert result.status == "partial"
+    assert result.stages_failed == ["policy_comparison"]
+    assert result.stages_completed == [
+        "environment_check",
+        "statistical_analysis",
+        "report_generation",
+    ]
+    (error,) = result.errors
+    assert error.message.startswith("policy 'Raises' failed with RuntimeError: boom (in ")
+    assert error.wildcards["mission"] == "assembler_1"
+    assert set(result.outputs["comparison_results"]) == {"random", "noop"}
+    assert "Raises" in Path(result.outputs["report"]).read_text()
+
+
+def test_one_mission_that_fails_and_is_mended(folder, read_back):
+    request = {
+        "policies": ["random", "mine.py:Loner"],
+        "missions": ["assembler_1", "assembler_2"],
+        "episodes_per_mission": 2,
+        "name": "mended",
+    }
+    result = read_back(daf_run_comparison_pipeline(**request))
+    assert result.status == "partial"
+    assert [error.wildcards["mission"] for error in result.errors] == ["assembler_2"]
+    played = result.outputs["comparison_results"]
+    assert {policy: set(missions) for policy, missions in played.items()} == {
+        "random": {"assembler_1", "assembler_2"},
+        "Loner": {"assembler_1"},
+    }
+    assert len(result.outputs["files"]["policy_comparison"]) == 3
+    Path("mine.py").write_text(Path("mine.py").read_text().replace("== 8", "== 0"))
+    result = read_back(daf_run_comparison_pipeline(**request))
+    assert result.is_success() and result.errors == []
+    assert result.outputs["summary_statistics"]["left_out"] == []
+
+
+@pytest.mark.slow
+def test_all_policies_that_fail(folder, read_back):
+    result = read_back(
+        daf_run_comparison_pipeline(
+            policies=["mine.py:Raises"], missions=["assembler_1"], episodes_per_mission=2
+        )
+    )
+    assert result.status == "failed"
+    assert result.stages_completed == ["environment_check"]
+    assert result.stages_failed == ["policy_comparison"]
+    assert "summary_statistics" not in result.outputs
+
+
+def test_trial_that_fails(folder, read_back):
+    config = DAFSweepConfig(
+        policy_class_path="mine.py:Diverging",
+        missions=["assembler_1"],
+        search_space={"sick": [True, False]},
+        training=SMALL,
+        num_training_steps=100,
+        episodes_per_trial=2,
+    )
+    result = read_back(daf_run_sweep_pipeline(config=config))
+    assert result.status == "partial"
+    assert result.stages_failed == ["sweep_execution"]
+    assert result.stages_completed == ["environment_check", "best_config_extraction"]
+    assert result.outputs["best_config"] == {"sick": False}
+    trials = pd.read_parquet(result.outputs["trials"]).set_index("trial")
+    assert trials["status"].to_dict() == {"sick-False": "success", "sick-True": "failed"}
+
+
+@pytest.fixture
+def small_disk(folder):
+    """A folder of results with room for what the environment check asks for, and little more."""
+    room = folder / "results"
+    room.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1100m", "tmpfs", str(room)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("mounting a small tmpfs needs root")
+    yield room
+    subprocess.run(["umount", "--lazy", str(room)], check=True)
+
+
+def test_disk_that_is_full(small_disk, monkeypatch):
+    monkeypatch.setenv("ROOM", str(small_disk))
+    request = {"missions": ["assembler_1"], "episodes_per_mission": 2, "name": "full"}
+    first = daf_run_comparison_pipeline(policies=["random", "noop"], **request)
+    assert first.is_success()
+    before = Path(first.outputs["report"]).read_bytes()
+    result = daf_run_comparison_pipeline(
+        policies=["random", "noop", "mine.py:Greedy"],
+        daf_config=DAFConfig(max_parallel_jobs=1),
+        **request,
+    )
+    assert not result.is_success()
+    assert any("No space left on device" in str(error) for error in result.errors)
+    assert "policy_comparison" in result.stages_failed
+    assert Path(first.outputs["report"]).read_bytes() == before
+    for path in Path("results/evaluations").glob("*/*.parquet"):
+        assert "Greedy" not in str(path)
+    (small_disk / "ballast").unlink()
+    again = daf_run_comparison_pipeline(policies=["random", "noop"], **request)
+    assert again.is_success()
+
+
+def test_environment_check_that_fails(folder, read_back, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    result = read_back(
+        daf_run_training_pipeline(
+            policy_class_path="stateless", daf_config=DAFConfig(device="cuda"), **TRAINING
+        )
+    )
+    assert result.status == "failed"
+    assert (result.stages_completed, result.stages_failed) == ([], ["environment_check"])
+    (error,) = result.errors
+    assert error.rule == "environment_check" and "there is no GPU here" in error.message
+    assert not Path("results/runs").exists()
+
+
+def test_folder_of_results_that_cannot_be_made(folder):
+    Path("file").write_text("precious")
+    result = daf_run_training_pipeline(
+        policy_class_path="stateless", results_dir="file/results", **TRAINING
+    )
+    assert (result.status, result.stages_failed) == ("failed", ["environment_check", "result"])
+    assert "cannot be written" in str(result.errors[0])
+    assert Path("file").read_text() == "precious"
+
+
+def children(name: str) -> list[psutil.Process]:
+    """Processes below this one whose command line contains `name`."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if name in " ".join(process.cmdline()):
+                found.append(process)
+        except psutil.NoSuchProcess:
+            pass
+    return found
+
+
+def wait_until(condition, seconds: float = 60.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+
+
+def test_snakemake_that_is_killed(folder, read_back):
+    request = TRAINING | {"num_training_steps": 700, "name": "killed"}
+    found = {}
+
+    def run():
+        found["result"] = daf_run_training_pipeline(policy_class_path="mine.py:Slow", **request)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    wait_until(lambda: children(".train.py"))
+    (orphan,) = children(".train.py")
+    (snakemake,) = [p for p in psutil.Process().children() if "snakemake" in p.cmdline()]
+    snakemake.kill()
+    thread.join(60)
+    result = read_back(found["result"])
+    assert result.status == "failed" and result.stages_failed == ["training"]
+    assert result.stages_completed == ["environment_check"]
+    assert "snakemake was killed by signal 9" in str(result.errors[0])
+    wait_until(lambda: not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE)
+    again = read_back(
+        daf_run_training_pipeline(
+            policy_class_path="mine.py:Slow", **request | {"num_training_steps": 32}
+        )
+    )
+    assert again.is_success()
+
+
+def test_checkpoint_that_vanishes(folder, read_back):
+    result = read_back(
+        daf_run_training_pipeline(
+            policy_class_path="mine.py:Vanishing",
+            eval_missions=["assembler_1", "assembler_2"],
+            eval_episodes=2,
+            daf_config=DAFConfig(max_parallel_jobs=1),
+            **TRAINING,
+        )
+    )
+    assert result.status == "failed"
+    assert result.stages_completed == ["environment_check", "training"]
+    assert sorted(result.stages_failed) == ["checkpoint_save", "evaluation"]
+    assert any("is gone" in str(error) for error in result.errors)
+    assert "final_checkpoint" not in result.outputs
+
+
+def test_interrupt(folder):
+    code = (
+        "from daf.orchestrators import daf_run_training_pipeline as run\n"
+        "try:\n"
+        "    run(policy_class_path='mine.py:Slow', missions=['assembler_1'],\n"
+        f"        num_training_steps=10_000, training={SMALL}, name='stopped')\n"
+        "except KeyboardInterrupt:\n"
+        "    print('back in control')\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    wait_until(lambda: children(".train.py"))
+    process.send_signal(2)  # to the pipeline alone, as a notebook does
+    assert process.communicate(timeout=60)[0] == "back in control\n"
+    assert not children("snakemake")
+    written = json.loads(Path("results/pipelines/stopped/result.json").read_text())
+    assert written["status"] == "failed" and written["stages_failed"] == ["training"]
+    assert "interrupted" in written["errors"][0]["message"]
+    assert not list(Path("results/runs").rglob("*.*"))

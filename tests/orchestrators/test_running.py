@@ -1,0 +1,223 @@
+"""How pipelines run: side by side, one after the other, again, from anywhere."""
+
+import asyncio
+import json
+import threading
+import zipfile
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from daf.config import ConfigError, DAFConfig, DAFSweepConfig
+from daf.orchestrators import (
+    PipelineResult,
+    daf_run_benchmark_pipeline,
+    daf_run_comparison_pipeline,
+    daf_run_sweep_pipeline,
+    daf_run_training_pipeline,
+)
+from daf.policies import PolicySpec
+
+from .breaking import SMALL
+
+GRID = {
+    "policies": ["random", "noop"],
+    "missions": ["assembler_1", "assembler_2"],
+    "episodes_per_mission": 2,
+}
+
+
+def most_at_once(events: list[dict], rule: str) -> int:
+    """How many jobs of a rule ran at the same time, by the records of the pipeline."""
+    running, most = set(), 0
+    mine = {e["jobid"] for e in events if e["event"] == "job_info" and e["rule_name"] == rule}
+    for event in events:
+        if event["event"] == "job_info" and event["jobid"] in mine:
+            running.add(event["jobid"])
+        elif event["event"] == "job_finished":
+            running.discard(event["job_id"])
+        most = max(most, len(running))
+    return most
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_jobs_at_the_same_time_are_bounded(jobs, folder, read_back):
+    daf = DAFConfig(max_parallel_jobs=jobs)
+    result = read_back(daf_run_comparison_pipeline(**GRID, name="bounded", daf_config=daf))
+    assert result.is_success()
+    lines = Path("results/pipelines/bounded/events.jsonl").read_text().splitlines()
+    assert most_at_once([json.loads(line) for line in lines], "evaluate") == jobs
+    spans = sorted(
+        (record["begin"], record["end"])
+        for path in Path("results/evaluations").rglob("*.prov.json")
+        for record in [json.loads(path.read_text())]
+    )
+    overlaps = sum(end > begin for (_, end), (begin, _) in pairwise(spans))
+    assert len(spans) == 4 and (overlaps == 0 if jobs == 1 else overlaps > 0)
+
+
+def test_threads_an_event_loop_and_one_folder_for_two(folder, read_back, capfd):
+    found: dict[str, PipelineResult] = {}
+
+    def run(name: str, results: str) -> None:
+        found[name] = daf_run_comparison_pipeline(
+            policies=["random"],
+            missions=["assembler_1"],
+            episodes_per_mission=2,
+            name=name,
+            results_dir=results,
+            daf_config=DAFConfig(max_parallel_jobs=1),
+        )
+
+    async def notebook() -> None:
+        assert asyncio.get_running_loop()
+        run("third", "shared")
+
+    threads = [
+        threading.Thread(target=run, args=pair) for pair in (("first", "own"), ("second", "shared"))
+    ]
+    for thread in threads:
+        thread.start()
+    asyncio.run(notebook())
+    for thread in threads:
+        thread.join()
+    for name in ("first", "second", "third"):
+        assert read_back(found[name]).is_success(), found[name].errors
+    assert capfd.readouterr().err.count("shared is in use by ") == 1
+    for folder in ("own", "shared"):
+        assert Path(folder, "evaluations", "random-e2-w0", "assembler_1.parquet").is_file()
+
+
+def test_a_second_call_lists_all_stages_and_makes_nothing(folder, read_back):
+    request = {
+        "policies": ["stateless", "random"],
+        "missions": ["assembler_1"],
+        "episodes_per_mission": 2,
+        "num_training_steps": 100,
+        "training": SMALL,
+        "deploy": True,
+        "daf_config": DAFConfig(training_seeds=(1, 2)),
+    }
+    first = read_back(daf_run_benchmark_pipeline(**request))
+    assert first.is_success() and first.stages_completed == [
+        "environment_check",
+        "training",
+        "evaluation",
+        "comparison",
+        "deployment",
+    ]
+    assert set(first.outputs) == {
+        "checkpoints",
+        "evaluation_results",
+        "summary_statistics",
+        "comparison_results",
+        "report",
+        "deployment_package",
+        "files",
+    }
+    files = [path for stage in first.outputs["files"].values() for path in stage]
+    assert all(Path(path).is_file() for path in files)
+    with zipfile.ZipFile(first.outputs["deployment_package"]) as package:
+        assert package.namelist() == ["README.md", "policy.json", "policy.safetensors"]
+        card = json.loads(package.read("policy.json"))
+    assert (card["class_path"], card["trained_on"]) == ("stateless", ["assembler_1"])
+    package = Path(first.outputs["deployment_package"]).read_bytes()
+    times = {path: Path(path).stat().st_mtime_ns for path in files}
+    second = read_back(daf_run_benchmark_pipeline(**request))
+    assert second.is_success() and second.stages_completed == first.stages_completed
+    assert second.outputs == first.outputs
+    assert times == {path: Path(path).stat().st_mtime_ns for path in files}
+    assert set(second.stage_seconds.values()) == {0.0}
+    Path(first.outputs["deployment_package"]).unlink()
+    daf_run_benchmark_pipeline(**request)
+    assert Path(first.outputs["deployment_package"]).read_bytes() == package
+
+
+def test_every_form_of_a_policy(folder, read_back):
+    foreign = SimpleNamespace(class_path="random", data_path=None, init_kwargs={"glyphs": 2})
+    result = read_back(
+        daf_run_comparison_pipeline(
+            policies=[
+                "noop",
+                PolicySpec("random"),
+                foreign,
+                {"class_path": "random", "name": "chatty", "init_kwargs": {"glyphs": 3}},
+            ],
+            missions=["assembler_1"],
+            episodes_per_mission=2,
+        )
+    )
+    played = list(result.outputs["comparison_results"])
+    assert played[0] == "noop" and played[3] == "chatty"
+    assert played[1].startswith("random-") and played[2].startswith("random-")
+
+
+PIPELINES = [
+    daf_run_training_pipeline,
+    daf_run_sweep_pipeline,
+    daf_run_comparison_pipeline,
+    daf_run_benchmark_pipeline,
+]
+SWEEP = {
+    "policy_class_path": "stateless",
+    "missions": ["assembler_1"],
+    "search_space": {"learning_rate": [0.1]},
+}
+TRAIN = {"policy_class_path": "lstm", "missions": ["assembler_1"], "num_training_steps": 9}
+COMPARE = {"policies": ["noop"], "missions": ["assembler_1"]}
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_unknown_keywords_are_refused_by_name(pipeline):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'mission'"):
+        pipeline(mission="assembler_1")
+
+
+@pytest.mark.parametrize("pipeline, request_, said", [
+    (daf_run_training_pipeline, TRAIN | {"policy_class_path": "lstmm"}, "did you mean 'lstm'?"),
+    (daf_run_training_pipeline, TRAIN | {"policy_class_path": "random"}, "random"),
+    (daf_run_training_pipeline, TRAIN | {"missions": "assembler_1"}, "argument 'missions': got "),
+    (daf_run_training_pipeline, TRAIN | {"num_training_steps": -1}, "key 'steps': got -1"),
+    (daf_run_training_pipeline, TRAIN | {"training": {"lerning_rate": 1}}, "'learning_rate'"),
+    (daf_run_training_pipeline, TRAIN | {"name": "a/b"}, "key 'name': got \"a/b\""),
+    (daf_run_training_pipeline, TRAIN | {"eval_episodes": 0}, "key 'episodes': got 0"),
+    (daf_run_training_pipeline, TRAIN | {"eval_missions": []}, "eval_missions"),
+    (daf_run_comparison_pipeline, COMPARE | {"policies": "noop"}, "argument 'policies': got "),
+    (daf_run_comparison_pipeline, COMPARE | {"policies": [3]}, "policy 3: a name, a PolicySpec"),
+    (daf_run_comparison_pipeline, COMPARE | {"missions": ["assembler_9"]}, "assembler_9"),
+    (daf_run_comparison_pipeline, COMPARE | {"policies": ["noop", "noop"]}, "are called 'noop'"),
+    (daf_run_comparison_pipeline, COMPARE | {"results_dir": "a{b}"}, "key 'results_dir'"),
+    (daf_run_comparison_pipeline, COMPARE | {"daf_config": {}}, "should be a DAFConfig"),
+    (daf_run_comparison_pipeline,
+        COMPARE | {"daf_config": DAFConfig(profile="slrm")}, "key 'profile': got \"slrm\""),
+    (daf_run_comparison_pipeline,
+        COMPARE | {"policies": [{"class_path": "noop", "nam": "x"}]}, "did you mean 'name'?"),
+    (daf_run_benchmark_pipeline, COMPARE | {"deploy": True}, "none of the policies has weights"),
+    (daf_run_sweep_pipeline, {"config": SWEEP}, "should be a DAFSweepConfig"),
+    (daf_run_sweep_pipeline,
+        {"config": DAFSweepConfig(**SWEEP | {"search_space": {"hiden_size": [8]}})},
+        "unknown hyperparameter 'hiden_size'; did you mean 'hidden_size'?"),
+    (daf_run_sweep_pipeline,
+        {"config": DAFSweepConfig(**SWEEP | {"search_space": {"clip": [0.1, -1]}})},
+        "key 'clip': got -1"),
+])  # fmt: skip
+def test_requests_that_cannot_be_are_refused_before_anything_begins(
+    pipeline, request_, said, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        pipeline(**request_)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_that_are_none(tmp_path):
+    path = tmp_path / "result.json"
+    for content in ("", "[]", "{}", '{"errors": [{"x": 1}]}', '{"errors": 3}'):
+        path.write_text(content)
+        with pytest.raises(ConfigError, match="not the result of a pipeline"):
+            PipelineResult.read(path)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        PipelineResult.read(tmp_path / "nowhere.json")
