@@ -130,12 +130,12 @@ def _stop(process: subprocess.Popen) -> None:
     except subprocess.TimeoutExpired:
         tree = [*psutil.Process(process.pid).children(recursive=True), process]
     for member in tree:
-        _signal(member, signal.SIGINT)
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            member.send_signal(signal.SIGINT)
     try:
         process.wait(SECONDS_TO_STOP)
     except subprocess.TimeoutExpired:
-        for member in tree:
-            _signal(member, signal.SIGKILL)
+        process.kill()
         process.wait()
 
 
@@ -145,11 +145,6 @@ def _end_orphans(environment: dict[str, str]) -> None:
         with contextlib.suppress(psutil.Error):
             if process.environ().get(CALL) == environment[CALL]:
                 process.kill()
-
-
-def _signal(process: Any, number: int) -> None:
-    with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
-        process.send_signal(number)
 
 
 class _Watch:

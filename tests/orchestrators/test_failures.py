@@ -263,6 +263,7 @@ def test_checkpoint_that_vanishes(folder, read_back):
 
 def test_interrupt(folder):
     code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from daf.orchestrators import daf_run_training_pipeline as run\n"
         "try:\n"
         "    run(policy_class_path='mine.py:Slow', missions=['assembler_1'],\n"

@@ -1,0 +1,71 @@
+"""The lock on a folder of results: one holder, handed down to children, gone with the last."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from daf import results_lock
+
+HOLD = """
+import sys, time
+from daf.results_lock import wait_for
+held = wait_for(sys.argv[1])
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def holder(results, code: str = HOLD, **more) -> subprocess.Popen:
+    command = [sys.executable, "-c", code, str(results)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **more)
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def test_a_second_process_is_told_who_holds_it_until_that_is_killed(tmp_path):
+    first = holder(tmp_path)
+    with pytest.raises(results_lock.ResultsInUse, match=f"in use by process {first.pid} on "):
+        results_lock.claim(str(tmp_path))
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    os.close(results_lock.wait_for(str(tmp_path)))
+
+
+def test_waiting_ends_when_the_holder_does(tmp_path, capfd):
+    first = holder(tmp_path, HOLD.replace("60", "1"))
+    begin = time.monotonic()
+    os.close(results_lock.wait_for(str(tmp_path)))
+    assert first.wait() == 0 and time.monotonic() - begin < 50
+    assert capfd.readouterr().err == (
+        f"{tmp_path} is in use by process {first.pid} on {os.uname().nodename}; "
+        "waiting for it to end\n"
+    )
+
+
+def test_a_child_keeps_the_lock_of_its_parent(tmp_path):
+    held = results_lock.wait_for(str(tmp_path))
+    code = "import sys, time\nfrom daf.results_lock import claim\nclaim(sys.argv[1])\n"
+    child = holder(
+        tmp_path,
+        code + "print('held', flush=True)\ntime.sleep(60)\n",
+        env=os.environ | results_lock.environment(str(tmp_path)),
+        pass_fds=[held],
+    )
+    os.close(held)
+    with pytest.raises(results_lock.ResultsInUse):
+        results_lock.claim(str(tmp_path))
+    child.kill()
+    child.wait()
+    os.close(results_lock.wait_for(str(tmp_path)))
+
+
+def test_other_folders_are_free(tmp_path):
+    os.close(results_lock.wait_for(str(tmp_path / "a")))
+    first = results_lock.wait_for(str(tmp_path / "a"))
+    second = results_lock.wait_for(str(tmp_path / "b"))
+    os.close(first)
+    os.close(second)
