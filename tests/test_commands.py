@@ -40,6 +40,7 @@ def test_train_and_compare(daf):
     assert list(Path("results/evaluations").glob("noop-e2-w3/assembler_1.parquet"))
 
 
+@pytest.mark.slow
 def test_partial_success_has_its_own_status(daf):
     Path("mine.py").write_text(
         "from daf.policies import Policy\n\n\nclass Mine(Policy):\n"

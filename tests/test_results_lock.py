@@ -9,6 +9,7 @@ import time
 import pytest
 
 from daf import results_lock
+from daf.workflow import default_config, snakemake_command
 
 HOLD = """
 import sys, time
@@ -33,6 +34,16 @@ def test_a_second_process_is_told_who_holds_it_until_that_is_killed(tmp_path):
     first.send_signal(signal.SIGKILL)
     first.wait()
     os.close(results_lock.wait_for(str(tmp_path)))
+
+
+def test_plain_snakemake_says_that_a_folder_is_in_use(tmp_path):
+    held = results_lock.wait_for(str(tmp_path / "results"))
+    command = snakemake_command("environment_check", default_config().resolve())
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    os.close(held)
+    assert done.returncode != 0 and not list((tmp_path / "results").glob("*.json"))
+    assert f"results is in use by process {os.getpid()} on " in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_waiting_ends_when_the_holder_does(tmp_path, capfd):

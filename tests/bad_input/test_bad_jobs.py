@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from daf.config import EvaluationConfig
 from daf.evaluate import evaluate
@@ -92,7 +93,16 @@ def rule(tmp_path):
         output=Named([str(result), str(sidecar)]),
         params={},
         log=[str(tmp_path / "demo.log")],
+        config={"execution": {"gpu_memory_fraction": 0.25}},
+        resources={"gpu": 1},
+        threads=1,
     )
+
+
+TOO_MUCH = (
+    "the job needs more GPU memory than it may use "
+    "(gpu_memory_fraction 0.25; fewer worlds need less)"
+)
 
 
 @pytest.mark.parametrize("error, line, traced", [
@@ -100,6 +110,7 @@ def rule(tmp_path):
     (OSError(28, "No space left on device"), "[Errno 28] No space left on device", False),
     (KeyError("x"), "KeyError: 'x'", True),
     (RuntimeError(), "RuntimeError: ", True),
+    (torch.OutOfMemoryError("CUDA out of memory."), f"{TOO_MUCH}: CUDA out of memory.", False),
 ])  # fmt: skip
 def test_a_failed_job_says_one_line_and_replaces_nothing(
     error, line, traced, rule, tmp_path, capsys
@@ -122,6 +133,18 @@ def test_a_failed_job_says_one_line_and_replaces_nothing(
         "result.txt",
         "result.txt.prov.json",
     ]
+
+
+@pytest.mark.gpu
+def test_gpu_memory_beyond_the_share_of_a_job_is_refused(rule, capsys):
+    share = torch.cuda.get_device_properties(0).total_memory // 4
+    with pytest.raises(SystemExit), job(rule, device_needed=True) as work:
+        torch.empty(share // 2, dtype=torch.uint8, device=work.device)
+        print("half of it is there")
+        torch.empty(share + 2**30, dtype=torch.uint8, device=work.device)
+    shown = capsys.readouterr()
+    assert shown.out == "half of it is there\n"
+    assert shown.err.startswith(f"error in demo: {TOO_MUCH}: ") and shown.err.count("\n") == 1
 
 
 def test_a_job_that_forgets_an_output_fails(rule, tmp_path, capsys):

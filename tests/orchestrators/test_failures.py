@@ -89,7 +89,7 @@ def test_policy_that_raises(folder, read_back):
 
 def test_one_mission_that_fails_and_is_mended(folder, read_back):
     request = {
-        "policies": ["random", "mine.py:Loner"],
+        "policies": ["mine.py:Loner"],
         "missions": ["assembler_1", "assembler_2"],
         "episodes_per_mission": 2,
         "name": "mended",
@@ -99,10 +99,9 @@ def test_one_mission_that_fails_and_is_mended(folder, read_back):
     assert [error.wildcards["mission"] for error in result.errors] == ["assembler_2"]
     played = result.outputs["comparison_results"]
     assert {policy: set(missions) for policy, missions in played.items()} == {
-        "random": {"assembler_1", "assembler_2"},
-        "Loner": {"assembler_1"},
+        "Loner": {"assembler_1"}
     }
-    assert len(result.outputs["files"]["policy_comparison"]) == 3
+    assert len(result.outputs["files"]["policy_comparison"]) == 1
     Path("mine.py").write_text(Path("mine.py").read_text().replace("== 8", "== 0"))
     result = read_back(daf_run_comparison_pipeline(**request))
     assert result.is_success() and result.errors == []
@@ -122,6 +121,7 @@ def test_all_policies_that_fail(folder, read_back):
     assert "summary_statistics" not in result.outputs
 
 
+@pytest.mark.slow
 def test_trial_that_fails(folder, read_back):
     config = DAFSweepConfig(
         policy_class_path="mine.py:Diverging",
