@@ -11,6 +11,8 @@ from typing import Any, TextIO
 from daf.config import ConfigError, ExecutionConfig
 from daf.environment import EnvironmentProblem
 from daf.provenance import recorded
+from daf.results_lock import working
+from daf.stopping import stoppable
 
 FORESEEN = (ConfigError, EnvironmentProblem, OSError, ValueError)
 """Errors whose message says it all; the trace of any other goes to the log."""
@@ -23,6 +25,7 @@ class Job:
     paths: dict[str, Path | list[Path]]
     parameters: Any
     device: str
+    execution: ExecutionConfig
 
 
 @contextlib.contextmanager
@@ -42,8 +45,9 @@ def job(snakemake: Any, device_needed: bool = False) -> Iterator[Job]:
     sidecar = named.pop("provenance")
     with open(snakemake.log[0], "w", encoding="utf-8") as log:
         try:
-            with _tee(log):
-                device = _device(snakemake) if device_needed else "cpu"
+            execution = _execution(snakemake)
+            with _tee(log), stoppable(), working(execution.results_dir):
+                device = _device(snakemake, execution) if device_needed else "cpu"
                 with recorded(
                     rule=snakemake.rule,
                     inputs=[str(path) for path in snakemake.input],
@@ -53,9 +57,13 @@ def job(snakemake: Any, device_needed: bool = False) -> Iterator[Job]:
                     device=device,
                 ) as temporary:
                     paths = {name: _temporary(f, temporary) for name, f in named.items()}
-                    yield Job(paths, snakemake.params, device)
-        except KeyboardInterrupt:
-            print(f"{snakemake.rule}: interrupted, nothing was replaced", file=sys.stderr)
+                    yield Job(paths, snakemake.params, device, execution)
+        except KeyboardInterrupt as interrupt:
+            more = f"; {interrupt}" if interrupt.args else ""
+            line = f"{snakemake.rule}: interrupted, nothing was replaced{more}"
+            print(line, file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):
+                print(line, file=log, flush=True)
             sys.exit(130)
         except Exception as error:
             reason = " ".join(f"{error}".split())
@@ -75,8 +83,12 @@ def job(snakemake: Any, device_needed: bool = False) -> Iterator[Job]:
 
 
 def _share(snakemake: Any) -> str:
-    fraction = snakemake.config.get("execution", {}).get("gpu_memory_fraction", 1.0)
+    fraction = _execution(snakemake).gpu_memory_fraction
     return f"gpu_memory_fraction {fraction:g}; fewer worlds need less"
+
+
+def _execution(snakemake: Any) -> ExecutionConfig:
+    return ExecutionConfig.model_validate(snakemake.config.get("execution", {}))
 
 
 def _temporary(output: Any, temporary: dict[str, Path]) -> Path | list[Path]:
@@ -84,10 +96,9 @@ def _temporary(output: Any, temporary: dict[str, Path]) -> Path | list[Path]:
     return temporary[output] if isinstance(output, str) else [temporary[path] for path in output]
 
 
-def _device(snakemake: Any) -> str:
+def _device(snakemake: Any, execution: ExecutionConfig) -> str:
     import torch
 
-    execution = ExecutionConfig.model_validate(snakemake.config.get("execution", {}))
     torch.set_num_threads(snakemake.threads)
     given = int(snakemake.resources.get("gpu", 0)) > 0 and torch.cuda.is_available()
     if execution.device == "cuda" and not given:

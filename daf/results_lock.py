@@ -1,14 +1,19 @@
 """One workflow at a time writes to a folder of results: a lock that ends with its holder."""
 
+import contextlib
 import errno
 import fcntl
 import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 INHERITED = "DAF_RESULTS_LOCK"
 """Names the folder whose lock a parent process holds for this one."""
+
+JOBS = ".jobs"
+"""File in the folder of results that every running job holds a share of."""
 
 _held: list[int] = []
 
@@ -54,6 +59,25 @@ def environment(results: str) -> dict[str, str]:
     return {INHERITED: _identity(results)}
 
 
+@contextlib.contextmanager
+def working(results: str) -> Iterator[None]:
+    """What a job does while it runs: nobody takes the folder before its end, even if the workflow
+    that started it has been killed."""
+    Path(results).mkdir(parents=True, exist_ok=True)
+    with open(Path(results) / JOBS, "a") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+def _wait_for_jobs(results: str) -> None:
+    with open(Path(results) / JOBS, "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{results}: waiting for jobs of an earlier call to end", file=sys.stderr)
+            fcntl.flock(file, fcntl.LOCK_EX)
+
+
 def _identity(results: str) -> str:
     return str(Path(results).resolve())
 
@@ -71,4 +95,9 @@ def _locked(results: str) -> int:
         raise ResultsInUse(f"{results} is in use by {holder}") from None
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
+    try:
+        _wait_for_jobs(results)
+    except BaseException:
+        os.close(descriptor)
+        raise
     return descriptor

@@ -80,3 +80,12 @@ def test_other_folders_are_free(tmp_path):
     second = results_lock.wait_for(str(tmp_path / "b"))
     os.close(first)
     os.close(second)
+
+
+def test_jobs_of_a_dead_workflow_are_waited_for(tmp_path, capfd):
+    job = HOLD.replace("wait_for", "working").replace("held = working(sys.argv[1])",
+        "job = working(sys.argv[1]); job.__enter__()").replace("60", "1")  # fmt: skip
+    running = holder(tmp_path, job), holder(tmp_path, job)
+    os.close(results_lock.wait_for(str(tmp_path)))
+    assert [process.wait() for process in running] == [0, 0]
+    assert capfd.readouterr().err == f"{tmp_path}: waiting for jobs of an earlier call to end\n"

@@ -20,6 +20,9 @@ class ExecutionConfig(Model):
     gpu_memory_fraction: Number = Field(
         default=1.0, gt=0, le=1, description="of a GPU's memory that one job may use"
     )
+    save_seconds: Number = Field(
+        default=60.0, ge=0, description="between two saved states of a training that can be resumed"
+    )
 
     @field_validator("results_dir")
     @classmethod

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -121,6 +122,29 @@ class Collector:
             self.config.gae_lambda,
         )
         return rollout, advantage
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that decides the next rollout, but for the policy."""
+        return {
+            "steps_taken": self.steps_taken,
+            "memory": self.memory,
+            "starts": self.starts,
+            "counted": self._counted,
+            "worlds": [simulation.state_dict() for simulation in self.simulations],
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken.
+
+        Raises:
+            KeyError, RuntimeError: it is of another policy or other missions.
+        """
+        for simulation, tensors in zip(self.simulations, state["worlds"], strict=True):
+            simulation.load_state_dict(tensors)
+        self.steps_taken = state["steps_taken"]
+        self.memory = state["memory"]
+        self.starts = state["starts"]
+        self._counted = state["counted"]
 
     def finished_scores(self) -> dict[str, float]:
         """Mean score of the episodes that ended since the last call, over all missions

@@ -12,6 +12,7 @@ import torch
 
 from daf.config import ConfigError
 from daf.learn.ppo import METRICS, update
+from daf.learn.resume import Resume
 from daf.learn.rollout import Collector
 from daf.plan import Run
 from daf.policies.game import Game
@@ -43,6 +44,7 @@ def train(
     device: str = "cpu",
     initial_weights: str | None = None,
     report: Callable[[str], None] = print,
+    resume: Resume | None = None,
 ) -> Trained:
     """Train a policy.
 
@@ -51,10 +53,12 @@ def train(
         initial_weights: the file with the run's `initial_digest`, if it has one.
         device: where; results are equal byte for byte on one kind of device and thread count.
         report: receives one line of progress every 10 seconds.
+        resume: where the state is kept, and taken from if there is one; the result is the same.
 
     Raises:
         ConfigError: the policy cannot play the missions, or cannot learn.
         DivergedError: the training diverged, with the update and the likely remedy.
+        KeyboardInterrupt: `resume` was asked to stop, and has saved the state.
     """
     config = run.training
     missions = list(run.missions)
@@ -63,9 +67,20 @@ def train(
     collector = Collector(policy, missions, config, run.training_seed, device)
     steps_per_update = config.rollout_length * collector.rows
     updates = math.ceil(config.steps / steps_per_update)
-    progress = _Progress(run.name, updates, steps_per_update, collector, report)
     curve = []
-    for number in range(updates):
+    if resume and (state := resume.load(device)) and len(state["curve"]) <= updates:
+        policy.load_state_dict(state["policy"])
+        optimizer.load_state_dict(state["optimizer"])
+        collector.load_state_dict(state["collector"])
+        curve = state["curve"]
+        report(f"{run.name}: goes on after update {len(curve)} of {updates}")
+    progress = _Progress(run.name, len(curve), updates, steps_per_update, collector, report)
+
+    def state_now() -> dict[str, Any]:
+        parts = {"policy": policy, "optimizer": optimizer, "collector": collector}
+        return {name: part.state_dict() for name, part in parts.items()} | {"curve": curve}
+
+    for number in range(len(curve), updates):
         rate = config.learning_rate * (1 - number / updates if config.anneal else 1)
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -87,6 +102,8 @@ def train(
             )
         curve.append(row)
         progress.tell(number + 1, row["score"])
+        if resume:
+            resume.after_update(state_now, last=number + 1 == updates)
     description = _describe(run, policy, device, updates * steps_per_update)
     return Trained(policy, pd.DataFrame(curve), description, _card(run, policy))
 
@@ -156,8 +173,9 @@ def _card(run: Run, policy: TrainablePolicy) -> dict[str, Any]:
 class _Progress:
     """The four numbers people ask for while they wait, as one line per interval."""
 
-    def __init__(self, name, updates, steps_per_update, collector, report):
+    def __init__(self, name, first, updates, steps_per_update, collector, report):
         self.name = name
+        self.first = first
         self.updates = updates
         self.steps_per_update = steps_per_update
         self.collector = collector
@@ -177,8 +195,10 @@ class _Progress:
         steps = done * self.steps_per_update
         shares = {**self.collector.seconds, "learn": self.learning}
         parts = " ".join(f"{part} {100 * s / spent:.0f}%" for part, s in shares.items())
-        left = spent / done * (self.updates - done)
+        done_now = done - self.first
+        left = spent / done_now * (self.updates - done)
+        speed = done_now * self.steps_per_update / spent
         self.report(
-            f"{self.name}: {steps:,} steps, {steps / spent:,.0f}/s, {parts}, "
+            f"{self.name}: {steps:,} steps, {speed:,.0f}/s, {parts}, "
             f"score {self.score:.1f}, {left:.0f} s left"
         )

@@ -26,6 +26,14 @@ class Run(Model):
         """The `daf` modules of the policy's own code."""
         return _policy_modules(self.class_path)
 
+    def course(self) -> dict[str, Any]:
+        """What decides how the training goes, update by update. Its length is part of it only
+        where the learning rate follows from it."""
+        content = self.resolved()
+        if not self.training.anneal:
+            del content["training"]["steps"]
+        return {key: value for key, value in content.items() if key not in ("name", "policy")}
+
 
 class Player(Model):
     """Somebody to evaluate: the weights of a run, or a policy as it is."""

@@ -1,5 +1,7 @@
 """The simulation: E worlds of one mission, stepped together."""
 
+from dataclasses import fields
+
 import torch
 import warp as wp
 
@@ -130,6 +132,23 @@ class Simulation:
             self._launch(step.reset, [self._worlds, words, done, wp.int64(self.seed), seeds])
         self._observe(self._all_worlds)
         return self.observations, self.rewards, self.done
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """All that decides how the worlds go on: views of the state's tensors by name, and
+        `observations`."""
+        tensors = {field.name: getattr(self.state, field.name) for field in fields(self.state)}
+        return tensors | {"observations": self.observations}
+
+    def load_state_dict(self, tensors: dict[str, torch.Tensor]) -> None:
+        """Put the worlds where `state_dict` found them.
+
+        Raises:
+            KeyError, RuntimeError: the tensors are of another mission or number of worlds.
+        """
+        for name, tensor in self.state_dict().items():
+            if tensors[name].shape != tensor.shape or tensors[name].dtype != tensor.dtype:
+                raise RuntimeError(f"{name} is of another mission or number of worlds")
+            tensor.copy_(tensors[name])
 
     def score(self) -> torch.Tensor:
         """Hearts in the chests of each world now, less those at the start, int32 [E]."""

@@ -1,5 +1,6 @@
 """Failures while a job runs: one line, the trace in the log, and nothing replaced."""
 
+import signal
 from types import SimpleNamespace
 
 import pytest
@@ -82,9 +83,10 @@ class Named(list):
 
 
 @pytest.fixture
-def rule(tmp_path):
+def rule(tmp_path, tmp_path_factory):
     """The object `snakemake` of a rule with one result, which exists from an earlier run."""
     result, sidecar = tmp_path / "result.txt", tmp_path / "result.txt.prov.json"
+    elsewhere = str(tmp_path_factory.mktemp("results"))
     result.write_text("earlier")
     sidecar.write_text("earlier sidecar")
     return SimpleNamespace(
@@ -93,7 +95,7 @@ def rule(tmp_path):
         output=Named([str(result), str(sidecar)]),
         params={},
         log=[str(tmp_path / "demo.log")],
-        config={"execution": {"gpu_memory_fraction": 0.25}},
+        config={"execution": {"gpu_memory_fraction": 0.25, "results_dir": elsewhere}},
         resources={"gpu": 1},
         threads=1,
     )
@@ -153,6 +155,20 @@ def test_a_job_that_forgets_an_output_fails(rule, tmp_path, capsys):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error in demo: ") and "result.txt" in line
     assert (tmp_path / "result.txt").read_text() == "earlier"
+
+
+@pytest.mark.parametrize("number, said", [
+    (signal.SIGTERM, "demo: interrupted, nothing was replaced\n"),
+    (signal.SIGINT, "demo: interrupted, nothing was replaced\n"),
+])  # fmt: skip
+def test_a_job_that_is_told_to_stop_replaces_nothing(number, said, rule, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stopped, job(rule) as work:
+        work.paths["result"].write_text("half of the new res")
+        signal.raise_signal(number)
+    assert (stopped.value.code, capsys.readouterr().err) == (130, said)
+    assert (tmp_path / "demo.log").read_text() == said
+    assert (tmp_path / "result.txt").read_text() == "earlier"
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_a_good_job_replaces_both(rule, tmp_path):

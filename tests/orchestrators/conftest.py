@@ -25,7 +25,7 @@ def read_back():
         (path,) = Path().glob(f"*/pipelines/{result.pipeline_name}/result.json")
         assert PipelineResult.read(path) == result
         leftovers = [p for p in Path().rglob(".*") if p.is_file() and ".snakemake" not in p.parts]
-        assert {p.name for p in leftovers} <= {".lock"}, "nothing is left half-written"
+        assert {p.name for p in leftovers} <= {".lock", ".jobs"}, "nothing is left half-written"
         return result
 
     return read

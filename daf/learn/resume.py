@@ -1,0 +1,158 @@
+"""The state of an unfinished training on disk: a killed one goes on where it was, bit for bit."""
+
+import contextlib
+import fcntl
+import os
+import pickle
+import platform
+import signal
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from daf.config import ExecutionConfig
+from daf.plan import Run
+from daf.plan.names import class_label
+from daf.provenance import digest, temporary_name, versions
+
+LARGEST_SHARE = 0.05
+"""Of the time of a training that saving may take."""
+
+
+def kept_for(run: Run, execution: ExecutionConfig, code: str, device: str) -> "Resume":
+    """Where a training of the workflow keeps its state: in a folder named after its course, so that
+    more steps of the same training go on from it.
+
+    Args:
+        code: hash of the code that trains.
+        device: "cpu" or "cuda".
+    """
+    course = run.course()
+    kind = torch.cuda.get_device_name() if device == "cuda" else platform.machine()
+    conditions = [course, code, versions(), device, kind, torch.get_num_threads()]
+    name = f"{class_label(run.class_path)}-s{run.training_seed}-{digest(course)[:8]}"
+    folder = Path(execution.results_dir, "resume", name)
+    return Resume(folder, digest(conditions), execution.save_seconds)
+
+
+class Resume:
+    """Keeps the state of one training in a folder of its own, as a context.
+
+    Inside, nobody else writes there, and SIGINT and SIGTERM wait for the end of the update: then
+    the state is saved, and `KeyboardInterrupt` raised.
+
+    Args:
+        folder: for this training alone.
+        fingerprint: of all that decides the course of the training; a state with another one is
+            ignored, and replaced.
+        save_seconds: time between two states; longer where saving would take more than 5 %.
+        report: receives a line for whatever the user should know.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        fingerprint: str,
+        save_seconds: float = 60.0,
+        report: Callable[[str], None] = print,
+    ):
+        self.file = Path(folder, "state.pt")
+        self.fingerprint = fingerprint
+        self.save_seconds = save_seconds
+        self.report = report
+        self._asked_to_stop = False
+        self._next_save = 0.0
+
+    def __enter__(self) -> "Resume":
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = open(self.file.with_name("lock"), "w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.report(f"{self.file.parent} is in use by another training; waiting for its end")
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._handlers = {
+            number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        self._next_save = time.monotonic() + self.save_seconds
+        return self
+
+    def __exit__(self, *_) -> None:
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        self._lock.close()
+
+    def load(self, device: str) -> dict[str, Any] | None:
+        """What was saved last, with its tensors on `device`; None if there is nothing to go on
+        from. A file that is damaged or belongs to another training is told and ignored."""
+        if not self.file.exists():
+            return None
+        try:
+            _check_archive(self.file)
+            saved = torch.load(self.file, map_location=device, weights_only=True)
+            fingerprint, state = saved["fingerprint"], saved["state"]
+        except (
+            RuntimeError, ValueError, KeyError, TypeError, EOFError,
+            zipfile.BadZipFile, pickle.UnpicklingError,
+        ) as error:  # fmt: skip
+            reason = f"{error}".splitlines()[0] if f"{error}" else type(error).__name__
+            self.report(f"{self.file} is damaged ({reason}); starting from the beginning")
+            return None
+        if fingerprint != self.fingerprint:
+            self.report(
+                f"{self.file} was made by other code, versions or hardware, or for another length; "
+                "starting from the beginning"
+            )
+            return None
+        return state
+
+    def after_update(self, state: Callable[[], dict[str, Any]], last: bool) -> None:
+        """Save the state if it is time to, or if it is the last.
+
+        Raises:
+            KeyboardInterrupt: the state is saved, and somebody wants the training to stop.
+            OSError: the state cannot be written; the one before stays.
+        """
+        if self._asked_to_stop or last or time.monotonic() >= self._next_save:
+            begin = time.monotonic()
+            self._save(state())
+            end = time.monotonic()
+            pause = max(self.save_seconds, (end - begin) / LARGEST_SHARE)
+            self._next_save = end + pause
+        if self._asked_to_stop:
+            raise KeyboardInterrupt("the state is saved, the same call goes on from there")
+
+    def discard(self) -> None:
+        """Remove the state: the training is complete and its results are in their place."""
+        for file in (self.file, self.file.with_name("lock")):
+            file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # somebody waits there
+            self.file.parent.rmdir()
+
+    def _save(self, state: dict[str, Any]) -> None:
+        temporary = temporary_name(self.file)
+        try:
+            with open(temporary, "wb") as file:
+                torch.save({"fingerprint": self.fingerprint, "state": state}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, self.file)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _stop(self, *_) -> None:
+        self._asked_to_stop = True
+
+
+def _check_archive(path: Path) -> None:
+    """torch stores its records as they are: compressed ones could be of any size. It does not look
+    at their checksums either."""
+    with zipfile.ZipFile(path) as archive:
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
+            raise ValueError("it has compressed records")
+        if (broken := archive.testzip()) is not None:
+            raise ValueError(f"{broken} does not match its checksum")

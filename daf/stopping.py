@@ -1,0 +1,45 @@
+"""When a job has to end: SIGTERM, or the death of the Snakemake that started it."""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+SECONDS_BETWEEN = 1.0
+
+
+@contextlib.contextmanager
+def stoppable() -> Iterator[None]:
+    """Inside, SIGTERM interrupts as Ctrl-C does, and so does the end of Snakemake: a job that
+    nobody waits for any more must not write into what the next call makes."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    over = threading.Event()
+    snakemake = _snakemake()
+    if snakemake is not None:
+        threading.Thread(target=_watch, args=(snakemake, over), daemon=True).start()
+    try:
+        yield
+    finally:
+        over.set()
+        signal.signal(signal.SIGTERM, before)
+
+
+def _snakemake() -> psutil.Process | None:
+    """The process that runs the workflow, if this one is a job of it."""
+    for process in psutil.Process().parents():
+        with contextlib.suppress(psutil.Error):
+            if "snakemake" in (Path(part).name for part in process.cmdline()[:3]):
+                return process
+    return None
+
+
+def _watch(snakemake: psutil.Process, over: threading.Event) -> None:
+    while not over.wait(SECONDS_BETWEEN):
+        # The one that began at the same time under the same number; a dead one may linger.
+        if not snakemake.is_running() or snakemake.status() == psutil.STATUS_ZOMBIE:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return

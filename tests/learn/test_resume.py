@@ -1,0 +1,183 @@
+"""A training that was stopped goes on to the bytes of one that was not."""
+
+import os
+import pickle
+import random
+import signal
+import zipfile
+
+import pytest
+import torch
+
+from daf.config import BenchmarkConfig, ExecutionConfig
+from daf.learn.resume import Resume, kept_for
+from daf.learn.train import train
+from daf.plan import make_plan
+
+UPDATES = 5
+
+
+def run_of(policy="lstm", missions=("assembler_1",), updates=UPDATES, **training):
+    """A training of so many updates."""
+    agents = 1 if missions == ("assembler_1",) else 5
+    config = BenchmarkConfig.model_validate(
+        {
+            "policies": [policy],
+            "missions": list(missions),
+            "training_seeds": [1],
+            "training": {
+                "worlds": 2 * len(missions),
+                "rollout_length": 16,
+                "minibatches": 2,
+                "steps": 2 * 16 * agents * updates,
+                **training,
+            },
+        }
+    )
+    (run,) = make_plan(config).runs.values()
+    return run
+
+
+class StopsAfter(Resume):
+    """Gets a signal during one of its updates."""
+
+    def stop(self, update: int, number: int = signal.SIGTERM) -> "StopsAfter":
+        self.left, self.number = update, number
+        return self
+
+    def after_update(self, state, last):
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), self.number)
+        super().after_update(state, last)
+
+
+def bytes_of(trained) -> tuple:
+    weights = {
+        name: tensor.numpy().tobytes() for name, tensor in trained.policy.state_dict().items()
+    }
+    return weights, trained.metrics.to_dict("list").__repr__(), trained.description
+
+
+def told(lines: list, text: str) -> bool:
+    return any(text in line for line in lines)
+
+
+@pytest.mark.parametrize("policy, missions", [
+    ("lstm", ("assembler_1",)),
+    ("stateless", ("assembler_1", "assembler_2")),
+])  # fmt: skip
+def test_stopped_twice_is_the_same_as_never(policy, missions, tmp_path):
+    run = run_of(policy, missions)
+    whole = bytes_of(train(run))
+    for update, number in ((2, signal.SIGTERM), (1, signal.SIGINT)):
+        with (
+            pytest.raises(KeyboardInterrupt, match="goes on from there"),
+            StopsAfter(tmp_path, "same").stop(update, number) as resume,
+        ):
+            train(run, resume=resume)
+    lines = []
+    with Resume(tmp_path, "same", report=lines.append) as resume:
+        parts = train(run, report=lines.append, resume=resume)
+    assert told(lines, f"goes on after update 3 of {UPDATES}")
+    assert bytes_of(parts) == whole
+    again = []
+    with Resume(tmp_path, "same") as resume:  # killed before its results were in their place
+        assert bytes_of(train(run, report=again.append, resume=resume)) == whole
+    assert told(again, f"goes on after update {UPDATES} of {UPDATES}")
+    resume.discard()
+    assert not tmp_path.exists()
+
+
+def test_signals_are_as_before_afterwards(tmp_path):
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with Resume(tmp_path, "same"):
+        pass
+    assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+
+@pytest.fixture
+def execution(tmp_path):
+    return ExecutionConfig(results_dir=str(tmp_path), save_seconds=0)
+
+
+def test_more_steps_go_on_from_fewer(execution):
+    short, long = (run_of(updates=updates, anneal=False) for updates in (3, UPDATES))
+    whole = bytes_of(train(long))
+    with kept_for(short, execution, "code", "cpu") as resume:
+        train(short, resume=resume)
+    lines = []
+    with kept_for(long, execution, "code", "cpu") as resume:
+        assert bytes_of(train(long, report=lines.append, resume=resume)) == whole
+    assert told(lines, f"goes on after update 3 of {UPDATES}")
+    with kept_for(short, execution, "code", "cpu") as resume:  # too far gone for it
+        assert bytes_of(train(short, resume=resume)) == bytes_of(train(short))
+
+
+def test_a_schedule_of_another_length_is_another_training(execution):
+    folders = {kept_for(run_of(updates=n), execution, "c", "cpu").file for n in (3, UPDATES)}
+    assert len(folders) == 2
+
+
+@pytest.mark.parametrize("change", [
+    {"learning_rate": 0.1}, {"gamma": 0.5}, {"policy": "stateless"}, {"missions": ("assembler_2",)},
+])  # fmt: skip
+def test_another_configuration_keeps_its_state_elsewhere(change, execution):
+    one, other = (kept_for(run_of(**more), execution, "c", "cpu") for more in ({}, change))
+    assert one.file.parent != other.file.parent and one.fingerprint != other.fingerprint
+
+
+def test_other_code_or_threads_start_over(execution):
+    run = run_of()
+    with kept_for(run, execution, "code", "cpu") as resume:
+        train(run, resume=resume)
+        here = resume.load("cpu")
+    assert len(here["curve"]) == UPDATES
+    lines = []
+    resume = kept_for(run, execution, "other code", "cpu")
+    resume.report = lines.append
+    assert resume.load("cpu") is None and told(lines, "other code, versions or hardware")
+    torch.set_num_threads(torch.get_num_threads() + 1)
+    try:
+        assert kept_for(run, execution, "code", "cpu").load("cpu") is None
+    finally:
+        torch.set_num_threads(torch.get_num_threads() - 1)
+
+
+def test_a_damaged_state_is_told_and_never_used(tmp_path):
+    run = run_of()
+    whole = bytes_of(train(run))
+    with pytest.raises(KeyboardInterrupt), StopsAfter(tmp_path, "same").stop(3) as resume:
+        train(run, resume=resume)
+    content = resume.file.read_bytes()
+    chance = random.Random(1)
+    damaged = [content[: len(content) // 2], b"", b"PK", b"{}"]
+    for _ in range(12):
+        place = chance.randrange(len(content))
+        damaged.append(content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :])
+    for number, wrong in enumerate(damaged):
+        resume.file.write_bytes(wrong)
+        lines = []
+        with Resume(tmp_path, "same", report=lines.append) as resume:
+            found = train(run, report=lines.append, resume=resume)
+        assert bytes_of(found) == whole, number
+        assert told(lines, "is damaged") or told(lines, "goes on after"), number
+
+
+class Hostile:
+    def __reduce__(self):
+        return (os.system, ("touch hostile",))
+
+
+def test_a_hostile_state_takes_no_effect(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lines = []
+    resume = Resume(tmp_path, "same", report=lines.append)
+    torch.save({"fingerprint": "same", "state": Hostile()}, resume.file)
+    assert resume.load("cpu") is None and told(lines, "is damaged")
+    resume.file.write_bytes(pickle.dumps(Hostile()))
+    assert resume.load("cpu") is None
+    with zipfile.ZipFile(resume.file, "w", zipfile.ZIP_DEFLATED) as bomb:
+        bomb.writestr("archive/data.pkl", bytes(10**8))
+    assert resume.load("cpu") is None and told(lines, "compressed records")
+    assert not (tmp_path / "hostile").exists()
