@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from daf.provenance import PACKAGES, versions
+from daf.record import hardware
 
 MIN_PYTHON = (3, 11)
 MB = 1024 * 1024
@@ -119,17 +120,5 @@ def _device(device: str) -> str:
 
 
 def _device_name(device: str) -> str:
-    if device == "cpu":
-        return _processor()
-    import torch
-
-    return torch.cuda.get_device_name()
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    found = hardware(device)
+    return found["gpu"] or found["processor"]

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from daf.config import ConfigError, ExecutionConfig
 from daf.environment import EnvironmentProblem
-from daf.provenance import recorded
+from daf.record import recorded
 from daf.results_lock import working
 from daf.stopping import stoppable
 
@@ -55,6 +55,7 @@ def job(snakemake: Any, device_needed: bool = False) -> Iterator[Job]:
                     sidecar=sidecar,
                     parameters=dict(snakemake.params.items()),
                     device=device,
+                    results=execution.results_dir,
                 ) as temporary:
                     paths = {name: _temporary(f, temporary) for name, f in named.items()}
                     yield Job(paths, snakemake.params, device, execution)

@@ -1,16 +1,11 @@
-"""Where every file comes from: content hashes, atomic writes, and one sidecar for each job."""
+"""What results are known by: hashes of content and code, versions; and writes that are atomic."""
 
 import ast
-import contextlib
 import hashlib
 import importlib.metadata
 import json
 import os
 import platform
-import subprocess
-import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -137,70 +132,3 @@ def versions() -> dict[str, str]:
     """Versions of DAF, Python and the packages that decide results."""
     found = {name: importlib.metadata.version(name) for name in PACKAGES}
     return {"daf": importlib.metadata.version("daf"), "python": platform.python_version()} | found
-
-
-def git_state() -> dict[str, Any]:
-    """Commit of the source and whether it has changes; None where it is no checkout."""
-    folder = Path(__file__).parent.parent
-
-    def git(*arguments: str) -> str | None:
-        command = ["git", "-C", str(folder), *arguments]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=10)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    if not (folder / ".git").exists():
-        return {"commit": None, "dirty": None}
-    status = git("status", "--porcelain", "--untracked-files=no")
-    return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
-
-
-@contextlib.contextmanager
-def recorded(
-    *,
-    rule: str,
-    inputs: list[str],
-    outputs: list[str],
-    sidecar: str,
-    parameters: dict[str, Any],
-    device: str,
-) -> Iterator[dict[str, Path]]:
-    """Make the outputs of one job appear together, with their provenance, or not at all.
-
-    Yields:
-        for each output, the temporary path to write it to. When the block ends without error all
-        are renamed to their final names and the sidecar is written; else they are removed and what
-        stood there before stays.
-
-    Raises:
-        FileNotFoundError: the block did not write an output.
-    """
-    begin = datetime.now(UTC)
-    temporary = {output: temporary_name(output) for output in outputs}
-    for output in outputs:
-        Path(output).parent.mkdir(parents=True, exist_ok=True)
-    try:
-        yield temporary
-        record = {
-            "rule": rule,
-            "outputs": {output: file_digest(path) for output, path in temporary.items()},
-            "inputs": {path: file_digest(path) for path in sorted(inputs)},
-            "parameters": parameters,
-            "parameters_digest": digest(parameters),
-            "git": git_state(),
-            "versions": versions(),
-            "platform": platform.platform(),
-            "device": device,
-            "command": sys.argv,
-            "begin": begin.isoformat(),
-            "end": datetime.now(UTC).isoformat(),
-        }
-        temporary[sidecar] = temporary_name(sidecar)
-        write_json(temporary[sidecar], record)
-        for output, path in temporary.items():
-            os.replace(path, output)
-    finally:
-        for path in temporary.values():
-            path.unlink(missing_ok=True)

@@ -2,7 +2,6 @@
 
 import ast
 import hashlib
-import json
 import math
 import os
 import shutil
@@ -17,8 +16,6 @@ from daf.provenance import (
     code_hash,
     digest,
     file_digest,
-    git_state,
-    recorded,
     temporary_name,
     versions,
     write_json,
@@ -205,66 +202,6 @@ def test_code_hash_covers_all_that_is_loaded(modules, copy):
 def test_code_hash_of_no_module():
     with pytest.raises(ModuleNotFoundError, match=r"daf\.nowhere"):
         code_hash("daf.nowhere")
-
-
-# the record of a job
-
-
-def arguments(folder: Path, **more) -> dict:
-    (folder / "in.txt").write_text("input")
-    return {
-        "rule": "demo",
-        "inputs": [str(folder / "in.txt")],
-        "outputs": [str(folder / "out" / name) for name in ("a.txt", "b.txt")],
-        "sidecar": str(folder / "out" / "a.txt.prov.json"),
-        "parameters": {"seed": 3},
-        "device": "cpu",
-    } | more
-
-
-def test_outputs_appear_together_with_their_record(tmp_path):
-    with recorded(**arguments(tmp_path)) as paths:
-        for output, path in paths.items():
-            path.write_text(Path(output).stem)
-        assert not any(Path(output).exists() for output in paths)
-    assert sorted(os.listdir(tmp_path / "out")) == ["a.txt", "a.txt.prov.json", "b.txt"]
-    assert (tmp_path / "out" / "b.txt").read_text() == "b"
-    record = json.loads((tmp_path / "out" / "a.txt.prov.json").read_text())
-    assert record["outputs"] == {
-        str(tmp_path / "out" / "a.txt"): hashlib.sha256(b"a").hexdigest(),
-        str(tmp_path / "out" / "b.txt"): hashlib.sha256(b"b").hexdigest(),
-    }
-    assert record["inputs"] == {str(tmp_path / "in.txt"): hashlib.sha256(b"input").hexdigest()}
-    assert record["parameters"] == {"seed": 3}
-    assert record["parameters_digest"] == hashlib.sha256(b'{"seed":3}').hexdigest()
-    assert (record["rule"], record["device"]) == ("demo", "cpu")
-    assert record["versions"] == versions()
-    assert record["git"] == git_state()
-    assert record["begin"] <= record["end"]
-
-
-@pytest.mark.parametrize("failure", ["raises", "interrupted", "forgets one", "NaN in parameters"])
-def test_on_failure_nothing_is_replaced_and_nothing_stays_behind(failure, tmp_path):
-    (tmp_path / "out").mkdir()
-    old = {"a.txt": "old a", "b.txt": "old b", "a.txt.prov.json": "old record"}
-    for name, text in old.items():
-        (tmp_path / "out" / name).write_text(text)
-    parameters = {"x": math.nan} if failure == "NaN in parameters" else {}
-    expected = {"forgets one": FileNotFoundError, "interrupted": KeyboardInterrupt}
-    with (
-        pytest.raises(expected.get(failure, ValueError)),
-        recorded(**arguments(tmp_path, parameters=parameters)) as paths,
-    ):
-        first, second = paths.values()
-        first.write_text("new a")
-        if failure != "forgets one":
-            second.write_text("new b")
-        if failure == "raises":
-            raise ValueError("no more")
-        if failure == "interrupted":
-            raise KeyboardInterrupt
-    found = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
-    assert found == old
 
 
 def test_versions_name_what_decides_results():

@@ -8,6 +8,7 @@ import pandas as pd
 
 from daf.plan import Plan
 from daf.provenance import file_digest
+from daf.record import SUFFIX
 
 
 def read_json(path: str | Path) -> Any:
@@ -51,9 +52,11 @@ def best_weights(plan: Plan) -> str | None:
     return max(sorted(means), key=means.get) if means else None
 
 
-def damage(weights: str) -> str | None:
+def damage(plan: Plan, run: str) -> str | None:
     """What is wrong with the weights of a training; None if they are what was written."""
+    weights = plan.weights_file(run)
     if not Path(weights).is_file():
         return f"{weights} is gone"
-    recorded = read_json(f"{weights}.prov.json")["outputs"].get(weights)
+    name = f"runs/{run}/policy.safetensors"
+    recorded = read_json(f"{weights}{SUFFIX}")["outputs"].get(name)
     return None if file_digest(weights) == recorded else f"{weights} is not what was written"

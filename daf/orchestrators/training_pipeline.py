@@ -105,8 +105,7 @@ def _check_saved(pipeline: Pipeline) -> None:
     """Make sure that what the trainings left is what they wrote."""
     if SAVE not in pipeline.result.stages_completed:
         return
-    weights = [pipeline.there.weights_file(run) for run in pipeline.there.runs]
-    broken = list(filter(None, map(damage, weights)))
+    broken = list(filter(None, (damage(pipeline.there, run) for run in pipeline.there.runs)))
     if broken:
         pipeline.result.stages_completed.remove(SAVE)
         pipeline.fail(SAVE, "; ".join(broken))

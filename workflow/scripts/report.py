@@ -1,6 +1,7 @@
 from daf.job import job
 from daf.missions import Mission
-from daf.provenance import git_state, versions, write_text
+from daf.provenance import versions, write_text
+from daf.record import git_state
 from daf.report.files import benchmark_report
 
 with job(snakemake) as work:
