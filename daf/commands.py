@@ -2,9 +2,11 @@
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
-from daf.config import BenchmarkConfig, ConfigError, DAFConfig, DAFSweepConfig, shown
+from daf import results_lock
+from daf.config import AuditConfig, BenchmarkConfig, ConfigError, DAFConfig, DAFSweepConfig, shown
 from daf.missions import built_in_missions, load_mission
 from daf.missions.picture import picture
 from daf.orchestrators import (
@@ -118,6 +120,39 @@ def _benchmark(arguments: argparse.Namespace) -> int:
     return _told(result, "summary_statistics", "report", "deployment_package")
 
 
+def audit(commands: Any) -> None:
+    """Add the command `audit`."""
+    parser = _add(commands, "audit", _audit, "check a folder of results, file by file")
+    parser.add_argument("results", help="the folder; one copied from elsewhere is fine")
+    defaults = AuditConfig()
+    group = parser.add_argument_group("how far to go")
+    group.add_argument(
+        "--share", type=float, help=f"of the episodes, played again ({defaults.share:g})"
+    )
+    group.add_argument("--seed", type=int, help=f"of the choice which ({defaults.seed})")
+    group.add_argument("--retrain", metavar="RUN", help="a training that is done again")
+    group.add_argument(
+        "--trust",
+        nargs="+",
+        metavar="CLASS_PATH",
+        help="policies that are not DAF's, whose code may be run",
+    )
+
+
+def _audit(arguments: argparse.Namespace) -> int:
+    from daf.audit.command import run_audit  # torch, only where it is needed
+
+    given = {name: getattr(arguments, name) for name in AuditConfig.model_fields}
+    config = AuditConfig.parse({k: v for k, v in given.items() if v is not None}, "command line")
+    if not Path(arguments.results).is_dir():
+        raise ConfigError(f"{shown(arguments.results)} is no folder of results")
+    try:
+        results_lock.claim(arguments.results)
+        return run_audit(arguments.results, config)
+    except (OSError, results_lock.ResultsInUse) as error:
+        raise ConfigError(f"{error}") from None
+
+
 def missions(commands: Any) -> None:
     """Add the command `missions`."""
     parser = _add(commands, "missions", _missions, "show missions with their maps")
@@ -141,7 +176,7 @@ def _policies(_: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = (train, sweep, compare, benchmark, missions, policies)
+COMMANDS = (train, sweep, compare, benchmark, audit, missions, policies)
 _SET = "other hyperparameters, such as learning_rate=0.001 (keys of `training` in config.yaml)"
 
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from daf.origin import hardware
 from daf.provenance import PACKAGES, versions
-from daf.record import hardware
 
 MIN_PYTHON = (3, 11)
 MB = 1024 * 1024
@@ -121,4 +121,4 @@ def _device(device: str) -> str:
 
 def _device_name(device: str) -> str:
     found = hardware(device)
-    return found["gpu"] or found["processor"]
+    return found.gpu or found.processor

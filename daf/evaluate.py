@@ -27,6 +27,7 @@ def evaluate(
     config: EvaluationConfig,
     device: str = "cpu",
     trained_on: tuple[Mission, ...] = (),
+    weights: str | None = None,
 ) -> pd.DataFrame:
     """Play episodes and count.
 
@@ -38,6 +39,7 @@ def evaluate(
         mission: what is played.
         config: how many episodes, which seed.
         trained_on: missions whose shapes the policy's weights were made for, if not `mission`.
+        weights: the policy's file of weights, if it needs one.
 
     Returns:
         one row per episode: policy, run, training_seed, mission, episode, world_seed, score,
@@ -46,7 +48,7 @@ def evaluate(
     Raises:
         ConfigError: the policy cannot be built, its weights do not fit, or it answers wrongly.
     """
-    spec = PolicySpec(player.class_path, player.data_path, player.init_kwargs)
+    spec = PolicySpec(player.class_path, weights, player.init_kwargs)
     policy = make_policy(spec, _game(mission, trained_on), device)
     simulation = Simulation(mission, config.episodes, device, seed=config.seed)
     rewards = _play(player, policy, simulation)

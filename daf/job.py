@@ -1,15 +1,18 @@
-"""What every script of the workflow does around its one call: log, device, provenance, errors."""
+"""What every script of the workflow does around its one call: log, device, record, errors."""
 
 import contextlib
 import sys
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TextIO
 
 from daf.config import ConfigError, ExecutionConfig
 from daf.environment import EnvironmentProblem
+from daf.origin import Origin
 from daf.record import recorded
 from daf.results_lock import working
 from daf.stopping import stoppable
@@ -17,13 +20,26 @@ from daf.stopping import stoppable
 FORESEEN = (ConfigError, EnvironmentProblem, OSError, ValueError)
 """Errors whose message says it all; the trace of any other goes to the log."""
 
+CHECKED = "checked"
+"""Name of an input that has to be there before, and is not read."""
+
+BEGIN = "begin: "
+"""What the first line of a log begins with; the time follows."""
+
 
 @dataclass(frozen=True)
 class Job:
-    """A running job: `paths` are the places to write the named outputs to for now."""
+    """A running job.
 
-    paths: dict[str, Path | list[Path]]
-    parameters: Any
+    Attributes:
+        inputs: the files given, by the rule's name for them.
+        paths: where to write the outputs to for now, by the rule's name for them.
+        parameters: the rule's params as attributes.
+    """
+
+    inputs: dict[str, list[str]]
+    paths: dict[str, Path]
+    parameters: SimpleNamespace
     device: str
     execution: ExecutionConfig
 
@@ -33,32 +49,48 @@ def job(snakemake: Any, device_needed: bool = False) -> Iterator[Job]:
     """Run a rule's script.
 
     Output goes to the terminal and to the rule's log. The outputs appear together with their
-    sidecar (the output named `provenance`) when the block ends; if it fails, nothing is replaced,
+    record (the output named `provenance`) when the block ends; if it fails, nothing is replaced,
     one line says why, and the process exits with 1.
 
     Args:
-        snakemake: the object that Snakemake gives to scripts.
+        snakemake: the object that Snakemake gives to scripts, or one like it.
         device_needed: set up torch: CUDA if the job was given a GPU (`resources.gpu`) and there is
             one, else as many CPU threads as the job has.
     """
-    named = dict(snakemake.output.items())
-    sidecar = named.pop("provenance")
+    outputs = {name: str(path) for name, path in snakemake.output.items()}
+    sidecar = outputs.pop("provenance")
+    inputs = {name: _listed(found) for name, found in snakemake.input.items()}
+    begin = datetime.now(UTC)
+    with logged(snakemake, begin):
+        execution = _execution(snakemake)
+        with working(execution.results_dir):
+            device = _device(snakemake, execution) if device_needed else "cpu"
+            parameters = dict(snakemake.params.items())
+            with recorded(
+                rule=snakemake.rule,
+                inputs={name: paths for name, paths in inputs.items() if name != CHECKED},
+                outputs=outputs,
+                sidecar=sidecar,
+                log=snakemake.log[0],
+                parameters=parameters,
+                execution=execution,
+                device=device,
+                threads=snakemake.threads,
+                origin=Origin.here(device),
+                begin=begin,
+            ) as paths:
+                yield Job(inputs, paths, SimpleNamespace(**parameters), device, execution)
+
+
+@contextlib.contextmanager
+def logged(snakemake: Any, begin: datetime) -> Iterator[None]:
+    """Inside, output goes to the terminal and to the rule's log; an error becomes one line, and the
+    exit status 1, an interrupt 130."""
     with open(snakemake.log[0], "w", encoding="utf-8") as log:
         try:
-            execution = _execution(snakemake)
-            with _tee(log), stoppable(), working(execution.results_dir):
-                device = _device(snakemake, execution) if device_needed else "cpu"
-                with recorded(
-                    rule=snakemake.rule,
-                    inputs=[str(path) for path in snakemake.input],
-                    outputs=[str(path) for path in snakemake.output if path != sidecar],
-                    sidecar=sidecar,
-                    parameters=dict(snakemake.params.items()),
-                    device=device,
-                    results=execution.results_dir,
-                ) as temporary:
-                    paths = {name: _temporary(f, temporary) for name, f in named.items()}
-                    yield Job(paths, snakemake.params, device, execution)
+            print(f"{BEGIN}{begin.isoformat()}", file=log, flush=True)
+            with _tee(log), stoppable():
+                yield
         except KeyboardInterrupt as interrupt:
             more = f"; {interrupt}" if interrupt.args else ""
             line = f"{snakemake.rule}: interrupted, nothing was replaced{more}"
@@ -67,15 +99,10 @@ def job(snakemake: Any, device_needed: bool = False) -> Iterator[Job]:
                 print(line, file=log, flush=True)
             sys.exit(130)
         except Exception as error:
-            reason = " ".join(f"{error}".split())
-            if type(error).__name__ == "OutOfMemoryError":  # torch's, without importing torch here
-                reason = (
-                    f"the job needs more GPU memory than it may use ({_share(snakemake)}): {reason}"
-                )
-            elif not isinstance(error, FORESEEN):
+            reason = _reason(error, snakemake)
+            if not isinstance(error, FORESEEN) and not _out_of_memory(error):
                 with contextlib.suppress(OSError):
                     traceback.print_exc(file=log)
-                reason = f"{type(error).__name__}: {reason}"
             # Snakemake shows the logs of failed jobs; the line is not to stand there twice.
             with contextlib.suppress(OSError):  # the disk may be full
                 print(f"failed: {reason}", file=log, flush=True)
@@ -83,18 +110,28 @@ def job(snakemake: Any, device_needed: bool = False) -> Iterator[Job]:
             sys.exit(1)
 
 
-def _share(snakemake: Any) -> str:
-    fraction = _execution(snakemake).gpu_memory_fraction
-    return f"gpu_memory_fraction {fraction:g}; fewer worlds need less"
+def _reason(error: Exception, snakemake: Any) -> str:
+    """What went wrong, one line."""
+    reason = " ".join(f"{error}".split())
+    if _out_of_memory(error):
+        fraction = _execution(snakemake).gpu_memory_fraction
+        return (
+            "the job needs more GPU memory than it may use "
+            f"(gpu_memory_fraction {fraction:g}; fewer worlds need less): {reason}"
+        )
+    return reason if isinstance(error, FORESEEN) else f"{type(error).__name__}: {reason}"
+
+
+def _out_of_memory(error: Exception) -> bool:
+    return type(error).__name__ == "OutOfMemoryError"  # torch's, without importing torch here
 
 
 def _execution(snakemake: Any) -> ExecutionConfig:
     return ExecutionConfig.model_validate(snakemake.config.get("execution", {}))
 
 
-def _temporary(output: Any, temporary: dict[str, Path]) -> Path | list[Path]:
-    """Where a named output, one file or several, is written to for now."""
-    return temporary[output] if isinstance(output, str) else [temporary[path] for path in output]
+def _listed(files: Any) -> list[str]:
+    return [files] if isinstance(files, str) else [str(path) for path in files]
 
 
 def _device(snakemake: Any, execution: ExecutionConfig) -> str:

@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,16 @@ def temporary_name(path: str | Path) -> Path:
     """A name beside `path` that no other process uses; its suffix is kept."""
     path = Path(path)
     return path.with_name(f".{os.getpid()}.{path.name}")
+
+
+def remove_leftovers(path: str | Path) -> None:
+    """Remove the temporary files that writers of `path` have left when they were killed; nobody
+    else may be writing it."""
+    path = Path(path)
+    left = re.compile(rf"\.[0-9]+\.{re.escape(path.name)}")
+    for other in path.parent.iterdir():
+        if left.fullmatch(other.name):
+            other.unlink(missing_ok=True)
 
 
 def code_hash(*modules: str) -> str:

@@ -1,130 +1,199 @@
 """The sidecar of a job: what it made, of what, by which code, where and when."""
 
 import contextlib
+import json
 import os
-import platform
-import subprocess
 import sys
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from resource import RUSAGE_SELF, getrusage
+from typing import Annotated, Any
 
-from daf.provenance import digest, file_digest, temporary_name, versions, write_json
+from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+
+from daf.config import ConfigError, ExecutionConfig, load_json
+from daf.config.errors import describe
+from daf.config.model import Model, Number
+from daf.origin import Origin
+from daf.provenance import (
+    digest,
+    file_digest,
+    remove_leftovers,
+    temporary_name,
+    write_text,
+)
 
 SUFFIX = ".prov.json"
-SELF = "record_digest"
-"""Key of a record's digest of all its other keys."""
+
+
+def _within(name: str) -> str:
+    if "\\" in name or "\0" in name or not {"", ".", ".."}.isdisjoint(name.split("/")):
+        raise ValueError("should be the name of a file within the folder of results")
+    return name
+
+
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Within = Annotated[str, AfterValidator(_within)]
+"""A file within the folder of results, named from there."""
+
+
+class Record(Model):
+    """The content of a sidecar. Files are named from the folder of results, which may be moved.
+
+    Attributes:
+        rule: of the workflow; or "pipeline".
+        outputs, inputs: files with their hashes, by the rule's names for them.
+        elsewhere: inputs outside the folder of results, as they were given.
+        log: of the attempt that made the outputs; its first line tells `begin`.
+        parameters: all that the rule was told, seeds included.
+        execution: how it was to run.
+        device: "cpu" or "cuda".
+        origin: code, versions, machine.
+        max_rss_mb: the most memory the process had, in MiB.
+        begin, end: UTC; no file of the job is older than `end`.
+        record_digest: of all the rest.
+    """
+
+    # NaN in the parameters is to fail, not to become null.
+    model_config = ConfigDict(ser_json_inf_nan="constants")
+
+    rule: str
+    outputs: dict[str, dict[Within, Sha256]]
+    inputs: dict[str, dict[Within, Sha256]]
+    elsewhere: dict[str, dict[str, Sha256]]
+    log: dict[Within, Sha256]
+    parameters: dict[str, Any]
+    execution: dict[str, Any]
+    device: str
+    threads: int
+    origin: Origin
+    max_rss_mb: Number
+    command: list[str]
+    begin: datetime
+    end: datetime
+    record_digest: str = ""
+
+    def sealed(self) -> "Record":
+        """The same with its digest."""
+        content = self.resolved()
+        del content["record_digest"]
+        return self.model_copy(update={"record_digest": digest(content)})
+
+    def text(self) -> str:
+        """What stands in the sidecar; the order of parameters and files is that of the job."""
+        content = self.resolved()
+        return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+
+    def files(self) -> dict[str, str]:
+        """The outputs and the log, each with its hash."""
+        return self.output_files() | self.log
+
+    def output_files(self) -> dict[str, str]:
+        """The outputs, each with its hash."""
+        return {name: sha for group in self.outputs.values() for name, sha in group.items()}
+
+    def input_files(self) -> dict[str, str]:
+        """The inputs within the folder of results, each with its hash."""
+        return {name: sha for group in self.inputs.values() for name, sha in group.items()}
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Record":
+        """The record in a sidecar.
+
+        Raises:
+            ConfigError: it cannot be read, or is none; one line.
+        """
+        try:
+            return cls.model_validate(load_json(path))
+        except ValidationError as error:
+            raise ConfigError(f"{path}: {describe(error, cls)}") from None
 
 
 @contextlib.contextmanager
 def recorded(
     *,
     rule: str,
-    inputs: list[str],
-    outputs: list[str],
+    inputs: Mapping[str, Sequence[str]],
+    outputs: Mapping[str, str],
     sidecar: str,
     parameters: dict[str, Any],
-    device: str,
-    results: str,
+    execution: ExecutionConfig,
+    origin: Origin,
+    device: str = "cpu",
+    threads: int = 1,
+    log: str | None = None,
+    begin: datetime | None = None,
 ) -> Iterator[dict[str, Path]]:
-    """Make the outputs of one job appear together, with their provenance, or not at all.
-
-    Files are named in the record relative to `results`, so that the folder can be moved; inputs
-    from elsewhere, as they were given, stand under `inputs_from_elsewhere`.
+    """Make the outputs of one job appear together, with their record, or not at all.
 
     Yields:
-        for each output, the temporary path to write it to. When the block ends without error all
-        are renamed to their final names and the sidecar is written; else they are removed and what
-        stood there before stays.
+        for each name of an output, the temporary path to write it to. When the block ends without
+        error all are renamed to their final names and the sidecar is written; else they are
+        removed, and what stood there before stays.
 
     Raises:
         FileNotFoundError: the block did not write an output.
+        ValueError: an output is not within the folder of results.
     """
-    begin = datetime.now(UTC)
-    temporary = {output: temporary_name(output) for output in outputs}
-    for output in outputs:
-        Path(output).parent.mkdir(parents=True, exist_ok=True)
+    begin = begin or datetime.now(UTC)
+    results = execution.results_dir
+    finals = [*outputs.values(), sidecar]
+    for final in finals:
+        Path(final).parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(final)
+    temporary = {name: temporary_name(final) for name, final in outputs.items()}
+    record_file = temporary_name(sidecar)
     try:
         yield temporary
-        digests = {path: file_digest(path) for path in sorted(inputs)}
-        names = {path: _inside(path, results) for path in digests}
-        record = {
-            "rule": rule,
-            "outputs": {_inside(o, results): file_digest(path) for o, path in temporary.items()},
-            "inputs": {name: digests[path] for path, name in names.items() if name},
-            "inputs_from_elsewhere": {
-                path: digests[path] for path, name in names.items() if not name
+        # By the clock of the file system, which the nodes of a cluster share.
+        end = max(path.stat().st_mtime_ns for path in temporary.values()) // 1000
+        given = {name: _hashed(paths, results) for name, paths in inputs.items()}
+        record = Record(
+            rule=rule,
+            outputs={
+                name: {_named(outputs[name], results): file_digest(path)}
+                for name, path in temporary.items()
             },
-            "parameters": parameters,
-            "parameters_digest": digest(parameters),
-            "git": git_state(),
-            "versions": versions(),
-            "platform": platform.platform(),
-            "device": device,
-            "hardware": hardware(device),
-            "command": sys.argv,
-            "begin": begin.isoformat(),
-            "end": datetime.now(UTC).isoformat(),
-        }
-        temporary[sidecar] = temporary_name(sidecar)
-        write_json(temporary[sidecar], record | {SELF: digest(record)})
-        for output, path in temporary.items():
-            os.replace(path, output)
+            inputs={name: within for name, (within, _) in given.items()},
+            elsewhere={name: others for name, (_, others) in given.items() if others},
+            log={_named(log, results): file_digest(log)} if log else {},
+            parameters=parameters,
+            execution=execution.resolved(),
+            device=device,
+            threads=threads,
+            origin=origin,
+            max_rss_mb=getrusage(RUSAGE_SELF).ru_maxrss / 1024,
+            command=sys.argv,
+            begin=begin,
+            end=datetime.fromtimestamp(0, UTC) + timedelta(microseconds=end),
+        )
+        write_text(record_file, record.sealed().text())
+        for path in (*temporary.values(), record_file):
+            os.utime(path, ns=(end * 1000, end * 1000))
+        for path, final in zip((*temporary.values(), record_file), finals):
+            os.replace(path, final)
     finally:
-        for path in temporary.values():
+        for path in (*temporary.values(), record_file):
             path.unlink(missing_ok=True)
 
 
-def _inside(path: str, results: str) -> str | None:
-    """Name of a file within the folder of results; None for one that is elsewhere."""
+def _named(path: str, results: str) -> str:
+    """Name of a file within the folder of results.
+
+    Raises:
+        ValueError: it is elsewhere.
+    """
     whole, folder = (Path(os.path.abspath(name)) for name in (path, results))
-    return whole.relative_to(folder).as_posix() if whole.is_relative_to(folder) else None
+    return whole.relative_to(folder).as_posix()
 
 
-def git_state() -> dict[str, Any]:
-    """Commit of the source and whether it has changes; None where it is no checkout."""
-    folder = Path(__file__).parent.parent
-
-    def git(*arguments: str) -> str | None:
-        command = ["git", "-C", str(folder), *arguments]
+def _hashed(paths: Sequence[str], results: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Hashes of files within the folder of results, and of those elsewhere."""
+    within, elsewhere = {}, {}
+    for path in paths:
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=10)
-        except (OSError, subprocess.TimeoutExpired):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    if not (folder / ".git").exists():
-        return {"commit": None, "dirty": None}
-    status = git("status", "--porcelain", "--untracked-files=no")
-    return {"commit": git("rev-parse", "HEAD"), "dirty": None if status is None else bool(status)}
-
-
-def hardware(device: str) -> dict[str, str | None]:
-    """The processor; and where `device` is CUDA, the GPU and the version of its driver."""
-    if device == "cpu":
-        return {"processor": processor(), "gpu": None, "driver": None}
-    import torch
-
-    return {"processor": processor(), "gpu": torch.cuda.get_device_name(), "driver": _driver()}
-
-
-def processor() -> str:
-    """Name of this machine's processor."""
-    names = _values("/proc/cpuinfo", "model name")
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def _driver() -> str | None:
-    lines = _values("/proc/driver/nvidia/version", "NVRM version")
-    return lines[0] if lines else None
-
-
-def _values(file: str, key: str) -> list[str]:
-    """What a file of the kernel says of a key."""
-    try:
-        lines = Path(file).read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return []
-    pairs = (line.partition(":") for line in lines)
-    return [value.strip() for name, _, value in pairs if name.strip() == key]
+            within[_named(path, results)] = file_digest(path)
+        except ValueError:
+            elsewhere[path] = file_digest(path)
+    return within, elsewhere

@@ -46,11 +46,12 @@ def test_one_run_per_seed_and_one_player_per_run_or_fixed_policy():
     assert list(made.players) == [*made.runs, "random"]
     for name in made.runs:
         player = made.players[name]
-        assert player.data_path == f"results/runs/{name}/policy.safetensors"
+        assert made.weights[name] == f"results/runs/{name}/policy.safetensors"
         assert player.training_seed == made.runs[name].training_seed
         assert [mission["name"] for mission in made.trained_on(name)] == ["assembler_1"]
     fixed = made.players["random"]
-    assert (fixed.training_seed, fixed.data_path, made.trained_on("random")) == (None, None, [])
+    assert (fixed.training_seed, made.trained_on("random")) == (None, [])
+    assert "random" not in made.weights
 
 
 def test_names_are_fit_for_folders():
@@ -173,7 +174,8 @@ def test_given_weights_are_not_trained_and_their_content_is_in_the_name(tmp_path
         }])  # fmt: skip
         assert not made.runs
         (player,) = made.players.values()
-        assert (player.policy, player.data_path) == ("stateless-best", str(path))
+        assert player.policy == "stateless-best"
+        assert made.weights == {player.name: str(path)}
         found.add(player.name)
     assert len(found) == 2
 

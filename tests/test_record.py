@@ -8,65 +8,116 @@ from pathlib import Path
 
 import pytest
 
+from daf.config import ConfigError, ExecutionConfig
+from daf.origin import Origin, git_state
 from daf.provenance import versions
-from daf.record import git_state, recorded
+from daf.record import Record, recorded
+
+ORIGIN = Origin.here("cpu")
 
 
 def arguments(folder: Path, **more) -> dict:
     (folder / "in.txt").write_text("input")
     return {
         "rule": "demo",
-        "inputs": [str(folder / "in.txt")],
-        "outputs": [str(folder / "out" / name) for name in ("a.txt", "b.txt")],
+        "inputs": {"given": [str(folder / "in.txt")], "more": []},
+        "outputs": {name: str(folder / "out" / f"{name}.txt") for name in ("a", "b")},
         "sidecar": str(folder / "out" / "a.txt.prov.json"),
-        "parameters": {"seed": 3},
-        "device": "cpu",
-        "results": str(folder / "out"),
+        "parameters": {"seed": 3, "rate": 0.1},
+        "execution": ExecutionConfig(results_dir=str(folder / "out")),
+        "origin": ORIGIN,
     } | more
+
+
+def make(folder: Path, **more) -> Path:
+    """A job done; returns its sidecar."""
+    given = arguments(folder, **more)
+    with recorded(**given) as paths:
+        for name, path in paths.items():
+            path.write_text(name)
+    return Path(given["sidecar"])
+
+
+def sha(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
 
 
 def test_outputs_appear_together_with_their_record(tmp_path):
     with recorded(**arguments(tmp_path)) as paths:
-        for output, path in paths.items():
-            path.write_text(Path(output).stem)
-        assert not any(Path(output).exists() for output in paths)
+        for name, path in paths.items():
+            path.write_text(name)
+        assert not (tmp_path / "out" / "a.txt").exists()
     assert sorted(os.listdir(tmp_path / "out")) == ["a.txt", "a.txt.prov.json", "b.txt"]
     assert (tmp_path / "out" / "b.txt").read_text() == "b"
     record = json.loads((tmp_path / "out" / "a.txt.prov.json").read_text())
-    assert record["outputs"] == {
-        "a.txt": hashlib.sha256(b"a").hexdigest(),
-        "b.txt": hashlib.sha256(b"b").hexdigest(),
-    }
-    elsewhere = {str(tmp_path / "in.txt"): hashlib.sha256(b"input").hexdigest()}
-    assert (record["inputs"], record["inputs_from_elsewhere"]) == ({}, elsewhere)
-    assert record["parameters"] == {"seed": 3}
-    assert record["parameters_digest"] == hashlib.sha256(b'{"seed":3}').hexdigest()
-    assert (record["rule"], record["device"]) == ("demo", "cpu")
-    assert record["versions"] == versions()
-    assert record["git"] == git_state()
-    assert record["begin"] <= record["end"]
-    assert record["hardware"]["processor"] and record["hardware"]["gpu"] is None
+    assert record["outputs"] == {"a": {"a.txt": sha(b"a")}, "b": {"b.txt": sha(b"b")}}
+    assert record["inputs"] == {"given": {}, "more": {}}
+    assert record["elsewhere"] == {"given": {str(tmp_path / "in.txt"): sha(b"input")}}
+    assert record["parameters"] == {"seed": 3, "rate": 0.1}
+    assert (record["rule"], record["device"], record["threads"]) == ("demo", "cpu", 1)
+    assert record["origin"]["versions"] == versions()
+    assert record["origin"]["git"] == git_state().resolved()
+    assert record["origin"]["hardware"]["processor"]
+    assert record["origin"]["hardware"]["gpu"] is None
+    assert record["begin"] <= record["end"] and record["max_rss_mb"] > 1
     own = record.pop("record_digest")
     text = json.dumps(record, sort_keys=True, separators=(",", ":"))
-    assert own == hashlib.sha256(text.encode()).hexdigest()
+    assert own == sha(text.encode())
+
+
+def test_a_record_that_is_read_is_the_one_that_was_written(tmp_path):
+    sidecar = make(tmp_path)
+    record = Record.read(sidecar)
+    assert record.sealed() == record and record.text() == sidecar.read_text()
+    assert record.output_files() == {"a.txt": sha(b"a"), "b.txt": sha(b"b")}
 
 
 def test_files_within_the_folder_of_results_are_named_from_there(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    more = {
-        "inputs": ["results/runs/../in.txt", "./mine.pt"],
-        "outputs": ["results/out/a.txt"],
-        "sidecar": "results/out/a.txt.prov.json",
-        "results": "results",
-    }
     Path("results", "runs").mkdir(parents=True)
     Path("results", "in.txt").write_text("input")
+    Path("results", "a.log").write_text("log")
     Path("mine.pt").write_text("mine")
-    with recorded(**arguments(tmp_path, **more)) as paths:
-        paths["results/out/a.txt"].write_text("a")
-    record = json.loads(Path("results/out/a.txt.prov.json").read_text())
-    assert list(record["outputs"]) == ["out/a.txt"] and list(record["inputs"]) == ["in.txt"]
-    assert list(record["inputs_from_elsewhere"]) == ["./mine.pt"]
+    sidecar = make(
+        tmp_path,
+        inputs={"x": ["results/runs/../in.txt", "./mine.pt"]},
+        outputs={"a": "results/out/a.txt"},
+        sidecar="results/out/a.txt.prov.json",
+        log="results/a.log",
+        execution=ExecutionConfig(),
+    )
+    record = Record.read(sidecar)
+    assert list(record.output_files()) == ["out/a.txt"] and record.log == {"a.log": sha(b"log")}
+    assert list(record.inputs["x"]) == ["in.txt"] and list(record.elsewhere["x"]) == ["./mine.pt"]
+
+
+def test_all_files_of_a_job_are_dated_alike(tmp_path):
+    sidecar = make(tmp_path)
+    end = Record.read(sidecar).end
+    for name in ("a.txt", "b.txt", "a.txt.prov.json"):
+        dated = (tmp_path / "out" / name).stat().st_mtime_ns
+        assert dated == round(end.timestamp() * 1e6) * 1000
+
+
+def test_an_output_that_is_not_within_the_folder_of_results_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="is not in the subpath"):
+        make(tmp_path, execution=ExecutionConfig(results_dir=str(tmp_path / "other")))
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_what_killed_attempts_left_is_removed_and_nothing_else(tmp_path):
+    (tmp_path / "out").mkdir()
+    for name in (".123.a.txt", ".7.a.txt.prov.json", ".123.c.txt", ".x.a.txt", "123.a.txt"):
+        (tmp_path / "out" / name).write_text("left")
+    make(tmp_path)
+    assert sorted(os.listdir(tmp_path / "out")) == [
+        ".123.c.txt",
+        ".x.a.txt",
+        "123.a.txt",
+        "a.txt",
+        "a.txt.prov.json",
+        "b.txt",
+    ]
 
 
 @pytest.mark.parametrize("failure", ["raises", "interrupted", "forgets one", "NaN in parameters"])
@@ -81,13 +132,31 @@ def test_on_failure_nothing_is_replaced_and_nothing_stays_behind(failure, tmp_pa
         pytest.raises(expected.get(failure, ValueError)),
         recorded(**arguments(tmp_path, parameters=parameters)) as paths,
     ):
-        first, second = paths.values()
-        first.write_text("new a")
+        paths["a"].write_text("new a")
         if failure != "forgets one":
-            second.write_text("new b")
+            paths["b"].write_text("new b")
         if failure == "raises":
             raise ValueError("no more")
         if failure == "interrupted":
             raise KeyboardInterrupt
     found = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
     assert found == old
+
+
+@pytest.mark.parametrize("change, said", [
+    (lambda record: record.pop("inputs"), "key 'inputs' is missing"),
+    (lambda record: record.update(more=1), "unknown key 'more'"),
+    (lambda record: record["outputs"].update(a={"../../passwd": sha(b"")}), "within the folder"),
+    (lambda record: record["outputs"].update(a={"/etc/passwd": sha(b"")}), "within the folder"),
+    (lambda record: record["outputs"].update(a={"a.txt": "short"}), "key 'outputs.a.a.txt'"),
+    (lambda record: record.update(end="yesterday"), "key 'end'"),
+])  # fmt: skip
+def test_no_record(change, said, tmp_path):
+    sidecar = make(tmp_path)
+    record = json.loads(sidecar.read_text())
+    change(record)
+    sidecar.write_text(json.dumps(record))
+    with pytest.raises(ConfigError) as refused:
+        Record.read(sidecar)
+    (line,) = f"{refused.value}".splitlines()
+    assert line.startswith(f"{sidecar}: ") and said in line

@@ -1,5 +1,6 @@
 """Configuration: one source of truth for keys, types, ranges and defaults."""
 
+from daf.config.audit import AuditConfig
 from daf.config.benchmark import (
     BenchmarkConfig,
     ComparisonConfig,
@@ -9,12 +10,13 @@ from daf.config.benchmark import (
 )
 from daf.config.errors import ConfigError, nearest, shown
 from daf.config.execution import DAFConfig, ExecutionConfig
-from daf.config.files import check_plain, load_yaml
+from daf.config.files import check_plain, load_json, load_yaml
 from daf.config.model import Model, Name, Number, Whole
 from daf.config.sweep import DAFSweepConfig
 from daf.config.training import TrainingConfig
 
 __all__ = [
+    "AuditConfig",
     "BenchmarkConfig",
     "ComparisonConfig",
     "ConfigError",
@@ -30,6 +32,7 @@ __all__ = [
     "TrainingConfig",
     "Whole",
     "check_plain",
+    "load_json",
     "load_yaml",
     "nearest",
     "shown",

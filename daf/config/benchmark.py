@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator
 
+from daf.config.audit import AuditConfig
 from daf.config.execution import ExecutionConfig, Seed
 from daf.config.model import Model, Name, Number, Whole
 from daf.config.training import TrainingConfig
@@ -61,6 +62,7 @@ class BenchmarkConfig(Model):
     evaluation: EvaluationConfig = EvaluationConfig()
     comparison: ComparisonConfig = ComparisonConfig()
     missing: MissingConfig = MissingConfig()
+    audit: AuditConfig = AuditConfig()
     execution: ExecutionConfig = ExecutionConfig()
 
     @field_validator("missions", "training_seeds")

@@ -1,5 +1,6 @@
-"""Configuration files: YAML in, plain data out, everything odd refused."""
+"""Files of plain data: YAML or JSON in, everything odd refused."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import yaml
 from daf.config.errors import ConfigError, shown
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
+MAX_JSON_BYTES = 256 * 1024 * 1024
 MAX_VALUES = 100_000
 MAX_DEPTH = 40
 
@@ -20,15 +22,7 @@ def load_yaml(path: str | Path) -> Any:
         ConfigError: naming the file and, for broken YAML, line and column.
     """
     try:
-        with open(path, "rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-        if len(content) > MAX_FILE_BYTES:
-            raise ConfigError(f"{path}: larger than {MAX_FILE_BYTES} bytes")
-        data = yaml.load(content.decode("utf-8-sig"), Loader=_StrictLoader)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not a text file in UTF-8") from None
+        data = yaml.load(_text(path, MAX_FILE_BYTES), Loader=_StrictLoader)
     except RecursionError:
         raise ConfigError(f"{path}: nested more than {MAX_DEPTH} levels deep") from None
     except yaml.YAMLError as error:
@@ -39,6 +33,43 @@ def load_yaml(path: str | Path) -> Any:
     data = {} if data is None else data
     check_plain(data, str(path))
     return data
+
+
+def load_json(path: str | Path) -> Any:
+    """The content of a JSON file, as DAF writes them.
+
+    Raises:
+        ConfigError: naming the file: unreadable, larger than 256 MiB, or not JSON (NaN is not).
+    """
+    try:
+        return json.loads(_text(path, MAX_JSON_BYTES), parse_constant=_no_constant)
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deep") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise ConfigError(f"{path}: not valid JSON at {where}: {error.msg}") from None
+    except ValueError as error:
+        raise ConfigError(f"{path}: not valid JSON: {error}") from None
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _text(path: str | Path, most: int) -> str:
+    try:
+        with open(path, "rb") as file:
+            content = file.read(most + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError:
+        raise ConfigError(f"{shown(str(path))}: no possible name of a file") from None
+    if len(content) > most:
+        raise ConfigError(f"{path}: larger than {most} bytes")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not a text file in UTF-8") from None
 
 
 def check_plain(data: Any, source: str) -> None:

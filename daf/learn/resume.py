@@ -17,7 +17,7 @@ import torch
 from daf.config import ExecutionConfig
 from daf.plan import Run
 from daf.plan.names import class_label
-from daf.provenance import digest, temporary_name, versions
+from daf.provenance import digest, remove_leftovers, temporary_name, versions
 
 LARGEST_SHARE = 0.05
 """Of the time of a training that saving may take."""
@@ -75,6 +75,7 @@ class Resume:
         except BlockingIOError:
             self.report(f"{self.file.parent} is in use by another training; waiting for its end")
             fcntl.flock(self._lock, fcntl.LOCK_EX)
+        remove_leftovers(self.file)
         self._handlers = {
             number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)
         }

@@ -77,7 +77,7 @@ def run_benchmark(
 ) -> PipelineResult:
     """The same for a configuration as it stands in a file."""
     planned = plan_of(config)
-    if deploy and all(player.data_path is None for player in planned.players.values()):
+    if deploy and not planned.weights:
         raise ConfigError("argument 'deploy': none of the policies has weights to deploy")
     stages = [Stage(CHECK, (CHECK,))]
     stages += [Stage("training", ("train",))] if planned.runs else []

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from daf.config import BenchmarkConfig, DAFConfig
-from daf.orchestrators.outputs import evaluations_of, read_json
+from daf.config import BenchmarkConfig, DAFConfig, load_json
+from daf.orchestrators.outputs import evaluations_of
 from daf.orchestrators.pipeline import CHECK, Pipeline, Stage
 from daf.orchestrators.request import default_name, execution, for_workflow, listed, policy_config
 from daf.orchestrators.result import PipelineResult
@@ -78,7 +78,7 @@ def daf_run_comparison_pipeline(
 def study_outputs(plan: Plan, kind: str) -> dict[str, Any]:
     """What a study came to, as the outputs of a pipeline."""
     return {
-        "summary_statistics": read_json(plan.study_file(kind, "stats.json")),
+        "summary_statistics": load_json(plan.study_file(kind, "stats.json")),
         "comparison_results": evaluations_of(plan),
         "report": plan.study_file(kind, "report.html"),
     }

@@ -1,19 +1,14 @@
 """Reads back what the workflow made."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from daf.parquet import load_table
 from daf.plan import Plan
 from daf.provenance import file_digest
-from daf.record import SUFFIX
-
-
-def read_json(path: str | Path) -> Any:
-    """The content of a JSON file of ours."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+from daf.record import SUFFIX, Record
 
 
 def evaluations_of(plan: Plan) -> dict[str, dict[str, dict[str, Any]]]:
@@ -29,7 +24,7 @@ def evaluations_of(plan: Plan) -> dict[str, dict[str, dict[str, Any]]]:
 
 
 def _summary(files: list[str]) -> dict[str, Any]:
-    scores = pd.concat([pd.read_parquet(path, columns=["score"]) for path in files])["score"]
+    scores = pd.concat([load_table(path, ["score"]) for path in files])["score"]
     return {
         "mean": float(scores.mean()),
         "sd": float(scores.std()) if len(scores) > 1 else 0.0,
@@ -45,9 +40,9 @@ def best_weights(plan: Plan) -> str | None:
     is no claim about methods.
     """
     means = {}
-    for player, config in plan.players.items():
+    for player in plan.weights:
         files = [plan.episodes_file(*cell) for cell in plan.evaluations() if cell[0] == player]
-        if config.data_path is not None and len(files) == len(plan.missions):
+        if len(files) == len(plan.missions):
             means[player] = sum(_summary([path])["mean"] for path in files) / len(files)
     return max(sorted(means), key=means.get) if means else None
 
@@ -57,6 +52,6 @@ def damage(plan: Plan, run: str) -> str | None:
     weights = plan.weights_file(run)
     if not Path(weights).is_file():
         return f"{weights} is gone"
-    name = f"runs/{run}/policy.safetensors"
-    recorded = read_json(f"{weights}{SUFFIX}")["outputs"].get(name)
-    return None if file_digest(weights) == recorded else f"{weights} is not what was written"
+    recorded = Record.read(f"{weights}{SUFFIX}").output_files()
+    written = recorded.get(f"runs/{run}/policy.safetensors")
+    return None if file_digest(weights) == written else f"{weights} is not what was written"

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import shutil
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,16 +14,26 @@ from typing import Any
 import yaml
 
 from daf import results_lock
-from daf.config import BenchmarkConfig, DAFConfig, DAFSweepConfig, MissingConfig
+from daf.config import (
+    BenchmarkConfig,
+    DAFConfig,
+    DAFSweepConfig,
+    ExecutionConfig,
+    MissingConfig,
+)
 from daf.orchestrators.failures import failures
 from daf.orchestrators.process import Job, Ran, run_snakemake
+from daf.orchestrators.request import for_workflow
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, Failure, PipelineResult
+from daf.origin import Origin
 from daf.plan import Plan, make_plan
 from daf.provenance import write_text
+from daf.record import SUFFIX, recorded
 from daf.sweep import as_benchmark
 from daf.workflow import profile_options
 
 CHECK = "environment_check"
+RESULT, CONFIG, TEXT = "result.json", "config.yaml", "snakemake.log"
 
 log = logging.getLogger("daf.orchestrators")
 
@@ -56,7 +67,7 @@ class Pipeline:
         self.config, self.daf = config, daf
         self.folder = Path(daf.results_dir, "pipelines", name)
         self.result = PipelineResult(name, FAILED)
-        self._begin = time.monotonic()
+        self._begun, self._begin = datetime.now(UTC), time.monotonic()
         self._events: list[dict[str, Any]] = []
         self._lock: int | None = None
 
@@ -119,7 +130,7 @@ class Pipeline:
     def _call(self, target: str, stages: list[Stage]) -> Ran:
         """Run Snakemake and take down what it told."""
         try:
-            ran = run_snakemake(target, self.folder / "config.yaml", self.daf, self._lock)
+            ran = run_snakemake(target, self.folder / CONFIG, self.daf, self._lock)
         except KeyboardInterrupt as interrupt:
             (ran,) = interrupt.args
             self._take_down(ran, stages)
@@ -141,13 +152,13 @@ class Pipeline:
             before = self.result.stage_seconds.get(stage.name, 0.0)
             self.result.stage_seconds[stage.name] = round(before + spent, 3)
         with suppress(OSError):  # the text is for curious people; the causes are in the result
-            write_text(self.folder / "snakemake.log", ran.text)
+            write_text(self.folder / TEXT, ran.text)
 
     def _lacking(self, target: str, ran: Ran, stages: list[Stage]) -> list[Job]:
         """The jobs that a target still needs after a call."""
         if ran.exit_status == 0:
             return []
-        config = self.folder / "config.yaml"
+        config = self.folder / CONFIG
         dry = run_snakemake(target, config, self.daf, self._lock, dry=True)
         if dry.exit_status == 0:
             return list(dry.jobs.values())
@@ -166,7 +177,7 @@ class Pipeline:
         text = yaml.safe_dump(config.resolved(), sort_keys=False, allow_unicode=True)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_text(self.folder / "config.yaml", f"# Written by a pipeline of DAF.\n{text}")
+            write_text(self.folder / CONFIG, f"# Written by a pipeline of DAF.\n{text}")
         except OSError as error:
             self.fail(CHECK, f"{self.folder} cannot be written ({error.strerror})")
             return False
@@ -180,13 +191,31 @@ class Pipeline:
         result.total_time_seconds = round(time.monotonic() - self._begin, 3)
         result.timestamp = datetime.now(UTC).isoformat()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lines = [json.dumps(event) + "\n" for event in self._events]
-            write_text(self.folder / "events.jsonl", "".join(lines))
-            result.write(self.folder / "result.json")
+            self._record(result)
         except OSError as error:
             self.fail("result", f"{self.folder} cannot be written ({error.strerror})")
             result.status = unsuccessful
+
+    def _record(self, result: PipelineResult) -> None:
+        """Leave the result, with all that led to it, as a job leaves its outputs."""
+        kept = [path for path in map(self.folder.joinpath, (CONFIG, TEXT)) if path.exists()]
+        files = {"result": self.folder / RESULT, "events": self.folder / "events.jsonl"}
+        files |= {path.stem: path for path in kept}
+        with recorded(
+            rule="pipeline",
+            inputs={},
+            outputs={name: str(path) for name, path in files.items()},
+            sidecar=f"{files['result']}{SUFFIX}",
+            parameters={"name": result.pipeline_name, "profile": self.daf.profile},
+            execution=ExecutionConfig.model_validate(for_workflow(self.daf)),
+            origin=Origin.here("cpu"),
+            begin=self._begun,
+        ) as paths:
+            result.write(paths["result"])
+            lines = [json.dumps(event) + "\n" for event in self._events]
+            write_text(paths["events"], "".join(lines))
+            for path in kept:
+                shutil.copyfile(path, paths[path.stem])
 
 
 def plan_of(config: Config) -> Plan:

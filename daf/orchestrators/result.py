@@ -1,12 +1,11 @@
 """What a pipeline came to: `PipelineResult`, written beside its configuration and readable back."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from daf.config import ConfigError
+from daf.config import ConfigError, load_json
 from daf.provenance import write_json
 
 SUCCESS, PARTIAL, FAILED = "success", "partial", "failed"
@@ -99,11 +98,11 @@ class PipelineResult:
             ConfigError: no such file, or not a result; one line.
         """
         try:
-            data = json.loads(Path(path).read_text(encoding="utf-8"))
+            data = load_json(path)
             data["errors"] = [Failure(**error) for error in data["errors"]]
             result = cls(**data)
-        except OSError as error:
-            raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
+        except ConfigError:
+            raise
         except (ValueError, TypeError, KeyError) as error:
             raise ConfigError(f"{path}: not the result of a pipeline ({error})") from None
         if isinstance(result.outputs.get("best_config"), Mapping):

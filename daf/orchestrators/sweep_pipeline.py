@@ -2,9 +2,16 @@
 
 from pathlib import Path
 
-from daf.config import BenchmarkConfig, ConfigError, DAFConfig, DAFSweepConfig, PolicyConfig, shown
+from daf.config import (
+    BenchmarkConfig,
+    ConfigError,
+    DAFConfig,
+    DAFSweepConfig,
+    PolicyConfig,
+    load_json,
+    shown,
+)
 from daf.orchestrators.comparison_pipeline import study_outputs
-from daf.orchestrators.outputs import read_json
 from daf.orchestrators.pipeline import CHECK, Pipeline, Stage, plan_of
 from daf.orchestrators.request import execution, for_workflow
 from daf.orchestrators.result import BestConfig, PipelineResult
@@ -66,7 +73,7 @@ def daf_run_sweep_pipeline(
         if not made:
             return pipeline.result
         folder = Path(daf.results_dir, "sweeps", sweep.name)
-        best = read_json(folder / "best.json")
+        best = load_json(folder / "best.json")
         names = ("best.json", "best_config.yaml", "policy.safetensors", "trials.parquet")
         pipeline.result.outputs |= {
             "best_config": BestConfig(best["hyperparameters"]),

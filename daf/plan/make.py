@@ -123,7 +123,9 @@ def _add_player(plan: Plan, policy: PolicyConfig, plain: str, label: str) -> Non
     name = player_name(policy, plain)
     if name in plan.players:
         raise ConfigError(f"policy '{label}' is the same as '{plan.labels[name]}'; leave one out")
-    plan.players[name] = _player(name, plain, policy, None, policy.data_path)
+    plan.players[name] = _player(name, plain, policy, None)
+    if policy.data_path is not None:
+        plan.weights[name] = policy.data_path
     plan.labels[name] = label
 
 
@@ -146,8 +148,8 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str) -> None:
             )
         plan.runs[run.name] = run
         plain = class_label(policy.class_path)
-        weights = plan.weights_file(run.name)
-        plan.players[run.name] = _player(run.name, plain, policy, seed, weights)
+        plan.players[run.name] = _player(run.name, plain, policy, seed)
+        plan.weights[run.name] = plan.weights_file(run.name)
         plan.labels[run.name] = label
 
 
@@ -215,7 +217,7 @@ def _check_missing(plan: Plan) -> None:
         raise ConfigError("key 'missing': leaves no evaluation to compare")
 
 
-def _player(name: str, plain: str, policy: PolicyConfig, seed: int | None, weights: str | None):
+def _player(name: str, plain: str, policy: PolicyConfig, seed: int | None) -> Player:
     return Player(
         name=name,
         policy=plain,
@@ -223,5 +225,4 @@ def _player(name: str, plain: str, policy: PolicyConfig, seed: int | None, weigh
         class_digest=class_digest(policy.class_path),
         init_kwargs=policy.init_kwargs,
         training_seed=seed,
-        data_path=weights,
     )

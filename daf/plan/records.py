@@ -44,7 +44,6 @@ class Player(Model):
     class_digest: str | None
     init_kwargs: dict[str, Any]
     training_seed: int | None
-    data_path: str | None
 
     def modules(self) -> list[str]:
         """The `daf` modules of the policy's own code."""
@@ -57,6 +56,7 @@ class Plan:
 
     Attributes:
         initial_weights: the files that trainings begin with, where they begin with one.
+        weights: the files that players play with, where they need one.
         labels: for each player, what this configuration calls its policy.
     """
 
@@ -65,6 +65,7 @@ class Plan:
     runs: dict[str, Run] = field(default_factory=dict)
     initial_weights: dict[str, str] = field(default_factory=dict)
     players: dict[str, Player] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
 
     def trained_on(self, player: str) -> list[dict[str, Any]]:

@@ -1,13 +1,14 @@
 """From the files of a benchmark to its report."""
 
-import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from daf.config import load_json
 from daf.missions import Mission
+from daf.parquet import load_table
+from daf.record import Record
 from daf.report.report import render_report
 
 
@@ -19,7 +20,7 @@ def benchmark_report(
     curves: Iterable[str],
     labels: Mapping[str, str],
     environment: str,
-    timings: Mapping[str, str],
+    records: Iterable[str],
     missions: Iterable[Mission],
     config: Mapping[str, Any],
     provenance: Mapping[str, Any],
@@ -32,17 +33,18 @@ def benchmark_report(
         runs, curves: paths of the run.json and metrics.parquet files, in the same order.
         labels: what the benchmark calls the policy of each run.
         environment: path of environment.json.
-        timings: "rule item" -> path of its benchmark file of Snakemake; missing files are left out.
+        records: paths of the sidecars of trainings and evaluations.
         missions: what was played.
         config: the resolved configuration.
         provenance: label -> value, shown as it is.
 
     Raises:
-        OSError: a file cannot be read.
+        ConfigError: a file cannot be read, or is not what it should be.
     """
-    described = [_json(path) for path in runs]
+    described = [load_json(path) for path in runs]
     described = [run | {"policy": labels[run["run"]]} for run in described]
-    analysed = _json(stats)
+    analysed = load_json(stats)
+    made = [Record.read(path) for path in records]
     return render_report(
         title=title,
         stats=analysed,
@@ -51,19 +53,15 @@ def benchmark_report(
         curves=_curves(described, curves),
         missions=[_facts(mission, described) for mission in missions],
         config=config,
-        environment=_json(environment),
-        timings=_timings(timings),
-        provenance=provenance,
+        environment=load_json(environment),
+        timings=[_timing(record) for record in made],
+        provenance=provenance | _origins(made),
     )
-
-
-def _json(path: str) -> dict[str, Any]:
-    return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def _curves(runs: list[dict[str, Any]], paths: Iterable[str]) -> pd.DataFrame:
     tables = [
-        pd.read_parquet(path).assign(
+        load_table(path).assign(
             run=run["run"], policy=run["policy"], training_seed=run["training_seed"]
         )
         for run, path in zip(runs, paths)
@@ -71,22 +69,28 @@ def _curves(runs: list[dict[str, Any]], paths: Iterable[str]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _timings(paths: Mapping[str, str]) -> list[dict[str, Any]]:
-    found = []
-    for label, path in paths.items():
-        if Path(path).is_file():
-            row = pd.read_csv(path, sep="\t").iloc[0]
-            rule, _, item = label.partition(" ")
-            memory = pd.to_numeric(row["max_rss"], errors="coerce")
-            found.append(
-                {
-                    "rule": rule,
-                    "item": item,
-                    "seconds": float(row["s"]),
-                    "max_rss_mb": None if pd.isna(memory) else float(memory),
-                }
-            )
-    return found
+def _timing(record: Record) -> dict[str, Any]:
+    told = record.parameters
+    item = told["run"]["name"] if "run" in told else told["player"]["name"]
+    if "mission" in told:
+        item += f" on {told['mission']['name']}"
+    return {
+        "rule": record.rule,
+        "item": item,
+        "seconds": (record.end - record.begin).total_seconds(),
+        "max_rss_mb": record.max_rss_mb,
+    }
+
+
+def _origins(records: list[Record]) -> dict[str, str]:
+    """By which code the trainings and evaluations were made."""
+    commits = {record.origin.git.commit or "not a git checkout" for record in records}
+    changed = sum(record.origin.git.dirty is True for record in records)
+    return {
+        "git commit": ", ".join(sorted(commits)),
+        "made with uncommitted changes": f"{changed} of {len(records)} trainings and evaluations",
+        "DAF": ", ".join(sorted({record.origin.versions["daf"] for record in records})),
+    }
 
 
 def _facts(mission: Mission, runs: list[dict[str, Any]]) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from daf.config import BenchmarkConfig
 
 GOOD = "policies: [random]\nmissions: [assembler_1]\n"
 KEYS = (
-    "comparison, evaluation, execution, missing, missions, name, policies, training, training_seeds"
+    "audit, comparison, evaluation, execution, missing, missions, name, policies, training, "
+    "training_seeds"
 )
 TRAINING_KEYS = (
     "anneal, clip, entropy_coef, epochs, gae_lambda, gamma, initial_weights, learning_rate, "

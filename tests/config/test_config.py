@@ -23,6 +23,7 @@ def keys_of(data: dict, above: str = "") -> list[str]:
             "evaluation",
             "comparison",
             "missing",
+            "audit",
             "execution",
         )
         found += keys_of(value, f"{key}.") if inner else [above + key]

@@ -127,11 +127,14 @@ def test_every_job_left_a_sidecar_that_tells_the_truth(made):
     vouched = {}
     for sidecar in (made.folder / "results").rglob("*.prov.json"):
         record = json.loads(sidecar.read_text())
-        vouched |= {f"results/{path}": digest for path, digest in record["outputs"].items()}
-        for path, digest in record["inputs"].items():
-            content = (made.folder / "results" / path).read_bytes()
-            assert hashlib.sha256(content).hexdigest() == digest
-        assert record["inputs_from_elsewhere"] == {}
+        for group in record["outputs"].values():
+            vouched |= {f"results/{path}": digest for path, digest in group.items()}
+        for group in (*record["inputs"].values(), record["log"]):
+            for path, digest in group.items():
+                content = (made.folder / "results" / path).read_bytes()
+                assert hashlib.sha256(content).hexdigest() == digest
+        assert record["elsewhere"] == {}
+        assert record["log"] or record["rule"] == "pipeline"
     hashes = made.hashes("*.parquet", "*.safetensors", "*.html", "*.json")
     assert vouched == hashes
 

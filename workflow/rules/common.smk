@@ -7,6 +7,7 @@ from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig
 from daf.environment import visible_gpus
 from daf.plan import make_plan
 from daf.provenance import code_hash, folder_digest, versions
+from daf.record import SUFFIX
 from daf.results_lock import ResultsInUse, claim
 from daf.sweep.trials import as_benchmark
 
@@ -48,8 +49,7 @@ def checked_environment(wildcards):
 
 def weights_of(wildcards):
     """The weights a player needs, if any; those of a run are made by rule train."""
-    path = PLAN.players[wildcards.player].data_path
-    return [path] if path else []
+    return PLAN.weights.get(wildcards.player, [])
 
 
 def command(wildcards):
@@ -61,13 +61,12 @@ def command(wildcards):
     return f"snakemake {target}{more}"
 
 
-def timing_files():
-    """Benchmark files of the long jobs, by what they timed."""
-    trainings = {
-        f"train {run}": f"{RESULTS}/timings/train/{run}.tsv"
-        for run in PLAN.finished_runs()
-    }
-    return trainings | {
-        f"evaluate {player} on {mission}": f"{RESULTS}/timings/evaluate/{player}-{PLAN.played}/{mission}.tsv"
-        for player, mission in PLAN.evaluations()
-    }
+def records(wildcards):
+    """The sidecars of the long jobs, which tell how long they took."""
+    return [
+        f"{path}{SUFFIX}"
+        for path in (
+            *map(PLAN.weights_file, PLAN.finished_runs()),
+            *PLAN.episodes_files(),
+        )
+    ]

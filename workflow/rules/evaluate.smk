@@ -1,7 +1,7 @@
 rule evaluate:
     input:
-        weights_of,
-        environment=checked_environment,
+        weights=weights_of,
+        checked=checked_environment,
     output:
         episodes=update(
             f"{RESULTS}/evaluations/{{player}}-{PLAN.played}/{{mission}}.parquet"

@@ -6,6 +6,7 @@ rule report:
         curves=expand(
             f"{RESULTS}/runs/{{run}}/metrics.parquet", run=PLAN.finished_runs()
         ),
+        records=records,
     output:
         report=update(f"{RESULTS}/{{study}}/report.html"),
         provenance=update(f"{RESULTS}/{{study}}/report.html.prov.json"),
@@ -22,7 +23,6 @@ rule report:
         config=CONFIG.resolved(),
         labels=PLAN.labels,
         missions=[mission.resolved() for mission in PLAN.missions.values()],
-        timings=timing_files(),
         code=code_hash("daf.report.files"),
         templates=folder_digest("report/templates"),
     script:

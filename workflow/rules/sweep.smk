@@ -28,7 +28,6 @@ if SWEEP:
             sweep=SWEEP.resolved(),
             labels=PLAN.labels,
             missing=PLAN.missing(),
-            weights_of={run: PLAN.weights_file(run) for run in PLAN.finished_runs()},
             code=code_hash("daf.sweep.select"),
         script:
             "../scripts/select.py"

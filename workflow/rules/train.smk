@@ -1,6 +1,6 @@
 rule train:
     input:
-        environment=checked_environment,
+        checked=checked_environment,
         initial_weights=lambda wildcards: PLAN.initial_weights.get(wildcards.run, []),
     output:
         weights=update(f"{RESULTS}/runs/{{run}}/policy.safetensors"),

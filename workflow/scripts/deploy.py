@@ -1,16 +1,16 @@
-import pandas as pd
-
 from daf.deploy.pack import pack
 from daf.job import job
 from daf.missions import Mission
+from daf.parquet import load_tables
 from daf.plan import Player
 
 with job(snakemake) as work:
     parameters = work.parameters
+    [weights] = work.inputs["weights"]
     pack(
         work.paths["package"],
         player=Player.model_validate(parameters.player),
-        weights=snakemake.input.weights[0],
+        weights=weights,
         trained_on=[Mission.model_validate(mission).name for mission in parameters.trained_on],
-        episodes=pd.concat([pd.read_parquet(path) for path in snakemake.input.episodes]),
+        episodes=load_tables(work.inputs["episodes"]),
     )

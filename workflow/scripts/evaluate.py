@@ -2,6 +2,7 @@ from daf.config import EvaluationConfig
 from daf.evaluate import evaluate
 from daf.job import job
 from daf.missions import Mission
+from daf.parquet import save_table
 from daf.plan import Player
 
 with job(snakemake, device_needed=True) as work:
@@ -10,6 +11,7 @@ with job(snakemake, device_needed=True) as work:
     mission = Mission.model_validate(parameters.mission)
     config = EvaluationConfig.model_validate(parameters.evaluation)
     trained_on = tuple(map(Mission.model_validate, parameters.trained_on))
-    episodes = evaluate(player, mission, config, work.device, trained_on)
-    episodes.to_parquet(work.paths["episodes"], index=False)
+    weights = next(iter(work.inputs["weights"]), None)
+    episodes = evaluate(player, mission, config, work.device, trained_on, weights)
+    save_table(work.paths["episodes"], episodes)
     print(f"{player.name} on {mission.name}: mean score {episodes['score'].mean():.2f}")

@@ -1,26 +1,23 @@
 from daf.job import job
 from daf.missions import Mission
-from daf.provenance import versions, write_text
-from daf.record import git_state
+from daf.provenance import write_text
 from daf.report.files import benchmark_report
 
 with job(snakemake) as work:
-    parameters = work.parameters
+    parameters, inputs = work.parameters, work.inputs
+    [stats], [environment] = inputs["stats"], inputs["environment"]
     html = benchmark_report(
         title=parameters.config["name"],
-        stats=snakemake.input.stats,
-        runs=snakemake.input.runs,
-        curves=snakemake.input.curves,
+        stats=stats,
+        runs=inputs["runs"],
+        curves=inputs["curves"],
+        records=inputs["records"],
         labels=parameters.labels,
-        environment=snakemake.input.environment,
-        timings=parameters.timings,
+        environment=environment,
         missions=[Mission.model_validate(mission) for mission in parameters.missions],
         config=parameters.config,
         provenance={
             "command": parameters.command,
-            "git commit": git_state()["commit"] or "not a git checkout",
-            "uncommitted changes": git_state()["dirty"],
-            "DAF": versions()["daf"],
             "training seeds": ", ".join(map(str, parameters.config["training_seeds"])),
             "world seed": parameters.config["evaluation"]["seed"],
         },

@@ -1,0 +1,171 @@
+"""The first level of an audit: does every file have the hash and the date that its record says?"""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from daf.audit.findings import CHANGED, HASH, TRACES, Findings
+from daf.config import ConfigError
+from daf.job import BEGIN
+from daf.provenance import file_digest
+from daf.record import SUFFIX, Record
+
+OWN = ("audit.html", "audit.json")
+"""What audits write."""
+
+COARSE_SECONDS = 2.0
+"""Archives and simple file systems keep dates in steps of up to two seconds."""
+
+TOGETHER_SECONDS = 10.0
+"""The files of one job lie beside each other and take no longer to be touched or copied."""
+
+
+def check_hashes(results: Path, findings: Findings) -> dict[str, Record]:
+    """Compare all files with their records.
+
+    Args:
+        results: the folder.
+        findings: receives what is found.
+
+    Returns:
+        the sound records by the file that each stands beside, in the order of the names.
+    """
+    files = _files(results, findings)
+    digests = _Digests(results)
+    records = {
+        name: record
+        for name in sorted(files)
+        if name.endswith(SUFFIX) and (record := _record(results, name, findings))
+    }
+    spoken_of: dict[str, str] = {}
+    for name, record in records.items():
+        for file, sha in record.output_files().items():
+            if file in spoken_of:
+                findings[file].changed.append(f"{spoken_of[file]} and {name} both speak of it")
+            spoken_of[file] = name
+            _compare(findings, file, sha, digests)
+        for file, sha in record.log.items():
+            spoken_of[file] = name
+            _compare_log(findings, results / file, file, sha, record, digests)
+        _check_dates(findings, results, name, record)
+    for record in records.values():
+        _check_inputs(findings, record, digests)
+    for file in sorted(files - set(spoken_of) - set(records)):
+        finding = findings[file]
+        if not finding.result:
+            finding.unverifiable.append(TRACES[file.split("/")[0]])
+        elif not finding.changed:
+            finding.changed.append("no record speaks of it")
+    return {name.removesuffix(SUFFIX): record for name, record in records.items()}
+
+
+class _Digests:
+    """Hashes of files, computed once; None for what is not there."""
+
+    def __init__(self, results: Path):
+        self.results = results
+        self.known: dict[str, str | None] = {}
+
+    def __getitem__(self, file: str) -> str | None:
+        if file not in self.known:
+            path = self.results / file
+            there = path.is_file() and not path.is_symlink()
+            self.known[file] = file_digest(path) if there else None
+        return self.known[file]
+
+
+def _files(results: Path, findings: Findings) -> set[str]:
+    """Names of all files; links are not followed, they could lead anywhere."""
+    found = set()
+    for folder, folders, files in os.walk(results):
+        for name in (*folders, *files):
+            path = Path(folder, name)
+            file = path.relative_to(results).as_posix()
+            if file in OWN:
+                continue
+            if path.is_symlink() or not (path.is_dir() or path.is_file()):
+                findings[printable(file)].changed.append("is a link or no plain file")
+            elif path.is_file():
+                found.add(file)
+    odd = {file for file in found if file != printable(file)}
+    for file in odd:
+        findings[printable(file)].changed.append("no record speaks of it")
+    return found - odd
+
+
+def printable(name: str) -> str:
+    """The name of a file as UTF-8 can hold it."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _record(results: Path, name: str, findings: Findings) -> Record | None:
+    """The record in a sidecar, if it is sound."""
+    path = results / name
+    try:
+        record = Record.read(path)
+    except ConfigError as error:
+        findings[name].changed.append(f"{error}".removeprefix(f"{path}: "))
+        return None
+    if record.sealed() != record:
+        findings[name].changed.append("its digest is not that of its content")
+    elif record.text() != path.read_text(encoding="utf-8"):
+        findings[name].changed.append("is not written as DAF writes records")
+    elif name.removesuffix(SUFFIX) not in record.output_files():
+        findings[name].changed.append("stands beside a file that it does not speak of")
+    else:
+        findings[name].checked.append(HASH)
+        return record
+    return None
+
+
+def _compare(findings: Findings, file: str, sha: str, digests: _Digests) -> None:
+    found = digests[file]
+    if found == sha:
+        findings[file].checked.append(HASH)
+    elif found is None:
+        findings[file].changed.append("is gone")
+    else:
+        findings[file].changed.append(f"has sha256 {found[:12]}…, but {sha[:12]}… was written")
+
+
+def _compare_log(findings, path: Path, file: str, sha: str, record: Record, digests) -> None:
+    """A log is written by every attempt; one that failed has replaced no result."""
+    if digests[file] not in (sha, None):
+        with open(path, "rb") as log:
+            first = log.readline(200).decode("utf-8", "replace").strip()
+        if first != f"{BEGIN}{record.begin.isoformat()}":
+            findings[file].unverifiable.append(TRACES["logs"])
+            return
+    _compare(findings, file, sha, digests)
+
+
+def _check_dates(findings: Findings, results: Path, sidecar: str, record: Record) -> None:
+    """No file is older than its record says, and the files of one job have been dated together: by
+    the job, by Snakemake at its end, or by whoever copied the folder."""
+    names = [name for name in (*record.output_files(), sidecar) if findings[name].checked]
+    dates = {name: (results / name).stat().st_mtime for name in names}
+    for name, date in dates.items():
+        if date < record.end.timestamp() - COARSE_SECONDS:
+            when = f"written {_shown(record.end.timestamp())}"
+        elif date > min(dates.values()) + TOGETHER_SECONDS:
+            when = f"the others of its job {_shown(min(dates.values()))}"
+        else:
+            continue
+        findings[name].changed.append(f"is dated {_shown(date)}, but {when}")
+
+
+def _shown(date: float) -> str:
+    return f"{datetime.fromtimestamp(date, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _check_inputs(findings: Findings, record: Record, digests: _Digests) -> None:
+    for file, sha in record.input_files().items():
+        if digests[file] == sha:
+            continue
+        for output in record.output_files():
+            if digests[file] is None:
+                findings[output].changed.append(f"was made of {file}, which is gone")
+            elif file in findings and findings[file].verdict == CHANGED:
+                findings[output].unverifiable.append(f"was made of {file}, which is changed")
+            else:
+                findings[output].changed.append(f"was made of another {file} than the one here")

@@ -1,0 +1,19 @@
+"""What an audit does beyond comparing hashes and computing again what needs no policy."""
+
+from pydantic import Field
+
+from daf.config.execution import Seed
+from daf.config.model import Model, Number
+
+
+class AuditConfig(Model):
+    """How far an audit goes."""
+
+    share: Number = Field(
+        default=0.05, ge=0, le=1, description="of the episodes that are played again, at least"
+    )
+    seed: Seed = Field(default=0, description="of the choice which")
+    retrain: str | None = Field(default=None, description="a run that is trained again")
+    trust: tuple[str, ...] = Field(
+        default=(), description="class paths of policies that are not DAF's, and may be run"
+    )

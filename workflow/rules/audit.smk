@@ -1,0 +1,14 @@
+# It has no output, so that it is done whenever it is asked for, on whatever stands there.
+rule audit:
+    log:
+        f"{RESULTS}/logs/audit.log",
+    threads: workflow.cores
+    resources:
+        gpu=GPU,
+        mem_mb=4000,
+        runtime=240,
+    params:
+        results=RESULTS,
+        audit=CONFIG.audit.resolved(),
+    script:
+        "../scripts/audit.py"

@@ -1,0 +1,10 @@
+import sys
+from datetime import UTC, datetime
+
+from daf.audit.command import run_audit
+from daf.config import AuditConfig
+from daf.job import logged
+
+with logged(snakemake, datetime.now(UTC)):
+    config = AuditConfig.model_validate(snakemake.params.audit)
+    sys.exit(run_audit(snakemake.params.results, config))
