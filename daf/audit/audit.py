@@ -118,7 +118,7 @@ def audit(
         raise ConfigError(f"{shown(str(results))} is no folder of results")
     findings = Findings()
     records = check_hashes(results, findings)
-    if not list(findings):
+    if not any(finding.result for finding in findings):
         raise ConfigError(f"{results}: there are no results to audit")
     sound = {
         name: record
@@ -130,7 +130,7 @@ def audit(
     }
     chosen = {
         "computed": [name for name, record in sound.items() if record.rule in COMPUTED],
-        "played": _sample(plays, config),
+        "played": sample(plays, config),
         "trained": _training(sound, config.retrain),
     }
     for name in (name for jobs in chosen.values() for name in jobs):
@@ -148,7 +148,7 @@ def _episodes(name: str, record: Record) -> int:
     return EvaluationConfig.parse(record.parameters.get("evaluation", {}), name).episodes
 
 
-def _sample(plays: dict[str, int], config: AuditConfig) -> list[str]:
+def sample(plays: dict[str, int], config: AuditConfig) -> list[str]:
     """Whole evaluations, chosen by the seed: how a network rounds depends on the size of the batch,
     so that single episodes cannot be played again exactly."""
     wanted = config.share * sum(plays.values())

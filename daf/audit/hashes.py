@@ -131,12 +131,23 @@ def _compare(findings: Findings, file: str, sha: str, digests: _Digests) -> None
 def _compare_log(findings, path: Path, file: str, sha: str, record: Record, digests) -> None:
     """A log is written by every attempt; one that failed has replaced no result."""
     if digests[file] not in (sha, None):
-        with open(path, "rb") as log:
-            first = log.readline(200).decode("utf-8", "replace").strip()
-        if first != f"{BEGIN}{record.begin.isoformat()}":
+        begin = _begin_of(path)
+        last = path.stat().st_mtime + COARSE_SECONDS
+        if begin is not None and record.end <= begin and begin.timestamp() <= last:
             findings[file].unverifiable.append(TRACES["logs"])
             return
     _compare(findings, file, sha, digests)
+
+
+def _begin_of(log: Path) -> datetime | None:
+    """When the attempt began that wrote a log; None if it does not say."""
+    with open(log, "rb") as file:
+        first = file.readline(200).decode("utf-8", "replace").strip()
+    try:
+        begin = datetime.fromisoformat(first.removeprefix(BEGIN))
+    except ValueError:
+        return None
+    return begin if first.startswith(BEGIN) and begin.tzinfo else None
 
 
 def _check_dates(findings: Findings, results: Path, sidecar: str, record: Record) -> None:

@@ -1,0 +1,46 @@
+"""A folder of results with every kind of file that DAF makes, at tiny scale."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from daf.config import BenchmarkConfig, DAFConfig, DAFSweepConfig
+from daf.orchestrators import daf_run_sweep_pipeline
+from daf.orchestrators.benchmark_pipeline import run_benchmark
+
+TRAINING = {"steps": 300, "worlds": 4, "rollout_length": 32}
+BENCHMARK = {
+    "name": "tiny",
+    "policies": ["stateless", "random"],
+    "missions": ["assembler_1"],
+    "training_seeds": [1],
+    "training": TRAINING | {"missions": ["assembler_1"]},
+    "evaluation": {"episodes": 3},
+}
+SWEEP = {
+    "name": "grid",
+    "policy_class_path": "stateless",
+    "missions": ["assembler_1"],
+    "search_space": {"learning_rate": [0.001]},
+    "training": TRAINING,
+    "episodes_per_trial": 3,
+}
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory) -> Path:
+    """The folder of results of a benchmark with deployment, and of a sweep; not to be changed."""
+    folder = tmp_path_factory.mktemp("audited")
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        benchmark = run_benchmark(
+            BenchmarkConfig.parse(BENCHMARK, "test"), DAFConfig(), deploy=True
+        )
+        sweep = daf_run_sweep_pipeline(config=DAFSweepConfig.parse(SWEEP, "test"))
+    finally:
+        os.chdir(before)
+    assert benchmark.is_success(), benchmark.errors
+    assert sweep.is_success(), sweep.errors
+    return folder / "results"

@@ -1,0 +1,137 @@
+"""The second and third level: what was forged with all hashes repaired is made again, and found."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from daf.audit import CHANGED, VERIFIED, audit
+from daf.audit.audit import sample
+from daf.audit.remake import remake
+from daf.config import AuditConfig, ConfigError
+from daf.provenance import file_digest
+from daf.record import SUFFIX, Record
+
+STATS = "benchmarks/tiny/stats.json"
+REPORT = "benchmarks/tiny/report.html"
+TABLE = "evaluations/random-e3-w0/assembler_1.parquet"
+NOTHING, ALL = AuditConfig(share=0), AuditConfig(share=1)
+
+
+@pytest.fixture
+def results(made, tmp_path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "results"))
+
+
+def audited(results: Path, config: AuditConfig):
+    return audit(results, config, report=lambda line: None)
+
+
+def why(found, file: str) -> str | None:
+    return next(finding.why for finding in found.findings if finding.file == file)
+
+
+def repair(results: Path, *files: str) -> None:
+    """Make every record say that the files are as they are now, and date all as it was."""
+    for sidecar in results.rglob(f"*{SUFFIX}"):
+        record, dates = json.loads(sidecar.read_text()), sidecar.stat()
+        groups = [*record["outputs"].values(), *record["inputs"].values()]
+        for group in groups:
+            group.update({f: file_digest(results / f) for f in files if f in group})
+        sidecar.write_text(Record.model_validate(record).sealed().text())
+        os.utime(sidecar, ns=(dates.st_atime_ns, dates.st_mtime_ns))
+
+
+def forge(results: Path, file: str, content: bytes) -> None:
+    """Replace a file, and whatever vouches for it; also for the sidecars of sidecars' readers."""
+    path = results / file
+    dates = path.stat()
+    path.write_bytes(content)
+    os.utime(path, ns=(dates.st_atime_ns, dates.st_mtime_ns))
+    repair(results, file)
+    # Reports are made of sidecars, whose hashes have just changed.
+    repair(results, *(p.relative_to(results).as_posix() for p in results.rglob(f"*{SUFFIX}")))
+
+
+def make_again(results: Path, file: str, folder: Path) -> bytes:
+    folder.mkdir()
+    return (remake(results, Record.read(results / f"{file}{SUFFIX}"), folder) / file).read_bytes()
+
+
+def test_everything_can_be_made_again_elsewhere(made, tmp_path):
+    moved = Path(shutil.copytree(made, tmp_path / "moved", copy_function=shutil.copyfile))
+    (run,) = (path.name for path in (moved / "runs").iterdir())
+    found = audited(moved, AuditConfig(share=1, retrain=run))
+    assert found.verdict == VERIFIED and found.status == 0, found.summary()
+    assert found.episodes == (6, 6)
+    assert found.made_again["trained"] == [f"runs/{run}/policy.safetensors"]
+    again = {f.file for f in found.findings if "made again" in f.checked}
+    kinds = ("benchmarks", "deployments", "evaluations", "runs", "sweeps")
+    assert again == {
+        path.relative_to(moved).as_posix()
+        for kind in kinds
+        for path in (moved / kind).rglob("*")
+        if path.is_file() and not path.name.endswith(SUFFIX)
+    }
+
+
+def test_a_forged_statistic_is_found(results):
+    stats = json.loads((results / STATS).read_text())
+    stats["estimates"][0]["mean"] += 0.25
+    forge(results, STATS, json.dumps(stats, indent=2, sort_keys=True).encode())
+    found = audited(results, NOTHING)
+    assert (found.verdict, found.status) == (CHANGED, 1)
+    assert why(found, STATS).startswith("key 'estimates.0.mean' is ")
+    assert why(found, REPORT).startswith("differs in line ")
+
+
+def test_a_forged_report_is_found(results):
+    html = (results / REPORT).read_bytes()
+    forge(results, REPORT, html.replace(b"random", b"randon", 1))
+    found = audited(results, NOTHING)
+    assert [f.file for f in found.findings if f.verdict == CHANGED] == [REPORT]
+
+
+def test_a_forged_episode_is_found_by_playing_it_again(results, tmp_path):
+    table = pd.read_parquet(results / TABLE)
+    table.loc[1, "score"] += 1
+    table.to_parquet(tmp_path / "forged.parquet", index=False)
+    forge(results, TABLE, (tmp_path / "forged.parquet").read_bytes())
+    for file in (STATS, REPORT, "sweeps/grid/best.json"):
+        forge(results, file, make_again(results, file, tmp_path / Path(file).name))
+    assert audited(results, NOTHING).verdict == VERIFIED, "nothing but playing again can tell"
+    found = audited(results, ALL)
+    assert [f.file for f in found.findings if f.verdict == CHANGED] == [TABLE]
+    assert why(found, TABLE).startswith("row 1, column 'score' is ")
+
+
+def test_what_other_code_made_is_not_called_changed(results):
+    sidecar = results / f"{STATS}{SUFFIX}"
+    stats = json.loads((results / STATS).read_text())
+    stats["estimates"][0]["mean"] += 0.25
+    record = json.loads(sidecar.read_text())
+    record["origin"]["versions"]["scipy"] = "0.9"
+    sidecar.write_text(json.dumps(record))
+    forge(results, STATS, json.dumps(stats, indent=2, sort_keys=True).encode())
+    assert "made by scipy 0.9 instead of" in why(audited(results, NOTHING), STATS)
+
+
+@pytest.mark.parametrize("share, played", [(0, 0), (0.01, 1), (0.25, 1), (0.26, 2), (1, 4)])
+def test_at_least_the_share_is_played_again(share, played):
+    plays = dict.fromkeys("abcd", 64)
+    assert len(sample(plays, AuditConfig(share=share))) == played
+
+
+def test_the_seed_chooses_what_is_played_again():
+    plays = dict.fromkeys("abcd", 64)
+    chosen = [tuple(sample(plays, AuditConfig(share=0.1, seed=seed))) for seed in range(40)]
+    assert set(chosen) == {("a",), ("b",), ("c",), ("d",)}
+    assert sample(plays, AuditConfig(share=0.1, seed=7)) == list(chosen[7])
+
+
+def test_a_training_that_is_not_there(made):
+    with pytest.raises(ConfigError, match='retrain: got "mine"; accepted: stateless-s1-'):
+        audited(made, AuditConfig(retrain="mine"))
