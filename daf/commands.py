@@ -1,6 +1,7 @@
 """The commands of `python -m daf`: arguments in, one call of a pipeline, a few lines out."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -147,9 +148,12 @@ def _audit(arguments: argparse.Namespace) -> int:
     if not Path(arguments.results).is_dir():
         raise ConfigError(f"{shown(arguments.results)} is no folder of results")
     try:
-        results_lock.claim(arguments.results)
-        return run_audit(arguments.results, config)
-    except (OSError, results_lock.ResultsInUse) as error:
+        lock = results_lock.wait_for(arguments.results)
+        try:
+            return run_audit(arguments.results, config)
+        finally:
+            os.close(lock)
+    except OSError as error:
         raise ConfigError(f"{error}") from None
 
 

@@ -30,7 +30,7 @@ def command(monkeypatch, capfd):
         monkeypatch.setattr(sys, "argv", ["daf", "audit", *map(str, arguments)])
         status = main()
         printed = capfd.readouterr()
-        return status, printed.out + printed.err
+        return status, printed.err + printed.out
 
     return call
 
@@ -86,19 +86,18 @@ def test_wrong_requests(arguments, said, command, tmp_path, monkeypatch):
     assert status == 1 and said in printed and len(printed.splitlines()) == 1
 
 
-def test_a_folder_that_somebody_writes_to(results, command):
-    holder = (
-        "from daf.results_lock import claim; claim(input()); print('held', flush=True); input()"
-    )
+def test_it_waits_for_whoever_writes_to_the_folder(results, command):
+    holder = "from daf.results_lock import claim; claim(input()); print(flush=True); import time; "
     pipe = subprocess.PIPE
-    with subprocess.Popen([sys.executable, "-c", holder], stdin=pipe, stdout=pipe) as other:
+    with subprocess.Popen(
+        [sys.executable, "-c", f"{holder} time.sleep(1)"], stdin=pipe, stdout=pipe
+    ) as other:
         other.stdin.write(f"{results}\n".encode())
         other.stdin.flush()
         other.stdout.readline()
-        status, printed = command(results)
-        other.communicate(b"\n")
-    assert status == 1
-    assert printed.startswith(f"error: {results} is in use by process {other.pid} on ")
+        status, printed = command(results, "--share", "0")
+    assert status == 0
+    assert printed.startswith(f"{results} is in use by process {other.pid} on ")
 
 
 def test_the_rule(results):
