@@ -112,20 +112,25 @@ class Resume:
         return state
 
     def after_update(self, state: Callable[[], dict[str, Any]], last: bool) -> None:
-        """Save the state if it is time to, or if it is the last.
+        """Save the state if it is time to, or if it is the last. Where it cannot be written, that
+        is told, the one before stays, and the training goes on.
 
         Raises:
-            KeyboardInterrupt: the state is saved, and somebody wants the training to stop.
-            OSError: the state cannot be written; the one before stays.
+            KeyboardInterrupt: somebody wants the training to stop; what it can go on from is saved.
         """
-        if self._asked_to_stop or last or time.monotonic() >= self._next_save:
-            begin = time.monotonic()
+        if not (self._asked_to_stop or last or time.monotonic() >= self._next_save):
+            return
+        begin = time.monotonic()
+        try:
             self._save(state())
-            end = time.monotonic()
-            pause = max(self.save_seconds, (end - begin) / LARGEST_SHARE)
-            self._next_save = end + pause
+            kept = "the state is saved, the same call goes on from there"
+        except OSError as error:
+            kept = f"the state could not be saved ({error.strerror or error})"
+            self.report(f"{self.file}: {kept}; the one before stays")
+        end = time.monotonic()
+        self._next_save = end + max(self.save_seconds, (end - begin) / LARGEST_SHARE)
         if self._asked_to_stop:
-            raise KeyboardInterrupt("the state is saved, the same call goes on from there")
+            raise KeyboardInterrupt(kept)
 
     def discard(self) -> None:
         """Remove the state: the training is complete and its results are in their place."""
@@ -142,6 +147,11 @@ class Resume:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, self.file)
+        except RuntimeError as error:
+            # torch hides what the file said behind a message about positions.
+            if isinstance(error.__context__, OSError):
+                raise error.__context__ from None
+            raise
         finally:
             temporary.unlink(missing_ok=True)
 
