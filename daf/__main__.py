@@ -6,6 +6,7 @@ import sys
 
 from daf import commands
 from daf.config import ConfigError
+from daf.stopping import stoppable
 
 
 def main() -> int:
@@ -22,7 +23,8 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        return arguments.run(arguments)
+        with stoppable():
+            return arguments.run(arguments)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,6 +1,7 @@
 """What every script of the workflow does around its one call: log, device, record, errors."""
 
 import contextlib
+import os
 import sys
 import traceback
 from collections.abc import Iterator
@@ -143,8 +144,19 @@ def _device(snakemake: Any, execution: ExecutionConfig) -> str:
         raise EnvironmentProblem("key 'execution.device': got \"cuda\", but there is no GPU here")
     if not given:
         return "cpu"
+    deterministic_cuda()
     torch.cuda.set_per_process_memory_fraction(execution.gpu_memory_fraction)
     return "cuda"
+
+
+def deterministic_cuda() -> None:
+    """Make this process give the same bytes on the same GPU every time; what torch knows no
+    deterministic way for warns."""
+    import torch
+
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS is first used
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False
 
 
 @contextlib.contextmanager

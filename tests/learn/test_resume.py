@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from daf.config import BenchmarkConfig, ExecutionConfig
+from daf.job import deterministic_cuda
 from daf.learn.resume import Resume, kept_for
 from daf.learn.train import train
 from daf.plan import make_plan
@@ -54,7 +55,7 @@ class StopsAfter(Resume):
 
 def bytes_of(trained) -> tuple:
     weights = {
-        name: tensor.numpy().tobytes() for name, tensor in trained.policy.state_dict().items()
+        name: tensor.cpu().numpy().tobytes() for name, tensor in trained.policy.state_dict().items()
     }
     return weights, trained.metrics.to_dict("list").__repr__(), trained.description
 
@@ -63,27 +64,30 @@ def told(lines: list, text: str) -> bool:
     return any(text in line for line in lines)
 
 
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize("policy, missions", [
     ("lstm", ("assembler_1",)),
     ("stateless", ("assembler_1", "assembler_2")),
 ])  # fmt: skip
-def test_stopped_twice_is_the_same_as_never(policy, missions, tmp_path):
+def test_stopped_twice_is_the_same_as_never(policy, missions, device, tmp_path):
+    if device == "cuda":
+        deterministic_cuda()
     run = run_of(policy, missions)
-    whole = bytes_of(train(run))
+    whole = bytes_of(train(run, device))
     for update, number in ((2, signal.SIGTERM), (1, signal.SIGINT)):
         with (
             pytest.raises(KeyboardInterrupt, match="goes on from there"),
             StopsAfter(tmp_path, "same").stop(update, number) as resume,
         ):
-            train(run, resume=resume)
+            train(run, device, resume=resume)
     lines = []
     with Resume(tmp_path, "same", report=lines.append) as resume:
-        parts = train(run, report=lines.append, resume=resume)
+        parts = train(run, device, report=lines.append, resume=resume)
     assert told(lines, f"goes on after update 3 of {UPDATES}")
     assert bytes_of(parts) == whole
     again = []
     with Resume(tmp_path, "same") as resume:  # killed before its results were in their place
-        assert bytes_of(train(run, report=again.append, resume=resume)) == whole
+        assert bytes_of(train(run, device, report=again.append, resume=resume)) == whole
     assert told(again, f"goes on after update {UPDATES} of {UPDATES}")
     resume.discard()
     assert not tmp_path.exists()
