@@ -8,6 +8,7 @@ from typing import Any
 
 from daf import results_lock
 from daf.config import AuditConfig, BenchmarkConfig, ConfigError, DAFConfig, DAFSweepConfig, shown
+from daf.crate import export_crate
 from daf.missions import built_in_missions, load_mission
 from daf.missions.picture import picture
 from daf.orchestrators import (
@@ -157,6 +158,22 @@ def _audit(arguments: argparse.Namespace) -> int:
         raise ConfigError(f"{error}") from None
 
 
+def crate(commands: Any) -> None:
+    """Add the command `crate`."""
+    parser = _add(commands, "crate", _crate, "export a folder of results as an RO-Crate")
+    parser.add_argument("results", help="the folder")
+    parser.add_argument("archive", help="the .zip file to write")
+
+
+def _crate(arguments: argparse.Namespace) -> int:
+    try:
+        jobs = export_crate(arguments.results, arguments.archive)
+    except OSError as error:
+        raise ConfigError(f"{error}") from None
+    print(f"{arguments.archive}: {jobs} jobs described")
+    return 0
+
+
 def missions(commands: Any) -> None:
     """Add the command `missions`."""
     parser = _add(commands, "missions", _missions, "show missions with their maps")
@@ -180,7 +197,7 @@ def _policies(_: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = (train, sweep, compare, benchmark, audit, missions, policies)
+COMMANDS = (train, sweep, compare, benchmark, audit, crate, missions, policies)
 _SET = "other hyperparameters, such as learning_rate=0.001 (keys of `training` in config.yaml)"
 
 

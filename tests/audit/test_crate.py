@@ -1,0 +1,151 @@
+"""The export as an RO-Crate, checked by the validator of the standard."""
+
+import hashlib
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+import rocrate
+from rocrate_validator import models, services
+from rocrate_validator.utils import http
+
+from daf.config import ConfigError
+from daf.crate import export_crate
+
+# DAF has no address on the web, and nobody is named as author.
+NO_ADDRESS = {
+    "process-run-crate-0.5_3.2",
+    "process-run-crate-0.5_5.1",
+    "ro-crate-1.1_22.2",
+    "ro-crate-1.1_22.3",
+    "ro-crate-1.1_31.2",
+    "workflow-ro-crate-1.0_6.1",
+    "workflow-ro-crate-1.0_6.2",
+}
+
+
+@pytest.fixture(scope="module")
+def unpacked(made, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("crate")
+    assert export_crate(made, folder / "crate.zip") == len(list(made.rglob("*.prov.json")))
+    with zipfile.ZipFile(folder / "crate.zip") as archive:
+        archive.extractall(folder / "unpacked")
+    return folder / "unpacked"
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    """Serves the vocabulary of RO-Crate as its library brings it, with a term as in version 1.1."""
+    data = Path(rocrate.__file__).parent / "data"
+    vocabulary = json.loads((data / "ro-crate.jsonld").read_text())
+    vocabulary["@context"]["ComputationalWorkflow"] = "https://bioschemas.org/ComputationalWorkflow"
+
+    class Answer:
+        status_code, url = 200, "https://w3id.org/ro/crate/1.1/context"
+        headers = {"Content-Type": "application/ld+json"}
+        text = json.dumps(vocabulary)
+        content = text.encode()
+
+        def json(self):
+            return vocabulary
+
+    def get(_, url, **__):
+        assert url == Answer.url
+        return Answer()
+
+    monkeypatch.setattr(http.HttpRequester, "get", get, raising=False)
+
+
+def issues(folder: Path) -> set[tuple[str, str]]:
+    """What the validator finds: (severity, check)."""
+    found = services.validate(
+        models.ValidationSettings(
+            rocrate_uri=str(folder),
+            profile_identifier="workflow-run-crate",
+            requirement_severity=models.Severity.RECOMMENDED,
+            abort_on_first=False,
+        )
+    )
+    return {(issue.severity.name, issue.check.identifier) for issue in found.get_issues()}
+
+
+def test_it_is_a_workflow_run_crate(unpacked, offline, tmp_path):
+    found = issues(unpacked)
+    assert {severity for severity, _ in found} <= {"RECOMMENDED"}
+    assert {check for _, check in found} <= NO_ADDRESS
+    broken = Path(shutil.copytree(unpacked, tmp_path / "broken"))
+    described = json.loads((broken / "ro-crate-metadata.json").read_text())
+    for entity in described["@graph"]:
+        entity.pop("instrument", None)
+    (broken / "ro-crate-metadata.json").write_text(json.dumps(described))
+    assert "REQUIRED" in {severity for severity, _ in issues(broken)}, "the validator can say no"
+
+
+def test_it_holds_all_results_and_says_what_made_them(made, unpacked):
+    entities = {
+        entity["@id"]: entity
+        for entity in json.loads((unpacked / "ro-crate-metadata.json").read_text())["@graph"]
+    }
+    left_behind = (".jobs", ".lock", "resume")
+    for path in made.rglob("*"):
+        name = path.relative_to(made)
+        if path.is_file() and name.parts[0] not in left_behind:
+            entity = entities[f"results/{name.as_posix()}"]
+            content = path.read_bytes()
+            assert entity["sha256"] == hashlib.sha256(content).hexdigest()
+            assert (unpacked / entity["@id"]).read_bytes() == content
+    job = entities["#job-benchmarks/tiny/stats.json"]
+    assert job["instrument"] == {"@id": "workflow/scripts/compare.py"}
+    objects = {item["@id"] for item in job["object"]}
+    assert "results/evaluations/random-e3-w0/assembler_1.parquet" in objects
+    assert {"@id": "results/benchmarks/tiny/stats.json"} in job["result"]
+    parameters = json.loads(entities["#parameters-benchmarks/tiny/stats.json"]["value"])
+    assert parameters["comparison"] == {"confidence": 0.95}
+    referred = {
+        reference["@id"]
+        for entity in entities.values()
+        for value in entity.values()
+        for reference in (value if isinstance(value, list) else [value])
+        if isinstance(reference, dict) and "@id" in reference
+    }
+    assert not {name for name in referred - set(entities) if not name.startswith("https://")}
+
+
+def test_equal_results_give_equal_bytes(made, tmp_path):
+    copy = Path(shutil.copytree(made, tmp_path / "elsewhere", copy_function=shutil.copyfile))
+    archives = tmp_path / "1.zip", tmp_path / "2.zip"
+    for results, archive in zip((made, copy), archives):
+        export_crate(results, archive)
+    assert archives[0].read_bytes() == archives[1].read_bytes()
+
+
+def test_odd_names_and_links(made, tmp_path):
+    results = Path(shutil.copytree(made, tmp_path / "results"))
+    odd = "logs/ü <b>%2e%2e 'x'\".log"
+    (results / odd).write_text("log")
+    (results / "logs" / "root").symlink_to("/etc/passwd")
+    export_crate(results, tmp_path / "crate.zip")
+    with zipfile.ZipFile(tmp_path / "crate.zip") as archive:
+        names = archive.namelist()
+    assert f"results/{odd}" in names and "results/logs/root" not in names
+
+
+@pytest.mark.parametrize("spoil, said", [
+    (lambda r: shutil.rmtree(r), "is no folder of results"),
+    (lambda r: [p.unlink() for p in r.rglob("*.prov.json")], "there are no results to export"),
+    (lambda r: (r / "environment.json.prov.json").write_text("{}"), "is missing; required: "),
+])  # fmt: skip
+def test_what_cannot_be_exported_leaves_the_earlier_export(spoil, said, made, tmp_path):
+    results = Path(shutil.copytree(made, tmp_path / "results"))
+    (tmp_path / "crate.zip").write_text("earlier")
+    spoil(results)
+    with pytest.raises(ConfigError, match=said):
+        export_crate(results, tmp_path / "crate.zip")
+    assert (tmp_path / "crate.zip").read_text() == "earlier"
+
+
+def test_it_is_a_zip(made, tmp_path):
+    with pytest.raises(ConfigError, match=r"the name of a \.zip file is needed"):
+        export_crate(made, tmp_path / "crate")
