@@ -10,10 +10,12 @@ from pydantic_core import ErrorDetails
 
 
 class ConfigError(ValueError):
-    """A configuration is wrong. The message is one line: source, key, value, what is accepted."""
+    """Something given is wrong. The message is one line: source, key, value, what is accepted."""
 
     def __init__(self, message: str):
-        super().__init__(" ".join(message.split()))
+        line = " ".join(message.split())
+        # Texts that were given stand in it: they must not command the terminal.
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line))
 
 
 EXPECTED = {

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
+
 from daf.config import ConfigError, load_json
 from daf.provenance import write_json
 
@@ -98,13 +100,12 @@ class PipelineResult:
             ConfigError: no such file, or not a result; one line.
         """
         try:
-            data = load_json(path)
-            data["errors"] = [Failure(**error) for error in data["errors"]]
-            result = cls(**data)
-        except ConfigError:
-            raise
-        except (ValueError, TypeError, KeyError) as error:
-            raise ConfigError(f"{path}: not the result of a pipeline ({error})") from None
+            result = TypeAdapter(cls).validate_python(load_json(path))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "all of it"
+            reason = f"{where}: {first['msg']}"
+            raise ConfigError(f"{path}: not the result of a pipeline ({reason})") from None
         if isinstance(result.outputs.get("best_config"), Mapping):
             result.outputs["best_config"] = BestConfig(result.outputs["best_config"])
         return result

@@ -5,7 +5,7 @@ from torch import nn
 
 from daf.policies.game import Game
 from daf.policies.tokens import TokenEmbedding
-from daf.policies.trainable import TrainablePolicy, linear
+from daf.policies.trainable import TrainablePolicy, checked_size, linear
 
 
 class LSTM(TrainablePolicy):
@@ -16,6 +16,7 @@ class LSTM(TrainablePolicy):
 
     def __init__(self, game: Game, device: str = "cpu", hidden_size: int = 128, glyphs: int = 0):
         super().__init__(game, device, glyphs)
+        checked_size("hidden_size", hidden_size)
         self.num_tokens = game.used_tokens
         self.hidden_size = hidden_size
         self.embedding = TokenEmbedding(game, hidden_size)

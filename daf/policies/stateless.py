@@ -6,7 +6,7 @@ import torch
 
 from daf.policies.game import Game
 from daf.policies.tokens import TokenEmbedding
-from daf.policies.trainable import TrainablePolicy, linear
+from daf.policies.trainable import TrainablePolicy, checked_size, linear
 
 
 class Stateless(TrainablePolicy):
@@ -17,6 +17,7 @@ class Stateless(TrainablePolicy):
 
     def __init__(self, game: Game, device: str = "cpu", hidden_size: int = 128, glyphs: int = 0):
         super().__init__(game, device, glyphs)
+        checked_size("hidden_size", hidden_size)
         self.num_tokens = game.used_tokens
         self.embedding = TokenEmbedding(game, hidden_size)
         self.hidden = linear(hidden_size, hidden_size, math.sqrt(2))

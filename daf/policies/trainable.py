@@ -16,6 +16,20 @@ from daf.policies.chance import uniform
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 
+MAX_SIZE = 4096
+"""Of a layer; weights and configurations come from anywhere, and memory is taken at once."""
+
+
+def checked_size(name: str, size: Any) -> int:
+    """The width of a layer.
+
+    Raises:
+        ValueError: it is no whole number from 1 to `MAX_SIZE`.
+    """
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_SIZE:
+        raise ValueError(f"{name}: got {size!r}; a whole number from 1 to {MAX_SIZE} is needed")
+    return size
+
 
 class TrainablePolicy(Policy, nn.Module):
     """A policy that is a torch module; subclass it to bring your own network.

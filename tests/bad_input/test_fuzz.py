@@ -1,0 +1,299 @@
+"""Every loader under random input: it works, or says in one line what is wrong. Nothing else."""
+
+import copy
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import safetensors.numpy
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from daf.config import (
+    AuditConfig,
+    BenchmarkConfig,
+    ConfigError,
+    DAFConfig,
+    DAFSweepConfig,
+    ExecutionConfig,
+    load_json,
+    load_yaml,
+)
+from daf.missions.loader import BUILT_IN, build_mission
+from daf.orchestrators import PipelineResult
+from daf.origin import Origin
+from daf.parquet import load_table
+from daf.plan import make_plan
+from daf.policies.registry import saved_init_kwargs
+from daf.record import Record, recorded
+from daf.stats import analyse
+
+ROOT = Path(__file__).parents[2]
+fuzzed = settings(
+    max_examples=int(os.environ.get("DAF_EXAMPLES", "200")),
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+TEXTS = st.one_of(
+    st.text(max_size=12),
+    st.sampled_from(
+        ["", ".", "../x", "a/b", "<b>", "x" * 300, "\x1b[2J", "\u2028", "1e3", "ü", "\0"]
+    ),
+)
+NUMBERS = st.one_of(
+    st.integers(),
+    st.floats(),
+    st.sampled_from([0, -1, 2**31, 2**63, 10**30, 1e308, float("nan"), float("inf")]),
+)
+ODD = st.recursive(
+    st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
+    max_leaves=5,
+)
+
+
+def places(data, here=()) -> list[tuple]:
+    """The keys that lead to every value of nested data."""
+    inner = data.items() if isinstance(data, dict) else enumerate(data)
+    return [
+        place
+        for key, value in inner
+        for place in (
+            (*here, key),
+            *(places(value, (*here, key)) if isinstance(value, dict | list) else ()),
+        )
+    ]
+
+
+@st.composite
+def mutated(draw, data):
+    """Valid data with one to three values replaced, removed or added."""
+    data = copy.deepcopy(data)
+    for _ in range(draw(st.integers(1, 3))):
+        there = places(data)
+        if not there:
+            break
+        *way, key = draw(st.sampled_from(there))
+        around = data
+        for step in way:
+            around = around[step]
+        action = draw(st.sampled_from(["replace", "replace", "remove", "add"]))
+        if action == "remove":
+            del around[key]
+        elif action == "add" and isinstance(around, dict):
+            around[draw(TEXTS)] = draw(ODD)
+        else:
+            around[key] = draw(ODD)
+    return data
+
+
+@st.composite
+def damaged(draw, content: bytes):
+    """A file's content with bytes changed, cut off, or repeated."""
+    found = bytearray(content)
+    for _ in range(draw(st.integers(1, 4))):
+        found[draw(st.integers(0, len(found) - 1))] = draw(st.integers(0, 255))
+    end = draw(st.one_of(st.just(len(found)), st.integers(0, len(found))))
+    return bytes(found[:end]) * draw(st.sampled_from([1, 1, 1, 2]))
+
+
+def tried(call, *arguments, error=ConfigError, names=""):
+    """The result of a call; None if it was refused with one line."""
+    try:
+        return call(*arguments)
+    except error as refused:
+        line = str(refused)
+        assert line.strip() and line.splitlines() == [line] and line.isprintable()
+        assert names in line
+        return None
+
+
+def in_file(path: Path, content: bytes) -> Path:
+    path.write_bytes(content)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("fuzz")
+
+
+@fuzzed
+@given(content=st.one_of(st.binary(max_size=60), TEXTS.map(lambda t: t.encode("utf-8", "replace"))))
+def test_any_bytes_as_yaml_and_json(content, folder):
+    for load, name in ((load_yaml, "any.yaml"), (load_json, "any.json")):
+        tried(load, in_file(folder / name, content), names=name)
+
+
+@fuzzed
+@given(content=damaged((ROOT / "config" / "config.yaml").read_bytes()))
+def test_damaged_configuration_files(content, folder):
+    path = in_file(folder / "config.yaml", content)
+    config = tried(BenchmarkConfig.from_yaml, path, names="config.yaml")
+    assert config is None or isinstance(config, BenchmarkConfig)
+
+
+BENCHMARK = yaml.safe_load((ROOT / "config" / "config.yaml").read_text())
+SWEEP = {
+    "name": "grid",
+    "policy_class_path": "lstm",
+    "missions": ["assembler_1"],
+    "search_space": {"learning_rate": [0.001, 0.01], "hidden_size": [8]},
+    "num_training_steps": 100,
+    "training": {"worlds": 4},
+    "keep_best": 1,
+}
+CONFIGS = [
+    (BenchmarkConfig, BENCHMARK),
+    (DAFSweepConfig, SWEEP),
+    (DAFConfig, DAFConfig(training_seeds=(1, 2)).resolved()),
+    (AuditConfig, AuditConfig(trust=("x",)).resolved()),
+]
+
+
+@pytest.mark.parametrize("model, data", CONFIGS, ids=lambda part: getattr(part, "__name__", ""))
+def test_odd_configurations(model, data):
+    @fuzzed
+    @given(data=mutated(data))
+    def parse(data):
+        config = tried(model.parse, data, "here", names="here")
+        if config is not None:
+            assert model.parse(config.resolved(), "again") == config
+
+    parse()
+
+
+@fuzzed
+@given(data=mutated({"policies": ["lstm", {"class_path": "random"}], "missions": ["assembler_1"]}))
+def test_odd_plans(data):
+    config = tried(BenchmarkConfig.parse, data, "here")
+    if config is not None:
+        tried(make_plan, config)
+
+
+@pytest.mark.parametrize("name", ["training_facility_1", "training_facility_2", "assembler_2"])
+def test_odd_missions(name):
+    @fuzzed
+    @given(data=mutated(yaml.safe_load((BUILT_IN / f"{name}.yaml").read_text())))
+    def build(data):
+        tried(lambda: build_mission(data, name="odd", source="odd.yaml"), names="odd.yaml")
+
+    build()
+
+
+@pytest.fixture(scope="module")
+def sidecar(folder) -> Path:
+    with recorded(
+        rule="demo",
+        inputs={"given": [str(ROOT / "README.md")]},
+        outputs={"a": str(folder / "out" / "a.txt")},
+        sidecar=str(folder / "out" / "a.txt.prov.json"),
+        parameters={"seed": 1, "names": ["x"]},
+        execution=ExecutionConfig(results_dir=str(folder / "out")),
+        origin=Origin.here("cpu"),
+    ) as paths:
+        paths["a"].write_text("a")
+    return folder / "out" / "a.txt.prov.json"
+
+
+def test_odd_and_damaged_records(sidecar, folder):
+    path, content = folder / "odd.prov.json", sidecar.read_bytes()
+
+    @fuzzed
+    @given(data=mutated(json.loads(content)))
+    def odd(data):
+        found = tried(Record.read, in_file(path, json.dumps(data).encode()), names=str(path))
+        if found is not None:
+            for name in found.files():
+                assert (folder / name).resolve().is_relative_to(folder)
+
+    @fuzzed
+    @given(content=damaged(content))
+    def broken(content):
+        tried(Record.read, in_file(path, content), names=str(path))
+
+    odd()
+    broken()
+
+
+def test_odd_results_of_pipelines(folder):
+    path = folder / "result.json"
+    PipelineResult("x", "success", ["a"], outputs={"best_config": {"x": 1}}).write(path)
+
+    @fuzzed
+    @given(data=mutated(json.loads(path.read_text())))
+    def odd(data):
+        tried(PipelineResult.read, in_file(path, json.dumps(data).encode()), names=str(path))
+
+    odd()
+
+
+def test_damaged_tables(folder):
+    table = pd.DataFrame({"score": [1.0, 2.0] * 20, "mission": ["a", "b"] * 20})
+    table.to_parquet(folder / "good.parquet", index=False)
+
+    @fuzzed
+    @given(content=damaged((folder / "good.parquet").read_bytes()))
+    def damage(content):
+        path = in_file(folder / "bad.parquet", content)
+        tried(load_table, path, names="bad.parquet")
+        tried(load_table, path, ["score"], names="bad.parquet")
+
+    damage()
+
+
+def test_damaged_weights(folder):
+    weights = {"hidden.weight": np.zeros((4, 4), np.float32)}
+    content = safetensors.numpy.save(weights, {"init_kwargs": '{"hidden_size": 4}'})
+
+    @fuzzed
+    @given(content=damaged(content))
+    def damage(content):
+        path = str(in_file(folder / "bad.safetensors", content))
+        tried(saved_init_kwargs, path, names="bad.safetensors")
+
+    damage()
+
+
+@st.composite
+def episode_tables(draw):
+    """Tables that hold what statistics need, and things that make statistics hard."""
+    rows = []
+    scores = draw(st.sampled_from([NUMBERS, st.just(1.0), st.integers(0, 3), st.floats(-1e9, 1e9)]))
+    for policy in draw(st.lists(st.sampled_from(["a", "b", "<c>"]), min_size=1, unique=True)):
+        seeds = draw(st.sampled_from([[pd.NA], [1], [1, 2], [1, 2, 3, 4, 5]]))
+        for mission in draw(st.lists(st.sampled_from(["m", "n"]), min_size=1, unique=True)):
+            for seed in seeds:
+                for episode in range(draw(st.integers(1, 3))):
+                    rows.append((policy, f"{policy}-{seed}", seed, mission, episode, episode,
+                                 draw(scores)))  # fmt: skip
+    columns = ["policy", "run", "training_seed", "mission", "episode", "world_seed", "score"]
+    table = pd.DataFrame(rows, columns=columns)
+    oddity = draw(st.sampled_from(["none", "none", "none", "drop", "repeat", "text", "missing"]))
+    column = draw(st.sampled_from(columns))
+    if oddity == "drop":
+        table = table.drop(columns=column)
+    elif oddity == "repeat":
+        table = pd.concat([table, table])
+    elif oddity == "text":
+        table[column] = "x"
+    elif oddity == "missing":
+        table[column] = None
+    return table
+
+
+@pytest.mark.filterwarnings("error")
+@fuzzed
+@given(table=episode_tables())
+def test_statistics_of_hard_tables(table):
+    found = tried(analyse, table, error=ValueError)
+    if found is not None:
+        json.dumps(found, allow_nan=False)
+        assert analyse(table.sample(frac=1, random_state=1)) == found
