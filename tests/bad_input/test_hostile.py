@@ -1,0 +1,171 @@
+"""Files made to harm: nothing in them is run, nothing else is touched, no memory goes."""
+
+import json
+import pickle
+import resource
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pytest
+import safetensors.numpy
+import torch
+
+from daf.config import BenchmarkConfig, load_json, load_yaml
+from daf.learn.resume import Resume
+from daf.missions import load_mission
+from daf.parquet import load_table
+from daf.plan import make_plan
+from daf.policies import Game, PolicySpec, make_policy
+
+GIB = 1024**3
+
+
+@pytest.fixture(autouse=True)
+def little_memory():
+    """Whoever takes 6 GiB more than there is now fails."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (now + 6 * GIB, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+class Payload:
+    """Runs when it is unpickled."""
+
+    def __init__(self, marker: Path):
+        self.marker = marker
+
+    def __reduce__(self):
+        return (Path.touch, (self.marker,))
+
+
+def playing_with(weights: Path, **kwargs):
+    policy = {"class_path": "stateless", "data_path": str(weights), "init_kwargs": kwargs}
+    return BenchmarkConfig.parse({"policies": [policy], "missions": ["assembler_1"]}, "test")
+
+
+@pytest.mark.parametrize("write", [
+    lambda path, thing: path.write_bytes(pickle.dumps(thing)),
+    lambda path, thing: torch.save({"weight": thing}, path),
+])  # fmt: skip
+def test_weights_that_are_a_pickle(write, tmp_path, refused):
+    weights = tmp_path / "policy.safetensors"
+    write(weights, Payload(tmp_path / "marker"))
+    assert "not a readable safetensors file" in refused(make_plan, playing_with(weights))
+    assert not (tmp_path / "marker").exists()
+
+
+@pytest.mark.parametrize("header", [
+    {"w": {"dtype": "F32", "shape": [10**6, 10**6], "data_offsets": [0, 4 * 10**12]}},
+    {"w": {"dtype": "F32", "shape": [2**62, 4], "data_offsets": [0, 0]}},
+    {"w": {"dtype": "F32", "shape": [-1], "data_offsets": [0, 0]}},
+    None,
+])  # fmt: skip
+def test_weights_that_claim_to_be_huge(header, tmp_path, refused):
+    text = json.dumps(header).encode() if header else b""
+    length = len(text) if header else 2**60
+    (tmp_path / "huge.safetensors").write_bytes(struct.pack("<Q", length) + text)
+    assert "safetensors" in refused(make_plan, playing_with(tmp_path / "huge.safetensors"))
+
+
+def test_weights_that_say_they_need_a_huge_network(tmp_path, refused):
+    tensors = {"critic.bias": np.zeros(1, np.float32)}
+    content = safetensors.numpy.save(tensors, {"init_kwargs": '{"hidden_size": 1000000000}'})
+    (tmp_path / "wide.safetensors").write_bytes(content)
+    line = refused(make_plan, playing_with(tmp_path / "wide.safetensors"))
+    assert "hidden_size: got 1000000000; a whole number from 1 to 4096 is needed" in line
+
+
+@pytest.mark.parametrize("size", [0, -1, 4097, 10**12, 2.0, "8", True, None])
+@pytest.mark.parametrize("name", ["stateless", "lstm"])
+def test_layers_of_no_possible_size(name, size, refused):
+    game = Game.of(load_mission("assembler_1"))
+    line = refused(make_policy, PolicySpec(name, init_kwargs={"hidden_size": size}), game)
+    assert "a whole number from 1 to 4096 is needed" in line
+
+
+def archive(path: Path, members: dict[str, bytes], compressed: bool = False) -> None:
+    how = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
+    path.parent.mkdir()
+    with zipfile.ZipFile(path, "w", how) as out:
+        for name, content in members.items():
+            out.writestr(name, content)
+
+
+@pytest.mark.parametrize("members, compressed", [
+    ({"../../escaped": b"x", "/tmp/escaped-daf": b"x", "state/data.pkl": b"x"}, False),
+    ({"state/data.pkl": bytes(200_000_000)}, True),
+])  # fmt: skip
+def test_saved_states_that_are_hostile_zips(members, compressed, tmp_path):
+    archive(tmp_path / "run" / "state.pt", members, compressed)
+    said = []
+    with Resume(tmp_path / "run", "fingerprint", report=said.append) as resume:
+        assert resume.load("cpu") is None
+    (line,) = said
+    assert line.startswith(f"{tmp_path}/run/state.pt is damaged (")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["lock", "run", "state.pt"]
+    assert not Path("/tmp/escaped-daf").exists()
+
+
+def test_a_saved_state_that_is_a_pickle(tmp_path):
+    (tmp_path / "run").mkdir()
+    torch.save(
+        {"fingerprint": "f", "state": Payload(tmp_path / "marker")}, tmp_path / "run/state.pt"
+    )
+    said = []
+    with Resume(tmp_path / "run", "f", report=said.append) as resume:
+        assert resume.load("cpu") is None
+    assert len(said) == 1 and not (tmp_path / "marker").exists()
+
+
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{after}: &{after} [{', '.join([f'*{before}'] * 9)}]\n"
+    for before, after in zip("abcdefghi", "bcdefghij")
+)
+YAMLS = {
+    "python": ("x: !!python/object/apply:os.mkdir [marker]", "not valid YAML at line 1"),
+    "name": ("x: !!python/name:os.system", "not valid YAML at line 1"),
+    "laughs": (LAUGHS, "too much data"),
+    "itself": ("a: &a [*a]", "too much data"),
+    "deep": ("[" * 100_000, "nested more than"),
+    "big": ("a: " + "x" * 5_000_000, "larger than"),
+    "number": ("a: " + "9" * 100_000, ""),
+}
+
+
+@pytest.mark.parametrize("name", YAMLS)
+def test_hostile_yaml(name, tmp_path, refused, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text, said = YAMLS[name]
+    Path("hostile.yaml").write_text(text)
+    line = refused(load_yaml, "hostile.yaml")
+    assert line.startswith("hostile.yaml: ") and said in line and len(line) < 500
+    assert sorted(path.name for path in Path().iterdir()) == ["hostile.yaml"]
+
+
+@pytest.mark.parametrize("text, said", [
+    ("[" * 1_000_000, "nested too deep"),
+    ('{"a":' * 1_000_000, "nested too deep"),
+    ("9" * 1_000_000, "not valid JSON"),
+    ("NaN", "not valid JSON: NaN is no number"),
+    ('{"a": -Infinity}', "not valid JSON: -Infinity is no number"),
+    ('"\\ud800', "not valid JSON"),
+    ("", "not valid JSON"),
+])  # fmt: skip
+def test_hostile_json(text, said, tmp_path, refused):
+    (tmp_path / "hostile.json").write_text(text)
+    line = refused(load_json, tmp_path / "hostile.json")
+    assert line.startswith(f"{tmp_path}/hostile.json: ") and said in line and len(line) < 500
+
+
+def test_a_table_that_unpacks_to_terabytes(tmp_path, refused):
+    column = pyarrow.nulls(2 * 10**8)
+    table = pyarrow.table({f"c{number}": column for number in range(6)})
+    pyarrow.parquet.write_table(table, tmp_path / "bomb.parquet")
+    assert (tmp_path / "bomb.parquet").stat().st_size < 10**7
+    assert refused(load_table, tmp_path / "bomb.parquet").endswith("values are accepted")
