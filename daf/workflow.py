@@ -27,6 +27,13 @@ def snakemake_command(target: str, config: Path, *more: str) -> list[str]:
     return [*command, "--configfile", str(config), *more]
 
 
+def within(path: str) -> str:
+    """A file by its way from the working directory; one that lies elsewhere by its name."""
+    whole = Path(path).resolve()
+    here = Path.cwd()
+    return str(whole.relative_to(here)) if whole.is_relative_to(here) else whole.name
+
+
 def profile_options(profile: str) -> list[str]:
     """The options that choose a profile: `local`, the name of another of ours, or a folder.
 

@@ -13,7 +13,7 @@ from daf.provenance import file_digest
 from daf.record import SUFFIX, Record
 from daf.workflow import workflow_folder
 
-COMPUTED = ("compare", "report", "select", "deploy")
+COMPUTED = ("compare", "report", "propose", "rank", "conclude", "sweep_report", "deploy")
 """Rules whose outputs follow from their inputs without a simulator."""
 
 PLAYED, TRAINED = "evaluate", "train"

@@ -12,7 +12,8 @@ from daf.config.errors import ConfigError, nearest, shown
 from daf.config.execution import DAFConfig, ExecutionConfig
 from daf.config.files import check_plain, load_json, load_yaml
 from daf.config.model import Model, Name, Number, Whole
-from daf.config.sweep import DAFSweepConfig
+from daf.config.space import Parameter
+from daf.config.sweep import ConfirmationConfig, DAFSweepConfig
 from daf.config.training import TrainingConfig
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "BenchmarkConfig",
     "ComparisonConfig",
     "ConfigError",
+    "ConfirmationConfig",
     "DAFConfig",
     "DAFSweepConfig",
     "EvaluationConfig",
@@ -28,6 +30,7 @@ __all__ = [
     "Model",
     "Name",
     "Number",
+    "Parameter",
     "PolicyConfig",
     "TrainingConfig",
     "Whole",

@@ -20,6 +20,9 @@ class TrainingConfig(Model):
     minibatches: Whole = Field(default=4, ge=1, description="parts of each pass")
     learning_rate: Number = Field(default=1e-3, gt=0, le=1, description="of Adam, at the start")
     anneal: bool = Field(default=True, description="learning rate falls linearly to 0")
+    anneal_steps: Whole | None = Field(
+        default=None, ge=1, description="agent-steps after which it would be 0; None: `steps`"
+    )
     gamma: Number = Field(default=0.99, ge=0, le=1, description="discount per step")
     gae_lambda: Number = Field(default=0.95, ge=0, le=1, description="of the advantage estimate")
     clip: Number = Field(default=0.2, gt=0, le=1, description="of the probability ratio")
@@ -32,6 +35,26 @@ class TrainingConfig(Model):
     shaping: dict[str, Number] = Field(
         default={}, description="reward for each count of a game statistic; never in the score"
     )
+
+    @model_validator(mode="after")
+    def _schedule_is_long_enough(self):
+        if self.anneal_steps is None:
+            return self
+        if not self.anneal:
+            raise ValueError(f"anneal_steps: got {self.anneal_steps}, but 'anneal' is false")
+        if self.anneal_steps < self.steps:
+            raise ValueError(f"anneal_steps: got {self.anneal_steps}, less than steps {self.steps}")
+        return self
+
+    @property
+    def horizon(self) -> int | None:
+        """Agent-steps over which the learning rate falls to 0; None if it does not fall."""
+        return (self.anneal_steps or self.steps) if self.anneal else None
+
+    @property
+    def can_get_longer(self) -> bool:
+        """Whether a training with more steps begins as this one does."""
+        return self.horizon != self.steps
 
     @model_validator(mode="after")
     def _worlds_for_all(self):

@@ -67,6 +67,7 @@ def train(
     collector = Collector(policy, missions, config, run.training_seed, device)
     steps_per_update = config.rollout_length * collector.rows
     updates = math.ceil(config.steps / steps_per_update)
+    annealed = math.ceil(config.horizon / steps_per_update) if config.horizon else math.inf
     curve = []
     if resume and (state := resume.load(device)) and len(state["curve"]) <= updates:
         policy.load_state_dict(state["policy"])
@@ -81,7 +82,7 @@ def train(
         return {name: part.state_dict() for name, part in parts.items()} | {"curve": curve}
 
     for number in range(len(curve), updates):
-        rate = config.learning_rate * (1 - number / updates if config.anneal else 1)
+        rate = config.learning_rate * (1 - number / annealed)
         for group in optimizer.param_groups:
             group["lr"] = rate
         rollout, advantage = collector.collect()

@@ -1,7 +1,8 @@
 """What a mission is: map, stations, limits and rules, as immutable, validated data."""
 
 import re
-from typing import Annotated, Literal
+from functools import cached_property
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -153,6 +154,14 @@ class Mission(Model):
     rewards: dict[str, Number] = {"chest.heart.amount": 1.0}
     reward_caps: dict[str, Number] = {}
     clipping: Clipping = Clipping()
+
+    def resolved(self) -> dict[str, Any]:
+        """All values as plain data, not to be changed: thousands of trainings share a mission."""
+        return self._plain
+
+    @cached_property
+    def _plain(self) -> dict[str, Any]:
+        return super().resolved()
 
     @field_validator("window_height", "window_width")
     @classmethod

@@ -28,6 +28,12 @@ def station_types(mission: Mission) -> tuple[str, ...]:
     return tuple(sorted({name for _, _, name in mission.cells(*mission.stations)}))
 
 
+def measures(mission: Mission) -> list[str]:
+    """Columns of the episode table that measure something: score, rewards, length, statistics."""
+    rewards = [f"reward_agent_{agent}" for agent in range(mission.num_agents)]
+    return ["score", "reward_mean", *rewards, "steps", *statistic_names(mission)]
+
+
 def statistic_names(mission: Mission) -> list[str]:
     """Names of the K statistics of a mission: COUNTED, then `made_RESOURCE` (output of stations
     that agents could carry), then `uses_STATION` for each kind of station on the map."""

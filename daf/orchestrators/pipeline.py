@@ -29,7 +29,7 @@ from daf.origin import Origin
 from daf.plan import Plan, make_plan
 from daf.provenance import write_text
 from daf.record import SUFFIX, recorded
-from daf.sweep import as_benchmark
+from daf.sweep.search import Search
 from daf.workflow import profile_options
 
 CHECK = "environment_check"
@@ -88,6 +88,8 @@ class Pipeline:
     def run(self, target: str, stages: list[Stage], config: Config | None = None) -> bool:
         """Make a target of the workflow; where something fails, make it of all the rest.
 
+        What fails may lead to other jobs, which may fail, too; it ends when nothing new fails.
+
         Afterwards `there` is the plan without what is missing.
 
         Args:
@@ -102,16 +104,19 @@ class Pipeline:
         self.there = plan_of(config)
         if self._lock is None or not self._write_config(config):
             return False
-        ran = self._call(target, stages)
-        lacking = self._lacking(target, ran, stages)
-        missing = _missing(lacking)
-        self.there = replace(self.there, config=_without(self.there.config, missing))
-        failed = any(job.status == "failed" for job in ran.jobs.values())
-        if failed and missing != MissingConfig() and self.there.evaluations():
+        missing = config.missing
+        while True:
+            ran = self._call(target, stages)
+            lacking = self._lacking(target, ran, stages)
+            found = _missing(lacking, missing)
+            failed = any(job.status == "failed" for job in ran.jobs.values())
+            known, missing = missing, found
+            self.there = self._plan_without(config, missing)
+            if not failed or missing == known or not self.there.evaluations():
+                break
             log.warning("going on without what failed")
-            if self._write_config(_without(config, missing)):
-                ran = self._call(target, stages)
-                lacking = self._lacking(target, ran, stages)
+            if not self._write_config(_without(config, missing)):
+                break
         finished = [(j.rule, j.wildcards) for j in ran.jobs.values() if j.status == "finished"]
         unfinished = {job.rule for job in lacking if (job.rule, job.wildcards) not in finished}
         blamed = {failure.stage for failure in self.result.errors}
@@ -121,6 +126,11 @@ class Pipeline:
             elif not unfinished & set(stage.rules):
                 self.result.stages_completed.append(stage.name)
         return ran.exit_status == 0
+
+    def _plan_without(self, config: Config, missing: MissingConfig) -> Plan:
+        if isinstance(config, DAFSweepConfig):  # there may be more trials than before
+            return plan_of(_without(config, missing))
+        return replace(self.there, config=_without(self.there.config, missing))
 
     def fail(self, stage: str, message: str) -> None:
         """Note that a stage failed for a reason that is not a job's."""
@@ -225,14 +235,14 @@ def plan_of(config: Config) -> Plan:
         ConfigError: it cannot be carried out; one line.
     """
     if isinstance(config, DAFSweepConfig):
-        config = as_benchmark(config)
+        return Search(config).plan
     return make_plan(config)
 
 
-def _missing(lacking: list[Job]) -> MissingConfig:
-    """The trainings and evaluations among the jobs that are lacking."""
-    runs = {job.wildcards["run"] for job in lacking if job.rule == "train"}
-    evaluations = {
+def _missing(lacking: list[Job], known: MissingConfig) -> MissingConfig:
+    """The trainings and evaluations among the jobs that are lacking, and those known before."""
+    runs = set(known.runs) | {job.wildcards["run"] for job in lacking if job.rule == "train"}
+    evaluations = set(known.evaluations) | {
         f"{job.wildcards['player']}/{job.wildcards['mission']}"
         for job in lacking
         if job.rule == "evaluate"

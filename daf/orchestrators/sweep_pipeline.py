@@ -2,26 +2,18 @@
 
 from pathlib import Path
 
-from daf.config import (
-    BenchmarkConfig,
-    ConfigError,
-    DAFConfig,
-    DAFSweepConfig,
-    PolicyConfig,
-    load_json,
-    shown,
-)
+from daf.config import ConfigError, DAFConfig, DAFSweepConfig, load_json, shown
 from daf.orchestrators.comparison_pipeline import study_outputs
 from daf.orchestrators.pipeline import CHECK, Pipeline, Stage, plan_of
 from daf.orchestrators.request import execution, for_workflow
 from daf.orchestrators.result import BestConfig, PipelineResult
-from daf.sweep import as_benchmark
-from daf.sweep.trials import sweep_name
+from daf.sweep.search import Search
+from daf.sweep.trials import as_benchmark, confirmation, sweep_name
 
 STAGES = [
     Stage(CHECK, (CHECK,)),
-    Stage("sweep_execution", ("train", "evaluate")),
-    Stage("best_config_extraction", ("select",)),
+    Stage("sweep_execution", ("train", "evaluate", "propose")),
+    Stage("best_config_extraction", ("rank", "conclude", "sweep_report")),
 ]
 COMPARISON = Stage("comparison", ("train", "evaluate", "compare", "report"))
 
@@ -34,7 +26,7 @@ def daf_run_sweep_pipeline(
     results_dir: str | None = None,
     daf_config: DAFConfig | None = None,
 ) -> PipelineResult:
-    """Train and evaluate every trial of a sweep, and take the best.
+    """Train and evaluate the trials of a sweep, take the best, and confirm them on fresh seeds.
 
     Stages: environment_check, sweep_execution, best_config_extraction, and comparison if
     `compare_best`.
@@ -42,16 +34,18 @@ def daf_run_sweep_pipeline(
     Args:
         config: what is tried.
         compare_best: compare the best trials (`keep_best` of them) with each other and with the
-            default hyperparameters.
+            default hyperparameters, on the seeds of the confirmation.
         name: of the folders in `results/pipelines/` and `results/sweeps/`; by default the sweep's.
         results_dir: folder of all results; `results` in the working directory by default.
-        daf_config: how to run; its `training_seeds`, if any, replace the sweep's.
+        daf_config: how to run; its `training_seeds` and `world_seed`, if given, replace the
+            sweep's.
 
     Returns:
         `outputs`: `best_config`, the best hyperparameters by name (also `.hyperparameters`);
-        `best_objective`; `best_checkpoint`, a path of weights; `best_config_file`, a configuration
-        that can be trained again; `trials`, a table of all trials; with a comparison
-        `comparison_results`, `summary_statistics` and `report`.
+        `best_objective`, in the search, and `confirmed_objective`, {mean, low, high, ...} on fresh
+        seeds (None if not confirmed); `best_checkpoint`, a path of weights; `best_config_file`, a
+        configuration that can be trained again; `trials`, a table of all trials; `sweep_report`, an
+        HTML file; with a comparison `comparison_results`, `summary_statistics` and `report`.
 
     Raises:
         ConfigError: a request that cannot be carried out, before anything was begun.
@@ -64,6 +58,8 @@ def daf_run_sweep_pipeline(
     changes = {"name": name or sweep_name(config), "execution": for_workflow(daf)}
     if daf.training_seeds is not None:
         changes["training_seeds"] = list(daf.training_seeds)
+    if "world_seed" in daf.model_fields_set:
+        changes["world_seed"] = daf.world_seed
     sweep = DAFSweepConfig.parse(config.resolved() | changes, "arguments")
     with Pipeline(sweep.name, sweep, daf) as pipeline:
         made = pipeline.run("sweep", STAGES)
@@ -73,35 +69,38 @@ def daf_run_sweep_pipeline(
         if not made:
             return pipeline.result
         folder = Path(daf.results_dir, "sweeps", sweep.name)
-        best = load_json(folder / "best.json")
-        names = ("best.json", "best_config.yaml", "policy.safetensors", "trials.parquet")
+        best = load_json(folder / "search.json")["best"]
+        names = (
+            "search.json", "best_config.yaml", "policy.safetensors", "trials.parquet",
+            "rounds.parquet", "finalists.json", "report.html",
+        )  # fmt: skip
         pipeline.result.outputs |= {
             "best_config": BestConfig(best["hyperparameters"]),
             "best_objective": best["objective"],
+            "confirmed_objective": best["confirmed"],
             "best_checkpoint": str(folder / "policy.safetensors"),
             "best_config_file": str(folder / "best_config.yaml"),
             "trials": str(folder / "trials.parquet"),
+            "sweep_report": str(folder / "report.html"),
         }
         files["best_config_extraction"] = [str(folder / name) for name in names]
         if compare_best:
-            _compare(pipeline, sweep, best["ranking"][: sweep.keep_best])
+            _compare(pipeline, sweep)
     return pipeline.result
 
 
-def _compare(pipeline: Pipeline, sweep: DAFSweepConfig, best: list[str]) -> None:
-    trials = as_benchmark(sweep)
-    named = {policy.name: policy for policy in trials.policies}
-    chosen = [named[name] for name in best]
-    default = chosen[0].model_copy(
+def _compare(pipeline: Pipeline, sweep: DAFSweepConfig) -> None:
+    """Compare the finalists and the default on fresh seeds; without a confirmation, on those of
+    the search."""
+    finalists = Search(sweep).finalists
+    study = (confirmation if sweep.confirmation.training_seeds else as_benchmark)(sweep, finalists)
+    default = study.policies[0].model_copy(
         update={"name": "default", "init_kwargs": sweep.init_kwargs, "training": {}}
     )
-
-    def study(*policies: PolicyConfig) -> BenchmarkConfig:
-        return trials.model_copy(update={"policies": policies})
-
-    if not plan_of(study(default)).runs.keys() & plan_of(study(*chosen)).runs.keys():
-        chosen.append(default)
-    if pipeline.run("comparison_report", [COMPARISON], study(*chosen)):
+    alone = study.model_copy(update={"policies": (default,)})
+    if not plan_of(alone).runs.keys() & plan_of(study).runs.keys():
+        study = study.model_copy(update={"policies": (*study.policies, default)})
+    if pipeline.run("comparison_report", [COMPARISON], study):
         plan, outputs = pipeline.there, pipeline.result.outputs
         outputs |= study_outputs(plan, "comparisons")
         outputs["files"]["comparison"] = [

@@ -4,6 +4,7 @@ starts. Nothing here needs torch, but for policies with arguments, weights or co
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from daf.config import BenchmarkConfig, ConfigError, PolicyConfig, TrainingConfig, nearest, shown
@@ -47,12 +48,13 @@ def make_plan(config: BenchmarkConfig, source: str = "configuration") -> Plan:
                 plain.append(plain_label(policy, not untrained))
                 policies.append(_complete(policy, policy.data_path))
         labels = tell_apart(policies, plain)
+        known = _Known()
         for number, policy in enumerate(policies):
             with _at(f"key 'policies.{number}'"):
                 if networks[number] and policy.train and policy.data_path is None:
-                    _add_runs(plan, policy, labels[number])
+                    _add_runs(plan, policy, labels[number], known)
                 else:
-                    _add_player(plan, policy, plain[number], labels[number])
+                    _add_player(plan, policy, plain[number], labels[number], known)
         _check_missing(plan)
     return plan
 
@@ -118,26 +120,43 @@ def _complete(policy: PolicyConfig, weights: str | None) -> PolicyConfig:
     return policy.model_copy(update={"init_kwargs": known})
 
 
-def _add_player(plan: Plan, policy: PolicyConfig, plain: str, label: str) -> None:
-    _check_plays(policy, plan, (), policy.data_path)
+@dataclass
+class _Known:
+    """What need not be done again for every one of many policies."""
+
+    missions: dict[tuple[str, ...], tuple[Mission, ...]] = field(default_factory=dict)
+    built: list[tuple] = field(default_factory=list)
+
+    def trained_on(self, plan: Plan, paths: tuple[str, ...]) -> tuple[Mission, ...]:
+        """The missions of a training: those at `paths`, or those of the plan."""
+        if not paths:
+            return tuple(plan.missions.values())
+        if paths not in self.missions:
+            self.missions[paths] = tuple(_loaded(paths, "training.missions"))
+        return self.missions[paths]
+
+
+def _add_player(plan: Plan, policy: PolicyConfig, plain: str, label: str, known: _Known) -> None:
+    _check_plays(policy, plan, (), policy.data_path, known)
     name = player_name(policy, plain)
     if name in plan.players:
         raise ConfigError(f"policy '{label}' is the same as '{plan.labels[name]}'; leave one out")
     plan.players[name] = _player(name, plain, policy, None)
+    plan.played[name] = plan.config.evaluation
     if policy.data_path is not None:
         plan.weights[name] = policy.data_path
     plan.labels[name] = label
 
 
-def _add_runs(plan: Plan, policy: PolicyConfig, label: str) -> None:
+def _add_runs(plan: Plan, policy: PolicyConfig, label: str, known: _Known) -> None:
     config = plan.config
     training = TrainingConfig.parse(config.training.resolved() | policy.training, "key 'training'")
-    missions = tuple(_loaded(training.missions or config.missions, "training.missions"))
+    missions = known.trained_on(plan, training.missions)
     _check_shaping(training, missions)
     if training.initial_weights is not None:
         _check_file(training.initial_weights, "training.initial_weights")
         policy = _complete(policy, training.initial_weights)
-    _check_plays(policy, plan, missions, training.initial_weights)
+    _check_plays(policy, plan, missions, training.initial_weights, known)
     for seed in config.training_seeds:
         run = _run(policy, training, missions, seed)
         if training.initial_weights is not None:
@@ -149,17 +168,27 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str) -> None:
         plan.runs[run.name] = run
         plain = class_label(policy.class_path)
         plan.players[run.name] = _player(run.name, plain, policy, seed)
+        plan.played[run.name] = config.evaluation
         plan.weights[run.name] = plan.weights_file(run.name)
         plan.labels[run.name] = label
 
 
 def _check_plays(
-    policy: PolicyConfig, plan: Plan, trained_on: tuple[Mission, ...], weights: str | None
+    policy: PolicyConfig,
+    plan: Plan,
+    trained_on: tuple[Mission, ...],
+    weights: str | None,
+    known: _Known,
 ) -> None:
     """Find out now whether the policy can play all missions, by building it for each.
 
     One given by its short name alone has nothing to get wrong, and building would import torch.
     """
+    names = [mission.name for mission in trained_on]
+    network = (policy.class_path, policy.init_kwargs, weights, names)
+    if network in known.built:
+        return
+    known.built.append(network)
     for mission in plan.missions.values():
         check_alike(mission, *trained_on)
         if policy.class_path not in SHORT_NAMES or policy.init_kwargs or weights:
@@ -174,6 +203,8 @@ def _run(
 ) -> Run:
     # Where the files of a training lie decides nothing; what is in them is in the digests.
     initial = training.initial_weights
+    if not training.can_get_longer:
+        training = training.model_copy(update={"anneal_steps": None})
     names = tuple(mission.name for mission in missions)
     content = {
         "class_path": policy.class_path,
@@ -186,7 +217,7 @@ def _run(
     }
     label = class_label(policy.class_path)
     name = f"{label}-s{seed}-{digest(content)[:8]}"
-    return Run.model_validate({"name": name, "policy": label, **content})
+    return Run.model_validate({"name": name, "policy": label, **content, "missions": missions})
 
 
 def _check_shaping(training: TrainingConfig, missions: tuple[Mission, ...]) -> None:

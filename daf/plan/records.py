@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from daf.config import BenchmarkConfig, Model, TrainingConfig
+from daf.config import BenchmarkConfig, EvaluationConfig, Model, TrainingConfig
 from daf.missions import Mission
 from daf.policies.registry import module_and_class
 
@@ -30,8 +30,8 @@ class Run(Model):
         """What decides how the training goes, update by update. Its length is part of it only
         where the learning rate follows from it."""
         content = self.resolved()
-        if not self.training.anneal:
-            del content["training"]["steps"]
+        del content["training"]["steps"]
+        content["training"]["anneal_steps"] = self.training.horizon
         return {key: value for key, value in content.items() if key not in ("name", "policy")}
 
 
@@ -58,6 +58,7 @@ class Plan:
         initial_weights: the files that trainings begin with, where they begin with one.
         weights: the files that players play with, where they need one.
         labels: for each player, what this configuration calls its policy.
+        played: for each player, how it is evaluated.
     """
 
     config: BenchmarkConfig
@@ -67,6 +68,12 @@ class Plan:
     players: dict[str, Player] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
+    played: dict[str, EvaluationConfig] = field(default_factory=dict)
+
+    def add(self, other: "Plan") -> None:
+        """Take over the trainings and players of another plan for the same missions."""
+        for name in ("runs", "initial_weights", "players", "weights", "labels", "played"):
+            getattr(self, name).update(getattr(other, name))
 
     def trained_on(self, player: str) -> list[dict[str, Any]]:
         """The missions a player's weights are made for, as plain data; none if not by us."""
@@ -97,11 +104,6 @@ class Plan:
             if (player, mission) not in there
         ]
 
-    @property
-    def played(self) -> str:
-        """How evaluations are played, as it stands in the names of their folders."""
-        return f"e{self.config.evaluation.episodes}-w{self.config.evaluation.seed}"
-
     def weights_file(self, run: str) -> str:
         """Where a training leaves its weights."""
         return f"{self.config.execution.results_dir}/runs/{run}/policy.safetensors"
@@ -109,7 +111,7 @@ class Plan:
     def episodes_file(self, player: str, mission: str) -> str:
         """Where the episode table of an evaluation stands."""
         folder = f"{self.config.execution.results_dir}/evaluations"
-        return f"{folder}/{player}-{self.played}/{mission}.parquet"
+        return f"{folder}/{player}-{played(self.played[player])}/{mission}.parquet"
 
     def episodes_files(self) -> list[str]:
         """Where all episode tables stand, but for those that are missing."""
@@ -124,11 +126,21 @@ class Plan:
         return f"{self.config.execution.results_dir}/deployments/{player}.zip"
 
     def disk_needed_mb(self) -> int:
-        """Upper estimate of what the plan writes: weights and curves of each run, rows of each
-        episode. A power of two from 1024 on, so that small changes of a plan leave it alone."""
-        episodes = len(self.players) * len(self.missions) * self.config.evaluation.episodes
-        needed = 50 + 20 * len(self.runs) + episodes * 0.001
-        return 2 ** max(10, math.ceil(math.log2(needed)))
+        """Upper estimate of what the plan writes."""
+        episodes = len(self.missions) * sum(how.episodes for how in self.played.values())
+        return disk_needed_mb(len(self.runs), episodes)
+
+
+def disk_needed_mb(runs: int, episodes: int) -> int:
+    """Upper estimate of what is written: weights and curves of each run, rows of each episode. A
+    power of two from 1024 on, so that small changes of a plan leave it alone."""
+    needed = 50 + 20 * runs + episodes * 0.001
+    return 2 ** max(10, math.ceil(math.log2(needed)))
+
+
+def played(evaluation: EvaluationConfig) -> str:
+    """How an evaluation is played, as it stands in the name of its folder."""
+    return f"e{evaluation.episodes}-w{evaluation.seed}"
 
 
 def _policy_modules(class_path: str) -> list[str]:

@@ -5,11 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from daf.config import load_json
+from daf.config import DAFSweepConfig, load_json
 from daf.missions import Mission
 from daf.parquet import load_table
 from daf.record import Record
 from daf.report.report import render_report
+from daf.report.sweep import render_sweep
 
 
 def benchmark_report(
@@ -56,6 +57,41 @@ def benchmark_report(
         environment=load_json(environment),
         timings=[_timing(record) for record in made],
         provenance=provenance | _origins(made),
+    )
+
+
+def sweep_report(
+    *,
+    sweep: DAFSweepConfig,
+    search: str,
+    trials: str,
+    rounds: str,
+    environment: str,
+    records: Iterable[str],
+    command: str,
+) -> str:
+    """The report of a sweep as HTML text.
+
+    Args:
+        sweep: the configuration.
+        search, trials, rounds, environment: paths of search.json, trials.parquet, rounds.parquet,
+            environment.json.
+        records: paths of the sidecars of trainings and evaluations.
+        command: what to type to make it again.
+
+    Raises:
+        ConfigError: a file cannot be read, or is not what it should be.
+    """
+    made = [Record.read(path) for path in records]
+    return render_sweep(
+        sweep=sweep,
+        found=load_json(search),
+        trials=load_table(trials),
+        rounds=load_table(rounds),
+        environment=load_json(environment),
+        provenance=_origins(made),
+        command=command,
+        seconds=sum(_timing(record)["seconds"] for record in made),
     )
 
 

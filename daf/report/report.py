@@ -1,21 +1,16 @@
 """Assembles the report: results in, one HTML text out."""
 
-import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from daf.report import tables
 from daf.report.charts import curve_chart, interval_chart, style_class
 from daf.report.curves import learning_curves
 from daf.report.maps import map_chart, station_styles
+from daf.report.page import as_yaml, page
 from daf.stats import listed
-
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render_report(
@@ -52,14 +47,8 @@ def render_report(
     order = tables.policy_order(stats)
     styles = {policy: index for index, policy in enumerate(order)}
     ceilings = {mission["name"]: mission.get("ceiling") for mission in missions}
-    page = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    ).get_template("report.html.j2")
-    return page.render(
+    return page(
+        "report.html.j2",
         title=title,
         stats=stats,
         left_out=tables.left_out_table(left_out) if left_out else None,
@@ -80,7 +69,7 @@ def render_report(
         missions=[_mission(mission) for mission in missions],
         training=tables.training_table(runs),
         runs=tables.runs_table(runs),
-        config_yaml=_yaml(config),
+        config_yaml=as_yaml(config),
         environment=environment,
         checks=tables.checks_table(environment),
         hardware=tables.facts_table("Hardware", _hardware(environment)),
@@ -190,9 +179,3 @@ def _hardware(environment: Mapping) -> dict[str, Any]:
     if environment.get("platform"):
         facts["platform"] = environment["platform"]
     return facts
-
-
-def _yaml(config: Mapping) -> str:
-    # Through JSON, so that paths, tuples and numbers of numpy become what YAML knows.
-    values = json.loads(json.dumps(config, default=str))
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)

@@ -1,7 +1,8 @@
-"""From a search space to trials, and from trials to what the workflow knows: policies to train."""
+"""From points of a search space to what the workflow knows: policies to train, with names."""
 
-import itertools
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,8 +16,10 @@ from daf.config import (
     nearest,
 )
 from daf.provenance import digest
+from daf.sweep.space import ends
 
-MAX_TRIALS = 10_000
+TRAINING, CLASS, SHAPING = "training", "init_kwargs", "shaping"
+"""Where a hyperparameter may belong; also prefixes of its name, `training.learning_rate`."""
 
 
 @dataclass(frozen=True)
@@ -27,98 +30,152 @@ class Trial:
     values: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a trial in a round: its objective, None if it failed."""
+
+    trial: Trial
+    objective: float | None
+
+
+def named(points: Sequence[dict[str, Any]]) -> list[Trial]:
+    """Trials with different names: the values in words where that makes a name, else their hash."""
+    words = ["_".join(f"{name}-{value}" for name, value in p.items()) for p in points]
+    counts = Counter(words)
+    return [
+        Trial(text if counts[text] == 1 and _fits(text) else f"trial-{digest(p)[:8]}", p)
+        for text, p in zip(words, points)
+    ]
+
+
+def _fits(text: str) -> bool:
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", text) is not None
+
+
 def sweep_name(sweep: DAFSweepConfig) -> str:
     """The sweep's own name, or one that follows from its content."""
     content = sweep.model_dump(mode="json", exclude={"name", "execution", "missing"})
     return sweep.name or f"sweep-{digest(content)[:8]}"
 
 
-def trials_of(sweep: DAFSweepConfig) -> list[Trial]:
-    """All trials of a sweep: for a grid, every combination of the values.
+def as_benchmark(
+    sweep: DAFSweepConfig, trials: Sequence[Trial], steps: int | None = None
+) -> BenchmarkConfig:
+    """Trials as a benchmark whose policies they are.
 
-    Raises:
-        ConfigError: more than 10 000 of them.
-    """
-    space = sweep.search_space
-    count = 1
-    for values in space.values():
-        count *= len(values)
-    if count > MAX_TRIALS:
-        raise ConfigError(f"key 'search_space': {count} trials; at most {MAX_TRIALS} are possible")
-    points = [dict(zip(space, values)) for values in itertools.product(*space.values())]
-    return [Trial(_name(point), point) for point in points]
-
-
-def as_benchmark(sweep: DAFSweepConfig) -> BenchmarkConfig:
-    """The sweep as a benchmark whose policies are the trials.
+    Args:
+        trials: at least one.
+        steps: agent-steps of each training, if not those of the sweep.
 
     Raises:
         ConfigError: a name in `search_space` that is no hyperparameter, or a value that it cannot
             have; one line.
     """
-    _check_space(sweep)
     return BenchmarkConfig(
         name=sweep_name(sweep),
-        policies=tuple(trial_policy(sweep, trial) for trial in trials_of(sweep)),
+        policies=tuple(trial_policy(sweep, trial) for trial in trials),
         missions=sweep.missions,
-        training=shared_training(sweep),
+        training=shared_training(sweep, steps),
         training_seeds=sweep.training_seeds,
-        evaluation=EvaluationConfig(episodes=sweep.episodes_per_trial, seed=sweep.seed),
+        evaluation=EvaluationConfig(episodes=sweep.episodes_per_trial, seed=sweep.world_seed),
         execution=sweep.execution,
-        missing=sweep.missing,
     )
 
 
-def shared_training(sweep: DAFSweepConfig) -> TrainingConfig:
-    """The training that every trial starts from."""
+def confirmation(sweep: DAFSweepConfig, trials: Sequence[Trial]) -> BenchmarkConfig:
+    """Trials once more, with all steps, with seeds and in worlds that the search has not seen."""
+    confirmed = sweep.confirmation
+    episodes = confirmed.episodes or sweep.episodes_per_trial
+    changes = {
+        "training_seeds": confirmed.training_seeds,
+        "evaluation": EvaluationConfig(episodes=episodes, seed=confirmed.world_seed),
+    }
+    return as_benchmark(sweep, trials).model_copy(update=changes)
+
+
+def shared_training(sweep: DAFSweepConfig, steps: int | None = None) -> TrainingConfig:
+    """The training that every trial starts from; with fewer `steps`, the beginning of it."""
     changes: dict[str, Any] = {"initial_weights": sweep.policy_data_path}
     if sweep.num_training_steps is not None:
         changes["steps"] = sweep.num_training_steps
-    return sweep.training.model_copy(update=changes)
+    whole = sweep.training.model_copy(update=changes)
+    if steps is None or steps == whole.steps:
+        return whole
+    return whole.model_copy(update={"steps": steps, "anneal_steps": whole.horizon})
 
 
 def trial_policy(sweep: DAFSweepConfig, trial: Trial) -> PolicyConfig:
     """The policy of a trial: its values dealt out to the training and to the class."""
-    of_class = {name: v for name, v in trial.values.items() if not _of_training(name)}
+    dealt: dict[str, dict[str, Any]] = {TRAINING: {}, CLASS: {}, SHAPING: {}}
+    for name, value in trial.values.items():
+        part, key = belongs(name)
+        dealt[part][key] = value
+    training = dealt[TRAINING]
+    if dealt[SHAPING]:
+        training = training | {SHAPING: sweep.training.shaping | dealt[SHAPING]}
     return PolicyConfig(
         class_path=sweep.policy_class_path,
         name=trial.name,
-        init_kwargs=sweep.init_kwargs | of_class,
-        training={name: value for name, value in trial.values.items() if _of_training(name)},
+        init_kwargs=sweep.init_kwargs | dealt[CLASS],
+        training=training,
     )
 
 
-def _of_training(name: str) -> bool:
-    return name in TrainingConfig.model_fields
+def belongs(name: str) -> tuple[str, str]:
+    """Where the hyperparameter of a name belongs, and its key there."""
+    plain = name.removeprefix(f"{TRAINING}.")
+    part, dot, key = plain.partition(".")
+    if dot and part in (CLASS, SHAPING):
+        return part, key
+    if plain in TrainingConfig.model_fields or plain != name:
+        return TRAINING, plain
+    return CLASS, name
 
 
-def _check_space(sweep: DAFSweepConfig) -> None:
-    for name, values in sweep.search_space.items():
-        for value in values if _of_training(name) else ():
-            TrainingConfig.parse({name: value}, "key 'search_space'")
-    others = [name for name in sweep.search_space if not _of_training(name)]
-    if not others:
+def check_space(sweep: DAFSweepConfig) -> None:
+    """Find out now whether every name is a hyperparameter, and its values can be its.
+
+    Raises:
+        ConfigError: naming the first that is not; one line.
+    """
+    places = {name: belongs(name) for name in sweep.search_space}
+    for name, found in places.items():
+        twin = next(n for n, other in places.items() if other == found)
+        if twin != name:
+            raise ConfigError(f"key 'search_space': '{twin}' and '{name}' are the same")
+        if found[0] == SHAPING and (TRAINING, SHAPING) in places.values():
+            raise ConfigError(f"key 'search_space': '{name}' is part of 'shaping'; leave one out")
+    fields = set(TrainingConfig.model_fields) - {"missions", "initial_weights"}
+    for name, (part, key) in places.items():
+        if part == CLASS or (part == TRAINING and key not in fields):
+            continue
+        for value in ends(sweep.search_space[name]):
+            given = {key: value} if part == TRAINING else {SHAPING: {key: value}}
+            _check_value(sweep, name, value, given)
+    unknown = [(name, key) for name, (part, key) in places.items() if part == CLASS]
+    unknown += [(n, k) for n, (part, k) in places.items() if part == TRAINING and k not in fields]
+    if not unknown:
         return
     from daf.policies.spec import accepted_init_kwargs  # torch, only for arguments of classes
 
     of_class = accepted_init_kwargs(sweep.policy_class_path)
-    if of_class is None:  # the class takes whatever it is given
-        return
-    of_training = set(TrainingConfig.model_fields) - {"missions", "initial_weights"}
-    for name in others:
-        if name not in of_class:
-            known = sorted(of_training | set(of_class))
+    for name, key in unknown:
+        if places[name][0] == CLASS and (of_class is None or key in of_class):
+            continue  # None: the class takes whatever it is given
+        known = sorted(fields | set(of_class or ()))
+        raise ConfigError(
+            f"key 'search_space': unknown hyperparameter '{name}'; {nearest(key, known)}"
+        )
+
+
+def _check_value(sweep: DAFSweepConfig, name: str, value: Any, given: dict[str, Any]) -> None:
+    """One value of a hyperparameter of the training, beside what all trials share."""
+    try:
+        TrainingConfig.parse(given, f"key 'search_space.{name}'")
+    except ConfigError as error:
+        parameter = sweep.search_space[name]
+        if parameter.values is None and not parameter.int and "whole number" in str(error):
             raise ConfigError(
-                f"key 'search_space': unknown hyperparameter '{name}'; {nearest(name, known)}"
-            )
-
-
-def _name(values: dict[str, Any]) -> str:
-    """The values in words where that makes a name, else their hash."""
-    words = "_".join(f"{name}-{_word(value)}" for name, value in values.items())
-    fits = re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", words)
-    return words if fits else f"trial-{digest(values)[:8]}"
-
-
-def _word(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+                f"key 'search_space.{name}': only whole numbers are possible; add 'int: true'"
+            ) from None
+        raise

@@ -22,9 +22,13 @@ SWEEP = {
     "name": "grid",
     "policy_class_path": "stateless",
     "missions": ["assembler_1"],
-    "search_space": {"learning_rate": [0.001]},
+    "strategy": "bayesian",
+    "search_space": {"learning_rate": [0.001, 0.002]},
+    "trials_per_round": 1,
     "training": TRAINING,
     "episodes_per_trial": 3,
+    "keep_best": 1,
+    "confirmation": {"training_seeds": [5]},
 }
 
 

@@ -1,7 +1,7 @@
 """Policies that break, and hyperparameters of a training that lasts a moment."""
 
 POLICIES = """
-import os, time
+import os, signal, time
 from pathlib import Path
 
 import torch
@@ -51,6 +51,25 @@ class Diverging(Stateless):
     def forward(self, observations, memory, starts):
         logits, values, memory = super().forward(observations, memory, starts)
         return logits, values * (float("nan") if self.sick else 1.0), memory
+
+
+class Fragile(Stateless):
+    "Diverges, crashes or is killed while it learns."
+
+    def __init__(self, game, device="cpu", how="well"):
+        super().__init__(game, device, hidden_size=8)
+        self.how = how
+
+    def forward(self, observations, memory, starts):
+        logits, values, memory = super().forward(observations, memory, starts)
+        if len(observations) > 1:  # it learns
+            if self.how == "killed":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if self.how == "crashes":
+                raise RuntimeError("boom")
+            if self.how == "diverges":
+                values = values * float("nan")
+        return logits, values, memory
 
 
 class Slow(Stateless):

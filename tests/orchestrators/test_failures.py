@@ -121,23 +121,38 @@ def test_all_policies_that_fail(folder, read_back):
     assert "summary_statistics" not in result.outputs
 
 
-@pytest.mark.slow
-def test_trial_that_fails(folder, read_back):
+@pytest.mark.parametrize("strategy, direction", [
+    ("grid", "minimize"),
+    pytest.param("grid", "maximize", marks=pytest.mark.slow),
+    pytest.param("halving", "maximize", marks=pytest.mark.slow),
+])  # fmt: skip
+def test_trials_that_fail(strategy, direction, folder, read_back):
+    hows = ["diverges", "crashes", "killed"]
     config = DAFSweepConfig(
-        policy_class_path="mine.py:Diverging",
+        policy_class_path="mine.py:Fragile",
         missions=["assembler_1"],
-        search_space={"sick": [True, False]},
+        strategy=strategy,
+        search_space={"how": [*hows, "well"], "clip": [0.1, 0.2]},
         training=SMALL,
-        num_training_steps=100,
+        num_training_steps=300,
         episodes_per_trial=2,
+        optimize_direction=direction,
+        keep_best=1,
+        confirmation={"training_seeds": [8]},
     )
     result = read_back(daf_run_sweep_pipeline(config=config))
     assert result.status == "partial"
     assert result.stages_failed == ["sweep_execution"]
     assert result.stages_completed == ["environment_check", "best_config_extraction"]
-    assert result.outputs["best_config"] == {"sick": False}
-    trials = pd.read_parquet(result.outputs["trials"]).set_index("trial")
-    assert trials["status"].to_dict() == {"sick-False": "success", "sick-True": "failed"}
+    assert result.outputs["best_config"]["how"] == "well"
+    trials = pd.read_parquet(result.outputs["trials"])
+    assert trials["status"].tolist() == ["success"] * 2 + ["failed"] * 6
+    assert trials["rank"].isna().tolist() == [False] * 2 + [True] * 6
+    said = " ".join(map(str, result.errors))
+    assert all(word in said for word in ("diverged", "RuntimeError: boom", "was it killed?"))
+    report = Path(result.outputs["sweep_report"]).read_text()
+    assert "6 trials failed" in report and "how-killed_clip-0.1" in report
+    assert result.outputs["confirmed_objective"]["n_episodes"] == 2
 
 
 @pytest.fixture

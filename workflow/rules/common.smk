@@ -9,17 +9,25 @@ from daf.plan import make_plan
 from daf.provenance import code_hash, folder_digest, versions
 from daf.record import SUFFIX
 from daf.results_lock import ResultsInUse, claim
-from daf.sweep.trials import as_benchmark
+from daf.sweep.search import NOT_SEARCHED, Search
+from daf.workflow import within
 
 try:
     SOURCE = ", ".join(map(str, workflow.configfiles)) or "--config"
-    SWEEP = DAFSweepConfig.parse(config, SOURCE) if "search_space" in config else None
-    CONFIG = as_benchmark(SWEEP) if SWEEP else BenchmarkConfig.parse(config, SOURCE)
-    PLAN = make_plan(CONFIG, SOURCE)
+    if "search_space" in config:
+        SEARCH = Search(DAFSweepConfig.parse(config, SOURCE), SOURCE)
+        PLAN = SEARCH.plan
+    else:
+        SEARCH = None
+        PLAN = make_plan(BenchmarkConfig.parse(config, SOURCE), SOURCE)
 except ConfigError as error:
     sys.exit(f"error: {error}")
 
+CONFIG = PLAN.config
 RESULTS = CONFIG.execution.results_dir
+# As somebody would type it; where the working directory lies on this machine is nobody's business.
+CONFIGFILE = f" --configfile {within(SOURCE)}" if workflow.overwrite_configfiles else ""
+NAME = "[A-Za-z0-9][A-Za-z0-9_.-]*"
 GPU = 0 if CONFIG.execution.device == "cpu" else 1
 
 workflow.register_resource("gpu", visible_gpus())
@@ -34,8 +42,9 @@ onstart:
 
 
 wildcard_constraints:
-    run="|".join(PLAN.runs) or "none",
-    player="|".join(PLAN.players),
+    run=NAME if SEARCH else "|".join(PLAN.runs) or "none",
+    player=NAME if SEARCH else "|".join(PLAN.players),
+    played="e[0-9]+-w[0-9]+",
     mission="|".join(map(re.escape, PLAN.missions)),
     study=f"(benchmarks|comparisons)/{re.escape(CONFIG.name)}",
 
@@ -45,6 +54,12 @@ def checked_environment(wildcards):
     # A checkpoint, because Snakemake 9 overlooks jobs behind an `ancient` file that is made anew.
     checkpoints.environment_check.get()
     return ancient(f"{RESULTS}/environment.json")
+
+
+def played_as(wildcards):
+    """How an evaluation is played; it stands in the name of its folder."""
+    episodes, seed = re.fullmatch("e([0-9]+)-w([0-9]+)", wildcards.played).groups()
+    return {"episodes": int(episodes), "seed": int(seed)}
 
 
 def weights_of(wildcards):
@@ -57,8 +72,7 @@ def command(wildcards):
     target = "benchmark_report"
     if wildcards.study.startswith("comparisons/"):
         target = "comparison_report"
-    more = f" --configfile {SOURCE}" if workflow.overwrite_configfiles else ""
-    return f"snakemake {target}{more}"
+    return f"snakemake {target}{CONFIGFILE}"
 
 
 def records(wildcards):

@@ -13,7 +13,7 @@ checkpoint environment_check:
         runtime=10,
     params:
         results=lambda wildcards, output: str(Path(output.report).parent),
-        needed_mb=PLAN.disk_needed_mb(),
+        needed_mb=(SEARCH or PLAN).disk_needed_mb(),
         versions=versions(),
         code=code_hash("daf.environment"),
     script:

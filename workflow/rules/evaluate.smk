@@ -4,15 +4,15 @@ rule evaluate:
         checked=checked_environment,
     output:
         episodes=update(
-            f"{RESULTS}/evaluations/{{player}}-{PLAN.played}/{{mission}}.parquet"
+            f"{RESULTS}/evaluations/{{player}}-{{played}}/{{mission}}.parquet"
         ),
         provenance=update(
-            f"{RESULTS}/evaluations/{{player}}-{PLAN.played}/{{mission}}.parquet.prov.json"
+            f"{RESULTS}/evaluations/{{player}}-{{played}}/{{mission}}.parquet.prov.json"
         ),
     log:
-        f"{RESULTS}/logs/evaluate/{{player}}-{PLAN.played}/{{mission}}.log",
+        f"{RESULTS}/logs/evaluate/{{player}}-{{played}}/{{mission}}.log",
     benchmark:
-        f"{RESULTS}/timings/evaluate/{{player}}-{PLAN.played}/{{mission}}.tsv"
+        f"{RESULTS}/timings/evaluate/{{player}}-{{played}}/{{mission}}.tsv"
     threads: 1
     resources:
         gpu=GPU,
@@ -22,7 +22,7 @@ rule evaluate:
         player=lambda wildcards: PLAN.players[wildcards.player].resolved(),
         mission=lambda wildcards: PLAN.missions[wildcards.mission].resolved(),
         trained_on=lambda wildcards: PLAN.trained_on(wildcards.player),
-        evaluation=CONFIG.evaluation.resolved(),
+        evaluation=played_as,
         code=lambda wildcards: code_hash(
             "daf.evaluate", *PLAN.players[wildcards.player].modules()
         ),

@@ -1,33 +1,130 @@
 # Defined for every configuration, so that asking for a sweep without one gives a clear error.
 rule sweep:
     input:
-        f"{RESULTS}/sweeps/{CONFIG.name}/best_config.yaml",
+        f"{RESULTS}/sweeps/{CONFIG.name}/report.html",
 
 
-if SWEEP:
+if SEARCH:
+    FOLDER = SEARCH.folder
+    SEARCHED = SEARCH.sweep.model_dump(mode="json", exclude=NOT_SEARCHED)
 
-    rule select:
+    def rounds_before(number):
+        """The search, once so many of its rounds are known."""
+        for earlier in range(1, number):
+            checkpoints.propose.get(round=earlier)
+        SEARCH.learn()
+        return SEARCH
+
+    def ranked(wildcards):
+        """The search, once it is over."""
+        checkpoints.rank.get()
+        SEARCH.learn()
+        return SEARCH
+
+    checkpoint propose:
         input:
-            episodes=PLAN.episodes_files(),
-            weights=[PLAN.weights_file(run) for run in PLAN.finished_runs()],
+            episodes=lambda wildcards: rounds_before(
+                int(wildcards.round)
+            ).episodes_files(int(wildcards.round)),
         output:
-            best=update(f"{RESULTS}/sweeps/{CONFIG.name}/best.json"),
-            config=update(f"{RESULTS}/sweeps/{CONFIG.name}/best_config.yaml"),
-            weights=update(f"{RESULTS}/sweeps/{CONFIG.name}/policy.safetensors"),
-            trials=update(f"{RESULTS}/sweeps/{CONFIG.name}/trials.parquet"),
-            provenance=update(f"{RESULTS}/sweeps/{CONFIG.name}/best.json.prov.json"),
+            trials=update(f"{FOLDER}/rounds/{{round}}.json"),
+            provenance=update(f"{FOLDER}/rounds/{{round}}.json.prov.json"),
         log:
-            f"{RESULTS}/logs/select/{CONFIG.name}.log",
+            f"{RESULTS}/logs/propose/{CONFIG.name}/{{round}}.log",
         benchmark:
-            f"{RESULTS}/timings/select/{CONFIG.name}.tsv"
+            f"{RESULTS}/timings/propose/{CONFIG.name}/{{round}}.tsv"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=30,
+        params:
+            search=SEARCH.digest,
+            sweep=SEARCHED,
+            rounds=lambda wildcards: SEARCH.described(int(wildcards.round)),
+            code=code_hash("daf.sweep.propose", "daf.sweep.objective"),
+        script:
+            "../scripts/propose.py"
+
+    checkpoint rank:
+        input:
+            episodes=lambda wildcards: rounds_before(
+                len(SEARCH.budgets)
+            ).episodes_files(len(SEARCH.budgets)),
+        output:
+            trials=update(f"{FOLDER}/trials.parquet"),
+            rounds=update(f"{FOLDER}/rounds.parquet"),
+            finalists=update(SEARCH.finalists_file),
+            provenance=update(f"{FOLDER}/trials.parquet.prov.json"),
+        log:
+            f"{RESULTS}/logs/rank/{CONFIG.name}.log",
+        benchmark:
+            f"{RESULTS}/timings/rank/{CONFIG.name}.tsv"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=30,
+        params:
+            search=SEARCH.digest,
+            sweep=SEARCHED | {"keep_best": SEARCH.sweep.keep_best},
+            rounds=lambda wildcards: SEARCH.described(len(SEARCH.budgets)),
+            code=code_hash("daf.sweep.rank"),
+        script:
+            "../scripts/rank.py"
+
+    rule conclude:
+        input:
+            trials=f"{FOLDER}/trials.parquet",
+            rounds=f"{FOLDER}/rounds.parquet",
+            weights=lambda wildcards: PLAN.weights_file(ranked(wildcards).best_run),
+            confirmation=lambda wildcards: ranked(
+                wildcards
+            ).confirmation.episodes_files(),
+        output:
+            search=update(f"{FOLDER}/search.json"),
+            config=update(f"{FOLDER}/best_config.yaml"),
+            weights=update(f"{FOLDER}/policy.safetensors"),
+            provenance=update(f"{FOLDER}/search.json.prov.json"),
+        log:
+            f"{RESULTS}/logs/conclude/{CONFIG.name}.log",
+        benchmark:
+            f"{RESULTS}/timings/conclude/{CONFIG.name}.tsv"
         threads: 1
         resources:
             mem_mb=1000,
             runtime=10,
         params:
-            sweep=SWEEP.resolved(),
-            labels=PLAN.labels,
-            missing=PLAN.missing(),
-            code=code_hash("daf.sweep.select"),
+            sweep=SEARCHED
+            | SEARCH.sweep.model_dump(
+                mode="json", include={"keep_best", "confirmation"}
+            ),
+            confirmed=lambda wildcards: SEARCH.confirmed(),
+            code=code_hash("daf.sweep.conclude"),
         script:
-            "../scripts/select.py"
+            "../scripts/conclude.py"
+
+    rule sweep_report:
+        input:
+            search=f"{FOLDER}/search.json",
+            trials=f"{FOLDER}/trials.parquet",
+            rounds=f"{FOLDER}/rounds.parquet",
+            environment=f"{RESULTS}/environment.json",
+            records=lambda wildcards: ranked(wildcards).records(),
+        output:
+            report=update(f"{FOLDER}/report.html"),
+            provenance=update(f"{FOLDER}/report.html.prov.json"),
+        log:
+            f"{RESULTS}/logs/sweep_report/{CONFIG.name}.log",
+        benchmark:
+            f"{RESULTS}/timings/sweep_report/{CONFIG.name}.tsv"
+        threads: 1
+        resources:
+            mem_mb=1000,
+            runtime=10,
+        params:
+            command=f"snakemake sweep{CONFIGFILE}",
+            sweep=SEARCH.sweep.model_dump(mode="json", exclude={"execution"})
+            | {"name": CONFIG.name},
+            code=code_hash("daf.report.files"),
+            templates=folder_digest("report/templates"),
+        script:
+            "../scripts/sweep_report.py"

@@ -15,5 +15,5 @@ with job(snakemake, device_needed=True) as work:
     save_table(work.paths["metrics"], trained.metrics)
     write_json(work.paths["policy"], trained.card)
     write_json(work.paths["run"], trained.description)
-if run.training.anneal:
-    resume.discard()  # nothing can go on from the end of a schedule
+if not run.training.can_get_longer:
+    resume.discard()

@@ -1,0 +1,153 @@
+"""The ranking of trials: the best first, with intervals, and who cannot be told from the best."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from daf.config import ConfigError, DAFSweepConfig
+from daf.stats.compare import compare, correct
+from daf.stats.estimate import estimate, samples, unit_of
+from daf.stats.table import tidy
+from daf.sweep.objective import outcomes
+
+CONFIDENCE = 0.95
+
+
+def rank(
+    sweep: DAFSweepConfig, rounds: Sequence[Sequence[Mapping[str, Any]]], episodes: pd.DataFrame
+) -> pd.DataFrame:
+    """All trials, the best first.
+
+    A trial stands in the last round it was in; those that went further come first. Only trials that
+    succeeded have a rank; the others stand at the end.
+
+    Args:
+        rounds: as `Search.described` gives them.
+        episodes: the tables of all evaluations that succeeded.
+
+    Returns:
+        a row for each trial: rank (equal objectives share one), trial, status ("success" or
+        "failed"), objective with its 95 % interval low, high over n_units of unit, tied (it cannot
+        be told from the best; Holm's correction over the comparisons of the last round with the
+        best), round (from 0), steps of training, hyperparameters (JSON), runs, best_run.
+
+    Raises:
+        ConfigError: every trial failed.
+    """
+    last: dict[str, dict[str, Any]] = {}
+    found = outcomes(rounds, episodes, sweep.objective_metric)
+    for number, (entries, results) in enumerate(zip(rounds, found)):
+        for entry, outcome in zip(entries, results):
+            last[entry["trial"]] = {**entry, "round": number, "objective": outcome.objective}
+    succeeded = [entry for entry in last.values() if entry["objective"] is not None]
+    if not succeeded:
+        raise ConfigError("every trial of the sweep failed; there is nothing to select")
+    sign = 1 if sweep.optimize_direction == "minimize" else -1
+    ordered = sorted(succeeded, key=lambda e: (-e["round"], sign * e["objective"], e["trial"]))
+    measured = measurements(episodes, sweep.objective_metric, ordered)
+    tied = _tied(ordered, measured)
+    rows, place = [], 0
+    for number, entry in enumerate(ordered):
+        before = ordered[number - 1] if number else {}
+        if any(entry[key] != before.get(key) for key in ("round", "objective")):
+            place = number + 1
+        rows.append(_row(entry, "success", measured[entry["trial"]], sign) | {"rank": place})
+        rows[-1]["tied"] = entry["trial"] in tied
+    failed = [entry for entry in last.values() if entry["objective"] is None]
+    rows += [_row(entry, "failed", None, sign) for entry in sorted(failed, key=_name)]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.astype({"rank": "Int64", "n_units": "Int64", "objective": "float64"})
+
+
+COLUMNS = [
+    "rank", "trial", "status", "objective", "low", "high", "unit", "n_units", "tied", "round",
+    "steps", "hyperparameters", "runs", "best_run",
+]  # fmt: skip
+
+
+def rounds_table(
+    rounds: Sequence[Sequence[Mapping[str, Any]]], episodes: pd.DataFrame, metric: str
+) -> pd.DataFrame:
+    """A row for each trial of each round: round, trial, steps, objective (NaN if it failed)."""
+    rows = [
+        {
+            "round": number,
+            "trial": entry["trial"],
+            "steps": entry["steps"],
+            "objective": math.nan if outcome.objective is None else outcome.objective,
+        }
+        for number, (entries, found) in enumerate(zip(rounds, outcomes(rounds, episodes, metric)))
+        for entry, outcome in zip(entries, found)
+    ]
+    return pd.DataFrame(rows)
+
+
+def finalists(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str, Any]]:
+    """The best `keep_best` of those that succeeded, as {trial, values}."""
+    best = trials[trials["status"] == "success"].head(sweep.keep_best)
+    return [
+        {"trial": name, "values": json.loads(values)}
+        for name, values in zip(best["trial"], best["hyperparameters"])
+    ]
+
+
+def measurements(
+    episodes: pd.DataFrame, metric: str, entries: Sequence[Mapping[str, Any]]
+) -> dict[str, pd.DataFrame]:
+    """The episodes of each trial as the statistics know them; their score is the measure."""
+    trial_of = {run: entry["trial"] for entry in entries for run in entry["runs"]}
+    rows = episodes[episodes["run"].isin(trial_of.keys())]
+    table = tidy(rows.assign(policy=rows["run"].map(trial_of), score=rows[metric]))
+    return dict(iter(table.groupby("policy")))
+
+
+def difference(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, Any]:
+    """What `compare` says of two trials, on all missions."""
+    left, right = (samples(t, sorted(set(t["mission"])), unit_of(t)) for t in (a, b))
+    return compare(left, right, CONFIDENCE)
+
+
+def interval(table: pd.DataFrame) -> dict[str, Any]:
+    """What `estimate` says of a trial, on all missions; and the unit."""
+    unit = unit_of(table)
+    return estimate(table, sorted(set(table["mission"])), unit, CONFIDENCE) | {"unit": unit}
+
+
+def _tied(ordered: Sequence[Mapping[str, Any]], measured: dict[str, pd.DataFrame]) -> set[str]:
+    """The trials of the last round that cannot be told from the best; the best is one of them."""
+    best = ordered[0]
+    others = [e["trial"] for e in ordered[1:] if e["round"] == best["round"]]
+    pairs = [difference(measured[best["trial"]], measured[other]) for other in others]
+    corrected = correct(pairs, CONFIDENCE)
+    return {best["trial"], *(o for o, pair in zip(others, corrected) if not pair["decided"])}
+
+
+def _row(
+    entry: Mapping[str, Any], status: str, table: pd.DataFrame | None, sign: int
+) -> dict[str, Any]:
+    row = {
+        "trial": entry["trial"],
+        "status": status,
+        "objective": math.nan if entry["objective"] is None else entry["objective"],
+        "tied": False,
+        "round": entry["round"],
+        "steps": entry["steps"],
+        "hyperparameters": json.dumps(entry["values"], sort_keys=True),
+        "runs": sorted(entry["runs"]),
+    }
+    if table is None:
+        return row
+    found = interval(table)
+    of_runs = table.groupby(["run", "mission"])["score"].mean().groupby("run").mean()
+    return (
+        row
+        | {key: found[key] for key in ("low", "high", "unit", "n_units")}
+        | {"best_run": str((sign * of_runs).sort_index().idxmin())}
+    )
+
+
+def _name(entry: Mapping[str, Any]) -> str:
+    return entry["trial"]

@@ -1,0 +1,205 @@
+"""Which trial is best, which cannot be told from it, and what is left of it on fresh seeds."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from daf.config import BenchmarkConfig, ConfigError
+from daf.plan import make_plan
+from daf.sweep.conclude import best_config, conclude
+from daf.sweep.importance import importance
+from daf.sweep.rank import finalists, rank, rounds_table
+from daf.sweep.space import grid
+from daf.sweep.trials import as_benchmark, named
+
+from .sweeps import sweep
+
+RATES = {"clip": [0.1, 0.2, 0.3]}
+SCORES = {  # trial -> run -> mission -> scores of episodes
+    "clip-0.1": {"a1": {"m": [1, 3], "n": [10, 10]}, "a2": {"m": [4, 4], "n": [0, 0]}},
+    "clip-0.2": {"b1": {"m": [5, 5], "n": [1, 1]}, "b2": {"m": [0, 0], "n": [1, 1]}},
+    "clip-0.3": {"c1": {"m": [90, 90], "n": [90, 90]}, "c2": {"m": [90, 90]}},
+}
+
+
+def episodes(scores: dict, seed: int = 0) -> pd.DataFrame:
+    """The episode table of trials, its rows in any order."""
+    rows = [
+        {
+            "policy": "stateless",
+            "run": run,
+            "training_seed": int(run[1:]),
+            "mission": mission,
+            "episode": number,
+            "world_seed": number,
+            "score": float(score),
+        }
+        for runs in scores.values()
+        for run, missions in runs.items()
+        for mission, found in missions.items()
+        for number, score in enumerate(found)
+    ]
+    table = pd.DataFrame(rows).astype({"training_seed": "Int64"})
+    return table.sample(frac=1, random_state=seed)
+
+
+def entries(scores: dict, steps: int = 100, failed: tuple[str, ...] = ()) -> list[dict]:
+    return [
+        {
+            "trial": trial,
+            "values": {"clip": float(trial[5:])},
+            "steps": steps,
+            "runs": list(runs),
+            "failed": [run for run in runs if run in failed],
+        }
+        for trial, runs in scores.items()
+    ]
+
+
+def searched(config, rounds, table):
+    metric = config.objective_metric
+    return rank(config, rounds, table), rounds_table(rounds, table, metric)
+
+
+@pytest.mark.parametrize("direction, best, run", [
+    ("maximize", "clip-0.1", "a1"),  # (3 + 5) / 2 beats (2.5 + 1) / 2
+    ("minimize", "clip-0.2", "b2"),
+])  # fmt: skip
+def test_the_best_of_those_that_succeeded(direction, best, run):
+    config = sweep(search_space=RATES, optimize_direction=direction, training_seeds=[1, 2])
+    trials = rank(config, [entries(SCORES, failed=("c2",))], episodes(SCORES))
+    assert (trials["trial"][0], trials["best_run"][0]) == (best, run)
+    by_name = trials.set_index("trial")
+    assert by_name["objective"]["clip-0.1"] == 4.0 and by_name["objective"]["clip-0.2"] == 1.75
+    assert by_name["status"]["clip-0.3"] == "failed" and pd.isna(by_name["rank"]["clip-0.3"])
+    assert trials["trial"].iloc[-1] == "clip-0.3"
+    pd.testing.assert_frame_equal(
+        trials, rank(config, [entries(SCORES, failed=("c2",))], episodes(SCORES, seed=1))
+    )
+
+
+def test_an_objective_that_is_not_finite_is_a_failure():
+    scores = {"clip-0.1": {"a1": {"m": [1, 2]}}, "clip-0.2": {"b1": {"m": [float("nan"), 1e9]}}}
+    table = episodes(scores)
+    table.loc[table["run"] == "b1", "score"] = float("nan")
+    trials = rank(sweep(search_space=RATES), [entries(scores)], table)
+    assert trials["status"].tolist() == ["success", "failed"]
+
+
+def test_a_sweep_of_which_every_trial_failed():
+    with pytest.raises(ConfigError, match="every trial of the sweep failed"):
+        rank(sweep(search_space=RATES), [entries(SCORES, failed=tuple("abc"))], episodes(
+            {"clip-0.9": {"z1": {"m": [1]}}}
+        ))  # fmt: skip
+
+
+def test_equal_objectives_share_a_rank():
+    scores = {f"clip-0.{n}": {f"{'abc'[n - 1]}1": {"m": [n > 1, n > 1]}} for n in (1, 2, 3)}
+    trials = rank(sweep(search_space=RATES), [entries(scores)], episodes(scores))
+    assert trials["rank"].tolist() == [1, 1, 3]
+
+
+def test_ties_are_those_that_a_corrected_paired_test_does_not_decide():
+    rng = np.random.default_rng(3)
+    base = rng.normal(10, 3, 40)
+    scores = {
+        f"clip-0.{place}": {f"{'abcde'[place]}1": {"m": base - loss + rng.normal(0, 1, 40)}}
+        for place, loss in enumerate((0, 0.3, 0.55, 2))
+    }
+    config = sweep(search_space={"clip": [0.0, 0.1, 0.2, 0.3]})
+    trials = rank(config, [entries(scores)], episodes(scores))
+    best = scores["clip-0.0"]["a1"]["m"]
+    p = sorted(stats.ttest_rel(best, runs.popitem()[1]["m"]).pvalue
+               for name, runs in scores.items() if name != "clip-0.0")  # fmt: skip
+    rejected = 0  # Holm, by hand
+    while rejected < 3 and p[rejected] * (3 - rejected) < 0.05:
+        rejected += 1
+    assert 0 < rejected < 3, "the example has both kinds"
+    assert trials["tied"].sum() == 4 - rejected
+    low, high = stats.t.interval(0.95, 39, best.mean(), stats.sem(best))
+    assert trials["low"][0] == pytest.approx(low) and trials["high"][0] == pytest.approx(high)
+
+
+def test_those_that_went_further_come_first():
+    first = {f"clip-0.{n}": {f"{'abc'[n - 1]}1": {"m": [10 * n, 10 * n]}} for n in (1, 2, 3)}
+    second = {"clip-0.2": {"d1": {"m": [1, 2]}}, "clip-0.3": {"e1": {"m": [0, 1]}}}
+    rounds = [entries(first, 100), entries(second, 300)]
+    table = pd.concat([episodes(first), episodes(second)])
+    trials, found = searched(sweep(search_space=RATES, strategy="halving"), rounds, table)
+    assert trials["trial"].tolist() == ["clip-0.2", "clip-0.3", "clip-0.1"]
+    assert trials["steps"].tolist() == [300, 300, 100]
+    assert found["objective"].tolist() == [10, 20, 30, 1.5, 0.5]
+
+
+def test_the_confirmation_and_its_optimism():
+    config = sweep(
+        search_space=RATES, confirmation={"training_seeds": [5, 6, 7, 8, 9]}, keep_best=2
+    )
+    scores = {"clip-0.1": {"a1": {"m": [9, 11]}}, "clip-0.2": {"b1": {"m": [8, 8]}}}
+    trials, rounds = searched(config, [entries(scores)], episodes(scores))
+    assert [f["trial"] for f in finalists(config, trials)] == ["clip-0.1", "clip-0.2"]
+    means = {"clip-0.1": [5, 6, 7, 6, 6], "clip-0.2": [1, 2, 1, 2, 1]}
+    fresh = {
+        trial: {f"{trial[-1]}{5 + n}": {"m": [mean, mean]} for n, mean in enumerate(found)}
+        for trial, found in means.items()
+    }
+    found = conclude(config, trials, rounds, entries(fresh), episodes(fresh))
+    best, other = found["confirmation"]
+    assert found["best"]["confirmed"] == best
+    assert (best["searched"], best["mean"], best["optimism"]) == (10.0, 6.0, 4.0)
+    low, high = stats.t.interval(0.95, 4, 6.0, stats.sem(means["clip-0.1"]))
+    assert best["low"] == pytest.approx(low) and best["high"] == pytest.approx(high)
+    assert (best["n_units"], best["unit"], best["n_episodes"]) == (5, "training_seed", 10)
+    test = stats.ttest_ind(*means.values(), equal_var=False)
+    assert other["to_best"]["p"] == pytest.approx(test.pvalue) and other["to_best"]["decided"]
+    assert found["budget"]["confirmation"] == {
+        "trials": 2, "trainings": 10, "agent_steps": 1000, "episodes": 640,
+    }  # fmt: skip
+
+
+def test_a_finalist_whose_confirmation_failed():
+    config = sweep(search_space=RATES)
+    scores = {"clip-0.1": {"a1": {"m": [9, 11]}}, "clip-0.2": {"b1": {"m": [8, 8]}}}
+    trials, rounds = searched(config, [entries(scores)], episodes(scores))
+    found = conclude(config, trials, rounds, entries(scores, failed=("a1",)), episodes(scores))
+    assert found["best"]["trial"] == "clip-0.1" and found["best"]["confirmed"]["mean"] is None
+    assert found["confirmation"][1]["mean"] == 8.0
+    assert conclude(config, trials, rounds, [], None)["confirmation"] == []
+
+
+def test_the_best_configuration_can_be_trained_again():
+    config = sweep(search_space={"clip": [0.1, 0.3], "shaping.made_heart": [0.5]})
+    best = {"trial": "x", "hyperparameters": {"clip": 0.3, "shaping.made_heart": 0.5}}
+    data = best_config(config, best)
+    again = make_plan(BenchmarkConfig.parse(data, "best_config.yaml")).runs
+    assert set(again) < set(make_plan(as_benchmark(config, named(grid(config)))).runs)
+    (run,) = again.values()
+    assert run.training.clip == 0.3 and run.training.shaping == {"made_heart": 0.5}
+
+
+def test_importance_is_omega_squared():
+    values = [{"clip": c, "epochs": e} for c in (0.1, 0.2, 0.3) for e in (1, 2)]
+    objectives = [1.0, 1.2, 5.0, 5.4, 3.0, 2.8]
+    space = {"clip": [0.1, 0.2, 0.3], "epochs": [1, 2]}
+    found = {i["parameter"]: i for i in importance(sweep(search_space=space), values, objectives)}
+    f = stats.f_oneway(*np.reshape(objectives, (3, 2))).statistic
+    assert found["clip"]["share"] == pytest.approx(2 * (f - 1) / (2 * (f - 1) + 6))
+    assert found["epochs"]["share"] == 0.0
+    assert found["clip"]["low"] <= found["clip"]["share"] <= found["clip"]["high"]
+    assert list(found) == ["clip", "epochs"]
+    again = importance(sweep(search_space=space), values, objectives)
+    assert again == list(found.values()), "the same every time"
+
+
+def test_importance_of_a_range_and_of_too_little():
+    rng = np.random.default_rng(0)
+    space = {"clip": {"min": 0.0, "max": 1.0}, "gamma": {"min": 0.0, "max": 1.0}}
+    values = [{"clip": c, "gamma": g} for c, g in rng.random((60, 2))]
+    found = importance(sweep(search_space=space), values, [10 * v["clip"] for v in values])
+    assert [i["parameter"] for i in found] == ["clip", "gamma"]
+    assert found[0]["share"] > 0.8 and found[1]["share"] < 0.2
+    few = importance(sweep(search_space=space), values[:1], [1.0])
+    assert [i["share"] for i in few] == [None, None]
+    same = importance(sweep(search_space=space), values, [1.0] * 60)
+    assert [i["share"] for i in same] == [0.0, 0.0]

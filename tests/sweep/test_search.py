@@ -1,0 +1,105 @@
+"""A search in a folder of results: what is known of it, and what it trains."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from daf.config import BenchmarkConfig, ConfigError
+from daf.plan import make_plan
+from daf.sweep.search import Search
+
+from .sweeps import GRID, RANGES, sweep
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def runs(**changes) -> set[str]:
+    return set(Search(sweep(**changes)).plan.runs)
+
+
+def propose(known: Search, number: int, *trials: tuple[str, dict], **changes) -> None:
+    path = Path(known.round_file(number) if number else known.finalists_file)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"search": known.digest, "trials": [{"trial": n, "values": v} for n, v in trials]}
+    path.write_text(json.dumps(content | changes))
+
+
+def test_a_new_value_leaves_the_other_trials_alone():
+    wider = runs(search_space=GRID | {"hidden_size": [8, 16, 32]})
+    assert runs() < wider and (len(runs()), len(wider)) == (4, 6)
+
+
+def test_keys_that_train_nothing():
+    changes = [{"keep_best": 1}, {"name": "other"}, {"confirmation": {"training_seeds": []}},
+               {"objective_metric": "moves"}, {"optimize_direction": "minimize"}]  # fmt: skip
+    assert all(runs(**change) == runs() for change in changes)
+    halving = {"strategy": "halving", "num_training_steps": 9000}
+    assert runs(**halving) != runs(**halving, eta=2), "other budgets are other trainings"
+
+
+def test_a_trial_is_the_run_of_a_benchmark_with_its_values():
+    (run,) = runs(search_space={"clip": [0.3]})
+    plain = BenchmarkConfig.parse(
+        {"policies": [{"class_path": "stateless", "training": {"clip": 0.3}}],
+         "missions": ["assembler_1"], "training_seeds": [1]}, "x")  # fmt: skip
+    assert list(make_plan(plain).runs) == [run]
+
+
+def test_the_last_rung_is_a_whole_training_and_the_others_its_beginning():
+    halving = {"strategy": "halving", "search_space": {"clip": [0.1, 0.2, 0.3]}}
+    search = Search(sweep(**halving, num_training_steps=9000))
+    propose(search, 1, ("clip-0.2", {"clip": 0.2}))
+    search.learn()
+    first = next(r for r in search.rounds[0].plan.runs.values() if r.training.clip == 0.2)
+    (last,) = search.rounds[1].plan.runs.values()
+    assert first.training.steps == 3000 and first.training.can_get_longer
+    assert last.training.steps == 9000 and not last.training.can_get_longer
+    assert first.course() == last.course()
+    assert last.name in runs(search_space={"clip": [0.2]}, num_training_steps=9000)
+
+
+def test_rounds_are_learned_as_they_come():
+    search = Search(sweep(search_space=RANGES, strategy="bayesian", num_trials=8))
+    assert (len(search.rounds), len(search.plan.runs), search.budgets) == (1, 4, [4_000_000] * 2)
+    values = {"learning_rate": 0.01, "entropy_coef": 0.01, "clip": 0.2, "hidden_size": 32}
+    propose(search, 1, ("one", values))
+    search.learn()
+    assert len(search.plan.runs) == 5 and len(search.episodes_files(2)) == 5
+    propose(search, 0, ("one", values), best_run="stateless-s1-x")
+    search.learn()
+    assert len(search.plan.runs) == 10 and len(search.confirmation.episodes_files()) == 5
+    assert {run.training_seed for run in search.confirmation.runs.values()} == set(range(101, 106))
+    assert search.best_run == "stateless-s1-x"
+    assert [entry["trial"] for entry in search.confirmed()] == ["one"]
+    again = Search(search.sweep)
+    assert set(again.plan.runs) == set(search.plan.runs)
+
+
+def test_proposals_of_another_search_are_not_believed():
+    search = Search(sweep(search_space=RANGES, strategy="bayesian", num_trials=8))
+    propose(search, 1, ("one", {"clip": 0.2}), search="0" * 64)
+    search.learn()
+    assert len(search.rounds) == 1
+    propose(search, 1, ("one", {"clip": 0.2}))
+    Path(search.round_file(1)).write_text('{"search": 3}')
+    with pytest.raises(ConfigError, match=r"rounds/1.json: key 'search': got 3; .*; remove it"):
+        search.learn()
+
+
+def test_what_failed_is_left_out():
+    search = Search(sweep())
+    run = next(iter(search.plan.runs))
+    partly = Search(sweep(missing={"runs": [run]}))
+    assert len(partly.episodes_files(1)) == len(search.episodes_files(1)) - 1
+    failed = [entry["failed"] for entry in partly.rounds[0].described()]
+    assert sorted(failed) == [[], [], [], [run]]
+    assert len(partly.records()) == len(search.records()) - 2
+
+
+def test_an_objective_that_is_none():
+    with pytest.raises(ConfigError, match=r"key 'objective_metric': got 'scor', .*did you mean"):
+        Search(sweep(objective_metric="scor"), "s.yaml")

@@ -1,0 +1,28 @@
+import shutil
+
+import yaml
+
+from daf.config import DAFSweepConfig
+from daf.job import job
+from daf.parquet import load_table, load_tables
+from daf.provenance import write_json, write_text
+from daf.sweep.conclude import best_config, conclude
+
+with job(snakemake) as work:
+    parameters, inputs = work.parameters, work.inputs
+    sweep = DAFSweepConfig.model_validate(parameters.sweep)
+    [trials], [rounds], [weights] = inputs["trials"], inputs["rounds"], inputs["weights"]
+    found = conclude(
+        sweep,
+        load_table(trials),
+        load_table(rounds),
+        parameters.confirmed,
+        load_tables(inputs["confirmation"]) if inputs["confirmation"] else None,
+    )
+    write_json(work.paths["search"], found)
+    shutil.copyfile(weights, work.paths["weights"])
+    config = best_config(sweep, found["best"])
+    write_text(work.paths["config"], yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    print(
+        f"best: {found['best']['trial']}, {sweep.objective_metric} {found['best']['objective']:g}"
+    )

@@ -1,0 +1,14 @@
+from daf.config import DAFSweepConfig
+from daf.job import job
+from daf.provenance import write_text
+from daf.report.files import sweep_report
+
+with job(snakemake) as work:
+    parameters, inputs = work.parameters, work.inputs
+    html = sweep_report(
+        sweep=DAFSweepConfig.model_validate(parameters.sweep),
+        **{name: inputs[name][0] for name in ("search", "trials", "rounds", "environment")},
+        records=inputs["records"],
+        command=parameters.command,
+    )
+    write_text(work.paths["report"], html)
