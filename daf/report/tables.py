@@ -94,12 +94,14 @@ def leaders_table(stats: Mapping) -> Table:
     rows = []
     for mission in stats["missions"]:
         won = stats["mission_verdicts"][mission]
-        item = estimates[won["best_policy"], mission]
+        item = estimates[won["best_policies"][0], mission]
         others = listed(won["undecided_with"])
         if won["decided"]:
             sure = "beats every other policy"
+        elif len(won["best_policies"]) > 1:
+            sure = "exactly the same mean"
         else:
-            sure = f"cannot be told apart from {others}" if others else "the only policy"
+            sure = f"does not surely beat {others}" if others else "the only policy"
         rows.append(
             [
                 Cell(mission),
@@ -116,10 +118,10 @@ def leaders_table(stats: Mapping) -> Table:
 def means_table(stats: Mapping) -> Table:
     """Mean score of each policy (rows, in overall order) on each mission (columns)."""
     means = {(item["policy"], item["mission"]): item["mean"] for item in stats["estimates"]}
-    best = {m: v["best_policy"] for m, v in stats["mission_verdicts"].items()}
+    best = {m: v["best_policies"] for m, v in stats["mission_verdicts"].items()}
     rows = [
         [Cell(policy)]
-        + [score(means.get((policy, m)), strong=best[m] == policy) for m in stats["missions"]]
+        + [score(means.get((policy, m)), strong=policy in best[m]) for m in stats["missions"]]
         for policy in policy_order(stats)
     ]
     return Table("Mean score of each policy on each mission", ["Policy", *stats["missions"]], rows)
@@ -165,7 +167,7 @@ def pairs_table(name: str, pairs: Sequence[Mapping]) -> Table:
                 interval(pair),
                 p_value(pair["p"]),
                 p_value(pair["p_holm"]),
-                Cell(pair["verdict"] + note, strong=bool(pair["decided"])),
+                Cell(pair["verdict"] + note, strong=bool(pair["decided"] or pair["within_margin"])),
                 Cell(pair["method"]),
             ]
         )

@@ -43,11 +43,14 @@ class Samples:
         or run (unit training seed); the estimate is the mean of the strata's means. Several strata
         arise where different units serve different missions.
     cells: per mission, the scores behind them, index world seed, one column a run [W, R].
+    n_episodes, n_training_seeds: how many of each the rows hold.
     """
 
     unit: str
     strata: list[pd.Series]
     cells: dict[str, pd.DataFrame]
+    n_episodes: int
+    n_training_seeds: int
     note: str | None = None
 
     @property
@@ -125,11 +128,13 @@ def samples(episodes: pd.DataFrame, missions: Sequence[str], unit: str) -> Sampl
         for mission, rows in episodes.groupby("mission", sort=True)
         if mission in set(missions)
     }
+    rows = episodes[episodes["mission"].isin(list(cells))]
+    counts = (len(rows), int(rows["training_seed"].nunique()))
     if unit == EPISODE:
-        return Samples(unit, [cell.iloc[:, 0] for cell in cells.values()], cells)
+        return Samples(unit, [cell.iloc[:, 0] for cell in cells.values()], cells, *counts)
     means = pd.DataFrame({mission: cell.mean() for mission, cell in cells.items()}).sort_index()
     if (means.notna().sum(axis=1) == 1).all():
-        return Samples(unit, [means[mission].dropna() for mission in means], cells)
+        return Samples(unit, [means[mission].dropna() for mission in means], cells, *counts)
     complete = means.dropna()
     if complete.empty:
         policy = episodes["policy"].iloc[0]
@@ -137,7 +142,7 @@ def samples(episodes: pd.DataFrame, missions: Sequence[str], unit: str) -> Sampl
     left_out = len(means) - len(complete)
     note = f"{left_out} run(s) not evaluated on every mission left out" if left_out else None
     cells = {mission: cell[complete.index] for mission, cell in cells.items()}
-    return Samples(unit, [complete.mean(axis=1)], cells, note)
+    return Samples(unit, [complete.mean(axis=1)], cells, *counts, note)
 
 
 def estimate(episodes: pd.DataFrame, missions: Sequence[str], unit: str, confidence: float) -> dict:
@@ -153,8 +158,11 @@ def estimate(episodes: pd.DataFrame, missions: Sequence[str], unit: str, confide
         mean, sd (between units; several strata: the root of their mean variance; None for one
         unit), low, high, n_units, n_episodes, n_training_seeds, note. Score units throughout.
     """
-    sample = samples(episodes, missions, unit)
-    rows = episodes[episodes["mission"].isin(list(missions))]
+    return summary(samples(episodes, missions, unit), confidence)
+
+
+def summary(sample: Samples, confidence: float) -> dict:
+    """What `estimate` gives, from unit values that are there already."""
     known = all(len(stratum) > 1 for stratum in sample.strata)
     interval = student(sample.mean, sample.terms(), confidence)
     variances = [spread(stratum) for stratum in sample.strata] if known else []
@@ -164,8 +172,8 @@ def estimate(episodes: pd.DataFrame, missions: Sequence[str], unit: str, confide
         "low": interval["low"],
         "high": interval["high"],
         "n_units": sum(len(stratum) for stratum in sample.strata),
-        "n_episodes": len(rows),
-        "n_training_seeds": int(rows["training_seed"].nunique()),
+        "n_episodes": sample.n_episodes,
+        "n_training_seeds": sample.n_training_seeds,
         "note": joined(sample.note, interval["note"]),
     }
 
