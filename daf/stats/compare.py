@@ -89,7 +89,7 @@ def contrast(a: Samples, b: Samples) -> Contrast:
     """The difference between two policies on the same missions, with its sources of error."""
     pairs: list[pd.Series] = []
     if a.unit == b.unit == SEED:
-        terms, method = a.terms() + b.terms(), "Welch's t on the means of the training seeds"
+        terms, method = a.terms + b.terms, "Welch's t on the means of the training seeds"
         unit = SEED
     elif a.unit == b.unit:
         terms, pairs, method = _fixed(a, b)
@@ -124,7 +124,7 @@ def _fixed(a: Samples, b: Samples) -> tuple[list[Term], list[pd.Series], str]:
 def _mixed(trained: Samples, fixed: Samples) -> tuple[list[Term], str]:
     """A trained policy against a fixed one: an error from the seeds, one from the worlds."""
     weight = 1 / len(trained.cells)
-    terms, paired = trained.terms(), True
+    terms, paired = [*trained.terms], True
     for mission, cell in trained.cells.items():
         scores = fixed.cells[mission].iloc[:, 0]
         if cell.index.equals(scores.index) and not cell.isna().any(axis=None):

@@ -9,10 +9,11 @@ mean over missions weighs each the same, and no variation between missions enter
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 SEED, EPISODE = "training_seed", "episode"
 """The two units; the output of `analyse` uses these words."""
@@ -53,11 +54,18 @@ class Samples:
     n_training_seeds: int
     note: str | None = None
 
-    @property
+    @cached_property
     def mean(self) -> float:
         return float(np.mean([stratum.mean() for stratum in self.strata]))
 
+    @cached_property
+    def run_means(self) -> dict[str, np.ndarray]:
+        """The mean score of each run [R] on each mission."""
+        return {mission: cell.mean().to_numpy() for mission, cell in self.cells.items()}
+
+    @cached_property
     def terms(self) -> list[Term]:
+        """The error of each stratum's mean in the estimate."""
         return [term(stratum, 1 / len(self.strata)) for stratum in self.strata]
 
 
@@ -102,8 +110,8 @@ def student(estimate: float, terms: Sequence[Term], confidence: float) -> dict:
     # Shares of the total, so that tiny variances do not underflow when squared.
     df = 1 / sum((part.variance / variance) ** 2 / part.df for part in terms)
     error = math.sqrt(variance)
-    half = float(stats.t.ppf((1 + confidence) / 2, df)) * error
-    p = float(2 * stats.t.sf(abs(estimate) / error, df))
+    half = float(special.stdtrit(df, (1 + confidence) / 2)) * error
+    p = float(2 * special.stdtr(df, -abs(estimate) / error))
     return {"low": estimate - half, "high": estimate + half, "p": p, "df": df, "note": None}
 
 
@@ -164,7 +172,7 @@ def estimate(episodes: pd.DataFrame, missions: Sequence[str], unit: str, confide
 def summary(sample: Samples, confidence: float) -> dict:
     """What `estimate` gives, from unit values that are there already."""
     known = all(len(stratum) > 1 for stratum in sample.strata)
-    interval = student(sample.mean, sample.terms(), confidence)
+    interval = student(sample.mean, sample.terms, confidence)
     variances = [spread(stratum) for stratum in sample.strata] if known else []
     return {
         "mean": sample.mean,

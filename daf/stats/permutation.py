@@ -8,14 +8,17 @@ Smyth 2010).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
 
 ARRANGEMENTS = 2**15
-DRAWS = 19_999
+DRAWS = 9_999
+
+KEPT = 512
+"""Up to so many differences the random signs are kept for the next pair, some 20 megabytes."""
 
 CLOSE = 1e-9
 """Relative size of differences that are rounding: such arrangements count as ties."""
@@ -42,10 +45,11 @@ def sign_flips(strata: Sequence[np.ndarray]) -> float:
     if 2 ** len(parts) <= ARRANGEMENTS:
         sums = np.abs(_all_signs(len(parts)) @ parts)
         return float(np.mean(sums >= observed))
-    random, extreme = stream("sign flips", len(parts)), 1
-    for count in _chunks(DRAWS, len(parts)):
-        signs = random.integers(0, 2, (count, len(parts)), dtype=np.int8) * 2.0 - 1.0
-        extreme += int(np.sum(np.abs(signs @ parts) >= observed))
+    # Values that are flipped leave the sum twice.
+    extreme = 1 + sum(
+        int(np.sum(np.abs(parts.sum() - 2 * (flips @ parts)) >= observed))
+        for flips in _random_flips(len(parts))
+    )
     return extreme / (DRAWS + 1)
 
 
@@ -85,6 +89,19 @@ def smallest_exchange(n: int, m: int) -> float:
     ways = math.comb(n + m, n)
     exact = (2 if n == m else 1) / ways
     return exact if ways <= ARRANGEMENTS else max(exact, 1 / (DRAWS + 1))
+
+
+def _random_flips(n: int) -> Iterable[np.ndarray]:
+    """Which of n signs are flipped in each draw, in parts [draws, n]."""
+    if n <= KEPT:
+        return [_kept_flips(n)]
+    random = stream("sign flips", n)
+    return (random.integers(0, 2, (count, n), dtype=np.int8) for count in _chunks(DRAWS, n))
+
+
+@lru_cache(maxsize=8)
+def _kept_flips(n: int) -> np.ndarray:
+    return stream("sign flips", n).integers(0, 2, (DRAWS, n), dtype=np.int8).astype(np.float32)
 
 
 def _chunks(draws: int, width: int) -> list[int]:

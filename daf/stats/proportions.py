@@ -66,13 +66,12 @@ def improvement(a: Samples, b: Samples, confidence: float) -> dict:
 
 
 def _on_mission(a: Samples, b: Samples, mission: str, confidence: float) -> tuple[float, Interval]:
-    left, right = a.cells[mission], b.cells[mission]
     if a.unit == b.unit == EPISODE:
-        x, y = left.iloc[:, 0], right.iloc[:, 0]
+        x, y = a.cells[mission].iloc[:, 0], b.cells[mission].iloc[:, 0]
         if x.index.equals(y.index):
             return _share((np.sign(x - y) + 1) / 2, confidence)
         return _independent(x.to_numpy(), y.to_numpy(), confidence)
-    means = left.mean().to_numpy(), right.mean().to_numpy()
+    means = a.run_means[mission], b.run_means[mission]
     if a.unit == b.unit:
         return _independent(*means, confidence)
     wins = (np.sign(means[0] - means[1]) + 1) / 2  # one of the two is a single mean
