@@ -6,21 +6,20 @@ each value was drawn decides its weight. The intervals were chosen by simulation
 
 - median of one sample: between order statistics, interpolated (Hettmansperger and Sheather 1986);
   it holds for any distribution, and needs five units.
-- interquartile mean of one sample of fewer than `BOOTSTRAP_FROM` units: Student t on winsorised
-  values (Tukey and McLaughlin 1963; Yuen 1974).
+- interquartile mean of fewer than `BOOTSTRAP_FROM` units: Student t on winsorised values (Tukey
+  and McLaughlin 1963; Yuen 1974).
+- median of several strata of fewer: the intervals of each, joined by `mover`.
 - all else: bias-corrected and accelerated bootstrap (BCa; Efron 1987), the units drawn anew
-  within each stratum (Davison and Hinkley 1997, section 3.2), from `BOOTSTRAP_FROM` units in each
-  on; with fewer it covers too little, and the intervals of the strata are joined by `mover`.
+  within each stratum (Davison and Hinkley 1997, section 3.2); of fewer it covers too little.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
 from scipy import special
 
-from daf.stats.estimate import Samples, spread
+from daf.stats.estimate import Samples, Term, spread, student
 from daf.stats.permutation import stream
 from daf.stats.proportions import Interval, mover
 
@@ -88,9 +87,10 @@ def _interval(
         return None
     if fewest >= BOOTSTRAP_FROM and most <= LARGEST and (name == "iqm" or len(strata) > 1):
         return bca_interval(strata, weights, confidence)
-    alone = order_interval if name == "median" else winsorised_interval
-    bounds = [alone(values, confidence) for values in strata]
-    return mover([float(v @ weights(np.ones(len(v)))) for v in strata], bounds)
+    if name == "iqm":
+        return winsorised_interval(strata, confidence)
+    bounds = [order_interval(values, confidence) for values in strata]
+    return mover([float(np.median(values)) for values in strata], bounds)
 
 
 def order_interval(values: np.ndarray, confidence: float) -> Interval:
@@ -115,21 +115,24 @@ def order_interval(values: np.ndarray, confidence: float) -> Interval:
     return float(low), float(high)
 
 
-def winsorised_interval(values: np.ndarray, confidence: float) -> Interval:
-    """The t interval of the interquartile mean of sorted values [n], n >= 5.
+def winsorised_interval(strata: Sequence[np.ndarray], confidence: float) -> Interval:
+    """The t interval of the mean of the interquartile means of sorted values [n_k], n_k >= 5.
 
     With g = n // 4 values cut off at each end, h left and the winsorised variance s_w^2, the
-    squared standard error is (n - 1) s_w^2 / (h (h - 1)), with h - 1 degrees of freedom
-    (Yuen 1974).
+    squared standard error of one is (n - 1) s_w^2 / (h (h - 1)), with h - 1 degrees of freedom
+    (Yuen 1974); several add like those of means (`estimate.student`).
     """
-    n = len(values)
-    cut = n // 4
-    left = n - 2 * cut
-    middle = values[cut : n - cut]
-    error = math.sqrt((n - 1) * spread(values.clip(middle[0], middle[-1])) / (left * (left - 1)))
-    half = float(special.stdtrit(left - 1, (1 + confidence) / 2)) * error
-    mean = float(middle.mean())
-    return mean - half, mean + half
+    means, terms = [], []
+    for values in strata:
+        n = len(values)
+        cut = n // 4
+        left = n - 2 * cut
+        middle = values[cut : n - cut]
+        error = (n - 1) * spread(values.clip(middle[0], middle[-1])) / (left * (left - 1))
+        means.append(middle.mean())
+        terms.append(Term(error / len(strata) ** 2, left - 1))
+    interval = student(float(np.mean(means)), terms, confidence)
+    return interval["low"], interval["high"]
 
 
 def bca_interval(strata: Sequence[np.ndarray], weights: Callable, confidence: float) -> Interval:

@@ -51,7 +51,7 @@ def test_interval_of_the_median_by_hand():
 
 def test_interval_of_the_interquartile_mean_is_where_yuens_test_rejects():
     values = np.sort(np.random.default_rng(2).lognormal(0, 0.5, 13))
-    for bound in winsorised_interval(values, 0.95):
+    for bound in winsorised_interval([values], 0.95):
         # Against thirteen equal values, which add no error, the two-sample test is of one sample.
         p = stats.ttest_ind(values, np.full(13, bound), equal_var=False, trim=0.25).pvalue
         assert p == pytest.approx(0.05, abs=1e-9)
