@@ -62,7 +62,7 @@ def test_names_are_fit_for_folders():
 @pytest.mark.parametrize("changes", [
     {"name": "other"},
     {"evaluation": {"episodes": 3, "seed": 9}},
-    {"comparison": {"confidence": 0.9}},
+    {"comparison": {"confidence": 0.9, "equivalence_margin": 0.2}},
     {"policies": ["noop", "stateless"]},
     {"policies": [{"class_path": "stateless", "init_kwargs": {}}]},
     {"training": {"learning_rate": "1e-3"}},
@@ -260,6 +260,14 @@ def test_what_is_missing_is_left_out_and_named():
     assert left_out == {(first, "assembler_1"), (first, "assembler_2"), ("random", "assembler_2")}
     assert {(m["run"], m["mission"]) for m in part.missing()} == left_out
     assert part.disk_needed_mb() == whole.disk_needed_mb()
+
+
+def test_only_a_policy_of_the_benchmark_can_be_compared_with():
+    assert plan(comparison={"against": "random"}).config.comparison.against == "random"
+    with pytest.raises(
+        ConfigError, match=re.escape("'comparison.against': got \"randm\"; did you")
+    ):
+        plan(comparison={"against": "randm"})
 
 
 @pytest.mark.parametrize("missing, said", [

@@ -40,6 +40,10 @@ class ComparisonConfig(Model):
     """How episodes become claims."""
 
     confidence: Number = Field(default=0.95, gt=0.5, lt=1, description="of intervals and tests")
+    against: str | None = Field(default=None, description="the policy to compare with; null: all")
+    equivalence_margin: Number = Field(
+        default=0.05, gt=0, lt=1, description="differences that do not matter, share of the ceiling"
+    )
 
 
 class MissingConfig(Model):

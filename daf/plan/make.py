@@ -56,6 +56,11 @@ def make_plan(config: BenchmarkConfig, source: str = "configuration") -> Plan:
                 else:
                     _add_player(plan, policy, plain[number], labels[number], known)
         _check_missing(plan)
+        against = config.comparison.against
+        if against is not None and against not in labels:
+            raise ConfigError(
+                f"key 'comparison.against': got {shown(against)}; {nearest(against, labels)}"
+            )
     return plan
 
 

@@ -1,10 +1,10 @@
-"""The two charts of the report: intervals per policy, and learning curves.
+"""The charts of the report: intervals per policy, performance profiles, and learning curves.
 
 Pure functions from plain data to SVG text; colours are CSS classes, so that one picture serves the
 light and the dark theme.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -129,6 +129,46 @@ def curve_chart(
     return picture(
         WIDTH, height, title, f"{unit} against agent-steps; mean at the end: {ends}.", *parts
     )
+
+
+def profile_chart(
+    profile: Mapping, styles: Mapping[str, int], *, title: str, scores: str
+) -> Markup:
+    """The share of episodes that reach a score or more: a line and a band for each policy.
+
+    Args:
+        profile: what `daf.stats.profiles.profile` gives.
+        styles: colour index of each policy.
+        title: of the text alternative.
+        scores: name of the x axis, such as "hearts per episode".
+    """
+    height, top, left, right = 290, 22, 56, WIDTH - 14
+    floor = height - 50
+    thresholds = profile["thresholds"]
+    x_axis, y_axis = axis(thresholds[0], thresholds[-1]), Axis(0.0, 1.0, [0, 0.25, 0.5, 0.75, 1])
+    x = scale(x_axis.low, x_axis.high, left, right)
+    y = scale(0.0, 1.0, floor, top)
+    parts = [_horizontal_grid(y_axis, y, left, right)]
+    for tick, label in zip(x_axis.ticks, tick_labels(x_axis.ticks), strict=True):
+        parts.append(text(x(tick), floor + 18, label, "tick", "middle"))
+    parts.append(
+        text((left + right) / 2, height - 8, f"at least so many {scores}", "axis-name", "middle")
+    )
+    parts.append(text(4, top - 10, "share of episodes", "axis-name"))
+    middle = len(thresholds) // 2
+    said = []
+    for curve in profile["curves"]:
+        drawn = [element("title", curve["policy"])]
+        if curve["low"][0] is not None:
+            points = [*zip(thresholds, curve["high"]), *[*zip(thresholds, curve["low"])][::-1]]
+            band = path([(x(score), y(share)) for score, share in points], closed=True)
+            drawn.append(element("path", d=band, class_="band"))
+        line = path([(x(score), y(s)) for score, s in zip(thresholds, curve["share"])])
+        drawn.append(element("path", d=line, class_="mean"))
+        parts.append(element("g", *drawn, class_=f"curve {style_class(styles[curve['policy']])}"))
+        said.append(f"{curve['policy']} {100 * curve['share'][middle]:.0f} %")
+    reached = f"at least {number(thresholds[middle])}: {'; '.join(said)}"
+    return picture(WIDTH, height, title, f"Share of episodes with {scores} of {reached}.", *parts)
 
 
 def style_class(style: int) -> str:

@@ -5,12 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from daf.report import tables
-from daf.report.charts import curve_chart, interval_chart, style_class
+from daf.report import claim_tables, tables
+from daf.report.charts import curve_chart, interval_chart, profile_chart, style_class
 from daf.report.curves import learning_curves
 from daf.report.maps import map_chart, station_styles
 from daf.report.page import as_yaml, page
-from daf.stats import listed
 
 
 def render_report(
@@ -47,23 +46,33 @@ def render_report(
     order = tables.policy_order(stats)
     styles = {policy: index for index, policy in enumerate(order)}
     ceilings = {mission["name"]: mission.get("ceiling") for mission in missions}
+    several = len(stats["overall_missions"]) > 1
+    shown = [*([None] if several else []), *stats["missions"]]
     return page(
         "report.html.j2",
         title=title,
         stats=stats,
         left_out=tables.left_out_table(left_out) if left_out else None,
         level=f"{100 * stats['confidence']:g} %",
-        evidence=_evidence(stats),
-        undecided=listed(stats["undecided_with"]),
+        evidence=claim_tables.evidence(stats),
+        how_sure=claim_tables.how_sure(stats),
         command=provenance.get("command"),
         leaders=tables.leaders_table(stats),
         ranking=tables.ranking_table(stats),
         means=tables.means_table(stats),
-        results=[_result(stats, mission, ceilings.get(mission)) for mission in stats["missions"]],
-        pairs_overall=tables.pairs_table(
+        results=[_result(stats, mission, ceilings.get(mission), styles) for mission in shown],
+        pairs_overall=claim_tables.pairs_table(
             "Pairwise differences, overall", stats["comparisons_overall"]
         ),
-        pairs=tables.pairs_table("Pairwise differences on each mission", stats["comparisons"]),
+        numbers_overall=claim_tables.numbers_table(
+            "Numbers of each pair, overall", stats["comparisons_overall"]
+        ),
+        pairs=claim_tables.pairs_table(
+            "Pairwise differences on each mission", stats["comparisons"]
+        ),
+        numbers=claim_tables.numbers_table(
+            "Numbers of each pair on each mission", stats["comparisons"]
+        ),
         learning=_learning(curves, styles, ceilings, stats["score_unit"]),
         shaping=_shaping(runs),
         missions=[_mission(mission) for mission in missions],
@@ -80,39 +89,55 @@ def render_report(
     )
 
 
-def _evidence(stats: Mapping) -> str:
-    """The size of the evidence in a few words."""
-    seeds = sorted({p["n_training_seeds"] for p in stats["policies"]} - {0})
-    episodes = f"{sum(p['n_episodes'] for p in stats['policies']):,}".replace(",", " ")
-    if not seeds:
-        return f"{episodes} episodes; no policy was trained here"
-    span = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-    plural = "" if seeds == [1] else "s"
-    return f"{span} training seed{plural} per trained policy, {episodes} episodes in all"
-
-
-def _result(stats: Mapping, mission: str, ceiling: float | None) -> dict:
-    estimates = {i["policy"]: i for i in stats["estimates"] if i["mission"] == mission}
-    ranks = stats["ranking"]["missions"][mission]
-    items = [estimates[place["policy"]] | {"best": place["rank"] == 1} for place in ranks]
-    units = sorted({item["unit"].replace("_", " ") for item in items})
+def _result(
+    stats: Mapping, mission: str | None, ceiling: float | None, styles: Mapping[str, int]
+) -> dict:
+    """What is shown of one mission, or overall."""
+    overall = mission is None
+    where = "over all missions" if overall else f"on {mission}"
+    found = stats["overall"] if overall else stats["estimates"]
+    by_policy = {item["policy"]: item for item in found if item["mission"] == mission}
+    ranks = stats["ranking"]["overall"] if overall else stats["ranking"]["missions"][mission]
+    estimates = [by_policy[place["policy"]] for place in ranks]
+    units = sorted({item["unit"].replace("_", " ") for item in estimates})
     interval = (
         f"{100 * stats['confidence']:g} % intervals over {' or '.join(f'{u}s' for u in units)}"
     )
+    verdict = stats if overall else stats["mission_verdicts"][mission]
     return {
-        "mission": mission,
-        "verdict": stats["mission_verdicts"][mission]["verdict"],
+        "mission": "Overall" if overall else mission,
+        "verdict": verdict["verdict"],
         "interval": interval,
         "ceiling": ceiling,
         "chart": interval_chart(
-            items,
-            title=f"Mean scores on {mission}",
+            [item | {"best": place["rank"] == 1} for item, place in zip(estimates, ranks)],
+            title=f"Mean scores {where}",
             unit=stats["score_unit"],
             interval=interval,
             ceiling=ceiling,
         ),
-        "table": tables.interval_table(stats, mission),
+        "table": tables.interval_table(f"Mean scores {where}", estimates, ranks),
+        "robust": claim_tables.robust_table(f"Typical scores {where}", estimates),
+        "profile": _profile(stats, mission, where, styles),
         "missing": [i["policy"] for i in stats["missing"] if i["mission"] == mission],
+    }
+
+
+def _profile(
+    stats: Mapping, mission: str | None, where: str, styles: Mapping[str, int]
+) -> dict | None:
+    profiles = stats["profiles"]
+    found = profiles["overall"] if mission is None else profiles["missions"][mission]
+    if found is None:
+        return None
+    shares = mission is None
+    title = f"Performance profiles {where}"
+    scores = "hearts as a share of the ceiling" if shares else stats["score_unit"]
+    policies = sorted((curve["policy"] for curve in found["curves"]), key=styles.__getitem__)
+    return {
+        "chart": profile_chart(found, styles, title=title, scores=scores),
+        "legend": [(policy, style_class(styles[policy])) for policy in policies],
+        "table": claim_tables.profile_table(title, found, shares),
     }
 
 

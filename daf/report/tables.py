@@ -19,7 +19,7 @@ class Cell(NamedTuple):
 
     @property
     def numeric(self) -> bool:
-        return self.sort is not None and self.text[-1:].isdigit()
+        return self.sort is not None and self.text.removesuffix(" %")[-1:].isdigit()
 
 
 class Table(NamedTuple):
@@ -45,11 +45,16 @@ def count(value: int | None) -> Cell:
     return Cell(NOTHING) if value is None else Cell(f"{value:,}".replace(",", " "), value)
 
 
-def interval(item: Mapping) -> Cell:
+def interval(item: Mapping, low: str = "low", high: str = "high") -> Cell:
     """`low to high`, or a dash."""
-    if item["low"] is None:
+    if item[low] is None:
         return Cell(NOTHING)
-    return Cell(f"{number(item['low'])} to {number(item['high'])}", item["low"])
+    return Cell(f"{number(item[low])} to {number(item[high])}", item[low])
+
+
+def percent(value: float | None) -> Cell:
+    """A share of one, in percent."""
+    return Cell(NOTHING) if value is None else Cell(f"{100 * value:.0f} %", value)
 
 
 def p_value(p: float | None) -> Cell:
@@ -75,6 +80,7 @@ def ranking_table(stats: Mapping) -> Table:
         rows.append(
             [
                 Cell(str(place["rank"]), place["rank"]),
+                Cell(_ranks(place), place["rank_low"]),
                 Cell(place["policy"], strong=place["rank"] == 1),
                 score(item["mean"], strong=place["rank"] == 1),
                 interval(item),
@@ -84,8 +90,14 @@ def ranking_table(stats: Mapping) -> Table:
                 Cell(item["claim"] + (f" ({item['note']})" if item["note"] else "")),
             ]
         )
-    columns = ["Rank", "Policy", "Mean", level, "SD between units", "Units", "Episodes", "Claim"]
-    return Table("Overall ranking", columns, rows)
+    columns = ["Rank", "Possible ranks", "Policy", "Mean", level, "SD between units", "Units"]
+    return Table("Overall ranking", [*columns, "Episodes", "Claim"], rows)
+
+
+def _ranks(place: Mapping) -> str:
+    """The ranks that the comparisons leave open."""
+    low, high = place["rank_low"], place["rank_high"]
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def leaders_table(stats: Mapping) -> Table:
@@ -94,12 +106,14 @@ def leaders_table(stats: Mapping) -> Table:
     rows = []
     for mission in stats["missions"]:
         won = stats["mission_verdicts"][mission]
-        item = estimates[won["best_policy"], mission]
+        item = estimates[won["best_policies"][0], mission]
         others = listed(won["undecided_with"])
         if won["decided"]:
             sure = "beats every other policy"
+        elif len(won["best_policies"]) > 1:
+            sure = "exactly the same mean"
         else:
-            sure = f"cannot be told apart from {others}" if others else "the only policy"
+            sure = f"does not surely beat {others}" if others else "the only policy"
         rows.append(
             [
                 Cell(mission),
@@ -116,10 +130,10 @@ def leaders_table(stats: Mapping) -> Table:
 def means_table(stats: Mapping) -> Table:
     """Mean score of each policy (rows, in overall order) on each mission (columns)."""
     means = {(item["policy"], item["mission"]): item["mean"] for item in stats["estimates"]}
-    best = {m: v["best_policy"] for m, v in stats["mission_verdicts"].items()}
+    best = {m: v["best_policies"] for m, v in stats["mission_verdicts"].items()}
     rows = [
         [Cell(policy)]
-        + [score(means.get((policy, m)), strong=best[m] == policy) for m in stats["missions"]]
+        + [score(means.get((policy, m)), strong=policy in best[m]) for m in stats["missions"]]
         for policy in policy_order(stats)
     ]
     return Table("Mean score of each policy on each mission", ["Policy", *stats["missions"]], rows)
@@ -131,12 +145,13 @@ def policy_order(stats: Mapping) -> list[str]:
     return ranked + [p["policy"] for p in stats["policies"] if p["policy"] not in ranked]
 
 
-def interval_table(stats: Mapping, mission: str) -> Table:
-    """The numbers behind one mission's interval chart."""
-    by_policy = {i["policy"]: i for i in stats["estimates"] if i["mission"] == mission}
+def interval_table(name: str, estimates: Sequence[Mapping], ranks: Sequence[Mapping]) -> Table:
+    """The numbers behind one interval chart."""
+    by_policy = {item["policy"]: item for item in estimates}
     rows = [
         [
             Cell(str(place["rank"]), place["rank"]),
+            Cell(_ranks(place), place["rank_low"]),
             Cell(place["policy"]),
             score(by_policy[place["policy"]]["mean"]),
             interval(by_policy[place["policy"]]),
@@ -144,33 +159,10 @@ def interval_table(stats: Mapping, mission: str) -> Table:
             unit(by_policy[place["policy"]]),
             Cell(by_policy[place["policy"]]["note"] or ""),
         ]
-        for place in stats["ranking"]["missions"][mission]
+        for place in ranks
     ]
-    columns = ["Rank", "Policy", "Mean", "Interval", "SD between units", "Units", "Note"]
-    return Table(f"Mean scores on {mission}", columns, rows)
-
-
-def pairs_table(name: str, pairs: Sequence[Mapping]) -> Table:
-    """Pairwise differences with interval, p-values, method and verdict."""
-    with_mission = any(pair["mission"] is not None for pair in pairs)
-    rows = []
-    for pair in pairs:
-        note = f" ({pair['note']})" if pair["note"] else ""
-        mission = [Cell(pair["mission"])] if with_mission else []
-        rows.append(
-            [
-                *mission,
-                Cell(f"{pair['a']} − {pair['b']}"),
-                score(pair["difference"]),
-                interval(pair),
-                p_value(pair["p"]),
-                p_value(pair["p_holm"]),
-                Cell(pair["verdict"] + note, strong=bool(pair["decided"])),
-                Cell(pair["method"]),
-            ]
-        )
-    columns = ["Pair", "Difference", "Interval", "p", "Holm p", "Verdict", "Method"]
-    return Table(name, (["Mission"] if with_mission else []) + columns, rows)
+    columns = ["Rank", "Possible ranks", "Policy", "Mean", "Interval", "SD between units", "Units"]
+    return Table(name, [*columns, "Note"], rows)
 
 
 def curve_table(mission: str, curves: Sequence[Curve]) -> Table:

@@ -19,10 +19,32 @@ independent samples, and `method` says so.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from daf.stats.estimate import EPISODE, ROUNDING, SEED, Samples, Term, joined, student, term
+
+MIXED = "mixed"
+"""The unit of a trained method against a fixed policy."""
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """Policy a minus policy b on the same missions: the difference and where its error comes from.
+
+    difference: in score units. terms: the independent sources of error. unit: `SEED`, `EPISODE` or
+    `MIXED`. pairs: per mission the differences on each world, where two fixed policies were given
+    the same; else empty. method: the t test in words.
+    """
+
+    difference: float
+    terms: list[Term]
+    unit: str
+    pairs: list[pd.Series]
+    method: str
+    note: str | None
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -39,7 +61,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def compare(a: Samples, b: Samples, confidence: float) -> dict:
-    """Policy `a` minus policy `b` on the same missions.
+    """Policy `a` minus policy `b` on the same missions, by t tests.
 
     Args:
         a, b: their unit values, made for the same missions.
@@ -49,52 +71,60 @@ def compare(a: Samples, b: Samples, confidence: float) -> dict:
         difference, low, high (score units), p (two-sided, uncorrected), df, unit (of both, or
         "mixed"), method (in words), note.
     """
-    if a.unit == b.unit == SEED:
-        terms, method = a.terms() + b.terms(), "Welch's t on the means of the training seeds"
-        unit = SEED
-    elif a.unit == b.unit:
-        terms, method = _fixed(a, b)
-        unit = EPISODE
-    else:
-        terms, method = _mixed(a, b) if a.unit == SEED else _mixed(b, a)
-        unit = "mixed"
-    difference = a.mean - b.mean
-    if abs(difference) <= ROUNDING * max(abs(a.mean), abs(b.mean)):
-        difference = 0.0
-    result = student(difference, terms, confidence)
+    found = contrast(a, b)
+    result = student(found.difference, found.terms, confidence)
     return {
-        "difference": difference,
+        "difference": found.difference,
         "low": result["low"],
         "high": result["high"],
         "p": result["p"],
         "df": result["df"],
-        "unit": unit,
-        "method": method,
-        "note": joined(a.note, b.note, result["note"]),
+        "unit": found.unit,
+        "method": found.method,
+        "note": joined(found.note, result["note"]),
     }
 
 
-def _fixed(a: Samples, b: Samples) -> tuple[list[Term], str]:
+def contrast(a: Samples, b: Samples) -> Contrast:
+    """The difference between two policies on the same missions, with its sources of error."""
+    pairs: list[pd.Series] = []
+    if a.unit == b.unit == SEED:
+        terms, method = a.terms + b.terms, "Welch's t on the means of the training seeds"
+        unit = SEED
+    elif a.unit == b.unit:
+        terms, pairs, method = _fixed(a, b)
+        unit = EPISODE
+    else:
+        terms, method = _mixed(a, b) if a.unit == SEED else _mixed(b, a)
+        unit = MIXED
+    difference = a.mean - b.mean
+    if abs(difference) <= ROUNDING * max(abs(a.mean), abs(b.mean)):
+        difference = 0.0
+    return Contrast(difference, terms, unit, pairs, method, joined(a.note, b.note))
+
+
+def _fixed(a: Samples, b: Samples) -> tuple[list[Term], list[pd.Series], str]:
     """Two fixed policies: paired by world in each mission where the worlds are the same."""
     weight = 1 / len(a.cells)
-    terms, paired = [], 0
+    terms, pairs = [], []
     for mission, cell in a.cells.items():
         left, right = cell.iloc[:, 0], b.cells[mission].iloc[:, 0]
         if left.index.equals(right.index):
-            terms.append(term(left - right, weight))
-            paired += 1
+            pairs.append(left - right)
+            terms.append(term(pairs[-1], weight))
         else:
             terms += [term(left, weight), term(right, weight)]
-    if paired == len(a.cells):
-        return terms, "paired t over worlds"
-    where = "" if paired == 0 else f" in {len(a.cells) - paired} of {len(a.cells)} missions"
-    return terms, f"Welch's t on episodes{where}: the policies were not given the same worlds"
+    if len(pairs) == len(a.cells):
+        return terms, pairs, "paired t over worlds"
+    where = f" in {len(a.cells) - len(pairs)} of {len(a.cells)} missions" if pairs else ""
+    method = f"Welch's t on episodes{where}: the policies were not given the same worlds"
+    return terms, [], method
 
 
 def _mixed(trained: Samples, fixed: Samples) -> tuple[list[Term], str]:
     """A trained policy against a fixed one: an error from the seeds, one from the worlds."""
     weight = 1 / len(trained.cells)
-    terms, paired = trained.terms(), True
+    terms, paired = [*trained.terms], True
     for mission, cell in trained.cells.items():
         scores = fixed.cells[mission].iloc[:, 0]
         if cell.index.equals(scores.index) and not cell.isna().any(axis=None):
@@ -105,18 +135,3 @@ def _mixed(trained: Samples, fixed: Samples) -> tuple[list[Term], str]:
     if paired:
         return terms, "t over training seeds and over the worlds that both were given"
     return terms, "Welch's t, seed means against episodes: the two were not given the same worlds"
-
-
-def correct(comparisons: list[dict], confidence: float) -> list[dict]:
-    """The comparisons of one family with `p_holm` and `decided` added.
-
-    The family is every comparison that has a p-value; `decided` is None for the others.
-    """
-    tested = [item for item in comparisons if item["p"] is not None]
-    adjusted = iter(holm([item["p"] for item in tested]))
-    result = []
-    for item in comparisons:
-        p = next(adjusted) if item["p"] is not None else None
-        decided = None if p is None else bool(p < 1 - confidence and item["difference"] != 0)
-        result.append(item | {"p_holm": p, "decided": decided})
-    return result

@@ -9,10 +9,11 @@ mean over missions weighs each the same, and no variation between missions enter
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 SEED, EPISODE = "training_seed", "episode"
 """The two units; the output of `analyse` uses these words."""
@@ -43,18 +44,28 @@ class Samples:
         or run (unit training seed); the estimate is the mean of the strata's means. Several strata
         arise where different units serve different missions.
     cells: per mission, the scores behind them, index world seed, one column a run [W, R].
+    n_episodes, n_training_seeds: how many of each the rows hold.
     """
 
     unit: str
     strata: list[pd.Series]
     cells: dict[str, pd.DataFrame]
+    n_episodes: int
+    n_training_seeds: int
     note: str | None = None
 
-    @property
+    @cached_property
     def mean(self) -> float:
         return float(np.mean([stratum.mean() for stratum in self.strata]))
 
+    @cached_property
+    def run_means(self) -> dict[str, np.ndarray]:
+        """The mean score of each run [R] on each mission."""
+        return {mission: cell.mean().to_numpy() for mission, cell in self.cells.items()}
+
+    @cached_property
     def terms(self) -> list[Term]:
+        """The error of each stratum's mean in the estimate."""
         return [term(stratum, 1 / len(self.strata)) for stratum in self.strata]
 
 
@@ -99,8 +110,8 @@ def student(estimate: float, terms: Sequence[Term], confidence: float) -> dict:
     # Shares of the total, so that tiny variances do not underflow when squared.
     df = 1 / sum((part.variance / variance) ** 2 / part.df for part in terms)
     error = math.sqrt(variance)
-    half = float(stats.t.ppf((1 + confidence) / 2, df)) * error
-    p = float(2 * stats.t.sf(abs(estimate) / error, df))
+    half = float(special.stdtrit(df, (1 + confidence) / 2)) * error
+    p = float(2 * special.stdtr(df, -abs(estimate) / error))
     return {"low": estimate - half, "high": estimate + half, "p": p, "df": df, "note": None}
 
 
@@ -125,11 +136,13 @@ def samples(episodes: pd.DataFrame, missions: Sequence[str], unit: str) -> Sampl
         for mission, rows in episodes.groupby("mission", sort=True)
         if mission in set(missions)
     }
+    rows = episodes[episodes["mission"].isin(list(cells))]
+    counts = (len(rows), int(rows["training_seed"].nunique()))
     if unit == EPISODE:
-        return Samples(unit, [cell.iloc[:, 0] for cell in cells.values()], cells)
+        return Samples(unit, [cell.iloc[:, 0] for cell in cells.values()], cells, *counts)
     means = pd.DataFrame({mission: cell.mean() for mission, cell in cells.items()}).sort_index()
     if (means.notna().sum(axis=1) == 1).all():
-        return Samples(unit, [means[mission].dropna() for mission in means], cells)
+        return Samples(unit, [means[mission].dropna() for mission in means], cells, *counts)
     complete = means.dropna()
     if complete.empty:
         policy = episodes["policy"].iloc[0]
@@ -137,7 +150,7 @@ def samples(episodes: pd.DataFrame, missions: Sequence[str], unit: str) -> Sampl
     left_out = len(means) - len(complete)
     note = f"{left_out} run(s) not evaluated on every mission left out" if left_out else None
     cells = {mission: cell[complete.index] for mission, cell in cells.items()}
-    return Samples(unit, [complete.mean(axis=1)], cells, note)
+    return Samples(unit, [complete.mean(axis=1)], cells, *counts, note)
 
 
 def estimate(episodes: pd.DataFrame, missions: Sequence[str], unit: str, confidence: float) -> dict:
@@ -153,10 +166,13 @@ def estimate(episodes: pd.DataFrame, missions: Sequence[str], unit: str, confide
         mean, sd (between units; several strata: the root of their mean variance; None for one
         unit), low, high, n_units, n_episodes, n_training_seeds, note. Score units throughout.
     """
-    sample = samples(episodes, missions, unit)
-    rows = episodes[episodes["mission"].isin(list(missions))]
+    return summary(samples(episodes, missions, unit), confidence)
+
+
+def summary(sample: Samples, confidence: float) -> dict:
+    """What `estimate` gives, from unit values that are there already."""
     known = all(len(stratum) > 1 for stratum in sample.strata)
-    interval = student(sample.mean, sample.terms(), confidence)
+    interval = student(sample.mean, sample.terms, confidence)
     variances = [spread(stratum) for stratum in sample.strata] if known else []
     return {
         "mean": sample.mean,
@@ -164,8 +180,8 @@ def estimate(episodes: pd.DataFrame, missions: Sequence[str], unit: str, confide
         "low": interval["low"],
         "high": interval["high"],
         "n_units": sum(len(stratum) for stratum in sample.strata),
-        "n_episodes": len(rows),
-        "n_training_seeds": int(rows["training_seed"].nunique()),
+        "n_episodes": sample.n_episodes,
+        "n_training_seeds": sample.n_training_seeds,
         "note": joined(sample.note, interval["note"]),
     }
 

@@ -1,17 +1,29 @@
-"""Who is best, how sure, and the sentence that says it."""
+"""Who is best, how sure, and the sentences that say it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from daf.stats.estimate import ROUNDING, SEED
+from daf.stats.compare import MIXED
+from daf.stats.estimate import EPISODE, ROUNDING, SEED
+from daf.stats.family import BETTER, EQUIVALENT, NOT_TESTED, WORSE
+from daf.stats.pairs import SEEDS_NEEDED
 
 SCORE_UNIT = "hearts per episode"
 
 
-def ranking(estimates: Sequence[dict]) -> list[dict]:
-    """Policies by mean score, best first; equal means share a rank and the next is skipped.
+def ranking(estimates: Sequence[dict], comparisons: Sequence[dict]) -> list[dict]:
+    """Policies by mean score, best first, each with the ranks that the comparisons leave open.
+
+    Equal means share a rank and the next is skipped. A policy can be as high as 1 + the number of
+    policies found better than it, and as low as the number of policies - those found worse: since
+    all findings hold together at the level of the family, so do all these intervals (Mohamad, van
+    Zwet, Solari and Goeman 2021).
 
     Args:
         estimates: dicts with policy and mean, of one mission or of the overall mean.
+        comparisons: judged pairs of the same mission(s).
+
+    Returns:
+        [{rank, policy, mean, rank_low, rank_high}]; rank_low is the best rank.
     """
     ordered = sorted(estimates, key=lambda item: (-item["mean"], item["policy"]))
     ranks: list[dict] = []
@@ -19,9 +31,24 @@ def ranking(estimates: Sequence[dict]) -> list[dict]:
         rank = position
         if ranks and _same(item["mean"], ranks[-1]["mean"]):
             rank = ranks[-1]["rank"]
-        ranks.append({"rank": rank, "policy": item["policy"], "mean": item["mean"]})
+        beaten, beaten_by = _beaten(item["policy"], comparisons)
+        ranks.append(
+            {"rank": rank, "policy": item["policy"], "mean": item["mean"]}
+            | {"rank_low": 1 + len(beaten_by), "rank_high": len(ordered) - len(beaten)}
+        )
     # Among equal means the name decides the order, not the last digit of a sum.
     return sorted(ranks, key=lambda item: (item["rank"], item["policy"]))
+
+
+def _beaten(policy: str, comparisons: Sequence[dict]) -> tuple[set[str], set[str]]:
+    """Whom the policy beats, and by whom it is beaten."""
+    beaten, beaten_by = set(), set()
+    for pair in comparisons:
+        if policy in (pair["a"], pair["b"]) and pair["outcome"] in (BETTER, WORSE):
+            won = (pair["outcome"] == BETTER) == (pair["a"] == policy)
+            other = pair["b"] if pair["a"] == policy else pair["a"]
+            (beaten if won else beaten_by).add(other)
+    return beaten, beaten_by
 
 
 def winner(ranks: Sequence[dict], comparisons: Sequence[dict]) -> dict:
@@ -29,46 +56,61 @@ def winner(ranks: Sequence[dict], comparisons: Sequence[dict]) -> dict:
 
     Args:
         ranks: what `ranking` gave.
-        comparisons: corrected pairs (`a`, `b`, `difference`, `decided`) of the same mission(s).
+        comparisons: judged pairs of the same mission(s).
 
     Returns:
-        best_policy (None for an empty ranking), decided (it beats every other policy; False where
-        there is no other), undecided_with (names it cannot be told apart from, sorted).
+        best_policies (several if exactly tied, sorted; empty for an empty ranking), best_policy
+        (their names in one text; None without any), decided (one is best and beats every other
+        policy), undecided_with, equivalent_to, not_tested_with, not_compared_with: the other
+        policies that it does not beat, sorted; the first list holds them all, the others say why.
     """
-    if not ranks:
-        return {"best_policy": None, "decided": False, "undecided_with": []}
-    best = ranks[0]["policy"]
-    beaten = {pair["b"] for pair in comparisons if _won(pair, best, "a", 1)}
-    beaten |= {pair["a"] for pair in comparisons if _won(pair, best, "b", -1)}
-    open_ = sorted({item["policy"] for item in ranks} - beaten - {best})
+    best = [item["policy"] for item in ranks if item["rank"] == 1]
+    found = {}
+    for pair in comparisons:
+        for here, other in ((pair["a"], pair["b"]), (pair["b"], pair["a"])):
+            if here in best and other not in best:
+                found.setdefault(other, []).append(pair["outcome"])
+    others = sorted(item["policy"] for item in ranks if item["rank"] > 1)
+    open_ = [
+        name
+        for name in others
+        if not all(name in _beaten(policy, comparisons)[0] for policy in best)
+    ]
     return {
-        "best_policy": best,
-        "decided": not open_ and len(ranks) > 1,
+        "best_policies": best,
+        "best_policy": ", ".join(best) or None,
+        "decided": not open_ and len(best) == 1 and len(ranks) > 1,
         "undecided_with": open_,
+        "equivalent_to": [name for name in open_ if EQUIVALENT in found.get(name, [])],
+        "not_tested_with": [name for name in open_ if NOT_TESTED in found.get(name, [])],
+        "not_compared_with": [name for name in open_ if name not in found],
     }
-
-
-def _won(pair: dict, best: str, side: str, sign: int) -> bool:
-    return pair[side] == best and bool(pair["decided"]) and sign * pair["difference"] > 0
 
 
 def _same(a: float, b: float) -> bool:
     return abs(a - b) <= ROUNDING * max(abs(a), abs(b))
 
 
-def sentence(win: dict, best: dict | None, where: str, confidence: float) -> str:
+def sentence(
+    win: Mapping,
+    estimates: Mapping[str, Mapping],
+    comparisons: Sequence[Mapping],
+    where: str,
+    confidence: float,
+) -> str:
     """The verdict in plain words.
 
     Args:
         win: what `winner` gave.
-        best: the estimate of the best policy; None if there is none.
+        estimates: of each policy.
+        comparisons: judged pairs of the same mission(s).
         where: "on mission_a" or "over 3 missions".
         confidence: level of the claims.
     """
-    if best is None:
+    if not win["best_policies"]:
         return "No mission was played by every policy, so no policy is best overall."
     level = f"{100 * confidence:g} %"
-    name, others = win["best_policy"], win["undecided_with"]
+    name, best = win["best_policies"][0], estimates[win["best_policies"][0]]
     score = f"{number(best['mean'])} {SCORE_UNIT} {where}"
     if best["low"] is not None and best["low"] < best["high"]:
         score += f", {level} interval {number(best['low'])} to {number(best['high'])}"
@@ -77,16 +119,62 @@ def sentence(win: dict, best: dict | None, where: str, confidence: float) -> str
             f"{name} is the best policy ({score}); "
             f"it beats every other policy at the {level} level."
         )
-    elif not others:
+    elif len(win["best_policies"]) > 1:
+        text = f"{' and '.join(win['best_policies'])} share the highest mean exactly ({score})."
+    elif not win["undecided_with"]:
         text = f"{name} is the only policy ({score}); there is nothing to compare it with."
     else:
-        text = (
-            f"{name} has the highest mean ({score}), but it cannot be told apart from "
-            f"{listed(others)} at the {level} level."
-        )
-    if best["n_training_seeds"] == 1:
+        text = f"{name} has the highest mean ({score}), but {_open(win, comparisons, level)}."
+    if best["unit"] == EPISODE and best["n_training_seeds"] == 1:
         text += " One training seed: this is about these weights, not about the training method."
     return text
+
+
+def _open(win: Mapping, comparisons: Sequence[Mapping], level: str) -> str:
+    """Why the best policy is not decided."""
+    kinds = ("equivalent_to", "not_tested_with", "not_compared_with")
+    said = {name for kind in kinds for name in win[kind]}
+    open_ = [name for name in win["undecided_with"] if name not in said]
+    parts = []
+    if open_:
+        more = needed(_nearest(win["best_policies"][0], open_, comparisons))
+        parts.append(
+            f"it cannot be told apart from {listed(open_)} at the {level} level"
+            + (f" ({more} would decide it)" if more else "")
+        )
+    if win["equivalent_to"]:
+        parts.append(f"it is equivalent to {listed(win['equivalent_to'])}")
+    if win["not_tested_with"]:
+        others = listed(win["not_tested_with"])
+        parts.append(
+            f"the difference to {others} could not be tested (a claim about a training method "
+            f"needs {SEEDS_NEEDED} training seeds, any claim two observations)"
+        )
+    if win["not_compared_with"]:
+        parts.append(f"it was not to be compared with {listed(win['not_compared_with'])}")
+    return ", and ".join(parts)
+
+
+def _nearest(best: str, others: Sequence[str], comparisons: Sequence[Mapping]) -> Mapping | None:
+    """The comparison with the closest of the others, which is the hardest to decide."""
+    pairs = [
+        pair
+        for pair in comparisons
+        if {pair["a"], pair["b"]} & {best} and {pair["a"], pair["b"]} & set(others)
+    ]
+    return min(pairs, key=lambda pair: abs(pair["difference"]), default=None)
+
+
+def needed(pair: Mapping | None) -> str | None:
+    """The further seeds or episodes of an undecided pair in words; None if there are none."""
+    further = pair["further"] if pair else None
+    if not further:
+        return None
+    seeds, episodes = further["training_seeds"], further["episodes"]
+    words = [] if seeds is None else [f"{seeds} more training seed{'s' if seeds > 1 else ''}"]
+    words += [] if episodes is None else [f"{episodes} more episode{'s' if episodes > 1 else ''}"]
+    about = "" if pair["seeds_missing"] else "about "
+    return f"{about}{' and '.join(words)} each"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -99,19 +187,26 @@ def claim(unit: str) -> str:
     """What a result with this unit is about."""
     return {
         SEED: "about the training method, on these worlds",
-        "episode": "about these weights",
-        "mixed": "about a training method against fixed weights",
+        EPISODE: "about these weights",
+        MIXED: "about a training method against fixed weights",
     }[unit]
 
 
-def pair_verdict(pair: dict) -> str:
-    """One corrected comparison in words."""
-    if pair["decided"] is None:
-        return f"{pair['a']} and {pair['b']}: not tested"
-    if not pair["decided"]:
-        return f"{pair['a']} and {pair['b']} cannot be told apart"
-    better, worse = (pair["a"], pair["b"]) if pair["difference"] > 0 else (pair["b"], pair["a"])
-    return f"{better} scores higher than {worse}"
+def pair_verdict(pair: Mapping) -> str:
+    """One judged comparison in words."""
+    a, b = pair["a"], pair["b"]
+    margin = None if pair["margin"] is None else f"{number(pair['margin'])} {SCORE_UNIT}"
+    if pair["outcome"] == NOT_TESTED:
+        more = needed(pair)
+        return f"{a} and {b}: not tested" + (f"; a test needs {more}" if more else "")
+    if pair["outcome"] == EQUIVALENT:
+        return f"{a} and {b} are equivalent: they differ by less than {margin}"
+    if pair["outcome"] in (BETTER, WORSE):
+        better, worse = (a, b) if pair["outcome"] == BETTER else (b, a)
+        but = f", but by less than {margin}" if pair["within_margin"] else ""
+        return f"{better} scores higher than {worse}{but}"
+    more = needed(pair)
+    return f"{a} and {b} cannot be told apart" + (f"; {more} would decide it" if more else "")
 
 
 def number(value: float) -> str:

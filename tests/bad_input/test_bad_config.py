@@ -106,6 +106,8 @@ WRONG = {
         "key 'training.learning_rate': got Infinity; should be a finite number"),
     "confidence in percent": (GOOD + "comparison: {confidence: 95}\n",
         "key 'comparison.confidence': got 95; should be less than 1"),
+    "margin of nothing": (GOOD + "comparison: {equivalence_margin: 0}\n",
+        "key 'comparison.equivalence_margin': got 0; should be greater than 0"),
     "same mission twice": ("policies: [random]\nmissions: [assembler_1, assembler_1]\n",
         'key \'missions\': got ["assembler_1", "assembler_1"]; '
         "'assembler_1' stands there twice"),

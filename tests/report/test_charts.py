@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from daf.report.charts import Curve, curve_chart, interval_chart, style_class
+from daf.report.charts import Curve, curve_chart, interval_chart, profile_chart, style_class
 from daf.report.curves import learning_curves, thin
 from daf.report.maps import map_chart, station_styles
 
@@ -76,6 +76,34 @@ def points(element):
     return [
         tuple(map(float, p.split(","))) for p in re.findall(r"[-\d.]+,[-\d.]+", element.get("d"))
     ]
+
+
+PROFILE = {
+    "thresholds": [0.0, 5.0, 10.0],
+    "curves": [
+        {"policy": "a", "share": [1.0, 0.5, 0.0], "low": [0.9, 0.3, 0], "high": [1, 0.7, 0.2]},
+        {"policy": "b", "share": [1.0, 1.0, 0.25], "low": [None] * 3, "high": [None] * 3},
+    ],
+}
+
+
+def test_profile_passes_through_its_shares():
+    root = parsed(profile_chart(PROFILE, {"b": 0, "a": 1}, title="T", scores="hearts"))
+    x = grid_scale_of(root, "middle")
+    grid = [float(e.get("y1")) for e in with_class(root, "grid")]
+    floor, top = max(grid), min(grid)
+    (line,) = (points(with_class(g, "mean")[0]) for g in with_class(root, "s1"))
+    assert [p[0] for p in line] == pytest.approx([x(0), x(5), x(10)], abs=0.05)
+    assert [p[1] for p in line] == pytest.approx([top, (floor + top) / 2, floor], abs=0.05)
+    assert len(with_class(root, "band")) == 1  # no interval, no band
+    assert "at least 5.00: a 50 %; b 100 %" in root.find("desc").text
+
+
+def grid_scale_of(root, anchor):
+    """Pixels of a value on the x axis, read off its ticks."""
+    ticks = [e for e in with_class(root, "tick") if e.get("text-anchor") == anchor]
+    (x0, v0), (x1, v1) = ((float(e.get("x")), float(e.text)) for e in (ticks[0], ticks[-1]))
+    return lambda value: x0 + (value - v0) * (x1 - x0) / (v1 - v0)
 
 
 def test_curve_passes_through_its_points():

@@ -54,11 +54,49 @@ def test_every_statistic_is_shown(given, html):
     for result in stats["mission_verdicts"].values():
         assert result["verdict"] in text
     for item in stats["overall"] + stats["estimates"]:
-        assert f"{number(item['low'])} to {number(item['high'])}" in text
-        assert number(item["mean"]) in text
+        for key in ("", "median_", "iqm_"):
+            assert f"{number(item[f'{key}low'])} to {number(item[f'{key}high'])}" in text
+        assert number(item["mean"]) in text and number(item["iqm"]) in text
     for pair in stats["comparisons"] + stats["comparisons_overall"]:
         assert f"{number(pair['low'])} to {number(pair['high'])}" in text
-        assert pair["verdict"] in text and pair["method"] in text
+        assert pair["verdict"] in text and pair["method"] in text and pair["claim"] in text
+        assert f"{100 * pair['improvement']:.0f} %" in text and pair["effect"] in text
+
+
+def first_screen(stats):
+    page = Page(render_report(**content() | {"stats": stats})).text.replace("\u00a0", " ")
+    return page[page.index("Method") : page.index("Leader of each mission")]
+
+
+def scores_of(**policies):
+    return pd.concat([episodes(p, p, None, "hall", scores) for p, scores in policies.items()])
+
+
+def test_first_screen_says_who_is_best_whether_that_is_certain_and_how_to_make_it_again(given):
+    shown = first_screen(given["stats"])
+    assert "Best policy stateless" in shown and "Certain at the 95 % level" in shown
+    assert given["provenance"]["command"] in shown
+    close = scores_of(a=[5.0, 9, 4], b=[6.0, 5, 6])
+    assert "Highest mean a Is that certain? Not certain: b may be as good" in (
+        first_screen(analyse(close))
+    )
+    tied = scores_of(a=[5.0, 9, 4], b=[9.0, 5, 4])
+    assert "Highest mean a, b Is that certain? Not certain: exactly" in first_screen(analyse(tied))
+
+
+def test_too_few_seeds_are_said_at_once():
+    few = content(training_seeds=(1, 2, 3))["stats"]
+    shown = first_screen(few)
+    assert "a test of lstm, stateless needs 5" in shown and "Not certain" in shown
+    assert "not tested; a test needs 2 more training seeds each" in Page(
+        render_report(**content(training_seeds=(1, 2, 3)))
+    ).text.replace("\u00a0", " ")
+
+
+def test_only_declared_comparisons_are_shown_and_that_is_said():
+    stats = analyse(scores_of(a=[1.0, 2, 3], b=[2.0, 2, 5], c=[9.0, 9, 8]), against="a")
+    text = Page(render_report(**content() | {"stats": stats})).text
+    assert "declared comparisons with a only" in text and "b − c" not in text
 
 
 def test_everything_else_is_shown(given, html):
@@ -85,9 +123,9 @@ def test_nothing_is_fetched(html):
 def test_every_chart_has_a_title_a_description_and_a_table(html):
     for svg in re.findall(r'<svg viewBox[^>]*role="img".*?</svg>', html, flags=re.S):
         assert svg.count("<desc>") == 1 and "<title>" in svg
-    # 3 missions: intervals, learning curves; each with its numbers.
-    assert html.count("<summary>Numbers of this chart</summary>") == 6
-    assert html.count('role="img"') == 9
+    # Intervals overall; 3 missions: intervals, profiles, learning curves; each with its numbers.
+    assert html.count("<summary>Numbers of this chart</summary>") == 10
+    assert html.count('role="img"') == 13
 
 
 def test_small_enough():

@@ -93,21 +93,34 @@ def test_single_weights_are_not_sold_as_a_training_method():
 @pytest.mark.parametrize("score", [0.0, 7.0, 0.1])
 def test_no_variation_is_said_and_never_a_number_from_rounding(score):
     data = table(
-        trained("net", "m", {1: [score] * 3, 2: [score] * 7}),
-        rows("same", "m", [score] * 3),
-        rows("higher", "m", [score + 1] * 3),
+        trained("net", "m", {s: [score] * s for s in (1, 2, 3, 4, 5)}),
+        rows("same", "m", [score] * 9),
+        rows("higher", "m", [score + 1] * 9),
     )
-    result = analyse(data)
+    result = analyse(data, ceilings={"m": 10.0})
     item = only(result["estimates"], policy="net")
     assert item["low"] == item["mean"] == item["high"]
+    for key in ("median", "median_low", "median_high", "iqm", "iqm_low", "iqm_high"):
+        assert item[key] == pytest.approx(score)
     assert item["sd"] == 0
     equal = only(result["comparisons"], a="net", b="same")
     assert (equal["difference"], equal["p"], equal["decided"]) == (0, 1, False)
+    assert equal["effect_size"] is None
+    # Were 1 case in 20 different by as much as the ceiling, 5 equal seeds would be no surprise.
+    assert equal["p_equivalence"] == pytest.approx(0.95**5)
     unequal = only(result["comparisons"], a="higher", b="same")
-    assert (unequal["p"], unequal["decided"]) == (0, True)
+    assert unequal["p"] == pytest.approx(2 / 2**9)  # nine worlds, all with the same sign
+    assert unequal["decided"] is True
     for found in (item, equal, unequal):
         assert "no variation observed" in found["note"]
     text(result)
+
+
+def test_a_few_equal_differences_are_no_certainty():
+    pair = analyse(table(rows("a", "m", [1, 1, 1]), rows("b", "m", [0, 0, 0])))["comparisons"][0]
+    assert (pair["p"], pair["decided"]) == (0.25, False)
+    assert pair["further"] == {"training_seeds": None, "episodes": 3}  # 2 / 2^6 < 0.05 < 2 / 2^5
+    assert pair["verdict"].endswith("about 3 more episodes each would decide it")
 
 
 def test_one_episode_gives_null_not_a_number():

@@ -5,6 +5,8 @@ import pytest
 from scipy import stats
 
 from daf.stats import analyse, holm
+from daf.stats.estimate import samples, unit_of
+from daf.stats.pairs import pair_of
 
 from .episodes import only, rows, table, trained
 
@@ -31,9 +33,13 @@ def test_fixed_policies_are_paired_by_world():
     pair = only(result["comparisons"], a="one", b="two")
     assert pair["difference"] == pytest.approx(-1.58)
     assert (pair["low"], pair["high"]) == pytest.approx((-2.4598858, -0.7001142), abs=1e-6)
-    assert pair["p"] == pytest.approx(0.002833, abs=1e-6)
+    assert pair["p_t"] == pytest.approx(0.002833, abs=1e-6)
+    # 2^10 sign patterns; the one difference that is not negative is 0, so 2 of 2^9 are as large.
+    assert pair["p"] == pair["p_permutation"] == 2 / 2**9
     assert (pair["df"], pair["unit"]) == (pytest.approx(9), "episode")
-    assert "paired" in pair["method"]
+    assert pair["method"] == "paired permutation over worlds"
+    # d_z is the mean over R's sd(extra.1 - extra.2) = 1.229995, J(9) = 0.91387 (Hedges' tables).
+    assert pair["effect_size"] == pytest.approx(-1.58 / 1.229995 * 0.91387, abs=1e-5)
     assert pair["verdict"] == "two scores higher than one"
 
 
@@ -41,40 +47,44 @@ def test_pairing_is_by_world_seed_not_by_position():
     shuffled = rows("two", "m", DRUG_2[::-1])
     shuffled["world_seed"] = shuffled["world_seed"].to_numpy()[::-1]
     pair = analyse(table(rows("one", "m", DRUG_1), shuffled))["comparisons"][0]
-    assert pair["p"] == pytest.approx(0.002833, abs=1e-6)
+    assert pair["p_t"] == pytest.approx(0.002833, abs=1e-6)
 
 
 def test_different_worlds_fall_back_to_welch_and_say_so():
     data = table(rows("one", "m", DRUG_1), rows("two", "m", DRUG_2, first_world=500))
     pair = analyse(data)["comparisons"][0]
     assert (pair["low"], pair["high"]) == pytest.approx((-3.3654832, 0.2054832), abs=1e-6)
-    assert pair["p"] == pytest.approx(0.07939, abs=1e-5)
+    assert pair["p_t"] == pytest.approx(0.07939, abs=1e-5)
     assert pair["df"] == pytest.approx(17.776, abs=1e-3)
-    assert "not given the same worlds" in pair["method"]
+    assert "not given the same worlds" in pair["method_t"]
+    assert pair["method"] == "permutation of episodes"
 
 
 def test_trained_policies_are_compared_by_welch_on_seed_means():
-    a, b = {1: [1, 3], 2: [5, 5], 3: [8, 10]}, {1: [2, 2], 2: [1, 2], 3: [0, 1], 4: [3, 4]}
+    a = {1: [1, 3], 2: [5, 5], 3: [8, 10], 4: [4, 4], 5: [6, 7]}
+    b = {1: [2, 2], 2: [1, 2], 3: [0, 1], 4: [3, 4], 5: [1, 1], 6: [2, 7]}
     pair = analyse(table(trained("a", "m", a), trained("b", "m", b)))["comparisons"][0]
-    expected = stats.ttest_ind([2, 5, 9], [2, 1.5, 0.5, 3.5], equal_var=False)
+    means = [2, 5, 9, 4, 6.5], [2, 1.5, 0.5, 3.5, 1, 4.5]
+    expected = stats.ttest_ind(*means, equal_var=False)
     low, high = expected.confidence_interval(0.95)
-    assert pair["p"] == pytest.approx(expected.pvalue)
+    assert pair["p_t"] == pytest.approx(expected.pvalue)
     assert pair["df"] == pytest.approx(expected.df)
     assert (pair["low"], pair["high"]) == pytest.approx((low, high))
     assert pair["unit"] == "training_seed"
 
 
 def test_trained_against_fixed_adds_the_error_of_the_seeds_and_of_the_worlds():
-    seeds = {1: [3, 5, 4], 2: [6, 6, 9]}
+    seeds = {1: [3, 5, 4], 2: [6, 6, 9], 3: [3, 5, 4], 4: [6, 6, 9], 5: [5, 5, 6.5]}
     pair = analyse(table(trained("net", "m", seeds), rows("fixed", "m", [1, 2, 6])))
     pair = only(pair["comparisons"], a="fixed", b="net")
-    # Seed means 4, 7: v = 4.5/2. World means 4.5, 5.5, 6.5 minus 1, 2, 6: 3.5, 3.5, 0.5: v = 3/3.
-    v_seeds, v_worlds = 2.25, 1.0
-    df = (v_seeds + v_worlds) ** 2 / (v_seeds**2 / 1 + v_worlds**2 / 2)
+    # Seed means 4, 7, 4, 7, 5.5: s^2 = 9/4. World means 4.6, 5.4, 6.5 minus 1, 2, 6: 3.6, 3.4, 0.5.
+    v_seeds, v_worlds = 2.25 / 5, np.var([3.6, 3.4, 0.5], ddof=1) / 3
+    df = (v_seeds + v_worlds) ** 2 / (v_seeds**2 / 4 + v_worlds**2 / 2)
     assert pair["difference"] == pytest.approx(3 - 5.5)
     assert pair["df"] == pytest.approx(df)
-    assert pair["p"] == pytest.approx(2 * stats.t.sf(2.5 / np.sqrt(3.25), df))
+    assert pair["p"] == pytest.approx(2 * stats.t.sf(2.5 / np.sqrt(v_seeds + v_worlds), df))
     assert pair["unit"] == "mixed"
+    assert (pair["test"], pair["p_permutation"]) == ("t", None)
 
 
 def test_overall_of_fixed_policies_adds_the_variances_of_paired_differences():
@@ -86,7 +96,8 @@ def test_overall_of_fixed_policies_adds_the_variances_of_paired_differences():
     df = sum(v) ** 2 / (v[0] ** 2 / 2 + v[1] ** 2 / 3)
     difference = (d_x.mean() + d_y.mean()) / 2
     assert pair["difference"] == pytest.approx(difference)
-    assert pair["p"] == pytest.approx(2 * stats.t.sf(difference / np.sqrt(sum(v)), df))
+    assert pair["p_t"] == pytest.approx(2 * stats.t.sf(difference / np.sqrt(sum(v)), df))
+    assert pair["p"] == 2 / 2**7  # seven worlds, of which one is a tie; all others have one sign
 
 
 def test_holm_families_are_all_pairs_and_missions_and_the_overall_pairs():
@@ -104,7 +115,12 @@ def test_holm_families_are_all_pairs_and_missions_and_the_overall_pairs():
 
 
 def _rejected(make, repeats):
-    return sum(analyse(make())["comparisons"][0]["p"] < 0.05 for _ in range(repeats)) / repeats
+    """How often the first policy of `make()` is found to differ from the second, by t."""
+    found = 0
+    for _ in range(repeats):
+        a, b = (samples(rows, ["m"], unit_of(rows)) for _, rows in make().groupby("policy"))
+        found += pair_of(a, b, 0.95).values["p_t"] < 0.05
+    return found / repeats
 
 
 def test_seed_unit_keeps_its_error_rate_where_pooled_episodes_would_not():

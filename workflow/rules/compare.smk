@@ -14,6 +14,7 @@ rule compare:
         runtime=10,
     params:
         comparison=CONFIG.comparison.resolved(),
+        ceilings={name: mission.ceiling for name, mission in PLAN.missions.items()},
         labels=PLAN.labels,
         missing=PLAN.missing(),
         code=code_hash("daf.stats.analyse"),
