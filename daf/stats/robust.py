@@ -28,8 +28,8 @@ RESAMPLES = 2_000
 LARGEST = 1_000
 """With more units the bootstrap adds nothing to the other intervals but time and memory."""
 
-FEWEST = 5
-"""Units that any of these intervals needs."""
+FEWEST, MANY = 5, 30
+"""Units that any of these intervals needs; units that no skewed sample needs to be warned of."""
 
 
 def iqm_weights(counts: np.ndarray) -> np.ndarray:
@@ -74,7 +74,7 @@ def robust(sample: Samples, confidence: float) -> dict:
             notes.append(f"{name}: an interval needs {FEWEST} units, there are {fewest}")
         low, high = interval or (None, None)
         found |= {name: value, f"{name}_low": low, f"{name}_high": high}
-    if FEWEST <= fewest < BOOTSTRAP_FROM and any(abs(skewness(v)) > 1 for v in strata):
+    if FEWEST <= fewest < MANY and any(abs(skewness(v)) > 1 for v in strata):
         notes.append("few units and skewed scores: the intervals may cover less than they say")
     return found | {"robust_note": "; ".join(notes) or None}
 

@@ -145,10 +145,11 @@ def _open(win: Mapping, comparisons: Sequence[Mapping], level: str) -> str:
     if win["equivalent_to"]:
         parts.append(f"it is equivalent to {listed(win['equivalent_to'])}")
     if win["not_tested_with"]:
-        others = listed(win["not_tested_with"])
+        few = any(pair["seeds_missing"] for pair in comparisons)
+        why = f"a claim about a training method needs {SEEDS_NEEDED} training seeds"
         parts.append(
-            f"the difference to {others} could not be tested (a claim about a training method "
-            f"needs {SEEDS_NEEDED} training seeds, any claim two observations)"
+            f"the difference to {listed(win['not_tested_with'])} could not be tested "
+            f"({why if few else 'one observation only'})"
         )
     if win["not_compared_with"]:
         parts.append(f"it was not to be compared with {listed(win['not_compared_with'])}")

@@ -49,6 +49,7 @@ def test_interval_of_the_median_by_hand():
     assert order_interval(values[:5], 0.95) == (1, 25)
 
 
+@pytest.mark.filterwarnings("ignore:Precision loss")  # scipy's, of the thirteen equal values
 def test_interval_of_the_interquartile_mean_is_where_yuens_test_rejects():
     values = np.sort(np.random.default_rng(2).lognormal(0, 0.5, 13))
     for bound in winsorised_interval([values], 0.95):
