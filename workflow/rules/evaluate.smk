@@ -6,6 +6,9 @@ rule evaluate:
         episodes=update(
             f"{RESULTS}/evaluations/{{player}}-{PLAN.played}/{{mission}}.parquet"
         ),
+        replay=update(
+            f"{RESULTS}/evaluations/{{player}}-{PLAN.played}/{{mission}}.replay.json"
+        ),
         provenance=update(
             f"{RESULTS}/evaluations/{{player}}-{PLAN.played}/{{mission}}.parquet.prov.json"
         ),
