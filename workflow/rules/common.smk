@@ -1,4 +1,5 @@
 # What all rules share: the plan that follows from the configuration, and the GPUs of this machine.
+import mimetypes
 import re
 import sys
 from pathlib import Path
@@ -23,6 +24,9 @@ RESULTS = CONFIG.execution.results_dir
 GPU = 0 if CONFIG.execution.device == "cpu" else 1
 
 workflow.register_resource("gpu", visible_gpus())
+
+# For `snakemake --report`, which would take tables for text.
+mimetypes.add_type("application/vnd.apache.parquet", ".parquet")
 
 
 # Snakemake's own lock outlives a kill; this one does not.

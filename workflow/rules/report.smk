@@ -8,7 +8,11 @@ rule report:
         ),
         records=records,
     output:
-        report=update(f"{RESULTS}/{{study}}/report.html"),
+        report=report(
+            update(f"{RESULTS}/{{study}}/report.html"),
+            caption="../report/report.rst",
+            category="Results",
+        ),
         provenance=update(f"{RESULTS}/{{study}}/report.html.prov.json"),
     log:
         f"{RESULTS}/logs/report/{{study}}.log",
