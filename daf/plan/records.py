@@ -115,6 +115,15 @@ class Plan:
         """Where all episode tables stand, but for those that are missing."""
         return [self.episodes_file(*cell) for cell in self.evaluations()]
 
+    def shown_replays(self) -> list[str]:
+        """Where the recorded episodes stand that a report shows: for each policy and mission those
+        of its first run."""
+        first: dict[tuple[str, str], str] = {}
+        for player, mission in self.evaluations():
+            file = self.episodes_file(player, mission).removesuffix(".parquet") + ".replay.json"
+            first.setdefault((self.labels[player], mission), file)
+        return list(first.values())
+
     def study_file(self, kind: str, file: str) -> str:
         """Where what is said about all of it stands; `kind` is benchmarks or comparisons."""
         return f"{self.config.execution.results_dir}/{kind}/{self.config.name}/{file}"
@@ -125,9 +134,12 @@ class Plan:
 
     def disk_needed_mb(self) -> int:
         """Upper estimate of what the plan writes: weights and curves of each run, rows of each
-        episode. A power of two from 1024 on, so that small changes of a plan leave it alone."""
-        episodes = len(self.players) * len(self.missions) * self.config.evaluation.episodes
-        needed = 50 + 20 * len(self.runs) + episodes * 0.001
+        episode, recordings. A power of two from 1024 on, so that small changes of a plan leave it
+        alone."""
+        evaluation = self.config.evaluation
+        evaluations = len(self.players) * len(self.missions)
+        each = evaluation.episodes * 0.001 + evaluation.recorded * 0.5
+        needed = 50 + 20 * len(self.runs) + evaluations * each
         return 2 ** max(10, math.ceil(math.log2(needed)))
 
 

@@ -127,6 +127,9 @@ def test_everything_promised_is_there(made):
     assert stats["best_policy"] in ("stateless", "lstm", "random")
     report = (results / "benchmarks" / "tiny" / "report.html").read_text()
     assert stats["best_policy"] in report and "assembler_1" in report
+    for policy in ("stateless", "lstm", "random"):
+        for mission in TINY["missions"]:
+            assert f">{policy} on {mission}: " in report  # may be watched
 
 
 def test_every_job_left_a_sidecar_that_tells_the_truth(made):

@@ -7,6 +7,7 @@ rule report:
             f"{RESULTS}/runs/{{run}}/metrics.parquet", run=PLAN.finished_runs()
         ),
         records=records,
+        replays=PLAN.shown_replays(),
     output:
         report=report(
             update(f"{RESULTS}/{{study}}/report.html"),
