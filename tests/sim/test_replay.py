@@ -142,6 +142,14 @@ def test_the_recorder_copies_only_the_worlds_it_records():
     assert [episode.steps for episode in recorder.episodes()] == [0, 0]
 
 
+def test_a_mission_without_stations_is_recorded(tmp_path):
+    mission = load_mission("assembler_1").model_copy(update={"map": ("####", "#@.#", "####")})
+    recording = evaluate(random_player(), mission, EvaluationConfig(episodes=1))[1]
+    recording.write(tmp_path / "empty.replay.json")
+    assert Recording.read(tmp_path / "empty.replay.json") == recording
+    assert recording.episodes[0].states.stock.values == ()
+
+
 def test_a_mission_too_large_for_one_file_is_not_recorded():
     mission = load_mission("assembler_1")
     assert recordable(mission, mission.max_steps) >= 1

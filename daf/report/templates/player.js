@@ -165,6 +165,7 @@ class Player {
       item.classList.toggle("now", event.step === step);
       return item;
     }));
+    if (!events.length) this.part("events").append(Object.assign(document.createElement("li"), { textContent: "Nothing yet." }));
   }
 
   write(name, rows) {
