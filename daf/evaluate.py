@@ -1,4 +1,5 @@
-"""Evaluation: all episodes of a (policy, mission) as one batch of worlds -> the episode table."""
+"""Evaluation: all episodes of a (policy, mission) as one batch of worlds -> the episode table, and
+a recording of its first episodes."""
 
 import contextlib
 import traceback
@@ -8,13 +9,15 @@ import pandas as pd
 import torch
 
 from daf.config import ConfigError, EvaluationConfig
-from daf.missions import Mission
+from daf.missions import RESOURCES, Mission
 from daf.plan import Player
 from daf.policies.chance import mix_seeds
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import PolicySpec
 from daf.policies.spec import make_policy
+from daf.recording import Recording, recordable
+from daf.sim.replay import Recorder
 from daf.sim.simulation import Simulation
 
 POLICY_STREAM = 0x706C6179
@@ -28,8 +31,8 @@ def evaluate(
     device: str = "cpu",
     trained_on: tuple[Mission, ...] = (),
     weights: str | None = None,
-) -> pd.DataFrame:
-    """Play episodes and count.
+) -> tuple[pd.DataFrame, Recording]:
+    """Play episodes, count, and record the first of them.
 
     Every player meets the same world seeds. A world's course depends on its seed and on the
     policy alone.
@@ -37,13 +40,14 @@ def evaluate(
     Args:
         player: who plays.
         mission: what is played.
-        config: how many episodes, which seed.
+        config: how many episodes, how many of them recorded, which seed.
         trained_on: missions whose shapes the policy's weights were made for, if not `mission`.
         weights: the policy's file of weights, if it needs one.
 
     Returns:
         one row per episode: policy, run, training_seed, mission, episode, world_seed, score,
-        reward_mean, reward_agent_0 ..., steps, then the game statistics.
+        reward_mean, reward_agent_0 ..., steps, then the game statistics; and the recording of the
+        first `config.recorded` episodes, or of as many as one file may hold.
 
     Raises:
         ConfigError: the policy cannot be built, its weights do not fit, or it answers wrongly.
@@ -51,7 +55,9 @@ def evaluate(
     spec = PolicySpec(player.class_path, weights, player.init_kwargs)
     policy = make_policy(spec, _game(mission, trained_on), device)
     simulation = Simulation(mission, config.episodes, device, seed=config.seed)
-    rewards = _play(player, policy, simulation)
+    recorded = min(config.recorded, config.episodes, recordable(mission, mission.max_steps))
+    recorder = Recorder(simulation, recorded, mission.max_steps)
+    rewards = _play(player, policy, simulation, recorder)
     columns = {
         "policy": player.policy,
         "run": player.name,
@@ -67,7 +73,14 @@ def evaluate(
     columns["steps"] = simulation.state.now.cpu().numpy().astype("int64")
     counted = simulation.counters.cpu().numpy().astype("int64")
     columns |= dict(zip(simulation.statistic_names, counted.T))
-    return pd.DataFrame(columns)
+    recording = Recording(
+        policy=player.policy,
+        run=player.name,
+        mission=mission,
+        resources=RESOURCES,
+        episodes=recorder.episodes(),
+    )
+    return pd.DataFrame(columns), recording
 
 
 def _game(mission: Mission, trained_on: tuple[Mission, ...]) -> Game:
@@ -78,13 +91,16 @@ def _game(mission: Mission, trained_on: tuple[Mission, ...]) -> Game:
 
 
 @torch.no_grad()
-def _play(player: Player, policy: Policy, simulation: Simulation) -> torch.Tensor:
+def _play(
+    player: Player, policy: Policy, simulation: Simulation, recorder: Recorder
+) -> torch.Tensor:
     """Play every world to its end. Returns the rewards paid, float64 [E, A]."""
     agents = simulation.num_agents
     seeds = mix_seeds(simulation.state.world_seed, agents, POLICY_STREAM)
     with _blamed_on(player):
         state = policy.initial_state(seeds)
     paid = torch.zeros(simulation.rewards.shape, dtype=torch.float64, device=simulation.device)
+    recorder.keep()
     for _ in range(simulation.mission.max_steps):
         observations = simulation.observations.flatten(0, 1)
         with _blamed_on(player):
@@ -96,6 +112,7 @@ def _play(player: Player, policy: Policy, simulation: Simulation) -> torch.Tenso
                 )
         _, rewards, _ = simulation.step(actions.view(-1, agents))
         paid += rewards
+        recorder.keep()
     return paid
 
 

@@ -248,6 +248,18 @@ def test_evaluations_are_shared_exactly_when_they_are_played_alike():
     assert files(execution={"results_dir": "/data/r"})[0].startswith("/data/r/evaluations/")
 
 
+def test_a_report_shows_the_recordings_of_the_first_run_that_is_there():
+    made = plan(missions=["assembler_1", "assembler_2"])
+    first, second = made.runs
+    for missing, shown in (({}, first), ({"runs": [first]}, second)):
+        files = plan(missions=["assembler_1", "assembler_2"], missing=missing).shown_replays()
+        assert files == [
+            f"results/evaluations/{player}-e64-w0/{mission}.replay.json"
+            for player in (shown, "random")
+            for mission in ("assembler_1", "assembler_2")
+        ]
+
+
 def test_what_is_missing_is_left_out_and_named():
     whole = plan(missions=["assembler_1", "assembler_2"])
     first, second = whole.runs

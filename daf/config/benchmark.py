@@ -34,6 +34,9 @@ class EvaluationConfig(Model):
 
     episodes: Whole = Field(default=64, ge=1, le=1_000_000, description="per policy and mission")
     seed: Seed = Field(default=0, description="of the worlds")
+    recorded: Whole = Field(
+        default=1, ge=0, le=100, description="episodes to watch, per policy and mission"
+    )
 
 
 class ComparisonConfig(Model):

@@ -1,6 +1,7 @@
 """What a plan consists of, and where each part of it stands in the folder of results."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -117,6 +118,15 @@ class Plan:
         """Where all episode tables stand, but for those that are missing."""
         return [self.episodes_file(*cell) for cell in self.evaluations()]
 
+    def shown_replays(self) -> list[str]:
+        """Where the recorded episodes stand that a report shows: for each policy and mission those
+        of its first run."""
+        first: dict[tuple[str, str], str] = {}
+        for player, mission in self.evaluations():
+            file = self.episodes_file(player, mission).removesuffix(".parquet") + ".replay.json"
+            first.setdefault((self.labels[player], mission), file)
+        return list(first.values())
+
     def study_file(self, kind: str, file: str) -> str:
         """Where what is said about all of it stands; `kind` is benchmarks or comparisons."""
         return f"{self.config.execution.results_dir}/{kind}/{self.config.name}/{file}"
@@ -127,15 +137,15 @@ class Plan:
 
     def disk_needed_mb(self) -> int:
         """Upper estimate of what the plan writes."""
-        episodes = len(self.missions) * sum(how.episodes for how in self.played.values())
-        return disk_needed_mb(len(self.runs), episodes)
+        evaluations = [how for how in self.played.values() for _ in self.missions]
+        return disk_needed_mb(len(self.runs), evaluations)
 
 
-def disk_needed_mb(runs: int, episodes: int) -> int:
-    """Upper estimate of what is written: weights and curves of each run, rows of each episode. A
-    power of two from 1024 on, so that small changes of a plan leave it alone."""
-    needed = 50 + 20 * runs + episodes * 0.001
-    return 2 ** max(10, math.ceil(math.log2(needed)))
+def disk_needed_mb(runs: int, evaluations: Sequence[EvaluationConfig]) -> int:
+    """Upper estimate of what is written: weights and curves of each run, rows of each episode,
+    recordings. A power of two from 1024 on, so that small changes of a plan leave it alone."""
+    played = sum(how.episodes * 0.001 + how.recorded * 0.5 for how in evaluations)
+    return 2 ** max(10, math.ceil(math.log2(50 + 20 * runs + played)))
 
 
 def played(evaluation: EvaluationConfig) -> str:

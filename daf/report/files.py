@@ -1,14 +1,17 @@
 """From the files of a benchmark to its report."""
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from daf.config import DAFSweepConfig, load_json
+from daf.config import ConfigError, DAFSweepConfig, load_json, nearest
 from daf.missions import Mission
 from daf.parquet import load_table
 from daf.record import Record
+from daf.recording import Recording
+from daf.report.player import Recorded
 from daf.report.report import render_report
 from daf.report.sweep import render_sweep
 
@@ -22,6 +25,7 @@ def benchmark_report(
     labels: Mapping[str, str],
     environment: str,
     records: Iterable[str],
+    replays: Iterable[str],
     missions: Iterable[Mission],
     config: Mapping[str, Any],
     provenance: Mapping[str, Any],
@@ -35,6 +39,7 @@ def benchmark_report(
         labels: what the benchmark calls the policy of each run.
         environment: path of environment.json.
         records: paths of the sidecars of trainings and evaluations.
+        replays: paths of the recorded episodes that can be watched.
         missions: what was played.
         config: the resolved configuration.
         provenance: label -> value, shown as it is.
@@ -57,6 +62,7 @@ def benchmark_report(
         environment=load_json(environment),
         timings=[_timing(record) for record in made],
         provenance=provenance | _origins(made),
+        recorded=list(filter(None, (_recorded(path, labels) for path in replays))),
     )
 
 
@@ -103,6 +109,14 @@ def _curves(runs: list[dict[str, Any]], paths: Iterable[str]) -> pd.DataFrame:
         for run, path in zip(runs, paths)
     ]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _recorded(path: str, labels: Mapping[str, str]) -> Recorded | None:
+    recording = Recording.read(path)
+    if recording.run not in labels:
+        raise ConfigError(f"{path}: key 'run': {nearest(recording.run, sorted(labels))}")
+    file = "/".join(Path(path).parts[-3:])
+    return Recorded.first_of(recording, labels[recording.run], file)
 
 
 def _timing(record: Record) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from daf.report.charts import curve_chart, interval_chart, profile_chart, style_
 from daf.report.curves import learning_curves
 from daf.report.maps import map_chart, station_styles
 from daf.report.page import as_yaml, page
+from daf.report.player import Recorded, player
 
 
 def render_report(
@@ -24,6 +25,7 @@ def render_report(
     timings: Sequence[Mapping],
     provenance: Mapping[str, Any],
     left_out: Sequence[Mapping] = (),
+    recorded: Sequence[Recorded] = (),
 ) -> str:
     """The report as HTML text; the same input gives the same text.
 
@@ -38,6 +40,7 @@ def render_report(
         environment: environment.json.
         timings: dicts with rule, item, seconds, max_rss_mb.
         left_out: dicts with policy, run, mission: evaluations that failed.
+        recorded: episodes that can be watched.
         provenance: label to value; the value of "command" is shown as how to make it again.
 
     Raises:
@@ -76,6 +79,7 @@ def render_report(
         learning=_learning(curves, styles, ceilings, stats["score_unit"]),
         shaping=_shaping(runs),
         missions=[_mission(mission) for mission in missions],
+        player=player(sorted(recorded, key=lambda one: styles.get(one.policy, len(order)))),
         training=tables.training_table(runs),
         runs=tables.runs_table(runs),
         config_yaml=as_yaml(config),

@@ -160,7 +160,8 @@ class Search:
         sweep = self.sweep
         runs = sum(sizes(sweep)) * len(sweep.training_seeds)
         runs += sweep.keep_best * len(sweep.confirmation.training_seeds)
-        return disk_needed_mb(runs, runs * len(sweep.missions) * sweep.episodes_per_trial)
+        played = self.rounds[0].plan.config.evaluation
+        return disk_needed_mb(runs, [played] * runs * len(sweep.missions))
 
     def _add_round(self, trials: list[Trial]) -> None:
         steps = self.budgets[len(self.rounds)]

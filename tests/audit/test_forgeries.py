@@ -88,6 +88,18 @@ def test_a_forged_statistic_is_found(results):
     assert why(found, REPORT).startswith("differs in line ")
 
 
+def test_a_forged_recording_is_found_by_playing_it_again(results):
+    file = TABLE.replace(".parquet", ".replay.json")
+    recording = json.loads((results / file).read_text())
+    cells = recording["episodes"][0]["states"]["cell"]["values"]
+    cells[-1] += 1
+    forge(results, file, json.dumps(recording).encode())
+    found = audited(results, ALL)
+    assert found.status == 1
+    said = f"key 'episodes.0.states.cell.values.{len(cells) - 1}' is {cells[-1]}, made again "
+    assert said in why(found, file)
+
+
 def test_a_forged_report_is_found(results):
     html = (results / REPORT).read_bytes()
     forge(results, REPORT, html.replace(b"random", b"randon", 1))

@@ -37,7 +37,7 @@ def foreign(made, tmp_path) -> Path:
 def test_an_audit_runs_no_code_that_nobody_named(foreign, tmp_path):
     found = audit(foreign, AuditConfig(share=1), report=lambda line: None)
     assert not (tmp_path / "marker").exists()
-    (why,) = (f.why for f in found.findings if f.why and "code from elsewhere" in f.why)
+    (why,) = {f.why for f in found.findings if f.why and "code from elsewhere" in f.why}
     assert why.endswith("is code from elsewhere, which is run only if you name it (trust)")
     assert found.status == 1  # the report was made of another record than the one here
     trusting = AuditConfig(share=1, trust=(f"{tmp_path / 'mine.py'}:Mine",))

@@ -36,7 +36,8 @@ WRONG = {
         "unknown key 'training.learning_rat'; did you mean 'learning_rate'? "
         f"accepted: {TRAINING_KEYS}"),
     "evaluation key": (GOOD + "evaluation: {episode: 3}\n",
-        "unknown key 'evaluation.episode'; did you mean 'episodes'? accepted: episodes, seed"),
+        "unknown key 'evaluation.episode'; did you mean 'episodes'? "
+        "accepted: episodes, recorded, seed"),
     "key of a policy": ("policies: [{class_path: lstm, init_kwarg: {}}]\nmissions: [assembler_1]\n",
         "unknown key 'policies.0.init_kwarg'; did you mean 'init_kwargs'? "
         "accepted: class_path, data_path, init_kwargs, name, train, training"),

@@ -23,6 +23,7 @@ from daf.config import (
     load_json,
     load_yaml,
 )
+from daf.missions import RESOURCES, load_mission
 from daf.missions.loader import BUILT_IN, build_mission
 from daf.orchestrators import PipelineResult
 from daf.origin import Origin
@@ -30,6 +31,7 @@ from daf.parquet import load_table
 from daf.plan import make_plan
 from daf.policies.registry import saved_init_kwargs
 from daf.record import Record, recorded
+from daf.recording import Recording
 from daf.stats import analyse
 
 ROOT = Path(__file__).parents[2]
@@ -102,6 +104,10 @@ def damaged(draw, content: bytes):
         found[draw(st.integers(0, len(found) - 1))] = draw(st.integers(0, 255))
     end = draw(st.one_of(st.just(len(found)), st.integers(0, len(found))))
     return bytes(found[:end]) * draw(st.sampled_from([1, 1, 1, 2]))
+
+
+def to_json(data) -> bytes:
+    return json.dumps(data).encode()
 
 
 def tried(call, *arguments, error=ConfigError, names=""):
@@ -231,6 +237,40 @@ def test_odd_results_of_pipelines(folder):
     @given(data=mutated(json.loads(path.read_text())))
     def odd(data):
         tried(PipelineResult.read, in_file(path, json.dumps(data).encode()), names=str(path))
+
+    odd()
+
+
+@pytest.fixture(scope="module")
+def replay() -> bytes:
+    runs = {"values": [0], "repeats": [3]}
+    states = dict.fromkeys(("orientation", "glyph", "verb", "argument", "success", "reward"), runs)
+    states |= {name: {"values": [0], "repeats": [6]} for name in ("cooldown_end", "uses", "stock")}
+    states |= {
+        "cell": {"values": [7, 8], "repeats": [2, 1]},
+        "inventory": {"values": [100, 0], "repeats": [3, 27]},
+        "repair": {"values": [-1], "repeats": [6]},
+        "score": {"values": [0, 1], "repeats": [2, 1]},
+    }
+    data = {
+        "policy": "<b>",
+        "run": "x",
+        "mission": load_mission("assembler_1").resolved()
+        | {"map": ["######", "#@.&=#", "######"], "max_steps": 2},
+        "resources": list(RESOURCES),
+        "episodes": [{"episode": 0, "world_seed": 1, "score": 1, "steps": 2, "states": states}],
+    }
+    assert Recording.model_validate(data).episodes
+    return json.dumps(data).encode()
+
+
+def test_odd_and_damaged_recordings(replay, folder):
+    path = folder / "odd.replay.json"
+
+    @fuzzed
+    @given(content=st.one_of(mutated(json.loads(replay)).map(to_json), damaged(replay)))
+    def odd(content):
+        tried(Recording.read, in_file(path, content), names=str(path))
 
     odd()
 

@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from daf.recording import Recording
+
 ROOT = Path(__file__).parents[2]
 TINY = {
     "name": "tiny",
@@ -112,6 +114,10 @@ def test_everything_promised_is_there(made):
             assert table["episode"].tolist() == [0, 1, 2]
             assert (table["run"] == player).all() and (table["mission"] == mission).all()
             assert table["score"].equals(table["hearts_stored"].astype(float))
+            (episode,) = Recording.read(folder / f"{mission}.replay.json").episodes
+            first = table.iloc[0]
+            assert (episode.world_seed, episode.steps) == (first["world_seed"], first["steps"])
+            assert episode.score == first["score"]
     seeds = {
         tuple(pd.read_parquet(path)["world_seed"])
         for path in (results / "evaluations").rglob("assembler_1.parquet")
@@ -121,6 +127,9 @@ def test_everything_promised_is_there(made):
     assert stats["best_policy"] in ("stateless", "lstm", "random")
     report = (results / "benchmarks" / "tiny" / "report.html").read_text()
     assert stats["best_policy"] in report and "assembler_1" in report
+    for policy in ("stateless", "lstm", "random"):
+        for mission in TINY["missions"]:
+            assert f">{policy} on {mission}: " in report  # may be watched
 
 
 def test_every_job_left_a_sidecar_that_tells_the_truth(made):
@@ -137,6 +146,16 @@ def test_every_job_left_a_sidecar_that_tells_the_truth(made):
         assert record["log"] or record["rule"] == "pipeline"
     hashes = made.hashes("*.parquet", "*.safetensors", "*.html", "*.json")
     assert vouched == hashes
+
+
+def test_snakemakes_own_report_holds_the_main_outputs_with_captions(made, tmp_path):
+    made.make("--report", str(tmp_path / "own.html"))
+    page = (tmp_path / "own.html").read_text()
+    runs = (made.folder / "results" / "runs").iterdir()
+    shown = ["results/environment.json", *(f"results/runs/{r.name}/metrics.parquet" for r in runs)]
+    shown += [f"results/benchmarks/tiny/{name}" for name in ("report.html", "stats.json")]
+    for file in shown:
+        assert re.search(rf'"{file}": {{"name": .{{,400}}"caption": "<p>[A-Z]', page), file
 
 
 def test_a_second_call_does_nothing(made):

@@ -1,4 +1,5 @@
 # What all rules share: the plan that follows from the configuration, and the GPUs of this machine.
+import mimetypes
 import re
 import sys
 from pathlib import Path
@@ -32,6 +33,9 @@ GPU = 0 if CONFIG.execution.device == "cpu" else 1
 
 workflow.register_resource("gpu", visible_gpus())
 
+# For `snakemake --report`, which would take tables for text.
+mimetypes.add_type("application/vnd.apache.parquet", ".parquet")
+
 
 # Snakemake's own lock outlives a kill; this one does not.
 onstart:
@@ -57,9 +61,10 @@ def checked_environment(wildcards):
 
 
 def played_as(wildcards):
-    """How an evaluation is played; it stands in the name of its folder."""
+    """How an evaluation is played; how many episodes in which worlds stands in its folder's name."""
     episodes, seed = re.fullmatch("e([0-9]+)-w([0-9]+)", wildcards.played).groups()
-    return {"episodes": int(episodes), "seed": int(seed)}
+    named = {"episodes": int(episodes), "seed": int(seed)}
+    return CONFIG.evaluation.resolved() | named
 
 
 def weights_of(wildcards):

@@ -2,7 +2,11 @@ rule compare:
     input:
         episodes=PLAN.episodes_files(),
     output:
-        stats=update(f"{RESULTS}/{{study}}/stats.json"),
+        stats=report(
+            update(f"{RESULTS}/{{study}}/stats.json"),
+            caption="../report/stats.rst",
+            category="Results",
+        ),
         provenance=update(f"{RESULTS}/{{study}}/stats.json.prov.json"),
     log:
         f"{RESULTS}/logs/compare/{{study}}.log",

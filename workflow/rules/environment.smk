@@ -1,6 +1,10 @@
 checkpoint environment_check:
     output:
-        report=update(f"{RESULTS}/environment.json"),
+        report=report(
+            update(f"{RESULTS}/environment.json"),
+            caption="../report/environment.rst",
+            category="Environment",
+        ),
         provenance=update(f"{RESULTS}/environment.json.prov.json"),
     log:
         f"{RESULTS}/logs/environment_check.log",

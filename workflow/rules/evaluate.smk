@@ -6,6 +6,9 @@ rule evaluate:
         episodes=update(
             f"{RESULTS}/evaluations/{{player}}-{{played}}/{{mission}}.parquet"
         ),
+        replay=update(
+            f"{RESULTS}/evaluations/{{player}}-{{played}}/{{mission}}.replay.json"
+        ),
         provenance=update(
             f"{RESULTS}/evaluations/{{player}}-{{played}}/{{mission}}.parquet.prov.json"
         ),

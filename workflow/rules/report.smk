@@ -7,8 +7,13 @@ rule report:
             f"{RESULTS}/runs/{{run}}/metrics.parquet", run=PLAN.finished_runs()
         ),
         records=records,
+        replays=PLAN.shown_replays(),
     output:
-        report=update(f"{RESULTS}/{{study}}/report.html"),
+        report=report(
+            update(f"{RESULTS}/{{study}}/report.html"),
+            caption="../report/report.rst",
+            category="Results",
+        ),
         provenance=update(f"{RESULTS}/{{study}}/report.html.prov.json"),
     log:
         f"{RESULTS}/logs/report/{{study}}.log",

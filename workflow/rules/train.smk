@@ -5,7 +5,12 @@ rule train:
     output:
         weights=update(f"{RESULTS}/runs/{{run}}/policy.safetensors"),
         policy=update(f"{RESULTS}/runs/{{run}}/policy.json"),
-        metrics=update(f"{RESULTS}/runs/{{run}}/metrics.parquet"),
+        metrics=report(
+            update(f"{RESULTS}/runs/{{run}}/metrics.parquet"),
+            caption="../report/metrics.rst",
+            category="Learning curves",
+            labels={"training": "{run}"},
+        ),
         run=update(f"{RESULTS}/runs/{{run}}/run.json"),
         provenance=update(f"{RESULTS}/runs/{{run}}/policy.safetensors.prov.json"),
     log:

@@ -12,6 +12,7 @@ with job(snakemake, device_needed=True) as work:
     config = EvaluationConfig.model_validate(parameters.evaluation)
     trained_on = tuple(map(Mission.model_validate, parameters.trained_on))
     weights = next(iter(work.inputs["weights"]), None)
-    episodes = evaluate(player, mission, config, work.device, trained_on, weights)
+    episodes, recording = evaluate(player, mission, config, work.device, trained_on, weights)
     save_table(work.paths["episodes"], episodes)
+    recording.write(work.paths["replay"])
     print(f"{player.name} on {mission.name}: mean score {episodes['score'].mean():.2f}")

@@ -12,6 +12,7 @@ with job(snakemake) as work:
         runs=inputs["runs"],
         curves=inputs["curves"],
         records=inputs["records"],
+        replays=inputs["replays"],
         labels=parameters.labels,
         environment=environment,
         missions=[Mission.model_validate(mission) for mission in parameters.missions],

@@ -1,0 +1,163 @@
+// Visits a report of two recorded episodes in Chromium as its readers do, and writes what it saw as JSON to standard output.
+// Usage: node visit.mjs CHROMIUM REPORT.html FOLDER_FOR_PICTURES
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+import { chromium } from "playwright-core";
+
+const [executablePath, report, pictures] = process.argv.slice(2);
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
+const found = { errors: [], requests: [], views: {} };
+
+async function visit(name, options, look) {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...options });
+  page.on("console", (message) => message.type() === "error" && found.errors.push(`${name}: ${message.text()}`));
+  page.on("pageerror", (error) => found.errors.push(`${name}: ${error}`));
+  page.on("request", (request) => found.requests.push(request.url()));
+  await page.goto(pathToFileURL(report).href);
+  const view = await page.evaluate(() => ({
+    background: getComputedStyle(document.body).backgroundColor,
+    sideways: document.documentElement.scrollWidth - document.documentElement.clientWidth,
+    milliseconds: performance.getEntriesByType("navigation")[0].loadEventEnd,
+  }));
+  found.views[name] = { ...view, ...(await look(page)) };
+  await page.close();
+}
+
+const part = (page, name) => page.locator(`[data-part="${name}"]`);
+const text = (page, name) => part(page, name).innerText();
+const state = async (page) => ({
+  step: await text(page, "step"),
+  score: await text(page, "score"),
+  final: await text(page, "final"),
+  said: await part(page, "said").textContent(),
+});
+
+// The map's pixels, to tell whether it was drawn and whether it has changed.
+const drawn = (page) => page.evaluate(() => {
+  const canvas = document.querySelector('[data-part="map"]');
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  let hash = 0;
+  for (const value of data) hash = (hash * 31 + value) | 0;
+  return { hash, colours: new Set(new Uint32Array(data.buffer)).size };
+});
+
+// All that axe finds serious or critical, with everything unfolded.
+async function accessibility(page) {
+  await page.evaluate(() => document.querySelectorAll("details").forEach((folded) => { folded.open = true; }));
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate(() => window.axe.run());
+  return violations
+    .filter(({ impact }) => ["serious", "critical"].includes(impact))
+    .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`));
+}
+
+async function episodes(page) {
+  const played = [];
+  for (const choice of await part(page, "episode").locator("option").all()) {
+    await part(page, "episode").selectOption(await choice.getAttribute("value"));
+    const label = await choice.textContent();
+    const start = await state(page);
+    await part(page, "last").click();
+    played.push({ label, start, end: await state(page), map: await drawn(page) });
+  }
+  return played;
+}
+
+// The first episode step by step, and how things stand after its sixth step.
+async function narrated(page) {
+  await part(page, "episode").selectOption({ index: 0 });
+  const [told, tables] = [[], {}];
+  const steps = parseInt(await part(page, "slider").getAttribute("max"));
+  for (let step = 1; step <= steps; step++) {
+    await part(page, "next").click();
+    told.push(await part(page, "said").textContent());
+    if (step !== 6) continue;
+    for (const name of ["agents", "stations", "events"]) {
+      const lines = await part(page, name).locator("tr, li").allInnerTexts();
+      tables[name] = lines.map((line) => line.replace(/ *\t */g, "\t").replaceAll("\n", " ").trim());
+    }
+  }
+  return { told, tables };
+}
+
+async function keyboard(page) {
+  await part(page, "episode").selectOption({ index: 1 });
+  await part(page, "screen").focus();
+  const steps = {};
+  for (const key of ["Home", "ArrowRight", "ArrowRight", "ArrowLeft", "End"]) {
+    await page.keyboard.press(key);
+    steps[`${Object.keys(steps).length} ${key}`] = await text(page, "step");
+  }
+  await page.keyboard.press("Home");
+  await part(page, "speed").selectOption("120");
+  await part(page, "screen").focus();
+  await page.keyboard.press("Space");
+  const playing = await text(page, "play");
+  await page.waitForFunction(() => parseInt(document.querySelector('[data-part="step"]').innerText) > 20);
+  await page.keyboard.press("Space");
+  const paused = await text(page, "step");
+  await page.waitForTimeout(200);
+  return { steps, playing, paused, still: await text(page, "step"), said: await part(page, "said").textContent() };
+}
+
+async function playedToTheEnd(page) {
+  await part(page, "last").click();
+  await part(page, "back").click();
+  await part(page, "play").click();
+  await page.waitForFunction(() => document.querySelector('[data-part="play"]').innerText === "Play");
+  return state(page);
+}
+
+async function following(page) {
+  const whole = await drawn(page);
+  await part(page, "follow").selectOption({ index: 1 });
+  return { whole, near: await drawn(page) };
+}
+
+async function sorting(page) {
+  const table = page.locator("#results table.sortable").first();
+  const cells = async () => table.locator("tbody tr td:first-child").allInnerTexts();
+  const head = table.locator("th button").first();
+  await head.click();
+  const up = await cells();
+  await head.click();
+  return { up, down: await cells() };
+}
+
+const picture = (page, name, options) => page.screenshot({ path: `${pictures}/${name}.png`, ...options });
+
+await visit("light", {}, async (page) => {
+  const seen = { sorting: await sorting(page) };
+  seen.episodes = await episodes(page);
+  Object.assign(seen, await narrated(page));
+  seen.keyboard = await keyboard(page);
+  seen.ended = await playedToTheEnd(page);
+  seen.following = await following(page);
+  await picture(page, "light", { fullPage: true });
+  return { ...seen, issues: await accessibility(page) };
+});
+await visit("dark", { colorScheme: "dark" }, async (page) => {
+  await picture(page, "dark", { fullPage: true });
+  return { issues: await accessibility(page) };
+});
+await visit("narrow", { viewport: { width: 400, height: 800 }, reducedMotion: "reduce" }, async (page) => {
+  await picture(page, "narrow", { fullPage: true });
+  return { issues: await accessibility(page) };
+});
+await visit("print", {}, async (page) => {
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  await page.emulateMedia({ media: "print", colorScheme: "light" });
+  const seen = { ...(await state(page)), map: await drawn(page) };
+  seen.background = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  seen.controls = await page.locator(".controls:visible").count();
+  seen.folded = await page.locator("details:not([open])").count();
+  await picture(page, "print", { fullPage: true });
+  await page.pdf({ path: `${pictures}/print.pdf`, format: "A4" });
+  await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+  seen.after = await text(page, "step");
+  return seen;
+});
+await browser.close();
+console.log(JSON.stringify(found));
