@@ -12,6 +12,7 @@ from daf.report.page import as_yaml, page
 from daf.report.sweep_charts import confirmation_chart, rounds_chart, slice_chart
 from daf.report.tables import Cell, Table, count, facts_table, interval, p_value, plain, score
 from daf.stats import number
+from daf.stats.verdict import needed
 
 UNITS = {"episode": "episodes", "training_seed": "training seeds"}
 
@@ -126,8 +127,14 @@ def _confirmation(found: Mapping[str, Any]) -> dict[str, Any] | None:
 def _to_best(pair: Mapping[str, Any] | None) -> list[Cell]:
     if pair is None:
         return [Cell("–"), Cell("–"), Cell("")]
-    verdict = "told from the best" if pair["decided"] else "cannot be told from the best"
-    return [score(pair["difference"]), p_value(pair["p_holm"]), Cell(verdict)]
+    more = needed(pair)
+    verdict = "not tested" if pair["decided"] is None else "cannot be told from the best"
+    verdict = "told from the best" if pair["decided"] else verdict
+    return [
+        score(pair["difference"]),
+        p_value(pair["p_holm"]),
+        Cell(verdict + (f"; needs {more}" if more else "")),
+    ]
 
 
 def _slices(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str, Any]]:

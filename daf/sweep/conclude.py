@@ -7,10 +7,9 @@ from typing import Any
 import pandas as pd
 
 from daf.config import DAFSweepConfig
-from daf.stats.compare import correct
 from daf.sweep.importance import importance
 from daf.sweep.objective import outcomes
-from daf.sweep.rank import CONFIDENCE, difference, interval, measurements
+from daf.sweep.rank import compared, interval, measurements
 from daf.sweep.trials import Trial, shared_training, trial_policy
 
 
@@ -36,8 +35,8 @@ def conclude(
         `ranking`: the trials that succeeded, the best first; `failed`: those that did not;
         `confirmation`: for each finalist trial, searched (its objective in the search), mean, low,
         high, unit, n_units, n_episodes (None if its confirmation failed), optimism (by how much it
-        did better in the search), and `to_best`, what `compare` says of the best less it, with
-        Holm's correction (None for the best);
+        did better in the search), and `to_best`, what `judge` says of the best less it (None for
+        the best);
         `importance`: of each hyperparameter, see there;
         `budget`: trials, trainings, agent_steps and episodes of the search, and `confirmation`, the
         same of it.
@@ -88,8 +87,7 @@ def _confirmation(
     measured = measurements(episodes, sweep.objective_metric, there)
     best = confirmed[0]["trial"]
     others = [entry["trial"] for entry in there[1:] if best in measured]
-    pairs = [difference(measured[best], measured[other]) for other in others]
-    to_best = dict(zip(others, correct(pairs, CONFIDENCE)))
+    to_best = compared(measured, best, others)
     result = []
     for entry in confirmed:
         trial = entry["trial"]

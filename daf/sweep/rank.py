@@ -8,8 +8,9 @@ from typing import Any
 import pandas as pd
 
 from daf.config import ConfigError, DAFSweepConfig
-from daf.stats.compare import compare, correct
 from daf.stats.estimate import estimate, samples, unit_of
+from daf.stats.family import judge
+from daf.stats.pairs import pair_of
 from daf.stats.table import tidy
 from daf.sweep.objective import outcomes
 
@@ -32,7 +33,8 @@ def rank(
         a row for each trial: rank (equal objectives share one), trial, status ("success" or
         "failed"), objective with its 95 % interval low, high over n_units of unit, tied (it cannot
         be told from the best; Holm's correction over the comparisons of the last round with the
-        best), round (from 0), steps of training, hyperparameters (JSON), runs, best_run.
+        best; 2 to 4 training seeds tell nothing), round (from 0), steps of training,
+        hyperparameters (JSON), runs, best_run.
 
     Raises:
         ConfigError: every trial failed.
@@ -104,10 +106,22 @@ def measurements(
     return dict(iter(table.groupby("policy")))
 
 
-def difference(a: pd.DataFrame, b: pd.DataFrame) -> dict[str, Any]:
-    """What `compare` says of two trials, on all missions."""
-    left, right = (samples(t, sorted(set(t["mission"])), unit_of(t)) for t in (a, b))
-    return compare(left, right, CONFIDENCE)
+def compared(
+    measured: Mapping[str, pd.DataFrame], best: str, others: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """What `judge` says of the best trial less each of the others, on all missions together; the
+    comparisons are one family."""
+    known = {
+        trial: samples(table, sorted(set(table["mission"])), unit_of(table))
+        for trial, table in measured.items()
+        if trial in (best, *others)
+    }
+    pairs = [
+        ({"a": best, "b": other, "mission": None}, pair_of(known[best], known[other], CONFIDENCE))
+        for other in others
+    ]
+    judged = judge(pairs, confidence=CONFIDENCE, share=1.0, ceilings={None: None})
+    return dict(zip(others, judged))
 
 
 def interval(table: pd.DataFrame) -> dict[str, Any]:
@@ -120,9 +134,8 @@ def _tied(ordered: Sequence[Mapping[str, Any]], measured: dict[str, pd.DataFrame
     """The trials of the last round that cannot be told from the best; the best is one of them."""
     best = ordered[0]
     others = [e["trial"] for e in ordered[1:] if e["round"] == best["round"]]
-    pairs = [difference(measured[best["trial"]], measured[other]) for other in others]
-    corrected = correct(pairs, CONFIDENCE)
-    return {best["trial"], *(o for o, pair in zip(others, corrected) if not pair["decided"])}
+    found = compared(measured, best["trial"], others)
+    return {best["trial"], *(other for other, pair in found.items() if not pair["decided"])}
 
 
 def _row(

@@ -152,7 +152,7 @@ def test_the_confirmation_and_its_optimism():
     assert best["low"] == pytest.approx(low) and best["high"] == pytest.approx(high)
     assert (best["n_units"], best["unit"], best["n_episodes"]) == (5, "training_seed", 10)
     test = stats.ttest_ind(*means.values(), equal_var=False)
-    assert other["to_best"]["p"] == pytest.approx(test.pvalue) and other["to_best"]["decided"]
+    assert other["to_best"]["p_t"] == pytest.approx(test.pvalue) and other["to_best"]["decided"]
     assert found["budget"]["confirmation"] == {
         "trials": 2, "trainings": 10, "agent_steps": 1000, "episodes": 640,
     }  # fmt: skip
