@@ -8,6 +8,7 @@ import pandas as pd
 from daf.report import claim_tables, tables
 from daf.report.charts import curve_chart, interval_chart, profile_chart, style_class
 from daf.report.curves import learning_curves
+from daf.report.game_tables import game_table
 from daf.report.maps import map_chart, station_styles
 from daf.report.page import as_yaml, page
 from daf.report.player import Recorded, player
@@ -78,7 +79,10 @@ def render_report(
         ),
         learning=_learning(curves, styles, ceilings, stats["score_unit"]),
         shaping=_shaping(runs),
-        missions=[_mission(mission) for mission in missions],
+        missions=[
+            _mission(mission) | {"happened": game_table(stats, mission["name"], order)}
+            for mission in missions
+        ],
         player=player(sorted(recorded, key=lambda one: styles.get(one.policy, len(order)))),
         training=tables.training_table(runs),
         runs=tables.runs_table(runs),

@@ -8,6 +8,7 @@ import pandas as pd
 
 from daf.stats.estimate import SEED, Samples, samples, summary, unit_of
 from daf.stats.family import judge
+from daf.stats.game import game_statistics
 from daf.stats.pairs import SEEDS_NEEDED, pair_of
 from daf.stats.profiles import profile
 from daf.stats.robust import robust
@@ -52,6 +53,7 @@ def analyse(
         `families`: size of the two families Holm's correction was taken over;
         `against`, `equivalence`: {share, margins: {mission: score units or None}, overall, note};
         `ranking`: {"overall": [see `verdict.ranking`], "missions": {mission: [...]}};
+        `game`: what happened, see `game.game_statistics`;
         `profiles`: {"overall": see `profiles.profile`, "missions": {mission: ...}};
         `mission_verdicts`: {mission: what `verdict.winner` gives, and verdict};
         `best_policies`, `best_policy`, `best_policy_decided`, `undecided_with`, `verdict`: overall.
@@ -133,6 +135,7 @@ def analyse(
         "against": against,
         "equivalence": _equivalence(limits, missions, equivalence_margin),
         "ranking": {"overall": ranks, "missions": rankings},
+        "game": game_statistics(episodes),
         "profiles": {
             "overall": profile(together, confidence, limits) if len(shared) > 1 else None,
             "missions": {mission: profile(on, confidence, limits) for mission, on in drawn.items()},

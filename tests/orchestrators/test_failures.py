@@ -132,7 +132,7 @@ def test_trials_that_fail(strategy, direction, folder, read_back):
         policy_class_path="mine.py:Fragile",
         missions=["assembler_1"],
         strategy=strategy,
-        search_space={"how": [*hows, "well"], "clip": [0.1, 0.2]},
+        search_space={"how": [*hows, "well"]},
         training=SMALL,
         num_training_steps=300,
         episodes_per_trial=2,
@@ -146,12 +146,12 @@ def test_trials_that_fail(strategy, direction, folder, read_back):
     assert result.stages_completed == ["environment_check", "best_config_extraction"]
     assert result.outputs["best_config"]["how"] == "well"
     trials = pd.read_parquet(result.outputs["trials"])
-    assert trials["status"].tolist() == ["success"] * 2 + ["failed"] * 6
-    assert trials["rank"].isna().tolist() == [False] * 2 + [True] * 6
+    assert trials["status"].tolist() == ["success"] + ["failed"] * 3
+    assert trials["rank"].isna().tolist() == [False] + [True] * 3
     said = " ".join(map(str, result.errors))
     assert all(word in said for word in ("diverged", "RuntimeError: boom", "was it killed?"))
     report = Path(result.outputs["sweep_report"]).read_text()
-    assert "6 trials failed" in report and "how-killed_clip-0.1" in report
+    assert "3 trials failed" in report and "how-killed" in report
     assert result.outputs["confirmed_objective"]["n_episodes"] == 2
 
 

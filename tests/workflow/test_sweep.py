@@ -104,6 +104,7 @@ def test_the_second_call_does_nothing(folder):
     assert swept(folder, HALVING) == []
 
 
+@pytest.mark.slow
 def test_what_is_changed_trains_only_what_is_new(folder):
     """A further value, more finalists, another eta."""
     space = HALVING["search_space"] | {"learning_rate": [0.001, 0.003, 0.01, 0.02]}
