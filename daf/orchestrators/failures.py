@@ -35,7 +35,7 @@ def failures(ran: Ran, stage_of: dict[str, str], first_stage: str) -> list[Failu
 def _of_job(job: Job, stage: str, text: str) -> Failure:
     lines = _fresh_lines(job)
     causes = [line.removeprefix(CAUSE) for line in lines if line.startswith(CAUSE)]
-    if not causes:  # a full disk has no room for the log
+    if not lines:  # a full disk has no room for the log
         said = f"error in {job.rule}: "
         causes = [line.removeprefix(said) for line in text.splitlines() if line.startswith(said)]
     if causes:

@@ -246,7 +246,7 @@ def _trials_table(trials: pd.DataFrame) -> Table:
     rows = [
         [
             Cell("–") if pd.isna(row["rank"]) else Cell(str(row["rank"]), row["rank"]),
-            Cell(row["trial"], strong=row["rank"] == 1),
+            Cell(row["trial"], strong=not pd.isna(row["rank"]) and row["rank"] == 1),
             score(None if pd.isna(row["objective"]) else row["objective"]),
             interval({key: None if pd.isna(row[key]) else row[key] for key in ("low", "high")}),
             Cell(row["status"] if row["status"] != "success" else "tied" if row["tied"] else ""),
