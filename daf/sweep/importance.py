@@ -40,7 +40,9 @@ def importance(
         share = _omega(groups, objectives)
         chance = np.random.default_rng([sweep.seed, STREAM, *name.encode()])
         draws = chance.integers(len(groups), size=(RESAMPLES, len(groups)))
-        again = [_omega(groups[draw], objectives[draw]) for draw in draws] if share else []
+        again = (
+            [_omega(groups[draw], objectives[draw]) for draw in draws] if share is not None else []
+        )
         known = [value for value in again if value is not None]
         low, high = np.quantile(known, [0.025, 0.975]).tolist() if known else (None, None)
         found.append({"parameter": name, "share": share, "low": low, "high": high})
