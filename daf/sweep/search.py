@@ -1,5 +1,6 @@
 """A search in a folder of results: which of its rounds are known, and what they need."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,7 @@ class Search:
         self.plan = Plan(first.config, missions=first.missions)
         self.confirmation = self._confirmation()
         self._check_objective()
+        self._check_missing()
         self.learn()
 
     def learn(self) -> None:
@@ -193,6 +195,20 @@ class Search:
         except ValidationError as error:
             raise ConfigError(f"{path}: {describe(error, Proposed)}; remove it") from None
         return found if found.search == self.digest else None
+
+    def _check_missing(self) -> None:
+        """Whether a training of each name can be; those of later rounds are not known yet."""
+        sweep, known = self.sweep, list(self.rounds[0].plan.runs)
+        later = set(sweep.confirmation.training_seeds)
+        if len(self.budgets) > 1:
+            later |= set(sweep.training_seeds)
+        evaluated = [name.partition("/")[0] for name in sweep.missing.evaluations]
+        for name in (*sweep.missing.runs, *evaluated):
+            seed = re.search(r"-s([0-9]+)-[0-9a-f]{8}$", name)
+            if name not in known and (seed is None or int(seed[1]) not in later):
+                raise ConfigError(
+                    f"{self._source}: key 'missing': got '{name}'; {nearest(name, known)}"
+                )
 
     def _check_objective(self) -> None:
         metric = self.sweep.objective_metric

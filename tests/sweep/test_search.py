@@ -100,6 +100,19 @@ def test_what_failed_is_left_out():
     assert len(partly.records()) == len(search.records()) - 2
 
 
+@pytest.mark.parametrize("missing", [
+    {"runs": ["x"]},
+    {"runs": ["stateless-s1-00000000"]},
+    {"evaluations": ["stateless-s3-00000000/assembler_1"]},
+])  # fmt: skip
+def test_missing_trainings_that_cannot_be(missing):
+    with pytest.raises(ConfigError, match="key 'missing': got '(x|stateless-s[13]-00000000)'; "):
+        Search(sweep(missing=missing))
+    if "s1" in f"{missing}":
+        later = sweep(missing=missing, strategy="bayesian", search_space=RANGES)
+        assert Search(later).plan.runs, "it may be one of a later round"
+
+
 def test_an_objective_that_is_none():
     with pytest.raises(ConfigError, match=r"key 'objective_metric': got 'scor', .*did you mean"):
         Search(sweep(objective_metric="scor"), "s.yaml")
