@@ -106,7 +106,7 @@ def test_what_failed_is_left_out():
     {"evaluations": ["stateless-s3-00000000/assembler_1"]},
 ])  # fmt: skip
 def test_missing_trainings_that_cannot_be(missing):
-    with pytest.raises(ConfigError, match="key 'missing': got '(x|stateless-s[13]-00000000)'; "):
+    with pytest.raises(ConfigError, match=r"key 'missing': got '(x|stateless-s[13]-00000000)'; "):
         Search(sweep(missing=missing))
     if "s1" in f"{missing}":
         later = sweep(missing=missing, strategy="bayesian", search_space=RANGES)
