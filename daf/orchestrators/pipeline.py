@@ -176,7 +176,8 @@ class Pipeline:
         cells = [{"player": player, "mission": m} for player, m in self.there.evaluations()]
         jobs = [("train", {"run": run}) for run in self.there.runs]
         jobs += [("evaluate", cell) for cell in cells]
-        jobs += [(rule, {}) for stage in stages for rule in stage.rules]
+        of_all = [rule for stage in stages for rule in stage.rules]
+        jobs += [(rule, {}) for rule in of_all if rule not in ("train", "evaluate")]
         return [Job(rule, wildcards, None) for rule, wildcards in jobs]
 
     def _next_stage(self, stages: list[Stage]) -> str:

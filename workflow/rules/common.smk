@@ -45,8 +45,18 @@ onstart:
         sys.exit(f"error: {error}")
 
 
+def a_run():
+    """Names of the trainings that can be made. Those of a search are not all known yet; weights it
+    begins with, which may lie among the runs as well, are none of them."""
+    if not SEARCH:
+        return "|".join(PLAN.runs) or "none"
+    given = {Path(path).parent.name for path in PLAN.initial_weights.values()}
+    others = "|".join(map(re.escape, sorted(given - set(PLAN.runs))))
+    return f"(?!({others})/){NAME}" if others else NAME
+
+
 wildcard_constraints:
-    run=NAME if SEARCH else "|".join(PLAN.runs) or "none",
+    run=a_run(),
     player=NAME if SEARCH else "|".join(PLAN.players),
     played="e[0-9]+-w[0-9]+",
     mission="|".join(map(re.escape, PLAN.missions)),
