@@ -59,7 +59,7 @@ def test_unknown_key(folder):
     line = snakemake(folder, GOOD + "training: {learning_rat: 1e-3}\n")
     assert line.startswith(
         f"error: {folder}/mine.yaml: unknown key 'training.learning_rat'; "
-        "did you mean 'learning_rate'? accepted: anneal, clip, "
+        "did you mean 'learning_rate'? accepted: anneal, anneal_steps, clip, "
     )
     assert_untouched(folder)
 

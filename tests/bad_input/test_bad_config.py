@@ -10,8 +10,8 @@ KEYS = (
     "training_seeds"
 )
 TRAINING_KEYS = (
-    "anneal, clip, entropy_coef, epochs, gae_lambda, gamma, initial_weights, learning_rate, "
-    "max_grad_norm, "
+    "anneal, anneal_steps, clip, entropy_coef, epochs, gae_lambda, gamma, initial_weights, "
+    "learning_rate, max_grad_norm, "
     "minibatches, missions, rollout_length, shaping, steps, value_coef, worlds"
 )
 NAME = "should be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"

@@ -80,9 +80,9 @@ WRONG = {
         "key 'data_path': no file \"w.safetensors\"; the policy.safetensors of a training is "
         "needed"),
     "wrong override": ({"class_path": "lstm", "training": {"step": 3}},
-        "key 'training': unknown key 'step'; did you mean 'steps'? accepted: anneal, clip, "
-        "entropy_coef, epochs, gae_lambda, gamma, initial_weights, learning_rate, "
-        "max_grad_norm, minibatches, "
+        "key 'training': unknown key 'step'; did you mean 'steps'? accepted: anneal, "
+        "anneal_steps, clip, entropy_coef, epochs, gae_lambda, gamma, initial_weights, "
+        "learning_rate, max_grad_norm, minibatches, "
         "missions, rollout_length, shaping, steps, value_coef, worlds"),
     "wrong value of an override": ({"class_path": "lstm", "training": {"steps": "many"}},
         "key 'training': key 'steps': got \"many\"; should be a whole number"),
