@@ -132,6 +132,9 @@ def audit(commands: Any) -> None:
         "--share", type=float, help=f"of the episodes, played again ({defaults.share:g})"
     )
     group.add_argument("--seed", type=int, help=f"of the choice which ({defaults.seed})")
+    group.add_argument(
+        "--minutes", type=float, help=f"that a job done again may take ({defaults.minutes:g})"
+    )
     group.add_argument("--retrain", metavar="RUN", help="a training that is done again")
     group.add_argument(
         "--trust",

@@ -8,13 +8,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from daf.config import ConfigError, ExecutionConfig, load_json
 from daf.config.errors import describe
-from daf.config.model import Model, Number
+from daf.config.model import Model, Number, Whole
 from daf.origin import Origin
 from daf.provenance import (
     digest,
@@ -33,9 +40,18 @@ def _within(name: str) -> str:
     return name
 
 
+def _sane(moment: datetime) -> datetime:
+    if not 1980 <= moment.year < 2100:
+        raise ValueError("should be a time in the years 1980 to 2099")
+    return moment
+
+
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Within = Annotated[str, AfterValidator(_within)]
 """A file within the folder of results, named from there."""
+
+Moment = Annotated[AwareDatetime, AfterValidator(_sane)]
+"""A time that archives and file systems can hold, with its zone."""
 
 
 class Record(Model):
@@ -64,15 +80,21 @@ class Record(Model):
     elsewhere: dict[str, dict[str, Sha256]]
     log: dict[Within, Sha256]
     parameters: dict[str, Any]
-    execution: dict[str, Any]
-    device: str
-    threads: int
+    execution: ExecutionConfig
+    device: Literal["cpu", "cuda"]
+    threads: Whole = Field(ge=1, le=4096)
     origin: Origin
     max_rss_mb: Number
     command: list[str]
-    begin: datetime
-    end: datetime
+    begin: Moment
+    end: Moment
     record_digest: str = ""
+
+    @model_validator(mode="after")
+    def _elsewhere_among_inputs(self) -> Self:
+        if odd := sorted(self.elsewhere.keys() - self.inputs.keys()):
+            raise ValueError(f"elsewhere: {odd[0]!r} is no input")
+        return self
 
     def sealed(self) -> "Record":
         """The same with its digest."""
@@ -159,7 +181,7 @@ def recorded(
             elsewhere={name: others for name, (_, others) in given.items() if others},
             log={_named(log, results): file_digest(log)} if log else {},
             parameters=parameters,
-            execution=execution.resolved(),
+            execution=execution,
             device=device,
             threads=threads,
             origin=origin,

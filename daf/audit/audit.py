@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from daf.audit.binding import Binding, Contradiction
 from daf.audit.differences import difference
 from daf.audit.findings import AGAIN, CHANGED, UNVERIFIABLE, VERIFIED, Finding, Findings
 from daf.audit.hashes import check_hashes
+from daf.audit.jobs import Call, Evaluate, Job, NotPossible, Train, job_of
 from daf.audit.page import audit_page
-from daf.audit.remake import COMPUTED, PLAYED, TRAINED, NotPossible, remake
-from daf.config import ConfigError, EvaluationConfig, nearest, shown
+from daf.audit.restated import restated
+from daf.audit.worker import Worker
+from daf.config import ConfigError, nearest, shown
 from daf.config.audit import AuditConfig
 from daf.origin import Origin
 from daf.provenance import write_json, write_text
@@ -125,17 +128,20 @@ def audit(
         for name, record in records.items()
         if findings.sound(list(record.output_files()))
     }
-    plays = {
-        name: _episodes(name, record) for name, record in sound.items() if record.rule == PLAYED
-    }
+    binding = Binding(results, records, config.trust)
+    jobs = {name: job for name in sound if (job := _bound(name, binding, findings))}
+    plays = {n: job.evaluation.episodes for n, job in jobs.items() if isinstance(job, Evaluate)}
     chosen = {
-        "computed": [name for name, record in sound.items() if record.rule in COMPUTED],
+        "computed": [name for name, job in jobs.items() if job.computed],
         "played": sample(plays, config),
-        "trained": _training(sound, config.retrain),
+        "trained": _training(jobs, config.retrain),
     }
-    for name in (name for jobs in chosen.values() for name in jobs):
-        said = _make_again(results, sound[name], findings, config)
-        report(f"{name}: {said}")
+    for name in (name for name, job in jobs.items() if isinstance(job, Call)):
+        _compare_restated(name, binding, findings)
+    with Worker(results, config.trust, config.minutes) as worker:
+        for name in (name for names in chosen.values() for name in names):
+            said = _make_again(results, name, sound[name], findings, worker)
+            report(f"{name}: {said}")
     return Audit(
         config=config,
         findings=list(findings),
@@ -144,8 +150,24 @@ def audit(
     )
 
 
-def _episodes(name: str, record: Record) -> int:
-    return EvaluationConfig.parse(record.parameters.get("evaluation", {}), name).episodes
+def _bound(name: str, binding: Binding, findings: Findings) -> Job | None:
+    """The job whose record stands beside a file; None if it cannot be that of the file."""
+    record = binding.records[name]
+    outputs = list(record.output_files())
+    try:
+        binding.check(name)
+    except NotPossible as reason:
+        findings.add_unverifiable(outputs, f"{reason}")
+    except (Contradiction, ConfigError) as error:
+        _add_difference(findings, outputs, record, f"{error}", hardware=False)
+        return None
+    except Exception as error:  # the record may say anything
+        findings.add_unverifiable(outputs, f"cannot be checked: {type(error).__name__}: {error}")
+        return None
+    try:
+        return job_of(record)
+    except NotPossible:
+        return None
 
 
 def sample(plays: dict[str, int], config: AuditConfig) -> list[str]:
@@ -160,37 +182,64 @@ def sample(plays: dict[str, int], config: AuditConfig) -> list[str]:
     return taken
 
 
-def _training(sound: dict[str, Record], run: str | None) -> list[str]:
+def _compare_restated(name: str, binding: Binding, findings: Findings) -> None:
+    """The result of a pipeline against the files that it restates."""
+    record = binding.records[name]
+    try:
+        found = restated(binding, name)
+    except NotPossible as reason:
+        findings.add_unverifiable([name], f"{reason}")
+    except Exception as error:  # the files may say anything
+        findings.add_unverifiable([name], f"cannot be checked: {type(error).__name__}: {error}")
+    else:
+        if found is None:
+            findings[name].checked.append(AGAIN)
+        else:
+            _add_difference(findings, [name], record, found, hardware=False)
+
+
+def _training(jobs: dict[str, Job], run: str | None) -> list[str]:
     if run is None:
         return []
-    trainings = {name.split("/")[-2]: name for name in sound if sound[name].rule == TRAINED}
+    trainings = {job.run.name: name for name, job in jobs.items() if isinstance(job, Train)}
     if run not in trainings:
         raise ConfigError(f"retrain: got {shown(run)}; {nearest(run, sorted(trainings))}")
     return [trainings[run]]
 
 
-def _make_again(results: Path, record: Record, findings: Findings, config: AuditConfig) -> str:
+def _make_again(
+    results: Path, name: str, record: Record, findings: Findings, worker: Worker
+) -> str:
     """Do a job again, compare what it makes, and say how that went."""
     outputs = list(record.output_files())
     with tempfile.TemporaryDirectory(prefix="daf-audit-") as folder:
         try:
-            made = remake(results, record, Path(folder), config.trust)
+            made = worker.remake(name, Path(folder))
             differences = {name: difference(results / name, made / name) for name in outputs}
         except NotPossible as reason:
-            for name in outputs:
-                findings[name].unverifiable.append(f"cannot be made again: {reason}")
+            findings.add_unverifiable(outputs, f"cannot be made again: {reason}")
             return f"cannot be made again: {reason}"
         except ConfigError as error:
             differences = dict.fromkeys(outputs, f"{error}")
-    here = Origin.here(record.device)
-    causes = here.differences(record.origin, hardware=record.rule not in COMPUTED)
-    for name, found in differences.items():
+    hardware = not job_of(record).computed
+    for output, found in differences.items():
         if found is None:
-            findings[name].checked.append(AGAIN)
-        elif causes:
-            why = f"{found}; it was made by {', '.join(causes)}"
-            findings[name].unverifiable.append(why)
+            findings[output].checked.append(AGAIN)
         else:
-            findings[name].changed.append(found)
+            _add_difference(findings, [output], record, found, hardware)
     wrong = sum(found is not None for found in differences.values())
     return f"made again, {wrong} of {len(outputs)} files differ" if wrong else "made again"
+
+
+def _add_difference(
+    findings: Findings, files: list[str], record: Record, found: str, hardware: bool
+) -> None:
+    """Something differs from what it should be: that is a change, unless other code, versions or,
+    where `hardware` counts, another machine may be the cause."""
+    causes = Origin.here(record.device).differences(record.origin, hardware)
+    for file in files:
+        if causes:
+            why = f"{found}; it was made by {', '.join(causes)}"
+            findings[file].unverifiable.append(why)
+        else:
+            findings[file].changed.append(found)

@@ -26,7 +26,7 @@ def difference(recorded: Path, again: Path) -> str | None:
     if file_digest(recorded) == file_digest(again):
         return None
     if recorded.suffix == ".json":
-        return _of_values(load_json(recorded), load_json(again), "")
+        return of_values(load_json(recorded), load_json(again), "")
     if recorded.suffix == ".parquet":
         return _of_tables(load_table(recorded), load_table(again))
     pairs = zip(recorded.read_bytes().splitlines(), again.read_bytes().splitlines())
@@ -36,7 +36,8 @@ def difference(recorded: Path, again: Path) -> str | None:
     return f"differs {where} from what is made again"
 
 
-def _of_values(recorded: Any, again: Any, key: str) -> str | None:
+def of_values(recorded: Any, again: Any, key: str) -> str | None:
+    """The first difference between plain data; `key` is where they stand."""
     if isinstance(recorded, dict) and isinstance(again, dict):
         if recorded.keys() != again.keys():
             odd = sorted(recorded.keys() ^ again.keys())[0]
@@ -50,7 +51,7 @@ def _of_values(recorded: Any, again: Any, key: str) -> str | None:
         ]
     else:
         return None if _same(recorded, again) else _said(f"key '{key}'", recorded, again)
-    return next(filter(None, (_of_values(*pair) for pair in pairs)), None)
+    return next(filter(None, (of_values(*pair) for pair in pairs)), None)
 
 
 def _of_tables(recorded: pd.DataFrame, again: pd.DataFrame) -> str | None:

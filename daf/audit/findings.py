@@ -55,6 +55,11 @@ class Findings:
     def __iter__(self) -> Iterator[Finding]:
         return iter(sorted(self._of.values(), key=lambda finding: finding.file))
 
+    def add_unverifiable(self, files: list[str], reason: str) -> None:
+        """Why some files cannot be verified."""
+        for file in files:
+            self[file].unverifiable.append(reason)
+
     def sound(self, files: list[str]) -> bool:
         """Whether nothing is known against any of the files."""
         return all(self[file].verdict == VERIFIED for file in files)

@@ -7,20 +7,11 @@ import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
-from daf.config import ConfigError, shown
-from daf.policies.registry import SHORT_NAMES, module_and_class
+from daf.audit.jobs import NotPossible, check_code, job_of
+from daf.config import ConfigError
 from daf.provenance import file_digest
 from daf.record import SUFFIX, Record
 from daf.workflow import workflow_folder
-
-COMPUTED = ("compare", "report", "propose", "rank", "conclude", "sweep_report", "deploy")
-"""Rules whose outputs follow from their inputs without a simulator."""
-
-PLAYED, TRAINED = "evaluate", "train"
-
-
-class NotPossible(Exception):
-    """A job cannot be done again here; the message says why, and it is not the results' fault."""
 
 
 def remake(results: Path, record: Record, folder: Path, trust: tuple[str, ...] = ()) -> Path:
@@ -37,9 +28,9 @@ def remake(results: Path, record: Record, folder: Path, trust: tuple[str, ...] =
 
     Raises:
         NotPossible: it cannot be done here.
-        ConfigError: the job failed; one line.
+        ConfigError: the job failed, or cannot be one; one line.
     """
-    _check_code(record, trust)
+    check_code(job_of(record), trust)
     if record.device == "cuda" and not _gpu():
         raise NotPossible("made on a GPU, and there is none here")
     place = folder / "results"
@@ -56,7 +47,8 @@ def remake(results: Path, record: Record, folder: Path, trust: tuple[str, ...] =
         inputs[name] += files
     outputs = {name: str(place / file) for name, files in record.outputs.items() for file in files}
     log = folder / "results" / "log.txt"
-    place.mkdir(exist_ok=True)
+    place.mkdir(parents=True, exist_ok=True)
+    execution = record.execution.resolved() | {"results_dir": str(place), "device": "auto"}
     asked = SimpleNamespace(
         rule=record.rule,
         input=inputs,
@@ -65,7 +57,7 @@ def remake(results: Path, record: Record, folder: Path, trust: tuple[str, ...] =
         log=[str(log)],
         threads=record.threads,
         resources={"gpu": int(record.device == "cuda")},
-        config={"execution": {**record.execution, "results_dir": str(place), "device": "auto"}},
+        config={"execution": execution},
     )
     script = workflow_folder() / "scripts" / f"{record.rule}.py"
     silence = io.StringIO()
@@ -83,21 +75,6 @@ def remake(results: Path, record: Record, folder: Path, trust: tuple[str, ...] =
         last = log.read_text(encoding="utf-8").splitlines()[-1]
         raise ConfigError(f"cannot be made again ({last.removeprefix('failed: ')})") from None
     return place
-
-
-def _check_code(record: Record, trust: tuple[str, ...]) -> None:
-    """A policy that is not DAF's is code of whoever wrote the record."""
-    told = record.parameters.get("run") or record.parameters.get("player") or {}
-    class_path = told.get("class_path") if isinstance(told, dict) else None
-    if class_path is None or class_path in SHORT_NAMES or class_path in trust:
-        return
-    if not isinstance(class_path, str) or not module_and_class(class_path)[0].startswith(
-        "daf.policies."
-    ):
-        raise NotPossible(
-            f"its policy {shown(class_path)} is code from elsewhere, which is run only if you name "
-            "it (trust)"
-        )
 
 
 def _gpu() -> bool:

@@ -14,6 +14,7 @@ class AuditConfig(Model):
     )
     seed: Seed = Field(default=0, description="of the choice which")
     retrain: str | None = Field(default=None, description="a run that is trained again")
+    minutes: Number = Field(default=60, gt=0, description="that a job which is done again may take")
     trust: tuple[str, ...] = Field(
         default=(), description="class paths of policies that are not DAF's, and may be run"
     )

@@ -5,11 +5,11 @@ from typing import Any
 
 from daf.config import BenchmarkConfig, ConfigError, DAFConfig
 from daf.orchestrators.comparison_pipeline import study_outputs
-from daf.orchestrators.outputs import best_weights, evaluations_of
 from daf.orchestrators.pipeline import CHECK, Pipeline, Stage, plan_of
 from daf.orchestrators.request import default_name, execution, for_workflow, listed, policy_config
 from daf.orchestrators.result import PipelineResult
 from daf.plan import Plan
+from daf.plan.outcome import best_weights, evaluations_of
 
 
 def daf_run_benchmark_pipeline(

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from daf.config import BenchmarkConfig, DAFConfig, load_json
-from daf.orchestrators.outputs import evaluations_of
 from daf.orchestrators.pipeline import CHECK, Pipeline, Stage
 from daf.orchestrators.request import default_name, execution, for_workflow, listed, policy_config
 from daf.orchestrators.result import PipelineResult
 from daf.plan import Plan
+from daf.plan.outcome import evaluations_of
 
 STAGES = [
     Stage(CHECK, (CHECK,)),

@@ -69,6 +69,7 @@ class Pipeline:
         self.result = PipelineResult(name, FAILED)
         self._begun, self._begin = datetime.now(UTC), time.monotonic()
         self._events: list[dict[str, Any]] = []
+        self._carried_out: list[Config] = []
         self._lock: int | None = None
 
     def __enter__(self) -> "Pipeline":
@@ -117,6 +118,7 @@ class Pipeline:
             log.warning("going on without what failed")
             if not self._write_config(_without(config, missing)):
                 break
+        self._carried_out.append(_without(config, missing))
         finished = [(j.rule, j.wildcards) for j in ran.jobs.values() if j.status == "finished"]
         unfinished = {job.rule for job in lacking if (job.rule, job.wildcards) not in finished}
         blamed = {failure.stage for failure in self.result.errors}
@@ -212,12 +214,20 @@ class Pipeline:
         kept = [path for path in map(self.folder.joinpath, (CONFIG, TEXT)) if path.exists()]
         files = {"result": self.folder / RESULT, "events": self.folder / "events.jsonl"}
         files |= {path.stem: path for path in kept}
+        named = result.outputs.get("files", {})
         with recorded(
             rule="pipeline",
-            inputs={},
+            inputs={stage: list(filter(os.path.isfile, named[stage])) for stage in named},
             outputs={name: str(path) for name, path in files.items()},
             sidecar=f"{files['result']}{SUFFIX}",
-            parameters={"name": result.pipeline_name, "profile": self.daf.profile},
+            parameters={
+                "name": result.pipeline_name,
+                "profile": self.daf.profile,
+                "configs": [
+                    config.model_dump(mode="json", exclude={"execution", "audit"})
+                    for config in self._carried_out
+                ],
+            },
             execution=ExecutionConfig.model_validate(for_workflow(self.daf)),
             origin=Origin.here("cpu"),
             begin=self._begun,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from daf.config import BenchmarkConfig, ConfigError, DAFConfig, EvaluationConfig, TrainingConfig
-from daf.orchestrators.outputs import damage, evaluations_of
+from daf.orchestrators.outputs import damage
 from daf.orchestrators.pipeline import CHECK, Pipeline, Stage, plan_of
 from daf.orchestrators.request import (
     default_name,
@@ -14,6 +14,7 @@ from daf.orchestrators.request import (
     policy_config,
 )
 from daf.orchestrators.result import PipelineResult
+from daf.plan.outcome import evaluations_of
 
 SAVE = "checkpoint_save"
 STAGES = [Stage(CHECK, (CHECK,)), Stage("training", ("train",)), Stage(SAVE, ("train",))]

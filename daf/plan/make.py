@@ -3,25 +3,39 @@ starts. Nothing here needs torch, but for policies with arguments, weights or co
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from daf.config import BenchmarkConfig, ConfigError, PolicyConfig, TrainingConfig, nearest, shown
 from daf.missions import Mission, check_alike, load_mission
 from daf.missions.statistics import statistic_names
-from daf.plan.names import class_digest, class_label, plain_label, player_name, tell_apart
+from daf.plan.names import (
+    class_digest,
+    class_label,
+    content,
+    plain_label,
+    player_name,
+    tell_apart,
+)
 from daf.plan.records import Plan, Player, Run
 from daf.policies.registry import SHORT_NAMES, TRAINABLE, PolicySpec, saved_init_kwargs
-from daf.provenance import digest, file_digest
+from daf.provenance import file_digest
 
 
-def make_plan(config: BenchmarkConfig, source: str = "configuration") -> Plan:
+def make_plan(
+    config: BenchmarkConfig,
+    source: str = "configuration",
+    load: Callable[[str], Mission] = load_mission,
+    build: bool = True,
+) -> Plan:
     """Work out what a configuration needs.
 
     Args:
         config: what is to be compared.
         source: the configuration file, named in the error.
+        load: finds a mission by its name or file.
+        build: whether to try to build the policies, which finds out more about them.
 
     Raises:
         ConfigError: a mission, policy or training that cannot be; one line.
@@ -31,7 +45,7 @@ def make_plan(config: BenchmarkConfig, source: str = "configuration") -> Plan:
         results = Path(config.execution.results_dir)
         if results.exists() and not results.is_dir():
             raise ConfigError(f"{results.resolve()} is a file; a folder is needed there")
-        for mission in _loaded(config.missions, "missions"):
+        for mission in _loaded(config.missions, "missions", load):
             if mission.max_steps == 0:
                 raise ConfigError(
                     f"mission {mission.name}: key 'max_steps': got 0 (endless); "
@@ -48,7 +62,7 @@ def make_plan(config: BenchmarkConfig, source: str = "configuration") -> Plan:
                 plain.append(plain_label(policy, not untrained))
                 policies.append(_complete(policy, policy.data_path))
         labels = tell_apart(policies, plain)
-        known = _Known()
+        known = _Known(load, build)
         for number, policy in enumerate(policies):
             with _at(f"key 'policies.{number}'"):
                 if networks[number] and policy.train and policy.data_path is None:
@@ -73,11 +87,11 @@ def _at(place: str) -> Iterator[None]:
         raise ConfigError(f"{place}: {error}") from None
 
 
-def _loaded(paths: tuple[str, ...], key: str) -> list[Mission]:
+def _loaded(paths: tuple[str, ...], key: str, load: Callable[[str], Mission]) -> list[Mission]:
     missions = []
     for number, path in enumerate(paths):
         with _at(f"key '{key}.{number}'"):
-            missions.append(load_mission(path))
+            missions.append(load(path))
     return missions
 
 
@@ -129,6 +143,8 @@ def _complete(policy: PolicyConfig, weights: str | None) -> PolicyConfig:
 class _Known:
     """What need not be done again for every one of many policies."""
 
+    load: Callable[[str], Mission]
+    build: bool
     missions: dict[tuple[str, ...], tuple[Mission, ...]] = field(default_factory=dict)
     built: list[tuple] = field(default_factory=list)
 
@@ -137,13 +153,13 @@ class _Known:
         if not paths:
             return tuple(plan.missions.values())
         if paths not in self.missions:
-            self.missions[paths] = tuple(_loaded(paths, "training.missions"))
+            self.missions[paths] = tuple(_loaded(paths, "training.missions", self.load))
         return self.missions[paths]
 
 
 def _add_player(plan: Plan, policy: PolicyConfig, plain: str, label: str, known: _Known) -> None:
     _check_plays(policy, plan, (), policy.data_path, known)
-    name = player_name(policy, plain)
+    name = player_name(plain, content(policy))
     if name in plan.players:
         raise ConfigError(f"policy '{label}' is the same as '{plan.labels[name]}'; leave one out")
     plan.players[name] = _player(name, plain, policy, None)
@@ -191,7 +207,7 @@ def _check_plays(
     """
     names = [mission.name for mission in trained_on]
     network = (policy.class_path, policy.init_kwargs, weights, names)
-    if network in known.built:
+    if network in known.built or not known.build:
         return
     known.built.append(network)
     for mission in plan.missions.values():
@@ -211,18 +227,18 @@ def _run(
     if not training.can_get_longer:
         training = training.model_copy(update={"anneal_steps": None})
     names = tuple(mission.name for mission in missions)
-    content = {
-        "class_path": policy.class_path,
-        "class_digest": class_digest(policy.class_path),
-        "init_kwargs": policy.init_kwargs,
-        "training": training.resolved() | {"missions": names, "initial_weights": None},
-        "initial_digest": None if initial is None else file_digest(initial),
-        "training_seed": seed,
-        "missions": [mission.resolved() for mission in missions],
-    }
-    label = class_label(policy.class_path)
-    name = f"{label}-s{seed}-{digest(content)[:8]}"
-    return Run.model_validate({"name": name, "policy": label, **content, "missions": missions})
+    run = Run(
+        name="",
+        policy=class_label(policy.class_path),
+        class_path=policy.class_path,
+        class_digest=class_digest(policy.class_path),
+        init_kwargs=policy.init_kwargs,
+        training=training.model_copy(update={"missions": names, "initial_weights": None}),
+        initial_digest=None if initial is None else file_digest(initial),
+        training_seed=seed,
+        missions=missions,
+    )
+    return run.model_copy(update={"name": run.proper_name()})
 
 
 def _check_shaping(training: TrainingConfig, missions: tuple[Mission, ...]) -> None:

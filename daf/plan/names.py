@@ -62,11 +62,14 @@ def tell_apart(policies: list[PolicyConfig], plain: list[str]) -> list[str]:
 
 def content(policy: PolicyConfig) -> dict[str, Any]:
     """What decides how a policy plays, as plain data; where its files lie does not."""
-    found = policy.resolved()
+    weights = None if policy.data_path is None else file_digest(policy.data_path)
+    return content_of(policy, class_digest(policy.class_path), weights)
+
+
+def content_of(policy: PolicyConfig, code: str | None, weights: str | None) -> dict[str, Any]:
+    """The same where the hashes of its class's file and of its weights are known."""
+    found = policy.resolved() | {"class_digest": code, "data_path": weights}
     del found["name"]
-    found["class_digest"] = class_digest(policy.class_path)
-    if policy.data_path is not None:
-        found["data_path"] = file_digest(policy.data_path)
     return found
 
 
@@ -76,12 +79,17 @@ def class_digest(class_path: str) -> str | None:
     return file_digest(file) if separator and file.endswith(".py") else None
 
 
-def player_name(policy: PolicyConfig, plain: str) -> str:
-    """The name of a policy that is not trained here; a short name alone is that name."""
-    alone = PolicyConfig(class_path=policy.class_path, train=policy.train)
-    if policy.class_path in SHORT_NAMES and policy.model_copy(update={"name": None}) == alone:
+def player_name(plain: str, content: dict[str, Any]) -> str:
+    """The name of a policy that is not trained here; a short name alone is that name.
+
+    Args:
+        plain: its plain label.
+        content: what decides how it plays.
+    """
+    alone = PolicyConfig(class_path=content["class_path"], train=content["train"])
+    if content["class_path"] in SHORT_NAMES and content == content_of(alone, None, None):
         return plain
-    return f"{plain}-{digest(content(policy))[:8]}"
+    return f"{plain}-{digest(content)[:8]}"
 
 
 def _fit(label: str) -> str:

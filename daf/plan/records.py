@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from daf.config import BenchmarkConfig, EvaluationConfig, Model, TrainingConfig
+from daf.config import BenchmarkConfig, EvaluationConfig, Model, PolicyConfig, TrainingConfig
 from daf.missions import Mission
+from daf.plan.names import class_label, content_of, player_name
 from daf.policies.registry import module_and_class
+from daf.provenance import digest
 
 
 class Run(Model):
@@ -27,6 +29,12 @@ class Run(Model):
         """The `daf` modules of the policy's own code."""
         return _policy_modules(self.class_path)
 
+    def proper_name(self) -> str:
+        """The name that its content gives it."""
+        content = self.resolved()
+        del content["name"], content["policy"]
+        return f"{class_label(self.class_path)}-s{self.training_seed}-{digest(content)[:8]}"
+
     def course(self) -> dict[str, Any]:
         """What decides how the training goes, update by update. Its length is part of it only
         where the learning rate follows from it."""
@@ -45,6 +53,24 @@ class Player(Model):
     class_digest: str | None
     init_kwargs: dict[str, Any]
     training_seed: int | None
+
+    def may_be_named_so(self, weights: str | None) -> bool:
+        """Whether the name of a policy that is not trained here is one that its content gives it.
+
+        Args:
+            weights: hash of the weights it plays with, if any.
+        """
+        label, plain = class_label(self.class_path), self.policy
+        if plain not in (label, f"{label}-untrained") and not (
+            weights and plain.startswith(f"{label}-")
+        ):
+            return False
+        policies = (
+            PolicyConfig(class_path=self.class_path, init_kwargs=self.init_kwargs, train=train)
+            for train in (True, False)
+        )
+        contents = (content_of(policy, self.class_digest, weights) for policy in policies)
+        return self.name in [player_name(plain, content) for content in contents]
 
     def modules(self) -> list[str]:
         """The `daf` modules of the policy's own code."""

@@ -9,7 +9,6 @@ import pandas as pd
 from daf.config import ConfigError, DAFSweepConfig, load_json, nearest
 from daf.missions import Mission
 from daf.parquet import load_table
-from daf.record import Record
 from daf.recording import Recording
 from daf.report.player import Recorded
 from daf.report.report import render_report
@@ -24,7 +23,6 @@ def benchmark_report(
     curves: Iterable[str],
     labels: Mapping[str, str],
     environment: str,
-    records: Iterable[str],
     replays: Iterable[str],
     missions: Iterable[Mission],
     config: Mapping[str, Any],
@@ -38,7 +36,6 @@ def benchmark_report(
         runs, curves: paths of the run.json and metrics.parquet files, in the same order.
         labels: what the benchmark calls the policy of each run.
         environment: path of environment.json.
-        records: paths of the sidecars of trainings and evaluations.
         replays: paths of the recorded episodes that can be watched.
         missions: what was played.
         config: the resolved configuration.
@@ -50,7 +47,6 @@ def benchmark_report(
     described = [load_json(path) for path in runs]
     described = [run | {"policy": labels[run["run"]]} for run in described]
     analysed = load_json(stats)
-    made = [Record.read(path) for path in records]
     return render_report(
         title=title,
         stats=analysed,
@@ -60,8 +56,7 @@ def benchmark_report(
         missions=[_facts(mission, described) for mission in missions],
         config=config,
         environment=load_json(environment),
-        timings=[_timing(record) for record in made],
-        provenance=provenance | _origins(made),
+        provenance=provenance,
         recorded=list(filter(None, (_recorded(path, labels) for path in replays))),
     )
 
@@ -73,7 +68,6 @@ def sweep_report(
     trials: str,
     rounds: str,
     environment: str,
-    records: Iterable[str],
     command: str,
 ) -> str:
     """The report of a sweep as HTML text.
@@ -82,22 +76,18 @@ def sweep_report(
         sweep: the configuration.
         search, trials, rounds, environment: paths of search.json, trials.parquet, rounds.parquet,
             environment.json.
-        records: paths of the sidecars of trainings and evaluations.
         command: what to type to make it again.
 
     Raises:
         ConfigError: a file cannot be read, or is not what it should be.
     """
-    made = [Record.read(path) for path in records]
     return render_sweep(
         sweep=sweep,
         found=load_json(search),
         trials=load_table(trials),
         rounds=load_table(rounds),
         environment=load_json(environment),
-        provenance=_origins(made),
         command=command,
-        seconds=sum(_timing(record)["seconds"] for record in made),
     )
 
 
@@ -117,30 +107,6 @@ def _recorded(path: str, labels: Mapping[str, str]) -> Recorded | None:
         raise ConfigError(f"{path}: key 'run': {nearest(recording.run, sorted(labels))}")
     file = "/".join(Path(path).parts[-3:])
     return Recorded.first_of(recording, labels[recording.run], file)
-
-
-def _timing(record: Record) -> dict[str, Any]:
-    told = record.parameters
-    item = told["run"]["name"] if "run" in told else told["player"]["name"]
-    if "mission" in told:
-        item += f" on {told['mission']['name']}"
-    return {
-        "rule": record.rule,
-        "item": item,
-        "seconds": (record.end - record.begin).total_seconds(),
-        "max_rss_mb": record.max_rss_mb,
-    }
-
-
-def _origins(records: list[Record]) -> dict[str, str]:
-    """By which code the trainings and evaluations were made."""
-    commits = {record.origin.git.commit or "not a git checkout" for record in records}
-    changed = sum(record.origin.git.dirty is True for record in records)
-    return {
-        "git commit": ", ".join(sorted(commits)),
-        "made with uncommitted changes": f"{changed} of {len(records)} trainings and evaluations",
-        "DAF": ", ".join(sorted({record.origin.versions["daf"] for record in records})),
-    }
 
 
 def _facts(mission: Mission, runs: list[dict[str, Any]]) -> dict[str, Any]:

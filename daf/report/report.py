@@ -23,7 +23,6 @@ def render_report(
     missions: Sequence[Mapping],
     config: Mapping,
     environment: Mapping,
-    timings: Sequence[Mapping],
     provenance: Mapping[str, Any],
     left_out: Sequence[Mapping] = (),
     recorded: Sequence[Recorded] = (),
@@ -38,8 +37,7 @@ def render_report(
         missions: dicts with name, description, map (rows), legend (character to name), agents,
             max_steps, ceiling (or None), facts (label to text).
         config: the resolved configuration, shown as YAML.
-        environment: environment.json.
-        timings: dicts with rule, item, seconds, max_rss_mb.
+        environment: environment.json; what it says of one machine alone is not shown.
         left_out: dicts with policy, run, mission: evaluations that failed.
         recorded: episodes that can be watched.
         provenance: label to value; the value of "command" is shown as how to make it again.
@@ -89,11 +87,8 @@ def render_report(
         config_yaml=as_yaml(config),
         environment=environment,
         checks=tables.checks_table(environment),
-        hardware=tables.facts_table("Hardware", _hardware(environment)),
         versions=tables.facts_table("Versions", environment.get("versions", {})),
-        timings=tables.timings_table(timings),
-        total_seconds=sum(job["seconds"] for job in timings),
-        provenance=tables.facts_table("Provenance", provenance),
+        provenance=tables.provenance_table(provenance, environment),
     )
 
 
@@ -205,10 +200,3 @@ def _mission(mission: Mapping) -> dict:
         ],
         "facts": tables.facts_table(f"Facts of {mission['name']}", facts | dict(mission["facts"])),
     }
-
-
-def _hardware(environment: Mapping) -> dict[str, Any]:
-    facts = dict(environment.get("device") or {})
-    if environment.get("platform"):
-        facts["platform"] = environment["platform"]
-    return facts

@@ -10,7 +10,17 @@ from daf.config import DAFSweepConfig
 from daf.report.charts import interval_chart
 from daf.report.page import as_yaml, page
 from daf.report.sweep_charts import confirmation_chart, rounds_chart, slice_chart
-from daf.report.tables import Cell, Table, count, facts_table, interval, p_value, plain, score
+from daf.report.tables import (
+    Cell,
+    Table,
+    count,
+    facts_table,
+    interval,
+    p_value,
+    plain,
+    provenance_table,
+    score,
+)
 from daf.stats import number
 from daf.stats.verdict import needed
 
@@ -24,9 +34,7 @@ def render_sweep(
     trials: pd.DataFrame,
     rounds: pd.DataFrame,
     environment: Mapping[str, Any],
-    provenance: Mapping[str, Any],
     command: str,
-    seconds: float,
 ) -> str:
     """The report as HTML text; the same input gives the same text.
 
@@ -35,9 +43,7 @@ def render_sweep(
         found: search.json.
         trials, rounds: trials.parquet and rounds.parquet.
         environment: environment.json.
-        provenance: label -> value.
         command: what to type to make the sweep again.
-        seconds: of all trainings and evaluations, one after the other.
     """
     return page(
         "sweep.html.j2",
@@ -46,7 +52,7 @@ def render_sweep(
         verdict=_verdict(found),
         confirmed=_confirmed_words(found),
         command=command,
-        spent=_budget_table(found["budget"], seconds),
+        spent=_budget_table(found["budget"]),
         best=facts_table("Best hyperparameters", found["best"]["hyperparameters"]),
         confirmation=_confirmation(found),
         slices=_slices(sweep, trials),
@@ -55,9 +61,8 @@ def render_sweep(
         trials=_trials_table(trials),
         failed=[_failed(row) for _, row in trials[trials["status"] == "failed"].iterrows()],
         number=number,
-        config_yaml=as_yaml(sweep.resolved()),
-        provenance=facts_table("Provenance", provenance),
-        hardware=facts_table("Hardware", environment.get("device", {})),
+        config_yaml=as_yaml(sweep.model_dump(mode="json", exclude={"execution"})),
+        provenance=provenance_table({}, environment),
         versions=facts_table("Versions", environment.get("versions", {})),
     )
 
@@ -276,12 +281,11 @@ def _failed(row: pd.Series) -> dict[str, Any]:
     return {"trial": row["trial"], "runs": list(row["runs"])}
 
 
-def _budget_table(budget: Mapping[str, Any], seconds: float) -> Table:
+def _budget_table(budget: Mapping[str, Any]) -> Table:
     names = {"trials": "Trials", "trainings": "Trainings", "agent_steps": "Agent-steps of training"}
     names |= {"episodes": "Episodes of evaluation"}
     rows = [
         [Cell(label), count(budget[name]), count(budget["confirmation"][name])]
         for name, label in names.items()
     ]
-    rows.append([Cell("Seconds, one job after the other"), count(round(seconds)), Cell("included")])
     return Table("Budget", ["What", "Search", "Confirmation"], rows)

@@ -228,34 +228,23 @@ def left_out_table(left_out: Sequence[Mapping]) -> Table:
     return Table("Evaluations that failed", ["Policy", "Run", "Mission"], rows)
 
 
-def timings_table(timings: Sequence[Mapping]) -> Table:
-    """Wall time and memory of each job."""
-    rows = [
-        [
-            Cell(str(job["rule"])),
-            Cell(plain(job.get("item"))),
-            Cell(f"{job['seconds']:.1f}", job["seconds"]),
-            Cell(NOTHING)
-            if job.get("max_rss_mb") is None
-            else Cell(f"{job['max_rss_mb']:.0f}", job["max_rss_mb"]),
-        ]
-        for job in timings
-    ]
-    return Table("Time and memory of each job", ["Rule", "Item", "Seconds", "Memory (MB)"], rows)
-
-
 def checks_table(environment: Mapping) -> Table:
-    """The checks of the environment."""
+    """The checks of the environment; what they found may differ from machine to machine."""
     rows = [
         [
             Cell("✓ passed" if check["ok"] else "✗ failed", strong=not check["ok"]),
             Cell(str(check["name"])),
-            Cell(plain(check.get("found"))),
             Cell(plain(check.get("needed"))),
         ]
         for check in environment.get("checks", [])
     ]
-    return Table("Environment checks", ["Result", "Check", "Found", "Needed"], rows)
+    return Table("Environment checks", ["Result", "Check", "Needed"], rows)
+
+
+def provenance_table(provenance: Mapping, environment: Mapping) -> Table:
+    """What made the results, as far as it is the same on every machine of one kind."""
+    kind = (environment.get("device") or {}).get("kind")
+    return facts_table("Provenance", provenance | ({"device": kind} if kind else {}))
 
 
 def facts_table(name: str, facts: Mapping) -> Table:

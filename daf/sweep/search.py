@@ -1,19 +1,20 @@
 """A search in a folder of results: which of its rounds are known, and what they need."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, ValidationError
 
-from daf.config import ConfigError, DAFSweepConfig, Model, load_json, nearest
+from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig, Model, load_json, nearest
 from daf.config.errors import describe
+from daf.missions import Mission, load_mission
 from daf.missions.statistics import measures
 from daf.plan import Plan, make_plan
 from daf.plan.records import disk_needed_mb
 from daf.provenance import digest
-from daf.record import SUFFIX
 from daf.sweep.propose import budgets, first_round, sizes
 from daf.sweep.trials import Trial, as_benchmark, check_space, confirmation, sweep_name
 
@@ -86,12 +87,18 @@ class Search:
         ConfigError: when made, if the sweep cannot be carried out; nothing was begun.
     """
 
-    def __init__(self, sweep: DAFSweepConfig, source: str = "configuration"):
+    def __init__(
+        self,
+        sweep: DAFSweepConfig,
+        source: str = "configuration",
+        load: Callable[[str], Mission] = load_mission,
+        build: bool = True,
+    ):
         self.sweep = sweep
         self.folder = f"{sweep.execution.results_dir}/sweeps/{sweep_name(sweep)}"
         self.digest = digest(sweep.model_dump(mode="json", exclude=NOT_SEARCHED))
         self.budgets = budgets(sweep)
-        self._source = source
+        self._source, self._load, self._build = source, load, build
         try:
             check_space(sweep)
         except ConfigError as error:
@@ -150,13 +157,6 @@ class Search:
         trials = self.finalists if self.confirmation.runs else []
         return Round(trials, self.budgets[-1], self.confirmation).described()
 
-    def records(self) -> list[str]:
-        """The sidecars of all trainings and evaluations, but for those that are missing."""
-        plans = [*(known.plan for known in self.rounds), self.confirmation]
-        trained = [plan.weights_file(run) for plan in plans for run in plan.finished_runs()]
-        played = [file for plan in plans for file in plan.episodes_files()]
-        return [f"{path}{SUFFIX}" for path in (*trained, *played)]
-
     def disk_needed_mb(self) -> int:
         """Upper estimate of what the whole search writes."""
         sweep = self.sweep
@@ -172,9 +172,10 @@ class Search:
     def _plan(self, trials: list[Trial], steps: int) -> Plan:
         if not trials:  # nobody went on
             return self._without_missing(Plan(self.rounds[0].plan.config))
-        return self._without_missing(
-            make_plan(as_benchmark(self.sweep, trials, steps), self._source)
-        )
+        return self._without_missing(self._planned(as_benchmark(self.sweep, trials, steps)))
+
+    def _planned(self, config: BenchmarkConfig) -> Plan:
+        return make_plan(config, self._source, self._load, self._build)
 
     def _without_missing(self, plan: Plan) -> Plan:
         plan.config = plan.config.model_copy(update={"missing": self.sweep.missing})
@@ -184,7 +185,7 @@ class Search:
         if not self.finalists or not self.sweep.confirmation.training_seeds:
             return self._without_missing(Plan(self.rounds[0].plan.config))
         config = confirmation(self.sweep, self.finalists)
-        return self._without_missing(make_plan(config, self._source))
+        return self._without_missing(self._planned(config))
 
     def _read(self, path: str) -> Proposed | None:
         """What a file of this search says; None if there is none, or it is of another search."""

@@ -102,7 +102,7 @@ def test_it_holds_all_results_and_says_what_made_them(made, unpacked):
     assert "results/evaluations/random-e3-w0/assembler_1.parquet" in objects
     assert {"@id": "results/benchmarks/tiny/stats.json"} in job["result"]
     parameters = json.loads(entities["#parameters-benchmarks/tiny/stats.json"]["value"])
-    assert parameters["comparison"] == {
+    assert parameters["config"]["comparison"] == {
         "confidence": 0.95,
         "against": None,
         "equivalence_margin": 0.05,

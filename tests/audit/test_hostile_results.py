@@ -1,5 +1,6 @@
 """An audit of results that were made to harm whoever audits them."""
 
+import copy
 import json
 import shutil
 from pathlib import Path
@@ -7,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from daf.audit import audit
-from daf.config import AuditConfig
+from daf.audit.jobs import NotPossible, check_code, job_of
+from daf.audit.worker import Worker
+from daf.config import AuditConfig, ConfigError, PolicyConfig
+from daf.plan.names import class_digest, content, player_name
 from daf.record import SUFFIX, Record
+from tests.audit.forging import edit
 
 FOREIGN = """
 from pathlib import Path
@@ -22,27 +27,167 @@ class Mine(Policy):
 """
 
 
+RANDOM = "evaluations/random-e3-w0/assembler_1.parquet"
+
+
 @pytest.fixture
-def foreign(made, tmp_path) -> Path:
-    """Results whose record says that a policy from a file of somebody made them."""
-    results = Path(shutil.copytree(made, tmp_path / "results"))
-    (tmp_path / "mine.py").write_text(FOREIGN.format(marker=str(tmp_path / "marker")))
-    sidecar = results / "evaluations" / "random-e3-w0" / f"assembler_1.parquet{SUFFIX}"
-    record = json.loads(sidecar.read_text())
-    record["parameters"]["player"]["class_path"] = f"{tmp_path / 'mine.py'}:Mine"
-    sidecar.write_text(Record.model_validate(record).sealed().text())
-    return results
+def results(made, tmp_path) -> Path:
+    return Path(shutil.copytree(made, tmp_path / "results"))
 
 
-def test_an_audit_runs_no_code_that_nobody_named(foreign, tmp_path):
-    found = audit(foreign, AuditConfig(share=1), report=lambda line: None)
+def foreign_evaluation(results: Path, class_path: str) -> str:
+    """Rename an evaluation, and let its record say that a policy of somebody was played; returns
+    the file that the record stands beside."""
+    name = player_name("Mine", content(PolicyConfig(class_path=class_path)))
+    folder = (results / RANDOM).parent
+    folder.rename(folder.with_name(f"{name}-e3-w0"))
+    file = RANDOM.replace("random", name, 1)
+
+    def change(record):
+        code = class_digest(class_path)
+        record["parameters"]["player"] |= {"class_path": class_path, "class_digest": code}
+        record["parameters"]["player"] |= {"name": name, "policy": "Mine"}
+        for group in record["outputs"].values():
+            for old in list(group):
+                group[old.replace("random", name, 1)] = group.pop(old)
+
+    edit(results, file, change)
+    return file
+
+
+@pytest.mark.parametrize("name", ["mine.py", "daf.policies.x.py"])
+def test_an_audit_runs_no_code_that_nobody_named(name, results, tmp_path):
+    (tmp_path / name).write_text(FOREIGN.format(marker=str(tmp_path / "marker")))
+    class_path = f"{tmp_path / name}:Mine"
+    file = foreign_evaluation(results, class_path)
+    found = audit(results, AuditConfig(share=1), report=lambda line: None)
     assert not (tmp_path / "marker").exists()
-    (why,) = {f.why for f in found.findings if f.why and "code from elsewhere" in f.why}
-    assert why.endswith("is code from elsewhere, which is run only if you name it (trust)")
-    assert found.status == 1  # the report was made of another record than the one here
-    trusting = AuditConfig(share=1, trust=(f"{tmp_path / 'mine.py'}:Mine",))
-    audit(foreign, trusting, report=lambda line: None)
+    (finding,) = (f for f in found.findings if f.file == file)
+    assert "is code from elsewhere, which is run only if you name it (trust)" in finding.why
+    assert found.status == 1  # statistics are there that were made of a file which is gone
+    audit(results, AuditConfig(share=1, trust=(class_path,)), report=lambda line: None)
     assert (tmp_path / "marker").exists()
+    (tmp_path / "marker").unlink()
+    with open(tmp_path / name, "a") as edited:
+        edited.write("# edited\n")
+    audit(results, AuditConfig(share=1, trust=(class_path,)), report=lambda line: None)
+    assert not (tmp_path / "marker").exists(), "what was named was another file"
+
+
+@pytest.mark.parametrize("class_path", [
+    "daf.policies.x.py:Mine", "daf.policies.scripted:Random:x", "daf.policies.other:Mine",
+    "random:x", "os:system", "RANDOM", "", "/tmp/mine.py:Mine",
+])  # fmt: skip
+@pytest.mark.parametrize("rule, key", [
+    ("evaluate", ("player", "class_path")),
+    ("train", ("run", "class_path")),
+    ("deploy", ("player", "class_path")),
+    ("sweep_report", ("sweep", "policy_class_path")),
+    ("rank", ("sweep", "policy_class_path")),
+    ("compare", ("config", "policies", 0, "class_path")),
+    ("pipeline", ("configs", 0, "policies", 0, "class_path")),
+])  # fmt: skip
+def test_every_class_path_is_looked_at(rule, key, class_path, made):
+    records = [Record.read(path) for path in sorted(made.rglob(f"*{SUFFIX}"))]
+    record = next(r for r in records[::-1] if r.rule == rule)
+    parameters = copy.deepcopy(record.parameters)
+    place = parameters
+    for part in key[:-1]:
+        place = place[part]
+    place[key[-1]] = class_path
+    with pytest.raises((NotPossible, ConfigError), match=r"is code from elsewhere|class_path"):
+        check_code(job_of(record.model_copy(update={"parameters": parameters})), ())
+
+
+def test_what_no_rule_reads_is_refused(results):
+    """A parameter that only the check would look at."""
+    edit(results, RANDOM, lambda r: r["parameters"].update(run={"class_path": "random"}))
+    with pytest.raises(ConfigError, match="unknown key 'run'"):
+        job_of(Record.read(results / f"{RANDOM}{SUFFIX}"))
+
+
+@pytest.mark.parametrize("change", [
+    {"device": "foo"},
+    {"threads": 10**6}, {"threads": 0}, {"threads": 1.5},
+    {"elsewhere": {"more": {"/etc/hostname": "0" * 64}}},
+    {"end": "9999-12-31T23:59:59.999999Z"}, {"begin": "0001-01-01T00:00:00+14:00"},
+    {"end": "2026-01-01T00:00:00"},
+    {"execution": {"x": 1}}, {"execution": {"gpu_memory_fraction": "x"}},
+])  # fmt: skip
+def test_what_no_job_can_have_is_no_record(change, results):
+    sidecar = results / f"{RANDOM}{SUFFIX}"
+    sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | change))
+    with pytest.raises(ConfigError) as error:
+        Record.read(sidecar)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("change", [
+    {"evaluation": {"episodes": "x"}}, {"evaluation": [1]}, {"evaluation": None},
+    {"player": ["x"]}, {"player": {"class_path": 3}}, {"mission": {}}, {"code": 1},
+    {"mission": None}, {"trained_on": "x"},
+])  # fmt: skip
+def test_parameters_of_wrong_types(change, made):
+    record = Record.read(made / f"{RANDOM}{SUFFIX}")
+    parameters = record.parameters | change
+    with pytest.raises(ConfigError, match="parameters of evaluate: "):
+        job_of(record.model_copy(update={"parameters": parameters}))
+
+
+def test_no_record_ends_the_audit(results):
+    """Each of these records is sealed; every file gets its verdict."""
+    stats, search = "benchmarks/tiny/stats.json", "sweeps/grid/search.json"
+    edit(results, RANDOM, lambda r: r["parameters"].update(evaluation={"episodes": 10**7}))
+    edit(results, stats, lambda r: r.update(inputs={"episodes": {}}))
+    edit(results, search, lambda r: r["outputs"].update(provenance=r["outputs"].pop("search")))
+    edit(results, "sweeps/grid/trials.parquet", lambda r: r["parameters"].update(rounds=[[{}]]))
+    sidecar = results / f"environment.json{SUFFIX}"
+    sidecar.write_text(sidecar.read_text().replace('"cpu"', '"foo"'))
+    found = audit(results, AuditConfig(share=1), report=lambda line: None)
+    verdicts = {f.file: f.verdict for f in found.findings}
+    assert found.status == 1
+    wrong = (RANDOM, stats, search, "sweeps/grid/trials.parquet", sidecar.name)
+    assert {file: verdicts[file] for file in wrong}.keys() == set(wrong)
+    assert "verified" not in {verdicts[file] for file in wrong}
+
+
+HARMFUL = """
+import os, time
+import torch
+from daf.policies import Policy
+
+class Mine(Policy):
+    def act(self, observations, state):
+        {deed}
+"""
+
+
+@pytest.mark.parametrize("deed, said", [
+    ("os._exit(0)", "the process that tried it died"),
+    ("time.sleep(600)", "it takes longer than "),
+])  # fmt: skip
+def test_a_job_that_does_harm_ends_alone(deed, said, results, tmp_path):
+    (tmp_path / "mine.py").write_text(HARMFUL.format(deed=deed))
+    class_path = f"{tmp_path / 'mine.py'}:Mine"
+    file = foreign_evaluation(results, class_path)
+    (other,) = results.glob("evaluations/stateless-s5-*/*.parquet")
+    minutes = 5 if "exit" in deed else 0.02
+    with Worker(results, (class_path,), minutes) as worker:
+        with pytest.raises(NotPossible, match=said):
+            worker.remake(file, tmp_path / "1")
+        name = other.relative_to(results).as_posix()
+        worker.minutes = 5
+        made = worker.remake(name, tmp_path / "2")
+        assert (made / name).read_bytes() == other.read_bytes()
+
+
+def test_the_folder_that_was_sent_is_not_where_code_is_looked_for(made, tmp_path, monkeypatch):
+    (tmp_path / "daf").mkdir()
+    (tmp_path / "daf" / "__init__.py").write_text(f"open({str(tmp_path / 'marker')!r}, 'w')")
+    monkeypatch.chdir(tmp_path)
+    with Worker(made, (), 5) as worker:
+        worker.remake("benchmarks/tiny/stats.json", tmp_path / "again")
+    assert not (tmp_path / "marker").exists()
 
 
 @pytest.mark.parametrize("name", ["../../../etc/passwd", "/etc/passwd", "a/../../x", "a//b", "."])

@@ -88,14 +88,8 @@ def content(
             "versions": {"torch": "2.13.0", "numpy": "2.4.6", "warp-lang": "1.9.0"},
             "platform": "Linux-6.1-x86_64",
         },
-        "timings": [
-            {"rule": "train", "item": run["run"], "seconds": 118.24 + i, "max_rss_mb": 812.5}
-            for i, run in enumerate(runs)
-        ]
-        + [{"rule": "evaluate", "item": "baseline", "seconds": 3.1, "max_rss_mb": 401.0}],
         "provenance": {
             "command": "snakemake --cores 2 --configfile config/config.yaml benchmark",
-            "git commit": "0123456789abcdef0123456789abcdef01234567",
             "daf version": "0.1.0",
             "training seeds": ", ".join(map(str, training_seeds)),
             "world seeds": "1000 to 1015",

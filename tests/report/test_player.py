@@ -116,7 +116,6 @@ def test_a_recording_of_somebody_else_is_refused(tmp_path):
             curves=[],
             labels={"other": "x"},
             environment=str(tmp_path / "stats.json"),
-            records=[],
             replays=[str(tmp_path / "by_hand.replay.json")],
             missions=[],
             config={},

@@ -15,9 +15,7 @@ from daf.sweep.trials import named
 
 ABOUT = {
     "environment": {"device": {"kind": "cpu"}, "versions": {"daf": "1"}},
-    "provenance": {"git commit": "abc"},
     "command": "snakemake sweep --configfile sweep.yaml",
-    "seconds": 61.0,
 }
 
 

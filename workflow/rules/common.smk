@@ -1,6 +1,7 @@
 # What all rules share: the plan that follows from the configuration, and the GPUs of this machine.
 import mimetypes
 import re
+import shlex
 import sys
 from pathlib import Path
 
@@ -8,7 +9,6 @@ from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig
 from daf.environment import visible_gpus
 from daf.plan import make_plan
 from daf.provenance import code_hash, folder_digest, versions
-from daf.record import SUFFIX
 from daf.results_lock import ResultsInUse, claim
 from daf.sweep.search import NOT_SEARCHED, Search
 from daf.workflow import within
@@ -26,8 +26,11 @@ except ConfigError as error:
 
 CONFIG = PLAN.config
 RESULTS = CONFIG.execution.results_dir
+# What is said about it does not depend on where and on what it was done.
+STUDIED = CONFIG.model_dump(mode="json", exclude={"execution", "audit"})
 # As somebody would type it; where the working directory lies on this machine is nobody's business.
-CONFIGFILE = f" --configfile {within(SOURCE)}" if workflow.overwrite_configfiles else ""
+GIVEN = map(within, map(str, workflow.configfiles))
+CONFIGFILE = ["--configfile", *GIVEN] if workflow.overwrite_configfiles else []
 NAME = "[A-Za-z0-9][A-Za-z0-9_.-]*"
 GPU = 0 if CONFIG.execution.device == "cpu" else 1
 
@@ -87,15 +90,4 @@ def command(wildcards):
     target = "benchmark_report"
     if wildcards.study.startswith("comparisons/"):
         target = "comparison_report"
-    return f"snakemake {target}{CONFIGFILE}"
-
-
-def records(wildcards):
-    """The sidecars of the long jobs, which tell how long they took."""
-    return [
-        f"{path}{SUFFIX}"
-        for path in (
-            *map(PLAN.weights_file, PLAN.finished_runs()),
-            *PLAN.episodes_files(),
-        )
-    ]
+    return shlex.join(["snakemake", target, *CONFIGFILE])

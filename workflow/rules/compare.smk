@@ -17,7 +17,7 @@ rule compare:
         mem_mb=1000,
         runtime=10,
     params:
-        comparison=CONFIG.comparison.resolved(),
+        config=STUDIED,
         ceilings={name: mission.ceiling for name, mission in PLAN.missions.items()},
         labels=PLAN.labels,
         missing=PLAN.missing(),

@@ -6,7 +6,6 @@ rule report:
         curves=expand(
             f"{RESULTS}/runs/{{run}}/metrics.parquet", run=PLAN.finished_runs()
         ),
-        records=records,
         replays=PLAN.shown_replays(),
     output:
         report=report(
@@ -25,7 +24,7 @@ rule report:
         runtime=10,
     params:
         command=command,
-        config=CONFIG.resolved(),
+        config=STUDIED,
         labels=PLAN.labels,
         missions=[mission.resolved() for mission in PLAN.missions.values()],
         code=code_hash("daf.report.files"),

@@ -108,7 +108,6 @@ if SEARCH:
             trials=f"{FOLDER}/trials.parquet",
             rounds=f"{FOLDER}/rounds.parquet",
             environment=f"{RESULTS}/environment.json",
-            records=lambda wildcards: ranked(wildcards).records(),
         output:
             report=update(f"{FOLDER}/report.html"),
             provenance=update(f"{FOLDER}/report.html.prov.json"),
@@ -121,7 +120,7 @@ if SEARCH:
             mem_mb=1000,
             runtime=10,
         params:
-            command=f"snakemake sweep{CONFIGFILE}",
+            command=shlex.join(["snakemake", "sweep", *CONFIGFILE]),
             sweep=SEARCH.sweep.model_dump(mode="json", exclude={"execution"})
             | {"name": CONFIG.name},
             code=code_hash("daf.report.files"),

@@ -11,7 +11,6 @@ with job(snakemake) as work:
         stats=stats,
         runs=inputs["runs"],
         curves=inputs["curves"],
-        records=inputs["records"],
         replays=inputs["replays"],
         labels=parameters.labels,
         environment=environment,

@@ -8,7 +8,6 @@ with job(snakemake) as work:
     html = sweep_report(
         sweep=DAFSweepConfig.model_validate(parameters.sweep),
         **{name: inputs[name][0] for name in ("search", "trials", "rounds", "environment")},
-        records=inputs["records"],
         command=parameters.command,
     )
     write_text(work.paths["report"], html)

@@ -1,0 +1,348 @@
+"""Does a record fit to what it stands beside? Its rule, the names of its files and its parameters
+say the same thing in different words, and so do the records of the jobs before it."""
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from daf.audit.jobs import (
+    Compare,
+    Conclude,
+    Deploy,
+    Evaluate,
+    Job,
+    NotPossible,
+    OfSweep,
+    Propose,
+    Rank,
+    Report,
+    SweepReport,
+    Train,
+    check_code,
+    job_of,
+    sweep_folder,
+)
+from daf.config import BenchmarkConfig, ConfigError, MissingConfig, shown
+from daf.missions import Mission, load_mission
+from daf.plan import Plan, Player, make_plan
+from daf.provenance import digest, file_digest
+from daf.record import Record
+from daf.sweep.search import Search
+
+STATS = "stats.json"
+
+
+class Contradiction(Exception):
+    """What a record says cannot be; the message says why, one line."""
+
+
+class Binding:
+    """The records of a folder of results, held against each other.
+
+    Args:
+        results: the folder.
+        records: by the file that each stands beside.
+        trust: class paths of foreign policies whose code may be run.
+    """
+
+    def __init__(self, results: Path, records: Mapping[str, Record], trust: tuple[str, ...] = ()):
+        self.results, self.records, self.trust = results, records, trust
+        self._searches: dict[str, Search] = {}
+
+    def check(self, name: str) -> None:
+        """Whether a record can be that of the file it stands beside.
+
+        Raises:
+            Contradiction, ConfigError: it cannot; one line.
+            NotPossible: that cannot be found out here.
+        """
+        record = self.records[name]
+        job = job_of(record)
+        _check_files(name, record, job)
+        check_code(job, self.trust)
+        checks = {
+            Train: self._train,
+            Evaluate: self._player,
+            Deploy: self._deploy,
+            Compare: self._compare,
+            Report: self._report,
+            Propose: self._propose,
+            Rank: self._rank,
+            Conclude: self._conclude,
+            SweepReport: self._sweep_report,
+        }
+        if type(job) in checks:
+            checks[type(job)](name, record, job)
+
+    def _train(self, _: str, record: Record, job: Train) -> None:
+        if job.run.name != job.run.proper_name():
+            raise Contradiction(f"a training with its content is called {job.run.proper_name()}")
+        given = list(_given(record, "initial_weights").values())
+        _same("initial weights", given, [sha for sha in [job.run.initial_digest] if sha])
+
+    def _player(self, _: str, record: Record, job: Evaluate | Deploy) -> None:
+        player, weights = job.player, _given(record, "weights")
+        file = f"runs/{player.name}/policy.safetensors"
+        if player.training_seed is None and file not in self.records:
+            _same("missions of its training", len(job.trained_on), 0)
+            if len(weights) > 1 or not player.may_be_named_so(next(iter(weights.values()), None)):
+                raise Contradiction(f"a policy with its content is not called {player.name}")
+            return
+        run = self._job(file, Train).run
+        kept = {key: getattr(run, key) for key in Player.model_fields}
+        _same("policy", player.resolved(), Player(**kept).resolved())
+        _same("missions of its training", job.trained_on, run.missions)
+        _same("weights", list(weights), [file])
+
+    def _deploy(self, name: str, record: Record, job: Deploy) -> None:
+        self._player(name, record, job)
+        for file in record.inputs.get("episodes", {}):
+            _same(f"policy of {file}", self._job(file, Evaluate).player, job.player)
+
+    def _compare(self, name: str, record: Record, job: Compare) -> None:
+        plan = self.plan(job.config, record, record.inputs.get("episodes", {}))
+        _same("labels", job.labels, plan.labels)
+        _same("missing evaluations", job.missing, plan.missing())
+        ceilings = {name: mission.ceiling for name, mission in plan.missions.items()}
+        _same("ceilings", job.ceilings, ceilings)
+        self._inputs(record, {"episodes": plan.episodes_files()})
+        self._played(plan)
+
+    def _report(self, name: str, record: Record, job: Report) -> None:
+        folder = name.rpartition("/")[0]
+        stats = f"{folder}/{STATS}"
+        compare = self._job(stats, Compare)
+        _same("configuration", job.config.resolved(), compare.config.resolved())
+        made = self.records[stats]
+        plan = self.plan(compare.config, made, made.inputs.get("episodes", {}))
+        _same("labels", job.labels, plan.labels)
+        _same("missions", list(job.missions), list(plan.missions.values()))
+        kind = "comparison" if folder.startswith("comparisons/") else "benchmark"
+        _check_command(job.command, f"{kind}_report")
+        runs = [plan.weights_file(run).rpartition("/")[0] for run in plan.finished_runs()]
+        self._inputs(
+            record,
+            {
+                "stats": [self._whole(stats)],
+                "environment": [self._whole("environment.json")],
+                "runs": [f"{run}/run.json" for run in runs],
+                "curves": [f"{run}/metrics.parquet" for run in runs],
+                "replays": plan.shown_replays(),
+            },
+        )
+
+    def _propose(self, name: str, record: Record, job: Propose | Rank) -> None:
+        search = self._search(name, job)
+        _same("search", job.search, search.digest)
+        _same("rounds", job.rounds, search.described(len(job.rounds)))
+        self._inputs(record, {"episodes": search.episodes_files(len(job.rounds))})
+        for known in search.rounds[: len(job.rounds)]:
+            self._played(known.plan)
+
+    def _rank(self, name: str, record: Record, job: Rank) -> None:
+        self._propose(name, record, job)
+        _same("rounds", len(job.rounds), len(self._search(name, job).budgets))
+
+    def _conclude(self, name: str, record: Record, job: Conclude) -> None:
+        search = self._search(name, job)
+        _same("confirmed trials", job.confirmed, search.confirmed())
+        self._inputs(
+            record,
+            {
+                "trials": [f"{search.folder}/trials.parquet"],
+                "rounds": [f"{search.folder}/rounds.parquet"],
+                "weights": [search.plan.weights_file(search.best_run or "")],
+                "confirmation": search.confirmation.episodes_files(),
+            },
+        )
+        self._played(search.confirmation)
+
+    def _sweep_report(self, name: str, record: Record, job: SweepReport) -> None:
+        folder = sweep_folder(name.rpartition("/")[0])
+        told = self._job(f"{folder}/search.json", Conclude).sweep
+        others = {"name", "missing", "execution"}
+        _same("sweep", *(s.model_dump(mode="json", exclude=others) for s in (job.sweep, told)))
+        _same("name", job.sweep.name, Path(folder).name)
+        _check_command(job.command, "sweep")
+        files = ("search.json", "trials.parquet", "rounds.parquet")
+        expected = {file.partition(".")[0]: [self._whole(f"{folder}/{file}")] for file in files}
+        self._inputs(record, expected | {"environment": [self._whole("environment.json")]})
+
+    def plan(self, config: BenchmarkConfig, record: Record, played: Iterable[str]) -> Plan:
+        """The plan that follows from a configuration.
+
+        Args:
+            config: as it was recorded.
+            record: that has recorded it.
+            played: the episode tables of its evaluations.
+
+        Raises:
+            NotPossible: not without files that are not here.
+        """
+        config = BenchmarkConfig.model_validate(self.moved(config.resolved(), record))
+        execution = config.execution.model_copy(update={"results_dir": str(self.results)})
+        config = config.model_copy(update={"execution": execution})
+        missions = self._missions(played)
+        try:
+            return make_plan(config, "its configuration", missions.load, build=False)
+        except ConfigError as error:
+            raise NotPossible(f"cannot be planned here: {error}") from None
+
+    def moved(self, data: Any, record: Record) -> Any:
+        """Recorded data, with the paths of files within the results as they are here."""
+        return _moved(data, f"{record.execution.results_dir}/", f"{self.results}/")
+
+    def _search(self, name: str, job: OfSweep) -> Search:
+        """The search that follows from the configuration of a sweep."""
+        folder = sweep_folder(name.rpartition("/")[0])
+        key = digest([folder, job.sweep.resolved()])
+        if key not in self._searches:
+            parts = {n: r for n, r in self.records.items() if n.startswith(f"{folder}/")}
+            played = [
+                file
+                for part in parts.values()
+                for kind in ("episodes", "confirmation")
+                for file in part.inputs.get(kind, {})
+            ]
+            execution = job.sweep.execution.model_copy(update={"results_dir": str(self.results)})
+            changes = {"name": Path(folder).name, "execution": execution}
+            changes["missing"] = self._missing(parts, played)
+            sweep = job.sweep.model_copy(update=changes)
+            missions = self._missions(played)
+            try:
+                self._searches[key] = Search(sweep, "its configuration", missions.load, build=False)
+            except ConfigError as error:
+                raise NotPossible(f"cannot be planned here: {error}") from None
+        return self._searches[key]
+
+    def _missing(self, parts: Mapping[str, Record], played: Iterable[str]) -> MissingConfig:
+        """What the parts of a sweep say has failed, as far as nothing was made of it."""
+        entries, missions = [], set()
+        for part in parts.values():
+            job = job_of(part)
+            if isinstance(job, OfSweep):
+                missions |= {Path(path).stem for path in job.sweep.missions}
+                entries += [entry for known in getattr(job, "rounds", []) for entry in known]
+                entries += getattr(job, "confirmed", [])
+        failed = {run for entry in entries for run in entry.get("failed", [])}
+        there = {(Path(file).parent.name.rpartition("-e")[0], Path(file).stem) for file in played}
+        cells = [(run, mission) for run in sorted(failed) for mission in sorted(missions)]
+        lacking = [f"{run}/{mission}" for run, mission in cells if (run, mission) not in there]
+        return MissingConfig(evaluations=tuple(lacking))
+
+    def _missions(self, played: Iterable[str]) -> "_Missions":
+        """What some evaluations say that they were played on, and their players trained on."""
+        known: dict[str, Mission] = {}
+        for file in played:
+            job = self._job(file, Evaluate)
+            self._check_elsewhere(self.records[file])
+            known |= {mission.name: mission for mission in (*job.trained_on, job.mission)}
+        return _Missions(known)
+
+    def _check_elsewhere(self, record: Record) -> None:
+        for files in record.elsewhere.values():
+            for path, sha in files.items():
+                if not Path(path).is_file() or file_digest(path) != sha:
+                    raise NotPossible(f"was made of {shown(path)}, which is not here")
+
+    def _played(self, plan: Plan) -> None:
+        """Evaluations of a plan are of its players, and on its missions."""
+        for player, mission in plan.evaluations():
+            file = self._within(plan.episodes_file(player, mission))
+            job = self._job(file, Evaluate)
+            _same(f"policy of {file}", job.player.resolved(), plan.players[player].resolved())
+            _same(f"mission of {file}", job.mission, plan.missions[mission])
+
+    def _job(self, file: str, kind: type[Job]) -> Any:
+        """The job that made a file.
+
+        Raises:
+            NotPossible: there is no record of it.
+            Contradiction: it is one of another kind.
+        """
+        if file not in self.records:
+            raise NotPossible(f"nothing tells how {file} was made")
+        try:
+            job = job_of(self.records[file])
+        except ConfigError as error:
+            raise NotPossible(f"the record of {file} is no record: {error}") from None
+        if not isinstance(job, kind):
+            raise Contradiction(f"{file} is said to be made by {self.records[file].rule}")
+        return job
+
+    def _inputs(self, record: Record, expected: Mapping[str, Iterable[str]]) -> None:
+        for name, files in expected.items():
+            told = list(record.inputs.get(name, {}))
+            _same(f"input '{name}'", told, [self._within(file) for file in files])
+        _same("kinds of inputs", sorted(record.inputs), sorted(expected))
+
+    def _whole(self, file: str) -> str:
+        return f"{self.results}/{file}"
+
+    def _within(self, path: str) -> str:
+        return path.removeprefix(f"{self.results}/")
+
+
+class _Missions:
+    """Finds missions: those that come with DAF there, others as they are told to have been."""
+
+    def __init__(self, told: Mapping[str, Mission]):
+        self.told = told
+
+    def load(self, path: str) -> Mission:
+        stem = Path(path).stem
+        if path.endswith((".yaml", ".yml")) and stem in self.told:
+            return self.told[stem]
+        if path.endswith((".yaml", ".yml")) and not Path(path).is_file():
+            raise ConfigError(f"mission {shown(path)} is not here")
+        return load_mission(path)
+
+
+def _check_files(name: str, record: Record, job: Job) -> None:
+    """The files of a record are those that its rule makes with its parameters."""
+    made = job.outputs(name.rpartition("/")[0])
+    told = {key: list(files) for key, files in record.outputs.items()}
+    optional = {"config", "snakemake"} if record.rule == "pipeline" else set()
+    expected = {key: [file] for key, file in made.items() if key in told or key not in optional}
+    if told != expected or next(iter(made.values())) != name:
+        odd = next((key for key in expected if told.get(key) != expected[key]), "outputs")
+        raise Contradiction(
+            f"rule {record.rule} does not make it with these parameters ({odd} would be "
+            f"{shown(expected.get(odd, []))})"
+        )
+    if any(not file.startswith("logs/") for file in record.log) or len(record.log) > 1:
+        raise Contradiction("its log is no log")
+
+
+def _check_command(told: str, target: str) -> None:
+    """What a report says to type is the call of a target, and nothing else."""
+    pattern = rf"snakemake {target}( --configfile( [^ -].*)?)?"
+    if not re.fullmatch(pattern, told) or shlex.join(shlex.split(told)) != told:
+        raise Contradiction(f"its command is {shown(told)}, which is no call of {target}")
+
+
+def _given(record: Record, name: str) -> dict[str, str]:
+    return record.inputs.get(name, {}) | record.elsewhere.get(name, {})
+
+
+def _same(what: str, told: Any, expected: Any) -> None:
+    if told != expected:
+        raise Contradiction(
+            f"its {what} are not those that follow from the rest of the records "
+            f"(got {_short(told)} instead of {_short(expected)})"
+        )
+
+
+def _short(value: Any) -> str:
+    return shown(value) if not isinstance(value, Mission) else value.name
+
+
+def _moved(data: Any, old: str, new: str) -> Any:
+    """Plain data in which paths begin with another folder."""
+    if isinstance(data, dict):
+        return {key: _moved(value, old, new) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_moved(value, old, new) for value in data]
+    return new + data[len(old) :] if isinstance(data, str) and data.startswith(old) else data

@@ -1,0 +1,47 @@
+"""What somebody can do who changes results and repairs every hash that would give it away."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from daf.audit.remake import remake
+from daf.provenance import file_digest
+from daf.record import SUFFIX, Record
+
+
+def write(path: Path, content: bytes) -> None:
+    """Replace a file's content, and leave its dates."""
+    dates = path.stat()
+    path.write_bytes(content)
+    os.utime(path, ns=(dates.st_atime_ns, dates.st_mtime_ns))
+
+
+def edit(results: Path, file: str, change: Callable[[dict[str, Any]], Any]) -> None:
+    """Change the record beside a file, and seal it again."""
+    sidecar = results / f"{file}{SUFFIX}"
+    record = json.loads(sidecar.read_text())
+    change(record)
+    write(sidecar, Record.model_validate(record).sealed().text().encode())
+
+
+def repair(results: Path, *files: str) -> None:
+    """Make every record say that the files are as they are now."""
+    for sidecar in results.rglob(f"*{SUFFIX}"):
+        record = json.loads(sidecar.read_text())
+        for group in (*record["outputs"].values(), *record["inputs"].values()):
+            group.update({f: file_digest(results / f) for f in files if f in group})
+        write(sidecar, Record.model_validate(record).sealed().text().encode())
+
+
+def forge(results: Path, file: str, content: bytes) -> None:
+    """Replace a file, and what every record says of it."""
+    write(results / file, content)
+    repair(results, file)
+
+
+def make_again(results: Path, file: str, folder: Path) -> bytes:
+    """What the job that made a file would make now."""
+    folder.mkdir()
+    return (remake(results, Record.read(results / f"{file}{SUFFIX}"), folder) / file).read_bytes()
