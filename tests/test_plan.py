@@ -83,6 +83,7 @@ OTHER_TRAINING = {
     "minibatches": 5,
     "learning_rate": 0.5,
     "anneal": False,
+    "anneal_steps": 9_000_000,
     "gamma": 0.5,
     "gae_lambda": 0.5,
     "clip": 0.5,
