@@ -131,7 +131,9 @@ def audit(commands: Any) -> None:
     group.add_argument(
         "--share", type=float, help=f"of the episodes, played again ({defaults.share:g})"
     )
-    group.add_argument("--seed", type=int, help=f"of the choice which ({defaults.seed})")
+    group.add_argument(
+        "--seed", type=int, help="of the choice which (drawn, and told in audit.json)"
+    )
     group.add_argument(
         "--minutes", type=float, help=f"that a job done again may take ({defaults.minutes:g})"
     )

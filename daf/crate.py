@@ -4,9 +4,11 @@ The profile, with all that it builds on: https://w3id.org/ro/wfrun/workflow/0.5
 """
 
 import json
+import math
 import shutil
+import struct
 import zipfile
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -43,8 +45,14 @@ FORMATS = {
     ".yaml": "application/yaml",
     ".zip": "application/zip",
 }
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The date of all files in the archive, so that equal results give equal bytes."""
+EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
+"""The date in the archive of files that no record dates; so equal results give equal bytes."""
+
+LAST_ZONE = timedelta(hours=14)
+"""The plain dates of a zip have no zone; by this one's clock they are too early nowhere."""
+
+UNIX_TIME = 0x5455
+"""The field of a zip that has the date in UTC, which `unzip` prefers."""
 
 
 def export_crate(results: str | Path, archive: str | Path) -> int:
@@ -74,14 +82,19 @@ def export_crate(results: str | Path, archive: str | Path) -> int:
     if not records:
         raise ConfigError(f"{results}: there are no results to export")
     files |= _workflow_files()
+    dates = {
+        f"results/{file}": record.end
+        for name, record in records.items()
+        for file in (*record.files(), name.removeprefix("results/"))
+    }
     described = json.dumps(_described(files, records), indent=2, ensure_ascii=False)
     temporary = temporary_name(archive)
     try:
         remove_leftovers(archive)
         with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as out:
-            out.writestr(_member("ro-crate-metadata.json"), described)
+            out.writestr(_member("ro-crate-metadata.json", EPOCH), described)
             for name, path in files.items():
-                member = out.open(_member(name), "w", force_zip64=True)
+                member = out.open(_member(name, dates.get(name, EPOCH)), "w", force_zip64=True)
                 with open(path, "rb") as source, member:
                     shutil.copyfileobj(source, member)
         temporary.replace(archive)
@@ -110,8 +123,11 @@ def _workflow_files() -> dict[str, Path]:
     }
 
 
-def _member(name: str) -> zipfile.ZipInfo:
-    member = zipfile.ZipInfo(name, EPOCH)
+def _member(name: str, date: datetime) -> zipfile.ZipInfo:
+    second = math.ceil(date.timestamp())
+    clock = date if date == EPOCH else datetime.fromtimestamp(second + 1, UTC) + LAST_ZONE
+    member = zipfile.ZipInfo(name, clock.timetuple()[:6])
+    member.extra = struct.pack("<HHBl", UNIX_TIME, 5, 1, second)
     member.compress_type = zipfile.ZIP_DEFLATED
     member.external_attr = 0o644 << 16
     return member

@@ -161,6 +161,19 @@ def test_a_network_of_ones_own_is_trained_and_an_edit_noticed(tmp_path):
     assert list(plan(policies=policies).runs) == list(before.runs)
 
 
+def test_an_edit_of_a_module_is_noticed(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "packed").mkdir()
+    path = tmp_path / "packed" / "mine.py"
+    path.write_text(NETWORK)
+    policies = [{"class_path": "packed.mine:Mine", "name": "mine"}, "stateless"]
+    before = plan(policies=policies).runs
+    path.write_text(NETWORK + "\nEDITED = True\n")
+    after = plan(policies=policies).runs
+    edited = [run.policy for name, run in before.items() if name not in after]
+    assert edited == ["Mine"] * 2, "and the other policy is as it was"
+
+
 def test_given_weights_are_not_trained_and_their_content_is_in_the_name(tmp_path):
     path = tmp_path / "best.safetensors"
     network = Stateless(Game.of(load_mission("assembler_1")), hidden_size=4)

@@ -1,6 +1,7 @@
 """The audit of a folder of results: three levels, a verdict for each file, one for all."""
 
 import random
+import secrets
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -117,6 +118,8 @@ def audit(
         ConfigError: there are no results, or no such training to train again.
     """
     results = Path(results)
+    if config.seed is None:
+        config = config.model_copy(update={"seed": secrets.randbelow(2**31)})
     if not results.is_dir():
         raise ConfigError(f"{shown(str(results))} is no folder of results")
     findings = Findings()

@@ -5,6 +5,7 @@ from pathlib import Path
 from daf.audit.audit import audit
 from daf.audit.findings import CHANGED
 from daf.config import AuditConfig
+from daf.config.errors import plain
 
 
 def run_audit(results: str, config: AuditConfig) -> int:
@@ -21,7 +22,7 @@ def run_audit(results: str, config: AuditConfig) -> int:
     found.write(results)
     for finding in found.findings:
         if finding.why and (finding.result or finding.verdict == CHANGED):
-            print(f"{finding.verdict}: {finding.file}: {finding.why}")
+            print(plain(f"{finding.verdict}: {finding.file}: {finding.why}"))
     print(found.summary())
     print(f"every file: {Path(results, 'audit.html')}")
     return found.status

@@ -1,6 +1,7 @@
 """The first level of an audit: does every file have the hash and the date that its record says?"""
 
 import os
+import statistics
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +18,14 @@ COARSE_SECONDS = 2.0
 """Archives and simple file systems keep dates in steps of up to two seconds."""
 
 TOGETHER_SECONDS = 10.0
-"""The files of one job lie beside each other and take no longer to be touched or copied."""
+"""The files of one job lie beside each other and take no longer to be touched or copied, unless
+copying takes longer everywhere in the folder, or the files are large."""
+
+SLOWER = 10
+"""So many times as long as half of the jobs may the copying of one job's files have taken."""
+
+BYTES_PER_SECOND = 2**20
+"""No copy is slower than that."""
 
 
 def check_hashes(results: Path, findings: Findings) -> dict[str, Record]:
@@ -47,7 +55,7 @@ def check_hashes(results: Path, findings: Findings) -> dict[str, Record]:
         for file, sha in record.log.items():
             spoken_of[file] = name
             _compare_log(findings, results / file, file, sha, record, digests)
-        _check_dates(findings, results, name, record)
+    _check_dates(findings, results, records)
     for record in records.values():
         _check_inputs(findings, record, digests)
     for file in sorted(files - set(spoken_of) - set(records)):
@@ -150,19 +158,28 @@ def _begin_of(log: Path) -> datetime | None:
     return begin if first.startswith(BEGIN) and begin.tzinfo else None
 
 
-def _check_dates(findings: Findings, results: Path, sidecar: str, record: Record) -> None:
+def _check_dates(findings: Findings, results: Path, records: dict[str, Record]) -> None:
     """No file is older than its record says, and the files of one job have been dated together: by
     the job, by Snakemake at its end, or by whoever copied the folder."""
-    names = [name for name in (*record.output_files(), sidecar) if findings[name].checked]
-    dates = {name: (results / name).stat().st_mtime for name in names}
-    for name, date in dates.items():
-        if date < record.end.timestamp() - COARSE_SECONDS:
-            when = f"written {_shown(record.end.timestamp())}"
-        elif date > min(dates.values()) + TOGETHER_SECONDS:
-            when = f"the others of its job {_shown(min(dates.values()))}"
-        else:
-            continue
-        findings[name].changed.append(f"is dated {_shown(date)}, but {when}")
+    dates: dict[str, dict[str, float]] = {}
+    for sidecar, record in records.items():
+        names = [name for name in (*record.output_files(), sidecar) if findings[name].checked]
+        dates[sidecar] = {name: (results / name).stat().st_mtime for name in names}
+    spans = [max(found.values()) - min(found.values()) for found in dates.values() if found]
+    usual = statistics.median_low(spans) if len(spans) > 2 else 0.0
+    for sidecar, found in dates.items():
+        end = records[sidecar].end.timestamp()
+        size = sum((results / name).stat().st_size for name in found)
+        together = max(TOGETHER_SECONDS, SLOWER * usual) + size / BYTES_PER_SECOND
+        first = min(found.values(), default=0.0)
+        for name, date in found.items():
+            if date < end - COARSE_SECONDS:
+                when = f"written {_shown(end)}"
+            elif date > first + together:
+                when = f"the others of its job {_shown(first)}"
+            else:
+                continue
+            findings[name].changed.append(f"is dated {_shown(date)}, but {when}")
 
 
 def _shown(date: float) -> str:

@@ -270,8 +270,12 @@ def check_code(job: Job, trust: tuple[str, ...]) -> None:
                 f"its policy {shown(path)} is code from elsewhere, which is run only if you name "
                 "it (trust)"
             )
-        if known is not None and class_digest(path) != known:
-            raise NotPossible(f"its policy {shown(path)} is not here, or has been edited")
+        try:
+            here = known and class_digest(path)
+        except ConfigError as error:
+            raise NotPossible(f"its policy is not here: {error}") from None
+        if here != known:
+            raise NotPossible(f"its policy {shown(path)} has been edited")
 
 
 def sweep_folder(folder: str) -> str:

@@ -12,7 +12,9 @@ class AuditConfig(Model):
     share: Number = Field(
         default=0.05, ge=0, le=1, description="of the episodes that are played again, at least"
     )
-    seed: Seed = Field(default=0, description="of the choice which")
+    seed: Seed | None = Field(
+        default=None, description="of the choice which; null: drawn, and told in audit.json"
+    )
     retrain: str | None = Field(default=None, description="a run that is trained again")
     minutes: Number = Field(default=60, gt=0, description="that a job which is done again may take")
     trust: tuple[str, ...] = Field(

@@ -13,9 +13,12 @@ class ConfigError(ValueError):
     """Something given is wrong. The message is one line: source, key, value, what is accepted."""
 
     def __init__(self, message: str):
-        line = " ".join(message.split())
-        # Texts that were given stand in it: they must not command the terminal.
-        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in line))
+        super().__init__(plain(" ".join(message.split())))
+
+
+def plain(line: str) -> str:
+    """A line with texts that were given in it: they must not command the terminal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 EXPECTED = {

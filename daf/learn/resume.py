@@ -5,6 +5,7 @@ import fcntl
 import os
 import pickle
 import platform
+import shutil
 import signal
 import time
 import zipfile
@@ -87,17 +88,25 @@ class Resume:
             signal.signal(number, handler)
         self._lock.close()
 
-    def load(self, device: str) -> dict[str, Any] | None:
+    def load(
+        self, device: str, check: Callable[[dict[str, Any]], None] = lambda state: None
+    ) -> dict[str, Any] | None:
         """What was saved last, with its tensors on `device`; None if there is nothing to go on
-        from. A file that is damaged or belongs to another training is told and ignored."""
+        from. A file that is damaged or belongs to another training is told and ignored.
+
+        Args:
+            check: raises ValueError if it is not a state of this training.
+        """
         if not self.file.exists():
             return None
         try:
             _check_archive(self.file)
             saved = torch.load(self.file, map_location=device, weights_only=True)
             fingerprint, state = saved["fingerprint"], saved["state"]
+            if fingerprint == self.fingerprint:
+                check(state)
         except (
-            RuntimeError, ValueError, KeyError, TypeError, EOFError,
+            OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError,
             zipfile.BadZipFile, pickle.UnpicklingError,
         ) as error:  # fmt: skip
             reason = f"{error}".splitlines()[0] if f"{error}" else type(error).__name__
@@ -134,8 +143,8 @@ class Resume:
 
     def discard(self) -> None:
         """Remove the state: the training is complete and its results are in their place."""
-        for file in (self.file, self.file.with_name("lock")):
-            file.unlink(missing_ok=True)
+        self._clear()
+        self.file.with_name("lock").unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # somebody waits there
             self.file.parent.rmdir()
 
@@ -146,6 +155,8 @@ class Resume:
                 torch.save({"fingerprint": self.fingerprint, "state": state}, file)
                 file.flush()
                 os.fsync(file.fileno())
+            if self.file.is_dir():
+                self._clear()
             os.replace(temporary, self.file)
         except RuntimeError as error:
             # torch hides what the file said behind a message about positions.
@@ -155,8 +166,40 @@ class Resume:
         finally:
             temporary.unlink(missing_ok=True)
 
+    def _clear(self) -> None:
+        """Remove what stands where the state belongs, be it a folder."""
+        if self.file.is_dir() and not self.file.is_symlink():
+            shutil.rmtree(self.file)
+        else:
+            self.file.unlink(missing_ok=True)
+
     def _stop(self, *_) -> None:
         self._asked_to_stop = True
+
+
+def check_alike(saved: Any, like: Any, name: str = "state") -> None:
+    """Plain data with tensors is made as other data is: the same keys, types and shapes.
+
+    Raises:
+        ValueError: naming the first part that is not.
+    """
+    kept = type(saved) is type(like) or (
+        isinstance(saved, torch.Tensor) and isinstance(like, torch.Tensor)
+    )
+    if isinstance(like, torch.Tensor) and kept:
+        kept = saved.shape == like.shape and saved.dtype == like.dtype
+    elif isinstance(like, dict) and kept:
+        kept = saved.keys() == like.keys()
+    elif isinstance(like, list | tuple) and kept:
+        kept = len(saved) == len(like)
+    if not kept:
+        raise ValueError(f"{name} is not made as it should be")
+    if isinstance(like, dict):
+        for key in like:
+            check_alike(saved[key], like[key], f"{name}.{key}")
+    elif isinstance(like, list | tuple):
+        for number, (part, other) in enumerate(zip(saved, like)):
+            check_alike(part, other, f"{name}.{number}")
 
 
 def _check_archive(path: Path) -> None:

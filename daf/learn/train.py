@@ -12,7 +12,7 @@ import torch
 
 from daf.config import ConfigError
 from daf.learn.ppo import METRICS, update
-from daf.learn.resume import Resume
+from daf.learn.resume import Resume, check_alike
 from daf.learn.rollout import Collector
 from daf.plan import Run
 from daf.policies.game import Game
@@ -68,8 +68,12 @@ def train(
     steps_per_update = config.rollout_length * collector.rows
     updates = math.ceil(config.steps / steps_per_update)
     annealed = math.ceil(config.horizon / steps_per_update) if config.horizon else math.inf
-    curve = []
-    if resume and (state := resume.load(device)) and len(state["curve"]) <= updates:
+    curve: list[dict[str, Any]] = []
+
+    def check(state: dict[str, Any]) -> None:
+        _check_state(state, policy, optimizer, collector)
+
+    if resume and (state := resume.load(device, check)) and len(state["curve"]) <= updates:
         policy.load_state_dict(state["policy"])
         optimizer.load_state_dict(state["optimizer"])
         collector.load_state_dict(state["collector"])
@@ -107,6 +111,31 @@ def train(
             resume.after_update(state_now, last=number + 1 == updates)
     description = _describe(run, policy, device, updates * steps_per_update)
     return Trained(policy, pd.DataFrame(curve), description, _card(run, policy))
+
+
+def _check_state(
+    state: Any, policy: TrainablePolicy, optimizer: torch.optim.Optimizer, collector: Collector
+) -> None:
+    """What was saved can be a state of this training.
+
+    Raises:
+        ValueError, KeyError, TypeError: it cannot.
+    """
+    check_alike(state["policy"], policy.state_dict(), "policy")
+    if not all(tensor.isfinite().all() for tensor in state["policy"].values()):
+        raise ValueError("policy has numbers that are not finite")
+    check_alike(state["collector"], collector.state_dict(), "collector")
+    groups, moments = state["optimizer"]["param_groups"], state["optimizer"]["state"]
+    check_alike(groups, optimizer.state_dict()["param_groups"], "optimizer")
+    for number, parameter in enumerate(policy.parameters()):
+        like = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
+        if number in moments:
+            check_alike(moments[number], like, f"optimizer.{number}")
+    rows = state["curve"]
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ValueError("curve is no list of rows")
+    if not all(isinstance(value, int | float) for row in rows for value in row.values()):
+        raise ValueError("curve has something that is no number")
 
 
 def _new_policy(run: Run, device: str, initial_weights: str | None) -> TrainablePolicy:

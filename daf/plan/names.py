@@ -1,5 +1,6 @@
 """What things are called: readable, fit for folders, and different where the content differs."""
 
+import importlib.util
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from daf.config import ConfigError, Name, PolicyConfig, shown
-from daf.policies.registry import SHORT_NAMES
+from daf.policies.registry import SHORT_NAMES, module_and_class
 from daf.provenance import digest, file_digest
 
 WEIGHTS_NAMES = ("policy", "best_policy")
@@ -74,9 +75,22 @@ def content_of(policy: PolicyConfig, code: str | None, weights: str | None) -> d
 
 
 def class_digest(class_path: str) -> str | None:
-    """Hash of the file a foreign policy is defined in, so that an edit is noticed."""
-    file, separator, _ = class_path.rpartition(":")
-    return file_digest(file) if separator and file.endswith(".py") else None
+    """Hash of the file a foreign policy is defined in, so that an edit is noticed; of DAF's own,
+    whose code is hashed with all that it imports, None.
+
+    Raises:
+        ConfigError: there is no such file, or no such module.
+    """
+    module, _ = module_and_class(class_path)
+    if class_path in SHORT_NAMES or (module.partition(".")[0] == "daf" and ".py" not in module):
+        return None
+    try:
+        if module.endswith(".py"):
+            return file_digest(module)
+        spec = importlib.util.find_spec(module)  # imports the packages it is in
+        return file_digest(spec.origin) if spec and spec.has_location else None
+    except (ImportError, OSError, ValueError) as error:
+        raise ConfigError(f"policy {shown(class_path)}: {error}") from None
 
 
 def player_name(plain: str, content: dict[str, Any]) -> str:

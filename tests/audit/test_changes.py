@@ -90,6 +90,19 @@ def test_two_hundred_changes_are_found(made, tmp_path):
     assert len(seen) > 20, "all kinds of files, in all ways"
 
 
+@pytest.mark.parametrize("seconds", [0.2, 30, 4000])
+def test_a_slow_copy_is_none(seconds, made, results):
+    """Every file comes so much later than the one before it."""
+    last = max(path.stat().st_mtime for path in results.rglob("*"))
+    files = sorted(path for path in results.rglob("*") if path.is_file())
+    for number, path in enumerate(files, 1):
+        os.utime(path, (last + seconds * number,) * 2)
+    assert not changed(results)
+    redated = results / "benchmarks" / "tiny" / "stats.json"
+    os.utime(redated, (last + seconds * (len(files) + 1000),) * 2)
+    assert list(changed(results)) == ["benchmarks/tiny/stats.json"]
+
+
 @pytest.mark.parametrize("file", ["notes.txt", "runs/more.json", "benchmarks/tiny/.123.stats.json"])
 def test_a_stray_file_is_found(file, results):
     (results / file).write_text("{}")

@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import os
 import shutil
+import struct
 import zipfile
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,9 @@ import rocrate
 from rocrate_validator import models, services
 from rocrate_validator.utils import http
 
+from daf.audit import VERIFIED
+from daf.audit.findings import Findings
+from daf.audit.hashes import check_hashes
 from daf.config import ConfigError
 from daf.crate import export_crate
 
@@ -123,6 +129,27 @@ def test_equal_results_give_equal_bytes(made, tmp_path):
     for results, archive in zip((made, copy), archives):
         export_crate(results, archive)
     assert archives[0].read_bytes() == archives[1].read_bytes()
+
+
+@pytest.mark.parametrize("zone", [-12, 0, 14])
+def test_what_is_unpacked_with_its_dates_is_verified(zone, unpacked, made, tmp_path):
+    """As `unzip` does, which dates files; here, by a tool that knows local dates alone."""
+    export_crate(made, tmp_path / "crate.zip")
+    here = timezone(timedelta(hours=zone))
+    with zipfile.ZipFile(tmp_path / "crate.zip") as archive:
+        archive.extractall(tmp_path / "there")
+        for member in archive.infolist():
+            date = datetime(*member.date_time, tzinfo=here).timestamp()
+            os.utime(tmp_path / "there" / member.filename, (date, date))
+            (kind, size, flags, exact) = struct.unpack("<HHBl", member.extra[:9])
+            assert (kind, size, flags) == (0x5455, 5, 1)
+            path = unpacked / member.filename
+            if path.name.endswith(".prov.json"):
+                end = datetime.fromisoformat(json.loads(path.read_text())["end"])
+                assert 0 <= exact - end.timestamp() < 1
+    findings = Findings()
+    check_hashes(tmp_path / "there" / "results", findings)
+    assert {f.verdict for f in findings if f.result} == {VERIFIED}
 
 
 def test_odd_names_and_links(made, tmp_path):

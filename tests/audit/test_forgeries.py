@@ -127,6 +127,13 @@ def test_the_seed_chooses_what_is_played_again():
     assert sample(plays, AuditConfig(share=0.1, seed=7)) == list(chosen[7])
 
 
+def test_nobody_can_foresee_what_is_played_again(made):
+    first, second = (audited(made, AuditConfig(share=0)) for _ in range(2))
+    assert first.config.seed != second.config.seed
+    assert first.resolved()["settings"]["seed"] == first.config.seed
+    assert audited(made, AuditConfig(share=0, seed=7)).config.seed == 7
+
+
 def test_a_training_that_is_not_there(made):
     with pytest.raises(ConfigError, match='retrain: got "mine"; accepted: stateless-s1-'):
         audited(made, AuditConfig(retrain="mine"))

@@ -60,6 +60,13 @@ def test_a_bad_folder(results, command):
     assert page.text.index("Changed results (2)") < page.text.index("Verified results")
 
 
+def test_a_name_cannot_command_the_terminal(results, command):
+    (results / "x\x1b[2J\nverified: all").write_text("")
+    status, printed = command(results, "--share", "0")
+    assert status == 1 and "\x1b" not in printed
+    assert "changed: x\\x1b[2J\\nverified: all: no record speaks of it\n" in printed
+
+
 class Page(HTMLParser):
     def __init__(self, html: str):
         super().__init__()

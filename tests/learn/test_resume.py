@@ -1,5 +1,6 @@
 """A training that was stopped goes on to the bytes of one that was not."""
 
+import math
 import os
 import pickle
 import random
@@ -166,6 +167,53 @@ def test_a_damaged_state_is_told_and_never_used(tmp_path):
             found = train(run, report=lines.append, resume=resume)
         assert bytes_of(found) == whole, number
         assert told(lines, "is damaged") or told(lines, "goes on after"), number
+
+
+def _of(part, **changes):
+    """A change to a part of the state."""
+    return lambda state: state[part].update(changes)
+
+
+@pytest.mark.parametrize("spoil", [
+    lambda state: state.clear(),
+    lambda state: state.pop("policy"),
+    lambda state: state.update(curve="xx"),
+    lambda state: state.update(curve=[1]),
+    lambda state: state.update(curve=[{"update": "x"}]),
+    lambda state: state.update(optimizer={}),
+    lambda state: state.update(collector={}),
+    _of("collector", steps_taken="1"),
+    _of("collector", worlds=[]),
+    _of("collector", memory=3),
+    lambda state: state["policy"].update({k: torch.zeros(1) for k in state["policy"]}),
+    lambda state: state["policy"].update({k: v * math.nan for k, v in state["policy"].items()}),
+    lambda state: state["optimizer"]["state"][0].update(exp_avg=torch.zeros(1)),
+    lambda state: state["optimizer"]["param_groups"][0].update(params=[]),
+])  # fmt: skip
+def test_a_state_that_cannot_be_one_is_told_and_never_used(spoil, tmp_path):
+    """Its fingerprint is right."""
+    run = run_of(updates=2)
+    with pytest.raises(KeyboardInterrupt), StopsAfter(tmp_path, "same").stop(1) as resume:
+        train(run, resume=resume)
+    saved = torch.load(resume.file, weights_only=True)
+    spoil(saved["state"])
+    torch.save(saved, resume.file)
+    lines = []
+    with Resume(tmp_path, "same", report=lines.append) as resume:
+        found = train(run, report=lines.append, resume=resume)
+    assert bytes_of(found) == bytes_of(train(run))
+    assert told(lines, "is damaged") and not told(lines, "goes on after")
+
+
+def test_a_folder_in_place_of_the_state(tmp_path):
+    run, lines = run_of(updates=2), []
+    (tmp_path / "state.pt" / "more").mkdir(parents=True)
+    with Resume(tmp_path, "same", save_seconds=0, report=lines.append) as resume:
+        found = train(run, report=lines.append, resume=resume)
+    assert bytes_of(found) == bytes_of(train(run))
+    assert told(lines, "is damaged") and resume.file.is_file()
+    resume.discard()
+    assert not tmp_path.exists()
 
 
 class Hostile:
