@@ -6,6 +6,7 @@ import sys
 
 from daf import commands
 from daf.config import ConfigError
+from daf.config.errors import of_file
 from daf.stopping import stoppable
 
 
@@ -27,6 +28,9 @@ def main() -> int:
             return arguments.run(arguments)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {ConfigError(of_file(error))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted; what was finished stays", file=sys.stderr)

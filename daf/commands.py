@@ -8,6 +8,7 @@ from typing import Any
 
 from daf import results_lock
 from daf.config import AuditConfig, BenchmarkConfig, ConfigError, DAFConfig, DAFSweepConfig, shown
+from daf.config.files import parse_yaml
 from daf.crate import export_crate
 from daf.missions import built_in_missions, load_mission
 from daf.missions.picture import picture
@@ -243,14 +244,14 @@ def _policy(text: str) -> dict[str, Any]:
 
 
 def _settings(texts: list[str]) -> dict[str, Any]:
-    import yaml
-
     found = {}
     for text in texts:
         key, separator, value = text.partition("=")
         if not separator:
             raise ConfigError(f"--set: got {shown(text)}; should be KEY=VALUE")
-        found[key] = yaml.safe_load(value)
+        if key in found:
+            raise ConfigError(f"--set: key {shown(key)} stands there twice")
+        found[key] = parse_yaml(value, f"--set {shown(key)}") if value.strip() else None
     return found
 
 

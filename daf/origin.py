@@ -2,12 +2,14 @@
 
 import platform
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
 from daf.config.model import Model
 from daf.provenance import digest, file_digest, versions
-from daf.workflow import PACKAGE, workflow_folder
+from daf.stopping import snakemake_process
+from daf.workflow import PACKAGE, within, workflow_folder
 
 
 class Git(Model):
@@ -67,6 +69,25 @@ class Origin(Model):
             if mine != theirs:
                 found.append(f"{part} {theirs} instead of {mine}")
         return found
+
+
+def command() -> list[str]:
+    """The call of Snakemake that this process is a job of, else its own, as somebody would type
+    it: files are named from the working directory, or by their names alone."""
+    snakemake = snakemake_process()
+    program, *rest = sys.argv if snakemake is None else snakemake.cmdline()[1:]
+    if program == "-m":
+        program, *rest = rest
+    path = Path(program)
+    name = path.parent.name if path.name == "__main__.py" else path.name
+    return [name, *map(_typed, rest)]
+
+
+def _typed(word: str) -> str:
+    option, equals, value = word.partition("=")
+    if equals and Path(value).is_absolute():
+        return f"{option}={within(value)}"
+    return within(word) if Path(word).is_absolute() else word
 
 
 @cache

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +21,7 @@ from pydantic import (
 from daf.config import ConfigError, ExecutionConfig, load_json
 from daf.config.errors import describe
 from daf.config.model import Model, Number, Whole
-from daf.origin import Origin
+from daf.origin import Origin, command
 from daf.provenance import (
     digest,
     file_digest,
@@ -66,6 +65,7 @@ class Record(Model):
         execution: how it was to run.
         device: "cpu" or "cuda".
         origin: code, versions, machine.
+        command: the call that the job was part of.
         max_rss_mb: the most memory the process had, in MiB.
         begin, end: UTC; no file of the job is older than `end`.
         record_digest: of all the rest.
@@ -186,7 +186,7 @@ def recorded(
             threads=threads,
             origin=origin,
             max_rss_mb=getrusage(RUSAGE_SELF).ru_maxrss / 1024,
-            command=sys.argv,
+            command=command(),
             begin=begin,
             end=datetime.fromtimestamp(0, UTC) + timedelta(microseconds=end),
         )

@@ -18,7 +18,7 @@ def stoppable() -> Iterator[None]:
     nobody waits for any more must not write into what the next call makes."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     over = threading.Event()
-    snakemake = _snakemake()
+    snakemake = snakemake_process()
     if snakemake is not None:
         threading.Thread(target=_watch, args=(snakemake, over), daemon=True).start()
     try:
@@ -28,7 +28,7 @@ def stoppable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _snakemake() -> psutil.Process | None:
+def snakemake_process() -> psutil.Process | None:
     """The process that runs the workflow, if this one is a job of it."""
     for process in psutil.Process().parents():
         with contextlib.suppress(psutil.Error):

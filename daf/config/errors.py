@@ -21,6 +21,12 @@ def plain(line: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
+def of_file(error: OSError) -> str:
+    """What is wrong with a file, in words."""
+    named = f"{shown(str(error.filename))}: " if error.filename is not None else ""
+    return f"{named}{error.strerror or error}"
+
+
 EXPECTED = {
     "bool_parsing": "should be true or false",
     "bool_type": "should be true or false",

@@ -21,17 +21,29 @@ def load_yaml(path: str | Path) -> Any:
     Raises:
         ConfigError: naming the file and, for broken YAML, line and column.
     """
+    return parse_yaml(_text(path, MAX_FILE_BYTES), str(path))
+
+
+def parse_yaml(text: str, source: str) -> Any:
+    """The content of a YAML text, by the safe loader; an empty one is an empty mapping.
+
+    Args:
+        source: where it comes from, named in the error.
+
+    Raises:
+        ConfigError: naming the source and, for broken YAML, line and column.
+    """
     try:
-        data = yaml.load(_text(path, MAX_FILE_BYTES), Loader=_StrictLoader)
+        data = yaml.load(text, Loader=_StrictLoader)
     except RecursionError:
-        raise ConfigError(f"{path}: nested more than {MAX_DEPTH} levels deep") from None
+        raise ConfigError(f"{source}: nested more than {MAX_DEPTH} levels deep") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or error.reason
-        raise ConfigError(f"{path}: not valid YAML{where}: {problem}") from None
+        raise ConfigError(f"{source}: not valid YAML{where}: {problem}") from None
     data = {} if data is None else data
-    check_plain(data, str(path))
+    check_plain(data, source)
     return data
 
 

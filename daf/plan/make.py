@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from daf.config import BenchmarkConfig, ConfigError, PolicyConfig, TrainingConfig, nearest, shown
+from daf.config.errors import of_file
 from daf.missions import Mission, check_alike, load_mission
 from daf.missions.statistics import statistic_names
 from daf.plan.names import (
@@ -85,6 +86,8 @@ def _at(place: str) -> Iterator[None]:
         yield
     except ConfigError as error:
         raise ConfigError(f"{place}: {error}") from None
+    except OSError as error:  # such as a name that is too long
+        raise ConfigError(f"{place}: {of_file(error)}") from None
 
 
 def _loaded(paths: tuple[str, ...], key: str, load: Callable[[str], Mission]) -> list[Mission]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from daf.__main__ import main
+
 SNAKEFILE = Path(__file__).parents[2] / "workflow" / "Snakefile"
 GOOD = "policies: [random]\nmissions: [assembler_1]\nevaluation: {episodes: 2}\n"
 OLD = {
@@ -99,6 +101,52 @@ def test_policy_that_raises_while_it_plays(folder):
     line = snakemake(folder, GOOD.replace("random", "{class_path: 'mine.py:Mine', name: mine}"))
     assert line.startswith("error in evaluate: policy 'Mine' failed with IndexError: ")
     assert line.endswith(f"(in {folder}/mine.py, line 4)")
+    assert_untouched(folder)
+
+
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize("command", [
+    ["train", f"{LONG}.py:Mine", "--missions", "assembler_1", "--steps", "9"],
+    ["train", "lstm", "--missions", f"{LONG}.yaml", "--steps", "9"],
+    ["train", f"lstm@{LONG}", "--missions", "assembler_1", "--steps", "9"],
+    ["compare", "random", "--missions", "assembler_1", "--profile", LONG],
+    ["compare", "random", "--missions", "assembler_1", "--results-dir", LONG],
+    ["audit", LONG],
+    ["crate", LONG, "x.zip"],
+])  # fmt: skip
+def test_names_that_no_file_can_have(command, folder, monkeypatch, capfd):
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["daf", *command])
+    assert main() == 1
+    said = capfd.readouterr()
+    lines = [line for line in (said.out + said.err).splitlines() if line.startswith("error")]
+    assert len(lines) == 1 and "ile name too long" in lines[0]
+    assert_untouched(folder)
+
+
+@pytest.mark.parametrize("settings, problem", [
+    (["gamma=]"], '--set "gamma": not valid YAML at line 1, column 1: '),
+    (["gamma=2020-13-45"], '--set "gamma": not valid YAML at line 1, column 1: "2020-13-45" is no'),
+    (["shaping={a: 1, a: 2}"], "key 'a' stands there twice"),
+    (["gamma=1", "gamma=2"], '--set: key "gamma" stands there twice'),
+    ([f"initial_weights={LONG}"], "File name too long"),
+])  # fmt: skip
+def test_settings_that_cannot_be(settings, problem, folder, monkeypatch, capfd):
+    monkeypatch.chdir(folder)
+    call = ["daf", "train", "lstm", "--missions", "assembler_1", "--steps", "9", "--set"]
+    monkeypatch.setattr(sys, "argv", [*call, *settings])
+    assert main() == 1
+    said = capfd.readouterr().err
+    assert problem in said and len([x for x in said.splitlines() if x.startswith("error")]) == 1
+
+
+def test_a_key_that_stands_twice(folder):
+    line = snakemake(folder, GOOD + "name: a\nname: b\n")
+    assert line.endswith(
+        "mine.yaml: not valid YAML at line 5, column 1: key 'name' stands there twice"
+    )
     assert_untouched(folder)
 
 

@@ -143,6 +143,8 @@ def test_every_job_left_a_sidecar_that_tells_the_truth(made):
                 content = (made.folder / "results" / path).read_bytes()
                 assert hashlib.sha256(content).hexdigest() == digest
         assert record["elsewhere"] == {}
+        assert record["command"][:2] == ["snakemake", "benchmark_report"]
+        assert not any(word.startswith("/") for word in record["command"])
         assert record["log"] or record["rule"] == "pipeline"
     hashes = made.hashes("*.parquet", "*.safetensors", "*.html", "*.json")
     assert vouched == hashes
@@ -166,7 +168,7 @@ def test_a_second_call_does_nothing(made):
 def test_the_same_configuration_gives_the_same_bytes(made, tmp_path):
     again = Project(tmp_path / "again")
     again.make("--cores", "1")
-    kinds = ("*.parquet", "*.safetensors", "*.json")
+    kinds = ("*.parquet", "*.safetensors", "*.json", "*.html")
     assert again.hashes(*kinds) == made.hashes(*kinds)
 
 

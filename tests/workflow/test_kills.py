@@ -1,11 +1,13 @@
 """Whatever is killed, the same command makes the same bytes."""
 
+import contextlib
 import hashlib
 import os
 import random
 import signal
 import subprocess
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -14,6 +16,7 @@ import yaml
 
 from daf.workflow import snakemake_command
 
+RULES = ("train", "evaluate", "compare", "report")
 CONFIG = {
     "name": "kills",
     "policies": ["stateless", "random"],
@@ -35,49 +38,58 @@ def start(folder: Path, target: str = "benchmark_report") -> subprocess.Popen:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Of all results but those that tell when they were made: sidecars, logs, timings, reports."""
+    """Of all results but those that tell when they were made: sidecars, logs, timings."""
     results = folder / "results"
     return {
         str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(results.rglob("*"))
-        if path.suffix in (".parquet", ".json", ".safetensors")
+        if path.suffix in (".parquet", ".json", ".safetensors", ".html")
         and not path.name.endswith(".prov.json")
     }
 
 
-def kill(process: subprocess.Popen, how: str) -> None:
-    """End Snakemake alone, it with all its jobs, or one of the jobs."""
+def job_of(process: subprocess.Popen, rule: str) -> psutil.Process | None:
+    """The running job of a rule, by the name of its script."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if any(part.endswith(f".{rule}.py") for part in child.cmdline()):
+                    return child
+    return None
+
+
+def kill_during(folder: Path, rule: str, how: str, wait: float) -> str:
+    """Begin a call, and kill it while a job of the rule runs: Snakemake alone, it with all its
+    jobs, or that job. Returns what was printed."""
+    process = start(folder)
+    printed = (folder / "output.txt").read_text
+    while (job := job_of(process, rule)) is None:
+        assert process.poll() is None, f"it ended before {rule} was seen\n{printed()}"
+        time.sleep(0.01)
+    with contextlib.suppress(psutil.TimeoutExpired):
+        job.wait(wait)
     if how == "group":
         os.killpg(process.pid, signal.SIGKILL)
     elif how == "job":
-        jobs = psutil.Process(process.pid).children(recursive=True)
-        for job in jobs[:1]:
+        with contextlib.suppress(psutil.NoSuchProcess):
             job.kill()
     else:
         process.kill()
+    process.wait()
+    return printed()
+
+
+def finished(folder: Path) -> bool:
+    """Whether all that a call makes is there; then nothing was killed before its end."""
+    return (folder / "results/benchmarks/kills/report.html.prov.json").exists()
 
 
 @pytest.fixture(scope="module")
-def unharmed(tmp_path_factory) -> tuple[dict[str, str], float]:
-    """The results of a call that nobody disturbs, and how long it takes."""
+def unharmed(tmp_path_factory) -> dict[str, str]:
+    """The results of a call that nobody disturbs."""
     folder = tmp_path_factory.mktemp("unharmed")
-    begin = time.monotonic()
     assert start(folder).wait() == 0, (folder / "output.txt").read_text()
-    return hashes(folder), time.monotonic() - begin
-
-
-def kill_and_repeat(folder: Path, seconds: float, how: str) -> str:
-    """Kill a call after some time, make the same call again; returns what both printed."""
-    process = start(folder)
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        kill(process, how)
-        process.wait()
-    again = start(folder)
-    printed = (folder / "output.txt").read_text
-    assert again.wait() == 0, printed()
-    return printed()
+    return hashes(folder)
 
 
 def training(folder: Path) -> bool:
@@ -104,12 +116,18 @@ def test_a_killed_training_goes_on(tmp_path):
 
 @pytest.mark.slow
 def test_a_hundred_kills(unharmed, tmp_path):
-    expected, seconds = unharmed
     chance = random.Random(int(os.environ.get("DAF_KILL_SEED", "1")))
-    for number in range(int(os.environ.get("DAF_KILLS", "100"))):
+    wanted, killed, tries = int(os.environ.get("DAF_KILLS", "100")), Counter(), 0
+    while sum(killed.values()) < wanted:
+        rule = RULES[tries % len(RULES)]
         how = chance.choice(["snakemake", "group", "job"])
-        folder = tmp_path / str(number)
+        wait = chance.uniform(0, 3 if rule == "train" else 1)
+        folder = tmp_path / str(tries)
         folder.mkdir()
-        after = chance.uniform(0.5, seconds)
-        printed = kill_and_repeat(folder, after, how)
-        assert hashes(folder) == expected, (number, how, after, printed)
+        tries += 1
+        printed = kill_during(folder, rule, how, wait)
+        killed[rule] += not finished(folder)  # the job may have ended just before
+        assert start(folder).wait() == 0, (rule, how, wait, printed)
+        assert hashes(folder) == unharmed, (rule, how, wait, printed)
+        assert tries < 3 * wanted + len(RULES), killed
+    assert all(killed[rule] > 0 for rule in RULES), killed

@@ -5,7 +5,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig
+from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig, load_yaml
 from daf.environment import visible_gpus
 from daf.plan import make_plan
 from daf.provenance import code_hash, folder_digest, versions
@@ -14,6 +14,10 @@ from daf.sweep.search import NOT_SEARCHED, Search
 from daf.workflow import within
 
 try:
+    for (
+        file
+    ) in workflow.configfiles:  # Snakemake does not mind a key that stands there twice
+        load_yaml(file)
     SOURCE = ", ".join(map(str, workflow.configfiles)) or "--config"
     if "search_space" in config:
         SEARCH = Search(DAFSweepConfig.parse(config, SOURCE), SOURCE)
