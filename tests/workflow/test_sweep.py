@@ -117,6 +117,7 @@ def test_what_is_changed_trains_only_what_is_new(folder):
     assert rules.count("train") <= 4 and rules.count("propose") == 1
 
 
+@pytest.mark.slow
 def test_the_same_proposals_elsewhere(folder):
     """The audit does every job again from its recorded inputs alone."""
     moved = folder.rename(folder.with_name("moved")) / "results"
