@@ -95,3 +95,18 @@ def command(wildcards):
     if wildcards.study.startswith("comparisons/"):
         target = "comparison_report"
     return shlex.join(["snakemake", target, *CONFIGFILE])
+
+
+def rounds_before(number):
+    """The search, once so many of its rounds are known."""
+    for earlier in range(1, number):
+        checkpoints.propose.get(round=earlier)
+    SEARCH.learn()
+    return SEARCH
+
+
+def ranked(wildcards):
+    """The search, once it is over."""
+    checkpoints.rank.get()
+    SEARCH.learn()
+    return SEARCH

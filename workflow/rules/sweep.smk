@@ -8,19 +8,6 @@ if SEARCH:
     FOLDER = SEARCH.folder
     SEARCHED = SEARCH.sweep.model_dump(mode="json", exclude=NOT_SEARCHED)
 
-    def rounds_before(number):
-        """The search, once so many of its rounds are known."""
-        for earlier in range(1, number):
-            checkpoints.propose.get(round=earlier)
-        SEARCH.learn()
-        return SEARCH
-
-    def ranked(wildcards):
-        """The search, once it is over."""
-        checkpoints.rank.get()
-        SEARCH.learn()
-        return SEARCH
-
     checkpoint propose:
         input:
             episodes=lambda wildcards: rounds_before(
