@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from daf.report.page import page
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -15,13 +15,6 @@ def audit_page(audit: Mapping[str, Any]) -> str:
     Args:
         audit: the content of audit.json.
     """
-    page = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    ).get_template("audit.html.j2")
     groups = [
         (title, [file for file in audit["files"] if (file["verdict"], file["result"]) == kind])
         for title, kind in (
@@ -33,4 +26,5 @@ def audit_page(audit: Mapping[str, Any]) -> str:
             ("Logs, timings and saved states that nobody vouches for", ("unverifiable", False)),
         )
     ]
-    return page.render(audit=audit, groups=[group for group in groups if group[1]])
+    shown = [group for group in groups if group[1]]
+    return page("audit.html.j2", TEMPLATES, audit=audit, groups=shown)

@@ -11,14 +11,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def page(template: str, **values: Any) -> str:
-    """A template with its values as HTML text; what is not `Markup` is escaped.
+def page(template: str, folder: Path = TEMPLATES, **values: Any) -> str:
+    """A template of a folder with its values as HTML text; what is not `Markup` is escaped.
 
     Raises:
         jinja2.UndefinedError: the template asks for a value that is not given.
     """
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
