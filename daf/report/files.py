@@ -9,6 +9,7 @@ import pandas as pd
 from daf.config import ConfigError, DAFSweepConfig, load_json, nearest
 from daf.missions import Mission
 from daf.parquet import load_table
+from daf.provenance import file_digest
 from daf.recording import Recording
 from daf.report.player import Recorded
 from daf.report.report import render_report
@@ -30,6 +31,8 @@ def benchmark_report(
 ) -> str:
     """The report of a benchmark as HTML text.
 
+    Files are called by their names in the folder of results, which is where they lie.
+
     Args:
         title: the heading.
         stats: path of stats.json.
@@ -44,6 +47,7 @@ def benchmark_report(
     Raises:
         ConfigError: a file cannot be read, or is not what it should be.
     """
+    runs, curves, replays = list(runs), list(curves), list(replays)
     described = [load_json(path) for path in runs]
     described = [run | {"policy": labels[run["run"]]} for run in described]
     analysed = load_json(stats)
@@ -57,6 +61,7 @@ def benchmark_report(
         config=config,
         environment=load_json(environment),
         provenance=provenance,
+        sources=_digests(stats, *runs, *curves, *replays),
         recorded=list(filter(None, (_recorded(path, labels) for path in replays))),
     )
 
@@ -88,7 +93,18 @@ def sweep_report(
         rounds=load_table(rounds),
         environment=load_json(environment),
         command=command,
+        sources=_digests(search, trials, rounds),
     )
+
+
+def _digests(*paths: str) -> dict[str, str]:
+    """The hash of each file."""
+    return {_name(path): file_digest(path) for path in sorted(paths, key=_name)}
+
+
+def _name(path: str) -> str:
+    """What a file is called in the folder of results; each of a report's lies two folders deep."""
+    return "/".join(Path(path).parts[-3:])
 
 
 def _curves(runs: list[dict[str, Any]], paths: Iterable[str]) -> pd.DataFrame:
@@ -105,8 +121,7 @@ def _recorded(path: str, labels: Mapping[str, str]) -> Recorded | None:
     recording = Recording.read(path)
     if recording.run not in labels:
         raise ConfigError(f"{path}: key 'run': {nearest(recording.run, sorted(labels))}")
-    file = "/".join(Path(path).parts[-3:])
-    return Recorded.first_of(recording, labels[recording.run], file)
+    return Recorded.first_of(recording, labels[recording.run], _name(path))
 
 
 def _facts(mission: Mission, runs: list[dict[str, Any]]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ def render_report(
     config: Mapping,
     environment: Mapping,
     provenance: Mapping[str, Any],
+    sources: Mapping[str, str],
     left_out: Sequence[Mapping] = (),
     recorded: Sequence[Recorded] = (),
 ) -> str:
@@ -39,8 +40,9 @@ def render_report(
         config: the resolved configuration, shown as YAML.
         environment: environment.json; what it says of one machine alone is not shown.
         left_out: dicts with policy, run, mission: evaluations that failed.
-        recorded: episodes that can be watched.
         provenance: label to value; the value of "command" is shown as how to make it again.
+        sources: the files that all of this comes from, each with its SHA-256.
+        recorded: episodes that can be watched.
 
     Raises:
         KeyError: a part lacks a key named above.
@@ -89,6 +91,7 @@ def render_report(
         checks=tables.checks_table(environment),
         versions=tables.facts_table("Versions", environment.get("versions", {})),
         provenance=tables.provenance_table(provenance, environment),
+        sources=tables.sources_table(sources),
     )
 
 

@@ -20,6 +20,7 @@ from daf.report.tables import (
     plain,
     provenance_table,
     score,
+    sources_table,
 )
 from daf.stats import number
 from daf.stats.verdict import needed
@@ -35,6 +36,7 @@ def render_sweep(
     rounds: pd.DataFrame,
     environment: Mapping[str, Any],
     command: str,
+    sources: Mapping[str, str],
 ) -> str:
     """The report as HTML text; the same input gives the same text.
 
@@ -44,6 +46,7 @@ def render_sweep(
         trials, rounds: trials.parquet and rounds.parquet.
         environment: environment.json.
         command: what to type to make the sweep again.
+        sources: the files that all of this comes from, each with its SHA-256.
     """
     return page(
         "sweep.html.j2",
@@ -64,6 +67,7 @@ def render_sweep(
         config_yaml=as_yaml(sweep.model_dump(mode="json", exclude={"execution"})),
         provenance=provenance_table({}, environment),
         versions=facts_table("Versions", environment.get("versions", {})),
+        sources=sources_table(sources),
     )
 
 

@@ -247,6 +247,12 @@ def provenance_table(provenance: Mapping, environment: Mapping) -> Table:
     return facts_table("Provenance", provenance | ({"device": kind} if kind else {}))
 
 
+def sources_table(sources: Mapping[str, str]) -> Table:
+    """The files that a report comes from, with their hashes."""
+    rows = [[Cell(name), Cell(digest)] for name, digest in sources.items()]
+    return Table("Files this page was made of", ["File", "SHA-256"], rows)
+
+
 def facts_table(name: str, facts: Mapping) -> Table:
     """Labels and values, as they come."""
     return Table(

@@ -33,7 +33,7 @@ stats = analyse(data, ceilings={f"m{i}": 100.0 for i in range(missions)})
 analysed = time.process_time()
 html = render_report(
     title="large", stats=stats, runs=[], curves=pd.DataFrame(), missions=[], config={},
-    environment={}, timings=[], provenance={},
+    environment={}, provenance={}, sources={},
 )
 print(json.dumps({
     "cells": len(data) // episodes, "comparisons": len(stats["comparisons"]),
