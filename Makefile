@@ -4,15 +4,24 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: benchmark test lint cuda-compile lock clean
+.PHONY: benchmark test test-workflow test-parts lint cuda-compile lock clean
 .DEFAULT_GOAL := benchmark
 
 benchmark: $(INSTALLED)
 	$(BIN)/snakemake benchmark_report
 	@echo "report: results/benchmarks/benchmark/report.html"
 
+# Half of the time is the start of small processes, so two halves side by side take little more.
 test: $(INSTALLED)
-	$(BIN)/python -m pytest
+	+$(MAKE) --no-print-directory --jobs=2 test-workflow test-parts
+
+WHOLE := tests/workflow tests/orchestrators tests/test_orchestrators.py tests/test_commands.py
+
+test-workflow: $(INSTALLED)
+	$(BIN)/python -m pytest $(WHOLE)
+
+test-parts: $(INSTALLED)
+	$(BIN)/python -m pytest $(addprefix --ignore=,$(WHOLE))
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

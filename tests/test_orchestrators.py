@@ -156,6 +156,7 @@ def test_example_2(example):
         assert len(pd.read_parquet(mission["files"][0])) == mission["episodes"] == 2
 
 
+@pytest.mark.slow
 def test_example_3(example):
     names = example("'learning_rate': [0.0001, 0.001, 0.01]")
     result = names["result"]
@@ -172,6 +173,7 @@ def test_example_3(example):
     assert len(names["comparison"]) in (2, 3)  # the best, and the default if not among them
 
 
+@pytest.mark.slow
 def test_example_4(example, folder, capsys):
     trained = daf.orchestrators.daf_run_training_pipeline(
         **ANY["ANY_TRAINING"] | {"daf_config": DAFConfig(training_seeds=(1, 2))}

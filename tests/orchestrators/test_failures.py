@@ -87,6 +87,7 @@ def test_policy_that_raises(folder, read_back):
     assert "Raises" in Path(result.outputs["report"]).read_text()
 
 
+@pytest.mark.slow
 def test_one_mission_that_fails_and_is_mended(folder, read_back):
     request = {
         "policies": ["mine.py:Loner"],
@@ -121,11 +122,10 @@ def test_all_policies_that_fail(folder, read_back):
     assert "summary_statistics" not in result.outputs
 
 
-@pytest.mark.parametrize("strategy, direction", [
-    ("grid", "minimize"),
-    pytest.param("grid", "maximize", marks=pytest.mark.slow),
-    pytest.param("halving", "maximize", marks=pytest.mark.slow),
-])  # fmt: skip
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "strategy, direction", [("grid", "minimize"), ("grid", "maximize"), ("halving", "maximize")]
+)
 def test_trials_that_fail(strategy, direction, folder, read_back):
     hows = ["diverges", "crashes", "killed"]
     config = DAFSweepConfig(
@@ -167,6 +167,7 @@ def small_disk(folder):
     subprocess.run(["umount", "--lazy", str(room)], check=True)
 
 
+@pytest.mark.slow
 def test_disk_that_is_full(small_disk, monkeypatch):
     monkeypatch.setenv("ROOM", str(small_disk))
     request = {"missions": ["assembler_1"], "episodes_per_mission": 2, "name": "full"}

@@ -42,7 +42,7 @@ def most_at_once(events: list[dict], rule: str) -> int:
     return most
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_jobs_at_the_same_time_are_bounded(jobs, folder, read_back):
     daf = DAFConfig(max_parallel_jobs=jobs)
     result = read_back(daf_run_comparison_pipeline(**GRID, name="bounded", daf_config=daf))

@@ -52,7 +52,7 @@ def test_interval_of_the_median_by_hand():
 @pytest.mark.filterwarnings("ignore:Precision loss")  # scipy's, of the thirteen equal values
 def test_interval_of_the_interquartile_mean_is_where_yuens_test_rejects():
     values = np.sort(np.random.default_rng(2).lognormal(0, 0.5, 13))
-    for bound in winsorised_interval([values], 0.95):
+    for bound in winsorised_interval(values, 0.95):
         # Against thirteen equal values, which add no error, the two-sample test is of one sample.
         p = stats.ttest_ind(values, np.full(13, bound), equal_var=False, trim=0.25).pvalue
         assert p == pytest.approx(0.05, abs=1e-9)
@@ -103,6 +103,15 @@ def test_stratified_bootstrap_against_a_loop():
     assert (found["iqm_low"], found["iqm_high"]) == pytest.approx(
         tuple(expected), abs=0.4 * np.std(means)
     )
+
+
+def test_interquartile_mean_of_few_or_very_many_units():
+    rng = np.random.default_rng(3)
+    for n, bounds in ((5, order_interval), (19, order_interval), (1001, winsorised_interval)):
+        values = np.sort(rng.exponential(1, n))
+        found = robust(drawn(values), 0.95)
+        assert (found["iqm_low"], found["iqm_high"]) == pytest.approx(bounds(values, 0.95))
+        assert found["iqm_low"] <= found["iqm"] <= found["iqm_high"]
 
 
 def test_intervals_of_few_units():

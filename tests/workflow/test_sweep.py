@@ -17,6 +17,8 @@ from daf.audit import VERIFIED, audit
 from daf.config import AuditConfig
 from daf.workflow import snakemake_command
 
+pytestmark = pytest.mark.slow
+
 TRAINING = {"worlds": 4, "rollout_length": 16, "minibatches": 1, "epochs": 1}
 HALVING = {
     "name": "halving",
@@ -104,7 +106,6 @@ def test_the_second_call_does_nothing(folder):
     assert swept(folder, HALVING) == []
 
 
-@pytest.mark.slow
 def test_what_is_changed_trains_only_what_is_new(folder):
     """A further value, more finalists, another eta."""
     space = HALVING["search_space"] | {"learning_rate": [0.001, 0.003, 0.01, 0.02]}
@@ -117,7 +118,6 @@ def test_what_is_changed_trains_only_what_is_new(folder):
     assert rules.count("train") <= 4 and rules.count("propose") == 1
 
 
-@pytest.mark.slow
 def test_the_same_proposals_elsewhere(folder):
     """The audit does every job again from its recorded inputs alone."""
     moved = folder.rename(folder.with_name("moved")) / "results"
@@ -128,7 +128,6 @@ def test_the_same_proposals_elsewhere(folder):
     assert {f"sweeps/halving/{name}" for name in names} <= again
 
 
-@pytest.mark.slow
 def test_kills_in_any_round(tmp_path):
     unharmed = tmp_path / "unharmed"
     unharmed.mkdir()
