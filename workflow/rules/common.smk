@@ -64,7 +64,7 @@ def a_run():
 
 wildcard_constraints:
     run=a_run(),
-    player=NAME if SEARCH else "|".join(PLAN.players),
+    player=NAME if SEARCH else "|".join((*PLAN.players, *PLAN.teams)),
     played="e[0-9]+-w[0-9]+",
     mission="|".join(map(re.escape, PLAN.missions)),
     study=f"(benchmarks|comparisons)/{re.escape(CONFIG.name)}",
@@ -85,8 +85,9 @@ def played_as(wildcards):
 
 
 def weights_of(wildcards):
-    """The weights a player needs, if any; those of a run are made by rule train."""
-    return PLAN.weights.get(wildcards.player, [])
+    """The weights a player needs, if any, or the members of a team; those of a run are made by rule
+    train."""
+    return PLAN.weights_files(wildcards.player)
 
 
 def command(wildcards):
