@@ -190,6 +190,8 @@ def _together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 def _difference(a: pd.DataFrame, b: pd.DataFrame, name: str, confidence: float) -> dict:
     """Mean of `a` minus mean of `b` on the missions of both, under `name`, with its interval."""
+    missions = sorted(set(a["mission"]) & set(b["mission"]))
+    a, b = (rows[rows["mission"].isin(missions)] for rows in (a, b))
     if a["training_seed"].notna().all() and b["training_seed"].notna().all():
         shared = set(a["training_seed"]) & set(b["training_seed"])
         a, b = (rows[rows["training_seed"].isin(shared)] for rows in (a, b))
@@ -201,7 +203,6 @@ def _difference(a: pd.DataFrame, b: pd.DataFrame, name: str, confidence: float) 
         difference, terms = by_seed.mean(), [term(by_seed)]
         unit, method = SEED, "paired t over training seeds"
     elif not (a.empty or b.empty):
-        missions = sorted(set(a["mission"]))
         found = contrast(*(samples(rows, missions, unit) for rows, unit in zip((a, b), units)))
         difference, terms, unit, method = found.difference, found.terms, found.unit, found.method
         note = found.note
