@@ -1,6 +1,6 @@
 """What is shown of the questions about teams: tables, and the cross-play matrix as a picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup
 
@@ -10,34 +10,53 @@ from daf.stats import number
 
 WIDTH, ROW, TOP = 420, 46, 24
 LABEL_CHARACTERS = 16
-FAINTEST, FULLEST = 0.06, 0.5
+SMALL = 6.3
+"""Mean width in pixels of a character of an interval; what does not fit is in the table only."""
+
+FAINTEST, FULLEST = 0.06, 0.4
 """Opacity of the lowest and the highest mean; numbers stay readable on both."""
 
 
 def teams_section(stats: Mapping) -> dict | None:
-    """The tables and pictures of `stats.json`'s answers about teams; None if nothing was asked."""
+    """The tables and pictures of `stats.json`'s answers about teams; None if nothing was asked.
+
+    Of each question but cross-play there are up to two tables: what holds over all missions, or on
+    the only one, and what holds on each of several.
+    """
     found = stats["teams"]
     if found is None:
         return None
-    several = len(stats["missions"]) > 1
-    shown = [*([None] if several else []), *stats["missions"]]
-    kept = {
-        key: [item for mission in shown for item in found[key] if item["mission"] == mission]
-        for key in ("mixed", "values", "pairs", "gaps")
-    }
+    missions = stats["missions"]
+    parts = [[None], missions] if len(missions) > 1 else [missions]
+
+    def tables(key: str, table: Callable[[str, list], Table]) -> list[Table]:
+        chosen = [[item for item in found[key] if item["mission"] in part] for part in parts]
+        names = ("", " on each mission")
+        return [table(name, items) for name, items in zip(names, chosen) if items]
+
+    replacement = found["replacement"]
     return {
-        "replacement": found["replacement"],
-        "mixed": _mixed_table(kept["mixed"], found["teams"]),
-        "valued": _differences_table(
-            f"Value over {found['replacement']}", kept["values"], "value", "Value per agent"
+        "replacement": replacement,
+        "mixed": tables(
+            "mixed",
+            lambda where, items: _mixed_table(f"Mixed teams{where}", items, found["teams"]),
+        ),
+        "valued": tables(
+            "values",
+            lambda where, items: _differences_table(
+                f"Value over {replacement}{where}", items, "value", "Value per agent"
+            ),
         ),
         "matrices": [
-            _matrix([pair for pair in kept["pairs"] if pair["mission"] == mission], stats)
-            for mission in shown
-            if any(pair["mission"] == mission for pair in kept["pairs"])
+            _matrix(pairs, stats)
+            for mission in (mission for part in parts for mission in part)
+            if (pairs := [pair for pair in found["pairs"] if pair["mission"] == mission])
         ],
-        "gaps": _differences_table(
-            "What playing with others costs", kept["gaps"], "gap", "With itself − with others"
+        "gaps": tables(
+            "gaps",
+            lambda where, items: _differences_table(
+                f"What playing with others costs{where}", items, "gap", "With itself − with others"
+            ),
         ),
     }
 
@@ -50,7 +69,7 @@ def _claim(item: Mapping) -> Cell:
     return Cell(item["claim"] + (f" ({item['note']})" if item["note"] else ""))
 
 
-def _mixed_table(items: Sequence[Mapping], agents: Mapping) -> Table:
+def _mixed_table(name: str, items: Sequence[Mapping], agents: Mapping) -> Table:
     rows = []
     for item in items:
         counts = agents[item["team"]].get(item["mission"], {})
@@ -66,7 +85,7 @@ def _mixed_table(items: Sequence[Mapping], agents: Mapping) -> Table:
             ]
         )
     columns = ["Team", "Mission", "Agents", "Mean", "Interval", "Units", "Claim"]
-    return Table("Mean scores of mixed teams", columns, rows)
+    return Table(name, columns, rows)
 
 
 def _differences_table(name: str, items: Sequence[Mapping], key: str, column: str) -> Table:
@@ -115,7 +134,7 @@ def _matrix(pairs: Sequence[Mapping], stats: Mapping) -> dict:
 
 
 def matrix_chart(pairs: Sequence[Mapping], *, title: str, unit: str, level: str) -> Markup:
-    """A square for each two policies, the darker, the higher their mean score together.
+    """A cell for each two policies, the stronger in colour, the higher their mean score together.
 
     Args:
         pairs: dicts with a, b, mean, low, high (low and high may be None), each pair once, in the
@@ -150,7 +169,7 @@ def matrix_chart(pairs: Sequence[Mapping], *, title: str, unit: str, level: str)
                 text(x + side / 2, y + ROW / 2 - 2, number(pair["mean"]), "value", "middle"),
             ]  # fmt: skip
             span = interval(pair).text
-            if CHARACTER * len(span) < side:
+            if SMALL * len(span) < side:
                 cell.append(text(x + side / 2, y + ROW / 2 + 14, span, "tick", "middle"))
             parts.append(element("g", *cell, class_="cell"))
     said = "; ".join(f"{pair['a']} with {pair['b']} {_said(pair)}" for pair in pairs)

@@ -58,6 +58,21 @@ def test_every_answer_is_shown():
     assert ("a", {"href": "#teams"}) in page.tags
 
 
+def test_several_missions_have_a_table_and_a_picture_each():
+    given = content(teams=True)
+    html = render_report(**given)
+    assert html.count("<summary>On each mission</summary>") == 3
+    for where in (
+        "over all missions",
+        *(f"on {mission}" for mission in given["stats"]["missions"]),
+    ):
+        assert f'aria-label="Cross-play {where}. Mean hearts per episode with 95 % ' in html
+    answers = given["stats"]["teams"]
+    assert len(answers["pairs"]) == 4 * 10 and len(answers["gaps"]) == 4 * 4
+    for item in answers["values"]:
+        assert f"{number(item['low'])} to {number(item['high'])}" in html
+
+
 @pytest.mark.parametrize("asked, there", [
     (questions(replacement=None, pairs=False), "Mixed teams"),
     (questions(mixed=False, pairs=False), "Value over b"),

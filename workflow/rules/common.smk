@@ -5,6 +5,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
+
 from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig, load_yaml
 from daf.environment import visible_gpus
 from daf.plan import make_plan
@@ -88,6 +90,16 @@ def weights_of(wildcards):
     """The weights a player needs, if any, or the members of a team; those of a run are made by rule
     train."""
     return PLAN.weights_files(wildcards.player)
+
+
+def weights_to_pack(wildcards):
+    """The weights of a package; they are those of one policy."""
+    if wildcards.player in PLAN.teams:
+        members = ", ".join(PLAN.members(wildcards.player))
+        raise WorkflowError(
+            f"{wildcards.player} is a team, which has no package; it consists of {members}"
+        )
+    return weights_of(wildcards)
 
 
 def command(wildcards):
