@@ -9,7 +9,7 @@ from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig, EvaluationC
 from daf.config.errors import describe
 from daf.config.model import Number
 from daf.missions import Mission
-from daf.plan import Player, Run
+from daf.plan import Player, Run, Team
 from daf.plan.names import class_digest
 from daf.plan.records import played
 from daf.policies.registry import SHORT_NAMES
@@ -64,7 +64,7 @@ class Train(Job):
 class Evaluate(Job):
     """Of rule evaluate."""
 
-    player: Player
+    player: Player | Team
     mission: Mission
     trained_on: tuple[Mission, ...]
     evaluation: EvaluationConfig
@@ -75,7 +75,13 @@ class Evaluate(Job):
         return {"episodes": f"{stem}.parquet", "replay": f"{stem}.replay.json"}
 
     def classes(self):
-        return {self.player.class_path: self.player.class_digest}
+        return self.player.classes()
+
+    def missions(self) -> list[Mission]:
+        """What was played, and what the players were trained on."""
+        members = self.player.members if isinstance(self.player, Team) else ()
+        told = [mission for member in members for mission in member.trained_on]
+        return [*self.trained_on, *told, self.mission]
 
 
 class Deploy(Job):
@@ -90,7 +96,7 @@ class Deploy(Job):
         return {"package": f"deployments/{self.player.name}.zip"}
 
     def classes(self):
-        return {self.player.class_path: self.player.class_digest}
+        return self.player.classes()
 
 
 class Study(Job):
@@ -114,6 +120,7 @@ class Compare(Study):
 
     ceilings: dict[str, Number | None]
     missing: list[dict[str, str]]
+    teams: dict[str, Any] | None
 
     def outputs(self, folder):
         return {"stats": self.named(folder, "stats.json")}

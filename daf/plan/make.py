@@ -19,7 +19,9 @@ from daf.plan.names import (
     player_name,
     tell_apart,
 )
-from daf.plan.records import Plan, Player, Run
+from daf.plan.players import Player
+from daf.plan.records import Plan, Run
+from daf.plan.teams import add_teams
 from daf.policies.registry import SHORT_NAMES, TRAINABLE, PolicySpec, saved_init_kwargs
 from daf.provenance import file_digest
 
@@ -70,6 +72,7 @@ def make_plan(
                     _add_runs(plan, policy, labels[number], known)
                 else:
                     _add_player(plan, policy, plain[number], labels[number], known)
+        add_teams(plan, labels)
         _check_missing(plan)
         against = config.comparison.against
         if against is not None and against not in labels:
@@ -259,7 +262,9 @@ def _check_missing(plan: Plan) -> None:
     known = {
         "runs": list(plan.runs),
         "evaluations": [
-            f"{player}/{mission}" for player in plan.players for mission in plan.missions
+            f"{player}/{mission}"
+            for player in (*plan.players, *plan.teams)
+            for mission in plan.missions
         ],
     }
     for key, names in plan.config.missing:
@@ -268,7 +273,7 @@ def _check_missing(plan: Plan) -> None:
                 raise ConfigError(
                     f"key 'missing.{key}': got {shown(name)}; {nearest(name, known[key])}"
                 )
-    if not plan.evaluations():
+    if not any(player in plan.players for player, _ in plan.evaluations()):
         raise ConfigError("key 'missing': leaves no evaluation to compare")
 
 

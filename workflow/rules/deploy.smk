@@ -1,6 +1,6 @@
 rule deploy:
     input:
-        weights=weights_of,
+        weights=weights_to_pack,
         episodes=lambda wildcards: [
             PLAN.episodes_file(*cell)
             for cell in PLAN.evaluations()
