@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from daf.config import ConfigError, check_plain, load_yaml, nearest, shown
 from daf.config.errors import describe
+from daf.missions.ceiling import checked_ceiling
 from daf.missions.generators import generate
 from daf.missions.mission import AGENT, FLOOR, WALL, Mission, split_name
 
@@ -89,7 +90,8 @@ def build_mission(
             data["map"] = generate(data.pop("layout"), data["legend"])
         elif isinstance(data["map"], str):
             data["map"] = data["map"].splitlines()
-        return Mission.model_validate(data)
+        mission = Mission.model_validate(data)
+        return mission.model_copy(update={"ceiling": checked_ceiling(mission)})
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
     except ValidationError as error:

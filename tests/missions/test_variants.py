@@ -34,22 +34,22 @@ def test_keys_are_merged_and_lists_replaced(tmp_path):
         "layout: {agents: 2, stations: {charger: 0, chest: 2}}\n"
         "stations:\n"
         "  chest: {capacity: 5, sides: {N: 1}}\n"
-        "  assembler: {recipes: []}\n",
+        "  charger: {recipes: []}\n",
         base="extends: assembler_1\n"
         "name: foundation\n"
-        "ceiling: 1\n"
+        "ceiling: 0.5\n"
         "max_steps: 20\n"
         "window_width: 7\n"
         "stations: {chest: {initial: 3}}\n",
     )
     mission, first = load_mission(path), load_mission("assembler_1")
     assert mission.name == "mine"
-    assert (mission.max_steps, mission.window_width, mission.ceiling) == (30, 7, None)
+    assert (mission.max_steps, mission.window_width, mission.ceiling) == (30, 7, 2)
     assert (mission.height, mission.num_agents) == (first.height, 2)
     assert [len(mission.cells(name)) for name in ("chest", "charger", "assembler")] == [2, 0, 1]
     chest = mission.stations["chest"]
     assert (chest.initial, chest.capacity, chest.sides) == (3, 5, {"E": 1, "W": -1, "N": 1})
-    assert mission.stations["assembler"].recipes == ()
+    assert mission.stations["charger"].recipes == ()
 
 
 def test_the_last_word_decides_map_or_layout(tmp_path):
@@ -76,7 +76,9 @@ def test_a_digest_is_that_of_what_came_out(tmp_path):
     plain = written(tmp_path, mine=f"map: {list(text)}\nmax_steps: 7\n")
     same = written(tmp_path / "deep", mine="extends: ../base.yaml\nmax_steps: 7\n")
     written(tmp_path, base=f"max_steps: 9\nmap: {list(text)}\n")
-    assert digest(load_mission(plain).resolved()) == digest(load_mission(same).resolved())
+    there = load_mission(same).resolved()
+    assert digest(load_mission(plain).resolved()) == digest(there)
+    assert digest(Mission.model_validate(there).resolved()) == digest(there)
 
 
 @pytest.mark.parametrize("name", ["assembler_2", "training_facility_1_shuffled", "machina_1"])
