@@ -11,6 +11,7 @@ from daf.config import AuditConfig, BenchmarkConfig, ConfigError, DAFConfig, DAF
 from daf.config.files import parse_yaml
 from daf.crate import export_crate
 from daf.missions import built_in_missions, load_mission
+from daf.missions.loader import built_in_description
 from daf.missions.picture import picture
 from daf.orchestrators import (
     PipelineResult,
@@ -182,12 +183,16 @@ def _crate(arguments: argparse.Namespace) -> int:
 
 def missions(commands: Any) -> None:
     """Add the command `missions`."""
-    parser = _add(commands, "missions", _missions, "show missions with their maps")
-    parser.add_argument("mission", nargs="*", help="names or YAML files (all built-in ones)")
+    parser = _add(commands, "missions", _missions, "list the missions, or show some with their map")
+    parser.add_argument("mission", nargs="*", help="names or YAML files, drawn (none: the list)")
 
 
 def _missions(arguments: argparse.Namespace) -> int:
-    found = [load_mission(name) for name in arguments.mission or built_in_missions()]
+    if not arguments.mission:
+        for name in built_in_missions():
+            print(f"{name}: {built_in_description(name)}")
+        return 0
+    found = [load_mission(name) for name in arguments.mission]
     print("\n\n".join(picture(mission, colour=sys.stdout.isatty()) for mission in found))
     return 0
 

@@ -26,6 +26,7 @@ from daf.audit.jobs import (
 )
 from daf.config import BenchmarkConfig, ConfigError, MissingConfig, shown
 from daf.missions import Mission, load_mission
+from daf.missions.mission import split_name
 from daf.plan import Plan, Player, Team, make_plan
 from daf.provenance import digest, file_digest
 from daf.record import Record
@@ -310,11 +311,13 @@ class _Missions:
         self.told = told
 
     def load(self, path: str) -> Mission:
-        stem = Path(path).stem
-        if path.endswith((".yaml", ".yml")) and stem in self.told:
-            return self.told[stem]
-        if path.endswith((".yaml", ".yml")) and not Path(path).is_file():
-            raise ConfigError(f"mission {shown(path)} is not here")
+        plain, seed = split_name(path)
+        if plain.endswith((".yaml", ".yml")):
+            name = Path(plain).stem + ("" if seed is None else f"@{seed}")
+            if name in self.told:
+                return self.told[name]
+            if not Path(plain).is_file():
+                raise ConfigError(f"mission {shown(path)} is not here")
         return load_mission(path)
 
 
