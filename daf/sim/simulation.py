@@ -8,6 +8,7 @@ import warp as wp
 from daf.missions import Mission
 from daf.missions.statistics import statistic_names
 from daf.sim import observe, step
+from daf.sim.copies import LANES, LOOK_TOKENS
 from daf.sim.counters import HEARTS_STORED
 from daf.sim.state import State
 from daf.sim.tables import MissionTables
@@ -80,6 +81,8 @@ class Simulation:
         self._everywhere = torch.ones(self.num_worlds, dtype=torch.bool, device=self.device)
         self._worlds = self.state.struct()
         self._tokens = wp.from_torch(self.observations, dtype=wp.vec3ub)
+        self._looks = wp.zeros((*shape, LOOK_TOKENS), dtype=wp.vec3ub, device=self.device)
+        self._look_size = wp.zeros(shape, dtype=wp.int32, device=self.device)
         self._no_words = wp.empty(0, dtype=wp.uint32, device=self.device)
         self._no_seeds = wp.empty(0, dtype=wp.int64, device=self.device)
         self._all_worlds = wp.empty(0, dtype=wp.bool, device=self.device)
@@ -156,7 +159,12 @@ class Simulation:
 
     def _observe(self, chosen: wp.array) -> None:
         shape = (self.num_worlds, self.num_agents)
-        self._launch(observe.observe, [self._worlds, chosen, self._tokens], shape)
+        looks = [self._looks, self._look_size]
+        lanes = LANES if torch.device(self.device).type == "cuda" else 1
+        self._launch(observe.describe, [self._worlds, *looks], shape)
+        self._launch(
+            observe.observe, [self._worlds, *looks, chosen, self._tokens], (*shape, lanes)
+        )
 
     def _launch(self, kernel, arguments: list, shape: tuple | None = None) -> None:
         wp.launch(

@@ -10,12 +10,13 @@ import warp as wp
 from daf.missions import POSITIONS, RESOURCES, Assembler, Mission, Recipe
 from daf.missions.mission import AGENT, WALL
 from daf.missions.statistics import station_types
+from daf.sim.views import view_tables, window
 
 # What a cell of the grid holds. Station k is FIRST_STATION + k, agent a is first_agent + a.
-OUTSIDE = wp.constant(-1)
-EMPTY = wp.constant(0)
-WALL_CODE = wp.constant(1)
-FIRST_STATION = wp.constant(2)
+OUTSIDE = wp.constant(0)
+EMPTY = wp.constant(1)
+WALL_CODE = wp.constant(2)
+FIRST_STATION = wp.constant(3)
 
 ENERGY = wp.constant(RESOURCES.index("energy"))
 HEART = wp.constant(RESOURCES.index("heart"))
@@ -84,10 +85,14 @@ class Tables:
     reward_resource: wp.array(dtype=wp.int32)
     reward_of_chest: wp.array(dtype=wp.int32)
     # observations
-    num_tokens: int
     centre: int
     window_offset: wp.array(dtype=wp.int32)
     window_location: wp.array(dtype=wp.uint8)
+    view: wp.array(dtype=wp.int32)
+    wall_mask: wp.array2d(dtype=wp.int64)
+    station_mask: wp.array2d(dtype=wp.int64)
+    walls_seen: wp.array2d(dtype=wp.vec3ub)
+    rank: wp.array(dtype=wp.int16)
 
 
 @dataclass(frozen=True)
@@ -104,10 +109,10 @@ class MissionTables:
 
     Attributes:
         data: name -> number or tensor, the fields of `Tables`. With K station types, S stations,
-            Q recipes, R resources, P cells in the window and a grid padded by half a window:
+            Q recipes, R resources and a grid padded by half a window:
             `grid` int16 [Hp*Wp]; `agent_cell` [A]; `recipe` [K, 256] recipe of a neighbour byte;
             `recipe_input`, `recipe_output` [Q, R]; `chest_delta` [K, 4] by direction of the move;
-            `spread` float32 [S, S]; `window_offset`, `window_location` [P].
+            `spread` float32 [S, S]; those of the window are described in `daf.sim.views`.
         stations: names and places.
         padded_width: Wp, so that cell = (row + pad_rows) * Wp + column + pad_columns.
         struct: the same as a Warp struct.
@@ -119,13 +124,13 @@ class MissionTables:
         self.pad_columns = max(mission.window_width // 2, 1)
         self.padded_width = mission.width + 2 * self.pad_columns
         self.stations = _stations(mission)
-        self.data = {
-            **_map_tables(mission, self),
+        self.data = _map_tables(mission, self)
+        self.data |= {
             **_agent_tables(mission),
             **_station_tables(mission, self.stations),
             **_clip_tables(mission, self.stations, clip_order),
             **_reward_tables(mission),
-            **_window_tables(mission, self),
+            **_window_tables(mission, self, self.data["grid"]),
         }
         self.tensors = {
             name: torch.as_tensor(value, device=device)
@@ -134,8 +139,10 @@ class MissionTables:
         }
         self.struct = Tables()
         for name, value in self.data.items():
-            array = isinstance(value, np.ndarray)
-            setattr(self.struct, name, wp.from_torch(self.tensors[name]) if array else value)
+            if isinstance(value, np.ndarray):
+                dtype = Tables.vars[name].type.dtype
+                value = wp.from_torch(self.tensors[name], dtype=dtype)
+            setattr(self.struct, name, value)
 
     def cell(self, row: int, column: int) -> int:
         """Index of a map cell in the padded grid."""
@@ -324,19 +331,17 @@ def _reward_tables(mission: Mission) -> dict:
     }
 
 
-def _window_tables(mission: Mission, layout: MissionTables) -> dict:
-    half_height, half_width = mission.window_height // 2, mission.window_width // 2
-    # By Manhattan distance, then row, then column: the engine's order of cells.
-    cells = sorted(
-        (abs(row) + abs(column), row, column)
-        for row in range(-half_height, half_height + 1)
-        for column in range(-half_width, half_width + 1)
-    )
+def _window_tables(mission: Mission, layout: MissionTables, grid: np.ndarray) -> dict:
+    seen = window(mission.window_height, mission.window_width, layout.padded_width)
+    first_agent = FIRST_STATION + len(layout.stations.names)
     return {
-        "num_tokens": mission.tokens,
-        "centre": half_height << 4 | half_width,
-        "window_offset": _ints([row * layout.padded_width + col for _, row, col in cells]),
-        "window_location": np.asarray(
-            [(row + half_height) << 4 | (col + half_width) for _, row, col in cells], dtype=np.uint8
+        "centre": int(seen.location[0]),
+        "window_offset": seen.offset,
+        "window_location": seen.location,
+        **view_tables(
+            seen,
+            walls=grid == WALL_CODE,
+            stations=(grid >= FIRST_STATION) & (grid < first_agent),
+            standable=(grid == EMPTY) | (grid >= first_agent),
         ),
     }
