@@ -1,6 +1,6 @@
 """How tokens are copied: the few functions that Warp's language has no words for, in C++.
 
-On the CPU one thread writes a whole row, in chunks that may reach beyond what is copied, as the next
+On the CPU one thread writes a whole row, in chunks that may reach beyond what is copied: the next
 copy or the end of the row overwrites that. On CUDA the 32 lanes of a warp write it together, each
 every 32nd byte, so that they touch neighbouring bytes at the same time.
 """

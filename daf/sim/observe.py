@@ -2,8 +2,8 @@
 
 import warp as wp
 
-from daf.sim.state import Worlds
 from daf.sim.copies import clear, copy_look, copy_tokens, count_bits, write_look
+from daf.sim.state import Worlds
 from daf.sim.tables import CHEST_KIND, FIRST_STATION, NO_RECIPE, NUM_RESOURCES, Tables
 
 wp.set_module_options({"enable_backward": False, "fuse_fp": False})
@@ -99,9 +99,9 @@ def put_station(
     worlds: Worlds,
     world: int,
     station: int,
+    rank: int,
     tokens: wp.array(dtype=wp.vec3ub),
     start: int,
-    place: wp.uint8,
     lane: int,
 ) -> int:
     kind = t.station_type[station]
@@ -124,7 +124,23 @@ def put_station(
             left = wp.max(t.max_uses[kind] - worlds.uses[world, station], 0)
             look |= token(REMAINING_USES, left, n)
             n += 1
-    return write_look(look, n, place, tokens, start, lane)
+    return write_look(look, n, t.window_location[rank], tokens, start, lane)
+
+
+@wp.func
+def put_agent(
+    t: Tables,
+    looks: wp.array3d(dtype=wp.vec3ub),
+    look_size: wp.array2d(dtype=wp.int32),
+    world: int,
+    agent: int,
+    rank: int,
+    tokens: wp.array(dtype=wp.vec3ub),
+    start: int,
+    lane: int,
+) -> int:
+    size = look_size[world, agent]
+    return copy_look(looks[world, agent], size, t.window_location[rank], tokens, start, lane)
 
 
 @wp.func
@@ -155,7 +171,7 @@ def put_own(
     look |= token(LAST_ACTION, worlds.verb[world, agent], 1)
     look |= token(LAST_ARGUMENT, worlds.argument[world, agent], 2)
     look |= token(LAST_REWARD, reward, 3)
-    return write_look(look, 4, wp.uint8(t.centre), tokens, 0, lane)
+    return write_look(look, 4, t.window_location[0], tokens, 0, lane)
 
 
 @wp.func
@@ -189,37 +205,38 @@ def observe(
         if not chosen[world]:
             return
     tokens = observations[world, agent]
-    n = put_own(t, worlds, world, agent, tokens, lane)
     here = worlds.cell[world, agent]
     view = t.view[here]
-    put_walls = int(0)
+    walls_seen = t.walls_seen[view]
+    n = put_own(t, worlds, world, agent, tokens, lane)
+    n = put_agent(t, looks, look_size, world, agent, 0, tokens, n, lane)
+    walls_put = int(0)
     walls_before = int(0)
     for k in range(t.wall_mask.shape[1]):
         walls = wp.uint64(t.wall_mask[view, k])
-        objects = wp.uint64(t.station_mask[view, k])
+        stations = wp.uint64(t.station_mask[view, k])
+        objects = stations
         for other in range(t.num_agents):
             rank = rank_of(t, worlds.cell[world, other] - here)
-            if rank >> 6 == k:
+            if rank >> 6 == k and rank > 0:
                 objects |= wp.uint64(1) << wp.uint64(rank & 63)
         while objects != wp.uint64(0):
             rest = objects & (objects - wp.uint64(1))
-            before = (objects ^ rest) - wp.uint64(1)
+            bit = objects ^ rest
+            before = bit - wp.uint64(1)
             objects = rest
             up_to = walls_before + count_bits(walls & before)
-            n = copy_tokens(t.walls_seen[view], put_walls, up_to - put_walls, tokens, n, lane)
-            put_walls = up_to
+            n = copy_tokens(walls_seen, walls_put, up_to - walls_put, tokens, n, lane)
+            walls_put = up_to
             rank = 64 * k + count_bits(before)
-            place = t.window_location[rank]
-            code = int(worlds.grid[world, here + t.window_offset[rank]])
-            if code >= t.first_agent:
-                other = code - t.first_agent
-                size = look_size[world, other]
-                n = copy_look(looks[world, other], size, place, tokens, n, lane)
+            cell = here + t.window_offset[rank]
+            if stations & bit != wp.uint64(0):
+                station = int(t.grid[cell]) - FIRST_STATION
+                n = put_station(t, worlds, world, station, rank, tokens, n, lane)
             else:
-                n = put_station(
-                    t, worlds, world, code - FIRST_STATION, tokens, n, place, lane
-                )
+                other = int(worlds.grid[world, cell]) - t.first_agent
+                n = put_agent(t, looks, look_size, world, other, rank, tokens, n, lane)
         walls_before += count_bits(walls)
-    n = copy_tokens(t.walls_seen[view], put_walls, walls_before - put_walls, tokens, n, lane)
+    n = copy_tokens(walls_seen, walls_put, walls_before - walls_put, tokens, n, lane)
     clear(tokens, n, worlds.token_count[world, agent], lane)
     worlds.token_count[world, agent] = n

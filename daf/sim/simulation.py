@@ -162,9 +162,7 @@ class Simulation:
         looks = [self._looks, self._look_size]
         lanes = LANES if torch.device(self.device).type == "cuda" else 1
         self._launch(observe.describe, [self._worlds, *looks], shape)
-        self._launch(
-            observe.observe, [self._worlds, *looks, chosen, self._tokens], (*shape, lanes)
-        )
+        self._launch(observe.observe, [self._worlds, *looks, chosen, self._tokens], (*shape, lanes))
 
     def _launch(self, kernel, arguments: list, shape: tuple | None = None) -> None:
         wp.launch(

@@ -85,7 +85,6 @@ class Tables:
     reward_resource: wp.array(dtype=wp.int32)
     reward_of_chest: wp.array(dtype=wp.int32)
     # observations
-    centre: int
     window_offset: wp.array(dtype=wp.int32)
     window_location: wp.array(dtype=wp.uint8)
     view: wp.array(dtype=wp.int32)
@@ -335,7 +334,6 @@ def _window_tables(mission: Mission, layout: MissionTables, grid: np.ndarray) ->
     seen = window(mission.window_height, mission.window_width, layout.padded_width)
     first_agent = FIRST_STATION + len(layout.stations.names)
     return {
-        "centre": int(seen.location[0]),
         "window_offset": seen.offset,
         "window_location": seen.location,
         **view_tables(
