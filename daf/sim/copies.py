@@ -18,16 +18,6 @@ SPARE_TOKENS = 22
 
 
 @wp.func_native("""
-#if defined(__CUDA_ARCH__)
-    return __popcll(bits);
-#else
-    return __builtin_popcountll(bits);
-#endif
-""")
-def count_bits(bits: wp.uint64) -> int: ...
-
-
-@wp.func_native("""
     unsigned char* to = (unsigned char*)tokens.data + 3 * n;
     const unsigned char* from = (const unsigned char*)source.data + 3 * first;
     const int room = tokens.shape[0] - n;

@@ -2,7 +2,8 @@
 
 import warp as wp
 
-from daf.sim.copies import clear, copy_look, copy_tokens, count_bits, write_look
+from daf.sim.bits import count_bits
+from daf.sim.copies import clear, copy_look, copy_tokens, write_look
 from daf.sim.state import Worlds
 from daf.sim.tables import CHEST_KIND, FIRST_STATION, NO_RECIPE, NUM_RESOURCES, Tables
 
@@ -221,10 +222,9 @@ def observe(
             if rank >> 6 == k and rank > 0:
                 objects |= wp.uint64(1) << wp.uint64(rank & 63)
         while objects != wp.uint64(0):
-            rest = objects & (objects - wp.uint64(1))
-            bit = objects ^ rest
+            bit = objects & (wp.uint64(0) - objects)
             before = bit - wp.uint64(1)
-            objects = rest
+            objects ^= bit
             up_to = walls_before + count_bits(walls & before)
             n = copy_tokens(walls_seen, walls_put, up_to - walls_put, tokens, n, lane)
             walls_put = up_to

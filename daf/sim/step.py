@@ -30,7 +30,7 @@ def prepare(t: Tables, worlds: Worlds, actions: wp.array2d(dtype=wp.int32)):
 
 
 @wp.kernel
-def advance(t: Tables, worlds: Worlds, words: wp.array(dtype=wp.uint32)):
+def advance(t: Tables, worlds: Worlds):
     """One step of the rules (RULES 3), all but the observations."""
     world = wp.tid()
     now = worlds.now[world] + 1
@@ -50,7 +50,7 @@ def advance(t: Tables, worlds: Worlds, words: wp.array(dtype=wp.uint32)):
                 if t.regeneration[resource] > 0:
                     change(t, worlds, world, agent, resource, t.regeneration[resource])
 
-    clip_one(t, worlds, words, world, now)
+    clip_one(t, worlds, world, now)
     pay(t, worlds, world)
     worlds.done[world] = t.max_steps > 0 and now >= t.max_steps
 
@@ -75,7 +75,6 @@ def pay(t: Tables, worlds: Worlds, world: int):
 def reset(
     t: Tables,
     worlds: Worlds,
-    words: wp.array(dtype=wp.uint32),
     chosen: wp.array(dtype=wp.bool),
     seed: wp.int64,
     new_seed: wp.array(dtype=wp.int64),
@@ -94,7 +93,7 @@ def reset(
     if new_seed.shape[0] > 0:
         worlds.world_seed[world] = new_seed[world]
     else:
-        worlds.world_seed[world] = world_seed(seed, world, worlds.episode[world])
+        worlds.world_seed[world] = world_seed(seed, worlds.first + world, worlds.episode[world])
     worlds.episode[world] = worlds.episode[world] + 1
     worlds.now[world] = 0
     worlds.clip_cursor[world] = 0
@@ -109,7 +108,7 @@ def reset(
         reset_station(t, worlds, world, station)
     for station in range(t.num_stations):
         if t.starts_clipped[station] == 1:
-            break_down(t, worlds, words, world, station, 0)
+            break_down(t, worlds, world, station, 0)
 
 
 @wp.func

@@ -48,7 +48,7 @@ class Tables:
     move_energy: int
     num_glyphs: int
     failure_penalty: float
-    limit_group: wp.array(dtype=wp.int32)
+    limit_mates: wp.array(dtype=wp.int32)
     limit: wp.array(dtype=wp.int32)
     initial_inventory: wp.array(dtype=wp.uint8)
     regeneration_interval: int
@@ -75,6 +75,7 @@ class Tables:
     num_repairs: int
     first_repair: int
     clip_order: wp.array(dtype=wp.int32)
+    clip_words: wp.array(dtype=wp.int32)
     starts_clipped: wp.array(dtype=wp.int32)
     initial_clip_weight: wp.array(dtype=wp.float32)
     spread: wp.array2d(dtype=wp.float32)
@@ -117,7 +118,7 @@ class MissionTables:
         struct: the same as a Warp struct.
     """
 
-    def __init__(self, mission: Mission, device: str, clip_order: list[int] | None = None):
+    def __init__(self, mission: Mission, device: str):
         self.mission = mission
         self.pad_rows = max(mission.window_height // 2, 1)
         self.pad_columns = max(mission.window_width // 2, 1)
@@ -127,7 +128,7 @@ class MissionTables:
         self.data |= {
             **_agent_tables(mission),
             **_station_tables(mission, self.stations),
-            **_clip_tables(mission, self.stations, clip_order),
+            **_clip_tables(mission, self.stations),
             **_reward_tables(mission),
             **_window_tables(mission, self, self.data["grid"]),
         }
@@ -202,12 +203,18 @@ def _agent_tables(mission: Mission) -> dict:
         "move_energy": mission.move_energy,
         "num_glyphs": mission.glyphs,
         "failure_penalty": mission.failure_penalty,
-        "limit_group": _ints([groups[name] for name in RESOURCES]),
-        "limit": _ints(limits),
+        "limit_mates": _ints([_mates(name, groups) for name in RESOURCES]),
+        "limit": _ints([limits[groups[name]] for name in RESOURCES]),
         "initial_inventory": np.asarray(_amounts(mission.initial_inventory), dtype=np.uint8),
         "regeneration_interval": mission.regeneration.interval,
         "regeneration": _ints(_amounts(mission.regeneration.amounts)),
     }
+
+
+def _mates(name: str, groups: dict[str, int]) -> int:
+    """The other resources under the same limit, one bit each."""
+    mates = [r for r, other in enumerate(RESOURCES) if groups[other] == groups[name]]
+    return sum(1 << r for r in mates if RESOURCES[r] != name)
 
 
 def neighbour_table(station: Assembler, first_recipe: int) -> np.ndarray:
@@ -275,7 +282,7 @@ _TYPE_COLUMNS = (
 )
 
 
-def _clip_tables(mission: Mission, info: StationInfo, order: list[int] | None) -> dict:
+def _clip_tables(mission: Mission, info: StationInfo) -> dict:
     stations = [mission.stations[name] for name in info.names]
     clippable = [k for k, s in enumerate(stations) if isinstance(s, Assembler)]
     count = np.float32(len(clippable))
@@ -295,7 +302,8 @@ def _clip_tables(mission: Mission, info: StationInfo, order: list[int] | None) -
         cutoff = np.float32(3) * length
     return {
         "clip_rate": mission.clipping.rate,
-        "clip_order": _ints(clippable if order is None else order),
+        "clip_order": _ints(clippable),
+        "clip_words": _ints([]),
         "starts_clipped": _ints([k in starting for k in range(len(stations))]),
         "initial_clip_weight": weight,
         "spread": _spread(info, clippable, length, cutoff),
