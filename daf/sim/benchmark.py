@@ -22,7 +22,7 @@ REPEATS = 7
 METTAGRID_STEPS = 1000
 """Of its one world, per repeat; some hundredths of a second."""
 
-NO_GPU = "it has no engine for GPUs"
+ONE_CORE = "it is compared on one core only"
 
 
 def measure(
@@ -30,9 +30,9 @@ def measure(
 ) -> dict[str, Any]:
     """Agent-steps per second with random moves, observations included, beside those of mettagrid.
 
-    Both take turns in this process, on one core of the CPU where `threads` is 1: what slows the
-    machine down slows both. One thread is measured in its own time on the CPU, so that other
-    processes do not count; several, and a GPU, by the clock.
+    With one thread of the CPU both take turns in this process, on one core, so that what slows the
+    machine down slows both; they are measured in their own time on the CPU, so that other processes
+    count little. Several threads, and a GPU, are measured by the clock and without mettagrid.
 
     Returns:
         "rates" of each repeat, agent-steps/s; "phases", the share of the time that each phase of a
@@ -43,11 +43,11 @@ def measure(
     Raises:
         ValueError: as `Simulation`.
     """
-    with _pinned(device == "cpu" and threads == 1):
+    with _undisturbed(threads, pin=device == "cpu" and threads == 1):
         simulation = Simulation(mission, worlds, device, auto_reset=True, threads=threads)
         clock = clock_of(simulation, threads)
         actions = random_moves(simulation)
-        missing = NO_GPU if device != "cpu" else mettagrid.missing()
+        missing = ONE_CORE if device != "cpu" or threads > 1 else mettagrid.missing()
         rival = None if missing else mettagrid.Mettagrid(mission)
         own = actions[:, 0].int().cpu().numpy()
         seconds(clock, lambda k: simulation.step(actions[k]), turns(WARM_UP))
@@ -96,15 +96,17 @@ def _phases(simulation: Simulation, actions: torch.Tensor, steps: int) -> dict[s
 
 
 @contextlib.contextmanager
-def _pinned(pin: bool) -> Iterator[None]:
-    """Inside, this process stays on one core."""
-    cores = os.sched_getaffinity(0)
+def _undisturbed(threads: int, pin: bool) -> Iterator[None]:
+    """Inside, torch has so many threads, and this thread stays on one core if asked for."""
+    cores, before = os.sched_getaffinity(0), torch.get_num_threads()
+    torch.set_num_threads(threads)
     if pin:
         os.sched_setaffinity(0, {max(cores)})
     try:
         yield
     finally:
         os.sched_setaffinity(0, cores)
+        torch.set_num_threads(before)
 
 
 def summary(found: dict[str, Any]) -> list[str]:
