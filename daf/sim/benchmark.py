@@ -5,6 +5,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -143,7 +144,7 @@ def main() -> int:
         action="store_true",
         help="over worlds, agents and sizes of the map, with the share of the memory's bandwidth",
     )
-    parser.add_argument("--json", help="file for the numbers")
+    parser.add_argument("--json", type=Path, help="file for the numbers")
     arguments = parser.parse_args()
     for name in ("steps", "worlds", "threads"):
         if getattr(arguments, name) < 1:
@@ -162,6 +163,7 @@ def main() -> int:
         return 1
     print("\n".join(lines))
     if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
         write_json(arguments.json, found)
     return 0
 
