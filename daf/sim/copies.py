@@ -26,7 +26,13 @@ SPARE_TOKENS = 22
     for (int k = lane; k < 3 * copied; k += 32)
         to[k] = from[k];
 #else
-    int k = 0;
+    if (3 * room < 32) {
+        for (int k = 0; k < 3 * copied; ++k)
+            to[k] = from[k];
+        return n + copied;
+    }
+    memcpy(to, from, 32);  // mostly all of it: cheaper than to ask
+    int k = 32;
     for (; k < 3 * copied && k + 32 <= 3 * room; k += 32)
         memcpy(to + k, from + k, 32);
     for (; k < 3 * copied; ++k)
@@ -121,9 +127,14 @@ def write_look(
         row[k] = 255;
     __syncwarp();
 #else
-    int behind = 3 * used > 3 * n + 48 ? 3 * used : 3 * n + 48;
-    if (behind > end) behind = end;
-    for (int k = 3 * n; k < behind; ++k)
+    int k = 3 * n;
+    if (k + 48 <= end) {
+        memset(row + k, 255, 48);
+        k += 48;
+    } else {
+        used = tokens.shape[0];
+    }
+    for (; k < 3 * used; ++k)
         row[k] = 255;
 #endif
 """)

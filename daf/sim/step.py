@@ -9,8 +9,16 @@ from daf.sim.random import STREAM_ORDER, below, word, world_seed
 from daf.sim.state import Worlds
 from daf.sim.tables import NO_RECIPE, NUM_RESOURCES, Tables
 
+# On the CPU all functions become part of their kernel: a call would copy both structs, kilobytes.
+INLINE = "-mllvm=-inline-threshold=90000 -mllvm=-inline-cold-callsite-threshold=90000"
 # No contraction to fused multiply-adds: CPU and CUDA must round alike, as the engine did.
-wp.set_module_options({"enable_backward": False, "fuse_fp": False})
+wp.set_module_options(
+    {
+        "enable_backward": False,
+        "fuse_fp": False,
+        "cpu_compiler_flags": f"-march=native -mllvm=-slp-recursion-max-depth=4 {INLINE}",
+    }
+)
 
 
 @wp.kernel
