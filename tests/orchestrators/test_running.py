@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-import zipfile
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from daf.config import ConfigError, DAFConfig, DAFSweepConfig
+from daf.deploy.content import Bundle
 from daf.orchestrators import (
     PipelineResult,
     daf_run_benchmark_pipeline,
@@ -119,10 +119,9 @@ def test_a_second_call_lists_all_stages_and_makes_nothing(folder, read_back):
     }
     files = [path for stage in first.outputs["files"].values() for path in stage]
     assert all(Path(path).is_file() for path in files)
-    with zipfile.ZipFile(first.outputs["deployment_package"]) as package:
-        assert package.namelist() == ["README.md", "policy.json", "policy.safetensors"]
-        card = json.loads(package.read("policy.json"))
-    assert (card["class_path"], card["trained_on"]) == ("stateless", ["assembler_1"])
+    about = Bundle.read(first.outputs["deployment_package"]).about
+    assert about.class_path == "daf.policies.stateless:Stateless"
+    assert about.trained_on == ("assembler_1",) and about.training["training_seed"] in (1, 2)
     package = Path(first.outputs["deployment_package"]).read_bytes()
     times = {path: Path(path).stat().st_mtime_ns for path in files}
     second = read_back(daf_run_benchmark_pipeline(**request))
