@@ -207,7 +207,7 @@ def _policies(_: argparse.Namespace) -> int:
 
 def bundle(commands: Any) -> None:
     """Add the command `bundle`, which has commands of its own."""
-    parser = commands.add_parser("bundle", help="verify, describe or unpack a deployment package")
+    parser = commands.add_parser("bundle", help="verify, describe, unpack or export a package")
     actions = parser.add_subparsers(required=True, metavar="COMMAND")
     verify = _add(actions, "verify", _verify, "check that a bundle is what it says")
     verify.add_argument("file", help="the zip")
@@ -221,6 +221,10 @@ def bundle(commands: Any) -> None:
     verify.add_argument(
         "--trust", action="store_true", help="run its code, even if it is not this DAF's own"
     )
+    export = _add(actions, "export", _export, "verify a bundle; write its network for torch.export")
+    export.add_argument("file", help="the zip")
+    export.add_argument("program", help="the .pt2 file to write")
+    export.add_argument("--trust", action="store_true", help="as for verify")
     info = _add(actions, "info", _info, "tell what a bundle says of itself")
     info.add_argument("file", help="the zip")
     unpack = _add(actions, "unpack", _unpack, "unpack a bundle whose hashes agree")
@@ -234,6 +238,12 @@ def _verify(arguments: argparse.Namespace) -> int:
     if not 0 <= arguments.evaluate <= 10_000:
         raise ConfigError(f"--evaluate: got {arguments.evaluate}; 0 to 10000 are possible")
     return run_verify(arguments.file, arguments.trust, arguments.evaluate)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from daf.deploy.export import run_export
+
+    return run_export(arguments.file, arguments.program, arguments.trust)
 
 
 def _info(arguments: argparse.Namespace) -> int:

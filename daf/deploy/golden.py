@@ -79,30 +79,32 @@ def weight_sums(weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
     return torch.stack(sums)
 
 
-def check_golden(golden: Mapping[str, torch.Tensor], unpacked: Unpacked) -> tuple[str, list[str]]:
-    """Play the golden observations again.
+def check_golden(golden: Mapping[str, torch.Tensor], unpacked: Unpacked) -> list[str]:
+    """Play the golden observations again. Returns the first thing that is wrong, if any, as a line.
 
-    Returns:
-        how that went, in words; and what is wrong, a line for each.
+    Raises:
+        ConfigError: it is no recording, or the bundle's code fails; one line.
     """
     _check_shapes(golden)
-    worst, problems = 0.0, []
     for step, observations in enumerate(golden["observations"]):
         answer = unpacked.act(observations, golden["seeds"] if step == 0 else None)
         for name in FLOATS:
-            here, told = answer.get(name), golden[name][step]
-            if here is None or here.shape != told.shape or not here.isfinite().all():
-                return "", [f"golden outputs: step {step}: no {name} like those recorded"]
-            apart = ((here - told).abs() / (1 + told.abs())).max().item()
-            worst = max(worst, apart)
-            if apart > TOLERANCE:
-                problems.append(f"golden outputs: step {step}: {name} differ by {apart:.2g}")
+            if wrong := apart(name, answer.get(name), golden[name][step]):
+                return [f"golden outputs: step {step}: {wrong}"]
         if not torch.equal(answer["actions"], golden["actions"][step]):
-            problems.append(f"golden outputs: step {step}: the actions are others")
-        if problems:
-            return "", [f"{problems[0]}; {TOLERANCE:g} is allowed"]
-    steps, agents = golden["actions"].shape
-    return f"{steps} steps of {agents} agents again, differences up to {worst:.1g}", []
+            return [f"golden outputs: step {step}: the actions are others"]
+    return []
+
+
+def apart(name: str, here: torch.Tensor | None, told: torch.Tensor) -> str | None:
+    """How outputs differ from those recorded, in words; None if they do not by more than
+    `TOLERANCE`."""
+    if here is None or here.shape != told.shape or not here.isfinite().all():
+        return f"no {name} like those recorded"
+    difference = ((here - told).abs() / (1 + told.abs())).max().item()
+    if not difference <= TOLERANCE:
+        return f"{name} differ by {difference:.2g}; {TOLERANCE:g} is allowed"
+    return None
 
 
 def check_sums(

@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 
 import safetensors
 import safetensors.torch
@@ -17,7 +18,7 @@ from daf.config import ConfigError
 from daf.deploy import server
 from daf.deploy.archive import unpack
 
-MAX_ANSWER = 2**28
+MAX_ANSWER, MAX_WORDS = 2**28, 100_000
 """Bytes; what a bundle's code answers may be anything."""
 
 
@@ -39,9 +40,8 @@ class Unpacked:
         place = Path(self._folder.name)
         unpack(self.members, place / "bundle")
         self._errors = open(place / "errors.txt", "wb+")
-        # Nothing of the surroundings: no PYTHONPATH, no working directory.
         self._process = subprocess.Popen(
-            [sys.executable, "-E", "-P", "-B", server.__file__, str(place / "bundle")],
+            fresh(server, str(place / "bundle")),
             cwd=place,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -108,5 +108,16 @@ class Unpacked:
     def _last_words(self) -> str:
         self._process.wait()
         self._errors.seek(0)
-        lines = self._errors.read(100_000).decode(errors="replace").strip().splitlines()
-        return f"its code failed ({lines[-1][:300] if lines else 'without a word'})"
+        return last_words(self._errors.read(MAX_WORDS))
+
+
+def fresh(script: ModuleType, *arguments: str) -> list[str]:
+    """The command that runs a file of DAF as a script, with nothing of the surroundings: no
+    PYTHONPATH, no working directory."""
+    return [sys.executable, "-E", "-P", "-B", script.__file__, *arguments]
+
+
+def last_words(errors: bytes) -> str:
+    """Why a bundle's code ended, from what it wrote to stderr."""
+    lines = errors.decode(errors="replace").strip().splitlines()
+    return f"its code failed ({lines[-1][:300] if lines else 'without a word'})"

@@ -11,7 +11,7 @@ from daf.config import ConfigError
 from daf.config.errors import plain
 from daf.deploy.archive import read_archive
 from daf.deploy.content import WEIGHTS, Bundle, Score
-from daf.deploy.golden import check_golden, check_sums
+from daf.deploy.golden import TOLERANCE, check_golden, check_sums
 from daf.deploy.process import Unpacked
 from daf.deploy.sources import foreign
 from daf.evaluate import POLICY_STREAM
@@ -47,6 +47,15 @@ class Verdict:
         """The exit status: 0 verified, 1 something is wrong, 3 not all could be verified."""
         return 1 if self.problems else 3 if self.unverifiable else 0
 
+    def tell(self, report: Callable[[str], None]) -> int:
+        """Say everything, line by line. Returns the exit status."""
+        marks = (("", self.said), ("wrong: ", self.problems), ("unverifiable: ", self.unverifiable))
+        for mark, lines in marks:
+            for line in lines:
+                report(plain(f"{mark}{line}"))
+        report({0: "verified", 1: "not what it says", 3: "unverifiable"}[self.status])
+        return self.status
+
 
 def verify(path: str | Path, *, trust: bool = False, episodes: int = 0) -> Verdict:
     """Verify a bundle: each step only if the one before found nothing.
@@ -74,10 +83,13 @@ def verify(path: str | Path, *, trust: bool = False, episodes: int = 0) -> Verdi
     try:
         bundle = Bundle.of(members)
         with Unpacked(members, MINUTES) as unpacked:
-            said, problems = check_golden(bundle.golden, unpacked)
+            problems = check_golden(bundle.golden, unpacked)
             found.problems += problems or check_sums(bundle.golden, bundle.weights)
             if not found.problems:
-                found.said.append(f"golden outputs: {said}")
+                steps, agents = bundle.golden["actions"].shape
+                found.said.append(
+                    f"golden outputs: {steps} steps of {agents} agents again, within {TOLERANCE:g}"
+                )
                 if bundle.about.provenance.weights != bundle.digest(WEIGHTS):
                     found.problems.append(f"{WEIGHTS}: policy.json speaks of other weights")
             if not found.problems and episodes:
@@ -89,12 +101,7 @@ def verify(path: str | Path, *, trust: bool = False, episodes: int = 0) -> Verdi
 
 def run_verify(path: str, trust: bool, episodes: int, report: Callable[[str], None] = print) -> int:
     """Verify a bundle and say what was found. Returns the exit status."""
-    found = verify(path, trust=trust, episodes=episodes)
-    for kind, lines in (("", found.said), ("wrong: ", found.problems), ("", found.unverifiable)):
-        for line in lines:
-            report(plain(f"{kind}{line}"))
-    report({0: "verified", 1: "not what it says", 3: "unverifiable"}[found.status])
-    return found.status
+    return verify(path, trust=trust, episodes=episodes).tell(report)
 
 
 def _evaluate(bundle: Bundle, unpacked: Unpacked, episodes: int, found: Verdict) -> None:

@@ -14,6 +14,7 @@ from daf.__main__ import main
 from daf.config import BenchmarkConfig, ConfigError
 from daf.deploy.archive import read_archive, unpack
 from daf.deploy.content import Bundle
+from daf.deploy.export import run_export
 from daf.deploy.golden import STEPS, check_sums
 from daf.deploy.verify import verify
 from daf.evaluate import evaluate
@@ -39,7 +40,7 @@ def test_a_sound_bundle_is_verified_by_the_command(bundle, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", command)
     assert main() == 0
     said = capsys.readouterr().out
-    assert f"golden outputs: {STEPS} steps of 2 agents again" in said
+    assert f"golden outputs: {STEPS} steps of 2 agents again, within 0.0001" in said
     assert "yard: " in said and said.endswith("verified\n")
 
 
@@ -175,6 +176,19 @@ def test_the_example_of_the_card_runs_with_torch_and_safetensors_alone(members, 
     assert done.returncode == 0, done.stderr
     actions = json.loads(done.stdout)
     assert len(actions) == 2 and all(0 <= action < 5 for action in actions)
+
+
+def test_the_exported_network_is_the_same_for_any_number_of_agents(bundle, tmp_path, capsys):
+    program = tmp_path / "x.pt2"
+    assert run_export(str(bundle.file), str(program), trust=False) == 0
+    assert capsys.readouterr().out.endswith("it gives the golden outputs\n")
+    exported = torch.export.load(program).module()
+    golden = Bundle.read(bundle.file).golden
+    seen = golden["observations"][:3].flatten(0, 1)
+    logits, values, memory = exported(seen, torch.zeros(6, 16))
+    torch.testing.assert_close(logits[:2], golden["logits"][0])
+    torch.testing.assert_close(values[:2], golden["values"][0])
+    assert memory.shape == (6, 16)
 
 
 @pytest.mark.parametrize("policy, said", [

@@ -7,9 +7,11 @@ from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
-from daf.config import ConfigError, DAFConfig, DAFSweepConfig
+from daf.audit import VERIFIED, audit
+from daf.config import AuditConfig, ConfigError, DAFConfig, DAFSweepConfig
 from daf.deploy.content import Bundle
 from daf.orchestrators import (
     PipelineResult,
@@ -132,6 +134,39 @@ def test_a_second_call_lists_all_stages_and_makes_nothing(folder, read_back):
     Path(first.outputs["deployment_package"]).unlink()
     daf_run_benchmark_pipeline(**request)
     assert Path(first.outputs["deployment_package"]).read_bytes() == package
+
+
+@pytest.mark.slow
+def test_a_bundle_is_compared_and_audited_as_its_weights_are(folder, read_back):
+    made = daf_run_benchmark_pipeline(
+        policies=["lstm"],
+        missions=["assembler_1"],
+        episodes_per_mission=3,
+        num_training_steps=100,
+        training=SMALL,
+        deploy=True,
+        daf_config=DAFConfig(training_seeds=(1,)),
+    )
+    [weights] = made.outputs["checkpoints"]["lstm"]
+    package = made.outputs["deployment_package"]
+    compared = read_back(
+        daf_run_comparison_pipeline(
+            policies=[
+                PolicySpec("bundle", package),
+                {"class_path": "lstm", "data_path": weights},
+            ],
+            missions=["assembler_1"],
+            episodes_per_mission=5,
+        )
+    )
+    assert compared.is_success(), compared.errors
+    of_bundle, of_weights = (
+        pd.read_parquet(cell["assembler_1"]["files"][0]).drop(columns=["policy", "run"])
+        for cell in compared.outputs["comparison_results"].values()
+    )
+    pd.testing.assert_frame_equal(of_bundle, of_weights)
+    found = audit("results", AuditConfig(share=1), report=lambda line: None)
+    assert found.verdict == VERIFIED, found.summary()
 
 
 def test_every_form_of_a_policy(folder, read_back):
