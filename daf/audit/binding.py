@@ -116,8 +116,14 @@ class Binding:
 
     def _deploy(self, name: str, record: Record, job: Deploy) -> None:
         self._player(name, record, job)
-        for file in record.inputs.get("episodes", {}):
-            _same(f"policy of {file}", self._job(file, Evaluate).player, job.player)
+        played = record.inputs.get("episodes", {})
+        jobs = [self._job(file, Evaluate) for file in played]
+        for file, told in zip(played, jobs):
+            _same(f"policy of {file}", told.player, job.player)
+            _same(f"seed of {file}", told.evaluation.seed, job.seed)
+        _same("missions", job.missions, tuple(told.mission for told in jobs))
+        run = f"runs/{job.player.name}/run.json"
+        _same("training", list(_given(record, "run")), [run] if job.trained_on else [])
 
     def _compare(self, name: str, record: Record, job: Compare) -> None:
         plan = self.plan(job.config, record, record.inputs.get("episodes", {}))

@@ -22,8 +22,10 @@ from daf.plan.names import (
 from daf.plan.players import Player
 from daf.plan.records import Plan, Run
 from daf.plan.teams import add_teams
-from daf.policies.registry import SHORT_NAMES, TRAINABLE, PolicySpec, saved_init_kwargs
+from daf.policies.registry import BUNDLE, SHORT_NAMES, TRAINABLE, PolicySpec, saved_init_kwargs
 from daf.provenance import file_digest
+
+WEIGHTS = "policy.safetensors of a training"
 
 
 def make_plan(
@@ -106,6 +108,8 @@ def _is_network(policy: PolicyConfig) -> bool:
     path = policy.class_path
     if path in SHORT_NAMES:
         network = path in TRAINABLE
+        if path == BUNDLE and policy.data_path is None:
+            raise ConfigError("key 'data_path' is missing; a bundle is a file")
     elif ":" not in path and "." not in path:
         raise ConfigError(
             f"unknown policy {shown(path)}; {nearest(path, sorted(SHORT_NAMES))}, "
@@ -116,12 +120,12 @@ def _is_network(policy: PolicyConfig) -> bool:
 
         network = issubclass(policy_class(path), TrainablePolicy)
     if policy.data_path is not None:
-        if not network:
+        if not network and path != BUNDLE:
             raise ConfigError(
                 f"key 'data_path': got {shown(policy.data_path)}; policy '{path}' takes none, "
                 "it has no weights"
             )
-        _check_file(policy.data_path, "data_path")
+        _check_file(policy.data_path, "data_path", "zip file" if path == BUNDLE else WEIGHTS)
     if policy.training and (policy.data_path or not network or not policy.train):
         raise ConfigError(
             f"policy '{policy.name or class_label(path)}' is not trained here: key 'training': "
@@ -130,16 +134,14 @@ def _is_network(policy: PolicyConfig) -> bool:
     return network
 
 
-def _check_file(path: str, key: str) -> None:
+def _check_file(path: str, key: str, needed: str) -> None:
     if not Path(path).is_file():
-        raise ConfigError(
-            f"key '{key}': no file {shown(path)}; the policy.safetensors of a training is needed"
-        )
+        raise ConfigError(f"key '{key}': no file {shown(path)}; the {needed} is needed")
 
 
 def _complete(policy: PolicyConfig, weights: str | None) -> PolicyConfig:
     """The policy with the arguments its weights were made with, as far as it gives no others."""
-    if weights is None:
+    if weights is None or policy.class_path == BUNDLE:
         return policy
     known = saved_init_kwargs(weights) | policy.init_kwargs
     return policy.model_copy(update={"init_kwargs": known})
@@ -181,7 +183,7 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, known: _Known) -> No
     missions = known.trained_on(plan, training.missions)
     _check_shaping(training, missions)
     if training.initial_weights is not None:
-        _check_file(training.initial_weights, "training.initial_weights")
+        _check_file(training.initial_weights, "training.initial_weights", WEIGHTS)
         policy = _complete(policy, training.initial_weights)
     _check_plays(policy, plan, missions, training.initial_weights, known)
     for seed in config.training_seeds:

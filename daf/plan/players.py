@@ -47,10 +47,6 @@ class Player(Model):
         """The `daf` modules of the policy's own code."""
         return policy_modules(self.class_path)
 
-    def classes(self) -> dict[str, str | None]:
-        """Its class path, with the hash of the file that the class is defined in."""
-        return {self.class_path: self.class_digest}
-
 
 class Member(Model):
     """A player's part in a team.
@@ -111,12 +107,6 @@ class Team(Model):
     def modules(self) -> list[str]:
         """The `daf` modules of its members' own code."""
         return sorted({module for member in self.members for module in member.player.modules()})
-
-    def classes(self) -> dict[str, str | None]:
-        """Its members' class paths, with the hashes of the files that they are defined in."""
-        return {
-            path: sha for member in self.members for path, sha in member.player.classes().items()
-        }
 
     def seats(self, agents: int) -> list[int]:
         """How many of the agents each member plays."""

@@ -119,6 +119,10 @@ class Plan:
             if (player, mission) not in there
         ]
 
+    def run_file(self, run: str) -> str:
+        """Where a training tells how it went."""
+        return f"{self.config.execution.results_dir}/runs/{run}/run.json"
+
     def weights_file(self, run: str) -> str:
         """Where a training leaves its weights."""
         return f"{self.config.execution.results_dir}/runs/{run}/policy.safetensors"

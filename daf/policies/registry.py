@@ -11,12 +11,16 @@ from daf.config import ConfigError
 
 SHORT_NAMES = {
     "baseline": "daf.policies.baseline:Baseline",
+    "bundle": "daf.deploy.policy:BundlePolicy",
     "lstm": "daf.policies.lstm:LSTM",
     "noop": "daf.policies.scripted:Noop",
     "random": "daf.policies.scripted:Random",
     "stateless": "daf.policies.stateless:Stateless",
 }
 """The policies that come with DAF."""
+
+BUNDLE = "bundle"
+"""The one of them that is a file: its `data_path` is a deployment package."""
 
 TRAINABLE = frozenset({"lstm", "stateless"})
 """Those of them that learn."""
@@ -35,7 +39,8 @@ class PolicySpec:
 
     Attributes:
         class_path: a short name, `package.module:Class` (or with a dot), or `file.py:Class`.
-        data_path: weights, a `policy.safetensors` of a training; None if it needs none.
+        data_path: weights, a `policy.safetensors` of a training; None if it needs none. Of
+            "bundle" the zip file.
         init_kwargs: further arguments of the class.
     """
 
