@@ -17,7 +17,7 @@ from daf.sim.tables import MissionTables
 SEE = ("describe", "observe")
 """The phases that write the observations."""
 
-ROWS_WORTH_A_THREAD = 512
+ROWS_WORTH_A_THREAD = 2048
 """Agents for which a further thread saves more than it costs."""
 
 
