@@ -176,6 +176,11 @@ class Mission(Model):
         """All values as plain data, not to be changed: thousands of trainings share a mission."""
         return self._plain
 
+    def as_trained_on(self) -> "Mission":
+        """All of it that decides a training, which is everything but the ceiling: a better proof
+        renames no weights."""
+        return type(self).model_construct(**dict(self) | {"ceiling": None})
+
     @cached_property
     def _plain(self) -> dict[str, Any]:
         return super().resolved()
