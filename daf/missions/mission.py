@@ -142,7 +142,7 @@ class Mission(Model):
     `map` holds H rows of W characters, `legend` says what each character is. `rewards` are the
     weights of what the engine pays (a reward, seen by the learner); the score of an episode is
     always the number of hearts in the chests at its end. `ceiling` is a proven upper bound of the
-    score where one is known.
+    score where one is known (see `daf.missions.ceiling`).
     """
 
     name: MissionName
