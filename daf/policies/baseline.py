@@ -45,6 +45,7 @@ HESITATE = 0.2  # chance to stand still beside another agent
 PATIENCE = 200  # steps to wait beside a station for others
 STEP_ASIDE = 0.5  # chance to move when idle beside another agent
 
+MOVE = 1  # the verb, as it is observed
 KNOWN, BLOCKED, RESTING, FIRST_KIND = 0, 1, 2, 3  # boards of the memory, then one per kind
 OFFSETS = dict(zip(POSITIONS, [(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if r or c]))
 
@@ -55,8 +56,7 @@ class Memory:
 
     Attributes:
         boards: int64 [N, 3 + K, SIDE], maps: known, blocked, resting stations, one per kind.
-        action: int64 [N], the last action, if a step to a free cell: 1 to 4 for N S W E; else 0.
-        energy: int16 [N], before that action.
+        energy: int16 [N], before the last action.
         lost: bool [N], no way was found at the last step.
         explored: bool [N], no unknown cell can be reached.
         waited: int16 [N], steps beside a station, for others.
@@ -65,7 +65,6 @@ class Memory:
     """
 
     boards: torch.Tensor
-    action: torch.Tensor
     energy: torch.Tensor
     lost: torch.Tensor
     explored: torch.Tensor
@@ -116,14 +115,14 @@ class Baseline(Policy):
         )
         self.low = RESERVE + max((kind.cost for kind in self.kinds), default=0)
         self.steps = torch.tensor([(0, 0), *MOVES], device=device)
+        told = ("last_action", "last_argument")
         features = ("type_id", "cooldown", "clipped", "remaining_uses", "energy", "heart")
-        self.window = Window(game, (*features, *self.amounts), device)
+        self.window = Window(game, (*features, *told, *self.amounts), device)
 
     def initial_state(self, seeds: torch.Tensor) -> Memory:
         rows = len(seeds)
         return Memory(
             boards=seeds.new_zeros(rows, FIRST_KIND + len(self.kinds), SIDE),
-            action=seeds.new_zeros(rows),
             energy=seeds.new_zeros(rows, dtype=torch.int16),
             lost=seeds.new_zeros(rows, dtype=torch.bool),
             explored=seeds.new_zeros(rows, dtype=torch.bool),
@@ -136,7 +135,7 @@ class Baseline(Policy):
         view = self.window.look(observations)
         energy = self._own(view, "energy")
         fresh, agents = self._draw(view, self.window.seen(observations))
-        boards = self._remember(fresh, energy, state)
+        boards = self._remember(fresh, energy, self._last_step(view, state), state)
         makers = union(boards, [FIRST_KIND + k for k in self.of_role["maker"]])
         ring = around(makers)
         needs = self._needs(view, boards, ring, agents, state)
@@ -178,7 +177,6 @@ class Baseline(Policy):
         action = torch.where(stay, 0, direction + 1)
         return action, Memory(
             boards=boards,
-            action=torch.where(leads_to(boards[:, BLOCKED], direction), 0, action),
             energy=energy,
             lost=~found,
             explored=(state.explored & (whim >= RETRY)) | (needs.explore & ~found & state.lost),
@@ -216,7 +214,19 @@ class Baseline(Policy):
         lines = self.window.lines_of(cells)
         return lines[:, :-1], self.window.whole(lines[:, -1])
 
-    def _remember(self, fresh: torch.Tensor, energy: torch.Tensor, state: Memory) -> torch.Tensor:
+    def _last_step(self, view: torch.Tensor, state: Memory) -> torch.Tensor:
+        """The last action, if it was a step to a free cell: 1 to 4 for N S W E; else 0."""
+        verb, direction = (
+            self._plane(view, name)[:, self.window.centre].to(torch.int64)
+            for name in ("last_action", "last_argument")
+        )
+        direction.clamp_(max=len(MOVES) - 1)
+        stepped = (verb == MOVE) & ~leads_to(state.boards[:, BLOCKED], direction)
+        return torch.where(stepped, direction + 1, 0)
+
+    def _remember(
+        self, fresh: torch.Tensor, energy: torch.Tensor, last: torch.Tensor, state: Memory
+    ) -> torch.Tensor:
         """The maps after the last action, int64 [N, 3 + K, SIDE].
 
         Whether a step succeeded is not observed. It did if what stands still in view agrees with
@@ -224,7 +234,7 @@ class Baseline(Policy):
         most steps cost more than comes back, and one blocked by an agent costs more still.
         """
         top, bottom = self.window.lines.start, self.window.lines.stop
-        step = self.steps[state.action]
+        step = self.steps[last]
 
         def disagrees(window: torch.Tensor) -> torch.Tensor:
             both = window[:, KNOWN] & fresh[:, KNOWN]
