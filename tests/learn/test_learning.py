@@ -8,7 +8,8 @@ import torch
 from daf.config import BenchmarkConfig, ConfigError, TrainingConfig
 from daf.learn.ppo import update
 from daf.learn.rollout import Collector
-from daf.learn.train import DivergedError, train
+from daf.learn.train import train
+from daf.learn.training import DivergedError
 from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, make_policy
