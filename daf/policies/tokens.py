@@ -27,6 +27,7 @@ LINEAR = {"episode_completion": 255, "last_reward": 100, "glyph": 255}
 LOGARITHMIC = ("cooldown", "clipped", "remaining_uses", *RESOURCES)
 
 
+@functools.cache
 def vocabulary(features: tuple[str, ...]) -> tuple[torch.Tensor, torch.Tensor, int]:
     """What each (feature, value) says.
 
@@ -68,6 +69,23 @@ class Vocabulary:
     weights: wp.array(dtype=wp.float32)
 
 
+@functools.cache
+def vocabulary_on(
+    device: str, features: tuple[str, ...], height: int, width: int
+) -> tuple[Vocabulary, int]:
+    """The vocabulary for a window, in the memory of a device, and the number of rows R it names."""
+    slots, weights, num_slots = vocabulary(features)
+    packed = torch.arange(256)
+    row, column = packed >> 4, packed & 15
+    inside = (row < height) & (column < width)
+    places = torch.where(inside, (row * width + column) * num_slots, 0)
+    struct = Vocabulary()
+    struct.places = wp.array(places.numpy(), dtype=wp.int32, device=device)
+    struct.slots = wp.array(slots.numpy(), dtype=wp.int32, device=device)
+    struct.weights = wp.array(weights.numpy(), dtype=wp.float32, device=device)
+    return struct, height * width * num_slots
+
+
 @wp.func
 def said(token: wp.vec3ub) -> int:
     return int(token[1]) * 256 + int(token[2])
@@ -92,88 +110,113 @@ def look_up(
 
 @functools.cache
 def cpu_kernels(size: int):
-    """Sum of rows and its gradient for embeddings of one size D, one thread per observation.
+    """Sum of rows and bias, and its gradient, for embeddings of one size D; one thread per
+    observation.
 
-    On the CPU threads run one after the other, so the plain sums of `spread` have one order.
+    On the CPU threads run one after the other, so the plain sums of `spread` have one order. The
+    loops are C++: LLVM keeps D numbers in vector registers if it sees plain loops over arrays.
     """
-    vector = wp.types.vector(length=size, dtype=wp.float32)
+
+    def over_tokens(each: str) -> str:
+        return f"""
+            for (int i = 0; i < observations.shape[1]; ++i) {{
+                const auto& token = wp::index(observations, n, i);
+                if (token[0] == 255) break;
+                const int said = token[1] * 256 + token[2];
+                const float factor = v.weights.data[said];
+                if (factor == 0.0f) continue;
+                float* row = table.data + (v.places.data[token[0]] + v.slots.data[said]) * {size}l;
+                for (int d = 0; d < {size}; ++d) {each}
+            }}
+        """
+
+    def copy(target: str, source: str) -> str:
+        return f"for (int d = 0; d < {size}; ++d) {target}[d] = {source};"
+
+    @wp.func_native(
+        f"float total[{size}];"
+        + copy("total", "bias.data[d]")
+        + over_tokens("total[d] += factor * row[d];")
+        + copy("(&wp::index(out, n, 0))", "total[d]")
+    )
+    def sum_rows(
+        n: int,
+        v: Vocabulary,
+        observations: wp.array2d(dtype=wp.vec3ub),
+        table: wp.array2d(dtype=wp.float32),
+        bias: wp.array(dtype=wp.float32),
+        out: wp.array2d(dtype=wp.float32),
+    ): ...
+
+    @wp.func_native(
+        f"float change[{size}];"
+        + copy("change", "wp::index(gradient, n, d)")
+        + over_tokens("row[d] += factor * change[d];")
+    )
+    def add_to_rows(
+        n: int,
+        v: Vocabulary,
+        observations: wp.array2d(dtype=wp.vec3ub),
+        gradient: wp.array2d(dtype=wp.float32),
+        table: wp.array2d(dtype=wp.float32),
+    ): ...
 
     @wp.kernel(module="unique", enable_backward=False)
     def gather(
         v: Vocabulary,
         observations: wp.array2d(dtype=wp.vec3ub),
-        table: wp.array(dtype=vector),
-        out: wp.array(dtype=vector),
+        table: wp.array2d(dtype=wp.float32),
+        bias: wp.array(dtype=wp.float32),
+        out: wp.array2d(dtype=wp.float32),
     ):
-        n = wp.tid()
-        total = vector()
-        for i in range(observations.shape[1]):
-            token = observations[n, i]
-            if token[0] == wp.uint8(255):
-                break
-            factor = v.weights[said(token)]
-            if factor != 0.0:
-                total += factor * table[v.places[int(token[0])] + v.slots[said(token)]]
-        out[n] = total
+        sum_rows(wp.tid(), v, observations, table, bias, out)
 
     @wp.kernel(module="unique", enable_backward=False)
     def spread(
         v: Vocabulary,
         observations: wp.array2d(dtype=wp.vec3ub),
-        gradient: wp.array(dtype=vector),
-        table: wp.array(dtype=vector),
+        gradient: wp.array2d(dtype=wp.float32),
+        table: wp.array2d(dtype=wp.float32),
     ):
-        n = wp.tid()
-        change = gradient[n]
-        for i in range(observations.shape[1]):
-            token = observations[n, i]
-            if token[0] == wp.uint8(255):
-                break
-            factor = v.weights[said(token)]
-            if factor != 0.0:
-                row = v.places[int(token[0])] + v.slots[said(token)]
-                table[row] = table[row] + factor * change
+        add_to_rows(wp.tid(), v, observations, gradient, table)
 
-    return gather, spread, vector
+    # Threads that launch a kernel at the same time should find it loaded.
+    for kernel in (gather, spread):
+        kernel.module.load("cpu")
+    return gather, spread
 
 
 class _SumOnCPU(torch.autograd.Function):
-    """The embedding sum by Warp: torch's own backward sorts all tokens and is 10 times slower."""
+    """The embedding by Warp: torch's own backward sorts all tokens and is 10 times slower.
+
+    The gradient of the table is added to `table.grad` at once: as a tensor of its own it would have
+    to be cleared and added, and most rows are in no observation.
+    """
 
     @staticmethod
-    def forward(context, table, observations, vocabulary):
-        gather, _, vector = cpu_kernels(table.shape[1])
-        context.save_for_backward(table, observations)
-        context.vocabulary = vocabulary
+    def forward(context, table, bias, observations, vocabulary):
+        context.save_for_backward(observations)
+        context.table, context.vocabulary = table, vocabulary
         out = torch.empty(len(observations), table.shape[1])
-        wp.launch(
-            gather,
-            dim=len(observations),
-            inputs=[
-                vocabulary,
-                wp.from_torch(observations, dtype=wp.vec3ub),
-                wp.from_torch(table.detach(), dtype=vector),
-                wp.from_torch(out, dtype=vector),
-            ],
-        )
+        gather, _ = cpu_kernels(table.shape[1])
+        _launch(gather, vocabulary, observations, table.detach(), bias.detach(), out)
         return out
 
     @staticmethod
     def backward(context, gradient):
-        table, observations = context.saved_tensors
-        _, spread, vector = cpu_kernels(table.shape[1])
-        total = torch.zeros_like(table)
-        wp.launch(
-            spread,
-            dim=len(observations),
-            inputs=[
-                context.vocabulary,
-                wp.from_torch(observations, dtype=wp.vec3ub),
-                wp.from_torch(gradient.contiguous(), dtype=vector),
-                wp.from_torch(total, dtype=vector),
-            ],
-        )
-        return total, None, None
+        (observations,) = context.saved_tensors
+        table = context.table
+        if table.grad is None:
+            table.grad = torch.zeros_like(table)
+        _, spread = cpu_kernels(table.shape[1])
+        _launch(spread, context.vocabulary, observations, gradient.contiguous(), table.grad)
+        return None, gradient.sum(0), None, None
+
+
+def _launch(kernel, vocabulary: Vocabulary, observations: torch.Tensor, *tensors: torch.Tensor):
+    arrays = [wp.from_torch(tensor, return_ctype=True) for tensor in tensors]
+    tokens = wp.from_torch(observations, dtype=wp.vec3ub, return_ctype=True)
+    wp.launch(kernel, dim=len(observations), inputs=[vocabulary, tokens, *arrays])
 
 
 class TokenEmbedding(nn.Module):
@@ -181,24 +224,18 @@ class TokenEmbedding(nn.Module):
 
     def __init__(self, game: Game, size: int):
         super().__init__()
-        slots, weights, self.num_slots = vocabulary(game.features)
-        height, width = game.window
-        packed = torch.arange(256)
-        row, column = packed >> 4, packed & 15
-        inside = (row < height) & (column < width)
-        places = torch.where(inside, (row * width + column) * self.num_slots, 0)
+        self.words = (game.features, *game.window)
         self.used_tokens = game.used_tokens
-        self.register_buffer("places", places.to(torch.int32), persistent=False)
-        self.register_buffer("slots", slots, persistent=False)
-        self.register_buffer("weights", weights, persistent=False)
-        self.table = nn.Parameter(torch.empty(height * width * self.num_slots, size))
+        _, rows = vocabulary_on("cpu", *self.words)
+        self.table = nn.Parameter(torch.empty(rows, size))
         self.bias = nn.Parameter(torch.zeros(size))
         # About 50 tokens are present at a time; the sum should start with unit variance.
         nn.init.normal_(self.table, std=1 / math.sqrt(50))
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
         if observations.device.type == "cpu":
-            return _SumOnCPU.apply(self.table, observations, self._vocabulary()) + self.bias
+            known, _ = vocabulary_on("cpu", *self.words)
+            return _SumOnCPU.apply(self.table, self.bias, observations, known)
         index, factor = self.look_up(observations)
         summed = nn.functional.embedding_bag(
             index, self.table, mode="sum", per_sample_weights=factor
@@ -208,25 +245,20 @@ class TokenEmbedding(nn.Module):
     def look_up(self, observations: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Row of the table, int32 [N, U], and factor, float32 [N, U], of the first U tokens."""
         shape = (len(observations), self.used_tokens)
-        index = torch.empty(shape, dtype=torch.int32, device=observations.device)
-        factor = torch.empty(shape, device=observations.device)
+        device = observations.device
+        index = torch.empty(shape, dtype=torch.int32, device=device)
+        factor = torch.empty(shape, device=device)
+        known, _ = vocabulary_on(str(device), *self.words)
         wp.launch(
             look_up,
             dim=shape,
             inputs=[
-                self._vocabulary(),
+                known,
                 wp.from_torch(observations, dtype=wp.vec3ub),
                 wp.from_torch(index),
                 wp.from_torch(factor),
             ],
-            device=str(observations.device),
-            stream=torch_stream(observations.device),
+            device=str(device),
+            stream=torch_stream(device),
         )
         return index, factor
-
-    def _vocabulary(self) -> Vocabulary:
-        vocabulary = Vocabulary()
-        vocabulary.places = wp.from_torch(self.places)
-        vocabulary.slots = wp.from_torch(self.slots)
-        vocabulary.weights = wp.from_torch(self.weights)
-        return vocabulary
