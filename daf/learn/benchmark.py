@@ -10,8 +10,9 @@ from typing import Any
 import torch
 
 from daf.config import BenchmarkConfig, ConfigError
+from daf.learn.threads import side_by_side
 from daf.learn.training import Training
-from daf.plan import make_plan
+from daf.plan import Run, make_plan
 from daf.provenance import versions, write_json
 
 WARM_UP = 3
@@ -23,8 +24,9 @@ def measure(training: Training, updates: int, repeats: int) -> dict[str, list[fl
 
     Returns:
         "all" (as a user trains), and what of it was spent on what: "learn" (the gradients),
-        "forward" (choosing the actions), "env" (the simulation), "copies" (all the rest); and
-        "cpu", the processor's seconds, which others on the machine disturb less.
+        "forward" (choosing the actions), "env" (the simulation), "copies" (all the rest; on a GPU,
+        where an update is one graph, all of it); and "cpu", the processor's seconds, which others
+        on the machine disturb less.
     """
     seconds: dict[str, list[float]] = {name: [] for name in ("all", "cpu", *PHASES)}
     for _ in range(WARM_UP):
@@ -34,6 +36,7 @@ def measure(training: Training, updates: int, repeats: int) -> dict[str, list[fl
         begin = time.perf_counter(), time.process_time()
         for _ in range(updates):
             training.advance()
+        training.curve  # noqa: B018, reading it waits for the device
         whole, cpu = time.perf_counter() - begin[0], time.process_time() - begin[1]
         spent = {name: training.seconds[name] - before[name] for name in before}
         spent["copies"] = whole - sum(spent.values())
@@ -42,7 +45,7 @@ def measure(training: Training, updates: int, repeats: int) -> dict[str, list[fl
     return seconds
 
 
-def training_of(policy: str, mission: str, device: str, **settings: Any) -> Training:
+def run_of(policy: str, mission: str, **settings: Any) -> Run:
     """An endless training with the default hyperparameters, but for the `settings`.
 
     Raises:
@@ -55,7 +58,7 @@ def training_of(policy: str, mission: str, device: str, **settings: Any) -> Trai
         "training": {"steps": 10**12, **settings},
     }
     (run,) = make_plan(BenchmarkConfig.parse(content, "command line")).runs.values()
-    return Training(run, device)
+    return run
 
 
 def pin(threads: int) -> list[int]:
@@ -105,11 +108,13 @@ def main() -> int:
             parser.error(f"argument --{name}: got {getattr(given, name)}; at least 1 is needed")
     try:
         cores = pin(given.threads)
-        training = training_of(given.policy, given.mission, given.device, worlds=given.worlds)
+        run = run_of(given.policy, given.mission, worlds=given.worlds)
+        with side_by_side() as executor:
+            training = Training(run, given.device, executor=executor)
+            seconds = measure(training, given.updates, given.repeats)
     except (ConfigError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    seconds = measure(training, given.updates, given.repeats)
     found = summary(seconds, training.steps_per_update)
     print(
         f"{given.policy} on {given.mission}, {given.worlds} worlds, {given.device}, "

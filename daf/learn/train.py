@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from daf.learn.resume import Resume
+from daf.learn.threads import side_by_side
 from daf.learn.training import Trained, Training
 from daf.plan import Run
 
@@ -23,7 +24,7 @@ def train(
     Args:
         run: everything that decides the result.
         initial_weights: the file with the run's `initial_digest`, if it has one.
-        device: where; results are equal byte for byte on one kind of device and thread count.
+        device: where; results are equal byte for byte on one kind of device.
         report: receives one line of progress every 10 seconds.
         resume: where the state is kept, and taken from if there is one; the result is the same.
 
@@ -32,18 +33,38 @@ def train(
         DivergedError: the training diverged, with the update and the likely remedy.
         KeyboardInterrupt: `resume` was asked to stop, and has saved the state.
     """
-    training = Training(run, device, initial_weights)
-    if resume:
-        state = resume.load(device, training.check)
-        if state and len(state["curve"]) <= training.updates:
-            training.load_state_dict(state)
-            report(f"{run.name}: goes on after update {len(state['curve'])} of {training.updates}")
-    progress = _Progress(training, report)
-    while not training.done:
-        progress.tell(training.advance()["score"])
+    with side_by_side() as executor:
+        course = Course(Training(run, device, initial_weights, executor), report, resume)
+        while not course.training.done:
+            course.advance()
+        return course.training.result()
+
+
+class Course:
+    """A training with its saved states and its lines of progress."""
+
+    def __init__(self, training: Training, report: Callable[[str], None], resume: Resume | None):
+        """Goes on from what `resume` has, if there is something."""
+        self.training = training
+        self.resume = resume
+        name = training.run.name
         if resume:
-            resume.after_update(training.state_dict, last=training.done)
-    return training.result()
+            state = resume.load(training.device, training.check)
+            if state and len(state["curve"]) <= training.updates:
+                training.load_state_dict(state)
+                report(f"{name}: goes on after update {training.made} of {training.updates}")
+        self._progress = _Progress(training, report)
+
+    def advance(self) -> None:
+        """Make one update.
+
+        Raises:
+            DivergedError, KeyboardInterrupt: as `train`.
+        """
+        self.training.advance()
+        self._progress.tell()
+        if self.resume:
+            self.resume.after_update(self.training.state_dict, last=self.training.done)
 
 
 class _Progress:
@@ -52,23 +73,22 @@ class _Progress:
     def __init__(self, training: Training, report: Callable[[str], None]):
         self.training = training
         self.report = report
-        self.first = len(training.curve)
+        self.first = training.made
         self.begin = self.last = time.perf_counter()
-        self.score = math.nan
 
-    def tell(self, score: float) -> None:
-        if not math.isnan(score):
-            self.score = score
+    def tell(self) -> None:
         training, now = self.training, time.perf_counter()
         if now - self.last < PROGRESS_SECONDS and not training.done:
             return
         self.last = now
         spent = now - self.begin
         parts = " ".join(f"{part} {100 * s / spent:.0f}%" for part, s in training.seconds.items())
-        done = len(training.curve)
+        done = training.made
         left = spent / (done - self.first) * (training.updates - done)
         speed = (done - self.first) * training.steps_per_update / spent
+        scores = [row["score"] for row in training.curve[self.first :]]
+        known = [score for score in scores if not math.isnan(score)]
         self.report(
             f"{training.run.name}: {done * training.steps_per_update:,} steps, {speed:,.0f}/s, "
-            f"{parts}, score {self.score:.1f}, {left:.0f} s left"
+            f"{parts}, score {known[-1] if known else math.nan:.1f}, {left:.0f} s left"
         )

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import time
+from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ import pandas as pd
 import torch
 
 from daf.config import ConfigError
-from daf.learn.ppo import METRICS, update
+from daf.learn.capture import Replayed
+from daf.learn.ppo import METRICS, Learner
 from daf.learn.resume import check_alike
 from daf.learn.rollout import Collector
 from daf.plan import Run
@@ -21,6 +23,8 @@ from daf.policies.trainable import TrainablePolicy
 from daf.provenance import file_digest, versions
 
 STREAM_INIT, STREAM_MINIBATCHES = 1, 2
+READ_EVERY = 16
+"""Updates after which a GPU is asked how they went; each time it would have to be waited for."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,17 +46,24 @@ class Training:
 
     Attributes:
         run: everything that decides the result.
-        policy, optimizer, collector: its parts.
+        policy, learner, collector: its parts.
         updates: how many there are in all, of `steps_per_update` agent-steps each.
-        curve: a row for each update so far.
+        made: how many so far.
         seconds: spent on "env", "forward" and "learn" so far.
     """
 
-    def __init__(self, run: Run, device: str = "cpu", initial_weights: str | None = None):
+    def __init__(
+        self,
+        run: Run,
+        device: str = "cpu",
+        initial_weights: str | None = None,
+        executor: Executor | None = None,
+    ):
         """
         Args:
             device: where.
             initial_weights: the file with the run's `initial_digest`, if it has one.
+            executor: computes parts of an update side by side; the result is the same.
 
         Raises:
             ConfigError: the policy cannot play the missions, or cannot learn.
@@ -61,63 +72,88 @@ class Training:
         self.device = device
         config = run.training
         self.policy = _new_policy(run, device, initial_weights)
-        self.optimizer = torch.optim.Adam(
-            self.policy.parameters(), lr=config.learning_rate, eps=1e-5, fused=True
-        )
+        self.learner = Learner(self.policy, config, executor)
         missions = list(run.missions)
         self.collector = Collector(self.policy, missions, config, run.training_seed, device)
         self.steps_per_update = config.rollout_length * self.collector.rows
         self.updates = math.ceil(config.steps / self.steps_per_update)
-        self.curve: list[dict[str, Any]] = []
+        self.made = 0
         self.seconds = self.collector.seconds | {"learn": 0.0}
+        self._curve: list[dict[str, Any]] = []
+        self._unread: list[torch.Tensor] = []
+        self._rates: list[float] = []
+        self._update = Replayed(self._collect_and_learn, device)
 
     @property
     def done(self) -> bool:
         """All updates are made."""
-        return len(self.curve) >= self.updates
+        return self.made >= self.updates
 
-    def advance(self) -> dict[str, Any]:
+    def advance(self) -> None:
         """Make one update.
 
-        Returns:
-            its row of the curve.
-
         Raises:
-            DivergedError: the training diverged, with the update and the likely remedy.
+            DivergedError: the training diverged, with the update and the likely remedy; on a GPU
+                it is found out some updates later.
         """
-        run, number = self.run, len(self.curve)
-        config = run.training
+        config = self.run.training
         rate = config.learning_rate
         if config.horizon:
-            rate *= 1 - number / math.ceil(config.horizon / self.steps_per_update)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            rate *= 1 - self.made / math.ceil(config.horizon / self.steps_per_update)
+        shuffle = _generator(self.run.training_seed, STREAM_MINIBATCHES, self.made)
+        self.learner.prepare(rate, self.collector.rows, shuffle)
+        self._unread.append(self._update().clone())
+        self._rates.append(rate)
+        self.made += 1
+        if self.device == "cpu" or self.made % READ_EVERY == 0 or self.done:
+            self._read()
+
+    @property
+    def curve(self) -> list[dict[str, Any]]:
+        """A row for each update so far.
+
+        Raises:
+            DivergedError: as `advance`.
+        """
+        self._read()
+        return self._curve
+
+    def _collect_and_learn(self) -> torch.Tensor:
+        """One update, as prepared; what is to be known of it, float64."""
         rollout, advantage = self.collector.collect()
         begin = time.perf_counter()
-        shuffle = _generator(run.training_seed, STREAM_MINIBATCHES, number)
-        losses = update(self.policy, self.optimizer, rollout, advantage, config, shuffle)
+        losses = self.learner.update(rollout, advantage)
         self.seconds["learn"] += time.perf_counter() - begin
         self.seconds |= self.collector.seconds
-        steps = (number + 1) * self.steps_per_update
-        row = {"update": number, "steps": steps, "learning_rate": rate}
-        row |= self.collector.finished_scores()
-        row["reward"] = float(rollout.rewards.mean())
-        row["explained_variance"] = _explained(rollout.values, advantage)
-        row |= dict(zip(METRICS, losses.tolist()))
-        if not math.isfinite(row["gradient_norm"]):
-            raise DivergedError(
-                f"training {run.name} diverged in update {number + 1} of {self.updates} "
-                f"(the gradient is not finite); try a smaller learning_rate than "
-                f"{config.learning_rate}"
+        others = [rollout.rewards.mean(), _explained(rollout.values, advantage)]
+        return torch.cat([self.collector.finished_scores(), torch.stack(others), losses])
+
+    def _read(self) -> None:
+        """Take what is known of the last updates from the device into the curve."""
+        if not self._unread:
+            return
+        names = (*self.collector.score_names, "reward", "explained_variance", *METRICS)
+        for rate, found in zip(self._rates, torch.stack(self._unread).tolist()):
+            number = len(self._curve)
+            steps = (number + 1) * self.steps_per_update
+            row = {"update": number, "steps": steps, "learning_rate": rate} | dict(
+                zip(names, found)
             )
-        self.curve.append(row)
-        return row
+            if not math.isfinite(row["gradient_norm"]):
+                raise DivergedError(
+                    f"training {self.run.name} diverged in update {number + 1} of {self.updates} "
+                    f"(the gradient is not finite); try a smaller learning_rate than "
+                    f"{self.run.training.learning_rate}"
+                )
+            self._curve.append(row)
+        self._unread.clear()
+        self._rates.clear()
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides how the training goes on, and its curve."""
         parts = {
             "policy": self.policy,
-            "optimizer": self.optimizer,
+            "optimizer": self.learner.optimizer,
             "collector": self.collector,
         }
         return {name: part.state_dict() for name, part in parts.items()} | {"curve": self.curve}
@@ -125,9 +161,10 @@ class Training:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was taken; `check` says whether it can be."""
         self.policy.load_state_dict(state["policy"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.learner.optimizer.load_state_dict(state["optimizer"])
         self.collector.load_state_dict(state["collector"])
-        self.curve = state["curve"]
+        self._curve = state["curve"]
+        self.made = len(self._curve)
 
     def check(self, state: Any) -> None:
         """What was saved can be a state of this training.
@@ -140,7 +177,7 @@ class Training:
             raise ValueError("policy has numbers that are not finite")
         check_alike(state["collector"], self.collector.state_dict(), "collector")
         groups, moments = state["optimizer"]["param_groups"], state["optimizer"]["state"]
-        check_alike(groups, self.optimizer.state_dict()["param_groups"], "optimizer")
+        check_alike(groups, self.learner.optimizer.state_dict()["param_groups"], "optimizer")
         for number, parameter in enumerate(self.policy.parameters()):
             like = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
             if number in moments:
@@ -184,10 +221,10 @@ def _generator(*words: int) -> torch.Generator:
     return torch.Generator().manual_seed(_seed(*words))
 
 
-def _explained(values: torch.Tensor, advantage: torch.Tensor) -> float:
+def _explained(values: torch.Tensor, advantage: torch.Tensor) -> torch.Tensor:
     """Share of the returns' variance that the values explain; NaN where there is none."""
     total = (values + advantage).var()
-    return float(1 - advantage.var() / total) if total > 0 else math.nan
+    return torch.where(total > 0, 1 - advantage.var() / total, math.nan)
 
 
 def _describe(run: Run, policy: TrainablePolicy, device: str, steps: int) -> dict[str, Any]:
