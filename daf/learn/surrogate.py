@@ -48,12 +48,13 @@ def surrogate(
         top = wp.max(top, logits[t, n, k])
     total = float(0.0)
     for k in range(outputs):
-        total += wp.exp(logits[t, n, k] - top)
+        mass = wp.exp(logits[t, n, k] - top)
+        logit_slopes[t, n, k] = mass
+        total += mass
     normaliser = top + wp.log(total)
     entropy = float(0.0)
     for k in range(outputs):
-        log_prob = logits[t, n, k] - normaliser
-        entropy -= wp.exp(log_prob) * log_prob
+        entropy -= logit_slopes[t, n, k] / total * (logits[t, n, k] - normaliser)
 
     log_ratio = logits[t, n, action] - normaliser - old_log_probs[t, row]
     ratio = wp.exp(log_ratio)
@@ -65,10 +66,10 @@ def surrogate(
     if gain <= clipped:
         slope = -gain
     for k in range(outputs):
-        log_prob = logits[t, n, k] - normaliser
-        prob = wp.exp(log_prob)
+        prob = logit_slopes[t, n, k] / total
         chosen = wp.where(k == action, 1.0, 0.0)
-        pull = slope * (chosen - prob) + c.entropy * prob * (log_prob + entropy)
+        above = logits[t, n, k] - normaliser + entropy
+        pull = slope * (chosen - prob) + c.entropy * prob * above
         logit_slopes[t, n, k] = c.share * pull
 
     error = values[t, n] - (advantage[t, row] + old_values[t, row])
