@@ -147,7 +147,7 @@ def test_comments_formatting_and_words_of_docstrings_do_not_count(copy):
 
 
 @pytest.mark.parametrize("module, file, old, new", [
-    ("daf.learn.train", "learn/train.py", "eps=1e-5", "eps=1e-6"),
+    ("daf.learn.train", "learn/ppo.py", "eps=1e-5", "eps=1e-6"),
     ("daf.learn.train", "learn/advantage.py", "return ", "return 0 * "),
     ("daf.learn.train", "sim/random.py", "import warp as wp", "import warp as wp\n\nEXTRA = 1"),
     ("daf.learn.train", "missions/mission.py", "move_energy: Amount = 2", "move_energy: int = 3"),

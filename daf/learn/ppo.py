@@ -1,70 +1,127 @@
 """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347): one update."""
 
+import copy
+from concurrent.futures import Executor
+
 import torch
 from torch import nn
 
 from daf.config.training import TrainingConfig
 from daf.learn.rollout import Rollout
+from daf.learn.surrogate import TERMS, slopes
 from daf.policies.trainable import TrainablePolicy
 
-METRICS = ("policy_loss", "value_loss", "entropy", "approx_kl", "clip_fraction", "gradient_norm")
+METRICS = (*TERMS, "gradient_norm")
+BLOCK, MOST_BLOCKS = 1024, 8
+"""Samples in a block, at least; blocks in a minibatch, at most."""
 
 
-def update(
-    policy: TrainablePolicy,
-    optimizer: torch.optim.Optimizer,
-    rollout: Rollout,
-    advantage: torch.Tensor,
-    config: TrainingConfig,
-    generator: torch.Generator,
-) -> torch.Tensor:
-    """Improve the policy on one rollout.
+class Learner:
+    """Improves a policy, rollout by rollout.
 
-    Minibatches are sets of rows (agents) over all L steps, so that recurrent policies see whole
-    sequences from the memory they began with.
+    On the CPU the rows of a minibatch are cut into blocks, whose gradients can be computed side by
+    side; they are added in order. The blocks depend on nothing but the sizes, so that the result
+    does not depend on the number of threads.
 
-    Args:
-        rollout, advantage: of `Collector.collect`; returns are advantage + value.
-        generator: shuffles the rows; its state alone decides the order.
-
-    Returns:
-        float32 [6], the METRICS averaged over minibatches, still on the device.
+    Attributes:
+        optimizer: Adam over the parameters of the policy.
     """
-    returns = advantage + rollout.values
-    totals = torch.zeros(len(METRICS), device=advantage.device)
-    rows = advantage.shape[1]
-    parts = min(config.minibatches, rows)
-    for _ in range(config.epochs):
-        order = torch.randperm(rows, generator=generator).to(advantage.device)
-        for part in order.chunk(parts):
-            loss, metrics = _loss(policy, rollout, advantage, returns, part, config)
-            optimizer.zero_grad()
-            loss.backward()
-            norm = nn.utils.clip_grad_norm_(policy.parameters(), config.max_grad_norm)
-            optimizer.step()
-            totals += torch.stack([*metrics, norm.detach()])
-    return totals / (config.epochs * parts)
 
+    def __init__(
+        self, policy: TrainablePolicy, config: TrainingConfig, executor: Executor | None = None
+    ):
+        """
+        Args:
+            executor: computes blocks side by side; None: one after the other.
+        """
+        self.policy = policy
+        self.config = config
+        self._map = executor.map if executor else map
+        on_gpu = policy.device != "cpu"
+        # A captured update reads its rate and its order of rows from the device.
+        rate = torch.tensor(config.learning_rate, device=policy.device) if on_gpu else 0.0
+        self.optimizer = torch.optim.Adam(
+            policy.parameters(), lr=rate, eps=1e-5, fused=True, capturable=on_gpu
+        )
+        # What computes a block: the same weights, gradients of its own.
+        self._doubles = [policy]
+        self._orders: torch.Tensor | None = None
 
-def _loss(policy, rollout, advantage, returns, part, config):
-    logits, values, _ = policy(
-        rollout.observations[:, part], rollout.memory[part], rollout.starts[:, part]
-    )
-    all_log_probs = torch.log_softmax(logits, dim=-1)
-    log_probs = all_log_probs.gather(-1, rollout.actions[:, part, None])[..., 0]
-    log_ratio = log_probs - rollout.log_probs[:, part]
-    ratio = log_ratio.exp()
+    def prepare(self, rate: float, rows: int, generator: torch.Generator) -> None:
+        """Say how the next update is to be made.
 
-    weight = advantage[:, part]
-    weight = (weight - weight.mean()) / (weight.std() + 1e-8)
-    clipped = ratio.clamp(1 - config.clip, 1 + config.clip)
-    policy_loss = -torch.minimum(weight * ratio, weight * clipped).mean()
-    value_loss = 0.5 * (values - returns[:, part]).square().mean()
-    entropy = -(all_log_probs.exp() * all_log_probs).sum(-1).mean()
-    loss = policy_loss + config.value_coef * value_loss - config.entropy_coef * entropy
+        Args:
+            rate: the learning rate.
+            rows: N of the rollout.
+            generator: shuffles the rows; its state alone decides the order.
+        """
+        for group in self.optimizer.param_groups:
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+        epochs = range(self.config.epochs)
+        orders = torch.stack([torch.randperm(rows, generator=generator) for _ in epochs])
+        if self._orders is None:
+            self._orders = orders.to(self.policy.device)
+        self._orders.copy_(orders)
 
-    with torch.no_grad():
-        # (ratio - 1) - log ratio: the low-variance estimate of the KL divergence, Schulman 2020.
-        kl = (ratio - 1 - log_ratio).mean()
-        outside = ((ratio - 1).abs() > config.clip).float().mean()
-    return loss, [policy_loss.detach(), value_loss.detach(), entropy.detach(), kl, outside]
+    def update(self, rollout: Rollout, advantage: torch.Tensor) -> torch.Tensor:
+        """Improve the policy on one rollout, as prepared.
+
+        Minibatches are sets of rows (agents) over all L steps, so that recurrent policies see whole
+        sequences from the memory they began with.
+
+        Args:
+            rollout, advantage: of `Collector.collect`; returns are advantage + value.
+
+        Returns:
+            float32 [6], the METRICS averaged over minibatches, still on the device.
+        """
+        parts = min(self.config.minibatches, advantage.shape[1])
+        minibatches = [part for order in self._orders for part in order.chunk(parts)]
+        metrics = [self._step(rollout, advantage, part) for part in minibatches]
+        return torch.stack(metrics).mean(0)
+
+    def _step(self, rollout: Rollout, advantage: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
+        """One step of the optimizer on the rows of a minibatch; its METRICS."""
+        chosen = advantage.index_select(1, part)
+        samples = chosen.numel()
+        deviation, mean = torch.std_mean(chosen)
+        scale = torch.stack([mean, deviation])
+        blocks = part.chunk(self._blocks(samples))
+        doubles = self._doubles_for(len(blocks))
+
+        def learn(double: TrainablePolicy, rows: torch.Tensor) -> torch.Tensor:
+            double.zero_grad(set_to_none=False)
+            logits, values, _ = double(
+                rollout.observations.index_select(1, rows),
+                rollout.memory[rows],
+                rollout.starts[:, rows],
+            )
+            *slope, terms = slopes(
+                logits, values, rollout, advantage, rows, scale, self.config, samples
+            )
+            torch.autograd.backward((logits, values), slope)
+            return terms.sum((0, 1))
+
+        terms = torch.stack(list(self._map(learn, doubles, blocks))).sum(0) / samples
+        gradients = [[p.grad for p in double.parameters()] for double in doubles]
+        for more in gradients[1:]:
+            torch._foreach_add_(gradients[0], more)
+        norm = nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.max_grad_norm)
+        self.optimizer.step()
+        return torch.cat([terms, norm[None]])
+
+    def _blocks(self, samples: int) -> int:
+        if self.policy.device != "cpu":
+            return 1
+        return max(1, min(MOST_BLOCKS, samples // BLOCK))
+
+    def _doubles_for(self, count: int) -> list[TrainablePolicy]:
+        while len(self._doubles) < count:
+            double = copy.deepcopy(self.policy)
+            for own, shared in zip(double.parameters(), self.policy.parameters()):
+                own.data = shared.data
+            self._doubles.append(double)
+        return self._doubles[:count]

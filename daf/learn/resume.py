@@ -34,7 +34,7 @@ def kept_for(run: Run, execution: ExecutionConfig, code: str, device: str) -> "R
     """
     course = run.course()
     kind = torch.cuda.get_device_name() if device == "cuda" else platform.machine()
-    conditions = [course, code, versions(), device, kind, torch.get_num_threads()]
+    conditions = [course, code, versions(), device, kind]
     name = f"{class_label(run.class_path)}-s{run.training_seed}-{digest(course)[:8]}"
     folder = Path(execution.results_dir, "resume", name)
     return Resume(folder, digest(conditions), execution.save_seconds)
@@ -52,6 +52,9 @@ class Resume:
             ignored, and replaced.
         save_seconds: time between two states; longer where saving would take more than 5 %.
         report: receives a line for whatever the user should know.
+
+    Attributes:
+        asked_to_stop: save after the next update and stop; a signal sets it.
     """
 
     def __init__(
@@ -65,7 +68,7 @@ class Resume:
         self.fingerprint = fingerprint
         self.save_seconds = save_seconds
         self.report = report
-        self._asked_to_stop = False
+        self.asked_to_stop = False
         self._next_save = 0.0
 
     def __enter__(self) -> "Resume":
@@ -127,7 +130,7 @@ class Resume:
         Raises:
             KeyboardInterrupt: somebody wants the training to stop; what it can go on from is saved.
         """
-        if not (self._asked_to_stop or last or time.monotonic() >= self._next_save):
+        if not (self.asked_to_stop or last or time.monotonic() >= self._next_save):
             return
         begin = time.monotonic()
         try:
@@ -138,7 +141,7 @@ class Resume:
             self.report(f"{self.file}: {kept}; the one before stays")
         end = time.monotonic()
         self._next_save = end + max(self.save_seconds, (end - begin) / LARGEST_SHARE)
-        if self._asked_to_stop:
+        if self.asked_to_stop:
             raise KeyboardInterrupt(kept)
 
     def discard(self) -> None:
@@ -174,7 +177,7 @@ class Resume:
             self.file.unlink(missing_ok=True)
 
     def _stop(self, *_) -> None:
-        self._asked_to_stop = True
+        self.asked_to_stop = True
 
 
 def check_alike(saved: Any, like: Any, name: str = "state") -> None:

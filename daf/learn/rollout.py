@@ -23,6 +23,7 @@ class Rollout:
 
     observations: torch.Tensor  # uint8 [L, N, T, 3]
     actions: torch.Tensor  # int64 [L, N]
+    logits: torch.Tensor  # float32 [L, N, K]
     log_probs: torch.Tensor  # float32 [L, N] of the actions when they were taken
     values: torch.Tensor  # float32 [L, N]
     rewards: torch.Tensor  # float32 [L, N] shaped
@@ -62,22 +63,23 @@ class Collector:
             ]
         )
         self._shaping = [_shaping_weights(config, sim) for sim in self.simulations]
-        self.steps_taken = 0
+        self.steps_taken = torch.zeros((), dtype=torch.int64, device=device)
         self.memory = policy.initial_memory(self.rows)
         self.starts = torch.ones(self.rows, dtype=torch.bool, device=device)
-        self.rollout = self._allocate(policy.num_tokens, device)
+        self.rollout = self._allocate(policy, device)
         self._counted = [simulation.state.episode.clone() for simulation in self.simulations]
         self.seconds = {"env": 0.0, "forward": 0.0}
 
-    def _allocate(self, num_tokens: int, device: str) -> Rollout:
+    def _allocate(self, policy: TrainablePolicy, device: str) -> Rollout:
         shape = (self.config.rollout_length, self.rows)
 
         def empty(dtype: torch.dtype, *more: int) -> torch.Tensor:
             return torch.empty(*shape, *more, dtype=dtype, device=device)
 
         return Rollout(
-            observations=empty(torch.uint8, num_tokens, 3),
+            observations=empty(torch.uint8, policy.num_tokens, 3),
             actions=empty(torch.int64),
+            logits=empty(torch.float32, policy.num_outputs),
             log_probs=empty(torch.float32),
             values=empty(torch.float32),
             rewards=empty(torch.float32),
@@ -88,31 +90,35 @@ class Collector:
 
     @torch.no_grad()
     def collect(self) -> tuple[Rollout, torch.Tensor]:
-        """Play L steps.
+        """Play L steps. Nothing waits for the device, and all that lasts stays where it is in
+        memory: on a GPU this can be captured in a graph.
 
         Returns:
             the rollout (its memory is reused by the next call) and the advantages [L, N].
         """
         rollout = self.rollout
         rollout.memory.copy_(self.memory)
-        for t in range(self.config.rollout_length):
+        steps = torch.arange(self.config.rollout_length, device=self.memory.device)[:, None]
+        chances = uniform(self._row_seeds, self.steps_taken + steps)
+        for t, chance in enumerate(chances):
             begin = time.perf_counter()
             self._observe(rollout.observations[t])
             rollout.starts[t] = self.starts
             middle = time.perf_counter()
-            logits, value, self.memory = self.policy(
+            logits, value, memory = self.policy(
                 rollout.observations[t][None], self.memory, self.starts[None]
             )
-            chance = uniform(self._row_seeds, self.steps_taken)
-            rollout.actions[t] = sample(logits[0], chance)
-            log_probs = torch.log_softmax(logits[0], dim=-1)
-            rollout.log_probs[t] = log_probs.gather(1, rollout.actions[t][:, None])[:, 0]
+            self.memory.copy_(memory)
+            rollout.logits[t] = logits[0]
             rollout.values[t] = value[0]
+            rollout.actions[t] = sample(logits[0], chance)
             end = time.perf_counter()
             self._step(rollout, t)
-            self.steps_taken += 1
             self.seconds["forward"] += end - middle
             self.seconds["env"] += middle - begin + time.perf_counter() - end
+        self.steps_taken += len(chances)
+        log_probs = torch.log_softmax(rollout.logits, dim=-1)
+        rollout.log_probs.copy_(log_probs.gather(2, rollout.actions[..., None])[..., 0])
         advantage = advantages(
             rollout.rewards,
             rollout.values,
@@ -126,7 +132,7 @@ class Collector:
     def state_dict(self) -> dict[str, Any]:
         """All that decides the next rollout, but for the policy."""
         return {
-            "steps_taken": self.steps_taken,
+            "steps_taken": int(self.steps_taken),
             "memory": self.memory,
             "starts": self.starts,
             "counted": self._counted,
@@ -141,22 +147,28 @@ class Collector:
         """
         for simulation, tensors in zip(self.simulations, state["worlds"], strict=True):
             simulation.load_state_dict(tensors)
-        self.steps_taken = state["steps_taken"]
-        self.memory = state["memory"]
-        self.starts = state["starts"]
-        self._counted = state["counted"]
+        self.steps_taken.fill_(state["steps_taken"])
+        self.memory.copy_(state["memory"])
+        self.starts.copy_(state["starts"])
+        for counted, saved in zip(self._counted, state["counted"], strict=True):
+            counted.copy_(saved)
 
-    def finished_scores(self) -> dict[str, float]:
-        """Mean score of the episodes that ended since the last call, over all missions
-        (`score`) and of each (`score/MISSION`); NaN where none ended."""
-        found, every = {}, []
-        for number, simulation in enumerate(self.simulations):
-            ended = simulation.state.episode > self._counted[number]
-            self._counted[number] = simulation.state.episode.clone()
-            scores = simulation.finished[:, HEARTS_STORED][ended].to(torch.float64)
-            found[f"score/{simulation.mission.name}"] = float(scores.mean())
-            every.append(scores)
-        return {"score": float(torch.cat(every).mean())} | found
+    @property
+    def score_names(self) -> list[str]:
+        """Of `finished_scores`."""
+        return ["score", *(f"score/{mission.name}" for mission in self.missions)]
+
+    def finished_scores(self) -> torch.Tensor:
+        """Mean score of the episodes that ended since the last call, over all missions and of each,
+        float64; NaN where none ended."""
+        sums, counts = [], []
+        for simulation, counted in zip(self.simulations, self._counted):
+            ended = simulation.state.episode > counted
+            counted.copy_(simulation.state.episode)
+            sums.append((simulation.finished[:, HEARTS_STORED] * ended).sum())
+            counts.append(ended.sum())
+        total, count = torch.stack(sums).double(), torch.stack(counts).double()
+        return torch.cat([total.sum()[None] / count.sum(), total / count])
 
     def _observe(self, out: torch.Tensor) -> None:
         for rows, simulation in self._row_slices():
@@ -182,8 +194,10 @@ class Collector:
         if any(mission.truncates for mission in self.missions):
             self._bootstrap_truncated(rollout, t)
         for simulation in self.simulations:
-            simulation.reset(simulation.done.clone())
-        self.starts = rollout.dones[t].clone()
+            # To ask a GPU whether it is worth it would take longer.
+            if simulation.device != "cpu" or bool(simulation.done.any()):
+                simulation.reset(simulation.done.clone())
+        self.starts.copy_(rollout.dones[t])
 
     def _bootstrap_truncated(self, rollout: Rollout, t: int) -> None:
         """A truncated episode would have gone on: its rest is worth the value of its last view."""

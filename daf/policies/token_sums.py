@@ -2,7 +2,7 @@
 `plain_token_sums.py` in the place of this file."""
 
 import functools
-from typing import NamedTuple
+from typing import Any
 
 import torch
 import warp as wp
@@ -13,32 +13,60 @@ from daf.sim.simulation import torch_stream
 wp.set_module_options({"enable_backward": False})
 
 
-class Vocabulary(NamedTuple):
-    """Row and factor of a token (location, feature, value):
-    places[location] + slots[feature * 256 + value], and weights[feature * 256 + value]."""
+@wp.struct
+class Tables:
+    """A `Vocabulary` as kernels take it."""
 
-    places: torch.Tensor  # int32 [256]
-    slots: torch.Tensor  # int32 [256 * 256]
-    weights: torch.Tensor  # float32 [256 * 256]
+    places: wp.array(dtype=wp.int32)
+    slots: wp.array(dtype=wp.int32)
+    weights: wp.array(dtype=wp.float32)
+
+
+class Vocabulary:
+    """Row and factor of a token (location, feature, value):
+    places[location] + slots[feature * 256 + value], and weights[feature * 256 + value].
+
+    Attributes:
+        words: places int32 [256], slots int32 [256 * 256] and weights float32 [256 * 256].
+    """
+
+    def __init__(self, places: torch.Tensor, slots: torch.Tensor, weights: torch.Tensor):
+        self.words = {"places": places, "slots": slots, "weights": weights}
+        self._tables: dict[str, Tables] = {}
+
+    def __deepcopy__(self, memo: Any) -> "Vocabulary":
+        return self  # nothing in it changes
+
+    def on(self, device: torch.device) -> Tables:
+        """The same in the memory of a device."""
+        name = str(device)
+        if name not in self._tables:
+            tables = Tables()
+            for word, tensor in self.words.items():
+                setattr(tables, word, wp.from_torch(tensor.to(device)))
+            self._tables[name] = tables
+        return self._tables[name]
 
 
 def token_sums(
-    table: torch.Tensor, observations: torch.Tensor, vocabulary: Vocabulary
+    table: torch.Tensor, bias: torch.Tensor, observations: torch.Tensor, vocabulary: Vocabulary
 ) -> torch.Tensor:
-    """For each observation the sum of its tokens' rows, each times its factor.
+    """For each observation the sum of its tokens' rows, each times its factor, and the bias.
 
     Args:
         table: float32 [V, D], the rows.
+        bias: float32 [D].
         observations: uint8 [N, U, 3]; tokens with location 255 are empty, and all behind are, too.
         vocabulary: which row each token has.
 
     Returns:
-        float32 [N, D], differentiable in the table.
+        float32 [N, D], differentiable in table and bias.
     """
     if observations.device.type == "cpu":
-        return _SumOnCPU.apply(table, observations, _tables(vocabulary))
+        return _SumOnCPU.apply(table, bias, observations, vocabulary.on(observations.device))
     index, factor = looked_up(observations, vocabulary)
-    return nn.functional.embedding_bag(index, table, mode="sum", per_sample_weights=factor)
+    summed = nn.functional.embedding_bag(index, table, mode="sum", per_sample_weights=factor)
+    return summed + bias
 
 
 def looked_up(
@@ -52,7 +80,7 @@ def looked_up(
         look_up,
         dim=tuple(shape),
         inputs=[
-            _tables(vocabulary),
+            vocabulary.on(observations.device),
             wp.from_torch(observations, dtype=wp.vec3ub),
             wp.from_torch(index),
             wp.from_torch(factor),
@@ -61,15 +89,6 @@ def looked_up(
         stream=torch_stream(observations.device),
     )
     return index, factor
-
-
-@wp.struct
-class Tables:
-    """A `Vocabulary` as kernels take it."""
-
-    places: wp.array(dtype=wp.int32)
-    slots: wp.array(dtype=wp.int32)
-    weights: wp.array(dtype=wp.float32)
 
 
 @wp.func
@@ -96,92 +115,110 @@ def look_up(
 
 @functools.cache
 def cpu_kernels(size: int):
-    """Sum of rows and its gradient for embeddings of one size D, one thread per observation.
+    """Sum of rows and bias, and its gradient, for embeddings of one size D; one thread per
+    observation.
 
-    On the CPU threads run one after the other, so the plain sums of `spread` have one order.
+    On the CPU threads run one after the other, so the plain sums of `spread` have one order. The
+    loops are C++: LLVM keeps D numbers in vector registers if it sees plain loops over arrays.
     """
-    vector = wp.types.vector(length=size, dtype=wp.float32)
+
+    def over_tokens(each: str) -> str:
+        return f"""
+            for (int i = 0; i < observations.shape[1]; ++i) {{
+                const auto& token = wp::index(observations, n, i);
+                if (token[0] == 255) break;
+                const int said = token[1] * 256 + token[2];
+                const float factor = v.weights.data[said];
+                if (factor == 0.0f) continue;
+                float* row = table.data + (v.places.data[token[0]] + v.slots.data[said]) * {size}l;
+                for (int d = 0; d < {size}; ++d) {each}
+            }}
+        """
+
+    def copy(target: str, source: str) -> str:
+        return f"for (int d = 0; d < {size}; ++d) {target}[d] = {source};"
+
+    @wp.func_native(
+        f"float total[{size}];"
+        + copy("total", "bias.data[d]")
+        + over_tokens("total[d] += factor * row[d];")
+        + copy("(&wp::index(out, n, 0))", "total[d]")
+    )
+    def sum_rows(
+        n: int,
+        v: Tables,
+        observations: wp.array2d(dtype=wp.vec3ub),
+        table: wp.array2d(dtype=wp.float32),
+        bias: wp.array(dtype=wp.float32),
+        out: wp.array2d(dtype=wp.float32),
+    ): ...
+
+    @wp.func_native(
+        f"float change[{size}];"
+        + copy("change", "wp::index(gradient, n, d)")
+        + over_tokens("row[d] += factor * change[d];")
+    )
+    def add_to_rows(
+        n: int,
+        v: Tables,
+        observations: wp.array2d(dtype=wp.vec3ub),
+        gradient: wp.array2d(dtype=wp.float32),
+        table: wp.array2d(dtype=wp.float32),
+    ): ...
 
     @wp.kernel(module="unique", enable_backward=False)
     def gather(
         v: Tables,
         observations: wp.array2d(dtype=wp.vec3ub),
-        table: wp.array(dtype=vector),
-        out: wp.array(dtype=vector),
+        table: wp.array2d(dtype=wp.float32),
+        bias: wp.array(dtype=wp.float32),
+        out: wp.array2d(dtype=wp.float32),
     ):
-        n = wp.tid()
-        total = vector()
-        for i in range(observations.shape[1]):
-            token = observations[n, i]
-            if token[0] == wp.uint8(255):
-                break
-            factor = v.weights[said(token)]
-            if factor != 0.0:
-                total += factor * table[v.places[int(token[0])] + v.slots[said(token)]]
-        out[n] = total
+        sum_rows(wp.tid(), v, observations, table, bias, out)
 
     @wp.kernel(module="unique", enable_backward=False)
     def spread(
         v: Tables,
         observations: wp.array2d(dtype=wp.vec3ub),
-        gradient: wp.array(dtype=vector),
-        table: wp.array(dtype=vector),
+        gradient: wp.array2d(dtype=wp.float32),
+        table: wp.array2d(dtype=wp.float32),
     ):
-        n = wp.tid()
-        change = gradient[n]
-        for i in range(observations.shape[1]):
-            token = observations[n, i]
-            if token[0] == wp.uint8(255):
-                break
-            factor = v.weights[said(token)]
-            if factor != 0.0:
-                row = v.places[int(token[0])] + v.slots[said(token)]
-                table[row] = table[row] + factor * change
+        add_to_rows(wp.tid(), v, observations, gradient, table)
 
-    return gather, spread, vector
+    # Threads that launch a kernel at the same time should find it loaded.
+    for kernel in (gather, spread):
+        kernel.module.load("cpu")
+    return gather, spread
 
 
 class _SumOnCPU(torch.autograd.Function):
-    """The embedding sum by Warp: torch's own backward sorts all tokens and is 10 times slower."""
+    """The embedding by Warp: torch's own backward sorts all tokens and is 10 times slower.
+
+    The gradient of the table is added to `table.grad` at once: as a tensor of its own it would have
+    to be cleared and added, and most rows are in no observation.
+    """
 
     @staticmethod
-    def forward(context, table, observations, tables):
-        gather, _, vector = cpu_kernels(table.shape[1])
-        context.save_for_backward(table, observations)
-        context.tables = tables
+    def forward(context, table, bias, observations, tables):
+        context.save_for_backward(observations)
+        context.table, context.tables = table, tables
         out = torch.empty(len(observations), table.shape[1])
-        wp.launch(
-            gather,
-            dim=len(observations),
-            inputs=[
-                tables,
-                wp.from_torch(observations, dtype=wp.vec3ub),
-                wp.from_torch(table.detach(), dtype=vector),
-                wp.from_torch(out, dtype=vector),
-            ],
-        )
+        gather, _ = cpu_kernels(table.shape[1])
+        _launch(gather, tables, observations, table.detach(), bias.detach(), out)
         return out
 
     @staticmethod
     def backward(context, gradient):
-        table, observations = context.saved_tensors
-        _, spread, vector = cpu_kernels(table.shape[1])
-        total = torch.zeros_like(table)
-        wp.launch(
-            spread,
-            dim=len(observations),
-            inputs=[
-                context.tables,
-                wp.from_torch(observations, dtype=wp.vec3ub),
-                wp.from_torch(gradient.contiguous(), dtype=vector),
-                wp.from_torch(total, dtype=vector),
-            ],
-        )
-        return total, None, None
+        (observations,) = context.saved_tensors
+        table = context.table
+        if table.grad is None:
+            table.grad = torch.zeros_like(table)
+        _, spread = cpu_kernels(table.shape[1])
+        _launch(spread, context.tables, observations, gradient.contiguous(), table.grad)
+        return None, gradient.sum(0), None, None
 
 
-def _tables(vocabulary: Vocabulary) -> Tables:
-    tables = Tables()
-    for name, tensor in vocabulary._asdict().items():
-        setattr(tables, name, wp.from_torch(tensor))
-    return tables
+def _launch(kernel, tables: Tables, observations: torch.Tensor, *tensors: torch.Tensor):
+    arrays = [wp.from_torch(tensor, return_ctype=True) for tensor in tensors]
+    tokens = wp.from_torch(observations, dtype=wp.vec3ub, return_ctype=True)
+    wp.launch(kernel, dim=len(observations), inputs=[tables, tokens, *arrays])

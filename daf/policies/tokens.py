@@ -65,14 +65,12 @@ class TokenEmbedding(nn.Module):
         inside = (row < height) & (column < width)
         places = torch.where(inside, (row * width + column) * self.num_slots, 0)
         self.used_tokens = game.used_tokens
-        self.register_buffer("places", places.to(torch.int32), persistent=False)
-        self.register_buffer("slots", slots, persistent=False)
-        self.register_buffer("weights", weights, persistent=False)
+        self.vocabulary = Vocabulary(places.to(torch.int32), slots, weights)
         self.table = nn.Parameter(torch.empty(height * width * self.num_slots, size))
         self.bias = nn.Parameter(torch.zeros(size))
         # About 50 tokens are present at a time; the sum should start with unit variance.
         nn.init.normal_(self.table, std=1 / math.sqrt(50))
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
-        vocabulary = Vocabulary(self.places, self.slots, self.weights)
-        return token_sums(self.table, observations[:, : self.used_tokens], vocabulary) + self.bias
+        seen = observations[:, : self.used_tokens]
+        return token_sums(self.table, self.bias, seen, self.vocabulary)

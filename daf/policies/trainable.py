@@ -33,6 +33,9 @@ def checked_size(name: str, size: Any) -> int:
 class TrainablePolicy(Policy, nn.Module):
     """A policy that is a torch module; subclass it to bring your own network.
 
+    The learner makes copies that share its parameters and runs them at the same time, so `forward`
+    may not change the module.
+
     Axes: L steps, N rows (agents), K outputs: the moves (noop, N, S, W, E) and the first `glyphs`
     glyph actions. Glyphs change nothing but what others see, so by default there are none.
 

@@ -6,9 +6,11 @@ import pytest
 import torch
 
 from daf.config import BenchmarkConfig, ConfigError, TrainingConfig
-from daf.learn.ppo import update
+from daf.job import deterministic_cuda
+from daf.learn.ppo import Learner
 from daf.learn.rollout import Collector
-from daf.learn.train import DivergedError, train
+from daf.learn.train import train
+from daf.learn.training import DivergedError, Training
 from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, make_policy
@@ -114,15 +116,92 @@ def test_update_raises_the_probability_of_what_was_better_than_expected():
     collect = collector("stateless", load_mission("assembler_2"), entropy_coef=0, value_coef=0)
     rollout, _ = collect.collect()
     advantage = (rollout.actions == 3).float()
-    optimizer = torch.optim.Adam(collect.policy.parameters(), lr=1e-3)
+    learner = Learner(collect.policy, collect.config)
 
     def probability():
         logits, _, _ = collect.policy(rollout.observations, rollout.memory, rollout.starts)
         return torch.softmax(logits, -1)[..., 3].mean().item()
 
     before = probability()
-    update(collect.policy, optimizer, rollout, advantage, collect.config, torch.Generator())
+    learner.prepare(1e-3, collect.rows, torch.Generator())
+    learner.update(rollout, advantage)
     assert probability() > before + 0.01
+
+
+def reference_loss(policy, rollout, advantage, part, config):
+    """The loss as the paper has it, on the rows of one minibatch, and its metrics."""
+    logits, values, _ = policy(
+        rollout.observations[:, part], rollout.memory[part], rollout.starts[:, part]
+    )
+    all_log_probs = torch.log_softmax(logits, dim=-1)
+    log_probs = all_log_probs.gather(-1, rollout.actions[:, part, None])[..., 0]
+    ratio = (log_probs - rollout.log_probs[:, part]).exp()
+    weight = advantage[:, part]
+    weight = (weight - weight.mean()) / (weight.std() + 1e-8)
+    clipped = ratio.clamp(1 - config.clip, 1 + config.clip)
+    policy_loss = -torch.minimum(weight * ratio, weight * clipped).mean()
+    returns = (advantage + rollout.values)[:, part]
+    value_loss = 0.5 * (values - returns).square().mean()
+    entropy = -(all_log_probs.exp() * all_log_probs).sum(-1).mean()
+    loss = policy_loss + config.value_coef * value_loss - config.entropy_coef * entropy
+    kl = (ratio - 1 - ratio.log()).mean()
+    outside = ((ratio - 1).abs() > config.clip).float().mean()
+    return loss, [policy_loss, value_loss, entropy, kl, outside]
+
+
+@pytest.mark.parametrize("policy, blocks", [("stateless", 1), ("stateless", 4), ("lstm", 3)])
+def test_gradients_are_those_of_the_loss_in_one_block_or_several(policy, blocks, monkeypatch):
+    settings = {"epochs": 1, "minibatches": 1, "max_grad_norm": 1e9, "entropy_coef": 0.1}
+    collect = collector(policy, short_mission(7), **settings)
+    rollout, advantage = collect.collect()
+    with torch.no_grad():  # so that many ratios are outside of the clip, and most are not 1
+        for parameter in collect.policy.parameters():
+            parameter += 0.1 * torch.randn(parameter.shape)
+    part = torch.randperm(collect.rows, generator=torch.Generator().manual_seed(4))
+    loss, metrics = reference_loss(collect.policy, rollout, advantage, part, collect.config)
+    loss.backward()
+    expected = [parameter.grad.clone() for parameter in collect.policy.parameters()]
+    assert 0.05 < metrics[4] < 0.95
+
+    monkeypatch.setattr("daf.learn.ppo.BLOCK", 16 * collect.rows // blocks)
+    learner = Learner(collect.policy, collect.config)
+    monkeypatch.setattr(learner.optimizer, "step", lambda: None)
+    learner.prepare(1e-3, collect.rows, torch.Generator().manual_seed(4))
+    found = learner.update(rollout, advantage)
+    for parameter, gradient in zip(collect.policy.parameters(), expected):
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-6)
+    torch.testing.assert_close(found[:5], torch.stack(metrics).detach(), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("policy", ["stateless", "lstm"])
+def test_the_number_of_threads_leaves_no_trace(policy, monkeypatch):
+    monkeypatch.setattr("daf.learn.ppo.BLOCK", 16)
+    found = []
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        try:
+            found.append(train(run(policy), report=lambda line: None))
+            assert torch.get_num_threads() == threads
+        finally:
+            torch.set_num_threads(1)
+    assert len({weights_hash(trained.policy) for trained in found}) == 1
+    assert len({trained.metrics.to_json() for trained in found}) == 1
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("policy", ["stateless", "lstm"])
+def test_an_update_from_its_recording_is_the_update_itself(policy):
+    deterministic_cuda()
+    spec = run(policy, steps=6 * 4 * 4 * 16)
+    recorded, plain = Training(spec, "cuda"), Training(spec, "cuda")
+    plain._update = plain._collect_and_learn
+    for training in (recorded, plain):
+        while not training.done:
+            training.advance()
+    assert recorded._update._graph is not None
+    assert recorded.result().metrics.to_json() == plain.result().metrics.to_json()
+    for tensors in zip(recorded.policy.parameters(), plain.policy.parameters()):
+        assert torch.equal(*tensors)
 
 
 @pytest.mark.parametrize("policy", ["stateless", "lstm"])

@@ -10,7 +10,7 @@ from daf.missions import load_mission
 from daf.policies import Game, PolicySpec, make_policy, plain_token_sums
 from daf.policies.chance import mix_seeds, uniform
 from daf.policies.token_bound import token_bound
-from daf.policies.token_sums import Vocabulary, looked_up
+from daf.policies.token_sums import looked_up
 from daf.policies.tokens import TokenEmbedding, vocabulary
 from daf.policies.trainable import sample
 from daf.sim.simulation import Simulation
@@ -27,10 +27,6 @@ def observations(rows=64, steps=30):
     return simulation.observations.flatten(0, 1).clone()
 
 
-def words(embedding):
-    return Vocabulary(embedding.places, embedding.slots, embedding.weights)
-
-
 def test_embedding_equals_torchs_embedding_bag_forward_and_backward():
     seen = observations()
     embedding = TokenEmbedding(GAME, 24)
@@ -39,7 +35,7 @@ def test_embedding_equals_torchs_embedding_bag_forward_and_backward():
     ours.backward(gradient)
     own_gradient = embedding.table.grad.clone()
     embedding.table.grad = None
-    index, factor = looked_up(seen, words(embedding))
+    index, factor = looked_up(seen, embedding.vocabulary)
     theirs = torch.nn.functional.embedding_bag(
         index, embedding.table, mode="sum", per_sample_weights=factor
     )
@@ -51,8 +47,9 @@ def test_embedding_equals_torchs_embedding_bag_forward_and_backward():
 def test_a_bundles_plain_sums_are_the_same():
     seen = observations()
     embedding = TokenEmbedding(GAME, 24)
-    plain = plain_token_sums.token_sums(embedding.table, seen, words(embedding))
-    torch.testing.assert_close(plain + embedding.bias, embedding(seen))
+    plain = plain_token_sums.Vocabulary(**embedding.vocabulary.words)
+    summed = plain_token_sums.token_sums(embedding.table, embedding.bias, seen, plain)
+    torch.testing.assert_close(summed, embedding(seen))
 
 
 def test_embedding_is_a_dense_layer_over_the_window():

@@ -1,0 +1,260 @@
+"""A training that goes on update by update: what it is made of, its learning curve, its state."""
+
+import dataclasses
+import math
+import time
+from concurrent.futures import Executor
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from daf.config import ConfigError
+from daf.learn.capture import Replayed
+from daf.learn.ppo import METRICS, Learner
+from daf.learn.resume import check_alike
+from daf.learn.rollout import Collector
+from daf.plan import Run
+from daf.policies.game import Game
+from daf.policies.registry import PolicySpec
+from daf.policies.spec import make_policy
+from daf.policies.trainable import TrainablePolicy
+from daf.provenance import file_digest, versions
+
+STREAM_INIT, STREAM_MINIBATCHES = 1, 2
+READ_EVERY = 16
+"""Updates after which a GPU is asked how they went; each time it would have to be waited for."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What a training leaves behind."""
+
+    policy: TrainablePolicy
+    metrics: pd.DataFrame  # one row per update
+    description: dict[str, Any]  # the content of run.json
+    card: dict[str, Any]  # the content of policy.json
+
+
+class DivergedError(ValueError):
+    """The loss or the weights are not finite any more."""
+
+
+class Training:
+    """A training of one run, from its first update or from a saved state.
+
+    Attributes:
+        run: everything that decides the result.
+        policy, learner, collector: its parts.
+        updates: how many there are in all, of `steps_per_update` agent-steps each.
+        made: how many so far.
+        seconds: spent on "env", "forward" and "learn" so far.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        device: str = "cpu",
+        initial_weights: str | None = None,
+        executor: Executor | None = None,
+    ):
+        """
+        Args:
+            device: where.
+            initial_weights: the file with the run's `initial_digest`, if it has one.
+            executor: computes parts of an update side by side; the result is the same.
+
+        Raises:
+            ConfigError: the policy cannot play the missions, or cannot learn.
+        """
+        self.run = run
+        self.device = device
+        config = run.training
+        self.policy = _new_policy(run, device, initial_weights)
+        self.learner = Learner(self.policy, config, executor)
+        missions = list(run.missions)
+        self.collector = Collector(self.policy, missions, config, run.training_seed, device)
+        self.steps_per_update = config.rollout_length * self.collector.rows
+        self.updates = math.ceil(config.steps / self.steps_per_update)
+        self.made = 0
+        self.seconds = self.collector.seconds | {"learn": 0.0}
+        self._curve: list[dict[str, Any]] = []
+        self._unread: list[torch.Tensor] = []
+        self._rates: list[float] = []
+        self._update = Replayed(self._collect_and_learn, device)
+
+    @property
+    def done(self) -> bool:
+        """All updates are made."""
+        return self.made >= self.updates
+
+    def advance(self) -> None:
+        """Make one update.
+
+        Raises:
+            DivergedError: the training diverged, with the update and the likely remedy; on a GPU
+                it is found out some updates later.
+        """
+        config = self.run.training
+        rate = config.learning_rate
+        if config.horizon:
+            rate *= 1 - self.made / math.ceil(config.horizon / self.steps_per_update)
+        shuffle = _generator(self.run.training_seed, STREAM_MINIBATCHES, self.made)
+        self.learner.prepare(rate, self.collector.rows, shuffle)
+        self._unread.append(self._update().clone())
+        self._rates.append(rate)
+        self.made += 1
+        if self.device == "cpu" or self.made % READ_EVERY == 0 or self.done:
+            self._read()
+
+    @property
+    def curve(self) -> list[dict[str, Any]]:
+        """A row for each update so far.
+
+        Raises:
+            DivergedError: as `advance`.
+        """
+        self._read()
+        return self._curve
+
+    def _collect_and_learn(self) -> torch.Tensor:
+        """One update, as prepared; what is to be known of it, float64."""
+        rollout, advantage = self.collector.collect()
+        begin = time.perf_counter()
+        losses = self.learner.update(rollout, advantage)
+        self.seconds["learn"] += time.perf_counter() - begin
+        self.seconds |= self.collector.seconds
+        others = [rollout.rewards.mean(), _explained(rollout.values, advantage)]
+        return torch.cat([self.collector.finished_scores(), torch.stack(others), losses])
+
+    def _read(self) -> None:
+        """Take what is known of the last updates from the device into the curve."""
+        if not self._unread:
+            return
+        names = (*self.collector.score_names, "reward", "explained_variance", *METRICS)
+        for rate, found in zip(self._rates, torch.stack(self._unread).tolist()):
+            number = len(self._curve)
+            steps = (number + 1) * self.steps_per_update
+            row = {"update": number, "steps": steps, "learning_rate": rate} | dict(
+                zip(names, found)
+            )
+            if not math.isfinite(row["gradient_norm"]):
+                raise DivergedError(
+                    f"training {self.run.name} diverged in update {number + 1} of {self.updates} "
+                    f"(the gradient is not finite); try a smaller learning_rate than "
+                    f"{self.run.training.learning_rate}"
+                )
+            self._curve.append(row)
+        self._unread.clear()
+        self._rates.clear()
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that decides how the training goes on, and its curve."""
+        parts = {
+            "policy": self.policy,
+            "optimizer": self.learner.optimizer,
+            "collector": self.collector,
+        }
+        return {name: part.state_dict() for name, part in parts.items()} | {"curve": self.curve}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken; `check` says whether it can be."""
+        self.policy.load_state_dict(state["policy"])
+        self.learner.optimizer.load_state_dict(state["optimizer"])
+        self.collector.load_state_dict(state["collector"])
+        self._curve = state["curve"]
+        self.made = len(self._curve)
+
+    def check(self, state: Any) -> None:
+        """What was saved can be a state of this training.
+
+        Raises:
+            ValueError, KeyError, TypeError: it cannot.
+        """
+        check_alike(state["policy"], self.policy.state_dict(), "policy")
+        if not all(tensor.isfinite().all() for tensor in state["policy"].values()):
+            raise ValueError("policy has numbers that are not finite")
+        check_alike(state["collector"], self.collector.state_dict(), "collector")
+        groups, moments = state["optimizer"]["param_groups"], state["optimizer"]["state"]
+        check_alike(groups, self.learner.optimizer.state_dict()["param_groups"], "optimizer")
+        for number, parameter in enumerate(self.policy.parameters()):
+            like = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
+            if number in moments:
+                check_alike(moments[number], like, f"optimizer.{number}")
+        rows = state["curve"]
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise ValueError("curve is no list of rows")
+        if not all(isinstance(value, int | float) for row in rows for value in row.values()):
+            raise ValueError("curve has something that is no number")
+
+    def result(self) -> Trained:
+        """What it has come to."""
+        description = _describe(
+            self.run, self.policy, self.device, self.updates * self.steps_per_update
+        )
+        return Trained(
+            self.policy, pd.DataFrame(self.curve), description, _card(self.run, self.policy)
+        )
+
+
+def _new_policy(run: Run, device: str, initial_weights: str | None) -> TrainablePolicy:
+    """The policy to train: from the run's initial weights, or drawn from its seed."""
+    try:
+        game = Game.of(*run.missions)
+    except ValueError as error:
+        raise ConfigError(f"training {run.name}: {error}") from None
+    if run.initial_digest != (initial_weights and file_digest(initial_weights)):
+        raise ConfigError(f"training {run.name}: {initial_weights} are not its initial weights")
+    spec = PolicySpec(run.class_path, initial_weights, run.init_kwargs)
+    policy = make_policy(spec, game, device, seed=_seed(run.training_seed, STREAM_INIT, 0))
+    if not isinstance(policy, TrainablePolicy):
+        raise ConfigError(f"policy '{run.class_path}' cannot be trained: not a TrainablePolicy")
+    return policy
+
+
+def _seed(*words: int) -> int:
+    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _generator(*words: int) -> torch.Generator:
+    return torch.Generator().manual_seed(_seed(*words))
+
+
+def _explained(values: torch.Tensor, advantage: torch.Tensor) -> torch.Tensor:
+    """Share of the returns' variance that the values explain; NaN where there is none."""
+    total = (values + advantage).var()
+    return torch.where(total > 0, 1 - advantage.var() / total, math.nan)
+
+
+def _describe(run: Run, policy: TrainablePolicy, device: str, steps: int) -> dict[str, Any]:
+    return {
+        "run": run.name,
+        "policy": run.policy,
+        "class_path": run.class_path,
+        "init_kwargs": run.init_kwargs,
+        "initial_digest": run.initial_digest,
+        "training_seed": run.training_seed,
+        "training": run.training.resolved(),
+        "missions": [mission.name for mission in run.missions],
+        "steps": steps,
+        "parameters": sum(parameter.numel() for parameter in policy.parameters()),
+        "device": torch.device(device).type,
+        "versions": versions(),
+    }
+
+
+def _card(run: Run, policy: TrainablePolicy) -> dict[str, Any]:
+    """What is needed to use the weights: class, arguments, shapes, the game they were made for."""
+    game = policy.game
+    return {
+        "class_path": run.class_path,
+        "init_kwargs": run.init_kwargs,
+        "shapes": {name: list(t.shape) for name, t in sorted(policy.state_dict().items())},
+        "missions": [mission.name for mission in run.missions],
+        "num_actions": game.num_actions,
+        "num_tokens": game.num_tokens,
+        "window": list(game.window),
+        "features": list(game.features),
+        "versions": versions(),
+    }

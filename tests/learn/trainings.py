@@ -1,0 +1,38 @@
+"""Trainings of a second, and what is known of them afterwards."""
+
+from daf.config import BenchmarkConfig
+from daf.plan import make_plan
+
+UPDATES = 5
+
+
+def run_of(policy="lstm", missions=("assembler_1",), updates=UPDATES, training_seed=1, **training):
+    """A training of so many updates."""
+    agents = 1 if missions == ("assembler_1",) else 5
+    config = BenchmarkConfig.model_validate(
+        {
+            "policies": [policy],
+            "missions": list(missions),
+            "training_seeds": [training_seed],
+            "training": {
+                "worlds": 2 * len(missions),
+                "rollout_length": 16,
+                "minibatches": 2,
+                "steps": 2 * 16 * agents * updates,
+                **training,
+            },
+        }
+    )
+    (run,) = make_plan(config).runs.values()
+    return run
+
+
+def bytes_of(trained) -> tuple:
+    weights = {
+        name: tensor.cpu().numpy().tobytes() for name, tensor in trained.policy.state_dict().items()
+    }
+    return weights, trained.metrics.to_dict("list").__repr__(), trained.description
+
+
+def told(lines: list, text: str) -> bool:
+    return any(text in line for line in lines)
