@@ -20,7 +20,13 @@ from daf.plan.names import (
     tell_apart,
 )
 from daf.plan.records import Plan, Player, Run
-from daf.policies.registry import SHORT_NAMES, TRAINABLE, PolicySpec, saved_init_kwargs
+from daf.policies.registry import (
+    METTAGRID,
+    SHORT_NAMES,
+    TRAINABLE,
+    PolicySpec,
+    saved_init_kwargs,
+)
 from daf.provenance import file_digest
 
 
@@ -113,7 +119,7 @@ def _is_network(policy: PolicyConfig) -> bool:
 
         network = issubclass(policy_class(path), TrainablePolicy)
     if policy.data_path is not None:
-        if not network:
+        if not network and not path.startswith(METTAGRID):
             raise ConfigError(
                 f"key 'data_path': got {shown(policy.data_path)}; policy '{path}' takes none, "
                 "it has no weights"
@@ -136,7 +142,7 @@ def _check_file(path: str, key: str) -> None:
 
 def _complete(policy: PolicyConfig, weights: str | None) -> PolicyConfig:
     """The policy with the arguments its weights were made with, as far as it gives no others."""
-    if weights is None:
+    if weights is None or policy.class_path.startswith(METTAGRID):
         return policy
     known = saved_init_kwargs(weights) | policy.init_kwargs
     return policy.model_copy(update={"init_kwargs": known})

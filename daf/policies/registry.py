@@ -18,12 +18,20 @@ SHORT_NAMES = {
 }
 """The policies that come with DAF."""
 
+METTAGRID = "mettagrid:"
+"""What class paths of mettagrid's policies begin with; see `daf.mettagrid.importing`."""
+
 TRAINABLE = frozenset({"lstm", "stateless"})
 """Those of them that learn."""
 
 
 def module_and_class(class_path: str) -> tuple[str, str]:
-    """The two parts of a class path, short names resolved; the module is "" if there is none."""
+    """The two parts of a class path, short names resolved; the module is "" if there is none.
+
+    For a policy of mettagrid they are the module that plays it and its name there.
+    """
+    if class_path.startswith(METTAGRID):
+        return "daf.mettagrid.importing", class_path.removeprefix(METTAGRID)
     path = SHORT_NAMES.get(class_path, class_path)
     module, _, name = path.rpartition(":" if ":" in path else ".")
     return module, name
@@ -34,8 +42,10 @@ class PolicySpec:
     """Which policy: a class, its weights, and its arguments.
 
     Attributes:
-        class_path: a short name, `package.module:Class` (or with a dot), or `file.py:Class`.
-        data_path: weights, a `policy.safetensors` of a training; None if it needs none.
+        class_path: a short name, `package.module:Class` (or with a dot), or `file.py:Class`; or
+            `mettagrid:` and a short name, a class path or a bundle of mettagrid.
+        data_path: weights, a `policy.safetensors` of a training (or what a policy of mettagrid
+            reads); None if it needs none.
         init_kwargs: further arguments of the class.
     """
 
