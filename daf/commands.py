@@ -10,6 +10,7 @@ from daf import results_lock
 from daf.config import AuditConfig, BenchmarkConfig, ConfigError, DAFConfig, DAFSweepConfig, shown
 from daf.config.files import parse_yaml
 from daf.crate import export_crate
+from daf.mettagrid.command import mettagrid
 from daf.missions import built_in_missions, load_mission
 from daf.missions.picture import picture
 from daf.orchestrators import (
@@ -203,7 +204,7 @@ def _policies(_: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = (train, sweep, compare, benchmark, audit, crate, missions, policies)
+COMMANDS = (train, sweep, compare, benchmark, audit, crate, mettagrid, missions, policies)
 _SET = "other hyperparameters, such as learning_rate=0.001 (keys of `training` in config.yaml)"
 
 

@@ -10,23 +10,10 @@ import numpy as np
 
 from daf.config import ConfigError, nearest
 from daf.mettagrid.bundled.retoken import GLOBAL, Retoken
+from daf.mettagrid.bundled.words import MOVES, OURS_ALONE, SAME
 from daf.missions import RESOURCES
 from daf.policies.game import Game
 from daf.sim.observe import FEATURES
-
-MOVES = ("noop", "move_north", "move_south", "move_west", "move_east")
-"""Mettagrid's names of the actions that come first in our list."""
-
-SAME = {
-    "group": "agent:group",
-    "episode_completion": "episode_completion_pct",
-    "last_reward": "last_reward",
-    "glyph": "vibe",
-}
-"""Features that both games have, with mettagrid's names; inventories are `inv:RESOURCE`."""
-
-OURS_ALONE = ("orientation", "cooldown", "clipped", "remaining_uses")
-"""Features that mettagrid has no name for; a policy that asks for ours gets them."""
 
 OWN = ("episode_completion", "last_action", "last_reward")
 """Features of the agent itself, which mettagrid shows at no cell."""

@@ -9,7 +9,10 @@ import pytest
 
 import daf
 from daf.config import BenchmarkConfig, ConfigError
+from daf.mettagrid.crosscheck import cross_check
 from daf.mettagrid.extra import INSTALL, require
+from daf.mettagrid.translate import config_of
+from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.plan.names import class_digest, class_label
 from daf.policies import policy_class
@@ -52,6 +55,8 @@ def test_no_module_of_daf_imports_mettagrid():
     [
         lambda: policy_class("mettagrid:random"),
         lambda: class_digest("mettagrid:random"),
+        lambda: config_of(load_mission("assembler_1")),
+        lambda: cross_check(load_mission("assembler_1"), [0], 1),
         lambda: make_plan(
             BenchmarkConfig.parse(
                 {"policies": ["mettagrid:random"], "missions": ["assembler_1"]}, "test"
