@@ -63,21 +63,7 @@ def cross_check(
     Raises:
         ConfigError: mettagrid is not installed, or cannot express the mission; one line.
     """
-    require("the cross-check")
-    if max(seeds) >= 2**32 or min(seeds) < 0:
-        raise ConfigError(f"seeds: got {min(seeds)} to {max(seeds)}; they have 32 bits, unsigned")
-    ours = _Ordered(mission, len(seeds))
-    theirs = [_Theirs(mission, seed) for seed in seeds]
-    orders = [_orders(seed, mission.num_agents) for seed in seeds]
-    choices = 5 + min(glyphs, mission.glyphs)
-    draws = [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
-    actions = np.zeros((len(seeds), mission.num_agents), dtype=np.int64)
-    for now in range(steps + 1):
-        if now > 0:
-            for world, draw in enumerate(draws):
-                actions[world] = draw.integers(choices, size=mission.num_agents)
-                theirs[world].step(actions[world])
-            ours.play(actions, np.array([next(order) for order in orders]))
+    for now, ours, theirs in play_both(mission, seeds, steps, glyphs):
         here = ours.shown()
         for world, seed in enumerate(seeds):
             there = theirs[world].shown()
@@ -88,7 +74,29 @@ def cross_check(
     return None
 
 
-class _Ordered(Simulation):
+def play_both(
+    mission: Mission, seeds: Sequence[int], steps: int, glyphs: int = 2
+) -> Iterator[tuple[int, "Ours", list["Theirs"]]]:
+    """Play both engines side by side, with the arguments of `cross_check`. Yields (step, ours,
+    theirs) at the start and after every step."""
+    require("the cross-check")
+    if max(seeds) >= 2**32 or min(seeds) < 0:
+        raise ConfigError(f"seeds: got {min(seeds)} to {max(seeds)}; they have 32 bits, unsigned")
+    ours = Ours(mission, len(seeds))
+    theirs = [Theirs(mission, seed) for seed in seeds]
+    orders = [_orders(seed, mission.num_agents) for seed in seeds]
+    choices = 5 + min(glyphs, mission.glyphs)
+    draws = [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
+    yield 0, ours, theirs
+    for now in range(1, steps + 1):
+        actions = np.stack([draw.integers(choices, size=mission.num_agents) for draw in draws])
+        for engine, chosen in zip(theirs, actions):
+            engine.step(chosen)
+        ours.play(actions, np.array([next(order) for order in orders]))
+        yield now, ours, theirs
+
+
+class Ours(Simulation):
     """Worlds in which the order of agents is given."""
 
     def play(self, actions: np.ndarray, order: np.ndarray) -> None:
@@ -97,6 +105,7 @@ class _Ordered(Simulation):
         self._launch(step.prepare, [self._worlds, wp.from_torch(self._actions)])
         self.state.order.copy_(torch.from_numpy(order))
         self._launch(step.advance, [self._worlds, self._no_words])
+        self._observe(self._all_worlds)
 
     def shown(self) -> dict[str, np.ndarray]:
         """What is compared, with the worlds as first axis."""
@@ -117,7 +126,7 @@ class _Ordered(Simulation):
         }
 
 
-class _Theirs:
+class Theirs:
     """One world of mettagrid's engine."""
 
     def __init__(self, mission: Mission, seed: int):
@@ -142,6 +151,10 @@ class _Theirs:
         self.engine._c_sim.actions()[:] = np.where(moves, actions, 0)
         self.engine._c_sim.vibe_actions()[:] = np.where(moves, 0, actions)
         self.engine.step()
+
+    def observed(self) -> np.ndarray:
+        """What the agents see, uint8 [A, T, 3], and empty tokens behind."""
+        return self.engine._c_sim.observations()
 
     def shown(self) -> dict[str, np.ndarray]:
         """What is compared."""

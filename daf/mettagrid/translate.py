@@ -68,7 +68,7 @@ def translate(mission: Mission) -> dict[str, Any]:
         "obs": {
             "height": mission.window_height,
             "width": mission.window_width,
-            "num_tokens": mission.tokens,
+            "num_tokens": _token_bound(mission),
         },
         "agent": _agent(mission),
         "actions": {
@@ -135,6 +135,13 @@ def _check(mission: Mission) -> None:
         start = sum(mission.initial_inventory.get(resource, 0) for resource in resources)
         if start > limit:
             raise _refused(mission, f"agents start with {start} of {', '.join(resources)}")
+
+
+def _token_bound(mission: Mission) -> int:
+    """No observation of mettagrid has more tokens; it refuses to go on with more."""
+    cells = mission.window_height * mission.window_width
+    stations = min(len(mission.cells(*mission.stations)), cells)
+    return 16 + cells + 6 * stations + (4 + len(RESOURCES)) * mission.num_agents
 
 
 def _symbol(mission: Mission, cell: str) -> str:

@@ -42,6 +42,8 @@ def policy_class(class_path: str) -> type[Policy]:
             if inspect.isclass(thing) and issubclass(thing, Policy) and thing is not Policy
         )
         problem = "is not a daf.policies.Policy" if found else "does not exist"
+        if hasattr(found, "agent_policy"):
+            problem = f"is a policy of mettagrid, '{METTAGRID}{module_name}.{class_name}'"
         raise ConfigError(
             f"policy '{class_path}': '{class_name}' {problem}; "
             f"policies in {module_name}: {', '.join(there) or 'none'}"

@@ -4,7 +4,6 @@ where there is no DAF."""
 import json
 import os
 import subprocess
-import sys
 import venv
 import zipfile
 from pathlib import Path
@@ -31,7 +30,8 @@ ROLLOUT = Path(__file__).with_name("rollout.py")
 def trained(request, tmp_path):
     """A network, as a file of weights and as a bundle."""
     policy = make_policy(PolicySpec(request.param, init_kwargs=KWARGS), GAME, seed=4)
-    torch.nn.init.orthogonal_(policy.actor.weight, 3.0)  # as decided as after a training
+    draw = torch.Generator().manual_seed(4)
+    torch.nn.init.orthogonal_(policy.actor.weight, 1.0, draw)  # it has its preferences
     weights = tmp_path / "policy.safetensors"
     policy.save(weights, KWARGS)
     bundle = tmp_path / "bundle.zip"
@@ -181,4 +181,4 @@ def test_mettagrid_runs_it_where_there_is_no_daf(trained, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     told = json.loads(done.stdout.splitlines()[-1])
     assert told["daf"] is None and told["steps"] == 1000
-    assert told["moves"] > 500, sys.version
+    assert told["moves"] > 200 and told["timeouts"] == [0] * 4

@@ -11,6 +11,7 @@ from daf.config import BenchmarkConfig, ConfigError, EvaluationConfig
 from daf.evaluate import evaluate
 from daf.missions import RESOURCES, load_mission
 from daf.plan import Player, make_plan
+from daf.plan.names import class_digest
 from daf.policies import Game, PolicySpec, make_policy
 from daf.sim.observe import FEATURES
 from daf.sim.simulation import Simulation
@@ -90,6 +91,17 @@ def test_its_own_policies_play_our_mission(name):
         assert acted[0] == 0
 
 
+@pytest.mark.parametrize("name", ["lstm", "stateless"])
+def test_its_networks_play_our_mission(name):
+    from mettagrid.optional_deps import has_train
+
+    if not has_train():
+        pytest.skip("they need PufferLib (pip install --no-deps pufferlib-core einops)")
+    episodes, _ = play(f"mettagrid:{name}")
+    again, _ = play(f"mettagrid:{name}")
+    assert episodes.equals(again) and episodes["moves"].min() > 0
+
+
 def test_an_episode_hangs_on_its_seed_alone():
     many, _ = play("mettagrid:random", episodes=3)
     few, _ = play("mettagrid:random", episodes=2)
@@ -147,6 +159,15 @@ def test_a_setup_script_is_never_run(tmp_path, caplog):
     play(f"mettagrid:{path}")
     assert not (tmp_path / "ran").exists()
     assert "setup.py is not run" in caplog.text
+
+
+def test_its_code_is_part_of_what_a_policy_is_known_by(tmp_path):
+    folder = bundle(tmp_path / "one")
+    found = [class_digest(f"mettagrid:{folder}"), class_digest("mettagrid:random")]
+    assert class_digest("mettagrid:noop") not in found
+    (folder / "mine.py").write_text(POLICY + "# edited")
+    assert class_digest(f"mettagrid:{folder}") not in found
+    assert class_digest("mettagrid:random") == found[1]
 
 
 def interface(**changes):

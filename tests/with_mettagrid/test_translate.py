@@ -9,9 +9,11 @@ import torch
 
 from daf.__main__ import main
 from daf.config import ConfigError
+from daf.mettagrid.bundled.seen import Seen
 from daf.mettagrid.translate import translate
-from daf.missions import load_mission
+from daf.missions import RESOURCES, load_mission
 from daf.missions.loader import build_mission
+from daf.sim.observe import FEATURES
 from daf.sim.simulation import Simulation
 
 ALL_RULES = Path(__file__).with_name("second_engine.yaml")
@@ -112,6 +114,43 @@ def test_the_two_engines_agree_step_by_step():
 
     assert cross_check(load_mission(ALL_RULES), range(3), 200) is None
     assert cross_check(load_mission("assembler_1"), range(100, 102), 200) is None
+
+
+@pytest.mark.mettagrid
+def test_an_exported_policy_sees_there_what_it_would_see_here():
+    from mettagrid.policy.policy_env_interface import PolicyEnvInterface
+
+    from daf.mettagrid.crosscheck import play_both
+    from daf.mettagrid.translate import config_of
+
+    mission = load_mission(ALL_RULES)
+    names = (*FEATURES, *RESOURCES)
+    seen = Seen(
+        PolicyEnvInterface.from_mg_cfg(config_of(mission)),
+        features=list(names),
+        kinds={"agent": 0, "wall": 1} | {name: s.type_id for name, s in mission.stations.items()},
+        window=[11, 11],
+        tokens=mission.tokens,
+    )
+    # Not known there, or not at the same moment; and no token there for no uses left.
+    left_out = ("frozen", "orientation", "episode_completion", "last_action", "last_argument")
+
+    def within(place):
+        # Mettagrid shows a disc of the window, with each of its four tips three cells wide.
+        row, column = abs((place >> 4) - 5), abs((place & 15) - 5)
+        distance = row * row + column * column
+        return distance <= 25 or (distance == 26 and max(row, column) == 5)
+
+    def told(tokens):
+        known = [
+            (place, names[feature], value) for place, feature, value in tokens if within(place)
+        ]
+        return sorted(t for t in known if t[1] not in left_out and t[1:] != ("remaining_uses", 0))
+
+    for now, ours, theirs in play_both(mission, [5], 60):
+        there = seen(theirs[0].observed()).tolist()
+        for agent, tokens in enumerate(ours.observations[0].tolist()):
+            assert told(tokens) == told(there[agent]), now
 
 
 @pytest.mark.mettagrid

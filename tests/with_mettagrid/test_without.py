@@ -94,3 +94,10 @@ def test_other_versions_are_refused(monkeypatch, version, fits):
 )
 def test_labels_tell_them_from_ours(class_path, label):
     assert class_label(class_path) == label
+
+
+def test_a_policy_of_mettagrid_under_a_class_path_of_ours_is_told_its_name(tmp_path, monkeypatch):
+    (tmp_path / "theirs.py").write_text("class Mine:\n    def agent_policy(self, agent): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError, match=r"is a policy of mettagrid, 'mettagrid:theirs\.Mine'"):
+        policy_class("theirs:Mine")
