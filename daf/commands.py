@@ -25,7 +25,7 @@ from daf.policies.registry import SHORT_NAMES, TRAINABLE
 from daf.workflow import default_config
 
 STATUS = {"success": 0, "failed": 1, "partial": 3}
-POLICY = "short name, package.module:Class or file.py:Class; with @FILE its weights"
+POLICY = "short name, package.module:Class, file.py:Class or mettagrid:NAME; with @FILE its weights"
 MISSION = "names (see `python -m daf missions`) or YAML files"
 
 
