@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: benchmark test test-workflow test-parts lint cuda-compile lock clean
+.PHONY: benchmark test test-workflow test-parts lint cuda-compile gpu-benchmark lock clean
 .DEFAULT_GOAL := benchmark
 
 benchmark: $(INSTALLED)
@@ -32,6 +32,11 @@ lint: $(INSTALLED)
 # Compiles every kernel for CUDA (sm_90) without a GPU.
 cuda-compile: $(INSTALLED)
 	$(BIN)/python -m daf.cuda_compile
+
+# Speeds of simulator and training on a GPU, as Markdown; the numbers in results/engine/.
+gpu-benchmark: $(INSTALLED)
+	$(BIN)/python -m daf.sim.benchmark --scaling --device cuda --json results/engine/scaling.json
+	$(BIN)/python -m daf.learn.benchmark --device cuda
 
 $(INSTALLED): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

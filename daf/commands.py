@@ -8,10 +8,12 @@ from typing import Any
 
 from daf import results_lock
 from daf.config import AuditConfig, BenchmarkConfig, ConfigError, DAFConfig, DAFSweepConfig, shown
+from daf.config.errors import plain
 from daf.config.files import parse_yaml
 from daf.crate import export_crate
 from daf.mettagrid.command import mettagrid
 from daf.missions import built_in_missions, load_mission
+from daf.missions.loader import built_in_description
 from daf.missions.picture import picture
 from daf.orchestrators import (
     PipelineResult,
@@ -21,7 +23,7 @@ from daf.orchestrators import (
 )
 from daf.orchestrators.benchmark_pipeline import run_benchmark
 from daf.orchestrators.request import for_workflow
-from daf.policies.registry import SHORT_NAMES, TRAINABLE
+from daf.policies.registry import BUNDLE, SHORT_NAMES, TRAINABLE
 from daf.workflow import default_config
 
 STATUS = {"success": 0, "failed": 1, "partial": 3}
@@ -183,12 +185,16 @@ def _crate(arguments: argparse.Namespace) -> int:
 
 def missions(commands: Any) -> None:
     """Add the command `missions`."""
-    parser = _add(commands, "missions", _missions, "show missions with their maps")
-    parser.add_argument("mission", nargs="*", help="names or YAML files (all built-in ones)")
+    parser = _add(commands, "missions", _missions, "list the missions, or show some with their map")
+    parser.add_argument("mission", nargs="*", help="names or YAML files, drawn (none: the list)")
 
 
 def _missions(arguments: argparse.Namespace) -> int:
-    found = [load_mission(name) for name in arguments.mission or built_in_missions()]
+    if not arguments.mission:
+        for name in built_in_missions():
+            print(f"{name}: {built_in_description(name)}")
+        return 0
+    found = [load_mission(name) for name in arguments.mission]
     print("\n\n".join(picture(mission, colour=sys.stdout.isatty()) for mission in found))
     return 0
 
@@ -200,11 +206,69 @@ def policies(commands: Any) -> None:
 
 def _policies(_: argparse.Namespace) -> int:
     for name, path in sorted(SHORT_NAMES.items()):
-        print(f"{name:10} {'trained' if name in TRAINABLE else 'fixed':8} {path}")
+        kind = "trained" if name in TRAINABLE else "a file" if name == BUNDLE else "fixed"
+        print(f"{name:10} {kind:8} {path}")
     return 0
 
 
-COMMANDS = (train, sweep, compare, benchmark, audit, crate, mettagrid, missions, policies)
+def bundle(commands: Any) -> None:
+    """Add the command `bundle`, which has commands of its own."""
+    parser = commands.add_parser("bundle", help="verify, describe, unpack or export a package")
+    actions = parser.add_subparsers(required=True, metavar="COMMAND")
+    verify = _add(actions, "verify", _verify, "check that a bundle is what it says")
+    verify.add_argument("file", help="the zip")
+    verify.add_argument(
+        "--evaluate",
+        type=int,
+        default=0,
+        metavar="EPISODES",
+        help="to play on each of its missions, and to compare with its scores (none)",
+    )
+    verify.add_argument(
+        "--trust", action="store_true", help="run its code, even if it is not this DAF's own"
+    )
+    export = _add(actions, "export", _export, "verify a bundle; write its network for torch.export")
+    export.add_argument("file", help="the zip")
+    export.add_argument("program", help="the .pt2 file to write")
+    export.add_argument("--trust", action="store_true", help="as for verify")
+    info = _add(actions, "info", _info, "tell what a bundle says of itself")
+    info.add_argument("file", help="the zip")
+    unpack = _add(actions, "unpack", _unpack, "unpack a bundle whose hashes agree")
+    unpack.add_argument("file", help="the zip")
+    unpack.add_argument("folder", help="a new one, or an empty one")
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from daf.deploy.verify import run_verify  # torch, only where it is needed
+
+    if not 0 <= arguments.evaluate <= 10_000:
+        raise ConfigError(f"--evaluate: got {arguments.evaluate}; 0 to 10000 are possible")
+    return run_verify(arguments.file, arguments.trust, arguments.evaluate)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from daf.deploy.export import run_export
+
+    return run_export(arguments.file, arguments.program, arguments.trust)
+
+
+def _info(arguments: argparse.Namespace) -> int:
+    from daf.deploy.content import Bundle
+
+    print("\n".join(map(plain, Bundle.read(arguments.file).summary())))
+    return 0
+
+
+def _unpack(arguments: argparse.Namespace) -> int:
+    from daf.deploy.archive import unpack
+    from daf.deploy.content import Bundle
+
+    unpack(Bundle.read(arguments.file).members, arguments.folder)
+    print(f"{arguments.folder}: unpacked; model_card.md says how to run it")
+    return 0
+
+
+COMMANDS = (train, sweep, compare, benchmark, audit, bundle, crate, mettagrid, missions, policies)
 _SET = "other hyperparameters, such as learning_rate=0.001 (keys of `training` in config.yaml)"
 
 

@@ -3,34 +3,35 @@ a recording of its first episodes."""
 
 import contextlib
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 import torch
 
 from daf.config import ConfigError, EvaluationConfig
 from daf.missions import RESOURCES, Mission
-from daf.plan import Player
+from daf.plan import Player, Team
 from daf.policies.chance import mix_seeds
 from daf.policies.game import Game
-from daf.policies.policy import Policy
+from daf.policies.policy import Policy, check_actions
 from daf.policies.registry import PolicySpec
 from daf.policies.spec import make_policy
+from daf.policies.team import MixedTeam, Part
+from daf.provenance import file_digest
 from daf.recording import Recording, recordable
 from daf.sim.replay import Recorder
 from daf.sim.simulation import Simulation
 
 POLICY_STREAM = 0x706C6179
-INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 def evaluate(
-    player: Player,
+    player: Player | Team,
     mission: Mission,
     config: EvaluationConfig,
     device: str = "cpu",
     trained_on: tuple[Mission, ...] = (),
-    weights: str | None = None,
+    weights: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, Recording]:
     """Play episodes, count, and record the first of them.
 
@@ -41,8 +42,9 @@ def evaluate(
         player: who plays.
         mission: what is played.
         config: how many episodes, how many of them recorded, which seed.
-        trained_on: missions whose shapes the policy's weights were made for, if not `mission`.
-        weights: the policy's file of weights, if it needs one.
+        trained_on: missions whose shapes a lone policy's weights were made for, if not `mission`;
+            the members of a team say so themselves.
+        weights: the file of weights that the policy needs, if any; of a team those of its members.
 
     Returns:
         one row per episode: policy, run, training_seed, mission, episode, world_seed, score,
@@ -52,8 +54,10 @@ def evaluate(
     Raises:
         ConfigError: the policy cannot be built, its weights do not fit, or it answers wrongly.
     """
-    spec = PolicySpec(player.class_path, weights, player.init_kwargs)
-    policy = make_policy(spec, _game(mission, trained_on), device)
+    if isinstance(player, Team):
+        policy = _team(player, mission, device, weights)
+    else:
+        policy = _alone(player, mission, device, trained_on, next(iter(weights), None))
     simulation = Simulation(mission, config.episodes, device, seed=config.seed)
     recorded = min(config.recorded, config.episodes, recordable(mission, mission.max_steps))
     recorder = Recorder(simulation, recorded, mission.max_steps)
@@ -83,6 +87,26 @@ def evaluate(
     return pd.DataFrame(columns), recording
 
 
+def _alone(
+    player: Player,
+    mission: Mission,
+    device: str,
+    trained_on: tuple[Mission, ...],
+    weights: str | None,
+) -> Policy:
+    spec = PolicySpec(player.class_path, weights, player.init_kwargs)
+    return make_policy(spec, _game(mission, trained_on), device)
+
+
+def _team(team: Team, mission: Mission, device: str, weights: Sequence[str]) -> Policy:
+    files = {file: file_digest(file) for file in weights}
+    parts = []
+    for member, agents in zip(team.members, team.seats(mission.num_agents)):
+        policy = _alone(member.player, mission, device, member.trained_on, member.own(files))
+        parts.append(Part(member.player.policy, policy, agents))
+    return MixedTeam(parts)
+
+
 def _game(mission: Mission, trained_on: tuple[Mission, ...]) -> Game:
     try:
         return Game.of(mission, *trained_on)
@@ -92,7 +116,7 @@ def _game(mission: Mission, trained_on: tuple[Mission, ...]) -> Game:
 
 @torch.no_grad()
 def _play(
-    player: Player, policy: Policy, simulation: Simulation, recorder: Recorder
+    player: Player | Team, policy: Policy, simulation: Simulation, recorder: Recorder
 ) -> torch.Tensor:
     """Play every world to its end. Returns the rewards paid, float64 [E, A]."""
     agents = simulation.num_agents
@@ -105,11 +129,7 @@ def _play(
         observations = simulation.observations.flatten(0, 1)
         with _blamed_on(player):
             actions, state = policy.act(observations, state)
-            if actions.shape != (len(observations),) or actions.dtype not in INTEGERS:
-                raise ConfigError(
-                    f"policy '{player.policy}': act returned {actions.dtype} "
-                    f"{list(actions.shape)}; integers of shape [{len(observations)}] are needed"
-                )
+            check_actions(player.policy, actions, len(observations))
         _, rewards, _ = simulation.step(actions.view(-1, agents))
         paid += rewards
         recorder.keep()
@@ -117,7 +137,7 @@ def _play(
 
 
 @contextlib.contextmanager
-def _blamed_on(player: Player) -> Iterator[None]:
+def _blamed_on(player: Player | Team) -> Iterator[None]:
     """Turn what the policy's own code raises into one line that says where."""
     try:
         yield

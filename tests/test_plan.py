@@ -54,6 +54,19 @@ def test_one_run_per_seed_and_one_player_per_run_or_fixed_policy():
     assert "random" not in made.weights
 
 
+def test_layouts_that_were_trained_on_and_held_out():
+    training = {"missions": ["assembler_2@1", "assembler_2@2"]}
+    made = plan(missions=["assembler_2@101"], training=training)
+    run = next(iter(made.runs.values()))
+    assert [mission.name for mission in run.missions] == ["assembler_2@1", "assembler_2@2"]
+    assert run.training.missions == ("assembler_2@1", "assembler_2@2")
+    (held_out,) = made.missions.values()
+    assert held_out.map not in {mission.map for mission in run.missions}
+    assert made.episodes_file("random", "assembler_2@101") == (
+        "results/evaluations/random-e64-w0/assembler_2@101.parquet"
+    )
+
+
 def test_names_are_fit_for_folders():
     for name in plan().players:
         assert name.replace("-", "").isalnum()

@@ -170,6 +170,7 @@ def test_code_that_is_not_imported_does_not_count(copy):
 @pytest.mark.parametrize("modules", [
     ["daf.learn.train", "daf.evaluate", "daf.policies.lstm"],
     ["daf.stats.analyse", "daf.report.files"],
+    ["daf.deploy.policy"],
 ])  # fmt: skip
 def test_code_hash_covers_all_that_is_loaded(modules, copy):
     """Every module of daf that the import loads is in the hash, but for files without logic."""

@@ -224,7 +224,7 @@ def _make_again(
             return f"cannot be made again: {reason}"
         except ConfigError as error:
             differences = dict.fromkeys(outputs, f"{error}")
-    hardware = not job_of(record).computed
+    hardware = job_of(record).rounded
     for output, found in differences.items():
         if found is None:
             findings[output].checked.append(AGAIN)

@@ -26,7 +26,8 @@ from daf.audit.jobs import (
 )
 from daf.config import BenchmarkConfig, ConfigError, MissingConfig, shown
 from daf.missions import Mission, load_mission
-from daf.plan import Plan, Player, make_plan
+from daf.missions.mission import split_name
+from daf.plan import Plan, Player, Team, make_plan
 from daf.provenance import digest, file_digest
 from daf.record import Record
 from daf.sweep.search import Search
@@ -64,7 +65,7 @@ class Binding:
         check_code(job, self.trust)
         checks = {
             Train: self._train,
-            Evaluate: self._player,
+            Evaluate: self._evaluate,
             Deploy: self._deploy,
             Compare: self._compare,
             Report: self._report,
@@ -82,29 +83,53 @@ class Binding:
         given = list(_given(record, "initial_weights").values())
         _same("initial weights", given, [sha for sha in [job.run.initial_digest] if sha])
 
+    def _evaluate(self, name: str, record: Record, job: Evaluate) -> None:
+        if not isinstance(job.player, Team):
+            self._player(name, record, job)
+            return
+        _same("missions of its training", len(job.trained_on), 0)
+        given, used = _given(record, "weights"), set()
+        for member in job.player.members:
+            own = member.own(given)
+            weights = {own: given[own]} if own else {}
+            self._plays(member.player, member.trained_on, weights)
+            used |= weights.keys()
+        _same("weights", sorted(given), sorted(used))
+
     def _player(self, _: str, record: Record, job: Evaluate | Deploy) -> None:
-        player, weights = job.player, _given(record, "weights")
+        self._plays(job.player, job.trained_on, _given(record, "weights"))
+
+    def _plays(
+        self, player: Player, trained_on: tuple[Mission, ...], weights: Mapping[str, str]
+    ) -> None:
         file = f"runs/{player.name}/policy.safetensors"
         if player.training_seed is None and file not in self.records:
-            _same("missions of its training", len(job.trained_on), 0)
+            _same("missions of its training", len(trained_on), 0)
             if len(weights) > 1 or not player.may_be_named_so(next(iter(weights.values()), None)):
                 raise Contradiction(f"a policy with its content is not called {player.name}")
             return
         run = self._job(file, Train).run
         kept = {key: getattr(run, key) for key in Player.model_fields}
         _same("policy", player.resolved(), Player(**kept).resolved())
-        _same("missions of its training", job.trained_on, run.missions)
+        _same("missions of its training", trained_on, run.missions)
         _same("weights", list(weights), [file])
 
     def _deploy(self, name: str, record: Record, job: Deploy) -> None:
         self._player(name, record, job)
-        for file in record.inputs.get("episodes", {}):
-            _same(f"policy of {file}", self._job(file, Evaluate).player, job.player)
+        played = record.inputs.get("episodes", {})
+        jobs = [self._job(file, Evaluate) for file in played]
+        for file, told in zip(played, jobs):
+            _same(f"policy of {file}", told.player, job.player)
+            _same(f"seed of {file}", told.evaluation.seed, job.seed)
+        _same("missions", job.missions, tuple(told.mission for told in jobs))
+        run = f"runs/{job.player.name}/run.json"
+        _same("training", list(_given(record, "run")), [run] if job.trained_on else [])
 
     def _compare(self, name: str, record: Record, job: Compare) -> None:
         plan = self.plan(job.config, record, record.inputs.get("episodes", {}))
         _same("labels", job.labels, plan.labels)
         _same("missing evaluations", job.missing, plan.missing())
+        _same("questions about teams", job.teams, plan.questions)
         ceilings = {name: mission.ceiling for name, mission in plan.missions.items()}
         _same("ceilings", job.ceilings, ceilings)
         self._inputs(record, {"episodes": plan.episodes_files()})
@@ -238,7 +263,7 @@ class Binding:
         for file in played:
             job = self._job(file, Evaluate)
             self._check_elsewhere(self.records[file])
-            known |= {mission.name: mission for mission in (*job.trained_on, job.mission)}
+            known |= {mission.name: mission for mission in job.missions()}
         return _Missions(known)
 
     def _check_elsewhere(self, record: Record) -> None:
@@ -252,7 +277,7 @@ class Binding:
         for player, mission in plan.evaluations():
             file = self._within(plan.episodes_file(player, mission))
             job = self._job(file, Evaluate)
-            _same(f"policy of {file}", job.player.resolved(), plan.players[player].resolved())
+            _same(f"policy of {file}", job.player.resolved(), plan.player(player).resolved())
             _same(f"mission of {file}", job.mission, plan.missions[mission])
 
     def _job(self, file: str, kind: type[Job]) -> Any:
@@ -292,11 +317,13 @@ class _Missions:
         self.told = told
 
     def load(self, path: str) -> Mission:
-        stem = Path(path).stem
-        if path.endswith((".yaml", ".yml")) and stem in self.told:
-            return self.told[stem]
-        if path.endswith((".yaml", ".yml")) and not Path(path).is_file():
-            raise ConfigError(f"mission {shown(path)} is not here")
+        plain, seed = split_name(path)
+        if plain.endswith((".yaml", ".yml")):
+            name = Path(plain).stem + ("" if seed is None else f"@{seed}")
+            if name in self.told:
+                return self.told[name]
+            if not Path(plain).is_file():
+                raise ConfigError(f"mission {shown(path)} is not here")
         return load_mission(path)
 
 

@@ -69,6 +69,7 @@ TRACES = {
     ".gitkeep": "keeps the folder in a checkout",
     ".jobs": "a lock",
     ".lock": "a lock",
+    "engine": "speeds of a machine, other ones at each time; no result is computed from them",
     "logs": "the log of an attempt that made nothing of what is here",
     "resume": "the state of a training that was not finished, or can go on; no result",
     "timings": "written by Snakemake when a job has ended; no result is computed from it",

@@ -1,22 +1,35 @@
 """The jobs of the workflow as an audit knows them: what their records must tell, what their outputs
 are called, and whose code they run."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig, EvaluationConfig, Model, shown
+from daf.config import (
+    BenchmarkConfig,
+    ConfigError,
+    DAFSweepConfig,
+    EvaluationConfig,
+    Model,
+    PolicyConfig,
+    shown,
+)
 from daf.config.errors import describe
+from daf.config.execution import Seed
 from daf.config.model import Number
 from daf.missions import Mission
-from daf.plan import Player, Run
+from daf.plan import Player, Run, Team
 from daf.plan.names import class_digest
 from daf.plan.records import played
-from daf.policies.registry import SHORT_NAMES
+from daf.policies.registry import BUNDLE, SHORT_NAMES
 from daf.record import Record
 
 OWN_CODE = frozenset(SHORT_NAMES) | frozenset(SHORT_NAMES.values())
 """The class paths of the policies that come with DAF."""
+
+FOREIGN_BUNDLE = "bundle+code"
+"""The class path, for an audit, of a bundle that runs code of its own; it is no real one."""
 
 
 class NotPossible(Exception):
@@ -27,10 +40,12 @@ class Job(Model):
     """The parameters of a job.
 
     Attributes:
-        computed: whether its outputs follow from its inputs without a simulator.
+        computed: whether its outputs follow from its inputs without playing whole episodes.
+        rounded: whether they have numbers of a network, which processors round differently.
     """
 
     computed: ClassVar[bool] = False
+    rounded: ClassVar[bool] = False
 
     def outputs(self, folder: str) -> dict[str, str]:
         """The files that it makes, by the rule's names for them.
@@ -49,6 +64,7 @@ class Job(Model):
 class Train(Job):
     """Of rule train."""
 
+    rounded = True
     run: Run
     code: str
 
@@ -58,13 +74,14 @@ class Train(Job):
         return {name: f"runs/{self.run.name}/{file}" for name, file in files.items()}
 
     def classes(self):
-        return {self.run.class_path: self.run.class_digest}
+        return _code(self.run, self.run.class_digest)
 
 
 class Evaluate(Job):
     """Of rule evaluate."""
 
-    player: Player
+    rounded = True
+    player: Player | Team
     mission: Mission
     trained_on: tuple[Mission, ...]
     evaluation: EvaluationConfig
@@ -75,22 +92,32 @@ class Evaluate(Job):
         return {"episodes": f"{stem}.parquet", "replay": f"{stem}.replay.json"}
 
     def classes(self):
-        return {self.player.class_path: self.player.class_digest}
+        return _code_of_players(self.player)
+
+    def missions(self) -> list[Mission]:
+        """What was played, and what the players were trained on."""
+        members = self.player.members if isinstance(self.player, Team) else ()
+        told = [mission for member in members for mission in member.trained_on]
+        return [*self.trained_on, *told, self.mission]
 
 
 class Deploy(Job):
     """Of rule deploy."""
 
     computed = True
+    rounded = True
     player: Player
     trained_on: tuple[Mission, ...]
+    missions: tuple[Mission, ...]
+    seed: Seed
+    confidence: Number
     code: str
 
     def outputs(self, folder):
         return {"package": f"deployments/{self.player.name}.zip"}
 
     def classes(self):
-        return {self.player.class_path: self.player.class_digest}
+        return _code_of_players(self.player)
 
 
 class Study(Job):
@@ -106,7 +133,7 @@ class Study(Job):
         return f"{kind}/{self.config.name}/{file}"
 
     def classes(self):
-        return {policy.class_path: None for policy in self.config.policies}
+        return _code_of_all(self.config.policies)
 
 
 class Compare(Study):
@@ -114,6 +141,7 @@ class Compare(Study):
 
     ceilings: dict[str, Number | None]
     missing: list[dict[str, str]]
+    teams: dict[str, Any] | None
 
     def outputs(self, folder):
         return {"stats": self.named(folder, "stats.json")}
@@ -222,7 +250,7 @@ class Call(Job):
 
     def classes(self):
         studies = [config for config in self.configs if isinstance(config, BenchmarkConfig)]
-        return {policy.class_path: None for study in studies for policy in study.policies}
+        return _code_of_all(policy for study in studies for policy in study.policies)
 
 
 RULES: dict[str, type[Job]] = {
@@ -276,6 +304,21 @@ def check_code(job: Job, trust: tuple[str, ...]) -> None:
             raise NotPossible(f"its policy is not here: {error}") from None
         if here != known:
             raise NotPossible(f"its policy {shown(path)} has been edited")
+
+
+def _code(policy: Player | PolicyConfig | Run, known: str | None) -> dict[str, str | None]:
+    """The class path of a policy. A bundle is DAF's own, unless it runs code of its file."""
+    bundle = policy.class_path in (BUNDLE, SHORT_NAMES[BUNDLE])
+    return {FOREIGN_BUNDLE if bundle and policy.init_kwargs else policy.class_path: known}
+
+
+def _code_of_players(player: Player | Team) -> dict[str, str | None]:
+    alone = [m.player for m in player.members] if isinstance(player, Team) else [player]
+    return {path: sha for one in alone for path, sha in _code(one, one.class_digest).items()}
+
+
+def _code_of_all(policies: Iterable[PolicyConfig]) -> dict[str, str | None]:
+    return {path: None for policy in policies for path in _code(policy, None)}
 
 
 def sweep_folder(folder: str) -> str:

@@ -7,6 +7,7 @@ from daf.config.benchmark import (
     EvaluationConfig,
     MissingConfig,
     PolicyConfig,
+    TeamsConfig,
 )
 from daf.config.errors import ConfigError, nearest, shown
 from daf.config.execution import DAFConfig, ExecutionConfig
@@ -32,6 +33,7 @@ __all__ = [
     "Number",
     "Parameter",
     "PolicyConfig",
+    "TeamsConfig",
     "TrainingConfig",
     "Whole",
     "check_plain",

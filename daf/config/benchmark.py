@@ -49,6 +49,24 @@ class ComparisonConfig(Model):
     )
 
 
+Share = Annotated[Number, Field(gt=0, le=1e6)]
+
+
+class TeamsConfig(Model):
+    """Which questions about teams of several policies are asked; by default none.
+
+    Policies are named as the results call them.
+    """
+
+    mixed: tuple[Annotated[dict[str, Share], Field(min_length=2)], ...] = Field(
+        default=(), description="shares of the agents, by policy"
+    )
+    replacement: str | None = Field(
+        default=None, description="the policy over which the value of the others is asked"
+    )
+    cross_play: bool = Field(default=False, description="every policy with every other")
+
+
 class MissingConfig(Model):
     """What failed, and what the report is to do without; written by the pipelines."""
 
@@ -68,6 +86,7 @@ class BenchmarkConfig(Model):
     training_seeds: tuple[Seed, ...] = Field(default=(1, 2, 3, 4, 5), min_length=1)
     evaluation: EvaluationConfig = EvaluationConfig()
     comparison: ComparisonConfig = ComparisonConfig()
+    teams: TeamsConfig = TeamsConfig()
     missing: MissingConfig = MissingConfig()
     audit: AuditConfig = AuditConfig()
     execution: ExecutionConfig = ExecutionConfig()

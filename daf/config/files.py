@@ -53,15 +53,27 @@ def load_json(path: str | Path) -> Any:
     Raises:
         ConfigError: naming the file: unreadable, larger than 256 MiB, or not JSON (NaN is not).
     """
+    return parse_json(_text(path, MAX_JSON_BYTES), str(path))
+
+
+def parse_json(text: str | bytes, source: str) -> Any:
+    """The content of a JSON text, as DAF writes them.
+
+    Args:
+        source: where it comes from, named in the error.
+
+    Raises:
+        ConfigError: naming the source: not JSON (NaN is not).
+    """
     try:
-        return json.loads(_text(path, MAX_JSON_BYTES), parse_constant=_no_constant)
+        return json.loads(text, parse_constant=_no_constant)
     except RecursionError:
-        raise ConfigError(f"{path}: nested too deep") from None
+        raise ConfigError(f"{source}: nested too deep") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise ConfigError(f"{path}: not valid JSON at {where}: {error.msg}") from None
+        raise ConfigError(f"{source}: not valid JSON at {where}: {error.msg}") from None
     except ValueError as error:
-        raise ConfigError(f"{path}: not valid JSON: {error}") from None
+        raise ConfigError(f"{source}: not valid JSON: {error}") from None
 
 
 def _no_constant(name: str) -> None:

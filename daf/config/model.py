@@ -67,7 +67,12 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _name(value: str) -> str:
+def check_name(value: str) -> str:
+    """The value, if it is fit for a name.
+
+    Raises:
+        ValueError: it is not.
+    """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", value):
         raise ValueError(
             "should be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
@@ -81,5 +86,5 @@ Number = Annotated[float, BeforeValidator(_number), Field(ge=-1e9, le=1e9)]
 Whole = Annotated[int, Field(strict=True)]
 """An int; `2.0`, `"2"` and `true` are refused."""
 
-Name = Annotated[str, AfterValidator(_name)]
+Name = Annotated[str, AfterValidator(check_name)]
 """A text fit for the name of a folder, for a pattern of Snakemake and for HTML."""

@@ -1,5 +1,1 @@
-"""Deployment: a trained policy as one file that can be handed on."""
-
-from daf.deploy.pack import pack
-
-__all__ = ["pack"]
+"""Bundles: a trained policy as one file that can be handed on, and that proves itself."""

@@ -1,35 +1,39 @@
-"""Pack the weights of a policy with all that is needed to play it and to know what it is."""
+"""Pack a policy with all that is needed to play it, to know what it is and to check that it is."""
 
 import json
-import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import safetensors
+import safetensors.torch
 
+from daf.config import ConfigError, load_json, shown
+from daf.deploy.archive import write_archive
+from daf.deploy.card import model_card
+from daf.deploy.content import (
+    CARD,
+    GOLDEN,
+    MISSIONS,
+    POLICY,
+    WEIGHTS,
+    Description,
+    GameShape,
+    Golden,
+    Provenance,
+    Score,
+)
+from daf.deploy.golden import golden_of
+from daf.deploy.sources import sources
+from daf.deploy.verify import verify
+from daf.missions import Mission
+from daf.parquet import load_tables
 from daf.plan import Player
+from daf.policies.game import Game
+from daf.policies.registry import PolicySpec
+from daf.policies.spec import make_policy
+from daf.policies.trainable import TrainablePolicy
 from daf.provenance import file_digest, versions
-
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The time of every member, so that equal content gives equal bytes."""
-
-README = """# {name}
-
-A policy for {missions}, trained by DAF {daf}. Scores are hearts in communal chests per episode.
-
-| mission | mean score | episodes |
-|---|---|---|
-{rows}
-
-To play it, unpack this file and name class, arguments and weights of `policy.json`:
-
-```python
-from daf.policies import PolicySpec
-
-PolicySpec(class_path={class_path!r}, data_path="policy.safetensors", init_kwargs={init_kwargs!r})
-```
-"""
+from daf.stats.estimate import EPISODE, estimate
 
 
 def pack(
@@ -37,67 +41,91 @@ def pack(
     *,
     player: Player,
     weights: str | Path,
-    trained_on: list[str],
-    episodes: pd.DataFrame,
+    run: str | Path | None,
+    trained_on: Sequence[Mission],
+    missions: Sequence[Mission],
+    episodes: Sequence[str | Path],
+    seed: int,
+    confidence: float,
 ) -> None:
-    """Write a zip with `policy.safetensors`, `policy.json`, `README.md` and, for a policy defined
-    in a file, that file; the same input gives the same bytes.
+    """Write a bundle, and verify it; the same input gives the same bytes on one kind of processor.
 
     Args:
         path: the zip.
         player: the policy.
         weights: its weights.
-        trained_on: names of the missions it was trained on; empty if not known.
-        episodes: its episode tables.
+        run: the run.json of its training; None if it was not trained here.
+        trained_on: the missions it was trained on; empty if not known.
+        missions: those it was evaluated on; on the first it plays the golden episode.
+        episodes: its episode table for each of them.
+        seed: of the worlds it was evaluated in.
+        confidence: of the intervals of its scores.
 
     Raises:
+        ConfigError: the policy cannot be packed, or does not play from its bundle as it did here;
+            one line.
         OSError: a file cannot be read or written.
     """
-    card = _card(player, weights, trained_on, episodes)
-    files = {
-        "README.md": _readme(card).encode(),
-        "policy.json": (json.dumps(card, indent=2, sort_keys=True) + "\n").encode(),
-        "policy.safetensors": Path(weights).read_bytes(),
-    }
-    source, separator, name = player.class_path.rpartition(":")
-    if separator and source.endswith(".py"):
-        files[Path(source).name] = Path(source).read_bytes()
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in sorted(files.items()):
-            member = zipfile.ZipInfo(name, EPOCH)
-            member.compress_type = zipfile.ZIP_DEFLATED
-            member.external_attr = 0o644 << 16
-            archive.writestr(member, content)
-
-
-def _card(player: Player, weights, trained_on, episodes) -> dict[str, Any]:
-    with safetensors.safe_open(str(weights), framework="numpy") as file:
-        shapes = {name: file.get_slice(name).get_shape() for name in sorted(file.keys())}
-    source, separator, name = player.class_path.rpartition(":")
-    in_file = separator and source.endswith(".py")
-    return {
-        "name": player.name,
-        "class_path": f"{Path(source).name}:{name}" if in_file else player.class_path,
-        "init_kwargs": player.init_kwargs,
-        "training_seed": player.training_seed,
-        "trained_on": trained_on,
-        "weights_sha256": file_digest(weights),
-        "shapes": shapes,
-        "scores": {
-            mission: {"mean": float(rows["score"].mean()), "episodes": len(rows)}
-            for mission, rows in episodes.groupby("mission", sort=True)
+    if not missions:
+        raise ConfigError(f"policy '{player.name}' was evaluated on no mission")
+    game = Game.of(*missions, *trained_on)
+    policy = make_policy(PolicySpec(player.class_path, str(weights), player.init_kwargs), game)
+    if not isinstance(policy, TrainablePolicy):
+        raise ConfigError(
+            f"policy {shown(player.class_path)}: only a network with its weights is packed"
+            f"{'; this one is a bundle already' if player.class_path == 'bundle' else ''}"
+        )
+    golden = golden_of(policy, missions[0], seed)
+    class_path, code = sources(player.class_path)
+    about = Description(
+        name=player.name,
+        class_path=class_path,
+        init_kwargs=player.init_kwargs,
+        shapes={name: tuple(t.shape) for name, t in sorted(policy.state_dict().items())},
+        game=GameShape.of(game),
+        actions=_action_names(game.num_actions),
+        trained_on=tuple(mission.name for mission in trained_on),
+        training=None if run is None else load_json(run),
+        scores={
+            mission.name: _score(mission.name, table, confidence)
+            for mission, table in zip(missions, episodes)
         },
-        "versions": versions(),
-    }
-
-
-def _readme(card: dict[str, Any]) -> str:
-    rows = [f"| {m} | {s['mean']:.2f} | {s['episodes']} |" for m, s in card["scores"].items()]
-    return README.format(
-        name=card["name"],
-        missions=", ".join(card["trained_on"] or card["scores"]),
-        daf=card["versions"]["daf"],
-        rows="\n".join(rows),
-        class_path=card["class_path"],
-        init_kwargs=card["init_kwargs"],
+        evaluation_seed=seed,
+        confidence=confidence,
+        golden=Golden(mission=missions[0].name, world_seed=seed, steps=len(golden["observations"])),
+        provenance=Provenance(
+            weights=file_digest(weights),
+            run=None if run is None else file_digest(run),
+            episodes={m.name: file_digest(table) for m, table in zip(missions, episodes)},
+        ),
+        versions=versions(),
     )
+    members = code | {
+        CARD: model_card(about, policy.num_outputs).encode(),
+        POLICY: _json(about.resolved()),
+        MISSIONS: _json({mission.name: mission.resolved() for mission in missions}),
+        WEIGHTS: Path(weights).read_bytes(),
+        GOLDEN: safetensors.torch.save(golden),
+    }
+    write_archive(path, members)
+    found = verify(path, trust=True)
+    if found.problems:
+        raise ConfigError(
+            f"policy '{player.name}' does not play from its bundle as it does here: "
+            f"{found.problems[0]}"
+        )
+
+
+def _score(mission: str, table: str | Path, confidence: float) -> Score:
+    found = estimate(load_tables([str(table)]), [mission], EPISODE, confidence)
+    kept = {name: found[name] for name in ("mean", "sd", "low", "high", "note")}
+    return Score(episodes=found["n_episodes"], **kept)
+
+
+def _action_names(count: int) -> tuple[str, ...]:
+    moves = ("noop", "move_north", "move_south", "move_west", "move_east")
+    return (*moves, *(f"change_glyph_{glyph}" for glyph in range(count - len(moves))))
+
+
+def _json(data: Any) -> bytes:
+    return (json.dumps(data, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()

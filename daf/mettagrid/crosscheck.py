@@ -7,15 +7,13 @@ from typing import Any
 
 import numpy as np
 import torch
-import warp as wp
 
 from daf.config import ConfigError
 from daf.mettagrid.extra import require
 from daf.mettagrid.stations import COOLDOWN, USES
 from daf.mettagrid.translate import config_of
 from daf.missions import RESOURCES, Assembler, Mission
-from daf.sim import step
-from daf.sim.simulation import Simulation
+from daf.sim.simulation import SEE, Simulation
 
 COMPARED = ("position", "inventory", "glyph", "stock", "cooldown", "uses left")
 """Of agents the first three, of stations the others."""
@@ -102,10 +100,11 @@ class Ours(Simulation):
     def play(self, actions: np.ndarray, order: np.ndarray) -> None:
         """One step with flat actions [E, A] and, for each turn, who acts [E, A]."""
         self._actions.copy_(torch.from_numpy(actions))
-        self._launch(step.prepare, [self._worlds, wp.from_torch(self._actions)])
+        for shard in self._shards:
+            shard.launch(("prepare",), None)
         self.state.order.copy_(torch.from_numpy(order))
-        self._launch(step.advance, [self._worlds, self._no_words])
-        self._observe(self._all_worlds)
+        for shard in self._shards:
+            shard.launch(("advance", *SEE), None)
 
     def shown(self) -> dict[str, np.ndarray]:
         """What is compared, with the worlds as first axis."""

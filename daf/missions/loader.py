@@ -8,11 +8,14 @@ from pydantic import ValidationError
 
 from daf.config import ConfigError, check_plain, load_yaml, nearest, shown
 from daf.config.errors import describe
-from daf.missions.layouts import generate
-from daf.missions.mission import AGENT, FLOOR, WALL, Mission
+from daf.missions.ceiling import checked_ceiling
+from daf.missions.generators import generate
+from daf.missions.mission import AGENT, FLOOR, WALL, Mission, split_name
 
 BUILT_IN = Path(str(files("daf.missions"))) / "built_in"
 CATALOG = load_yaml(Path(str(files("daf.missions"))) / "stations.yaml")
+OWN = ("name", "description", "ceiling")
+"""Keys that a mission does not take over from the one it extends."""
 
 
 def built_in_missions() -> list[str]:
@@ -20,36 +23,64 @@ def built_in_missions() -> list[str]:
     return sorted(path.stem for path in BUILT_IN.glob("*.yaml"))
 
 
+def built_in_description(name: str) -> str:
+    """What a built-in mission says of itself; its map is not made for it."""
+    return load_yaml(BUILT_IN / f"{name}.yaml")["description"]
+
+
 def load_mission(mission: str | Path) -> Mission:
     """A mission by its built-in name, or by the path of a YAML file.
+
+    Either may end in `@SEED`: the same mission in the layout of that seed, and its name ends so.
 
     Raises:
         ConfigError: no such mission, or the file is wrong; one line naming file, key, value and
             what would be accepted.
     """
-    text = str(mission)
-    if not text.endswith((".yaml", ".yml")):
-        if text not in built_in_missions():
-            raise ConfigError(
-                f"unknown mission {shown(text)}; {nearest(text, built_in_missions())}, "
-                "or the path of a .yaml file"
-            )
-        return load_mission(BUILT_IN / f"{text}.yaml")
-    path = Path(mission)
-    return build_mission(load_yaml(path), name=path.stem, source=text)
+    path, seed = find_file(str(mission))
+    source = str(path) if seed is None else f"{path}@{seed}"
+    return build_mission(
+        load_yaml(path), name=path.stem, source=source, folder=path.parent, layout_seed=seed
+    )
 
 
-def build_mission(data: Any, *, name: str, source: str) -> Mission:
+def find_file(mission: str) -> tuple[Path, int | None]:
+    """The YAML file of a mission, and the seed of the layout that is asked for, if one is.
+
+    Raises:
+        ConfigError: neither a built-in name nor the path of a YAML file.
+    """
+    name, seed = split_name(mission)
+    if name.endswith((".yaml", ".yml")):
+        return Path(name), seed
+    if name not in built_in_missions():
+        raise ConfigError(
+            f"unknown mission {shown(mission)}; {nearest(name, built_in_missions())}, "
+            "or the path of a .yaml file"
+        )
+    return BUILT_IN / f"{name}.yaml", seed
+
+
+def build_mission(
+    data: Any, *, name: str, source: str, folder: Path = Path(), layout_seed: int | None = None
+) -> Mission:
     """A mission from the plain data of its YAML file; see `load_mission`.
 
-    `stations` of the file override, key by key, the game's own of the same name; `layout` calls a
-    generator where there is no `map`; `legend` adds to the symbols of the stations.
+    `extends` names a mission (built in, or a file as seen from `folder`) whose keys hold where
+    this one has none; `stations` override, key by key, the game's own of the same name; `layout`
+    calls a generator where there is no `map`; `legend` adds to the symbols of the stations.
     """
     check_plain(data, source)
     if not isinstance(data, dict):
         raise ConfigError(f"{source}: expected a mapping of keys, got {shown(data)}")
-    data = {"name": name, **data}
     try:
+        data = {"name": name} | _extended(data, folder, ())
+        if isinstance(data["name"], str) and split_name(data["name"])[1] is not None:
+            raise ConfigError(
+                f"key 'name': got {shown(data['name'])}; '@' and a number are for other layouts"
+            )
+        if layout_seed is not None:
+            data = _laid_out(data, layout_seed) | {"name": f"{data['name']}@{layout_seed}"}
         data["stations"] = _stations(data.get("stations", {}))
         data["legend"] = _legend(data["stations"], data.get("legend", {}))
         if ("layout" in data) == ("map" in data):
@@ -59,11 +90,62 @@ def build_mission(data: Any, *, name: str, source: str) -> Mission:
             data["map"] = generate(data.pop("layout"), data["legend"])
         elif isinstance(data["map"], str):
             data["map"] = data["map"].splitlines()
-        return Mission.model_validate(data)
+        mission = Mission.model_validate(data)
+        return mission.model_copy(update={"ceiling": checked_ceiling(mission)})
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
     except ValidationError as error:
         raise ConfigError(f"{source}: {describe(error, Mission)}") from None
+
+
+def _extended(data: dict, folder: Path, above: tuple[Path, ...]) -> dict:
+    """The keys of a mission with those of all that it extends.
+
+    Args:
+        above: the files that have led here.
+    """
+    if "extends" not in data:
+        return data
+    base = data["extends"]
+    own = {key: value for key, value in data.items() if key != "extends"}
+    if not isinstance(base, str):
+        raise ConfigError(f"key 'extends': got {shown(base)}; should be a mission, as text")
+    try:
+        file, seed = find_file(base)
+        path = (folder / file).resolve()
+        if path in above:
+            chain = ", ".join(shown(step.name) for step in above)
+            raise ConfigError(f"got {shown(base)}, which extends itself by way of {chain}")
+        found = load_yaml(path)
+        if not isinstance(found, dict):
+            raise ConfigError(f"{path}: expected a mapping of keys, got {shown(found)}")
+    except ConfigError as error:
+        raise ConfigError(f"key 'extends': {error}") from None
+    found = _extended(found, path.parent, (*above, path))
+    if seed is not None:
+        found = _laid_out(found, seed)
+    for key in OWN:
+        found.pop(key, None)
+    replaced = {"map": "layout", "layout": "map"}
+    return _merged({k: v for k, v in found.items() if replaced.get(k) not in own}, own)
+
+
+def _laid_out(data: dict, seed: int) -> dict:
+    """The keys of a mission with another seed of its layout."""
+    if not isinstance(data.get("layout"), dict):
+        raise ConfigError(
+            f"got '@{seed}', but the mission has no 'layout'; only a layout has seeds"
+        )
+    return _merged(data, {"layout": {"seed": seed}})
+
+
+def _merged(base: Any, over: Any) -> Any:
+    """Mappings joined key by key; what else stands in both is `over`'s."""
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        return over
+    if base.get("generator") != over.get("generator", base.get("generator")):
+        return over  # the keys of one layout mean nothing to another
+    return base | {key: _merged(base.get(key), value) for key, value in over.items()}
 
 
 def _stations(overrides: Any) -> dict[str, dict]:
@@ -81,8 +163,7 @@ def _stations(overrides: Any) -> dict[str, dict]:
                 f"key 'stations': unknown station {shown(name)}; "
                 f"{nearest(name, sorted(CATALOG))}, or a new one with its 'kind'"
             )
-    merged = {name: {**station, **overrides.get(name, {})} for name, station in CATALOG.items()}
-    return merged | {name: new for name, new in overrides.items() if name not in CATALOG}
+    return _merged(CATALOG, overrides)
 
 
 def _legend(stations: dict[str, dict], extra: Any) -> dict[str, Any]:

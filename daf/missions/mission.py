@@ -4,9 +4,10 @@ import re
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from daf.config import ConfigError, Model, Name, Number, Whole, nearest, shown
+from daf.config import ConfigError, Model, Number, Whole, nearest, shown
+from daf.config.model import check_name
 
 RESOURCES = (
     "energy",
@@ -34,6 +35,22 @@ Position = Literal[*POSITIONS, "any"]
 Side = Literal["N", "W", "E", "S"]
 Amount = Annotated[Whole, Field(ge=0, le=255)]
 Symbol = Annotated[str, Field(min_length=1, max_length=1)]
+
+
+def split_name(name: str) -> tuple[str, int | None]:
+    """`assembler_2@7` -> ("assembler_2", 7): a mission, and the seed of its layout if it is not
+    the mission's own."""
+    found = re.fullmatch(r"(.*)@(0|[1-9][0-9]{0,8})", name, re.DOTALL)
+    return (found[1], int(found[2])) if found else (name, None)
+
+
+def _mission_name(name: str) -> str:
+    check_name(split_name(name)[0])
+    return name
+
+
+MissionName = Annotated[str, AfterValidator(_mission_name)]
+"""A `Name`, which '@' and the seed of a layout may follow."""
 
 
 class Recipe(Model):
@@ -128,7 +145,7 @@ class Mission(Model):
     score where one is known.
     """
 
-    name: Name
+    name: MissionName
     description: str = ""
     map: tuple[str, ...] = Field(min_length=1)
     legend: dict[Symbol, str]

@@ -1,5 +1,6 @@
 """Missions as text: a picture of the map and what stands on it."""
 
+from daf.missions.ceiling import score_bound
 from daf.missions.mission import AGENT, FLOOR, WALL, Mission
 
 COLOURS = {WALL: "90", FLOOR: "90", AGENT: "1;36"}
@@ -20,7 +21,10 @@ def picture(mission: Mission, colour: bool = False) -> str:
 
     used = sorted({symbol for row in mission.map for symbol in row})
     legend = [f"{painted(s)} {mission.legend[s]}" for s in used if mission.legend[s] != FLOOR]
-    ceiling = f", ceiling {mission.ceiling:g} hearts" if mission.ceiling is not None else ""
-    facts = f"{mission.num_agents} agents, {mission.max_steps} steps{ceiling}"
+    bound = score_bound(mission)
+    ceiling = "no ceiling" if mission.ceiling is None else f"ceiling {mission.ceiling:g} hearts"
+    if mission.ceiling == bound.hearts:
+        ceiling += f" ({', '.join(bound.because)})"
+    facts = f"{mission.num_agents} agents, {mission.max_steps} steps, {ceiling}"
     rows = ["  " + "".join(map(painted, row)) for row in mission.map]
     return "\n".join([f"{mission.name}: {mission.description}", facts, *rows, "  ".join(legend)])

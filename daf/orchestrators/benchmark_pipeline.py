@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from daf.config import BenchmarkConfig, ConfigError, DAFConfig
+from daf.config import BenchmarkConfig, ConfigError, DAFConfig, TeamsConfig
 from daf.orchestrators.comparison_pipeline import study_outputs
 from daf.orchestrators.pipeline import CHECK, Pipeline, Stage, plan_of
 from daf.orchestrators.request import default_name, execution, for_workflow, listed, policy_config
@@ -19,6 +19,7 @@ def daf_run_benchmark_pipeline(
     episodes_per_mission: int = 64,
     num_training_steps: int | None = None,
     training: dict[str, Any] | None = None,
+    teams: dict[str, Any] | None = None,
     compare: bool = True,
     deploy: bool = False,
     name: str | None = None,
@@ -37,6 +38,7 @@ def daf_run_benchmark_pipeline(
         episodes_per_mission: of each policy and training seed.
         num_training_steps: agent-steps of each training.
         training: other hyperparameters, keys of `TrainingConfig`.
+        teams: questions about teams of several policies, keys of `TeamsConfig`.
         compare: make statistics and the report.
         deploy: pack the best weights (highest mean score over the missions).
         name: of the folders in `results/pipelines/` and `results/benchmarks/`; by default it
@@ -65,6 +67,8 @@ def daf_run_benchmark_pipeline(
     }
     if daf.training_seeds is not None:
         request["training_seeds"] = list(daf.training_seeds)
+    if teams is not None:
+        request["teams"] = TeamsConfig.parse(teams, "argument 'teams'").resolved()
     name = name or default_name("benchmark", request)
     config = BenchmarkConfig.parse(
         {"name": name, **request, "execution": for_workflow(daf)}, "arguments"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from daf.config import BenchmarkConfig, DAFConfig, load_json
+from daf.config import BenchmarkConfig, DAFConfig, TeamsConfig, load_json
 from daf.orchestrators.pipeline import CHECK, Pipeline, Stage
 from daf.orchestrators.request import default_name, execution, for_workflow, listed, policy_config
 from daf.orchestrators.result import PipelineResult
@@ -23,6 +23,7 @@ def daf_run_comparison_pipeline(
     policies: Iterable[Any],
     missions: Iterable[str],
     episodes_per_mission: int = 64,
+    teams: dict[str, Any] | None = None,
     name: str | None = None,
     results_dir: str | None = None,
     daf_config: DAFConfig | None = None,
@@ -37,6 +38,7 @@ def daf_run_comparison_pipeline(
         policies: short names, class paths, PolicySpecs or mappings.
         missions: names or YAML files.
         episodes_per_mission: of each policy.
+        teams: questions about teams of several policies, keys of `TeamsConfig`.
         name: of the folders in `results/pipelines/` and `results/comparisons/`; by default it
             follows from the request.
         results_dir: folder of all results; `results` in the working directory by default.
@@ -57,6 +59,8 @@ def daf_run_comparison_pipeline(
         "missions": listed(missions, "missions"),
         "evaluation": {"episodes": episodes_per_mission, "seed": daf.world_seed},
     }
+    if teams is not None:
+        request["teams"] = TeamsConfig.parse(teams, "argument 'teams'").resolved()
     name = name or default_name("comparison", request)
     config = BenchmarkConfig.parse(
         {"name": name, **request, "execution": for_workflow(daf)}, "arguments"

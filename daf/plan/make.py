@@ -19,8 +19,11 @@ from daf.plan.names import (
     player_name,
     tell_apart,
 )
-from daf.plan.records import Plan, Player, Run
+from daf.plan.players import Player
+from daf.plan.records import Plan, Run
+from daf.plan.teams import add_teams
 from daf.policies.registry import (
+    BUNDLE,
     METTAGRID,
     SHORT_NAMES,
     TRAINABLE,
@@ -28,6 +31,8 @@ from daf.policies.registry import (
     saved_init_kwargs,
 )
 from daf.provenance import file_digest
+
+WEIGHTS = "policy.safetensors of a training"
 
 
 def make_plan(
@@ -76,6 +81,7 @@ def make_plan(
                     _add_runs(plan, policy, labels[number], known)
                 else:
                     _add_player(plan, policy, plain[number], labels[number], known)
+        add_teams(plan, labels)
         _check_missing(plan)
         against = config.comparison.against
         if against is not None and against not in labels:
@@ -109,6 +115,8 @@ def _is_network(policy: PolicyConfig) -> bool:
     path = policy.class_path
     if path in SHORT_NAMES:
         network = path in TRAINABLE
+        if path == BUNDLE and policy.data_path is None:
+            raise ConfigError("key 'data_path' is missing; a bundle is a file")
     elif ":" not in path and "." not in path:
         raise ConfigError(
             f"unknown policy {shown(path)}; {nearest(path, sorted(SHORT_NAMES))}, "
@@ -119,12 +127,12 @@ def _is_network(policy: PolicyConfig) -> bool:
 
         network = issubclass(policy_class(path), TrainablePolicy)
     if policy.data_path is not None:
-        if not network and not path.startswith(METTAGRID):
+        if not network and path != BUNDLE and not path.startswith(METTAGRID):
             raise ConfigError(
                 f"key 'data_path': got {shown(policy.data_path)}; policy '{path}' takes none, "
                 "it has no weights"
             )
-        _check_file(policy.data_path, "data_path")
+        _check_file(policy.data_path, "data_path", "zip file" if path == BUNDLE else WEIGHTS)
     if policy.training and (policy.data_path or not network or not policy.train):
         raise ConfigError(
             f"policy '{policy.name or class_label(path)}' is not trained here: key 'training': "
@@ -133,16 +141,14 @@ def _is_network(policy: PolicyConfig) -> bool:
     return network
 
 
-def _check_file(path: str, key: str) -> None:
+def _check_file(path: str, key: str, needed: str) -> None:
     if not Path(path).is_file():
-        raise ConfigError(
-            f"key '{key}': no file {shown(path)}; the policy.safetensors of a training is needed"
-        )
+        raise ConfigError(f"key '{key}': no file {shown(path)}; the {needed} is needed")
 
 
 def _complete(policy: PolicyConfig, weights: str | None) -> PolicyConfig:
     """The policy with the arguments its weights were made with, as far as it gives no others."""
-    if weights is None or policy.class_path.startswith(METTAGRID):
+    if weights is None or policy.class_path == BUNDLE or policy.class_path.startswith(METTAGRID):
         return policy
     known = saved_init_kwargs(weights) | policy.init_kwargs
     return policy.model_copy(update={"init_kwargs": known})
@@ -184,7 +190,7 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, known: _Known) -> No
     missions = known.trained_on(plan, training.missions)
     _check_shaping(training, missions)
     if training.initial_weights is not None:
-        _check_file(training.initial_weights, "training.initial_weights")
+        _check_file(training.initial_weights, "training.initial_weights", WEIGHTS)
         policy = _complete(policy, training.initial_weights)
     _check_plays(policy, plan, missions, training.initial_weights, known)
     for seed in config.training_seeds:
@@ -265,7 +271,9 @@ def _check_missing(plan: Plan) -> None:
     known = {
         "runs": list(plan.runs),
         "evaluations": [
-            f"{player}/{mission}" for player in plan.players for mission in plan.missions
+            f"{player}/{mission}"
+            for player in (*plan.players, *plan.teams)
+            for mission in plan.missions
         ],
     }
     for key, names in plan.config.missing:
@@ -274,7 +282,7 @@ def _check_missing(plan: Plan) -> None:
                 raise ConfigError(
                     f"key 'missing.{key}': got {shown(name)}; {nearest(name, known[key])}"
                 )
-    if not plan.evaluations():
+    if not any(player in plan.players for player, _ in plan.evaluations()):
         raise ConfigError("key 'missing': leaves no evaluation to compare")
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from daf.config import BenchmarkConfig, EvaluationConfig, Model, PolicyConfig, TrainingConfig
+from daf.config import BenchmarkConfig, EvaluationConfig, Model, TrainingConfig
 from daf.missions import Mission
-from daf.plan.names import class_label, content_of, player_name
-from daf.policies.registry import module_and_class
+from daf.plan.names import class_label
+from daf.plan.players import Player, Team, policy_modules
 from daf.provenance import digest
 
 
@@ -27,7 +27,7 @@ class Run(Model):
 
     def modules(self) -> list[str]:
         """The `daf` modules of the policy's own code."""
-        return _policy_modules(self.class_path)
+        return policy_modules(self.class_path)
 
     def proper_name(self) -> str:
         """The name that its content gives it."""
@@ -44,48 +44,18 @@ class Run(Model):
         return {key: value for key, value in content.items() if key not in ("name", "policy")}
 
 
-class Player(Model):
-    """Somebody to evaluate: the weights of a run, or a policy as it is."""
-
-    name: str
-    policy: str
-    class_path: str
-    class_digest: str | None
-    init_kwargs: dict[str, Any]
-    training_seed: int | None
-
-    def may_be_named_so(self, weights: str | None) -> bool:
-        """Whether the name of a policy that is not trained here is one that its content gives it.
-
-        Args:
-            weights: hash of the weights it plays with, if any.
-        """
-        label, plain = class_label(self.class_path), self.policy
-        if plain not in (label, f"{label}-untrained") and not (
-            weights and plain.startswith(f"{label}-")
-        ):
-            return False
-        policies = (
-            PolicyConfig(class_path=self.class_path, init_kwargs=self.init_kwargs, train=train)
-            for train in (True, False)
-        )
-        contents = (content_of(policy, self.class_digest, weights) for policy in policies)
-        return self.name in [player_name(plain, content) for content in contents]
-
-    def modules(self) -> list[str]:
-        """The `daf` modules of the policy's own code."""
-        return _policy_modules(self.class_path)
-
-
 @dataclass
 class Plan:
     """All trainings, players and missions of a configuration, by name.
 
     Attributes:
         initial_weights: the files that trainings begin with, where they begin with one.
+        players: whom the comparison is about.
         weights: the files that players play with, where they need one.
-        labels: for each player, what this configuration calls its policy.
-        played: for each player, how it is evaluated.
+        teams: those that play together only to answer the questions about teams.
+        questions: about teams, see `daf.plan.teams.questions`; None if there are none.
+        labels: for each player and team, what this configuration calls its policy.
+        played: for each player and team, how it is evaluated.
     """
 
     config: BenchmarkConfig
@@ -94,6 +64,8 @@ class Plan:
     initial_weights: dict[str, str] = field(default_factory=dict)
     players: dict[str, Player] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
+    teams: dict[str, Team] = field(default_factory=dict)
+    questions: dict[str, Any] | None = None
     labels: dict[str, str] = field(default_factory=dict)
     played: dict[str, EvaluationConfig] = field(default_factory=dict)
 
@@ -102,8 +74,23 @@ class Plan:
         for name in ("runs", "initial_weights", "players", "weights", "labels", "played"):
             getattr(self, name).update(getattr(other, name))
 
+    def player(self, name: str) -> Player | Team:
+        """Who is called so."""
+        return self.players[name] if name in self.players else self.teams[name]
+
+    def members(self, name: str) -> list[str]:
+        """The players that a team consists of; a player is alone."""
+        team = self.teams.get(name)
+        return [member.player.name for member in team.members] if team else [name]
+
+    def weights_files(self, name: str) -> list[str]:
+        """The files that a player, or the members of a team, play with."""
+        files = [self.weights.get(member) for member in self.members(name)]
+        return list(dict.fromkeys(file for file in files if file))
+
     def trained_on(self, player: str) -> list[dict[str, Any]]:
-        """The missions a player's weights are made for, as plain data; none if not by us."""
+        """The missions a player's weights are made for, as plain data; none if not by us. A team's
+        members say so themselves."""
         run = self.runs.get(player)
         return [mission.resolved() for mission in run.missions] if run else []
 
@@ -116,9 +103,10 @@ class Plan:
         missing = self.config.missing
         return [
             (player, mission)
-            for player in self.players
+            for player in (*self.players, *self.teams)
+            if not set(self.members(player)) & set(missing.runs)
             for mission in self.missions
-            if player not in missing.runs and f"{player}/{mission}" not in missing.evaluations
+            if f"{player}/{mission}" not in missing.evaluations
         ]
 
     def missing(self) -> list[dict[str, str]]:
@@ -126,10 +114,14 @@ class Plan:
         there = set(self.evaluations())
         return [
             {"policy": self.labels[player], "run": player, "mission": mission}
-            for player in self.players
+            for player in (*self.players, *self.teams)
             for mission in self.missions
             if (player, mission) not in there
         ]
+
+    def run_file(self, run: str) -> str:
+        """Where a training tells how it went."""
+        return f"{self.config.execution.results_dir}/runs/{run}/run.json"
 
     def weights_file(self, run: str) -> str:
         """Where a training leaves its weights."""
@@ -177,8 +169,3 @@ def disk_needed_mb(runs: int, evaluations: Sequence[EvaluationConfig]) -> int:
 def played(evaluation: EvaluationConfig) -> str:
     """How an evaluation is played, as it stands in the name of its folder."""
     return f"e{evaluation.episodes}-w{evaluation.seed}"
-
-
-def _policy_modules(class_path: str) -> list[str]:
-    module, _ = module_and_class(class_path)
-    return [module] if module.startswith("daf.") else []

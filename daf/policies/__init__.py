@@ -2,8 +2,6 @@
 
 import importlib
 
-from daf.policies.registry import SHORT_NAMES, TRAINABLE, PolicySpec
-
 __all__ = [
     "SHORT_NAMES",
     "TRAINABLE",
@@ -15,9 +13,12 @@ __all__ = [
     "policy_class",
 ]
 
-_NEEDS_TORCH = {
+_PLACES = {
+    "SHORT_NAMES": "daf.policies.registry",
+    "TRAINABLE": "daf.policies.registry",
     "Game": "daf.policies.game",
     "Policy": "daf.policies.policy",
+    "PolicySpec": "daf.policies.registry",
     "TrainablePolicy": "daf.policies.trainable",
     "make_policy": "daf.policies.spec",
     "policy_class": "daf.policies.spec",
@@ -25,7 +26,8 @@ _NEEDS_TORCH = {
 
 
 def __getattr__(name: str):
-    # Planning a workflow asks for names only; importing torch for that would cost seconds.
-    if name not in _NEEDS_TORCH:
+    # Planning a workflow asks for names only; importing torch for that would cost seconds. And a
+    # bundle has but some of these modules.
+    if name not in _PLACES:
         raise AttributeError(f"module 'daf.policies' has no attribute '{name}'")
-    return getattr(importlib.import_module(_NEEDS_TORCH[name]), name)
+    return getattr(importlib.import_module(_PLACES[name]), name)

@@ -4,9 +4,12 @@ Every agent draws a map of what it has seen (see `memory_map`) and follows a fix
 recharge when energy is low; bring a heart to its chest; gather what the heart recipe lacks from
 the nearest known source; make a heart at the assembler; explore while a station for this is
 missing. Whatever the need, the nearest station that serves it is found by flooding the map, and
-the agent takes one step towards it, or into it to use it. The cells around an assembler are
-entered only to make a heart; where the recipe wants one agent alone there, the closest one goes
-first and the others wait two cells away.
+the agent takes one step towards it, or into it to use it.
+
+Where a station gives more, or asks for less, the more agents stand around it, the first to come
+wait there for the others, and such a source comes before all others. The cells around an assembler
+are entered only to make a heart; where the recipe wants one agent alone there, the closest one
+goes first and the others wait two cells away.
 """
 
 from dataclasses import dataclass
@@ -22,6 +25,7 @@ from daf.policies.memory_map import (
     SIDE,
     any_cell,
     around,
+    around_neighbours,
     first_moves,
     holds_agent,
     neighbours,
@@ -38,6 +42,7 @@ RESERVE = 15  # energy kept for the way to a charger
 THIRSTY = 50  # with no more than this, a ready charger beside the agent is worth a step
 RETRY = 1 / 32  # chance per step to look again for what could not be reached
 HESITATE = 0.2  # chance to stand still beside another agent
+PATIENCE = 200  # steps to wait beside a station for others
 STEP_ASIDE = 0.5  # chance to move when idle beside another agent
 
 KNOWN, BLOCKED, RESTING, FIRST_KIND = 0, 1, 2, 3  # boards of the memory, then one per kind
@@ -54,6 +59,7 @@ class Memory:
         energy: int16 [N], before that action.
         lost: bool [N], no way was found at the last step.
         explored: bool [N], no unknown cell can be reached.
+        waited: int16 [N], steps beside a station, for others.
         seeds: int64 [N].
         step: acts so far.
     """
@@ -63,6 +69,7 @@ class Memory:
     energy: torch.Tensor
     lost: torch.Tensor
     explored: torch.Tensor
+    waited: torch.Tensor
     seeds: torch.Tensor
     step: int
 
@@ -104,6 +111,9 @@ class Baseline(Policy):
             role: [k for k, kind in enumerate(self.kinds) if kind.role == role]
             for role in ("maker", "depot", "energy", *self.amounts)
         }
+        self.shared = torch.tensor(
+            [kind.company > 1 for kind in self.kinds], dtype=torch.bool, device=device
+        )
         self.low = RESERVE + max((kind.cost for kind in self.kinds), default=0)
         self.steps = torch.tensor([(0, 0), *MOVES], device=device)
         features = ("type_id", "cooldown", "clipped", "remaining_uses", "energy", "heart")
@@ -117,6 +127,7 @@ class Baseline(Policy):
             energy=seeds.new_zeros(rows, dtype=torch.int16),
             lost=seeds.new_zeros(rows, dtype=torch.bool),
             explored=seeds.new_zeros(rows, dtype=torch.bool),
+            waited=seeds.new_zeros(rows, dtype=torch.int16),
             seeds=seeds,
             step=0,
         )
@@ -162,6 +173,8 @@ class Baseline(Policy):
             | ~moves.any(1)
             | leads_to(boards[:, RESTING], direction)
         )
+        waits = self._waits(targets, agents, direction)
+        stay |= waits & (state.waited < PATIENCE)
         action = torch.where(stay, 0, direction + 1)
         return action, Memory(
             boards=boards,
@@ -169,6 +182,7 @@ class Baseline(Policy):
             energy=energy,
             lost=~found,
             explored=(state.explored & (whim >= RETRY)) | (needs.explore & ~found & state.lost),
+            waited=torch.where(waits, state.waited + 1, 0).to(torch.int16),
             seeds=state.seeds,
             step=state.step + 1,
         )
@@ -248,6 +262,8 @@ class Baseline(Policy):
             stations[:, self.of_role[name]] = lacks[:, None]
             complete &= ~lacks
         stations &= known
+        first = stations & self.shared
+        stations = torch.where(first.any(1, keepdim=True), first, stations)
         gather = stations.any(1)
 
         make = ~(charge | carries | gather) & knows["maker"] & (complete | state.explored)
@@ -288,6 +304,17 @@ class Baseline(Policy):
             handy = only_neighbours(kinds[:, k] & ~resting)
             targets[:, k] |= where(energy <= THIRSTY, handy)
         return targets
+
+    def _waits(
+        self, targets: torch.Tensor, agents: torch.Tensor, direction: torch.Tensor
+    ) -> torch.Tensor:
+        """Who is about to use a station around which more agents should stand, bool [N]."""
+        there = 1 + around_neighbours(agents).gather(1, direction[:, None])[:, 0]
+        waits = torch.zeros_like(there, dtype=torch.bool)
+        for k, kind in enumerate(self.kinds):
+            if kind.company > 1:
+                waits |= leads_to(targets[:, k], direction) & (there < kind.company)
+        return waits
 
     def _berths(self, makers: torch.Tensor) -> torch.Tensor:
         """The cells around assemblers from which hearts are made, int64 [N, SIDE]."""

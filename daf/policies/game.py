@@ -1,12 +1,12 @@
 """What a policy is told about the game it will play: shapes and rules, never the map."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from daf.missions import RESOURCES, Assembler, Chest, Mission, check_alike
-from daf.missions.mission import WALL
-from daf.sim.observe import FEATURES
+if TYPE_CHECKING:
+    from daf.missions import Assembler, Chest, Mission
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Game:
         move_energy: what a successful move costs.
         energy_regained: energy that comes back by itself in every step.
         features: names of the observation features by id.
+        type_ids: what the feature "type_id" may say: agent, wall, and every station of the game.
         stations: station kinds by name, with type id, recipes and sides.
     """
 
@@ -35,16 +36,23 @@ class Game:
     move_energy: int
     energy_regained: int
     features: tuple[str, ...]
+    type_ids: tuple[int, ...]
     stations: dict[str, Assembler | Chest]
 
     @classmethod
-    def of(cls, *missions: Mission) -> "Game":
+    def of(cls, *missions: Mission) -> Game:
         """The game that all `missions` share.
 
         Raises:
             ConfigError: the missions differ in action list, tokens or window, so that one policy
                 cannot play them all.
         """
+        # Here, because a bundle has this module, but no missions and no simulator.
+        from daf.missions import RESOURCES, check_alike
+        from daf.missions.loader import CATALOG
+        from daf.policies.token_bound import token_bound
+        from daf.sim.observe import FEATURES
+
         check_alike(*missions)
         first = missions[0]
         back = [
@@ -62,22 +70,6 @@ class Game:
             move_energy=max(mission.move_energy for mission in missions),
             energy_regained=min(back),
             features=(*FEATURES, *RESOURCES),
+            type_ids=(0, 1, *sorted(station["type_id"] for station in CATALOG.values())),
             stations=present,
         )
-
-
-def token_bound(mission: Mission) -> int:
-    """An upper bound of the tokens in any observation of the mission.
-
-    Four tokens of one's own, up to five and one per resource for each agent, and the fullest
-    window of walls (1 each), chests (2) and other stations (4).
-    """
-    weight = np.zeros((mission.height, mission.width), dtype=np.int64)
-    for row, column, name in mission.cells(WALL, *mission.stations):
-        station = mission.stations.get(name)
-        weight[row, column] = 1 if station is None else 2 if isinstance(station, Chest) else 4
-    height, width = mission.window_height, mission.window_width
-    padded = np.pad(weight, ((height // 2,) * 2, (width // 2,) * 2))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width))
-    agents = mission.num_agents * (5 + len(RESOURCES))
-    return min(mission.tokens, 4 + agents + int(windows.sum((2, 3)).max()))

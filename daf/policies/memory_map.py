@@ -14,6 +14,13 @@ MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1))  # N S W E, the order of the move act
 FLOOD_LIMIT = 4 * SIDE  # longer ways are not searched
 
 _ROWS = torch.tensor([RADIUS + row for row, _ in MOVES])
+_AROUND = torch.tensor(
+    [
+        [float(max(abs(r - row), abs(c - column)) == 1) for row, column in MOVES]
+        for r in range(-2, 3)
+        for c in range(-2, 3)
+    ]
+)  # the cells around each neighbour, of the 25 around the agent
 _BITS = torch.tensor([1 << (RADIUS + column) for _, column in MOVES])
 
 
@@ -37,6 +44,14 @@ def neighbours(board: torch.Tensor) -> torch.Tensor:
     """Which of the cells N, S, W, E of the agent are set: [N, SIDE] -> bool [N, 4]."""
     rows = board.index_select(1, _ROWS.to(board.device))
     return (rows & _BITS.to(board.device)) != 0
+
+
+def around_neighbours(board: torch.Tensor) -> torch.Tensor:
+    """How many cells are set around each of the cells N, S, W, E of the agent: int64 [N, 4]."""
+    near = range(RADIUS - 2, RADIUS + 3)
+    bits = torch.tensor(near, device=board.device)
+    patch = (board[:, near.start : near.stop, None] >> bits & 1).to(torch.float32)
+    return (patch.flatten(1) @ _AROUND.to(board.device)).to(torch.int64)
 
 
 def only_neighbours(board: torch.Tensor) -> torch.Tensor:

@@ -11,6 +11,7 @@ from daf.config import ConfigError
 
 SHORT_NAMES = {
     "baseline": "daf.policies.baseline:Baseline",
+    "bundle": "daf.deploy.policy:BundlePolicy",
     "lstm": "daf.policies.lstm:LSTM",
     "noop": "daf.policies.scripted:Noop",
     "random": "daf.policies.scripted:Random",
@@ -20,6 +21,9 @@ SHORT_NAMES = {
 
 METTAGRID = "mettagrid:"
 """What class paths of mettagrid's policies begin with; see `daf.mettagrid.importing`."""
+
+BUNDLE = "bundle"
+"""The one of them that is a file: its `data_path` is a deployment package."""
 
 TRAINABLE = frozenset({"lstm", "stateless"})
 """Those of them that learn."""
@@ -45,7 +49,7 @@ class PolicySpec:
         class_path: a short name, `package.module:Class` (or with a dot), or `file.py:Class`; or
             `mettagrid:` and a short name, a class path or a bundle of mettagrid.
         data_path: weights, a `policy.safetensors` of a training (or what a policy of mettagrid
-            reads); None if it needs none.
+            reads); None if it needs none. Of "bundle" the zip file.
         init_kwargs: further arguments of the class.
     """
 

@@ -21,6 +21,7 @@ class Kind:
         patience: with a longer cooldown it is left alone.
         cost: the energy that one use takes.
         stock: the resource that has to be in it; None if it needs none.
+        company: so many agents should stand around it: more get no more, fewer get less for it.
     """
 
     role: str
@@ -29,6 +30,7 @@ class Kind:
     patience: int = 0
     cost: int = 0
     stock: str | None = None
+    company: int = 1
 
 
 def heart_recipes(game: Game) -> list[Recipe]:
@@ -71,14 +73,26 @@ def _assembler(station: Assembler, needs: dict[str, int]) -> Kind | None:
     if hearts:
         cells = {cell for recipe in hearts for formation in recipe.formations for cell in formation}
         moves = _moves(STANDS if "any" in cells else cells)
-        return Kind("maker", station.type_id, moves, cost=cost)
+        # Energy comes back; the rest is what a heart costs.
+        spent = [sum(n for name, n in r.inputs.items() if name != "energy") for r in hearts]
+        best = hearts[spent.index(min(spent))]
+        return Kind("maker", station.type_id, moves, cost=cost, company=_size(best))
     useful = sorted({"energy", *needs} & {name for r in recipes for name in r.outputs})
     if not useful:
         return None
     # A partial use counts in full where the uses are limited.
     partial = station.partial and station.max_uses == 0
     patience = max(recipe.cooldown for recipe in recipes) // 2 if partial else 0
-    return Kind(useful[0], station.type_id, (0, 1, 2, 3), patience, cost)
+    company = 1
+    if station.max_uses:  # no use is to be wasted on less than it could give
+        given = [recipe.outputs.get(useful[0], 0) for recipe in recipes]
+        company = _size(recipes[given.index(max(given))])
+    return Kind(useful[0], station.type_id, (0, 1, 2, 3), patience, cost, company=company)
+
+
+def _size(recipe: Recipe) -> int:
+    """The fewest agents that can stand in one of its formations."""
+    return min(map(len, recipe.formations))
 
 
 def _moves(sides: Iterable[str]) -> tuple[int, ...]:

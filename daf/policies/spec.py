@@ -100,7 +100,10 @@ def make_policy(spec: PolicySpec, game: Game, device: str = "cpu", seed: int = 0
         load = getattr(policy, "load", None)
         if load is None:
             raise ConfigError(f"policy '{spec.class_path}': takes no data_path, it has no weights")
-        load(spec.data_path)
+        try:
+            load(spec.data_path)
+        except ValueError as error:
+            raise ConfigError(f"{error}") from None
     return policy
 
 

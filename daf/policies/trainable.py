@@ -11,7 +11,6 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from daf.config import ConfigError
 from daf.policies.chance import uniform
 from daf.policies.game import Game
 from daf.policies.policy import Policy
@@ -97,26 +96,24 @@ class TrainablePolicy(Policy, nn.Module):
         """Read weights written by `save`; no code in the file is ever run.
 
         Raises:
-            ConfigError: the file is missing, broken, or holds weights of another shape.
+            ValueError: the file is missing, broken, or holds weights of another shape; one line.
         """
         own = self.state_dict()
         try:
             weights = safetensors.torch.load_file(str(path), device=self.device)
         except (OSError, safetensors.SafetensorError, json.JSONDecodeError) as error:
-            raise ConfigError(
-                f"weights {path}: not a readable safetensors file ({error})"
-            ) from None
+            raise ValueError(f"weights {path}: not a readable safetensors file ({error})") from None
         if weights.keys() != own.keys():
             odd = sorted(weights.keys() ^ own.keys())[0]
-            raise ConfigError(f"weights {path}: made for another network ('{odd}' is not in both)")
+            raise ValueError(f"weights {path}: made for another network ('{odd}' is not in both)")
         for name, tensor in weights.items():
             if tensor.shape != own[name].shape:
-                raise ConfigError(
+                raise ValueError(
                     f"weights {path}: '{name}' has shape {list(tensor.shape)}, "
                     f"this policy needs {list(own[name].shape)}; check init_kwargs and missions"
                 )
             if not torch.isfinite(tensor).all():
-                raise ConfigError(f"weights {path}: '{name}' holds numbers that are not finite")
+                raise ValueError(f"weights {path}: '{name}' holds numbers that are not finite")
         self.load_state_dict(weights)
 
 

@@ -12,6 +12,7 @@ from daf.report.game_tables import game_table
 from daf.report.maps import map_chart, station_styles
 from daf.report.page import as_yaml, page
 from daf.report.player import Recorded, player
+from daf.report.teams import teams_section
 
 
 def render_report(
@@ -77,6 +78,7 @@ def render_report(
         numbers=claim_tables.numbers_table(
             "Numbers of each pair on each mission", stats["comparisons"]
         ),
+        teams=teams_section(stats),
         learning=_learning(curves, styles, ceilings, stats["score_unit"]),
         shaping=_shaping(runs),
         missions=[

@@ -1,106 +1,170 @@
 """Speed of the simulator: `python -m daf.sim.benchmark --mission training_facility_1`."""
 
 import argparse
-import statistics
+import contextlib
+import os
 import sys
-import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import torch
-import warp as wp
 
 from daf.config import ConfigError
-from daf.missions import load_mission
-from daf.sim import observe, step
-from daf.sim.simulation import Simulation
+from daf.missions import Mission, load_mission
+from daf.origin import Origin
+from daf.provenance import write_json
+from daf.sim import mettagrid
+from daf.sim.scaling import scaling, scaling_table
+from daf.sim.simulation import Simulation, torch_stream
+from daf.sim.timing import WARM_UP, clock_of, random_moves, seconds, spread, turns
 
 REPEATS = 7
+METTAGRID_STEPS = 1000
+"""Of its one world, per repeat; some hundredths of a second."""
+
+ONE_CORE = "it is compared on one core only"
 
 
-def measure(simulation: Simulation, steps: int) -> dict[str, list[float]]:
-    """Seconds of `steps` steps with random moves, REPEATS times, by what they were spent on.
+def measure(
+    mission: Mission, worlds: int = 256, steps: int = 500, device: str = "cpu", threads: int = 1
+) -> dict[str, Any]:
+    """Agent-steps per second with random moves, observations included, beside those of mettagrid.
+
+    With one thread of the CPU both take turns in this process, on one core, so that what slows the
+    machine down slows both; they are measured in their own time on the CPU, so that other processes
+    count little. Several threads, and a GPU, are measured by the clock and without mettagrid.
 
     Returns:
-        "all" (as a user calls `step`), "prepare", "rules" and "observe" (the kernels alone).
+        "rates" of each repeat, agent-steps/s; "phases", the share of the time that each phase of a
+        step takes; "tokens_in_use" of an observation; "mettagrid" with "version", "rates" and
+        "tokens_in_use", or None and in "no_mettagrid" the reason; "ratios" of the rates, repeat by
+        repeat; "origin", the machine and the versions.
+
+    Raises:
+        ValueError: as `Simulation`.
     """
-    generator = torch.Generator().manual_seed(0)
-    shape = (64, simulation.num_worlds, simulation.num_agents)
-    actions = torch.randint(0, 5, shape, generator=generator).to(simulation.device)
-    worlds, tables = simulation._worlds, simulation.tables.struct
-    flat = wp.from_torch(simulation._actions)
-    kernels = {
-        "prepare": (step.prepare, [tables, worlds, flat], shape[1]),
-        "rules": (step.advance, [tables, worlds, simulation._no_words], shape[1]),
-        "observe": (
-            observe.observe,
-            [tables, worlds, simulation._all_worlds, simulation._tokens],
-            shape[1:],
-        ),
+    with _undisturbed(threads, pin=device == "cpu" and threads == 1):
+        simulation = Simulation(mission, worlds, device, auto_reset=True, threads=threads)
+        clock = clock_of(simulation, threads)
+        actions = random_moves(simulation)
+        missing = ONE_CORE if device != "cpu" or threads > 1 else mettagrid.missing()
+        rival = None if missing else mettagrid.Mettagrid(mission)
+        own = actions[:, 0].int().cpu().numpy()
+        seconds(clock, lambda k: simulation.step(actions[k]), turns(WARM_UP))
+        if rival:
+            seconds(clock, lambda k: rival.step(own[k]), turns(METTAGRID_STEPS))
+        rates, others = [], []
+        for _ in range(REPEATS):
+            taken = seconds(clock, lambda k: simulation.step(actions[k]), turns(steps))
+            rates.append(worlds * mission.num_agents * steps / taken)
+            if rival:
+                taken = seconds(clock, lambda k: rival.step(own[k]), turns(METTAGRID_STEPS))
+                others.append(mission.num_agents * METTAGRID_STEPS / taken)
+        phases = _phases(simulation, actions, steps)
+    return {
+        "mission": mission.name,
+        "worlds": worlds,
+        "agents": mission.num_agents,
+        "tokens": mission.tokens,
+        "steps": steps,
+        "device": device,
+        "threads": threads,
+        "tokens_in_use": float(simulation.state.token_count.float().mean()),
+        "rates": rates,
+        "phases": phases,
+        "mettagrid": rival and {**rival.described(), "rates": others},
+        "no_mettagrid": missing,
+        "ratios": [rate / other for rate, other in zip(rates, others)],
+        "origin": Origin.here(torch.device(device).type).resolved(),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in ("all", *kernels)}
-    for number in range(64):
-        simulation.step(actions[number])
-    for _ in range(REPEATS):
-        seconds["all"].append(_timed(simulation, lambda n: simulation.step(actions[n % 64]), steps))
-        spent = dict.fromkeys(kernels, 0.0)
-        for number in range(steps // 4 + 1):
-            simulation._actions.copy_(actions[number % 64])
-            for name, (kernel, inputs, dim) in kernels.items():
-                spent[name] += _timed(
-                    simulation,
-                    lambda _, k=kernel, i=inputs, d=dim: wp.launch(
-                        k, dim=d, inputs=i, device=simulation.device
-                    ),
-                    1,
-                )
-        for name, value in spent.items():
-            seconds[name].append(value * steps / (steps // 4 + 1))
-    return seconds
 
 
-def _timed(simulation: Simulation, call, times: int) -> float:
-    wp.synchronize_device(simulation.device)
-    begin = time.perf_counter()
-    for number in range(times):
-        call(number)
-    wp.synchronize_device(simulation.device)
-    return time.perf_counter() - begin
+def _phases(simulation: Simulation, actions: torch.Tensor, steps: int) -> dict[str, float]:
+    """Share of each kernel in the time of a step; the rest is Python, launches and copies."""
+    if len(simulation._shards) > 1:
+        return {}
+    [shard] = simulation._shards
+    stream = torch_stream(simulation.device)
+    clock = clock_of(simulation, 1)
+    spent = dict.fromkeys(simulation._phases, 0.0)
+    whole = 0.0
+    for number in range(steps // 4 + 1):
+        whole += seconds(clock, lambda k: simulation.step(actions[k]), [number % len(actions)])
+        for phase in spent:
+            spent[phase] += seconds(clock, lambda p: shard.launch((p,), stream), [phase])
+    return {phase: took / whole for phase, took in spent.items()}
+
+
+@contextlib.contextmanager
+def _undisturbed(threads: int, pin: bool) -> Iterator[None]:
+    """Inside, torch has so many threads, and this thread stays on one core if asked for."""
+    cores, before = os.sched_getaffinity(0), torch.get_num_threads()
+    torch.set_num_threads(threads)
+    if pin:
+        os.sched_setaffinity(0, {max(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+        torch.set_num_threads(before)
+
+
+def summary(found: dict[str, Any]) -> list[str]:
+    """What `measure` found, in lines for the terminal."""
+    lines = [
+        f"{found['mission']}: {found['worlds']} worlds x {found['agents']} agents, "
+        f"{found['steps']} steps x {REPEATS}, {found['device']}, threads: {found['threads']}, "
+        f"{found['tokens_in_use']:.0f} of {found['tokens']} tokens in use",
+        f"million agent-steps/s, observations included: {spread(found['rates'], 1e6)}",
+    ]
+    rival = found["mettagrid"]
+    if rival:
+        lines += [
+            f"mettagrid {rival['version']}, {rival['tokens_in_use']:.0f} tokens in use: "
+            f"{spread(rival['rates'], 1e6)}",
+            f"times the speed of mettagrid: {spread(found['ratios'], 1)}",
+        ]
+    else:
+        lines.append(f"mettagrid: {found['no_mettagrid']}")
+    lines += [f"  {100 * share:5.1f} % {phase}" for phase, share in found["phases"].items()]
+    return lines
 
 
 def main() -> int:
-    """Print agent-steps per second, observations included, and where the time goes."""
+    """Print agent-steps per second and where the time goes, or the scaling curves."""
     parser = argparse.ArgumentParser(prog="python -m daf.sim.benchmark", description=__doc__)
     parser.add_argument("--mission", default="training_facility_1", help="name or YAML file")
     parser.add_argument("--worlds", type=int, default=256)
     parser.add_argument("--steps", type=int, default=500, help="per repeat")
+    parser.add_argument("--threads", type=int, default=1, help="of the CPU")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
+    parser.add_argument(
+        "--scaling",
+        action="store_true",
+        help="over worlds, agents and sizes of the map, with the share of the memory's bandwidth",
+    )
+    parser.add_argument("--json", type=Path, help="file for the numbers")
     arguments = parser.parse_args()
-    if arguments.steps < 1:
-        parser.error(f"argument --steps: got {arguments.steps}; at least 1 is needed")
+    for name in ("steps", "worlds", "threads"):
+        if getattr(arguments, name) < 1:
+            parser.error(f"argument --{name}: got {getattr(arguments, name)}; at least 1 is needed")
     try:
-        mission = load_mission(arguments.mission)
-        simulation = Simulation(mission, arguments.worlds, arguments.device, auto_reset=True)
+        if arguments.scaling:
+            found = scaling(arguments.device)
+            lines = scaling_table(found)
+        else:
+            mission = load_mission(arguments.mission)
+            shape = (arguments.worlds, arguments.steps)
+            found = measure(mission, *shape, arguments.device, arguments.threads)
+            lines = summary(found)
     except (ConfigError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    torch.set_num_threads(1)
-    seconds = measure(simulation, arguments.steps)
-    agent_steps = arguments.worlds * mission.num_agents * arguments.steps
-    rates = sorted(agent_steps / s / 1e6 for s in seconds["all"])
-    tokens = float(simulation.state.token_count.float().mean())
-    print(
-        f"{mission.name}: {arguments.worlds} worlds x {mission.num_agents} agents, "
-        f"{arguments.steps} steps x {REPEATS}, {arguments.device}, "
-        f"{tokens:.0f} of {mission.tokens} tokens in use"
-    )
-    print(
-        f"million agent-steps/s, observations included: median {statistics.median(rates):.3f} "
-        f"(min {rates[0]:.3f}, max {rates[-1]:.3f})"
-    )
-    whole = statistics.median(seconds.pop("all"))
-    shares = {name: statistics.median(values) / whole for name, values in seconds.items()}
-    shares["launches and copies"] = max(1 - sum(shares.values()), 0)
-    for name, share in shares.items():
-        print(f"  {100 * share:5.1f} % {name}")
+    print("\n".join(lines))
+    if arguments.json:
+        arguments.json.parent.mkdir(parents=True, exist_ok=True)
+        write_json(arguments.json, found)
     return 0
 
 

@@ -2,8 +2,9 @@
 
 import warp as wp
 
+from daf.sim.bits import lowest
 from daf.sim.state import Worlds
-from daf.sim.tables import NUM_RESOURCES, Tables
+from daf.sim.tables import Tables
 
 
 @wp.func
@@ -17,13 +18,13 @@ def change(t: Tables, worlds: Worlds, world: int, agent: int, resource: int, amo
 
     Returns the change that was accepted; the rest vanishes.
     """
-    group = t.limit_group[resource]
     others = int(0)
-    for other in range(NUM_RESOURCES):
-        if t.limit_group[other] == group and other != resource:
-            others += carried(worlds, world, agent, other)
+    mates = int(t.limit_mates[resource])
+    while mates != 0:
+        others += carried(worlds, world, agent, lowest(wp.uint64(mates)))
+        mates &= mates - 1
     old = carried(worlds, world, agent, resource)
-    new = wp.max(wp.min(old + amount, t.limit[group] - others), 0)
+    new = wp.max(wp.min(old + amount, t.limit[resource] - others), 0)
     worlds.inventory[world, agent, resource] = wp.uint8(new)
     if new > old:
         worlds.gained[world, agent, resource] = worlds.gained[world, agent, resource] + new - old

@@ -2,15 +2,10 @@
 
 import warp as wp
 
+from daf.sim.bits import count_bits
+from daf.sim.copies import clear, copy_look, copy_tokens, write_look
 from daf.sim.state import Worlds
-from daf.sim.tables import (
-    CHEST_KIND,
-    FIRST_STATION,
-    NO_RECIPE,
-    NUM_RESOURCES,
-    WALL_CODE,
-    Tables,
-)
+from daf.sim.tables import CHEST_KIND, FIRST_STATION, NO_RECIPE, NUM_RESOURCES, Tables
 
 wp.set_module_options({"enable_backward": False, "fuse_fp": False})
 
@@ -49,43 +44,54 @@ CLIPPED = wp.constant(FEATURES.index("clipped"))
 REMAINING_USES = wp.constant(FEATURES.index("remaining_uses"))
 FIRST_INVENTORY = wp.constant(len(FEATURES))
 
-WALL_TYPE = wp.constant(1)
-NO_TOKEN = wp.constant(255)
-
 
 @wp.func
-def put(
-    tokens: wp.array(dtype=wp.vec3ub), n: int, place: wp.uint8, feature: int, value: int
+def add(
+    look: wp.array(dtype=wp.vec3ub),
+    n: int,
+    feature: int,
+    value: int,
+    present: bool,
 ) -> int:
-    """Write token number `n` unless the row is full; returns the number of the next one."""
-    if n < tokens.shape[0]:
-        tokens[n] = wp.vec3ub(place, wp.uint8(feature), wp.uint8(value & 255))
-        return n + 1
-    return n
+    """Write token number `n` of a look; returns the number of the next one.
+
+    A token that is not present is written too, and overwritten by the next: cheaper than a branch
+    that cannot be foreseen.
+    """
+    look[n] = wp.vec3ub(wp.uint8(0), wp.uint8(feature), wp.uint8(value & 255))
+    return n + int(present)
 
 
-@wp.func
-def put_agent(
+@wp.kernel
+def describe(
     t: Tables,
     worlds: Worlds,
-    world: int,
-    agent: int,
-    tokens: wp.array(dtype=wp.vec3ub),
-    n: int,
-    place: wp.uint8,
-) -> int:
-    n = put(tokens, n, place, TYPE_ID, 0)
-    n = put(tokens, n, place, GROUP, 0)
-    n = put(tokens, n, place, FROZEN, 0)
-    n = put(tokens, n, place, ORIENTATION, int(worlds.orientation[world, agent]))
+    looks: wp.array3d(dtype=wp.vec3ub),
+    look_size: wp.array2d(dtype=wp.int32),
+):
+    """Write how each agent looks, [E, A, LOOK_TOKENS], and of how many tokens that is, [E, A].
+
+    A look is an object's tokens without their place. That of an agent is written once and copied
+    into every window that the agent is in. One thread is one agent.
+    """
+    world, agent = wp.tid()
+    look = looks[world, agent]
+    n = add(look, 0, TYPE_ID, 0, True)
+    n = add(look, n, GROUP, 0, True)
+    n = add(look, n, FROZEN, 0, True)
+    n = add(look, n, ORIENTATION, int(worlds.orientation[world, agent]), True)
     glyph = int(worlds.glyph[world, agent])
-    if glyph > 0:
-        n = put(tokens, n, place, GLYPH, glyph)
+    n = add(look, n, GLYPH, glyph, glyph > 0)
     for resource in range(NUM_RESOURCES):
         amount = int(worlds.inventory[world, agent, resource])
-        if amount > 0:
-            n = put(tokens, n, place, FIRST_INVENTORY + resource, amount)
-    return n
+        n = add(look, n, FIRST_INVENTORY + resource, amount, amount > 0)
+    look_size[world, agent] = n
+
+
+@wp.func
+def token(feature: int, value: int, n: int) -> wp.uint64:
+    """Token number `n` of a look of at most four in one word."""
+    return wp.uint64(feature | (value & 255) << 8) << wp.uint64(16 * n)
 
 
 @wp.func
@@ -94,26 +100,48 @@ def put_station(
     worlds: Worlds,
     world: int,
     station: int,
+    rank: int,
     tokens: wp.array(dtype=wp.vec3ub),
-    n: int,
-    place: wp.uint8,
+    start: int,
+    lane: int,
 ) -> int:
     kind = t.station_type[station]
-    n = put(tokens, n, place, TYPE_ID, t.type_id[kind])
+    look = token(TYPE_ID, t.type_id[kind], 0)
+    n = int(1)
     if t.kind[kind] == CHEST_KIND:
         stock = worlds.stock[world, station]
         if stock > 0:
-            n = put(tokens, n, place, FIRST_INVENTORY + t.chest_resource[kind], stock)
-        return n
-    remaining = worlds.cooldown_end[world, station] - worlds.now[world]
-    if remaining > 0:
-        n = put(tokens, n, place, COOLDOWN, wp.min(remaining, 255))
-    if worlds.repair[world, station] != NO_RECIPE:
-        n = put(tokens, n, place, CLIPPED, 1)
-    if t.max_uses[kind] > 0:
-        left = wp.max(t.max_uses[kind] - worlds.uses[world, station], 0)
-        n = put(tokens, n, place, REMAINING_USES, left)
-    return n
+            look |= token(FIRST_INVENTORY + t.chest_resource[kind], stock, 1)
+            n = 2
+    else:
+        remaining = worlds.cooldown_end[world, station] - worlds.now[world]
+        if remaining > 0:
+            look |= token(COOLDOWN, wp.min(remaining, 255), n)
+            n += 1
+        if worlds.repair[world, station] != NO_RECIPE:
+            look |= token(CLIPPED, 1, n)
+            n += 1
+        if t.max_uses[kind] > 0:
+            left = wp.max(t.max_uses[kind] - worlds.uses[world, station], 0)
+            look |= token(REMAINING_USES, left, n)
+            n += 1
+    return write_look(look, n, t.window_location[rank], tokens, start, lane)
+
+
+@wp.func
+def put_agent(
+    t: Tables,
+    looks: wp.array3d(dtype=wp.vec3ub),
+    look_size: wp.array2d(dtype=wp.int32),
+    world: int,
+    agent: int,
+    rank: int,
+    tokens: wp.array(dtype=wp.vec3ub),
+    start: int,
+    lane: int,
+) -> int:
+    size = look_size[world, agent]
+    return copy_look(looks[world, agent], size, t.window_location[rank], tokens, start, lane)
 
 
 @wp.func
@@ -130,7 +158,7 @@ def put_own(
     world: int,
     agent: int,
     tokens: wp.array(dtype=wp.vec3ub),
-    place: wp.uint8,
+    lane: int,
 ) -> int:
     """The agent's four global tokens. The reward shown is the failure penalty alone: the engine
     pays for statistics only after it has written the observations (RULES 3)."""
@@ -140,42 +168,75 @@ def put_own(
     reward = int(0)
     if not worlds.success[world, agent]:
         reward = half_away_from_zero(-t.failure_penalty * 100.0)
-    n = put(tokens, 0, place, EPISODE_COMPLETION, completion)
-    n = put(tokens, n, place, LAST_ACTION, worlds.verb[world, agent])
-    n = put(tokens, n, place, LAST_ARGUMENT, worlds.argument[world, agent])
-    return put(tokens, n, place, LAST_REWARD, reward)
+    look = token(EPISODE_COMPLETION, completion, 0)
+    look |= token(LAST_ACTION, worlds.verb[world, agent], 1)
+    look |= token(LAST_ARGUMENT, worlds.argument[world, agent], 2)
+    look |= token(LAST_REWARD, reward, 3)
+    return write_look(look, 4, t.window_location[0], tokens, 0, lane)
+
+
+@wp.func
+def rank_of(t: Tables, step: int) -> int:
+    """The rank in the window of the cell that is `step` cells behind its centre, -1 outside."""
+    i = step + t.rank.shape[0] / 2
+    if i < 0 or i >= t.rank.shape[0]:
+        return -1
+    return int(t.rank[i])
 
 
 @wp.kernel
 def observe(
     t: Tables,
     worlds: Worlds,
+    looks: wp.array3d(dtype=wp.vec3ub),
+    look_size: wp.array2d(dtype=wp.int32),
     chosen: wp.array(dtype=wp.bool),
     observations: wp.array3d(dtype=wp.vec3ub),
 ):
-    """Write the tokens of one agent, [E, A, T]; one thread is one agent.
+    """Write the tokens of every agent, [E, A, T]; one thread, on CUDA one warp, is one agent.
 
-    Worlds that are not chosen keep theirs; an empty `chosen` means all worlds.
+    What is in a window is found by rank, without a look at its cells: walls and stations never
+    move, so that each cell has masks of them; agents are added to the mask of the stations by
+    where they stand. Between the objects so found lie runs of walls, which are copied.
+
+    Worlds that are not chosen keep their tokens; an empty `chosen` means all worlds.
     """
-    world, agent = wp.tid()
+    world, agent, lane = wp.tid()
     if chosen.shape[0] > 0:
         if not chosen[world]:
             return
     tokens = observations[world, agent]
-    n = put_own(t, worlds, world, agent, tokens, wp.uint8(t.centre))
     here = worlds.cell[world, agent]
-    for i in range(t.window_offset.shape[0]):
-        code = int(worlds.grid[world, here + t.window_offset[i]])
-        if code > 0:
-            place = t.window_location[i]
-            if code == WALL_CODE:
-                n = put(tokens, n, place, TYPE_ID, WALL_TYPE)
-            elif code >= t.first_agent:
-                n = put_agent(t, worlds, world, code - t.first_agent, tokens, n, place)
+    view = t.view[here]
+    walls_seen = t.walls_seen[view]
+    n = put_own(t, worlds, world, agent, tokens, lane)
+    n = put_agent(t, looks, look_size, world, agent, 0, tokens, n, lane)
+    walls_put = int(0)
+    walls_before = int(0)
+    for k in range(t.wall_mask.shape[1]):
+        walls = wp.uint64(t.wall_mask[view, k])
+        stations = wp.uint64(t.station_mask[view, k])
+        objects = stations
+        for other in range(t.num_agents):
+            rank = rank_of(t, worlds.cell[world, other] - here)
+            if rank >> 6 == k and rank > 0:
+                objects |= wp.uint64(1) << wp.uint64(rank & 63)
+        while objects != wp.uint64(0):
+            bit = objects & (wp.uint64(0) - objects)
+            before = bit - wp.uint64(1)
+            objects ^= bit
+            up_to = walls_before + count_bits(walls & before)
+            n = copy_tokens(walls_seen, walls_put, up_to - walls_put, tokens, n, lane)
+            walls_put = up_to
+            rank = 64 * k + count_bits(before)
+            cell = here + t.window_offset[rank]
+            if stations & bit != wp.uint64(0):
+                station = int(t.grid[cell]) - FIRST_STATION
+                n = put_station(t, worlds, world, station, rank, tokens, n, lane)
             else:
-                n = put_station(t, worlds, world, code - FIRST_STATION, tokens, n, place)
-    # Behind the tokens of the last observation the row is empty already.
-    empty = wp.vec3ub(wp.uint8(NO_TOKEN), wp.uint8(NO_TOKEN), wp.uint8(NO_TOKEN))
-    for i in range(n, worlds.token_count[world, agent]):
-        tokens[i] = empty
+                other = int(worlds.grid[world, cell]) - t.first_agent
+                n = put_agent(t, looks, look_size, world, other, rank, tokens, n, lane)
+        walls_before += count_bits(walls)
+    n = copy_tokens(walls_seen, walls_put, walls_before - walls_put, tokens, n, lane)
+    clear(tokens, n, worlds.token_count[world, agent], lane)
     worlds.token_count[world, agent] = n

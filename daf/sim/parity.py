@@ -8,8 +8,7 @@ import warp as wp
 
 from daf.config import ConfigError
 from daf.missions import RESOURCES, Mission
-from daf.sim import step
-from daf.sim.simulation import Simulation
+from daf.sim.simulation import SEE, Simulation, torch_stream
 from daf.sim.tables import MOVES, NO_RECIPE
 
 AGENT_COLUMNS = 5 + len(RESOURCES)
@@ -58,12 +57,12 @@ class _Replay(Simulation):
         # seeded generator (RULES 7 and 10); both are only needed to repeat its choices.
         ids = self._object_ids()
         order = [ids.index(number) for number in self._meta["clip_order"]]
-        order_tensor = torch.tensor(order, dtype=torch.int32, device=self.device)
-        self.tables.tensors["clip_order"] = order_tensor
-        self.tables.struct.clip_order = wp.from_torch(order_tensor)
         count = 4 * (len(ids) + self._meta["steps"]) + 64
         words = np.random.RandomState(self._meta["seed"]).randint(0, 2**32, count, dtype=np.uint32)
-        self._no_words = wp.array(words, dtype=wp.uint32, device=self.device)
+        self.tables.struct.clip_order = wp.array(order, dtype=wp.int32, device=self.device)
+        self.tables.struct.clip_words = wp.array(
+            words.view(np.int32), dtype=wp.int32, device=self.device
+        )
 
     def _object_ids(self) -> list[int]:
         """Engine ids of the stations: all non-empty cells in reading order, from 1."""
@@ -91,8 +90,7 @@ class _Replay(Simulation):
         self.state.order[0] = as_tensor(order.astype(np.int32), device=self.device)
         self.state.verb[0] = as_tensor(actions[:, 0].astype(np.int32), device=self.device)
         self.state.argument[0] = as_tensor(actions[:, 1].astype(np.int32), device=self.device)
-        self._launch(step.advance, [self._worlds, self._no_words])
-        self._observe(self._all_worlds)
+        self._shards[0].launch(("advance", *SEE), torch_stream(self.device))
         ended = np.full(self.num_agents, bool(self.done[0]))
         never = np.zeros(self.num_agents, dtype=bool)
         self._keep("rewards", self.rewards[0].cpu().numpy())

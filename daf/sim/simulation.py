@@ -1,16 +1,24 @@
 """The simulation: E worlds of one mission, stepped together."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
+from itertools import pairwise
 
 import torch
 import warp as wp
 
 from daf.missions import Mission
 from daf.missions.statistics import statistic_names
-from daf.sim import observe, step
 from daf.sim.counters import HEARTS_STORED
+from daf.sim.shard import Shard
 from daf.sim.state import State
 from daf.sim.tables import MissionTables
+
+SEE = ("describe", "observe")
+"""The phases that write the observations."""
+
+ROWS_WORTH_A_THREAD = 2048
+"""Agents for which a further thread saves more than it costs."""
 
 
 class Simulation:
@@ -38,6 +46,7 @@ class Simulation:
         device: str = "cpu",
         seed: int = 0,
         auto_reset: bool = False,
+        threads: int | None = None,
     ):
         """
         Args:
@@ -47,12 +56,17 @@ class Simulation:
             seed: of the simulation; world seeds are derived from (seed, world, episode).
             auto_reset: begin a new episode in every finished world at the end of `step`; the
                 observation returned is then the first of the new episode.
+            threads: CPU threads that step the worlds, as many as torch uses by default; fewer where
+                there is too little to do. The bytes are the same for any number.
 
         Raises:
-            ValueError: fewer than one world, or a device that does not exist.
+            ValueError: fewer than one world or thread, or a device that does not exist.
         """
         if num_worlds < 1:
             raise ValueError(f"num_worlds: got {num_worlds}; at least 1 is needed")
+        threads = torch.get_num_threads() if threads is None else threads
+        if threads < 1:
+            raise ValueError(f"threads: got {threads}; at least 1 is needed")
         if torch.device(device).type == "cuda" and not torch.cuda.is_available():
             raise ValueError(f"device: got '{device}', but torch finds no CUDA device")
         self.mission = mission
@@ -64,6 +78,9 @@ class Simulation:
         self.tables = MissionTables(mission, device)
         self.statistic_names = statistic_names(mission)
         self._allocate()
+        self._shards = self._share_out(threads)
+        self._pool = ThreadPoolExecutor(len(self._shards) - 1) if len(self._shards) > 1 else None
+        self._phases = ("prepare", "advance", *(("reset",) if auto_reset else ()), *SEE)
         self.reset()
 
     def _allocate(self) -> None:
@@ -78,11 +95,15 @@ class Simulation:
         self.finished = self.state.finished
         self._actions = torch.zeros(shape, dtype=torch.int32, device=self.device)
         self._everywhere = torch.ones(self.num_worlds, dtype=torch.bool, device=self.device)
-        self._worlds = self.state.struct()
-        self._tokens = wp.from_torch(self.observations, dtype=wp.vec3ub)
-        self._no_words = wp.empty(0, dtype=wp.uint32, device=self.device)
-        self._no_seeds = wp.empty(0, dtype=wp.int64, device=self.device)
-        self._all_worlds = wp.empty(0, dtype=wp.bool, device=self.device)
+
+    def _share_out(self, threads: int) -> list[Shard]:
+        if torch.device(self.device).type == "cuda":
+            threads = 1
+        rows = self.num_worlds * self.num_agents
+        count = min(threads, self.num_worlds, max(rows // ROWS_WORTH_A_THREAD, 1))
+        ends = [self.num_worlds * k // count for k in range(count + 1)]
+        memory = (self.tables, self.state, self.observations, self._actions)
+        return [Shard(*memory, slice(*pair), self.seed) for pair in pairwise(ends)]
 
     def reset(
         self, worlds: torch.Tensor | None = None, world_seeds: torch.Tensor | None = None
@@ -97,11 +118,9 @@ class Simulation:
             observations, uint8 [E, A, T, 3].
         """
         chosen = self._everywhere if worlds is None else worlds
-        seeds = self._no_seeds if world_seeds is None else wp.from_torch(world_seeds)
-        mask = wp.from_torch(chosen)
-        words = self._no_words
-        self._launch(step.reset, [self._worlds, words, mask, wp.int64(self.seed), seeds])
-        self._observe(mask)
+        stream = torch_stream(self.device)
+        for shard in self._shards:
+            shard.reset(chosen, world_seeds, stream)
         return self.observations
 
     def step(self, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -123,14 +142,14 @@ class Simulation:
                 f"integers of shape {tuple(self._actions.shape)} are needed"
             )
         self._actions.copy_(actions)
-        self._launch(step.prepare, [self._worlds, wp.from_torch(self._actions)])
-        self._launch(step.advance, [self._worlds, self._no_words])
-        if self.auto_reset:
-            done = wp.from_torch(self.done)
-            words = self._no_words
-            seeds = self._no_seeds
-            self._launch(step.reset, [self._worlds, words, done, wp.int64(self.seed), seeds])
-        self._observe(self._all_worlds)
+        stream = torch_stream(self.device)
+        first, *others = self._shards
+        running = [self._pool.submit(shard.launch, self._phases, stream) for shard in others]
+        try:
+            first.launch(self._phases, stream)
+        finally:
+            for shard in running:
+                shard.result()
         return self.observations, self.rewards, self.done
 
     def state_dict(self) -> dict[str, torch.Tensor]:
@@ -153,19 +172,6 @@ class Simulation:
     def score(self) -> torch.Tensor:
         """Hearts in the chests of each world now, less those at the start, int32 [E]."""
         return self.counters[:, HEARTS_STORED]
-
-    def _observe(self, chosen: wp.array) -> None:
-        shape = (self.num_worlds, self.num_agents)
-        self._launch(observe.observe, [self._worlds, chosen, self._tokens], shape)
-
-    def _launch(self, kernel, arguments: list, shape: tuple | None = None) -> None:
-        wp.launch(
-            kernel,
-            dim=shape or self.num_worlds,
-            inputs=[self.tables.struct, *arguments],
-            device=self.device,
-            stream=torch_stream(self.device),
-        )
 
 
 def torch_stream(device: str | torch.device) -> wp.Stream | None:

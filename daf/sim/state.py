@@ -12,8 +12,10 @@ from daf.sim.tables import MissionTables
 
 @wp.struct
 class Worlds:
-    """The moving state as kernels see it; the fields and shapes are those of `State`."""
+    """The moving state of some worlds as kernels see it: the number of the first, and the fields of
+    `State`."""
 
+    first: int
     now: wp.array(dtype=wp.int32)
     world_seed: wp.array(dtype=wp.int64)
     episode: wp.array(dtype=wp.int32)
@@ -102,12 +104,13 @@ class State:
             tensors[field.name] = torch.zeros(shape, dtype=dtype, device=device)
         return cls(**tensors)
 
-    def struct(self) -> Worlds:
-        """The same memory as a Warp struct."""
-        worlds = Worlds()
+    def struct(self, worlds: slice) -> Worlds:
+        """The same memory of some worlds as a Warp struct."""
+        struct = Worlds()
+        struct.first = worlds.start
         for field in fields(self):
-            setattr(worlds, field.name, wp.from_torch(getattr(self, field.name)))
-        return worlds
+            setattr(struct, field.name, wp.from_torch(getattr(self, field.name)[worlds]))
+        return struct
 
 
 _PER_AGENT = (

@@ -9,8 +9,16 @@ from daf.sim.random import STREAM_ORDER, below, word, world_seed
 from daf.sim.state import Worlds
 from daf.sim.tables import NO_RECIPE, NUM_RESOURCES, Tables
 
+# On the CPU all functions become part of their kernel: a call would copy both structs, kilobytes.
+INLINE = "-mllvm=-inline-threshold=90000 -mllvm=-inline-cold-callsite-threshold=90000"
 # No contraction to fused multiply-adds: CPU and CUDA must round alike, as the engine did.
-wp.set_module_options({"enable_backward": False, "fuse_fp": False})
+wp.set_module_options(
+    {
+        "enable_backward": False,
+        "fuse_fp": False,
+        "cpu_compiler_flags": f"-march=native -mllvm=-slp-recursion-max-depth=4 {INLINE}",
+    }
+)
 
 
 @wp.kernel
@@ -30,7 +38,7 @@ def prepare(t: Tables, worlds: Worlds, actions: wp.array2d(dtype=wp.int32)):
 
 
 @wp.kernel
-def advance(t: Tables, worlds: Worlds, words: wp.array(dtype=wp.uint32)):
+def advance(t: Tables, worlds: Worlds):
     """One step of the rules (RULES 3), all but the observations."""
     world = wp.tid()
     now = worlds.now[world] + 1
@@ -50,7 +58,7 @@ def advance(t: Tables, worlds: Worlds, words: wp.array(dtype=wp.uint32)):
                 if t.regeneration[resource] > 0:
                     change(t, worlds, world, agent, resource, t.regeneration[resource])
 
-    clip_one(t, worlds, words, world, now)
+    clip_one(t, worlds, world, now)
     pay(t, worlds, world)
     worlds.done[world] = t.max_steps > 0 and now >= t.max_steps
 
@@ -75,7 +83,6 @@ def pay(t: Tables, worlds: Worlds, world: int):
 def reset(
     t: Tables,
     worlds: Worlds,
-    words: wp.array(dtype=wp.uint32),
     chosen: wp.array(dtype=wp.bool),
     seed: wp.int64,
     new_seed: wp.array(dtype=wp.int64),
@@ -94,7 +101,7 @@ def reset(
     if new_seed.shape[0] > 0:
         worlds.world_seed[world] = new_seed[world]
     else:
-        worlds.world_seed[world] = world_seed(seed, world, worlds.episode[world])
+        worlds.world_seed[world] = world_seed(seed, worlds.first + world, worlds.episode[world])
     worlds.episode[world] = worlds.episode[world] + 1
     worlds.now[world] = 0
     worlds.clip_cursor[world] = 0
@@ -109,7 +116,7 @@ def reset(
         reset_station(t, worlds, world, station)
     for station in range(t.num_stations):
         if t.starts_clipped[station] == 1:
-            break_down(t, worlds, words, world, station, 0)
+            break_down(t, worlds, world, station, 0)
 
 
 @wp.func

@@ -10,12 +10,13 @@ import warp as wp
 from daf.missions import POSITIONS, RESOURCES, Assembler, Mission, Recipe
 from daf.missions.mission import AGENT, WALL
 from daf.missions.statistics import station_types
+from daf.sim.views import view_tables, window
 
 # What a cell of the grid holds. Station k is FIRST_STATION + k, agent a is first_agent + a.
-OUTSIDE = wp.constant(-1)
-EMPTY = wp.constant(0)
-WALL_CODE = wp.constant(1)
-FIRST_STATION = wp.constant(2)
+OUTSIDE = wp.constant(0)
+EMPTY = wp.constant(1)
+WALL_CODE = wp.constant(2)
+FIRST_STATION = wp.constant(3)
 
 ENERGY = wp.constant(RESOURCES.index("energy"))
 HEART = wp.constant(RESOURCES.index("heart"))
@@ -47,7 +48,7 @@ class Tables:
     move_energy: int
     num_glyphs: int
     failure_penalty: float
-    limit_group: wp.array(dtype=wp.int32)
+    limit_mates: wp.array(dtype=wp.int32)
     limit: wp.array(dtype=wp.int32)
     initial_inventory: wp.array(dtype=wp.uint8)
     regeneration_interval: int
@@ -74,6 +75,7 @@ class Tables:
     num_repairs: int
     first_repair: int
     clip_order: wp.array(dtype=wp.int32)
+    clip_words: wp.array(dtype=wp.int32)
     starts_clipped: wp.array(dtype=wp.int32)
     initial_clip_weight: wp.array(dtype=wp.float32)
     spread: wp.array2d(dtype=wp.float32)
@@ -84,10 +86,13 @@ class Tables:
     reward_resource: wp.array(dtype=wp.int32)
     reward_of_chest: wp.array(dtype=wp.int32)
     # observations
-    num_tokens: int
-    centre: int
     window_offset: wp.array(dtype=wp.int32)
     window_location: wp.array(dtype=wp.uint8)
+    view: wp.array(dtype=wp.int32)
+    wall_mask: wp.array2d(dtype=wp.int64)
+    station_mask: wp.array2d(dtype=wp.int64)
+    walls_seen: wp.array2d(dtype=wp.vec3ub)
+    rank: wp.array(dtype=wp.int16)
 
 
 @dataclass(frozen=True)
@@ -104,28 +109,28 @@ class MissionTables:
 
     Attributes:
         data: name -> number or tensor, the fields of `Tables`. With K station types, S stations,
-            Q recipes, R resources, P cells in the window and a grid padded by half a window:
+            Q recipes, R resources and a grid padded by half a window:
             `grid` int16 [Hp*Wp]; `agent_cell` [A]; `recipe` [K, 256] recipe of a neighbour byte;
             `recipe_input`, `recipe_output` [Q, R]; `chest_delta` [K, 4] by direction of the move;
-            `spread` float32 [S, S]; `window_offset`, `window_location` [P].
+            `spread` float32 [S, S]; those of the window are described in `daf.sim.views`.
         stations: names and places.
         padded_width: Wp, so that cell = (row + pad_rows) * Wp + column + pad_columns.
         struct: the same as a Warp struct.
     """
 
-    def __init__(self, mission: Mission, device: str, clip_order: list[int] | None = None):
+    def __init__(self, mission: Mission, device: str):
         self.mission = mission
         self.pad_rows = max(mission.window_height // 2, 1)
         self.pad_columns = max(mission.window_width // 2, 1)
         self.padded_width = mission.width + 2 * self.pad_columns
         self.stations = _stations(mission)
-        self.data = {
-            **_map_tables(mission, self),
+        self.data = _map_tables(mission, self)
+        self.data |= {
             **_agent_tables(mission),
             **_station_tables(mission, self.stations),
-            **_clip_tables(mission, self.stations, clip_order),
+            **_clip_tables(mission, self.stations),
             **_reward_tables(mission),
-            **_window_tables(mission, self),
+            **_window_tables(mission, self, self.data["grid"]),
         }
         self.tensors = {
             name: torch.as_tensor(value, device=device)
@@ -134,8 +139,10 @@ class MissionTables:
         }
         self.struct = Tables()
         for name, value in self.data.items():
-            array = isinstance(value, np.ndarray)
-            setattr(self.struct, name, wp.from_torch(self.tensors[name]) if array else value)
+            if isinstance(value, np.ndarray):
+                dtype = Tables.vars[name].type.dtype
+                value = wp.from_torch(self.tensors[name], dtype=dtype)
+            setattr(self.struct, name, value)
 
     def cell(self, row: int, column: int) -> int:
         """Index of a map cell in the padded grid."""
@@ -196,12 +203,18 @@ def _agent_tables(mission: Mission) -> dict:
         "move_energy": mission.move_energy,
         "num_glyphs": mission.glyphs,
         "failure_penalty": mission.failure_penalty,
-        "limit_group": _ints([groups[name] for name in RESOURCES]),
-        "limit": _ints(limits),
+        "limit_mates": _ints([_mates(name, groups) for name in RESOURCES]),
+        "limit": _ints([limits[groups[name]] for name in RESOURCES]),
         "initial_inventory": np.asarray(_amounts(mission.initial_inventory), dtype=np.uint8),
         "regeneration_interval": mission.regeneration.interval,
         "regeneration": _ints(_amounts(mission.regeneration.amounts)),
     }
+
+
+def _mates(name: str, groups: dict[str, int]) -> int:
+    """The other resources under the same limit, one bit each."""
+    mates = [r for r, other in enumerate(RESOURCES) if groups[other] == groups[name]]
+    return sum(1 << r for r in mates if RESOURCES[r] != name)
 
 
 def neighbour_table(station: Assembler, first_recipe: int) -> np.ndarray:
@@ -269,7 +282,7 @@ _TYPE_COLUMNS = (
 )
 
 
-def _clip_tables(mission: Mission, info: StationInfo, order: list[int] | None) -> dict:
+def _clip_tables(mission: Mission, info: StationInfo) -> dict:
     stations = [mission.stations[name] for name in info.names]
     clippable = [k for k, s in enumerate(stations) if isinstance(s, Assembler)]
     count = np.float32(len(clippable))
@@ -289,7 +302,8 @@ def _clip_tables(mission: Mission, info: StationInfo, order: list[int] | None) -
         cutoff = np.float32(3) * length
     return {
         "clip_rate": mission.clipping.rate,
-        "clip_order": _ints(clippable if order is None else order),
+        "clip_order": _ints(clippable),
+        "clip_words": _ints([]),
         "starts_clipped": _ints([k in starting for k in range(len(stations))]),
         "initial_clip_weight": weight,
         "spread": _spread(info, clippable, length, cutoff),
@@ -324,19 +338,16 @@ def _reward_tables(mission: Mission) -> dict:
     }
 
 
-def _window_tables(mission: Mission, layout: MissionTables) -> dict:
-    half_height, half_width = mission.window_height // 2, mission.window_width // 2
-    # By Manhattan distance, then row, then column: the engine's order of cells.
-    cells = sorted(
-        (abs(row) + abs(column), row, column)
-        for row in range(-half_height, half_height + 1)
-        for column in range(-half_width, half_width + 1)
-    )
+def _window_tables(mission: Mission, layout: MissionTables, grid: np.ndarray) -> dict:
+    seen = window(mission.window_height, mission.window_width, layout.padded_width)
+    first_agent = FIRST_STATION + len(layout.stations.names)
     return {
-        "num_tokens": mission.tokens,
-        "centre": half_height << 4 | half_width,
-        "window_offset": _ints([row * layout.padded_width + col for _, row, col in cells]),
-        "window_location": np.asarray(
-            [(row + half_height) << 4 | (col + half_width) for _, row, col in cells], dtype=np.uint8
+        "window_offset": seen.offset,
+        "window_location": seen.location,
+        **view_tables(
+            seen,
+            walls=grid == WALL_CODE,
+            stations=(grid >= FIRST_STATION) & (grid < first_agent),
+            standable=(grid == EMPTY) | (grid >= first_agent),
         ),
     }

@@ -13,6 +13,7 @@ from daf.stats.pairs import SEEDS_NEEDED, pair_of
 from daf.stats.profiles import profile
 from daf.stats.robust import robust
 from daf.stats.table import tidy
+from daf.stats.teams import answers
 from daf.stats.verdict import SCORE_UNIT, claim, pair_verdict, ranking, sentence, winner
 
 Drawn = dict[str, Samples]
@@ -26,6 +27,7 @@ def analyse(
     against: str | None = None,
     equivalence_margin: float = 0.05,
     ceilings: Mapping[str, float | None] | None = None,
+    teams: Mapping | None = None,
 ) -> dict:
     """Everything the episodes support, as JSON-able data; the same for any order of the rows.
 
@@ -36,6 +38,7 @@ def analyse(
             for all pairs. It decides the families of Holm's correction, so choose it beforehand.
         equivalence_margin: differences below this share of a mission's ceiling do not matter.
         ceilings: proven upper bounds of the score, by mission, as far as they are known.
+        teams: what is asked of teams, see `teams.answers`. Their episodes serve nothing else.
 
     Returns:
         a dict of plain values, without NaN:
@@ -53,6 +56,7 @@ def analyse(
         `families`: size of the two families Holm's correction was taken over;
         `against`, `equivalence`: {share, margins: {mission: score units or None}, overall, note};
         `ranking`: {"overall": [see `verdict.ranking`], "missions": {mission: [...]}};
+        `teams`: see `teams.answers`; None if nothing was asked;
         `game`: what happened, see `game.game_statistics`;
         `profiles`: {"overall": see `profiles.profile`, "missions": {mission: ...}};
         `mission_verdicts`: {mission: what `verdict.winner` gives, and verdict};
@@ -64,6 +68,9 @@ def analyse(
     for name, value in (("confidence", confidence), ("equivalence_margin", equivalence_margin)):
         if not 0 < value < 1:
             raise ValueError(f"{name} must lie between 0 and 1, got {value!r}")
+    answered = answers(episodes, teams, confidence) if teams else None
+    if teams:
+        episodes = episodes[~episodes["policy"].isin(teams["teams"])]
     table = tidy(episodes)
     by_policy = dict(iter(table.groupby("policy", sort=True)))
     units = {policy: unit_of(rows) for policy, rows in by_policy.items()}
@@ -135,6 +142,7 @@ def analyse(
         "against": against,
         "equivalence": _equivalence(limits, missions, equivalence_margin),
         "ranking": {"overall": ranks, "missions": rankings},
+        "teams": answered,
         "game": game_statistics(episodes),
         "profiles": {
             "overall": profile(together, confidence, limits) if len(shared) > 1 else None,

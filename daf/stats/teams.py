@@ -1,112 +1,130 @@
-"""Questions about teams: who plays which agents, what a policy adds to a team, who fits to whom.
+"""Questions about teams: what a mix of policies scores, what a policy adds to a team, who fits to
+whom.
 
-Pure functions on tables of episodes that mixed teams played.
+The unit is that of all statistics: with several training seeds the seed, and then the claim is
+about the method; else the episode, and the claim is about these weights. Where both sides of a
+difference were trained, they share the weights of a seed, so it is taken seed by seed.
+Intervals only, no tests: each number is described by itself, none is corrected for the others.
 """
 
-from collections.abc import Mapping
-from fractions import Fraction
+import math
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 import pandas as pd
 
 from daf.stats.compare import contrast
-from daf.stats.estimate import EPISODE, joined, samples, student, summary
+from daf.stats.estimate import SEED, joined, samples, student, summary, term, unit_of
 from daf.stats.table import tidy
+from daf.stats.verdict import claim
+
+KEYS = ["mission", "world_seed", "run", "training_seed"]
 
 
-def agents_per_policy(agents: int, shares: Mapping[str, float]) -> dict[str, int]:
-    """How many of the agents each policy plays, by largest remainder.
-
-    Each policy gets the whole part of its quota, agents x share / sum of the shares; the agents
-    that are left go, one each, to the largest fractional parts (method of Hamilton, or Hare and
-    Niemeyer; Balinski and Young 1982). Equal remainders go in the order of the mapping. The shares
-    are those of `cogames eval -p POLICY:SHARE`.
+def answers(episodes: pd.DataFrame, questions: Mapping, confidence: float) -> dict:
+    """What the configuration asks of its teams, on each mission and over those that all played.
 
     Args:
-        agents: of the team, at least 0.
-        shares: of each policy, at least one, finite, not negative, not all 0.
+        episodes: of the policies and of the teams, the column policy naming either (see
+            `table.COLUMNS`).
+        questions: see `daf.plan.teams`.
+        confidence: coverage of the intervals.
 
     Returns:
-        policy -> number of agents, in the order of `shares`; the numbers add up to `agents`.
+        a dict of plain values; `mission` is None for the mean over the missions, each of which
+        weighs the same. `teams`: {team: {mission: {policy: agents}}}; `replacement`;
+        `mixed`: [{team, mission, unit, claim} and what `estimate.summary` gives];
+        `values`: [{policy, mission} and what `value_over_replacement` gives];
+        `pairs`, `gaps`: [{mission} and what `cross_play` gives].
 
     Raises:
-        ValueError: a number is not as it should be; one line.
+        ValueError: the table is wrong.
     """
-    if agents < 0:
-        raise ValueError(f"agents: got {agents}; at least 0 are needed")
-    for policy, share in shares.items():
-        if not (np.isfinite(share) and share >= 0):
-            raise ValueError(f"share of policy '{policy}': got {share}; should be 0 or more")
-    # Fractions, for 0.1 + 0.2 is not 0.3: a remainder must not depend on rounding.
-    exact = {policy: Fraction(str(share)) for policy, share in shares.items()}
-    total = sum(exact.values())
-    if total == 0:
-        raise ValueError("shares: all are 0; at least one policy must play")
-    quotas = {policy: agents * share / total for policy, share in exact.items()}
-    seats = {policy: int(quota) for policy, quota in quotas.items()}
-    by_remainder = sorted(quotas, key=lambda policy: seats[policy] - quotas[policy])
-    for policy in by_remainder[: agents - sum(seats.values())]:
-        seats[policy] += 1
-    return seats
+    table = tidy(episodes)
+    by_name = dict(iter(table.groupby("policy", sort=True)))
+    played = {name: set(rows["mission"]) for name, rows in by_name.items()}
+    replacement, agents = questions["replacement"], questions["teams"]
+    pairings = {name: tuple(pair) for name, pair in questions["pairs"].items()}
+    pairings |= {policy: (policy, policy) for pair in pairings.values() for policy in pair}
+
+    def rows_of(names: Sequence[str], mission: str | None) -> list[pd.DataFrame]:
+        """Of each its rows on the mission, or on those that all played; none if there are none."""
+        shared = set.intersection(*(played.get(name, set()) for name in names)) if names else set()
+        wanted = shared if mission is None else shared & {mission}
+        tables = [by_name[name] for name in names if wanted]
+        return [rows[rows["mission"].isin(wanted)] for rows in tables]
+
+    found: dict[str, list[dict]] = {key: [] for key in ("mixed", "values", "pairs", "gaps")}
+    for mission in (None, *sorted(set(table["mission"]))):
+        for team in questions["mixed"]:
+            for rows in rows_of([team], mission):
+                found["mixed"].append({"team": team, "mission": mission} | _mean(rows, confidence))
+        for policy, team in questions["valued"].items():
+            if both := rows_of([team, replacement], mission):
+                shares = {name: counts[policy] for name, counts in agents[team].items()}
+                value = value_over_replacement(*both, agents=shares, confidence=confidence)
+                found["values"].append({"policy": policy, "mission": mission} | value)
+        there = [
+            n for n in pairings if mission in played.get(n, ()) or (n in played and not mission)
+        ]
+        if tables := rows_of(there, mission):
+            crossed = cross_play(pd.concat(tables), pairings, confidence=confidence)
+            for key, items in crossed.items():
+                found[key] += [{"mission": mission} | item for item in items]
+    return {"teams": agents, "replacement": replacement} | found
+
+
+def _mean(rows: pd.DataFrame, confidence: float) -> dict:
+    unit = unit_of(rows)
+    missions = sorted(set(rows["mission"]))
+    found = summary(samples(rows, missions, unit), confidence)
+    return {"unit": unit, "claim": claim(unit)} | found
 
 
 def value_over_replacement(
-    team: pd.DataFrame, replacement: pd.DataFrame, *, agents: int, confidence: float = 0.95
+    team: pd.DataFrame,
+    replacement: pd.DataFrame,
+    *,
+    agents: Mapping[str, int],
+    confidence: float = 0.95,
 ) -> dict:
     """What a policy adds to a team, per agent that it plays.
 
     VORP, value over replacement policy, the focal metric of the Alignment League Benchmark
     (CoGames): the mean score of teams in which the policy plays some agents, minus that of the
-    same teams in which the replacement plays them as well, divided by the number of agents. Paired
-    by world where both played the same worlds; missions weigh the same.
+    same teams in which the replacement plays them as well, divided by the number of agents.
+    Missions weigh the same.
 
     Args:
-        team: episodes of the mixed team, one policy and run (see `table.COLUMNS`).
-        replacement: those of the team of replacements only, likewise, on the same missions.
-        agents: how many agents the policy plays in `team`, at least 1.
+        team: episodes of the mixed team (see `table.COLUMNS`).
+        replacement: those of the team of replacements only, on the same missions.
+        agents: how many agents the policy plays in `team`, by mission, at least 1.
         confidence: coverage of the interval.
 
     Returns:
-        value, low, high (score units per agent; low and high None where they cannot be known), p (t
-        test against 0), agents, method, note. The claim is about these weights.
+        value, low, high (score units per agent; None where they cannot be known), unit, claim,
+        method, n_training_seeds, note.
 
     Raises:
         ValueError: a table is wrong, or they do not fit together; one line.
     """
-    if agents < 1:
-        raise ValueError(f"agents: got {agents}; the policy must play at least 1")
-    tables = {"team": tidy(team), "replacement": tidy(replacement)}
-    played = {}
-    for name, rows in tables.items():
-        if rows["run"].nunique() > 1:
-            raise ValueError(f"{name}: has {rows['run'].nunique()} runs; exactly one is needed")
-        played[name] = sorted(set(rows["mission"]))
-    if played["team"] != played["replacement"]:
-        raise ValueError(
-            f"missions differ: team {', '.join(played['team'])}; "
-            f"replacement {', '.join(played['replacement'])}"
-        )
-    found = contrast(*(samples(rows, played["team"], EPISODE) for rows in tables.values()))
-    result = student(found.difference, found.terms, confidence)
-    known = result["low"] is not None
-    return {
-        "value": found.difference / agents,
-        "low": result["low"] / agents if known else None,
-        "high": result["high"] / agents if known else None,
-        "p": result["p"],
-        "agents": agents,
-        "method": found.method,
-        "note": joined(found.note, result["note"]),
-    }
+    tables = [tidy(team), tidy(replacement)]
+    missions = [", ".join(sorted(set(rows["mission"]))) for rows in tables]
+    if missions[0] != missions[1]:
+        raise ValueError(f"missions differ: team {missions[0]}; replacement {missions[1]}")
+    for mission in set(tables[0]["mission"]):
+        if agents[mission] < 1:
+            raise ValueError(f"agents: got {agents[mission]}; the policy must play at least 1")
+    scaled = [rows.assign(score=rows["score"] / rows["mission"].map(agents)) for rows in tables]
+    return _difference(*scaled, "value", confidence)
 
 
 def cross_play(
     episodes: pd.DataFrame, pairings: Mapping[str, tuple[str, str]], *, confidence: float = 0.95
-) -> dict:
+) -> dict[str, list[dict]]:
     """Who fits to whom: the mean score of every pairing, and what strangers cost.
 
-    The cross-play matrix of Hu et al. (2020, "Other-Play"): the entry of (i, j) is the mean score
-    of teams of i and j, each mission weighing the same; the diagonal is self-play. The gap of i is
+    The cross-play matrix of Hu et al. (2020, "Other-Play"): the entry of (a, b) is the mean score
+    of teams of a and b, each mission weighing the same; the diagonal is self-play. The gap of a is
     its self-play minus the mean of its pairings with the others, as far as they were played.
 
     Args:
@@ -116,43 +134,97 @@ def cross_play(
         confidence: coverage of the intervals.
 
     Returns:
-        policies (sorted), mean, low, high (matrices, None where unplayed or unknown), gaps (policy
-        -> score units, or None).
+        pairs: [{a, b (sorted), unit, claim} and what `estimate.summary` gives], sorted;
+        gaps: [{policy, gap, low, high, unit, claim, method, n_training_seeds, note}], of the
+        policies that played both alone and with others.
 
     Raises:
         ValueError: the table is wrong, a pairing has no name, occurs twice, or misses a mission.
     """
     table = tidy(episodes)
-    missions = sorted(set(table["mission"]))
-    entries: dict[frozenset[str], dict] = {}
+    missions = set(table["mission"])
+    entries: dict[tuple[str, str], pd.DataFrame] = {}
     for name, rows in table.groupby("policy", sort=True):
         if name not in pairings:
             raise ValueError(f"pairings: '{name}' of the table is not among them")
-        pair = frozenset(pairings[name])
-        if pair in entries:
-            raise ValueError(f"pairings: {' and '.join(sorted(pair))} are there twice ('{name}')")
-        missing = sorted(set(missions) - set(rows["mission"]))
+        first, second = sorted(pairings[name])
+        if (first, second) in entries:
+            raise ValueError(f"pairings: {first} and {second} are there twice ('{name}')")
+        missing = sorted(missions - set(rows["mission"]))
         if missing:
             raise ValueError(f"pairing '{name}': not played on {', '.join(missing)}")
-        if rows["run"].nunique() > 1:
-            raise ValueError(f"pairing '{name}': has {rows['run'].nunique()} runs; one is needed")
-        entries[pair] = summary(samples(rows, missions, EPISODE), confidence)
-    policies = sorted(frozenset().union(*entries))
-
-    def matrix(key: str) -> list[list[float | None]]:
-        found = [[entries.get(frozenset((a, b))) for b in policies] for a in policies]
-        return [[None if entry is None else entry[key] for entry in row] for row in found]
-
-    mean = matrix("mean")
-    gaps = {}
-    for place, policy in enumerate(policies):
-        others = [v for i, v in enumerate(mean[place]) if i != place and v is not None]
-        alone = mean[place][place]
-        gaps[policy] = None if alone is None or not others else alone - float(np.mean(others))
+        entries[first, second] = rows
+    gaps = []
+    for policy in sorted({policy for pair in entries for policy in pair}):
+        others = [rows for pair, rows in entries.items() if policy in pair and pair[0] != pair[1]]
+        alone = entries.get((policy, policy))
+        if alone is not None and others:
+            gap = _difference(alone, _together(others), "gap", confidence)
+            gaps.append({"policy": policy} | gap)
     return {
-        "policies": policies,
-        "mean": mean,
-        "low": matrix("low"),
-        "high": matrix("high"),
+        "pairs": [
+            {"a": a, "b": b} | _mean(rows, confidence) for (a, b), rows in sorted(entries.items())
+        ],
         "gaps": gaps,
     }
+
+
+def _together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The mean score of several pairings in each world, as the rows of one; with training seeds,
+    for each seed that all with seeds have. Those without count for every seed."""
+    seeds = [set(rows["training_seed"].dropna()) for rows in parts]
+    shared = sorted(set.intersection(*filter(None, seeds))) if any(seeds) else [pd.NA]
+    each = pd.DataFrame({"training_seed": pd.array(shared, dtype="Int64")})
+    tables = [
+        rows.drop(columns="training_seed").merge(each, how="cross")
+        if not trained
+        else rows[rows["training_seed"].isin(shared)]
+        for rows, trained in zip(parts, seeds)
+    ]
+    played = pd.concat(tables)
+    played["run"] = "s" + played["training_seed"].astype(str)
+    scores = played.groupby(KEYS, dropna=False)["score"].agg(["mean", "size"]).reset_index()
+    complete = scores[scores["size"] == len(parts)]
+    return complete.rename(columns={"mean": "score"}).assign(policy="together")
+
+
+def _difference(a: pd.DataFrame, b: pd.DataFrame, name: str, confidence: float) -> dict:
+    """Mean of `a` minus mean of `b` on the missions of both, under `name`, with its interval."""
+    missions = sorted(set(a["mission"]) & set(b["mission"]))
+    a, b = (rows[rows["mission"].isin(missions)] for rows in (a, b))
+    if a["training_seed"].notna().all() and b["training_seed"].notna().all():
+        shared = set(a["training_seed"]) & set(b["training_seed"])
+        a, b = (rows[rows["training_seed"].isin(shared)] for rows in (a, b))
+    seeds = max(int(rows["training_seed"].nunique()) for rows in (a, b))
+    units = [unit_of(rows) for rows in (a, b)]
+    note = None
+    if units == [SEED, SEED]:
+        by_seed = (_seed_means(a) - _seed_means(b)).dropna()
+        difference, terms = by_seed.mean(), [term(by_seed)]
+        unit, method = SEED, "paired t over training seeds"
+    elif not (a.empty or b.empty):
+        found = contrast(*(samples(rows, missions, unit) for rows, unit in zip((a, b), units)))
+        difference, terms, unit, method = found.difference, found.terms, found.unit, found.method
+        note = found.note
+    else:
+        difference, terms, unit, method = math.nan, [], SEED, None
+    if math.isnan(difference):
+        interval = {"low": None, "high": None, "note": "no training seed was played on both sides"}
+    else:
+        interval = student(difference, terms, confidence)
+    return {
+        name: None if math.isnan(difference) else float(difference),
+        "low": interval["low"],
+        "high": interval["high"],
+        "unit": unit,
+        "claim": claim(unit),
+        "method": method,
+        "n_training_seeds": seeds,
+        "note": joined(note, interval["note"]),
+    }
+
+
+def _seed_means(rows: pd.DataFrame) -> pd.Series:
+    """The mean over the missions of each training seed that has them all."""
+    means = rows.groupby(["training_seed", "mission"])["score"].mean().unstack("mission")
+    return means.dropna().mean(axis=1)

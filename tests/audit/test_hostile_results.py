@@ -12,6 +12,7 @@ from daf.audit.jobs import NotPossible, check_code, job_of
 from daf.audit.worker import Worker
 from daf.config import AuditConfig, ConfigError, PolicyConfig
 from daf.plan.names import class_digest, content, player_name
+from daf.policies.registry import SHORT_NAMES
 from daf.record import SUFFIX, Record
 from tests.audit.forging import edit
 
@@ -97,6 +98,21 @@ def test_every_class_path_is_looked_at(rule, key, class_path, made):
     place[key[-1]] = class_path
     with pytest.raises((NotPossible, ConfigError), match=r"is code from elsewhere|class_path"):
         check_code(job_of(record.model_copy(update={"parameters": parameters})), ())
+
+
+@pytest.mark.parametrize("class_path", ["bundle", SHORT_NAMES["bundle"]])
+@pytest.mark.parametrize("rule, key", [("evaluate", "player"), ("train", "run")])
+def test_a_bundle_that_runs_its_own_code_is_code_from_elsewhere(rule, key, class_path, made):
+    records = [Record.read(path) for path in sorted(made.rglob(f"*{SUFFIX}"))]
+    record = next(r for r in records if r.rule == rule)
+    told = {"class_path": class_path, "class_digest": None}
+    for init_kwargs, trust in [({}, ()), ({"trust": True}, ("bundle+code",))]:
+        changed = record.parameters[key] | told | {"init_kwargs": init_kwargs}
+        parameters = record.parameters | {key: changed}
+        job = job_of(record.model_copy(update={"parameters": parameters}))
+        check_code(job, trust)
+    with pytest.raises(NotPossible, match=r'"bundle\+code" is code from elsewhere'):
+        check_code(job, ())
 
 
 def test_what_no_rule_reads_is_refused(results):

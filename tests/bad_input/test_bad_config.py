@@ -6,8 +6,8 @@ from daf.config import BenchmarkConfig
 
 GOOD = "policies: [random]\nmissions: [assembler_1]\n"
 KEYS = (
-    "audit, comparison, evaluation, execution, missing, missions, name, policies, training, "
-    "training_seeds"
+    "audit, comparison, evaluation, execution, missing, missions, name, policies, teams, "
+    "training, training_seeds"
 )
 TRAINING_KEYS = (
     "anneal, anneal_steps, clip, entropy_coef, epochs, gae_lambda, gamma, initial_weights, "
@@ -56,6 +56,15 @@ WRONG = {
         "key 'policies' is missing; required: policies, missions (and 1 more)"),
     "only a comment": ("# nothing\n",
         "key 'policies' is missing; required: policies, missions (and 1 more)"),
+    "key of the teams": (GOOD + "teams: {crossplay: true}\n",
+        "unknown key 'teams.crossplay'; did you mean 'cross_play'? "
+        "accepted: cross_play, mixed, replacement"),
+    "a team of one": (GOOD + "teams: {mixed: [{random: 1}]}\n",
+        "key 'teams.mixed.0': got {\"random\": 1}; should have at least 2 items, not 1"),
+    "a share of nothing": (GOOD + "teams: {mixed: [{random: 1, noop: 0}]}\n",
+        "key 'teams.mixed.0.noop': got 0; should be greater than 0"),
+    "a share that is none": (GOOD + "teams: {mixed: [{random: 1, noop: .nan}]}\n",
+        "key 'teams.mixed.0.noop': got nan; should be a finite number"),
     # wrong types
     "a list": ("- random\n", 'expected a mapping of keys, got ["random"]'),
     "a word": ("random\n", 'expected a mapping of keys, got "random"'),

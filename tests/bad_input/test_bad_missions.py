@@ -2,7 +2,7 @@
 
 import pytest
 
-from daf.missions import load_mission
+from daf.missions import built_in_missions, load_mission
 
 MAP = "map: ['####', '#@.#', '####']\n"
 ROOM = "generator: room, height: 3, width: 3, agents: 1"
@@ -17,6 +17,8 @@ RESOURCES = (
 )
 SYMBOLS = "# & + . = @ B C D F G H N O P R S T c g o s"
 NAME = "should be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
+
+MISSIONS = ", ".join(built_in_missions())
 
 
 def station(keys: str) -> str:
@@ -53,12 +55,12 @@ WRONG = {
     "layout is a word": ("layout: room\n",
         "key 'layout': got \"room\"; should be a mapping of its keys"),
     "unknown generator": ("layout: {generator: rom}\n",
-        "key 'layout.generator': got \"rom\"; did you mean 'room'? accepted: room"),
+        "key 'layout.generator': got \"rom\"; did you mean 'room'? accepted: cave, room"),
     "generator is a list": ("layout: {generator: [3]}\n",
-        "key 'layout.generator': got [3]; accepted: room"),
+        "key 'layout.generator': got [3]; accepted: cave, room"),
     "key of a layout": (f"layout: {{{ROOM}, stations: {{}}, sed: 1}}\n",
         "key 'layout': unknown key 'sed'; did you mean 'seed'? "
-        "accepted: agents, generator, height, seed, stations, width"),
+        "accepted: agents, border, generator, height, seed, stations, width"),
     "room too small for stations": (f"layout: {{{ROOM}, stations: {{chest: 2}}}}\n",
         "key 'layout': the room is too small for the 2 stations"),
     "room too small for agents": (
@@ -143,6 +145,24 @@ WRONG = {
         "accepted: chest.heart.amount"),
     "weight beyond float32": (MAP + "rewards: {heart.gained: 1.0e+300}\n",
         "key 'rewards.heart.gained': got 1e+300; should be less than or equal to 1000000000"),
+    "name of a layout": (MAP + "name: mine@7\n",
+        "key 'name': got \"mine@7\"; '@' and a number are for other layouts"),
+    "border that leaves no floor": (f"layout: {{{ROOM}, stations: {{}}, border: 0}}\n",
+        "key 'layout': key 'border': got 0; should be greater than or equal to 1"),
+    "border beyond the map": (f"layout: {{{ROOM}, stations: {{}}, border: 127}}\n",
+        f"key 'map': got [\"{'#' * 75}...; the map is 257x257; 1x1 to 255x255 is supported"),
+    # other missions
+    "extends a number": ("extends: 3\n", "key 'extends': got 3; should be a mission, as text"),
+    "extends what is not there": ("extends: assembler_9\n",
+        "key 'extends': unknown mission \"assembler_9\"; did you mean 'assembler_2'? "
+        f"accepted: {MISSIONS}, or the path of a .yaml file"),
+    "extends and draws": ("extends: assembler_1\nmap: ['@']\nlayout: {}\n",
+        "keys 'map' and 'layout': got both; give one of them"),
+    "another layout of a map": ("extends: training_facility_1@3\n",
+        "got '@3', but the mission has no 'layout'; only a layout has seeds"),
+    "keys of another layout": ("extends: assembler_1\nlayout: {open: 40}\n",
+        "key 'layout': unknown key 'open'; "
+        "accepted: agents, border, generator, height, seed, stations, width"),
     "name with dots and slashes": (MAP + "name: ../x\n", f"key 'name': got \"../x\"; {NAME}"),
 }  # fmt: skip
 
@@ -168,9 +188,44 @@ def test_missing_file(tmp_path, refused):
 
 def test_unknown_mission(refused):
     assert refused(load_mission, "assembler_3") == (
-        "unknown mission \"assembler_3\"; did you mean 'assembler_2'? accepted: assembler_1, "
-        "assembler_2, training_facility_1, training_facility_2, or the path of a .yaml file"
+        f"unknown mission \"assembler_3\"; did you mean 'assembler_2'? accepted: {MISSIONS}, "
+        "or the path of a .yaml file"
     )
+
+
+@pytest.mark.parametrize("seed", ["x", "-1", "007", "1e3", "", "1234567890"])
+def test_seeds_that_are_none(seed, refused):
+    line = refused(load_mission, f"assembler_2@{seed}")
+    assert line.startswith(f"unknown mission \"assembler_2@{seed}\"; did you mean 'assembler_2'?")
+
+
+def test_a_map_has_no_other_layouts(tmp_path, refused):
+    path = tmp_path / "mine.yaml"
+    path.write_text(MAP)
+    assert refused(load_mission, f"{path}@3") == (
+        f"{path}@3: got '@3', but the mission has no 'layout'; only a layout has seeds"
+    )
+
+
+def test_circles(tmp_path, refused):
+    for name, base in (("a", "b"), ("b", "deep/c"), ("deep/c", "../a")):
+        path = tmp_path / f"{name}.yaml"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"extends: {base}.yaml\n")
+    assert refused(load_mission, tmp_path / "a.yaml") == (
+        f"{tmp_path}/a.yaml: key 'extends': got \"b.yaml\", which extends itself by way of "
+        '"b.yaml", "c.yaml", "a.yaml"'
+    )
+
+
+def test_what_is_wrong_in_a_base_names_the_base(tmp_path, refused):
+    path = tmp_path / "mine.yaml"
+    path.write_text("extends: base.yaml\n")
+    base = tmp_path / "base.yaml"
+    line = f"{path}: key 'extends': {base}: "
+    assert refused(load_mission, path) == line + "cannot be read (No such file or directory)"
+    base.write_text("[1]")
+    assert refused(load_mission, path) == line + "expected a mapping of keys, got [1]"
 
 
 def test_the_map_of_the_messages_is_a_mission(tmp_path):

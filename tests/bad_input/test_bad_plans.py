@@ -15,7 +15,8 @@ from daf.policies import Game
 from daf.policies.stateless import Stateless
 
 SHORT = (
-    "accepted: baseline, lstm, noop, random, stateless, or package.module:Class, or file.py:Class"
+    "accepted: baseline, bundle, lstm, noop, random, stateless, or package.module:Class, "
+    "or file.py:Class"
 )
 MISSIONS = (
     "accepted: assembler_1, assembler_2, training_facility_1, training_facility_2, "

@@ -34,7 +34,8 @@ def report(tmp_path_factory) -> Path:
     """A report with two recorded episodes: one written by hand, one of 24 agents and 1000 steps."""
     path = tmp_path_factory.mktemp("browser") / "report.html"
     big = Recorded.first_of(crowd(24, 1000), "crowd", "crowd.replay.json")
-    path.write_text(render_report(**content(), recorded=[recorded(HOSTILE), big]), encoding="utf-8")
+    html = render_report(**content(teams=True), recorded=[recorded(HOSTILE), big])
+    path.write_text(html, encoding="utf-8")
     return path
 
 

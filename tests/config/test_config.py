@@ -22,6 +22,7 @@ def keys_of(data: dict, above: str = "") -> list[str]:
             "training",
             "evaluation",
             "comparison",
+            "teams",
             "missing",
             "audit",
             "execution",

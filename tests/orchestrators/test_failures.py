@@ -11,7 +11,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from daf.config import DAFConfig, DAFSweepConfig
+from daf.config import ConfigError, DAFConfig, DAFSweepConfig
 from daf.orchestrators import (
     daf_run_benchmark_pipeline,
     daf_run_comparison_pipeline,
@@ -85,6 +85,50 @@ def test_policy_that_raises(folder, read_back):
     assert error.wildcards["mission"] == "assembler_1"
     assert set(result.outputs["comparison_results"]) == {"random", "noop"}
     assert "Raises" in Path(result.outputs["report"]).read_text()
+
+
+TWO = """
+description: Two agents.
+max_steps: 20
+map: ["######", "#@&=@#", "######"]
+"""
+
+
+@pytest.mark.slow
+def test_teams_go_on_without_a_member_that_raises(folder, read_back):
+    Path("two.yaml").write_text(TWO)
+    result = read_back(
+        daf_run_comparison_pipeline(
+            policies=["random", "noop", "mine.py:Raises"],
+            missions=["two.yaml"],
+            episodes_per_mission=2,
+            teams={"replacement": "noop", "cross_play": True},
+        )
+    )
+    assert result.status == "partial"
+    assert {error.message.split(" failed with ")[0] for error in result.errors} == {
+        "policy 'Raises'", "policy 'random + Raises'", "policy 'noop + Raises'"
+    }  # fmt: skip
+    assert set(result.outputs["comparison_results"]) == {"random", "noop", "random + noop"}
+    stats = result.outputs["summary_statistics"]
+    assert {item["policy"] for item in stats["teams"]["values"]} == {"random"}
+    assert {(pair["a"], pair["b"]) for pair in stats["teams"]["pairs"]} == {
+        ("noop", "noop"), ("noop", "random"), ("random", "random")
+    }  # fmt: skip
+    assert {item["policy"] for item in stats["left_out"]} == {
+        "Raises", "random + Raises", "noop + Raises"
+    }  # fmt: skip
+    assert "Incomplete: 3 evaluations failed" in Path(result.outputs["report"]).read_text()
+
+
+def test_questions_about_teams_that_cannot_be_asked(folder):
+    request = {"policies": ["random", "noop"], "missions": ["assembler_2"]}
+    for run in (daf_run_comparison_pipeline, daf_run_benchmark_pipeline):
+        with pytest.raises(ConfigError, match=r"^argument 'teams': unknown key 'crossplay'"):
+            run(**request, teams={"crossplay": True})
+        with pytest.raises(ConfigError, match=r"key 'teams.replacement': got \"loop\"; did"):
+            run(**request, teams={"replacement": "loop"})
+    assert not Path("results").exists()
 
 
 @pytest.mark.slow

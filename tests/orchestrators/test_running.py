@@ -3,14 +3,16 @@
 import asyncio
 import json
 import threading
-import zipfile
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
-from daf.config import ConfigError, DAFConfig, DAFSweepConfig
+from daf.audit import VERIFIED, audit
+from daf.config import AuditConfig, ConfigError, DAFConfig, DAFSweepConfig
+from daf.deploy.content import Bundle
 from daf.orchestrators import (
     PipelineResult,
     daf_run_benchmark_pipeline,
@@ -119,10 +121,9 @@ def test_a_second_call_lists_all_stages_and_makes_nothing(folder, read_back):
     }
     files = [path for stage in first.outputs["files"].values() for path in stage]
     assert all(Path(path).is_file() for path in files)
-    with zipfile.ZipFile(first.outputs["deployment_package"]) as package:
-        assert package.namelist() == ["README.md", "policy.json", "policy.safetensors"]
-        card = json.loads(package.read("policy.json"))
-    assert (card["class_path"], card["trained_on"]) == ("stateless", ["assembler_1"])
+    about = Bundle.read(first.outputs["deployment_package"]).about
+    assert about.class_path == "daf.policies.stateless:Stateless"
+    assert about.trained_on == ("assembler_1",) and about.training["training_seed"] in (1, 2)
     package = Path(first.outputs["deployment_package"]).read_bytes()
     times = {path: Path(path).stat().st_mtime_ns for path in files}
     second = read_back(daf_run_benchmark_pipeline(**request))
@@ -133,6 +134,39 @@ def test_a_second_call_lists_all_stages_and_makes_nothing(folder, read_back):
     Path(first.outputs["deployment_package"]).unlink()
     daf_run_benchmark_pipeline(**request)
     assert Path(first.outputs["deployment_package"]).read_bytes() == package
+
+
+@pytest.mark.slow
+def test_a_bundle_is_compared_and_audited_as_its_weights_are(folder, read_back):
+    made = daf_run_benchmark_pipeline(
+        policies=["lstm"],
+        missions=["assembler_1"],
+        episodes_per_mission=3,
+        num_training_steps=100,
+        training=SMALL,
+        deploy=True,
+        daf_config=DAFConfig(training_seeds=(1,)),
+    )
+    [weights] = made.outputs["checkpoints"]["lstm"]
+    package = made.outputs["deployment_package"]
+    compared = read_back(
+        daf_run_comparison_pipeline(
+            policies=[
+                PolicySpec("bundle", package),
+                {"class_path": "lstm", "data_path": weights},
+            ],
+            missions=["assembler_1"],
+            episodes_per_mission=5,
+        )
+    )
+    assert compared.is_success(), compared.errors
+    of_bundle, of_weights = (
+        pd.read_parquet(cell["assembler_1"]["files"][0]).drop(columns=["policy", "run"])
+        for cell in compared.outputs["comparison_results"].values()
+    )
+    pd.testing.assert_frame_equal(of_bundle, of_weights)
+    found = audit("results", AuditConfig(share=1), report=lambda line: None)
+    assert found.verdict == VERIFIED, found.summary()
 
 
 def test_every_form_of_a_policy(folder, read_back):

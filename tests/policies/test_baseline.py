@@ -83,18 +83,19 @@ def test_deposits_on_whichever_side_the_chest_takes_hearts(side, opposite):
     assert statistics(simulation)["hearts_withdrawn"] == 0
 
 
-def test_gathers_and_assembles_in_the_training_facility():
-    simulation, _ = play(load_mission("training_facility_1"), 8)
-    found = statistics(simulation)
-    for resource, least in (("carbon", 60), ("oxygen", 60), ("germanium", 2), ("silicon", 80)):
-        assert found[f"made_{resource}"] >= least
-    assert found["made_heart"] > 0
+@pytest.mark.parametrize("hall, least", [(1, 1.8), (2, 1.3)])
+def test_makes_hearts_together_in_the_training_facilities(hall, least):
+    """Silicon allows for two hearts: of 64 episodes 1.95 and 1.62 are measured. That takes at least
+    three agents around the germanium, and four in formation for the rest."""
+    simulation, _ = play(load_mission(f"training_facility_{hall}"), 12)
+    assert simulation.score().float().mean() >= least
+    assert statistics(simulation)["made_germanium"] >= 4
 
 
-def test_gathers_in_the_large_hall():
-    simulation, _ = play(load_mission("training_facility_2"), 4, steps=400)
-    found = statistics(simulation)
-    assert min(found[f"made_{name}"] for name in ("carbon", "oxygen", "germanium", "silicon")) > 0
+def test_one_agent_alone_does_not_wait_for_ever():
+    stations = {"germanium_extractor": 1, "assembler": 1}
+    simulation, _ = play(room(stations, agents=1, lesson=False), 2, steps=700)
+    assert statistics(simulation)["made_germanium"] == 4  # 2 of each of its 2 uses
 
 
 def test_takes_resources_from_chests():

@@ -7,10 +7,11 @@ import torch
 
 from daf.config import ConfigError
 from daf.missions import load_mission
-from daf.policies import Game, PolicySpec, make_policy
+from daf.policies import Game, PolicySpec, make_policy, plain_token_sums
 from daf.policies.chance import mix_seeds, uniform
-from daf.policies.game import token_bound
-from daf.policies.tokens import TYPE_IDS, TokenEmbedding, vocabulary
+from daf.policies.token_bound import token_bound
+from daf.policies.token_sums import Vocabulary, looked_up
+from daf.policies.tokens import TokenEmbedding, vocabulary
 from daf.policies.trainable import sample
 from daf.sim.simulation import Simulation
 
@@ -26,6 +27,10 @@ def observations(rows=64, steps=30):
     return simulation.observations.flatten(0, 1).clone()
 
 
+def words(embedding):
+    return Vocabulary(embedding.places, embedding.slots, embedding.weights)
+
+
 def test_embedding_equals_torchs_embedding_bag_forward_and_backward():
     seen = observations()
     embedding = TokenEmbedding(GAME, 24)
@@ -34,7 +39,7 @@ def test_embedding_equals_torchs_embedding_bag_forward_and_backward():
     ours.backward(gradient)
     own_gradient = embedding.table.grad.clone()
     embedding.table.grad = None
-    index, factor = embedding.look_up(seen)
+    index, factor = looked_up(seen, words(embedding))
     theirs = torch.nn.functional.embedding_bag(
         index, embedding.table, mode="sum", per_sample_weights=factor
     )
@@ -43,10 +48,17 @@ def test_embedding_equals_torchs_embedding_bag_forward_and_backward():
     torch.testing.assert_close(own_gradient, embedding.table.grad)
 
 
+def test_a_bundles_plain_sums_are_the_same():
+    seen = observations()
+    embedding = TokenEmbedding(GAME, 24)
+    plain = plain_token_sums.token_sums(embedding.table, seen, words(embedding))
+    torch.testing.assert_close(plain + embedding.bias, embedding(seen))
+
+
 def test_embedding_is_a_dense_layer_over_the_window():
     seen = observations(8)
     embedding = TokenEmbedding(GAME, 5)
-    slots, weights, num_slots = vocabulary(GAME.features)
+    slots, weights, num_slots = vocabulary(GAME)
     height, width = GAME.window
     window = torch.zeros(len(seen), height * width, num_slots)
     for n, row in enumerate(seen.tolist()):
@@ -60,11 +72,11 @@ def test_embedding_is_a_dense_layer_over_the_window():
 
 
 def test_vocabulary_tells_every_kind_of_station_apart():
-    slots, weights, _ = vocabulary(GAME.features)
-    rows = [int(slots[type_id]) for type_id in TYPE_IDS]
-    assert len(set(rows)) == len(TYPE_IDS) and 200 not in TYPE_IDS
+    slots, weights, _ = vocabulary(GAME)
+    rows = [int(slots[type_id]) for type_id in GAME.type_ids]
+    assert len(set(rows)) == len(GAME.type_ids) and 200 not in GAME.type_ids
     assert int(slots[200]) not in rows
-    assert all(weights[type_id] == 1 for type_id in TYPE_IDS)
+    assert all(weights[type_id] == 1 for type_id in GAME.type_ids)
 
 
 def test_no_observation_has_more_tokens_than_the_bound():

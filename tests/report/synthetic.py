@@ -1,5 +1,7 @@
 """Made-up but realistic inputs of a report, from fixed seeds."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 
@@ -48,10 +50,29 @@ def content(
     fixed=("baseline", "random"),
     missions=tuple(MAPS),
     training_seeds=(1, 2, 3, 4, 5),
+    teams=False,
 ):
-    """The keyword arguments of `render_report` for these policies."""
+    """The keyword arguments of `render_report` for these policies; `teams`: asks all of teams."""
     rng = np.random.default_rng(1)
     tables, runs, curves = [], [], []
+    policies = (*trained, *fixed)
+    pairs = {f"{a} + {b}": [a, b] for a, b in combinations(policies, 2)} if teams else {}
+    for place, (team, pair) in enumerate(pairs.items()):
+        seeds = training_seeds if set(pair) & set(trained) else (None,)
+        for mission in missions:
+            tables += [
+                episodes(team, f"{team}-{seed}", seed, mission, rng.integers(20, 40 - place, 16))
+                for seed in seeds
+            ]
+    asked = {
+        "teams": {
+            team: {m: dict.fromkeys(pair, 2) for m in missions} for team, pair in pairs.items()
+        },
+        "mixed": list(pairs)[:1],
+        "replacement": policies[-1],
+        "valued": {pair[0]: team for team, pair in pairs.items() if pair[1] == policies[-1]},
+        "pairs": pairs,
+    }
     for rank, policy in enumerate((*trained, *fixed)):
         seeds = training_seeds if policy in trained else (None,)
         for seed in seeds:
@@ -68,7 +89,11 @@ def content(
                 curves.append(_metrics(policy, run, seed, missions, 90 - 14 * rank + luck, rng))
     return {
         "title": "Four policies on three missions",
-        "stats": analyse(pd.concat(tables, ignore_index=True), ceilings=CEILINGS),
+        "stats": analyse(
+            pd.concat(tables, ignore_index=True),
+            ceilings=CEILINGS,
+            teams=asked if teams else None,
+        ),
         "runs": runs,
         "curves": pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(),
         "missions": [_mission(name) for name in missions],

@@ -1,88 +1,82 @@
-"""Teams: seats by hand and by the rules of apportionment, values and matrices against scipy."""
+"""Teams: values and matrices by hand and against scipy."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy import stats
 
-from daf.stats.teams import agents_per_policy, cross_play, value_over_replacement
+from daf.stats import analyse
+from daf.stats.teams import answers, cross_play, value_over_replacement
 
-from .episodes import rows, table
-
-
-def test_worked_example_of_the_largest_remainder():
-    # The example of the article "Largest remainder method": 100 000 votes, 10 seats, Hare quota.
-    votes = {"yellow": 47_000, "white": 16_000, "red": 15_800, "green": 12_000, "blue": 6_100}
-    votes["pink"] = 3_100
-    assert list(agents_per_policy(10, votes).values()) == [5, 2, 1, 1, 1, 0]
+from .episodes import only, rows, table, trained
 
 
-@pytest.mark.parametrize(
-    ("agents", "shares", "expected"),
-    [
-        (8, {"a": 3, "b": 5}, [3, 5]),
-        (4, {"a": 1, "b": 1, "c": 1}, [2, 1, 1]),
-        (3, {"a": 0.1, "b": 0.2}, [1, 2]),
-        (1, {"a": 1, "b": 1}, [1, 0]),
-        (5, {"a": 0, "b": 2}, [0, 5]),
-        (0, {"a": 1}, [0]),
-    ],
-)
-def test_seats(agents, shares, expected):
-    assert list(agents_per_policy(agents, shares).values()) == expected
-
-
-@settings(max_examples=200, deadline=None, derandomize=True)
-@given(st.integers(0, 200), st.lists(st.integers(0, 50), min_size=1, max_size=8).filter(any))
-def test_every_policy_gets_its_quota_rounded_up_or_down(agents, weights):
-    shares = {str(place): weight for place, weight in enumerate(weights)}
-    seats = agents_per_policy(agents, shares)
-    assert sum(seats.values()) == agents
-    for policy, weight in shares.items():
-        quota = agents * weight / sum(weights)
-        assert np.floor(quota - 1e-9) <= seats[policy] <= np.ceil(quota + 1e-9)
-
-
-@pytest.mark.parametrize(
-    ("agents", "shares", "words"),
-    [
-        (-1, {"a": 1}, "agents: got -1"),
-        (2, {"a": -1, "b": 2}, "share of policy 'a': got -1"),
-        (2, {"a": float("nan")}, "share of policy 'a': got nan"),
-        (2, {"a": 0}, "all are 0"),
-        (2, {}, "all are 0"),
-    ],
-)
-def test_bad_shares_are_named(agents, shares, words):
-    with pytest.raises(ValueError, match=words):
-        agents_per_policy(agents, shares)
+def t_interval(values):
+    return stats.t.interval(0.95, len(values) - 1, np.mean(values), stats.sem(values))
 
 
 def test_value_over_replacement_is_a_paired_difference_per_agent():
     team, pure = [9, 7, 8, 12], [3, 5, 4, 4]
-    found = value_over_replacement(rows("mixed", "m", team), rows("pure", "m", pure), agents=2)
-    difference = np.subtract(team, pure) / 2
-    low, high = stats.t.interval(0.95, 3, difference.mean(), stats.sem(difference))
+    found = value_over_replacement(
+        rows("mixed", "m", team), rows("pure", "m", pure), agents={"m": 2}
+    )
+    low, high = t_interval(np.subtract(team, pure) / 2)
     assert (found["value"], found["low"], found["high"]) == pytest.approx((2.5, low, high))
-    assert found["p"] == pytest.approx(stats.ttest_rel(team, pure).pvalue)
-    assert found["method"] == "paired t over worlds"
+    assert (found["unit"], found["method"]) == ("episode", "paired t over worlds")
+    assert found["claim"] == "about these weights"
+
+
+def test_each_mission_has_its_own_number_of_agents():
+    team = table(rows("mixed", "m", [8, 10]), rows("mixed", "n", [9, 12]))
+    pure = table(rows("pure", "m", [4, 4]), rows("pure", "n", [3, 3]))
+    found = value_over_replacement(team, pure, agents={"m": 1, "n": 3})
+    assert found["value"] == pytest.approx((5 + 2.5) / 2)
+
+
+def test_a_trained_policy_over_a_fixed_one_has_both_errors():
+    """The variance of the seeds' means, and that of the mean difference in each world."""
+    team = trained("mixed", "m", {1: [10, 12], 2: [14, 18], 3: [20, 22]})
+    found = value_over_replacement(team, rows("pure", "m", [2, 4]), agents={"m": 2})
+    of_seeds = np.array([11, 16, 21]) / 2
+    of_worlds = (np.mean([[10, 12], [14, 18], [20, 22]], axis=0) - [2, 4]) / 2
+    error = of_seeds.var(ddof=1) / 3 + of_worlds.var(ddof=1) / 2
+    df = error**2 / ((of_seeds.var(ddof=1) / 3) ** 2 / 2 + (of_worlds.var(ddof=1) / 2) ** 2)
+    half = stats.t.ppf(0.975, df) * np.sqrt(error)
+    assert found["value"] == pytest.approx(6.5)
+    assert (found["low"], found["high"]) == pytest.approx((6.5 - half, 6.5 + half))
+    assert found["claim"] == "about a training method against fixed weights"
+    assert found["n_training_seeds"] == 3
+
+
+def test_sides_that_share_their_trained_weights_are_paired_by_seed():
+    """That one seed is good lifts the team and the replacements alike, and is no error here."""
+    team = trained("mixed", "m", {1: [11, 13], 2: [52, 54], 3: [94, 94]})
+    pure = trained("pure", "m", {1: [9, 11], 2: [48, 54], 3: [90, 90]})
+    found = value_over_replacement(team, pure, agents={"m": 1})
+    low, high = t_interval([2, 2, 4])
+    assert (found["value"], found["low"], found["high"]) == pytest.approx((8 / 3, low, high))
+    assert (found["unit"], found["method"]) == ("training_seed", "paired t over training seeds")
+    part = value_over_replacement(team, pure[pure["training_seed"] != 2], agents={"m": 1})
+    assert (part["value"], part["n_training_seeds"]) == (3, 2), "a seed that failed is left out"
+    single = value_over_replacement(team, pure[pure["training_seed"] == 2], agents={"m": 1})
+    assert (single["value"], single["claim"]) == (2, "about these weights")
+    other = trained("pure", "m", {7: [1, 2], 8: [1, 2]})
+    none = value_over_replacement(team, other, agents={"m": 1})
+    assert (none["value"], none["low"], none["n_training_seeds"]) == (None, None, 0)
+    assert none["note"] == "no training seed was played on both sides"
 
 
 def test_value_of_one_episode_has_no_interval():
-    found = value_over_replacement(rows("a", "m", [5]), rows("b", "m", [3]), agents=1)
-    assert (found["value"], found["low"], found["p"]) == (2, None, None)
+    found = value_over_replacement(rows("a", "m", [5]), rows("b", "m", [3]), agents={"m": 1})
+    assert (found["value"], found["low"], found["high"]) == (2, None, None)
     assert "one observation only" in found["note"]
 
 
 def test_tables_that_do_not_fit_are_refused():
     a, b = rows("a", "m", [1, 2]), rows("b", "other", [1, 2])
     with pytest.raises(ValueError, match="missions differ: team m; replacement other"):
-        value_over_replacement(a, b, agents=1)
+        value_over_replacement(a, b, agents={"m": 1})
     with pytest.raises(ValueError, match="agents: got 0"):
-        value_over_replacement(a, a, agents=0)
-    with pytest.raises(ValueError, match="team: has 2 runs"):
-        value_over_replacement(table(a, b), b, agents=1)
+        value_over_replacement(a, a, agents={"m": 0})
 
 
 def test_cross_play_matrix():
@@ -90,17 +84,44 @@ def test_cross_play_matrix():
         rows("aa", "m", [10, 12, 14]), rows("ab", "m", [3, 4, 8]), rows("bb", "m", [6, 6, 6])
     )
     found = cross_play(data, {"aa": ("a", "a"), "ab": ("b", "a"), "bb": ("b", "b")})
-    assert found["policies"] == ["a", "b"]
-    assert found["mean"] == [[12, 5], [5, 6]]
-    assert found["gaps"] == {"a": 7, "b": 1}
-    low, high = stats.t.interval(0.95, 2, 5, stats.sem([3, 4, 8]))
-    assert (found["low"][0][1], found["high"][1][0]) == pytest.approx((low, high))
+    assert [(pair["a"], pair["b"], pair["mean"]) for pair in found["pairs"]] == [
+        ("a", "a", 12), ("a", "b", 5), ("b", "b", 6)
+    ]  # fmt: skip
+    mixed = only(found["pairs"], a="a", b="b")
+    assert (mixed["low"], mixed["high"]) == pytest.approx(t_interval([3, 4, 8]))
+    for policy, differences in (("a", [7, 8, 6]), ("b", [3, 2, -2])):
+        gap = only(found["gaps"], policy=policy)
+        assert gap["gap"] == pytest.approx(np.mean(differences))
+        assert (gap["low"], gap["high"]) == pytest.approx(t_interval(differences))
+
+
+def test_gap_to_several_others_trained_and_fixed():
+    """a is trained, b and c are fixed: of a each seed is a unit, of b the seeds are the others'."""
+    pairings = {"ab": ("a", "b"), "ac": ("a", "c"), "bc": ("b", "c")} | {p: (p, p) for p in "abc"}
+    data = table(
+        trained("a", "m", {1: [10, 12], 2: [20, 24]}),
+        trained("ab", "m", {1: [4, 6], 2: [8, 12]}),
+        trained("ac", "m", {1: [2, 4], 2: [6, 2]}),
+        rows("b", "m", [9, 11]),
+        rows("c", "m", [1, 2]),
+        rows("bc", "m", [5, 9]),
+    )
+    found = cross_play(data, pairings)
+    a = only(found["gaps"], policy="a")
+    differences = [11 - (5 + 3) / 2, 22 - (10 + 4) / 2]
+    assert (a["gap"], a["method"]) == (np.mean(differences), "paired t over training seeds")
+    assert (a["low"], a["high"]) == pytest.approx(t_interval(differences))
+    b = only(found["gaps"], policy="b")
+    assert b["gap"] == pytest.approx(10 - (7.5 + 7) / 2)
+    assert b["claim"] == "about a training method against fixed weights"
+    assert (a["n_training_seeds"], b["n_training_seeds"]) == (2, 2)
+    assert only(found["gaps"], policy="c")["low"] is not None
 
 
 def test_what_was_not_played_stays_empty():
     found = cross_play(rows("ab", "m", [1, 3]), {"ab": ("a", "b")})
-    assert found["mean"] == [[None, 2], [2, None]]
-    assert found["gaps"] == {"a": None, "b": None}
+    assert [(pair["a"], pair["b"], pair["mean"]) for pair in found["pairs"]] == [("a", "b", 2)]
+    assert found["gaps"] == []
 
 
 def test_bad_pairings_are_named():
@@ -112,3 +133,60 @@ def test_bad_pairings_are_named():
     data = table(data, rows("x", "other", [1]))
     with pytest.raises(ValueError, match="pairing 'y': not played on other"):
         cross_play(data, {"x": ("a", "b"), "y": ("a", "a")})
+
+
+QUESTIONS = {
+    "teams": {
+        "a + b": {"m": {"a": 2, "b": 2}, "n": {"a": 3, "b": 3}},
+        "3 a + 1 b": {"m": {"a": 3, "b": 1}, "n": {"a": 5, "b": 1}},
+    },
+    "mixed": ["3 a + 1 b"],
+    "replacement": "b",
+    "valued": {"a": "a + b"},
+    "pairs": {"a + b": ["a", "b"]},
+}
+
+
+def played():
+    return table(*(
+        rows(name, mission, np.add(scores, shift))
+        for mission, shift in (("m", 0), ("n", 6))
+        for name, scores in (
+            ("a", [8, 10]), ("b", [4, 4]), ("a + b", [5, 9]), ("3 a + 1 b", [6, 8])
+        )
+    ))  # fmt: skip
+
+
+def test_answers_on_each_mission_and_over_all():
+    found = answers(played(), QUESTIONS, 0.95)
+    assert found["teams"] == QUESTIONS["teams"] and found["replacement"] == "b"
+    assert [(item["mission"], item["mean"]) for item in found["mixed"]] == [
+        (None, 10), ("m", 7), ("n", 13)
+    ]  # fmt: skip
+    values = {item["mission"]: item["value"] for item in found["values"]}
+    assert values == pytest.approx({"m": 3 / 2, "n": 3 / 3, None: (3 / 2 + 1) / 2})
+    assert [(i["a"], i["b"], i["mean"]) for i in found["pairs"] if i["mission"] == "n"] == [
+        ("a", "a", 15), ("a", "b", 13), ("b", "b", 10)
+    ]  # fmt: skip
+    gaps = [(i["policy"], i["gap"]) for i in found["gaps"] if i["mission"] is None]
+    assert gaps == [("a", 2), ("b", -3)]
+
+
+def test_what_failed_leaves_only_its_own_answers_open():
+    data = played()
+    lost = data[(data["policy"] != "a + b") | (data["mission"] != "n")]
+    found = answers(lost, QUESTIONS, 0.95)
+    assert [item["mission"] for item in found["values"]] == [None, "m"]
+    assert found["values"][0]["value"] == found["values"][1]["value"] == 1.5
+    assert [(i["a"], i["b"]) for i in found["pairs"] if i["mission"] == "n"] == [
+        ("a", "a"), ("b", "b")
+    ]  # fmt: skip
+    assert answers(data[data["policy"] == "a"], QUESTIONS, 0.95)["values"] == []
+
+
+def test_teams_have_no_part_in_the_comparison_of_policies():
+    alone = played()[played()["policy"].isin(["a", "b"])]
+    without, asked = analyse(alone), analyse(played(), teams=QUESTIONS)
+    assert without["teams"] is None
+    assert asked | {"teams": None} == without
+    assert asked["teams"] == answers(played(), QUESTIONS, 0.95)

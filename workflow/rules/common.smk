@@ -5,6 +5,8 @@ import shlex
 import sys
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
+
 from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig, load_yaml
 from daf.environment import visible_gpus
 from daf.plan import make_plan
@@ -64,7 +66,7 @@ def a_run():
 
 wildcard_constraints:
     run=a_run(),
-    player=NAME if SEARCH else "|".join(PLAN.players),
+    player=NAME if SEARCH else "|".join((*PLAN.players, *PLAN.teams)),
     played="e[0-9]+-w[0-9]+",
     mission="|".join(map(re.escape, PLAN.missions)),
     study=f"(benchmarks|comparisons)/{re.escape(CONFIG.name)}",
@@ -85,8 +87,19 @@ def played_as(wildcards):
 
 
 def weights_of(wildcards):
-    """The weights a player needs, if any; those of a run are made by rule train."""
-    return PLAN.weights.get(wildcards.player, [])
+    """The weights a player needs, if any, or the members of a team; those of a run are made by rule
+    train."""
+    return PLAN.weights_files(wildcards.player)
+
+
+def weights_to_pack(wildcards):
+    """The weights of a package; they are those of one policy."""
+    if wildcards.player in PLAN.teams:
+        members = ", ".join(PLAN.members(wildcards.player))
+        raise WorkflowError(
+            f"{wildcards.player} is a team, which has no package; it consists of {members}"
+        )
+    return weights_of(wildcards)
 
 
 def command(wildcards):

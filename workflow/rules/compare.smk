@@ -21,6 +21,7 @@ rule compare:
         ceilings={name: mission.ceiling for name, mission in PLAN.missions.items()},
         labels=PLAN.labels,
         missing=PLAN.missing(),
+        teams=PLAN.questions,
         code=code_hash("daf.stats.analyse"),
     script:
         "../scripts/compare.py"

@@ -1,6 +1,9 @@
 rule deploy:
     input:
-        weights=weights_of,
+        weights=weights_to_pack,
+        run=lambda wildcards: (
+            PLAN.run_file(wildcards.player) if wildcards.player in PLAN.runs else []
+        ),
         episodes=lambda wildcards: [
             PLAN.episodes_file(*cell)
             for cell in PLAN.evaluations()
@@ -15,11 +18,20 @@ rule deploy:
         f"{RESULTS}/timings/deploy/{{player}}.tsv"
     threads: 1
     resources:
-        mem_mb=1000,
+        mem_mb=2000,
         runtime=10,
     params:
         player=lambda wildcards: PLAN.players[wildcards.player].resolved(),
         trained_on=lambda wildcards: PLAN.trained_on(wildcards.player),
-        code=code_hash("daf.deploy.pack"),
+        missions=lambda wildcards: [
+            PLAN.missions[mission].resolved()
+            for player, mission in PLAN.evaluations()
+            if player == wildcards.player
+        ],
+        seed=lambda wildcards: PLAN.played[wildcards.player].seed,
+        confidence=CONFIG.comparison.confidence,
+        code=lambda wildcards: code_hash(
+            "daf.deploy.pack", *PLAN.players[wildcards.player].modules()
+        ),
     script:
         "../scripts/deploy.py"

@@ -22,12 +22,12 @@ rule evaluate:
         mem_mb=2000,
         runtime=60,
     params:
-        player=lambda wildcards: PLAN.players[wildcards.player].resolved(),
+        player=lambda wildcards: PLAN.player(wildcards.player).resolved(),
         mission=lambda wildcards: PLAN.missions[wildcards.mission].resolved(),
         trained_on=lambda wildcards: PLAN.trained_on(wildcards.player),
         evaluation=played_as,
         code=lambda wildcards: code_hash(
-            "daf.evaluate", *PLAN.players[wildcards.player].modules()
+            "daf.evaluate", *PLAN.player(wildcards.player).modules()
         ),
     script:
         "../scripts/evaluate.py"

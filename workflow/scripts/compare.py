@@ -7,6 +7,11 @@ with job(snakemake) as work:
     parameters = work.parameters
     episodes = load_tables(work.inputs["episodes"])
     episodes["policy"] = episodes["run"].map(parameters.labels)
-    stats = analyse(episodes, ceilings=parameters.ceilings, **parameters.config["comparison"])
+    stats = analyse(
+        episodes,
+        ceilings=parameters.ceilings,
+        teams=parameters.teams,
+        **parameters.config["comparison"],
+    )
     write_json(work.paths["stats"], stats | {"left_out": parameters.missing})
     print(stats["verdict"])

@@ -1,7 +1,6 @@
 from daf.deploy.pack import pack
 from daf.job import job
 from daf.missions import Mission
-from daf.parquet import load_tables
 from daf.plan import Player
 
 with job(snakemake) as work:
@@ -11,6 +10,10 @@ with job(snakemake) as work:
         work.paths["package"],
         player=Player.model_validate(parameters.player),
         weights=weights,
-        trained_on=[Mission.model_validate(mission).name for mission in parameters.trained_on],
-        episodes=load_tables(work.inputs["episodes"]),
+        run=next(iter(work.inputs["run"]), None),
+        trained_on=list(map(Mission.model_validate, parameters.trained_on)),
+        missions=list(map(Mission.model_validate, parameters.missions)),
+        episodes=work.inputs["episodes"],
+        seed=parameters.seed,
+        confidence=parameters.confidence,
     )

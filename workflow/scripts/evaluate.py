@@ -3,15 +3,15 @@ from daf.evaluate import evaluate
 from daf.job import job
 from daf.missions import Mission
 from daf.parquet import save_table
-from daf.plan import Player
+from daf.plan import player_of
 
 with job(snakemake, device_needed=True) as work:
     parameters = work.parameters
-    player = Player.model_validate(parameters.player)
+    player = player_of(parameters.player)
     mission = Mission.model_validate(parameters.mission)
     config = EvaluationConfig.model_validate(parameters.evaluation)
     trained_on = tuple(map(Mission.model_validate, parameters.trained_on))
-    weights = next(iter(work.inputs["weights"]), None)
+    weights = work.inputs["weights"]
     episodes, recording = evaluate(player, mission, config, work.device, trained_on, weights)
     save_table(work.paths["episodes"], episodes)
     recording.write(work.paths["replay"])

@@ -1,0 +1,148 @@
+"""Bundles as zip files: written byte-reproducibly, read without believing anything they say."""
+
+import hashlib
+import json
+import os
+import re
+import stat
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from daf.config import ConfigError, Model, shown
+from daf.config.errors import of_file
+from daf.config.files import parse_json
+from daf.record import Sha256
+
+MANIFEST = "manifest.json"
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The time of every member, so that equal content gives equal bytes."""
+
+MAX_BYTES = 2**30
+"""Of the archive, and of all it holds."""
+
+MAX_MEMBERS, MAX_NAME = 64, 100
+END_BYTES, DIRECTORY_BYTES = 22, MAX_MEMBERS * 512
+"""Of the record at the end of a zip without comment; the most its list of members may take."""
+
+NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/)*[A-Za-z0-9_][A-Za-z0-9_.-]*")
+
+
+class Manifest(Model):
+    """The content of manifest.json: SHA-256 of every other member."""
+
+    format: Literal["daf-bundle-1"] = "daf-bundle-1"
+    files: dict[str, Sha256]
+
+
+def write_archive(path: str | Path, members: Mapping[str, bytes]) -> None:
+    """Write members and their manifest; equal members give equal bytes, whatever the zlib.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    manifest = Manifest(files={name: _sha256(data) for name, data in sorted(members.items())})
+    text = json.dumps(manifest.resolved(), indent=2, sort_keys=True) + "\n"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in sorted([*members.items(), (MANIFEST, text.encode())]):
+            member = zipfile.ZipInfo(name, EPOCH)
+            member.create_system = 3
+            member.external_attr = (stat.S_IFREG | 0o644) << 16
+            archive.writestr(member, data)
+
+
+def read_archive(path: str | Path) -> tuple[dict[str, bytes], list[str]]:
+    """The members of a bundle, its manifest among them; nothing of it is written or run.
+
+    Returns:
+        the members; and what of them is not as the manifest says, a line for each.
+
+    Raises:
+        ConfigError: it is no bundle, or one that nobody should unpack; one line.
+    """
+    try:
+        with open(path, "rb") as file:
+            _check_end(file)
+            with zipfile.ZipFile(file) as archive:
+                infos = archive.infolist()
+                _check(infos)
+                members = {info.filename: archive.read(info) for info in infos}
+        if MANIFEST not in members:
+            raise ValueError(f"has no {MANIFEST}")
+        manifest = Manifest.parse(parse_json(members[MANIFEST], MANIFEST), MANIFEST)
+    except OSError as error:
+        raise ConfigError(f"bundle {of_file(error)}") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+        raise ConfigError(f"bundle {shown(str(path))}: {error}") from None
+    return members, _differing(members, manifest.files)
+
+
+def _differing(members: Mapping[str, bytes], files: Mapping[str, str]) -> list[str]:
+    there = members.keys() - {MANIFEST}
+    lacking = [f"{name}: is missing" for name in sorted(files.keys() - there)]
+    more = [f"{name}: the manifest does not name it" for name in sorted(there - files.keys())]
+    other = [
+        f"{name}: is not what the manifest says (its SHA-256 differs)"
+        for name in sorted(there & files.keys())
+        if _sha256(members[name]) != files[name]
+    ]
+    return lacking + more + other
+
+
+def unpack(members: Mapping[str, bytes], folder: str | Path) -> None:
+    """Write the members of a bundle into a folder that is not there or empty.
+
+    Raises:
+        ConfigError: there is something in it.
+        OSError: it cannot be written.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if any(folder.iterdir()):
+        raise ConfigError(f"{shown(str(folder))} is not empty")
+    for name, data in members.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+
+
+def _check_end(file) -> None:
+    """Bounds on the list of members, before anything of it is read."""
+    size = os.fstat(file.fileno()).st_size
+    if size > MAX_BYTES:
+        raise ValueError(f"is larger than {MAX_BYTES >> 20} MiB")
+    file.seek(max(size - END_BYTES - 20, 0))
+    end = file.read()
+    locator, end = end[:-END_BYTES], end[-END_BYTES:]
+    if not end.startswith(b"PK\5\6") or locator.startswith(b"PK\6\7"):
+        raise ValueError("is no zip file, or not a plain one (cut off, with a comment, or zip64)")
+    count = int.from_bytes(end[10:12], "little")
+    if count > MAX_MEMBERS or int.from_bytes(end[12:16], "little") > DIRECTORY_BYTES:
+        raise ValueError(f"has more than {MAX_MEMBERS} members, or too long names")
+
+
+def _check(infos: list[zipfile.ZipInfo]) -> None:
+    """Refuse what no bundle has: before anything is read, so that nothing large is allocated."""
+    seen: set[str] = set()
+    for info in infos:
+        name = info.orig_filename
+        if not NAME.fullmatch(name) or len(name) > MAX_NAME:
+            raise ValueError(f"member {shown(name)}: a bundle has no such names")
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG):
+            raise ValueError(f"member {shown(name)}: is a link, or no plain file")
+        if info.flag_bits & 0x1:
+            raise ValueError(f"member {shown(name)}: is encrypted")
+        if name.lower() in seen:
+            raise ValueError(f"member {shown(name)}: stands there twice")
+        seen.add(name.lower())
+    for name in seen:
+        if any(other.startswith(f"{name}/") for other in seen):
+            raise ValueError(f"member {shown(name)}: is a file and a folder")
+    if sum(info.file_size for info in infos) > MAX_BYTES:
+        raise ValueError(f"would be larger than {MAX_BYTES >> 20} MiB when unpacked")
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

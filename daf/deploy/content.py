@@ -1,0 +1,209 @@
+"""What a bundle tells about its policy: policy.json, missions.json and the weights."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import safetensors
+import safetensors.torch
+import torch
+from pydantic import Field
+
+from daf.config import ConfigError, Model, Number, Whole, shown
+from daf.config.files import parse_json
+from daf.deploy.archive import read_archive
+from daf.deploy.sources import FOREIGN, OWN_CLASSES
+from daf.missions import Mission
+from daf.missions.mission import MAX_WINDOW
+from daf.policies.game import Game
+from daf.record import Sha256
+
+POLICY, MISSIONS = "policy.json", "missions.json"
+WEIGHTS, GOLDEN, CARD = "policy.safetensors", "golden.safetensors", "model_card.md"
+
+
+Side = Annotated[Whole, Field(ge=1, le=MAX_WINDOW)]
+
+
+class GameShape(Model):
+    """What a network must know of the game: `daf.policies.Game` without its stations. Features,
+    type ids and window are the vocabulary of its tokens, action names that of its outputs."""
+
+    num_actions: Whole = Field(ge=5, le=1000)
+    num_tokens: Whole = Field(ge=1, le=4096)
+    used_tokens: Whole = Field(ge=1, le=4096)
+    window: tuple[Side, Side]
+    max_steps: Whole
+    move_energy: Whole
+    energy_regained: Whole
+    features: tuple[str, ...] = Field(max_length=256)
+    type_ids: tuple[Whole, ...] = Field(max_length=256)
+
+    @classmethod
+    def of(cls, game: Game) -> "GameShape":
+        return cls(**{name: getattr(game, name) for name in cls.model_fields})
+
+    def game(self) -> Game:
+        return Game(**{name: getattr(self, name) for name in type(self).model_fields}, stations={})
+
+
+class Score(Model):
+    """Hearts in communal chests per episode, of these weights on one mission; the interval is of
+    their mean over worlds (None where it cannot be known, see the note)."""
+
+    mean: Number
+    sd: Number | None
+    low: Number | None
+    high: Number | None
+    episodes: Whole = Field(ge=1)
+    note: str | None
+
+    def told(self, confidence: float) -> str:
+        """The score in words."""
+        interval = "" if self.low is None else f" ({self.low:.2f} to {self.high:.2f})"
+        return f"{self.mean:.2f}{interval} hearts, {self.episodes} episodes, {confidence:.0%}"
+
+
+class Golden(Model):
+    """Which episode the golden observations are of."""
+
+    mission: str
+    world_seed: Whole
+    steps: Whole
+
+
+class Provenance(Model):
+    """SHA-256 of the files that a bundle was made of: the weights, run.json of their training (None
+    if they were given as a file), the episode tables by mission."""
+
+    weights: Sha256
+    run: Sha256 | None
+    episodes: dict[str, Sha256]
+
+
+class Description(Model):
+    """The content of policy.json.
+
+    Attributes:
+        name: of the player in the results it comes from.
+        class_path: module in the bundle, and class.
+        shapes: of the weights.
+        actions: names of the game's actions; the policy uses the first of them.
+        trained_on: names of missions; empty if not known.
+        training: run.json of the training: hyperparameters, seed, steps; None if not known.
+        evaluation_seed: of the worlds that the scores are from.
+        confidence: of the intervals.
+    """
+
+    format: Literal["daf-policy-1"] = "daf-policy-1"
+    name: str
+    class_path: str = Field(pattern=r"^[a-z_][a-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$")
+    init_kwargs: dict[str, Any]
+    shapes: dict[str, tuple[Whole, ...]]
+    game: GameShape
+    actions: tuple[str, ...]
+    trained_on: tuple[str, ...]
+    training: dict[str, Any] | None
+    scores: dict[str, Score]
+    evaluation_seed: Whole
+    confidence: Number = Field(gt=0.5, lt=1)
+    golden: Golden
+    provenance: Provenance
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle as it was read.
+
+    Attributes:
+        members: all files, by name.
+        missions: those it was evaluated on, by name.
+        weights, golden: tensors, by name.
+    """
+
+    members: Mapping[str, bytes]
+    about: Description
+    missions: dict[str, Mission]
+    weights: dict[str, torch.Tensor]
+    golden: dict[str, torch.Tensor]
+
+    def digest(self, name: str) -> str:
+        """SHA-256 of a member."""
+        return hashlib.sha256(self.members[name]).hexdigest()
+
+    def summary(self) -> list[str]:
+        """What it says of itself, in a few lines."""
+        about = self.about
+        size = sum(tensor.numel() for tensor in self.weights.values())
+        run = about.training or {}
+        how = f"{run.get('steps')} agent-steps, seed {run.get('training_seed')}" if run else ""
+        return [
+            f"policy: {about.name}",
+            f"class: {about.class_path} {shown(about.init_kwargs)}, {size} weights",
+            f"trained on: {', '.join(about.trained_on) or 'not known'} {how}".rstrip(),
+            *(f"{name}: {score.told(about.confidence)}" for name, score in about.scores.items()),
+            f"golden: {about.golden.steps} steps on {about.golden.mission}",
+            f"weights: sha256 {about.provenance.weights}",
+            f"made by: DAF {about.versions.get('daf')}, torch {about.versions.get('torch')}",
+        ]
+
+    @classmethod
+    def of(cls, members: Mapping[str, bytes]) -> "Bundle":
+        """From the members of an archive.
+
+        Raises:
+            ConfigError: one is missing, or not what it should be; one line.
+        """
+        lacking = {POLICY, MISSIONS, WEIGHTS, GOLDEN, CARD} - members.keys()
+        if lacking:
+            raise ConfigError(f"{min(lacking)}: is missing")
+        about = Description.parse(parse_json(members[POLICY], POLICY), POLICY)
+        module = about.class_path.rpartition(":")[0]
+        if about.class_path not in OWN_CLASSES and (
+            module != FOREIGN or f"{FOREIGN}.py" not in members
+        ):
+            raise ConfigError(
+                f"{POLICY}: key 'class_path': got {shown(about.class_path)}; accepted: "
+                f"{', '.join(sorted(OWN_CLASSES))}, or a class of {FOREIGN}.py"
+            )
+        told = parse_json(members[MISSIONS], MISSIONS)
+        if not isinstance(told, dict) or not told or told.keys() != about.scores.keys():
+            raise ConfigError(f"{MISSIONS}: should have the missions of the scores")
+        missions = {name: Mission.parse(data, f"{MISSIONS}: {name}") for name, data in told.items()}
+        if about.golden.mission not in missions:
+            raise ConfigError(f"{POLICY}: key 'golden.mission': no such mission in {MISSIONS}")
+        weights, golden = tensors(members, WEIGHTS), tensors(members, GOLDEN)
+        shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+        if shapes != about.shapes:
+            raise ConfigError(f"{WEIGHTS}: its shapes are not those of {POLICY}")
+        return cls(members, about, missions, weights, golden)
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Bundle":
+        """From a file, all of whose hashes agree.
+
+        Raises:
+            ConfigError: it is none, or damaged; the first reason, one line.
+        """
+        members, problems = read_archive(path)
+        if problems:
+            raise ConfigError(f"bundle {shown(str(path))}: {problems[0]}")
+        try:
+            return cls.of(members)
+        except ConfigError as error:
+            raise ConfigError(f"bundle {shown(str(path))}: {error}") from None
+
+
+def tensors(members: Mapping[str, bytes], name: str) -> dict[str, torch.Tensor]:
+    """The tensors of a member.
+
+    Raises:
+        ConfigError: it holds none.
+    """
+    try:
+        return safetensors.torch.load(members[name])
+    except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{name}: not a readable safetensors file ({error})") from None

@@ -1,0 +1,67 @@
+"""The network of a bundle as a program of torch.export, which runs without its code."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import safetensors.torch
+
+from daf.config import ConfigError, shown
+from daf.deploy import exporter
+from daf.deploy.archive import unpack
+from daf.deploy.content import Bundle
+from daf.deploy.golden import FLOATS, apart
+from daf.deploy.process import MAX_WORDS, fresh, last_words
+from daf.deploy.verify import MINUTES, verify
+from daf.provenance import temporary_name
+
+
+def run_export(path: str, program: str, trust: bool, report: Callable[[str], None] = print) -> int:
+    """Verify a bundle, and write its network as a .pt2 file, whose outputs on the golden
+    observations are those recorded, within the tolerance of the verification.
+
+    The program takes observations uint8 [N, T, 3] and memory float32 [N, M], zeros at the start of
+    an episode, and gives logits [N, K], values [N] and the next memory; N is free.
+
+    Returns:
+        the exit status of the verification; nothing is written if it is not 0.
+
+    Raises:
+        ConfigError: there is no such bundle, or torch.export cannot do it; one line.
+        OSError: the file cannot be written.
+    """
+    if Path(program).suffix != ".pt2":
+        raise ConfigError(f"{shown(program)}: the name of a .pt2 file is needed")
+    status = verify(path, trust=trust).tell(report)
+    if status:
+        return status
+    bundle = Bundle.read(path)
+    with tempfile.TemporaryDirectory(prefix="daf-bundle-") as folder:
+        unpack(bundle.members, f"{folder}/bundle")
+        made, outputs = f"{folder}/program.pt2", f"{folder}/outputs.safetensors"
+        try:
+            done = subprocess.run(
+                fresh(exporter, f"{folder}/bundle", made, outputs),
+                cwd=folder,
+                capture_output=True,
+                timeout=60 * MINUTES,
+            )
+        except subprocess.TimeoutExpired:
+            raise ConfigError(f"torch.export takes longer than {MINUTES:g} minutes") from None
+        if done.returncode:
+            raise ConfigError(f"torch.export: {last_words(done.stderr[-MAX_WORDS:])}")
+        found = safetensors.torch.load_file(outputs)
+        for name in FLOATS:
+            if wrong := apart(name, found.get(name), bundle.golden[name]):
+                raise ConfigError(f"torch.export: the program is another: {wrong}")
+        temporary = temporary_name(program)
+        try:
+            shutil.copyfile(made, temporary)
+            os.replace(temporary, program)
+        finally:
+            temporary.unlink(missing_ok=True)
+    report(f"{program}: written; it gives the golden outputs")
+    return 0

@@ -1,0 +1,33 @@
+"""The policy of an unpacked bundle. It needs torch and safetensors, and nothing of DAF but the
+files beside this one."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import safetensors.torch
+
+HERE = Path(__file__).resolve().parent
+
+
+def load(device: str = "cpu"):
+    """The policy with its weights, a torch module; see `daf/policies/policy.py` beside this file.
+
+    Raises:
+        ImportError: another DAF has been imported in this process.
+    """
+    sys.path.insert(0, str(HERE))
+    import daf
+
+    if Path(daf.__file__).resolve().parent != HERE / "daf":
+        raise ImportError(f"DAF has been imported from {daf.__file__}; use a process of its own")
+    from daf.policies.game import Game
+
+    about = json.loads((HERE / "policy.json").read_text(encoding="utf-8"))
+    told = {name: tuple(v) if isinstance(v, list) else v for name, v in about["game"].items()}
+    module, name = about["class_path"].split(":")
+    cls = getattr(importlib.import_module(module), name)
+    policy = cls(Game(**told, stations={}), device=device, **about["init_kwargs"])
+    policy.load_state_dict(safetensors.torch.load_file(HERE / "policy.safetensors", device))
+    return policy

@@ -1,0 +1,123 @@
+"""Playing an unpacked bundle in a fresh process, which has nothing of the DAF that asks."""
+
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+
+import safetensors
+import safetensors.torch
+import torch
+
+from daf.config import ConfigError
+from daf.deploy import server
+from daf.deploy.archive import unpack
+
+MAX_ANSWER, MAX_WORDS = 2**28, 100_000
+"""Bytes; what a bundle's code answers may be anything."""
+
+
+class Unpacked:
+    """The policy of a bundle, unpacked and played elsewhere; a context, at whose end it is gone.
+
+    Its code runs with the rights of whoever asks: look first whose it is.
+
+    Args:
+        members: of the bundle.
+        minutes: that one answer may take.
+    """
+
+    def __init__(self, members: Mapping[str, bytes], minutes: float):
+        self.members, self.minutes = members, minutes
+
+    def __enter__(self) -> "Unpacked":
+        self._folder = tempfile.TemporaryDirectory(prefix="daf-bundle-")
+        place = Path(self._folder.name)
+        unpack(self.members, place / "bundle")
+        self._errors = open(place / "errors.txt", "wb+")
+        self._process = subprocess.Popen(
+            fresh(server, str(place / "bundle")),
+            cwd=place,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+        )
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._process.kill()
+        self._process.communicate()
+        self._errors.close()
+        self._folder.cleanup()
+
+    def act(
+        self, observations: torch.Tensor, seeds: torch.Tensor | None = None
+    ) -> dict[str, torch.Tensor]:
+        """What the policy does.
+
+        Args:
+            observations: uint8 [N, T, 3].
+            seeds: int64 [N] where an episode begins.
+
+        Returns:
+            actions int64 [N]; logits [N, K] and values [N] where its network was asked.
+
+        Raises:
+            ConfigError: it fails, takes too long, or answers with something else; one line.
+        """
+        asked = {"observations": observations.contiguous()}
+        if seeds is not None:
+            asked["seeds"] = seeds
+        content = safetensors.torch.save(asked)
+        try:
+            self._process.stdin.write(len(content).to_bytes(server.LENGTH_BYTES, "little"))
+            self._process.stdin.write(content)
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise ConfigError(self._last_words()) from None
+        deadline = time.monotonic() + 60 * self.minutes
+        length = int.from_bytes(self._read(server.LENGTH_BYTES, deadline), "little")
+        if length > MAX_ANSWER:
+            raise ConfigError("its code gave no proper answer")
+        try:
+            answer = safetensors.torch.load(self._read(length, deadline))
+        except (safetensors.SafetensorError, ValueError):
+            raise ConfigError("its code gave no proper answer") from None
+        actions = answer.get("actions")
+        if actions is None or actions.shape != (len(observations),) or actions.dtype != torch.int64:
+            raise ConfigError("its code gave no proper answer")
+        return answer
+
+    def _read(self, length: int, deadline: float) -> bytes:
+        found, file = bytearray(), self._process.stdout.fileno()
+        while len(found) < length:
+            left = max(deadline - time.monotonic(), 0)
+            if not select.select([file], [], [], left)[0]:
+                raise ConfigError(f"its code takes longer than {self.minutes:g} minutes")
+            part = os.read(file, min(length - len(found), 2**20))
+            if not part:
+                raise ConfigError(self._last_words())
+            found += part
+        return bytes(found)
+
+    def _last_words(self) -> str:
+        self._process.wait()
+        self._errors.seek(0)
+        return last_words(self._errors.read(MAX_WORDS))
+
+
+def fresh(script: ModuleType, *arguments: str) -> list[str]:
+    """The command that runs a file of DAF as a script, with nothing of the surroundings: no
+    PYTHONPATH, no working directory."""
+    return [sys.executable, "-E", "-P", "-B", script.__file__, *arguments]
+
+
+def last_words(errors: bytes) -> str:
+    """Why a bundle's code ended, from what it wrote to stderr."""
+    lines = errors.decode(errors="replace").strip().splitlines()
+    return f"its code failed ({lines[-1][:300] if lines else 'without a word'})"

@@ -1,0 +1,70 @@
+"""The code in a bundle: what DAF's networks need to play, and a policy of the user's own."""
+
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+
+import daf
+import daf.policies
+from daf.config import ConfigError, shown
+from daf.deploy import play
+from daf.policies import (
+    chance,
+    game,
+    lstm,
+    plain_token_sums,
+    policy,
+    stateless,
+    tokens,
+    trainable,
+)
+from daf.policies.registry import SHORT_NAMES, TRAINABLE, module_and_class
+
+OWN = {
+    "daf/__init__.py": daf,
+    "daf/policies/__init__.py": daf.policies,
+    "daf/policies/chance.py": chance,
+    "daf/policies/game.py": game,
+    "daf/policies/lstm.py": lstm,
+    "daf/policies/policy.py": policy,
+    "daf/policies/stateless.py": stateless,
+    "daf/policies/token_sums.py": plain_token_sums,
+    "daf/policies/tokens.py": tokens,
+    "daf/policies/trainable.py": trainable,
+    "play.py": play,
+}
+"""The modules of every bundle, by their names in it; they need torch and safetensors."""
+
+FOREIGN = "policy_code"
+"""The module in a bundle that holds a policy of the user's own."""
+
+OWN_CLASSES = frozenset(SHORT_NAMES[name] for name in TRAINABLE)
+
+
+def sources(class_path: str) -> tuple[str, dict[str, bytes]]:
+    """What a policy is called in a bundle, and the code that comes with it, by name.
+
+    Raises:
+        ConfigError: its class is in no file of Python; one line.
+        OSError: the file cannot be read.
+    """
+    files = {name: Path(module.__file__).read_bytes() for name, module in OWN.items()}
+    module, name = module_and_class(class_path)
+    if f"{module}:{name}" in OWN_CLASSES:
+        return f"{module}:{name}", files
+    spec = None if module.endswith(".py") else importlib.util.find_spec(module)
+    path = spec.origin if spec else module
+    if not path or not path.endswith(".py"):
+        raise ConfigError(f"policy {shown(class_path)}: only a file of Python can be packed")
+    return f"{FOREIGN}:{name}", files | {f"{FOREIGN}.py": Path(path).read_bytes()}
+
+
+def foreign(members: Mapping[str, bytes]) -> list[str]:
+    """The files of a bundle that can run, and are not byte for byte those of this DAF."""
+    own = {name: Path(module.__file__).read_bytes() for name, module in OWN.items()}
+    known = {"json", "md", "safetensors"}
+    return sorted(
+        name
+        for name, data in members.items()
+        if name.rpartition(".")[2] not in known and own.get(name) != data
+    )

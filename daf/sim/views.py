@@ -1,0 +1,82 @@
+"""What of a mission's map is seen from where: constant tables for the observations."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from daf.sim.copies import SPARE_TOKENS
+
+WORD = 64
+"""Bits of a mask."""
+
+WALL_TOKEN = (0, 1)
+"""Feature and value of a wall: its type."""
+
+
+class Window(NamedTuple):
+    """The P cells of a window in the order of their tokens; a cell's number in it is its rank."""
+
+    offset: np.ndarray  # int32 [P] index in the grid, from the agent's cell
+    location: np.ndarray  # uint8 [P] as tokens have it: row << 4 | column
+
+
+def window(height: int, width: int, padded_width: int) -> Window:
+    """By Manhattan distance, then row, then column: the engine's order of cells."""
+    half_height, half_width = height // 2, width // 2
+    cells = sorted(
+        (abs(row) + abs(column), row, column)
+        for row in range(-half_height, half_height + 1)
+        for column in range(-half_width, half_width + 1)
+    )
+    return Window(
+        np.asarray([row * padded_width + col for _, row, col in cells], dtype=np.int32),
+        np.asarray(
+            [(row + half_height) << 4 | (col + half_width) for _, row, col in cells], dtype=np.uint8
+        ),
+    )
+
+
+def view_tables(
+    seen: Window, walls: np.ndarray, stations: np.ndarray, standable: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Which ranks hold walls and stations, seen from each cell an agent can stand on.
+
+    Cells that see the same share a view; there are V of them, and W words of 64 ranks.
+
+    Args:
+        walls, stations, standable: bool [G], of every cell of the padded grid.
+
+    Returns:
+        `view` int32 [G]; `wall_mask`, `station_mask` int64 [V, W]; `walls_seen` uint8
+        [V, P + SPARE_TOKENS, 3], the tokens of the walls of a view in their order; `rank` int16
+        [2 * D + 1], by difference of cells + D, -1 where that is outside the window.
+    """
+    cells = np.flatnonzero(standable)
+    around = cells[:, None] + seen.offset
+    masks = np.concatenate([_masks(walls[around]), _masks(stations[around])], axis=1)
+    views, first, number = np.unique(masks, axis=0, return_index=True, return_inverse=True)
+    view = np.zeros(len(standable), dtype=np.int32)
+    view[cells] = number.reshape(-1)
+    words = views.shape[1] // 2
+    ranks = len(seen.offset)
+    tokens = np.zeros((len(views), ranks + SPARE_TOKENS, 3), dtype=np.uint8)
+    for k, hidden in enumerate(~walls[around[first]]):
+        tokens[k, :ranks, 0] = np.concatenate([seen.location[~hidden], seen.location[hidden]])
+    tokens[:, :, 1:] = WALL_TOKEN
+    reach = int(seen.offset.max())
+    rank = np.full(2 * reach + 1, -1, dtype=np.int16)
+    rank[seen.offset + reach] = np.arange(ranks)
+    return {
+        "view": view,
+        "wall_mask": np.ascontiguousarray(views[:, :words]),
+        "station_mask": np.ascontiguousarray(views[:, words:]),
+        "walls_seen": tokens,
+        "rank": rank,
+    }
+
+
+def _masks(present: np.ndarray) -> np.ndarray:
+    """Bit `rank % 64` of word `rank // 64` says what is present, int64 [N, W] of bool [N, P]."""
+    padding = -present.shape[1] % WORD
+    bits = np.pad(present, ((0, 0), (0, padding)))
+    return np.packbits(bits, axis=1, bitorder="little").view("<i8")

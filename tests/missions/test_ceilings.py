@@ -1,0 +1,221 @@
+"""Ceilings: never below what can be reached, and reached where a mission is simple enough."""
+
+import numpy as np
+import pytest
+
+from daf.config import ConfigError
+from daf.missions import build_mission, built_in_missions, load_mission
+from daf.missions.ceiling import score_bound
+from tests.missions.planner import best_score
+
+ANYONE = [["any"], ["any", "any"]]
+
+
+def station(outputs: dict, inputs: dict | None = None, cooldown: int = 0, **keys) -> dict:
+    recipe = {"inputs": inputs or {}, "outputs": outputs, "cooldown": cooldown}
+    return {"recipes": [{"formations": ANYONE} | recipe]} | keys
+
+
+def hearts(cooldown: int = 0, **inputs: int) -> dict:
+    return station({"heart": 1}, inputs, cooldown)
+
+
+def tiny(rows: str, steps: int, *, stations: dict, energy: int = 100, **keys):
+    data = {"map": rows.split(), "max_steps": steps, "stations": stations}
+    data |= {"tokens": 4, "window_height": 1, "window_width": 1}
+    data["initial_inventory"] = {"energy": energy} | keys.pop("initial", {})
+    return build_mission(data | keys, name="tiny", source="test")
+
+
+MILL = {"kind": "assembler", "type_id": 99, "symbol": "M"}
+NO_REST = {"regeneration": {"amounts": {}}}
+BROKEN = {
+    "stations": {
+        "assembler": hearts(carbon=1),
+        "carbon_ex_dep": station({"carbon": 1}, starts_clipped=True, max_uses=2),
+        "mill": MILL | station({"scrambler": 1}, {"oxygen": 2}),
+    },
+    "clipping": {"repairs": [{"inputs": {"scrambler": 1}}]},
+}
+IN_FORMATION = {
+    "germanium_ex_dep": {"max_uses": 1, "recipes": [
+        {"formations": [["any"]], "outputs": {"germanium": 2}},
+        {"formations": [["any", "any"]], "outputs": {"germanium": 3}},
+    ]},
+    "assembler": {"recipes": [
+        {"formations": [["W"], ["E"]], "inputs": {"germanium": 2}, "outputs": {"heart": 1}},
+        {"formations": [["W", "E"]], "inputs": {"germanium": 1}, "outputs": {"heart": 1}},
+    ]},
+}  # fmt: skip
+
+# What binds: (mission, score of the best play, ceiling, a limit that the ceiling follows from).
+# In these maps a chest takes what comes from its east side.
+MISSIONS = {
+    "cooldown": (tiny("=@&", 14, stations={"assembler": hearts(4, energy=1)}), 4, 4,
+                 "uses of assembler"),
+    "time for the last heart": (tiny("=..@&", 3, stations={"assembler": hearts(4)}), 0, 0,
+                                "uses of assembler in time"),
+    "steps": (tiny("=@..&", 13, stations={"assembler": hearts()}), 2, 2, "carrying heart"),
+    "steps with material": (
+        tiny("=@&..c", 10, limits=[{"resources": ["carbon"], "limit": 1}],
+             stations={"assembler": hearts(carbon=1), "carbon_ex_dep": station({"carbon": 1})}),
+        0, 0, "carbon"),
+    "energy": (tiny("=@.&", 14, energy=9, stations={"assembler": hearts()}, **NO_REST), 1, 1,
+               "energy"),
+    "energy of a charger": (
+        tiny("#+# =@&", 11, energy=4, **NO_REST,
+             stations={"assembler": hearts(energy=3), "charger": station({"energy": 6}, {}, 9)}),
+        1, 2, "uses of charger"),
+    "uses": (tiny("=@& #s#", 10, stations={
+        "assembler": hearts(silicon=2), "silicon_ex_dep": station({"silicon": 2}, max_uses=2)}),
+        2, 2, "uses of silicon_ex_dep"),
+    "material in chests": (
+        tiny("#D# =@&", 9,
+             stations={"assembler": hearts(carbon=2), "chest_carbon": {"initial": 5}}),
+        2, 2, "carbon"),
+    "parts of an output": (
+        tiny("#o# =@&", 11, stations={
+            "assembler": hearts(oxygen=4),
+            "oxygen_ex_dep": station({"oxygen": 4}, {}, 8, max_uses=0)}),
+        2, 2, "uses of oxygen_ex_dep"),
+    "room in chests": (
+        tiny("=@&", 9, stations={"assembler": hearts(), "chest": {"capacity": 3, "initial": 1}}),
+        2, 2, "room in chests"),
+    "what is carried at the start": (tiny("=..@", 6, stations={}, initial={"heart": 1}), 1, 1,
+                                     "heart"),
+    "no side to deposit": (tiny("@=.", 4, stations={}, initial={"heart": 1}), 0, 0,
+                           "room in chests"),
+    "repaired": (tiny("#c# =@& #M#", 9, initial={"oxygen": 2}, **BROKEN), 2, 2,
+                 "uses of carbon_ex_dep"),
+    "never repaired": (tiny("#c# =@& #M#", 7, initial={"oxygen": 1}, **BROKEN), 0, 0,
+                       "clipped carbon_ex_dep"),
+    "formation": (tiny("##### #@g@# #.&.# #=..# #####", 6, stations=IN_FORMATION), 1, 3,
+                  "uses of germanium_ex_dep"),
+    "one alone": (tiny("##### #.g@# #.&.# #=..# #####", 6, stations=IN_FORMATION), 1, 1,
+                  "uses of germanium_ex_dep"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MISSIONS)
+def test_the_best_play_of_tiny_missions(name):
+    mission, best, ceiling, binding = MISSIONS[name]
+    bound = score_bound(mission)
+    assert (bound.hearts, mission.ceiling) == (ceiling, ceiling)
+    assert best_score(mission, seeds=mission.num_agents) == best
+    assert binding in bound.because
+
+
+# By hand: RULES 5 and 6, and the maps.
+CEILINGS = {
+    "assembler_1": 61,  # 14 actions and 29 of energy a heart, 1000 actions, 1 of 10 for charging
+    "assembler_2": 99,  # the assembler every 10 steps, the first after 9, the last 8 before the end
+    "machina_1": 50,  # 9 extractors, twice 5 germanium each; 5, and 5 in the chest; 2 a heart
+    "machina_2": 77,  # the same of 15 extractors and one more: 155
+    "machina_3": 102,
+    "training_facility_1": 2,  # silicon: 10 times 10, 50 a heart
+    "training_facility_1_rich": 12,  # oxygen: 10 at once, then 10 in 40 steps; 20 a heart
+    "training_facility_6": 2,  # oxygen: 50 in the chest, 20 a heart
+}
+
+
+@pytest.mark.parametrize("name", built_in_missions())
+def test_built_in_missions(name):
+    mission = load_mission(name)
+    expected = 2 if name.startswith("training_facility") else None
+    assert mission.ceiling == CEILINGS.get(name, expected)
+
+
+def test_more_agents_need_less_germanium():
+    gatherers = {"silicon_ex_dep": {"max_uses": 0}, "carbon_ex_dep": {"max_uses": 0},
+                 "oxygen_ex_dep": {"max_uses": 0}}  # fmt: skip
+    rows = load_mission("training_facility_1").map
+    ceilings = []
+    for agents in (1, 2, 3, 4):
+        drawn, left = [], agents
+        for row in rows:
+            kept = "".join(c if c != "@" or (left := left - 1) >= 0 else "." for c in row)
+            drawn.append(kept)
+        data = {"map": drawn, "stations": gatherers}
+        ceilings.append(build_mission(data, name="few", source="test").ceiling)
+    # 2, 3, 4, 5 germanium from one use; 5, 4, 3, 2 for a heart.
+    assert ceilings == [0, 0, 1, 2]
+
+
+def test_an_episode_without_end_has_no_ceiling():
+    mission = tiny("=@&", 0, stations={"assembler": hearts()})
+    assert mission.ceiling is None
+    assert score_bound(mission).because == ("an episode has no end",)
+
+
+def test_who_begins_with_too_much_breaks_the_limits():
+    # Such an agent, who takes a heart out of a chest, puts in all that is too much instead.
+    mission = tiny("@=", 3, stations={"chest": {"initial": 1}}, initial={"heart": 9})
+    assert best_score(mission) == 8
+    assert mission.ceiling is None
+    assert score_bound(mission).because == ("agents begin with more than they can hold",)
+
+
+def test_a_mission_may_know_better_but_not_worse():
+    stations = {"assembler": hearts(4, energy=1)}
+    assert tiny("=@&", 14, stations=stations, ceiling=3).ceiling == 3
+    with pytest.raises(ConfigError) as caught:
+        tiny("=@&", 14, stations=stations, ceiling=4.5)
+    assert str(caught.value) == (
+        "test: key 'ceiling': got 4.5; no episode can have more than 4 (heart, uses of assembler): "
+        "give at most that, or leave it out"
+    )
+
+
+def test_what_clips_by_chance_has_no_cooldown_to_count_on():
+    stations = {"assembler": hearts(4, energy=1)}
+    calm, rough = (
+        score_bound(tiny("=@&", 14, stations=stations, clipping={"rate": rate})).hearts
+        for rate in (0, 0.1)
+    )
+    assert calm == 4 < rough == 7  # make and deposit
+
+
+def random_mission(seed: int):
+    """A room of a few cells and steps in which anything may be scarce."""
+    random = np.random.default_rng(seed)
+
+    def some(most: int) -> int:
+        return int(random.integers(most + 1))
+
+    material = {"carbon": some(2), "oxygen": some(2), "energy": some(4)}
+    cells = ["&", "=", "c", "o", "D", "@", "#", *("." * 5)]
+    while True:
+        rows = "\n".join("".join(row) for row in random.permutation(cells).reshape(3, 4))
+        mission = tiny(
+            rows,
+            8,
+            energy=5 + some(30),
+            initial={"carbon": some(1), "heart": some(6) // 6},
+            stations={
+                "assembler": hearts(some(3), **material) | {"exhaustion": some(1)},
+                "chest": {"capacity": 2, "sides": dict.fromkeys("NWES", 1)},
+                "chest_carbon": {"initial": some(3), "sides": dict.fromkeys("NWES", -1)},
+                "carbon_ex_dep": station({"carbon": 1 + some(1)}, {}, some(2), max_uses=some(3)),
+                "oxygen_ex_dep": station({"oxygen": 1 + some(3)}, {}, some(6), partial=some(1) > 0),
+            },
+            limits=[{"resources": ["heart"], "limit": 1 + some(1)},
+                    {"resources": ["carbon", "oxygen"], "limit": 1 + some(4)}],
+        )  # fmt: skip
+        if mission.ceiling:
+            return mission
+
+
+def check_random_missions(seeds: range) -> None:
+    best = {seed: best_score(random_mission(seed)) for seed in seeds}
+    over = {seed for seed in seeds if best[seed] > score_bound(random_mission(seed)).hearts}
+    assert not over
+    assert np.mean(list(best.values())) > 0.3  # so that there was something to exceed
+
+
+def test_random_missions():
+    check_random_missions(range(12))
+
+
+@pytest.mark.slow
+def test_many_random_missions():
+    check_random_missions(range(300))

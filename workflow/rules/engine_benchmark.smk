@@ -1,0 +1,19 @@
+# How fast the simulator is here; no result, and no two runs give the same numbers.
+rule engine_benchmark:
+    output:
+        speeds=f"{RESULTS}/engine/speeds.json",
+        report=f"{RESULTS}/engine/report.html",
+    log:
+        f"{RESULTS}/logs/engine_benchmark.log",
+    benchmark:
+        f"{RESULTS}/timings/engine_benchmark.tsv"
+    threads: workflow.cores
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        missions=["training_facility_1", "assembler_2"],
+        code=code_hash("daf.sim.benchmark", "daf.report.engine"),
+        templates=folder_digest("report/templates"),
+    script:
+        "../scripts/engine_benchmark.py"
