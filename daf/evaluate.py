@@ -11,9 +11,10 @@ import torch
 from daf.config import ConfigError, EvaluationConfig
 from daf.missions import RESOURCES, Mission
 from daf.plan import Player, Team
+from daf.policies.answers import check_actions
 from daf.policies.chance import mix_seeds
 from daf.policies.game import Game
-from daf.policies.policy import Policy, check_actions
+from daf.policies.policy import Policy
 from daf.policies.registry import PolicySpec
 from daf.policies.spec import make_policy
 from daf.policies.team import MixedTeam, Part

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from daf.config import BenchmarkConfig, ConfigError, TrainingConfig
-from daf.missions import load_mission
+from daf.missions import Mission, load_mission
 from daf.missions.loader import BUILT_IN
 from daf.plan import Plan, make_plan
 from daf.policies import Game
@@ -85,6 +85,16 @@ def test_names_are_fit_for_folders():
 ])  # fmt: skip
 def test_run_names_stay_when_nothing_that_matters_changes(changes):
     assert names(**changes) == names()
+
+
+def test_a_better_proof_of_a_ceiling_trains_nothing_again():
+    def lower(name):
+        mission = load_mission(name).resolved()
+        return Mission.model_validate(mission | {"ceiling": 7})
+
+    made = make_plan(plan().config, load=lower)
+    assert list(made.runs) == names() and made.missions[MISSION].ceiling == 7
+    assert made.trained_on(names()[0]) == plan().trained_on(names()[0])
 
 
 OTHER_TRAINING = {

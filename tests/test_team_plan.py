@@ -75,7 +75,7 @@ def test_a_team_for_each_training_seed_and_one_of_fixed_policies():
     for name in made.teams:
         assert re.fullmatch(r"team-[a-z-]+(-s[12])?-[0-9a-f]{8}", name)
     (trained, fixed) = made.teams[next(iter(made.teams))].members
-    assert trained.trained_on == tuple(made.missions.values()) and fixed.trained_on == ()
+    assert [m.name for m in trained.trained_on] == list(made.missions) and fixed.trained_on == ()
 
 
 def test_the_same_team_is_played_once_whatever_asks_for_it():

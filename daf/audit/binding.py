@@ -259,12 +259,14 @@ class Binding:
 
     def _missions(self, played: Iterable[str]) -> "_Missions":
         """What some evaluations say that they were played on, and their players trained on."""
+        learned: dict[str, Mission] = {}
         known: dict[str, Mission] = {}
         for file in played:
             job = self._job(file, Evaluate)
             self._check_elsewhere(self.records[file])
-            known |= {mission.name: mission for mission in job.missions()}
-        return _Missions(known)
+            learned |= {mission.name: mission for mission in job.learned_on()}
+            known[job.mission.name] = job.mission
+        return _Missions(learned | known)
 
     def _check_elsewhere(self, record: Record) -> None:
         for files in record.elsewhere.values():

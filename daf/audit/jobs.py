@@ -94,11 +94,11 @@ class Evaluate(Job):
     def classes(self):
         return _code_of_players(self.player)
 
-    def missions(self) -> list[Mission]:
-        """What was played, and what the players were trained on."""
+    def learned_on(self) -> list[Mission]:
+        """What the players were trained on."""
         members = self.player.members if isinstance(self.player, Team) else ()
         told = [mission for member in members for mission in member.trained_on]
-        return [*self.trained_on, *told, self.mission]
+        return [*self.trained_on, *told]
 
 
 class Deploy(Job):

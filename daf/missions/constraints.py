@@ -13,7 +13,7 @@ from daf.missions.linear import Program
 from daf.missions.mission import POSITIONS, RESOURCES, Assembler, Chest, Limit, Mission, Recipe
 
 FLOAT32 = Fraction(1_000_001, 1_000_000)
-"""A part of an output is rounded in float32 before it is cut; two roundings are less than this."""
+"""A part of an amount is rounded in float32 before it is cut; two roundings are less than this."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +96,18 @@ class Constraints:
             if isinstance(station, Chest):
                 yield from ((name, station, cell) for cell in cells)
 
+    def _input(self, process: _Process, resource: str) -> Fraction:
+        """What one use consumes at least."""
+        return process.recipe.inputs.get(resource, 0) / self._rounding(process)
+
     def _output(self, process: _Process, resource: str) -> Fraction:
         """What one use can add to its activator's inventory."""
         amount = min(process.recipe.outputs.get(resource, 0), self.room[resource])
+        return amount * self._rounding(process)
+
+    def _rounding(self, process: _Process) -> Fraction:
         partial = self.mission.stations[process.station].partial and not process.repairs
-        return amount * (FLOAT32 if partial else Fraction(1))
+        return FLOAT32 if partial else Fraction(1)
 
     def _makers(self, resource: str) -> list[Cell]:
         """Where agents stand who get a resource from a station that makes it."""
@@ -126,7 +133,7 @@ class Constraints:
     def _material(self, program: Program, resource: str) -> None:
         """No more is used, and of hearts stored, than there is, was given, or is made."""
         terms = {
-            process.name: process.recipe.inputs.get(resource, 0) - self._output(process, resource)
+            process.name: self._input(process, resource) - self._output(process, resource)
             for process in self.processes
         }
         supply = self._given(resource)
@@ -217,14 +224,14 @@ class Constraints:
 
     def _walk(self, program: Program) -> None:
         """What is made in one place and used in another is carried, and not all at once."""
-        self._carry(program, ["heart"], self.deposits, {"heart": {"hearts": 1}})
+        self._carry(program, ["heart"], self.deposits, {"heart": {"hearts": Fraction(1)}})
         stored = {chest.resource for _, chest, _ in self._chests()}
         for resources in (list(limit.resources) for limit in self.limits):
             # Energy is handed on, and what chests take goes through them.
             if {"heart", "energy", *stored} & set(resources):
                 continue
             used = {
-                resource: {p.name: p.recipe.inputs.get(resource, 0) for p in self.processes}
+                resource: {p.name: self._input(p, resource) for p in self.processes}
                 for resource in resources
             }
             names = {p.station for p in self.processes if set(p.recipe.inputs) & set(resources)}
@@ -235,7 +242,7 @@ class Constraints:
         program: Program,
         resources: list[str],
         users: list[Cell],
-        used: dict[str, dict[str, int]],
+        used: dict[str, dict[str, Fraction]],
     ) -> None:
         """Steps there and back for what one limit of the inventory holds.
 

@@ -142,7 +142,7 @@ class Mission(Model):
     `map` holds H rows of W characters, `legend` says what each character is. `rewards` are the
     weights of what the engine pays (a reward, seen by the learner); the score of an episode is
     always the number of hearts in the chests at its end. `ceiling` is a proven upper bound of the
-    score where one is known.
+    score where one is known (see `daf.missions.ceiling`).
     """
 
     name: MissionName
@@ -175,6 +175,11 @@ class Mission(Model):
     def resolved(self) -> dict[str, Any]:
         """All values as plain data, not to be changed: thousands of trainings share a mission."""
         return self._plain
+
+    def as_trained_on(self) -> "Mission":
+        """All of it that decides a training, which is everything but the ceiling: a better proof
+        renames no weights."""
+        return type(self).model_construct(**dict(self) | {"ceiling": None})
 
     @cached_property
     def _plain(self) -> dict[str, Any]:

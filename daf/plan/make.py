@@ -251,7 +251,7 @@ def _run(
         training=training.model_copy(update={"missions": names, "initial_weights": None}),
         initial_digest=None if initial is None else file_digest(initial),
         training_seed=seed,
-        missions=missions,
+        missions=tuple(mission.as_trained_on() for mission in missions),
     )
     return run.model_copy(update={"name": run.proper_name()})
 

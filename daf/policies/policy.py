@@ -5,10 +5,7 @@ from typing import Any
 
 import torch
 
-from daf.config import ConfigError
 from daf.policies.game import Game
-
-INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
 
 class Policy(ABC):
@@ -47,16 +44,3 @@ class Policy(ABC):
             actions: integers [N] over the flat action list (noop, move N S W E, glyphs);
             state: for the next step.
         """
-
-
-def check_actions(policy: str, actions: torch.Tensor, rows: int) -> None:
-    """Whether a policy has chosen an action for every row.
-
-    Raises:
-        ConfigError: it has not; one line with its name.
-    """
-    if actions.shape != (rows,) or actions.dtype not in INTEGERS:
-        raise ConfigError(
-            f"policy '{policy}': act returned {actions.dtype} {list(actions.shape)}; "
-            f"integers of shape [{rows}] are needed"
-        )

@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import torch
 
-from daf.policies.policy import Policy, check_actions
+from daf.policies.answers import check_actions
+from daf.policies.policy import Policy
 
 
 class Part(NamedTuple):

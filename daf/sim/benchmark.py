@@ -80,6 +80,16 @@ def measure(
     }
 
 
+def measure_machine(missions: list[str], threads: int) -> list[dict[str, Any]]:
+    """`measure` each mission on one core, and with `threads` in so many worlds that all work."""
+    found = []
+    for mission in map(load_mission, missions):
+        found.append(measure(mission))
+        if threads > 1:
+            found.append(measure(mission, 2048 * threads, steps=50, threads=threads))
+    return found
+
+
 def _phases(simulation: Simulation, actions: torch.Tensor, steps: int) -> dict[str, float]:
     """Share of each kernel in the time of a step; the rest is Python, launches and copies."""
     if len(simulation._shards) > 1:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from daf.audit.binding import Binding, Contradiction
+from daf.audit.binding import Binding, Contradiction, _Missions
 from daf.audit.findings import Findings
 from daf.audit.hashes import check_hashes
 from daf.audit.jobs import NotPossible
 from daf.config import ConfigError
+from daf.missions import load_mission
 from daf.provenance import file_digest
 from daf.record import SUFFIX, Record
 from tests.audit.forging import edit
@@ -196,3 +197,12 @@ def test_a_mission_that_is_not_here_is_known_by_what_was_played(results, tmp_pat
     assert found(results) == {}
     edit(results, STATS, lambda r: r["parameters"]["config"].update(missions=["/nowhere/x.yaml"]))
     assert "NotPossible: cannot be planned here: its configuration: key" in found(results)[STATS]
+
+
+def test_another_layout_of_a_mission_that_is_not_here():
+    seventh = load_mission("assembler_2@7")
+    missions = _Missions({"mine@7": seventh})
+    assert missions.load("/nowhere/mine.yaml@7") is seventh
+    with pytest.raises(ConfigError, match="is not here"):
+        missions.load("/nowhere/mine.yaml@8")
+    assert missions.load("assembler_2@7") == seventh

@@ -109,6 +109,14 @@ def test_a_stray_file_is_found(file, results):
     assert changed(results) == {file: "no record speaks of it"}
 
 
+def test_speeds_of_a_machine_are_no_results(tmp_path):
+    (tmp_path / "engine").mkdir()
+    (tmp_path / "engine" / "speeds.json").write_text("[]")
+    [finding] = findings_of(tmp_path)
+    assert not finding.result and not finding.changed
+    assert finding.why.startswith("speeds of a machine")
+
+
 def test_a_link_is_not_followed(results, tmp_path):
     stats = results / "benchmarks" / "tiny" / "stats.json"
     stats.rename(tmp_path / "stats.json")

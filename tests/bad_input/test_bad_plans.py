@@ -9,7 +9,7 @@ import yaml
 
 from daf.config import BenchmarkConfig
 from daf.environment import check_environment
-from daf.missions import load_mission
+from daf.missions import built_in_missions, load_mission
 from daf.plan import make_plan
 from daf.policies import Game
 from daf.policies.stateless import Stateless
@@ -18,10 +18,7 @@ SHORT = (
     "accepted: baseline, bundle, lstm, noop, random, stateless, or package.module:Class, "
     "or file.py:Class"
 )
-MISSIONS = (
-    "accepted: assembler_1, assembler_2, training_facility_1, training_facility_2, "
-    "or the path of a .yaml file"
-)
+MISSIONS = f"accepted: {', '.join(built_in_missions())}, or the path of a .yaml file"
 MAP = "map: ['####', '#@.#', '####']\n"
 POLICY = """
 import torch

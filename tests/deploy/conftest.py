@@ -56,7 +56,7 @@ def packed(folder: Path, class_path: str = "stateless", **init_kwargs) -> Simple
         init_kwargs=init_kwargs,
         training_seed=None,
     )
-    episodes, _ = evaluate(player, MISSION, EVALUATION, weights=str(weights))
+    episodes, _ = evaluate(player, MISSION, EVALUATION, weights=[str(weights)])
     save_table(table, episodes)
     pack(
         folder / "x.zip",

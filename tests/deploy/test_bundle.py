@@ -145,7 +145,7 @@ def test_a_bundle_plays_as_its_weights_do(bundle):
     plan = make_plan(BenchmarkConfig(policies=(as_bundle(bundle.file),), missions=("assembler_1",)))
     (player,) = plan.players.values()
     assert re.fullmatch("bundle-x-[0-9a-f]{8}", player.name) and not plan.runs
-    episodes, _ = evaluate(player, MISSION, EVALUATION, weights=str(bundle.file))
+    episodes, _ = evaluate(player, MISSION, EVALUATION, weights=[str(bundle.file)])
     pd.testing.assert_frame_equal(without_names(episodes), without_names(bundle.episodes))
 
 
@@ -159,7 +159,7 @@ def test_a_policy_of_ones_own(foreign_bundle):
     player = foreign_bundle.player.model_copy(
         update={"class_path": "bundle", "init_kwargs": config.init_kwargs}
     )
-    episodes, _ = evaluate(player, MISSION, EVALUATION, weights=str(foreign_bundle.file))
+    episodes, _ = evaluate(player, MISSION, EVALUATION, weights=[str(foreign_bundle.file)])
     pd.testing.assert_frame_equal(episodes, foreign_bundle.episodes)
 
 
