@@ -11,6 +11,7 @@ from daf.config import AuditConfig, BenchmarkConfig, ConfigError, DAFConfig, DAF
 from daf.config.errors import plain
 from daf.config.files import parse_yaml
 from daf.crate import export_crate
+from daf.mettagrid.command import mettagrid
 from daf.missions import built_in_missions, load_mission
 from daf.missions.loader import built_in_description
 from daf.missions.picture import picture
@@ -26,7 +27,7 @@ from daf.policies.registry import BUNDLE, SHORT_NAMES, TRAINABLE
 from daf.workflow import default_config
 
 STATUS = {"success": 0, "failed": 1, "partial": 3}
-POLICY = "short name, package.module:Class or file.py:Class; with @FILE its weights"
+POLICY = "short name, package.module:Class, file.py:Class or mettagrid:NAME; with @FILE its weights"
 MISSION = "names (see `python -m daf missions`) or YAML files"
 
 
@@ -267,7 +268,7 @@ def _unpack(arguments: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = (train, sweep, compare, benchmark, audit, bundle, crate, missions, policies)
+COMMANDS = (train, sweep, compare, benchmark, audit, bundle, crate, mettagrid, missions, policies)
 _SET = "other hyperparameters, such as learning_rate=0.001 (keys of `training` in config.yaml)"
 
 

@@ -16,7 +16,7 @@ from daf.config.files import parse_json
 from daf.deploy.archive import read_archive
 from daf.deploy.sources import FOREIGN, OWN_CLASSES
 from daf.missions import Mission
-from daf.missions.mission import MAX_WINDOW
+from daf.missions.mission import MAX_AGENTS, MAX_WINDOW
 from daf.policies.game import Game
 from daf.record import Sha256
 
@@ -31,6 +31,7 @@ class GameShape(Model):
     """What a network must know of the game: `daf.policies.Game` without its stations. Features,
     type ids and window are the vocabulary of its tokens, action names that of its outputs."""
 
+    num_agents: Whole = Field(ge=1, le=MAX_AGENTS)
     num_actions: Whole = Field(ge=5, le=1000)
     num_tokens: Whole = Field(ge=1, le=4096)
     used_tokens: Whole = Field(ge=1, le=4096)

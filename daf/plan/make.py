@@ -22,7 +22,14 @@ from daf.plan.names import (
 from daf.plan.players import Player
 from daf.plan.records import Plan, Run
 from daf.plan.teams import add_teams
-from daf.policies.registry import BUNDLE, SHORT_NAMES, TRAINABLE, PolicySpec, saved_init_kwargs
+from daf.policies.registry import (
+    BUNDLE,
+    METTAGRID,
+    SHORT_NAMES,
+    TRAINABLE,
+    PolicySpec,
+    saved_init_kwargs,
+)
 from daf.provenance import file_digest
 
 WEIGHTS = "policy.safetensors of a training"
@@ -120,7 +127,7 @@ def _is_network(policy: PolicyConfig) -> bool:
 
         network = issubclass(policy_class(path), TrainablePolicy)
     if policy.data_path is not None:
-        if not network and path != BUNDLE:
+        if not network and path != BUNDLE and not path.startswith(METTAGRID):
             raise ConfigError(
                 f"key 'data_path': got {shown(policy.data_path)}; policy '{path}' takes none, "
                 "it has no weights"
@@ -141,7 +148,7 @@ def _check_file(path: str, key: str, needed: str) -> None:
 
 def _complete(policy: PolicyConfig, weights: str | None) -> PolicyConfig:
     """The policy with the arguments its weights were made with, as far as it gives no others."""
-    if weights is None or policy.class_path == BUNDLE:
+    if weights is None or policy.class_path == BUNDLE or policy.class_path.startswith(METTAGRID):
         return policy
     known = saved_init_kwargs(weights) | policy.init_kwargs
     return policy.model_copy(update={"init_kwargs": known})

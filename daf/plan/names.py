@@ -1,5 +1,6 @@
 """What things are called: readable, fit for folders, and different where the content differs."""
 
+import importlib
 import importlib.util
 from collections import Counter
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from daf.config import ConfigError, Name, PolicyConfig, shown
-from daf.policies.registry import SHORT_NAMES, module_and_class
+from daf.policies.registry import METTAGRID, SHORT_NAMES, module_and_class
 from daf.provenance import digest, file_digest
 
 WEIGHTS_NAMES = ("policy", "best_policy")
@@ -21,6 +22,10 @@ def class_label(class_path: str) -> str:
     Raises:
         ConfigError: it cannot name a folder.
     """
+    if class_path.startswith(METTAGRID):
+        named = Path(class_path.removeprefix(METTAGRID))
+        last = named.stem if named.suffix == ".zip" else named.name.replace(":", ".").split(".")[-1]
+        return _fit(f"mettagrid-{last}")
     return _fit(class_path.replace(":", ".").split(".")[-1])
 
 
@@ -82,6 +87,9 @@ def class_digest(class_path: str) -> str | None:
         ConfigError: there is no such file, or no such module.
     """
     module, _ = module_and_class(class_path)
+    if class_path.startswith(METTAGRID):
+        # By its name, so that no other policy's results hang on this code.
+        return importlib.import_module(module).code_digest(class_path)
     if class_path in SHORT_NAMES or (module.partition(".")[0] == "daf" and ".py" not in module):
         return None
     try:

@@ -14,6 +14,7 @@ class Game:
     """The part of the missions that every player knows.
 
     Attributes:
+        num_agents: agents in a world (of the first mission).
         num_actions: length of the flat action list (noop, move N S W E, glyph 0, 1, ...).
         num_tokens: T, rows of an observation uint8 [T, 3].
         used_tokens: no observation has more tokens than this; those behind are empty.
@@ -26,6 +27,7 @@ class Game:
         stations: station kinds by name, with type id, recipes and sides.
     """
 
+    num_agents: int
     num_actions: int
     num_tokens: int
     used_tokens: int
@@ -59,6 +61,7 @@ class Game:
         ]
         present = {name: s for m in missions for name, s in m.stations.items() if m.cells(name)}
         return cls(
+            num_agents=first.num_agents,
             num_actions=first.num_actions,
             num_tokens=first.tokens,
             used_tokens=max(token_bound(mission) for mission in missions),

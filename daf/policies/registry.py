@@ -19,6 +19,9 @@ SHORT_NAMES = {
 }
 """The policies that come with DAF."""
 
+METTAGRID = "mettagrid:"
+"""What class paths of mettagrid's policies begin with; see `daf.mettagrid.importing`."""
+
 BUNDLE = "bundle"
 """The one of them that is a file: its `data_path` is a deployment package."""
 
@@ -27,7 +30,12 @@ TRAINABLE = frozenset({"lstm", "stateless"})
 
 
 def module_and_class(class_path: str) -> tuple[str, str]:
-    """The two parts of a class path, short names resolved; the module is "" if there is none."""
+    """The two parts of a class path, short names resolved; the module is "" if there is none.
+
+    For a policy of mettagrid they are the module that plays it and its name there.
+    """
+    if class_path.startswith(METTAGRID):
+        return "daf.mettagrid.importing", class_path.removeprefix(METTAGRID)
     path = SHORT_NAMES.get(class_path, class_path)
     module, _, name = path.rpartition(":" if ":" in path else ".")
     return module, name
@@ -38,9 +46,10 @@ class PolicySpec:
     """Which policy: a class, its weights, and its arguments.
 
     Attributes:
-        class_path: a short name, `package.module:Class` (or with a dot), or `file.py:Class`.
-        data_path: weights, a `policy.safetensors` of a training; None if it needs none. Of
-            "bundle" the zip file.
+        class_path: a short name, `package.module:Class` (or with a dot), or `file.py:Class`; or
+            `mettagrid:` and a short name, a class path or a bundle of mettagrid.
+        data_path: weights, a `policy.safetensors` of a training (or what a policy of mettagrid
+            reads); None if it needs none. Of "bundle" the zip file.
         init_kwargs: further arguments of the class.
     """
 

@@ -12,7 +12,7 @@ import torch
 from daf.config import ConfigError, nearest, shown
 from daf.policies.game import Game
 from daf.policies.policy import Policy
-from daf.policies.registry import SHORT_NAMES, PolicySpec, module_and_class
+from daf.policies.registry import METTAGRID, SHORT_NAMES, PolicySpec, module_and_class
 
 FAILED_IMPORT = (Exception, SystemExit)
 """What foreign code may raise when imported; a script that calls `sys.exit` is no policy."""
@@ -25,6 +25,9 @@ def policy_class(class_path: str) -> type[Policy]:
         ConfigError: nothing there, or not a policy; one line saying what exists.
     """
     module_name, class_name = module_and_class(class_path)
+    if class_path.startswith(METTAGRID):
+        # By its name, so that no other policy's results hang on this code.
+        return importlib.import_module(module_name).policy_class(class_path)
     if not module_name or class_path.endswith(".py"):
         raise ConfigError(
             f"unknown policy {shown(class_path)}; {nearest(class_path, sorted(SHORT_NAMES))}, "
@@ -39,6 +42,8 @@ def policy_class(class_path: str) -> type[Policy]:
             if inspect.isclass(thing) and issubclass(thing, Policy) and thing is not Policy
         )
         problem = "is not a daf.policies.Policy" if found else "does not exist"
+        if hasattr(found, "agent_policy"):
+            problem = f"is a policy of mettagrid, '{METTAGRID}{module_name}.{class_name}'"
         raise ConfigError(
             f"policy '{class_path}': '{class_name}' {problem}; "
             f"policies in {module_name}: {', '.join(there) or 'none'}"
@@ -83,6 +88,8 @@ def make_policy(spec: PolicySpec, game: Game, device: str = "cpu", seed: int = 0
         with torch.random.fork_rng(devices=[] if device == "cpu" else [device]):
             torch.manual_seed(seed)
             policy = cls(game, device=device, **spec.init_kwargs)
+    except ConfigError:
+        raise
     except Exception as error:  # foreign code may raise anything
         raise ConfigError(
             f"policy '{spec.class_path}': cannot be built with init_kwargs "

@@ -1,0 +1,15 @@
+"""The words that our game and mettagrid have for the same."""
+
+MOVES = ("noop", "move_north", "move_south", "move_west", "move_east")
+"""Mettagrid's names of the actions that come first in our list; glyphs are its vibes, by number."""
+
+SAME = {
+    "group": "agent:group",
+    "episode_completion": "episode_completion_pct",
+    "last_reward": "last_reward",
+    "glyph": "vibe",
+}
+"""Features that both games have, with mettagrid's names; inventories are `inv:RESOURCE`."""
+
+OURS_ALONE = ("orientation", "cooldown", "clipped", "remaining_uses")
+"""Features that mettagrid has no name for; some game may have one of ours."""

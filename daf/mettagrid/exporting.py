@@ -1,0 +1,106 @@
+"""Our policies as bundles that mettagrid loads where there is no DAF; needs no mettagrid itself."""
+
+import io
+import json
+import zipfile
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+
+from daf.config import ConfigError, shown
+from daf.mettagrid.bundles import SPEC
+from daf.missions import RESOURCES, Mission
+from daf.missions.loader import CATALOG
+from daf.policies.game import Game
+from daf.policies.lstm import LSTM
+from daf.policies.registry import PolicySpec, saved_init_kwargs
+from daf.policies.spec import make_policy
+from daf.policies.stateless import Stateless
+from daf.policies.trainable import TrainablePolicy
+from daf.provenance import temporary_name
+from daf.sim.observe import FEATURES
+
+NETWORKS = {Stateless: "stateless", LSTM: "lstm"}
+PACKAGE = "daf_policy"
+"""Of the code in a bundle."""
+
+WEIGHTS = "weights.pt"
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The time of every member, so that equal content gives equal bytes."""
+
+
+def export(path: str | Path, *, class_path: str, weights: str, missions: list[Mission]) -> None:
+    """Write a bundle of mettagrid: `policy_spec.json`, weights as a plain state dict, and the code
+    that plays them with numpy and torch alone. The same input gives the same bytes.
+
+    Args:
+        path: the zip.
+        class_path: `stateless` or `lstm`.
+        weights: the `policy.safetensors` of a training.
+        missions: it was trained on; they give the window, and the kinds of things it knows.
+
+    Raises:
+        ConfigError: another class, or weights that do not fit; one line.
+        OSError: the zip cannot be written.
+    """
+    spec = PolicySpec(class_path, weights, saved_init_kwargs(weights))
+    policy = make_policy(spec, Game.of(*missions))
+    if type(policy) not in NETWORKS:
+        raise ConfigError(
+            f"policy {shown(class_path)} cannot be exported; accepted: lstm, stateless (the code "
+            "of others needs DAF)"
+        )
+    state = io.BytesIO()
+    torch.save(_state(policy), state)
+    content = {
+        SPEC: (json.dumps(_spec(policy, missions), indent=2, sort_keys=True) + "\n").encode(),
+        WEIGHTS: state.getvalue(),
+    }
+    for file in files("daf.mettagrid.bundled").iterdir():
+        if file.name.endswith(".py"):
+            content[f"{PACKAGE}/{file.name}"] = file.read_bytes()
+    temporary = temporary_name(path)
+    try:
+        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, data in sorted(content.items()):
+                member = zipfile.ZipInfo(name, EPOCH)
+                member.compress_type = zipfile.ZIP_DEFLATED
+                member.external_attr = 0o644 << 16
+                archive.writestr(member, data)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _spec(policy: TrainablePolicy, missions: list[Mission]) -> dict:
+    stations = {name: station["type_id"] for name, station in CATALOG.items()}
+    for mission in missions:
+        stations |= {name: station.type_id for name, station in mission.stations.items()}
+    rows, size = policy.embedding.table.shape
+    return {
+        "class_path": f"{PACKAGE}.player.Player",
+        "data_path": WEIGHTS,
+        "init_kwargs": {
+            "network": {
+                "kind": NETWORKS[type(policy)],
+                "hidden_size": size,
+                "rows": rows,
+                "outputs": policy.num_outputs,
+            },
+            "seen": {
+                "features": [*FEATURES, *RESOURCES],
+                "kinds": {"agent": 0, "wall": 1, **stations},
+                "window": list(policy.game.window),
+                "tokens": policy.game.num_tokens,
+            },
+        },
+    }
+
+
+def _state(policy: TrainablePolicy) -> dict[str, torch.Tensor]:
+    """The weights that play, and the tables of the embedding, as tensors of their own."""
+    state = {n: t for n, t in policy.state_dict().items() if not n.startswith("critic.")}
+    for name in ("places", "slots", "weights"):
+        state[f"embedding.{name}"] = getattr(policy.embedding, name)
+    return {name: tensor.detach().cpu().clone() for name, tensor in sorted(state.items())}

@@ -1,0 +1,29 @@
+"""The extra `daf[mettagrid]`: whether it is installed, and how to install it."""
+
+import importlib.metadata
+
+from daf.config import ConfigError
+
+SUPPORTED = ((0, 26, 21), (0, 27))
+"""Versions of mettagrid from the first, below the second; as in `pyproject.toml`."""
+
+INSTALL = "pip install 'daf[mettagrid]' (mettagrid>=0.26.21,<0.27; Python 3.11 or 3.12)"
+
+
+def require(what: str) -> None:
+    """Make sure that mettagrid can be imported.
+
+    Args:
+        what: needs it; named in the error.
+
+    Raises:
+        ConfigError: it is not installed, or another version; one line saying how to install it.
+    """
+    try:
+        version = importlib.metadata.version("mettagrid")
+    except importlib.metadata.PackageNotFoundError:
+        raise ConfigError(f"{what} needs mettagrid, which is not installed: {INSTALL}") from None
+    numbers = tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
+    first, beyond = SUPPORTED
+    if not first <= numbers < beyond:
+        raise ConfigError(f"{what} needs another mettagrid than {version}: {INSTALL}")
