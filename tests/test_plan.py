@@ -114,8 +114,13 @@ OTHER_TRAINING = {
     "entropy_coef": 0.5,
     "max_grad_norm": 0.25,
     "initial_weights": None,
+    "teacher": "baseline",
+    "teacher_steps": 100,
     "shaping": {"made_heart": 0.5},
 }
+
+
+GOES_WITH = {"teacher": {"teacher_steps": 50}, "teacher_steps": {"teacher": "baseline"}}
 
 
 def test_every_hyperparameter_is_in_the_table():
@@ -124,7 +129,8 @@ def test_every_hyperparameter_is_in_the_table():
 
 @pytest.mark.parametrize("key", sorted(set(OTHER_TRAINING) - {"initial_weights"}))
 def test_every_hyperparameter_is_in_the_name(key):
-    assert not set(names(training={key: OTHER_TRAINING[key]})) & set(names())
+    other = {key: OTHER_TRAINING[key]} | GOES_WITH.get(key, {})
+    assert not set(names(training=other)) & set(names())
 
 
 def test_other_things_that_matter_are_in_the_name(tmp_path):

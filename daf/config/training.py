@@ -1,5 +1,7 @@
 """How a policy is trained: every hyperparameter, its default and its range."""
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from daf.config.model import Model, Number, Whole
@@ -32,6 +34,12 @@ class TrainingConfig(Model):
     initial_weights: str | None = Field(
         default=None, min_length=1, description="a policy.safetensors to go on from"
     )
+    teacher: Literal["baseline"] | None = Field(
+        default=None, description="a policy to be imitated before PPO begins"
+    )
+    teacher_steps: Whole = Field(
+        default=0, ge=0, description="agent-steps, of the first of `steps`, that imitate it"
+    )
     shaping: dict[str, Number] = Field(
         default={}, description="reward for each count of a game statistic; never in the score"
     )
@@ -44,6 +52,15 @@ class TrainingConfig(Model):
             raise ValueError(f"anneal_steps: got {self.anneal_steps}, but 'anneal' is false")
         if self.anneal_steps < self.steps:
             raise ValueError(f"anneal_steps: got {self.anneal_steps}, less than steps {self.steps}")
+        return self
+
+    @model_validator(mode="after")
+    def _teacher_has_time(self):
+        if (self.teacher is None) != (self.teacher_steps == 0):
+            raise ValueError(
+                f"teacher_steps: got {self.teacher_steps} with teacher {self.teacher or 'null'}; "
+                "a teacher needs at least 1, none needs 0"
+            )
         return self
 
     @property

@@ -8,6 +8,7 @@ import torch
 
 from daf.config import TrainingConfig
 from daf.learn.advantage import advantages
+from daf.learn.teacher import NOBODY, Teacher
 from daf.missions import Mission
 from daf.policies.chance import mix_seeds, uniform
 from daf.policies.trainable import TrainablePolicy, sample
@@ -23,6 +24,7 @@ class Rollout:
 
     observations: torch.Tensor  # uint8 [L, N, T, 3]
     actions: torch.Tensor  # int64 [L, N]
+    taught: torch.Tensor  # int8 [L, N] what the teacher would have done, NOBODY without one
     logits: torch.Tensor  # float32 [L, N, K]
     log_probs: torch.Tensor  # float32 [L, N] of the actions when they were taken
     values: torch.Tensor  # float32 [L, N]
@@ -69,6 +71,11 @@ class Collector:
         self.rollout = self._allocate(policy, device)
         self._counted = [simulation.state.episode.clone() for simulation in self.simulations]
         self.seconds = {"env": 0.0, "forward": 0.0}
+        self.teacher = (
+            Teacher(config.teacher, policy.game, self.simulations, device)
+            if config.teacher
+            else None
+        )
 
     def _allocate(self, policy: TrainablePolicy, device: str) -> Rollout:
         shape = (self.config.rollout_length, self.rows)
@@ -79,6 +86,7 @@ class Collector:
         return Rollout(
             observations=empty(torch.uint8, policy.num_tokens, 3),
             actions=empty(torch.int64),
+            taught=torch.full(shape, NOBODY, dtype=torch.int8, device=device),
             logits=empty(torch.float32, policy.num_outputs),
             log_probs=empty(torch.float32),
             values=empty(torch.float32),
@@ -89,15 +97,20 @@ class Collector:
         )
 
     @torch.no_grad()
-    def collect(self) -> tuple[Rollout, torch.Tensor]:
-        """Play L steps. Nothing waits for the device, and all that lasts stays where it is in
-        memory: on a GPU this can be captured in a graph.
+    def collect(self, shown: float | None = None) -> tuple[Rollout, torch.Tensor]:
+        """Play L steps. Without a teacher nothing waits for the device, and all that lasts stays
+        where it is in memory: on a GPU this can be captured in a graph.
+
+        Args:
+            shown: the share of the worlds that the teacher plays while it says in all of them what
+                it would do; None: there is no teacher any more.
 
         Returns:
             the rollout (its memory is reused by the next call) and the advantages [L, N].
         """
         rollout = self.rollout
         rollout.memory.copy_(self.memory)
+        rollout.taught.fill_(NOBODY)
         steps = torch.arange(self.config.rollout_length, device=self.memory.device)[:, None]
         chances = uniform(self._row_seeds, self.steps_taken + steps)
         for t, chance in enumerate(chances):
@@ -112,8 +125,14 @@ class Collector:
             rollout.logits[t] = logits[0]
             rollout.values[t] = value[0]
             rollout.actions[t] = sample(logits[0], chance)
+            if shown is not None:
+                rollout.taught[t] = self.teacher.says()
+                plays = self.teacher.plays(shown)
+                rollout.actions[t] = torch.where(plays, rollout.taught[t], rollout.actions[t])
             end = time.perf_counter()
             self._step(rollout, t)
+            if shown is not None:
+                self.teacher.watch(rollout.dones[t])
             self.seconds["forward"] += end - middle
             self.seconds["env"] += middle - begin + time.perf_counter() - end
         self.steps_taken += len(chances)
@@ -137,6 +156,7 @@ class Collector:
             "starts": self.starts,
             "counted": self._counted,
             "worlds": [simulation.state_dict() for simulation in self.simulations],
+            "teacher": self.teacher.state_dict() if self.teacher else [],
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -150,6 +170,8 @@ class Collector:
         self.steps_taken.fill_(state["steps_taken"])
         self.memory.copy_(state["memory"])
         self.starts.copy_(state["starts"])
+        if self.teacher:
+            self.teacher.load_state_dict(state["teacher"])
         for counted, saved in zip(self._counted, state["counted"], strict=True):
             counted.copy_(saved)
 

@@ -1,4 +1,7 @@
-"""The objective of PPO (Schulman et al. 2017, equation 9) and its slopes, a thread per sample."""
+"""The objective of PPO (Schulman et al. 2017, equation 9) and its slopes, a thread per sample.
+
+Where a teacher said what to do, the policy is to say the same instead: its part of the objective is
+the negative log-likelihood of that action."""
 
 import torch
 import warp as wp
@@ -28,6 +31,7 @@ def surrogate(
     rows: wp.array(dtype=wp.int64),
     scale: wp.array(dtype=wp.float32),
     actions: wp.array2d(dtype=wp.int64),
+    taught: wp.array2d(dtype=wp.int8),
     old_log_probs: wp.array2d(dtype=wp.float32),
     old_values: wp.array2d(dtype=wp.float32),
     advantage: wp.array2d(dtype=wp.float32),
@@ -71,10 +75,17 @@ def surrogate(
         above = logits[t, n, k] - normaliser + entropy
         pull = slope * (chosen - prob) + c.entropy * prob * above
         logit_slopes[t, n, k] = c.share * pull
+    policy_loss = -wp.min(gain, clipped)
+    lesson = int(taught[t, row])
+    if lesson >= 0:
+        policy_loss = normaliser - logits[t, n, lesson]
+        for k in range(outputs):
+            prob = wp.exp(logits[t, n, k] - normaliser)
+            logit_slopes[t, n, k] = c.share * (prob - wp.where(k == lesson, 1.0, 0.0))
 
     error = values[t, n] - (advantage[t, row] + old_values[t, row])
     value_slopes[t, n] = c.share * c.value * error
-    terms[t, n, 0] = -wp.min(gain, clipped)
+    terms[t, n, 0] = policy_loss
     terms[t, n, 1] = 0.5 * error * error
     terms[t, n, 2] = entropy
     # (ratio - 1) - log ratio: the low-variance estimate of the KL divergence, Schulman 2020.
@@ -95,7 +106,8 @@ def slopes(
     """How the loss changes with what a policy says now about some rows of a rollout.
 
     The loss is the mean over `samples` of: the clipped surrogate, plus `value_coef` times half the
-    squared error of the value, less `entropy_coef` times the entropy.
+    squared error of the value, less `entropy_coef` times the entropy. Of samples that were taught:
+    the negative log-likelihood of what was said, plus the part of the value.
 
     Args:
         logits, values: float32 [L, n, K] and [L, n] of the n rows int64 `rows`.
@@ -113,7 +125,8 @@ def slopes(
         torch.empty_like(values),
         logits.new_empty(*values.shape, len(TERMS)),
     )
-    known = (rows, scale, rollout.actions, rollout.log_probs, rollout.values, advantage)
+    chosen = rollout.actions, rollout.taught
+    known = (rows, scale, *chosen, rollout.log_probs, rollout.values, advantage)
     arrays = [
         wp.from_torch(tensor, return_ctype=True)
         for tensor in (*known, logits.detach(), values.detach(), *found)

@@ -102,7 +102,13 @@ class Training:
             rate *= 1 - self.made / math.ceil(config.horizon / self.steps_per_update)
         shuffle = _generator(self.run.training_seed, STREAM_MINIBATCHES, self.made)
         self.learner.prepare(rate, self.collector.rows, shuffle)
-        self._unread.append(self._update().clone())
+        done = self.made * self.steps_per_update
+        if done < config.teacher_steps:
+            # A scripted policy asks the device how far it is, which cannot be recorded.
+            found = self._collect_and_learn(1 - done / config.teacher_steps)
+        else:
+            found = self._update()
+        self._unread.append(found.clone())
         self._rates.append(rate)
         self.made += 1
         if self.device == "cpu" or self.made % READ_EVERY == 0 or self.done:
@@ -118,9 +124,9 @@ class Training:
         self._read()
         return self._curve
 
-    def _collect_and_learn(self) -> torch.Tensor:
-        """One update, as prepared; what is to be known of it, float64."""
-        rollout, advantage = self.collector.collect()
+    def _collect_and_learn(self, shown: float | None = None) -> torch.Tensor:
+        """One update, as prepared; what is to be known of it, float64. `shown`: see `collect`."""
+        rollout, advantage = self.collector.collect(shown)
         begin = time.perf_counter()
         losses = self.learner.update(rollout, advantage)
         self.seconds["learn"] += time.perf_counter() - begin

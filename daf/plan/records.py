@@ -26,8 +26,9 @@ class Run(Model):
     missions: tuple[Mission, ...]
 
     def modules(self) -> list[str]:
-        """The `daf` modules of the policy's own code."""
-        return policy_modules(self.class_path)
+        """The `daf` modules of the policy's own code, and of its teacher's."""
+        teacher = self.training.teacher
+        return policy_modules(self.class_path) + (policy_modules(teacher) if teacher else [])
 
     def proper_name(self) -> str:
         """The name that its content gives it."""

@@ -12,7 +12,8 @@ KEYS = (
 TRAINING_KEYS = (
     "anneal, anneal_steps, clip, entropy_coef, epochs, gae_lambda, gamma, initial_weights, "
     "learning_rate, max_grad_norm, "
-    "minibatches, missions, rollout_length, shaping, steps, value_coef, worlds"
+    "minibatches, missions, rollout_length, shaping, steps, teacher, "
+    "teacher_steps, value_coef, worlds"
 )
 NAME = "should be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
 TOO_MUCH = (
