@@ -130,9 +130,12 @@ class Clipping(Model):
     rate: Number = Field(default=0.0, ge=0, le=1)
     length_scale: Number = 10.0
     cutoff: Number = 0.0
-    repairs: tuple[Recipe, ...] = tuple(
-        Recipe(inputs={gear: 1}, cooldown=1)
-        for gear in ("decoder", "modulator", "scrambler", "resonator")
+    repairs: tuple[Recipe, ...] = Field(
+        default=tuple(
+            Recipe(inputs={gear: 1}, cooldown=1)
+            for gear in ("decoder", "modulator", "scrambler", "resonator")
+        ),
+        min_length=1,
     )
 
 

@@ -151,6 +151,8 @@ WRONG = {
         "key 'layout': key 'border': got 0; should be greater than or equal to 1"),
     "border beyond the map": (f"layout: {{{ROOM}, stations: {{}}, border: 127}}\n",
         f"key 'map': got [\"{'#' * 75}...; the map is 257x257; 1x1 to 255x255 is supported"),
+    "no repairs": (MAP + "clipping: {repairs: []}\n",
+        "key 'clipping.repairs': got []; should have at least 1 item, not 0"),
     # other missions
     "extends a number": ("extends: 3\n", "key 'extends': got 3; should be a mission, as text"),
     "extends what is not there": ("extends: assembler_9\n",

@@ -99,7 +99,10 @@ def weights_to_pack(wildcards):
         raise WorkflowError(
             f"{wildcards.player} is a team, which has no package; it consists of {members}"
         )
-    return weights_of(wildcards)
+    weights = weights_of(wildcards)
+    if not weights:
+        raise WorkflowError(f"{wildcards.player} has no weights, and so no package")
+    return weights
 
 
 def command(wildcards):
