@@ -101,6 +101,6 @@ def _spec(policy: TrainablePolicy, missions: list[Mission]) -> dict:
 def _state(policy: TrainablePolicy) -> dict[str, torch.Tensor]:
     """The weights that play, and the tables of the embedding, as tensors of their own."""
     state = {n: t for n, t in policy.state_dict().items() if not n.startswith("critic.")}
-    for name in ("places", "slots", "weights"):
-        state[f"embedding.{name}"] = getattr(policy.embedding, name)
+    for name, tensor in policy.embedding.vocabulary.words.items():
+        state[f"embedding.{name}"] = tensor
     return {name: tensor.detach().cpu().clone() for name, tensor in sorted(state.items())}
