@@ -9,14 +9,14 @@ import numpy as np
 import torch
 
 from daf.config import ConfigError
-from daf.mettagrid.extra import require
+from daf.extra import require
 from daf.mettagrid.stations import COOLDOWN, USES
-from daf.mettagrid.translate import config_of
+from daf.mettagrid.translate import config_of, rewards
 from daf.missions import RESOURCES, Assembler, Mission
 from daf.sim.simulation import SEE, Simulation
 
-COMPARED = ("position", "inventory", "glyph", "stock", "cooldown", "uses left")
-"""Of agents the first three, of stations the others."""
+COMPARED = ("position", "inventory", "glyph", "reward", "stock", "cooldown", "uses left")
+"""Of agents the first four, the reward where it can be translated; of stations the others."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,13 @@ def cross_check(
     Raises:
         ConfigError: mettagrid is not installed, or cannot express the mission; one line.
     """
+    unknown = () if rewards(mission) else ("reward",)
+    compared = [what for what in COMPARED if what not in unknown]
     for now, ours, theirs in play_both(mission, seeds, steps, glyphs):
         here = ours.shown()
         for world, seed in enumerate(seeds):
             there = theirs[world].shown()
-            for what in COMPARED:
+            for what in compared:
                 if not np.array_equal(here[what][world], there[what]):
                     values = here[what][world].tolist(), there[what].tolist()
                     return Difference(seed, now, what, *values)
@@ -119,6 +121,7 @@ class Ours(Simulation):
             "position": position,
             "inventory": state.inventory.numpy(),
             "glyph": state.glyph.numpy(),
+            "reward": state.rewards.numpy(),
             "stock": state.stock.numpy(),
             "cooldown": np.maximum(left, 0) * machine,
             "uses left": np.where(limit > 0, limit - state.uses.numpy(), 0),
@@ -162,6 +165,7 @@ class Theirs:
             "position": np.zeros((agents, 2), dtype=np.int64),
             "inventory": np.zeros((agents, len(RESOURCES)), dtype=np.int64),
             "glyph": np.zeros(agents, dtype=np.int64),
+            "reward": np.array(self.engine._c_sim.rewards()),
             "stock": np.zeros(stations, dtype=np.int64),
             "cooldown": np.zeros(stations, dtype=np.int64),
             "uses left": np.zeros(stations, dtype=np.int64),

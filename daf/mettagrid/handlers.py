@@ -61,7 +61,7 @@ def hand_over(giver: str, taker: str, resource: str, amount: int) -> Data:
     }
 
 
-def weighted(terms: list[tuple[int, Data]]) -> Data:
+def weighted(terms: list[tuple[float, Data]]) -> Data:
     """A sum of values."""
     return {"values": [v for _, v in terms], "weights": [float(w) for w, _ in terms]}
 
@@ -69,6 +69,11 @@ def weighted(terms: list[tuple[int, Data]]) -> Data:
 def carried(resource: str) -> Data:
     """What the one who is asked carries."""
     return {"item": resource, "scope": "agent"}
+
+
+def stored(resource: str, tag: str) -> Data:
+    """What the things with a tag carry together."""
+    return {"query": {"query_type": "query", "source": tag}, "item": resource}
 
 
 def near(radius: int) -> Data:

@@ -2,14 +2,15 @@
 
 Only what its handlers can say exactly is translated: the cost of moves, sharing, regeneration,
 limits, cooldowns, partial uses, numbers of uses, chests by side, and recipes by the agents around.
-Anything else is refused with the reason. Observations and rewards are mettagrid's own.
+Anything else is refused with the reason. Observations are mettagrid's own; rewards are translated
+where they can be.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from daf.config import ConfigError
-from daf.mettagrid.extra import require
+from daf.extra import require
 from daf.mettagrid.handlers import (
     TARGET_IS_EMPTY,
     TARGET_IS_USABLE,
@@ -21,7 +22,9 @@ from daf.mettagrid.handlers import (
     hand_over,
     handler,
     has,
+    stored,
     unless,
+    weighted,
 )
 from daf.mettagrid.stations import COOLDOWN, USES, station_object
 from daf.missions import RESOURCES, Assembler, Mission
@@ -116,6 +119,27 @@ def config_of(mission: Mission) -> Any:
     return MettaGridConfig.model_validate(built(translate(mission)))
 
 
+def rewards(mission: Mission) -> Data | None:
+    """What is paid, as a value whose changes all agents get; None where mettagrid has none such.
+
+    It has one for the stock of chests. Ours is that of the chest touched last, and begins to count
+    with the first transfer (RULES 8): the same if there is one chest of the kind, empty at first.
+    """
+    terms = []
+    stations = list(enumerate(mission.cells(*mission.stations)))
+    for statistic, weight in mission.rewards.items():
+        kind, _, resource = statistic.removesuffix(".amount").partition(".")
+        chests = [
+            (number, mission.stations[name])
+            for number, (_, _, name) in stations
+            if getattr(mission.stations[name], "resource", None) == resource
+        ]
+        if kind != "chest" or len(chests) != 1 or chests[0][1].initial:
+            return None
+        terms.append((weight, stored(resource, f"station:{chests[0][0]}")))
+    return weighted(terms) if terms and not mission.reward_caps else None
+
+
 def _refused(mission: Mission, reason: str) -> ConfigError:
     return ConfigError(f"mission {mission.name}: cannot be translated to mettagrid: {reason}")
 
@@ -170,6 +194,8 @@ def _agent(mission: Mission) -> Data:
         },
         "on_use_handler": _sharing(mission),
     }
+    if paid := rewards(mission):
+        agent["rewards"] = {"stored": {"reward": paid}}
     amounts = _ordered(mission.regeneration.amounts)
     if mission.regeneration.interval and amounts:
         period = {"filter_type": "periodic", "period": mission.regeneration.interval}

@@ -10,7 +10,7 @@ import torch
 from daf.__main__ import main
 from daf.config import ConfigError
 from daf.mettagrid.bundled.seen import Seen
-from daf.mettagrid.translate import translate
+from daf.mettagrid.translate import rewards, translate
 from daf.missions import RESOURCES, load_mission
 from daf.missions.loader import build_mission
 from daf.sim.observe import FEATURES
@@ -108,6 +108,18 @@ def test_every_rule_is_met_in_the_mission_that_is_compared():
     assert not unused
 
 
+@pytest.mark.parametrize("change", [
+    {"rewards": {"heart.gained": 1.0}},
+    {"reward_caps": {"chest.heart.amount": 3.0}},
+    {"stations": {"chest": {"initial": 1}}},
+    {"map": ["####", "#==#", "#@.#", "####"]},
+])  # fmt: skip
+def test_rewards_that_mettagrid_cannot_pay_are_left_out(change):
+    plain = {"map": ["####", "#=.#", "#@.#", "####"]}
+    built = build_mission(plain | change, name="chests", source="test")
+    assert rewards(built) is None and rewards(build_mission(plain, name="one", source="test"))
+
+
 @pytest.mark.mettagrid
 def test_the_two_engines_agree_step_by_step():
     from daf.mettagrid.crosscheck import cross_check
@@ -178,6 +190,7 @@ def test_the_two_engines_agree_in_20_worlds_of_1000_steps(name):
         ({"move_energy": 3}, "inventory"),
         ({"initial_inventory": {"energy": 41}}, "inventory"),
         ({"regeneration": {"interval": 2}}, "inventory"),
+        ({"rewards": {"chest.heart.amount": 0.5}}, "reward"),
     ],
 )
 def test_a_difference_is_found_and_told(monkeypatch, change, what):
@@ -187,5 +200,5 @@ def test_a_difference_is_found_and_told(monkeypatch, change, what):
     other = type(mission).model_validate(mission.resolved() | change)
     config_of = crosscheck.config_of
     monkeypatch.setattr(crosscheck, "config_of", lambda _: config_of(other))
-    difference = crosscheck.cross_check(mission, range(2), 20)
+    difference = crosscheck.cross_check(mission, range(2), 200)
     assert difference.what == what and "in mettagrid" in str(difference)
