@@ -10,6 +10,17 @@ SUPPORTED = ((0, 26, 21), (0, 27))
 INSTALL = "pip install 'daf[mettagrid]' (mettagrid>=0.26.21,<0.27; Python 3.11 or 3.12)"
 
 
+def missing() -> str | None:
+    """Why mettagrid cannot be used here, and how to install it; None if it can."""
+    try:
+        version = importlib.metadata.version("mettagrid")
+    except importlib.metadata.PackageNotFoundError:
+        return f"mettagrid, which is not installed: {INSTALL}"
+    numbers = tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
+    first, beyond = SUPPORTED
+    return None if first <= numbers < beyond else f"another mettagrid than {version}: {INSTALL}"
+
+
 def require(what: str) -> None:
     """Make sure that mettagrid can be imported.
 
@@ -19,11 +30,5 @@ def require(what: str) -> None:
     Raises:
         ConfigError: it is not installed, or another version; one line saying how to install it.
     """
-    try:
-        version = importlib.metadata.version("mettagrid")
-    except importlib.metadata.PackageNotFoundError:
-        raise ConfigError(f"{what} needs mettagrid, which is not installed: {INSTALL}") from None
-    numbers = tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
-    first, beyond = SUPPORTED
-    if not first <= numbers < beyond:
-        raise ConfigError(f"{what} needs another mettagrid than {version}: {INSTALL}")
+    if reason := missing():
+        raise ConfigError(f"{what} needs {reason}")

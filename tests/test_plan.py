@@ -155,7 +155,10 @@ def test_an_override_changes_the_runs_of_its_policy_only():
     both = plan(policies=["stateless", "lstm"])
     slower = {"class_path": "lstm", "training": {"learning_rate": 0.0003}}
     changed = plan(policies=["stateless", slower])
-    of = lambda made, policy: [r.name for r in made.runs.values() if r.policy == policy]  # noqa: E731
+
+    def of(made: Plan, policy: str) -> list[str]:
+        return [run.name for run in made.runs.values() if run.policy == policy]
+
     assert of(changed, "stateless") == of(both, "stateless")
     assert not set(of(changed, "lstm")) & set(of(both, "lstm"))
     rates = {run.policy: run.training.learning_rate for run in changed.runs.values()}

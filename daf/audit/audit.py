@@ -104,7 +104,7 @@ class Audit:
 
 def audit(
     results: str | Path,
-    config: AuditConfig = AuditConfig(),  # noqa: B008
+    config: AuditConfig = AuditConfig(),
     report: Callable[[str], None] = print,
 ) -> Audit:
     """Check a folder of results: its own, or one that was copied from another machine.

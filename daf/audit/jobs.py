@@ -1,6 +1,7 @@
 """The jobs of the workflow as an audit knows them: what their records must tell, what their outputs
 are called, and whose code they run."""
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar
 
@@ -47,13 +48,13 @@ class Job(Model):
     computed: ClassVar[bool] = False
     rounded: ClassVar[bool] = False
 
+    @abstractmethod
     def outputs(self, folder: str) -> dict[str, str]:
         """The files that it makes, by the rule's names for them.
 
         Args:
             folder: where they are said to be; believed only where nothing else says it.
         """
-        raise NotImplementedError
 
     def classes(self) -> dict[str, str | None]:
         """The class paths of the policies it is about; where it is known, with the hash of the

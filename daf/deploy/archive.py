@@ -15,11 +15,9 @@ from daf.config import ConfigError, Model, shown
 from daf.config.errors import of_file
 from daf.config.files import parse_json
 from daf.record import Sha256
+from daf.zips import write_zip
 
 MANIFEST = "manifest.json"
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The time of every member, so that equal content gives equal bytes."""
-
 MAX_BYTES = 2**30
 """Of the archive, and of all it holds."""
 
@@ -38,19 +36,14 @@ class Manifest(Model):
 
 
 def write_archive(path: str | Path, members: Mapping[str, bytes]) -> None:
-    """Write members and their manifest; equal members give equal bytes, whatever the zlib.
+    """Write members and their manifest; equal members give equal bytes.
 
     Raises:
         OSError: the file cannot be written.
     """
     manifest = Manifest(files={name: _sha256(data) for name, data in sorted(members.items())})
     text = json.dumps(manifest.resolved(), indent=2, sort_keys=True) + "\n"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for name, data in sorted([*members.items(), (MANIFEST, text.encode())]):
-            member = zipfile.ZipInfo(name, EPOCH)
-            member.create_system = 3
-            member.external_attr = (stat.S_IFREG | 0o644) << 16
-            archive.writestr(member, data)
+    write_zip(path, {**members, MANIFEST: text.encode()})
 
 
 def read_archive(path: str | Path) -> tuple[dict[str, bytes], list[str]]:

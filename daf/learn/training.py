@@ -112,7 +112,7 @@ class Training:
         self._rates.append(rate)
         self.made += 1
         if self.device == "cpu" or self.made % READ_EVERY == 0 or self.done:
-            self._read()
+            self.read()
 
     @property
     def curve(self) -> list[dict[str, Any]]:
@@ -121,7 +121,7 @@ class Training:
         Raises:
             DivergedError: as `advance`.
         """
-        self._read()
+        self.read()
         return self._curve
 
     def _collect_and_learn(self, shown: float | None = None) -> torch.Tensor:
@@ -134,8 +134,12 @@ class Training:
         others = [rollout.rewards.mean(), _explained(rollout.values, advantage)]
         return torch.cat([self.collector.finished_scores(), torch.stack(others), losses])
 
-    def _read(self) -> None:
-        """Take what is known of the last updates from the device into the curve."""
+    def read(self) -> None:
+        """Wait for the device, and take what is known of the last updates into the curve.
+
+        Raises:
+            DivergedError: as `advance`.
+        """
         if not self._unread:
             return
         names = (*self.collector.score_names, "reward", "explained_variance", *METRICS)

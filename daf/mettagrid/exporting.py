@@ -2,7 +2,6 @@
 
 import io
 import json
-import zipfile
 from importlib.resources import files
 from pathlib import Path
 
@@ -20,14 +19,13 @@ from daf.policies.stateless import Stateless
 from daf.policies.trainable import TrainablePolicy
 from daf.provenance import temporary_name
 from daf.sim.observe import FEATURES
+from daf.zips import write_zip
 
 NETWORKS = {Stateless: "stateless", LSTM: "lstm"}
 PACKAGE = "daf_policy"
 """Of the code in a bundle."""
 
 WEIGHTS = "weights.pt"
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The time of every member, so that equal content gives equal bytes."""
 
 
 def export(path: str | Path, *, class_path: str, weights: str, missions: list[Mission]) -> None:
@@ -62,12 +60,7 @@ def export(path: str | Path, *, class_path: str, weights: str, missions: list[Mi
             content[f"{PACKAGE}/{file.name}"] = file.read_bytes()
     temporary = temporary_name(path)
     try:
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
-            for name, data in sorted(content.items()):
-                member = zipfile.ZipInfo(name, EPOCH)
-                member.compress_type = zipfile.ZIP_DEFLATED
-                member.external_attr = 0o644 << 16
-                archive.writestr(member, data)
+        write_zip(temporary, content)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 from daf.config import ConfigError, nearest, shown
+from daf.extra import require
 from daf.mettagrid.bundles import bundle_digest, checked_class, is_bundle, read_bundle
-from daf.mettagrid.extra import require
 from daf.mettagrid.names import Observed, actions_of, interface_of
 from daf.policies.game import Game
 from daf.policies.policy import Policy

@@ -4,6 +4,7 @@ Every generator is a class of its parameters with a method `rows(legend)`. The s
 the same map on every machine.
 """
 
+from abc import abstractmethod
 from typing import Annotated, Literal
 
 import numpy as np
@@ -47,9 +48,9 @@ class Layout(Model):
         self.fill(inside, symbol, np.random.Generator(np.random.PCG64(self.seed)))
         return ["".join(row) for row in grid]
 
+    @abstractmethod
     def fill(self, inside: np.ndarray, symbol: dict[str, str], random: np.random.Generator) -> None:
         """Draw floor, stations and agents on the wall that `inside` [height, width] still is."""
-        raise NotImplementedError
 
     def names(self) -> list[str]:
         """The station of each place that is needed."""

@@ -11,10 +11,11 @@ from typing import Any
 import torch
 
 from daf.config import ConfigError
+from daf.extra import missing
 from daf.missions import Mission, load_mission
 from daf.origin import Origin
 from daf.provenance import write_json
-from daf.sim import mettagrid
+from daf.sim.mettagrid import Mettagrid
 from daf.sim.scaling import scaling, scaling_table
 from daf.sim.simulation import Simulation, torch_stream
 from daf.sim.timing import WARM_UP, clock_of, random_moves, seconds, spread, turns
@@ -23,7 +24,7 @@ REPEATS = 7
 METTAGRID_STEPS = 1000
 """Of its one world, per repeat; some hundredths of a second."""
 
-ONE_CORE = "it is compared on one core only"
+ONE_CORE = "one core, the only way it is compared"
 
 
 def measure(
@@ -48,8 +49,8 @@ def measure(
         simulation = Simulation(mission, worlds, device, auto_reset=True, threads=threads)
         clock = clock_of(simulation, threads)
         actions = random_moves(simulation)
-        missing = ONE_CORE if device != "cpu" or threads > 1 else mettagrid.missing()
-        rival = None if missing else mettagrid.Mettagrid(mission)
+        alone = ONE_CORE if device != "cpu" or threads > 1 else missing()
+        rival = None if alone else Mettagrid(mission)
         own = actions[:, 0].int().cpu().numpy()
         seconds(clock, lambda k: simulation.step(actions[k]), turns(WARM_UP))
         if rival:
@@ -74,7 +75,7 @@ def measure(
         "rates": rates,
         "phases": phases,
         "mettagrid": rival and {**rival.described(), "rates": others},
-        "no_mettagrid": missing,
+        "no_mettagrid": alone,
         "ratios": [rate / other for rate, other in zip(rates, others)],
         "origin": Origin.here(torch.device(device).type).resolved(),
     }
@@ -136,7 +137,7 @@ def summary(found: dict[str, Any]) -> list[str]:
             f"times the speed of mettagrid: {spread(found['ratios'], 1)}",
         ]
     else:
-        lines.append(f"mettagrid: {found['no_mettagrid']}")
+        lines.append(f"not compared with mettagrid; that needs {found['no_mettagrid']}")
     lines += [f"  {100 * share:5.1f} % {phase}" for phase, share in found["phases"].items()]
     return lines
 

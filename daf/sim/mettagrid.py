@@ -4,32 +4,17 @@ import importlib.metadata
 from typing import Any
 
 import numpy as np
-from packaging.specifiers import SpecifierSet
 
 from daf.missions import RESOURCES, Mission
 from daf.missions.mission import AGENT, WALL
-
-VERSIONS = ">=0.26.21,<0.27"
-"""For which the translation below is right; `daf[mettagrid]` installs one of them."""
-
-
-def missing() -> str | None:
-    """Why there is no mettagrid to compare with, None if there is one."""
-    try:
-        version = importlib.metadata.version("mettagrid")
-    except importlib.metadata.PackageNotFoundError:
-        return "it is not installed (pip install 'daf[mettagrid]')"
-    if version not in SpecifierSet(VERSIONS):
-        return f"version {version} is installed; {VERSIONS} is needed"
-    return None
 
 
 class Mettagrid:
     """One world of its bare engine (no Python wrapper), begun anew when an episode is over.
 
-    The map, the agents, the energy they move with, the window, the tokens and the length of an
-    episode are the mission's. Stations are objects that stand in the way and do nothing: the rules
-    of the two games differ by now, and without handlers mettagrid has less to do, not more.
+    The map, the agents, the window, the tokens and the length of an episode are the mission's.
+    Moves are free, and stations are objects that stand in the way and do nothing: the rules of the
+    two games differ by now, and without handlers mettagrid has less to do, not more.
     """
 
     def __init__(self, mission: Mission):
@@ -95,7 +80,6 @@ def _translated(mission: Mission):
         ),
         agent=theirs.AgentConfig(inventory=energy),
         actions=theirs.ActionsConfig(
-            move=theirs.MoveActionConfig(consumed_resources={"energy": mission.move_energy}),
             change_vibe=theirs.ChangeVibeActionConfig(enabled=False),
         ),
         objects={"wall": theirs.WallConfig(), **stations},

@@ -9,6 +9,7 @@ from daf.config import ConfigError, TrainingConfig
 from daf.learn.ppo import Learner
 from daf.learn.resume import Resume
 from daf.learn.rollout import Collector
+from daf.learn.teacher import TEACHER_STREAM
 from daf.learn.train import train
 from daf.missions import load_mission
 from daf.policies import Game, PolicySpec, make_policy
@@ -38,7 +39,7 @@ def test_a_teacher_that_plays_all_worlds_plays_as_it_does_alone(monkeypatch):
         if t % MISSION.max_steps == 0:
             if t:
                 simulation.reset()
-            seeds = mix_seeds(simulation.state.world_seed, 4, 0x74656163)
+            seeds = mix_seeds(simulation.state.world_seed, 4, TEACHER_STREAM)
             state = policy.initial_state(seeds)
         actions, state = policy.act(simulation.observations.flatten(0, 1), state)
         assert torch.equal(rollout.actions[t], actions)

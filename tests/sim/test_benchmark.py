@@ -7,8 +7,9 @@ import torch
 
 from daf.missions import load_mission
 from daf.report.engine import engine_page
-from daf.sim import benchmark, mettagrid, scaling
+from daf.sim import benchmark, scaling
 from daf.sim.benchmark import measure, summary
+from daf.sim.mettagrid import Mettagrid
 
 MISSION = load_mission("assembler_2").model_copy(update={"max_steps": 50})
 
@@ -28,8 +29,8 @@ class Standing:
 
 
 def test_both_engines_are_measured_in_one_run(monkeypatch):
-    monkeypatch.setattr(mettagrid, "missing", lambda: None)
-    monkeypatch.setattr(mettagrid, "Mettagrid", Standing)
+    monkeypatch.setattr(benchmark, "missing", lambda: None)
+    monkeypatch.setattr(benchmark, "Mettagrid", Standing)
     found = measure(MISSION, worlds=3, steps=2)
     assert len(found["rates"]) == len(found["mettagrid"]["rates"]) == benchmark.REPEATS
     assert found["ratios"][2] == found["rates"][2] / found["mettagrid"]["rates"][2]
@@ -41,16 +42,19 @@ def test_both_engines_are_measured_in_one_run(monkeypatch):
 
 
 def test_without_mettagrid_the_output_says_so(monkeypatch, capsys, tmp_path):
-    reason = "it is not installed (pip install 'daf[mettagrid]')"
-    monkeypatch.setattr(mettagrid, "missing", lambda: reason)
+    reason = "mettagrid, which is not installed: pip install 'daf[mettagrid]'"
+    monkeypatch.setattr(benchmark, "missing", lambda: reason)
     options = "--mission assembler_2 --worlds 3 --steps 2 --json"
     monkeypatch.setattr("sys.argv", ["benchmark", *options.split(), str(tmp_path / "speed.json")])
     assert benchmark.main() == 0
-    assert f"mettagrid: {reason}" in capsys.readouterr().out
+    assert f"not compared with mettagrid; that needs {reason}" in capsys.readouterr().out
     found = json.loads((tmp_path / "speed.json").read_text())
     assert found["mettagrid"] is None and found["ratios"] == []
     assert found["origin"]["versions"]["torch"] == torch.__version__
-    assert "There is no mettagrid beside it: it is not installed" in engine_page([found])
+    assert (
+        "no mettagrid beside it; that needs mettagrid, which is not installed: pip"
+        in engine_page([found])
+    )
 
 
 def test_scaling_varies_one_size_at_a_time(monkeypatch):
@@ -85,10 +89,9 @@ def test_without_a_gpu_there_is_one_clear_error(options, monkeypatch, capsys):
     assert said.err == "error: device: got 'cuda', but torch finds no CUDA device\n"
 
 
+@pytest.mark.mettagrid
 def test_mettagrid_plays_the_nearest_mission():
-    pytest.importorskip("mettagrid")
-    assert mettagrid.missing() is None
-    engine = mettagrid.Mettagrid(MISSION)
+    engine = Mettagrid(MISSION)
     before = engine._buffers["observations"].copy()
     moves = torch.randint(0, 5, (120, 4), generator=torch.Generator().manual_seed(0)).int()
     for step in moves.numpy():

@@ -9,8 +9,8 @@ import pytest
 
 import daf
 from daf.config import BenchmarkConfig, ConfigError
+from daf.extra import INSTALL, require
 from daf.mettagrid.crosscheck import cross_check
-from daf.mettagrid.extra import INSTALL, require
 from daf.mettagrid.translate import config_of
 from daf.missions import load_mission
 from daf.plan import make_plan
