@@ -22,7 +22,7 @@ from daf.mettagrid.handlers import (
     weighted,
 )
 from daf.missions import POSITIONS, RESOURCES, Assembler, Chest, Mission, Recipe
-from daf.sim.tables import neighbour_table
+from daf.missions.formations import recipe_of_neighbours
 
 COOLDOWN, USES = "cooldown", "remaining_uses"
 """Amounts that a station carries. Mettagrid can lower the cooldown at the end of a step only, so
@@ -138,8 +138,8 @@ def _recipes(
     Mettagrid can tell on which straight sides agents stand, and how many stand around in all, but
     not on which corner.
     """
-    table = neighbour_table(station, 0)
-    known: dict[tuple[int, int], int] = {}
+    table = recipe_of_neighbours(station)
+    known: dict[tuple[int, int], int | None] = {}
     for byte in range(256):
         place = byte & STRAIGHT, byte.bit_count()
         if (

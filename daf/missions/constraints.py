@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import floor
 
+from daf.missions.formations import recipe_of_neighbours
 from daf.missions.ground import FAR, SIDES, Cell, Ground
 from daf.missions.linear import Program
 from daf.missions.mission import POSITIONS, RESOURCES, Assembler, Chest, Limit, Mission, Recipe
@@ -67,7 +68,8 @@ class Constraints:
             formations = {
                 byte for cell in cells for byte in self.ground.formations(cell, self.agents)
             }
-            for index in sorted(_recipes(station, formations)):
+            table = recipe_of_neighbours(station)
+            for index in sorted({table[byte] for byte in formations} - {None}):
                 yield _Process(f"{name} {index}", name, station.recipes[index], False)
 
     def _repairs(self) -> Iterator[_Process]:
@@ -273,15 +275,3 @@ def inventory_limits(mission: Mission) -> list[Limit]:
     others = [resource for resource in RESOURCES if resource not in named]
     default = mission.default_limit
     return [*mission.limits, *(Limit(resources=(other,), limit=default) for other in others)]
-
-
-def _recipes(station: Assembler, formations: set[int]) -> set[int]:
-    """The recipes that a station can have in these formations; a later one wins."""
-    found = {}
-    for index, recipe in enumerate(station.recipes):
-        for formation in recipe.formations:
-            fixed = sum(1 << POSITIONS.index(place) for place in formation if place != "any")
-            for byte in formations:
-                if byte & fixed == fixed and byte.bit_count() == len(formation):
-                    found[byte] = index
-    return set(found.values())

@@ -8,6 +8,7 @@ import torch
 import warp as wp
 
 from daf.missions import POSITIONS, RESOURCES, Assembler, Mission, Recipe
+from daf.missions.formations import recipe_of_neighbours
 from daf.missions.mission import AGENT, WALL
 from daf.missions.statistics import station_types
 from daf.sim.views import view_tables, window
@@ -217,21 +218,6 @@ def _mates(name: str, groups: dict[str, int]) -> int:
     return sum(1 << r for r in mates if RESOURCES[r] != name)
 
 
-def neighbour_table(station: Assembler, first_recipe: int) -> np.ndarray:
-    """Recipe index of each of the 256 neighbour bytes, int32; -1 where there is none.
-
-    A later recipe wins over an earlier one (RULES: recipes are entered in list order).
-    """
-    table = np.full(256, NO_RECIPE, dtype=np.int32)
-    for index, recipe in enumerate(station.recipes):
-        for formation in recipe.formations:
-            fixed = sum(1 << POSITIONS.index(p) for p in formation if p != "any")
-            for byte in range(256):
-                if byte & fixed == fixed and byte.bit_count() == len(formation):
-                    table[byte] = first_recipe + index
-    return table
-
-
 def _station_tables(mission: Mission, info: StationInfo) -> dict:
     recipes: list[Recipe] = []
     columns: dict[str, list] = {name: [] for name in _TYPE_COLUMNS}
@@ -248,7 +234,9 @@ def _station_tables(mission: Mission, info: StationInfo) -> dict:
         sides = {} if assembler else station.sides
         columns["chest_delta"].append([sides.get(OPPOSITE[move], 0) for move in MOVES])
         columns["recipe"].append(
-            neighbour_table(station, len(recipes)) if assembler else [NO_RECIPE] * 256
+            [NO_RECIPE if n is None else len(recipes) + n for n in recipe_of_neighbours(station)]
+            if assembler
+            else [NO_RECIPE] * 256
         )
         recipes += station.recipes if assembler else ()
     first_repair = len(recipes)

@@ -1,10 +1,9 @@
 """The stations of the game against the tables of the rule book, written down here once more."""
 
-import numpy as np
 import pytest
 
 from daf.missions import Assembler, Chest, load_mission
-from daf.sim.tables import neighbour_table
+from daf.missions.formations import recipe_of_neighbours
 
 STATIONS = load_mission("training_facility_1").stations
 
@@ -63,8 +62,8 @@ def test_producers(name):
     assert (station.type_id, station.symbol) == (type_id, symbol)
     assert (station.partial, station.max_uses, station.starts_clipped) == (partial, uses, clipped)
     assert (station.exhaustion, station.clip_immune) == (0, False)
-    table = neighbour_table(station, 0)
-    assert table[0] == -1
+    table = recipe_of_neighbours(station)
+    assert table[0] is None
     for byte in range(1, 256):
         recipe = station.recipes[table[byte]]
         around = min(byte.bit_count(), 4)
@@ -88,16 +87,17 @@ def test_the_31_bytes_of_the_assembler():
     for gear, (bytes_, inputs) in GEARS.items():
         expected |= {byte: (inputs, {gear: 1}) for byte in bytes_}
     assert len(expected) == 31
-    table = neighbour_table(station, 0)
+    table = recipe_of_neighbours(station)
     found = {
-        int(byte): (station.recipes[table[byte]].inputs, station.recipes[table[byte]].outputs)
-        for byte in np.flatnonzero(table >= 0)
+        byte: (station.recipes[number].inputs, station.recipes[number].outputs)
+        for byte, number in enumerate(table)
+        if number is not None
     }
     assert found == expected
     assert {recipe.cooldown for recipe in station.recipes} == {1}
 
 
-def test_a_later_recipe_wins_and_numbers_begin_where_asked():
+def test_a_later_recipe_wins():
     station = Assembler.model_validate({
         "type_id": 8,
         "symbol": "&",
@@ -106,11 +106,9 @@ def test_a_later_recipe_wins_and_numbers_begin_where_asked():
             {"formations": [["N"], ["S", "any"]], "outputs": {"carbon": 2}},
         ],
     })  # fmt: skip
-    expected = np.full(256, -1)
-    expected[[1, 2, 4, 8, 16, 32, 64, 128]] = 10
-    expected[2] = 11
-    expected[[65, 66, 68, 72, 80, 96, 192]] = 11
-    assert neighbour_table(station, 10).tolist() == expected.tolist()
+    expected = dict.fromkeys([1, 4, 8, 16, 32, 64, 128], 0)
+    expected |= dict.fromkeys([2, 65, 66, 68, 72, 80, 96, 192], 1)
+    assert recipe_of_neighbours(station) == [expected.get(byte) for byte in range(256)]
 
 
 @pytest.mark.parametrize("name", CHESTS)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from daf.config import ConfigError
+from daf.missions.formations import recipe_of_neighbours
 from daf.sim.parity import mission_of, simulate
-from daf.sim.tables import neighbour_table
 
 FOLDERS = [Path(__file__).parent / "recordings"]
 if "DAF_RECORDINGS" in os.environ:
@@ -58,7 +58,8 @@ def test_recipe_tables_are_those_of_the_engine(path):
     stations = mission_of(meta).stations
     for name, station in meta["config"]["objects"].items():
         if name in stations and "table" in station:
-            assert neighbour_table(stations[name], 0).tolist() == station["table"], name
+            table = recipe_of_neighbours(stations[name])
+            assert [-1 if n is None else n for n in table] == station["table"], name
 
 
 def test_a_setting_the_simulator_lacks_is_refused_by_name():
