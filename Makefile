@@ -11,7 +11,7 @@ benchmark: $(INSTALLED)
 	$(BIN)/snakemake benchmark_report
 	@echo "report: results/benchmarks/benchmark/report.html"
 
-# Half of the time is the start of small processes, so two halves side by side take little more.
+# Two halves side by side: much of each is one small process after the other.
 test: $(INSTALLED)
 	+$(MAKE) --no-print-directory --jobs=2 test-workflow test-parts
 
