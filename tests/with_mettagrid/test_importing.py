@@ -178,8 +178,11 @@ def interface(**changes):
 
 
 def wrong(tmp_path):
+    from mettagrid.optional_deps import has_train
+
     yield "mettagrid:random2", "did you mean 'random'?"
-    yield "mettagrid:lstm", "need mettagrid[train]"
+    if not has_train():
+        yield "mettagrid:lstm", "need mettagrid[train]"
     yield "mettagrid:no.such.Class", "cannot import 'no.such.Class'"
     yield "mettagrid:json.JSONDecoder", "'JSONDecoder' is no mettagrid.policy.policy.MultiAgent"
     yield f"mettagrid:{tmp_path}/none.zip", "is no bundle"
