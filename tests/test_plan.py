@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from daf.config import BenchmarkConfig, ConfigError, TrainingConfig
+from daf.config import BenchmarkConfig, ConfigError, TrainingConfig, load_yaml
 from daf.missions import Mission, load_mission
 from daf.missions.loader import BUILT_IN
 from daf.plan import Plan, make_plan
 from daf.policies import Game
 from daf.policies.stateless import Stateless
 
+ROOT = Path(__file__).parents[1]
 MISSION = "assembler_1"
 NETWORK = """
 from daf.policies.stateless import Stateless
@@ -35,6 +36,12 @@ def plan(**changes) -> Plan:
 
 def names(**changes) -> list[str]:
     return list(plan(**changes).runs)
+
+
+@pytest.mark.parametrize("file, runs", [("config", 10), ("reference", 20)])
+def test_configurations_that_come_with_it_can_be_planned(file, runs):
+    source = f"config/{file}.yaml"
+    assert len(make_plan(BenchmarkConfig.parse(load_yaml(ROOT / source), source)).runs) == runs
 
 
 def test_one_run_per_seed_and_one_player_per_run_or_fixed_policy():

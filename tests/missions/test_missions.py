@@ -61,6 +61,7 @@ def test_built_in_missions():
     assert built_in_missions() == [
         "assembler_1",
         "assembler_2",
+        "assembler_2_dark",
         "machina_1",
         "machina_2",
         "machina_3",

@@ -216,6 +216,18 @@ def test_the_template_rebuilds_the_report_alone(project):
     assert project.planned() == {"report": 1}
 
 
+def test_reference_results_are_those_of_their_own_configuration(tmp_path):
+    """In the jobs, too, which are calls of Snakemake of their own."""
+    project = Project(tmp_path)
+    small = TINY | {"name": "small", "policies": ["random"], "missions": ["assembler_1"]}
+    (tmp_path / "config" / "reference.yaml").write_text(yaml.safe_dump(small))
+    project.make("--cores", "2", target="reference_results")
+    assert [path.name for path in (tmp_path / "results" / "benchmarks").iterdir()] == ["small"]
+    (sidecar,) = (tmp_path / "results" / "benchmarks").glob("small/report.html.prov.json")
+    command = json.loads(sidecar.read_text())["command"]
+    assert command[:2] == ["snakemake", "reference_results"]
+
+
 def test_a_failed_report_leaves_the_old_one(project):
     report = project.folder / "results" / "benchmarks" / "tiny" / "report.html"
     before = report.read_bytes()
