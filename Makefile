@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: benchmark test test-workflow test-parts lint cuda-compile gpu-benchmark lock clean
+.PHONY: benchmark test test-workflow test-parts slurm-test lint cuda-compile gpu-benchmark lock clean
 .DEFAULT_GOAL := benchmark
 
 benchmark: $(INSTALLED)
@@ -22,6 +22,16 @@ test-workflow: $(INSTALLED)
 
 test-parts: $(INSTALLED)
 	$(BIN)/python -m pytest $(addprefix --ignore=,$(WHOLE))
+
+# The main job on a real Slurm that runs on this machine as long as the test (Debian, as root).
+SLURM := slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
+
+slurm-test: $(INSTALLED)
+	@test "$$(id -u)" = 0 || { echo "error: make slurm-test needs root"; exit 1; }
+	dpkg --status $(SLURM) > /dev/null 2>&1 \
+		|| { apt-get update && apt-get install --yes --no-install-recommends $(SLURM); }
+	$(BIN)/python -m pip install --quiet --requirement requirements-cluster.lock
+	$(BIN)/python -m pytest -m slurm tests/slurm
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -46,13 +56,18 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-# Writes the lock anew from the newest versions that pyproject.toml allows.
+# Writes the locks anew from the newest versions that pyproject.toml allows.
 lock:
 	$(PYTHON) -m venv --clear build/lock
 	build/lock/bin/python -m pip install --quiet '.[dev]'
 	echo '# Pinned versions for development, tests and the main job; written by `make lock`.' > $@.new
 	build/lock/bin/python -m pip freeze --exclude daf | sed 's/+cpu$$//' | grep -v '^nvidia\|^triton' >> $@.new
 	mv $@.new requirements.lock
+	build/lock/bin/python -m pip install --quiet --constraint requirements.lock '.[cluster]'
+	echo '# What the extra `cluster` needs besides requirements.lock; written by `make lock`.' > $@.new
+	build/lock/bin/python -m pip freeze --exclude daf | sed 's/+cpu$$//' | grep -v '^nvidia\|^triton' \
+		| grep -vxFf requirements.lock >> $@.new
+	mv $@.new requirements-cluster.lock
 
 clean:
 	rm -rf $(VENV) build dist

@@ -2,7 +2,7 @@
 rule audit:
     log:
         f"{RESULTS}/logs/audit.log",
-    threads: workflow.cores
+    threads: ALL_CORES
     resources:
         gpu=GPU,
         mem_mb=4000,

@@ -40,7 +40,12 @@ CONFIGFILE = ["--configfile", *GIVEN] if workflow.overwrite_configfiles else []
 NAME = "[A-Za-z0-9][A-Za-z0-9_.-]*"
 GPU = 0 if CONFIG.execution.device == "cpu" else 1
 
-workflow.register_resource("gpu", visible_gpus())
+ALL_CORES = (
+    workflow.global_resources["_cores"].value or 8
+)  # a cluster's profile names none
+# Profiles of clusters say how many GPUs may be in use; those of the submitting machine do not matter.
+if "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", visible_gpus())
 
 # For `snakemake --report`, which would take tables for text.
 mimetypes.add_type("application/vnd.apache.parquet", ".parquet")

@@ -7,7 +7,7 @@ rule engine_benchmark:
         f"{RESULTS}/logs/engine_benchmark.log",
     benchmark:
         f"{RESULTS}/timings/engine_benchmark.tsv"
-    threads: workflow.cores
+    threads: ALL_CORES
     resources:
         mem_mb=2000,
         runtime=30,

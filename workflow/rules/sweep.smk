@@ -8,6 +8,12 @@ if SEARCH:
     FOLDER = SEARCH.folder
     SEARCHED = SEARCH.sweep.model_dump(mode="json", exclude=NOT_SEARCHED)
 
+    localrules:
+        propose,
+        rank,
+        conclude,
+        sweep_report,
+
     checkpoint propose:
         input:
             episodes=lambda wildcards: rounds_before(

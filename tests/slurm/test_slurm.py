@@ -1,0 +1,170 @@
+"""The main job on a real Slurm, cancelled, out of time and preempted on the way: the same bytes."""
+
+import hashlib
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from daf.workflow import snakemake_command, workflow_folder
+
+from .cluster import cluster
+
+pytestmark = pytest.mark.slurm
+
+# A training that takes minutes while the brake is there, and seconds without.
+POLICY = """
+import os, time
+from pathlib import Path
+
+import torch
+from daf.policies.stateless import Stateless
+
+
+class Braked(Stateless):
+    def forward(self, observations, memory, starts):
+        if torch.is_grad_enabled() and Path(os.environ.get("BRAKE", "none")).exists():
+            time.sleep(0.2)
+        return super().forward(observations, memory, starts)
+"""
+CONFIG = {
+    "name": "slurm",
+    "policies": [
+        {"class_path": "mine.py:Braked", "init_kwargs": {"hidden_size": 8}},
+        "random",
+    ],
+    "missions": ["assembler_1"],
+    "training_seeds": [1, 2, 3],
+    "training": {
+        "worlds": 2,
+        "rollout_length": 8,
+        "minibatches": 1,
+        "epochs": 1,
+        "steps": 16 * 500,
+    },
+    "evaluation": {"episodes": 2},
+    "execution": {"save_seconds": 0.5},
+}
+# Runtimes are whole minutes: the shortest, and twice that at the second attempt.
+OPTIONS = (
+    "--set-resources", "train:runtime=attempt", "train:mem_mb=attempt*1500",
+    "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5", "--jobs", "8",
+)  # fmt: skip
+
+
+def prepared(folder: Path) -> Path:
+    folder.mkdir()
+    (folder / "mine.py").write_text(POLICY)
+    (folder / "slurm.yaml").write_text(yaml.safe_dump(CONFIG))
+    return folder
+
+
+def start(folder: Path, *options: str, environment: dict[str, str] = {}) -> subprocess.Popen:  # noqa: B006
+    command = snakemake_command("benchmark_report", Path("slurm.yaml"), *options)
+    with open(folder / "output.txt", "w") as output:
+        return subprocess.Popen(
+            command, cwd=folder, env=os.environ | environment, stdout=output, stderr=output
+        )
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Of all results but those that tell when they were made."""
+    results = folder / "results"
+    return {
+        str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(results.rglob("*"))
+        if path.suffix in (".parquet", ".json", ".safetensors", ".html")
+        and not path.name.endswith(".prov.json")
+    }
+
+
+class Queue:
+    """What Slurm says of the jobs, and what happens to them."""
+
+    def __init__(self, environment: dict[str, str], workflow: subprocess.Popen, output: Path):
+        self.environment, self.workflow, self.output = environment, workflow, output
+
+    def ask(self, *command: str) -> str:
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    def jobs(self) -> dict[str, dict[str, str]]:
+        """Every job there was: its number -> the attributes Slurm gives it."""
+        found = {}
+        for line in self.ask("scontrol", "--oneliner", "--all", "show", "job").splitlines():
+            if job := dict(re.findall(r"(\w+)=(\S*)", line)):
+                found[job["JobId"]] = job
+        return found
+
+    def wait_for(self, what: str, condition, seconds: float = 150):
+        """What the condition returns, once it is true."""
+        end = time.monotonic() + seconds
+        while not (found := condition()):
+            printed = self.output.read_text()
+            assert self.workflow.poll() is None, f"it ended before: {what}\n{printed}"
+            assert time.monotonic() < end, f"in vain: {what}\n{self.jobs()}\n{printed}"
+            time.sleep(0.5)
+        return found
+
+    def training(self, seed: int) -> str | None:
+        """The running job of a training that has saved something."""
+        for number, job in self.jobs().items():
+            if job["JobState"] == "RUNNING" and f"Braked-s{seed}-" in job.get("Comment", ""):
+                folder = self.output.parent / "results" / "resume"
+                if list(folder.glob(f"Braked-s{seed}-*/state.pt")):
+                    return number
+        return None
+
+    def state(self, number: str) -> str:
+        return self.jobs()[number]["JobState"]
+
+
+def test_the_main_job_on_slurm_gives_the_same_bytes(tmp_path):
+    here = prepared(tmp_path / "here")
+    there = prepared(tmp_path / "there")
+    local = start(here, "--cores", "2")
+    assert local.wait() == 0, (here / "output.txt").read_text()
+
+    brake = tmp_path / "brake"
+    brake.touch()
+    profile = workflow_folder() / "profiles" / "slurm"
+    with cluster(tmp_path / "slurm") as environment:
+        environment["BRAKE"] = str(brake)
+        options = ["--workflow-profile", str(profile), *OPTIONS]
+        workflow = start(there, *options, environment=environment)
+        queue = Queue(environment, workflow, there / "output.txt")
+        try:
+            cancelled = queue.wait_for("training 1 runs", lambda: queue.training(1))
+            late = queue.wait_for("training 2 runs", lambda: queue.training(2))
+            queue.ask("scancel", cancelled)
+            preempted = queue.wait_for("training 3 runs", lambda: queue.training(3))
+            urgent = ["sbatch", "--parsable", "--partition=urgent", "--gpus=1", "--ntasks=1"]
+            queue.ask(*urgent, "--mem=100", "--output=/dev/null", "--wrap=sleep 2")
+            queue.wait_for(
+                "training 3 is preempted",
+                lambda: queue.jobs()[preempted].get("Restarts") != "0",
+            )
+            queue.wait_for("training 2 is out of time", lambda: queue.state(late) == "TIMEOUT")
+            brake.unlink()
+            workflow.wait(240)
+            jobs = queue.jobs()
+        finally:
+            if workflow.poll() is None:
+                workflow.terminate()
+                workflow.wait(60)
+    printed = (there / "output.txt").read_text()
+    assert workflow.returncode == 0, printed
+    assert jobs[cancelled]["JobState"] == "CANCELLED"
+    assert jobs[late]["JobState"] == "TIMEOUT"
+    assert jobs[preempted]["Restarts"] == "1"
+    for log in (there / "results/logs/train").glob("*.log"):
+        assert "goes on after update" in log.read_text(), log
+    trainings = [job for job in jobs.values() if "train_" in job.get("Comment", "")]
+    assert {job["TimeLimit"] for job in trainings} >= {"00:01:00", "00:02:00"}
+    assert hashes(there) == hashes(here) != {}
