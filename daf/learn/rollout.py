@@ -69,7 +69,7 @@ class Collector:
         self.memory = policy.initial_memory(self.rows)
         self.starts = torch.ones(self.rows, dtype=torch.bool, device=device)
         self.rollout = self._allocate(policy, device)
-        self._counted = [simulation.state.episode.clone() for simulation in self.simulations]
+        self._counted = [self._stagger(simulation) for simulation in self.simulations]
         self.seconds = {"env": 0.0, "forward": 0.0}
         self.teacher = (
             Teacher(config.teacher, policy.game, self.simulations, device)
@@ -95,6 +95,17 @@ class Collector:
             dones=empty(torch.bool),
             memory=torch.empty_like(self.memory),
         )
+
+    def _stagger(self, simulation: Simulation) -> torch.Tensor:
+        """Let the worlds be at different times of their episodes, so that each update sees all of
+        it: the first episodes are shorter, by another part in each world, and do not count.
+
+        Returns:
+            int32 [E], the last episode of each world that `finished_scores` is not to tell.
+        """
+        worlds = torch.arange(simulation.num_worlds, device=simulation.device)
+        simulation.state.now.copy_(worlds * simulation.mission.max_steps // simulation.num_worlds)
+        return simulation.state.episode + (simulation.state.now > 0)
 
     @torch.no_grad()
     def collect(self, shown: float | None = None) -> tuple[Rollout, torch.Tensor]:
@@ -156,7 +167,7 @@ class Collector:
             "starts": self.starts,
             "counted": self._counted,
             "worlds": [simulation.state_dict() for simulation in self.simulations],
-            "teacher": self.teacher.state_dict() if self.teacher else [],
+            "teacher": self.teacher.state_dict() if self.teacher else {},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -186,7 +197,7 @@ class Collector:
         sums, counts = [], []
         for simulation, counted in zip(self.simulations, self._counted):
             ended = simulation.state.episode > counted
-            counted.copy_(simulation.state.episode)
+            torch.maximum(counted, simulation.state.episode, out=counted)
             sums.append((simulation.finished[:, HEARTS_STORED] * ended).sum())
             counts.append(ended.sum())
         total, count = torch.stack(sums).double(), torch.stack(counts).double()

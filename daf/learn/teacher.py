@@ -20,7 +20,8 @@ NOBODY = -1
 class Teacher:
     """Watches all worlds with a memory of its own, and plays some of them.
 
-    It has to see from an observation what was done last, for it may not have been its own choice.
+    It has to see from an observation what was done last, for it may not have been its own choice;
+    and its memory has to know how to forget single rows (`where`).
 
     Axes: E worlds of a simulation, A agents of each, N agents of all simulations.
     """
@@ -28,7 +29,7 @@ class Teacher:
     def __init__(self, class_path: str, game: Game, simulations: Sequence[Simulation], device: str):
         self.policy = make_policy(PolicySpec(class_path), game, device)
         self.simulations = simulations
-        self._memories = [self._new(simulation) for simulation in simulations]
+        self._memory = self._new()
         places = [
             torch.arange(s.num_worlds, device=device).repeat_interleave(s.num_agents) / s.num_worlds
             for s in simulations
@@ -37,34 +38,30 @@ class Teacher:
 
     def says(self) -> torch.Tensor:
         """What it would do now, int8 [N]; called once a step."""
-        said = []
-        for number, simulation in enumerate(self.simulations):
-            rows = simulation.observations.flatten(0, 1)
-            actions, memory = self.policy.act(rows, self._memories[number])
-            self._memories[number] = memory
-            said.append(actions.to(torch.int8))
-        return torch.cat(said)
+        rows = torch.cat([simulation.observations.flatten(0, 1) for simulation in self.simulations])
+        actions, self._memory = self.policy.act(rows, self._memory)
+        return actions.to(torch.int8)
 
     def plays(self, share: float) -> torch.Tensor:
-        """The agents of the first worlds, so large a share of them, bool [N]."""
+        """The agents of the first worlds of each simulation, so large a share, bool [N]."""
         return self._place < share
 
     def watch(self, dones: torch.Tensor) -> None:
-        """Forget episodes that are over, bool [N]; those of a simulation all end at once."""
-        sizes = [s.num_worlds * s.num_agents for s in self.simulations]
-        for number, over in enumerate(dones.split(sizes)):
-            if bool(over[0]):
-                self._memories[number] = self._new(self.simulations[number])
+        """Forget episodes that are over, bool [N]."""
+        if dones.any():
+            self._memory = self._memory.where(dones, self._new())
 
-    def state_dict(self) -> list[dict[str, Any]]:
-        """What it remembers of each simulation."""
-        return [dict(vars(memory)) for memory in self._memories]
+    def state_dict(self) -> dict[str, Any]:
+        """What it remembers."""
+        return dict(vars(self._memory))
 
-    def load_state_dict(self, state: list[dict[str, Any]]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was taken."""
-        pairs = zip(self._memories, state, strict=True)
-        self._memories = [type(memory)(**saved) for memory, saved in pairs]
+        self._memory = type(self._memory)(**state)
 
-    def _new(self, simulation: Simulation) -> Any:
-        worlds = simulation.state.world_seed
-        return self.policy.initial_state(mix_seeds(worlds, simulation.num_agents, TEACHER_STREAM))
+    def _new(self) -> Any:
+        seeds = [
+            mix_seeds(simulation.state.world_seed, simulation.num_agents, TEACHER_STREAM)
+            for simulation in self.simulations
+        ]
+        return self.policy.initial_state(torch.cat(seeds))

@@ -16,6 +16,7 @@ from daf.learn.ppo import METRICS, Learner
 from daf.learn.resume import check_alike
 from daf.learn.rollout import Collector
 from daf.plan import Run
+from daf.policies.answers import check_network
 from daf.policies.game import Game
 from daf.policies.registry import PolicySpec
 from daf.policies.spec import make_policy
@@ -220,6 +221,7 @@ def _new_policy(run: Run, device: str, initial_weights: str | None) -> Trainable
     policy = make_policy(spec, game, device, seed=_seed(run.training_seed, STREAM_INIT, 0))
     if not isinstance(policy, TrainablePolicy):
         raise ConfigError(f"policy '{run.class_path}' cannot be trained: not a TrainablePolicy")
+    check_network(run.class_path, policy)
     return policy
 
 

@@ -61,7 +61,7 @@ class Memory:
         explored: bool [N], no unknown cell can be reached.
         waited: int16 [N], steps beside a station, for others.
         seeds: int64 [N].
-        step: acts so far.
+        step: int64 [N], acts so far.
     """
 
     boards: torch.Tensor
@@ -70,7 +70,12 @@ class Memory:
     explored: torch.Tensor
     waited: torch.Tensor
     seeds: torch.Tensor
-    step: int
+    step: torch.Tensor
+
+    def where(self, over: torch.Tensor, fresh: "Memory") -> "Memory":
+        """This memory, but a fresh one where an episode is over, bool [N]."""
+        pairs = zip(vars(fresh).values(), vars(self).values())
+        return Memory(*(torch.where(over.view(-1, *[1] * (b.dim() - 1)), a, b) for a, b in pairs))
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ class Baseline(Policy):
             explored=seeds.new_zeros(rows, dtype=torch.bool),
             waited=seeds.new_zeros(rows, dtype=torch.int16),
             seeds=seeds,
-            step=0,
+            step=torch.zeros_like(seeds),
         )
 
     def act(self, observations: torch.Tensor, state: Memory) -> tuple[torch.Tensor, Memory]:

@@ -12,6 +12,8 @@ each value was drawn decides its weight. The intervals were chosen by simulation
 - interquartile mean of more than `LARGEST` units: Student t on winsorised values (Tukey and
   McLaughlin 1963; Yuen 1974).
 - several strata of which one is so small or so large: the intervals of each, joined by `mover`.
+  They need ten units of each: joined intervals of five cover 98 to 99 % of normal scores, and the
+  median's 90 % of zero-inflated ones.
 - all else: bias-corrected and accelerated bootstrap (BCa; Efron 1987), the units drawn anew
   within each stratum (Davison and Hinkley 1997, section 3.2); of fewer it covers too little.
 """
@@ -31,8 +33,9 @@ RESAMPLES = 2_000
 LARGEST = 1_000
 """With more units the bootstrap adds nothing to the other intervals but time and memory."""
 
-FEWEST, MANY = 5, 30
-"""Units that any of these intervals needs; units that no skewed sample needs to be warned of."""
+FEWEST, FEWEST_OF_SEVERAL, MANY = 5, 10, 30
+"""Units that any of these intervals needs, of one stratum and of each of several; units that no
+skewed sample needs to be warned of."""
 
 
 def iqm_weights(counts: np.ndarray) -> np.ndarray:
@@ -74,7 +77,8 @@ def robust(sample: Samples, confidence: float) -> dict:
         value = float(np.mean([values @ weights(np.ones(len(values))) for values in strata]))
         interval = _interval(name, weights, strata, confidence)
         if interval is None:
-            notes.append(f"{name}: an interval needs {FEWEST} units, there are {fewest}")
+            needed = _needed(strata)
+            notes.append(f"{name}: an interval needs {needed} units, there are {fewest}")
         low, high = interval or (None, None)
         found |= {name: value, f"{name}_low": low, f"{name}_high": high}
     if FEWEST <= fewest < MANY and any(abs(skewness(v)) > 1 for v in strata):
@@ -82,11 +86,15 @@ def robust(sample: Samples, confidence: float) -> dict:
     return found | {"robust_note": "; ".join(notes) or None}
 
 
+def _needed(strata: Sequence[np.ndarray]) -> int:
+    return FEWEST if len(strata) == 1 else FEWEST_OF_SEVERAL
+
+
 def _interval(
     name: str, weights: Callable, strata: Sequence[np.ndarray], confidence: float
 ) -> Interval | None:
     fewest, most = min(map(len, strata)), max(map(len, strata))
-    if fewest < FEWEST:
+    if fewest < _needed(strata):
         return None
     if fewest >= BOOTSTRAP_FROM and most <= LARGEST and (name == "iqm" or len(strata) > 1):
         return bca_interval(strata, weights, confidence)

@@ -65,8 +65,23 @@ def test_starts_follow_dones_and_the_first_view_of_an_episode_is_a_fresh_one():
     first = collect.collect()[0].observations[0].clone()
     rollout, _ = collect.collect()
     assert torch.equal(rollout.starts[1:], rollout.dones[:-1])
-    begun = torch.nonzero(rollout.starts.all(1))[0, 0]
-    assert torch.equal(rollout.observations[begun], first)
+    assert rollout.starts.any(0).all()
+    for observations, begins in zip(rollout.observations, rollout.starts):
+        assert torch.equal(observations[begins], first[begins])
+
+
+def test_worlds_are_at_different_times_and_cut_first_episodes_do_not_count():
+    collect = collector("stateless", short_mission(12), worlds=4, rollout_length=4)
+    scores, ends = [], []
+    for _ in range(6):
+        rollout, _ = collect.collect()
+        scores.append(collect.finished_scores()[0])
+        ends.append(rollout.dones[:, ::4].clone())
+    # World e is 3 e steps into an episode of 12 when the training begins.
+    assert torch.nonzero(torch.cat(ends)).tolist() == [
+        [2, 3], [5, 2], [8, 1], [11, 0], [14, 3], [17, 2], [20, 1], [23, 0],
+    ]  # fmt: skip
+    assert torch.stack(scores).isnan().tolist() == [True, True, False, False, False, False]
 
 
 def test_a_truncated_episode_is_worth_what_its_last_view_promises():
@@ -75,8 +90,9 @@ def test_a_truncated_episode_is_worth_what_its_last_view_promises():
     for truncates in (False, True):
         collect = collector("stateless", short_mission(16, truncates=truncates))
         rollout, _ = collect.collect()
-        assert rollout.dones[15].all()
-        rewards[truncates] = rollout.rewards.clone()
+        first = slice(0, 4)  # the world whose first episode is a whole one
+        assert rollout.dones[15, first].all()
+        rewards[truncates] = rollout.rewards[:, first].clone()
     gain = rewards[True] - rewards[False]
     assert torch.equal(gain[:15], torch.zeros_like(gain[:15]))
     other = collector("stateless", short_mission(17))
@@ -87,7 +103,7 @@ def test_a_truncated_episode_is_worth_what_its_last_view_promises():
         torch.zeros(1, 24, dtype=torch.bool),
     )
     # The last view differs in one token only: how much of the episode has passed.
-    torch.testing.assert_close(gain[15], 0.99 * value[0].detach(), rtol=0.3, atol=0.05)
+    torch.testing.assert_close(gain[15], 0.99 * value[0, first].detach(), rtol=0.3, atol=0.05)
     assert gain[15].abs().max() > 0
 
 

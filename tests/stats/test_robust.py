@@ -117,6 +117,9 @@ def test_interquartile_mean_of_few_or_very_many_units():
 def test_intervals_of_few_units():
     assert robust(drawn([1.0, 2, 3, 9]), 0.95)["median_low"] is None
     assert "needs 5 units" in robust(drawn([1.0, 2, 3, 9]), 0.95)["robust_note"]
+    two = robust(drawn(range(9), range(12)), 0.95)
+    assert two["median_low"] is None and two["iqm_low"] is None
+    assert two["robust_note"].startswith("median: an interval needs 10 units, there are 9")
     skewed = robust(drawn([0.0, 0, 0, 0, 5, 9]), 0.95)
     assert "may cover less" in skewed["robust_note"]
     equal = robust(drawn([3.0] * 30, [5.0] * 30), 0.95)

@@ -13,8 +13,6 @@ OUTSIDE = {
     ("mean", "very skewed", 10),
     ("mean", "very skewed", 20),
     ("mean", "zero-inflated", 5),
-    ("median of 3 missions", "normal", 5),
-    ("median of 3 missions", "zero-inflated", 5),
 }
 """Intervals that are known, and documented, to cover less than 93 or more than 97 %."""
 
