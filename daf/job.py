@@ -27,6 +27,9 @@ CHECKED = "checked"
 BEGIN = "begin: "
 """What the first line of a log begins with; the time follows."""
 
+CAUSE = "failed: "
+"""What the last line of the log of a failed job begins with; why follows."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -46,7 +49,7 @@ class Job:
 
 
 @contextlib.contextmanager
-def job(snakemake: Any, device_needed: bool = False) -> Iterator[Job]:
+def job(snakemake: Any, device_needed: bool = False, place: Path | None = None) -> Iterator[Job]:
     """Run a rule's script.
 
     Output goes to the terminal and to the rule's log. The outputs appear together with their
@@ -57,13 +60,14 @@ def job(snakemake: Any, device_needed: bool = False) -> Iterator[Job]:
         snakemake: the object that Snakemake gives to scripts, or one like it.
         device_needed: set up torch: CUDA if the job was given a GPU (`resources.gpu`) and there is
             one, else as many CPU threads as the job has.
+        place: see `daf.record.recorded`.
     """
     outputs = {name: str(path) for name, path in snakemake.output.items()}
     sidecar = outputs.pop("provenance")
-    inputs = {name: _listed(found) for name, found in snakemake.input.items()}
+    inputs = {name: listed(found) for name, found in snakemake.input.items()}
     begin = datetime.now(UTC)
     with logged(snakemake, begin):
-        execution = _execution(snakemake)
+        execution = execution_of(snakemake)
         with working(execution.results_dir):
             device = _device(snakemake, execution) if device_needed else "cpu"
             parameters = dict(snakemake.params.items())
@@ -79,6 +83,7 @@ def job(snakemake: Any, device_needed: bool = False) -> Iterator[Job]:
                 threads=snakemake.threads,
                 origin=Origin.here(device),
                 begin=begin,
+                place=place,
             ) as paths:
                 yield Job(inputs, paths, SimpleNamespace(**parameters), device, execution)
 
@@ -106,7 +111,7 @@ def logged(snakemake: Any, begin: datetime) -> Iterator[None]:
                     traceback.print_exc(file=log)
             # Snakemake shows the logs of failed jobs; the line is not to stand there twice.
             with contextlib.suppress(OSError):  # the disk may be full
-                print(f"failed: {reason}", file=log, flush=True)
+                print(f"{CAUSE}{reason}", file=log, flush=True)
             print(f"error in {snakemake.rule}: {reason}", file=sys.stderr, flush=True)
             sys.exit(1)
 
@@ -115,7 +120,7 @@ def _reason(error: Exception, snakemake: Any) -> str:
     """What went wrong, one line."""
     reason = " ".join(f"{error}".split())
     if _out_of_memory(error):
-        fraction = _execution(snakemake).gpu_memory_fraction
+        fraction = execution_of(snakemake).gpu_memory_fraction
         return (
             "the job needs more GPU memory than it may use "
             f"(gpu_memory_fraction {fraction:g}; fewer worlds need less): {reason}"
@@ -123,15 +128,23 @@ def _reason(error: Exception, snakemake: Any) -> str:
     return reason if isinstance(error, FORESEEN) else f"{type(error).__name__}: {reason}"
 
 
+def reason_of(log: str | Path) -> str:
+    """Why the job with a log failed; nothing if it did not, or could not say it."""
+    lines = Path(log).read_text(encoding="utf-8", errors="replace").splitlines()
+    return lines[-1].removeprefix(CAUSE) if lines and lines[-1].startswith(CAUSE) else ""
+
+
 def _out_of_memory(error: Exception) -> bool:
     return type(error).__name__ == "OutOfMemoryError"  # torch's, without importing torch here
 
 
-def _execution(snakemake: Any) -> ExecutionConfig:
+def execution_of(snakemake: Any) -> ExecutionConfig:
+    """How the job is to run."""
     return ExecutionConfig.model_validate(snakemake.config.get("execution", {}))
 
 
-def _listed(files: Any) -> list[str]:
+def listed(files: Any) -> list[str]:
+    """The files that a name of a rule stands for, be it one or several."""
     return [files] if isinstance(files, str) else [str(path) for path in files]
 
 

@@ -31,6 +31,14 @@ def digest(data: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+class Hashed(dict):
+    """Plain data whose text is its hash. Snakemake keeps the text of every parameter beside every
+    output, which for a mission would be many times the size of what is made on it."""
+
+    def __repr__(self) -> str:
+        return digest(self)
+
+
 def file_digest(path: str | Path) -> str:
     """SHA-256 of a file's content.
 
@@ -87,6 +95,7 @@ def remove_leftovers(path: str | Path) -> None:
             other.unlink(missing_ok=True)
 
 
+@cache
 def code_hash(*modules: str) -> str:
     """Hash of what `modules` do: their syntax trees and those of all `daf` modules they import.
 

@@ -146,8 +146,13 @@ def recorded(
     threads: int = 1,
     log: str | None = None,
     begin: datetime | None = None,
+    place: Path | None = None,
 ) -> Iterator[dict[str, Path]]:
     """Make the outputs of one job appear together, with their record, or not at all.
+
+    Args:
+        place: a folder where they wait for being put to where the record says they are; None: they
+            are put there.
 
     Yields:
         for each name of an output, the temporary path to write it to. When the block ends without
@@ -160,17 +165,19 @@ def recorded(
     """
     begin = begin or datetime.now(UTC)
     results = execution.results_dir
-    finals = [*outputs.values(), sidecar]
+    finals = [Path(file) for file in (*outputs.values(), sidecar)]
+    if place:
+        finals = [place / final.name for final in finals]
     for final in finals:
-        Path(final).parent.mkdir(parents=True, exist_ok=True)
+        final.parent.mkdir(parents=True, exist_ok=True)
         remove_leftovers(final)
-    temporary = {name: temporary_name(final) for name, final in outputs.items()}
-    record_file = temporary_name(sidecar)
+    *temporaries, record_file = map(temporary_name, finals)
+    temporary = dict(zip(outputs, temporaries))
     try:
         yield temporary
         # By the clock of the file system, which the nodes of a cluster share.
         end = max(path.stat().st_mtime_ns for path in temporary.values()) // 1000
-        given = {name: _hashed(paths, results) for name, paths in inputs.items()}
+        given = {name: hashed(paths, results) for name, paths in inputs.items()}
         record = Record(
             rule=rule,
             outputs={
@@ -210,7 +217,7 @@ def _named(path: str, results: str) -> str:
     return whole.relative_to(folder).as_posix()
 
 
-def _hashed(paths: Sequence[str], results: str) -> tuple[dict[str, str], dict[str, str]]:
+def hashed(paths: Sequence[str], results: str) -> tuple[dict[str, str], dict[str, str]]:
     """Hashes of files within the folder of results, and of those elsewhere."""
     within, elsewhere = {}, {}
     for path in paths:

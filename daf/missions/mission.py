@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from daf.config import ConfigError, Model, Number, Whole, nearest, shown
 from daf.config.model import check_name
+from daf.provenance import Hashed
 
 RESOURCES = (
     "energy",
@@ -186,7 +187,7 @@ class Mission(Model):
 
     @cached_property
     def _plain(self) -> dict[str, Any]:
-        return super().resolved()
+        return Hashed(super().resolved())
 
     @field_validator("window_height", "window_width")
     @classmethod

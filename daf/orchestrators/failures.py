@@ -1,35 +1,53 @@
 """From what Snakemake told to causes that people understand."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
+from daf.batch import log_of, waiting
+from daf.job import CAUSE, reason_of
 from daf.orchestrators.process import Job, Ran
 from daf.orchestrators.result import Failure
+from daf.record import SUFFIX
 
 LAST_LINES = 5
-CAUSE = "failed: "
-"""How `daf.job` begins the line that says why."""
 
 
-def failures(ran: Ran, stage_of: dict[str, str], first_stage: str) -> list[Failure]:
+def failures(ran: Ran, stage_of: dict[str, str], first_stage: str, results: str) -> list[Failure]:
     """The causes of all that failed, each once.
 
     Args:
         ran: what became of the workflow.
+        results: the folder.
         stage_of: the stage of each rule.
         first_stage: where an error stands that keeps the workflow from starting.
     """
-    found = [
-        _of_job(job, stage_of.get(job.rule, first_stage), ran.text)
-        for job in ran.jobs.values()
-        if job.status == "failed"
-    ]
+    found = []
+    for job in ran.jobs.values():
+        if job.status == "failed":
+            stage = stage_of.get(job.rule, first_stage)
+            parts = _failed_parts(job, results)
+            found += [_of_job(part, stage, ran.text) for part in parts or [job]]
     if found or ran.exit_status == 0:
         return found
     stopped = [job for job in ran.jobs.values() if job.status == "running"]
     stage = stage_of.get(stopped[0].rule, first_stage) if stopped else first_stage
     lines = [line for line in ran.text.splitlines() if line.strip()]
     return [Failure(stage, None, {}, _of_workflow(ran, lines), lines[-LAST_LINES:], None)]
+
+
+def _failed_parts(job: Job, results: str) -> list[Job]:
+    """The missions of an evaluation that failed, as jobs of their own: those whose log says so, and
+    the one that was being played when the job was killed."""
+    if job.rule != "evaluate" or job.log is None:
+        return []
+    found = []
+    for log in sorted(log_of(job.log, "x").parent.glob("*.log"), key=os.path.getmtime):
+        done = waiting(results, job.log) / f"{log.stem}.parquet{SUFFIX}"
+        if os.path.getmtime(log) >= job.begin - 1 and (reason_of(log) or not done.exists()):
+            wildcards = job.wildcards | {"mission": log.stem}
+            found.append(replace(job, wildcards=wildcards, log=str(log)))
+    return found
 
 
 def _of_job(job: Job, stage: str, text: str) -> Failure:

@@ -107,9 +107,9 @@ class Pipeline:
             return False
         missing = config.missing
         while True:
-            ran = self._call(target, stages)
+            ran, causes = self._call(target, stages)
             lacking = self._lacking(target, ran, stages)
-            found = _missing(lacking, missing)
+            found = _missing(lacking, causes, missing, list(self.there.missions))
             failed = any(job.status == "failed" for job in ran.jobs.values())
             known, missing = missing, found
             self.there = self._plan_without(config, missing)
@@ -139,8 +139,8 @@ class Pipeline:
         self.result.errors.append(Failure(stage, None, {}, message, [], None))
         self.result.stages_failed.append(stage)
 
-    def _call(self, target: str, stages: list[Stage]) -> Ran:
-        """Run Snakemake and take down what it told."""
+    def _call(self, target: str, stages: list[Stage]) -> tuple[Ran, list[Failure]]:
+        """Run Snakemake and take down what it told. Returns it with the causes of what failed."""
         try:
             ran = run_snakemake(target, self.folder / CONFIG, self.daf, self._lock)
         except KeyboardInterrupt as interrupt:
@@ -153,8 +153,9 @@ class Pipeline:
             raise
         self._take_down(ran, stages)
         stage_of = {rule: _stage_of(stages, [rule]) for stage in stages for rule in stage.rules}
-        self.result.errors += failures(ran, stage_of, self._next_stage(stages))
-        return ran
+        causes = failures(ran, stage_of, self._next_stage(stages), self.daf.results_dir)
+        self.result.errors += causes
+        return ran, causes
 
     def _take_down(self, ran: Ran, stages: list[Stage]) -> None:
         self._events += ran.events
@@ -175,9 +176,9 @@ class Pipeline:
         if dry.exit_status == 0:
             return list(dry.jobs.values())
         # Snakemake cannot even plan any more; then nothing is sure to be there.
-        cells = [{"player": player, "mission": m} for player, m in self.there.evaluations()]
+        players = dict.fromkeys(player for player, _ in self.there.evaluations())
         jobs = [("train", {"run": run}) for run in self.there.runs]
-        jobs += [("evaluate", cell) for cell in cells]
+        jobs += [("evaluate", {"player": player}) for player in players]
         of_all = [rule for stage in stages for rule in stage.rules]
         jobs += [(rule, {}) for rule in of_all if rule not in ("train", "evaluate")]
         return [Job(rule, wildcards, None) for rule, wildcards in jobs]
@@ -250,14 +251,17 @@ def plan_of(config: Config) -> Plan:
     return make_plan(config)
 
 
-def _missing(lacking: list[Job], known: MissingConfig) -> MissingConfig:
-    """The trainings and evaluations among the jobs that are lacking, and those known before."""
+def _missing(
+    lacking: list[Job], causes: list[Failure], known: MissingConfig, missions: list[str]
+) -> MissingConfig:
+    """The trainings and evaluations among the jobs that are lacking, and those known before. Of a
+    player who failed on some missions these, of one who could not be evaluated all."""
     runs = set(known.runs) | {job.wildcards["run"] for job in lacking if job.rule == "train"}
-    evaluations = set(known.evaluations) | {
-        f"{job.wildcards['player']}/{job.wildcards['mission']}"
-        for job in lacking
-        if job.rule == "evaluate"
-    }
+    told = [cause.wildcards for cause in causes if "mission" in cause.wildcards]
+    evaluations = set(known.evaluations)
+    for player in (job.wildcards["player"] for job in lacking if job.rule == "evaluate"):
+        failed = [cell["mission"] for cell in told if cell["player"] == player]
+        evaluations |= {f"{player}/{mission}" for mission in failed or missions}
     return MissingConfig(runs=tuple(sorted(runs)), evaluations=tuple(sorted(evaluations)))
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 
 from daf import results_lock
+from daf.batch import VARIANT
 from daf.config import DAFConfig
 from daf.workflow import profile_options, snakemake_command
 
@@ -172,7 +173,8 @@ class _Watch:
         kind, number = event["event"], event.get("jobid", event.get("job_id"))
         if kind == "job_info":
             logs = event.get("log") or [None]
-            job = Job(event["rule_name"], event.get("wildcards") or {}, logs[0])
+            rule = event["rule_name"].partition(VARIANT)[0]
+            job = Job(rule, event.get("wildcards") or {}, logs[0])
             self.jobs[number] = job
             if not self.quiet:
                 job.status, job.begin = "running", event["time"]

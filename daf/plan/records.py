@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from daf.config import BenchmarkConfig, EvaluationConfig, Model, TrainingConfig
+from daf.config import (
+    BenchmarkConfig,
+    ConfigError,
+    EvaluationConfig,
+    Model,
+    TrainingConfig,
+    nearest,
+    shown,
+)
 from daf.missions import Mission
 from daf.plan.names import class_label
 from daf.plan.players import Player, Team, policy_modules
@@ -24,6 +32,11 @@ class Run(Model):
     initial_digest: str | None
     training_seed: int
     missions: tuple[Mission, ...]
+
+    def resolved(self) -> dict[str, Any]:
+        """All values as plain data; the missions are not to be changed."""
+        missions = [mission.resolved() for mission in self.missions]
+        return self.model_dump(mode="json", exclude={"missions"}) | {"missions": missions}
 
     def modules(self) -> list[str]:
         """The `daf` modules of the policy's own code, and of its teacher's."""
@@ -76,8 +89,25 @@ class Plan:
             getattr(self, name).update(getattr(other, name))
 
     def player(self, name: str) -> Player | Team:
-        """Who is called so."""
-        return self.players[name] if name in self.players else self.teams[name]
+        """Who is called so.
+
+        Raises:
+            ConfigError: nobody.
+        """
+        known = self.players if name in self.players else self.teams
+        if name not in known:
+            raise ConfigError(f"no policy {shown(name)}; {nearest(name, [*self.players, *known])}")
+        return known[name]
+
+    def run(self, name: str) -> Run:
+        """The training that is called so.
+
+        Raises:
+            ConfigError: none.
+        """
+        if name not in self.runs:
+            raise ConfigError(f"no training {shown(name)}; {nearest(name, list(self.runs))}")
+        return self.runs[name]
 
     def members(self, name: str) -> list[str]:
         """The players that a team consists of; a player is alone."""
@@ -109,6 +139,19 @@ class Plan:
             for mission in self.missions
             if f"{player}/{mission}" not in missing.evaluations
         ]
+
+    def casts(self) -> dict[tuple[str, ...], list[str]]:
+        """The missions that a player is evaluated on, and who is on these. Those of whom nothing is
+        missing are on all missions, which come first; they are not named."""
+        left_out: dict[str, set[str]] = {}
+        for name in self.config.missing.evaluations:
+            player, _, mission = name.partition("/")
+            left_out.setdefault(player, set()).add(mission)
+        found: dict[tuple[str, ...], list[str]] = {tuple(self.missions): []}
+        for player, missions in left_out.items():
+            some = tuple(mission for mission in self.missions if mission not in missions)
+            found.setdefault(some, []).append(player)
+        return {missions: players for missions, players in found.items() if missions}
 
     def missing(self) -> list[dict[str, str]]:
         """The evaluations that are left out, as {policy, run, mission}."""

@@ -175,17 +175,33 @@ def test_the_same_configuration_gives_the_same_bytes(made, tmp_path):
 def test_a_learning_rate_retrains_what_uses_it(project):
     lstm = {**TINY["policies"][1], "training": {"learning_rate": 0.0005}}
     project.configure(TINY | {"policies": ["stateless", lstm, "random"]})
-    assert project.planned() == {"train": 1, "evaluate": 2, "compare": 1, "report": 1}
+    assert project.planned() == {"train": 1, "evaluate": 1, "compare": 1, "report": 1}
 
 
 def test_a_new_seed_trains_once_more(project):
     project.configure(TINY | {"training_seeds": [1, 2]})
-    assert project.planned() == {"train": 2, "evaluate": 4, "compare": 1, "report": 1}
+    assert project.planned() == {"train": 2, "evaluate": 2, "compare": 1, "report": 1}
 
 
 def test_a_new_mission_is_played_and_nothing_else(project):
     project.configure(TINY | {"missions": [*TINY["missions"], "assembler_2"]})
     assert project.planned() == {"evaluate": 3, "compare": 1, "report": 1}
+    played = {file: (project.folder / file).stat().st_ino for file in project.hashes("*.parquet")}
+    assert "evaluate_without" not in project.make(target="evaluations")
+    assert played == {file: (project.folder / file).stat().st_ino for file in played}
+    assert len(list((project.folder / "results/evaluations").rglob("assembler_2.parquet"))) == 3
+    assert project.planned() == {"compare": 1, "report": 1}
+
+
+def test_a_mission_that_one_policy_lacks_is_left_out_for_it_alone(project):
+    project.configure(TINY | {"missing": {"evaluations": ["random/assembler_1"]}})
+    folder = project.folder / "results" / "evaluations" / "random-e3-w0"
+    for file in folder.iterdir():
+        file.unlink()
+    assert project.planned() == {"evaluate_without_1": 1, "compare": 1, "report": 1}
+    project.make()
+    assert sorted(file.name for file in folder.glob("*.parquet")) == ["training_facility_1.parquet"]
+    assert project.planned() == {}
 
 
 def test_a_new_environment_check_repeats_nothing_and_hides_nothing(project):
@@ -208,7 +224,7 @@ def test_a_comment_retrains_nothing(project):
 
 def test_logic_retrains_what_uses_it(project):
     project.edit("daf/learn/advantage.py", "gamma * gae_lambda", "gae_lambda * gamma")
-    assert project.planned() == {"train": 2, "evaluate": 4, "compare": 1, "report": 1}
+    assert project.planned() == {"train": 2, "evaluate": 2, "compare": 1, "report": 1}
 
 
 def test_the_template_rebuilds_the_report_alone(project):

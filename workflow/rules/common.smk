@@ -10,7 +10,7 @@ from snakemake.exceptions import WorkflowError
 from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig, load_yaml
 from daf.environment import visible_gpus
 from daf.plan import make_plan
-from daf.provenance import code_hash, folder_digest, versions
+from daf.provenance import Hashed, code_hash, folder_digest, versions
 from daf.results_lock import ResultsInUse, claim
 from daf.sweep.search import NOT_SEARCHED, Search
 from daf.workflow import within
@@ -60,18 +60,29 @@ onstart:
 
 
 def a_run():
-    """Names of the trainings that can be made. Those of a search are not all known yet; weights it
-    begins with, which may lie among the runs as well, are none of them."""
-    if not SEARCH:
-        return "|".join(PLAN.runs) or "none"
-    given = {Path(path).parent.name for path in PLAN.initial_weights.values()}
-    others = "|".join(map(re.escape, sorted(given - set(PLAN.runs))))
+    """Names of the trainings that can be made: any, for a list of thousands makes planning slow, and
+    those of a search are not all known yet. Weights that were given are none of them, even if they
+    lie among the runs."""
+    files = (*PLAN.initial_weights.values(), *PLAN.weights.values())
+    given = {Path(file).parent.name for file in files} - set(PLAN.runs)
+    others = "|".join(map(re.escape, sorted(given)))
     return f"(?!({others})/){NAME}" if others else NAME
+
+
+def played_by(players):
+    """Who is evaluated by a rule: these players, or if there are none those who have no rule of
+    their own because some of their evaluations are missing."""
+    if players:
+        return "|".join(map(re.escape, players))
+    others = "|".join(
+        re.escape(other) for cast in PLAN.casts().values() for other in cast
+    )
+    return f"(?!({others})-e){NAME}" if others else NAME
 
 
 wildcard_constraints:
     run=a_run(),
-    player=NAME if SEARCH else "|".join((*PLAN.players, *PLAN.teams)),
+    player=NAME,
     played="e[0-9]+-w[0-9]+",
     mission="|".join(map(re.escape, PLAN.missions)),
     study=f"(benchmarks|comparisons)/{re.escape(CONFIG.name)}",

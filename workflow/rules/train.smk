@@ -23,9 +23,9 @@ rule train:
         mem_mb=3000,
         runtime=120,
     params:
-        run=lambda wildcards: PLAN.runs[wildcards.run].resolved(),
+        run=lambda wildcards: Hashed(PLAN.run(wildcards.run).resolved()),
         code=lambda wildcards: code_hash(
-            "daf.learn.train", *PLAN.runs[wildcards.run].modules()
+            "daf.learn.train", *PLAN.run(wildcards.run).modules()
         ),
     script:
         "../scripts/train.py"

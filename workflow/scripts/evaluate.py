@@ -1,18 +1,22 @@
+from daf.batch import batch
 from daf.config import EvaluationConfig
 from daf.evaluate import evaluate
-from daf.job import job
 from daf.missions import Mission
 from daf.parquet import save_table
 from daf.plan import player_of
 
-with job(snakemake, device_needed=True) as work:
-    parameters = work.parameters
-    player = player_of(parameters.player)
-    mission = Mission.model_validate(parameters.mission)
-    config = EvaluationConfig.model_validate(parameters.evaluation)
-    trained_on = tuple(map(Mission.model_validate, parameters.trained_on))
-    weights = work.inputs["weights"]
-    episodes, recording = evaluate(player, mission, config, work.device, trained_on, weights)
-    save_table(work.paths["episodes"], episodes)
-    recording.write(work.paths["replay"])
-    print(f"{player.name} on {mission.name}: mean score {episodes['score'].mean():.2f}")
+with batch(snakemake, over="mission") as parts:
+    for part in parts:
+        with part as work:
+            parameters = work.parameters
+            player = player_of(parameters.player)
+            mission = Mission.model_validate(parameters.mission)
+            config = EvaluationConfig.model_validate(parameters.evaluation)
+            trained_on = tuple(map(Mission.model_validate, parameters.trained_on))
+            weights = work.inputs["weights"]
+            episodes, recording = evaluate(
+                player, mission, config, work.device, trained_on, weights
+            )
+            save_table(work.paths["episodes"], episodes)
+            recording.write(work.paths["replay"])
+            print(f"{player.name} on {mission.name}: mean score {episodes['score'].mean():.2f}")
