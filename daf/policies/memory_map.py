@@ -1,114 +1,163 @@
 """Maps that a policy draws for itself, as bit boards with the agent always in the middle.
 
-A board is int64 [..., SIDE]: one number per map row, one bit per column (bit c is column c). The
-agent stands at (RADIUS, RADIUS); when it walks, the map is moved under it, and what lies further
-than RADIUS away is forgotten. A few shifts flood all maps at once by one cell.
+A board is int64 [SIDE]: one number per map row, its line, and one bit per column (bit c is column
+c). The agent stands at (RADIUS, RADIUS); when it walks, the map is moved under it, and what lies
+further than RADIUS away is forgotten. A few shifts a line flood a map by one cell.
+
+Moves are 0 to 3 for N S W E, the order of the move actions; a set of moves is a mask of four bits.
 """
 
-import torch
+import warp as wp
 
-RADIUS = 31
-SIDE = 2 * RADIUS + 1
-INSIDE = (1 << SIDE) - 1  # all columns; bit 63, the sign, stays clear
-MOVES = ((-1, 0), (1, 0), (0, -1), (0, 1))  # N S W E, the order of the move actions
-FLOOD_LIMIT = 4 * SIDE  # longer ways are not searched
+Board = wp.array(dtype=wp.int64)
+Boards = wp.array2d(dtype=wp.int64)
 
-_ROWS = torch.tensor([RADIUS + row for row, _ in MOVES])
-_AROUND = torch.tensor(
-    [
-        [float(max(abs(r - row), abs(c - column)) == 1) for row, column in MOVES]
-        for r in range(-2, 3)
-        for c in range(-2, 3)
-    ]
-)  # the cells around each neighbour, of the 25 around the agent
-_BITS = torch.tensor([1 << (RADIUS + column) for _, column in MOVES])
+RADIUS = wp.constant(31)
+SIDE = wp.constant(2 * 31 + 1)
+FLOOD_LIMIT = wp.constant(4 * SIDE)  # longer ways are not searched
+
+NOTHING = wp.constant(wp.int64(0))
+INSIDE = wp.constant(wp.int64((1 << SIDE) - 1))  # all columns; bit 63, the sign, stays clear
+
+NORTH, SOUTH, WEST, EAST = wp.constant(1), wp.constant(2), wp.constant(4), wp.constant(8)
 
 
-def shifted(board: torch.Tensor, row: int, column: int) -> torch.Tensor:
-    """Every cell moved by (row, column), each -1, 0 or 1."""
-    if column:
-        board = (board << 1) & INSIDE if column > 0 else board >> 1
-    if row:
-        kept, padding = (board[..., :-1], (1, 0)) if row > 0 else (board[..., 1:], (0, 1))
-        board = torch.nn.functional.pad(kept, padding)
-    return board
+@wp.func
+def has(mask: int, member: int) -> bool:
+    """Whether a set, as bits, has this member."""
+    return ((mask >> member) & 1) != 0
 
 
-def around(board: torch.Tensor) -> torch.Tensor:
-    """The cells of the board [N, SIDE] and the eight around each."""
-    wide = (board | board << 1 | board >> 1) & INSIDE
-    return wide | shifted(wide, -1, 0) | shifted(wide, 1, 0)
+@wp.func
+def bit(column: int) -> wp.int64:
+    """The line with one cell."""
+    return wp.int64(1) << wp.int64(column)
 
 
-def neighbours(board: torch.Tensor) -> torch.Tensor:
-    """Which of the cells N, S, W, E of the agent are set: [N, SIDE] -> bool [N, 4]."""
-    rows = board.index_select(1, _ROWS.to(board.device))
-    return (rows & _BITS.to(board.device)) != 0
+@wp.func
+def row_step(move: int) -> int:
+    return int(move == 1) - int(move == 0)
 
 
-def around_neighbours(board: torch.Tensor) -> torch.Tensor:
-    """How many cells are set around each of the cells N, S, W, E of the agent: int64 [N, 4]."""
-    near = range(RADIUS - 2, RADIUS + 3)
-    bits = torch.tensor(near, device=board.device)
-    patch = (board[:, near.start : near.stop, None] >> bits & 1).to(torch.float32)
-    return (patch.flatten(1) @ _AROUND.to(board.device)).to(torch.int64)
+@wp.func
+def column_step(move: int) -> int:
+    return int(move == 3) - int(move == 2)
 
 
-def only_neighbours(board: torch.Tensor) -> torch.Tensor:
-    """The board [N, SIDE] without all cells but N, S, W, E of the agent."""
-    middle, sides = 1 << RADIUS, 0b101 << (RADIUS - 1)
-    cross = torch.zeros(SIDE, dtype=torch.int64, device=board.device)
-    cross[RADIUS - 1 : RADIUS + 2] = torch.tensor([middle, sides, middle])
-    return board & cross
+@wp.func
+def line(board: Board, row: int) -> wp.int64:
+    """A line of the board, empty beyond its edge."""
+    found = wp.int64(0)
+    if row >= 0 and row < SIDE:
+        found = board[row]
+    return found
 
 
-def holds_agent(board: torch.Tensor) -> torch.Tensor:
-    """Whether the agent stands on a cell of the board: [N, SIDE] -> bool [N]."""
-    return (board[:, RADIUS] >> RADIUS & 1) != 0
+@wp.func
+def shifted(cells: wp.int64, columns: int) -> wp.int64:
+    """A line whose cells have moved by -1, 0 or 1 columns."""
+    result = cells
+    if columns > 0:
+        result = (cells << wp.int64(1)) & INSIDE
+    if columns < 0:
+        result = cells >> wp.int64(1)
+    return result
 
 
-def any_cell(board: torch.Tensor) -> torch.Tensor:
-    """Whether any cell is set: [..., SIDE] -> bool [...]."""
-    return (board != 0).any(-1)
+@wp.func
+def wide(cells: wp.int64) -> wp.int64:
+    """The cells of a line and those left and right of each."""
+    return (cells | cells << wp.int64(1) | cells >> wp.int64(1)) & INSIDE
 
 
-def where(condition: torch.Tensor, board: torch.Tensor) -> torch.Tensor:
-    """The board [..., SIDE] where the condition (bool [...]) holds, else an empty one."""
-    return board & -condition.to(torch.int64)[..., None]
+@wp.func
+def around(board: Board, row: int) -> wp.int64:
+    """A line of: all cells of the board and the eight around each."""
+    return wide(line(board, row - 1) | line(board, row) | line(board, row + 1))
 
 
-def recentred(boards: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-    """The boards [N, B, S] after the agent's step (rows, columns), int64 [N], each -1, 0 or 1."""
-    size = boards.shape[-1]
-    source = torch.arange(size, device=boards.device) + rows[:, None]
-    inside = ((source >= 0) & (source < size)) * INSIDE
-    moved = boards.gather(2, source.clamp_(0, size - 1)[:, None].expand_as(boards))
-    moved <<= (columns < 0).to(torch.int64)[:, None, None]
-    moved &= inside[:, None]
-    moved >>= (columns > 0).to(torch.int64)[:, None, None]
-    return moved
+@wp.func
+def sides(board: Board, row: int, moves: int) -> wp.int64:
+    """A line of: the cells from which one of the moves leads into a cell of the board."""
+    found = wp.int64(0)
+    if moves & NORTH:
+        found |= line(board, row - 1)
+    if moves & SOUTH:
+        found |= line(board, row + 1)
+    if moves & WEST:
+        found |= shifted(board[row], 1)
+    if moves & EAST:
+        found |= shifted(board[row], -1)
+    return found
 
 
-def first_moves(arrived: torch.Tensor, goals: torch.Tensor, passable: torch.Tensor) -> torch.Tensor:
+@wp.func
+def after_step(board: Board, row: int, rows: int, columns: int) -> wp.int64:
+    """A line of: the board after the agent's step, of -1, 0 or 1 rows and columns."""
+    return shifted(line(board, row + rows), -columns)
+
+
+@wp.func
+def only_neighbours(cells: wp.int64, row: int) -> wp.int64:
+    """A line without all cells but N, S, W, E of the agent."""
+    cross = wp.int64(0)
+    if row == RADIUS - 1 or row == RADIUS + 1:
+        cross = bit(RADIUS)
+    if row == RADIUS:
+        cross = bit(RADIUS - 1) | bit(RADIUS + 1)
+    return cells & cross
+
+
+@wp.func
+def holds(board: Board, row: int, column: int) -> bool:
+    """Whether a cell is set; row and column from the agent."""
+    return (board[RADIUS + row] & bit(RADIUS + column)) != NOTHING
+
+
+@wp.func
+def neighbours(board: Board) -> int:
+    """The moves that lead to cells of the board."""
+    moves = int(0)
+    for move in range(4):
+        if holds(board, row_step(move), column_step(move)):
+            moves |= 1 << move
+    return moves
+
+
+@wp.func
+def flooded(board: Board, passable: Board) -> bool:
+    """Spread the cells of a board to the passable ones beside them; False if there are none."""
+    grown = wp.int64(0)
+    above = wp.int64(0)
+    for row in range(SIDE):
+        here = board[row]
+        wider = (above | here | here << wp.int64(1) | here >> wp.int64(1)) | line(board, row + 1)
+        wider &= passable[row]
+        grown |= wider ^ here
+        board[row] = wider
+        above = here
+    return grown != NOTHING
+
+
+@wp.func
+def first_moves(arrived: int, goals: Board, passable: Board) -> int:
     """The moves that begin a shortest way, found by flooding from the goals.
 
     Args:
-        arrived: bool [N, 4], moves that reach what is wanted at once.
-        goals: int64 [N, SIDE], the cells to walk to.
-        passable: int64 [N, SIDE], the cells that can be walked on.
+        arrived: moves that reach what is wanted at once.
+        goals: the cells to walk to; afterwards, those from which a goal was found.
+        passable: the cells that can be walked on.
 
     Returns:
-        bool [N, 4] over N, S, W, E; none where there is no way.
+        a set of moves; empty where there is no way.
     """
+    for row in range(SIDE):
+        goals[row] &= passable[row]
     moves = arrived
-    flood = goals & passable
-    for _ in range(FLOOD_LIMIT):
-        moves = moves | (neighbours(flood) & ~moves.any(1, keepdim=True))
-        wider = flood | flood << 1 | flood >> 1
-        wider[:, 1:] |= flood[:, :-1]
-        wider[:, :-1] |= flood[:, 1:]
-        wider &= passable
-        if not ((wider != flood).any(1) & ~moves.any(1)).any():
-            break
-        flood = wider
+    steps = int(0)
+    spreads = bool(True)
+    while moves == 0 and spreads and steps < FLOOD_LIMIT:
+        moves = neighbours(goals)
+        spreads = flooded(goals, passable)
+        steps += 1
     return moves

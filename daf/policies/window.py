@@ -1,72 +1,110 @@
-"""The window of an agent: from observation tokens to planes, and from planes to bit boards."""
+"""The window of an agent: its observation tokens as planes, one number per feature and cell."""
 
 import torch
+import warp as wp
 
 from daf.policies.game import Game
-from daf.policies.memory_map import RADIUS, SIDE
 
-AGENT_TYPE, WALL_TYPE = 1, 2  # type ids in the planes are one higher than in the tokens
+Tokens = wp.array(dtype=wp.vec3ub)
+Planes = wp.array2d(dtype=wp.uint8)
+
+FEATURES = (
+    "type_id",
+    "cooldown",
+    "clipped",
+    "remaining_uses",
+    "energy",
+    "heart",
+    "last_action",
+    "last_argument",
+)
+"""The planes that there are in every game; those of further resources follow."""
+
+TYPE, COOLDOWN, CLIPPED, USES = (wp.constant(plane) for plane in range(4))
+ENERGY, HEART, VERB, ARGUMENT = (wp.constant(plane) for plane in range(4, 8))
+AGENT_TYPE, WALL_TYPE = wp.constant(1), wp.constant(2)  # raised, as `look` says
+NO_PLANE = wp.constant(-1)
 
 
+@wp.struct
 class Window:
-    """Tables that say where in the planes a token belongs, and where in a board a cell.
+    """The shape of the window, and what is looked at in it.
 
-    Axes: N rows (agents), P planes (one per chosen feature), C = H * W cells of the window.
+    Axes: P planes, C = height * width cells.
 
     Attributes:
-        planes: the plane of each chosen feature, by name.
+        tokens: no observation has more than these.
         centre: the cell of the agent itself.
-        order: int16 [C, C], cells by distance from a cell, then in reading order.
-        lines: the rows of a board that the window covers.
+        plane: int32 [256], of each feature.
     """
 
-    def __init__(self, game: Game, features: tuple[str, ...], device: str):
-        self.used_tokens = game.used_tokens
-        height, self.width = game.window
-        self.cells = height * self.width
-        self.centre = self.cells // 2
-        self.planes = {name: plane for plane, name in enumerate(features)}
-        self.size = len(features) * self.cells
-        self.plane_start = torch.full((256,), self.size, device=device)
-        self.cell_of = torch.full((256,), self.size, device=device)
-        # In these features 0 says something; in the planes it stands for no token.
-        self.raised = torch.zeros(256, dtype=torch.uint8, device=device)
-        for name, plane in self.planes.items():
-            feature = game.features.index(name)
-            self.plane_start[feature] = plane * self.cells
-            self.raised[feature] = name in ("type_id", "remaining_uses")
-        cells = torch.arange(self.cells, device=device)
-        rows, columns = cells // self.width, cells % self.width
-        self.cell_of[rows << 4 | columns] = cells
-        distance = (rows[:, None] - rows).abs() + (columns[:, None] - columns).abs()
-        self.order = (distance * self.cells + cells).to(torch.int16)
-        self.bits = 2.0 ** torch.arange(self.width, device=device)
-        self.lines = slice(RADIUS - height // 2, RADIUS + height // 2 + 1)
+    height: int
+    width: int
+    tokens: int
+    centre: int
+    plane: wp.array(dtype=wp.int32)
 
-    def look(self, observations: torch.Tensor) -> torch.Tensor:
-        """Observations uint8 [N, T, 3] as planes uint8 [N, P, C]; 0 where there is no token."""
-        location, feature, value = observations[:, : self.used_tokens].unbind(2)
-        feature = feature.int()
-        place = self.plane_start[feature] + self.cell_of[location.int()]
-        planes = observations.new_zeros(len(observations), self.size + 1)
-        planes.scatter_(1, place.clamp_(max=self.size), value + self.raised[feature])
-        return planes[:, :-1].view(-1, len(self.planes), self.cells)
 
-    def seen(self, observations: torch.Tensor) -> torch.Tensor:
-        """Which cells the tokens describe, bool [N, C]: all, unless the tokens were cut off."""
-        order = self.order[self.centre]
-        last = self.cell_of[observations[:, -1, 0].int()]
-        cut = order[last.clamp(max=self.cells - 1)]
-        return order < torch.where(last < self.cells, cut, order.max() + 1)[:, None]
+def window_of(game: Game, features: tuple[str, ...], device: str) -> Window:
+    """The window of a game, with a plane for each of these features."""
+    window = Window()
+    window.height, window.width = game.window
+    window.centre = window.height * window.width // 2
+    window.tokens = game.used_tokens
+    plane = torch.full((256,), NO_PLANE, dtype=torch.int32)
+    for number, name in enumerate(features):
+        plane[game.features.index(name)] = number
+    window.plane = wp.from_torch(plane.to(device))
+    return window
 
-    def lines_of(self, cells: torch.Tensor) -> torch.Tensor:
-        """Boards bool [N, B, C] of the window as bits, int64 [N, B, H]: the `lines` of a map."""
-        # Sums of powers of two below 2^15 are exact in float32, and matrix products are fast.
-        rows = (cells.view(-1, self.width).float() @ self.bits).to(torch.int64)
-        return (rows << (RADIUS - self.width // 2)).view(*cells.shape[:2], -1)
 
-    def whole(self, lines: torch.Tensor) -> torch.Tensor:
-        """The `lines` int64 [N, H] within an otherwise empty board [N, SIDE]."""
-        board = lines.new_zeros(len(lines), SIDE)
-        board[:, self.lines] = lines
-        return board
+@wp.func
+def look(window: Window, tokens: Tokens, view: Planes):
+    """Write an observation, [T] tokens, into planes of zeros, uint8 [P, C].
+
+    In some features 0 says something; their numbers are raised by one.
+    """
+    for i in range(wp.min(window.tokens, tokens.shape[0])):
+        token = tokens[i]
+        if token[0] == wp.uint8(255):
+            break
+        row, column = row_of(token), column_of(token)
+        plane = window.plane[int(token[1])]
+        if row < window.height and column < window.width and plane != NO_PLANE:
+            raised = wp.uint8(int(plane == TYPE) + int(plane == USES))
+            view[plane, row * window.width + column] = token[2] + raised
+
+
+@wp.func
+def row_of(token: wp.vec3ub) -> int:
+    return int(token[0]) >> 4
+
+
+@wp.func
+def column_of(token: wp.vec3ub) -> int:
+    return int(token[0]) & 15
+
+
+@wp.func
+def own(window: Window, view: Planes, plane: int) -> int:
+    """What a plane says of the agent itself."""
+    return int(view[plane, window.centre])
+
+
+@wp.func
+def rank(window: Window, row: int, column: int, from_row: int, from_column: int) -> int:
+    """The place of a cell in the order by distance from another, then in reading order."""
+    distance = wp.abs(row - from_row) + wp.abs(column - from_column)
+    return (distance * window.height + row) * window.width + column
+
+
+@wp.func
+def rank_of_last(window: Window, tokens: Tokens) -> int:
+    """The place of the last cell that is told of, in the order from the centre; a place behind
+    all if no token was cut off."""
+    last = tokens[tokens.shape[0] - 1]
+    row, column = row_of(last), column_of(last)
+    place = int(1 << 30)
+    if row < window.height and column < window.width:
+        place = rank(window, row, column, window.height // 2, window.width // 2)
+    return place
