@@ -91,6 +91,18 @@ def sides(board: Board, row: int, moves: int) -> wp.int64:
     return found
 
 
+@wp.func_native(f"""
+    // Plain pointers: so the compiler works on several lines at once.
+    const auto* lines = board.data + rows;
+    const int first = rows < 0, last = {SIDE} - (rows > 0), left = columns < 0, right = columns > 0;
+    moved.data[0] = moved.data[{SIDE - 1}] = 0;
+    for (int row = first; row < last; ++row)
+        moved.data[row] = (lines[row] << left & {int(INSIDE)}) >> right;
+""")
+def write_step(board: Board, rows: int, columns: int, moved: Board):
+    """Write the board after the agent's step, [SIDE]; see `after_step`."""
+
+
 @wp.func
 def after_step(board: Board, row: int, rows: int, columns: int) -> wp.int64:
     """A line of: the board after the agent's step, of -1, 0 or 1 rows and columns."""

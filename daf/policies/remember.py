@@ -14,6 +14,7 @@ from daf.policies.memory_map import (
     column_step,
     holds,
     row_step,
+    write_step,
 )
 from daf.policies.window import (
     AGENT_TYPE,
@@ -123,18 +124,18 @@ def remember(
         if not moved or disagree(window, before, fresh, rows, columns):
             rows, columns = 0, 0
 
-    kinds = int(0)
     top = first_line(window)
     for board in range(before.shape[0]):
+        write_step(before[board], rows, columns, after[board])
+        for row in range(top, top + window.height):
+            after[board, row] = after[board, row] & ~fresh[KNOWN, row] | fresh[board, row]
+
+    kinds = int(0)
+    for k in range(before.shape[0] - FIRST_KIND):
         cells = wp.int64(0)
         for row in range(SIDE):
-            now = after_step(before[board], row, rows, columns)
-            if row >= top and row < top + window.height:
-                now = now & ~fresh[KNOWN, row] | fresh[board, row]
-            after[board, row] = now
-            cells |= now
-        if board >= FIRST_KIND and cells != NOTHING:
-            kinds |= 1 << (board - FIRST_KIND)
+            cells |= after[FIRST_KIND + k, row]
+        kinds |= int(cells != NOTHING) << k
     return kinds
 
 
