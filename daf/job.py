@@ -13,12 +13,13 @@ from typing import Any, TextIO
 
 from daf.config import ConfigError, ExecutionConfig
 from daf.environment import EnvironmentProblem
+from daf.gpus import NotEnoughGPUs, taken
 from daf.origin import Origin
 from daf.record import recorded
 from daf.results_lock import working
 from daf.stopping import stoppable
 
-FORESEEN = (ConfigError, EnvironmentProblem, OSError, ValueError)
+FORESEEN = (ConfigError, EnvironmentProblem, NotEnoughGPUs, OSError, ValueError)
 """Errors whose message says it all; the trace of any other goes to the log."""
 
 CHECKED = "checked"
@@ -55,8 +56,9 @@ def job(snakemake: Any, device_needed: bool = False) -> Iterator[Job]:
 
     Args:
         snakemake: the object that Snakemake gives to scripts, or one like it.
-        device_needed: set up torch: CUDA if the job was given a GPU (`resources.gpu`) and there is
-            one, else as many CPU threads as the job has.
+        device_needed: set up torch: CUDA if the job was given GPUs (`resources.gpu`) and there are
+            some, which then are the only ones it sees; else as many CPU threads as the job has.
+            Import what looks at CUDA inside the block.
     """
     outputs = {name: str(path) for name, path in snakemake.output.items()}
     sidecar = outputs.pop("provenance")
@@ -64,8 +66,11 @@ def job(snakemake: Any, device_needed: bool = False) -> Iterator[Job]:
     begin = datetime.now(UTC)
     with logged(snakemake, begin):
         execution = _execution(snakemake)
-        with working(execution.results_dir):
-            device = _device(snakemake, execution) if device_needed else "cpu"
+        gpus = int(snakemake.resources.get("gpu", 0)) if device_needed else 0
+        with working(execution.results_dir), taken(gpus, execution.gpu_slots) as names:
+            if names:
+                print(f"on GPU {', '.join(names)}")
+            device = _device(gpus > 0, snakemake.threads, execution) if device_needed else "cpu"
             parameters = dict(snakemake.params.items())
             with recorded(
                 rule=snakemake.rule,
@@ -115,10 +120,11 @@ def _reason(error: Exception, snakemake: Any) -> str:
     """What went wrong, one line."""
     reason = " ".join(f"{error}".split())
     if _out_of_memory(error):
-        fraction = _execution(snakemake).gpu_memory_fraction
+        execution = _execution(snakemake)
         return (
             "the job needs more GPU memory than it may use "
-            f"(gpu_memory_fraction {fraction:g}; fewer worlds need less): {reason}"
+            f"(gpu_memory_fraction {execution.gpu_memory_fraction:g}, gpu_slots "
+            f"{execution.gpu_slots}; fewer worlds need less): {reason}"
         )
     return reason if isinstance(error, FORESEEN) else f"{type(error).__name__}: {reason}"
 
@@ -135,17 +141,17 @@ def _listed(files: Any) -> list[str]:
     return [files] if isinstance(files, str) else [str(path) for path in files]
 
 
-def _device(snakemake: Any, execution: ExecutionConfig) -> str:
+def _device(gpu_given: bool, threads: int, execution: ExecutionConfig) -> str:
     import torch
 
-    torch.set_num_threads(snakemake.threads)
-    given = int(snakemake.resources.get("gpu", 0)) > 0 and torch.cuda.is_available()
+    torch.set_num_threads(threads)
+    given = gpu_given and torch.cuda.is_available()
     if execution.device == "cuda" and not given:
         raise EnvironmentProblem("key 'execution.device': got \"cuda\", but there is no GPU here")
     if not given:
         return "cpu"
     deterministic_cuda()
-    torch.cuda.set_per_process_memory_fraction(execution.gpu_memory_fraction)
+    torch.cuda.set_per_process_memory_fraction(execution.gpu_memory_share)
     return "cuda"
 
 

@@ -1,11 +1,12 @@
 from daf.config import EvaluationConfig
-from daf.evaluate import evaluate
 from daf.job import job
 from daf.missions import Mission
 from daf.parquet import save_table
 from daf.plan import player_of
 
 with job(snakemake, device_needed=True) as work:
+    from daf.evaluate import evaluate  # not before the job has its GPU
+
     parameters = work.parameters
     player = player_of(parameters.player)
     mission = Mission.model_validate(parameters.mission)
