@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from daf.config import ConfigError
-from daf.job import CHECKED, Job, execution_of, job, listed, logged, reason_of
+from daf.job import CHECKED, Job, device_of, execution_of, job, listed, logged, reason_of
 from daf.provenance import file_digest
 from daf.record import Record, hashed
 from daf.results_lock import working
@@ -40,16 +40,17 @@ def batch(snakemake: Any, over: str) -> Iterator[Iterator[AbstractContextManager
         the parts that have to be done, each a context as `daf.job.job`.
     """
     with logged(snakemake, datetime.now(UTC)):
-        results = execution_of(snakemake).results_dir
+        execution = execution_of(snakemake)
+        results = execution.results_dir
         values = dict(snakemake.params.items())[over]
         values = values if isinstance(values, list) else [values]
         parts = [_Part(snakemake, n, {over: value}) for n, value in enumerate(values)]
         place = waiting(results, snakemake.log[0])
-        with working(results):
+        with working(results), device_of(snakemake, execution) as device:
             failed: list[str] = []
             made = [part for part in parts if not part.stands(results)]
             left = [part for part in made if not part.stands(results, place)]
-            yield (_attempt(part, place, failed) for part in left)
+            yield (_attempt(part, device, place, failed) for part in left)
             if failed:
                 raise ValueError("; ".join(dict.fromkeys(failed)))
             for part in made:
@@ -115,12 +116,12 @@ class _Part:
 
 
 @contextlib.contextmanager
-def _attempt(part: _Part, place: Path, failed: list[str]) -> Iterator[Job]:
+def _attempt(part: _Part, device: str, place: Path, failed: list[str]) -> Iterator[Job]:
     """Do a part; if it fails, note why and go on. An interrupt goes through, and so does what
     keeps every part from beginning."""
     begun = False
     try:
-        with job(part.asked, device_needed=True, place=place) as work:
+        with job(part.asked, device=device, place=place) as work:
             begun = True
             yield work
     except SystemExit as ended:

@@ -49,14 +49,6 @@ def check_environment(results: str | Path, needed_mb: float, device: str) -> dic
     }
 
 
-def visible_gpus() -> int:
-    """GPUs that jobs of this machine may use, counted without importing torch."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return len([device for device in chosen.split(",") if device.strip() not in ("", "-1")])
-    return len(list(Path("/dev").glob("nvidia[0-9]*")))
-
-
 def _check(name: str, test: Callable[[], str], needed: str) -> dict[str, Any]:
     try:
         found, ok = test(), True

@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +14,13 @@ from typing import Any, TextIO
 
 from daf.config import ConfigError, ExecutionConfig
 from daf.environment import EnvironmentProblem
+from daf.gpus import NotEnoughGPUs, taken
 from daf.origin import Origin
 from daf.record import recorded
 from daf.results_lock import working
 from daf.stopping import stoppable
 
-FORESEEN = (ConfigError, EnvironmentProblem, OSError, ValueError)
+FORESEEN = (ConfigError, EnvironmentProblem, NotEnoughGPUs, OSError, ValueError)
 """Errors whose message says it all; the trace of any other goes to the log."""
 
 CHECKED = "checked"
@@ -49,7 +51,9 @@ class Job:
 
 
 @contextlib.contextmanager
-def job(snakemake: Any, device_needed: bool = False, place: Path | None = None) -> Iterator[Job]:
+def job(
+    snakemake: Any, device_needed: bool = False, device: str = "cpu", place: Path | None = None
+) -> Iterator[Job]:
     """Run a rule's script.
 
     Output goes to the terminal and to the rule's log. The outputs appear together with their
@@ -58,8 +62,8 @@ def job(snakemake: Any, device_needed: bool = False, place: Path | None = None) 
 
     Args:
         snakemake: the object that Snakemake gives to scripts, or one like it.
-        device_needed: set up torch: CUDA if the job was given a GPU (`resources.gpu`) and there is
-            one, else as many CPU threads as the job has.
+        device_needed: find the job's device, see `device_of`.
+        device: else the one it has, found before.
         place: see `daf.record.recorded`.
     """
     outputs = {name: str(path) for name, path in snakemake.output.items()}
@@ -68,8 +72,8 @@ def job(snakemake: Any, device_needed: bool = False, place: Path | None = None) 
     begin = datetime.now(UTC)
     with logged(snakemake, begin):
         execution = execution_of(snakemake)
-        with working(execution.results_dir):
-            device = _device(snakemake, execution) if device_needed else "cpu"
+        found = device_of(snakemake, execution) if device_needed else nullcontext(device)
+        with working(execution.results_dir), found as device:
             parameters = dict(snakemake.params.items())
             with recorded(
                 rule=snakemake.rule,
@@ -86,6 +90,22 @@ def job(snakemake: Any, device_needed: bool = False, place: Path | None = None) 
                 place=place,
             ) as paths:
                 yield Job(inputs, paths, SimpleNamespace(**parameters), device, execution)
+
+
+@contextlib.contextmanager
+def device_of(snakemake: Any, execution: ExecutionConfig) -> Iterator[str]:
+    """The device of a job, with torch set up for it: "cuda" if it was given GPUs (`resources.gpu`)
+    and there are some, which then are the only ones it sees; else "cpu", with as many threads as
+    the job has. Import what looks at CUDA inside the block.
+
+    Raises:
+        EnvironmentProblem, NotEnoughGPUs: the configuration asks for a GPU that is not there.
+    """
+    gpus = int(snakemake.resources.get("gpu", 0))
+    with taken(gpus, execution.gpu_slots) as names:
+        if names:
+            print(f"on GPU {', '.join(names)}")
+        yield _device(gpus > 0, snakemake.threads, execution)
 
 
 @contextlib.contextmanager
@@ -120,10 +140,11 @@ def _reason(error: Exception, snakemake: Any) -> str:
     """What went wrong, one line."""
     reason = " ".join(f"{error}".split())
     if _out_of_memory(error):
-        fraction = execution_of(snakemake).gpu_memory_fraction
+        execution = execution_of(snakemake)
         return (
             "the job needs more GPU memory than it may use "
-            f"(gpu_memory_fraction {fraction:g}; fewer worlds need less): {reason}"
+            f"(gpu_memory_fraction {execution.gpu_memory_fraction:g}, gpu_slots "
+            f"{execution.gpu_slots}; fewer worlds need less): {reason}"
         )
     return reason if isinstance(error, FORESEEN) else f"{type(error).__name__}: {reason}"
 
@@ -148,17 +169,17 @@ def listed(files: Any) -> list[str]:
     return [files] if isinstance(files, str) else [str(path) for path in files]
 
 
-def _device(snakemake: Any, execution: ExecutionConfig) -> str:
+def _device(gpu_given: bool, threads: int, execution: ExecutionConfig) -> str:
     import torch
 
-    torch.set_num_threads(snakemake.threads)
-    given = int(snakemake.resources.get("gpu", 0)) > 0 and torch.cuda.is_available()
+    torch.set_num_threads(threads)
+    given = gpu_given and torch.cuda.is_available()
     if execution.device == "cuda" and not given:
         raise EnvironmentProblem("key 'execution.device': got \"cuda\", but there is no GPU here")
     if not given:
         return "cpu"
     deterministic_cuda()
-    torch.cuda.set_per_process_memory_fraction(execution.gpu_memory_fraction)
+    torch.cuda.set_per_process_memory_fraction(execution.gpu_memory_share)
     return "cuda"
 
 

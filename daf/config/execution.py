@@ -18,11 +18,19 @@ class ExecutionConfig(Model):
         default="auto", description="auto: a GPU where there is one"
     )
     gpu_memory_fraction: Number = Field(
-        default=1.0, gt=0, le=1, description="of a GPU's memory that one job may use"
+        default=1.0, gt=0, le=1, description="of a GPU's memory that all jobs on it may use"
+    )
+    gpu_slots: Whole = Field(
+        default=1, ge=1, le=100, description="jobs that share a GPU of this machine, evenly"
     )
     save_seconds: Number = Field(
         default=60.0, ge=0, description="between two saved states of a training that can be resumed"
     )
+
+    @property
+    def gpu_memory_share(self) -> float:
+        """The part of a GPU's memory that one job may use."""
+        return self.gpu_memory_fraction / self.gpu_slots
 
     @field_validator("results_dir")
     @classmethod

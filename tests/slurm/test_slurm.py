@@ -1,10 +1,13 @@
 """The main job on a real Slurm, cancelled, out of time and preempted on the way: the same bytes."""
 
+import contextlib
 import hashlib
 import os
 import re
+import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +31,7 @@ from daf.policies.stateless import Stateless
 class Braked(Stateless):
     def forward(self, observations, memory, starts):
         if torch.is_grad_enabled() and Path(os.environ.get("BRAKE", "none")).exists():
-            time.sleep(0.2)
+            time.sleep(0.7)
         return super().forward(observations, memory, starts)
 """
 CONFIG = {
@@ -44,14 +47,13 @@ CONFIG = {
         "rollout_length": 8,
         "minibatches": 1,
         "epochs": 1,
-        "steps": 16 * 500,
+        "steps": 16 * 250,
     },
     "evaluation": {"episodes": 2},
     "execution": {"save_seconds": 0.5},
 }
-# Runtimes are whole minutes: the shortest, and twice that at the second attempt.
 OPTIONS = (
-    "--set-resources", "train:runtime=attempt", "train:mem_mb=attempt*1500",
+    "--set-resources", "train:runtime=attempt*10", "train:mem_mb=attempt*1500",
     "--slurm-init-seconds-before-status-checks", "2", "--latency-wait", "5", "--jobs", "8",
 )  # fmt: skip
 
@@ -63,12 +65,23 @@ def prepared(folder: Path) -> Path:
     return folder
 
 
-def start(folder: Path, *options: str, environment: dict[str, str] = {}) -> subprocess.Popen:  # noqa: B006
+@contextlib.contextmanager
+def running(folder: Path, environment: dict[str, str], *options: str) -> Iterator[subprocess.Popen]:
+    """The main job, which ends with the block at the latest."""
     command = snakemake_command("benchmark_report", Path("slurm.yaml"), *options)
     with open(folder / "output.txt", "w") as output:
-        return subprocess.Popen(
-            command, cwd=folder, env=os.environ | environment, stdout=output, stderr=output
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=output, stderr=output
         )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)  # it takes its jobs with it
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(60)
+        process.kill()
+        process.wait()
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -102,13 +115,14 @@ class Queue:
                 found[job["JobId"]] = job
         return found
 
-    def wait_for(self, what: str, condition, seconds: float = 150):
+    def wait_for(self, what: str, condition, seconds: float = 1200):
         """What the condition returns, once it is true."""
         end = time.monotonic() + seconds
         while not (found := condition()):
             printed = self.output.read_text()
             assert self.workflow.poll() is None, f"it ended before: {what}\n{printed}"
-            assert time.monotonic() < end, f"in vain: {what}\n{self.jobs()}\n{printed}"
+            states = {number: job["JobState"] for number, job in self.jobs().items()}
+            assert time.monotonic() < end, f"in vain: {what}\n{states}\n{printed}"
             time.sleep(0.5)
         return found
 
@@ -128,21 +142,21 @@ class Queue:
 def test_the_main_job_on_slurm_gives_the_same_bytes(tmp_path):
     here = prepared(tmp_path / "here")
     there = prepared(tmp_path / "there")
-    local = start(here, "--cores", "2")
-    assert local.wait() == 0, (here / "output.txt").read_text()
+    with running(here, dict(os.environ), "--cores", "2") as local:
+        assert local.wait() == 0, (here / "output.txt").read_text()
 
     brake = tmp_path / "brake"
     brake.touch()
     profile = workflow_folder() / "profiles" / "slurm"
+    options = ["--workflow-profile", str(profile), *OPTIONS]
     with cluster(tmp_path / "slurm") as environment:
         environment["BRAKE"] = str(brake)
-        options = ["--workflow-profile", str(profile), *OPTIONS]
-        workflow = start(there, *options, environment=environment)
-        queue = Queue(environment, workflow, there / "output.txt")
-        try:
+        with running(there, environment, *options) as workflow:
+            queue = Queue(environment, workflow, there / "output.txt")
             cancelled = queue.wait_for("training 1 runs", lambda: queue.training(1))
             late = queue.wait_for("training 2 runs", lambda: queue.training(2))
             queue.ask("scancel", cancelled)
+            queue.ask("scontrol", "update", f"JobId={late}", "TimeLimit=1")
             preempted = queue.wait_for("training 3 runs", lambda: queue.training(3))
             urgent = ["sbatch", "--parsable", "--partition=urgent", "--gpus=1", "--ntasks=1"]
             queue.ask(*urgent, "--mem=100", "--output=/dev/null", "--wrap=sleep 2")
@@ -152,12 +166,8 @@ def test_the_main_job_on_slurm_gives_the_same_bytes(tmp_path):
             )
             queue.wait_for("training 2 is out of time", lambda: queue.state(late) == "TIMEOUT")
             brake.unlink()
-            workflow.wait(240)
+            workflow.wait(1200)
             jobs = queue.jobs()
-        finally:
-            if workflow.poll() is None:
-                workflow.terminate()
-                workflow.wait(60)
     printed = (there / "output.txt").read_text()
     assert workflow.returncode == 0, printed
     assert jobs[cancelled]["JobState"] == "CANCELLED"
@@ -166,5 +176,5 @@ def test_the_main_job_on_slurm_gives_the_same_bytes(tmp_path):
     for log in (there / "results/logs/train").glob("*.log"):
         assert "goes on after update" in log.read_text(), log
     trainings = [job for job in jobs.values() if "train_" in job.get("Comment", "")]
-    assert {job["TimeLimit"] for job in trainings} >= {"00:01:00", "00:02:00"}
+    assert {job["TimeLimit"] for job in trainings} == {"00:01:00", "00:10:00", "00:20:00"}
     assert hashes(there) == hashes(here) != {}

@@ -8,7 +8,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig, load_yaml
-from daf.environment import visible_gpus
+from daf.gpus import visible_gpus
 from daf.plan import make_plan
 from daf.provenance import Hashed, code_hash, folder_digest, versions
 from daf.results_lock import ResultsInUse, claim
@@ -40,12 +40,11 @@ CONFIGFILE = ["--configfile", *GIVEN] if workflow.overwrite_configfiles else []
 NAME = "[A-Za-z0-9][A-Za-z0-9_.-]*"
 GPU = 0 if CONFIG.execution.device == "cpu" else 1
 
-ALL_CORES = (
-    workflow.global_resources["_cores"].value or 8
-)  # a cluster's profile names none
+# Profiles of clusters name no cores.
+ALL_CORES = workflow.global_resources["_cores"].value or 8
 # Profiles of clusters say how many GPUs may be in use; those of the submitting machine do not matter.
 if "gpu" not in workflow.global_resources:
-    workflow.register_resource("gpu", visible_gpus())
+    workflow.register_resource("gpu", len(visible_gpus()) * CONFIG.execution.gpu_slots)
 
 # For `snakemake --report`, which would take tables for text.
 mimetypes.add_type("application/vnd.apache.parquet", ".parquet")

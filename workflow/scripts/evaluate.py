@@ -1,11 +1,12 @@
 from daf.batch import batch
 from daf.config import EvaluationConfig
-from daf.evaluate import evaluate
 from daf.missions import Mission
 from daf.parquet import save_table
 from daf.plan import player_of
 
 with batch(snakemake, over="mission") as parts:
+    from daf.evaluate import evaluate  # not before the job has its GPU
+
     for part in parts:
         with part as work:
             parameters = work.parameters

@@ -1,11 +1,12 @@
 from daf.job import job
-from daf.learn.resume import kept_for
-from daf.learn.train import train
 from daf.parquet import save_table
 from daf.plan import Run
 from daf.provenance import write_json
 
 with job(snakemake, device_needed=True) as work:
+    from daf.learn.resume import kept_for  # not before the job has its GPU
+    from daf.learn.train import train
+
     run = Run.model_validate(work.parameters.run)
     initial_weights = next(iter(work.inputs["initial_weights"]), None)
     resume = kept_for(run, work.execution, work.parameters.code, work.device)
