@@ -101,7 +101,7 @@ def test_jobs_of_a_cluster_keep_apart_by_themselves(hold, monkeypatch):
 
 def test_scripts_do_not_look_at_cuda_before_their_job_has_a_gpu():
     scripts = [p for p in Path(workflow_folder(), "scripts").glob("*.py")]
-    needing = [p for p in scripts if "device_needed=True" in p.read_text()]
+    needing = [p for p in scripts if re.search(r"device_needed=True|batch\(", p.read_text())]
     assert {p.stem for p in needing} >= {"train", "evaluate", "environment_check"}
     for script in needing:
         body = ast.parse(script.read_text()).body

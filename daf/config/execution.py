@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from daf.config.model import Model, Number, Whole
 
@@ -26,6 +26,20 @@ class ExecutionConfig(Model):
     save_seconds: Number = Field(
         default=60.0, ge=0, description="between two saved states of a training that can be resumed"
     )
+    ranks: Whole = Field(
+        default=1, ge=1, le=4096, description="processes that share one training, a GPU each"
+    )
+    nodes: Whole = Field(
+        default=1, ge=1, le=1024, description="machines that these are spread over"
+    )
+
+    @model_validator(mode="after")
+    def _ranks_on_all_nodes(self):
+        if self.ranks % self.nodes:
+            raise ValueError(
+                f"ranks: got {self.ranks}; a multiple of nodes, which is {self.nodes}, is needed"
+            )
+        return self
 
     @property
     def gpu_memory_share(self) -> float:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from daf.config.training import TrainingConfig
+from daf.learn.ranks import ALONE, Ranks
 from daf.learn.rollout import Rollout
 from daf.learn.surrogate import TERMS, slopes
 from daf.policies.trainable import TrainablePolicy
@@ -23,17 +24,32 @@ class Learner:
     side; they are added in order. The blocks depend on nothing but the sizes, so that the result
     does not depend on the number of threads.
 
+    Several ranks compute the gradients of their own rows, and add them up before each step. (This
+    one message, with the metrics in it, is all that `DistributedDataParallel` would do for us; but
+    that counts on one backward pass a step, of a forward pass with the same number of rows on every
+    rank, and would average where a sum is needed.)
+
     Attributes:
         optimizer: Adam over the parameters of the policy.
     """
 
     def __init__(
-        self, policy: TrainablePolicy, config: TrainingConfig, executor: Executor | None = None
+        self,
+        policy: TrainablePolicy,
+        config: TrainingConfig,
+        executor: Executor | None = None,
+        ranks: Ranks = ALONE,
+        row_numbers: torch.Tensor | None = None,
     ):
         """
         Args:
             executor: computes blocks side by side; None: one after the other.
+            ranks: those that learn together.
+            row_numbers: int64 [N], which of the rows of all ranks are those of this one's rollouts;
+                needed where there are several.
         """
+        self.ranks = ranks
+        self._row_numbers = row_numbers
         self.policy = policy
         self.config = config
         self._map = executor.map if executor else map
@@ -52,7 +68,7 @@ class Learner:
 
         Args:
             rate: the learning rate.
-            rows: N of the rollout.
+            rows: of the rollouts of all ranks.
             generator: shuffles the rows; its state alone decides the order.
         """
         for group in self.optimizer.param_groups:
@@ -78,18 +94,43 @@ class Learner:
         Returns:
             float32 [6], the METRICS averaged over minibatches, still on the device.
         """
-        parts = min(self.config.minibatches, advantage.shape[1])
+        parts = min(self.config.minibatches, self._orders.shape[1])
         minibatches = [part for order in self._orders for part in order.chunk(parts)]
-        metrics = [self._step(rollout, advantage, part) for part in minibatches]
+        sizes = [len(part) * len(advantage) for part in minibatches]
+        own = [part if self.ranks.count == 1 else self._own(part) for part in minibatches]
+        scales = self.ranks.scales([advantage.index_select(1, rows) for rows in own])
+        metrics = [self._step(rollout, advantage, *part) for part in zip(own, scales, sizes)]
         return torch.stack(metrics).mean(0)
 
-    def _step(self, rollout: Rollout, advantage: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
-        """One step of the optimizer on the rows of a minibatch; its METRICS."""
-        chosen = advantage.index_select(1, part)
-        samples = chosen.numel()
-        deviation, mean = torch.std_mean(chosen)
-        scale = torch.stack([mean, deviation])
-        blocks = part.chunk(self._blocks(samples))
+    def _step(
+        self,
+        rollout: Rollout,
+        advantage: torch.Tensor,
+        mine: torch.Tensor,
+        scale: torch.Tensor,
+        samples: int,
+    ) -> torch.Tensor:
+        """One step of the optimizer on a minibatch, of which some rows are this rank's; its
+        METRICS."""
+        terms = (
+            self._slopes(rollout, advantage, mine, scale, samples) if len(mine) else self._none()
+        )
+        self.ranks.add([terms, *(parameter.grad for parameter in self.policy.parameters())])
+        norm = nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.max_grad_norm)
+        self.optimizer.step()
+        return torch.cat([terms, norm[None]])
+
+    def _slopes(
+        self,
+        rollout: Rollout,
+        advantage: torch.Tensor,
+        mine: torch.Tensor,
+        scale: torch.Tensor,
+        samples: int,
+    ) -> torch.Tensor:
+        """The part of this rank's rows in the gradients of a minibatch, which it leaves with the
+        parameters, and in its TERMS."""
+        blocks = mine.chunk(self._blocks(len(rollout.actions) * len(mine)))
         doubles = self._doubles_for(len(blocks))
 
         def learn(double: TrainablePolicy, rows: torch.Tensor) -> torch.Tensor:
@@ -109,9 +150,19 @@ class Learner:
         gradients = [[p.grad for p in double.parameters()] for double in doubles]
         for more in gradients[1:]:
             torch._foreach_add_(gradients[0], more)
-        norm = nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.max_grad_norm)
-        self.optimizer.step()
-        return torch.cat([terms, norm[None]])
+        return terms
+
+    def _none(self) -> torch.Tensor:
+        """The same where none of the minibatch's rows is this rank's."""
+        for parameter in self.policy.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        return torch.zeros(len(TERMS), device=self.policy.device)
+
+    def _own(self, part: torch.Tensor) -> torch.Tensor:
+        """Where the rows of a minibatch that are this rank's stand in its rollout, in the order of
+        the minibatch."""
+        place = torch.searchsorted(self._row_numbers, part).clamp(max=len(self._row_numbers) - 1)
+        return place[self._row_numbers[place] == part]
 
     def _blocks(self, samples: int) -> int:
         if self.policy.device != "cpu":

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 
 from daf.config import ExecutionConfig
+from daf.learn.ranks import ALONE, Ranks
 from daf.plan import Run
 from daf.plan.names import class_label
 from daf.provenance import digest, remove_leftovers, temporary_name, versions
@@ -24,20 +25,23 @@ LARGEST_SHARE = 0.05
 """Of the time of a training that saving may take."""
 
 
-def kept_for(run: Run, execution: ExecutionConfig, code: str, device: str) -> "Resume":
+def kept_for(
+    run: Run, execution: ExecutionConfig, code: str, device: str, ranks: Ranks = ALONE
+) -> "Resume":
     """Where a training of the workflow keeps its state: in a folder named after its course, so that
     more steps of the same training go on from it.
 
     Args:
         code: hash of the code that trains.
         device: "cpu" or "cuda".
+        ranks: those that train together; others go on from other states.
     """
     course = run.course()
     kind = torch.cuda.get_device_name() if device == "cuda" else platform.machine()
-    conditions = [course, code, versions(), device, kind]
+    conditions = [course, code, versions(), device, kind, ranks.count]
     name = f"{class_label(run.class_path)}-s{run.training_seed}-{digest(course)[:8]}"
     folder = Path(execution.results_dir, "resume", name)
-    return Resume(folder, digest(conditions), execution.save_seconds)
+    return Resume(folder, digest(conditions), execution.save_seconds, ranks=ranks)
 
 
 class Resume:
@@ -52,6 +56,8 @@ class Resume:
             ignored, and replaced.
         save_seconds: time between two states; longer where saving would take more than 5 %.
         report: receives a line for whatever the user should know.
+        ranks: those that train together, all of which have one of these: the first reads and writes
+            for all, each can be asked to stop.
 
     Attributes:
         asked_to_stop: save after the next update and stop; a signal sets it.
@@ -63,7 +69,9 @@ class Resume:
         fingerprint: str,
         save_seconds: float = 60.0,
         report: Callable[[str], None] = print,
+        ranks: Ranks = ALONE,
     ):
+        self.ranks = ranks
         self.file = Path(folder, "state.pt")
         self.fingerprint = fingerprint
         self.save_seconds = save_seconds
@@ -72,14 +80,8 @@ class Resume:
         self._next_save = 0.0
 
     def __enter__(self) -> "Resume":
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = open(self.file.with_name("lock"), "w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.report(f"{self.file.parent} is in use by another training; waiting for its end")
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
-        remove_leftovers(self.file)
+        if self.ranks.first:
+            self._take_folder()
         self._handlers = {
             number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)
         }
@@ -89,7 +91,18 @@ class Resume:
     def __exit__(self, *_) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
-        self._lock.close()
+        if self.ranks.first:
+            self._lock.close()
+
+    def _take_folder(self) -> None:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = open(self.file.with_name("lock"), "w")  # noqa: SIM115
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.report(f"{self.file.parent} is in use by another training; waiting for its end")
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        remove_leftovers(self.file)
 
     def load(
         self, device: str, check: Callable[[dict[str, Any]], None] = lambda state: None
@@ -100,6 +113,9 @@ class Resume:
         Args:
             check: raises ValueError if it is not a state of this training.
         """
+        return self.ranks.told(self._read(device, check) if self.ranks.first else None)
+
+    def _read(self, device: str, check: Callable[[dict[str, Any]], None]) -> dict[str, Any] | None:
         if not self.file.exists():
             return None
         try:
@@ -130,11 +146,15 @@ class Resume:
         Raises:
             KeyboardInterrupt: somebody wants the training to stop; what it can go on from is saved.
         """
-        if not (self.asked_to_stop or last or time.monotonic() >= self._next_save):
+        due = last or time.monotonic() >= self._next_save
+        self.asked_to_stop, due = self.ranks.any(self.asked_to_stop, due)
+        if not (self.asked_to_stop or due):
             return
         begin = time.monotonic()
+        whole = state()
         try:
-            self._save(state())
+            if self.ranks.first:
+                self._save(whole)
             kept = "the state is saved, the same call goes on from there"
         except OSError as error:
             kept = f"the state could not be saved ({error.strerror or error})"

@@ -8,6 +8,7 @@ import torch
 
 from daf.config import TrainingConfig
 from daf.learn.advantage import advantages
+from daf.learn.ranks import ALONE, Ranks
 from daf.learn.teacher import NOBODY, Teacher
 from daf.missions import Mission
 from daf.policies.chance import mix_seeds, uniform
@@ -37,7 +38,12 @@ class Rollout:
 class Collector:
     """Steps the worlds and fills a rollout.
 
-    The worlds are dealt out evenly over the missions. Episodes go on from one rollout to the next.
+    The worlds are dealt out evenly over the missions, and those of each mission over the ranks.
+    Episodes go on from one rollout to the next.
+
+    Attributes:
+        rows: N, this rank's; `all_rows` are those of all ranks, `row_numbers` says which of them
+            are this rank's, int64 [N].
     """
 
     def __init__(
@@ -47,17 +53,34 @@ class Collector:
         config: TrainingConfig,
         seed: int,
         device: str,
+        ranks: Ranks = ALONE,
     ):
         self.policy = policy
+        self.ranks = ranks
         self.missions = missions
         self.config = config
         share, rest = divmod(config.worlds, len(missions))
         counts = [share + (number < rest) for number in range(len(missions))]
+        shares = [ranks.share(count) for count in counts]
         self.simulations = [
-            Simulation(mission, count, device, seed=seed * len(missions) + number)
-            for number, (mission, count) in enumerate(zip(missions, counts))
+            Simulation(
+                mission,
+                len(worlds),
+                device,
+                seed=seed * len(missions) + number,
+                first_world=worlds.start,
+            )
+            for number, (mission, worlds) in enumerate(zip(missions, shares))
         ]
-        self.rows = sum(count * m.num_agents for m, count in zip(missions, counts))
+        agents = [mission.num_agents for mission in missions]
+        self.all_rows, numbers = 0, []
+        for count, worlds, of_each in zip(counts, shares, agents):
+            numbers.append(
+                self.all_rows + torch.arange(worlds.start * of_each, worlds.stop * of_each)
+            )
+            self.all_rows += count * of_each
+        self.row_numbers = torch.cat(numbers)
+        self.rows = len(self.row_numbers)
         self._row_seeds = torch.cat(
             [
                 mix_seeds(simulation.state.world_seed, simulation.num_agents, ACTION_STREAM)
@@ -69,10 +92,17 @@ class Collector:
         self.memory = policy.initial_memory(self.rows)
         self.starts = torch.ones(self.rows, dtype=torch.bool, device=device)
         self.rollout = self._allocate(policy, device)
-        self._counted = [self._stagger(simulation) for simulation in self.simulations]
+        numbers = [torch.tensor(worlds, device=device) for worlds in shares]
+        self._counted = list(map(self._stagger, self.simulations, numbers, counts))
         self.seconds = {"env": 0.0, "forward": 0.0}
         self.teacher = (
-            Teacher(config.teacher, policy.game, self.simulations, device)
+            Teacher(
+                config.teacher,
+                policy.game,
+                self.simulations,
+                [worlds / count for worlds, count in zip(numbers, counts)],
+                device,
+            )
             if config.teacher
             else None
         )
@@ -96,15 +126,17 @@ class Collector:
             memory=torch.empty_like(self.memory),
         )
 
-    def _stagger(self, simulation: Simulation) -> torch.Tensor:
+    def _stagger(self, simulation: Simulation, worlds: torch.Tensor, count: int) -> torch.Tensor:
         """Let the worlds be at different times of their episodes, so that each update sees all of
         it: the first episodes are shorter, by another part in each world, and do not count.
+
+        Args:
+            worlds: int64 [E], their numbers among the worlds of all ranks, `count`.
 
         Returns:
             int32 [E], the last episode of each world that `finished_scores` is not to tell.
         """
-        worlds = torch.arange(simulation.num_worlds, device=simulation.device)
-        simulation.state.now.copy_(worlds * simulation.mission.max_steps // simulation.num_worlds)
+        simulation.state.now.copy_(worlds * simulation.mission.max_steps // count)
         return simulation.state.episode + (simulation.state.now > 0)
 
     @torch.no_grad()
@@ -201,6 +233,7 @@ class Collector:
             sums.append((simulation.finished[:, HEARTS_STORED] * ended).sum())
             counts.append(ended.sum())
         total, count = torch.stack(sums).double(), torch.stack(counts).double()
+        self.ranks.add([total, count])
         return torch.cat([total.sum()[None] / count.sum(), total / count])
 
     def _observe(self, out: torch.Tensor) -> None:

@@ -26,15 +26,25 @@ class Teacher:
     Axes: E worlds of a simulation, A agents of each, N agents of all simulations.
     """
 
-    def __init__(self, class_path: str, game: Game, simulations: Sequence[Simulation], device: str):
+    def __init__(
+        self,
+        class_path: str,
+        game: Game,
+        simulations: Sequence[Simulation],
+        places: Sequence[torch.Tensor],
+        device: str,
+    ):
+        """
+        Args:
+            places: of each simulation, float [E], where each world stands among all worlds of its
+                mission, from 0 to below 1.
+        """
         self.policy = make_policy(PolicySpec(class_path), game, device)
         self.simulations = simulations
         self._memory = self._new()
-        places = [
-            torch.arange(s.num_worlds, device=device).repeat_interleave(s.num_agents) / s.num_worlds
-            for s in simulations
-        ]
-        self._place = torch.cat(places)
+        self._place = torch.cat(
+            [p.repeat_interleave(s.num_agents) for p, s in zip(places, simulations)]
+        )
 
     def says(self) -> torch.Tensor:
         """What it would do now, int8 [N]; called once a step."""

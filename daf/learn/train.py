@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 
+from daf.learn.ranks import ALONE, Ranks
 from daf.learn.resume import Resume
 from daf.learn.threads import side_by_side
 from daf.learn.training import Trained, Training
@@ -18,6 +19,7 @@ def train(
     initial_weights: str | None = None,
     report: Callable[[str], None] = print,
     resume: Resume | None = None,
+    ranks: Ranks = ALONE,
 ) -> Trained:
     """Train a policy.
 
@@ -27,6 +29,8 @@ def train(
         device: where; results are equal byte for byte on one kind of device.
         report: receives one line of progress every 10 seconds.
         resume: where the state is kept, and taken from if there is one; the result is the same.
+        ranks: those that train together, all of which call this; the result is the same but for
+            rounding.
 
     Raises:
         ConfigError: the policy cannot play the missions, or cannot learn.
@@ -34,7 +38,8 @@ def train(
         KeyboardInterrupt: `resume` was asked to stop, and has saved the state.
     """
     with side_by_side() as executor:
-        course = Course(Training(run, device, initial_weights, executor), report, resume)
+        training = Training(run, device, initial_weights, executor, ranks)
+        course = Course(training, report, resume)
         while not course.training.done:
             course.advance()
         return course.training.result()

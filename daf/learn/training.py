@@ -13,6 +13,7 @@ import torch
 from daf.config import ConfigError
 from daf.learn.capture import Replayed
 from daf.learn.ppo import METRICS, Learner
+from daf.learn.ranks import ALONE, Ranks
 from daf.learn.resume import check_alike
 from daf.learn.rollout import Collector
 from daf.plan import Run
@@ -59,12 +60,14 @@ class Training:
         device: str = "cpu",
         initial_weights: str | None = None,
         executor: Executor | None = None,
+        ranks: Ranks = ALONE,
     ):
         """
         Args:
             device: where.
             initial_weights: the file with the run's `initial_digest`, if it has one.
             executor: computes parts of an update side by side; the result is the same.
+            ranks: those that train together; the result is the same but for rounding.
 
         Raises:
             ConfigError: the policy cannot play the missions, or cannot learn.
@@ -73,17 +76,25 @@ class Training:
         self.device = device
         config = run.training
         self.policy = _new_policy(run, device, initial_weights)
-        self.learner = Learner(self.policy, config, executor)
+        self.ranks = ranks
         missions = list(run.missions)
-        self.collector = Collector(self.policy, missions, config, run.training_seed, device)
-        self.steps_per_update = config.rollout_length * self.collector.rows
+        self.collector = Collector(self.policy, missions, config, run.training_seed, device, ranks)
+        numbers = self.collector.row_numbers.to(self.policy.device)
+        self.learner = Learner(self.policy, config, executor, ranks, numbers)
+        self.steps_per_update = config.rollout_length * self.collector.all_rows
         self.updates = math.ceil(config.steps / self.steps_per_update)
         self.made = 0
         self.seconds = self.collector.seconds | {"learn": 0.0}
         self._curve: list[dict[str, Any]] = []
         self._unread: list[torch.Tensor] = []
         self._rates: list[float] = []
-        self._update = Replayed(self._collect_and_learn, device)
+        # How many rows of a minibatch are a rank's own is only known on the device, for which a
+        # recording cannot wait.
+        self._update = (
+            Replayed(self._collect_and_learn, device)
+            if ranks.count == 1
+            else self._collect_and_learn
+        )
 
     @property
     def done(self) -> bool:
@@ -102,7 +113,7 @@ class Training:
         if config.horizon:
             rate *= 1 - self.made / math.ceil(config.horizon / self.steps_per_update)
         shuffle = _generator(self.run.training_seed, STREAM_MINIBATCHES, self.made)
-        self.learner.prepare(rate, self.collector.rows, shuffle)
+        self.learner.prepare(rate, self.collector.all_rows, shuffle)
         done = self.made * self.steps_per_update
         if done < config.teacher_steps:
             # A scripted policy asks the device how far it is, which cannot be recorded.
@@ -132,7 +143,13 @@ class Training:
         losses = self.learner.update(rollout, advantage)
         self.seconds["learn"] += time.perf_counter() - begin
         self.seconds |= self.collector.seconds
-        others = [rollout.rewards.mean(), _explained(rollout.values, advantage)]
+        returns = rollout.values + advantage
+        (reward, _), (_, total), (_, rest) = self.ranks.moments(
+            [rollout.rewards, returns, advantage]
+        )
+        # Share of the returns' variance that the values explain; NaN where there is none.
+        explained = torch.where(total > 0, 1 - rest / total, math.nan)
+        others = [reward, explained]
         return torch.cat([self.collector.finished_scores(), torch.stack(others), losses])
 
     def read(self) -> None:
@@ -161,19 +178,19 @@ class Training:
         self._rates.clear()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that decides how the training goes on, and its curve."""
-        parts = {
-            "policy": self.policy,
-            "optimizer": self.learner.optimizer,
-            "collector": self.collector,
+        """All that decides how the training goes on, and its curve; whole on the first rank."""
+        return {
+            "policy": self.policy.state_dict(),
+            "optimizer": self.learner.optimizer.state_dict(),
+            "collector": self.ranks.gathered(self.collector.state_dict()),
+            "curve": self.curve,
         }
-        return {name: part.state_dict() for name, part in parts.items()} | {"curve": self.curve}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was taken; `check` says whether it can be."""
         self.policy.load_state_dict(state["policy"])
         self.learner.optimizer.load_state_dict(state["optimizer"])
-        self.collector.load_state_dict(state["collector"])
+        self.collector.load_state_dict(self.ranks.own(state["collector"]))
         self._curve = state["curve"]
         self.made = len(self._curve)
 
@@ -186,7 +203,8 @@ class Training:
         check_alike(state["policy"], self.policy.state_dict(), "policy")
         if not all(tensor.isfinite().all() for tensor in state["policy"].values()):
             raise ValueError("policy has numbers that are not finite")
-        check_alike(state["collector"], self.collector.state_dict(), "collector")
+        collector = self.ranks.own(state["collector"])
+        check_alike(collector, self.collector.state_dict(), "collector")
         groups, moments = state["optimizer"]["param_groups"], state["optimizer"]["state"]
         check_alike(groups, self.learner.optimizer.state_dict()["param_groups"], "optimizer")
         for number, parameter in enumerate(self.policy.parameters()):
@@ -231,12 +249,6 @@ def _seed(*words: int) -> int:
 
 def _generator(*words: int) -> torch.Generator:
     return torch.Generator().manual_seed(_seed(*words))
-
-
-def _explained(values: torch.Tensor, advantage: torch.Tensor) -> torch.Tensor:
-    """Share of the returns' variance that the values explain; NaN where there is none."""
-    total = (values + advantage).var()
-    return torch.where(total > 0, 1 - advantage.var() / total, math.nan)
 
 
 def _describe(run: Run, policy: TrainablePolicy, device: str, steps: int) -> dict[str, Any]:

@@ -189,6 +189,12 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, known: _Known) -> No
     training = TrainingConfig.parse(config.training.resolved() | policy.training, "key 'training'")
     missions = known.trained_on(plan, training.missions)
     _check_shaping(training, missions)
+    ranks = config.execution.ranks
+    if training.worlds // len(missions) < ranks:
+        raise ConfigError(
+            f"key 'training.worlds': got {training.worlds} for {len(missions)} missions; "
+            f"{ranks} processes share them, and each needs one of every mission"
+        )
     if training.initial_weights is not None:
         _check_file(training.initial_weights, "training.initial_weights", WEIGHTS)
         policy = _complete(policy, training.initial_weights)

@@ -32,12 +32,14 @@ class Shard:
         actions: torch.Tensor,
         worlds: slice,
         seed: int,
+        first_world: int,
     ):
         """
         Args:
             state, observations, actions: those of the whole simulation.
             worlds: which worlds of it are the shard's.
             seed: of the simulation.
+            first_world: the number of the simulation's first world.
         """
         rows = actions[worlds].shape
         cuda = observations.device.type == "cuda"
@@ -52,7 +54,7 @@ class Shard:
         self._derived = derived
         self._device = device
         self._tables = tables.struct
-        self._state = state.struct(worlds)
+        self._state = state.struct(worlds, first_world)
         self._shapes = {
             "prepare": rows[:1],
             "advance": rows[:1],

@@ -47,6 +47,7 @@ class Simulation:
         seed: int = 0,
         auto_reset: bool = False,
         threads: int | None = None,
+        first_world: int = 0,
     ):
         """
         Args:
@@ -58,6 +59,8 @@ class Simulation:
                 observation returned is then the first of the new episode.
             threads: CPU threads that step the worlds, as many as torch uses by default; fewer where
                 there is too little to do. The bytes are the same for any number.
+            first_world: the number of its first world, where several simulations share the worlds
+                of one seed.
 
         Raises:
             ValueError: fewer than one world or thread, or a device that does not exist.
@@ -74,6 +77,7 @@ class Simulation:
         self.num_agents = mission.num_agents
         self.device = device
         self.seed = seed
+        self.first_world = first_world
         self.auto_reset = auto_reset
         self.tables = MissionTables(mission, device)
         self.statistic_names = statistic_names(mission)
@@ -103,7 +107,9 @@ class Simulation:
         count = min(threads, self.num_worlds, max(rows // ROWS_WORTH_A_THREAD, 1))
         ends = [self.num_worlds * k // count for k in range(count + 1)]
         memory = (self.tables, self.state, self.observations, self._actions)
-        return [Shard(*memory, slice(*pair), self.seed) for pair in pairwise(ends)]
+        return [
+            Shard(*memory, slice(*pair), self.seed, self.first_world) for pair in pairwise(ends)
+        ]
 
     def reset(
         self, worlds: torch.Tensor | None = None, world_seeds: torch.Tensor | None = None

@@ -104,10 +104,11 @@ class State:
             tensors[field.name] = torch.zeros(shape, dtype=dtype, device=device)
         return cls(**tensors)
 
-    def struct(self, worlds: slice) -> Worlds:
-        """The same memory of some worlds as a Warp struct."""
+    def struct(self, worlds: slice, first_world: int = 0) -> Worlds:
+        """The same memory of some worlds as a Warp struct; `first_world` is the number of the
+        state's first world."""
         struct = Worlds()
-        struct.first = worlds.start
+        struct.first = first_world + worlds.start
         for field in fields(self):
             setattr(struct, field.name, wp.from_torch(getattr(self, field.name)[worlds]))
         return struct

@@ -13,6 +13,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from daf.config import BenchmarkConfig
+from daf.plan import make_plan
+from daf.plan.forecast import Cluster, Measured, forecast
 from daf.recording import Recording
 
 ROOT = Path(__file__).parents[2]
@@ -158,6 +161,18 @@ def test_snakemakes_own_report_holds_the_main_outputs_with_captions(made, tmp_pa
     shown += [f"results/benchmarks/tiny/{name}" for name in ("report.html", "stats.json")]
     for file in shown:
         assert re.search(rf'"{file}": {{"name": .{{,400}}"caption": "<p>[A-Z]', page), file
+
+
+def test_a_forecast_counts_the_files_that_are_made(made):
+    plan = make_plan(BenchmarkConfig.model_validate(TINY))
+    results = made.folder / "results"
+    measured = Measured.read(results / "timings", plan)
+    assert len(measured.training) == 2 and len(measured.evaluation) == 3
+    found = forecast(plan, measured, Cluster(slots=2))
+    folders = ["runs", "evaluations"]
+    folders += [f"{kind}/{rule}" for kind in ("logs", "timings") for rule in ("train", "evaluate")]
+    there = [path for name in folders for path in (results / name).rglob("*") if path.is_file()]
+    assert found.files == len(there)
 
 
 def test_a_second_call_does_nothing(made):

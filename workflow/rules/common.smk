@@ -39,6 +39,8 @@ GIVEN = map(within, map(str, workflow.configfiles))
 CONFIGFILE = ["--configfile", *GIVEN] if workflow.overwrite_configfiles else []
 NAME = "[A-Za-z0-9][A-Za-z0-9_.-]*"
 GPU = 0 if CONFIG.execution.device == "cpu" else 1
+# Processes of one training on each machine.
+EACH = CONFIG.execution.ranks // CONFIG.execution.nodes
 
 # Profiles of clusters name no cores.
 ALL_CORES = workflow.global_resources["_cores"].value or 8

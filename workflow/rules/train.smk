@@ -17,10 +17,12 @@ rule train:
         f"{RESULTS}/logs/train/{{run}}.log",
     benchmark:
         f"{RESULTS}/timings/train/{{run}}.tsv"
-    threads: 1
+    threads: EACH
     resources:
-        gpu=GPU,
-        mem_mb=3000,
+        gpu=GPU * CONFIG.execution.ranks,
+        nodes=CONFIG.execution.nodes,
+        tasks=CONFIG.execution.nodes,
+        mem_mb=3000 * EACH,
         runtime=120,
     params:
         run=lambda wildcards: Hashed(PLAN.run(wildcards.run).resolved()),

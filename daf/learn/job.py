@@ -1,0 +1,153 @@
+"""A training as a job of the workflow: in its own process, or in several that torchrun starts."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from daf.config import ConfigError, ExecutionConfig, Model
+from daf.config.model import Whole
+from daf.job import CAUSE
+from daf.learn.ranks import ALONE, Ranks
+from daf.learn.resume import Resume, kept_for
+from daf.learn.train import train
+from daf.parquet import save_table
+from daf.plan import Run
+from daf.provenance import digest, remove_leftovers, temporary_name, write_json, write_text
+
+SECONDS_TO_SAVE = 60.0
+"""How long processes that were asked to stop may take to finish an update and save."""
+
+
+class TrainingJob(Model):
+    """All that a process has to know of a training.
+
+    Attributes:
+        device: "cpu" or "cuda".
+        initial_weights: the file with the run's `initial_digest`, if it has one.
+        code: hash of the code that trains.
+        threads: of each machine.
+        paths: where to write the outputs to, by the rule's names for them.
+    """
+
+    run: Run
+    device: str
+    initial_weights: str | None
+    code: str
+    execution: ExecutionConfig
+    threads: Whole
+    paths: dict[str, str]
+
+    def resume(self, ranks: Ranks = ALONE) -> Resume:
+        """Where its state is kept."""
+        return kept_for(self.run, self.execution, self.code, self.device, ranks)
+
+    def carry_out(self, ranks: Ranks = ALONE) -> None:
+        """Train, in this process as one of the ranks, and write the outputs if it is the first.
+
+        Raises:
+            as `daf.learn.train.train`.
+        """
+        report = print if ranks.first else lambda line: None
+        with self.resume(ranks) as resume:
+            trained = train(
+                self.run, self.device, self.initial_weights, report, resume=resume, ranks=ranks
+            )
+        if ranks.first:
+            trained.policy.save(self.paths["weights"], self.run.init_kwargs)
+            save_table(self.paths["metrics"], trained.metrics)
+            write_json(self.paths["policy"], trained.card)
+            write_json(self.paths["run"], trained.description)
+
+    def carry_out_together(self) -> None:
+        """Train in `execution.ranks` processes on `execution.nodes` machines.
+
+        If one of them ends, however it ends, all do.
+
+        Raises:
+            ConfigError: there are not as many GPUs or machines.
+            ValueError: it failed, with the reason that the first to fail gave.
+            KeyboardInterrupt: all were asked to stop; the state is saved.
+        """
+        self._check_machine()
+        place = Path(self.paths["weights"]).parent / "task.json"
+        remove_leftovers(place)
+        file = temporary_name(place)
+        write_text(file, self.model_dump_json())
+        try:
+            self._run(self._command(file))
+        finally:
+            file.unlink(missing_ok=True)
+
+    def _check_machine(self) -> None:
+        execution, there = self.execution, torch.cuda.device_count()
+        each = execution.ranks // execution.nodes
+        if self.device == "cuda" and there < each:
+            raise ConfigError(
+                f"key 'execution.ranks': got {execution.ranks} on {execution.nodes} nodes, "
+                f"each a GPU of its own; the job was given {there} here"
+            )
+        given = int(os.environ.get("SLURM_JOB_NUM_NODES", "1"))
+        if execution.nodes != given and execution.nodes > 1:
+            raise ConfigError(
+                f"key 'execution.nodes': got {execution.nodes}; the job was given {given} by Slurm"
+            )
+
+    def _command(self, file: Path) -> list[str]:
+        nodes = self.execution.nodes
+        each = self.execution.ranks // nodes
+        command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={each}"]
+        if nodes == 1:
+            command += ["--standalone"]
+        else:
+            host = socket.gethostname()
+            with socket.socket() as free:
+                free.bind(("", 0))
+                port = free.getsockname()[1]
+            command += [f"--nnodes={nodes}", "--rdzv-backend=c10d"]
+            command += [f"--rdzv-endpoint={host}:{port}", f"--rdzv-id={digest(str(file))[:8]}"]
+            # The step that this process is in holds all that the job was given: hence overlap.
+            srun = ["srun", "--overlap", f"--nodes={nodes}", "--ntasks-per-node=1"]
+            command = [*srun, "--kill-on-bad-exit=1", *command]
+        return [*command, "-m", "daf.learn.worker", str(file)]
+
+    def _run(self, command: list[str]) -> None:
+        threads = max(1, self.threads * self.execution.nodes // self.execution.ranks)
+        environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+        environment["DAF_LAUNCHER"] = f"{socket.gethostname()} {os.getpid()}"
+        reasons = []
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # it is told once, by us
+        )
+        try:
+            for line in process.stdout:
+                if line.startswith(CAUSE):
+                    reasons.append(line.removeprefix(CAUSE).strip())
+                else:
+                    print(line, end="", flush=True)
+            status = process.wait()
+        except KeyboardInterrupt:
+            self._stop(process)
+            raise KeyboardInterrupt("the same call goes on from the state saved last") from None
+        if status != 0:
+            raise ValueError(
+                reasons[0] if reasons else "a process of the training ended without giving a reason"
+            )
+
+    def _stop(self, process: subprocess.Popen) -> None:
+        """Let all ranks save and end; the workers notice it if torchrun itself is gone."""
+        process.send_signal(signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            print(process.communicate(timeout=SECONDS_TO_SAVE)[0], end="")
+        process.kill()

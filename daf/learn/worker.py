@@ -1,0 +1,85 @@
+"""One of the processes of a training, as torchrun starts it: `python -m daf.learn.worker FILE`."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+
+import psutil
+
+from daf.job import CAUSE, FORESEEN, deterministic_cuda
+
+SECONDS_BETWEEN, SECONDS_TO_END = 1.0, 30.0
+
+
+def main(file: str) -> int:
+    """Take part in a training.
+
+    Args:
+        file: with a `TrainingJob`; the rest stands in the environment that torchrun sets.
+
+    Returns:
+        the exit status: 0, 1 if it failed, 130 if it was asked to stop.
+    """
+    rank, local = int(os.environ["RANK"]), int(os.environ["LOCAL_RANK"])
+    _watch_over_me()
+    _see_only_gpu(local)
+    import torch
+    import torch.distributed as dist
+
+    from daf.learn.job import TrainingJob
+    from daf.learn.ranks import Ranks
+
+    task = TrainingJob.model_validate_json(Path(file).read_text(encoding="utf-8"))
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
+    if task.device == "cuda":
+        deterministic_cuda()
+        torch.cuda.set_per_process_memory_fraction(task.execution.gpu_memory_share)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if task.device == "cuda" else "gloo")
+    try:
+        task.carry_out(Ranks(rank, dist.get_world_size()))
+    except KeyboardInterrupt as interrupt:
+        print(f"rank {rank}: {interrupt}", flush=True)
+        return 130
+    except FORESEEN as error:
+        print(f"{CAUSE}{' '.join(str(error).split())}", flush=True)
+        return 1
+    except Exception:  # such as: another rank is gone
+        traceback.print_exc()
+        return 1
+    dist.destroy_process_group()
+    return 0
+
+
+def _see_only_gpu(local: int) -> None:
+    """Give this process a GPU of its own, of those that the job was given; before torch looks."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    os.environ["CUDA_VISIBLE_DEVICES"] = given.split(",")[local] if given else str(local)
+
+
+def _watch_over_me() -> None:
+    """End this process if torchrun, or on the same machine the job that started it, is gone: nobody
+    would wait for what it makes."""
+    host, launcher = os.environ["DAF_LAUNCHER"].split()
+    watched = [psutil.Process().parent()]
+    if host == socket.gethostname():
+        watched.append(psutil.Process(int(launcher)))
+    threading.Thread(target=_watch, args=(watched,), daemon=True).start()
+
+
+def _watch(watched: list[psutil.Process]) -> None:
+    while all(process.is_running() for process in watched):
+        time.sleep(SECONDS_BETWEEN)
+    os.kill(os.getpid(), signal.SIGTERM)  # it saves its state after the update
+    time.sleep(SECONDS_TO_END)
+    os._exit(1)  # the others may be gone, and it waits for them
+
+
+if __name__ == "__main__":
+    status = main(sys.argv[1])
+    sys.stdout.flush()
+    os._exit(status)  # threads of gloo may still wait for ranks that are gone
