@@ -103,6 +103,7 @@ def source_digest() -> str:
     return digest(content)
 
 
+@cache
 def git_state() -> Git:
     """Commit of the source, and whether it has changes."""
     folder = PACKAGE.parent

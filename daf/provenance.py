@@ -148,6 +148,7 @@ def _module_file(name: str) -> Path | None:
     return next((file for file in files if first == "daf" and file.is_file()), None)
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of DAF, Python and the packages that decide results."""
     found = {name: importlib.metadata.version(name) for name in PACKAGES}
