@@ -12,7 +12,17 @@ from types import SimpleNamespace
 from typing import Any
 
 from daf.config import ConfigError
-from daf.job import CHECKED, Job, device_of, execution_of, job, listed, logged, reason_of
+from daf.job import (
+    CHECKED,
+    Job,
+    PartsFailed,
+    device_of,
+    execution_of,
+    job,
+    listed,
+    logged,
+    reason_of,
+)
 from daf.provenance import file_digest
 from daf.record import Record, hashed
 from daf.results_lock import working
@@ -52,7 +62,7 @@ def batch(snakemake: Any, over: str) -> Iterator[Iterator[AbstractContextManager
             left = [part for part in made if not part.stands(results, place)]
             yield (_attempt(part, device, place, failed) for part in left)
             if failed:
-                raise ValueError("; ".join(dict.fromkeys(failed)))
+                raise PartsFailed("; ".join(dict.fromkeys(failed)))
             for part in made:
                 part.publish(place)
             shutil.rmtree(place, ignore_errors=True)

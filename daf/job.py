@@ -33,6 +33,10 @@ CAUSE = "failed: "
 """What the last line of the log of a failed job begins with; why follows."""
 
 
+class PartsFailed(ValueError):
+    """Parts of a job failed, each of which has said so."""
+
+
 @dataclass(frozen=True)
 class Job:
     """A running job.
@@ -132,7 +136,8 @@ def logged(snakemake: Any, begin: datetime) -> Iterator[None]:
             # Snakemake shows the logs of failed jobs; the line is not to stand there twice.
             with contextlib.suppress(OSError):  # the disk may be full
                 print(f"{CAUSE}{reason}", file=log, flush=True)
-            print(f"error in {snakemake.rule}: {reason}", file=sys.stderr, flush=True)
+            if not isinstance(error, PartsFailed):
+                print(f"error in {snakemake.rule}: {reason}", file=sys.stderr, flush=True)
             sys.exit(1)
 
 
