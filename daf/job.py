@@ -137,7 +137,7 @@ def logged(snakemake: Any, begin: datetime) -> Iterator[None]:
             with contextlib.suppress(OSError):  # the disk may be full
                 print(f"{CAUSE}{reason}", file=log, flush=True)
             if not isinstance(error, PartsFailed):
-                print(f"error in {snakemake.rule}: {reason}", file=sys.stderr, flush=True)
+                print(f"error in {snakemake.rule}: {reason}", file=_terminal(), flush=True)
             sys.exit(1)
 
 
@@ -206,6 +206,14 @@ def _tee(log: TextIO) -> Iterator[None]:
         contextlib.redirect_stderr(_Both(terminal[1], log)),
     ):
         yield
+
+
+def _terminal() -> Any:
+    """Where errors are told, past the logs that listen."""
+    stream = sys.stderr
+    while isinstance(stream, _Both):
+        stream = stream.streams[0]
+    return stream
 
 
 class _Both:
