@@ -19,8 +19,11 @@ rule evaluate:
     threads: 1
     resources:
         gpu=GPU,
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: attempt
+        * evaluation_mb(*played_on(wildcards), GPU),
+        runtime=lambda wildcards, attempt: attempt
+        * evaluation_minutes(*played_on(wildcards)),
+        disk_mb=200,
     params:
         player=lambda wildcards: PLAN.player(wildcards.player).resolved(),
         mission=lambda wildcards: PLAN.missions[wildcards.mission].resolved(),

@@ -20,8 +20,11 @@ rule train:
     threads: 1
     resources:
         gpu=GPU,
-        mem_mb=3000,
-        runtime=120,
+        mem_mb=lambda wildcards, attempt: attempt
+        * training_mb(PLAN.runs[wildcards.run], GPU),
+        runtime=lambda wildcards, attempt: attempt
+        * training_minutes(PLAN.runs[wildcards.run]),
+        disk_mb=200,
     params:
         run=lambda wildcards: PLAN.runs[wildcards.run].resolved(),
         code=lambda wildcards: code_hash(
