@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: benchmark test test-workflow test-parts slurm-test lint cuda-compile gpu-benchmark lock clean
+.PHONY: benchmark test test-workflow test-parts slurm-test cluster-test lint cuda-compile gpu-benchmark lock clean
 .DEFAULT_GOAL := benchmark
 
 benchmark: $(INSTALLED)
@@ -32,6 +32,11 @@ slurm-test: $(INSTALLED)
 		|| { apt-get update && apt-get install --yes --no-install-recommends $(SLURM); }
 	$(BIN)/python -m pip install --quiet --requirement requirements-cluster.lock
 	$(BIN)/python -m pytest -m slurm tests/slurm
+
+# What would be submitted to Kubernetes, against the types of its API.
+cluster-test: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --requirement requirements-cluster.lock
+	$(BIN)/python -m pytest -m cluster
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .

@@ -7,9 +7,21 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig, load_yaml
+from daf.config import (
+    BenchmarkConfig,
+    ConfigError,
+    DAFSweepConfig,
+    EvaluationConfig,
+    load_yaml,
+)
 from daf.gpus import visible_gpus
 from daf.plan import make_plan
+from daf.plan.needs import (
+    evaluation_mb,
+    evaluation_minutes,
+    training_mb,
+    training_minutes,
+)
 from daf.provenance import Hashed, code_hash, folder_digest, versions
 from daf.results_lock import ResultsInUse, claim
 from daf.sweep.search import NOT_SEARCHED, Search
@@ -101,6 +113,12 @@ def played_as(wildcards):
     episodes, seed = re.fullmatch("e([0-9]+)-w([0-9]+)", wildcards.played).groups()
     named = {"episodes": int(episodes), "seed": int(seed)}
     return CONFIG.evaluation.resolved() | named
+
+
+def asked_of(wildcards, missions):
+    """The missions of an evaluation, and how they are played."""
+    how = EvaluationConfig.model_validate(played_as(wildcards))
+    return [PLAN.missions[mission] for mission in missions], how
 
 
 def weights_of(wildcards):

@@ -13,7 +13,7 @@ checkpoint environment_check:
     threads: 1
     resources:
         gpu=GPU,
-        mem_mb=1000,
+        mem_mb=3000 if GPU else 1000,
         runtime=10,
     params:
         results=lambda wildcards, output: str(Path(output.report).parent),

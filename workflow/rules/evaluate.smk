@@ -36,8 +36,11 @@ for number, (missions, players) in enumerate(PLAN.casts().items()):
         threads: 1
         resources:
             gpu=GPU,
-            mem_mb=2000,
-            runtime=60,
+            mem_mb=lambda wildcards, attempt, missions=missions: attempt
+            * evaluation_mb(*asked_of(wildcards, missions), GPU),
+            runtime=lambda wildcards, attempt, missions=missions: attempt
+            * evaluation_minutes(*asked_of(wildcards, missions)),
+            disk_mb=200,
         params:
             player=lambda wildcards: Hashed(PLAN.player(wildcards.player).resolved()),
             mission=[PLAN.missions[mission].resolved() for mission in missions],

@@ -22,8 +22,12 @@ rule train:
         gpu=GPU * CONFIG.execution.ranks,
         nodes=CONFIG.execution.nodes,
         tasks=CONFIG.execution.nodes,
-        mem_mb=3000 * EACH,
-        runtime=120,
+        mem_mb=lambda wildcards, attempt: attempt
+        * EACH
+        * training_mb(PLAN.run(wildcards.run), GPU),
+        runtime=lambda wildcards, attempt: attempt
+        * training_minutes(PLAN.run(wildcards.run)),
+        disk_mb=200,
     params:
         run=lambda wildcards: Hashed(PLAN.run(wildcards.run).resolved()),
         code=lambda wildcards: code_hash(

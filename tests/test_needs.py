@@ -1,0 +1,55 @@
+"""What jobs ask a cluster for, against what jobs of the same shape were measured to take."""
+
+import pytest
+
+from daf.config import BenchmarkConfig
+from daf.plan import make_plan
+from daf.plan.needs import evaluation_mb, evaluation_minutes, training_mb, training_minutes
+
+
+def plan(mission: str, policy: str = "stateless", episodes: int = 64, **training):
+    config = {
+        "policies": [policy],
+        "missions": [mission],
+        "training_seeds": [1],
+        "training": training,
+        "evaluation": {"episodes": episodes},
+    }
+    return make_plan(BenchmarkConfig.parse(config, "test"), "test")
+
+
+# Peak of resident memory in MB of two updates, or of some steps of 64 episodes; CPU, one thread.
+TRAININGS = [
+    ({"mission": "assembler_2", "worlds": 64, "rollout_length": 32}, 603),
+    ({"mission": "assembler_2", "worlds": 1024, "rollout_length": 32}, 743),
+    ({"mission": "assembler_2", "worlds": 2048, "rollout_length": 64}, 1183),
+    ({"mission": "assembler_2", "worlds": 1024, "rollout_length": 32, "policy": "lstm"}, 906),
+    ({"mission": "machina_3", "worlds": 64, "rollout_length": 32}, 625),
+]
+EVALUATIONS = [("assembler_2", 507), ("machina_3", 540)]
+
+
+@pytest.mark.parametrize("shape, measured", TRAININGS)
+def test_a_training_asks_for_the_memory_it_takes_and_not_for_much_more(shape, measured):
+    [run] = plan(**shape).runs.values()
+    assert 1.3 * measured < training_mb(run, gpus=0) < 3 * measured
+    assert training_mb(run, gpus=1) > training_mb(run, gpus=0)
+
+
+@pytest.mark.parametrize("mission, measured", EVALUATIONS)
+def test_an_evaluation_asks_for_the_memory_it_takes(mission, measured):
+    asked = plan(mission)
+    config = asked.config.evaluation.model_copy(update={"recorded": 0})
+    needed = evaluation_mb([asked.missions[mission]], config, gpus=0)
+    assert 1.3 * measured < needed < 3 * measured
+
+
+def test_time_grows_with_the_work():
+    [run] = plan("assembler_2", steps=4_000_000).runs.values()
+    assert training_minutes(run) == 10 + 14
+    asked = plan("assembler_2", episodes=640)
+    mission = asked.missions["assembler_2"]
+    steps = 640 * 4 * mission.max_steps
+    for times in (1, 3):
+        minutes = evaluation_minutes([mission] * times, asked.config.evaluation)
+        assert minutes == 10 + -(-times * steps // (2000 * 60))
