@@ -94,8 +94,9 @@ def status(name: str) -> str:
         return "running"
     if not asked.stdout.strip():
         return "failed"
-    found = json.loads(asked.stdout).get("status", {})
-    return "success" if found.get("succeeded") else "failed" if found.get("failed") else "running"
+    conditions = json.loads(asked.stdout).get("status", {}).get("conditions", [])
+    ends = {of["type"] for of in conditions if of["status"] == "True"}
+    return "success" if "Complete" in ends else "failed" if "Failed" in ends else "running"
 
 
 def cancel() -> None:

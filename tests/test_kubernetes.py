@@ -37,8 +37,9 @@ elif sys.argv[1:3] == ["get", "job"]:
         sys.exit("unreachable" in sys.argv[3])
     end = kept / f"{{sys.argv[3]}}.end"
     code = end.read_text().strip() if end.exists() else None
-    found = {{None: {{"active": 1}}, "0": {{"succeeded": 1}}}}.get(code, {{"failed": 1}})
-    print(json.dumps({{"status": found}}))
+    kind = {{None: "Suspended", "0": "Complete"}}.get(code, "Failed")
+    condition = {{"type": kind, "status": str(code is not None)}}
+    print(json.dumps({{"status": {{"active": 1, "conditions": [condition]}}}}))
 """
 
 
