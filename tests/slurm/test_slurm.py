@@ -47,7 +47,7 @@ CONFIG = {
         "rollout_length": 8,
         "minibatches": 1,
         "epochs": 1,
-        "steps": 16 * 250,
+        "steps": 16 * 400,
     },
     "evaluation": {"episodes": 2},
     "execution": {"save_seconds": 0.5},
@@ -126,14 +126,16 @@ class Queue:
             time.sleep(0.5)
         return found
 
-    def training(self, seed: int) -> str | None:
-        """The running job of a training that has saved something."""
+    def trainings(self) -> dict[str, str]:
+        """The running jobs of trainings that have saved something: seed -> number."""
+        found = {}
         for number, job in self.jobs().items():
-            if job["JobState"] == "RUNNING" and f"Braked-s{seed}-" in job.get("Comment", ""):
+            seed = re.search(r"Braked-s(\d)-", job.get("Comment", ""))
+            if job["JobState"] == "RUNNING" and seed and "train_" in job["Comment"]:
                 folder = self.output.parent / "results" / "resume"
-                if list(folder.glob(f"Braked-s{seed}-*/state.pt")):
-                    return number
-        return None
+                if list(folder.glob(f"Braked-s{seed[1]}-*/state.pt")):
+                    found[seed[1]] = number
+        return found
 
     def state(self, number: str) -> str:
         return self.jobs()[number]["JobState"]
@@ -153,18 +155,23 @@ def test_the_main_job_on_slurm_gives_the_same_bytes(tmp_path):
         environment["BRAKE"] = str(brake)
         with running(there, environment, *options) as workflow:
             queue = Queue(environment, workflow, there / "output.txt")
-            cancelled = queue.wait_for("training 1 runs", lambda: queue.training(1))
-            late = queue.wait_for("training 2 runs", lambda: queue.training(2))
-            queue.ask("scancel", cancelled)
-            queue.ask("scontrol", "update", f"JobId={late}", "TimeLimit=1")
-            preempted = queue.wait_for("training 3 runs", lambda: queue.training(3))
+            first = queue.wait_for(
+                "two trainings run", lambda: len(found := queue.trainings()) == 2 and found
+            )
             urgent = ["sbatch", "--parsable", "--partition=urgent", "--gpus=1", "--ntasks=1"]
             queue.ask(*urgent, "--mem=100", "--output=/dev/null", "--wrap=sleep 2")
-            queue.wait_for(
-                "training 3 is preempted",
-                lambda: queue.jobs()[preempted].get("Restarts") != "0",
-            )
-            queue.wait_for("training 2 is out of time", lambda: queue.state(late) == "TIMEOUT")
+            preempted = queue.wait_for(
+                "one of them is preempted",
+                lambda: [n for n in first.values() if queue.jobs()[n]["Restarts"] != "0"],
+            )[0]
+            [cancelled] = set(first.values()) - {preempted}
+            queue.ask("scancel", cancelled)
+            late = queue.wait_for(
+                "the third training runs",
+                lambda: [n for seed, n in queue.trainings().items() if seed not in first],
+            )[0]
+            queue.ask("scontrol", "update", f"JobId={late}", "TimeLimit=1")
+            queue.wait_for("it is out of time", lambda: queue.state(late) == "TIMEOUT")
             brake.unlink()
             workflow.wait(1200)
             jobs = queue.jobs()
