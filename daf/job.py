@@ -105,7 +105,8 @@ def device_of(snakemake: Any, execution: ExecutionConfig) -> Iterator[str]:
     Raises:
         EnvironmentProblem, NotEnoughGPUs: the configuration asks for a GPU that is not there.
     """
-    gpus = int(snakemake.resources.get("gpu", 0))
+    # Of several machines each has its part, and this process is on one of them.
+    gpus = int(snakemake.resources.get("gpu", 0)) // int(snakemake.resources.get("nodes", 1))
     with taken(gpus, execution.gpu_slots) as names:
         if names:
             print(f"on GPU {', '.join(names)}")

@@ -7,11 +7,14 @@ import subprocess
 import sys
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
+from daf.config import ExecutionConfig
 from daf.gpus import NotEnoughGPUs, taken, visible_gpus
+from daf.job import device_of
 from daf.workflow import snakemake_command, workflow_folder
 
 HOLD = """
@@ -77,6 +80,15 @@ def test_a_job_with_several_gpus_has_different_ones(hold):
     assert told(hold(number=2, slots=2)) == "0,1"
     assert "waiting" in hold(slots=2).stderr.readline()
     with pytest.raises(NotEnoughGPUs, match="needs 3 GPUs; 2 are visible"), taken(3, 1):
+        pass
+
+
+def test_a_job_on_several_machines_takes_its_part_of_the_gpus_on_each():
+    asked = SimpleNamespace(resources={"gpu": 4, "nodes": 2}, threads=1)
+    with device_of(asked, ExecutionConfig()):
+        assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
+    asked = SimpleNamespace(resources={"gpu": 4}, threads=1)
+    with pytest.raises(NotEnoughGPUs), device_of(asked, ExecutionConfig()):
         pass
 
 

@@ -2,6 +2,7 @@
 
 import copy
 from concurrent.futures import Executor
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -15,6 +16,15 @@ from daf.policies.trainable import TrainablePolicy
 METRICS = (*TERMS, "gradient_norm")
 BLOCK, MOST_BLOCKS = 1024, 8
 """Samples in a block, at least; blocks in a minibatch, at most."""
+
+
+class Minibatch(NamedTuple):
+    """What one step of the optimizer learns from: the rows of it that are this rank's, int64 [n];
+    mean and deviation of its advantages, float32 [2]; its samples on all ranks."""
+
+    rows: torch.Tensor
+    scale: torch.Tensor
+    samples: int
 
 
 class Learner:
@@ -99,38 +109,23 @@ class Learner:
         sizes = [len(part) * len(advantage) for part in minibatches]
         own = [part if self.ranks.count == 1 else self._own(part) for part in minibatches]
         scales = self.ranks.scales([advantage.index_select(1, rows) for rows in own])
-        metrics = [self._step(rollout, advantage, *part) for part in zip(own, scales, sizes)]
+        parts = map(Minibatch, own, scales, sizes)
+        metrics = [self._step(rollout, advantage, part) for part in parts]
         return torch.stack(metrics).mean(0)
 
-    def _step(
-        self,
-        rollout: Rollout,
-        advantage: torch.Tensor,
-        mine: torch.Tensor,
-        scale: torch.Tensor,
-        samples: int,
-    ) -> torch.Tensor:
-        """One step of the optimizer on a minibatch, of which some rows are this rank's; its
-        METRICS."""
-        terms = (
-            self._slopes(rollout, advantage, mine, scale, samples) if len(mine) else self._none()
-        )
+    def _step(self, rollout: Rollout, advantage: torch.Tensor, part: Minibatch) -> torch.Tensor:
+        """One step of the optimizer; the METRICS of the minibatch."""
+        terms = self._slopes(rollout, advantage, part) if len(part.rows) else self._none()
         self.ranks.add([terms, *(parameter.grad for parameter in self.policy.parameters())])
         norm = nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.max_grad_norm)
         self.optimizer.step()
         return torch.cat([terms, norm[None]])
 
-    def _slopes(
-        self,
-        rollout: Rollout,
-        advantage: torch.Tensor,
-        mine: torch.Tensor,
-        scale: torch.Tensor,
-        samples: int,
-    ) -> torch.Tensor:
+    def _slopes(self, rollout: Rollout, advantage: torch.Tensor, part: Minibatch) -> torch.Tensor:
         """The part of this rank's rows in the gradients of a minibatch, which it leaves with the
         parameters, and in its TERMS."""
-        blocks = mine.chunk(self._blocks(len(rollout.actions) * len(mine)))
+        _, scale, samples = part
+        blocks = part.rows.chunk(self._blocks(len(rollout.actions) * len(part.rows)))
         doubles = self._doubles_for(len(blocks))
 
         def learn(double: TrainablePolicy, rows: torch.Tensor) -> torch.Tensor:

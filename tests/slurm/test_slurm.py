@@ -1,7 +1,6 @@
 """The main job on a real Slurm, cancelled, out of time and preempted on the way: the same bytes."""
 
 import contextlib
-import hashlib
 import os
 import re
 import signal
@@ -14,6 +13,7 @@ import pytest
 import yaml
 
 from daf.workflow import snakemake_command, workflow_folder
+from tests.results import hashes
 
 from .cluster import cluster
 
@@ -82,17 +82,6 @@ def running(folder: Path, environment: dict[str, str], *options: str) -> Iterato
                 process.wait(60)
         process.kill()
         process.wait()
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    """Of all results but those that tell when they were made."""
-    results = folder / "results"
-    return {
-        str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(results.rglob("*"))
-        if path.suffix in (".parquet", ".json", ".safetensors", ".html")
-        and not path.name.endswith(".prov.json")
-    }
 
 
 class Queue:

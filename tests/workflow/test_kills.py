@@ -1,7 +1,6 @@
 """Whatever is killed, the same command makes the same bytes."""
 
 import contextlib
-import hashlib
 import os
 import random
 import signal
@@ -15,6 +14,7 @@ import pytest
 import yaml
 
 from daf.workflow import snakemake_command
+from tests.results import hashes
 
 RULES = ("train", "evaluate", "compare", "report")
 CONFIG = {
@@ -35,17 +35,6 @@ def start(folder: Path, target: str = "benchmark_report") -> subprocess.Popen:
         return subprocess.Popen(
             command, cwd=folder, stdout=output, stderr=output, start_new_session=True
         )
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    """Of all results but those that tell when they were made: sidecars, logs, timings."""
-    results = folder / "results"
-    return {
-        str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(results.rglob("*"))
-        if path.suffix in (".parquet", ".json", ".safetensors", ".html")
-        and not path.name.endswith(".prov.json")
-    }
 
 
 def job_of(process: subprocess.Popen, rule: str) -> psutil.Process | None:
