@@ -13,7 +13,7 @@ import psutil
 
 from daf.job import CAUSE, FORESEEN, deterministic_cuda
 
-SECONDS_BETWEEN, SECONDS_TO_END = 1.0, 30.0
+SECONDS_BETWEEN, SECONDS_TO_END = 0.2, 30.0
 
 
 def main(file: str) -> int:
