@@ -72,11 +72,19 @@ def _watch_over_me() -> None:
 
 
 def _watch(watched: list[psutil.Process]) -> None:
-    while all(process.is_running() for process in watched):
+    while all(map(_alive, watched)):
         time.sleep(SECONDS_BETWEEN)
     os.kill(os.getpid(), signal.SIGTERM)  # it saves its state after the update
     time.sleep(SECONDS_TO_END)
     os._exit(1)  # the others may be gone, and it waits for them
+
+
+def _alive(process: psutil.Process) -> bool:
+    # A torchrun that was killed is a zombie as long as the job reads what the ranks print.
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 if __name__ == "__main__":
