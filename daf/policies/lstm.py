@@ -35,7 +35,7 @@ class LSTM(TrainablePolicy):
 
     def forward(self, observations, memory, starts):
         steps, rows = observations.shape[:2]
-        seen = torch.relu_(self.embedding(observations.flatten(0, 1))).view(steps, rows, -1)
+        seen = self.embedding(observations.flatten(0, 1)).view(steps, rows, -1)
         # The fused LSTM knows no episodes: run it from one start to the next; on a GPU, which would
         # have to be waited for to know where they are, step by step.
         cuts = [t for t in range(steps) if t == 0 or starts.is_cuda or bool(starts[t].any())]

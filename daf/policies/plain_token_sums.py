@@ -1,5 +1,5 @@
-"""The sum of a token embedding in plain torch: the `token_sums.py` of a bundle, with the same
-numbers up to rounding. It needs nothing but torch, and can be exported."""
+"""The rectified sum of a token embedding in plain torch: the `token_sums.py` of a bundle, with the
+same numbers up to rounding. It needs nothing but torch, and can be exported."""
 
 import torch
 from torch import nn
@@ -13,12 +13,12 @@ class Vocabulary:
         self.words = {"places": places, "slots": slots, "weights": weights}
 
 
-def token_sums(
+def rectified_sums(
     table: torch.Tensor, bias: torch.Tensor, observations: torch.Tensor, vocabulary: Vocabulary
 ) -> torch.Tensor:
     """For each observation, uint8 [N, U, 3], the sum of its tokens' rows of the table,
-    float32 [V, D], each times its factor, and the bias; tokens with location 255 are empty.
-    float32 [N, D]."""
+    float32 [V, D], each times its factor, and the bias, and 0 for what is negative; tokens with
+    location 255 are empty. float32 [N, D]."""
     places, slots, weights = (word.to(table.device) for word in vocabulary.words.values())
     location, feature, value = observations.int().unbind(-1)
     said = feature * 256 + value
@@ -26,4 +26,4 @@ def token_sums(
     row = torch.where(there, places[location] + slots[said], 0)
     factor = torch.where(there, weights[said], 0.0)
     summed = nn.functional.embedding_bag(row, table, mode="sum", per_sample_weights=factor)
-    return summed + bias
+    return torch.relu(summed + bias)

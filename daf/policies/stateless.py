@@ -30,7 +30,7 @@ class Stateless(TrainablePolicy):
 
     def forward(self, observations, memory, starts):
         steps, rows = observations.shape[:2]
-        seen = torch.relu_(self.embedding(observations.flatten(0, 1)))
+        seen = self.embedding(observations.flatten(0, 1))
         hidden = torch.relu_(self.hidden(seen))
         logits = self.actor(hidden).view(steps, rows, -1)
         return logits, self.critic(hidden).view(steps, rows), memory

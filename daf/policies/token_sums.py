@@ -1,4 +1,4 @@
-"""The sum of a token embedding as Warp kernels. A bundle, which runs without Warp, has
+"""The rectified sum of a token embedding as Warp kernels. A bundle, which runs without Warp, has
 `plain_token_sums.py` in the place of this file."""
 
 import functools
@@ -48,10 +48,11 @@ class Vocabulary:
         return self._tables[name]
 
 
-def token_sums(
+def rectified_sums(
     table: torch.Tensor, bias: torch.Tensor, observations: torch.Tensor, vocabulary: Vocabulary
 ) -> torch.Tensor:
-    """For each observation the sum of its tokens' rows, each times its factor, and the bias.
+    """For each observation the sum of its tokens' rows, each times its factor, and the bias, or 0
+    where that is negative.
 
     Args:
         table: float32 [V, D], the rows.
@@ -63,10 +64,10 @@ def token_sums(
         float32 [N, D], differentiable in table and bias.
     """
     if observations.device.type == "cpu":
-        return _SumOnCPU.apply(table, bias, observations, vocabulary.on(observations.device))
+        return _OnCPU.apply(table, bias, observations, vocabulary.on(observations.device))
     index, factor = looked_up(observations, vocabulary)
     summed = nn.functional.embedding_bag(index, table, mode="sum", per_sample_weights=factor)
-    return summed + bias
+    return torch.relu(summed + bias)
 
 
 def looked_up(
@@ -115,8 +116,8 @@ def look_up(
 
 @functools.cache
 def cpu_kernels(size: int):
-    """Sum of rows and bias, and its gradient, for embeddings of one size D; one thread per
-    observation.
+    """Rectified sum of rows and bias, and its gradient, for embeddings of one size D; one thread
+    per observation.
 
     On the CPU threads run one after the other, so the plain sums of `spread` have one order. The
     loops are C++: LLVM keeps D numbers in vector registers if it sees plain loops over arrays.
@@ -142,7 +143,7 @@ def cpu_kernels(size: int):
         f"float total[{size}];"
         + copy("total", "bias.data[d]")
         + over_tokens("total[d] += factor * row[d];")
-        + copy("(&wp::index(out, n, 0))", "total[d]")
+        + copy("(&wp::index(out, n, 0))", "total[d] > 0.0f ? total[d] : 0.0f")
     )
     def sum_rows(
         n: int,
@@ -155,15 +156,20 @@ def cpu_kernels(size: int):
 
     @wp.func_native(
         f"float change[{size}];"
-        + copy("change", "wp::index(gradient, n, d)")
+        "const float* sum = &wp::index(out, n, 0);"
+        "const float* slope = &wp::index(gradient, n, 0);"
+        + copy("change", "sum[d] > 0.0f ? slope[d] : 0.0f")
+        + f"for (int d = 0; d < {size}; ++d) bias.data[d] += change[d];"
         + over_tokens("row[d] += factor * change[d];")
     )
     def add_to_rows(
         n: int,
         v: Tables,
         observations: wp.array2d(dtype=wp.vec3ub),
+        out: wp.array2d(dtype=wp.float32),
         gradient: wp.array2d(dtype=wp.float32),
         table: wp.array2d(dtype=wp.float32),
+        bias: wp.array(dtype=wp.float32),
     ): ...
 
     @wp.kernel(module="unique", enable_backward=False)
@@ -180,10 +186,12 @@ def cpu_kernels(size: int):
     def spread(
         v: Tables,
         observations: wp.array2d(dtype=wp.vec3ub),
+        out: wp.array2d(dtype=wp.float32),
         gradient: wp.array2d(dtype=wp.float32),
         table: wp.array2d(dtype=wp.float32),
+        bias: wp.array(dtype=wp.float32),
     ):
-        add_to_rows(wp.tid(), v, observations, gradient, table)
+        add_to_rows(wp.tid(), v, observations, out, gradient, table, bias)
 
     # Threads that launch a kernel at the same time should find it loaded.
     for kernel in (gather, spread):
@@ -191,7 +199,7 @@ def cpu_kernels(size: int):
     return gather, spread
 
 
-class _SumOnCPU(torch.autograd.Function):
+class _OnCPU(torch.autograd.Function):
     """The embedding by Warp: torch's own backward sorts all tokens and is 10 times slower.
 
     The gradient of the table is added to `table.grad` at once: as a tensor of its own it would have
@@ -200,22 +208,24 @@ class _SumOnCPU(torch.autograd.Function):
 
     @staticmethod
     def forward(context, table, bias, observations, tables):
-        context.save_for_backward(observations)
-        context.table, context.tables = table, tables
         out = torch.empty(len(observations), table.shape[1])
+        context.save_for_backward(observations, out)
+        context.table, context.tables = table, tables
         gather, _ = cpu_kernels(table.shape[1])
         _launch(gather, tables, observations, table.detach(), bias.detach(), out)
         return out
 
     @staticmethod
     def backward(context, gradient):
-        (observations,) = context.saved_tensors
+        observations, out = context.saved_tensors
         table = context.table
         if table.grad is None:
             table.grad = torch.zeros_like(table)
+        bias = gradient.new_zeros(table.shape[1])
         _, spread = cpu_kernels(table.shape[1])
-        _launch(spread, context.tables, observations, gradient.contiguous(), table.grad)
-        return None, gradient.sum(0), None, None
+        slopes = (out.detach(), gradient.contiguous(), table.grad, bias)
+        _launch(spread, context.tables, observations, *slopes)
+        return None, bias, None, None
 
 
 def _launch(kernel, tables: Tables, observations: torch.Tensor, *tensors: torch.Tensor):

@@ -1,8 +1,8 @@
 """Token embedding: from observation tokens to a feature vector, at the cost of the tokens present.
 
 Each token adds one learned row, chosen by its place in the window and by what it says, times a
-weight. Summed over the tokens this is a dense first layer over the whole window, without ever
-building the window.
+weight. Summed over the tokens and rectified this is a dense first layer over the whole window,
+without ever building the window.
 """
 
 import math
@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from daf.policies.game import Game
-from daf.policies.token_sums import Vocabulary, token_sums
+from daf.policies.token_sums import Vocabulary, rectified_sums
 
 # A feature whose value is a name, not an amount, has one row for each value (the last also stands
 # for all greater ones); type ids have one for each kind of the game, and one for all others. What
@@ -54,7 +54,7 @@ def vocabulary(game: Game) -> tuple[torch.Tensor, torch.Tensor, int]:
 
 
 class TokenEmbedding(nn.Module):
-    """uint8 [N, T, 3] -> float32 [N, D]."""
+    """uint8 [N, T, 3] -> float32 [N, D], nothing of it negative."""
 
     def __init__(self, game: Game, size: int):
         super().__init__()
@@ -73,4 +73,4 @@ class TokenEmbedding(nn.Module):
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
         seen = observations[:, : self.used_tokens]
-        return token_sums(self.table, self.bias, seen, self.vocabulary)
+        return rectified_sums(self.table, self.bias, seen, self.vocabulary)

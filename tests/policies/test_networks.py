@@ -33,22 +33,24 @@ def test_embedding_equals_torchs_embedding_bag_forward_and_backward():
     gradient = torch.randn(len(seen), 24, generator=torch.Generator().manual_seed(1))
     ours = embedding(seen)
     ours.backward(gradient)
-    own_gradient = embedding.table.grad.clone()
-    embedding.table.grad = None
+    own_gradients = embedding.table.grad, embedding.bias.grad
+    embedding.zero_grad()
     index, factor = looked_up(seen, embedding.vocabulary)
     theirs = torch.nn.functional.embedding_bag(
         index, embedding.table, mode="sum", per_sample_weights=factor
     )
-    (theirs + embedding.bias).backward(gradient)
-    torch.testing.assert_close(ours, theirs + embedding.bias)
-    torch.testing.assert_close(own_gradient, embedding.table.grad)
+    theirs = torch.relu(theirs + embedding.bias)
+    theirs.backward(gradient)
+    torch.testing.assert_close(ours, theirs)
+    for own, grad in zip(own_gradients, (embedding.table.grad, embedding.bias.grad)):
+        torch.testing.assert_close(own, grad)
 
 
 def test_a_bundles_plain_sums_are_the_same():
     seen = observations()
     embedding = TokenEmbedding(GAME, 24)
     plain = plain_token_sums.Vocabulary(**embedding.vocabulary.words)
-    summed = plain_token_sums.token_sums(embedding.table, embedding.bias, seen, plain)
+    summed = plain_token_sums.rectified_sums(embedding.table, embedding.bias, seen, plain)
     torch.testing.assert_close(summed, embedding(seen))
 
 
@@ -65,7 +67,7 @@ def test_embedding_is_a_dense_layer_over_the_window():
                 cell = (place >> 4) * width + (place & 15)
                 window[n, cell, slots[said]] += weights[said]
     dense = window.flatten(1) @ embedding.table + embedding.bias
-    torch.testing.assert_close(embedding(seen), dense)
+    torch.testing.assert_close(embedding(seen), torch.relu(dense))
 
 
 def test_vocabulary_tells_every_kind_of_station_apart():
@@ -100,7 +102,7 @@ def test_lstm_over_a_sequence_equals_single_steps_with_memory_set_back_at_starts
     hidden, state = memory.chunk(2, -1)
     for t in range(6):
         keep = (~starts[t])[:, None]
-        hidden, state = cell(torch.relu(policy.embedding(seen[t])), (hidden * keep, state * keep))
+        hidden, state = cell(policy.embedding(seen[t]), (hidden * keep, state * keep))
         torch.testing.assert_close(logits[t], policy.actor(hidden))
         torch.testing.assert_close(values[t], policy.critic(hidden)[:, 0])
     torch.testing.assert_close(last, torch.cat([hidden, state], -1))
