@@ -85,7 +85,7 @@ def test_names_are_fit_for_folders():
     {"comparison": {"confidence": 0.9, "equivalence_margin": 0.2}},
     {"policies": ["noop", "stateless"]},
     {"policies": [{"class_path": "stateless", "init_kwargs": {}}]},
-    {"training": {"learning_rate": "1e-3"}},
+    {"training": {"learning_rate": "2e-3"}},
     {"training": {"missions": ["assembler_1"]}},
     {"training": TrainingConfig().resolved()},
     {"missions": [str(BUILT_IN / "assembler_1.yaml")]},
@@ -169,7 +169,7 @@ def test_an_override_changes_the_runs_of_its_policy_only():
     assert of(changed, "stateless") == of(both, "stateless")
     assert not set(of(changed, "lstm")) & set(of(both, "lstm"))
     rates = {run.policy: run.training.learning_rate for run in changed.runs.values()}
-    assert rates == {"stateless": 0.001, "lstm": 0.0003}
+    assert rates == {"stateless": 0.002, "lstm": 0.0003}
 
 
 def test_fixed_policies_are_told_apart_by_their_arguments():

@@ -18,9 +18,9 @@ class TrainingConfig(Model):
     steps: Whole = Field(default=4_000_000, ge=1, description="agent-steps in all")
     worlds: Whole = Field(default=64, ge=1, le=1_000_000, description="worlds side by side")
     rollout_length: Whole = Field(default=32, ge=1, le=100_000, description="steps per update")
-    epochs: Whole = Field(default=2, ge=1, le=100, description="passes over each rollout")
-    minibatches: Whole = Field(default=4, ge=1, description="parts of each pass")
-    learning_rate: Number = Field(default=1e-3, gt=0, le=1, description="of Adam, at the start")
+    epochs: Whole = Field(default=1, ge=1, le=100, description="passes over each rollout")
+    minibatches: Whole = Field(default=8, ge=1, description="parts of each pass")
+    learning_rate: Number = Field(default=2e-3, gt=0, le=1, description="of Adam, at the start")
     anneal: bool = Field(default=True, description="learning rate falls linearly to 0")
     anneal_steps: Whole | None = Field(
         default=None, ge=1, description="agent-steps after which it would be 0; None: `steps`"
