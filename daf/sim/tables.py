@@ -19,6 +19,10 @@ EMPTY = wp.constant(1)
 WALL_CODE = wp.constant(2)
 FIRST_STATION = wp.constant(3)
 
+# What `station_at` holds: the number of the station, and above it its type.
+KIND_SHIFT = wp.constant(16)
+STATION_BITS = wp.constant(0xFFFF)
+
 ENERGY = wp.constant(RESOURCES.index("energy"))
 HEART = wp.constant(RESOURCES.index("heart"))
 NUM_RESOURCES = wp.constant(len(RESOURCES))
@@ -89,9 +93,9 @@ class Tables:
     # observations
     window_offset: wp.array(dtype=wp.int32)
     window_location: wp.array(dtype=wp.uint8)
-    view: wp.array2d(dtype=wp.int32)
+    station_at: wp.array2d(dtype=wp.int32)
+    sight: wp.array3d(dtype=wp.int64)
     wall_mask: wp.array2d(dtype=wp.int64)
-    station_mask: wp.array3d(dtype=wp.int64)
     walls_seen: wp.array2d(dtype=wp.vec3ub)
     rank: wp.array(dtype=wp.int16)
 
@@ -193,6 +197,9 @@ def _map_tables(mission: Mission, maps: _Maps, padded: MissionTables) -> dict:
     first_agent = FIRST_STATION + num_stations
     stations, agents = padded.cells(maps.stations), padded.cells(maps.agents)
     np.put_along_axis(grid, stations, FIRST_STATION + np.arange(num_stations)[None], axis=1)
+    station_at = np.zeros(grid.shape, dtype=np.int32)
+    numbered = maps.station_type << KIND_SHIFT | np.arange(num_stations)
+    np.put_along_axis(station_at, stations, numbered, axis=1)
     np.put_along_axis(grid, agents, first_agent + np.arange(num_agents)[None], axis=1)
     width = padded.padded_width
     around = [-width - 1, -width, -width + 1, -1, 1, width - 1, width, width + 1]
@@ -201,6 +208,7 @@ def _map_tables(mission: Mission, maps: _Maps, padded: MissionTables) -> dict:
         "num_stations": num_stations,
         "first_agent": first_agent,
         "grid": grid,
+        "station_at": station_at,
         "agent_cell": _ints(agents),
         "move_offset": _ints([around[POSITIONS.index(move)] for move in MOVES]),
         "neighbour_offset": _ints(around),

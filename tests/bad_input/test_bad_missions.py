@@ -77,9 +77,9 @@ WRONG = {
     # stations and recipes
     "top key": (MAP + "max_step: 3\n",
         "unknown key 'max_step'; did you mean 'max_steps'? accepted: ceiling, clipping, "
-        "default_limit, description, failure_penalty, glyphs, initial_inventory, layout, legend, limits, "
-        "map, max_steps, move_energy, name, regeneration, reward_caps, rewards, stations, tokens, "
-        "truncates, window_height, window_width"),
+        "default_limit, description, failure_penalty, glyphs, initial_inventory, layout, legend, "
+        "limits, map, max_steps, move_energy, name, regeneration, reward_caps, rewards, stations, "
+        "tokens, truncates, window_height, window_width"),
     "key of a station": (station("recipez: []"),
         "unknown key 'stations.assembler.recipez'; did you mean 'recipes'? accepted: clip_immune, "
         "exhaustion, kind, max_uses, partial, recipes, starts_clipped, symbol, type_id"),

@@ -1,11 +1,16 @@
-"""A mission of several layouts: each world plays the one that its seed draws, exactly as the mission
-of that one layout would be played."""
+"""A mission of several layouts: each world plays the one that its seed draws, exactly as it would
+play the mission of that layout alone."""
 
 import pytest
 import torch
 
+from daf.config import EvaluationConfig
+from daf.evaluate import evaluate
 from daf.missions import load_mission
+from daf.recording import Recording
+from daf.report.player import Recorded
 from daf.sim.simulation import Simulation
+from tests.sim.test_replay import random_player, replayed
 
 BASES = {
     "plain": "extends: assembler_2\n",
@@ -92,3 +97,27 @@ def test_saved_worlds_go_on_in_their_layouts():
         second.step(step)
         assert torch.equal(first.observations, second.observations)
     assert torch.equal(first.state.layout, second.state.layout)
+
+
+def test_a_recorded_episode_is_shown_in_the_layout_that_was_played(tmp_path):
+    mission = load_mission("assembler_2@1-30").model_copy(update={"max_steps": 40})
+    recording = evaluate(random_player(), mission, EvaluationConfig(episodes=6, recorded=6))[1]
+    recording.write(tmp_path / "some.replay.json")
+    assert Recording.read(tmp_path / "some.replay.json") == recording
+    played = {episode.layout for episode in recording.episodes}
+    assert len(played) > 2 and played <= set(range(1, 31))
+    for number, episode in enumerate(recording.episodes):
+        layout = load_mission(f"assembler_2@{episode.layout}")
+        cells = replayed(recording, number)["cell"]
+        starts = [row * layout.width + column for row, column, _ in layout.cells("agent")]
+        assert cells[0].tolist() == starts
+        open_cells = layout.cells("agent", "floor")
+        assert set(cells.ravel()) <= {row * layout.width + column for row, column, _ in open_cells}
+        single = recording.model_copy(update={"episodes": (episode,)})
+        shown = Recorded.first_of(single, "random", "file").mission
+        assert (shown.name, shown.map) == (layout.name, layout.map)
+    for wrong in (31, None):
+        data = recording.resolved()
+        data["episodes"][0]["layout"] = wrong
+        with pytest.raises(ValueError, match=r"episodes\.0.*'layout': got"):
+            Recording.model_validate(data)
