@@ -7,7 +7,7 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from daf.config import ConfigError, Model, Whole, load_json
+from daf.config import ConfigError, Model, Whole, load_json, shown
 from daf.config.errors import describe
 from daf.missions import RESOURCES, Mission
 from daf.provenance import write_text
@@ -85,11 +85,13 @@ class Episode(Model):
 
     Attributes:
         episode: its number in the episode table.
+        layout: the seed of the layout that was played, of a mission of several.
         score: at the end.
     """
 
     episode: Whole = Field(ge=0)
     world_seed: Whole = Field(ge=-(2**63), lt=2**63)
+    layout: Whole | None = Field(default=None, exclude_if=lambda layout: layout is None)
     score: Integer
     steps: Whole = Field(ge=0, le=MAX_NUMBERS)
     states: States
@@ -100,6 +102,11 @@ class Episode(Model):
         Raises:
             ValueError: naming the field.
         """
+        seeds = [None] if mission.layout is None else mission.layout.seeds
+        if self.layout not in seeds:
+            raise ValueError(
+                f"key 'layout': got {shown(self.layout)}; that is none of the mission's"
+            )
         ranges = _ranges(mission)
         for field, number in columns(mission).items():
             runs: Runs = getattr(self.states, field)

@@ -26,7 +26,7 @@ TRAININGS = [
     ({"mission": "assembler_2", "worlds": 1024, "rollout_length": 32, "policy": "lstm"}, 906),
     ({"mission": "machina_3", "worlds": 64, "rollout_length": 32}, 625),
 ]
-EVALUATIONS = [("assembler_2", 507), ("machina_3", 540)]
+EVALUATIONS = [("assembler_2", 507), ("machina_3", 540), ("machina_1@1-100", 604)]
 
 
 @pytest.mark.parametrize("shape, measured", TRAININGS)

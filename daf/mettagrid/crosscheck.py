@@ -113,7 +113,7 @@ class Ours(Simulation):
         state, data = self.state, self.tables.data
         row, column = np.divmod(state.cell.numpy().astype(np.int64), self.tables.padded_width)
         position = np.stack([row - self.tables.pad_rows, column - self.tables.pad_columns], -1)
-        kind = data["station_type"]
+        kind = data["station_type"][0]
         limit = data["max_uses"][kind]
         left = state.cooldown_end.numpy() - state.now.numpy()[:, None]
         machine = data["chest_resource"][kind] < 0

@@ -145,6 +145,8 @@ def _refused(mission: Mission, reason: str) -> ConfigError:
 
 
 def _check(mission: Mission) -> None:
+    if mission.layout is not None:
+        raise _refused(mission, "it has several layouts; name one of them")
     present = {name for _, _, name in mission.cells(*mission.stations)}
     machines = {n: s for n in present if isinstance(s := mission.stations[n], Assembler)}
     if mission.clipping.rate > 0 and machines:

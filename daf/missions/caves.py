@@ -7,8 +7,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from daf.config import ConfigError, Whole
+from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE
 from daf.missions.layouts import Layout, choose
-from daf.missions.mission import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE
 
 COURT = 3  # cells around the assembler in which no other station is scattered
 SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))

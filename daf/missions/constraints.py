@@ -9,7 +9,7 @@ from fractions import Fraction
 from math import floor
 
 from daf.missions.formations import recipe_of_neighbours
-from daf.missions.ground import FAR, SIDES, Cell, Ground
+from daf.missions.ground import FAR, SIDES, AnyGround, Cell, Ground
 from daf.missions.linear import Program
 from daf.missions.mission import POSITIONS, RESOURCES, Assembler, Chest, Limit, Mission, Recipe
 
@@ -33,7 +33,7 @@ class Constraints:
     def __init__(self, mission: Mission):
         self.mission = mission
         self.agents = mission.num_agents
-        self.ground = Ground(mission)
+        self.ground = Ground(mission) if mission.layout is None else AnyGround(mission)
         self.cells: dict[str, list[Cell]] = {}
         for row, column, name in mission.cells(*mission.stations):
             self.cells.setdefault(name, []).append((row, column))

@@ -1,16 +1,19 @@
 """The generators of layouts, by name."""
 
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from daf.config import ConfigError, nearest, shown
 from daf.missions.caves import Cave
-from daf.missions.layouts import Room
+from daf.missions.layouts import Layout, Room
 
 GENERATORS = {"cave": Cave, "room": Room}
+AnyLayout = Annotated[Cave | Room, Field(discriminator="generator")]
 
 
-def generate(layout: Any, legend: dict[str, str]) -> list[str]:
-    """The map of a mission's `layout` key, as rows of characters.
+def parse_layout(layout: Any) -> Layout:
+    """The layout of a mission's `layout` key.
 
     Raises:
         ConfigError: unknown generator or wrong parameters, in one line.
@@ -22,4 +25,4 @@ def generate(layout: Any, legend: dict[str, str]) -> list[str]:
         raise ConfigError(
             f"key 'layout.generator': got {shown(name)}; {nearest(name, sorted(GENERATORS))}"
         )
-    return GENERATORS[name].parse(layout, "key 'layout'").rows(legend)
+    return GENERATORS[name].parse(layout, "key 'layout'")

@@ -75,6 +75,14 @@ class Ground:
         return 0 <= cell[0] < self.shape[0] and 0 <= cell[1] < self.shape[1]
 
 
+class AnyGround(Ground):
+    """What holds in all layouts of a mission: agents can come to every cell around every station,
+    for none touches another or the border; how far it is, nobody knows, so all is near."""
+
+    def steps_from(self, cells: list[Cell]) -> np.ndarray:
+        return np.full(self.shape, 0 if cells else FAR, dtype=np.int64)
+
+
 def _at(station: Cell, position: int) -> Cell:
     row, column = OFFSETS[position]
     return station[0] + row, station[1] + column

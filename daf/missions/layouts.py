@@ -1,19 +1,49 @@
 """Layouts: from a few numbers and a seed to the rows of a map.
 
-Every generator is a class of its parameters with a method `rows(legend)`. The same parameters give
+Every generator is a class of its parameters with a method `fill`. The same parameters and seed give
 the same map on every machine.
 """
 
+import re
 from abc import abstractmethod
-from typing import Annotated, Literal
+from collections import Counter
+from functools import lru_cache
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, PlainValidator
 
 from daf.config import ConfigError, Model, Whole, nearest, shown
-from daf.missions.mission import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, MAX_STATIONS, WALL
+from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, MAX_STATIONS, WALL
+
+MAX_LAYOUTS = 10_000
+NUMBER = "(?:0|[1-9][0-9]{0,8})"
+"""Pattern of a seed."""
 
 Counts = dict[str, Annotated[Whole, Field(ge=0, le=MAX_STATIONS)]]
+Map = tuple[str, ...]
+
+
+def _seed(value: Any) -> int | str:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    if not isinstance(value, str) or not re.fullmatch(f"{NUMBER}-{NUMBER}", value):
+        raise ValueError("should be a whole number from 0 on, or FIRST-LAST for several layouts")
+    count = len(seeds_of(value))
+    if count < 1:
+        raise ValueError("the last seed comes before the first; accepted: such as 1-1000")
+    if count > MAX_LAYOUTS:
+        raise ValueError(f"these are {count} layouts; accepted: up to {MAX_LAYOUTS}")
+    return value
+
+
+def seeds_of(seed: int | str) -> range:
+    """`"1-1000"` -> the seeds from 1 to 1000; a number is one."""
+    first, _, last = str(seed).partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+Seed = Annotated[int | str, PlainValidator(_seed)]
 
 
 class Layout(Model):
@@ -21,17 +51,25 @@ class Layout(Model):
 
     `height` and `width` are those of the area that is laid out; `border` cells of wall go all
     round it. No two stations touch, even at a corner, and none touches a wall, so that each can be
-    reached from all sides.
+    reached from all sides. Whatever the seed, there are as many of each station and as many agents.
     """
 
     height: Whole = Field(ge=3, le=MAX_SIDE - 2)
     width: Whole = Field(ge=3, le=MAX_SIDE - 2)
     border: Whole = Field(default=1, ge=1, le=MAX_SIDE // 2)
     stations: Counts
-    seed: Whole = Field(default=0, ge=0)
+    seed: Seed = 0
 
-    def rows(self, legend: dict[str, str]) -> list[str]:
-        """The map, `height + 2 * border` rows of `width + 2 * border` characters of `legend`.
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+    @property
+    def seeds(self) -> range:
+        """Of its layouts; one, if `seed` is a number."""
+        return seeds_of(self.seed)
+
+    def rows(self, legend: dict[str, str], seed: int) -> Map:
+        """A map, `height + 2 * border` rows of `width + 2 * border` characters of `legend`.
 
         Raises:
             ConfigError: a station without symbol, or too many to fit.
@@ -45,8 +83,8 @@ class Layout(Model):
                 )
         grid = np.full((self.height + 2 * self.border, self.width + 2 * self.border), symbol[WALL])
         inside = grid[self.border : -self.border, self.border : -self.border]
-        self.fill(inside, symbol, np.random.Generator(np.random.PCG64(self.seed)))
-        return ["".join(row) for row in grid]
+        self.fill(inside, symbol, np.random.Generator(np.random.PCG64(seed)))
+        return tuple("".join(row) for row in grid)
 
     @abstractmethod
     def fill(self, inside: np.ndarray, symbol: dict[str, str], random: np.random.Generator) -> None:
@@ -75,6 +113,28 @@ class Room(Layout):
         for _ in range(self.agents):
             place = choose(inside == symbol[FLOOR], random, f"the {self.agents} agents")
             inside[place] = symbol[AGENT]
+
+
+@lru_cache(maxsize=8)
+def all_maps(layout: Layout, legend: tuple[tuple[str, str], ...]) -> tuple[Map, ...]:
+    """The map of each of a layout's seeds.
+
+    Args:
+        legend: the items of a legend.
+
+    Raises:
+        ConfigError: there is none for one of the seeds, which the message names.
+    """
+    maps: list[Map] = []
+    for seed in layout.seeds:
+        try:
+            rows = layout.rows(dict(legend), seed)
+        except ConfigError as error:
+            raise ConfigError(f"layout of seed {seed}: {error}") from None
+        maps.append(rows)
+        if Counter("".join(rows)) != Counter("".join(maps[0])):
+            raise ConfigError(f"layout of seed {seed}: has other stations or agents than the first")
+    return tuple(maps)
 
 
 def choose(free: np.ndarray, random: np.random.Generator, what: str) -> tuple[int, int]:

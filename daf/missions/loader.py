@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from daf.config import ConfigError, check_plain, load_yaml, nearest, shown
 from daf.config.errors import describe
 from daf.missions.ceiling import checked_ceiling
-from daf.missions.generators import generate
+from daf.missions.generators import parse_layout
 from daf.missions.mission import AGENT, FLOOR, WALL, Mission, split_name
 
 BUILT_IN = Path(str(files("daf.missions"))) / "built_in"
@@ -31,7 +31,8 @@ def built_in_description(name: str) -> str:
 def load_mission(mission: str | Path) -> Mission:
     """A mission by its built-in name, or by the path of a YAML file.
 
-    Either may end in `@SEED`: the same mission in the layout of that seed, and its name ends so.
+    Either may end in `@SEED`: the same mission in the layout of that seed, and its name ends so;
+    or in `@FIRST-LAST`: one mission of all these layouts.
 
     Raises:
         ConfigError: no such mission, or the file is wrong; one line naming file, key, value and
@@ -44,8 +45,8 @@ def load_mission(mission: str | Path) -> Mission:
     )
 
 
-def find_file(mission: str) -> tuple[Path, int | None]:
-    """The YAML file of a mission, and the seed of the layout that is asked for, if one is.
+def find_file(mission: str) -> tuple[Path, str | None]:
+    """The YAML file of a mission, and what is asked for behind '@', if anything is.
 
     Raises:
         ConfigError: neither a built-in name nor the path of a YAML file.
@@ -62,13 +63,14 @@ def find_file(mission: str) -> tuple[Path, int | None]:
 
 
 def build_mission(
-    data: Any, *, name: str, source: str, folder: Path = Path(), layout_seed: int | None = None
+    data: Any, *, name: str, source: str, folder: Path = Path(), layout_seed: str | None = None
 ) -> Mission:
     """A mission from the plain data of its YAML file; see `load_mission`.
 
     `extends` names a mission (built in, or a file as seen from `folder`) whose keys hold where
     this one has none; `stations` override, key by key, the game's own of the same name; `layout`
-    calls a generator where there is no `map`; `legend` adds to the symbols of the stations.
+    calls a generator where there is no `map`, with another seed or seeds if `layout_seed` says so;
+    `legend` adds to the symbols of the stations.
     """
     check_plain(data, source)
     if not isinstance(data, dict):
@@ -87,10 +89,14 @@ def build_mission(
             found = "both" if "map" in data else "neither"
             raise ConfigError(f"keys 'map' and 'layout': got {found}; give one of them")
         if "layout" in data:
-            data["map"] = generate(data.pop("layout"), data["legend"])
+            layout = parse_layout(data.pop("layout"))
+            data["map"] = layout.rows(data["legend"], layout.seeds[0])
+            if isinstance(layout.seed, str):
+                data["layout"] = layout
         elif isinstance(data["map"], str):
             data["map"] = data["map"].splitlines()
         mission = Mission.model_validate(data)
+        _ = mission.maps  # what is wrong with one of them is to be known now
         return mission.model_copy(update={"ceiling": checked_ceiling(mission)})
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
@@ -130,13 +136,13 @@ def _extended(data: dict, folder: Path, above: tuple[Path, ...]) -> dict:
     return _merged({k: v for k, v in found.items() if replaced.get(k) not in own}, own)
 
 
-def _laid_out(data: dict, seed: int) -> dict:
-    """The keys of a mission with another seed of its layout."""
+def _laid_out(data: dict, seed: str) -> dict:
+    """The keys of a mission with another seed, or other seeds, of its layout."""
     if not isinstance(data.get("layout"), dict):
         raise ConfigError(
             f"got '@{seed}', but the mission has no 'layout'; only a layout has seeds"
         )
-    return _merged(data, {"layout": {"seed": seed}})
+    return _merged(data, {"layout": {"seed": int(seed) if seed.isdigit() else seed}})
 
 
 def _merged(base: Any, over: Any) -> Any:

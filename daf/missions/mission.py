@@ -4,10 +4,14 @@ import re
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from daf.config import ConfigError, Model, Number, Whole, nearest, shown
 from daf.config.model import check_name
+from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, MAX_STATIONS, WALL
+from daf.missions.generators import AnyLayout
+from daf.missions.layouts import NUMBER, all_maps
 from daf.provenance import Hashed
 
 RESOURCES = (
@@ -27,8 +31,7 @@ RESOURCES = (
 POSITIONS = ("NW", "N", "NE", "W", "E", "SW", "S", "SE")
 """The cells around a station in reading order: position i is bit 2**i of the neighbour byte."""
 
-WALL, FLOOR, AGENT = "wall", "floor", "agent"
-MAX_SIDE, MAX_AGENTS, MAX_STATIONS, MAX_WINDOW = 255, 64, 4096, 15
+MAX_WINDOW = 15
 MAX_COUNT = 1_000_000
 
 Resource = Literal[RESOURCES]
@@ -38,11 +41,11 @@ Amount = Annotated[Whole, Field(ge=0, le=255)]
 Symbol = Annotated[str, Field(min_length=1, max_length=1)]
 
 
-def split_name(name: str) -> tuple[str, int | None]:
-    """`assembler_2@7` -> ("assembler_2", 7): a mission, and the seed of its layout if it is not
-    the mission's own."""
-    found = re.fullmatch(r"(.*)@(0|[1-9][0-9]{0,8})", name, re.DOTALL)
-    return (found[1], int(found[2])) if found else (name, None)
+def split_name(name: str) -> tuple[str, str | None]:
+    """`assembler_2@7` -> ("assembler_2", "7"): a mission, and the seed of its layout, or the seeds
+    of its layouts (`1-1000`), if they are not the mission's own."""
+    found = re.fullmatch(f"(.*)@({NUMBER}(?:-{NUMBER})?)", name, re.DOTALL)
+    return (found[1], found[2]) if found else (name, None)
 
 
 def _mission_name(name: str) -> str:
@@ -51,7 +54,7 @@ def _mission_name(name: str) -> str:
 
 
 MissionName = Annotated[str, AfterValidator(_mission_name)]
-"""A `Name`, which '@' and the seed of a layout may follow."""
+"""A `Name`, which '@' and the seed of a layout, or the seeds of several, may follow."""
 
 
 class Recipe(Model):
@@ -147,11 +150,16 @@ class Mission(Model):
     weights of what the engine pays (a reward, seen by the learner); the score of an episode is
     always the number of hearts in the chests at its end. `ceiling` is a proven upper bound of the
     score where one is known (see `daf.missions.ceiling`).
+
+    A mission of several layouts has a `layout`, whose `seed` names them all; `map` is that of the
+    first. An episode is played on the layout that its world seed draws. They have the same size,
+    and as many agents and stations of each kind, so that only places depend on the layout.
     """
 
     name: MissionName
     description: str = ""
     map: tuple[str, ...] = Field(min_length=1)
+    layout: AnyLayout | None = Field(default=None, exclude_if=lambda layout: layout is None)
     legend: dict[Symbol, str]
     stations: dict[str, Station]
     max_steps: Whole = Field(default=1000, ge=0, le=MAX_COUNT)
@@ -184,6 +192,36 @@ class Mission(Model):
         """All of it that decides a training, which is everything but the ceiling: a better proof
         renames no weights."""
         return type(self).model_construct(**dict(self) | {"ceiling": None})
+
+    @property
+    def maps(self) -> tuple[tuple[str, ...], ...]:
+        """The map of each layout, M of them, made at the first call.
+
+        Raises:
+            ConfigError: one cannot be made.
+        """
+        if self.layout is None:
+            return (self.map,)
+        maps = all_maps(self.layout, tuple(self.legend.items()))
+        if maps[0] != self.map:
+            raise ConfigError(f"mission {self.name}: key 'map': is not that of the first layout")
+        return maps
+
+    def where(self, what: str) -> np.ndarray:
+        """On which cells of the map of each layout it stands, bool [M, H, W]."""
+        text = "".join(row for rows in self.maps for row in rows)
+        symbols = np.array([text]).view("U1").reshape(-1, self.height, self.width)
+        there = np.zeros(symbols.shape, dtype=bool)
+        for symbol, meaning in self.legend.items():
+            if meaning == what:
+                there |= symbols == symbol
+        return there
+
+    def in_layout(self, seed: int) -> "Mission":
+        """One of several layouts as a mission of its own."""
+        rows = self.layout.rows(self.legend, seed)
+        changes = {"name": f"{split_name(self.name)[0]}@{seed}", "map": rows, "layout": None}
+        return type(self).model_construct(**dict(self) | changes)
 
     @cached_property
     def _plain(self) -> dict[str, Any]:

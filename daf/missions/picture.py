@@ -26,5 +26,7 @@ def picture(mission: Mission, colour: bool = False) -> str:
     if mission.ceiling == bound.hearts:
         ceiling += f" ({', '.join(bound.because)})"
     facts = f"{mission.num_agents} agents, {mission.max_steps} steps, {ceiling}"
+    if mission.layout is not None:
+        facts += f", layouts of the seeds {mission.layout.seed}, of which this is the first"
     rows = ["  " + "".join(map(painted, row)) for row in mission.map]
     return "\n".join([f"{mission.name}: {mission.description}", facts, *rows, "  ".join(legend)])

@@ -18,6 +18,7 @@ CUDA_MB = 2000  # of the machine's memory, for CUDA's libraries; not measured
 RECORDING_MB = 500  # a file of recorded episodes holds up to 20 million numbers
 OBSERVATION_BYTES = 600  # 200 tokens of 3 bytes
 CELL_BYTES = 32
+LAYOUT_BYTES = 600  # for each cell of each layout: what is seen from there
 ACTIVATIONS = 16  # numbers of 4 bytes for each unit of the network's width, forward and back
 WIDTH = 128  # where the policy does not say
 
@@ -36,6 +37,7 @@ def training_mb(run: Run, gpus: int) -> int:
     needed = steps * OBSERVATION_BYTES
     needed += steps / config.minibatches * width * ACTIVATIONS * 4
     needed += config.worlds * max(map(_cells, run.missions)) * CELL_BYTES
+    needed += sum(map(_layouts, run.missions))
     return _rounded(_base(gpus) + needed / 1e6)
 
 
@@ -52,7 +54,8 @@ def evaluation_mb(missions: Sequence[Mission], config: EvaluationConfig, gpus: i
         for mission in missions
     ]
     recording = RECORDING_MB if config.recorded else 0
-    return _rounded(_base(gpus) + recording + config.episodes * max(worlds) / 1e6)
+    needed = config.episodes * max(worlds) + max(map(_layouts, missions))
+    return _rounded(_base(gpus) + recording + needed / 1e6)
 
 
 def evaluation_minutes(missions: Sequence[Mission], config: EvaluationConfig) -> int:
@@ -67,6 +70,12 @@ def _base(gpus: int) -> int:
 
 def _cells(mission: Mission) -> int:
     return len(mission.map) * len(mission.map[0])
+
+
+def _layouts(mission: Mission) -> int:
+    """Bytes of the tables of the layouts of a mission of several."""
+    count = 0 if mission.layout is None else len(mission.layout.seeds)
+    return count * _cells(mission) * LAYOUT_BYTES
 
 
 def _rounded(mb: float) -> int:

@@ -130,6 +130,9 @@ def _facts(mission: Mission, runs: list[dict[str, Any]]) -> dict[str, Any]:
     for _, _, name in mission.cells(*mission.stations):
         counts[name] = counts.get(name, 0) + 1
     shown = {symbol for row in mission.map for symbol in row}
+    size = f"{mission.height} x {mission.width} cells"
+    if mission.layout is not None:
+        size += f"; layouts of the seeds {mission.layout.seed}, of which this is the first"
     return {
         "name": mission.name,
         "description": mission.description,
@@ -140,7 +143,7 @@ def _facts(mission: Mission, runs: list[dict[str, Any]]) -> dict[str, Any]:
         "ceiling": mission.ceiling,
         "facts": {
             "trained on by": ", ".join(learners) or "no policy of this benchmark",
-            "map": f"{mission.height} x {mission.width} cells",
+            "map": size,
             "stations": ", ".join(f"{n} {name}" for name, n in sorted(counts.items())),
             "rewards": ", ".join(f"{name} x {w:g}" for name, w in sorted(mission.rewards.items())),
             "window": f"{mission.window_height} x {mission.window_width} cells, "

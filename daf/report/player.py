@@ -24,6 +24,7 @@ class Recorded(NamedTuple):
 
     Attributes:
         policy: what the report calls it.
+        mission: what was played, in the layout that was drawn.
         file: of the recording.
         states: JSON fit for a script element: name of each field -> [values, repeats].
     """
@@ -48,11 +49,12 @@ class Recorded(NamedTuple):
             for name, runs in episode.states
             if name not in NOT_SHOWN
         }
+        mission = recording.mission
         return cls(
             policy=policy,
             file=file,
             run=recording.run,
-            mission=recording.mission,
+            mission=mission if episode.layout is None else mission.in_layout(episode.layout),
             world_seed=episode.world_seed,
             score=episode.score,
             steps=episode.steps,

@@ -92,9 +92,10 @@ def enter(t: Tables, worlds: Worlds, world: int, agent: int, direction: int, now
         return True
     if code >= FIRST_STATION:
         station = code - FIRST_STATION
-        if t.kind[t.station_type[station]] == ASSEMBLER_KIND:
-            return use_assembler(t, worlds, world, agent, station, there, now)
-        return use_chest(t, worlds, world, agent, station, direction)
+        kind = t.station_type[worlds.layout[world], station]
+        if t.kind[kind] == ASSEMBLER_KIND:
+            return use_assembler(t, worlds, world, agent, station, kind, there, now)
+        return use_chest(t, worlds, world, agent, station, kind, direction)
     return False
 
 

@@ -76,10 +76,16 @@ def drain(t: Tables, worlds: Worlds, world: int, station_cell: int, resource: in
 
 @wp.func
 def use_assembler(
-    t: Tables, worlds: Worlds, world: int, agent: int, station: int, station_cell: int, now: int
+    t: Tables,
+    worlds: Worlds,
+    world: int,
+    agent: int,
+    station: int,
+    kind: int,
+    station_cell: int,
+    now: int,
 ) -> bool:
     """One use by `agent`; nothing changes unless it succeeds."""
-    kind = t.station_type[station]
     clipped = worlds.repair[world, station] != NO_RECIPE
     if t.max_uses[kind] > 0 and worlds.uses[world, station] >= t.max_uses[kind]:
         return False

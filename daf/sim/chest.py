@@ -16,10 +16,9 @@ from daf.sim.tables import HEART, Tables
 
 @wp.func
 def use_chest(
-    t: Tables, worlds: Worlds, world: int, agent: int, station: int, direction: int
+    t: Tables, worlds: Worlds, world: int, agent: int, station: int, kind: int, direction: int
 ) -> bool:
     """One use by `agent`, moving in `direction`; nothing changes unless it succeeds."""
-    kind = t.station_type[station]
     delta = t.chest_delta[kind, direction]
     resource = t.chest_resource[kind]
     stock = worlds.stock[world, station]

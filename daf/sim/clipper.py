@@ -30,8 +30,9 @@ def draw_below(t: Tables, worlds: Worlds, world: int, n: int) -> int:
 
 @wp.func
 def spread(t: Tables, worlds: Worlds, world: int, station: int, sign: float):
+    layout = worlds.layout[world]
     for other in range(t.num_stations):
-        added = sign * t.spread[station, other]
+        added = sign * t.spread[layout, station, other]
         worlds.clip_weight[world, other] = worlds.clip_weight[world, other] + added
 
 
@@ -57,15 +58,18 @@ def clip_one(t: Tables, worlds: Worlds, world: int, now: int):
         return
     if unit_float(draw(t, worlds, world)) >= t.clip_rate:
         return
+    layout = worlds.layout[world]
     total = float(0.0)
-    for i in range(t.clip_order.shape[0]):
-        station = t.clip_order[i]
-        if worlds.repair[world, station] == NO_RECIPE and t.immune[t.station_type[station]] == 0:
+    for i in range(t.clip_order.shape[1]):
+        station = t.clip_order[layout, i]
+        kind = t.station_type[layout, station]
+        if worlds.repair[world, station] == NO_RECIPE and t.immune[kind] == 0:
             total += worlds.clip_weight[world, station]
     left = unit_float(draw(t, worlds, world)) * total
-    for i in range(t.clip_order.shape[0]):
-        station = t.clip_order[i]
-        if worlds.repair[world, station] == NO_RECIPE and t.immune[t.station_type[station]] == 0:
+    for i in range(t.clip_order.shape[1]):
+        station = t.clip_order[layout, i]
+        kind = t.station_type[layout, station]
+        if worlds.repair[world, station] == NO_RECIPE and t.immune[kind] == 0:
             left -= worlds.clip_weight[world, station]
             if left <= 0.0:
                 break_down(t, worlds, world, station, now)

@@ -5,7 +5,7 @@ import warp as wp
 from daf.sim.bits import count_bits
 from daf.sim.copies import clear, copy_look, copy_tokens, write_look
 from daf.sim.state import Worlds
-from daf.sim.tables import CHEST_KIND, FIRST_STATION, NO_RECIPE, NUM_RESOURCES, Tables
+from daf.sim.tables import CHEST_KIND, KIND_SHIFT, NO_RECIPE, NUM_RESOURCES, STATION_BITS, Tables
 
 wp.set_module_options({"enable_backward": False, "fuse_fp": False})
 
@@ -100,12 +100,12 @@ def put_station(
     worlds: Worlds,
     world: int,
     station: int,
+    kind: int,
     rank: int,
     tokens: wp.array(dtype=wp.vec3ub),
     start: int,
     lane: int,
 ) -> int:
-    kind = t.station_type[station]
     look = token(TYPE_ID, t.type_id[kind], 0)
     n = int(1)
     if t.kind[kind] == CHEST_KIND:
@@ -207,7 +207,8 @@ def observe(
             return
     tokens = observations[world, agent]
     here = worlds.cell[world, agent]
-    view = t.view[here]
+    layout = worlds.layout[world]
+    view = int(t.sight[layout, here, t.wall_mask.shape[1]])
     walls_seen = t.walls_seen[view]
     n = put_own(t, worlds, world, agent, tokens, lane)
     n = put_agent(t, looks, look_size, world, agent, 0, tokens, n, lane)
@@ -215,7 +216,7 @@ def observe(
     walls_before = int(0)
     for k in range(t.wall_mask.shape[1]):
         walls = wp.uint64(t.wall_mask[view, k])
-        stations = wp.uint64(t.station_mask[view, k])
+        stations = wp.uint64(t.sight[layout, here, k])
         objects = stations
         for other in range(t.num_agents):
             rank = rank_of(t, worlds.cell[world, other] - here)
@@ -231,8 +232,10 @@ def observe(
             rank = 64 * k + count_bits(before)
             cell = here + t.window_offset[rank]
             if stations & bit != wp.uint64(0):
-                station = int(t.grid[cell]) - FIRST_STATION
-                n = put_station(t, worlds, world, station, rank, tokens, n, lane)
+                code = t.station_at[layout, cell]
+                kind = code >> KIND_SHIFT
+                station = code & STATION_BITS
+                n = put_station(t, worlds, world, station, kind, rank, tokens, n, lane)
             else:
                 other = int(worlds.grid[world, cell]) - t.first_agent
                 n = put_agent(t, looks, look_size, world, other, rank, tokens, n, lane)

@@ -59,7 +59,7 @@ class _Replay(Simulation):
         order = [ids.index(number) for number in self._meta["clip_order"]]
         count = 4 * (len(ids) + self._meta["steps"]) + 64
         words = np.random.RandomState(self._meta["seed"]).randint(0, 2**32, count, dtype=np.uint32)
-        self.tables.struct.clip_order = wp.array(order, dtype=wp.int32, device=self.device)
+        self.tables.struct.clip_order = wp.array([order], dtype=wp.int32, device=self.device)
         self.tables.struct.clip_words = wp.array(
             words.view(np.int32), dtype=wp.int32, device=self.device
         )
@@ -73,7 +73,11 @@ class _Replay(Simulation):
             for column, symbol in enumerate(line)
             if legend[symbol] != "floor"
         ]
-        return [1 + filled.index(cell) for cell in self.tables.stations.cells]
+        return [1 + filled.index(cell) for cell in self._places()]
+
+    def _places(self) -> list[tuple[int, int]]:
+        """(row, column) of the stations."""
+        return [cell[:2] for cell in self.mission.cells(*self.mission.stations)]
 
     def overwrite(self, intervened: np.ndarray, inventory: np.ndarray) -> None:
         """Set the inventories of the chosen agents [A] to `inventory` [A, R], as the recorder did;
@@ -128,11 +132,11 @@ class _Replay(Simulation):
         return np.stack(columns, axis=1).astype(np.int16)
 
     def _stations(self) -> np.ndarray:
-        data, info = self.tables.data, self.tables.stations
-        kind = data["station_type"]
+        data = self.tables.data
+        kind = data["station_type"][0]
         repair, end = self._numbers("repair"), self._numbers("cooldown_end")
         is_chest = data["chest_resource"][kind] >= 0
-        places = np.asarray(info.cells, dtype=np.int64).reshape(-1, 2)
+        places = np.asarray(self._places(), dtype=np.int64).reshape(-1, 2)
         columns = [
             self._object_ids(),
             data["type_id"][kind],

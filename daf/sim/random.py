@@ -8,6 +8,7 @@ import warp as wp
 
 STREAM_ORDER = wp.constant(0x6F726465)
 STREAM_CLIP = wp.constant(0x636C6970)
+STREAM_LAYOUT = wp.constant(0x6C61796F)
 STREAM_WORLD = wp.constant(0x776F726C)
 
 FIRST_FACTOR = wp.constant(wp.uint32(0x85EBCA6B))

@@ -37,6 +37,7 @@ class Recorder:
             "score": simulation.score(),
         }
         self._seeds = state.world_seed[:worlds]
+        self._layouts = state.layout[:worlds]
         self._live = {name: tensor[:worlds] for name, tensor in sources.items()}
         self._kept = {
             name: torch.empty((steps + 1, *tensor.shape), dtype=tensor.dtype, device=tensor.device)
@@ -55,15 +56,17 @@ class Recorder:
         kept = {name: rows[: self._count].cpu().numpy() for name, rows in self._kept.items()}
         kept["cell"] = self._map_cell(kept["cell"])
         kept["success"] = kept["success"].astype(np.uint8)
+        layout = self._tables.mission.layout
         return tuple(
             Episode(
                 episode=world,
                 world_seed=int(seed),
+                layout=layout and layout.seeds[number],
                 score=int(kept["score"][-1, world]),
                 steps=self._count - 1,
                 states=States(**{name: Runs.of(rows[:, world]) for name, rows in kept.items()}),
             )
-            for world, seed in enumerate(self._seeds.cpu())
+            for world, (seed, number) in enumerate(zip(self._seeds.cpu(), self._layouts.cpu()))
         )
 
     def _map_cell(self, cell: np.ndarray) -> np.ndarray:

@@ -19,6 +19,7 @@ class Worlds:
     now: wp.array(dtype=wp.int32)
     world_seed: wp.array(dtype=wp.int64)
     episode: wp.array(dtype=wp.int32)
+    layout: wp.array(dtype=wp.int32)
     grid: wp.array2d(dtype=wp.int16)
     cell: wp.array2d(dtype=wp.int32)
     orientation: wp.array2d(dtype=wp.uint8)
@@ -57,6 +58,7 @@ class State:
     now: torch.Tensor  # int32 [E] steps since reset
     world_seed: torch.Tensor  # int64 [E] seed of the running episode
     episode: torch.Tensor  # int32 [E] episodes begun in this world
+    layout: torch.Tensor  # int32 [E] number of the layout that is played, drawn by world_seed
     grid: torch.Tensor  # int16 [E, Hp*Wp] what each cell holds, see tables
     cell: torch.Tensor  # int32 [E, A] where each agent stands, index into grid
     orientation: torch.Tensor  # uint8 [E, A] 0 N, 1 S, 2 W, 3 E
@@ -92,7 +94,7 @@ class State:
             "S": tables.data["num_stations"],
             "R": len(RESOURCES),
             "K": len(statistic_names(tables.mission)),
-            "G": tables.data["grid"].size,
+            "G": tables.data["grid"].shape[1],
         }
         shapes = {"grid": "G", "inventory": "AR", "gained": "AR", "chest_amount": "R"}
         shapes |= dict.fromkeys(("counters", "finished"), "K")

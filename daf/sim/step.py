@@ -5,7 +5,7 @@ import warp as wp
 from daf.sim.actions import act, decode
 from daf.sim.clipper import break_down, clip_one
 from daf.sim.inventory import change
-from daf.sim.random import STREAM_ORDER, below, word, world_seed
+from daf.sim.random import STREAM_LAYOUT, STREAM_ORDER, below, word, world_seed
 from daf.sim.state import Worlds
 from daf.sim.tables import NO_RECIPE, NUM_RESOURCES, Tables
 
@@ -106,22 +106,24 @@ def reset(
     worlds.now[world] = 0
     worlds.clip_cursor[world] = 0
     worlds.done[world] = False
-    for i in range(t.grid.shape[0]):
-        worlds.grid[world, i] = t.grid[i]
+    layout = below(word(worlds.world_seed[world], STREAM_LAYOUT, 0), t.grid.shape[0])
+    worlds.layout[world] = layout
+    for i in range(t.grid.shape[1]):
+        worlds.grid[world, i] = t.grid[layout, i]
     for resource in range(NUM_RESOURCES):
         worlds.chest_amount[world, resource] = 0
     for agent in range(t.num_agents):
-        reset_agent(t, worlds, world, agent)
+        reset_agent(t, worlds, world, agent, layout)
     for station in range(t.num_stations):
-        reset_station(t, worlds, world, station)
+        reset_station(t, worlds, world, station, layout)
     for station in range(t.num_stations):
-        if t.starts_clipped[station] == 1:
+        if t.starts_clipped[layout, station] == 1:
             break_down(t, worlds, world, station, 0)
 
 
 @wp.func
-def reset_agent(t: Tables, worlds: Worlds, world: int, agent: int):
-    worlds.cell[world, agent] = t.agent_cell[agent]
+def reset_agent(t: Tables, worlds: Worlds, world: int, agent: int, layout: int):
+    worlds.cell[world, agent] = t.agent_cell[layout, agent]
     worlds.orientation[world, agent] = wp.uint8(0)
     worlds.glyph[world, agent] = wp.uint8(0)
     worlds.verb[world, agent] = 0
@@ -135,11 +137,11 @@ def reset_agent(t: Tables, worlds: Worlds, world: int, agent: int):
 
 
 @wp.func
-def reset_station(t: Tables, worlds: Worlds, world: int, station: int):
+def reset_station(t: Tables, worlds: Worlds, world: int, station: int, layout: int):
     worlds.cooldown_end[world, station] = 0
     worlds.cooldown_duration[world, station] = 0
     worlds.cooldown_multiplier[world, station] = 1.0
     worlds.uses[world, station] = 0
-    worlds.stock[world, station] = t.chest_initial[t.station_type[station]]
+    worlds.stock[world, station] = t.chest_initial[t.station_type[layout, station]]
     worlds.repair[world, station] = NO_RECIPE
-    worlds.clip_weight[world, station] = t.initial_clip_weight[station]
+    worlds.clip_weight[world, station] = t.initial_clip_weight[layout, station]

@@ -19,6 +19,10 @@ EMPTY = wp.constant(1)
 WALL_CODE = wp.constant(2)
 FIRST_STATION = wp.constant(3)
 
+# What `station_at` holds: the number of the station, and above it its type.
+KIND_SHIFT = wp.constant(16)
+STATION_BITS = wp.constant(0xFFFF)
+
 ENERGY = wp.constant(RESOURCES.index("energy"))
 HEART = wp.constant(RESOURCES.index("heart"))
 NUM_RESOURCES = wp.constant(len(RESOURCES))
@@ -40,9 +44,9 @@ class Tables:
     num_agents: int
     num_stations: int
     first_agent: int
-    # the map
-    grid: wp.array(dtype=wp.int16)
-    agent_cell: wp.array(dtype=wp.int32)
+    # the maps
+    grid: wp.array2d(dtype=wp.int16)
+    agent_cell: wp.array2d(dtype=wp.int32)
     move_offset: wp.array(dtype=wp.int32)
     neighbour_offset: wp.array(dtype=wp.int32)
     # rules of agents
@@ -55,7 +59,7 @@ class Tables:
     regeneration_interval: int
     regeneration: wp.array(dtype=wp.int32)
     # stations
-    station_type: wp.array(dtype=wp.int32)
+    station_type: wp.array2d(dtype=wp.int32)
     type_id: wp.array(dtype=wp.int32)
     kind: wp.array(dtype=wp.int32)
     partial: wp.array(dtype=wp.int32)
@@ -75,11 +79,11 @@ class Tables:
     clip_rate: float
     num_repairs: int
     first_repair: int
-    clip_order: wp.array(dtype=wp.int32)
+    clip_order: wp.array2d(dtype=wp.int32)
     clip_words: wp.array(dtype=wp.int32)
-    starts_clipped: wp.array(dtype=wp.int32)
-    initial_clip_weight: wp.array(dtype=wp.float32)
-    spread: wp.array2d(dtype=wp.float32)
+    starts_clipped: wp.array2d(dtype=wp.int32)
+    initial_clip_weight: wp.array2d(dtype=wp.float32)
+    spread: wp.array3d(dtype=wp.float32)
     # rewards
     max_steps: int
     reward_weight: wp.array(dtype=wp.float32)
@@ -89,32 +93,57 @@ class Tables:
     # observations
     window_offset: wp.array(dtype=wp.int32)
     window_location: wp.array(dtype=wp.uint8)
-    view: wp.array(dtype=wp.int32)
+    station_at: wp.array2d(dtype=wp.int32)
+    sight: wp.array3d(dtype=wp.int64)
     wall_mask: wp.array2d(dtype=wp.int64)
-    station_mask: wp.array2d(dtype=wp.int64)
     walls_seen: wp.array2d(dtype=wp.vec3ub)
     rank: wp.array(dtype=wp.int16)
 
 
 @dataclass(frozen=True)
-class StationInfo:
-    """Names and places of the S stations of a mission, in reading order of the map."""
+class _Maps:
+    """What stands where on the M maps of a mission, each in reading order: A agents, S stations of
+    K `types`."""
 
-    names: tuple[str, ...]
-    cells: tuple[tuple[int, int], ...]
     types: tuple[str, ...]
+    wall: np.ndarray  # bool [M, H, W]
+    agents: np.ndarray  # int [M, A, 2] row and column
+    stations: np.ndarray  # int [M, S, 2] row and column
+    station_type: np.ndarray  # int [M, S]
+
+    @classmethod
+    def of(cls, mission: Mission) -> "_Maps":
+        types = station_types(mission)
+        wall = mission.where(WALL)
+        station = np.full(wall.shape, -1)
+        for number, name in enumerate(types):
+            station[mission.where(name)] = number
+        return cls(
+            types=types,
+            wall=wall,
+            agents=_places(mission.where(AGENT)),
+            stations=_places(station >= 0),
+            station_type=station[station >= 0].reshape(len(wall), -1),
+        )
+
+
+def _places(there: np.ndarray) -> np.ndarray:
+    """Row and column of what is there, bool [M, H, W], as many on each map: [M, N, 2]."""
+    places = np.argwhere(there)
+    return places[:, 1:].reshape(len(there), len(places) // len(there), 2)
 
 
 class MissionTables:
     """The tables of a mission on one device.
 
     Attributes:
-        data: name -> number or tensor, the fields of `Tables`. With K station types, S stations,
-            Q recipes, R resources and a grid padded by half a window:
-            `grid` int16 [Hp*Wp]; `agent_cell` [A]; `recipe` [K, 256] recipe of a neighbour byte;
-            `recipe_input`, `recipe_output` [Q, R]; `chest_delta` [K, 4] by direction of the move;
-            `spread` float32 [S, S]; those of the window are described in `daf.sim.views`.
-        stations: names and places.
+        data: name -> number or tensor, the fields of `Tables`. With M layouts, K station types, S
+            stations, C that can be clipped, Q recipes, R resources and a grid padded by half a
+            window: `grid` int16 [M, Hp*Wp]; `agent_cell` [M, A]; `station_type`, `starts_clipped`,
+            `initial_clip_weight` [M, S]; `clip_order` [M, C]; `spread` float32 [M, S, S]; `recipe`
+            [K, 256] recipe of a neighbour byte; `recipe_input`, `recipe_output` [Q, R];
+            `chest_delta` [K, 4] by direction of the move; those of the window are described in
+            `daf.sim.views`.
         padded_width: Wp, so that cell = (row + pad_rows) * Wp + column + pad_columns.
         struct: the same as a Warp struct.
     """
@@ -124,14 +153,14 @@ class MissionTables:
         self.pad_rows = max(mission.window_height // 2, 1)
         self.pad_columns = max(mission.window_width // 2, 1)
         self.padded_width = mission.width + 2 * self.pad_columns
-        self.stations = _stations(mission)
-        self.data = _map_tables(mission, self)
+        maps = _Maps.of(mission)
+        self.data = _map_tables(mission, maps, self)
         self.data |= {
             **_agent_tables(mission),
-            **_station_tables(mission, self.stations),
-            **_clip_tables(mission, self.stations),
+            **_station_tables(mission, maps),
+            **_clip_tables(mission, maps),
             **_reward_tables(mission),
-            **_window_tables(mission, self, self.data["grid"]),
+            **_window_tables(mission, self),
         }
         self.tensors = {
             name: torch.as_tensor(value, device=device)
@@ -145,9 +174,10 @@ class MissionTables:
                 value = wp.from_torch(self.tensors[name], dtype=dtype)
             setattr(self.struct, name, value)
 
-    def cell(self, row: int, column: int) -> int:
-        """Index of a map cell in the padded grid."""
-        return (row + self.pad_rows) * self.padded_width + column + self.pad_columns
+    def cells(self, places: np.ndarray) -> np.ndarray:
+        """Indices in the padded grid of places [..., 2] on the map."""
+        row, column = places[..., 0] + self.pad_rows, places[..., 1] + self.pad_columns
+        return row * self.padded_width + column
 
 
 def _ints(values) -> np.ndarray:
@@ -158,35 +188,27 @@ def _amounts(amounts: dict[str, int]) -> list[int]:
     return [amounts.get(resource, 0) for resource in RESOURCES]
 
 
-def _stations(mission: Mission) -> StationInfo:
-    cells = mission.cells(*mission.stations)
-    return StationInfo(
-        names=tuple(name for _, _, name in cells),
-        cells=tuple((row, column) for row, column, _ in cells),
-        types=station_types(mission),
-    )
-
-
-def _map_tables(mission: Mission, layout: MissionTables) -> dict:
-    padded_height = mission.height + 2 * layout.pad_rows
-    width = layout.padded_width
-    grid = np.full(padded_height * width, OUTSIDE, dtype=np.int16)
-    for row in range(mission.height):
-        start = layout.cell(row, 0)
-        grid[start : start + mission.width] = EMPTY
-    for row, column, _ in mission.cells(WALL):
-        grid[layout.cell(row, column)] = WALL_CODE
-    for station, (row, column) in enumerate(layout.stations.cells):
-        grid[layout.cell(row, column)] = FIRST_STATION + station
-    agents = [layout.cell(row, column) for row, column, _ in mission.cells(AGENT)]
-    first_agent = FIRST_STATION + len(layout.stations.names)
-    grid[agents] = first_agent + np.arange(len(agents))
+def _map_tables(mission: Mission, maps: _Maps, padded: MissionTables) -> dict:
+    padding = ((padded.pad_rows,) * 2, (padded.pad_columns,) * 2)
+    inside = np.where(maps.wall, WALL_CODE, EMPTY).astype(np.int16)
+    grid = np.pad(inside, ((0, 0), *padding), constant_values=OUTSIDE)
+    grid = grid.reshape(len(grid), -1)
+    num_stations, num_agents = maps.stations.shape[1], maps.agents.shape[1]
+    first_agent = FIRST_STATION + num_stations
+    stations, agents = padded.cells(maps.stations), padded.cells(maps.agents)
+    np.put_along_axis(grid, stations, FIRST_STATION + np.arange(num_stations)[None], axis=1)
+    station_at = np.zeros(grid.shape, dtype=np.int32)
+    numbered = maps.station_type << KIND_SHIFT | np.arange(num_stations)
+    np.put_along_axis(station_at, stations, numbered, axis=1)
+    np.put_along_axis(grid, agents, first_agent + np.arange(num_agents)[None], axis=1)
+    width = padded.padded_width
     around = [-width - 1, -width, -width + 1, -1, 1, width - 1, width, width + 1]
     return {
-        "num_agents": len(agents),
-        "num_stations": len(layout.stations.names),
+        "num_agents": num_agents,
+        "num_stations": num_stations,
         "first_agent": first_agent,
         "grid": grid,
+        "station_at": station_at,
         "agent_cell": _ints(agents),
         "move_offset": _ints([around[POSITIONS.index(move)] for move in MOVES]),
         "neighbour_offset": _ints(around),
@@ -218,10 +240,10 @@ def _mates(name: str, groups: dict[str, int]) -> int:
     return sum(1 << r for r in mates if RESOURCES[r] != name)
 
 
-def _station_tables(mission: Mission, info: StationInfo) -> dict:
+def _station_tables(mission: Mission, maps: _Maps) -> dict:
     recipes: list[Recipe] = []
     columns: dict[str, list] = {name: [] for name in _TYPE_COLUMNS}
-    for station in (mission.stations[name] for name in info.types):
+    for station in (mission.stations[name] for name in maps.types):
         assembler = isinstance(station, Assembler)
         columns["type_id"].append(station.type_id)
         columns["kind"].append(ASSEMBLER_KIND if assembler else CHEST_KIND)
@@ -241,12 +263,12 @@ def _station_tables(mission: Mission, info: StationInfo) -> dict:
         recipes += station.recipes if assembler else ()
     first_repair = len(recipes)
     recipes += mission.clipping.repairs
-    exhaustion = [getattr(mission.stations[name], "exhaustion", 0.0) for name in info.types]
+    exhaustion = [getattr(mission.stations[name], "exhaustion", 0.0) for name in maps.types]
     shapes = {"chest_delta": (-1, 4), "recipe": (-1, 256)}
     return {
         **{name: _ints(values).reshape(shapes.get(name, -1)) for name, values in columns.items()},
         "exhaustion": np.asarray(exhaustion, dtype=np.float32),
-        "station_type": _ints([info.types.index(name) for name in info.names]),
+        "station_type": _ints(maps.station_type),
         "recipe_input": _ints([_amounts(r.inputs) for r in recipes]).reshape(-1, len(RESOURCES)),
         "recipe_output": _ints([_amounts(r.outputs) for r in recipes]).reshape(-1, len(RESOURCES)),
         "recipe_cooldown": _ints([recipe.cooldown for recipe in recipes]),
@@ -270,43 +292,48 @@ _TYPE_COLUMNS = (
 )
 
 
-def _clip_tables(mission: Mission, info: StationInfo) -> dict:
-    stations = [mission.stations[name] for name in info.names]
-    clippable = [k for k, s in enumerate(stations) if isinstance(s, Assembler)]
-    count = np.float32(len(clippable))
+def _clip_tables(mission: Mission, maps: _Maps) -> dict:
+    kinds = [mission.stations[name] for name in maps.types]
+    assembler = np.array([isinstance(kind, Assembler) for kind in kinds], dtype=bool)
+    starts = np.array([getattr(kind, "starts_clipped", False) for kind in kinds], dtype=bool)
+    clippable, starting = assembler[maps.station_type], starts[maps.station_type]
+    order = np.argwhere(clippable)[:, 1].reshape(len(clippable), -1)
+    count = np.float32(order.shape[1])
     length = np.float32(mission.clipping.length_scale)
     cutoff = np.float32(mission.clipping.cutoff)
-    starting = [k for k in clippable if stations[k].starts_clipped]
     # While the engine registers stations one by one, a clipped one reaches the earlier ones only,
     # by the settings as written; the automatic ones are computed after the last station.
-    raw = _spread(info, clippable, length, cutoff)
-    weight = np.zeros(len(stations), dtype=np.float32)
-    for station in starting:
-        weight[:station] += raw[station, :station]
-    if length <= 0 and clippable:
+    weight = np.zeros(starting.shape, dtype=np.float32)
+    for layout in np.flatnonzero(starting.any(1)):
+        raw = _spread(maps.stations[layout], clippable[layout], length, cutoff)
+        for station in np.flatnonzero(starting[layout]):
+            weight[layout, :station] += raw[station, :station]
+    if length <= 0 and count:
         length = np.float32(max(mission.height, mission.width)) / np.sqrt(count)
         length *= np.sqrt(np.float32(4.51) / np.float32(4 * math.pi))
     if cutoff <= 0:
         cutoff = np.float32(3) * length
     return {
         "clip_rate": mission.clipping.rate,
-        "clip_order": _ints(clippable),
+        "clip_order": _ints(order),
         "clip_words": _ints([]),
-        "starts_clipped": _ints([k in starting for k in range(len(stations))]),
+        "starts_clipped": _ints(starting),
         "initial_clip_weight": weight,
-        "spread": _spread(info, clippable, length, cutoff),
+        "spread": np.stack(
+            [_spread(*one, length, cutoff) for one in zip(maps.stations, clippable)]
+        ),
     }
 
 
-def _spread(info: StationInfo, clippable: list[int], length, cutoff) -> np.ndarray:
-    """exp(-distance / length) between stations, 0 beyond `cutoff` (if > 0), float32 [S, S]."""
-    places = np.asarray(info.cells, dtype=np.float64).reshape(-1, 2)
+def _spread(places: np.ndarray, clippable: np.ndarray, length, cutoff) -> np.ndarray:
+    """exp(-distance / length) between the stations of a map, 0 beyond `cutoff` (if > 0), float32
+    [S, S], from their places [S, 2]."""
+    places = places.astype(np.float64)
     distance = np.sqrt(((places[:, None] - places[None]) ** 2).sum(-1)).astype(np.float32)
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         exponent = (-distance / np.float32(length)).astype(np.float64)
         spread = np.exp(exponent).astype(np.float32)
-    among = np.zeros(distance.shape, dtype=bool)
-    among[np.ix_(clippable, clippable)] = True
+    among = clippable[:, None] & clippable
     np.fill_diagonal(among, False)
     within = among & ((distance <= cutoff) | (cutoff <= 0))
     return np.where(within, spread, np.float32(0))
@@ -326,9 +353,9 @@ def _reward_tables(mission: Mission) -> dict:
     }
 
 
-def _window_tables(mission: Mission, layout: MissionTables, grid: np.ndarray) -> dict:
-    seen = window(mission.window_height, mission.window_width, layout.padded_width)
-    first_agent = FIRST_STATION + len(layout.stations.names)
+def _window_tables(mission: Mission, padded: MissionTables) -> dict:
+    seen = window(mission.window_height, mission.window_width, padded.padded_width)
+    grid, first_agent = padded.data["grid"], padded.data["first_agent"]
     return {
         "window_offset": seen.offset,
         "window_location": seen.location,

@@ -1,4 +1,4 @@
-"""What of a mission's map is seen from where: constant tables for the observations."""
+"""What of a mission's maps is seen from where: constant tables for the observations."""
 
 from typing import NamedTuple
 
@@ -8,6 +8,9 @@ from daf.sim.copies import SPARE_TOKENS
 
 WORD = 64
 """Bits of a mask."""
+
+AT_ONCE = 4096
+"""Views whose walls are put in order together; all of them would need much memory."""
 
 WALL_TOKEN = (0, 1)
 """Feature and value of a wall: its type."""
@@ -41,35 +44,41 @@ def view_tables(
 ) -> dict[str, np.ndarray]:
     """Which ranks hold walls and stations, seen from each cell an agent can stand on.
 
-    Cells that see the same share a view; there are V of them, and W words of 64 ranks.
+    Cells that see the same walls share a view; there are V of them, and W words of 64 ranks. What
+    differs between the layouts is kept as close together as it is looked at.
 
     Args:
-        walls, stations, standable: bool [G], of every cell of the padded grid.
+        walls, stations, standable: bool [M, G], of every cell of the padded grids.
 
     Returns:
-        `view` int32 [G]; `wall_mask`, `station_mask` int64 [V, W]; `walls_seen` uint8
-        [V, P + SPARE_TOKENS, 3], the tokens of the walls of a view in their order; `rank` int16
-        [2 * D + 1], by difference of cells + D, -1 where that is outside the window.
+        `sight` int64 [M, G, W + 1], the mask of the stations and the number of the view;
+        `wall_mask` int64 [V, W]; `walls_seen` uint8 [V, P + SPARE_TOKENS, 3], the tokens of the
+        walls of a view in their order; `rank` int16 [2 * D + 1], by difference of cells + D, -1
+        where that is outside the window.
     """
-    cells = np.flatnonzero(standable)
-    around = cells[:, None] + seen.offset
-    masks = np.concatenate([_masks(walls[around]), _masks(stations[around])], axis=1)
-    views, first, number = np.unique(masks, axis=0, return_index=True, return_inverse=True)
-    view = np.zeros(len(standable), dtype=np.int32)
-    view[cells] = number.reshape(-1)
-    words = views.shape[1] // 2
     ranks = len(seen.offset)
+    words = -(-ranks // WORD)
+    sight = np.zeros((*standable.shape, words + 1), dtype=np.int64)
+    wall_masks = []
+    for layout, row in enumerate(standable):
+        cells = np.flatnonzero(row)
+        around = cells[:, None] + seen.offset
+        wall_masks.append(_masks(walls[layout, around]))
+        sight[layout, cells, :words] = _masks(stations[layout, around])
+    views, number = np.unique(np.concatenate(wall_masks), axis=0, return_inverse=True)
+    sight[standable, words] = number.reshape(-1)
     tokens = np.zeros((len(views), ranks + SPARE_TOKENS, 3), dtype=np.uint8)
-    for k, hidden in enumerate(~walls[around[first]]):
-        tokens[k, :ranks, 0] = np.concatenate([seen.location[~hidden], seen.location[hidden]])
+    for start in range(0, len(views), AT_ONCE):
+        some = slice(start, start + AT_ONCE)
+        walls_in = np.unpackbits(views[some].view(np.uint8), axis=1, count=ranks, bitorder="little")
+        tokens[some, :ranks, 0] = seen.location[np.argsort(1 - walls_in, axis=1, kind="stable")]
     tokens[:, :, 1:] = WALL_TOKEN
     reach = int(seen.offset.max())
     rank = np.full(2 * reach + 1, -1, dtype=np.int16)
     rank[seen.offset + reach] = np.arange(ranks)
     return {
-        "view": view,
-        "wall_mask": np.ascontiguousarray(views[:, :words]),
-        "station_mask": np.ascontiguousarray(views[:, words:]),
+        "sight": sight,
+        "wall_mask": views,
         "walls_seen": tokens,
         "rank": rank,
     }

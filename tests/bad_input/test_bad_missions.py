@@ -77,9 +77,9 @@ WRONG = {
     # stations and recipes
     "top key": (MAP + "max_step: 3\n",
         "unknown key 'max_step'; did you mean 'max_steps'? accepted: ceiling, clipping, "
-        "default_limit, description, failure_penalty, glyphs, initial_inventory, legend, limits, "
-        "map, max_steps, move_energy, name, regeneration, reward_caps, rewards, stations, tokens, "
-        "truncates, window_height, window_width"),
+        "default_limit, description, failure_penalty, glyphs, initial_inventory, layout, legend, "
+        "limits, map, max_steps, move_energy, name, regeneration, reward_caps, rewards, stations, "
+        "tokens, truncates, window_height, window_width"),
     "key of a station": (station("recipez: []"),
         "unknown key 'stations.assembler.recipez'; did you mean 'recipes'? accepted: clip_immune, "
         "exhaustion, kind, max_uses, partial, recipes, starts_clipped, symbol, type_id"),
@@ -165,6 +165,22 @@ WRONG = {
     "keys of another layout": ("extends: assembler_1\nlayout: {open: 40}\n",
         "key 'layout': unknown key 'open'; "
         "accepted: agents, border, generator, height, seed, stations, width"),
+    "a seed that is none": (f"layout: {{{ROOM}, stations: {{}}, seed: -1}}\n",
+        "key 'layout': key 'seed': got -1; "
+        "should be a whole number from 0 on, or FIRST-LAST for several layouts"),
+    "layouts backwards": ("extends: assembler_2@9-3\n",
+        "key 'layout': key 'seed': got \"9-3\"; the last seed comes before the first; "
+        "accepted: such as 1-1000"),
+    "too many layouts": ("extends: assembler_2@1-10001\n",
+        "key 'layout': key 'seed': got \"1-10001\"; these are 10001 layouts; "
+        "accepted: up to 10000"),
+    "layouts of a map": ("extends: training_facility_1@1-3\n",
+        "got '@1-3', but the mission has no 'layout'; only a layout has seeds"),
+    # Two stations that do not touch fit into a room of 3 x 5 cells only if the first leaves room.
+    "one of its layouts cannot be": (
+        "layout: {generator: room, height: 3, width: 5, agents: 1, seed: 0-20, "
+        "stations: {chest: 2}}\n",
+        "layout of seed 1: key 'layout': the room is too small for the 2 stations"),
     "name with dots and slashes": (MAP + "name: ../x\n", f"key 'name': got \"../x\"; {NAME}"),
 }  # fmt: skip
 

@@ -14,6 +14,7 @@ from daf.learn.training import DivergedError, Training
 from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, make_policy
+from tests.learn.trainings import run_of
 
 
 def short_mission(steps, **changes):
@@ -126,6 +127,16 @@ def test_several_missions_share_the_worlds():
     collect = Collector(policy, missions, config, 0, "cpu")
     assert [simulation.num_worlds for simulation in collect.simulations] == [3, 2]
     assert collect.collect()[0].actions.shape == (8, 3 * 1 + 2 * 4)
+
+
+def test_a_mission_of_many_layouts_is_trained_on_in_all_of_them():
+    shape = {"worlds": 64, "rollout_length": 16, "steps": 64 * 16 * 4}
+    training = Training(run_of("stateless", ("assembler_2@1-9",), **shape))
+    [simulation] = training.collector.simulations
+    assert simulation.state.layout.unique().numel() == 9
+    training.advance()
+    [line] = training.curve
+    assert "score/assembler_2@1-9" in line
 
 
 def test_update_raises_the_probability_of_what_was_better_than_expected():

@@ -34,7 +34,7 @@ class StopsAfter(Resume):
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
 @pytest.mark.parametrize("policy, missions", [
     ("lstm", ("assembler_1",)),
-    ("stateless", ("assembler_1", "assembler_2")),
+    ("stateless", ("assembler_1", "assembler_2@1-9")),
 ])  # fmt: skip
 def test_stopped_twice_is_the_same_as_never(policy, missions, device, tmp_path):
     if device == "cuda":

@@ -23,7 +23,7 @@ LEGEND = load_mission("assembler_1").legend
 
 def rows_of(name: str, seed: int) -> list[str]:
     layout = yaml.safe_load((BUILT_IN / f"{name}.yaml").read_text())["layout"]
-    return Cave.parse(layout | {"seed": seed}, "test").rows(LEGEND)
+    return list(Cave.parse(layout, "test").rows(LEGEND, seed))
 
 
 def check(name: str, rows: list[str]) -> None:

@@ -117,7 +117,7 @@ def test_maps_show_what_was_seen_where_it_is(name):
     agents = range(mission.num_agents)
     seen = torch.zeros(len(agents), *(side + 2 * SIDE for side in grid.shape), dtype=torch.bool)
     solid = torch.zeros(seen.shape[1:], dtype=torch.bool)
-    first_agent = FIRST_STATION + len(simulation.tables.stations.names)
+    first_agent = FIRST_STATION + simulation.tables.data["num_stations"]
     solid[SIDE:-SIDE, SIDE:-SIDE] = (grid >= WALL_CODE) & (grid < first_agent)
     near = mission.window_height // 2, mission.window_width // 2
     for _ in range(300):

@@ -26,7 +26,7 @@ def agent_tokens(state, world, agent):
 
 def station_tokens(simulation, world, station):
     state, data = simulation.state, simulation.tables.data
-    kind = data["station_type"][station]
+    kind = data["station_type"][0, station]
     tokens = [("type_id", data["type_id"][kind])]
     if data["kind"][kind] == CHEST_KIND:
         stock = state.stock[world, station]
