@@ -110,6 +110,7 @@ CEILINGS = {
     "assembler_1": 61,  # 14 actions and 29 of energy a heart, 1000 actions, 1 of 10 for charging
     "assembler_2": 99,  # the assembler every 10 steps, the first after 9, the last 8 before the end
     "assembler_2_dark": 99,
+    "corridor": 72,  # 13 steps there, 13 back and two uses a heart, 2000 actions, and the last way
     "machina_1": 50,  # 9 extractors, twice 5 germanium each; 5, and 5 in the chest; 2 a heart
     "machina_2": 77,  # the same of 15 extractors and one more: 155
     "machina_3": 102,
