@@ -25,8 +25,9 @@ class Simulation:
     """E independent worlds of one mission on one device.
 
     A world's course depends on its seed and its actions alone: not on E, on the device or on the
-    worlds beside it. `step` and `reset` never wait for the device and can be captured in a CUDA
-    graph (capture after one warm-up call, which compiles the kernels).
+    worlds beside it. Its seed also says on which layout it is played, if the mission has several.
+    `step` and `reset` never wait for the device and can be captured in a CUDA graph (capture after
+    one warm-up call, which compiles the kernels).
 
     Attributes:
         observations: uint8 [E, A, T, 3] tokens (location, feature, value), 255 = none.

@@ -139,11 +139,11 @@ class MissionTables:
     Attributes:
         data: name -> number or tensor, the fields of `Tables`. With M layouts, K station types, S
             stations, C that can be clipped, Q recipes, R resources and a grid padded by half a
-            window: `grid` int16 [M, Hp*Wp]; `agent_cell` [M, A]; `station_type`, `starts_clipped`,
-            `initial_clip_weight` [M, S]; `clip_order` [M, C]; `spread` float32 [M, S, S]; `recipe`
-            [K, 256] recipe of a neighbour byte; `recipe_input`, `recipe_output` [Q, R];
-            `chest_delta` [K, 4] by direction of the move; those of the window are described in
-            `daf.sim.views`.
+            window: `grid` int16 and `station_at` int32 [M, Hp*Wp]; `agent_cell` [M, A];
+            `station_type`, `starts_clipped`, `initial_clip_weight` [M, S]; `clip_order` [M, C];
+            `spread` float32 [M, S, S]; `recipe` [K, 256] recipe of a neighbour byte;
+            `recipe_input`, `recipe_output` [Q, R]; `chest_delta` [K, 4] by direction of the move;
+            those of the window are described in `daf.sim.views`.
         padded_width: Wp, so that cell = (row + pad_rows) * Wp + column + pad_columns.
         struct: the same as a Warp struct.
     """
