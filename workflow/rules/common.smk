@@ -132,18 +132,24 @@ def record_of(run):
     return f"{PLAN.weights_file(run)}{SUFFIX}"
 
 
+def is_trained(run):
+    return stands(record_of(run), told_to_train(run), RESULTS)
+
+
 def ready_to_train(wildcards):
     """The environment check, and before it the job that a training which has to be made shares with
     others: what that leaves is a state to go on from, which changes nothing in the results.
     """
-    if wildcards.run in PLAN.populations:
-        first = PLAN.populations[wildcards.run][0]
-        told = {run: told_to_train(run) for run in population(first)}
-        left = [run for run in told if not stands(record_of(run), told[run], RESULTS)]
-        if wildcards.run in left and len(left) > 1:
+    run = wildcards.run
+    if run in PLAN.populations and not is_trained(run):
+        first = PLAN.populations[run][0]
+        members = population(first)
+        if run in members and not all(
+            is_trained(other) for other in members if other != run
+        ):
             # A name for each content: Snakemake 9 looks too late at whether params have changed.
-            members = digest(told)[:8]
-            checkpoints.train_population.get(run=first, members=members)
+            content = digest(list(map(told_to_train, members)))[:8]
+            checkpoints.train_population.get(run=first, members=content)
     return checked_environment(wildcards)
 
 
