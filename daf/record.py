@@ -132,6 +132,17 @@ class Record(Model):
             raise ConfigError(f"{path}: {describe(error, cls)}") from None
 
 
+def stands(sidecar: str | Path, parameters: dict[str, Any], results: str) -> bool:
+    """Whether the outputs of a job are there and were made with these parameters, as its record
+    tells; what is in them is not looked at."""
+    try:
+        record = Record.read(sidecar)
+    except ConfigError:
+        return False
+    there = all(Path(results, file).is_file() for file in record.output_files())
+    return there and record.parameters == parameters
+
+
 @contextlib.contextmanager
 def recorded(
     *,

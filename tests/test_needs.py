@@ -4,7 +4,14 @@ import pytest
 
 from daf.config import BenchmarkConfig
 from daf.plan import make_plan
-from daf.plan.needs import evaluation_mb, evaluation_minutes, training_mb, training_minutes
+from daf.plan.needs import (
+    evaluation_mb,
+    evaluation_minutes,
+    population_mb,
+    population_minutes,
+    training_mb,
+    training_minutes,
+)
 
 
 def plan(mission: str, policy: str = "stateless", episodes: int = 64, **training):
@@ -53,3 +60,15 @@ def test_time_grows_with_the_work():
     for times in (1, 3):
         minutes = evaluation_minutes([mission] * times, asked.config.evaluation)
         assert minutes == 10 + -(-times * steps // (2000 * 60))
+
+
+def test_a_population_needs_what_its_members_do_but_for_what_they_share():
+    short, long = (
+        run
+        for steps in (4_000_000, 40_000_000)
+        for run in plan("assembler_2", steps=steps).runs.values()
+    )
+    assert population_mb([short], 1) == training_mb(short, 1)
+    assert population_mb([short] * 3, 1) == 3 * training_mb(short, 1) - 2 * 3000
+    assert population_minutes([short, long], threads=2) == training_minutes(long)
+    assert population_minutes([short] * 3, threads=1) == 10 + 40

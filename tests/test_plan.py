@@ -371,3 +371,22 @@ def test_planning_policies_by_name_does_not_import_torch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_trainings_are_dealt_out_to_jobs_in_their_order():
+    """Not those that go on from each other's state: in one job they would wait for each other."""
+    steady = {"class_path": "stateless", "training": {"anneal": False}}
+    longer = steady | {"name": "longer", "training": {"anneal": False, "steps": 5_000_000}}
+    asked = {"policies": [steady, longer, "lstm"], "training_seeds": [1, 2, 3, 4, 5, 6, 7]}
+    made = plan(**asked, execution={"population": 3})
+    lstm = [name for name, run in made.runs.items() if run.policy == "lstm"]
+    groups = list(dict.fromkeys(made.populations.values()))
+    assert groups == [tuple(lstm[:3]), tuple(lstm[3:6])], "the last one has a job of its own"
+    assert made.populations[lstm[4]] == groups[1]
+    alone = plan(**asked)
+    assert not alone.populations and list(alone.runs) == list(made.runs)
+
+
+def test_a_training_is_shared_by_processes_or_shares_a_job():
+    with pytest.raises(ConfigError, match=r"population: got 3, with ranks: 2; .* has to be 1"):
+        plan(execution={"population": 3, "ranks": 2})

@@ -11,7 +11,7 @@ import pytest
 from daf.config import ConfigError, ExecutionConfig
 from daf.origin import Origin, git_state
 from daf.provenance import versions
-from daf.record import Record, recorded
+from daf.record import Record, recorded, stands
 
 ORIGIN = Origin.here("cpu")
 
@@ -70,6 +70,15 @@ def test_a_record_that_is_read_is_the_one_that_was_written(tmp_path):
     record = Record.read(sidecar)
     assert record.sealed() == record and record.text() == sidecar.read_text()
     assert record.output_files() == {"a.txt": sha(b"a"), "b.txt": sha(b"b")}
+
+
+def test_a_job_stands_while_its_outputs_are_there_and_it_would_be_told_the_same(tmp_path):
+    sidecar, told, results = make(tmp_path), {"seed": 3, "rate": 0.1}, str(tmp_path / "out")
+    assert stands(sidecar, told, results)
+    assert not stands(sidecar, told | {"seed": 4}, results)
+    assert not stands(tmp_path / "none", told, results)
+    (tmp_path / "out" / "b.txt").unlink()
+    assert not stands(sidecar, told, results)
 
 
 def test_files_within_the_folder_of_results_are_named_from_there(tmp_path, monkeypatch):

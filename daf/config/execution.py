@@ -32,12 +32,24 @@ class ExecutionConfig(Model):
     nodes: Whole = Field(
         default=1, ge=1, le=1024, description="machines that these are spread over"
     )
+    population: Whole = Field(
+        default=1, ge=1, le=1000, description="trainings that share a job, and its device"
+    )
 
     @model_validator(mode="after")
     def _ranks_on_all_nodes(self):
         if self.ranks % self.nodes:
             raise ValueError(
                 f"ranks: got {self.ranks}; a multiple of nodes, which is {self.nodes}, is needed"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _ranks_or_population(self):
+        if self.ranks > 1 and self.population > 1:
+            raise ValueError(
+                f"population: got {self.population}, with ranks: {self.ranks}; a training shares "
+                "its processes or its job with others, not both: one of them has to be 1"
             )
         return self
 

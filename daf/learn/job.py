@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ import torch
 from daf.config import ConfigError, ExecutionConfig, Model
 from daf.config.model import Whole
 from daf.job import CAUSE
+from daf.learn.population import train_population
 from daf.learn.ranks import ALONE, Ranks
 from daf.learn.resume import Resume, kept_for
 from daf.learn.train import train
@@ -151,3 +153,23 @@ class TrainingJob(Model):
         with contextlib.suppress(subprocess.TimeoutExpired):
             print(process.communicate(timeout=SECONDS_TO_SAVE)[0], end="")
         process.kill()
+
+
+def train_ahead(trainings: Sequence[TrainingJob], device: str) -> None:
+    """Train a population in this process, on the device of all, and leave each member in its saved
+    state, from which its own job goes on: to its outputs, or to what ended it here.
+
+    Raises:
+        KeyboardInterrupt: it was asked to stop; the state of all is saved.
+    """
+    with contextlib.ExitStack() as stack:
+        found = train_population(
+            [training.run for training in trainings],
+            device,
+            [training.initial_weights for training in trainings],
+            resumes=[stack.enter_context(training.resume()) for training in trainings],
+        )
+    for training, trained in zip(trainings, found):
+        if isinstance(trained, Exception):
+            reason = " ".join(f"{trained}".split())
+            print(f"{training.run.name} is left to its own job: {reason}")

@@ -1,14 +1,14 @@
 """Several trainings in one process, each to the result it has alone."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
 from daf.learn.resume import Resume
 from daf.learn.threads import side_by_side
 from daf.learn.train import Course
-from daf.learn.training import DivergedError, Trained, Training
+from daf.learn.training import Trained, Training
 from daf.plan import Run
 
 
@@ -18,7 +18,7 @@ def train_population(
     initial_weights: Sequence[str | None] | None = None,
     report: Callable[[str], None] = print,
     resumes: Sequence[Resume | None] | None = None,
-) -> list[Trained | DivergedError]:
+) -> list[Trained | Exception]:
     """Train a population: seeds of one method, trials of a sweep, or anything else.
 
     The members share the process, and nothing in it that could leave a trace: on the CPU each
@@ -34,23 +34,21 @@ def train_population(
             from there alone.
 
     Returns:
-        for each member what `train` returns, or the error if it diverged, which the others do not
-        notice.
+        for each member what `train` returns, or the error that `train` raises, which the others do
+        not notice.
 
     Raises:
-        ConfigError: a member cannot play its missions, or cannot learn.
         KeyboardInterrupt: one of `resumes` was asked to stop; the state of all is saved.
     """
     weights = initial_weights or [None] * len(runs)
     resumes = resumes or [None] * len(runs)
     with side_by_side() as executor:
         members = [
-            _Member(Course(Training(run, device, initial), report, resume))
+            _Member(run, device, initial, report, resume)
             for run, initial, resume in zip(runs, weights, resumes, strict=True)
         ]
-        going = [member for member in members if not member.over]
-        for member in going:  # one after the other while kernels are loaded
-            member.advance()
+        for member in members:  # one after the other while kernels are loaded
+            member.begin()
         while going := [member for member in members if not member.over]:
             if any(resume and resume.asked_to_stop for resume in resumes):
                 for member in going:
@@ -59,34 +57,63 @@ def train_population(
     for member in members:
         if member.interrupt:
             raise member.interrupt
-    return [member.error or member.course.training.result() for member in members]
+    return [member.result() for member in members]
 
 
 class _Member:
     """A member of a population, and what ended it before its time."""
 
-    def __init__(self, course: Course):
-        self.course = course
-        self.error: DivergedError | None = None
+    def __init__(
+        self,
+        run: Run,
+        device: str,
+        initial_weights: str | None,
+        report: Callable[[str], None],
+        resume: Resume | None,
+    ):
+        self._asked = run, device, initial_weights, report
+        self._resume = resume
+        self._stream = torch.cuda.Stream() if device != "cpu" else None
+        self._course: Course | None = None
+        self.error: Exception | None = None
         self.interrupt: KeyboardInterrupt | None = None
-        on_gpu = course.training.device != "cpu"
-        self._stream = torch.cuda.Stream() if on_gpu else None
 
     @property
     def over(self) -> bool:
-        return bool(self.error or self.interrupt) or self.course.training.done
+        return bool(self.error or self.interrupt) or self._course.training.done
+
+    def begin(self) -> None:
+        """Make the training and its first update."""
+        run, device, initial_weights, report = self._asked
+        with self._apart():
+            training = Training(run, device, initial_weights)
+            self._course = Course(training, report, self._resume)
+        if not self.over:
+            self.advance()
 
     def advance(self) -> None:
         """Make one update."""
+        with self._apart():
+            self._course.advance()
+
+    def stop(self) -> None:
+        if self._resume:
+            self._resume.asked_to_stop = True
+
+    def result(self) -> Trained | Exception:
+        """What it has come to, or why it has not."""
+        return self.error or self._course.training.result()
+
+    @contextlib.contextmanager
+    def _apart(self) -> Iterator[None]:
+        """In a stream of its own; whatever is raised ends this member alone."""
         aside = torch.cuda.stream(self._stream) if self._stream else contextlib.nullcontext()
         with aside:
             try:
-                self.course.advance()
-            except DivergedError as error:
-                self.error = error
+                yield
             except KeyboardInterrupt as interrupt:
                 self.interrupt = interrupt
-
-    def stop(self) -> None:
-        if self.course.resume:
-            self.course.resume.asked_to_stop = True
+            except Exception as error:
+                # With its trace it would hold on to memory that the others may need.
+                self.error = error.with_traceback(None)
+                self._course = None

@@ -5,7 +5,7 @@ from typing import Any
 
 from daf.config import BenchmarkConfig, ConfigError, DAFConfig, TeamsConfig
 from daf.orchestrators.comparison_pipeline import study_outputs
-from daf.orchestrators.pipeline import CHECK, Pipeline, Stage, plan_of
+from daf.orchestrators.pipeline import CHECK, TRAIN, Pipeline, Stage, plan_of
 from daf.orchestrators.request import default_name, execution, for_workflow, listed, policy_config
 from daf.orchestrators.result import PipelineResult
 from daf.plan import Plan
@@ -84,7 +84,7 @@ def run_benchmark(
     if deploy and not planned.weights:
         raise ConfigError("argument 'deploy': none of the policies has weights to deploy")
     stages = [Stage(CHECK, (CHECK,))]
-    stages += [Stage("training", ("train",))] if planned.runs else []
+    stages += [Stage("training", TRAIN)] if planned.runs else []
     stages += [Stage("evaluation", ("evaluate",))]
     stages += [Stage("comparison", ("compare", "report"))] if compare else []
     with Pipeline(config.name, config, daf) as pipeline:

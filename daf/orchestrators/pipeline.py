@@ -33,6 +33,8 @@ from daf.sweep.search import Search
 from daf.workflow import profile_options
 
 CHECK = "environment_check"
+TRAIN = ("train_population", "train")
+"""The rules that train."""
 RESULT, CONFIG, TEXT = "result.json", "config.yaml", "snakemake.log"
 
 log = logging.getLogger("daf.orchestrators")
@@ -109,11 +111,16 @@ class Pipeline:
         while True:
             ran, causes = self._call(target, stages)
             lacking = self._lacking(target, ran, stages)
-            found = _missing(lacking, causes, missing, list(self.there.missions))
-            failed = any(job.status == "failed" for job in ran.jobs.values())
-            known, missing = missing, found
+            failed = [(j.rule, j.wildcards) for j in ran.jobs.values() if j.status == "failed"]
+            apart = any(rule == TRAIN[0] for rule, _ in failed)
+            if apart:  # each by itself will show whose fault it was
+                config = _one_by_one(config)
+                lacking = [job for job in lacking if (job.rule, job.wildcards) in failed]
+            known = missing
+            missing = _missing(lacking, causes, known, list(self.there.missions))
             self.there = self._plan_without(config, missing)
-            if not failed or missing == known or not self.there.evaluations():
+            over = missing == known and not apart
+            if not failed or over or not self.there.evaluations():
                 break
             log.warning("going on without what failed")
             if not self._write_config(_without(config, missing)):
@@ -154,7 +161,7 @@ class Pipeline:
         self._take_down(ran, stages)
         stage_of = {rule: _stage_of(stages, [rule]) for stage in stages for rule in stage.rules}
         causes = failures(ran, stage_of, self._next_stage(stages), self.daf.results_dir)
-        self.result.errors += causes
+        self.result.errors += [cause for cause in causes if cause.rule != TRAIN[0]]
         return ran, causes
 
     def _take_down(self, ran: Ran, stages: list[Stage]) -> None:
@@ -267,6 +274,12 @@ def _missing(
 
 def _without(config: Config, missing: MissingConfig) -> Config:
     return config.model_copy(update={"missing": missing})
+
+
+def _one_by_one(config: Config) -> Config:
+    """The same with a job for each training."""
+    execution = config.execution.model_copy(update={"population": 1})
+    return config.model_copy(update={"execution": execution})
 
 
 def _stage_of(stages: list[Stage], rules: list[str]) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from daf.config import ConfigError, DAFConfig, DAFSweepConfig, load_json, shown
 from daf.orchestrators.comparison_pipeline import study_outputs
-from daf.orchestrators.pipeline import CHECK, Pipeline, Stage, plan_of
+from daf.orchestrators.pipeline import CHECK, TRAIN, Pipeline, Stage, plan_of
 from daf.orchestrators.request import execution, for_workflow
 from daf.orchestrators.result import BestConfig, PipelineResult
 from daf.sweep.search import Search
@@ -12,10 +12,10 @@ from daf.sweep.trials import as_benchmark, confirmation, sweep_name
 
 STAGES = [
     Stage(CHECK, (CHECK,)),
-    Stage("sweep_execution", ("train", "evaluate", "propose")),
+    Stage("sweep_execution", (*TRAIN, "evaluate", "propose")),
     Stage("best_config_extraction", ("rank", "conclude", "sweep_report")),
 ]
-COMPARISON = Stage("comparison", ("train", "evaluate", "compare", "report"))
+COMPARISON = Stage("comparison", (*TRAIN, "evaluate", "compare", "report"))
 
 
 def daf_run_sweep_pipeline(

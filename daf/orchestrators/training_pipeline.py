@@ -5,7 +5,7 @@ from typing import Any
 
 from daf.config import BenchmarkConfig, ConfigError, DAFConfig, EvaluationConfig, TrainingConfig
 from daf.orchestrators.outputs import damage
-from daf.orchestrators.pipeline import CHECK, Pipeline, Stage, plan_of
+from daf.orchestrators.pipeline import CHECK, TRAIN, Pipeline, Stage, plan_of
 from daf.orchestrators.request import (
     default_name,
     execution,
@@ -17,7 +17,7 @@ from daf.orchestrators.result import PipelineResult
 from daf.plan.outcome import evaluations_of
 
 SAVE = "checkpoint_save"
-STAGES = [Stage(CHECK, (CHECK,)), Stage("training", ("train",)), Stage(SAVE, ("train",))]
+STAGES = [Stage(CHECK, (CHECK,)), Stage("training", TRAIN), Stage(SAVE, TRAIN)]
 
 
 def daf_run_training_pipeline(

@@ -182,6 +182,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         plans = [
             make_plan(BenchmarkConfig.from_yaml(file), file) for file in (given.config, given.like)
         ]
+        for file, plan in zip((given.config, given.like), plans):
+            if plan.config.execution.population > 1:
+                raise ConfigError(
+                    f"{file}: key 'execution.population': got {plan.config.execution.population}; "
+                    "1 is needed, for the times of jobs that do not train alone tell nothing"
+                )
         small = plans[1].config.execution.results_dir
         cluster = Cluster(
             slots=given.slots,

@@ -3,6 +3,7 @@ starts. Nothing here needs torch, but for policies with arguments, weights or co
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,7 +31,7 @@ from daf.policies.registry import (
     PolicySpec,
     saved_init_kwargs,
 )
-from daf.provenance import file_digest
+from daf.provenance import digest, file_digest
 
 WEIGHTS = "policy.safetensors of a training"
 
@@ -81,6 +82,7 @@ def make_plan(
                     _add_runs(plan, policy, labels[number], known)
                 else:
                     _add_player(plan, policy, plain[number], labels[number], known)
+        _add_populations(plan)
         add_teams(plan, labels)
         _check_missing(plan)
         against = config.comparison.against
@@ -213,6 +215,20 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, known: _Known) -> No
         plan.played[run.name] = config.evaluation
         plan.weights[run.name] = plan.weights_file(run.name)
         plan.labels[run.name] = label
+
+
+def _add_populations(plan: Plan) -> None:
+    """Deal the trainings out to jobs that train several."""
+    size = plan.config.execution.population
+    if size == 1:
+        return
+    courses = {name: digest(run.course()) for name, run in plan.runs.items()}
+    # Of two that differ in their length alone, one goes on from the state of the other, after it.
+    number = Counter(courses.values())
+    dealt = [name for name, course in courses.items() if number[course] == 1]
+    for first in range(0, len(dealt) - 1, size):  # a last one that is left over stays alone
+        group = tuple(dealt[first : first + size])
+        plan.populations |= dict.fromkeys(group, group)
 
 
 def _check_plays(

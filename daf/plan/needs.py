@@ -7,7 +7,7 @@ where it was.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from daf.config import EvaluationConfig
 from daf.missions import Mission
@@ -44,6 +44,18 @@ def training_mb(run: Run, gpus: int) -> int:
 def training_minutes(run: Run) -> int:
     """Time of a training."""
     return _minutes(run.training.steps, TRAINING_SPEED)
+
+
+def population_mb(runs: Collection[Run], gpus: int) -> int:
+    """Memory of several trainings in one process."""
+    return sum(training_mb(run, gpus) for run in runs) - (len(runs) - 1) * _base(gpus)
+
+
+def population_minutes(runs: Collection[Run], threads: int) -> int:
+    """Time of several trainings, of which each thread advances one at a time. A GPU is driven by
+    one thread: it is not counted on that they gain anything from each other there."""
+    steps = [run.training.steps for run in runs]
+    return _minutes(max(max(steps), math.ceil(sum(steps) / threads)), TRAINING_SPEED)
 
 
 def evaluation_mb(missions: Sequence[Mission], config: EvaluationConfig, gpus: int) -> int:

@@ -68,6 +68,8 @@ class Plan:
         weights: the files that players play with, where they need one.
         teams: those that play together only to answer the questions about teams.
         questions: about teams, see `daf.plan.teams.questions`; None if there are none.
+        populations: for each training those that it shares a job with, and itself, in one order;
+            none if it has a job of its own.
         labels: for each player and team, what this configuration calls its policy.
         played: for each player and team, how it is evaluated.
     """
@@ -80,12 +82,14 @@ class Plan:
     weights: dict[str, str] = field(default_factory=dict)
     teams: dict[str, Team] = field(default_factory=dict)
     questions: dict[str, Any] | None = None
+    populations: dict[str, tuple[str, ...]] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
     played: dict[str, EvaluationConfig] = field(default_factory=dict)
 
     def add(self, other: "Plan") -> None:
         """Take over the trainings and players of another plan for the same missions."""
-        for name in ("runs", "initial_weights", "players", "weights", "labels", "played"):
+        parts = ("runs", "initial_weights", "populations", "players", "weights", "labels", "played")
+        for name in parts:
             getattr(self, name).update(getattr(other, name))
 
     def player(self, name: str) -> Player | Team:

@@ -3,10 +3,13 @@
 import contextlib
 import os
 import signal
+from pathlib import Path
 
 import pytest
 import torch
 
+from daf.config import ExecutionConfig
+from daf.learn.job import TrainingJob, train_ahead
 from daf.learn.population import train_population
 from daf.learn.resume import Resume
 from daf.learn.train import train
@@ -38,7 +41,7 @@ def test_each_member_is_the_training_alone(threads):
     assert len({str(one[1]) for one in alone}) == len(FOUR)
 
 
-def test_one_that_diverges_does_not_harm_the_others(monkeypatch):
+def test_those_that_fail_do_not_harm_the_others(monkeypatch):
     runs = [run_of(**changes) for changes in FOUR]
     alone = [bytes_of(train(run, report=quiet)) for run in runs]
     advance = Training.advance
@@ -47,12 +50,57 @@ def test_one_that_diverges_does_not_harm_the_others(monkeypatch):
         if training.run == runs[1] and training.made == 2:
             for parameter in training.policy.parameters():
                 parameter.data.fill_(torch.nan)
+        if training.run == runs[3]:
+            raise RuntimeError("boom")
         advance(training)
 
     monkeypatch.setattr(Training, "advance", spoilt)
-    found = train_population(runs, report=quiet)
+    impossible = run_of().model_copy(update={"initial_digest": "0" * 64})
+    found = train_population([*runs, impossible], report=quiet)
     assert isinstance(found[1], DivergedError) and "update 3 of 5" in str(found[1])
-    assert [bytes_of(one) for one in found if isinstance(one, Trained)] == [alone[0], *alone[2:]]
+    assert str(found[3]) == "boom" and "are not its initial weights" in str(found[4])
+    assert [bytes_of(one) for one in found if isinstance(one, Trained)] == [alone[0], alone[2]]
+
+
+def test_the_job_of_each_goes_on_from_what_the_population_left(tmp_path, monkeypatch, capsys):
+    runs = [run_of(training_seed=seed) for seed in (1, 2, 3)]
+    advance = Training.advance
+
+    def spoilt(training):
+        if training.run == runs[1] and training.made == 2:
+            raise DivergedError(f"update {training.made + 1}")
+        advance(training)
+
+    def jobs(folder):
+        settings = {"results_dir": str(folder), "device": "cpu", "save_seconds": 0}
+        files = ("weights", "metrics", "policy", "run")
+        return [
+            TrainingJob(
+                run=run,
+                device="cpu",
+                initial_weights=None,
+                code="code",
+                execution=ExecutionConfig.model_validate(settings),
+                threads=1,
+                paths={name: str(folder / f"{run.training_seed}.{name}") for name in files},
+            )
+            for run in runs
+        ]
+
+    monkeypatch.setattr(Training, "advance", spoilt)
+    train_ahead(jobs(tmp_path), "cpu")
+    assert f"{runs[1].name} is left to its own job: update 3" in capsys.readouterr().out
+    with pytest.raises(DivergedError, match="update 3"):
+        jobs(tmp_path)[1].carry_out()
+    (tmp_path / "alone").mkdir()
+    for number in (0, 2):
+        job, alone = jobs(tmp_path)[number], jobs(tmp_path / "alone")[number]
+        capsys.readouterr()
+        job.carry_out()
+        assert "goes on after update 5 of 5" in capsys.readouterr().out
+        alone.carry_out()
+        for name, file in job.paths.items():
+            assert Path(file).read_bytes() == Path(alone.paths[name]).read_bytes(), name
 
 
 def test_each_member_goes_on_alone_from_its_own_state(tmp_path, monkeypatch):

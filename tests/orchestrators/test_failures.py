@@ -169,9 +169,11 @@ def test_all_policies_that_fail(folder, read_back):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "strategy, direction", [("grid", "minimize"), ("grid", "maximize"), ("halving", "maximize")]
+    "strategy, direction, population",
+    [("grid", "minimize", 1), ("grid", "maximize", 4), ("halving", "maximize", 1)],
 )
-def test_trials_that_fail(strategy, direction, folder, read_back):
+def test_trials_that_fail(strategy, direction, population, folder, read_back):
+    """A job that they share is killed by one of them; then each has one of its own."""
     hows = ["diverges", "crashes", "killed"]
     config = DAFSweepConfig(
         policy_class_path="mine.py:Fragile",
@@ -184,6 +186,7 @@ def test_trials_that_fail(strategy, direction, folder, read_back):
         optimize_direction=direction,
         keep_best=1,
         confirmation={"training_seeds": [8]},
+        execution={"population": population},
     )
     result = read_back(daf_run_sweep_pipeline(config=config))
     assert result.status == "partial"

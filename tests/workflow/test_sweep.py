@@ -102,6 +102,15 @@ def test_survivors_go_on_and_the_best_is_confirmed(halved):
     assert "snakemake sweep --configfile sweep.yaml" in report and str(halved) not in report
 
 
+def test_trials_that_share_jobs_come_to_the_same(halved, tmp_path):
+    """Those of a round, and those of the confirmation; what is left over has a job of its own."""
+    shared = HALVING | {"execution": {"device": "cpu", "population": 2}}
+    rules = swept(tmp_path, shared)
+    assert [rules.count(rule) for rule in ("train_population", "train")] == [2, 6]
+    assert contents(tmp_path) == contents(halved)
+    assert swept(tmp_path, HALVING) == [], "how many share a job re-makes nothing"
+
+
 def test_the_second_call_does_nothing(folder):
     assert swept(folder, HALVING) == []
 

@@ -2,6 +2,7 @@
 import mimetypes
 import re
 import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -19,10 +20,13 @@ from daf.plan import make_plan
 from daf.plan.needs import (
     evaluation_mb,
     evaluation_minutes,
+    population_mb,
+    population_minutes,
     training_mb,
     training_minutes,
 )
-from daf.provenance import Hashed, code_hash, folder_digest, versions
+from daf.provenance import Hashed, code_hash, digest, folder_digest, versions
+from daf.record import SUFFIX, stands
 from daf.results_lock import ResultsInUse, claim
 from daf.sweep.search import NOT_SEARCHED, Search
 from daf.workflow import within
@@ -59,6 +63,8 @@ ALL_CORES = workflow.global_resources["_cores"].value or 8
 # Profiles of clusters say how many GPUs may be in use; those of the submitting machine do not matter.
 if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", len(visible_gpus()) * CONFIG.execution.gpu_slots)
+# Whether jobs are given GPUs here.
+ON_GPU = bool(GPU and workflow.global_resources["gpu"].value)
 
 # For `snakemake --report`, which would take tables for text.
 mimetypes.add_type("application/vnd.apache.parquet", ".parquet")
@@ -70,6 +76,11 @@ onstart:
         claim(RESULTS)
     except ResultsInUse as error:
         sys.exit(f"error: {error}")
+
+
+# Populations whose members are all done may be asked for again, should their results be removed.
+onsuccess:
+    shutil.rmtree(f"{RESULTS}/resume/populations", ignore_errors=True)
 
 
 def a_run():
@@ -96,6 +107,7 @@ def played_by(players):
 wildcard_constraints:
     run=a_run(),
     player=NAME,
+    members="[0-9a-f]{8}",
     played="e[0-9]+-w[0-9]+",
     mission="|".join(map(re.escape, PLAN.missions)),
     study=f"(benchmarks|comparisons)/{re.escape(CONFIG.name)}",
@@ -106,6 +118,45 @@ def checked_environment(wildcards):
     # A checkpoint, because Snakemake 9 overlooks jobs behind an `ancient` file that is made anew.
     checkpoints.environment_check.get()
     return ancient(f"{RESULTS}/environment.json")
+
+
+def told_to_train(run):
+    """The params of a training's job."""
+    asked = PLAN.run(run)
+    code = code_hash("daf.learn.train", *asked.modules())
+    return {"run": Hashed(asked.resolved()), "code": code}
+
+
+def record_of(run):
+    """Where a training's job leaves its record."""
+    return f"{PLAN.weights_file(run)}{SUFFIX}"
+
+
+def is_trained(run):
+    return stands(record_of(run), told_to_train(run), RESULTS)
+
+
+def ready_to_train(wildcards):
+    """The environment check, and before it the job that a training which has to be made shares with
+    others: what that leaves is a state to go on from, which changes nothing in the results.
+    """
+    run = wildcards.run
+    if run in PLAN.populations and not is_trained(run):
+        first = PLAN.populations[run][0]
+        members = population(first)
+        if run in members and not all(
+            is_trained(other) for other in members if other != run
+        ):
+            # A name for each content: Snakemake 9 looks too late at whether params have changed.
+            content = digest(list(map(told_to_train, members)))[:8]
+            checkpoints.train_population.get(run=first, members=content)
+    return checked_environment(wildcards)
+
+
+def population(first):
+    """The trainings that share a job, but for those that the configuration says are missing."""
+    members = PLAN.populations[first]
+    return {run: PLAN.run(run) for run in members if run not in CONFIG.missing.runs}
 
 
 def played_as(wildcards):

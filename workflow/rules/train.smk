@@ -1,6 +1,6 @@
 rule train:
     input:
-        checked=checked_environment,
+        checked=ready_to_train,
         initial_weights=lambda wildcards: PLAN.initial_weights.get(wildcards.run, []),
     output:
         weights=update(f"{RESULTS}/runs/{{run}}/policy.safetensors"),
@@ -29,9 +29,39 @@ rule train:
         * training_minutes(PLAN.run(wildcards.run)),
         disk_mb=200,
     params:
-        run=lambda wildcards: Hashed(PLAN.run(wildcards.run).resolved()),
-        code=lambda wildcards: code_hash(
-            "daf.learn.train", *PLAN.run(wildcards.run).modules()
-        ),
+        run=lambda wildcards: told_to_train(wildcards.run)["run"],
+        code=lambda wildcards: told_to_train(wildcards.run)["code"],
     script:
         "../scripts/train.py"
+
+
+# Trains several in one process and leaves their states, from which the jobs above go on at once to
+# the outputs; so each has its own record and log, and fails alone.
+if CONFIG.execution.population > 1:
+
+    checkpoint train_population:
+        input:
+            checked=checked_environment,
+        output:
+            touch(f"{RESULTS}/resume/populations/{{run}}-{{members}}"),
+        log:
+            f"{RESULTS}/logs/train_population/{{run}}-{{members}}.log",
+        benchmark:
+            f"{RESULTS}/timings/train_population/{{run}}-{{members}}.tsv"
+        # On a CPU each training has as much as in a job of its own; a GPU is driven by one thread.
+        threads: lambda wildcards: 1 if ON_GPU else len(population(wildcards.run))
+        resources:
+            gpu=GPU,
+            mem_mb=lambda wildcards, attempt: attempt
+            * population_mb(population(wildcards.run).values(), GPU),
+            runtime=lambda wildcards, attempt, threads: attempt
+            * population_minutes(population(wildcards.run).values(), threads),
+            disk_mb=lambda wildcards: 200 * len(population(wildcards.run)),
+        params:
+            trainings=lambda wildcards: [*map(told_to_train, population(wildcards.run))],
+            initial_weights=lambda wildcards: [
+                *map(PLAN.initial_weights.get, population(wildcards.run))
+            ],
+            records=lambda wildcards: [*map(record_of, population(wildcards.run))],
+        script:
+            "../scripts/train_population.py"

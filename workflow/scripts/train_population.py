@@ -1,0 +1,25 @@
+from datetime import UTC, datetime
+
+from daf.job import device_of, execution_of, logged
+from daf.record import stands
+from daf.results_lock import working
+
+with logged(snakemake, datetime.now(UTC)):
+    execution = execution_of(snakemake)
+    told = snakemake.params
+    with working(execution.results_dir), device_of(snakemake, execution) as device:
+        from daf.learn.job import TrainingJob, train_ahead  # not before the job has its GPU
+
+        trainings = [
+            TrainingJob(
+                **training,
+                device=device,
+                initial_weights=weights,
+                execution=execution,
+                threads=snakemake.threads,
+                paths={},
+            )
+            for training, weights, record in zip(told.trainings, told.initial_weights, told.records)
+            if not stands(record, training, execution.results_dir)
+        ]
+        train_ahead(trainings, device)
