@@ -106,6 +106,7 @@ def test_a_better_proof_of_a_ceiling_trains_nothing_again():
 
 OTHER_TRAINING = {
     "missions": ["assembler_2"],
+    "lessons": [4_000_000],
     "steps": 5,
     "worlds": 5,
     "rollout_length": 5,
@@ -127,7 +128,11 @@ OTHER_TRAINING = {
 }
 
 
-GOES_WITH = {"teacher": {"teacher_steps": 50}, "teacher_steps": {"teacher": "baseline"}}
+GOES_WITH = {
+    "lessons": {"missions": [MISSION]},
+    "teacher": {"teacher_steps": 50},
+    "teacher_steps": {"teacher": "baseline"},
+}
 
 
 def test_every_hyperparameter_is_in_the_table():

@@ -1,6 +1,6 @@
 """How a policy is trained: every hyperparameter, its default and its range."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,6 +15,10 @@ class TrainingConfig(Model):
     """
 
     missions: tuple[str, ...] = Field(default=(), description="trained on together; worlds shared")
+    lessons: tuple[Annotated[Whole, Field(ge=1)], ...] = Field(
+        default=(),
+        description="agent-steps of each of `missions`, one after the other; none: all at once",
+    )
     steps: Whole = Field(default=4_000_000, ge=1, description="agent-steps in all")
     worlds: Whole = Field(default=64, ge=1, le=1_000_000, description="worlds side by side")
     rollout_length: Whole = Field(default=32, ge=1, le=100_000, description="steps per update")
@@ -63,6 +67,22 @@ class TrainingConfig(Model):
             )
         return self
 
+    @model_validator(mode="after")
+    def _lessons_fill_the_training(self):
+        if not self.lessons:
+            return self
+        if len(self.lessons) != len(self.missions):
+            raise ValueError(
+                f"lessons: got {len(self.lessons)} for {len(self.missions)} training missions; "
+                "`missions` of the training has to name one for each, in their order"
+            )
+        if sum(self.lessons) != self.steps:
+            raise ValueError(
+                f"lessons: got {sum(self.lessons)} steps in all; they have to add up to steps, "
+                f"which is {self.steps}"
+            )
+        return self
+
     @property
     def horizon(self) -> int | None:
         """Agent-steps over which the learning rate falls to 0; None if it does not fall."""
@@ -75,6 +95,6 @@ class TrainingConfig(Model):
 
     @model_validator(mode="after")
     def _worlds_for_all(self):
-        if self.worlds < len(self.missions):
+        if self.worlds < (1 if self.lessons else len(self.missions)):
             raise ValueError(f"worlds: {self.worlds} cannot hold {len(self.missions)} missions")
         return self

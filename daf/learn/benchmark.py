@@ -115,7 +115,7 @@ def main() -> int:
     except (ConfigError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    found = summary(seconds, training.steps_per_update)
+    found = summary(seconds, training.lesson.steps_per_update)
     print(
         f"{given.policy} on {given.mission}, {given.worlds} worlds, {given.device}, "
         f"cores {cores}, {given.repeats} x {given.updates} updates"

@@ -41,6 +41,8 @@ class Learner:
 
     Attributes:
         optimizer: Adam over the parameters of the policy.
+        row_numbers: int64 [N], which of the rows of all ranks are those of this one's rollouts; to
+            be set where there are several ranks.
     """
 
     def __init__(
@@ -49,17 +51,14 @@ class Learner:
         config: TrainingConfig,
         executor: Executor | None = None,
         ranks: Ranks = ALONE,
-        row_numbers: torch.Tensor | None = None,
     ):
         """
         Args:
             executor: computes blocks side by side; None: one after the other.
             ranks: those that learn together.
-            row_numbers: int64 [N], which of the rows of all ranks are those of this one's rollouts;
-                needed where there are several.
         """
         self.ranks = ranks
-        self._row_numbers = row_numbers
+        self.row_numbers: torch.Tensor | None = None
         self.policy = policy
         self.config = config
         self._map = executor.map if executor else map
@@ -88,7 +87,7 @@ class Learner:
                 group["lr"] = rate
         epochs = range(self.config.epochs)
         orders = torch.stack([torch.randperm(rows, generator=generator) for _ in epochs])
-        if self._orders is None:
+        if self._orders is None or self._orders.shape != orders.shape:
             self._orders = orders.to(self.policy.device)
         self._orders.copy_(orders)
 
@@ -156,8 +155,8 @@ class Learner:
     def _own(self, part: torch.Tensor) -> torch.Tensor:
         """Where the rows of a minibatch that are this rank's stand in its rollout, in the order of
         the minibatch."""
-        place = torch.searchsorted(self._row_numbers, part).clamp(max=len(self._row_numbers) - 1)
-        return place[self._row_numbers[place] == part]
+        place = torch.searchsorted(self.row_numbers, part).clamp(max=len(self.row_numbers) - 1)
+        return place[self.row_numbers[place] == part]
 
     def _blocks(self, samples: int) -> int:
         if self.policy.device != "cpu":

@@ -1,6 +1,7 @@
 """Experience: many worlds of one or several missions, played by the policy being trained."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 
 from daf.config import TrainingConfig
 from daf.learn.advantage import advantages
+from daf.learn.lessons import dealt_out
 from daf.learn.ranks import ALONE, Ranks
 from daf.learn.teacher import NOBODY, Teacher
 from daf.missions import Mission
@@ -49,7 +51,7 @@ class Collector:
     def __init__(
         self,
         policy: TrainablePolicy,
-        missions: list[Mission],
+        missions: Sequence[Mission],
         config: TrainingConfig,
         seed: int,
         device: str,
@@ -59,8 +61,7 @@ class Collector:
         self.ranks = ranks
         self.missions = missions
         self.config = config
-        share, rest = divmod(config.worlds, len(missions))
-        counts = [share + (number < rest) for number in range(len(missions))]
+        counts = dealt_out(config.worlds, len(missions))
         shares = [ranks.share(count) for count in counts]
         self.simulations = [
             Simulation(

@@ -78,7 +78,7 @@ class _Progress:
     def __init__(self, training: Training, report: Callable[[str], None]):
         self.training = training
         self.report = report
-        self.first = training.made
+        self.first, self.first_steps = training.made, training.steps
         self.begin = self.last = time.perf_counter()
 
     def tell(self) -> None:
@@ -90,10 +90,10 @@ class _Progress:
         parts = " ".join(f"{part} {100 * s / spent:.0f}%" for part, s in training.seconds.items())
         done = training.made
         left = spent / (done - self.first) * (training.updates - done)
-        speed = (done - self.first) * training.steps_per_update / spent
+        speed = (training.steps - self.first_steps) / spent
         scores = [row["score"] for row in training.curve[self.first :]]
         known = [score for score in scores if not math.isnan(score)]
         self.report(
-            f"{training.run.name}: {done * training.steps_per_update:,} steps, {speed:,.0f}/s, "
+            f"{training.run.name}: {training.steps:,} steps, {speed:,.0f}/s, "
             f"{parts}, score {known[-1] if known else math.nan:.1f}, {left:.0f} s left"
         )

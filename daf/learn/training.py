@@ -12,6 +12,7 @@ import torch
 
 from daf.config import ConfigError
 from daf.learn.capture import Replayed
+from daf.learn.lessons import Lesson, lessons_of
 from daf.learn.ppo import METRICS, Learner
 from daf.learn.ranks import ALONE, Ranks
 from daf.learn.resume import check_alike
@@ -48,8 +49,9 @@ class Training:
 
     Attributes:
         run: everything that decides the result.
-        policy, learner, collector: its parts.
-        updates: how many there are in all, of `steps_per_update` agent-steps each.
+        lesson: what is trained on now.
+        policy, learner, collector: its parts; the collector is the lesson's.
+        updates: how many there are in all.
         made: how many so far.
         seconds: spent on "env", "forward" and "learn" so far.
     """
@@ -77,24 +79,40 @@ class Training:
         config = run.training
         self.policy = _new_policy(run, device, initial_weights)
         self.ranks = ranks
-        missions = list(run.missions)
-        self.collector = Collector(self.policy, missions, config, run.training_seed, device, ranks)
-        numbers = self.collector.row_numbers.to(self.policy.device)
-        self.learner = Learner(self.policy, config, executor, ranks, numbers)
-        self.steps_per_update = config.rollout_length * self.collector.all_rows
-        self.updates = math.ceil(config.steps / self.steps_per_update)
+        self.learner = Learner(self.policy, config, executor, ranks)
+        self._lessons = lessons_of(run)
+        self.updates = self._lessons[-1].end
         self.made = 0
-        self.seconds = self.collector.seconds | {"learn": 0.0}
+        self.seconds = {"env": 0.0, "forward": 0.0, "learn": 0.0}
         self._curve: list[dict[str, Any]] = []
         self._unread: list[torch.Tensor] = []
         self._rates: list[float] = []
+        self._begin(self._lessons[0])
+
+    def _begin(self, lesson: Lesson) -> None:
+        """Let a lesson be the one that is trained on now."""
+        config = self.run.training
+        self.lesson = lesson
+        self.collector = Collector(
+            self.policy, lesson.missions, config, lesson.seed, self.device, self.ranks
+        )
+        self.learner.row_numbers = self.collector.row_numbers.to(self.policy.device)
         # How many rows of a minibatch are a rank's own is only known on the device, for which a
         # recording cannot wait.
         self._update = (
-            Replayed(self._collect_and_learn, device)
-            if ranks.count == 1
+            Replayed(self._collect_and_learn, self.device)
+            if self.ranks.count == 1
             else self._collect_and_learn
         )
+
+    def _lesson_of(self, update: int) -> Lesson:
+        """The lesson that an update, by its number, belongs to."""
+        return next(lesson for lesson in self._lessons if update < lesson.end)
+
+    @property
+    def steps(self) -> int:
+        """Agent-steps so far."""
+        return self._lesson_of(max(self.made - 1, 0)).steps_after(self.made)
 
     @property
     def done(self) -> bool:
@@ -109,15 +127,20 @@ class Training:
                 it is found out some updates later.
         """
         config = self.run.training
+        lesson = self._lesson_of(self.made)
+        if lesson is not self.lesson:
+            self.read()
+            self._begin(lesson)
         rate = config.learning_rate
         if config.horizon:
-            rate *= 1 - self.made / math.ceil(config.horizon / self.steps_per_update)
+            last = self._lessons[-1]
+            updates = math.ceil((config.horizon - last.before) / last.steps_per_update)
+            rate *= 1 - self.steps / last.steps_after(max(last.first + updates, last.end))
         shuffle = _generator(self.run.training_seed, STREAM_MINIBATCHES, self.made)
         self.learner.prepare(rate, self.collector.all_rows, shuffle)
-        done = self.made * self.steps_per_update
-        if done < config.teacher_steps:
+        if self.steps < config.teacher_steps:
             # A scripted policy asks the device how far it is, which cannot be recorded.
-            found = self._collect_and_learn(1 - done / config.teacher_steps)
+            found = self._collect_and_learn(1 - self.steps / config.teacher_steps)
         else:
             found = self._update()
         self._unread.append(found.clone())
@@ -138,11 +161,14 @@ class Training:
 
     def _collect_and_learn(self, shown: float | None = None) -> torch.Tensor:
         """One update, as prepared; what is to be known of it, float64. `shown`: see `collect`."""
+        before = dict(self.collector.seconds)
         rollout, advantage = self.collector.collect(shown)
         begin = time.perf_counter()
         losses = self.learner.update(rollout, advantage)
-        self.seconds["learn"] += time.perf_counter() - begin
-        self.seconds |= self.collector.seconds
+        spent = {"learn": time.perf_counter() - begin}
+        spent |= {part: s - before[part] for part, s in self.collector.seconds.items()}
+        for part, seconds in spent.items():
+            self.seconds[part] += seconds
         returns = rollout.values + advantage
         (reward, _), (_, total), (_, rest) = self.ranks.moments(
             [rollout.rewards, returns, advantage]
@@ -163,7 +189,7 @@ class Training:
         names = (*self.collector.score_names, "reward", "explained_variance", *METRICS)
         for rate, found in zip(self._rates, torch.stack(self._unread).tolist()):
             number = len(self._curve)
-            steps = (number + 1) * self.steps_per_update
+            steps = self.lesson.steps_after(number + 1)
             row = {"update": number, "steps": steps, "learning_rate": rate} | dict(
                 zip(names, found)
             )
@@ -190,12 +216,12 @@ class Training:
         """Go on where `state_dict` was taken; `check` says whether it can be."""
         self.policy.load_state_dict(state["policy"])
         self.learner.optimizer.load_state_dict(state["optimizer"])
-        self.collector.load_state_dict(self.ranks.own(state["collector"]))
         self._curve = state["curve"]
         self.made = len(self._curve)
+        self.collector.load_state_dict(self.ranks.own(state["collector"]))
 
     def check(self, state: Any) -> None:
-        """What was saved can be a state of this training.
+        """What was saved can be a state of this training; the lesson is the state's then.
 
         Raises:
             ValueError, KeyError, TypeError: it cannot.
@@ -203,6 +229,14 @@ class Training:
         check_alike(state["policy"], self.policy.state_dict(), "policy")
         if not all(tensor.isfinite().all() for tensor in state["policy"].values()):
             raise ValueError("policy has numbers that are not finite")
+        rows = state["curve"]
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise ValueError("curve is no list of rows")
+        if not all(isinstance(value, int | float) for row in rows for value in row.values()):
+            raise ValueError("curve has something that is no number")
+        lesson = self._lesson_of(min(max(len(rows), 1), self.updates) - 1)
+        if lesson is not self.lesson:
+            self._begin(lesson)
         collector = self.ranks.own(state["collector"])
         check_alike(collector, self.collector.state_dict(), "collector")
         groups, moments = state["optimizer"]["param_groups"], state["optimizer"]["state"]
@@ -211,17 +245,10 @@ class Training:
             like = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
             if number in moments:
                 check_alike(moments[number], like, f"optimizer.{number}")
-        rows = state["curve"]
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise ValueError("curve is no list of rows")
-        if not all(isinstance(value, int | float) for row in rows for value in row.values()):
-            raise ValueError("curve has something that is no number")
 
     def result(self) -> Trained:
         """What it has come to."""
-        description = _describe(
-            self.run, self.policy, self.device, self.updates * self.steps_per_update
-        )
+        description = _describe(self.run, self.policy, self.device, self.steps)
         return Trained(
             self.policy, pd.DataFrame(self.curve), description, _card(self.run, self.policy)
         )

@@ -192,9 +192,10 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, known: _Known) -> No
     missions = known.trained_on(plan, training.missions)
     _check_shaping(training, missions)
     ranks = config.execution.ranks
-    if training.worlds // len(missions) < ranks:
+    at_once = 1 if training.lessons else len(missions)
+    if training.worlds // at_once < ranks:
         raise ConfigError(
-            f"key 'training.worlds': got {training.worlds} for {len(missions)} missions; "
+            f"key 'training.worlds': got {training.worlds} for {at_once} missions; "
             f"{ranks} processes share them, and each needs one of every mission"
         )
     if training.initial_weights is not None:

@@ -11,7 +11,7 @@ KEYS = (
 )
 TRAINING_KEYS = (
     "anneal, anneal_steps, clip, entropy_coef, epochs, gae_lambda, gamma, initial_weights, "
-    "learning_rate, max_grad_norm, "
+    "learning_rate, lessons, max_grad_norm, "
     "minibatches, missions, rollout_length, shaping, steps, teacher, "
     "teacher_steps, value_coef, worlds"
 )

@@ -80,7 +80,7 @@ WRONG = {
     "wrong override": ({"class_path": "lstm", "training": {"step": 3}},
         "key 'training': unknown key 'step'; did you mean 'steps'? accepted: anneal, "
         "anneal_steps, clip, entropy_coef, epochs, gae_lambda, gamma, initial_weights, "
-        "learning_rate, max_grad_norm, minibatches, "
+        "learning_rate, lessons, max_grad_norm, minibatches, "
         "missions, rollout_length, shaping, steps, teacher, teacher_steps, value_coef, "
         "worlds"),
     "wrong value of an override": ({"class_path": "lstm", "training": {"steps": "many"}},

@@ -14,7 +14,7 @@ from daf.config import ExecutionConfig
 from daf.job import deterministic_cuda
 from daf.learn.resume import Resume, kept_for
 from daf.learn.train import train
-from tests.learn.trainings import UPDATES, bytes_of, run_of, told
+from tests.learn.trainings import UPDATES, bytes_of, curriculum, run_of, told
 
 
 class StopsAfter(Resume):
@@ -58,6 +58,21 @@ def test_stopped_twice_is_the_same_as_never(policy, missions, device, tmp_path):
     assert told(again, f"goes on after update {UPDATES} of {UPDATES}")
     resume.discard()
     assert not tmp_path.exists()
+
+
+@pytest.mark.parametrize("update", [2, 3])  # of the first lesson, which ends with it; of the second
+def test_a_curriculum_goes_on_in_the_lesson_that_it_was_in(update, tmp_path):
+    run = curriculum()
+    whole = bytes_of(train(run))
+    with (
+        pytest.raises(KeyboardInterrupt),
+        StopsAfter(tmp_path, "same").stop(update) as resume,
+    ):
+        train(run, resume=resume)
+    lines = []
+    with Resume(tmp_path, "same", report=lines.append) as resume:
+        assert bytes_of(train(run, report=lines.append, resume=resume)) == whole
+    assert told(lines, f"goes on after update {update} of 5")
 
 
 def test_signals_are_as_before_afterwards(tmp_path):

@@ -15,6 +15,7 @@ def run_of(policy="lstm", missions=("assembler_1",), updates=UPDATES, training_s
             "missions": list(missions),
             "training_seeds": [training_seed],
             "training": {
+                "missions": list(missions),
                 "worlds": 2 * len(missions),
                 "rollout_length": 16,
                 "minibatches": 2,
@@ -25,6 +26,13 @@ def run_of(policy="lstm", missions=("assembler_1",), updates=UPDATES, training_s
     )
     (run,) = make_plan(config).runs.values()
     return run
+
+
+def curriculum(**training):
+    """Two updates for one agent in each of 4 worlds, then three for four agents in each."""
+    lessons = [2 * 64, 3 * 256]
+    missions = ("assembler_1", "assembler_2@1-9")
+    return run_of("lstm", missions, lessons=lessons, steps=sum(lessons), **training)
 
 
 def bytes_of(trained) -> tuple:

@@ -1,0 +1,62 @@
+"""What is trained on when: all missions at once, or a curriculum of one after the other."""
+
+import math
+from dataclasses import dataclass
+
+from daf.missions import Mission
+from daf.plan import Run
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A part of a training in which the missions stay the same.
+
+    Attributes:
+        seed: of its worlds.
+        first: the number of its first update, of `updates`.
+        before: agent-steps of all lessons before.
+        steps_per_update: agent-steps.
+    """
+
+    missions: tuple[Mission, ...]
+    seed: int
+    first: int
+    updates: int
+    before: int
+    steps_per_update: int
+
+    @property
+    def end(self) -> int:
+        """The number of the first update that is not its own."""
+        return self.first + self.updates
+
+    def steps_after(self, updates: int) -> int:
+        """Agent-steps that are done after so many updates of the training, the last of which is
+        this lesson's."""
+        return self.before + (updates - self.first) * self.steps_per_update
+
+
+def lessons_of(run: Run) -> list[Lesson]:
+    """The lessons of a training, in their order; each begins with the episodes of its worlds."""
+    config = run.training
+    if config.lessons:
+        groups = [((mission,), steps) for mission, steps in zip(run.missions, config.lessons)]
+    else:
+        groups = [(run.missions, config.steps)]
+    lessons, first, before = [], 0, 0
+    for number, (missions, steps) in enumerate(groups):
+        agents = [mission.num_agents for mission in missions]
+        rows = sum(map(math.prod, zip(dealt_out(config.worlds, len(missions)), agents)))
+        steps_per_update = rows * config.rollout_length
+        updates = math.ceil(steps / steps_per_update)
+        seed = run.training_seed * len(groups) + number
+        lessons.append(Lesson(missions, seed, first, updates, before, steps_per_update))
+        first += updates
+        before += updates * steps_per_update
+    return lessons
+
+
+def dealt_out(worlds: int, missions: int) -> list[int]:
+    """How many worlds each mission has, as evenly as possible."""
+    share, rest = divmod(worlds, missions)
+    return [share + (number < rest) for number in range(missions)]

@@ -1,0 +1,39 @@
+"""A curriculum: missions one after the other."""
+
+import pytest
+import torch
+
+from daf.config import ConfigError, TrainingConfig
+from daf.learn.train import train
+from daf.learn.training import Training
+from tests.learn.trainings import curriculum, run_of
+
+
+def test_each_mission_is_trained_on_for_its_steps():
+    metrics = train(curriculum()).metrics
+    assert metrics["steps"].tolist() == [64, 128, 384, 640, 896]
+    assert metrics["learning_rate"].tolist() == pytest.approx(
+        [2e-3 * (1 - done / 896) for done in (0, 64, 128, 384, 640)]
+    )
+    assert {"score/assembler_1", "score/assembler_2@1-9"} <= set(metrics)
+
+
+def test_the_first_lesson_is_a_training_on_its_mission_alone():
+    whole = Training(curriculum(training_seed=0, anneal=False))
+    alone = Training(run_of("lstm", ("assembler_1",), training_seed=0, worlds=4, anneal=False))
+    for same in (True, True, False):
+        whole.advance()
+        alone.advance()
+        pairs = zip(whole.policy.parameters(), alone.policy.parameters())
+        assert all(torch.equal(*pair) for pair in pairs) == same
+
+
+@pytest.mark.parametrize("settings, problem", [
+    ({"lessons": [10, 20]}, "got 2 for 0 training missions"),
+    ({"lessons": [10], "missions": ["a", "b"]}, "got 1 for 2 training missions"),
+    ({"lessons": [10, 20], "missions": ["a", "b"], "steps": 40}, "got 30 steps in all.* 40"),
+    ({"lessons": [10, 0], "missions": ["a", "b"], "steps": 10}, "lessons"),
+])  # fmt: skip
+def test_lessons_that_do_not_fit(settings, problem):
+    with pytest.raises(ConfigError, match=problem):
+        TrainingConfig.parse(settings, "test")
