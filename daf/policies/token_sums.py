@@ -143,7 +143,7 @@ def cpu_kernels(size: int):
         f"float total[{size}];"
         + copy("total", "bias.data[d]")
         + over_tokens("total[d] += factor * row[d];")
-        + copy("(&wp::index(out, n, 0))", "total[d] > 0.0f ? total[d] : 0.0f")
+        + copy("(&wp::index(out, n, 0))", "total[d] <= 0.0f ? 0.0f : total[d]")
     )
     def sum_rows(
         n: int,
@@ -158,7 +158,7 @@ def cpu_kernels(size: int):
         f"float change[{size}];"
         "const float* sum = &wp::index(out, n, 0);"
         "const float* slope = &wp::index(gradient, n, 0);"
-        + copy("change", "sum[d] > 0.0f ? slope[d] : 0.0f")
+        + copy("change", "sum[d] <= 0.0f ? 0.0f : slope[d]")
         + f"for (int d = 0; d < {size}; ++d) bias.data[d] += change[d];"
         + over_tokens("row[d] += factor * change[d];")
     )

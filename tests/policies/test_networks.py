@@ -46,6 +46,17 @@ def test_embedding_equals_torchs_embedding_bag_forward_and_backward():
         torch.testing.assert_close(own, grad)
 
 
+def test_embedding_keeps_what_is_no_number():
+    """Else a diverged training would go on with what is left."""
+    seen = observations(8)
+    embedding = TokenEmbedding(GAME, 5)
+    embedding.bias.data[2] = torch.nan
+    summed = embedding(seen)
+    summed.backward(torch.ones_like(summed))
+    assert summed.isnan().all(0).tolist() == [False, False, True, False, False]
+    assert embedding.bias.grad[2] == len(seen)
+
+
 def test_a_bundles_plain_sums_are_the_same():
     seen = observations()
     embedding = TokenEmbedding(GAME, 24)
