@@ -53,7 +53,9 @@ def train_population(
             if any(resume and resume.asked_to_stop for resume in resumes):
                 for member in going:
                     member.stop()
-            list((executor.map if executor else map)(_Member.advance, going))
+            # What one thread records on a GPU, another must not disturb.
+            together = executor.map if executor and device == "cpu" else map
+            list(together(_Member.advance, going))
     for member in members:
         if member.interrupt:
             raise member.interrupt
