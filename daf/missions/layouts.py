@@ -11,12 +11,12 @@ from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import Field, PlainValidator
+from pydantic import Field, PlainValidator, model_validator
 
 from daf.config import ConfigError, Model, Whole, nearest, shown
 from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, MAX_STATIONS, WALL
 
-MAX_LAYOUTS = 10_000
+MAX_LAYOUTS, MAX_CELLS = 10_000, 50_000_000
 NUMBER = "(?:0|[1-9][0-9]{0,8})"
 """Pattern of a seed."""
 
@@ -60,6 +60,18 @@ class Layout(Model):
     stations: Counts
     seed: Seed = 0
 
+    @model_validator(mode="after")
+    def _not_too_much(self):
+        count = len(self.seeds)
+        cells = count * (self.height + 2 * self.border) * (self.width + 2 * self.border)
+        if count > 1 and cells > MAX_CELLS:
+            most = MAX_CELLS * count // cells
+            raise ValueError(
+                f"key 'seed': got {shown(self.seed)}; these are {count} layouts; "
+                f"accepted: up to {most} of this size"
+            )
+        return self
+
     def __hash__(self) -> int:
         return hash(self.model_dump_json())
 
@@ -72,9 +84,12 @@ class Layout(Model):
         """A map, `height + 2 * border` rows of `width + 2 * border` characters of `legend`.
 
         Raises:
-            ConfigError: a station without symbol, or too many to fit.
+            ConfigError: something without symbol, or too many stations to fit.
         """
         symbol = {name: character for character, name in legend.items()}
+        for name in (WALL, FLOOR, AGENT):
+            if name not in symbol:
+                raise ConfigError(f"key 'legend': no character is {name}; a layout needs one")
         for name in self.stations:
             if name not in symbol:
                 raise ConfigError(
@@ -132,9 +147,15 @@ def all_maps(layout: Layout, legend: tuple[tuple[str, str], ...]) -> tuple[Map, 
         except ConfigError as error:
             raise ConfigError(f"layout of seed {seed}: {error}") from None
         maps.append(rows)
-        if Counter("".join(rows)) != Counter("".join(maps[0])):
+        if not alike(rows, maps[0]):
             raise ConfigError(f"layout of seed {seed}: has other stations or agents than the first")
     return tuple(maps)
+
+
+def alike(one: Map, other: Map) -> bool:
+    """Whether two maps have the same size, and as much of everything."""
+    sides = [(len(rows), len(rows[0])) for rows in (one, other)]
+    return sides[0] == sides[1] and Counter("".join(one)) == Counter("".join(other))
 
 
 def choose(free: np.ndarray, random: np.random.Generator, what: str) -> tuple[int, int]:

@@ -11,7 +11,7 @@ from daf.config import ConfigError, Model, Number, Whole, nearest, shown
 from daf.config.model import check_name
 from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, MAX_STATIONS, WALL
 from daf.missions.generators import AnyLayout
-from daf.missions.layouts import NUMBER, all_maps
+from daf.missions.layouts import NUMBER, alike, all_maps
 from daf.provenance import Hashed
 
 RESOURCES = (
@@ -218,8 +218,14 @@ class Mission(Model):
         return there
 
     def in_layout(self, seed: int) -> "Mission":
-        """One of several layouts as a mission of its own."""
+        """One of several layouts as a mission of its own.
+
+        Raises:
+            ConfigError: it cannot be made, or has not what the map has.
+        """
         rows = self.layout.rows(self.legend, seed)
+        if not alike(rows, self.map):
+            raise ConfigError(f"mission {self.name}: key 'map': is not that of the first layout")
         changes = {"name": f"{split_name(self.name)[0]}@{seed}", "map": rows, "layout": None}
         return type(self).model_construct(**dict(self) | changes)
 

@@ -121,7 +121,10 @@ def _recorded(path: str, labels: Mapping[str, str]) -> Recorded | None:
     recording = Recording.read(path)
     if recording.run not in labels:
         raise ConfigError(f"{path}: key 'run': {nearest(recording.run, sorted(labels))}")
-    return Recorded.first_of(recording, labels[recording.run], _name(path))
+    try:
+        return Recorded.first_of(recording, labels[recording.run], _name(path))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
 
 
 def _facts(mission: Mission, runs: list[dict[str, Any]]) -> dict[str, Any]:

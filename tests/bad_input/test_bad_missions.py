@@ -174,6 +174,11 @@ WRONG = {
     "too many layouts": ("extends: assembler_2@1-10001\n",
         "key 'layout': key 'seed': got \"1-10001\"; these are 10001 layouts; "
         "accepted: up to 10000"),
+    "too many layouts for their size": ("extends: machina_3@1-1200\n",
+        "key 'layout': key 'seed': got \"1-1200\"; these are 1200 layouts; "
+        "accepted: up to 1133 of this size"),
+    "a layout without walls": (f"layout: {{{ROOM}, stations: {{}}}}\nlegend: {{'#': chest}}\n",
+        "key 'legend': no character is wall; a layout needs one"),
     "layouts of a map": ("extends: training_facility_1@1-3\n",
         "got '@1-3', but the mission has no 'layout'; only a layout has seeds"),
     # Two stations that do not touch fit into a room of 3 x 5 cells only if the first leaves room.

@@ -90,3 +90,6 @@ def test_a_map_that_is_not_of_the_layout_is_refused():
     assert Counter("".join(other.map)) == Counter("".join(mission.map))
     with pytest.raises(ConfigError, match="assembler_2@1-3: key 'map': is not that of the first"):
         _ = other.maps
+    smaller = mission.model_copy(update={"map": ("#####", "#@.&#", "#####")})
+    with pytest.raises(ConfigError, match="assembler_2@1-3: key 'map': is not that of the first"):
+        smaller.in_layout(2)
