@@ -105,6 +105,13 @@ class Training:
             else self._collect_and_learn
         )
 
+    def _go_to(self, update: int) -> None:
+        """Begin the lesson that an update, by its number, belongs to, if another goes on."""
+        lesson = self._lesson_of(update)
+        if lesson is not self.lesson:
+            self.read()
+            self._begin(lesson)
+
     def _lesson_of(self, update: int) -> Lesson:
         """The lesson that an update, by its number, belongs to."""
         return next(lesson for lesson in self._lessons if update < lesson.end)
@@ -127,10 +134,7 @@ class Training:
                 it is found out some updates later.
         """
         config = self.run.training
-        lesson = self._lesson_of(self.made)
-        if lesson is not self.lesson:
-            self.read()
-            self._begin(lesson)
+        self._go_to(self.made)
         rate = config.learning_rate
         if config.horizon:
             last = self._lessons[-1]
@@ -218,6 +222,7 @@ class Training:
         self.learner.optimizer.load_state_dict(state["optimizer"])
         self._curve = state["curve"]
         self.made = len(self._curve)
+        self._go_to(max(self.made - 1, 0))  # where other ranks have not checked it
         self.collector.load_state_dict(self.ranks.own(state["collector"]))
 
     def check(self, state: Any) -> None:
@@ -234,9 +239,7 @@ class Training:
             raise ValueError("curve is no list of rows")
         if not all(isinstance(value, int | float) for row in rows for value in row.values()):
             raise ValueError("curve has something that is no number")
-        lesson = self._lesson_of(min(max(len(rows), 1), self.updates) - 1)
-        if lesson is not self.lesson:
-            self._begin(lesson)
+        self._go_to(min(max(len(rows), 1), self.updates) - 1)
         collector = self.ranks.own(state["collector"])
         check_alike(collector, self.collector.state_dict(), "collector")
         groups, moments = state["optimizer"]["param_groups"], state["optimizer"]["state"]

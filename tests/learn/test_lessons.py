@@ -1,5 +1,7 @@
 """A curriculum: missions one after the other."""
 
+import copy
+
 import pytest
 import torch
 
@@ -26,6 +28,18 @@ def test_the_first_lesson_is_a_training_on_its_mission_alone():
         alone.advance()
         pairs = zip(whole.policy.parameters(), alone.policy.parameters())
         assert all(torch.equal(*pair) for pair in pairs) == same
+
+
+def test_a_state_is_taken_over_in_its_lesson():
+    """Of several ranks only the first has checked it before."""
+    first, other = Training(curriculum()), Training(curriculum())
+    for _ in range(3):
+        first.advance()
+    other.load_state_dict(copy.deepcopy(first.state_dict()))
+    for training in (first, other):
+        training.advance()
+    pairs = zip(first.policy.parameters(), other.policy.parameters())
+    assert all(torch.equal(*pair) for pair in pairs)
 
 
 @pytest.mark.parametrize("settings, problem", [
