@@ -14,7 +14,9 @@ class TrainingConfig(Model):
     `rollout_length` steps; its rows are the agents of all worlds.
     """
 
-    missions: tuple[str, ...] = Field(default=(), description="trained on together; worlds shared")
+    missions: tuple[str, ...] = Field(
+        default=(), description="trained on; worlds shared or in turn"
+    )
     lessons: tuple[Annotated[Whole, Field(ge=1)], ...] = Field(
         default=(),
         description="agent-steps of each of `missions`, one after the other; none: all at once",

@@ -124,6 +124,8 @@ class Resume:
             fingerprint, state = saved["fingerprint"], saved["state"]
             if fingerprint == self.fingerprint:
                 check(state)
+        except torch.OutOfMemoryError:
+            raise  # with the state as it is
         except (
             OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError,
             zipfile.BadZipFile, pickle.UnpicklingError,

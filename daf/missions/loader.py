@@ -55,6 +55,12 @@ def find_file(mission: str) -> tuple[Path, str | None]:
     if name.endswith((".yaml", ".yml")):
         return Path(name), seed
     if name not in built_in_missions():
+        base, at, _ = name.partition("@")
+        if at and base in built_in_missions():
+            raise ConfigError(
+                f"unknown mission {shown(mission)}; behind '@' comes the seed of a layout, such as "
+                f"{base}@7, or of several, such as {base}@1-1000"
+            )
         raise ConfigError(
             f"unknown mission {shown(mission)}; {nearest(name, built_in_missions())}, "
             "or the path of a .yaml file"

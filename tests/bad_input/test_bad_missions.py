@@ -216,10 +216,12 @@ def test_unknown_mission(refused):
     )
 
 
-@pytest.mark.parametrize("seed", ["x", "-1", "007", "1e3", "", "1234567890"])
+@pytest.mark.parametrize("seed", ["x", "-1", "007", "1e3", "", "1234567890", "1-", "1-03"])
 def test_seeds_that_are_none(seed, refused):
-    line = refused(load_mission, f"assembler_2@{seed}")
-    assert line.startswith(f"unknown mission \"assembler_2@{seed}\"; did you mean 'assembler_2'?")
+    assert refused(load_mission, f"assembler_2@{seed}") == (
+        f"unknown mission \"assembler_2@{seed}\"; behind '@' comes the seed of a layout, such as "
+        "assembler_2@7, or of several, such as assembler_2@1-1000"
+    )
 
 
 def test_a_map_has_no_other_layouts(tmp_path, refused):
