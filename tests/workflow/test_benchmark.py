@@ -127,7 +127,7 @@ def test_everything_promised_is_there(made):
     }
     assert len(seeds) == 1, "every policy meets the same worlds"
     stats = json.loads((results / "benchmarks" / "tiny" / "stats.json").read_text())
-    assert stats["best_policy"] in ("stateless", "lstm", "random")
+    assert set(stats["best_policy"].split(", ")) <= {"stateless", "lstm", "random"}
     report = (results / "benchmarks" / "tiny" / "report.html").read_text()
     assert stats["best_policy"] in report and "assembler_1" in report
     for policy in ("stateless", "lstm", "random"):
