@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from daf.config import ExecutionConfig
-from daf.learn.job import TrainingJob, train_ahead
+from daf.learn.job import train_ahead
 from daf.learn.population import train_population
 from daf.learn.resume import Resume
 from daf.learn.train import train
 from daf.learn.training import DivergedError, Trained, Training
-from tests.learn.trainings import UPDATES, bytes_of, run_of, told
+from tests.learn.trainings import UPDATES, bytes_of, job_of, run_of, told
 
 FOUR = (
     {},
@@ -72,18 +71,9 @@ def test_the_job_of_each_goes_on_from_what_the_population_left(tmp_path, monkeyp
         advance(training)
 
     def jobs(folder):
-        settings = {"results_dir": str(folder), "device": "cpu", "save_seconds": 0}
         files = ("weights", "metrics", "policy", "run")
         return [
-            TrainingJob(
-                run=run,
-                device="cpu",
-                initial_weights=None,
-                code="code",
-                execution=ExecutionConfig.model_validate(settings),
-                threads=1,
-                paths={name: str(folder / f"{run.training_seed}.{name}") for name in files},
-            )
+            job_of(run, folder, {f: f"{run.training_seed}.{f}" for f in files}, save_seconds=0)
             for run in runs
         ]
 

@@ -12,27 +12,18 @@ import psutil
 import pytest
 from safetensors.torch import load_file
 
-from daf.config import BenchmarkConfig, ConfigError, ExecutionConfig
+from daf.config import BenchmarkConfig, ConfigError
 from daf.learn.job import TrainingJob
 from daf.learn.ranks import Ranks
 from daf.plan import Run, make_plan
-from tests.learn.trainings import run_of
+from tests.learn.trainings import job_of, run_of
 
 FILES = {"weights": "w.safetensors", "metrics": "m.parquet", "policy": "p.json", "run": "r.json"}
 
 
 def task(folder: Path, ranks: int, run: Run, **execution) -> TrainingJob:
     folder.mkdir(exist_ok=True)
-    settings = {"results_dir": str(folder), "ranks": ranks, "device": "cpu", **execution}
-    return TrainingJob(
-        run=run,
-        device="cpu",
-        initial_weights=None,
-        code="code",
-        execution=ExecutionConfig.model_validate(settings),
-        threads=1,
-        paths={name: str(folder / file) for name, file in FILES.items()},
-    )
+    return job_of(run, folder, FILES, ranks=ranks, **execution)
 
 
 def weights(folder: Path) -> dict:

@@ -1,6 +1,7 @@
 """Trainings of a second, and what is known of them afterwards."""
 
-from daf.config import BenchmarkConfig
+from daf.config import BenchmarkConfig, ExecutionConfig
+from daf.learn.job import TrainingJob
 from daf.plan import make_plan
 
 UPDATES = 5
@@ -33,6 +34,20 @@ def curriculum(**training):
     lessons = [2 * 64, 3 * 256]
     missions = ("assembler_1", "assembler_2@1-9")
     return run_of("lstm", missions, lessons=lessons, steps=sum(lessons), **training)
+
+
+def job_of(run, folder, paths, **execution) -> TrainingJob:
+    """The job of a training with its results in a folder; `paths` are the names of its outputs."""
+    settings = {"results_dir": str(folder), "device": "cpu", **execution}
+    return TrainingJob(
+        run=run,
+        device="cpu",
+        initial_weights=None,
+        code="code",
+        execution=ExecutionConfig.model_validate(settings),
+        threads=1,
+        paths={name: str(folder / file) for name, file in paths.items()},
+    )
 
 
 def bytes_of(trained) -> tuple:
