@@ -121,6 +121,7 @@ OTHER_TRAINING = {
     "value_coef": 0.25,
     "entropy_coef": 0.5,
     "max_grad_norm": 0.25,
+    "precision": "bfloat16",
     "initial_weights": None,
     "teacher": "baseline",
     "teacher_steps": 100,

@@ -37,6 +37,9 @@ class TrainingConfig(Model):
     value_coef: Number = Field(default=0.5, ge=0, description="weight of the value loss")
     entropy_coef: Number = Field(default=0.01, ge=0, description="weight of the entropy bonus")
     max_grad_norm: Number = Field(default=0.5, gt=0, description="gradients are clipped to this")
+    precision: Literal["float32", "bfloat16"] = Field(
+        default="float32", description="of the numbers that the layers multiply"
+    )
     initial_weights: str | None = Field(
         default=None, min_length=1, description="a policy.safetensors to go on from"
     )

@@ -96,6 +96,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m daf.learn.benchmark", description=__doc__)
     parser.add_argument("--policy", default="stateless", help="a short name, or a class path")
     parser.add_argument("--mission", default="assembler_2", help="name or YAML file")
+    parser.add_argument("--precision", default="float32", help="float32 or bfloat16")
     parser.add_argument("--worlds", type=int, default=64, help="side by side")
     parser.add_argument("--threads", type=int, default=1, help="and cores to keep to")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
@@ -108,7 +109,7 @@ def main() -> int:
             parser.error(f"argument --{name}: got {getattr(given, name)}; at least 1 is needed")
     try:
         cores = pin(given.threads)
-        run = run_of(given.policy, given.mission, worlds=given.worlds)
+        run = run_of(given.policy, given.mission, worlds=given.worlds, precision=given.precision)
         with side_by_side() as executor:
             training = Training(run, given.device, executor=executor)
             seconds = measure(training, given.updates, given.repeats)
@@ -117,7 +118,8 @@ def main() -> int:
         return 1
     found = summary(seconds, training.lesson.steps_per_update)
     print(
-        f"{given.policy} on {given.mission}, {given.worlds} worlds, {given.device}, "
+        f"{given.policy} on {given.mission}, {given.worlds} worlds, {given.precision}, "
+        f"{given.device}, "
         f"cores {cores}, {given.repeats} x {given.updates} updates"
     )
     for name, rate in (("second", "per_second"), ("second of the processor", "per_cpu_second")):

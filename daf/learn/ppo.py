@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from daf.config.training import TrainingConfig
+from daf.learn.precision import answers
 from daf.learn.ranks import ALONE, Ranks
 from daf.learn.rollout import Rollout
 from daf.learn.surrogate import TERMS, slopes
@@ -129,7 +130,9 @@ class Learner:
 
         def learn(double: TrainablePolicy, rows: torch.Tensor) -> torch.Tensor:
             double.zero_grad(set_to_none=False)
-            logits, values, _ = double(
+            logits, values, _ = answers(
+                double,
+                self.config.precision,
                 rollout.observations.index_select(1, rows),
                 rollout.memory[rows],
                 rollout.starts[:, rows],

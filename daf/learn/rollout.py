@@ -10,6 +10,7 @@ import torch
 from daf.config import TrainingConfig
 from daf.learn.advantage import advantages
 from daf.learn.lessons import dealt_out
+from daf.learn.precision import answers
 from daf.learn.ranks import ALONE, Ranks
 from daf.learn.teacher import NOBODY, Teacher
 from daf.missions import Mission
@@ -162,13 +163,11 @@ class Collector:
             self._observe(rollout.observations[t])
             rollout.starts[t] = self.starts
             middle = time.perf_counter()
-            logits, value, memory = self.policy(
-                rollout.observations[t][None], self.memory, self.starts[None]
-            )
+            logits, value, memory = self._answers(rollout.observations[t], self.starts)
             self.memory.copy_(memory)
-            rollout.logits[t] = logits[0]
-            rollout.values[t] = value[0]
-            rollout.actions[t] = sample(logits[0], chance)
+            rollout.logits[t] = logits
+            rollout.values[t] = value
+            rollout.actions[t] = sample(logits, chance)
             if shown is not None:
                 rollout.taught[t] = self.teacher.says()
                 plays = self.teacher.plays(shown)
@@ -277,8 +276,17 @@ class Collector:
     def _value_now(self, starts: torch.Tensor) -> torch.Tensor:
         observations = torch.empty_like(self.rollout.observations[0])
         self._observe(observations)
-        _, value, _ = self.policy(observations[None], self.memory, starts[None])
-        return value[0]
+        _, value, _ = self._answers(observations, starts)
+        return value
+
+    def _answers(
+        self, observations: torch.Tensor, starts: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """What the policy says to one step: logits [N, K], values [N], memory [N, M]."""
+        logits, values, memory = answers(
+            self.policy, self.config.precision, observations[None], self.memory, starts[None]
+        )
+        return logits[0], values[0], memory
 
 
 def _shaping_weights(config: TrainingConfig, simulation: Simulation) -> torch.Tensor | None:

@@ -5,7 +5,7 @@ from torch import nn
 
 from daf.policies.game import Game
 from daf.policies.tokens import TokenEmbedding
-from daf.policies.trainable import TrainablePolicy, checked_size, linear
+from daf.policies.trainable import Head, TrainablePolicy, checked_size
 
 
 class LSTM(TrainablePolicy):
@@ -26,8 +26,8 @@ class LSTM(TrainablePolicy):
                 nn.init.orthogonal_(parameter, 1.0)
             else:
                 nn.init.zeros_(parameter)
-        self.actor = linear(hidden_size, self.num_outputs, 0.01)
-        self.critic = linear(hidden_size, 1, 1.0)
+        self.actor = Head(hidden_size, self.num_outputs, 0.01)
+        self.critic = Head(hidden_size, 1, 1.0)
         self.to(device)
 
     def initial_memory(self, rows: int) -> torch.Tensor:

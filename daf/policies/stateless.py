@@ -6,7 +6,7 @@ import torch
 
 from daf.policies.game import Game
 from daf.policies.tokens import TokenEmbedding
-from daf.policies.trainable import TrainablePolicy, checked_size, linear
+from daf.policies.trainable import Dense, Head, TrainablePolicy, checked_size
 
 
 class Stateless(TrainablePolicy):
@@ -20,9 +20,9 @@ class Stateless(TrainablePolicy):
         checked_size("hidden_size", hidden_size)
         self.num_tokens = game.used_tokens
         self.embedding = TokenEmbedding(game, hidden_size)
-        self.hidden = linear(hidden_size, hidden_size, math.sqrt(2))
-        self.actor = linear(hidden_size, self.num_outputs, 0.01)
-        self.critic = linear(hidden_size, 1, 1.0)
+        self.hidden = Dense(hidden_size, hidden_size, math.sqrt(2))
+        self.actor = Head(hidden_size, self.num_outputs, 0.01)
+        self.critic = Head(hidden_size, 1, 1.0)
         self.to(device)
 
     def initial_memory(self, rows: int) -> torch.Tensor:

@@ -12,7 +12,7 @@ KEYS = (
 TRAINING_KEYS = (
     "anneal, anneal_steps, clip, entropy_coef, epochs, gae_lambda, gamma, initial_weights, "
     "learning_rate, lessons, max_grad_norm, "
-    "minibatches, missions, rollout_length, shaping, steps, teacher, "
+    "minibatches, missions, precision, rollout_length, shaping, steps, teacher, "
     "teacher_steps, value_coef, worlds"
 )
 NAME = "should be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
@@ -33,6 +33,9 @@ WRONG = {
     "misspelt required key": ("polices: [random]\nmissions: [assembler_1]\n",
         f"unknown key 'polices'; did you mean 'policies'? accepted: {KEYS} (and 1 more)"),
     "key far from all": (GOOD + "xyz: 1\n", f"unknown key 'xyz'; accepted: {KEYS}"),
+    "precision": (GOOD + "training: {precision: float16}\n",
+        "key 'training.precision': got \"float16\"; did you mean 'bfloat16'? "
+        "accepted: float32, bfloat16"),
     "training key": (GOOD + "training: {learning_rat: 1}\n",
         "unknown key 'training.learning_rat'; did you mean 'learning_rate'? "
         f"accepted: {TRAINING_KEYS}"),

@@ -81,7 +81,7 @@ WRONG = {
         "key 'training': unknown key 'step'; did you mean 'steps'? accepted: anneal, "
         "anneal_steps, clip, entropy_coef, epochs, gae_lambda, gamma, initial_weights, "
         "learning_rate, lessons, max_grad_norm, minibatches, "
-        "missions, rollout_length, shaping, steps, teacher, teacher_steps, value_coef, "
+        "missions, precision, rollout_length, shaping, steps, teacher, teacher_steps, value_coef, "
         "worlds"),
     "wrong value of an override": ({"class_path": "lstm", "training": {"steps": "many"}},
         "key 'training': key 'steps': got \"many\"; should be a whole number"),
