@@ -5,7 +5,14 @@ import warp as wp
 
 from daf.missions.mission import POSITIONS
 from daf.policies.game import Game
-from daf.policies.roles import amounts_needed, heart_recipes, useful_kinds
+from daf.policies.roles import (
+    amounts_needed,
+    best_recipe,
+    heart_recipes,
+    materials,
+    team_of,
+    useful_kinds,
+)
 from daf.policies.window import FEATURES, NO_PLANE
 
 RESERVE = 15  # energy kept for the way to a charger
@@ -21,8 +28,9 @@ class Aims:
             resource.
         makers, depots, chargers, shared: sets of kinds by role; `shared` are those at which company
             helps.
-        resource, amount, sources: int32 [M]: the plane of a resource, how much an agent should
-            carry, the kinds that give it.
+        resource, amount, taken, sources: int32 [M]: the plane of a resource, how much an agent
+            should carry, how much a heart takes of all together, the kinds that give it.
+        team: so many make a heart together.
         berths: the cells around an assembler from which hearts are made, of POSITIONS.
         alone: the recipes want one agent alone there.
         low: with less energy an agent goes to a charger.
@@ -41,7 +49,9 @@ class Aims:
     shared: int
     resource: wp.array(dtype=wp.int32)
     amount: wp.array(dtype=wp.int32)
+    taken: wp.array(dtype=wp.int32)
     sources: wp.array(dtype=wp.int32)
+    team: int
     berths: int
     alone: bool
     low: int
@@ -52,7 +62,8 @@ class Aims:
 def aims_of(game: Game, device: str) -> tuple[Aims, tuple[str, ...]]:
     """The aims in a game, and the features to look at, by plane."""
     recipes = heart_recipes(game)
-    amounts = amounts_needed(recipes)
+    best = best_recipe(recipes)
+    amounts = amounts_needed(best)
     kinds = useful_kinds(game)
     features = FEATURES + tuple(name for name in amounts if name not in FEATURES)
     planes = {name: plane for plane, name in enumerate(features)}
@@ -75,6 +86,8 @@ def aims_of(game: Game, device: str) -> tuple[Aims, tuple[str, ...]]:
     aims.shared = mask(k for k, kind in enumerate(kinds) if kind.company > 1)
     aims.resource = numbers([planes[name] for name in amounts])
     aims.amount = numbers(list(amounts.values()))
+    aims.taken = numbers(list(materials(best).values()))
+    aims.team = team_of(best)
     aims.sources = numbers([of_role(name) for name in amounts])
     aims.berths = mask(i for i, cell in enumerate(POSITIONS) if {cell, "any"} & berths)
     aims.alone = all(len(formation) == 1 for formation in formations)

@@ -9,7 +9,8 @@ the agent takes one step towards it, or into it to use it.
 Where a station gives more, or asks for less, the more agents stand around it, the first to come
 wait there for the others, and such a source comes before all others. The cells around an assembler
 are entered only to make a heart; where the recipe wants one agent alone there, the closest one
-goes first and the others wait two cells away.
+goes first and the others wait two cells away. Where it wants several, each brings its part, and who
+has nothing of what they lack together makes room for others.
 """
 
 from dataclasses import dataclass
@@ -187,6 +188,9 @@ def play(
             for move in range(4):
                 if has(beside, move):
                     company[move] = wp.max(company[move], aims.company[k])
+    # Whoever stands on a goal is there to stay; going there would only lead away from a free one.
+    for row in range(SIDE):
+        goals[row] &= ~agents[row]
     there = holds(goals, 0, 0) and holds(passable, 0, 0)
     moves = first_moves(arrived, goals, passable)
     found = moves != 0

@@ -72,8 +72,12 @@ def decide(
     elif (kinds & aims.makers) != 0 and (lacking == 0 or explored):
         plan.need = MAKE
         plan.stations = aims.makers
-        if aims.alone and others_first(aims, window, view, ring, agents):
+        if aims.alone:
+            if others_first(aims, window, view, ring, agents):
+                plan.need = WAIT
+        elif in_vain(aims, window, view, ring, agents):
             plan.need = WAIT
+        if plan.need == WAIT:
             plan.stations = 0
     return plan
 
@@ -139,6 +143,26 @@ def others_first(aims: Aims, window: Window, view: Planes, ring: Board, agents: 
     for line in range(SIDE):
         there |= ring[line] & agents[line]
     return not first or (there != NOTHING and not holds(ring, 0, 0))
+
+
+@wp.func
+def in_vain(aims: Aims, window: Window, view: Planes, ring: Board, agents: Board) -> bool:
+    """Whether enough agents stand around the assembler, but have not what a heart takes, and this
+    one has nothing of that: it is in the way of somebody who has."""
+    if not holds(ring, 0, 0):
+        return False
+    missing = bool(False)
+    for m in range(aims.resource.shape[0]):
+        number, amount = int(1), own(window, view, aims.resource[m])
+        if amount == 0:
+            for r in range(window.height):
+                for c in range(window.width):
+                    row, column = r - window.height // 2, c - window.width // 2
+                    if holds(agents, row, column) and holds(ring, row, column):
+                        number += 1
+                        amount += int(view[aims.resource[m], r * window.width + c])
+            missing = missing or (number >= aims.team and amount < aims.taken[m])
+    return missing
 
 
 @wp.func

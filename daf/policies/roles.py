@@ -1,11 +1,15 @@
 """What each kind of station is good for when hearts are the aim: read from recipes and sides."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from daf.missions import RESOURCES, Assembler, Chest
 from daf.missions.mission import Recipe
 from daf.policies.game import Game
+
+HEARTS = 2
+"""Hearts that a formation is to make before its agents gather again."""
 
 STANDS = ("S", "N", "E", "W")  # where an agent stands to move N, S, W, E into a station
 
@@ -34,24 +38,47 @@ class Kind:
 
 
 def heart_recipes(game: Game) -> list[Recipe]:
-    """All recipes of the game that make hearts."""
+    """The recipes of the game that make hearts, and for which there are agents enough."""
     assemblers = [s for s in game.stations.values() if isinstance(s, Assembler)]
-    return [r for station in assemblers for r in station.recipes if "heart" in r.outputs]
+    possible = [r for station in assemblers for r in _possible(station, game.num_agents)]
+    return [recipe for recipe in possible if "heart" in recipe.outputs]
 
 
-def amounts_needed(recipes: list[Recipe]) -> dict[str, int]:
-    """What an agent should carry for any of the recipes, energy aside: resource -> amount."""
-    most = {name: max((r.inputs.get(name, 0) for r in recipes), default=0) for name in RESOURCES}
-    return {name: amount for name, amount in most.items() if amount and name != "energy"}
+def best_recipe(recipes: list[Recipe]) -> Recipe | None:
+    """The one that takes least, energy aside, which comes back; None if there is none."""
+    return min(recipes, key=lambda recipe: sum(materials(recipe).values()), default=None)
+
+
+def materials(recipe: Recipe | None) -> dict[str, int]:
+    """What it takes but for energy: resource -> amount."""
+    inputs = recipe.inputs if recipe else {}
+    return {name: inputs[name] for name in RESOURCES if name != "energy" and inputs.get(name)}
+
+
+def team_of(recipe: Recipe | None) -> int:
+    """The fewest agents that can stand in one of its formations."""
+    return min(map(len, recipe.formations)) if recipe else 0
+
+
+def amounts_needed(recipe: Recipe | None) -> dict[str, int]:
+    """What an agent should carry to make hearts by the recipe: resource -> amount.
+
+    All who stand in the formation pay together: a part of what they need for `HEARTS` hearts is
+    enough, but never more than one heart takes.
+    """
+    part = min(1, HEARTS / team_of(recipe)) if recipe else 0
+    return {name: math.ceil(amount * part) for name, amount in materials(recipe).items()}
 
 
 def useful_kinds(game: Game) -> tuple[Kind, ...]:
     """The kinds of the game that have a role in making hearts."""
-    needs = amounts_needed(heart_recipes(game))
-    kinds = []
-    for station in game.stations.values():
-        find = _chest if isinstance(station, Chest) else _assembler
-        kinds.append(find(station, needs))
+    needs = amounts_needed(best_recipe(heart_recipes(game)))
+    kinds = [
+        _chest(station, needs)
+        if isinstance(station, Chest)
+        else _assembler(station, _possible(station, game.num_agents), needs)
+        for station in game.stations.values()
+    ]
     return tuple(kind for kind in kinds if kind is not None)
 
 
@@ -66,17 +93,14 @@ def _chest(chest: Chest, needs: dict[str, int]) -> Kind | None:
     return None
 
 
-def _assembler(station: Assembler, needs: dict[str, int]) -> Kind | None:
-    recipes = station.recipes
+def _assembler(station: Assembler, recipes: list[Recipe], needs: dict[str, int]) -> Kind | None:
     cost = max((recipe.inputs.get("energy", 0) for recipe in recipes), default=0)
     hearts = [recipe for recipe in recipes if "heart" in recipe.outputs]
     if hearts:
         cells = {cell for recipe in hearts for formation in recipe.formations for cell in formation}
         moves = _moves(STANDS if "any" in cells else cells)
-        # Energy comes back; the rest is what a heart costs.
-        spent = [sum(n for name, n in r.inputs.items() if name != "energy") for r in hearts]
-        best = hearts[spent.index(min(spent))]
-        return Kind("maker", station.type_id, moves, cost=cost, company=_size(best))
+        company = team_of(best_recipe(hearts))
+        return Kind("maker", station.type_id, moves, cost=cost, company=company)
     useful = sorted({"energy", *needs} & {name for r in recipes for name in r.outputs})
     if not useful:
         return None
@@ -86,13 +110,13 @@ def _assembler(station: Assembler, needs: dict[str, int]) -> Kind | None:
     company = 1
     if station.max_uses:  # no use is to be wasted on less than it could give
         given = [recipe.outputs.get(useful[0], 0) for recipe in recipes]
-        company = _size(recipes[given.index(max(given))])
+        company = team_of(recipes[given.index(max(given))])
     return Kind(useful[0], station.type_id, (0, 1, 2, 3), patience, cost, company=company)
 
 
-def _size(recipe: Recipe) -> int:
-    """The fewest agents that can stand in one of its formations."""
-    return min(map(len, recipe.formations))
+def _possible(station: Assembler, agents: int) -> list[Recipe]:
+    """The recipes for which so many agents are enough."""
+    return [recipe for recipe in station.recipes if team_of(recipe) <= agents]
 
 
 def _moves(sides: Iterable[str]) -> tuple[int, ...]:

@@ -83,19 +83,27 @@ def test_deposits_on_whichever_side_the_chest_takes_hearts(side, opposite):
     assert statistics(simulation)["hearts_withdrawn"] == 0
 
 
-@pytest.mark.parametrize("hall, least", [(1, 1.8), (2, 1.3)])
+@pytest.mark.parametrize("hall, least", [(1, 1.95), (2, 1.9)])
 def test_makes_hearts_together_in_the_training_facilities(hall, least):
-    """Silicon allows for two hearts: of 64 episodes 1.95 and 1.62 are measured. That takes at least
+    """Silicon allows for two hearts: of 128 episodes 2.0 and 1.98 are measured. That takes at least
     three agents around the germanium, and four in formation for the rest."""
     simulation, _ = play(load_mission(f"training_facility_{hall}"), 12)
     assert simulation.score().float().mean() >= least
     assert statistics(simulation)["made_germanium"] >= 4
 
 
-def test_one_agent_alone_does_not_wait_for_ever():
+def test_makes_room_for_those_who_have_what_is_lacking():
+    """Eight agents, of whom four fit around the assembler and few have germanium: of 128 episodes
+    1.87 hearts are measured, and 0.29 if nobody leaves."""
+    simulation, _ = play(load_mission("training_facility_1_crowd"), 12)
+    assert simulation.score().float().mean() >= 1.4
+
+
+@pytest.mark.parametrize("agents, made", [(1, 4), (2, 6)])
+def test_few_agents_do_not_wait_for_more(agents, made):
     stations = {"germanium_extractor": 1, "assembler": 1}
-    simulation, _ = play(room(stations, agents=1, lesson=False), 2, steps=700)
-    assert statistics(simulation)["made_germanium"] == 4  # 2 of each of its 2 uses
+    simulation, _ = play(room(stations, agents=agents, lesson=False), 2, steps=150)
+    assert statistics(simulation)["made_germanium"] == made  # of its 2 uses
 
 
 def test_takes_resources_from_chests():
