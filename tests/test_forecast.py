@@ -51,12 +51,11 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     file = str(tmp_path / "c.yaml")
     assert main([file, "--like", file, "--slots", "2"]) == 2
     assert "no times of the trainings and evaluations" in capsys.readouterr().err
-    for key in ("population", "players_per_job"):
-        together = tmp_path / "together.yaml"
-        together.write_text(
-            f"policies: [stateless]\nmissions: [assembler_1]\nexecution: {{{key}: 2}}\n"
-        )
-        assert main([file, "--like", str(together), "--slots", "2"]) == 2
-        assert f"key 'execution.{key}': got 2; 1 is needed" in capsys.readouterr().err
+    together = tmp_path / "together.yaml"
+    together.write_text(
+        "policies: [stateless]\nmissions: [assembler_1]\nexecution: {population: 2}\n"
+    )
+    assert main([file, "--like", str(together), "--slots", "2"]) == 2
+    assert "key 'execution.population': got 2; 1 is needed" in capsys.readouterr().err
     assert main([file, "--like", file, "--slots", "0"]) == 2
     assert capsys.readouterr().err.startswith("error: --slots: at least 1")

@@ -38,9 +38,7 @@ def names(**changes) -> list[str]:
     return list(plan(**changes).runs)
 
 
-@pytest.mark.parametrize("file, runs", [
-    ("config", 10), ("halls", 3), ("memory", 10), ("reference", 30),
-])  # fmt: skip
+@pytest.mark.parametrize("file, runs", [("config", 10), ("memory", 10), ("reference", 30)])
 def test_configurations_that_come_with_it_can_be_planned(file, runs):
     source = f"config/{file}.yaml"
     assert len(make_plan(BenchmarkConfig.parse(load_yaml(ROOT / source), source)).runs) == runs
@@ -393,31 +391,6 @@ def test_trainings_are_dealt_out_to_jobs_in_their_order():
     assert made.populations[lstm[4]] == groups[1]
     alone = plan(**asked)
     assert not alone.populations and list(alone.runs) == list(made.runs)
-
-
-def test_players_are_dealt_out_to_jobs_in_their_order():
-    asked = {"policies": ["stateless", "random", "baseline"], "training_seeds": [1, 2, 3]}
-    everybody = plan(**asked, execution={"players_per_job": 3})
-    names = [*everybody.players]
-    assert everybody.companies() == [((MISSION,), names[:3]), ((MISSION,), names[3:])]
-    assert plan(**asked).companies() == []
-    one_left = plan(**asked, execution={"players_per_job": 4})
-    assert one_left.companies() == [((MISSION,), names[:4])], "the last one has a job alone"
-
-
-def test_only_players_of_the_same_missions_share_a_job():
-    asked = {
-        "policies": ["stateless", "random", "baseline"],
-        "training_seeds": [1, 2, 3],
-        "missions": [MISSION, "assembler_2"],
-        "training": {"missions": [MISSION]},
-        "execution": {"players_per_job": 9},
-    }
-    first, *others = plan(**asked).players
-    missing = {"runs": [first], "evaluations": [f"random/{MISSION}"]}
-    others.remove("random")
-    made = plan(**asked, missing=missing)
-    assert made.companies() == [((MISSION, "assembler_2"), others)]
 
 
 def test_a_training_is_shared_by_processes_or_shares_a_job():

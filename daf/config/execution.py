@@ -36,10 +36,6 @@ class ExecutionConfig(Model):
         default=1, ge=1, le=1000, description="trainings that share a job, and its device"
     )
 
-    players_per_job: Whole = Field(
-        default=1, ge=1, le=10_000, description="policies whose evaluations share a job"
-    )
-
     @model_validator(mode="after")
     def _ranks_on_all_nodes(self):
         if self.ranks % self.nodes:

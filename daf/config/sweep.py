@@ -104,16 +104,6 @@ class DAFSweepConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _trials_have_jobs_of_their_own(self):
-        players = self.execution.players_per_job
-        if players > 1:
-            raise ValueError(
-                f"key 'execution.players_per_job': got {players}; trials are evaluated as soon as "
-                "they are trained, each in a job of its own: 1 is needed"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _one_place_for_each(self):
         searched = {name.removeprefix("training.") for name in self.search_space}
         for name, other in (

@@ -39,7 +39,7 @@ def failures(ran: Ran, stage_of: dict[str, str], first_stage: str, results: str)
 def _failed_parts(job: Job, results: str) -> list[Job]:
     """The missions of an evaluation that failed, as jobs of their own: those whose log says so, and
     the one that was being played when the job was killed."""
-    if job.rule != "evaluate" or job.log is None or job.shared:
+    if job.rule != "evaluate" or job.log is None:
         return []
     found = []
     for log in sorted(log_of(job.log, "x").parent.glob("*.log"), key=os.path.getmtime):

@@ -112,12 +112,10 @@ class Pipeline:
             ran, causes = self._call(target, stages)
             lacking = self._lacking(target, ran, stages)
             failed = [(j.rule, j.wildcards) for j in ran.jobs.values() if j.status == "failed"]
-            theirs = any(rule in (*TRAIN, "evaluate") for rule, _ in failed)
-            apart = theirs and any(job.shared for job in lacking)
+            apart = any(rule == TRAIN[0] for rule, _ in failed)
             if apart:  # each by itself will show whose fault it was
                 config = _one_by_one(config)
-                alone = [job for job in lacking if not job.shared]
-                lacking = [job for job in alone if (job.rule, job.wildcards) in failed]
+                lacking = [job for job in lacking if (job.rule, job.wildcards) in failed]
             known = missing
             missing = _missing(lacking, causes, known, list(self.there.missions))
             self.there = self._plan_without(config, missing)
@@ -163,8 +161,7 @@ class Pipeline:
         self._take_down(ran, stages)
         stage_of = {rule: _stage_of(stages, [rule]) for stage in stages for rule in stage.rules}
         causes = failures(ran, stage_of, self._next_stage(stages), self.daf.results_dir)
-        shared = {job.log for job in ran.jobs.values() if job.shared}
-        self.result.errors += [cause for cause in causes if cause.log not in shared]
+        self.result.errors += [cause for cause in causes if cause.rule != TRAIN[0]]
         return ran, causes
 
     def _take_down(self, ran: Ran, stages: list[Stage]) -> None:
@@ -280,9 +277,8 @@ def _without(config: Config, missing: MissingConfig) -> Config:
 
 
 def _one_by_one(config: Config) -> Config:
-    """The same with a job for each training and each player."""
-    alone = {"population": 1, "players_per_job": 1}
-    execution = config.execution.model_copy(update=alone)
+    """The same with a job for each training."""
+    execution = config.execution.model_copy(update={"population": 1})
     return config.model_copy(update={"execution": execution})
 
 

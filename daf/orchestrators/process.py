@@ -46,12 +46,6 @@ class Job:
     begin: float | None = None
     end: float | None = None
 
-    @property
-    def shared(self) -> bool:
-        """Whether trainings or players share it, who could have jobs of their own."""
-        alone = "player" in self.wildcards
-        return self.rule == "train_population" or (self.rule == "evaluate" and not alone)
-
 
 @dataclass
 class Ran:

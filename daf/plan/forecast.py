@@ -183,13 +183,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             make_plan(BenchmarkConfig.from_yaml(file), file) for file in (given.config, given.like)
         ]
         for file, plan in zip((given.config, given.like), plans):
-            for key in ("population", "players_per_job"):
-                number = getattr(plan.config.execution, key)
-                if number > 1:
-                    raise ConfigError(
-                        f"{file}: key 'execution.{key}': got {number}; 1 is needed, for here each "
-                        "training and each player has a job alone"
-                    )
+            if plan.config.execution.population > 1:
+                raise ConfigError(
+                    f"{file}: key 'execution.population': got {plan.config.execution.population}; "
+                    "1 is needed, for the times of jobs that do not train alone tell nothing"
+                )
         small = plans[1].config.execution.results_dir
         cluster = Cluster(
             slots=given.slots,

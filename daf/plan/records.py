@@ -157,23 +157,6 @@ class Plan:
             found.setdefault(some, []).append(player)
         return {missions: players for missions, players in found.items() if missions}
 
-    def companies(self) -> list[tuple[tuple[str, ...], list[str]]]:
-        """Players that are evaluated in one job, with the missions that all of them play; none has
-        less than two. Whoever is in no company has a job alone."""
-        missions_of: dict[str, list[str]] = {}
-        for player, mission in self.evaluations():
-            missions_of.setdefault(player, []).append(mission)
-        alike: dict[tuple, list[str]] = {}
-        for player, missions in missions_of.items():
-            alike.setdefault((tuple(missions), played(self.played[player])), []).append(player)
-        size = self.config.execution.players_per_job
-        groups = [
-            (missions, players[first : first + size])
-            for (missions, _), players in alike.items()
-            for first in range(0, len(players), size)
-        ]
-        return [group for group in groups if len(group[1]) > 1]
-
     def missing(self) -> list[dict[str, str]]:
         """The evaluations that are left out, as {policy, run, mission}."""
         there = set(self.evaluations())
@@ -197,10 +180,6 @@ class Plan:
         folder = f"{self.config.execution.results_dir}/evaluations"
         return f"{folder}/{player}-{played(self.played[player])}/{mission}.parquet"
 
-    def replay_file(self, player: str, mission: str) -> str:
-        """Where the recorded episodes of an evaluation stand."""
-        return self.episodes_file(player, mission).removesuffix(".parquet") + ".replay.json"
-
     def episodes_files(self) -> list[str]:
         """Where all episode tables stand, but for those that are missing."""
         return [self.episodes_file(*cell) for cell in self.evaluations()]
@@ -210,7 +189,7 @@ class Plan:
         of its first run."""
         first: dict[tuple[str, str], str] = {}
         for player, mission in self.evaluations():
-            file = self.replay_file(player, mission)
+            file = self.episodes_file(player, mission).removesuffix(".parquet") + ".replay.json"
             first.setdefault((self.labels[player], mission), file)
         return list(first.values())
 

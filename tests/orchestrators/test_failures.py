@@ -88,36 +88,6 @@ def test_policy_that_raises(folder, read_back):
     assert "Raises" in Path(result.outputs["report"]).read_text()
 
 
-@pytest.mark.slow
-def test_players_who_share_a_job_go_on_without_those_that_fail(folder, read_back):
-    """One diverges in its training, one raises, one on one of two missions."""
-    result = read_back(
-        daf_run_benchmark_pipeline(
-            policies=["random", "noop", "mine.py:Diverging", "mine.py:Raises", "mine.py:Loner"],
-            missions=["assembler_1", "assembler_2"],
-            episodes_per_mission=2,
-            num_training_steps=100,
-            training=SMALL,
-            daf_config=DAFConfig(training_seeds=(1,), players_per_job=5),
-        )
-    )
-    assert result.status == "partial"
-    assert result.stages_failed == ["training", "evaluation"]
-    blamed = [(e.rule, e.message.split(" ")[1], e.wildcards.get("mission")) for e in result.errors]
-    assert sorted(blamed, key=str) == [
-        ("evaluate", "'Loner'", "assembler_2"),
-        ("evaluate", "'Raises'", "assembler_1"),
-        ("evaluate", "'Raises'", "assembler_2"),
-        ("train", result.errors[0].wildcards["run"], None),
-    ]
-    stats = result.outputs["summary_statistics"]
-    left_out = {(item["policy"], item["mission"]) for item in stats["left_out"]}
-    missions = ("assembler_1", "assembler_2")
-    assert left_out == {(p, m) for p in ("Diverging", "Raises") for m in missions} | {
-        ("Loner", "assembler_2")
-    }
-
-
 TWO = """
 description: Two agents.
 max_steps: 20

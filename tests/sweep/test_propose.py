@@ -163,7 +163,6 @@ def test_grids_that_cannot_be(changes, said):
     ({"search_space": GRID | {"steps": [9]}, "num_training_steps": 3},
      "key 'num_training_steps' sets it"),
     ({"training": {"missions": ["assembler_1"]}}, "'training.missions' has no place in a sweep"),
-    ({"execution": {"players_per_job": 4}}, "key 'execution.players_per_job': got 4; trials are"),
     ({"num_trails": 3}, "unknown key 'num_trails'; did you mean 'num_trials'?"),
     ({"policy_class_pth": "x"}, "did you mean 'policy_class_path'?"),
     ({"optimize_direction": "max"}, "got \"max\"; accepted: maximize, minimize"),

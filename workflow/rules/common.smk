@@ -172,34 +172,6 @@ def asked_of(wildcards, missions):
     return [PLAN.missions[mission] for mission in missions], how
 
 
-def asked_of_all(players, missions):
-    """The missions of the evaluations of players who share a job, and how they are played."""
-    asked = [PLAN.missions[mission] for mission in missions]
-    return asked * len(players), PLAN.played[players[0]]
-
-
-def told_to_play(player):
-    """The params of a player's job that are not those of all."""
-    who = PLAN.player(player)
-    return {
-        "player": Hashed(who.resolved()),
-        "trained_on": PLAN.trained_on(player),
-        "evaluation": PLAN.played[player].resolved(),
-        "code": code_hash("daf.evaluate", *who.modules()),
-    }
-
-
-def together(players, missions):
-    """What the log of players who share a job is called; forecasts read how many they are."""
-    return f"{len(players)}-players-{digest([players, missions])[:8]}"
-
-
-def weights_of_each(players):
-    """The weights of players who share a job, by the number of the player."""
-    files = map(PLAN.weights_files, players)
-    return {f"weights_{number}": own for number, own in enumerate(files)}
-
-
 def weights_of(wildcards):
     """The weights a player needs, if any, or the members of a team; those of a run are made by rule
     train."""

@@ -5,10 +5,10 @@ from daf.parquet import save_table
 from daf.plan import player_of
 
 with batch(snakemake, over="mission") as parts:
+    from daf.evaluate import evaluate  # not before the job has its GPU
+
     for part in parts:
         with part as work:
-            from daf.evaluate import evaluate  # not before the job has its GPU, and needs it
-
             parameters = work.parameters
             player = player_of(parameters.player)
             mission = Mission.model_validate(parameters.mission)
