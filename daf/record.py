@@ -96,6 +96,11 @@ class Record(Model):
             raise ValueError(f"elsewhere: {odd[0]!r} is no input")
         return self
 
+    def resolved(self) -> dict[str, Any]:
+        """All values, but for how many players shared a job: each evaluation has the record of a
+        job of its own."""
+        return self.model_dump(mode="json", exclude={"execution": {"players_per_job"}})
+
     def sealed(self) -> "Record":
         """The same with its digest."""
         content = self.resolved()

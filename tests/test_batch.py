@@ -23,12 +23,29 @@ class Call:
 
     def __call__(self, *missions: str, failing: str = "", stopping: str = "") -> list[str]:
         """Do it; returns the missions that were done."""
-        files = {name: [str(self.folder / f"{m}.{name}") for m in missions] for name in "xy"}
+        players = [{"player": self.player, "weights": [str(self.weights)]}]
+        return self.of(players, missions, [self.folder] * len(missions), failing, stopping)
+
+    def of_players(self, *names: str, failing: str = "") -> list[str]:
+        """The same of several players, with a file of weights or none, and a folder each."""
+        files = {name: [str(f) for f in [self.folder / f"weights_of_{name}"] if f.exists()]
+                 for name in names}  # fmt: skip
+        players = [{"player": name, "weights": weights} for name, weights in files.items()]
+        return self.of(players, "ab", [self.folder / name for name in names for _ in "ab"], failing)
+
+    def of(self, players, missions, folders, failing="", stopping="") -> list[str]:
+        cells = [f"{folder}/{m}" for folder, m in zip(folders, [*missions] * len(players))]
+        files = {name: [f"{cell}.{name}" for cell in cells] for name in "xy"}
+        weights = [file for player in players for file in player["weights"]]
         asked = SimpleNamespace(
-            rule="demo_without_1",
-            input={"weights": str(self.weights), "checked": str(self.folder / "none")},
+            rule="demo_variant_1",
+            input={"weights": weights, "checked": str(self.folder / "none")},
             output=files | {"provenance": [f"{file}{SUFFIX}" for file in files["x"]]},
-            params={"player": self.player, "mission": [{"name": m} for m in missions]},
+            params={
+                "players": players,
+                "missions": [{"mission": {"name": m}} for m in missions],
+                "code": "1",
+            },
             log=[str(self.folder / "logs" / "demo" / "p.log")],
             threads=1,
             resources={},
@@ -36,17 +53,22 @@ class Call:
         )
         (self.folder / "logs" / "demo").mkdir(parents=True, exist_ok=True)
         done = []
-        with batch(asked, over="mission") as parts:
+        with batch(asked, over=("players", "missions")) as parts:
             for part in parts:
                 with part as work:
                     name = work.parameters.mission["name"]
-                    if name in failing:
+                    if name in failing or work.parameters.player in failing:
                         raise ValueError(f"{name} is broken")
                     if name in stopping:
                         raise KeyboardInterrupt
                     for output in "xy":
                         work.paths[output].write_text(f"{output} of {name}")
                     done.append(name)
+                    assert work.inputs["weights"] == next(
+                        player["weights"]
+                        for player in players
+                        if player["player"] == work.parameters.player
+                    )
         return done
 
 
@@ -65,9 +87,42 @@ def test_every_part_has_a_record_as_if_it_were_alone(call, tmp_path):
         other = Record.read(tmp_path / "alone" / f"{mission}.x{SUFFIX}")
         assert record.outputs == other.outputs and record.parameters == other.parameters
         assert record.inputs == other.inputs and record.rule == other.rule == "demo"
-        assert list(record.log) == [f"logs/demo/p/{mission}.log"] == list(other.log)
-        assert record.parameters["mission"] == {"name": mission}
-    assert not waiting(tmp_path, "p.log").exists()
+        assert list(record.log) == [f"logs/demo/{tmp_path.name}/{mission}.log"]
+        assert list(other.log) == [f"logs/demo/alone/{mission}.log"]
+        assert record.parameters == {"player": "p", "mission": {"name": mission}, "code": "1"}
+        assert list(record.inputs) == ["weights"] and list(record.inputs["weights"]) == ["weights"]
+    assert not waiting(tmp_path, "p/a.x").exists()
+
+
+def test_players_who_share_a_job_have_what_is_their_own(call, tmp_path):
+    for name in "pq":
+        (tmp_path / f"weights_of_{name}").write_text(f"of {name}")
+    assert call.of_players("p", "q", "r") == [*"ababab"]
+    for name in "pqr":
+        for mission in "ab":
+            record = Record.read(tmp_path / name / f"{mission}.x{SUFFIX}")
+            assert record.parameters == {"player": name, "mission": {"name": mission}, "code": "1"}
+            own = [f"weights_of_{name}"] if name != "r" else []
+            assert list(record.inputs["weights"]) == own
+            assert list(record.output_files()) == [f"{name}/{mission}.x", f"{name}/{mission}.y"]
+            assert list(record.log) == [f"logs/demo/{name}/{mission}.log"]
+    assert call.of_players("q", "r") == call.of_players("p") == []
+    (tmp_path / "weights_of_q").write_text("other")
+    assert call.of_players("r", "q", "p") == ["a", "b"]
+
+
+def test_what_a_job_of_several_left_unfinished_is_taken_up_by_any_other(call, tmp_path):
+    with pytest.raises(SystemExit):
+        call.of_players("p", "q", failing="q")
+    assert not (tmp_path / "p" / "a.x").exists(), "Snakemake would remove it"
+    assert call.of_players("p") == [] and (tmp_path / "p" / "b.y").read_text() == "y of b"
+    assert call.of_players("q", "r") == [*"abab"]
+
+
+def test_a_job_with_nothing_to_do_looks_for_no_device(call, monkeypatch):
+    call(*MISSIONS)
+    monkeypatch.setattr("daf.batch.device_of", None)
+    assert call(*MISSIONS) == []
 
 
 def test_what_stands_there_is_left_alone(call, tmp_path):
@@ -100,7 +155,11 @@ def test_a_part_that_fails_loses_no_other(call, tmp_path, capsys):
     assert not (tmp_path / "a.x").exists(), "Snakemake would remove it"
     log = (tmp_path / "logs" / "demo" / "p.log").read_text()
     assert log.endswith("failed: b is broken\n")
-    assert (tmp_path / "logs/demo/p/b.log").read_text().endswith("failed: b is broken\n")
+    assert (
+        (tmp_path / "logs/demo" / tmp_path.name / "b.log")
+        .read_text()
+        .endswith("failed: b is broken\n")
+    )
     assert call("a", "c") == []
     assert (tmp_path / "c.y").read_text() == "y of c"
     assert call(*MISSIONS) == ["b"]

@@ -9,12 +9,13 @@ from daf.plan.forecast import PLANNING_SECONDS_PER_JOB, Cluster, Measured, forec
 MEASURED = Measured(training=(0.1,), evaluation=(5.0,))
 
 
-def plan_of(seeds: int, missions=("assembler_1", "assembler_2")):
+def plan_of(seeds: int, missions=("assembler_1", "assembler_2"), together: int = 1):
     config = {
         "policies": ["stateless", "random"],
         "missions": list(missions),
         "training_seeds": list(range(seeds)),
         "training": {"missions": ["assembler_1"], "steps": 1000},
+        "execution": {"players_per_job": together},
     }
     return make_plan(BenchmarkConfig.parse(config, "it"))
 
@@ -32,6 +33,26 @@ def test_a_start_costs_every_job_and_submitting_is_done_by_one():
     assert slow.makespan == pytest.approx(slow.planning + 110 + 2 * 20)
     busy = forecast(plan_of(100), MEASURED, Cluster(1000, start=0, submit=30))
     assert busy.makespan >= 201 * 30
+
+
+@pytest.mark.parametrize("slots, seconds", [(1, 4 * 100 + 50), (2, 250), (4, 150)])
+def test_players_of_a_job_wait_for_each_other(slots, seconds):
+    """Four who are trained in one job, the fixed policy in another."""
+    found = forecast(plan_of(4, together=4), MEASURED, Cluster(slots, start=0, submit=0))
+    assert found.jobs == 6 and found.makespan == pytest.approx(found.planning + seconds)
+    assert found.busy == pytest.approx(450 / (slots * seconds))
+
+
+def test_the_time_of_a_job_is_that_of_all_its_players(tmp_path):
+    plan = plan_of(4, together=3)
+    jobs = [cast.job for cast in plan.casts() if cast.together]
+    for name, seconds in (*zip(jobs, (12, 8)), (next(iter(plan.runs)), 100)):
+        folder = tmp_path / ("train" if name in plan.runs else "evaluate")
+        folder.mkdir(exist_ok=True)
+        suffix = "" if name in plan.runs else "-e64-w0"
+        (folder / f"{name}{suffix}.tsv").write_text(f"s\n{seconds}\n")
+    measured = Measured.read(tmp_path, plan)
+    assert measured == Measured(training=(0.1,), evaluation=(2.0, 2.0))
 
 
 def test_what_fails_is_repeated_and_a_training_goes_on():
@@ -57,5 +78,10 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     )
     assert main([file, "--like", str(together), "--slots", "2"]) == 2
     assert "key 'execution.population': got 2; 1 is needed" in capsys.readouterr().err
+    together.write_text(
+        "policies: [random]\nmissions: [assembler_1]\nexecution: {players_per_job: 2}\n"
+    )
+    assert main([file, "--like", str(together), "--slots", "2"]) == 2
+    assert "key 'execution.players_per_job': got 2; 1 is needed, as in" in capsys.readouterr().err
     assert main([file, "--like", file, "--slots", "0"]) == 2
     assert capsys.readouterr().err.startswith("error: --slots: at least 1")

@@ -60,6 +60,7 @@ def test_time_grows_with_the_work():
     for times in (1, 3):
         minutes = evaluation_minutes([mission] * times, asked.config.evaluation)
         assert minutes == 10 + -(-times * steps // (2000 * 60))
+        assert minutes == evaluation_minutes([mission], asked.config.evaluation, players=times)
 
 
 def test_a_population_needs_what_its_members_do_but_for_what_they_share():

@@ -35,6 +35,9 @@ class ExecutionConfig(Model):
     population: Whole = Field(
         default=1, ge=1, le=1000, description="trainings that share a job, and its device"
     )
+    players_per_job: Whole = Field(
+        default=1, ge=1, le=1000, description="players whose evaluations share a job"
+    )
 
     @model_validator(mode="after")
     def _ranks_on_all_nodes(self):

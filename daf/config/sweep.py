@@ -104,6 +104,16 @@ class DAFSweepConfig(Model):
         return self
 
     @model_validator(mode="after")
+    def _players_of_their_own_jobs(self):
+        # Rules are made once, and those of jobs of several name their players.
+        if (players := self.execution.players_per_job) > 1:
+            raise ValueError(
+                f"key 'execution.players_per_job': got {players}; in a sweep it has to be 1, for "
+                "the trials of later rounds are not known when players are dealt to jobs"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_place_for_each(self):
         searched = {name.removeprefix("training.") for name in self.search_space}
         for name, other in (

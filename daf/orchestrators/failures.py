@@ -1,6 +1,7 @@
 """From what Snakemake told to causes that people understand."""
 
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from daf.orchestrators.result import Failure
 from daf.record import SUFFIX
 
 LAST_LINES = 5
+
+TABLE = ".parquet"
+"""What the names of the tables of evaluations end with."""
 
 
 def failures(ran: Ran, stage_of: dict[str, str], first_stage: str, results: str) -> list[Failure]:
@@ -37,17 +41,30 @@ def failures(ran: Ran, stage_of: dict[str, str], first_stage: str, results: str)
 
 
 def _failed_parts(job: Job, results: str) -> list[Job]:
-    """The missions of an evaluation that failed, as jobs of their own: those whose log says so, and
-    the one that was being played when the job was killed."""
+    """The evaluations of a job that failed, as jobs of their own: those whose log says so, and the
+    one that was being played when the job was killed."""
     if job.rule != "evaluate" or job.log is None:
         return []
+    logs = {log_of(job.log, table): table for table in job.output if table.endswith(TABLE)}
     found = []
-    for log in sorted(log_of(job.log, "x").parent.glob("*.log"), key=os.path.getmtime):
-        done = waiting(results, job.log) / f"{log.stem}.parquet{SUFFIX}"
-        if os.path.getmtime(log) >= job.begin - 1 and (reason_of(log) or not done.exists()):
-            wildcards = job.wildcards | {"mission": log.stem}
+    for log in sorted(filter(Path.is_file, logs), key=os.path.getmtime):
+        done = waiting(results, f"{logs[log]}{SUFFIX}").exists()
+        if os.path.getmtime(log) >= job.begin - 1 and (reason_of(log) or not done):
+            wildcards = job.wildcards | {"player": _player(log), "mission": log.stem}
             found.append(replace(job, wildcards=wildcards, log=str(log)))
     return found
+
+
+def evaluated_by(job: Job) -> list[str]:
+    """The players whose evaluations a job makes."""
+    if "player" in job.wildcards:
+        return [job.wildcards["player"]]
+    return list(dict.fromkeys(_player(file) for file in job.output))
+
+
+def _player(file: str | Path) -> str:
+    """The player in whose folder a file of an evaluation or its log lies."""
+    return re.sub("-e[0-9]+-w[0-9]+$", "", Path(file).parent.name)
 
 
 def _of_job(job: Job, stage: str, text: str) -> Failure:

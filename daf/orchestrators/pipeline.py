@@ -21,7 +21,7 @@ from daf.config import (
     ExecutionConfig,
     MissingConfig,
 )
-from daf.orchestrators.failures import failures
+from daf.orchestrators.failures import evaluated_by, failures
 from daf.orchestrators.process import Job, Ran, run_snakemake
 from daf.orchestrators.request import for_workflow
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, Failure, PipelineResult
@@ -117,7 +117,7 @@ class Pipeline:
                 config = _one_by_one(config)
                 lacking = [job for job in lacking if (job.rule, job.wildcards) in failed]
             known = missing
-            missing = _missing(lacking, causes, known, list(self.there.missions))
+            missing = _missing(lacking, causes, known, self.there)
             self.there = self._plan_without(config, missing)
             over = missing == known and not apart
             if not failed or over or not self.there.evaluations():
@@ -259,16 +259,22 @@ def plan_of(config: Config) -> Plan:
 
 
 def _missing(
-    lacking: list[Job], causes: list[Failure], known: MissingConfig, missions: list[str]
+    lacking: list[Job], causes: list[Failure], known: MissingConfig, there: Plan
 ) -> MissingConfig:
-    """The trainings and evaluations among the jobs that are lacking, and those known before. Of a
-    player who failed on some missions these, of one who could not be evaluated all."""
+    """The trainings and evaluations among the jobs that are lacking, and those known before. Of
+    players who failed on some missions these; if none did, all of those who could not be evaluated.
+    Who only shares a job with such, or with one who could not be trained, is not to blame."""
     runs = set(known.runs) | {job.wildcards["run"] for job in lacking if job.rule == "train"}
     told = [cause.wildcards for cause in causes if "mission" in cause.wildcards]
     evaluations = set(known.evaluations)
-    for player in (job.wildcards["player"] for job in lacking if job.rule == "evaluate"):
-        failed = [cell["mission"] for cell in told if cell["player"] == player]
-        evaluations |= {f"{player}/{mission}" for mission in failed or missions}
+    for players in (evaluated_by(job) for job in lacking if job.rule == "evaluate"):
+        failed = {
+            f"{cell['player']}/{cell['mission']}" for cell in told if cell["player"] in players
+        }
+        untrained = [player for player in players if runs & {*there.members(player)}]
+        evaluations |= failed or {
+            f"{player}/{mission}" for player in untrained or players for mission in there.missions
+        }
     return MissingConfig(runs=tuple(sorted(runs)), evaluations=tuple(sorted(evaluations)))
 
 

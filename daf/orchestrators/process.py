@@ -35,6 +35,7 @@ class Job:
     """One job of the workflow, as its events told.
 
     Attributes:
+        output: the files that it makes.
         status: "planned", "running", "finished" or "failed".
         begin, end: seconds since 1970; None while unknown.
     """
@@ -42,6 +43,7 @@ class Job:
     rule: str
     wildcards: dict[str, str]
     log: str | None
+    output: list[str] = field(default_factory=list)
     status: str = "planned"
     begin: float | None = None
     end: float | None = None
@@ -174,7 +176,9 @@ class _Watch:
         if kind == "job_info":
             logs = event.get("log") or [None]
             rule = event["rule_name"].partition(VARIANT)[0]
-            job = Job(rule, event.get("wildcards") or {}, logs[0])
+            # Behind the name of a file stands how it is made.
+            output = [file.removesuffix(" (update)") for file in event.get("output") or []]
+            job = Job(rule, event.get("wildcards") or {}, logs[0], output)
             self.jobs[number] = job
             if not self.quiet:
                 job.status, job.begin = "running", event["time"]

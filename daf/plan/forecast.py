@@ -32,7 +32,7 @@ class Measured:
 
     Attributes:
         training: of each training, for each agent-step.
-        evaluation: of each job, for each mission that it played.
+        evaluation: of each job, for each evaluation of its players on the missions.
     """
 
     training: tuple[float, ...]
@@ -53,8 +53,9 @@ class Measured:
             for name, run in plan.runs.items()
             for seconds in _seconds(Path(timings, "train", f"{name}.tsv"))
         ]
+        shared = {cast.job: len(cast.players) for cast in plan.casts() if cast.together}
         evaluation = [
-            seconds / len(plan.missions)
+            seconds / len(plan.missions) / shared.get(file.stem.rpartition("-e")[0], 1)
             for file in sorted(Path(timings, "evaluate").glob("*.tsv"))
             for seconds in _seconds(file)
         ]
@@ -108,7 +109,7 @@ class Forecast:
 def forecast(plan: Plan, measured: Measured, cluster: Cluster, seed: int = 0) -> Forecast:
     """Simulate the trainings and evaluations of a plan.
 
-    A job begins when a slot is free, in the order of the plan; the evaluation of a trained policy
+    A job begins when a slot is free, in the order of the plan; the evaluation of trained policies
     comes before further trainings. Times are drawn from the measured ones, failures are a Poisson
     process.
 
@@ -116,47 +117,58 @@ def forecast(plan: Plan, measured: Measured, cluster: Cluster, seed: int = 0) ->
         seed: of the draws.
     """
     chance = random.Random(seed)
-    missions, everybody = len(plan.missions), len(plan.players) + len(plan.teams)
+    missions, everybody = len(plan.missions), (*plan.players, *plan.teams)
+    runs = list(plan.runs)
+    together = [cast.players for cast in plan.casts() if cast.together]
+    seated = {player for players in together for player in players}
+    evaluations = together + [(player,) for player in everybody if player not in seated]
+    number_of = {player: n for n, players in enumerate(evaluations) for player in players}
+    lacking = [sum(player in plan.runs for player in players) for players in evaluations]
 
-    def evaluation() -> tuple[int, bool, float]:
-        return (0, False, missions * chance.choice(measured.evaluation))
+    # A job is (whether it trains, its number, its seconds).
+    def evaluation(number: int) -> tuple[bool, int, float]:
+        each = chance.choice(measured.evaluation)
+        return (False, number, len(evaluations[number]) * missions * each)
 
-    waiting = [evaluation() for _ in range(everybody - len(plan.runs))]
+    waiting = [evaluation(number) for number, runs_left in enumerate(lacking) if not runs_left]
     waiting += [
-        (1, True, run.training.steps * chance.choice(measured.training))
-        for run in plan.runs.values()
+        (True, number, run.training.steps * chance.choice(measured.training))
+        for number, run in enumerate(plan.runs.values())
     ]
     heapq.heapify(waiting)
-    planning = PLANNING_SECONDS_PER_JOB * (len(plan.runs) + everybody)
+    planning = PLANNING_SECONDS_PER_JOB * (len(runs) + len(evaluations))
     now = submitted = planning
     idle, used, failed, saved = cluster.slots, 0.0, 0, 0
-    number = itertools.count()
-    ends: list[tuple[float, int, tuple[int, bool, float] | None]] = []
+    attempt = itertools.count()
+    ends: list[tuple[float, int, tuple[bool, int, float]]] = []  # and what is left of the job then
     while waiting or ends:
         while idle and waiting:
             idle -= 1
-            first, trains, left = heapq.heappop(waiting)
+            trains, number, left = heapq.heappop(waiting)
             submitted = max(now, submitted) + cluster.submit
             fails_after = chance.expovariate(cluster.failures / 3600) if cluster.failures else left
             spent = min(left, fails_after)
             states = int(spent / cluster.save_seconds) if trains else 0
-            if spent < left:
-                failed += 1
-                after = (first, trains, left - states * cluster.save_seconds)
-            else:
-                after = evaluation() if trains else None
+            failed += spent < left
+            left = left - states * cluster.save_seconds if spent < left else 0.0
             used, saved = used + spent, saved + states
-            heapq.heappush(ends, (submitted + cluster.start + spent, next(number), after))
-        now, _, after = heapq.heappop(ends)
+            end = submitted + cluster.start + spent
+            heapq.heappush(ends, (end, next(attempt), (trains, number, left)))
+        now, _, (trains, number, left) = heapq.heappop(ends)
         idle += 1
-        if after:
-            heapq.heappush(waiting, after)
-    outputs = TRAINING_FILES * len(plan.runs) + MISSION_FILES * missions * everybody
-    # Beside its outputs a job leaves a log and its times; an evaluation a log for each mission.
-    others = 2 * len(plan.runs) + (2 + missions) * everybody
+        if left:
+            heapq.heappush(waiting, (trains, number, left))
+        elif trains:
+            number = number_of[runs[number]]
+            lacking[number] -= 1
+            if not lacking[number]:
+                heapq.heappush(waiting, evaluation(number))
+    outputs = TRAINING_FILES * len(runs) + MISSION_FILES * missions * len(everybody)
+    # Beside its outputs a job leaves a log and its times; each evaluation a log besides.
+    others = 2 * (len(runs) + len(evaluations)) + missions * len(everybody)
     changes = OPERATIONS_PER_OUTPUT * outputs + others + 2 * saved
     return Forecast(
-        jobs=len(plan.runs) + everybody,
+        jobs=len(runs) + len(evaluations),
         planning=planning,
         makespan=now,
         busy=used / (cluster.slots * (now - planning)),
@@ -188,14 +200,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     f"{file}: key 'execution.population': got {plan.config.execution.population}; "
                     "1 is needed, for the times of jobs that do not train alone tell nothing"
                 )
-        small = plans[1].config.execution.results_dir
+        large, small = (plan.config.execution.players_per_job for plan in plans)
+        if large != small:
+            raise ConfigError(
+                f"{given.like}: key 'execution.players_per_job': got {small}; {large} is needed, "
+                f"as in {given.config}, for the players of a job share the time it takes to start"
+            )
+        results = plans[1].config.execution.results_dir
         cluster = Cluster(
             slots=given.slots,
             start=given.start,
             failures=given.failures,
             save_seconds=max(plans[0].config.execution.save_seconds, 1.0),
         )
-        found = forecast(plans[0], Measured.read(Path(small, "timings"), plans[1]), cluster)
+        found = forecast(plans[0], Measured.read(Path(results, "timings"), plans[1]), cluster)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -70,9 +70,11 @@ def evaluation_mb(missions: Sequence[Mission], config: EvaluationConfig, gpus: i
     return _rounded(_base(gpus) + recording + needed / 1e6)
 
 
-def evaluation_minutes(missions: Sequence[Mission], config: EvaluationConfig) -> int:
-    """Time of an evaluation on one mission after the other."""
-    steps = sum(mission.num_agents * mission.max_steps for mission in missions)
+def evaluation_minutes(
+    missions: Sequence[Mission], config: EvaluationConfig, players: int = 1
+) -> int:
+    """Time of the evaluations of players on one mission after the other."""
+    steps = players * sum(mission.num_agents * mission.max_steps for mission in missions)
     return _minutes(config.episodes * steps, EVALUATION_SPEED)
 
 

@@ -58,6 +58,25 @@ class Run(Model):
         return {key: value for key, value in content.items() if key not in ("name", "policy")}
 
 
+@dataclass(frozen=True)
+class Cast:
+    """Players that are evaluated on the same missions.
+
+    Attributes:
+        players: their names; none if they are all that are in no other cast.
+        together: by one job; else each has a job of its own.
+    """
+
+    missions: tuple[str, ...]
+    players: tuple[str, ...]
+    together: bool
+
+    @property
+    def job(self) -> str:
+        """What its job is called, in names of files."""
+        return f"{self.players[0]}-and-{len(self.players) - 1}-more"
+
+
 @dataclass
 class Plan:
     """All trainings, players and missions of a configuration, by name.
@@ -144,18 +163,42 @@ class Plan:
             if f"{player}/{mission}" not in missing.evaluations
         ]
 
-    def casts(self) -> dict[tuple[str, ...], list[str]]:
-        """The missions that a player is evaluated on, and who is on these. Those of whom nothing is
-        missing are on all missions, which come first; they are not named."""
+    def casts(self) -> list[Cast]:
+        """Who is evaluated on which missions, and by which jobs.
+
+        The first is of those who are in no other: each is on all missions, in a job of its own.
+        Players are dealt to jobs in the order of the plan, and those that are missing take their
+        places: so what goes missing changes one job only.
+        """
         left_out: dict[str, set[str]] = {}
         for name in self.config.missing.evaluations:
             player, _, mission = name.partition("/")
             left_out.setdefault(player, set()).add(mission)
-        found: dict[tuple[str, ...], list[str]] = {tuple(self.missions): []}
-        for player, missions in left_out.items():
-            some = tuple(mission for mission in self.missions if mission not in missions)
-            found.setdefault(some, []).append(player)
-        return {missions: players for missions, players in found.items() if missions}
+
+        def played_by(player: str) -> tuple[str, ...]:
+            skipped = left_out.get(player, set())
+            return tuple(mission for mission in self.missions if mission not in skipped)
+
+        together: list[Cast] = []
+        for dealt in self._dealt():
+            same: dict[tuple[str, ...], list[str]] = {}
+            for player in dealt:
+                same.setdefault(played_by(player), []).append(player)
+            groups = [(missions, names) for missions, names in same.items() if len(names) > 1]
+            together += [Cast(missions, tuple(names), True) for missions, names in groups]
+        seated = {player for cast in together for player in cast.players}
+        alone: dict[tuple[str, ...], list[str]] = {tuple(self.missions): []}
+        for player in [name for name in left_out if name not in seated]:
+            alone.setdefault(played_by(player), []).append(player)
+        found = [Cast(missions, tuple(names), False) for missions, names in alone.items()]
+        return [cast for cast in found + together if cast.missions]
+
+    def _dealt(self) -> list[list[str]]:
+        """Everybody who can be evaluated, by jobs, as far as their missions are the same."""
+        size, gone = self.config.execution.players_per_job, set(self.config.missing.runs)
+        everybody = (*self.players, *self.teams)
+        dealt = [everybody[first : first + size] for first in range(0, len(everybody), size)]
+        return [[name for name in names if not gone & {*self.members(name)}] for names in dealt]
 
     def missing(self) -> list[dict[str, str]]:
         """The evaluations that are left out, as {policy, run, mission}."""

@@ -345,3 +345,30 @@ def test_interrupt(folder):
     assert written["status"] == "failed" and written["stages_failed"] == ["training"]
     assert "interrupted" in written["errors"][0]["message"]
     assert not list(Path("results/runs").rglob("*.*"))
+
+
+@pytest.mark.slow
+def test_who_fails_takes_nobody_along_who_shares_a_job(folder, read_back):
+    result = read_back(
+        daf_run_benchmark_pipeline(
+            policies=["stateless", "mine.py:Diverging", "random", "mine.py:Loner", "noop"],
+            missions=["assembler_1", "assembler_2"],
+            episodes_per_mission=2,
+            num_training_steps=100,
+            training=SMALL,
+            daf_config=DAFConfig(training_seeds=(1,), players_per_job=5),
+        )
+    )
+    assert result.status == "partial"
+    trained, played = result.errors
+    assert trained.wildcards["run"].startswith("Diverging-s1-")
+    assert (played.rule, played.wildcards["mission"]) == ("evaluate", "assembler_2")
+    assert played.wildcards["player"].startswith("Loner") and "too crowded" in played.message
+    left_out = result.outputs["summary_statistics"]["left_out"]
+    assert sorted((item["policy"], item["mission"]) for item in left_out) == [
+        ("Diverging", "assembler_1"), ("Diverging", "assembler_2"), ("Loner", "assembler_2")
+    ]  # fmt: skip
+    tables = sorted(str(path) for path in Path("results/evaluations").glob("*/*.parquet"))
+    assert len(tables) == 7
+    played_once = [p.stat() for p in Path("results/logs/evaluate").glob("*/*.log")]
+    assert len(played_once) == 8 and not list(Path("results/resume/parts").rglob("*.parquet"))

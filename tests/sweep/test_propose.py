@@ -155,6 +155,7 @@ def test_grids_that_cannot_be(changes, said):
 @pytest.mark.parametrize("changes, said", [
     ({"strategy": "bayes"}, "key 'strategy': got \"bayes\"; did you mean 'bayesian'?"),
     ({"num_trials": 5}, "'num_trials': got 5; it has no meaning with strategy 'grid'"),
+    ({"execution": {"players_per_job": 2}}, "'execution.players_per_job': got 2; in a sweep"),
     ({"strategy": "random", "eta": 2}, "it has no meaning with strategy 'random', only with halv"),
     ({"strategy": "sobol", "trials_per_round": 2}, "only with bayesian"),
     ({"strategy": "halving", "eta": 1}, "key 'eta': got 1"),

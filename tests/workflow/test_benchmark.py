@@ -202,7 +202,7 @@ def test_a_new_mission_is_played_and_nothing_else(project):
     project.configure(TINY | {"missions": [*TINY["missions"], "assembler_2"]})
     assert project.planned() == {"evaluate": 3, "compare": 1, "report": 1}
     played = {file: (project.folder / file).stat().st_ino for file in project.hashes("*.parquet")}
-    assert "evaluate_without" not in project.make(target="evaluations")
+    assert "evaluate_variant" not in project.make(target="evaluations")
     assert played == {file: (project.folder / file).stat().st_ino for file in played}
     assert len(list((project.folder / "results/evaluations").rglob("assembler_2.parquet"))) == 3
     assert project.planned() == {"compare": 1, "report": 1}
@@ -213,7 +213,7 @@ def test_a_mission_that_one_policy_lacks_is_left_out_for_it_alone(project):
     folder = project.folder / "results" / "evaluations" / "random-e3-w0"
     for file in folder.iterdir():
         file.unlink()
-    assert project.planned() == {"evaluate_without_1": 1, "compare": 1, "report": 1}
+    assert project.planned() == {"evaluate_variant_1": 1, "compare": 1, "report": 1}
     project.make()
     assert sorted(file.name for file in folder.glob("*.parquet")) == ["training_facility_1.parquet"]
     assert project.planned() == {}

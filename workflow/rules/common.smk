@@ -8,6 +8,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from daf.batch import VARIANT
 from daf.config import (
     BenchmarkConfig,
     ConfigError,
@@ -25,11 +26,16 @@ from daf.plan.needs import (
     training_mb,
     training_minutes,
 )
+from daf.plan.records import played
 from daf.provenance import Hashed, code_hash, digest, folder_digest, versions
 from daf.record import SUFFIX, stands
 from daf.results_lock import ResultsInUse, claim
 from daf.sweep.search import NOT_SEARCHED, Search
 from daf.workflow import within
+
+# Jobs are calls of Snakemake of their own, for rules that it names. The call that plans them has
+# checked that every policy can play, for which it may have to import torch.
+OF_A_JOB = "--allowed-rules" in sys.argv
 
 try:
     for (
@@ -38,11 +44,15 @@ try:
         load_yaml(file)
     SOURCE = ", ".join(map(str, workflow.configfiles)) or "--config"
     if "search_space" in config:
-        SEARCH = Search(DAFSweepConfig.parse(config, SOURCE), SOURCE)
+        SEARCH = Search(
+            DAFSweepConfig.parse(config, SOURCE), SOURCE, build=not OF_A_JOB
+        )
         PLAN = SEARCH.plan
     else:
         SEARCH = None
-        PLAN = make_plan(BenchmarkConfig.parse(config, SOURCE), SOURCE)
+        PLAN = make_plan(
+            BenchmarkConfig.parse(config, SOURCE), SOURCE, build=not OF_A_JOB
+        )
 except ConfigError as error:
     sys.exit(f"error: {error}")
 
@@ -93,15 +103,63 @@ def a_run():
     return f"(?!({others})/){NAME}" if others else NAME
 
 
-def played_by(players):
-    """Who is evaluated by a rule: these players, or if there are none those who have no rule of
-    their own because some of their evaluations are missing."""
-    if players:
-        return "|".join(map(re.escape, players))
+def played_by(cast):
+    """Who is evaluated by a rule, as a pattern: those of a cast, or if it names none those who are in
+    no other."""
+    if cast.players:
+        return "|".join(map(re.escape, cast.players))
     others = "|".join(
-        re.escape(other) for cast in PLAN.casts().values() for other in cast
+        re.escape(player) for other in PLAN.casts() for player in other.players
     )
     return f"(?!({others})-e){NAME}" if others else NAME
+
+
+def casts_to_make():
+    """Who is evaluated, by names of rules. A job needs no rule but its own, and those of thousands of
+    evaluations take seconds to read."""
+    rules = {
+        f"evaluate{VARIANT}{number}" if number else "evaluate": cast
+        for number, cast in enumerate(PLAN.casts())
+    }
+    return [
+        (rule, cast) for rule, cast in rules.items() if not OF_A_JOB or rule in sys.argv
+    ]
+
+
+def as_asked(name):
+    """A player, or the job of several, with how it is evaluated, as it stands in names of files."""
+    return f"{name}-{played(CONFIG.evaluation)}"
+
+
+def job_of(cast):
+    """What the job of a cast is called, or the one of each of its players."""
+    return as_asked(cast.job) if cast.together else "{player}-{played}"
+
+
+def evaluated(cast, suffix):
+    """The files of the evaluations of a job, all missions of one player after the other."""
+    folders = map(as_asked, cast.players) if cast.together else ["{player}-{played}"]
+    return [
+        f"{RESULTS}/evaluations/{folder}/{mission}{suffix}"
+        for folder in folders
+        for mission in cast.missions
+    ]
+
+
+def cast_of(cast, wildcards):
+    """The players of a job."""
+    return cast.players if cast.together else [wildcards.player]
+
+
+def told_of_player(name):
+    """What a job is told for the evaluations of one player."""
+    player = PLAN.player(name)
+    return Hashed(
+        player=player.resolved(),
+        trained_on=PLAN.trained_on(name),
+        code=code_hash("daf.evaluate", *player.modules()),
+        weights=PLAN.weights_files(name),
+    )
 
 
 wildcard_constraints:
@@ -161,21 +219,25 @@ def population(first):
 
 def played_as(wildcards):
     """How an evaluation is played; how many episodes in which worlds stands in its folder's name."""
+    if "played" not in wildcards.keys():
+        return CONFIG.evaluation.resolved()
     episodes, seed = re.fullmatch("e([0-9]+)-w([0-9]+)", wildcards.played).groups()
     named = {"episodes": int(episodes), "seed": int(seed)}
     return CONFIG.evaluation.resolved() | named
 
 
-def asked_of(wildcards, missions):
+def asked_of(wildcards, cast):
     """The missions of an evaluation, and how they are played."""
     how = EvaluationConfig.model_validate(played_as(wildcards))
-    return [PLAN.missions[mission] for mission in missions], how
+    return [PLAN.missions[mission] for mission in cast.missions], how
 
 
-def weights_of(wildcards):
-    """The weights a player needs, if any, or the members of a team; those of a run are made by rule
-    train."""
-    return PLAN.weights_files(wildcards.player)
+def weights_of(*players):
+    """The weights that players need, if any, and the members of teams; those of a run are made by
+    rule train."""
+    return list(
+        dict.fromkeys(file for player in players for file in PLAN.weights_files(player))
+    )
 
 
 def weights_to_pack(wildcards):
@@ -185,7 +247,7 @@ def weights_to_pack(wildcards):
         raise WorkflowError(
             f"{wildcards.player} is a team, which has no package; it consists of {members}"
         )
-    weights = weights_of(wildcards)
+    weights = weights_of(wildcards.player)
     if not weights:
         raise WorkflowError(f"{wildcards.player} has no weights, and so no package")
     return weights

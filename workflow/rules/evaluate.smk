@@ -1,53 +1,42 @@
-# One job plays all missions of a player: what it imports takes longer than an evaluation. Players of
-# whom some evaluations are missing have a rule for the others.
-for number, (missions, players) in enumerate(PLAN.casts().items()):
+# One job plays all missions of a player, or of several players: what it imports takes longer than an
+# evaluation. The first rule is for those of whom nothing is missing and who share their job with
+# nobody; others of whom some evaluations are missing, and those who share one, have rules of their own.
+for evaluate, cast in casts_to_make():
 
     rule:
         name:
-            f"evaluate_without_{number}" if number else "evaluate"
+            evaluate
         input:
-            weights=weights_of,
+            weights=lambda wildcards, cast=cast: weights_of(*cast_of(cast, wildcards)),
             checked=checked_environment,
         output:
-            episodes=[
-                update(
-                    f"{RESULTS}/evaluations/{{player}}-{{played}}/{mission}.parquet"
-                )
-                for mission in missions
-            ],
-            replay=[
-                update(
-                    f"{RESULTS}/evaluations/{{player}}-{{played}}/{mission}.replay.json"
-                )
-                for mission in missions
-            ],
-            provenance=[
-                update(
-                    f"{RESULTS}/evaluations/{{player}}-{{played}}/{mission}.parquet.prov.json"
-                )
-                for mission in missions
-            ],
+            episodes=update(evaluated(cast, ".parquet")),
+            replay=update(evaluated(cast, ".replay.json")),
+            provenance=update(evaluated(cast, ".parquet.prov.json")),
         log:
-            f"{RESULTS}/logs/evaluate/{{player}}-{{played}}.log",
+            f"{RESULTS}/logs/evaluate/{job_of(cast)}.log",
         benchmark:
-            f"{RESULTS}/timings/evaluate/{{player}}-{{played}}.tsv"
+            f"{RESULTS}/timings/evaluate/{job_of(cast)}.tsv"
         wildcard_constraints:
-            player=played_by(players),
+            player=played_by(cast),
         threads: 1
         resources:
             gpu=GPU,
-            mem_mb=lambda wildcards, attempt, missions=missions: attempt
-            * evaluation_mb(*asked_of(wildcards, missions), GPU),
-            runtime=lambda wildcards, attempt, missions=missions: attempt
-            * evaluation_minutes(*asked_of(wildcards, missions)),
-            disk_mb=200,
-        params:
-            player=lambda wildcards: Hashed(PLAN.player(wildcards.player).resolved()),
-            mission=[PLAN.missions[mission].resolved() for mission in missions],
-            trained_on=lambda wildcards: PLAN.trained_on(wildcards.player),
-            evaluation=played_as,
-            code=lambda wildcards: code_hash(
-                "daf.evaluate", *PLAN.player(wildcards.player).modules()
+            mem_mb=lambda wildcards, attempt, cast=cast: attempt
+            * evaluation_mb(*asked_of(wildcards, cast), GPU),
+            runtime=lambda wildcards, attempt, cast=cast: attempt
+            * evaluation_minutes(
+                *asked_of(wildcards, cast), len(cast_of(cast, wildcards))
             ),
+            disk_mb=lambda wildcards, cast=cast: 200 * len(cast_of(cast, wildcards)),
+        params:
+            players=lambda wildcards, cast=cast: [
+                *map(told_of_player, cast_of(cast, wildcards))
+            ],
+            missions=[
+                Hashed(mission=PLAN.missions[mission].resolved())
+                for mission in cast.missions
+            ],
+            evaluation=played_as,
         script:
             "../scripts/evaluate.py"

@@ -1,13 +1,14 @@
 from daf.batch import batch
 from daf.config import EvaluationConfig
 from daf.missions import Mission
-from daf.parquet import save_table
 from daf.plan import player_of
 
-with batch(snakemake, over="mission") as parts:
-    from daf.evaluate import evaluate  # not before the job has its GPU
-
+with batch(snakemake, over=("players", "missions")) as parts:
     for part in parts:
+        # Not before the job has its GPU, and not at all if nothing is to be done.
+        from daf.evaluate import evaluate
+        from daf.parquet import save_table
+
         with part as work:
             parameters = work.parameters
             player = player_of(parameters.player)
