@@ -38,7 +38,9 @@ def names(**changes) -> list[str]:
     return list(plan(**changes).runs)
 
 
-@pytest.mark.parametrize("file, runs", [("config", 10), ("memory", 10), ("reference", 30)])
+@pytest.mark.parametrize("file, runs", [
+    ("config", 10), ("halls", 3), ("memory", 10), ("reference", 30),
+])  # fmt: skip
 def test_configurations_that_come_with_it_can_be_planned(file, runs):
     source = f"config/{file}.yaml"
     assert len(make_plan(BenchmarkConfig.parse(load_yaml(ROOT / source), source)).runs) == runs
