@@ -119,8 +119,7 @@ def main() -> int:
     found = summary(seconds, training.lesson.steps_per_update)
     print(
         f"{given.policy} on {given.mission}, {given.worlds} worlds, {given.precision}, "
-        f"{given.device}, "
-        f"cores {cores}, {given.repeats} x {given.updates} updates"
+        f"{given.device}, cores {cores}, {given.repeats} x {given.updates} updates"
     )
     for name, rate in (("second", "per_second"), ("second of the processor", "per_cpu_second")):
         median, least, most = (found[rate][key] for key in ("median", "min", "max"))
