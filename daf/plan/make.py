@@ -202,8 +202,9 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, known: _Known) -> No
         _check_file(training.initial_weights, "training.initial_weights", WEIGHTS)
         policy = _complete(policy, training.initial_weights)
     _check_plays(policy, plan, missions, training.initial_weights, known)
+    seedless = _run(policy, training, missions)
     for seed in config.training_seeds:
-        run = _run(policy, training, missions, seed)
+        run = seedless.with_seed(seed)
         if training.initial_weights is not None:
             plan.initial_weights[run.name] = training.initial_weights
         if run.name in plan.runs:
@@ -257,15 +258,14 @@ def _check_plays(
             make_policy(spec, Game.of(mission, *trained_on))
 
 
-def _run(
-    policy: PolicyConfig, training: TrainingConfig, missions: tuple[Mission, ...], seed: int
-) -> Run:
+def _run(policy: PolicyConfig, training: TrainingConfig, missions: tuple[Mission, ...]) -> Run:
+    """A training that has yet to be given its seed, and so its name."""
     # Where the files of a training lie decides nothing; what is in them is in the digests.
     initial = training.initial_weights
     if not training.can_get_longer:
         training = training.model_copy(update={"anneal_steps": None})
     names = tuple(mission.name for mission in missions)
-    run = Run(
+    return Run(
         name="",
         policy=class_label(policy.class_path),
         class_path=policy.class_path,
@@ -273,10 +273,9 @@ def _run(
         init_kwargs=policy.init_kwargs,
         training=training.model_copy(update={"missions": names, "initial_weights": None}),
         initial_digest=None if initial is None else file_digest(initial),
-        training_seed=seed,
+        training_seed=0,
         missions=tuple(mission.as_trained_on() for mission in missions),
     )
-    return run.model_copy(update={"name": run.proper_name()})
 
 
 def _check_shaping(training: TrainingConfig, missions: tuple[Mission, ...]) -> None:

@@ -14,6 +14,7 @@ from daf.provenance import digest, file_digest
 
 WEIGHTS_NAMES = ("policy", "best_policy")
 """Names of files that say nothing; their folder's does."""
+NAMES = TypeAdapter(Name)
 
 
 def class_label(class_path: str) -> str:
@@ -116,7 +117,7 @@ def player_name(plain: str, content: dict[str, Any]) -> str:
 
 def _fit(label: str) -> str:
     try:
-        return TypeAdapter(Name).validate_python(label)
+        return NAMES.validate_python(label)
     except ValidationError:
         raise ConfigError(
             f"{shown(label)} cannot name a folder; give the policy a 'name'"

@@ -43,6 +43,11 @@ class Run(Model):
         teacher = self.training.teacher
         return policy_modules(self.class_path) + (policy_modules(teacher) if teacher else [])
 
+    def with_seed(self, seed: int) -> "Run":
+        """The same training with another seed, under the name that follows."""
+        run = self.model_copy(update={"training_seed": seed})
+        return run.model_copy(update={"name": run.proper_name()})
+
     def proper_name(self) -> str:
         """The name that its content gives it."""
         content = self.resolved()

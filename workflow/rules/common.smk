@@ -1,9 +1,11 @@
 # What all rules share: the plan that follows from the configuration, and the GPUs of this machine.
+import gc
 import mimetypes
 import re
 import shlex
 import shutil
 import sys
+from functools import cache
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -32,6 +34,10 @@ from daf.record import SUFFIX, stands
 from daf.results_lock import ResultsInUse, claim
 from daf.sweep.search import NOT_SEARCHED, Search
 from daf.workflow import within
+
+# A plan is millions of objects that stay, which the garbage collector would search again and again:
+# a fifth of the time that planning takes.
+gc.set_threshold(1_000_000)
 
 # Jobs are calls of Snakemake of their own, for rules that it names. The call that plans them has
 # checked that every policy can play, for which it may have to import torch.
@@ -151,6 +157,7 @@ def cast_of(cast, wildcards):
     return cast.players if cast.together else [wildcards.player]
 
 
+@cache
 def told_of_player(name):
     """What a job is told for the evaluations of one player."""
     player = PLAN.player(name)
@@ -171,13 +178,19 @@ wildcard_constraints:
     study=f"(benchmarks|comparisons)/{re.escape(CONFIG.name)}",
 
 
-def checked_environment(wildcards):
-    """The environment check: it comes first, and what it finds changes nothing in the results."""
-    # A checkpoint, because Snakemake 9 overlooks jobs behind an `ancient` file that is made anew.
+def environment_for(made):
+    """The environment check, which comes before the job that makes a file. What it finds changes
+    nothing: what is there is not made again because of it."""
+    checked = f"{RESULTS}/environment.json"
+    # Checkpoints make Snakemake look at each job twice, which for thousands takes seconds.
+    if not Path(made).exists():
+        return checked
+    # Snakemake 9 overlooks jobs behind an `ancient` file that is made anew, if by no checkpoint.
     checkpoints.environment_check.get()
-    return ancient(f"{RESULTS}/environment.json")
+    return ancient(checked)
 
 
+@cache
 def told_to_train(run):
     """The params of a training's job."""
     asked = PLAN.run(run)
@@ -208,13 +221,18 @@ def ready_to_train(wildcards):
             # A name for each content: Snakemake 9 looks too late at whether params have changed.
             content = digest(list(map(told_to_train, members)))[:8]
             checkpoints.train_population.get(run=first, members=content)
-    return checked_environment(wildcards)
+    return environment_for(PLAN.weights_file(run))
 
 
 def population(first):
     """The trainings that share a job, but for those that the configuration says are missing."""
     members = PLAN.populations[first]
     return {run: PLAN.run(run) for run in members if run not in CONFIG.missing.runs}
+
+
+def done_by_population(run, members):
+    """What the job of a population leaves when it is done."""
+    return f"{RESULTS}/resume/populations/{run}-{members}"
 
 
 def played_as(wildcards):

@@ -8,7 +8,9 @@ for evaluate, cast in casts_to_make():
             evaluate
         input:
             weights=lambda wildcards, cast=cast: weights_of(*cast_of(cast, wildcards)),
-            checked=checked_environment,
+            checked=lambda wildcards, cast=cast: environment_for(
+                evaluated(cast, ".parquet")[0].format(**wildcards)
+            ),
         output:
             episodes=update(evaluated(cast, ".parquet")),
             replay=update(evaluated(cast, ".replay.json")),
@@ -28,7 +30,7 @@ for evaluate, cast in casts_to_make():
             * evaluation_minutes(
                 *asked_of(wildcards, cast), len(cast_of(cast, wildcards))
             ),
-            disk_mb=lambda wildcards, cast=cast: 200 * len(cast_of(cast, wildcards)),
+            disk_mb=200 * (len(cast.players) if cast.together else 1),
         params:
             players=lambda wildcards, cast=cast: [
                 *map(told_of_player, cast_of(cast, wildcards))

@@ -41,9 +41,9 @@ if CONFIG.execution.population > 1:
 
     checkpoint train_population:
         input:
-            checked=checked_environment,
+            checked=lambda wildcards: environment_for(done_by_population(**wildcards)),
         output:
-            touch(f"{RESULTS}/resume/populations/{{run}}-{{members}}"),
+            touch(done_by_population("{run}", "{members}")),
         log:
             f"{RESULTS}/logs/train_population/{{run}}-{{members}}.log",
         benchmark:
