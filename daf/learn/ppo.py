@@ -15,7 +15,7 @@ from daf.learn.surrogate import TERMS, slopes
 from daf.policies.trainable import TrainablePolicy
 
 METRICS = (*TERMS, "gradient_norm")
-BLOCK, MOST_BLOCKS = 1024, 8
+BLOCK, MOST_BLOCKS = 2048, 8
 """Samples in a block, at least; blocks in a minibatch, at most."""
 
 

@@ -10,7 +10,7 @@ import torch
 from daf.config import TrainingConfig
 from daf.learn.advantage import advantages
 from daf.learn.lessons import dealt_out
-from daf.learn.precision import answers
+from daf.learn.precision import answers, lasting
 from daf.learn.ranks import ALONE, Ranks
 from daf.learn.teacher import NOBODY, Teacher
 from daf.missions import Mission
@@ -158,26 +158,9 @@ class Collector:
         rollout.taught.fill_(NOBODY)
         steps = torch.arange(self.config.rollout_length, device=self.memory.device)[:, None]
         chances = uniform(self._row_seeds, self.steps_taken + steps)
-        for t, chance in enumerate(chances):
-            begin = time.perf_counter()
-            self._observe(rollout.observations[t])
-            rollout.starts[t] = self.starts
-            middle = time.perf_counter()
-            logits, value, memory = self._answers(rollout.observations[t], self.starts)
-            self.memory.copy_(memory)
-            rollout.logits[t] = logits
-            rollout.values[t] = value
-            rollout.actions[t] = sample(logits, chance)
-            if shown is not None:
-                rollout.taught[t] = self.teacher.says()
-                plays = self.teacher.plays(shown)
-                rollout.actions[t] = torch.where(plays, rollout.taught[t], rollout.actions[t])
-            end = time.perf_counter()
-            self._step(rollout, t)
-            if shown is not None:
-                self.teacher.watch(rollout.dones[t])
-            self.seconds["forward"] += end - middle
-            self.seconds["env"] += middle - begin + time.perf_counter() - end
+        with lasting(self.memory.device):
+            for t, chance in enumerate(chances):
+                self._play(t, chance, shown)
         self.steps_taken += len(chances)
         log_probs = torch.log_softmax(rollout.logits, dim=-1)
         rollout.log_probs.copy_(log_probs.gather(2, rollout.actions[..., None])[..., 0])
@@ -190,6 +173,29 @@ class Collector:
             self.config.gae_lambda,
         )
         return rollout, advantage
+
+    def _play(self, t: int, chance: torch.Tensor, shown: float | None) -> None:
+        """Step t of a rollout: what is seen, what is done, what comes of it."""
+        rollout = self.rollout
+        begin = time.perf_counter()
+        self._observe(rollout.observations[t])
+        rollout.starts[t] = self.starts
+        middle = time.perf_counter()
+        logits, value, memory = self._answers(rollout.observations[t], self.starts)
+        self.memory.copy_(memory)
+        rollout.logits[t] = logits
+        rollout.values[t] = value
+        rollout.actions[t] = sample(logits, chance)
+        if shown is not None:
+            rollout.taught[t] = self.teacher.says()
+            plays = self.teacher.plays(shown)
+            rollout.actions[t] = torch.where(plays, rollout.taught[t], rollout.actions[t])
+        end = time.perf_counter()
+        self._step(rollout, t)
+        if shown is not None:
+            self.teacher.watch(rollout.dones[t])
+        self.seconds["forward"] += end - middle
+        self.seconds["env"] += middle - begin + time.perf_counter() - end
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides the next rollout, but for the policy."""

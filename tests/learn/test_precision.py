@@ -45,6 +45,21 @@ def test_answers_are_those_of_exact_layers_to_two_digits_and_float32(name):
 
 
 @POLICIES
+def test_every_rollout_is_played_with_the_weights_of_its_time(name):
+    collect = collector(name, "bfloat16")
+    collect.collect()
+    with torch.no_grad():
+        for parameter in collect.policy.parameters():
+            parameter.mul_(1.5)
+    rollout, _ = collect.collect()
+    with torch.no_grad():
+        found, *_ = answers(
+            collect.policy, "bfloat16", rollout.observations, rollout.memory, rollout.starts
+        )
+    assert torch.allclose(rollout.logits, found, rtol=0.02, atol=0.002)
+
+
+@POLICIES
 def test_gradients_are_float32_and_point_where_exact_ones_do(name):
     gradients = {}
     for precision in ("float32", "bfloat16"):
