@@ -83,13 +83,16 @@ def test_deposits_on_whichever_side_the_chest_takes_hearts(side, opposite):
     assert statistics(simulation)["hearts_withdrawn"] == 0
 
 
-@pytest.mark.parametrize("hall, least", [(1, 1.95), (2, 1.9)])
-def test_makes_hearts_together_in_the_training_facilities(hall, least):
-    """Silicon allows for two hearts: of 128 episodes 2.0 and 1.98 are measured. That takes at least
-    three agents around the germanium, and four in formation for the rest."""
+@pytest.mark.parametrize(
+    "hall, hearts, germanium", [(1, 1.95, 4), (2, 1.9, 4), (3, 1.9, 4), (4, 1.4, 3), (5, 1.4, 3)]
+)
+def test_makes_hearts_together_in_the_training_facilities(hall, hearts, germanium):
+    """Silicon allows for two hearts: of 128 episodes 2.0, 1.98, 2.0, 1.63 and 1.59 are measured.
+    That takes at least three agents around the germanium, which is hard to reach in the last two
+    halls, and four in formation for the rest."""
     simulation, _ = play(load_mission(f"training_facility_{hall}"), 12)
-    assert simulation.score().float().mean() >= least
-    assert statistics(simulation)["made_germanium"] >= 4
+    assert simulation.score().float().mean() >= hearts
+    assert statistics(simulation)["made_germanium"] >= germanium
 
 
 def test_makes_room_for_those_who_have_what_is_lacking():

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from daf.record import SUFFIX, Record
 from daf.workflow import snakemake_command
 from tests.orchestrators.breaking import POLICIES
-from tests.results import hashes
+from tests.results import files, hashes, records
 
 pytestmark = pytest.mark.slow
 
@@ -49,22 +48,6 @@ def trained(folder: Path, population: int, fails: bool = False, **changes) -> tu
     return tuple(begun.count(rule) for rule in RULES)
 
 
-def records(folder: Path) -> dict[str, tuple]:
-    """Of every training what its record tells but for times and how it was asked for."""
-    found = {}
-    for file in sorted((folder / "results/runs").glob(f"*/*{SUFFIX}")):
-        record = Record.read(file)
-        parts = (record.rule, record.parameters, record.inputs, record.outputs, record.elsewhere)
-        found[file.parent.name] = (*parts, list(record.log), record.device, record.threads)
-    return found
-
-
-def files(folder: Path) -> dict[str, int]:
-    """All files of trainings; another number says that a file was written again."""
-    results = folder / "results"
-    return {str(f.relative_to(results)): f.stat().st_ino for f in results.glob("runs/*/*")}
-
-
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("alone")
@@ -87,8 +70,9 @@ def folder(shared, tmp_path) -> Path:
 
 def test_bytes_and_records_are_those_of_jobs_of_their_own(alone, shared):
     assert hashes(shared) == hashes(alone)
-    assert records(shared) == records(alone) and len(records(alone)) == 4
-    for run in records(shared):
+    one, other = (records(made, "runs") for made in (shared, alone))
+    assert one == other and len(one) == 4
+    for run in (Path(place).parent for place in one):
         assert (shared / f"results/logs/train/{run}.log").is_file()
     assert not list((shared / "results/resume").glob("*/*")), "nothing is unfinished"
 
@@ -99,16 +83,16 @@ def test_how_many_share_a_job_makes_nothing_again(folder):
 
 
 def test_what_is_missing_is_trained_and_nothing_else(folder, alone):
-    before = files(folder)
-    run = next(name for name in records(folder) if name.startswith("stateless-s2"))
-    shutil.rmtree(folder / "results/runs" / run)
+    before = files(folder, "runs")
+    (made,) = (folder / "results/runs").glob("stateless-s2-*")
+    shutil.rmtree(made)
     assert trained(folder, 3) == (0, 1), "one alone has nobody to share with"
     assert hashes(folder) == hashes(alone)
     more = {"training_seeds": [1, 2, 3, 4]}  # two of them in a job with two that stand, two in one
     assert trained(folder, 3, **more) == (1, 4)
-    after = files(folder)
+    after = files(folder, "runs")
     assert {file for file in before if after[file] != before[file]} == {
-        file for file in before if file.startswith(f"runs/{run}/")
+        file for file in before if file.startswith(f"runs/{made.name}/")
     }
 
 
@@ -121,9 +105,9 @@ def test_one_that_diverges_fails_alone(alone, tmp_path):
     assert hashes(tmp_path) == {
         file: sha for file, sha in hashes(alone).items() if "-s2-" not in file
     }
-    before = files(tmp_path)
+    before = files(tmp_path, "runs")
     assert trained(tmp_path, 3, fails=True, **changes) == (0, 1)
-    assert files(tmp_path) == before
+    assert files(tmp_path, "runs") == before
 
 
 LONG = {"training": CONFIG["training"] | {"steps": 20_000}, "policies": ["stateless"]}

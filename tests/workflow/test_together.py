@@ -9,9 +9,8 @@ import yaml
 
 from daf.audit import VERIFIED, audit
 from daf.config import AuditConfig
-from daf.record import SUFFIX, Record
 from daf.workflow import snakemake_command
-from tests.results import hashes
+from tests.results import files, hashes, records
 
 pytestmark = pytest.mark.slow
 
@@ -39,23 +38,6 @@ def call(folder: Path, players: int, *options: str, fails: bool = False, **chang
     return sorted(rule for rule in begun if rule not in ("evaluations", "environment_check"))
 
 
-def records(folder: Path) -> dict[str, tuple]:
-    """Of every evaluation what its record tells but for times."""
-    found = {}
-    for file in sorted((folder / "results/evaluations").glob(f"*/*{SUFFIX}")):
-        record = Record.read(file)
-        parts = (record.rule, record.parameters, record.inputs, record.outputs, record.elsewhere)
-        rest = (record.execution, record.device, record.threads, list(record.log))
-        found[f"{file.parent.name}/{file.name}"] = parts + rest
-    return found
-
-
-def files(folder: Path) -> dict[str, int]:
-    """All files of evaluations; another number says that a file was written again."""
-    results = folder / "results"
-    return {str(f.relative_to(results)): f.stat().st_ino for f in results.glob("evaluations/*/*")}
-
-
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("alone")
@@ -78,7 +60,8 @@ def folder(shared, tmp_path) -> Path:
 
 def test_bytes_and_records_are_those_of_jobs_of_their_own(alone, shared):
     assert hashes(shared) == hashes(alone)
-    assert records(shared) == records(alone) and len(records(alone)) == 8
+    one, other = (records(made, "evaluations", "execution") for made in (shared, alone))
+    assert one == other and len(one) == 8
     assert not list((shared / "results/resume").rglob("*.parquet*")), "nothing is unfinished"
     assert call(shared, 3, "--dry-run") == []
 
@@ -89,18 +72,19 @@ def test_an_audit_verifies_them(folder):
 
 
 def test_how_many_share_a_job_plays_nothing_again(folder):
-    before = files(folder)
+    before = files(folder, "evaluations")
     assert call(folder, 1) == ["evaluate"] * 3, "they find everything there"
     assert call(folder, 2) == ["evaluate_variant_1", "evaluate_variant_2"]
-    assert files(folder) == before
+    assert files(folder, "evaluations") == before
     assert call(folder, 2, "--dry-run") == []
 
 
 def test_other_weights_of_one_leave_the_others_alone(folder):
-    before = files(folder)
+    before = files(folder, "evaluations")
     one, other = sorted((folder / "results/runs").iterdir())
     shutil.copyfile(one / "policy.safetensors", other / "policy.safetensors")
     assert call(folder, 3) == ["evaluate_variant_1"]
-    changed = {Path(file).parent.name for file, n in files(folder).items() if n != before[file]}
+    after = files(folder, "evaluations")
+    changed = {Path(file).parent.name for file in after if after[file] != before[file]}
     assert changed == {f"{other.name}-e2-w0"}
     assert call(folder, 3, "--dry-run") == []

@@ -1,0 +1,15 @@
+"""A small plan, and what a test changes in it."""
+
+from daf.config import BenchmarkConfig
+from daf.plan import Plan, make_plan
+
+MISSION = "assembler_1"
+
+
+def plan(**changes) -> Plan:
+    data = {
+        "policies": ["stateless", "random"],
+        "missions": [MISSION],
+        "training_seeds": [1, 2],
+    }
+    return make_plan(BenchmarkConfig.parse(data | changes, "test"))
