@@ -30,7 +30,7 @@ def names(**changes) -> list[str]:
 
 
 @pytest.mark.parametrize("file, runs", [
-    ("config", 10), ("halls", 3), ("memory", 10), ("reference", 30),
+    ("config", 10), ("halls", 3), ("memory", 10), ("reference", 30), ("reference_gpu", 30),
 ])  # fmt: skip
 def test_configurations_that_come_with_it_can_be_planned(file, runs):
     source = f"config/{file}.yaml"
