@@ -218,9 +218,7 @@ def ready_to_train(wildcards):
         if run in members and not all(
             is_trained(other) for other in members if other != run
         ):
-            # A name for each content: Snakemake 9 looks too late at whether params have changed.
-            content = digest(list(map(told_to_train, members)))[:8]
-            checkpoints.train_population.get(run=first, members=content)
+            checkpoints.train_population.get(run=first, members=content_of(first))
     return environment_for(PLAN.weights_file(run))
 
 
@@ -228,6 +226,12 @@ def population(first):
     """The trainings that share a job, but for those that the configuration says are missing."""
     members = PLAN.populations[first]
     return {run: PLAN.run(run) for run in members if run not in CONFIG.missing.runs}
+
+
+@cache
+def content_of(first):
+    """A name for what a population is: Snakemake 9 looks too late at whether params have changed."""
+    return digest([told_to_train(run) for run in population(first)])[:8]
 
 
 def done_by_population(run, members):
