@@ -38,12 +38,10 @@ class LSTM(TrainablePolicy):
         seen = self.embedding(observations.flatten(0, 1)).view(steps, rows, -1)
         # The fused LSTM knows no episodes: run it from one start to the next; on a GPU, which would
         # have to be waited for to know where they are, step by step.
-        begun = [starts.is_cuda or bool(starts[t].any()) for t in range(steps)]
-        cuts = [t for t in range(steps) if t == 0 or begun[t]]
+        cuts = [t for t in range(steps) if t == 0 or starts.is_cuda or bool(starts[t].any())]
         outputs = []
         for begin, end in zip(cuts, [*cuts[1:], steps]):
-            if begun[begin]:
-                memory = torch.where(starts[begin][:, None], 0.0, memory)
+            memory = torch.where(starts[begin][:, None], 0.0, memory)
             hidden, cell = memory[None].chunk(2, dim=-1)
             output, (hidden, cell) = self.lstm(
                 seen[begin:end], (hidden.contiguous(), cell.contiguous())
