@@ -248,6 +248,18 @@ def test_weights_know_the_arguments_of_their_network(tmp_path):
     assert all(run.init_kwargs == {"hidden_size": 4} for run in going_on.runs.values())
 
 
+def test_each_of_many_weights_of_one_network_is_looked_at(tmp_path):
+    small = {"class_path": "stateless", "init_kwargs": {"hidden_size": 4}}
+    good = small | {"data_path": saved(tmp_path / "good.st")}
+    broken = small | {"data_path": saved(tmp_path / "broken.st", float("nan")), "name": "broken"}
+    other = small | {"data_path": good["data_path"], "init_kwargs": {"hidden_size": 8}}
+    untrained = small | {"train": False}
+    assert len(plan(policies=[good, untrained]).players) == 2
+    for wrong, reason in ((broken, "not finite"), (other | {"name": "wider"}, "has shape")):
+        with pytest.raises(ConfigError, match=f"key 'policies.2': weights .*{reason}"):
+            plan(policies=[good, untrained, wrong])
+
+
 def test_initial_weights_count_by_content(tmp_path):
     here, other = saved(tmp_path / "here.st"), saved(tmp_path / "other.st")
     there = str(shutil.copy(here, tmp_path / "policy.safetensors"))

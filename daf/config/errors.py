@@ -1,8 +1,10 @@
 """What is said about a wrong configuration: one line with source, key, value, what is accepted."""
 
+import contextlib
 import difflib
 import json
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
@@ -25,6 +27,17 @@ def of_file(error: OSError) -> str:
     """What is wrong with a file, in words."""
     named = f"{shown(str(error.filename))}: " if error.filename is not None else ""
     return f"{named}{error.strerror or error}"
+
+
+@contextlib.contextmanager
+def at(place: str) -> Iterator[None]:
+    """Say in every `ConfigError` of the block, and of every file that fails, where it happened."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{place}: {error}") from None
+    except OSError as error:  # such as a name that is too long
+        raise ConfigError(f"{place}: {of_file(error)}") from None
 
 
 EXPECTED = {

@@ -2,16 +2,15 @@
 starts. Nothing here needs torch, but for policies with arguments, weights or code of their own.
 """
 
-import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 
 from daf.config import BenchmarkConfig, ConfigError, PolicyConfig, TrainingConfig, nearest, shown
-from daf.config.errors import of_file
-from daf.missions import Mission, check_alike, load_mission
+from daf.config.errors import at
+from daf.missions import Mission, load_mission
 from daf.missions.statistics import statistic_names
+from daf.plan.known import Known, loaded
 from daf.plan.names import (
     class_digest,
     class_label,
@@ -28,7 +27,6 @@ from daf.policies.registry import (
     METTAGRID,
     SHORT_NAMES,
     TRAINABLE,
-    PolicySpec,
     saved_init_kwargs,
 )
 from daf.provenance import digest, file_digest
@@ -54,11 +52,11 @@ def make_plan(
         ConfigError: a mission, policy or training that cannot be; one line.
     """
     plan = Plan(config)
-    with _at(source):
+    with at(source):
         results = Path(config.execution.results_dir)
         if results.exists() and not results.is_dir():
             raise ConfigError(f"{results.resolve()} is a file; a folder is needed there")
-        for mission in _loaded(config.missions, "missions", load):
+        for mission in loaded(config.missions, "missions", load):
             if mission.max_steps == 0:
                 raise ConfigError(
                     f"mission {mission.name}: key 'max_steps': got 0 (endless); "
@@ -69,15 +67,15 @@ def make_plan(
             plan.missions[mission.name] = mission
         policies, networks, plain = [], [], []
         for number, policy in enumerate(config.policies):
-            with _at(f"key 'policies.{number}'"):
+            with at(f"key 'policies.{number}'"):
                 networks.append(_is_network(policy))
                 untrained = networks[-1] and not policy.data_path and not policy.train
                 plain.append(plain_label(policy, not untrained))
                 policies.append(_complete(policy, policy.data_path))
         labels = tell_apart(policies, plain)
-        known = _Known(load, build)
+        known = Known(load, build)
         for number, policy in enumerate(policies):
-            with _at(f"key 'policies.{number}'"):
+            with at(f"key 'policies.{number}'"):
                 if networks[number] and policy.train and policy.data_path is None:
                     _add_runs(plan, policy, labels[number], known)
                 else:
@@ -91,25 +89,6 @@ def make_plan(
                 f"key 'comparison.against': got {shown(against)}; {nearest(against, labels)}"
             )
     return plan
-
-
-@contextlib.contextmanager
-def _at(place: str) -> Iterator[None]:
-    """Say in every `ConfigError` of the block where it happened."""
-    try:
-        yield
-    except ConfigError as error:
-        raise ConfigError(f"{place}: {error}") from None
-    except OSError as error:  # such as a name that is too long
-        raise ConfigError(f"{place}: {of_file(error)}") from None
-
-
-def _loaded(paths: tuple[str, ...], key: str, load: Callable[[str], Mission]) -> list[Mission]:
-    missions = []
-    for number, path in enumerate(paths):
-        with _at(f"key '{key}.{number}'"):
-            missions.append(load(path))
-    return missions
 
 
 def _is_network(policy: PolicyConfig) -> bool:
@@ -156,26 +135,8 @@ def _complete(policy: PolicyConfig, weights: str | None) -> PolicyConfig:
     return policy.model_copy(update={"init_kwargs": known})
 
 
-@dataclass
-class _Known:
-    """What need not be done again for every one of many policies."""
-
-    load: Callable[[str], Mission]
-    build: bool
-    missions: dict[tuple[str, ...], tuple[Mission, ...]] = field(default_factory=dict)
-    built: list[tuple] = field(default_factory=list)
-
-    def trained_on(self, plan: Plan, paths: tuple[str, ...]) -> tuple[Mission, ...]:
-        """The missions of a training: those at `paths`, or those of the plan."""
-        if not paths:
-            return tuple(plan.missions.values())
-        if paths not in self.missions:
-            self.missions[paths] = tuple(_loaded(paths, "training.missions", self.load))
-        return self.missions[paths]
-
-
-def _add_player(plan: Plan, policy: PolicyConfig, plain: str, label: str, known: _Known) -> None:
-    _check_plays(policy, plan, (), policy.data_path, known)
+def _add_player(plan: Plan, policy: PolicyConfig, plain: str, label: str, known: Known) -> None:
+    known.check_plays(policy, plan, (), policy.data_path)
     name = player_name(plain, content(policy))
     if name in plan.players:
         raise ConfigError(f"policy '{label}' is the same as '{plan.labels[name]}'; leave one out")
@@ -186,7 +147,7 @@ def _add_player(plan: Plan, policy: PolicyConfig, plain: str, label: str, known:
     plan.labels[name] = label
 
 
-def _add_runs(plan: Plan, policy: PolicyConfig, label: str, known: _Known) -> None:
+def _add_runs(plan: Plan, policy: PolicyConfig, label: str, known: Known) -> None:
     config = plan.config
     training = TrainingConfig.parse(config.training.resolved() | policy.training, "key 'training'")
     missions = known.trained_on(plan, training.missions)
@@ -201,7 +162,7 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, known: _Known) -> No
     if training.initial_weights is not None:
         _check_file(training.initial_weights, "training.initial_weights", WEIGHTS)
         policy = _complete(policy, training.initial_weights)
-    _check_plays(policy, plan, missions, training.initial_weights, known)
+    known.check_plays(policy, plan, missions, training.initial_weights)
     seedless = _run(policy, training, missions)
     for seed in config.training_seeds:
         run = seedless.with_seed(seed)
@@ -231,31 +192,6 @@ def _add_populations(plan: Plan) -> None:
     for first in range(0, len(dealt) - 1, size):  # a last one that is left over stays alone
         group = tuple(dealt[first : first + size])
         plan.populations |= dict.fromkeys(group, group)
-
-
-def _check_plays(
-    policy: PolicyConfig,
-    plan: Plan,
-    trained_on: tuple[Mission, ...],
-    weights: str | None,
-    known: _Known,
-) -> None:
-    """Find out now whether the policy can play all missions, by building it for each.
-
-    One given by its short name alone has nothing to get wrong, and building would import torch.
-    """
-    names = [mission.name for mission in trained_on]
-    network = (policy.class_path, policy.init_kwargs, weights, names)
-    if network in known.built or not known.build:
-        return
-    known.built.append(network)
-    for mission in plan.missions.values():
-        check_alike(mission, *trained_on)
-        if policy.class_path not in SHORT_NAMES or policy.init_kwargs or weights:
-            from daf.policies import Game, make_policy
-
-            spec = PolicySpec(policy.class_path, weights, policy.init_kwargs)
-            make_policy(spec, Game.of(mission, *trained_on))
 
 
 def _run(policy: PolicyConfig, training: TrainingConfig, missions: tuple[Mission, ...]) -> Run:

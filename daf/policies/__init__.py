@@ -9,6 +9,7 @@ __all__ = [
     "Policy",
     "PolicySpec",
     "TrainablePolicy",
+    "load_weights",
     "make_policy",
     "policy_class",
 ]
@@ -20,6 +21,7 @@ _PLACES = {
     "Policy": "daf.policies.policy",
     "PolicySpec": "daf.policies.registry",
     "TrainablePolicy": "daf.policies.trainable",
+    "load_weights": "daf.policies.spec",
     "make_policy": "daf.policies.spec",
     "policy_class": "daf.policies.spec",
 }

@@ -97,14 +97,23 @@ def make_policy(spec: PolicySpec, game: Game, device: str = "cpu", seed: int = 0
             f"accepted init_kwargs: {_listed(accepted)}"
         ) from None
     if spec.data_path is not None:
-        load = getattr(policy, "load", None)
-        if load is None:
-            raise ConfigError(f"policy '{spec.class_path}': takes no data_path, it has no weights")
-        try:
-            load(spec.data_path)
-        except ValueError as error:
-            raise ConfigError(f"{error}") from None
+        load_weights(policy, spec)
     return policy
+
+
+def load_weights(policy: Policy, spec: PolicySpec) -> None:
+    """Give a policy the weights of `spec`, whose class and arguments it was built with.
+
+    Raises:
+        ConfigError: it takes none, or they are missing, broken or of another shape; one line.
+    """
+    load = getattr(policy, "load", None)
+    if load is None:
+        raise ConfigError(f"policy '{spec.class_path}': takes no data_path, it has no weights")
+    try:
+        load(spec.data_path)
+    except ValueError as error:
+        raise ConfigError(f"{error}") from None
 
 
 def _listed(accepted: list[str] | None) -> str:

@@ -1,4 +1,5 @@
 # What all rules share: the plan that follows from the configuration, and the GPUs of this machine.
+import atexit
 import gc
 import mimetypes
 import re
@@ -8,6 +9,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from snakemake import sourcecache
 from snakemake.exceptions import WorkflowError
 
 from daf.batch import VARIANT
@@ -35,9 +37,12 @@ from daf.results_lock import ResultsInUse, claim
 from daf.sweep.search import NOT_SEARCHED, Search
 from daf.workflow import within
 
-# A plan is millions of objects that stay, which the garbage collector would search again and again:
-# a fifth of the time that planning takes.
+# A plan is millions of objects that stay, which the garbage collector would search again and again,
+# and once more at the end: a third of the time that planning takes.
 gc.set_threshold(1_000_000)
+atexit.register(gc.freeze)
+# Snakemake parses the path of a rule's script several times for each job: an eighth of that time.
+sourcecache.parse_uri = cache(sourcecache.parse_uri)
 
 # Jobs are calls of Snakemake of their own, for rules that it names. The call that plans them has
 # checked that every policy can play, for which it may have to import torch.
