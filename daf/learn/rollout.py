@@ -47,6 +47,7 @@ class Collector:
     Attributes:
         rows: N, this rank's; `all_rows` are those of all ranks, `row_numbers` says which of them
             are this rank's, int64 [N].
+        rollout, advantage: what `collect` returned last.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Collector:
         self.memory = policy.initial_memory(self.rows)
         self.starts = torch.ones(self.rows, dtype=torch.bool, device=device)
         self.rollout = self._allocate(policy, device)
+        self.advantage = torch.empty_like(self.rollout.values)
         numbers = [torch.tensor(worlds, device=device) for worlds in shares]
         self._counted = list(map(self._stagger, self.simulations, numbers, counts))
         self.seconds = {"env": 0.0, "forward": 0.0}
@@ -151,7 +153,7 @@ class Collector:
                 it would do; None: there is no teacher any more.
 
         Returns:
-            the rollout (its memory is reused by the next call) and the advantages [L, N].
+            the rollout and the advantages [L, N], in memory that the next call uses again.
         """
         rollout = self.rollout
         rollout.memory.copy_(self.memory)
@@ -172,7 +174,8 @@ class Collector:
             self.config.gamma,
             self.config.gae_lambda,
         )
-        return rollout, advantage
+        self.advantage.copy_(advantage)
+        return rollout, self.advantage
 
     def _play(self, t: int, chance: torch.Tensor, shown: float | None) -> None:
         """Step t of a rollout: what is seen, what is done, what comes of it."""

@@ -58,7 +58,8 @@ class Teacher:
 
     def watch(self, dones: torch.Tensor) -> None:
         """Forget episodes that are over, bool [N]."""
-        if dones.any():
+        # To ask a GPU whether it is worth it would take longer.
+        if dones.is_cuda or bool(dones.any()):
             self._memory = self._memory.where(dones, self._new())
 
     def state_dict(self) -> dict[str, Any]:

@@ -99,11 +99,9 @@ class Training:
         self.learner.row_numbers = self.collector.row_numbers.to(self.policy.device)
         # How many rows of a minibatch are a rank's own is only known on the device, for which a
         # recording cannot wait.
-        self._update = (
-            Replayed(self._collect_and_learn, self.device)
-            if self.ranks.count == 1
-            else self._collect_and_learn
-        )
+        alone = self.ranks.count == 1
+        self._collect = Replayed(self.collector.collect, self.device)
+        self._learn = Replayed(self._improve, self.device) if alone else self._improve
 
     def _go_to(self, update: int) -> None:
         """Begin the lesson that an update, by its number, belongs to, if another goes on."""
@@ -142,12 +140,17 @@ class Training:
             rate *= 1 - self.steps / last.steps_after(max(last.first + updates, last.end))
         shuffle = _generator(self.run.training_seed, STREAM_MINIBATCHES, self.made)
         self.learner.prepare(rate, self.collector.all_rows, shuffle)
+        before = dict(self.collector.seconds)
         if self.steps < config.teacher_steps:
-            # A scripted policy asks the device how far it is, which cannot be recorded.
-            found = self._collect_and_learn(1 - self.steps / config.teacher_steps)
+            # A teacher may be anybody's policy, and need not be one that can be recorded.
+            self.collector.collect(1 - self.steps / config.teacher_steps)
         else:
-            found = self._update()
-        self._unread.append(found.clone())
+            self._collect()
+        begin = time.perf_counter()
+        self._unread.append(self._learn().clone())
+        self.seconds["learn"] += time.perf_counter() - begin
+        for part, seconds in self.collector.seconds.items():
+            self.seconds[part] += seconds - before[part]
         self._rates.append(rate)
         self.made += 1
         if self.device == "cpu" or self.made % READ_EVERY == 0 or self.done:
@@ -163,16 +166,11 @@ class Training:
         self.read()
         return self._curve
 
-    def _collect_and_learn(self, shown: float | None = None) -> torch.Tensor:
-        """One update, as prepared; what is to be known of it, float64. `shown`: see `collect`."""
-        before = dict(self.collector.seconds)
-        rollout, advantage = self.collector.collect(shown)
-        begin = time.perf_counter()
+    def _improve(self) -> torch.Tensor:
+        """Learn from the rollout that was collected, as prepared; what is to be known of the
+        update, float64."""
+        rollout, advantage = self.collector.rollout, self.collector.advantage
         losses = self.learner.update(rollout, advantage)
-        spent = {"learn": time.perf_counter() - begin}
-        spent |= {part: s - before[part] for part, s in self.collector.seconds.items()}
-        for part, seconds in spent.items():
-            self.seconds[part] += seconds
         returns = rollout.values + advantage
         (reward, _), (_, total), (_, rest) = self.ranks.moments(
             [rollout.rewards, returns, advantage]

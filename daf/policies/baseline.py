@@ -43,7 +43,7 @@ from daf.policies.walk import (
 from daf.policies.window import ENERGY, Window, look, own, rank_of_last, window_of
 from daf.sim.random import FIRST_FACTOR, mix
 from daf.sim.simulation import torch_stream
-from daf.sim.step import INLINE
+from daf.sim.step import FEW, INLINE
 
 RETRY = wp.constant(1 / 32)  # chance per step to look again for what could not be reached
 HESITATE = wp.constant(0.2)  # chance to stand still beside another agent
@@ -54,7 +54,12 @@ AGENTS, RING, PASSABLE, GOALS, TARGETS, FRESH = (wp.constant(board) for board in
 """Boards of the sketch: what is only of use now; from FRESH on, the memory's as they are seen."""
 
 wp.set_module_options(
-    {"enable_backward": False, "fuse_fp": False, "cpu_compiler_flags": f"-march=native {INLINE}"}
+    {
+        "enable_backward": False,
+        "fuse_fp": False,
+        "cpu_compiler_flags": f"-march=native {INLINE}",
+        "block_dim": FEW,
+    }
 )
 
 

@@ -36,9 +36,14 @@ class LSTM(TrainablePolicy):
     def forward(self, observations, memory, starts):
         steps, rows = observations.shape[:2]
         seen = self.embedding(observations.flatten(0, 1)).view(steps, rows, -1)
-        # The fused LSTM knows no episodes: run it from one start to the next; on a GPU, which would
-        # have to be waited for to know where they are, step by step.
-        cuts = [t for t in range(steps) if t == 0 or starts.is_cuda or bool(starts[t].any())]
+        over = self._step_by_step if seen.is_cuda else self._from_start_to_start
+        output, memory = over(seen, memory, starts)
+        return self.actor(output), self.critic(output).squeeze(-1), memory
+
+    def _from_start_to_start(self, seen, memory, starts):
+        """The fused LSTM, which knows no episodes and so runs from one start to the next."""
+        steps = len(seen)
+        cuts = [t for t in range(steps) if t == 0 or bool(starts[t].any())]
         outputs = []
         for begin, end in zip(cuts, [*cuts[1:], steps]):
             memory = torch.where(starts[begin][:, None], 0.0, memory)
@@ -48,5 +53,17 @@ class LSTM(TrainablePolicy):
             )
             memory = torch.cat([hidden[0], cell[0]], dim=-1)
             outputs.append(output)
-        output = torch.cat(outputs)
-        return self.actor(output), self.critic(output).squeeze(-1), memory
+        return torch.cat(outputs), memory
+
+    def _step_by_step(self, seen, memory, starts):
+        """The same on a GPU, which would have to be waited for to know where episodes start. In
+        full precision: its time are launches, not products."""
+        weights = [parameter for _, parameter in self.lstm.named_parameters()]
+        going_on = (~starts).to(memory.dtype)[..., None]
+        hidden, cell = memory.chunk(2, dim=-1)
+        outputs = []
+        with torch.autocast(seen.device.type, enabled=False):
+            for now, kept in zip(seen.float(), going_on):
+                hidden, cell = torch.lstm_cell(now, (hidden * kept, cell * kept), *weights)
+                outputs.append(hidden)
+        return torch.stack(outputs), torch.cat([hidden, cell], dim=-1)

@@ -11,12 +11,15 @@ from daf.sim.tables import NO_RECIPE, NUM_RESOURCES, Tables
 
 # On the CPU all functions become part of their kernel: a call would copy both structs, kilobytes.
 INLINE = "-mllvm=-inline-threshold=90000 -mllvm=-inline-cold-callsite-threshold=90000"
+# Threads of a block on a GPU: each does much, and a thousand are to be spread over all processors.
+FEW = 32
 # No contraction to fused multiply-adds: CPU and CUDA must round alike, as the engine did.
 wp.set_module_options(
     {
         "enable_backward": False,
         "fuse_fp": False,
         "cpu_compiler_flags": f"-march=native -mllvm=-slp-recursion-max-depth=4 {INLINE}",
+        "block_dim": FEW,
     }
 )
 

@@ -221,11 +221,11 @@ def test_an_update_from_its_recording_is_the_update_itself(policy):
     deterministic_cuda()
     spec = run(policy, steps=6 * 4 * 4 * 16)
     recorded, plain = Training(spec, "cuda"), Training(spec, "cuda")
-    plain._update = plain._collect_and_learn
+    plain._collect, plain._learn = plain.collector.collect, plain._improve
     for training in (recorded, plain):
         while not training.done:
             training.advance()
-    assert recorded._update._graph is not None
+    assert recorded._collect._graph is not None and recorded._learn._graph is not None
     assert recorded.result().metrics.to_json() == plain.result().metrics.to_json()
     for tensors in zip(recorded.policy.parameters(), plain.policy.parameters()):
         assert torch.equal(*tensors)

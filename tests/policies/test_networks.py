@@ -1,5 +1,6 @@
 """Networks against second implementations: torch's own layers, a dense window, single steps."""
 
+import copy
 import math
 
 import pytest
@@ -35,7 +36,7 @@ def test_embedding_equals_torchs_embedding_bag_forward_and_backward():
     ours.backward(gradient)
     own_gradients = embedding.table.grad, embedding.bias.grad
     embedding.zero_grad()
-    index, factor = looked_up(seen, embedding.vocabulary)
+    index, factor = looked_up(seen, embedding.vocabulary, len(embedding.table))
     theirs = torch.nn.functional.embedding_bag(
         index, embedding.table, mode="sum", per_sample_weights=factor
     )
@@ -44,6 +45,21 @@ def test_embedding_equals_torchs_embedding_bag_forward_and_backward():
     torch.testing.assert_close(ours, theirs)
     for own, grad in zip(own_gradients, (embedding.table.grad, embedding.bias.grad)):
         torch.testing.assert_close(own, grad)
+
+
+@pytest.mark.gpu
+def test_embedding_on_a_gpu_is_that_of_the_cpu():
+    seen = observations()
+    embedding = TokenEmbedding(GAME, 24)
+    gradient = torch.randn(len(seen), 24, generator=torch.Generator().manual_seed(1))
+    found = []
+    for device in ("cpu", "cuda"):
+        own = copy.deepcopy(embedding).to(device)
+        summed = own(seen.to(device))
+        summed.backward(gradient.to(device))
+        found.append([tensor.cpu() for tensor in (summed, own.table.grad, own.bias.grad)])
+    for one, other in zip(*found):
+        torch.testing.assert_close(one, other)
 
 
 def test_embedding_keeps_what_is_no_number():
@@ -101,14 +117,20 @@ def test_no_observation_has_more_tokens_than_the_bound():
         assert most <= token_bound(mission) <= mission.tokens
 
 
-def test_lstm_over_a_sequence_equals_single_steps_with_memory_set_back_at_starts():
-    policy = make_policy(PolicySpec("lstm", init_kwargs={"hidden_size": 16}), GAME)
+def episodes_of_an_lstm(device="cpu"):
+    policy = make_policy(PolicySpec("lstm", init_kwargs={"hidden_size": 16}), GAME, device)
     seen = torch.stack([observations(16, steps) for steps in range(6)])
     starts = torch.zeros(6, 16, dtype=torch.bool)
     starts[0], starts[3, :5], starts[5, 2:] = True, True, True
     memory = torch.randn(16, 32, generator=torch.Generator().manual_seed(2))
+    return policy, seen.to(device), memory.to(device), starts.to(device)
+
+
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_lstm_over_a_sequence_equals_single_steps_with_memory_set_back_at_starts(device):
+    policy, seen, memory, starts = episodes_of_an_lstm(device)
     logits, values, last = policy(seen, memory, starts)
-    cell = torch.nn.LSTMCell(16, 16)
+    cell = torch.nn.LSTMCell(16, 16, device=device)
     cell.load_state_dict({n.removesuffix("_l0"): t for n, t in policy.lstm.state_dict().items()})
     hidden, state = memory.chunk(2, -1)
     for t in range(6):
@@ -117,6 +139,20 @@ def test_lstm_over_a_sequence_equals_single_steps_with_memory_set_back_at_starts
         torch.testing.assert_close(logits[t], policy.actor(hidden))
         torch.testing.assert_close(values[t], policy.critic(hidden)[:, 0])
     torch.testing.assert_close(last, torch.cat([hidden, state], -1))
+
+
+def test_lstm_step_by_step_as_on_a_gpu_learns_as_from_start_to_start():
+    policy, seen, memory, starts = episodes_of_an_lstm()
+    seen = policy.embedding(seen.flatten(0, 1)).detach().view(6, 16, -1).requires_grad_()
+    asked = seen, memory.requires_grad_(), starts
+    found = []
+    for over in (policy._step_by_step, policy._from_start_to_start):
+        output, last = over(*asked)
+        wanted = (seen, memory, *policy.lstm.parameters())
+        slopes = torch.autograd.grad(output.square().sum() + last.sin().sum(), wanted)
+        found.append([output, last, *slopes])
+    for one, other in zip(*found):
+        torch.testing.assert_close(one, other)
 
 
 def test_sampling_follows_the_distribution():
