@@ -144,13 +144,13 @@ class Collector:
         return simulation.state.episode + (simulation.state.now > 0)
 
     @torch.no_grad()
-    def collect(self, shown: float | None = None) -> tuple[Rollout, torch.Tensor]:
-        """Play L steps. Without a teacher nothing waits for the device, and all that lasts stays
-        where it is in memory: on a GPU this can be captured in a graph.
+    def collect(self, shown: float | torch.Tensor | None = None) -> tuple[Rollout, torch.Tensor]:
+        """Play L steps. Nothing waits for the device, and all that lasts stays where it is in
+        memory: on a GPU this can be captured in a graph.
 
         Args:
             shown: the share of the worlds that the teacher plays while it says in all of them what
-                it would do; None: there is no teacher any more.
+                it would do, a number or float [] on the device; None: there is no teacher any more.
 
         Returns:
             the rollout and the advantages [L, N], in memory that the next call uses again.
@@ -163,6 +163,8 @@ class Collector:
         with lasting(self.memory.device):
             for t, chance in enumerate(chances):
                 self._play(t, chance, shown)
+        if shown is not None:
+            self.teacher.settle()
         self.steps_taken += len(chances)
         log_probs = torch.log_softmax(rollout.logits, dim=-1)
         rollout.log_probs.copy_(log_probs.gather(2, rollout.actions[..., None])[..., 0])
@@ -177,7 +179,7 @@ class Collector:
         self.advantage.copy_(advantage)
         return rollout, self.advantage
 
-    def _play(self, t: int, chance: torch.Tensor, shown: float | None) -> None:
+    def _play(self, t: int, chance: torch.Tensor, shown: float | torch.Tensor | None) -> None:
         """Step t of a rollout: what is seen, what is done, what comes of it."""
         rollout = self.rollout
         begin = time.perf_counter()

@@ -41,7 +41,7 @@ class Teacher:
         """
         self.policy = make_policy(PolicySpec(class_path), game, device)
         self.simulations = simulations
-        self._memory = self._new()
+        self._memory = self._kept = self._new()
         self._place = torch.cat(
             [p.repeat_interleave(s.num_agents) for p, s in zip(places, simulations)]
         )
@@ -52,7 +52,7 @@ class Teacher:
         actions, self._memory = self.policy.act(rows, self._memory)
         return actions.to(torch.int8)
 
-    def plays(self, share: float) -> torch.Tensor:
+    def plays(self, share: float | torch.Tensor) -> torch.Tensor:
         """The agents of the first worlds of each simulation, so large a share, bool [N]."""
         return self._place < share
 
@@ -62,13 +62,20 @@ class Teacher:
         if dones.is_cuda or bool(dones.any()):
             self._memory = self._memory.where(dones, self._new())
 
+    def settle(self) -> None:
+        """Keep what it remembers where that is kept between rollouts, which stays in place."""
+        for kept, now in zip(vars(self._kept).values(), vars(self._memory).values()):
+            kept.copy_(now)
+        self._memory = self._kept
+
     def state_dict(self) -> dict[str, Any]:
         """What it remembers."""
         return dict(vars(self._memory))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was taken."""
-        self._memory = type(self._memory)(**state)
+        self._memory = type(self._kept)(**state)
+        self.settle()
 
     def _new(self) -> Any:
         seeds = [

@@ -87,6 +87,8 @@ class Training:
         self._curve: list[dict[str, Any]] = []
         self._unread: list[torch.Tensor] = []
         self._rates: list[float] = []
+        # The share of the worlds that a teacher plays.
+        self._shown = torch.zeros((), dtype=torch.float64, device=device)
         self._begin(self._lessons[0])
 
     def _begin(self, lesson: Lesson) -> None:
@@ -101,6 +103,7 @@ class Training:
         # recording cannot wait.
         alone = self.ranks.count == 1
         self._collect = Replayed(self.collector.collect, self.device)
+        self._imitate = Replayed(lambda: self.collector.collect(self._shown), self.device)
         self._learn = Replayed(self._improve, self.device) if alone else self._improve
 
     def _go_to(self, update: int) -> None:
@@ -142,8 +145,8 @@ class Training:
         self.learner.prepare(rate, self.collector.all_rows, shuffle)
         before = dict(self.collector.seconds)
         if self.steps < config.teacher_steps:
-            # A teacher may be anybody's policy, and need not be one that can be recorded.
-            self.collector.collect(1 - self.steps / config.teacher_steps)
+            self._shown.fill_(1 - self.steps / config.teacher_steps)
+            self._imitate()
         else:
             self._collect()
         begin = time.perf_counter()

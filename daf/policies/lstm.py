@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from daf.policies.game import Game
+from daf.policies.recurrence import remembered
 from daf.policies.tokens import TokenEmbedding
 from daf.policies.trainable import Head, TrainablePolicy, checked_size
 
@@ -57,13 +58,9 @@ class LSTM(TrainablePolicy):
 
     def _step_by_step(self, seen, memory, starts):
         """The same on a GPU, which would have to be waited for to know where episodes start. In
-        full precision: its time are launches, not products."""
-        weights = [parameter for _, parameter in self.lstm.named_parameters()]
-        going_on = (~starts).to(memory.dtype)[..., None]
-        hidden, cell = memory.chunk(2, dim=-1)
-        outputs = []
+        full precision: what takes its time are launches, not products."""
+        inputs, own, *biases = (parameter for _, parameter in self.lstm.named_parameters())
         with torch.autocast(seen.device.type, enabled=False):
-            for now, kept in zip(seen.float(), going_on):
-                hidden, cell = torch.lstm_cell(now, (hidden * kept, cell * kept), *weights)
-                outputs.append(hidden)
-        return torch.stack(outputs), torch.cat([hidden, cell], dim=-1)
+            added = nn.functional.linear(seen.float(), inputs, sum(biases))
+            outputs, cell = remembered(added, own, *memory.chunk(2, dim=-1), starts)
+        return outputs, torch.cat([outputs[-1], cell], dim=-1)

@@ -234,4 +234,5 @@ class _OnCPU(torch.autograd.Function):
 def _launch(kernel, tables: Tables, observations: torch.Tensor, *tensors: torch.Tensor):
     arrays = [wp.from_torch(tensor, return_ctype=True) for tensor in tensors]
     tokens = wp.from_torch(observations, dtype=wp.vec3ub, return_ctype=True)
-    wp.launch(kernel, dim=len(observations), inputs=[tables, tokens, *arrays])
+    # Warp's own choice would be a GPU, where there is one.
+    wp.launch(kernel, dim=len(observations), inputs=[tables, tokens, *arrays], device="cpu")

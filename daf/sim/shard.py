@@ -44,8 +44,9 @@ class Shard:
         rows = actions[worlds].shape
         cuda = observations.device.type == "cuda"
         device = wp.device_from_torch(observations.device)
-        looks = wp.zeros((*rows, LOOK_TOKENS), dtype=wp.vec3ub, device=device)
-        look_size = wp.zeros(rows, dtype=wp.int32, device=device)
+        # Memory of torch's: Warp would clear its own in another stream, while this one writes it.
+        looks = wp.from_torch(observations.new_zeros(*rows, LOOK_TOKENS, 3), dtype=wp.vec3ub)
+        look_size = wp.from_torch(actions.new_zeros(rows))
         done = wp.from_torch(state.done[worlds])
         derived = wp.empty(0, dtype=wp.int64, device=device)
         everywhere = wp.empty(0, dtype=wp.bool, device=device)

@@ -216,16 +216,20 @@ def test_the_number_of_threads_leaves_no_trace(policy, monkeypatch):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("policy", ["stateless", "lstm"])
-def test_an_update_from_its_recording_is_the_update_itself(policy):
+@pytest.mark.parametrize("policy, taught", [("stateless", 0), ("lstm", 0), ("lstm", 4)])
+def test_an_update_from_its_recording_is_the_update_itself(policy, taught):
     deterministic_cuda()
-    spec = run(policy, steps=6 * 4 * 4 * 16)
+    a_rollout = 4 * 4 * 16
+    teacher = {"teacher": "baseline", "teacher_steps": taught * a_rollout} if taught else {}
+    spec = run(policy, steps=8 * a_rollout, **teacher)
     recorded, plain = Training(spec, "cuda"), Training(spec, "cuda")
-    plain._collect, plain._learn = plain.collector.collect, plain._improve
+    for part in (plain._imitate, plain._collect, plain._learn):
+        part.on_gpu = False
     for training in (recorded, plain):
         while not training.done:
             training.advance()
-    assert recorded._collect._graph is not None and recorded._learn._graph is not None
+    parts = [recorded._collect, recorded._learn] + [recorded._imitate] * bool(taught)
+    assert all(part._graph is not None for part in parts)
     assert recorded.result().metrics.to_json() == plain.result().metrics.to_json()
     for tensors in zip(recorded.policy.parameters(), plain.policy.parameters()):
         assert torch.equal(*tensors)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from daf.job import deterministic_cuda
 from daf.learn.job import train_ahead
 from daf.learn.population import train_population
 from daf.learn.resume import Resume
@@ -125,6 +126,7 @@ def test_each_member_goes_on_alone_from_its_own_state(tmp_path, monkeypatch):
 
 @pytest.mark.gpu
 def test_on_a_gpu_too():
+    deterministic_cuda()
     runs = [run_of(training_seed=seed) for seed in (1, 2)]
     alone = [train(run, "cuda", report=quiet) for run in runs]
     for one, other in zip(alone, train_population(runs, "cuda", report=quiet)):

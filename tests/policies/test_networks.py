@@ -8,7 +8,7 @@ import torch
 
 from daf.config import ConfigError
 from daf.missions import load_mission
-from daf.policies import Game, PolicySpec, make_policy, plain_token_sums
+from daf.policies import Game, PolicySpec, make_policy, plain_recurrence, plain_token_sums
 from daf.policies.chance import mix_seeds, uniform
 from daf.policies.token_bound import token_bound
 from daf.policies.token_sums import looked_up
@@ -141,18 +141,25 @@ def test_lstm_over_a_sequence_equals_single_steps_with_memory_set_back_at_starts
     torch.testing.assert_close(last, torch.cat([hidden, state], -1))
 
 
-def test_lstm_step_by_step_as_on_a_gpu_learns_as_from_start_to_start():
-    policy, seen, memory, starts = episodes_of_an_lstm()
+@pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_lstm_step_by_step_as_on_a_gpu_learns_as_from_start_to_start(device, monkeypatch):
+    def plain(*asked):
+        with monkeypatch.context() as patched:
+            patched.setattr("daf.policies.lstm.remembered", plain_recurrence.remembered)
+            return policy._step_by_step(*asked)
+
+    policy, seen, memory, starts = episodes_of_an_lstm(device)
     seen = policy.embedding(seen.flatten(0, 1)).detach().view(6, 16, -1).requires_grad_()
     asked = seen, memory.requires_grad_(), starts
     found = []
-    for over in (policy._step_by_step, policy._from_start_to_start):
+    for over in (policy._from_start_to_start, policy._step_by_step, plain):
         output, last = over(*asked)
         wanted = (seen, memory, *policy.lstm.parameters())
         slopes = torch.autograd.grad(output.square().sum() + last.sin().sum(), wanted)
         found.append([output, last, *slopes])
-    for one, other in zip(*found):
-        torch.testing.assert_close(one, other)
+    for fused, by_kernels, in_a_bundle in zip(*found):
+        torch.testing.assert_close(by_kernels, fused)
+        torch.testing.assert_close(in_a_bundle, fused)
 
 
 def test_sampling_follows_the_distribution():
