@@ -30,17 +30,24 @@ class Replayed(Generic[Result]):
             return self._on_the_side()
         if self._graph is None:
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph):
+            with torch.cuda.graph(graph, stream=self._stream()):
                 self._result = self.function()
             self._graph = graph
         self._graph.replay()
         return self._result
 
     def _on_the_side(self) -> Result:
-        """Run on another stream, where torch wants a first run that is recorded later."""
-        stream, current = torch.cuda.Stream(), torch.cuda.current_stream()
+        """Run where it will be recorded, as torch wants of a first run."""
+        stream, current = self._stream(), torch.cuda.current_stream()
         stream.wait_stream(current)
         with torch.cuda.stream(stream):
             result = self.function()
         current.wait_stream(stream)
         return result
+
+    def _stream(self) -> torch.cuda.Stream:
+        """Where to record: here, unless this is the default stream, which cannot be. Products of
+        matrices of all recordings of one stream share their room to work in (cuBLAS), so that
+        those that may be replayed side by side have to be recorded in different ones."""
+        here = torch.cuda.current_stream()
+        return torch.cuda.Stream() if here == torch.cuda.default_stream() else here
