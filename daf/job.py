@@ -1,6 +1,8 @@
 """What every script of the workflow does around its one call: log, device, record, errors."""
 
+import atexit
 import contextlib
+import gc
 import os
 import sys
 import traceback
@@ -176,8 +178,13 @@ def listed(files: Any) -> list[str]:
 
 
 def _device(gpu_given: bool, threads: int, execution: ExecutionConfig) -> str:
+    # What is imported stays. To search it for garbage, now, later and at the end, takes a second.
+    gc.disable()
     import torch
 
+    gc.freeze()
+    gc.enable()
+    atexit.register(gc.freeze)
     torch.set_num_threads(threads)
     given = gpu_given and torch.cuda.is_available()
     if execution.device == "cuda" and not given:

@@ -13,7 +13,7 @@ rule engine_benchmark:
         runtime=30,
     params:
         missions=["training_facility_1", "assembler_2"],
-        code=code_hash("daf.sim.benchmark", "daf.report.engine"),
-        templates=folder_digest("report/templates"),
+        code=lambda wildcards: code_hash("daf.sim.benchmark", "daf.report.engine"),
+        templates=lambda wildcards: folder_digest("report/templates"),
     script:
         "../scripts/engine_benchmark.py"

@@ -18,7 +18,7 @@ checkpoint environment_check:
     params:
         results=lambda wildcards, output: str(Path(output.report).parent),
         needed_mb=(SEARCH or PLAN).disk_needed_mb(),
-        versions=versions(),
-        code=code_hash("daf.environment"),
+        versions=lambda wildcards: versions(),
+        code=lambda wildcards: code_hash("daf.environment"),
     script:
         "../scripts/environment_check.py"

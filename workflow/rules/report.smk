@@ -27,7 +27,7 @@ rule report:
         config=STUDIED,
         labels=PLAN.labels,
         missions=[mission.resolved() for mission in PLAN.missions.values()],
-        code=code_hash("daf.report.files"),
-        templates=folder_digest("report/templates"),
+        code=lambda wildcards: code_hash("daf.report.files"),
+        templates=lambda wildcards: folder_digest("report/templates"),
     script:
         "../scripts/report.py"
