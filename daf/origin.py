@@ -71,7 +71,6 @@ class Origin(Model):
         return found
 
 
-@cache
 def command() -> list[str]:
     """The call of Snakemake that this process is a job of, else its own, as somebody would type
     it: files are named from the working directory, or by their names alone."""
