@@ -8,7 +8,8 @@ import torch
 from daf.learn.resume import Resume
 from daf.learn.threads import side_by_side
 from daf.learn.train import Course
-from daf.learn.training import Trained, Training
+from daf.learn.trained import Trained
+from daf.learn.training import Training
 from daf.plan import Run
 
 

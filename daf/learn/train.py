@@ -7,7 +7,8 @@ from collections.abc import Callable
 from daf.learn.ranks import ALONE, Ranks
 from daf.learn.resume import Resume
 from daf.learn.threads import side_by_side
-from daf.learn.training import Trained, Training
+from daf.learn.trained import Trained
+from daf.learn.training import Training
 from daf.plan import Run
 
 PROGRESS_SECONDS = 10.0

@@ -1,13 +1,11 @@
 """A training that goes on update by update: what it is made of, its learning curve, its state."""
 
-import dataclasses
 import math
 import time
 from concurrent.futures import Executor
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from daf.config import ConfigError
@@ -17,27 +15,18 @@ from daf.learn.ppo import METRICS, Learner
 from daf.learn.ranks import ALONE, Ranks
 from daf.learn.resume import check_alike
 from daf.learn.rollout import Collector
+from daf.learn.trained import Trained
 from daf.plan import Run
 from daf.policies.answers import check_network
 from daf.policies.game import Game
 from daf.policies.registry import PolicySpec
 from daf.policies.spec import make_policy
 from daf.policies.trainable import TrainablePolicy
-from daf.provenance import file_digest, versions
+from daf.provenance import file_digest
 
 STREAM_INIT, STREAM_MINIBATCHES = 1, 2
 READ_EVERY = 16
 """Updates after which a GPU is asked how they went; each time it would have to be waited for."""
-
-
-@dataclasses.dataclass(frozen=True)
-class Trained:
-    """What a training leaves behind."""
-
-    policy: TrainablePolicy
-    metrics: pd.DataFrame  # one row per update
-    description: dict[str, Any]  # the content of run.json
-    card: dict[str, Any]  # the content of policy.json
 
 
 class DivergedError(ValueError):
@@ -252,10 +241,7 @@ class Training:
 
     def result(self) -> Trained:
         """What it has come to."""
-        description = _describe(self.run, self.policy, self.device, self.steps)
-        return Trained(
-            self.policy, pd.DataFrame(self.curve), description, _card(self.run, self.policy)
-        )
+        return Trained.of(self.run, self.policy, self.curve, self.device, self.steps)
 
 
 def _new_policy(run: Run, device: str, initial_weights: str | None) -> TrainablePolicy:
@@ -280,36 +266,3 @@ def _seed(*words: int) -> int:
 
 def _generator(*words: int) -> torch.Generator:
     return torch.Generator().manual_seed(_seed(*words))
-
-
-def _describe(run: Run, policy: TrainablePolicy, device: str, steps: int) -> dict[str, Any]:
-    return {
-        "run": run.name,
-        "policy": run.policy,
-        "class_path": run.class_path,
-        "init_kwargs": run.init_kwargs,
-        "initial_digest": run.initial_digest,
-        "training_seed": run.training_seed,
-        "training": run.training.resolved(),
-        "missions": [mission.name for mission in run.missions],
-        "steps": steps,
-        "parameters": sum(parameter.numel() for parameter in policy.parameters()),
-        "device": torch.device(device).type,
-        "versions": versions(),
-    }
-
-
-def _card(run: Run, policy: TrainablePolicy) -> dict[str, Any]:
-    """What is needed to use the weights: class, arguments, shapes, the game they were made for."""
-    game = policy.game
-    return {
-        "class_path": run.class_path,
-        "init_kwargs": run.init_kwargs,
-        "shapes": {name: list(t.shape) for name, t in sorted(policy.state_dict().items())},
-        "missions": [mission.name for mission in run.missions],
-        "num_actions": game.num_actions,
-        "num_tokens": game.num_tokens,
-        "window": list(game.window),
-        "features": list(game.features),
-        "versions": versions(),
-    }

@@ -13,7 +13,8 @@ from daf.learn.job import train_ahead
 from daf.learn.population import train_population
 from daf.learn.resume import Resume
 from daf.learn.train import train
-from daf.learn.training import DivergedError, Trained, Training
+from daf.learn.trained import Trained
+from daf.learn.training import DivergedError, Training
 from tests.learn.trainings import UPDATES, bytes_of, job_of, run_of, told
 
 FOUR = (
