@@ -9,7 +9,6 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from snakemake import sourcecache
 from snakemake.exceptions import WorkflowError
 
 from daf.batch import VARIANT
@@ -41,8 +40,6 @@ from daf.workflow import within
 # and once more at the end: a third of the time that planning takes.
 gc.set_threshold(1_000_000)
 atexit.register(gc.freeze)
-# Snakemake parses the path of a rule's script several times for each job: an eighth of that time.
-sourcecache.parse_uri = cache(sourcecache.parse_uri)
 
 # Jobs are calls of Snakemake of their own, for rules that it names. The call that plans them has
 # checked that every policy can play, for which it may have to import torch.
