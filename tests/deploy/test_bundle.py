@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -9,6 +10,7 @@ import zipfile
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from daf.__main__ import main
 from daf.config import BenchmarkConfig, ConfigError
@@ -20,6 +22,7 @@ from daf.deploy.verify import verify
 from daf.evaluate import evaluate
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, make_policy
+from daf.workflow import snakemake_command
 from tests.deploy.conftest import EVALUATION, FOREIGN, MISSION, as_bundle, packed
 
 WITHOUT_DAFS_NEEDS = """
@@ -213,3 +216,19 @@ def test_a_policy_that_needs_more_than_a_bundle_has_is_not_packed(tmp_path):
     (tmp_path / "more.py").write_text(code)
     with pytest.raises(ConfigError, match=r"does not play from its bundle.*daf\.missions"):
         packed(tmp_path / "made", f"{tmp_path}/more.py:Mine")
+
+
+def test_a_bundle_among_the_packages_is_played_and_not_packed(bundle, tmp_path):
+    package = tmp_path / "results" / "deployments" / "other-s1.zip"
+    package.parent.mkdir(parents=True)
+    shutil.copyfile(bundle.file, package)
+    study = {
+        "policies": [{"class_path": "bundle", "data_path": "results/deployments/other-s1.zip"}],
+        "missions": ["assembler_1"],
+    }
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump(study))
+    command = snakemake_command("evaluations", tmp_path / "study.yaml", "--dry-run")
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    told = done.stdout + done.stderr
+    assert "rule evaluate" in told and "rule deploy" not in told

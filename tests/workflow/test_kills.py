@@ -105,6 +105,7 @@ def test_a_killed_training_goes_on(tmp_path):
 
 @pytest.mark.slow
 def test_a_hundred_kills(unharmed, tmp_path):
+    """Takes half an hour of two cores."""
     chance = random.Random(int(os.environ.get("DAF_KILL_SEED", "1")))
     wanted, killed, tries = int(os.environ.get("DAF_KILLS", "100")), Counter(), 0
     while sum(killed.values()) < wanted:

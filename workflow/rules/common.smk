@@ -101,14 +101,16 @@ onsuccess:
     shutil.rmtree(f"{RESULTS}/resume/populations", ignore_errors=True)
 
 
-def a_run():
-    """Names of the trainings that can be made: any, for a list of thousands makes planning slow, and
-    those of a search are not all known yet. Weights that were given are none of them, even if they
-    lie among the runs."""
-    files = (*PLAN.initial_weights.values(), *PLAN.weights.values())
-    given = {Path(file).parent.name for file in files} - set(PLAN.runs)
-    others = "|".join(map(re.escape, sorted(given)))
-    return f"(?!({others})/){NAME}" if others else NAME
+def made_here(name_of, made):
+    """Names of what can be made: any, for a list of thousands makes planning slow, and what a search
+    makes is not all known yet. Files that were given are none of it, even if they lie among them.
+
+    `name_of` tells the name that a file would be made under, and what follows it.
+    """
+    files = map(Path, (*PLAN.initial_weights.values(), *PLAN.weights.values()))
+    given = {name_of(file) for file in files if name_of(file)[0] not in made}
+    others = "|".join(re.escape("".join(name)) for name in sorted(given))
+    return f"(?!({others})){NAME}" if others else NAME
 
 
 def played_by(cast):
@@ -172,7 +174,7 @@ def told_of_player(name):
 
 
 wildcard_constraints:
-    run=a_run(),
+    run=made_here(lambda file: (file.parent.name, "/"), PLAN.runs),
     player=NAME,
     members="[0-9a-f]{8}",
     played="e[0-9]+-w[0-9]+",

@@ -16,6 +16,8 @@ rule deploy:
         f"{RESULTS}/logs/deploy/{{player}}.log",
     benchmark:
         f"{RESULTS}/timings/deploy/{{player}}.tsv"
+    wildcard_constraints:
+        player=made_here(lambda file: (file.stem, file.suffix), PLAN.players),
     threads: 1
     resources:
         mem_mb=2000,
