@@ -25,8 +25,8 @@ def measure(training: Training, updates: int, repeats: int) -> dict[str, list[fl
     Returns:
         "all" (as a user trains), and what of it was spent on what: "learn" (the gradients),
         "forward" (choosing the actions), "env" (the simulation), "copies" (all the rest; on a GPU,
-        where an update is one graph, all of it); and "cpu", the processor's seconds, which others
-        on the machine disturb less.
+        where rollout and update are graphs, nearly all of it); and "cpu", the processor's seconds,
+        which others on the machine disturb less.
     """
     seconds: dict[str, list[float]] = {name: [] for name in ("all", "cpu", *PHASES)}
     for _ in range(WARM_UP):

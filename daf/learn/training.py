@@ -88,12 +88,13 @@ class Training:
             self.policy, lesson.missions, config, lesson.seed, self.device, self.ranks
         )
         self.learner.row_numbers = self.collector.row_numbers.to(self.policy.device)
+        collect = self.collector.collect
+        parts = [collect, lambda: collect(self._shown), self._improve]
         # How many rows of a minibatch are a rank's own is only known on the device, for which a
-        # recording cannot wait.
-        alone = self.ranks.count == 1
-        self._collect = Replayed(self.collector.collect, self.device)
-        self._imitate = Replayed(lambda: self.collector.collect(self._shown), self.device)
-        self._learn = Replayed(self._improve, self.device) if alone else self._improve
+        # recording cannot wait; and NCCL asks the device meanwhile, which a recording forbids.
+        if self.ranks.count == 1:
+            parts = [Replayed(part, self.device) for part in parts]
+        self._collect, self._imitate, self._learn = parts
 
     def _go_to(self, update: int) -> None:
         """Begin the lesson that an update, by its number, belongs to, if another goes on."""
