@@ -2,38 +2,27 @@
 part gets files, a log and a record of its own, as if by a job of its own."""
 
 import contextlib
-import itertools
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from daf.config import ConfigError
-from daf.job import (
-    CHECKED,
-    Job,
-    PartsFailed,
-    device_of,
-    execution_of,
-    job,
-    listed,
-    logged,
-    reason_of,
-)
-from daf.provenance import file_digest
-from daf.record import Record, hashed
+from daf.job import Job, PartsFailed, device_of, execution_of, job, logged, reason_of
 from daf.results_lock import working
+from daf.staleness import Request, reason_to_remake, split_request
 
 VARIANT = "_variant_"
 """What follows it in the name of a rule only tells the rule from others that do the same."""
 
 
 @contextlib.contextmanager
-def batch(snakemake: Any, over: Sequence[str]) -> Iterator[Iterator[AbstractContextManager[Job]]]:
+def batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[Job]]]:
     """Run a rule's script for each combination of what parameters list.
 
     A part whose files stand there, made of the same by the same, is left as it is. The others are
@@ -43,11 +32,9 @@ def batch(snakemake: Any, over: Sequence[str]) -> Iterator[Iterator[AbstractCont
     places.
 
     Args:
-        snakemake: the object that Snakemake gives to scripts; of each output it names one file for
-            each part, those of a part have the same folder. The last of `over` varies fastest.
-        over: names of parameters, each a list of mappings: what a part is told besides the other
-            parameters. Under the name of an input stand the files of it that are this part's. A job
-            that has none of these parameters is one part: an audit does it again by its record.
+        snakemake: the object that Snakemake gives to scripts, see `daf.staleness.split_request`;
+            the outputs of a part have the same folder. A job without lists is one part: an audit
+            does it again by its record.
 
     Yields:
         the parts that have to be done, each a context as `daf.job.job`. If there are none, the job
@@ -56,11 +43,8 @@ def batch(snakemake: Any, over: Sequence[str]) -> Iterator[Iterator[AbstractCont
     with logged(snakemake, datetime.now(UTC)):
         execution = execution_of(snakemake)
         results = execution.results_dir
-        told = dict(snakemake.params.items())
-        lists = [told.pop(name) for name in over if name in told]
-        parts = [
-            _Part(snakemake, n, told, each) for n, each in enumerate(itertools.product(*lists))
-        ]
+        asked = (snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
+        parts = [_Part(snakemake, request) for request in split_request(*asked)]
         with working(results):
             failed: list[str] = []
             made = [part for part in parts if not part.stands(results)]
@@ -91,21 +75,16 @@ def log_of(log: str | Path, output: str | Path) -> Path:
 class _Part:
     """What a job of its own would have been told, as Snakemake tells it."""
 
-    def __init__(
-        self, snakemake: Any, number: int, common: dict[str, Any], own: Sequence[dict[str, Any]]
-    ):
-        self.outputs = {name: listed(files)[number] for name, files in snakemake.output.items()}
+    def __init__(self, snakemake: Any, request: Request):
+        self.outputs = request.outputs | {"provenance": request.sidecar}
         log = log_of(snakemake.log[0], next(iter(self.outputs.values())))
         log.parent.mkdir(parents=True, exist_ok=True)
-        told = dict(common)
-        for each in own:
-            told |= each
-        inputs = {name: told.pop(name, files) for name, files in snakemake.input.items()}
+        self.request = replace(request, rule=request.rule.partition(VARIANT)[0])
         self.asked = SimpleNamespace(
-            rule=snakemake.rule.partition(VARIANT)[0],
-            input=inputs,
+            rule=self.request.rule,
+            input=request.inputs,
             output=self.outputs,
-            params=told,
+            params=request.parameters,
             log=[str(log)],
             threads=snakemake.threads,
             resources=snakemake.resources,
@@ -115,22 +94,8 @@ class _Part:
     def stands(self, results: str, waits: bool = False) -> bool:
         """Whether its files are where they belong, or else wait, as their record tells, and made of
         what they would be made of."""
-        files = {n: waiting(results, f) if waits else Path(f) for n, f in self.outputs.items()}
-        try:
-            record = Record.read(files.pop("provenance"))
-        except ConfigError:
-            return False
-        inputs = {n: listed(f) for n, f in self.asked.input.items() if n != CHECKED}
-        given = [(n, hashed(f, results)) for n, f in inputs.items()]
-        told = {name: list(group.values()) for name, group in record.outputs.items()}
-        return (
-            record.sealed() == record
-            and (record.rule, record.parameters) == (self.asked.rule, self.asked.params)
-            and record.inputs == {name: within for name, (within, _) in given}
-            and record.elsewhere == {name: others for name, (_, others) in given if others}
-            and all(file.is_file() for file in files.values())
-            and told == {name: [file_digest(file)] for name, file in files.items()}
-        )
+        place = partial(waiting, results) if waits else Path
+        return reason_to_remake(self.request, results, place) is None
 
     def place(self, results: str) -> Path:
         """The folder where its files wait."""

@@ -20,13 +20,11 @@ from daf.gpus import NotEnoughGPUs, taken
 from daf.origin import Origin
 from daf.record import recorded
 from daf.results_lock import working
+from daf.staleness import split_request
 from daf.stopping import stoppable
 
 FORESEEN = (ConfigError, EnvironmentProblem, NotEnoughGPUs, OSError, ValueError)
 """Errors whose message says it all; the trace of any other goes to the log."""
-
-CHECKED = "checked"
-"""Name of an input that has to be there before, and is not read."""
 
 BEGIN = "begin: "
 """What the first line of a log begins with; the time follows."""
@@ -72,30 +70,30 @@ def job(
         device: else the one it has, found before.
         place: see `daf.record.recorded`.
     """
-    outputs = {name: str(path) for name, path in snakemake.output.items()}
-    sidecar = outputs.pop("provenance")
-    inputs = {name: listed(found) for name, found in snakemake.input.items()}
     begin = datetime.now(UTC)
+    asked = (snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
+    [request] = split_request(*asked)
     with logged(snakemake, begin):
         execution = execution_of(snakemake)
         found = device_of(snakemake, execution) if device_needed else nullcontext(device)
         with working(execution.results_dir), found as device:
-            parameters = dict(snakemake.params.items())
-            with recorded(
-                rule=snakemake.rule,
-                inputs={name: paths for name, paths in inputs.items() if name != CHECKED},
-                outputs=outputs,
-                sidecar=sidecar,
+            outputs = recorded(
+                rule=request.rule,
+                inputs=request.inputs,
+                outputs=request.outputs,
+                sidecar=request.sidecar,
                 log=snakemake.log[0],
-                parameters=parameters,
+                parameters=request.parameters,
                 execution=execution,
                 device=device,
                 threads=snakemake.threads,
                 origin=Origin.here(device),
                 begin=begin,
                 place=place,
-            ) as paths:
-                yield Job(inputs, paths, SimpleNamespace(**parameters), device, execution)
+            )
+            parameters = SimpleNamespace(**request.parameters)
+            with outputs as paths:
+                yield Job(request.inputs, paths, parameters, device, execution)
 
 
 @contextlib.contextmanager
@@ -170,11 +168,6 @@ def _out_of_memory(error: Exception) -> bool:
 def execution_of(snakemake: Any) -> ExecutionConfig:
     """How the job is to run."""
     return ExecutionConfig.model_validate(snakemake.config.get("execution", {}))
-
-
-def listed(files: Any) -> list[str]:
-    """The files that a name of a rule stands for, be it one or several."""
-    return [files] if isinstance(files, str) else [str(path) for path in files]
 
 
 def _device(gpu_given: bool, threads: int, execution: ExecutionConfig) -> str:

@@ -223,22 +223,31 @@ def recorded(
             path.unlink(missing_ok=True)
 
 
+def name_within(path: str, results: str) -> str | None:
+    """Return the name of a file within the folder of results; None if it is elsewhere."""
+    whole, folder = (Path(os.path.abspath(name)) for name in (path, results))
+    return whole.relative_to(folder).as_posix() if whole.is_relative_to(folder) else None
+
+
 def _named(path: str, results: str) -> str:
     """Name of a file within the folder of results.
 
     Raises:
         ValueError: it is elsewhere.
     """
-    whole, folder = (Path(os.path.abspath(name)) for name in (path, results))
-    return whole.relative_to(folder).as_posix()
+    name = name_within(path, results)
+    if name is None:
+        raise ValueError(f"{path} is not within {results}")
+    return name
 
 
 def hashed(paths: Sequence[str], results: str) -> tuple[dict[str, str], dict[str, str]]:
     """Hashes of files within the folder of results, and of those elsewhere."""
     within, elsewhere = {}, {}
     for path in paths:
-        try:
-            within[_named(path, results)] = file_digest(path)
-        except ValueError:
+        name = name_within(path, results)
+        if name is None:
             elsewhere[path] = file_digest(path)
+        else:
+            within[name] = file_digest(path)
     return within, elsewhere

@@ -53,7 +53,7 @@ class Call:
         )
         (self.folder / "logs" / "demo").mkdir(parents=True, exist_ok=True)
         done = []
-        with batch(asked, over=("players", "missions")) as parts:
+        with batch(asked) as parts:
             for part in parts:
                 with part as work:
                     name = work.parameters.mission["name"]

@@ -109,7 +109,7 @@ def test_all_files_of_a_job_are_dated_alike(tmp_path):
 
 
 def test_an_output_that_is_not_within_the_folder_of_results_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="is not in the subpath"):
+    with pytest.raises(ValueError, match="is not within"):
         make(tmp_path, execution=ExecutionConfig(results_dir=str(tmp_path / "other")))
     assert not list((tmp_path / "out").iterdir())
 

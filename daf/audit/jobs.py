@@ -219,7 +219,6 @@ class SweepReport(OfSweep):
 class EnvironmentCheck(Job):
     """Of rule environment_check; what it found about a machine can be found nowhere else."""
 
-    results: str
     needed_mb: Number
     versions: dict[str, str]
     code: str

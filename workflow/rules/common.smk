@@ -33,6 +33,7 @@ from daf.plan.records import played
 from daf.provenance import Hashed, code_hash, digest, folder_digest, versions
 from daf.record import SUFFIX, stands
 from daf.results_lock import ResultsInUse, claim
+from daf.staleness import Given
 from daf.sweep.search import NOT_SEARCHED, Search
 from daf.workflow import within
 
@@ -258,25 +259,35 @@ def asked_of(wildcards, cast):
     return [PLAN.missions[mission] for mission in cast.missions], how
 
 
+def is_made(file):
+    """Whether a job makes a file of weights; other files were given."""
+    run = Path(file).parent.name
+    return run in PLAN.runs and file == PLAN.weights_file(run)
+
+
 def weights_of(*players):
-    """The weights that players need, if any, and the members of teams; those of a run are made by
-    rule train."""
-    return list(
-        dict.fromkeys(file for player in players for file in PLAN.weights_files(player))
-    )
+    """The weights that rule train makes for players and for the members of teams."""
+    files = (file for player in players for file in PLAN.weights_files(player))
+    return list(dict.fromkeys(filter(is_made, files)))
 
 
-def weights_to_pack(wildcards):
-    """The weights of a package; they are those of one policy."""
+def initial_weights(run, made):
+    """The file that a training begins with, if any, and if it is made by a job or not."""
+    files = filter(None, [PLAN.initial_weights.get(run)])
+    return [file for file in files if is_made(file) == made]
+
+
+def weights_to_pack(wildcards, made):
+    """The weights of a package, if they are made by a job or not; they are those of one policy."""
     if wildcards.player in PLAN.teams:
         members = ", ".join(PLAN.members(wildcards.player))
         raise WorkflowError(
             f"{wildcards.player} is a team, which has no package; it consists of {members}"
         )
-    weights = weights_of(wildcards.player)
+    weights = PLAN.weights_files(wildcards.player)
     if not weights:
         raise WorkflowError(f"{wildcards.player} has no weights, and so no package")
-    return weights
+    return [file for file in weights if is_made(file) == made]
 
 
 def command(wildcards):

@@ -1,6 +1,6 @@
 rule deploy:
     input:
-        weights=weights_to_pack,
+        weights=lambda wildcards: weights_to_pack(wildcards, made=True),
         run=lambda wildcards: (
             PLAN.run_file(wildcards.player) if wildcards.player in PLAN.runs else []
         ),
@@ -35,5 +35,6 @@ rule deploy:
         code=lambda wildcards: code_hash(
             "daf.deploy.pack", *PLAN.players[wildcards.player].modules()
         ),
+        given=lambda wildcards: Given(weights=weights_to_pack(wildcards, made=False)),
     script:
         "../scripts/deploy.py"

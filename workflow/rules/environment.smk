@@ -16,7 +16,6 @@ checkpoint environment_check:
         mem_mb=3000 if GPU else 1000,
         runtime=10,
     params:
-        results=lambda wildcards, output: str(Path(output.report).parent),
         needed_mb=(SEARCH or PLAN).disk_needed_mb(),
         versions=lambda wildcards: versions(),
         code=lambda wildcards: code_hash("daf.environment"),

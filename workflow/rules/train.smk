@@ -1,7 +1,7 @@
 rule train:
     input:
         checked=ready_to_train,
-        initial_weights=lambda wildcards: PLAN.initial_weights.get(wildcards.run, []),
+        initial_weights=lambda wildcards: initial_weights(wildcards.run, made=True),
     output:
         weights=update(f"{RESULTS}/runs/{{run}}/policy.safetensors"),
         policy=update(f"{RESULTS}/runs/{{run}}/policy.json"),
@@ -31,6 +31,9 @@ rule train:
     params:
         run=lambda wildcards: told_to_train(wildcards.run)["run"],
         code=lambda wildcards: told_to_train(wildcards.run)["code"],
+        given=lambda wildcards: Given(
+            initial_weights=initial_weights(wildcards.run, made=False)
+        ),
     script:
         "../scripts/train.py"
 

@@ -3,7 +3,7 @@ from daf.job import job
 from daf.provenance import write_json
 
 with job(snakemake, device_needed=True) as work:
-    found = check_environment(work.parameters.results, work.parameters.needed_mb, work.device)
+    found = check_environment(work.execution.results_dir, work.parameters.needed_mb, work.device)
     for check in found["checks"]:
         print("ok    " if check["ok"] else "FAILED", f"{check['name']}: {check['found']}")
     if not found["ok"]:

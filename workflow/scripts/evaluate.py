@@ -3,7 +3,7 @@ from daf.config import EvaluationConfig
 from daf.missions import Mission
 from daf.plan import player_of
 
-with batch(snakemake, over=("players", "missions")) as parts:
+with batch(snakemake) as parts:
     for part in parts:
         # Not before the job has its GPU, and not at all if nothing is to be done.
         from daf.evaluate import evaluate
