@@ -111,6 +111,17 @@ def code_hash(*modules: str) -> str:
     return digest(sorted(seen.items()))[:16]
 
 
+def script_hash(path: str | Path, *modules: str) -> str:
+    """Hash of what a script does with `modules`: its own syntax tree, and theirs as by `code_hash`.
+
+    What else it imports serves every script, and decides no result.
+    """
+    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        _drop_texts(node)
+    return digest([ast.dump(tree), code_hash(*modules)])[:16]
+
+
 @cache
 def _parsed(name: str) -> tuple[str, tuple[str, ...]]:
     """Hash of a module's syntax tree, and the `daf` modules it imports."""

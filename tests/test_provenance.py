@@ -16,6 +16,7 @@ from daf.provenance import (
     code_hash,
     digest,
     file_digest,
+    script_hash,
     temporary_name,
     versions,
     write_json,
@@ -199,6 +200,17 @@ def test_code_hash_covers_all_that_is_loaded(modules, copy):
         assert path.endswith("__init__.py")
         tree = ast.parse(Path(path).read_text())
         assert all(isinstance(node, ast.Expr) for node in tree.body), path
+
+
+def test_a_script_counts_but_not_its_comments_and_other_imports(tmp_path):
+    script = tmp_path / "compare.py"
+    script.write_text("from daf.job import job\n")
+    before = script_hash(script, "daf.stats.analyse")
+    script.write_text('"""Compare."""\nfrom daf.job import job  # a remark\n')
+    assert script_hash(script, "daf.stats.analyse") == before
+    assert script_hash(script, "daf.environment") != before
+    script.write_text("from daf.job import job\nprint(1)\n")
+    assert script_hash(script, "daf.stats.analyse") != before
 
 
 def test_code_hash_of_no_module():

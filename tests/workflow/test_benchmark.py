@@ -242,6 +242,11 @@ def test_logic_retrains_what_uses_it(project):
     assert project.planned() == {"train": 2, "evaluate": 2, "compare": 1, "report": 1}
 
 
+def test_logic_of_a_rules_script_counts(project):
+    project.edit("workflow/scripts/compare.py", "with job", "left_out = []\n\nwith job")
+    assert project.planned() == {"compare": 1, "report": 1}
+
+
 def test_the_template_rebuilds_the_report_alone(project):
     project.edit("daf/report/templates/report.html.j2", "</body>", "<!-- new --></body>")
     assert project.planned() == {"report": 1}

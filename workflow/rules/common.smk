@@ -30,12 +30,12 @@ from daf.plan.needs import (
     training_minutes,
 )
 from daf.plan.records import played
-from daf.provenance import Hashed, code_hash, digest, folder_digest, versions
+from daf.provenance import Hashed, digest, folder_digest, script_hash, versions
 from daf.record import SUFFIX, stands
 from daf.results_lock import ResultsInUse, claim
 from daf.staleness import Given
 from daf.sweep.search import NOT_SEARCHED, Search
-from daf.workflow import within
+from daf.workflow import within, workflow_folder
 
 # A plan is millions of objects that stay, which the garbage collector would search again and again,
 # and once more at the end: a third of the time that planning takes.
@@ -114,6 +114,12 @@ def made_here(name_of, made):
     return f"(?!({others})){NAME}" if others else NAME
 
 
+@cache
+def code_of(script, *modules):
+    """Hash of what a rule's script does with the modules that decide its results."""
+    return script_hash(workflow_folder() / "scripts" / f"{script}.py", *modules)
+
+
 def played_by(cast):
     """Who is evaluated by a rule, as a pattern: those of a cast, or if it names none those who are in
     no other."""
@@ -169,7 +175,7 @@ def told_of_player(name):
     return Hashed(
         player=player.resolved(),
         trained_on=PLAN.trained_on(name),
-        code=code_hash("daf.evaluate", *player.modules()),
+        code=code_of("evaluate", "daf.evaluate", *player.modules()),
         weights=PLAN.weights_files(name),
     )
 
@@ -199,7 +205,7 @@ def environment_for(made):
 def told_to_train(run):
     """The params of a training's job."""
     asked = PLAN.run(run)
-    code = code_hash("daf.learn.train", *asked.modules())
+    code = code_of("train", "daf.learn.train", *asked.modules())
     return {"run": Hashed(asked.resolved()), "code": code}
 
 

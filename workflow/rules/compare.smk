@@ -22,6 +22,6 @@ rule compare:
         labels=PLAN.labels,
         missing=PLAN.missing(),
         teams=PLAN.questions,
-        code=lambda wildcards: code_hash("daf.stats.analyse"),
+        code=lambda wildcards: code_of("compare", "daf.stats.analyse"),
     script:
         "../scripts/compare.py"

@@ -32,8 +32,8 @@ rule deploy:
         ],
         seed=lambda wildcards: PLAN.played[wildcards.player].seed,
         confidence=CONFIG.comparison.confidence,
-        code=lambda wildcards: code_hash(
-            "daf.deploy.pack", *PLAN.players[wildcards.player].modules()
+        code=lambda wildcards: code_of(
+            "deploy", "daf.deploy.pack", *PLAN.players[wildcards.player].modules()
         ),
         given=lambda wildcards: Given(weights=weights_to_pack(wildcards, made=False)),
     script:

@@ -13,7 +13,9 @@ rule engine_benchmark:
         runtime=30,
     params:
         missions=["training_facility_1", "assembler_2"],
-        code=lambda wildcards: code_hash("daf.sim.benchmark", "daf.report.engine"),
+        code=lambda wildcards: code_of(
+            "engine_benchmark", "daf.sim.benchmark", "daf.report.engine"
+        ),
         templates=lambda wildcards: folder_digest("report/templates"),
     script:
         "../scripts/engine_benchmark.py"

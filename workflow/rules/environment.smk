@@ -18,6 +18,6 @@ checkpoint environment_check:
     params:
         needed_mb=(SEARCH or PLAN).disk_needed_mb(),
         versions=lambda wildcards: versions(),
-        code=lambda wildcards: code_hash("daf.environment"),
+        code=lambda wildcards: code_of("environment_check", "daf.environment"),
     script:
         "../scripts/environment_check.py"

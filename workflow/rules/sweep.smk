@@ -34,7 +34,9 @@ if SEARCH:
             search=SEARCH.digest,
             sweep=SEARCHED,
             rounds=lambda wildcards: SEARCH.described(int(wildcards.round)),
-            code=lambda wildcards: code_hash("daf.sweep.propose", "daf.sweep.objective"),
+            code=lambda wildcards: code_of(
+                "propose", "daf.sweep.propose", "daf.sweep.objective"
+            ),
         script:
             "../scripts/propose.py"
 
@@ -60,7 +62,7 @@ if SEARCH:
             search=SEARCH.digest,
             sweep=SEARCHED | {"keep_best": SEARCH.sweep.keep_best},
             rounds=lambda wildcards: SEARCH.described(len(SEARCH.budgets)),
-            code=lambda wildcards: code_hash("daf.sweep.rank"),
+            code=lambda wildcards: code_of("rank", "daf.sweep.rank"),
         script:
             "../scripts/rank.py"
 
@@ -91,7 +93,7 @@ if SEARCH:
                 mode="json", include={"keep_best", "confirmation"}
             ),
             confirmed=lambda wildcards: SEARCH.confirmed(),
-            code=lambda wildcards: code_hash("daf.sweep.conclude"),
+            code=lambda wildcards: code_of("conclude", "daf.sweep.conclude"),
         script:
             "../scripts/conclude.py"
 
@@ -116,7 +118,7 @@ if SEARCH:
             command=shlex.join(["snakemake", "sweep", *CONFIGFILE]),
             sweep=SEARCH.sweep.model_dump(mode="json", exclude={"execution"})
             | {"name": CONFIG.name},
-            code=lambda wildcards: code_hash("daf.report.files"),
+            code=lambda wildcards: code_of("sweep_report", "daf.report.files"),
             templates=lambda wildcards: folder_digest("report/templates"),
         script:
             "../scripts/sweep_report.py"
