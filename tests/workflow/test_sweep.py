@@ -87,6 +87,22 @@ def folder(halved, tmp_path) -> Path:
     return Path(shutil.copytree(halved, tmp_path / "copy"))
 
 
+def test_a_sweep_of_an_edited_mission_is_searched_anew(tmp_path):
+    """Also from another working directory, with the proposals of the old mission in the folder."""
+    results = str(tmp_path / "results")
+    mission = "{extends: assembler_1, description: A short day., max_steps: %d}"
+    for name, place, steps in (("a", results, 40), ("b", results, 60), ("fresh", None, 60)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "short.yaml").write_text(mission % steps)
+        execution = {"device": "cpu"} | ({"results_dir": place} if place else {})
+        rules = swept(
+            tmp_path / name, HALVING | {"missions": ["short.yaml"], "execution": execution}
+        )
+        assert [rules.count(rule) for rule in ("train", "propose", "rank")] == [6, 1, 1]
+    found, fresh = tmp_path, tmp_path / "fresh"
+    assert contents(fresh).items() <= contents(found).items()
+
+
 def test_survivors_go_on_and_the_best_is_confirmed(halved):
     found = json.loads((halved / "results/sweeps/halving/search.json").read_text())
     trials = pd.read_parquet(halved / "results/sweeps/halving/trials.parquet")
