@@ -25,7 +25,7 @@ wp.set_module_options(
 
 
 @wp.kernel
-def prepare(t: Tables, worlds: Worlds, actions: wp.array2d(dtype=wp.int32)):
+def prepare(t: Tables, worlds: Worlds, actions: wp.array2d(dtype=wp.int64)):
     """Read the flat actions and draw the order in which the agents will act."""
     world = wp.tid()
     for agent in range(t.num_agents):
