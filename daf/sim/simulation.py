@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from itertools import pairwise
+from typing import Any
 
 import torch
 import warp as wp
@@ -155,7 +156,8 @@ class Simulation:
         Raises:
             ValueError: `actions` is no tensor of integers of this shape.
         """
-        self._check_actions(actions)
+        if not self._are_actions(actions):
+            raise ValueError(self._no_actions(actions))
         self._actions.copy_(actions)
         stream = torch_stream(self.device)
         first, *others = self._shards
@@ -167,15 +169,22 @@ class Simulation:
                 shard.result()
         return self.observations, self.rewards, self.done
 
-    def _check_actions(self, actions: torch.Tensor) -> None:
-        needed = f"integers of shape {tuple(self._actions.shape)} are needed"
-        if not isinstance(actions, torch.Tensor):
-            raise ValueError(f"actions: got a {type(actions).__name__}; a tensor of {needed}")
-        if actions.shape != self._actions.shape or actions.dtype not in INTEGERS:
-            raise ValueError(f"actions: got {actions.dtype} {tuple(actions.shape)}; {needed}")
-        if actions.is_meta or actions.layout != torch.strided:
-            layout = "without values (meta)" if actions.is_meta else str(actions.layout)
-            raise ValueError(f"actions: got a tensor {layout}; a dense one of {needed}")
+    def _are_actions(self, actions: torch.Tensor) -> bool:
+        return (
+            isinstance(actions, torch.Tensor)
+            and actions.shape == self._actions.shape
+            and actions.dtype in INTEGERS
+            and actions.layout == torch.strided
+            and not actions.is_meta
+        )
+
+    def _no_actions(self, actions: Any) -> str:
+        """What is said of them."""
+        got = type(actions).__name__
+        if isinstance(actions, torch.Tensor):
+            got = f"{actions.dtype} {tuple(actions.shape)} {actions.layout} on {actions.device}"
+        shape = tuple(self._actions.shape)
+        return f"actions: got {got}; a dense tensor of integers of shape {shape} is needed"
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """All that decides how the worlds go on: views of the state's tensors by name, and

@@ -116,7 +116,7 @@ NO_ACTIONS = {
     "complex64": torch.zeros(1, 4, dtype=torch.complex64),
     "meta": torch.zeros(1, 4, dtype=torch.int64, device="meta"),
     "sparse_coo": torch.zeros(1, 4, dtype=torch.int64).to_sparse(),
-    "a list": [[0, 0, 0, 0]],
+    "list": [[0, 0, 0, 0]],
     r"\(4,\)": torch.zeros(4, dtype=torch.int64),
 }
 
@@ -124,9 +124,7 @@ NO_ACTIONS = {
 @pytest.mark.parametrize("what", NO_ACTIONS)
 def test_what_is_no_tensor_of_actions_is_refused_in_one_line(what):
     simulation = Simulation(MISSION, 1)
-    with pytest.raises(
-        ValueError, match=f"^actions: got .*{what}.*of shape \\(1, 4\\) are needed$"
-    ):
+    with pytest.raises(ValueError, match=f"^actions: got .*{what}.*of shape \\(1, 4\\) is needed$"):
         simulation.step(NO_ACTIONS[what])
 
 
@@ -176,7 +174,7 @@ def test_wrong_use_is_refused_by_name(monkeypatch):
     with pytest.raises(ValueError, match=r"'cuda'.*no CUDA device"):
         Simulation(MISSION, 1, device="cuda")
     simulation = Simulation(MISSION, 2)
-    with pytest.raises(ValueError, match=r"\(2, 3\); integers of shape \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"\(2, 3\).*integers of shape \(2, 4\)"):
         simulation.step(torch.zeros(2, 3, dtype=torch.int64))
     with pytest.raises(ValueError, match="float32"):
         simulation.step(torch.zeros(2, 4))
