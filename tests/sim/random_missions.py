@@ -38,7 +38,7 @@ def draw_mission(seed: int) -> Mission:
     """A mission of up to 12 agents and 10 stations."""
     draw = Draw(seed)
     stations = {f"station_{n}": draw_assembler(draw) for n in range(draw.between(1, 5))}
-    stations |= {f"chest_{n}": draw_chest(draw) for n in range(draw.between(0, 3))}
+    stations |= {f"chest_{n}": draw_chest(draw) for n in range(draw.between(0, 4))}
     for station, symbol in zip(stations.values(), SYMBOLS):
         station |= {"symbol": symbol, "type_id": draw.between(2, 254)}
     legend = {"#": "wall", ".": "floor", "@": "agent"}
@@ -94,15 +94,15 @@ def draw_map(draw: Draw, legend: dict[str, str]) -> dict:
     things += ["#"] * draw.between(0, height * width // 8)
     things = (things + ["."] * (height * width))[: height * width]
     rows = ["".join(row) for row in draw.generator.permutation(things).reshape(height, width)]
-    if draw.happens(0.5):
+    if draw.happens(0.4):
         rows = ["#" * (width + 2), *(f"#{row}#" for row in rows), "#" * (width + 2)]
     return {"map": rows}
 
 
 def draw_assembler(draw: Draw) -> dict:
     anyone = [["any"] * count for count in range(1, 9)]
-    recipes = [draw_recipe(draw) | {"formations": anyone}] if draw.happens(0.7) else []
-    for _ in range(draw.between(0, 4)):
+    recipes = [draw_recipe(draw) | {"formations": anyone}] if draw.happens(0.6) else []
+    for _ in range(draw.between(0, 6)):
         formations = [draw_formation(draw) for _ in range(draw.between(1, 3))]
         recipes.append(draw_recipe(draw) | {"formations": formations})
     return {
@@ -117,12 +117,13 @@ def draw_assembler(draw: Draw) -> dict:
 
 
 def draw_formation(draw: Draw) -> list[str]:
-    positions = draw.some(POSITIONS, 1, 4)
+    positions = draw.some(POSITIONS, 1, draw.between(1, 4))
     return ["any" if draw.happens(0.4) else position for position in positions]
 
 
 def draw_recipe(draw: Draw) -> dict:
     inputs = draw.amounts(0, 2) if draw.happens(0.4) else {}
+    inputs |= {"energy": draw.between(1, 200)} if draw.happens(0.2) else {}
     outputs = draw.amounts(0, 3) | ({"heart": draw.between(1, 3)} if draw.happens(0.5) else {})
     cooldown = draw.one([0, 0, 1, 2, 7, 7, 10, 10, 40, 300, 1_000_000])
     return {"inputs": inputs, "outputs": outputs, "cooldown": cooldown}
@@ -130,11 +131,11 @@ def draw_recipe(draw: Draw) -> dict:
 
 def draw_chest(draw: Draw) -> dict:
     capacity = draw.one([1, 4, 50, 255])
-    deltas = [1, -1, 5, -5, 30, -30, 255, -255, 0]
+    deltas = [1, 1, 5, 5, 30, 255, -1, -5, -30, -255, 0]
     return {
         "kind": "chest",
         "resource": "heart" if draw.happens(0.5) else draw.one(RESOURCES),
-        "sides": {side: draw.one(deltas) for side in draw.some("NWES", 1, 4)},
+        "sides": {side: draw.one(deltas) for side in draw.some("NWES", 2, 4)},
         "initial": draw.between(0, capacity),
         "capacity": capacity,
     }

@@ -4,24 +4,21 @@ import math
 
 import numpy as np
 
-from daf.missions import POSITIONS, RESOURCES, Recipe
+from daf.missions import POSITIONS, RESOURCES, Assembler, Recipe
 from tests.sim.reference.things import HEART, Agent, Station, float32
 
 AROUND = [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)]
 """Row and column of the cells around, in reading order."""
 
 
-def table_of(station: Station) -> list[Recipe | None]:
-    """The recipe for each of the 256 neighbour bytes; the later one wins."""
-    table: list[Recipe | None] = [None] * 256
-    for recipe in station.rule.recipes:
+def find_recipe(rule: Assembler, byte: int) -> Recipe | None:
+    """The recipe for a neighbour byte; the later one wins."""
+    occupied = {POSITIONS[bit] for bit in range(8) if byte >> bit & 1}
+    for recipe in reversed(rule.recipes):
         for formation in recipe.formations:
-            fixed = {POSITIONS.index(position) for position in formation if position != "any"}
-            for byte in range(256):
-                occupied = {bit for bit in range(8) if byte >> bit & 1}
-                if fixed <= occupied and len(occupied) == len(formation):
-                    table[byte] = recipe
-    return table
+            if set(formation) - {"any"} <= occupied and len(formation) == len(occupied):
+                return recipe
+    return None
 
 
 def find_neighbours(world, station: Station) -> tuple[int, list[Agent]]:
@@ -56,10 +53,8 @@ def use_assembler(world, agent: Agent, station: Station) -> bool:
     if progress < 1 and not rule.partial:
         return False
     byte, agents = find_neighbours(world, station)
-    if clipped:
-        recipe = world.mission.clipping.repairs[station.repair]
-    else:
-        recipe = world.tables[station.name][byte]
+    repairs = world.mission.clipping.repairs
+    recipe = repairs[station.repair] if clipped else find_recipe(rule, byte)
     if recipe is None:
         return False
     inputs = [recipe.inputs.get(name, 0) for name in RESOURCES]

@@ -7,7 +7,7 @@ import numpy as np
 
 from daf.missions import RESOURCES, Assembler, Mission
 from tests.sim.reference.clipper import Clipper
-from tests.sim.reference.stations import table_of, use_assembler, use_chest
+from tests.sim.reference.stations import use_assembler, use_chest
 from tests.sim.reference.things import ENERGY, Agent, Limits, Station, Statistics, float32
 
 NOOP, MOVE, CHANGE_GLYPH = range(3)
@@ -47,11 +47,6 @@ class World:
         for row, line in enumerate(rows):
             for column, symbol in enumerate(line):
                 self._place(mission.legend[symbol], row, column)
-        self.tables = {
-            station.name: table_of(station)
-            for station in self.stations
-            if isinstance(station.rule, Assembler)
-        }
         self.clipper = Clipper(self, draw_word, walk)
 
     def _place(self, what: str, row: int, column: int) -> None:
