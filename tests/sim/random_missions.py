@@ -89,7 +89,8 @@ def draw_map(draw: Draw, legend: dict[str, str]) -> dict:
         }
         return {"layout": layout, "map": list(parse_layout(layout).rows(legend, 3))}
     height, width = draw.one([(1, 12), (2, 9), (4, 4), (4, 6), (6, 6), (9, 7), (5, 14)])
-    things = ["@"] * draw.between(1, min(12, height * width // 2))
+    most = min(12, height * width // 2)
+    things = ["@"] * draw.one([most, draw.between(1, most)])
     things += [draw.one(kinds) for _ in range(draw.between(1, 2 + height * width // 4))]
     things += ["#"] * draw.between(0, height * width // 8)
     things = (things + ["."] * (height * width))[: height * width]
