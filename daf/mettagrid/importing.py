@@ -115,8 +115,9 @@ class Imported(Policy):
                         for number, (agent, row) in enumerate(zip(world.agents, seen))
                     ]
         if chosen.min() < 0 or chosen.max() >= len(self._actions):
+            refused = chosen.min() if chosen.min() < 0 else chosen.max()
             raise ConfigError(
-                f"{self._whose} chose action {chosen.max()}; 0 to {len(self._actions) - 1} exist"
+                f"{self._whose} chose action {refused}; 0 to {len(self._actions) - 1} exist"
             )
         actions = torch.as_tensor(self._actions[chosen.reshape(-1)], device=observations.device)
         return actions, (worlds, seeds, step + 1)

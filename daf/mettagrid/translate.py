@@ -28,6 +28,7 @@ from daf.mettagrid.handlers import (
 )
 from daf.mettagrid.stations import COOLDOWN, USES, station_object
 from daf.missions import RESOURCES, Assembler, Mission
+from daf.missions.inventory import starting_inventory
 from daf.missions.mission import AGENT, FLOOR, WALL
 
 TIMED = "timed"
@@ -149,18 +150,11 @@ def _check(mission: Mission) -> None:
         raise _refused(mission, "it has several layouts; name one of them")
     present = {name for _, _, name in mission.cells(*mission.stations)}
     machines = {n: s for n in present if isinstance(s := mission.stations[n], Assembler)}
-    if mission.clipping.rate > 0 and machines:
+    if mission.clipping.rate > 0 and any(not s.clip_immune for s in machines.values()):
         raise _refused(mission, "stations break down by chance (clipping.rate)")
     for name, station in sorted(machines.items()):
-        if station.starts_clipped:
+        if station.begins_clipped:
             raise _refused(mission, f"{name} starts clipped, its repair is drawn by chance")
-    groups = [(limit.resources, limit.limit) for limit in mission.limits]
-    named = {resource for resources, _ in groups for resource in resources}
-    groups += [((r,), mission.default_limit) for r in RESOURCES if r not in named]
-    for resources, limit in groups:
-        start = sum(mission.initial_inventory.get(resource, 0) for resource in resources)
-        if start > limit:
-            raise _refused(mission, f"agents start with {start} of {', '.join(resources)}")
 
 
 def _token_bound(mission: Mission) -> int:
@@ -192,7 +186,7 @@ def _agent(mission: Mission) -> Data:
         "inventory": {
             "default_limit": mission.default_limit,
             "limits": limits,
-            "initial": _ordered(mission.initial_inventory),
+            "initial": _ordered(starting_inventory(mission)),
         },
         "on_use_handler": _sharing(mission),
     }

@@ -3,12 +3,11 @@
 docs/ceilings.md gives the reason for each limit, under the same names.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from math import floor
 
 from daf.config import ConfigError, shown
-from daf.missions.constraints import Constraints, inventory_limits
+from daf.missions.constraints import Constraints
 from daf.missions.mission import Mission
 
 
@@ -33,8 +32,6 @@ def score_bound(mission: Mission) -> Bound:
     """
     if mission.max_steps == 0:
         return Bound(None, ("an episode has no end",))
-    if any(_sum(mission, limit.resources) > limit.limit for limit in inventory_limits(mission)):
-        return Bound(None, ("agents begin with more than they can hold",))
     bound, because = Constraints(mission).program().largest("hearts")
     return Bound(floor(bound), tuple(because))
 
@@ -56,7 +53,3 @@ def checked_ceiling(mission: Mission) -> float | None:
             f"{bound.hearts} ({', '.join(bound.because)}): give at most that, or leave it out"
         )
     return mission.ceiling
-
-
-def _sum(mission: Mission, resources: Iterable[str]) -> int:
-    return sum(mission.initial_inventory.get(resource, 0) for resource in resources)

@@ -6,12 +6,13 @@ docs/ceilings.md gives the reason for each limit, under the same names.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from math import floor
+from math import floor, log2
 
 from daf.missions.formations import recipe_of_neighbours
 from daf.missions.ground import FAR, SIDES, AnyGround, Cell, Ground
+from daf.missions.inventory import inventory_limits, starting_inventory
 from daf.missions.linear import Program
-from daf.missions.mission import POSITIONS, RESOURCES, Assembler, Chest, Limit, Mission, Recipe
+from daf.missions.mission import POSITIONS, RESOURCES, Assembler, Chest, Mission, Recipe
 
 FLOAT32 = Fraction(1_000_001, 1_000_000)
 """A part of an amount is rounded in float32 before it is cut; two roundings are less than this."""
@@ -38,6 +39,7 @@ class Constraints:
         for row, column, name in mission.cells(*mission.stations):
             self.cells.setdefault(name, []).append((row, column))
         self.limits = inventory_limits(mission)
+        self.start = starting_inventory(mission)
         self.room = {name: limit.limit for limit in self.limits for name in limit.resources}
         self.processes = [*self._uses(), *self._repairs()]
         self.deposits = self._deposits()
@@ -76,7 +78,7 @@ class Constraints:
         for name in self.cells:
             station = self.mission.stations[name]
             breaks = isinstance(station, Assembler) and (
-                station.starts_clipped or (self.mission.clipping.rate and not station.clip_immune)
+                station.begins_clipped or (self.mission.clipping.rate and not station.clip_immune)
             )
             for index, recipe in enumerate(self.mission.clipping.repairs if breaks else ()):
                 yield _Process(f"{name} repair {index}", name, recipe, True)
@@ -129,8 +131,8 @@ class Constraints:
         mission = self.mission
         interval = mission.regeneration.interval
         times = (mission.max_steps - 1) // interval if interval else 0
-        each = mission.initial_inventory.get(resource, 0)
-        return self.agents * (each + times * mission.regeneration.amounts.get(resource, 0))
+        each = self.start[resource] + times * mission.regeneration.amounts.get(resource, 0)
+        return self.agents * each
 
     def _material(self, program: Program, resource: str) -> None:
         """No more is used, and of hearts stored, than there is, was given, or is made."""
@@ -167,20 +169,34 @@ class Constraints:
         """How often each station of a kind can be used, in one of these ways, until step `last`."""
         name = uses[0].station
         station = self.mission.stations[name]
+        every = [p for p in self.processes if p.station == name and not p.repairs]
         if station.partial:  # what a use gives depends on the cooldown of the one before
-            uses = [p for p in self.processes if p.station == name and not p.repairs]
+            uses = every
         cooldown = min(process.recipe.cooldown for process in uses)
+        least = 0 if station.partial else min(process.recipe.cooldown for process in every)
         most = []
         for cell in self.cells[name]:
             sides = self.ground.beside(cell, SIDES)
             first = 1 + min((int(self.ground.from_starts[side]) for side in sides), default=FAR)
             time = max(last - first + 1, 0)
             possible = Fraction(min(self.agents, len(sides)) * time)
+            possible = min(possible, Fraction(station.max_uses or FAR**2))
             if time and cooldown and not self.mission.clipping.rate:  # clipping ends a cooldown
                 times = Fraction(time - 1, cooldown) + 1
-                possible = min(possible, times if station.partial else Fraction(floor(times)))
-            most.append(min(possible, Fraction(station.max_uses or FAR**2)))
+                uses_in_all = min(possible, Fraction(time - 1, least) + 1) if least else possible
+                if not self._overflows(every, uses_in_all):
+                    possible = min(possible, times if station.partial else Fraction(floor(times)))
+            most.append(possible)
         return most
+
+    def _overflows(self, uses: list[_Process], count: Fraction) -> bool:
+        """Whether exhaustion can bring a cooldown beyond 32 bits within so many uses.
+
+        Only the low bits of such a cooldown remain (RULES 5); a factor of 2 is for rounding.
+        """
+        growth = 1 + self.mission.stations[uses[0].station].exhaustion
+        longest = max(process.recipe.cooldown for process in uses)
+        return growth > 1 and log2(longest) + count * log2(growth) > 31
 
     def _repair(self, program: Program) -> None:
         """A station that starts clipped is repaired before it is used; only clipped ones are."""
@@ -188,7 +204,7 @@ class Constraints:
         for name in dict.fromkeys(p.station for p in self.processes if p.repairs):
             repairs = {p.name: 1 for p in self.processes if p.station == name and p.repairs}
             uses = [p for p in self.processes if p.station == name and not p.repairs]
-            clipped = self.mission.stations[name].starts_clipped * len(self.cells[name])
+            clipped = self.mission.stations[name].begins_clipped * len(self.cells[name])
             program.limit(f"repairs of {name}", repairs, clipped + clips)
             if clipped and uses:
                 most = max(self._most_uses(uses, self.mission.max_steps))
@@ -267,11 +283,3 @@ class Constraints:
         )
         free = sum(2 * way * self._given(resource) for resource, way in ways.items())
         program.limit(f"carrying {resources[0]}", terms, free + room * saved)
-
-
-def inventory_limits(mission: Mission) -> list[Limit]:
-    """The limits of the inventory, also for resources that none is named for."""
-    named = {resource for limit in mission.limits for resource in limit.resources}
-    others = [resource for resource in RESOURCES if resource not in named]
-    default = mission.default_limit
-    return [*mission.limits, *(Limit(resources=(other,), limit=default) for other in others)]

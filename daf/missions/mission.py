@@ -92,6 +92,11 @@ class Assembler(Model):
     clip_immune: bool = False
     starts_clipped: bool = False
 
+    @property
+    def begins_clipped(self) -> bool:
+        """Whether it is clipped at the start of an episode; an immune one never is."""
+        return self.starts_clipped and not self.clip_immune
+
 
 class Chest(Model):
     """A station that stores one resource; the side an agent stands on decides what happens."""

@@ -24,11 +24,15 @@ NUM_DIRECTIONS = wp.constant(4)
 
 
 @wp.func
-def decode(t: Tables, worlds: Worlds, world: int, agent: int, action: int):
-    """From the flat action list to verb and argument: noop, move N S W E, glyphs 0, 1, ..."""
+def decode(t: Tables, worlds: Worlds, world: int, agent: int, passed: wp.int64):
+    """From the flat action list to verb and argument: noop, move N S W E, glyphs 0, 1, ...
+
+    The number is compared in full: of one outside the list only the argument is cut to 32 bits.
+    """
+    action = int(passed)
     verb = CHANGE_GLYPH
     argument = action - 1 - NUM_DIRECTIONS
-    if action < 0 or argument >= t.num_glyphs:
+    if passed < wp.int64(0) or passed > wp.int64(NUM_DIRECTIONS + t.num_glyphs):
         verb = INVALID
         argument = action
     elif action == 0:

@@ -8,6 +8,9 @@ from daf.sim.inventory import carried, change
 from daf.sim.state import Worlds
 from daf.sim.tables import HEART, NO_RECIPE, NUM_POSITIONS, NUM_RESOURCES, OUTSIDE, Tables
 
+BEYOND_INT64 = wp.constant(9223372036854775808.0)
+"""2**63"""
+
 
 @wp.func
 def neighbour_byte(t: Tables, worlds: Worlds, world: int, station_cell: int) -> int:
@@ -27,7 +30,7 @@ def neighbour_byte(t: Tables, worlds: Worlds, world: int, station_cell: int) -> 
 
 
 @wp.func
-def progress(end: int, duration: int, now: int) -> float:
+def progress(end: wp.uint32, duration: wp.uint32, now: wp.uint32) -> float:
     """Share of the cooldown that has passed, 1 when it is over, in float32 like the engine."""
     if end <= now:
         return 1.0
@@ -35,6 +38,18 @@ def progress(end: int, duration: int, now: int) -> float:
     if now <= start:
         return 0.0
     return float(now - start) / float(duration)
+
+
+@wp.func
+def cooldown_steps(cooldown: int, multiplier: float) -> wp.uint32:
+    """The cooldown as exhaustion has grown it: the low 32 bits of the whole part, as in the engine.
+
+    From 2**63 on, or where it is no number, there is none.
+    """
+    steps = float(cooldown) * multiplier
+    if steps < BEYOND_INT64:
+        return wp.uint32(wp.int64(steps))
+    return wp.uint32(0)
 
 
 @wp.func
@@ -90,8 +105,9 @@ def use_assembler(
     if t.max_uses[kind] > 0 and worlds.uses[world, station] >= t.max_uses[kind]:
         return False
 
-    end = worlds.cooldown_end[world, station]
-    share = progress(end, worlds.cooldown_duration[world, station], now)
+    end = wp.uint32(worlds.cooldown_end[world, station])
+    last_duration = wp.uint32(worlds.cooldown_duration[world, station])
+    share = progress(end, last_duration, wp.uint32(now))
     if share < 1.0 and t.partial[kind] == 0:
         return False
 
@@ -124,9 +140,9 @@ def use_assembler(
             count_made(worlds, world, resource, made, byte)
 
     multiplier = worlds.cooldown_multiplier[world, station]
-    duration = int(float(t.recipe_cooldown[recipe]) * multiplier)
-    worlds.cooldown_duration[world, station] = duration
-    worlds.cooldown_end[world, station] = now + duration
+    duration = cooldown_steps(t.recipe_cooldown[recipe], multiplier)
+    worlds.cooldown_duration[world, station] = int(duration)
+    worlds.cooldown_end[world, station] = int(wp.uint32(now) + duration)
     if clipped:
         worlds.repair[world, station] = NO_RECIPE
         spread(t, worlds, world, station, -1.0)

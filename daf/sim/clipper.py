@@ -62,14 +62,12 @@ def clip_one(t: Tables, worlds: Worlds, world: int, now: int):
     total = float(0.0)
     for i in range(t.clip_order.shape[1]):
         station = t.clip_order[layout, i]
-        kind = t.station_type[layout, station]
-        if worlds.repair[world, station] == NO_RECIPE and t.immune[kind] == 0:
+        if worlds.repair[world, station] == NO_RECIPE:
             total += worlds.clip_weight[world, station]
     left = unit_float(draw(t, worlds, world)) * total
     for i in range(t.clip_order.shape[1]):
         station = t.clip_order[layout, i]
-        kind = t.station_type[layout, station]
-        if worlds.repair[world, station] == NO_RECIPE and t.immune[kind] == 0:
+        if worlds.repair[world, station] == NO_RECIPE:
             left -= worlds.clip_weight[world, station]
             if left <= 0.0:
                 break_down(t, worlds, world, station, now)

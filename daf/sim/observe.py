@@ -114,16 +114,17 @@ def put_station(
             look |= token(FIRST_INVENTORY + t.chest_resource[kind], stock, 1)
             n = 2
     else:
-        remaining = worlds.cooldown_end[world, station] - worlds.now[world]
-        if remaining > 0:
-            look |= token(COOLDOWN, wp.min(remaining, 255), n)
+        end = wp.uint32(worlds.cooldown_end[world, station])
+        now = wp.uint32(worlds.now[world])
+        if end > now:
+            look |= token(COOLDOWN, int(wp.min(end - now, wp.uint32(255))), n)
             n += 1
         if worlds.repair[world, station] != NO_RECIPE:
             look |= token(CLIPPED, 1, n)
             n += 1
         if t.max_uses[kind] > 0:
             left = wp.max(t.max_uses[kind] - worlds.uses[world, station], 0)
-            look |= token(REMAINING_USES, left, n)
+            look |= token(REMAINING_USES, wp.min(left, 255), n)
             n += 1
     return write_look(look, n, t.window_location[rank], tokens, start, lane)
 
@@ -145,10 +146,9 @@ def put_agent(
 
 
 @wp.func
-def half_away_from_zero(x: float) -> int:
-    if x < 0.0:
-        return -int(wp.floor(0.5 - x))
-    return int(wp.floor(x + 0.5))
+def rounded_byte(x: float) -> int:
+    """The low byte of the nearest whole number, halves away from zero."""
+    return int(wp.int64(wp.round(x)) & wp.int64(255))
 
 
 @wp.func
@@ -164,10 +164,10 @@ def put_own(
     pays for statistics only after it has written the observations (RULES 3)."""
     completion = int(0)
     if t.max_steps > 0:
-        completion = half_away_from_zero(float(worlds.now[world]) / float(t.max_steps) * 255.0)
+        completion = rounded_byte(float(worlds.now[world]) / float(t.max_steps) * 255.0)
     reward = int(0)
     if not worlds.success[world, agent]:
-        reward = half_away_from_zero(-t.failure_penalty * 100.0)
+        reward = rounded_byte(-t.failure_penalty * 100.0)
     look = token(EPISODE_COMPLETION, completion, 0)
     look |= token(LAST_ACTION, worlds.verb[world, agent], 1)
     look |= token(LAST_ARGUMENT, worlds.argument[world, agent], 2)

@@ -8,8 +8,9 @@ import warp as wp
 
 from daf.config import ConfigError
 from daf.missions import RESOURCES, Mission
+from daf.sim.recorded import mission_of
 from daf.sim.simulation import SEE, Simulation, torch_stream
-from daf.sim.tables import MOVES, NO_RECIPE
+from daf.sim.tables import NO_RECIPE
 
 AGENT_COLUMNS = 5 + len(RESOURCES)
 STATION_COLUMNS = 14
@@ -32,9 +33,11 @@ def simulate(
         recording.
 
     Raises:
-        ConfigError: the recording uses a setting that this simulator does not have.
+        ConfigError: the recording uses a setting that this simulator does not have, or contradicts
+            itself; one line that names what.
     """
     mission = mission_of(meta)
+    _check_inputs(meta, inputs, mission.num_agents)
     run = _Replay(mission, meta, device)
     for t in range(len(inputs["actions"])):
         run.overwrite(inputs["intervened"][t], inputs["inv_pre"][t])
@@ -53,9 +56,14 @@ class _Replay(Simulation):
 
     def _allocate(self) -> None:
         super()._allocate()
+        self._places = [cell[:2] for cell in self.mission.cells(*self.mission.stations)]
+        self._ids = self._object_ids()
         # The engine's clipper walks stations in an order of its own and owns a copy of the freshly
         # seeded generator (RULES 7 and 10); both are only needed to repeat its choices.
-        ids = self._object_ids()
+        ids = self._ids
+        registered = [ids[station] for station in self.tables.data["clip_order"][0]]
+        if sorted(self._meta["clip_order"]) != registered:
+            raise _wrong(self._meta, "key 'clip_order'", f"should be some order of {registered}")
         order = [ids.index(number) for number in self._meta["clip_order"]]
         count = 4 * (len(ids) + self._meta["steps"]) + 64
         words = np.random.RandomState(self._meta["seed"]).randint(0, 2**32, count, dtype=np.uint32)
@@ -73,11 +81,7 @@ class _Replay(Simulation):
             for column, symbol in enumerate(line)
             if legend[symbol] != "floor"
         ]
-        return [1 + filled.index(cell) for cell in self._places()]
-
-    def _places(self) -> list[tuple[int, int]]:
-        """(row, column) of the stations."""
-        return [cell[:2] for cell in self.mission.cells(*self.mission.stations)]
+        return [1 + filled.index(place) for place in self._places]
 
     def overwrite(self, intervened: np.ndarray, inventory: np.ndarray) -> None:
         """Set the inventories of the chosen agents [A] to `inventory` [A, R], as the recorder did;
@@ -135,10 +139,12 @@ class _Replay(Simulation):
         data = self.tables.data
         kind = data["station_type"][0]
         repair, end = self._numbers("repair"), self._numbers("cooldown_end")
+        now = self._numbers("now")
+        left = np.where(end % 2**32 > now, (end - now) % 2**32, 0)
         is_chest = data["chest_resource"][kind] >= 0
-        places = np.asarray(self._places(), dtype=np.int64).reshape(-1, 2)
+        places = np.asarray(self._places, dtype=np.int64).reshape(-1, 2)
         columns = [
-            self._object_ids(),
+            self._ids,
             data["type_id"][kind],
             places[:, 0],
             places[:, 1],
@@ -147,7 +153,7 @@ class _Replay(Simulation):
             repair,
             end,
             self._numbers("cooldown_duration"),
-            np.maximum(end - self._numbers("now"), 0),
+            left.astype(np.uint32).view(np.int32),
             np.where(is_chest, 0, self._numbers("uses")),
             data["max_uses"][kind],
             data["chest_resource"][kind],
@@ -156,105 +162,29 @@ class _Replay(Simulation):
         return np.stack(columns, axis=1).astype(np.int32)
 
 
-def mission_of(meta: dict[str, Any]) -> Mission:
-    """The mission a recording was made on.
-
-    Raises:
-        ConfigError: it uses a setting that this simulator does not have.
-    """
-    config = meta["config"]
-    agent, clipper = config["agent"], config["clipper"]
-    _refuse_what_is_missing(config)
-    names = {symbol: what for symbol, what in meta["legend"].items()}
-    legend = {s: {"empty": "floor", "agent.agent": "agent"}.get(w, w) for s, w in names.items()}
-    present = {legend[symbol] for row in meta["map"] for symbol in row}
-    stations = {
-        name: _station(name, station, legend)
-        for name, station in config["objects"].items()
-        if name in present and name != "wall"
+def _check_inputs(meta: dict[str, Any], inputs: dict[str, np.ndarray], agents: int) -> None:
+    """Make sure that the arrays of a recording have the steps, agents and values they should."""
+    steps, seed = meta["steps"], meta["seed"]
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise _wrong(meta, "key 'seed'", "should be a whole number of 32 bits, unsigned")
+    ranges = {
+        "order": ((steps, agents), 0, agents - 1),
+        "actions": ((steps, agents, 2), -(2**31), 2**31 - 1),
+        "intervened": ((steps, agents), 0, 1),
+        "inv_pre": ((steps, agents, len(RESOURCES)), 0, 255),
     }
-    return Mission.parse(
-        {
-            "name": meta["name"],
-            "map": meta["map"],
-            "legend": {s: what for s, what in legend.items() if any(s in r for r in meta["map"])},
-            "stations": stations,
-            "max_steps": config["max_steps"],
-            "truncates": config["episode_truncates"],
-            "window_height": config["obs_height"],
-            "window_width": config["obs_width"],
-            "tokens": config["num_observation_tokens"],
-            "glyphs": config["actions"]["change_glyph"]["number_of_glyphs"],
-            "move_energy": int(config["actions"]["move"].get("consumed", {}).get("energy", 0)),
-            "failure_penalty": agent["action_failure_penalty"],
-            "limits": [{"resources": names, "limit": n} for names, n in agent["resource_limits"]],
-            "default_limit": agent["default_resource_limit"],
-            "initial_inventory": agent["initial_inventory"],
-            "regeneration": {
-                "interval": config["inventory_regen_interval"],
-                "amounts": agent["inventory_regen_amounts"],
-            },
-            "rewards": agent["stat_rewards"],
-            "reward_caps": agent["stat_reward_max"],
-            "clipping": {
-                "rate": clipper["clip_rate"],
-                "length_scale": clipper["length_scale"],
-                "cutoff": clipper["cutoff_distance"],
-                "repairs": [_recipe(recipe) for recipe in clipper["unclipping_recipes"]],
-            },
-        },
-        f"recording {meta['name']}",
-    )
-
-
-def _refuse_what_is_missing(config: dict[str, Any]) -> None:
-    fixed = {
-        "resource_names": list(RESOURCES),
-        "resource_loss_prob": 0.0,
-        "allow_diagonals": False,
-        "recipe_details_obs": False,
-        "global_obs": {
-            "episode_completion_pct": True,
-            "last_action": True,
-            "last_reward": True,
-            "visitation_counts": False,
-        },
-    }
-    for key, only in fixed.items():
-        if config.get(key, only) != only:
-            raise ConfigError(
-                f"recording: key '{key}': got {config[key]!r}; only {only!r} is known"
+    for name, (shape, least, most) in ranges.items():
+        values = inputs[name]
+        if values.shape != shape or values.dtype.kind not in "biu":
+            wanted = f"integers {list(shape)} are needed"
+            raise _wrong(
+                meta, f"array '{name}'", f"got {values.dtype} {list(values.shape)}; {wanted}"
             )
-    if config["agent"].get("shareable_resources", ["energy"]) != ["energy"]:
-        raise ConfigError("recording: key 'shareable_resources': only ['energy'] is known")
+        if values.size and not least <= values.min() <= values.max() <= most:
+            raise _wrong(meta, f"array '{name}'", f"should be from {least} to {most}")
+    if (np.sort(inputs["order"], axis=1) != np.arange(agents)).any():
+        raise _wrong(meta, "array 'order'", "should name every agent once in each step")
 
 
-def _station(name: str, station: dict[str, Any], legend: dict[str, str]) -> dict[str, Any]:
-    symbol = next(symbol for symbol, what in legend.items() if what == name)
-    common = {"kind": station["kind"], "type_id": station["type_id"], "symbol": symbol}
-    if station["kind"] == "chest":
-        return common | {
-            "resource": station["resource"],
-            "sides": {side: d for side, d in station["position_deltas"] if side in MOVES},
-            "initial": station["initial_inventory"],
-            "capacity": station["max_inventory"],
-        }
-    return common | {
-        "recipes": [
-            {"formations": [_formation(recipe["positions"])], **_recipe(recipe)}
-            for recipe in station["recipes"]
-        ],
-        "partial": station["allow_partial_usage"],
-        "max_uses": station["max_uses"],
-        "exhaustion": station["exhaustion"],
-        "clip_immune": station["clip_immune"],
-        "starts_clipped": station["start_clipped"],
-    }
-
-
-def _formation(positions: list[str]) -> list[str]:
-    return ["any" if position == "Any" else position for position in positions]
-
-
-def _recipe(recipe: dict[str, Any]) -> dict[str, Any]:
-    return {"inputs": recipe["in"], "outputs": recipe["out"], "cooldown": recipe["cooldown"]}
+def _wrong(meta: dict[str, Any], what: str, reason: str) -> ConfigError:
+    return ConfigError(f"recording {meta['name']}: {what}: {reason}")

@@ -46,7 +46,7 @@ class Shard:
         device = wp.device_from_torch(observations.device)
         # Memory of torch's: Warp would clear its own in another stream, while this one writes it.
         looks = wp.from_torch(observations.new_zeros(*rows, LOOK_TOKENS, 3), dtype=wp.vec3ub)
-        look_size = wp.from_torch(actions.new_zeros(rows))
+        look_size = wp.from_torch(actions.new_zeros(rows, dtype=torch.int32))
         done = wp.from_torch(state.done[worlds])
         derived = wp.empty(0, dtype=wp.int64, device=device)
         everywhere = wp.empty(0, dtype=wp.bool, device=device)

@@ -3,6 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from itertools import pairwise
+from typing import Any
 
 import torch
 import warp as wp
@@ -16,6 +17,18 @@ from daf.sim.tables import MissionTables
 
 SEE = ("describe", "observe")
 """The phases that write the observations."""
+
+INTEGERS = (
+    torch.int8,
+    torch.int16,
+    torch.int32,
+    torch.int64,
+    torch.uint8,
+    torch.uint16,
+    torch.uint32,
+    torch.uint64,
+)
+"""Types of actions. A uint64 beyond int64 becomes negative, and so stays outside the list."""
 
 ROWS_WORTH_A_THREAD = 2048
 """Agents for which a further thread saves more than it costs."""
@@ -98,7 +111,7 @@ class Simulation:
         self.done = self.state.done
         self.counters = self.state.counters
         self.finished = self.state.finished
-        self._actions = torch.zeros(shape, dtype=torch.int32, device=self.device)
+        self._actions = torch.zeros(shape, dtype=torch.int64, device=self.device)
         self._everywhere = torch.ones(self.num_worlds, dtype=torch.bool, device=self.device)
 
     def _share_out(self, threads: int) -> list[Shard]:
@@ -134,20 +147,17 @@ class Simulation:
         """Let every agent act once.
 
         Args:
-            actions: integers [E, A] over the flat action list (noop, move N S W E, glyph 0, 1 ...);
-                a number outside it is an invalid action and does nothing.
+            actions: integers of any type [E, A] over the flat action list (noop, move N S W E,
+                glyph 0, 1 ...); a number outside it is an invalid action and does nothing.
 
         Returns:
             observations uint8 [E, A, T, 3], rewards float32 [E, A], done bool [E].
 
         Raises:
-            ValueError: `actions` has another shape, or is not of integers.
+            ValueError: `actions` is no tensor of integers of this shape.
         """
-        if actions.shape != self._actions.shape or actions.is_floating_point():
-            raise ValueError(
-                f"actions: got {actions.dtype} {tuple(actions.shape)}; "
-                f"integers of shape {tuple(self._actions.shape)} are needed"
-            )
+        if not self._are_actions(actions):
+            raise ValueError(self._no_actions(actions))
         self._actions.copy_(actions)
         stream = torch_stream(self.device)
         first, *others = self._shards
@@ -158,6 +168,23 @@ class Simulation:
             for shard in running:
                 shard.result()
         return self.observations, self.rewards, self.done
+
+    def _are_actions(self, actions: torch.Tensor) -> bool:
+        return (
+            isinstance(actions, torch.Tensor)
+            and actions.shape == self._actions.shape
+            and actions.dtype in INTEGERS
+            and actions.layout == torch.strided
+            and not actions.is_meta
+        )
+
+    def _no_actions(self, actions: Any) -> str:
+        """What is said of them."""
+        got = type(actions).__name__
+        if isinstance(actions, torch.Tensor):
+            got = f"{actions.dtype} {tuple(actions.shape)} {actions.layout} on {actions.device}"
+        shape = tuple(self._actions.shape)
+        return f"actions: got {got}; a dense tensor of integers of shape {shape} is needed"
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """All that decides how the worlds go on: views of the state's tensors by name, and

@@ -70,8 +70,8 @@ class State:
     verb: torch.Tensor  # int32 [E, A] 0 noop, 1 move, 2 change_glyph
     argument: torch.Tensor  # int32 [E, A]
     success: torch.Tensor  # bool [E, A] of the last action
-    cooldown_end: torch.Tensor  # int32 [E, S] step at which the cooldown is over
-    cooldown_duration: torch.Tensor  # int32 [E, S]
+    cooldown_end: torch.Tensor  # int32 [E, S] bits of a uint32: step at which the cooldown is over
+    cooldown_duration: torch.Tensor  # int32 [E, S] bits of a uint32
     cooldown_multiplier: torch.Tensor  # float32 [E, S] grows with exhaustion
     uses: torch.Tensor  # int32 [E, S]
     stock: torch.Tensor  # int32 [E, S] of chests

@@ -25,7 +25,7 @@ wp.set_module_options(
 
 
 @wp.kernel
-def prepare(t: Tables, worlds: Worlds, actions: wp.array2d(dtype=wp.int32)):
+def prepare(t: Tables, worlds: Worlds, actions: wp.array2d(dtype=wp.int64)):
     """Read the flat actions and draw the order in which the agents will act."""
     world = wp.tid()
     for agent in range(t.num_agents):
@@ -135,8 +135,10 @@ def reset_agent(t: Tables, worlds: Worlds, world: int, agent: int, layout: int):
     worlds.rewards[world, agent] = 0.0
     worlds.paid[world, agent] = 0.0
     for resource in range(NUM_RESOURCES):
-        worlds.inventory[world, agent, resource] = t.initial_inventory[resource]
-        worlds.gained[world, agent, resource] = 0
+        amount = t.initial_inventory[resource]
+        worlds.inventory[world, agent, resource] = amount
+        # It counts as gained, and so is paid in the first step (RULES 4).
+        worlds.gained[world, agent, resource] = int(amount)
 
 
 @wp.func

@@ -9,6 +9,7 @@ import warp as wp
 
 from daf.missions import POSITIONS, RESOURCES, Assembler, Mission, Recipe
 from daf.missions.formations import recipe_of_neighbours
+from daf.missions.inventory import inventory_limits, starting_inventory
 from daf.missions.mission import AGENT, WALL
 from daf.missions.statistics import station_types
 from daf.sim.views import view_tables, window
@@ -65,7 +66,6 @@ class Tables:
     partial: wp.array(dtype=wp.int32)
     max_uses: wp.array(dtype=wp.int32)
     exhaustion: wp.array(dtype=wp.float32)
-    immune: wp.array(dtype=wp.int32)
     recipe: wp.array2d(dtype=wp.int32)
     recipe_input: wp.array2d(dtype=wp.int32)
     recipe_output: wp.array2d(dtype=wp.int32)
@@ -216,28 +216,22 @@ def _map_tables(mission: Mission, maps: _Maps, padded: MissionTables) -> dict:
 
 
 def _agent_tables(mission: Mission) -> dict:
-    groups = {name: g for g, limit in enumerate(mission.limits) for name in limit.resources}
-    limits = [limit.limit for limit in mission.limits]
-    for name in RESOURCES:
-        if name not in groups:
-            groups[name] = len(limits)
-            limits.append(mission.default_limit)
+    limit_of = {name: limit for limit in inventory_limits(mission) for name in limit.resources}
     return {
         "move_energy": mission.move_energy,
         "num_glyphs": mission.glyphs,
         "failure_penalty": mission.failure_penalty,
-        "limit_mates": _ints([_mates(name, groups) for name in RESOURCES]),
-        "limit": _ints([limits[groups[name]] for name in RESOURCES]),
-        "initial_inventory": np.asarray(_amounts(mission.initial_inventory), dtype=np.uint8),
+        "limit_mates": _ints([_mates(name, limit_of[name].resources) for name in RESOURCES]),
+        "limit": _ints([limit_of[name].limit for name in RESOURCES]),
+        "initial_inventory": np.asarray(_amounts(starting_inventory(mission)), dtype=np.uint8),
         "regeneration_interval": mission.regeneration.interval,
         "regeneration": _ints(_amounts(mission.regeneration.amounts)),
     }
 
 
-def _mates(name: str, groups: dict[str, int]) -> int:
+def _mates(name: str, group: tuple[str, ...]) -> int:
     """The other resources under the same limit, one bit each."""
-    mates = [r for r, other in enumerate(RESOURCES) if groups[other] == groups[name]]
-    return sum(1 << r for r in mates if RESOURCES[r] != name)
+    return sum(1 << RESOURCES.index(mate) for mate in group if mate != name)
 
 
 def _station_tables(mission: Mission, maps: _Maps) -> dict:
@@ -249,7 +243,6 @@ def _station_tables(mission: Mission, maps: _Maps) -> dict:
         columns["kind"].append(ASSEMBLER_KIND if assembler else CHEST_KIND)
         columns["partial"].append(assembler and station.partial)
         columns["max_uses"].append(station.max_uses if assembler else 0)
-        columns["immune"].append(not assembler or station.clip_immune)
         columns["chest_resource"].append(-1 if assembler else RESOURCES.index(station.resource))
         columns["chest_initial"].append(0 if assembler else station.initial)
         columns["chest_capacity"].append(0 if assembler else station.capacity)
@@ -283,7 +276,6 @@ _TYPE_COLUMNS = (
     "kind",
     "partial",
     "max_uses",
-    "immune",
     "chest_resource",
     "chest_initial",
     "chest_capacity",
@@ -294,9 +286,12 @@ _TYPE_COLUMNS = (
 
 def _clip_tables(mission: Mission, maps: _Maps) -> dict:
     kinds = [mission.stations[name] for name in maps.types]
-    assembler = np.array([isinstance(kind, Assembler) for kind in kinds], dtype=bool)
-    starts = np.array([getattr(kind, "starts_clipped", False) for kind in kinds], dtype=bool)
-    clippable, starting = assembler[maps.station_type], starts[maps.station_type]
+    # Chests and immune stations are not registered with the engine's clipper: they are not counted,
+    # are never clipped, and neither get nor give weight (RULES 7).
+    breaks = [isinstance(kind, Assembler) and not kind.clip_immune for kind in kinds]
+    begins = [isinstance(kind, Assembler) and kind.begins_clipped for kind in kinds]
+    clippable = np.array(breaks, dtype=bool)[maps.station_type]
+    starting = np.array(begins, dtype=bool)[maps.station_type]
     order = np.argwhere(clippable)[:, 1].reshape(len(clippable), -1)
     count = np.float32(order.shape[1])
     length = np.float32(mission.clipping.length_scale)

@@ -149,12 +149,23 @@ def test_an_episode_without_end_has_no_ceiling():
     assert score_bound(mission).because == ("an episode has no end",)
 
 
-def test_who_begins_with_too_much_breaks_the_limits():
-    # Such an agent, who takes a heart out of a chest, puts in all that is too much instead.
-    mission = tiny("@=", 3, stations={"chest": {"initial": 1}}, initial={"heart": 9})
-    assert best_score(mission) == 8
-    assert mission.ceiling is None
-    assert score_bound(mission).because == ("agents begin with more than they can hold",)
+def test_who_begins_with_too_much_begins_with_what_the_limit_allows():
+    stations = {"chest": {"initial": 1, "sides": {"W": 1}}}
+    mission = tiny("@=", 3, stations=stations, initial={"heart": 9})
+    assert best_score(mission) == mission.ceiling == 1
+
+
+def test_an_immune_station_that_should_start_clipped_needs_no_repair():
+    mill = station({"heart": 1}, starts_clipped=True, clip_immune=True)
+    mission = tiny("=@&", 4, stations={"assembler": mill})
+    assert best_score(mission) == mission.ceiling == 2
+
+
+def test_a_cooldown_that_overflows_holds_nobody_up():
+    # After the second use the cooldown is 8 * 2**29, of which the low 32 bits are 0.
+    mill = hearts(8) | {"exhaustion": 2**29 - 1}
+    mission = tiny("=@&", 14, stations={"assembler": mill})
+    assert best_score(mission) == 4 <= mission.ceiling
 
 
 def test_a_mission_may_know_better_but_not_worse():

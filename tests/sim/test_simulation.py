@@ -5,7 +5,7 @@ import torch
 
 from daf.config import ConfigError
 from daf.missions import build_mission, load_mission
-from daf.sim.simulation import Simulation
+from daf.sim.simulation import INTEGERS, Simulation
 
 MISSION = load_mission("training_facility_1")
 NORTH, SOUTH, WEST, EAST = 1, 2, 3, 4
@@ -88,11 +88,44 @@ def test_numbers_outside_the_action_list_do_nothing():
     last_glyph = simulation.mission.num_actions - 1
     simulation.step(torch.tensor([[last_glyph]]))
     assert simulation.state.glyph.item() == 153
-    for action in (-1, last_glyph + 1, 10_000):
-        simulation.step(torch.tensor([[action]]))
+    outside = (-1, last_glyph + 1, 10_000, 2**31, 2**32 + EAST, EAST - 2**32, -(2**63), 2**63 - 1)
+    for action in outside:
+        seen, _, _ = simulation.step(torch.tensor([[action]]))
         assert not simulation.state.success.item()
+        assert seen[0, 0, 2].tolist() == [0x55, 9, action & 255]  # the low byte of what was passed
     named = dict(zip(simulation.statistic_names, simulation.counters[0].tolist()))
-    assert named["invalid_actions"] == 3 and named["glyph_changes"] == 1 and named["moves"] == 0
+    assert named["invalid_actions"] == len(outside)
+    assert named["glyph_changes"] == 1 and named["moves"] == 0
+
+
+@pytest.mark.parametrize("dtype", INTEGERS, ids=str)
+def test_actions_of_any_integer_type_are_the_same_actions(dtype):
+    simulation = Simulation(room(["@.."]), 1)
+    simulation.step(torch.tensor([[EAST]], dtype=dtype))
+    assert simulation.state.success.item() and simulation.counters[0, 8] == 1  # moves
+    lowest = torch.iinfo(dtype).min
+    for outside in (torch.iinfo(dtype).max, *([lowest] if lowest < 0 else [])):
+        if not 0 <= outside < simulation.mission.num_actions:
+            simulation.step(torch.full((1, 1), outside, dtype=dtype))
+            assert not simulation.state.success.item(), outside
+
+
+NO_ACTIONS = {
+    "bool": torch.zeros(1, 4, dtype=torch.bool),
+    "float32": torch.full((1, 4), torch.nan),
+    "complex64": torch.zeros(1, 4, dtype=torch.complex64),
+    "meta": torch.zeros(1, 4, dtype=torch.int64, device="meta"),
+    "sparse_coo": torch.zeros(1, 4, dtype=torch.int64).to_sparse(),
+    "list": [[0, 0, 0, 0]],
+    r"\(4,\)": torch.zeros(4, dtype=torch.int64),
+}
+
+
+@pytest.mark.parametrize("what", NO_ACTIONS)
+def test_what_is_no_tensor_of_actions_is_refused_in_one_line(what):
+    simulation = Simulation(MISSION, 1)
+    with pytest.raises(ValueError, match=f"^actions: got .*{what}.*of shape \\(1, 4\\) is needed$"):
+        simulation.step(NO_ACTIONS[what])
 
 
 def test_statistics_count_what_happened():
@@ -141,7 +174,7 @@ def test_wrong_use_is_refused_by_name(monkeypatch):
     with pytest.raises(ValueError, match=r"'cuda'.*no CUDA device"):
         Simulation(MISSION, 1, device="cuda")
     simulation = Simulation(MISSION, 2)
-    with pytest.raises(ValueError, match=r"\(2, 3\); integers of shape \(2, 4\)"):
+    with pytest.raises(ValueError, match=r"\(2, 3\).*integers of shape \(2, 4\)"):
         simulation.step(torch.zeros(2, 3, dtype=torch.int64))
     with pytest.raises(ValueError, match="float32"):
         simulation.step(torch.zeros(2, 4))

@@ -40,7 +40,6 @@ def handlers(mission, kind):
         (lambda: mission(ALONE, clipping={"rate": 0.1}), "break down by chance"),
         (lambda: mission(ALONE, {"starts_clipped": True}), "repair is drawn by chance"),
         (lambda: mission(ALONE, {"exhaustion": 0.5}), "exhaustion"),
-        (lambda: mission(ALONE, initial_inventory={"heart": 2}), "agents start with 2 of heart"),
         (lambda: mission(["#+#", "#@#", "###"]), "edge of the map"),
         (
             lambda: mission(

@@ -83,7 +83,7 @@ class Episode {
     const { name, uses } = this.mission.stations[station];
     const why = this.at("repair", station, step - 1) >= 0 ? ", which is clipped"
       : uses && this.at("uses", station, step - 1) >= uses ? ", which is used up"
-      : this.at("cooldown_end", station, step - 1) > step ? ", which is cooling down" : "";
+      : this.at("cooldown_end", station, step - 1) >>> 0 > step ? ", which is cooling down" : "";
     return `cannot use the ${name}${why}`;
   }
 
@@ -118,7 +118,7 @@ class Episode {
   stationWords(station, step) {
     const { uses, stores } = this.mission.stations[station];
     const repair = this.at("repair", station, step);
-    const waits = this.at("cooldown_end", station, step) - step;
+    const waits = (this.at("cooldown_end", station, step) >>> 0) - step;
     const words = [];
     if (stores !== null) words.push(`holds ${this.amount(this.at("stock", station, step), stores)}`);
     if (repair >= 0) words.push(`clipped, needs ${this.mission.repairs[repair]}`);

@@ -86,7 +86,7 @@ class EpisodeMap {
   station({ cell, symbol, uses, stores }, index, step, size) {
     const { pen, colours, episode } = this;
     const [y, x] = [Math.floor(cell / episode.mission.width), cell % episode.mission.width];
-    const waits = episode.at("cooldown_end", index, step) - step;
+    const waits = (episode.at("cooldown_end", index, step) >>> 0) - step;
     const clipped = episode.at("repair", index, step) >= 0;
     const spent = uses && episode.at("uses", index, step) >= uses;
     pen.save();

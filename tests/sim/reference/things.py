@@ -1,0 +1,82 @@
+"""What a world consists of: agents with inventories, stations (RULES 4)."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from daf.missions import RESOURCES, Assembler, Chest, Mission
+
+float32 = np.float32
+ZERO, ONE = float32(0), float32(1)
+ENERGY, HEART = RESOURCES.index("energy"), RESOURCES.index("heart")
+
+
+@dataclass(eq=False)
+class Agent:
+    """One agent; amounts are by id of the resource."""
+
+    id: int
+    row: int
+    column: int
+    orientation: int = 0
+    glyph: int = 0
+    inventory: list[int] = field(default_factory=lambda: [0] * len(RESOURCES))
+    gained: list[int] = field(default_factory=lambda: [0] * len(RESOURCES))
+    verb: int = 0
+    argument: int = 0
+    success: bool = True
+    reward: np.float32 = ZERO
+    paid: np.float32 = ZERO
+
+
+@dataclass(eq=False)
+class Station:
+    """One station or chest; `end` and `duration` of its cooldown are unsigned 32-bit numbers."""
+
+    name: str
+    rule: Assembler | Chest
+    row: int
+    column: int
+    end: int = 0
+    duration: int = 0
+    multiplier: np.float32 = ONE
+    uses: int = 0
+    stock: int = 0
+    repair: int | None = None
+    weight: np.float32 = ZERO
+
+    @property
+    def is_clippable(self) -> bool:
+        """Whether it is registered with the clipper."""
+        return isinstance(self.rule, Assembler) and not self.rule.clip_immune
+
+
+class Limits:
+    """How much an agent can hold."""
+
+    def __init__(self, mission: Mission):
+        self.groups = [[RESOURCES.index(r) for r in limit.resources] for limit in mission.limits]
+        self.sizes = [limit.limit for limit in mission.limits]
+        for resource in range(len(RESOURCES)):
+            if not any(resource in group for group in self.groups):
+                self.groups.append([resource])
+                self.sizes.append(mission.default_limit)
+
+    def change(self, agent: Agent, resource: int, amount: int) -> int:
+        """Add (or take) what the limit of its group allows. Returns what was accepted."""
+        number = next(n for n, group in enumerate(self.groups) if resource in group)
+        old = agent.inventory[resource]
+        others = sum(agent.inventory[r] for r in self.groups[number]) - old
+        new = max(0, min(old + amount, self.sizes[number] - others))
+        agent.inventory[resource] = new
+        agent.gained[resource] += max(new - old, 0)
+        return new - old
+
+
+@dataclass
+class Statistics:
+    """Statistics of the game: those that rewards are paid for, and those that are counted."""
+
+    chest_amount: list[int] = field(default_factory=lambda: [0] * len(RESOURCES))
+    counts: Counter = field(default_factory=Counter)
