@@ -38,10 +38,15 @@ class Outcome:
     objective: float | None
 
 
-def named(points: Sequence[dict[str, Any]]) -> list[Trial]:
-    """Trials with different names: the values in words where that makes a name, else their hash."""
+def named(points: Sequence[dict[str, Any]], taken: Sequence[str] = ()) -> list[Trial]:
+    """Trials with different names: the values in words where that makes a name, else their hash.
+
+    Args:
+        points: the values of each trial.
+        taken: names of the trials of earlier rounds.
+    """
     words = ["_".join(f"{name}-{value}" for name, value in p.items()) for p in points]
-    counts = Counter(words)
+    counts = Counter([*words, *taken])
     return [
         Trial(text if counts[text] == 1 and _fits(text) else f"trial-{digest(p)[:8]}", p)
         for text, p in zip(words, points)
