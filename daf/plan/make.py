@@ -152,6 +152,7 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, known: Known) -> Non
     training = TrainingConfig.parse(config.training.resolved() | policy.training, "key 'training'")
     missions = known.trained_on(plan, training.missions)
     _check_shaping(training, missions)
+    _check_minibatches(training, missions)
     ranks = config.execution.ranks
     at_once = 1 if training.lessons else len(missions)
     if training.worlds // at_once < ranks:
@@ -223,6 +224,20 @@ def _check_shaping(training: TrainingConfig, missions: tuple[Mission, ...]) -> N
                     f"key 'training.shaping': unknown statistic '{name}' for mission "
                     f"{mission.name}; {nearest(name, known)}"
                 )
+
+
+def _check_minibatches(training: TrainingConfig, missions: tuple[Mission, ...]) -> None:
+    """Refuse PPO on minibatches of one sample: normalized, its advantage is always 0."""
+    if training.rollout_length > 1 or training.teacher_steps >= training.steps:
+        return
+    for stage in [(mission,) for mission in missions] if training.lessons else [missions]:
+        worlds = training.split_worlds(len(stage))
+        rows = sum(count * mission.num_agents for count, mission in zip(worlds, stage))
+        if rows <= training.minibatches:
+            raise ConfigError(
+                f"key 'training.minibatches': got {training.minibatches} for rollouts of {rows} "
+                "samples; expected 2 or more samples in each, since one alone has no advantage"
+            )
 
 
 def _check_missing(plan: Plan) -> None:
