@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from daf.config import BenchmarkConfig, ConfigError, PolicyConfig, TrainingConfig, nearest, shown
+from daf.config.conversion import has_text
 from daf.config.errors import at
 from daf.missions import Mission, load_mission
 from daf.missions.statistics import statistic_names
@@ -69,6 +70,7 @@ def make_plan(
         for number, policy in enumerate(config.policies):
             with at(f"key 'policies.{number}'"):
                 networks.append(_is_network(policy))
+                policy = _convert_text(policy)
                 untrained = networks[-1] and not policy.data_path and not policy.train
                 plain.append(plain_label(policy, not untrained))
                 policies.append(_complete(policy, policy.data_path))
@@ -125,6 +127,16 @@ def _is_network(policy: PolicyConfig) -> bool:
 def _check_file(path: str, key: str, needed: str) -> None:
     if not Path(path).is_file():
         raise ConfigError(f"key '{key}': no file {shown(path)}; the {needed} is needed")
+
+
+def _convert_text(policy: PolicyConfig) -> PolicyConfig:
+    """Convert text among the arguments to the types that the class names."""
+    if not has_text(policy.init_kwargs):
+        return policy
+    from daf.policies.spec import convert_init_kwargs  # torch, only for policies with arguments
+
+    arguments = convert_init_kwargs(policy.class_path, policy.init_kwargs)
+    return policy.model_copy(update={"init_kwargs": arguments})
 
 
 def _complete(policy: PolicyConfig, weights: str | None) -> PolicyConfig:

@@ -24,7 +24,14 @@ from daf.plan import Plan, make_plan
 from daf.plan.records import disk_needed_mb
 from daf.provenance import digest
 from daf.sweep.propose import budgets, first_round, sizes
-from daf.sweep.trials import Trial, as_benchmark, check_space, confirmation, sweep_name
+from daf.sweep.trials import (
+    Trial,
+    as_benchmark,
+    check_space,
+    confirmation,
+    convert_arguments,
+    sweep_name,
+)
 
 NOT_SEARCHED = {"name", "keep_best", "confirmation", "missing", "execution"}
 """Keys of a sweep that have no part in which trials there are."""
@@ -102,6 +109,7 @@ class Search:
         load: Callable[[str], Mission] = load_mission,
         build: bool = True,
     ):
+        sweep = convert_arguments(sweep, source)
         self.sweep = sweep
         self.folder = f"{sweep.execution.results_dir}/sweeps/{sweep_name(sweep)}"
         self.digest = digest(sweep.model_dump(mode="json", exclude=NOT_SEARCHED))
