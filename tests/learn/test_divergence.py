@@ -87,6 +87,14 @@ def test_of_runs_that_share_a_job_one_diverges_alone(monkeypatch):
     assert isinstance(found[1], Trained)
 
 
+def test_an_explained_variance_that_overflows_is_missing(monkeypatch):
+    """Returns that differ by next to nothing have no variance to explain."""
+    least = torch.tensor(1e-45)
+    monkeypatch.setattr(Ranks, "moments", lambda self, samples: [(torch.tensor(1.0), least)] * 2
+                        + [(least, torch.tensor(1.0))])  # fmt: skip
+    assert train(run_of("stateless"), report=quiet).metrics["explained_variance"].isna().all()
+
+
 def terms_of(logits: torch.Tensor, log_prob: float, taught: int, advantage: float) -> dict:
     """The terms of one sample, action 0, whose probability was another when it was taken."""
     learner = collector("stateless", short_mission(5), worlds=2, rollout_length=1)
