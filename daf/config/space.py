@@ -89,24 +89,24 @@ def convert_space(space: dict[str, Any], type_of: Callable[[str], Any]) -> dict[
         type_of: annotation of the hyperparameter of a name; None if it is unknown.
     """
 
-    def converted(name: str, values: Any) -> Any:
+    def convert(name: str, values: Any) -> Any:
         if isinstance(values, list | tuple):
             return [convert_text(value, type_of(name)) for value in values]
         return convert_text(values, type_of(name))
 
-    def parameter(name: str, value: Any) -> Any:
+    def convert_parameter(name: str, value: Any) -> Any:
         if isinstance(value, Parameter):
             value = value.model_dump(exclude_unset=True)
         if isinstance(value, list | tuple):
-            return converted(name, value)
+            return convert(name, value)
         if not isinstance(value, dict):
             return value
-        changes = {key: converted(name, value[key]) for key in ("values",) if key in value}
+        changes = {"values": convert(name, value["values"])} if "values" in value else {}
         if isinstance(conditions := value.get("when"), dict):
-            changes["when"] = {other: converted(other, v) for other, v in conditions.items()}
+            changes["when"] = {other: convert(other, v) for other, v in conditions.items()}
         return value | changes
 
-    return {name: parameter(name, value) for name, value in space.items()}
+    return {name: convert_parameter(name, value) for name, value in space.items()}
 
 
 def _convert_trained(space: Any) -> Any:

@@ -49,12 +49,12 @@ def rank(
     if not succeeded:
         raise ConfigError("every trial of the sweep failed; there is nothing to select")
     sign = 1 if sweep.optimize_direction == "minimize" else -1
-    ordered = sorted(succeeded, key=lambda entry: (*_merit(sweep, entry), entry["trial"]))
+    ordered = sorted(succeeded, key=lambda entry: (*_sort_key(sweep, entry), entry["trial"]))
     measured = measurements(episodes, sweep.objective_metric, ordered)
     tied = _tied(sweep, ordered, measured)
     rows, place = [], 0
     for number, entry in enumerate(ordered):
-        if not number or _merit(sweep, entry) != _merit(sweep, ordered[number - 1]):
+        if not number or _sort_key(sweep, entry) != _sort_key(sweep, ordered[number - 1]):
             place = number + 1
         rows.append(_row(entry, "success", measured[entry["trial"]], sign) | {"rank": place})
         rows[-1]["tied"] = entry["trial"] in tied
@@ -71,7 +71,7 @@ def is_trained_as_long(
     return sweep.strategy != "halving" or trial["round"] == best["round"]
 
 
-def _merit(sweep: DAFSweepConfig, entry: Mapping[str, Any]) -> tuple[int, float]:
+def _sort_key(sweep: DAFSweepConfig, entry: Mapping[str, Any]) -> tuple[int, float]:
     """Return what orders the trials, the least first: the rung of halving, then the objective."""
     sign = 1 if sweep.optimize_direction == "minimize" else -1
     return (-entry["round"] if sweep.strategy == "halving" else 0, sign * entry["objective"])
