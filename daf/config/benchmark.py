@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, field_validator
 
 from daf.config.audit import AuditConfig
+from daf.config.conversion import convert_text, training_type
 from daf.config.execution import ExecutionConfig, Seed
 from daf.config.model import Model, Name, Number, Whole
 from daf.config.training import TrainingConfig
@@ -23,6 +24,11 @@ class PolicyConfig(Model):
     init_kwargs: dict[str, Any] = {}
     train: bool = True
     training: dict[str, Any] = {}
+
+    @field_validator("training")
+    @classmethod
+    def _convert_text(cls, training):
+        return {key: convert_text(value, training_type(key)) for key, value in training.items()}
 
 
 def _short_form(policy: Any) -> Any:

@@ -58,7 +58,8 @@ class Model(BaseModel):
         return self.model_dump(mode="json")
 
 
-def _number(value: Any) -> Any:
+def read_number(value: Any) -> Any:
+    """Return text that is a number as a float, and any other value but a bool as it is."""
     if isinstance(value, bool):
         raise ValueError("should be a number")
     # YAML 1.1 reads `1e-3` (no dot) as text; people write it for learning rates.
@@ -80,7 +81,7 @@ def check_name(value: str) -> str:
     return value
 
 
-Number = Annotated[float, BeforeValidator(_number), Field(ge=-1e9, le=1e9)]
+Number = Annotated[float, BeforeValidator(read_number), Field(ge=-1e9, le=1e9)]
 """A float that may also be written as `1e-3` in YAML."""
 
 Whole = Annotated[int, Field(strict=True)]

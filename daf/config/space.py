@@ -1,10 +1,16 @@
 """One hyperparameter of a search: a list of values or a range, always or under a condition."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from daf.config.conversion import convert_text, training_type
 from daf.config.model import Model, Number
+from daf.config.training import TrainingConfig
+
+TRAINING, CLASS, SHAPING = "training", "init_kwargs", "shaping"
+"""Where a hyperparameter may belong; also prefixes of its name, `training.learning_rate`."""
 
 MAX_STEPS = 10_000
 """Of a range with `step`."""
@@ -64,7 +70,59 @@ def _short_form(value: Any) -> Any:
     return value
 
 
+def belongs(name: str) -> tuple[str, str]:
+    """Where the hyperparameter of a name belongs, and its key there."""
+    plain = name.removeprefix(f"{TRAINING}.")
+    part, dot, key = plain.partition(".")
+    if dot and part in (CLASS, SHAPING):
+        return part, key
+    if plain in TrainingConfig.model_fields or plain != name:
+        return TRAINING, plain
+    return CLASS, name
+
+
+def convert_space(space: dict[str, Any], type_of: Callable[[str], Any]) -> dict[str, Any]:
+    """Return a search space whose lists and conditions have their text converted to types.
+
+    Args:
+        space: what stands under `search_space`, whatever it is.
+        type_of: annotation of the hyperparameter of a name; None if it is unknown.
+    """
+
+    def convert(name: str, values: Any) -> Any:
+        if isinstance(values, list | tuple):
+            return [convert_text(value, type_of(name)) for value in values]
+        return convert_text(values, type_of(name))
+
+    def convert_parameter(name: str, value: Any) -> Any:
+        if isinstance(value, Parameter):
+            value = value.model_dump(exclude_unset=True)
+        if isinstance(value, list | tuple):
+            return convert(name, value)
+        if not isinstance(value, dict):
+            return value
+        changes = {"values": convert(name, value["values"])} if "values" in value else {}
+        if isinstance(conditions := value.get("when"), dict):
+            changes["when"] = {other: convert(other, v) for other, v in conditions.items()}
+        return value | changes
+
+    return {name: convert_parameter(name, value) for name, value in space.items()}
+
+
+def _convert_trained(space: Any) -> Any:
+    """Convert what belongs to the training; the types of a class are known where it is loaded."""
+
+    def type_of(name: str) -> Any:
+        part, key = belongs(name)
+        return training_type(key) if part == TRAINING else Number if part == SHAPING else None
+
+    known = isinstance(space, dict) and all(isinstance(name, str) for name in space)
+    return convert_space(space, type_of) if known else space
+
+
 SearchSpace = Annotated[
-    dict[str, Annotated[Parameter, BeforeValidator(_short_form)]], Field(min_length=1)
+    dict[str, Annotated[Parameter, BeforeValidator(_short_form)]],
+    BeforeValidator(_convert_trained),
+    Field(min_length=1),
 ]
 """Hyperparameter of the training or argument of the class -> what it may be."""

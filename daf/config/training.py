@@ -25,7 +25,9 @@ class TrainingConfig(Model):
     worlds: Whole = Field(default=64, ge=1, le=1_000_000, description="worlds side by side")
     rollout_length: Whole = Field(default=32, ge=1, le=100_000, description="steps per update")
     epochs: Whole = Field(default=1, ge=1, le=100, description="passes over each rollout")
-    minibatches: Whole = Field(default=8, ge=1, description="parts of each pass")
+    minibatches: Whole = Field(
+        default=8, ge=1, description="parts of each pass; PPO needs more than 1 sample in them"
+    )
     learning_rate: Number = Field(default=2e-3, gt=0, le=1, description="of Adam, at the start")
     anneal: bool = Field(default=True, description="learning rate falls linearly to 0")
     anneal_steps: Whole | None = Field(
@@ -87,6 +89,11 @@ class TrainingConfig(Model):
                 f"which is {self.steps}"
             )
         return self
+
+    def split_worlds(self, num_missions: int) -> list[int]:
+        """Return the number of worlds of each mission, as equal as possible."""
+        share, rest = divmod(self.worlds, num_missions)
+        return [share + (number < rest) for number in range(num_missions)]
 
     @property
     def horizon(self) -> int | None:

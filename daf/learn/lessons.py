@@ -46,7 +46,7 @@ def lessons_of(run: Run) -> list[Lesson]:
     lessons, first, before = [], 0, 0
     for number, (missions, steps) in enumerate(groups):
         agents = [mission.num_agents for mission in missions]
-        rows = sum(map(math.prod, zip(dealt_out(config.worlds, len(missions)), agents)))
+        rows = sum(map(math.prod, zip(config.split_worlds(len(missions)), agents)))
         steps_per_update = rows * config.rollout_length
         updates = math.ceil(steps / steps_per_update)
         seed = run.training_seed * len(groups) + number
@@ -54,9 +54,3 @@ def lessons_of(run: Run) -> list[Lesson]:
         first += updates
         before += updates * steps_per_update
     return lessons
-
-
-def dealt_out(worlds: int, missions: int) -> list[int]:
-    """How many worlds each mission has, as evenly as possible."""
-    share, rest = divmod(worlds, missions)
-    return [share + (number < rest) for number in range(missions)]

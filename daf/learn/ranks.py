@@ -41,10 +41,10 @@ class Ranks:
                 tensor.copy_(part.view_as(tensor))
 
     def moments(self, samples: Sequence[torch.Tensor]) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Mean and variance (unbiased) of each of several samples, of which every rank has a part;
-        in two messages, by two passes in double precision."""
+        """Mean and variance (unbiased; 0 of one value) of each of several samples, of which every
+        rank has a part; in two messages, by two passes in double precision."""
         if self.count == 1:
-            return [(values.mean(), values.var()) for values in samples]
+            return [(v.mean(), v.var(correction=_correction(v))) for v in samples]
         whole = [values.double() for values in samples]
         sizes = whole[0].new_tensor([values.numel() for values in samples])
         means = torch.stack([values.sum() for values in whole])
@@ -53,12 +53,12 @@ class Ranks:
         squares = torch.stack([((v - mean) ** 2).sum() for v, mean in zip(whole, means)])
         self.add([squares])
         kind = samples[0].dtype
-        return list(zip(means.to(kind), (squares / (sizes - 1)).to(kind)))
+        return list(zip(means.to(kind), (squares / (sizes - 1).clamp(min=1)).to(kind)))
 
     def scales(self, samples: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """Mean and deviation of each of several samples, as one tensor [2] each."""
+        """Mean and deviation (0 of one value) of each of several samples, a tensor [2] each."""
         if self.count == 1:
-            pairs = [torch.std_mean(values) for values in samples]
+            pairs = [torch.std_mean(v, correction=_correction(v)) for v in samples]
             return [torch.stack([mean, deviation]) for deviation, mean in pairs]
         return [torch.stack([mean, var.sqrt()]) for mean, var in self.moments(samples)]
 
@@ -92,6 +92,11 @@ class Ranks:
 
 
 ALONE = Ranks()
+
+
+def _correction(values: torch.Tensor) -> int:
+    """Bessel's correction; of one value it would make the variance NaN."""
+    return min(1, values.numel() - 1)
 
 
 def _on_cpu(data: Any) -> Any:

@@ -9,7 +9,6 @@ import torch
 
 from daf.config import TrainingConfig
 from daf.learn.advantage import advantages
-from daf.learn.lessons import dealt_out
 from daf.learn.precision import answers, lasting
 from daf.learn.ranks import ALONE, Ranks
 from daf.learn.teacher import NOBODY, Teacher
@@ -63,7 +62,7 @@ class Collector:
         self.ranks = ranks
         self.missions = missions
         self.config = config
-        counts = dealt_out(config.worlds, len(missions))
+        counts = config.split_worlds(len(missions))
         shares = [ranks.share(count) for count in counts]
         self.simulations = [
             Simulation(

@@ -12,6 +12,7 @@ from daf.sim.simulation import torch_stream
 
 wp.set_module_options({"enable_backward": False})
 
+MAX_LOG_RATIO = wp.constant(wp.float32(60.0))
 TERMS = ("policy_loss", "value_loss", "entropy", "approx_kl", "clip_fraction")
 
 
@@ -61,6 +62,8 @@ def surrogate(
         entropy -= logit_slopes[t, n, k] / total * (logits[t, n, k] - normaliser)
 
     log_ratio = logits[t, n, action] - normaliser - old_log_probs[t, row]
+    # Beyond, metrics would be infinite; a teacher's action may have become that much more probable.
+    log_ratio = wp.where(log_ratio > MAX_LOG_RATIO, MAX_LOG_RATIO, log_ratio)
     ratio = wp.exp(log_ratio)
     weight = (advantage[t, row] - scale[0]) / (scale[1] + 1.0e-8)
     gain = weight * ratio

@@ -30,7 +30,7 @@ READ_EVERY = 16
 
 
 class DivergedError(ValueError):
-    """The loss or the weights are not finite any more."""
+    """The reward, a loss, another metric or the gradient of an update is not finite."""
 
 
 class Training:
@@ -168,8 +168,9 @@ class Training:
         (reward, _), (_, total), (_, rest) = self.ranks.moments(
             [rollout.rewards, returns, advantage]
         )
-        # Share of the returns' variance that the values explain; NaN where there is none.
-        explained = torch.where(total > 0, 1 - rest / total, math.nan)
+        # Share of the returns' variance that the values explain; NaN where there is next to none.
+        explained = 1 - rest / total
+        explained = torch.where(explained.isfinite(), explained, math.nan)
         others = [reward, explained]
         return torch.cat([self.collector.finished_scores(), torch.stack(others), losses])
 
@@ -188,10 +189,10 @@ class Training:
             row = {"update": number, "steps": steps, "learning_rate": rate} | dict(
                 zip(names, found)
             )
-            if not math.isfinite(row["gradient_norm"]):
+            if lost := [name for name in ("reward", *METRICS) if not math.isfinite(row[name])]:
                 raise DivergedError(
                     f"training {self.run.name} diverged in update {number + 1} of {self.updates} "
-                    f"(the gradient is not finite); try a smaller learning_rate than "
+                    f"({', '.join(lost)}: not finite); try a smaller learning_rate than "
                     f"{self.run.training.learning_rate}"
                 )
             self._curve.append(row)

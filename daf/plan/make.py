@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from daf.config import BenchmarkConfig, ConfigError, PolicyConfig, TrainingConfig, nearest, shown
+from daf.config.conversion import has_text
 from daf.config.errors import at
 from daf.missions import Mission, load_mission
 from daf.missions.statistics import statistic_names
@@ -69,6 +70,7 @@ def make_plan(
         for number, policy in enumerate(config.policies):
             with at(f"key 'policies.{number}'"):
                 networks.append(_is_network(policy))
+                policy = _convert_text(policy)
                 untrained = networks[-1] and not policy.data_path and not policy.train
                 plain.append(plain_label(policy, not untrained))
                 policies.append(_complete(policy, policy.data_path))
@@ -127,6 +129,16 @@ def _check_file(path: str, key: str, needed: str) -> None:
         raise ConfigError(f"key '{key}': no file {shown(path)}; the {needed} is needed")
 
 
+def _convert_text(policy: PolicyConfig) -> PolicyConfig:
+    """Convert text among the arguments to the types that the class names."""
+    if not has_text(policy.init_kwargs):
+        return policy
+    from daf.policies.spec import convert_init_kwargs  # torch, only for policies with arguments
+
+    arguments = convert_init_kwargs(policy.class_path, policy.init_kwargs)
+    return policy.model_copy(update={"init_kwargs": arguments})
+
+
 def _complete(policy: PolicyConfig, weights: str | None) -> PolicyConfig:
     """The policy with the arguments its weights were made with, as far as it gives no others."""
     if weights is None or policy.class_path == BUNDLE or policy.class_path.startswith(METTAGRID):
@@ -152,6 +164,7 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, known: Known) -> Non
     training = TrainingConfig.parse(config.training.resolved() | policy.training, "key 'training'")
     missions = known.trained_on(plan, training.missions)
     _check_shaping(training, missions)
+    _check_minibatches(training, missions)
     ranks = config.execution.ranks
     at_once = 1 if training.lessons else len(missions)
     if training.worlds // at_once < ranks:
@@ -223,6 +236,20 @@ def _check_shaping(training: TrainingConfig, missions: tuple[Mission, ...]) -> N
                     f"key 'training.shaping': unknown statistic '{name}' for mission "
                     f"{mission.name}; {nearest(name, known)}"
                 )
+
+
+def _check_minibatches(training: TrainingConfig, missions: tuple[Mission, ...]) -> None:
+    """Refuse PPO on minibatches of one sample: normalized, its advantage is always 0."""
+    if training.rollout_length > 1 or training.teacher_steps >= training.steps:
+        return
+    for stage in [(mission,) for mission in missions] if training.lessons else [missions]:
+        worlds = training.split_worlds(len(stage))
+        rows = sum(count * mission.num_agents for count, mission in zip(worlds, stage))
+        if rows <= training.minibatches:
+            raise ConfigError(
+                f"key 'training.minibatches': got {training.minibatches} for rollouts of {rows} "
+                "samples; expected 2 or more samples in each, since one alone has no advantage"
+            )
 
 
 def _check_missing(plan: Plan) -> None:

@@ -5,11 +5,14 @@ import importlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from daf.config import ConfigError, nearest, shown
+from daf.config.conversion import convert_text, has_text
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import METTAGRID, SHORT_NAMES, PolicySpec, module_and_class
@@ -63,6 +66,48 @@ def accepted_init_kwargs(class_path: str) -> list[str] | None:
     return [name for name in parameters if name not in ("game", "device")]
 
 
+def argument_type(class_path: str, name: str) -> Any:
+    """Return the annotation of an argument of a policy's class, or the type of its default.
+
+    Arguments that a class passes on are looked up in its bases. None: unknown.
+
+    Raises:
+        ConfigError: no such class.
+    """
+    for cls in policy_class(class_path).__mro__:
+        init = vars(cls).get("__init__")
+        try:
+            parameter = inspect.signature(init).parameters.get(name)
+        except (TypeError, ValueError):  # there is none, or one without a signature
+            continue
+        if parameter is None:
+            continue
+        if parameter.annotation is parameter.empty:
+            return _DEFAULTS.get(type(parameter.default))
+        if not isinstance(parameter.annotation, str):
+            return parameter.annotation
+        try:  # as `inspect` does it, which gives up if another annotation is unknown
+            return eval(parameter.annotation, init.__globals__)
+        except Exception:
+            return None
+    return None
+
+
+_DEFAULTS = {bool: bool, int: int | float, float: float}
+
+
+def convert_init_kwargs(class_path: str, init_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments with their text converted to the types that the class names.
+
+    Raises:
+        ConfigError: no such class.
+    """
+    return {
+        name: convert_text(value, argument_type(class_path, name) if has_text(value) else None)
+        for name, value in init_kwargs.items()
+    }
+
+
 def make_policy(spec: PolicySpec, game: Game, device: str = "cpu", seed: int = 0) -> Policy:
     """Build the policy and load its weights.
 
@@ -84,10 +129,11 @@ def make_policy(spec: PolicySpec, game: Game, device: str = "cpu", seed: int = 0
                 f"policy '{spec.class_path}': unknown key 'init_kwargs.{name}'; "
                 f"{nearest(name, accepted)}"
             )
+    arguments = convert_init_kwargs(spec.class_path, spec.init_kwargs)
     try:
         with torch.random.fork_rng(devices=[] if device == "cpu" else [device]):
             torch.manual_seed(seed)
-            policy = cls(game, device=device, **spec.init_kwargs)
+            policy = cls(game, device=device, **arguments)
     except ConfigError:
         raise
     except Exception as error:  # foreign code may raise anything

@@ -9,7 +9,7 @@ import pandas as pd
 from daf.config import DAFSweepConfig
 from daf.sweep.importance import importance
 from daf.sweep.objective import outcomes
-from daf.sweep.rank import compared, interval, measurements
+from daf.sweep.rank import compared, interval, is_trained_as_long, measurements
 from daf.sweep.trials import Trial, shared_training, trial_policy
 
 
@@ -42,7 +42,7 @@ def conclude(
         same of it.
     """
     succeeded = trials[trials["status"] == "success"]
-    first = succeeded.iloc[0]
+    first, *others = succeeded.to_dict("records")
     confirmation = _confirmation(sweep, succeeded, confirmed, episodes)
     names = ("objective", "low", "high", "unit", "n_units")
     return {
@@ -53,7 +53,7 @@ def conclude(
             "run": first["best_run"],
             "hyperparameters": json.loads(first["hyperparameters"]),
             **{name: plain(first[name]) for name in names},
-            "rivals": int((succeeded["round"] == first["round"]).sum()) - 1,
+            "rivals": sum(is_trained_as_long(sweep, other, first) for other in others),
             "tied_with": succeeded["trial"][succeeded["tied"].astype(bool)].tolist()[1:],
             "confirmed": confirmation[0] if confirmation else None,
         },

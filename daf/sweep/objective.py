@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from daf.sweep.trials import Outcome, Trial
@@ -15,17 +16,26 @@ def outcomes(
     """What became of every trial of some rounds.
 
     The objective is the mean over missions of the mean over trainings of the mean over episodes. A
-    trial of which any training or evaluation failed, or whose objective is not finite, failed.
+    trial failed if any of its trainings or evaluations did, or if the metric of any episode is not
+    finite.
 
     Args:
         rounds: as `Search.described` gives them.
         episodes: the tables of all their evaluations that succeeded.
         metric: the column that is the objective.
     """
-    cells = episodes.groupby(["run", "mission"])[metric].mean().reset_index()
-    trial_of = {run: number for number, entry in _entries(rounds) for run in entry["runs"]}
-    of_missions = cells.groupby([cells["run"].map(trial_of), "mission"])[metric].mean()
-    found = of_missions.groupby(level=0).mean().to_dict()
+    measure = episodes[metric].astype(float)
+    # Means skip NaN, but not infinity: one episode without a value fails its trial.
+    measure = measure.where(np.isfinite(measure), math.inf)
+    cells = measure.groupby([episodes["run"], episodes["mission"]]).mean().rename("mean")
+    runs = pd.DataFrame(
+        [(*number, run) for number, entry in _entries(rounds) for run in entry["runs"]],
+        columns=["round", "place", "run"],
+    )
+    # Two short rungs of halving can have as many steps, hence the same runs.
+    of_trials = cells.reset_index().merge(runs, on="run")
+    of_missions = of_trials.groupby(["round", "place", "mission"])["mean"].mean()
+    found = of_missions.groupby(["round", "place"]).mean().to_dict()
 
     def outcome(number: tuple[int, int], entry: Mapping[str, Any]) -> Outcome:
         value = float(found.get(number, math.nan))

@@ -159,4 +159,4 @@ def _modelled(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Trial]
     asked = min(sweep.trials_per_round or TRIALS_PER_ROUND, _asked(sweep) - len(known))
     seed = np.random.SeedSequence([sweep.seed, STREAM_MODEL, len(known)]).generate_state(1)[0]
     new = _different(proposals(sweep, outcomes, int(seed)), asked, known)
-    return named(new)
+    return named(new, [outcome.trial.name for outcome in outcomes])

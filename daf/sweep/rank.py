@@ -22,8 +22,9 @@ def rank(
 ) -> pd.DataFrame:
     """All trials, the best first.
 
-    A trial stands in the last round it was in; those that went further come first. Only trials that
-    succeeded have a rank; the others stand at the end.
+    A trial has the objective of its last round. The objective alone orders the trials; in halving,
+    which trains survivors longer, a later rung comes before an earlier one. Trials that failed have
+    no rank and come last.
 
     Args:
         rounds: as `Search.described` gives them.
@@ -32,8 +33,8 @@ def rank(
     Returns:
         a row for each trial: rank (equal objectives share one), trial, status ("success" or
         "failed"), objective with its 95 % interval low, high over n_units of unit, tied (it cannot
-        be told from the best; Holm's correction over the comparisons of the last round with the
-        best; 2 to 4 training seeds tell nothing), round (from 0), steps of training,
+        be told from the best; Holm's correction over the comparisons of the best with those
+        trained as long; 2 to 4 training seeds tell nothing), round (from 0), steps of training,
         hyperparameters (JSON), runs, best_run.
 
     Raises:
@@ -48,13 +49,12 @@ def rank(
     if not succeeded:
         raise ConfigError("every trial of the sweep failed; there is nothing to select")
     sign = 1 if sweep.optimize_direction == "minimize" else -1
-    ordered = sorted(succeeded, key=lambda e: (-e["round"], sign * e["objective"], e["trial"]))
+    ordered = sorted(succeeded, key=lambda entry: (*_sort_key(sweep, entry), entry["trial"]))
     measured = measurements(episodes, sweep.objective_metric, ordered)
-    tied = _tied(ordered, measured)
+    tied = _tied(sweep, ordered, measured)
     rows, place = [], 0
     for number, entry in enumerate(ordered):
-        before = ordered[number - 1] if number else {}
-        if any(entry[key] != before.get(key) for key in ("round", "objective")):
+        if not number or _sort_key(sweep, entry) != _sort_key(sweep, ordered[number - 1]):
             place = number + 1
         rows.append(_row(entry, "success", measured[entry["trial"]], sign) | {"rank": place})
         rows[-1]["tied"] = entry["trial"] in tied
@@ -62,6 +62,19 @@ def rank(
     rows += [_row(entry, "failed", None, sign) for entry in sorted(failed, key=_name)]
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.astype({"rank": "Int64", "n_units": "Int64", "objective": "float64"})
+
+
+def is_trained_as_long(
+    sweep: DAFSweepConfig, trial: Mapping[str, Any], best: Mapping[str, Any]
+) -> bool:
+    """Return whether a ranked trial had as many steps of training as the best one."""
+    return sweep.strategy != "halving" or trial["round"] == best["round"]
+
+
+def _sort_key(sweep: DAFSweepConfig, entry: Mapping[str, Any]) -> tuple[int, float]:
+    """Return what orders the trials, the least first: the rung of halving, then the objective."""
+    sign = 1 if sweep.optimize_direction == "minimize" else -1
+    return (-entry["round"] if sweep.strategy == "halving" else 0, sign * entry["objective"])
 
 
 COLUMNS = [
@@ -130,10 +143,14 @@ def interval(table: pd.DataFrame) -> dict[str, Any]:
     return estimate(table, sorted(set(table["mission"])), unit, CONFIDENCE) | {"unit": unit}
 
 
-def _tied(ordered: Sequence[Mapping[str, Any]], measured: dict[str, pd.DataFrame]) -> set[str]:
-    """The trials of the last round that cannot be told from the best; the best is one of them."""
+def _tied(
+    sweep: DAFSweepConfig,
+    ordered: Sequence[Mapping[str, Any]],
+    measured: dict[str, pd.DataFrame],
+) -> set[str]:
+    """Of the trials trained as long as the best, those that cannot be told from it, and itself."""
     best = ordered[0]
-    others = [e["trial"] for e in ordered[1:] if e["round"] == best["round"]]
+    others = [e["trial"] for e in ordered[1:] if is_trained_as_long(sweep, e, best)]
     found = compared(measured, best["trial"], others)
     return {best["trial"], *(other for other, pair in found.items() if not pair["decided"])}
 

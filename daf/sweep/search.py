@@ -8,7 +8,15 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig, Model, load_json, nearest
+from daf.config import (
+    BenchmarkConfig,
+    ConfigError,
+    DAFSweepConfig,
+    Model,
+    load_json,
+    nearest,
+    shown,
+)
 from daf.config.errors import describe
 from daf.missions import Mission, load_mission
 from daf.missions.statistics import measures
@@ -16,7 +24,14 @@ from daf.plan import Plan, make_plan
 from daf.plan.records import disk_needed_mb
 from daf.provenance import digest
 from daf.sweep.propose import budgets, first_round, sizes
-from daf.sweep.trials import Trial, as_benchmark, check_space, confirmation, sweep_name
+from daf.sweep.trials import (
+    Trial,
+    as_benchmark,
+    check_space,
+    confirmation,
+    convert_arguments,
+    sweep_name,
+)
 
 NOT_SEARCHED = {"name", "keep_best", "confirmation", "missing", "execution"}
 """Keys of a sweep that have no part in which trials there are."""
@@ -49,10 +64,9 @@ class Proposed(Model):
 
 @dataclass(frozen=True)
 class Round:
-    """The trials of a round, with as many steps of training each, and their plan."""
+    """The trials of a round and their plan."""
 
     trials: list[Trial]
-    steps: int
     plan: Plan
 
     def described(self) -> list[dict[str, Any]]:
@@ -61,11 +75,12 @@ class Round:
         for run, trial in self.plan.labels.items():
             runs[trial].append(run)
         failed = {entry["run"] for entry in self.plan.missing()}
+        steps = {trial: self.plan.runs[names[0]].training.steps for trial, names in runs.items()}
         return [
             {
                 "trial": trial.name,
                 "values": trial.values,
-                "steps": self.steps,
+                "steps": steps[trial.name],
                 "runs": runs[trial.name],
                 "failed": [run for run in runs[trial.name] if run in failed],
             }
@@ -94,6 +109,7 @@ class Search:
         load: Callable[[str], Mission] = load_mission,
         build: bool = True,
     ):
+        sweep = convert_arguments(sweep, source)
         self.sweep = sweep
         self.folder = f"{sweep.execution.results_dir}/sweeps/{sweep_name(sweep)}"
         self.digest = digest(sweep.model_dump(mode="json", exclude=NOT_SEARCHED))
@@ -108,6 +124,11 @@ class Search:
         self.best_run: str | None = None
         self._add_round(first_round(sweep))
         first = self.rounds[0].plan
+        if not first.runs:
+            raise ConfigError(
+                f"{source}: key 'policy_class_path': got {shown(sweep.policy_class_path)}, which "
+                "does not learn; expected a policy with weights to train"
+            )
         self.plan = Plan(first.config, missions=first.missions)
         self.confirmation = self._confirmation()
         self._check_objective()
@@ -155,7 +176,7 @@ class Search:
     def confirmed(self) -> list[dict[str, Any]]:
         """The finalists' confirmation as plain data, see `Round.described`; empty without one."""
         trials = self.finalists if self.confirmation.runs else []
-        return Round(trials, self.budgets[-1], self.confirmation).described()
+        return Round(trials, self.confirmation).described()
 
     def disk_needed_mb(self) -> int:
         """Upper estimate of what the whole search writes."""
@@ -167,7 +188,7 @@ class Search:
 
     def _add_round(self, trials: list[Trial]) -> None:
         steps = self.budgets[len(self.rounds)]
-        self.rounds.append(Round(trials, steps, self._plan(trials, steps)))
+        self.rounds.append(Round(trials, self._plan(trials, steps)))
 
     def _plan(self, trials: list[Trial], steps: int) -> Plan:
         if not trials:  # nobody went on

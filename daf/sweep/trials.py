@@ -15,11 +15,10 @@ from daf.config import (
     TrainingConfig,
     nearest,
 )
+from daf.config.conversion import has_text
+from daf.config.space import CLASS, SHAPING, TRAINING, belongs, convert_space
 from daf.provenance import digest
 from daf.sweep.space import ends
-
-TRAINING, CLASS, SHAPING = "training", "init_kwargs", "shaping"
-"""Where a hyperparameter may belong; also prefixes of its name, `training.learning_rate`."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +37,15 @@ class Outcome:
     objective: float | None
 
 
-def named(points: Sequence[dict[str, Any]]) -> list[Trial]:
-    """Trials with different names: the values in words where that makes a name, else their hash."""
+def named(points: Sequence[dict[str, Any]], taken: Sequence[str] = ()) -> list[Trial]:
+    """Trials with different names: the values in words where that makes a name, else their hash.
+
+    Args:
+        points: the values of each trial.
+        taken: names of the trials of earlier rounds.
+    """
     words = ["_".join(f"{name}-{value}" for name, value in p.items()) for p in points]
-    counts = Counter(words)
+    counts = Counter([*words, *taken])
     return [
         Trial(text if counts[text] == 1 and _fits(text) else f"trial-{digest(p)[:8]}", p)
         for text, p in zip(words, points)
@@ -121,15 +125,33 @@ def trial_policy(sweep: DAFSweepConfig, trial: Trial) -> PolicyConfig:
     )
 
 
-def belongs(name: str) -> tuple[str, str]:
-    """Where the hyperparameter of a name belongs, and its key there."""
-    plain = name.removeprefix(f"{TRAINING}.")
-    part, dot, key = plain.partition(".")
-    if dot and part in (CLASS, SHAPING):
-        return part, key
-    if plain in TrainingConfig.model_fields or plain != name:
-        return TRAINING, plain
-    return CLASS, name
+def convert_arguments(sweep: DAFSweepConfig, source: str) -> DAFSweepConfig:
+    """Return a sweep whose text for arguments of the class has the types that the class names.
+
+    Args:
+        source: of the configuration, named in the error.
+
+    Raises:
+        ConfigError: no such class, or values that are equal then; one line.
+    """
+    arguments = [name for name in sweep.search_space if belongs(name)[0] == CLASS]
+    if not has_text([sweep.init_kwargs, *(sweep.search_space[n].values for n in arguments)]):
+        return sweep
+    from daf.policies.spec import (  # torch, only for arguments of classes
+        argument_type,
+        convert_init_kwargs,
+    )
+
+    def type_of(name: str) -> Any:
+        part, key = belongs(name)
+        return argument_type(sweep.policy_class_path, key) if part == CLASS else None
+
+    space = {name: p.model_dump(exclude_unset=True) for name, p in sweep.search_space.items()}
+    typed = {
+        "search_space": convert_space(space, type_of),
+        "init_kwargs": convert_init_kwargs(sweep.policy_class_path, sweep.init_kwargs),
+    }
+    return DAFSweepConfig.parse(sweep.resolved() | typed, source)
 
 
 def check_space(sweep: DAFSweepConfig) -> None:

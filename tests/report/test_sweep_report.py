@@ -103,3 +103,10 @@ def test_small_and_odd_spaces(space, episodes):
     text = words(report(config(search_space=space), episodes=episodes))
     assert not re.search(r"\bnan\b", text, re.IGNORECASE)
     assert all(name in text for name in space)
+
+
+def test_the_method_is_that_of_the_strategy():
+    """Only halving trains some trials longer than others."""
+    grid, halving = (words(report(config(strategy=name))) for name in ("grid", "halving"))
+    assert "trained longest" not in grid and "last rung" not in grid
+    assert "among those trained longest" in halving and "All trials of the last rung" in halving

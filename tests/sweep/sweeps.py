@@ -1,11 +1,16 @@
 """Sweeps to test with, and searches in which nothing is trained."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import pandas as pd
+
 from daf.config import DAFSweepConfig
+from daf.sweep.conclude import conclude
 from daf.sweep.propose import first_round, next_round, sizes
-from daf.sweep.trials import Outcome
+from daf.sweep.rank import finalists, rank, rounds_table
+from daf.sweep.trials import Outcome, Trial
 
 GRID = {"learning_rate": [0.0001, 0.001], "hidden_size": [8, 16], "anneal": [True]}
 RANGES = {
@@ -14,6 +19,15 @@ RANGES = {
     "clip": {"min": 0.05, "max": 0.5},
     "hidden_size": {"min": 16, "max": 256, "log": True, "int": True},
 }
+
+
+def landscape(values: dict) -> float:
+    """A ridge with one top, 100 high; a good learning rate depends on the entropy bonus."""
+    rate = math.log10(values["learning_rate"]) + 2.7
+    entropy = math.log10(values["entropy_coef"]) + 2 + 0.4 * rate
+    clip = 5 * (values["clip"] - 0.2)
+    away = rate**2 / 0.36 + entropy**2 / 0.5 + clip**2
+    return 100 * math.exp(-away / 2) - 2 * abs(math.log2(values["hidden_size"]) - 6.5)
 
 
 def sweep(**changes: Any) -> DAFSweepConfig:
@@ -36,3 +50,41 @@ def searched(
         trials = next_round(config, history) if number else first_round(config)
         history.append([Outcome(trial, objective(trial.values)) for trial in trials])
     return history
+
+
+def measured(
+    trials: Sequence[Trial], objective: Callable[[dict], float | None], steps: int, tag: str
+) -> tuple[list[dict], pd.DataFrame]:
+    """Trials as `Round.described` gives them, each with one run that fails or has two episodes
+    around the objective; and the table of all episodes."""
+    entries, rows = [], []
+    for trial in trials:
+        run, value = f"{tag}-{trial.name}", objective(trial.values)
+        failed = [run] if value is None else []
+        entries.append({"trial": trial.name, "values": trial.values, "steps": steps,
+                        "runs": [run], "failed": failed})  # fmt: skip
+        rows += [
+            {"policy": "p", "run": run, "training_seed": 1, "mission": "m"}
+            | {"episode": world, "world_seed": world, "score": value + (-1) ** world}
+            for world in range(0 if value is None else 2)
+        ]
+    return entries, pd.DataFrame(rows).astype({"training_seed": "Int64"})
+
+
+def concluded(
+    config: DAFSweepConfig, objective: Callable[[dict], float | None]
+) -> tuple[dict[str, Any], list[Outcome]]:
+    """What a whole search and its confirmation come to, and the outcomes of all its rounds."""
+    history = searched(config, objective)
+    parts = [
+        measured(
+            [outcome.trial for outcome in outcomes], objective, 100 * (number + 1), f"r{number}"
+        )
+        for number, outcomes in enumerate(history)
+    ]
+    rounds, table = [entries for entries, _ in parts], pd.concat([table for _, table in parts])
+    trials = rank(config, rounds, table)
+    best = [Trial(entry["trial"], entry["values"]) for entry in finalists(config, trials)]
+    again = measured(best, objective, 900, "confirmation")
+    found = conclude(config, trials, rounds_table(rounds, table, "score"), *again)
+    return found, [outcome for outcomes in history for outcome in outcomes]

@@ -87,6 +87,21 @@ def test_an_objective_that_is_not_finite_is_a_failure():
     assert trials["status"].tolist() == ["success", "failed"]
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_one_episode_without_a_value_is_a_failure(value, direction):
+    """Else the mean over the others would be compared with means over all."""
+    scores = {
+        "clip-0.1": {"a1": {"m": [1, 2], "n": [1, 2]}, "a2": {"m": [1, 2], "n": [1, 2]}},
+        "clip-0.2": {"b1": {"m": [3, 1], "n": [9, 9]}, "b2": {"m": [9, 9], "n": [9, 9]}},
+    }
+    table = episodes(scores)
+    table.loc[(table["run"] == "b1") & (table["mission"] == "m"), "score"] = [value, 9.0]
+    trials = rank(sweep(search_space=RATES, optimize_direction=direction), [entries(scores)], table)
+    assert trials["trial"].tolist() == ["clip-0.1", "clip-0.2"]
+    assert trials["status"].tolist() == ["success", "failed"]
+
+
 def test_a_sweep_of_which_every_trial_failed():
     with pytest.raises(ConfigError, match="every trial of the sweep failed"):
         rank(sweep(search_space=RATES), [entries(SCORES, failed=tuple("abc"))], episodes(
@@ -130,6 +145,43 @@ def test_those_that_went_further_come_first():
     assert trials["trial"].tolist() == ["clip-0.2", "clip-0.3", "clip-0.1"]
     assert trials["steps"].tolist() == [300, 300, 100]
     assert found["objective"].tolist() == [10, 20, 30, 1.5, 0.5]
+
+
+@pytest.mark.parametrize("strategy", ["grid", "random", "sobol", "bayesian"])
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_only_halving_ranks_by_round(strategy, direction):
+    first = {"clip-0.1": {"a1": {"m": [50, 51]}}, "clip-0.2": {"b1": {"m": [3, 4]}}}
+    second = {"clip-0.3": {"c1": {"m": [1, 2]}}, "clip-0.4": {"d1": {"m": [50, 51]}}}
+    rounds = [entries(first), entries(second)]
+    config = sweep(search_space=RATES, strategy=strategy, optimize_direction=direction)
+    table = pd.concat([episodes(first), episodes(second)])
+    trials, of_rounds = searched(config, rounds, table)
+    best_first = ["clip-0.1", "clip-0.4", "clip-0.2", "clip-0.3"]
+    if direction == "minimize":
+        best_first = ["clip-0.3", "clip-0.2", "clip-0.1", "clip-0.4"]
+    assert trials["trial"].tolist() == best_first
+    assert trials["rank"].tolist() == ([1, 1, 3, 4] if direction == "maximize" else [1, 2, 3, 3])
+    assert [f["trial"] for f in finalists(config, trials)] == best_first[:3]
+    found = conclude(config, trials, of_rounds, [], None)["best"]
+    assert (found["trial"], found["rivals"]) == (best_first[0], 3), "all are trained as long"
+    tied = trials["trial"][trials["tied"].astype(bool)].tolist()
+    assert found["tied_with"] == tied[1:]
+
+
+def test_survivors_that_fail_later_and_rungs_with_equal_steps():
+    """The best is one that got furthest among those that did not fail; short rungs can have the
+    same runs, which count in both."""
+    first = {f"clip-0.{n}": {f"{'abc'[n - 1]}1": {"m": [10 * n, 10 * n]}} for n in (1, 2, 3)}
+    second = {name: first[name] for name in ("clip-0.2", "clip-0.3")}
+    third = {"clip-0.3": {"d1": {"m": [99, 99]}}}
+    rounds = [entries(first, 1), entries(second, 1), entries(third, 3, failed=("d1",))]
+    table = pd.concat([episodes(first), episodes(third)])
+    config = sweep(search_space=RATES, strategy="halving")
+    trials, found = searched(config, rounds, table)
+    assert trials["trial"].tolist() == ["clip-0.2", "clip-0.1", "clip-0.3"]
+    assert trials["status"].tolist() == ["success", "success", "failed"]
+    assert found["objective"].tolist()[:5] == [10, 20, 30, 20, 30]
+    assert conclude(config, trials, found, [], None)["best"]["rivals"] == 0
 
 
 def test_the_confirmation_and_its_optimism():

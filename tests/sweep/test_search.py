@@ -115,3 +115,22 @@ def test_missing_trainings_that_cannot_be(missing):
 def test_an_objective_that_is_none():
     with pytest.raises(ConfigError, match=r"key 'objective_metric': got 'scor', .*did you mean"):
         Search(sweep(objective_metric="scor"), "s.yaml")
+
+
+def test_every_trial_has_the_steps_that_it_is_trained():
+    search = Search(sweep(search_space={"steps": [4096, 8192]}))
+    assert [entry["steps"] for entry in search.described(1)[0]] == [4096, 8192]
+
+
+def test_a_policy_that_does_not_learn_cannot_be_searched():
+    Path("mine.py").write_text(
+        "from daf.policies import Policy\n"
+        "class Fixed(Policy):\n"
+        "    def __init__(self, game, device='cpu', pace=1):\n"
+        "        super().__init__(game, device)\n"
+        "    def act(self, observations, state):\n"
+        "        raise NotImplementedError\n"
+    )
+    changes = {"policy_class_path": "mine.py:Fixed", "search_space": {"pace": [1, 2]}}
+    with pytest.raises(ConfigError, match=r"s\.yaml: key 'policy_class_path': got \"mine.py:Fixed"):
+        Search(sweep(**changes), "s.yaml")
