@@ -59,7 +59,7 @@ class _Glyph(_Free):
 
 
 class _Actions(Model):
-    noop: _Free
+    noop: _Free = _Free()
     move: _Move
     change_glyph: _Glyph
 
@@ -70,7 +70,7 @@ class _Agent(Model):
     stat_rewards: dict[str, Number]
     stat_reward_max: dict[str, Number]
     initial_inventory: Amounts
-    shareable_resources: _only(["energy"])
+    shareable_resources: _only(["energy"]) = ["energy"]
     inventory_regen_amounts: Amounts
     action_failure_penalty: Number
 
@@ -158,10 +158,10 @@ class _Chest(Model):
 
 
 class _GlobalTokens(Model):
-    episode_completion_pct: _only(True)
-    last_action: _only(True)
-    last_reward: _only(True)
-    visitation_counts: _only(False)
+    episode_completion_pct: _only(True) = True
+    last_action: _only(True) = True
+    last_reward: _only(True) = True
+    visitation_counts: _only(False) = False
 
 
 class _Config(Model):
@@ -174,13 +174,13 @@ class _Config(Model):
     obs_width: Whole
     obs_height: Whole
     num_observation_tokens: Whole
-    global_obs: _GlobalTokens
+    global_obs: _GlobalTokens = _GlobalTokens()
     actions: _Actions
     agent: _Agent
     inventory_regen_interval: Whole
-    resource_loss_prob: _only(0)
-    allow_diagonals: _only(False)
-    recipe_details_obs: _only(False)
+    resource_loss_prob: _only(0) = 0
+    allow_diagonals: _only(False) = False
+    recipe_details_obs: _only(False) = False
     clipper: _Clipper
     objects: dict[str, Annotated[_Wall | _Assembler | _Chest, Field(discriminator="kind")]]
 

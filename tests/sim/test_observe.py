@@ -35,7 +35,8 @@ def station_tokens(simulation, world, station):
     tokens += [("cooldown", min(remaining, 255))] * bool(remaining > 0)
     tokens += [("clipped", 1)] * bool(state.repair[world, station] != NO_RECIPE)
     most = data["max_uses"][kind]
-    return tokens + [("remaining_uses", max(most - state.uses[world, station], 0))] * bool(most > 0)
+    left = min(most - state.uses[world, station], 255)
+    return tokens + [("remaining_uses", left)] * bool(most > 0)
 
 
 def expected(simulation, world, agent):
