@@ -228,7 +228,12 @@ class EnvironmentCheck(Job):
         return {"report": "environment.json"}
 
 
-def _config(data: Any) -> BenchmarkConfig | DAFSweepConfig:
+def parsed_config(data: Any) -> BenchmarkConfig | DAFSweepConfig:
+    """The configuration of a study or of a sweep.
+
+    Raises:
+        ConfigError: it is neither; one line.
+    """
     sweep = isinstance(data, dict) and "search_space" in data
     return (DAFSweepConfig if sweep else BenchmarkConfig).parse(data, "configuration")
 
@@ -242,7 +247,7 @@ class Call(Job):
 
     name: str
     profile: str
-    configs: list[Annotated[BenchmarkConfig | DAFSweepConfig, BeforeValidator(_config)]]
+    configs: list[Annotated[BenchmarkConfig | DAFSweepConfig, BeforeValidator(parsed_config)]]
 
     def outputs(self, folder):
         files = {"result": "result.json", "events": "events.jsonl"}
