@@ -94,9 +94,10 @@ def doubt_report(name: str, binding: Binding, findings: Findings) -> None:
             if other_versions(binding.records[file]):
                 reason = f"shows versions of packages that are not those here ({file})"
                 findings.add_unverifiable([name], reason)
-        elif shown.verdict != VERIFIED and not shown.changed:
-            doubts = findings[name].unverifiable if shown.unverifiable else findings[name].untrained
-            doubts.append(f"shows what is unverifiable ({file})")
+        elif shown.verdict != VERIFIED:
+            known = shown.changed or shown.unverifiable
+            doubts = findings[name].unverifiable if known else findings[name].untrained
+            doubts.append(f"shows what is {shown.verdict} ({file})")
 
 
 def _compare(
