@@ -7,6 +7,7 @@ import pandas as pd
 
 from daf.learn.lessons import Lesson, learning_rate, lessons_of
 from daf.learn.ppo import METRICS
+from daf.missions.ceiling import checked_ceiling
 from daf.plan import Run
 
 BOUNDS = {
@@ -88,8 +89,8 @@ def _scores(curve: pd.DataFrame, lessons: list[Lesson]) -> str | None:
             found = rows[name].dropna()
             if len(found) and name not in missions:
                 return f"column '{name}' has scores of updates that were on other missions"
-            ceiling = missions[name].ceiling if name in missions else None
-            highest = math.inf if ceiling is None else ceiling
+            bound = checked_ceiling(missions[name]) if name in missions else None
+            highest = math.inf if bound is None else bound
             wrong = ~np.isfinite(found) | (found < 0) | (found > highest)
             if wrong.any():
                 return f"column '{name}' has {found[wrong].iloc[0]}; the ceiling is {highest:g}"
