@@ -172,11 +172,16 @@ def crate(commands: Any) -> None:
     parser = _add(commands, "crate", _crate, "export a folder of results as an RO-Crate")
     parser.add_argument("results", help="the folder")
     parser.add_argument("archive", help="the .zip file to write")
+    parser.add_argument(
+        "--unverified",
+        action="store_true",
+        help="export files that are not what was recorded, too; the crate says that it did",
+    )
 
 
 def _crate(arguments: argparse.Namespace) -> int:
     try:
-        jobs = export_crate(arguments.results, arguments.archive)
+        jobs = export_crate(arguments.results, arguments.archive, arguments.unverified)
     except OSError as error:
         raise ConfigError(f"{error}") from None
     print(f"{arguments.archive}: {jobs} jobs described")
