@@ -26,6 +26,7 @@ from daf.audit.jobs import (
 )
 from daf.config import BenchmarkConfig, ConfigError, MissingConfig, shown
 from daf.missions import Mission, load_mission
+from daf.missions.ceiling import checked_ceiling
 from daf.missions.mission import split_name
 from daf.plan import Plan, Player, Team, make_plan
 from daf.provenance import digest, file_digest
@@ -51,6 +52,7 @@ class Binding:
     def __init__(self, results: Path, records: Mapping[str, Record], trust: tuple[str, ...] = ()):
         self.results, self.records, self.trust = results, records, trust
         self._searches: dict[str, Search] = {}
+        self._ceilings: dict[str, float | None] = {}
 
     def check(self, name: str) -> None:
         """Whether a record can be that of the file it stands beside.
@@ -84,6 +86,7 @@ class Binding:
         _same("initial weights", given, [sha for sha in [job.run.initial_digest] if sha])
 
     def _evaluate(self, name: str, record: Record, job: Evaluate) -> None:
+        _same("ceiling", job.mission.ceiling, self._ceiling(job.mission))
         if not isinstance(job.player, Team):
             self._player(name, record, job)
             return
@@ -95,6 +98,12 @@ class Binding:
             self._plays(member.player, member.trained_on, weights)
             used |= weights.keys()
         _same("weights", sorted(given), sorted(used))
+
+    def _ceiling(self, mission: Mission) -> float | None:
+        key = digest(mission.resolved())
+        if key not in self._ceilings:
+            self._ceilings[key] = checked_ceiling(mission)
+        return self._ceilings[key]
 
     def _player(self, _: str, record: Record, job: Evaluate | Deploy) -> None:
         self._plays(job.player, job.trained_on, _given(record, "weights"))

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import safetensors.torch
 import torch
 from pydantic import ValidationError
 
-from daf.config import ConfigError, TrainingConfig
+from daf.config import ConfigError, TrainingConfig, shown
 from daf.deploy.card import model_card
 from daf.deploy.content import (
     CARD,
@@ -33,8 +34,11 @@ from daf.plan import Run
 from daf.policies.chance import mix_seeds
 from daf.policies.game import Game
 from daf.policies.registry import SHORT_NAMES
-from daf.provenance import json_text
+from daf.provenance import json_text, versions
 from daf.sim.simulation import Simulation
+
+NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+VERSION = re.compile(r"[0-9][0-9A-Za-z.+!-]{0,40}")
 
 ROUNDING = 1e-9
 """Relative; another processor may round the last digits of a mean otherwise."""
@@ -42,7 +46,7 @@ ROUNDING = 1e-9
 
 def contradictions(bundle: Bundle) -> list[str]:
     """Find all claims of a bundle that contradict its content, a line each."""
-    checks = (_members, _scores, _game, _training, _golden, _texts)
+    checks = (_members, _names, _scores, _game, _training, _golden, _texts)
     found = []
     for check in checks:
         try:
@@ -65,6 +69,19 @@ def _members(bundle: Bundle) -> Iterator[str]:
         yield f"{name}: is missing"
     for name in sorted(bundle.members.keys() - expected):
         yield f"{name}: is no member of a bundle"
+
+
+def _names(bundle: Bundle) -> Iterator[str]:
+    """What a card repeats as it is told is a name or a version, and no other text."""
+    about = bundle.about
+    if not NAME.fullmatch(about.name):
+        yield f"{POLICY}: key 'name': got {shown(about.name)}; expected a name"
+    told = [about.versions, *([about.training["versions"]] if about.training else [])]
+    for found in told:
+        if found.keys() != versions().keys():
+            yield f"{POLICY}: key 'versions': has other packages than {', '.join(versions())}"
+        elif odd := [v for v in found.values() if not VERSION.fullmatch(v)]:
+            yield f"{POLICY}: key 'versions': got {shown(odd[0])}; expected a version"
 
 
 def _scores(bundle: Bundle) -> Iterator[str]:

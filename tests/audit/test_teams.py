@@ -111,7 +111,7 @@ def test_the_questions_are_answered(made):
 
 def test_all_of_it_is_verified_elsewhere(made, tmp_path):
     moved = Path(shutil.copytree(made, tmp_path / "moved", copy_function=shutil.copyfile))
-    done = audit(moved, AuditConfig(share=1), report=lambda line: None)
+    done = audit(moved, AuditConfig(share=1, retrain="all"), report=lambda line: None)
     assert done.verdict == VERIFIED, done.summary()
     assert done.episodes == (12, 12)
 
