@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from daf.audit.binding import Binding, Contradiction
+from daf.audit.binding import Binding
 from daf.audit.derived import (
     config_difference,
     environment_difference,
@@ -13,6 +13,7 @@ from daf.audit.derived import (
 )
 from daf.audit.differences import difference, exact_difference
 from daf.audit.findings import AGAIN, DERIVED, VERIFIED, Findings
+from daf.audit.index import Contradiction
 from daf.audit.jobs import Call, EnvironmentCheck, Job, NotPossible, Train, job_of
 from daf.audit.restated import restated
 from daf.audit.trainings import training_differences

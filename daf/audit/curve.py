@@ -1,12 +1,12 @@
 """Consistency of a learning curve with its training: all that can be told without training."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
 from daf.learn.lessons import Lesson, learning_rate, lessons_of
-from daf.learn.ppo import METRICS
 from daf.missions.ceiling import checked_ceiling
 from daf.plan import Run
 
@@ -33,6 +33,8 @@ def curve_contradiction(curve: pd.DataFrame, run: Run) -> str | None:
     Returns:
         the first contradiction in words; None if there is none.
     """
+    from daf.learn.ppo import METRICS  # torch, only where it is needed
+
     lessons = lessons_of(run)
     scores = _score_columns(lessons)
     names = ["update", "steps", "learning_rate", *scores, "reward", "explained_variance", *METRICS]
@@ -45,7 +47,7 @@ def curve_contradiction(curve: pd.DataFrame, run: Run) -> str | None:
     for name, kind in kinds.items():
         if curve[name].dtype != kind:
             return f"column '{name}' holds {curve[name].dtype} instead of {kind}"
-    return _schedule(curve, run, lessons) or _values(curve) or _scores(curve, lessons)
+    return _schedule(curve, run, lessons) or _values(curve, METRICS) or _scores(curve, lessons)
 
 
 def _score_columns(lessons: list[Lesson]) -> list[str]:
@@ -67,9 +69,9 @@ def _schedule(curve: pd.DataFrame, run: Run, lessons: list[Lesson]) -> str | Non
     return None
 
 
-def _values(curve: pd.DataFrame) -> str | None:
+def _values(curve: pd.DataFrame, metrics: Sequence[str]) -> str | None:
     """Losses and rewards are finite and within their bounds."""
-    for name in ("reward", "explained_variance", *METRICS):
+    for name in ("reward", "explained_variance", *metrics):
         values = curve[name].to_numpy()
         low, high = BOUNDS.get(name, (-math.inf, math.inf))
         known = values[~np.isnan(values)] if name == "explained_variance" else values

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from daf.audit.binding import Binding, Contradiction, _Missions
+from daf.audit.binding import Binding
 from daf.audit.findings import Findings
 from daf.audit.hashes import check_hashes
+from daf.audit.index import Contradiction, _Missions
 from daf.audit.jobs import NotPossible
 from daf.config import ConfigError
 from daf.missions import load_mission

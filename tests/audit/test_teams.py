@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from daf.audit import CHANGED, VERIFIED, audit
-from daf.audit.binding import Binding, Contradiction
+from daf.audit.binding import Binding
 from daf.audit.findings import Findings
 from daf.audit.hashes import check_hashes
+from daf.audit.index import Contradiction
 from daf.config import AuditConfig, BenchmarkConfig, ConfigError, DAFConfig
 from daf.orchestrators.benchmark_pipeline import run_benchmark
 from daf.provenance import file_digest
