@@ -1,13 +1,15 @@
 """The beginning of a training, executed again: it shows all that needs no whole training."""
 
+import contextlib
 from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 
-from daf.audit.jobs import Train, check_code, job_of
+from daf.audit.jobs import NotPossible, Train, check_code, job_of
 from daf.audit.remake import gpu_here, linked_inputs
 from daf.config import ConfigError
+from daf.parquet import save_table
 from daf.record import Record
 
 UPDATES = 2
@@ -32,7 +34,7 @@ def begin_again(results: Path, record: Record, folder: Path, trust: tuple[str, .
         where they cannot be computed here.
 
     Raises:
-        NotPossible: the policy or the initial weights are not here.
+        NotPossible: the policy is not here, or its code may not be run.
         ConfigError: the weights are not those of such a network; one line.
     """
     from daf.learn.lessons import lessons_of
@@ -59,11 +61,13 @@ def begin_again(results: Path, record: Record, folder: Path, trust: tuple[str, .
         reason = f"{error}".removeprefix(f"weights {results / files['weights']}: ")
         raise ConfigError(f"{files['weights']}: {reason}") from None
     policy.save(place / files["weights"], run.init_kwargs)
-    initial = linked_inputs(results, record, place).get("initial_weights", [])
     updates = min(UPDATES, last.end, MOST_STEPS // lessons_of(run)[0].steps_per_update)
-    if updates and record.execution.ranks == 1 and (record.device == "cpu" or gpu_here()):
-        rows = _first_rows(record, job, next(iter(initial), None), updates)
-        rows.to_parquet(place / files["metrics"], index=False)
+    possible = record.execution.ranks == 1 and (record.device == "cpu" or gpu_here())
+    with contextlib.suppress(NotPossible):  # the initial weights may not be here
+        initial = linked_inputs(results, record, place).get("initial_weights", [])
+        if updates and possible:
+            rows = _first_rows(record, job, next(iter(initial), None), updates)
+            save_table(place / files["metrics"], rows)
     return place
 
 

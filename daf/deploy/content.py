@@ -116,7 +116,7 @@ class Description(Model):
         confidence: of the intervals.
     """
 
-    format: Literal["daf-policy-1"] = "daf-policy-1"
+    format: Literal["daf-policy-2"] = "daf-policy-2"
     name: str
     class_path: str = Field(pattern=r"^[a-z_][a-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$")
     init_kwargs: dict[str, Any]
