@@ -141,7 +141,7 @@ def audit(commands: Any) -> None:
     group.add_argument(
         "--minutes", type=float, help=f"that a job done again may take ({defaults.minutes:g})"
     )
-    group.add_argument("--retrain", metavar="RUN", help="a training that is done again")
+    group.add_argument("--retrain", metavar="RUN", help="a training that is done again, or all")
     group.add_argument(
         "--trust",
         nargs="+",
@@ -172,11 +172,16 @@ def crate(commands: Any) -> None:
     parser = _add(commands, "crate", _crate, "export a folder of results as an RO-Crate")
     parser.add_argument("results", help="the folder")
     parser.add_argument("archive", help="the .zip file to write")
+    parser.add_argument(
+        "--unverified",
+        action="store_true",
+        help="export files that are not what was recorded, too; the crate says that it did",
+    )
 
 
 def _crate(arguments: argparse.Namespace) -> int:
     try:
-        jobs = export_crate(arguments.results, arguments.archive)
+        jobs = export_crate(arguments.results, arguments.archive, arguments.unverified)
     except OSError as error:
         raise ConfigError(f"{error}") from None
     print(f"{arguments.archive}: {jobs} jobs described")
@@ -253,10 +258,14 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
+    from daf.deploy.claims import contradictions
     from daf.deploy.content import Bundle
 
-    print("\n".join(map(plain, Bundle.read(arguments.file).summary())))
-    return 0
+    bundle = Bundle.read(arguments.file)
+    wrong = contradictions(bundle)
+    lines = [*bundle.summary(), *(f"wrong: {problem}" for problem in wrong)]
+    print("\n".join(map(plain, lines)))
+    return 1 if wrong else 0
 
 
 def _unpack(arguments: argparse.Namespace) -> int:

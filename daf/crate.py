@@ -5,6 +5,7 @@ The profile, with all that it builds on: https://w3id.org/ro/wfrun/workflow/0.5
 
 import json
 import math
+import os
 import shutil
 import struct
 import zipfile
@@ -13,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from daf.audit.findings import TRACES
-from daf.audit.hashes import OWN
+from daf import results_lock
+from daf.audit.findings import CHANGED, TRACES, Findings
+from daf.audit.hashes import OWN, check_hashes
 from daf.config import ConfigError, shown
 from daf.origin import Origin
 from daf.provenance import file_digest, remove_leftovers, temporary_name
@@ -55,21 +57,30 @@ UNIX_TIME = 0x5455
 """The field of a zip that has the date in UTC, which `unzip` prefers."""
 
 
-def export_crate(results: str | Path, archive: str | Path) -> int:
+VERIFIED = "The hashes and dates of all files were compared with the sidecars when it was written."
+UNVERIFIED = "Nobody has compared its files with the sidecars: it may have been tampered with."
+NAMED = 5
+"""So many changed files are named, at most."""
+
+
+def export_crate(results: str | Path, archive: str | Path, unverified: bool = False) -> int:
     """Write a folder of results, and the workflow that made it, as one zip.
 
     Every job becomes an action, with its inputs, outputs, parameters, versions and times as its
-    record tells them. Locks, saved states of trainings and earlier audits stay behind.
+    record tells them. Locks, saved states of trainings and earlier audits stay behind. The folder
+    is locked meanwhile; this waits for a workflow that writes there.
 
     Args:
         results: the folder.
         archive: the zip to write; one that is there is replaced when the new one is complete.
+        unverified: export the files as they are, and say in the crate that nobody verified them.
 
     Returns:
         how many jobs are described.
 
     Raises:
-        ConfigError: no results there, or a record that is none; one line.
+        ConfigError: no results there, a record that is none, or files that are not those that their
+            records tell; one line.
         OSError: a file cannot be read or written.
     """
     results, archive = Path(results), Path(archive)
@@ -77,17 +88,27 @@ def export_crate(results: str | Path, archive: str | Path) -> int:
         raise ConfigError(f"{shown(str(archive))}: the name of a .zip file is needed")
     if not results.is_dir():
         raise ConfigError(f"{shown(str(results))} is no folder of results")
+    lock = results_lock.wait_for(str(results))
+    try:
+        return _export(results, archive, unverified)
+    finally:
+        os.close(lock)
+
+
+def _export(results: Path, archive: Path, unverified: bool) -> int:
     files = {f"results/{name}": results / name for name in _exported(results)}
     records = {name: Record.read(path) for name, path in files.items() if name.endswith(SUFFIX)}
     if not records:
         raise ConfigError(f"{results}: there are no results to export")
+    if not unverified:
+        _check_integrity(results)
     files |= _workflow_files()
     dates = {
         f"results/{file}": record.end
         for name, record in records.items()
         for file in (*record.files(), name.removeprefix("results/"))
     }
-    described = json.dumps(_described(files, records), indent=2, ensure_ascii=False)
+    described = json.dumps(_described(files, records, unverified), indent=2, ensure_ascii=False)
     temporary = temporary_name(archive)
     try:
         remove_leftovers(archive)
@@ -101,6 +122,24 @@ def export_crate(results: str | Path, archive: str | Path) -> int:
     finally:
         temporary.unlink(missing_ok=True)
     return len(records)
+
+
+def _check_integrity(results: Path) -> None:
+    """Compare all files with their records, as an audit does first.
+
+    Raises:
+        ConfigError: some are changed; it names them.
+    """
+    findings = Findings()
+    check_hashes(results, findings)
+    changed = [shown(finding.file) for finding in findings if finding.verdict == CHANGED]
+    if changed:
+        named = ", ".join(changed[:NAMED])
+        more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
+        raise ConfigError(
+            f"{results}: changed since they were recorded: {named}{more}; `audit` says how, and "
+            "--unverified exports them all the same"
+        )
 
 
 def _exported(results: Path) -> list[str]:
@@ -133,7 +172,9 @@ def _member(name: str, date: datetime) -> zipfile.ZipInfo:
     return member
 
 
-def _described(files: dict[str, Path], records: dict[str, Record]) -> dict[str, Any]:
+def _described(
+    files: dict[str, Path], records: dict[str, Record], unverified: bool
+) -> dict[str, Any]:
     """The content of ro-crate-metadata.json."""
     from rocrate.rocrate import ROCrate  # only this command needs it
 
@@ -142,7 +183,7 @@ def _described(files: dict[str, Path], records: dict[str, Record]) -> dict[str, 
     crate.name = "Results of DAF"
     crate.description = (
         "Trainings, evaluations and statistics of multi-agent policies, the workflow that made "
-        "them, and a record of every job."
+        f"them, and a record of every job. {UNVERIFIED if unverified else VERIFIED}"
     )
     begin = min(record.begin for record in records.values())
     end = max(record.end for record in records.values())

@@ -62,8 +62,17 @@ def write_json(path: str | Path, data: Any) -> None:
         ValueError: NaN or infinity in the data.
         OSError: the file cannot be written.
     """
+    write_text(path, json_text(data))
+
+
+def json_text(data: Any) -> str:
+    """Plain data as readable JSON, sorted.
+
+    Raises:
+        ValueError: NaN or infinity in the data.
+    """
     text = json.dumps(data, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
-    write_text(path, text + "\n")
+    return text + "\n"
 
 
 def write_text(path: str | Path, text: str) -> None:

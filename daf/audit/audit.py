@@ -1,26 +1,31 @@
-"""The audit of a folder of results: three levels, a verdict for each file, one for all."""
+"""The audit of a folder of results: a verdict for each file, one for all."""
 
 import random
 import secrets
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from daf.audit.binding import Binding, Contradiction
-from daf.audit.differences import difference
-from daf.audit.findings import AGAIN, CHANGED, UNVERIFIABLE, VERIFIED, Finding, Findings
+from daf.audit.binding import Binding
+from daf.audit.checks import (
+    bound,
+    compare_call,
+    compare_environment,
+    compare_training,
+    doubt_report,
+    make_again,
+)
+from daf.audit.findings import CHANGED, UNVERIFIABLE, VERIFIED, Finding, Findings
 from daf.audit.hashes import check_hashes
-from daf.audit.jobs import Call, Evaluate, Job, NotPossible, Train, job_of
+from daf.audit.jobs import Call, EnvironmentCheck, Evaluate, Report, SweepReport, Train
 from daf.audit.page import audit_page
-from daf.audit.restated import restated
+from daf.audit.trainings import ALL
 from daf.audit.worker import Worker
 from daf.config import ConfigError, nearest, shown
 from daf.config.audit import AuditConfig
 from daf.origin import Origin
 from daf.provenance import write_json, write_text
-from daf.record import Record
 
 STATUS = {VERIFIED: 0, CHANGED: 1, UNVERIFIABLE: 3}
 
@@ -61,12 +66,14 @@ class Audit:
         counts = {v: sum(f.verdict == v for f in results) for v in STATUS}
         traces = sum(f.verdict == CHANGED for f in self.findings) - counts[CHANGED]
         changed = f"{counts[CHANGED]} changed" + (f" (and {traces} logs)" if traces else "")
+        alone = sum(f.verdict == UNVERIFIABLE and not f.unverifiable for f in results)
+        without = f" ({alone} of them for want of --retrain)" if alone else ""
         played, there = self.episodes
         computed = len(self.made_again["computed"])
         return (
             f"{self.verdict}: {len(results)} files of results, {counts[VERIFIED]} verified, "
-            f"{changed}, {counts[UNVERIFIABLE]} unverifiable; {computed} jobs computed again, "
-            f"{played} of {there} episodes played again, "
+            f"{changed}, {counts[UNVERIFIABLE]} unverifiable{without}; "
+            f"{computed} jobs computed again, {played} of {there} episodes played again, "
             f"{len(self.made_again['trained'])} trainings trained again"
         )
 
@@ -131,46 +138,38 @@ def audit(
         for name, record in records.items()
         if findings.sound(list(record.output_files()))
     }
+    for record in records.values():
+        findings.add_traces(record.log, "a log; no result is computed from it")
     binding = Binding(results, records, config.trust)
-    jobs = {name: job for name in sound if (job := _bound(name, binding, findings))}
+    jobs = {name: job for name in sound if (job := bound(name, binding, findings))}
+    trainings = {name: job for name, job in jobs.items() if isinstance(job, Train)}
     plays = {n: job.evaluation.episodes for n, job in jobs.items() if isinstance(job, Evaluate)}
     chosen = {
         "computed": [name for name, job in jobs.items() if job.computed],
         "played": sample(plays, config),
-        "trained": _training(jobs, config.retrain),
+        "trained": _chosen(trainings, config.retrain),
     }
-    for name in (name for name, job in jobs.items() if isinstance(job, Call)):
-        _compare_restated(name, binding, findings)
+    for name, job in jobs.items():
+        if isinstance(job, Call):
+            compare_call(name, job, binding, findings)
+        elif isinstance(job, EnvironmentCheck):
+            compare_environment(name, job, binding, findings)
     with Worker(results, config.trust, config.minutes) as worker:
-        for name in (name for names in chosen.values() for name in names):
-            said = _make_again(results, name, sound[name], findings, worker)
+        for name in [name for name in trainings if name not in chosen["trained"]]:
+            said = compare_training(name, trainings[name], binding, findings, worker)
             report(f"{name}: {said}")
+        for name in (name for names in chosen.values() for name in names):
+            said = make_again(results, name, sound[name], findings, worker)
+            report(f"{name}: {said}")
+    for name, job in jobs.items():
+        if isinstance(job, Report | SweepReport):
+            doubt_report(name, binding, findings)
     return Audit(
         config=config,
         findings=list(findings),
         made_again=chosen,
         episodes=(sum(plays[name] for name in chosen["played"]), sum(plays.values())),
     )
-
-
-def _bound(name: str, binding: Binding, findings: Findings) -> Job | None:
-    """The job whose record stands beside a file; None if it cannot be that of the file."""
-    record = binding.records[name]
-    outputs = list(record.output_files())
-    try:
-        binding.check(name)
-    except NotPossible as reason:
-        findings.add_unverifiable(outputs, f"{reason}")
-    except (Contradiction, ConfigError) as error:
-        _add_difference(findings, outputs, record, f"{error}", hardware=False)
-        return None
-    except Exception as error:  # the record may say anything
-        findings.add_unverifiable(outputs, f"cannot be checked: {type(error).__name__}: {error}")
-        return None
-    try:
-        return job_of(record)
-    except NotPossible:
-        return None
 
 
 def sample(plays: dict[str, int], config: AuditConfig) -> list[str]:
@@ -185,64 +184,11 @@ def sample(plays: dict[str, int], config: AuditConfig) -> list[str]:
     return taken
 
 
-def _compare_restated(name: str, binding: Binding, findings: Findings) -> None:
-    """The result of a pipeline against the files that it restates."""
-    record = binding.records[name]
-    try:
-        found = restated(binding, name)
-    except NotPossible as reason:
-        findings.add_unverifiable([name], f"{reason}")
-    except Exception as error:  # the files may say anything
-        findings.add_unverifiable([name], f"cannot be checked: {type(error).__name__}: {error}")
-    else:
-        if found is None:
-            findings[name].checked.append(AGAIN)
-        else:
-            _add_difference(findings, [name], record, found, hardware=False)
-
-
-def _training(jobs: dict[str, Job], run: str | None) -> list[str]:
-    if run is None:
-        return []
-    trainings = {job.run.name: name for name, job in jobs.items() if isinstance(job, Train)}
-    if run not in trainings:
-        raise ConfigError(f"retrain: got {shown(run)}; {nearest(run, sorted(trainings))}")
-    return [trainings[run]]
-
-
-def _make_again(
-    results: Path, name: str, record: Record, findings: Findings, worker: Worker
-) -> str:
-    """Do a job again, compare what it makes, and say how that went."""
-    outputs = list(record.output_files())
-    with tempfile.TemporaryDirectory(prefix="daf-audit-") as folder:
-        try:
-            made = worker.remake(name, Path(folder))
-            differences = {name: difference(results / name, made / name) for name in outputs}
-        except NotPossible as reason:
-            findings.add_unverifiable(outputs, f"cannot be made again: {reason}")
-            return f"cannot be made again: {reason}"
-        except ConfigError as error:
-            differences = dict.fromkeys(outputs, f"{error}")
-    hardware = job_of(record).rounded
-    for output, found in differences.items():
-        if found is None:
-            findings[output].checked.append(AGAIN)
-        else:
-            _add_difference(findings, [output], record, found, hardware)
-    wrong = sum(found is not None for found in differences.values())
-    return f"made again, {wrong} of {len(outputs)} files differ" if wrong else "made again"
-
-
-def _add_difference(
-    findings: Findings, files: list[str], record: Record, found: str, hardware: bool
-) -> None:
-    """Something differs from what it should be: that is a change, unless other code, versions or,
-    where `hardware` counts, another machine may be the cause."""
-    causes = Origin.here(record.device).differences(record.origin, hardware)
-    for file in files:
-        if causes:
-            why = f"{found}; it was made by {', '.join(causes)}"
-            findings[file].unverifiable.append(why)
-        else:
-            findings[file].changed.append(found)
+def _chosen(trainings: dict[str, Train], run: str | None) -> list[str]:
+    """The trainings that are repeated, by the files that their sidecars stand beside."""
+    if run in (None, ALL):
+        return list(trainings) if run else []
+    names = {job.run.name: name for name, job in trainings.items()}
+    if run not in names:
+        raise ConfigError(f"retrain: got {shown(run)}; {nearest(run, [ALL, *sorted(names)])}")
+    return [names[run]]

@@ -28,12 +28,19 @@ def difference(recorded: Path, again: Path) -> str | None:
     if recorded.suffix == ".json":
         return of_values(load_json(recorded), load_json(again), "")
     if recorded.suffix == ".parquet":
-        return _of_tables(load_table(recorded), load_table(again))
+        return of_tables(load_table(recorded), load_table(again))
     pairs = zip(recorded.read_bytes().splitlines(), again.read_bytes().splitlines())
     line = next((n for n, (left, right) in enumerate(pairs, 1) if left != right), None)
     text = recorded.suffix in (".html", ".yaml")
     where = f"in line {line}" if text and line else "in its bytes"
     return f"differs {where} from what is made again"
+
+
+def exact_difference(recorded: Path, again: Path) -> str | None:
+    """The first difference in words; None only if the files are equal byte by byte."""
+    if file_digest(recorded) == file_digest(again):
+        return None
+    return difference(recorded, again) or "differs in its bytes from what is made again"
 
 
 def of_values(recorded: Any, again: Any, key: str) -> str | None:
@@ -54,7 +61,8 @@ def of_values(recorded: Any, again: Any, key: str) -> str | None:
     return next(filter(None, (of_values(*pair) for pair in pairs)), None)
 
 
-def _of_tables(recorded: pd.DataFrame, again: pd.DataFrame) -> str | None:
+def of_tables(recorded: pd.DataFrame, again: pd.DataFrame) -> str | None:
+    """The first difference between tables."""
     if list(recorded.columns) != list(again.columns):
         odd = sorted(set(recorded.columns) ^ set(again.columns)) or ["their order"]
         return f"has other columns than made again ({odd[0]})"

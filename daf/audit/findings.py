@@ -1,10 +1,10 @@
 """What an audit finds out about each file."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 VERIFIED, CHANGED, UNVERIFIABLE = "verified", "changed", "unverifiable"
-HASH, AGAIN = "hash", "made again"
+HASH, AGAIN, DERIVED = "hash", "made again", "derived"
 
 
 @dataclass
@@ -15,8 +15,9 @@ class Finding:
         file: its name in the folder of results.
         result: whether it belongs to the results; logs, timings and saved states tell how they came
             about, and their being unverifiable takes nothing from the results.
-        checked: what agreed: "hash", "made again".
+        checked: what agreed: "hash"; "made again"; "derived", its content follows from its record.
         changed, unverifiable: why, one line each.
+        untrained: why it is unverifiable unless trainings are repeated, one line each.
     """
 
     file: str
@@ -24,18 +25,21 @@ class Finding:
     checked: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     unverifiable: list[str] = field(default_factory=list)
+    untrained: list[str] = field(default_factory=list)
 
     @property
     def verdict(self) -> str:
         """ "verified", "changed" or "unverifiable"."""
         if self.changed:
             return CHANGED
-        return VERIFIED if self.checked and not self.unverifiable else UNVERIFIABLE
+        doubts = self.unverifiable or self.untrained
+        return VERIFIED if self.checked and not doubts else UNVERIFIABLE
 
     @property
     def why(self) -> str | None:
         """The reasons of a verdict that is not "verified", one line."""
-        return "; ".join(self.changed or self.unverifiable) or None
+        reasons = self.changed or self.unverifiable + self.untrained
+        return "; ".join(dict.fromkeys(reasons)) or None
 
 
 class Findings:
@@ -58,6 +62,12 @@ class Findings:
     def add_unverifiable(self, files: list[str], reason: str) -> None:
         """Why some files cannot be verified."""
         for file in files:
+            self[file].unverifiable.append(reason)
+
+    def add_traces(self, files: Iterable[str], reason: str) -> None:
+        """Why some files tell how results came about, and are no results."""
+        for file in files:
+            self[file].result = False
             self[file].unverifiable.append(reason)
 
     def sound(self, files: list[str]) -> bool:

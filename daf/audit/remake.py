@@ -31,20 +31,10 @@ def remake(results: Path, record: Record, folder: Path, trust: tuple[str, ...] =
         ConfigError: the job failed, or cannot be one; one line.
     """
     check_code(job_of(record), trust)
-    if record.device == "cuda" and not _gpu():
+    if record.device == "cuda" and not gpu_here():
         raise NotPossible("made on a GPU, and there is none here")
     place = folder / "results"
-    inputs = {}
-    for name, files in record.inputs.items():
-        for file in files:
-            (place / file).parent.mkdir(parents=True, exist_ok=True)
-            (place / file).symlink_to((results / file).resolve())
-        inputs[name] = [str(place / file) for file in files]
-    for name, files in record.elsewhere.items():
-        for path, sha in files.items():
-            if not Path(path).is_file() or file_digest(path) != sha:
-                raise NotPossible(f"made of {path}, which is not here")
-        inputs[name] += files
+    inputs = linked_inputs(results, record, place)
     outputs = {name: str(place / file) for name, files in record.outputs.items() for file in files}
     log = folder / "results" / "log.txt"
     place.mkdir(parents=True, exist_ok=True)
@@ -77,7 +67,28 @@ def remake(results: Path, record: Record, folder: Path, trust: tuple[str, ...] =
     return place
 
 
-def _gpu() -> bool:
+def linked_inputs(results: Path, record: Record, place: Path) -> dict[str, list[str]]:
+    """Link the inputs of a job into another folder of results. Returns their paths by name.
+
+    Raises:
+        NotPossible: one is not here.
+    """
+    inputs = {}
+    for name, files in record.inputs.items():
+        for file in files:
+            (place / file).parent.mkdir(parents=True, exist_ok=True)
+            (place / file).symlink_to((results / file).resolve())
+        inputs[name] = [str(place / file) for file in files]
+    for name, files in record.elsewhere.items():
+        for path, sha in files.items():
+            if not Path(path).is_file() or file_digest(path) != sha:
+                raise NotPossible(f"made of {path}, which is not here")
+        inputs[name] += files
+    return inputs
+
+
+def gpu_here() -> bool:
+    """Whether torch sees a GPU."""
     import torch
 
     return torch.cuda.is_available()

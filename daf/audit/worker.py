@@ -35,9 +35,17 @@ class Worker:
 
     def remake(self, name: str, folder: Path) -> Path:
         """Do the job again whose record stands beside a file; see `daf.audit.remake.remake`."""
+        return self._made("remake", name, folder)
+
+    def begin_again(self, name: str, folder: Path) -> Path:
+        """Begin the training again whose record stands beside a file; see
+        `daf.audit.beginning.begin_again`."""
+        return self._made("begin_again", name, folder)
+
+    def _made(self, task: str, name: str, folder: Path) -> Path:
         if self._process is None:
             self._begin()
-        answer = self._ask({"name": name, "folder": str(folder)})
+        answer = self._ask({"task": task, "name": name, "folder": str(folder)})
         if answer["error"] is not None:
             raise {"ConfigError": ConfigError}.get(answer["kind"], NotPossible)(answer["error"])
         return Path(answer["made"])
@@ -87,13 +95,15 @@ def serve() -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def _answer(given: dict, name: str, folder: str) -> dict[str, str | None]:
+def _answer(given: dict, task: str, name: str, folder: str) -> dict[str, str | None]:
+    from daf.audit.beginning import begin_again
     from daf.audit.remake import remake
 
     try:
         results = Path(given["results"])
         record = Record.read(results / f"{name}{SUFFIX}")
-        made = remake(results, record, Path(folder), tuple(given["trust"]))
+        make = {"remake": remake, "begin_again": begin_again}[task]
+        made = make(results, record, Path(folder), tuple(given["trust"]))
     except Exception as error:  # the record may say anything
         kind = type(error).__name__
         foreseen = isinstance(error, NotPossible | ConfigError)

@@ -15,7 +15,9 @@ class AuditConfig(Model):
     seed: Seed | None = Field(
         default=None, description="of the choice which; null: drawn, and told in audit.json"
     )
-    retrain: str | None = Field(default=None, description="a run that is trained again")
+    retrain: str | None = Field(
+        default=None, description='a run that is trained again; "all": every run'
+    )
     minutes: Number = Field(default=60, gt=0, description="that a job which is done again may take")
     trust: tuple[str, ...] = Field(
         default=(), description="class paths of policies that are not DAF's, and may be run"

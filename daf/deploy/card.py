@@ -85,13 +85,13 @@ UNKNOWN = """Its weights were given as a file; how they were trained is not know
 
 
 def model_card(about: Description, num_outputs: int) -> str:
-    """The text of model_card.md."""
+    """The text of model_card.md; it follows from the content of policy.json, not from its order."""
     own = not about.class_path.startswith(f"{FOREIGN}:")
     return CARD.format(
         name=about.name,
         parameters=sum(_size(shape) for shape in about.shapes.values()),
         daf=about.versions["daf"],
-        missions=", ".join(about.scores),
+        missions=", ".join(sorted(about.scores)),
         num_actions=about.game.num_actions,
         num_outputs=num_outputs,
         num_tokens=about.game.num_tokens,
@@ -101,10 +101,10 @@ def model_card(about: Description, num_outputs: int) -> str:
         class_path=about.class_path,
         init_kwargs=json.dumps(about.init_kwargs, sort_keys=True),
         weights=about.provenance.weights,
-        versions=", ".join(f"{name} {version}" for name, version in about.versions.items()),
+        versions=", ".join(f"{name} {version}" for name, version in sorted(about.versions.items())),
         seed=about.evaluation_seed,
         confidence=100 * about.confidence,
-        rows="\n".join(_row(mission, score) for mission, score in about.scores.items()),
+        rows="\n".join(_row(mission, score) for mission, score in sorted(about.scores.items())),
         trust="" if own else ', init_kwargs={"trust": True}',
         steps=about.golden.steps,
         golden=about.golden.mission,

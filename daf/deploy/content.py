@@ -1,11 +1,13 @@
-"""What a bundle tells about its policy: policy.json, missions.json and the weights."""
+"""What a bundle tells about its policy: policy.json, its missions and the weights."""
 
 import hashlib
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import pandas as pd
 import safetensors
 import safetensors.torch
 import torch
@@ -19,8 +21,9 @@ from daf.missions import Mission
 from daf.missions.mission import MAX_AGENTS, MAX_WINDOW
 from daf.policies.game import Game
 from daf.record import Sha256
+from daf.stats.estimate import EPISODE, Samples, summary
 
-POLICY, MISSIONS = "policy.json", "missions.json"
+POLICY, MISSIONS, TRAINING_MISSIONS = "policy.json", "missions.json", "training_missions.json"
 WEIGHTS, GOLDEN, CARD = "policy.safetensors", "golden.safetensors", "model_card.md"
 
 
@@ -51,8 +54,13 @@ class GameShape(Model):
 
 
 class Score(Model):
-    """Hearts in communal chests per episode, of these weights on one mission; the interval is of
-    their mean over worlds (None where it cannot be known, see the note)."""
+    """Hearts in communal chests per episode, of these weights on one mission.
+
+    Attributes:
+        low, high: of the interval of the mean over worlds; None where it cannot be known, see the
+            note.
+        each: hearts of each episode, in the order of the world seeds; all else follows from them.
+    """
 
     mean: Number
     sd: Number | None
@@ -60,6 +68,16 @@ class Score(Model):
     high: Number | None
     episodes: Whole = Field(ge=1)
     note: str | None
+    each: tuple[Annotated[Whole, Field(ge=0)], ...] = Field(min_length=1, max_length=100_000)
+
+    @classmethod
+    def of(cls, each: Sequence[int], confidence: float) -> "Score":
+        """The score that follows from the hearts of each episode."""
+        found = summary(
+            Samples(EPISODE, [pd.Series(each, dtype=float)], {}, len(each), 0), confidence
+        )
+        kept = {name: found[name] for name in ("mean", "sd", "low", "high", "note")}
+        return cls(episodes=len(each), each=tuple(each), **kept)
 
     def told(self, confidence: float) -> str:
         """The score in words."""
@@ -98,7 +116,7 @@ class Description(Model):
         confidence: of the intervals.
     """
 
-    format: Literal["daf-policy-1"] = "daf-policy-1"
+    format: Literal["daf-policy-2"] = "daf-policy-2"
     name: str
     class_path: str = Field(pattern=r"^[a-z_][a-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$")
     init_kwargs: dict[str, Any]
@@ -122,12 +140,14 @@ class Bundle:
     Attributes:
         members: all files, by name.
         missions: those it was evaluated on, by name.
+        trained_on: those it was trained on; empty if not known.
         weights, golden: tensors, by name.
     """
 
     members: Mapping[str, bytes]
     about: Description
     missions: dict[str, Mission]
+    trained_on: tuple[Mission, ...]
     weights: dict[str, torch.Tensor]
     golden: dict[str, torch.Tensor]
 
@@ -158,7 +178,8 @@ class Bundle:
         Raises:
             ConfigError: one is missing, or not what it should be; one line.
         """
-        lacking = {POLICY, MISSIONS, WEIGHTS, GOLDEN, CARD} - members.keys()
+        needed = {POLICY, MISSIONS, TRAINING_MISSIONS, WEIGHTS, GOLDEN, CARD}
+        lacking = needed - members.keys()
         if lacking:
             raise ConfigError(f"{min(lacking)}: is missing")
         about = Description.parse(parse_json(members[POLICY], POLICY), POLICY)
@@ -174,13 +195,20 @@ class Bundle:
         if not isinstance(told, dict) or not told or told.keys() != about.scores.keys():
             raise ConfigError(f"{MISSIONS}: should have the missions of the scores")
         missions = {name: Mission.parse(data, f"{MISSIONS}: {name}") for name, data in told.items()}
+        learned = parse_json(members[TRAINING_MISSIONS], TRAINING_MISSIONS)
+        if not isinstance(learned, list):
+            raise ConfigError(f"{TRAINING_MISSIONS}: should be a list of missions")
+        trained_on = tuple(
+            Mission.parse(data, f"{TRAINING_MISSIONS}: {number}")
+            for number, data in enumerate(learned)
+        )
         if about.golden.mission not in missions:
             raise ConfigError(f"{POLICY}: key 'golden.mission': no such mission in {MISSIONS}")
         weights, golden = tensors(members, WEIGHTS), tensors(members, GOLDEN)
         shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
         if shapes != about.shapes:
             raise ConfigError(f"{WEIGHTS}: its shapes are not those of {POLICY}")
-        return cls(members, about, missions, weights, golden)
+        return cls(members, about, missions, trained_on, weights, golden)
 
     @classmethod
     def read(cls, path: str | Path) -> "Bundle":
@@ -196,6 +224,17 @@ class Bundle:
             return cls.of(members)
         except ConfigError as error:
             raise ConfigError(f"bundle {shown(str(path))}: {error}") from None
+
+
+def action_names(count: int) -> tuple[str, ...]:
+    """The names of a game's actions."""
+    moves = ("noop", "move_north", "move_south", "move_west", "move_east")
+    return (*moves, *(f"change_glyph_{glyph}" for glyph in range(count - len(moves))))
+
+
+def as_json(data: Any) -> bytes:
+    """A description as it stands in a bundle."""
+    return (json.dumps(data, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
 def tensors(members: Mapping[str, bytes], name: str) -> dict[str, torch.Tensor]:

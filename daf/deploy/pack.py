@@ -1,9 +1,7 @@
 """Pack a policy with all that is needed to play it, to know what it is and to check that it is."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import safetensors.torch
 
@@ -15,25 +13,27 @@ from daf.deploy.content import (
     GOLDEN,
     MISSIONS,
     POLICY,
+    TRAINING_MISSIONS,
     WEIGHTS,
     Description,
     GameShape,
     Golden,
     Provenance,
     Score,
+    action_names,
+    as_json,
 )
 from daf.deploy.golden import golden_of
 from daf.deploy.sources import sources
 from daf.deploy.verify import verify
 from daf.missions import Mission
-from daf.parquet import load_tables
+from daf.parquet import load_table
 from daf.plan import Player
 from daf.policies.game import Game
 from daf.policies.registry import PolicySpec
 from daf.policies.spec import make_policy
 from daf.policies.trainable import TrainablePolicy
 from daf.provenance import file_digest, versions
-from daf.stats.estimate import EPISODE, estimate
 
 
 def pack(
@@ -83,12 +83,11 @@ def pack(
         init_kwargs=player.init_kwargs,
         shapes={name: tuple(t.shape) for name, t in sorted(policy.state_dict().items())},
         game=GameShape.of(game),
-        actions=_action_names(game.num_actions),
+        actions=action_names(game.num_actions),
         trained_on=tuple(mission.name for mission in trained_on),
         training=None if run is None else load_json(run),
         scores={
-            mission.name: _score(mission.name, table, confidence)
-            for mission, table in zip(missions, episodes)
+            mission.name: _score(table, confidence) for mission, table in zip(missions, episodes)
         },
         evaluation_seed=seed,
         confidence=confidence,
@@ -102,8 +101,9 @@ def pack(
     )
     members = code | {
         CARD: model_card(about, policy.num_outputs).encode(),
-        POLICY: _json(about.resolved()),
-        MISSIONS: _json({mission.name: mission.resolved() for mission in missions}),
+        POLICY: as_json(about.resolved()),
+        MISSIONS: as_json({mission.name: mission.resolved() for mission in missions}),
+        TRAINING_MISSIONS: as_json([mission.resolved() for mission in trained_on]),
         WEIGHTS: Path(weights).read_bytes(),
         GOLDEN: safetensors.torch.save(golden),
     }
@@ -116,16 +116,6 @@ def pack(
         )
 
 
-def _score(mission: str, table: str | Path, confidence: float) -> Score:
-    found = estimate(load_tables([str(table)]), [mission], EPISODE, confidence)
-    kept = {name: found[name] for name in ("mean", "sd", "low", "high", "note")}
-    return Score(episodes=found["n_episodes"], **kept)
-
-
-def _action_names(count: int) -> tuple[str, ...]:
-    moves = ("noop", "move_north", "move_south", "move_west", "move_east")
-    return (*moves, *(f"change_glyph_{glyph}" for glyph in range(count - len(moves))))
-
-
-def _json(data: Any) -> bytes:
-    return (json.dumps(data, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
+def _score(table: str | Path, confidence: float) -> Score:
+    episodes = load_table(table, ["world_seed", "score"]).sort_values("world_seed")
+    return Score.of(episodes["score"].astype(int).tolist(), confidence)

@@ -1,15 +1,16 @@
 """Is a bundle what it says? Its structure and hashes, then what it does, in a fresh process."""
 
-import math
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import torch
+import numpy as np
 
 from daf.config import ConfigError
 from daf.config.errors import plain
-from daf.deploy.archive import read_archive
+from daf.deploy.archive import MANIFEST, read_archive, write_archive
+from daf.deploy.claims import contradictions
 from daf.deploy.content import WEIGHTS, Bundle, Score
 from daf.deploy.golden import TOLERANCE, check_golden, check_sums
 from daf.deploy.process import Unpacked
@@ -17,8 +18,10 @@ from daf.deploy.sources import foreign
 from daf.evaluate import POLICY_STREAM
 from daf.missions import Mission
 from daf.policies.chance import mix_seeds
+from daf.provenance import file_digest
 from daf.sim.simulation import Simulation
-from daf.stats.estimate import Term, student
+from daf.stats.estimate import student, term
+from daf.stats.permutation import exchanges
 
 SURPRISE = 0.001
 """How probable scores as far from the recorded ones must be, for all missions together; less is a
@@ -82,6 +85,10 @@ def verify(path: str | Path, *, trust: bool = False, episodes: int = 0) -> Verdi
         return found
     try:
         bundle = Bundle.of(members)
+        found.problems += contradictions(bundle) or _strange_bytes(path, members)
+        if found.problems:
+            return found
+        found.said.append("scores, card and all descriptions follow from each other")
         with Unpacked(members, MINUTES) as unpacked:
             problems = check_golden(bundle.golden, unpacked)
             found.problems += problems or check_sums(bundle.golden, bundle.weights)
@@ -104,21 +111,33 @@ def run_verify(path: str, trust: bool, episodes: int, report: Callable[[str], No
     return verify(path, trust=trust, episodes=episodes).tell(report)
 
 
+def _strange_bytes(path: str | Path, members: Mapping[str, bytes]) -> list[str]:
+    """Whether the file has something that is in none of its members, as a line."""
+    with tempfile.TemporaryDirectory(prefix="daf-bundle-") as folder:
+        again = Path(folder, "again.zip")
+        write_archive(again, {name: data for name, data in members.items() if name != MANIFEST})
+        same = file_digest(again) == file_digest(path)
+    return [] if same else ["the zip is not written as DAF writes bundles"]
+
+
 def _evaluate(bundle: Bundle, unpacked: Unpacked, episodes: int, found: Verdict) -> None:
+    tests = {"means": mean_probability, "spreads": spread_probability}
+    surprising = SURPRISE / (len(tests) * len(bundle.missions))
     for name, mission in bundle.missions.items():
         told = bundle.about.scores[name]
         scores = _scores(mission, unpacked, episodes, bundle.about.evaluation_seed + 1)
-        mean, p = scores.mean().item(), _probability(scores, told)
-        line = f"{name}: {mean:.2f} in {episodes} new episodes, {told.mean:.2f} recorded"
-        if p is None:
+        line = f"{name}: {scores.mean():.2f} in {episodes} new episodes, {told.mean:.2f} recorded"
+        if min(len(scores), told.episodes) < 2:
             found.unverifiable.append(f"{line}; too few episodes to compare")
-        elif p < SURPRISE / len(bundle.missions):
-            found.problems.append(f"{line}; so far apart by chance only with p = {p:.1g}")
-        else:
+            continue
+        odd = {what: p for what, test in tests.items() if (p := test(scores, told)) < surprising}
+        for what, p in odd.items():
+            found.problems.append(f"{line}; so different {what} by chance only with p = {p:.1g}")
+        if not odd:
             found.said.append(line)
 
 
-def _scores(mission: Mission, unpacked: Unpacked, episodes: int, seed: int) -> torch.Tensor:
+def _scores(mission: Mission, unpacked: Unpacked, episodes: int, seed: int) -> np.ndarray:
     """Play whole episodes. Returns the scores, float64 [E]."""
     simulation = Simulation(mission, episodes, "cpu", seed)
     agents = mission.num_agents
@@ -127,17 +146,18 @@ def _scores(mission: Mission, unpacked: Unpacked, episodes: int, seed: int) -> t
         seen = simulation.observations.flatten(0, 1)
         answer = unpacked.act(seen, seeds if step == 0 else None)
         simulation.step(answer["actions"].view(-1, agents))
-    return simulation.score().double()
+    return simulation.score().double().numpy()
 
 
-def _probability(scores: torch.Tensor, told: Score) -> float | None:
-    """How probable so different means are, if both are of one policy (Welch's test)."""
-    if len(scores) < 2 or told.sd is None:
-        return None
-    terms = [
-        Term(scores.var().item() / len(scores), len(scores) - 1),
-        Term(told.sd**2 / told.episodes, told.episodes - 1),
-    ]
-    difference = scores.mean().item() - told.mean
-    p = student(difference, terms, 0.95)["p"]
-    return p if not math.isnan(p) else None
+def mean_probability(scores: np.ndarray, told: Score) -> float:
+    """How probable so different means are, if all episodes are of one policy (Welch's test)."""
+    difference = scores.mean() - told.mean
+    return student(difference, [term(scores), term(told.each)], 0.95)["p"]
+
+
+def spread_probability(scores: np.ndarray, told: Score) -> float:
+    """How probable so different distances from the median are, if all episodes are of one policy: a
+    permutation test (Good 2005), after Brown and Forsythe (1974)."""
+    each = np.array(told.each, dtype=float)
+    middle = np.median(np.concatenate([scores, each]))
+    return exchanges(np.abs(scores - middle), np.abs(each - middle))

@@ -1,8 +1,10 @@
 """What is trained on when: all missions at once, or a curriculum of one after the other."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from daf.config import TrainingConfig
 from daf.missions import Mission
 from daf.plan import Run
 
@@ -54,3 +56,13 @@ def lessons_of(run: Run) -> list[Lesson]:
         first += updates
         before += updates * steps_per_update
     return lessons
+
+
+def learning_rate(config: TrainingConfig, lessons: Sequence[Lesson], steps: int) -> float:
+    """Learning rate of the update that begins after so many agent-steps."""
+    if not config.horizon:
+        return config.learning_rate
+    last = lessons[-1]
+    updates = math.ceil((config.horizon - last.before) / last.steps_per_update)
+    end = last.steps_after(max(last.first + updates, last.end))
+    return config.learning_rate * (1 - steps / end)

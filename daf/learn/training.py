@@ -10,7 +10,7 @@ import torch
 
 from daf.config import ConfigError
 from daf.learn.capture import Replayed
-from daf.learn.lessons import Lesson, lessons_of
+from daf.learn.lessons import Lesson, learning_rate, lessons_of
 from daf.learn.ppo import METRICS, Learner
 from daf.learn.ranks import ALONE, Ranks
 from daf.learn.resume import check_alike
@@ -126,11 +126,7 @@ class Training:
         """
         config = self.run.training
         self._go_to(self.made)
-        rate = config.learning_rate
-        if config.horizon:
-            last = self._lessons[-1]
-            updates = math.ceil((config.horizon - last.before) / last.steps_per_update)
-            rate *= 1 - self.steps / last.steps_after(max(last.first + updates, last.end))
+        rate = learning_rate(config, self._lessons, self.steps)
         shuffle = _generator(self.run.training_seed, STREAM_MINIBATCHES, self.made)
         self.learner.prepare(rate, self.collector.all_rows, shuffle)
         before = dict(self.collector.seconds)

@@ -36,6 +36,7 @@ CHECK = "environment_check"
 TRAIN = ("train_population", "train")
 """The rules that train."""
 RESULT, CONFIG, TEXT = "result.json", "config.yaml", "snakemake.log"
+CONFIG_HEADER = "# Written by a pipeline of DAF.\n"
 
 log = logging.getLogger("daf.orchestrators")
 
@@ -198,7 +199,7 @@ class Pipeline:
         text = yaml.safe_dump(config.resolved(), sort_keys=False, allow_unicode=True)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            write_text(self.folder / CONFIG, f"# Written by a pipeline of DAF.\n{text}")
+            write_text(self.folder / CONFIG, f"{CONFIG_HEADER}{text}")
         except OSError as error:
             self.fail(CHECK, f"{self.folder} cannot be written ({error.strerror})")
             return False

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from daf.audit.binding import Binding, Contradiction, _Missions
+from daf.audit.binding import Binding
 from daf.audit.findings import Findings
 from daf.audit.hashes import check_hashes
+from daf.audit.index import Contradiction, _Missions
 from daf.audit.jobs import NotPossible
 from daf.config import ConfigError
 from daf.missions import load_mission
@@ -121,6 +122,15 @@ def test_weights_of_another_training(results):
 def test_a_mission_that_is_easier_than_its_name(results):
     edit(results, RANDOM, lambda r: r["parameters"]["mission"].update(max_steps=5))
     assert "its mission of evaluations/random" in found(results)[STATS]
+
+
+@pytest.mark.parametrize("ceiling, said", [
+    (200.0, "ConfigError: key 'ceiling': got 200.0; no episode can have more than 61"),
+    (None, "Contradiction: its ceiling are not those that follow"),
+])  # fmt: skip
+def test_a_ceiling_that_does_not_follow_from_the_mission(ceiling, said, results):
+    edit(results, RANDOM, lambda r: r["parameters"]["mission"].update(ceiling=ceiling))
+    assert found(results)[RANDOM].startswith(said)
 
 
 def test_labels_that_are_swapped(results):

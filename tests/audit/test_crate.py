@@ -6,6 +6,7 @@ import os
 import shutil
 import struct
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -14,11 +15,13 @@ import rocrate
 from rocrate_validator import models, services
 from rocrate_validator.utils import http
 
+from daf import results_lock
 from daf.audit import VERIFIED
 from daf.audit.findings import Findings
 from daf.audit.hashes import check_hashes
 from daf.config import ConfigError
-from daf.crate import export_crate
+from daf.crate import UNVERIFIED, export_crate
+from daf.crate import VERIFIED as VERIFIED_WHEN_WRITTEN
 
 # DAF has no address on the web, and nobody is named as author.
 NO_ADDRESS = {
@@ -157,7 +160,7 @@ def test_odd_names_and_links(made, tmp_path):
     odd = "logs/ü <b>%2e%2e 'x'\".log"
     (results / odd).write_text("log")
     (results / "logs" / "root").symlink_to("/etc/passwd")
-    export_crate(results, tmp_path / "crate.zip")
+    export_crate(results, tmp_path / "crate.zip", unverified=True)
     with zipfile.ZipFile(tmp_path / "crate.zip") as archive:
         names = archive.namelist()
     assert f"results/{odd}" in names and "results/logs/root" not in names
@@ -175,6 +178,70 @@ def test_what_cannot_be_exported_leaves_the_earlier_export(spoil, said, made, tm
     with pytest.raises(ConfigError, match=said):
         export_crate(results, tmp_path / "crate.zip")
     assert (tmp_path / "crate.zip").read_text() == "earlier"
+
+
+def described(archive: Path) -> str:
+    """What a crate says of itself as a whole."""
+    with zipfile.ZipFile(archive) as file:
+        graph = json.loads(file.read("ro-crate-metadata.json"))["@graph"]
+    return next(entity for entity in graph if entity["@id"] == "./")["description"]
+
+
+def add_a_byte(path: Path) -> None:
+    path.write_bytes(path.read_bytes() + b" ")
+
+
+@pytest.mark.parametrize("file, tamper", [
+    ("benchmarks/tiny/stats.json", add_a_byte),
+    ("benchmarks/tiny/report.html", Path.unlink),
+    ("environment.json.prov.json", add_a_byte),
+    ("environment.json", lambda path: os.utime(path, (1e9, 1e9))),
+    ("runs/stray.json", Path.touch),
+    ("logs/train/x.log", lambda path: path.symlink_to("/etc/passwd")),
+])  # fmt: skip
+def test_a_tampered_folder_is_exported_only_if_somebody_says_so(file, tamper, made, tmp_path):
+    results = Path(shutil.copytree(made, tmp_path / "results"))
+    tamper(results / file)
+    with pytest.raises(ConfigError) as refused:
+        export_crate(results, tmp_path / "crate.zip")
+    assert f'"{file}"' in str(refused.value) and "\n" not in str(refused.value)
+    assert not (tmp_path / "crate.zip").exists()
+    export_crate(results, tmp_path / "crate.zip", unverified=True)
+    assert described(tmp_path / "crate.zip").endswith(UNVERIFIED)
+
+
+def test_many_changed_files_are_one_line(made, tmp_path):
+    results = Path(shutil.copytree(made, tmp_path / "results"))
+    for path in results.glob("runs/*/*.json"):
+        add_a_byte(path)
+    with pytest.raises(ConfigError, match=r'"runs/.*" and [0-9]+ more; `audit` says how'):
+        export_crate(results, tmp_path / "crate.zip")
+
+
+def test_it_says_that_it_was_verified(made, tmp_path):
+    export_crate(made, tmp_path / "crate.zip")
+    assert described(tmp_path / "crate.zip").endswith(VERIFIED_WHEN_WRITTEN)
+
+
+def test_it_waits_for_whoever_writes_to_the_folder(made, tmp_path, capfd):
+    results = Path(shutil.copytree(made, tmp_path / "results"))
+    held = results_lock.wait_for(str(results))
+    stats = results / "benchmarks/tiny/stats.json"
+    content, dates = stats.read_bytes(), stats.stat()
+    stats.write_bytes(b"half of it")
+
+    def finish():
+        stats.write_bytes(content)
+        os.utime(stats, ns=(dates.st_atime_ns, dates.st_mtime_ns))
+        os.close(held)
+
+    with ThreadPoolExecutor() as pool:
+        exported = pool.submit(export_crate, results, tmp_path / "crate.zip")
+        while "is in use by process" not in capfd.readouterr().err:
+            assert not exported.done()
+        finish()
+        exported.result()
+    assert described(tmp_path / "crate.zip").endswith(VERIFIED_WHEN_WRITTEN)
 
 
 def test_it_is_a_zip(made, tmp_path):

@@ -35,21 +35,41 @@ def why(found, file: str) -> str | None:
 
 def test_everything_can_be_made_again_elsewhere(made, tmp_path):
     moved = Path(shutil.copytree(made, tmp_path / "moved", copy_function=shutil.copyfile))
-    run = min(path.name for path in (moved / "runs").iterdir())
-    found = audited(moved, AuditConfig(share=1, retrain=run))
+    runs = sorted(path.name for path in (moved / "runs").iterdir())
+    found = audited(moved, AuditConfig(share=1, retrain="all"))
     assert found.verdict == VERIFIED and found.status == 0, found.summary()
     assert found.episodes == (12, 12)
-    assert found.made_again["trained"] == [f"runs/{run}/policy.safetensors"]
-    again = {f.file for f in found.findings if "made again" in f.checked}
+    assert found.made_again["trained"] == [f"runs/{run}/policy.safetensors" for run in runs]
+    again = {f.file for f in found.findings if {"made again", "derived"} & {*f.checked}}
     kinds = ("benchmarks", "deployments", "evaluations", "runs", "sweeps")
     assert again == {
         path.relative_to(moved).as_posix()
         for kind in kinds
         for path in (moved / kind).rglob("*")
-        if path.is_file()
-        and not path.name.endswith(SUFFIX)
-        and (kind != "runs" or path.parent.name == run)
-    } | {f"pipelines/{name}/result.json" for name in ("tiny", "grid")}
+        if path.is_file() and not path.name.endswith(SUFFIX)
+    } | {
+        "environment.json",
+        *(
+            f"pipelines/{name}/{file}"
+            for name in ("tiny", "grid")
+            for file in ("config.yaml", "result.json")
+        ),
+    }
+
+
+def test_what_is_not_trained_again_is_not_verified(made):
+    run = min(path.name for path in (made / "runs").iterdir())
+    found = audited(made, AuditConfig(share=0, retrain=run))
+    unverifiable = {f.file for f in found.findings if f.result and f.verdict != VERIFIED}
+    assert unverifiable == {
+        f"runs/{path.name}/{file}"
+        for path in (made / "runs").iterdir()
+        for file in ("metrics.parquet", "policy.safetensors")
+        if path.name != run
+    } | ({REPORT} if f"{run}/" not in (made / f"{REPORT}{SUFFIX}").read_text() else set())
+    assert found.status == 3
+    count = len(unverifiable)
+    assert f"{count} unverifiable ({count} of them for want of --retrain)" in found.summary()
 
 
 def test_a_forged_statistic_is_found(results):
@@ -97,7 +117,7 @@ def test_a_forged_episode_is_found_by_playing_it_again(results, tmp_path):
         result["outputs"][name]["random"]["assembler_1"] |= forged
     result["outputs"]["summary_statistics"] = json.loads((results / STATS).read_text())
     forge(results, RESULT, json.dumps(result).encode())
-    assert audited(results, NOTHING).verdict == VERIFIED, "nothing but playing again can tell"
+    assert audited(results, NOTHING).status == 3, "nothing but playing again can tell"
     found = audited(results, ALL)
     assert [f.file for f in found.findings if f.verdict == CHANGED] == [TABLE]
     assert why(found, TABLE).startswith("row 1, column 'score' is ")
@@ -135,5 +155,5 @@ def test_nobody_can_foresee_what_is_played_again(made):
 
 
 def test_a_training_that_is_not_there(made):
-    with pytest.raises(ConfigError, match='retrain: got "mine"; accepted: stateless-s1-'):
+    with pytest.raises(ConfigError, match='retrain: got "mine"; accepted: all, stateless-s1-'):
         audited(made, AuditConfig(retrain="mine"))

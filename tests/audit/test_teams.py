@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 
 from daf.audit import CHANGED, VERIFIED, audit
-from daf.audit.binding import Binding, Contradiction
+from daf.audit.binding import Binding
 from daf.audit.findings import Findings
 from daf.audit.hashes import check_hashes
+from daf.audit.index import Contradiction
 from daf.config import AuditConfig, BenchmarkConfig, ConfigError, DAFConfig
 from daf.orchestrators.benchmark_pipeline import run_benchmark
 from daf.provenance import file_digest
@@ -111,7 +112,7 @@ def test_the_questions_are_answered(made):
 
 def test_all_of_it_is_verified_elsewhere(made, tmp_path):
     moved = Path(shutil.copytree(made, tmp_path / "moved", copy_function=shutil.copyfile))
-    done = audit(moved, AuditConfig(share=1), report=lambda line: None)
+    done = audit(moved, AuditConfig(share=1, retrain="all"), report=lambda line: None)
     assert done.verdict == VERIFIED, done.summary()
     assert done.episodes == (12, 12)
 

@@ -165,7 +165,7 @@ def test_a_bundle_is_compared_and_audited_as_its_weights_are(folder, read_back):
         for cell in compared.outputs["comparison_results"].values()
     )
     pd.testing.assert_frame_equal(of_bundle, of_weights)
-    found = audit("results", AuditConfig(share=1), report=lambda line: None)
+    found = audit("results", AuditConfig(share=1, retrain="all"), report=lambda line: None)
     assert found.verdict == VERIFIED, found.summary()
 
 

@@ -146,7 +146,7 @@ def test_what_is_changed_trains_only_what_is_new(folder):
 def test_the_same_proposals_elsewhere(folder):
     """The audit does every job again from its recorded inputs alone."""
     moved = folder.rename(folder.with_name("moved")) / "results"
-    found = audit(moved, AuditConfig(share=1), report=lambda line: None)
+    found = audit(moved, AuditConfig(share=1, retrain="all"), report=lambda line: None)
     assert found.verdict == VERIFIED, found.summary()
     again = {f.file for f in found.findings if "made again" in f.checked}
     names = ("rounds/1.json", "trials.parquet", "finalists.json", "search.json", "report.html")

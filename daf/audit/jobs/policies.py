@@ -1,0 +1,68 @@
+"""Jobs about one policy: training, evaluation, deployment."""
+
+from daf.audit.jobs.base import Job, code_of, code_of_players
+from daf.config import EvaluationConfig
+from daf.config.execution import Seed
+from daf.config.model import Number
+from daf.missions import Mission
+from daf.plan import Player, Run, Team
+from daf.plan.records import played
+
+
+class Train(Job):
+    """Of rule train."""
+
+    rounded = True
+    run: Run
+    code: str
+
+    def outputs(self, folder):
+        files = {"weights": "policy.safetensors", "policy": "policy.json"}
+        files |= {"metrics": "metrics.parquet", "run": "run.json"}
+        return {name: f"runs/{self.run.name}/{file}" for name, file in files.items()}
+
+    def classes(self):
+        return code_of(self.run, self.run.class_digest)
+
+
+class Evaluate(Job):
+    """Of rule evaluate."""
+
+    rounded = True
+    player: Player | Team
+    mission: Mission
+    trained_on: tuple[Mission, ...]
+    evaluation: EvaluationConfig
+    code: str
+
+    def outputs(self, folder):
+        stem = f"evaluations/{self.player.name}-{played(self.evaluation)}/{self.mission.name}"
+        return {"episodes": f"{stem}.parquet", "replay": f"{stem}.replay.json"}
+
+    def classes(self):
+        return code_of_players(self.player)
+
+    def learned_on(self) -> list[Mission]:
+        """What the players were trained on."""
+        members = self.player.members if isinstance(self.player, Team) else ()
+        told = [mission for member in members for mission in member.trained_on]
+        return [*self.trained_on, *told]
+
+
+class Deploy(Job):
+    """Of rule deploy."""
+
+    computed = True
+    rounded = True
+    player: Player
+    trained_on: tuple[Mission, ...]
+    missions: tuple[Mission, ...]
+    seed: Seed
+    confidence: Number
+    code: str
+
+    def outputs(self, folder):
+        return {"package": f"deployments/{self.player.name}.zip"}
+
+    def classes(self):
+        return code_of_players(self.player)
