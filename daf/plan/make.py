@@ -10,6 +10,7 @@ from daf.config import BenchmarkConfig, ConfigError, PolicyConfig, TrainingConfi
 from daf.config.errors import at
 from daf.missions import Mission, load_mission
 from daf.missions.statistics import statistic_names
+from daf.plan.checker import checker
 from daf.plan.known import Known, loaded
 from daf.plan.names import (
     class_digest,
@@ -27,6 +28,7 @@ from daf.policies.registry import (
     METTAGRID,
     SHORT_NAMES,
     TRAINABLE,
+    is_foreign,
     saved_init_kwargs,
 )
 from daf.provenance import digest, file_digest
@@ -103,8 +105,10 @@ def _is_network(policy: PolicyConfig) -> bool:
             f"unknown policy {shown(path)}; {nearest(path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
+    elif is_foreign(path):
+        network = checker().facts(path).network
     else:
-        from daf.policies import TrainablePolicy, policy_class  # torch, only for foreign classes
+        from daf.policies import TrainablePolicy, policy_class  # torch, only for other names
 
         network = issubclass(policy_class(path), TrainablePolicy)
     if policy.data_path is not None:

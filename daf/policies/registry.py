@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import safetensors
@@ -39,6 +40,14 @@ def module_and_class(class_path: str) -> tuple[str, str]:
     path = SHORT_NAMES.get(class_path, class_path)
     module, _, name = path.rpartition(":" if ":" in path else ".")
     return module, name
+
+
+def is_foreign(class_path: str, init_kwargs: Mapping[str, Any] = MappingProxyType({})) -> bool:
+    """Whether a policy runs code that is not DAF's own."""
+    if class_path == BUNDLE:
+        return init_kwargs.get("trust") is True
+    module, _ = module_and_class(class_path)
+    return class_path.startswith(METTAGRID) or module.partition(".")[0] != "daf" or ".py" in module
 
 
 @dataclass(frozen=True)

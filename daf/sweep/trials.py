@@ -15,6 +15,8 @@ from daf.config import (
     TrainingConfig,
     nearest,
 )
+from daf.plan.checker import checker
+from daf.policies.registry import is_foreign
 from daf.provenance import digest
 from daf.sweep.space import ends
 
@@ -156,9 +158,7 @@ def check_space(sweep: DAFSweepConfig) -> None:
     unknown += [(n, k) for n, (part, k) in places.items() if part == TRAINING and k not in fields]
     if not unknown:
         return
-    from daf.policies.spec import accepted_init_kwargs  # torch, only for arguments of classes
-
-    of_class = accepted_init_kwargs(sweep.policy_class_path)
+    of_class = _accepted(sweep.policy_class_path)
     for name, key in unknown:
         if places[name][0] == CLASS and (of_class is None or key in of_class):
             continue  # None: the class takes whatever it is given
@@ -166,6 +166,14 @@ def check_space(sweep: DAFSweepConfig) -> None:
         raise ConfigError(
             f"key 'search_space': unknown hyperparameter '{name}'; {nearest(key, known)}"
         )
+
+
+def _accepted(class_path: str) -> list[str] | None:
+    if is_foreign(class_path):
+        return checker().facts(class_path).accepted
+    from daf.policies.spec import accepted_init_kwargs  # torch, only for arguments of classes
+
+    return accepted_init_kwargs(class_path)
 
 
 def _check_value(sweep: DAFSweepConfig, name: str, value: Any, given: dict[str, Any]) -> None:
