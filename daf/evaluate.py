@@ -64,7 +64,7 @@ def evaluate(
     simulation = Simulation(mission, config.episodes, device, seed=config.seed)
     recorded = min(config.recorded, config.episodes, recordable(mission, mission.max_steps))
     recorder = Recorder(simulation, recorded, mission.max_steps)
-    with contained(player.policy):
+    with contained(player.policy, _is_foreign(player)):
         rewards = _play(player, policy, simulation, recorder)
     for network in watched:
         network.check()
@@ -120,6 +120,11 @@ def _team(
     return MixedTeam(parts)
 
 
+def _is_foreign(player: Player | Team) -> bool:
+    alone = [m.player for m in player.members] if isinstance(player, Team) else [player]
+    return any(is_foreign(one.class_path, one.init_kwargs) for one in alone)
+
+
 def _game(mission: Mission, trained_on: tuple[Mission, ...]) -> Game:
     try:
         return Game.of(mission, *trained_on)
@@ -135,7 +140,7 @@ def _play(
     agents = simulation.num_agents
     seeds = mix_seeds(simulation.state.world_seed, agents, POLICY_STREAM)
     # What it changes in what it sees must not be the simulation's.
-    foreign = isinstance(player, Player) and is_foreign(player.class_path, player.init_kwargs)
+    foreign = _is_foreign(player)
     with blamed_on(player.policy):
         state = policy.initial_state(seeds)
     paid = torch.zeros(simulation.rewards.shape, dtype=torch.float64, device=simulation.device)

@@ -2,15 +2,22 @@
 
 import contextlib
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
+from collections.abc import Collection
+from multiprocessing import resource_tracker
 
 import psutil
 
 SET_PARENT_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36
 """Options of Linux' prctl; other systems have neither."""
+
+SECONDS_TO_END = 0.5
+"""Time that what is still running may take to end."""
 
 
 def die_with_parent(parent: int) -> None:
@@ -71,6 +78,47 @@ def ending(status: int) -> str:
     with contextlib.suppress(ValueError):
         return f"signal {-code}, {signal.Signals(-code).name}"
     return f"signal {-code}"
+
+
+def running(*parents: int) -> dict[str, str]:
+    """The child processes and threads that this process has, in words, by what identifies them.
+
+    What Python itself ends with the process does not count: pools of threads and of processes.
+
+    Args:
+        parents: further processes whose children count.
+    """
+    managed = {child.pid for child in multiprocessing.active_children() if child.daemon}
+    managed |= {os.getpid(), getattr(resource_tracker._resource_tracker, "_pid", None)}
+    found = {}
+    for parent in (os.getpid(), *parents):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(parent).children():
+                if child.pid not in managed and child.status() != psutil.STATUS_ZOMBIE:
+                    found[f"{child.pid}"] = f"process {child.pid} running"
+    pools = sys.modules.get("concurrent.futures.thread")
+    managed_threads = {threading.main_thread(), *(pools._threads_queues if pools else ())}
+    for thread in threading.enumerate():
+        if not thread.daemon and thread not in managed_threads:
+            found[f"thread {id(thread)}"] = (
+                f"thread {thread.name} running, and the process could not end"
+            )
+    return found
+
+
+def left_running(before: Collection[str], *parents: int) -> str:
+    """Something that runs now and did not before, in words; "" if there is nothing.
+
+    Args:
+        before: what `running` found then.
+        parents: as there.
+    """
+    deadline = time.monotonic() + SECONDS_TO_END
+    while left := [said for key, said in running(*parents).items() if key not in before]:
+        if time.monotonic() > deadline:
+            return left[0]
+        time.sleep(0.01)
+    return ""
 
 
 def _living(process: psutil.Process) -> list[psutil.Process]:

@@ -30,7 +30,7 @@ from daf.parquet import load_tables
 from daf.plan import Player
 from daf.policies.foreign import blamed_on, contained
 from daf.policies.game import Game
-from daf.policies.registry import PolicySpec
+from daf.policies.registry import PolicySpec, is_foreign
 from daf.policies.spec import make_policy
 from daf.policies.trainable import TrainablePolicy
 from daf.provenance import file_digest, versions
@@ -76,7 +76,7 @@ def pack(
             f"policy {shown(player.class_path)}: only a network with its weights is packed"
             f"{'; this one is a bundle already' if player.class_path == 'bundle' else ''}"
         )
-    with contained(player.policy), blamed_on(player.policy):
+    with contained(player.policy, is_foreign(player.class_path)), blamed_on(player.policy):
         golden = golden_of(policy, missions[0], seed)
     class_path, code = sources(player.class_path)
     about = Description(

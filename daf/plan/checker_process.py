@@ -3,25 +3,17 @@
 import importlib
 import importlib.util
 import json
-import multiprocessing
 import os
 import pickle
 import sys
-import threading
-import time
-from multiprocessing import resource_tracker
 from typing import Any
-
-import psutil
 
 from daf.config import ConfigError
 from daf.policies.registry import METTAGRID, module_and_class
-from daf.processes import adopt_orphans, die_with_parent, end_descendants
+from daf.processes import adopt_orphans, die_with_parent, end_descendants, left_running
 from daf.provenance import file_digest
 
 LENGTH_BYTES = 8
-SECONDS_TO_END = 0.5
-"""Time that a process may take to end which the code of a policy has started."""
 
 
 def serve() -> None:
@@ -42,7 +34,10 @@ def serve() -> None:
             _check(answers, request)
         _, status = os.waitpid(child, 0)
         end_descendants()
-        _answer(answers, {"ended": status})
+        try:
+            _answer(answers, {"ended": status})
+        except BrokenPipeError:
+            return
 
 
 def _import_all() -> None:
@@ -69,7 +64,7 @@ def _check(answers: int, request: dict[str, Any] | None) -> None:
         try:
             os.chdir(request["folder"])
             answer = {"found": _found(request)}
-            if left := _left():
+            if left := left_running((), os.getppid()):
                 class_path = request.get("facts") or request["build"].class_path
                 answer = {"error": f"policy '{class_path}': its code leaves {left}"}
         except ConfigError as error:
@@ -110,32 +105,6 @@ def _file_of(class_path: str) -> dict[str, str | None]:
     if spec is None or not spec.has_location:
         return {"file": None, "digest": None}
     return {"file": spec.origin, "digest": file_digest(spec.origin)}
-
-
-def _left() -> str:
-    """What keeps running after the code of a policy has been imported or built, in words.
-
-    What Python itself ends with the process does not count: pools of threads and of processes.
-    """
-    managed = {child.pid for child in multiprocessing.active_children() if child.daemon}
-    managed |= {os.getpid(), getattr(resource_tracker._resource_tracker, "_pid", None)}
-    deadline = time.monotonic() + SECONDS_TO_END
-    while left := [child for child in _children() if child not in managed]:
-        if time.monotonic() > deadline:
-            return f"process {left[0]} running"
-        time.sleep(0.01)
-    pools = sys.modules.get("concurrent.futures.thread")
-    ended = set(pools._threads_queues) if pools else set()
-    for thread in threading.enumerate():
-        if not thread.daemon and thread is not threading.main_thread() and thread not in ended:
-            return f"thread {thread.name} running, and the process could not end"
-    return ""
-
-
-def _children() -> list[int]:
-    """Living children of this process, and those that were adopted from them."""
-    found = [*psutil.Process().children(), *psutil.Process(os.getppid()).children()]
-    return [child.pid for child in found if child.status() != psutil.STATUS_ZOMBIE]
 
 
 def _next() -> dict[str, Any] | None:

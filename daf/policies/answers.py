@@ -6,6 +6,7 @@ import torch
 
 from daf.config import ConfigError
 from daf.policies.foreign import contained
+from daf.policies.registry import is_foreign
 from daf.policies.trainable import TrainablePolicy
 from daf.stopping import is_interrupt
 
@@ -42,7 +43,7 @@ def check_network(policy: str, network: TrainablePolicy) -> None:
     starts = torch.zeros(steps, rows, dtype=torch.bool, device=network.device)
     asked = observations.clone()
     try:
-        with contained(policy):
+        with contained(policy, is_foreign(policy)):
             before = network.initial_memory(rows)
             width = before.shape[-1:] if isinstance(before, torch.Tensor) else ("M",)
             _check(network, policy, "initial_memory", "its memory", before, (rows, *width))

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from daf.config import ConfigError
+from daf.processes import left_running, running
 from daf.stopping import is_interrupt
 
 
@@ -51,16 +52,21 @@ def blamed_on(policy: str, file: str | None = None) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def contained(policy: str) -> Iterator[None]:
+def contained(policy: str, foreign: bool = True) -> Iterator[None]:
     """Put back what belongs to the process when the code of a policy is done with it.
 
     These are the working directory, signal handlers, output streams, generators of random numbers
     and the settings of torch.
 
+    Args:
+        foreign: whether the code is not DAF's, and may leave something running.
+
     Raises:
         ConfigError: the code has changed what cannot be put back without changing what it computes
-            (torch's default dtype and device), or has closed stdout or stderr.
+            (torch's default dtype and device), has closed stdout or stderr, or has left a process
+            running, or a thread that keeps this one from ending.
     """
+    before = running() if foreign else {}
     process, folder = os.getpid(), _working_directory()
     kept = [(get, set_, get()) for get, set_ in _SETTINGS]
     drawn = random.getstate(), np.random.get_state(), torch.get_rng_state()
@@ -95,6 +101,8 @@ def contained(policy: str) -> Iterator[None]:
             f"policy '{policy}': makes {changed} torch's default for the whole process; "
             "name dtype and device where tensors are made"
         )
+    if foreign and (left := left_running(before)):
+        raise ConfigError(f"policy '{policy}': its code leaves {left}")
     if closed := open_before - _open_outputs():
         raise ConfigError(f"policy '{policy}': its code closed file descriptor {min(closed)}")
 

@@ -13,7 +13,13 @@ from daf.config import ConfigError, nearest, shown
 from daf.policies.foreign import contained
 from daf.policies.game import Game
 from daf.policies.policy import Policy
-from daf.policies.registry import METTAGRID, SHORT_NAMES, PolicySpec, module_and_class
+from daf.policies.registry import (
+    METTAGRID,
+    SHORT_NAMES,
+    PolicySpec,
+    is_foreign,
+    module_and_class,
+)
 from daf.stopping import is_interrupt
 
 
@@ -32,7 +38,7 @@ def policy_class(class_path: str) -> type[Policy]:
             f"unknown policy {shown(class_path)}; {nearest(class_path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
-    with contained(class_path):
+    with contained(class_path, is_foreign(class_path)):
         module = _module(module_name, class_path)
     found = getattr(module, class_name, None)
     if not inspect.isclass(found) or not issubclass(found, Policy):
@@ -76,7 +82,7 @@ def make_policy(spec: PolicySpec, game: Game, device: str = "cpu", seed: int = 0
         ConfigError: unknown class, wrong `init_kwargs`, or weights that are missing, broken or of
             another shape; one line.
     """
-    with contained(spec.class_path):
+    with contained(spec.class_path, is_foreign(spec.class_path, spec.init_kwargs)):
         return _made(spec, game, device, seed)
 
 
