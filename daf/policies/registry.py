@@ -9,6 +9,7 @@ from typing import Any
 import safetensors
 
 from daf.config import ConfigError
+from daf.config.plain import as_plain
 
 SHORT_NAMES = {
     "baseline": "daf.policies.baseline:Baseline",
@@ -65,6 +66,10 @@ class PolicySpec:
     class_path: str
     data_path: str | None = None
     init_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("class_path", "data_path", "init_kwargs"):
+            object.__setattr__(self, name, as_plain(getattr(self, name)))
 
 
 def saved_init_kwargs(weights: str) -> dict[str, Any]:

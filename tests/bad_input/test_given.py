@@ -36,7 +36,7 @@ def test_settings_are_yaml_and_join_the_file(tmp_path):
     ("evaluation={seed: 1}", FILE.replace("9", "x"), "{}/mine.yaml: key 'evaluation.episodes'"),
 ])  # fmt: skip
 def test_who_is_blamed(setting, file, said, tmp_path, refused):
-    line = refused(parsed, tmp_path, setting, file=file)
+    line = refused(lambda: parsed(tmp_path, setting, file=file))
     assert line.startswith(said.format(tmp_path))
 
 
