@@ -85,7 +85,8 @@ def test_requests():
 
 @pytest.mark.parametrize("make, said", [
     (lambda: DAFConfig(world_seed=np.float64(1.5)), "DAFConfig: key 'world_seed': got 1.5; should"),
-    (lambda: DAFConfig(training_seeds=np.array([1.5])), "DAFConfig: key 'training_seeds.0': got 1.5"),
+    (lambda: DAFConfig(training_seeds=np.array([1.5])),
+        "DAFConfig: key 'training_seeds.0': got 1.5; should be a whole number"),
     (lambda: DAFConfig(sed=1), "DAFConfig: unknown key 'sed'"),
     (lambda: BenchmarkConfig(policies=("random",)), "BenchmarkConfig: key 'missions' is missing"),
     (lambda: BenchmarkConfig.parse({"name": object}, "x"), "x: key 'name': got <class 'object'>; "
