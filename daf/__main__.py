@@ -8,10 +8,12 @@ from daf.arguments import Parser
 from daf.config import ConfigError
 from daf.config.errors import of_file
 from daf.stopping import stoppable
+from daf.streams import tolerate_encodings
 
 
 def main() -> int:
     """Run one command. Returns the exit status: 0 success, 1 failure, 3 partial success."""
+    tolerate_encodings()
     parser = Parser(
         prog="python -m daf",
         description=__doc__,

@@ -104,7 +104,10 @@ class _Watch:
         killed = "; was it killed?" if code == -signal.SIGKILL else ""
         reason = f"its process ended without giving a reason ({ending(status)}{killed})"
         line = plain(f"{self._whose() or 'the job: '}{reason}")
-        with contextlib.suppress(OSError), open(self.log, "a", encoding="utf-8") as log:
+        with (
+            contextlib.suppress(OSError),
+            open(self.log, "a", encoding="utf-8", errors="backslashreplace") as log,
+        ):
             print(f"{CAUSE}{line}", file=log)
         self._say(line)
         return 1
