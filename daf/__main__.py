@@ -1,18 +1,20 @@
 """DAF: train, sweep, compare and benchmark multi-agent policies on "Cogs vs Clips" missions."""
 
-import argparse
 import logging
 import sys
 
 from daf import commands
+from daf.arguments import Parser
 from daf.config import ConfigError
 from daf.config.errors import of_file
 from daf.stopping import stoppable
+from daf.streams import tolerate_encodings
 
 
 def main() -> int:
     """Run one command. Returns the exit status: 0 success, 1 failure, 3 partial success."""
-    parser = argparse.ArgumentParser(
+    tolerate_encodings()
+    parser = Parser(
         prog="python -m daf",
         description=__doc__,
         epilog="Everything these commands make stands in the folder of results; the same work is "

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from daf import results_lock
+from daf.arguments import Parser, is_mission, is_policy, is_seed, is_setting
 from daf.config import AuditConfig, BenchmarkConfig, ConfigError, DAFConfig, DAFSweepConfig, shown
 from daf.config.errors import plain
 from daf.config.files import parse_yaml
@@ -35,10 +36,10 @@ def train(commands: Any) -> None:
     """Add the command `train`."""
     parser = _add(commands, "train", _train, "train one policy, and evaluate it if asked")
     parser.add_argument("policy", help=f"a network: {POLICY} to go on from")
-    parser.add_argument("--missions", nargs="+", required=True, help=f"trained on: {MISSION}")
+    parser.add_list("--missions", fits=is_mission, required=True, help=f"trained on: {MISSION}")
     parser.add_argument("--steps", type=int, required=True, help="agent-steps in all")
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help=_SET)
-    parser.add_argument("--eval-missions", nargs="+", help="evaluated on afterwards")
+    parser.add_list("--set", fits=is_setting, default=[], metavar="KEY=VALUE", help=_SET)
+    parser.add_list("--eval-missions", fits=is_mission, help="evaluated on afterwards")
     parser.add_argument("--eval-episodes", type=int, default=64, help="per mission (64)")
     _add_execution(parser)
 
@@ -83,7 +84,7 @@ def compare(commands: Any) -> None:
     """Add the command `compare`."""
     parser = _add(commands, "compare", _compare, "compare policies as they are")
     parser.add_argument("policies", nargs="+", help=POLICY)
-    parser.add_argument("--missions", nargs="+", required=True, help=MISSION)
+    parser.add_list("--missions", fits=is_mission, required=True, help=MISSION)
     parser.add_argument("--episodes", type=int, default=64, help="per policy and mission (64)")
     _add_execution(parser)
 
@@ -142,9 +143,9 @@ def audit(commands: Any) -> None:
         "--minutes", type=float, help=f"that a job done again may take ({defaults.minutes:g})"
     )
     group.add_argument("--retrain", metavar="RUN", help="a training that is done again, or all")
-    group.add_argument(
+    parser.add_list(
         "--trust",
-        nargs="+",
+        fits=is_policy,
         metavar="CLASS_PATH",
         help="policies that are not DAF's, whose code may be run",
     )
@@ -281,13 +282,13 @@ COMMANDS = (train, sweep, compare, benchmark, audit, bundle, crate, mettagrid, m
 _SET = "other hyperparameters, such as learning_rate=0.001 (keys of `training` in config.yaml)"
 
 
-def _add(commands: Any, name: str, run: Any, help: str) -> argparse.ArgumentParser:
+def _add(commands: Any, name: str, run: Any, help: str) -> Parser:
     parser = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
     parser.set_defaults(run=run)
     return parser
 
 
-def _add_execution(parser: argparse.ArgumentParser) -> None:
+def _add_execution(parser: Parser) -> None:
     group = parser.add_argument_group("how to run")
     group.add_argument("--name", help="of the result's folders (follows from the request)")
     group.add_argument("--daf-config", help="YAML file with the keys of DAFConfig")
@@ -296,7 +297,7 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--device", help="auto, cpu or cuda (auto)")
     group.add_argument("--gpu-memory-fraction", type=float, help="of a GPU, for its jobs (1)")
     group.add_argument("--gpu-slots", type=int, help="jobs that share a GPU of this machine (1)")
-    group.add_argument("--training-seeds", type=int, nargs="+", help="one training for each")
+    parser.add_list("--training-seeds", fits=is_seed, type=int, help="one training for each")
     group.add_argument("--world-seed", type=int, help="of the worlds evaluated in (0)")
     group.add_argument("--profile", help="of Snakemake: local, another of ours, or a folder")
 

@@ -1,9 +1,7 @@
 """Evaluation: all episodes of a (policy, mission) as one batch of worlds -> the episode table, and
 a recording of its first episodes."""
 
-import contextlib
-import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pandas as pd
 import torch
@@ -11,13 +9,15 @@ import torch
 from daf.config import ConfigError, EvaluationConfig
 from daf.missions import RESOURCES, Mission
 from daf.plan import Player, Team
-from daf.policies.answers import check_actions
+from daf.policies.answers import Certain, check_actions
 from daf.policies.chance import mix_seeds
+from daf.policies.foreign import blamed_on, contained
 from daf.policies.game import Game
 from daf.policies.policy import Policy
-from daf.policies.registry import PolicySpec
+from daf.policies.registry import PolicySpec, is_foreign
 from daf.policies.spec import make_policy
 from daf.policies.team import MixedTeam, Part
+from daf.policies.trainable import TrainablePolicy
 from daf.provenance import file_digest
 from daf.recording import Recording, recordable
 from daf.sim.replay import Recorder
@@ -55,14 +55,19 @@ def evaluate(
     Raises:
         ConfigError: the policy cannot be built, its weights do not fit, or it answers wrongly.
     """
+    watched: list[Certain] = []
     if isinstance(player, Team):
-        policy = _team(player, mission, device, weights)
+        policy = _team(player, mission, device, weights, watched)
     else:
-        policy = _alone(player, mission, device, trained_on, next(iter(weights), None))
+        weight = next(iter(weights), None)
+        policy = _alone(player, mission, device, trained_on, weight, watched)
     simulation = Simulation(mission, config.episodes, device, seed=config.seed)
     recorded = min(config.recorded, config.episodes, recordable(mission, mission.max_steps))
     recorder = Recorder(simulation, recorded, mission.max_steps)
-    rewards = _play(player, policy, simulation, recorder)
+    with contained(player.policy, _is_foreign(player)):
+        rewards = _play(player, policy, simulation, recorder)
+    for network in watched:
+        network.check()
     columns = {
         "policy": player.policy,
         "run": player.name,
@@ -94,18 +99,30 @@ def _alone(
     device: str,
     trained_on: tuple[Mission, ...],
     weights: str | None,
+    watched: list[Certain],
 ) -> Policy:
     spec = PolicySpec(player.class_path, weights, player.init_kwargs)
-    return make_policy(spec, _game(mission, trained_on), device)
+    policy = make_policy(spec, _game(mission, trained_on), device)
+    if isinstance(policy, TrainablePolicy):
+        watched.append(Certain(player.policy, policy))
+    return policy
 
 
-def _team(team: Team, mission: Mission, device: str, weights: Sequence[str]) -> Policy:
+def _team(
+    team: Team, mission: Mission, device: str, weights: Sequence[str], watched: list[Certain]
+) -> Policy:
     files = {file: file_digest(file) for file in weights}
     parts = []
     for member, agents in zip(team.members, team.seats(mission.num_agents)):
-        policy = _alone(member.player, mission, device, member.trained_on, member.own(files))
+        weight = member.own(files)
+        policy = _alone(member.player, mission, device, member.trained_on, weight, watched)
         parts.append(Part(member.player.policy, policy, agents))
     return MixedTeam(parts)
+
+
+def _is_foreign(player: Player | Team) -> bool:
+    alone = [m.player for m in player.members] if isinstance(player, Team) else [player]
+    return any(is_foreign(one.class_path, one.init_kwargs) for one in alone)
 
 
 def _game(mission: Mission, trained_on: tuple[Mission, ...]) -> Game:
@@ -122,31 +139,20 @@ def _play(
     """Play every world to its end. Returns the rewards paid, float64 [E, A]."""
     agents = simulation.num_agents
     seeds = mix_seeds(simulation.state.world_seed, agents, POLICY_STREAM)
-    with _blamed_on(player):
+    # What it changes in what it sees must not be the simulation's.
+    foreign = _is_foreign(player)
+    with blamed_on(player.policy):
         state = policy.initial_state(seeds)
     paid = torch.zeros(simulation.rewards.shape, dtype=torch.float64, device=simulation.device)
     recorder.keep()
     for _ in range(simulation.mission.max_steps):
         observations = simulation.observations.flatten(0, 1)
-        with _blamed_on(player):
+        if foreign:
+            observations = observations.clone()
+        with blamed_on(player.policy):
             actions, state = policy.act(observations, state)
-            check_actions(player.policy, actions, len(observations))
+            check_actions(player.policy, actions, observations)
         _, rewards, _ = simulation.step(actions.view(-1, agents))
         paid += rewards
         recorder.keep()
     return paid
-
-
-@contextlib.contextmanager
-def _blamed_on(player: Player | Team) -> Iterator[None]:
-    """Turn what the policy's own code raises into one line that says where."""
-    try:
-        yield
-    except ConfigError:
-        raise
-    except Exception as error:
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        raise ConfigError(
-            f"policy '{player.policy}' failed with {type(error).__name__}: {error} "
-            f"(in {place.filename}, line {place.lineno})"
-        ) from error

@@ -22,6 +22,7 @@ from daf.record import recorded
 from daf.results_lock import working
 from daf.staleness import split_request
 from daf.stopping import stoppable
+from daf.streams import tolerate_encodings
 
 FORESEEN = (ConfigError, EnvironmentProblem, NotEnoughGPUs, OSError, ValueError)
 """Errors whose message says it all; the trace of any other goes to the log."""
@@ -117,7 +118,8 @@ def device_of(snakemake: Any, execution: ExecutionConfig) -> Iterator[str]:
 def logged(snakemake: Any, begin: datetime) -> Iterator[None]:
     """Inside, output goes to the terminal and to the rule's log; an error becomes one line, and the
     exit status 1, an interrupt 130."""
-    with open(snakemake.log[0], "w", encoding="utf-8") as log:
+    tolerate_encodings()
+    with open(snakemake.log[0], "w", encoding="utf-8", errors="backslashreplace") as log:
         try:
             print(f"{BEGIN}{begin.isoformat()}", file=log, flush=True)
             with _tee(log), stoppable():

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 INHERITED = "DAF_RESULTS_LOCK"
 """Names the folder whose lock a parent process holds for this one."""
@@ -16,6 +17,8 @@ JOBS = ".jobs"
 """File in the folder of results that every running job holds a share of."""
 
 _held: list[int] = []
+
+_shares: set[IO] = set()
 
 
 class ResultsInUse(RuntimeError):
@@ -66,7 +69,24 @@ def working(results: str) -> Iterator[None]:
     Path(results).mkdir(parents=True, exist_ok=True)
     with open(Path(results) / JOBS, "a") as file:
         fcntl.flock(file, fcntl.LOCK_SH)
-        yield
+        _shares.add(file)
+        try:
+            yield
+        finally:
+            _shares.discard(file)
+
+
+def _let_go() -> None:
+    """In a process that a policy has forked: it must not hold for ever what its parent holds."""
+    for file in _shares:
+        file.close()
+    for descriptor in _held:
+        os.close(descriptor)
+    _shares.clear()
+    _held.clear()
+
+
+os.register_at_fork(after_in_child=_let_go)
 
 
 def _wait_for_jobs(results: str) -> None:

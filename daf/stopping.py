@@ -11,12 +11,21 @@ import psutil
 
 SECONDS_BETWEEN = 1.0
 
+_signals: list[int] | None = None
+"""Those that came since `stoppable` was entered; None outside of it."""
+
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
     """Inside, SIGTERM interrupts as Ctrl-C does, and so does the end of Snakemake: a job that
     nobody waits for any more must not write into what the next call makes."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    global _signals
+    outer, _signals = _signals, []
+    # A shell lets what runs in the background ignore SIGINT.
+    numbers = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        numbers.append(signal.SIGINT)
+    before = {number: signal.signal(number, _interrupt) for number in numbers}
     over = threading.Event()
     snakemake = snakemake_process()
     if snakemake is not None:
@@ -25,7 +34,21 @@ def stoppable() -> Iterator[None]:
         yield
     finally:
         over.set()
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _signals = outer
+
+
+def is_interrupt(error: BaseException) -> bool:
+    """Whether an exception is an interrupt by the user, and none that code has raised itself."""
+    return isinstance(error, KeyboardInterrupt) and (_signals is None or bool(_signals))
+
+
+def _interrupt(number: int, _) -> None:
+    """Interrupt once: further signals would disturb the ending."""
+    _signals.append(number)
+    if len(_signals) == 1:
+        raise KeyboardInterrupt
 
 
 def snakemake_process() -> psutil.Process | None:

@@ -89,3 +89,16 @@ def test_jobs_of_a_dead_workflow_are_waited_for(tmp_path, capfd):
     os.close(results_lock.wait_for(str(tmp_path)))
     assert [process.wait() for process in running] == [0, 0]
     assert capfd.readouterr().err == f"{tmp_path}: waiting for jobs of an earlier call to end\n"
+
+
+def test_a_forked_process_does_not_keep_the_share_of_a_job(tmp_path):
+    with results_lock.working(str(tmp_path)):
+        child = os.fork()
+        if child == 0:
+            time.sleep(60)
+            os._exit(0)
+    begin = time.monotonic()
+    os.close(results_lock.wait_for(str(tmp_path)))
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert time.monotonic() - begin < 50

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from daf.config.errors import ConfigError, shown
+from daf.config.yaml12 import CoreLoader
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
 MAX_JSON_BYTES = 256 * 1024 * 1024
@@ -16,7 +17,7 @@ MAX_DEPTH = 40
 
 
 def load_yaml(path: str | Path) -> Any:
-    """The content of a YAML file, by the safe loader; an empty file is an empty mapping.
+    """The content of a file in YAML 1.2 (core schema); an empty file is an empty mapping.
 
     Raises:
         ConfigError: naming the file and, for broken YAML, line and column.
@@ -25,7 +26,7 @@ def load_yaml(path: str | Path) -> Any:
 
 
 def parse_yaml(text: str, source: str) -> Any:
-    """The content of a YAML text, by the safe loader; an empty one is an empty mapping.
+    """The content of a text in YAML 1.2 (core schema); an empty one is an empty mapping.
 
     Args:
         source: where it comes from, named in the error.
@@ -135,14 +136,14 @@ def _accepted_instead(value: Any) -> str | None:
         return None if -(2**63) <= value < 2**63 else "a whole number of at most 64 bits"
     if isinstance(value, float):
         return None if math.isfinite(value) else "a finite number"
-    return None if value is None else "text; put it in quotes"
+    return None if value is None else "text, a number, true or false, a list or a mapping"
 
 
 def _key(place: tuple) -> str:
     return f"key '{'.'.join(map(str, place))}': " if place else ""
 
 
-class _StrictLoader(yaml.SafeLoader):
+class _StrictLoader(CoreLoader):
     """The safe loader; a key that stands twice is an error, and every error says where."""
 
     def construct_mapping(self, node, deep=False):

@@ -11,18 +11,41 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    model_validator,
 )
 
 from daf.config.errors import ConfigError, describe, shown
 from daf.config.files import check_plain, load_yaml
+from daf.config.plain import as_plain
 
 
-class Model(BaseModel):
-    """Base of all configuration: immutable, unknown keys refused, NaN and infinity refused."""
+class _Checked(type(BaseModel)):
+    """Lets a wrong argument of a configuration class be told as a wrong key of a file is."""
+
+    def __call__(cls, *arguments: Any, **values: Any) -> Any:
+        try:
+            return super().__call__(*arguments, **values)
+        except ValidationError as error:
+            raise ConfigError(f"{cls.__name__}: {describe(error, cls)}") from None
+
+
+class Model(BaseModel, metaclass=_Checked):
+    """Base of all configuration: immutable, unknown keys refused, NaN and infinity refused.
+
+    Values of NumPy, tuples, ranges and paths are taken for the plain data that they stand for.
+
+    Raises:
+        ConfigError: a value is wrong; one line.
+    """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _values_of_programs(cls, data: Any) -> Any:
+        return as_plain(data)
 
     @classmethod
     def parse(cls, data: Any, source: str) -> Self:
@@ -35,6 +58,7 @@ class Model(BaseModel):
         Raises:
             ConfigError: naming source, key, value and what would be accepted.
         """
+        data = as_plain(data)
         check_plain(data, source)
         if not isinstance(data, dict):
             raise ConfigError(f"{source}: expected a mapping of keys, got {shown(data)}")

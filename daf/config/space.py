@@ -81,29 +81,29 @@ def belongs(name: str) -> tuple[str, str]:
     return CLASS, name
 
 
-def convert_space(space: dict[str, Any], type_of: Callable[[str], Any]) -> dict[str, Any]:
+def convert_space(space: dict[str, Any], convert: Callable[[str, Any], Any]) -> dict[str, Any]:
     """Return a search space whose lists and conditions have their text converted to types.
 
     Args:
         space: what stands under `search_space`, whatever it is.
-        type_of: annotation of the hyperparameter of a name; None if it is unknown.
+        convert: of the hyperparameter of a name, a value to the value that it stands for.
     """
 
-    def convert(name: str, values: Any) -> Any:
+    def convert_all(name: str, values: Any) -> Any:
         if isinstance(values, list | tuple):
-            return [convert_text(value, type_of(name)) for value in values]
-        return convert_text(values, type_of(name))
+            return [convert(name, value) for value in values]
+        return convert(name, values)
 
     def convert_parameter(name: str, value: Any) -> Any:
         if isinstance(value, Parameter):
             value = value.model_dump(exclude_unset=True)
         if isinstance(value, list | tuple):
-            return convert(name, value)
+            return convert_all(name, value)
         if not isinstance(value, dict):
             return value
-        changes = {"values": convert(name, value["values"])} if "values" in value else {}
+        changes = {"values": convert_all(name, value["values"])} if "values" in value else {}
         if isinstance(conditions := value.get("when"), dict):
-            changes["when"] = {other: convert(other, v) for other, v in conditions.items()}
+            changes["when"] = {other: convert_all(other, v) for other, v in conditions.items()}
         return value | changes
 
     return {name: convert_parameter(name, value) for name, value in space.items()}
@@ -112,12 +112,13 @@ def convert_space(space: dict[str, Any], type_of: Callable[[str], Any]) -> dict[
 def _convert_trained(space: Any) -> Any:
     """Convert what belongs to the training; the types of a class are known where it is loaded."""
 
-    def type_of(name: str) -> Any:
+    def convert(name: str, value: Any) -> Any:
         part, key = belongs(name)
-        return training_type(key) if part == TRAINING else Number if part == SHAPING else None
+        known = {TRAINING: training_type(key), SHAPING: Number}
+        return convert_text(value, known.get(part))
 
     known = isinstance(space, dict) and all(isinstance(name, str) for name in space)
-    return convert_space(space, type_of) if known else space
+    return convert_space(space, convert) if known else space
 
 
 SearchSpace = Annotated[

@@ -8,6 +8,7 @@ from daf.config import ConfigError
 from daf.deploy.process import Unpacked
 from daf.evaluate import POLICY_STREAM
 from daf.missions import Mission
+from daf.policies.answers import check_actions
 from daf.policies.chance import mix_seeds
 from daf.policies.trainable import TrainablePolicy
 from daf.sim.simulation import Simulation
@@ -56,6 +57,7 @@ def golden_of(policy: TrainablePolicy, mission: Mission, seed: int) -> dict[str,
         for _ in range(min(STEPS, mission.max_steps, max(1, MAX_BYTES // row))):
             seen = simulation.observations[0].clone()
             actions, state = policy.act(seen, state)
+            check_actions(type(policy).__name__, actions, seen)
             if not outputs:
                 raise ConfigError("its act does not ask its network, so that it has no logits")
             rows.append({"observations": seen, "actions": actions.to(torch.int64), **outputs})

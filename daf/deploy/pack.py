@@ -29,8 +29,9 @@ from daf.deploy.verify import verify
 from daf.missions import Mission
 from daf.parquet import load_table
 from daf.plan import Player
+from daf.policies.foreign import blamed_on, contained
 from daf.policies.game import Game
-from daf.policies.registry import PolicySpec
+from daf.policies.registry import PolicySpec, is_foreign
 from daf.policies.spec import make_policy
 from daf.policies.trainable import TrainablePolicy
 from daf.provenance import file_digest, versions
@@ -75,7 +76,8 @@ def pack(
             f"policy {shown(player.class_path)}: only a network with its weights is packed"
             f"{'; this one is a bundle already' if player.class_path == 'bundle' else ''}"
         )
-    golden = golden_of(policy, missions[0], seed)
+    with contained(player.policy, is_foreign(player.class_path)), blamed_on(player.policy):
+        golden = golden_of(policy, missions[0], seed)
     class_path, code = sources(player.class_path)
     about = Description(
         name=player.name,

@@ -142,10 +142,9 @@ class TrainingJob(Model):
         except KeyboardInterrupt:
             self._stop(process)
             raise KeyboardInterrupt("the same call goes on from the state saved last") from None
-        if status != 0:
-            raise ValueError(
-                reasons[0] if reasons else "a process of the training ended without giving a reason"
-            )
+        if status != 0 or not all(map(os.path.exists, self.paths.values())):
+            told = f"policy '{self.run.class_path}': a process of its training ended without "
+            raise ValueError(reasons[0] if reasons else f"{told}giving a reason")
 
     def _stop(self, process: subprocess.Popen) -> None:
         """Let all ranks save and end; the workers notice it if torchrun itself is gone."""

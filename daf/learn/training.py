@@ -1,5 +1,7 @@
 """A training that goes on update by update: what it is made of, its learning curve, its state."""
 
+import contextlib
+import inspect
 import math
 import time
 from concurrent.futures import Executor
@@ -18,8 +20,9 @@ from daf.learn.rollout import Collector
 from daf.learn.trained import Trained
 from daf.plan import Run
 from daf.policies.answers import check_network
+from daf.policies.foreign import blamed_on
 from daf.policies.game import Game
-from daf.policies.registry import PolicySpec
+from daf.policies.registry import PolicySpec, is_foreign
 from daf.policies.spec import make_policy
 from daf.policies.trainable import TrainablePolicy
 from daf.provenance import file_digest
@@ -84,9 +87,10 @@ class Training:
         """Let a lesson be the one that is trained on now."""
         config = self.run.training
         self.lesson = lesson
-        self.collector = Collector(
-            self.policy, lesson.missions, config, lesson.seed, self.device, self.ranks
-        )
+        with self._blamed():
+            self.collector = Collector(
+                self.policy, lesson.missions, config, lesson.seed, self.device, self.ranks
+            )
         self.learner.row_numbers = self.collector.row_numbers.to(self.policy.device)
         collect = self.collector.collect
         parts = [collect, lambda: collect(self._shown), self._improve]
@@ -130,13 +134,14 @@ class Training:
         shuffle = _generator(self.run.training_seed, STREAM_MINIBATCHES, self.made)
         self.learner.prepare(rate, self.collector.all_rows, shuffle)
         before = dict(self.collector.seconds)
-        if self.steps < config.teacher_steps:
-            self._shown.fill_(1 - self.steps / config.teacher_steps)
-            self._imitate()
-        else:
-            self._collect()
-        begin = time.perf_counter()
-        self._unread.append(self._learn().clone())
+        with self._blamed():
+            if self.steps < config.teacher_steps:
+                self._shown.fill_(1 - self.steps / config.teacher_steps)
+                self._imitate()
+            else:
+                self._collect()
+            begin = time.perf_counter()
+            self._unread.append(self._learn().clone())
         self.seconds["learn"] += time.perf_counter() - begin
         for part, seconds in self.collector.seconds.items():
             self.seconds[part] += seconds - before[part]
@@ -144,6 +149,12 @@ class Training:
         self.made += 1
         if self.device == "cpu" or self.made % READ_EVERY == 0 or self.done:
             self.read()
+
+    def _blamed(self) -> contextlib.AbstractContextManager[None]:
+        """Inside, what the code of a foreign network raises is blamed on it."""
+        if not is_foreign(self.run.class_path):
+            return contextlib.nullcontext()
+        return blamed_on(self.run.class_path, inspect.getsourcefile(type(self.policy)))
 
     @property
     def curve(self) -> list[dict[str, Any]]:

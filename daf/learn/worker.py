@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from daf.job import CAUSE, FORESEEN, deterministic_cuda
+from daf.streams import tolerate_encodings
 
 SECONDS_BETWEEN, SECONDS_TO_END = 0.2, 30.0
 
@@ -26,6 +27,7 @@ def main(file: str) -> int:
         the exit status: 0, 1 if it failed, 130 if it was asked to stop.
     """
     rank, local = int(os.environ["RANK"]), int(os.environ["LOCAL_RANK"])
+    tolerate_encodings()
     _watch_over_me()
     _see_only_gpu(local)
     import torch

@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from daf.arguments import is_mission
 from daf.config import ConfigError, shown
 from daf.missions import load_mission
 
@@ -18,7 +19,7 @@ def mettagrid(commands: Any) -> None:
     export = actions.add_parser("export", help="write a network as a bundle of mettagrid")
     export.add_argument("policy", help="lstm@FILE or stateless@FILE, with its weights")
     export.add_argument("bundle", help="the .zip file to write")
-    export.add_argument("--missions", nargs="+", required=True, help="it was trained on")
+    export.add_list("--missions", fits=is_mission, required=True, help="it was trained on")
     export.set_defaults(run=_export)
 
     check = actions.add_parser("check", help="play a mission in both engines, step by step")

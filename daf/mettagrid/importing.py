@@ -25,6 +25,7 @@ from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import METTAGRID
 from daf.provenance import digest, file_digest
+from daf.stopping import is_interrupt
 
 BORN = 0x626F726E
 """Seed of what a policy draws while it is made: the same in every world, as its weights are."""
@@ -138,7 +139,9 @@ class Imported(Policy):
                     policy.load_policy_data(weights)
             except ConfigError:
                 raise
-            except Exception as error:  # foreign code may raise anything
+            except BaseException as error:  # foreign code may raise anything
+                if is_interrupt(error):
+                    raise
                 raise ConfigError(
                     f"{self._whose}: cannot be made with init_kwargs {shown(kwargs)} and weights "
                     f"{shown(weights)} ({type(error).__name__}: {error})"
@@ -197,7 +200,9 @@ def _foreign_class(class_path: str) -> type:
         )
     try:
         found = load_symbol(path)
-    except (Exception, SystemExit) as error:  # foreign code may raise anything
+    except BaseException as error:  # foreign code may raise anything
+        if is_interrupt(error):
+            raise
         raise ConfigError(
             f"policy '{class_path}': cannot import '{path}' ({type(error).__name__}: {error})"
         ) from None

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from daf.config import ConfigError, check_plain, load_yaml, nearest, shown
 from daf.config.errors import describe
+from daf.config.plain import as_plain
 from daf.missions.ceiling import checked_ceiling
 from daf.missions.generators import parse_layout
 from daf.missions.mission import AGENT, FLOOR, WALL, Mission, split_name
@@ -78,6 +79,7 @@ def build_mission(
     calls a generator where there is no `map`, with another seed or seeds if `layout_seed` says so;
     `legend` adds to the symbols of the stations.
     """
+    data = as_plain(data)
     check_plain(data, source)
     if not isinstance(data, dict):
         raise ConfigError(f"{source}: expected a mapping of keys, got {shown(data)}")

@@ -6,7 +6,14 @@ from typing import Any
 from daf.config import BenchmarkConfig, ConfigError, DAFConfig, TeamsConfig
 from daf.orchestrators.comparison_pipeline import study_outputs
 from daf.orchestrators.pipeline import CHECK, TRAIN, Pipeline, Stage, plan_of
-from daf.orchestrators.request import default_name, execution, for_workflow, listed, policy_config
+from daf.orchestrators.request import (
+    default_name,
+    execution,
+    for_workflow,
+    listed,
+    policy_config,
+    settings,
+)
 from daf.orchestrators.result import PipelineResult
 from daf.plan import Plan
 from daf.plan.outcome import best_weights, evaluations_of
@@ -55,7 +62,7 @@ def daf_run_benchmark_pipeline(
         ConfigError: a request that cannot be carried out, before anything was begun.
     """
     daf = execution(daf_config, results_dir)
-    changes = dict(training or {})
+    changes = settings(training, "training")
     if num_training_steps is not None:
         changes["steps"] = num_training_steps
     chosen = [policy_config(policy) for policy in listed(policies, "policies")]
@@ -68,7 +75,9 @@ def daf_run_benchmark_pipeline(
     if daf.training_seeds is not None:
         request["training_seeds"] = list(daf.training_seeds)
     if teams is not None:
-        request["teams"] = TeamsConfig.parse(teams, "argument 'teams'").resolved()
+        request["teams"] = TeamsConfig.parse(
+            settings(teams, "teams"), "argument 'teams'"
+        ).resolved()
     name = name or default_name("benchmark", request)
     config = BenchmarkConfig.parse(
         {"name": name, **request, "execution": for_workflow(daf)}, "arguments"

@@ -5,7 +5,14 @@ from typing import Any
 
 from daf.config import BenchmarkConfig, DAFConfig, TeamsConfig, load_json
 from daf.orchestrators.pipeline import CHECK, Pipeline, Stage
-from daf.orchestrators.request import default_name, execution, for_workflow, listed, policy_config
+from daf.orchestrators.request import (
+    default_name,
+    execution,
+    for_workflow,
+    listed,
+    policy_config,
+    settings,
+)
 from daf.orchestrators.result import PipelineResult
 from daf.plan import Plan
 from daf.plan.outcome import evaluations_of
@@ -60,12 +67,14 @@ def daf_run_comparison_pipeline(
         "evaluation": {"episodes": episodes_per_mission, "seed": daf.world_seed},
     }
     if teams is not None:
-        request["teams"] = TeamsConfig.parse(teams, "argument 'teams'").resolved()
+        request["teams"] = TeamsConfig.parse(
+            settings(teams, "teams"), "argument 'teams'"
+        ).resolved()
     name = name or default_name("comparison", request)
     config = BenchmarkConfig.parse(
         {"name": name, **request, "execution": for_workflow(daf)}, "arguments"
     )
-    with Pipeline(name, config, daf) as pipeline:
+    with Pipeline(config.name, config, daf) as pipeline:
         made = pipeline.run("comparison_report", STAGES)
         plan, outputs = pipeline.there, pipeline.result.outputs
         outputs["comparison_results"] = evaluations_of(plan)

@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from daf import results_lock
 from daf.config import (
     BenchmarkConfig,
@@ -21,6 +19,7 @@ from daf.config import (
     ExecutionConfig,
     MissingConfig,
 )
+from daf.config.yaml12 import dump_yaml
 from daf.orchestrators.failures import evaluated_by, failures
 from daf.orchestrators.process import Job, Ran, run_snakemake
 from daf.orchestrators.request import for_workflow
@@ -196,7 +195,7 @@ class Pipeline:
         return next(stage.name for stage in stages if stage.name not in done)
 
     def _write_config(self, config: Config) -> bool:
-        text = yaml.safe_dump(config.resolved(), sort_keys=False, allow_unicode=True)
+        text = dump_yaml(config.resolved())
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_text(self.folder / CONFIG, f"{CONFIG_HEADER}{text}")

@@ -5,6 +5,7 @@ from typing import Any
 
 from daf.config import ConfigError, DAFConfig, ExecutionConfig, PolicyConfig, shown
 from daf.config.model import Model
+from daf.config.plain import as_plain
 from daf.provenance import digest
 
 SPEC = ("class_path", "data_path", "init_kwargs")
@@ -19,19 +20,18 @@ def policy_config(policy: Any) -> PolicyConfig:
     """
     if isinstance(policy, PolicyConfig):
         return policy
+    policy = as_plain(policy)
     if isinstance(policy, str):
         data = {"class_path": policy}
     elif isinstance(policy, Mapping):
         data = dict(policy)
     elif hasattr(policy, "class_path"):
         data = {name: getattr(policy, name, None) for name in SPEC}
-        data["init_kwargs"] = dict(data["init_kwargs"] or {})
+        data["init_kwargs"] = data["init_kwargs"] or {}
     else:
         raise ConfigError(
             f"policy {shown(policy)}: a name, a PolicySpec or a mapping of its keys is needed"
         )
-    if data.get("data_path") is not None:
-        data["data_path"] = str(data["data_path"])
     return PolicyConfig.parse(data, f"policy {shown(data.get('class_path'))}")
 
 
@@ -43,7 +43,21 @@ def listed(values: Iterable[Any] | str, name: str) -> list[Any]:
     """
     if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
         raise ConfigError(f"argument '{name}': got {shown(values)}; should be a list")
-    return [value if name == "policies" else str(value) for value in values]
+    return [value if name == "policies" else as_plain(value) for value in values]
+
+
+def settings(values: Any, name: str) -> dict[str, Any]:
+    """Keys with values: a mapping, or what was set in a model; none if there is nothing.
+
+    Raises:
+        ConfigError: something else, naming the argument.
+    """
+    if isinstance(values, Model):
+        return values.model_dump(mode="json", exclude_unset=True)
+    found = as_plain({} if values is None else values)
+    if not isinstance(found, dict):
+        raise ConfigError(f"argument '{name}': got {shown(values)}; should be a mapping")
+    return found
 
 
 def execution(daf_config: DAFConfig | None, results_dir: Any) -> DAFConfig:
@@ -52,7 +66,8 @@ def execution(daf_config: DAFConfig | None, results_dir: Any) -> DAFConfig:
         raise ConfigError(f"argument 'daf_config': got {shown(daf_config)}; should be a DAFConfig")
     found = daf_config or DAFConfig()
     if results_dir is not None:
-        found = DAFConfig.parse(found.resolved() | {"results_dir": str(results_dir)}, "arguments")
+        given = found.model_dump(mode="json", exclude_unset=True)
+        found = DAFConfig.parse(given | {"results_dir": results_dir}, "arguments")
     return found
 
 
@@ -63,5 +78,5 @@ def for_workflow(daf: DAFConfig) -> dict[str, Any]:
 
 def default_name(kind: str, content: Model | dict[str, Any]) -> str:
     """A name that stays the same as long as the request does."""
-    data = content.resolved() if isinstance(content, Model) else content
+    data = content.resolved() if isinstance(content, Model) else as_plain(content)
     return f"{kind}-{digest(data)[:8]}"

@@ -12,6 +12,7 @@ from daf.orchestrators.request import (
     for_workflow,
     listed,
     policy_config,
+    settings,
 )
 from daf.orchestrators.result import PipelineResult
 from daf.plan.outcome import evaluations_of
@@ -60,7 +61,7 @@ def daf_run_training_pipeline(
     daf = execution(daf_config, results_dir)
     policy = policy_config(policy_class_path)
     changes = {
-        **(training or {}),
+        **settings(training, "training"),
         "missions": listed(missions, "missions"),
         "steps": num_training_steps,
     }
@@ -86,7 +87,7 @@ def daf_run_training_pipeline(
     if not plan_of(config).runs:
         raise ConfigError(f"policy '{policy.class_path}' cannot be trained: it has no weights")
     stages = STAGES if evaluated is None else [*STAGES, Stage("evaluation", ("evaluate",))]
-    with Pipeline(name, config, daf) as pipeline:
+    with Pipeline(config.name, config, daf) as pipeline:
         pipeline.run("trainings" if evaluated is None else "evaluations", stages)
         _check_saved(pipeline)
         result, plan = pipeline.result, pipeline.there

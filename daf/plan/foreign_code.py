@@ -20,7 +20,7 @@ def code_digest(file: str | Path) -> str:
         OSError: a file cannot be read.
     """
     first = Path(file).resolve()
-    others = imported_files(first)
+    others = imported_files(first) if first.suffix == ".py" else []
     if not others:
         return file_digest(first)
     names = {os.path.relpath(path, first.parent): path for path in (first, *others)}

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from daf.config import PolicyConfig
 from daf.config.errors import at
 from daf.missions import Mission, check_alike
+from daf.plan.checker import checker
 from daf.plan.records import Plan
-from daf.policies.registry import SHORT_NAMES, PolicySpec
+from daf.policies.registry import SHORT_NAMES, PolicySpec, is_foreign
 from daf.provenance import digest
 
 
@@ -70,12 +71,14 @@ class Known:
         spec = PolicySpec(policy.class_path, weights, policy.init_kwargs)
         for mission in plan.missions.values():
             check_alike(mission, *trained_on)
-            if policy.class_path not in SHORT_NAMES or policy.init_kwargs or weights:
+            if is_foreign(policy.class_path, policy.init_kwargs):
+                checker().build(spec, [mission, *trained_on])
+            elif policy.class_path not in SHORT_NAMES or policy.init_kwargs or weights:
                 self._build(spec, network, mission, *trained_on)
 
     def _build(self, spec: PolicySpec, network: str, *missions: Mission) -> None:
-        """Build a policy for the first mission; or where it is the network of the policy before
-        with other weights, load those, which takes a fifth of the time."""
+        """Build a policy of DAF's own for the first mission. Where it is the network of the policy
+        before with other weights, load those, which takes a fifth of the time."""
         from daf.policies import Game, TrainablePolicy, load_weights, make_policy
 
         if network != self._network:

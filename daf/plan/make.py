@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from daf.config import BenchmarkConfig, ConfigError, PolicyConfig, TrainingConfig, nearest, shown
-from daf.config.conversion import has_text
 from daf.config.errors import at
 from daf.missions import Mission, load_mission
 from daf.missions.statistics import statistic_names
+from daf.plan.checker import checker, convert_init_kwargs
 from daf.plan.known import Known, loaded
 from daf.plan.names import (
     class_digest,
@@ -28,6 +28,7 @@ from daf.policies.registry import (
     METTAGRID,
     SHORT_NAMES,
     TRAINABLE,
+    is_foreign,
     saved_init_kwargs,
 )
 from daf.provenance import digest, file_digest
@@ -105,8 +106,10 @@ def _is_network(policy: PolicyConfig) -> bool:
             f"unknown policy {shown(path)}; {nearest(path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
+    elif is_foreign(path):
+        network = checker().facts(path).network
     else:
-        from daf.policies import TrainablePolicy, policy_class  # torch, only for foreign classes
+        from daf.policies import TrainablePolicy, policy_class  # torch, only for other names
 
         network = issubclass(policy_class(path), TrainablePolicy)
     if policy.data_path is not None:
@@ -131,10 +134,6 @@ def _check_file(path: str, key: str, needed: str) -> None:
 
 def _convert_text(policy: PolicyConfig) -> PolicyConfig:
     """Convert text among the arguments to the types that the class names."""
-    if not has_text(policy.init_kwargs):
-        return policy
-    from daf.policies.spec import convert_init_kwargs  # torch, only for policies with arguments
-
     arguments = convert_init_kwargs(policy.class_path, policy.init_kwargs)
     return policy.model_copy(update={"init_kwargs": arguments})
 

@@ -1,7 +1,5 @@
 """What things are called: readable, fit for folders, and different where the content differs."""
 
-import importlib
-import importlib.util
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -9,7 +7,9 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from daf.config import ConfigError, Name, PolicyConfig, shown
-from daf.policies.registry import METTAGRID, SHORT_NAMES, module_and_class
+from daf.plan.checker import checker
+from daf.plan.foreign_code import code_digest
+from daf.policies.registry import METTAGRID, SHORT_NAMES, is_foreign, module_and_class
 from daf.provenance import digest, file_digest
 
 WEIGHTS_NAMES = ("policy", "best_policy")
@@ -81,24 +81,23 @@ def content_of(policy: PolicyConfig, code: str | None, weights: str | None) -> d
 
 
 def class_digest(class_path: str) -> str | None:
-    """Hash of the file a foreign policy is defined in, so that an edit is noticed; of DAF's own,
-    whose code is hashed with all that it imports, None.
+    """Hash of the code of a foreign policy, so that an edit is noticed, see `code_digest`; of DAF's
+    own, whose code is hashed with all that it imports, None.
 
     Raises:
         ConfigError: there is no such file, or no such module.
     """
-    module, _ = module_and_class(class_path)
-    if class_path.startswith(METTAGRID):
-        # By its name, so that no other policy's results hang on this code.
-        return importlib.import_module(module).code_digest(class_path)
-    if class_path in SHORT_NAMES or (module.partition(".")[0] == "daf" and ".py" not in module):
+    if not is_foreign(class_path):
         return None
+    module, _ = module_and_class(class_path)
+    if not module.endswith(".py"):
+        facts = checker().facts(class_path)
+        if facts.file is None:
+            return facts.digest
+        module = facts.file
     try:
-        if module.endswith(".py"):
-            return file_digest(module)
-        spec = importlib.util.find_spec(module)  # imports the packages it is in
-        return file_digest(spec.origin) if spec and spec.has_location else None
-    except (ImportError, OSError, ValueError) as error:
+        return code_digest(module)
+    except (OSError, ValueError) as error:
         raise ConfigError(f"policy {shown(class_path)}: {error}") from None
 
 

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import safetensors
 
 from daf.config import ConfigError
+from daf.config.plain import as_plain
 
 SHORT_NAMES = {
     "baseline": "daf.policies.baseline:Baseline",
@@ -41,6 +43,14 @@ def module_and_class(class_path: str) -> tuple[str, str]:
     return module, name
 
 
+def is_foreign(class_path: str, init_kwargs: Mapping[str, Any] = MappingProxyType({})) -> bool:
+    """Whether a policy runs code that is not DAF's own."""
+    if class_path == BUNDLE:
+        return init_kwargs.get("trust") is True
+    module, _ = module_and_class(class_path)
+    return class_path.startswith(METTAGRID) or module.partition(".")[0] != "daf" or ".py" in module
+
+
 @dataclass(frozen=True)
 class PolicySpec:
     """Which policy: a class, its weights, and its arguments.
@@ -56,6 +66,10 @@ class PolicySpec:
     class_path: str
     data_path: str | None = None
     init_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("class_path", "data_path", "init_kwargs"):
+            object.__setattr__(self, name, as_plain(getattr(self, name)))
 
 
 def saved_init_kwargs(weights: str) -> dict[str, Any]:

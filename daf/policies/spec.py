@@ -13,12 +13,17 @@ import torch
 
 from daf.config import ConfigError, nearest, shown
 from daf.config.conversion import convert_text, has_text
+from daf.policies.foreign import contained
 from daf.policies.game import Game
 from daf.policies.policy import Policy
-from daf.policies.registry import METTAGRID, SHORT_NAMES, PolicySpec, module_and_class
-
-FAILED_IMPORT = (Exception, SystemExit)
-"""What foreign code may raise when imported; a script that calls `sys.exit` is no policy."""
+from daf.policies.registry import (
+    METTAGRID,
+    SHORT_NAMES,
+    PolicySpec,
+    is_foreign,
+    module_and_class,
+)
+from daf.stopping import is_interrupt
 
 
 def policy_class(class_path: str) -> type[Policy]:
@@ -36,7 +41,8 @@ def policy_class(class_path: str) -> type[Policy]:
             f"unknown policy {shown(class_path)}; {nearest(class_path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
-    module = _module(module_name, class_path)
+    with contained(class_path, is_foreign(class_path)):
+        module = _module(module_name, class_path)
     found = getattr(module, class_name, None)
     if not inspect.isclass(found) or not issubclass(found, Policy):
         there = sorted(
@@ -121,6 +127,11 @@ def make_policy(spec: PolicySpec, game: Game, device: str = "cpu", seed: int = 0
         ConfigError: unknown class, wrong `init_kwargs`, or weights that are missing, broken or of
             another shape; one line.
     """
+    with contained(spec.class_path, is_foreign(spec.class_path, spec.init_kwargs)):
+        return _made(spec, game, device, seed)
+
+
+def _made(spec: PolicySpec, game: Game, device: str, seed: int) -> Policy:
     cls = policy_class(spec.class_path)
     accepted = accepted_init_kwargs(spec.class_path)
     for name in spec.init_kwargs:
@@ -136,7 +147,9 @@ def make_policy(spec: PolicySpec, game: Game, device: str = "cpu", seed: int = 0
             policy = cls(game, device=device, **arguments)
     except ConfigError:
         raise
-    except Exception as error:  # foreign code may raise anything
+    except BaseException as error:  # foreign code may raise anything
+        if is_interrupt(error):
+            raise
         raise ConfigError(
             f"policy '{spec.class_path}': cannot be built with init_kwargs "
             f"{shown(dict(spec.init_kwargs))} ({type(error).__name__}: {error}); "
@@ -160,6 +173,13 @@ def load_weights(policy: Policy, spec: PolicySpec) -> None:
         load(spec.data_path)
     except ValueError as error:
         raise ConfigError(f"{error}") from None
+    except BaseException as error:  # foreign code may raise anything
+        if is_interrupt(error):
+            raise
+        raise ConfigError(
+            f"policy '{spec.class_path}': cannot load {shown(spec.data_path)} "
+            f"({type(error).__name__}: {error})"
+        ) from None
 
 
 def _listed(accepted: list[str] | None) -> str:
@@ -170,7 +190,9 @@ def _module(name: str, class_path: str):
     if not name.endswith(".py"):
         try:
             return importlib.import_module(name)
-        except FAILED_IMPORT as error:
+        except BaseException as error:  # a script that calls `sys.exit` is no policy
+            if is_interrupt(error):
+                raise
             raise ConfigError(
                 f"policy '{class_path}': cannot import '{name}' ({type(error).__name__}: {error})"
             ) from None
@@ -184,8 +206,10 @@ def _module(name: str, class_path: str):
         sys.modules[module_name] = module
         try:
             spec.loader.exec_module(module)
-        except FAILED_IMPORT as error:
-            del sys.modules[module_name]
+        except BaseException as error:
+            sys.modules.pop(module_name, None)
+            if is_interrupt(error):
+                raise
             raise ConfigError(
                 f"policy '{class_path}': {name} fails on import ({type(error).__name__}: {error})"
             ) from None

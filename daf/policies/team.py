@@ -48,8 +48,9 @@ class MixedTeam(Policy):
         actions = torch.empty(len(observations), dtype=torch.int64, device=observations.device)
         after = []
         for part, (rows, own) in zip(self.parts, state):
-            chosen, own = part.policy.act(observations[rows], own)
-            check_actions(part.name, chosen, len(rows))
+            seen = observations[rows]
+            chosen, own = part.policy.act(seen, own)
+            check_actions(part.name, chosen, seen)
             actions[rows] = chosen.to(torch.int64)
             after.append((rows, own))
         return actions, after

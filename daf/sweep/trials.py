@@ -17,6 +17,8 @@ from daf.config import (
 )
 from daf.config.conversion import has_text
 from daf.config.space import CLASS, SHAPING, TRAINING, belongs, convert_space
+from daf.plan.checker import checker, convert_init_kwargs
+from daf.policies.registry import is_foreign
 from daf.provenance import digest
 from daf.sweep.space import ends
 
@@ -137,19 +139,16 @@ def convert_arguments(sweep: DAFSweepConfig, source: str) -> DAFSweepConfig:
     arguments = [name for name in sweep.search_space if belongs(name)[0] == CLASS]
     if not has_text([sweep.init_kwargs, *(sweep.search_space[n].values for n in arguments)]):
         return sweep
-    from daf.policies.spec import (  # torch, only for arguments of classes
-        argument_type,
-        convert_init_kwargs,
-    )
+    path = sweep.policy_class_path
 
-    def type_of(name: str) -> Any:
+    def convert(name: str, value: Any) -> Any:
         part, key = belongs(name)
-        return argument_type(sweep.policy_class_path, key) if part == CLASS else None
+        return convert_init_kwargs(path, {key: value})[key] if part == CLASS else value
 
     space = {name: p.model_dump(exclude_unset=True) for name, p in sweep.search_space.items()}
     typed = {
-        "search_space": convert_space(space, type_of),
-        "init_kwargs": convert_init_kwargs(sweep.policy_class_path, sweep.init_kwargs),
+        "search_space": convert_space(space, convert),
+        "init_kwargs": convert_init_kwargs(path, sweep.init_kwargs),
     }
     return DAFSweepConfig.parse(sweep.resolved() | typed, source)
 
@@ -178,9 +177,7 @@ def check_space(sweep: DAFSweepConfig) -> None:
     unknown += [(n, k) for n, (part, k) in places.items() if part == TRAINING and k not in fields]
     if not unknown:
         return
-    from daf.policies.spec import accepted_init_kwargs  # torch, only for arguments of classes
-
-    of_class = accepted_init_kwargs(sweep.policy_class_path)
+    of_class = _accepted(sweep.policy_class_path)
     for name, key in unknown:
         if places[name][0] == CLASS and (of_class is None or key in of_class):
             continue  # None: the class takes whatever it is given
@@ -188,6 +185,14 @@ def check_space(sweep: DAFSweepConfig) -> None:
         raise ConfigError(
             f"key 'search_space': unknown hyperparameter '{name}'; {nearest(key, known)}"
         )
+
+
+def _accepted(class_path: str) -> list[str] | None:
+    if is_foreign(class_path):
+        return checker().facts(class_path).accepted
+    from daf.policies.spec import accepted_init_kwargs  # torch, only for arguments of classes
+
+    return accepted_init_kwargs(class_path)
 
 
 def _check_value(sweep: DAFSweepConfig, name: str, value: Any, given: dict[str, Any]) -> None:

@@ -128,7 +128,8 @@ def test_names_that_no_file_can_have(command, folder, monkeypatch, capfd):
 
 @pytest.mark.parametrize("settings, problem", [
     (["gamma=]"], '--set "gamma": not valid YAML at line 1, column 1: '),
-    (["gamma=2020-13-45"], '--set "gamma": not valid YAML at line 1, column 1: "2020-13-45" is no'),
+    (["gamma=2020-13-45"], "key 'gamma': got \"2020-13-45\"; should be a number"),
+    (["steps=010"], '--set "steps": not valid YAML at line 1, column 1: 010 means one thing in'),
     (["shaping={a: 1, a: 2}"], "key 'a' stands there twice"),
     (["gamma=1", "gamma=2"], '--set: key "gamma" stands there twice'),
     ([f"initial_weights={LONG}"], "File name too long"),

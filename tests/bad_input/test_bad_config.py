@@ -1,8 +1,11 @@
 """Wrong `config.yaml` files: what is said about each, word by word."""
 
 import pytest
+import yaml
 
 from daf.config import BenchmarkConfig
+from daf.config.files import parse_yaml
+from daf.config.yaml12 import dump_yaml
 
 GOOD = "policies: [random]\nmissions: [assembler_1]\n"
 KEYS = (
@@ -16,6 +19,10 @@ TRAINING_KEYS = (
     "teacher_steps, value_coef, worlds"
 )
 NAME = "should be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
+TWO_MEANINGS = (
+    "means one thing in YAML 1.1 and another in YAML 1.2; write a number in decimal digits, "
+    "true or false, or put it in quotes"
+)
 TOO_MUCH = (
     "too much data; at most 100000 values, nested at most 40 levels deep, are accepted "
     "(what an alias stands for counts each time)"
@@ -47,9 +54,14 @@ WRONG = {
         "accepted: class_path, data_path, init_kwargs, name, train, training"),
     "key is a number": (GOOD + "3: 4\n",
         "has the key 3, which YAML does not read as text; put it in quotes"),
-    "key is a yes": (GOOD + "training: {shaping: {on: 1}}\n",
-        "key 'training.shaping': has the key true, which YAML does not read as text; "
-        "put it in quotes"),
+    "key is an on": (GOOD + "training: {shaping: {on: 1}}\n",
+        f"not valid YAML at line 3, column 22: on {TWO_MEANINGS}"),
+    "octal": (GOOD + "evaluation: {episodes: 010}\n",
+        f"not valid YAML at line 3, column 24: 010 {TWO_MEANINGS}"),
+    "sexagesimal": (GOOD + "evaluation: {episodes: 1:30}\n",
+        f"not valid YAML at line 3, column 24: 1:30 {TWO_MEANINGS}"),
+    "underscores": (GOOD + "training: {steps: 1_000_000}\n",
+        f"not valid YAML at line 3, column 19: 1_000_000 {TWO_MEANINGS}"),
     "key twice": (GOOD + "missions: [assembler_2]\n",
         "not valid YAML at line 3, column 1: key 'missions' stands there twice"),
     "no missions": ("policies: [random]\n",
@@ -82,7 +94,9 @@ WRONG = {
         "key 'evaluation.episodes': got 2.5; should be a whole number"),
     "bool for an int": (GOOD + "training: {steps: true}\n",
         "key 'training.steps': got true; should be a whole number"),
-    "bool for a rate": (GOOD + "training: {learning_rate: yes}\n",
+    "yes for true": (GOOD + "training: {anneal: yes}\n",
+        f"not valid YAML at line 3, column 20: yes {TWO_MEANINGS}"),
+    "bool for a rate": (GOOD + "training: {learning_rate: true}\n",
         "key 'training.learning_rate': got true; should be a number"),
     "bool in a list": (GOOD + "training_seeds: [1, true]\n",
         "key 'training_seeds.1': got true; should be a whole number"),
@@ -100,9 +114,10 @@ WRONG = {
         "key 'missions.0': got 1; should be text"),
     "number for a policy": ("policies: [3]\nmissions: [assembler_1]\n",
         "key 'policies.0': got 3; should be a mapping of keys to values"),
-    "date": ("policies: [{class_path: lstm, init_kwargs: {x: 2020-01-01}}]\nmissions: [a]\n",
+    "date": ("policies: [{class_path: lstm, init_kwargs: {x: !!timestamp 2020-01-01}}]\n"
+        "missions: [a]\n",
         "key 'policies.0.init_kwargs.x': got datetime.date(2020, 1, 1); "
-        "should be text; put it in quotes"),
+        "should be text, a number, true or false, a list or a mapping"),
     # values out of range
     "no policies": ("policies: []\nmissions: [assembler_1]\n",
         "key 'policies': got []; should have at least 1 item, not 0"),
@@ -117,7 +132,7 @@ WRONG = {
     "rate is infinite": (GOOD + "training: {learning_rate: .inf}\n",
         "key 'training.learning_rate': got inf; should be a finite number"),
     "rate is too long to be finite": (GOOD + "training: {learning_rate: 1e400}\n",
-        "key 'training.learning_rate': got Infinity; should be a finite number"),
+        "key 'training.learning_rate': got inf; should be a finite number"),
     "confidence in percent": (GOOD + "comparison: {confidence: 95}\n",
         "key 'comparison.confidence': got 95; should be less than 1"),
     "margin of nothing": (GOOD + "comparison: {equivalence_margin: 0}\n",
@@ -140,7 +155,7 @@ WRONG = {
     # broken or hostile YAML
     "tab": ("policies:\n\t- random\n",
         "not valid YAML at line 2, column 1: found character '\\t' that cannot start any token"),
-    "no such date": (GOOD + "name: 2020-13-45\n",
+    "no such date": (GOOD + "name: !!timestamp 2020-13-45\n",
         'not valid YAML at line 3, column 7: "2020-13-45" is no possible value'),
     "code to run": (GOOD + 'name: !!python/object/apply:os.system ["ls"]\n',
         "not valid YAML at line 3, column 7: could not determine a constructor for the tag "
@@ -208,3 +223,20 @@ def test_a_rate_as_people_write_it_is_accepted(text, tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(GOOD + f"training: {{learning_rate: {text}}}\n")
     assert BenchmarkConfig.from_yaml(path).training.learning_rate == 0.001
+
+
+@pytest.mark.parametrize("text, value", [
+    ("1e3", 1000.0), (".5", 0.5), ("0o17", 15), ("0x1F", 31), ("2020-01-01", "2020-01-01"),
+    ("'010'", "010"), ("'no'", "no"), ("~", None), ("True", True), ("=", "="), ("1.2.3", "1.2.3"),
+])  # fmt: skip
+def test_yaml_1_2(text, value):
+    assert parse_yaml(f"a: {text}", "test") == {"a": value}
+
+
+@pytest.mark.parametrize("value", [
+    "1e-3", "010", "0o17", "yes", "2020-01-01", "1:30", "1_0", ".5", "null", "~", "", 1e-5, 1e22,
+])  # fmt: skip
+def test_what_is_written_is_read_back(value):
+    """Also by Snakemake, whose YAML is 1.1."""
+    text = dump_yaml({"a": value})
+    assert parse_yaml(text, "test") == yaml.safe_load(text) == {"a": value}

@@ -51,7 +51,7 @@ WRONG = {
     "Square": f": act returned torch.int64 [8, 1]; {NEEDED}",
     "Undecided": f": act returned torch.float32 [8]; {NEEDED}",
     "Stateless": " failed with ValueError: too many values to unpack (expected 2) (in ",
-    "Listing": " failed with AttributeError: 'list' object has no attribute 'shape' (in ",
+    "Listing": f": act returned something of type list; {NEEDED}",
     "Forgetful": " failed with KeyError: 'plan' (in {path}, line 26)",
     "Asleep": " failed with RuntimeError: still asleep zzz (in {path}, line 30)",
 }

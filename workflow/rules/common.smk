@@ -17,8 +17,8 @@ from daf.config import (
     ConfigError,
     DAFSweepConfig,
     EvaluationConfig,
-    load_yaml,
 )
+from daf.config.given import Given
 from daf.gpus import visible_gpus
 from daf.plan import make_plan
 from daf.plan.needs import (
@@ -47,20 +47,20 @@ atexit.register(gc.freeze)
 OF_A_JOB = "--allowed-rules" in sys.argv
 
 try:
-    for (
-        file
-    ) in workflow.configfiles:  # Snakemake does not mind a key that stands there twice
-        load_yaml(file)
-    SOURCE = ", ".join(map(str, workflow.configfiles)) or "--config"
+    # Snakemake reads YAML 1.1, takes the last of equal keys, and reads nested settings as text.
+    GIVEN = Given.read(
+        dict.fromkeys(workflow.overwrite_configfiles or workflow.configfiles),
+        workflow.config_settings.config_args or (),
+    )
+    config.clear()
+    config.update(GIVEN.data)
     if "search_space" in config:
-        SEARCH = Search(
-            DAFSweepConfig.parse(config, SOURCE), SOURCE, build=not OF_A_JOB
-        )
+        SEARCH = Search(GIVEN.parsed(DAFSweepConfig), GIVEN.source, build=not OF_A_JOB)
         PLAN = SEARCH.plan
     else:
         SEARCH = None
         PLAN = make_plan(
-            BenchmarkConfig.parse(config, SOURCE), SOURCE, build=not OF_A_JOB
+            GIVEN.parsed(BenchmarkConfig), GIVEN.source, build=not OF_A_JOB
         )
 except ConfigError as error:
     sys.exit(f"error: {error}")
@@ -70,8 +70,8 @@ RESULTS = CONFIG.execution.results_dir
 # What is said about it does not depend on where and on what it was done.
 STUDIED = CONFIG.model_dump(mode="json", exclude={"execution", "audit"})
 # As somebody would type it; where the working directory lies on this machine is nobody's business.
-GIVEN = map(within, map(str, workflow.configfiles))
-CONFIGFILE = ["--configfile", *GIVEN] if workflow.overwrite_configfiles else []
+TYPED = map(within, map(str, workflow.configfiles))
+CONFIGFILE = ["--configfile", *TYPED] if workflow.overwrite_configfiles else []
 NAME = "[A-Za-z0-9][A-Za-z0-9_.-]*"
 GPU = 0 if CONFIG.execution.device == "cpu" else 1
 # Processes of one training on each machine.

@@ -1,8 +1,7 @@
 import shutil
 
-import yaml
-
 from daf.config import DAFSweepConfig
+from daf.config.yaml12 import dump_yaml
 from daf.job import job
 from daf.parquet import load_table, load_tables
 from daf.provenance import write_json, write_text
@@ -22,7 +21,7 @@ with job(snakemake) as work:
     write_json(work.paths["search"], found)
     shutil.copyfile(weights, work.paths["weights"])
     config = best_config(sweep, found["best"])
-    write_text(work.paths["config"], yaml.safe_dump(config, sort_keys=False, allow_unicode=True))
+    write_text(work.paths["config"], dump_yaml(config))
     print(
         f"best: {found['best']['trial']}, {sweep.objective_metric} {found['best']['objective']:g}"
     )

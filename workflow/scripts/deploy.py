@@ -1,14 +1,18 @@
-from daf.deploy.pack import pack
 from daf.job import job
 from daf.missions import Mission
 from daf.plan import Player
+from daf.supervise import supervised
 
-with job(snakemake) as work:
+with supervised(snakemake) as tell, job(snakemake) as work:
+    from daf.deploy.pack import pack  # not before the fork, with torch
+
     parameters = work.parameters
     [weights] = work.inputs["weights"]
+    player = Player.model_validate(parameters.player)
+    tell(player.policy)
     pack(
         work.paths["package"],
-        player=Player.model_validate(parameters.player),
+        player=player,
         weights=weights,
         run=next(iter(work.inputs["run"]), None),
         trained_on=list(map(Mission.model_validate, parameters.trained_on)),

@@ -1,9 +1,10 @@
-from daf.batch import batch
+from daf.batch import batch, log_of
 from daf.config import EvaluationConfig
 from daf.missions import Mission
 from daf.plan import player_of
+from daf.supervise import supervised
 
-with batch(snakemake) as parts:
+with supervised(snakemake) as tell, batch(snakemake) as parts:
     for part in parts:
         # Not before the job has its GPU, and not at all if nothing is to be done.
         from daf.evaluate import evaluate
@@ -13,6 +14,8 @@ with batch(snakemake) as parts:
             parameters = work.parameters
             player = player_of(parameters.player)
             mission = Mission.model_validate(parameters.mission)
+            table = work.paths["episodes"].with_name(f"{mission.name}.parquet")
+            tell(player.policy, log_of(snakemake.log[0], table))
             config = EvaluationConfig.model_validate(parameters.evaluation)
             trained_on = tuple(map(Mission.model_validate, parameters.trained_on))
             weights = work.inputs["weights"]

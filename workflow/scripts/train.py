@@ -1,20 +1,23 @@
 from daf.job import job
+from daf.supervise import supervised
 
-with job(snakemake, device_needed=True) as work:
-    from daf.learn.job import TrainingJob  # not before the job has its GPU
+with supervised(snakemake) as tell:
+    with job(snakemake, device_needed=True) as work:
+        from daf.learn.job import TrainingJob  # not before the job has its GPU
 
-    training = TrainingJob(
-        run=work.parameters.run,
-        device=work.device,
-        initial_weights=next(iter(work.inputs["initial_weights"]), None),
-        code=work.parameters.code,
-        execution=work.execution,
-        threads=snakemake.threads,
-        paths={name: str(path) for name, path in work.paths.items()},
-    )
-    if work.execution.ranks == 1:
-        training.carry_out()
-    else:
-        training.carry_out_together()
-if not training.run.training.can_get_longer:
-    training.resume().discard()
+        training = TrainingJob(
+            run=work.parameters.run,
+            device=work.device,
+            initial_weights=next(iter(work.inputs["initial_weights"]), None),
+            code=work.parameters.code,
+            execution=work.execution,
+            threads=snakemake.threads,
+            paths={name: str(path) for name, path in work.paths.items()},
+        )
+        tell(training.run.class_path)
+        if work.execution.ranks == 1:
+            training.carry_out()
+        else:
+            training.carry_out_together()
+    if not training.run.training.can_get_longer:
+        training.resume().discard()

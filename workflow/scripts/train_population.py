@@ -3,8 +3,9 @@ from datetime import UTC, datetime
 from daf.job import device_of, execution_of, logged
 from daf.record import stands
 from daf.results_lock import working
+from daf.supervise import supervised
 
-with logged(snakemake, datetime.now(UTC)):
+with supervised(snakemake) as tell, logged(snakemake, datetime.now(UTC)):
     execution = execution_of(snakemake)
     told = snakemake.params
     with working(execution.results_dir), device_of(snakemake, execution) as device:
@@ -22,4 +23,5 @@ with logged(snakemake, datetime.now(UTC)):
             for training, weights, record in zip(told.trainings, told.initial_weights, told.records)
             if not stands(record, training, execution.results_dir)
         ]
+        tell(", ".join(sorted({training.run.class_path for training in trainings})))
         train_ahead(trainings, device)

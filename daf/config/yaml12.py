@@ -1,0 +1,71 @@
+"""YAML 1.2 (its core schema), read and written with PyYAML, which knows YAML 1.1.
+
+What the two versions read as different numbers or truth values (`010`, `1:30`, `no`) is refused:
+whoever wrote it may have meant either. https://yaml.org/spec/1.2.2/#103-core-schema
+"""
+
+import re
+from typing import Any
+
+import yaml
+
+PREFIX = "tag:yaml.org,2002:"
+PLAIN = {
+    "null": r"~|null|Null|NULL|",
+    "bool": r"true|True|TRUE|false|False|FALSE",
+    "int": r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+",
+    "float": r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+    "merge": r"<<",  # not of the core schema, but of most readers
+}
+"""What a scalar without quotes is, by the end of its tag; the first that matches; else text."""
+
+AMBIGUOUS = re.compile(
+    r"yes|Yes|YES|no|No|NO|on|On|ON|off|Off|OFF"
+    r"|[-+]?0[0-9_]+"
+    r"|[-+]?0b[01_]+|[-+]0x[0-9a-fA-F_]+|0x[0-9a-fA-F_]*_[0-9a-fA-F_]*"
+    r"|[-+]?[0-9]+(_[0-9_]*)?(:[0-5]?[0-9])+(\.[0-9_]*)?"
+    r"|[-+]?[0-9]+_[0-9_]*(\.[0-9_]*)?([eE][-+][0-9]+)?"
+)
+"""Scalars that YAML 1.1 reads as another number or truth value than YAML 1.2."""
+
+
+class CoreLoader(yaml.SafeLoader):
+    """The safe loader, by the core schema."""
+
+    yaml_implicit_resolvers: dict[str | None, list] = {}
+
+    def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
+        event = self.peek_event()
+        if event.implicit[0] and event.tag is None and AMBIGUOUS.fullmatch(event.value):
+            raise yaml.constructor.ConstructorError(
+                problem=f"{event.value:.40} means one thing in YAML 1.1 and another in YAML 1.2; "
+                "write a number in decimal digits, true or false, or put it in quotes",
+                problem_mark=event.start_mark,
+            )
+        return super().compose_scalar_node(anchor)
+
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        text = self.construct_scalar(node)
+        return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
+
+    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
+        text = self.construct_scalar(node).lower()
+        return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+
+
+class Dumper(yaml.SafeDumper):
+    """The safe dumper; what either version would not read as text is quoted."""
+
+
+for name, pattern in PLAIN.items():
+    CoreLoader.add_implicit_resolver(f"{PREFIX}{name}", re.compile(f"(?:{pattern})\\Z"), None)
+for name in ("int", "float"):
+    Dumper.add_implicit_resolver(f"{PREFIX}{name}", re.compile(f"(?:{PLAIN[name]})\\Z"), None)
+CoreLoader.add_constructor(f"{PREFIX}int", CoreLoader.construct_yaml_int)
+CoreLoader.add_constructor(f"{PREFIX}float", CoreLoader.construct_yaml_float)
+
+
+def dump_yaml(data: Any, **layout: Any) -> str:
+    """Plain data as YAML, in the order that it has."""
+    return yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, **layout)

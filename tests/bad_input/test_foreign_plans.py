@@ -1,0 +1,115 @@
+"""Policy files that misbehave while a plan checks them: one line, and no harm to the plan."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from daf.config import BenchmarkConfig, ConfigError
+from daf.plan import checker, make_plan
+
+STILL = """
+import atexit, ctypes, multiprocessing, os, signal, sys, threading, time
+from concurrent.futures import ThreadPoolExecutor
+import torch
+from daf.policies import Policy
+
+class Mine(Policy):
+    def act(self, observations, state):
+        return torch.zeros(len(observations), dtype=torch.int64), state
+"""
+BUILT = """    def __init__(self, game, device="cpu"):
+        super().__init__(game, device)
+        """
+FORK = "\nif os.fork() == 0:\n    time.sleep(600)\n"
+DAEMON = """
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        time.sleep(600)
+    os._exit(0)
+"""
+ENDS = "its code ends the process in which it is imported and built"
+MISBEHAVES = {
+    "exits": ("import sys; sys.exit(0)", "mine.py fails on import (SystemExit: 0)"),
+    "exits at once": ("import os; os._exit(0)", f"{ENDS} (exit status 0)"),
+    "exits while it is built": (f"{STILL}{BUILT}os._exit(3)", f"{ENDS} (exit status 3)"),
+    "exits while it is built by SystemExit": (f"{STILL}{BUILT}sys.exit()", "cannot be built with "
+        "init_kwargs {} (SystemExit: )"),
+    "base exception": ("class Odd(BaseException): pass\nraise Odd('x')",
+        "mine.py fails on import (Odd: x)"),
+    "interrupts": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+    "crashes": ("import ctypes; ctypes.string_at(0)", f"{ENDS} (signal 11, SIGSEGV)"),
+    "is killed": ("import os; os.kill(os.getpid(), 9)", f"{ENDS} (signal 9, SIGKILL)"),
+    "aborts": ("import os; os.abort()", f"{ENDS} (signal 6, SIGABRT)"),
+    "forks": (STILL + FORK, "its code leaves process "),
+    "forks in two": (STILL + "\nos.fork()\n", None),
+    "thread": (STILL + "\nthreading.Thread(target=time.sleep, args=(600,), name='t').start()\n",
+        "its code leaves thread t running, and the process could not end"),
+    "closes files": ("import os; os.closerange(0, 256)", f"{ENDS} (exit status 1)"),
+    "closes stdout": (f"{STILL}{BUILT}os.close(1)", "its code closed file descriptor 1"),
+    "loops": (f"{STILL}{BUILT}time.sleep(600)", "its code takes longer than 2 s to be imported"),
+    "float64": (STILL + "\ntorch.set_default_dtype(torch.float64)\n",
+        "makes torch.float64 on cpu torch's default for the whole process; name dtype and device"),
+    "exits at its end": (STILL + "\natexit.register(os._exit, 7)\n", None),
+    "daemon": (STILL + DAEMON, "its code leaves process "),
+    "pool": (STILL + "\nPOOL = ThreadPoolExecutor(); POOL.submit(time.sleep, 0)\n", None),
+    "settings": (STILL + "\ntorch.set_num_threads(1); torch.manual_seed(0); os.chdir('/')\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); sys.stdout = None\n", None),
+    "prints": (STILL + "\nprint('{}', flush=True)\n", None),
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def plan(path: str = "mine.py:Mine"):
+    data = {"policies": ["random", path], "missions": ["assembler_1"]}
+    return make_plan(BenchmarkConfig.parse(data, "test"), "test")
+
+
+def own() -> tuple:
+    return os.getcwd(), signal.getsignal(signal.SIGTERM), threading.active_count()
+
+
+@pytest.mark.parametrize("name", MISBEHAVES)
+def test_each_is_named_in_one_line(name, folder, refused, monkeypatch):
+    code, said = MISBEHAVES[name]
+    if name == "loops":
+        monkeypatch.setattr(checker, "SECONDS", 2.0)
+    Path("mine.py").write_text(code)
+    before = own()
+    if said is None:
+        assert any(player.startswith("Mine-") for player in plan().players)
+    else:
+        line = refused(plan)
+        assert line.startswith("test: key 'policies.1': policy 'mine.py:Mine'") and said in line
+    assert own() == before
+
+
+def test_nothing_is_left_of_them(folder):
+    Path("mine.py").write_text(STILL + DAEMON)
+    with pytest.raises(ConfigError):
+        plan()
+    Path("other.py").write_text(STILL)
+    plan("other.py:Mine")  # whose process comes after that of the first
+    asked = psutil.Process(checker.checker()._process.pid)
+    deadline = time.monotonic() + 30
+    while len(asked.children(recursive=True)) > 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert len(asked.children(recursive=True)) == 1
+
+
+def test_a_module_is_imported_where_it_may_crash(folder, refused, monkeypatch):
+    monkeypatch.syspath_prepend(folder)
+    (folder / "bad").mkdir()
+    (folder / "bad" / "__init__.py").write_text("import os; os._exit(0)")
+    (folder / "bad" / "mine.py").write_text(STILL)
+    assert ENDS in refused(plan, "bad.mine:Mine")

@@ -1,0 +1,48 @@
+"""What a call of Snakemake gives as its configuration, and who is blamed for mistakes in it."""
+
+import subprocess
+
+import pytest
+
+from daf.config import BenchmarkConfig
+from daf.config.given import Given
+from daf.workflow import snakemake_command
+
+FILE = "policies: [random]\nmissions: [assembler_1]\nevaluation: {episodes: 9, seed: 3}\n"
+
+
+def parsed(tmp_path, *settings: str, file: str = FILE) -> BenchmarkConfig:
+    (tmp_path / "mine.yaml").write_text(file)
+    return Given.read([tmp_path / "mine.yaml"], settings).parsed(BenchmarkConfig)
+
+
+def test_settings_are_yaml_and_join_the_file(tmp_path):
+    found = parsed(
+        tmp_path, "evaluation={episodes: 2}", "training_seeds=[1]", 'name="7"', "missions=[a, b]",
+        "training={learning_rate: 1e-3, anneal: false}", "comparison={'against': None}",
+    )  # fmt: skip
+    assert (found.evaluation.episodes, found.evaluation.seed) == (2, 3)
+    assert (found.training_seeds, found.name, found.missions) == ((1,), "7", ("a", "b"))
+    assert (found.training.learning_rate, found.training.anneal) == (0.001, False)
+
+
+@pytest.mark.parametrize("setting, file, said", [
+    ("evaluation={episodes: many}", FILE, "--config: key 'evaluation.episodes': got \"many\""),
+    ("training_seeds=1", FILE, "--config: key 'training_seeds': got 1; should be a list"),
+    ("nam=x", FILE, "--config: unknown key 'nam'; did you mean 'name'?"),
+    ("evaluation={episodes: 010}", FILE, "--config evaluation: not valid YAML at line 1, column"),
+    ("evaluation", FILE, '--config: got "evaluation"; should be KEY=VALUE'),
+    ("training_seeds=[1]", FILE + "nam: x\n", "{}/mine.yaml: unknown key 'nam'; did you mean"),
+    ("evaluation={seed: 1}", FILE.replace("9", "x"), "{}/mine.yaml: key 'evaluation.episodes'"),
+])  # fmt: skip
+def test_who_is_blamed(setting, file, said, tmp_path, refused):
+    line = refused(lambda: parsed(tmp_path, setting, file=file))
+    assert line.startswith(said.format(tmp_path))
+
+
+def test_snakemake_passes_them_on(tmp_path):
+    (tmp_path / "mine.yaml").write_text(FILE)
+    settings = ["--config", "evaluation={episodes: 2}", "training_seeds=[1]", "--cores", "1"]
+    command = snakemake_command("evaluations", tmp_path / "mine.yaml", "--dry-run", *settings)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0 and "random-e2-w3" in done.stdout + done.stderr
