@@ -8,6 +8,7 @@ import daf
 import daf.policies
 from daf.config import ConfigError, shown
 from daf.deploy import play
+from daf.plan.foreign_code import imported_files
 from daf.policies import (
     chance,
     game,
@@ -58,6 +59,11 @@ def sources(class_path: str) -> tuple[str, dict[str, bytes]]:
     path = spec.origin if spec else module
     if not path or not path.endswith(".py"):
         raise ConfigError(f"policy {shown(class_path)}: only a file of Python can be packed")
+    if others := imported_files(Path(path).resolve()):
+        raise ConfigError(
+            f"policy {shown(class_path)}: it imports {others[0].name}; "
+            "only a policy in one file can be packed"
+        )
     return f"{FOREIGN}:{name}", files | {f"{FOREIGN}.py": Path(path).read_bytes()}
 
 
