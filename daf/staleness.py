@@ -26,7 +26,7 @@ PARTS = ("players", "missions")
 """Names of parameters that list what the parts of a job are told; the last varies fastest."""
 
 
-class Given(dict):
+class GivenFiles(dict):
     """Files that no job makes, by names of inputs; their text is their content's hash.
 
     Snakemake compares the text of parameters: where a file lies decides nothing.

@@ -33,7 +33,7 @@ from daf.plan.records import played
 from daf.provenance import Hashed, digest, folder_digest, script_hash, versions
 from daf.record import SUFFIX, stands
 from daf.results_lock import ResultsInUse, claim
-from daf.staleness import Given
+from daf.staleness import GivenFiles
 from daf.sweep.search import NOT_SEARCHED, Search
 from daf.workflow import within, workflow_folder
 

@@ -35,6 +35,8 @@ rule deploy:
         code=lambda wildcards: code_of(
             "deploy", "daf.deploy.pack", *PLAN.players[wildcards.player].modules()
         ),
-        given=lambda wildcards: Given(weights=weights_to_pack(wildcards, made=False)),
+        given=lambda wildcards: GivenFiles(
+            weights=weights_to_pack(wildcards, made=False)
+        ),
     script:
         "../scripts/deploy.py"
