@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from daf.audit.remake import remake
+from daf.config import ConfigError
 from daf.provenance import file_digest
 from daf.record import SUFFIX, Record
 
@@ -51,7 +52,8 @@ ORDER = ("evaluate", "compare", "report", "deploy", "propose", "rank", "conclude
 
 
 def remake_downstream(results: Path, files: Iterable[str], folder: Path) -> None:
-    """Make everything again that was made of some files, as whoever forged them would."""
+    """Make everything again that was made of some files, as whoever forged them would; what refuses
+    to be made of them stays."""
     changed = set(files)
     for rule in ORDER:
         for sidecar in sorted(results.rglob(f"*{SUFFIX}")):
@@ -59,7 +61,10 @@ def remake_downstream(results: Path, files: Iterable[str], folder: Path) -> None
             if record.rule == rule and changed & record.input_files().keys():
                 place = folder / f"{len(list(folder.iterdir()))}"
                 place.mkdir()
-                made = remake(results, record, place)
+                try:
+                    made = remake(results, record, place)
+                except ConfigError:
+                    continue
                 for file in record.output_files():
                     write(results / file, (made / file).read_bytes())
                 repair(results, *record.output_files())

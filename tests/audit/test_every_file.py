@@ -243,6 +243,7 @@ def test_the_attack_that_nobody_saw(results, tmp_path):
     assert "shows what is changed" in found["benchmarks/tiny/report.html"][1]
 
 
+@pytest.mark.slow
 def test_the_end_of_a_curve_is_known_to_nobody_but_a_training(results, tmp_path):
     file = only(results, "runs/stateless-s1-*/metrics.parquet")
     at(-1, "reward", 3.0)(results / file)
