@@ -20,7 +20,7 @@ from typing import Any
 from daf.config import ConfigError
 from daf.config.conversion import has_text
 from daf.missions import Mission
-from daf.policies.registry import PolicySpec, is_foreign
+from daf.policies.registry import PolicyMisbehaves, PolicySpec, is_foreign
 from daf.processes import ending, kill_tree
 
 SERVE = "from daf.plan.checker_process import serve; serve()"
@@ -102,18 +102,20 @@ class Checker:
                 "and built"
             ) from None
         except (BrokenPipeError, EOFError):
-            raise ConfigError(f"policy '{class_path}': the process that checks it died") from None
+            raise PolicyMisbehaves(
+                f"policy '{class_path}': the process that checks it died"
+            ) from None
         finally:
             if not answer:
                 self._end()
         if "ended" in answer:
             self._class_path = None
-            raise ConfigError(
+            raise PolicyMisbehaves(
                 f"policy '{class_path}': its code ends the process in which it is imported and "
                 f"built ({ending(answer['ended'])})"
             )
         if "error" in answer:
-            raise ConfigError(answer["error"])
+            raise (PolicyMisbehaves if answer["misbehaves"] else ConfigError)(answer["error"])
         return answer["found"]
 
     def _finish(self) -> None:

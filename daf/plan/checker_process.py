@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 from daf.config import ConfigError
-from daf.policies.registry import METTAGRID, module_and_class
+from daf.policies.registry import METTAGRID, PolicyMisbehaves, module_and_class
 from daf.processes import adopt_orphans, die_with_parent, end_descendants, left_running
 
 LENGTH_BYTES = 8
@@ -65,12 +65,13 @@ def _check(answers: int, request: dict[str, Any] | None) -> None:
             answer = {"found": _found(request)}
             if left := left_running((), os.getppid()):
                 class_path = request.get("facts") or request["build"].class_path
-                answer = {"error": f"policy '{class_path}': its code leaves {left}"}
+                raise PolicyMisbehaves(f"policy '{class_path}': its code leaves {left}")
         except ConfigError as error:
-            answer = {"error": f"{error}"}
+            answer = {"error": f"{error}", "misbehaves": isinstance(error, PolicyMisbehaves)}
         except BaseException as error:  # foreign code may raise anything
             class_path = request.get("facts") or request["build"].class_path
-            answer = {"error": f"policy '{class_path}' failed with {type(error).__name__}: {error}"}
+            reason = f"policy '{class_path}' failed with {type(error).__name__}: {error}"
+            answer = {"error": reason, "misbehaves": not isinstance(error, Exception)}
         if os.getpid() != process:  # the code has forked, and this is its child
             os._exit(1)
         _answer(answers, answer)

@@ -8,7 +8,7 @@ from daf.config.errors import at
 from daf.missions import Mission, check_alike
 from daf.plan.checker import checker
 from daf.plan.records import Plan
-from daf.policies.registry import SHORT_NAMES, PolicySpec, is_foreign
+from daf.policies.registry import SHORT_NAMES, PolicyMisbehaves, PolicySpec, is_foreign
 from daf.provenance import digest
 
 
@@ -32,10 +32,12 @@ class Known:
     Attributes:
         load: finds a mission by its name or file.
         build: whether to try to build the policies.
+        misbehaving: what the code of a class does that no policy may do, by class path.
     """
 
     load: Callable[[str], Mission]
     build: bool
+    misbehaving: dict[str, PolicyMisbehaves] = field(default_factory=dict)
     _missions: dict[tuple[str, ...], tuple[Mission, ...]] = field(default_factory=dict)
     _play: set[tuple[str, str | None]] = field(default_factory=set)
     _network: str = ""
@@ -71,8 +73,13 @@ class Known:
         spec = PolicySpec(policy.class_path, weights, policy.init_kwargs)
         for mission in plan.missions.values():
             check_alike(mission, *trained_on)
+            if policy.class_path in self.misbehaving:
+                return
             if is_foreign(policy.class_path, policy.init_kwargs):
-                checker().build(spec, [mission, *trained_on])
+                try:
+                    checker().build(spec, [mission, *trained_on])
+                except PolicyMisbehaves as error:
+                    self.misbehaving[policy.class_path] = error
             elif policy.class_path not in SHORT_NAMES or policy.init_kwargs or weights:
                 self._build(spec, network, mission, *trained_on)
 

@@ -28,6 +28,7 @@ from daf.policies.registry import (
     METTAGRID,
     SHORT_NAMES,
     TRAINABLE,
+    PolicyMisbehaves,
     is_foreign,
     saved_init_kwargs,
 )
@@ -43,6 +44,9 @@ def make_plan(
     build: bool = True,
 ) -> Plan:
     """Work out what a configuration needs.
+
+    A policy whose code misbehaves is left to its own job, which names it and fails, unless there is
+    no other policy.
 
     Args:
         config: what is to be compared.
@@ -68,21 +72,27 @@ def make_plan(
                 raise ConfigError(f"key 'missions': two are named '{mission.name}'; rename one")
             plan.missions[mission.name] = mission
         policies, networks, plain = [], [], []
+        known = Known(load, build)
         for number, policy in enumerate(config.policies):
             with at(f"key 'policies.{number}'"):
-                networks.append(_is_network(policy))
-                policy = _convert_text(policy)
+                try:
+                    networks.append(_is_network(policy))
+                    policy = _convert_text(policy)
+                except PolicyMisbehaves as error:
+                    known.misbehaving[policy.class_path] = error
+                    networks.append(False)
                 untrained = networks[-1] and not policy.data_path and not policy.train
                 plain.append(plain_label(policy, not untrained))
                 policies.append(_complete(policy, policy.data_path))
         labels = tell_apart(policies, plain)
-        known = Known(load, build)
         for number, policy in enumerate(policies):
             with at(f"key 'policies.{number}'"):
                 if networks[number] and policy.train and policy.data_path is None:
                     _add_runs(plan, policy, labels[number], known)
                 else:
                     _add_player(plan, policy, plain[number], labels[number], known)
+        if known.misbehaving.keys() >= {policy.class_path for policy in policies}:
+            raise ConfigError(f"key 'policies.0': {known.misbehaving[policies[0].class_path]}")
         _add_populations(plan)
         add_teams(plan, labels)
         _check_missing(plan)

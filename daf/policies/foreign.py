@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from daf.config import ConfigError
+from daf.policies.registry import PolicyMisbehaves
 from daf.processes import left_running, running
 from daf.stopping import is_interrupt
 
@@ -62,9 +63,9 @@ def contained(policy: str, foreign: bool = True) -> Iterator[None]:
         foreign: whether the code is not DAF's, and may leave something running.
 
     Raises:
-        ConfigError: the code has changed what cannot be put back without changing what it computes
-            (torch's default dtype and device), has closed stdout or stderr, or has left a process
-            running, or a thread that keeps this one from ending.
+        PolicyMisbehaves: the code has changed what cannot be put back without changing what it
+            computes (torch's default dtype and device), has closed stdout or stderr, or has left a
+            process running, or a thread that keeps this one from ending.
     """
     before = running() if foreign else {}
     process, folder = os.getpid(), _working_directory()
@@ -97,14 +98,14 @@ def contained(policy: str, foreign: bool = True) -> Iterator[None]:
         if folder and _working_directory() != folder:
             os.chdir(folder)
     if changed:
-        raise ConfigError(
+        raise PolicyMisbehaves(
             f"policy '{policy}': makes {changed} torch's default for the whole process; "
             "name dtype and device where tensors are made"
         )
     if foreign and (left := left_running(before)):
-        raise ConfigError(f"policy '{policy}': its code leaves {left}")
+        raise PolicyMisbehaves(f"policy '{policy}': its code leaves {left}")
     if closed := open_before - _open_outputs():
-        raise ConfigError(f"policy '{policy}': its code closed file descriptor {min(closed)}")
+        raise PolicyMisbehaves(f"policy '{policy}': its code closed file descriptor {min(closed)}")
 
 
 def _working_directory() -> str | None:

@@ -51,6 +51,14 @@ def is_foreign(class_path: str, init_kwargs: Mapping[str, Any] = MappingProxyTyp
     return class_path.startswith(METTAGRID) or module.partition(".")[0] != "daf" or ".py" in module
 
 
+class PolicyMisbehaves(ConfigError):
+    """The code of a policy does to its process what no policy may do; the message names it.
+
+    It ends the process or its own import, leaves something running, or changes what all share. Code
+    that merely fails, or a class that is not there, is another `ConfigError`.
+    """
+
+
 @dataclass(frozen=True)
 class PolicySpec:
     """Which policy: a class, its weights, and its arguments.

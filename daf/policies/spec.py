@@ -19,6 +19,7 @@ from daf.policies.policy import Policy
 from daf.policies.registry import (
     METTAGRID,
     SHORT_NAMES,
+    PolicyMisbehaves,
     PolicySpec,
     is_foreign,
     module_and_class,
@@ -150,7 +151,7 @@ def _made(spec: PolicySpec, game: Game, device: str, seed: int) -> Policy:
     except BaseException as error:  # foreign code may raise anything
         if is_interrupt(error):
             raise
-        raise ConfigError(
+        raise _kind(error)(
             f"policy '{spec.class_path}': cannot be built with init_kwargs "
             f"{shown(dict(spec.init_kwargs))} ({type(error).__name__}: {error}); "
             f"accepted init_kwargs: {_listed(accepted)}"
@@ -182,6 +183,11 @@ def load_weights(policy: Policy, spec: PolicySpec) -> None:
         ) from None
 
 
+def _kind(error: BaseException) -> type[ConfigError]:
+    """The error that is raised for one of foreign code."""
+    return ConfigError if isinstance(error, Exception) else PolicyMisbehaves
+
+
 def _listed(accepted: list[str] | None) -> str:
     return "any" if accepted is None else ", ".join(accepted) or "none"
 
@@ -193,7 +199,7 @@ def _module(name: str, class_path: str):
         except BaseException as error:  # a script that calls `sys.exit` is no policy
             if is_interrupt(error):
                 raise
-            raise ConfigError(
+            raise _kind(error)(
                 f"policy '{class_path}': cannot import '{name}' ({type(error).__name__}: {error})"
             ) from None
     path = Path(name).resolve()
@@ -210,7 +216,7 @@ def _module(name: str, class_path: str):
             sys.modules.pop(module_name, None)
             if is_interrupt(error):
                 raise
-            raise ConfigError(
+            raise _kind(error)(
                 f"policy '{class_path}': {name} fails on import ({type(error).__name__}: {error})"
             ) from None
     return sys.modules[module_name]

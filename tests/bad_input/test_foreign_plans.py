@@ -70,8 +70,8 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def plan(path: str = "mine.py:Mine"):
-    data = {"policies": ["random", path], "missions": ["assembler_1"]}
+def plan(path: str = "mine.py:Mine", *others: str):
+    data = {"policies": [path, *others], "missions": ["assembler_1"]}
     return make_plan(BenchmarkConfig.parse(data, "test"), "test")
 
 
@@ -90,8 +90,20 @@ def test_each_is_named_in_one_line(name, folder, refused, monkeypatch):
         assert any(player.startswith("Mine-") for player in plan().players)
     else:
         line = refused(plan)
-        assert line.startswith("test: key 'policies.1': policy 'mine.py:Mine'") and said in line
+        assert line.startswith("test: key 'policies.0': policy 'mine.py:Mine'") and said in line
     assert own() == before
+
+
+@pytest.mark.parametrize("name", ["exits", "exits at once", "forks", "thread", "float64"])
+def test_beside_others_it_is_left_to_its_own_job(name, folder):
+    Path("mine.py").write_text(MISBEHAVES[name][0])
+    planned = plan("mine.py:Mine", "random").evaluations()
+    assert [player.partition("-")[0] for player, _ in planned] == ["Mine", "random"]
+
+
+def test_code_that_merely_fails_is_refused_beside_others(folder, refused):
+    Path("mine.py").write_text("1 / 0")
+    assert "fails on import (ZeroDivisionError" in refused(plan, "mine.py:Mine", "random")
 
 
 def test_nothing_is_left_of_them(folder):
