@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from daf.config import ConfigError
+from daf.files import make_folder
 from daf.job import (
     CHECKED,
     Job,
@@ -96,7 +97,7 @@ class _Part:
     ):
         self.outputs = {name: listed(files)[number] for name, files in snakemake.output.items()}
         log = log_of(snakemake.log[0], next(iter(self.outputs.values())))
-        log.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(log.parent, execution_of(snakemake).results_dir)
         told = dict(common)
         for each in own:
             told |= each
@@ -139,7 +140,7 @@ class _Part:
     def publish(self, results: str) -> None:
         """Put its files from where they wait to where they belong, the record last."""
         for file in self.outputs.values():
-            Path(file).parent.mkdir(parents=True, exist_ok=True)
+            make_folder(Path(file).parent, results)
             os.replace(waiting(results, file), file)
 
 

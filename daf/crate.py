@@ -5,7 +5,6 @@ The profile, with all that it builds on: https://w3id.org/ro/wfrun/workflow/0.5
 
 import json
 import math
-import shutil
 import struct
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -16,8 +15,9 @@ from urllib.parse import quote
 from daf.audit.findings import TRACES
 from daf.audit.hashes import OWN
 from daf.config import ConfigError, shown
+from daf.files import read_chunks, remove_leftovers, replacing
 from daf.origin import Origin
-from daf.provenance import file_digest, remove_leftovers, temporary_name
+from daf.provenance import file_digest
 from daf.record import SUFFIX, Record
 from daf.workflow import workflow_folder
 
@@ -88,18 +88,14 @@ def export_crate(results: str | Path, archive: str | Path) -> int:
         for file in (*record.files(), name.removeprefix("results/"))
     }
     described = json.dumps(_described(files, records), indent=2, ensure_ascii=False)
-    temporary = temporary_name(archive)
-    try:
-        remove_leftovers(archive)
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as out:
-            out.writestr(_member("ro-crate-metadata.json", EPOCH), described)
-            for name, path in files.items():
-                member = out.open(_member(name, dates.get(name, EPOCH)), "w", force_zip64=True)
-                with open(path, "rb") as source, member:
-                    shutil.copyfileobj(source, member)
-        temporary.replace(archive)
-    finally:
-        temporary.unlink(missing_ok=True)
+    remove_leftovers(archive)
+    with replacing(archive) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr(_member("ro-crate-metadata.json", EPOCH), described)
+        for name, path in files.items():
+            member = _member(name, dates.get(name, EPOCH))
+            with out.open(member, "w", force_zip64=True) as copied:
+                for part in read_chunks(path):
+                    copied.write(part)
     return len(records)
 
 

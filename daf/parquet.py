@@ -5,12 +5,18 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow
+import pyarrow.compute
 import pyarrow.parquet
 
+from daf import strict_json
 from daf.config import ConfigError
+from daf.files import open_regular, replacing
 
-MAX_BYTES = 4 * 1024**3
-MAX_VALUES = 10**9
+MAX_BYTES = 512 * 1024**2
+"""Of a file, of all numbers of a table, and of all its texts."""
+
+MAX_VALUES = 50_000_000
+MAX_COLUMNS = 10_000
 
 
 def load_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -20,20 +26,28 @@ def load_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
         columns: only these.
 
     Raises:
-        ConfigError: the file cannot be read, is no parquet file, lacks a column, or would take more
-            than 4 GiB of memory; one line that names it.
+        ConfigError: the file cannot be read, is no table as DAF writes them, lacks a column, or
+            would take more memory than accepted; one line that names it.
     """
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            _check_size(path, file.metadata)
-            lacking = sorted(set(columns or ()) - set(file.schema_arrow.names))
-            if lacking:
-                raise ConfigError(f"{path}: has no column '{lacking[0]}'")
-            return file.read(columns=columns and list(columns)).to_pandas()
+        with open_regular(path, MAX_BYTES) as content:
+            texts = _texts(pyarrow.parquet.read_schema(content))
+            content.seek(0)
+            # Of texts that are all alike a file holds one; they are not to be made before they are
+            # counted.
+            with pyarrow.parquet.ParquetFile(content, read_dictionary=texts) as file:
+                _check(path, file)
+                lacking = sorted(set(columns or ()) - set(file.schema_arrow.names))
+                if lacking:
+                    raise ConfigError(f"{path}: has no column '{lacking[0]}'")
+                table = file.read(columns=columns and list(columns))
+        return _plain(table).to_pandas()
+    except MemoryError:  # pyarrow's is an ArrowException, too, and says nothing about the file
+        raise
     except OSError as error:
         reason = error.strerror or f"{error}"
         raise ConfigError(f"{path}: cannot be read ({reason})") from None
-    except (pyarrow.ArrowException, ValueError, TypeError, KeyError) as error:
+    except (pyarrow.ArrowException, ValueError, TypeError, KeyError, OverflowError) as error:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(f"{path}: not a readable parquet file ({error})") from None
@@ -50,13 +64,68 @@ def save_table(path: str | Path, table: pd.DataFrame) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    table.to_parquet(path, index=False)
+    with replacing(path) as file:
+        table.to_parquet(file, index=False)
 
 
-def _check_size(path: str | Path, metadata: pyarrow.parquet.FileMetaData) -> None:
+def _texts(schema: pyarrow.Schema) -> list[str]:
+    """The columns that hold texts.
+
+    Raises:
+        ValueError: a column holds neither texts nor numbers, or two are called alike.
+    """
+    if len(schema.names) > MAX_COLUMNS:
+        raise ValueError(f"more than {MAX_COLUMNS} columns")
+    if len(set(schema.names)) < len(schema.names):
+        raise ValueError("two columns have the same name")
+    kinds = pyarrow.types
+    texts = [f.name for f in schema if kinds.is_string(f.type) or kinds.is_large_string(f.type)]
+    plain = (kinds.is_integer, kinds.is_floating, kinds.is_boolean, kinds.is_null)
+    for field in schema:
+        if field.name not in texts and not any(is_kind(field.type) for is_kind in plain):
+            raise ValueError(f"column '{field.name}' holds {field.type}")
+    return texts
+
+
+def _check(path: str | Path, file: pyarrow.parquet.ParquetFile) -> None:
+    """Refuse what would be large, before it is read, and what others would read differently."""
+    metadata = file.metadata
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     size = sum(group.total_byte_size for group in groups)
     # What is compressed to nothing, such as a repeated value, still has to be unpacked.
     values = metadata.num_rows * metadata.num_columns
     if not 0 <= size <= MAX_BYTES or not 0 <= values <= MAX_VALUES:
         raise ConfigError(f"{path}: too large; at most {MAX_VALUES:g} values are accepted")
+    _check_pandas((metadata.metadata or {}).get(b"pandas", b"{}"), file.schema_arrow.names)
+
+
+def _check_pandas(text: bytes, names: list[str]) -> None:
+    """What pandas has noted in a file is not used here, but would be by others."""
+    noted = strict_json.loads(text)
+    try:
+        told = [column["name"] for column in noted.get("columns", [])]
+        plain = all(index["kind"] == "range" for index in noted.get("index_columns", []))
+    except (AttributeError, KeyError, TypeError, IndexError):
+        raise ValueError("its notes for pandas are none") from None
+    if not plain or not set(told) <= set(names):
+        raise ValueError("its notes for pandas are about other columns")
+
+
+def _plain(table: pyarrow.Table) -> pyarrow.Table:
+    """The same with texts as texts, if they are not too long together.
+
+    Raises:
+        ValueError: they are.
+    """
+    compute, size = pyarrow.compute, 0
+    for number, field in enumerate(table.schema):
+        if not pyarrow.types.is_dictionary(field.type):
+            continue
+        for chunk in table.column(number).chunks:
+            lengths = compute.binary_length(chunk.dictionary)
+            size += compute.sum(lengths.take(chunk.indices)).as_py() or 0
+        if size > MAX_BYTES:
+            raise ValueError(f"its texts take more than {MAX_BYTES} bytes")
+        texts = table.column(number).cast(field.type.value_type)
+        table = table.set_column(number, field.name, texts)
+    return table.replace_schema_metadata(None)

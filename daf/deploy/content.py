@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import safetensors
-import safetensors.torch
 import torch
 from pydantic import Field
 
@@ -19,6 +17,7 @@ from daf.missions import Mission
 from daf.missions.mission import MAX_AGENTS, MAX_WINDOW
 from daf.policies.game import Game
 from daf.record import Sha256
+from daf.tensors import tensors_of
 
 POLICY, MISSIONS = "policy.json", "missions.json"
 WEIGHTS, GOLDEN, CARD = "policy.safetensors", "golden.safetensors", "model_card.md"
@@ -205,6 +204,6 @@ def tensors(members: Mapping[str, bytes], name: str) -> dict[str, torch.Tensor]:
         ConfigError: it holds none.
     """
     try:
-        return safetensors.torch.load(members[name])
-    except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
+        return tensors_of(members[name])
+    except ValueError as error:
         raise ConfigError(f"{name}: not a readable safetensors file ({error})") from None

@@ -1,13 +1,9 @@
 """The network of a bundle as a program of torch.export, which runs without its code."""
 
-import os
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-
-import safetensors.torch
 
 from daf.config import ConfigError, shown
 from daf.deploy import exporter
@@ -16,7 +12,8 @@ from daf.deploy.content import Bundle
 from daf.deploy.golden import FLOATS, apart
 from daf.deploy.process import MAX_WORDS, fresh, last_words
 from daf.deploy.verify import MINUTES, verify
-from daf.provenance import temporary_name
+from daf.files import copy
+from daf.tensors import load_tensors
 
 
 def run_export(path: str, program: str, trust: bool, report: Callable[[str], None] = print) -> int:
@@ -53,15 +50,10 @@ def run_export(path: str, program: str, trust: bool, report: Callable[[str], Non
             raise ConfigError(f"torch.export takes longer than {MINUTES:g} minutes") from None
         if done.returncode:
             raise ConfigError(f"torch.export: {last_words(done.stderr[-MAX_WORDS:])}")
-        found = safetensors.torch.load_file(outputs)
+        found = load_tensors(outputs)
         for name in FLOATS:
             if wrong := apart(name, found.get(name), bundle.golden[name]):
                 raise ConfigError(f"torch.export: the program is another: {wrong}")
-        temporary = temporary_name(program)
-        try:
-            shutil.copyfile(made, temporary)
-            os.replace(temporary, program)
-        finally:
-            temporary.unlink(missing_ok=True)
+        copy(made, program)
     report(f"{program}: written; it gives the golden outputs")
     return 0

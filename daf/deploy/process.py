@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
-import safetensors
 import safetensors.torch
 import torch
 
 from daf.config import ConfigError
 from daf.deploy import server
 from daf.deploy.archive import unpack
+from daf.tensors import tensors_of
 
 MAX_ANSWER, MAX_WORDS = 2**28, 100_000
 """Bytes; what a bundle's code answers may be anything."""
@@ -85,8 +85,8 @@ class Unpacked:
         if length > MAX_ANSWER:
             raise ConfigError("its code gave no proper answer")
         try:
-            answer = safetensors.torch.load(self._read(length, deadline))
-        except (safetensors.SafetensorError, ValueError):
+            answer = tensors_of(self._read(length, deadline))
+        except ValueError:
             raise ConfigError("its code gave no proper answer") from None
         actions = answer.get("actions")
         if actions is None or actions.shape != (len(observations),) or actions.dtype != torch.int64:

@@ -13,6 +13,7 @@ import torch
 
 from daf.config import ConfigError, ExecutionConfig, Model
 from daf.config.model import Whole
+from daf.files import remove_leftovers, temporary_name
 from daf.job import CAUSE
 from daf.learn.population import train_population
 from daf.learn.ranks import ALONE, Ranks
@@ -20,7 +21,7 @@ from daf.learn.resume import Resume, kept_for
 from daf.learn.train import train
 from daf.parquet import save_table
 from daf.plan import Run
-from daf.provenance import digest, remove_leftovers, temporary_name, write_json, write_text
+from daf.provenance import digest, write_json, write_text
 
 SECONDS_TO_SAVE = 60.0
 """How long processes that were asked to stop may take to finish an update and save."""
