@@ -63,14 +63,14 @@ def batch(snakemake: Any, over: Sequence[str]) -> Iterator[Iterator[AbstractCont
             _Part(snakemake, n, told, each) for n, each in enumerate(itertools.product(*lists))
         ]
         with working(results):
-            failed: list[str] = []
+            failed: dict[str, BaseException | None] = {}
             made = [part for part in parts if not part.stands(results)]
             left = [part for part in made if not part.stands(results, waits=True)]
             found = device_of(snakemake, execution) if left else nullcontext("cpu")
             with found as device:
                 yield (_attempt(part, results, device, failed) for part in left)
             if failed:
-                raise PartsFailed("; ".join(dict.fromkeys(failed)))
+                raise PartsFailed("; ".join(failed)) from next(iter(failed.values()))
             for part in made:
                 part.publish(results)
             for place in {part.place(results) for part in parts}:
@@ -145,9 +145,9 @@ class _Part:
 
 
 @contextlib.contextmanager
-def _attempt(part: _Part, results: str, device: str, failed: list[str]) -> Iterator[Job]:
-    """Do a part; if it fails, note why and go on. An interrupt goes through, and so does what
-    keeps every part from beginning."""
+def _attempt(part: _Part, results: str, device: str, failed: dict) -> Iterator[Job]:
+    """Do a part; if it fails, note the reason and the error, and go on. An interrupt goes through,
+    and so does what keeps every part from beginning."""
     begun = False
     try:
         with job(part.asked, device=device, place=part.place(results)) as work:
@@ -158,5 +158,5 @@ def _attempt(part: _Part, results: str, device: str, failed: list[str]) -> Itera
             raise
         reason = reason_of(part.asked.log[0])
         if not begun:
-            raise ValueError(reason) from None
-        failed.append(reason)
+            raise ValueError(reason) from ended.__context__
+        failed[reason] = ended.__context__

@@ -31,7 +31,8 @@ def load_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
     """
     try:
         with open_regular(path, MAX_BYTES) as content:
-            texts = _texts(pyarrow.parquet.read_schema(content))
+            leaves = pyarrow.parquet.ParquetFile(content).schema
+            texts = [leaf.path for leaf in map(leaves.column, range(len(leaves))) if _is_text(leaf)]
             content.seek(0)
             # Of texts that are all alike a file holds one; they are not to be made before they are
             # counted.
@@ -68,35 +69,27 @@ def save_table(path: str | Path, table: pd.DataFrame) -> None:
         table.to_parquet(file, index=False)
 
 
-def _texts(schema: pyarrow.Schema) -> list[str]:
-    """The columns that hold texts.
-
-    Raises:
-        ValueError: a column holds neither texts nor numbers, or two are called alike.
-    """
-    if len(schema.names) > MAX_COLUMNS:
-        raise ValueError(f"more than {MAX_COLUMNS} columns")
-    if len(set(schema.names)) < len(schema.names):
-        raise ValueError("two columns have the same name")
-    kinds = pyarrow.types
-    texts = [f.name for f in schema if kinds.is_string(f.type) or kinds.is_large_string(f.type)]
-    plain = (kinds.is_integer, kinds.is_floating, kinds.is_boolean, kinds.is_null)
-    for field in schema:
-        if field.name not in texts and not any(is_kind(field.type) for is_kind in plain):
-            raise ValueError(f"column '{field.name}' holds {field.type}")
-    return texts
+def _is_text(leaf: pyarrow.parquet.ColumnSchema) -> bool:
+    return leaf.physical_type == "BYTE_ARRAY"
 
 
 def _check(path: str | Path, file: pyarrow.parquet.ParquetFile) -> None:
     """Refuse what would be large, before it is read, and what others would read differently."""
-    metadata = file.metadata
+    metadata, schema = file.metadata, file.schema_arrow
+    if len(schema.names) > MAX_COLUMNS:
+        raise ValueError(f"more than {MAX_COLUMNS} columns")
+    if len(set(schema.names)) < len(schema.names):
+        raise ValueError("two columns have the same name")
+    for field in schema:
+        if not _is_known(field.type):
+            raise ValueError(f"column '{field.name}' holds {field.type}")
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     size = sum(group.total_byte_size for group in groups)
     # What is compressed to nothing, such as a repeated value, still has to be unpacked.
     values = metadata.num_rows * metadata.num_columns
     if not 0 <= size <= MAX_BYTES or not 0 <= values <= MAX_VALUES:
         raise ConfigError(f"{path}: too large; at most {MAX_VALUES:g} values are accepted")
-    _check_pandas((metadata.metadata or {}).get(b"pandas", b"{}"), file.schema_arrow.names)
+    _check_pandas((metadata.metadata or {}).get(b"pandas", b"{}"), schema.names)
 
 
 def _check_pandas(text: bytes, names: list[str]) -> None:
@@ -111,21 +104,37 @@ def _check_pandas(text: bytes, names: list[str]) -> None:
         raise ValueError("its notes for pandas are about other columns")
 
 
+def _is_known(kind: pyarrow.DataType) -> bool:
+    """Whether DAF has columns of such a kind: numbers, texts, lists of texts."""
+    kinds = pyarrow.types
+    plain = (kinds.is_integer, kinds.is_floating, kinds.is_boolean, kinds.is_null)
+    return any(is_kind(kind) for is_kind in plain) or _in_dictionary(kind)
+
+
+def _in_dictionary(kind: pyarrow.DataType) -> bool:
+    kinds = pyarrow.types
+    inner = kind.value_type if kinds.is_list(kind) else kind
+    return kinds.is_dictionary(inner) and kinds.is_string(inner.value_type)
+
+
 def _plain(table: pyarrow.Table) -> pyarrow.Table:
     """The same with texts as texts, if they are not too long together.
 
     Raises:
         ValueError: they are.
     """
-    compute, size = pyarrow.compute, 0
+    compute, kinds, size = pyarrow.compute, pyarrow.types, 0
     for number, field in enumerate(table.schema):
-        if not pyarrow.types.is_dictionary(field.type):
+        if not _in_dictionary(field.type):
             continue
-        for chunk in table.column(number).chunks:
-            lengths = compute.binary_length(chunk.dictionary)
-            size += compute.sum(lengths.take(chunk.indices)).as_py() or 0
+        listed, column = kinds.is_list(field.type), table.column(number)
+        for chunk in column.chunks:
+            texts = chunk.flatten() if listed else chunk
+            lengths = compute.binary_length(texts.dictionary)
+            size += (compute.sum(lengths.take(texts.indices)).as_py() or 0) + 8 * len(texts)
         if size > MAX_BYTES:
             raise ValueError(f"its texts take more than {MAX_BYTES} bytes")
-        texts = table.column(number).cast(field.type.value_type)
-        table = table.set_column(number, field.name, texts)
+        text = pyarrow.string()
+        column = column.cast(pyarrow.list_(text) if listed else text)
+        table = table.set_column(number, field.name, column)
     return table.replace_schema_metadata(None)

@@ -26,6 +26,8 @@ from daf.origin import Origin, command
 from daf.provenance import digest, file_digest, write_text
 
 SUFFIX = ".prov.json"
+MAX_BYTES, MAX_VALUES = 2**25, 1_000_000
+"""Of a record; one that names twenty thousand files has a tenth of that."""
 
 
 def _within(name: str) -> str:
@@ -127,7 +129,7 @@ class Record(Model):
             ConfigError: it cannot be read, or is none; one line.
         """
         try:
-            return cls.model_validate(load_json(path))
+            return cls.model_validate(load_json(path, MAX_VALUES, MAX_BYTES))
         except ValidationError as error:
             raise ConfigError(f"{path}: {describe(error, cls)}") from None
 

@@ -2,7 +2,6 @@
 
 import random
 import secrets
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,11 @@ from daf.audit.hashes import check_hashes
 from daf.audit.jobs import Call, Evaluate, Job, NotPossible, Train, job_of
 from daf.audit.page import audit_page
 from daf.audit.restated import restated
+from daf.audit.trouble import own_trouble
 from daf.audit.worker import Worker
 from daf.config import ConfigError, nearest, shown
 from daf.config.audit import AuditConfig
+from daf.config.errors import plain
 from daf.origin import Origin
 from daf.provenance import write_json, write_text
 from daf.record import Record
@@ -141,7 +142,7 @@ def audit(
     }
     for name in (name for name, job in jobs.items() if isinstance(job, Call)):
         _compare_restated(name, binding, findings)
-    with Worker(results, config.trust, config.minutes) as worker:
+    with Worker(results, config) as worker:
         for name in (name for names in chosen.values() for name in names):
             said = _make_again(results, name, sound[name], findings, worker)
             report(f"{name}: {said}")
@@ -161,16 +162,22 @@ def _bound(name: str, binding: Binding, findings: Findings) -> Job | None:
         binding.check(name)
     except NotPossible as reason:
         findings.add_unverifiable(outputs, f"{reason}")
-    except (Contradiction, ConfigError) as error:
-        _add_difference(findings, outputs, record, f"{error}", hardware=False)
-        return None
     except Exception as error:  # the record may say anything
-        findings.add_unverifiable(outputs, f"cannot be checked: {type(error).__name__}: {error}")
+        if isinstance(error, Contradiction | ConfigError) and not own_trouble(error):
+            _add_difference(findings, outputs, record, f"{error}", hardware=False)
+        else:
+            findings.add_unverifiable(outputs, f"cannot be checked: {_said(error)}")
         return None
     try:
         return job_of(record)
     except NotPossible:
         return None
+
+
+def _said(error: Exception) -> str:
+    """What an error says, one line."""
+    foreseen = isinstance(error, NotPossible | Contradiction | ConfigError)
+    return plain(" ".join(f"{'' if foreseen else type(error).__name__ + ': '}{error}".split()))
 
 
 def sample(plays: dict[str, int], config: AuditConfig) -> list[str]:
@@ -193,7 +200,7 @@ def _compare_restated(name: str, binding: Binding, findings: Findings) -> None:
     except NotPossible as reason:
         findings.add_unverifiable([name], f"{reason}")
     except Exception as error:  # the files may say anything
-        findings.add_unverifiable([name], f"cannot be checked: {type(error).__name__}: {error}")
+        findings.add_unverifiable([name], f"cannot be checked: {_said(error)}")
     else:
         if found is None:
             findings[name].checked.append(AGAIN)
@@ -215,15 +222,15 @@ def _make_again(
 ) -> str:
     """Do a job again, compare what it makes, and say how that went."""
     outputs = list(record.output_files())
-    with tempfile.TemporaryDirectory(prefix="daf-audit-") as folder:
-        try:
-            made = worker.remake(name, Path(folder))
+    try:
+        with worker.folder() as folder:
+            made = worker.remake(name, folder)
             differences = {name: difference(results / name, made / name) for name in outputs}
-        except NotPossible as reason:
-            findings.add_unverifiable(outputs, f"cannot be made again: {reason}")
-            return f"cannot be made again: {reason}"
-        except ConfigError as error:
-            differences = dict.fromkeys(outputs, f"{error}")
+    except Exception as error:  # the files may say anything
+        if not isinstance(error, ConfigError) or own_trouble(error):
+            findings.add_unverifiable(outputs, f"cannot be made again: {_said(error)}")
+            return f"cannot be made again: {_said(error)}"
+        differences = dict.fromkeys(outputs, f"{error}")
     hardware = job_of(record).rounded
     for output, found in differences.items():
         if found is None:

@@ -11,7 +11,7 @@ from daf.config.errors import ConfigError, shown
 from daf.files import read_bytes
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
-MAX_JSON_BYTES = 256 * 1024 * 1024
+MAX_JSON_BYTES = 128 * 1024 * 1024
 MAX_VALUES = 100_000
 MAX_DEPTH = 40
 MAX_CHARACTERS = 400
@@ -57,13 +57,15 @@ def parse_yaml(text: str, source: str) -> Any:
     return data
 
 
-def load_json(path: str | Path, max_values: int = strict_json.MAX_VALUES) -> Any:
+def load_json(
+    path: str | Path, max_values: int = strict_json.MAX_VALUES, max_bytes: int = MAX_JSON_BYTES
+) -> Any:
     """The content of a JSON file, as DAF writes them.
 
     Raises:
-        ConfigError: naming the file: unreadable, larger than 256 MiB, or not JSON (NaN is not).
+        ConfigError: naming the file: unreadable, too large, or not JSON (NaN is not).
     """
-    return parse_json(_text(path, MAX_JSON_BYTES), str(path), max_values)
+    return parse_json(_text(path, max_bytes), str(path), max_values)
 
 
 def parse_json(text: str | bytes, source: str, max_values: int = strict_json.MAX_VALUES) -> Any:

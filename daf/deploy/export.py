@@ -1,7 +1,6 @@
 """The network of a bundle as a program of torch.export, which runs without its code."""
 
 import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from daf.deploy.golden import FLOATS, apart
 from daf.deploy.process import MAX_WORDS, fresh, last_words
 from daf.deploy.verify import MINUTES, verify
 from daf.files import copy
+from daf.scratch import scratch_folder
 from daf.tensors import load_tensors
 
 
@@ -36,7 +36,7 @@ def run_export(path: str, program: str, trust: bool, report: Callable[[str], Non
     if status:
         return status
     bundle = Bundle.read(path)
-    with tempfile.TemporaryDirectory(prefix="daf-bundle-") as folder:
+    with scratch_folder("daf-bundle-") as folder:
         unpack(bundle.members, f"{folder}/bundle")
         made, outputs = f"{folder}/program.pt2", f"{folder}/outputs.safetensors"
         try:

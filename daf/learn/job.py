@@ -104,7 +104,8 @@ class TrainingJob(Model):
     def _command(self, file: Path) -> list[str]:
         nodes = self.execution.nodes
         each = self.execution.ranks // nodes
-        command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={each}"]
+        launcher = [sys.executable, "-P", "-m", "torch.distributed.run"]
+        command = [*launcher, f"--nproc-per-node={each}"]
         if nodes == 1:
             command += ["--standalone"]
         else:
@@ -121,7 +122,7 @@ class TrainingJob(Model):
 
     def _run(self, command: list[str]) -> None:
         threads = max(1, self.threads * self.execution.nodes // self.execution.ranks)
-        environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+        environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONSAFEPATH": "1"}
         environment["DAF_LAUNCHER"] = f"{socket.gethostname()} {os.getpid()}"
         reasons = []
         process = subprocess.Popen(

@@ -118,7 +118,7 @@ def _options(daf: DAFConfig, dry: bool, events: Path) -> list[str]:
 
 def _environment(results: str) -> dict[str, str]:
     path = os.pathsep.join(filter(None, [str(PLUGINS), os.environ.get("PYTHONPATH")]))
-    own = {"PYTHONPATH": path, CALL: uuid.uuid4().hex}
+    own = {"PYTHONPATH": path, "PYTHONSAFEPATH": "1", CALL: uuid.uuid4().hex}
     return os.environ | results_lock.environment(results) | own
 
 
