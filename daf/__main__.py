@@ -1,4 +1,4 @@
-"""The commands `daf ...` and `python -m daf ...`."""
+"""The commands `daf ...` and `daf ...`."""
 
 import os
 import sys
