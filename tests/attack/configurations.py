@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 TAGS = ("bool", "int", "float", "null", "timestamp", "binary", "set", "omap", "pairs", "merge",
         "value", "python/name:os.system", "python/object/apply:os.abort")  # fmt: skip
-SCALARS = ("maybe", "abc", "''", "1:1", "0x", "1e999", ".inf", "9" * 5000, "[a]",
-           "{a: b}", "-", "~", "0b2", "2001-99-99", '"\\ud800"', '"\\0"', "1" + ":1" * 3000)  # fmt: skip
+SCALARS = ("maybe", "abc", "''", "1:1", "0x", "1e999", ".inf", "9" * 5000, "[a]", "{a: b}",
+           "-", "~", "0b2", "2001-99-99", '"\\ud800"', '"\\0"', "1" + ":1" * 3000)  # fmt: skip
 
 
 def merges(width: int, depth: int, spelled: str) -> str:
