@@ -19,6 +19,7 @@ from daf.audit.worker import Worker
 from daf.config import ConfigError, nearest, shown
 from daf.config.audit import AuditConfig
 from daf.config.errors import plain
+from daf.confined import Limits
 from daf.origin import Origin
 from daf.provenance import write_json, write_text
 from daf.record import Record
@@ -142,7 +143,8 @@ def audit(
     }
     for name in (name for name, job in jobs.items() if isinstance(job, Call)):
         _compare_restated(name, binding, findings)
-    with Worker(results, config) as worker:
+    limits = Limits(config.memory_mb, config.processes)
+    with Worker(results, config.trust, config.minutes, limits) as worker:
         for name in (name for names in chosen.values() for name in names):
             said = _make_again(results, name, sound[name], findings, worker)
             report(f"{name}: {said}")

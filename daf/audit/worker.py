@@ -12,11 +12,11 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from daf.audit.jobs import NotPossible
 from daf.config import ConfigError
-from daf.config.audit import AuditConfig
 from daf.confined import Confined, Limits
 from daf.record import SUFFIX, Record
 from daf.scratch import scratch_folder
@@ -27,6 +27,7 @@ HELPERS = 4
 """Processes besides those that learn: the worker itself, torchrun, git and the like."""
 
 MAX_THREADS = 256
+LIMITS = Limits(memory_mb=1600, processes=8)
 
 
 class Worker:
@@ -35,11 +36,15 @@ class Worker:
 
     Args:
         results: the folder of results.
-        config: what one job may take, and whose code may be run.
+        trust: class paths of foreign policies whose code may be run.
+        minutes: that one job may take.
+        limits: of one job; `processes` are those that train together.
     """
 
-    def __init__(self, results: Path, config: AuditConfig):
-        self.results, self.config = results, config
+    def __init__(
+        self, results: Path, trust: tuple[str, ...], minutes: float, limits: Limits = LIMITS
+    ):
+        self.results, self.trust, self.minutes, self.limits = results, trust, minutes, limits
         self._process: Confined | None = None
         self._open = contextlib.ExitStack()
         self._place: Path | None = None
@@ -78,10 +83,9 @@ class Worker:
 
     def _begin(self) -> None:
         # Not `-m`: the working directory may be the folder that somebody sent.
-        limits = Limits(self.config.memory_mb, self.config.processes + HELPERS)
         self._process = Confined(
             [sys.executable, "-P", "-c", SERVE],
-            limits,
+            replace(self.limits, processes=self.limits.processes + HELPERS),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONSAFEPATH": "1"},
@@ -90,8 +94,8 @@ class Worker:
             {
                 "path": sys.path,
                 "results": str(self.results),
-                "trust": self.config.trust,
-                "processes": self.config.processes,
+                "trust": self.trust,
+                "processes": self.limits.processes,
                 "place": self._place and str(self._place),
             }
         )
@@ -101,14 +105,14 @@ class Worker:
             self._send(job)
         process, line = self._process, b""
         stream = process.process.stdout.fileno()
-        deadline = time.monotonic() + 60 * self.config.minutes
+        deadline = time.monotonic() + 60 * self.minutes
         while not line.endswith(b"\n") and len(line) < MAX_ANSWER:
             left = max(deadline - time.monotonic(), 0)
             there, _, _ = select.select([stream], [], [], left)
             part = os.read(stream, MAX_ANSWER) if there else b""
             if not part:
                 self._end()
-                late = f"it takes longer than {self.config.minutes:g} minutes"
+                late = f"it takes longer than {self.minutes:g} minutes"
                 died = process.exceeded or "the process that tried it died"
                 raise NotPossible(died if there else late)
             line += part
