@@ -165,3 +165,28 @@ def test_an_empty_folder_stays_empty(tmp_path):
     harm = run("audit", ".", cwd=tmp_path)
     assert harm.status == 1 and "there are no results to audit" in harm.text
     assert os.listdir(tmp_path) == []
+
+
+NO_SPACE = "ulimit -f 0; "
+TROUBLES = {
+    "no HOME": "unset HOME; ",
+    "HOME is not there": "export HOME=/nowhere/at/all; ",
+    "TMPDIR is not there": "export TMPDIR=/nowhere/at/all; ",
+    "no file can be written": NO_SPACE,
+    "little memory": "ulimit -v 1500000; ",
+    "few files": "ulimit -n 20; ",
+    "closed streams": "exec <&- >&- 2>&-; ",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_the_trouble_of_whoever_audits_is_not_the_fault_of_the_results(trouble, place):
+    daf = str(Path(sys.executable).with_name("daf"))
+    before = state(place / "results")
+    call = f"{TROUBLES[trouble]}exec {daf} audit results --read-only --share 1"
+    done = subprocess.run(["bash", "-c", call], cwd=place, capture_output=True, text=True)
+    text = done.stdout + done.stderr
+    assert done.returncode in (0, 3), text
+    assert "changed: " not in text and "Traceback" not in text
+    assert state(place / "results") == before
