@@ -11,6 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+USUAL = ("/tmp", "/var/tmp", "/usr/tmp")
+
 SECONDS_TO_LOCK = 60.0
 """A younger folder may be one whose owner has not locked it yet."""
 
@@ -26,7 +28,8 @@ def scratch_folder(prefix: str) -> Iterator[Path]:
     """
     place = Path(tempfile.gettempdir())
     # Python falls back to the working directory, which may be a folder that somebody sent.
-    if place == Path.cwd() and str(place) != os.environ.get("TMPDIR"):
+    named = {os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")}
+    if place == Path.cwd() and str(place) not in {*named, *USUAL}:
         raise FileNotFoundError(errno.ENOENT, "no folder for temporary files; TMPDIR names one")
     _sweep(place, prefix)
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place))

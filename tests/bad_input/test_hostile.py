@@ -211,7 +211,7 @@ def test_notes_for_pandas_that_are_none(notes, tmp_path, refused):
 
 
 @pytest.mark.parametrize("column", [
-    [[[1]]], [{"a": 1}], [b"bytes"], pyarrow.array(["a"]).dictionary_encode(),
+    [[[1]]], [{"a": 1}], [b"bytes"], [None, [b"bytes"]],
 ])  # fmt: skip
 def test_columns_that_no_table_of_daf_has(column, tmp_path, refused):
     pyarrow.parquet.write_table(pyarrow.table({"a": column}), tmp_path / "a.parquet")
