@@ -56,8 +56,12 @@ class Confined:
         self.exceeded: str | None = None
         self.process = subprocess.Popen(command, start_new_session=True, **options)
         self._over = threading.Event()
-        self._bound()
-        threading.Thread(target=self._watch, daemon=True).start()
+        try:
+            self._bound()
+            threading.Thread(target=self._watch, daemon=True).start()
+        except BaseException:  # such as: no thread can be started
+            self.end()
+            raise
 
     def __enter__(self) -> "Confined":
         return self

@@ -25,6 +25,7 @@ from daf.deploy.content import (
 from daf.deploy.golden import golden_of
 from daf.deploy.sources import sources
 from daf.deploy.verify import verify
+from daf.files import read_bytes
 from daf.missions import Mission
 from daf.parquet import load_tables
 from daf.plan import Player
@@ -104,7 +105,7 @@ def pack(
         CARD: model_card(about, policy.num_outputs).encode(),
         POLICY: _json(about.resolved()),
         MISSIONS: _json({mission.name: mission.resolved() for mission in missions}),
-        WEIGHTS: Path(weights).read_bytes(),
+        WEIGHTS: read_bytes(weights),
         GOLDEN: safetensors.torch.save(golden),
     }
     write_archive(path, members)
