@@ -40,7 +40,7 @@ def open_regular(path: str | Path, max_bytes: int = MAX_BYTES) -> Iterator[Binar
         found = os.fstat(file.fileno())
         _check_regular(found, path)
         if found.st_size > max_bytes:
-            raise UnsafeFile(errno.EFBIG, f"larger than {max_bytes} bytes", str(path))
+            raise UnsafeFile(errno.EFBIG, f"is larger than {max_bytes} bytes", str(path))
         yield file
 
 

@@ -1,5 +1,6 @@
 """Files of plain data: YAML or JSON in, everything odd refused."""
 
+import errno
 import math
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ MAX_FILE_BYTES = 4 * 1024 * 1024
 MAX_JSON_BYTES = 128 * 1024 * 1024
 MAX_VALUES = 100_000
 MAX_DEPTH = 40
-MAX_CHARACTERS = 400
+MAX_CHARACTERS = 10_000
 """Of anything but text; longer numbers take longer than their length says."""
 
 TOO_MUCH = (
@@ -88,6 +89,8 @@ def _text(path: str | Path, most: int) -> str:
     try:
         content = read_bytes(path, most)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise ConfigError(f"{path}: larger than {most} bytes") from None
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError:
         raise ConfigError(f"{shown(str(path))}: no possible name of a file") from None
@@ -128,7 +131,9 @@ def check_plain(data: Any, source: str) -> None:
 def _accepted_instead(value: Any) -> str | None:
     """What should stand there instead of `value`; None if it is a fine scalar."""
     if isinstance(value, str):
-        return None if _writable(value) else "text of characters that can be written, not NUL"
+        if "\0" in value:
+            return "text without NUL characters"
+        return None if _writable(value) else "text of characters that can be written"
     if isinstance(value, int):
         return None if -(2**63) <= value < 2**63 else "a whole number of at most 64 bits"
     if isinstance(value, float):
@@ -138,7 +143,7 @@ def _accepted_instead(value: Any) -> str | None:
 
 def _writable(text: str) -> bool:
     """Whether a text can stand in a file; half of a surrogate pair cannot."""
-    return "\0" not in text and (text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text))
+    return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
 
 
 def _key(place: tuple) -> str:
