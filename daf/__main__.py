@@ -1,43 +1,44 @@
-"""DAF: train, sweep, compare and benchmark multi-agent policies on "Cogs vs Clips" missions."""
+"""The commands `daf ...` and `daf ...`."""
 
-import logging
+import os
 import sys
 
-from daf import commands
-from daf.arguments import Parser
-from daf.config import ConfigError
-from daf.config.errors import of_file
-from daf.stopping import stoppable
-from daf.streams import tolerate_encodings
+
+def _own_streams() -> None:
+    """Open what was closed: else the next file that is opened gets the number of a stream, and what
+    is printed goes into it."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+
+
+def _forget_working_directory() -> None:
+    """Look for no code where `python -m` looks first; somebody may have sent the folder."""
+    try:
+        here = ("", os.getcwd())
+    except OSError:  # it is gone
+        here = ("",)
+    if not sys.flags.safe_path and sys.path[0] in here:
+        del sys.path[0]
 
 
 def main() -> int:
-    """Run one command. Returns the exit status: 0 success, 1 failure, 3 partial success."""
-    tolerate_encodings()
-    parser = Parser(
-        prog="python -m daf",
-        description=__doc__,
-        epilog="Everything these commands make stands in the folder of results; the same work is "
-        "never done twice. `python -m daf COMMAND --help` says more.",
-    )
-    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in commands.COMMANDS:
-        add(subparsers)
-    arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    """Run one command. Returns the exit status."""
+    _own_streams()
     try:
-        with stoppable():
-            return arguments.run(arguments)
-    except ConfigError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {ConfigError(of_file(error))}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted; what was finished stays", file=sys.stderr)
-        return 130
+        from daf.cli import run
+
+        return run()
+    except MemoryError:
+        print("error: more memory is needed than this process may take", file=sys.stderr)
+        return 3 if sys.argv[1:2] == ["audit"] else 1
 
 
 if __name__ == "__main__":
+    _forget_working_directory()
     sys.exit(main())

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from daf.files import make_folder
 from daf.job import Job, PartsFailed, device_of, execution_of, job, logged, reason_of
 from daf.results_lock import working
 from daf.staleness import Request, reason_to_remake, split_request
@@ -46,14 +47,14 @@ def batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[Job]]]:
         asked = (snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
         parts = [_Part(snakemake, request) for request in split_request(*asked)]
         with working(results):
-            failed: list[str] = []
+            failed: dict[str, BaseException | None] = {}
             made = [part for part in parts if not part.stands(results)]
             left = [part for part in made if not part.stands(results, waits=True)]
             found = device_of(snakemake, execution) if left else nullcontext("cpu")
             with found as device:
                 yield (_attempt(part, results, device, failed) for part in left)
             if failed:
-                raise PartsFailed("; ".join(dict.fromkeys(failed)))
+                raise PartsFailed("; ".join(failed)) from next(iter(failed.values()))
             for part in made:
                 part.publish(results)
             for place in {part.place(results) for part in parts}:
@@ -78,7 +79,7 @@ class _Part:
     def __init__(self, snakemake: Any, request: Request):
         self.outputs = request.outputs | {"provenance": request.sidecar}
         log = log_of(snakemake.log[0], next(iter(self.outputs.values())))
-        log.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(log.parent, execution_of(snakemake).results_dir)
         self.request = replace(request, rule=request.rule.partition(VARIANT)[0])
         self.asked = SimpleNamespace(
             rule=self.request.rule,
@@ -104,14 +105,14 @@ class _Part:
     def publish(self, results: str) -> None:
         """Put its files from where they wait to where they belong, the record last."""
         for file in self.outputs.values():
-            Path(file).parent.mkdir(parents=True, exist_ok=True)
+            make_folder(Path(file).parent, results)
             os.replace(waiting(results, file), file)
 
 
 @contextlib.contextmanager
-def _attempt(part: _Part, results: str, device: str, failed: list[str]) -> Iterator[Job]:
-    """Do a part; if it fails, note why and go on. An interrupt goes through, and so does what
-    keeps every part from beginning."""
+def _attempt(part: _Part, results: str, device: str, failed: dict) -> Iterator[Job]:
+    """Do a part; if it fails, note the reason and the error, and go on. An interrupt goes through,
+    and so does what keeps every part from beginning."""
     begun = False
     try:
         with job(part.asked, device=device, place=part.place(results)) as work:
@@ -122,5 +123,5 @@ def _attempt(part: _Part, results: str, device: str, failed: list[str]) -> Itera
             raise
         reason = reason_of(part.asked.log[0])
         if not begun:
-            raise ValueError(reason) from None
-        failed.append(reason)
+            raise ValueError(reason) from ended.__context__
+        failed[reason] = ended.__context__

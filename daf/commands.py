@@ -1,7 +1,6 @@
-"""The commands of `python -m daf`: arguments in, one call of a pipeline, a few lines out."""
+"""The commands of `daf`: arguments in, one call of a pipeline, a few lines out."""
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,9 @@ from typing import Any
 from daf import results_lock
 from daf.arguments import Parser, is_mission, is_policy, is_seed, is_setting
 from daf.config import AuditConfig, BenchmarkConfig, ConfigError, DAFConfig, DAFSweepConfig, shown
-from daf.config.errors import plain
+from daf.config.errors import of_file, plain
 from daf.config.files import parse_yaml
+from daf.confined import limited_memory
 from daf.crate import export_crate
 from daf.mettagrid.command import mettagrid
 from daf.missions import built_in_missions, load_mission
@@ -27,9 +27,12 @@ from daf.orchestrators.request import for_workflow
 from daf.policies.registry import BUNDLE, SHORT_NAMES, TRAINABLE
 from daf.workflow import default_config
 
+MEMORY_MB = 2000
+"""That this process may take to read what somebody else has made."""
+
 STATUS = {"success": 0, "failed": 1, "partial": 3}
 POLICY = "short name, package.module:Class, file.py:Class or mettagrid:NAME; with @FILE its weights"
-MISSION = "names (see `python -m daf missions`) or YAML files"
+MISSION = "names (see `daf missions`) or YAML files"
 
 
 def train(commands: Any) -> None:
@@ -134,6 +137,12 @@ def audit(commands: Any) -> None:
     defaults = AuditConfig()
     group = parser.add_argument_group("how far to go")
     group.add_argument(
+        "--read-only",
+        action="store_true",
+        default=None,
+        help="write no audit.json and audit.html into the folder",
+    )
+    group.add_argument(
         "--share", type=float, help=f"of the episodes, played again ({defaults.share:g})"
     )
     group.add_argument(
@@ -141,6 +150,16 @@ def audit(commands: Any) -> None:
     )
     group.add_argument(
         "--minutes", type=float, help=f"that a job done again may take ({defaults.minutes:g})"
+    )
+    group.add_argument(
+        "--memory-mb",
+        type=float,
+        help=f"that such a job may take, with all that it starts ({defaults.memory_mb:g})",
+    )
+    group.add_argument(
+        "--processes",
+        type=int,
+        help=f"that a training which is done again may have ({defaults.processes})",
     )
     group.add_argument("--retrain", metavar="RUN", help="a training that is done again, or all")
     parser.add_list(
@@ -152,20 +171,19 @@ def audit(commands: Any) -> None:
 
 
 def _audit(arguments: argparse.Namespace) -> int:
-    from daf.audit.command import run_audit  # torch, only where it is needed
-
     given = {name: getattr(arguments, name) for name in AuditConfig.model_fields}
     config = AuditConfig.parse({k: v for k, v in given.items() if v is not None}, "command line")
     if not Path(arguments.results).is_dir():
         raise ConfigError(f"{shown(arguments.results)} is no folder of results")
     try:
-        lock = results_lock.wait_for(arguments.results)
-        try:
+        from daf.audit.command import run_audit  # torch, only where it is needed
+
+        with limited_memory(MEMORY_MB), results_lock.reading(arguments.results):
             return run_audit(arguments.results, config)
-        finally:
-            os.close(lock)
-    except OSError as error:
-        raise ConfigError(f"{error}") from None
+    except (OSError, MemoryError, ImportError, RuntimeError) as error:
+        reason = of_file(error) if isinstance(error, OSError) else f"{error}"
+        print(f"unverifiable: {plain(reason) or type(error).__name__}", file=sys.stderr)
+        return STATUS["partial"]
 
 
 def crate(commands: Any) -> None:
@@ -182,8 +200,9 @@ def crate(commands: Any) -> None:
 
 def _crate(arguments: argparse.Namespace) -> int:
     try:
-        jobs = export_crate(arguments.results, arguments.archive, arguments.unverified)
-    except OSError as error:
+        with limited_memory(MEMORY_MB):
+            jobs = export_crate(arguments.results, arguments.archive, arguments.unverified)
+    except (OSError, results_lock.ResultsInUse) as error:
         raise ConfigError(f"{error}") from None
     print(f"{arguments.archive}: {jobs} jobs described")
     return 0
@@ -249,22 +268,25 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     if not 0 <= arguments.evaluate <= 10_000:
         raise ConfigError(f"--evaluate: got {arguments.evaluate}; 0 to 10000 are possible")
-    return run_verify(arguments.file, arguments.trust, arguments.evaluate)
+    with limited_memory(MEMORY_MB):
+        return run_verify(arguments.file, arguments.trust, arguments.evaluate)
 
 
 def _export(arguments: argparse.Namespace) -> int:
     from daf.deploy.export import run_export
 
-    return run_export(arguments.file, arguments.program, arguments.trust)
+    with limited_memory(MEMORY_MB):
+        return run_export(arguments.file, arguments.program, arguments.trust)
 
 
 def _info(arguments: argparse.Namespace) -> int:
     from daf.deploy.claims import contradictions
     from daf.deploy.content import Bundle
 
-    bundle = Bundle.read(arguments.file)
-    wrong = contradictions(bundle)
-    lines = [*bundle.summary(), *(f"wrong: {problem}" for problem in wrong)]
+    with limited_memory(MEMORY_MB):
+        bundle = Bundle.read(arguments.file)
+        wrong = contradictions(bundle)
+        lines = [*bundle.summary(), *(f"wrong: {problem}" for problem in wrong)]
     print("\n".join(map(plain, lines)))
     return 1 if wrong else 0
 
@@ -273,7 +295,8 @@ def _unpack(arguments: argparse.Namespace) -> int:
     from daf.deploy.archive import unpack
     from daf.deploy.content import Bundle
 
-    unpack(Bundle.read(arguments.file).members, arguments.folder)
+    with limited_memory(MEMORY_MB):
+        unpack(Bundle.read(arguments.file).members, arguments.folder)
     print(f"{arguments.folder}: unpacked; model_card.md says how to run it")
     return 0
 

@@ -5,8 +5,6 @@ The profile, with all that it builds on: https://w3id.org/ro/wfrun/workflow/0.5
 
 import json
 import math
-import os
-import shutil
 import struct
 import zipfile
 from datetime import UTC, datetime, timedelta
@@ -18,8 +16,9 @@ from daf import results_lock
 from daf.audit.findings import CHANGED, TRACES, Findings
 from daf.audit.hashes import OWN, check_hashes
 from daf.config import ConfigError, shown
+from daf.files import read_chunks, remove_leftovers, replacing
 from daf.origin import Origin
-from daf.provenance import file_digest, remove_leftovers, temporary_name
+from daf.provenance import file_digest
 from daf.record import SUFFIX, Record
 from daf.workflow import workflow_folder
 
@@ -81,6 +80,7 @@ def export_crate(results: str | Path, archive: str | Path, unverified: bool = Fa
     Raises:
         ConfigError: no results there, a record that is none, or files that are not those that their
             records tell; one line.
+        ResultsInUse: a workflow has begun to write there meanwhile.
         OSError: a file cannot be read or written.
     """
     results, archive = Path(results), Path(archive)
@@ -88,11 +88,8 @@ def export_crate(results: str | Path, archive: str | Path, unverified: bool = Fa
         raise ConfigError(f"{shown(str(archive))}: the name of a .zip file is needed")
     if not results.is_dir():
         raise ConfigError(f"{shown(str(results))} is no folder of results")
-    lock = results_lock.wait_for(str(results))
-    try:
+    with results_lock.reading(str(results)):
         return _export(results, archive, unverified)
-    finally:
-        os.close(lock)
 
 
 def _export(results: Path, archive: Path, unverified: bool) -> int:
@@ -109,18 +106,14 @@ def _export(results: Path, archive: Path, unverified: bool) -> int:
         for file in (*record.files(), name.removeprefix("results/"))
     }
     described = json.dumps(_described(files, records, unverified), indent=2, ensure_ascii=False)
-    temporary = temporary_name(archive)
-    try:
-        remove_leftovers(archive)
-        with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as out:
-            out.writestr(_member("ro-crate-metadata.json", EPOCH), described)
-            for name, path in files.items():
-                member = out.open(_member(name, dates.get(name, EPOCH)), "w", force_zip64=True)
-                with open(path, "rb") as source, member:
-                    shutil.copyfileobj(source, member)
-        temporary.replace(archive)
-    finally:
-        temporary.unlink(missing_ok=True)
+    remove_leftovers(archive)
+    with replacing(archive) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr(_member("ro-crate-metadata.json", EPOCH), described)
+        for name, path in files.items():
+            member = _member(name, dates.get(name, EPOCH))
+            with out.open(member, "w", force_zip64=True) as copied:
+                for part in read_chunks(path):
+                    copied.write(part)
     return len(records)
 
 

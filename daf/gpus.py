@@ -1,6 +1,7 @@
 """Which GPUs of this machine a job uses: Snakemake counts them, each job takes its own."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import sys
@@ -8,6 +9,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from daf.files import UnsafeFile, check_folder, open_in_place
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 BATCH_JOBS = ("SLURM_JOB_ID", "LSB_JOBID", "PBS_JOBID", "JOB_ID")
@@ -68,7 +71,7 @@ def _wait_for(visible: list[str], number: int, slots: int) -> dict[str, int]:
     folder = _folder()
     told = False
     while True:
-        with open(folder / "choosing", "w") as choosing:
+        with open(open_in_place(folder / "choosing"), "r+b") as choosing:
             fcntl.flock(choosing, fcntl.LOCK_EX)
             if held := _free(folder, visible, number, slots):
                 return held
@@ -97,7 +100,7 @@ def _free(folder: Path, visible: list[str], number: int, slots: int) -> dict[str
 
 def _locked(path: Path) -> int | None:
     """A lock that ends with this process, or None if another has it."""
-    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    lock = open_in_place(path)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -111,4 +114,7 @@ def _folder() -> Path:
     job = next((os.environ[name] for name in BATCH_JOBS if name in os.environ), "")
     folder = Path(tempfile.gettempdir(), f"daf-gpus-{os.getuid()}{job and '-' + job}")
     folder.mkdir(mode=0o700, exist_ok=True)
+    check_folder(folder)
+    if folder.stat().st_uid != os.getuid():
+        raise UnsafeFile(errno.EPERM, "belongs to somebody else", str(folder))
     return folder

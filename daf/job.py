@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from daf.config import ConfigError, ExecutionConfig
 from daf.environment import EnvironmentProblem
+from daf.files import open_in_place
 from daf.gpus import NotEnoughGPUs, taken
 from daf.origin import Origin
 from daf.record import recorded
@@ -119,7 +120,9 @@ def logged(snakemake: Any, begin: datetime) -> Iterator[None]:
     """Inside, output goes to the terminal and to the rule's log; an error becomes one line, and the
     exit status 1, an interrupt 130."""
     tolerate_encodings()
-    with open(snakemake.log[0], "w", encoding="utf-8", errors="backslashreplace") as log:
+    descriptor = open_in_place(snakemake.log[0])
+    with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as log:
+        log.truncate(0)
         try:
             print(f"{BEGIN}{begin.isoformat()}", file=log, flush=True)
             with _tee(log), stoppable():

@@ -76,7 +76,7 @@ def command() -> list[str]:
     it: files are named from the working directory, or by their names alone."""
     snakemake = snakemake_process()
     program, *rest = sys.argv if snakemake is None else snakemake.cmdline()[1:]
-    if program == "-m":
+    while program in ("-P", "-m"):
         program, *rest = rest
     path = Path(program)
     name = path.parent.name if path.name == "__main__.py" else path.name

@@ -4,12 +4,12 @@ import ast
 import hashlib
 import importlib.metadata
 import json
-import os
 import platform
-import re
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from daf.files import read_chunks, replacing
 
 PACKAGES = (
     "snakemake",
@@ -43,10 +43,12 @@ def file_digest(path: str | Path) -> str:
     """SHA-256 of a file's content.
 
     Raises:
-        OSError: the file cannot be read.
+        OSError: the file cannot be read, or is no regular one; see `daf.files.read_chunks`.
     """
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    sha = hashlib.sha256()
+    for part in read_chunks(path):
+        sha.update(part)
+    return sha.hexdigest()
 
 
 def folder_digest(folder: str) -> str:
@@ -76,32 +78,9 @@ def json_text(data: Any) -> str:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file whole or not at all: to a temporary name first, then renamed."""
-    temporary = temporary_name(path)
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def temporary_name(path: str | Path) -> Path:
-    """A name beside `path` that no other process uses; its suffix is kept."""
-    path = Path(path)
-    return path.with_name(f".{os.getpid()}.{path.name}")
-
-
-def remove_leftovers(path: str | Path) -> None:
-    """Remove the temporary files that writers of `path` have left when they were killed; nobody
-    else may be writing it."""
-    path = Path(path)
-    left = re.compile(rf"\.[0-9]+\.{re.escape(path.name)}")
-    for other in path.parent.iterdir():
-        if left.fullmatch(other.name):
-            other.unlink(missing_ok=True)
+    """Write a text file whole or not at all; see `daf.files.replacing`."""
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 @cache

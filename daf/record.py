@@ -21,16 +21,13 @@ from pydantic import (
 from daf.config import ConfigError, ExecutionConfig, load_json
 from daf.config.errors import describe
 from daf.config.model import Model, Number, Whole
+from daf.files import make_folder, remove_leftovers, temporary_name
 from daf.origin import Origin, command
-from daf.provenance import (
-    digest,
-    file_digest,
-    remove_leftovers,
-    temporary_name,
-    write_text,
-)
+from daf.provenance import digest, file_digest, write_text
 
 SUFFIX = ".prov.json"
+MAX_BYTES, MAX_VALUES = 2**25, 1_000_000
+"""Of a record; one that names twenty thousand files has a tenth of that."""
 
 
 def _within(name: str) -> str:
@@ -132,7 +129,7 @@ class Record(Model):
             ConfigError: it cannot be read, or is none; one line.
         """
         try:
-            return cls.model_validate(load_json(path))
+            return cls.model_validate(load_json(path, MAX_VALUES, MAX_BYTES))
         except ValidationError as error:
             raise ConfigError(f"{path}: {describe(error, cls)}") from None
 
@@ -177,6 +174,7 @@ def recorded(
 
     Raises:
         FileNotFoundError: the block did not write an output.
+        UnsafeFile: a folder on the way to an output is a link.
         ValueError: an output is not within the folder of results.
     """
     begin = begin or datetime.now(UTC)
@@ -185,7 +183,7 @@ def recorded(
     if place:
         finals = [place / final.name for final in finals]
     for final in finals:
-        final.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(final.parent, results)
         remove_leftovers(final)
     *temporaries, record_file = map(temporary_name, finals)
     temporary = dict(zip(outputs, temporaries))

@@ -55,7 +55,7 @@ def snakemake_process() -> psutil.Process | None:
     """The process that runs the workflow, if this one is a job of it."""
     for process in psutil.Process().parents():
         with contextlib.suppress(psutil.Error):
-            if "snakemake" in (Path(part).name for part in process.cmdline()[:3]):
+            if "snakemake" in (Path(part).name for part in process.cmdline()[:4]):
                 return process
     return None
 

@@ -23,7 +23,8 @@ def default_config() -> Path:
 def snakemake_command(target: str, config: Path, *more: str) -> list[str]:
     """The command that makes `target` in the working directory."""
     snakefile = workflow_folder() / "Snakefile"
-    command = [sys.executable, "-m", "snakemake", target, "--snakefile", str(snakefile)]
+    # Not without `-P`: the working directory may have a `yaml.py`.
+    command = [sys.executable, "-P", "-m", "snakemake", target, "--snakefile", str(snakefile)]
     return [*command, "--configfile", str(config), *more]
 
 

@@ -5,6 +5,8 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from daf.files import replacing
+
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The time of every member."""
 
@@ -16,7 +18,7 @@ def write_zip(path: str | Path, members: Mapping[str, bytes]) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, data in sorted(members.items()):
             member = zipfile.ZipInfo(name, EPOCH)
             member.create_system = 3

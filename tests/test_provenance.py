@@ -17,7 +17,6 @@ from daf.provenance import (
     digest,
     file_digest,
     script_hash,
-    temporary_name,
     versions,
     write_json,
     write_text,
@@ -95,13 +94,6 @@ def test_write_text_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
         write_text(path, "new \ud800")
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
-
-
-def test_temporary_name_lies_beside_and_keeps_the_suffix():
-    name = temporary_name("results/runs/a/policy.safetensors")
-    assert name.parent == Path("results/runs/a")
-    assert name.suffix == ".safetensors"
-    assert str(os.getpid()) in name.name
 
 
 # the hash of code

@@ -24,6 +24,7 @@ from daf.audit.trainings import ALL
 from daf.audit.worker import Worker
 from daf.config import ConfigError, nearest, shown
 from daf.config.audit import AuditConfig
+from daf.confined import Limits
 from daf.origin import Origin
 from daf.provenance import write_json, write_text
 
@@ -154,7 +155,8 @@ def audit(
             compare_call(name, job, binding, findings)
         elif isinstance(job, EnvironmentCheck):
             compare_environment(name, job, binding, findings)
-    with Worker(results, config.trust, config.minutes) as worker:
+    limits = Limits(config.memory_mb, config.processes)
+    with Worker(results, config.trust, config.minutes, limits) as worker:
         for name in [name for name in trainings if name not in chosen["trained"]]:
             said = compare_training(name, trainings[name], binding, findings, worker)
             report(f"{name}: {said}")

@@ -1,6 +1,5 @@
 """The checks of an audit: each compares files with what their sidecars tell, and adds findings."""
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from daf.audit.index import Contradiction
 from daf.audit.jobs import Call, EnvironmentCheck, Job, NotPossible, Train, job_of
 from daf.audit.restated import restated
 from daf.audit.trainings import training_differences
+from daf.audit.trouble import in_one_line, own_trouble
 from daf.audit.worker import Worker
 from daf.config import ConfigError
 from daf.origin import Origin
@@ -31,12 +31,12 @@ def bound(name: str, binding: Binding, findings: Findings) -> Job | None:
         binding.check(name)
     except NotPossible as reason:
         findings.add_unverifiable(outputs, f"{reason}")
-    except (Contradiction, ConfigError) as error:
-        files = [*outputs, f"{name}{SUFFIX}"]
-        _add_difference(findings, files, record, f"{error}", hardware=False)
-        return None
     except Exception as error:  # the record may say anything
-        findings.add_unverifiable(outputs, f"cannot be checked: {type(error).__name__}: {error}")
+        if isinstance(error, Contradiction | ConfigError) and not own_trouble(error):
+            files = [*outputs, f"{name}{SUFFIX}"]
+            _add_difference(findings, files, record, f"{error}", hardware=False)
+        else:
+            findings.add_unverifiable(outputs, f"cannot be checked: {in_one_line(error)}")
         return None
     try:
         return job_of(record)
@@ -113,10 +113,11 @@ def _compare(
         found = check(file)
     except NotPossible as reason:
         findings.add_unverifiable([file], f"{reason}")
-    except ConfigError as error:
-        _add_difference(findings, [file], record, f"{error}", hardware=False)
     except Exception as error:  # the files may say anything
-        findings.add_unverifiable([file], f"cannot be checked: {type(error).__name__}: {error}")
+        if isinstance(error, ConfigError) and not own_trouble(error):
+            _add_difference(findings, [file], record, f"{error}", hardware=False)
+        else:
+            findings.add_unverifiable([file], f"cannot be checked: {in_one_line(error)}")
     else:
         if found is None:
             findings[file].checked.append(checked)
@@ -127,18 +128,18 @@ def _compare(
 def make_again(results: Path, name: str, record: Record, findings: Findings, worker: Worker) -> str:
     """Do a job again, compare what it makes, and say how that went."""
     outputs = list(record.output_files())
-    with tempfile.TemporaryDirectory(prefix="daf-audit-") as folder:
-        try:
-            made = worker.remake(name, Path(folder))
+    try:
+        with worker.folder() as folder:
+            made = worker.remake(name, folder)
             # The same code and packages on the same processor give the same bytes.
             alike = not Origin.here(record.device).differences(record.origin, hardware=True)
             compare = exact_difference if alike else difference
             differences = {name: compare(results / name, made / name) for name in outputs}
-        except NotPossible as reason:
-            findings.add_unverifiable(outputs, f"cannot be made again: {reason}")
-            return f"cannot be made again: {reason}"
-        except ConfigError as error:
-            differences = dict.fromkeys(outputs, f"{error}")
+    except Exception as error:  # the files may say anything
+        if not isinstance(error, ConfigError) or own_trouble(error):
+            findings.add_unverifiable(outputs, f"cannot be made again: {in_one_line(error)}")
+            return f"cannot be made again: {in_one_line(error)}"
+        differences = dict.fromkeys(outputs, f"{error}")
     hardware = job_of(record).rounded
     for output, found in differences.items():
         if found is None:

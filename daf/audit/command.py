@@ -2,27 +2,35 @@
 
 from pathlib import Path
 
-from daf.audit.audit import audit
-from daf.audit.findings import CHANGED
+from daf.audit.audit import STATUS, audit
+from daf.audit.findings import CHANGED, UNVERIFIABLE
 from daf.config import AuditConfig
-from daf.config.errors import plain
+from daf.config.errors import of_file, plain
 
 
 def run_audit(results: str, config: AuditConfig) -> int:
-    """Audit a folder of results, write audit.json and audit.html into it, and say what is wrong.
+    """Audit a folder of results, write audit.json and audit.html into it, and say what is wrong;
+    `config.read_only`: write nothing.
 
     Returns:
         the exit status: 0 verified, 1 something is changed, 3 something could not be verified.
 
     Raises:
         ConfigError: there are no results, or no such training.
-        OSError: the folder cannot be read or written.
+        OSError: the folder cannot be read.
     """
     found = audit(results, config)
-    found.write(results)
+    status = found.status
+    try:
+        if not config.read_only:
+            found.write(results)
+    except OSError as error:
+        print(f"unverifiable: the reports cannot be written ({of_file(error)})")
+        status = status or STATUS[UNVERIFIABLE]
     for finding in found.findings:
         if finding.why and (finding.result or finding.verdict == CHANGED):
             print(plain(f"{finding.verdict}: {finding.file}: {finding.why}"))
     print(found.summary())
-    print(f"every file: {Path(results, 'audit.html')}")
-    return found.status
+    if not config.read_only:
+        print(f"every file: {Path(results, 'audit.html')}")
+    return status

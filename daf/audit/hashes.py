@@ -1,12 +1,15 @@
 """The first level of an audit: does every file have the hash and the date that its record says?"""
 
 import os
+import stat
 import statistics
 from datetime import UTC, datetime
 from pathlib import Path
 
 from daf.audit.findings import CHANGED, HASH, TRACES, Findings
+from daf.audit.trouble import own_trouble
 from daf.config import ConfigError
+from daf.files import UnsafeFile, open_regular, read_bytes
 from daf.job import BEGIN
 from daf.provenance import file_digest
 from daf.record import SUFFIX, Record
@@ -68,33 +71,50 @@ def check_hashes(results: Path, findings: Findings) -> dict[str, Record]:
 
 
 class _Digests:
-    """Hashes of files, computed once; None for what is not there."""
+    """Hashes of files, computed once; None for what is not there, or in `errors`."""
 
     def __init__(self, results: Path):
         self.results = results
         self.known: dict[str, str | None] = {}
+        self.errors: dict[str, OSError] = {}
 
     def __getitem__(self, file: str) -> str | None:
         if file not in self.known:
             path = self.results / file
-            there = path.is_file() and not path.is_symlink()
-            self.known[file] = file_digest(path) if there else None
+            self.known[file] = None
+            try:
+                if not stat.S_ISLNK(os.lstat(path).st_mode):
+                    self.known[file] = file_digest(path)
+            except (FileNotFoundError, NotADirectoryError):
+                pass
+            except OSError as error:
+                self.errors[file] = error
         return self.known[file]
 
 
 def _files(results: Path, findings: Findings) -> set[str]:
     """Names of all files; links are not followed, they could lead anywhere."""
     found = set()
-    for folder, folders, files in os.walk(results):
+
+    def cannot_read(error: OSError) -> None:
+        name = printable(Path(error.filename).relative_to(results).as_posix())
+        findings[name].unverifiable.append(f"cannot be read ({error.strerror})")
+
+    for folder, folders, files in os.walk(results, onerror=cannot_read):
         for name in (*folders, *files):
             path = Path(folder, name)
             file = path.relative_to(results).as_posix()
             if file in OWN:
                 continue
-            if path.is_symlink() or not (path.is_dir() or path.is_file()):
-                findings[printable(file)].changed.append("is a link or no plain file")
-            elif path.is_file():
+            try:
+                kind = os.lstat(path).st_mode
+            except OSError as error:
+                cannot_read(error)
+                continue
+            if stat.S_ISREG(kind):
                 found.add(file)
+            elif not stat.S_ISDIR(kind):
+                findings[printable(file)].changed.append("is a link or no plain file")
     odd = {file for file in found if file != printable(file)}
     for file in odd:
         findings[printable(file)].changed.append("no record speaks of it")
@@ -111,12 +131,20 @@ def _record(results: Path, name: str, findings: Findings) -> Record | None:
     path = results / name
     try:
         record = Record.read(path)
-    except ConfigError as error:
-        findings[name].changed.append(f"{error}".removeprefix(f"{path}: "))
+        sealed = record.sealed() == record
+        as_written = record.text().encode() == read_bytes(path)
+    except Exception as error:  # it may say anything
+        reason = f"{error}".removeprefix(f"{path}: ")
+        if own_trouble(error):
+            findings[name].unverifiable.append(reason)
+        elif isinstance(error, ConfigError):
+            findings[name].changed.append(reason)
+        else:
+            findings[name].changed.append(f"is no record ({type(error).__name__})")
         return None
-    if record.sealed() != record:
+    if not sealed:
         findings[name].changed.append("its digest is not that of its content")
-    elif record.text() != path.read_text(encoding="utf-8"):
+    elif not as_written:
         findings[name].changed.append("is not written as DAF writes records")
     elif name.removesuffix(SUFFIX) not in record.output_files():
         findings[name].changed.append("stands beside a file that it does not speak of")
@@ -130,6 +158,10 @@ def _compare(findings: Findings, file: str, sha: str, digests: _Digests) -> None
     found = digests[file]
     if found == sha:
         findings[file].checked.append(HASH)
+    elif error := digests.errors.get(file):
+        finding = findings[file]
+        reasons = finding.changed if isinstance(error, UnsafeFile) else finding.unverifiable
+        reasons.append(f"cannot be read ({error.strerror})")
     elif found is None:
         findings[file].changed.append("is gone")
     else:
@@ -141,21 +173,21 @@ def _compare_log(findings, path: Path, file: str, sha: str, record: Record, dige
     if digests[file] not in (sha, None):
         begin = _begin_of(path)
         last = path.stat().st_mtime + COARSE_SECONDS
-        if begin is not None and record.end <= begin and begin.timestamp() <= last:
+        if begin is not None and record.end.timestamp() <= begin <= last:
             findings[file].unverifiable.append(TRACES["logs"])
             return
     _compare(findings, file, sha, digests)
 
 
-def _begin_of(log: Path) -> datetime | None:
+def _begin_of(log: Path) -> float | None:
     """When the attempt began that wrote a log; None if it does not say."""
-    with open(log, "rb") as file:
+    with open_regular(log) as file:
         first = file.readline(200).decode("utf-8", "replace").strip()
     try:
         begin = datetime.fromisoformat(first.removeprefix(BEGIN))
-    except ValueError:
+        return begin.timestamp() if first.startswith(BEGIN) and begin.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return begin if first.startswith(BEGIN) and begin.tzinfo else None
 
 
 def _check_dates(findings: Findings, results: Path, records: dict[str, Record]) -> None:
@@ -183,7 +215,10 @@ def _check_dates(findings: Findings, results: Path, records: dict[str, Record]) 
 
 
 def _shown(date: float) -> str:
-    return f"{datetime.fromtimestamp(date, UTC):%Y-%m-%d %H:%M:%S}"
+    try:
+        return f"{datetime.fromtimestamp(date, UTC):%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return "in a year that no calendar has"
 
 
 def _check_inputs(findings: Findings, record: Record, digests: _Digests) -> None:
@@ -191,7 +226,9 @@ def _check_inputs(findings: Findings, record: Record, digests: _Digests) -> None
         if digests[file] == sha:
             continue
         for output in record.output_files():
-            if digests[file] is None:
+            if file in digests.errors:
+                findings[output].unverifiable.append(f"was made of {file}, which cannot be read")
+            elif digests[file] is None:
                 findings[output].changed.append(f"was made of {file}, which is gone")
             elif file in findings and findings[file].verdict == CHANGED:
                 findings[output].unverifiable.append(f"was made of {file}, which is changed")

@@ -8,7 +8,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from daf.audit.jobs import NotPossible, check_code, job_of
+from daf.audit.trouble import own_trouble
 from daf.config import ConfigError
+from daf.job import reason_of
 from daf.provenance import file_digest
 from daf.record import SUFFIX, Record
 from daf.workflow import workflow_folder
@@ -62,8 +64,11 @@ def remake(results: Path, record: Record, folder: Path, trust: tuple[str, ...] =
     except SystemExit as ended:
         if ended.code == 130:
             raise KeyboardInterrupt from None
-        last = log.read_text(encoding="utf-8").splitlines()[-1]
-        raise ConfigError(f"cannot be made again ({last.removeprefix('failed: ')})") from None
+        cause = ended.__context__
+        reason = reason_of(log) or f"{type(cause).__name__}: {cause}"
+        if own_trouble(cause):
+            raise NotPossible(reason) from None
+        raise ConfigError(f"cannot be made again ({reason})") from None
     return place
 
 

@@ -1,6 +1,5 @@
 """Verdicts on the files of a training that is not repeated as a whole."""
 
-import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -8,7 +7,8 @@ from pathlib import Path
 from daf.audit.curve import curve_contradiction
 from daf.audit.differences import exact_difference, of_tables
 from daf.audit.findings import DERIVED, Findings
-from daf.audit.jobs import NotPossible, Train
+from daf.audit.jobs import Train
+from daf.audit.trouble import in_one_line, own_trouble
 from daf.audit.worker import Worker
 from daf.config import ConfigError
 from daf.parquet import load_table
@@ -33,21 +33,21 @@ def training_differences(
         the first difference of each file that differs, in words.
     """
     files = job.outputs("")
-    with tempfile.TemporaryDirectory(prefix="daf-audit-") as folder:
-        try:
-            made = worker.begin_again(name, Path(folder))
-        except NotPossible as reason:
-            findings.add_unverifiable(list(files.values()), f"cannot be begun again: {reason}")
-            return {}
-        except ConfigError as error:
-            found = dict.fromkeys(files.values(), f"{error}")
-        else:
+    try:
+        with worker.folder() as folder:
+            made = worker.begin_again(name, folder)
             compare = {kind: exact_difference for kind in ("run", "policy", "weights")}
             compare["metrics"] = partial(_curve_difference, run=job.run)
             found = {
                 files[kind]: _said(compare[kind], results / files[kind], made / files[kind])
                 for kind in files
             }
+    except Exception as error:  # the files may say anything
+        if not isinstance(error, ConfigError) or own_trouble(error):
+            reason = f"cannot be begun again: {in_one_line(error)}"
+            findings.add_unverifiable(list(files.values()), reason)
+            return {}
+        found = dict.fromkeys(files.values(), f"{error}")
     for kind in ("run", "policy"):
         if found[files[kind]] is None:
             findings[files[kind]].checked.append(DERIVED)
@@ -62,6 +62,8 @@ def _said(compare: Callable[[Path, Path], str | None], file: Path, made: Path) -
     try:
         return compare(file, made)
     except ConfigError as error:
+        if own_trouble(error):
+            raise
         return f"{error}".removeprefix(f"{file}: ")
 
 

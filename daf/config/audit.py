@@ -3,7 +3,7 @@
 from pydantic import Field
 
 from daf.config.execution import Seed
-from daf.config.model import Model, Number
+from daf.config.model import Model, Number, Whole
 
 
 class AuditConfig(Model):
@@ -19,6 +19,15 @@ class AuditConfig(Model):
         default=None, description='a run that is trained again; "all": every run'
     )
     minutes: Number = Field(default=60, gt=0, description="that a job which is done again may take")
+    memory_mb: Number = Field(
+        default=1600, ge=100, description="that such a job may take, with all that it starts"
+    )
+    processes: Whole = Field(
+        default=8, ge=1, le=4096, description="that a training which is done again may have"
+    )
+    read_only: bool = Field(
+        default=False, strict=True, description="write no audit.json and audit.html"
+    )
     trust: tuple[str, ...] = Field(
         default=(), description="class paths of policies that are not DAF's, and may be run"
     )

@@ -1,19 +1,28 @@
 """Files of plain data: YAML or JSON in, everything odd refused."""
 
-import json
+import errno
 import math
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from daf import strict_json
 from daf.config.errors import ConfigError, shown
 from daf.config.yaml12 import CoreLoader
+from daf.files import read_bytes
 
 MAX_FILE_BYTES = 4 * 1024 * 1024
-MAX_JSON_BYTES = 256 * 1024 * 1024
+MAX_JSON_BYTES = 128 * 1024 * 1024
 MAX_VALUES = 100_000
 MAX_DEPTH = 40
+MAX_CHARACTERS = 10_000
+"""Of anything but text; longer numbers take longer than their length says."""
+
+TOO_MUCH = (
+    f"too much data; at most {MAX_VALUES} values, nested at most {MAX_DEPTH} levels deep, are "
+    "accepted (what an alias stands for counts each time)"
+)
 
 
 def load_yaml(path: str | Path) -> Any:
@@ -38,59 +47,54 @@ def parse_yaml(text: str, source: str) -> Any:
         data = yaml.load(text, Loader=_StrictLoader)
     except RecursionError:
         raise ConfigError(f"{source}: nested more than {MAX_DEPTH} levels deep") from None
+    except _TooMuch:
+        raise ConfigError(f"{source}: {TOO_MUCH}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or error.reason
+        problem = getattr(error, "problem", None) or getattr(error, "reason", f"{error}")
         raise ConfigError(f"{source}: not valid YAML{where}: {problem}") from None
     data = {} if data is None else data
     check_plain(data, source)
     return data
 
 
-def load_json(path: str | Path) -> Any:
+def load_json(
+    path: str | Path, max_values: int = strict_json.MAX_VALUES, max_bytes: int = MAX_JSON_BYTES
+) -> Any:
     """The content of a JSON file, as DAF writes them.
 
     Raises:
-        ConfigError: naming the file: unreadable, larger than 256 MiB, or not JSON (NaN is not).
+        ConfigError: naming the file: unreadable, too large, or not JSON (NaN is not).
     """
-    return parse_json(_text(path, MAX_JSON_BYTES), str(path))
+    return parse_json(_text(path, max_bytes), str(path), max_values)
 
 
-def parse_json(text: str | bytes, source: str) -> Any:
+def parse_json(text: str | bytes, source: str, max_values: int = strict_json.MAX_VALUES) -> Any:
     """The content of a JSON text, as DAF writes them.
 
     Args:
         source: where it comes from, named in the error.
+        max_values: that it may have.
 
     Raises:
-        ConfigError: naming the source: not JSON (NaN is not).
+        ConfigError: naming the source: not JSON, or what `daf.strict_json` refuses.
     """
     try:
-        return json.loads(text, parse_constant=_no_constant)
-    except RecursionError:
-        raise ConfigError(f"{source}: nested too deep") from None
-    except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise ConfigError(f"{source}: not valid JSON at {where}: {error.msg}") from None
+        return strict_json.loads(text, max_values)
     except ValueError as error:
         raise ConfigError(f"{source}: not valid JSON: {error}") from None
 
 
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
-
-
 def _text(path: str | Path, most: int) -> str:
     try:
-        with open(path, "rb") as file:
-            content = file.read(most + 1)
+        content = read_bytes(path, most)
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise ConfigError(f"{path}: larger than {most} bytes") from None
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError:
         raise ConfigError(f"{shown(str(path))}: no possible name of a file") from None
-    if len(content) > most:
-        raise ConfigError(f"{path}: larger than {most} bytes")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -109,10 +113,7 @@ def check_plain(data: Any, source: str) -> None:
         place, value = waiting.pop()
         count += 1
         if count > MAX_VALUES or len(place) > MAX_DEPTH:
-            raise ConfigError(
-                f"{source}: too much data; at most {MAX_VALUES} values, nested at most {MAX_DEPTH} "
-                "levels deep, are accepted (what an alias stands for counts each time)"
-            )
+            raise ConfigError(f"{source}: {TOO_MUCH}")
         if isinstance(value, dict):
             for name in value:
                 if not isinstance(name, str):
@@ -131,7 +132,9 @@ def check_plain(data: Any, source: str) -> None:
 def _accepted_instead(value: Any) -> str | None:
     """What should stand there instead of `value`; None if it is a fine scalar."""
     if isinstance(value, str):
-        return "text without NUL characters" if "\0" in value else None
+        if "\0" in value:
+            return "text without NUL characters"
+        return None if _writable(value) else "text of characters that can be written"
     if isinstance(value, int):
         return None if -(2**63) <= value < 2**63 else "a whole number of at most 64 bits"
     if isinstance(value, float):
@@ -139,12 +142,38 @@ def _accepted_instead(value: Any) -> str | None:
     return None if value is None else "text, a number, true or false, a list or a mapping"
 
 
+def _writable(text: str) -> bool:
+    """Whether a text can stand in a file; half of a surrogate pair cannot."""
+    return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
+
+
 def _key(place: tuple) -> str:
     return f"key '{'.'.join(map(str, place))}': " if place else ""
 
 
+class _TooMuch(Exception):
+    """A text stands for more data than is accepted."""
+
+
 class _StrictLoader(CoreLoader):
-    """The safe loader; a key that stands twice is an error, and every error says where."""
+    """The safe loader; a key that stands twice is an error, and every error says where. How much
+    data a text stands for is known before any of it is made."""
+
+    def __init__(self, text: str):
+        super().__init__(text)
+        self._nodes = 0
+
+    def compose_node(self, parent, index):
+        self._nodes += 1
+        if self._nodes > MAX_VALUES:
+            raise _TooMuch
+        return super().compose_node(parent, index)
+
+    def get_single_node(self):
+        node = super().get_single_node()
+        if node is not None:
+            _size(node, {})
+        return node
 
     def construct_mapping(self, node, deep=False):
         seen = set()
@@ -157,9 +186,33 @@ class _StrictLoader(CoreLoader):
         return super().construct_mapping(node, deep)
 
     def construct_object(self, node, deep=False):
+        scalar = isinstance(node, yaml.ScalarNode)
         try:
+            if scalar and node.tag != TEXT and len(node.value) > MAX_CHARACTERS:
+                raise ValueError
             return super().construct_object(node, deep)
-        except ValueError:
+        except (ValueError, LookupError, AttributeError, TypeError, OverflowError):
+            value = shown(node.value) if scalar else "this"
             raise yaml.constructor.ConstructorError(
-                problem=f"{shown(node.value)} is no possible value", problem_mark=node.start_mark
+                problem=f"{value} is no possible value", problem_mark=node.start_mark
             ) from None
+
+
+TEXT = "tag:yaml.org,2002:str"
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many values a node stands for, aliases and merged mappings counted each time.
+
+    Raises:
+        _TooMuch: more than are accepted, or a node within itself.
+    """
+    if id(node) not in known:
+        known[id(node)] = MAX_VALUES  # until it is known: what a node within itself comes to
+        parts = () if isinstance(node, yaml.ScalarNode) else node.value
+        if isinstance(node, yaml.MappingNode):
+            parts = (part for pair in parts for part in pair)
+        known[id(node)] = 1 + sum(_size(part, known) for part in parts)
+    if known[id(node)] > MAX_VALUES:
+        raise _TooMuch
+    return known[id(node)]

@@ -14,11 +14,12 @@ from typing import Literal
 from daf.config import ConfigError, Model, shown
 from daf.config.errors import of_file
 from daf.config.files import parse_json
+from daf.files import open_regular
 from daf.record import Sha256
 from daf.zips import write_zip
 
 MANIFEST = "manifest.json"
-MAX_BYTES = 2**30
+MAX_BYTES = 768 * 2**20
 """Of the archive, and of all it holds."""
 
 MAX_MEMBERS, MAX_NAME = 64, 100
@@ -56,7 +57,7 @@ def read_archive(path: str | Path) -> tuple[dict[str, bytes], list[str]]:
         ConfigError: it is no bundle, or one that nobody should unpack; one line.
     """
     try:
-        with open(path, "rb") as file:
+        with open_regular(path, MAX_BYTES) as file:
             _check_end(file)
             with zipfile.ZipFile(file) as archive:
                 infos = archive.infolist()
@@ -67,7 +68,7 @@ def read_archive(path: str | Path) -> tuple[dict[str, bytes], list[str]]:
         manifest = Manifest.parse(parse_json(members[MANIFEST], MANIFEST), MANIFEST)
     except OSError as error:
         raise ConfigError(f"bundle {of_file(error)}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise ConfigError(f"bundle {shown(str(path))}: {error}") from None
     return members, _differing(members, manifest.files)
 
@@ -103,10 +104,8 @@ def unpack(members: Mapping[str, bytes], folder: str | Path) -> None:
 def _check_end(file) -> None:
     """Bounds on the list of members, before anything of it is read."""
     size = os.fstat(file.fileno()).st_size
-    if size > MAX_BYTES:
-        raise ValueError(f"is larger than {MAX_BYTES >> 20} MiB")
     file.seek(max(size - END_BYTES - 20, 0))
-    end = file.read()
+    end = file.read(END_BYTES + 20)
     locator, end = end[:-END_BYTES], end[-END_BYTES:]
     if not end.startswith(b"PK\5\6") or locator.startswith(b"PK\6\7"):
         raise ValueError("is no zip file, or not a plain one (cut off, with a comment, or zip64)")
@@ -127,6 +126,8 @@ def _check(infos: list[zipfile.ZipInfo]) -> None:
             raise ValueError(f"member {shown(name)}: is a link, or no plain file")
         if info.flag_bits & 0x1:
             raise ValueError(f"member {shown(name)}: is encrypted")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"member {shown(name)}: is packed in a way that bundles are not")
         if name.lower() in seen:
             raise ValueError(f"member {shown(name)}: stands there twice")
         seen.add(name.lower())

@@ -62,7 +62,7 @@ With DAF it is a policy as any other:
 
 ## To check it
 
-`python -m daf bundle verify FILE.zip` compares the hashes in `manifest.json`, then plays the
+`daf bundle verify FILE.zip` compares the hashes in `manifest.json`, then plays the
 {steps} golden steps on {golden} again in a fresh process, from the unpacked files alone: actions
 are to be equal, logits and values to {tolerance:g}. With `--evaluate 64` it plays that many
 episodes per mission in new worlds and compares the scores.

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pandas as pd
-import safetensors
-import safetensors.torch
 import torch
 from pydantic import Field
 
@@ -22,6 +20,7 @@ from daf.missions.mission import MAX_AGENTS, MAX_WINDOW
 from daf.policies.game import Game
 from daf.record import Sha256
 from daf.stats.estimate import EPISODE, Samples, summary
+from daf.tensors import tensors_of
 
 POLICY, MISSIONS, TRAINING_MISSIONS = "policy.json", "missions.json", "training_missions.json"
 WEIGHTS, GOLDEN, CARD = "policy.safetensors", "golden.safetensors", "model_card.md"
@@ -244,6 +243,6 @@ def tensors(members: Mapping[str, bytes], name: str) -> dict[str, torch.Tensor]:
         ConfigError: it holds none.
     """
     try:
-        return safetensors.torch.load(members[name])
-    except (safetensors.SafetensorError, ValueError, KeyError, TypeError) as error:
+        return tensors_of(members[name])
+    except ValueError as error:
         raise ConfigError(f"{name}: not a readable safetensors file ({error})") from None

@@ -1,13 +1,8 @@
 """The network of a bundle as a program of torch.export, which runs without its code."""
 
-import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-
-import safetensors.torch
 
 from daf.config import ConfigError, shown
 from daf.deploy import exporter
@@ -16,7 +11,9 @@ from daf.deploy.content import Bundle
 from daf.deploy.golden import FLOATS, apart
 from daf.deploy.process import MAX_WORDS, fresh, last_words
 from daf.deploy.verify import MINUTES, verify
-from daf.provenance import temporary_name
+from daf.files import copy
+from daf.scratch import scratch_folder
+from daf.tensors import load_tensors
 
 
 def run_export(path: str, program: str, trust: bool, report: Callable[[str], None] = print) -> int:
@@ -39,7 +36,7 @@ def run_export(path: str, program: str, trust: bool, report: Callable[[str], Non
     if status:
         return status
     bundle = Bundle.read(path)
-    with tempfile.TemporaryDirectory(prefix="daf-bundle-") as folder:
+    with scratch_folder("daf-bundle-") as folder:
         unpack(bundle.members, f"{folder}/bundle")
         made, outputs = f"{folder}/program.pt2", f"{folder}/outputs.safetensors"
         try:
@@ -53,15 +50,10 @@ def run_export(path: str, program: str, trust: bool, report: Callable[[str], Non
             raise ConfigError(f"torch.export takes longer than {MINUTES:g} minutes") from None
         if done.returncode:
             raise ConfigError(f"torch.export: {last_words(done.stderr[-MAX_WORDS:])}")
-        found = safetensors.torch.load_file(outputs)
+        found = load_tensors(outputs)
         for name in FLOATS:
             if wrong := apart(name, found.get(name), bundle.golden[name]):
                 raise ConfigError(f"torch.export: the program is another: {wrong}")
-        temporary = temporary_name(program)
-        try:
-            shutil.copyfile(made, temporary)
-            os.replace(temporary, program)
-        finally:
-            temporary.unlink(missing_ok=True)
+        copy(made, program)
     report(f"{program}: written; it gives the golden outputs")
     return 0

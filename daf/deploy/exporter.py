@@ -34,8 +34,10 @@ def export(folder: str, program: str, outputs: str) -> None:
     torch.set_num_threads(1)
     import play
 
+    from daf.tensors import load_tensors
+
     policy = play.load()
-    golden = safetensors.torch.load_file(f"{folder}/golden.safetensors")
+    golden = load_tensors(f"{folder}/golden.safetensors")
     observations = golden["observations"]
     memory = policy.initial_memory(observations.shape[1])
     rows = torch.export.Dim("rows", min=1)

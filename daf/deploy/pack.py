@@ -26,6 +26,7 @@ from daf.deploy.content import (
 from daf.deploy.golden import golden_of
 from daf.deploy.sources import sources
 from daf.deploy.verify import verify
+from daf.files import read_bytes
 from daf.missions import Mission
 from daf.parquet import load_table
 from daf.plan import Player
@@ -106,7 +107,7 @@ def pack(
         POLICY: as_json(about.resolved()),
         MISSIONS: as_json({mission.name: mission.resolved() for mission in missions}),
         TRAINING_MISSIONS: as_json([mission.resolved() for mission in trained_on]),
-        WEIGHTS: Path(weights).read_bytes(),
+        WEIGHTS: read_bytes(weights),
         GOLDEN: safetensors.torch.save(golden),
     }
     write_archive(path, members)

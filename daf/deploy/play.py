@@ -2,11 +2,8 @@
 files beside this one."""
 
 import importlib
-import json
 import sys
 from pathlib import Path
-
-import safetensors.torch
 
 HERE = Path(__file__).resolve().parent
 
@@ -22,12 +19,15 @@ def load(device: str = "cpu"):
 
     if Path(daf.__file__).resolve().parent != HERE / "daf":
         raise ImportError(f"DAF has been imported from {daf.__file__}; use a process of its own")
+    from daf.files import read_bytes
     from daf.policies.game import Game
+    from daf.strict_json import loads
+    from daf.tensors import load_tensors
 
-    about = json.loads((HERE / "policy.json").read_text(encoding="utf-8"))
+    about = loads(read_bytes(HERE / "policy.json"))
     told = {name: tuple(v) if isinstance(v, list) else v for name, v in about["game"].items()}
     module, name = about["class_path"].split(":")
     cls = getattr(importlib.import_module(module), name)
     policy = cls(Game(**told, stations={}), device=device, **about["init_kwargs"])
-    policy.load_state_dict(safetensors.torch.load_file(HERE / "policy.safetensors", device))
+    policy.load_state_dict(load_tensors(HERE / "policy.safetensors", device))
     return policy

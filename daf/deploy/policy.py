@@ -1,6 +1,5 @@
 """A bundle as a policy: `PolicySpec(class_path="bundle", data_path="x.zip")`."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import PolicySpec
 from daf.policies.spec import make_policy
+from daf.scratch import scratch_folder
 
 ALIKE = ("num_actions", "num_tokens", "window", "features", "type_ids")
 """What of a game the weights are made for."""
@@ -49,7 +49,7 @@ class BundlePolicy(Policy):
                 f"bundle {shown(str(path))}: has code of its own ({FOREIGN}.py), which is run only "
                 "with init_kwargs {trust: true}"
             )
-        with tempfile.TemporaryDirectory(prefix="daf-bundle-") as folder:
+        with scratch_folder("daf-bundle-") as folder:
             unpack(bundle.members, folder)
             name = about.class_path.rpartition(":")[2]
             class_path = about.class_path if own else f"{folder}/{FOREIGN}.py:{name}"

@@ -1,25 +1,31 @@
 """Playing an unpacked bundle in a fresh process, which has nothing of the DAF that asks."""
 
+import contextlib
 import os
 import select
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from types import ModuleType
 
-import safetensors
 import safetensors.torch
 import torch
 
 from daf.config import ConfigError
+from daf.confined import Confined, Limits
 from daf.deploy import server
 from daf.deploy.archive import unpack
+from daf.scratch import scratch_folder
+from daf.tensors import tensors_of
 
 MAX_ANSWER, MAX_WORDS = 2**28, 100_000
 """Bytes; what a bundle's code answers may be anything."""
+
+SECONDS_TO_END = 10.0
+
+LIMITS = Limits(memory_mb=4000, processes=16)
+"""Of a bundle's code; the widest networks of DAF take half of it."""
 
 
 class Unpacked:
@@ -36,24 +42,26 @@ class Unpacked:
         self.members, self.minutes = members, minutes
 
     def __enter__(self) -> "Unpacked":
-        self._folder = tempfile.TemporaryDirectory(prefix="daf-bundle-")
-        place = Path(self._folder.name)
-        unpack(self.members, place / "bundle")
-        self._errors = open(place / "errors.txt", "wb+")
-        self._process = subprocess.Popen(
-            fresh(server, str(place / "bundle")),
-            cwd=place,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-        )
+        with contextlib.ExitStack() as opened:
+            place = opened.enter_context(scratch_folder("daf-bundle-"))
+            unpack(self.members, place / "bundle")
+            self._errors = opened.enter_context(open(place / "errors.txt", "wb+"))
+            self._confined = opened.enter_context(
+                Confined(
+                    fresh(server, str(place / "bundle")),
+                    LIMITS,
+                    cwd=place,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=self._errors,
+                )
+            )
+            self._process = self._confined.process
+            self._opened = opened.pop_all()
         return self
 
     def __exit__(self, *_) -> None:
-        self._process.kill()
-        self._process.communicate()
-        self._errors.close()
-        self._folder.cleanup()
+        self._opened.close()
 
     def act(
         self, observations: torch.Tensor, seeds: torch.Tensor | None = None
@@ -85,8 +93,8 @@ class Unpacked:
         if length > MAX_ANSWER:
             raise ConfigError("its code gave no proper answer")
         try:
-            answer = safetensors.torch.load(self._read(length, deadline))
-        except (safetensors.SafetensorError, ValueError):
+            answer = tensors_of(self._read(length, deadline))
+        except ValueError:
             raise ConfigError("its code gave no proper answer") from None
         actions = answer.get("actions")
         if actions is None or actions.shape != (len(observations),) or actions.dtype != torch.int64:
@@ -106,7 +114,11 @@ class Unpacked:
         return bytes(found)
 
     def _last_words(self) -> str:
-        self._process.wait()
+        if self._confined.exceeded:
+            return f"its code failed ({self._confined.exceeded})"
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(SECONDS_TO_END)
+        self._confined.end()
         self._errors.seek(0)
         return last_words(self._errors.read(MAX_WORDS))
 

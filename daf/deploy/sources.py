@@ -6,6 +6,7 @@ from pathlib import Path
 
 import daf
 import daf.policies
+from daf import files, strict_json, tensors
 from daf.config import ConfigError, shown
 from daf.deploy import play
 from daf.plan.foreign_code import imported_files
@@ -24,6 +25,7 @@ from daf.policies.registry import SHORT_NAMES, TRAINABLE, module_and_class
 
 OWN = {
     "daf/__init__.py": daf,
+    "daf/files.py": files,
     "daf/policies/__init__.py": daf.policies,
     "daf/policies/chance.py": chance,
     "daf/policies/game.py": game,
@@ -34,6 +36,8 @@ OWN = {
     "daf/policies/token_sums.py": plain_token_sums,
     "daf/policies/tokens.py": tokens,
     "daf/policies/trainable.py": trainable,
+    "daf/strict_json.py": strict_json,
+    "daf/tensors.py": tensors,
     "play.py": play,
 }
 """The modules of every bundle, by their names in it; they need torch and safetensors."""
@@ -51,10 +55,10 @@ def sources(class_path: str) -> tuple[str, dict[str, bytes]]:
         ConfigError: its class is in no file of Python; one line.
         OSError: the file cannot be read.
     """
-    files = {name: Path(module.__file__).read_bytes() for name, module in OWN.items()}
+    code = {name: Path(module.__file__).read_bytes() for name, module in OWN.items()}
     module, name = module_and_class(class_path)
     if f"{module}:{name}" in OWN_CLASSES:
-        return f"{module}:{name}", files
+        return f"{module}:{name}", code
     spec = None if module.endswith(".py") else importlib.util.find_spec(module)
     path = spec.origin if spec else module
     if not path or not path.endswith(".py"):
@@ -64,7 +68,7 @@ def sources(class_path: str) -> tuple[str, dict[str, bytes]]:
             f"policy {shown(class_path)}: it imports {others[0].name}; "
             "only a policy in one file can be packed"
         )
-    return f"{FOREIGN}:{name}", files | {f"{FOREIGN}.py": Path(path).read_bytes()}
+    return f"{FOREIGN}:{name}", code | {f"{FOREIGN}.py": Path(path).read_bytes()}
 
 
 def foreign(members: Mapping[str, bytes]) -> list[str]:

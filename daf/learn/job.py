@@ -13,6 +13,7 @@ import torch
 
 from daf.config import ConfigError, ExecutionConfig, Model
 from daf.config.model import Whole
+from daf.files import remove_leftovers, temporary_name
 from daf.job import CAUSE
 from daf.learn.population import train_population
 from daf.learn.ranks import ALONE, Ranks
@@ -20,7 +21,7 @@ from daf.learn.resume import Resume, kept_for
 from daf.learn.train import train
 from daf.parquet import save_table
 from daf.plan import Run
-from daf.provenance import digest, remove_leftovers, temporary_name, write_json, write_text
+from daf.provenance import digest, write_json, write_text
 
 SECONDS_TO_SAVE = 60.0
 """How long processes that were asked to stop may take to finish an update and save."""
@@ -103,7 +104,8 @@ class TrainingJob(Model):
     def _command(self, file: Path) -> list[str]:
         nodes = self.execution.nodes
         each = self.execution.ranks // nodes
-        command = [sys.executable, "-m", "torch.distributed.run", f"--nproc-per-node={each}"]
+        launcher = [sys.executable, "-P", "-m", "torch.distributed.run"]
+        command = [*launcher, f"--nproc-per-node={each}"]
         if nodes == 1:
             command += ["--standalone"]
         else:
@@ -120,7 +122,7 @@ class TrainingJob(Model):
 
     def _run(self, command: list[str]) -> None:
         threads = max(1, self.threads * self.execution.nodes // self.execution.ranks)
-        environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+        environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONSAFEPATH": "1"}
         environment["DAF_LAUNCHER"] = f"{socket.gethostname()} {os.getpid()}"
         reasons = []
         process = subprocess.Popen(

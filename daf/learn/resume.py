@@ -2,7 +2,6 @@
 
 import contextlib
 import fcntl
-import os
 import pickle
 import platform
 import shutil
@@ -11,15 +10,16 @@ import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
 from daf.config import ExecutionConfig
+from daf.files import make_folder, open_in_place, open_regular, remove_leftovers, replacing
 from daf.learn.ranks import ALONE, Ranks
 from daf.plan import Run
 from daf.plan.names import class_label
-from daf.provenance import digest, remove_leftovers, temporary_name, versions
+from daf.provenance import digest, versions
 
 LARGEST_SHARE = 0.05
 """Of the time of a training that saving may take."""
@@ -95,8 +95,9 @@ class Resume:
             self._lock.close()
 
     def _take_folder(self) -> None:
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = open(self.file.with_name("lock"), "w")  # noqa: SIM115
+        # The folder of all states lies within the results, too.
+        make_folder(self.file.parent, self.file.parent.parent.parent)
+        self._lock = open(open_in_place(self.file.with_name("lock")), "r+b")  # noqa: SIM115
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -119,8 +120,10 @@ class Resume:
         if not self.file.exists():
             return None
         try:
-            _check_archive(self.file)
-            saved = torch.load(self.file, map_location=device, weights_only=True)
+            with open_regular(self.file) as file:
+                _check_archive(file)
+                file.seek(0)
+                saved = torch.load(file, map_location=device, weights_only=True)
             fingerprint, state = saved["fingerprint"], saved["state"]
             if fingerprint == self.fingerprint:
                 check(state)
@@ -174,22 +177,16 @@ class Resume:
             self.file.parent.rmdir()
 
     def _save(self, state: dict[str, Any]) -> None:
-        temporary = temporary_name(self.file)
         try:
-            with open(temporary, "wb") as file:
+            with replacing(self.file) as file:
                 torch.save({"fingerprint": self.fingerprint, "state": state}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            if self.file.is_dir():
-                self._clear()
-            os.replace(temporary, self.file)
+                if self.file.is_dir():
+                    self._clear()
         except RuntimeError as error:
             # torch hides what the file said behind a message about positions.
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from None
             raise
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def _clear(self) -> None:
         """Remove what stands where the state belongs, be it a folder."""
@@ -227,10 +224,10 @@ def check_alike(saved: Any, like: Any, name: str = "state") -> None:
             check_alike(part, other, f"{name}.{number}")
 
 
-def _check_archive(path: Path) -> None:
+def _check_archive(file: BinaryIO) -> None:
     """torch stores its records as they are: compressed ones could be of any size. It does not look
     at their checksums either."""
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(file) as archive:
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
             raise ValueError("it has compressed records")
         if (broken := archive.testzip()) is not None:

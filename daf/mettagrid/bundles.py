@@ -3,20 +3,24 @@
 import functools
 import importlib
 import inspect
-import json
 import logging
+import lzma
 import stat
 import sys
 import tempfile
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from daf import strict_json
 from daf.config import ConfigError, shown
+from daf.files import open_regular, read_bytes
 from daf.provenance import digest, file_digest
 
 SPEC = "policy_spec.json"
+MAX_SPEC = 2**22
 MAX_BYTES = 4 * 1024**3
 """Of an unpacked bundle."""
 
@@ -89,7 +93,7 @@ def read_bundle(path: str, whose: str) -> Bundle:
 
     try:
         root = Path(path) if Path(path).is_dir() else _unpacked(path, bundle_digest(path), whose)
-        data = json.loads((root / SPEC).read_text(encoding="utf-8"))
+        data = strict_json.loads(read_bytes(root / SPEC, MAX_SPEC))
         spec = SubmissionPolicySpec.model_validate(data)
     except OSError as error:
         raise ConfigError(f"{whose}: {shown(path)} is no bundle ({error})") from None
@@ -162,7 +166,7 @@ def _unpacked(path: str, digested: str, whose: str) -> Path:
     if any(folder.iterdir()):
         return folder
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             for member in members:
                 name = PurePosixPath(member.filename.replace("\\", "/"))
@@ -172,6 +176,6 @@ def _unpacked(path: str, digested: str, whose: str) -> Path:
             if sum(member.file_size for member in members) > MAX_BYTES:
                 raise ConfigError(f"{whose}: {shown(path)} holds more than {MAX_BYTES >> 30} GiB")
             archive.extractall(folder)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, EOFError) as error:
         raise ConfigError(f"{whose}: {shown(path)} is no readable zip ({error})") from None
     return folder

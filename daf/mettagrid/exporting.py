@@ -17,7 +17,6 @@ from daf.policies.registry import PolicySpec, saved_init_kwargs
 from daf.policies.spec import make_policy
 from daf.policies.stateless import Stateless
 from daf.policies.trainable import TrainablePolicy
-from daf.provenance import temporary_name
 from daf.sim.observe import FEATURES
 from daf.zips import write_zip
 
@@ -58,12 +57,7 @@ def export(path: str | Path, *, class_path: str, weights: str, missions: list[Mi
     for file in files("daf.mettagrid.bundled").iterdir():
         if file.name.endswith(".py"):
             content[f"{PACKAGE}/{file.name}"] = file.read_bytes()
-    temporary = temporary_name(path)
-    try:
-        write_zip(temporary, content)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_zip(path, content)
 
 
 def _spec(policy: TrainablePolicy, missions: list[Mission]) -> dict:

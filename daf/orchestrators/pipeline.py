@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import shutil
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from daf.config import (
     MissingConfig,
 )
 from daf.config.yaml12 import dump_yaml
+from daf.files import copy, make_folder
 from daf.orchestrators.failures import evaluated_by, failures
 from daf.orchestrators.process import Job, Ran, run_snakemake
 from daf.orchestrators.request import for_workflow
@@ -197,7 +197,7 @@ class Pipeline:
     def _write_config(self, config: Config) -> bool:
         text = dump_yaml(config.resolved())
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder, self.daf.results_dir)
             write_text(self.folder / CONFIG, f"{CONFIG_HEADER}{text}")
         except OSError as error:
             self.fail(CHECK, f"{self.folder} cannot be written ({error.strerror})")
@@ -244,7 +244,7 @@ class Pipeline:
             lines = [json.dumps(event) + "\n" for event in self._events]
             write_text(paths["events"], "".join(lines))
             for path in kept:
-                shutil.copyfile(path, paths[path.stem])
+                copy(path, paths[path.stem])
 
 
 def plan_of(config: Config) -> Plan:

@@ -18,6 +18,7 @@ import psutil
 from daf import results_lock
 from daf.batch import VARIANT
 from daf.config import DAFConfig
+from daf.files import UnsafeFile, open_regular
 from daf.workflow import profile_options, snakemake_command
 
 PLUGINS = Path(__file__).parent / "plugins"
@@ -118,7 +119,7 @@ def _options(daf: DAFConfig, dry: bool, events: Path) -> list[str]:
 
 def _environment(results: str) -> dict[str, str]:
     path = os.pathsep.join(filter(None, [str(PLUGINS), os.environ.get("PYTHONPATH")]))
-    own = {"PYTHONPATH": path, CALL: uuid.uuid4().hex}
+    own = {"PYTHONPATH": path, "PYTHONSAFEPATH": "1", CALL: uuid.uuid4().hex}
     return os.environ | results_lock.environment(results) | own
 
 
@@ -197,12 +198,12 @@ class _Watch:
         try:
             if os.path.getmtime(job.log) < job.begin - 1:  # what an earlier job left
                 return
-            with open(job.log, encoding="utf-8", errors="replace") as file:
+            with open_regular(job.log) as file:
                 file.seek(self._told[number])
-                for line in file.read().splitlines():
+                for line in file.read().decode(errors="replace").splitlines():
                     log.info("  %s", line)
                 self._told[number] = file.tell()
-        except FileNotFoundError:
+        except (FileNotFoundError, UnsafeFile):
             pass
 
 

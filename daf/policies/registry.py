@@ -1,15 +1,14 @@
 """Names of policies: the part of this room that needs no torch."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-import safetensors
-
 from daf.config import ConfigError
 from daf.config.plain import as_plain
+from daf.strict_json import loads
+from daf.tensors import load_metadata
 
 SHORT_NAMES = {
     "baseline": "daf.policies.baseline:Baseline",
@@ -87,9 +86,8 @@ def saved_init_kwargs(weights: str) -> dict[str, Any]:
         ConfigError: the file is no safetensors file.
     """
     try:
-        with safetensors.safe_open(weights, framework="numpy") as file:
-            found = json.loads((file.metadata() or {}).get("init_kwargs", "{}"))
-    except (OSError, safetensors.SafetensorError, ValueError) as error:
+        found = loads(load_metadata(weights).get("init_kwargs", "{}"))
+    except (OSError, ValueError) as error:
         raise ConfigError(f"weights {weights}: not a readable safetensors file ({error})") from None
     if not isinstance(found, dict):
         raise ConfigError(f"weights {weights}: 'init_kwargs' of the file is no mapping")

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import nn
 
+from daf.files import replacing
 from daf.policies.chance import uniform
 from daf.policies.game import Game
 from daf.policies.policy import Policy
+from daf.tensors import load_tensors
 
 MAX_SIZE = 4096
 """Of a layer; weights and configurations come from anywhere, and memory is taken at once."""
@@ -93,7 +94,8 @@ class TrainablePolicy(Policy, nn.Module):
         """
         weights = {name: tensor.contiguous().cpu() for name, tensor in self.state_dict().items()}
         about = {"init_kwargs": json.dumps(dict(init_kwargs or {}), sort_keys=True)}
-        Path(path).write_bytes(safetensors.torch.save(weights, about))
+        with replacing(path) as file:
+            file.write(safetensors.torch.save(weights, about))
 
     def load(self, path: str | Path) -> None:
         """Read weights written by `save`; no code in the file is ever run.
@@ -103,8 +105,8 @@ class TrainablePolicy(Policy, nn.Module):
         """
         own = self.state_dict()
         try:
-            weights = safetensors.torch.load_file(str(path), device=self.device)
-        except (OSError, safetensors.SafetensorError, json.JSONDecodeError) as error:
+            weights = load_tensors(path, self.device)
+        except (OSError, ValueError) as error:
             raise ValueError(f"weights {path}: not a readable safetensors file ({error})") from None
         if weights.keys() != own.keys():
             odd = sorted(weights.keys() ^ own.keys())[0]

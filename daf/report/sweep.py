@@ -1,11 +1,11 @@
 """The report of a sweep: what was found, how sure that is, and what was tried."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from daf import strict_json
 from daf.config import DAFSweepConfig
 from daf.report.charts import interval_chart
 from daf.report.page import as_yaml, page
@@ -149,7 +149,7 @@ def _to_best(pair: Mapping[str, Any] | None) -> list[Cell]:
 def _slices(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str, Any]]:
     """A chart for each hyperparameter, of the trials that succeeded."""
     there = trials[trials["status"] == "success"]
-    chosen = list(map(json.loads, there["hyperparameters"]))
+    chosen = list(map(strict_json.loads, there["hyperparameters"]))
     return [
         {
             "name": name,
@@ -269,11 +269,13 @@ def _trials_table(trials: pd.DataFrame) -> Table:
 
 
 def _names(trials: pd.DataFrame) -> list[str]:
-    return list(dict.fromkeys(name for t in trials["hyperparameters"] for name in json.loads(t)))
+    return list(
+        dict.fromkeys(name for t in trials["hyperparameters"] for name in strict_json.loads(t))
+    )
 
 
 def _values(trials: pd.DataFrame, row: pd.Series) -> list[Any]:
-    chosen = json.loads(row["hyperparameters"])
+    chosen = strict_json.loads(row["hyperparameters"])
     return [chosen.get(name) for name in _names(trials)]
 
 

@@ -1,11 +1,11 @@
 """What a search came to: the best trial, and what is left of its lead on fresh seeds."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
+from daf import strict_json
 from daf.config import DAFSweepConfig
 from daf.sweep.importance import importance
 from daf.sweep.objective import outcomes
@@ -51,7 +51,7 @@ def conclude(
         "best": {
             "trial": first["trial"],
             "run": first["best_run"],
-            "hyperparameters": json.loads(first["hyperparameters"]),
+            "hyperparameters": strict_json.loads(first["hyperparameters"]),
             **{name: plain(first[name]) for name in names},
             "rivals": sum(is_trained_as_long(sweep, other, first) for other in others),
             "tied_with": succeeded["trial"][succeeded["tied"].astype(bool)].tolist()[1:],
@@ -108,7 +108,7 @@ def _importance(
     # The rungs of halving are trained differently long; only in the first are all trials.
     compared = rounds[rounds["round"] == 0] if sweep.strategy == "halving" else rounds
     compared = compared.dropna(subset=["objective"])
-    values = dict(zip(trials["trial"], map(json.loads, trials["hyperparameters"])))
+    values = dict(zip(trials["trial"], map(strict_json.loads, trials["hyperparameters"])))
     return importance(
         sweep, [values[trial] for trial in compared["trial"]], compared["objective"].tolist()
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from daf import strict_json
 from daf.config import ConfigError, DAFSweepConfig
 from daf.stats.estimate import estimate, samples, unit_of
 from daf.stats.family import judge
@@ -104,7 +105,7 @@ def finalists(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str, Any
     """The best `keep_best` of those that succeeded, as {trial, values}."""
     best = trials[trials["status"] == "success"].head(sweep.keep_best)
     return [
-        {"trial": name, "values": json.loads(values)}
+        {"trial": name, "values": strict_json.loads(values)}
         for name, values in zip(best["trial"], best["hyperparameters"])
     ]
 

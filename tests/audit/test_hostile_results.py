@@ -197,6 +197,32 @@ def test_a_job_that_does_harm_ends_alone(deed, said, results, tmp_path):
         assert (made / name).read_bytes() == other.read_bytes()
 
 
+@pytest.mark.parametrize("change, said", [
+    ({"ranks": 9}, "was done by 9 processes; an audit starts at most 8"),
+    ({"ranks": 4096}, "was done by 4096 processes"),
+    ({"threads": 4096}, "was done by 4096 threads"),
+])  # fmt: skip
+def test_a_record_does_not_say_how_many_processes_are_started(change, said, results, tmp_path):
+    (file,) = (p for p in results.glob("runs/stateless-s1-*/policy.safetensors"))
+    name = file.relative_to(results).as_posix()
+    threads = change.pop("threads", 1)
+    edit(results, name, lambda r: r.update(threads=threads) or r["execution"].update(change))
+    with Worker(results, (), 5) as worker, pytest.raises(NotPossible, match=said):
+        worker.remake(name, tmp_path / "again")
+
+
+@pytest.mark.parametrize("deed, said", [
+    ("x = [bytearray(10**8) for _ in range(100)]", "MemoryError|memory"),
+    ("[os.fork() or time.sleep(600) for _ in range(20)]", "it starts more than 12 processes"),
+])  # fmt: skip
+def test_a_job_that_takes_too_much_ends_alone(deed, said, results, tmp_path):
+    (tmp_path / "mine.py").write_text(HARMFUL.format(deed=deed))
+    class_path = f"{tmp_path / 'mine.py'}:Mine"
+    file = foreign_evaluation(results, class_path)
+    with Worker(results, (class_path,), 5) as worker, pytest.raises(NotPossible, match=said):
+        worker.remake(file, tmp_path / "1")
+
+
 def test_the_folder_that_was_sent_is_not_where_code_is_looked_for(made, tmp_path, monkeypatch):
     (tmp_path / "daf").mkdir()
     (tmp_path / "daf" / "__init__.py").write_text(f"open({str(tmp_path / 'marker')!r}, 'w')")

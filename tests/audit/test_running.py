@@ -24,7 +24,7 @@ def results(made, tmp_path) -> Path:
 
 @pytest.fixture
 def command(monkeypatch, capfd):
-    """`python -m daf audit ...`: its exit status and what it printed."""
+    """`daf audit ...`: its exit status and what it printed."""
 
     def call(*arguments: str) -> tuple[int, str]:
         monkeypatch.setattr(sys, "argv", ["daf", "audit", *map(str, arguments)])

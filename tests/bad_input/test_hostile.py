@@ -20,6 +20,7 @@ from daf.missions import load_mission
 from daf.parquet import load_table
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, make_policy
+from daf.tensors import load_metadata, load_tensors
 
 GIB = 1024**3
 
@@ -127,6 +128,9 @@ LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"{after}: &{after} [{', '.join([f'*{before}'] * 9)}]\n"
     for before, after in zip("abcdefghi", "bcdefghij")
 )
+MERGES = "a0: &a0 {k: 1}\n" + "".join(
+    f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}]}}\n" for n in range(1, 12)
+)
 YAMLS = {
     "python": ("x: !!python/object/apply:os.mkdir [marker]", "not valid YAML at line 1"),
     "name": ("x: !!python/name:os.system", "not valid YAML at line 1"),
@@ -135,6 +139,15 @@ YAMLS = {
     "deep": ("[" * 100_000, "nested more than"),
     "big": ("a: " + "x" * 5_000_000, "larger than"),
     "number": ("a: " + "9" * 100_000, ""),
+    "merges": (MERGES, "too much data"),
+    "merged itself": ("a: &a {<<: *a}", "too much data"),
+    "many": ("[" + "a," * 200_000 + "]", "too much data"),
+    "bool": ("x: !!bool maybe", 'line 1, column 4: "maybe" is no possible value'),
+    "timestamp": ("x: !!timestamp abc", 'line 1, column 4: "abc" is no possible value'),
+    "int": ("x: !!int ''", 'line 1, column 4: "" is no possible value'),
+    "float": ("x: !!float ''", 'line 1, column 4: "" is no possible value'),
+    "minutes": ("x: !!int 1" + ":1" * 10**5, "is no possible value"),
+    "half a character": ('x: "\\ud800"', "should be text of characters that can be written"),
 }
 
 
@@ -156,6 +169,11 @@ def test_hostile_yaml(name, tmp_path, refused, monkeypatch):
     ('{"a": -Infinity}', "not valid JSON: -Infinity is no number"),
     ('"\\ud800', "not valid JSON"),
     ("", "not valid JSON"),
+    ("[" * 300 + "]" * 300, "nested too deep"),
+    ("[1e999]", "1e999 is no finite number"),
+    ('{"a": {"b": 1, "b": 2}}', 'key "b" stands there twice'),
+    ('"\\ud800"', "not valid JSON"),
+    ("[" + "1," * 9_000_000 + "1]", "more than 8000000 values"),
 ])  # fmt: skip
 def test_hostile_json(text, said, tmp_path, refused):
     (tmp_path / "hostile.json").write_text(text)
@@ -169,3 +187,53 @@ def test_a_table_that_unpacks_to_terabytes(tmp_path, refused):
     pyarrow.parquet.write_table(table, tmp_path / "bomb.parquet")
     assert (tmp_path / "bomb.parquet").stat().st_size < 10**7
     assert refused(load_table, tmp_path / "bomb.parquet").endswith("values are accepted")
+
+
+def test_a_table_whose_texts_are_one(tmp_path, refused):
+    """80 kB that stand for 20 GB."""
+    places = pyarrow.array(np.zeros(20_000, np.int32))
+    texts = pyarrow.DictionaryArray.from_arrays(places, pyarrow.array(["x" * 10**6]))
+    pyarrow.parquet.write_table(
+        pyarrow.table({"a": texts}), tmp_path / "bomb.parquet", store_schema=False
+    )
+    assert (tmp_path / "bomb.parquet").stat().st_size < 10**6
+    assert "its texts take more than" in refused(load_table, tmp_path / "bomb.parquet")
+
+
+@pytest.mark.parametrize("notes", [
+    b'{"columns": [[]]}', b'{"columns": [{"name": "b"}]}', b'{"index_columns": ["a"]}', b"[]",
+    b'{"columns": [], "columns": []}', b"\xff", b'{"index_columns": 1}',
+])  # fmt: skip
+def test_notes_for_pandas_that_are_none(notes, tmp_path, refused):
+    table = pyarrow.table({"a": [1]}).replace_schema_metadata({b"pandas": notes})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    assert "not a readable parquet file" in refused(load_table, tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("column", [
+    [[[1]]], [{"a": 1}], [b"bytes"], [None, [b"bytes"]],
+])  # fmt: skip
+def test_columns_that_no_table_of_daf_has(column, tmp_path, refused):
+    pyarrow.parquet.write_table(pyarrow.table({"a": column}), tmp_path / "a.parquet")
+    assert "column 'a' holds " in refused(load_table, tmp_path / "a.parquet")
+
+
+def test_two_columns_of_one_name(tmp_path, refused):
+    table = pyarrow.table([[1], [2]], names=["a", "a"])
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    assert "two columns have the same name" in refused(load_table, tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("header", [
+    b'{"a":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]}}',
+    b'{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]},'
+    b'"a":{"dtype":"I8","shape":[4],"data_offsets":[0,4]}}',
+    b'{"__metadata__":{"init_kwargs":1}}', b"[]", b'{"a": 1}', b"[" * 1000,
+])  # fmt: skip
+def test_tensors_that_no_network_has(header, tmp_path):
+    content = struct.pack("<Q", len(header)) + header + bytes(4)
+    (tmp_path / "a.safetensors").write_bytes(content)
+    for read in (load_tensors, load_metadata):
+        with pytest.raises(ValueError) as error:
+            read(tmp_path / "a.safetensors")
+        assert len(f"{error.value}".splitlines()) == 1

@@ -239,4 +239,4 @@ def test_colours_have_enough_contrast_in_every_theme(html):
 def test_it_names_the_files_it_was_made_of_and_how_to_audit_them(html):
     text = Page(html).text
     assert "benchmarks/demo/stats.json " + "5" * 64 in text
-    assert "python -m daf audit RESULTS" in text and "audit.html of that folder" in text
+    assert "daf audit RESULTS" in text and "audit.html of that folder" in text

@@ -1,7 +1,6 @@
-import shutil
-
 from daf.config import DAFSweepConfig
 from daf.config.yaml12 import dump_yaml
+from daf.files import copy
 from daf.job import job
 from daf.parquet import load_table, load_tables
 from daf.provenance import write_json, write_text
@@ -19,7 +18,7 @@ with job(snakemake) as work:
         load_tables(inputs["confirmation"]) if inputs["confirmation"] else None,
     )
     write_json(work.paths["search"], found)
-    shutil.copyfile(weights, work.paths["weights"])
+    copy(weights, work.paths["weights"])
     config = best_config(sweep, found["best"])
     write_text(work.paths["config"], dump_yaml(config))
     print(
