@@ -1,8 +1,10 @@
 """Names of policies: the part of this room that needs no torch."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import safetensors
@@ -39,6 +41,18 @@ def module_and_class(class_path: str) -> tuple[str, str]:
     path = SHORT_NAMES.get(class_path, class_path)
     module, _, name = path.rpartition(":" if ":" in path else ".")
     return module, name
+
+
+def class_path_and_weights(text: str) -> tuple[str, str | None]:
+    """The parts of `CLASS_PATH@FILE`, as it is typed; None if there are no weights.
+
+    Names of folders and files may have an '@', too: the class path ends behind its class.
+    """
+    if text.startswith(METTAGRID) and Path(text.removeprefix(METTAGRID)).exists():
+        return text, None
+    of_a_file = re.match(r".+?\.py:\w+(?=@|$)", text, re.DOTALL)
+    class_path = of_a_file[0] if of_a_file else text.partition("@")[0]
+    return class_path, text[len(class_path) + 1 :] or None
 
 
 @dataclass(frozen=True)
