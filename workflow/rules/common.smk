@@ -19,6 +19,7 @@ from daf.config import (
     EvaluationConfig,
     load_yaml,
 )
+from daf.config.errors import of_file
 from daf.gpus import visible_gpus
 from daf.plan import make_plan
 from daf.plan.needs import (
@@ -94,6 +95,8 @@ onstart:
         claim(RESULTS)
     except ResultsInUse as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {RESULTS} cannot be written ({of_file(error)})")
 
 
 # Populations whose members are all done may be asked for again, should their results be removed.
