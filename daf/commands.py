@@ -12,6 +12,7 @@ from daf.config.errors import of_file, plain
 from daf.config.files import parse_yaml
 from daf.confined import limited_memory
 from daf.crate import export_crate
+from daf.limits import check_clock
 from daf.mettagrid.command import mettagrid
 from daf.missions import built_in_missions, load_mission
 from daf.missions.loader import built_in_description
@@ -24,7 +25,7 @@ from daf.orchestrators import (
 )
 from daf.orchestrators.benchmark_pipeline import run_benchmark
 from daf.orchestrators.request import for_workflow
-from daf.policies.registry import BUNDLE, SHORT_NAMES, TRAINABLE
+from daf.policies.registry import BUNDLE, SHORT_NAMES, TRAINABLE, class_path_and_weights
 from daf.workflow import default_config
 
 MEMORY_MB = 2000
@@ -173,6 +174,7 @@ def audit(commands: Any) -> None:
 def _audit(arguments: argparse.Namespace) -> int:
     given = {name: getattr(arguments, name) for name in AuditConfig.model_fields}
     config = AuditConfig.parse({k: v for k, v in given.items() if v is not None}, "command line")
+    check_clock()  # jobs that are done again leave records
     if not Path(arguments.results).is_dir():
         raise ConfigError(f"{shown(arguments.results)} is no folder of results")
     try:
@@ -338,8 +340,8 @@ def _execution(arguments: argparse.Namespace, defaults: dict[str, Any] | None = 
 
 
 def _policy(text: str) -> dict[str, Any]:
-    class_path, _, weights = text.partition("@")
-    return {"class_path": class_path, "data_path": weights or None}
+    class_path, weights = class_path_and_weights(text)
+    return {"class_path": class_path, "data_path": weights}
 
 
 def _settings(texts: list[str]) -> dict[str, Any]:

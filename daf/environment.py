@@ -9,15 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from daf.limits import EnvironmentProblem
 from daf.origin import hardware
 from daf.provenance import PACKAGES, versions
 
 MIN_PYTHON = (3, 11)
 MB = 1024 * 1024
-
-
-class EnvironmentProblem(RuntimeError):
-    """The machine cannot do the work; the message says what is missing, one line."""
 
 
 def check_environment(results: str | Path, needed_mb: float, device: str) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any, TextIO
 
 from daf.config import ConfigError, ExecutionConfig
+from daf.config.errors import of_file
 from daf.environment import EnvironmentProblem
 from daf.files import open_in_place
 from daf.gpus import NotEnoughGPUs, taken
@@ -120,9 +121,7 @@ def logged(snakemake: Any, begin: datetime) -> Iterator[None]:
     """Inside, output goes to the terminal and to the rule's log; an error becomes one line, and the
     exit status 1, an interrupt 130."""
     tolerate_encodings()
-    descriptor = open_in_place(snakemake.log[0])
-    with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as log:
-        log.truncate(0)
+    with _opened(snakemake) as log:
         try:
             print(f"{BEGIN}{begin.isoformat()}", file=log, flush=True)
             with _tee(log), stoppable():
@@ -145,6 +144,17 @@ def logged(snakemake: Any, begin: datetime) -> Iterator[None]:
             if not isinstance(error, PartsFailed):
                 print(f"error in {snakemake.rule}: {reason}", file=_terminal(), flush=True)
             sys.exit(1)
+
+
+def _opened(snakemake: Any) -> TextIO:
+    """The rule's log, to be written; if it cannot be, nothing is done."""
+    try:
+        descriptor = open_in_place(snakemake.log[0])
+        os.ftruncate(descriptor, 0)
+    except OSError as error:
+        print(f"error in {snakemake.rule}: {of_file(error)}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    return open(descriptor, "w", encoding="utf-8", errors="backslashreplace")
 
 
 def _reason(error: Exception, snakemake: Any) -> str:
@@ -223,17 +233,20 @@ def _terminal() -> Any:
 
 
 class _Both:
-    """A text stream that writes to two."""
+    """A text stream that writes to a log, and to a terminal or another such stream."""
 
-    def __init__(self, *streams: TextIO):
-        self.streams = streams
+    def __init__(self, terminal: TextIO | None, log: TextIO):
+        self.streams = terminal, log
 
     def write(self, text: str) -> int:
-        for stream in self.streams:
-            stream.write(text)
-            stream.flush()
+        terminal, log = self.streams
+        if terminal is not None:
+            with contextlib.suppress(OSError):  # nobody may listen any more; the log has it all
+                terminal.write(text)
+                terminal.flush()
+        log.write(text)
+        log.flush()
         return len(text)
 
     def flush(self) -> None:
-        for stream in self.streams:
-            stream.flush()
+        self.write("")

@@ -1,12 +1,16 @@
 """Where the workflow and the default configuration stand: in a checkout, or in the wheel."""
 
+import os
 import sys
 from pathlib import Path
 
+from daf.caches import provide_caches
 from daf.config import ConfigError, nearest, shown
+from daf.limits import EnvironmentProblem, check_process
 
 PACKAGE = Path(__file__).parent
 LOCAL = "local"
+STATE = ".snakemake"
 
 
 def workflow_folder() -> Path:
@@ -26,6 +30,32 @@ def snakemake_command(target: str, config: Path, *more: str) -> list[str]:
     # Not without `-P`: the working directory may have a `yaml.py`.
     command = [sys.executable, "-P", "-m", "snakemake", target, "--snakefile", str(snakefile)]
     return [*command, "--configfile", str(config), *more]
+
+
+def check_start() -> None:
+    """Make sure that a workflow can begin in this process, and in those that it will start.
+
+    Raises:
+        EnvironmentProblem: it cannot; one line.
+    """
+    check_process()
+    provide_caches()
+    if not can_keep_state():
+        raise no_place_for_state()
+
+
+def can_keep_state() -> bool:
+    """Whether Snakemake can keep its state in the working directory."""
+    state = STATE if os.path.isdir(STATE) else "."
+    return os.access(state, os.W_OK | os.X_OK, effective_ids=True)
+
+
+def no_place_for_state() -> EnvironmentProblem:
+    """What is to be said if it cannot."""
+    return EnvironmentProblem(
+        f"the working directory {Path.cwd()} cannot be written, and Snakemake keeps its state in "
+        f"it ({STATE}); start in another one, and let execution.results_dir say where results go"
+    )
 
 
 def within(path: str) -> str:

@@ -8,6 +8,7 @@ from daf.config.audit import AuditConfig
 from daf.config.conversion import convert_text, training_type
 from daf.config.execution import ExecutionConfig, Seed
 from daf.config.model import Model, Name, Number, Whole
+from daf.config.paths import FilePath, InputPath
 from daf.config.training import TrainingConfig
 
 
@@ -18,9 +19,9 @@ class PolicyConfig(Model):
     network without weights plays as it is born, with random ones.
     """
 
-    class_path: str = Field(min_length=1)
+    class_path: FilePath = Field(min_length=1)
     name: Name | None = None
-    data_path: str | None = None
+    data_path: InputPath | None = None
     init_kwargs: dict[str, Any] = {}
     train: bool = True
     training: dict[str, Any] = {}

@@ -1,10 +1,12 @@
 """Where and on what the work runs; nothing here changes a number in the results."""
 
+import os
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from daf.config.model import Model, Number, Whole
+from daf.config.paths import FilePath
 
 Seed = Annotated[Whole, Field(ge=0, lt=2**31)]
 """Of a random stream; 31 bits."""
@@ -13,7 +15,9 @@ Seed = Annotated[Whole, Field(ge=0, lt=2**31)]
 class ExecutionConfig(Model):
     """The part of the execution that the workflow itself must know."""
 
-    results_dir: str = Field(default="results", min_length=1, description="folder of all results")
+    results_dir: FilePath = Field(
+        default="results", min_length=1, description="folder of all results"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="auto: a GPU where there is one"
     )
@@ -67,6 +71,8 @@ class ExecutionConfig(Model):
         # Snakemake would read these as wildcards, as separators or as an escape.
         if any(character in path for character in "{}*?\\\n\r\t"):
             raise ValueError("should be a path without { } * ? \\ and line breaks")
+        if os.path.normpath(path).startswith("-"):
+            raise ValueError("begins as an option does; write the whole path")
         return path.rstrip("/") or "/"
 
 
@@ -82,6 +88,6 @@ class DAFConfig(ExecutionConfig):
         description="None: 1 for a training or a trial, 1 to 5 for a benchmark",
     )
     world_seed: Seed = Field(default=0, description="of the worlds that policies are evaluated in")
-    profile: str = Field(
+    profile: FilePath = Field(
         default="local", min_length=1, description="of Snakemake: local, another of ours, a folder"
     )

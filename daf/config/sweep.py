@@ -8,6 +8,7 @@ from daf.config.benchmark import MissingConfig, no_repeats
 from daf.config.errors import nearest, shown
 from daf.config.execution import ExecutionConfig, Seed
 from daf.config.model import Model, Name, Number, Whole
+from daf.config.paths import FilePath, InputPath
 from daf.config.space import SearchSpace
 from daf.config.training import TrainingConfig
 
@@ -46,8 +47,8 @@ class DAFSweepConfig(Model):
     """
 
     name: Name | None = None
-    policy_class_path: str = Field(min_length=1)
-    policy_data_path: str | None = Field(
+    policy_class_path: FilePath = Field(min_length=1)
+    policy_data_path: InputPath | None = Field(
         default=None, min_length=1, description="weights that every trial begins with"
     )
     init_kwargs: dict[str, Any] = Field(default={}, description="of the class, in every trial")

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from daf.config.model import Model, Number, Whole
+from daf.config.paths import InputPath
 
 
 class TrainingConfig(Model):
@@ -42,7 +43,7 @@ class TrainingConfig(Model):
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="of the numbers that the layers multiply"
     )
-    initial_weights: str | None = Field(
+    initial_weights: InputPath | None = Field(
         default=None, min_length=1, description="a policy.safetensors to go on from"
     )
     teacher: Literal["baseline"] | None = Field(

@@ -6,6 +6,7 @@ from typing import Any
 from daf.arguments import is_mission
 from daf.config import ConfigError, shown
 from daf.missions import load_mission
+from daf.policies.registry import class_path_and_weights
 
 MISSION = "name or YAML file of a mission"
 
@@ -32,7 +33,7 @@ def mettagrid(commands: Any) -> None:
 def _export(arguments: argparse.Namespace) -> int:
     from daf.mettagrid.exporting import export  # torch, only where it is needed
 
-    class_path, _, weights = arguments.policy.partition("@")
+    class_path, weights = class_path_and_weights(arguments.policy)
     if not weights:
         raise ConfigError(f"policy {shown(arguments.policy)}: no weights; write {class_path}@FILE")
     missions = [load_mission(mission) for mission in arguments.missions]

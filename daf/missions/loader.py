@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from daf.config import ConfigError, check_plain, load_yaml, nearest, shown
 from daf.config.errors import describe
+from daf.config.paths import expanded
 from daf.config.plain import as_plain
 from daf.missions.ceiling import checked_ceiling
 from daf.missions.generators import parse_layout
@@ -54,7 +55,7 @@ def find_file(mission: str) -> tuple[Path, str | None]:
     """
     name, seed = split_name(mission)
     if name.endswith((".yaml", ".yml")):
-        return Path(name), seed
+        return Path(expanded(name)), seed
     if name not in built_in_missions():
         base, at, _ = name.partition("@")
         if at and base in built_in_missions():

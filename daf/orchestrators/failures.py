@@ -7,6 +7,7 @@ from pathlib import Path
 
 from daf.batch import log_of, waiting
 from daf.job import CAUSE, reason_of
+from daf.limits import limited
 from daf.orchestrators.process import Job, Ran
 from daf.orchestrators.result import Failure
 from daf.record import SUFFIX
@@ -79,6 +80,8 @@ def _of_job(job: Job, stage: str, text: str) -> Failure:
         message = f"ended without giving a reason (was it killed?) after: {lines[-1]}"
     else:
         message = "ended before it said anything (was it killed, or is an input missing?)"
+    if not causes:
+        message += limited()
     return Failure(stage, job.rule, job.wildcards, message, lines[-LAST_LINES:], job.log)
 
 
@@ -100,5 +103,14 @@ def _of_workflow(ran: Ran, lines: list[str]) -> str:
         return told[-1]
     errors = [event["message"] for event in ran.events if event["event"] == "error"]
     if errors:
-        return " ".join(errors[-1].split())
+        return f"{_without_trace(errors[-1])}{limited()}"
     return lines[-1] if lines else f"snakemake ended with status {ran.exit_status}"
+
+
+def _without_trace(message: str) -> str:
+    """An error of Snakemake, of which only the places in its code are left out."""
+    lines = [line for line in message.splitlines() if line.strip()]
+    if lines and lines[0].startswith("Traceback"):
+        return lines[-1].strip()
+    said = [line.strip() for line in lines if not line.lstrip().startswith('File "')]
+    return " ".join(said)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from daf import results_lock
+from daf.caches import provide_caches
 from daf.config import (
     BenchmarkConfig,
     DAFConfig,
@@ -20,16 +21,18 @@ from daf.config import (
 )
 from daf.config.yaml12 import dump_yaml
 from daf.files import copy, make_folder
+from daf.limits import check_process
 from daf.orchestrators.failures import evaluated_by, failures
 from daf.orchestrators.process import Job, Ran, run_snakemake
 from daf.orchestrators.request import for_workflow
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, Failure, PipelineResult
+from daf.orchestrators.working_directory import from_anywhere
 from daf.origin import Origin
 from daf.plan import Plan, make_plan
 from daf.provenance import write_text
 from daf.record import SUFFIX, recorded
 from daf.sweep.search import Search
-from daf.workflow import profile_options
+from daf.workflow import LOCAL, can_keep_state, no_place_for_state, profile_options
 
 CHECK = "environment_check"
 TRAIN = ("train_population", "train")
@@ -61,9 +64,17 @@ class Pipeline:
 
     Raises:
         ConfigError: when made, if the configuration cannot be carried out; nothing was begun.
+        EnvironmentProblem: when made, if the machine lets no workflow begin.
     """
 
     def __init__(self, name: str, config: Config, daf: DAFConfig):
+        check_process()
+        provide_caches()
+        self._here = can_keep_state()
+        if not self._here:
+            config, daf = from_anywhere(config), from_anywhere(daf)
+            if daf.profile != LOCAL:
+                raise no_place_for_state()
         self.there = plan_of(config)
         profile_options(daf.profile)
         self.config, self.daf = config, daf
@@ -104,8 +115,11 @@ class Pipeline:
             whether the target was made.
         """
         config = config or self.config
+        if not self._here:
+            config = from_anywhere(config)
         self.there = plan_of(config)
         if self._lock is None or not self._write_config(config):
+            self.there = replace(self.there, config=_without(self.there.config, _all(self.there)))
             return False
         missing = config.missing
         while True:
@@ -149,7 +163,7 @@ class Pipeline:
     def _call(self, target: str, stages: list[Stage]) -> tuple[Ran, list[Failure]]:
         """Run Snakemake and take down what it told. Returns it with the causes of what failed."""
         try:
-            ran = run_snakemake(target, self.folder / CONFIG, self.daf, self._lock)
+            ran = self._snakemake(target)
         except KeyboardInterrupt as interrupt:
             (ran,) = interrupt.args
             self._take_down(ran, stages)
@@ -163,6 +177,10 @@ class Pipeline:
         causes = failures(ran, stage_of, self._next_stage(stages), self.daf.results_dir)
         self.result.errors += [cause for cause in causes if cause.rule != TRAIN[0]]
         return ran, causes
+
+    def _snakemake(self, target: str, dry: bool = False) -> Ran:
+        config = self.folder / CONFIG
+        return run_snakemake(target, config, self.daf, self._lock, here=self._here, dry=dry)
 
     def _take_down(self, ran: Ran, stages: list[Stage]) -> None:
         self._events += ran.events
@@ -178,11 +196,10 @@ class Pipeline:
         """The jobs that a target still needs after a call."""
         if ran.exit_status == 0:
             return []
-        config = self.folder / CONFIG
-        dry = run_snakemake(target, config, self.daf, self._lock, dry=True)
-        if dry.exit_status == 0:
+        dry = self._snakemake(target, dry=True)
+        if dry.exit_status == 0 and dry.jobs:
             return list(dry.jobs.values())
-        # Snakemake cannot even plan any more; then nothing is sure to be there.
+        # Snakemake cannot even plan any more, or not say it; then nothing is sure to be there.
         players = dict.fromkeys(player for player, _ in self.there.evaluations())
         jobs = [("train", {"run": run}) for run in self.there.runs]
         jobs += [("evaluate", {"player": player}) for player in players]
@@ -276,6 +293,12 @@ def _missing(
             f"{player}/{mission}" for player in untrained or players for mission in there.missions
         }
     return MissingConfig(runs=tuple(sorted(runs)), evaluations=tuple(sorted(evaluations)))
+
+
+def _all(plan: Plan) -> MissingConfig:
+    """Everything that a plan makes, as missing."""
+    evaluations = tuple(f"{player}/{mission}" for player, mission in plan.evaluations())
+    return MissingConfig(runs=tuple(plan.runs), evaluations=evaluations)
 
 
 def _without(config: Config, missing: MissingConfig) -> Config:

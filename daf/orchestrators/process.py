@@ -61,7 +61,7 @@ class Ran:
 
 
 def run_snakemake(
-    target: str, config: Path, daf: DAFConfig, lock: int, *, dry: bool = False
+    target: str, config: Path, daf: DAFConfig, lock: int, *, here: bool = True, dry: bool = False
 ) -> Ran:
     """Make a target, or with `dry` find out which jobs it still lacks.
 
@@ -69,6 +69,8 @@ def run_snakemake(
         target: a rule or file of the workflow.
         config: the configuration file.
         daf: how many jobs at a time, which profile.
+        here: in this working directory; else, for it cannot be written, in an empty one that lasts
+            as long as the call, where only whole paths lead anywhere.
         lock: descriptor that holds the folder of results, from `results_lock.wait_for`.
 
     Raises:
@@ -77,7 +79,7 @@ def run_snakemake(
     with tempfile.TemporaryDirectory(prefix="daf-") as folder:
         events, output = Path(folder, "events.jsonl"), Path(folder, "output.txt")
         events.touch()
-        environment = _environment(daf.results_dir)
+        environment = _environment(daf.results_dir, here)
         command = snakemake_command(target, config, *_options(daf, dry, events))
         with open(output, "wb") as out:
             process = subprocess.Popen(
@@ -86,6 +88,7 @@ def run_snakemake(
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 env=environment,
+                cwd=None if here else folder,
                 pass_fds=[lock],
             )
         watch = _Watch(events, quiet=dry)
@@ -117,8 +120,10 @@ def _options(daf: DAFConfig, dry: bool, events: Path) -> list[str]:
     return [*options, "--dry-run"] if dry else options
 
 
-def _environment(results: str) -> dict[str, str]:
-    path = os.pathsep.join(filter(None, [str(PLUGINS), os.environ.get("PYTHONPATH")]))
+def _environment(results: str, here: bool) -> dict[str, str]:
+    # Policies are imported from here, even if Snakemake works elsewhere.
+    places = [str(PLUGINS), "" if here else os.getcwd(), os.environ.get("PYTHONPATH")]
+    path = os.pathsep.join(filter(None, places))
     own = {"PYTHONPATH": path, "PYTHONSAFEPATH": "1", CALL: uuid.uuid4().hex}
     return os.environ | results_lock.environment(results) | own
 

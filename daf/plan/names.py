@@ -1,5 +1,6 @@
 """What things are called: readable, fit for folders, and different where the content differs."""
 
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ def class_label(class_path: str) -> str:
     if class_path.startswith(METTAGRID):
         named = Path(class_path.removeprefix(METTAGRID))
         last = named.stem if named.suffix == ".zip" else named.name.replace(":", ".").split(".")[-1]
-        return _fit(f"mettagrid-{last}")
+        return _joined("mettagrid", last)
     return _fit(class_path.replace(":", ".").split(".")[-1])
 
 
@@ -40,7 +41,8 @@ def plain_label(policy: PolicyConfig, trained: bool) -> str:
     if policy.data_path is not None:
         path = Path(policy.data_path)
         weights = path.resolve().parent.name if path.stem in WEIGHTS_NAMES else path.stem
-        return _fit(weights if weights.startswith(f"{label}-") else f"{label}-{weights}")
+        own = weights.startswith(f"{label}-") and _fits(weights)
+        return weights if own else _joined(label, weights)
     return label if trained else f"{label}-untrained"
 
 
@@ -114,10 +116,22 @@ def player_name(plain: str, content: dict[str, Any]) -> str:
     return f"{plain}-{digest(content)[:8]}"
 
 
-def _fit(label: str) -> str:
+def _joined(label: str, file: str) -> str:
+    """A label with the name of a file behind it, of which a name takes what it can."""
+    whole = f"{label}-{file}"
+    if _fits(whole):
+        return whole
+    return _fit(f"{label}-{re.sub('[^A-Za-z0-9_.-]+', '-', file).strip('-')[:32] or 'unnamed'}")
+
+
+def _fits(label: str) -> bool:
     try:
-        return NAMES.validate_python(label)
+        return bool(NAMES.validate_python(label))
     except ValidationError:
-        raise ConfigError(
-            f"{shown(label)} cannot name a folder; give the policy a 'name'"
-        ) from None
+        return False
+
+
+def _fit(label: str) -> str:
+    if not _fits(label):
+        raise ConfigError(f"{shown(label)} cannot name a folder; give the policy a 'name'")
+    return label

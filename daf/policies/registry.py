@@ -1,7 +1,9 @@
 """Names of policies: the part of this room that needs no torch."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -56,6 +58,18 @@ class PolicyMisbehaves(ConfigError):
     It ends the process or its own import, leaves something running, or changes what all share. Code
     that merely fails, or a class that is not there, is another `ConfigError`.
     """
+
+
+def class_path_and_weights(text: str) -> tuple[str, str | None]:
+    """The parts of `CLASS_PATH@FILE`, as it is typed; None if there are no weights.
+
+    Names of folders and files may have an '@', too: the class path ends behind its class.
+    """
+    if text.startswith(METTAGRID) and Path(text.removeprefix(METTAGRID)).exists():
+        return text, None
+    of_a_file = re.match(r".+?\.py:\w+(?=@|$)", text, re.DOTALL)
+    class_path = of_a_file[0] if of_a_file else text.partition("@")[0]
+    return class_path, text[len(class_path) + 1 :] or None
 
 
 @dataclass(frozen=True)

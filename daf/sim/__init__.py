@@ -2,5 +2,8 @@
 
 import warp as wp
 
+from daf.caches import provide_caches
+
 wp.config.log_level = wp.LOG_WARNING
+provide_caches()
 wp.init()

@@ -18,6 +18,7 @@ from daf.config import (
     DAFSweepConfig,
     EvaluationConfig,
 )
+from daf.config.errors import of_file
 from daf.config.given import Given
 from daf.gpus import visible_gpus
 from daf.plan import make_plan
@@ -95,6 +96,8 @@ onstart:
         claim(RESULTS)
     except ResultsInUse as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {RESULTS} cannot be written ({of_file(error)})")
 
 
 # Populations whose members are all done may be asked for again, should their results be removed.
