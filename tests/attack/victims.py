@@ -1,5 +1,6 @@
 """Runs a command of DAF on what an attacker has made, and sees what it did to the machine."""
 
+import functools
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ SECONDS, MEMORY_MB = 300.0, 2048
 """Nothing takes a fifth of that on a machine that has nothing else to do."""
 
 NOBODY = 65534
+DAF = str(Path(sys.executable).with_name("daf"))
 
 
 @dataclass(frozen=True)
@@ -41,20 +43,25 @@ def run(*arguments: str, cwd: Path, nobody: bool = False, seconds: float = SECON
     Args:
         arguments: what stands behind `daf`.
         cwd: the working directory.
-        nobody: as a user without rights.
+        nobody: as a user without rights; where such a user cannot reach this Python, as root
+            without capabilities, to whom the modes of files apply.
         seconds: that it may take.
     """
-    daf = str(Path(sys.executable).with_name("daf"))
     begin = time.monotonic()
+    command, options = [DAF, *arguments], {}
+    if nobody and reached_by_nobody():
+        options = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    elif nobody:
+        command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]
     process = subprocess.Popen(
-        [daf, *arguments],
+        command,
         cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         start_new_session=True,
         env=os.environ | {"HOME": str(cwd.parent), "OMP_NUM_THREADS": "1"},
-        **({"user": NOBODY, "group": NOBODY, "extra_groups": []} if nobody else {}),
+        **options,
     )
     most = [0.0]
     watch = threading.Thread(target=_watch, args=(process, most), daemon=True)
@@ -67,6 +74,16 @@ def run(*arguments: str, cwd: Path, nobody: bool = False, seconds: float = SECON
             other.kill()
         text, status = process.communicate()[0], None
     return Harm(status, text.decode(errors="replace"), most[0], time.monotonic() - begin)
+
+
+@functools.cache
+def reached_by_nobody() -> bool:
+    """Whether another user can run this DAF."""
+    try:
+        subprocess.run([DAF, "policies"], check=True, capture_output=True, user=NOBODY)
+    except (OSError, subprocess.CalledProcessError):
+        return False
+    return True
 
 
 def _watch(process: subprocess.Popen, most: list[float]) -> None:
