@@ -72,6 +72,24 @@ def test_relative_imports_of_a_package_count_from_anywhere(place, monkeypatch):
     assert {"lab/deep/near.py", "lab/far.py", "lab/whole.py", "lab/__init__.py"} <= found
 
 
+def test_what_lies_on_the_python_path_counts_wherever_that_is(place, monkeypatch):
+    write(place, work__mine="from tools import net", one__tools__net="", two__tools__net="")
+    digests = []
+    for folder in ("one", "two"):
+        monkeypatch.setenv("PYTHONPATH", f"{place}/missing:{place / folder}")
+        digests.append(code_digest("work/mine.py"))
+    assert digests[0] == digests[1]
+    (place / "two/tools/net.py").write_text("more = 1")
+    assert code_digest("work/mine.py") != digests[0]
+    assert digests[0] != file_digest("work/mine.py")
+    monkeypatch.chdir(place / "one")
+    monkeypatch.setenv("PYTHONPATH", f"{place / 'one'}")
+    (place / "one/tools/net.py").write_text("more = 1")
+    edited = code_digest("../work/mine.py")
+    monkeypatch.chdir(place / "work")
+    assert edited == code_digest("mine.py") != digests[0]
+
+
 @pytest.mark.parametrize("text", ["def (", "\0", "(" * 10_000])
 def test_what_is_no_python_is_said_in_one_line(place, text):
     write(place, mine=text)

@@ -11,7 +11,7 @@ from daf.provenance import digest, file_digest
 
 
 def code_digest(file: str | Path) -> str:
-    """Hash of a file of Python and of the files beside it that it imports, and they import.
+    """Hash of a file of Python and of the local files that it imports, and they import.
 
     Installed packages do not count: their versions do.
 
@@ -23,17 +23,32 @@ def code_digest(file: str | Path) -> str:
     others = imported_files(first) if first.suffix == ".py" else []
     if not others:
         return file_digest(first)
-    names = {os.path.relpath(path, first.parent): path for path in (first, *others)}
-    return digest({name: file_digest(path) for name, path in names.items()})
+    # Of two files with one name the first is imported, so that their order counts.
+    return digest([[_name(path, first), file_digest(path)] for path in (first, *others)])
+
+
+def _name(path: Path, first: Path) -> str:
+    """Return what a file is called, wherever the folders of imports lie."""
+    for root in _roots(first):
+        if path.is_relative_to(root):
+            return path.relative_to(root).as_posix()
+    return os.path.relpath(path, first.parent)
+
+
+def _roots(file: Path) -> list[Path]:
+    """Return the folders from which a file may import what is local."""
+    folders = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    near = (_import_root(file), file.parent)
+    return list(dict.fromkeys((*near, *(Path(folder).resolve() for folder in folders), Path.cwd())))
 
 
 def imported_files(file: Path) -> list[Path]:
     """Return the local files that a file imports, directly or not, without the file itself.
 
-    Local are files below the folder of the file, below that of its package, and below the working
-    directory.
+    Local are files below the folder of the file, below that of its package, below the folders
+    of `PYTHONPATH`, and below the working directory.
     """
-    roots = list(dict.fromkeys((_import_root(file), file.parent, Path.cwd())))
+    roots = _roots(file)
     found: dict[Path, None] = {file: None}
     waiting = [file]
     while waiting:
