@@ -1,11 +1,12 @@
 """DAF: train, sweep, compare and benchmark multi-agent policies on "Cogs vs Clips" missions."""
 
 import logging
+import os
 import signal
 import sys
 
 from daf.caches import provide_caches
-from daf.limits import EnvironmentProblem, check_memory, limited
+from daf.limits import SPARING, EnvironmentProblem, check_memory, limited
 from daf.streams import OutputLost, standard_streams, tolerate_encodings
 
 INCOMPLETE = 3
@@ -25,6 +26,7 @@ def run() -> int:
         try:
             check_memory()
             provide_caches()
+            os.environ.update(SPARING)
             status = _run()
             sys.stdout.flush()
             return status

@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from daf.gpus import visible_gpus
+from daf.limits import SPARING
 
 SECONDS_BETWEEN = 0.2
 MIB = 2**20
@@ -54,6 +55,7 @@ class Confined:
     def __init__(self, command: Sequence[str], limits: Limits, **options: Any):
         self.limits = limits
         self.exceeded: str | None = None
+        options["env"] = options.get("env", os.environ) | SPARING
         self.process = subprocess.Popen(command, start_new_session=True, **options)
         self._over = threading.Event()
         try:

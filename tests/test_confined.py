@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import psutil
+import pyarrow
 import pytest
 
 from daf import scratch
@@ -50,6 +51,17 @@ def test_one_process_gets_no_more_memory_than_the_limit():
     code = "try:\n    bytearray(10**9)\nexcept MemoryError:\n    print('none', flush=True)"
     with confined(code, Limits(300, 10)) as running:
         assert running.process.stdout.read() == b"none\n"
+
+
+def test_libraries_take_no_addresses_in_advance():
+    """An honest folder was changed, said an audit for which a table left no memory."""
+    code = (
+        "import pyarrow, pyarrow.compute as compute\nprint(compute.sum(pyarrow.array(range(9))))\n"
+        "import re\nprint(re.search(r'VmData:\\s+(\\d+)', open('/proc/self/status').read())[1])"
+    )
+    with confined(code, Limits(2000, 10)) as running:
+        total, kib = running.process.stdout.read().split()
+    assert int(total) == 36 and int(kib) < 2**19
 
 
 def test_nothing_is_left_when_it_ends():
@@ -126,6 +138,8 @@ def raised(error: BaseException, cause: BaseException | None = None) -> BaseExce
     (raised(ConfigError("cannot be read"), UnsafeFile(22, "is no regular file")), False),
     (raised(ConfigError("not readable"), OSError("Couldn't deserialize thrift")), False),
     (raised(RecursionError()), False),
+    (pyarrow.ArrowException("Failed to launch worker thread"), True),
+    (pyarrow.ArrowInvalid("no parquet file"), False),
     (None, False),
 ])  # fmt: skip
 def test_whose_fault_an_error_is(error, own):

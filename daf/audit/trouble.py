@@ -1,5 +1,7 @@
 """Errors in an audit: do the files bring them about, or the machine of whoever audits?"""
 
+import pyarrow
+
 from daf.audit.index import Contradiction
 from daf.audit.jobs import NotPossible
 from daf.config import ConfigError
@@ -23,6 +25,8 @@ def own_trouble(error: BaseException | None) -> bool:
     """Whether an error, or one that led to it, tells of the machine of whoever audits."""
     while error is not None:
         told = isinstance(error, OF_MACHINE) and not isinstance(error, OF_CONTENT)
+        # Of what is no fault of a file, such as a missing thread, pyarrow knows no kind.
+        told = told or type(error) is pyarrow.ArrowException
         # Libraries raise OSError for broken files, too; the system gives a number.
         if told and not (isinstance(error, OSError) and error.errno is None):
             return True
