@@ -17,6 +17,8 @@ from daf.limits import SPARING
 
 SECONDS_BETWEEN = 0.2
 MIB = 2**20
+UNUSED_MB = 400
+"""Memory that a process asks for and does not use, such as stacks; the system counts it."""
 FILE_BYTES = 4 * 2**30
 """The largest file that a confined process can write."""
 
@@ -77,11 +79,18 @@ class Confined:
         self._kill()
         self.process.communicate()
 
+    def end_others(self) -> None:
+        """Kill what it has started."""
+        for process in self._all():
+            if process.pid != self.process.pid:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+
     def _bound(self) -> None:
         """Limits that the system keeps, for each process alone; CUDA takes addresses for more."""
         bounds = {resource.RLIMIT_FSIZE: FILE_BYTES, resource.RLIMIT_CORE: 0}
         if not visible_gpus():
-            bounds[resource.RLIMIT_DATA] = int(self.limits.memory_mb * MIB)
+            bounds[resource.RLIMIT_DATA] = int((self.limits.memory_mb + UNUSED_MB) * MIB)
         for kind, most in bounds.items():
             with contextlib.suppress(OSError):  # it may have ended
                 _, hard = resource.prlimit(self.process.pid, kind)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 KIB, MIB = 2**10, 2**20
-SPARING = {"ARROW_DEFAULT_MEMORY_POOL": "system"}
-"""Variables for processes whose memory is limited: pyarrow's own pool takes a gigabyte of addresses
-with the first byte, and a limit counts them."""
+SPARING = {"ARROW_DEFAULT_MEMORY_POOL": "system", "RUST_BACKTRACE": "0"}
+"""Variables for processes whose memory is limited. pyarrow's own pool takes a gigabyte of addresses
+with the first byte, and a limit counts them. Rust that is out of memory never ends if it is to show
+where."""
 
 YEARS = range(1980, 2100)
 """Years that archives and file systems can hold."""

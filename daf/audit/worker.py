@@ -85,6 +85,7 @@ class Worker:
         if self._process is None:
             self._begin()
         answer = self._ask({"task": task, "name": name, "folder": str(folder)})
+        self._process.end_others()  # what a policy left is not the fault of the next job
         if answer["error"] is not None:
             raise {"ConfigError": ConfigError}.get(answer["kind"], NotPossible)(answer["error"])
         return Path(answer["made"])

@@ -1,9 +1,11 @@
 """Whatever is forged, with all hashes repaired and all that follows made again: no file of results
 that tells something else than the honest one is verified."""
 
+import contextlib
 import json
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -135,6 +137,11 @@ class Here:
 
     def __init__(self, results: Path):
         self.results = results
+
+    @contextlib.contextmanager
+    def folder(self) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder)
 
     def begin_again(self, name: str, folder: Path) -> Path:
         return begin_again(self.results, Record.read(self.results / f"{name}{SUFFIX}"), folder)
