@@ -17,6 +17,7 @@ from typing import Any
 from daf import strict_json
 from daf.config import ConfigError, shown
 from daf.files import open_regular, read_bytes
+from daf.policies.foreign import told
 from daf.provenance import digest, file_digest
 
 SPEC = "policy_spec.json"
@@ -69,7 +70,7 @@ class Bundle:
             found = getattr(importlib.import_module(module), name)
         except (Exception, SystemExit) as error:  # foreign code may raise anything
             raise ConfigError(
-                f"{whose}: cannot import '{self.class_path}' ({type(error).__name__}: {error})"
+                f"{whose}: cannot import '{self.class_path}' ({told(error)})"
             ) from None
         return checked_class(found, MultiAgentPolicy, whose)
 

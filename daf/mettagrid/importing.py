@@ -21,6 +21,7 @@ from daf.config import ConfigError, nearest, shown
 from daf.extra import require
 from daf.mettagrid.bundles import bundle_digest, checked_class, is_bundle, read_bundle
 from daf.mettagrid.names import Observed, actions_of, interface_of
+from daf.policies.foreign import told
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import METTAGRID
@@ -144,7 +145,7 @@ class Imported(Policy):
                     raise
                 raise ConfigError(
                     f"{self._whose}: cannot be made with init_kwargs {shown(kwargs)} and weights "
-                    f"{shown(weights)} ({type(error).__name__}: {error})"
+                    f"{shown(weights)} ({told(error)})"
                 ) from None
         return policy
 
@@ -204,7 +205,7 @@ def _foreign_class(class_path: str) -> type:
         if is_interrupt(error):
             raise
         raise ConfigError(
-            f"policy '{class_path}': cannot import '{path}' ({type(error).__name__}: {error})"
+            f"policy '{class_path}': cannot import '{path}' ({told(error)})"
         ) from None
     return checked_class(found, MultiAgentPolicy, f"policy '{class_path}'")
 

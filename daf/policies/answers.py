@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from daf.config import ConfigError
-from daf.policies.foreign import contained
+from daf.policies.foreign import contained, told
 from daf.policies.registry import is_foreign
 from daf.policies.trainable import TrainablePolicy
 from daf.stopping import is_interrupt
@@ -57,7 +57,7 @@ def check_network(policy: str, network: TrainablePolicy) -> None:
             raise
         raise ConfigError(
             f"policy '{policy}': asked about observations uint8 {list(observations.shape)} of "
-            f"{steps} steps and {rows} agents, it fails ({type(error).__name__}: {error})"
+            f"{steps} steps and {rows} agents, it fails ({told(error)})"
         ) from None
     _check(network, policy, "forward", "logits", logits, (steps, rows, network.num_outputs))
     _check(network, policy, "forward", "values", values, (steps, rows))

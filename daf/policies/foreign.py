@@ -44,12 +44,22 @@ def blamed_on(policy: str, file: str | None = None) -> Iterator[None]:
             raise
         last = next((p for p in reversed(places) if p.filename == file), places[-1])
         raise ConfigError(
-            f"policy '{policy}' failed with {type(error).__name__}: {error} "
-            f"(in {last.filename}, line {last.lineno})"
+            f"policy '{policy}' failed with {told(error)} (in {last.filename}, line {last.lineno})"
         ) from error
     finally:
         if os.getpid() != process:
             os._exit(1)
+
+
+def told(error: BaseException) -> str:
+    """The kind of an error of a policy's code, and what it says, which is that code's, too."""
+    try:
+        text = f"{error}"
+    except BaseException as another:
+        if is_interrupt(another):
+            raise
+        text = f"its text fails with {type(another).__name__}"
+    return f"{type(error).__name__}: {text}"
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ import torch
 
 from daf.config import ConfigError, nearest, shown
 from daf.config.conversion import convert_text, has_text
-from daf.policies.foreign import contained
+from daf.policies.foreign import contained, told
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import (
@@ -153,7 +153,7 @@ def _made(spec: PolicySpec, game: Game, device: str, seed: int) -> Policy:
             raise
         raise _kind(error)(
             f"policy '{spec.class_path}': cannot be built with init_kwargs "
-            f"{shown(dict(spec.init_kwargs))} ({type(error).__name__}: {error}); "
+            f"{shown(dict(spec.init_kwargs))} ({told(error)}); "
             f"accepted init_kwargs: {_listed(accepted)}"
         ) from None
     if spec.data_path is not None:
@@ -178,8 +178,7 @@ def load_weights(policy: Policy, spec: PolicySpec) -> None:
         if is_interrupt(error):
             raise
         raise ConfigError(
-            f"policy '{spec.class_path}': cannot load {shown(spec.data_path)} "
-            f"({type(error).__name__}: {error})"
+            f"policy '{spec.class_path}': cannot load {shown(spec.data_path)} ({told(error)})"
         ) from None
 
 
@@ -200,7 +199,7 @@ def _module(name: str, class_path: str):
             if is_interrupt(error):
                 raise
             raise _kind(error)(
-                f"policy '{class_path}': cannot import '{name}' ({type(error).__name__}: {error})"
+                f"policy '{class_path}': cannot import '{name}' ({told(error)})"
             ) from None
     path = Path(name).resolve()
     if not path.is_file():
@@ -217,6 +216,6 @@ def _module(name: str, class_path: str):
             if is_interrupt(error):
                 raise
             raise _kind(error)(
-                f"policy '{class_path}': {name} fails on import ({type(error).__name__}: {error})"
+                f"policy '{class_path}': {name} fails on import ({told(error)})"
             ) from None
     return sys.modules[module_name]

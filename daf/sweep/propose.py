@@ -13,7 +13,7 @@ import numpy as np
 
 from daf.config import ConfigError, DAFSweepConfig
 from daf.sweep.space import count, grid, point, size
-from daf.sweep.trials import Outcome, Trial, named, shared_training
+from daf.sweep.trials import Outcome, Trial, comparable, named, shared_training
 
 NUM_TRIALS = 32
 TRIALS_PER_ROUND = 4
@@ -79,7 +79,9 @@ def better_first(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Out
     """Those that succeeded, the best first; equal ones by name."""
     sign = 1 if sweep.optimize_direction == "minimize" else -1
     ranked = [outcome for outcome in outcomes if outcome.objective is not None]
-    return sorted(ranked, key=lambda outcome: (sign * outcome.objective, outcome.trial.name))
+    return sorted(
+        ranked, key=lambda outcome: (sign * comparable(outcome.objective), outcome.trial.name)
+    )
 
 
 def _asked(sweep: DAFSweepConfig) -> int:

@@ -14,6 +14,7 @@ from daf.stats.family import judge
 from daf.stats.pairs import pair_of
 from daf.stats.table import tidy
 from daf.sweep.objective import outcomes
+from daf.sweep.trials import comparable
 
 CONFIDENCE = 0.95
 
@@ -75,7 +76,8 @@ def is_trained_as_long(
 def _sort_key(sweep: DAFSweepConfig, entry: Mapping[str, Any]) -> tuple[int, float]:
     """Return what orders the trials, the least first: the rung of halving, then the objective."""
     sign = 1 if sweep.optimize_direction == "minimize" else -1
-    return (-entry["round"] if sweep.strategy == "halving" else 0, sign * entry["objective"])
+    rung = entry["round"] if sweep.strategy == "halving" else 0
+    return -rung, sign * comparable(entry["objective"])
 
 
 COLUMNS = [
@@ -176,7 +178,7 @@ def _row(
     return (
         row
         | {key: found[key] for key in ("low", "high", "unit", "n_units")}
-        | {"best_run": str((sign * of_runs).sort_index().idxmin())}
+        | {"best_run": str((sign * of_runs.map(comparable)).sort_index().idxmin())}
     )
 
 

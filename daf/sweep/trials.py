@@ -39,6 +39,12 @@ class Outcome:
     objective: float | None
 
 
+def comparable(mean: float) -> float:
+    """Return what a mean is compared by: equal ones that were summed otherwise differ in the last
+    bits, which say nothing."""
+    return float(f"{mean:.12g}")
+
+
 def named(points: Sequence[dict[str, Any]], taken: Sequence[str] = ()) -> list[Trial]:
     """Trials with different names: the values in words where that makes a name, else their hash.
 

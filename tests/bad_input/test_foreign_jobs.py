@@ -41,6 +41,13 @@ class Interrupts(Policy):
     def act(self, observations, state):
         raise KeyboardInterrupt
 
+class Mute(Policy):
+    def act(self, observations, state):
+        class Untold(Exception):
+            def __str__(self):
+                return 1 / 0
+        raise Untold
+
 class Ends(Policy):
     def act(self, observations, state):
         os._exit(0)
@@ -100,6 +107,7 @@ NEEDED = "; integers of shape [8] are needed"
 WRONG = {
     "Stops": " failed with SystemExit: 0 (in {path}, line 16)",
     "Interrupts": " failed with KeyboardInterrupt: (in {path}, line 20)",
+    "Mute": " failed with Untold: its text fails with ZeroDivisionError (in {path}, line 27)",
     "Meta": f": act returned torch.int64 [8] on device meta{NEEDED}",
     "Sparse": f": act returned torch.int64 [8] sparse_coo{NEEDED}",
     "Numpy": f": act returned something of type ndarray{NEEDED}",

@@ -42,6 +42,9 @@ MISBEHAVES = {
         "init_kwargs {} (SystemExit: )"),
     "base exception": ("class Odd(BaseException): pass\nraise Odd('x')",
         "mine.py fails on import (Odd: x)"),
+    "fails without a text": (
+        "class Odd(Exception):\n    def __str__(self): return 1 / 0\nraise Odd",
+        "mine.py fails on import (Odd: its text fails with ZeroDivisionError)"),
     "interrupts": ("raise KeyboardInterrupt", "KeyboardInterrupt"),
     "crashes": ("import ctypes; ctypes.string_at(0)", f"{ENDS} (signal 11, SIGSEGV)"),
     "is killed": ("import os; os.kill(os.getpid(), 9)", f"{ENDS} (signal 9, SIGKILL)"),

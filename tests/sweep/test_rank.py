@@ -115,6 +115,20 @@ def test_equal_objectives_share_a_rank():
     assert trials["rank"].tolist() == [1, 1, 3]
 
 
+def test_the_last_bits_of_a_mean_order_nothing():
+    """(0 + 0 + 5/3) / 3 and (0 + 1/3 + 4/3) / 3 are equal, but not in floating point."""
+    sums = [{"m": 0, "n": 0, "o": 5}, {"m": 0, "n": 1, "o": 4}]
+    for first, second in (sums, reversed(sums)):
+        scores = {
+            "clip-0.1": {"a1": {mission: [total, 0, 0] for mission, total in first.items()}},
+            "clip-0.2": {"b1": {mission: [total, 0, 0] for mission, total in second.items()}},
+        }
+        trials = rank(sweep(search_space=RATES), [entries(scores)], episodes(scores))
+        assert trials["objective"].nunique() == 2
+        assert trials["rank"].tolist() == [1, 1]
+        assert trials["trial"].tolist() == ["clip-0.1", "clip-0.2"]
+
+
 def test_ties_are_those_that_a_corrected_paired_test_does_not_decide():
     rng = np.random.default_rng(3)
     base = rng.normal(10, 3, 40)
