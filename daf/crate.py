@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from daf import results_lock
 from daf.audit.findings import CHANGED, TRACES, Findings
-from daf.audit.hashes import OWN, check_hashes
+from daf.audit.hashes import OWN, check_hashes, printable
 from daf.config import ConfigError, shown
 from daf.files import read_chunks, remove_leftovers, replacing
 from daf.origin import Origin
@@ -136,14 +136,22 @@ def _check_integrity(results: Path) -> None:
 
 
 def _exported(results: Path) -> list[str]:
-    """Names of the files that are exported; links are not."""
+    """Names of the files that are exported; links are not.
+
+    Raises:
+        ConfigError: one has a name that no crate can hold.
+    """
     private = {*TRACES, *OWN} - {"logs", "timings"}
     names = (
         path.relative_to(results)
         for path in results.rglob("*")
         if path.is_file() and not path.is_symlink()
     )
-    return sorted(name.as_posix() for name in names if name.parts[0] not in private)
+    found = sorted(name.as_posix() for name in names if name.parts[0] not in private)
+    for name in found:
+        if name != printable(name):
+            raise ConfigError(f"{results}: {shown(name)}: a crate cannot hold such a name")
+    return found
 
 
 def _workflow_files() -> dict[str, Path]:
@@ -159,7 +167,8 @@ def _member(name: str, date: datetime) -> zipfile.ZipInfo:
     second = math.ceil(date.timestamp())
     clock = date if date == EPOCH else datetime.fromtimestamp(second + 1, UTC) + LAST_ZONE
     member = zipfile.ZipInfo(name, clock.timetuple()[:6])
-    member.extra = struct.pack("<HHBl", UNIX_TIME, 5, 1, second)
+    if second < 2**31:  # later ones do not fit
+        member.extra = struct.pack("<HHBl", UNIX_TIME, 5, 1, second)
     member.compress_type = zipfile.ZIP_DEFLATED
     member.external_attr = 0o644 << 16
     return member

@@ -7,7 +7,7 @@ import shutil
 import struct
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from daf.audit.hashes import check_hashes
 from daf.config import ConfigError
 from daf.crate import UNVERIFIED, export_crate
 from daf.crate import VERIFIED as VERIFIED_WHEN_WRITTEN
+from tests.audit.forging import edit
 
 # DAF has no address on the web, and nobody is named as author.
 NO_ADDRESS = {
@@ -247,3 +248,23 @@ def test_it_waits_for_whoever_writes_to_the_folder(made, tmp_path, capfd):
 def test_it_is_a_zip(made, tmp_path):
     with pytest.raises(ConfigError, match=r"the name of a \.zip file is needed"):
         export_crate(made, tmp_path / "crate")
+
+
+def test_dates_beyond_those_of_unix(made, tmp_path):
+    """What `unzip` prefers has 32 bits; the plain date goes on."""
+    results = Path(shutil.copytree(made, tmp_path / "results"))
+    file, end = "environment.json", datetime(2060, 1, 1, tzinfo=UTC)
+    edit(results, file, lambda record: record.update(end=end.isoformat()))
+    for name in (file, f"{file}.prov.json"):
+        os.utime(results / name, (end.timestamp(), end.timestamp()))
+    export_crate(results, tmp_path / "crate.zip")
+    with zipfile.ZipFile(tmp_path / "crate.zip") as archive:
+        assert archive.getinfo(f"results/{file}").date_time[0] == 2060
+
+
+def test_names_that_no_crate_can_hold(made, tmp_path):
+    results = Path(shutil.copytree(made, tmp_path / "results"))
+    Path(os.fsdecode(os.fsencode(results) + b"/\xff.txt")).touch()
+    with pytest.raises(ConfigError, match="a crate cannot hold such a name"):
+        export_crate(results, tmp_path / "crate.zip", unverified=True)
+    assert not (tmp_path / "crate.zip").exists()
