@@ -20,17 +20,17 @@ def run_audit(results: str, config: AuditConfig) -> int:
         OSError: the folder cannot be read.
     """
     found = audit(results, config)
-    status = found.status
+    status, written = found.status, not config.read_only
     try:
-        if not config.read_only:
+        if written:
             found.write(results)
     except OSError as error:
         print(f"unverifiable: the reports cannot be written ({of_file(error)})")
-        status = status or STATUS[UNVERIFIABLE]
+        status, written = status or STATUS[UNVERIFIABLE], False
     for finding in found.findings:
         if finding.why and (finding.result or finding.verdict == CHANGED):
             print(plain(f"{finding.verdict}: {finding.file}: {finding.why}"))
     print(found.summary())
-    if not config.read_only:
+    if written:
         print(f"every file: {Path(results, 'audit.html')}")
     return status

@@ -199,6 +199,8 @@ class Pipeline:
         dry = self._snakemake(target, dry=True)
         if dry.exit_status == 0 and dry.jobs:
             return list(dry.jobs.values())
+        if any(job.status == "failed" for job in ran.jobs.values()):  # then no other cause is told
+            self.result.errors += failures(dry, {}, self._next_stage(stages), self.daf.results_dir)
         # Snakemake cannot even plan any more, or not say it; then nothing is sure to be there.
         players = dict.fromkeys(player for player, _ in self.there.evaluations())
         jobs = [("train", {"run": run}) for run in self.there.runs]

@@ -45,7 +45,8 @@ def interval_chart(
     """
     row, top, bottom = 28, 22, 44
     height = top + row * len(items) + bottom
-    left = 14 + CHARACTER * max(len(clipped(item["policy"], LABEL_CHARACTERS)) for item in items)
+    longest = max(len(clipped(item["policy"], LABEL_CHARACTERS)) for item in items)
+    left = 14 + 1.2 * CHARACTER * longest  # the name of the best is bold
     right = WIDTH - 54
     known = [item[key] for item in items for key in ("mean", "low", "high")]
     low, high = (edge(v for v in known if v is not None) for edge in (min, max))

@@ -67,6 +67,13 @@ def test_a_name_cannot_command_the_terminal(results, command):
     assert "changed: x\\x1b[2J\\nverified: all: no record speaks of it\n" in printed
 
 
+def test_no_report_is_named_that_could_not_be_written(results, command):
+    (results / "audit.html").mkdir()
+    status, printed = command(results, "--share", "0")
+    assert status == 3 and "every file: " not in printed
+    assert "unverifiable: the reports cannot be written (" in printed
+
+
 class Page(HTMLParser):
     def __init__(self, html: str):
         super().__init__()

@@ -19,6 +19,14 @@ class Raises(Still):
         raise RuntimeError("boom")
 
 
+class Deleted(Still):
+    "Deletes its own file."
+
+    def act(self, observations, state):
+        Path(__file__).unlink()
+        raise RuntimeError("boom")
+
+
 class Loner(Still):
     "Plays alone only."
 

@@ -66,6 +66,19 @@ def test_training_alone_that_diverges(folder, read_back):
     assert "diverged" in str(result.errors[0])
 
 
+def test_what_keeps_the_others_from_their_report_is_told(folder, read_back):
+    result = read_back(
+        daf_run_comparison_pipeline(
+            policies=["random", "mine.py:Deleted"],
+            missions=["assembler_1"],
+            episodes_per_mission=2,
+        )
+    )
+    own, after = result.errors
+    assert "policy 'Deleted' failed with RuntimeError: boom" in own.message
+    assert after.rule is None and "no file mine.py" in after.message
+
+
 def test_policy_that_raises(folder, read_back):
     result = read_back(
         daf_run_comparison_pipeline(
