@@ -32,6 +32,11 @@ def snakemake_command(target: str, config: Path, *more: str) -> list[str]:
     return [*command, "--configfile", str(config), *more]
 
 
+def import_nothing_from_here() -> None:
+    """Let jobs look for no code in the working directory, as `python -m snakemake` does first."""
+    os.environ["PYTHONSAFEPATH"] = "1"
+
+
 def check_start() -> None:
     """Make sure that a workflow can begin in this process, and in those that it will start.
 

@@ -102,7 +102,12 @@ onstart:
 
 # Populations whose members are all done may be asked for again, should their results be removed.
 onsuccess:
+    date_what_was_made()
     shutil.rmtree(f"{RESULTS}/resume/populations", ignore_errors=True)
+
+
+onerror:
+    date_what_was_made()
 
 
 def made_here(name_of, made):

@@ -1,5 +1,7 @@
 # Whether outputs are up to date follows from their sidecars and from the content of the files, for
 # every rule that has a sidecar. What Snakemake remembers of this working directory comes on top.
+import contextlib
+
 from snakemake.io import apply_wildcards
 from snakemake.logging import logger
 
@@ -8,6 +10,7 @@ from daf.staleness import CHECKED, reason_to_remake, restore_dates, split_reques
 # So many reasons are shown.
 SHOWN = 10
 reasons = {}
+stale = {}
 
 
 def expanded(files, wildcards):
@@ -43,11 +46,19 @@ def force_if_stale(name, inputs, outputs, params):
                 for file in restore_dates(request):
                     workflow.iocache.mtime.pop(file, None)
             else:
+                stale[request.sidecar] = request
                 workflow.dag.forcefiles.update(request.outputs.values())
                 explain(request, reason)
         return []
 
     return look
+
+
+def date_what_was_made():
+    """Date new outputs as their sidecars do; Snakemake dates them when it has seen them."""
+    for request in stale.values():
+        with contextlib.suppress(ConfigError, OSError):
+            restore_dates(request)
 
 
 def explain(request, reason):
