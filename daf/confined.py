@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -33,11 +34,32 @@ class Limits:
 
 @contextlib.contextmanager
 def limited_memory(mb: float) -> Iterator[None]:
-    """Inside, this process takes no more memory than that, but gets `MemoryError`."""
+    """Inside, this process takes no more memory than that, but gets `MemoryError`.
+
+    A process that is large already, such as a notebook, may still take half as much.
+    """
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    most = int(mb * MIB)
+    most = int(max(mb, _taken_mb() + mb / 2) * MIB)
     if not visible_gpus() and (before[0] == resource.RLIM_INFINITY or before[0] > most):
         resource.setrlimit(resource.RLIMIT_DATA, (most, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_DATA, before)
+
+
+def _taken_mb() -> float:
+    """Memory of this process that the limit counts, in MiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[5])
+    return pages * resource.getpagesize() / MIB
+
+
+@contextlib.contextmanager
+def _lifted_memory() -> Iterator[None]:
+    """Lift the limit for a moment: a thread that has no memory to begin lets its starter wait for
+    ever."""
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (before[1], before[1]))
     try:
         yield
     finally:
@@ -62,7 +84,8 @@ class Confined:
         self._over = threading.Event()
         try:
             self._bound()
-            threading.Thread(target=self._watch, daemon=True).start()
+            with _lifted_memory():
+                threading.Thread(target=self._watch, daemon=True).start()
         except BaseException:  # such as: no thread can be started
             self.end()
             raise
