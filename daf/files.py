@@ -142,6 +142,8 @@ def make_folder(folder: str | Path, root: str | Path) -> None:
         OSError: it cannot be made.
     """
     root, folder = (Path(os.path.abspath(path)) for path in (root, folder))
+    if not folder.is_relative_to(root):
+        raise ValueError(f"{folder} is not within {root}")
     root.mkdir(parents=True, exist_ok=True)
     here = root
     for part in folder.relative_to(root).parts:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from daf.config import ConfigError
-from daf.plan.foreign_code import code_digest, imported_files
+from daf.policies.foreign_code import code_digest, imported_files
 from daf.provenance import file_digest
 
 

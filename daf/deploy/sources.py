@@ -9,7 +9,6 @@ import daf.policies
 from daf import files, strict_json, tensors
 from daf.config import ConfigError, shown
 from daf.deploy import play
-from daf.plan.foreign_code import imported_files
 from daf.policies import (
     chance,
     game,
@@ -21,6 +20,7 @@ from daf.policies import (
     tokens,
     trainable,
 )
+from daf.policies.foreign_code import imported_files
 from daf.policies.registry import SHORT_NAMES, TRAINABLE, module_and_class
 
 OWN = {

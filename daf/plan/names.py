@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from daf.config import ConfigError, Name, PolicyConfig, shown
 from daf.plan.checker import checker
-from daf.plan.foreign_code import code_digest
+from daf.policies.foreign_code import code_digest
 from daf.policies.registry import METTAGRID, SHORT_NAMES, is_foreign, module_and_class
 from daf.provenance import digest, file_digest
 

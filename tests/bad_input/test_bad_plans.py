@@ -200,10 +200,11 @@ def test_results_is_a_file(plan_refused):
     assert Path("results").read_text() == "precious"
 
 
-def test_weights_file_whose_name_is_no_name(plan_refused):
+def test_weights_file_with_an_odd_name_that_is_none(plan_refused):
     Path("my <b>.safetensors").write_bytes(b"")
     assert plan_refused([{"class_path": "lstm", "data_path": "my <b>.safetensors"}]) == (
-        "key 'policies.0': \"lstm-my <b>\" cannot name a folder; give the policy a 'name'"
+        "key 'policies.0': weights my <b>.safetensors: not a readable safetensors file "
+        "(its header is cut off or too long)"
     )
 
 

@@ -116,7 +116,7 @@ def test_whatever_is_killed_all_end_and_the_same_call_goes_on(how, tmp_path):
         process.kill()
     assert process.returncode != 0
     if how == "one rank":
-        assert "a process of the training ended" in said
+        assert "a process of its training ended" in said
     wait_until(lambda: not workers(tmp_path))
     assert not (killed / FILES["weights"]).exists()
     again.carry_out_together()

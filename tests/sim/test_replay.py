@@ -181,7 +181,7 @@ WRONG = {
     "no mission": (lambda d, e, s: d.pop("mission"), "key 'mission' is missing"),
     "off the map": (lambda d, e, s: s["cell"]["values"].__setitem__(0, 10**6), "states.cell"),
     "half an agent": (lambda d, e, s: s["uses"]["values"].__setitem__(0, 0.5), "states.uses"),
-    "huge": (lambda d, e, s: s["uses"]["values"].__setitem__(0, 10**30), "states.uses.values.0"),
+    "huge": (lambda d, e, s: s["uses"]["values"].__setitem__(0, 10**30), "has more than 64 bits"),
     "true": (lambda d, e, s: s["uses"]["values"].__setitem__(0, True), "states.uses.values.0"),
     "endless": (lambda d, e, s: s["stock"]["repeats"].__setitem__(0, 2**31 - 1), "states.stock"),
     "backwards": (lambda d, e, s: s["stock"]["repeats"].__setitem__(0, -1), "stock.repeats.0"),
