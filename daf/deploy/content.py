@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import pandas as pd
 import torch
 from pydantic import Field
 
@@ -19,7 +18,6 @@ from daf.missions import Mission
 from daf.missions.mission import MAX_AGENTS, MAX_WINDOW
 from daf.policies.game import Game
 from daf.record import Sha256
-from daf.stats.estimate import EPISODE, Samples, summary
 from daf.tensors import tensors_of
 
 POLICY, MISSIONS, TRAINING_MISSIONS = "policy.json", "missions.json", "training_missions.json"
@@ -72,6 +70,11 @@ class Score(Model):
     @classmethod
     def of(cls, each: Sequence[int], confidence: float) -> "Score":
         """The score that follows from the hearts of each episode."""
+        # Whoever only plays a bundle needs no statistics.
+        import pandas as pd
+
+        from daf.stats.estimate import EPISODE, Samples, summary
+
         found = summary(
             Samples(EPISODE, [pd.Series(each, dtype=float)], {}, len(each), 0), confidence
         )
