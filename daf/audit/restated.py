@@ -94,7 +94,7 @@ def _of_search(results: Path, files: list[str]) -> dict[str, Any]:
     if not found:
         return {}
     best = load_json(results / found[0])["best"]
-    folder = (results / found[0]).parent
+    folder = f"{results}/{Path(found[0]).parent}"  # results may be ".", which paths leave out
     return {
         "best_config": best["hyperparameters"],
         "best_objective": best["objective"],

@@ -123,7 +123,7 @@ def hostile_folders(seed: int) -> Iterator[tuple[str, Change]]:
         )
     for text in (_nested(300), _nested(100_000), "1e999", "NaN", "9" * 400, '"\\ud800"', '{"a":'):
         yield (
-            f"record with {text[:20]}",
+            f"record with {len(text)} characters {text[:20]}",
             _in_record(
                 EPISODES,
                 lambda t, x=text: t.replace('"parameters": {', f'"parameters": {{"x": {x},'),
@@ -142,10 +142,13 @@ def hostile_folders(seed: int) -> Iterator[tuple[str, Change]]:
     yield "threads", lambda results: edit(results, STATS, lambda r: r.update(threads=4096))
     for content in (b"", b"PAR1", b"PAR1" * 1000, bytes(10**6)):
         yield f"table of {content[:8]!r}", _forged(EPISODES, lambda _, c=content: c)
-    for _ in range(12):
+    for number in range(12):
         places = [chance.random() for _ in range(3)]
         for file in (EPISODES, "{weights}", "{bundle}", REPLAY):
-            yield f"{file} with changed bytes", _forged(file, lambda c, p=places: _flipped(c, p))
+            yield (
+                f"{file} with changed bytes {number}",
+                _forged(file, lambda c, p=places: _flipped(c, p)),
+            )
     yield "text bomb", _table(EPISODES, lambda: _texts(20_000, 10**6), store_schema=False)
     yield "list bomb", _table(LISTED, lambda: pyarrow.table({"runs": [["x" * 10**7] * 100]}))
     yield "rows", _table(EPISODES, lambda: pyarrow.table({"a": pyarrow.nulls(10**9)}))

@@ -2,6 +2,7 @@
 takes 2 GB, writes anywhere else, or ends in a traceback; also for a user without rights."""
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -44,6 +45,8 @@ def given_to_nobody(place: Path) -> None:
 
 
 def test_there_are_enough_of_them():
+    names = [name for name, _ in hostile_folders(SEED)]
+    assert len(FOLDERS) == len(names), "two have one name, and one of them is never tried"
     assert len(FOLDERS) >= 60 and len(BUNDLES) >= 25 and len(CONFIGURATIONS) >= 50
 
 
@@ -62,13 +65,9 @@ def test_hostile_configurations(tmp_path):
 def test_one_bad_file_keeps_no_other_from_its_verdict(place):
     """Many at once, so that it is one audit."""
     results = place / "results"
-    picked = (
-        "text bomb", "key twice in weights", "dated 1000000000000000", "fifo for logs/x.log",
-        "terabyte for evaluations/random-e3-w0/assembler_1.parquet", "no record",
-        "list bomb", "changed bytes",
-    )  # fmt: skip
     before = state(results)
-    for name in picked[:1] + picked[3:6]:
+    bad = "terabyte for evaluations/random-e3-w0/assembler_1.parquet"
+    for name in ("text bomb", "fifo for logs/x.log", bad, "no record"):
         FOLDERS[name](results)
     found = audit(results, AuditConfig(share=0), report=lambda line: None)
     verdicts = {finding.file: finding.verdict for finding in found.findings}
@@ -102,6 +101,20 @@ def test_the_command_on_a_hostile_folder(name, place):
     attacked(place, FOLDERS[name], nobody=False)
 
 
+def found_out(text: str) -> bool:
+    """Whether an audit found more than what it finds in honest results without `--retrain`."""
+    pattern = r"(\d+) changed(.*), (\d+) unverifiable(?: \((\d+) of them for want of --retrain\))?;"
+    changed, logs, doubted, untrained = re.search(pattern, text).groups(default="0")
+    return int(changed) > 0 or " logs" in logs or int(doubted) > int(untrained)
+
+
+def test_honest_results_are_not_found_out(place):
+    """Their audit does not exit with 0, either; so the status alone shows no attack."""
+    harm = run("audit", ".", "--read-only", "--share", "1", cwd=place / "results")
+    harm.check()
+    assert harm.status == 3 and not found_out(harm.text), harm.text
+
+
 def attacked(place: Path, change, nobody: bool) -> None:
     results, outside = place / "results", place / "outside"
     change(results)
@@ -110,7 +123,9 @@ def attacked(place: Path, change, nobody: bool) -> None:
     if nobody and reached_by_nobody():
         given_to_nobody(place)
     before, mine = state(results), state(outside)
-    run("audit", ".", "--read-only", "--share", "1", cwd=results, nobody=nobody).check()
+    harm = run("audit", ".", "--read-only", "--share", "1", cwd=results, nobody=nobody)
+    harm.check()
+    assert found_out(harm.text), harm.text
     assert state(results) == before and state(outside) == mine
 
 
