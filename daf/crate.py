@@ -66,8 +66,8 @@ def export_crate(results: str | Path, archive: str | Path, unverified: bool = Fa
     """Write a folder of results, and the workflow that made it, as one zip.
 
     Every job becomes an action, with its inputs, outputs, parameters, versions and times as its
-    record tells them. Locks, saved states of trainings and earlier audits stay behind. The folder
-    is locked meanwhile; this waits for a workflow that writes there.
+    record tells them. Locks, saved states of trainings and earlier audits stay behind. This waits
+    for a workflow that writes there, and none begins meanwhile.
 
     Args:
         results: the folder.
