@@ -18,7 +18,7 @@ from daf.record import Record, name_within
 CHECKED = "checked"
 """Name of an input that has to be there before, and is not read."""
 
-GIVEN = "given"
+EXTERNAL = "external_inputs"
 """Name of a parameter with inputs that no job makes; Snakemake does not see them. It would refuse
 outputs that are older than an input, and so every file that is dated in the future."""
 
@@ -26,7 +26,7 @@ PARTS = ("players", "missions")
 """Names of parameters that list what the parts of a job are told; the last varies fastest."""
 
 
-class GivenFiles(dict):
+class ExternalFiles(dict):
     """Files that no job makes, by names of inputs; their text is their content's hash.
 
     Snakemake compares the text of parameters: where a file lies decides nothing.
@@ -70,24 +70,24 @@ def split_request(
             or several; each output of a job with parts has one file for each.
     """
     common = dict(parameters.items())
-    given = common.pop(GIVEN, {})
-    files = {name: [*listed(found), *given.get(name, [])] for name, found in inputs.items()}
+    external = common.pop(EXTERNAL, {})
+    files = {name: [*listed(paths), *external.get(name, [])] for name, paths in inputs.items()}
     sidecars = dict(outputs.items())["provenance"]
     over = PARTS if isinstance(sidecars, list | tuple) else ()
     lists = [common.pop(name) for name in over if name in common]
     requests = []
-    for number, own in enumerate(itertools.product(*lists)):
-        told = dict(common)
-        for each in own:
-            told |= each
-        read = {name: told.pop(name, found) for name, found in files.items() if name != CHECKED}
-        made = {name: listed(found)[number] for name, found in outputs.items()}
-        requests.append(Request(rule, read, made, made.pop("provenance"), told))
+    for number, entries in enumerate(itertools.product(*lists)):
+        params = dict(common)
+        for entry in entries:
+            params |= entry
+        read = {name: params.pop(name, paths) for name, paths in files.items() if name != CHECKED}
+        written = {name: listed(paths)[number] for name, paths in outputs.items()}
+        requests.append(Request(rule, read, written, written.pop("provenance"), params))
     return requests
 
 
 def reason_to_remake(
-    request: Request, results: str, place: Callable[[str], Path] = Path
+    request: Request, results: str, locate: Callable[[str], Path] = Path
 ) -> str | None:
     """Return why the outputs of a request are not what it would make, one line; None if they are.
 
@@ -96,13 +96,13 @@ def reason_to_remake(
     inputs outside the folder of results lie does not matter.
 
     Args:
-        place: where an output of the request is found.
+        locate: where an output of the request is found.
     """
     for file in request.outputs.values():
-        if not place(file).is_file():
+        if not locate(file).is_file():
             return f"{file} is missing"
     try:
-        record = Record.read(place(request.sidecar))
+        record = Record.read(locate(request.sidecar))
     except ConfigError as error:
         return str(error)
     if record.sealed() != record:
@@ -114,7 +114,7 @@ def reason_to_remake(
         if difference is not None:
             return f"parameter {difference} differs"
     for name, file in request.outputs.items():
-        if list(record.outputs.get(name, {}).values()) != [_content(place(file))]:
+        if list(record.outputs.get(name, {}).values()) != [_content(locate(file))]:
             return f"{file} is not as it was written"
     return _changed_input(record, request.inputs, results)
 
@@ -124,19 +124,19 @@ def _changed_input(record: Record, inputs: Mapping[str, Sequence[str]], results:
         return "it was made of other inputs"
     for name, files in inputs.items():
         recorded = dict(record.inputs[name])
-        others = list(record.elsewhere.get(name, {}).values())
+        external = list(record.elsewhere.get(name, {}).values())
         for file in files:
             if not Path(file).is_file():
                 return f"its input {file} is missing"
             within = name_within(file, results)
-            found = _content(Path(file))
+            digest_now = _content(Path(file))
             if within is not None:
-                known = recorded.pop(within, None) == found
-            elif known := found in others:
-                others.remove(found)
-            if not known:
+                same = recorded.pop(within, None) == digest_now
+            elif same := digest_now in external:
+                external.remove(digest_now)
+            if not same:
                 return f"its input {file} differs"
-        if recorded or others:
+        if recorded or external:
             return f"it was made of more files ({name})"
     return None
 
@@ -157,9 +157,9 @@ def first_difference(recorded: Any, asked: Any, key: str = "") -> str | None:
         same = type(recorded) is type(asked) and recorded == asked
         return None if same else key
     for part, old, new in pairs:
-        found = first_difference(old, new, f"{key}.{part}" if key else str(part))
-        if found is not None:
-            return found
+        difference = first_difference(old, new, f"{key}.{part}" if key else str(part))
+        if difference is not None:
+            return difference
     return None
 
 
@@ -169,20 +169,20 @@ def restore_dates(request: Request) -> list[str]:
     Copies, clocks that were wrong and Snakemake itself date files anew; Snakemake takes a file that
     is younger than what was made of it for changed. Files of somebody else stay as they are.
     """
-    dated = []
+    restored = []
     end = round(Record.read(request.sidecar).end.timestamp() * 1e6) * 1000
     for file in (*request.outputs.values(), request.sidecar):
-        found = os.stat(file)
-        if found.st_mtime_ns != end:
-            content = _known.pop((file, *_version(found)), None)
+        status = os.stat(file)
+        if status.st_mtime_ns != end:
+            content = _digests.pop((file, *_version(status)), None)
             try:
                 os.utime(file, ns=(end, end))
             except PermissionError:
                 break
-            dated.append(file)
+            restored.append(file)
             if content is not None:
-                _known[(file, *_version(os.stat(file)))] = content
-    return dated
+                _digests[(file, *_version(os.stat(file)))] = content
+    return restored
 
 
 def listed(files: Any) -> list[str]:
@@ -190,16 +190,16 @@ def listed(files: Any) -> list[str]:
     return [files] if isinstance(files, str) else [str(path) for path in files]
 
 
-_known: dict[tuple[Any, ...], str] = {}
+_digests: dict[tuple[Any, ...], str] = {}
 
 
 def _content(path: Path) -> str:
     """Hash of a file; that of a file which many jobs read is computed once."""
     key = (str(path), *_version(os.stat(path)))
-    if key not in _known:
-        _known[key] = file_digest(path)
-    return _known[key]
+    if key not in _digests:
+        _digests[key] = file_digest(path)
+    return _digests[key]
 
 
-def _version(found: os.stat_result) -> tuple[int, ...]:
-    return found.st_ino, found.st_size, found.st_mtime_ns
+def _version(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -10,7 +10,7 @@ from daf.config import ExecutionConfig
 from daf.origin import Origin
 from daf.record import SUFFIX, Record, recorded
 from daf.staleness import (
-    GivenFiles,
+    ExternalFiles,
     Request,
     first_difference,
     reason_to_remake,
@@ -181,7 +181,10 @@ def test_parameters_of_a_job_without_parts_may_bear_the_names_of_lists():
         "report",
         {"stats": "s", "runs": ["r"]},
         {"report": "x.html", "provenance": f"x.html{SUFFIX}"},
-        {"missions": [{"name": "a"}, {"name": "b"}], "given": GivenFiles(runs=["mine"])},
+        {
+            "missions": [{"name": "a"}, {"name": "b"}],
+            "external_inputs": ExternalFiles(runs=["mine"]),
+        },
     )
     assert one.inputs == {"stats": ["s"], "runs": ["r", "mine"]}
     assert one.parameters == {"missions": [{"name": "a"}, {"name": "b"}]}
@@ -190,7 +193,7 @@ def test_parameters_of_a_job_without_parts_may_bear_the_names_of_lists():
 def test_the_text_of_given_files_is_that_of_their_content(tmp_path):
     for name, text in {"a": "1", "b": "1", "c": "2"}.items():
         (tmp_path / name).write_text(text)
-    a, b, c = (repr(GivenFiles(weights=[str(tmp_path / name)])) for name in "abc")
+    a, b, c = (repr(ExternalFiles(weights=[str(tmp_path / name)])) for name in "abc")
     assert a == b != c
 
 

@@ -34,7 +34,7 @@ from daf.plan.records import played
 from daf.provenance import Hashed, digest, folder_digest, script_hash, versions
 from daf.record import SUFFIX, stands
 from daf.results_lock import ResultsInUse, claim
-from daf.staleness import GivenFiles
+from daf.staleness import ExternalFiles
 from daf.sweep.search import NOT_SEARCHED, Search
 from daf.workflow import within, workflow_folder
 
@@ -102,12 +102,12 @@ onstart:
 
 # Populations whose members are all done may be asked for again, should their results be removed.
 onsuccess:
-    date_what_was_made()
+    restore_output_dates()
     shutil.rmtree(f"{RESULTS}/resume/populations", ignore_errors=True)
 
 
 onerror:
-    date_what_was_made()
+    restore_output_dates()
 
 
 def made_here(name_of, made):

@@ -35,7 +35,7 @@ rule deploy:
         code=lambda wildcards: code_of(
             "deploy", "daf.deploy.pack", *PLAN.players[wildcards.player].modules()
         ),
-        given=lambda wildcards: GivenFiles(
+        external_inputs=lambda wildcards: ExternalFiles(
             weights=weights_to_pack(wildcards, made=False)
         ),
     script:

@@ -26,7 +26,7 @@ def force_if_stale(name, inputs, outputs, params):
     """An input function without files for a rule. By it Snakemake looks at each job before it
     decides what is to be made; it names outputs that have to be made again."""
 
-    def look(wildcards):
+    def check_job(wildcards):
         requests = split_request(
             name.partition(VARIANT)[0],
             {
@@ -51,10 +51,10 @@ def force_if_stale(name, inputs, outputs, params):
                 explain(request, reason)
         return []
 
-    return look
+    return check_job
 
 
-def date_what_was_made():
+def restore_output_dates():
     """Date new outputs as their sidecars do; Snakemake dates them when it has seen them."""
     for request in stale.values():
         with contextlib.suppress(ConfigError, OSError):
@@ -73,13 +73,13 @@ def explain(request, reason):
 
 # Jobs are calls of their own, which make what they are told to make.
 if not OF_A_JOB:
-    for maker in workflow.rules:
-        if "provenance" in maker.output.keys():
-            maker.set_input(
+    for producer in workflow.rules:
+        if "provenance" in producer.output.keys():
+            producer.set_input(
                 force_if_stale(
-                    maker.name,
-                    dict(maker.input.items()),
-                    dict(maker.output.items()),
-                    dict(maker.params.items()),
+                    producer.name,
+                    dict(producer.input.items()),
+                    dict(producer.output.items()),
+                    dict(producer.params.items()),
                 )
             )

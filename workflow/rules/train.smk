@@ -31,7 +31,7 @@ rule train:
     params:
         run=lambda wildcards: told_to_train(wildcards.run)["run"],
         code=lambda wildcards: told_to_train(wildcards.run)["code"],
-        given=lambda wildcards: GivenFiles(
+        external_inputs=lambda wildcards: ExternalFiles(
             initial_weights=initial_weights(wildcards.run, made=False)
         ),
     script:
