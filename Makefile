@@ -46,7 +46,7 @@ lint: $(INSTALLED)
 
 # Compiles every kernel for CUDA (sm_90) without a GPU.
 cuda-compile: $(INSTALLED)
-	$(BIN)/python -m daf.cuda_compile
+	$(BIN)/python .ci/compile_kernels.py
 
 # Speeds of simulator and training on a GPU, as Markdown; the numbers in results/engine/.
 gpu-benchmark: $(INSTALLED)

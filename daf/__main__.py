@@ -15,8 +15,8 @@ def _forget_working_directory() -> None:
 
 
 def main() -> int:
-    """Run one command. Returns the exit status, see `daf.cli.run`."""
-    from daf.cli import run
+    """Run one command. Returns the exit status, see `daf.cli.main.run`."""
+    from daf.cli.main import run
 
     return run()
 

@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from daf.record import SUFFIX, Record
+from daf.provenance.sidecar import SUFFIX, Record
 
 
 def hashes(folder: Path) -> dict[str, str]:

@@ -5,8 +5,8 @@ import itertools
 
 import pytest
 
-from daf import commands
-from daf.arguments import Parser
+from daf.cli import commands
+from daf.cli.parser import Parser
 
 
 def parsed(*arguments: str) -> argparse.Namespace:

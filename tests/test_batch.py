@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from daf.batch import batch, waiting
-from daf.record import SUFFIX, Record
+from daf.jobs.batch import batch, waiting
+from daf.provenance.sidecar import SUFFIX, Record
 
 MISSIONS = ("a", "b", "c")
 
@@ -121,7 +121,7 @@ def test_what_a_job_of_several_left_unfinished_is_taken_up_by_any_other(call, tm
 
 def test_a_job_with_nothing_to_do_looks_for_no_device(call, monkeypatch):
     call(*MISSIONS)
-    monkeypatch.setattr("daf.batch.device_of", None)
+    monkeypatch.setattr("daf.jobs.batch.device_of", None)
     assert call(*MISSIONS) == []
 
 

@@ -9,7 +9,7 @@ import pytest
 from unprivileged import unprivileged
 
 TELL = (
-    "import os\nfrom daf.caches import provide_caches\nprovide_caches()\n"
+    "import os\nfrom daf.system.caches import provide_caches\nprovide_caches()\n"
     "print(os.environ.get('XDG_CACHE_HOME'))"
 )
 

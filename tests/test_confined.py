@@ -13,12 +13,12 @@ import psutil
 import pyarrow
 import pytest
 
-from daf import scratch
-from daf.audit.trouble import own_trouble
+from daf.audit.machine_errors import own_trouble
 from daf.config import ConfigError
-from daf.confined import Confined, Limits, limited_memory
-from daf.files import UnsafeFile
-from daf.scratch import scratch_folder
+from daf.files.safe_read import UnsafeFile
+from daf.system import temporary_folder
+from daf.system.limited_process import Confined, Limits, limited_memory
+from daf.system.temporary_folder import scratch_folder
 
 FORKS = """
 import os, time
@@ -86,9 +86,10 @@ def test_memory_that_this_process_does_not_get():
 def test_a_folder_for_work_is_gone_after_a_kill(how, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    monkeypatch.setattr(scratch, "SECONDS_TO_LOCK", 0.0)
+    monkeypatch.setattr(temporary_folder, "SECONDS_TO_LOCK", 0.0)
     code = (
-        "import time\nfrom daf.scratch import scratch_folder\nfrom daf.stopping import stoppable\n"
+        "import time\nfrom daf.system.temporary_folder import scratch_folder\n"
+        "from daf.system.interrupts import stoppable\n"
         "with stoppable(), scratch_folder('daf-test-') as folder:\n"
         "    print(folder, flush=True)\n    time.sleep(600)"
     )

@@ -14,13 +14,13 @@ import torch
 from daf.audit.audit import Audit
 from daf.audit.findings import Finding
 from daf.config import AuditConfig, ExecutionConfig
-from daf.job import job
+from daf.files.parquet import save_table
+from daf.files.text_files import write_json
+from daf.jobs.job import job
 from daf.learn.resume import Resume
 from daf.orchestrators import PipelineResult
-from daf.origin import Origin
-from daf.parquet import save_table
-from daf.provenance import write_json
-from daf.record import recorded
+from daf.provenance.origin import Origin
+from daf.provenance.sidecar import recorded
 
 PAGE = 4096
 ORIGIN = Origin.here("cpu")

@@ -9,24 +9,24 @@ import pandas as pd
 import pytest
 import torch
 
-from daf import results_lock
 from daf.config import ExecutionConfig
-from daf.files import (
-    UnsafeFile,
+from daf.files.parquet import save_table
+from daf.files.safe_read import UnsafeFile, read_bytes
+from daf.files.safe_write import (
     copy,
     make_folder,
     open_in_place,
-    read_bytes,
     remove_leftovers,
     replacing,
     temporary_name,
 )
+from daf.files.text_files import write_json, write_text
+from daf.files.zips import write_zip
+from daf.jobs import results_lock
 from daf.learn.resume import Resume
-from daf.origin import Origin
-from daf.parquet import save_table
-from daf.provenance import file_digest, write_json, write_text
-from daf.record import recorded
-from daf.zips import write_zip
+from daf.provenance.hashing import file_digest
+from daf.provenance.origin import Origin
+from daf.provenance.sidecar import recorded
 
 
 @pytest.fixture

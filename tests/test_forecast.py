@@ -2,9 +2,9 @@
 
 import pytest
 
+from daf.cluster.forecast import PLANNING_SECONDS_PER_JOB, Cluster, Measured, forecast, main
 from daf.config import BenchmarkConfig
 from daf.plan import make_plan
-from daf.plan.forecast import PLANNING_SECONDS_PER_JOB, Cluster, Measured, forecast, main
 
 MEASURED = Measured(training=(0.1,), evaluation=(5.0,))
 

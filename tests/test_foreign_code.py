@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from daf.config import ConfigError
-from daf.policies.foreign_code import code_digest, imported_files
-from daf.provenance import file_digest
+from daf.policies.user_code_hash import code_digest, imported_files
+from daf.provenance.hashing import file_digest
 
 
 @pytest.fixture

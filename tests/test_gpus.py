@@ -13,13 +13,14 @@ import pytest
 import yaml
 
 from daf.config import ExecutionConfig
-from daf.gpus import NotEnoughGPUs, taken, visible_gpus
-from daf.job import device_of
-from daf.workflow import snakemake_command, workflow_folder
+from daf.jobs.device import device_of
+from daf.orchestrators.snakemake_command import snakemake_command
+from daf.provenance.source import workflow_folder
+from daf.system.gpus import NotEnoughGPUs, taken, visible_gpus
 
 HOLD = """
 import sys, time
-from daf.gpus import taken
+from daf.system.gpus import taken
 with taken(int(sys.argv[1]), int(sys.argv[2])) as names:
     print(",".join(names), flush=True)
     sys.stdin.read()

@@ -10,7 +10,7 @@ JOB = """
 import sys
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from daf.job import logged
+from daf.jobs.log import logged
 
 with logged(SimpleNamespace(rule="train", log=[sys.argv[1]]), datetime.now(UTC)):
     print("said")

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from daf.cluster.kubernetes import GPU, manifest, status, submit
 from daf.config import ConfigError, load_yaml
-from daf.kubernetes import GPU, manifest, status, submit
-from daf.workflow import profile_options, snakemake_command, workflow_folder
+from daf.orchestrators.snakemake_command import profile_options, snakemake_command
+from daf.provenance.source import workflow_folder
 
 TEMPLATE = workflow_folder() / "profiles" / "kubernetes" / "job.yaml"
 NEEDS = {"cpus": 2, "memory_mb": 3000, "disk_mb": 1000, "gpus": 1, "minutes": 120}

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from daf.__main__ import main
-from daf.limits import EnvironmentProblem, check_process, limited
+from daf.system.limits import EnvironmentProblem, check_process, limited
 
 COMPARE = ["compare", "noop", "--missions", "assembler_1", "--episodes", "1"]
 YEAR_1971 = 33e6

@@ -2,9 +2,7 @@
 
 import pytest
 
-from daf.config import BenchmarkConfig
-from daf.plan import make_plan
-from daf.plan.needs import (
+from daf.cluster.resources import (
     evaluation_mb,
     evaluation_minutes,
     population_mb,
@@ -12,6 +10,8 @@ from daf.plan.needs import (
     training_mb,
     training_minutes,
 )
+from daf.config import BenchmarkConfig
+from daf.plan import make_plan
 
 
 def plan(mission: str, policy: str = "stateless", episodes: int = 64, **training):

@@ -12,15 +12,10 @@ from pathlib import Path
 import pytest
 
 import daf
-from daf.provenance import (
-    code_hash,
-    digest,
-    file_digest,
-    script_hash,
-    versions,
-    write_json,
-    write_text,
-)
+from daf.files.text_files import write_json, write_text
+from daf.provenance.code_hash import code_hash, script_hash
+from daf.provenance.hashing import digest, file_digest
+from daf.provenance.packages import versions
 
 PACKAGE = Path(daf.__file__).parent
 
@@ -110,7 +105,9 @@ def copy(tmp_path):
 
 def hash_of_copy(folder: Path, module: str) -> str:
     place, value = python(
-        f"import daf.provenance as p; print(p.__file__); print(p.code_hash({module!r}))", folder
+        f"import daf.provenance.code_hash as p; print(p.__file__, p.code_hash({module!r}), "
+        "sep=chr(10))",
+        folder,
     ).splitlines()
     assert Path(place).is_relative_to(folder)
     return value
@@ -144,7 +141,7 @@ def test_comments_formatting_and_words_of_docstrings_do_not_count(copy):
     ("daf.learn.train", "learn/advantage.py", "return ", "return 0 * "),
     ("daf.learn.train", "sim/random.py", "import warp as wp", "import warp as wp\n\nEXTRA = 1"),
     ("daf.learn.train", "missions/mission.py", "move_energy: Amount = 2", "move_energy: int = 3"),
-    ("daf.evaluate", "policies/chance.py", "import torch", "import torch\n\nEXTRA = 1"),
+    ("daf.evaluation.evaluate", "policies/chance.py", "import torch", "import torch\n\nEXTRA = 1"),
     ("daf.stats.analyse", "stats/estimate.py", "return ", "return not "),
 ])  # fmt: skip
 def test_logic_counts_also_of_what_is_imported(module, file, old, new, copy):
@@ -156,13 +153,14 @@ def test_logic_counts_also_of_what_is_imported(module, file, old, new, copy):
 def test_code_that_is_not_imported_does_not_count(copy):
     before = hash_of_copy(copy, "daf.learn.train")
     edit(copy / "daf" / "stats" / "estimate.py", "return ", "return not ")
-    edit(copy / "daf" / "policies" / "baseline.py", "import torch", "import torch\n\nEXTRA = 1")
+    policy = copy / "daf" / "policies" / "baseline" / "policy.py"
+    edit(policy, "import torch", "import torch\n\nEXTRA = 1")
     assert hash_of_copy(copy, "daf.learn.train") == before
 
 
 @pytest.mark.parametrize("modules", [
-    ["daf.learn.train", "daf.evaluate", "daf.policies.lstm"],
-    ["daf.stats.analyse", "daf.report.files"],
+    ["daf.learn.train", "daf.evaluation.evaluate", "daf.policies.lstm"],
+    ["daf.stats.analyse", "daf.report.build"],
     ["daf.deploy.policy"],
 ])  # fmt: skip
 def test_code_hash_covers_all_that_is_loaded(modules, copy):
@@ -175,7 +173,7 @@ def test_code_hash_covers_all_that_is_loaded(modules, copy):
     # In the copy, change one module after the other and look whether the hash changes.
     not_covered = python(
         "import pathlib, sys\n"
-        "import daf.provenance as p\n"
+        "import daf.provenance.code_hash as p\n"
         f"before = p.code_hash(*{modules!r})\n"
         f"for name in {loaded!r}:\n"
         f"    path = pathlib.Path({str(copy)!r}, *name.split('.'))\n"
@@ -196,12 +194,12 @@ def test_code_hash_covers_all_that_is_loaded(modules, copy):
 
 def test_a_script_counts_but_not_its_comments_and_other_imports(tmp_path):
     script = tmp_path / "compare.py"
-    script.write_text("from daf.job import job\n")
+    script.write_text("from daf.jobs.job import job\n")
     before = script_hash(script, "daf.stats.analyse")
-    script.write_text('"""Compare."""\nfrom daf.job import job  # a remark\n')
+    script.write_text('"""Compare."""\nfrom daf.jobs.job import job  # a remark\n')
     assert script_hash(script, "daf.stats.analyse") == before
-    assert script_hash(script, "daf.environment") != before
-    script.write_text("from daf.job import job\nprint(1)\n")
+    assert script_hash(script, "daf.jobs.environment_check") != before
+    script.write_text("from daf.jobs.job import job\nprint(1)\n")
     assert script_hash(script, "daf.stats.analyse") != before
 
 

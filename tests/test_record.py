@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from daf.config import ConfigError, ExecutionConfig
-from daf.origin import Origin, git_state
-from daf.provenance import versions
-from daf.record import Record, recorded, stands
+from daf.provenance.origin import Origin
+from daf.provenance.packages import versions
+from daf.provenance.sidecar import Record, recorded, stands
+from daf.provenance.source import git_state
 
 ORIGIN = Origin.here("cpu")
 

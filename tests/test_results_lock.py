@@ -8,12 +8,12 @@ import time
 
 import pytest
 
-from daf import results_lock
-from daf.workflow import default_config, snakemake_command
+from daf.jobs import results_lock
+from daf.orchestrators.snakemake_command import default_config, snakemake_command
 
 HOLD = """
 import sys, time
-from daf.results_lock import wait_for
+from daf.jobs.results_lock import wait_for
 held = wait_for(sys.argv[1])
 print("held", flush=True)
 time.sleep(60)
@@ -59,7 +59,7 @@ def test_waiting_ends_when_the_holder_does(tmp_path, capfd):
 
 def test_a_child_keeps_the_lock_of_its_parent(tmp_path):
     held = results_lock.wait_for(str(tmp_path))
-    code = "import sys, time\nfrom daf.results_lock import claim\nclaim(sys.argv[1])\n"
+    code = "import sys, time\nfrom daf.jobs.results_lock import claim\nclaim(sys.argv[1])\n"
     child = holder(
         tmp_path,
         code + "print('held', flush=True)\ntime.sleep(60)\n",

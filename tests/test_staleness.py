@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from daf.config import ExecutionConfig
-from daf.origin import Origin
-from daf.record import SUFFIX, Record, recorded
-from daf.staleness import (
+from daf.provenance.origin import Origin
+from daf.provenance.sidecar import SUFFIX, Record, recorded
+from daf.provenance.staleness import (
     ExternalFiles,
     Request,
     first_difference,
@@ -151,7 +151,7 @@ def test_dates_follow_the_sidecar_and_content_is_not_read_twice(results, monkeyp
         os.utime(results / "out" / file, (end + 7200, end + 7200))
     assert reason_to_remake(request(), "results") is None
     read = []
-    monkeypatch.setattr("daf.staleness.file_digest", lambda path: read.append(path))
+    monkeypatch.setattr("daf.provenance.staleness.file_digest", lambda path: read.append(path))
     assert restore_dates(request()) == ["results/out/stats", f"results/out/stats{SUFFIX}"]
     assert (results / "out" / "stats").stat().st_mtime == pytest.approx(end, abs=1e-6)
     assert restore_dates(request()) == []

@@ -43,7 +43,7 @@ def test_streams(arguments, status, said):
 def test_no_file_gets_the_number_of_a_stream(tmp_path):
     """A file that did would receive what is said."""
     program = (
-        "import os, sys\nfrom daf.streams import standard_streams\n"
+        "import os, sys\nfrom daf.system.streams import standard_streams\n"
         "with standard_streams():\n"
         "    with open(sys.argv[1], 'w') as file:\n"
         "        os.write(1, b'said'), os.write(2, b'said'), file.write('content')\n"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from daf.config import BenchmarkConfig, ConfigError
 from daf.plan import Plan, make_plan
-from daf.plan.players import seats, team_label
+from daf.plan.contestants import seats, team_label
 from daf.policies import Game
 from daf.policies.stateless import Stateless
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from daf.audit.binding import Binding
-from daf.audit.checks import (
+from daf.audit.consistency import Binding
+from daf.audit.consistency_checks import (
     bound,
     compare_call,
     compare_environment,
@@ -17,16 +17,16 @@ from daf.audit.checks import (
     make_again,
 )
 from daf.audit.findings import CHANGED, UNVERIFIABLE, VERIFIED, Finding, Findings
-from daf.audit.hashes import check_hashes
+from daf.audit.integrity import check_hashes
 from daf.audit.jobs import Call, EnvironmentCheck, Evaluate, Report, SweepReport, Train
-from daf.audit.page import audit_page
+from daf.audit.report_page import audit_page
 from daf.audit.trainings import ALL
 from daf.audit.worker import Worker
 from daf.config import ConfigError, nearest, shown
 from daf.config.audit import AuditConfig
-from daf.confined import Limits
-from daf.origin import Origin
-from daf.provenance import write_json, write_text
+from daf.files.text_files import write_json, write_text
+from daf.provenance.origin import Origin
+from daf.system.limited_process import Limits
 
 STATUS = {VERIFIED: 0, CHANGED: 1, UNVERIFIABLE: 3}
 

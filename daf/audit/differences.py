@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from daf.config import load_json, shown
-from daf.parquet import load_table
-from daf.provenance import file_digest
+from daf.files.parquet import load_table
+from daf.provenance.hashing import file_digest
 
 TOLERANCE = 1e-9
 """Relative; another processor may round the last digits of statistics otherwise."""

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from daf.audit.curve import curve_contradiction
 from daf.audit.differences import exact_difference, of_tables
 from daf.audit.findings import DERIVED, Findings
 from daf.audit.jobs import Train
-from daf.audit.trouble import in_one_line, own_trouble
+from daf.audit.learning_curve import curve_contradiction
+from daf.audit.machine_errors import in_one_line, own_trouble
 from daf.audit.worker import Worker
 from daf.config import ConfigError
-from daf.parquet import load_table
+from daf.files.parquet import load_table
 from daf.plan import Run
 
 ALL = "all"

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from daf.audit.jobs import NotPossible
 from daf.config import ConfigError
-from daf.confined import Confined, Limits
-from daf.record import SUFFIX, Record
-from daf.scratch import scratch_folder
+from daf.provenance.sidecar import SUFFIX, Record
+from daf.system.limited_process import Confined, Limits
+from daf.system.temporary_folder import scratch_folder
 
 SERVE = "from daf.audit.worker import serve; serve()"
 MAX_ANSWER = 2**20
@@ -73,12 +73,12 @@ class Worker:
             shutil.rmtree(folder)
 
     def remake(self, name: str, folder: Path) -> Path:
-        """Do the job again whose record stands beside a file; see `daf.audit.remake.remake`."""
+        """Do the job again whose record stands beside a file; see `daf.audit.reexecute.remake`."""
         return self._made("remake", name, folder)
 
     def begin_again(self, name: str, folder: Path) -> Path:
         """Begin the training again whose record stands beside a file; see
-        `daf.audit.beginning.begin_again`."""
+        `daf.audit.training_prefix.begin_again`."""
         return self._made("begin_again", name, folder)
 
     def _made(self, task: str, name: str, folder: Path) -> Path:
@@ -164,8 +164,8 @@ def _listen(asked: queue.Queue, place: str | None) -> None:
 
 
 def _answer(given: dict, task: str, name: str, folder: str) -> dict[str, str | None]:
-    from daf.audit.beginning import begin_again
-    from daf.audit.remake import remake
+    from daf.audit.reexecute import remake
+    from daf.audit.training_prefix import begin_again
 
     try:
         results = Path(given["results"])

@@ -9,13 +9,13 @@ from daf.config.benchmark import (
     PolicyConfig,
     TeamsConfig,
 )
-from daf.config.errors import ConfigError, nearest, shown
 from daf.config.execution import DAFConfig, ExecutionConfig
-from daf.config.files import check_plain, load_json, load_yaml
 from daf.config.model import Model, Name, Number, Whole
-from daf.config.space import Parameter
+from daf.config.plain_data import check_plain, load_json, load_yaml
+from daf.config.search_space import Parameter
 from daf.config.sweep import ConfirmationConfig, DAFSweepConfig
 from daf.config.training import TrainingConfig
+from daf.errors import ConfigError, nearest, shown
 
 __all__ = [
     "AuditConfig",

@@ -14,9 +14,9 @@ from pydantic import (
     model_validator,
 )
 
-from daf.config.errors import ConfigError, describe, shown
-from daf.config.files import check_plain, load_yaml
 from daf.config.plain import as_plain
+from daf.config.plain_data import check_plain, load_yaml
+from daf.errors import ConfigError, describe, shown
 
 
 class _Checked(type(BaseModel)):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from daf.config.errors import ConfigError, shown
+from daf.errors import ConfigError, shown
 
 
 def expanded(path: str) -> str:

@@ -5,12 +5,12 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from daf.config.benchmark import MissingConfig, no_repeats
-from daf.config.errors import nearest, shown
 from daf.config.execution import ExecutionConfig, Seed
 from daf.config.model import Model, Name, Number, Whole
 from daf.config.paths import FilePath, InputPath
-from daf.config.space import SearchSpace
+from daf.config.search_space import SearchSpace
 from daf.config.training import TrainingConfig
+from daf.errors import nearest, shown
 
 STRATEGIES = {
     "grid": (),

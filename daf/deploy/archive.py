@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Literal
 
 from daf.config import ConfigError, Model, shown
-from daf.config.errors import of_file
-from daf.config.files import parse_json
-from daf.files import open_regular
-from daf.record import Sha256
-from daf.zips import write_zip
+from daf.config.plain_data import parse_json
+from daf.errors import of_file
+from daf.files.safe_read import open_regular
+from daf.files.zips import write_zip
+from daf.provenance.sidecar import Sha256
 
 MANIFEST = "manifest.json"
 MAX_BYTES = 768 * 2**20

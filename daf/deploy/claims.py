@@ -12,8 +12,7 @@ import torch
 from pydantic import ValidationError
 
 from daf.config import ConfigError, TrainingConfig, shown
-from daf.deploy.card import model_card
-from daf.deploy.content import (
+from daf.deploy.contents import (
     CARD,
     GOLDEN,
     MISSIONS,
@@ -26,15 +25,17 @@ from daf.deploy.content import (
     action_names,
     as_json,
 )
+from daf.deploy.model_card import model_card
 from daf.deploy.sources import FOREIGN, OWN, OWN_CLASSES
-from daf.evaluate import POLICY_STREAM
-from daf.learn.lessons import lessons_of
+from daf.evaluation.evaluate import POLICY_STREAM
+from daf.files.text_files import json_text
+from daf.learn.curriculum import lessons_of
 from daf.missions.ceiling import checked_ceiling
 from daf.plan import Run
 from daf.policies.chance import mix_seeds
 from daf.policies.game import Game
 from daf.policies.registry import SHORT_NAMES
-from daf.provenance import json_text, versions
+from daf.provenance.packages import versions
 from daf.sim.simulation import Simulation
 
 NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")

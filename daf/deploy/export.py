@@ -5,15 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from daf.config import ConfigError, shown
-from daf.deploy import exporter
+from daf.deploy import isolated_exporter
 from daf.deploy.archive import unpack
-from daf.deploy.content import Bundle
+from daf.deploy.contents import Bundle
 from daf.deploy.golden import FLOATS, apart
-from daf.deploy.process import MAX_WORDS, fresh, last_words
+from daf.deploy.isolated_process import MAX_WORDS, fresh, last_words
 from daf.deploy.verify import MINUTES, verify
-from daf.files import copy
-from daf.scratch import scratch_folder
-from daf.tensors import load_tensors
+from daf.files.safe_write import copy
+from daf.files.tensors import load_tensors
+from daf.system.temporary_folder import scratch_folder
 
 
 def run_export(path: str, program: str, trust: bool, report: Callable[[str], None] = print) -> int:
@@ -41,7 +41,7 @@ def run_export(path: str, program: str, trust: bool, report: Callable[[str], Non
         made, outputs = f"{folder}/program.pt2", f"{folder}/outputs.safetensors"
         try:
             done = subprocess.run(
-                fresh(exporter, f"{folder}/bundle", made, outputs),
+                fresh(isolated_exporter, f"{folder}/bundle", made, outputs),
                 cwd=folder,
                 capture_output=True,
                 timeout=60 * MINUTES,

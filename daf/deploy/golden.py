@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import torch
 
 from daf.config import ConfigError
-from daf.deploy.process import Unpacked
-from daf.evaluate import POLICY_STREAM
+from daf.deploy.isolated_process import Unpacked
+from daf.evaluation.evaluate import POLICY_STREAM
 from daf.missions import Mission
-from daf.policies.answers import check_actions
 from daf.policies.chance import mix_seeds
+from daf.policies.checks import check_actions
 from daf.policies.trainable import TrainablePolicy
 from daf.sim.simulation import Simulation
 

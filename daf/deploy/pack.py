@@ -7,8 +7,7 @@ import safetensors.torch
 
 from daf.config import ConfigError, load_json, shown
 from daf.deploy.archive import write_archive
-from daf.deploy.card import model_card
-from daf.deploy.content import (
+from daf.deploy.contents import (
     CARD,
     GOLDEN,
     MISSIONS,
@@ -24,18 +23,20 @@ from daf.deploy.content import (
     as_json,
 )
 from daf.deploy.golden import golden_of
+from daf.deploy.model_card import model_card
 from daf.deploy.sources import sources
 from daf.deploy.verify import verify
-from daf.files import read_bytes
+from daf.files.parquet import load_table
+from daf.files.safe_read import read_bytes
 from daf.missions import Mission
-from daf.parquet import load_table
 from daf.plan import Player
-from daf.policies.foreign import blamed_on, contained
+from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.registry import PolicySpec, is_foreign
-from daf.policies.spec import make_policy
 from daf.policies.trainable import TrainablePolicy
-from daf.provenance import file_digest, versions
+from daf.policies.user_code import blamed_on, contained
+from daf.provenance.hashing import file_digest
+from daf.provenance.packages import versions
 
 
 def pack(

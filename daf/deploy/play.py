@@ -19,10 +19,10 @@ def load(device: str = "cpu"):
 
     if Path(daf.__file__).resolve().parent != HERE / "daf":
         raise ImportError(f"DAF has been imported from {daf.__file__}; use a process of its own")
-    from daf.files import read_bytes
+    from daf.files.safe_read import read_bytes
+    from daf.files.strict_json import loads
+    from daf.files.tensors import load_tensors
     from daf.policies.game import Game
-    from daf.strict_json import loads
-    from daf.tensors import load_tensors
 
     about = loads(read_bytes(HERE / "policy.json"))
     told = {name: tuple(v) if isinstance(v, list) else v for name, v in about["game"].items()}

@@ -7,13 +7,13 @@ import torch
 
 from daf.config import ConfigError, shown
 from daf.deploy.archive import unpack
-from daf.deploy.content import WEIGHTS, Bundle, GameShape
+from daf.deploy.contents import WEIGHTS, Bundle, GameShape
 from daf.deploy.sources import FOREIGN, OWN_CLASSES
+from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import PolicySpec
-from daf.policies.spec import make_policy
-from daf.scratch import scratch_folder
+from daf.system.temporary_folder import scratch_folder
 
 ALIKE = ("num_actions", "num_tokens", "window", "features", "type_ids")
 """What of a game the weights are made for."""

@@ -5,39 +5,35 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import daf
+import daf.files
 import daf.policies
-from daf import files, strict_json, tensors
+import daf.policies.ops
 from daf.config import ConfigError, shown
 from daf.deploy import play
-from daf.policies import (
-    chance,
-    game,
-    lstm,
-    plain_recurrence,
-    plain_token_sums,
-    policy,
-    stateless,
-    tokens,
-    trainable,
-)
-from daf.policies.foreign_code import imported_files
+from daf.files import safe_read, safe_write, strict_json, tensors
+from daf.policies import chance, game, lstm, policy, stateless, tokens, trainable
+from daf.policies.ops import embedding_torch, lstm_torch
 from daf.policies.registry import SHORT_NAMES, TRAINABLE, module_and_class
+from daf.policies.user_code_hash import imported_files
 
 OWN = {
     "daf/__init__.py": daf,
-    "daf/files.py": files,
+    "daf/files/__init__.py": daf.files,
+    "daf/files/safe_read.py": safe_read,
+    "daf/files/safe_write.py": safe_write,
+    "daf/files/strict_json.py": strict_json,
+    "daf/files/tensors.py": tensors,
     "daf/policies/__init__.py": daf.policies,
     "daf/policies/chance.py": chance,
     "daf/policies/game.py": game,
     "daf/policies/lstm.py": lstm,
+    "daf/policies/ops/__init__.py": daf.policies.ops,
+    "daf/policies/ops/embedding.py": embedding_torch,
+    "daf/policies/ops/lstm.py": lstm_torch,
     "daf/policies/policy.py": policy,
-    "daf/policies/recurrence.py": plain_recurrence,
     "daf/policies/stateless.py": stateless,
-    "daf/policies/token_sums.py": plain_token_sums,
     "daf/policies/tokens.py": tokens,
     "daf/policies/trainable.py": trainable,
-    "daf/strict_json.py": strict_json,
-    "daf/tensors.py": tensors,
     "play.py": play,
 }
 """The modules of every bundle, by their names in it; they need torch and safetensors."""

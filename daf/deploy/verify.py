@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from daf.config import ConfigError
-from daf.config.errors import plain
 from daf.deploy.archive import MANIFEST, read_archive, write_archive
 from daf.deploy.claims import contradictions
-from daf.deploy.content import WEIGHTS, Bundle, Score
+from daf.deploy.contents import WEIGHTS, Bundle, Score
 from daf.deploy.golden import TOLERANCE, check_golden, check_sums
-from daf.deploy.process import Unpacked
+from daf.deploy.isolated_process import Unpacked
 from daf.deploy.sources import foreign
-from daf.evaluate import POLICY_STREAM
+from daf.errors import plain
+from daf.evaluation.evaluate import POLICY_STREAM
 from daf.missions import Mission
 from daf.policies.chance import mix_seeds
-from daf.provenance import file_digest
+from daf.provenance.hashing import file_digest
 from daf.sim.simulation import Simulation
 from daf.stats.estimate import student, term
 from daf.stats.permutation import exchanges

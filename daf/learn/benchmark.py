@@ -10,10 +10,11 @@ from typing import Any
 import torch
 
 from daf.config import BenchmarkConfig, ConfigError
+from daf.files.text_files import write_json
 from daf.learn.threads import side_by_side
-from daf.learn.training import Training
+from daf.learn.trainer import Training
 from daf.plan import Run, make_plan
-from daf.provenance import versions, write_json
+from daf.provenance.packages import versions
 
 WARM_UP = 3
 PHASES = ("learn", "forward", "env", "copies")

@@ -13,15 +13,16 @@ import torch
 
 from daf.config import ConfigError, ExecutionConfig, Model
 from daf.config.model import Whole
-from daf.files import remove_leftovers, temporary_name
-from daf.job import CAUSE
-from daf.learn.population import train_population
+from daf.files.parquet import save_table
+from daf.files.safe_write import remove_leftovers, temporary_name
+from daf.files.text_files import write_json, write_text
+from daf.jobs.log import CAUSE
+from daf.learn.colocated import train_population
 from daf.learn.ranks import ALONE, Ranks
 from daf.learn.resume import Resume, kept_for
 from daf.learn.train import train
-from daf.parquet import save_table
 from daf.plan import Run
-from daf.provenance import digest, write_json, write_text
+from daf.provenance.hashing import digest
 
 SECONDS_TO_SAVE = 60.0
 """How long processes that were asked to stop may take to finish an update and save."""

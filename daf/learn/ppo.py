@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from daf.config.training import TrainingConfig
+from daf.learn.ppo_loss import TERMS, slopes
 from daf.learn.precision import answers
 from daf.learn.ranks import ALONE, Ranks
 from daf.learn.rollout import Rollout
-from daf.learn.surrogate import TERMS, slopes
 from daf.policies.trainable import TrainablePolicy
 
 METRICS = (*TERMS, "gradient_norm")

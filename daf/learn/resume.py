@@ -15,11 +15,13 @@ from typing import Any, BinaryIO
 import torch
 
 from daf.config import ExecutionConfig
-from daf.files import make_folder, open_in_place, open_regular, remove_leftovers, replacing
+from daf.files.safe_read import open_regular
+from daf.files.safe_write import make_folder, open_in_place, remove_leftovers, replacing
 from daf.learn.ranks import ALONE, Ranks
 from daf.plan import Run
 from daf.plan.names import class_label
-from daf.provenance import digest, versions
+from daf.provenance.hashing import digest
+from daf.provenance.packages import versions
 
 LARGEST_SHARE = 0.05
 """Of the time of a training that saving may take."""

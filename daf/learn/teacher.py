@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from daf.policies.chance import mix_seeds
+from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.registry import PolicySpec
-from daf.policies.spec import make_policy
 from daf.sim.simulation import Simulation
 
 TEACHER_STREAM = 0x74656163

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 
 from daf.learn.ranks import ALONE, Ranks
+from daf.learn.result import Trained
 from daf.learn.resume import Resume
 from daf.learn.threads import side_by_side
-from daf.learn.trained import Trained
-from daf.learn.training import Training
+from daf.learn.trainer import Training
 from daf.plan import Run
 
 PROGRESS_SECONDS = 10.0

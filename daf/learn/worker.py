@@ -11,8 +11,9 @@ from pathlib import Path
 
 import psutil
 
-from daf.job import CAUSE, FORESEEN, deterministic_cuda
-from daf.streams import tolerate_encodings
+from daf.jobs.device import deterministic_cuda
+from daf.jobs.log import CAUSE, FORESEEN
+from daf.system.streams import tolerate_encodings
 
 SECONDS_BETWEEN, SECONDS_TO_END = 0.2, 30.0
 

@@ -8,17 +8,17 @@ from pathlib import Path
 import torch
 
 from daf.config import ConfigError, shown
-from daf.mettagrid.bundles import SPEC
+from daf.files.zips import write_zip
+from daf.mettagrid.bundle_reader import SPEC
 from daf.missions import RESOURCES, Mission
 from daf.missions.loader import CATALOG
+from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.lstm import LSTM
 from daf.policies.registry import PolicySpec, saved_init_kwargs
-from daf.policies.spec import make_policy
 from daf.policies.stateless import Stateless
 from daf.policies.trainable import TrainablePolicy
 from daf.sim.observe import FEATURES
-from daf.zips import write_zip
 
 NETWORKS = {Stateless: "stateless", LSTM: "lstm"}
 PACKAGE = "daf_policy"

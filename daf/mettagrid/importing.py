@@ -18,15 +18,15 @@ import numpy as np
 import torch
 
 from daf.config import ConfigError, nearest, shown
-from daf.extra import require
-from daf.mettagrid.bundles import bundle_digest, checked_class, is_bundle, read_bundle
-from daf.mettagrid.names import Observed, actions_of, interface_of
-from daf.policies.foreign import told
+from daf.mettagrid.bundle_reader import bundle_digest, checked_class, is_bundle, read_bundle
+from daf.mettagrid.interface import Observed, actions_of, interface_of
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import METTAGRID
-from daf.provenance import digest, file_digest
-from daf.stopping import is_interrupt
+from daf.policies.user_code import told
+from daf.provenance.hashing import digest, file_digest
+from daf.provenance.mettagrid_version import require
+from daf.system.interrupts import is_interrupt
 
 BORN = 0x626F726E
 """Seed of what a policy draws while it is made: the same in every world, as its weights are."""

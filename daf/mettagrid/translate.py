@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from daf.config import ConfigError
-from daf.extra import require
 from daf.mettagrid.handlers import (
     TARGET_IS_EMPTY,
     TARGET_IS_USABLE,
@@ -26,10 +25,11 @@ from daf.mettagrid.handlers import (
     unless,
     weighted,
 )
-from daf.mettagrid.stations import COOLDOWN, USES, station_object
+from daf.mettagrid.station_handlers import COOLDOWN, USES, station_object
 from daf.missions import RESOURCES, Assembler, Mission
 from daf.missions.inventory import starting_inventory
 from daf.missions.mission import AGENT, FLOOR, WALL
+from daf.provenance.mettagrid_version import require
 
 TIMED = "timed"
 """Tag of the stations whose cooldown runs."""

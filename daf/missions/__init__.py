@@ -1,15 +1,8 @@
 """Missions: what is played. YAML in, immutable `Mission` out."""
 
 from daf.missions.loader import build_mission, built_in_missions, load_mission
-from daf.missions.mission import (
-    POSITIONS,
-    RESOURCES,
-    Assembler,
-    Chest,
-    Mission,
-    Recipe,
-    check_alike,
-)
+from daf.missions.mission import Mission, check_alike
+from daf.missions.stations import POSITIONS, RESOURCES, Assembler, Chest, Recipe
 
 __all__ = [
     "POSITIONS",

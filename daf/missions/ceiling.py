@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import floor
 
 from daf.config import ConfigError, shown
-from daf.missions.constraints import Constraints
+from daf.missions.ceiling_constraints import Constraints
 from daf.missions.mission import Mission
 
 

@@ -1,6 +1,6 @@
 """Which recipe a station follows, by who stands around it."""
 
-from daf.missions.mission import POSITIONS, Assembler
+from daf.missions.stations import POSITIONS, Assembler
 
 
 def recipe_of_neighbours(station: Assembler) -> list[int | None]:

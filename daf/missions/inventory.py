@@ -1,6 +1,7 @@
 """What agents can hold, and what they begin with."""
 
-from daf.missions.mission import RESOURCES, Limit, Mission
+from daf.missions.mission import Mission
+from daf.missions.stations import RESOURCES, Limit
 
 
 def inventory_limits(mission: Mission) -> list[Limit]:

@@ -7,12 +7,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from daf.config import ConfigError, check_plain, load_yaml, nearest, shown
-from daf.config.errors import describe
 from daf.config.paths import expanded
 from daf.config.plain import as_plain
+from daf.errors import describe
 from daf.missions.ceiling import checked_ceiling
 from daf.missions.generators import parse_layout
-from daf.missions.mission import AGENT, FLOOR, WALL, Mission, split_name
+from daf.missions.mission import AGENT, FLOOR, WALL, Mission
+from daf.missions.names import split_name
 
 BUILT_IN = Path(str(files("daf.missions"))) / "built_in"
 CATALOG = load_yaml(Path(str(files("daf.missions"))) / "stations.yaml")

@@ -1,151 +1,35 @@
-"""What a mission is: map, stations, limits and rules, as immutable, validated data."""
+"""Mission: map, stations, limits and rules, as immutable, validated data."""
 
 import re
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from daf.config import ConfigError, Model, Number, Whole, nearest, shown
-from daf.config.model import check_name
 from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, MAX_STATIONS, WALL
 from daf.missions.generators import AnyLayout
-from daf.missions.layouts import NUMBER, alike, all_maps
-from daf.provenance import Hashed
-
-RESOURCES = (
-    "energy",
-    "carbon",
-    "oxygen",
-    "germanium",
-    "silicon",
-    "heart",
-    "decoder",
-    "modulator",
-    "resonator",
-    "scrambler",
+from daf.missions.layouts import alike, all_maps
+from daf.missions.names import MissionName, split_name
+from daf.missions.stations import (
+    MAX_COUNT,
+    RESOURCES,
+    Amount,
+    Assembler,
+    Chest,
+    Clipping,
+    Limit,
+    Regeneration,
+    Resource,
+    Symbol,
 )
-"""Resource names in id order, which is the order of every iteration over resources."""
-
-POSITIONS = ("NW", "N", "NE", "W", "E", "SW", "S", "SE")
-"""The cells around a station in reading order: position i is bit 2**i of the neighbour byte."""
+from daf.provenance.hashing import Hashed
 
 MAX_WINDOW = 15
-MAX_COUNT = 1_000_000
-
-Resource = Literal[RESOURCES]
-Position = Literal[*POSITIONS, "any"]
-Side = Literal["N", "W", "E", "S"]
-Amount = Annotated[Whole, Field(ge=0, le=255)]
-Symbol = Annotated[str, Field(min_length=1, max_length=1)]
-
-
-def split_name(name: str) -> tuple[str, str | None]:
-    """`assembler_2@7` -> ("assembler_2", "7"): a mission, and the seed of its layout, or the seeds
-    of its layouts (`1-1000`), if they are not the mission's own."""
-    found = re.fullmatch(f"(.*)@({NUMBER}(?:-{NUMBER})?)", name, re.DOTALL)
-    return (found[1], found[2]) if found else (name, None)
-
-
-def _mission_name(name: str) -> str:
-    check_name(split_name(name)[0])
-    return name
-
-
-MissionName = Annotated[str, AfterValidator(_mission_name)]
-"""A `Name`, which '@' and the seed of a layout, or the seeds of several, may follow."""
-
-
-class Recipe(Model):
-    """What a station takes and gives when agents stand around it in one of `formations`.
-
-    A formation names the occupied cells exactly; each `any` stands for one more agent on any of
-    the other cells. The amounts are pooled from, and the outputs given to, whoever stands there.
-    """
-
-    formations: tuple[tuple[Position, ...], ...] = ()
-    inputs: dict[Resource, Amount] = {}
-    outputs: dict[Resource, Amount] = {}
-    cooldown: Whole = Field(default=0, ge=0, le=MAX_COUNT)
-
-    @field_validator("formations")
-    @classmethod
-    def _fit_around_a_station(cls, formations):
-        for formation in formations:
-            fixed = [position for position in formation if position != "any"]
-            if not 1 <= len(formation) <= len(POSITIONS) or len(set(fixed)) < len(fixed):
-                raise ValueError("a formation has 1 to 8 cells, none of them named twice")
-        return formations
-
-
-class Assembler(Model):
-    """A station that turns pooled inputs into outputs: assembler, charger, extractor."""
-
-    kind: Literal["assembler"] = "assembler"
-    type_id: Whole = Field(ge=2, le=254)
-    symbol: Symbol
-    recipes: tuple[Recipe, ...] = ()
-    partial: bool = False
-    max_uses: Whole = Field(default=0, ge=0, le=MAX_COUNT)
-    exhaustion: Number = Field(default=0.0, ge=0)
-    clip_immune: bool = False
-    starts_clipped: bool = False
-
-    @property
-    def begins_clipped(self) -> bool:
-        """Whether it is clipped at the start of an episode; an immune one never is."""
-        return self.starts_clipped and not self.clip_immune
-
-
-class Chest(Model):
-    """A station that stores one resource; the side an agent stands on decides what happens."""
-
-    kind: Literal["chest"] = "chest"
-    type_id: Whole = Field(ge=2, le=254)
-    symbol: Symbol
-    resource: Resource
-    sides: dict[Side, Annotated[Whole, Field(ge=-255, le=255)]]
-    initial: Amount = 0
-    capacity: Whole = Field(default=255, ge=1, le=255)
-
-    @model_validator(mode="after")
-    def _holds_what_it_starts_with(self):
-        if self.initial > self.capacity:
-            raise ValueError(f"initial {self.initial} is more than capacity {self.capacity}")
-        return self
 
 
 Station = Annotated[Assembler | Chest, Field(discriminator="kind")]
-
-
-class Limit(Model):
-    """Resources that share one limit of an agent's inventory."""
-
-    resources: tuple[Resource, ...] = Field(min_length=1)
-    limit: Amount
-
-
-class Regeneration(Model):
-    """What every agent receives each `interval` steps."""
-
-    interval: Whole = Field(default=1, ge=0, le=MAX_COUNT)
-    amounts: dict[Resource, Amount] = {"energy": 1}
-
-
-class Clipping(Model):
-    """How stations break down, how breaking spreads, and what repairs them."""
-
-    rate: Number = Field(default=0.0, ge=0, le=1)
-    length_scale: Number = 10.0
-    cutoff: Number = 0.0
-    repairs: tuple[Recipe, ...] = Field(
-        default=tuple(
-            Recipe(inputs={gear: 1}, cooldown=1)
-            for gear in ("decoder", "modulator", "scrambler", "resonator")
-        ),
-        min_length=1,
-    )
 
 
 class Mission(Model):

@@ -4,9 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from daf.config import BenchmarkConfig, ConfigError, DAFConfig, TeamsConfig
-from daf.orchestrators.comparison_pipeline import study_outputs
-from daf.orchestrators.pipeline import CHECK, TRAIN, Pipeline, Stage, plan_of
-from daf.orchestrators.request import (
+from daf.orchestrators.arguments import (
     default_name,
     execution,
     for_workflow,
@@ -14,9 +12,11 @@ from daf.orchestrators.request import (
     policy_config,
     settings,
 )
+from daf.orchestrators.comparison_pipeline import study_outputs
+from daf.orchestrators.pipeline import CHECK, TRAIN, Pipeline, Stage, plan_of
 from daf.orchestrators.result import PipelineResult
 from daf.plan import Plan
-from daf.plan.outcome import best_weights, evaluations_of
+from daf.plan.evaluation_summary import best_weights, evaluations_of
 
 
 def daf_run_benchmark_pipeline(

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from daf.config import BenchmarkConfig, DAFConfig, TeamsConfig, load_json
-from daf.orchestrators.pipeline import CHECK, Pipeline, Stage
-from daf.orchestrators.request import (
+from daf.orchestrators.arguments import (
     default_name,
     execution,
     for_workflow,
@@ -13,9 +12,10 @@ from daf.orchestrators.request import (
     policy_config,
     settings,
 )
+from daf.orchestrators.pipeline import CHECK, Pipeline, Stage
 from daf.orchestrators.result import PipelineResult
 from daf.plan import Plan
-from daf.plan.outcome import evaluations_of
+from daf.plan.evaluation_summary import evaluations_of
 
 STAGES = [
     Stage(CHECK, (CHECK,)),

@@ -5,12 +5,12 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from daf.batch import log_of, waiting
-from daf.job import CAUSE, reason_of
-from daf.limits import limited
-from daf.orchestrators.process import Job, Ran
+from daf.jobs.batch import log_of, waiting
+from daf.jobs.log import CAUSE, reason_of
 from daf.orchestrators.result import Failure
-from daf.record import SUFFIX
+from daf.orchestrators.run_snakemake import Job, Ran
+from daf.provenance.sidecar import SUFFIX
+from daf.system.limits import limited
 
 LAST_LINES = 5
 

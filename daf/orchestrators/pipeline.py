@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from daf import results_lock
-from daf.caches import provide_caches
 from daf.config import (
     BenchmarkConfig,
     DAFConfig,
@@ -20,19 +18,26 @@ from daf.config import (
     MissingConfig,
 )
 from daf.config.yaml12 import dump_yaml
-from daf.files import copy, make_folder
-from daf.limits import check_process
+from daf.files.safe_write import copy, make_folder
+from daf.files.text_files import write_text
+from daf.jobs import results_lock
+from daf.orchestrators.arguments import for_workflow
 from daf.orchestrators.failures import evaluated_by, failures
-from daf.orchestrators.process import Job, Ran, run_snakemake
-from daf.orchestrators.request import for_workflow
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, Failure, PipelineResult
+from daf.orchestrators.run_snakemake import Job, Ran, run_snakemake
+from daf.orchestrators.snakemake_command import (
+    LOCAL,
+    can_keep_state,
+    no_place_for_state,
+    profile_options,
+)
 from daf.orchestrators.working_directory import from_anywhere
-from daf.origin import Origin
 from daf.plan import Plan, make_plan
-from daf.provenance import write_text
-from daf.record import SUFFIX, recorded
-from daf.sweep.search import Search
-from daf.workflow import LOCAL, can_keep_state, no_place_for_state, profile_options
+from daf.provenance.origin import Origin
+from daf.provenance.sidecar import SUFFIX, recorded
+from daf.sweep.state import Search
+from daf.system.caches import provide_caches
+from daf.system.limits import check_process
 
 CHECK = "environment_check"
 TRAIN = ("train_population", "train")

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from daf.config import ConfigError, load_json
-from daf.provenance import write_json
+from daf.files.text_files import write_json
 
 SUCCESS, PARTIAL, FAILED = "success", "partial", "failed"
 

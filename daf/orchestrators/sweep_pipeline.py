@@ -3,11 +3,11 @@
 from pathlib import Path
 
 from daf.config import ConfigError, DAFConfig, DAFSweepConfig, load_json, shown
+from daf.orchestrators.arguments import execution, for_workflow
 from daf.orchestrators.comparison_pipeline import study_outputs
 from daf.orchestrators.pipeline import CHECK, TRAIN, Pipeline, Stage, plan_of
-from daf.orchestrators.request import execution, for_workflow
 from daf.orchestrators.result import BestConfig, PipelineResult
-from daf.sweep.search import Search
+from daf.sweep.state import Search
 from daf.sweep.trials import as_benchmark, confirmation, sweep_name
 
 STAGES = [

@@ -4,9 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from daf.config import BenchmarkConfig, ConfigError, DAFConfig, EvaluationConfig, TrainingConfig
-from daf.orchestrators.outputs import damage
-from daf.orchestrators.pipeline import CHECK, TRAIN, Pipeline, Stage, plan_of
-from daf.orchestrators.request import (
+from daf.orchestrators.arguments import (
     default_name,
     execution,
     for_workflow,
@@ -14,8 +12,10 @@ from daf.orchestrators.request import (
     policy_config,
     settings,
 )
+from daf.orchestrators.experiment_outputs import damage
+from daf.orchestrators.pipeline import CHECK, TRAIN, Pipeline, Stage, plan_of
 from daf.orchestrators.result import PipelineResult
-from daf.plan.outcome import evaluations_of
+from daf.plan.evaluation_summary import evaluations_of
 
 SAVE = "checkpoint_save"
 STAGES = [Stage(CHECK, (CHECK,)), Stage("training", TRAIN), Stage(SAVE, TRAIN)]

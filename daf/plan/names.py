@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from daf.config import ConfigError, Name, PolicyConfig, shown
-from daf.plan.checker import checker
-from daf.policies.foreign_code import code_digest
+from daf.plan.policy_checker import checker
 from daf.policies.registry import METTAGRID, SHORT_NAMES, is_foreign, module_and_class
-from daf.provenance import digest, file_digest
+from daf.policies.user_code_hash import code_digest
+from daf.provenance.hashing import digest, file_digest
 
 WEIGHTS_NAMES = ("policy", "best_policy")
 """Names of files that say nothing; their folder's does."""

@@ -21,9 +21,9 @@ _PLACES = {
     "Policy": "daf.policies.policy",
     "PolicySpec": "daf.policies.registry",
     "TrainablePolicy": "daf.policies.trainable",
-    "load_weights": "daf.policies.spec",
-    "make_policy": "daf.policies.spec",
-    "policy_class": "daf.policies.spec",
+    "load_weights": "daf.policies.factory",
+    "make_policy": "daf.policies.factory",
+    "policy_class": "daf.policies.factory",
 }
 
 

@@ -50,7 +50,7 @@ class Game:
         # Here, because a bundle has this module, but no missions and no simulator.
         from daf.missions import RESOURCES, check_alike
         from daf.missions.loader import CATALOG
-        from daf.policies.token_bound import token_bound
+        from daf.missions.token_bound import token_bound
         from daf.sim.observe import FEATURES
 
         check_alike(*missions)

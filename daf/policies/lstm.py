@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from daf.policies.game import Game
-from daf.policies.recurrence import remembered
+from daf.policies.ops.lstm import remembered
 from daf.policies.tokens import TokenEmbedding
 from daf.policies.trainable import Head, TrainablePolicy, checked_size
 

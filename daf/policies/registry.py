@@ -9,8 +9,8 @@ from typing import Any
 
 from daf.config import ConfigError
 from daf.config.plain import as_plain
-from daf.strict_json import loads
-from daf.tensors import load_metadata
+from daf.files.strict_json import loads
+from daf.files.tensors import load_metadata
 
 SHORT_NAMES = {
     "baseline": "daf.policies.baseline:Baseline",

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from daf.policies.game import Game
-from daf.policies.token_sums import Vocabulary, rectified_sums
+from daf.policies.ops.embedding import Vocabulary, rectified_sums
 
 # A feature whose value is a name, not an amount, has one row for each value (the last also stands
 # for all greater ones); type ids have one for each kind of the game, and one for all others. What

@@ -10,11 +10,11 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from daf.files import replacing
+from daf.files.safe_write import replacing
+from daf.files.tensors import load_tensors
 from daf.policies.chance import uniform
 from daf.policies.game import Game
 from daf.policies.policy import Policy
-from daf.tensors import load_tensors
 
 MAX_SIZE = 4096
 """Of a layer; weights and configurations come from anywhere, and memory is taken at once."""

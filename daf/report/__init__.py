@@ -3,7 +3,7 @@
 Everything shown comes in as data; the room computes no statistics and never imports torch.
 """
 
-from daf.report.files import benchmark_report
-from daf.report.report import render_report
+from daf.report.build import benchmark_report
+from daf.report.experiment import render_report
 
 __all__ = ["benchmark_report", "render_report"]

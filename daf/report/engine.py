@@ -6,8 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from daf.report.charts import interval_chart
 from daf.report.page import page
+from daf.report.score_charts import interval_chart
 from daf.report.tables import NOTHING, Cell, Table
 
 MILLION = 1e6

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from daf import strict_json
 from daf.config import DAFSweepConfig
-from daf.report.charts import interval_chart
+from daf.files import strict_json
 from daf.report.page import as_yaml, page
+from daf.report.score_charts import interval_chart
 from daf.report.sweep_charts import confirmation_chart, rounds_chart, slice_chart
 from daf.report.tables import (
     Cell,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from daf.report.charts import Curve
+from daf.report.score_charts import Curve
 from daf.stats import listed, number
 
 NOTHING = "–"

@@ -2,7 +2,7 @@
 
 import warp as wp
 
-from daf.caches import provide_caches
+from daf.system.caches import provide_caches
 
 wp.config.log_level = wp.LOG_WARNING
 provide_caches()

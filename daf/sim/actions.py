@@ -14,7 +14,8 @@ from daf.sim.counters import (
 )
 from daf.sim.inventory import carried, change
 from daf.sim.state import Worlds
-from daf.sim.tables import ASSEMBLER_KIND, EMPTY, ENERGY, FIRST_STATION, Tables
+from daf.sim.tables.codes import ASSEMBLER_KIND, EMPTY, ENERGY, FIRST_STATION
+from daf.sim.tables.struct import Tables
 
 NOOP = wp.constant(0)
 MOVE = wp.constant(1)

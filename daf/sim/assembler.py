@@ -2,11 +2,12 @@
 
 import warp as wp
 
-from daf.sim.clipper import spread
+from daf.sim.clipping import spread
 from daf.sim.counters import FIRST_MADE, FIRST_USE, HEARTS_MADE_BY_1, PARTIAL_USES, REPAIRS
 from daf.sim.inventory import carried, change
 from daf.sim.state import Worlds
-from daf.sim.tables import HEART, NO_RECIPE, NUM_POSITIONS, NUM_RESOURCES, OUTSIDE, Tables
+from daf.sim.tables.codes import HEART, NO_RECIPE, NUM_POSITIONS, NUM_RESOURCES, OUTSIDE
+from daf.sim.tables.struct import Tables
 
 BEYOND_INT64 = wp.constant(9223372036854775808.0)
 """2**63"""

@@ -11,11 +11,11 @@ from typing import Any
 import torch
 
 from daf.config import ConfigError
-from daf.extra import missing
+from daf.files.text_files import write_json
 from daf.missions import Mission, load_mission
-from daf.origin import Origin
-from daf.provenance import write_json
-from daf.sim.mettagrid import Mettagrid
+from daf.provenance.mettagrid_version import missing
+from daf.provenance.origin import Origin
+from daf.sim.mettagrid_engine import Mettagrid
 from daf.sim.scaling import scaling, scaling_table
 from daf.sim.simulation import Simulation, torch_stream
 from daf.sim.timing import WARM_UP, clock_of, random_moves, seconds, spread, turns

@@ -11,7 +11,8 @@ from daf.sim.counters import (
 )
 from daf.sim.inventory import carried, change
 from daf.sim.state import Worlds
-from daf.sim.tables import HEART, Tables
+from daf.sim.tables.codes import HEART
+from daf.sim.tables.struct import Tables
 
 
 @wp.func

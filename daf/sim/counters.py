@@ -1,9 +1,9 @@
-"""Columns of the counters that the kernels increase; names in `daf.missions.statistics`."""
+"""Columns of the counters that the kernels increase; names in `daf.missions.game_statistics`."""
 
 import warp as wp
 
 from daf.missions import RESOURCES
-from daf.missions.statistics import COUNTED
+from daf.missions.game_statistics import COUNTED
 
 HEARTS_STORED = wp.constant(COUNTED.index("hearts_stored"))
 HEARTS_DEPOSITED = wp.constant(COUNTED.index("hearts_deposited"))

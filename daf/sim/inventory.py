@@ -4,7 +4,7 @@ import warp as wp
 
 from daf.sim.bits import lowest
 from daf.sim.state import Worlds
-from daf.sim.tables import Tables
+from daf.sim.tables.struct import Tables
 
 
 @wp.func

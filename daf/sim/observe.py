@@ -3,9 +3,10 @@
 import warp as wp
 
 from daf.sim.bits import count_bits
-from daf.sim.copies import clear, copy_look, copy_tokens, write_look
 from daf.sim.state import Worlds
-from daf.sim.tables import CHEST_KIND, KIND_SHIFT, NO_RECIPE, NUM_RESOURCES, STATION_BITS, Tables
+from daf.sim.tables.codes import CHEST_KIND, KIND_SHIFT, NO_RECIPE, NUM_RESOURCES, STATION_BITS
+from daf.sim.tables.struct import Tables
+from daf.sim.token_copies import clear, copy_look, copy_tokens, write_look
 
 wp.set_module_options({"enable_backward": False, "fuse_fp": False})
 

@@ -8,9 +8,9 @@ import warp as wp
 
 from daf.config import ConfigError
 from daf.missions import RESOURCES, Mission
-from daf.sim.recorded import mission_of
+from daf.sim.recorded_mission import mission_of
 from daf.sim.simulation import SEE, Simulation, torch_stream
-from daf.sim.tables import NO_RECIPE
+from daf.sim.tables.codes import NO_RECIPE
 
 AGENT_COLUMNS = 5 + len(RESOURCES)
 STATION_COLUMNS = 14

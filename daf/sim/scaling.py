@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from daf.missions import build_mission
-from daf.origin import Origin
+from daf.provenance.origin import Origin
 from daf.sim.simulation import Simulation
 from daf.sim.timing import WARM_UP, clock_of, random_moves, seconds, spread, turns
 

@@ -4,9 +4,9 @@ import torch
 import warp as wp
 
 from daf.sim import observe, step
-from daf.sim.copies import LANES, LOOK_TOKENS
 from daf.sim.state import State
-from daf.sim.tables import MissionTables
+from daf.sim.tables.build import MissionTables
+from daf.sim.token_copies import LANES, LOOK_TOKENS
 
 KERNELS = {
     "prepare": step.prepare,

@@ -9,11 +9,11 @@ import torch
 import warp as wp
 
 from daf.missions import Mission
-from daf.missions.statistics import statistic_names
+from daf.missions.game_statistics import statistic_names
 from daf.sim.counters import HEARTS_STORED
 from daf.sim.shard import Shard
 from daf.sim.state import State
-from daf.sim.tables import MissionTables
+from daf.sim.tables.build import MissionTables
 
 SEE = ("describe", "observe")
 """The phases that write the observations."""

@@ -6,8 +6,8 @@ import torch
 import warp as wp
 
 from daf.missions import RESOURCES
-from daf.missions.statistics import statistic_names
-from daf.sim.tables import MissionTables
+from daf.missions.game_statistics import statistic_names
+from daf.sim.tables.build import MissionTables
 
 
 @wp.struct

@@ -3,11 +3,12 @@
 import warp as wp
 
 from daf.sim.actions import act, decode
-from daf.sim.clipper import break_down, clip_one
+from daf.sim.clipping import break_down, clip_one
 from daf.sim.inventory import change
 from daf.sim.random import STREAM_LAYOUT, STREAM_ORDER, below, word, world_seed
 from daf.sim.state import Worlds
-from daf.sim.tables import NO_RECIPE, NUM_RESOURCES, Tables
+from daf.sim.tables.codes import NO_RECIPE, NUM_RESOURCES
+from daf.sim.tables.struct import Tables
 
 # On the CPU all functions become part of their kernel: a call would copy both structs, kilobytes.
 INLINE = "-mllvm=-inline-threshold=90000 -mllvm=-inline-cold-callsite-threshold=90000"

@@ -6,13 +6,13 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
+from daf.stats.episode_table import tidy
 from daf.stats.estimate import SEED, Samples, samples, summary, unit_of
 from daf.stats.family import judge
-from daf.stats.game import game_statistics
-from daf.stats.pairs import SEEDS_NEEDED, pair_of
+from daf.stats.game_statistics import game_statistics
+from daf.stats.pair import SEEDS_NEEDED, pair_of
 from daf.stats.profiles import profile
 from daf.stats.robust import robust
-from daf.stats.table import tidy
 from daf.stats.teams import answers
 from daf.stats.verdict import SCORE_UNIT, claim, pair_verdict, ranking, sentence, winner
 

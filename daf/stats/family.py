@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 
 from scipy import special
 
-from daf.stats.compare import MIXED, holm
+from daf.stats.contrast import MIXED, holm
 from daf.stats.estimate import EPISODE
-from daf.stats.pairs import Pair
+from daf.stats.pair import Pair
 from daf.stats.permutation import smallest_exchange, smallest_flip
 from daf.stats.power import fewest, further_units
 

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from daf.stats.compare import contrast
+from daf.stats.contrast import contrast
+from daf.stats.episode_table import tidy
 from daf.stats.estimate import SEED, joined, samples, student, summary, term, unit_of
-from daf.stats.table import tidy
 from daf.stats.verdict import claim
 
 KEYS = ["mission", "world_seed", "run", "training_seed"]
@@ -26,7 +26,7 @@ def answers(episodes: pd.DataFrame, questions: Mapping, confidence: float) -> di
     Args:
         episodes: of the policies and of the teams, the column policy naming either (see
             `table.COLUMNS`).
-        questions: see `daf.plan.teams`.
+        questions: see `daf.plan.team_questions`.
         confidence: coverage of the intervals.
 
     Returns:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from daf.stats.compare import MIXED
+from daf.stats.contrast import MIXED
 from daf.stats.estimate import EPISODE, ROUNDING, SEED
 from daf.stats.family import BETTER, EQUIVALENT, NOT_TESTED, WORSE
-from daf.stats.pairs import SEEDS_NEEDED
+from daf.stats.pair import SEEDS_NEEDED
 
 SCORE_UNIT = "hearts per episode"
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from daf import strict_json
 from daf.config import DAFSweepConfig
+from daf.files import strict_json
 from daf.sweep.importance import importance
 from daf.sweep.objective import outcomes
 from daf.sweep.rank import compared, interval, is_trained_as_long, measurements

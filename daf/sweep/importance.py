@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from daf.config import DAFSweepConfig, Parameter
-from daf.sweep.space import has_places
+from daf.sweep.points import has_places
 
 STREAM = 0x696D706F
 RESAMPLES = 1000

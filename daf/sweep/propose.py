@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from daf.config import ConfigError, DAFSweepConfig
-from daf.sweep.space import count, grid, point, size
+from daf.sweep.points import count, grid, point, size
 from daf.sweep.trials import Outcome, Trial, comparable, named, shared_training
 
 NUM_TRIALS = 32
@@ -155,7 +155,7 @@ def _survivors(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Trial
 
 
 def _modelled(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Trial]:
-    from daf.sweep.model import proposals  # Optuna, only where it is needed
+    from daf.sweep.tpe import proposals  # Optuna, only where it is needed
 
     known = [outcome.trial.values for outcome in outcomes]
     asked = min(sweep.trials_per_round or TRIALS_PER_ROUND, _asked(sweep) - len(known))

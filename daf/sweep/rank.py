@@ -7,12 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from daf import strict_json
 from daf.config import ConfigError, DAFSweepConfig
+from daf.files import strict_json
+from daf.stats.episode_table import tidy
 from daf.stats.estimate import estimate, samples, unit_of
 from daf.stats.family import judge
-from daf.stats.pairs import pair_of
-from daf.stats.table import tidy
+from daf.stats.pair import pair_of
 from daf.sweep.objective import outcomes
 from daf.sweep.trials import comparable
 

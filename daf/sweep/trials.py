@@ -16,11 +16,11 @@ from daf.config import (
     nearest,
 )
 from daf.config.conversion import has_text
-from daf.config.space import CLASS, SHAPING, TRAINING, belongs, convert_space
-from daf.plan.checker import checker, convert_init_kwargs
+from daf.config.search_space import CLASS, SHAPING, TRAINING, belongs, convert_space
+from daf.plan.policy_checker import checker, convert_init_kwargs
 from daf.policies.registry import is_foreign
-from daf.provenance import digest
-from daf.sweep.space import ends
+from daf.provenance.hashing import digest
+from daf.sweep.points import ends
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def check_space(sweep: DAFSweepConfig) -> None:
 def _accepted(class_path: str) -> list[str] | None:
     if is_foreign(class_path):
         return checker().facts(class_path).accepted
-    from daf.policies.spec import accepted_init_kwargs  # torch, only for arguments of classes
+    from daf.policies.factory import accepted_init_kwargs  # torch, only for arguments of classes
 
     return accepted_init_kwargs(class_path)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from daf.record import SUFFIX
+from daf.provenance.sidecar import SUFFIX
 from tests.audit.forging import edit, forge, repair
 
 Change = Callable[[Path], None]

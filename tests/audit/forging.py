@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from daf.audit.remake import remake
+from daf.audit.reexecute import remake
 from daf.config import ConfigError
-from daf.provenance import file_digest
-from daf.record import SUFFIX, Record
+from daf.provenance.hashing import file_digest
+from daf.provenance.sidecar import SUFFIX, Record
 
 
 def write(path: Path, content: bytes) -> None:

@@ -14,7 +14,7 @@ import pytest
 from daf.audit import audit
 from daf.config import AuditConfig, ConfigError, load_yaml
 from daf.deploy.archive import read_archive
-from daf.deploy.content import Bundle
+from daf.deploy.contents import Bundle
 from tests.attack.bundles import hostile_bundles
 from tests.attack.configurations import hostile_yaml
 from tests.attack.folders import hostile_folders

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from daf.audit.binding import Binding
+from daf.audit.consistency import Binding
 from daf.audit.findings import Findings
-from daf.audit.hashes import check_hashes
-from daf.audit.index import Contradiction, _Missions
+from daf.audit.integrity import check_hashes
 from daf.audit.jobs import NotPossible
+from daf.audit.sidecar_index import Contradiction, _Missions
 from daf.config import ConfigError
 from daf.missions import load_mission
-from daf.provenance import file_digest
-from daf.record import SUFFIX, Record
+from daf.provenance.hashing import file_digest
+from daf.provenance.sidecar import SUFFIX, Record
 from tests.audit.forging import edit
 
 STATS, REPORT = "benchmarks/tiny/stats.json", "benchmarks/tiny/report.html"

@@ -12,10 +12,10 @@ import safetensors.torch
 
 from daf.__main__ import main
 from daf.deploy.archive import MANIFEST, read_archive, write_archive
-from daf.deploy.card import model_card
-from daf.deploy.content import Bundle, Description, Score, as_json
+from daf.deploy.contents import Bundle, Description, Score, as_json
+from daf.deploy.model_card import model_card
 from daf.deploy.verify import verify
-from daf.provenance import json_text
+from daf.files.text_files import json_text
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from daf.audit import CHANGED, VERIFIED
 from daf.audit.findings import Findings
-from daf.audit.hashes import check_hashes
+from daf.audit.integrity import check_hashes
 
 HOWS = ("byte", "delete", "swap", "redate")
 

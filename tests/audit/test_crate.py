@@ -15,13 +15,13 @@ import rocrate
 from rocrate_validator import models, services
 from rocrate_validator.utils import http
 
-from daf import results_lock
 from daf.audit import VERIFIED
 from daf.audit.findings import Findings
-from daf.audit.hashes import check_hashes
+from daf.audit.integrity import check_hashes
+from daf.audit.ro_crate import UNVERIFIED, export_crate
+from daf.audit.ro_crate import VERIFIED as VERIFIED_WHEN_WRITTEN
 from daf.config import ConfigError
-from daf.crate import UNVERIFIED, export_crate
-from daf.crate import VERIFIED as VERIFIED_WHEN_WRITTEN
+from daf.jobs import results_lock
 from tests.audit.forging import edit
 
 # DAF has no address on the web, and nobody is named as author.

@@ -13,15 +13,15 @@ import pytest
 import safetensors.torch
 
 from daf.audit import CHANGED, UNVERIFIABLE, VERIFIED, audit
-from daf.audit.beginning import begin_again
-from daf.audit.binding import Binding
-from daf.audit.checks import compare_environment
+from daf.audit.consistency import Binding
+from daf.audit.consistency_checks import compare_environment
 from daf.audit.findings import Findings
-from daf.audit.hashes import check_hashes
+from daf.audit.integrity import check_hashes
 from daf.audit.jobs import job_of
+from daf.audit.training_prefix import begin_again
 from daf.audit.trainings import training_differences
 from daf.config import AuditConfig
-from daf.record import SUFFIX, Record
+from daf.provenance.sidecar import SUFFIX, Record
 from tests.audit.forging import edit, remake_downstream, repair, write
 
 Change = Callable[[Path], None]

@@ -10,7 +10,7 @@ import pytest
 from daf.audit import CHANGED, VERIFIED, audit
 from daf.audit.audit import sample
 from daf.config import AuditConfig, ConfigError
-from daf.record import SUFFIX
+from daf.provenance.sidecar import SUFFIX
 from tests.audit.forging import forge, make_again
 
 STATS = "benchmarks/tiny/stats.json"

@@ -13,7 +13,7 @@ from daf.audit.worker import Worker
 from daf.config import AuditConfig, ConfigError, PolicyConfig
 from daf.plan.names import class_digest, content, player_name
 from daf.policies.registry import SHORT_NAMES
-from daf.record import SUFFIX, Record
+from daf.provenance.sidecar import SUFFIX, Record
 from tests.audit.forging import edit
 
 FOREIGN = """

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from daf.__main__ import main
-from daf.workflow import snakemake_command
+from daf.orchestrators.snakemake_command import snakemake_command
 from tests.audit.conftest import BENCHMARK
 
 STATS = "benchmarks/tiny/stats.json"
@@ -101,7 +101,9 @@ def test_wrong_requests(arguments, said, command, tmp_path, monkeypatch):
 
 
 def test_it_waits_for_whoever_writes_to_the_folder(results, command):
-    holder = "from daf.results_lock import claim; claim(input()); print(flush=True); import time; "
+    holder = (
+        "from daf.jobs.results_lock import claim; claim(input()); print(flush=True); import time; "
+    )
     pipe = subprocess.PIPE
     with subprocess.Popen(
         [sys.executable, "-c", f"{holder} time.sleep(1)"], stdin=pipe, stdout=pipe

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from daf.audit import CHANGED, VERIFIED, audit
-from daf.audit.binding import Binding
+from daf.audit.consistency import Binding
 from daf.audit.findings import Findings
-from daf.audit.hashes import check_hashes
-from daf.audit.index import Contradiction
+from daf.audit.integrity import check_hashes
+from daf.audit.sidecar_index import Contradiction
 from daf.config import AuditConfig, BenchmarkConfig, ConfigError, DAFConfig
 from daf.orchestrators.benchmark_pipeline import run_benchmark
-from daf.provenance import file_digest
-from daf.record import SUFFIX, Record
+from daf.provenance.hashing import file_digest
+from daf.provenance.sidecar import SUFFIX, Record
 from tests.audit.forging import edit, forge, make_again
 
 MISSION = """

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from daf.config import BenchmarkConfig
-from daf.config.files import parse_yaml
+from daf.config.plain_data import parse_yaml
 from daf.config.yaml12 import dump_yaml
 
 GOOD = "policies: [random]\nmissions: [assembler_1]\n"

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from daf.config import EvaluationConfig
-from daf.evaluate import evaluate
-from daf.job import job
+from daf.evaluation.evaluate import evaluate
+from daf.jobs.job import job
 from daf.missions import load_mission
 from daf.plan import Player
 

@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from daf.config import BenchmarkConfig
-from daf.environment import check_environment
+from daf.jobs.environment_check import check_environment
 from daf.missions import built_in_missions, load_mission
 from daf.plan import make_plan
 from daf.policies import Game

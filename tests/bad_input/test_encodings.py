@@ -8,7 +8,7 @@ import pytest
 
 JOB = """
 from types import SimpleNamespace
-from daf.job import job
+from daf.jobs.job import job
 rule = SimpleNamespace(
     rule="demo", input={}, output={"result": "made.txt", "provenance": "made.json"}, params={},
     log=["job.log"], config={"execution": {"results_dir": "."}}, resources={"gpu": 0}, threads=1,

@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from daf.config import DAFConfig, EvaluationConfig
-from daf.evaluate import evaluate
+from daf.evaluation.evaluate import evaluate
 from daf.missions import load_mission
 from daf.orchestrators import daf_run_comparison_pipeline
 from daf.plan import Player
 from daf.policies import Game, PolicySpec, make_policy
-from daf.policies.answers import check_network
-from daf.stopping import stoppable
+from daf.policies.checks import check_network
+from daf.system.interrupts import stoppable
 
 POLICIES = """
 import os, sys, threading, time
@@ -174,7 +174,7 @@ def test_networks_are_asked_once_before_they_learn(how, said, path, refused):
 JOB = """
 import ctypes, os, signal, sys, threading, time
 from types import SimpleNamespace
-from daf.supervise import supervised
+from daf.jobs.supervisor import supervised
 
 Job = type("Snakemake", (SimpleNamespace,), {"__module__": "snakemake.script"})
 with supervised(Job(rule="demo", log=["job.log"])) as tell:

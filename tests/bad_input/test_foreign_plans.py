@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from daf.config import BenchmarkConfig, ConfigError
-from daf.plan import checker, make_plan
+from daf.plan import make_plan, policy_checker
 
 STILL = """
 import atexit, ctypes, multiprocessing, os, signal, sys, threading, time
@@ -86,7 +86,7 @@ def own() -> tuple:
 def test_each_is_named_in_one_line(name, folder, refused, monkeypatch):
     code, said = MISBEHAVES[name]
     if name == "loops":
-        monkeypatch.setattr(checker, "SECONDS", 2.0)
+        monkeypatch.setattr(policy_checker, "SECONDS", 2.0)
     Path("mine.py").write_text(code)
     before = own()
     if said is None:
@@ -115,7 +115,7 @@ def test_nothing_is_left_of_them(folder):
         plan()
     Path("other.py").write_text(STILL)
     plan("other.py:Mine")  # whose process comes after that of the first
-    asked = psutil.Process(checker.checker()._process.pid)
+    asked = psutil.Process(policy_checker.checker()._process.pid)
     deadline = time.monotonic() + 30
     while len(asked.children(recursive=True)) > 1 and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -23,15 +23,15 @@ from daf.config import (
     load_json,
     load_yaml,
 )
+from daf.evaluation.replay import Recording
+from daf.files.parquet import load_table
 from daf.missions import RESOURCES, load_mission
 from daf.missions.loader import BUILT_IN, build_mission
 from daf.orchestrators import PipelineResult
-from daf.origin import Origin
-from daf.parquet import load_table
 from daf.plan import make_plan
 from daf.policies.registry import saved_init_kwargs
-from daf.record import Record, recorded
-from daf.recording import Recording
+from daf.provenance.origin import Origin
+from daf.provenance.sidecar import Record, recorded
 from daf.stats import analyse
 
 ROOT = Path(__file__).parents[2]

@@ -5,8 +5,8 @@ import subprocess
 import pytest
 
 from daf.config import BenchmarkConfig
-from daf.config.given import Given
-from daf.workflow import snakemake_command
+from daf.config.overrides import Given
+from daf.orchestrators.snakemake_command import snakemake_command
 
 FILE = "policies: [random]\nmissions: [assembler_1]\nevaluation: {episodes: 9, seed: 3}\n"
 

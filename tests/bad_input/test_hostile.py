@@ -15,12 +15,12 @@ import safetensors.numpy
 import torch
 
 from daf.config import BenchmarkConfig, load_json, load_yaml
+from daf.files.parquet import load_table
+from daf.files.tensors import load_metadata, load_tensors
 from daf.learn.resume import Resume
 from daf.missions import load_mission
-from daf.parquet import load_table
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, make_policy
-from daf.tensors import load_metadata, load_tensors
 
 GIB = 1024**3
 

@@ -9,7 +9,7 @@ import pytest
 
 from daf.config import BenchmarkConfig, DAFConfig, DAFSweepConfig, PolicyConfig, TrainingConfig
 from daf.missions import load_mission
-from daf.orchestrators.request import default_name, listed, policy_config, settings
+from daf.orchestrators.arguments import default_name, listed, policy_config, settings
 from daf.orchestrators.training_pipeline import daf_run_training_pipeline
 from daf.policies import Game, PolicySpec, make_policy
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from daf.report import render_report
-from daf.report.player import Recorded
+from daf.report.episode_player import Recorded
 from tests.report.recorded import SCRIPT, recorded
 from tests.report.synthetic import content
 from tests.sim.test_replay import crowd

@@ -12,9 +12,9 @@ from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, make_policy
 from daf.sweep.conclude import best_config
+from daf.sweep.points import at
 from daf.sweep.propose import first_round
-from daf.sweep.search import Search
-from daf.sweep.space import at
+from daf.sweep.state import Search
 
 MINE = """
 from __future__ import annotations

@@ -8,9 +8,9 @@ import pytest
 from daf.config import EvaluationConfig, PolicyConfig
 from daf.deploy.archive import MANIFEST, read_archive, write_archive
 from daf.deploy.pack import pack
-from daf.evaluate import evaluate
+from daf.evaluation.evaluate import evaluate
+from daf.files.parquet import save_table
 from daf.missions import build_mission
-from daf.parquet import save_table
 from daf.plan import Player
 from daf.plan.names import class_digest
 from daf.policies import Game, PolicySpec, make_policy

@@ -16,14 +16,14 @@ import yaml
 from daf.__main__ import main
 from daf.config import BenchmarkConfig, ConfigError
 from daf.deploy.archive import read_archive, unpack
-from daf.deploy.content import Bundle, Score
+from daf.deploy.contents import Bundle, Score
 from daf.deploy.export import run_export
 from daf.deploy.golden import STEPS, check_sums
 from daf.deploy.verify import mean_probability, spread_probability, verify
-from daf.evaluate import evaluate
+from daf.evaluation.evaluate import evaluate
+from daf.orchestrators.snakemake_command import snakemake_command
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, make_policy
-from daf.workflow import snakemake_command
 from tests.deploy.conftest import EVALUATION, FOREIGN, MISSION, as_bundle, packed
 
 WITHOUT_DAFS_NEEDS = """

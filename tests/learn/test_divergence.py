@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from daf.config import BenchmarkConfig, ConfigError, TrainingConfig
-from daf.learn.population import train_population
+from daf.learn.colocated import train_population
 from daf.learn.ppo import METRICS, Learner
+from daf.learn.ppo_loss import TERMS, slopes
 from daf.learn.ranks import Ranks
-from daf.learn.surrogate import TERMS, slopes
+from daf.learn.result import Trained
 from daf.learn.train import train
-from daf.learn.trained import Trained
-from daf.learn.training import DivergedError, Training
+from daf.learn.trainer import DivergedError, Training
 from daf.plan import make_plan
 from tests.learn.test_learning import collector, short_mission
 from tests.learn.trainings import run_of

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from daf.config import BenchmarkConfig, ConfigError, TrainingConfig
-from daf.job import deterministic_cuda
+from daf.jobs.device import deterministic_cuda
+from daf.learn.collector import Collector
 from daf.learn.ppo import Learner
-from daf.learn.rollout import Collector
 from daf.learn.train import train
-from daf.learn.training import DivergedError, Training
+from daf.learn.trainer import DivergedError, Training
 from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, make_policy

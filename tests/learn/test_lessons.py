@@ -7,7 +7,7 @@ import torch
 
 from daf.config import ConfigError, TrainingConfig
 from daf.learn.train import train
-from daf.learn.training import Training
+from daf.learn.trainer import Training
 from tests.learn.trainings import curriculum, run_of
 
 

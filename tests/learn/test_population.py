@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from daf.job import deterministic_cuda
+from daf.jobs.device import deterministic_cuda
+from daf.learn.colocated import train_population
 from daf.learn.job import train_ahead
-from daf.learn.population import train_population
+from daf.learn.result import Trained
 from daf.learn.resume import Resume
 from daf.learn.train import train
-from daf.learn.trained import Trained
-from daf.learn.training import DivergedError, Training
+from daf.learn.trainer import DivergedError, Training
 from tests.learn.trainings import UPDATES, bytes_of, job_of, run_of, told
 
 FOUR = (

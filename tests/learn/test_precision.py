@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from daf.config import TrainingConfig
+from daf.learn.collector import Collector
 from daf.learn.ppo import Learner
 from daf.learn.precision import answers
-from daf.learn.rollout import Collector
 from daf.learn.train import train
 from daf.missions import load_mission
 from daf.policies import Game, PolicySpec, make_policy

@@ -76,7 +76,8 @@ def start(job: TrainingJob) -> subprocess.Popen:
     file = Path(job.execution.results_dir, "job.json")
     file.write_text(job.model_dump_json())
     code = (
-        "import sys; from daf.learn.job import TrainingJob; from daf.stopping import stoppable\n"
+        "import sys\nfrom daf.learn.job import TrainingJob\n"
+        "from daf.system.interrupts import stoppable\n"
         f"with stoppable(): TrainingJob.model_validate_json(open({str(file)!r}).read())"
         ".carry_out_together()"
     )

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from daf.config import ExecutionConfig
-from daf.job import deterministic_cuda
+from daf.jobs.device import deterministic_cuda
 from daf.learn.resume import Resume, kept_for
 from daf.learn.train import train
 from tests.learn.trainings import UPDATES, bytes_of, curriculum, run_of, told

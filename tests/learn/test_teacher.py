@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from daf.config import ConfigError, TrainingConfig
+from daf.learn.collector import Collector
 from daf.learn.ppo import Learner
 from daf.learn.resume import Resume
-from daf.learn.rollout import Collector
 from daf.learn.teacher import TEACHER_STREAM
 from daf.learn.train import train
 from daf.missions import load_mission

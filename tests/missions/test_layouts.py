@@ -8,10 +8,10 @@ import pytest
 from daf.config import ConfigError
 from daf.mettagrid.translate import translate
 from daf.missions import Mission, load_mission
+from daf.missions.ascii_map import picture
 from daf.missions.ceiling import score_bound
-from daf.missions.picture import picture
-from daf.policies.token_bound import token_bound
-from daf.provenance import digest
+from daf.missions.token_bound import token_bound
+from daf.provenance.hashing import digest
 
 
 @pytest.mark.parametrize("name", ["assembler_2", "training_facility_1_shuffled", "machina_1"])

@@ -5,8 +5,8 @@ from collections import Counter, deque
 import pytest
 
 from daf.missions import Mission, build_mission, built_in_missions, load_mission
+from daf.missions.ascii_map import picture
 from daf.missions.loader import BUILT_IN
-from daf.missions.picture import picture
 
 ASSEMBLER_1 = """\
 ############

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from daf.missions import Mission, load_mission
-from daf.provenance import digest
+from daf.provenance.hashing import digest
 
 
 def written(folder: Path, **files: str) -> Path:

@@ -12,7 +12,7 @@ import pytest
 
 from daf.audit import VERIFIED, audit
 from daf.config import AuditConfig, ConfigError, DAFConfig, DAFSweepConfig
-from daf.deploy.content import Bundle
+from daf.deploy.contents import Bundle
 from daf.orchestrators import (
     PipelineResult,
     daf_run_benchmark_pipeline,

@@ -8,13 +8,13 @@ import warp as wp
 
 from daf.missions import load_mission
 from daf.policies import Game, PolicySpec, make_policy
-from daf.policies.baseline import uniform
+from daf.policies.baseline.bitboard import RADIUS, SIDE, first_moves
+from daf.policies.baseline.mapping import BLOCKED, KNOWN
+from daf.policies.baseline.policy import uniform
 from daf.policies.chance import mix_seeds
 from daf.policies.chance import uniform as plain_uniform
-from daf.policies.memory_map import RADIUS, SIDE, first_moves
-from daf.policies.remember import BLOCKED, KNOWN
 from daf.sim.simulation import Simulation
-from daf.sim.tables import FIRST_STATION, WALL_CODE
+from daf.sim.tables.codes import FIRST_STATION, WALL_CODE
 
 STEPS = ((-1, 0), (1, 0), (0, -1), (0, 1))
 

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from daf.config import BenchmarkConfig, ConfigError, EvaluationConfig
-from daf.evaluate import evaluate
+from daf.evaluation.evaluate import evaluate
 from daf.learn.train import train
 from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, TrainablePolicy, make_policy
-from daf.policies.answers import check_network
+from daf.policies.checks import check_network
 
 TEMPLATE = Path(__file__).parents[2] / "config" / "my_policy.py"
 SHORT = "extends: assembler_2\nmax_steps: 40\n"

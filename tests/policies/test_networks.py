@@ -8,10 +8,11 @@ import torch
 
 from daf.config import ConfigError
 from daf.missions import load_mission
-from daf.policies import Game, PolicySpec, make_policy, plain_recurrence, plain_token_sums
+from daf.missions.token_bound import token_bound
+from daf.policies import Game, PolicySpec, make_policy
 from daf.policies.chance import mix_seeds, uniform
-from daf.policies.token_bound import token_bound
-from daf.policies.token_sums import looked_up
+from daf.policies.ops import embedding_torch, lstm_torch
+from daf.policies.ops.embedding import looked_up
 from daf.policies.tokens import TokenEmbedding, vocabulary
 from daf.policies.trainable import sample
 from daf.sim.simulation import Simulation
@@ -76,8 +77,8 @@ def test_embedding_keeps_what_is_no_number():
 def test_a_bundles_plain_sums_are_the_same():
     seen = observations()
     embedding = TokenEmbedding(GAME, 24)
-    plain = plain_token_sums.Vocabulary(**embedding.vocabulary.words)
-    summed = plain_token_sums.rectified_sums(embedding.table, embedding.bias, seen, plain)
+    plain = embedding_torch.Vocabulary(**embedding.vocabulary.words)
+    summed = embedding_torch.rectified_sums(embedding.table, embedding.bias, seen, plain)
     torch.testing.assert_close(summed, embedding(seen))
 
 
@@ -145,7 +146,7 @@ def test_lstm_over_a_sequence_equals_single_steps_with_memory_set_back_at_starts
 def test_lstm_step_by_step_as_on_a_gpu_learns_as_from_start_to_start(device, monkeypatch):
     def plain(*asked):
         with monkeypatch.context() as patched:
-            patched.setattr("daf.policies.lstm.remembered", plain_recurrence.remembered)
+            patched.setattr("daf.policies.lstm.remembered", lstm_torch.remembered)
             return policy._step_by_step(*asked)
 
     policy, seen, memory, starts = episodes_of_an_lstm(device)

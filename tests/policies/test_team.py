@@ -4,14 +4,14 @@ import pytest
 import torch
 
 from daf.config import ConfigError, EvaluationConfig
-from daf.evaluate import evaluate
+from daf.evaluation.evaluate import evaluate
 from daf.missions import load_mission
-from daf.plan.players import Member, Player, Team
+from daf.plan.contestants import Member, Player, Team
 from daf.policies import Game, Policy, make_policy
 from daf.policies.chance import mix_seeds
 from daf.policies.registry import PolicySpec
-from daf.policies.team import MixedTeam, Part
-from daf.provenance import file_digest
+from daf.policies.team_policy import MixedTeam, Part
+from daf.provenance.hashing import file_digest
 from daf.sim.simulation import Simulation
 
 MISSION = load_mission("assembler_2")

@@ -4,9 +4,9 @@ import copy
 
 import numpy as np
 
+from daf.evaluation.replay import Episode, Recording, Runs, States, columns
 from daf.missions import RESOURCES, Mission, load_mission
-from daf.recording import Episode, Recording, Runs, States, columns
-from daf.report.player import Recorded
+from daf.report.episode_player import Recorded
 
 NOOP, MOVE, GLYPH = 0, 1, 2
 NORTH, SOUTH, WEST, EAST = range(4)

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from daf.report.charts import Curve, curve_chart, interval_chart, profile_chart, style_class
-from daf.report.curves import learning_curves, thin
-from daf.report.maps import map_chart, station_styles
+from daf.report.learning_curves import learning_curves, thin
+from daf.report.map_chart import map_chart, station_styles
+from daf.report.score_charts import Curve, curve_chart, interval_chart, profile_chart, style_class
 
 
 def parsed(svg):

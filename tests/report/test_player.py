@@ -9,8 +9,8 @@ import pytest
 
 from daf.config import ConfigError
 from daf.report import render_report
-from daf.report.files import benchmark_report
-from daf.report.player import BUDGET, Recorded, player
+from daf.report.build import benchmark_report
+from daf.report.episode_player import BUDGET, Recorded, player
 from tests.sim.test_replay import crowd
 
 from .recorded import SCRIPT, recorded, scripted
@@ -90,7 +90,7 @@ def test_the_largest_are_left_out_and_named():
 
 
 def test_a_page_without_room_for_any_names_them(monkeypatch):
-    monkeypatch.setattr("daf.report.report.player", lambda given: player(given, budget=10))
+    monkeypatch.setattr("daf.report.experiment.player", lambda given: player(given, budget=10))
     html = render_report(**content(), recorded=[recorded()])
     assert 'id="player"' not in html and "run-e1-w0/by_hand.replay.json" in html
 

@@ -9,8 +9,8 @@ import pytest
 from daf.config import DAFSweepConfig
 from daf.report.sweep import render_sweep
 from daf.sweep.conclude import conclude
+from daf.sweep.points import grid
 from daf.sweep.rank import rank, rounds_table
-from daf.sweep.space import grid
 from daf.sweep.trials import named
 
 ABOUT = {

@@ -9,7 +9,7 @@ from daf.missions import load_mission
 from daf.report.engine import engine_page
 from daf.sim import benchmark, scaling
 from daf.sim.benchmark import measure, summary
-from daf.sim.mettagrid import Mettagrid
+from daf.sim.mettagrid_engine import Mettagrid
 
 MISSION = load_mission("assembler_2").model_copy(update={"max_steps": 50})
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from daf.config import EvaluationConfig
-from daf.evaluate import evaluate
+from daf.evaluation.evaluate import evaluate
+from daf.evaluation.replay import Recording
 from daf.missions import load_mission
-from daf.recording import Recording
-from daf.report.player import Recorded
+from daf.report.episode_player import Recorded
 from daf.sim.simulation import Simulation
 from tests.sim.test_replay import random_player, replayed
 

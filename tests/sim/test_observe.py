@@ -7,7 +7,7 @@ import torch
 from daf.missions import RESOURCES, build_mission
 from daf.sim.observe import FEATURES
 from daf.sim.simulation import Simulation
-from daf.sim.tables import CHEST_KIND, FIRST_STATION, NO_RECIPE, WALL_CODE
+from daf.sim.tables.codes import CHEST_KIND, FIRST_STATION, NO_RECIPE, WALL_CODE
 
 WORLDS = 2
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from daf.missions import Mission
-from daf.missions.statistics import COUNTED
+from daf.missions.game_statistics import COUNTED
 from daf.sim.simulation import Simulation
 from tests.sim.random_missions import draw_actions, draw_mission
 from tests.sim.reference.observation import observe

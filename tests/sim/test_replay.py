@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from daf.config import ConfigError, EvaluationConfig
-from daf.evaluate import evaluate
+from daf.evaluation.evaluate import evaluate
+from daf.evaluation.recorder import Recorder
+from daf.evaluation.replay import Recording, recordable
 from daf.missions import RESOURCES, load_mission
 from daf.plan import Player
-from daf.recording import Recording, recordable
 from daf.sim import parity
 from daf.sim.parity import mission_of, simulate
-from daf.sim.replay import Recorder
 from daf.sim.simulation import Simulation
-from daf.sim.tables import NO_RECIPE
+from daf.sim.tables.codes import NO_RECIPE
 from tests.sim.test_parity import INPUTS, RECORDINGS, load
 
 

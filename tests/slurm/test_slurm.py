@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from daf.workflow import snakemake_command, workflow_folder
+from daf.orchestrators.snakemake_command import snakemake_command
+from daf.provenance.source import workflow_folder
 from tests.results import hashes
 
 from .cluster import cluster

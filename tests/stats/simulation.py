@@ -12,7 +12,7 @@ import pandas as pd
 
 from daf.stats.estimate import EPISODE, SEED, Samples, summary
 from daf.stats.family import judge
-from daf.stats.pairs import pair_of
+from daf.stats.pair import pair_of
 from daf.stats.robust import robust
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "statistics.md"

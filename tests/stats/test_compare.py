@@ -6,7 +6,7 @@ from scipy import stats
 
 from daf.stats import analyse, holm
 from daf.stats.estimate import samples, unit_of
-from daf.stats.pairs import pair_of
+from daf.stats.pair import pair_of
 
 from .episodes import only, rows, table, trained
 

@@ -6,7 +6,7 @@ import pytest
 
 from daf.report.game_tables import game_table
 from daf.stats import analyse
-from daf.stats.game import game_statistics
+from daf.stats.game_statistics import game_statistics
 
 from .episodes import rows
 

@@ -9,8 +9,8 @@ from daf.config import BenchmarkConfig, ConfigError
 from daf.plan import make_plan
 from daf.sweep.conclude import best_config, conclude
 from daf.sweep.importance import importance
+from daf.sweep.points import grid
 from daf.sweep.rank import finalists, rank, rounds_table
-from daf.sweep.space import grid
 from daf.sweep.trials import as_benchmark, named
 
 from .sweeps import sweep

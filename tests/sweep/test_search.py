@@ -7,7 +7,7 @@ import pytest
 
 from daf.config import BenchmarkConfig, ConfigError
 from daf.plan import make_plan
-from daf.sweep.search import Search
+from daf.sweep.state import Search
 
 from .sweeps import GRID, RANGES, sweep
 

@@ -7,7 +7,7 @@ import pytest
 
 from daf.config import ConfigError, Parameter
 from daf.plan import make_plan
-from daf.sweep.space import at, grid, point
+from daf.sweep.points import at, grid, point
 from daf.sweep.trials import as_benchmark, check_space, named
 
 from .sweeps import GRID, sweep

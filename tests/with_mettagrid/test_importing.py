@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from daf.config import BenchmarkConfig, ConfigError, EvaluationConfig
-from daf.evaluate import evaluate
+from daf.evaluation.evaluate import evaluate
 from daf.missions import RESOURCES, load_mission
 from daf.plan import Player, make_plan
 from daf.plan.names import class_digest
@@ -171,7 +171,7 @@ def test_its_code_is_part_of_what_a_policy_is_known_by(tmp_path):
 
 
 def interface(**changes):
-    from daf.mettagrid.names import interface_of
+    from daf.mettagrid.interface import interface_of
 
     known = interface_of(Game.of(SHORT))
     return json.loads(known.model_copy(update=changes).model_dump_json())
@@ -218,7 +218,7 @@ def test_mistakes_are_one_line(tmp_path):
 
 
 def test_what_it_sees_is_what_we_see(tmp_path):
-    from daf.mettagrid.names import Observed, actions_of, interface_of
+    from daf.mettagrid.interface import Observed, actions_of, interface_of
 
     game = Game.of(SHORT)
     theirs = interface_of(game)

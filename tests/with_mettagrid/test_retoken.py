@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from daf.mettagrid.bundled.retoken import GLOBAL, NONE, Retoken
+from daf.mettagrid.bundled.token_map import GLOBAL, NONE, Retoken
 
 
 def test_tokens_are_said_in_other_words_and_what_has_none_is_dropped():

@@ -9,7 +9,7 @@ import torch
 
 from daf.__main__ import main
 from daf.config import ConfigError
-from daf.mettagrid.bundled.seen import Seen
+from daf.mettagrid.bundled.observations import Seen
 from daf.mettagrid.translate import rewards, translate
 from daf.missions import RESOURCES, load_mission
 from daf.missions.loader import build_mission
@@ -121,7 +121,7 @@ def test_rewards_that_mettagrid_cannot_pay_are_left_out(change):
 
 @pytest.mark.mettagrid
 def test_the_two_engines_agree_step_by_step():
-    from daf.mettagrid.crosscheck import cross_check
+    from daf.mettagrid.cross_check import cross_check
 
     assert cross_check(load_mission(ALL_RULES), range(3), 200) is None
     assert cross_check(load_mission("assembler_1"), range(100, 102), 200) is None
@@ -131,7 +131,7 @@ def test_the_two_engines_agree_step_by_step():
 def test_an_exported_policy_sees_there_what_it_would_see_here():
     from mettagrid.policy.policy_env_interface import PolicyEnvInterface
 
-    from daf.mettagrid.crosscheck import play_both
+    from daf.mettagrid.cross_check import play_both
     from daf.mettagrid.translate import config_of
 
     mission = load_mission(ALL_RULES)
@@ -177,7 +177,7 @@ def test_the_command_checks(monkeypatch, capsys):
 @pytest.mark.mettagrid
 @pytest.mark.parametrize("name", [str(ALL_RULES), "assembler_1"])
 def test_the_two_engines_agree_in_20_worlds_of_1000_steps(name):
-    from daf.mettagrid.crosscheck import cross_check
+    from daf.mettagrid.cross_check import cross_check
 
     assert cross_check(load_mission(name), range(20), 1000) is None
 
@@ -193,11 +193,11 @@ def test_the_two_engines_agree_in_20_worlds_of_1000_steps(name):
     ],
 )
 def test_a_difference_is_found_and_told(monkeypatch, change, what):
-    from daf.mettagrid import crosscheck
+    from daf.mettagrid import cross_check
 
     mission = load_mission(ALL_RULES)
     other = type(mission).model_validate(mission.resolved() | change)
-    config_of = crosscheck.config_of
-    monkeypatch.setattr(crosscheck, "config_of", lambda _: config_of(other))
-    difference = crosscheck.cross_check(mission, range(2), 200)
+    config_of = cross_check.config_of
+    monkeypatch.setattr(cross_check, "config_of", lambda _: config_of(other))
+    difference = cross_check.cross_check(mission, range(2), 200)
     assert difference.what == what and "in mettagrid" in str(difference)

@@ -9,13 +9,13 @@ import pytest
 
 import daf
 from daf.config import BenchmarkConfig, ConfigError
-from daf.extra import INSTALL, require
-from daf.mettagrid.crosscheck import cross_check
+from daf.mettagrid.cross_check import cross_check
 from daf.mettagrid.translate import config_of
 from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.plan.names import class_digest, class_label
 from daf.policies import policy_class
+from daf.provenance.mettagrid_version import INSTALL, require
 
 RUNS_IN_METTAGRID = "daf.mettagrid.bundled."
 """Code for bundles: mettagrid imports it, DAF does not."""

@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 import yaml
 
+from daf.cluster.forecast import Cluster, Measured, forecast
 from daf.config import BenchmarkConfig
+from daf.evaluation.replay import Recording
 from daf.plan import make_plan
-from daf.plan.forecast import Cluster, Measured, forecast
-from daf.recording import Recording
 
 ROOT = Path(__file__).parents[2]
 TINY = {

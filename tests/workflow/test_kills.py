@@ -13,7 +13,7 @@ import psutil
 import pytest
 import yaml
 
-from daf.workflow import snakemake_command
+from daf.orchestrators.snakemake_command import snakemake_command
 from tests.results import hashes
 
 RULES = ("train", "evaluate", "compare", "report")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from daf.workflow import snakemake_command
+from daf.orchestrators.snakemake_command import snakemake_command
 from tests.orchestrators.breaking import POLICIES
 from tests.results import files, hashes, records
 

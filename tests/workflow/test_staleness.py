@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from daf.workflow import snakemake_command
+from daf.orchestrators.snakemake_command import snakemake_command
 
 POLICY = """
 import torch

@@ -15,7 +15,7 @@ import yaml
 
 from daf.audit import VERIFIED, audit
 from daf.config import AuditConfig
-from daf.workflow import snakemake_command
+from daf.orchestrators.snakemake_command import snakemake_command
 
 pytestmark = pytest.mark.slow
 

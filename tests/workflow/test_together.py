@@ -9,7 +9,7 @@ import yaml
 
 from daf.audit import VERIFIED, audit
 from daf.config import AuditConfig
-from daf.workflow import snakemake_command
+from daf.orchestrators.snakemake_command import snakemake_command
 from tests.results import files, hashes, records
 
 pytestmark = pytest.mark.slow

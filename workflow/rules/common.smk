@@ -11,18 +11,18 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from daf.batch import VARIANT
+from daf.jobs.batch import VARIANT
 from daf.config import (
     BenchmarkConfig,
     ConfigError,
     DAFSweepConfig,
     EvaluationConfig,
 )
-from daf.config.errors import of_file
-from daf.config.given import Given
-from daf.gpus import visible_gpus
+from daf.errors import of_file
+from daf.config.overrides import Given
+from daf.system.gpus import visible_gpus
 from daf.plan import make_plan
-from daf.plan.needs import (
+from daf.cluster.resources import (
     evaluation_mb,
     evaluation_minutes,
     population_mb,
@@ -30,13 +30,15 @@ from daf.plan.needs import (
     training_mb,
     training_minutes,
 )
-from daf.plan.records import played
-from daf.provenance import Hashed, digest, folder_digest, script_hash, versions
-from daf.record import SUFFIX, stands
-from daf.results_lock import ResultsInUse, claim
-from daf.staleness import ExternalFiles
-from daf.sweep.search import NOT_SEARCHED, Search
-from daf.workflow import within, workflow_folder
+from daf.plan.plan import played
+from daf.provenance.hashing import Hashed, digest, folder_digest
+from daf.provenance.code_hash import script_hash
+from daf.provenance.packages import versions
+from daf.provenance.sidecar import SUFFIX, stands
+from daf.jobs.results_lock import ResultsInUse, claim
+from daf.provenance.staleness import ExternalFiles
+from daf.sweep.state import NOT_SEARCHED, Search
+from daf.provenance.source import within, workflow_folder
 
 # A plan is millions of objects that stay, which the garbage collector would search again and again,
 # and once more at the end: a third of the time that planning takes.
@@ -183,7 +185,7 @@ def told_of_player(name):
     return Hashed(
         player=player.resolved(),
         trained_on=PLAN.trained_on(name),
-        code=code_of("evaluate", "daf.evaluate", *player.modules()),
+        code=code_of("evaluate", "daf.evaluation.evaluate", *player.modules()),
         weights=PLAN.weights_files(name),
     )
 

@@ -18,6 +18,8 @@ checkpoint environment_check:
     params:
         needed_mb=(SEARCH or PLAN).disk_needed_mb(),
         versions=lambda wildcards: versions(),
-        code=lambda wildcards: code_of("environment_check", "daf.environment"),
+        code=lambda wildcards: code_of(
+            "environment_check", "daf.jobs.environment_check"
+        ),
     script:
         "../scripts/environment_check.py"

@@ -27,7 +27,7 @@ rule report:
         config=STUDIED,
         labels=PLAN.labels,
         missions=[mission.resolved() for mission in PLAN.missions.values()],
-        code=lambda wildcards: code_of("report", "daf.report.files"),
+        code=lambda wildcards: code_of("report", "daf.report.build"),
         templates=lambda wildcards: folder_digest("report/templates"),
     script:
         "../scripts/report.py"

@@ -5,7 +5,12 @@ import contextlib
 from snakemake.io import apply_wildcards
 from snakemake.logging import logger
 
-from daf.staleness import CHECKED, reason_to_remake, restore_dates, split_request
+from daf.provenance.staleness import (
+    CHECKED,
+    reason_to_remake,
+    restore_dates,
+    split_request,
+)
 
 # So many reasons are shown.
 SHOWN = 10

@@ -118,7 +118,7 @@ if SEARCH:
             command=shlex.join(["snakemake", "sweep", *CONFIGFILE]),
             sweep=SEARCH.sweep.model_dump(mode="json", exclude={"execution"})
             | {"name": CONFIG.name},
-            code=lambda wildcards: code_of("sweep_report", "daf.report.files"),
+            code=lambda wildcards: code_of("sweep_report", "daf.report.build"),
             templates=lambda wildcards: folder_digest("report/templates"),
         script:
             "../scripts/sweep_report.py"

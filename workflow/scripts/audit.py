@@ -1,9 +1,9 @@
 import sys
 from datetime import UTC, datetime
 
-from daf.audit.command import run_audit
+from daf.audit.run import run_audit
 from daf.config import AuditConfig
-from daf.job import logged
+from daf.jobs.log import logged
 
 with logged(snakemake, datetime.now(UTC)):
     config = AuditConfig.model_validate(snakemake.params.audit)

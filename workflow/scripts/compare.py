@@ -1,6 +1,6 @@
-from daf.job import job
-from daf.parquet import load_tables
-from daf.provenance import write_json
+from daf.files.parquet import load_tables
+from daf.files.text_files import write_json
+from daf.jobs.job import job
 from daf.stats import analyse
 
 with job(snakemake) as work:

@@ -1,9 +1,9 @@
 from daf.config import DAFSweepConfig
 from daf.config.yaml12 import dump_yaml
-from daf.files import copy
-from daf.job import job
-from daf.parquet import load_table, load_tables
-from daf.provenance import write_json, write_text
+from daf.files.parquet import load_table, load_tables
+from daf.files.safe_write import copy
+from daf.files.text_files import write_json, write_text
+from daf.jobs.job import job
 from daf.sweep.conclude import best_config, conclude
 
 with job(snakemake) as work:

@@ -1,7 +1,7 @@
-from daf.job import job
+from daf.jobs.job import job
+from daf.jobs.supervisor import supervised
 from daf.missions import Mission
 from daf.plan import Player
-from daf.supervise import supervised
 
 with supervised(snakemake) as tell, job(snakemake) as work:
     from daf.deploy.pack import pack  # not before the fork, with torch

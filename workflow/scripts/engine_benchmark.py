@@ -1,7 +1,7 @@
 from datetime import UTC, datetime
 
-from daf.job import logged
-from daf.provenance import write_json, write_text
+from daf.files.text_files import write_json, write_text
+from daf.jobs.log import logged
 from daf.report.engine import engine_page
 from daf.sim.benchmark import measure_machine, summary
 

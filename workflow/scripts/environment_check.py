@@ -1,6 +1,6 @@
-from daf.environment import EnvironmentProblem, check_environment
-from daf.job import job
-from daf.provenance import write_json
+from daf.files.text_files import write_json
+from daf.jobs.environment_check import EnvironmentProblem, check_environment
+from daf.jobs.job import job
 
 with job(snakemake, device_needed=True) as work:
     found = check_environment(work.execution.results_dir, work.parameters.needed_mb, work.device)

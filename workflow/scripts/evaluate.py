@@ -1,14 +1,14 @@
-from daf.batch import batch, log_of
 from daf.config import EvaluationConfig
+from daf.jobs.batch import batch, log_of
+from daf.jobs.supervisor import supervised
 from daf.missions import Mission
 from daf.plan import player_of
-from daf.supervise import supervised
 
 with supervised(snakemake) as tell, batch(snakemake) as parts:
     for part in parts:
         # Not before the job has its GPU, and not at all if nothing is to be done.
-        from daf.evaluate import evaluate
-        from daf.parquet import save_table
+        from daf.evaluation.evaluate import evaluate
+        from daf.files.parquet import save_table
 
         with part as work:
             parameters = work.parameters

@@ -1,7 +1,7 @@
 from daf.config import DAFSweepConfig
-from daf.job import job
-from daf.parquet import load_tables
-from daf.provenance import write_json
+from daf.files.parquet import load_tables
+from daf.files.text_files import write_json
+from daf.jobs.job import job
 from daf.sweep.objective import outcomes
 from daf.sweep.propose import next_round
 

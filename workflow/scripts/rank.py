@@ -1,7 +1,7 @@
 from daf.config import DAFSweepConfig
-from daf.job import job
-from daf.parquet import load_tables, save_table
-from daf.provenance import write_json
+from daf.files.parquet import load_tables, save_table
+from daf.files.text_files import write_json
+from daf.jobs.job import job
 from daf.sweep.rank import finalists, rank, rounds_table
 
 with job(snakemake) as work:

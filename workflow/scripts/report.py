@@ -1,7 +1,7 @@
-from daf.job import job
+from daf.files.text_files import write_text
+from daf.jobs.job import job
 from daf.missions import Mission
-from daf.provenance import write_text
-from daf.report.files import benchmark_report
+from daf.report.build import benchmark_report
 
 with job(snakemake) as work:
     parameters, inputs = work.parameters, work.inputs

@@ -1,7 +1,7 @@
 from daf.config import DAFSweepConfig
-from daf.job import job
-from daf.provenance import write_text
-from daf.report.files import sweep_report
+from daf.files.text_files import write_text
+from daf.jobs.job import job
+from daf.report.build import sweep_report
 
 with job(snakemake) as work:
     parameters, inputs = work.parameters, work.inputs

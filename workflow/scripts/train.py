@@ -1,5 +1,5 @@
-from daf.job import job
-from daf.supervise import supervised
+from daf.jobs.job import job
+from daf.jobs.supervisor import supervised
 
 with supervised(snakemake) as tell:
     with job(snakemake, device_needed=True) as work:

@@ -1,9 +1,10 @@
 from datetime import UTC, datetime
 
-from daf.job import device_of, execution_of, logged
-from daf.record import stands
-from daf.results_lock import working
-from daf.supervise import supervised
+from daf.jobs.device import device_of, execution_of
+from daf.jobs.log import logged
+from daf.jobs.results_lock import working
+from daf.jobs.supervisor import supervised
+from daf.provenance.sidecar import stands
 
 with supervised(snakemake) as tell, logged(snakemake, datetime.now(UTC)):
     execution = execution_of(snakemake)

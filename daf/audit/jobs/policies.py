@@ -6,7 +6,7 @@ from daf.config.execution import Seed
 from daf.config.model import Number
 from daf.missions import Mission
 from daf.plan import Player, Run, Team
-from daf.plan.records import played
+from daf.plan.plan import played
 
 
 class Train(Job):

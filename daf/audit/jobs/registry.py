@@ -7,10 +7,10 @@ from daf.audit.jobs.experiments import Call, Compare, EnvironmentCheck, Report
 from daf.audit.jobs.policies import Deploy, Evaluate, Train
 from daf.audit.jobs.sweeps import Conclude, Propose, Rank, SweepReport
 from daf.config import ConfigError, shown
-from daf.config.errors import describe
+from daf.errors import describe
 from daf.plan.names import class_digest
 from daf.policies.registry import SHORT_NAMES
-from daf.record import Record
+from daf.provenance.sidecar import Record
 
 OWN_CODE = frozenset(SHORT_NAMES) | frozenset(SHORT_NAMES.values())
 """The class paths of the policies that come with DAF."""

@@ -1,6 +1,6 @@
 """A logger plugin of Snakemake: what happens, as JSON lines, for the pipelines to read.
 
-Snakemake finds it by its name; `daf.orchestrators.process` puts this folder on its path.
+Snakemake finds it by its name; `daf.orchestrators.run_snakemake` puts this folder on its path.
 """
 
 import json

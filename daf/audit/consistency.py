@@ -1,0 +1,232 @@
+"""Does a record fit to what it stands beside? Its rule, the names of its files and its parameters
+say the same thing in different words, and so do the records of the jobs before it."""
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from daf.audit.jobs import (
+    Compare,
+    Conclude,
+    Deploy,
+    Evaluate,
+    Job,
+    Propose,
+    Rank,
+    Report,
+    SweepReport,
+    Train,
+    check_code,
+    job_of,
+    sweep_folder,
+)
+from daf.audit.sidecar_index import Contradiction, SidecarIndex
+from daf.config import shown
+from daf.missions import Mission
+from daf.plan import Plan, Player, Team
+from daf.provenance.sidecar import Record
+
+STATS = "stats.json"
+
+
+class Binding(SidecarIndex):
+    """The records of a folder of results, held against each other."""
+
+    def check(self, name: str) -> None:
+        """Whether a record can be that of the file it stands beside.
+
+        Raises:
+            Contradiction, ConfigError: it cannot; one line.
+            NotPossible: that cannot be found out here.
+        """
+        record = self.records[name]
+        job = job_of(record)
+        _check_files(name, record, job)
+        check_code(job, self.trust)
+        checks = {
+            Train: self._train,
+            Evaluate: self._evaluate,
+            Deploy: self._deploy,
+            Compare: self._compare,
+            Report: self._report,
+            Propose: self._propose,
+            Rank: self._rank,
+            Conclude: self._conclude,
+            SweepReport: self._sweep_report,
+        }
+        if type(job) in checks:
+            checks[type(job)](name, record, job)
+
+    def _train(self, _: str, record: Record, job: Train) -> None:
+        if job.run.name != job.run.proper_name():
+            raise Contradiction(f"a training with its content is called {job.run.proper_name()}")
+        given = list(_given(record, "initial_weights").values())
+        _same("initial weights", given, [sha for sha in [job.run.initial_digest] if sha])
+
+    def _evaluate(self, name: str, record: Record, job: Evaluate) -> None:
+        _same("ceiling", job.mission.ceiling, self._ceiling(job.mission))
+        if not isinstance(job.player, Team):
+            self._player(name, record, job)
+            return
+        _same("missions of its training", len(job.trained_on), 0)
+        given, used = _given(record, "weights"), set()
+        for member in job.player.members:
+            own = member.own(given)
+            weights = {own: given[own]} if own else {}
+            self._plays(member.player, member.trained_on, weights)
+            used |= weights.keys()
+        _same("weights", sorted(given), sorted(used))
+
+    def _player(self, _: str, record: Record, job: Evaluate | Deploy) -> None:
+        self._plays(job.player, job.trained_on, _given(record, "weights"))
+
+    def _plays(
+        self, player: Player, trained_on: tuple[Mission, ...], weights: Mapping[str, str]
+    ) -> None:
+        file = f"runs/{player.name}/policy.safetensors"
+        if player.training_seed is None and file not in self.records:
+            _same("missions of its training", len(trained_on), 0)
+            if len(weights) > 1 or not player.may_be_named_so(next(iter(weights.values()), None)):
+                raise Contradiction(f"a policy with its content is not called {player.name}")
+            return
+        run = self._job(file, Train).run
+        kept = {key: getattr(run, key) for key in Player.model_fields}
+        _same("policy", player.resolved(), Player(**kept).resolved())
+        _same("missions of its training", trained_on, run.missions)
+        _same("weights", list(weights), [file])
+
+    def _deploy(self, name: str, record: Record, job: Deploy) -> None:
+        self._player(name, record, job)
+        played = record.inputs.get("episodes", {})
+        jobs = [self._job(file, Evaluate) for file in played]
+        for file, told in zip(played, jobs):
+            _same(f"policy of {file}", told.player, job.player)
+            _same(f"seed of {file}", told.evaluation.seed, job.seed)
+        _same("missions", job.missions, tuple(told.mission for told in jobs))
+        run = f"runs/{job.player.name}/run.json"
+        _same("training", list(_given(record, "run")), [run] if job.trained_on else [])
+
+    def _compare(self, name: str, record: Record, job: Compare) -> None:
+        plan = self.plan(job.config, record, record.inputs.get("episodes", {}))
+        _same("labels", job.labels, plan.labels)
+        _same("missing evaluations", job.missing, plan.missing())
+        _same("questions about teams", job.teams, plan.questions)
+        ceilings = {name: mission.ceiling for name, mission in plan.missions.items()}
+        _same("ceilings", job.ceilings, ceilings)
+        self._inputs(record, {"episodes": plan.episodes_files()})
+        self._played(plan)
+
+    def _report(self, name: str, record: Record, job: Report) -> None:
+        folder = name.rpartition("/")[0]
+        stats = f"{folder}/{STATS}"
+        compare = self._job(stats, Compare)
+        _same("configuration", job.config.resolved(), compare.config.resolved())
+        made = self.records[stats]
+        plan = self.plan(compare.config, made, made.inputs.get("episodes", {}))
+        _same("labels", job.labels, plan.labels)
+        _same("missions", list(job.missions), list(plan.missions.values()))
+        kind = "comparison" if folder.startswith("comparisons/") else "benchmark"
+        _check_command(job.command, f"{kind}_report")
+        runs = [plan.weights_file(run).rpartition("/")[0] for run in plan.finished_runs()]
+        self._inputs(
+            record,
+            {
+                "stats": [self._whole(stats)],
+                "environment": [self._whole("environment.json")],
+                "runs": [f"{run}/run.json" for run in runs],
+                "curves": [f"{run}/metrics.parquet" for run in runs],
+                "replays": plan.shown_replays(),
+            },
+        )
+
+    def _propose(self, name: str, record: Record, job: Propose | Rank) -> None:
+        search = self._search(name, job)
+        _same("search", job.search, search.digest)
+        _same("rounds", job.rounds, search.described(len(job.rounds)))
+        self._inputs(record, {"episodes": search.episodes_files(len(job.rounds))})
+        for known in search.rounds[: len(job.rounds)]:
+            self._played(known.plan)
+
+    def _rank(self, name: str, record: Record, job: Rank) -> None:
+        self._propose(name, record, job)
+        _same("rounds", len(job.rounds), len(self._search(name, job).budgets))
+
+    def _conclude(self, name: str, record: Record, job: Conclude) -> None:
+        search = self._search(name, job)
+        _same("confirmed trials", job.confirmed, search.confirmed())
+        self._inputs(
+            record,
+            {
+                "trials": [f"{search.folder}/trials.parquet"],
+                "rounds": [f"{search.folder}/rounds.parquet"],
+                "weights": [search.plan.weights_file(search.best_run or "")],
+                "confirmation": search.confirmation.episodes_files(),
+            },
+        )
+        self._played(search.confirmation)
+
+    def _sweep_report(self, name: str, record: Record, job: SweepReport) -> None:
+        folder = sweep_folder(name.rpartition("/")[0])
+        told = self._job(f"{folder}/search.json", Conclude).sweep
+        others = {"name", "missing", "execution"}
+        _same("sweep", *(s.model_dump(mode="json", exclude=others) for s in (job.sweep, told)))
+        _same("name", job.sweep.name, Path(folder).name)
+        _check_command(job.command, "sweep")
+        files = ("search.json", "trials.parquet", "rounds.parquet")
+        expected = {file.partition(".")[0]: [self._whole(f"{folder}/{file}")] for file in files}
+        self._inputs(record, expected | {"environment": [self._whole("environment.json")]})
+
+    def _played(self, plan: Plan) -> None:
+        """Evaluations of a plan are of its players, and on its missions."""
+        for player, mission in plan.evaluations():
+            file = self._within(plan.episodes_file(player, mission))
+            job = self._job(file, Evaluate)
+            _same(f"policy of {file}", job.player.resolved(), plan.player(player).resolved())
+            _same(f"mission of {file}", job.mission, plan.missions[mission])
+
+    def _inputs(self, record: Record, expected: Mapping[str, Iterable[str]]) -> None:
+        for name, files in expected.items():
+            told = list(record.inputs.get(name, {}))
+            _same(f"input '{name}'", told, [self._within(file) for file in files])
+        _same("kinds of inputs", sorted(record.inputs), sorted(expected))
+
+
+def _check_files(name: str, record: Record, job: Job) -> None:
+    """The files of a record are those that its rule makes with its parameters."""
+    made = job.outputs(name.rpartition("/")[0])
+    told = {key: list(files) for key, files in record.outputs.items()}
+    optional = {"config", "snakemake"} if record.rule == "pipeline" else set()
+    expected = {key: [file] for key, file in made.items() if key in told or key not in optional}
+    if told != expected or next(iter(made.values())) != name:
+        odd = next((key for key in expected if told.get(key) != expected[key]), "outputs")
+        raise Contradiction(
+            f"rule {record.rule} does not make it with these parameters ({odd} would be "
+            f"{shown(expected.get(odd, []))})"
+        )
+    if any(not file.startswith("logs/") for file in record.log) or len(record.log) > 1:
+        raise Contradiction("its log is no log")
+
+
+def _check_command(told: str, target: str) -> None:
+    """What a report says to type is the call of a target, and nothing else."""
+    pattern = rf"snakemake {target}( --configfile( [^ -].*)?)?"
+    if not re.fullmatch(pattern, told) or shlex.join(shlex.split(told)) != told:
+        raise Contradiction(f"its command is {shown(told)}, which is no call of {target}")
+
+
+def _given(record: Record, name: str) -> dict[str, str]:
+    return record.inputs.get(name, {}) | record.elsewhere.get(name, {})
+
+
+def _same(what: str, told: Any, expected: Any) -> None:
+    if told != expected:
+        raise Contradiction(
+            f"its {what} are not those that follow from the rest of the records "
+            f"(got {_short(told)} instead of {_short(expected)})"
+        )
+
+
+def _short(value: Any) -> str:
+    return shown(value) if not isinstance(value, Mission) else value.name

@@ -1,0 +1,77 @@
+"""Execution of a rule's script: log, device, outputs and sidecar."""
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from daf.config import ExecutionConfig
+from daf.jobs.device import device_of, execution_of
+from daf.jobs.log import logged
+from daf.jobs.results_lock import working
+from daf.provenance.origin import Origin
+from daf.provenance.sidecar import recorded
+from daf.provenance.staleness import split_request
+
+
+@dataclass(frozen=True)
+class Job:
+    """A running job.
+
+    Attributes:
+        inputs: the files given, by the rule's name for them.
+        paths: where to write the outputs to for now, by the rule's name for them.
+        parameters: the rule's params as attributes.
+    """
+
+    inputs: dict[str, list[str]]
+    paths: dict[str, Path]
+    parameters: SimpleNamespace
+    device: str
+    execution: ExecutionConfig
+
+
+@contextlib.contextmanager
+def job(
+    snakemake: Any, device_needed: bool = False, device: str = "cpu", place: Path | None = None
+) -> Iterator[Job]:
+    """Run a rule's script.
+
+    Output goes to the terminal and to the rule's log. The outputs appear together with their
+    record (the output named `provenance`) when the block ends; if it fails, nothing is replaced,
+    one line says why, and the process exits with 1.
+
+    Args:
+        snakemake: the object that Snakemake gives to scripts, or one like it.
+        device_needed: find the job's device, see `device_of`.
+        device: else the one it has, found before.
+        place: see `daf.provenance.sidecar.recorded`.
+    """
+    begin = datetime.now(UTC)
+    asked = (snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
+    [request] = split_request(*asked)
+    with logged(snakemake, begin):
+        execution = execution_of(snakemake)
+        found = device_of(snakemake, execution) if device_needed else nullcontext(device)
+        with working(execution.results_dir), found as device:
+            outputs = recorded(
+                rule=request.rule,
+                inputs=request.inputs,
+                outputs=request.outputs,
+                sidecar=request.sidecar,
+                log=snakemake.log[0],
+                parameters=request.parameters,
+                execution=execution,
+                device=device,
+                threads=snakemake.threads,
+                origin=Origin.here(device),
+                begin=begin,
+                place=place,
+            )
+            parameters = SimpleNamespace(**request.parameters)
+            with outputs as paths:
+                yield Job(request.inputs, paths, parameters, device, execution)

@@ -1,0 +1,25 @@
+"""Names of missions, and of the layout seeds in them."""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from daf.config.model import check_name
+from daf.missions.layouts import NUMBER
+
+
+def split_name(name: str) -> tuple[str, str | None]:
+    """`assembler_2@7` -> ("assembler_2", "7"): a mission, and the seed of its layout, or the seeds
+    of its layouts (`1-1000`), if they are not the mission's own."""
+    found = re.fullmatch(f"(.*)@({NUMBER}(?:-{NUMBER})?)", name, re.DOTALL)
+    return (found[1], found[2]) if found else (name, None)
+
+
+def _mission_name(name: str) -> str:
+    check_name(split_name(name)[0])
+    return name
+
+
+MissionName = Annotated[str, AfterValidator(_mission_name)]
+"""A `Name`, which '@' and the seed of a layout, or the seeds of several, may follow."""

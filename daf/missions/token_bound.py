@@ -1,0 +1,24 @@
+"""How many tokens an observation can have: policies need not look at those behind."""
+
+import numpy as np
+
+from daf.missions import RESOURCES, Chest, Mission
+from daf.missions.game_statistics import station_types
+from daf.missions.mission import WALL
+
+
+def token_bound(mission: Mission) -> int:
+    """An upper bound of the tokens in any observation of the mission.
+
+    Four tokens of one's own, up to five and one per resource for each agent, and the fullest
+    window of walls (1 each), chests (2) and other stations (4).
+    """
+    weight = mission.where(WALL).astype(np.int32)
+    for name in station_types(mission):
+        chest = isinstance(mission.stations[name], Chest)
+        weight += (2 if chest else 4) * mission.where(name)
+    height, width = mission.window_height, mission.window_width
+    padded = np.pad(weight, ((0, 0), (height // 2,) * 2, (width // 2,) * 2))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
+    agents = mission.num_agents * (5 + len(RESOURCES))
+    return min(mission.tokens, 4 + agents + int(windows.sum((3, 4)).max()))

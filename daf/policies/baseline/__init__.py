@@ -1,0 +1,5 @@
+"""Baseline: the scripted policy that plays every mission."""
+
+from daf.policies.baseline.policy import Baseline
+
+__all__ = ["Baseline"]

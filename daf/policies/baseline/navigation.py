@@ -1,0 +1,120 @@
+"""Where an agent can walk, where it wants to get, and which way it takes."""
+
+import warp as wp
+
+from daf.policies.baseline.bitboard import (
+    INSIDE,
+    NOTHING,
+    SIDE,
+    Board,
+    Boards,
+    around,
+    column_step,
+    has,
+    holds,
+    line,
+    only_neighbours,
+    row_step,
+    shifted,
+    sides,
+)
+from daf.policies.baseline.goals import DELIVER, EXPLORE, MAKE, WAIT, Plan
+from daf.policies.baseline.mapping import BLOCKED, FIRST_KIND, KNOWN
+from daf.policies.baseline.strategy import Aims
+
+
+@wp.func
+def draw_ring(aims: Aims, boards: Boards, kinds: int, ring: Board):
+    """Write the cells around assemblers, [SIDE]."""
+    for row in range(SIDE):
+        ring[row] = NOTHING
+    for k in range(aims.type_id.shape[0]):
+        if has(aims.makers & kinds, k):
+            for row in range(SIDE):
+                ring[row] |= around(boards[FIRST_KIND + k], row)
+
+
+@wp.func
+def berths(aims: Aims, makers: Board, row: int) -> wp.int64:
+    """A line of: the cells around assemblers from which hearts are made."""
+    found = wp.int64(0)
+    for position in range(8):
+        if has(aims.berths, position):
+            cell = position + int(position > 3)  # of the nine, without the middle
+            found |= shifted(line(makers, row - (cell // 3 - 1)), cell % 3 - 1)
+    return found
+
+
+@wp.func
+def draw_passable(
+    aims: Aims,
+    plan: Plan,
+    boards: Boards,
+    kinds: int,
+    ring: Board,
+    agents: Board,
+    lost: bool,
+    passable: Board,
+):
+    """Write the cells that can be walked on, [SIDE]: those where others have to be only if no other
+    way was found."""
+    for row in range(SIDE):
+        passable[row] = NOTHING
+    if not lost:
+        for row in range(SIDE):
+            passable[row] = ring[row]
+        for k in range(aims.type_id.shape[0]):
+            if plan.need == MAKE and has(aims.makers & kinds, k):
+                for row in range(SIDE):
+                    passable[row] &= ~berths(aims, boards[FIRST_KIND + k], row)
+        for k in range(aims.type_id.shape[0]):
+            if plan.need != DELIVER and has(aims.depots & kinds, k):
+                for row in range(SIDE):
+                    passable[row] |= sides(boards[FIRST_KIND + k], row, aims.moves[k])
+    for row in range(SIDE):
+        closed = passable[row] | boards[BLOCKED, row] | only_neighbours(agents[row], row)
+        passable[row] = ~closed & INSIDE
+
+
+@wp.func
+def draw_goals(plan: Plan, boards: Boards, ring: Board, goals: Board):
+    """Write the cells to walk to, [SIDE], but for those beside stations to use."""
+    for row in range(SIDE):
+        goals[row] = NOTHING
+        if plan.need == EXPLORE:
+            goals[row] = ~boards[KNOWN, row] & INSIDE
+        if plan.need == WAIT:
+            goals[row] = around(ring, row) & ~ring[row]
+
+
+@wp.func
+def company_around(agents: Board, move: int) -> int:
+    """How many other agents stand around the cell that a move leads to."""
+    number = int(0)
+    for i in range(9):
+        row, column = row_step(move) + i // 3 - 1, column_step(move) + i % 3 - 1
+        if i != 4 and holds(agents, row, column):
+            number += 1
+    return number
+
+
+@wp.func
+def pick(moves: int, chance: float) -> int:
+    """One of the moves by chance, in [0, 1); 0 if there is none."""
+    number = int(chance * float(size(moves)))
+    picked = int(0)
+    for move in range(4):
+        if has(moves, move):
+            if number == 0:
+                picked = move
+            number -= 1
+    return picked
+
+
+@wp.func
+def size(moves: int) -> int:
+    """How many moves."""
+    number = int(0)
+    for move in range(4):
+        number += int(has(moves, move))
+    return number

@@ -1,0 +1,245 @@
+"""The scripted policy: what can be done in the game without learning.
+
+Every agent draws a map of what it has seen (see `memory_map`) and follows a fixed order of needs:
+recharge when energy is low; bring a heart to its chest; gather what the heart recipe lacks from
+the nearest known source; make a heart at the assembler; explore while a station for this is
+missing. Whatever the need, the nearest station that serves it is found by flooding the map, and
+the agent takes one step towards it, or into it to use it.
+
+Where a station gives more, or asks for less, the more agents stand around it, the first to come
+wait there for the others, and such a source comes before all others. The cells around an assembler
+are entered only to make a heart; where the recipe wants one agent alone there, the closest one
+goes first and the others wait two cells away. Where it wants several, each brings its part, and who
+has nothing of what they lack together makes room for others.
+"""
+
+from dataclasses import dataclass
+
+import torch
+import warp as wp
+
+from daf.policies.baseline.bitboard import (
+    SIDE,
+    column_step,
+    first_moves,
+    has,
+    holds,
+    neighbours,
+    row_step,
+    sides,
+)
+from daf.policies.baseline.goals import EXPLORE, WAIT, decide, serves, stations_to_use
+from daf.policies.baseline.mapping import FIRST_KIND, RESTING, draw, remember
+from daf.policies.baseline.navigation import (
+    company_around,
+    draw_goals,
+    draw_passable,
+    draw_ring,
+    pick,
+)
+from daf.policies.baseline.strategy import Aims, aims_of
+from daf.policies.baseline.window import ENERGY, Window, look, own, rank_of_last, window_of
+from daf.policies.game import Game
+from daf.policies.policy import Policy
+from daf.sim.random import FIRST_FACTOR, mix
+from daf.sim.simulation import torch_stream
+from daf.sim.step import FEW, INLINE
+
+RETRY = wp.constant(1 / 32)  # chance per step to look again for what could not be reached
+HESITATE = wp.constant(0.2)  # chance to stand still beside another agent
+PATIENCE = wp.constant(200)  # steps to wait beside a station for others
+STEP_ASIDE = wp.constant(0.5)  # chance to move when idle beside another agent
+
+AGENTS, RING, PASSABLE, GOALS, TARGETS, FRESH = (wp.constant(board) for board in range(6))
+"""Boards of the sketch: what is only of use now; from FRESH on, the memory's as they are seen."""
+
+wp.set_module_options(
+    {
+        "enable_backward": False,
+        "fuse_fp": False,
+        "cpu_compiler_flags": f"-march=native {INLINE}",
+        "block_dim": FEW,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What N agents remember.
+
+    Attributes:
+        boards: int64 [N, 3 + K, SIDE], maps: known, blocked, resting stations, one per kind.
+        energy: int16 [N], before the last action.
+        lost: bool [N], no way was found at the last step.
+        explored: bool [N], no unknown cell can be reached.
+        waited: int16 [N], steps beside a station, for others.
+        seeds: int64 [N].
+        step: int64 [N], acts so far.
+    """
+
+    boards: torch.Tensor
+    energy: torch.Tensor
+    lost: torch.Tensor
+    explored: torch.Tensor
+    waited: torch.Tensor
+    seeds: torch.Tensor
+    step: torch.Tensor
+
+    def where(self, over: torch.Tensor, fresh: "Memory") -> "Memory":
+        """This memory, but a fresh one where an episode is over, bool [N]."""
+        pairs = zip(vars(fresh).values(), vars(self).values())
+        return Memory(*(torch.where(over.view(-1, *[1] * (b.dim() - 1)), a, b) for a, b in pairs))
+
+
+class Baseline(Policy):
+    """Explores, gathers, assembles, delivers; see the module.
+
+    Axes: N rows (agents), K useful kinds of stations.
+    """
+
+    def __init__(self, game: Game, device: str = "cpu"):
+        super().__init__(game, device)
+        self.aims, features = aims_of(game, device)
+        self.window = window_of(game, features, device)
+        self.boards = FIRST_KIND + self.aims.type_id.size
+        self.planes = len(features), self.window.height * self.window.width
+
+    def initial_state(self, seeds: torch.Tensor) -> Memory:
+        rows = len(seeds)
+        return Memory(
+            boards=seeds.new_zeros(rows, self.boards, SIDE),
+            energy=seeds.new_zeros(rows, dtype=torch.int16),
+            lost=seeds.new_zeros(rows, dtype=torch.bool),
+            explored=seeds.new_zeros(rows, dtype=torch.bool),
+            waited=seeds.new_zeros(rows, dtype=torch.int16),
+            seeds=seeds,
+            step=torch.zeros_like(seeds),
+        )
+
+    def act(self, observations: torch.Tensor, state: Memory) -> tuple[torch.Tensor, Memory]:
+        before = vars(state).values()
+        after = [torch.empty_like(tensor) for tensor in before]
+        actions = torch.empty_like(state.step)
+        view = observations.new_zeros(len(observations), *self.planes)
+        sketch = state.boards.new_empty(len(observations), FRESH + self.boards, SIDE)
+        arrays = [
+            wp.from_torch(tensor, return_ctype=True)
+            for tensor in (*before, *after, view, sketch, actions)
+        ]
+        tokens = wp.from_torch(observations.contiguous(), dtype=wp.vec3ub, return_ctype=True)
+        wp.launch(
+            play,
+            dim=len(observations),
+            inputs=[self.aims, self.window, tokens, *arrays],
+            device=str(observations.device),
+            stream=torch_stream(observations.device),
+        )
+        return actions, Memory(*after)
+
+
+@wp.kernel
+def play(
+    aims: Aims,
+    window: Window,
+    observations: wp.array2d(dtype=wp.vec3ub),
+    # the memory before
+    boards_before: wp.array3d(dtype=wp.int64),
+    energy_before: wp.array(dtype=wp.int16),
+    lost_before: wp.array(dtype=wp.bool),
+    explored_before: wp.array(dtype=wp.bool),
+    waited_before: wp.array(dtype=wp.int16),
+    seeds_before: wp.array(dtype=wp.int64),
+    step_before: wp.array(dtype=wp.int64),
+    # the memory after
+    boards_after: wp.array3d(dtype=wp.int64),
+    energy_after: wp.array(dtype=wp.int16),
+    lost_after: wp.array(dtype=wp.bool),
+    explored_after: wp.array(dtype=wp.bool),
+    waited_after: wp.array(dtype=wp.int16),
+    seeds_after: wp.array(dtype=wp.int64),
+    step_after: wp.array(dtype=wp.int64),
+    # room to work in, and what is done
+    views: wp.array3d(dtype=wp.uint8),
+    sketches: wp.array3d(dtype=wp.int64),
+    actions: wp.array(dtype=wp.int64),
+):
+    """One thread is one agent."""
+    n = wp.tid()
+    view, sketch, boards = views[n], sketches[n], boards_after[n]
+    agents, ring, passable = sketch[AGENTS], sketch[RING], sketch[PASSABLE]
+    goals, targets, fresh = sketch[GOALS], sketch[TARGETS], sketch[FRESH:]
+    lost, explored = lost_before[n], explored_before[n]
+
+    look(window, observations[n], view)
+    energy = own(window, view, ENERGY)
+    draw(aims, window, view, rank_of_last(window, observations[n]), fresh, agents)
+    before = boards_before[n]
+    kinds = remember(aims, window, view, fresh, int(energy_before[n]), before, boards)
+    draw_ring(aims, boards, kinds, ring)
+    plan = decide(aims, window, view, boards, kinds, ring, agents, explored)
+
+    # A station is reached from its sides: those cells are the goals, unless one is there.
+    draw_passable(aims, plan, boards, kinds, ring, agents, lost, passable)
+    draw_goals(plan, boards, ring, goals)
+    arrived = int(0)
+    company = wp.vec4i(1, 1, 1, 1)  # that the stations reached by each move ask for
+    for k in range(aims.type_id.shape[0]):
+        if serves(aims, plan, k):
+            stations_to_use(aims, plan, boards, k, targets)
+            for row in range(SIDE):
+                goals[row] |= sides(targets, row, aims.moves[k])
+            beside = neighbours(targets)
+            arrived |= beside & aims.moves[k]
+            for move in range(4):
+                if has(beside, move):
+                    company[move] = wp.max(company[move], aims.company[k])
+    # Whoever stands on a goal is there to stay; going there would only lead away from a free one.
+    for row in range(SIDE):
+        goals[row] &= ~agents[row]
+    there = holds(goals, 0, 0) and holds(passable, 0, 0)
+    moves = first_moves(arrived, goals, passable)
+    found = moves != 0
+
+    # Two agents side by side would dodge each other for ever, so they hesitate now and then; who
+    # stands in the way, or finds no way, steps aside.
+    counter = wp.int64(2) * step_before[n]
+    chance = uniform(seeds_before[n], counter)
+    whim = uniform(seeds_before[n], counter + wp.int64(1))
+    idle = not found or (plan.need == WAIT and there)
+    crowded = neighbours(agents) != 0
+    aside = idle and crowded and whim < STEP_ASIDE
+    if aside:
+        moves = neighbours(passable)
+    direction = pick(moves, chance)
+    stay = crowded and whim < HESITATE
+    if idle:
+        stay = not aside
+    if energy < aims.move_energy or moves == 0:
+        stay = True
+    if holds(boards[RESTING], row_step(direction), column_step(direction)):
+        stay = True
+    waits = 1 + company_around(agents, direction) < company[direction]
+    waited = int(waited_before[n])
+    if waits and waited < PATIENCE:
+        stay = True
+
+    actions[n] = wp.int64(direction + 1)
+    if stay:
+        actions[n] = wp.int64(0)
+    energy_after[n] = wp.int16(energy)
+    lost_after[n] = not found
+    explored_after[n] = (explored and whim >= RETRY) or (
+        plan.need == EXPLORE and not found and lost
+    )
+    waited_after[n] = wp.int16(0)
+    if waits:
+        waited_after[n] = wp.int16(waited + 1)
+    seeds_after[n] = seeds_before[n]
+    step_after[n] = step_before[n] + wp.int64(1)
+
+
+@wp.func
+def uniform(seed: wp.int64, counter: wp.int64) -> float:
+    """The number of `daf.policies.chance.uniform`."""
+    bits = mix(mix(wp.uint32(seed)) ^ (wp.uint32(counter) * FIRST_FACTOR))
+    return float(bits >> wp.uint32(8)) * 5.9604644775390625e-08

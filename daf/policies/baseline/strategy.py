@@ -1,0 +1,101 @@
+"""What there is to do in a game, as a kernel takes it."""
+
+import torch
+import warp as wp
+
+from daf.missions.stations import POSITIONS
+from daf.policies.baseline.roles import (
+    amounts_needed,
+    best_recipe,
+    heart_recipes,
+    materials,
+    team_of,
+    useful_kinds,
+)
+from daf.policies.baseline.window import FEATURES, NO_PLANE
+from daf.policies.game import Game
+
+RESERVE = 15  # energy kept for the way to a charger
+
+
+@wp.struct
+class Aims:
+    """The useful kinds of stations, and the resources for a heart. Sets of kinds, moves and cells
+    are bit masks.
+
+    Attributes:
+        type_id, patience, stock, moves, company: int32 [K], see `Kind`; `stock` is the plane of the
+            resource.
+        makers, depots, chargers, shared: sets of kinds by role; `shared` are those at which company
+            helps.
+        resource, amount, taken, sources: int32 [M]: the plane of a resource, how much an agent
+            should carry, how much a heart takes of all together, the kinds that give it.
+        team: so many make a heart together.
+        berths: the cells around an assembler from which hearts are made, of POSITIONS.
+        alone: the recipes want one agent alone there.
+        low: with less energy an agent goes to a charger.
+        move_energy: what a step takes.
+        price: what a step takes less what comes back by itself.
+    """
+
+    type_id: wp.array(dtype=wp.int32)
+    patience: wp.array(dtype=wp.int32)
+    stock: wp.array(dtype=wp.int32)
+    moves: wp.array(dtype=wp.int32)
+    company: wp.array(dtype=wp.int32)
+    makers: int
+    depots: int
+    chargers: int
+    shared: int
+    resource: wp.array(dtype=wp.int32)
+    amount: wp.array(dtype=wp.int32)
+    taken: wp.array(dtype=wp.int32)
+    sources: wp.array(dtype=wp.int32)
+    team: int
+    berths: int
+    alone: bool
+    low: int
+    move_energy: int
+    price: int
+
+
+def aims_of(game: Game, device: str) -> tuple[Aims, tuple[str, ...]]:
+    """The aims in a game, and the features to look at, by plane."""
+    recipes = heart_recipes(game)
+    best = best_recipe(recipes)
+    amounts = amounts_needed(best)
+    kinds = useful_kinds(game)
+    features = FEATURES + tuple(name for name in amounts if name not in FEATURES)
+    planes = {name: plane for plane, name in enumerate(features)}
+    formations = [formation for recipe in recipes for formation in recipe.formations]
+    berths = {cell for formation in formations for cell in formation}
+
+    def numbers(values: list[int]) -> wp.array:
+        return wp.from_torch(torch.tensor(values, dtype=torch.int32, device=device))
+
+    def of_role(role: str) -> int:
+        return mask(k for k, kind in enumerate(kinds) if kind.role == role)
+
+    aims = Aims()
+    aims.type_id = numbers([kind.type_id for kind in kinds])
+    aims.patience = numbers([kind.patience for kind in kinds])
+    aims.stock = numbers([planes.get(kind.stock, NO_PLANE) for kind in kinds])
+    aims.moves = numbers([mask(kind.moves) for kind in kinds])
+    aims.company = numbers([kind.company for kind in kinds])
+    aims.makers, aims.depots, aims.chargers = map(of_role, ("maker", "depot", "energy"))
+    aims.shared = mask(k for k, kind in enumerate(kinds) if kind.company > 1)
+    aims.resource = numbers([planes[name] for name in amounts])
+    aims.amount = numbers(list(amounts.values()))
+    aims.taken = numbers(list(materials(best).values()))
+    aims.team = team_of(best)
+    aims.sources = numbers([of_role(name) for name in amounts])
+    aims.berths = mask(i for i, cell in enumerate(POSITIONS) if {cell, "any"} & berths)
+    aims.alone = all(len(formation) == 1 for formation in formations)
+    aims.low = RESERVE + max((kind.cost for kind in kinds), default=0)
+    aims.move_energy = game.move_energy
+    aims.price = game.move_energy - game.energy_regained
+    return aims, features
+
+
+def mask(members) -> int:
+    return sum(1 << member for member in members)
