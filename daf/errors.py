@@ -23,7 +23,7 @@ def plain(line: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
-def of_file(error: OSError) -> str:
+def os_error_text(error: OSError) -> str:
     """What is wrong with a file, in words."""
     named = f"{shown(str(error.filename))}: " if error.filename is not None else ""
     return f"{named}{error.strerror or error}"
@@ -37,7 +37,7 @@ def at(place: str) -> Iterator[None]:
     except ConfigError as error:
         raise ConfigError(f"{place}: {error}") from None
     except OSError as error:  # such as a name that is too long
-        raise ConfigError(f"{place}: {of_file(error)}") from None
+        raise ConfigError(f"{place}: {os_error_text(error)}") from None
 
 
 EXPECTED = {
@@ -55,7 +55,7 @@ EXPECTED = {
 """Pydantic's kinds of mistakes that need other words for people who write YAML."""
 
 
-def nearest(word: str, choices: list[str]) -> str:
+def suggest(word: str, choices: list[str]) -> str:
     """`did you mean 'x'? ` if a choice is close to `word`, and the list of all choices."""
     close = difflib.get_close_matches(str(word), choices, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
@@ -78,23 +78,23 @@ def describe(error: ValidationError, model: type[BaseModel]) -> str:
     # A mistake in an item makes pydantic also report the list as too short.
     others = [m for m in mistakes[1:] if m["loc"] != first["loc"][: len(m["loc"])]]
     more = f" (and {len(others)} more)" if others else ""
-    return _sentence(first, model) + more
+    return _error_line(first, model) + more
 
 
-def _sentence(mistake: ErrorDetails, model: type[BaseModel]) -> str:
+def _error_line(mistake: ErrorDetails, model: type[BaseModel]) -> str:
     keys, owner = _place(mistake["loc"], model)
     key, kind, context = ".".join(keys), mistake["type"], mistake.get("ctx", {})
     if kind == "extra_forbidden":
-        return f"unknown key '{key}'; {nearest(keys[-1], sorted(owner.model_fields))}"
+        return f"unknown key '{key}'; {suggest(keys[-1], sorted(owner.model_fields))}"
     if kind == "missing":
         required = [name for name, field in owner.model_fields.items() if field.is_required()]
         return f"key '{key}' is missing; required: {', '.join(required)}"
     if kind == "union_tag_invalid":
         key = f"{key}.{context['discriminator'].strip(chr(39))}"
         choices = re.findall(r"'(\w+)'", context["expected_tags"])
-        return f"key '{key}': got {shown(context['tag'])}; {nearest(context['tag'], choices)}"
+        return f"key '{key}': got {shown(context['tag'])}; {suggest(context['tag'], choices)}"
     if kind == "literal_error":
-        reason = nearest(mistake["input"], re.findall(r"'(\w+)'", context["expected"]))
+        reason = suggest(mistake["input"], re.findall(r"'(\w+)'", context["expected"]))
         if mistake["loc"][-1] == "[key]":
             return f"unknown key '{key}'; {reason}"
         return f"key '{key}': got {shown(mistake['input'])}; {reason}"

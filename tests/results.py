@@ -3,7 +3,7 @@
 import hashlib
 from pathlib import Path
 
-from daf.provenance.sidecar import SUFFIX, Record
+from daf.provenance.sidecar import SUFFIX, Sidecar
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -22,11 +22,11 @@ def records(folder: Path, kind: str, *more: str) -> dict[str, tuple]:
     they were asked for; by the place of their file.
 
     Args:
-        more: names of further fields of `Record`.
+        more: names of further fields of `Sidecar`.
     """
     found = {}
     for file in sorted((folder / "results" / kind).glob(f"*/*{SUFFIX}")):
-        record = Record.read(file)
+        record = Sidecar.read(file)
         made = (record.rule, record.parameters, record.inputs, record.outputs, record.elsewhere)
         rest = (record.device, record.threads, list(record.log))
         asked = tuple(getattr(record, name) for name in more)

@@ -5,9 +5,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from daf.jobs.run_batch import run_batch, waiting
 
-from daf.jobs.batch import batch, waiting
-from daf.provenance.sidecar import SUFFIX, Record
+from daf.provenance.sidecar import SUFFIX, Sidecar
 
 MISSIONS = ("a", "b", "c")
 
@@ -53,7 +53,7 @@ class Call:
         )
         (self.folder / "logs" / "demo").mkdir(parents=True, exist_ok=True)
         done = []
-        with batch(asked) as parts:
+        with run_batch(asked) as parts:
             for part in parts:
                 with part as work:
                     name = work.parameters.mission["name"]
@@ -79,12 +79,12 @@ def call(tmp_path):
 
 def test_every_part_has_a_record_as_if_it_were_alone(call, tmp_path):
     assert call(*MISSIONS) == [*MISSIONS]
-    together = {m: Record.read(tmp_path / f"{m}.x{SUFFIX}") for m in MISSIONS}
+    together = {m: Sidecar.read(tmp_path / f"{m}.x{SUFFIX}") for m in MISSIONS}
     (tmp_path / "alone").mkdir()
     alone = Call(tmp_path / "alone")
     for mission, record in together.items():
         alone(mission)
-        other = Record.read(tmp_path / "alone" / f"{mission}.x{SUFFIX}")
+        other = Sidecar.read(tmp_path / "alone" / f"{mission}.x{SUFFIX}")
         assert record.outputs == other.outputs and record.parameters == other.parameters
         assert record.inputs == other.inputs and record.rule == other.rule == "demo"
         assert list(record.log) == [f"logs/demo/{tmp_path.name}/{mission}.log"]
@@ -100,7 +100,7 @@ def test_players_who_share_a_job_have_what_is_their_own(call, tmp_path):
     assert call.of_players("p", "q", "r") == [*"ababab"]
     for name in "pqr":
         for mission in "ab":
-            record = Record.read(tmp_path / name / f"{mission}.x{SUFFIX}")
+            record = Sidecar.read(tmp_path / name / f"{mission}.x{SUFFIX}")
             assert record.parameters == {"player": name, "mission": {"name": mission}, "code": "1"}
             own = [f"weights_of_{name}"] if name != "r" else []
             assert list(record.inputs["weights"]) == own

@@ -17,7 +17,7 @@ from daf.config import AuditConfig, ExecutionConfig
 from daf.files.parquet import save_table
 from daf.files.text_files import write_json
 from daf.jobs.job import job
-from daf.learn.resume import Resume
+from daf.learn.resume import ResumeState
 from daf.orchestrators import PipelineResult
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import recorded
@@ -140,7 +140,7 @@ def test_disk_full_at_any_moment(write, disk, capfd):
 
 def test_a_state_that_cannot_be_saved_leaves_the_one_before(disk):
     said = []
-    with Resume(disk / "run", "fingerprint", save_seconds=0, report=said.append) as resume:
+    with ResumeState(disk / "run", "fingerprint", save_seconds=0, report=said.append) as resume:
         resume.after_update(lambda: {"x": torch.ones(1000)}, last=False)
         resume._next_save = 0.0
         resume.after_update(lambda: {"x": torch.ones(200_000)}, last=False)

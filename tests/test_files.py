@@ -23,7 +23,7 @@ from daf.files.safe_write import (
 from daf.files.text_files import write_json, write_text
 from daf.files.zips import write_zip
 from daf.jobs import results_lock
-from daf.learn.resume import Resume
+from daf.learn.resume import ResumeState
 from daf.provenance.hashing import file_digest
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import recorded
@@ -137,7 +137,7 @@ def test_a_lock_or_log_that_is_no_plain_file_is_not_opened(kind, tmp_path, victi
     assert not (tmp_path / "made").exists()
 
 
-@pytest.mark.parametrize("name", [results_lock.LOCK, results_lock.JOBS])
+@pytest.mark.parametrize("name", [results_lock.LOCK, results_lock.JOBS_FILE])
 @pytest.mark.parametrize("kind", ["fifo", "folder", "socket", "link", "hard link"])
 def test_who_only_reads_does_not_even_open_it(name, kind, tmp_path, victim):
     results = tmp_path / "results"
@@ -226,7 +226,7 @@ def test_a_saved_state_is_not_written_through_a_link(name, tmp_path, victim):
     else:
         (folder / name).symlink_to(victim)
     try:
-        with Resume(folder, "f", report=lambda line: None) as resume:
+        with ResumeState(folder, "f", report=lambda line: None) as resume:
             resume.after_update(lambda: {"x": torch.zeros(3)}, last=True)
     except UnsafeFile:
         assert name != "state.pt"

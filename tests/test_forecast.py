@@ -2,11 +2,11 @@
 
 import pytest
 
-from daf.cluster.forecast import PLANNING_SECONDS_PER_JOB, Cluster, Measured, forecast, main
+from daf.cluster.forecast import PLANNING_SECONDS_PER_JOB, Cluster, MeasuredTimes, forecast, main
 from daf.config import BenchmarkConfig
 from daf.plan import make_plan
 
-MEASURED = Measured(training=(0.1,), evaluation=(5.0,))
+MEASURED = MeasuredTimes(training=(0.1,), evaluation=(5.0,))
 
 
 def plan_of(seeds: int, missions=("assembler_1", "assembler_2"), together: int = 1):
@@ -45,14 +45,14 @@ def test_players_of_a_job_wait_for_each_other(slots, seconds):
 
 def test_the_time_of_a_job_is_that_of_all_its_players(tmp_path):
     plan = plan_of(4, together=3)
-    jobs = [cast.job for cast in plan.casts() if cast.together]
+    jobs = [cast.job for cast in plan.evaluation_batches() if cast.together]
     for name, seconds in (*zip(jobs, (12, 8)), (next(iter(plan.runs)), 100)):
         folder = tmp_path / ("train" if name in plan.runs else "evaluate")
         folder.mkdir(exist_ok=True)
         suffix = "" if name in plan.runs else "-e64-w0"
         (folder / f"{name}{suffix}.tsv").write_text(f"s\n{seconds}\n")
-    measured = Measured.read(tmp_path, plan)
-    assert measured == Measured(training=(0.1,), evaluation=(2.0, 2.0))
+    measured = MeasuredTimes.read(tmp_path, plan)
+    assert measured == MeasuredTimes(training=(0.1,), evaluation=(2.0, 2.0))
 
 
 def test_what_fails_is_repeated_and_a_training_goes_on():

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from daf.config import ExecutionConfig
-from daf.jobs.device import device_of
+from daf.jobs.device import job_device
 from daf.orchestrators.snakemake_command import snakemake_command
 from daf.provenance.source import workflow_folder
 from daf.system.gpus import NotEnoughGPUs, taken, visible_gpus
@@ -86,10 +86,10 @@ def test_a_job_with_several_gpus_has_different_ones(hold):
 
 def test_a_job_on_several_machines_takes_its_part_of_the_gpus_on_each():
     asked = SimpleNamespace(resources={"gpu": 4, "nodes": 2}, threads=1)
-    with device_of(asked, ExecutionConfig()):
+    with job_device(asked, ExecutionConfig()):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
     asked = SimpleNamespace(resources={"gpu": 4}, threads=1)
-    with pytest.raises(NotEnoughGPUs), device_of(asked, ExecutionConfig()):
+    with pytest.raises(NotEnoughGPUs), job_device(asked, ExecutionConfig()):
         pass
 
 

@@ -3,12 +3,12 @@
 import pytest
 
 from daf.cluster.resources import (
-    evaluation_mb,
+    colocated_memory_mb,
+    colocated_minutes,
+    evaluation_memory_mb,
     evaluation_minutes,
-    population_mb,
-    population_minutes,
-    training_mb,
-    training_minutes,
+    run_memory_mb,
+    run_minutes,
 )
 from daf.config import BenchmarkConfig
 from daf.plan import make_plan
@@ -39,21 +39,21 @@ EVALUATIONS = [("assembler_2", 507), ("machina_3", 540), ("machina_1@1-100", 604
 @pytest.mark.parametrize("shape, measured", TRAININGS)
 def test_a_training_asks_for_the_memory_it_takes_and_not_for_much_more(shape, measured):
     [run] = plan(**shape).runs.values()
-    assert 1.3 * measured < training_mb(run, gpus=0) < 3 * measured
-    assert training_mb(run, gpus=1) > training_mb(run, gpus=0)
+    assert 1.3 * measured < run_memory_mb(run, gpus=0) < 3 * measured
+    assert run_memory_mb(run, gpus=1) > run_memory_mb(run, gpus=0)
 
 
 @pytest.mark.parametrize("mission, measured", EVALUATIONS)
 def test_an_evaluation_asks_for_the_memory_it_takes(mission, measured):
     asked = plan(mission)
     config = asked.config.evaluation.model_copy(update={"recorded": 0})
-    needed = evaluation_mb([asked.missions[mission]], config, gpus=0)
+    needed = evaluation_memory_mb([asked.missions[mission]], config, gpus=0)
     assert 1.3 * measured < needed < 3 * measured
 
 
 def test_time_grows_with_the_work():
     [run] = plan("assembler_2", steps=4_000_000).runs.values()
-    assert training_minutes(run) == 10 + 14
+    assert run_minutes(run) == 10 + 14
     asked = plan("assembler_2", episodes=640)
     mission = asked.missions["assembler_2"]
     steps = 640 * 4 * mission.max_steps
@@ -69,7 +69,7 @@ def test_a_population_needs_what_its_members_do_but_for_what_they_share():
         for steps in (4_000_000, 40_000_000)
         for run in plan("assembler_2", steps=steps).runs.values()
     )
-    assert population_mb([short], 1) == training_mb(short, 1)
-    assert population_mb([short] * 3, 1) == 3 * training_mb(short, 1) - 2 * 3000
-    assert population_minutes([short, long], threads=2) == training_minutes(long)
-    assert population_minutes([short] * 3, threads=1) == 10 + 40
+    assert colocated_memory_mb([short], 1) == run_memory_mb(short, 1)
+    assert colocated_memory_mb([short] * 3, 1) == 3 * run_memory_mb(short, 1) - 2 * 3000
+    assert colocated_minutes([short, long], threads=2) == run_minutes(long)
+    assert colocated_minutes([short] * 3, threads=1) == 10 + 40

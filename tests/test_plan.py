@@ -316,7 +316,7 @@ def test_a_report_shows_the_recordings_of_the_first_run_that_is_there():
     made = plan(missions=["assembler_1", "assembler_2"])
     first, second = made.runs
     for missing, shown in (({}, first), ({"runs": [first]}, second)):
-        files = plan(missions=["assembler_1", "assembler_2"], missing=missing).shown_replays()
+        files = plan(missions=["assembler_1", "assembler_2"], missing=missing).report_replays()
         assert files == [
             f"results/evaluations/{player}-e64-w0/{mission}.replay.json"
             for player in (shown, "random")

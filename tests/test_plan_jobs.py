@@ -28,13 +28,13 @@ def test_a_training_is_shared_by_processes_or_shares_a_job():
 
 def jobs(made: Plan) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
     """The players of each job of several, and their missions."""
-    return [(cast.players, cast.missions) for cast in made.casts() if cast.together]
+    return [(cast.players, cast.missions) for cast in made.evaluation_batches() if cast.together]
 
 
 def test_players_are_dealt_out_to_jobs_in_their_order():
     missions = ("assembler_1", "assembler_2")
     asked = {"missions": list(missions), "training_seeds": [1, 2, 3, 4]}
-    (everybody,) = plan(**asked).casts()
+    (everybody,) = plan(**asked).evaluation_batches()
     assert (everybody.missions, everybody.players, everybody.together) == (missions, (), False)
     a, b, c, d, fixed = plan(**asked).players
 
@@ -45,17 +45,17 @@ def test_players_are_dealt_out_to_jobs_in_their_order():
     assert jobs(dealt()) == [((a, b), missions), ((c, d), missions)], (
         "the last has a job of its own"
     )
-    assert dealt().casts()[0] == everybody
+    assert dealt().evaluation_batches()[0] == everybody
     assert jobs(dealt(size=9)) == [((a, b, c, d, fixed), missions)]
     assert jobs(dealt(runs=[a])) == [((c, d), missions)], "the others stay where they are"
     assert jobs(dealt(runs=[b], size=3)) == [((a, c), missions), ((d, fixed), missions)]
     lacking = [f"{name}/assembler_1" for name in (b, c)]
     assert jobs(dealt(evaluations=lacking, size=4)) == [((a, d), missions), ((b, c), missions[1:])]
-    alone = dealt(evaluations=lacking).casts()
+    alone = dealt(evaluations=lacking).evaluation_batches()
     assert [(cast.players, cast.missions) for cast in alone] == [
         ((), missions),
         ((b, c), missions[1:]),
     ]
     nothing = [f"{a}/{mission}" for mission in missions]
     assert jobs(dealt(evaluations=nothing)) == [((c, d), missions)]
-    assert len({cast.job for cast in dealt().casts() if cast.together}) == 2
+    assert len({cast.job for cast in dealt().evaluation_batches() if cast.together}) == 2

@@ -11,7 +11,7 @@ import pytest
 from daf.config import ConfigError, ExecutionConfig
 from daf.provenance.origin import Origin
 from daf.provenance.packages import versions
-from daf.provenance.sidecar import Record, recorded, stands
+from daf.provenance.sidecar import Sidecar, recorded, stands
 from daf.provenance.source import git_state
 
 ORIGIN = Origin.here("cpu")
@@ -68,7 +68,7 @@ def test_outputs_appear_together_with_their_record(tmp_path):
 
 def test_a_record_that_is_read_is_the_one_that_was_written(tmp_path):
     sidecar = make(tmp_path)
-    record = Record.read(sidecar)
+    record = Sidecar.read(sidecar)
     assert record.sealed() == record and record.text() == sidecar.read_text()
     assert record.output_files() == {"a.txt": sha(b"a"), "b.txt": sha(b"b")}
 
@@ -96,14 +96,14 @@ def test_files_within_the_folder_of_results_are_named_from_there(tmp_path, monke
         log="results/a.log",
         execution=ExecutionConfig(),
     )
-    record = Record.read(sidecar)
+    record = Sidecar.read(sidecar)
     assert list(record.output_files()) == ["out/a.txt"] and record.log == {"a.log": sha(b"log")}
     assert list(record.inputs["x"]) == ["in.txt"] and list(record.elsewhere["x"]) == ["./mine.pt"]
 
 
 def test_all_files_of_a_job_are_dated_alike(tmp_path):
     sidecar = make(tmp_path)
-    end = Record.read(sidecar).end
+    end = Sidecar.read(sidecar).end
     for name in ("a.txt", "b.txt", "a.txt.prov.json"):
         dated = (tmp_path / "out" / name).stat().st_mtime_ns
         assert dated == round(end.timestamp() * 1e6) * 1000
@@ -167,6 +167,6 @@ def test_no_record(change, said, tmp_path):
     change(record)
     sidecar.write_text(json.dumps(record))
     with pytest.raises(ConfigError) as refused:
-        Record.read(sidecar)
+        Sidecar.read(sidecar)
     (line,) = f"{refused.value}".splitlines()
     assert line.startswith(f"{sidecar}: ") and said in line

@@ -92,7 +92,7 @@ def test_jobs_of_a_dead_workflow_are_waited_for(tmp_path, capfd):
 
 
 def test_a_forked_process_does_not_keep_the_share_of_a_job(tmp_path):
-    with results_lock.working(str(tmp_path)):
+    with results_lock.hold_shared_lock(str(tmp_path)):
         child = os.fork()
         if child == 0:
             time.sleep(60)

@@ -8,7 +8,7 @@ import pytest
 
 from daf.config import ExecutionConfig
 from daf.provenance.origin import Origin
-from daf.provenance.sidecar import SUFFIX, Record, recorded
+from daf.provenance.sidecar import SUFFIX, Sidecar, recorded
 from daf.provenance.staleness import (
     ExternalFiles,
     Request,
@@ -146,7 +146,7 @@ def test_two_given_files_are_told_apart_by_content_not_by_order(results, tmp_pat
 
 
 def test_dates_follow_the_sidecar_and_content_is_not_read_twice(results, monkeypatch):
-    end = Record.read(results / "out" / f"stats{SUFFIX}").end.timestamp()
+    end = Sidecar.read(results / "out" / f"stats{SUFFIX}").end.timestamp()
     for file in ("stats", f"stats{SUFFIX}"):
         os.utime(results / "out" / file, (end + 7200, end + 7200))
     assert reason_to_remake(request(), "results") is None

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from daf.config import BenchmarkConfig, ConfigError
 from daf.plan import Plan, make_plan
-from daf.plan.contestants import seats, team_label
+from daf.plan.contestants import apportion, team_label
 from daf.policies import Game
 from daf.policies.stateless import Stateless
 
@@ -25,7 +25,7 @@ def plan(teams, **changes) -> Plan:
 
 def test_worked_example_of_the_largest_remainder():
     # The example of the article "Largest remainder method": 100 000 votes, 10 seats, Hare quota.
-    assert seats(10, [47_000, 16_000, 15_800, 12_000, 6_100, 3_100]) == [5, 2, 1, 1, 1, 0]
+    assert apportion(10, [47_000, 16_000, 15_800, 12_000, 6_100, 3_100]) == [5, 2, 1, 1, 1, 0]
 
 
 @pytest.mark.parametrize("agents, shares, expected", [
@@ -37,13 +37,13 @@ def test_worked_example_of_the_largest_remainder():
     (0, [1], [0]),
 ])  # fmt: skip
 def test_seats(agents, shares, expected):
-    assert seats(agents, shares) == expected
+    assert apportion(agents, shares) == expected
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.integers(0, 200), st.lists(st.integers(0, 50), min_size=1, max_size=8).filter(any))
 def test_every_policy_gets_its_quota_rounded_up_or_down(agents, shares):
-    found = seats(agents, shares)
+    found = apportion(agents, shares)
     assert sum(found) == agents
     for share, count in zip(shares, found):
         quota = agents * share / sum(shares)
@@ -121,9 +121,9 @@ def test_teams_are_evaluated_beside_the_players():
     assert made.episodes_file(name, "assembler_2").endswith(
         f"evaluations/{name}-e3-w0/assembler_2.parquet"
     )
-    assert any(name in file for file in made.shown_replays())
-    assert made.player(name).policy == "baseline + random"
-    assert made.player("random") is made.players["random"]
+    assert any(name in file for file in made.report_replays())
+    assert made.contestant(name).policy == "baseline + random"
+    assert made.contestant("random") is made.players["random"]
 
 
 def test_a_team_is_missing_with_its_member():

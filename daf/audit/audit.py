@@ -17,12 +17,12 @@ from daf.audit.consistency_checks import (
     make_again,
 )
 from daf.audit.findings import CHANGED, UNVERIFIABLE, VERIFIED, Finding, Findings
-from daf.audit.integrity import check_hashes
+from daf.audit.integrity import check_integrity
 from daf.audit.jobs import Call, EnvironmentCheck, Evaluate, Report, SweepReport, Train
 from daf.audit.report_page import audit_page
 from daf.audit.trainings import ALL
 from daf.audit.worker import Worker
-from daf.config import ConfigError, nearest, shown
+from daf.config import ConfigError, shown, suggest
 from daf.config.audit import AuditConfig
 from daf.files.text_files import write_json, write_text
 from daf.provenance.origin import Origin
@@ -131,7 +131,7 @@ def audit(
     if not results.is_dir():
         raise ConfigError(f"{shown(str(results))} is no folder of results")
     findings = Findings()
-    records = check_hashes(results, findings)
+    records = check_integrity(results, findings)
     if not any(finding.result for finding in findings):
         raise ConfigError(f"{results}: there are no results to audit")
     sound = {
@@ -192,5 +192,5 @@ def _chosen(trainings: dict[str, Train], run: str | None) -> list[str]:
         return list(trainings) if run else []
     names = {job.run.name: name for name, job in trainings.items()}
     if run not in names:
-        raise ConfigError(f"retrain: got {shown(run)}; {nearest(run, [ALL, *sorted(names)])}")
+        raise ConfigError(f"retrain: got {shown(run)}; {suggest(run, [ALL, *sorted(names)])}")
     return [names[run]]

@@ -26,7 +26,7 @@ from daf.audit.sidecar_index import Contradiction, SidecarIndex
 from daf.config import shown
 from daf.missions import Mission
 from daf.plan import Plan, Player, Team
-from daf.provenance.sidecar import Record
+from daf.provenance.sidecar import Sidecar
 
 STATS = "stats.json"
 
@@ -59,13 +59,13 @@ class Binding(SidecarIndex):
         if type(job) in checks:
             checks[type(job)](name, record, job)
 
-    def _train(self, _: str, record: Record, job: Train) -> None:
+    def _train(self, _: str, record: Sidecar, job: Train) -> None:
         if job.run.name != job.run.proper_name():
             raise Contradiction(f"a training with its content is called {job.run.proper_name()}")
         given = list(_given(record, "initial_weights").values())
         _same("initial weights", given, [sha for sha in [job.run.initial_digest] if sha])
 
-    def _evaluate(self, name: str, record: Record, job: Evaluate) -> None:
+    def _evaluate(self, name: str, record: Sidecar, job: Evaluate) -> None:
         _same("ceiling", job.mission.ceiling, self._ceiling(job.mission))
         if not isinstance(job.player, Team):
             self._player(name, record, job)
@@ -75,20 +75,20 @@ class Binding(SidecarIndex):
         for member in job.player.members:
             own = member.own(given)
             weights = {own: given[own]} if own else {}
-            self._plays(member.player, member.trained_on, weights)
+            self.check_policy(member.player, member.trained_on, weights)
             used |= weights.keys()
         _same("weights", sorted(given), sorted(used))
 
-    def _player(self, _: str, record: Record, job: Evaluate | Deploy) -> None:
-        self._plays(job.player, job.trained_on, _given(record, "weights"))
+    def _player(self, _: str, record: Sidecar, job: Evaluate | Deploy) -> None:
+        self.check_policy(job.player, job.trained_on, _given(record, "weights"))
 
-    def _plays(
+    def check_policy(
         self, player: Player, trained_on: tuple[Mission, ...], weights: Mapping[str, str]
     ) -> None:
         file = f"runs/{player.name}/policy.safetensors"
         if player.training_seed is None and file not in self.records:
             _same("missions of its training", len(trained_on), 0)
-            if len(weights) > 1 or not player.may_be_named_so(next(iter(weights.values()), None)):
+            if len(weights) > 1 or not player.is_valid_name(next(iter(weights.values()), None)):
                 raise Contradiction(f"a policy with its content is not called {player.name}")
             return
         run = self._job(file, Train).run
@@ -97,7 +97,7 @@ class Binding(SidecarIndex):
         _same("missions of its training", trained_on, run.missions)
         _same("weights", list(weights), [file])
 
-    def _deploy(self, name: str, record: Record, job: Deploy) -> None:
+    def _deploy(self, name: str, record: Sidecar, job: Deploy) -> None:
         self._player(name, record, job)
         played = record.inputs.get("episodes", {})
         jobs = [self._job(file, Evaluate) for file in played]
@@ -108,7 +108,7 @@ class Binding(SidecarIndex):
         run = f"runs/{job.player.name}/run.json"
         _same("training", list(_given(record, "run")), [run] if job.trained_on else [])
 
-    def _compare(self, name: str, record: Record, job: Compare) -> None:
+    def _compare(self, name: str, record: Sidecar, job: Compare) -> None:
         plan = self.plan(job.config, record, record.inputs.get("episodes", {}))
         _same("labels", job.labels, plan.labels)
         _same("missing evaluations", job.missing, plan.missing())
@@ -116,9 +116,9 @@ class Binding(SidecarIndex):
         ceilings = {name: mission.ceiling for name, mission in plan.missions.items()}
         _same("ceilings", job.ceilings, ceilings)
         self._inputs(record, {"episodes": plan.episodes_files()})
-        self._played(plan)
+        self.check_evaluations(plan)
 
-    def _report(self, name: str, record: Record, job: Report) -> None:
+    def _report(self, name: str, record: Sidecar, job: Report) -> None:
         folder = name.rpartition("/")[0]
         stats = f"{folder}/{STATS}"
         compare = self._job(stats, Compare)
@@ -137,23 +137,23 @@ class Binding(SidecarIndex):
                 "environment": [self._whole("environment.json")],
                 "runs": [f"{run}/run.json" for run in runs],
                 "curves": [f"{run}/metrics.parquet" for run in runs],
-                "replays": plan.shown_replays(),
+                "replays": plan.report_replays(),
             },
         )
 
-    def _propose(self, name: str, record: Record, job: Propose | Rank) -> None:
+    def _propose(self, name: str, record: Sidecar, job: Propose | Rank) -> None:
         search = self._search(name, job)
         _same("search", job.search, search.digest)
         _same("rounds", job.rounds, search.described(len(job.rounds)))
         self._inputs(record, {"episodes": search.episodes_files(len(job.rounds))})
         for known in search.rounds[: len(job.rounds)]:
-            self._played(known.plan)
+            self.check_evaluations(known.plan)
 
-    def _rank(self, name: str, record: Record, job: Rank) -> None:
+    def _rank(self, name: str, record: Sidecar, job: Rank) -> None:
         self._propose(name, record, job)
         _same("rounds", len(job.rounds), len(self._search(name, job).budgets))
 
-    def _conclude(self, name: str, record: Record, job: Conclude) -> None:
+    def _conclude(self, name: str, record: Sidecar, job: Conclude) -> None:
         search = self._search(name, job)
         _same("confirmed trials", job.confirmed, search.confirmed())
         self._inputs(
@@ -165,9 +165,9 @@ class Binding(SidecarIndex):
                 "confirmation": search.confirmation.episodes_files(),
             },
         )
-        self._played(search.confirmation)
+        self.check_evaluations(search.confirmation)
 
-    def _sweep_report(self, name: str, record: Record, job: SweepReport) -> None:
+    def _sweep_report(self, name: str, record: Sidecar, job: SweepReport) -> None:
         folder = sweep_folder(name.rpartition("/")[0])
         told = self._job(f"{folder}/search.json", Conclude).sweep
         others = {"name", "missing", "execution"}
@@ -178,22 +178,22 @@ class Binding(SidecarIndex):
         expected = {file.partition(".")[0]: [self._whole(f"{folder}/{file}")] for file in files}
         self._inputs(record, expected | {"environment": [self._whole("environment.json")]})
 
-    def _played(self, plan: Plan) -> None:
+    def check_evaluations(self, plan: Plan) -> None:
         """Evaluations of a plan are of its players, and on its missions."""
         for player, mission in plan.evaluations():
             file = self._within(plan.episodes_file(player, mission))
             job = self._job(file, Evaluate)
-            _same(f"policy of {file}", job.player.resolved(), plan.player(player).resolved())
+            _same(f"policy of {file}", job.player.resolved(), plan.contestant(player).resolved())
             _same(f"mission of {file}", job.mission, plan.missions[mission])
 
-    def _inputs(self, record: Record, expected: Mapping[str, Iterable[str]]) -> None:
+    def _inputs(self, record: Sidecar, expected: Mapping[str, Iterable[str]]) -> None:
         for name, files in expected.items():
             told = list(record.inputs.get(name, {}))
             _same(f"input '{name}'", told, [self._within(file) for file in files])
         _same("kinds of inputs", sorted(record.inputs), sorted(expected))
 
 
-def _check_files(name: str, record: Record, job: Job) -> None:
+def _check_files(name: str, record: Sidecar, job: Job) -> None:
     """The files of a record are those that its rule makes with its parameters."""
     made = job.outputs(name.rpartition("/")[0])
     told = {key: list(files) for key, files in record.outputs.items()}
@@ -216,7 +216,7 @@ def _check_command(told: str, target: str) -> None:
         raise Contradiction(f"its command is {shown(told)}, which is no call of {target}")
 
 
-def _given(record: Record, name: str) -> dict[str, str]:
+def _given(record: Sidecar, name: str) -> dict[str, str]:
     return record.inputs.get(name, {}) | record.elsewhere.get(name, {})
 
 

@@ -11,16 +11,16 @@ from daf.audit.derived_files import (
     other_versions,
 )
 from daf.audit.differences import difference, exact_difference
-from daf.audit.findings import AGAIN, DERIVED, VERIFIED, Findings
+from daf.audit.findings import DERIVED, REEXECUTED, VERIFIED, Findings
 from daf.audit.jobs import Call, EnvironmentCheck, Job, NotPossible, Train, job_of
 from daf.audit.machine_errors import in_one_line, own_trouble
-from daf.audit.pipeline_results import restated
+from daf.audit.pipeline_results import check_pipeline_outputs
 from daf.audit.sidecar_index import Contradiction
 from daf.audit.trainings import training_differences
 from daf.audit.worker import Worker
 from daf.config import ConfigError
 from daf.provenance.origin import Origin
-from daf.provenance.sidecar import SUFFIX, Record
+from daf.provenance.sidecar import SUFFIX, Sidecar
 
 
 def bound(name: str, binding: Binding, findings: Findings) -> Job | None:
@@ -49,7 +49,7 @@ def compare_call(name: str, job: Call, binding: Binding, findings: Findings) -> 
     sidecar. What it was told while it ran is its account, as a log is."""
     record = binding.records[name]
     files = {kind: file for kind, group in record.outputs.items() for file in group}
-    checks = {"result": (AGAIN, lambda file: restated(binding, file))}
+    checks = {"result": (REEXECUTED, lambda file: check_pipeline_outputs(binding, file))}
     checks["config"] = (DERIVED, lambda file: config_difference(binding.results / file, job))
     for kind, (checked, check) in checks.items():
         if kind in files:
@@ -103,7 +103,7 @@ def doubt_report(name: str, binding: Binding, findings: Findings) -> None:
 
 def _compare(
     file: str,
-    record: Record,
+    record: Sidecar,
     findings: Findings,
     checked: str,
     check: Callable[[str], str | None],
@@ -125,7 +125,9 @@ def _compare(
             _add_difference(findings, [file], record, found, hardware=False)
 
 
-def make_again(results: Path, name: str, record: Record, findings: Findings, worker: Worker) -> str:
+def make_again(
+    results: Path, name: str, record: Sidecar, findings: Findings, worker: Worker
+) -> str:
     """Do a job again, compare what it makes, and say how that went."""
     outputs = list(record.output_files())
     try:
@@ -143,7 +145,7 @@ def make_again(results: Path, name: str, record: Record, findings: Findings, wor
     hardware = job_of(record).rounded
     for output, found in differences.items():
         if found is None:
-            findings[output].checked.append(AGAIN)
+            findings[output].checked.append(REEXECUTED)
         else:
             _add_difference(findings, [output], record, found, hardware)
     wrong = sum(found is not None for found in differences.values())
@@ -151,7 +153,7 @@ def make_again(results: Path, name: str, record: Record, findings: Findings, wor
 
 
 def _add_difference(
-    findings: Findings, files: list[str], record: Record, found: str, hardware: bool
+    findings: Findings, files: list[str], record: Sidecar, found: str, hardware: bool
 ) -> None:
     """Something differs from what it should be: that is a change, unless other code, versions or,
     where `hardware` counts, another machine may be the cause."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from daf.audit.differences import of_values
+from daf.audit.differences import first_value_difference
 from daf.audit.jobs import Call, EnvironmentCheck, parsed_config
 from daf.audit.reexecute import gpu_here
 from daf.config import load_json
@@ -16,13 +16,13 @@ from daf.jobs.environment_check import MIN_PYTHON
 from daf.orchestrators.pipeline import CONFIG_HEADER
 from daf.provenance.origin import Origin
 from daf.provenance.packages import PACKAGES, versions
-from daf.provenance.sidecar import Record
+from daf.provenance.sidecar import Sidecar
 
 OTHERS = {"execution", "audit", "missing"}
 """Parts of a configuration that decide no result, or that a call finds out."""
 
 
-def environment_difference(file: Path, record: Record, job: EnvironmentCheck) -> str | None:
+def environment_difference(file: Path, record: Sidecar, job: EnvironmentCheck) -> str | None:
     """The first difference between environment.json and what its sidecar tells; None if there is
     none. How many cores the machine has is not looked at.
 
@@ -51,10 +51,12 @@ def environment_difference(file: Path, record: Record, job: EnvironmentCheck) ->
         "versions": origin.versions,
         "platform": origin.platform,
     }
-    return of_values(job.versions, origin.versions, "versions") or of_values(told, expected, "")
+    return first_value_difference(
+        job.versions, origin.versions, "versions"
+    ) or first_value_difference(told, expected, "")
 
 
-def other_machine(file: Path, record: Record) -> list[str]:
+def other_machine(file: Path, record: Sidecar) -> list[str]:
     """In what the machine of an environment check differs from this one, in words; what was found
     on another machine can be found nowhere else.
 
@@ -73,7 +75,7 @@ def other_machine(file: Path, record: Record) -> list[str]:
     return found
 
 
-def other_versions(record: Record) -> bool:
+def other_versions(record: Sidecar) -> bool:
     """Whether the packages of a job are not those that are installed here."""
     return record.origin.versions != versions()
 
@@ -93,7 +95,7 @@ def config_difference(file: Path, job: Call) -> str | None:
     if not job.configs:
         return None
     told, expected = (c.model_dump(mode="json", exclude=OTHERS) for c in (config, job.configs[-1]))
-    return of_values(told, expected, "")
+    return first_value_difference(told, expected, "")
 
 
 def _cores(told: Any) -> int:

@@ -26,7 +26,7 @@ def difference(recorded: Path, again: Path) -> str | None:
     if file_digest(recorded) == file_digest(again):
         return None
     if recorded.suffix == ".json":
-        return of_values(load_json(recorded), load_json(again), "")
+        return first_value_difference(load_json(recorded), load_json(again), "")
     if recorded.suffix == ".parquet":
         return of_tables(load_table(recorded), load_table(again))
     pairs = zip(recorded.read_bytes().splitlines(), again.read_bytes().splitlines())
@@ -43,22 +43,23 @@ def exact_difference(recorded: Path, again: Path) -> str | None:
     return difference(recorded, again) or "differs in its bytes from what is made again"
 
 
-def of_values(recorded: Any, again: Any, key: str) -> str | None:
+def first_value_difference(recorded: Any, again: Any, key: str) -> str | None:
     """The first difference between plain data; `key` is where they stand."""
     if isinstance(recorded, dict) and isinstance(again, dict):
         if recorded.keys() != again.keys():
             odd = sorted(recorded.keys() ^ again.keys())[0]
-            return f"key '{_under(key, odd)}' is there only {_when(odd in recorded)}"
-        pairs = [(recorded[name], again[name], _under(key, name)) for name in sorted(recorded)]
+            return f"key '{_joined_key(key, odd)}' is there only {_side_text(odd in recorded)}"
+        pairs = [(recorded[name], again[name], _joined_key(key, name)) for name in sorted(recorded)]
     elif isinstance(recorded, list) and isinstance(again, list):
         if len(recorded) != len(again):
             return f"key '{key}' has {len(recorded)} items, made again {len(again)}"
         pairs = [
-            (left, right, _under(key, n)) for n, (left, right) in enumerate(zip(recorded, again))
+            (left, right, _joined_key(key, n))
+            for n, (left, right) in enumerate(zip(recorded, again))
         ]
     else:
         return None if _same(recorded, again) else _said(f"key '{key}'", recorded, again)
-    return next(filter(None, (of_values(*pair) for pair in pairs)), None)
+    return next(filter(None, (first_value_difference(*pair) for pair in pairs)), None)
 
 
 def of_tables(recorded: pd.DataFrame, again: pd.DataFrame) -> str | None:
@@ -90,9 +91,9 @@ def _said(where: str, recorded: Any, again: Any) -> str:
     return f"{where} is {shown(recorded)}, made again {shown(again)}"
 
 
-def _under(key: str, name: Any) -> str:
+def _joined_key(key: str, name: Any) -> str:
     return f"{key}.{name}" if key else f"{name}"
 
 
-def _when(before: bool) -> str:
+def _side_text(before: bool) -> str:
     return "as it was" if before else "when made again"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 VERIFIED, CHANGED, UNVERIFIABLE = "verified", "changed", "unverifiable"
-HASH, AGAIN, DERIVED = "hash", "made again", "derived"
+HASH, REEXECUTED, DERIVED = "hash", "made again", "derived"
 
 
 @dataclass
@@ -50,7 +50,7 @@ class Findings:
 
     def __getitem__(self, file: str) -> Finding:
         if file not in self._of:
-            self._of[file] = Finding(file, result=file.split("/")[0] not in TRACES)
+            self._of[file] = Finding(file, result=file.split("/")[0] not in NOT_RESULTS)
         return self._of[file]
 
     def __contains__(self, file: str) -> bool:
@@ -75,7 +75,7 @@ class Findings:
         return all(self[file].verdict == VERIFIED for file in files)
 
 
-TRACES = {
+NOT_RESULTS = {
     ".gitkeep": "keeps the folder in a checkout",
     ".jobs": "a lock",
     ".lock": "a lock",

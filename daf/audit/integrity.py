@@ -6,32 +6,32 @@ import statistics
 from datetime import UTC, datetime
 from pathlib import Path
 
-from daf.audit.findings import CHANGED, HASH, TRACES, Findings
+from daf.audit.findings import CHANGED, HASH, NOT_RESULTS, Findings
 from daf.audit.machine_errors import own_trouble
 from daf.config import ConfigError
 from daf.files.safe_read import UnsafeFile, open_regular, read_bytes
-from daf.jobs.log import BEGIN
+from daf.jobs.log import LOG_START
 from daf.provenance.hashing import file_digest
-from daf.provenance.sidecar import SUFFIX, Record
+from daf.provenance.sidecar import SUFFIX, Sidecar
 
 OWN = ("audit.html", "audit.json")
 """What audits write."""
 
-COARSE_SECONDS = 2.0
+CLOCK_STEP_SECONDS = 2.0
 """Archives and simple file systems keep dates in steps of up to two seconds."""
 
-TOGETHER_SECONDS = 10.0
+WRITE_SPREAD_SECONDS = 10.0
 """The files of one job lie beside each other and take no longer to be touched or copied, unless
 copying takes longer everywhere in the folder, or the files are large."""
 
-SLOWER = 10
+COPY_SPREAD_FACTOR = 10
 """So many times as long as half of the jobs may the copying of one job's files have taken."""
 
 BYTES_PER_SECOND = 2**20
 """No copy is slower than that."""
 
 
-def check_hashes(results: Path, findings: Findings) -> dict[str, Record]:
+def check_integrity(results: Path, findings: Findings) -> dict[str, Sidecar]:
     """Compare all files with their records.
 
     Args:
@@ -64,7 +64,7 @@ def check_hashes(results: Path, findings: Findings) -> dict[str, Record]:
     for file in sorted(files - set(spoken_of) - set(records)):
         finding = findings[file]
         if not finding.result:
-            finding.unverifiable.append(TRACES[file.split("/")[0]])
+            finding.unverifiable.append(NOT_RESULTS[file.split("/")[0]])
         elif not finding.changed:
             finding.changed.append("no record speaks of it")
     return {name.removesuffix(SUFFIX): record for name, record in records.items()}
@@ -126,11 +126,11 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _record(results: Path, name: str, findings: Findings) -> Record | None:
+def _record(results: Path, name: str, findings: Findings) -> Sidecar | None:
     """The record in a sidecar, if it is sound."""
     path = results / name
     try:
-        record = Record.read(path)
+        record = Sidecar.read(path)
         sealed = record.sealed() == record
         as_written = record.text().encode() == read_bytes(path)
     except Exception as error:  # it may say anything
@@ -168,29 +168,29 @@ def _compare(findings: Findings, file: str, sha: str, digests: _Digests) -> None
         findings[file].changed.append(f"has sha256 {found[:12]}…, but {sha[:12]}… was written")
 
 
-def _compare_log(findings, path: Path, file: str, sha: str, record: Record, digests) -> None:
+def _compare_log(findings, path: Path, file: str, sha: str, record: Sidecar, digests) -> None:
     """A log is written by every attempt; one that failed has replaced no result."""
     if digests[file] not in (sha, None):
-        begin = _begin_of(path)
-        last = path.stat().st_mtime + COARSE_SECONDS
+        begin = _start_time(path)
+        last = path.stat().st_mtime + CLOCK_STEP_SECONDS
         if begin is not None and record.end.timestamp() <= begin <= last:
-            findings[file].unverifiable.append(TRACES["logs"])
+            findings[file].unverifiable.append(NOT_RESULTS["logs"])
             return
     _compare(findings, file, sha, digests)
 
 
-def _begin_of(log: Path) -> float | None:
+def _start_time(log: Path) -> float | None:
     """When the attempt began that wrote a log; None if it does not say."""
     with open_regular(log) as file:
         first = file.readline(200).decode("utf-8", "replace").strip()
     try:
-        begin = datetime.fromisoformat(first.removeprefix(BEGIN))
-        return begin.timestamp() if first.startswith(BEGIN) and begin.tzinfo else None
+        begin = datetime.fromisoformat(first.removeprefix(LOG_START))
+        return begin.timestamp() if first.startswith(LOG_START) and begin.tzinfo else None
     except (ValueError, OverflowError):
         return None
 
 
-def _check_dates(findings: Findings, results: Path, records: dict[str, Record]) -> None:
+def _check_dates(findings: Findings, results: Path, records: dict[str, Sidecar]) -> None:
     """No file is older than its record says, and the files of one job have been dated together: by
     the job, by Snakemake at its end, or by whoever copied the folder."""
     dates: dict[str, dict[str, float]] = {}
@@ -202,10 +202,10 @@ def _check_dates(findings: Findings, results: Path, records: dict[str, Record]) 
     for sidecar, found in dates.items():
         end = records[sidecar].end.timestamp()
         size = sum((results / name).stat().st_size for name in found)
-        together = max(TOGETHER_SECONDS, SLOWER * usual) + size / BYTES_PER_SECOND
+        together = max(WRITE_SPREAD_SECONDS, COPY_SPREAD_FACTOR * usual) + size / BYTES_PER_SECOND
         first = min(found.values(), default=0.0)
         for name, date in found.items():
-            if date < end - COARSE_SECONDS:
+            if date < end - CLOCK_STEP_SECONDS:
                 when = f"written {_shown(end)}"
             elif date > first + together:
                 when = f"the others of its job {_shown(first)}"
@@ -221,7 +221,7 @@ def _shown(date: float) -> str:
         return "in a year that no calendar has"
 
 
-def _check_inputs(findings: Findings, record: Record, digests: _Digests) -> None:
+def _check_inputs(findings: Findings, record: Sidecar, digests: _Digests) -> None:
     for file, sha in record.input_files().items():
         if digests[file] == sha:
             continue

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from daf.learn.curriculum import Lesson, learning_rate, lessons_of
-from daf.missions.ceiling import checked_ceiling
+from daf.learn.curriculum import CurriculumStage, build_curriculum, learning_rate
+from daf.missions.ceiling import resolve_ceiling
 from daf.plan import Run
 
 BOUNDS = {
@@ -35,7 +35,7 @@ def curve_contradiction(curve: pd.DataFrame, run: Run) -> str | None:
     """
     from daf.learn.ppo import METRICS  # torch, only where it is needed
 
-    lessons = lessons_of(run)
+    lessons = build_curriculum(run)
     scores = _score_columns(lessons)
     names = ["update", "steps", "learning_rate", *scores, "reward", "explained_variance", *METRICS]
     if sorted(curve.columns) != sorted(names):
@@ -50,12 +50,12 @@ def curve_contradiction(curve: pd.DataFrame, run: Run) -> str | None:
     return _schedule(curve, run, lessons) or _values(curve, METRICS) or _scores(curve, lessons)
 
 
-def _score_columns(lessons: list[Lesson]) -> list[str]:
+def _score_columns(lessons: list[CurriculumStage]) -> list[str]:
     missions = [mission.name for lesson in lessons for mission in lesson.missions]
     return ["score", *dict.fromkeys(f"score/{mission}" for mission in missions)]
 
 
-def _schedule(curve: pd.DataFrame, run: Run, lessons: list[Lesson]) -> str | None:
+def _schedule(curve: pd.DataFrame, run: Run, lessons: list[CurriculumStage]) -> str | None:
     """Update numbers, agent-steps and learning rates follow from the configuration."""
     numbers = range(lessons[-1].end)
     of = [next(lesson for lesson in lessons if number < lesson.end) for number in numbers]
@@ -81,7 +81,7 @@ def _values(curve: pd.DataFrame, metrics: Sequence[str]) -> str | None:
     return None
 
 
-def _scores(curve: pd.DataFrame, lessons: list[Lesson]) -> str | None:
+def _scores(curve: pd.DataFrame, lessons: list[CurriculumStage]) -> str | None:
     """A score is a mean of whole hearts, no higher than the ceiling; the score of all missions lies
     between those of the missions that are trained on."""
     for lesson in lessons:
@@ -91,7 +91,7 @@ def _scores(curve: pd.DataFrame, lessons: list[Lesson]) -> str | None:
             found = rows[name].dropna()
             if len(found) and name not in missions:
                 return f"column '{name}' has scores of updates that were on other missions"
-            bound = checked_ceiling(missions[name]) if name in missions else None
+            bound = resolve_ceiling(missions[name]) if name in missions else None
             highest = math.inf if bound is None else bound
             wrong = ~np.isfinite(found) | (found < 0) | (found > highest)
             if wrong.any():

@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from daf.audit.consistency import Binding
-from daf.audit.differences import of_values
+from daf.audit.differences import first_value_difference
 from daf.audit.jobs import Call, job_of
-from daf.config import ConfigError, DAFSweepConfig, load_json, nearest
+from daf.config import ConfigError, DAFSweepConfig, load_json, suggest
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, PipelineResult
 from daf.plan import Plan
-from daf.plan.evaluation_summary import evaluations_of
-from daf.provenance.sidecar import Record
+from daf.plan.evaluation_summary import summarize_evaluations
+from daf.provenance.sidecar import Sidecar
 
 EVALUATIONS = ("evaluation_results", "comparison_results")
 OF_SEARCH = {
@@ -23,7 +23,7 @@ OF_SEARCH = {
 """Outputs of a sweep that name one of its files."""
 
 
-def restated(binding: Binding, name: str) -> str | None:
+def check_pipeline_outputs(binding: Binding, name: str) -> str | None:
     """Find the first difference between the result of a pipeline and the files that it restates.
 
     Its times, and the causes of what failed, are its own account: nothing else tells them.
@@ -43,13 +43,13 @@ def restated(binding: Binding, name: str) -> str | None:
     outputs = binding.moved(told["outputs"], record)
     expected = _expected(binding, record, job, outputs)
     if unknown := sorted(outputs.keys() - expected.keys()):
-        return f"key 'outputs.{unknown[0]}' is unknown; {nearest(unknown[0], sorted(expected))}"
+        return f"key 'outputs.{unknown[0]}' is unknown; {suggest(unknown[0], sorted(expected))}"
     if told["status"] != SUCCESS and "files" in outputs:
         outputs["files"] = {
             stage: [file for file in named if Path(file).is_file()]
             for stage, named in outputs["files"].items()
         }
-    return of_values(outputs, {key: expected[key] for key in outputs}, "outputs")
+    return first_value_difference(outputs, {key: expected[key] for key in outputs}, "outputs")
 
 
 def _status(told: Any, job: Call) -> str | None:
@@ -66,7 +66,7 @@ def _status(told: Any, job: Call) -> str | None:
 
 
 def _expected(
-    binding: Binding, record: Record, job: Call, outputs: dict[str, Any]
+    binding: Binding, record: Sidecar, job: Call, outputs: dict[str, Any]
 ) -> dict[str, Any]:
     """All outputs that follow from the sidecar and from other files."""
     results, files = binding.results, list(record.input_files())
@@ -82,14 +82,14 @@ def _expected(
         expected["report"] = f"{results}/{studies[0]}"
     for config in job.configs:
         if isinstance(config, DAFSweepConfig):
-            expected |= _of_search(results, files)
+            expected |= _sweep_outputs(results, files)
         else:
             plan = binding.plan(config, record, played)
-            expected |= _of_study(results, files, plan, outputs)
+            expected |= _experiment_outputs(results, files, plan, outputs)
     return expected
 
 
-def _of_search(results: Path, files: list[str]) -> dict[str, Any]:
+def _sweep_outputs(results: Path, files: list[str]) -> dict[str, Any]:
     found = [file for file in files if file.endswith("/search.json")]
     if not found:
         return {}
@@ -103,11 +103,11 @@ def _of_search(results: Path, files: list[str]) -> dict[str, Any]:
     }
 
 
-def _of_study(
+def _experiment_outputs(
     results: Path, files: list[str], plan: Plan, outputs: dict[str, Any]
 ) -> dict[str, Any]:
     asked = [name for name in EVALUATIONS if name in outputs]
-    evaluations = evaluations_of(plan) if asked else {}
+    evaluations = summarize_evaluations(plan) if asked else {}
     expected: dict[str, Any] = dict.fromkeys(asked, evaluations)
     if "final_checkpoint" in outputs:  # a training, of one policy
         expected |= {name: next(iter(evaluations.values()), {}) for name in asked}

@@ -10,13 +10,13 @@ from types import SimpleNamespace
 from daf.audit.jobs import NotPossible, check_code, job_of
 from daf.audit.machine_errors import own_trouble
 from daf.config import ConfigError
-from daf.jobs.log import reason_of
+from daf.jobs.log import failure_reason
 from daf.provenance.hashing import file_digest
-from daf.provenance.sidecar import SUFFIX, Record
+from daf.provenance.sidecar import SUFFIX, Sidecar
 from daf.provenance.source import workflow_folder
 
 
-def remake(results: Path, record: Record, folder: Path, trust: tuple[str, ...] = ()) -> Path:
+def remake(results: Path, record: Sidecar, folder: Path, trust: tuple[str, ...] = ()) -> Path:
     """Do a job again.
 
     Args:
@@ -65,14 +65,14 @@ def remake(results: Path, record: Record, folder: Path, trust: tuple[str, ...] =
         if ended.code == 130:
             raise KeyboardInterrupt from None
         cause = ended.__context__
-        reason = reason_of(log) or f"{type(cause).__name__}: {cause}"
+        reason = failure_reason(log) or f"{type(cause).__name__}: {cause}"
         if own_trouble(cause):
             raise NotPossible(reason) from None
         raise ConfigError(f"cannot be made again ({reason})") from None
     return place
 
 
-def linked_inputs(results: Path, record: Record, place: Path) -> dict[str, list[str]]:
+def linked_inputs(results: Path, record: Sidecar, place: Path) -> dict[str, list[str]]:
     """Link the inputs of a job into another folder of results. Returns their paths by name.
 
     Raises:

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from daf.audit.findings import CHANGED, TRACES, Findings
-from daf.audit.integrity import OWN, check_hashes, printable
+from daf.audit.findings import CHANGED, NOT_RESULTS, Findings
+from daf.audit.integrity import OWN, check_integrity, printable
 from daf.config import ConfigError, shown
 from daf.files.safe_read import read_chunks
 from daf.files.safe_write import remove_leftovers, replacing
 from daf.jobs import results_lock
 from daf.provenance.hashing import file_digest
 from daf.provenance.origin import Origin
-from daf.provenance.sidecar import SUFFIX, Record
+from daf.provenance.sidecar import SUFFIX, Sidecar
 from daf.provenance.source import workflow_folder
 
 BASE = "https://w3id.org/ro/crate/1.1"
@@ -63,7 +63,7 @@ NAMED = 5
 """So many changed files are named, at most."""
 
 
-def export_crate(results: str | Path, archive: str | Path, unverified: bool = False) -> int:
+def export_ro_crate(results: str | Path, archive: str | Path, unverified: bool = False) -> int:
     """Write a folder of results, and the workflow that made it, as one zip.
 
     Every job becomes an action, with its inputs, outputs, parameters, versions and times as its
@@ -95,7 +95,7 @@ def export_crate(results: str | Path, archive: str | Path, unverified: bool = Fa
 
 def _export(results: Path, archive: Path, unverified: bool) -> int:
     files = {f"results/{name}": results / name for name in _exported(results)}
-    records = {name: Record.read(path) for name, path in files.items() if name.endswith(SUFFIX)}
+    records = {name: Sidecar.read(path) for name, path in files.items() if name.endswith(SUFFIX)}
     if not records:
         raise ConfigError(f"{results}: there are no results to export")
     if not unverified:
@@ -125,7 +125,7 @@ def _check_integrity(results: Path) -> None:
         ConfigError: some are changed; it names them.
     """
     findings = Findings()
-    check_hashes(results, findings)
+    check_integrity(results, findings)
     changed = [shown(finding.file) for finding in findings if finding.verdict == CHANGED]
     if changed:
         named = ", ".join(changed[:NAMED])
@@ -142,7 +142,7 @@ def _exported(results: Path) -> list[str]:
     Raises:
         ConfigError: one has a name that no crate can hold.
     """
-    private = {*TRACES, *OWN} - {"logs", "timings"}
+    private = {*NOT_RESULTS, *OWN} - {"logs", "timings"}
     names = (
         path.relative_to(results)
         for path in results.rglob("*")
@@ -176,7 +176,7 @@ def _member(name: str, date: datetime) -> zipfile.ZipInfo:
 
 
 def _described(
-    files: dict[str, Path], records: dict[str, Record], unverified: bool
+    files: dict[str, Path], records: dict[str, Sidecar], unverified: bool
 ) -> dict[str, Any]:
     """The content of ro-crate-metadata.json."""
     from rocrate.rocrate import ROCrate  # only this command needs it
@@ -193,7 +193,7 @@ def _described(
     crate.datePublished = _time(end)
     crate.license = _entity(crate, LICENCE, "CreativeWork", name="Apache License 2.0")
     there = {
-        name: crate.add_file(path, name, properties=_about_file(name, path))
+        name: crate.add_file(path, name, properties=_file_properties(name, path))
         for name, path in files.items()
     }
     crate.mainEntity = there[MAIN]
@@ -219,7 +219,7 @@ def _described(
     return crate.metadata.generate()
 
 
-def _about_file(name: str, path: Path) -> dict[str, Any]:
+def _file_properties(name: str, path: Path) -> dict[str, Any]:
     kinds = ["File"]
     if name == MAIN:
         kinds += ["SoftwareSourceCode", "ComputationalWorkflow"]
@@ -260,7 +260,7 @@ def _add_software(crate: Any, there: dict[str, Any], origin: Origin) -> None:
     there[MAIN]["conformsTo"] = {"@id": BIOSCHEMAS}
 
 
-def _job(crate: Any, name: str, record: Record, there: dict[str, Any]) -> Any:
+def _job(crate: Any, name: str, record: Sidecar, there: dict[str, Any]) -> Any:
     """The action that a record tells of."""
     label = quote(name.removesuffix(SUFFIX).removeprefix("results/"))
     told = {"parameters": record.parameters, "elsewhere": record.elsewhere}

@@ -5,7 +5,7 @@ from pathlib import Path
 from daf.audit.audit import STATUS, audit
 from daf.audit.findings import CHANGED, UNVERIFIABLE
 from daf.config import AuditConfig
-from daf.errors import of_file, plain
+from daf.errors import os_error_text, plain
 
 
 def run_audit(results: str, config: AuditConfig) -> int:
@@ -25,7 +25,7 @@ def run_audit(results: str, config: AuditConfig) -> int:
         if written:
             found.write(results)
     except OSError as error:
-        print(f"unverifiable: the reports cannot be written ({of_file(error)})")
+        print(f"unverifiable: the reports cannot be written ({os_error_text(error)})")
         status, written = status or STATUS[UNVERIFIABLE], False
     for finding in found.findings:
         if finding.why and (finding.result or finding.verdict == CHANGED):

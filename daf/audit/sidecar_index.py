@@ -7,12 +7,12 @@ from typing import Any
 from daf.audit.jobs import Evaluate, Job, NotPossible, OfSweep, job_of, sweep_folder
 from daf.config import BenchmarkConfig, ConfigError, MissingConfig, shown
 from daf.missions import Mission, load_mission
-from daf.missions.ceiling import checked_ceiling
-from daf.missions.names import split_name
+from daf.missions.ceiling import resolve_ceiling
+from daf.missions.names import split_layout_seed
 from daf.plan import Plan, make_plan
 from daf.provenance.hashing import digest, file_digest
-from daf.provenance.sidecar import Record
-from daf.sweep.state import Search
+from daf.provenance.sidecar import Sidecar
+from daf.sweep.state import SweepState
 
 
 class Contradiction(Exception):
@@ -28,12 +28,12 @@ class SidecarIndex:
         trust: class paths of foreign policies whose code may be run.
     """
 
-    def __init__(self, results: Path, records: Mapping[str, Record], trust: tuple[str, ...] = ()):
+    def __init__(self, results: Path, records: Mapping[str, Sidecar], trust: tuple[str, ...] = ()):
         self.results, self.records, self.trust = results, records, trust
-        self._searches: dict[str, Search] = {}
+        self._searches: dict[str, SweepState] = {}
         self._ceilings: dict[str, float | None] = {}
 
-    def plan(self, config: BenchmarkConfig, record: Record, played: Iterable[str]) -> Plan:
+    def plan(self, config: BenchmarkConfig, record: Sidecar, played: Iterable[str]) -> Plan:
         """The plan that follows from a configuration.
 
         Args:
@@ -53,11 +53,11 @@ class SidecarIndex:
         except ConfigError as error:
             raise NotPossible(f"cannot be planned here: {error}") from None
 
-    def moved(self, data: Any, record: Record) -> Any:
+    def moved(self, data: Any, record: Sidecar) -> Any:
         """Recorded data, with the paths of files within the results as they are here."""
         return _moved(data, f"{record.execution.results_dir}/", f"{self.results}/")
 
-    def _search(self, name: str, job: OfSweep) -> Search:
+    def _search(self, name: str, job: OfSweep) -> SweepState:
         """The search that follows from the configuration of a sweep."""
         folder = sweep_folder(name.rpartition("/")[0])
         key = digest([folder, job.sweep.resolved()])
@@ -75,12 +75,14 @@ class SidecarIndex:
             sweep = job.sweep.model_copy(update=changes)
             missions = self._missions(played)
             try:
-                self._searches[key] = Search(sweep, "its configuration", missions.load, build=False)
+                self._searches[key] = SweepState(
+                    sweep, "its configuration", missions.load, build=False
+                )
             except ConfigError as error:
                 raise NotPossible(f"cannot be planned here: {error}") from None
         return self._searches[key]
 
-    def _missing(self, parts: Mapping[str, Record], played: Iterable[str]) -> MissingConfig:
+    def _missing(self, parts: Mapping[str, Sidecar], played: Iterable[str]) -> MissingConfig:
         """What the parts of a sweep say has failed, as far as nothing was made of it."""
         entries, missions = [], set()
         for part in parts.values():
@@ -106,7 +108,7 @@ class SidecarIndex:
             known[job.mission.name] = job.mission
         return _Missions(learned | known)
 
-    def _check_elsewhere(self, record: Record) -> None:
+    def _check_elsewhere(self, record: Sidecar) -> None:
         for files in record.elsewhere.values():
             for path, sha in files.items():
                 if not Path(path).is_file() or file_digest(path) != sha:
@@ -138,7 +140,7 @@ class SidecarIndex:
     def _ceiling(self, mission: Mission) -> float | None:
         key = digest(mission.resolved())
         if key not in self._ceilings:
-            self._ceilings[key] = checked_ceiling(mission)
+            self._ceilings[key] = resolve_ceiling(mission)
         return self._ceilings[key]
 
 
@@ -149,7 +151,7 @@ class _Missions:
         self.told = told
 
     def load(self, path: str) -> Mission:
-        plain, seed = split_name(path)
+        plain, seed = split_layout_seed(path)
         if plain.endswith((".yaml", ".yml")):
             name = Path(plain).stem + ("" if seed is None else f"@{seed}")
             if name in self.told:

@@ -10,7 +10,7 @@ from daf.audit.jobs import NotPossible, Train, check_code, job_of
 from daf.audit.reexecute import gpu_here, linked_inputs
 from daf.config import ConfigError
 from daf.files.parquet import save_table
-from daf.provenance.sidecar import Record
+from daf.provenance.sidecar import Sidecar
 
 UPDATES = 2
 """The first shows rollouts and loss from the initial weights, the second the optimizer's step."""
@@ -19,7 +19,7 @@ MOST_STEPS = 2**18
 """Agent-steps that are executed again, at most: whoever wrote the record chose their number."""
 
 
-def begin_again(results: Path, record: Record, folder: Path, trust: tuple[str, ...] = ()) -> Path:
+def begin_again(results: Path, record: Sidecar, folder: Path, trust: tuple[str, ...] = ()) -> Path:
     """Execute the first updates of a training again, and derive its descriptions.
 
     Args:
@@ -38,20 +38,20 @@ def begin_again(results: Path, record: Record, folder: Path, trust: tuple[str, .
         ConfigError: the weights are not those of such a network; one line.
     """
     from daf.files.text_files import write_json
-    from daf.learn.curriculum import lessons_of
-    from daf.learn.result import Trained
+    from daf.learn.curriculum import build_curriculum
+    from daf.learn.result import TrainingResult
     from daf.policies.factory import make_policy
     from daf.policies.game import Game
     from daf.policies.registry import PolicySpec
 
     job: Train = job_of(record)
     check_code(job, trust)
-    run, last = job.run, lessons_of(job.run)[-1]
+    run, last = job.run, build_curriculum(job.run)[-1]
     files = job.outputs("")
     place = folder / "results"
     (place / files["weights"]).parent.mkdir(parents=True)
     policy = make_policy(PolicySpec(run.class_path, None, run.init_kwargs), Game.of(*run.missions))
-    trained = Trained.of(run, policy, [], record.device, last.steps_after(last.end))
+    trained = TrainingResult.of(run, policy, [], record.device, last.steps_after(last.end))
     versions = {"versions": record.origin.versions}
     write_json(place / files["run"], trained.description | versions)
     write_json(place / files["policy"], trained.card | versions)
@@ -61,7 +61,7 @@ def begin_again(results: Path, record: Record, folder: Path, trust: tuple[str, .
         reason = f"{error}".removeprefix(f"weights {results / files['weights']}: ")
         raise ConfigError(f"{files['weights']}: {reason}") from None
     policy.save(place / files["weights"], run.init_kwargs)
-    updates = min(UPDATES, last.end, MOST_STEPS // lessons_of(run)[0].steps_per_update)
+    updates = min(UPDATES, last.end, MOST_STEPS // build_curriculum(run)[0].steps_per_update)
     possible = record.execution.ranks == 1 and (record.device == "cpu" or gpu_here())
     with contextlib.suppress(NotPossible):  # the initial weights may not be here
         initial = linked_inputs(results, record, place).get("initial_weights", [])
@@ -71,16 +71,16 @@ def begin_again(results: Path, record: Record, folder: Path, trust: tuple[str, .
     return place
 
 
-def _first_rows(record: Record, job: Train, initial: str | None, updates: int) -> pd.DataFrame:
+def _first_rows(record: Sidecar, job: Train, initial: str | None, updates: int) -> pd.DataFrame:
     """The learning curve up to an update."""
-    from daf.jobs.device import device_of
-    from daf.learn.threads import side_by_side
-    from daf.learn.trainer import Training
+    from daf.jobs.device import job_device
+    from daf.learn.threads import single_threaded_executor
+    from daf.learn.trainer import Trainer
 
     asked = SimpleNamespace(resources={"gpu": int(record.device == "cuda")}, threads=record.threads)
     execution = record.execution.model_copy(update={"device": "auto"})
-    with device_of(asked, execution) as device, side_by_side() as executor:
-        training = Training(job.run, device, initial, executor)
+    with job_device(asked, execution) as device, single_threaded_executor() as executor:
+        training = Trainer(job.run, device, initial, executor)
         for _ in range(updates):
             training.advance()
         return pd.DataFrame(training.curve)

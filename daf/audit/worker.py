@@ -17,7 +17,7 @@ from pathlib import Path
 
 from daf.audit.jobs import NotPossible
 from daf.config import ConfigError
-from daf.provenance.sidecar import SUFFIX, Record
+from daf.provenance.sidecar import SUFFIX, Sidecar
 from daf.system.limited_process import Confined, Limits
 from daf.system.temporary_folder import scratch_folder
 
@@ -169,7 +169,7 @@ def _answer(given: dict, task: str, name: str, folder: str) -> dict[str, str | N
 
     try:
         results = Path(given["results"])
-        record = Record.read(results / f"{name}{SUFFIX}")
+        record = Sidecar.read(results / f"{name}{SUFFIX}")
         _check_size(record, given["processes"])
         make = {"remake": remake, "begin_again": begin_again}[task]
         made = make(results, record, Path(folder), tuple(given["trust"]))
@@ -180,7 +180,7 @@ def _answer(given: dict, task: str, name: str, folder: str) -> dict[str, str | N
     return {"made": str(made), "error": None}
 
 
-def _check_size(record: Record, processes: int) -> None:
+def _check_size(record: Sidecar, processes: int) -> None:
     """A record may ask for as many processes and threads as it likes."""
     if record.execution.ranks > processes:
         raise NotPossible(

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from daf.audit.ro_crate import export_crate
+from daf.audit.ro_crate import export_ro_crate
 from daf.cli.options import MEMORY_MB, STATUS, add_command
 from daf.cli.parser import is_policy
 from daf.config import AuditConfig, ConfigError, shown
-from daf.errors import of_file, plain
+from daf.errors import os_error_text, plain
 from daf.jobs import results_lock
 from daf.system.limited_process import limited_memory
 from daf.system.limits import check_clock
@@ -67,7 +67,7 @@ def _audit(arguments: argparse.Namespace) -> int:
         with limited_memory(MEMORY_MB), results_lock.reading(arguments.results):
             return run_audit(arguments.results, config)
     except (OSError, MemoryError, ImportError, RuntimeError) as error:
-        reason = of_file(error) if isinstance(error, OSError) else f"{error}"
+        reason = os_error_text(error) if isinstance(error, OSError) else f"{error}"
         print(f"unverifiable: {plain(reason) or type(error).__name__}", file=sys.stderr)
         return STATUS["partial"]
 
@@ -87,7 +87,7 @@ def crate(commands: Any) -> None:
 def _crate(arguments: argparse.Namespace) -> int:
     try:
         with limited_memory(MEMORY_MB):
-            jobs = export_crate(arguments.results, arguments.archive, arguments.unverified)
+            jobs = export_ro_crate(arguments.results, arguments.archive, arguments.unverified)
     except (OSError, results_lock.ResultsInUse) as error:
         raise ConfigError(f"{error}") from None
     print(f"{arguments.archive}: {jobs} jobs described")

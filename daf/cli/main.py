@@ -51,8 +51,8 @@ def _run() -> int:
     from daf.cli.parser import Parser
     from daf.config import ConfigError
     from daf.config.paths import expanded
-    from daf.errors import of_file
-    from daf.system.interrupts import stoppable
+    from daf.errors import os_error_text
+    from daf.system.interrupts import interruptible
 
     parser = Parser(
         prog="daf",
@@ -66,7 +66,7 @@ def _run() -> int:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        with stoppable():
+        with interruptible():
             for name, value in vars(arguments).items():
                 if isinstance(value, str):  # lists are read by what takes names, too
                     setattr(arguments, name, expanded(value))
@@ -74,7 +74,7 @@ def _run() -> int:
     except ConfigError as error:
         return _told(error, 1)
     except OSError as error:
-        return _told(ConfigError(of_file(error)), 1)
+        return _told(ConfigError(os_error_text(error)), 1)
 
 
 def _told(problem: object, status: int) -> int:

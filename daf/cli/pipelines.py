@@ -21,7 +21,7 @@ from daf.orchestrators import (
     daf_run_sweep_pipeline,
     daf_run_training_pipeline,
 )
-from daf.orchestrators.arguments import for_workflow
+from daf.orchestrators.arguments import execution_settings
 from daf.orchestrators.benchmark_pipeline import run_benchmark
 from daf.orchestrators.snakemake_command import default_config
 from daf.policies.registry import class_path_and_weights
@@ -47,7 +47,7 @@ def _train(arguments: argparse.Namespace) -> int:
             num_training_steps=arguments.steps,
             eval_missions=arguments.eval_missions,
             eval_episodes=arguments.eval_episodes,
-            training=_settings(arguments.set),
+            training=parse_settings(arguments.set),
             name=arguments.name,
             daf_config=daf_config_from_args(arguments),
         ),
@@ -110,7 +110,7 @@ def benchmark(commands: Any) -> None:
 def _benchmark(arguments: argparse.Namespace) -> int:
     config = BenchmarkConfig.from_yaml(arguments.config or default_config())
     daf = daf_config_from_args(arguments, config.execution.resolved())
-    changes: dict[str, Any] = {"execution": for_workflow(daf)}
+    changes: dict[str, Any] = {"execution": execution_settings(daf)}
     if arguments.name:
         changes["name"] = arguments.name
     if daf.training_seeds:
@@ -130,7 +130,7 @@ def _policy(text: str) -> dict[str, Any]:
     return {"class_path": class_path, "data_path": weights}
 
 
-def _settings(texts: list[str]) -> dict[str, Any]:
+def parse_settings(texts: list[str]) -> dict[str, Any]:
     found = {}
     for text in texts:
         key, separator, value = text.partition("=")

@@ -27,7 +27,7 @@ as incomplete, removes the mark, and writes down how it was made."""
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredTimes:
     """Seconds that jobs took, by their benchmark files.
 
     Attributes:
@@ -39,7 +39,7 @@ class Measured:
     evaluation: tuple[float, ...]
 
     @classmethod
-    def read(cls, timings: str | Path, plan: Plan) -> "Measured":
+    def read(cls, timings: str | Path, plan: Plan) -> "MeasuredTimes":
         """What the jobs of a plan took.
 
         Args:
@@ -53,7 +53,9 @@ class Measured:
             for name, run in plan.runs.items()
             for seconds in _seconds(Path(timings, "train", f"{name}.tsv"))
         ]
-        shared = {cast.job: len(cast.players) for cast in plan.casts() if cast.together}
+        shared = {
+            cast.job: len(cast.players) for cast in plan.evaluation_batches() if cast.together
+        }
         evaluation = [
             seconds / len(plan.missions) / shared.get(file.stem.rpartition("-e")[0], 1)
             for file in sorted(Path(timings, "evaluate").glob("*.tsv"))
@@ -106,7 +108,7 @@ class Forecast:
     operations: float
 
 
-def forecast(plan: Plan, measured: Measured, cluster: Cluster, seed: int = 0) -> Forecast:
+def forecast(plan: Plan, measured: MeasuredTimes, cluster: Cluster, seed: int = 0) -> Forecast:
     """Simulate the trainings and evaluations of a plan.
 
     A job begins when a slot is free, in the order of the plan; the evaluation of trained policies
@@ -119,7 +121,7 @@ def forecast(plan: Plan, measured: Measured, cluster: Cluster, seed: int = 0) ->
     chance = random.Random(seed)
     missions, everybody = len(plan.missions), (*plan.players, *plan.teams)
     runs = list(plan.runs)
-    together = [cast.players for cast in plan.casts() if cast.together]
+    together = [cast.players for cast in plan.evaluation_batches() if cast.together]
     seated = {player for players in together for player in players}
     evaluations = together + [(player,) for player in everybody if player not in seated]
     number_of = {player: n for n, players in enumerate(evaluations) for player in players}
@@ -213,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             failures=given.failures,
             save_seconds=max(plans[0].config.execution.save_seconds, 1.0),
         )
-        found = forecast(plans[0], Measured.read(Path(results, "timings"), plans[1]), cluster)
+        found = forecast(plans[0], MeasuredTimes.read(Path(results, "timings"), plans[1]), cluster)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

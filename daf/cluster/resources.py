@@ -19,7 +19,9 @@ RECORDING_MB = 500  # a file of recorded episodes holds up to 20 million numbers
 OBSERVATION_BYTES = 600  # 200 tokens of 3 bytes
 CELL_BYTES = 32
 LAYOUT_BYTES = 600  # for each cell of each layout: what is seen from there
-ACTIVATIONS = 16  # numbers of 4 bytes for each unit of the network's width, forward and back
+ACTIVATIONS_PER_UNIT = (
+    16  # numbers of 4 bytes for each unit of the network's width, forward and back
+)
 WIDTH = 128  # where the policy does not say
 
 START_MINUTES = 10
@@ -27,7 +29,7 @@ TRAINING_SPEED, EVALUATION_SPEED = 5000, 2000
 """Agent-steps per second."""
 
 
-def training_mb(run: Run, gpus: int) -> int:
+def run_memory_mb(run: Run, gpus: int) -> int:
     """Memory of a training: rollout, one minibatch in the network, worlds."""
     config = run.training
     rows = config.worlds * max(mission.num_agents for mission in run.missions)
@@ -35,33 +37,33 @@ def training_mb(run: Run, gpus: int) -> int:
     width = run.init_kwargs.get("hidden_size")
     width = width if isinstance(width, int) else WIDTH
     needed = steps * OBSERVATION_BYTES
-    needed += steps / config.minibatches * width * ACTIVATIONS * 4
+    needed += steps / config.minibatches * width * ACTIVATIONS_PER_UNIT * 4
     needed += config.worlds * max(map(_cells, run.missions)) * CELL_BYTES
     needed += sum(map(_layouts, run.missions))
     return _rounded(_base(gpus) + needed / 1e6)
 
 
-def training_minutes(run: Run) -> int:
+def run_minutes(run: Run) -> int:
     """Time of a training."""
     return _minutes(run.training.steps, TRAINING_SPEED)
 
 
-def population_mb(runs: Collection[Run], gpus: int) -> int:
+def colocated_memory_mb(runs: Collection[Run], gpus: int) -> int:
     """Memory of several trainings in one process."""
-    return sum(training_mb(run, gpus) for run in runs) - (len(runs) - 1) * _base(gpus)
+    return sum(run_memory_mb(run, gpus) for run in runs) - (len(runs) - 1) * _base(gpus)
 
 
-def population_minutes(runs: Collection[Run], threads: int) -> int:
+def colocated_minutes(runs: Collection[Run], threads: int) -> int:
     """Time of several trainings, of which each thread advances one at a time. A GPU is driven by
     one thread: it is not counted on that they gain anything from each other there."""
     steps = [run.training.steps for run in runs]
     return _minutes(max(max(steps), math.ceil(sum(steps) / threads)), TRAINING_SPEED)
 
 
-def evaluation_mb(missions: Sequence[Mission], config: EvaluationConfig, gpus: int) -> int:
+def evaluation_memory_mb(missions: Sequence[Mission], config: EvaluationConfig, gpus: int) -> int:
     """Memory of an evaluation: all worlds of a mission side by side, and what is recorded."""
     worlds = [
-        mission.num_agents * (OBSERVATION_BYTES + WIDTH * ACTIVATIONS * 4)
+        mission.num_agents * (OBSERVATION_BYTES + WIDTH * ACTIVATIONS_PER_UNIT * 4)
         + _cells(mission) * CELL_BYTES
         for mission in missions
     ]

@@ -3,13 +3,13 @@
 from pydantic import Field
 
 from daf.config.execution import Seed
-from daf.config.model import Model, Number, Whole
+from daf.config.model import Float, Int, Model
 
 
 class AuditConfig(Model):
     """How far an audit goes."""
 
-    share: Number = Field(
+    share: Float = Field(
         default=0.05, ge=0, le=1, description="of the episodes that are played again, at least"
     )
     seed: Seed | None = Field(
@@ -18,11 +18,11 @@ class AuditConfig(Model):
     retrain: str | None = Field(
         default=None, description='a run that is trained again; "all": every run'
     )
-    minutes: Number = Field(default=60, gt=0, description="that a job which is done again may take")
-    memory_mb: Number = Field(
+    minutes: Float = Field(default=60, gt=0, description="that a job which is done again may take")
+    memory_mb: Float = Field(
         default=1600, ge=100, description="that such a job may take, with all that it starts"
     )
-    processes: Whole = Field(
+    processes: Int = Field(
         default=8, ge=1, le=4096, description="that a training which is done again may have"
     )
     read_only: bool = Field(

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, field_validator
 from daf.config.audit import AuditConfig
 from daf.config.conversion import convert_text, training_type
 from daf.config.execution import ExecutionConfig, Seed
-from daf.config.model import Model, Name, Number, Whole
+from daf.config.model import Float, Int, Model, Name
 from daf.config.paths import FilePath, InputPath
 from daf.config.training import TrainingConfig
 
@@ -32,16 +32,16 @@ class PolicyConfig(Model):
         return {key: convert_text(value, training_type(key)) for key, value in training.items()}
 
 
-def _short_form(policy: Any) -> Any:
+def _expand_short_form(policy: Any) -> Any:
     return {"class_path": policy} if isinstance(policy, str) else policy
 
 
 class EvaluationConfig(Model):
     """How policies are evaluated; every policy meets the same worlds."""
 
-    episodes: Whole = Field(default=64, ge=1, le=1_000_000, description="per policy and mission")
+    episodes: Int = Field(default=64, ge=1, le=1_000_000, description="per policy and mission")
     seed: Seed = Field(default=0, description="of the worlds")
-    recorded: Whole = Field(
+    recorded: Int = Field(
         default=1, ge=0, le=100, description="episodes to watch, per policy and mission"
     )
 
@@ -49,14 +49,14 @@ class EvaluationConfig(Model):
 class ComparisonConfig(Model):
     """How episodes become claims."""
 
-    confidence: Number = Field(default=0.95, gt=0.5, lt=1, description="of intervals and tests")
+    confidence: Float = Field(default=0.95, gt=0.5, lt=1, description="of intervals and tests")
     against: str | None = Field(default=None, description="the policy to compare with; null: all")
-    equivalence_margin: Number = Field(
+    equivalence_margin: Float = Field(
         default=0.05, gt=0, lt=1, description="differences that do not matter, share of the ceiling"
     )
 
 
-Share = Annotated[Number, Field(gt=0, le=1e6)]
+Share = Annotated[Float, Field(gt=0, le=1e6)]
 
 
 class TeamsConfig(Model):
@@ -85,7 +85,7 @@ class BenchmarkConfig(Model):
     """The content of `config/config.yaml`: everything that `benchmark_report` depends on."""
 
     name: Name = "benchmark"
-    policies: tuple[Annotated[PolicyConfig, BeforeValidator(_short_form)], ...] = Field(
+    policies: tuple[Annotated[PolicyConfig, BeforeValidator(_expand_short_form)], ...] = Field(
         min_length=1
     )
     missions: tuple[str, ...] = Field(min_length=1)
@@ -101,10 +101,10 @@ class BenchmarkConfig(Model):
     @field_validator("missions", "training_seeds")
     @classmethod
     def _no_repeats(cls, values):
-        return no_repeats(values)
+        return check_unique(values)
 
 
-def no_repeats(values: tuple) -> tuple:
+def check_unique(values: tuple) -> tuple:
     """The values, if none of them stands there twice.
 
     Raises:

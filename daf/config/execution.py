@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from daf.config.model import Model, Number, Whole
+from daf.config.model import Float, Int, Model
 from daf.config.paths import FilePath
 
-Seed = Annotated[Whole, Field(ge=0, lt=2**31)]
+Seed = Annotated[Int, Field(ge=0, lt=2**31)]
 """Of a random stream; 31 bits."""
 
 
@@ -21,25 +21,23 @@ class ExecutionConfig(Model):
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="auto: a GPU where there is one"
     )
-    gpu_memory_fraction: Number = Field(
+    gpu_memory_fraction: Float = Field(
         default=1.0, gt=0, le=1, description="of a GPU's memory that all jobs on it may use"
     )
-    gpu_slots: Whole = Field(
+    gpu_slots: Int = Field(
         default=1, ge=1, le=100, description="jobs that share a GPU of this machine, evenly"
     )
-    save_seconds: Number = Field(
+    save_seconds: Float = Field(
         default=60.0, ge=0, description="between two saved states of a training that can be resumed"
     )
-    ranks: Whole = Field(
+    ranks: Int = Field(
         default=1, ge=1, le=4096, description="processes that share one training, a GPU each"
     )
-    nodes: Whole = Field(
-        default=1, ge=1, le=1024, description="machines that these are spread over"
-    )
-    population: Whole = Field(
+    nodes: Int = Field(default=1, ge=1, le=1024, description="machines that these are spread over")
+    population: Int = Field(
         default=1, ge=1, le=1000, description="trainings that share a job, and its device"
     )
-    players_per_job: Whole = Field(
+    players_per_job: Int = Field(
         default=1, ge=1, le=1000, description="players whose evaluations share a job"
     )
 
@@ -52,7 +50,7 @@ class ExecutionConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _ranks_or_population(self):
+    def _ranks_or_colocated_runs(self):
         if self.ranks > 1 and self.population > 1:
             raise ValueError(
                 f"population: got {self.population}, with ranks: {self.ranks}; a training shares "
@@ -61,7 +59,7 @@ class ExecutionConfig(Model):
         return self
 
     @property
-    def gpu_memory_share(self) -> float:
+    def gpu_memory_per_job(self) -> float:
         """The part of a GPU's memory that one job may use."""
         return self.gpu_memory_fraction / self.gpu_slots
 
@@ -79,7 +77,7 @@ class ExecutionConfig(Model):
 class DAFConfig(ExecutionConfig):
     """How the pipelines of `daf.orchestrators` run."""
 
-    max_parallel_jobs: Whole | None = Field(
+    max_parallel_jobs: Int | None = Field(
         default=None, ge=1, description="jobs at the same time; None: one for each core"
     )
     training_seeds: tuple[Seed, ...] | None = Field(

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from daf.config.plain import as_plain
-from daf.config.plain_data import check_plain, load_yaml
+from daf.config.plain_data import check_plain_data, load_yaml
 from daf.errors import ConfigError, describe, shown
 
 
@@ -59,7 +59,7 @@ class Model(BaseModel, metaclass=_Checked):
             ConfigError: naming source, key, value and what would be accepted.
         """
         data = as_plain(data)
-        check_plain(data, source)
+        check_plain_data(data, source)
         if not isinstance(data, dict):
             raise ConfigError(f"{source}: expected a mapping of keys, got {shown(data)}")
         try:
@@ -105,10 +105,10 @@ def check_name(value: str) -> str:
     return value
 
 
-Number = Annotated[float, BeforeValidator(read_number), Field(ge=-1e9, le=1e9)]
+Float = Annotated[float, BeforeValidator(read_number), Field(ge=-1e9, le=1e9)]
 """A float that may also be written as `1e-3` in YAML."""
 
-Whole = Annotated[int, Field(strict=True)]
+Int = Annotated[int, Field(strict=True)]
 """An int; `2.0`, `"2"` and `true` are refused."""
 
 Name = Annotated[str, AfterValidator(check_name)]

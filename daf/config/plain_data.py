@@ -31,7 +31,7 @@ def load_yaml(path: str | Path) -> Any:
     Raises:
         ConfigError: naming the file and, for broken YAML, line and column.
     """
-    return parse_yaml(_text(path, MAX_FILE_BYTES), str(path))
+    return parse_yaml(_read_text(path, MAX_FILE_BYTES), str(path))
 
 
 def parse_yaml(text: str, source: str) -> Any:
@@ -55,7 +55,7 @@ def parse_yaml(text: str, source: str) -> Any:
         problem = getattr(error, "problem", None) or getattr(error, "reason", f"{error}")
         raise ConfigError(f"{source}: not valid YAML{where}: {problem}") from None
     data = {} if data is None else data
-    check_plain(data, source)
+    check_plain_data(data, source)
     return data
 
 
@@ -67,7 +67,7 @@ def load_json(
     Raises:
         ConfigError: naming the file: unreadable, too large, or not JSON (NaN is not).
     """
-    return parse_json(_text(path, max_bytes), str(path), max_values)
+    return parse_json(_read_text(path, max_bytes), str(path), max_values)
 
 
 def parse_json(text: str | bytes, source: str, max_values: int = strict_json.MAX_VALUES) -> Any:
@@ -86,7 +86,7 @@ def parse_json(text: str | bytes, source: str, max_values: int = strict_json.MAX
         raise ConfigError(f"{source}: not valid JSON: {error}") from None
 
 
-def _text(path: str | Path, most: int) -> str:
+def _read_text(path: str | Path, most: int) -> str:
     try:
         content = read_bytes(path, most)
     except OSError as error:
@@ -101,7 +101,7 @@ def _text(path: str | Path, most: int) -> str:
         raise ConfigError(f"{path}: not a text file in UTF-8") from None
 
 
-def check_plain(data: Any, source: str) -> None:
+def check_plain_data(data: Any, source: str) -> None:
     """Refuse data that JSON could not hold, or that aliases have blown up.
 
     Raises:
@@ -118,18 +118,18 @@ def check_plain(data: Any, source: str) -> None:
             for name in value:
                 if not isinstance(name, str):
                     raise ConfigError(
-                        f"{source}: {_key(place)}has the key {shown(name)}, which YAML does not "
+                        f"{source}: {_key_prefix(place)}has the key {shown(name)}, which YAML does not "
                         "read as text; put it in quotes"
                     )
             waiting += [((*place, name), inner) for name, inner in value.items()]
         elif isinstance(value, list):
             waiting += [((*place, number), inner) for number, inner in enumerate(value)]
-        elif accepted := _accepted_instead(value):
+        elif accepted := _expected_scalar(value):
             text = hex(value) if isinstance(value, int) else repr(value)
-            raise ConfigError(f"{source}: {_key(place)}got {text:.80}; should be {accepted}")
+            raise ConfigError(f"{source}: {_key_prefix(place)}got {text:.80}; should be {accepted}")
 
 
-def _accepted_instead(value: Any) -> str | None:
+def _expected_scalar(value: Any) -> str | None:
     """What should stand there instead of `value`; None if it is a fine scalar."""
     if isinstance(value, str):
         if "\0" in value:
@@ -147,7 +147,7 @@ def _writable(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
 
 
-def _key(place: tuple) -> str:
+def _key_prefix(place: tuple) -> str:
     return f"key '{'.'.join(map(str, place))}': " if place else ""
 
 

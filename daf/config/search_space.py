@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, model_validator
 
 from daf.config.conversion import convert_text, training_type
-from daf.config.model import Model, Number
+from daf.config.model import Float, Model
 from daf.config.training import TrainingConfig
 
 TRAINING, CLASS, SHAPING = "training", "init_kwargs", "shaping"
@@ -24,17 +24,17 @@ class Parameter(Model):
     """What a hyperparameter may be: `values`, or everything from `min` to `max`."""
 
     values: tuple[Any, ...] | None = Field(default=None, min_length=1, description="one of these")
-    min: Number | None = Field(default=None, description="the least value")
-    max: Number | None = Field(default=None, description="the largest value")
+    min: Float | None = Field(default=None, description="the least value")
+    max: Float | None = Field(default=None, description="the largest value")
     log: bool = Field(default=False, description="draw on a logarithmic scale")
     int: bool = Field(default=False, description="whole numbers only")
-    step: Number | None = Field(default=None, gt=0, description="only min, min + step, ...")
+    step: Float | None = Field(default=None, gt=0, description="only min, min + step, ...")
     when: dict[str, Annotated[tuple[Any, ...], BeforeValidator(_listed)]] = Field(
         default={}, description="only in trials where another parameter has one of these values"
     )
 
     @model_validator(mode="after")
-    def _list_or_range(self):
+    def _check_values_or_range(self):
         if self.values is not None:
             if self.model_dump(exclude={"values", "when"}) != _EMPTY:
                 raise ValueError("'values' stands alone or with 'when'; min, max, ... are a range")
@@ -62,7 +62,7 @@ class Parameter(Model):
 _EMPTY = {"min": None, "max": None, "log": False, "int": False, "step": None}
 
 
-def _short_form(value: Any) -> Any:
+def _expand_short_form(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return {"values": value}
     if not isinstance(value, dict | Parameter):
@@ -114,7 +114,7 @@ def _convert_trained(space: Any) -> Any:
 
     def convert(name: str, value: Any) -> Any:
         part, key = belongs(name)
-        known = {TRAINING: training_type(key), SHAPING: Number}
+        known = {TRAINING: training_type(key), SHAPING: Float}
         return convert_text(value, known.get(part))
 
     known = isinstance(space, dict) and all(isinstance(name, str) for name in space)
@@ -122,7 +122,7 @@ def _convert_trained(space: Any) -> Any:
 
 
 SearchSpace = Annotated[
-    dict[str, Annotated[Parameter, BeforeValidator(_short_form)]],
+    dict[str, Annotated[Parameter, BeforeValidator(_expand_short_form)]],
     BeforeValidator(_convert_trained),
     Field(min_length=1),
 ]

@@ -4,13 +4,13 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from daf.config.benchmark import MissingConfig, no_repeats
+from daf.config.benchmark import MissingConfig, check_unique
 from daf.config.execution import ExecutionConfig, Seed
-from daf.config.model import Model, Name, Number, Whole
+from daf.config.model import Float, Int, Model, Name
 from daf.config.paths import FilePath, InputPath
 from daf.config.search_space import SearchSpace
 from daf.config.training import TrainingConfig
-from daf.errors import nearest, shown
+from daf.errors import shown, suggest
 
 STRATEGIES = {
     "grid": (),
@@ -28,7 +28,7 @@ class ConfirmationConfig(Model):
     training_seeds: tuple[Seed, ...] = Field(
         default=(101, 102, 103, 104, 105), description="none: the best are not confirmed"
     )
-    episodes: Whole | None = Field(
+    episodes: Int | None = Field(
         default=None, ge=1, le=1_000_000, description="None: episodes_per_trial"
     )
     world_seed: Seed = Field(default=1_000_000, description="of the worlds")
@@ -36,7 +36,7 @@ class ConfirmationConfig(Model):
     @field_validator("training_seeds")
     @classmethod
     def _no_repeats(cls, values):
-        return no_repeats(values)
+        return check_unique(values)
 
 
 class DAFSweepConfig(Model):
@@ -55,26 +55,26 @@ class DAFSweepConfig(Model):
     missions: tuple[str, ...] = Field(min_length=1)
     strategy: Literal["grid", "random", "sobol", "bayesian", "halving"] = "grid"
     search_space: SearchSpace
-    num_trials: Whole | None = Field(
+    num_trials: Int | None = Field(
         default=None, ge=1, le=10_000, description="None: all of a grid, else 32"
     )
-    trials_per_round: Whole | None = Field(
+    trials_per_round: Int | None = Field(
         default=None, ge=1, description="bayesian: proposed at a time; None: 4"
     )
-    eta: Number | None = Field(
+    eta: Float | None = Field(
         default=None, gt=1, description="halving: one of so many goes on; None: 3"
     )
-    rungs: Whole | None = Field(
+    rungs: Int | None = Field(
         default=None, ge=1, le=20, description="halving; None: until one trial is left"
     )
-    num_training_steps: Whole | None = Field(
+    num_training_steps: Int | None = Field(
         default=None, ge=1, description="agent-steps of a trial; None: those of `training`"
     )
     training: TrainingConfig = Field(
         default=TrainingConfig(), description="the hyperparameters that all trials share"
     )
     training_seeds: tuple[Seed, ...] = Field(default=(1,), min_length=1)
-    episodes_per_trial: Whole = Field(
+    episodes_per_trial: Int = Field(
         default=64, ge=1, le=1_000_000, description="per mission and training seed"
     )
     objective_metric: str = Field(
@@ -83,7 +83,7 @@ class DAFSweepConfig(Model):
     optimize_direction: Literal["maximize", "minimize"] = "maximize"
     seed: Seed = Field(default=0, description="of the search: which trials are proposed")
     world_seed: Seed = Field(default=0, description="of the worlds that trials are evaluated in")
-    keep_best: Whole = Field(default=3, ge=1, le=100, description="trials that are confirmed")
+    keep_best: Int = Field(default=3, ge=1, le=100, description="trials that are confirmed")
     confirmation: ConfirmationConfig = ConfirmationConfig()
     missing: MissingConfig = MissingConfig()
     execution: ExecutionConfig = ExecutionConfig()
@@ -91,7 +91,7 @@ class DAFSweepConfig(Model):
     @field_validator("missions", "training_seeds")
     @classmethod
     def _no_repeats(cls, values):
-        return no_repeats(values)
+        return check_unique(values)
 
     @model_validator(mode="after")
     def _fits_the_strategy(self):
@@ -105,7 +105,7 @@ class DAFSweepConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _players_of_their_own_jobs(self):
+    def _check_one_policy_per_job(self):
         # Rules are made once, and those of jobs of several name their players.
         if (players := self.execution.players_per_job) > 1:
             raise ValueError(
@@ -115,7 +115,7 @@ class DAFSweepConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _one_place_for_each(self):
+    def _check_no_key_set_twice(self):
         searched = {name.removeprefix("training.") for name in self.search_space}
         for name, other in (
             ("steps", self.num_training_steps is not None and "num_training_steps"),
@@ -160,7 +160,7 @@ class DAFSweepConfig(Model):
                 key = f"key 'search_space.{name}.when'"
                 if other == name or other not in space:
                     known = [known for known in space if known != name]
-                    raise ValueError(f"{key}: unknown '{other}'; {nearest(other, known)}")
+                    raise ValueError(f"{key}: unknown '{other}'; {suggest(other, known)}")
                 possible = space[other].values
                 if possible is None:
                     raise ValueError(f"{key}: '{other}' is a range; a list of values is needed")

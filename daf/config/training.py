@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from daf.config.model import Model, Number, Whole
+from daf.config.model import Float, Int, Model
 from daf.config.paths import InputPath
 
 
@@ -18,28 +18,28 @@ class TrainingConfig(Model):
     missions: tuple[str, ...] = Field(
         default=(), description="trained on; worlds shared or in turn"
     )
-    lessons: tuple[Annotated[Whole, Field(ge=1)], ...] = Field(
+    lessons: tuple[Annotated[Int, Field(ge=1)], ...] = Field(
         default=(),
         description="agent-steps of each of `missions`, one after the other; none: all at once",
     )
-    steps: Whole = Field(default=4_000_000, ge=1, description="agent-steps in all")
-    worlds: Whole = Field(default=64, ge=1, le=1_000_000, description="worlds side by side")
-    rollout_length: Whole = Field(default=32, ge=1, le=100_000, description="steps per update")
-    epochs: Whole = Field(default=1, ge=1, le=100, description="passes over each rollout")
-    minibatches: Whole = Field(
+    steps: Int = Field(default=4_000_000, ge=1, description="agent-steps in all")
+    worlds: Int = Field(default=64, ge=1, le=1_000_000, description="worlds side by side")
+    rollout_length: Int = Field(default=32, ge=1, le=100_000, description="steps per update")
+    epochs: Int = Field(default=1, ge=1, le=100, description="passes over each rollout")
+    minibatches: Int = Field(
         default=8, ge=1, description="parts of each pass; PPO needs more than 1 sample in them"
     )
-    learning_rate: Number = Field(default=2e-3, gt=0, le=1, description="of Adam, at the start")
+    learning_rate: Float = Field(default=2e-3, gt=0, le=1, description="of Adam, at the start")
     anneal: bool = Field(default=True, description="learning rate falls linearly to 0")
-    anneal_steps: Whole | None = Field(
+    anneal_steps: Int | None = Field(
         default=None, ge=1, description="agent-steps after which it would be 0; None: `steps`"
     )
-    gamma: Number = Field(default=0.99, ge=0, le=1, description="discount per step")
-    gae_lambda: Number = Field(default=0.95, ge=0, le=1, description="of the advantage estimate")
-    clip: Number = Field(default=0.2, gt=0, le=1, description="of the probability ratio")
-    value_coef: Number = Field(default=0.5, ge=0, description="weight of the value loss")
-    entropy_coef: Number = Field(default=0.01, ge=0, description="weight of the entropy bonus")
-    max_grad_norm: Number = Field(default=0.5, gt=0, description="gradients are clipped to this")
+    gamma: Float = Field(default=0.99, ge=0, le=1, description="discount per step")
+    gae_lambda: Float = Field(default=0.95, ge=0, le=1, description="of the advantage estimate")
+    clip: Float = Field(default=0.2, gt=0, le=1, description="of the probability ratio")
+    value_coef: Float = Field(default=0.5, ge=0, description="weight of the value loss")
+    entropy_coef: Float = Field(default=0.01, ge=0, description="weight of the entropy bonus")
+    max_grad_norm: Float = Field(default=0.5, gt=0, description="gradients are clipped to this")
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="of the numbers that the layers multiply"
     )
@@ -49,10 +49,10 @@ class TrainingConfig(Model):
     teacher: Literal["baseline"] | None = Field(
         default=None, description="a policy to be imitated before PPO begins"
     )
-    teacher_steps: Whole = Field(
+    teacher_steps: Int = Field(
         default=0, ge=0, description="agent-steps, of the first of `steps`, that imitate it"
     )
-    shaping: dict[str, Number] = Field(
+    shaping: dict[str, Float] = Field(
         default={}, description="reward for each count of a game statistic; never in the score"
     )
 
@@ -67,7 +67,7 @@ class TrainingConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _teacher_has_time(self):
+    def _check_teacher_steps(self):
         if (self.teacher is None) != (self.teacher_steps == 0):
             raise ValueError(
                 f"teacher_steps: got {self.teacher_steps} with teacher {self.teacher or 'null'}; "
@@ -76,7 +76,7 @@ class TrainingConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _lessons_fill_the_training(self):
+    def _check_curriculum_sum(self):
         if not self.lessons:
             return self
         if len(self.lessons) != len(self.missions):
@@ -97,14 +97,14 @@ class TrainingConfig(Model):
         return [share + (number < rest) for number in range(num_missions)]
 
     @property
-    def horizon(self) -> int | None:
+    def lr_decay_steps(self) -> int | None:
         """Agent-steps over which the learning rate falls to 0; None if it does not fall."""
         return (self.anneal_steps or self.steps) if self.anneal else None
 
     @property
-    def can_get_longer(self) -> bool:
+    def is_extendable(self) -> bool:
         """Whether a training with more steps begins as this one does."""
-        return self.horizon != self.steps
+        return self.lr_decay_steps != self.steps
 
     @model_validator(mode="after")
     def _worlds_for_all(self):

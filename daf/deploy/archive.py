@@ -13,7 +13,7 @@ from typing import Literal
 
 from daf.config import ConfigError, Model, shown
 from daf.config.plain_data import parse_json
-from daf.errors import of_file
+from daf.errors import os_error_text
 from daf.files.safe_read import open_regular
 from daf.files.zips import write_zip
 from daf.provenance.sidecar import Sha256
@@ -67,7 +67,7 @@ def read_archive(path: str | Path) -> tuple[dict[str, bytes], list[str]]:
             raise ValueError(f"has no {MANIFEST}")
         manifest = Manifest.parse(parse_json(members[MANIFEST], MANIFEST), MANIFEST)
     except OSError as error:
-        raise ConfigError(f"bundle {of_file(error)}") from None
+        raise ConfigError(f"bundle {os_error_text(error)}") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise ConfigError(f"bundle {shown(str(path))}: {error}") from None
     return members, _differing(members, manifest.files)

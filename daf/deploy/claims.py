@@ -20,17 +20,17 @@ from daf.deploy.contents import (
     TRAINING_MISSIONS,
     WEIGHTS,
     Bundle,
-    GameShape,
+    GameInterface,
     Score,
     action_names,
     as_json,
 )
 from daf.deploy.model_card import model_card
-from daf.deploy.sources import FOREIGN, OWN, OWN_CLASSES
+from daf.deploy.sources import DAF_CLASSES, FOREIGN, OWN
 from daf.evaluation.evaluate import POLICY_STREAM
 from daf.files.text_files import json_text
-from daf.learn.curriculum import lessons_of
-from daf.missions.ceiling import checked_ceiling
+from daf.learn.curriculum import build_curriculum
+from daf.missions.ceiling import resolve_ceiling
 from daf.plan import Run
 from daf.policies.chance import mix_seeds
 from daf.policies.game import Game
@@ -63,7 +63,7 @@ def contradictions(bundle: Bundle) -> list[str]:
 def _members(bundle: Bundle) -> Iterator[str]:
     """A bundle has the members that every bundle has, and no others."""
     expected = {CARD, GOLDEN, MISSIONS, POLICY, TRAINING_MISSIONS, WEIGHTS, *OWN}
-    if bundle.about.class_path not in OWN_CLASSES:
+    if bundle.about.class_path not in DAF_CLASSES:
         expected.add(f"{FOREIGN}.py")
     expected |= {"manifest.json"}
     for name in sorted(expected - bundle.members.keys()):
@@ -90,7 +90,7 @@ def _scores(bundle: Bundle) -> Iterator[str]:
     about = bundle.about
     for name, score in about.scores.items():
         key = f"{POLICY}: key 'scores.{name}"
-        ceiling = checked_ceiling(bundle.missions[name])
+        ceiling = resolve_ceiling(bundle.missions[name])
         if bundle.missions[name].ceiling != ceiling:
             yield f"{MISSIONS}: key '{name}.ceiling': {ceiling} follows from its tables"
         if ceiling is not None and max(score.each) > ceiling:
@@ -107,7 +107,7 @@ def _game(bundle: Bundle) -> Iterator[str]:
     """The game is that of the missions; the weights may be made for more of them."""
     about = bundle.about
     missions = [bundle.missions[about.golden.mission], *bundle.missions.values()]
-    expected = GameShape.of(Game.of(*missions, *bundle.trained_on))
+    expected = GameInterface.of(Game.of(*missions, *bundle.trained_on))
     for part, value in expected.resolved().items():
         if (told := about.game.resolved()[part]) != value:
             yield f"{POLICY}: key 'game.{part}': got {told}; {value} follows from its missions"
@@ -139,7 +139,7 @@ def _training(bundle: Bundle) -> Iterator[str]:
         training_seed=told["training_seed"],
         missions=bundle.trained_on,
     )
-    last = lessons_of(run)[-1]
+    last = build_curriculum(run)[-1]
     expected = {
         "run": about.name,
         "policy": run.policy,
@@ -160,7 +160,7 @@ def _training(bundle: Bundle) -> Iterator[str]:
     if run.proper_name() != about.name:
         yield f"{POLICY}: key 'name': a training with its settings is called {run.proper_name()}"
     own = SHORT_NAMES.get(run.class_path, run.class_path)
-    if own in OWN_CLASSES or about.class_path in OWN_CLASSES:
+    if own in DAF_CLASSES or about.class_path in DAF_CLASSES:
         if own != about.class_path:
             yield f"{POLICY}: key 'training.class_path': is not the class of the policy"
         if told["parameters"] != sum(tensor.numel() for tensor in bundle.weights.values()):

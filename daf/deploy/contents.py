@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import Field
 
-from daf.config import ConfigError, Model, Number, Whole, shown
+from daf.config import ConfigError, Float, Int, Model, shown
 from daf.config.plain_data import parse_json
 from daf.deploy.archive import read_archive
-from daf.deploy.sources import FOREIGN, OWN_CLASSES
+from daf.deploy.sources import DAF_CLASSES, FOREIGN
 from daf.files.tensors import tensors_of
 from daf.missions import Mission
 from daf.missions.mission import MAX_AGENTS, MAX_WINDOW
@@ -24,26 +24,26 @@ POLICY, MISSIONS, TRAINING_MISSIONS = "policy.json", "missions.json", "training_
 WEIGHTS, GOLDEN, CARD = "policy.safetensors", "golden.safetensors", "model_card.md"
 
 
-Side = Annotated[Whole, Field(ge=1, le=MAX_WINDOW)]
+Side = Annotated[Int, Field(ge=1, le=MAX_WINDOW)]
 
 
-class GameShape(Model):
+class GameInterface(Model):
     """What a network must know of the game: `daf.policies.Game` without its stations. Features,
     type ids and window are the vocabulary of its tokens, action names that of its outputs."""
 
-    num_agents: Whole = Field(ge=1, le=MAX_AGENTS)
-    num_actions: Whole = Field(ge=5, le=1000)
-    num_tokens: Whole = Field(ge=1, le=4096)
-    used_tokens: Whole = Field(ge=1, le=4096)
+    num_agents: Int = Field(ge=1, le=MAX_AGENTS)
+    num_actions: Int = Field(ge=5, le=1000)
+    num_tokens: Int = Field(ge=1, le=4096)
+    used_tokens: Int = Field(ge=1, le=4096)
     window: tuple[Side, Side]
-    max_steps: Whole
-    move_energy: Whole
-    energy_regained: Whole
+    max_steps: Int
+    move_energy: Int
+    energy_regained: Int
     features: tuple[str, ...] = Field(max_length=256)
-    type_ids: tuple[Whole, ...] = Field(max_length=256)
+    type_ids: tuple[Int, ...] = Field(max_length=256)
 
     @classmethod
-    def of(cls, game: Game) -> "GameShape":
+    def of(cls, game: Game) -> "GameInterface":
         return cls(**{name: getattr(game, name) for name in cls.model_fields})
 
     def game(self) -> Game:
@@ -59,13 +59,13 @@ class Score(Model):
         each: hearts of each episode, in the order of the world seeds; all else follows from them.
     """
 
-    mean: Number
-    sd: Number | None
-    low: Number | None
-    high: Number | None
-    episodes: Whole = Field(ge=1)
+    mean: Float
+    sd: Float | None
+    low: Float | None
+    high: Float | None
+    episodes: Int = Field(ge=1)
     note: str | None
-    each: tuple[Annotated[Whole, Field(ge=0)], ...] = Field(min_length=1, max_length=100_000)
+    each: tuple[Annotated[Int, Field(ge=0)], ...] = Field(min_length=1, max_length=100_000)
 
     @classmethod
     def of(cls, each: Sequence[int], confidence: float) -> "Score":
@@ -91,8 +91,8 @@ class Golden(Model):
     """Which episode the golden observations are of."""
 
     mission: str
-    world_seed: Whole
-    steps: Whole
+    world_seed: Int
+    steps: Int
 
 
 class Provenance(Model):
@@ -104,7 +104,7 @@ class Provenance(Model):
     episodes: dict[str, Sha256]
 
 
-class Description(Model):
+class PolicyDescription(Model):
     """The content of policy.json.
 
     Attributes:
@@ -122,14 +122,14 @@ class Description(Model):
     name: str
     class_path: str = Field(pattern=r"^[a-z_][a-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$")
     init_kwargs: dict[str, Any]
-    shapes: dict[str, tuple[Whole, ...]]
-    game: GameShape
+    shapes: dict[str, tuple[Int, ...]]
+    game: GameInterface
     actions: tuple[str, ...]
     trained_on: tuple[str, ...]
     training: dict[str, Any] | None
     scores: dict[str, Score]
-    evaluation_seed: Whole
-    confidence: Number = Field(gt=0.5, lt=1)
+    evaluation_seed: Int
+    confidence: Float = Field(gt=0.5, lt=1)
     golden: Golden
     provenance: Provenance
     versions: dict[str, str]
@@ -147,7 +147,7 @@ class Bundle:
     """
 
     members: Mapping[str, bytes]
-    about: Description
+    about: PolicyDescription
     missions: dict[str, Mission]
     trained_on: tuple[Mission, ...]
     weights: dict[str, torch.Tensor]
@@ -184,14 +184,14 @@ class Bundle:
         lacking = needed - members.keys()
         if lacking:
             raise ConfigError(f"{min(lacking)}: is missing")
-        about = Description.parse(parse_json(members[POLICY], POLICY), POLICY)
+        about = PolicyDescription.parse(parse_json(members[POLICY], POLICY), POLICY)
         module = about.class_path.rpartition(":")[0]
-        if about.class_path not in OWN_CLASSES and (
+        if about.class_path not in DAF_CLASSES and (
             module != FOREIGN or f"{FOREIGN}.py" not in members
         ):
             raise ConfigError(
                 f"{POLICY}: key 'class_path': got {shown(about.class_path)}; accepted: "
-                f"{', '.join(sorted(OWN_CLASSES))}, or a class of {FOREIGN}.py"
+                f"{', '.join(sorted(DAF_CLASSES))}, or a class of {FOREIGN}.py"
             )
         told = parse_json(members[MISSIONS], MISSIONS)
         if not isinstance(told, dict) or not told or told.keys() != about.scores.keys():

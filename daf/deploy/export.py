@@ -9,7 +9,7 @@ from daf.deploy import isolated_exporter
 from daf.deploy.archive import unpack
 from daf.deploy.contents import Bundle
 from daf.deploy.golden import FLOATS, apart
-from daf.deploy.isolated_process import MAX_WORDS, fresh, last_words
+from daf.deploy.isolated_process import MAX_ERROR_BYTES, fresh, last_error_line
 from daf.deploy.verify import MINUTES, verify
 from daf.files.safe_write import copy
 from daf.files.tensors import load_tensors
@@ -49,7 +49,7 @@ def run_export(path: str, program: str, trust: bool, report: Callable[[str], Non
         except subprocess.TimeoutExpired:
             raise ConfigError(f"torch.export takes longer than {MINUTES:g} minutes") from None
         if done.returncode:
-            raise ConfigError(f"torch.export: {last_words(done.stderr[-MAX_WORDS:])}")
+            raise ConfigError(f"torch.export: {last_error_line(done.stderr[-MAX_ERROR_BYTES:])}")
         found = load_tensors(outputs)
         for name in FLOATS:
             if wrong := apart(name, found.get(name), bundle.golden[name]):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 
 from daf.config import ConfigError
-from daf.deploy.isolated_process import Unpacked
+from daf.deploy.isolated_process import BundleProcess
 from daf.evaluation.evaluate import POLICY_STREAM
 from daf.missions import Mission
 from daf.policies.chance import mix_seeds
@@ -22,10 +22,10 @@ tokens in another order than DAF does. Measured differences are below 1e-5."""
 
 FLOATS = ("logits", "values")
 INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-PLACE_FACTOR = 0x9E3779B97F4A7C15 - 2**64  # odd, bits well mixed: the golden ratio, as int64
+POSITION_FACTOR = 0x9E3779B97F4A7C15 - 2**64  # odd, bits well mixed: the golden ratio, as int64
 
 
-def golden_of(policy: TrainablePolicy, mission: Mission, seed: int) -> dict[str, torch.Tensor]:
+def record_golden(policy: TrainablePolicy, mission: Mission, seed: int) -> dict[str, torch.Tensor]:
     """Let a policy play the beginning of an episode, on the CPU and one thread.
 
     Axes: L steps, N agents, T tokens, K outputs, W tensors of weights.
@@ -37,7 +37,7 @@ def golden_of(policy: TrainablePolicy, mission: Mission, seed: int) -> dict[str,
 
     Returns:
         seeds int64 [N]; observations uint8 [L, N, T, 3]; actions int64 [L, N]; logits [L, N, K] and
-        values [L, N], float32; sums int64 [W], see `weight_sums`.
+        values [L, N], float32; sums int64 [W], see `weight_checksums`.
 
     Raises:
         ConfigError: its actions do not come from its network.
@@ -66,10 +66,10 @@ def golden_of(policy: TrainablePolicy, mission: Mission, seed: int) -> dict[str,
         torch.set_num_threads(threads)
         hook.remove()
     found = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
-    return found | {"seeds": seeds, "sums": weight_sums(policy.state_dict())}
+    return found | {"seeds": seeds, "sums": weight_checksums(policy.state_dict())}
 
 
-def weight_sums(weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
+def weight_checksums(weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """For each tensor, by name, the exact sum of its bits as integers, each times a number that
     follows from its place; int64 [W]. Any flipped bit changes it, also one whose effect on the
     outputs is smaller than what processors round away."""
@@ -77,11 +77,11 @@ def weight_sums(weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
     for name in sorted(weights):
         flat = weights[name].detach().cpu().contiguous().reshape(-1)
         bits = flat.view(INTEGERS[flat.element_size()]).to(torch.int64)
-        sums.append((bits * (PLACE_FACTOR * (2 * torch.arange(len(bits)) + 1))).sum())
+        sums.append((bits * (POSITION_FACTOR * (2 * torch.arange(len(bits)) + 1))).sum())
     return torch.stack(sums)
 
 
-def check_golden(golden: Mapping[str, torch.Tensor], unpacked: Unpacked) -> list[str]:
+def check_golden(golden: Mapping[str, torch.Tensor], unpacked: BundleProcess) -> list[str]:
     """Play the golden observations again. Returns the first thing that is wrong, if any, as a line.
 
     Raises:
@@ -109,12 +109,12 @@ def apart(name: str, here: torch.Tensor | None, told: torch.Tensor) -> str | Non
     return None
 
 
-def check_sums(
+def check_weight_checksums(
     golden: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]
 ) -> list[str]:
     """Whether the weights are, to the bit, those that the golden outputs are of; a line for each
     tensor that is not."""
-    here = weight_sums(weights)
+    here = weight_checksums(weights)
     if golden["sums"].shape != here.shape:
         return ["golden outputs: the sums of the weights are of other weights"]
     odd = [name for name, same in zip(sorted(weights), here == golden["sums"]) if not same]

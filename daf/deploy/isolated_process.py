@@ -19,7 +19,7 @@ from daf.files.tensors import tensors_of
 from daf.system.limited_process import Confined, Limits
 from daf.system.temporary_folder import scratch_folder
 
-MAX_ANSWER, MAX_WORDS = 2**28, 100_000
+MAX_ANSWER, MAX_ERROR_BYTES = 2**28, 100_000
 """Bytes; what a bundle's code answers may be anything."""
 
 SECONDS_TO_END = 10.0
@@ -28,7 +28,7 @@ LIMITS = Limits(memory_mb=4000, processes=16)
 """Of a bundle's code; the widest networks of DAF take half of it."""
 
 
-class Unpacked:
+class BundleProcess:
     """The policy of a bundle, unpacked and played elsewhere; a context, at whose end it is gone.
 
     Its code runs with the rights of whoever asks: look first whose it is.
@@ -41,7 +41,7 @@ class Unpacked:
     def __init__(self, members: Mapping[str, bytes], minutes: float):
         self.members, self.minutes = members, minutes
 
-    def __enter__(self) -> "Unpacked":
+    def __enter__(self) -> "BundleProcess":
         with contextlib.ExitStack() as opened:
             place = opened.enter_context(scratch_folder("daf-bundle-"))
             unpack(self.members, place / "bundle")
@@ -120,7 +120,7 @@ class Unpacked:
             self._process.wait(SECONDS_TO_END)
         self._confined.end()
         self._errors.seek(0)
-        return last_words(self._errors.read(MAX_WORDS))
+        return last_error_line(self._errors.read(MAX_ERROR_BYTES))
 
 
 def fresh(script: ModuleType, *arguments: str) -> list[str]:
@@ -129,7 +129,7 @@ def fresh(script: ModuleType, *arguments: str) -> list[str]:
     return [sys.executable, "-E", "-P", "-B", script.__file__, *arguments]
 
 
-def last_words(errors: bytes) -> str:
+def last_error_line(errors: bytes) -> str:
     """Why a bundle's code ended, from what it wrote to stderr."""
     lines = errors.decode(errors="replace").strip().splitlines()
     return f"its code failed ({lines[-1][:300] if lines else 'without a word'})"

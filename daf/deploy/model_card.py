@@ -2,7 +2,7 @@
 
 import json
 
-from daf.deploy.contents import Description, Score
+from daf.deploy.contents import PolicyDescription, Score
 from daf.deploy.golden import TOLERANCE
 from daf.deploy.sources import FOREIGN
 
@@ -73,7 +73,7 @@ The code is DAF's, Apache-2.0 (https://www.apache.org/licenses/LICENSE-2.0){fore
 are the work of whoever trained them; DAF claims no rights in them.
 """
 
-TRAINED = """Trained by PPO on {missions} for {steps:,} agent-steps from training seed {seed}, with
+TRAINED_TEXT = """Trained by PPO on {missions} for {steps:,} agent-steps from training seed {seed}, with
 these settings:
 
 ```json
@@ -81,10 +81,12 @@ these settings:
 ```
 """
 
-UNKNOWN = """Its weights were given as a file; how they were trained is not known here."""
+UNKNOWN_TRAINING_TEXT = (
+    """Its weights were given as a file; how they were trained is not known here."""
+)
 
 
-def model_card(about: Description, num_outputs: int) -> str:
+def model_card(about: PolicyDescription, num_outputs: int) -> str:
     """The text of model_card.md; it follows from the content of policy.json, not from its order."""
     own = not about.class_path.startswith(f"{FOREIGN}:")
     return CARD.format(
@@ -113,11 +115,11 @@ def model_card(about: Description, num_outputs: int) -> str:
     )
 
 
-def _training(about: Description) -> str:
+def _training(about: PolicyDescription) -> str:
     run = about.training
     if run is None:
-        return UNKNOWN
-    return TRAINED.format(
+        return UNKNOWN_TRAINING_TEXT
+    return TRAINED_TEXT.format(
         missions=", ".join(about.trained_on),
         steps=run["steps"],
         seed=run["training_seed"],

@@ -14,15 +14,15 @@ from daf.deploy.contents import (
     POLICY,
     TRAINING_MISSIONS,
     WEIGHTS,
-    Description,
-    GameShape,
+    GameInterface,
     Golden,
+    PolicyDescription,
     Provenance,
     Score,
     action_names,
     as_json,
 )
-from daf.deploy.golden import golden_of
+from daf.deploy.golden import record_golden
 from daf.deploy.model_card import model_card
 from daf.deploy.sources import sources
 from daf.deploy.verify import verify
@@ -79,14 +79,14 @@ def pack(
             f"{'; this one is a bundle already' if player.class_path == 'bundle' else ''}"
         )
     with contained(player.policy, is_foreign(player.class_path)), blamed_on(player.policy):
-        golden = golden_of(policy, missions[0], seed)
+        golden = record_golden(policy, missions[0], seed)
     class_path, code = sources(player.class_path)
-    about = Description(
+    about = PolicyDescription(
         name=player.name,
         class_path=class_path,
         init_kwargs=player.init_kwargs,
         shapes={name: tuple(t.shape) for name, t in sorted(policy.state_dict().items())},
-        game=GameShape.of(game),
+        game=GameInterface.of(game),
         actions=action_names(game.num_actions),
         trained_on=tuple(mission.name for mission in trained_on),
         training=None if run is None else load_json(run),

@@ -7,15 +7,15 @@ import torch
 
 from daf.config import ConfigError, shown
 from daf.deploy.archive import unpack
-from daf.deploy.contents import WEIGHTS, Bundle, GameShape
-from daf.deploy.sources import FOREIGN, OWN_CLASSES
+from daf.deploy.contents import WEIGHTS, Bundle, GameInterface
+from daf.deploy.sources import DAF_CLASSES, FOREIGN
 from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import PolicySpec
 from daf.system.temporary_folder import scratch_folder
 
-ALIKE = ("num_actions", "num_tokens", "window", "features", "type_ids")
+COMPATIBILITY_FIELDS = ("num_actions", "num_tokens", "window", "features", "type_ids")
 """What of a game the weights are made for."""
 
 
@@ -36,14 +36,14 @@ class BundlePolicy(Policy):
         """
         bundle = Bundle.read(path)
         about = bundle.about
-        for name in ALIKE:
-            here, there = getattr(GameShape.of(self.game), name), getattr(about.game, name)
+        for name in COMPATIBILITY_FIELDS:
+            here, there = getattr(GameInterface.of(self.game), name), getattr(about.game, name)
             if here != there:
                 raise ConfigError(
                     f"bundle {shown(str(path))}: made for a game with another '{name}' "
                     f"({shown(there)} instead of {shown(here)})"
                 )
-        own = about.class_path in OWN_CLASSES
+        own = about.class_path in DAF_CLASSES
         if not own and self.trust is not True:
             raise ConfigError(
                 f"bundle {shown(str(path))}: has code of its own ({FOREIGN}.py), which is run only "

@@ -41,7 +41,7 @@ OWN = {
 FOREIGN = "policy_code"
 """The module in a bundle that holds a policy of the user's own."""
 
-OWN_CLASSES = frozenset(SHORT_NAMES[name] for name in TRAINABLE)
+DAF_CLASSES = frozenset(SHORT_NAMES[name] for name in TRAINABLE)
 
 
 def sources(class_path: str) -> tuple[str, dict[str, bytes]]:
@@ -53,7 +53,7 @@ def sources(class_path: str) -> tuple[str, dict[str, bytes]]:
     """
     code = {name: Path(module.__file__).read_bytes() for name, module in OWN.items()}
     module, name = module_and_class(class_path)
-    if f"{module}:{name}" in OWN_CLASSES:
+    if f"{module}:{name}" in DAF_CLASSES:
         return f"{module}:{name}", code
     spec = None if module.endswith(".py") else importlib.util.find_spec(module)
     path = spec.origin if spec else module

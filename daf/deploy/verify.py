@@ -11,8 +11,8 @@ from daf.config import ConfigError
 from daf.deploy.archive import MANIFEST, read_archive, write_archive
 from daf.deploy.claims import contradictions
 from daf.deploy.contents import WEIGHTS, Bundle, Score
-from daf.deploy.golden import TOLERANCE, check_golden, check_sums
-from daf.deploy.isolated_process import Unpacked
+from daf.deploy.golden import TOLERANCE, check_golden, check_weight_checksums
+from daf.deploy.isolated_process import BundleProcess
 from daf.deploy.sources import foreign
 from daf.errors import plain
 from daf.evaluation.evaluate import POLICY_STREAM
@@ -20,10 +20,10 @@ from daf.missions import Mission
 from daf.policies.chance import mix_seeds
 from daf.provenance.hashing import file_digest
 from daf.sim.simulation import Simulation
-from daf.stats.estimate import student, term
-from daf.stats.permutation import exchanges
+from daf.stats.estimate import t_interval, term
+from daf.stats.permutation import permutation_p_value
 
-SURPRISE = 0.001
+SIGNIFICANCE = 0.001
 """How probable scores as far from the recorded ones must be, for all missions together; less is a
 problem. A sound bundle fails so often, if it is evaluated."""
 
@@ -89,9 +89,9 @@ def verify(path: str | Path, *, trust: bool = False, episodes: int = 0) -> Verdi
         if found.problems:
             return found
         found.said.append("scores, card and all descriptions follow from each other")
-        with Unpacked(members, MINUTES) as unpacked:
+        with BundleProcess(members, MINUTES) as unpacked:
             problems = check_golden(bundle.golden, unpacked)
-            found.problems += problems or check_sums(bundle.golden, bundle.weights)
+            found.problems += problems or check_weight_checksums(bundle.golden, bundle.weights)
             if not found.problems:
                 steps, agents = bundle.golden["actions"].shape
                 found.said.append(
@@ -120,9 +120,9 @@ def _strange_bytes(path: str | Path, members: Mapping[str, bytes]) -> list[str]:
     return [] if same else ["the zip is not written as DAF writes bundles"]
 
 
-def _evaluate(bundle: Bundle, unpacked: Unpacked, episodes: int, found: Verdict) -> None:
+def _evaluate(bundle: Bundle, unpacked: BundleProcess, episodes: int, found: Verdict) -> None:
     tests = {"means": mean_probability, "spreads": spread_probability}
-    surprising = SURPRISE / (len(tests) * len(bundle.missions))
+    surprising = SIGNIFICANCE / (len(tests) * len(bundle.missions))
     for name, mission in bundle.missions.items():
         told = bundle.about.scores[name]
         scores = _scores(mission, unpacked, episodes, bundle.about.evaluation_seed + 1)
@@ -137,7 +137,7 @@ def _evaluate(bundle: Bundle, unpacked: Unpacked, episodes: int, found: Verdict)
             found.said.append(line)
 
 
-def _scores(mission: Mission, unpacked: Unpacked, episodes: int, seed: int) -> np.ndarray:
+def _scores(mission: Mission, unpacked: BundleProcess, episodes: int, seed: int) -> np.ndarray:
     """Play whole episodes. Returns the scores, float64 [E]."""
     simulation = Simulation(mission, episodes, "cpu", seed)
     agents = mission.num_agents
@@ -152,7 +152,7 @@ def _scores(mission: Mission, unpacked: Unpacked, episodes: int, seed: int) -> n
 def mean_probability(scores: np.ndarray, told: Score) -> float:
     """How probable so different means are, if all episodes are of one policy (Welch's test)."""
     difference = scores.mean() - told.mean
-    return student(difference, [term(scores), term(told.each)], 0.95)["p"]
+    return t_interval(difference, [term(scores), term(told.each)], 0.95)["p"]
 
 
 def spread_probability(scores: np.ndarray, told: Score) -> float:
@@ -160,4 +160,4 @@ def spread_probability(scores: np.ndarray, told: Score) -> float:
     permutation test (Good 2005), after Brown and Forsythe (1974)."""
     each = np.array(told.each, dtype=float)
     middle = np.median(np.concatenate([scores, each]))
-    return exchanges(np.abs(scores - middle), np.abs(each - middle))
+    return permutation_p_value(np.abs(scores - middle), np.abs(each - middle))

@@ -8,7 +8,7 @@ import torch
 
 from daf.config import ConfigError, EvaluationConfig
 from daf.evaluation.recorder import Recorder
-from daf.evaluation.replay import Recording, recordable
+from daf.evaluation.replay import Replay, max_recordable_episodes
 from daf.missions import RESOURCES, Mission
 from daf.plan import Player, Team
 from daf.policies.chance import mix_seeds
@@ -17,7 +17,7 @@ from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import PolicySpec, is_foreign
-from daf.policies.team_policy import MixedTeam, Part
+from daf.policies.team_policy import TeamMemberPolicy, TeamPolicy
 from daf.policies.trainable import TrainablePolicy
 from daf.policies.user_code import blamed_on, contained
 from daf.provenance.hashing import file_digest
@@ -33,7 +33,7 @@ def evaluate(
     device: str = "cpu",
     trained_on: tuple[Mission, ...] = (),
     weights: Sequence[str] = (),
-) -> tuple[pd.DataFrame, Recording]:
+) -> tuple[pd.DataFrame, Replay]:
     """Play episodes, count, and record the first of them.
 
     Every player meets the same world seeds. A world's course depends on its seed and on the
@@ -57,12 +57,14 @@ def evaluate(
     """
     watched: list[Certain] = []
     if isinstance(player, Team):
-        policy = _team(player, mission, device, weights, watched)
+        policy = _build_team(player, mission, device, weights, watched)
     else:
         weight = next(iter(weights), None)
-        policy = _alone(player, mission, device, trained_on, weight, watched)
+        policy = _build_policy(player, mission, device, trained_on, weight, watched)
     simulation = Simulation(mission, config.episodes, device, seed=config.seed)
-    recorded = min(config.recorded, config.episodes, recordable(mission, mission.max_steps))
+    recorded = min(
+        config.recorded, config.episodes, max_recordable_episodes(mission, mission.max_steps)
+    )
     recorder = Recorder(simulation, recorded, mission.max_steps)
     with contained(player.policy, _is_foreign(player)):
         rewards = _play(player, policy, simulation, recorder)
@@ -83,7 +85,7 @@ def evaluate(
     columns["steps"] = simulation.state.now.cpu().numpy().astype("int64")
     counted = simulation.counters.cpu().numpy().astype("int64")
     columns |= dict(zip(simulation.statistic_names, counted.T))
-    recording = Recording(
+    recording = Replay(
         policy=player.policy,
         run=player.name,
         mission=mission,
@@ -93,7 +95,7 @@ def evaluate(
     return pd.DataFrame(columns), recording
 
 
-def _alone(
+def _build_policy(
     player: Player,
     mission: Mission,
     device: str,
@@ -108,16 +110,16 @@ def _alone(
     return policy
 
 
-def _team(
+def _build_team(
     team: Team, mission: Mission, device: str, weights: Sequence[str], watched: list[Certain]
 ) -> Policy:
     files = {file: file_digest(file) for file in weights}
     parts = []
-    for member, agents in zip(team.members, team.seats(mission.num_agents)):
+    for member, agents in zip(team.members, team.apportion(mission.num_agents)):
         weight = member.own(files)
-        policy = _alone(member.player, mission, device, member.trained_on, weight, watched)
-        parts.append(Part(member.player.policy, policy, agents))
-    return MixedTeam(parts)
+        policy = _build_policy(member.player, mission, device, member.trained_on, weight, watched)
+        parts.append(TeamMemberPolicy(member.player.policy, policy, agents))
+    return TeamPolicy(parts)
 
 
 def _is_foreign(player: Player | Team) -> bool:

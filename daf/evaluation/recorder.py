@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from daf.evaluation.replay import Episode, Runs, States
+from daf.evaluation.replay import Episode, RunLengths, States
 from daf.sim.simulation import Simulation
 
 
@@ -38,16 +38,16 @@ class Recorder:
         }
         self._seeds = state.world_seed[:worlds]
         self._layouts = state.layout[:worlds]
-        self._live = {name: tensor[:worlds] for name, tensor in sources.items()}
+        self._sources = {name: tensor[:worlds] for name, tensor in sources.items()}
         self._kept = {
             name: torch.empty((steps + 1, *tensor.shape), dtype=tensor.dtype, device=tensor.device)
-            for name, tensor in self._live.items()
+            for name, tensor in self._sources.items()
         }
         self._count = 0
 
     def keep(self) -> None:
         """Keep the state as it is now; does not wait for the device."""
-        for name, tensor in self._live.items():
+        for name, tensor in self._sources.items():
             self._kept[name][self._count].copy_(tensor)
         self._count += 1
 
@@ -64,7 +64,9 @@ class Recorder:
                 layout=layout and layout.seeds[number],
                 score=int(kept["score"][-1, world]),
                 steps=self._count - 1,
-                states=States(**{name: Runs.of(rows[:, world]) for name, rows in kept.items()}),
+                states=States(
+                    **{name: RunLengths.of(rows[:, world]) for name, rows in kept.items()}
+                ),
             )
             for world, (seed, number) in enumerate(zip(self._seeds.cpu(), self._layouts.cpu()))
         )

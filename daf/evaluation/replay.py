@@ -7,7 +7,7 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from daf.config import ConfigError, Model, Whole, load_json, shown
+from daf.config import ConfigError, Int, Model, load_json, shown
 from daf.errors import describe
 from daf.files.text_files import write_text
 from daf.missions import RESOURCES, Mission
@@ -23,7 +23,7 @@ Float = Annotated[float, Field(strict=True, ge=-1e9, le=1e9)]
 Label = Annotated[str, Field(max_length=200)]
 
 
-class Runs(Model):
+class RunLengths(Model):
     """Numbers over time, for one or more columns: for each column one number for each of the T + 1
     states of an episode, column after column, all of it as runs of equal numbers."""
 
@@ -31,7 +31,7 @@ class Runs(Model):
     repeats: tuple[Annotated[Integer, Field(ge=1)], ...]
 
     @classmethod
-    def of(cls, columns: np.ndarray) -> "Runs":
+    def of(cls, columns: np.ndarray) -> "RunLengths":
         """The runs of an array [T + 1, ...]; its other axes are the columns."""
         numbers = np.moveaxis(columns, 0, -1).reshape(-1)
         starts = np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1])[: len(numbers)])
@@ -45,19 +45,19 @@ class States(Model):
     """The T + 1 states of an episode, the first that after the reset, with A agents, S stations and
     R resources; the columns of each field stand behind it."""
 
-    cell: Runs  # A: row * W + column on the map
-    orientation: Runs  # A: 0 N, 1 S, 2 W, 3 E
-    glyph: Runs  # A
-    inventory: Runs  # A * R
-    verb: Runs  # A: of the action that led here: 0 noop, 1 move, 2 change_glyph
-    argument: Runs  # A: likewise; of a move its direction, as in `orientation`
-    success: Runs  # A: 1 if that action succeeded
-    reward: Runs  # A: paid for the step that led here
-    cooldown_end: Runs  # S: step at which the cooldown is over
-    uses: Runs  # S
-    stock: Runs  # S: of chests
-    repair: Runs  # S: index of the mission's repair that is needed, -1 if not clipped
-    score: Runs  # 1: hearts in the chests, less those at the start
+    cell: RunLengths  # A: row * W + column on the map
+    orientation: RunLengths  # A: 0 N, 1 S, 2 W, 3 E
+    glyph: RunLengths  # A
+    inventory: RunLengths  # A * R
+    verb: RunLengths  # A: of the action that led here: 0 noop, 1 move, 2 change_glyph
+    argument: RunLengths  # A: likewise; of a move its direction, as in `orientation`
+    success: RunLengths  # A: 1 if that action succeeded
+    reward: RunLengths  # A: paid for the step that led here
+    cooldown_end: RunLengths  # S: step at which the cooldown is over
+    uses: RunLengths  # S
+    stock: RunLengths  # S: of chests
+    repair: RunLengths  # S: index of the mission's repair that is needed, -1 if not clipped
+    score: RunLengths  # 1: hearts in the chests, less those at the start
 
 
 def columns(mission: Mission) -> dict[str, int]:
@@ -68,7 +68,7 @@ def columns(mission: Mission) -> dict[str, int]:
     return sizes | {"inventory": agents * len(RESOURCES), "score": 1}
 
 
-def _ranges(mission: Mission) -> dict[str, tuple[int, int]]:
+def _value_ranges(mission: Mission) -> dict[str, tuple[int, int]]:
     return {
         "cell": (0, mission.height * mission.width - 1),
         "orientation": (0, 3),
@@ -89,11 +89,11 @@ class Episode(Model):
         score: at the end.
     """
 
-    episode: Whole = Field(ge=0)
-    world_seed: Whole = Field(ge=-(2**63), lt=2**63)
-    layout: Whole | None = Field(default=None, exclude_if=lambda layout: layout is None)
+    episode: Int = Field(ge=0)
+    world_seed: Int = Field(ge=-(2**63), lt=2**63)
+    layout: Int | None = Field(default=None, exclude_if=lambda layout: layout is None)
     score: Integer
-    steps: Whole = Field(ge=0, le=MAX_NUMBERS)
+    steps: Int = Field(ge=0, le=MAX_NUMBERS)
     states: States
 
     def check(self, mission: Mission) -> None:
@@ -107,9 +107,9 @@ class Episode(Model):
             raise ValueError(
                 f"key 'layout': got {shown(self.layout)}; that is none of the mission's"
             )
-        ranges = _ranges(mission)
+        ranges = _value_ranges(mission)
         for field, number in columns(mission).items():
-            runs: Runs = getattr(self.states, field)
+            runs: RunLengths = getattr(self.states, field)
             needed = number * (self.steps + 1)
             if len(runs.values) != len(runs.repeats) or sum(runs.repeats) != needed:
                 raise ValueError(
@@ -131,7 +131,7 @@ class Episode(Model):
             raise ValueError("key 'score': is not that of the last state")
 
 
-class Recording(Model):
+class Replay(Model):
     """The content of a `*.replay.json`: the recorded episodes of one evaluation.
 
     Attributes:
@@ -175,7 +175,7 @@ class Recording(Model):
         write_text(path, text + "\n")
 
     @classmethod
-    def read(cls, path: str | Path) -> "Recording":
+    def read(cls, path: str | Path) -> "Replay":
         """The recording in a file.
 
         Raises:
@@ -187,7 +187,7 @@ class Recording(Model):
             raise ConfigError(f"{path}: {describe(error, cls)}") from None
 
 
-def recordable(mission: Mission, steps: int) -> int:
+def max_recordable_episodes(mission: Mission, steps: int) -> int:
     """How many episodes of so many steps a file may hold."""
     numbers = sum(columns(mission).values()) * (steps + 1)
     return min(MAX_EPISODES, MAX_NUMBERS // numbers)

@@ -14,18 +14,18 @@ from types import SimpleNamespace
 from typing import Any
 
 from daf.files.safe_write import make_folder
-from daf.jobs.device import device_of, execution_of
+from daf.jobs.device import execution_config, job_device
 from daf.jobs.job import Job, job
-from daf.jobs.log import PartsFailed, logged, reason_of
-from daf.jobs.results_lock import working
+from daf.jobs.log import PartsFailed, failure_reason, job_log
+from daf.jobs.results_lock import hold_shared_lock
 from daf.provenance.staleness import Request, reason_to_remake, split_request
 
-VARIANT = "_variant_"
+RULE_VARIANT = "_variant_"
 """What follows it in the name of a rule only tells the rule from others that do the same."""
 
 
 @contextlib.contextmanager
-def batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[Job]]]:
+def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[Job]]]:
     """Run a rule's script for each combination of what parameters list.
 
     A part whose files stand there, made of the same by the same, is left as it is. The others are
@@ -43,18 +43,18 @@ def batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[Job]]]:
         the parts to execute, each a context as `daf.jobs.job.job`. A job without such parts has
         no device, since that takes seconds.
     """
-    with logged(snakemake, datetime.now(UTC)):
-        execution = execution_of(snakemake)
+    with job_log(snakemake, datetime.now(UTC)):
+        execution = execution_config(snakemake)
         results = execution.results_dir
         asked = (snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
         parts = [_Part(snakemake, request) for request in split_request(*asked)]
-        with working(results):
+        with hold_shared_lock(results):
             failed: dict[str, BaseException | None] = {}
             made = [part for part in parts if not part.stands(results)]
             left = [part for part in made if not part.stands(results, waits=True)]
-            found = device_of(snakemake, execution) if left else nullcontext("cpu")
+            found = job_device(snakemake, execution) if left else nullcontext("cpu")
             with found as device:
-                yield (_attempt(part, results, device, failed) for part in left)
+                yield (_run_part(part, results, device, failed) for part in left)
             if failed:
                 raise PartsFailed("; ".join(failed)) from next(iter(failed.values()))
             for part in made:
@@ -69,7 +69,7 @@ def waiting(results: str | Path, output: str | Path) -> Path:
     return Path(results, "resume", "parts", Path(output).parent.name, Path(output).name)
 
 
-def log_of(log: str | Path, output: str | Path) -> Path:
+def part_log(log: str | Path, output: str | Path) -> Path:
     """The log of a part, by its first output, of the job with a log. It is the same for all jobs of
     which the part may be one."""
     return Path(log).parent / Path(output).parent.name / f"{Path(output).stem}.log"
@@ -80,9 +80,9 @@ class _Part:
 
     def __init__(self, snakemake: Any, request: Request):
         self.outputs = request.outputs | {"provenance": request.sidecar}
-        log = log_of(snakemake.log[0], next(iter(self.outputs.values())))
-        make_folder(log.parent, execution_of(snakemake).results_dir)
-        self.request = replace(request, rule=request.rule.partition(VARIANT)[0])
+        log = part_log(snakemake.log[0], next(iter(self.outputs.values())))
+        make_folder(log.parent, execution_config(snakemake).results_dir)
+        self.request = replace(request, rule=request.rule.partition(RULE_VARIANT)[0])
         self.asked = SimpleNamespace(
             rule=self.request.rule,
             input=request.inputs,
@@ -112,7 +112,7 @@ class _Part:
 
 
 @contextlib.contextmanager
-def _attempt(part: _Part, results: str, device: str, failed: dict) -> Iterator[Job]:
+def _run_part(part: _Part, results: str, device: str, failed: dict) -> Iterator[Job]:
     """Do a part; if it fails, note the reason and the error, and go on. An interrupt goes through,
     and so does what keeps every part from beginning."""
     begun = False
@@ -123,7 +123,7 @@ def _attempt(part: _Part, results: str, device: str, failed: dict) -> Iterator[J
     except SystemExit as ended:
         if ended.code != 1:
             raise
-        reason = reason_of(part.asked.log[0])
+        reason = failure_reason(part.asked.log[0])
         if not begun:
             raise ValueError(reason) from ended.__context__
         failed[reason] = ended.__context__

@@ -13,7 +13,7 @@ from daf.system.gpus import taken
 
 
 @contextlib.contextmanager
-def device_of(snakemake: Any, execution: ExecutionConfig) -> Iterator[str]:
+def job_device(snakemake: Any, execution: ExecutionConfig) -> Iterator[str]:
     """The device of a job, with torch set up for it: "cuda" if it was given GPUs (`resources.gpu`)
     and there are some, which then are the only ones it sees; else "cpu", with as many threads as
     the job has. Import what looks at CUDA inside the block.
@@ -29,7 +29,7 @@ def device_of(snakemake: Any, execution: ExecutionConfig) -> Iterator[str]:
         yield device_for(gpus > 0, snakemake.threads, execution)
 
 
-def execution_of(snakemake: Any) -> ExecutionConfig:
+def execution_config(snakemake: Any) -> ExecutionConfig:
     """How the job is to run."""
     return ExecutionConfig.model_validate(snakemake.config.get("execution", {}))
 
@@ -49,7 +49,7 @@ def device_for(gpu_given: bool, threads: int, execution: ExecutionConfig) -> str
     if not given:
         return "cpu"
     deterministic_cuda()
-    torch.cuda.set_per_process_memory_fraction(execution.gpu_memory_share)
+    torch.cuda.set_per_process_memory_fraction(execution.gpu_memory_per_job)
     return "cuda"
 
 

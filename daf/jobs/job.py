@@ -10,9 +10,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from daf.config import ExecutionConfig
-from daf.jobs.device import device_of, execution_of
-from daf.jobs.log import logged
-from daf.jobs.results_lock import working
+from daf.jobs.device import execution_config, job_device
+from daf.jobs.log import job_log
+from daf.jobs.results_lock import hold_shared_lock
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import recorded
 from daf.provenance.staleness import split_request
@@ -47,17 +47,17 @@ def job(
 
     Args:
         snakemake: the object that Snakemake gives to scripts, or one like it.
-        device_needed: find the job's device, see `device_of`.
+        device_needed: find the job's device, see `job_device`.
         device: else the one it has, found before.
         place: see `daf.provenance.sidecar.recorded`.
     """
     begin = datetime.now(UTC)
     asked = (snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
     [request] = split_request(*asked)
-    with logged(snakemake, begin):
-        execution = execution_of(snakemake)
-        found = device_of(snakemake, execution) if device_needed else nullcontext(device)
-        with working(execution.results_dir), found as device:
+    with job_log(snakemake, begin):
+        execution = execution_config(snakemake)
+        found = job_device(snakemake, execution) if device_needed else nullcontext(device)
+        with hold_shared_lock(execution.results_dir), found as device:
             outputs = recorded(
                 rule=request.rule,
                 inputs=request.inputs,

@@ -19,10 +19,10 @@ from daf.files.safe_write import check_folder, open_in_place
 LOCK = ".lock"
 """File in the folder of results that whoever writes there holds."""
 
-INHERITED = "DAF_RESULTS_LOCK"
+LOCK_VARIABLE = "DAF_RESULTS_LOCK"
 """Names the folder whose lock a parent process holds for this one."""
 
-JOBS = ".jobs"
+JOBS_FILE = ".jobs"
 """File in the folder of results that every running job holds a share of."""
 
 WRITTEN_BY_SNAKEMAKE = ("logs", "timings", "resume")
@@ -46,7 +46,7 @@ def claim(results: str) -> None:
         OSError: the folder cannot be written.
     """
     _check_links(Path(results))
-    if os.environ.get(INHERITED) != _identity(results):
+    if os.environ.get(LOCK_VARIABLE) != _identity(results):
         _held.append(_locked(results))
 
 
@@ -74,7 +74,7 @@ def reading(results: str) -> Iterator[None]:
         OSError: a lock cannot be taken.
     """
     lock = _opened(Path(results, LOCK))
-    jobs = _opened(Path(results, JOBS))
+    jobs = _opened(Path(results, JOBS_FILE))
     try:
         if lock is not None:
             _patiently(lambda: _take(lock, fcntl.LOCK_SH, results))
@@ -91,15 +91,15 @@ def reading(results: str) -> Iterator[None]:
 
 def environment(results: str) -> dict[str, str]:
     """What tells a child that its parent holds the lock for it."""
-    return {INHERITED: _identity(results)}
+    return {LOCK_VARIABLE: _identity(results)}
 
 
 @contextlib.contextmanager
-def working(results: str) -> Iterator[None]:
+def hold_shared_lock(results: str) -> Iterator[None]:
     """What a job does while it runs: nobody takes the folder before its end, even if the workflow
     that started it has been killed."""
     Path(results).mkdir(parents=True, exist_ok=True)
-    jobs = open_in_place(Path(results) / JOBS)
+    jobs = open_in_place(Path(results) / JOBS_FILE)
     _shares.add(jobs)
     try:
         fcntl.flock(jobs, fcntl.LOCK_SH)
@@ -207,7 +207,7 @@ def _locked(results: str) -> int:
         _take(descriptor, fcntl.LOCK_EX, results)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
-        jobs = open_in_place(Path(results) / JOBS)
+        jobs = open_in_place(Path(results) / JOBS_FILE)
         try:
             _wait_for_jobs(jobs, results)
         finally:

@@ -17,7 +17,7 @@ from typing import Any
 import psutil
 
 from daf.errors import plain
-from daf.jobs.log import CAUSE
+from daf.jobs.log import LOG_FAILURE
 from daf.system.interrupts import snakemake_process
 from daf.system.processes import adopt_orphans, die_with_parent, end_descendants, ending, kill_tree
 
@@ -108,7 +108,7 @@ class _Watch:
             contextlib.suppress(OSError),
             open(self.log, "a", encoding="utf-8", errors="backslashreplace") as log,
         ):
-            print(f"{CAUSE}{line}", file=log)
+            print(f"{LOG_FAILURE}{line}", file=log)
         self._say(line)
         return 1
 

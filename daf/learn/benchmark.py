@@ -11,8 +11,8 @@ import torch
 
 from daf.config import BenchmarkConfig, ConfigError
 from daf.files.text_files import write_json
-from daf.learn.threads import side_by_side
-from daf.learn.trainer import Training
+from daf.learn.threads import single_threaded_executor
+from daf.learn.trainer import Trainer
 from daf.plan import Run, make_plan
 from daf.provenance.packages import versions
 
@@ -20,7 +20,7 @@ WARM_UP = 3
 PHASES = ("learn", "forward", "env", "copies")
 
 
-def measure(training: Training, updates: int, repeats: int) -> dict[str, list[float]]:
+def measure(training: Trainer, updates: int, repeats: int) -> dict[str, list[float]]:
     """Seconds of one update, as the mean over `updates` of them, `repeats` times.
 
     Returns:
@@ -111,8 +111,8 @@ def main() -> int:
     try:
         cores = pin(given.threads)
         run = run_of(given.policy, given.mission, worlds=given.worlds, precision=given.precision)
-        with side_by_side() as executor:
-            training = Training(run, given.device, executor=executor)
+        with single_threaded_executor() as executor:
+            training = Trainer(run, given.device, executor=executor)
             seconds = measure(training, given.updates, given.repeats)
     except (ConfigError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -8,7 +8,7 @@ import torch
 
 from daf.config import TrainingConfig
 from daf.learn.advantage import advantages
-from daf.learn.precision import answers, lasting
+from daf.learn.precision import answers, autocast_cache
 from daf.learn.ranks import ALONE, Ranks
 from daf.learn.rollout import Rollout
 from daf.learn.teacher import NOBODY, Teacher
@@ -21,14 +21,14 @@ from daf.sim.simulation import Simulation
 ACTION_STREAM = 0x61637473
 
 
-class Collector:
+class RolloutCollector:
     """Steps the worlds and fills a rollout.
 
     The worlds are dealt out evenly over the missions, and those of each mission over the ranks.
     Episodes go on from one rollout to the next.
 
     Attributes:
-        rows: N, this rank's; `all_rows` are those of all ranks, `row_numbers` says which of them
+        rows: N, this rank's; `total_rows` are those of all ranks, `row_numbers` says which of them
             are this rank's, int64 [N].
         rollout, advantage: what `collect` returned last.
     """
@@ -59,12 +59,12 @@ class Collector:
             for number, (mission, worlds) in enumerate(zip(missions, shares))
         ]
         agents = [mission.num_agents for mission in missions]
-        self.all_rows, numbers = 0, []
+        self.total_rows, numbers = 0, []
         for count, worlds, of_each in zip(counts, shares, agents):
             numbers.append(
-                self.all_rows + torch.arange(worlds.start * of_each, worlds.stop * of_each)
+                self.total_rows + torch.arange(worlds.start * of_each, worlds.stop * of_each)
             )
-            self.all_rows += count * of_each
+            self.total_rows += count * of_each
         self.row_numbers = torch.cat(numbers)
         self.rows = len(self.row_numbers)
         self._row_seeds = torch.cat(
@@ -80,7 +80,7 @@ class Collector:
         self.rollout = self._allocate(policy, device)
         self.advantage = torch.empty_like(self.rollout.values)
         numbers = [torch.tensor(worlds, device=device) for worlds in shares]
-        self._counted = list(map(self._stagger, self.simulations, numbers, counts))
+        self._counted = list(map(self._stagger_episodes, self.simulations, numbers, counts))
         self.seconds = {"env": 0.0, "forward": 0.0}
         self.teacher = (
             Teacher(
@@ -113,7 +113,9 @@ class Collector:
             memory=torch.empty_like(self.memory),
         )
 
-    def _stagger(self, simulation: Simulation, worlds: torch.Tensor, count: int) -> torch.Tensor:
+    def _stagger_episodes(
+        self, simulation: Simulation, worlds: torch.Tensor, count: int
+    ) -> torch.Tensor:
         """Let the worlds be at different times of their episodes, so that each update sees all of
         it: the first episodes are shorter, by another part in each world, and do not count.
 
@@ -143,11 +145,11 @@ class Collector:
         rollout.taught.fill_(NOBODY)
         steps = torch.arange(self.config.rollout_length, device=self.memory.device)[:, None]
         chances = uniform(self._row_seeds, self.steps_taken + steps)
-        with lasting(self.memory.device):
+        with autocast_cache(self.memory.device):
             for t, chance in enumerate(chances):
                 self._play(t, chance, shown)
         if shown is not None:
-            self.teacher.settle()
+            self.teacher.store_state()
         self.steps_taken += len(chances)
         log_probs = torch.log_softmax(rollout.logits, dim=-1)
         rollout.log_probs.copy_(log_probs.gather(2, rollout.actions[..., None])[..., 0])
@@ -155,7 +157,7 @@ class Collector:
             rollout.rewards,
             rollout.values,
             rollout.dones,
-            self._value_now(self.starts),
+            self._bootstrap_value(self.starts),
             self.config.gamma,
             self.config.gae_lambda,
         )
@@ -169,13 +171,13 @@ class Collector:
         self._observe(rollout.observations[t])
         rollout.starts[t] = self.starts
         middle = time.perf_counter()
-        logits, value, memory = self._answers(rollout.observations[t], self.starts)
+        logits, value, memory = self._forward(rollout.observations[t], self.starts)
         self.memory.copy_(memory)
         rollout.logits[t] = logits
         rollout.values[t] = value
         rollout.actions[t] = sample(logits, chance)
         if shown is not None:
-            rollout.taught[t] = self.teacher.says()
+            rollout.taught[t] = self.teacher.act()
             plays = self.teacher.plays(shown)
             rollout.actions[t] = torch.where(plays, rollout.taught[t], rollout.actions[t])
         end = time.perf_counter()
@@ -261,19 +263,19 @@ class Collector:
 
     def _bootstrap_truncated(self, rollout: Rollout, t: int) -> None:
         """A truncated episode would have gone on: its rest is worth the value of its last view."""
-        value = self._value_now(torch.zeros_like(self.starts))
+        value = self._bootstrap_value(torch.zeros_like(self.starts))
         for rows, simulation in self._row_slices():
             if simulation.mission.truncates:
                 cut = rollout.dones[t, rows].to(torch.float32)
                 rollout.rewards[t, rows] += self.config.gamma * value[rows] * cut
 
-    def _value_now(self, starts: torch.Tensor) -> torch.Tensor:
+    def _bootstrap_value(self, starts: torch.Tensor) -> torch.Tensor:
         observations = torch.empty_like(self.rollout.observations[0])
         self._observe(observations)
-        _, value, _ = self._answers(observations, starts)
+        _, value, _ = self._forward(observations, starts)
         return value
 
-    def _answers(
+    def _forward(
         self, observations: torch.Tensor, starts: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """What the policy says to one step: logits [N, K], values [N], memory [N, M]."""

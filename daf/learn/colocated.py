@@ -5,21 +5,21 @@ from collections.abc import Callable, Iterator, Sequence
 
 import torch
 
-from daf.learn.result import Trained
-from daf.learn.resume import Resume
-from daf.learn.threads import side_by_side
-from daf.learn.train import Course
-from daf.learn.trainer import Training
+from daf.learn.result import TrainingResult
+from daf.learn.resume import ResumeState
+from daf.learn.threads import single_threaded_executor
+from daf.learn.train import TrainingLoop
+from daf.learn.trainer import Trainer
 from daf.plan import Run
 
 
-def train_population(
+def train_colocated(
     runs: Sequence[Run],
     device: str = "cpu",
     initial_weights: Sequence[str | None] | None = None,
     report: Callable[[str], None] = print,
-    resumes: Sequence[Resume | None] | None = None,
-) -> list[Trained | Exception]:
+    resumes: Sequence[ResumeState | None] | None = None,
+) -> list[TrainingResult | Exception]:
     """Train a population: seeds of one method, trials of a sweep, or anything else.
 
     The members share the process, and nothing in it that could leave a trace: on the CPU each
@@ -43,9 +43,9 @@ def train_population(
     """
     weights = initial_weights or [None] * len(runs)
     resumes = resumes or [None] * len(runs)
-    with side_by_side() as executor:
+    with single_threaded_executor() as executor:
         members = [
-            _Member(run, device, initial, report, resume)
+            _ColocatedRun(run, device, initial, report, resume)
             for run, initial, resume in zip(runs, weights, resumes, strict=True)
         ]
         for member in members:  # one after the other while kernels are loaded
@@ -56,14 +56,14 @@ def train_population(
                     member.stop()
             # What one thread records on a GPU, another must not disturb.
             together = executor.map if executor and device == "cpu" else map
-            list(together(_Member.advance, going))
+            list(together(_ColocatedRun.advance, going))
     for member in members:
         if member.interrupt:
             raise member.interrupt
     return [member.result() for member in members]
 
 
-class _Member:
+class _ColocatedRun:
     """A member of a population, and what ended it before its time."""
 
     def __init__(
@@ -72,12 +72,12 @@ class _Member:
         device: str,
         initial_weights: str | None,
         report: Callable[[str], None],
-        resume: Resume | None,
+        resume: ResumeState | None,
     ):
         self._asked = run, device, initial_weights, report
         self._resume = resume
         self._stream = torch.cuda.Stream() if device != "cpu" else None
-        self._course: Course | None = None
+        self._course: TrainingLoop | None = None
         self.error: Exception | None = None
         self.interrupt: KeyboardInterrupt | None = None
 
@@ -88,27 +88,27 @@ class _Member:
     def begin(self) -> None:
         """Make the training and its first update."""
         run, device, initial_weights, report = self._asked
-        with self._apart():
-            training = Training(run, device, initial_weights)
-            self._course = Course(training, report, self._resume)
+        with self._isolated():
+            training = Trainer(run, device, initial_weights)
+            self._course = TrainingLoop(training, report, self._resume)
         if not self.over:
             self.advance()
 
     def advance(self) -> None:
         """Make one update."""
-        with self._apart():
+        with self._isolated():
             self._course.advance()
 
     def stop(self) -> None:
         if self._resume:
             self._resume.asked_to_stop = True
 
-    def result(self) -> Trained | Exception:
+    def result(self) -> TrainingResult | Exception:
         """What it has come to, or why it has not."""
         return self.error or self._course.training.result()
 
     @contextlib.contextmanager
-    def _apart(self) -> Iterator[None]:
+    def _isolated(self) -> Iterator[None]:
         """In a stream of its own; whatever is raised ends this member alone."""
         aside = torch.cuda.stream(self._stream) if self._stream else contextlib.nullcontext()
         with aside:

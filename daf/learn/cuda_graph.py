@@ -8,7 +8,7 @@ import torch
 Result = TypeVar("Result")
 
 
-class Replayed(Generic[Result]):
+class CapturedFunction(Generic[Result]):
     """Does what a function does, on a GPU from a recording; on the CPU it is the function.
 
     The function takes what it needs from memory that stays in place, and never waits for the
@@ -27,7 +27,7 @@ class Replayed(Generic[Result]):
             return self.function()
         if not self._warm:
             self._warm = True
-            return self._on_the_side()
+            return self._warm_up()
         if self._graph is None:
             graph = torch.cuda.CUDAGraph()
             with torch.cuda.graph(graph, stream=self._stream()):
@@ -36,7 +36,7 @@ class Replayed(Generic[Result]):
         self._graph.replay()
         return self._result
 
-    def _on_the_side(self) -> Result:
+    def _warm_up(self) -> Result:
         """Run where it will be recorded, as torch wants of a first run."""
         stream, current = self._stream(), torch.cuda.current_stream()
         stream.wait_stream(current)

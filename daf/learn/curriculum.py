@@ -10,7 +10,7 @@ from daf.plan import Run
 
 
 @dataclass(frozen=True)
-class Lesson:
+class CurriculumStage:
     """A part of a training in which the missions stay the same.
 
     Attributes:
@@ -38,7 +38,7 @@ class Lesson:
         return self.before + (updates - self.first) * self.steps_per_update
 
 
-def lessons_of(run: Run) -> list[Lesson]:
+def build_curriculum(run: Run) -> list[CurriculumStage]:
     """The lessons of a training, in their order; each begins with the episodes of its worlds."""
     config = run.training
     if config.lessons:
@@ -52,17 +52,17 @@ def lessons_of(run: Run) -> list[Lesson]:
         steps_per_update = rows * config.rollout_length
         updates = math.ceil(steps / steps_per_update)
         seed = run.training_seed * len(groups) + number
-        lessons.append(Lesson(missions, seed, first, updates, before, steps_per_update))
+        lessons.append(CurriculumStage(missions, seed, first, updates, before, steps_per_update))
         first += updates
         before += updates * steps_per_update
     return lessons
 
 
-def learning_rate(config: TrainingConfig, lessons: Sequence[Lesson], steps: int) -> float:
+def learning_rate(config: TrainingConfig, lessons: Sequence[CurriculumStage], steps: int) -> float:
     """Learning rate of the update that begins after so many agent-steps."""
-    if not config.horizon:
+    if not config.lr_decay_steps:
         return config.learning_rate
     last = lessons[-1]
-    updates = math.ceil((config.horizon - last.before) / last.steps_per_update)
+    updates = math.ceil((config.lr_decay_steps - last.before) / last.steps_per_update)
     end = last.steps_after(max(last.first + updates, last.end))
     return config.learning_rate * (1 - steps / end)

@@ -12,14 +12,14 @@ from pathlib import Path
 import torch
 
 from daf.config import ConfigError, ExecutionConfig, Model
-from daf.config.model import Whole
+from daf.config.model import Int
 from daf.files.parquet import save_table
 from daf.files.safe_write import remove_leftovers, temporary_name
 from daf.files.text_files import write_json, write_text
-from daf.jobs.log import CAUSE
-from daf.learn.colocated import train_population
+from daf.jobs.log import LOG_FAILURE
+from daf.learn.colocated import train_colocated
 from daf.learn.ranks import ALONE, Ranks
-from daf.learn.resume import Resume, kept_for
+from daf.learn.resume import ResumeState, open_resume_state
 from daf.learn.train import train
 from daf.plan import Run
 from daf.provenance.hashing import digest
@@ -44,14 +44,14 @@ class TrainingJob(Model):
     initial_weights: str | None
     code: str
     execution: ExecutionConfig
-    threads: Whole
+    threads: Int
     paths: dict[str, str]
 
-    def resume(self, ranks: Ranks = ALONE) -> Resume:
+    def resume(self, ranks: Ranks = ALONE) -> ResumeState:
         """Where its state is kept."""
-        return kept_for(self.run, self.execution, self.code, self.device, ranks)
+        return open_resume_state(self.run, self.execution, self.code, self.device, ranks)
 
-    def carry_out(self, ranks: Ranks = ALONE) -> None:
+    def execute(self, ranks: Ranks = ALONE) -> None:
         """Train, in this process as one of the ranks, and write the outputs if it is the first.
 
         Raises:
@@ -68,7 +68,7 @@ class TrainingJob(Model):
             write_json(self.paths["policy"], trained.card)
             write_json(self.paths["run"], trained.description)
 
-    def carry_out_together(self) -> None:
+    def execute_distributed(self) -> None:
         """Train in `execution.ranks` processes on `execution.nodes` machines.
 
         If one of them ends, however it ends, all do.
@@ -137,8 +137,8 @@ class TrainingJob(Model):
         )
         try:
             for line in process.stdout:
-                if line.startswith(CAUSE):
-                    reasons.append(line.removeprefix(CAUSE).strip())
+                if line.startswith(LOG_FAILURE):
+                    reasons.append(line.removeprefix(LOG_FAILURE).strip())
                 else:
                     print(line, end="", flush=True)
             status = process.wait()
@@ -157,7 +157,7 @@ class TrainingJob(Model):
         process.kill()
 
 
-def train_ahead(trainings: Sequence[TrainingJob], device: str) -> None:
+def train_colocated_jobs(trainings: Sequence[TrainingJob], device: str) -> None:
     """Train a population in this process, on the device of all, and leave each member in its saved
     state, from which its own job goes on: to its outputs, or to what ended it here.
 
@@ -165,7 +165,7 @@ def train_ahead(trainings: Sequence[TrainingJob], device: str) -> None:
         KeyboardInterrupt: it was asked to stop; the state of all is saved.
     """
     with contextlib.ExitStack() as stack:
-        found = train_population(
+        found = train_colocated(
             [training.run for training in trainings],
             device,
             [training.initial_weights for training in trainings],

@@ -8,14 +8,14 @@ import torch
 from torch import nn
 
 from daf.config.training import TrainingConfig
-from daf.learn.ppo_loss import TERMS, slopes
+from daf.learn.ppo_loss import LOSS_METRICS, slopes
 from daf.learn.precision import answers
 from daf.learn.ranks import ALONE, Ranks
 from daf.learn.rollout import Rollout
 from daf.policies.trainable import TrainablePolicy
 
-METRICS = (*TERMS, "gradient_norm")
-BLOCK, MOST_BLOCKS = 2048, 8
+METRICS = (*LOSS_METRICS, "gradient_norm")
+MICROBATCH_SAMPLES, MAX_MICROBATCHES = 2048, 8
 """Samples in a block, at least; blocks in a minibatch, at most."""
 
 
@@ -28,7 +28,7 @@ class Minibatch(NamedTuple):
     samples: int
 
 
-class Learner:
+class PPOLearner:
     """Improves a policy, rollout by rollout.
 
     On the CPU the rows of a minibatch are cut into blocks, whose gradients can be computed side by
@@ -70,7 +70,7 @@ class Learner:
             policy.parameters(), lr=rate, eps=1e-5, fused=True, capturable=on_gpu
         )
         # What computes a block: the same weights, gradients of its own.
-        self._doubles = [policy]
+        self._replicas = [policy]
         self._orders: torch.Tensor | None = None
 
     def prepare(self, rate: float, rows: int, generator: torch.Generator) -> None:
@@ -99,7 +99,7 @@ class Learner:
         sequences from the memory they began with.
 
         Args:
-            rollout, advantage: of `Collector.collect`; returns are advantage + value.
+            rollout, advantage: of `RolloutCollector.collect`; returns are advantage + value.
 
         Returns:
             float32 [6], the METRICS averaged over minibatches, still on the device.
@@ -107,7 +107,7 @@ class Learner:
         parts = min(self.config.minibatches, self._orders.shape[1])
         minibatches = [part for order in self._orders for part in order.chunk(parts)]
         sizes = [len(part) * len(advantage) for part in minibatches]
-        own = [part if self.ranks.count == 1 else self._own(part) for part in minibatches]
+        own = [part if self.ranks.count == 1 else self._local_rows(part) for part in minibatches]
         scales = self.ranks.scales([advantage.index_select(1, rows) for rows in own])
         parts = map(Minibatch, own, scales, sizes)
         metrics = [self._step(rollout, advantage, part) for part in parts]
@@ -115,18 +115,24 @@ class Learner:
 
     def _step(self, rollout: Rollout, advantage: torch.Tensor, part: Minibatch) -> torch.Tensor:
         """One step of the optimizer; the METRICS of the minibatch."""
-        terms = self._slopes(rollout, advantage, part) if len(part.rows) else self._none()
+        terms = (
+            self._minibatch_gradients(rollout, advantage, part)
+            if len(part.rows)
+            else self._zero_gradients()
+        )
         self.ranks.add([terms, *(parameter.grad for parameter in self.policy.parameters())])
         norm = nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.max_grad_norm)
         self.optimizer.step()
         return torch.cat([terms, norm[None]])
 
-    def _slopes(self, rollout: Rollout, advantage: torch.Tensor, part: Minibatch) -> torch.Tensor:
+    def _minibatch_gradients(
+        self, rollout: Rollout, advantage: torch.Tensor, part: Minibatch
+    ) -> torch.Tensor:
         """The part of this rank's rows in the gradients of a minibatch, which it leaves with the
         parameters, and in its TERMS."""
         _, scale, samples = part
-        blocks = part.rows.chunk(self._blocks(len(rollout.actions) * len(part.rows)))
-        doubles = self._doubles_for(len(blocks))
+        blocks = part.rows.chunk(self._num_microbatches(len(rollout.actions) * len(part.rows)))
+        doubles = self._get_replicas(len(blocks))
 
         def learn(double: TrainablePolicy, rows: torch.Tensor) -> torch.Tensor:
             double.zero_grad(set_to_none=False)
@@ -149,27 +155,27 @@ class Learner:
             torch._foreach_add_(gradients[0], more)
         return terms
 
-    def _none(self) -> torch.Tensor:
+    def _zero_gradients(self) -> torch.Tensor:
         """The same where none of the minibatch's rows is this rank's."""
         for parameter in self.policy.parameters():
             parameter.grad = torch.zeros_like(parameter)
-        return torch.zeros(len(TERMS), device=self.policy.device)
+        return torch.zeros(len(LOSS_METRICS), device=self.policy.device)
 
-    def _own(self, part: torch.Tensor) -> torch.Tensor:
+    def _local_rows(self, part: torch.Tensor) -> torch.Tensor:
         """Where the rows of a minibatch that are this rank's stand in its rollout, in the order of
         the minibatch."""
         place = torch.searchsorted(self.row_numbers, part).clamp(max=len(self.row_numbers) - 1)
         return place[self.row_numbers[place] == part]
 
-    def _blocks(self, samples: int) -> int:
+    def _num_microbatches(self, samples: int) -> int:
         if self.policy.device != "cpu":
             return 1
-        return max(1, min(MOST_BLOCKS, samples // BLOCK))
+        return max(1, min(MAX_MICROBATCHES, samples // MICROBATCH_SAMPLES))
 
-    def _doubles_for(self, count: int) -> list[TrainablePolicy]:
-        while len(self._doubles) < count:
+    def _get_replicas(self, count: int) -> list[TrainablePolicy]:
+        while len(self._replicas) < count:
             double = copy.deepcopy(self.policy)
             for own, shared in zip(double.parameters(), self.policy.parameters()):
                 own.data = shared.data
-            self._doubles.append(double)
-        return self._doubles[:count]
+            self._replicas.append(double)
+        return self._replicas[:count]

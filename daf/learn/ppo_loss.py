@@ -13,7 +13,7 @@ from daf.sim.simulation import torch_stream
 wp.set_module_options({"enable_backward": False})
 
 MAX_LOG_RATIO = wp.constant(wp.float32(60.0))
-TERMS = ("policy_loss", "value_loss", "entropy", "approx_kl", "clip_fraction")
+LOSS_METRICS = ("policy_loss", "value_loss", "entropy", "approx_kl", "clip_fraction")
 
 
 @wp.struct
@@ -27,7 +27,7 @@ class Coefficients:
 
 
 @wp.kernel
-def surrogate(
+def ppo_loss_kernel(
     c: Coefficients,
     rows: wp.array(dtype=wp.int64),
     scale: wp.array(dtype=wp.float32),
@@ -38,8 +38,8 @@ def surrogate(
     advantage: wp.array2d(dtype=wp.float32),
     logits: wp.array3d(dtype=wp.float32),
     values: wp.array2d(dtype=wp.float32),
-    logit_slopes: wp.array3d(dtype=wp.float32),
-    value_slopes: wp.array2d(dtype=wp.float32),
+    logit_grads: wp.array3d(dtype=wp.float32),
+    value_grads: wp.array2d(dtype=wp.float32),
     terms: wp.array3d(dtype=wp.float32),
 ):
     """One thread is one sample: step t of the rollout's row rows[n]."""
@@ -54,12 +54,12 @@ def surrogate(
     total = float(0.0)
     for k in range(outputs):
         mass = wp.exp(logits[t, n, k] - top)
-        logit_slopes[t, n, k] = mass
+        logit_grads[t, n, k] = mass
         total += mass
     normaliser = top + wp.log(total)
     entropy = float(0.0)
     for k in range(outputs):
-        entropy -= logit_slopes[t, n, k] / total * (logits[t, n, k] - normaliser)
+        entropy -= logit_grads[t, n, k] / total * (logits[t, n, k] - normaliser)
 
     log_ratio = logits[t, n, action] - normaliser - old_log_probs[t, row]
     # Beyond, metrics would be infinite; a teacher's action may have become that much more probable.
@@ -73,21 +73,21 @@ def surrogate(
     if gain <= clipped:
         slope = -gain
     for k in range(outputs):
-        prob = logit_slopes[t, n, k] / total
+        prob = logit_grads[t, n, k] / total
         chosen = wp.where(k == action, 1.0, 0.0)
         above = logits[t, n, k] - normaliser + entropy
         pull = slope * (chosen - prob) + c.entropy * prob * above
-        logit_slopes[t, n, k] = c.share * pull
+        logit_grads[t, n, k] = c.share * pull
     policy_loss = -wp.min(gain, clipped)
     lesson = int(taught[t, row])
     if lesson >= 0:
         policy_loss = normaliser - logits[t, n, lesson]
         for k in range(outputs):
             prob = wp.exp(logits[t, n, k] - normaliser)
-            logit_slopes[t, n, k] = c.share * (prob - wp.where(k == lesson, 1.0, 0.0))
+            logit_grads[t, n, k] = c.share * (prob - wp.where(k == lesson, 1.0, 0.0))
 
     error = values[t, n] - (advantage[t, row] + old_values[t, row])
-    value_slopes[t, n] = c.share * c.value * error
+    value_grads[t, n] = c.share * c.value * error
     terms[t, n, 0] = policy_loss
     terms[t, n, 1] = 0.5 * error * error
     terms[t, n, 2] = entropy
@@ -126,7 +126,7 @@ def slopes(
     found = (
         torch.empty_like(logits),
         torch.empty_like(values),
-        logits.new_empty(*values.shape, len(TERMS)),
+        logits.new_empty(*values.shape, len(LOSS_METRICS)),
     )
     chosen = rollout.actions, rollout.taught
     known = (rows, scale, *chosen, rollout.log_probs, rollout.values, advantage)
@@ -135,7 +135,7 @@ def slopes(
         for tensor in (*known, logits.detach(), values.detach(), *found)
     ]
     wp.launch(
-        surrogate,
+        ppo_loss_kernel,
         dim=values.shape,
         inputs=[c, *arrays],
         device=str(logits.device),

@@ -5,7 +5,7 @@ import torch
 from daf.policies.trainable import TrainablePolicy
 
 
-def lasting(device: torch.device) -> torch.autocast:
+def autocast_cache(device: torch.device) -> torch.autocast:
     """A context in which the weights are cast for the first of several `answers`, not for each: to
     be left before they change. It alters nothing else."""
     return torch.autocast(device.type, enabled=False)

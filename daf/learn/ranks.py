@@ -70,7 +70,7 @@ class Ranks:
         dist.all_reduce(counts)
         return [bool(count) for count in counts]
 
-    def gathered(self, part: Any) -> Any:
+    def gather(self, part: Any) -> Any:
         """The parts of all ranks in their order, on the first of them; alone the part itself."""
         if self.count == 1:
             return part
@@ -79,7 +79,7 @@ class Ranks:
         return parts
 
     def own(self, parts: Any) -> Any:
-        """This rank's part of what was `gathered`."""
+        """This rank's part of what was `gather`."""
         return parts if self.count == 1 else parts[self.rank]
 
     def told(self, data: Any) -> Any:

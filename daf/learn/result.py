@@ -13,7 +13,7 @@ from daf.provenance.packages import versions
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingResult:
     """A trained policy, and what is to be known of it.
 
     Attributes:
@@ -35,13 +35,13 @@ class Trained:
         curve: Sequence[dict[str, Any]],
         device: str,
         steps: int,
-    ) -> "Trained":
+    ) -> "TrainingResult":
         """What a run has come to on a device after so many agent-steps."""
-        description = _describe(run, policy, device, steps)
-        return cls(policy, pd.DataFrame(curve), description, _card(run, policy))
+        description = _run_json(run, policy, device, steps)
+        return cls(policy, pd.DataFrame(curve), description, _policy_json(run, policy))
 
 
-def _describe(run: Run, policy: TrainablePolicy, device: str, steps: int) -> dict[str, Any]:
+def _run_json(run: Run, policy: TrainablePolicy, device: str, steps: int) -> dict[str, Any]:
     return {
         "run": run.name,
         "policy": run.policy,
@@ -58,7 +58,7 @@ def _describe(run: Run, policy: TrainablePolicy, device: str, steps: int) -> dic
     }
 
 
-def _card(run: Run, policy: TrainablePolicy) -> dict[str, Any]:
+def _policy_json(run: Run, policy: TrainablePolicy) -> dict[str, Any]:
     """What is needed to use the weights: class, arguments, shapes, the game they were made for."""
     game = policy.game
     return {

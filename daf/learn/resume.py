@@ -23,13 +23,13 @@ from daf.plan.names import class_label
 from daf.provenance.hashing import digest
 from daf.provenance.packages import versions
 
-LARGEST_SHARE = 0.05
+MAX_SAVE_TIME_FRACTION = 0.05
 """Of the time of a training that saving may take."""
 
 
-def kept_for(
+def open_resume_state(
     run: Run, execution: ExecutionConfig, code: str, device: str, ranks: Ranks = ALONE
-) -> "Resume":
+) -> "ResumeState":
     """Where a training of the workflow keeps its state: in a folder named after its course, so that
     more steps of the same training go on from it.
 
@@ -43,10 +43,10 @@ def kept_for(
     conditions = [course, code, versions(), device, kind, ranks.count]
     name = f"{class_label(run.class_path)}-s{run.training_seed}-{digest(course)[:8]}"
     folder = Path(execution.results_dir, "resume", name)
-    return Resume(folder, digest(conditions), execution.save_seconds, ranks=ranks)
+    return ResumeState(folder, digest(conditions), execution.save_seconds, ranks=ranks)
 
 
-class Resume:
+class ResumeState:
     """Keeps the state of one training in a folder of its own, as a context.
 
     Inside, nobody else writes there, and SIGINT and SIGTERM wait for the end of the update: then
@@ -81,9 +81,9 @@ class Resume:
         self.asked_to_stop = False
         self._next_save = 0.0
 
-    def __enter__(self) -> "Resume":
+    def __enter__(self) -> "ResumeState":
         if self.ranks.first:
-            self._take_folder()
+            self._lock_folder()
         self._handlers = {
             number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)
         }
@@ -96,7 +96,7 @@ class Resume:
         if self.ranks.first:
             self._lock.close()
 
-    def _take_folder(self) -> None:
+    def _lock_folder(self) -> None:
         # The folder of all states lies within the results, too.
         make_folder(self.file.parent, self.file.parent.parent.parent)
         self._lock = open(open_in_place(self.file.with_name("lock")), "r+b")  # noqa: SIM115
@@ -167,7 +167,7 @@ class Resume:
             kept = f"the state could not be saved ({error.strerror or error})"
             self.report(f"{self.file}: {kept}; the one before stays")
         end = time.monotonic()
-        self._next_save = end + max(self.save_seconds, (end - begin) / LARGEST_SHARE)
+        self._next_save = end + max(self.save_seconds, (end - begin) / MAX_SAVE_TIME_FRACTION)
         if self.asked_to_stop:
             raise KeyboardInterrupt(kept)
 

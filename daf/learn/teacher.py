@@ -41,12 +41,12 @@ class Teacher:
         """
         self.policy = make_policy(PolicySpec(class_path), game, device)
         self.simulations = simulations
-        self._memory = self._kept = self._new()
+        self._memory = self._kept = self._initial_state()
         self._place = torch.cat(
             [p.repeat_interleave(s.num_agents) for p, s in zip(places, simulations)]
         )
 
-    def says(self) -> torch.Tensor:
+    def act(self) -> torch.Tensor:
         """What it would do now, int8 [N]; called once a step."""
         rows = torch.cat([simulation.observations.flatten(0, 1) for simulation in self.simulations])
         actions, self._memory = self.policy.act(rows, self._memory)
@@ -60,9 +60,9 @@ class Teacher:
         """Forget episodes that are over, bool [N]."""
         # To ask a GPU whether it is worth it would take longer.
         if dones.is_cuda or bool(dones.any()):
-            self._memory = self._memory.where(dones, self._new())
+            self._memory = self._memory.where(dones, self._initial_state())
 
-    def settle(self) -> None:
+    def store_state(self) -> None:
         """Keep what it remembers where that is kept between rollouts, which stays in place."""
         for kept, now in zip(vars(self._kept).values(), vars(self._memory).values()):
             kept.copy_(now)
@@ -75,9 +75,9 @@ class Teacher:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was taken."""
         self._memory = type(self._kept)(**state)
-        self.settle()
+        self.store_state()
 
-    def _new(self) -> Any:
+    def _initial_state(self) -> Any:
         seeds = [
             mix_seeds(simulation.state.world_seed, simulation.num_agents, TEACHER_STREAM)
             for simulation in self.simulations

@@ -8,7 +8,7 @@ import torch
 
 
 @contextlib.contextmanager
-def side_by_side() -> Iterator[Executor | None]:
+def single_threaded_executor() -> Iterator[Executor | None]:
     """As many threads as torch was told to use, each of which calls torch for itself alone.
 
     torch's own threads share the work of every single call: their number changes the order of sums,

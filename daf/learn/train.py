@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 
 from daf.learn.ranks import ALONE, Ranks
-from daf.learn.result import Trained
-from daf.learn.resume import Resume
-from daf.learn.threads import side_by_side
-from daf.learn.trainer import Training
+from daf.learn.result import TrainingResult
+from daf.learn.resume import ResumeState
+from daf.learn.threads import single_threaded_executor
+from daf.learn.trainer import Trainer
 from daf.plan import Run
 
 PROGRESS_SECONDS = 10.0
@@ -19,9 +19,9 @@ def train(
     device: str = "cpu",
     initial_weights: str | None = None,
     report: Callable[[str], None] = print,
-    resume: Resume | None = None,
+    resume: ResumeState | None = None,
     ranks: Ranks = ALONE,
-) -> Trained:
+) -> TrainingResult:
     """Train a policy.
 
     Args:
@@ -38,18 +38,20 @@ def train(
         DivergedError: the training diverged, with the update and the likely remedy.
         KeyboardInterrupt: `resume` was asked to stop, and has saved the state.
     """
-    with side_by_side() as executor:
-        training = Training(run, device, initial_weights, executor, ranks)
-        course = Course(training, report, resume)
+    with single_threaded_executor() as executor:
+        training = Trainer(run, device, initial_weights, executor, ranks)
+        course = TrainingLoop(training, report, resume)
         while not course.training.done:
             course.advance()
         return course.training.result()
 
 
-class Course:
+class TrainingLoop:
     """A training with its saved states and its lines of progress."""
 
-    def __init__(self, training: Training, report: Callable[[str], None], resume: Resume | None):
+    def __init__(
+        self, training: Trainer, report: Callable[[str], None], resume: ResumeState | None
+    ):
         """Goes on from what `resume` has, if there is something."""
         self.training = training
         self.resume = resume
@@ -76,7 +78,7 @@ class Course:
 class _Progress:
     """The four numbers people ask for while they wait, as one line per interval."""
 
-    def __init__(self, training: Training, report: Callable[[str], None]):
+    def __init__(self, training: Trainer, report: Callable[[str], None]):
         self.training = training
         self.report = report
         self.first, self.first_steps = training.made, training.steps

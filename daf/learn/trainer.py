@@ -11,15 +11,15 @@ import numpy as np
 import torch
 
 from daf.config import ConfigError
-from daf.learn.collector import Collector
-from daf.learn.cuda_graph import Replayed
-from daf.learn.curriculum import Lesson, learning_rate, lessons_of
-from daf.learn.ppo import METRICS, Learner
+from daf.learn.collector import RolloutCollector
+from daf.learn.cuda_graph import CapturedFunction
+from daf.learn.curriculum import CurriculumStage, build_curriculum, learning_rate
+from daf.learn.ppo import METRICS, PPOLearner
 from daf.learn.ranks import ALONE, Ranks
-from daf.learn.result import Trained
+from daf.learn.result import TrainingResult
 from daf.learn.resume import check_alike
 from daf.plan import Run
-from daf.policies.checks import check_network
+from daf.policies.checks import check_forward
 from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.registry import PolicySpec, is_foreign
@@ -28,7 +28,7 @@ from daf.policies.user_code import blamed_on
 from daf.provenance.hashing import file_digest
 
 STREAM_INIT, STREAM_MINIBATCHES = 1, 2
-READ_EVERY = 16
+SYNC_EVERY = 16
 """Updates after which a GPU is asked how they went; each time it would have to be waited for."""
 
 
@@ -36,7 +36,7 @@ class DivergedError(ValueError):
     """The reward, a loss, another metric or the gradient of an update is not finite."""
 
 
-class Training:
+class Trainer:
     """A training of one run, from its first update or from a saved state.
 
     Attributes:
@@ -71,8 +71,8 @@ class Training:
         config = run.training
         self.policy = _new_policy(run, device, initial_weights)
         self.ranks = ranks
-        self.learner = Learner(self.policy, config, executor, ranks)
-        self._lessons = lessons_of(run)
+        self.learner = PPOLearner(self.policy, config, executor, ranks)
+        self._lessons = build_curriculum(run)
         self.updates = self._lessons[-1].end
         self.made = 0
         self.seconds = {"env": 0.0, "forward": 0.0, "learn": 0.0}
@@ -83,38 +83,38 @@ class Training:
         self._shown = torch.zeros((), dtype=torch.float64, device=device)
         self._begin(self._lessons[0])
 
-    def _begin(self, lesson: Lesson) -> None:
+    def _begin(self, lesson: CurriculumStage) -> None:
         """Let a lesson be the one that is trained on now."""
         config = self.run.training
         self.lesson = lesson
         with self._blamed():
-            self.collector = Collector(
+            self.collector = RolloutCollector(
                 self.policy, lesson.missions, config, lesson.seed, self.device, self.ranks
             )
         self.learner.row_numbers = self.collector.row_numbers.to(self.policy.device)
         collect = self.collector.collect
-        parts = [collect, lambda: collect(self._shown), self._improve]
+        parts = [collect, lambda: collect(self._shown), self._learn_from_rollout]
         # How many rows of a minibatch are a rank's own is only known on the device, for which a
         # recording cannot wait; and NCCL asks the device meanwhile, which a recording forbids.
         if self.ranks.count == 1:
-            parts = [Replayed(part, self.device) for part in parts]
+            parts = [CapturedFunction(part, self.device) for part in parts]
         self._collect, self._imitate, self._learn = parts
 
-    def _go_to(self, update: int) -> None:
+    def _enter_stage_of(self, update: int) -> None:
         """Begin the lesson that an update, by its number, belongs to, if another goes on."""
-        lesson = self._lesson_of(update)
+        lesson = self._stage_of(update)
         if lesson is not self.lesson:
             self.read()
             self._begin(lesson)
 
-    def _lesson_of(self, update: int) -> Lesson:
+    def _stage_of(self, update: int) -> CurriculumStage:
         """The lesson that an update, by its number, belongs to."""
         return next(lesson for lesson in self._lessons if update < lesson.end)
 
     @property
     def steps(self) -> int:
         """Agent-steps so far."""
-        return self._lesson_of(max(self.made - 1, 0)).steps_after(self.made)
+        return self._stage_of(max(self.made - 1, 0)).steps_after(self.made)
 
     @property
     def done(self) -> bool:
@@ -129,10 +129,10 @@ class Training:
                 it is found out some updates later.
         """
         config = self.run.training
-        self._go_to(self.made)
+        self._enter_stage_of(self.made)
         rate = learning_rate(config, self._lessons, self.steps)
         shuffle = _generator(self.run.training_seed, STREAM_MINIBATCHES, self.made)
-        self.learner.prepare(rate, self.collector.all_rows, shuffle)
+        self.learner.prepare(rate, self.collector.total_rows, shuffle)
         before = dict(self.collector.seconds)
         with self._blamed():
             if self.steps < config.teacher_steps:
@@ -147,7 +147,7 @@ class Training:
             self.seconds[part] += seconds - before[part]
         self._rates.append(rate)
         self.made += 1
-        if self.device == "cpu" or self.made % READ_EVERY == 0 or self.done:
+        if self.device == "cpu" or self.made % SYNC_EVERY == 0 or self.done:
             self.read()
 
     def _blamed(self) -> contextlib.AbstractContextManager[None]:
@@ -166,7 +166,7 @@ class Training:
         self.read()
         return self._curve
 
-    def _improve(self) -> torch.Tensor:
+    def _learn_from_rollout(self) -> torch.Tensor:
         """Learn from the rollout that was collected, as prepared; what is to be known of the
         update, float64."""
         rollout, advantage = self.collector.rollout, self.collector.advantage
@@ -211,7 +211,7 @@ class Training:
         return {
             "policy": self.policy.state_dict(),
             "optimizer": self.learner.optimizer.state_dict(),
-            "collector": self.ranks.gathered(self.collector.state_dict()),
+            "collector": self.ranks.gather(self.collector.state_dict()),
             "curve": self.curve,
         }
 
@@ -221,7 +221,7 @@ class Training:
         self.learner.optimizer.load_state_dict(state["optimizer"])
         self._curve = state["curve"]
         self.made = len(self._curve)
-        self._go_to(max(self.made - 1, 0))  # where other ranks have not checked it
+        self._enter_stage_of(max(self.made - 1, 0))  # where other ranks have not checked it
         self.collector.load_state_dict(self.ranks.own(state["collector"]))
 
     def check(self, state: Any) -> None:
@@ -238,7 +238,7 @@ class Training:
             raise ValueError("curve is no list of rows")
         if not all(isinstance(value, int | float) for row in rows for value in row.values()):
             raise ValueError("curve has something that is no number")
-        self._go_to(min(max(len(rows), 1), self.updates) - 1)
+        self._enter_stage_of(min(max(len(rows), 1), self.updates) - 1)
         collector = self.ranks.own(state["collector"])
         check_alike(collector, self.collector.state_dict(), "collector")
         groups, moments = state["optimizer"]["param_groups"], state["optimizer"]["state"]
@@ -248,9 +248,9 @@ class Training:
             if number in moments:
                 check_alike(moments[number], like, f"optimizer.{number}")
 
-    def result(self) -> Trained:
+    def result(self) -> TrainingResult:
         """What it has come to."""
-        return Trained.of(self.run, self.policy, self.curve, self.device, self.steps)
+        return TrainingResult.of(self.run, self.policy, self.curve, self.device, self.steps)
 
 
 def _new_policy(run: Run, device: str, initial_weights: str | None) -> TrainablePolicy:
@@ -265,7 +265,7 @@ def _new_policy(run: Run, device: str, initial_weights: str | None) -> Trainable
     policy = make_policy(spec, game, device, seed=_seed(run.training_seed, STREAM_INIT, 0))
     if not isinstance(policy, TrainablePolicy):
         raise ConfigError(f"policy '{run.class_path}' cannot be trained: not a TrainablePolicy")
-    check_network(run.class_path, policy)
+    check_forward(run.class_path, policy)
     return policy
 
 

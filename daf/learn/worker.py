@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from daf.jobs.device import deterministic_cuda
-from daf.jobs.log import CAUSE, FORESEEN
+from daf.jobs.log import EXPECTED_ERRORS, LOG_FAILURE
 from daf.system.streams import tolerate_encodings
 
 SECONDS_BETWEEN, SECONDS_TO_END = 0.2, 30.0
@@ -29,8 +29,8 @@ def main(file: str) -> int:
     """
     rank, local = int(os.environ["RANK"]), int(os.environ["LOCAL_RANK"])
     tolerate_encodings()
-    _watch_over_me()
-    _see_only_gpu(local)
+    _exit_with_launcher()
+    _select_gpu(local)
     import torch
     import torch.distributed as dist
 
@@ -41,15 +41,15 @@ def main(file: str) -> int:
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     if task.device == "cuda":
         deterministic_cuda()
-        torch.cuda.set_per_process_memory_fraction(task.execution.gpu_memory_share)
+        torch.cuda.set_per_process_memory_fraction(task.execution.gpu_memory_per_job)
     dist.init_process_group("cpu:gloo,cuda:nccl" if task.device == "cuda" else "gloo")
     try:
-        task.carry_out(Ranks(rank, dist.get_world_size()))
+        task.execute(Ranks(rank, dist.get_world_size()))
     except KeyboardInterrupt as interrupt:
         print(f"rank {rank}: {interrupt}", flush=True)
         return 130
-    except FORESEEN as error:
-        print(f"{CAUSE}{' '.join(str(error).split())}", flush=True)
+    except EXPECTED_ERRORS as error:
+        print(f"{LOG_FAILURE}{' '.join(str(error).split())}", flush=True)
         return 1
     except Exception:  # such as: another rank is gone
         traceback.print_exc()
@@ -58,13 +58,13 @@ def main(file: str) -> int:
     return 0
 
 
-def _see_only_gpu(local: int) -> None:
+def _select_gpu(local: int) -> None:
     """Give this process a GPU of its own, of those that the job was given; before torch looks."""
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     os.environ["CUDA_VISIBLE_DEVICES"] = given.split(",")[local] if given else str(local)
 
 
-def _watch_over_me() -> None:
+def _exit_with_launcher() -> None:
     """End this process if torchrun, or on the same machine the job that started it, is gone: nobody
     would wait for what it makes."""
     host, launcher = os.environ["DAF_LAUNCHER"].split()

@@ -60,7 +60,7 @@ class Bundle:
         module, _, name = self.class_path.replace(":", ".").rpartition(".")
         top = module.partition(".")[0]
         # Bundles may call their packages alike; each must get its own.
-        if top in sys.modules and not _lies_in(sys.modules[top], self.root):
+        if top in sys.modules and not _is_inside(sys.modules[top], self.root):
             for other in [n for n in sys.modules if n == top or n.startswith(f"{top}.")]:
                 del sys.modules[other]
         nested = [str(found.parent) for found in sorted(self.root.rglob(top)) if found.is_dir()]
@@ -72,7 +72,7 @@ class Bundle:
             raise ConfigError(
                 f"{whose}: cannot import '{self.class_path}' ({told(error)})"
             ) from None
-        return checked_class(found, MultiAgentPolicy, whose)
+        return check_class(found, MultiAgentPolicy, whose)
 
 
 def is_bundle(named: str) -> bool:
@@ -134,7 +134,7 @@ def bundle_digest(path: str) -> str:
     return digest([[file.relative_to(path).as_posix(), file_digest(file)] for file in files])
 
 
-def checked_class(found: Any, base: type, whose: str) -> type:
+def check_class(found: Any, base: type, whose: str) -> type:
     """A class that was named, if it is a policy of mettagrid for several agents.
 
     Raises:
@@ -146,7 +146,7 @@ def checked_class(found: Any, base: type, whose: str) -> type:
     return found
 
 
-def _lies_in(module: Any, root: Path) -> bool:
+def _is_inside(module: Any, root: Path) -> bool:
     places = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
     return any(place and Path(place).resolve().is_relative_to(root) for place in places)
 

@@ -12,8 +12,8 @@ from daf.config import ConfigError
 from daf.mettagrid.station_handlers import COOLDOWN, USES
 from daf.mettagrid.translate import config_of, rewards
 from daf.missions import RESOURCES, Assembler, Mission
-from daf.provenance.mettagrid_version import require
-from daf.sim.simulation import SEE, Simulation
+from daf.provenance.mettagrid_version import require_mettagrid
+from daf.sim.simulation import OBSERVE_PHASES, Simulation
 
 COMPARED = ("position", "inventory", "glyph", "reward", "stock", "cooldown", "uses left")
 """Of agents the first four, the reward where it can be translated; of stations the others."""
@@ -63,7 +63,7 @@ def cross_check(
     """
     unknown = () if rewards(mission) else ("reward",)
     compared = [what for what in COMPARED if what not in unknown]
-    for now, ours, theirs in play_both(mission, seeds, steps, glyphs):
+    for now, ours, theirs in step_both(mission, seeds, steps, glyphs):
         here = ours.shown()
         for world, seed in enumerate(seeds):
             there = theirs[world].shown()
@@ -74,16 +74,16 @@ def cross_check(
     return None
 
 
-def play_both(
+def step_both(
     mission: Mission, seeds: Sequence[int], steps: int, glyphs: int = 2
-) -> Iterator[tuple[int, "Ours", list["Theirs"]]]:
+) -> Iterator[tuple[int, "DAFEngine", list["MettagridEngine"]]]:
     """Play both engines side by side, with the arguments of `cross_check`. Yields (step, ours,
     theirs) at the start and after every step."""
-    require("the cross-check")
+    require_mettagrid("the cross-check")
     if max(seeds) >= 2**32 or min(seeds) < 0:
         raise ConfigError(f"seeds: got {min(seeds)} to {max(seeds)}; they have 32 bits, unsigned")
-    ours = Ours(mission, len(seeds))
-    theirs = [Theirs(mission, seed) for seed in seeds]
+    ours = DAFEngine(mission, len(seeds))
+    theirs = [MettagridEngine(mission, seed) for seed in seeds]
     orders = [_orders(seed, mission.num_agents) for seed in seeds]
     choices = 5 + min(glyphs, mission.glyphs)
     draws = [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
@@ -96,7 +96,7 @@ def play_both(
         yield now, ours, theirs
 
 
-class Ours(Simulation):
+class DAFEngine(Simulation):
     """Worlds in which the order of agents is given."""
 
     def play(self, actions: np.ndarray, order: np.ndarray) -> None:
@@ -106,7 +106,7 @@ class Ours(Simulation):
             shard.launch(("prepare",), None)
         self.state.order.copy_(torch.from_numpy(order))
         for shard in self._shards:
-            shard.launch(("advance", *SEE), None)
+            shard.launch(("advance", *OBSERVE_PHASES), None)
 
     def shown(self) -> dict[str, np.ndarray]:
         """What is compared, with the worlds as first axis."""
@@ -128,7 +128,7 @@ class Ours(Simulation):
         }
 
 
-class Theirs:
+class MettagridEngine:
     """One world of mettagrid's engine."""
 
     def __init__(self, mission: Mission, seed: int):

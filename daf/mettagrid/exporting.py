@@ -11,7 +11,7 @@ from daf.config import ConfigError, shown
 from daf.files.zips import write_zip
 from daf.mettagrid.bundle_reader import SPEC
 from daf.missions import RESOURCES, Mission
-from daf.missions.loader import CATALOG
+from daf.missions.loader import STATION_CATALOG
 from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.lstm import LSTM
@@ -61,7 +61,7 @@ def export(path: str | Path, *, class_path: str, weights: str, missions: list[Mi
 
 
 def _spec(policy: TrainablePolicy, missions: list[Mission]) -> dict:
-    stations = {name: station["type_id"] for name, station in CATALOG.items()}
+    stations = {name: station["type_id"] for name, station in STATION_CATALOG.items()}
     for mission in missions:
         stations |= {name: station.type_id for name, station in mission.stations.items()}
     rows, size = policy.embedding.table.shape

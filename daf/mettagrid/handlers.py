@@ -31,19 +31,19 @@ def has(who: str, amounts: Mapping[str, int]) -> Data:
     return {"filter_type": "resource", "target": who, "resources": dict(amounts)}
 
 
-def unless(condition: Data) -> Data:
+def negate(condition: Data) -> Data:
     """The filter fails."""
     return {"filter_type": "not", "inner": condition}
 
 
-def reaches(who: str, value: Data, least: int) -> Data:
+def at_least(who: str, value: Data, least: int) -> Data:
     """The value, asked for `who`, is at least so much."""
     return {"filter_type": "game_value", "target": who, "value": value, "min": least}
 
 
 def exactly(who: str, value: Data, amount: int) -> list[Data]:
     """The value, asked for `who`, is just that much."""
-    return [reaches(who, value, amount), unless(reaches(who, value, amount + 1))]
+    return [at_least(who, value, amount), negate(at_least(who, value, amount + 1))]
 
 
 def give(who: str, amounts: Mapping[str, int]) -> Data:
@@ -51,7 +51,7 @@ def give(who: str, amounts: Mapping[str, int]) -> Data:
     return {"mutation_type": "resource_delta", "target": who, "deltas": dict(amounts)}
 
 
-def hand_over(giver: str, taker: str, resource: str, amount: int) -> Data:
+def transfer(giver: str, taker: str, resource: str, amount: int) -> Data:
     """Move as much as there is and as the taker has room for."""
     return {
         "mutation_type": "resource_transfer",

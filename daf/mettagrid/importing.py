@@ -17,18 +17,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from daf.config import ConfigError, nearest, shown
-from daf.mettagrid.bundle_reader import bundle_digest, checked_class, is_bundle, read_bundle
-from daf.mettagrid.interface import Observed, actions_of, interface_of
+from daf.config import ConfigError, shown, suggest
+from daf.mettagrid.bundle_reader import bundle_digest, check_class, is_bundle, read_bundle
+from daf.mettagrid.interface import TokensToMettagrid, actions_of, interface_of
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import METTAGRID
 from daf.policies.user_code import told
 from daf.provenance.hashing import digest, file_digest
-from daf.provenance.mettagrid_version import require
+from daf.provenance.mettagrid_version import require_mettagrid
 from daf.system.interrupts import is_interrupt
 
-BORN = 0x626F726E
+INIT_SEED = 0x626F726E
 """Seed of what a policy draws while it is made: the same in every world, as its weights are."""
 
 
@@ -38,8 +38,8 @@ def policy_class(class_path: str) -> type[Policy]:
     Raises:
         ConfigError: mettagrid is not installed.
     """
-    require(f"policy '{class_path}'")
-    return type("Imported", (Imported,), {"class_path": class_path})
+    require_mettagrid(f"policy '{class_path}'")
+    return type("MettagridPolicy", (MettagridPolicy,), {"class_path": class_path})
 
 
 def code_digest(class_path: str) -> str:
@@ -49,7 +49,7 @@ def code_digest(class_path: str) -> str:
     Raises:
         ConfigError: mettagrid is not installed, or there is no such policy.
     """
-    require(f"policy '{class_path}'")
+    require_mettagrid(f"policy '{class_path}'")
     named = class_path.removeprefix(METTAGRID)
     if is_bundle(named):
         code = bundle_digest(named)
@@ -58,7 +58,7 @@ def code_digest(class_path: str) -> str:
     return digest([code, importlib.metadata.version("mettagrid")])
 
 
-class Imported(Policy):
+class MettagridPolicy(Policy):
     """A `MultiAgentPolicy` of mettagrid; every world has one of its own.
 
     It is asked through `step_batch` where it has one, all agents of a world at once, else agent by
@@ -83,7 +83,7 @@ class Imported(Policy):
             self._interface = self._bundle.interface.model_copy(update=agents)
         self._actions = actions_of(self._interface, game, self._whose)
         self._numbers = self._interface.action_name_to_flat_index
-        self._observed = Observed(self._interface, game, self._actions, self._whose)
+        self._observed = TokensToMettagrid(self._interface, game, self._actions, self._whose)
         self._features = {feature.id: feature for feature in self._interface.obs_features}
         self._make()
 
@@ -98,7 +98,7 @@ class Imported(Policy):
 
     def initial_state(self, seeds: torch.Tensor) -> tuple:
         agents = self.game.num_agents
-        worlds = [_World(self._make(), agents) for _ in range(len(seeds) // agents)]
+        worlds = [_WorldPolicy(self._make(), agents) for _ in range(len(seeds) // agents)]
         return worlds, seeds.view(-1, agents)[:, 0].tolist(), 0
 
     def act(self, observations: torch.Tensor, state: tuple) -> tuple[torch.Tensor, tuple]:
@@ -106,7 +106,7 @@ class Imported(Policy):
         tokens = self._observed(observations.cpu().numpy())
         tokens = tokens.reshape(len(worlds), self.game.num_agents, -1, 3)
         chosen = np.zeros(tokens.shape[:2], dtype=np.int32)
-        with _own_generators():
+        with _preserved_generators():
             for world, seed, seen, numbers in zip(worlds, seeds, tokens, chosen):
                 _seed(seed * 0x9E3779B1 + step, self.device)
                 if world.batched:
@@ -131,8 +131,8 @@ class Imported(Policy):
             kwargs, weights = spec.init_kwargs | self._init_kwargs, self._weights or spec.weights
         else:
             kwargs, weights = self._init_kwargs, self._weights
-        with _own_generators():
-            _seed(BORN, self.device)
+        with _preserved_generators():
+            _seed(INIT_SEED, self.device)
             try:
                 cls = self._bundle.load() if self._bundle else _foreign_class(self.class_path)
                 policy = cls(self._interface, **_with_device(cls, kwargs, self.device))
@@ -165,7 +165,7 @@ class Imported(Policy):
         return self._numbers[name]
 
 
-class _World:
+class _WorldPolicy:
     """One world's policy and its agents, at the start of an episode."""
 
     def __init__(self, policy: Any, agents: int):
@@ -196,7 +196,7 @@ def _foreign_class(class_path: str) -> type:
     if "." not in path:
         needs = "" if has_train() else " (lstm, stateless and token need mettagrid[train])"
         raise ConfigError(
-            f"unknown policy '{class_path}'; {nearest(named, sorted(get_policy_registry()))}{needs}"
+            f"unknown policy '{class_path}'; {suggest(named, sorted(get_policy_registry()))}{needs}"
             ", or mettagrid:package.module.Class, or mettagrid:./folder, or mettagrid:file.zip"
         )
     try:
@@ -207,7 +207,7 @@ def _foreign_class(class_path: str) -> type:
         raise ConfigError(
             f"policy '{class_path}': cannot import '{path}' ({told(error)})"
         ) from None
-    return checked_class(found, MultiAgentPolicy, f"policy '{class_path}'")
+    return check_class(found, MultiAgentPolicy, f"policy '{class_path}'")
 
 
 def _with_device(cls: type, kwargs: dict[str, Any], device: str) -> dict[str, Any]:
@@ -226,7 +226,7 @@ def _seed(number: int, device: str) -> None:
 
 
 @contextlib.contextmanager
-def _own_generators() -> Iterator[None]:
+def _preserved_generators() -> Iterator[None]:
     """Put the process's generators back afterwards to where they were."""
     python, numpy = random.getstate(), np.random.get_state()
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from daf.config import ConfigError, nearest
-from daf.mettagrid.bundled.names import MOVES, OURS_ALONE, SAME
-from daf.mettagrid.bundled.token_map import GLOBAL, Retoken
+from daf.config import ConfigError, suggest
+from daf.mettagrid.bundled.names import DAF_ONLY_FEATURES, MOVES, SHARED_FEATURES
+from daf.mettagrid.bundled.token_map import GLOBAL, TokenMap
 from daf.missions import RESOURCES
 from daf.policies.game import Game
 from daf.sim.observe import FEATURES
@@ -41,7 +41,7 @@ def interface_of(game: Game) -> Any:
     )
     interface = PolicyEnvInterface.from_mg_cfg(config)
     features = list(interface.obs_features)
-    for name in OURS_ALONE:
+    for name in DAF_ONLY_FEATURES:
         number = 1 + max(feature.id for feature in features)
         features.append(ObservationFeatureSpec(id=number, name=name, normalization=255.0))
     return interface.model_copy(
@@ -75,7 +75,7 @@ def actions_of(interface: Any, game: Game, whose: str) -> np.ndarray:
         if name not in MOVES:
             raise ConfigError(
                 f"{whose}: cannot play our game, its action '{name}' has no counterpart; "
-                f"{nearest(name, list(MOVES))}"
+                f"{suggest(name, list(MOVES))}"
             )
         numbers.append(MOVES.index(name))
     glyphs = len(interface.vibe_action_names)
@@ -87,7 +87,7 @@ def actions_of(interface: Any, game: Game, whose: str) -> np.ndarray:
     return np.array([*numbers, *range(len(MOVES), len(MOVES) + glyphs)])
 
 
-class Observed:
+class TokensToMettagrid:
     """Our observations as a policy of mettagrid sees them."""
 
     def __init__(self, interface: Any, game: Game, actions: np.ndarray, whose: str):
@@ -111,12 +111,12 @@ class Observed:
         self.used_tokens = game.used_tokens
         self.numbers = np.zeros(game.num_actions, dtype=np.int64)
         self.numbers[actions] = np.arange(len(actions))
-        self.retoken = Retoken(game.window, tuple(interface.egocentric_shape))
+        self.retoken = TokenMap(game.window, tuple(interface.egocentric_shape))
         self._features = {name: number for number, name in enumerate((*FEATURES, *RESOURCES))}
         names = {feature.name: feature.id for feature in interface.obs_features}
-        for ours, theirs in SAME.items() | {(name, f"inv:{name}") for name in RESOURCES}:
+        for ours, theirs in SHARED_FEATURES.items() | {(name, f"inv:{name}") for name in RESOURCES}:
             self._say(ours, names.get(theirs))
-        for name in OURS_ALONE:
+        for name in DAF_ONLY_FEATURES:
             self._say(name, names.get(name))
         tags = {name: number for number, name in enumerate(interface.tags)}
         kinds = {0: "agent", 1: "wall"} | {s.type_id: name for name, s in game.stations.items()}
@@ -129,7 +129,7 @@ class Observed:
 
     def _say(self, name: str, number: int | None, values: dict[int, int] | None = None) -> None:
         if number is not None:
-            self.retoken.say(self._features[name], number, values)
+            self.retoken.map_feature(self._features[name], number, values)
 
     def __call__(self, observations: np.ndarray) -> np.ndarray:
         """Our tokens uint8 [N, T, 3] as theirs, uint8 [N, length, 3]."""

@@ -9,20 +9,20 @@ from daf.mettagrid.handlers import (
     Data,
     agents,
     agents_in_line,
+    at_least,
     carried,
     exactly,
     first_of,
     give,
-    hand_over,
     handler,
     has,
     near,
-    reaches,
-    unless,
+    negate,
+    transfer,
     weighted,
 )
 from daf.missions import POSITIONS, RESOURCES, Assembler, Chest, Mission, Recipe
-from daf.missions.formations import recipe_of_neighbours
+from daf.missions.formations import recipe_by_neighbor_byte
 
 COOLDOWN, USES = "cooldown", "remaining_uses"
 """Amounts that a station carries. Mettagrid can lower the cooldown at the end of a step only, so
@@ -53,7 +53,7 @@ def station_object(mission: Mission, name: str, tag: str) -> Data:
     else:
         try:
             handlers = list(_assembler(mission, name, station, tag))
-        except Inexpressible as error:
+        except NotTranslatable as error:
             raise ConfigError(
                 f"mission {mission.name}: cannot be translated to mettagrid: {name}: {error}"
             ) from None
@@ -67,7 +67,7 @@ def station_object(mission: Mission, name: str, tag: str) -> Data:
     }
 
 
-class Inexpressible(ValueError):
+class NotTranslatable(ValueError):
     """A rule that mettagrid's handlers cannot express; the message says which."""
 
 
@@ -77,11 +77,11 @@ def _chest(mission: Mission, chest: Chest, tag: str) -> list[Data]:
     group = next((x for x in mission.limits if what in x.resources), None)
     together = group.resources if group else (what,)
     limit = group.limit if group else mission.default_limit
-    room = unless(reaches("actor", weighted([(1, carried(r)) for r in together]), limit))
+    room = negate(at_least("actor", weighted([(1, carried(r)) for r in together]), limit))
     handlers = []
     for side, delta in chest.sides.items():
         # Agents on that cell within one step of the actor: the actor itself, if it stands there.
-        here = reaches("actor", agents_in_line(tag, 1, [DIRECTIONS[side]], near(1)), 1)
+        here = at_least("actor", agents_in_line(tag, 1, [DIRECTIONS[side]], near(1)), 1)
         for amount in range(delta, 0, -1):
             # What the chest has no room for is destroyed.
             moved = [give("actor", {what: -amount}), give("target", {what: amount})]
@@ -90,28 +90,30 @@ def _chest(mission: Mission, chest: Chest, tag: str) -> list[Data]:
             )
         if delta < 0:
             filters = [here, has("target", {what: 1}), room]
-            taken = [hand_over("target", "actor", what, -delta)]
+            taken = [transfer("target", "actor", what, -delta)]
             handlers.append(handler(f"take_{side}", filters, taken))
     return handlers
 
 
 def _assembler(mission: Mission, name: str, station: Assembler, tag: str) -> Iterator[Data]:
     if station.exhaustion:
-        raise Inexpressible("its cooldown grows by a factor (exhaustion)")
+        raise NotTranslatable("its cooldown grows by a factor (exhaustion)")
     rows, columns = mission.height - 1, mission.width - 1
     for row, column, _ in mission.cells(name):
         if row in (0, rows) or column in (0, columns):
-            raise Inexpressible("it stands on the edge of the map")
+            raise NotTranslatable("it stands on the edge of the map")
     wanted = list(_recipes(station, mission.num_agents, tag))
     cooldowns = {recipe.cooldown for recipe, _, _ in wanted}
     if max(cooldowns, default=0) > MAX_COOLDOWN:
-        raise Inexpressible(f"its cooldown is above {MAX_COOLDOWN}")
+        raise NotTranslatable(f"its cooldown is above {MAX_COOLDOWN}")
     if station.partial and len(cooldowns) > 1:
-        raise Inexpressible("partial uses of recipes with different cooldowns")
+        raise NotTranslatable("partial uses of recipes with different cooldowns")
     left = [has("target", {USES: 1})] if station.max_uses else []
     for number, (recipe, crowd, around) in enumerate(wanted):
         if crowd > 1 and any(recipe.inputs.values()):
-            raise Inexpressible("several agents pay one bill, in an order mettagrid does not know")
+            raise NotTranslatable(
+                "several agents pay one bill, in an order mettagrid does not know"
+            )
         for phase, share in _phases(recipe, station.partial, max(cooldowns)):
             inputs = _amounts(recipe.inputs, share, np.ceil)
             outputs = _amounts(recipe.outputs, share, np.floor)
@@ -138,7 +140,7 @@ def _recipes(
     Mettagrid can tell on which straight sides agents stand, and how many stand around in all, but
     not on which corner.
     """
-    table = recipe_of_neighbours(station)
+    table = recipe_by_neighbor_byte(station)
     known: dict[tuple[int, int], int | None] = {}
     for byte in range(256):
         place = byte & STRAIGHT, byte.bit_count()
@@ -147,7 +149,7 @@ def _recipes(
             and place[1] <= num_agents
             and known.setdefault(place, table[byte]) != table[byte]
         ):
-            raise Inexpressible("its recipe depends on the corner that an agent stands on")
+            raise NotTranslatable("its recipe depends on the corner that an agent stands on")
     for number, recipe in enumerate(station.recipes):
         places = [place for place, found in known.items() if found == number]
         if len(places) == len(known):
@@ -162,7 +164,7 @@ def _recipes(
                 yield (
                     recipe,
                     crowd,
-                    [*_stand(tag, straight), *exactly("target", _around(tag), crowd)],
+                    [*_agents_on_sides(tag, straight), *exactly("target", _around(tag), crowd)],
                 )
 
 
@@ -179,17 +181,17 @@ def _around(tag: str) -> Data:
     )
 
 
-def _stand(tag: str, straight: int) -> Iterator[Data]:
+def _agents_on_sides(tag: str, straight: int) -> Iterator[Data]:
     """Agents stand on just these straight sides."""
     for side in SIDES:
-        there = reaches("target", agents_in_line(tag, 1, [DIRECTIONS[side]]), 1)
-        yield there if straight >> POSITIONS.index(side) & 1 else unless(there)
+        there = at_least("target", agents_in_line(tag, 1, [DIRECTIONS[side]]), 1)
+        yield there if straight >> POSITIONS.index(side) & 1 else negate(there)
 
 
 def _phases(recipe: Recipe, partial: bool, cooldown: int) -> Iterator[tuple[list[Data], float]]:
     """When the station may be used: filters on what is left of the cooldown, and the share of
     inputs and outputs then. Neighbouring moments with equal amounts are one phase."""
-    ready = [unless(has("target", {COOLDOWN: 2}))] if cooldown else []
+    ready = [negate(has("target", {COOLDOWN: 2}))] if cooldown else []
     yield ready, 1.0
     if not partial:
         return
@@ -199,7 +201,7 @@ def _phases(recipe: Recipe, partial: bool, cooldown: int) -> Iterator[tuple[list
         amounts = _scaled(recipe, share)
         same = [left for left, other in moments if _scaled(recipe, other) == amounts]
         lower, upper = {COOLDOWN: first + 1}, {COOLDOWN: same[-1] + 2}
-        yield [has("target", lower), unless(has("target", upper))], share
+        yield [has("target", lower), negate(has("target", upper))], share
         moments = [moment for moment in moments if moment[0] > same[-1]]
 
 

@@ -18,18 +18,18 @@ from daf.mettagrid.handlers import (
     Data,
     first_of,
     give,
-    hand_over,
     handler,
     has,
+    negate,
     stored,
-    unless,
+    transfer,
     weighted,
 )
 from daf.mettagrid.station_handlers import COOLDOWN, USES, station_object
 from daf.missions import RESOURCES, Assembler, Mission
 from daf.missions.inventory import starting_inventory
 from daf.missions.mission import AGENT, FLOOR, WALL
-from daf.provenance.mettagrid_version import require
+from daf.provenance.mettagrid_version import require_mettagrid
 
 TIMED = "timed"
 """Tag of the stations whose cooldown runs."""
@@ -63,7 +63,7 @@ def translate(mission: Mission) -> dict[str, Any]:
     tags = {f"type:{station['name']}" for station in objects.values()} | {"type:agent", TIMED}
     tags |= {tag for station in objects.values() for tag in station.get("tags", [])}
     if len(tags) > MAX_TAGS:
-        raise _refused(mission, f"{len(tags)} tags are needed and {MAX_TAGS} possible")
+        raise _unsupported(mission, f"{len(tags)} tags are needed and {MAX_TAGS} possible")
     game = {
         "resource_names": [*RESOURCES, COOLDOWN, USES],
         "num_agents": mission.num_agents,
@@ -81,7 +81,7 @@ def translate(mission: Mission) -> dict[str, Any]:
         },
         "objects": objects,
         "tags": [TIMED],
-        "on_tick": _cooldowns_run(),
+        "on_tick": _cooldown_handler(),
         "protocol_details_obs": False,
         "map_builder": {
             "type": "mettagrid.map_builder.ascii.AsciiMapBuilderConfig",
@@ -98,7 +98,7 @@ def config_of(mission: Mission) -> Any:
     Raises:
         ConfigError: mettagrid is not installed, or cannot express a rule exactly; one line.
     """
-    require(f"mission {mission.name} in mettagrid")
+    require_mettagrid(f"mission {mission.name} in mettagrid")
     from mettagrid.config.filter import AnyFilter
     from mettagrid.config.handler_config import Handler
     from mettagrid.config.mettagrid_config import MettaGridConfig
@@ -141,20 +141,20 @@ def rewards(mission: Mission) -> Data | None:
     return weighted(terms) if terms and not mission.reward_caps else None
 
 
-def _refused(mission: Mission, reason: str) -> ConfigError:
+def _unsupported(mission: Mission, reason: str) -> ConfigError:
     return ConfigError(f"mission {mission.name}: cannot be translated to mettagrid: {reason}")
 
 
 def _check(mission: Mission) -> None:
     if mission.layout is not None:
-        raise _refused(mission, "it has several layouts; name one of them")
+        raise _unsupported(mission, "it has several layouts; name one of them")
     present = {name for _, _, name in mission.cells(*mission.stations)}
     machines = {n: s for n in present if isinstance(s := mission.stations[n], Assembler)}
     if mission.clipping.rate > 0 and any(not s.clip_immune for s in machines.values()):
-        raise _refused(mission, "stations break down by chance (clipping.rate)")
+        raise _unsupported(mission, "stations break down by chance (clipping.rate)")
     for name, station in sorted(machines.items()):
         if station.begins_clipped:
-            raise _refused(mission, f"{name} starts clipped, its repair is drawn by chance")
+            raise _unsupported(mission, f"{name} starts clipped, its repair is drawn by chance")
 
 
 def _token_bound(mission: Mission) -> int:
@@ -188,7 +188,7 @@ def _agent(mission: Mission) -> Data:
             "limits": limits,
             "initial": _ordered(starting_inventory(mission)),
         },
-        "on_use_handler": _sharing(mission),
+        "on_use_handler": _energy_sharing_handler(mission),
     }
     if paid := rewards(mission):
         agent["rewards"] = {"stored": {"reward": paid}}
@@ -203,14 +203,14 @@ def _ordered(amounts: Mapping[str, int]) -> dict[str, int]:
     return {r: amounts[r] for r in RESOURCES if amounts.get(r, 0)}
 
 
-def _sharing(mission: Mission) -> Data:
+def _energy_sharing_handler(mission: Mission) -> Data:
     """Half of the energy, rounded down, is offered; what there is no room for stays."""
     most = next((x.limit for x in mission.limits if "energy" in x.resources), mission.default_limit)
     offers = [
         handler(
             f"offer_{half}",
             [has("actor", {"energy": 2 * half})],
-            [hand_over("actor", "target", "energy", half)],
+            [transfer("actor", "target", "energy", half)],
         )
         for half in range(most // 2, 0, -1)
     ]
@@ -222,7 +222,7 @@ def _move_handlers(mission: Mission) -> list[Data]:
     who cannot pay are kept from them by handlers that do nothing."""
     price = mission.move_energy
     paid = [give("actor", {"energy": -price})] if price else []
-    tired = [unless(has("actor", {"energy": price}))]
+    tired = [negate(has("actor", {"energy": price}))]
     stop = [
         handler("too_tired_to_walk", [TARGET_IS_EMPTY, *tired], []),
         handler("too_tired_to_use", tired, []),
@@ -234,7 +234,7 @@ def _move_handlers(mission: Mission) -> list[Data]:
     ]
 
 
-def _cooldowns_run() -> Data:
+def _cooldown_handler() -> Data:
     query = {"query_type": "query", "source": TIMED}
     run = {"mutation_type": "query_inventory", "query": query, "deltas": {COOLDOWN: -1}}
     return handler("cooldowns_run", [], [run])

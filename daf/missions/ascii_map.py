@@ -15,18 +15,18 @@ def picture(mission: Mission, colour: bool = False) -> str:
         colour: use ANSI colours.
     """
 
-    def painted(symbol: str) -> str:
+    def colored(symbol: str) -> str:
         code = COLOURS.get(mission.legend[symbol], STATION_COLOUR)
         return f"\x1b[{code}m{symbol}\x1b[0m" if colour else symbol
 
     used = sorted({symbol for row in mission.map for symbol in row})
-    legend = [f"{painted(s)} {mission.legend[s]}" for s in used if mission.legend[s] != FLOOR]
+    legend = [f"{colored(s)} {mission.legend[s]}" for s in used if mission.legend[s] != FLOOR]
     bound = score_bound(mission)
     ceiling = "no ceiling" if mission.ceiling is None else f"ceiling {mission.ceiling:g} hearts"
     if mission.ceiling == bound.hearts:
-        ceiling += f" ({', '.join(bound.because)})"
+        ceiling += f" ({', '.join(bound.binding_limits)})"
     facts = f"{mission.num_agents} agents, {mission.max_steps} steps, {ceiling}"
     if mission.layout is not None:
         facts += f", layouts of the seeds {mission.layout.seed}, of which this is the first"
-    rows = ["  " + "".join(map(painted, row)) for row in mission.map]
+    rows = ["  " + "".join(map(colored, row)) for row in mission.map]
     return "\n".join([f"{mission.name}: {mission.description}", facts, *rows, "  ".join(legend)])

@@ -6,11 +6,11 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from daf.config import ConfigError, Whole
+from daf.config import ConfigError, Int
 from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE
 from daf.missions.layouts import Layout, choose
 
-COURT = 3  # cells around the assembler in which no other station is scattered
+CLEAR_RADIUS = 3  # cells around the assembler in which no other station is scattered
 SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 KNIGHT = ((-2, -1), (-2, 1), (-1, -2), (-1, 2), (1, -2), (1, 2), (2, -1), (2, 1))
 
@@ -24,13 +24,13 @@ class Cave(Layout):
     """
 
     generator: Literal["cave"] = "cave"
-    height: Whole = Field(ge=2 * COURT + 1, le=MAX_SIDE - 2)
-    width: Whole = Field(ge=2 * COURT + 1, le=MAX_SIDE - 2)
-    open: Whole = Field(ge=1, le=MAX_SIDE**2)
-    agents: Whole = Field(default=4, ge=1, le=MAX_AGENTS)
+    height: Int = Field(ge=2 * CLEAR_RADIUS + 1, le=MAX_SIDE - 2)
+    width: Int = Field(ge=2 * CLEAR_RADIUS + 1, le=MAX_SIDE - 2)
+    open: Int = Field(ge=1, le=MAX_SIDE**2)
+    agents: Int = Field(default=4, ge=1, le=MAX_AGENTS)
 
     @model_validator(mode="after")
-    def _has_a_court(self):
+    def _check_stations(self):
         if not (self.stations.get("assembler") and self.stations.get("chest")):
             raise ValueError("a cave has at least one assembler and one chest")
         return self
@@ -39,7 +39,7 @@ class Cave(Layout):
         middle = (self.height // 2, self.width // 2)
         places = self._places(middle, random)
         starts = [_beside(middle, side, 2) for side in SIDES][: self.agents]
-        floor = self._flooded(middle, places, starts, random)
+        floor = self._carve_floor(middle, places, starts, random)
         inside[floor] = symbol[FLOOR]
         for place, name in places.items():
             inside[place] = symbol[name]
@@ -56,7 +56,7 @@ class Cave(Layout):
         names = self.names()
         free = np.zeros((self.height, self.width), dtype=bool)
         free[1:-1, 1:-1] = True
-        free[_around(middle, COURT)] = False
+        free[_around(middle, CLEAR_RADIUS)] = False
         chest = _beside(middle, KNIGHT[random.integers(len(KNIGHT))], 1)
         free[_around(chest, 1)] = False
         places = {middle: "assembler", chest: "chest"}
@@ -68,7 +68,7 @@ class Cave(Layout):
             places[place] = name
         return places
 
-    def _flooded(
+    def _carve_floor(
         self,
         middle: tuple[int, int],
         places: dict[tuple[int, int], str],
@@ -82,7 +82,7 @@ class Cave(Layout):
         are open first, with the way by which the water came there; then the first of the others,
         until there are enough. Every such set is connected.
         """
-        order, came_from = self._rising(_beside(middle, SIDES[0], 1), places, random)
+        order, came_from = self._invasion_order(_beside(middle, SIDES[0], 1), places, random)
         number = {cell: n for n, cell in enumerate(order)}
         floor = np.zeros((self.height, self.width), dtype=bool)
         for row, column in places:
@@ -108,7 +108,7 @@ class Cave(Layout):
             floor[cell] = True
         return floor
 
-    def _rising(
+    def _invasion_order(
         self,
         source: tuple[int, int],
         places: dict[tuple[int, int], str],

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import floor
 
 from daf.config import ConfigError, shown
-from daf.missions.ceiling_constraints import Constraints
+from daf.missions.ceiling_constraints import CeilingConstraints
 from daf.missions.mission import Mission
 
 
@@ -21,7 +21,7 @@ class Bound:
     """
 
     hearts: int | None
-    because: tuple[str, ...]
+    binding_limits: tuple[str, ...]
 
 
 def score_bound(mission: Mission) -> Bound:
@@ -32,11 +32,11 @@ def score_bound(mission: Mission) -> Bound:
     """
     if mission.max_steps == 0:
         return Bound(None, ("an episode has no end",))
-    bound, because = Constraints(mission).program().largest("hearts")
-    return Bound(floor(bound), tuple(because))
+    bound, binding_limits = CeilingConstraints(mission).program().largest("hearts")
+    return Bound(floor(bound), tuple(binding_limits))
 
 
-def checked_ceiling(mission: Mission) -> float | None:
+def resolve_ceiling(mission: Mission) -> float | None:
     """The ceiling that a mission gives itself, or else the one that is proved here.
 
     Raises:
@@ -50,6 +50,6 @@ def checked_ceiling(mission: Mission) -> float | None:
     if mission.ceiling > bound.hearts:
         raise ConfigError(
             f"key 'ceiling': got {shown(mission.ceiling)}; no episode can have more than "
-            f"{bound.hearts} ({', '.join(bound.because)}): give at most that, or leave it out"
+            f"{bound.hearts} ({', '.join(bound.binding_limits)}): give at most that, or leave it out"
         )
     return mission.ceiling

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import floor, log2
 
-from daf.missions.distances import FAR, SIDES, AnyGround, Cell, Ground
-from daf.missions.formations import recipe_of_neighbours
+from daf.missions.distances import SIDES, UNREACHABLE, AnyLayoutDistances, Cell, WalkingDistances
+from daf.missions.formations import recipe_by_neighbor_byte
 from daf.missions.inventory import inventory_limits, starting_inventory
-from daf.missions.linear_program import Program
+from daf.missions.linear_program import LinearProgram
 from daf.missions.mission import Mission
 from daf.missions.stations import POSITIONS, RESOURCES, Assembler, Chest, Recipe
 
@@ -29,13 +29,15 @@ class _Process:
     repairs: bool
 
 
-class Constraints:
+class CeilingConstraints:
     """What every episode of a mission keeps to, one method each."""
 
     def __init__(self, mission: Mission):
         self.mission = mission
         self.agents = mission.num_agents
-        self.ground = Ground(mission) if mission.layout is None else AnyGround(mission)
+        self.ground = (
+            WalkingDistances(mission) if mission.layout is None else AnyLayoutDistances(mission)
+        )
         self.cells: dict[str, list[Cell]] = {}
         for row, column, name in mission.cells(*mission.stations):
             self.cells.setdefault(name, []).append((row, column))
@@ -44,21 +46,22 @@ class Constraints:
         self.room = {name: limit.limit for limit in self.limits for name in limit.resources}
         self.processes = [*self._uses(), *self._repairs()]
         self.deposits = self._deposits()
-        self.from_makers = {
-            resource: self.ground.steps_from(self._makers(resource)) for resource in RESOURCES
+        self.steps_from_producers = {
+            resource: self.ground.steps_from(self._producer_cells(resource))
+            for resource in RESOURCES
         }
-        self.way = self._least("heart", self.deposits)
+        self.way = self._min_steps("heart", self.deposits)
 
-    def program(self) -> Program:
+    def program(self) -> LinearProgram:
         """All of them together."""
-        program = Program(most=255 * self.agents * self.mission.max_steps)
+        program = LinearProgram(most=255 * self.agents * self.mission.max_steps)
         for resource in RESOURCES:
-            self._material(program, resource)
-        self._use(program)
+            self._limit_material(program, resource)
+        self._limit_uses(program)
         self._repair(program)
-        self._store(program)
+        self._limit_storage(program)
         self._act(program)
-        self._walk(program)
+        self._limit_walking(program)
         self._whole_repairs(program)
         return program
 
@@ -71,7 +74,7 @@ class Constraints:
             formations = {
                 byte for cell in cells for byte in self.ground.formations(cell, self.agents)
             }
-            table = recipe_of_neighbours(station)
+            table = recipe_by_neighbor_byte(station)
             for index in sorted({table[byte] for byte in formations} - {None}):
                 yield _Process(f"{name} {index}", name, station.recipes[index], False)
 
@@ -114,7 +117,7 @@ class Constraints:
         partial = self.mission.stations[process.station].partial and not process.repairs
         return FLOAT32 if partial else Fraction(1)
 
-    def _makers(self, resource: str) -> list[Cell]:
+    def _producer_cells(self, resource: str) -> list[Cell]:
         """Where agents stand who get a resource from a station that makes it."""
         names = {process.station for process in self.processes if self._output(process, resource)}
         return self._around(names, SIDES)
@@ -123,9 +126,11 @@ class Constraints:
         places = [place for name in names for place in self.cells[name]]
         return [cell for place in places for cell in self.ground.beside(place, positions)]
 
-    def _least(self, resource: str, users: list[Cell]) -> int:
+    def _min_steps(self, resource: str, users: list[Cell]) -> int:
         """The least steps from where a resource is made to one of these cells."""
-        return min((int(self.from_makers[resource][cell]) for cell in users), default=FAR)
+        return min(
+            (int(self.steps_from_producers[resource][cell]) for cell in users), default=UNREACHABLE
+        )
 
     def _given(self, resource: str) -> int:
         """What agents have at the start and get with time."""
@@ -135,7 +140,7 @@ class Constraints:
         each = self.start[resource] + times * mission.regeneration.amounts.get(resource, 0)
         return self.agents * each
 
-    def _material(self, program: Program, resource: str) -> None:
+    def _limit_material(self, program: LinearProgram, resource: str) -> None:
         """No more is used, and of hearts stored, than there is, was given, or is made."""
         terms = {
             process.name: self._input(process, resource) - self._output(process, resource)
@@ -153,7 +158,7 @@ class Constraints:
             terms |= dict.fromkeys(("deposits", "steps"), Fraction(self.mission.move_energy))
         program.limit(resource, terms, supply)
 
-    def _use(self, program: Program) -> None:
+    def _limit_uses(self, program: LinearProgram) -> None:
         """Each station has so many uses, and so much time for them; for hearts less time."""
         last = self.mission.max_steps
         for name in dict.fromkeys(p.station for p in self.processes if not p.repairs):
@@ -178,10 +183,12 @@ class Constraints:
         most = []
         for cell in self.cells[name]:
             sides = self.ground.beside(cell, SIDES)
-            first = 1 + min((int(self.ground.from_starts[side]) for side in sides), default=FAR)
+            first = 1 + min(
+                (int(self.ground.from_starts[side]) for side in sides), default=UNREACHABLE
+            )
             time = max(last - first + 1, 0)
             possible = Fraction(min(self.agents, len(sides)) * time)
-            possible = min(possible, Fraction(station.max_uses or FAR**2))
+            possible = min(possible, Fraction(station.max_uses or UNREACHABLE**2))
             if time and cooldown and not self.mission.clipping.rate:  # clipping ends a cooldown
                 times = Fraction(time - 1, cooldown) + 1
                 uses_in_all = min(possible, Fraction(time - 1, least) + 1) if least else possible
@@ -199,7 +206,7 @@ class Constraints:
         longest = max(process.recipe.cooldown for process in uses)
         return growth > 1 and log2(longest) + count * log2(growth) > 31
 
-    def _repair(self, program: Program) -> None:
+    def _repair(self, program: LinearProgram) -> None:
         """A station that starts clipped is repaired before it is used; only clipped ones are."""
         clips = self.mission.max_steps if self.mission.clipping.rate else 0
         for name in dict.fromkeys(p.station for p in self.processes if p.repairs):
@@ -212,14 +219,14 @@ class Constraints:
                 terms = dict.fromkeys(repairs, -most) | {process.name: 1 for process in uses}
                 program.limit(f"clipped {name}", terms, 0)
 
-    def _whole_repairs(self, program: Program) -> None:
+    def _whole_repairs(self, program: LinearProgram) -> None:
         """No station is repaired by half: of what all other limits allow, the whole part counts."""
         repairs = [process.name for process in self.processes if process.repairs]
         most = [floor(program.largest(name)[0]) for name in repairs]
         for name, whole in zip(repairs, most):
             program.limit(f"whole {name}", {name: 1}, whole)
 
-    def _store(self, program: Program) -> None:
+    def _limit_storage(self, program: LinearProgram) -> None:
         """Hearts fit into the chests, a few at a time."""
         chests = [(chest, cell) for _, chest, cell in self._chests() if chest.resource == "heart"]
         room = sum(
@@ -235,15 +242,15 @@ class Constraints:
         at_once = min(max(largest, 0), self.room["heart"])
         program.limit("deposits", {"hearts": 1, "deposits": -at_once}, 0)
 
-    def _act(self, program: Program) -> None:
+    def _act(self, program: LinearProgram) -> None:
         """Every use, deposit and step is an action of an agent."""
         terms = {process.name: 1 for process in self.processes}
         terms |= {"deposits": 1, "steps": 1}
         program.limit("actions", terms, self.agents * self.mission.max_steps)
 
-    def _walk(self, program: Program) -> None:
+    def _limit_walking(self, program: LinearProgram) -> None:
         """What is made in one place and used in another is carried, and not all at once."""
-        self._carry(program, ["heart"], self.deposits, {"heart": {"hearts": Fraction(1)}})
+        self._limit_carrying(program, ["heart"], self.deposits, {"heart": {"hearts": Fraction(1)}})
         stored = {chest.resource for _, chest, _ in self._chests()}
         for resources in (list(limit.resources) for limit in self.limits):
             # Energy is handed on, and what chests take goes through them.
@@ -254,11 +261,13 @@ class Constraints:
                 for resource in resources
             }
             names = {p.station for p in self.processes if set(p.recipe.inputs) & set(resources)}
-            self._carry(program, resources, self._around(names, range(len(POSITIONS))), used)
+            self._limit_carrying(
+                program, resources, self._around(names, range(len(POSITIONS))), used
+            )
 
-    def _carry(
+    def _limit_carrying(
         self,
-        program: Program,
+        program: LinearProgram,
         resources: list[str],
         users: list[Cell],
         used: dict[str, dict[str, Fraction]],
@@ -270,8 +279,8 @@ class Constraints:
             used: for each resource the terms of how much is used.
         """
         room = self.room[resources[0]]
-        ways = {resource: self._least(resource, users) for resource in resources}
-        ways = {resource: way for resource, way in ways.items() if 0 < way < FAR}
+        ways = {resource: self._min_steps(resource, users) for resource in resources}
+        ways = {resource: way for resource, way in ways.items() if 0 < way < UNREACHABLE}
         if not room or not ways:
             return
         terms: dict[str, Fraction] = {"steps": Fraction(-room)}
@@ -279,7 +288,7 @@ class Constraints:
             for name, amount in used[resource].items():
                 terms[name] = terms.get(name, Fraction(0)) + 2 * way * amount
         saved = sum(
-            max(0, *(way - int(self.from_makers[r][start]) for r, way in ways.items()))
+            max(0, *(way - int(self.steps_from_producers[r][start]) for r, way in ways.items()))
             for start in self.ground.starts
         )
         free = sum(2 * way * self._given(resource) for resource, way in ways.items())

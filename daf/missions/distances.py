@@ -9,7 +9,7 @@ import numpy as np
 from daf.missions.mission import AGENT, WALL, Mission
 from daf.missions.stations import POSITIONS
 
-FAR = 10_000_000
+UNREACHABLE = 10_000_000
 """More steps than any episode has: there is no way."""
 
 OFFSETS = tuple((r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != (0, 0))
@@ -21,7 +21,7 @@ SIDES = tuple(POSITIONS.index(side) for side in ("N", "W", "E", "S"))
 Cell = tuple[int, int]
 
 
-class Ground:
+class WalkingDistances:
     """The cells of a mission that agents can come to.
 
     Agents stand in each other's way, and a way costs energy; here neither counts, so the steps
@@ -42,7 +42,7 @@ class Ground:
 
     def steps_from(self, cells: list[Cell]) -> np.ndarray:
         """The least steps to each cell from the nearest of `cells`, int64 [H, W]."""
-        steps = np.full(self.shape, FAR, dtype=np.int64)
+        steps = np.full(self.shape, UNREACHABLE, dtype=np.int64)
         front = np.zeros(self.shape, dtype=bool)
         for cell in cells:
             front[cell] = True
@@ -54,14 +54,16 @@ class Ground:
             wider[:-1] |= front[1:]
             wider[:, 1:] |= front[:, :-1]
             wider[:, :-1] |= front[:, 1:]
-            front = wider & self._free & (steps == FAR)
+            front = wider & self._free & (steps == UNREACHABLE)
             taken += 1
         return steps
 
     def beside(self, station: Cell, positions: Iterable[int]) -> list[Cell]:
         """The cells at these positions around a station that an agent can come to."""
         cells = [_at(station, position) for position in positions]
-        return [cell for cell in cells if self._on_map(cell) and self.from_starts[cell] < FAR]
+        return [
+            cell for cell in cells if self._on_map(cell) and self.from_starts[cell] < UNREACHABLE
+        ]
 
     def formations(self, station: Cell, most: int) -> frozenset[int]:
         """The neighbour bytes that up to `most` agents can make while one of them uses a station.
@@ -76,12 +78,12 @@ class Ground:
         return 0 <= cell[0] < self.shape[0] and 0 <= cell[1] < self.shape[1]
 
 
-class AnyGround(Ground):
+class AnyLayoutDistances(WalkingDistances):
     """What holds in all layouts of a mission: agents can come to every cell around every station,
     for none touches another or the border; how far it is, nobody knows, so all is near."""
 
     def steps_from(self, cells: list[Cell]) -> np.ndarray:
-        return np.full(self.shape, 0 if cells else FAR, dtype=np.int64)
+        return np.full(self.shape, 0 if cells else UNREACHABLE, dtype=np.int64)
 
 
 def _at(station: Cell, position: int) -> Cell:

@@ -3,7 +3,7 @@
 from daf.missions.stations import POSITIONS, Assembler
 
 
-def recipe_of_neighbours(station: Assembler) -> list[int | None]:
+def recipe_by_neighbor_byte(station: Assembler) -> list[int | None]:
     """Number of the recipe for each of the 256 neighbour bytes, None where there is none.
 
     A later recipe wins over an earlier one (RULES 5: recipes are entered in list order).

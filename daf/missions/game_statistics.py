@@ -3,7 +3,7 @@
 from daf.missions.mission import Mission
 from daf.missions.stations import RESOURCES
 
-COUNTED = (
+COUNTER_NAMES = (
     "hearts_stored",  # hearts in the chests now, less those at the start: the score
     "hearts_deposited",
     "hearts_withdrawn",
@@ -29,7 +29,7 @@ def station_types(mission: Mission) -> tuple[str, ...]:
     return tuple(sorted({name for _, _, name in mission.cells(*mission.stations)}))
 
 
-def measures(mission: Mission) -> list[str]:
+def metric_columns(mission: Mission) -> list[str]:
     """Columns of the episode table that measure something: score, rewards, length, statistics."""
     rewards = [f"reward_agent_{agent}" for agent in range(mission.num_agents)]
     return ["score", "reward_mean", *rewards, "steps", *statistic_names(mission)]
@@ -39,4 +39,4 @@ def statistic_names(mission: Mission) -> list[str]:
     """Names of the K statistics of a mission: COUNTED, then `made_RESOURCE` (output of stations
     that agents could carry), then `uses_STATION` for each kind of station on the map."""
     made = [f"made_{resource}" for resource in RESOURCES]
-    return [*COUNTED, *made, *(f"uses_{name}" for name in station_types(mission))]
+    return [*COUNTER_NAMES, *made, *(f"uses_{name}" for name in station_types(mission))]

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from daf.config import ConfigError, nearest, shown
+from daf.config import ConfigError, shown, suggest
 from daf.missions.caves import Cave
 from daf.missions.layouts import Layout, Room
 
@@ -23,6 +23,6 @@ def parse_layout(layout: Any) -> Layout:
     name = layout.get("generator")
     if not isinstance(name, str) or name not in GENERATORS:
         raise ConfigError(
-            f"key 'layout.generator': got {shown(name)}; {nearest(name, sorted(GENERATORS))}"
+            f"key 'layout.generator': got {shown(name)}; {suggest(name, sorted(GENERATORS))}"
         )
     return GENERATORS[name].parse(layout, "key 'layout'")

@@ -13,23 +13,23 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, PlainValidator, model_validator
 
-from daf.config import ConfigError, Model, Whole, nearest, shown
+from daf.config import ConfigError, Int, Model, shown, suggest
 from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, MAX_STATIONS, WALL
 
 MAX_LAYOUTS, MAX_CELLS = 10_000, 50_000_000
-NUMBER = "(?:0|[1-9][0-9]{0,8})"
+SEED_PATTERN = "(?:0|[1-9][0-9]{0,8})"
 """Pattern of a seed."""
 
-Counts = dict[str, Annotated[Whole, Field(ge=0, le=MAX_STATIONS)]]
+Counts = dict[str, Annotated[Int, Field(ge=0, le=MAX_STATIONS)]]
 Map = tuple[str, ...]
 
 
 def _seed(value: Any) -> int | str:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    if not isinstance(value, str) or not re.fullmatch(f"{NUMBER}-{NUMBER}", value):
+    if not isinstance(value, str) or not re.fullmatch(f"{SEED_PATTERN}-{SEED_PATTERN}", value):
         raise ValueError("should be a whole number from 0 on, or FIRST-LAST for several layouts")
-    count = len(seeds_of(value))
+    count = len(parse_seeds(value))
     if count < 1:
         raise ValueError("the last seed comes before the first; accepted: such as 1-1000")
     if count > MAX_LAYOUTS:
@@ -37,7 +37,7 @@ def _seed(value: Any) -> int | str:
     return value
 
 
-def seeds_of(seed: int | str) -> range:
+def parse_seeds(seed: int | str) -> range:
     """`"1-1000"` -> the seeds from 1 to 1000; a number is one."""
     first, _, last = str(seed).partition("-")
     return range(int(first), int(last or first) + 1)
@@ -54,14 +54,14 @@ class Layout(Model):
     reached from all sides. Whatever the seed, there are as many of each station and as many agents.
     """
 
-    height: Whole = Field(ge=3, le=MAX_SIDE - 2)
-    width: Whole = Field(ge=3, le=MAX_SIDE - 2)
-    border: Whole = Field(default=1, ge=1, le=MAX_SIDE // 2)
+    height: Int = Field(ge=3, le=MAX_SIDE - 2)
+    width: Int = Field(ge=3, le=MAX_SIDE - 2)
+    border: Int = Field(default=1, ge=1, le=MAX_SIDE // 2)
     stations: Counts
     seed: Seed = 0
 
     @model_validator(mode="after")
-    def _not_too_much(self):
+    def _check_total_cells(self):
         count = len(self.seeds)
         cells = count * (self.height + 2 * self.border) * (self.width + 2 * self.border)
         if count > 1 and cells > MAX_CELLS:
@@ -78,7 +78,7 @@ class Layout(Model):
     @property
     def seeds(self) -> range:
         """Of its layouts; one, if `seed` is a number."""
-        return seeds_of(self.seed)
+        return parse_seeds(self.seed)
 
     def rows(self, legend: dict[str, str], seed: int) -> Map:
         """A map, `height + 2 * border` rows of `width + 2 * border` characters of `legend`.
@@ -94,7 +94,7 @@ class Layout(Model):
             if name not in symbol:
                 raise ConfigError(
                     f"key 'layout.stations': unknown station {shown(name)}; "
-                    f"{nearest(name, sorted(symbol))}"
+                    f"{suggest(name, sorted(symbol))}"
                 )
         grid = np.full((self.height + 2 * self.border, self.width + 2 * self.border), symbol[WALL])
         inside = grid[self.border : -self.border, self.border : -self.border]
@@ -114,7 +114,7 @@ class Room(Layout):
     """One open room; stations and agents scattered in it."""
 
     generator: Literal["room"] = "room"
-    agents: Whole = Field(ge=1, le=MAX_AGENTS)
+    agents: Int = Field(ge=1, le=MAX_AGENTS)
 
     def fill(self, inside: np.ndarray, symbol: dict[str, str], random: np.random.Generator) -> None:
         inside[:] = symbol[FLOOR]
@@ -131,7 +131,7 @@ class Room(Layout):
 
 
 @lru_cache(maxsize=8)
-def all_maps(layout: Layout, legend: tuple[tuple[str, str], ...]) -> tuple[Map, ...]:
+def build_maps(layout: Layout, legend: tuple[tuple[str, str], ...]) -> tuple[Map, ...]:
     """The map of each of a layout's seeds.
 
     Args:

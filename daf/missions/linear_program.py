@@ -8,7 +8,7 @@ import numpy as np
 
 
 @dataclass
-class Program:
+class LinearProgram:
     """What is the largest value of one variable, none being negative, under some limits?
 
     Attributes:

@@ -6,17 +6,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from daf.config import ConfigError, check_plain, load_yaml, nearest, shown
+from daf.config import ConfigError, check_plain_data, load_yaml, shown, suggest
 from daf.config.paths import expanded
 from daf.config.plain import as_plain
 from daf.errors import describe
-from daf.missions.ceiling import checked_ceiling
+from daf.missions.ceiling import resolve_ceiling
 from daf.missions.generators import parse_layout
 from daf.missions.mission import AGENT, FLOOR, WALL, Mission
-from daf.missions.names import split_name
+from daf.missions.names import split_layout_seed
 
 BUILT_IN = Path(str(files("daf.missions"))) / "built_in"
-CATALOG = load_yaml(Path(str(files("daf.missions"))) / "stations.yaml")
+STATION_CATALOG = load_yaml(Path(str(files("daf.missions"))) / "stations.yaml")
 OWN = ("name", "description", "ceiling")
 """Keys that a mission does not take over from the one it extends."""
 
@@ -41,20 +41,20 @@ def load_mission(mission: str | Path) -> Mission:
         ConfigError: no such mission, or the file is wrong; one line naming file, key, value and
             what would be accepted.
     """
-    path, seed = find_file(str(mission))
+    path, seed = find_mission_file(str(mission))
     source = str(path) if seed is None else f"{path}@{seed}"
     return build_mission(
         load_yaml(path), name=path.stem, source=source, folder=path.parent, layout_seed=seed
     )
 
 
-def find_file(mission: str) -> tuple[Path, str | None]:
+def find_mission_file(mission: str) -> tuple[Path, str | None]:
     """The YAML file of a mission, and what is asked for behind '@', if anything is.
 
     Raises:
         ConfigError: neither a built-in name nor the path of a YAML file.
     """
-    name, seed = split_name(mission)
+    name, seed = split_layout_seed(mission)
     if name.endswith((".yaml", ".yml")):
         return Path(expanded(name)), seed
     if name not in built_in_missions():
@@ -65,7 +65,7 @@ def find_file(mission: str) -> tuple[Path, str | None]:
                 f"{base}@7, or of several, such as {base}@1-1000"
             )
         raise ConfigError(
-            f"unknown mission {shown(mission)}; {nearest(name, built_in_missions())}, "
+            f"unknown mission {shown(mission)}; {suggest(name, built_in_missions())}, "
             "or the path of a .yaml file"
         )
     return BUILT_IN / f"{name}.yaml", seed
@@ -82,17 +82,17 @@ def build_mission(
     `legend` adds to the symbols of the stations.
     """
     data = as_plain(data)
-    check_plain(data, source)
+    check_plain_data(data, source)
     if not isinstance(data, dict):
         raise ConfigError(f"{source}: expected a mapping of keys, got {shown(data)}")
     try:
-        data = {"name": name} | _extended(data, folder, ())
-        if isinstance(data["name"], str) and split_name(data["name"])[1] is not None:
+        data = {"name": name} | _resolve_extends(data, folder, ())
+        if isinstance(data["name"], str) and split_layout_seed(data["name"])[1] is not None:
             raise ConfigError(
                 f"key 'name': got {shown(data['name'])}; '@' and a number are for other layouts"
             )
         if layout_seed is not None:
-            data = _laid_out(data, layout_seed) | {"name": f"{data['name']}@{layout_seed}"}
+            data = _with_layout_seed(data, layout_seed) | {"name": f"{data['name']}@{layout_seed}"}
         data["stations"] = _stations(data.get("stations", {}))
         data["legend"] = _legend(data["stations"], data.get("legend", {}))
         if ("layout" in data) == ("map" in data):
@@ -107,14 +107,14 @@ def build_mission(
             data["map"] = data["map"].splitlines()
         mission = Mission.model_validate(data)
         _ = mission.maps  # what is wrong with one of them is to be known now
-        return mission.model_copy(update={"ceiling": checked_ceiling(mission)})
+        return mission.model_copy(update={"ceiling": resolve_ceiling(mission)})
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
     except ValidationError as error:
         raise ConfigError(f"{source}: {describe(error, Mission)}") from None
 
 
-def _extended(data: dict, folder: Path, above: tuple[Path, ...]) -> dict:
+def _resolve_extends(data: dict, folder: Path, above: tuple[Path, ...]) -> dict:
     """The keys of a mission with those of all that it extends.
 
     Args:
@@ -127,7 +127,7 @@ def _extended(data: dict, folder: Path, above: tuple[Path, ...]) -> dict:
     if not isinstance(base, str):
         raise ConfigError(f"key 'extends': got {shown(base)}; should be a mission, as text")
     try:
-        file, seed = find_file(base)
+        file, seed = find_mission_file(base)
         path = (folder / file).resolve()
         if path in above:
             chain = ", ".join(shown(step.name) for step in above)
@@ -137,31 +137,31 @@ def _extended(data: dict, folder: Path, above: tuple[Path, ...]) -> dict:
             raise ConfigError(f"{path}: expected a mapping of keys, got {shown(found)}")
     except ConfigError as error:
         raise ConfigError(f"key 'extends': {error}") from None
-    found = _extended(found, path.parent, (*above, path))
+    found = _resolve_extends(found, path.parent, (*above, path))
     if seed is not None:
-        found = _laid_out(found, seed)
+        found = _with_layout_seed(found, seed)
     for key in OWN:
         found.pop(key, None)
     replaced = {"map": "layout", "layout": "map"}
-    return _merged({k: v for k, v in found.items() if replaced.get(k) not in own}, own)
+    return _deep_merge({k: v for k, v in found.items() if replaced.get(k) not in own}, own)
 
 
-def _laid_out(data: dict, seed: str) -> dict:
+def _with_layout_seed(data: dict, seed: str) -> dict:
     """The keys of a mission with another seed, or other seeds, of its layout."""
     if not isinstance(data.get("layout"), dict):
         raise ConfigError(
             f"got '@{seed}', but the mission has no 'layout'; only a layout has seeds"
         )
-    return _merged(data, {"layout": {"seed": int(seed) if seed.isdigit() else seed}})
+    return _deep_merge(data, {"layout": {"seed": int(seed) if seed.isdigit() else seed}})
 
 
-def _merged(base: Any, over: Any) -> Any:
+def _deep_merge(base: Any, over: Any) -> Any:
     """Mappings joined key by key; what else stands in both is `over`'s."""
     if not (isinstance(base, dict) and isinstance(over, dict)):
         return over
     if base.get("generator") != over.get("generator", base.get("generator")):
         return over  # the keys of one layout mean nothing to another
-    return base | {key: _merged(base.get(key), value) for key, value in over.items()}
+    return base | {key: _deep_merge(base.get(key), value) for key, value in over.items()}
 
 
 def _stations(overrides: Any) -> dict[str, dict]:
@@ -174,12 +174,12 @@ def _stations(overrides: Any) -> dict[str, dict]:
             raise ConfigError(
                 f"key 'stations.{name}': got {shown(station)}; should be a mapping of its keys"
             )
-        if name not in CATALOG and "kind" not in station:
+        if name not in STATION_CATALOG and "kind" not in station:
             raise ConfigError(
                 f"key 'stations': unknown station {shown(name)}; "
-                f"{nearest(name, sorted(CATALOG))}, or a new one with its 'kind'"
+                f"{suggest(name, sorted(STATION_CATALOG))}, or a new one with its 'kind'"
             )
-    return _merged(CATALOG, overrides)
+    return _deep_merge(STATION_CATALOG, overrides)
 
 
 def _legend(stations: dict[str, dict], extra: Any) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from daf.config import ConfigError, Model, Number, Whole, nearest, shown
+from daf.config import ConfigError, Float, Int, Model, shown, suggest
 from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, MAX_STATIONS, WALL
 from daf.missions.generators import AnyLayout
-from daf.missions.layouts import alike, all_maps
-from daf.missions.names import MissionName, split_name
+from daf.missions.layouts import alike, build_maps
+from daf.missions.names import MissionName, split_layout_seed
 from daf.missions.stations import (
     MAX_COUNT,
     RESOURCES,
@@ -24,7 +24,7 @@ from daf.missions.stations import (
     Resource,
     Symbol,
 )
-from daf.provenance.hashing import Hashed
+from daf.provenance.hashing import HashedDict
 
 MAX_WINDOW = 15
 
@@ -51,15 +51,15 @@ class Mission(Model):
     layout: AnyLayout | None = Field(default=None, exclude_if=lambda layout: layout is None)
     legend: dict[Symbol, str]
     stations: dict[str, Station]
-    max_steps: Whole = Field(default=1000, ge=0, le=MAX_COUNT)
+    max_steps: Int = Field(default=1000, ge=0, le=MAX_COUNT)
     truncates: bool = False
-    ceiling: Number | None = Field(default=None, ge=0)
-    window_height: Whole = Field(default=11, ge=1, le=MAX_WINDOW)
-    window_width: Whole = Field(default=11, ge=1, le=MAX_WINDOW)
-    tokens: Whole = Field(default=200, ge=4, le=4096)
-    glyphs: Whole = Field(default=154, ge=1, le=255)
+    ceiling: Float | None = Field(default=None, ge=0)
+    window_height: Int = Field(default=11, ge=1, le=MAX_WINDOW)
+    window_width: Int = Field(default=11, ge=1, le=MAX_WINDOW)
+    tokens: Int = Field(default=200, ge=4, le=4096)
+    glyphs: Int = Field(default=154, ge=1, le=255)
     move_energy: Amount = 2
-    failure_penalty: Number = Field(default=0.0, ge=0)
+    failure_penalty: Float = Field(default=0.0, ge=0)
     limits: tuple[Limit, ...] = (
         Limit(resources=("heart",), limit=1),
         Limit(resources=("energy",), limit=100),
@@ -69,15 +69,15 @@ class Mission(Model):
     default_limit: Amount = 255
     initial_inventory: dict[Resource, Amount] = {"energy": 100}
     regeneration: Regeneration = Regeneration()
-    rewards: dict[str, Number] = {"chest.heart.amount": 1.0}
-    reward_caps: dict[str, Number] = {}
+    rewards: dict[str, Float] = {"chest.heart.amount": 1.0}
+    reward_caps: dict[str, Float] = {}
     clipping: Clipping = Clipping()
 
     def resolved(self) -> dict[str, Any]:
         """All values as plain data, not to be changed: thousands of trainings share a mission."""
         return self._plain
 
-    def as_trained_on(self) -> "Mission":
+    def without_ceiling(self) -> "Mission":
         """All of it that decides a training, which is everything but the ceiling: a better proof
         renames no weights."""
         return type(self).model_construct(**dict(self) | {"ceiling": None})
@@ -91,7 +91,7 @@ class Mission(Model):
         """
         if self.layout is None:
             return (self.map,)
-        maps = all_maps(self.layout, tuple(self.legend.items()))
+        maps = build_maps(self.layout, tuple(self.legend.items()))
         if maps[0] != self.map:
             raise ConfigError(f"mission {self.name}: key 'map': is not that of the first layout")
         return maps
@@ -115,16 +115,16 @@ class Mission(Model):
         rows = self.layout.rows(self.legend, seed)
         if not alike(rows, self.map):
             raise ConfigError(f"mission {self.name}: key 'map': is not that of the first layout")
-        changes = {"name": f"{split_name(self.name)[0]}@{seed}", "map": rows, "layout": None}
+        changes = {"name": f"{split_layout_seed(self.name)[0]}@{seed}", "map": rows, "layout": None}
         return type(self).model_construct(**dict(self) | changes)
 
     @cached_property
     def _plain(self) -> dict[str, Any]:
-        return Hashed(super().resolved())
+        return HashedDict(super().resolved())
 
     @field_validator("window_height", "window_width")
     @classmethod
-    def _centred(cls, size):
+    def _check_odd_window(cls, size):
         if size % 2 == 0:
             raise ValueError("should be odd, so that the agent stands in the middle")
         return size
@@ -164,12 +164,12 @@ class Mission(Model):
         return limits
 
     @model_validator(mode="after")
-    def _consistent(self):
+    def _check_map(self):
         for symbol, what in self.legend.items():
             if what not in (WALL, FLOOR, AGENT) and what not in self.stations:
                 known = sorted([WALL, FLOOR, AGENT, *self.stations])
                 raise ValueError(
-                    f"key 'legend.{symbol}': unknown station {shown(what)}; {nearest(what, known)}"
+                    f"key 'legend.{symbol}': unknown station {shown(what)}; {suggest(what, known)}"
                 )
         for number, row in enumerate(self.map, start=1):
             for symbol in row:
@@ -191,7 +191,7 @@ class Mission(Model):
         for name in self.reward_caps:
             if name not in self.rewards:
                 raise ValueError(
-                    f"unknown key 'reward_caps.{name}'; {nearest(name, sorted(self.rewards))}"
+                    f"unknown key 'reward_caps.{name}'; {suggest(name, sorted(self.rewards))}"
                 )
         return self
 

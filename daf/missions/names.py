@@ -6,18 +6,18 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from daf.config.model import check_name
-from daf.missions.layouts import NUMBER
+from daf.missions.layouts import SEED_PATTERN
 
 
-def split_name(name: str) -> tuple[str, str | None]:
+def split_layout_seed(name: str) -> tuple[str, str | None]:
     """`assembler_2@7` -> ("assembler_2", "7"): a mission, and the seed of its layout, or the seeds
     of its layouts (`1-1000`), if they are not the mission's own."""
-    found = re.fullmatch(f"(.*)@({NUMBER}(?:-{NUMBER})?)", name, re.DOTALL)
+    found = re.fullmatch(f"(.*)@({SEED_PATTERN}(?:-{SEED_PATTERN})?)", name, re.DOTALL)
     return (found[1], found[2]) if found else (name, None)
 
 
 def _mission_name(name: str) -> str:
-    check_name(split_name(name)[0])
+    check_name(split_layout_seed(name)[0])
     return name
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from daf.config import Model, Number, Whole
+from daf.config import Float, Int, Model
 
 RESOURCES = (
     "energy",
@@ -27,7 +27,7 @@ MAX_COUNT = 1_000_000
 Resource = Literal[RESOURCES]
 Position = Literal[*POSITIONS, "any"]
 Side = Literal["N", "W", "E", "S"]
-Amount = Annotated[Whole, Field(ge=0, le=255)]
+Amount = Annotated[Int, Field(ge=0, le=255)]
 Symbol = Annotated[str, Field(min_length=1, max_length=1)]
 
 
@@ -41,7 +41,7 @@ class Recipe(Model):
     formations: tuple[tuple[Position, ...], ...] = ()
     inputs: dict[Resource, Amount] = {}
     outputs: dict[Resource, Amount] = {}
-    cooldown: Whole = Field(default=0, ge=0, le=MAX_COUNT)
+    cooldown: Int = Field(default=0, ge=0, le=MAX_COUNT)
 
     @field_validator("formations")
     @classmethod
@@ -57,12 +57,12 @@ class Assembler(Model):
     """A station that turns pooled inputs into outputs: assembler, charger, extractor."""
 
     kind: Literal["assembler"] = "assembler"
-    type_id: Whole = Field(ge=2, le=254)
+    type_id: Int = Field(ge=2, le=254)
     symbol: Symbol
     recipes: tuple[Recipe, ...] = ()
     partial: bool = False
-    max_uses: Whole = Field(default=0, ge=0, le=MAX_COUNT)
-    exhaustion: Number = Field(default=0.0, ge=0)
+    max_uses: Int = Field(default=0, ge=0, le=MAX_COUNT)
+    exhaustion: Float = Field(default=0.0, ge=0)
     clip_immune: bool = False
     starts_clipped: bool = False
 
@@ -76,12 +76,12 @@ class Chest(Model):
     """A station that stores one resource; the side an agent stands on decides what happens."""
 
     kind: Literal["chest"] = "chest"
-    type_id: Whole = Field(ge=2, le=254)
+    type_id: Int = Field(ge=2, le=254)
     symbol: Symbol
     resource: Resource
-    sides: dict[Side, Annotated[Whole, Field(ge=-255, le=255)]]
+    sides: dict[Side, Annotated[Int, Field(ge=-255, le=255)]]
     initial: Amount = 0
-    capacity: Whole = Field(default=255, ge=1, le=255)
+    capacity: Int = Field(default=255, ge=1, le=255)
 
     @model_validator(mode="after")
     def _holds_what_it_starts_with(self):
@@ -100,16 +100,16 @@ class Limit(Model):
 class Regeneration(Model):
     """What every agent receives each `interval` steps."""
 
-    interval: Whole = Field(default=1, ge=0, le=MAX_COUNT)
+    interval: Int = Field(default=1, ge=0, le=MAX_COUNT)
     amounts: dict[Resource, Amount] = {"energy": 1}
 
 
 class Clipping(Model):
     """How stations break down, how breaking spreads, and what repairs them."""
 
-    rate: Number = Field(default=0.0, ge=0, le=1)
-    length_scale: Number = 10.0
-    cutoff: Number = 0.0
+    rate: Float = Field(default=0.0, ge=0, le=1)
+    length_scale: Float = 10.0
+    cutoff: Float = 0.0
     repairs: tuple[Recipe, ...] = Field(
         default=tuple(
             Recipe(inputs={gear: 1}, cooldown=1)

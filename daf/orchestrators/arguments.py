@@ -71,7 +71,7 @@ def execution(daf_config: DAFConfig | None, results_dir: Any) -> DAFConfig:
     return found
 
 
-def for_workflow(daf: DAFConfig) -> dict[str, Any]:
+def execution_settings(daf: DAFConfig) -> dict[str, Any]:
     """The part of the execution that stands in the configuration of the workflow."""
     return {name: getattr(daf, name) for name in ExecutionConfig.model_fields}
 

@@ -7,16 +7,16 @@ from daf.config import BenchmarkConfig, ConfigError, DAFConfig, TeamsConfig
 from daf.orchestrators.arguments import (
     default_name,
     execution,
-    for_workflow,
+    execution_settings,
     listed,
     policy_config,
     settings,
 )
-from daf.orchestrators.comparison_pipeline import study_outputs
-from daf.orchestrators.pipeline import CHECK, TRAIN, Pipeline, Stage, plan_of
+from daf.orchestrators.comparison_pipeline import experiment_outputs
+from daf.orchestrators.pipeline import CHECK_STAGE, TRAIN, Pipeline, Stage, plan_of
 from daf.orchestrators.result import PipelineResult
 from daf.plan import Plan
-from daf.plan.evaluation_summary import best_weights, evaluations_of
+from daf.plan.evaluation_summary import best_policy_with_weights, summarize_evaluations
 
 
 def daf_run_benchmark_pipeline(
@@ -80,7 +80,7 @@ def daf_run_benchmark_pipeline(
         ).resolved()
     name = name or default_name("benchmark", request)
     config = BenchmarkConfig.parse(
-        {"name": name, **request, "execution": for_workflow(daf)}, "arguments"
+        {"name": name, **request, "execution": execution_settings(daf)}, "arguments"
     )
     return run_benchmark(config, daf, compare=compare, deploy=deploy)
 
@@ -92,7 +92,7 @@ def run_benchmark(
     planned = plan_of(config)
     if deploy and not planned.weights:
         raise ConfigError("argument 'deploy': none of the policies has weights to deploy")
-    stages = [Stage(CHECK, (CHECK,))]
+    stages = [Stage(CHECK_STAGE, (CHECK_STAGE,))]
     stages += [Stage("training", TRAIN)] if planned.runs else []
     stages += [Stage("evaluation", ("evaluate",))]
     stages += [Stage("comparison", ("compare", "report"))] if compare else []
@@ -102,22 +102,25 @@ def run_benchmark(
         files = outputs["files"] = {}
         outputs["checkpoints"] = _checkpoints(plan)
         files["training"] = [plan.weights_file(run) for run in plan.finished_runs()]
-        outputs["evaluation_results"] = evaluations_of(plan)
+        outputs["evaluation_results"] = summarize_evaluations(plan)
         files["evaluation"] = plan.episodes_files()
         if compare and made:
-            outputs |= study_outputs(plan, "benchmarks")
-            files["comparison"] = [plan.study_file("benchmarks", "stats.json"), outputs["report"]]
+            outputs |= experiment_outputs(plan, "benchmarks")
+            files["comparison"] = [
+                plan.experiment_file("benchmarks", "stats.json"),
+                outputs["report"],
+            ]
         if deploy and made:
             _deploy(pipeline, plan)
     return pipeline.result
 
 
 def _deploy(pipeline: Pipeline, plan: Plan) -> None:
-    best = best_weights(plan)
+    best = best_policy_with_weights(plan)
     if best is None:
         pipeline.fail("deployment", "no policy with weights was evaluated on every mission")
         return
-    package = plan.package_file(best)
+    package = plan.bundle_file(best)
     if pipeline.run(package, [Stage("deployment", ("deploy",))], plan.config):
         pipeline.result.outputs["deployment_package"] = package
         pipeline.result.outputs["files"]["deployment"] = [package]

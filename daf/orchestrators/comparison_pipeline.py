@@ -7,18 +7,18 @@ from daf.config import BenchmarkConfig, DAFConfig, TeamsConfig, load_json
 from daf.orchestrators.arguments import (
     default_name,
     execution,
-    for_workflow,
+    execution_settings,
     listed,
     policy_config,
     settings,
 )
-from daf.orchestrators.pipeline import CHECK, Pipeline, Stage
+from daf.orchestrators.pipeline import CHECK_STAGE, Pipeline, Stage
 from daf.orchestrators.result import PipelineResult
 from daf.plan import Plan
-from daf.plan.evaluation_summary import evaluations_of
+from daf.plan.evaluation_summary import summarize_evaluations
 
 STAGES = [
-    Stage(CHECK, (CHECK,)),
+    Stage(CHECK_STAGE, (CHECK_STAGE,)),
     Stage("policy_comparison", ("evaluate",)),
     Stage("statistical_analysis", ("compare",)),
     Stage("report_generation", ("report",)),
@@ -72,26 +72,26 @@ def daf_run_comparison_pipeline(
         ).resolved()
     name = name or default_name("comparison", request)
     config = BenchmarkConfig.parse(
-        {"name": name, **request, "execution": for_workflow(daf)}, "arguments"
+        {"name": name, **request, "execution": execution_settings(daf)}, "arguments"
     )
     with Pipeline(config.name, config, daf) as pipeline:
         made = pipeline.run("comparison_report", STAGES)
         plan, outputs = pipeline.there, pipeline.result.outputs
-        outputs["comparison_results"] = evaluations_of(plan)
+        outputs["comparison_results"] = summarize_evaluations(plan)
         outputs["files"] = {"policy_comparison": plan.episodes_files()}
         if made:
-            outputs |= study_outputs(plan, "comparisons")
+            outputs |= experiment_outputs(plan, "comparisons")
             outputs["files"]["statistical_analysis"] = [
-                plan.study_file("comparisons", "stats.json")
+                plan.experiment_file("comparisons", "stats.json")
             ]
             outputs["files"]["report_generation"] = [outputs["report"]]
     return pipeline.result
 
 
-def study_outputs(plan: Plan, kind: str) -> dict[str, Any]:
+def experiment_outputs(plan: Plan, kind: str) -> dict[str, Any]:
     """What a study came to, as the outputs of a pipeline."""
     return {
-        "summary_statistics": load_json(plan.study_file(kind, "stats.json")),
-        "comparison_results": evaluations_of(plan),
-        "report": plan.study_file(kind, "report.html"),
+        "summary_statistics": load_json(plan.experiment_file(kind, "stats.json")),
+        "comparison_results": summarize_evaluations(plan),
+        "report": plan.experiment_file(kind, "report.html"),
     }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from daf.plan import Plan
 from daf.provenance.hashing import file_digest
-from daf.provenance.sidecar import SUFFIX, Record
+from daf.provenance.sidecar import SUFFIX, Sidecar
 
 
 def damage(plan: Plan, run: str) -> str | None:
@@ -12,6 +12,6 @@ def damage(plan: Plan, run: str) -> str | None:
     weights = plan.weights_file(run)
     if not Path(weights).is_file():
         return f"{weights} is gone"
-    recorded = Record.read(f"{weights}{SUFFIX}").output_files()
+    recorded = Sidecar.read(f"{weights}{SUFFIX}").output_files()
     written = recorded.get(f"runs/{run}/policy.safetensors")
     return None if file_digest(weights) == written else f"{weights} is not what was written"

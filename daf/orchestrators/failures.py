@@ -5,10 +5,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from daf.jobs.batch import log_of, waiting
-from daf.jobs.log import CAUSE, reason_of
+from daf.jobs.log import LOG_FAILURE, failure_reason
+from daf.jobs.run_batch import part_log, waiting
 from daf.orchestrators.result import Failure
-from daf.orchestrators.run_snakemake import Job, Ran
+from daf.orchestrators.run_snakemake import Job, SnakemakeResult
 from daf.provenance.sidecar import SUFFIX
 from daf.system.limits import limited
 
@@ -18,7 +18,9 @@ TABLE = ".parquet"
 """What the names of the tables of evaluations end with."""
 
 
-def failures(ran: Ran, stage_of: dict[str, str], first_stage: str, results: str) -> list[Failure]:
+def failures(
+    ran: SnakemakeResult, stage_of: dict[str, str], first_stage: str, results: str
+) -> list[Failure]:
     """The causes of all that failed, each once.
 
     Args:
@@ -46,17 +48,17 @@ def _failed_parts(job: Job, results: str) -> list[Job]:
     one that was being played when the job was killed."""
     if job.rule != "evaluate" or job.log is None:
         return []
-    logs = {log_of(job.log, table): table for table in job.output if table.endswith(TABLE)}
+    logs = {part_log(job.log, table): table for table in job.output if table.endswith(TABLE)}
     found = []
     for log in sorted(filter(Path.is_file, logs), key=os.path.getmtime):
         done = waiting(results, f"{logs[log]}{SUFFIX}").exists()
-        if os.path.getmtime(log) >= job.begin - 1 and (reason_of(log) or not done):
+        if os.path.getmtime(log) >= job.begin - 1 and (failure_reason(log) or not done):
             wildcards = job.wildcards | {"player": _player(log), "mission": log.stem}
             found.append(replace(job, wildcards=wildcards, log=str(log)))
     return found
 
 
-def evaluated_by(job: Job) -> list[str]:
+def policies_of_job(job: Job) -> list[str]:
     """The players whose evaluations a job makes."""
     if "player" in job.wildcards:
         return [job.wildcards["player"]]
@@ -69,8 +71,8 @@ def _player(file: str | Path) -> str:
 
 
 def _of_job(job: Job, stage: str, text: str) -> Failure:
-    lines = _fresh_lines(job)
-    causes = [line.removeprefix(CAUSE) for line in lines if line.startswith(CAUSE)]
+    lines = _log_of_attempt(job)
+    causes = [line.removeprefix(LOG_FAILURE) for line in lines if line.startswith(LOG_FAILURE)]
     if not lines:  # a full disk has no room for the log
         said = f"error in {job.rule}: "
         causes = [line.removeprefix(said) for line in text.splitlines() if line.startswith(said)]
@@ -85,7 +87,7 @@ def _of_job(job: Job, stage: str, text: str) -> Failure:
     return Failure(stage, job.rule, job.wildcards, message, lines[-LAST_LINES:], job.log)
 
 
-def _fresh_lines(job: Job) -> list[str]:
+def _log_of_attempt(job: Job) -> list[str]:
     """What the job wrote to its log; nothing if the log is that of an earlier one."""
     if job.log is None or not os.path.isfile(job.log):
         return []
@@ -95,7 +97,7 @@ def _fresh_lines(job: Job) -> list[str]:
     return [line for line in text.splitlines() if line.strip()]
 
 
-def _of_workflow(ran: Ran, lines: list[str]) -> str:
+def _of_workflow(ran: SnakemakeResult, lines: list[str]) -> str:
     if ran.exit_status < 0:
         return f"snakemake was killed by signal {-ran.exit_status}"
     told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]

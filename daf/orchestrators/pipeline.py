@@ -21,12 +21,12 @@ from daf.config.yaml12 import dump_yaml
 from daf.files.safe_write import copy, make_folder
 from daf.files.text_files import write_text
 from daf.jobs import results_lock
-from daf.orchestrators.arguments import for_workflow
-from daf.orchestrators.failures import evaluated_by, failures
+from daf.orchestrators.arguments import execution_settings
+from daf.orchestrators.failures import failures, policies_of_job
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, Failure, PipelineResult
-from daf.orchestrators.run_snakemake import Job, Ran, run_snakemake
+from daf.orchestrators.run_snakemake import Job, SnakemakeResult, run_snakemake
 from daf.orchestrators.snakemake_command import (
-    LOCAL,
+    LOCAL_PROFILE,
     can_keep_state,
     no_place_for_state,
     profile_options,
@@ -35,12 +35,12 @@ from daf.orchestrators.working_directory import from_anywhere
 from daf.plan import Plan, make_plan
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import SUFFIX, recorded
-from daf.sweep.state import Search
+from daf.sweep.state import SweepState
 from daf.system.caches import provide_caches
 from daf.system.limits import check_process
 
-CHECK = "environment_check"
-TRAIN = ("train_population", "train")
+CHECK_STAGE = "environment_check"
+TRAIN = ("train_colocated", "train")
 """The rules that train."""
 RESULT, CONFIG, TEXT = "result.json", "config.yaml", "snakemake.log"
 CONFIG_HEADER = "# Written by a pipeline of DAF.\n"
@@ -78,7 +78,7 @@ class Pipeline:
         self._here = can_keep_state()
         if not self._here:
             config, daf = from_anywhere(config), from_anywhere(daf)
-            if daf.profile != LOCAL:
+            if daf.profile != LOCAL_PROFILE:
                 raise no_place_for_state()
         self.there = plan_of(config)
         profile_options(daf.profile)
@@ -87,14 +87,14 @@ class Pipeline:
         self.result = PipelineResult(name, FAILED)
         self._begun, self._begin = datetime.now(UTC), time.monotonic()
         self._events: list[dict[str, Any]] = []
-        self._carried_out: list[Config] = []
+        self._executed_configs: list[Config] = []
         self._lock: int | None = None
 
     def __enter__(self) -> "Pipeline":
         try:
             self._lock = results_lock.wait_for(self.daf.results_dir)
         except OSError as error:
-            self.fail(CHECK, f"{self.daf.results_dir} cannot be written ({error.strerror})")
+            self.fail(CHECK_STAGE, f"{self.daf.results_dir} cannot be written ({error.strerror})")
         return self
 
     def __exit__(self, *_) -> None:
@@ -124,16 +124,18 @@ class Pipeline:
             config = from_anywhere(config)
         self.there = plan_of(config)
         if self._lock is None or not self._write_config(config):
-            self.there = replace(self.there, config=_without(self.there.config, _all(self.there)))
+            self.there = replace(
+                self.there, config=_with_missing(self.there.config, _all(self.there))
+            )
             return False
         missing = config.missing
         while True:
-            ran, causes = self._call(target, stages)
-            lacking = self._lacking(target, ran, stages)
+            ran, causes = self._run_snakemake(target, stages)
+            lacking = self._remaining_jobs(target, ran, stages)
             failed = [(j.rule, j.wildcards) for j in ran.jobs.values() if j.status == "failed"]
             apart = any(rule == TRAIN[0] for rule, _ in failed)
             if apart:  # each by itself will show whose fault it was
-                config = _one_by_one(config)
+                config = _without_colocation(config)
                 lacking = [job for job in lacking if (job.rule, job.wildcards) in failed]
             known = missing
             missing = _missing(lacking, causes, known, self.there)
@@ -142,9 +144,9 @@ class Pipeline:
             if not failed or over or not self.there.evaluations():
                 break
             log.warning("going on without what failed")
-            if not self._write_config(_without(config, missing)):
+            if not self._write_config(_with_missing(config, missing)):
                 break
-        self._carried_out.append(_without(config, missing))
+        self._executed_configs.append(_with_missing(config, missing))
         finished = [(j.rule, j.wildcards) for j in ran.jobs.values() if j.status == "finished"]
         unfinished = {job.rule for job in lacking if (job.rule, job.wildcards) not in finished}
         blamed = {failure.stage for failure in self.result.errors}
@@ -157,37 +159,39 @@ class Pipeline:
 
     def _plan_without(self, config: Config, missing: MissingConfig) -> Plan:
         if isinstance(config, DAFSweepConfig):  # there may be more trials than before
-            return plan_of(_without(config, missing))
-        return replace(self.there, config=_without(self.there.config, missing))
+            return plan_of(_with_missing(config, missing))
+        return replace(self.there, config=_with_missing(self.there.config, missing))
 
     def fail(self, stage: str, message: str) -> None:
         """Note that a stage failed for a reason that is not a job's."""
         self.result.errors.append(Failure(stage, None, {}, message, [], None))
         self.result.stages_failed.append(stage)
 
-    def _call(self, target: str, stages: list[Stage]) -> tuple[Ran, list[Failure]]:
+    def _run_snakemake(
+        self, target: str, stages: list[Stage]
+    ) -> tuple[SnakemakeResult, list[Failure]]:
         """Run Snakemake and take down what it told. Returns it with the causes of what failed."""
         try:
             ran = self._snakemake(target)
         except KeyboardInterrupt as interrupt:
             (ran,) = interrupt.args
-            self._take_down(ran, stages)
+            self._record_events(ran, stages)
             stopped = [job.rule for job in ran.jobs.values() if job.status != "finished"]
-            if _stage_of(stages, stopped) != CHECK == stages[0].name:
-                self.result.stages_completed.append(CHECK)
+            if _stage_of(stages, stopped) != CHECK_STAGE == stages[0].name:
+                self.result.stages_completed.append(CHECK_STAGE)
             self.fail(_stage_of(stages, stopped), "interrupted; what was finished stays")
             raise
-        self._take_down(ran, stages)
+        self._record_events(ran, stages)
         stage_of = {rule: _stage_of(stages, [rule]) for stage in stages for rule in stage.rules}
         causes = failures(ran, stage_of, self._next_stage(stages), self.daf.results_dir)
         self.result.errors += [cause for cause in causes if cause.rule != TRAIN[0]]
         return ran, causes
 
-    def _snakemake(self, target: str, dry: bool = False) -> Ran:
+    def _snakemake(self, target: str, dry: bool = False) -> SnakemakeResult:
         config = self.folder / CONFIG
         return run_snakemake(target, config, self.daf, self._lock, here=self._here, dry=dry)
 
-    def _take_down(self, ran: Ran, stages: list[Stage]) -> None:
+    def _record_events(self, ran: SnakemakeResult, stages: list[Stage]) -> None:
         self._events += ran.events
         for stage in stages:
             rules = [rule for rule in stage.rules if _stage_of(stages, [rule]) == stage.name]
@@ -197,7 +201,7 @@ class Pipeline:
         with suppress(OSError):  # the text is for curious people; the causes are in the result
             write_text(self.folder / TEXT, ran.text)
 
-    def _lacking(self, target: str, ran: Ran, stages: list[Stage]) -> list[Job]:
+    def _remaining_jobs(self, target: str, ran: SnakemakeResult, stages: list[Stage]) -> list[Job]:
         """The jobs that a target still needs after a call."""
         if ran.exit_status == 0:
             return []
@@ -224,7 +228,7 @@ class Pipeline:
             make_folder(self.folder, self.daf.results_dir)
             write_text(self.folder / CONFIG, f"{CONFIG_HEADER}{text}")
         except OSError as error:
-            self.fail(CHECK, f"{self.folder} cannot be written ({error.strerror})")
+            self.fail(CHECK_STAGE, f"{self.folder} cannot be written ({error.strerror})")
             return False
         return True
 
@@ -257,10 +261,10 @@ class Pipeline:
                 "profile": self.daf.profile,
                 "configs": [
                     config.model_dump(mode="json", exclude={"execution", "audit"})
-                    for config in self._carried_out
+                    for config in self._executed_configs
                 ],
             },
-            execution=ExecutionConfig.model_validate(for_workflow(self.daf)),
+            execution=ExecutionConfig.model_validate(execution_settings(self.daf)),
             origin=Origin.here("cpu"),
             begin=self._begun,
         ) as paths:
@@ -278,7 +282,7 @@ def plan_of(config: Config) -> Plan:
         ConfigError: it cannot be carried out; one line.
     """
     if isinstance(config, DAFSweepConfig):
-        return Search(config).plan
+        return SweepState(config).plan
     return make_plan(config)
 
 
@@ -291,7 +295,7 @@ def _missing(
     runs = set(known.runs) | {job.wildcards["run"] for job in lacking if job.rule == "train"}
     told = [cause.wildcards for cause in causes if "mission" in cause.wildcards]
     evaluations = set(known.evaluations)
-    for players in (evaluated_by(job) for job in lacking if job.rule == "evaluate"):
+    for players in (policies_of_job(job) for job in lacking if job.rule == "evaluate"):
         failed = {
             f"{cell['player']}/{cell['mission']}" for cell in told if cell["player"] in players
         }
@@ -308,11 +312,11 @@ def _all(plan: Plan) -> MissingConfig:
     return MissingConfig(runs=tuple(plan.runs), evaluations=evaluations)
 
 
-def _without(config: Config, missing: MissingConfig) -> Config:
+def _with_missing(config: Config, missing: MissingConfig) -> Config:
     return config.model_copy(update={"missing": missing})
 
 
-def _one_by_one(config: Config) -> Config:
+def _without_colocation(config: Config) -> Config:
     """The same with a job for each training."""
     execution = config.execution.model_copy(update={"population": 1})
     return config.model_copy(update={"execution": execution})

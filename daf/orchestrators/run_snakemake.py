@@ -18,7 +18,7 @@ import psutil
 from daf.config import DAFConfig
 from daf.files.safe_read import UnsafeFile, open_regular
 from daf.jobs import results_lock
-from daf.jobs.batch import VARIANT
+from daf.jobs.run_batch import RULE_VARIANT
 from daf.orchestrators.snakemake_command import profile_options, snakemake_command
 
 PLUGINS = Path(__file__).parent / "plugins"
@@ -51,7 +51,7 @@ class Job:
 
 
 @dataclass
-class Ran:
+class SnakemakeResult:
     """What one call of Snakemake came to."""
 
     exit_status: int
@@ -62,7 +62,7 @@ class Ran:
 
 def run_snakemake(
     target: str, config: Path, daf: DAFConfig, lock: int, *, here: bool = True, dry: bool = False
-) -> Ran:
+) -> SnakemakeResult:
     """Make a target, or with `dry` find out which jobs it still lacks.
 
     Args:
@@ -105,7 +105,7 @@ def run_snakemake(
                 _end_orphans(environment)
             watch.look()
         text = output.read_text(encoding="utf-8", errors="replace")
-        ran = Ran(process.returncode, watch.jobs, watch.events, text)
+        ran = SnakemakeResult(process.returncode, watch.jobs, watch.events, text)
         if interrupted:
             raise KeyboardInterrupt(ran)
         return ran
@@ -175,13 +175,13 @@ class _Watch:
             self.file.seek(-len(line), os.SEEK_CUR)
         for number, job in self.jobs.items():
             if job.status == "running":
-                self._pass_on(number, job)
+                self._forward_log(number, job)
 
     def _take(self, event: dict[str, Any]) -> None:
         kind, number = event["event"], event.get("jobid", event.get("job_id"))
         if kind == "job_info":
             logs = event.get("log") or [None]
-            rule = event["rule_name"].partition(VARIANT)[0]
+            rule = event["rule_name"].partition(RULE_VARIANT)[0]
             # Behind the name of a file stands how it is made.
             output = [file.removesuffix(" (update)") for file in event.get("output") or []]
             job = Job(rule, event.get("wildcards") or {}, logs[0], output)
@@ -192,11 +192,11 @@ class _Watch:
         elif kind in ("job_finished", "job_error"):
             job = self.jobs[number]
             job.status, job.end = _ENDS[kind], event["time"]
-            self._pass_on(number, job)
+            self._forward_log(number, job)
             if job.log:  # the target itself has none
                 log.info("%s %s", " ".join([job.rule, *job.wildcards.values()]), job.status)
 
-    def _pass_on(self, number: int, job: Job) -> None:
+    def _forward_log(self, number: int, job: Job) -> None:
         """Tell the lines that a job has printed into its log since the last time."""
         if job.log is None or not log.isEnabledFor(logging.INFO):
             return

@@ -4,12 +4,12 @@ import os
 import sys
 from pathlib import Path
 
-from daf.config import ConfigError, nearest, shown
+from daf.config import ConfigError, shown, suggest
 from daf.provenance.source import packaged_or_checkout, workflow_folder
 from daf.system.caches import provide_caches
 from daf.system.limits import EnvironmentProblem, check_process
 
-LOCAL = "local"
+LOCAL_PROFILE = "local"
 STATE = ".snakemake"
 
 
@@ -64,14 +64,14 @@ def profile_options(profile: str) -> list[str]:
     Raises:
         ConfigError: there is no such profile; one line.
     """
-    if profile == LOCAL:
+    if profile == LOCAL_PROFILE:
         return []  # workflow/profiles/default, which Snakemake finds by itself
     ours = workflow_folder() / "profiles"
-    names = [LOCAL, *sorted(path.name for path in ours.iterdir() if path.name != "default")]
+    names = [LOCAL_PROFILE, *sorted(path.name for path in ours.iterdir() if path.name != "default")]
     folder = ours / profile if profile in names else Path(profile)
     if not (folder / "config.yaml").is_file():
         raise ConfigError(
-            f"key 'profile': got {shown(profile)}; {nearest(profile, names)}, "
+            f"key 'profile': got {shown(profile)}; {suggest(profile, names)}, "
             "or a folder with a config.yaml"
         )
     return ["--workflow-profile", str(folder.resolve())]

@@ -3,15 +3,15 @@
 from pathlib import Path
 
 from daf.config import ConfigError, DAFConfig, DAFSweepConfig, load_json, shown
-from daf.orchestrators.arguments import execution, for_workflow
-from daf.orchestrators.comparison_pipeline import study_outputs
-from daf.orchestrators.pipeline import CHECK, TRAIN, Pipeline, Stage, plan_of
+from daf.orchestrators.arguments import execution, execution_settings
+from daf.orchestrators.comparison_pipeline import experiment_outputs
+from daf.orchestrators.pipeline import CHECK_STAGE, TRAIN, Pipeline, Stage, plan_of
 from daf.orchestrators.result import BestConfig, PipelineResult
-from daf.sweep.state import Search
+from daf.sweep.state import SweepState
 from daf.sweep.trials import as_benchmark, confirmation, sweep_name
 
 STAGES = [
-    Stage(CHECK, (CHECK,)),
+    Stage(CHECK_STAGE, (CHECK_STAGE,)),
     Stage("sweep_execution", (*TRAIN, "evaluate", "propose")),
     Stage("best_config_extraction", ("rank", "conclude", "sweep_report")),
 ]
@@ -55,7 +55,7 @@ def daf_run_sweep_pipeline(
     if daf_config is None and results_dir is None:
         results_dir = config.execution.results_dir
     daf = execution(daf_config, results_dir)
-    changes = {"name": name or sweep_name(config), "execution": for_workflow(daf)}
+    changes = {"name": name or sweep_name(config), "execution": execution_settings(daf)}
     if daf.training_seeds is not None:
         changes["training_seeds"] = list(daf.training_seeds)
     if "world_seed" in daf.model_fields_set:
@@ -92,7 +92,7 @@ def daf_run_sweep_pipeline(
 def _compare(pipeline: Pipeline, sweep: DAFSweepConfig) -> None:
     """Compare the finalists and the default on fresh seeds; without a confirmation, on those of
     the search."""
-    finalists = Search(sweep).finalists
+    finalists = SweepState(sweep).finalists
     study = (confirmation if sweep.confirmation.training_seeds else as_benchmark)(sweep, finalists)
     default = study.policies[0].model_copy(
         update={"name": "default", "init_kwargs": sweep.init_kwargs, "training": {}}
@@ -102,8 +102,8 @@ def _compare(pipeline: Pipeline, sweep: DAFSweepConfig) -> None:
         study = study.model_copy(update={"policies": (*study.policies, default)})
     if pipeline.run("comparison_report", [COMPARISON], study):
         plan, outputs = pipeline.there, pipeline.result.outputs
-        outputs |= study_outputs(plan, "comparisons")
+        outputs |= experiment_outputs(plan, "comparisons")
         outputs["files"]["comparison"] = [
-            plan.study_file("comparisons", "stats.json"),
+            plan.experiment_file("comparisons", "stats.json"),
             outputs["report"],
         ]

@@ -7,18 +7,18 @@ from daf.config import BenchmarkConfig, ConfigError, DAFConfig, EvaluationConfig
 from daf.orchestrators.arguments import (
     default_name,
     execution,
-    for_workflow,
+    execution_settings,
     listed,
     policy_config,
     settings,
 )
 from daf.orchestrators.experiment_outputs import damage
-from daf.orchestrators.pipeline import CHECK, TRAIN, Pipeline, Stage, plan_of
+from daf.orchestrators.pipeline import CHECK_STAGE, TRAIN, Pipeline, Stage, plan_of
 from daf.orchestrators.result import PipelineResult
-from daf.plan.evaluation_summary import evaluations_of
+from daf.plan.evaluation_summary import summarize_evaluations
 
 SAVE = "checkpoint_save"
-STAGES = [Stage(CHECK, (CHECK,)), Stage("training", TRAIN), Stage(SAVE, TRAIN)]
+STAGES = [Stage(CHECK_STAGE, (CHECK_STAGE,)), Stage("training", TRAIN), Stage(SAVE, TRAIN)]
 
 
 def daf_run_training_pipeline(
@@ -82,7 +82,7 @@ def daf_run_training_pipeline(
     }
     name = name or default_name("training", request)
     config = BenchmarkConfig.parse(
-        {"name": name, **request, "execution": for_workflow(daf)}, "arguments"
+        {"name": name, **request, "execution": execution_settings(daf)}, "arguments"
     )
     if not plan_of(config).runs:
         raise ConfigError(f"policy '{policy.class_path}' cannot be trained: it has no weights")
@@ -97,7 +97,7 @@ def daf_run_training_pipeline(
             result.outputs["checkpoints"] = files[SAVE]
             result.outputs["final_checkpoint"] = files[SAVE][0]
         if evaluated is not None:
-            results = next(iter(evaluations_of(plan).values()), {})
+            results = next(iter(summarize_evaluations(plan).values()), {})
             files["evaluation"] = [file for found in results.values() for file in found["files"]]
             result.outputs["evaluation_results"] = results
     return result

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from daf.config import BenchmarkConfig, ConfigError, PolicyConfig, TrainingConfig, nearest, shown
+from daf.config import BenchmarkConfig, ConfigError, PolicyConfig, TrainingConfig, shown, suggest
 from daf.errors import at
 from daf.missions import Mission, load_mission
 from daf.missions.game_statistics import statistic_names
@@ -15,13 +15,13 @@ from daf.plan.names import (
     class_digest,
     class_label,
     content,
-    plain_label,
-    player_name,
-    tell_apart,
+    default_label,
+    instance_name,
+    unique_labels,
 )
 from daf.plan.plan import Plan
 from daf.plan.policy_checker import checker, convert_init_kwargs
-from daf.plan.policy_checks import Known, loaded
+from daf.plan.policy_checks import PolicyChecker, loaded
 from daf.plan.run import Run
 from daf.plan.team_questions import add_teams
 from daf.policies.registry import (
@@ -73,7 +73,7 @@ def make_plan(
                 raise ConfigError(f"key 'missions': two are named '{mission.name}'; rename one")
             plan.missions[mission.name] = mission
         policies, networks, plain = [], [], []
-        known = Known(load, build)
+        known = PolicyChecker(load, build)
         for number, policy in enumerate(config.policies):
             with at(f"key 'policies.{number}'"):
                 try:
@@ -83,24 +83,24 @@ def make_plan(
                     known.misbehaving[policy.class_path] = error
                     networks.append(False)
                 untrained = networks[-1] and not policy.data_path and not policy.train
-                plain.append(plain_label(policy, not untrained))
-                policies.append(_complete(policy, policy.data_path))
-        labels = tell_apart(policies, plain)
+                plain.append(default_label(policy, not untrained))
+                policies.append(_with_saved_init_kwargs(policy, policy.data_path))
+        labels = unique_labels(policies, plain)
         for number, policy in enumerate(policies):
             with at(f"key 'policies.{number}'"):
                 if networks[number] and policy.train and policy.data_path is None:
                     _add_runs(plan, policy, labels[number], known)
                 else:
-                    _add_player(plan, policy, plain[number], labels[number], known)
+                    _add_fixed_policy(plan, policy, plain[number], labels[number], known)
         if known.misbehaving.keys() >= {policy.class_path for policy in policies}:
             raise ConfigError(f"key 'policies.0': {known.misbehaving[policies[0].class_path]}")
-        _add_populations(plan)
+        _add_colocated_runs(plan)
         add_teams(plan, labels)
         _check_missing(plan)
         against = config.comparison.against
         if against is not None and against not in labels:
             raise ConfigError(
-                f"key 'comparison.against': got {shown(against)}; {nearest(against, labels)}"
+                f"key 'comparison.against': got {shown(against)}; {suggest(against, labels)}"
             )
     return plan
 
@@ -114,7 +114,7 @@ def _is_network(policy: PolicyConfig) -> bool:
             raise ConfigError("key 'data_path' is missing; a bundle is a file")
     elif ":" not in path and "." not in path:
         raise ConfigError(
-            f"unknown policy {shown(path)}; {nearest(path, sorted(SHORT_NAMES))}, "
+            f"unknown policy {shown(path)}; {suggest(path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
     elif is_foreign(path):
@@ -149,7 +149,7 @@ def _convert_text(policy: PolicyConfig) -> PolicyConfig:
     return policy.model_copy(update={"init_kwargs": arguments})
 
 
-def _complete(policy: PolicyConfig, weights: str | None) -> PolicyConfig:
+def _with_saved_init_kwargs(policy: PolicyConfig, weights: str | None) -> PolicyConfig:
     """The policy with the arguments its weights were made with, as far as it gives no others."""
     if weights is None or policy.class_path == BUNDLE or policy.class_path.startswith(METTAGRID):
         return policy
@@ -157,9 +157,11 @@ def _complete(policy: PolicyConfig, weights: str | None) -> PolicyConfig:
     return policy.model_copy(update={"init_kwargs": known})
 
 
-def _add_player(plan: Plan, policy: PolicyConfig, plain: str, label: str, known: Known) -> None:
-    known.check_plays(policy, plan, (), policy.data_path)
-    name = player_name(plain, content(policy))
+def _add_fixed_policy(
+    plan: Plan, policy: PolicyConfig, plain: str, label: str, known: PolicyChecker
+) -> None:
+    known.check_can_play(policy, plan, (), policy.data_path)
+    name = instance_name(plain, content(policy))
     if name in plan.players:
         raise ConfigError(f"policy '{label}' is the same as '{plan.labels[name]}'; leave one out")
     plan.players[name] = _player(name, plain, policy, None)
@@ -169,7 +171,7 @@ def _add_player(plan: Plan, policy: PolicyConfig, plain: str, label: str, known:
     plan.labels[name] = label
 
 
-def _add_runs(plan: Plan, policy: PolicyConfig, label: str, known: Known) -> None:
+def _add_runs(plan: Plan, policy: PolicyConfig, label: str, known: PolicyChecker) -> None:
     config = plan.config
     training = TrainingConfig.parse(config.training.resolved() | policy.training, "key 'training'")
     missions = known.trained_on(plan, training.missions)
@@ -184,8 +186,8 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, known: Known) -> Non
         )
     if training.initial_weights is not None:
         _check_file(training.initial_weights, "training.initial_weights", WEIGHTS)
-        policy = _complete(policy, training.initial_weights)
-    known.check_plays(policy, plan, missions, training.initial_weights)
+        policy = _with_saved_init_kwargs(policy, training.initial_weights)
+    known.check_can_play(policy, plan, missions, training.initial_weights)
     seedless = _run(policy, training, missions)
     for seed in config.training_seeds:
         run = seedless.with_seed(seed)
@@ -203,7 +205,7 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, known: Known) -> Non
         plan.labels[run.name] = label
 
 
-def _add_populations(plan: Plan) -> None:
+def _add_colocated_runs(plan: Plan) -> None:
     """Deal the trainings out to jobs that train several."""
     size = plan.config.execution.population
     if size == 1:
@@ -221,7 +223,7 @@ def _run(policy: PolicyConfig, training: TrainingConfig, missions: tuple[Mission
     """A training that has yet to be given its seed, and so its name."""
     # Where the files of a training lie decides nothing; what is in them is in the digests.
     initial = training.initial_weights
-    if not training.can_get_longer:
+    if not training.is_extendable:
         training = training.model_copy(update={"anneal_steps": None})
     names = tuple(mission.name for mission in missions)
     return Run(
@@ -233,7 +235,7 @@ def _run(policy: PolicyConfig, training: TrainingConfig, missions: tuple[Mission
         training=training.model_copy(update={"missions": names, "initial_weights": None}),
         initial_digest=None if initial is None else file_digest(initial),
         training_seed=0,
-        missions=tuple(mission.as_trained_on() for mission in missions),
+        missions=tuple(mission.without_ceiling() for mission in missions),
     )
 
 
@@ -244,7 +246,7 @@ def _check_shaping(training: TrainingConfig, missions: tuple[Mission, ...]) -> N
             if name not in known:
                 raise ConfigError(
                     f"key 'training.shaping': unknown statistic '{name}' for mission "
-                    f"{mission.name}; {nearest(name, known)}"
+                    f"{mission.name}; {suggest(name, known)}"
                 )
 
 
@@ -275,7 +277,7 @@ def _check_missing(plan: Plan) -> None:
         for name in names:
             if name not in known[key]:
                 raise ConfigError(
-                    f"key 'missing.{key}': got {shown(name)}; {nearest(name, known[key])}"
+                    f"key 'missing.{key}': got {shown(name)}; {suggest(name, known[key])}"
                 )
     if not any(player in plan.players for player, _ in plan.evaluations()):
         raise ConfigError("key 'missing': leaves no evaluation to compare")

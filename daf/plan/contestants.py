@@ -5,13 +5,13 @@ from typing import Any
 
 from pydantic import Field
 
-from daf.config import ConfigError, Model, PolicyConfig, Whole
+from daf.config import ConfigError, Int, Model, PolicyConfig
 from daf.missions import Mission
-from daf.plan.names import class_label, content_of, player_name
+from daf.plan.names import class_label, content_of, instance_name
 from daf.policies.registry import module_and_class
 from daf.provenance.hashing import digest
 
-READABLE = 40
+MAX_NAME_CHARACTERS = 40
 """Characters of a team's name that tell who plays in it."""
 
 
@@ -25,7 +25,7 @@ class Player(Model):
     init_kwargs: dict[str, Any]
     training_seed: int | None
 
-    def may_be_named_so(self, weights: str | None) -> bool:
+    def is_valid_name(self, weights: str | None) -> bool:
         """Whether the name of a policy that is not trained here is one that its content gives it.
 
         Args:
@@ -41,14 +41,14 @@ class Player(Model):
             for train in (True, False)
         )
         contents = (content_of(policy, self.class_digest, weights) for policy in policies)
-        return self.name in [player_name(plain, content) for content in contents]
+        return self.name in [instance_name(plain, content) for content in contents]
 
     def modules(self) -> list[str]:
         """The `daf` modules of the policy's own code."""
         return policy_modules(self.class_path)
 
 
-class Member(Model):
+class TeamMember(Model):
     """A player's part in a team.
 
     Attributes:
@@ -59,7 +59,7 @@ class Member(Model):
     """
 
     player: Player
-    share: Whole = Field(ge=1)
+    share: Int = Field(ge=1)
     trained_on: tuple[Mission, ...]
     weights: str | None
 
@@ -83,7 +83,7 @@ class Member(Model):
 class Team(Model):
     """Players that play together, each some of the agents; its name follows from who they are."""
 
-    members: tuple[Member, ...] = Field(min_length=2)
+    members: tuple[TeamMember, ...] = Field(min_length=2)
 
     @property
     def policy(self) -> str:
@@ -100,7 +100,7 @@ class Team(Model):
     def name(self) -> str:
         """The name that its content gives it."""
         content = [[member.player.name, member.share] for member in self.members]
-        readable = "-".join(member.player.policy for member in self.members)[:READABLE]
+        readable = "-".join(member.player.policy for member in self.members)[:MAX_NAME_CHARACTERS]
         seed = "" if self.training_seed is None else f"-s{self.training_seed}"
         return f"team-{readable}{seed}-{digest(content)[:8]}"
 
@@ -108,12 +108,12 @@ class Team(Model):
         """The `daf` modules of its members' own code."""
         return sorted({module for member in self.members for module in member.player.modules()})
 
-    def seats(self, agents: int) -> list[int]:
+    def apportion(self, agents: int) -> list[int]:
         """How many of the agents each member plays."""
-        return seats(agents, [member.share for member in self.members])
+        return apportion(agents, [member.share for member in self.members])
 
 
-def player_of(data: Mapping[str, Any]) -> Player | Team:
+def parse_contestant(data: Mapping[str, Any]) -> Player | Team:
     """The player or team that plain data describe."""
     return (Team if "members" in data else Player).model_validate(data)
 
@@ -124,7 +124,7 @@ def team_label(parts: Sequence[tuple[str, int]]) -> str:
     return " + ".join(policy if equal else f"{share} {policy}" for policy, share in parts)
 
 
-def seats(agents: int, shares: Sequence[int]) -> list[int]:
+def apportion(agents: int, shares: Sequence[int]) -> list[int]:
     """How many of the agents each member of a team plays, by largest remainder.
 
     Each gets the whole part of its quota, agents x share / sum of the shares; the agents that are

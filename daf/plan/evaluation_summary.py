@@ -8,7 +8,7 @@ from daf.files.parquet import load_table
 from daf.plan.plan import Plan
 
 
-def evaluations_of(plan: Plan) -> dict[str, dict[str, dict[str, Any]]]:
+def summarize_evaluations(plan: Plan) -> dict[str, dict[str, dict[str, Any]]]:
     """What the evaluations came to: policy -> mission -> {mean, sd, episodes, files}."""
     tables: dict[str, dict[str, list[str]]] = {}
     for player, mission in plan.evaluations():
@@ -30,7 +30,7 @@ def _summary(files: list[str]) -> dict[str, Any]:
     }
 
 
-def best_weights(plan: Plan) -> str | None:
+def best_policy_with_weights(plan: Plan) -> str | None:
     """The player with weights whose mean score over the missions is highest; None without one.
 
     Only players that were evaluated on every mission are considered. This picks a file to use; it

@@ -28,10 +28,10 @@ def class_label(class_path: str) -> str:
         named = Path(class_path.removeprefix(METTAGRID))
         last = named.stem if named.suffix == ".zip" else named.name.replace(":", ".").split(".")[-1]
         return _joined("mettagrid", last)
-    return _fit(class_path.replace(":", ".").split(".")[-1])
+    return _check_folder_name(class_path.replace(":", ".").split(".")[-1])
 
 
-def plain_label(policy: PolicyConfig, trained: bool) -> str:
+def default_label(policy: PolicyConfig, trained: bool) -> str:
     """What a policy without a name of its own is called: class, and weights if they are given.
 
     Args:
@@ -46,7 +46,7 @@ def plain_label(policy: PolicyConfig, trained: bool) -> str:
     return label if trained else f"{label}-untrained"
 
 
-def tell_apart(policies: list[PolicyConfig], plain: list[str]) -> list[str]:
+def unique_labels(policies: list[PolicyConfig], plain: list[str]) -> list[str]:
     """A label for each policy: its name, or its plain label, with a hash where two would be equal.
 
     Raises:
@@ -58,7 +58,7 @@ def tell_apart(policies: list[PolicyConfig], plain: list[str]) -> list[str]:
         if policy.name:
             label = policy.name
         elif counts[label] > 1:
-            label = _fit(f"{label}-{digest(content(policy))[:6]}")
+            label = _check_folder_name(f"{label}-{digest(content(policy))[:6]}")
         if label in labels:
             called = policy.name or plain[number]
             raise ConfigError(
@@ -103,7 +103,7 @@ def class_digest(class_path: str) -> str | None:
         raise ConfigError(f"policy {shown(class_path)}: {error}") from None
 
 
-def player_name(plain: str, content: dict[str, Any]) -> str:
+def instance_name(plain: str, content: dict[str, Any]) -> str:
     """The name of a policy that is not trained here; a short name alone is that name.
 
     Args:
@@ -121,7 +121,9 @@ def _joined(label: str, file: str) -> str:
     whole = f"{label}-{file}"
     if _fits(whole):
         return whole
-    return _fit(f"{label}-{re.sub('[^A-Za-z0-9_.-]+', '-', file).strip('-')[:32] or 'unnamed'}")
+    return _check_folder_name(
+        f"{label}-{re.sub('[^A-Za-z0-9_.-]+', '-', file).strip('-')[:32] or 'unnamed'}"
+    )
 
 
 def _fits(label: str) -> bool:
@@ -131,7 +133,7 @@ def _fits(label: str) -> bool:
         return False
 
 
-def _fit(label: str) -> str:
+def _check_folder_name(label: str) -> str:
     if not _fits(label):
         raise ConfigError(f"{shown(label)} cannot name a folder; give the policy a 'name'")
     return label

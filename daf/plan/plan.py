@@ -9,8 +9,8 @@ from daf.config import (
     BenchmarkConfig,
     ConfigError,
     EvaluationConfig,
-    nearest,
     shown,
+    suggest,
 )
 from daf.missions import Mission
 from daf.plan.contestants import Player, Team
@@ -18,7 +18,7 @@ from daf.plan.run import Run
 
 
 @dataclass(frozen=True)
-class Cast:
+class EvaluationBatch:
     """Players that are evaluated on the same missions.
 
     Attributes:
@@ -70,7 +70,7 @@ class Plan:
         for name in parts:
             getattr(self, name).update(getattr(other, name))
 
-    def player(self, name: str) -> Player | Team:
+    def contestant(self, name: str) -> Player | Team:
         """Who is called so.
 
         Raises:
@@ -78,7 +78,7 @@ class Plan:
         """
         known = self.players if name in self.players else self.teams
         if name not in known:
-            raise ConfigError(f"no policy {shown(name)}; {nearest(name, [*self.players, *known])}")
+            raise ConfigError(f"no policy {shown(name)}; {suggest(name, [*self.players, *known])}")
         return known[name]
 
     def run(self, name: str) -> Run:
@@ -88,7 +88,7 @@ class Plan:
             ConfigError: none.
         """
         if name not in self.runs:
-            raise ConfigError(f"no training {shown(name)}; {nearest(name, list(self.runs))}")
+            raise ConfigError(f"no training {shown(name)}; {suggest(name, list(self.runs))}")
         return self.runs[name]
 
     def members(self, name: str) -> list[str]:
@@ -122,7 +122,7 @@ class Plan:
             if f"{player}/{mission}" not in missing.evaluations
         ]
 
-    def casts(self) -> list[Cast]:
+    def evaluation_batches(self) -> list[EvaluationBatch]:
         """Who is evaluated on which missions, and by which jobs.
 
         The first is of those who are in no other: each is on all missions, in a job of its own.
@@ -138,21 +138,25 @@ class Plan:
             skipped = left_out.get(player, set())
             return tuple(mission for mission in self.missions if mission not in skipped)
 
-        together: list[Cast] = []
-        for dealt in self._dealt():
+        together: list[EvaluationBatch] = []
+        for dealt in self._assign_to_jobs():
             same: dict[tuple[str, ...], list[str]] = {}
             for player in dealt:
                 same.setdefault(played_by(player), []).append(player)
             groups = [(missions, names) for missions, names in same.items() if len(names) > 1]
-            together += [Cast(missions, tuple(names), True) for missions, names in groups]
+            together += [
+                EvaluationBatch(missions, tuple(names), True) for missions, names in groups
+            ]
         seated = {player for cast in together for player in cast.players}
         alone: dict[tuple[str, ...], list[str]] = {tuple(self.missions): []}
         for player in [name for name in left_out if name not in seated]:
             alone.setdefault(played_by(player), []).append(player)
-        found = [Cast(missions, tuple(names), False) for missions, names in alone.items()]
+        found = [
+            EvaluationBatch(missions, tuple(names), False) for missions, names in alone.items()
+        ]
         return [cast for cast in found + together if cast.missions]
 
-    def _dealt(self) -> list[list[str]]:
+    def _assign_to_jobs(self) -> list[list[str]]:
         """Everybody who can be evaluated, by jobs, as far as their missions are the same."""
         size, gone = self.config.execution.players_per_job, set(self.config.missing.runs)
         everybody = (*self.players, *self.teams)
@@ -186,7 +190,7 @@ class Plan:
         """Where all episode tables stand, but for those that are missing."""
         return [self.episodes_file(*cell) for cell in self.evaluations()]
 
-    def shown_replays(self) -> list[str]:
+    def report_replays(self) -> list[str]:
         """Where the recorded episodes stand that a report shows: for each policy and mission those
         of its first run."""
         first: dict[tuple[str, str], str] = {}
@@ -195,11 +199,11 @@ class Plan:
             first.setdefault((self.labels[player], mission), file)
         return list(first.values())
 
-    def study_file(self, kind: str, file: str) -> str:
+    def experiment_file(self, kind: str, file: str) -> str:
         """Where what is said about all of it stands; `kind` is benchmarks or comparisons."""
         return f"{self.config.execution.results_dir}/{kind}/{self.config.name}/{file}"
 
-    def package_file(self, player: str) -> str:
+    def bundle_file(self, player: str) -> str:
         """Where the deployment package of a player stands."""
         return f"{self.config.execution.results_dir}/deployments/{player}.zip"
 

@@ -26,7 +26,7 @@ def loaded(paths: tuple[str, ...], key: str, load: Callable[[str], Mission]) -> 
 
 
 @dataclass
-class Known:
+class PolicyChecker:
     """What was found out about the policies before.
 
     Attributes:
@@ -51,7 +51,7 @@ class Known:
             self._missions[paths] = tuple(loaded(paths, "training.missions", self.load))
         return self._missions[paths]
 
-    def check_plays(
+    def check_can_play(
         self,
         policy: PolicyConfig,
         plan: Plan,

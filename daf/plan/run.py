@@ -46,10 +46,10 @@ class Run(Model):
         del content["name"], content["policy"]
         return f"{class_label(self.class_path)}-s{self.training_seed}-{digest(content)[:8]}"
 
-    def course(self) -> dict[str, Any]:
+    def resume_key(self) -> dict[str, Any]:
         """What decides how the training goes, update by update. Its length is part of it only
         where the learning rate follows from it."""
         content = self.resolved()
         del content["training"]["steps"]
-        content["training"]["anneal_steps"] = self.training.horizon
+        content["training"]["anneal_steps"] = self.training.lr_decay_steps
         return {key: value for key, value in content.items() if key not in ("name", "policy")}

@@ -5,12 +5,12 @@ from fractions import Fraction
 from itertools import combinations
 from math import gcd, lcm
 
-from daf.config import ConfigError, TeamsConfig, nearest, shown
-from daf.plan.contestants import Member, Team, seats, team_label
+from daf.config import ConfigError, TeamsConfig, shown, suggest
+from daf.plan.contestants import Team, TeamMember, apportion, team_label
 from daf.plan.plan import Plan
 from daf.provenance.hashing import file_digest
 
-Line = dict[str, int]
+Composition = dict[str, int]
 """The policies of a team, as the configuration calls them and in its order, with their shares as
 the smallest whole numbers; so equal teams are equal, whatever asks for them."""
 
@@ -31,8 +31,8 @@ def add_teams(plan: Plan, labels: Sequence[str]) -> None:
     if asked == TeamsConfig():
         return
     mixed = _mixed(asked, labels)
-    valued = _valued(asked, labels)
-    pairs = _pairs(asked, labels)
+    valued = _replacement_teams(asked, labels)
+    pairs = _cross_play_teams(asked, labels)
     lines = {_label(line): line for line in (*mixed, *valued.values(), *pairs)}
     for label, line in lines.items():
         for team in _teams(plan, line):
@@ -48,8 +48,8 @@ def add_teams(plan: Plan, labels: Sequence[str]) -> None:
     }
 
 
-def _mixed(asked: TeamsConfig, labels: Sequence[str]) -> list[Line]:
-    found: list[Line] = []
+def _mixed(asked: TeamsConfig, labels: Sequence[str]) -> list[Composition]:
+    found: list[Composition] = []
     for number, shares in enumerate(asked.mixed):
         key = f"teams.mixed.{number}"
         for policy in shares:
@@ -64,7 +64,7 @@ def _mixed(asked: TeamsConfig, labels: Sequence[str]) -> list[Line]:
     return found
 
 
-def _valued(asked: TeamsConfig, labels: Sequence[str]) -> dict[str, Line]:
+def _replacement_teams(asked: TeamsConfig, labels: Sequence[str]) -> dict[str, Composition]:
     """For each policy the team in which it plays half of the agents, the replacement the others."""
     replacement = asked.replacement
     if replacement is None:
@@ -78,7 +78,7 @@ def _valued(asked: TeamsConfig, labels: Sequence[str]) -> dict[str, Line]:
     return {policy: _line({policy: 1, replacement: 1}, labels) for policy in others}
 
 
-def _pairs(asked: TeamsConfig, labels: Sequence[str]) -> list[Line]:
+def _cross_play_teams(asked: TeamsConfig, labels: Sequence[str]) -> list[Composition]:
     if asked.cross_play and len(labels) < 2:
         raise ConfigError("key 'teams.cross_play': got true; at least two policies are needed")
     return [dict.fromkeys(pair, 1) for pair in combinations(labels, 2) if asked.cross_play]
@@ -86,10 +86,10 @@ def _pairs(asked: TeamsConfig, labels: Sequence[str]) -> list[Line]:
 
 def _check_known(key: str, policy: str, labels: Sequence[str]) -> None:
     if policy not in labels:
-        raise ConfigError(f"key '{key}': got {shown(policy)}; {nearest(policy, list(labels))}")
+        raise ConfigError(f"key '{key}': got {shown(policy)}; {suggest(policy, list(labels))}")
 
 
-def _line(shares: Mapping[str, float], labels: Sequence[str]) -> Line:
+def _line(shares: Mapping[str, float], labels: Sequence[str]) -> Composition:
     # By way of their decimals, for 0.1 + 0.2 is not 0.3: who plays must not depend on rounding.
     exact = {policy: Fraction(str(shares[policy])) for policy in labels if policy in shares}
     scale = lcm(*(share.denominator for share in exact.values()))
@@ -97,15 +97,15 @@ def _line(shares: Mapping[str, float], labels: Sequence[str]) -> Line:
     return {policy: share // gcd(*whole.values()) for policy, share in whole.items()}
 
 
-def _label(line: Line) -> str:
+def _label(line: Composition) -> str:
     return team_label(list(line.items()))
 
 
-def _agents(plan: Plan, line: Line) -> dict[str, dict[str, int]]:
+def _agents(plan: Plan, line: Composition) -> dict[str, dict[str, int]]:
     """How many agents each policy plays, by mission."""
     found = {}
     for mission in plan.missions.values():
-        counts = seats(mission.num_agents, list(line.values()))
+        counts = apportion(mission.num_agents, list(line.values()))
         if 0 in counts:
             policy = list(line)[counts.index(0)]
             raise ConfigError(
@@ -116,7 +116,7 @@ def _agents(plan: Plan, line: Line) -> dict[str, dict[str, int]]:
     return found
 
 
-def _teams(plan: Plan, line: Line) -> list[Team]:
+def _teams(plan: Plan, line: Composition) -> list[Team]:
     """The teams of a line: one, or one for each training seed."""
     names = [[n for n, label in plan.labels.items() if label == policy] for policy in line]
     number = max(map(len, names))
@@ -127,9 +127,9 @@ def _teams(plan: Plan, line: Line) -> list[Team]:
     ]
 
 
-def _member(plan: Plan, name: str, share: int) -> Member:
+def _member(plan: Plan, name: str, share: int) -> TeamMember:
     run, file = plan.runs.get(name), plan.weights.get(name)
-    return Member(
+    return TeamMember(
         player=plan.players[name],
         share=share,
         trained_on=run.missions if run else (),

@@ -30,7 +30,7 @@ def check_actions(policy: str, actions: Any, observations: torch.Tensor) -> None
         )
 
 
-def check_network(policy: str, network: TrainablePolicy) -> None:
+def check_forward(policy: str, network: TrainablePolicy) -> None:
     """Whether a network answers in the shapes that learning needs; it is asked once.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from daf.config import ConfigError, nearest, shown
+from daf.config import ConfigError, shown, suggest
 from daf.config.conversion import convert_text, has_text
 from daf.policies.game import Game
 from daf.policies.policy import Policy
@@ -39,11 +39,11 @@ def policy_class(class_path: str) -> type[Policy]:
         return importlib.import_module(module_name).policy_class(class_path)
     if not module_name or class_path.endswith(".py"):
         raise ConfigError(
-            f"unknown policy {shown(class_path)}; {nearest(class_path, sorted(SHORT_NAMES))}, "
+            f"unknown policy {shown(class_path)}; {suggest(class_path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
     with contained(class_path, is_foreign(class_path)):
-        module = _module(module_name, class_path)
+        module = _import_module(module_name, class_path)
     found = getattr(module, class_name, None)
     if not inspect.isclass(found) or not issubclass(found, Policy):
         there = sorted(
@@ -139,7 +139,7 @@ def _made(spec: PolicySpec, game: Game, device: str, seed: int) -> Policy:
         if accepted is not None and name not in accepted:
             raise ConfigError(
                 f"policy '{spec.class_path}': unknown key 'init_kwargs.{name}'; "
-                f"{nearest(name, accepted)}"
+                f"{suggest(name, accepted)}"
             )
     arguments = convert_init_kwargs(spec.class_path, spec.init_kwargs)
     try:
@@ -191,7 +191,7 @@ def _listed(accepted: list[str] | None) -> str:
     return "any" if accepted is None else ", ".join(accepted) or "none"
 
 
-def _module(name: str, class_path: str):
+def _import_module(name: str, class_path: str):
     if not name.endswith(".py"):
         try:
             return importlib.import_module(name)

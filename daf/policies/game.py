@@ -49,7 +49,7 @@ class Game:
         """
         # Here, because a bundle has this module, but no missions and no simulator.
         from daf.missions import RESOURCES, check_alike
-        from daf.missions.loader import CATALOG
+        from daf.missions.loader import STATION_CATALOG
         from daf.missions.token_bound import token_bound
         from daf.sim.observe import FEATURES
 
@@ -70,6 +70,6 @@ class Game:
             move_energy=max(mission.move_energy for mission in missions),
             energy_regained=min(back),
             features=(*FEATURES, *RESOURCES),
-            type_ids=(0, 1, *sorted(station["type_id"] for station in CATALOG.values())),
+            type_ids=(0, 1, *sorted(station["type_id"] for station in STATION_CATALOG.values())),
             stations=present,
         )

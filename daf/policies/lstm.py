@@ -6,7 +6,7 @@ from torch import nn
 from daf.policies.game import Game
 from daf.policies.ops.lstm import remembered
 from daf.policies.tokens import TokenEmbedding
-from daf.policies.trainable import Head, TrainablePolicy, checked_size
+from daf.policies.trainable import Head, TrainablePolicy, check_layer_width
 
 
 class LSTM(TrainablePolicy):
@@ -17,7 +17,7 @@ class LSTM(TrainablePolicy):
 
     def __init__(self, game: Game, device: str = "cpu", hidden_size: int = 128, glyphs: int = 0):
         super().__init__(game, device, glyphs)
-        checked_size("hidden_size", hidden_size)
+        check_layer_width("hidden_size", hidden_size)
         self.num_tokens = game.used_tokens
         self.hidden_size = hidden_size
         self.embedding = TokenEmbedding(game, hidden_size)
@@ -37,11 +37,11 @@ class LSTM(TrainablePolicy):
     def forward(self, observations, memory, starts):
         steps, rows = observations.shape[:2]
         seen = self.embedding(observations.flatten(0, 1)).view(steps, rows, -1)
-        over = self._step_by_step if seen.is_cuda else self._from_start_to_start
+        over = self._forward_steps if seen.is_cuda else self._forward_segments
         output, memory = over(seen, memory, starts)
         return self.actor(output), self.critic(output).squeeze(-1), memory
 
-    def _from_start_to_start(self, seen, memory, starts):
+    def _forward_segments(self, seen, memory, starts):
         """The fused LSTM, which knows no episodes and so runs from one start to the next."""
         steps = len(seen)
         cuts = [t for t in range(steps) if t == 0 or bool(starts[t].any())]
@@ -56,7 +56,7 @@ class LSTM(TrainablePolicy):
             outputs.append(output)
         return torch.cat(outputs), memory
 
-    def _step_by_step(self, seen, memory, starts):
+    def _forward_steps(self, seen, memory, starts):
         """The same on a GPU, which would have to be waited for to know where episodes start. In
         full precision: what takes its time are launches, not products."""
         inputs, own, *biases = (parameter for _, parameter in self.lstm.named_parameters())

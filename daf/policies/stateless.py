@@ -6,7 +6,7 @@ import torch
 
 from daf.policies.game import Game
 from daf.policies.tokens import TokenEmbedding
-from daf.policies.trainable import Dense, Head, TrainablePolicy, checked_size
+from daf.policies.trainable import Dense, Head, TrainablePolicy, check_layer_width
 
 
 class Stateless(TrainablePolicy):
@@ -17,7 +17,7 @@ class Stateless(TrainablePolicy):
 
     def __init__(self, game: Game, device: str = "cpu", hidden_size: int = 128, glyphs: int = 0):
         super().__init__(game, device, glyphs)
-        checked_size("hidden_size", hidden_size)
+        check_layer_width("hidden_size", hidden_size)
         self.num_tokens = game.used_tokens
         self.embedding = TokenEmbedding(game, hidden_size)
         self.hidden = Dense(hidden_size, hidden_size, math.sqrt(2))

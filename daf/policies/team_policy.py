@@ -9,7 +9,7 @@ from daf.policies.checks import check_actions
 from daf.policies.policy import Policy
 
 
-class Part(NamedTuple):
+class TeamMemberPolicy(NamedTuple):
     """Who plays how many agents of every world, and what it is called in errors."""
 
     name: str
@@ -17,7 +17,7 @@ class Part(NamedTuple):
     agents: int
 
 
-class MixedTeam(Policy):
+class TeamPolicy(Policy):
     """Each member plays agents of its own, as it would play them alone.
 
     Which these are is drawn anew in every world, by the rows' seeds: the first member plays the
@@ -26,7 +26,7 @@ class MixedTeam(Policy):
     Rows are grouped by world: all agents of the first, then those of the second.
     """
 
-    def __init__(self, parts: Sequence[Part]):
+    def __init__(self, parts: Sequence[TeamMemberPolicy]):
         """
         Args:
             parts: at least one, on one device, with at least one agent each.

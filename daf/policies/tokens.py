@@ -16,9 +16,9 @@ from daf.policies.ops.embedding import Vocabulary, rectified_sums
 # A feature whose value is a name, not an amount, has one row for each value (the last also stands
 # for all greater ones); type ids have one for each kind of the game, and one for all others. What
 # stands in none of these, such as resources, is an amount of which the first counts most.
-CATEGORIES = {"orientation": 4, "last_action": 4, "last_argument": 5}
-LINEAR = {"episode_completion": 255, "last_reward": 100, "glyph": 255}
-CONSTANT = ("group", "frozen", "reserved", "converting", "swappable", "visitation", "tag")
+CATEGORICAL_FEATURES = {"orientation": 4, "last_action": 4, "last_argument": 5}
+LINEAR_FEATURES = {"episode_completion": 255, "last_reward": 100, "glyph": 255}
+IGNORED_FEATURES = ("group", "frozen", "reserved", "converting", "swappable", "visitation", "tag")
 
 
 def vocabulary(game: Game) -> tuple[torch.Tensor, torch.Tensor, int]:
@@ -40,15 +40,17 @@ def vocabulary(game: Game) -> tuple[torch.Tensor, torch.Tensor, int]:
                 slot[feature, type_id] = used + index
             weight[feature] = 1.0
             used += len(game.type_ids) + 1
-        elif name in CATEGORIES:
-            slot[feature] = used + values.clamp(max=CATEGORIES[name] - 1)
+        elif name in CATEGORICAL_FEATURES:
+            slot[feature] = used + values.clamp(max=CATEGORICAL_FEATURES[name] - 1)
             weight[feature] = 1.0
-            used += CATEGORIES[name]
-        elif name not in CONSTANT:
+            used += CATEGORICAL_FEATURES[name]
+        elif name not in IGNORED_FEATURES:
             slot[feature] = used
             # Amounts run from 1 to 255 and the step from none to one matters most.
             logarithm = torch.log1p(values.float()) / math.log(11.0)
-            weight[feature] = values / LINEAR[name] if name in LINEAR else logarithm
+            weight[feature] = (
+                values / LINEAR_FEATURES[name] if name in LINEAR_FEATURES else logarithm
+            )
             used += 1
     return slot.reshape(-1), weight.reshape(-1), used
 

@@ -20,7 +20,7 @@ MAX_SIZE = 4096
 """Of a layer; weights and configurations come from anywhere, and memory is taken at once."""
 
 
-def checked_size(name: str, size: Any) -> int:
+def check_layer_width(name: str, size: Any) -> int:
     """The width of a layer.
 
     Raises:

@@ -31,7 +31,7 @@ def script_hash(path: str | Path, *modules: str) -> str:
     """
     tree = ast.parse(Path(path).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        _drop_texts(node)
+        _strip_docstrings(node)
     return digest([ast.dump(tree), code_hash(*modules)])[:16]
 
 
@@ -48,12 +48,12 @@ def _parsed(name: str) -> tuple[str, tuple[str, ...]]:
             imported |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-        _drop_texts(node)
+        _strip_docstrings(node)
     used = sorted(name for name in imported if _module_file(name))
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(used)
 
 
-def _drop_texts(node: ast.AST) -> None:
+def _strip_docstrings(node: ast.AST) -> None:
     """Remove the docstrings of a block, and other texts that stand there for the reader only."""
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
         node.body = [

@@ -16,10 +16,10 @@ def command() -> list[str]:
         program, *rest = rest
     path = Path(program)
     name = path.parent.name if path.name == "__main__.py" else path.name
-    return [name, *map(_typed, rest)]
+    return [name, *map(_without_absolute_path, rest)]
 
 
-def _typed(word: str) -> str:
+def _without_absolute_path(word: str) -> str:
     option, equals, value = word.partition("=")
     if equals and Path(value).is_absolute():
         return f"{option}={within(value)}"

@@ -14,7 +14,7 @@ def digest(data: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class Hashed(dict):
+class HashedDict(dict):
     """Plain data whose text is its hash. Snakemake keeps the text of every parameter beside every
     output, which for a mission would be many times the size of what is made on it."""
 

@@ -21,7 +21,7 @@ def missing() -> str | None:
     return None if first <= numbers < beyond else f"another mettagrid than {version}: {INSTALL}"
 
 
-def require(what: str) -> None:
+def require_mettagrid(what: str) -> None:
     """Make sure that mettagrid can be imported.
 
     Args:

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from daf.config import ConfigError, ExecutionConfig, load_json
-from daf.config.model import Model, Number, Whole
+from daf.config.model import Float, Int, Model
 from daf.errors import describe
 from daf.files.safe_write import make_folder, remove_leftovers, temporary_name
 from daf.files.text_files import write_text
@@ -38,21 +38,21 @@ def _within(name: str) -> str:
     return name
 
 
-def _sane(moment: datetime) -> datetime:
+def _check_year(moment: datetime) -> datetime:
     if not 1980 <= moment.year < 2100:
         raise ValueError("should be a time in the years 1980 to 2099")
     return moment
 
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Within = Annotated[str, AfterValidator(_within)]
+ResultsPath = Annotated[str, AfterValidator(_within)]
 """A file within the folder of results, named from there."""
 
-Moment = Annotated[AwareDatetime, AfterValidator(_sane)]
+Timestamp = Annotated[AwareDatetime, AfterValidator(_check_year)]
 """A time that archives and file systems can hold, with its zone."""
 
 
-class Record(Model):
+class Sidecar(Model):
     """The content of a sidecar. Files are named from the folder of results, which may be moved.
 
     Attributes:
@@ -74,23 +74,23 @@ class Record(Model):
     model_config = ConfigDict(ser_json_inf_nan="constants")
 
     rule: str
-    outputs: dict[str, dict[Within, Sha256]]
-    inputs: dict[str, dict[Within, Sha256]]
+    outputs: dict[str, dict[ResultsPath, Sha256]]
+    inputs: dict[str, dict[ResultsPath, Sha256]]
     elsewhere: dict[str, dict[str, Sha256]]
-    log: dict[Within, Sha256]
+    log: dict[ResultsPath, Sha256]
     parameters: dict[str, Any]
     execution: ExecutionConfig
     device: Literal["cpu", "cuda"]
-    threads: Whole = Field(ge=1, le=4096)
+    threads: Int = Field(ge=1, le=4096)
     origin: Origin
-    max_rss_mb: Number
+    max_rss_mb: Float
     command: list[str]
-    begin: Moment
-    end: Moment
+    begin: Timestamp
+    end: Timestamp
     record_digest: str = ""
 
     @model_validator(mode="after")
-    def _elsewhere_among_inputs(self) -> Self:
+    def _check_external_inputs(self) -> Self:
         if odd := sorted(self.elsewhere.keys() - self.inputs.keys()):
             raise ValueError(f"elsewhere: {odd[0]!r} is no input")
         return self
@@ -100,7 +100,7 @@ class Record(Model):
         job of its own."""
         return self.model_dump(mode="json", exclude={"execution": {"players_per_job"}})
 
-    def sealed(self) -> "Record":
+    def sealed(self) -> "Sidecar":
         """The same with its digest."""
         content = self.resolved()
         del content["record_digest"]
@@ -124,7 +124,7 @@ class Record(Model):
         return {name: sha for group in self.inputs.values() for name, sha in group.items()}
 
     @classmethod
-    def read(cls, path: str | Path) -> "Record":
+    def read(cls, path: str | Path) -> "Sidecar":
         """The record in a sidecar.
 
         Raises:
@@ -140,7 +140,7 @@ def stands(sidecar: str | Path, parameters: dict[str, Any], results: str) -> boo
     """Whether the outputs of a job are there and were made with these parameters, as its record
     tells; what is in them is not looked at."""
     try:
-        record = Record.read(sidecar)
+        record = Sidecar.read(sidecar)
     except ConfigError:
         return False
     there = all(Path(results, file).is_file() for file in record.output_files())
@@ -193,8 +193,8 @@ def recorded(
         yield temporary
         # By the clock of the file system, which the nodes of a cluster share.
         end = max(path.stat().st_mtime_ns for path in temporary.values()) // 1000
-        given = {name: hashed(paths, results) for name, paths in inputs.items()}
-        record = Record(
+        given = {name: input_digests(paths, results) for name, paths in inputs.items()}
+        record = Sidecar(
             rule=rule,
             outputs={
                 name: {_named(outputs[name], results): file_digest(path)}
@@ -241,7 +241,7 @@ def _named(path: str, results: str) -> str:
     return name
 
 
-def hashed(paths: Sequence[str], results: str) -> tuple[dict[str, str], dict[str, str]]:
+def input_digests(paths: Sequence[str], results: str) -> tuple[dict[str, str], dict[str, str]]:
     """Hashes of files within the folder of results, and of those elsewhere."""
     within, elsewhere = {}, {}
     for path in paths:

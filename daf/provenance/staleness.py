@@ -13,7 +13,7 @@ from typing import Any
 
 from daf.config import ConfigError
 from daf.provenance.hashing import digest, file_digest
-from daf.provenance.sidecar import Record, name_within
+from daf.provenance.sidecar import Sidecar, name_within
 
 CHECKED = "checked"
 """Name of an input that has to be there before, and is not read."""
@@ -102,7 +102,7 @@ def reason_to_remake(
         if not locate(file).is_file():
             return f"{file} is missing"
     try:
-        record = Record.read(locate(request.sidecar))
+        record = Sidecar.read(locate(request.sidecar))
     except ConfigError as error:
         return str(error)
     if record.sealed() != record:
@@ -119,7 +119,9 @@ def reason_to_remake(
     return _changed_input(record, request.inputs, results)
 
 
-def _changed_input(record: Record, inputs: Mapping[str, Sequence[str]], results: str) -> str | None:
+def _changed_input(
+    record: Sidecar, inputs: Mapping[str, Sequence[str]], results: str
+) -> str | None:
     if inputs.keys() != record.inputs.keys():
         return "it was made of other inputs"
     for name, files in inputs.items():
@@ -170,7 +172,7 @@ def restore_dates(request: Request) -> list[str]:
     is younger than what was made of it for changed. Files of somebody else stay as they are.
     """
     restored = []
-    end = round(Record.read(request.sidecar).end.timestamp() * 1e6) * 1000
+    end = round(Sidecar.read(request.sidecar).end.timestamp() * 1e6) * 1000
     for file in (*request.outputs.values(), request.sidecar):
         status = os.stat(file)
         if status.st_mtime_ns != end:

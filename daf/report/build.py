@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from daf.config import ConfigError, DAFSweepConfig, load_json, nearest
-from daf.evaluation.replay import Recording
+from daf.config import ConfigError, DAFSweepConfig, load_json, suggest
+from daf.evaluation.replay import Replay
 from daf.files.parquet import load_table
 from daf.missions import Mission
 from daf.provenance.hashing import file_digest
@@ -118,9 +118,9 @@ def _curves(runs: list[dict[str, Any]], paths: Iterable[str]) -> pd.DataFrame:
 
 
 def _recorded(path: str, labels: Mapping[str, str]) -> Recorded | None:
-    recording = Recording.read(path)
+    recording = Replay.read(path)
     if recording.run not in labels:
-        raise ConfigError(f"{path}: key 'run': {nearest(recording.run, sorted(labels))}")
+        raise ConfigError(f"{path}: key 'run': {suggest(recording.run, sorted(labels))}")
     try:
         return Recorded.first_of(recording, labels[recording.run], _name(path))
     except ConfigError as error:

@@ -46,7 +46,15 @@ def numbers_table(name: str, pairs: Sequence[Mapping]) -> Table:
         for pair in pairs
     ]
     columns = [
-        *("Pair", "First is better", "Interval", "Effect size", "Kind", "p permutation", "p t"),
+        *(
+            "Pair",
+            "First is better",
+            "Interval",
+            "Effect size",
+            "Kind",
+            "p permutation",
+            "p t",
+        ),
         *("Margin", "Holm p of equivalence", "More of each needed"),
     ]
     return Table(name, (["Mission"] if _by_mission(pairs) else []) + columns, rows)
@@ -109,7 +117,7 @@ def profile_table(name: str, profile: Mapping, shares: bool) -> Table:
     return Table(name, ["Policy", "Score of at least", "Share of episodes", "Interval"], rows)
 
 
-def how_sure(stats: Mapping) -> str:
+def certainty_text(stats: Mapping) -> str:
     """Whether the best policy is certain, in a few words."""
     level = f"{100 * stats['confidence']:g} %"
     others = stats["undecided_with"]
@@ -122,7 +130,7 @@ def how_sure(stats: Mapping) -> str:
     return f"Not certain: {listed(others)} may be as good" if others else "Nothing to compare"
 
 
-def evidence(stats: Mapping) -> str:
+def evidence_text(stats: Mapping) -> str:
     """The size of the evidence in a few words."""
     seeds = sorted({p["n_training_seeds"] for p in stats["policies"]} - {0})
     episodes = f"{sum(p['n_episodes'] for p in stats['policies']):,}".replace(",", " ")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
-from daf.evaluation.replay import Recording
+from daf.evaluation.replay import Replay
 from daf.missions import RESOURCES, Chest, Mission
 from daf.report.map_chart import station_styles
 from daf.report.tables import Cell, Table
@@ -39,7 +39,7 @@ class Recorded(NamedTuple):
     states: Markup
 
     @classmethod
-    def first_of(cls, recording: Recording, policy: str, file: str) -> "Recorded | None":
+    def first_of(cls, recording: Replay, policy: str, file: str) -> "Recorded | None":
         """The first episode of a recording; None if it has none."""
         if not recording.episodes:
             return None
@@ -78,7 +78,7 @@ def player(recorded: Sequence[Recorded], budget: int = BUDGET) -> dict[str, Any]
         return None
     names = list(dict.fromkeys(one.mission.name for one in recorded))
     ordered = sorted(recorded, key=lambda one: names.index(one.mission.name))
-    fits = _smallest([len(one.states) for one in ordered], budget)
+    fits = _fit_budget([len(one.states) for one in ordered], budget)
     shown = [one for number, one in enumerate(ordered) if number in fits]
     missions = {one.mission.name: one.mission for one in shown}
     choices: dict[str, list[dict]] = {name: [] for name in missions}
@@ -99,7 +99,7 @@ def player(recorded: Sequence[Recorded], budget: int = BUDGET) -> dict[str, Any]
     }
 
 
-def _smallest(sizes: Sequence[int], budget: int) -> set[int]:
+def _fit_budget(sizes: Sequence[int], budget: int) -> set[int]:
     """Which fit into the budget together, the smallest first."""
     order = sorted(range(len(sizes)), key=sizes.__getitem__)
     totals = accumulate(sizes[number] for number in order)

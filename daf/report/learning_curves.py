@@ -40,7 +40,7 @@ def _curve(policy: str, rows: pd.DataFrame, column: str, limit: int, style: int)
     seeds = []
     for _, run in rows.groupby("run"):
         steps = run["steps"].to_numpy(dtype=float)
-        seeds.append(thin(steps, run[column].to_numpy(dtype=float), limit))
+        seeds.append(downsample(steps, run[column].to_numpy(dtype=float), limit))
     # Seeds are averaged only where all of them have begun and none has ended.
     first, last = max(s[0] for s, _ in seeds), min(s[-1] for s, _ in seeds)
     grid = np.unique(np.concatenate([steps for steps, _ in seeds]))
@@ -59,7 +59,7 @@ def _curve(policy: str, rows: pd.DataFrame, column: str, limit: int, style: int)
     )
 
 
-def thin(steps: np.ndarray, scores: np.ndarray, limit: int) -> tuple[np.ndarray, np.ndarray]:
+def downsample(steps: np.ndarray, scores: np.ndarray, limit: int) -> tuple[np.ndarray, np.ndarray]:
     """At most `limit` points: the mean step and score of equal intervals of steps.
 
     Args:

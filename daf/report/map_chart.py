@@ -29,12 +29,12 @@ def map_chart(rows: Sequence[str], legend: Mapping[str, str], *, title: str) -> 
     for row, line in enumerate(rows):
         walls += _wall_runs(line, row, legend)
         for column, character in enumerate(line):
-            name = _meaning(character, legend)
+            name = _symbol_meaning(character, legend)
             if name == "agent":
                 marks.append(_agent(column, row))
             elif name not in ("wall", "floor"):
                 marks.append(_station(column, row, character, name, styles[character]))
-    counts = [f"{sum(line.count(c) for line in rows)} {_meaning(c, legend)}" for c in styles]
+    counts = [f"{sum(line.count(c) for line in rows)} {_symbol_meaning(c, legend)}" for c in styles]
     floor = element("rect", width=CELL * width, height=CELL * height, class_="floor")
     return picture(
         CELL * width,
@@ -50,12 +50,12 @@ def map_chart(rows: Sequence[str], legend: Mapping[str, str], *, title: str) -> 
 def station_styles(rows: Sequence[str], legend: Mapping[str, str]) -> dict[str, int]:
     """The colour index of each station character on the map, in alphabetical order of names."""
     present = {c for line in rows for c in line}
-    stations = [c for c in present if _meaning(c, legend) not in ("wall", "floor", "agent")]
-    ordered = sorted(stations, key=lambda c: (_meaning(c, legend), c))
+    stations = [c for c in present if _symbol_meaning(c, legend) not in ("wall", "floor", "agent")]
+    ordered = sorted(stations, key=lambda c: (_symbol_meaning(c, legend), c))
     return {character: index % KINDS for index, character in enumerate(ordered)}
 
 
-def _meaning(character: str, legend: Mapping[str, str]) -> str:
+def _symbol_meaning(character: str, legend: Mapping[str, str]) -> str:
     return legend.get(character, PLAIN.get(character, character))
 
 
@@ -63,7 +63,7 @@ def _wall_runs(line: str, row: int, legend: Mapping[str, str]) -> list[str]:
     """One rectangle for each run of walls, so that large maps stay small files."""
     runs, start = [], None
     for column, character in enumerate(line + "."):
-        is_wall = column < len(line) and _meaning(character, legend) == "wall"
+        is_wall = column < len(line) and _symbol_meaning(character, legend) == "wall"
         if is_wall and start is None:
             start = column
         elif not is_wall and start is not None:

@@ -52,13 +52,13 @@ def render_sweep(
         "sweep.html.j2",
         sweep=sweep,
         found=found,
-        verdict=_verdict(found),
-        confirmed=_confirmed_words(found),
+        verdict=_verdict_text(found),
+        confirmed=_confirmation_text(found),
         command=command,
         spent=_budget_table(found["budget"]),
         best=facts_table("Best hyperparameters", found["best"]["hyperparameters"]),
         confirmation=_confirmation(found),
-        slices=_slices(sweep, trials),
+        slices=_slice_charts(sweep, trials),
         importance=_importance(found["importance"]),
         rounds=_rounds(sweep, rounds, found["best"]["trial"]),
         trials=_trials_table(trials),
@@ -71,7 +71,7 @@ def render_sweep(
     )
 
 
-def _verdict(found: Mapping[str, Any]) -> str:
+def _verdict_text(found: Mapping[str, Any]) -> str:
     """What a search came to, in words."""
     best, others = found["best"], len(found["ranking"]) - 1
     text = f"{best['trial']} is the best of {others + 1} trials that succeeded"
@@ -86,7 +86,7 @@ def _verdict(found: Mapping[str, Any]) -> str:
     return f"{text}; it can be told from all {rivals} others trained as long."
 
 
-def _confirmed_words(found: Mapping[str, Any]) -> str:
+def _confirmation_text(found: Mapping[str, Any]) -> str:
     """What is left of it on fresh seeds, in words."""
     confirmed = found["best"]["confirmed"]
     if confirmed is None:
@@ -146,7 +146,7 @@ def _to_best(pair: Mapping[str, Any] | None) -> list[Cell]:
     ]
 
 
-def _slices(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str, Any]]:
+def _slice_charts(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str, Any]]:
     """A chart for each hyperparameter, of the trials that succeeded."""
     there = trials[trials["status"] == "success"]
     chosen = list(map(strict_json.loads, there["hyperparameters"]))

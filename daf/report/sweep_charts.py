@@ -28,7 +28,9 @@ def slice_chart(
         log: whether the values lie on a logarithmic scale.
     """
     x, ticks, labels = _places([point["value"] for point in points], log)
-    y, parts = _upright([p[key] for p in points for key in ("objective", "low", "high")], metric)
+    y, parts = _objective_axis(
+        [p[key] for p in points for key in ("objective", "low", "high")], metric
+    )
     for tick, label in list(zip(ticks, labels))[:: math.ceil(len(ticks) / MAX_LABELS)]:
         parts.append(text(x(tick), FLOOR + 18, clipped(label, 14), "tick", "middle"))
     parts.append(text((LEFT + RIGHT) / 2, HEIGHT - 8, name, "axis-name", "middle"))
@@ -57,7 +59,7 @@ def rounds_chart(
         what: in words, for the text alternative.
     """
     places = [x for line in lines for x, _ in line["points"]]
-    y, parts = _upright([y for line in lines for _, y in line["points"]], metric)
+    y, parts = _objective_axis([y for line in lines for _, y in line["points"]], metric)
     along = axis(0, max(places))
     x = scale(along.low, along.high, LEFT, RIGHT)
     for tick, label in zip(along.ticks, tick_labels(along.ticks)):
@@ -122,7 +124,7 @@ def _places(values: Sequence[Any], log: bool):
             powers = [10.0**p for p in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
             ticks = powers if len(powers) > 1 else sorted({*ends, *powers})
             return (lambda value: x(math.log10(value))), ticks, [f"{tick:g}" for tick in ticks]
-        along = axis(*ends) if 0 not in ends else axis(*_wider(*ends))
+        along = axis(*ends) if 0 not in ends else axis(*_padded(*ends))
         x = scale(along.low, along.high, LEFT, RIGHT)
         return x, along.ticks, tick_labels(along.ticks)
     names = list(dict.fromkeys(sorted(map(_named, values))))
@@ -134,16 +136,16 @@ def _named(value: Any) -> str:
     return "not set" if value is None else str(value)
 
 
-def _wider(low: float, high: float) -> tuple[float, float]:
+def _padded(low: float, high: float) -> tuple[float, float]:
     """An axis ends at zero; points that lie there are not to lie on the edge."""
     room = 0.06 * (high - low or 1.0)
     return low - room, high + room
 
 
-def _upright(values: Sequence[float | None], metric: str):
+def _objective_axis(values: Sequence[float | None], metric: str):
     """The scale of the objective, and the grid with its labels."""
     known = [value for value in values if value is not None]
-    upright = axis(*_wider(min(known), max(known)))
+    upright = axis(*_padded(min(known), max(known)))
     y = scale(upright.low, upright.high, FLOOR, TOP)
     parts = [text(4, TOP - 10, metric, "axis-name")]
     for tick, label in zip(upright.ticks, tick_labels(upright.ticks)):

@@ -222,7 +222,7 @@ def training_table(runs: Sequence[Mapping]) -> Table:
     return Table("Training settings", ["Setting", *policies], rows)
 
 
-def left_out_table(left_out: Sequence[Mapping]) -> Table:
+def missing_table(left_out: Sequence[Mapping]) -> Table:
     """The evaluations that failed, a row each."""
     rows = [[Cell(item["policy"]), Cell(item["run"]), Cell(item["mission"])] for item in left_out]
     return Table("Evaluations that failed", ["Policy", "Run", "Mission"], rows)

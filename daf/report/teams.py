@@ -13,7 +13,7 @@ LABEL_CHARACTERS = 16
 SMALL = 6.3
 """Mean width in pixels of a character of an interval; what does not fit is in the table only."""
 
-FAINTEST, FULLEST = 0.06, 0.4
+MIN_OPACITY, MAX_OPACITY = 0.06, 0.4
 """Opacity of the lowest and the highest mean; numbers stay readable on both."""
 
 
@@ -143,7 +143,7 @@ def matrix_chart(pairs: Sequence[Mapping], *, title: str, unit: str, level: str)
         unit: of the means, such as "hearts per episode".
         level: of the intervals, such as "95 %".
     """
-    found = {names: pair for pair in pairs for names in _both(pair)}
+    found = {names: pair for pair in pairs for names in _both_orders(pair)}
     policies = sorted({name for names in found for name in names})
     names = [f"{n} {clipped(p, LABEL_CHARACTERS)}" for n, p in enumerate(policies, start=1)]
     left = 14 + CHARACTER * max(map(len, names))
@@ -165,7 +165,7 @@ def matrix_chart(pairs: Sequence[Mapping], *, title: str, unit: str, level: str)
             cell = [
                 element("title", f"{first} with {second}: {_said(pair)}"),
                 element("rect", x=x + 1, y=y + 1.0, width=side - 2, height=ROW - 2.0, rx=4,
-                        fill_opacity=FAINTEST + (FULLEST - FAINTEST) * share),
+                        fill_opacity=MIN_OPACITY + (MAX_OPACITY - MIN_OPACITY) * share),
                 text(x + side / 2, y + ROW / 2 - 2, number(pair["mean"]), "value", "middle"),
             ]  # fmt: skip
             span = interval(pair).text
@@ -177,7 +177,7 @@ def matrix_chart(pairs: Sequence[Mapping], *, title: str, unit: str, level: str)
     return picture(WIDTH, height, title, f"Mean {unit} with {level} intervals: {said}.", *parts)
 
 
-def _both(pair: Mapping) -> set[tuple[str, str]]:
+def _both_orders(pair: Mapping) -> set[tuple[str, str]]:
     return {(pair["a"], pair["b"]), (pair["b"], pair["a"])}
 
 

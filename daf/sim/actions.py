@@ -68,7 +68,7 @@ def move(t: Tables, worlds: Worlds, world: int, agent: int, direction: int, now:
     moved = bool(False)
     if carried(worlds, world, agent, ENERGY) >= t.move_energy:
         worlds.orientation[world, agent] = wp.uint8(direction)
-        moved = enter(t, worlds, world, agent, direction, now)
+        moved = move_into(t, worlds, world, agent, direction, now)
     if moved:
         # Paid after the effect and never below zero: a use may have left less than the price.
         paid = -change(t, worlds, world, agent, ENERGY, -t.move_energy)
@@ -82,7 +82,7 @@ def move(t: Tables, worlds: Worlds, world: int, agent: int, direction: int, now:
 
 
 @wp.func
-def enter(t: Tables, worlds: Worlds, world: int, agent: int, direction: int, now: int) -> bool:
+def move_into(t: Tables, worlds: Worlds, world: int, agent: int, direction: int, now: int) -> bool:
     """The target cell decides: walk if empty, share with an agent, use a station, else fail."""
     here = worlds.cell[world, agent]
     there = here + t.move_offset[direction]

@@ -14,7 +14,7 @@ BEYOND_INT64 = wp.constant(9223372036854775808.0)
 
 
 @wp.func
-def neighbour_byte(t: Tables, worlds: Worlds, world: int, station_cell: int) -> int:
+def neighbor_byte(t: Tables, worlds: Worlds, world: int, station_cell: int) -> int:
     """Which of the 8 cells hold an agent, bit by bit in reading order.
 
     A cell outside the map takes no bit: the later ones shift down, as in the engine (trace t18).
@@ -81,7 +81,9 @@ def pooled(t: Tables, worlds: Worlds, world: int, station_cell: int, resource: i
 
 
 @wp.func
-def drain(t: Tables, worlds: Worlds, world: int, station_cell: int, resource: int, amount: int):
+def consume_inputs(
+    t: Tables, worlds: Worlds, world: int, station_cell: int, resource: int, amount: int
+):
     """Take `amount` from the agents around, one after the other in reading order."""
     left = amount
     for position in range(NUM_POSITIONS):
@@ -112,7 +114,7 @@ def use_assembler(
     if share < 1.0 and t.partial[kind] == 0:
         return False
 
-    byte = neighbour_byte(t, worlds, world, station_cell)
+    byte = neighbor_byte(t, worlds, world, station_cell)
     recipe = t.recipe[kind, byte]
     if clipped:
         recipe = t.first_repair + worlds.repair[world, station]
@@ -133,7 +135,7 @@ def use_assembler(
     for resource in range(NUM_RESOURCES):
         needed = input_amount(t, recipe, resource, share)
         if needed > 0:
-            drain(t, worlds, world, station_cell, resource, needed)
+            consume_inputs(t, worlds, world, station_cell, resource, needed)
     for resource in range(NUM_RESOURCES):
         given = output_amount(t, recipe, resource, share)
         if given > 0:

@@ -15,10 +15,10 @@ from daf.files.text_files import write_json
 from daf.missions import Mission, load_mission
 from daf.provenance.mettagrid_version import missing
 from daf.provenance.origin import Origin
-from daf.sim.mettagrid_engine import Mettagrid
+from daf.sim.mettagrid_engine import MettagridEngine
 from daf.sim.scaling import scaling, scaling_table
 from daf.sim.simulation import Simulation, torch_stream
-from daf.sim.timing import WARM_UP, clock_of, random_moves, seconds, spread, turns
+from daf.sim.timing import WARM_UP, action_indices, make_clock, random_moves, seconds, spread
 
 REPEATS = 7
 METTAGRID_STEPS = 1000
@@ -45,22 +45,24 @@ def measure(
     Raises:
         ValueError: as `Simulation`.
     """
-    with _undisturbed(threads, pin=device == "cpu" and threads == 1):
+    with _pinned(threads, pin=device == "cpu" and threads == 1):
         simulation = Simulation(mission, worlds, device, auto_reset=True, threads=threads)
-        clock = clock_of(simulation, threads)
+        clock = make_clock(simulation, threads)
         actions = random_moves(simulation)
         alone = ONE_CORE if device != "cpu" or threads > 1 else missing()
-        rival = None if alone else Mettagrid(mission)
+        rival = None if alone else MettagridEngine(mission)
         own = actions[:, 0].int().cpu().numpy()
-        seconds(clock, lambda k: simulation.step(actions[k]), turns(WARM_UP))
+        seconds(clock, lambda k: simulation.step(actions[k]), action_indices(WARM_UP))
         if rival:
-            seconds(clock, lambda k: rival.step(own[k]), turns(METTAGRID_STEPS))
+            seconds(clock, lambda k: rival.step(own[k]), action_indices(METTAGRID_STEPS))
         rates, others = [], []
         for _ in range(REPEATS):
-            taken = seconds(clock, lambda k: simulation.step(actions[k]), turns(steps))
+            taken = seconds(clock, lambda k: simulation.step(actions[k]), action_indices(steps))
             rates.append(worlds * mission.num_agents * steps / taken)
             if rival:
-                taken = seconds(clock, lambda k: rival.step(own[k]), turns(METTAGRID_STEPS))
+                taken = seconds(
+                    clock, lambda k: rival.step(own[k]), action_indices(METTAGRID_STEPS)
+                )
                 others.append(mission.num_agents * METTAGRID_STEPS / taken)
         phases = _phases(simulation, actions, steps)
     return {
@@ -97,7 +99,7 @@ def _phases(simulation: Simulation, actions: torch.Tensor, steps: int) -> dict[s
         return {}
     [shard] = simulation._shards
     stream = torch_stream(simulation.device)
-    clock = clock_of(simulation, 1)
+    clock = make_clock(simulation, 1)
     spent = dict.fromkeys(simulation._phases, 0.0)
     whole = 0.0
     for number in range(steps // 4 + 1):
@@ -108,7 +110,7 @@ def _phases(simulation: Simulation, actions: torch.Tensor, steps: int) -> dict[s
 
 
 @contextlib.contextmanager
-def _undisturbed(threads: int, pin: bool) -> Iterator[None]:
+def _pinned(threads: int, pin: bool) -> Iterator[None]:
     """Inside, torch has so many threads, and this thread stays on one core if asked for."""
     cores, before = os.sched_getaffinity(0), torch.get_num_threads()
     torch.set_num_threads(threads)

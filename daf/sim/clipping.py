@@ -38,7 +38,7 @@ def spread(t: Tables, worlds: Worlds, world: int, station: int, sign: float):
 
 
 @wp.func
-def break_down(
+def clip_station(
     t: Tables,
     worlds: Worlds,
     world: int,
@@ -53,7 +53,7 @@ def break_down(
 
 
 @wp.func
-def clip_one(t: Tables, worlds: Worlds, world: int, now: int):
+def maybe_clip(t: Tables, worlds: Worlds, world: int, now: int):
     """With probability `clip_rate` one station is clipped, likelier near clipped ones."""
     if t.clip_rate <= 0.0:
         return
@@ -71,7 +71,7 @@ def clip_one(t: Tables, worlds: Worlds, world: int, now: int):
         if worlds.repair[world, station] == NO_RECIPE:
             left -= worlds.clip_weight[world, station]
             if left <= 0.0:
-                break_down(t, worlds, world, station, now)
+                clip_station(t, worlds, world, station, now)
                 spread(t, worlds, world, station, 1.0)
                 worlds.counters[world, CLIPS] = worlds.counters[world, CLIPS] + 1
                 return

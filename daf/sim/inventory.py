@@ -19,7 +19,7 @@ def change(t: Tables, worlds: Worlds, world: int, agent: int, resource: int, amo
     Returns the change that was accepted; the rest vanishes.
     """
     others = int(0)
-    mates = int(t.limit_mates[resource])
+    mates = int(t.limit_group_mask[resource])
     while mates != 0:
         others += carried(worlds, world, agent, lowest(wp.uint64(mates)))
         mates &= mates - 1

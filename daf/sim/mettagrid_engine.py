@@ -9,7 +9,7 @@ from daf.missions import RESOURCES, Mission
 from daf.missions.mission import AGENT, WALL
 
 
-class Mettagrid:
+class MettagridEngine:
     """One world of its bare engine (no Python wrapper), begun anew when an episode is over.
 
     The map, the agents, the window, the tokens and the length of an episode are the mission's.

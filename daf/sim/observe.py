@@ -4,9 +4,15 @@ import warp as wp
 
 from daf.sim.bits import count_bits
 from daf.sim.state import Worlds
-from daf.sim.tables.codes import CHEST_KIND, KIND_SHIFT, NO_RECIPE, NUM_RESOURCES, STATION_BITS
+from daf.sim.tables.codes import (
+    CHEST_KIND,
+    NO_RECIPE,
+    NUM_RESOURCES,
+    STATION_MASK,
+    STATION_TYPE_SHIFT,
+)
 from daf.sim.tables.struct import Tables
-from daf.sim.token_copies import clear, copy_look, copy_tokens, write_look
+from daf.sim.token_copies import clear, copy_object_tokens, copy_tokens, write_packed_tokens
 
 wp.set_module_options({"enable_backward": False, "fuse_fp": False})
 
@@ -96,7 +102,7 @@ def token(feature: int, value: int, n: int) -> wp.uint64:
 
 
 @wp.func
-def put_station(
+def emit_station(
     t: Tables,
     worlds: Worlds,
     world: int,
@@ -127,11 +133,11 @@ def put_station(
             left = wp.max(t.max_uses[kind] - worlds.uses[world, station], 0)
             look |= token(REMAINING_USES, wp.min(left, 255), n)
             n += 1
-    return write_look(look, n, t.window_location[rank], tokens, start, lane)
+    return write_packed_tokens(look, n, t.window_location[rank], tokens, start, lane)
 
 
 @wp.func
-def put_agent(
+def emit_agent(
     t: Tables,
     looks: wp.array3d(dtype=wp.vec3ub),
     look_size: wp.array2d(dtype=wp.int32),
@@ -143,7 +149,9 @@ def put_agent(
     lane: int,
 ) -> int:
     size = look_size[world, agent]
-    return copy_look(looks[world, agent], size, t.window_location[rank], tokens, start, lane)
+    return copy_object_tokens(
+        looks[world, agent], size, t.window_location[rank], tokens, start, lane
+    )
 
 
 @wp.func
@@ -153,7 +161,7 @@ def rounded_byte(x: float) -> int:
 
 
 @wp.func
-def put_own(
+def emit_global_tokens(
     t: Tables,
     worlds: Worlds,
     world: int,
@@ -173,7 +181,7 @@ def put_own(
     look |= token(LAST_ACTION, worlds.verb[world, agent], 1)
     look |= token(LAST_ARGUMENT, worlds.argument[world, agent], 2)
     look |= token(LAST_REWARD, reward, 3)
-    return write_look(look, 4, t.window_location[0], tokens, 0, lane)
+    return write_packed_tokens(look, 4, t.window_location[0], tokens, 0, lane)
 
 
 @wp.func
@@ -211,8 +219,8 @@ def observe(
     layout = worlds.layout[world]
     view = int(t.sight[layout, here, t.wall_mask.shape[1]])
     walls_seen = t.walls_seen[view]
-    n = put_own(t, worlds, world, agent, tokens, lane)
-    n = put_agent(t, looks, look_size, world, agent, 0, tokens, n, lane)
+    n = emit_global_tokens(t, worlds, world, agent, tokens, lane)
+    n = emit_agent(t, looks, look_size, world, agent, 0, tokens, n, lane)
     walls_put = int(0)
     walls_before = int(0)
     for k in range(t.wall_mask.shape[1]):
@@ -234,12 +242,12 @@ def observe(
             cell = here + t.window_offset[rank]
             if stations & bit != wp.uint64(0):
                 code = t.station_at[layout, cell]
-                kind = code >> KIND_SHIFT
-                station = code & STATION_BITS
-                n = put_station(t, worlds, world, station, kind, rank, tokens, n, lane)
+                kind = code >> STATION_TYPE_SHIFT
+                station = code & STATION_MASK
+                n = emit_station(t, worlds, world, station, kind, rank, tokens, n, lane)
             else:
                 other = int(worlds.grid[world, cell]) - t.first_agent
-                n = put_agent(t, looks, look_size, world, other, rank, tokens, n, lane)
+                n = emit_agent(t, looks, look_size, world, other, rank, tokens, n, lane)
         walls_before += count_bits(walls)
     n = copy_tokens(walls_seen, walls_put, walls_before - walls_put, tokens, n, lane)
     clear(tokens, n, worlds.token_count[world, agent], lane)

@@ -9,7 +9,7 @@ import warp as wp
 from daf.config import ConfigError
 from daf.missions import RESOURCES, Mission
 from daf.sim.recorded_mission import mission_of
-from daf.sim.simulation import SEE, Simulation, torch_stream
+from daf.sim.simulation import OBSERVE_PHASES, Simulation, torch_stream
 from daf.sim.tables.codes import NO_RECIPE
 
 AGENT_COLUMNS = 5 + len(RESOURCES)
@@ -38,14 +38,14 @@ def simulate(
     """
     mission = mission_of(meta)
     _check_inputs(meta, inputs, mission.num_agents)
-    run = _Replay(mission, meta, device)
+    run = _RecordedSimulation(mission, meta, device)
     for t in range(len(inputs["actions"])):
         run.overwrite(inputs["intervened"][t], inputs["inv_pre"][t])
         run.play(inputs["order"][t], inputs["actions"][t])
     return run.record()
 
 
-class _Replay(Simulation):
+class _RecordedSimulation(Simulation):
     """One world whose agent order, actions and clip words come from a recording."""
 
     def __init__(self, mission: Mission, meta: dict[str, Any], device: str):
@@ -98,26 +98,26 @@ class _Replay(Simulation):
         self.state.order[0] = as_tensor(order.astype(np.int32), device=self.device)
         self.state.verb[0] = as_tensor(actions[:, 0].astype(np.int32), device=self.device)
         self.state.argument[0] = as_tensor(actions[:, 1].astype(np.int32), device=self.device)
-        self._shards[0].launch(("advance", *SEE), torch_stream(self.device))
+        self._shards[0].launch(("advance", *OBSERVE_PHASES), torch_stream(self.device))
         ended = np.full(self.num_agents, bool(self.done[0]))
         never = np.zeros(self.num_agents, dtype=bool)
-        self._keep("rewards", self.rewards[0].cpu().numpy())
-        self._keep("terminals", never if self.mission.truncates else ended)
-        self._keep("truncations", ended if self.mission.truncates else never)
-        self._keep("success", self.state.success[0].cpu().numpy())
+        self._append("rewards", self.rewards[0].cpu().numpy())
+        self._append("terminals", never if self.mission.truncates else ended)
+        self._append("truncations", ended if self.mission.truncates else never)
+        self._append("success", self.state.success[0].cpu().numpy())
         self._keep_state()
 
     def record(self) -> dict[str, np.ndarray]:
         """The arrays of the recording, from what was kept."""
         return {name: np.stack(rows) for name, rows in self._rows.items()}
 
-    def _keep(self, name: str, row: np.ndarray) -> None:
+    def _append(self, name: str, row: np.ndarray) -> None:
         self._rows.setdefault(name, []).append(row.copy())
 
     def _keep_state(self) -> None:
-        self._keep("obs", self.observations[0].cpu().numpy())
-        self._keep("agents", self._agents())
-        self._keep("stations", self._stations())
+        self._append("obs", self.observations[0].cpu().numpy())
+        self._append("agents", self._agents())
+        self._append("stations", self._stations())
 
     def _numbers(self, name: str) -> np.ndarray:
         return getattr(self.state, name)[0].cpu().numpy().astype(np.int64)

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from daf.config import ConfigError, Model, Number, Whole, shown
+from daf.config import ConfigError, Float, Int, Model, shown
 from daf.missions import POSITIONS, RESOURCES, Assembler, Mission
-from daf.missions.formations import recipe_of_neighbours
+from daf.missions.formations import recipe_by_neighbor_byte
 from daf.missions.mission import AGENT, FLOOR, WALL
 from daf.sim.tables.codes import MOVES
 
@@ -36,8 +36,8 @@ def _whole(value: float) -> int:
 
 
 Flag = Annotated[bool, Field(strict=True)]
-Cost = Annotated[Number, Field(ge=0, le=255), AfterValidator(_whole)]
-Amounts = dict[str, Whole]
+Cost = Annotated[Float, Field(ge=0, le=255), AfterValidator(_whole)]
+Amounts = dict[str, Int]
 
 
 class _Free(Model):
@@ -55,7 +55,7 @@ class _Move(Model):
 
 
 class _Glyph(_Free):
-    number_of_glyphs: Whole
+    number_of_glyphs: Int
 
 
 class _Actions(Model):
@@ -65,20 +65,20 @@ class _Actions(Model):
 
 
 class _Agent(Model):
-    default_resource_limit: Whole
-    resource_limits: tuple[tuple[tuple[str, ...], Whole], ...]
-    stat_rewards: dict[str, Number]
-    stat_reward_max: dict[str, Number]
+    default_resource_limit: Int
+    resource_limits: tuple[tuple[tuple[str, ...], Int], ...]
+    stat_rewards: dict[str, Float]
+    stat_reward_max: dict[str, Float]
     initial_inventory: Amounts
     shareable_resources: _only(["energy"]) = ["energy"]
     inventory_regen_amounts: Amounts
-    action_failure_penalty: Number
+    action_failure_penalty: Float
 
 
 class _Recipe(Model):
     inputs: Amounts = Field(alias="in")
     outputs: Amounts = Field(alias="out")
-    cooldown: Whole
+    cooldown: Int
 
     def resolved(self) -> dict[str, Any]:
         return self.model_dump()
@@ -94,9 +94,9 @@ class _PlacedRecipe(_Recipe):
 
 class _Clipper(Model):
     unclipping_recipes: tuple[_Recipe, ...]
-    length_scale: Number
-    cutoff_distance: Number
-    clip_rate: Number
+    length_scale: Float
+    cutoff_distance: Float
+    clip_rate: Float
 
 
 class _Wall(Model):
@@ -107,12 +107,12 @@ class _Wall(Model):
 
 class _Assembler(Model):
     kind: Literal["assembler"] = "assembler"
-    type_id: Whole
+    type_id: Int
     recipes: tuple[_PlacedRecipe, ...]
-    table: tuple[Whole, ...] | None = None
+    table: tuple[Int, ...] | None = None
     allow_partial_usage: Flag
-    max_uses: Whole
-    exhaustion: Number
+    max_uses: Int
+    exhaustion: Float
     clip_immune: Flag
     start_clipped: Flag
 
@@ -131,11 +131,11 @@ class _Assembler(Model):
 
 class _Chest(Model):
     kind: Literal["chest"] = "chest"
-    type_id: Whole
+    type_id: Int
     resource: str
-    position_deltas: tuple[tuple[Literal[POSITIONS], Whole], ...]
-    initial_inventory: Whole
-    max_inventory: Whole
+    position_deltas: tuple[tuple[Literal[POSITIONS], Int], ...]
+    initial_inventory: Int
+    max_inventory: Int
 
     @field_validator("position_deltas")
     @classmethod
@@ -168,16 +168,16 @@ class _Config(Model):
     """The `config` of a recording (TRACES)."""
 
     resource_names: _only(list(RESOURCES))
-    num_agents: Whole
-    max_steps: Whole
+    num_agents: Int
+    max_steps: Int
     episode_truncates: Flag
-    obs_width: Whole
-    obs_height: Whole
-    num_observation_tokens: Whole
+    obs_width: Int
+    obs_height: Int
+    num_observation_tokens: Int
     global_obs: _GlobalTokens = _GlobalTokens()
     actions: _Actions
     agent: _Agent
-    inventory_regen_interval: Whole
+    inventory_regen_interval: Int
     resource_loss_prob: _only(0) = 0
     allow_diagonals: _only(False) = False
     recipe_details_obs: _only(False) = False
@@ -272,7 +272,7 @@ def _check_tables(config: _Config, mission: Mission, source: str) -> None:
     for name, station in mission.stations.items():
         recorded = getattr(config.objects[name], "table", None)
         if recorded is not None and isinstance(station, Assembler):
-            table = tuple(-1 if n is None else n for n in recipe_of_neighbours(station))
+            table = tuple(-1 if n is None else n for n in recipe_by_neighbor_byte(station))
             if table != recorded:
                 raise ConfigError(
                     f"{source}: key 'objects.{name}.table': is not that of its recipes"

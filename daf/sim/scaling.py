@@ -10,7 +10,7 @@ import torch
 from daf.missions import build_mission
 from daf.provenance.origin import Origin
 from daf.sim.simulation import Simulation
-from daf.sim.timing import WARM_UP, clock_of, random_moves, seconds, spread, turns
+from daf.sim.timing import WARM_UP, action_indices, make_clock, random_moves, seconds, spread
 
 WORLDS = tuple(2**k for k in range(8, 18))
 AGENTS = (1, 2, 4, 8, 16, 32, 64)
@@ -43,7 +43,7 @@ def scaling(device: str) -> dict[str, Any]:
     points = []
     for size in {tuple(size.values()): size for size in sizes}.values():
         try:
-            points.append(size | _point(device, **size))
+            points.append(size | _measure_point(device, **size))
         except torch.OutOfMemoryError as error:
             points.append(size | {"left_out": " ".join(f"{error}".split())})
     bandwidth = _bandwidth(device)
@@ -75,22 +75,25 @@ def scaling_table(found: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _point(device: str, worlds: int, agents: int, side: int) -> dict[str, Any]:
+def _measure_point(device: str, worlds: int, agents: int, side: int) -> dict[str, Any]:
     layout = {"generator": "room", "height": side - 2, "width": side - 2, "agents": agents}
     mission = build_mission(
         {"layout": layout | {"stations": STATIONS}}, name="room", source="daf.sim.scaling"
     )
     simulation = Simulation(mission, worlds, device, auto_reset=True)
-    clock = clock_of(simulation, torch.get_num_threads())
+    clock = make_clock(simulation, torch.get_num_threads())
     actions = random_moves(simulation)
-    act = _captured(simulation) if torch.device(device).type == "cuda" else simulation.step
-    seconds(clock, lambda k: act(actions[k]), turns(WARM_UP))
+    act = _graph_step(simulation) if torch.device(device).type == "cuda" else simulation.step
+    seconds(clock, lambda k: act(actions[k]), action_indices(WARM_UP))
     rows = worlds * agents * STEPS
-    rates = [rows / seconds(clock, lambda k: act(actions[k]), turns(STEPS)) for _ in range(REPEATS)]
+    rates = [
+        rows / seconds(clock, lambda k: act(actions[k]), action_indices(STEPS))
+        for _ in range(REPEATS)
+    ]
     return {"rates": rates, "rate": statistics.median(rates), "tokens": mission.tokens}
 
 
-def _captured(simulation: Simulation) -> Callable[[torch.Tensor], None]:
+def _graph_step(simulation: Simulation) -> Callable[[torch.Tensor], None]:
     """The simulation's step as a CUDA graph."""
     actions = torch.zeros_like(simulation.state.verb)
     simulation.step(actions)

@@ -6,9 +6,9 @@ import warp as wp
 from daf.sim import observe, step
 from daf.sim.state import State
 from daf.sim.tables.build import MissionTables
-from daf.sim.token_copies import LANES, LOOK_TOKENS
+from daf.sim.token_copies import LANES, MAX_OBJECT_TOKENS
 
-KERNELS = {
+PHASE_KERNELS = {
     "prepare": step.prepare,
     "advance": step.advance,
     "reset": step.reset,
@@ -45,14 +45,14 @@ class Shard:
         cuda = observations.device.type == "cuda"
         device = wp.device_from_torch(observations.device)
         # Memory of torch's: Warp would clear its own in another stream, while this one writes it.
-        looks = wp.from_torch(observations.new_zeros(*rows, LOOK_TOKENS, 3), dtype=wp.vec3ub)
+        looks = wp.from_torch(observations.new_zeros(*rows, MAX_OBJECT_TOKENS, 3), dtype=wp.vec3ub)
         look_size = wp.from_torch(actions.new_zeros(rows, dtype=torch.int32))
         done = wp.from_torch(state.done[worlds])
         derived = wp.empty(0, dtype=wp.int64, device=device)
         everywhere = wp.empty(0, dtype=wp.bool, device=device)
         tokens = wp.from_torch(observations[worlds], dtype=wp.vec3ub)
         self.worlds = worlds
-        self._derived = derived
+        self._no_seeds = derived
         self._device = device
         self._tables = tables.struct
         self._state = state.struct(worlds, first_world)
@@ -89,7 +89,7 @@ class Shard:
             seeds: int64 [E], the world seeds of the new episodes; derived by default.
         """
         mask = wp.from_torch(chosen[self.worlds])
-        given = self._derived if seeds is None else wp.from_torch(seeds[self.worlds])
+        given = self._no_seeds if seeds is None else wp.from_torch(seeds[self.worlds])
         _, seed, _ = self._arguments["reset"]
         looks, look_size, _, tokens = self._arguments["observe"]
         self._wp_launch("reset", [mask, seed, given], stream=stream)
@@ -99,4 +99,4 @@ class Shard:
     def _wp_launch(self, phase: str, arguments: list, **how) -> wp.Launch | None:
         inputs = [self._tables, self._state, *arguments]
         shape = self._shapes[phase]
-        return wp.launch(KERNELS[phase], shape, inputs=inputs, device=self._device, **how)
+        return wp.launch(PHASE_KERNELS[phase], shape, inputs=inputs, device=self._device, **how)

@@ -15,7 +15,7 @@ from daf.sim.shard import Shard
 from daf.sim.state import State
 from daf.sim.tables.build import MissionTables
 
-SEE = ("describe", "observe")
+OBSERVE_PHASES = ("describe", "observe")
 """The phases that write the observations."""
 
 INTEGERS = (
@@ -30,7 +30,7 @@ INTEGERS = (
 )
 """Types of actions. A uint64 beyond int64 becomes negative, and so stays outside the list."""
 
-ROWS_WORTH_A_THREAD = 2048
+ROWS_PER_THREAD = 2048
 """Agents for which a further thread saves more than it costs."""
 
 
@@ -96,9 +96,9 @@ class Simulation:
         self.tables = MissionTables(mission, device)
         self.statistic_names = statistic_names(mission)
         self._allocate()
-        self._shards = self._share_out(threads)
+        self._shards = self._make_shards(threads)
         self._pool = ThreadPoolExecutor(len(self._shards) - 1) if len(self._shards) > 1 else None
-        self._phases = ("prepare", "advance", *(("reset",) if auto_reset else ()), *SEE)
+        self._phases = ("prepare", "advance", *(("reset",) if auto_reset else ()), *OBSERVE_PHASES)
         self.reset()
 
     def _allocate(self) -> None:
@@ -112,13 +112,13 @@ class Simulation:
         self.counters = self.state.counters
         self.finished = self.state.finished
         self._actions = torch.zeros(shape, dtype=torch.int64, device=self.device)
-        self._everywhere = torch.ones(self.num_worlds, dtype=torch.bool, device=self.device)
+        self._all_worlds = torch.ones(self.num_worlds, dtype=torch.bool, device=self.device)
 
-    def _share_out(self, threads: int) -> list[Shard]:
+    def _make_shards(self, threads: int) -> list[Shard]:
         if torch.device(self.device).type == "cuda":
             threads = 1
         rows = self.num_worlds * self.num_agents
-        count = min(threads, self.num_worlds, max(rows // ROWS_WORTH_A_THREAD, 1))
+        count = min(threads, self.num_worlds, max(rows // ROWS_PER_THREAD, 1))
         ends = [self.num_worlds * k // count for k in range(count + 1)]
         memory = (self.tables, self.state, self.observations, self._actions)
         return [
@@ -137,7 +137,7 @@ class Simulation:
         Returns:
             observations, uint8 [E, A, T, 3].
         """
-        chosen = self._everywhere if worlds is None else worlds
+        chosen = self._all_worlds if worlds is None else worlds
         stream = torch_stream(self.device)
         for shard in self._shards:
             shard.reset(chosen, world_seeds, stream)

@@ -42,7 +42,7 @@ class Worlds:
     chest_amount: wp.array2d(dtype=wp.int32)
     counters: wp.array2d(dtype=wp.int32)
     finished: wp.array2d(dtype=wp.int32)
-    finished_seed: wp.array(dtype=wp.int64)
+    finished_world_seed: wp.array(dtype=wp.int64)
     rewards: wp.array2d(dtype=wp.float32)
     done: wp.array(dtype=wp.bool)
     token_count: wp.array2d(dtype=wp.int32)
@@ -81,7 +81,7 @@ class State:
     chest_amount: torch.Tensor  # int32 [E, R] stock of the chest touched last
     counters: torch.Tensor  # int32 [E, K] game statistics of the running episode
     finished: torch.Tensor  # int32 [E, K] game statistics of the last finished episode
-    finished_seed: torch.Tensor  # int64 [E] its world seed
+    finished_world_seed: torch.Tensor  # int64 [E] its world seed
     rewards: torch.Tensor  # float32 [E, A] of the last step
     done: torch.Tensor  # bool [E] the step limit is reached
     token_count: torch.Tensor  # int32 [E, A] tokens in the observation as it stands

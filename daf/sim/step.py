@@ -3,7 +3,7 @@
 import warp as wp
 
 from daf.sim.actions import act, decode
-from daf.sim.clipping import break_down, clip_one
+from daf.sim.clipping import clip_station, maybe_clip
 from daf.sim.inventory import change
 from daf.sim.random import STREAM_LAYOUT, STREAM_ORDER, below, word, world_seed
 from daf.sim.state import Worlds
@@ -11,16 +11,16 @@ from daf.sim.tables.codes import NO_RECIPE, NUM_RESOURCES
 from daf.sim.tables.struct import Tables
 
 # On the CPU all functions become part of their kernel: a call would copy both structs, kilobytes.
-INLINE = "-mllvm=-inline-threshold=90000 -mllvm=-inline-cold-callsite-threshold=90000"
+INLINE_FLAGS = "-mllvm=-inline-threshold=90000 -mllvm=-inline-cold-callsite-threshold=90000"
 # Threads of a block on a GPU: each does much, and a thousand are to be spread over all processors.
-FEW = 32
+BLOCK_DIM = 32
 # No contraction to fused multiply-adds: CPU and CUDA must round alike, as the engine did.
 wp.set_module_options(
     {
         "enable_backward": False,
         "fuse_fp": False,
-        "cpu_compiler_flags": f"-march=native -mllvm=-slp-recursion-max-depth=4 {INLINE}",
-        "block_dim": FEW,
+        "cpu_compiler_flags": f"-march=native -mllvm=-slp-recursion-max-depth=4 {INLINE_FLAGS}",
+        "block_dim": BLOCK_DIM,
     }
 )
 
@@ -62,13 +62,13 @@ def advance(t: Tables, worlds: Worlds):
                 if t.regeneration[resource] > 0:
                     change(t, worlds, world, agent, resource, t.regeneration[resource])
 
-    clip_one(t, worlds, world, now)
-    pay(t, worlds, world)
+    maybe_clip(t, worlds, world, now)
+    pay_rewards(t, worlds, world)
     worlds.done[world] = t.max_steps > 0 and now >= t.max_steps
 
 
 @wp.func
-def pay(t: Tables, worlds: Worlds, world: int):
+def pay_rewards(t: Tables, worlds: Worlds, world: int):
     """Every agent gets the change of its rewarded statistics since they were last paid."""
     for agent in range(t.num_agents):
         due = float(0.0)
@@ -98,7 +98,7 @@ def reset(
     world = wp.tid()
     if not chosen[world]:
         return
-    worlds.finished_seed[world] = worlds.world_seed[world]
+    worlds.finished_world_seed[world] = worlds.world_seed[world]
     for i in range(worlds.counters.shape[1]):
         worlds.finished[world, i] = worlds.counters[world, i]
         worlds.counters[world, i] = 0
@@ -122,7 +122,7 @@ def reset(
         reset_station(t, worlds, world, station, layout)
     for station in range(t.num_stations):
         if t.starts_clipped[layout, station] == 1:
-            break_down(t, worlds, world, station, 0)
+            clip_station(t, worlds, world, station, 0)
 
 
 @wp.func

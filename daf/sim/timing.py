@@ -22,12 +22,12 @@ def random_moves(simulation: Simulation) -> torch.Tensor:
     return torch.randint(0, 5, shape, generator=generator).to(simulation.device)
 
 
-def turns(steps: int) -> Iterable[int]:
+def action_indices(steps: int) -> Iterable[int]:
     """Which actions of `random_moves` so many steps take."""
     return islice(cycle(range(WARM_UP)), steps)
 
 
-def clock_of(simulation: Simulation, threads: int) -> Callable[[], float]:
+def make_clock(simulation: Simulation, threads: int) -> Callable[[], float]:
     """A clock in seconds: this thread's time on the CPU where it works alone, else that of the
     wall; on a GPU when all that was launched is done."""
     if simulation.device == "cpu":

@@ -10,10 +10,10 @@ import warp as wp
 LANES = 32
 """Threads that write one row on CUDA."""
 
-LOOK_TOKENS = 16
+MAX_OBJECT_TOKENS = 16
 """Room for the tokens of one object: an agent has at most 5 and one per resource."""
 
-SPARE_TOKENS = 22
+PADDING_TOKENS = 22
 """What must be readable behind tokens that are copied: a chunk is at most 64 bytes."""
 
 
@@ -78,7 +78,7 @@ def copy_tokens(
 #endif
     return n + copied;
 """)
-def copy_look(
+def copy_object_tokens(
     look: wp.array(dtype=wp.vec3ub),
     count: int,
     place: wp.uint8,
@@ -106,7 +106,7 @@ def copy_look(
     }
     return n + copied;
 """)
-def write_look(
+def write_packed_tokens(
     look: wp.uint64,
     count: int,
     place: wp.uint8,

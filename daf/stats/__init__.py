@@ -4,7 +4,7 @@
 """
 
 from daf.stats.analyse import analyse
-from daf.stats.contrast import holm
+from daf.stats.contrast import holm_adjust
 from daf.stats.verdict import listed, number
 
-__all__ = ["analyse", "holm", "listed", "number"]
+__all__ = ["analyse", "holm_adjust", "listed", "number"]

@@ -6,17 +6,17 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from daf.stats.episode_table import tidy
+from daf.stats.episode_table import validate_episodes
 from daf.stats.estimate import SEED, Samples, samples, summary, unit_of
 from daf.stats.family import judge
 from daf.stats.game_statistics import game_statistics
-from daf.stats.pair import SEEDS_NEEDED, pair_of
+from daf.stats.pair import SEEDS_NEEDED, compare_pair
 from daf.stats.profiles import profile
 from daf.stats.robust import robust
 from daf.stats.teams import answers
-from daf.stats.verdict import SCORE_UNIT, claim, pair_verdict, ranking, sentence, winner
+from daf.stats.verdict import SCORE_UNIT, claim, pair_verdict, ranking, verdict_text, winner
 
-Drawn = dict[str, Samples]
+SamplesByPolicy = dict[str, Samples]
 """The unit values of each policy on the same missions."""
 
 
@@ -63,7 +63,7 @@ def analyse(
         `best_policies`, `best_policy`, `best_policy_decided`, `undecided_with`, `verdict`: overall.
 
     Raises:
-        ValueError: the table is wrong (see `table.tidy`), or a number is not in (0, 1).
+        ValueError: the table is wrong (see `table.validate_episodes`), or a number is not in (0, 1).
     """
     for name, value in (("confidence", confidence), ("equivalence_margin", equivalence_margin)):
         if not 0 < value < 1:
@@ -71,32 +71,32 @@ def analyse(
     answered = answers(episodes, teams, confidence) if teams else None
     if teams:
         episodes = episodes[~episodes["policy"].isin(teams["teams"])]
-    table = tidy(episodes)
+    table = validate_episodes(episodes)
     by_policy = dict(iter(table.groupby("policy", sort=True)))
     units = {policy: unit_of(rows) for policy, rows in by_policy.items()}
     played = {policy: set(rows["mission"]) for policy, rows in by_policy.items()}
     missions = sorted(set(table["mission"]))
     shared = sorted(set.intersection(*played.values()))
-    limits = _limits(ceilings or {}, missions, shared)
-    drawn: dict[str, Drawn] = {mission: {} for mission in missions}
+    limits = _usable_ceilings(ceilings or {}, missions, shared)
+    drawn: dict[str, SamplesByPolicy] = {mission: {} for mission in missions}
     for (mission, policy), rows in table.groupby(["mission", "policy"], sort=True):
         drawn[mission][policy] = samples(rows, [mission], units[policy])
-    together: Drawn = {
+    together: SamplesByPolicy = {
         policy: samples(rows, shared, units[policy]) for policy, rows in by_policy.items() if shared
     }
 
-    def described(on: Drawn, mission: str | None) -> list[dict]:
+    def described(on: SamplesByPolicy, mission: str | None) -> list[dict]:
         return [
             {"policy": policy, "mission": mission, "unit": sample.unit, "claim": claim(sample.unit)}
             | summary(sample, confidence)
             | robust(sample, confidence)
-            | _gap(by_policy[policy], sample, limits, confidence)
+            | _optimality_gap(by_policy[policy], sample, limits, confidence)
             for policy, sample in on.items()
         ]
 
-    def family(parts: Mapping[str | None, Drawn]) -> list[dict]:
+    def family(parts: Mapping[str | None, SamplesByPolicy]) -> list[dict]:
         named = [
-            ({"a": a, "b": b, "mission": mission}, pair_of(on[a], on[b], confidence))
+            ({"a": a, "b": b, "mission": mission}, compare_pair(on[a], on[b], confidence))
             for mission, on in parts.items()
             for a, b in combinations(on, 2)
             if against in (None, a, b)
@@ -112,12 +112,14 @@ def analyse(
     comparisons_overall = family({None: together})
 
     where = f"over {len(shared)} missions" if len(shared) > 1 else f"on {''.join(shared)}"
-    ranks, final = _decide(overall, comparisons_overall, where, confidence)
+    ranks, final = _rank_and_judge(overall, comparisons_overall, where, confidence)
     rankings, verdicts = {}, {}
     for mission in missions:
         here = [item for item in estimates if item["mission"] == mission]
         pairs = [pair for pair in comparisons if pair["mission"] == mission]
-        rankings[mission], verdicts[mission] = _decide(here, pairs, f"on {mission}", confidence)
+        rankings[mission], verdicts[mission] = _rank_and_judge(
+            here, pairs, f"on {mission}", confidence
+        )
     return {
         "confidence": float(confidence),
         "score_unit": SCORE_UNIT,
@@ -157,7 +159,7 @@ def analyse(
     }
 
 
-def _limits(
+def _usable_ceilings(
     ceilings: Mapping[str, float | None], missions: list[str], shared: list[str]
 ) -> dict[str | None, float | None]:
     """The ceiling of each mission, and under None that of the overall mean; None where unknown.
@@ -170,7 +172,9 @@ def _limits(
     return limits
 
 
-def _gap(rows: pd.DataFrame, sample: Samples, limits: Mapping, confidence: float) -> dict:
+def _optimality_gap(
+    rows: pd.DataFrame, sample: Samples, limits: Mapping, confidence: float
+) -> dict:
     """The optimality gap: the share of the ceiling that the mean lacks (Agarwal et al. 2021).
 
     1 - mean(score / ceiling), each mission weighing the same, with the t interval of that mean.
@@ -218,11 +222,11 @@ def _policy(policy: str, rows: pd.DataFrame, unit: str) -> dict:
     }
 
 
-def _decide(
+def _rank_and_judge(
     estimates: list[dict], comparisons: list[dict], where: str, confidence: float
 ) -> tuple[list[dict], dict]:
     """The ranking, and who won it."""
     ranks = ranking(estimates, comparisons)
     win = winner(ranks, comparisons)
     by_policy = {item["policy"]: item for item in estimates}
-    return ranks, win | {"verdict": sentence(win, by_policy, comparisons, where, confidence)}
+    return ranks, win | {"verdict": verdict_text(win, by_policy, comparisons, where, confidence)}

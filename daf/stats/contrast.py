@@ -24,7 +24,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from daf.stats.estimate import EPISODE, ROUNDING, SEED, Samples, Term, joined, student, term
+from daf.stats.estimate import EPISODE, ROUNDING, SEED, ErrorTerm, Samples, joined, t_interval, term
 
 MIXED = "mixed"
 """The unit of a trained method against a fixed policy."""
@@ -40,14 +40,14 @@ class Contrast:
     """
 
     difference: float
-    terms: list[Term]
+    terms: list[ErrorTerm]
     unit: str
     pairs: list[pd.Series]
     method: str
     note: str | None
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
+def holm_adjust(p_values: Sequence[float]) -> list[float]:
     """Holm's step-down adjusted p-values, in the order given (Holm 1979).
 
     The i-th smallest of m (from 0) becomes the largest of (m - j) p_j over j <= i, at most 1.
@@ -72,7 +72,7 @@ def compare(a: Samples, b: Samples, confidence: float) -> dict:
         "mixed"), method (in words), note.
     """
     found = contrast(a, b)
-    result = student(found.difference, found.terms, confidence)
+    result = t_interval(found.difference, found.terms, confidence)
     return {
         "difference": found.difference,
         "low": result["low"],
@@ -92,7 +92,7 @@ def contrast(a: Samples, b: Samples) -> Contrast:
         terms, method = a.terms + b.terms, "Welch's t on the means of the training seeds"
         unit = SEED
     elif a.unit == b.unit:
-        terms, pairs, method = _fixed(a, b)
+        terms, pairs, method = _fixed_vs_fixed(a, b)
         unit = EPISODE
     else:
         terms, method = _mixed(a, b) if a.unit == SEED else _mixed(b, a)
@@ -103,7 +103,7 @@ def contrast(a: Samples, b: Samples) -> Contrast:
     return Contrast(difference, terms, unit, pairs, method, joined(a.note, b.note))
 
 
-def _fixed(a: Samples, b: Samples) -> tuple[list[Term], list[pd.Series], str]:
+def _fixed_vs_fixed(a: Samples, b: Samples) -> tuple[list[ErrorTerm], list[pd.Series], str]:
     """Two fixed policies: paired by world in each mission where the worlds are the same."""
     weight = 1 / len(a.cells)
     terms, pairs = [], []
@@ -121,7 +121,7 @@ def _fixed(a: Samples, b: Samples) -> tuple[list[Term], list[pd.Series], str]:
     return terms, [], method
 
 
-def _mixed(trained: Samples, fixed: Samples) -> tuple[list[Term], str]:
+def _mixed(trained: Samples, fixed: Samples) -> tuple[list[ErrorTerm], str]:
     """A trained policy against a fixed one: an error from the seeds, one from the worlds."""
     weight = 1 / len(trained.cells)
     terms, paired = [*trained.terms], True

@@ -10,7 +10,7 @@ LARGEST_SCORE = 1e100
 """Beyond this a variance would overflow; no game comes near it."""
 
 
-def tidy(episodes: pd.DataFrame) -> pd.DataFrame:
+def validate_episodes(episodes: pd.DataFrame) -> pd.DataFrame:
     """The columns of `COLUMNS`, checked, typed, and in an order that the input's does not change.
 
     Args:
@@ -42,9 +42,9 @@ def tidy(episodes: pd.DataFrame) -> pd.DataFrame:
         }
     )
     for column in ("episode", "world_seed"):
-        _refuse(table, table[column].isna(), f"column '{column}' has an empty value")
+        _raise_if_any(table, table[column].isna(), f"column '{column}' has an empty value")
         table[column] = table[column].astype("int64")
-    _check_identities(table)
+    _check_runs(table)
     return table.sort_values(["policy", "mission", "run", "episode"], ignore_index=True)
 
 
@@ -68,18 +68,20 @@ def _scores(episodes: pd.DataFrame) -> pd.Series:
     except (TypeError, ValueError):
         raise ValueError("episode table: column 'score' must hold numbers") from None
     names = episodes[["policy", "mission"]].reset_index(drop=True)
-    _refuse(names, ~(scores.abs() < LARGEST_SCORE), "column 'score' has a value that is not finite")
+    _raise_if_any(
+        names, ~(scores.abs() < LARGEST_SCORE), "column 'score' has a value that is not finite"
+    )
     return scores
 
 
-def _check_identities(table: pd.DataFrame) -> None:
+def _check_runs(table: pd.DataFrame) -> None:
     for run, rows in table.groupby("run", sort=True):
         for column in ("policy", "training_seed"):
             if rows[column].nunique(dropna=False) > 1:
                 raise ValueError(f"episode table: run '{run}' has more than one {column}")
     for column, what in (("episode", "episode"), ("world_seed", "world seed")):
         repeated = table.duplicated(["run", "mission", column], keep=False)
-        _refuse(table, repeated, f"column '{column}': one run has the same {what} twice")
+        _raise_if_any(table, repeated, f"column '{column}': one run has the same {what} twice")
     trained = table["training_seed"].notna()
     runs = table.assign(trained=trained).drop_duplicates(["policy", "mission", "run"])
     for policy, rows in runs.groupby("policy", sort=True):
@@ -89,10 +91,12 @@ def _check_identities(table: pd.DataFrame) -> None:
             )
     # Two fixed runs share the "seed" NA, so a fixed policy with two sets of weights is refused too.
     repeated = runs.duplicated(["policy", "mission", "training_seed"], keep=False)
-    _refuse(runs, repeated, "column 'run': two runs with the same training_seed under one policy")
+    _raise_if_any(
+        runs, repeated, "column 'run': two runs with the same training_seed under one policy"
+    )
 
 
-def _refuse(table: pd.DataFrame, bad: pd.Series, problem: str) -> None:
+def _raise_if_any(table: pd.DataFrame, bad: pd.Series, problem: str) -> None:
     if bad.any():
         row = table[["policy", "mission"]][np.asarray(bad)].sort_values(["policy", "mission"])
         policy, mission = row.iloc[0]

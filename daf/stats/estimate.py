@@ -25,7 +25,7 @@ NO_VARIATION = "no variation observed"
 
 
 @dataclass(frozen=True)
-class Term:
+class ErrorTerm:
     """One independent source of error of an estimate.
 
     variance: squared standard error that this source adds to the estimate; None if it cannot be
@@ -64,7 +64,7 @@ class Samples:
         return {mission: cell.mean().to_numpy() for mission, cell in self.cells.items()}
 
     @cached_property
-    def terms(self) -> list[Term]:
+    def terms(self) -> list[ErrorTerm]:
         """The error of each stratum's mean in the estimate."""
         return [term(stratum, 1 / len(self.strata)) for stratum in self.strata]
 
@@ -77,14 +77,14 @@ def spread(values: Sequence[float]) -> float:
     return float(values.var(ddof=1))
 
 
-def term(values: Sequence[float], weight: float = 1.0) -> Term:
+def term(values: Sequence[float], weight: float = 1.0) -> ErrorTerm:
     """The error of `weight` times the mean of independent values: weight^2 s^2 / n."""
     if len(values) < 2:
-        return Term(None, 0)
-    return Term(weight**2 * spread(values) / len(values), len(values) - 1)
+        return ErrorTerm(None, 0)
+    return ErrorTerm(weight**2 * spread(values) / len(values), len(values) - 1)
 
 
-def student(estimate: float, terms: Sequence[Term], confidence: float) -> dict:
+def t_interval(estimate: float, terms: Sequence[ErrorTerm], confidence: float) -> dict:
     """Two-sided t interval, and p-value against zero, of an estimate with independent errors.
 
     The variances add; the degrees of freedom are Welch-Satterthwaite's, V^2 / sum(v_k^2 / df_k)
@@ -172,7 +172,7 @@ def estimate(episodes: pd.DataFrame, missions: Sequence[str], unit: str, confide
 def summary(sample: Samples, confidence: float) -> dict:
     """What `estimate` gives, from unit values that are there already."""
     known = all(len(stratum) > 1 for stratum in sample.strata)
-    interval = student(sample.mean, sample.terms, confidence)
+    interval = t_interval(sample.mean, sample.terms, confidence)
     variances = [spread(stratum) for stratum in sample.strata] if known else []
     return {
         "mean": sample.mean,

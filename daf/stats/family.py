@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 
 from scipy import special
 
-from daf.stats.contrast import MIXED, holm
+from daf.stats.contrast import MIXED, holm_adjust
 from daf.stats.estimate import EPISODE
-from daf.stats.pair import Pair
-from daf.stats.permutation import smallest_exchange, smallest_flip
+from daf.stats.pair import PairResult
+from daf.stats.permutation import min_permutation_p, min_sign_flip_p
 from daf.stats.power import fewest, further_units
 
 BETTER, WORSE, EQUIVALENT, UNDECIDED = "better", "worse", "equivalent", "undecided"
@@ -22,7 +22,7 @@ NOT_TESTED = "not tested"
 
 
 def judge(
-    named: Sequence[tuple[Mapping, Pair]],
+    named: Sequence[tuple[Mapping, PairResult]],
     *,
     confidence: float,
     share: float,
@@ -37,7 +37,7 @@ def judge(
         ceilings: of each mission that occurs (None among the missions: overall).
 
     Returns:
-        for each the keys given, those of `Pair.values`, and
+        for each the keys given, those of `PairResult.values`, and
         p (of the test that decides), test ("permutation" or "t"), method (in words);
         p_holm, decided (a difference was found; None: not tested);
         margin (score units), p_equivalence, p_equivalence_holm (None without margin or test),
@@ -51,7 +51,7 @@ def judge(
     size = max(sum(pair.tested for _, pair in named), 1)
     found = []
     for name, pair in named:
-        p, test, method = _test(pair, level / size)
+        p, test, method = _deciding_test(pair, level / size)
         margin = None if ceilings[name["mission"]] is None else share * ceilings[name["mission"]]
         p_equivalence = None if margin is None or p is None else _equivalence(pair, margin, share)
         found.append(
@@ -60,19 +60,19 @@ def judge(
         )
     for key in ("p", "p_equivalence"):
         tested = [item for item in found if item[key] is not None]
-        corrected = iter(holm([item[key] for item in tested]))
+        corrected = iter(holm_adjust([item[key] for item in tested]))
         for item in found:
             item[f"{key}_holm"] = None if item[key] is None else next(corrected)
     for item, (_, pair) in zip(found, named):
         corrected = item["p_equivalence_holm"]
         item["within_margin"] = corrected is not None and corrected < level
-        item["outcome"] = _outcome(item, level)
+        item["outcome"] = _classify(item, level)
         item["decided"] = None if item["p"] is None else item["outcome"] in (BETTER, WORSE)
         item["further"] = _further(item, pair, level / size)
     return found
 
 
-def _test(pair: Pair, level: float) -> tuple[float | None, str | None, str]:
+def _deciding_test(pair: PairResult, level: float) -> tuple[float | None, str | None, str]:
     values = pair.values
     if not pair.tested:
         return None, None, f"no test; interval of {values['method_t']}"
@@ -81,14 +81,14 @@ def _test(pair: Pair, level: float) -> tuple[float | None, str | None, str]:
     if not pair.varies:
         p = values["p_permutation"]
         if p is None:
-            p = smallest_flip(pair.units) if values["difference"] else 1.0
+            p = min_sign_flip_p(pair.units) if values["difference"] else 1.0
         return p, "permutation", f"{words}, for nothing varies"
     if pair.resolution is not None and pair.resolution < level:
         return values["p_permutation"], "permutation", words
     return values["p_t"], "t", values["method_t"]
 
 
-def _equivalence(pair: Pair, margin: float, share: float) -> float:
+def _equivalence(pair: PairResult, margin: float, share: float) -> float:
     """The larger p of two one-sided t tests: d < margin, d > -margin (Schuirmann 1987).
 
     Where nothing varies: were the true difference as large as the margin, a share of all cases at
@@ -105,7 +105,7 @@ def _equivalence(pair: Pair, margin: float, share: float) -> float:
     return float(special.stdtr(df, -inside / math.sqrt(variance)))
 
 
-def _outcome(item: Mapping, level: float) -> str:
+def _classify(item: Mapping, level: float) -> str:
     if item["p"] is None:
         return NOT_TESTED
     if item["p_holm"] < level and item["difference"] != 0:
@@ -113,7 +113,7 @@ def _outcome(item: Mapping, level: float) -> str:
     return EQUIVALENT if item["within_margin"] else UNDECIDED
 
 
-def _further(item: Mapping, pair: Pair, level: float) -> dict | None:
+def _further(item: Mapping, pair: PairResult, level: float) -> dict | None:
     if item["seeds_missing"]:
         return {"training_seeds": item["seeds_missing"], "episodes": None}
     if item["outcome"] != UNDECIDED or item["difference"] == 0:
@@ -122,9 +122,9 @@ def _further(item: Mapping, pair: Pair, level: float) -> dict | None:
     if pair.varies:
         more = further_units(item["difference"], pair.contrast.terms, n, level)
     elif pair.contrast.pairs or item["unit"] == MIXED:
-        more = fewest(lambda more: smallest_flip(n + more) < level)
+        more = fewest(lambda more: min_sign_flip_p(n + more) < level)
     else:
-        more = fewest(lambda more: smallest_exchange(n + more, n + more) < level)
+        more = fewest(lambda more: min_permutation_p(n + more, n + more) < level)
     if more is None:
         return None
     return {

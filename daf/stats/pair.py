@@ -12,15 +12,20 @@ import numpy as np
 from scipy import special
 
 from daf.stats.contrast import Contrast, contrast
-from daf.stats.estimate import EPISODE, NO_VARIATION, SEED, Samples, joined, spread, student
-from daf.stats.permutation import exchanges, sign_flips, smallest_exchange, smallest_flip
+from daf.stats.estimate import EPISODE, NO_VARIATION, SEED, Samples, joined, spread, t_interval
+from daf.stats.permutation import (
+    min_permutation_p,
+    min_sign_flip_p,
+    permutation_p_value,
+    sign_flip_p_value,
+)
 from daf.stats.proportions import improvement
 
 SEEDS_NEEDED = 5
 
 
 @dataclass(frozen=True)
-class Pair:
+class PairResult:
     """Two policies on the same missions, for `family.judge`.
 
     values: what is known whatever else is tested, JSON-able. contrast: the difference and its
@@ -47,7 +52,7 @@ class Pair:
         return min(n for n in (self.seeds, self.episodes) if n is not None)
 
 
-def pair_of(a: Samples, b: Samples, confidence: float) -> Pair:
+def compare_pair(a: Samples, b: Samples, confidence: float) -> PairResult:
     """The difference between two policies, with its interval, tests and effect size.
 
     Args:
@@ -55,19 +60,19 @@ def pair_of(a: Samples, b: Samples, confidence: float) -> Pair:
         confidence: coverage of the intervals.
 
     Returns:
-        a `Pair` whose values are: difference (a - b), low, high, p_t (t test), p_permutation (None
+        a `PairResult` whose values are: difference (a - b), low, high, p_t (t test), p_permutation (None
         where there is no such test), df, effect_size, effect (which), improvement with bounds (see
         `proportions.improvement`), seeds_missing (training seeds that a test still needs), unit,
         method_t (in words) and note.
     """
     found = contrast(a, b)
-    result = student(found.difference, found.terms, confidence)
+    result = t_interval(found.difference, found.terms, confidence)
     seeds = [len(stratum) for s in (a, b) if s.unit == SEED for stratum in s.strata]
     episodes = [len(stratum) for s in (a, b) if s.unit == EPISODE for stratum in s.strata]
     missing = max(SEEDS_NEEDED - min(seeds), 0) if seeds else 0
     refused = missing > 0 or result["p"] is None
     p, resolution = (None, None) if refused else _permutation(a, b, found)
-    size, effect = _effect(a, b, found)
+    size, effect = _effect_size(a, b, found)
     note = None if not missing else f"described only: {missing} more training seeds for a test"
     values = {
         "difference": found.difference,
@@ -84,7 +89,7 @@ def pair_of(a: Samples, b: Samples, confidence: float) -> Pair:
         "method_t": found.method,
         "note": joined(found.note, result["note"], note),
     }
-    return Pair(
+    return PairResult(
         values,
         found,
         min(seeds, default=None),
@@ -99,14 +104,14 @@ def _permutation(a: Samples, b: Samples, found: Contrast) -> tuple[float | None,
     equal = found.difference == 0  # though sums of rounding errors may differ
     if found.pairs:
         strata = [pairs.to_numpy() for pairs in found.pairs]
-        return 1.0 if equal else sign_flips(strata), smallest_flip(sum(map(len, strata)))
+        return 1.0 if equal else sign_flip_p_value(strata), min_sign_flip_p(sum(map(len, strata)))
     if a.unit == b.unit and len(a.strata) == len(b.strata) == 1:
         x, y = a.strata[0].to_numpy(), b.strata[0].to_numpy()
-        return 1.0 if equal else exchanges(x, y), smallest_exchange(len(x), len(y))
+        return 1.0 if equal else permutation_p_value(x, y), min_permutation_p(len(x), len(y))
     return None, None
 
 
-def _effect(a: Samples, b: Samples, found: Contrast) -> tuple[float | None, str]:
+def _effect_size(a: Samples, b: Samples, found: Contrast) -> tuple[float | None, str]:
     """The difference in standard deviations between units, corrected for small samples.
 
     Methods, and episodes on different worlds: Hedges' g, over the pooled standard deviation. Fixed

@@ -20,7 +20,7 @@ DRAWS = 9_999
 KEPT = 512
 """Up to so many differences the random signs are kept for the next pair, some 20 megabytes."""
 
-CLOSE = 1e-9
+TIE_TOLERANCE = 1e-9
 """Relative size of differences that are rounding: such arrangements count as ties."""
 
 
@@ -30,7 +30,7 @@ def stream(*name: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(key))))
 
 
-def sign_flips(strata: Sequence[np.ndarray]) -> float:
+def sign_flip_p_value(strata: Sequence[np.ndarray]) -> float:
     """Two-sided p of paired differences whose signs are exchanged (Fisher 1935, section 21).
 
     Args:
@@ -39,7 +39,7 @@ def sign_flips(strata: Sequence[np.ndarray]) -> float:
     """
     parts = np.concatenate([values / (len(values) * len(strata)) for values in strata])
     parts = parts[parts != 0]
-    observed = abs(parts.sum()) * (1 - CLOSE)
+    observed = abs(parts.sum()) * (1 - TIE_TOLERANCE)
     if len(parts) == 0:
         return 1.0
     if 2 ** len(parts) <= ARRANGEMENTS:
@@ -53,7 +53,7 @@ def sign_flips(strata: Sequence[np.ndarray]) -> float:
     return extreme / (DRAWS + 1)
 
 
-def exchanges(a: np.ndarray, b: np.ndarray) -> float:
+def permutation_p_value(a: np.ndarray, b: np.ndarray) -> float:
     """Two-sided p of two independent samples [n] and [m] whose members are exchanged.
 
     The statistic is Welch's t, so that the test also holds, for large samples, where only the means
@@ -65,7 +65,7 @@ def exchanges(a: np.ndarray, b: np.ndarray) -> float:
     if scale == 0:
         return 1.0
     values = values / scale
-    observed = float(_welch(_members(len(a), len(b))[:1], values, len(a))[0]) * (1 - CLOSE)
+    observed = float(_welch(_members(len(a), len(b))[:1], values, len(a))[0]) * (1 - TIE_TOLERANCE)
     if math.comb(len(values), len(a)) <= ARRANGEMENTS:
         return float(np.mean(_welch(_members(len(a), len(b)), values, len(a)) >= observed))
     random, extreme = stream("exchanges", len(a), len(b)), 1
@@ -76,14 +76,14 @@ def exchanges(a: np.ndarray, b: np.ndarray) -> float:
     return extreme / (DRAWS + 1)
 
 
-def smallest_flip(n: int) -> float:
-    """The smallest p that `sign_flips` can give for n differences: it decides nothing below."""
+def min_sign_flip_p(n: int) -> float:
+    """The smallest p that `sign_flip_p_value` can give for n differences: it decides nothing below."""
     exact = 2.0 ** (1 - n)
     return exact if 2**n <= ARRANGEMENTS else max(exact, 1 / (DRAWS + 1))
 
 
-def smallest_exchange(n: int, m: int) -> float:
-    """The smallest p that `exchanges` can give for samples of n and m."""
+def min_permutation_p(n: int, m: int) -> float:
+    """The smallest p that `permutation_p_value` can give for samples of n and m."""
     if min(n, m) > 20:  # too many ways to count them
         return 1 / (DRAWS + 1)
     ways = math.comb(n + m, n)
@@ -136,7 +136,7 @@ def _welch(members: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
     error = np.maximum(squares - n * left**2, 0) / (n * (n - 1))
     error += np.maximum((values**2).sum() - squares - m * right**2, 0) / (m * (m - 1))
     size = np.abs(left - right)
-    size[size < CLOSE] = 0.0
-    error[error < CLOSE**2] = 0.0
+    size[size < TIE_TOLERANCE] = 0.0
+    error[error < TIE_TOLERANCE**2] = 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(size == 0, 0.0, size / np.sqrt(error))

@@ -5,14 +5,14 @@ from collections.abc import Callable, Sequence
 
 from scipy import special
 
-from daf.stats.estimate import Term
+from daf.stats.estimate import ErrorTerm
 
 POWER = 0.8
 LARGEST = 1_000_000
 """More units than this nobody can pay for; a difference that needs them is as good as none."""
 
 
-def power_of(difference: float, terms: Sequence[Term], times: float, level: float) -> float:
+def power_of(difference: float, terms: Sequence[ErrorTerm], times: float, level: float) -> float:
     """The chance that a two-sided t test finds a difference, with `times` as many units.
 
     The noncentral t distribution (Cohen 1988, section 2.5): with a variance V and df degrees of
@@ -35,7 +35,9 @@ def power_of(difference: float, terms: Sequence[Term], times: float, level: floa
     return float(1 - above + below)
 
 
-def further_units(difference: float, terms: Sequence[Term], units: int, level: float) -> int | None:
+def further_units(
+    difference: float, terms: Sequence[ErrorTerm], units: int, level: float
+) -> int | None:
     """The fewest further units with which the observed difference is found at 80 % power.
 
     Args:

@@ -81,7 +81,7 @@ def _curve(
     share = np.mean([part[0] for part in parts], axis=0)
     if any(part[1] is None for part in parts):
         return _bounded(share, None, None)
-    # Distances to the bounds of independent estimates add like errors (`proportions.mover`).
+    # Distances to the bounds of independent estimates add like errors (`proportions.mover_interval`).
     down, up = (np.sqrt(sum(part[i] ** 2 for part in parts)) / len(parts) for i in (1, 2))
     return _bounded(share, down, up)
 

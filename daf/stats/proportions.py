@@ -11,7 +11,7 @@ from daf.stats.estimate import EPISODE, SEED, Samples
 Interval = tuple[float, float]
 
 
-def mover(values: Sequence[float], intervals: Sequence[Interval]) -> Interval:
+def mover_interval(values: Sequence[float], intervals: Sequence[Interval]) -> Interval:
     """The interval of the mean of independent estimates, from the interval of each.
 
     The distances from the values to their bounds add like standard errors, each side by itself
@@ -44,7 +44,7 @@ def improvement(a: Samples, b: Samples, confidence: float) -> dict:
     mean than the fixed policy on these worlds.
 
     Two independent samples have the interval of Newcombe (2006, part 2, method 5), pairs that of
-    Wilson. Over missions, intervals of separate draws are joined by `mover`; those of training
+    Wilson. Over missions, intervals of separate draws are joined by `mover_interval`; those of training
     seeds that serve all missions by the mean of their bounds, as if they erred all alike.
 
     Returns:
@@ -56,7 +56,7 @@ def improvement(a: Samples, b: Samples, confidence: float) -> dict:
         chances.append(chance)
         bounds.append(interval)
     shared = SEED in (a.unit, b.unit) and max(len(a.strata), len(b.strata)) < len(a.cells)
-    joined = tuple(np.mean(bounds, axis=0)) if shared else mover(chances, bounds)
+    joined = tuple(np.mean(bounds, axis=0)) if shared else mover_interval(chances, bounds)
     low, high = (min(max(float(bound), 0.0), 1.0) for bound in joined)
     return {
         "improvement": float(np.mean(chances)),

@@ -11,7 +11,7 @@ each value was drawn decides its weight. The intervals were chosen by simulation
   Student t on winsorised values, and covers more.
 - interquartile mean of more than `LARGEST` units: Student t on winsorised values (Tukey and
   McLaughlin 1963; Yuen 1974).
-- several strata of which one is so small or so large: the intervals of each, joined by `mover`.
+- several strata of which one is so small or so large: the intervals of each, joined by `mover_interval`.
   They need ten units of each: joined intervals of five cover 98 to 99 % of normal scores, and the
   median's 90 % of zero-inflated ones.
 - all else: bias-corrected and accelerated bootstrap (BCa; Efron 1987), the units drawn anew
@@ -24,16 +24,16 @@ from functools import lru_cache
 import numpy as np
 from scipy import special
 
-from daf.stats.estimate import Samples, Term, spread, student
+from daf.stats.estimate import ErrorTerm, Samples, spread, t_interval
 from daf.stats.permutation import stream
-from daf.stats.proportions import Interval, mover
+from daf.stats.proportions import Interval, mover_interval
 
 BOOTSTRAP_FROM = 20
 RESAMPLES = 2_000
 LARGEST = 1_000
 """With more units the bootstrap adds nothing to the other intervals but time and memory."""
 
-FEWEST, FEWEST_OF_SEVERAL, MANY = 5, 10, 30
+MIN_UNITS, MIN_UNITS_PER_STRATUM, SKEW_SAFE_UNITS = 5, 10, 30
 """Units that any of these intervals needs, of one stratum and of each of several; units that no
 skewed sample needs to be warned of."""
 
@@ -44,15 +44,15 @@ def iqm_weights(counts: np.ndarray) -> np.ndarray:
     A quarter of all draws, rounded down, is cut off at each end: the trimmed mean of scipy, and the
     interquartile mean of Agarwal et al. (2021).
     """
-    return _between(counts, lambda total: total // 4, lambda total: total - total // 4)
+    return _weights_in_range(counts, lambda total: total // 4, lambda total: total - total // 4)
 
 
 def median_weights(counts: np.ndarray) -> np.ndarray:
     """Weights of the median [..., n] of sorted values drawn `counts` times each."""
-    return _between(counts, lambda total: (total - 1) // 2, lambda total: total // 2 + 1)
+    return _weights_in_range(counts, lambda total: (total - 1) // 2, lambda total: total // 2 + 1)
 
 
-def _between(counts: np.ndarray, first: Callable, last: Callable) -> np.ndarray:
+def _weights_in_range(counts: np.ndarray, first: Callable, last: Callable) -> np.ndarray:
     """The share of each value in the draws of the given places."""
     until = np.cumsum(counts, axis=-1)
     total = until[..., -1:]
@@ -77,37 +77,39 @@ def robust(sample: Samples, confidence: float) -> dict:
         value = float(np.mean([values @ weights(np.ones(len(values))) for values in strata]))
         interval = _interval(name, weights, strata, confidence)
         if interval is None:
-            needed = _needed(strata)
+            needed = _min_units(strata)
             notes.append(f"{name}: an interval needs {needed} units, there are {fewest}")
         low, high = interval or (None, None)
         found |= {name: value, f"{name}_low": low, f"{name}_high": high}
-    if FEWEST <= fewest < MANY and any(abs(skewness(v)) > 1 for v in strata):
+    if MIN_UNITS <= fewest < SKEW_SAFE_UNITS and any(abs(skewness(v)) > 1 for v in strata):
         notes.append("few units and skewed scores: the intervals may cover less than they say")
     return found | {"robust_note": "; ".join(notes) or None}
 
 
-def _needed(strata: Sequence[np.ndarray]) -> int:
-    return FEWEST if len(strata) == 1 else FEWEST_OF_SEVERAL
+def _min_units(strata: Sequence[np.ndarray]) -> int:
+    return MIN_UNITS if len(strata) == 1 else MIN_UNITS_PER_STRATUM
 
 
 def _interval(
     name: str, weights: Callable, strata: Sequence[np.ndarray], confidence: float
 ) -> Interval | None:
     fewest, most = min(map(len, strata)), max(map(len, strata))
-    if fewest < _needed(strata):
+    if fewest < _min_units(strata):
         return None
     if fewest >= BOOTSTRAP_FROM and most <= LARGEST and (name == "iqm" or len(strata) > 1):
         return bca_interval(strata, weights, confidence)
     bounds = [
         winsorised_interval(values, confidence)
         if name == "iqm" and len(values) >= BOOTSTRAP_FROM
-        else order_interval(values, confidence)
+        else median_interval(values, confidence)
         for values in strata
     ]
-    return mover([float(values @ weights(np.ones(len(values)))) for values in strata], bounds)
+    return mover_interval(
+        [float(values @ weights(np.ones(len(values)))) for values in strata], bounds
+    )
 
 
-def order_interval(values: np.ndarray, confidence: float) -> Interval:
+def median_interval(values: np.ndarray, confidence: float) -> Interval:
     """The interval of the median of sorted values [n], n >= 2; it holds the interquartile mean too.
 
     The k-th values from both ends hold the median with probability 1 - 2 P(B < k), B binomial
@@ -141,7 +143,7 @@ def winsorised_interval(values: np.ndarray, confidence: float) -> Interval:
     left = n - 2 * cut
     middle = values[cut : n - cut]
     error = (n - 1) * spread(values.clip(middle[0], middle[-1])) / (left * (left - 1))
-    interval = student(float(middle.mean()), [Term(error, left - 1)], confidence)
+    interval = t_interval(float(middle.mean()), [ErrorTerm(error, left - 1)], confidence)
     return interval["low"], interval["high"]
 
 

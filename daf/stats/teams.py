@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from daf.stats.contrast import contrast
-from daf.stats.episode_table import tidy
-from daf.stats.estimate import SEED, joined, samples, student, summary, term, unit_of
+from daf.stats.episode_table import validate_episodes
+from daf.stats.estimate import SEED, joined, samples, summary, t_interval, term, unit_of
 from daf.stats.verdict import claim
 
 KEYS = ["mission", "world_seed", "run", "training_seed"]
@@ -39,7 +39,7 @@ def answers(episodes: pd.DataFrame, questions: Mapping, confidence: float) -> di
     Raises:
         ValueError: the table is wrong.
     """
-    table = tidy(episodes)
+    table = validate_episodes(episodes)
     by_name = dict(iter(table.groupby("policy", sort=True)))
     played = {name: set(rows["mission"]) for name, rows in by_name.items()}
     replacement, agents = questions["replacement"], questions["teams"]
@@ -107,7 +107,7 @@ def value_over_replacement(
     Raises:
         ValueError: a table is wrong, or they do not fit together; one line.
     """
-    tables = [tidy(team), tidy(replacement)]
+    tables = [validate_episodes(team), validate_episodes(replacement)]
     missions = [", ".join(sorted(set(rows["mission"]))) for rows in tables]
     if missions[0] != missions[1]:
         raise ValueError(f"missions differ: team {missions[0]}; replacement {missions[1]}")
@@ -115,7 +115,7 @@ def value_over_replacement(
         if agents[mission] < 1:
             raise ValueError(f"agents: got {agents[mission]}; the policy must play at least 1")
     scaled = [rows.assign(score=rows["score"] / rows["mission"].map(agents)) for rows in tables]
-    return _difference(*scaled, "value", confidence)
+    return _difference_with_interval(*scaled, "value", confidence)
 
 
 def cross_play(
@@ -141,7 +141,7 @@ def cross_play(
     Raises:
         ValueError: the table is wrong, a pairing has no name, occurs twice, or misses a mission.
     """
-    table = tidy(episodes)
+    table = validate_episodes(episodes)
     missions = set(table["mission"])
     entries: dict[tuple[str, str], pd.DataFrame] = {}
     for name, rows in table.groupby("policy", sort=True):
@@ -159,7 +159,7 @@ def cross_play(
         others = [rows for pair, rows in entries.items() if policy in pair and pair[0] != pair[1]]
         alone = entries.get((policy, policy))
         if alone is not None and others:
-            gap = _difference(alone, _together(others), "gap", confidence)
+            gap = _difference_with_interval(alone, _mean_over_pairings(others), "gap", confidence)
             gaps.append({"policy": policy} | gap)
     return {
         "pairs": [
@@ -169,7 +169,7 @@ def cross_play(
     }
 
 
-def _together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def _mean_over_pairings(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """The mean score of several pairings in each world, as the rows of one; with training seeds,
     for each seed that all with seeds have. Those without count for every seed."""
     seeds = [set(rows["training_seed"].dropna()) for rows in parts]
@@ -188,7 +188,9 @@ def _together(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return complete.rename(columns={"mean": "score"}).assign(policy="together")
 
 
-def _difference(a: pd.DataFrame, b: pd.DataFrame, name: str, confidence: float) -> dict:
+def _difference_with_interval(
+    a: pd.DataFrame, b: pd.DataFrame, name: str, confidence: float
+) -> dict:
     """Mean of `a` minus mean of `b` on the missions of both, under `name`, with its interval."""
     missions = sorted(set(a["mission"]) & set(b["mission"]))
     a, b = (rows[rows["mission"].isin(missions)] for rows in (a, b))
@@ -211,7 +213,7 @@ def _difference(a: pd.DataFrame, b: pd.DataFrame, name: str, confidence: float) 
     if math.isnan(difference):
         interval = {"low": None, "high": None, "note": "no training seed was played on both sides"}
     else:
-        interval = student(difference, terms, confidence)
+        interval = t_interval(difference, terms, confidence)
     return {
         name: None if math.isnan(difference) else float(difference),
         "low": interval["low"],

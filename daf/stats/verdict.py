@@ -91,7 +91,7 @@ def _same(a: float, b: float) -> bool:
     return abs(a - b) <= ROUNDING * max(abs(a), abs(b))
 
 
-def sentence(
+def verdict_text(
     win: Mapping,
     estimates: Mapping[str, Mapping],
     comparisons: Sequence[Mapping],

@@ -9,8 +9,8 @@ from daf.config import DAFSweepConfig
 from daf.files import strict_json
 from daf.sweep.importance import importance
 from daf.sweep.objective import outcomes
-from daf.sweep.rank import compared, interval, is_trained_as_long, measurements
-from daf.sweep.trials import Trial, shared_training, trial_policy
+from daf.sweep.rank import compared, episodes_by_trial, interval, is_trained_as_long
+from daf.sweep.trials import Trial, base_training, trial_policy
 
 
 def conclude(
@@ -84,7 +84,7 @@ def _confirmation(
     searched = dict(zip(succeeded["trial"], succeeded["objective"]))
     (found,) = outcomes([confirmed], episodes, sweep.objective_metric)
     there = [entry for entry, outcome in zip(confirmed, found) if outcome.objective is not None]
-    measured = measurements(episodes, sweep.objective_metric, there)
+    measured = episodes_by_trial(episodes, sweep.objective_metric, there)
     best = confirmed[0]["trial"]
     others = [entry["trial"] for entry in there[1:] if best in measured]
     to_best = compared(measured, best, others)
@@ -141,7 +141,7 @@ def best_config(sweep: DAFSweepConfig, best: Mapping[str, Any]) -> dict[str, Any
     """A benchmark of the best trial, with all it needs to be trained again: the configuration that
     `snakemake benchmark_report` reads."""
     policy = trial_policy(sweep, Trial(best["trial"], best["hyperparameters"]))
-    training = shared_training(sweep).resolved() | policy.training
+    training = base_training(sweep).resolved() | policy.training
     return {
         "name": best["trial"],
         "policies": [{"class_path": policy.class_path, "init_kwargs": policy.init_kwargs}],

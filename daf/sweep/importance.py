@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from daf.config import DAFSweepConfig, Parameter
-from daf.sweep.points import has_places
+from daf.sweep.points import is_discrete
 
 STREAM = 0x696D706F
 RESAMPLES = 1000
@@ -53,7 +53,7 @@ def _groups(parameter: Parameter, values: Sequence[Any]) -> np.ndarray:
     """The number of each trial's group; trials in which it is not active are one of their own."""
     there = [value is not None for value in values]
     groups = np.full(len(values), -1)
-    if has_places(parameter):
+    if is_discrete(parameter):
         known = [value for value in values if value is not None]
         places = [next(i for i, v in enumerate(known) if v == value) for value in known]
         groups[there] = places

@@ -20,7 +20,7 @@ def outcomes(
     finite.
 
     Args:
-        rounds: as `Search.described` gives them.
+        rounds: as `SweepState.described` gives them.
         episodes: the tables of all their evaluations that succeeded.
         metric: the column that is the objective.
     """

@@ -18,12 +18,12 @@ def count(parameter: Parameter) -> float:
     return math.inf if step is None else _steps(parameter, step)
 
 
-def has_places(parameter: Parameter) -> bool:
+def is_discrete(parameter: Parameter) -> bool:
     """Whether a parameter has a list of values or steps, no continuum."""
     return parameter.values is not None or parameter.step is not None
 
 
-def nth(parameter: Parameter, number: int) -> Any:
+def value_at(parameter: Parameter, number: int) -> Any:
     """One of finitely many values, in their order."""
     if parameter.values is not None:
         return parameter.values[number]
@@ -39,8 +39,8 @@ def place(parameter: Parameter, value: Any) -> int:
 
 def at(parameter: Parameter, unit: float) -> Any:
     """The value that lies at a share of the way from the first to the last, 0 <= unit < 1."""
-    if has_places(parameter):
-        return nth(parameter, int(unit * count(parameter)))
+    if is_discrete(parameter):
+        return value_at(parameter, int(unit * count(parameter)))
     low, high = parameter.min, parameter.max
     if parameter.int:  # each whole number gets its share of the scale
         low, high = low - 0.5, high + 0.5
@@ -78,10 +78,10 @@ def active(parameter: Parameter, chosen: Mapping[str, Any]) -> bool:
 def point(sweep: DAFSweepConfig, units: Mapping[str, float]) -> dict[str, Any]:
     """The point of the search space at a number for each parameter; what is not active is left
     out."""
-    return assembled(sweep, lambda name, parameter: at(parameter, units[name]))
+    return build_point(sweep, lambda name, parameter: at(parameter, units[name]))
 
 
-def assembled(sweep: DAFSweepConfig, choose) -> dict[str, Any]:
+def build_point(sweep: DAFSweepConfig, choose) -> dict[str, Any]:
     """A point whose values are chosen one after the other, `choose(name, parameter)`, in the order
     of the search space at the end."""
     chosen: dict[str, Any] = {}
@@ -101,7 +101,7 @@ def grid(sweep: DAFSweepConfig) -> list[dict[str, Any]]:
     points: list[dict[str, Any]] = [{}]
     for name in sweep.ordered_parameters():
         parameter = sweep.search_space[name]
-        values = [nth(parameter, number) for number in range(int(count(parameter)))]
+        values = [value_at(parameter, number) for number in range(int(count(parameter)))]
         points = list(
             itertools.chain.from_iterable(
                 [{**p, name: v} for v in values] if active(parameter, p) else [p] for p in points

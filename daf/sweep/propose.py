@@ -13,7 +13,7 @@ import numpy as np
 
 from daf.config import ConfigError, DAFSweepConfig
 from daf.sweep.points import count, grid, point, size
-from daf.sweep.trials import Outcome, Trial, comparable, named, shared_training
+from daf.sweep.trials import Outcome, Trial, base_training, comparable, named
 
 NUM_TRIALS = 32
 TRIALS_PER_ROUND = 4
@@ -37,13 +37,13 @@ def sizes(sweep: DAFSweepConfig) -> list[int]:
         found += [min(at_a_time, rest - done) for done in range(0, rest, at_a_time)]
     if sweep.strategy == "halving":
         while found[-1] > 1 and len(found) < (sweep.rungs or MAX_TRIALS):
-            found.append(_going_on(found[-1], sweep))
+            found.append(_num_survivors(found[-1], sweep))
     return found
 
 
 def budgets(sweep: DAFSweepConfig) -> list[int]:
     """Agent-steps of each training by rounds."""
-    steps, last = shared_training(sweep).steps, len(sizes(sweep)) - 1
+    steps, last = base_training(sweep).steps, len(sizes(sweep)) - 1
     if sweep.strategy != "halving":
         return [steps] * (last + 1)
     eta = sweep.eta or ETA
@@ -62,7 +62,7 @@ def first_round(sweep: DAFSweepConfig) -> list[Trial]:
     if sweep.strategy == "bayesian":
         asked = min(FIRST_ROUND, math.ceil(asked / 2))
     draw = _random if sweep.strategy in ("random", "halving") else _sobol
-    return named(_different(draw(sweep), asked))
+    return named(_unique_points(draw(sweep), asked))
 
 
 def next_round(sweep: DAFSweepConfig, history: Sequence[Sequence[Outcome]]) -> list[Trial]:
@@ -75,7 +75,7 @@ def next_round(sweep: DAFSweepConfig, history: Sequence[Sequence[Outcome]]) -> l
     return _modelled(sweep, [outcome for outcomes in history for outcome in outcomes])
 
 
-def better_first(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Outcome]:
+def rank_outcomes(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Outcome]:
     """Those that succeeded, the best first; equal ones by name."""
     sign = 1 if sweep.optimize_direction == "minimize" else -1
     ranked = [outcome for outcome in outcomes if outcome.objective is not None]
@@ -126,7 +126,7 @@ def _sobol(sweep: DAFSweepConfig) -> Iterator[dict[str, Any]]:
         yield point(sweep, dict(zip(names, sequence.random(1)[0])))
 
 
-def _different(
+def _unique_points(
     points: Iterator[dict[str, Any]], asked: int, known: Sequence[dict[str, Any]] = ()
 ) -> list[dict[str, Any]]:
     """The first of the points that differ from each other and from those known; fewer where
@@ -143,22 +143,22 @@ def _different(
     return found[len(known) :]
 
 
-def _going_on(trials: int, sweep: DAFSweepConfig) -> int:
+def _num_survivors(trials: int, sweep: DAFSweepConfig) -> int:
     return max(1, math.floor(trials / (sweep.eta or ETA)))
 
 
 def _survivors(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Trial]:
     """Successive halving (Karnin, Koren and Somekh 2013; Jamieson and Talwalkar 2016): the best
     1 / eta of a round go on."""
-    ranked = better_first(sweep, outcomes)
-    return [outcome.trial for outcome in ranked[: _going_on(len(outcomes), sweep)]]
+    ranked = rank_outcomes(sweep, outcomes)
+    return [outcome.trial for outcome in ranked[: _num_survivors(len(outcomes), sweep)]]
 
 
 def _modelled(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Trial]:
-    from daf.sweep.tpe import proposals  # Optuna, only where it is needed
+    from daf.sweep.tpe import propose_points  # Optuna, only where it is needed
 
     known = [outcome.trial.values for outcome in outcomes]
     asked = min(sweep.trials_per_round or TRIALS_PER_ROUND, _asked(sweep) - len(known))
     seed = np.random.SeedSequence([sweep.seed, STREAM_MODEL, len(known)]).generate_state(1)[0]
-    new = _different(proposals(sweep, outcomes, int(seed)), asked, known)
+    new = _unique_points(propose_points(sweep, outcomes, int(seed)), asked, known)
     return named(new, [outcome.trial.name for outcome in outcomes])

@@ -9,10 +9,10 @@ import pandas as pd
 
 from daf.config import ConfigError, DAFSweepConfig
 from daf.files import strict_json
-from daf.stats.episode_table import tidy
+from daf.stats.episode_table import validate_episodes
 from daf.stats.estimate import estimate, samples, unit_of
 from daf.stats.family import judge
-from daf.stats.pair import pair_of
+from daf.stats.pair import compare_pair
 from daf.sweep.objective import outcomes
 from daf.sweep.trials import comparable
 
@@ -29,7 +29,7 @@ def rank(
     no rank and come last.
 
     Args:
-        rounds: as `Search.described` gives them.
+        rounds: as `SweepState.described` gives them.
         episodes: the tables of all evaluations that succeeded.
 
     Returns:
@@ -52,7 +52,7 @@ def rank(
         raise ConfigError("every trial of the sweep failed; there is nothing to select")
     sign = 1 if sweep.optimize_direction == "minimize" else -1
     ordered = sorted(succeeded, key=lambda entry: (*_sort_key(sweep, entry), entry["trial"]))
-    measured = measurements(episodes, sweep.objective_metric, ordered)
+    measured = episodes_by_trial(episodes, sweep.objective_metric, ordered)
     tied = _tied(sweep, ordered, measured)
     rows, place = [], 0
     for number, entry in enumerate(ordered):
@@ -112,13 +112,13 @@ def finalists(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str, Any
     ]
 
 
-def measurements(
+def episodes_by_trial(
     episodes: pd.DataFrame, metric: str, entries: Sequence[Mapping[str, Any]]
 ) -> dict[str, pd.DataFrame]:
     """The episodes of each trial as the statistics know them; their score is the measure."""
     trial_of = {run: entry["trial"] for entry in entries for run in entry["runs"]}
     rows = episodes[episodes["run"].isin(trial_of.keys())]
-    table = tidy(rows.assign(policy=rows["run"].map(trial_of), score=rows[metric]))
+    table = validate_episodes(rows.assign(policy=rows["run"].map(trial_of), score=rows[metric]))
     return dict(iter(table.groupby("policy")))
 
 
@@ -133,7 +133,10 @@ def compared(
         if trial in (best, *others)
     }
     pairs = [
-        ({"a": best, "b": other, "mission": None}, pair_of(known[best], known[other], CONFIDENCE))
+        (
+            {"a": best, "b": other, "mission": None},
+            compare_pair(known[best], known[other], CONFIDENCE),
+        )
         for other in others
     ]
     judged = judge(pairs, confidence=CONFIDENCE, share=1.0, ceilings={None: None})

@@ -14,12 +14,12 @@ from daf.config import (
     DAFSweepConfig,
     Model,
     load_json,
-    nearest,
     shown,
+    suggest,
 )
 from daf.errors import describe
 from daf.missions import Mission, load_mission
-from daf.missions.game_statistics import measures
+from daf.missions.game_statistics import metric_columns
 from daf.plan import Plan, make_plan
 from daf.plan.plan import disk_needed_mb
 from daf.provenance.hashing import digest
@@ -33,18 +33,18 @@ from daf.sweep.trials import (
     sweep_name,
 )
 
-NOT_SEARCHED = {"name", "keep_best", "confirmation", "missing", "execution"}
+KEYS_OUTSIDE_SEARCH = {"name", "keep_best", "confirmation", "missing", "execution"}
 """Keys of a sweep that have no part in which trials there are."""
 
 
-class NamedTrial(Model):
+class TrialEntry(Model):
     """A trial in a file."""
 
     trial: str
     values: dict[str, Any]
 
 
-class Proposed(Model):
+class TrialsFile(Model):
     """The content of the file of a round, and of `finalists.json`.
 
     Attributes:
@@ -54,7 +54,7 @@ class Proposed(Model):
     """
 
     search: str
-    trials: list[NamedTrial] = Field(max_length=10_000)
+    trials: list[TrialEntry] = Field(max_length=10_000)
     best_run: str | None = None
 
     def named(self) -> list[Trial]:
@@ -88,7 +88,7 @@ class Round:
         ]
 
 
-class Search:
+class SweepState:
     """A sweep, and how far it has come.
 
     Attributes:
@@ -112,7 +112,7 @@ class Search:
         sweep = convert_arguments(sweep, source)
         self.sweep = sweep
         self.folder = f"{sweep.execution.results_dir}/sweeps/{sweep_name(sweep)}"
-        self.digest = digest(sweep.model_dump(mode="json", exclude=NOT_SEARCHED))
+        self.digest = digest(sweep.model_dump(mode="json", exclude=KEYS_OUTSIDE_SEARCH))
         self.budgets = budgets(sweep)
         self._source, self._load, self._build = source, load, build
         try:
@@ -208,14 +208,14 @@ class Search:
         config = confirmation(self.sweep, self.finalists)
         return self._without_missing(self._planned(config))
 
-    def _read(self, path: str) -> Proposed | None:
+    def _read(self, path: str) -> TrialsFile | None:
         """What a file of this search says; None if there is none, or it is of another search."""
         if not Path(path).is_file():
             return None
         try:
-            found = Proposed.model_validate(load_json(path))
+            found = TrialsFile.model_validate(load_json(path))
         except ValidationError as error:
-            raise ConfigError(f"{path}: {describe(error, Proposed)}; remove it") from None
+            raise ConfigError(f"{path}: {describe(error, TrialsFile)}; remove it") from None
         return found if found.search == self.digest else None
 
     def _check_missing(self) -> None:
@@ -229,14 +229,14 @@ class Search:
             seed = re.search(r"-s([0-9]+)-[0-9a-f]{8}$", name)
             if name not in known and (seed is None or int(seed[1]) not in later):
                 raise ConfigError(
-                    f"{self._source}: key 'missing': got '{name}'; {nearest(name, known)}"
+                    f"{self._source}: key 'missing': got '{name}'; {suggest(name, known)}"
                 )
 
     def _check_objective(self) -> None:
         metric = self.sweep.objective_metric
         for mission in self.rounds[0].plan.missions.values():
-            if metric not in measures(mission):
+            if metric not in metric_columns(mission):
                 raise ConfigError(
                     f"{self._source}: key 'objective_metric': got '{metric}', which mission "
-                    f"{mission.name} does not have; {nearest(metric, measures(mission))}"
+                    f"{mission.name} does not have; {suggest(metric, metric_columns(mission))}"
                 )

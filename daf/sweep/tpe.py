@@ -14,13 +14,13 @@ from optuna.distributions import (
 )
 
 from daf.config import DAFSweepConfig, Parameter
-from daf.sweep.points import assembled, count, has_places, nth, place, rounded
+from daf.sweep.points import build_point, count, is_discrete, place, rounded, value_at
 from daf.sweep.trials import Outcome
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
-def proposals(
+def propose_points(
     sweep: DAFSweepConfig, outcomes: Sequence[Outcome], seed: int
 ) -> Iterator[dict[str, Any]]:
     """Points without end, each proposed in the knowledge that those before it are under way.
@@ -38,35 +38,35 @@ def proposals(
         parameters = {name: sweep.search_space[name] for name in outcome.trial.values}
         study.add_trial(
             optuna.trial.create_trial(
-                params={n: _coded(p, outcome.trial.values[n]) for n, p in parameters.items()},
+                params={n: _encode(p, outcome.trial.values[n]) for n, p in parameters.items()},
                 distributions={n: _distribution(p) for n, p in parameters.items()},
                 value=worst if outcome.objective is None else outcome.objective,
             )
         )
     while True:
-        yield assembled(sweep, partial(_asked, study.ask()))
+        yield build_point(sweep, partial(_asked, study.ask()))
 
 
 def _distribution(parameter: Parameter) -> BaseDistribution:
     """How Optuna knows a parameter: what has steps by the number of the step, and a list whose
     values do not rise as categories without order."""
-    if not has_places(parameter):
+    if not is_discrete(parameter):
         if parameter.int:
             return IntDistribution(int(parameter.min), int(parameter.max), log=parameter.log)
         return FloatDistribution(parameter.min, parameter.max, log=parameter.log)
     places = int(count(parameter))
-    if parameter.values is None or _rise(parameter.values):
+    if parameter.values is None or _is_ascending(parameter.values):
         return IntDistribution(0, places - 1)
     return CategoricalDistribution(tuple(range(places)))
 
 
-def _rise(values: Sequence[Any]) -> bool:
+def _is_ascending(values: Sequence[Any]) -> bool:
     numbers = all(type(value) in (int, float) for value in values)
     return numbers and list(values) == sorted(values)
 
 
-def _coded(parameter: Parameter, value: Any) -> Any:
-    return place(parameter, value) if has_places(parameter) else value
+def _encode(parameter: Parameter, value: Any) -> Any:
+    return place(parameter, value) if is_discrete(parameter) else value
 
 
 def _asked(trial: optuna.Trial, name: str, parameter: Parameter) -> Any:
@@ -77,4 +77,4 @@ def _asked(trial: optuna.Trial, name: str, parameter: Parameter) -> Any:
         found = trial.suggest_int(name, known.low, known.high, log=known.log)
     else:
         found = trial.suggest_float(name, known.low, known.high, log=known.log)
-    return nth(parameter, found) if has_places(parameter) else rounded(parameter, found)
+    return value_at(parameter, found) if is_discrete(parameter) else rounded(parameter, found)

@@ -13,7 +13,7 @@ from daf.config import (
     EvaluationConfig,
     PolicyConfig,
     TrainingConfig,
-    nearest,
+    suggest,
 )
 from daf.config.conversion import has_text
 from daf.config.search_space import CLASS, SHAPING, TRAINING, belongs, convert_space
@@ -87,7 +87,7 @@ def as_benchmark(
         name=sweep_name(sweep),
         policies=tuple(trial_policy(sweep, trial) for trial in trials),
         missions=sweep.missions,
-        training=shared_training(sweep, steps),
+        training=base_training(sweep, steps),
         training_seeds=sweep.training_seeds,
         evaluation=EvaluationConfig(episodes=sweep.episodes_per_trial, seed=sweep.world_seed),
         execution=sweep.execution,
@@ -105,7 +105,7 @@ def confirmation(sweep: DAFSweepConfig, trials: Sequence[Trial]) -> BenchmarkCon
     return as_benchmark(sweep, trials).model_copy(update=changes)
 
 
-def shared_training(sweep: DAFSweepConfig, steps: int | None = None) -> TrainingConfig:
+def base_training(sweep: DAFSweepConfig, steps: int | None = None) -> TrainingConfig:
     """The training that every trial starts from; with fewer `steps`, the beginning of it."""
     changes: dict[str, Any] = {"initial_weights": sweep.policy_data_path}
     if sweep.num_training_steps is not None:
@@ -113,7 +113,7 @@ def shared_training(sweep: DAFSweepConfig, steps: int | None = None) -> Training
     whole = sweep.training.model_copy(update=changes)
     if steps is None or steps == whole.steps:
         return whole
-    return whole.model_copy(update={"steps": steps, "anneal_steps": whole.horizon})
+    return whole.model_copy(update={"steps": steps, "anneal_steps": whole.lr_decay_steps})
 
 
 def trial_policy(sweep: DAFSweepConfig, trial: Trial) -> PolicyConfig:
@@ -189,7 +189,7 @@ def check_space(sweep: DAFSweepConfig) -> None:
             continue  # None: the class takes whatever it is given
         known = sorted(fields | set(of_class or ()))
         raise ConfigError(
-            f"key 'search_space': unknown hyperparameter '{name}'; {nearest(key, known)}"
+            f"key 'search_space': unknown hyperparameter '{name}'; {suggest(key, known)}"
         )
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from daf.files.safe_read import UnsafeFile
 from daf.files.safe_write import check_folder, open_in_place
 
-VISIBLE = "CUDA_VISIBLE_DEVICES"
-BATCH_JOBS = ("SLURM_JOB_ID", "LSB_JOBID", "PBS_JOBID", "JOB_ID")
+VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
+JOB_ID_VARIABLES = ("SLURM_JOB_ID", "LSB_JOBID", "PBS_JOBID", "JOB_ID")
 """Variables that name the job of a cluster this process is part of: its GPUs are its own, and may
 bear the same numbers as those of another job on the same machine."""
 
@@ -27,7 +27,7 @@ class NotEnoughGPUs(RuntimeError):
 
 def visible_gpus() -> list[str]:
     """The GPUs that jobs of this machine may use, as CUDA names them; without importing torch."""
-    chosen = os.environ.get(VISIBLE)
+    chosen = os.environ.get(VISIBLE_DEVICES)
     if chosen is not None:
         return [name for name in map(str.strip, chosen.split(",")) if name not in ("", "-1")]
     return [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
@@ -55,15 +55,15 @@ def taken(number: int, slots: int) -> Iterator[list[str]]:
     if number > len(visible):
         raise NotEnoughGPUs(f"the job needs {number} GPUs; {len(visible)} are visible here")
     held = _wait_for(visible, number, slots)
-    before = os.environ.get(VISIBLE)
-    os.environ[VISIBLE] = ",".join(held)
+    before = os.environ.get(VISIBLE_DEVICES)
+    os.environ[VISIBLE_DEVICES] = ",".join(held)
     try:
         yield list(held)
     finally:
         if before is None:
-            del os.environ[VISIBLE]
+            del os.environ[VISIBLE_DEVICES]
         else:
-            os.environ[VISIBLE] = before
+            os.environ[VISIBLE_DEVICES] = before
         for lock in held.values():
             os.close(lock)
 
@@ -112,7 +112,7 @@ def _locked(path: Path) -> int | None:
 
 def _folder() -> Path:
     """Where the locks are: of this machine, this user and this job of a cluster."""
-    job = next((os.environ[name] for name in BATCH_JOBS if name in os.environ), "")
+    job = next((os.environ[name] for name in JOB_ID_VARIABLES if name in os.environ), "")
     folder = Path(tempfile.gettempdir(), f"daf-gpus-{os.getuid()}{job and '-' + job}")
     folder.mkdir(mode=0o700, exist_ok=True)
     check_folder(folder)

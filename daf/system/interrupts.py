@@ -12,11 +12,11 @@ import psutil
 SECONDS_BETWEEN = 1.0
 
 _signals: list[int] | None = None
-"""Those that came since `stoppable` was entered; None outside of it."""
+"""Those that came since `interruptible` was entered; None outside of it."""
 
 
 @contextlib.contextmanager
-def stoppable() -> Iterator[None]:
+def interruptible() -> Iterator[None]:
     """Inside, SIGTERM interrupts as Ctrl-C does, and so does the end of Snakemake: a job that
     nobody waits for any more must not write into what the next call makes."""
     global _signals

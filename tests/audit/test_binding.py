@@ -7,13 +7,13 @@ import pytest
 
 from daf.audit.consistency import Binding
 from daf.audit.findings import Findings
-from daf.audit.integrity import check_hashes
+from daf.audit.integrity import check_integrity
 from daf.audit.jobs import NotPossible
 from daf.audit.sidecar_index import Contradiction, _Missions
 from daf.config import ConfigError
 from daf.missions import load_mission
 from daf.provenance.hashing import file_digest
-from daf.provenance.sidecar import SUFFIX, Record
+from daf.provenance.sidecar import SUFFIX, Sidecar
 from tests.audit.forging import edit
 
 STATS, REPORT = "benchmarks/tiny/stats.json", "benchmarks/tiny/report.html"
@@ -29,7 +29,7 @@ def results(made, tmp_path) -> Path:
 
 def found(results: Path, trust: tuple[str, ...] = ()) -> dict[str, str]:
     """What is found by holding the records against each other: file -> kind of finding, why."""
-    binding = Binding(results, check_hashes(results, Findings()), trust)
+    binding = Binding(results, check_integrity(results, Findings()), trust)
     said = {}
     for name in binding.records:
         try:
@@ -41,7 +41,7 @@ def found(results: Path, trust: tuple[str, ...] = ()) -> dict[str, str]:
 
 def trained(results: Path) -> str:
     """The evaluation of the benchmark's training."""
-    (labels,) = (r.parameters["labels"] for r in [Record.read(results / f"{STATS}{SUFFIX}")])
+    (labels,) = (r.parameters["labels"] for r in [Sidecar.read(results / f"{STATS}{SUFFIX}")])
     (run,) = (run for run, label in labels.items() if label == "stateless")
     return f"evaluations/{run}-e3-w0/assembler_1.parquet"
 
@@ -58,7 +58,7 @@ def test_honest_records_fit_together(made, tmp_path):
 @pytest.mark.parametrize("rule", ["environment_check", "pipeline", "compare", "train"])
 @pytest.mark.parametrize("file", [RANDOM, STATS, SEARCH])
 def test_another_rule(rule, file, results):
-    if Record.read(results / f"{file}{SUFFIX}").rule != rule:
+    if Sidecar.read(results / f"{file}{SUFFIX}").rule != rule:
         edit(results, file, lambda record: record.update(rule=rule))
         assert found(results)[file].startswith(("ConfigError", "Contradiction"))
 
@@ -182,7 +182,7 @@ def test_a_trial_that_is_said_to_have_failed(results):
 
 
 def test_weights_that_are_not_those_of_the_best_trial(results):
-    told = Record.read(results / f"{SEARCH}{SUFFIX}").inputs["weights"]
+    told = Sidecar.read(results / f"{SEARCH}{SUFFIX}").inputs["weights"]
     others = {path.relative_to(results).as_posix() for path in results.glob("runs/*/*.safetensors")}
     other = min(others - told.keys())
     weights = {other: file_digest(results / other)}

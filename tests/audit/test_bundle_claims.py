@@ -12,7 +12,7 @@ import safetensors.torch
 
 from daf.__main__ import main
 from daf.deploy.archive import MANIFEST, read_archive, write_archive
-from daf.deploy.contents import Bundle, Description, Score, as_json
+from daf.deploy.contents import Bundle, PolicyDescription, Score, as_json
 from daf.deploy.model_card import model_card
 from daf.deploy.verify import verify
 from daf.files.text_files import json_text
@@ -35,7 +35,7 @@ def in_description(change: Callable[[dict], object]) -> Callable[[dict[str, byte
             told = json_text(about["training"]).encode()
             about["provenance"]["run"] = hashlib.sha256(told).hexdigest()
         outputs = Bundle.of(members).golden["logits"].shape[-1]
-        described = Description.parse(about, "test")
+        described = PolicyDescription.parse(about, "test")
         members["policy.json"] = as_json(described.resolved())
         members["model_card.md"] = model_card(described, outputs).encode()
 

@@ -11,14 +11,14 @@ import pytest
 
 from daf.audit import CHANGED, VERIFIED
 from daf.audit.findings import Findings
-from daf.audit.integrity import check_hashes
+from daf.audit.integrity import check_integrity
 
 HOWS = ("byte", "delete", "swap", "redate")
 
 
 def findings_of(results: Path) -> Findings:
     findings = Findings()
-    check_hashes(results, findings)
+    check_integrity(results, findings)
     return findings
 
 

@@ -17,8 +17,8 @@ from rocrate_validator.utils import http
 
 from daf.audit import VERIFIED
 from daf.audit.findings import Findings
-from daf.audit.integrity import check_hashes
-from daf.audit.ro_crate import UNVERIFIED, export_crate
+from daf.audit.integrity import check_integrity
+from daf.audit.ro_crate import UNVERIFIED, export_ro_crate
 from daf.audit.ro_crate import VERIFIED as VERIFIED_WHEN_WRITTEN
 from daf.config import ConfigError
 from daf.jobs import results_lock
@@ -39,7 +39,7 @@ NO_ADDRESS = {
 @pytest.fixture(scope="module")
 def unpacked(made, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("crate")
-    assert export_crate(made, folder / "crate.zip") == len(list(made.rglob("*.prov.json")))
+    assert export_ro_crate(made, folder / "crate.zip") == len(list(made.rglob("*.prov.json")))
     with zipfile.ZipFile(folder / "crate.zip") as archive:
         archive.extractall(folder / "unpacked")
     return folder / "unpacked"
@@ -131,14 +131,14 @@ def test_equal_results_give_equal_bytes(made, tmp_path):
     copy = Path(shutil.copytree(made, tmp_path / "elsewhere", copy_function=shutil.copyfile))
     archives = tmp_path / "1.zip", tmp_path / "2.zip"
     for results, archive in zip((made, copy), archives):
-        export_crate(results, archive)
+        export_ro_crate(results, archive)
     assert archives[0].read_bytes() == archives[1].read_bytes()
 
 
 @pytest.mark.parametrize("zone", [-12, 0, 14])
 def test_what_is_unpacked_with_its_dates_is_verified(zone, unpacked, made, tmp_path):
     """As `unzip` does, which dates files; here, by a tool that knows local dates alone."""
-    export_crate(made, tmp_path / "crate.zip")
+    export_ro_crate(made, tmp_path / "crate.zip")
     here = timezone(timedelta(hours=zone))
     with zipfile.ZipFile(tmp_path / "crate.zip") as archive:
         archive.extractall(tmp_path / "there")
@@ -152,7 +152,7 @@ def test_what_is_unpacked_with_its_dates_is_verified(zone, unpacked, made, tmp_p
                 end = datetime.fromisoformat(json.loads(path.read_text())["end"])
                 assert 0 <= exact - end.timestamp() < 1
     findings = Findings()
-    check_hashes(tmp_path / "there" / "results", findings)
+    check_integrity(tmp_path / "there" / "results", findings)
     assert {f.verdict for f in findings if f.result} == {VERIFIED}
 
 
@@ -161,7 +161,7 @@ def test_odd_names_and_links(made, tmp_path):
     odd = "logs/ü <b>%2e%2e 'x'\".log"
     (results / odd).write_text("log")
     (results / "logs" / "root").symlink_to("/etc/passwd")
-    export_crate(results, tmp_path / "crate.zip", unverified=True)
+    export_ro_crate(results, tmp_path / "crate.zip", unverified=True)
     with zipfile.ZipFile(tmp_path / "crate.zip") as archive:
         names = archive.namelist()
     assert f"results/{odd}" in names and "results/logs/root" not in names
@@ -177,7 +177,7 @@ def test_what_cannot_be_exported_leaves_the_earlier_export(spoil, said, made, tm
     (tmp_path / "crate.zip").write_text("earlier")
     spoil(results)
     with pytest.raises(ConfigError, match=said):
-        export_crate(results, tmp_path / "crate.zip")
+        export_ro_crate(results, tmp_path / "crate.zip")
     assert (tmp_path / "crate.zip").read_text() == "earlier"
 
 
@@ -204,10 +204,10 @@ def test_a_tampered_folder_is_exported_only_if_somebody_says_so(file, tamper, ma
     results = Path(shutil.copytree(made, tmp_path / "results"))
     tamper(results / file)
     with pytest.raises(ConfigError) as refused:
-        export_crate(results, tmp_path / "crate.zip")
+        export_ro_crate(results, tmp_path / "crate.zip")
     assert f'"{file}"' in str(refused.value) and "\n" not in str(refused.value)
     assert not (tmp_path / "crate.zip").exists()
-    export_crate(results, tmp_path / "crate.zip", unverified=True)
+    export_ro_crate(results, tmp_path / "crate.zip", unverified=True)
     assert described(tmp_path / "crate.zip").endswith(UNVERIFIED)
 
 
@@ -216,11 +216,11 @@ def test_many_changed_files_are_one_line(made, tmp_path):
     for path in results.glob("runs/*/*.json"):
         add_a_byte(path)
     with pytest.raises(ConfigError, match=r'"runs/.*" and [0-9]+ more; `audit` says how'):
-        export_crate(results, tmp_path / "crate.zip")
+        export_ro_crate(results, tmp_path / "crate.zip")
 
 
 def test_it_says_that_it_was_verified(made, tmp_path):
-    export_crate(made, tmp_path / "crate.zip")
+    export_ro_crate(made, tmp_path / "crate.zip")
     assert described(tmp_path / "crate.zip").endswith(VERIFIED_WHEN_WRITTEN)
 
 
@@ -237,7 +237,7 @@ def test_it_waits_for_whoever_writes_to_the_folder(made, tmp_path, capfd):
         os.close(held)
 
     with ThreadPoolExecutor() as pool:
-        exported = pool.submit(export_crate, results, tmp_path / "crate.zip")
+        exported = pool.submit(export_ro_crate, results, tmp_path / "crate.zip")
         while "is in use by process" not in capfd.readouterr().err:
             assert not exported.done()
         finish()
@@ -247,7 +247,7 @@ def test_it_waits_for_whoever_writes_to_the_folder(made, tmp_path, capfd):
 
 def test_it_is_a_zip(made, tmp_path):
     with pytest.raises(ConfigError, match=r"the name of a \.zip file is needed"):
-        export_crate(made, tmp_path / "crate")
+        export_ro_crate(made, tmp_path / "crate")
 
 
 def test_dates_beyond_those_of_unix(made, tmp_path):
@@ -257,7 +257,7 @@ def test_dates_beyond_those_of_unix(made, tmp_path):
     edit(results, file, lambda record: record.update(end=end.isoformat()))
     for name in (file, f"{file}.prov.json"):
         os.utime(results / name, (end.timestamp(), end.timestamp()))
-    export_crate(results, tmp_path / "crate.zip")
+    export_ro_crate(results, tmp_path / "crate.zip")
     with zipfile.ZipFile(tmp_path / "crate.zip") as archive:
         assert archive.getinfo(f"results/{file}").date_time[0] == 2060
 
@@ -266,5 +266,5 @@ def test_names_that_no_crate_can_hold(made, tmp_path):
     results = Path(shutil.copytree(made, tmp_path / "results"))
     Path(os.fsdecode(os.fsencode(results) + b"/\xff.txt")).touch()
     with pytest.raises(ConfigError, match="a crate cannot hold such a name"):
-        export_crate(results, tmp_path / "crate.zip", unverified=True)
+        export_ro_crate(results, tmp_path / "crate.zip", unverified=True)
     assert not (tmp_path / "crate.zip").exists()

@@ -16,12 +16,12 @@ from daf.audit import CHANGED, UNVERIFIABLE, VERIFIED, audit
 from daf.audit.consistency import Binding
 from daf.audit.consistency_checks import compare_environment
 from daf.audit.findings import Findings
-from daf.audit.integrity import check_hashes
+from daf.audit.integrity import check_integrity
 from daf.audit.jobs import job_of
 from daf.audit.training_prefix import begin_again
 from daf.audit.trainings import training_differences
 from daf.config import AuditConfig
-from daf.provenance.sidecar import SUFFIX, Record
+from daf.provenance.sidecar import SUFFIX, Sidecar
 from tests.audit.forging import edit, remake_downstream, repair, write
 
 Change = Callable[[Path], None]
@@ -144,7 +144,7 @@ class Here:
             yield Path(folder)
 
     def begin_again(self, name: str, folder: Path) -> Path:
-        return begin_again(self.results, Record.read(self.results / f"{name}{SUFFIX}"), folder)
+        return begin_again(self.results, Sidecar.read(self.results / f"{name}{SUFFIX}"), folder)
 
 
 @pytest.mark.parametrize("name", ONE)
@@ -154,7 +154,7 @@ def test_a_file_of_a_training_that_contradicts_its_sidecar(name, results):
     change(results / file)
     repair(results, file)
     weights = file.replace(kind, "policy.safetensors")
-    job = job_of(Record.read(results / f"{weights}{SUFFIX}"))
+    job = job_of(Sidecar.read(results / f"{weights}{SUFFIX}"))
     found = training_differences(results, weights, job, Findings(), Here(results))
     assert file in found, name
 
@@ -283,7 +283,7 @@ def test_a_machine_that_is_another_in_its_sidecar_too(change, results):
     ))(results / file)  # fmt: skip
     repair(results, file)
     findings = Findings()
-    binding = Binding(results, check_hashes(results, findings))
+    binding = Binding(results, check_integrity(results, findings))
     compare_environment(file, job_of(binding.records[file]), binding, findings)
     assert findings[file].verdict == UNVERIFIABLE
     assert findings[file].why.startswith("tells of a machine that is not this one (")

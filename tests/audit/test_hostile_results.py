@@ -11,9 +11,9 @@ from daf.audit import audit
 from daf.audit.jobs import NotPossible, check_code, job_of
 from daf.audit.worker import Worker
 from daf.config import AuditConfig, ConfigError, PolicyConfig
-from daf.plan.names import class_digest, content, player_name
+from daf.plan.names import class_digest, content, instance_name
 from daf.policies.registry import SHORT_NAMES
-from daf.provenance.sidecar import SUFFIX, Record
+from daf.provenance.sidecar import SUFFIX, Sidecar
 from tests.audit.forging import edit
 
 FOREIGN = """
@@ -39,7 +39,7 @@ def results(made, tmp_path) -> Path:
 def foreign_evaluation(results: Path, class_path: str) -> str:
     """Rename an evaluation, and let its record say that a policy of somebody was played; returns
     the file that the record stands beside."""
-    name = player_name("Mine", content(PolicyConfig(class_path=class_path)))
+    name = instance_name("Mine", content(PolicyConfig(class_path=class_path)))
     folder = (results / RANDOM).parent
     folder.rename(folder.with_name(f"{name}-e3-w0"))
     file = RANDOM.replace("random", name, 1)
@@ -89,7 +89,7 @@ def test_an_audit_runs_no_code_that_nobody_named(name, results, tmp_path):
     ("pipeline", ("configs", 0, "policies", 0, "class_path")),
 ])  # fmt: skip
 def test_every_class_path_is_looked_at(rule, key, class_path, made):
-    records = [Record.read(path) for path in sorted(made.rglob(f"*{SUFFIX}"))]
+    records = [Sidecar.read(path) for path in sorted(made.rglob(f"*{SUFFIX}"))]
     record = next(r for r in records[::-1] if r.rule == rule)
     parameters = copy.deepcopy(record.parameters)
     place = parameters
@@ -103,7 +103,7 @@ def test_every_class_path_is_looked_at(rule, key, class_path, made):
 @pytest.mark.parametrize("class_path", ["bundle", SHORT_NAMES["bundle"]])
 @pytest.mark.parametrize("rule, key", [("evaluate", "player"), ("train", "run")])
 def test_a_bundle_that_runs_its_own_code_is_code_from_elsewhere(rule, key, class_path, made):
-    records = [Record.read(path) for path in sorted(made.rglob(f"*{SUFFIX}"))]
+    records = [Sidecar.read(path) for path in sorted(made.rglob(f"*{SUFFIX}"))]
     record = next(r for r in records if r.rule == rule)
     told = {"class_path": class_path, "class_digest": None}
     for init_kwargs, trust in [({}, ()), ({"trust": True}, ("bundle+code",))]:
@@ -119,7 +119,7 @@ def test_what_no_rule_reads_is_refused(results):
     """A parameter that only the check would look at."""
     edit(results, RANDOM, lambda r: r["parameters"].update(run={"class_path": "random"}))
     with pytest.raises(ConfigError, match="unknown key 'run'"):
-        job_of(Record.read(results / f"{RANDOM}{SUFFIX}"))
+        job_of(Sidecar.read(results / f"{RANDOM}{SUFFIX}"))
 
 
 @pytest.mark.parametrize("change", [
@@ -134,7 +134,7 @@ def test_what_no_job_can_have_is_no_record(change, results):
     sidecar = results / f"{RANDOM}{SUFFIX}"
     sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | change))
     with pytest.raises(ConfigError) as error:
-        Record.read(sidecar)
+        Sidecar.read(sidecar)
     assert "\n" not in str(error.value)
 
 
@@ -144,7 +144,7 @@ def test_what_no_job_can_have_is_no_record(change, results):
     {"mission": None}, {"trained_on": "x"},
 ])  # fmt: skip
 def test_parameters_of_wrong_types(change, made):
-    record = Record.read(made / f"{RANDOM}{SUFFIX}")
+    record = Sidecar.read(made / f"{RANDOM}{SUFFIX}")
     parameters = record.parameters | change
     with pytest.raises(ConfigError, match="parameters of evaluate: "):
         job_of(record.model_copy(update={"parameters": parameters}))

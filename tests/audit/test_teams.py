@@ -11,12 +11,12 @@ import pytest
 from daf.audit import CHANGED, VERIFIED, audit
 from daf.audit.consistency import Binding
 from daf.audit.findings import Findings
-from daf.audit.integrity import check_hashes
+from daf.audit.integrity import check_integrity
 from daf.audit.sidecar_index import Contradiction
 from daf.config import AuditConfig, BenchmarkConfig, ConfigError, DAFConfig
 from daf.orchestrators.benchmark_pipeline import run_benchmark
 from daf.provenance.hashing import file_digest
-from daf.provenance.sidecar import SUFFIX, Record
+from daf.provenance.sidecar import SUFFIX, Sidecar
 from tests.audit.forging import edit, forge, make_again
 
 MISSION = """
@@ -73,7 +73,7 @@ def evaluation(results: Path) -> str:
 
 def found(results: Path) -> dict[str, str]:
     """What is found by holding the records against each other: file -> why."""
-    binding = Binding(results, check_hashes(results, Findings()), ())
+    binding = Binding(results, check_integrity(results, Findings()), ())
     said = {}
     for name in binding.records:
         try:
@@ -184,7 +184,7 @@ def test_forged_episodes_of_a_team_are_found_by_playing_them_again(results, tmp_
 
 
 def test_records_tell_the_truth_about_members(made):
-    record = Record.read(made / f"{evaluation(made)}{SUFFIX}")
+    record = Sidecar.read(made / f"{evaluation(made)}{SUFFIX}")
     ((weights, sha),) = record.inputs["weights"].items()
     assert sha == file_digest(made / weights)
     assert [m["share"] for m in record.parameters["player"]["members"]] == [1, 1]

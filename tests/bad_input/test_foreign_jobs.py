@@ -17,8 +17,8 @@ from daf.missions import load_mission
 from daf.orchestrators import daf_run_comparison_pipeline
 from daf.plan import Player
 from daf.policies import Game, PolicySpec, make_policy
-from daf.policies.checks import check_network
-from daf.system.interrupts import stoppable
+from daf.policies.checks import check_forward
+from daf.system.interrupts import interruptible
 
 POLICIES = """
 import os, sys, threading, time
@@ -133,7 +133,7 @@ def play(path: Path, name: str):
         init_kwargs={},
         training_seed=None,
     )
-    with stoppable():
+    with interruptible():
         return evaluate(player, load_mission("assembler_2"), EvaluationConfig(episodes=2))[0]
 
 
@@ -168,7 +168,7 @@ def test_what_a_policy_sets_is_put_back(path):
 def test_networks_are_asked_once_before_they_learn(how, said, path, refused):
     spec = PolicySpec(f"{path}:NoNumber", init_kwargs={"how": how})
     network = make_policy(spec, Game.of(load_mission("assembler_1")))
-    assert said in refused(check_network, "mine", network)
+    assert said in refused(check_forward, "mine", network)
 
 
 JOB = """

@@ -23,7 +23,7 @@ from daf.config import (
     load_json,
     load_yaml,
 )
-from daf.evaluation.replay import Recording
+from daf.evaluation.replay import Replay
 from daf.files.parquet import load_table
 from daf.missions import RESOURCES, load_mission
 from daf.missions.loader import BUILT_IN, build_mission
@@ -31,7 +31,7 @@ from daf.orchestrators import PipelineResult
 from daf.plan import make_plan
 from daf.policies.registry import saved_init_kwargs
 from daf.provenance.origin import Origin
-from daf.provenance.sidecar import Record, recorded
+from daf.provenance.sidecar import Sidecar, recorded
 from daf.stats import analyse
 
 ROOT = Path(__file__).parents[2]
@@ -217,7 +217,7 @@ def test_odd_and_damaged_records(sidecar, folder):
     @fuzzed
     @given(data=mutated(json.loads(content)))
     def odd(data):
-        found = tried(Record.read, in_file(path, json.dumps(data).encode()), names=str(path))
+        found = tried(Sidecar.read, in_file(path, json.dumps(data).encode()), names=str(path))
         if found is not None:
             for name in found.files():
                 assert (folder / name).resolve().is_relative_to(folder)
@@ -225,7 +225,7 @@ def test_odd_and_damaged_records(sidecar, folder):
     @fuzzed
     @given(content=damaged(content))
     def broken(content):
-        tried(Record.read, in_file(path, content), names=str(path))
+        tried(Sidecar.read, in_file(path, content), names=str(path))
 
     odd()
     broken()
@@ -262,7 +262,7 @@ def replay() -> bytes:
         "resources": list(RESOURCES),
         "episodes": [{"episode": 0, "world_seed": 1, "score": 1, "steps": 2, "states": states}],
     }
-    assert Recording.model_validate(data).episodes
+    assert Replay.model_validate(data).episodes
     return json.dumps(data).encode()
 
 
@@ -272,7 +272,7 @@ def test_odd_and_damaged_recordings(replay, folder):
     @fuzzed
     @given(content=st.one_of(mutated(json.loads(replay)).map(to_json), damaged(replay)))
     def odd(content):
-        tried(Recording.read, in_file(path, content), names=str(path))
+        tried(Replay.read, in_file(path, content), names=str(path))
 
     odd()
 

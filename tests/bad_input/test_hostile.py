@@ -17,7 +17,7 @@ import torch
 from daf.config import BenchmarkConfig, load_json, load_yaml
 from daf.files.parquet import load_table
 from daf.files.tensors import load_metadata, load_tensors
-from daf.learn.resume import Resume
+from daf.learn.resume import ResumeState
 from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, make_policy
@@ -105,7 +105,7 @@ def archive(path: Path, members: dict[str, bytes], compressed: bool = False) -> 
 def test_saved_states_that_are_hostile_zips(members, compressed, tmp_path):
     archive(tmp_path / "run" / "state.pt", members, compressed)
     said = []
-    with Resume(tmp_path / "run", "fingerprint", report=said.append) as resume:
+    with ResumeState(tmp_path / "run", "fingerprint", report=said.append) as resume:
         assert resume.load("cpu") is None
     (line,) = said
     assert line.startswith(f"{tmp_path}/run/state.pt is damaged (")
@@ -119,7 +119,7 @@ def test_a_saved_state_that_is_a_pickle(tmp_path):
         {"fingerprint": "f", "state": Payload(tmp_path / "marker")}, tmp_path / "run/state.pt"
     )
     said = []
-    with Resume(tmp_path / "run", "f", report=said.append) as resume:
+    with ResumeState(tmp_path / "run", "f", report=said.append) as resume:
         assert resume.load("cpu") is None
     assert len(said) == 1 and not (tmp_path / "marker").exists()
 

@@ -7,7 +7,7 @@ import pydantic
 import pytest
 import yaml
 
-from daf.config import BenchmarkConfig, ConfigError, TrainingConfig, load_yaml, nearest, shown
+from daf.config import BenchmarkConfig, ConfigError, TrainingConfig, load_yaml, shown, suggest
 
 FILE = Path(__file__).parents[2] / "config" / "config.yaml"
 LINES = FILE.read_text(encoding="utf-8").splitlines()
@@ -144,9 +144,9 @@ def test_yaml_with_anchors_merges_and_a_byte_order_mark(tmp_path):
 
 
 def test_nearest():
-    assert nearest("lstmm", ["lstm", "noop"]) == "did you mean 'lstm'? accepted: lstm, noop"
-    assert nearest("q", ["lstm", "noop"]) == "accepted: lstm, noop"
-    assert nearest("q", []) == "accepted: none"
+    assert suggest("lstmm", ["lstm", "noop"]) == "did you mean 'lstm'? accepted: lstm, noop"
+    assert suggest("q", ["lstm", "noop"]) == "accepted: lstm, noop"
+    assert suggest("q", []) == "accepted: none"
 
 
 def test_shown_is_one_short_line():

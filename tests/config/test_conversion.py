@@ -14,7 +14,7 @@ from daf.policies import Game, PolicySpec, make_policy
 from daf.sweep.conclude import best_config
 from daf.sweep.points import at
 from daf.sweep.propose import first_round
-from daf.sweep.state import Search
+from daf.sweep.state import SweepState
 
 MINE = """
 from __future__ import annotations
@@ -101,7 +101,7 @@ def test_other_places_of_a_search_space():
 ])  # fmt: skip
 def test_spaces_that_cannot_be(name, values, said):
     with pytest.raises(ConfigError) as caught:
-        Search(sweep({name: values}), "sweep.yaml")
+        SweepState(sweep({name: values}), "sweep.yaml")
     assert str(caught.value).startswith(f"sweep.yaml: key 'search_space.{name}': {said}")
 
 
@@ -109,10 +109,10 @@ def test_arguments_of_the_class_in_a_search_space():
     texts = {"hidden_size": ["8", "1.6e1"],
              "glyphs": {"values": ["2"], "when": {"hidden_size": "8"}}}  # fmt: skip
     numbers = {"hidden_size": [8, 16], "glyphs": {"values": [2], "when": {"hidden_size": 8}}}
-    search, same = Search(sweep(texts), "x"), Search(sweep(numbers), "x")
+    search, same = SweepState(sweep(texts), "x"), SweepState(sweep(numbers), "x")
     assert search.sweep == same.sweep and search.folder == same.folder
     assert set(search.plan.runs) == set(same.plan.runs)
-    fixed = Search(sweep({"clip": [0.1]}, init_kwargs={"hidden_size": "8"}))
+    fixed = SweepState(sweep({"clip": [0.1]}, init_kwargs={"hidden_size": "8"}))
     assert fixed.sweep.init_kwargs == {"hidden_size": 8}
 
 

@@ -10,7 +10,7 @@ from daf.config import BenchmarkConfig, ConfigError, DAFConfig, DAFSweepConfig, 
 from daf.config.paths import expanded
 from daf.missions import load_mission
 from daf.orchestrators.working_directory import from_anywhere
-from daf.plan.names import plain_label
+from daf.plan.names import default_label
 from daf.policies.registry import class_path_and_weights
 
 MISSION = "max_steps: 9\nmap: ['#####', '#@.=#', '#####']\n"
@@ -113,7 +113,7 @@ def test_bundle_of_mettagrid_with_an_at(tmp_path):
 def test_label_of_weights(folder, label):
     policy = {"class_path": "lstm", "data_path": f"{folder}/policy.safetensors"}
     config = BenchmarkConfig(policies=(policy,), missions=("assembler_1",))
-    assert plain_label(config.policies[0], True) == label
+    assert default_label(config.policies[0], True) == label
 
 
 @pytest.mark.parametrize("key", ["initial_weights"])

@@ -18,7 +18,7 @@ from daf.config import BenchmarkConfig, ConfigError
 from daf.deploy.archive import read_archive, unpack
 from daf.deploy.contents import Bundle, Score
 from daf.deploy.export import run_export
-from daf.deploy.golden import STEPS, check_sums
+from daf.deploy.golden import STEPS, check_weight_checksums
 from daf.deploy.verify import mean_probability, spread_probability, verify
 from daf.evaluation.evaluate import evaluate
 from daf.orchestrators.snakemake_command import snakemake_command
@@ -85,7 +85,7 @@ def test_every_bit_counts_in_the_sums(bundle):
             place = torch.randint(len(bits), (), generator=chance)
             bits[place] ^= -(2**31) if bit == 31 else 1 << bit
             changed = bits.view(torch.float32).view(tensor.shape)
-            (problem,) = check_sums(read.golden, read.weights | {name: changed})
+            (problem,) = check_weight_checksums(read.golden, read.weights | {name: changed})
             assert f"'{name}'" in problem
 
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from daf.config import BenchmarkConfig, ConfigError, TrainingConfig
-from daf.learn.colocated import train_population
-from daf.learn.ppo import METRICS, Learner
-from daf.learn.ppo_loss import TERMS, slopes
+from daf.learn.colocated import train_colocated
+from daf.learn.ppo import METRICS, PPOLearner
+from daf.learn.ppo_loss import LOSS_METRICS, slopes
 from daf.learn.ranks import Ranks
-from daf.learn.result import Trained
+from daf.learn.result import TrainingResult
 from daf.learn.train import train
-from daf.learn.trainer import DivergedError, Training
+from daf.learn.trainer import DivergedError, Trainer
 from daf.plan import make_plan
 from tests.learn.test_learning import collector, short_mission
 from tests.learn.trainings import run_of
@@ -59,21 +59,21 @@ def test_moments_of_few_samples(ranks, monkeypatch):
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("metric", METRICS)
 def test_every_metric_that_is_not_finite_is_a_divergence(metric, value, monkeypatch):
-    update = Learner.update
+    update = PPOLearner.update
 
     def spoilt(self, rollout, advantage):
         metrics = update(self, rollout, advantage)
         metrics[METRICS.index(metric)] = value
         return metrics
 
-    monkeypatch.setattr(Learner, "update", spoilt)
+    monkeypatch.setattr(PPOLearner, "update", spoilt)
     with pytest.raises(DivergedError, match=rf"diverged in update 1 of 5 \({metric}: not finite\)"):
         train(run_of("stateless"), report=quiet)
 
 
 def test_of_runs_that_share_a_job_one_diverges_alone(monkeypatch):
     runs = [run_of("stateless", training_seed=seed) for seed in (1, 2)]
-    improve = Training._improve
+    improve = Trainer._learn_from_rollout
 
     def spoilt(training):
         metrics = improve(training)
@@ -81,10 +81,10 @@ def test_of_runs_that_share_a_job_one_diverges_alone(monkeypatch):
             metrics[training.collector.score_names.index("score/assembler_1") + 1] = math.nan
         return metrics
 
-    monkeypatch.setattr(Training, "_improve", spoilt)
-    found = train_population(runs, report=quiet)
+    monkeypatch.setattr(Trainer, "_learn_from_rollout", spoilt)
+    found = train_colocated(runs, report=quiet)
     assert isinstance(found[0], DivergedError) and "update 3 of 5 (reward: " in str(found[0])
-    assert isinstance(found[1], Trained)
+    assert isinstance(found[1], TrainingResult)
 
 
 def test_an_explained_variance_that_overflows_is_missing(monkeypatch):
@@ -110,7 +110,7 @@ def terms_of(logits: torch.Tensor, log_prob: float, taught: int, advantage: floa
     *_, terms = slopes(
         logits[None, None], torch.zeros(1, 1), rollout, advantages, rows, scale, TrainingConfig(), 1
     )
-    return dict(zip(TERMS, terms[0, 0].tolist()))
+    return dict(zip(LOSS_METRICS, terms[0, 0].tolist()))
 
 
 @pytest.mark.parametrize("taught", [-1, 0])

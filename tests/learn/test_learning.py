@@ -7,10 +7,10 @@ import torch
 
 from daf.config import BenchmarkConfig, ConfigError, TrainingConfig
 from daf.jobs.device import deterministic_cuda
-from daf.learn.collector import Collector
-from daf.learn.ppo import Learner
+from daf.learn.collector import RolloutCollector
+from daf.learn.ppo import PPOLearner
 from daf.learn.train import train
-from daf.learn.trainer import DivergedError, Training
+from daf.learn.trainer import DivergedError, Trainer
 from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, make_policy
@@ -25,7 +25,7 @@ def collector(policy_name, mission, **training):
     torch.manual_seed(0)
     config = TrainingConfig(**{"worlds": 6, "rollout_length": 16, **training})
     policy = make_policy(PolicySpec(policy_name), Game.of(mission))
-    return Collector(policy, [mission], config, 3, "cpu")
+    return RolloutCollector(policy, [mission], config, 3, "cpu")
 
 
 def run(policy="stateless", **training):
@@ -124,14 +124,14 @@ def test_several_missions_share_the_worlds():
     missions = [load_mission("assembler_1"), load_mission("assembler_2")]
     policy = make_policy(PolicySpec("stateless"), Game.of(*missions))
     config = TrainingConfig(worlds=5, rollout_length=8, missions=("a", "b"))
-    collect = Collector(policy, missions, config, 0, "cpu")
+    collect = RolloutCollector(policy, missions, config, 0, "cpu")
     assert [simulation.num_worlds for simulation in collect.simulations] == [3, 2]
     assert collect.collect()[0].actions.shape == (8, 3 * 1 + 2 * 4)
 
 
 def test_a_mission_of_many_layouts_is_trained_on_in_all_of_them():
     shape = {"worlds": 64, "rollout_length": 16, "steps": 64 * 16 * 4}
-    training = Training(run_of("stateless", ("assembler_2@1-9",), **shape))
+    training = Trainer(run_of("stateless", ("assembler_2@1-9",), **shape))
     [simulation] = training.collector.simulations
     assert simulation.state.layout.unique().numel() == 9
     training.advance()
@@ -143,7 +143,7 @@ def test_update_raises_the_probability_of_what_was_better_than_expected():
     collect = collector("stateless", load_mission("assembler_2"), entropy_coef=0, value_coef=0)
     rollout, _ = collect.collect()
     advantage = (rollout.actions == 3).float()
-    learner = Learner(collect.policy, collect.config)
+    learner = PPOLearner(collect.policy, collect.config)
 
     def probability():
         logits, _, _ = collect.policy(rollout.observations, rollout.memory, rollout.starts)
@@ -191,7 +191,7 @@ def test_gradients_are_those_of_the_loss_in_one_block_or_several(policy, blocks,
     assert 0.05 < metrics[4] < 0.95
 
     monkeypatch.setattr("daf.learn.ppo.BLOCK", 16 * collect.rows // blocks)
-    learner = Learner(collect.policy, collect.config)
+    learner = PPOLearner(collect.policy, collect.config)
     monkeypatch.setattr(learner.optimizer, "step", lambda: None)
     learner.prepare(1e-3, collect.rows, torch.Generator().manual_seed(4))
     found = learner.update(rollout, advantage)
@@ -222,7 +222,7 @@ def test_an_update_from_its_recording_is_the_update_itself(policy, taught):
     a_rollout = 4 * 4 * 16
     teacher = {"teacher": "baseline", "teacher_steps": taught * a_rollout} if taught else {}
     spec = run(policy, steps=8 * a_rollout, **teacher)
-    recorded, plain = Training(spec, "cuda"), Training(spec, "cuda")
+    recorded, plain = Trainer(spec, "cuda"), Trainer(spec, "cuda")
     for part in (plain._imitate, plain._collect, plain._learn):
         part.on_gpu = False
     for training in (recorded, plain):

@@ -7,7 +7,7 @@ import torch
 
 from daf.config import ConfigError, TrainingConfig
 from daf.learn.train import train
-from daf.learn.trainer import Training
+from daf.learn.trainer import Trainer
 from tests.learn.trainings import curriculum, run_of
 
 
@@ -21,8 +21,8 @@ def test_each_mission_is_trained_on_for_its_steps():
 
 
 def test_the_first_lesson_is_a_training_on_its_mission_alone():
-    whole = Training(curriculum(training_seed=0, anneal=False))
-    alone = Training(run_of("lstm", ("assembler_1",), training_seed=0, worlds=4, anneal=False))
+    whole = Trainer(curriculum(training_seed=0, anneal=False))
+    alone = Trainer(run_of("lstm", ("assembler_1",), training_seed=0, worlds=4, anneal=False))
     for same in (True, True, False):
         whole.advance()
         alone.advance()
@@ -32,7 +32,7 @@ def test_the_first_lesson_is_a_training_on_its_mission_alone():
 
 def test_a_state_is_taken_over_in_its_lesson():
     """Of several ranks only the first has checked it before."""
-    first, other = Training(curriculum()), Training(curriculum())
+    first, other = Trainer(curriculum()), Trainer(curriculum())
     for _ in range(3):
         first.advance()
     other.load_state_dict(copy.deepcopy(first.state_dict()))

@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from daf.jobs.device import deterministic_cuda
-from daf.learn.colocated import train_population
-from daf.learn.job import train_ahead
-from daf.learn.result import Trained
-from daf.learn.resume import Resume
+from daf.learn.colocated import train_colocated
+from daf.learn.job import train_colocated_jobs
+from daf.learn.result import TrainingResult
+from daf.learn.resume import ResumeState
 from daf.learn.train import train
-from daf.learn.trainer import DivergedError, Training
+from daf.learn.trainer import DivergedError, Trainer
 from tests.learn.trainings import UPDATES, bytes_of, job_of, run_of, told
 
 FOUR = (
@@ -35,7 +35,7 @@ def test_each_member_is_the_training_alone(threads):
     alone = [bytes_of(train(run, report=quiet)) for run in runs]
     torch.set_num_threads(threads)
     try:
-        found = train_population(runs, report=quiet)
+        found = train_colocated(runs, report=quiet)
     finally:
         torch.set_num_threads(1)
     assert [bytes_of(trained) for trained in found] == alone
@@ -45,7 +45,7 @@ def test_each_member_is_the_training_alone(threads):
 def test_those_that_fail_do_not_harm_the_others(monkeypatch):
     runs = [run_of(**changes) for changes in FOUR]
     alone = [bytes_of(train(run, report=quiet)) for run in runs]
-    advance = Training.advance
+    advance = Trainer.advance
 
     def spoilt(training):
         if training.run == runs[1] and training.made == 2:
@@ -55,17 +55,20 @@ def test_those_that_fail_do_not_harm_the_others(monkeypatch):
             raise RuntimeError("boom")
         advance(training)
 
-    monkeypatch.setattr(Training, "advance", spoilt)
+    monkeypatch.setattr(Trainer, "advance", spoilt)
     impossible = run_of().model_copy(update={"initial_digest": "0" * 64})
-    found = train_population([*runs, impossible], report=quiet)
+    found = train_colocated([*runs, impossible], report=quiet)
     assert isinstance(found[1], DivergedError) and "update 3 of 5" in str(found[1])
     assert str(found[3]) == "boom" and "are not its initial weights" in str(found[4])
-    assert [bytes_of(one) for one in found if isinstance(one, Trained)] == [alone[0], alone[2]]
+    assert [bytes_of(one) for one in found if isinstance(one, TrainingResult)] == [
+        alone[0],
+        alone[2],
+    ]
 
 
 def test_the_job_of_each_goes_on_from_what_the_population_left(tmp_path, monkeypatch, capsys):
     runs = [run_of(training_seed=seed) for seed in (1, 2, 3)]
-    advance = Training.advance
+    advance = Trainer.advance
 
     def spoilt(training):
         if training.run == runs[1] and training.made == 2:
@@ -79,18 +82,18 @@ def test_the_job_of_each_goes_on_from_what_the_population_left(tmp_path, monkeyp
             for run in runs
         ]
 
-    monkeypatch.setattr(Training, "advance", spoilt)
-    train_ahead(jobs(tmp_path), "cpu")
+    monkeypatch.setattr(Trainer, "advance", spoilt)
+    train_colocated_jobs(jobs(tmp_path), "cpu")
     assert f"{runs[1].name} is left to its own job: update 3" in capsys.readouterr().out
     with pytest.raises(DivergedError, match="update 3"):
-        jobs(tmp_path)[1].carry_out()
+        jobs(tmp_path)[1].execute()
     (tmp_path / "alone").mkdir()
     for number in (0, 2):
         job, alone = jobs(tmp_path)[number], jobs(tmp_path / "alone")[number]
         capsys.readouterr()
-        job.carry_out()
+        job.execute()
         assert "goes on after update 5 of 5" in capsys.readouterr().out
-        alone.carry_out()
+        alone.execute()
         for name, file in job.paths.items():
             assert Path(file).read_bytes() == Path(alone.paths[name]).read_bytes(), name
 
@@ -98,7 +101,7 @@ def test_the_job_of_each_goes_on_from_what_the_population_left(tmp_path, monkeyp
 def test_each_member_goes_on_alone_from_its_own_state(tmp_path, monkeypatch):
     runs = [run_of(**changes) for changes in FOUR]
     alone = [bytes_of(train(run, report=quiet)) for run in runs]
-    advance = Training.advance
+    advance = Trainer.advance
 
     def signalled(training):
         if training.run == runs[1] and training.made == 1:
@@ -106,21 +109,21 @@ def test_each_member_goes_on_alone_from_its_own_state(tmp_path, monkeypatch):
         advance(training)
 
     def resumes(stack, report=quiet):
-        places = [Resume(tmp_path / str(n), "same", report=report) for n in range(len(runs))]
+        places = [ResumeState(tmp_path / str(n), "same", report=report) for n in range(len(runs))]
         return [stack.enter_context(place) for place in places]
 
     with monkeypatch.context() as patch, contextlib.ExitStack() as stack:
-        patch.setattr(Training, "advance", signalled)
+        patch.setattr(Trainer, "advance", signalled)
         with pytest.raises(KeyboardInterrupt, match="goes on from there"):
-            train_population(runs, report=quiet, resumes=resumes(stack))
+            train_colocated(runs, report=quiet, resumes=resumes(stack))
     for number in (0, 2):
         lines = []
-        with Resume(tmp_path / str(number), "same") as resume:
+        with ResumeState(tmp_path / str(number), "same") as resume:
             found = train(runs[number], report=lines.append, resume=resume)
         assert bytes_of(found) == alone[number] and told(lines, "goes on after update")
     lines = []
     with contextlib.ExitStack() as stack:
-        found = train_population(runs, report=lines.append, resumes=resumes(stack))
+        found = train_colocated(runs, report=lines.append, resumes=resumes(stack))
     assert [bytes_of(trained) for trained in found] == alone
     assert sum("goes on after update" in line for line in lines) == len(runs)
 
@@ -130,6 +133,6 @@ def test_on_a_gpu_too():
     deterministic_cuda()
     runs = [run_of(training_seed=seed) for seed in (1, 2)]
     alone = [train(run, "cuda", report=quiet) for run in runs]
-    for one, other in zip(alone, train_population(runs, "cuda", report=quiet)):
+    for one, other in zip(alone, train_colocated(runs, "cuda", report=quiet)):
         for tensors in zip(one.policy.parameters(), other.policy.parameters()):
             torch.testing.assert_close(*tensors)

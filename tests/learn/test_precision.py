@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from daf.config import TrainingConfig
-from daf.learn.collector import Collector
-from daf.learn.ppo import Learner
+from daf.learn.collector import RolloutCollector
+from daf.learn.ppo import PPOLearner
 from daf.learn.precision import answers
 from daf.learn.train import train
 from daf.missions import load_mission
@@ -24,7 +24,7 @@ def collector(name, precision):
     config = TrainingConfig(worlds=6, rollout_length=16, minibatches=1, precision=precision)
     mission = load_mission("assembler_2")
     policy = make_policy(PolicySpec(name), Game.of(mission))
-    return Collector(policy, [mission], config, 3, "cpu")
+    return RolloutCollector(policy, [mission], config, 3, "cpu")
 
 
 @POLICIES
@@ -64,9 +64,9 @@ def test_gradients_are_float32_and_point_where_exact_ones_do(name):
     gradients = {}
     for precision in ("float32", "bfloat16"):
         collect = collector(name, precision)
-        learner = Learner(collect.policy, collect.config)
+        learner = PPOLearner(collect.policy, collect.config)
         rollout, advantage = collector(name, "float32").collect()
-        learner.prepare(0.0, collect.all_rows, torch.Generator().manual_seed(1))
+        learner.prepare(0.0, collect.total_rows, torch.Generator().manual_seed(1))
         learner.update(rollout, advantage)
         parts = [parameter.grad for parameter in collect.policy.parameters()]
         assert {part.dtype for part in parts} == {torch.float32}

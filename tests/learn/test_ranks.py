@@ -59,8 +59,8 @@ def test_the_number_of_ranks_changes_nothing_but_rounding(ranks, tmp_path):
     steps = 50 * 16 * (5 + 4 * 4)
     run = run_of("stateless", missions, worlds=9, minibatches=2, epochs=1, steps=steps)
     alone, together = tmp_path / "alone", tmp_path / "together"
-    task(alone, 1, run).carry_out()
-    task(together, ranks, run).carry_out_together()
+    task(alone, 1, run).execute()
+    task(together, ranks, run).execute_distributed()
     mine, theirs = weights(alone), weights(together)
     assert len(mine) > 2
     for name, tensor in mine.items():
@@ -104,7 +104,7 @@ def test_whatever_is_killed_all_end_and_the_same_call_goes_on(how, tmp_path):
     updates = 240 if how == "SIGTERM" else 60
     run = run_of("lstm", ("assembler_2",), updates=updates, worlds=4, epochs=1)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    task(whole, 2, run).carry_out_together()
+    task(whole, 2, run).execute_distributed()
     again = task(killed, 2, run, save_seconds=0)
     process = start(again)
     try:
@@ -120,7 +120,7 @@ def test_whatever_is_killed_all_end_and_the_same_call_goes_on(how, tmp_path):
         assert "a process of its training ended" in said
     wait_until(lambda: not workers(tmp_path))
     assert not (killed / FILES["weights"]).exists()
-    again.carry_out_together()
+    again.execute_distributed()
     assert content(killed) == content(whole)
 
 
@@ -133,4 +133,4 @@ def test_what_cannot_be_shared_is_refused(tmp_path):
         BenchmarkConfig.parse(config | {"execution": {"ranks": 3, "nodes": 2}}, "it")
     job = task(tmp_path, 4, run_of(), nodes=2)
     with pytest.raises(ConfigError, match=r"key 'execution.nodes': got 2; the job was given 1"):
-        job.carry_out_together()
+        job.execute_distributed()

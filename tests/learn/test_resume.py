@@ -12,12 +12,12 @@ import torch
 
 from daf.config import ExecutionConfig
 from daf.jobs.device import deterministic_cuda
-from daf.learn.resume import Resume, kept_for
+from daf.learn.resume import ResumeState, open_resume_state
 from daf.learn.train import train
 from tests.learn.trainings import UPDATES, bytes_of, curriculum, run_of, told
 
 
-class StopsAfter(Resume):
+class StopsAfter(ResumeState):
     """Gets a signal during one of its updates."""
 
     def stop(self, update: int, number: int = signal.SIGTERM) -> "StopsAfter":
@@ -48,12 +48,12 @@ def test_stopped_twice_is_the_same_as_never(policy, missions, device, tmp_path):
         ):
             train(run, device, resume=resume)
     lines = []
-    with Resume(tmp_path, "same", report=lines.append) as resume:
+    with ResumeState(tmp_path, "same", report=lines.append) as resume:
         parts = train(run, device, report=lines.append, resume=resume)
     assert told(lines, f"goes on after update 3 of {UPDATES}")
     assert bytes_of(parts) == whole
     again = []
-    with Resume(tmp_path, "same") as resume:  # killed before its results were in their place
+    with ResumeState(tmp_path, "same") as resume:  # killed before its results were in their place
         assert bytes_of(train(run, device, report=again.append, resume=resume)) == whole
     assert told(again, f"goes on after update {UPDATES} of {UPDATES}")
     resume.discard()
@@ -70,14 +70,14 @@ def test_a_curriculum_goes_on_in_the_lesson_that_it_was_in(update, tmp_path):
     ):
         train(run, resume=resume)
     lines = []
-    with Resume(tmp_path, "same", report=lines.append) as resume:
+    with ResumeState(tmp_path, "same", report=lines.append) as resume:
         assert bytes_of(train(run, report=lines.append, resume=resume)) == whole
     assert told(lines, f"goes on after update {update} of 5")
 
 
 def test_signals_are_as_before_afterwards(tmp_path):
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with Resume(tmp_path, "same"):
+    with ResumeState(tmp_path, "same"):
         pass
     assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
 
@@ -90,18 +90,20 @@ def execution(tmp_path):
 def test_more_steps_go_on_from_fewer(execution):
     short, long = (run_of(updates=updates, anneal=False) for updates in (3, UPDATES))
     whole = bytes_of(train(long))
-    with kept_for(short, execution, "code", "cpu") as resume:
+    with open_resume_state(short, execution, "code", "cpu") as resume:
         train(short, resume=resume)
     lines = []
-    with kept_for(long, execution, "code", "cpu") as resume:
+    with open_resume_state(long, execution, "code", "cpu") as resume:
         assert bytes_of(train(long, report=lines.append, resume=resume)) == whole
     assert told(lines, f"goes on after update 3 of {UPDATES}")
-    with kept_for(short, execution, "code", "cpu") as resume:  # too far gone for it
+    with open_resume_state(short, execution, "code", "cpu") as resume:  # too far gone for it
         assert bytes_of(train(short, resume=resume)) == bytes_of(train(short))
 
 
 def test_a_schedule_of_another_length_is_another_training(execution):
-    folders = {kept_for(run_of(updates=n), execution, "c", "cpu").file for n in (3, UPDATES)}
+    folders = {
+        open_resume_state(run_of(updates=n), execution, "c", "cpu").file for n in (3, UPDATES)
+    }
     assert len(folders) == 2
 
 
@@ -109,23 +111,23 @@ def test_a_schedule_of_another_length_is_another_training(execution):
     {"learning_rate": 0.1}, {"gamma": 0.5}, {"policy": "stateless"}, {"missions": ("assembler_2",)},
 ])  # fmt: skip
 def test_another_configuration_keeps_its_state_elsewhere(change, execution):
-    one, other = (kept_for(run_of(**more), execution, "c", "cpu") for more in ({}, change))
+    one, other = (open_resume_state(run_of(**more), execution, "c", "cpu") for more in ({}, change))
     assert one.file.parent != other.file.parent and one.fingerprint != other.fingerprint
 
 
 def test_other_code_starts_over_and_other_threads_go_on(execution):
     run = run_of()
-    with kept_for(run, execution, "code", "cpu") as resume:
+    with open_resume_state(run, execution, "code", "cpu") as resume:
         train(run, resume=resume)
         here = resume.load("cpu")
     assert len(here["curve"]) == UPDATES
     lines = []
-    resume = kept_for(run, execution, "other code", "cpu")
+    resume = open_resume_state(run, execution, "other code", "cpu")
     resume.report = lines.append
     assert resume.load("cpu") is None and told(lines, "other code, versions or hardware")
     torch.set_num_threads(torch.get_num_threads() + 1)
     try:
-        assert kept_for(run, execution, "code", "cpu").load("cpu") is not None
+        assert open_resume_state(run, execution, "code", "cpu").load("cpu") is not None
     finally:
         torch.set_num_threads(torch.get_num_threads() - 1)
 
@@ -144,7 +146,7 @@ def test_a_damaged_state_is_told_and_never_used(tmp_path):
     for number, wrong in enumerate(damaged):
         resume.file.write_bytes(wrong)
         lines = []
-        with Resume(tmp_path, "same", report=lines.append) as resume:
+        with ResumeState(tmp_path, "same", report=lines.append) as resume:
             found = train(run, report=lines.append, resume=resume)
         assert bytes_of(found) == whole, number
         assert told(lines, "is damaged") or told(lines, "goes on after"), number
@@ -180,7 +182,7 @@ def test_a_state_that_cannot_be_one_is_told_and_never_used(spoil, tmp_path):
     spoil(saved["state"])
     torch.save(saved, resume.file)
     lines = []
-    with Resume(tmp_path, "same", report=lines.append) as resume:
+    with ResumeState(tmp_path, "same", report=lines.append) as resume:
         found = train(run, report=lines.append, resume=resume)
     assert bytes_of(found) == bytes_of(train(run))
     assert told(lines, "is damaged") and not told(lines, "goes on after")
@@ -189,7 +191,7 @@ def test_a_state_that_cannot_be_one_is_told_and_never_used(spoil, tmp_path):
 def test_a_folder_in_place_of_the_state(tmp_path):
     run, lines = run_of(updates=2), []
     (tmp_path / "state.pt" / "more").mkdir(parents=True)
-    with Resume(tmp_path, "same", save_seconds=0, report=lines.append) as resume:
+    with ResumeState(tmp_path, "same", save_seconds=0, report=lines.append) as resume:
         found = train(run, report=lines.append, resume=resume)
     assert bytes_of(found) == bytes_of(train(run))
     assert told(lines, "is damaged") and resume.file.is_file()
@@ -205,7 +207,7 @@ class Hostile:
 def test_a_hostile_state_takes_no_effect(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = []
-    resume = Resume(tmp_path, "same", report=lines.append)
+    resume = ResumeState(tmp_path, "same", report=lines.append)
     torch.save({"fingerprint": "same", "state": Hostile()}, resume.file)
     assert resume.load("cpu") is None and told(lines, "is damaged")
     resume.file.write_bytes(pickle.dumps(Hostile()))

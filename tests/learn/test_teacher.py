@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from daf.config import ConfigError, TrainingConfig
-from daf.learn.collector import Collector
-from daf.learn.ppo import Learner
-from daf.learn.resume import Resume
+from daf.learn.collector import RolloutCollector
+from daf.learn.ppo import PPOLearner
+from daf.learn.resume import ResumeState
 from daf.learn.teacher import TEACHER_STREAM
 from daf.learn.train import train
 from daf.missions import load_mission
@@ -21,11 +21,11 @@ from tests.learn.trainings import bytes_of, run_of
 MISSION = load_mission("assembler_2").model_copy(update={"max_steps": 20})
 
 
-def collector(**training) -> Collector:
+def collector(**training) -> RolloutCollector:
     torch.manual_seed(0)
     taught = {"teacher": "baseline", "teacher_steps": 1, "worlds": 4, "rollout_length": 50}
     config = TrainingConfig(**{**taught, **training})
-    return Collector(
+    return RolloutCollector(
         make_policy(PolicySpec("stateless"), Game.of(MISSION)), [MISSION], config, 3, "cpu"
     )
 
@@ -78,7 +78,7 @@ def test_gradients_are_those_of_the_likelihood(monkeypatch):
     loss = (torch.where(rollout.taught < 0, untaught, told) + 0.5 * error).mean()
     loss.backward()
     expected = [parameter.grad.clone() for parameter in collect.policy.parameters()]
-    learner = Learner(collect.policy, collect.config)
+    learner = PPOLearner(collect.policy, collect.config)
     monkeypatch.setattr(learner.optimizer, "step", lambda: None)
     learner.prepare(1e-3, collect.rows, torch.Generator())
     learner.update(rollout, advantage)
@@ -106,7 +106,7 @@ def test_stopped_while_taught_or_after_is_the_same_as_never(update, tmp_path):
         StopsAfter(tmp_path, "same").stop(update, signal.SIGTERM) as resume,
     ):
         train(taught(), resume=resume)
-    with Resume(tmp_path, "same") as resume:
+    with ResumeState(tmp_path, "same") as resume:
         assert bytes_of(train(taught(), resume=resume)) == whole
 
 

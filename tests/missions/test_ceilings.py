@@ -102,7 +102,7 @@ def test_the_best_play_of_tiny_missions(name):
     bound = score_bound(mission)
     assert (bound.hearts, mission.ceiling) == (ceiling, ceiling)
     assert best_score(mission, seeds=mission.num_agents) == best
-    assert binding in bound.because
+    assert binding in bound.binding_limits
 
 
 # By hand: RULES 5 and 6, and the maps.
@@ -146,7 +146,7 @@ def test_more_agents_need_less_germanium():
 def test_an_episode_without_end_has_no_ceiling():
     mission = tiny("=@&", 0, stations={"assembler": hearts()})
     assert mission.ceiling is None
-    assert score_bound(mission).because == ("an episode has no end",)
+    assert score_bound(mission).binding_limits == ("an episode has no end",)
 
 
 def test_who_begins_with_too_much_begins_with_what_the_limit_allows():

@@ -8,8 +8,8 @@ import warp as wp
 
 from daf.missions import load_mission
 from daf.policies import Game, PolicySpec, make_policy
-from daf.policies.baseline.bitboard import RADIUS, SIDE, first_moves
-from daf.policies.baseline.mapping import BLOCKED, KNOWN
+from daf.policies.baseline.bitboard import RADIUS, SIDE, shortest_path_moves
+from daf.policies.baseline.mapping import BLOCKED, SEEN
 from daf.policies.baseline.policy import uniform
 from daf.policies.chance import mix_seeds
 from daf.policies.chance import uniform as plain_uniform
@@ -27,7 +27,7 @@ def search(
     moves: wp.array(dtype=wp.int32),
 ):
     n = wp.tid()
-    moves[n] = first_moves(arrived[n], goals[n], passable[n])
+    moves[n] = shortest_path_moves(arrived[n], goals[n], passable[n])
 
 
 @wp.kernel(enable_backward=False)
@@ -133,7 +133,7 @@ def test_maps_show_what_was_seen_where_it_is(name):
             known = seen[agent][board].clone()
             seen[agent] = False  # what is off the board is forgotten
             seen[agent][board] = known
-            assert torch.equal(drawn[agent, KNOWN], known)
+            assert torch.equal(drawn[agent, SEEN], known)
             assert torch.equal(drawn[agent, BLOCKED], known & solid[board])
         simulation.step(actions.view(1, -1))
     assert (seen.sum((1, 2)) > 2 * mission.window_height * mission.window_width).any()

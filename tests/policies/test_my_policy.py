@@ -11,7 +11,7 @@ from daf.learn.train import train
 from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, TrainablePolicy, make_policy
-from daf.policies.checks import check_network
+from daf.policies.checks import check_forward
 
 TEMPLATE = Path(__file__).parents[2] / "config" / "my_policy.py"
 SHORT = "extends: assembler_2\nmax_steps: 40\n"
@@ -88,8 +88,8 @@ class Answers(TrainablePolicy):
 ])  # fmt: skip
 def test_shapes_that_learning_cannot_use(answer, said):
     network = Answers(Game.of(load_mission("assembler_2")))
-    check_network("mine", network)
+    check_forward("mine", network)
     for name, value in answer.items():
         setattr(network, name, value)
     with pytest.raises(ConfigError, match=f"policy 'mine': {said}"):
-        check_network("mine", network)
+        check_forward("mine", network)

@@ -12,7 +12,7 @@ from daf.missions.token_bound import token_bound
 from daf.policies import Game, PolicySpec, make_policy
 from daf.policies.chance import mix_seeds, uniform
 from daf.policies.ops import embedding_torch, lstm_torch
-from daf.policies.ops.embedding import looked_up
+from daf.policies.ops.embedding import lookup_rows
 from daf.policies.tokens import TokenEmbedding, vocabulary
 from daf.policies.trainable import sample
 from daf.sim.simulation import Simulation
@@ -37,7 +37,7 @@ def test_embedding_equals_torchs_embedding_bag_forward_and_backward():
     ours.backward(gradient)
     own_gradients = embedding.table.grad, embedding.bias.grad
     embedding.zero_grad()
-    index, factor = looked_up(seen, embedding.vocabulary, len(embedding.table))
+    index, factor = lookup_rows(seen, embedding.vocabulary, len(embedding.table))
     theirs = torch.nn.functional.embedding_bag(
         index, embedding.table, mode="sum", per_sample_weights=factor
     )
@@ -147,15 +147,15 @@ def test_lstm_step_by_step_as_on_a_gpu_learns_as_from_start_to_start(device, mon
     def plain(*asked):
         with monkeypatch.context() as patched:
             patched.setattr("daf.policies.lstm.remembered", lstm_torch.remembered)
-            return policy._step_by_step(*asked)
+            return policy._forward_steps(*asked)
 
     policy, seen, memory, starts = episodes_of_an_lstm(device)
     seen = policy.embedding(seen.flatten(0, 1)).detach().view(6, 16, -1).requires_grad_()
     asked = seen, memory.requires_grad_(), starts
     found = []
     # The fused LSTM of a GPU rounds its products to ten bits.
-    fused = [policy._from_start_to_start] if device == "cpu" else []
-    for over in (plain, policy._step_by_step, *fused):
+    fused = [policy._forward_segments] if device == "cpu" else []
+    for over in (plain, policy._forward_steps, *fused):
         output, last = over(*asked)
         wanted = (seen, memory, *policy.lstm.parameters())
         slopes = torch.autograd.grad(output.square().sum() + last.sin().sum(), wanted)

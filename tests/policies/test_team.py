@@ -6,11 +6,11 @@ import torch
 from daf.config import ConfigError, EvaluationConfig
 from daf.evaluation.evaluate import evaluate
 from daf.missions import load_mission
-from daf.plan.contestants import Member, Player, Team
+from daf.plan.contestants import Player, Team, TeamMember
 from daf.policies import Game, Policy, make_policy
 from daf.policies.chance import mix_seeds
 from daf.policies.registry import PolicySpec
-from daf.policies.team_policy import MixedTeam, Part
+from daf.policies.team_policy import TeamMemberPolicy, TeamPolicy
 from daf.provenance.hashing import file_digest
 from daf.sim.simulation import Simulation
 
@@ -43,8 +43,10 @@ def policy(name: str, seed: int = 3) -> Policy:
     return make_policy(PolicySpec(name), GAME, seed=seed)
 
 
-def counting(*agents: int) -> MixedTeam:
-    return MixedTeam([Part(f"{n}", Counting(n), count) for n, count in enumerate(agents, start=1)])
+def counting(*agents: int) -> TeamPolicy:
+    return TeamPolicy(
+        [TeamMemberPolicy(f"{n}", Counting(n), count) for n, count in enumerate(agents, start=1)]
+    )
 
 
 def world_seeds(worlds: int, agents: int) -> torch.Tensor:
@@ -66,13 +68,18 @@ def course(player: Policy, worlds: int, steps: int = 60) -> torch.Tensor:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_team_of_one_policy_plays_as_the_policy_alone(name):
     alone = course(policy(name), 3)
-    assert torch.equal(course(MixedTeam([Part(name, policy(name), AGENTS)]), 3), alone)
+    assert torch.equal(course(TeamPolicy([TeamMemberPolicy(name, policy(name), AGENTS)]), 3), alone)
     assert len(alone.unique()) > 1
 
 
 def test_random_agents_do_the_same_whoever_plays_the_others():
     """Random looks at nothing but its seeds, so its agents show who they are."""
-    both = MixedTeam([Part("random", policy("random"), 2), Part("noop", policy("noop"), 2)])
+    both = TeamPolicy(
+        [
+            TeamMemberPolicy("random", policy("random"), 2),
+            TeamMemberPolicy("noop", policy("noop"), 2),
+        ]
+    )
     mixed, alone = course(both, 8), course(policy("random"), 8)
     own = (mixed == alone).all(1)  # [worlds, A]
     assert (own.sum(1) == 2).all()
@@ -107,7 +114,7 @@ def test_who_plays_which_agents_is_drawn_in_every_world():
 def test_a_world_does_not_depend_on_those_beside_it():
     def team():
         names = ("baseline", "random", "stateless")
-        return MixedTeam([Part(n, policy(n), c) for n, c in zip(names, (1, 1, 2))])
+        return TeamPolicy([TeamMemberPolicy(n, policy(n), c) for n, c in zip(names, (1, 1, 2))])
 
     assert torch.equal(course(team(), 7)[:2], course(team(), 2))
 
@@ -118,7 +125,9 @@ class Square(Counting):
 
 
 def test_a_member_that_answers_wrongly_is_named():
-    team = MixedTeam([Part("good", policy("noop"), 1), Part("odd", Square(1), 3)])
+    team = TeamPolicy(
+        [TeamMemberPolicy("good", policy("noop"), 1), TeamMemberPolicy("odd", Square(1), 3)]
+    )
     state = team.initial_state(world_seeds(2, 4))
     with pytest.raises(ConfigError, match=r"^policy 'odd': act returned .*\[6, 1\]; integers of"):
         team.act(torch.zeros(8, 200, 3, dtype=torch.uint8), state)
@@ -134,7 +143,7 @@ def test_members_find_their_own_weights(tmp_path):
             network.actor.bias[move] = 50  # moves there whatever it sees
         network.save(file)
 
-    def member(name: str, seed: int | None, weights: str | None) -> Member:
+    def member(name: str, seed: int | None, weights: str | None) -> TeamMember:
         player = Player(
             name=name,
             policy="lstm",
@@ -143,7 +152,7 @@ def test_members_find_their_own_weights(tmp_path):
             init_kwargs={},
             training_seed=seed,
         )
-        return Member(player=player, share=2, trained_on=(), weights=weights)
+        return TeamMember(player=player, share=2, trained_on=(), weights=weights)
 
     def recorded(files: list) -> bytes:
         table, recording = evaluate(team, mission, EvaluationConfig(episodes=1), weights=files)

@@ -4,7 +4,7 @@ import copy
 
 import numpy as np
 
-from daf.evaluation.replay import Episode, Recording, Runs, States, columns
+from daf.evaluation.replay import Episode, Replay, RunLengths, States, columns
 from daf.missions import RESOURCES, Mission, load_mission
 from daf.report.episode_player import Recorded
 
@@ -53,7 +53,7 @@ def mission() -> Mission:
     )
 
 
-def scripted(policy: str = "by hand", run: str = "run") -> Recording:
+def scripted(policy: str = "by hand", run: str = "run") -> Replay:
     """The episode of SCRIPT: two agents, ten steps, one heart."""
     played = mission()
     state = {name: np.zeros(number, dtype=np.int64) for name, number in columns(played).items()}
@@ -75,11 +75,9 @@ def scripted(policy: str = "by hand", run: str = "run") -> Recording:
         world_seed=2**63 - 1,
         score=1,
         steps=len(SCRIPT),
-        states=States(**{name: Runs.of(rows[name]) for name in rows}),
+        states=States(**{name: RunLengths.of(rows[name]) for name in rows}),
     )
-    return Recording(
-        policy=policy, run=run, mission=played, resources=RESOURCES, episodes=(episode,)
-    )
+    return Replay(policy=policy, run=run, mission=played, resources=RESOURCES, episodes=(episode,))
 
 
 def recorded(policy: str = "by hand", run: str = "run") -> Recorded:

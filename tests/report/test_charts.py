@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from daf.report.learning_curves import learning_curves, thin
+from daf.report.learning_curves import downsample, learning_curves
 from daf.report.map_chart import map_chart, station_styles
 from daf.report.score_charts import Curve, curve_chart, interval_chart, profile_chart, style_class
 
@@ -167,7 +167,7 @@ def test_scores_not_split_by_mission_and_missing_scores():
 
 
 def test_thinning_keeps_the_mean_and_the_limit():
-    steps, scores = thin(np.arange(1000.0), np.tile([0.0, 10.0], 500), 50)
+    steps, scores = downsample(np.arange(1000.0), np.tile([0.0, 10.0], 500), 50)
     assert len(steps) == len(scores) <= 50
     assert scores == pytest.approx(np.full(len(scores), 5.0))
     assert np.all(np.diff(steps) > 0)

@@ -9,13 +9,13 @@ from daf.missions import load_mission
 from daf.report.engine import engine_page
 from daf.sim import benchmark, scaling
 from daf.sim.benchmark import measure, summary
-from daf.sim.mettagrid_engine import Mettagrid
+from daf.sim.mettagrid_engine import MettagridEngine
 
 MISSION = load_mission("assembler_2").model_copy(update={"max_steps": 50})
 
 
 class Standing:
-    """As `mettagrid.Mettagrid`, but nothing happens."""
+    """As `mettagrid.MettagridEngine`, but nothing happens."""
 
     def __init__(self, mission):
         self.steps = 0
@@ -30,7 +30,7 @@ class Standing:
 
 def test_both_engines_are_measured_in_one_run(monkeypatch):
     monkeypatch.setattr(benchmark, "missing", lambda: None)
-    monkeypatch.setattr(benchmark, "Mettagrid", Standing)
+    monkeypatch.setattr(benchmark, "MettagridEngine", Standing)
     found = measure(MISSION, worlds=3, steps=2)
     assert len(found["rates"]) == len(found["mettagrid"]["rates"]) == benchmark.REPEATS
     assert found["ratios"][2] == found["rates"][2] / found["mettagrid"]["rates"][2]
@@ -91,7 +91,7 @@ def test_without_a_gpu_there_is_one_clear_error(options, monkeypatch, capsys):
 
 @pytest.mark.mettagrid
 def test_mettagrid_plays_the_nearest_mission():
-    engine = Mettagrid(MISSION)
+    engine = MettagridEngine(MISSION)
     before = engine._buffers["observations"].copy()
     moves = torch.randint(0, 5, (120, 4), generator=torch.Generator().manual_seed(0)).int()
     for step in moves.numpy():

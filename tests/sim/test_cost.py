@@ -25,7 +25,7 @@ def test_a_step_is_five_prepared_launches(monkeypatch):
     monkeypatch.setattr(wp, "launch", launch)
     for _ in range(3):
         simulation.step(torch.zeros(4, 4, dtype=torch.int64))
-    assert launched == 3 * list(shard.KERNELS)
+    assert launched == 3 * list(shard.PHASE_KERNELS)
 
 
 def test_a_step_allocates_nothing_and_writes_only_what_is_not_empty():

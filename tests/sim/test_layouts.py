@@ -6,7 +6,7 @@ import torch
 
 from daf.config import EvaluationConfig
 from daf.evaluation.evaluate import evaluate
-from daf.evaluation.replay import Recording
+from daf.evaluation.replay import Replay
 from daf.missions import load_mission
 from daf.report.episode_player import Recorded
 from daf.sim.simulation import Simulation
@@ -103,7 +103,7 @@ def test_a_recorded_episode_is_shown_in_the_layout_that_was_played(tmp_path):
     mission = load_mission("assembler_2@1-30").model_copy(update={"max_steps": 40})
     recording = evaluate(random_player(), mission, EvaluationConfig(episodes=6, recorded=6))[1]
     recording.write(tmp_path / "some.replay.json")
-    assert Recording.read(tmp_path / "some.replay.json") == recording
+    assert Replay.read(tmp_path / "some.replay.json") == recording
     played = {episode.layout for episode in recording.episodes}
     assert len(played) > 2 and played <= set(range(1, 31))
     for number, episode in enumerate(recording.episodes):
@@ -120,4 +120,4 @@ def test_a_recorded_episode_is_shown_in_the_layout_that_was_played(tmp_path):
         data = recording.resolved()
         data["episodes"][0]["layout"] = wrong
         with pytest.raises(ValueError, match=r"episodes\.0.*'layout': got"):
-            Recording.model_validate(data)
+            Replay.model_validate(data)

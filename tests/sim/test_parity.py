@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from daf.config import ConfigError
-from daf.missions.formations import recipe_of_neighbours
+from daf.missions.formations import recipe_by_neighbor_byte
 from daf.sim.parity import mission_of, simulate
 
 FOLDERS = [Path(__file__).parent / "recordings"]
@@ -61,7 +61,7 @@ def test_recipe_tables_are_those_of_the_engine(path):
     stations = mission_of(meta).stations
     for name, station in meta["config"]["objects"].items():
         if name in stations and "table" in station:
-            table = recipe_of_neighbours(stations[name])
+            table = recipe_by_neighbor_byte(stations[name])
             assert [-1 if n is None else n for n in table] == station["table"], name
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from daf.missions import Mission
-from daf.missions.game_statistics import COUNTED
+from daf.missions.game_statistics import COUNTER_NAMES
 from daf.sim.simulation import Simulation
 from tests.sim.random_missions import draw_actions, draw_mission
 from tests.sim.reference.observation import observe
@@ -115,7 +115,7 @@ def check(seeds: range) -> None:
     for seed in seeds:
         counts.update(play(seed))
     # So that there was something to compare.
-    assert [name for name in COUNTED if counts[name] == 0] == []
+    assert [name for name in COUNTER_NAMES if counts[name] == 0] == []
 
 
 def test_random_missions():

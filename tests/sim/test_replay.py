@@ -9,7 +9,7 @@ import torch
 from daf.config import ConfigError, EvaluationConfig
 from daf.evaluation.evaluate import evaluate
 from daf.evaluation.recorder import Recorder
-from daf.evaluation.replay import Recording, recordable
+from daf.evaluation.replay import Replay, max_recordable_episodes
 from daf.missions import RESOURCES, load_mission
 from daf.plan import Player
 from daf.sim import parity
@@ -19,7 +19,7 @@ from daf.sim.tables.codes import NO_RECIPE
 from tests.sim.test_parity import INPUTS, RECORDINGS, load
 
 
-def replayed(recording: Recording, number: int = 0) -> dict[str, np.ndarray]:
+def replayed(recording: Replay, number: int = 0) -> dict[str, np.ndarray]:
     """The states of an episode, [T + 1, columns], by unrolling its runs."""
     episode = recording.episodes[number]
     return {
@@ -28,22 +28,22 @@ def replayed(recording: Recording, number: int = 0) -> dict[str, np.ndarray]:
     }
 
 
-def record_engine(path, tmp_path, monkeypatch, device="cpu") -> tuple[Recording, dict]:
+def record_engine(path, tmp_path, monkeypatch, device="cpu") -> tuple[Replay, dict]:
     """A recording of the recorder's, taken while a recording of the engine's is played again."""
     meta, engine = load(path)
     steps = len(engine["actions"])
     recorders = []
 
-    class Recorded(parity._Replay):
+    class Recorded(parity._RecordedSimulation):
         def _keep_state(self):
             if not recorders:
                 recorders.append(Recorder(self, 1, steps))
             recorders[0].keep()
             super()._keep_state()
 
-    monkeypatch.setattr(parity, "_Replay", Recorded)
+    monkeypatch.setattr(parity, "_RecordedSimulation", Recorded)
     simulate(meta, {name: engine[name] for name in INPUTS}, device=device)
-    recording = Recording(
+    recording = Replay(
         policy="engine",
         run="engine",
         mission=mission_of(meta),
@@ -51,7 +51,7 @@ def record_engine(path, tmp_path, monkeypatch, device="cpu") -> tuple[Recording,
         episodes=recorders[0].episodes(),
     )
     recording.write(tmp_path / "engine.replay.json")
-    return Recording.read(tmp_path / "engine.replay.json"), engine
+    return Replay.read(tmp_path / "engine.replay.json"), engine
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
@@ -146,17 +146,17 @@ def test_a_mission_without_stations_is_recorded(tmp_path):
     mission = load_mission("assembler_1").model_copy(update={"map": ("####", "#@.#", "####")})
     recording = evaluate(random_player(), mission, EvaluationConfig(episodes=1))[1]
     recording.write(tmp_path / "empty.replay.json")
-    assert Recording.read(tmp_path / "empty.replay.json") == recording
+    assert Replay.read(tmp_path / "empty.replay.json") == recording
     assert recording.episodes[0].states.stock.values == ()
 
 
 def test_a_mission_too_large_for_one_file_is_not_recorded():
     mission = load_mission("assembler_1")
-    assert recordable(mission, mission.max_steps) >= 1
-    assert recordable(mission, 1_000_000) == 0
+    assert max_recordable_episodes(mission, mission.max_steps) >= 1
+    assert max_recordable_episodes(mission, 1_000_000) == 0
 
 
-def crowd(agents: int, steps: int) -> Recording:
+def crowd(agents: int, steps: int) -> Replay:
     """Agents that act at random in a small room: about the worst that can be put together."""
     floor = ["@" * 6] * (agents // 6) + ["&.=.+."]
     rows = ["########", *(f"#{line}#" for line in floor), "########"]
@@ -170,7 +170,7 @@ def test_a_long_episode_of_a_crowd_is_a_small_file(tmp_path):
     assert (tmp_path / "crowd.replay.json").stat().st_size < 600_000
 
 
-def wrong(recording: Recording, change) -> dict:
+def wrong(recording: Replay, change) -> dict:
     data = json.loads(json.dumps(recording.resolved()))
     change(data, data["episodes"][0], data["episodes"][0]["states"])
     return data
@@ -198,6 +198,6 @@ def test_wrong_recordings_are_refused_by_file_and_key(name, played, tmp_path):
     path = tmp_path / "wrong.replay.json"
     path.write_text(json.dumps(wrong(played[2], change)))
     with pytest.raises(ConfigError) as refused:
-        Recording.read(path)
+        Replay.read(path)
     line = str(refused.value)
     assert line.startswith(f"{path}: ") and said in line and len(line.splitlines()) == 1

@@ -15,7 +15,7 @@ MISSION = load_mission("training_facility_1").model_copy(update={"max_steps": 20
 
 @pytest.fixture(autouse=True)
 def small_shards(monkeypatch):
-    monkeypatch.setattr(module, "ROWS_WORTH_A_THREAD", 4)
+    monkeypatch.setattr(module, "ROWS_PER_THREAD", 4)
 
 
 def play(threads: int) -> dict[str, torch.Tensor]:
@@ -64,7 +64,7 @@ def test_a_failure_in_any_thread_is_raised(monkeypatch):
 def test_threads_are_torchs_and_only_as_many_as_there_is_work_for(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     assert len(Simulation(MISSION, 7)._shards) == 3
-    monkeypatch.setattr(module, "ROWS_WORTH_A_THREAD", 14)
+    monkeypatch.setattr(module, "ROWS_PER_THREAD", 14)
     assert len(Simulation(MISSION, 7)._shards) == 2
     assert len(Simulation(MISSION, 2)._shards) == 1
     with pytest.raises(ValueError, match="threads: got 0; at least 1 is needed"):

@@ -12,7 +12,7 @@ import pandas as pd
 
 from daf.stats.estimate import EPISODE, SEED, Samples, summary
 from daf.stats.family import judge
-from daf.stats.pair import pair_of
+from daf.stats.pair import compare_pair
 from daf.stats.robust import robust
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "statistics.md"
@@ -43,7 +43,7 @@ def weights(*scores):
 def judged(policies, ceiling=None, share=0.05):
     """All pairs of the policies, corrected."""
     named = [
-        ({"a": a, "b": b, "mission": "m"}, pair_of(policies[a], policies[b], 0.95))
+        ({"a": a, "b": b, "mission": "m"}, compare_pair(policies[a], policies[b], 0.95))
         for a, b in combinations(range(len(policies)), 2)
     ]
     return judge(named, confidence=0.95, share=share, ceilings={"m": ceiling})
@@ -116,8 +116,8 @@ def intervals(rng, draw, n, shift):
     values = draw(rng, (6, n))
     a, b = method(values[:1].T + shift), method(values[1:2].T)
     three, worlds = weights(*values[2:5]), values[5]
-    methods = pair_of(a, b, 0.95).values
-    fixed = pair_of(weights(values[2] + worlds), weights(values[3] + worlds), 0.95).values
+    methods = compare_pair(a, b, 0.95).values
+    fixed = compare_pair(weights(values[2] + worlds), weights(values[3] + worlds), 0.95).values
     one, several = summary(b, 0.95) | robust(b, 0.95), summary(three, 0.95) | robust(three, 0.95)
     found = {}
     for name, parts in (("", one), (" of 3 missions", several)):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from daf.stats import analyse, holm
+from daf.stats import analyse, holm_adjust
 from daf.stats.estimate import samples, unit_of
-from daf.stats.pair import pair_of
+from daf.stats.pair import compare_pair
 
 from .episodes import only, rows, table, trained
 
@@ -18,14 +18,14 @@ DRUG_2 = [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4]
 
 def test_holm_worked_example():
     # The example of the article "Holm-Bonferroni method": 4 tests; 0.005*4, 0.01*3, 0.03*2, 0.06.
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm_adjust([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
 def test_holm_edges():
-    assert holm([]) == []
-    assert holm([0.2]) == [0.2]
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
-    assert holm([0.02, 0.02, 0.02]) == pytest.approx([0.06] * 3)
+    assert holm_adjust([]) == []
+    assert holm_adjust([0.2]) == [0.2]
+    assert holm_adjust([0.9, 0.8]) == [1.0, 1.0]
+    assert holm_adjust([0.02, 0.02, 0.02]) == pytest.approx([0.06] * 3)
 
 
 def test_fixed_policies_are_paired_by_world():
@@ -119,7 +119,7 @@ def _rejected(make, repeats):
     found = 0
     for _ in range(repeats):
         a, b = (samples(rows, ["m"], unit_of(rows)) for _, rows in make().groupby("policy"))
-        found += pair_of(a, b, 0.95).values["p_t"] < 0.05
+        found += compare_pair(a, b, 0.95).values["p_t"] < 0.05
     return found / repeats
 
 

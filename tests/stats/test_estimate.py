@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from daf.stats import analyse
-from daf.stats.estimate import SEED, Term, estimate, student
+from daf.stats.estimate import SEED, ErrorTerm, estimate, t_interval
 
 from .episodes import only, rows, table, trained
 
@@ -82,7 +82,7 @@ def test_runs_of_separate_missions_are_separate_samples():
 
 def test_tiny_variances_do_not_underflow():
     tiny, plain = (
-        student(scale, [Term(scale**2 / 4, 5), Term(scale**2 / 9, 3)], 0.95)
+        t_interval(scale, [ErrorTerm(scale**2 / 4, 5), ErrorTerm(scale**2 / 9, 3)], 0.95)
         for scale in (1e-120, 1.0)
     )
     assert tiny["p"] == pytest.approx(plain["p"])

@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_ind, ttost_paired
 
-from daf.stats import analyse, holm
+from daf.stats import analyse, holm_adjust
 
 from .episodes import only, rows, table, trained
 
@@ -15,8 +15,8 @@ def test_holm_against_statsmodels():
     rng = np.random.default_rng(1)
     for size in (1, 2, 7, 40):
         p = np.round(rng.beta(0.4, 2, size), 2)  # with ties
-        expected = multipletests(p, method="holm")[1]
-        assert holm(p) == pytest.approx(expected, abs=1e-12)
+        expected = multipletests(p, method="holm_adjust")[1]
+        assert holm_adjust(p) == pytest.approx(expected, abs=1e-12)
 
 
 def episodes_of(**scores):
@@ -120,7 +120,7 @@ def test_the_declared_family_is_the_corrected_family():
         ("b", "c"),
         ("b", "d"),
     }
-    expected = holm([pair["p"] for pair in some["comparisons"]])
+    expected = holm_adjust([pair["p"] for pair in some["comparisons"]])
     assert [pair["p_holm"] for pair in some["comparisons"]] == expected
     assert some["best_policy_decided"] is False and some["against"] == "b"
     assert "was not to be compared with a, c" in some["verdict"]

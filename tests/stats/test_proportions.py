@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from daf.stats import analyse
-from daf.stats.proportions import mover, newcombe, wilson
+from daf.stats.proportions import mover_interval, newcombe, wilson
 
 from .episodes import rows, table, trained
 
@@ -19,7 +19,9 @@ def test_wilson_against_statsmodels(count, n):
 
 
 def test_symmetric_intervals_join_like_standard_errors():
-    assert mover([1, 2], [(0.7, 1.3), (1.6, 2.4)]) == pytest.approx((1.25, 1.75))  # 3-4-5, halved
+    assert mover_interval([1, 2], [(0.7, 1.3), (1.6, 2.4)]) == pytest.approx(
+        (1.25, 1.75)
+    )  # 3-4-5, halved
 
 
 def improvement(a, b, **options):

@@ -9,8 +9,8 @@ from daf.stats.estimate import EPISODE, Samples
 from daf.stats.robust import (
     bca_interval,
     iqm_weights,
+    median_interval,
     median_weights,
-    order_interval,
     robust,
     winsorised_interval,
 )
@@ -43,10 +43,10 @@ def test_interval_of_the_median_by_hand():
     part = (outer - 0.95) / (outer - inner)
     inward = 8 * part / (2 + 6 * part)
     values = np.arange(1, 11) ** 2.0
-    low, high = order_interval(values, 0.95)
+    low, high = median_interval(values, 0.95)
     assert low == pytest.approx(4 + inward * (9 - 4), abs=1e-12)
     assert high == pytest.approx(81 - inward * (81 - 64), abs=1e-12)
-    assert order_interval(values[:5], 0.95) == (1, 25)
+    assert median_interval(values[:5], 0.95) == (1, 25)
 
 
 @pytest.mark.filterwarnings("ignore:Precision loss")  # scipy's, of the thirteen equal values
@@ -107,7 +107,7 @@ def test_stratified_bootstrap_against_a_loop():
 
 def test_interquartile_mean_of_few_or_very_many_units():
     rng = np.random.default_rng(3)
-    for n, bounds in ((5, order_interval), (19, order_interval), (1001, winsorised_interval)):
+    for n, bounds in ((5, median_interval), (19, median_interval), (1001, winsorised_interval)):
         values = np.sort(rng.exponential(1, n))
         found = robust(drawn(values), 0.95)
         assert (found["iqm_low"], found["iqm_high"]) == pytest.approx(bounds(values, 0.95))
@@ -131,6 +131,6 @@ def test_median_interval_covers(n):
     rng = np.random.default_rng(n)
     inside = 0
     for values in np.sort(rng.exponential(1, (2000, n))):
-        low, high = order_interval(values, 0.95)
+        low, high = median_interval(values, 0.95)
         inside += low <= np.log(2) <= high
     assert 0.93 <= inside / 2000 <= 0.97

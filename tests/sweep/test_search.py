@@ -7,7 +7,7 @@ import pytest
 
 from daf.config import BenchmarkConfig, ConfigError
 from daf.plan import make_plan
-from daf.sweep.state import Search
+from daf.sweep.state import SweepState
 
 from .sweeps import GRID, RANGES, sweep
 
@@ -18,10 +18,10 @@ def folder(tmp_path, monkeypatch):
 
 
 def runs(**changes) -> set[str]:
-    return set(Search(sweep(**changes)).plan.runs)
+    return set(SweepState(sweep(**changes)).plan.runs)
 
 
-def propose(known: Search, number: int, *trials: tuple[str, dict], **changes) -> None:
+def propose(known: SweepState, number: int, *trials: tuple[str, dict], **changes) -> None:
     path = Path(known.round_file(number) if number else known.finalists_file)
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {"search": known.digest, "trials": [{"trial": n, "values": v} for n, v in trials]}
@@ -51,19 +51,19 @@ def test_a_trial_is_the_run_of_a_benchmark_with_its_values():
 
 def test_the_last_rung_is_a_whole_training_and_the_others_its_beginning():
     halving = {"strategy": "halving", "search_space": {"clip": [0.1, 0.2, 0.3]}}
-    search = Search(sweep(**halving, num_training_steps=9000))
+    search = SweepState(sweep(**halving, num_training_steps=9000))
     propose(search, 1, ("clip-0.2", {"clip": 0.2}))
     search.learn()
     first = next(r for r in search.rounds[0].plan.runs.values() if r.training.clip == 0.2)
     (last,) = search.rounds[1].plan.runs.values()
-    assert first.training.steps == 3000 and first.training.can_get_longer
-    assert last.training.steps == 9000 and not last.training.can_get_longer
+    assert first.training.steps == 3000 and first.training.is_extendable
+    assert last.training.steps == 9000 and not last.training.is_extendable
     assert first.course() == last.course()
     assert last.name in runs(search_space={"clip": [0.2]}, num_training_steps=9000)
 
 
 def test_rounds_are_learned_as_they_come():
-    search = Search(sweep(search_space=RANGES, strategy="bayesian", num_trials=8))
+    search = SweepState(sweep(search_space=RANGES, strategy="bayesian", num_trials=8))
     assert (len(search.rounds), len(search.plan.runs), search.budgets) == (1, 4, [4_000_000] * 2)
     values = {"learning_rate": 0.01, "entropy_coef": 0.01, "clip": 0.2, "hidden_size": 32}
     propose(search, 1, ("one", values))
@@ -75,12 +75,12 @@ def test_rounds_are_learned_as_they_come():
     assert {run.training_seed for run in search.confirmation.runs.values()} == set(range(101, 106))
     assert search.best_run == "stateless-s1-x"
     assert [entry["trial"] for entry in search.confirmed()] == ["one"]
-    again = Search(search.sweep)
+    again = SweepState(search.sweep)
     assert set(again.plan.runs) == set(search.plan.runs)
 
 
 def test_proposals_of_another_search_are_not_believed():
-    search = Search(sweep(search_space=RANGES, strategy="bayesian", num_trials=8))
+    search = SweepState(sweep(search_space=RANGES, strategy="bayesian", num_trials=8))
     propose(search, 1, ("one", {"clip": 0.2}), search="0" * 64)
     search.learn()
     assert len(search.rounds) == 1
@@ -91,9 +91,9 @@ def test_proposals_of_another_search_are_not_believed():
 
 
 def test_what_failed_is_left_out():
-    search = Search(sweep())
+    search = SweepState(sweep())
     run = next(iter(search.plan.runs))
-    partly = Search(sweep(missing={"runs": [run]}))
+    partly = SweepState(sweep(missing={"runs": [run]}))
     assert len(partly.episodes_files(1)) == len(search.episodes_files(1)) - 1
     failed = [entry["failed"] for entry in partly.rounds[0].described()]
     assert sorted(failed) == [[], [], [], [run]]
@@ -106,19 +106,19 @@ def test_what_failed_is_left_out():
 ])  # fmt: skip
 def test_missing_trainings_that_cannot_be(missing):
     with pytest.raises(ConfigError, match=r"key 'missing': got '(x|stateless-s[13]-00000000)'; "):
-        Search(sweep(missing=missing))
+        SweepState(sweep(missing=missing))
     if "s1" in f"{missing}":
         later = sweep(missing=missing, strategy="bayesian", search_space=RANGES)
-        assert Search(later).plan.runs, "it may be one of a later round"
+        assert SweepState(later).plan.runs, "it may be one of a later round"
 
 
 def test_an_objective_that_is_none():
     with pytest.raises(ConfigError, match=r"key 'objective_metric': got 'scor', .*did you mean"):
-        Search(sweep(objective_metric="scor"), "s.yaml")
+        SweepState(sweep(objective_metric="scor"), "s.yaml")
 
 
 def test_every_trial_has_the_steps_that_it_is_trained():
-    search = Search(sweep(search_space={"steps": [4096, 8192]}))
+    search = SweepState(sweep(search_space={"steps": [4096, 8192]}))
     assert [entry["steps"] for entry in search.described(1)[0]] == [4096, 8192]
 
 
@@ -133,4 +133,4 @@ def test_a_policy_that_does_not_learn_cannot_be_searched():
     )
     changes = {"policy_class_path": "mine.py:Fixed", "search_space": {"pace": [1, 2]}}
     with pytest.raises(ConfigError, match=r"s\.yaml: key 'policy_class_path': got \"mine.py:Fixed"):
-        Search(sweep(**changes), "s.yaml")
+        SweepState(sweep(**changes), "s.yaml")

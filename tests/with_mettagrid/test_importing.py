@@ -218,11 +218,11 @@ def test_mistakes_are_one_line(tmp_path):
 
 
 def test_what_it_sees_is_what_we_see(tmp_path):
-    from daf.mettagrid.interface import Observed, actions_of, interface_of
+    from daf.mettagrid.interface import TokensToMettagrid, actions_of, interface_of
 
     game = Game.of(SHORT)
     theirs = interface_of(game)
-    observed = Observed(theirs, game, actions_of(theirs, game, "x"), "x")
+    observed = TokensToMettagrid(theirs, game, actions_of(theirs, game, "x"), "x")
     simulation = Simulation(SHORT, 4, seed=3)
     generator = torch.Generator().manual_seed(0)
     for _ in range(25):

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from daf.mettagrid.bundled.token_map import GLOBAL, NONE, Retoken
+from daf.mettagrid.bundled.token_map import GLOBAL, NONE, TokenMap
 
 
 def test_tokens_are_said_in_other_words_and_what_has_none_is_dropped():
-    retoken = Retoken((11, 11), (5, 13))
-    retoken.say(0, 7, {3: 30})
-    retoken.say(1, 8)
-    retoken.say(2, 9)
+    retoken = TokenMap((11, 11), (5, 13))
+    retoken.map_feature(0, 7, {3: 30})
+    retoken.map_feature(1, 8)
+    retoken.map_feature(2, 9)
     retoken.everywhere[2] = GLOBAL
     tokens = [
         [0x55, 0, 3],  # the middle stays the middle

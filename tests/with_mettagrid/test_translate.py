@@ -9,7 +9,7 @@ import torch
 
 from daf.__main__ import main
 from daf.config import ConfigError
-from daf.mettagrid.bundled.observations import Seen
+from daf.mettagrid.bundled.observations import TokensFromMettagrid
 from daf.mettagrid.translate import rewards, translate
 from daf.missions import RESOURCES, load_mission
 from daf.missions.loader import build_mission
@@ -131,12 +131,12 @@ def test_the_two_engines_agree_step_by_step():
 def test_an_exported_policy_sees_there_what_it_would_see_here():
     from mettagrid.policy.policy_env_interface import PolicyEnvInterface
 
-    from daf.mettagrid.cross_check import play_both
+    from daf.mettagrid.cross_check import step_both
     from daf.mettagrid.translate import config_of
 
     mission = load_mission(ALL_RULES)
     names = (*FEATURES, *RESOURCES)
-    seen = Seen(
+    seen = TokensFromMettagrid(
         PolicyEnvInterface.from_mg_cfg(config_of(mission)),
         features=list(names),
         kinds={"agent": 0, "wall": 1} | {name: s.type_id for name, s in mission.stations.items()},
@@ -158,7 +158,7 @@ def test_an_exported_policy_sees_there_what_it_would_see_here():
         ]
         return sorted(t for t in known if t[1] not in left_out and t[1:] != ("remaining_uses", 0))
 
-    for now, ours, theirs in play_both(mission, [5], 60):
+    for now, ours, theirs in step_both(mission, [5], 60):
         there = seen(theirs[0].observed()).tolist()
         for agent, tokens in enumerate(ours.observations[0].tolist()):
             assert told(tokens) == told(there[agent]), now

@@ -15,7 +15,7 @@ from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.plan.names import class_digest, class_label
 from daf.policies import policy_class
-from daf.provenance.mettagrid_version import INSTALL, require
+from daf.provenance.mettagrid_version import INSTALL, require_mettagrid
 
 RUNS_IN_METTAGRID = "daf.mettagrid.bundled."
 """Code for bundles: mettagrid imports it, DAF does not."""
@@ -76,10 +76,10 @@ def test_what_needs_it_says_how_to_install_it(absent, needing):
 def test_other_versions_are_refused(monkeypatch, version, fits):
     monkeypatch.setattr(importlib.metadata, "version", lambda name: version)
     if fits:
-        require("a test")
+        require_mettagrid("a test")
     else:
         with pytest.raises(ConfigError, match=f"a test needs another mettagrid than {version}"):
-            require("a test")
+            require_mettagrid("a test")
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ import pandas as pd
 import pytest
 import yaml
 
-from daf.cluster.forecast import Cluster, Measured, forecast
+from daf.cluster.forecast import Cluster, MeasuredTimes, forecast
 from daf.config import BenchmarkConfig
-from daf.evaluation.replay import Recording
+from daf.evaluation.replay import Replay
 from daf.plan import make_plan
 
 ROOT = Path(__file__).parents[2]
@@ -117,7 +117,7 @@ def test_everything_promised_is_there(made):
             assert table["episode"].tolist() == [0, 1, 2]
             assert (table["run"] == player).all() and (table["mission"] == mission).all()
             assert table["score"].equals(table["hearts_stored"].astype(float))
-            (episode,) = Recording.read(folder / f"{mission}.replay.json").episodes
+            (episode,) = Replay.read(folder / f"{mission}.replay.json").episodes
             first = table.iloc[0]
             assert (episode.world_seed, episode.steps) == (first["world_seed"], first["steps"])
             assert episode.score == first["score"]
@@ -166,7 +166,7 @@ def test_snakemakes_own_report_holds_the_main_outputs_with_captions(made, tmp_pa
 def test_a_forecast_counts_the_files_that_are_made(made):
     plan = make_plan(BenchmarkConfig.model_validate(TINY))
     results = made.folder / "results"
-    measured = Measured.read(results / "timings", plan)
+    measured = MeasuredTimes.read(results / "timings", plan)
     assert len(measured.training) == 2 and len(measured.evaluation) == 3
     found = forecast(plan, measured, Cluster(slots=2))
     folders = ["runs", "evaluations"]

@@ -24,7 +24,7 @@ CONFIG = {
     "training": {"steps": 200, "worlds": 2, "rollout_length": 16, "minibatches": 1, "epochs": 1},
     "evaluation": {"episodes": 2},
 }
-RULES = ("train_population", "train")
+RULES = ("train_colocated", "train")
 
 
 def start(folder: Path, population: int, **changes) -> subprocess.Popen:

@@ -122,7 +122,7 @@ def test_trials_that_share_jobs_come_to_the_same(halved, tmp_path):
     """Those of a round, and those of the confirmation; what is left over has a job of its own."""
     shared = HALVING | {"execution": {"device": "cpu", "population": 2}}
     rules = swept(tmp_path, shared)
-    assert [rules.count(rule) for rule in ("train_population", "train")] == [2, 6]
+    assert [rules.count(rule) for rule in ("train_colocated", "train")] == [2, 6]
     assert contents(tmp_path) == contents(halved)
     assert swept(tmp_path, HALVING) == [], "how many share a job re-makes nothing"
 

@@ -11,33 +11,33 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from daf.jobs.batch import VARIANT
+from daf.jobs.run_batch import RULE_VARIANT
 from daf.config import (
     BenchmarkConfig,
     ConfigError,
     DAFSweepConfig,
     EvaluationConfig,
 )
-from daf.errors import of_file
+from daf.errors import os_error_text
 from daf.config.overrides import Given
 from daf.system.gpus import visible_gpus
 from daf.plan import make_plan
 from daf.cluster.resources import (
-    evaluation_mb,
+    evaluation_memory_mb,
     evaluation_minutes,
-    population_mb,
-    population_minutes,
-    training_mb,
-    training_minutes,
+    colocated_memory_mb,
+    colocated_minutes,
+    run_memory_mb,
+    run_minutes,
 )
 from daf.plan.plan import played
-from daf.provenance.hashing import Hashed, digest, folder_digest
+from daf.provenance.hashing import HashedDict, digest, folder_digest
 from daf.provenance.code_hash import script_hash
 from daf.provenance.packages import versions
 from daf.provenance.sidecar import SUFFIX, stands
 from daf.jobs.results_lock import ResultsInUse, claim
 from daf.provenance.staleness import ExternalFiles
-from daf.sweep.state import NOT_SEARCHED, Search
+from daf.sweep.state import KEYS_OUTSIDE_SEARCH, SweepState
 from daf.provenance.source import within, workflow_folder
 
 # A plan is millions of objects that stay, which the garbage collector would search again and again,
@@ -58,7 +58,7 @@ try:
     config.clear()
     config.update(GIVEN.data)
     if "search_space" in config:
-        SEARCH = Search(GIVEN.parsed(DAFSweepConfig), GIVEN.source, build=not OF_A_JOB)
+        SEARCH = SweepState(GIVEN.parsed(DAFSweepConfig), GIVEN.source, build=not OF_A_JOB)
         PLAN = SEARCH.plan
     else:
         SEARCH = None
@@ -136,7 +136,7 @@ def played_by(cast):
     if cast.players:
         return "|".join(map(re.escape, cast.players))
     others = "|".join(
-        re.escape(player) for other in PLAN.casts() for player in other.players
+        re.escape(player) for other in PLAN.evaluation_batches() for player in other.players
     )
     return f"(?!({others})-e){NAME}" if others else NAME
 
@@ -146,7 +146,7 @@ def casts_to_make():
     evaluations take seconds to read."""
     rules = {
         f"evaluate{VARIANT}{number}" if number else "evaluate": cast
-        for number, cast in enumerate(PLAN.casts())
+        for number, cast in enumerate(PLAN.evaluation_batches())
     }
     return [
         (rule, cast) for rule, cast in rules.items() if not OF_A_JOB or rule in sys.argv
@@ -182,7 +182,7 @@ def cast_of(cast, wildcards):
 def told_of_player(name):
     """What a job is told for the evaluations of one player."""
     player = PLAN.player(name)
-    return Hashed(
+    return HashedDict(
         player=player.resolved(),
         trained_on=PLAN.trained_on(name),
         code=code_of("evaluate", "daf.evaluation.evaluate", *player.modules()),

@@ -6,7 +6,7 @@ def told_to_train(run):
     """The params of a training's job."""
     asked = PLAN.run(run)
     code = code_of("train", "daf.learn.train", *asked.modules())
-    return {"run": Hashed(asked.resolved()), "code": code}
+    return {"run": HashedDict(asked.resolved()), "code": code}
 
 
 def record_of(run):
@@ -29,7 +29,7 @@ def ready_to_train(wildcards):
         if run in members and not all(
             is_trained(other) for other in members if other != run
         ):
-            checkpoints.train_population.get(run=first, members=content_of(first))
+            checkpoints.train_colocated.get(run=first, members=content_of(first))
     return environment_for(PLAN.weights_file(run))
 
 

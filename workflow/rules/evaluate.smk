@@ -25,7 +25,7 @@ for evaluate, cast in casts_to_make():
         resources:
             gpu=GPU,
             mem_mb=lambda wildcards, attempt, cast=cast: attempt
-            * evaluation_mb(*asked_of(wildcards, cast), GPU),
+            * evaluation_memory_mb(*asked_of(wildcards, cast), GPU),
             runtime=lambda wildcards, attempt, cast=cast: attempt
             * evaluation_minutes(
                 *asked_of(wildcards, cast), len(cast_of(cast, wildcards))
@@ -36,7 +36,7 @@ for evaluate, cast in casts_to_make():
                 *map(told_of_player, cast_of(cast, wildcards))
             ],
             missions=[
-                Hashed(mission=PLAN.missions[mission].resolved())
+                HashedDict(mission=PLAN.missions[mission].resolved())
                 for mission in cast.missions
             ],
             evaluation=played_as,

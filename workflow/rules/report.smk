@@ -6,7 +6,7 @@ rule report:
         curves=expand(
             f"{RESULTS}/runs/{{run}}/metrics.parquet", run=PLAN.finished_runs()
         ),
-        replays=PLAN.shown_replays(),
+        replays=PLAN.report_replays(),
     output:
         report=report(
             update(f"{RESULTS}/{{study}}/report.html"),

@@ -33,7 +33,7 @@ def force_if_stale(name, inputs, outputs, params):
 
     def check_job(wildcards):
         requests = split_request(
-            name.partition(VARIANT)[0],
+            name.partition(RULE_VARIANT)[0],
             {
                 key: expanded(files, wildcards)
                 for key, files in inputs.items()

@@ -6,7 +6,7 @@ rule sweep:
 
 if SEARCH:
     FOLDER = SEARCH.folder
-    SEARCHED = SEARCH.sweep.model_dump(mode="json", exclude=NOT_SEARCHED)
+    SEARCHED = SEARCH.sweep.model_dump(mode="json", exclude=KEYS_OUTSIDE_SEARCH)
 
     localrules:
         propose,

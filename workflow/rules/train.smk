@@ -24,9 +24,9 @@ rule train:
         tasks=CONFIG.execution.nodes,
         mem_mb=lambda wildcards, attempt: attempt
         * EACH
-        * training_mb(PLAN.run(wildcards.run), GPU),
+        * run_memory_mb(PLAN.run(wildcards.run), GPU),
         runtime=lambda wildcards, attempt: attempt
-        * training_minutes(PLAN.run(wildcards.run)),
+        * run_minutes(PLAN.run(wildcards.run)),
         disk_mb=200,
     params:
         run=lambda wildcards: told_to_train(wildcards.run)["run"],
@@ -42,7 +42,7 @@ rule train:
 # the outputs; so each has its own record and log, and fails alone.
 if CONFIG.execution.population > 1:
 
-    checkpoint train_population:
+    checkpoint train_colocated:
         input:
             checked=lambda wildcards: environment_for(done_by_population(**wildcards)),
         output:
@@ -56,9 +56,9 @@ if CONFIG.execution.population > 1:
         resources:
             gpu=GPU,
             mem_mb=lambda wildcards, attempt: attempt
-            * population_mb(population(wildcards.run).values(), GPU),
+            * colocated_memory_mb(population(wildcards.run).values(), GPU),
             runtime=lambda wildcards, attempt, threads: attempt
-            * population_minutes(population(wildcards.run).values(), threads),
+            * colocated_minutes(population(wildcards.run).values(), threads),
             disk_mb=lambda wildcards: 200 * len(population(wildcards.run)),
         params:
             trainings=lambda wildcards: [*map(told_to_train, population(wildcards.run))],

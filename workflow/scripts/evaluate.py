@@ -1,10 +1,11 @@
+from daf.jobs.run_batch import part_log, run_batch
+
 from daf.config import EvaluationConfig
-from daf.jobs.batch import batch, log_of
 from daf.jobs.supervisor import supervised
 from daf.missions import Mission
-from daf.plan import player_of
+from daf.plan import parse_contestant
 
-with supervised(snakemake) as tell, batch(snakemake) as parts:
+with supervised(snakemake) as tell, run_batch(snakemake) as parts:
     for part in parts:
         # Not before the job has its GPU, and not at all if nothing is to be done.
         from daf.evaluation.evaluate import evaluate
@@ -12,10 +13,10 @@ with supervised(snakemake) as tell, batch(snakemake) as parts:
 
         with part as work:
             parameters = work.parameters
-            player = player_of(parameters.player)
+            player = parse_contestant(parameters.player)
             mission = Mission.model_validate(parameters.mission)
             table = work.paths["episodes"].with_name(f"{mission.name}.parquet")
-            tell(player.policy, log_of(snakemake.log[0], table))
+            tell(player.policy, part_log(snakemake.log[0], table))
             config = EvaluationConfig.model_validate(parameters.evaluation)
             trained_on = tuple(map(Mission.model_validate, parameters.trained_on))
             weights = work.inputs["weights"]

@@ -16,8 +16,8 @@ with supervised(snakemake) as tell:
         )
         tell(training.run.class_path)
         if work.execution.ranks == 1:
-            training.carry_out()
+            training.execute()
         else:
-            training.carry_out_together()
-    if not training.run.training.can_get_longer:
+            training.execute_distributed()
+    if not training.run.training.is_extendable:
         training.resume().discard()

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator
 
 from daf.audit.jobs.base import Job, code_of_all
 from daf.config import BenchmarkConfig, DAFSweepConfig
-from daf.config.model import Number
+from daf.config.model import Float
 from daf.missions import Mission
 
 
@@ -29,7 +29,7 @@ class Study(Job):
 class Compare(Study):
     """Of rule compare."""
 
-    ceilings: dict[str, Number | None]
+    ceilings: dict[str, Float | None]
     missing: list[dict[str, str]]
     teams: dict[str, Any] | None
 
@@ -51,7 +51,7 @@ class Report(Study):
 class EnvironmentCheck(Job):
     """Of rule environment_check; what it found about a machine can be found nowhere else."""
 
-    needed_mb: Number
+    needed_mb: Float
     versions: dict[str, str]
     code: str
 

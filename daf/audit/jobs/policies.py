@@ -3,7 +3,7 @@
 from daf.audit.jobs.base import Job, code_of, code_of_players
 from daf.config import EvaluationConfig
 from daf.config.execution import Seed
-from daf.config.model import Number
+from daf.config.model import Float
 from daf.missions import Mission
 from daf.plan import Player, Run, Team
 from daf.plan.plan import played
@@ -58,7 +58,7 @@ class Deploy(Job):
     trained_on: tuple[Mission, ...]
     missions: tuple[Mission, ...]
     seed: Seed
-    confidence: Number
+    confidence: Float
     code: str
 
     def outputs(self, folder):

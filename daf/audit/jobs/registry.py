@@ -10,7 +10,7 @@ from daf.config import ConfigError, shown
 from daf.errors import describe
 from daf.plan.names import class_digest
 from daf.policies.registry import SHORT_NAMES
-from daf.provenance.sidecar import Record
+from daf.provenance.sidecar import Sidecar
 
 OWN_CODE = frozenset(SHORT_NAMES) | frozenset(SHORT_NAMES.values())
 """The class paths of the policies that come with DAF."""
@@ -30,7 +30,7 @@ RULES: dict[str, type[Job]] = {
 }
 
 
-def job_of(record: Record) -> Job:
+def job_of(record: Sidecar) -> Job:
     """What a record tells of its job.
 
     Raises:

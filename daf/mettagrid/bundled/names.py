@@ -3,7 +3,7 @@
 MOVES = ("noop", "move_north", "move_south", "move_west", "move_east")
 """Mettagrid's names of the actions that come first in our list; glyphs are its vibes, by number."""
 
-SAME = {
+SHARED_FEATURES = {
     "group": "agent:group",
     "episode_completion": "episode_completion_pct",
     "last_reward": "last_reward",
@@ -11,5 +11,5 @@ SAME = {
 }
 """Features that both games have, with mettagrid's names; inventories are `inv:RESOURCE`."""
 
-OURS_ALONE = ("orientation", "cooldown", "clipped", "remaining_uses")
+DAF_ONLY_FEATURES = ("orientation", "cooldown", "clipped", "remaining_uses")
 """Features that mettagrid has no name for; some game may have one of ours."""

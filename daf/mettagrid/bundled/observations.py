@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from .retoken import GLOBAL, NONE, Retoken
-from .words import MOVES, OURS_ALONE, SAME
+from .retoken import GLOBAL, NONE, TokenMap
+from .words import DAF_ONLY_FEATURES, MOVES, SHARED_FEATURES
 
 ARGUMENT = 254  # stands for a second reading of `last_action`; mettagrid has no such feature
 OTHER_KIND = 254  # a type id that none of our stations has
 
 
-class Seen:
+class TokensFromMettagrid:
     """Observations of one game of mettagrid as our networks know them.
 
     By names: what has no name in common is dropped. Of a kind of thing that our game does not have
@@ -27,11 +27,11 @@ class Seen:
         """
         self.tokens = tokens
         self.last_action = NONE
-        self.retoken = Retoken(tuple(interface.egocentric_shape), tuple(window))
+        self.retoken = TokenMap(tuple(interface.egocentric_shape), tuple(window))
         self.retoken.place[GLOBAL] = window[0] // 2 << 4 | window[1] // 2
         ours = {name: number for number, name in enumerate(features)}
-        theirs = {their: name for name, their in SAME.items()}
-        theirs |= {name: name for name in OURS_ALONE}
+        theirs = {their: name for name, their in SHARED_FEATURES.items()}
+        theirs |= {name: name for name in DAF_ONLY_FEATURES}
         theirs |= {f"inv:{name}": name for name in features}
         actions = [self._taken(name, interface) for name in interface.all_action_names]
         for feature in interface.obs_features:
@@ -41,13 +41,17 @@ class Seen:
                     for tag, name in enumerate(interface.tags)
                     if name.startswith("type:")
                 }
-                self.retoken.say(feature.id, ours["type_id"], found)
+                self.retoken.map_feature(feature.id, ours["type_id"], found)
             elif feature.name == "last_action":
                 self.last_action = feature.id
-                self.retoken.say(feature.id, ours["last_action"], [verb for verb, _ in actions])
-                self.retoken.say(ARGUMENT, ours["last_argument"], [arg for _, arg in actions])
+                self.retoken.map_feature(
+                    feature.id, ours["last_action"], [verb for verb, _ in actions]
+                )
+                self.retoken.map_feature(
+                    ARGUMENT, ours["last_argument"], [arg for _, arg in actions]
+                )
             elif feature.name in theirs and theirs[feature.name] in ours:
-                self.retoken.say(feature.id, ours[theirs[feature.name]])
+                self.retoken.map_feature(feature.id, ours[theirs[feature.name]])
 
     def _taken(self, name: str, interface) -> tuple[int, int]:
         """Our verb and argument for an action."""

@@ -6,7 +6,7 @@ from mettagrid.policy.policy import AgentPolicy, MultiAgentPolicy
 from mettagrid.simulator import Action
 
 from .network import Network
-from .seen import Seen
+from .seen import TokensFromMettagrid
 from .words import MOVES
 
 
@@ -22,12 +22,12 @@ class Player(MultiAgentPolicy):
             policy_env_info: the game.
             device: of the network.
             network: arguments of `Network`.
-            seen: arguments of `Seen`.
+            seen: arguments of `TokensFromMettagrid`.
         """
         super().__init__(policy_env_info, device=device)
         self._device = torch.device(device)
         self._net = Network(**network).to(self._device).eval()
-        self._seen = Seen(policy_env_info, **seen)
+        self._seen = TokensFromMettagrid(policy_env_info, **seen)
         names = [*MOVES, *policy_env_info.vibe_action_names]
         flat = policy_env_info.action_name_to_flat_index
         possible = [k for k in range(network["outputs"]) if k < len(names) and names[k] in flat]
@@ -55,7 +55,7 @@ class Player(MultiAgentPolicy):
         self._memory = torch.zeros(shape, device=self._device)
 
     def agent_policy(self, agent_id: int) -> AgentPolicy:
-        return PlayerAgent(self, agent_id)
+        return DAFAgentPolicy(self, agent_id)
 
     def step_batch(self, raw_observations: np.ndarray, raw_actions: np.ndarray) -> None:
         rows = slice(0, len(raw_observations))
@@ -90,7 +90,7 @@ class Player(MultiAgentPolicy):
         self._memory[agent_id] = 0.0
 
 
-class PlayerAgent(AgentPolicy):
+class DAFAgentPolicy(AgentPolicy):
     """One of the agents."""
 
     def __init__(self, parent: Player, agent_id: int):

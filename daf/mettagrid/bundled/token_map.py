@@ -6,7 +6,7 @@ NONE = 255  # of a location: no token here; of a feature: no such feature over t
 GLOBAL = 254  # mettagrid's location of what concerns the agent and no cell
 
 
-class Retoken:
+class TokenMap:
     """Tables by which tokens (location, feature, value) become tokens of another game.
 
     What has no counterpart is dropped, and the rest moves up.
@@ -37,7 +37,7 @@ class Retoken:
                 if 0 <= there[0] < other[0] and 0 <= there[1] < other[1]:
                     self.place[row << 4 | column] = there[0] << 4 | there[1]
 
-    def say(self, feature: int, other: int, values=None) -> None:
+    def map_feature(self, feature: int, other: int, values=None) -> None:
         """Let a feature become another.
 
         Args:

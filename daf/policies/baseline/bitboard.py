@@ -99,12 +99,12 @@ def sides(board: Board, row: int, moves: int) -> wp.int64:
     for (int row = first; row < last; ++row)
         moved.data[row] = (lines[row] << left & {int(INSIDE)}) >> right;
 """)
-def write_step(board: Board, rows: int, columns: int, moved: Board):
-    """Write the board after the agent's step, [SIDE]; see `after_step`."""
+def shift_board(board: Board, rows: int, columns: int, moved: Board):
+    """Write the board after the agent's step, [SIDE]; see `shifted_row`."""
 
 
 @wp.func
-def after_step(board: Board, row: int, rows: int, columns: int) -> wp.int64:
+def shifted_row(board: Board, row: int, rows: int, columns: int) -> wp.int64:
     """A line of: the board after the agent's step, of -1, 0 or 1 rows and columns."""
     return shifted(line(board, row + rows), -columns)
 
@@ -121,23 +121,23 @@ def only_neighbours(cells: wp.int64, row: int) -> wp.int64:
 
 
 @wp.func
-def holds(board: Board, row: int, column: int) -> bool:
+def is_set(board: Board, row: int, column: int) -> bool:
     """Whether a cell is set; row and column from the agent."""
     return (board[RADIUS + row] & bit(RADIUS + column)) != NOTHING
 
 
 @wp.func
-def neighbours(board: Board) -> int:
+def moves_onto(board: Board) -> int:
     """The moves that lead to cells of the board."""
     moves = int(0)
     for move in range(4):
-        if holds(board, row_step(move), column_step(move)):
+        if is_set(board, row_step(move), column_step(move)):
             moves |= 1 << move
     return moves
 
 
 @wp.func
-def flooded(board: Board, passable: Board) -> bool:
+def flood_step(board: Board, passable: Board) -> bool:
     """Spread the cells of a board to the passable ones beside them; False if there are none."""
     grown = wp.int64(0)
     above = wp.int64(0)
@@ -152,7 +152,7 @@ def flooded(board: Board, passable: Board) -> bool:
 
 
 @wp.func
-def first_moves(arrived: int, goals: Board, passable: Board) -> int:
+def shortest_path_moves(arrived: int, goals: Board, passable: Board) -> int:
     """The moves that begin a shortest way, found by flooding from the goals.
 
     Args:
@@ -169,7 +169,7 @@ def first_moves(arrived: int, goals: Board, passable: Board) -> int:
     steps = int(0)
     spreads = bool(True)
     while moves == 0 and spreads and steps < FLOOD_LIMIT:
-        moves = neighbours(goals)
-        spreads = flooded(goals, passable)
+        moves = moves_onto(goals)
+        spreads = flood_step(goals, passable)
         steps += 1
     return moves

@@ -2,12 +2,22 @@
 
 import warp as wp
 
-from daf.policies.baseline.bitboard import NOTHING, SIDE, Board, Boards, has, holds, only_neighbours
-from daf.policies.baseline.mapping import FIRST_KIND, RESTING
-from daf.policies.baseline.strategy import Aims
+from daf.policies.baseline.bitboard import (
+    NOTHING,
+    SIDE,
+    Board,
+    Boards,
+    has,
+    is_set,
+    only_neighbours,
+)
+from daf.policies.baseline.mapping import COOLING, FIRST_KIND
+from daf.policies.baseline.strategy import Strategy
 from daf.policies.baseline.window import AGENT_TYPE, ENERGY, HEART, TYPE, Planes, Window, own, rank
 
-THIRSTY = wp.constant(50)  # with no more, a ready charger beside the agent is worth a step
+ADJACENT_CHARGE_ENERGY = wp.constant(
+    50
+)  # with no more, a ready charger beside the agent is worth a step
 
 CHARGE, DELIVER, GATHER, MAKE, WAIT, EXPLORE, REST = (wp.constant(need) for need in range(7))
 
@@ -30,8 +40,8 @@ class Plan:
 
 
 @wp.func
-def decide(
-    aims: Aims,
+def choose_goal(
+    aims: Strategy,
     window: Window,
     view: Planes,
     boards: Boards,
@@ -49,9 +59,9 @@ def decide(
         agents: the others.
         explored: no unknown cell can be reached.
     """
-    lacking = lacking_resources(aims, window, view)
+    lacking = missing_resources(aims, window, view)
     plan = Plan()
-    plan.thirsty = own(window, view, ENERGY) <= THIRSTY
+    plan.thirsty = own(window, view, ENERGY) <= ADJACENT_CHARGE_ENERGY
     plan.need = EXPLORE
     if explored:
         plan.need = REST
@@ -68,14 +78,14 @@ def decide(
         if (plan.stations & aims.shared) != 0:
             plan.stations &= aims.shared
         # A source that rests is second choice.
-        plan.awake = any_ready(boards, plan.stations)
+        plan.awake = any_station_ready(boards, plan.stations)
     elif (kinds & aims.makers) != 0 and (lacking == 0 or explored):
         plan.need = MAKE
         plan.stations = aims.makers
         if aims.alone:
-            if others_first(aims, window, view, ring, agents):
+            if should_yield(aims, window, view, ring, agents):
                 plan.need = WAIT
-        elif in_vain(aims, window, view, ring, agents):
+        elif is_blocking(aims, window, view, ring, agents):
             plan.need = WAIT
         if plan.need == WAIT:
             plan.stations = 0
@@ -83,7 +93,7 @@ def decide(
 
 
 @wp.func
-def lacking_resources(aims: Aims, window: Window, view: Planes) -> int:
+def missing_resources(aims: Strategy, window: Window, view: Planes) -> int:
     """The resources, by number, of which the agent has not enough for a heart."""
     lacking = int(0)
     for m in range(aims.resource.shape[0]):
@@ -93,7 +103,7 @@ def lacking_resources(aims: Aims, window: Window, view: Planes) -> int:
 
 
 @wp.func
-def sources(aims: Aims, resources: int) -> int:
+def sources(aims: Strategy, resources: int) -> int:
     """The kinds that give one of the resources."""
     kinds = int(0)
     for m in range(aims.resource.shape[0]):
@@ -103,18 +113,18 @@ def sources(aims: Aims, resources: int) -> int:
 
 
 @wp.func
-def any_ready(boards: Boards, kinds: int) -> bool:
+def any_station_ready(boards: Boards, kinds: int) -> bool:
     """Whether a station of these kinds is known that does not rest."""
     ready = wp.int64(0)
     for k in range(boards.shape[0] - FIRST_KIND):
         if has(kinds, k):
             for row in range(SIDE):
-                ready |= boards[FIRST_KIND + k, row] & ~boards[RESTING, row]
+                ready |= boards[FIRST_KIND + k, row] & ~boards[COOLING, row]
     return ready != NOTHING
 
 
 @wp.func
-def others_first(aims: Aims, window: Window, view: Planes, ring: Board, agents: Board) -> bool:
+def should_yield(aims: Strategy, window: Window, view: Planes, ring: Board, agents: Board) -> bool:
     """Whether to leave the assembler in view to others.
 
     The first of all who can make a heart, by distance and then in reading order, may enter once
@@ -142,14 +152,14 @@ def others_first(aims: Aims, window: Window, view: Planes, ring: Board, agents: 
     there = wp.int64(0)
     for line in range(SIDE):
         there |= ring[line] & agents[line]
-    return not first or (there != NOTHING and not holds(ring, 0, 0))
+    return not first or (there != NOTHING and not is_set(ring, 0, 0))
 
 
 @wp.func
-def in_vain(aims: Aims, window: Window, view: Planes, ring: Board, agents: Board) -> bool:
+def is_blocking(aims: Strategy, window: Window, view: Planes, ring: Board, agents: Board) -> bool:
     """Whether enough agents stand around the assembler, but have not what a heart takes, and this
     one has nothing of that: it is in the way of somebody who has."""
-    if not holds(ring, 0, 0):
+    if not is_set(ring, 0, 0):
         return False
     missing = bool(False)
     for m in range(aims.resource.shape[0]):
@@ -158,7 +168,7 @@ def in_vain(aims: Aims, window: Window, view: Planes, ring: Board, agents: Board
             for r in range(window.height):
                 for c in range(window.width):
                     row, column = r - window.height // 2, c - window.width // 2
-                    if holds(agents, row, column) and holds(ring, row, column):
+                    if is_set(agents, row, column) and is_set(ring, row, column):
                         number += 1
                         amount += int(view[aims.resource[m], r * window.width + c])
             missing = missing or (number >= aims.team and amount < aims.taken[m])
@@ -166,18 +176,18 @@ def in_vain(aims: Aims, window: Window, view: Planes, ring: Board, agents: Board
 
 
 @wp.func
-def serves(aims: Aims, plan: Plan, kind: int) -> bool:
+def is_target_kind(aims: Strategy, plan: Plan, kind: int) -> bool:
     """Whether there may be stations of this kind to use."""
     return has(plan.stations, kind) or (plan.thirsty and has(aims.chargers, kind))
 
 
 @wp.func
-def stations_to_use(aims: Aims, plan: Plan, boards: Boards, kind: int, result: Board):
+def target_stations(aims: Strategy, plan: Plan, boards: Boards, kind: int, result: Board):
     """Write the stations of a kind that serve, [SIDE]."""
     handy = plan.thirsty and has(aims.chargers, kind)
     for row in range(SIDE):
         cells = boards[FIRST_KIND + kind, row]
-        ready = cells & ~boards[RESTING, row]
+        ready = cells & ~boards[COOLING, row]
         chosen = wp.int64(0)
         if has(plan.stations, kind):
             chosen = cells

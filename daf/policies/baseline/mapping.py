@@ -8,14 +8,14 @@ from daf.policies.baseline.bitboard import (
     SIDE,
     Board,
     Boards,
-    after_step,
     bit,
     column_step,
-    holds,
+    is_set,
     row_step,
-    write_step,
+    shift_board,
+    shifted_row,
 )
-from daf.policies.baseline.strategy import Aims
+from daf.policies.baseline.strategy import Strategy
 from daf.policies.baseline.window import (
     AGENT_TYPE,
     ARGUMENT,
@@ -34,8 +34,8 @@ from daf.policies.baseline.window import (
 )
 
 MOVE = wp.constant(1)  # the verb, as it is observed
-STAYED = wp.constant(-1)
-KNOWN, BLOCKED, RESTING, FIRST_KIND = (wp.constant(board) for board in range(4))
+NO_MOVE = wp.constant(-1)
+SEEN, BLOCKED, COOLING, FIRST_KIND = (wp.constant(board) for board in range(4))
 """Boards of the memory: known cells, blocked ones, resting stations; then one per kind."""
 
 
@@ -46,7 +46,7 @@ def first_line(window: Window) -> int:
 
 
 @wp.func
-def draw(aims: Aims, window: Window, view: Planes, last: int, fresh: Boards, agents: Board):
+def draw(aims: Strategy, window: Window, view: Planes, last: int, fresh: Boards, agents: Board):
     """The window as bits.
 
     Args:
@@ -74,18 +74,18 @@ def draw(aims: Aims, window: Window, view: Planes, last: int, fresh: Boards, age
                 blocked |= here
             if kind > WALL_TYPE:
                 draw_station(aims, view, cell, here, top + r, fresh)
-        fresh[KNOWN, top + r] = known
+        fresh[SEEN, top + r] = known
         fresh[BLOCKED, top + r] = blocked
         agents[top + r] = others
 
 
 @wp.func
-def draw_station(aims: Aims, view: Planes, cell: int, here: wp.int64, row: int, fresh: Boards):
+def draw_station(aims: Strategy, view: Planes, cell: int, here: wp.int64, row: int, fresh: Boards):
     """Set the bit of a station on the boards that it is on."""
     for k in range(aims.type_id.shape[0]):
         if int(view[TYPE, cell]) == aims.type_id[k] + 1:
             if int(view[COOLDOWN, cell]) > aims.patience[k] + 1:
-                fresh[RESTING, row] |= here
+                fresh[COOLING, row] |= here
             if is_useful(view, cell, aims.stock[k]):
                 fresh[FIRST_KIND + k, row] |= here
 
@@ -100,8 +100,8 @@ def is_useful(view: Planes, cell: int, stock: int) -> bool:
 
 
 @wp.func
-def remember(
-    aims: Aims,
+def update_map(
+    aims: Strategy,
     window: Window,
     view: Planes,
     fresh: Boards,
@@ -116,19 +116,19 @@ def remember(
     cost more than comes back, and one blocked by an agent costs more still.
     """
     rows, columns = int(0), int(0)
-    tried = last_step(window, view, before[BLOCKED])
-    if tried != STAYED:
+    tried = last_move(window, view, before[BLOCKED])
+    if tried != NO_MOVE:
         rows, columns = row_step(tried), column_step(tried)
         paid = own(window, view, ENERGY) == energy_before - aims.price and aims.price != 0
-        moved = paid or disagree(window, before, fresh, 0, 0)
-        if not moved or disagree(window, before, fresh, rows, columns):
+        moved = paid or maps_disagree(window, before, fresh, 0, 0)
+        if not moved or maps_disagree(window, before, fresh, rows, columns):
             rows, columns = 0, 0
 
     top = first_line(window)
     for board in range(before.shape[0]):
-        write_step(before[board], rows, columns, after[board])
+        shift_board(before[board], rows, columns, after[board])
         for row in range(top, top + window.height):
-            after[board, row] = after[board, row] & ~fresh[KNOWN, row] | fresh[board, row]
+            after[board, row] = after[board, row] & ~fresh[SEEN, row] | fresh[board, row]
 
     kinds = int(0)
     for k in range(before.shape[0] - FIRST_KIND):
@@ -140,21 +140,21 @@ def remember(
 
 
 @wp.func
-def last_step(window: Window, view: Planes, blocked: Board) -> int:
+def last_move(window: Window, view: Planes, blocked: Board) -> int:
     """The last action, if it was a step to a free cell; else STAYED."""
     step = wp.min(own(window, view, ARGUMENT), 3)
-    if own(window, view, VERB) != MOVE or holds(blocked, row_step(step), column_step(step)):
-        step = STAYED
+    if own(window, view, VERB) != MOVE or is_set(blocked, row_step(step), column_step(step)):
+        step = NO_MOVE
     return step
 
 
 @wp.func
-def disagree(window: Window, maps: Boards, fresh: Boards, rows: int, columns: int) -> bool:
+def maps_disagree(window: Window, maps: Boards, fresh: Boards, rows: int, columns: int) -> bool:
     """Whether the maps, moved on by a step, show other blocked cells than are seen now."""
     differ = wp.int64(0)
     top = first_line(window)
     for row in range(top, top + window.height):
-        both = after_step(maps[KNOWN], row, rows, columns) & fresh[KNOWN, row]
-        blocked = after_step(maps[BLOCKED], row, rows, columns)
+        both = shifted_row(maps[SEEN], row, rows, columns) & fresh[SEEN, row]
+        blocked = shifted_row(maps[BLOCKED], row, rows, columns)
         differ |= (blocked ^ fresh[BLOCKED, row]) & both
     return differ != NOTHING

@@ -11,7 +11,7 @@ from daf.policies.baseline.bitboard import (
     around,
     column_step,
     has,
-    holds,
+    is_set,
     line,
     only_neighbours,
     row_step,
@@ -19,12 +19,12 @@ from daf.policies.baseline.bitboard import (
     sides,
 )
 from daf.policies.baseline.goals import DELIVER, EXPLORE, MAKE, WAIT, Plan
-from daf.policies.baseline.mapping import BLOCKED, FIRST_KIND, KNOWN
-from daf.policies.baseline.strategy import Aims
+from daf.policies.baseline.mapping import BLOCKED, FIRST_KIND, SEEN
+from daf.policies.baseline.strategy import Strategy
 
 
 @wp.func
-def draw_ring(aims: Aims, boards: Boards, kinds: int, ring: Board):
+def assembler_ring(aims: Strategy, boards: Boards, kinds: int, ring: Board):
     """Write the cells around assemblers, [SIDE]."""
     for row in range(SIDE):
         ring[row] = NOTHING
@@ -35,7 +35,7 @@ def draw_ring(aims: Aims, boards: Boards, kinds: int, ring: Board):
 
 
 @wp.func
-def berths(aims: Aims, makers: Board, row: int) -> wp.int64:
+def berths(aims: Strategy, makers: Board, row: int) -> wp.int64:
     """A line of: the cells around assemblers from which hearts are made."""
     found = wp.int64(0)
     for position in range(8):
@@ -46,8 +46,8 @@ def berths(aims: Aims, makers: Board, row: int) -> wp.int64:
 
 
 @wp.func
-def draw_passable(
-    aims: Aims,
+def passable_cells(
+    aims: Strategy,
     plan: Plan,
     boards: Boards,
     kinds: int,
@@ -77,29 +77,29 @@ def draw_passable(
 
 
 @wp.func
-def draw_goals(plan: Plan, boards: Boards, ring: Board, goals: Board):
+def goal_cells(plan: Plan, boards: Boards, ring: Board, goals: Board):
     """Write the cells to walk to, [SIDE], but for those beside stations to use."""
     for row in range(SIDE):
         goals[row] = NOTHING
         if plan.need == EXPLORE:
-            goals[row] = ~boards[KNOWN, row] & INSIDE
+            goals[row] = ~boards[SEEN, row] & INSIDE
         if plan.need == WAIT:
             goals[row] = around(ring, row) & ~ring[row]
 
 
 @wp.func
-def company_around(agents: Board, move: int) -> int:
+def agents_around(agents: Board, move: int) -> int:
     """How many other agents stand around the cell that a move leads to."""
     number = int(0)
     for i in range(9):
         row, column = row_step(move) + i // 3 - 1, column_step(move) + i % 3 - 1
-        if i != 4 and holds(agents, row, column):
+        if i != 4 and is_set(agents, row, column):
             number += 1
     return number
 
 
 @wp.func
-def pick(moves: int, chance: float) -> int:
+def pick_move(moves: int, chance: float) -> int:
     """One of the moves by chance, in [0, 1); 0 if there is none."""
     number = int(chance * float(size(moves)))
     picked = int(0)

@@ -21,34 +21,36 @@ import warp as wp
 from daf.policies.baseline.bitboard import (
     SIDE,
     column_step,
-    first_moves,
     has,
-    holds,
-    neighbours,
+    is_set,
+    moves_onto,
     row_step,
+    shortest_path_moves,
     sides,
 )
-from daf.policies.baseline.goals import EXPLORE, WAIT, decide, serves, stations_to_use
-from daf.policies.baseline.mapping import FIRST_KIND, RESTING, draw, remember
+from daf.policies.baseline.goals import EXPLORE, WAIT, choose_goal, is_target_kind, target_stations
+from daf.policies.baseline.mapping import COOLING, FIRST_KIND, draw, update_map
 from daf.policies.baseline.navigation import (
-    company_around,
-    draw_goals,
-    draw_passable,
-    draw_ring,
-    pick,
+    agents_around,
+    assembler_ring,
+    goal_cells,
+    passable_cells,
+    pick_move,
 )
-from daf.policies.baseline.strategy import Aims, aims_of
-from daf.policies.baseline.window import ENERGY, Window, look, own, rank_of_last, window_of
+from daf.policies.baseline.strategy import Strategy, build_strategy
+from daf.policies.baseline.window import ENERGY, Window, last_token_rank, look, own, window_of
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.sim.random import FIRST_FACTOR, mix
 from daf.sim.simulation import torch_stream
-from daf.sim.step import FEW, INLINE
+from daf.sim.step import BLOCK_DIM, INLINE_FLAGS
 
-RETRY = wp.constant(1 / 32)  # chance per step to look again for what could not be reached
-HESITATE = wp.constant(0.2)  # chance to stand still beside another agent
-PATIENCE = wp.constant(200)  # steps to wait beside a station for others
-STEP_ASIDE = wp.constant(0.5)  # chance to move when idle beside another agent
+RETRY_PROBABILITY = wp.constant(
+    1 / 32
+)  # chance per step to look again for what could not be reached
+HESITATE_PROBABILITY = wp.constant(0.2)  # chance to stand still beside another agent
+MAX_WAIT_STEPS = wp.constant(200)  # steps to wait beside a station for others
+SIDESTEP_PROBABILITY = wp.constant(0.5)  # chance to move when idle beside another agent
 
 AGENTS, RING, PASSABLE, GOALS, TARGETS, FRESH = (wp.constant(board) for board in range(6))
 """Boards of the sketch: what is only of use now; from FRESH on, the memory's as they are seen."""
@@ -57,14 +59,14 @@ wp.set_module_options(
     {
         "enable_backward": False,
         "fuse_fp": False,
-        "cpu_compiler_flags": f"-march=native {INLINE}",
-        "block_dim": FEW,
+        "cpu_compiler_flags": f"-march=native {INLINE_FLAGS}",
+        "block_dim": BLOCK_DIM,
     }
 )
 
 
 @dataclass(frozen=True)
-class Memory:
+class BaselineState:
     """What N agents remember.
 
     Attributes:
@@ -81,14 +83,16 @@ class Memory:
     energy: torch.Tensor
     lost: torch.Tensor
     explored: torch.Tensor
-    waited: torch.Tensor
+    wait_steps: torch.Tensor
     seeds: torch.Tensor
     step: torch.Tensor
 
-    def where(self, over: torch.Tensor, fresh: "Memory") -> "Memory":
+    def where(self, over: torch.Tensor, fresh: "BaselineState") -> "BaselineState":
         """This memory, but a fresh one where an episode is over, bool [N]."""
         pairs = zip(vars(fresh).values(), vars(self).values())
-        return Memory(*(torch.where(over.view(-1, *[1] * (b.dim() - 1)), a, b) for a, b in pairs))
+        return BaselineState(
+            *(torch.where(over.view(-1, *[1] * (b.dim() - 1)), a, b) for a, b in pairs)
+        )
 
 
 class Baseline(Policy):
@@ -99,32 +103,34 @@ class Baseline(Policy):
 
     def __init__(self, game: Game, device: str = "cpu"):
         super().__init__(game, device)
-        self.aims, features = aims_of(game, device)
+        self.aims, features = build_strategy(game, device)
         self.window = window_of(game, features, device)
         self.boards = FIRST_KIND + self.aims.type_id.size
         self.planes = len(features), self.window.height * self.window.width
 
-    def initial_state(self, seeds: torch.Tensor) -> Memory:
+    def initial_state(self, seeds: torch.Tensor) -> BaselineState:
         rows = len(seeds)
-        return Memory(
+        return BaselineState(
             boards=seeds.new_zeros(rows, self.boards, SIDE),
             energy=seeds.new_zeros(rows, dtype=torch.int16),
             lost=seeds.new_zeros(rows, dtype=torch.bool),
             explored=seeds.new_zeros(rows, dtype=torch.bool),
-            waited=seeds.new_zeros(rows, dtype=torch.int16),
+            wait_steps=seeds.new_zeros(rows, dtype=torch.int16),
             seeds=seeds,
             step=torch.zeros_like(seeds),
         )
 
-    def act(self, observations: torch.Tensor, state: Memory) -> tuple[torch.Tensor, Memory]:
+    def act(
+        self, observations: torch.Tensor, state: BaselineState
+    ) -> tuple[torch.Tensor, BaselineState]:
         before = vars(state).values()
         after = [torch.empty_like(tensor) for tensor in before]
         actions = torch.empty_like(state.step)
         view = observations.new_zeros(len(observations), *self.planes)
-        sketch = state.boards.new_empty(len(observations), FRESH + self.boards, SIDE)
+        scratch = state.boards.new_empty(len(observations), FRESH + self.boards, SIDE)
         arrays = [
             wp.from_torch(tensor, return_ctype=True)
-            for tensor in (*before, *after, view, sketch, actions)
+            for tensor in (*before, *after, view, scratch, actions)
         ]
         tokens = wp.from_torch(observations.contiguous(), dtype=wp.vec3ub, return_ctype=True)
         wp.launch(
@@ -134,12 +140,12 @@ class Baseline(Policy):
             device=str(observations.device),
             stream=torch_stream(observations.device),
         )
-        return actions, Memory(*after)
+        return actions, BaselineState(*after)
 
 
 @wp.kernel
 def play(
-    aims: Aims,
+    aims: Strategy,
     window: Window,
     observations: wp.array2d(dtype=wp.vec3ub),
     # the memory before
@@ -165,30 +171,30 @@ def play(
 ):
     """One thread is one agent."""
     n = wp.tid()
-    view, sketch, boards = views[n], sketches[n], boards_after[n]
-    agents, ring, passable = sketch[AGENTS], sketch[RING], sketch[PASSABLE]
-    goals, targets, fresh = sketch[GOALS], sketch[TARGETS], sketch[FRESH:]
+    view, scratch, boards = views[n], sketches[n], boards_after[n]
+    agents, ring, passable = scratch[AGENTS], scratch[RING], scratch[PASSABLE]
+    goals, targets, fresh = scratch[GOALS], scratch[TARGETS], scratch[FRESH:]
     lost, explored = lost_before[n], explored_before[n]
 
     look(window, observations[n], view)
     energy = own(window, view, ENERGY)
-    draw(aims, window, view, rank_of_last(window, observations[n]), fresh, agents)
+    draw(aims, window, view, last_token_rank(window, observations[n]), fresh, agents)
     before = boards_before[n]
-    kinds = remember(aims, window, view, fresh, int(energy_before[n]), before, boards)
-    draw_ring(aims, boards, kinds, ring)
-    plan = decide(aims, window, view, boards, kinds, ring, agents, explored)
+    kinds = update_map(aims, window, view, fresh, int(energy_before[n]), before, boards)
+    assembler_ring(aims, boards, kinds, ring)
+    plan = choose_goal(aims, window, view, boards, kinds, ring, agents, explored)
 
     # A station is reached from its sides: those cells are the goals, unless one is there.
-    draw_passable(aims, plan, boards, kinds, ring, agents, lost, passable)
-    draw_goals(plan, boards, ring, goals)
+    passable_cells(aims, plan, boards, kinds, ring, agents, lost, passable)
+    goal_cells(plan, boards, ring, goals)
     arrived = int(0)
     company = wp.vec4i(1, 1, 1, 1)  # that the stations reached by each move ask for
     for k in range(aims.type_id.shape[0]):
-        if serves(aims, plan, k):
-            stations_to_use(aims, plan, boards, k, targets)
+        if is_target_kind(aims, plan, k):
+            target_stations(aims, plan, boards, k, targets)
             for row in range(SIDE):
                 goals[row] |= sides(targets, row, aims.moves[k])
-            beside = neighbours(targets)
+            beside = moves_onto(targets)
             arrived |= beside & aims.moves[k]
             for move in range(4):
                 if has(beside, move):
@@ -196,8 +202,8 @@ def play(
     # Whoever stands on a goal is there to stay; going there would only lead away from a free one.
     for row in range(SIDE):
         goals[row] &= ~agents[row]
-    there = holds(goals, 0, 0) and holds(passable, 0, 0)
-    moves = first_moves(arrived, goals, passable)
+    there = is_set(goals, 0, 0) and is_set(passable, 0, 0)
+    moves = shortest_path_moves(arrived, goals, passable)
     found = moves != 0
 
     # Two agents side by side would dodge each other for ever, so they hesitate now and then; who
@@ -206,21 +212,21 @@ def play(
     chance = uniform(seeds_before[n], counter)
     whim = uniform(seeds_before[n], counter + wp.int64(1))
     idle = not found or (plan.need == WAIT and there)
-    crowded = neighbours(agents) != 0
-    aside = idle and crowded and whim < STEP_ASIDE
+    crowded = moves_onto(agents) != 0
+    aside = idle and crowded and whim < SIDESTEP_PROBABILITY
     if aside:
-        moves = neighbours(passable)
-    direction = pick(moves, chance)
-    stay = crowded and whim < HESITATE
+        moves = moves_onto(passable)
+    direction = pick_move(moves, chance)
+    stay = crowded and whim < HESITATE_PROBABILITY
     if idle:
         stay = not aside
     if energy < aims.move_energy or moves == 0:
         stay = True
-    if holds(boards[RESTING], row_step(direction), column_step(direction)):
+    if is_set(boards[COOLING], row_step(direction), column_step(direction)):
         stay = True
-    waits = 1 + company_around(agents, direction) < company[direction]
-    waited = int(waited_before[n])
-    if waits and waited < PATIENCE:
+    waits = 1 + agents_around(agents, direction) < company[direction]
+    wait_steps = int(waited_before[n])
+    if waits and wait_steps < MAX_WAIT_STEPS:
         stay = True
 
     actions[n] = wp.int64(direction + 1)
@@ -228,12 +234,12 @@ def play(
         actions[n] = wp.int64(0)
     energy_after[n] = wp.int16(energy)
     lost_after[n] = not found
-    explored_after[n] = (explored and whim >= RETRY) or (
+    explored_after[n] = (explored and whim >= RETRY_PROBABILITY) or (
         plan.need == EXPLORE and not found and lost
     )
     waited_after[n] = wp.int16(0)
     if waits:
-        waited_after[n] = wp.int16(waited + 1)
+        waited_after[n] = wp.int16(wait_steps + 1)
     seeds_after[n] = seeds_before[n]
     step_after[n] = step_before[n] + wp.int64(1)
 

@@ -11,7 +11,7 @@ from daf.policies.game import Game
 HEARTS = 2
 """Hearts that a formation is to make before its agents gather again."""
 
-STANDS = ("S", "N", "E", "W")  # where an agent stands to move N, S, W, E into a station
+APPROACH_SIDES = ("S", "N", "E", "W")  # where an agent stands to move N, S, W, E into a station
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def materials(recipe: Recipe | None) -> dict[str, int]:
     return {name: inputs[name] for name in RESOURCES if name != "energy" and inputs.get(name)}
 
 
-def team_of(recipe: Recipe | None) -> int:
+def min_team_size(recipe: Recipe | None) -> int:
     """The fewest agents that can stand in one of its formations."""
     return min(map(len, recipe.formations)) if recipe else 0
 
@@ -66,7 +66,7 @@ def amounts_needed(recipe: Recipe | None) -> dict[str, int]:
     All who stand in the formation pay together: a part of what they need for `HEARTS` hearts is
     enough, but never more than one heart takes.
     """
-    part = min(1, HEARTS / team_of(recipe)) if recipe else 0
+    part = min(1, HEARTS / min_team_size(recipe)) if recipe else 0
     return {name: math.ceil(amount * part) for name, amount in materials(recipe).items()}
 
 
@@ -83,7 +83,7 @@ def useful_kinds(game: Game) -> tuple[Kind, ...]:
 
 
 def _chest(chest: Chest, needs: dict[str, int]) -> Kind | None:
-    sides = {side: change for side, change in chest.sides.items() if side in STANDS}
+    sides = {side: change for side, change in chest.sides.items() if side in APPROACH_SIDES}
     give, take = max(sides.values(), default=0), min(sides.values(), default=0)
     if chest.resource == "heart" and give > 0:
         return Kind("depot", chest.type_id, _moves(s for s in sides if sides[s] == give))
@@ -98,8 +98,8 @@ def _assembler(station: Assembler, recipes: list[Recipe], needs: dict[str, int])
     hearts = [recipe for recipe in recipes if "heart" in recipe.outputs]
     if hearts:
         cells = {cell for recipe in hearts for formation in recipe.formations for cell in formation}
-        moves = _moves(STANDS if "any" in cells else cells)
-        company = team_of(best_recipe(hearts))
+        moves = _moves(APPROACH_SIDES if "any" in cells else cells)
+        company = min_team_size(best_recipe(hearts))
         return Kind("maker", station.type_id, moves, cost=cost, company=company)
     useful = sorted({"energy", *needs} & {name for r in recipes for name in r.outputs})
     if not useful:
@@ -110,14 +110,14 @@ def _assembler(station: Assembler, recipes: list[Recipe], needs: dict[str, int])
     company = 1
     if station.max_uses:  # no use is to be wasted on less than it could give
         given = [recipe.outputs.get(useful[0], 0) for recipe in recipes]
-        company = team_of(recipes[given.index(max(given))])
+        company = min_team_size(recipes[given.index(max(given))])
     return Kind(useful[0], station.type_id, (0, 1, 2, 3), patience, cost, company=company)
 
 
 def _possible(station: Assembler, agents: int) -> list[Recipe]:
     """The recipes for which so many agents are enough."""
-    return [recipe for recipe in station.recipes if team_of(recipe) <= agents]
+    return [recipe for recipe in station.recipes if min_team_size(recipe) <= agents]
 
 
 def _moves(sides: Iterable[str]) -> tuple[int, ...]:
-    return tuple(sorted(STANDS.index(side) for side in sides if side in STANDS))
+    return tuple(sorted(APPROACH_SIDES.index(side) for side in sides if side in APPROACH_SIDES))

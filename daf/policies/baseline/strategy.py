@@ -9,7 +9,7 @@ from daf.policies.baseline.roles import (
     best_recipe,
     heart_recipes,
     materials,
-    team_of,
+    min_team_size,
     useful_kinds,
 )
 from daf.policies.baseline.window import FEATURES, NO_PLANE
@@ -19,7 +19,7 @@ RESERVE = 15  # energy kept for the way to a charger
 
 
 @wp.struct
-class Aims:
+class Strategy:
     """The useful kinds of stations, and the resources for a heart. Sets of kinds, moves and cells
     are bit masks.
 
@@ -59,7 +59,7 @@ class Aims:
     price: int
 
 
-def aims_of(game: Game, device: str) -> tuple[Aims, tuple[str, ...]]:
+def build_strategy(game: Game, device: str) -> tuple[Strategy, tuple[str, ...]]:
     """The aims in a game, and the features to look at, by plane."""
     recipes = heart_recipes(game)
     best = best_recipe(recipes)
@@ -76,7 +76,7 @@ def aims_of(game: Game, device: str) -> tuple[Aims, tuple[str, ...]]:
     def of_role(role: str) -> int:
         return mask(k for k, kind in enumerate(kinds) if kind.role == role)
 
-    aims = Aims()
+    aims = Strategy()
     aims.type_id = numbers([kind.type_id for kind in kinds])
     aims.patience = numbers([kind.patience for kind in kinds])
     aims.stock = numbers([planes.get(kind.stock, NO_PLANE) for kind in kinds])
@@ -87,7 +87,7 @@ def aims_of(game: Game, device: str) -> tuple[Aims, tuple[str, ...]]:
     aims.resource = numbers([planes[name] for name in amounts])
     aims.amount = numbers(list(amounts.values()))
     aims.taken = numbers(list(materials(best).values()))
-    aims.team = team_of(best)
+    aims.team = min_team_size(best)
     aims.sources = numbers([of_role(name) for name in amounts])
     aims.berths = mask(i for i, cell in enumerate(POSITIONS) if {cell, "any"} & berths)
     aims.alone = all(len(formation) == 1 for formation in formations)

@@ -99,7 +99,7 @@ def rank(window: Window, row: int, column: int, from_row: int, from_column: int)
 
 
 @wp.func
-def rank_of_last(window: Window, tokens: Tokens) -> int:
+def last_token_rank(window: Window, tokens: Tokens) -> int:
     """The place of the last cell that is told of, in the order from the centre; a place behind
     all if no token was cut off."""
     last = tokens[tokens.shape[0] - 1]

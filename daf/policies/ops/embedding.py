@@ -64,13 +64,13 @@ def rectified_sums(
         float32 [N, D], differentiable in table and bias.
     """
     if observations.device.type == "cpu":
-        return _OnCPU.apply(table, bias, observations, vocabulary.on(observations.device))
-    index, factor = looked_up(observations, vocabulary, len(table))
+        return _CPUEmbedding.apply(table, bias, observations, vocabulary.on(observations.device))
+    index, factor = lookup_rows(observations, vocabulary, len(table))
     summed = nn.functional.embedding_bag(index, table, mode="sum", per_sample_weights=factor)
     return torch.relu(summed + bias)
 
 
-def looked_up(
+def lookup_rows(
     observations: torch.Tensor, vocabulary: Vocabulary, rows: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Row of a table with so many, int32 [N, U], and factor, float32 [N, U], of every token."""
@@ -78,7 +78,7 @@ def looked_up(
     index = torch.empty(shape, dtype=torch.int32, device=observations.device)
     factor = torch.empty(shape, device=observations.device)
     wp.launch(
-        look_up,
+        lookup_kernel,
         dim=tuple(shape),
         inputs=[
             vocabulary.on(observations.device),
@@ -99,7 +99,7 @@ def said(token: wp.vec3ub) -> int:
 
 
 @wp.kernel
-def look_up(
+def lookup_kernel(
     v: Tables,
     rows: int,
     observations: wp.array2d(dtype=wp.vec3ub),
@@ -202,7 +202,7 @@ def cpu_kernels(size: int):
     return gather, spread
 
 
-class _OnCPU(torch.autograd.Function):
+class _CPUEmbedding(torch.autograd.Function):
     """The embedding by Warp: torch's own backward sorts all tokens and is 10 times slower.
 
     The gradient of the table is added to `table.grad` at once: as a tensor of its own it would have

@@ -32,10 +32,10 @@ def remembered(
         float32 [L, N, H], the hidden states, and [N, H], the last cell state; differentiable in
         all but `starts`.
     """
-    return _Recurrence.apply(inputs, weights, hidden, cell, starts)
+    return _LSTMFunction.apply(inputs, weights, hidden, cell, starts)
 
 
-class _Recurrence(torch.autograd.Function):
+class _LSTMFunction(torch.autograd.Function):
     @staticmethod
     def forward(context, inputs, weights, hidden, cell, starts):
         steps, rows, size = *inputs.shape[:2], hidden.shape[1]
@@ -47,19 +47,19 @@ class _Recurrence(torch.autograd.Function):
         arrays = _arrays(inputs, added, starts, gates, hiddens, cells)
         for t in range(steps):
             torch.mm(hiddens[t], weights.T, out=added)
-            _launch(forth, (rows, size), t, arrays, inputs.device)
+            _launch(lstm_step, (rows, size), t, arrays, inputs.device)
         context.save_for_backward(weights, starts, gates, hiddens, cells)
         return hiddens[1:], cells[-1].clone()
 
     @staticmethod
-    def backward(context, hidden_slopes, cell_slope):
+    def backward(context, hidden_grads, cell_slope):
         weights, starts, gates, hiddens, cells = context.saved_tensors
-        steps, rows, size = hidden_slopes.shape
+        steps, rows, size = hidden_grads.shape
         slopes = torch.empty_like(gates)
         carried = torch.zeros_like(hiddens[0])
         cell_slope = cell_slope.clone()
         arrays = _arrays(
-            hidden_slopes.contiguous(), starts, gates, cells, carried, cell_slope, slopes
+            hidden_grads.contiguous(), starts, gates, cells, carried, cell_slope, slopes
         )
         for t in reversed(range(steps)):
             _launch(back, (rows, size), t, arrays, slopes.device)
@@ -85,7 +85,7 @@ def sigmoid(x: float) -> float:
 
 
 @wp.kernel
-def forth(
+def lstm_step(
     t: int,
     inputs: wp.array3d(dtype=wp.float32),
     added: wp.array2d(dtype=wp.float32),
@@ -115,7 +115,7 @@ def forth(
 @wp.kernel
 def back(
     t: int,
-    hidden_slopes: wp.array3d(dtype=wp.float32),
+    hidden_grads: wp.array3d(dtype=wp.float32),
     starts: wp.array2d(dtype=wp.bool),
     gates: wp.array3d(dtype=wp.float32),
     cells: wp.array3d(dtype=wp.float32),
@@ -132,7 +132,7 @@ def back(
     f = gates[t, n, size + h]
     g = gates[t, n, 2 * size + h]
     o = gates[t, n, 3 * size + h]
-    hidden_slope = hidden_slopes[t, n, h]
+    hidden_slope = hidden_grads[t, n, h]
     if t + 1 < starts.shape[0] and not starts[t + 1, n]:
         hidden_slope += carried[n, h]
     kept = wp.where(starts[t, n], 0.0, 1.0)

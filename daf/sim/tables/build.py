@@ -7,7 +7,7 @@ import torch
 import warp as wp
 
 from daf.missions import POSITIONS, RESOURCES, Assembler, Mission, Recipe
-from daf.missions.formations import recipe_of_neighbours
+from daf.missions.formations import recipe_by_neighbor_byte
 from daf.missions.inventory import inventory_limits, starting_inventory
 from daf.sim.tables.clipping import clipping_tables
 from daf.sim.tables.codes import (
@@ -15,16 +15,16 @@ from daf.sim.tables.codes import (
     CHEST_KIND,
     EMPTY,
     FIRST_STATION,
-    KIND_SHIFT,
     MOVES,
     NO_RECIPE,
     OPPOSITE,
     OUTSIDE,
+    STATION_TYPE_SHIFT,
     WALL_CODE,
 )
 from daf.sim.tables.maps import MapArrays, int_array
 from daf.sim.tables.struct import Tables
-from daf.sim.tables.windows import view_tables, window
+from daf.sim.tables.windows import visibility_tables, window
 
 
 class MissionTables:
@@ -88,7 +88,7 @@ def _map_tables(mission: Mission, maps: MapArrays, padded: MissionTables) -> dic
     stations, agents = padded.cells(maps.stations), padded.cells(maps.agents)
     np.put_along_axis(grid, stations, FIRST_STATION + np.arange(num_stations)[None], axis=1)
     station_at = np.zeros(grid.shape, dtype=np.int32)
-    numbered = maps.station_type << KIND_SHIFT | np.arange(num_stations)
+    numbered = maps.station_type << STATION_TYPE_SHIFT | np.arange(num_stations)
     np.put_along_axis(station_at, stations, numbered, axis=1)
     np.put_along_axis(grid, agents, first_agent + np.arange(num_agents)[None], axis=1)
     width = padded.padded_width
@@ -111,7 +111,9 @@ def _agent_tables(mission: Mission) -> dict:
         "move_energy": mission.move_energy,
         "num_glyphs": mission.glyphs,
         "failure_penalty": mission.failure_penalty,
-        "limit_mates": int_array([_mates(name, limit_of[name].resources) for name in RESOURCES]),
+        "limit_group_mask": int_array(
+            [_group_mask(name, limit_of[name].resources) for name in RESOURCES]
+        ),
         "limit": int_array([limit_of[name].limit for name in RESOURCES]),
         "initial_inventory": np.asarray(_amounts(starting_inventory(mission)), dtype=np.uint8),
         "regeneration_interval": mission.regeneration.interval,
@@ -119,7 +121,7 @@ def _agent_tables(mission: Mission) -> dict:
     }
 
 
-def _mates(name: str, group: tuple[str, ...]) -> int:
+def _group_mask(name: str, group: tuple[str, ...]) -> int:
     """The other resources under the same limit, one bit each."""
     return sum(1 << RESOURCES.index(mate) for mate in group if mate != name)
 
@@ -139,7 +141,7 @@ def _station_tables(mission: Mission, maps: MapArrays) -> dict:
         sides = {} if assembler else station.sides
         columns["chest_delta"].append([sides.get(OPPOSITE[move], 0) for move in MOVES])
         columns["recipe"].append(
-            [NO_RECIPE if n is None else len(recipes) + n for n in recipe_of_neighbours(station)]
+            [NO_RECIPE if n is None else len(recipes) + n for n in recipe_by_neighbor_byte(station)]
             if assembler
             else [NO_RECIPE] * 256
         )
@@ -201,7 +203,7 @@ def _window_tables(mission: Mission, padded: MissionTables) -> dict:
     return {
         "window_offset": seen.offset,
         "window_location": seen.location,
-        **view_tables(
+        **visibility_tables(
             seen,
             walls=grid == WALL_CODE,
             stations=(grid >= FIRST_STATION) & (grid < first_agent),

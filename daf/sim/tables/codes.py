@@ -11,8 +11,8 @@ WALL_CODE = wp.constant(2)
 FIRST_STATION = wp.constant(3)
 
 # What `station_at` holds: the number of the station, and above it its type.
-KIND_SHIFT = wp.constant(16)
-STATION_BITS = wp.constant(0xFFFF)
+STATION_TYPE_SHIFT = wp.constant(16)
+STATION_MASK = wp.constant(0xFFFF)
 
 ENERGY = wp.constant(RESOURCES.index("energy"))
 HEART = wp.constant(RESOURCES.index("heart"))

@@ -20,7 +20,7 @@ class Tables:
     move_energy: int
     num_glyphs: int
     failure_penalty: float
-    limit_mates: wp.array(dtype=wp.int32)
+    limit_group_mask: wp.array(dtype=wp.int32)
     limit: wp.array(dtype=wp.int32)
     initial_inventory: wp.array(dtype=wp.uint8)
     regeneration_interval: int

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from daf.sim.token_copies import SPARE_TOKENS
+from daf.sim.token_copies import PADDING_TOKENS
 
 WORD = 64
 """Bits of a mask."""
 
-AT_ONCE = 4096
+CHUNK_VIEWS = 4096
 """Views whose walls are put in order together; all of them would need much memory."""
 
 WALL_TOKEN = (0, 1)
@@ -39,7 +39,7 @@ def window(height: int, width: int, padded_width: int) -> Window:
     )
 
 
-def view_tables(
+def visibility_tables(
     seen: Window, walls: np.ndarray, stations: np.ndarray, standable: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Which ranks hold walls and stations, seen from each cell an agent can stand on.
@@ -67,9 +67,9 @@ def view_tables(
         sight[layout, cells, :words] = _masks(stations[layout, around])
     views, number = np.unique(np.concatenate(wall_masks), axis=0, return_inverse=True)
     sight[standable, words] = number.reshape(-1)
-    tokens = np.zeros((len(views), ranks + SPARE_TOKENS, 3), dtype=np.uint8)
-    for start in range(0, len(views), AT_ONCE):
-        some = slice(start, start + AT_ONCE)
+    tokens = np.zeros((len(views), ranks + PADDING_TOKENS, 3), dtype=np.uint8)
+    for start in range(0, len(views), CHUNK_VIEWS):
+        some = slice(start, start + CHUNK_VIEWS)
         walls_in = np.unpackbits(views[some].view(np.uint8), axis=1, count=ranks, bitorder="little")
         tokens[some, :ranks, 0] = seen.location[np.argsort(1 - walls_in, axis=1, kind="stable")]
     tokens[:, :, 1:] = WALL_TOKEN

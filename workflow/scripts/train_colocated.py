@@ -1,16 +1,19 @@
 from datetime import UTC, datetime
 
-from daf.jobs.device import device_of, execution_of
-from daf.jobs.log import logged
-from daf.jobs.results_lock import working
+from daf.jobs.device import execution_config, job_device
+from daf.jobs.log import job_log
+from daf.jobs.results_lock import hold_shared_lock
 from daf.jobs.supervisor import supervised
 from daf.provenance.sidecar import stands
 
-with supervised(snakemake) as tell, logged(snakemake, datetime.now(UTC)):
-    execution = execution_of(snakemake)
+with supervised(snakemake) as tell, job_log(snakemake, datetime.now(UTC)):
+    execution = execution_config(snakemake)
     told = snakemake.params
-    with working(execution.results_dir), device_of(snakemake, execution) as device:
-        from daf.learn.job import TrainingJob, train_ahead  # not before the job has its GPU
+    with hold_shared_lock(execution.results_dir), job_device(snakemake, execution) as device:
+        from daf.learn.job import (  # not before the job has its GPU
+            TrainingJob,
+            train_colocated_jobs,
+        )
 
         trainings = [
             TrainingJob(
@@ -25,4 +28,4 @@ with supervised(snakemake) as tell, logged(snakemake, datetime.now(UTC)):
             if not stands(record, training, execution.results_dir)
         ]
         tell(", ".join(sorted({training.run.class_path for training in trainings})))
-        train_ahead(trainings, device)
+        train_colocated_jobs(trainings, device)
