@@ -42,7 +42,7 @@ class Network(TrainablePolicy):
         self.critic = nn.Linear(2 * size, 1)
         self.to(device)
 
-    def initial_memory(self, rows):
+    def initial_recurrent_state(self, rows):
         return torch.zeros(rows, self.size, device=self.device)
 
     def forward(self, observations, memory, starts):

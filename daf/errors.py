@@ -15,22 +15,22 @@ class ConfigError(ValueError):
     """Something given is wrong. The message is one line: source, key, value, what is accepted."""
 
     def __init__(self, message: str):
-        super().__init__(plain(" ".join(message.split())))
+        super().__init__(printable(" ".join(message.split())))
 
 
-def plain(line: str) -> str:
+def printable(line: str) -> str:
     """A line with texts that were given in it: they must not command the terminal."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def os_error_text(error: OSError) -> str:
     """What is wrong with a file, in words."""
-    named = f"{shown(str(error.filename))}: " if error.filename is not None else ""
+    named = f"{short_json(str(error.filename))}: " if error.filename is not None else ""
     return f"{named}{error.strerror or error}"
 
 
 @contextlib.contextmanager
-def at(place: str) -> Iterator[None]:
+def error_context(place: str) -> Iterator[None]:
     """Say in every `ConfigError` of the block, and of every file that fails, where it happened."""
     try:
         yield
@@ -62,7 +62,7 @@ def suggest(word: str, choices: list[str]) -> str:
     return f"{hint}accepted: {', '.join(choices) or 'none'}"
 
 
-def shown(value: Any) -> str:
+def short_json(value: Any) -> str:
     """A value as it may stand in a message: JSON, shortened."""
     text = json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= 80 else text[:77] + "..."
@@ -82,7 +82,7 @@ def describe(error: ValidationError, model: type[BaseModel]) -> str:
 
 
 def _error_line(mistake: ErrorDetails, model: type[BaseModel]) -> str:
-    keys, owner = _place(mistake["loc"], model)
+    keys, owner = _key_path(mistake["loc"], model)
     key, kind, context = ".".join(keys), mistake["type"], mistake.get("ctx", {})
     if kind == "extra_forbidden":
         return f"unknown key '{key}'; {suggest(keys[-1], sorted(owner.model_fields))}"
@@ -92,26 +92,26 @@ def _error_line(mistake: ErrorDetails, model: type[BaseModel]) -> str:
     if kind == "union_tag_invalid":
         key = f"{key}.{context['discriminator'].strip(chr(39))}"
         choices = re.findall(r"'(\w+)'", context["expected_tags"])
-        return f"key '{key}': got {shown(context['tag'])}; {suggest(context['tag'], choices)}"
+        return f"key '{key}': got {short_json(context['tag'])}; {suggest(context['tag'], choices)}"
     if kind == "literal_error":
         reason = suggest(mistake["input"], re.findall(r"'(\w+)'", context["expected"]))
         if mistake["loc"][-1] == "[key]":
             return f"unknown key '{key}'; {reason}"
-        return f"key '{key}': got {shown(mistake['input'])}; {reason}"
-    reason = EXPECTED.get(kind) or _reason(mistake["msg"])
+        return f"key '{key}': got {short_json(mistake['input'])}; {reason}"
+    reason = EXPECTED.get(kind) or _strip_pydantic_prefix(mistake["msg"])
     if not key:
         return reason
     if kind == "value_error" and isinstance(mistake["input"], dict):
         return f"key '{key}': {reason}"
-    return f"key '{key}': got {shown(mistake['input'])}; {reason}"
+    return f"key '{key}': got {short_json(mistake['input'])}; {reason}"
 
 
-def _reason(message: str) -> str:
+def _strip_pydantic_prefix(message: str) -> str:
     text = re.sub(r"^(Value|Assertion) error, |^(Input|String|Tuple|Dictionary) ", "", message)
     return text.replace(" after validation", "")
 
 
-def _place(location: tuple, model: type[BaseModel]) -> tuple[list[str], type[BaseModel]]:
+def _key_path(location: tuple, model: type[BaseModel]) -> tuple[list[str], type[BaseModel]]:
     """The keys that lead to a mistake, without pydantic's own marks, and the last model on the way.
 
     The marks are the tag of a union's member and `[key]` for the key of a mapping.

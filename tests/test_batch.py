@@ -5,8 +5,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from daf.jobs.run_batch import run_batch, waiting
 
+from daf.jobs.batch import run_batch, staging_path
 from daf.provenance.sidecar import SUFFIX, Sidecar
 
 MISSIONS = ("a", "b", "c")
@@ -23,14 +23,14 @@ class Call:
 
     def __call__(self, *missions: str, failing: str = "", stopping: str = "") -> list[str]:
         """Do it; returns the missions that were done."""
-        players = [{"player": self.player, "weights": [str(self.weights)]}]
+        players = [{"policy": self.player, "weights": [str(self.weights)]}]
         return self.of(players, missions, [self.folder] * len(missions), failing, stopping)
 
     def of_players(self, *names: str, failing: str = "") -> list[str]:
         """The same of several players, with a file of weights or none, and a folder each."""
         files = {name: [str(f) for f in [self.folder / f"weights_of_{name}"] if f.exists()]
                  for name in names}  # fmt: skip
-        players = [{"player": name, "weights": weights} for name, weights in files.items()]
+        players = [{"policy": name, "weights": weights} for name, weights in files.items()]
         return self.of(players, "ab", [self.folder / name for name in names for _ in "ab"], failing)
 
     def of(self, players, missions, folders, failing="", stopping="") -> list[str]:
@@ -42,7 +42,7 @@ class Call:
             input={"weights": weights, "checked": str(self.folder / "none")},
             output=files | {"provenance": [f"{file}{SUFFIX}" for file in files["x"]]},
             params={
-                "players": players,
+                "policies": players,
                 "missions": [{"mission": {"name": m}} for m in missions],
                 "code": "1",
             },
@@ -57,7 +57,7 @@ class Call:
             for part in parts:
                 with part as work:
                     name = work.parameters.mission["name"]
-                    if name in failing or work.parameters.player in failing:
+                    if name in failing or work.parameters.policy in failing:
                         raise ValueError(f"{name} is broken")
                     if name in stopping:
                         raise KeyboardInterrupt
@@ -67,7 +67,7 @@ class Call:
                     assert work.inputs["weights"] == next(
                         player["weights"]
                         for player in players
-                        if player["player"] == work.parameters.player
+                        if player["policy"] == work.parameters.policy
                     )
         return done
 
@@ -89,9 +89,9 @@ def test_every_part_has_a_record_as_if_it_were_alone(call, tmp_path):
         assert record.inputs == other.inputs and record.rule == other.rule == "demo"
         assert list(record.log) == [f"logs/demo/{tmp_path.name}/{mission}.log"]
         assert list(other.log) == [f"logs/demo/alone/{mission}.log"]
-        assert record.parameters == {"player": "p", "mission": {"name": mission}, "code": "1"}
+        assert record.parameters == {"policy": "p", "mission": {"name": mission}, "code": "1"}
         assert list(record.inputs) == ["weights"] and list(record.inputs["weights"]) == ["weights"]
-    assert not waiting(tmp_path, "p/a.x").exists()
+    assert not staging_path(tmp_path, "p/a.x").exists()
 
 
 def test_players_who_share_a_job_have_what_is_their_own(call, tmp_path):
@@ -101,7 +101,7 @@ def test_players_who_share_a_job_have_what_is_their_own(call, tmp_path):
     for name in "pqr":
         for mission in "ab":
             record = Sidecar.read(tmp_path / name / f"{mission}.x{SUFFIX}")
-            assert record.parameters == {"player": name, "mission": {"name": mission}, "code": "1"}
+            assert record.parameters == {"policy": name, "mission": {"name": mission}, "code": "1"}
             own = [f"weights_of_{name}"] if name != "r" else []
             assert list(record.inputs["weights"]) == own
             assert list(record.output_files()) == [f"{name}/{mission}.x", f"{name}/{mission}.y"]
@@ -121,7 +121,7 @@ def test_what_a_job_of_several_left_unfinished_is_taken_up_by_any_other(call, tm
 
 def test_a_job_with_nothing_to_do_looks_for_no_device(call, monkeypatch):
     call(*MISSIONS)
-    monkeypatch.setattr("daf.jobs.batch.device_of", None)
+    monkeypatch.setattr("daf.jobs.batch.job_device", None)
     assert call(*MISSIONS) == []
 
 

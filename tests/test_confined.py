@@ -89,8 +89,8 @@ def test_a_folder_for_work_is_gone_after_a_kill(how, tmp_path, monkeypatch):
     monkeypatch.setattr(temporary_folder, "SECONDS_TO_LOCK", 0.0)
     code = (
         "import time\nfrom daf.system.temporary_folder import scratch_folder\n"
-        "from daf.system.interrupts import stoppable\n"
-        "with stoppable(), scratch_folder('daf-test-') as folder:\n"
+        "from daf.system.interrupts import interruptible\n"
+        "with interruptible(), scratch_folder('daf-test-') as folder:\n"
         "    print(folder, flush=True)\n    time.sleep(600)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True,

@@ -16,14 +16,14 @@ from daf.audit.findings import Finding
 from daf.config import AuditConfig, ExecutionConfig
 from daf.files.parquet import save_table
 from daf.files.text_files import write_json
-from daf.jobs.job import job
+from daf.jobs.job import run_job
 from daf.learn.resume import ResumeState
 from daf.orchestrators import PipelineResult
 from daf.provenance.origin import Origin
-from daf.provenance.sidecar import recorded
+from daf.provenance.sidecar import write_outputs
 
 PAGE = 4096
-ORIGIN = Origin.here("cpu")
+ORIGIN = Origin.current("cpu")
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def a_job(disk: Path, version: int) -> None:
         config={"execution": {"results_dir": str(disk)}},
     )
     try:
-        with job(asked) as work:
+        with run_job(asked) as work:
             save_table(work.paths["table"], pd.DataFrame({"x": noise(version)}))
             print("made the table")
             write_json(work.paths["facts"], {"version": version})
@@ -72,7 +72,7 @@ def a_job(disk: Path, version: int) -> None:
 
 
 def a_record(disk: Path, version: int) -> None:
-    with recorded(
+    with write_outputs(
         rule="demo",
         inputs={},
         outputs={"a": str(disk / "a.txt"), "b": str(disk / "b.txt")},
@@ -141,9 +141,9 @@ def test_disk_full_at_any_moment(write, disk, capfd):
 def test_a_state_that_cannot_be_saved_leaves_the_one_before(disk):
     said = []
     with ResumeState(disk / "run", "fingerprint", save_seconds=0, report=said.append) as resume:
-        resume.after_update(lambda: {"x": torch.ones(1000)}, last=False)
+        resume.save_if_due(lambda: {"x": torch.ones(1000)}, last=False)
         resume._next_save = 0.0
-        resume.after_update(lambda: {"x": torch.ones(200_000)}, last=False)
+        resume.save_if_due(lambda: {"x": torch.ones(200_000)}, last=False)
         assert len(resume.load("cpu")["x"]) == 1000
     assert said == [
         f"{disk}/run/state.pt: the state could not be saved (No space left on device); "

@@ -26,7 +26,7 @@ from daf.jobs import results_lock
 from daf.learn.resume import ResumeState
 from daf.provenance.hashing import file_digest
 from daf.provenance.origin import Origin
-from daf.provenance.sidecar import recorded
+from daf.provenance.sidecar import write_outputs
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_a_lock_or_log_that_is_no_plain_file_is_not_opened(kind, tmp_path, victi
     with pytest.raises(UnsafeFile):
         open_in_place(place)
     with pytest.raises(UnsafeFile):
-        results_lock.wait_for(str(tmp_path))
+        results_lock.wait_and_lock(str(tmp_path))
     assert not (tmp_path / "made").exists()
 
 
@@ -157,22 +157,22 @@ def test_who_only_reads_leaves_nothing_and_waits_for_nobody(tmp_path, capfd):
     with results_lock.reading(str(tmp_path)):
         assert os.listdir(tmp_path) == []
     with pytest.raises(results_lock.ResultsInUse), results_lock.reading(str(tmp_path)):
-        os.close(results_lock.wait_for(str(tmp_path)))
+        os.close(results_lock.wait_and_lock(str(tmp_path)))
     with (
         results_lock.reading(str(tmp_path)),
         results_lock.reading(str(tmp_path)),
         pytest.raises(results_lock.ResultsInUse),
     ):
-        results_lock.claim(str(tmp_path))
+        results_lock.lock_results(str(tmp_path))
     assert capfd.readouterr().err == ""
 
 
 def test_who_holds_a_lock_cannot_command_the_terminal(tmp_path):
-    held = results_lock.wait_for(str(tmp_path))
+    held = results_lock.wait_and_lock(str(tmp_path))
     os.truncate(held, 0)
     os.pwrite(held, b"process 1 on \x1b[2J", 0)
     with pytest.raises(results_lock.ResultsInUse, match="in use by another process"):
-        results_lock.claim(str(tmp_path))
+        results_lock.lock_results(str(tmp_path))
     os.close(held)
 
 
@@ -184,7 +184,7 @@ def test_no_workflow_begins_where_snakemake_would_follow_a_link(name, tmp_path, 
     link.parent.mkdir(parents=True)
     link.symlink_to(victim)
     with pytest.raises(UnsafeFile, match="is a link, through which nothing is written"):
-        results_lock.claim(str(tmp_path / "results"))
+        results_lock.lock_results(str(tmp_path / "results"))
 
 
 def test_a_job_writes_through_no_folder_that_is_a_link(tmp_path):
@@ -198,14 +198,14 @@ def test_a_job_writes_through_no_folder_that_is_a_link(tmp_path):
         place = results / folder
         with (
             pytest.raises(UnsafeFile) if "runs" in folder else open(os.devnull),
-            recorded(
+            write_outputs(
                 rule="demo",
                 inputs={},
                 outputs={"a": str(place / "a.txt")},
                 sidecar=str(place / "a.txt.prov.json"),
                 parameters={},
                 execution=ExecutionConfig(results_dir=str(results)),
-                origin=Origin.here("cpu"),
+                origin=Origin.current("cpu"),
             ) as paths,
         ):
             write_text(paths["a"], "a")
@@ -227,7 +227,7 @@ def test_a_saved_state_is_not_written_through_a_link(name, tmp_path, victim):
         (folder / name).symlink_to(victim)
     try:
         with ResumeState(folder, "f", report=lambda line: None) as resume:
-            resume.after_update(lambda: {"x": torch.zeros(3)}, last=True)
+            resume.save_if_due(lambda: {"x": torch.zeros(3)}, last=True)
     except UnsafeFile:
         assert name != "state.pt"
     assert not (tmp_path / "elsewhere").exists() or not os.listdir(tmp_path / "elsewhere")

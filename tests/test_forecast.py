@@ -15,7 +15,7 @@ def plan_of(seeds: int, missions=("assembler_1", "assembler_2"), together: int =
         "missions": list(missions),
         "training_seeds": list(range(seeds)),
         "training": {"missions": ["assembler_1"], "steps": 1000},
-        "execution": {"players_per_job": together},
+        "execution": {"policies_per_job": together},
     }
     return make_plan(BenchmarkConfig.parse(config, "it"))
 
@@ -45,7 +45,7 @@ def test_players_of_a_job_wait_for_each_other(slots, seconds):
 
 def test_the_time_of_a_job_is_that_of_all_its_players(tmp_path):
     plan = plan_of(4, together=3)
-    jobs = [cast.job for cast in plan.evaluation_batches() if cast.together]
+    jobs = [cast.job for cast in plan.evaluation_batches() if cast.one_job]
     for name, seconds in (*zip(jobs, (12, 8)), (next(iter(plan.runs)), 100)):
         folder = tmp_path / ("train" if name in plan.runs else "evaluate")
         folder.mkdir(exist_ok=True)
@@ -74,14 +74,14 @@ def test_mistakes_are_one_line(tmp_path, capsys):
     assert "no times of the trainings and evaluations" in capsys.readouterr().err
     together = tmp_path / "together.yaml"
     together.write_text(
-        "policies: [stateless]\nmissions: [assembler_1]\nexecution: {population: 2}\n"
+        "policies: [stateless]\nmissions: [assembler_1]\nexecution: {runs_per_job: 2}\n"
     )
     assert main([file, "--like", str(together), "--slots", "2"]) == 2
-    assert "key 'execution.population': got 2; 1 is needed" in capsys.readouterr().err
+    assert "key 'execution.runs_per_job': got 2; 1 is needed" in capsys.readouterr().err
     together.write_text(
-        "policies: [random]\nmissions: [assembler_1]\nexecution: {players_per_job: 2}\n"
+        "policies: [random]\nmissions: [assembler_1]\nexecution: {policies_per_job: 2}\n"
     )
     assert main([file, "--like", str(together), "--slots", "2"]) == 2
-    assert "key 'execution.players_per_job': got 2; 1 is needed, as in" in capsys.readouterr().err
+    assert "key 'execution.policies_per_job': got 2; 1 is needed, as in" in capsys.readouterr().err
     assert main([file, "--like", file, "--slots", "0"]) == 2
     assert capsys.readouterr().err.startswith("error: --slots: at least 1")

@@ -16,12 +16,12 @@ from daf.config import ExecutionConfig
 from daf.jobs.device import job_device
 from daf.orchestrators.snakemake_command import snakemake_command
 from daf.provenance.source import workflow_folder
-from daf.system.gpus import NotEnoughGPUs, taken, visible_gpus
+from daf.system.gpus import NotEnoughGPUs, claim_gpus, visible_gpus
 
 HOLD = """
 import sys, time
-from daf.system.gpus import taken
-with taken(int(sys.argv[1]), int(sys.argv[2])) as names:
+from daf.system.gpus import claim_gpus
+with claim_gpus(int(sys.argv[1]), int(sys.argv[2])) as names:
     print(",".join(names), flush=True)
     sys.stdin.read()
 """
@@ -80,7 +80,7 @@ def test_a_job_with_several_gpus_has_different_ones(hold):
     assert told(both) == "0,1"
     assert told(hold(number=2, slots=2)) == "0,1"
     assert "waiting" in hold(slots=2).stderr.readline()
-    with pytest.raises(NotEnoughGPUs, match="needs 3 GPUs; 2 are visible"), taken(3, 1):
+    with pytest.raises(NotEnoughGPUs, match="needs 3 GPUs; 2 are visible"), claim_gpus(3, 1):
         pass
 
 
@@ -94,9 +94,9 @@ def test_a_job_on_several_machines_takes_its_part_of_the_gpus_on_each():
 
 
 def test_a_job_sees_its_gpu_alone_and_only_while_it_has_it():
-    with taken(1, 1) as [name]:
+    with claim_gpus(1, 1) as [name]:
         assert os.environ["CUDA_VISIBLE_DEVICES"] == name
-    with taken(0, 1) as names:
+    with claim_gpus(0, 1) as names:
         assert names == [] and os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
 
 
@@ -131,7 +131,7 @@ def test_concurrent_trainings(gpus, slots, tmp_path, monkeypatch):
         "missions": ["assembler_1"],
         "training_seeds": [1, 2, 3],
         "training": {"worlds": 2, "rollout_length": 8, "steps": 16},
-        "execution": {"gpu_slots": slots},
+        "execution": {"jobs_per_gpu": slots},
     }
     (tmp_path / "gpus.yaml").write_text(yaml.safe_dump(config))
     done = subprocess.run(

@@ -10,9 +10,9 @@ JOB = """
 import sys
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from daf.jobs.log import logged
+from daf.jobs.log import job_log
 
-with logged(SimpleNamespace(rule="train", log=[sys.argv[1]]), datetime.now(UTC)):
+with job_log(SimpleNamespace(rule="train", log=[sys.argv[1]]), datetime.now(UTC)):
     print("said")
     print("warned", file=sys.stderr)
 """

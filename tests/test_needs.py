@@ -46,7 +46,7 @@ def test_a_training_asks_for_the_memory_it_takes_and_not_for_much_more(shape, me
 @pytest.mark.parametrize("mission, measured", EVALUATIONS)
 def test_an_evaluation_asks_for_the_memory_it_takes(mission, measured):
     asked = plan(mission)
-    config = asked.config.evaluation.model_copy(update={"recorded": 0})
+    config = asked.config.evaluation.model_copy(update={"recorded_episodes": 0})
     needed = evaluation_memory_mb([asked.missions[mission]], config, gpus=0)
     assert 1.3 * measured < needed < 3 * measured
 

@@ -43,13 +43,13 @@ def test_one_run_per_seed_and_one_player_per_run_or_fixed_policy():
         ("stateless", 1),
         ("stateless", 2),
     ]
-    assert list(made.players) == [*made.runs, "random"]
+    assert list(made.policies) == [*made.runs, "random"]
     for name in made.runs:
-        player = made.players[name]
+        player = made.policies[name]
         assert made.weights[name] == f"results/runs/{name}/policy.safetensors"
         assert player.training_seed == made.runs[name].training_seed
         assert [mission["name"] for mission in made.trained_on(name)] == ["assembler_1"]
-    fixed = made.players["random"]
+    fixed = made.policies["random"]
     assert (fixed.training_seed, made.trained_on("random")) == (None, [])
     assert "random" not in made.weights
 
@@ -68,7 +68,7 @@ def test_layouts_that_were_trained_on_and_held_out():
 
 
 def test_names_are_fit_for_folders():
-    for name in plan().players:
+    for name in plan().policies:
         assert name.replace("-", "").isalnum()
 
 
@@ -99,7 +99,7 @@ def test_a_better_proof_of_a_ceiling_trains_nothing_again():
 
 OTHER_TRAINING = {
     "missions": ["assembler_2"],
-    "lessons": [4_000_000],
+    "curriculum": [4_000_000],
     "steps": 5,
     "worlds": 5,
     "rollout_length": 5,
@@ -123,7 +123,7 @@ OTHER_TRAINING = {
 
 
 GOES_WITH = {
-    "lessons": {"missions": [MISSION]},
+    "curriculum": {"missions": [MISSION]},
     "teacher": {"teacher_steps": 50},
     "teacher_steps": {"teacher": "baseline"},
 }
@@ -179,8 +179,8 @@ def test_fixed_policies_are_told_apart_by_their_arguments():
     ])  # fmt: skip
     assert not made.runs
     assert list(made.labels.values()) == ["random", "wild", "wilder"]
-    assert all(player.training_seed is None for player in made.players.values())
-    first, second, third = made.players
+    assert all(player.training_seed is None for player in made.policies.values())
+    first, second, third = made.policies
     assert first == "random"
     assert second.startswith("random-") and third.startswith("random-")
     assert second != third
@@ -225,7 +225,7 @@ def test_given_weights_are_not_trained_and_their_content_is_in_the_name(tmp_path
             "init_kwargs": {"hidden_size": 4},
         }])  # fmt: skip
         assert not made.runs
-        (player,) = made.players.values()
+        (player,) = made.policies.values()
         assert player.policy == "stateless-best"
         assert made.weights == {player.name: str(path)}
         found.add(player.name)
@@ -242,7 +242,7 @@ def saved(path: Path, bias: float = 0.0) -> str:
 
 def test_weights_know_the_arguments_of_their_network(tmp_path):
     weights = saved(tmp_path / "small.safetensors")
-    (player,) = plan(policies=[{"class_path": "stateless", "data_path": weights}]).players.values()
+    (player,) = plan(policies=[{"class_path": "stateless", "data_path": weights}]).policies.values()
     assert player.init_kwargs == {"hidden_size": 4}
     going_on = plan(training={"initial_weights": weights})
     assert all(run.init_kwargs == {"hidden_size": 4} for run in going_on.runs.values())
@@ -254,7 +254,7 @@ def test_each_of_many_weights_of_one_network_is_looked_at(tmp_path):
     broken = small | {"data_path": saved(tmp_path / "broken.st", float("nan")), "name": "broken"}
     other = small | {"data_path": good["data_path"], "init_kwargs": {"hidden_size": 8}}
     untrained = small | {"train": False}
-    assert len(plan(policies=[good, untrained]).players) == 2
+    assert len(plan(policies=[good, untrained]).policies) == 2
     for wrong, reason in ((broken, "not finite"), (other | {"name": "wider"}, "has shape")):
         with pytest.raises(ConfigError, match=f"key 'policies.2': weights .*{reason}"):
             plan(policies=[good, untrained, wrong])
@@ -297,7 +297,7 @@ def test_a_policy_that_stands_there_twice_is_refused(tmp_path):
 
 def test_a_network_that_is_not_trained_says_so():
     made = plan(policies=["stateless", {"class_path": "stateless", "train": False}])
-    assert list(made.players)[-1] == "stateless-untrained"
+    assert list(made.policies)[-1] == "stateless-untrained"
     assert list(made.labels.values())[-1] == "stateless-untrained"
     assert len(made.runs) == 2
 
@@ -364,7 +364,7 @@ def test_only_what_is_planned_can_be_missing(missing, said):
 def test_modules_whose_code_decides(class_path, modules):
     made = plan(policies=[class_path])
     assert all(run.modules() == modules for run in made.runs.values())
-    assert all(player.modules() == modules for player in made.players.values())
+    assert all(player.modules() == modules for player in made.policies.values())
 
 
 def test_disk_needed_grows_with_the_work():

@@ -194,12 +194,12 @@ def test_code_hash_covers_all_that_is_loaded(modules, copy):
 
 def test_a_script_counts_but_not_its_comments_and_other_imports(tmp_path):
     script = tmp_path / "compare.py"
-    script.write_text("from daf.jobs.job import job\n")
+    script.write_text("from daf.jobs.run_job import run_job\n")
     before = script_hash(script, "daf.stats.analyse")
-    script.write_text('"""Compare."""\nfrom daf.jobs.job import job  # a remark\n')
+    script.write_text('"""Compare."""\nfrom daf.jobs.run_job import run_job  # a remark\n')
     assert script_hash(script, "daf.stats.analyse") == before
     assert script_hash(script, "daf.jobs.environment_check") != before
-    script.write_text("from daf.jobs.job import job\nprint(1)\n")
+    script.write_text("from daf.jobs.run_job import run_job\nprint(1)\n")
     assert script_hash(script, "daf.stats.analyse") != before
 
 

@@ -11,10 +11,10 @@ import pytest
 from daf.config import ConfigError, ExecutionConfig
 from daf.provenance.origin import Origin
 from daf.provenance.packages import versions
-from daf.provenance.sidecar import Sidecar, recorded, stands
+from daf.provenance.sidecar import Sidecar, outputs_match, write_outputs
 from daf.provenance.source import git_state
 
-ORIGIN = Origin.here("cpu")
+ORIGIN = Origin.current("cpu")
 
 
 def arguments(folder: Path, **more) -> dict:
@@ -33,7 +33,7 @@ def arguments(folder: Path, **more) -> dict:
 def make(folder: Path, **more) -> Path:
     """A job done; returns its sidecar."""
     given = arguments(folder, **more)
-    with recorded(**given) as paths:
+    with write_outputs(**given) as paths:
         for name, path in paths.items():
             path.write_text(name)
     return Path(given["sidecar"])
@@ -44,7 +44,7 @@ def sha(text: bytes) -> str:
 
 
 def test_outputs_appear_together_with_their_record(tmp_path):
-    with recorded(**arguments(tmp_path)) as paths:
+    with write_outputs(**arguments(tmp_path)) as paths:
         for name, path in paths.items():
             path.write_text(name)
         assert not (tmp_path / "out" / "a.txt").exists()
@@ -69,17 +69,17 @@ def test_outputs_appear_together_with_their_record(tmp_path):
 def test_a_record_that_is_read_is_the_one_that_was_written(tmp_path):
     sidecar = make(tmp_path)
     record = Sidecar.read(sidecar)
-    assert record.sealed() == record and record.text() == sidecar.read_text()
+    assert record.with_digest() == record and record.text() == sidecar.read_text()
     assert record.output_files() == {"a.txt": sha(b"a"), "b.txt": sha(b"b")}
 
 
 def test_a_job_stands_while_its_outputs_are_there_and_it_would_be_told_the_same(tmp_path):
     sidecar, told, results = make(tmp_path), {"seed": 3, "rate": 0.1}, str(tmp_path / "out")
-    assert stands(sidecar, told, results)
-    assert not stands(sidecar, told | {"seed": 4}, results)
-    assert not stands(tmp_path / "none", told, results)
+    assert outputs_match(sidecar, told, results)
+    assert not outputs_match(sidecar, told | {"seed": 4}, results)
+    assert not outputs_match(tmp_path / "none", told, results)
     (tmp_path / "out" / "b.txt").unlink()
-    assert not stands(sidecar, told, results)
+    assert not outputs_match(sidecar, told, results)
 
 
 def test_files_within_the_folder_of_results_are_named_from_there(tmp_path, monkeypatch):
@@ -140,7 +140,7 @@ def test_on_failure_nothing_is_replaced_and_nothing_stays_behind(failure, tmp_pa
     expected = {"forgets one": FileNotFoundError, "interrupted": KeyboardInterrupt}
     with (
         pytest.raises(expected.get(failure, ValueError)),
-        recorded(**arguments(tmp_path, parameters=parameters)) as paths,
+        write_outputs(**arguments(tmp_path, parameters=parameters)) as paths,
     ):
         paths["a"].write_text("new a")
         if failure != "forgets one":

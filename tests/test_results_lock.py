@@ -13,8 +13,8 @@ from daf.orchestrators.snakemake_command import default_config, snakemake_comman
 
 HOLD = """
 import sys, time
-from daf.jobs.results_lock import wait_for
-held = wait_for(sys.argv[1])
+from daf.jobs.results_lock import wait_and_lock
+held = wait_and_lock(sys.argv[1])
 print("held", flush=True)
 time.sleep(60)
 """
@@ -30,14 +30,14 @@ def holder(results, code: str = HOLD, **more) -> subprocess.Popen:
 def test_a_second_process_is_told_who_holds_it_until_that_is_killed(tmp_path):
     first = holder(tmp_path)
     with pytest.raises(results_lock.ResultsInUse, match=f"in use by process {first.pid} on "):
-        results_lock.claim(str(tmp_path))
+        results_lock.lock_results(str(tmp_path))
     first.send_signal(signal.SIGKILL)
     first.wait()
-    os.close(results_lock.wait_for(str(tmp_path)))
+    os.close(results_lock.wait_and_lock(str(tmp_path)))
 
 
 def test_plain_snakemake_says_that_a_folder_is_in_use(tmp_path):
-    held = results_lock.wait_for(str(tmp_path / "results"))
+    held = results_lock.wait_and_lock(str(tmp_path / "results"))
     command = snakemake_command("environment_check", default_config().resolve())
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     os.close(held)
@@ -49,7 +49,7 @@ def test_plain_snakemake_says_that_a_folder_is_in_use(tmp_path):
 def test_waiting_ends_when_the_holder_does(tmp_path, capfd):
     first = holder(tmp_path, HOLD.replace("60", "1"))
     begin = time.monotonic()
-    os.close(results_lock.wait_for(str(tmp_path)))
+    os.close(results_lock.wait_and_lock(str(tmp_path)))
     assert first.wait() == 0 and time.monotonic() - begin < 50
     assert capfd.readouterr().err == (
         f"{tmp_path} is in use by process {first.pid} on {os.uname().nodename}; "
@@ -58,35 +58,35 @@ def test_waiting_ends_when_the_holder_does(tmp_path, capfd):
 
 
 def test_a_child_keeps_the_lock_of_its_parent(tmp_path):
-    held = results_lock.wait_for(str(tmp_path))
-    code = "import sys, time\nfrom daf.jobs.results_lock import claim\nclaim(sys.argv[1])\n"
+    held = results_lock.wait_and_lock(str(tmp_path))
+    code = "import sys, time\nfrom daf.jobs.results_lock import lock_results\nlock_results(sys.argv[1])\n"
     child = holder(
         tmp_path,
         code + "print('held', flush=True)\ntime.sleep(60)\n",
-        env=os.environ | results_lock.environment(str(tmp_path)),
+        env=os.environ | results_lock.lock_environment(str(tmp_path)),
         pass_fds=[held],
     )
     os.close(held)
     with pytest.raises(results_lock.ResultsInUse):
-        results_lock.claim(str(tmp_path))
+        results_lock.lock_results(str(tmp_path))
     child.kill()
     child.wait()
-    os.close(results_lock.wait_for(str(tmp_path)))
+    os.close(results_lock.wait_and_lock(str(tmp_path)))
 
 
 def test_other_folders_are_free(tmp_path):
-    os.close(results_lock.wait_for(str(tmp_path / "a")))
-    first = results_lock.wait_for(str(tmp_path / "a"))
-    second = results_lock.wait_for(str(tmp_path / "b"))
+    os.close(results_lock.wait_and_lock(str(tmp_path / "a")))
+    first = results_lock.wait_and_lock(str(tmp_path / "a"))
+    second = results_lock.wait_and_lock(str(tmp_path / "b"))
     os.close(first)
     os.close(second)
 
 
 def test_jobs_of_a_dead_workflow_are_waited_for(tmp_path, capfd):
-    job = HOLD.replace("wait_for", "working").replace("held = working(sys.argv[1])",
+    job = HOLD.replace("wait_and_lock", "working").replace("held = working(sys.argv[1])",
         "job = working(sys.argv[1]); job.__enter__()").replace("60", "1")  # fmt: skip
     running = holder(tmp_path, job), holder(tmp_path, job)
-    os.close(results_lock.wait_for(str(tmp_path)))
+    os.close(results_lock.wait_and_lock(str(tmp_path)))
     assert [process.wait() for process in running] == [0, 0]
     assert capfd.readouterr().err == f"{tmp_path}: waiting for jobs of an earlier call to end\n"
 
@@ -98,7 +98,7 @@ def test_a_forked_process_does_not_keep_the_share_of_a_job(tmp_path):
             time.sleep(60)
             os._exit(0)
     begin = time.monotonic()
-    os.close(results_lock.wait_for(str(tmp_path)))
+    os.close(results_lock.wait_and_lock(str(tmp_path)))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     assert time.monotonic() - begin < 50

@@ -8,7 +8,7 @@ import pytest
 
 from daf.config import ExecutionConfig
 from daf.provenance.origin import Origin
-from daf.provenance.sidecar import SUFFIX, Sidecar, recorded
+from daf.provenance.sidecar import SUFFIX, Sidecar, write_outputs
 from daf.provenance.staleness import (
     ExternalFiles,
     Request,
@@ -45,14 +45,14 @@ def request(**changes) -> Request:
 
 
 def make(asked: Request) -> None:
-    with recorded(
+    with write_outputs(
         rule=asked.rule,
         inputs=asked.inputs,
         outputs=asked.outputs,
         sidecar=asked.sidecar,
         parameters=asked.parameters,
         execution=ExecutionConfig(),
-        origin=Origin.here("cpu"),
+        origin=Origin.current("cpu"),
     ) as paths:
         for name, path in paths.items():
             path.write_text(name)
@@ -165,7 +165,7 @@ def test_a_job_with_parts_is_as_many_requests(tmp_path):
         {"weights": ["w1"], "checked": "environment"},
         files | {"provenance": [f"{file}{SUFFIX}" for file in files["x"]]},
         {
-            "players": [{"player": "p", "weights": ["w1"]}, {"player": "q", "weights": ["w2"]}],
+            "policies": [{"policy": "p", "weights": ["w1"]}, {"policy": "q", "weights": ["w2"]}],
             "missions": [{"mission": "a"}, {"mission": "b"}],
             "seed": 7,
         },
@@ -173,7 +173,7 @@ def test_a_job_with_parts_is_as_many_requests(tmp_path):
     assert [part.outputs["x"] for part in parts] == files["x"]
     assert [part.sidecar for part in parts] == [f"{file}{SUFFIX}" for file in files["x"]]
     assert [part.inputs for part in parts] == [{"weights": ["w1"]}] * 2 + [{"weights": ["w2"]}] * 2
-    assert parts[3].parameters == {"player": "q", "mission": "b", "seed": 7}
+    assert parts[3].parameters == {"policy": "q", "mission": "b", "seed": 7}
 
 
 def test_parameters_of_a_job_without_parts_may_bear_the_names_of_lists():

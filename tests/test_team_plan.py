@@ -52,7 +52,7 @@ def test_every_policy_gets_its_quota_rounded_up_or_down(agents, shares):
 
 def test_without_questions_there_are_no_teams():
     made = plan({})
-    assert (made.teams, made.questions) == ({}, None)
+    assert (made.teams, made.team_questions) == ({}, None)
     assert made.evaluations() == plan({"mixed": []}).evaluations()
 
 
@@ -82,11 +82,11 @@ def test_the_same_team_is_played_once_whatever_asks_for_it():
     asked = {"mixed": [{"random": 0.5, "baseline": 0.5}], "replacement": "random"}
     made = plan(asked | {"cross_play": True})
     assert set(made.teams) == set(plan({"cross_play": True}).teams)
-    assert made.questions["mixed"] == ["baseline + random"]
-    assert made.questions["valued"] == {
+    assert made.team_questions["mixed"] == ["baseline + random"]
+    assert made.team_questions["valued"] == {
         "stateless": "stateless + random", "baseline": "baseline + random"
     }  # fmt: skip
-    assert made.questions["pairs"]["baseline + random"] == ["baseline", "random"]
+    assert made.team_questions["pairs"]["baseline + random"] == ["baseline", "random"]
 
 
 def test_a_name_follows_from_players_and_shares_and_nothing_else():
@@ -104,9 +104,9 @@ def test_a_name_follows_from_players_and_shares_and_nothing_else():
 
 def test_shares_become_agents_by_mission():
     made = plan({"mixed": [{"random": 0.1, "baseline": 0.1, "stateless": 0.2}]})
-    (label,) = made.questions["mixed"]
+    (label,) = made.team_questions["mixed"]
     assert label == "2 stateless + 1 baseline + 1 random"
-    assert made.questions["teams"][label]["assembler_2"] == {
+    assert made.team_questions["teams"][label]["assembler_2"] == {
         "stateless": 2, "baseline": 1, "random": 1
     }  # fmt: skip
     assert team_label([("a", 2), ("b", 2)]) == "a + b"
@@ -115,7 +115,7 @@ def test_shares_become_agents_by_mission():
 def test_teams_are_evaluated_beside_the_players():
     made = plan({"replacement": "random"}, evaluation={"episodes": 3})
     cells = made.evaluations()
-    assert [cell for cell in cells if cell[0] in made.players] == plan({}).evaluations()
+    assert [cell for cell in cells if cell[0] in made.policies] == plan({}).evaluations()
     assert len(cells) == 2 * (4 + 3)
     name = list(made.teams)[-1]
     assert made.episodes_file(name, "assembler_2").endswith(
@@ -123,7 +123,7 @@ def test_teams_are_evaluated_beside_the_players():
     )
     assert any(name in file for file in made.report_replays())
     assert made.contestant(name).policy == "baseline + random"
-    assert made.contestant("random") is made.players["random"]
+    assert made.contestant("random") is made.policies["random"]
 
 
 def test_a_team_is_missing_with_its_member():
@@ -141,7 +141,7 @@ def test_a_team_is_missing_with_its_member():
         ("stateless + random", team, "training_facility_1"),
         ("baseline + random", list(whole.teams)[-1], "assembler_2"),
     }  # fmt: skip
-    everybody = [f"{p}/{m}" for p in whole.players for m in whole.missions]
+    everybody = [f"{p}/{m}" for p in whole.policies for m in whole.missions]
     with pytest.raises(ConfigError, match="leaves no evaluation to compare"):
         plan(asked, missing={"evaluations": everybody})
 
@@ -154,7 +154,10 @@ def test_given_weights_are_known_by_their_content(tmp_path):
     asked = plan({"cross_play": True}, policies=policies)
     (team,) = asked.teams.values()
     assert asked.weights_files(team.name) == [str(file)]
-    assert team.members[0].own({"other": "0", "elsewhere": team.members[0].weights}) == "elsewhere"
+    assert (
+        team.members[0].weights_file({"other": "0", "elsewhere": team.members[0].weights})
+        == "elsewhere"
+    )
     assert team.training_seed is None
 
 

@@ -22,7 +22,7 @@ from daf.audit.jobs import Call, EnvironmentCheck, Evaluate, Report, SweepReport
 from daf.audit.report_page import audit_page
 from daf.audit.trainings import ALL
 from daf.audit.worker import Worker
-from daf.config import ConfigError, shown, suggest
+from daf.config import ConfigError, short_json, suggest
 from daf.config.audit import AuditConfig
 from daf.files.text_files import write_json, write_text
 from daf.provenance.origin import Origin
@@ -86,7 +86,7 @@ class Audit:
             "settings": self.config.resolved(),
             "made_again": self.made_again,
             "episodes": {"played_again": self.episodes[0], "all": self.episodes[1]},
-            "by": Origin.here("cpu").resolved(),
+            "by": Origin.current("cpu").resolved(),
             "files": [
                 {
                     "file": finding.file,
@@ -129,7 +129,7 @@ def audit(
     if config.seed is None:
         config = config.model_copy(update={"seed": secrets.randbelow(2**31)})
     if not results.is_dir():
-        raise ConfigError(f"{shown(str(results))} is no folder of results")
+        raise ConfigError(f"{short_json(str(results))} is no folder of results")
     findings = Findings()
     records = check_integrity(results, findings)
     if not any(finding.result for finding in findings):
@@ -147,7 +147,7 @@ def audit(
     plays = {n: job.evaluation.episodes for n, job in jobs.items() if isinstance(job, Evaluate)}
     chosen = {
         "computed": [name for name, job in jobs.items() if job.computed],
-        "played": sample(plays, config),
+        "played": sample_evaluations(plays, config),
         "trained": _chosen(trainings, config.retrain),
     }
     for name, job in jobs.items():
@@ -174,7 +174,7 @@ def audit(
     )
 
 
-def sample(plays: dict[str, int], config: AuditConfig) -> list[str]:
+def sample_evaluations(plays: dict[str, int], config: AuditConfig) -> list[str]:
     """Whole evaluations, chosen by the seed: how a network rounds depends on the size of the batch,
     so that single episodes cannot be played again exactly."""
     wanted = config.share * sum(plays.values())
@@ -192,5 +192,5 @@ def _chosen(trainings: dict[str, Train], run: str | None) -> list[str]:
         return list(trainings) if run else []
     names = {job.run.name: name for name, job in trainings.items()}
     if run not in names:
-        raise ConfigError(f"retrain: got {shown(run)}; {suggest(run, [ALL, *sorted(names)])}")
+        raise ConfigError(f"retrain: got {short_json(run)}; {suggest(run, [ALL, *sorted(names)])}")
     return [names[run]]

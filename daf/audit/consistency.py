@@ -23,9 +23,9 @@ from daf.audit.jobs import (
     sweep_folder,
 )
 from daf.audit.sidecar_index import Contradiction, SidecarIndex
-from daf.config import shown
+from daf.config import short_json
 from daf.missions import Mission
-from daf.plan import Plan, Player, Team
+from daf.plan import Plan, PolicyInstance, Team
 from daf.provenance.sidecar import Sidecar
 
 STATS = "stats.json"
@@ -62,59 +62,59 @@ class Binding(SidecarIndex):
     def _train(self, _: str, record: Sidecar, job: Train) -> None:
         if job.run.name != job.run.proper_name():
             raise Contradiction(f"a training with its content is called {job.run.proper_name()}")
-        given = list(_given(record, "initial_weights").values())
-        _same("initial weights", given, [sha for sha in [job.run.initial_digest] if sha])
+        given = list(inputs_named(record, "initial_weights").values())
+        check_equal("initial weights", given, [sha for sha in [job.run.initial_digest] if sha])
 
     def _evaluate(self, name: str, record: Sidecar, job: Evaluate) -> None:
-        _same("ceiling", job.mission.ceiling, self._ceiling(job.mission))
-        if not isinstance(job.player, Team):
+        check_equal("ceiling", job.mission.ceiling, self._ceiling(job.mission))
+        if not isinstance(job.policy, Team):
             self._player(name, record, job)
             return
-        _same("missions of its training", len(job.trained_on), 0)
-        given, used = _given(record, "weights"), set()
-        for member in job.player.members:
-            own = member.own(given)
+        check_equal("missions of its training", len(job.trained_on), 0)
+        given, used = inputs_named(record, "weights"), set()
+        for member in job.policy.members:
+            own = member.weights_file(given)
             weights = {own: given[own]} if own else {}
-            self.check_policy(member.player, member.trained_on, weights)
+            self.check_policy(member.instance, member.trained_on, weights)
             used |= weights.keys()
-        _same("weights", sorted(given), sorted(used))
+        check_equal("weights", sorted(given), sorted(used))
 
     def _player(self, _: str, record: Sidecar, job: Evaluate | Deploy) -> None:
-        self.check_policy(job.player, job.trained_on, _given(record, "weights"))
+        self.check_policy(job.policy, job.trained_on, inputs_named(record, "weights"))
 
     def check_policy(
-        self, player: Player, trained_on: tuple[Mission, ...], weights: Mapping[str, str]
+        self, player: PolicyInstance, trained_on: tuple[Mission, ...], weights: Mapping[str, str]
     ) -> None:
         file = f"runs/{player.name}/policy.safetensors"
         if player.training_seed is None and file not in self.records:
-            _same("missions of its training", len(trained_on), 0)
+            check_equal("missions of its training", len(trained_on), 0)
             if len(weights) > 1 or not player.is_valid_name(next(iter(weights.values()), None)):
                 raise Contradiction(f"a policy with its content is not called {player.name}")
             return
         run = self._job(file, Train).run
-        kept = {key: getattr(run, key) for key in Player.model_fields}
-        _same("policy", player.resolved(), Player(**kept).resolved())
-        _same("missions of its training", trained_on, run.missions)
-        _same("weights", list(weights), [file])
+        kept = {key: getattr(run, key) for key in PolicyInstance.model_fields}
+        check_equal("policy", player.resolved(), PolicyInstance(**kept).resolved())
+        check_equal("missions of its training", trained_on, run.missions)
+        check_equal("weights", list(weights), [file])
 
     def _deploy(self, name: str, record: Sidecar, job: Deploy) -> None:
         self._player(name, record, job)
         played = record.inputs.get("episodes", {})
         jobs = [self._job(file, Evaluate) for file in played]
         for file, told in zip(played, jobs):
-            _same(f"policy of {file}", told.player, job.player)
-            _same(f"seed of {file}", told.evaluation.seed, job.seed)
-        _same("missions", job.missions, tuple(told.mission for told in jobs))
-        run = f"runs/{job.player.name}/run.json"
-        _same("training", list(_given(record, "run")), [run] if job.trained_on else [])
+            check_equal(f"policy of {file}", told.policy, job.policy)
+            check_equal(f"seed of {file}", told.evaluation.seed, job.seed)
+        check_equal("missions", job.missions, tuple(told.mission for told in jobs))
+        run = f"runs/{job.policy.name}/run.json"
+        check_equal("training", list(inputs_named(record, "run")), [run] if job.trained_on else [])
 
     def _compare(self, name: str, record: Sidecar, job: Compare) -> None:
         plan = self.plan(job.config, record, record.inputs.get("episodes", {}))
-        _same("labels", job.labels, plan.labels)
-        _same("missing evaluations", job.missing, plan.missing())
-        _same("questions about teams", job.teams, plan.questions)
+        check_equal("labels", job.labels, plan.labels)
+        check_equal("missing evaluations", job.missing, plan.missing())
+        check_equal("questions about teams", job.teams, plan.team_questions)
         ceilings = {name: mission.ceiling for name, mission in plan.missions.items()}
-        _same("ceilings", job.ceilings, ceilings)
+        check_equal("ceilings", job.ceilings, ceilings)
         self._inputs(record, {"episodes": plan.episodes_files()})
         self.check_evaluations(plan)
 
@@ -122,11 +122,11 @@ class Binding(SidecarIndex):
         folder = name.rpartition("/")[0]
         stats = f"{folder}/{STATS}"
         compare = self._job(stats, Compare)
-        _same("configuration", job.config.resolved(), compare.config.resolved())
+        check_equal("configuration", job.config.resolved(), compare.config.resolved())
         made = self.records[stats]
         plan = self.plan(compare.config, made, made.inputs.get("episodes", {}))
-        _same("labels", job.labels, plan.labels)
-        _same("missions", list(job.missions), list(plan.missions.values()))
+        check_equal("labels", job.labels, plan.labels)
+        check_equal("missions", list(job.missions), list(plan.missions.values()))
         kind = "comparison" if folder.startswith("comparisons/") else "benchmark"
         _check_command(job.command, f"{kind}_report")
         runs = [plan.weights_file(run).rpartition("/")[0] for run in plan.finished_runs()]
@@ -143,19 +143,19 @@ class Binding(SidecarIndex):
 
     def _propose(self, name: str, record: Sidecar, job: Propose | Rank) -> None:
         search = self._search(name, job)
-        _same("search", job.search, search.digest)
-        _same("rounds", job.rounds, search.described(len(job.rounds)))
+        check_equal("search", job.search, search.digest)
+        check_equal("rounds", job.rounds, search.round_entries(len(job.rounds)))
         self._inputs(record, {"episodes": search.episodes_files(len(job.rounds))})
         for known in search.rounds[: len(job.rounds)]:
             self.check_evaluations(known.plan)
 
     def _rank(self, name: str, record: Sidecar, job: Rank) -> None:
         self._propose(name, record, job)
-        _same("rounds", len(job.rounds), len(self._search(name, job).budgets))
+        check_equal("rounds", len(job.rounds), len(self._search(name, job).budgets))
 
     def _conclude(self, name: str, record: Sidecar, job: Conclude) -> None:
         search = self._search(name, job)
-        _same("confirmed trials", job.confirmed, search.confirmed())
+        check_equal("confirmed trials", job.confirmed, search.confirmed())
         self._inputs(
             record,
             {
@@ -171,8 +171,10 @@ class Binding(SidecarIndex):
         folder = sweep_folder(name.rpartition("/")[0])
         told = self._job(f"{folder}/search.json", Conclude).sweep
         others = {"name", "missing", "execution"}
-        _same("sweep", *(s.model_dump(mode="json", exclude=others) for s in (job.sweep, told)))
-        _same("name", job.sweep.name, Path(folder).name)
+        check_equal(
+            "sweep", *(s.model_dump(mode="json", exclude=others) for s in (job.sweep, told))
+        )
+        check_equal("name", job.sweep.name, Path(folder).name)
         _check_command(job.command, "sweep")
         files = ("search.json", "trials.parquet", "rounds.parquet")
         expected = {file.partition(".")[0]: [self._whole(f"{folder}/{file}")] for file in files}
@@ -183,14 +185,16 @@ class Binding(SidecarIndex):
         for player, mission in plan.evaluations():
             file = self._within(plan.episodes_file(player, mission))
             job = self._job(file, Evaluate)
-            _same(f"policy of {file}", job.player.resolved(), plan.contestant(player).resolved())
-            _same(f"mission of {file}", job.mission, plan.missions[mission])
+            check_equal(
+                f"policy of {file}", job.policy.resolved(), plan.contestant(player).resolved()
+            )
+            check_equal(f"mission of {file}", job.mission, plan.missions[mission])
 
     def _inputs(self, record: Sidecar, expected: Mapping[str, Iterable[str]]) -> None:
         for name, files in expected.items():
             told = list(record.inputs.get(name, {}))
-            _same(f"input '{name}'", told, [self._within(file) for file in files])
-        _same("kinds of inputs", sorted(record.inputs), sorted(expected))
+            check_equal(f"input '{name}'", told, [self._within(file) for file in files])
+        check_equal("kinds of inputs", sorted(record.inputs), sorted(expected))
 
 
 def _check_files(name: str, record: Sidecar, job: Job) -> None:
@@ -203,7 +207,7 @@ def _check_files(name: str, record: Sidecar, job: Job) -> None:
         odd = next((key for key in expected if told.get(key) != expected[key]), "outputs")
         raise Contradiction(
             f"rule {record.rule} does not make it with these parameters ({odd} would be "
-            f"{shown(expected.get(odd, []))})"
+            f"{short_json(expected.get(odd, []))})"
         )
     if any(not file.startswith("logs/") for file in record.log) or len(record.log) > 1:
         raise Contradiction("its log is no log")
@@ -213,14 +217,14 @@ def _check_command(told: str, target: str) -> None:
     """What a report says to type is the call of a target, and nothing else."""
     pattern = rf"snakemake {target}( --configfile( [^ -].*)?)?"
     if not re.fullmatch(pattern, told) or shlex.join(shlex.split(told)) != told:
-        raise Contradiction(f"its command is {shown(told)}, which is no call of {target}")
+        raise Contradiction(f"its command is {short_json(told)}, which is no call of {target}")
 
 
-def _given(record: Sidecar, name: str) -> dict[str, str]:
+def inputs_named(record: Sidecar, name: str) -> dict[str, str]:
     return record.inputs.get(name, {}) | record.elsewhere.get(name, {})
 
 
-def _same(what: str, told: Any, expected: Any) -> None:
+def check_equal(what: str, told: Any, expected: Any) -> None:
     if told != expected:
         raise Contradiction(
             f"its {what} are not those that follow from the rest of the records "
@@ -229,4 +233,4 @@ def _same(what: str, told: Any, expected: Any) -> None:
 
 
 def _short(value: Any) -> str:
-    return shown(value) if not isinstance(value, Mission) else value.name
+    return short_json(value) if not isinstance(value, Mission) else value.name

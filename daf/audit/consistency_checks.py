@@ -10,7 +10,7 @@ from daf.audit.derived_files import (
     other_machine,
     other_versions,
 )
-from daf.audit.differences import difference, exact_difference
+from daf.audit.differences import exact_difference, first_difference
 from daf.audit.findings import DERIVED, REEXECUTED, VERIFIED, Findings
 from daf.audit.jobs import Call, EnvironmentCheck, Job, NotPossible, Train, job_of
 from daf.audit.machine_errors import in_one_line, own_trouble
@@ -134,8 +134,8 @@ def make_again(
         with worker.folder() as folder:
             made = worker.remake(name, folder)
             # The same code and packages on the same processor give the same bytes.
-            alike = not Origin.here(record.device).differences(record.origin, hardware=True)
-            compare = exact_difference if alike else difference
+            alike = not Origin.current(record.device).differences(record.origin, hardware=True)
+            compare = exact_difference if alike else first_difference
             differences = {name: compare(results / name, made / name) for name in outputs}
     except Exception as error:  # the files may say anything
         if not isinstance(error, ConfigError) or own_trouble(error):
@@ -157,7 +157,7 @@ def _add_difference(
 ) -> None:
     """Something differs from what it should be: that is a change, unless other code, versions or,
     where `hardware` counts, another machine may be the cause."""
-    causes = Origin.here(record.device).differences(record.origin, hardware)
+    causes = Origin.current(record.device).differences(record.origin, hardware)
     for file in files:
         if causes:
             why = f"{found}; it was made by {', '.join(causes)}"

@@ -65,7 +65,7 @@ def other_machine(file: Path, record: Sidecar) -> list[str]:
     """
     if record.device == "cuda" and not gpu_here():
         return ["a GPU instead of none"]
-    here = Origin.here(record.device)
+    here = Origin.current(record.device)
     same_code = record.origin.model_copy(update={"source": here.source})
     found = here.differences(same_code, hardware=True)
     if record.origin.platform != platform.platform():

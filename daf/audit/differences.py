@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from daf.config import load_json, shown
+from daf.config import load_json, short_json
 from daf.files.parquet import load_table
 from daf.provenance.hashing import file_digest
 
@@ -14,7 +14,7 @@ TOLERANCE = 1e-9
 """Relative; another processor may round the last digits of statistics otherwise."""
 
 
-def difference(recorded: Path, again: Path) -> str | None:
+def first_difference(recorded: Path, again: Path) -> str | None:
     """The first difference in words; None if there is none that counts.
 
     Statistics (JSON) are compared number by number to a relative 1e-9, tables value by value and
@@ -40,7 +40,7 @@ def exact_difference(recorded: Path, again: Path) -> str | None:
     """The first difference in words; None only if the files are equal byte by byte."""
     if file_digest(recorded) == file_digest(again):
         return None
-    return difference(recorded, again) or "differs in its bytes from what is made again"
+    return first_difference(recorded, again) or "differs in its bytes from what is made again"
 
 
 def first_value_difference(recorded: Any, again: Any, key: str) -> str | None:
@@ -88,7 +88,7 @@ def _same(recorded: Any, again: Any) -> bool:
 
 
 def _said(where: str, recorded: Any, again: Any) -> str:
-    return f"{where} is {shown(recorded)}, made again {shown(again)}"
+    return f"{where} is {short_json(recorded)}, made again {short_json(again)}"
 
 
 def _joined_key(key: str, name: Any) -> str:

@@ -14,7 +14,7 @@ from daf.jobs.log import LOG_START
 from daf.provenance.hashing import file_digest
 from daf.provenance.sidecar import SUFFIX, Sidecar
 
-OWN = ("audit.html", "audit.json")
+AUDIT_FILES = ("audit.html", "audit.json")
 """What audits write."""
 
 CLOCK_STEP_SECONDS = 2.0
@@ -104,7 +104,7 @@ def _files(results: Path, findings: Findings) -> set[str]:
         for name in (*folders, *files):
             path = Path(folder, name)
             file = path.relative_to(results).as_posix()
-            if file in OWN:
+            if file in AUDIT_FILES:
                 continue
             try:
                 kind = os.lstat(path).st_mode
@@ -131,7 +131,7 @@ def _record(results: Path, name: str, findings: Findings) -> Sidecar | None:
     path = results / name
     try:
         record = Sidecar.read(path)
-        sealed = record.sealed() == record
+        sealed = record.with_digest() == record
         as_written = record.text().encode() == read_bytes(path)
     except Exception as error:  # it may say anything
         reason = f"{error}".removeprefix(f"{path}: ")

@@ -35,32 +35,34 @@ def curve_contradiction(curve: pd.DataFrame, run: Run) -> str | None:
     """
     from daf.learn.ppo import METRICS  # torch, only where it is needed
 
-    lessons = build_curriculum(run)
-    scores = _score_columns(lessons)
+    curriculum = build_curriculum(run)
+    scores = _score_columns(curriculum)
     names = ["update", "steps", "learning_rate", *scores, "reward", "explained_variance", *METRICS]
     if sorted(curve.columns) != sorted(names):
         odd = sorted(set(curve.columns) ^ set(names)) or ["one of them twice"]
         return f"has other columns than its training gives ({odd[0]})"
-    if not isinstance(curve.index, pd.RangeIndex) or len(curve) != lessons[-1].end:
-        return f"has {len(curve)} rows, but its training has {lessons[-1].end} updates"
+    if not isinstance(curve.index, pd.RangeIndex) or len(curve) != curriculum[-1].end_update:
+        return f"has {len(curve)} rows, but its training has {curriculum[-1].end_update} updates"
     kinds = {name: "int64" if name in ("update", "steps") else "float64" for name in names}
     for name, kind in kinds.items():
         if curve[name].dtype != kind:
             return f"column '{name}' holds {curve[name].dtype} instead of {kind}"
-    return _schedule(curve, run, lessons) or _values(curve, METRICS) or _scores(curve, lessons)
+    return (
+        _schedule(curve, run, curriculum) or _values(curve, METRICS) or _scores(curve, curriculum)
+    )
 
 
-def _score_columns(lessons: list[CurriculumStage]) -> list[str]:
+def _score_columns(curriculum: list[CurriculumStage]) -> list[str]:
     missions = [mission.name for lesson in lessons for mission in lesson.missions]
     return ["score", *dict.fromkeys(f"score/{mission}" for mission in missions)]
 
 
-def _schedule(curve: pd.DataFrame, run: Run, lessons: list[CurriculumStage]) -> str | None:
+def _schedule(curve: pd.DataFrame, run: Run, curriculum: list[CurriculumStage]) -> str | None:
     """Update numbers, agent-steps and learning rates follow from the configuration."""
-    numbers = range(lessons[-1].end)
-    of = [next(lesson for lesson in lessons if number < lesson.end) for number in numbers]
+    numbers = range(curriculum[-1].end_update)
+    of = [next(lesson for lesson in curriculum if number < lesson.end_update) for number in numbers]
     steps = [lesson.steps_after(number + 1) for number, lesson in zip(numbers, of)]
-    rates = [learning_rate(run.training, lessons, before) for before in [0, *steps[:-1]]]
+    rates = [learning_rate(run.training, curriculum, before) for before in [0, *steps[:-1]]]
     for name, expected in {"update": numbers, "steps": steps, "learning_rate": rates}.items():
         differ = curve[name].to_numpy() != np.array(expected)
         if differ.any():
@@ -81,13 +83,13 @@ def _values(curve: pd.DataFrame, metrics: Sequence[str]) -> str | None:
     return None
 
 
-def _scores(curve: pd.DataFrame, lessons: list[CurriculumStage]) -> str | None:
+def _scores(curve: pd.DataFrame, curriculum: list[CurriculumStage]) -> str | None:
     """A score is a mean of whole hearts, no higher than the ceiling; the score of all missions lies
     between those of the missions that are trained on."""
-    for lesson in lessons:
-        rows = curve.iloc[lesson.first : lesson.end]
+    for lesson in curriculum:
+        rows = curve.iloc[lesson.first_update : lesson.end_update]
         missions = {f"score/{mission.name}": mission for mission in lesson.missions}
-        for name in _score_columns(lessons)[1:]:
+        for name in _score_columns(curriculum)[1:]:
             found = rows[name].dropna()
             if len(found) and name not in missions:
                 return f"column '{name}' has scores of updates that were on other missions"
@@ -102,5 +104,5 @@ def _scores(curve: pd.DataFrame, lessons: list[CurriculumStage]) -> str | None:
         wrong = (mean.isna() != low.isna()) | (mean < low - slack) | (mean > high + slack)
         if wrong.any():
             row = int(wrong.to_numpy().argmax())
-            return f"row {row + lesson.first}, column 'score' is no mean of its missions' scores"
+            return f"row {row + lesson.first_update}, column 'score' is no mean of its missions' scores"
     return None

@@ -5,7 +5,7 @@ import pyarrow
 from daf.audit.jobs import NotPossible
 from daf.audit.sidecar_index import Contradiction
 from daf.config import ConfigError
-from daf.errors import plain
+from daf.errors import printable
 from daf.files.safe_read import UnsafeFile
 
 OF_MACHINE = (OSError, MemoryError, ImportError, RuntimeError, SystemError)
@@ -18,7 +18,7 @@ OF_CONTENT = (UnsafeFile, RecursionError, NotImplementedError)
 def in_one_line(error: Exception) -> str:
     """Return what an error says; the name of its kind with it if nobody has foreseen it."""
     foreseen = isinstance(error, NotPossible | Contradiction | ConfigError)
-    return plain(" ".join(f"{'' if foreseen else type(error).__name__ + ': '}{error}".split()))
+    return printable(" ".join(f"{'' if foreseen else type(error).__name__ + ': '}{error}".split()))
 
 
 def own_trouble(error: BaseException | None) -> bool:

@@ -16,7 +16,9 @@ from daf.provenance.sidecar import SUFFIX, Sidecar
 from daf.provenance.source import workflow_folder
 
 
-def remake(results: Path, record: Sidecar, folder: Path, trust: tuple[str, ...] = ()) -> Path:
+def reexecute_job(
+    results: Path, record: Sidecar, folder: Path, trust: tuple[str, ...] = ()
+) -> Path:
     """Do a job again.
 
     Args:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from daf.report.page import page
+from daf.report.page import render_template
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -27,4 +27,4 @@ def audit_page(audit: Mapping[str, Any]) -> str:
         )
     ]
     shown = [group for group in groups if group[1]]
-    return page("audit.html.j2", TEMPLATES, audit=audit, groups=shown)
+    return render_template("audit.html.j2", TEMPLATES, audit=audit, groups=shown)

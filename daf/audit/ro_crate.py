@@ -13,8 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 from daf.audit.findings import CHANGED, NOT_RESULTS, Findings
-from daf.audit.integrity import OWN, check_integrity, printable
-from daf.config import ConfigError, shown
+from daf.audit.integrity import AUDIT_FILES, check_integrity, printable
+from daf.config import ConfigError, short_json
 from daf.files.safe_read import read_chunks
 from daf.files.safe_write import remove_leftovers, replacing
 from daf.jobs import results_lock
@@ -86,9 +86,9 @@ def export_ro_crate(results: str | Path, archive: str | Path, unverified: bool =
     """
     results, archive = Path(results), Path(archive)
     if archive.suffix != ".zip":
-        raise ConfigError(f"{shown(str(archive))}: the name of a .zip file is needed")
+        raise ConfigError(f"{short_json(str(archive))}: the name of a .zip file is needed")
     if not results.is_dir():
-        raise ConfigError(f"{shown(str(results))} is no folder of results")
+        raise ConfigError(f"{short_json(str(results))} is no folder of results")
     with results_lock.reading(str(results)):
         return _export(results, archive, unverified)
 
@@ -106,7 +106,7 @@ def _export(results: Path, archive: Path, unverified: bool) -> int:
         for name, record in records.items()
         for file in (*record.files(), name.removeprefix("results/"))
     }
-    described = json.dumps(_described(files, records, unverified), indent=2, ensure_ascii=False)
+    described = json.dumps(_metadata(files, records, unverified), indent=2, ensure_ascii=False)
     remove_leftovers(archive)
     with replacing(archive) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as out:
         out.writestr(_member("ro-crate-metadata.json", EPOCH), described)
@@ -126,7 +126,7 @@ def _check_integrity(results: Path) -> None:
     """
     findings = Findings()
     check_integrity(results, findings)
-    changed = [shown(finding.file) for finding in findings if finding.verdict == CHANGED]
+    changed = [short_json(finding.file) for finding in findings if finding.verdict == CHANGED]
     if changed:
         named = ", ".join(changed[:NAMED])
         more = f" and {len(changed) - NAMED} more" if len(changed) > NAMED else ""
@@ -142,7 +142,7 @@ def _exported(results: Path) -> list[str]:
     Raises:
         ConfigError: one has a name that no crate can hold.
     """
-    private = {*NOT_RESULTS, *OWN} - {"logs", "timings"}
+    private = {*NOT_RESULTS, *AUDIT_FILES} - {"logs", "timings"}
     names = (
         path.relative_to(results)
         for path in results.rglob("*")
@@ -151,7 +151,7 @@ def _exported(results: Path) -> list[str]:
     found = sorted(name.as_posix() for name in names if name.parts[0] not in private)
     for name in found:
         if name != printable(name):
-            raise ConfigError(f"{results}: {shown(name)}: a crate cannot hold such a name")
+            raise ConfigError(f"{results}: {short_json(name)}: a crate cannot hold such a name")
     return found
 
 
@@ -175,7 +175,7 @@ def _member(name: str, date: datetime) -> zipfile.ZipInfo:
     return member
 
 
-def _described(
+def _metadata(
     files: dict[str, Path], records: dict[str, Sidecar], unverified: bool
 ) -> dict[str, Any]:
     """The content of ro-crate-metadata.json."""
@@ -226,7 +226,7 @@ def _file_properties(name: str, path: Path) -> dict[str, Any]:
     elif name.startswith("workflow/scripts/"):
         kinds += ["SoftwareSourceCode"]
     return {
-        "@type": _listed(kinds),
+        "@type": _jsonld_list(kinds),
         "name": name,
         "contentSize": str(path.stat().st_size),
         "sha256": file_digest(path),
@@ -281,7 +281,7 @@ def _job(crate: Any, name: str, record: Sidecar, there: dict[str, Any]) -> Any:
     action = crate.add_action(
         there.get(f"workflow/scripts/{record.rule}.py", crate.dereference(DAF)),
         f"#job-{label}",
-        object=_listed([*(there[file] for file in inputs if file in there), *values]),
+        object=_jsonld_list([*(there[file] for file in inputs if file in there), *values]),
         result=[there[file] for file in made if file in there],
         properties={
             "name": f"{record.rule} {label}",
@@ -315,6 +315,6 @@ def _time(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds")
 
 
-def _listed(items: list[Any]) -> Any:
+def _jsonld_list(items: list[Any]) -> Any:
     """As JSON-LD is to be written: no list of one."""
     return items[0] if len(items) == 1 else items

@@ -5,7 +5,7 @@ from pathlib import Path
 from daf.audit.audit import STATUS, audit
 from daf.audit.findings import CHANGED, UNVERIFIABLE
 from daf.config import AuditConfig
-from daf.errors import os_error_text, plain
+from daf.errors import os_error_text, printable
 
 
 def run_audit(results: str, config: AuditConfig) -> int:
@@ -29,7 +29,7 @@ def run_audit(results: str, config: AuditConfig) -> int:
         status, written = status or STATUS[UNVERIFIABLE], False
     for finding in found.findings:
         if finding.why and (finding.result or finding.verdict == CHANGED):
-            print(plain(f"{finding.verdict}: {finding.file}: {finding.why}"))
+            print(printable(f"{finding.verdict}: {finding.file}: {finding.why}"))
     print(found.summary())
     if written:
         print(f"every file: {Path(results, 'audit.html')}")

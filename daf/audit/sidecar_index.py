@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from daf.audit.jobs import Evaluate, Job, NotPossible, OfSweep, job_of, sweep_folder
-from daf.config import BenchmarkConfig, ConfigError, MissingConfig, shown
+from daf.config import BenchmarkConfig, ConfigError, MissingConfig, short_json
 from daf.missions import Mission, load_mission
 from daf.missions.ceiling import resolve_ceiling
 from daf.missions.names import split_layout_seed
@@ -112,7 +112,7 @@ class SidecarIndex:
         for files in record.elsewhere.values():
             for path, sha in files.items():
                 if not Path(path).is_file() or file_digest(path) != sha:
-                    raise NotPossible(f"was made of {shown(path)}, which is not here")
+                    raise NotPossible(f"was made of {short_json(path)}, which is not here")
 
     def _job(self, file: str, kind: type[Job]) -> Any:
         """The job that made a file.
@@ -157,7 +157,7 @@ class _Missions:
             if name in self.told:
                 return self.told[name]
             if not Path(plain).is_file():
-                raise ConfigError(f"mission {shown(path)} is not here")
+                raise ConfigError(f"mission {short_json(path)} is not here")
         return load_mission(path)
 
 

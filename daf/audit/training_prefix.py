@@ -51,17 +51,17 @@ def begin_again(results: Path, record: Sidecar, folder: Path, trust: tuple[str, 
     place = folder / "results"
     (place / files["weights"]).parent.mkdir(parents=True)
     policy = make_policy(PolicySpec(run.class_path, None, run.init_kwargs), Game.of(*run.missions))
-    trained = TrainingResult.of(run, policy, [], record.device, last.steps_after(last.end))
+    trained = TrainingResult.of(run, policy, [], record.device, last.steps_after(last.end_update))
     versions = {"versions": record.origin.versions}
-    write_json(place / files["run"], trained.description | versions)
-    write_json(place / files["policy"], trained.card | versions)
+    write_json(place / files["run"], trained.run_json | versions)
+    write_json(place / files["policy"], trained.policy_json | versions)
     try:
         policy.load(results / files["weights"])
     except ValueError as error:
         reason = f"{error}".removeprefix(f"weights {results / files['weights']}: ")
         raise ConfigError(f"{files['weights']}: {reason}") from None
     policy.save(place / files["weights"], run.init_kwargs)
-    updates = min(UPDATES, last.end, MOST_STEPS // build_curriculum(run)[0].steps_per_update)
+    updates = min(UPDATES, last.end_update, MOST_STEPS // build_curriculum(run)[0].steps_per_update)
     possible = record.execution.ranks == 1 and (record.device == "cpu" or gpu_here())
     with contextlib.suppress(NotPossible):  # the initial weights may not be here
         initial = linked_inputs(results, record, place).get("initial_weights", [])
@@ -82,5 +82,5 @@ def _first_rows(record: Sidecar, job: Train, initial: str | None, updates: int) 
     with job_device(asked, execution) as device, single_threaded_executor() as executor:
         training = Trainer(job.run, device, initial, executor)
         for _ in range(updates):
-            training.advance()
+            training.run_update()
         return pd.DataFrame(training.curve)

@@ -73,7 +73,7 @@ class Worker:
             shutil.rmtree(folder)
 
     def remake(self, name: str, folder: Path) -> Path:
-        """Do the job again whose record stands beside a file; see `daf.audit.reexecute.remake`."""
+        """Do the job again whose record stands beside a file; see `daf.audit.reexecute.reexecute_job`."""
         return self._made("remake", name, folder)
 
     def begin_again(self, name: str, folder: Path) -> Path:
@@ -164,14 +164,14 @@ def _listen(asked: queue.Queue, place: str | None) -> None:
 
 
 def _answer(given: dict, task: str, name: str, folder: str) -> dict[str, str | None]:
-    from daf.audit.reexecute import remake
+    from daf.audit.reexecute import reexecute_job
     from daf.audit.training_prefix import begin_again
 
     try:
         results = Path(given["results"])
         record = Sidecar.read(results / f"{name}{SUFFIX}")
         _check_size(record, given["processes"])
-        make = {"remake": remake, "begin_again": begin_again}[task]
+        make = {"remake": reexecute_job, "begin_again": begin_again}[task]
         made = make(results, record, Path(folder), tuple(given["trust"]))
     except Exception as error:  # the record may say anything
         kind = type(error).__name__

@@ -8,8 +8,8 @@ from typing import Any
 from daf.audit.ro_crate import export_ro_crate
 from daf.cli.options import MEMORY_MB, STATUS, add_command
 from daf.cli.parser import is_policy
-from daf.config import AuditConfig, ConfigError, shown
-from daf.errors import os_error_text, plain
+from daf.config import AuditConfig, ConfigError, short_json
+from daf.errors import os_error_text, printable
 from daf.jobs import results_lock
 from daf.system.limited_process import limited_memory
 from daf.system.limits import check_clock
@@ -60,7 +60,7 @@ def _audit(arguments: argparse.Namespace) -> int:
     config = AuditConfig.parse({k: v for k, v in given.items() if v is not None}, "command line")
     check_clock()  # jobs that are done again leave records
     if not Path(arguments.results).is_dir():
-        raise ConfigError(f"{shown(arguments.results)} is no folder of results")
+        raise ConfigError(f"{short_json(arguments.results)} is no folder of results")
     try:
         from daf.audit.run import run_audit  # torch, only where it is needed
 
@@ -68,7 +68,7 @@ def _audit(arguments: argparse.Namespace) -> int:
             return run_audit(arguments.results, config)
     except (OSError, MemoryError, ImportError, RuntimeError) as error:
         reason = os_error_text(error) if isinstance(error, OSError) else f"{error}"
-        print(f"unverifiable: {plain(reason) or type(error).__name__}", file=sys.stderr)
+        print(f"unverifiable: {printable(reason) or type(error).__name__}", file=sys.stderr)
         return STATUS["partial"]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from daf.cli.options import MEMORY_MB, add_command
 from daf.config import ConfigError
-from daf.errors import plain
+from daf.errors import printable
 from daf.system.limited_process import limited_memory
 
 
@@ -62,7 +62,7 @@ def _info(arguments: argparse.Namespace) -> int:
         bundle = Bundle.read(arguments.file)
         wrong = contradictions(bundle)
         lines = [*bundle.summary(), *(f"wrong: {problem}" for problem in wrong)]
-    print("\n".join(map(plain, lines)))
+    print("\n".join(map(printable, lines)))
     return 1 if wrong else 0
 
 

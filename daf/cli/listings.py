@@ -6,7 +6,7 @@ from typing import Any
 
 from daf.cli.options import add_command
 from daf.missions import built_in_missions, load_mission
-from daf.missions.ascii_map import picture
+from daf.missions.ascii_map import ascii_map
 from daf.missions.loader import built_in_description
 from daf.policies.registry import BUNDLE, SHORT_NAMES, TRAINABLE
 
@@ -25,7 +25,7 @@ def _missions(arguments: argparse.Namespace) -> int:
             print(f"{name}: {built_in_description(name)}")
         return 0
     found = [load_mission(name) for name in arguments.mission]
-    print("\n\n".join(picture(mission, colour=sys.stdout.isatty()) for mission in found))
+    print("\n\n".join(ascii_map(mission, colour=sys.stdout.isatty()) for mission in found))
     return 0
 
 

@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from daf.cli.parser import is_mission
-from daf.config import ConfigError, shown
+from daf.config import ConfigError, short_json
 from daf.missions import load_mission
 from daf.policies.registry import class_path_and_weights
 
@@ -35,7 +35,9 @@ def _export(arguments: argparse.Namespace) -> int:
 
     class_path, weights = class_path_and_weights(arguments.policy)
     if not weights:
-        raise ConfigError(f"policy {shown(arguments.policy)}: no weights; write {class_path}@FILE")
+        raise ConfigError(
+            f"policy {short_json(arguments.policy)}: no weights; write {class_path}@FILE"
+        )
     missions = [load_mission(mission) for mission in arguments.missions]
     export(arguments.bundle, class_path=class_path, weights=weights, missions=missions)
     print(f"{arguments.bundle}: {class_path} for {', '.join(m.name for m in missions)}")

@@ -28,7 +28,7 @@ def add_execution_options(parser: Parser) -> None:
     group.add_argument("--jobs", dest="max_parallel_jobs", type=int, help="at a time (all cores)")
     group.add_argument("--device", help="auto, cpu or cuda (auto)")
     group.add_argument("--gpu-memory-fraction", type=float, help="of a GPU, for its jobs (1)")
-    group.add_argument("--gpu-slots", type=int, help="jobs that share a GPU of this machine (1)")
+    group.add_argument("--jobs-per-gpu", type=int, help="jobs that share a GPU of this machine (1)")
     parser.add_list("--training-seeds", fits=is_seed, type=int, help="one training for each")
     group.add_argument("--world-seed", type=int, help="of the worlds evaluated in (0)")
     group.add_argument("--profile", help="of Snakemake: local, another of ours, or a folder")

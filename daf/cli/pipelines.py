@@ -13,7 +13,7 @@ from daf.cli.options import (
     daf_config_from_args,
 )
 from daf.cli.parser import is_mission, is_setting
-from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig, shown
+from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig, short_json
 from daf.config.plain_data import parse_yaml
 from daf.orchestrators import (
     PipelineResult,
@@ -40,9 +40,9 @@ def train(commands: Any) -> None:
 
 
 def _train(arguments: argparse.Namespace) -> int:
-    return _told(
+    return print_result(
         daf_run_training_pipeline(
-            policy_class_path=_policy(arguments.policy),
+            policy_class_path=parse_policy(arguments.policy),
             missions=arguments.missions,
             num_training_steps=arguments.steps,
             eval_missions=arguments.eval_missions,
@@ -72,7 +72,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
         name=arguments.name,
         daf_config=daf_config_from_args(arguments, config.execution.resolved()),
     )
-    return _told(result, "best_config", "best_objective", "best_checkpoint", "report")
+    return print_result(result, "best_config", "best_objective", "best_checkpoint", "report")
 
 
 def compare(commands: Any) -> None:
@@ -86,13 +86,13 @@ def compare(commands: Any) -> None:
 
 def _compare(arguments: argparse.Namespace) -> int:
     result = daf_run_comparison_pipeline(
-        policies=[_policy(text) for text in arguments.policies],
+        policies=[parse_policy(text) for text in arguments.policies],
         missions=arguments.missions,
         episodes_per_mission=arguments.episodes,
         name=arguments.name,
         daf_config=daf_config_from_args(arguments),
     )
-    return _told(result, "summary_statistics", "report")
+    return print_result(result, "summary_statistics", "report")
 
 
 def benchmark(commands: Any) -> None:
@@ -119,13 +119,13 @@ def _benchmark(arguments: argparse.Namespace) -> int:
         changes["evaluation"] = config.evaluation.resolved() | {"seed": arguments.world_seed}
     config = BenchmarkConfig.parse(config.resolved() | changes, "arguments")
     result = run_benchmark(config, daf, deploy=arguments.deploy)
-    return _told(result, "summary_statistics", "report", "deployment_package")
+    return print_result(result, "summary_statistics", "report", "deployment_package")
 
 
 _SET = "other hyperparameters, such as learning_rate=0.001 (keys of `training` in config.yaml)"
 
 
-def _policy(text: str) -> dict[str, Any]:
+def parse_policy(text: str) -> dict[str, Any]:
     class_path, weights = class_path_and_weights(text)
     return {"class_path": class_path, "data_path": weights}
 
@@ -135,14 +135,14 @@ def parse_settings(texts: list[str]) -> dict[str, Any]:
     for text in texts:
         key, separator, value = text.partition("=")
         if not separator:
-            raise ConfigError(f"--set: got {shown(text)}; should be KEY=VALUE")
+            raise ConfigError(f"--set: got {short_json(text)}; should be KEY=VALUE")
         if key in found:
-            raise ConfigError(f"--set: key {shown(key)} stands there twice")
-        found[key] = parse_yaml(value, f"--set {shown(key)}") if value.strip() else None
+            raise ConfigError(f"--set: key {short_json(key)} stands there twice")
+        found[key] = parse_yaml(value, f"--set {short_json(key)}") if value.strip() else None
     return found
 
 
-def _told(result: PipelineResult, *outputs: str) -> int:
+def print_result(result: PipelineResult, *outputs: str) -> int:
     """Print what became of a pipeline. Returns the exit status."""
     print(f"{result.pipeline_name}: {result.status} in {result.total_time_seconds:.0f} s")
     for error in result.errors:

@@ -54,7 +54,7 @@ class MeasuredTimes:
             for seconds in _seconds(Path(timings, "train", f"{name}.tsv"))
         ]
         shared = {
-            cast.job: len(cast.players) for cast in plan.evaluation_batches() if cast.together
+            cast.job: len(cast.policies) for cast in plan.evaluation_batches() if cast.one_job
         }
         evaluation = [
             seconds / len(plan.missions) / shared.get(file.stem.rpartition("-e")[0], 1)
@@ -119,9 +119,9 @@ def forecast(plan: Plan, measured: MeasuredTimes, cluster: Cluster, seed: int = 
         seed: of the draws.
     """
     chance = random.Random(seed)
-    missions, everybody = len(plan.missions), (*plan.players, *plan.teams)
+    missions, everybody = len(plan.missions), (*plan.policies, *plan.teams)
     runs = list(plan.runs)
-    together = [cast.players for cast in plan.evaluation_batches() if cast.together]
+    together = [cast.policies for cast in plan.evaluation_batches() if cast.one_job]
     seated = {player for players in together for player in players}
     evaluations = together + [(player,) for player in everybody if player not in seated]
     number_of = {player: n for n, players in enumerate(evaluations) for player in players}
@@ -197,15 +197,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             make_plan(BenchmarkConfig.from_yaml(file), file) for file in (given.config, given.like)
         ]
         for file, plan in zip((given.config, given.like), plans):
-            if plan.config.execution.population > 1:
+            if plan.config.execution.runs_per_job > 1:
                 raise ConfigError(
-                    f"{file}: key 'execution.population': got {plan.config.execution.population}; "
+                    f"{file}: key 'execution.runs_per_job': got {plan.config.execution.runs_per_job}; "
                     "1 is needed, for the times of jobs that do not train alone tell nothing"
                 )
-        large, small = (plan.config.execution.players_per_job for plan in plans)
+        large, small = (plan.config.execution.policies_per_job for plan in plans)
         if large != small:
             raise ConfigError(
-                f"{given.like}: key 'execution.players_per_job': got {small}; {large} is needed, "
+                f"{given.like}: key 'execution.policies_per_job': got {small}; {large} is needed, "
                 f"as in {given.config}, for the players of a job share the time it takes to start"
             )
         results = plans[1].config.execution.results_dir

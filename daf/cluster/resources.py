@@ -22,7 +22,7 @@ LAYOUT_BYTES = 600  # for each cell of each layout: what is seen from there
 ACTIVATIONS_PER_UNIT = (
     16  # numbers of 4 bytes for each unit of the network's width, forward and back
 )
-WIDTH = 128  # where the policy does not say
+DEFAULT_WIDTH = 128  # where the policy does not say
 
 START_MINUTES = 10
 TRAINING_SPEED, EVALUATION_SPEED = 5000, 2000
@@ -35,7 +35,7 @@ def run_memory_mb(run: Run, gpus: int) -> int:
     rows = config.worlds * max(mission.num_agents for mission in run.missions)
     steps = rows * config.rollout_length
     width = run.init_kwargs.get("hidden_size")
-    width = width if isinstance(width, int) else WIDTH
+    width = width if isinstance(width, int) else DEFAULT_WIDTH
     needed = steps * OBSERVATION_BYTES
     needed += steps / config.minibatches * width * ACTIVATIONS_PER_UNIT * 4
     needed += config.worlds * max(map(_cells, run.missions)) * CELL_BYTES
@@ -63,11 +63,11 @@ def colocated_minutes(runs: Collection[Run], threads: int) -> int:
 def evaluation_memory_mb(missions: Sequence[Mission], config: EvaluationConfig, gpus: int) -> int:
     """Memory of an evaluation: all worlds of a mission side by side, and what is recorded."""
     worlds = [
-        mission.num_agents * (OBSERVATION_BYTES + WIDTH * ACTIVATIONS_PER_UNIT * 4)
+        mission.num_agents * (OBSERVATION_BYTES + DEFAULT_WIDTH * ACTIVATIONS_PER_UNIT * 4)
         + _cells(mission) * CELL_BYTES
         for mission in missions
     ]
-    recording = RECORDING_MB if config.recorded else 0
+    recording = RECORDING_MB if config.recorded_episodes else 0
     needed = config.episodes * max(worlds) + max(map(_layouts, missions))
     return _rounded(_base(gpus) + recording + needed / 1e6)
 

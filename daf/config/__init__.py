@@ -15,7 +15,7 @@ from daf.config.plain_data import check_plain_data, load_json, load_yaml
 from daf.config.search_space import Parameter
 from daf.config.sweep import ConfirmationConfig, DAFSweepConfig
 from daf.config.training import TrainingConfig
-from daf.errors import ConfigError, shown, suggest
+from daf.errors import ConfigError, short_json, suggest
 
 __all__ = [
     "AuditConfig",
@@ -39,6 +39,6 @@ __all__ = [
     "check_plain_data",
     "load_json",
     "load_yaml",
-    "shown",
+    "short_json",
     "suggest",
 ]

@@ -41,7 +41,7 @@ class EvaluationConfig(Model):
 
     episodes: Int = Field(default=64, ge=1, le=1_000_000, description="per policy and mission")
     seed: Seed = Field(default=0, description="of the worlds")
-    recorded: Int = Field(
+    recorded_episodes: Int = Field(
         default=1, ge=0, le=100, description="episodes to watch, per policy and mission"
     )
 

@@ -24,7 +24,7 @@ class ExecutionConfig(Model):
     gpu_memory_fraction: Float = Field(
         default=1.0, gt=0, le=1, description="of a GPU's memory that all jobs on it may use"
     )
-    gpu_slots: Int = Field(
+    jobs_per_gpu: Int = Field(
         default=1, ge=1, le=100, description="jobs that share a GPU of this machine, evenly"
     )
     save_seconds: Float = Field(
@@ -34,10 +34,10 @@ class ExecutionConfig(Model):
         default=1, ge=1, le=4096, description="processes that share one training, a GPU each"
     )
     nodes: Int = Field(default=1, ge=1, le=1024, description="machines that these are spread over")
-    population: Int = Field(
+    runs_per_job: Int = Field(
         default=1, ge=1, le=1000, description="trainings that share a job, and its device"
     )
-    players_per_job: Int = Field(
+    policies_per_job: Int = Field(
         default=1, ge=1, le=1000, description="players whose evaluations share a job"
     )
 
@@ -51,9 +51,9 @@ class ExecutionConfig(Model):
 
     @model_validator(mode="after")
     def _ranks_or_colocated_runs(self):
-        if self.ranks > 1 and self.population > 1:
+        if self.ranks > 1 and self.runs_per_job > 1:
             raise ValueError(
-                f"population: got {self.population}, with ranks: {self.ranks}; a training shares "
+                f"runs_per_job: got {self.runs_per_job}, with ranks: {self.ranks}; a training shares "
                 "its processes or its job with others, not both: one of them has to be 1"
             )
         return self
@@ -61,7 +61,7 @@ class ExecutionConfig(Model):
     @property
     def gpu_memory_per_job(self) -> float:
         """The part of a GPU's memory that one job may use."""
-        return self.gpu_memory_fraction / self.gpu_slots
+        return self.gpu_memory_fraction / self.jobs_per_gpu
 
     @field_validator("results_dir")
     @classmethod

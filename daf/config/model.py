@@ -16,7 +16,7 @@ from pydantic import (
 
 from daf.config.plain import as_plain
 from daf.config.plain_data import check_plain_data, load_yaml
-from daf.errors import ConfigError, describe, shown
+from daf.errors import ConfigError, describe, short_json
 
 
 class _Checked(type(BaseModel)):
@@ -61,7 +61,7 @@ class Model(BaseModel, metaclass=_Checked):
         data = as_plain(data)
         check_plain_data(data, source)
         if not isinstance(data, dict):
-            raise ConfigError(f"{source}: expected a mapping of keys, got {shown(data)}")
+            raise ConfigError(f"{source}: expected a mapping of keys, got {short_json(data)}")
         try:
             return cls.model_validate(data)
         except ValidationError as error:

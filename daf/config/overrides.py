@@ -7,7 +7,7 @@ from typing import Any
 
 from daf.config.model import Model
 from daf.config.plain_data import load_yaml, parse_yaml
-from daf.errors import ConfigError, shown
+from daf.errors import ConfigError, short_json
 
 OPTION = "--config"
 
@@ -44,7 +44,7 @@ class Given:
         for setting in settings:
             key, separator, value = setting.partition("=")
             if not separator:
-                raise ConfigError(f"{OPTION}: got {shown(setting)}; should be KEY=VALUE")
+                raise ConfigError(f"{OPTION}: got {short_json(setting)}; should be KEY=VALUE")
             source = f"{OPTION} {key}"
             data = _updated(data, {key: parse_yaml(value, source) if value.strip() else None})
         return cls(names, of_files, data)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from daf.errors import ConfigError, shown
+from daf.errors import ConfigError, short_json
 
 
 def expanded(path: str) -> str:
@@ -21,7 +21,7 @@ def expanded(path: str) -> str:
     whole = os.path.expanduser(path)
     if path.startswith("~") and whole == path:
         raise ConfigError(
-            f"{shown(path)}: no such home folder is known; write the whole path, or ./~ for a name"
+            f"{short_json(path)}: no such home folder is known; write the whole path, or ./~ for a name"
         )
     return whole
 

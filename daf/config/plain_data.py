@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from daf.config.yaml12 import CoreLoader
-from daf.errors import ConfigError, shown
+from daf.errors import ConfigError, short_json
 from daf.files import strict_json
 from daf.files.safe_read import read_bytes
 
@@ -94,7 +94,7 @@ def _read_text(path: str | Path, most: int) -> str:
             raise ConfigError(f"{path}: larger than {most} bytes") from None
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError:
-        raise ConfigError(f"{shown(str(path))}: no possible name of a file") from None
+        raise ConfigError(f"{short_json(str(path))}: no possible name of a file") from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -118,7 +118,7 @@ def check_plain_data(data: Any, source: str) -> None:
             for name in value:
                 if not isinstance(name, str):
                     raise ConfigError(
-                        f"{source}: {_key_prefix(place)}has the key {shown(name)}, which YAML does not "
+                        f"{source}: {_key_prefix(place)}has the key {short_json(name)}, which YAML does not "
                         "read as text; put it in quotes"
                     )
             waiting += [((*place, name), inner) for name, inner in value.items()]
@@ -192,7 +192,7 @@ class _StrictLoader(CoreLoader):
                 raise ValueError
             return super().construct_object(node, deep)
         except (ValueError, LookupError, AttributeError, TypeError, OverflowError):
-            value = shown(node.value) if scalar else "this"
+            value = short_json(node.value) if scalar else "this"
             raise yaml.constructor.ConstructorError(
                 problem=f"{value} is no possible value", problem_mark=node.start_mark
             ) from None

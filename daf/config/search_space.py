@@ -16,7 +16,7 @@ MAX_STEPS = 10_000
 """Of a range with `step`."""
 
 
-def _listed(value: Any) -> Any:
+def _as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
@@ -29,7 +29,7 @@ class Parameter(Model):
     log: bool = Field(default=False, description="draw on a logarithmic scale")
     int: bool = Field(default=False, description="whole numbers only")
     step: Float | None = Field(default=None, gt=0, description="only min, min + step, ...")
-    when: dict[str, Annotated[tuple[Any, ...], BeforeValidator(_listed)]] = Field(
+    when: dict[str, Annotated[tuple[Any, ...], BeforeValidator(_as_list)]] = Field(
         default={}, description="only in trials where another parameter has one of these values"
     )
 

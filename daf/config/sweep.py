@@ -10,7 +10,7 @@ from daf.config.model import Float, Int, Model, Name
 from daf.config.paths import FilePath, InputPath
 from daf.config.search_space import SearchSpace
 from daf.config.training import TrainingConfig
-from daf.errors import shown, suggest
+from daf.errors import short_json, suggest
 
 STRATEGIES = {
     "grid": (),
@@ -99,7 +99,7 @@ class DAFSweepConfig(Model):
             if getattr(self, key) is not None and key not in STRATEGIES[self.strategy]:
                 others = [name for name, keys in STRATEGIES.items() if key in keys]
                 raise ValueError(
-                    f"key '{key}': got {shown(getattr(self, key))}; it has no meaning with "
+                    f"key '{key}': got {short_json(getattr(self, key))}; it has no meaning with "
                     f"strategy '{self.strategy}', only with {', '.join(others)}"
                 )
         return self
@@ -107,9 +107,9 @@ class DAFSweepConfig(Model):
     @model_validator(mode="after")
     def _check_one_policy_per_job(self):
         # Rules are made once, and those of jobs of several name their players.
-        if (players := self.execution.players_per_job) > 1:
+        if (players := self.execution.policies_per_job) > 1:
             raise ValueError(
-                f"key 'execution.players_per_job': got {players}; in a sweep it has to be 1, for "
+                f"key 'execution.policies_per_job': got {players}; in a sweep it has to be 1, for "
                 "the trials of later rounds are not known when players are dealt to jobs"
             )
         return self
@@ -166,8 +166,8 @@ class DAFSweepConfig(Model):
                     raise ValueError(f"{key}: '{other}' is a range; a list of values is needed")
                 if odd := [value for value in values if value not in possible]:
                     raise ValueError(
-                        f"{key}: '{other}' is never {shown(odd[0])}; accepted: "
-                        f"{', '.join(map(shown, possible))}"
+                        f"{key}: '{other}' is never {short_json(odd[0])}; accepted: "
+                        f"{', '.join(map(short_json, possible))}"
                     )
         self.ordered_parameters()
         return self

@@ -18,7 +18,7 @@ class TrainingConfig(Model):
     missions: tuple[str, ...] = Field(
         default=(), description="trained on; worlds shared or in turn"
     )
-    lessons: tuple[Annotated[Int, Field(ge=1)], ...] = Field(
+    curriculum: tuple[Annotated[Int, Field(ge=1)], ...] = Field(
         default=(),
         description="agent-steps of each of `missions`, one after the other; none: all at once",
     )
@@ -77,16 +77,16 @@ class TrainingConfig(Model):
 
     @model_validator(mode="after")
     def _check_curriculum_sum(self):
-        if not self.lessons:
+        if not self.curriculum:
             return self
-        if len(self.lessons) != len(self.missions):
+        if len(self.curriculum) != len(self.missions):
             raise ValueError(
-                f"lessons: got {len(self.lessons)} for {len(self.missions)} training missions; "
+                f"curriculum: got {len(self.curriculum)} for {len(self.missions)} training missions; "
                 "`missions` of the training has to name one for each, in their order"
             )
-        if sum(self.lessons) != self.steps:
+        if sum(self.curriculum) != self.steps:
             raise ValueError(
-                f"lessons: got {sum(self.lessons)} steps in all; they have to add up to steps, "
+                f"curriculum: got {sum(self.curriculum)} steps in all; they have to add up to steps, "
                 f"which is {self.steps}"
             )
         return self
@@ -108,6 +108,6 @@ class TrainingConfig(Model):
 
     @model_validator(mode="after")
     def _worlds_for_all(self):
-        if self.worlds < (1 if self.lessons else len(self.missions)):
+        if self.worlds < (1 if self.curriculum else len(self.missions)):
             raise ValueError(f"worlds: {self.worlds} cannot hold {len(self.missions)} missions")
         return self

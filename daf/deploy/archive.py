@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from daf.config import ConfigError, Model, shown
+from daf.config import ConfigError, Model, short_json
 from daf.config.plain_data import parse_json
 from daf.errors import os_error_text
 from daf.files.safe_read import open_regular
@@ -69,7 +69,7 @@ def read_archive(path: str | Path) -> tuple[dict[str, bytes], list[str]]:
     except OSError as error:
         raise ConfigError(f"bundle {os_error_text(error)}") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-        raise ConfigError(f"bundle {shown(str(path))}: {error}") from None
+        raise ConfigError(f"bundle {short_json(str(path))}: {error}") from None
     return members, _differing(members, manifest.files)
 
 
@@ -95,7 +95,7 @@ def unpack(members: Mapping[str, bytes], folder: str | Path) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
-        raise ConfigError(f"{shown(str(folder))} is not empty")
+        raise ConfigError(f"{short_json(str(folder))} is not empty")
     for name, data in members.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
@@ -120,20 +120,20 @@ def _check(infos: list[zipfile.ZipInfo]) -> None:
     for info in infos:
         name = info.orig_filename
         if not NAME.fullmatch(name) or len(name) > MAX_NAME:
-            raise ValueError(f"member {shown(name)}: a bundle has no such names")
+            raise ValueError(f"member {short_json(name)}: a bundle has no such names")
         kind = stat.S_IFMT(info.external_attr >> 16)
         if kind not in (0, stat.S_IFREG):
-            raise ValueError(f"member {shown(name)}: is a link, or no plain file")
+            raise ValueError(f"member {short_json(name)}: is a link, or no plain file")
         if info.flag_bits & 0x1:
-            raise ValueError(f"member {shown(name)}: is encrypted")
+            raise ValueError(f"member {short_json(name)}: is encrypted")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError(f"member {shown(name)}: is packed in a way that bundles are not")
+            raise ValueError(f"member {short_json(name)}: is packed in a way that bundles are not")
         if name.lower() in seen:
-            raise ValueError(f"member {shown(name)}: stands there twice")
+            raise ValueError(f"member {short_json(name)}: stands there twice")
         seen.add(name.lower())
     for name in seen:
         if any(other.startswith(f"{name}/") for other in seen):
-            raise ValueError(f"member {shown(name)}: is a file and a folder")
+            raise ValueError(f"member {short_json(name)}: is a file and a folder")
     if sum(info.file_size for info in infos) > MAX_BYTES:
         raise ValueError(f"would be larger than {MAX_BYTES >> 20} MiB when unpacked")
 

@@ -11,7 +11,7 @@ import safetensors.torch
 import torch
 from pydantic import ValidationError
 
-from daf.config import ConfigError, TrainingConfig, shown
+from daf.config import ConfigError, TrainingConfig, short_json
 from daf.deploy.contents import (
     CARD,
     GOLDEN,
@@ -26,7 +26,7 @@ from daf.deploy.contents import (
     as_json,
 )
 from daf.deploy.model_card import model_card
-from daf.deploy.sources import DAF_CLASSES, FOREIGN, OWN
+from daf.deploy.sources import BUNDLED_MODULES, DAF_CLASSES, FOREIGN
 from daf.evaluation.evaluate import POLICY_STREAM
 from daf.files.text_files import json_text
 from daf.learn.curriculum import build_curriculum
@@ -62,7 +62,7 @@ def contradictions(bundle: Bundle) -> list[str]:
 
 def _members(bundle: Bundle) -> Iterator[str]:
     """A bundle has the members that every bundle has, and no others."""
-    expected = {CARD, GOLDEN, MISSIONS, POLICY, TRAINING_MISSIONS, WEIGHTS, *OWN}
+    expected = {CARD, GOLDEN, MISSIONS, POLICY, TRAINING_MISSIONS, WEIGHTS, *BUNDLED_MODULES}
     if bundle.about.class_path not in DAF_CLASSES:
         expected.add(f"{FOREIGN}.py")
     expected |= {"manifest.json"}
@@ -76,13 +76,13 @@ def _names(bundle: Bundle) -> Iterator[str]:
     """What a card repeats as it is told is a name or a version, and no other text."""
     about = bundle.about
     if not NAME.fullmatch(about.name):
-        yield f"{POLICY}: key 'name': got {shown(about.name)}; expected a name"
+        yield f"{POLICY}: key 'name': got {short_json(about.name)}; expected a name"
     told = [about.versions, *([about.training["versions"]] if about.training else [])]
     for found in told:
         if found.keys() != versions().keys():
             yield f"{POLICY}: key 'versions': has other packages than {', '.join(versions())}"
         elif odd := [v for v in found.values() if not VERSION.fullmatch(v)]:
-            yield f"{POLICY}: key 'versions': got {shown(odd[0])}; expected a version"
+            yield f"{POLICY}: key 'versions': got {short_json(odd[0])}; expected a version"
 
 
 def _scores(bundle: Bundle) -> Iterator[str]:
@@ -149,7 +149,7 @@ def _training(bundle: Bundle) -> Iterator[str]:
         "training_seed": run.training_seed,
         "training": run.training.resolved(),
         "missions": list(names),
-        "steps": last.steps_after(last.end),
+        "steps": last.steps_after(last.end_update),
         "parameters": told["parameters"],
         "device": told["device"],
         "versions": told["versions"],

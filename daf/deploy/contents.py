@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import torch
 from pydantic import Field
 
-from daf.config import ConfigError, Float, Int, Model, shown
+from daf.config import ConfigError, Float, Int, Model, short_json
 from daf.config.plain_data import parse_json
 from daf.deploy.archive import read_archive
 from daf.deploy.sources import DAF_CLASSES, FOREIGN
@@ -73,15 +73,15 @@ class Score(Model):
         # Whoever only plays a bundle needs no statistics.
         import pandas as pd
 
-        from daf.stats.estimate import EPISODE, Samples, summary
+        from daf.stats.estimate import EPISODE, Samples, summarize
 
-        found = summary(
+        found = summarize(
             Samples(EPISODE, [pd.Series(each, dtype=float)], {}, len(each), 0), confidence
         )
         kept = {name: found[name] for name in ("mean", "sd", "low", "high", "note")}
         return cls(episodes=len(each), each=tuple(each), **kept)
 
-    def told(self, confidence: float) -> str:
+    def format(self, confidence: float) -> str:
         """The score in words."""
         interval = "" if self.low is None else f" ({self.low:.2f} to {self.high:.2f})"
         return f"{self.mean:.2f}{interval} hearts, {self.episodes} episodes, {confidence:.0%}"
@@ -165,9 +165,9 @@ class Bundle:
         how = f"{run.get('steps')} agent-steps, seed {run.get('training_seed')}" if run else ""
         return [
             f"policy: {about.name}",
-            f"class: {about.class_path} {shown(about.init_kwargs)}, {size} weights",
+            f"class: {about.class_path} {short_json(about.init_kwargs)}, {size} weights",
             f"trained on: {', '.join(about.trained_on) or 'not known'} {how}".rstrip(),
-            *(f"{name}: {score.told(about.confidence)}" for name, score in about.scores.items()),
+            *(f"{name}: {score.format(about.confidence)}" for name, score in about.scores.items()),
             f"golden: {about.golden.steps} steps on {about.golden.mission}",
             f"weights: sha256 {about.provenance.weights}",
             f"made by: DAF {about.versions.get('daf')}, torch {about.versions.get('torch')}",
@@ -190,7 +190,7 @@ class Bundle:
             module != FOREIGN or f"{FOREIGN}.py" not in members
         ):
             raise ConfigError(
-                f"{POLICY}: key 'class_path': got {shown(about.class_path)}; accepted: "
+                f"{POLICY}: key 'class_path': got {short_json(about.class_path)}; accepted: "
                 f"{', '.join(sorted(DAF_CLASSES))}, or a class of {FOREIGN}.py"
             )
         told = parse_json(members[MISSIONS], MISSIONS)
@@ -221,11 +221,11 @@ class Bundle:
         """
         members, problems = read_archive(path)
         if problems:
-            raise ConfigError(f"bundle {shown(str(path))}: {problems[0]}")
+            raise ConfigError(f"bundle {short_json(str(path))}: {problems[0]}")
         try:
             return cls.of(members)
         except ConfigError as error:
-            raise ConfigError(f"bundle {shown(str(path))}: {error}") from None
+            raise ConfigError(f"bundle {short_json(str(path))}: {error}") from None
 
 
 def action_names(count: int) -> tuple[str, ...]:

@@ -4,12 +4,12 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from daf.config import ConfigError, shown
+from daf.config import ConfigError, short_json
 from daf.deploy import isolated_exporter
 from daf.deploy.archive import unpack
 from daf.deploy.contents import Bundle
-from daf.deploy.golden import FLOATS, apart
-from daf.deploy.isolated_process import MAX_ERROR_BYTES, fresh, last_error_line
+from daf.deploy.golden import FLOATS, output_difference
+from daf.deploy.isolated_process import MAX_ERROR_BYTES, isolated_command, last_error_line
 from daf.deploy.verify import MINUTES, verify
 from daf.files.safe_write import copy
 from daf.files.tensors import load_tensors
@@ -31,8 +31,8 @@ def run_export(path: str, program: str, trust: bool, report: Callable[[str], Non
         OSError: the file cannot be written.
     """
     if Path(program).suffix != ".pt2":
-        raise ConfigError(f"{shown(program)}: the name of a .pt2 file is needed")
-    status = verify(path, trust=trust).tell(report)
+        raise ConfigError(f"{short_json(program)}: the name of a .pt2 file is needed")
+    status = verify(path, trust=trust).print_lines(report)
     if status:
         return status
     bundle = Bundle.read(path)
@@ -41,7 +41,7 @@ def run_export(path: str, program: str, trust: bool, report: Callable[[str], Non
         made, outputs = f"{folder}/program.pt2", f"{folder}/outputs.safetensors"
         try:
             done = subprocess.run(
-                fresh(isolated_exporter, f"{folder}/bundle", made, outputs),
+                isolated_command(isolated_exporter, f"{folder}/bundle", made, outputs),
                 cwd=folder,
                 capture_output=True,
                 timeout=60 * MINUTES,
@@ -52,7 +52,7 @@ def run_export(path: str, program: str, trust: bool, report: Callable[[str], Non
             raise ConfigError(f"torch.export: {last_error_line(done.stderr[-MAX_ERROR_BYTES:])}")
         found = load_tensors(outputs)
         for name in FLOATS:
-            if wrong := apart(name, found.get(name), bundle.golden[name]):
+            if wrong := output_difference(name, found.get(name), bundle.golden[name]):
                 raise ConfigError(f"torch.export: the program is another: {wrong}")
         copy(made, program)
     report(f"{program}: written; it gives the golden outputs")

@@ -91,14 +91,14 @@ def check_golden(golden: Mapping[str, torch.Tensor], unpacked: BundleProcess) ->
     for step, observations in enumerate(golden["observations"]):
         answer = unpacked.act(observations, golden["seeds"] if step == 0 else None)
         for name in FLOATS:
-            if wrong := apart(name, answer.get(name), golden[name][step]):
+            if wrong := output_difference(name, answer.get(name), golden[name][step]):
                 return [f"golden outputs: step {step}: {wrong}"]
         if not torch.equal(answer["actions"], golden["actions"][step]):
             return [f"golden outputs: step {step}: the actions are others"]
     return []
 
 
-def apart(name: str, here: torch.Tensor | None, told: torch.Tensor) -> str | None:
+def output_difference(name: str, here: torch.Tensor | None, told: torch.Tensor) -> str | None:
     """How outputs differ from those recorded, in words; None if they do not by more than
     `TOLERANCE`."""
     if here is None or here.shape != told.shape or not here.isfinite().all():

@@ -39,7 +39,7 @@ def export(folder: str, program: str, outputs: str) -> None:
     policy = play.load()
     golden = load_tensors(f"{folder}/golden.safetensors")
     observations = golden["observations"]
-    memory = policy.initial_memory(observations.shape[1])
+    memory = policy.initial_recurrent_state(observations.shape[1])
     rows = torch.export.Dim("rows", min=1)
     exported = torch.export.export(
         Step(policy), (observations[0], memory), dynamic_shapes=({0: rows}, {0: rows})

@@ -19,7 +19,7 @@ from daf.files.tensors import tensors_of
 from daf.system.limited_process import Confined, Limits
 from daf.system.temporary_folder import scratch_folder
 
-MAX_ANSWER, MAX_ERROR_BYTES = 2**28, 100_000
+MAX_RESPONSE_BYTES, MAX_ERROR_BYTES = 2**28, 100_000
 """Bytes; what a bundle's code answers may be anything."""
 
 SECONDS_TO_END = 10.0
@@ -48,7 +48,7 @@ class BundleProcess:
             self._errors = opened.enter_context(open(place / "errors.txt", "wb+"))
             self._confined = opened.enter_context(
                 Confined(
-                    fresh(isolated_server, str(place / "bundle")),
+                    isolated_command(isolated_server, str(place / "bundle")),
                     LIMITS,
                     cwd=place,
                     stdin=subprocess.PIPE,
@@ -90,7 +90,7 @@ class BundleProcess:
             raise ConfigError(self._last_words()) from None
         deadline = time.monotonic() + 60 * self.minutes
         length = int.from_bytes(self._read(isolated_server.LENGTH_BYTES, deadline), "little")
-        if length > MAX_ANSWER:
+        if length > MAX_RESPONSE_BYTES:
             raise ConfigError("its code gave no proper answer")
         try:
             answer = tensors_of(self._read(length, deadline))
@@ -123,7 +123,7 @@ class BundleProcess:
         return last_error_line(self._errors.read(MAX_ERROR_BYTES))
 
 
-def fresh(script: ModuleType, *arguments: str) -> list[str]:
+def isolated_command(script: ModuleType, *arguments: str) -> list[str]:
     """The command that runs a file of DAF as a script, with nothing of the surroundings: no
     PYTHONPATH, no working directory."""
     return [sys.executable, "-E", "-P", "-B", script.__file__, *arguments]

@@ -6,7 +6,7 @@ from daf.deploy.contents import PolicyDescription, Score
 from daf.deploy.golden import TOLERANCE
 from daf.deploy.sources import FOREIGN
 
-CARD = """# {name}
+TEMPLATE = """# {name}
 
 A policy of {parameters:,} weights for the game "Cogs vs Clips", made by DAF {daf}.
 
@@ -89,7 +89,7 @@ UNKNOWN_TRAINING_TEXT = (
 def model_card(about: PolicyDescription, num_outputs: int) -> str:
     """The text of model_card.md; it follows from the content of policy.json, not from its order."""
     own = not about.class_path.startswith(f"{FOREIGN}:")
-    return CARD.format(
+    return TEMPLATE.format(
         name=about.name,
         parameters=sum(_size(shape) for shape in about.shapes.values()),
         daf=about.versions["daf"],

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import safetensors.torch
 
-from daf.config import ConfigError, load_json, shown
+from daf.config import ConfigError, load_json, short_json
 from daf.deploy.archive import write_archive
 from daf.deploy.contents import (
     CARD,
@@ -29,7 +29,7 @@ from daf.deploy.verify import verify
 from daf.files.parquet import load_table
 from daf.files.safe_read import read_bytes
 from daf.missions import Mission
-from daf.plan import Player
+from daf.plan import PolicyInstance
 from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.registry import PolicySpec, is_foreign
@@ -42,7 +42,7 @@ from daf.provenance.packages import versions
 def pack(
     path: str | Path,
     *,
-    player: Player,
+    player: PolicyInstance,
     weights: str | Path,
     run: str | Path | None,
     trained_on: Sequence[Mission],
@@ -75,7 +75,7 @@ def pack(
     policy = make_policy(PolicySpec(player.class_path, str(weights), player.init_kwargs), game)
     if not isinstance(policy, TrainablePolicy):
         raise ConfigError(
-            f"policy {shown(player.class_path)}: only a network with its weights is packed"
+            f"policy {short_json(player.class_path)}: only a network with its weights is packed"
             f"{'; this one is a bundle already' if player.class_path == 'bundle' else ''}"
         )
     with contained(player.policy, is_foreign(player.class_path)), blamed_on(player.policy):

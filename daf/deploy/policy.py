@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from daf.config import ConfigError, shown
+from daf.config import ConfigError, short_json
 from daf.deploy.archive import unpack
 from daf.deploy.contents import WEIGHTS, Bundle, GameInterface
 from daf.deploy.sources import DAF_CLASSES, FOREIGN
@@ -40,13 +40,13 @@ class BundlePolicy(Policy):
             here, there = getattr(GameInterface.of(self.game), name), getattr(about.game, name)
             if here != there:
                 raise ConfigError(
-                    f"bundle {shown(str(path))}: made for a game with another '{name}' "
-                    f"({shown(there)} instead of {shown(here)})"
+                    f"bundle {short_json(str(path))}: made for a game with another '{name}' "
+                    f"({short_json(there)} instead of {short_json(here)})"
                 )
         own = about.class_path in DAF_CLASSES
         if not own and self.trust is not True:
             raise ConfigError(
-                f"bundle {shown(str(path))}: has code of its own ({FOREIGN}.py), which is run only "
+                f"bundle {short_json(str(path))}: has code of its own ({FOREIGN}.py), which is run only "
                 "with init_kwargs {trust: true}"
             )
         with scratch_folder("daf-bundle-") as folder:
@@ -57,7 +57,7 @@ class BundlePolicy(Policy):
             try:
                 self._policy = make_policy(spec, self.game, self.device)
             except ConfigError as error:
-                raise ConfigError(f"bundle {shown(str(path))}: {error}") from None
+                raise ConfigError(f"bundle {short_json(str(path))}: {error}") from None
 
     def initial_state(self, seeds: torch.Tensor) -> Any:
         if self._policy is None:

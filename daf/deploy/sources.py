@@ -8,7 +8,7 @@ import daf
 import daf.files
 import daf.policies
 import daf.policies.ops
-from daf.config import ConfigError, shown
+from daf.config import ConfigError, short_json
 from daf.deploy import play
 from daf.files import safe_read, safe_write, strict_json, tensors
 from daf.policies import chance, game, lstm, policy, stateless, tokens, trainable
@@ -16,7 +16,7 @@ from daf.policies.ops import embedding_torch, lstm_torch
 from daf.policies.registry import SHORT_NAMES, TRAINABLE, module_and_class
 from daf.policies.user_code_hash import imported_files
 
-OWN = {
+BUNDLED_MODULES = {
     "daf/__init__.py": daf,
     "daf/files/__init__.py": daf.files,
     "daf/files/safe_read.py": safe_read,
@@ -51,25 +51,25 @@ def sources(class_path: str) -> tuple[str, dict[str, bytes]]:
         ConfigError: its class is in no file of Python; one line.
         OSError: the file cannot be read.
     """
-    code = {name: Path(module.__file__).read_bytes() for name, module in OWN.items()}
+    code = {name: Path(module.__file__).read_bytes() for name, module in BUNDLED_MODULES.items()}
     module, name = module_and_class(class_path)
     if f"{module}:{name}" in DAF_CLASSES:
         return f"{module}:{name}", code
     spec = None if module.endswith(".py") else importlib.util.find_spec(module)
     path = spec.origin if spec else module
     if not path or not path.endswith(".py"):
-        raise ConfigError(f"policy {shown(class_path)}: only a file of Python can be packed")
+        raise ConfigError(f"policy {short_json(class_path)}: only a file of Python can be packed")
     if others := imported_files(Path(path).resolve()):
         raise ConfigError(
-            f"policy {shown(class_path)}: it imports {others[0].name}; "
+            f"policy {short_json(class_path)}: it imports {others[0].name}; "
             "only a policy in one file can be packed"
         )
     return f"{FOREIGN}:{name}", code | {f"{FOREIGN}.py": Path(path).read_bytes()}
 
 
-def foreign(members: Mapping[str, bytes]) -> list[str]:
+def foreign_files(members: Mapping[str, bytes]) -> list[str]:
     """The files of a bundle that can run, and are not byte for byte those of this DAF."""
-    own = {name: Path(module.__file__).read_bytes() for name, module in OWN.items()}
+    own = {name: Path(module.__file__).read_bytes() for name, module in BUNDLED_MODULES.items()}
     known = {"json", "md", "safetensors"}
     return sorted(
         name

@@ -13,14 +13,14 @@ from daf.deploy.claims import contradictions
 from daf.deploy.contents import WEIGHTS, Bundle, Score
 from daf.deploy.golden import TOLERANCE, check_golden, check_weight_checksums
 from daf.deploy.isolated_process import BundleProcess
-from daf.deploy.sources import foreign
-from daf.errors import plain
+from daf.deploy.sources import foreign_files
+from daf.errors import printable
 from daf.evaluation.evaluate import POLICY_STREAM
 from daf.missions import Mission
 from daf.policies.chance import mix_seeds
 from daf.provenance.hashing import file_digest
 from daf.sim.simulation import Simulation
-from daf.stats.estimate import t_interval, term
+from daf.stats.estimate import error_term, t_interval
 from daf.stats.permutation import permutation_p_value
 
 SIGNIFICANCE = 0.001
@@ -41,7 +41,7 @@ class Verdict:
         unverifiable: what could not be looked at.
     """
 
-    said: list[str] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     unverifiable: list[str] = field(default_factory=list)
 
@@ -50,12 +50,16 @@ class Verdict:
         """The exit status: 0 verified, 1 something is wrong, 3 not all could be verified."""
         return 1 if self.problems else 3 if self.unverifiable else 0
 
-    def tell(self, report: Callable[[str], None]) -> int:
+    def print_lines(self, report: Callable[[str], None]) -> int:
         """Say everything, line by line. Returns the exit status."""
-        marks = (("", self.said), ("wrong: ", self.problems), ("unverifiable: ", self.unverifiable))
+        marks = (
+            ("", self.passed),
+            ("wrong: ", self.problems),
+            ("unverifiable: ", self.unverifiable),
+        )
         for mark, lines in marks:
             for line in lines:
-                report(plain(f"{mark}{line}"))
+                report(printable(f"{mark}{line}"))
         report({0: "verified", 1: "not what it says", 3: "unverifiable"}[self.status])
         return self.status
 
@@ -75,8 +79,8 @@ def verify(path: str | Path, *, trust: bool = False, episodes: int = 0) -> Verdi
     found = Verdict(problems=problems)
     if problems:
         return found
-    found.said.append(f"{len(members)} members, all as the manifest says")
-    strange = foreign(members)
+    found.passed.append(f"{len(members)} members, all as the manifest says")
+    strange = foreign_files(members)
     if strange and not trust:
         found.unverifiable.append(
             f"{', '.join(strange)}: code that is not this DAF's own, which is run only if you say "
@@ -88,13 +92,13 @@ def verify(path: str | Path, *, trust: bool = False, episodes: int = 0) -> Verdi
         found.problems += contradictions(bundle) or _strange_bytes(path, members)
         if found.problems:
             return found
-        found.said.append("scores, card and all descriptions follow from each other")
+        found.passed.append("scores, card and all descriptions follow from each other")
         with BundleProcess(members, MINUTES) as unpacked:
             problems = check_golden(bundle.golden, unpacked)
             found.problems += problems or check_weight_checksums(bundle.golden, bundle.weights)
             if not found.problems:
                 steps, agents = bundle.golden["actions"].shape
-                found.said.append(
+                found.passed.append(
                     f"golden outputs: {steps} steps of {agents} agents again, within {TOLERANCE:g}"
                 )
                 if bundle.about.provenance.weights != bundle.digest(WEIGHTS):
@@ -108,7 +112,7 @@ def verify(path: str | Path, *, trust: bool = False, episodes: int = 0) -> Verdi
 
 def run_verify(path: str, trust: bool, episodes: int, report: Callable[[str], None] = print) -> int:
     """Verify a bundle and say what was found. Returns the exit status."""
-    return verify(path, trust=trust, episodes=episodes).tell(report)
+    return verify(path, trust=trust, episodes=episodes).print_lines(report)
 
 
 def _strange_bytes(path: str | Path, members: Mapping[str, bytes]) -> list[str]:
@@ -134,7 +138,7 @@ def _evaluate(bundle: Bundle, unpacked: BundleProcess, episodes: int, found: Ver
         for what, p in odd.items():
             found.problems.append(f"{line}; so different {what} by chance only with p = {p:.1g}")
         if not odd:
-            found.said.append(line)
+            found.passed.append(line)
 
 
 def _scores(mission: Mission, unpacked: BundleProcess, episodes: int, seed: int) -> np.ndarray:
@@ -152,7 +156,7 @@ def _scores(mission: Mission, unpacked: BundleProcess, episodes: int, seed: int)
 def mean_probability(scores: np.ndarray, told: Score) -> float:
     """How probable so different means are, if all episodes are of one policy (Welch's test)."""
     difference = scores.mean() - told.mean
-    return t_interval(difference, [term(scores), term(told.each)], 0.95)["p"]
+    return t_interval(difference, [error_term(scores), error_term(told.each)], 0.95)["p"]
 
 
 def spread_probability(scores: np.ndarray, told: Score) -> float:

@@ -10,7 +10,7 @@ from daf.config import ConfigError, EvaluationConfig
 from daf.evaluation.recorder import Recorder
 from daf.evaluation.replay import Replay, max_recordable_episodes
 from daf.missions import RESOURCES, Mission
-from daf.plan import Player, Team
+from daf.plan import PolicyInstance, Team
 from daf.policies.chance import mix_seeds
 from daf.policies.checks import Certain, check_actions
 from daf.policies.factory import make_policy
@@ -27,7 +27,7 @@ POLICY_STREAM = 0x706C6179
 
 
 def evaluate(
-    player: Player | Team,
+    player: PolicyInstance | Team,
     mission: Mission,
     config: EvaluationConfig,
     device: str = "cpu",
@@ -50,7 +50,7 @@ def evaluate(
     Returns:
         one row per episode: policy, run, training_seed, mission, episode, world_seed, score,
         reward_mean, reward_agent_0 ..., steps, then the game statistics; and the recording of the
-        first `config.recorded` episodes, or of as many as one file may hold.
+        first `config.recorded_episodes` episodes, or of as many as one file may hold.
 
     Raises:
         ConfigError: the policy cannot be built, its weights do not fit, or it answers wrongly.
@@ -63,11 +63,13 @@ def evaluate(
         policy = _build_policy(player, mission, device, trained_on, weight, watched)
     simulation = Simulation(mission, config.episodes, device, seed=config.seed)
     recorded = min(
-        config.recorded, config.episodes, max_recordable_episodes(mission, mission.max_steps)
+        config.recorded_episodes,
+        config.episodes,
+        max_recordable_episodes(mission, mission.max_steps),
     )
     recorder = Recorder(simulation, recorded, mission.max_steps)
     with contained(player.policy, _is_foreign(player)):
-        rewards = _play(player, policy, simulation, recorder)
+        rewards = _run_episodes(player, policy, simulation, recorder)
     for network in watched:
         network.check()
     columns = {
@@ -96,7 +98,7 @@ def evaluate(
 
 
 def _build_policy(
-    player: Player,
+    player: PolicyInstance,
     mission: Mission,
     device: str,
     trained_on: tuple[Mission, ...],
@@ -116,14 +118,14 @@ def _build_team(
     files = {file: file_digest(file) for file in weights}
     parts = []
     for member, agents in zip(team.members, team.apportion(mission.num_agents)):
-        weight = member.own(files)
-        policy = _build_policy(member.player, mission, device, member.trained_on, weight, watched)
-        parts.append(TeamMemberPolicy(member.player.policy, policy, agents))
+        weight = member.weights_file(files)
+        policy = _build_policy(member.instance, mission, device, member.trained_on, weight, watched)
+        parts.append(TeamMemberPolicy(member.instance.policy, policy, agents))
     return TeamPolicy(parts)
 
 
-def _is_foreign(player: Player | Team) -> bool:
-    alone = [m.player for m in player.members] if isinstance(player, Team) else [player]
+def _is_foreign(player: PolicyInstance | Team) -> bool:
+    alone = [m.instance for m in player.members] if isinstance(player, Team) else [player]
     return any(is_foreign(one.class_path, one.init_kwargs) for one in alone)
 
 
@@ -135,8 +137,8 @@ def _game(mission: Mission, trained_on: tuple[Mission, ...]) -> Game:
 
 
 @torch.no_grad()
-def _play(
-    player: Player | Team, policy: Policy, simulation: Simulation, recorder: Recorder
+def _run_episodes(
+    player: PolicyInstance | Team, policy: Policy, simulation: Simulation, recorder: Recorder
 ) -> torch.Tensor:
     """Play every world to its end. Returns the rewards paid, float64 [E, A]."""
     agents = simulation.num_agents
@@ -146,7 +148,7 @@ def _play(
     with blamed_on(player.policy):
         state = policy.initial_state(seeds)
     paid = torch.zeros(simulation.rewards.shape, dtype=torch.float64, device=simulation.device)
-    recorder.keep()
+    recorder.record_step()
     for _ in range(simulation.mission.max_steps):
         observations = simulation.observations.flatten(0, 1)
         if foreign:
@@ -156,5 +158,5 @@ def _play(
             check_actions(player.policy, actions, observations)
         _, rewards, _ = simulation.step(actions.view(-1, agents))
         paid += rewards
-        recorder.keep()
+        recorder.record_step()
     return paid

@@ -39,21 +39,21 @@ class Recorder:
         self._seeds = state.world_seed[:worlds]
         self._layouts = state.layout[:worlds]
         self._sources = {name: tensor[:worlds] for name, tensor in sources.items()}
-        self._kept = {
+        self._frames = {
             name: torch.empty((steps + 1, *tensor.shape), dtype=tensor.dtype, device=tensor.device)
             for name, tensor in self._sources.items()
         }
         self._count = 0
 
-    def keep(self) -> None:
+    def record_step(self) -> None:
         """Keep the state as it is now; does not wait for the device."""
         for name, tensor in self._sources.items():
-            self._kept[name][self._count].copy_(tensor)
+            self._frames[name][self._count].copy_(tensor)
         self._count += 1
 
     def episodes(self) -> tuple[Episode, ...]:
         """What was kept, an episode for each recorded world."""
-        kept = {name: rows[: self._count].cpu().numpy() for name, rows in self._kept.items()}
+        kept = {name: rows[: self._count].cpu().numpy() for name, rows in self._frames.items()}
         kept["cell"] = self._map_cell(kept["cell"])
         kept["success"] = kept["success"].astype(np.uint8)
         layout = self._tables.mission.layout

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 import numpy as np
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from daf.config import ConfigError, Int, Model, load_json, shown
+from daf.config import ConfigError, Int, Model, load_json, short_json
 from daf.errors import describe
 from daf.files.text_files import write_text
 from daf.missions import RESOURCES, Mission
@@ -60,9 +60,9 @@ class States(Model):
     score: RunLengths  # 1: hearts in the chests, less those at the start
 
 
-def columns(mission: Mission) -> dict[str, int]:
+def num_columns(mission: Mission) -> dict[str, int]:
     """How many columns each field of `States` has."""
-    agents, stations = mission.num_agents, len(mission.cells(*mission.stations))
+    agents, stations = mission.num_agents, len(mission.cells_with(*mission.stations))
     sizes = dict.fromkeys(States.model_fields, agents)
     sizes |= dict.fromkeys(("cooldown_end", "uses", "stock", "repair"), stations)
     return sizes | {"inventory": agents * len(RESOURCES), "score": 1}
@@ -105,10 +105,10 @@ class Episode(Model):
         seeds = [None] if mission.layout is None else mission.layout.seeds
         if self.layout not in seeds:
             raise ValueError(
-                f"key 'layout': got {shown(self.layout)}; that is none of the mission's"
+                f"key 'layout': got {short_json(self.layout)}; that is none of the mission's"
             )
         ranges = _value_ranges(mission)
-        for field, number in columns(mission).items():
+        for field, number in num_columns(mission).items():
             runs: RunLengths = getattr(self.states, field)
             needed = number * (self.steps + 1)
             if len(runs.values) != len(runs.repeats) or sum(runs.repeats) != needed:
@@ -155,7 +155,7 @@ class Replay(Model):
 
     @model_validator(mode="after")
     def _fits_the_mission(self) -> Self:
-        numbers = sum(columns(self.mission).values())
+        numbers = sum(num_columns(self.mission).values())
         if numbers * sum(episode.steps + 1 for episode in self.episodes) > MAX_NUMBERS:
             raise ValueError(f"key 'episodes': more than {MAX_NUMBERS} numbers")
         for number, episode in enumerate(self.episodes):
@@ -189,5 +189,5 @@ class Replay(Model):
 
 def max_recordable_episodes(mission: Mission, steps: int) -> int:
     """How many episodes of so many steps a file may hold."""
-    numbers = sum(columns(mission).values()) * (steps + 1)
+    numbers = sum(num_columns(mission).values()) * (steps + 1)
     return min(MAX_EPISODES, MAX_NUMBERS // numbers)

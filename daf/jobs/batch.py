@@ -15,7 +15,7 @@ from typing import Any
 
 from daf.files.safe_write import make_folder
 from daf.jobs.device import execution_config, job_device
-from daf.jobs.job import Job, job
+from daf.jobs.job import JobContext, run_job
 from daf.jobs.log import PartsFailed, failure_reason, job_log
 from daf.jobs.results_lock import hold_shared_lock
 from daf.provenance.staleness import Request, reason_to_remake, split_request
@@ -25,12 +25,12 @@ RULE_VARIANT = "_variant_"
 
 
 @contextlib.contextmanager
-def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[Job]]]:
+def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[JobContext]]]:
     """Run a rule's script for each combination of what parameters list.
 
     A part whose files stand there, made of the same by the same, is left as it is. The others are
     done one after the other; one that fails is told, and the rest is done. What they make waits
-    among the states of unfinished work (`waiting`), where Snakemake does not remove it if the job
+    among the states of unfinished work (`staging_path`), where Snakemake does not remove it if the job
     fails or is killed: the next attempt begins there. When all are done, all appear in their
     places.
 
@@ -40,7 +40,7 @@ def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[Job]]]
             A job without lists is one part: an audit re-executes it by its sidecar.
 
     Yields:
-        the parts to execute, each a context as `daf.jobs.job.job`. A job without such parts has
+        the parts to execute, each a context as `daf.jobs.job.run_job`. A job without such parts has
         no device, since that takes seconds.
     """
     with job_log(snakemake, datetime.now(UTC)):
@@ -50,8 +50,8 @@ def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[Job]]]
         parts = [_Part(snakemake, request) for request in split_request(*asked)]
         with hold_shared_lock(results):
             failed: dict[str, BaseException | None] = {}
-            made = [part for part in parts if not part.stands(results)]
-            left = [part for part in made if not part.stands(results, waits=True)]
+            made = [part for part in parts if not part.is_up_to_date(results)]
+            left = [part for part in made if not part.is_up_to_date(results, waits=True)]
             found = job_device(snakemake, execution) if left else nullcontext("cpu")
             with found as device:
                 yield (_run_part(part, results, device, failed) for part in left)
@@ -59,12 +59,12 @@ def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[Job]]]
                 raise PartsFailed("; ".join(failed)) from next(iter(failed.values()))
             for part in made:
                 part.publish(results)
-            for place in {part.place(results) for part in parts}:
+            for place in {part.staging_dir(results) for part in parts}:
                 shutil.rmtree(place, ignore_errors=True)
         print(f"{len(left)} of {len(parts)} were to be done, the others stood there")
 
 
-def waiting(results: str | Path, output: str | Path) -> Path:
+def staging_path(results: str | Path, output: str | Path) -> Path:
     """Where a finished output of a part waits for the other parts, whichever job they are of."""
     return Path(results, "resume", "parts", Path(output).parent.name, Path(output).name)
 
@@ -94,30 +94,30 @@ class _Part:
             config=snakemake.config,
         )
 
-    def stands(self, results: str, waits: bool = False) -> bool:
+    def is_up_to_date(self, results: str, waits: bool = False) -> bool:
         """Whether its files are where they belong, or else wait, as their record tells, and made of
         what they would be made of."""
-        place = partial(waiting, results) if waits else Path
+        place = partial(staging_path, results) if waits else Path
         return reason_to_remake(self.request, results, place) is None
 
-    def place(self, results: str) -> Path:
+    def staging_dir(self, results: str) -> Path:
         """The folder where its files wait."""
-        return waiting(results, self.outputs["provenance"]).parent
+        return staging_path(results, self.outputs["provenance"]).parent
 
     def publish(self, results: str) -> None:
         """Put its files from where they wait to where they belong, the record last."""
         for file in self.outputs.values():
             make_folder(Path(file).parent, results)
-            os.replace(waiting(results, file), file)
+            os.replace(staging_path(results, file), file)
 
 
 @contextlib.contextmanager
-def _run_part(part: _Part, results: str, device: str, failed: dict) -> Iterator[Job]:
+def _run_part(part: _Part, results: str, device: str, failed: dict) -> Iterator[JobContext]:
     """Do a part; if it fails, note the reason and the error, and go on. An interrupt goes through,
     and so does what keeps every part from beginning."""
     begun = False
     try:
-        with job(part.asked, device=device, place=part.place(results)) as work:
+        with run_job(part.asked, device=device, place=part.staging_dir(results)) as work:
             begun = True
             yield work
     except SystemExit as ended:

@@ -9,7 +9,7 @@ from typing import Any
 
 from daf.config import ExecutionConfig
 from daf.jobs.environment_check import EnvironmentProblem
-from daf.system.gpus import taken
+from daf.system.gpus import claim_gpus
 
 
 @contextlib.contextmanager
@@ -23,7 +23,7 @@ def job_device(snakemake: Any, execution: ExecutionConfig) -> Iterator[str]:
     """
     # Of several machines each has its part, and this process is on one of them.
     gpus = int(snakemake.resources.get("gpu", 0)) // int(snakemake.resources.get("nodes", 1))
-    with taken(gpus, execution.gpu_slots) as names:
+    with claim_gpus(gpus, execution.jobs_per_gpu) as names:
         if names:
             print(f"on GPU {', '.join(names)}")
         yield device_for(gpus > 0, snakemake.threads, execution)

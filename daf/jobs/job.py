@@ -14,12 +14,12 @@ from daf.jobs.device import execution_config, job_device
 from daf.jobs.log import job_log
 from daf.jobs.results_lock import hold_shared_lock
 from daf.provenance.origin import Origin
-from daf.provenance.sidecar import recorded
+from daf.provenance.sidecar import write_outputs
 from daf.provenance.staleness import split_request
 
 
 @dataclass(frozen=True)
-class Job:
+class JobContext:
     """A running job.
 
     Attributes:
@@ -36,9 +36,9 @@ class Job:
 
 
 @contextlib.contextmanager
-def job(
+def run_job(
     snakemake: Any, device_needed: bool = False, device: str = "cpu", place: Path | None = None
-) -> Iterator[Job]:
+) -> Iterator[JobContext]:
     """Run a rule's script.
 
     Output goes to the terminal and to the rule's log. The outputs appear together with their
@@ -49,7 +49,7 @@ def job(
         snakemake: the object that Snakemake gives to scripts, or one like it.
         device_needed: find the job's device, see `job_device`.
         device: else the one it has, found before.
-        place: see `daf.provenance.sidecar.recorded`.
+        place: see `daf.provenance.sidecar.write_outputs`.
     """
     begin = datetime.now(UTC)
     asked = (snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
@@ -58,7 +58,7 @@ def job(
         execution = execution_config(snakemake)
         found = job_device(snakemake, execution) if device_needed else nullcontext(device)
         with hold_shared_lock(execution.results_dir), found as device:
-            outputs = recorded(
+            outputs = write_outputs(
                 rule=request.rule,
                 inputs=request.inputs,
                 outputs=request.outputs,
@@ -68,10 +68,10 @@ def job(
                 execution=execution,
                 device=device,
                 threads=snakemake.threads,
-                origin=Origin.here(device),
+                origin=Origin.current(device),
                 begin=begin,
                 place=place,
             )
             parameters = SimpleNamespace(**request.parameters)
             with outputs as paths:
-                yield Job(request.inputs, paths, parameters, device, execution)
+                yield JobContext(request.inputs, paths, parameters, device, execution)

@@ -80,8 +80,8 @@ def _reason(error: Exception, snakemake: Any) -> str:
         execution = execution_config(snakemake)
         return (
             "the job needs more GPU memory than it may use "
-            f"(gpu_memory_fraction {execution.gpu_memory_fraction:g}, gpu_slots "
-            f"{execution.gpu_slots}; fewer worlds need less): {reason}"
+            f"(gpu_memory_fraction {execution.gpu_memory_fraction:g}, jobs_per_gpu "
+            f"{execution.jobs_per_gpu}; fewer worlds need less): {reason}"
         )
     return reason if isinstance(error, EXPECTED_ERRORS) else f"{type(error).__name__}: {reason}"
 

@@ -37,7 +37,7 @@ class ResultsInUse(RuntimeError):
     """Another workflow is writing to the folder of results; the message names it, one line."""
 
 
-def claim(results: str) -> None:
+def lock_results(results: str) -> None:
     """Take the folder until this process ends; nothing to do if its parent holds it.
 
     Raises:
@@ -50,12 +50,12 @@ def claim(results: str) -> None:
         _held.append(_locked(results))
 
 
-def wait_for(results: str, seconds_between: float = 0.2) -> int:
+def wait_and_lock(results: str, seconds_between: float = 0.2) -> int:
     """Take the folder, waiting for whoever writes there; a line to stderr says for whom.
 
     Returns:
         a file descriptor. The lock lasts until every copy of it is closed: hand it down to the
-        process that works (`pass_fds`, and `environment` for its environment), then close it.
+        process that works (`pass_fds`, and `lock_environment` for its environment), then close it.
 
     Raises:
         OSError: the folder cannot be written.
@@ -89,7 +89,7 @@ def reading(results: str) -> Iterator[None]:
         raise ResultsInUse(f"{results}: a workflow has begun to write there")
 
 
-def environment(results: str) -> dict[str, str]:
+def lock_environment(results: str) -> dict[str, str]:
     """What tells a child that its parent holds the lock for it."""
     return {LOCK_VARIABLE: _identity(results)}
 

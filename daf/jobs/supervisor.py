@@ -16,7 +16,7 @@ from typing import Any
 
 import psutil
 
-from daf.errors import plain
+from daf.errors import printable
 from daf.jobs.log import LOG_FAILURE
 from daf.system.interrupts import snakemake_process
 from daf.system.processes import adopt_orphans, die_with_parent, end_descendants, ending, kill_tree
@@ -103,7 +103,7 @@ class _Watch:
             return 130
         killed = "; was it killed?" if code == -signal.SIGKILL else ""
         reason = f"its process ended without giving a reason ({ending(status)}{killed})"
-        line = plain(f"{self._whose() or 'the job: '}{reason}")
+        line = printable(f"{self._whose() or 'the job: '}{reason}")
         with (
             contextlib.suppress(OSError),
             open(self.log, "a", encoding="utf-8", errors="backslashreplace") as log,

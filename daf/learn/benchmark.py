@@ -31,13 +31,13 @@ def measure(training: Trainer, updates: int, repeats: int) -> dict[str, list[flo
     """
     seconds: dict[str, list[float]] = {name: [] for name in ("all", "cpu", *PHASES)}
     for _ in range(WARM_UP):
-        training.advance()
+        training.run_update()
     for _ in range(repeats):
         before = dict(training.seconds)
         begin = time.perf_counter(), time.process_time()
         for _ in range(updates):
-            training.advance()
-        training.read()
+            training.run_update()
+        training.sync_metrics()
         whole, cpu = time.perf_counter() - begin[0], time.process_time() - begin[1]
         spent = {name: training.seconds[name] - before[name] for name in before}
         spent["copies"] = whole - sum(spent.values())
@@ -46,7 +46,7 @@ def measure(training: Trainer, updates: int, repeats: int) -> dict[str, list[flo
     return seconds
 
 
-def run_of(policy: str, mission: str, **settings: Any) -> Run:
+def benchmark_run(policy: str, mission: str, **settings: Any) -> Run:
     """An endless training with the default hyperparameters, but for the `settings`.
 
     Raises:
@@ -62,7 +62,7 @@ def run_of(policy: str, mission: str, **settings: Any) -> Run:
     return run
 
 
-def pin(threads: int) -> list[int]:
+def pin_to_cores(threads: int) -> list[int]:
     """Keep this process on as many cores as it has threads; the last ones, as the first are the
     busiest on most machines.
 
@@ -109,8 +109,10 @@ def main() -> int:
         if getattr(given, name) < 1:
             parser.error(f"argument --{name}: got {getattr(given, name)}; at least 1 is needed")
     try:
-        cores = pin(given.threads)
-        run = run_of(given.policy, given.mission, worlds=given.worlds, precision=given.precision)
+        cores = pin_to_cores(given.threads)
+        run = benchmark_run(
+            given.policy, given.mission, worlds=given.worlds, precision=given.precision
+        )
         with single_threaded_executor() as executor:
             training = Trainer(run, given.device, executor=executor)
             seconds = measure(training, given.updates, given.repeats)

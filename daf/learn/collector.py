@@ -8,13 +8,13 @@ import torch
 
 from daf.config import TrainingConfig
 from daf.learn.advantage import advantages
-from daf.learn.precision import answers, autocast_cache
-from daf.learn.ranks import ALONE, Ranks
+from daf.learn.precision import autocast_cache, forward_in_precision
+from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.learn.rollout import Rollout
-from daf.learn.teacher import NOBODY, Teacher
+from daf.learn.teacher import NO_TEACHER_ACTION, Teacher
 from daf.missions import Mission
 from daf.policies.chance import mix_seeds, uniform
-from daf.policies.trainable import TrainablePolicy, sample
+from daf.policies.trainable import TrainablePolicy, sample_actions
 from daf.sim.counters import HEARTS_STORED
 from daf.sim.simulation import Simulation
 
@@ -40,14 +40,14 @@ class RolloutCollector:
         config: TrainingConfig,
         seed: int,
         device: str,
-        ranks: Ranks = ALONE,
+        ranks: Ranks = SINGLE_RANK,
     ):
         self.policy = policy
         self.ranks = ranks
         self.missions = missions
         self.config = config
         counts = config.split_worlds(len(missions))
-        shares = [ranks.share(count) for count in counts]
+        shares = [ranks.local_range(count) for count in counts]
         self.simulations = [
             Simulation(
                 mission,
@@ -75,12 +75,14 @@ class RolloutCollector:
         )
         self._shaping = [_shaping_weights(config, sim) for sim in self.simulations]
         self.steps_taken = torch.zeros((), dtype=torch.int64, device=device)
-        self.memory = policy.initial_memory(self.rows)
-        self.starts = torch.ones(self.rows, dtype=torch.bool, device=device)
+        self.recurrent_state = policy.initial_recurrent_state(self.rows)
+        self.episode_starts = torch.ones(self.rows, dtype=torch.bool, device=device)
         self.rollout = self._allocate(policy, device)
         self.advantage = torch.empty_like(self.rollout.values)
         numbers = [torch.tensor(worlds, device=device) for worlds in shares]
-        self._counted = list(map(self._stagger_episodes, self.simulations, numbers, counts))
+        self._last_uncounted_episode = list(
+            map(self._stagger_episodes, self.simulations, numbers, counts)
+        )
         self.seconds = {"env": 0.0, "forward": 0.0}
         self.teacher = (
             Teacher(
@@ -103,14 +105,14 @@ class RolloutCollector:
         return Rollout(
             observations=empty(torch.uint8, policy.num_tokens, 3),
             actions=empty(torch.int64),
-            taught=torch.full(shape, NOBODY, dtype=torch.int8, device=device),
+            teacher_actions=torch.full(shape, NO_TEACHER_ACTION, dtype=torch.int8, device=device),
             logits=empty(torch.float32, policy.num_outputs),
             log_probs=empty(torch.float32),
             values=empty(torch.float32),
             rewards=empty(torch.float32),
-            starts=empty(torch.bool),
+            episode_starts=empty(torch.bool),
             dones=empty(torch.bool),
-            memory=torch.empty_like(self.memory),
+            initial_recurrent_state=torch.empty_like(self.recurrent_state),
         )
 
     def _stagger_episodes(
@@ -129,26 +131,30 @@ class RolloutCollector:
         return simulation.state.episode + (simulation.state.now > 0)
 
     @torch.no_grad()
-    def collect(self, shown: float | torch.Tensor | None = None) -> tuple[Rollout, torch.Tensor]:
+    def collect(
+        self, teacher_share: float | torch.Tensor | None = None
+    ) -> tuple[Rollout, torch.Tensor]:
         """Play L steps. Nothing waits for the device, and all that lasts stays where it is in
         memory: on a GPU this can be captured in a graph.
 
         Args:
-            shown: the share of the worlds that the teacher plays while it says in all of them what
+            teacher_share: the share of the worlds that the teacher plays while it says in all of them what
                 it would do, a number or float [] on the device; None: there is no teacher any more.
 
         Returns:
             the rollout and the advantages [L, N], in memory that the next call uses again.
         """
         rollout = self.rollout
-        rollout.memory.copy_(self.memory)
-        rollout.taught.fill_(NOBODY)
-        steps = torch.arange(self.config.rollout_length, device=self.memory.device)[:, None]
+        rollout.initial_recurrent_state.copy_(self.recurrent_state)
+        rollout.teacher_actions.fill_(NO_TEACHER_ACTION)
+        steps = torch.arange(
+            self.config.rollout_length, device=self.recurrent_state.device
+        )[:, None]
         chances = uniform(self._row_seeds, self.steps_taken + steps)
-        with autocast_cache(self.memory.device):
+        with autocast_cache(self.recurrent_state.device):
             for t, chance in enumerate(chances):
-                self._play(t, chance, shown)
-        if shown is not None:
+                self._collect_step(t, chance, teacher_share)
+        if teacher_share is not None:
             self.teacher.store_state()
         self.steps_taken += len(chances)
         log_probs = torch.log_softmax(rollout.logits, dim=-1)
@@ -157,33 +163,35 @@ class RolloutCollector:
             rollout.rewards,
             rollout.values,
             rollout.dones,
-            self._bootstrap_value(self.starts),
+            self._bootstrap_value(self.episode_starts),
             self.config.gamma,
             self.config.gae_lambda,
         )
         self.advantage.copy_(advantage)
         return rollout, self.advantage
 
-    def _play(self, t: int, chance: torch.Tensor, shown: float | torch.Tensor | None) -> None:
+    def _collect_step(
+        self, t: int, chance: torch.Tensor, teacher_share: float | torch.Tensor | None
+    ) -> None:
         """Step t of a rollout: what is seen, what is done, what comes of it."""
         rollout = self.rollout
         begin = time.perf_counter()
         self._observe(rollout.observations[t])
-        rollout.starts[t] = self.starts
+        rollout.episode_starts[t] = self.episode_starts
         middle = time.perf_counter()
-        logits, value, memory = self._forward(rollout.observations[t], self.starts)
-        self.memory.copy_(memory)
+        logits, value, memory = self._forward(rollout.observations[t], self.episode_starts)
+        self.recurrent_state.copy_(memory)
         rollout.logits[t] = logits
         rollout.values[t] = value
-        rollout.actions[t] = sample(logits, chance)
-        if shown is not None:
-            rollout.taught[t] = self.teacher.act()
-            plays = self.teacher.plays(shown)
-            rollout.actions[t] = torch.where(plays, rollout.taught[t], rollout.actions[t])
+        rollout.actions[t] = sample_actions(logits, chance)
+        if teacher_share is not None:
+            rollout.teacher_actions[t] = self.teacher.act()
+            plays = self.teacher.acting_rows(teacher_share)
+            rollout.actions[t] = torch.where(plays, rollout.teacher_actions[t], rollout.actions[t])
         end = time.perf_counter()
         self._step(rollout, t)
-        if shown is not None:
-            self.teacher.watch(rollout.dones[t])
+        if teacher_share is not None:
+            self.teacher.reset_rows(rollout.dones[t])
         self.seconds["forward"] += end - middle
         self.seconds["env"] += middle - begin + time.perf_counter() - end
 
@@ -191,9 +199,9 @@ class RolloutCollector:
         """All that decides the next rollout, but for the policy."""
         return {
             "steps_taken": int(self.steps_taken),
-            "memory": self.memory,
-            "starts": self.starts,
-            "counted": self._counted,
+            "recurrent_state": self.recurrent_state,
+            "episode_starts": self.episode_starts,
+            "counted": self._last_uncounted_episode,
             "worlds": [simulation.state_dict() for simulation in self.simulations],
             "teacher": self.teacher.state_dict() if self.teacher else {},
         }
@@ -207,11 +215,11 @@ class RolloutCollector:
         for simulation, tensors in zip(self.simulations, state["worlds"], strict=True):
             simulation.load_state_dict(tensors)
         self.steps_taken.fill_(state["steps_taken"])
-        self.memory.copy_(state["memory"])
-        self.starts.copy_(state["starts"])
+        self.recurrent_state.copy_(state["recurrent_state"])
+        self.episode_starts.copy_(state["episode_starts"])
         if self.teacher:
             self.teacher.load_state_dict(state["teacher"])
-        for counted, saved in zip(self._counted, state["counted"], strict=True):
+        for counted, saved in zip(self._last_uncounted_episode, state["counted"], strict=True):
             counted.copy_(saved)
 
     @property
@@ -223,13 +231,13 @@ class RolloutCollector:
         """Mean score of the episodes that ended since the last call, over all missions and of each,
         float64; NaN where none ended."""
         sums, counts = [], []
-        for simulation, counted in zip(self.simulations, self._counted):
+        for simulation, counted in zip(self.simulations, self._last_uncounted_episode):
             ended = simulation.state.episode > counted
             torch.maximum(counted, simulation.state.episode, out=counted)
             sums.append((simulation.finished[:, HEARTS_STORED] * ended).sum())
             counts.append(ended.sum())
         total, count = torch.stack(sums).double(), torch.stack(counts).double()
-        self.ranks.add([total, count])
+        self.ranks.all_reduce([total, count])
         return torch.cat([total.sum()[None] / count.sum(), total / count])
 
     def _observe(self, out: torch.Tensor) -> None:
@@ -259,11 +267,11 @@ class RolloutCollector:
             # To ask a GPU whether it is worth it would take longer.
             if simulation.device != "cpu" or bool(simulation.done.any()):
                 simulation.reset(simulation.done.clone())
-        self.starts.copy_(rollout.dones[t])
+        self.episode_starts.copy_(rollout.dones[t])
 
     def _bootstrap_truncated(self, rollout: Rollout, t: int) -> None:
         """A truncated episode would have gone on: its rest is worth the value of its last view."""
-        value = self._bootstrap_value(torch.zeros_like(self.starts))
+        value = self._bootstrap_value(torch.zeros_like(self.episode_starts))
         for rows, simulation in self._row_slices():
             if simulation.mission.truncates:
                 cut = rollout.dones[t, rows].to(torch.float32)
@@ -279,8 +287,12 @@ class RolloutCollector:
         self, observations: torch.Tensor, starts: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """What the policy says to one step: logits [N, K], values [N], memory [N, M]."""
-        logits, values, memory = answers(
-            self.policy, self.config.precision, observations[None], self.memory, starts[None]
+        logits, values, memory = forward_in_precision(
+            self.policy,
+            self.config.precision,
+            observations[None],
+            self.recurrent_state,
+            starts[None],
         )
         return logits[0], values[0], memory
 

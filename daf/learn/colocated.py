@@ -51,7 +51,7 @@ def train_colocated(
         for member in members:  # one after the other while kernels are loaded
             member.begin()
         while going := [member for member in members if not member.over]:
-            if any(resume and resume.asked_to_stop for resume in resumes):
+            if any(resume and resume.stop_requested for resume in resumes):
                 for member in going:
                     member.stop()
             # What one thread records on a GPU, another must not disturb.
@@ -101,7 +101,7 @@ class _ColocatedRun:
 
     def stop(self) -> None:
         if self._resume:
-            self._resume.asked_to_stop = True
+            self._resume.stop_requested = True
 
     def result(self) -> TrainingResult | Exception:
         """What it has come to, or why it has not."""

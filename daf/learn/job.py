@@ -18,7 +18,7 @@ from daf.files.safe_write import remove_leftovers, temporary_name
 from daf.files.text_files import write_json, write_text
 from daf.jobs.log import LOG_FAILURE
 from daf.learn.colocated import train_colocated
-from daf.learn.ranks import ALONE, Ranks
+from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.learn.resume import ResumeState, open_resume_state
 from daf.learn.train import train
 from daf.plan import Run
@@ -47,11 +47,11 @@ class TrainingJob(Model):
     threads: Int
     paths: dict[str, str]
 
-    def resume(self, ranks: Ranks = ALONE) -> ResumeState:
+    def resume(self, ranks: Ranks = SINGLE_RANK) -> ResumeState:
         """Where its state is kept."""
         return open_resume_state(self.run, self.execution, self.code, self.device, ranks)
 
-    def execute(self, ranks: Ranks = ALONE) -> None:
+    def execute(self, ranks: Ranks = SINGLE_RANK) -> None:
         """Train, in this process as one of the ranks, and write the outputs if it is the first.
 
         Raises:
@@ -65,8 +65,8 @@ class TrainingJob(Model):
         if ranks.first:
             trained.policy.save(self.paths["weights"], self.run.init_kwargs)
             save_table(self.paths["metrics"], trained.metrics)
-            write_json(self.paths["policy"], trained.card)
-            write_json(self.paths["run"], trained.description)
+            write_json(self.paths["policy"], trained.policy_json)
+            write_json(self.paths["run"], trained.run_json)
 
     def execute_distributed(self) -> None:
         """Train in `execution.ranks` processes on `execution.nodes` machines.

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from daf.config.training import TrainingConfig
-from daf.learn.ppo_loss import LOSS_METRICS, slopes
-from daf.learn.precision import answers
-from daf.learn.ranks import ALONE, Ranks
+from daf.learn.ppo_loss import LOSS_METRICS, ppo_loss_gradients
+from daf.learn.precision import forward_in_precision
+from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.learn.rollout import Rollout
 from daf.policies.trainable import TrainablePolicy
 
@@ -24,7 +24,7 @@ class Minibatch(NamedTuple):
     mean and deviation of its advantages, float32 [2]; its samples on all ranks."""
 
     rows: torch.Tensor
-    scale: torch.Tensor
+    advantage_mean_std: torch.Tensor
     samples: int
 
 
@@ -51,7 +51,7 @@ class PPOLearner:
         policy: TrainablePolicy,
         config: TrainingConfig,
         executor: Executor | None = None,
-        ranks: Ranks = ALONE,
+        ranks: Ranks = SINGLE_RANK,
     ):
         """
         Args:
@@ -73,7 +73,7 @@ class PPOLearner:
         self._replicas = [policy]
         self._orders: torch.Tensor | None = None
 
-    def prepare(self, rate: float, rows: int, generator: torch.Generator) -> None:
+    def prepare_update(self, rate: float, rows: int, generator: torch.Generator) -> None:
         """Say how the next update is to be made.
 
         Args:
@@ -108,7 +108,7 @@ class PPOLearner:
         minibatches = [part for order in self._orders for part in order.chunk(parts)]
         sizes = [len(part) * len(advantage) for part in minibatches]
         own = [part if self.ranks.count == 1 else self._local_rows(part) for part in minibatches]
-        scales = self.ranks.scales([advantage.index_select(1, rows) for rows in own])
+        scales = self.ranks.mean_std([advantage.index_select(1, rows) for rows in own])
         parts = map(Minibatch, own, scales, sizes)
         metrics = [self._step(rollout, advantage, part) for part in parts]
         return torch.stack(metrics).mean(0)
@@ -120,7 +120,7 @@ class PPOLearner:
             if len(part.rows)
             else self._zero_gradients()
         )
-        self.ranks.add([terms, *(parameter.grad for parameter in self.policy.parameters())])
+        self.ranks.all_reduce([terms, *(parameter.grad for parameter in self.policy.parameters())])
         norm = nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.max_grad_norm)
         self.optimizer.step()
         return torch.cat([terms, norm[None]])
@@ -136,14 +136,14 @@ class PPOLearner:
 
         def learn(double: TrainablePolicy, rows: torch.Tensor) -> torch.Tensor:
             double.zero_grad(set_to_none=False)
-            logits, values, _ = answers(
+            logits, values, _ = forward_in_precision(
                 double,
                 self.config.precision,
                 rollout.observations.index_select(1, rows),
-                rollout.memory[rows],
-                rollout.starts[:, rows],
+                rollout.initial_recurrent_state[rows],
+                rollout.episode_starts[:, rows],
             )
-            *slope, terms = slopes(
+            *slope, terms = ppo_loss_gradients(
                 logits, values, rollout, advantage, rows, scale, self.config, samples
             )
             torch.autograd.backward((logits, values), slope)

@@ -23,7 +23,7 @@ class Coefficients:
     clip: wp.float32
     value: wp.float32
     entropy: wp.float32
-    share: wp.float32
+    sample_weight: wp.float32
 
 
 @wp.kernel
@@ -77,17 +77,17 @@ def ppo_loss_kernel(
         chosen = wp.where(k == action, 1.0, 0.0)
         above = logits[t, n, k] - normaliser + entropy
         pull = slope * (chosen - prob) + c.entropy * prob * above
-        logit_grads[t, n, k] = c.share * pull
+        logit_grads[t, n, k] = c.sample_weight * pull
     policy_loss = -wp.min(gain, clipped)
     lesson = int(taught[t, row])
     if lesson >= 0:
         policy_loss = normaliser - logits[t, n, lesson]
         for k in range(outputs):
             prob = wp.exp(logits[t, n, k] - normaliser)
-            logit_grads[t, n, k] = c.share * (prob - wp.where(k == lesson, 1.0, 0.0))
+            logit_grads[t, n, k] = c.sample_weight * (prob - wp.where(k == lesson, 1.0, 0.0))
 
     error = values[t, n] - (advantage[t, row] + old_values[t, row])
-    value_grads[t, n] = c.share * c.value * error
+    value_grads[t, n] = c.sample_weight * c.value * error
     terms[t, n, 0] = policy_loss
     terms[t, n, 1] = 0.5 * error * error
     terms[t, n, 2] = entropy
@@ -96,7 +96,7 @@ def ppo_loss_kernel(
     terms[t, n, 4] = wp.where(wp.abs(ratio - 1.0) > c.clip, 1.0, 0.0)
 
 
-def slopes(
+def ppo_loss_gradients(
     logits: torch.Tensor,
     values: torch.Tensor,
     rollout: Rollout,
@@ -122,13 +122,13 @@ def slopes(
     """
     c = Coefficients()
     c.clip, c.value, c.entropy = config.clip, config.value_coef, config.entropy_coef
-    c.share = 1 / samples
+    c.sample_weight = 1 / samples
     found = (
         torch.empty_like(logits),
         torch.empty_like(values),
         logits.new_empty(*values.shape, len(LOSS_METRICS)),
     )
-    chosen = rollout.actions, rollout.taught
+    chosen = rollout.actions, rollout.teacher_actions
     known = (rows, scale, *chosen, rollout.log_probs, rollout.values, advantage)
     arrays = [
         wp.from_torch(tensor, return_ctype=True)

@@ -6,12 +6,12 @@ from daf.policies.trainable import TrainablePolicy
 
 
 def autocast_cache(device: torch.device) -> torch.autocast:
-    """A context in which the weights are cast for the first of several `answers`, not for each: to
+    """A context in which the weights are cast for the first of several `forward_in_precision`, not for each: to
     be left before they change. It alters nothing else."""
     return torch.autocast(device.type, enabled=False)
 
 
-def answers(
+def forward_in_precision(
     policy: TrainablePolicy,
     precision: str,
     observations: torch.Tensor,

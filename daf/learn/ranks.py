@@ -27,11 +27,11 @@ class Ranks:
         """This is the one that writes files and reports."""
         return self.rank == 0
 
-    def share(self, total: int) -> range:
+    def local_range(self, total: int) -> range:
         """Which of so many things are this rank's."""
         return range(total * self.rank // self.count, total * (self.rank + 1) // self.count)
 
-    def add(self, tensors: Sequence[torch.Tensor]) -> None:
+    def all_reduce(self, tensors: Sequence[torch.Tensor]) -> None:
         """Replace tensors of one kind by their sums over all ranks, in one message."""
         if self.count > 1:
             together = torch.cat([tensor.flatten() for tensor in tensors])
@@ -40,7 +40,7 @@ class Ranks:
             for tensor, part in zip(tensors, parts):
                 tensor.copy_(part.view_as(tensor))
 
-    def moments(self, samples: Sequence[torch.Tensor]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    def mean_var(self, samples: Sequence[torch.Tensor]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Mean and variance (unbiased; 0 of one value) of each of several samples, of which every
         rank has a part; in two messages, by two passes in double precision."""
         if self.count == 1:
@@ -48,19 +48,19 @@ class Ranks:
         whole = [values.double() for values in samples]
         sizes = whole[0].new_tensor([values.numel() for values in samples])
         means = torch.stack([values.sum() for values in whole])
-        self.add([means, sizes])
+        self.all_reduce([means, sizes])
         means /= sizes
         squares = torch.stack([((v - mean) ** 2).sum() for v, mean in zip(whole, means)])
-        self.add([squares])
+        self.all_reduce([squares])
         kind = samples[0].dtype
         return list(zip(means.to(kind), (squares / (sizes - 1).clamp(min=1)).to(kind)))
 
-    def scales(self, samples: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    def mean_std(self, samples: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Mean and deviation (0 of one value) of each of several samples, a tensor [2] each."""
         if self.count == 1:
             pairs = [torch.std_mean(v, correction=_correction(v)) for v in samples]
             return [torch.stack([mean, deviation]) for deviation, mean in pairs]
-        return [torch.stack([mean, var.sqrt()]) for mean, var in self.moments(samples)]
+        return [torch.stack([mean, var.sqrt()]) for mean, var in self.mean_var(samples)]
 
     def any(self, *flags: bool) -> list[bool]:
         """For each flag, whether a rank has it."""
@@ -78,11 +78,11 @@ class Ranks:
         dist.gather_object(_on_cpu(part), parts)
         return parts
 
-    def own(self, parts: Any) -> Any:
+    def local_part(self, parts: Any) -> Any:
         """This rank's part of what was `gather`."""
         return parts if self.count == 1 else parts[self.rank]
 
-    def told(self, data: Any) -> Any:
+    def broadcast(self, data: Any) -> Any:
         """What the first rank has."""
         if self.count == 1:
             return data
@@ -91,7 +91,7 @@ class Ranks:
         return box[0]
 
 
-ALONE = Ranks()
+SINGLE_RANK = Ranks()
 
 
 def _correction(values: torch.Tensor) -> int:

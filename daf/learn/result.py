@@ -24,8 +24,8 @@ class TrainingResult:
 
     policy: TrainablePolicy
     metrics: pd.DataFrame
-    description: dict[str, Any]
-    card: dict[str, Any]
+    run_json: dict[str, Any]
+    policy_json: dict[str, Any]
 
     @classmethod
     def of(

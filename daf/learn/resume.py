@@ -17,7 +17,7 @@ import torch
 from daf.config import ExecutionConfig
 from daf.files.safe_read import open_regular
 from daf.files.safe_write import make_folder, open_in_place, remove_leftovers, replacing
-from daf.learn.ranks import ALONE, Ranks
+from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.plan import Run
 from daf.plan.names import class_label
 from daf.provenance.hashing import digest
@@ -28,7 +28,7 @@ MAX_SAVE_TIME_FRACTION = 0.05
 
 
 def open_resume_state(
-    run: Run, execution: ExecutionConfig, code: str, device: str, ranks: Ranks = ALONE
+    run: Run, execution: ExecutionConfig, code: str, device: str, ranks: Ranks = SINGLE_RANK
 ) -> "ResumeState":
     """Where a training of the workflow keeps its state: in a folder named after its course, so that
     more steps of the same training go on from it.
@@ -38,7 +38,7 @@ def open_resume_state(
         device: "cpu" or "cuda".
         ranks: those that train together; others go on from other states.
     """
-    course = run.course()
+    course = run.resume_key()
     kind = torch.cuda.get_device_name() if device == "cuda" else platform.machine()
     conditions = [course, code, versions(), device, kind, ranks.count]
     name = f"{class_label(run.class_path)}-s{run.training_seed}-{digest(course)[:8]}"
@@ -71,14 +71,14 @@ class ResumeState:
         fingerprint: str,
         save_seconds: float = 60.0,
         report: Callable[[str], None] = print,
-        ranks: Ranks = ALONE,
+        ranks: Ranks = SINGLE_RANK,
     ):
         self.ranks = ranks
         self.file = Path(folder, "state.pt")
         self.fingerprint = fingerprint
         self.save_seconds = save_seconds
         self.report = report
-        self.asked_to_stop = False
+        self.stop_requested = False
         self._next_save = 0.0
 
     def __enter__(self) -> "ResumeState":
@@ -116,7 +116,7 @@ class ResumeState:
         Args:
             check: raises ValueError if it is not a state of this training.
         """
-        return self.ranks.told(self._read(device, check) if self.ranks.first else None)
+        return self.ranks.broadcast(self._read(device, check) if self.ranks.first else None)
 
     def _read(self, device: str, check: Callable[[dict[str, Any]], None]) -> dict[str, Any] | None:
         if not self.file.exists():
@@ -146,7 +146,7 @@ class ResumeState:
             return None
         return state
 
-    def after_update(self, state: Callable[[], dict[str, Any]], last: bool) -> None:
+    def save_if_due(self, state: Callable[[], dict[str, Any]], last: bool) -> None:
         """Save the state if it is time to, or if it is the last. Where it cannot be written, that
         is told, the one before stays, and the training goes on.
 
@@ -154,8 +154,8 @@ class ResumeState:
             KeyboardInterrupt: somebody wants the training to stop; what it can go on from is saved.
         """
         due = last or time.monotonic() >= self._next_save
-        self.asked_to_stop, due = self.ranks.any(self.asked_to_stop, due)
-        if not (self.asked_to_stop or due):
+        self.stop_requested, due = self.ranks.any(self.stop_requested, due)
+        if not (self.stop_requested or due):
             return
         begin = time.monotonic()
         whole = state()
@@ -168,7 +168,7 @@ class ResumeState:
             self.report(f"{self.file}: {kept}; the one before stays")
         end = time.monotonic()
         self._next_save = end + max(self.save_seconds, (end - begin) / MAX_SAVE_TIME_FRACTION)
-        if self.asked_to_stop:
+        if self.stop_requested:
             raise KeyboardInterrupt(kept)
 
     def discard(self) -> None:
@@ -198,10 +198,10 @@ class ResumeState:
             self.file.unlink(missing_ok=True)
 
     def _stop(self, *_) -> None:
-        self.asked_to_stop = True
+        self.stop_requested = True
 
 
-def check_alike(saved: Any, like: Any, name: str = "state") -> None:
+def check_same_structure(saved: Any, like: Any, name: str = "state") -> None:
     """Plain data with tensors is made as other data is: the same keys, types and shapes.
 
     Raises:
@@ -220,10 +220,10 @@ def check_alike(saved: Any, like: Any, name: str = "state") -> None:
         raise ValueError(f"{name} is not made as it should be")
     if isinstance(like, dict):
         for key in like:
-            check_alike(saved[key], like[key], f"{name}.{key}")
+            check_same_structure(saved[key], like[key], f"{name}.{key}")
     elif isinstance(like, list | tuple):
         for number, (part, other) in enumerate(zip(saved, like)):
-            check_alike(part, other, f"{name}.{number}")
+            check_same_structure(part, other, f"{name}.{number}")
 
 
 def _check_archive(file: BinaryIO) -> None:

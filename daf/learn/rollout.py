@@ -11,11 +11,13 @@ class Rollout:
 
     observations: torch.Tensor  # uint8 [L, N, T, 3]
     actions: torch.Tensor  # int64 [L, N]
-    taught: torch.Tensor  # int8 [L, N] what the teacher would have done, NOBODY without one
+    teacher_actions: (
+        torch.Tensor
+    )  # int8 [L, N] what the teacher would have done, NOBODY without one
     logits: torch.Tensor  # float32 [L, N, K]
     log_probs: torch.Tensor  # float32 [L, N] of the actions when they were taken
     values: torch.Tensor  # float32 [L, N]
     rewards: torch.Tensor  # float32 [L, N] shaped
-    starts: torch.Tensor  # bool [L, N] an episode begins with this observation
+    episode_starts: torch.Tensor  # bool [L, N] an episode begins with this observation
     dones: torch.Tensor  # bool [L, N] the episode ended with this step
-    memory: torch.Tensor  # float32 [N, M] before the first step
+    initial_recurrent_state: torch.Tensor  # float32 [N, M] before the first step

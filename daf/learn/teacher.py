@@ -13,7 +13,7 @@ from daf.policies.registry import PolicySpec
 from daf.sim.simulation import Simulation
 
 TEACHER_STREAM = 0x74656163
-NOBODY = -1
+NO_TEACHER_ACTION = -1
 """The action of a teacher that says nothing."""
 
 
@@ -41,8 +41,8 @@ class Teacher:
         """
         self.policy = make_policy(PolicySpec(class_path), game, device)
         self.simulations = simulations
-        self._memory = self._kept = self._initial_state()
-        self._place = torch.cat(
+        self._memory = self._stored_state = self._initial_state()
+        self._world_quantile = torch.cat(
             [p.repeat_interleave(s.num_agents) for p, s in zip(places, simulations)]
         )
 
@@ -52,21 +52,21 @@ class Teacher:
         actions, self._memory = self.policy.act(rows, self._memory)
         return actions.to(torch.int8)
 
-    def plays(self, share: float | torch.Tensor) -> torch.Tensor:
+    def acting_rows(self, share: float | torch.Tensor) -> torch.Tensor:
         """The agents of the first worlds of each simulation, so large a share, bool [N]."""
-        return self._place < share
+        return self._world_quantile < share
 
-    def watch(self, dones: torch.Tensor) -> None:
+    def reset_rows(self, dones: torch.Tensor) -> None:
         """Forget episodes that are over, bool [N]."""
         # To ask a GPU whether it is worth it would take longer.
         if dones.is_cuda or bool(dones.any()):
-            self._memory = self._memory.where(dones, self._initial_state())
+            self._memory = self._memory.reset_rows(dones, self._initial_state())
 
     def store_state(self) -> None:
         """Keep what it remembers where that is kept between rollouts, which stays in place."""
-        for kept, now in zip(vars(self._kept).values(), vars(self._memory).values()):
+        for kept, now in zip(vars(self._stored_state).values(), vars(self._memory).values()):
             kept.copy_(now)
-        self._memory = self._kept
+        self._memory = self._stored_state
 
     def state_dict(self) -> dict[str, Any]:
         """What it remembers."""
@@ -74,7 +74,7 @@ class Teacher:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was taken."""
-        self._memory = type(self._kept)(**state)
+        self._memory = type(self._stored_state)(**state)
         self.store_state()
 
     def _initial_state(self) -> Any:

@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 
-from daf.learn.ranks import ALONE, Ranks
+from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.learn.result import TrainingResult
 from daf.learn.resume import ResumeState
 from daf.learn.threads import single_threaded_executor
@@ -20,7 +20,7 @@ def train(
     initial_weights: str | None = None,
     report: Callable[[str], None] = print,
     resume: ResumeState | None = None,
-    ranks: Ranks = ALONE,
+    ranks: Ranks = SINGLE_RANK,
 ) -> TrainingResult:
     """Train a policy.
 
@@ -57,10 +57,12 @@ class TrainingLoop:
         self.resume = resume
         name = training.run.name
         if resume:
-            state = resume.load(training.device, training.check)
-            if state and len(state["curve"]) <= training.updates:
+            state = resume.load(training.device, training.check_state)
+            if state and len(state["curve"]) <= training.num_updates:
                 training.load_state_dict(state)
-                report(f"{name}: goes on after update {training.made} of {training.updates}")
+                report(
+                    f"{name}: goes on after update {training.updates_done} of {training.num_updates}"
+                )
         self._progress = _Progress(training, report)
 
     def advance(self) -> None:
@@ -69,10 +71,10 @@ class TrainingLoop:
         Raises:
             DivergedError, KeyboardInterrupt: as `train`.
         """
-        self.training.advance()
-        self._progress.tell()
+        self.training.run_update()
+        self._progress.log()
         if self.resume:
-            self.resume.after_update(self.training.state_dict, last=self.training.done)
+            self.resume.save_if_due(self.training.state_dict, last=self.training.done)
 
 
 class _Progress:
@@ -81,18 +83,18 @@ class _Progress:
     def __init__(self, training: Trainer, report: Callable[[str], None]):
         self.training = training
         self.report = report
-        self.first, self.first_steps = training.made, training.steps
+        self.first, self.first_steps = training.updates_done, training.steps
         self.begin = self.last = time.perf_counter()
 
-    def tell(self) -> None:
+    def log(self) -> None:
         training, now = self.training, time.perf_counter()
         if now - self.last < PROGRESS_SECONDS and not training.done:
             return
         self.last = now
         spent = now - self.begin
         parts = " ".join(f"{part} {100 * s / spent:.0f}%" for part, s in training.seconds.items())
-        done = training.made
-        left = spent / (done - self.first) * (training.updates - done)
+        done = training.updates_done
+        left = spent / (done - self.first) * (training.num_updates - done)
         speed = (training.steps - self.first_steps) / spent
         scores = [row["score"] for row in training.curve[self.first :]]
         known = [score for score in scores if not math.isnan(score)]

@@ -15,9 +15,9 @@ from daf.learn.collector import RolloutCollector
 from daf.learn.cuda_graph import CapturedFunction
 from daf.learn.curriculum import CurriculumStage, build_curriculum, learning_rate
 from daf.learn.ppo import METRICS, PPOLearner
-from daf.learn.ranks import ALONE, Ranks
+from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.learn.result import TrainingResult
-from daf.learn.resume import check_alike
+from daf.learn.resume import check_same_structure
 from daf.plan import Run
 from daf.policies.checks import check_forward
 from daf.policies.factory import make_policy
@@ -54,7 +54,7 @@ class Trainer:
         device: str = "cpu",
         initial_weights: str | None = None,
         executor: Executor | None = None,
-        ranks: Ranks = ALONE,
+        ranks: Ranks = SINGLE_RANK,
     ):
         """
         Args:
@@ -73,17 +73,17 @@ class Trainer:
         self.ranks = ranks
         self.learner = PPOLearner(self.policy, config, executor, ranks)
         self._lessons = build_curriculum(run)
-        self.updates = self._lessons[-1].end
-        self.made = 0
+        self.num_updates = self._lessons[-1].end_update
+        self.updates_done = 0
         self.seconds = {"env": 0.0, "forward": 0.0, "learn": 0.0}
         self._curve: list[dict[str, Any]] = []
-        self._unread: list[torch.Tensor] = []
+        self._pending_metrics: list[torch.Tensor] = []
         self._rates: list[float] = []
         # The share of the worlds that a teacher plays.
-        self._shown = torch.zeros((), dtype=torch.float64, device=device)
-        self._begin(self._lessons[0])
+        self._teacher_share = torch.zeros((), dtype=torch.float64, device=device)
+        self._enter_stage(self._lessons[0])
 
-    def _begin(self, lesson: CurriculumStage) -> None:
+    def _enter_stage(self, lesson: CurriculumStage) -> None:
         """Let a lesson be the one that is trained on now."""
         config = self.run.training
         self.lesson = lesson
@@ -93,7 +93,7 @@ class Trainer:
             )
         self.learner.row_numbers = self.collector.row_numbers.to(self.policy.device)
         collect = self.collector.collect
-        parts = [collect, lambda: collect(self._shown), self._learn_from_rollout]
+        parts = [collect, lambda: collect(self._teacher_share), self._learn_from_rollout]
         # How many rows of a minibatch are a rank's own is only known on the device, for which a
         # recording cannot wait; and NCCL asks the device meanwhile, which a recording forbids.
         if self.ranks.count == 1:
@@ -104,24 +104,24 @@ class Trainer:
         """Begin the lesson that an update, by its number, belongs to, if another goes on."""
         lesson = self._stage_of(update)
         if lesson is not self.lesson:
-            self.read()
-            self._begin(lesson)
+            self.sync_metrics()
+            self._enter_stage(lesson)
 
     def _stage_of(self, update: int) -> CurriculumStage:
         """The lesson that an update, by its number, belongs to."""
-        return next(lesson for lesson in self._lessons if update < lesson.end)
+        return next(lesson for lesson in self._lessons if update < lesson.end_update)
 
     @property
     def steps(self) -> int:
         """Agent-steps so far."""
-        return self._stage_of(max(self.made - 1, 0)).steps_after(self.made)
+        return self._stage_of(max(self.updates_done - 1, 0)).steps_after(self.updates_done)
 
     @property
     def done(self) -> bool:
         """All updates are made."""
-        return self.made >= self.updates
+        return self.updates_done >= self.num_updates
 
-    def advance(self) -> None:
+    def run_update(self) -> None:
         """Make one update.
 
         Raises:
@@ -129,26 +129,26 @@ class Trainer:
                 it is found out some updates later.
         """
         config = self.run.training
-        self._enter_stage_of(self.made)
+        self._enter_stage_of(self.updates_done)
         rate = learning_rate(config, self._lessons, self.steps)
-        shuffle = _generator(self.run.training_seed, STREAM_MINIBATCHES, self.made)
-        self.learner.prepare(rate, self.collector.total_rows, shuffle)
+        shuffle = _generator(self.run.training_seed, STREAM_MINIBATCHES, self.updates_done)
+        self.learner.prepare_update(rate, self.collector.total_rows, shuffle)
         before = dict(self.collector.seconds)
         with self._blamed():
             if self.steps < config.teacher_steps:
-                self._shown.fill_(1 - self.steps / config.teacher_steps)
+                self._teacher_share.fill_(1 - self.steps / config.teacher_steps)
                 self._imitate()
             else:
                 self._collect()
             begin = time.perf_counter()
-            self._unread.append(self._learn().clone())
+            self._pending_metrics.append(self._learn().clone())
         self.seconds["learn"] += time.perf_counter() - begin
         for part, seconds in self.collector.seconds.items():
             self.seconds[part] += seconds - before[part]
         self._rates.append(rate)
-        self.made += 1
-        if self.device == "cpu" or self.made % SYNC_EVERY == 0 or self.done:
-            self.read()
+        self.updates_done += 1
+        if self.device == "cpu" or self.updates_done % SYNC_EVERY == 0 or self.done:
+            self.sync_metrics()
 
     def _blamed(self) -> contextlib.AbstractContextManager[None]:
         """Inside, what the code of a foreign network raises is blamed on it."""
@@ -163,7 +163,7 @@ class Trainer:
         Raises:
             DivergedError: as `advance`.
         """
-        self.read()
+        self.sync_metrics()
         return self._curve
 
     def _learn_from_rollout(self) -> torch.Tensor:
@@ -172,7 +172,7 @@ class Trainer:
         rollout, advantage = self.collector.rollout, self.collector.advantage
         losses = self.learner.update(rollout, advantage)
         returns = rollout.values + advantage
-        (reward, _), (_, total), (_, rest) = self.ranks.moments(
+        (reward, _), (_, total), (_, rest) = self.ranks.mean_var(
             [rollout.rewards, returns, advantage]
         )
         # Share of the returns' variance that the values explain; NaN where there is next to none.
@@ -181,16 +181,16 @@ class Trainer:
         others = [reward, explained]
         return torch.cat([self.collector.finished_scores(), torch.stack(others), losses])
 
-    def read(self) -> None:
+    def sync_metrics(self) -> None:
         """Wait for the device, and take what is known of the last updates into the curve.
 
         Raises:
             DivergedError: as `advance`.
         """
-        if not self._unread:
+        if not self._pending_metrics:
             return
         names = (*self.collector.score_names, "reward", "explained_variance", *METRICS)
-        for rate, found in zip(self._rates, torch.stack(self._unread).tolist()):
+        for rate, found in zip(self._rates, torch.stack(self._pending_metrics).tolist()):
             number = len(self._curve)
             steps = self.lesson.steps_after(number + 1)
             row = {"update": number, "steps": steps, "learning_rate": rate} | dict(
@@ -198,12 +198,12 @@ class Trainer:
             )
             if lost := [name for name in ("reward", *METRICS) if not math.isfinite(row[name])]:
                 raise DivergedError(
-                    f"training {self.run.name} diverged in update {number + 1} of {self.updates} "
+                    f"training {self.run.name} diverged in update {number + 1} of {self.num_updates} "
                     f"({', '.join(lost)}: not finite); try a smaller learning_rate than "
                     f"{self.run.training.learning_rate}"
                 )
             self._curve.append(row)
-        self._unread.clear()
+        self._pending_metrics.clear()
         self._rates.clear()
 
     def state_dict(self) -> dict[str, Any]:
@@ -220,17 +220,17 @@ class Trainer:
         self.policy.load_state_dict(state["policy"])
         self.learner.optimizer.load_state_dict(state["optimizer"])
         self._curve = state["curve"]
-        self.made = len(self._curve)
-        self._enter_stage_of(max(self.made - 1, 0))  # where other ranks have not checked it
-        self.collector.load_state_dict(self.ranks.own(state["collector"]))
+        self.updates_done = len(self._curve)
+        self._enter_stage_of(max(self.updates_done - 1, 0))  # where other ranks have not checked it
+        self.collector.load_state_dict(self.ranks.local_part(state["collector"]))
 
-    def check(self, state: Any) -> None:
+    def check_state(self, state: Any) -> None:
         """What was saved can be a state of this training; the lesson is the state's then.
 
         Raises:
             ValueError, KeyError, TypeError: it cannot.
         """
-        check_alike(state["policy"], self.policy.state_dict(), "policy")
+        check_same_structure(state["policy"], self.policy.state_dict(), "policy")
         if not all(tensor.isfinite().all() for tensor in state["policy"].values()):
             raise ValueError("policy has numbers that are not finite")
         rows = state["curve"]
@@ -238,15 +238,17 @@ class Trainer:
             raise ValueError("curve is no list of rows")
         if not all(isinstance(value, int | float) for row in rows for value in row.values()):
             raise ValueError("curve has something that is no number")
-        self._enter_stage_of(min(max(len(rows), 1), self.updates) - 1)
-        collector = self.ranks.own(state["collector"])
-        check_alike(collector, self.collector.state_dict(), "collector")
+        self._enter_stage_of(min(max(len(rows), 1), self.num_updates) - 1)
+        collector = self.ranks.local_part(state["collector"])
+        check_same_structure(collector, self.collector.state_dict(), "collector")
         groups, moments = state["optimizer"]["param_groups"], state["optimizer"]["state"]
-        check_alike(groups, self.learner.optimizer.state_dict()["param_groups"], "optimizer")
+        check_same_structure(
+            groups, self.learner.optimizer.state_dict()["param_groups"], "optimizer"
+        )
         for number, parameter in enumerate(self.policy.parameters()):
             like = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
             if number in moments:
-                check_alike(moments[number], like, f"optimizer.{number}")
+                check_same_structure(moments[number], like, f"optimizer.{number}")
 
     def result(self) -> TrainingResult:
         """What it has come to."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from daf.config import ConfigError, shown
+from daf.config import ConfigError, short_json
 from daf.files import strict_json
 from daf.files.safe_read import open_regular, read_bytes
 from daf.policies.user_code import told
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Bundle:
+class MettagridBundle:
     """What a bundle says, unpacked.
 
     Attributes:
@@ -56,7 +56,7 @@ class Bundle:
         """
         from mettagrid.policy.policy import MultiAgentPolicy
 
-        whose = f"bundle {shown(self.source)}"
+        whose = f"bundle {short_json(self.source)}"
         module, _, name = self.class_path.replace(":", ".").rpartition(".")
         top = module.partition(".")[0]
         # Bundles may call their packages alike; each must get its own.
@@ -80,7 +80,7 @@ def is_bundle(named: str) -> bool:
     return named.endswith(".zip") or "/" in named
 
 
-def read_bundle(path: str, whose: str) -> Bundle:
+def read_bundle(path: str, whose: str) -> MettagridBundle:
     """Read a bundle; nothing in it is run, its `setup_script` never.
 
     Args:
@@ -97,11 +97,11 @@ def read_bundle(path: str, whose: str) -> Bundle:
         data = strict_json.loads(read_bytes(root / SPEC, MAX_SPEC))
         spec = SubmissionPolicySpec.model_validate(data)
     except OSError as error:
-        raise ConfigError(f"{whose}: {shown(path)} is no bundle ({error})") from None
+        raise ConfigError(f"{whose}: {short_json(path)} is no bundle ({error})") from None
     except ValueError as error:
         if isinstance(error, ConfigError):
             raise
-        raise ConfigError(f"{whose}: {SPEC} of {shown(path)} is wrong ({error})") from None
+        raise ConfigError(f"{whose}: {SPEC} of {short_json(path)} is wrong ({error})") from None
     if spec.setup_script is not None:
         _log.warning("%s: its %s is not run", whose, spec.setup_script)
     root = root.resolve()
@@ -109,8 +109,10 @@ def read_bundle(path: str, whose: str) -> Bundle:
     if spec.data_path is not None:
         weights = (root / spec.data_path).resolve()
         if not weights.is_file() or not weights.is_relative_to(root):
-            raise ConfigError(f"{whose}: no file {shown(spec.data_path)} in {shown(path)}")
-    return Bundle(
+            raise ConfigError(
+                f"{whose}: no file {short_json(spec.data_path)} in {short_json(path)}"
+            )
+    return MettagridBundle(
         source=path,
         root=root,
         class_path=spec.class_path,
@@ -173,10 +175,14 @@ def _unpacked(path: str, digested: str, whose: str) -> Path:
                 name = PurePosixPath(member.filename.replace("\\", "/"))
                 link = stat.S_ISLNK(member.external_attr >> 16)
                 if name.is_absolute() or ".." in name.parts or ":" in member.filename or link:
-                    raise ConfigError(f"{whose}: {shown(path)} holds {shown(member.filename)}")
+                    raise ConfigError(
+                        f"{whose}: {short_json(path)} holds {short_json(member.filename)}"
+                    )
             if sum(member.file_size for member in members) > MAX_BYTES:
-                raise ConfigError(f"{whose}: {shown(path)} holds more than {MAX_BYTES >> 30} GiB")
+                raise ConfigError(
+                    f"{whose}: {short_json(path)} holds more than {MAX_BYTES >> 30} GiB"
+                )
             archive.extractall(folder)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, EOFError) as error:
-        raise ConfigError(f"{whose}: {shown(path)} is no readable zip ({error})") from None
+        raise ConfigError(f"{whose}: {short_json(path)} is no readable zip ({error})") from None
     return folder

@@ -10,7 +10,7 @@ import torch
 
 from daf.config import ConfigError
 from daf.mettagrid.station_handlers import COOLDOWN, USES
-from daf.mettagrid.translate import config_of, rewards
+from daf.mettagrid.translate import mettagrid_config, rewards
 from daf.missions import RESOURCES, Assembler, Mission
 from daf.provenance.mettagrid_version import require_mettagrid
 from daf.sim.simulation import OBSERVE_PHASES, Simulation
@@ -64,9 +64,9 @@ def cross_check(
     unknown = () if rewards(mission) else ("reward",)
     compared = [what for what in COMPARED if what not in unknown]
     for now, ours, theirs in step_both(mission, seeds, steps, glyphs):
-        here = ours.shown()
+        here = ours.comparable_state()
         for world, seed in enumerate(seeds):
-            there = theirs[world].shown()
+            there = theirs[world].comparable_state()
             for what in compared:
                 if not np.array_equal(here[what][world], there[what]):
                     values = here[what][world].tolist(), there[what].tolist()
@@ -108,7 +108,7 @@ class DAFEngine(Simulation):
         for shard in self._shards:
             shard.launch(("advance", *OBSERVE_PHASES), None)
 
-    def shown(self) -> dict[str, np.ndarray]:
+    def comparable_state(self) -> dict[str, np.ndarray]:
         """What is compared, with the worlds as first axis."""
         state, data = self.state, self.tables.data
         row, column = np.divmod(state.cell.numpy().astype(np.int64), self.tables.padded_width)
@@ -134,11 +134,11 @@ class MettagridEngine:
     def __init__(self, mission: Mission, seed: int):
         from mettagrid.simulator import Simulation as Engine
 
-        self.engine = Engine(config_of(mission), seed=seed)
+        self.engine = Engine(mettagrid_config(mission), seed=seed)
         names = self.engine.resource_names
         self.amounts = [names.index(resource) for resource in RESOURCES]
         self.left, self.uses = names.index(COOLDOWN), names.index(USES)
-        stations = mission.cells(*mission.stations)
+        stations = mission.cells_with(*mission.stations)
         self.places = {(row, column): n for n, (row, column, _) in enumerate(stations)}
         self.chests = {
             number: names.index(mission.stations[name].resource)
@@ -158,7 +158,7 @@ class MettagridEngine:
         """What the agents see, uint8 [A, T, 3], and empty tokens behind."""
         return self.engine._c_sim.observations()
 
-    def shown(self) -> dict[str, np.ndarray]:
+    def comparable_state(self) -> dict[str, np.ndarray]:
         """What is compared."""
         agents, stations = self.num_agents, len(self.places)
         found: dict[str, Any] = {

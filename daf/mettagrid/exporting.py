@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from daf.config import ConfigError, shown
+from daf.config import ConfigError, short_json
 from daf.files.zips import write_zip
 from daf.mettagrid.bundle_reader import SPEC
 from daf.missions import RESOURCES, Mission
@@ -45,7 +45,7 @@ def export(path: str | Path, *, class_path: str, weights: str, missions: list[Mi
     policy = make_policy(spec, Game.of(*missions))
     if type(policy) not in NETWORKS:
         raise ConfigError(
-            f"policy {shown(class_path)} cannot be exported; accepted: lstm, stateless (the code "
+            f"policy {short_json(class_path)} cannot be exported; accepted: lstm, stateless (the code "
             "of others needs DAF)"
         )
     state = io.BytesIO()
@@ -66,7 +66,7 @@ def _spec(policy: TrainablePolicy, missions: list[Mission]) -> dict:
         stations |= {name: station.type_id for name, station in mission.stations.items()}
     rows, size = policy.embedding.table.shape
     return {
-        "class_path": f"{PACKAGE}.player.Player",
+        "class_path": f"{PACKAGE}.policy.DAFPolicy",
         "data_path": WEIGHTS,
         "init_kwargs": {
             "network": {
@@ -88,6 +88,6 @@ def _spec(policy: TrainablePolicy, missions: list[Mission]) -> dict:
 def _state(policy: TrainablePolicy) -> dict[str, torch.Tensor]:
     """The weights that play, and the tables of the embedding, as tensors of their own."""
     state = {n: t for n, t in policy.state_dict().items() if not n.startswith("critic.")}
-    for name, tensor in policy.embedding.vocabulary.words.items():
+    for name, tensor in policy.embedding.vocabulary.arrays.items():
         state[f"embedding.{name}"] = tensor
     return {name: tensor.detach().cpu().clone() for name, tensor in sorted(state.items())}

@@ -46,7 +46,7 @@ def exactly(who: str, value: Data, amount: int) -> list[Data]:
     return [at_least(who, value, amount), negate(at_least(who, value, amount + 1))]
 
 
-def give(who: str, amounts: Mapping[str, int]) -> Data:
+def add_resources(who: str, amounts: Mapping[str, int]) -> Data:
     """Add to what `who` carries, or take, as far as its limits allow; the rest vanishes."""
     return {"mutation_type": "resource_delta", "target": who, "deltas": dict(amounts)}
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from daf.config import ConfigError, shown, suggest
+from daf.config import ConfigError, short_json, suggest
 from daf.mettagrid.bundle_reader import bundle_digest, check_class, is_bundle, read_bundle
 from daf.mettagrid.interface import TokensToMettagrid, actions_of, interface_of
 from daf.policies.game import Game
@@ -85,7 +85,7 @@ class MettagridPolicy(Policy):
         self._numbers = self._interface.action_name_to_flat_index
         self._observed = TokensToMettagrid(self._interface, game, self._actions, self._whose)
         self._features = {feature.id: feature for feature in self._interface.obs_features}
-        self._make()
+        self._build()
 
     def load(self, path: str) -> None:
         """Let the policy read its weights, by whatever code it has for that.
@@ -94,11 +94,11 @@ class MettagridPolicy(Policy):
             ConfigError: it cannot.
         """
         self._weights = path
-        self._make()
+        self._build()
 
     def initial_state(self, seeds: torch.Tensor) -> tuple:
         agents = self.game.num_agents
-        worlds = [_WorldPolicy(self._make(), agents) for _ in range(len(seeds) // agents)]
+        worlds = [_WorldPolicy(self._build(), agents) for _ in range(len(seeds) // agents)]
         return worlds, seeds.view(-1, agents)[:, 0].tolist(), 0
 
     def act(self, observations: torch.Tensor, state: tuple) -> tuple[torch.Tensor, tuple]:
@@ -124,7 +124,7 @@ class MettagridPolicy(Policy):
         actions = torch.as_tensor(self._actions[chosen.reshape(-1)], device=observations.device)
         return actions, (worlds, seeds, step + 1)
 
-    def _make(self) -> Any:
+    def _build(self) -> Any:
         """A `MultiAgentPolicy` for one world."""
         if self._bundle is not None:
             spec = self._bundle
@@ -144,8 +144,8 @@ class MettagridPolicy(Policy):
                 if is_interrupt(error):
                     raise
                 raise ConfigError(
-                    f"{self._whose}: cannot be made with init_kwargs {shown(kwargs)} and weights "
-                    f"{shown(weights)} ({told(error)})"
+                    f"{self._whose}: cannot be made with init_kwargs {short_json(kwargs)} and weights "
+                    f"{short_json(weights)} ({told(error)})"
                 ) from None
         return policy
 
@@ -161,7 +161,9 @@ class MettagridPolicy(Policy):
         if action.vibe is not None and name == "noop":
             name = action.vibe
         if name not in self._numbers:
-            raise ConfigError(f"{self._whose} chose action {shown(name)}, which does not exist")
+            raise ConfigError(
+                f"{self._whose} chose action {short_json(name)}, which does not exist"
+            )
         return self._numbers[name]
 
 

@@ -15,7 +15,7 @@ from daf.missions import RESOURCES
 from daf.policies.game import Game
 from daf.sim.observe import FEATURES
 
-OWN = ("episode_completion", "last_action", "last_reward")
+GLOBAL_FEATURES = ("episode_completion", "last_action", "last_reward")
 """Features of the agent itself, which mettagrid shows at no cell."""
 
 
@@ -124,8 +124,8 @@ class TokensToMettagrid:
         seen = {number: tag for number, tag in seen.items() if tag is not None}
         self._say("type_id", names.get("tag"), seen)
         self._say("last_action", names.get("last_action"))
-        for name in OWN:
-            self.retoken.everywhere[self._features[name]] = GLOBAL
+        for name in GLOBAL_FEATURES:
+            self.retoken.fixed_location[self._features[name]] = GLOBAL
 
     def _say(self, name: str, number: int | None, values: dict[int, int] | None = None) -> None:
         if number is not None:

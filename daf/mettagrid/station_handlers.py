@@ -7,13 +7,13 @@ import numpy as np
 from daf.config import ConfigError
 from daf.mettagrid.handlers import (
     Data,
+    add_resources,
     agents,
     agents_in_line,
     at_least,
     carried,
     exactly,
     first_of,
-    give,
     handler,
     has,
     near,
@@ -84,7 +84,10 @@ def _chest(mission: Mission, chest: Chest, tag: str) -> list[Data]:
         here = at_least("actor", agents_in_line(tag, 1, [DIRECTIONS[side]], near(1)), 1)
         for amount in range(delta, 0, -1):
             # What the chest has no room for is destroyed.
-            moved = [give("actor", {what: -amount}), give("target", {what: amount})]
+            moved = [
+                add_resources("actor", {what: -amount}),
+                add_resources("target", {what: amount}),
+            ]
             handlers.append(
                 handler(f"put_{side}_{amount}", [here, has("actor", {what: amount})], moved)
             )
@@ -99,7 +102,7 @@ def _assembler(mission: Mission, name: str, station: Assembler, tag: str) -> Ite
     if station.exhaustion:
         raise NotTranslatable("its cooldown grows by a factor (exhaustion)")
     rows, columns = mission.height - 1, mission.width - 1
-    for row, column, _ in mission.cells(name):
+    for row, column, _ in mission.cells_with(name):
         if row in (0, rows) or column in (0, columns):
             raise NotTranslatable("it stands on the edge of the map")
     wanted = list(_recipes(station, mission.num_agents, tag))
@@ -121,11 +124,19 @@ def _assembler(mission: Mission, name: str, station: Assembler, tag: str) -> Ite
                 continue
             payable = [has("actor", inputs)] if inputs else []
             changes = [
-                *([give("actor", {what: -n for what, n in inputs.items()})] if inputs else []),
-                *([give("actor", outputs)] if outputs else []),
-                *([give("target", {COOLDOWN: -1 - MAX_COOLDOWN})] if phase else []),
-                *([give("target", {COOLDOWN: recipe.cooldown + 1})] if recipe.cooldown else []),
-                *([give("target", {USES: -1})] if station.max_uses else []),
+                *(
+                    [add_resources("actor", {what: -n for what, n in inputs.items()})]
+                    if inputs
+                    else []
+                ),
+                *([add_resources("actor", outputs)] if outputs else []),
+                *([add_resources("target", {COOLDOWN: -1 - MAX_COOLDOWN})] if phase else []),
+                *(
+                    [add_resources("target", {COOLDOWN: recipe.cooldown + 1})]
+                    if recipe.cooldown
+                    else []
+                ),
+                *([add_resources("target", {USES: -1})] if station.max_uses else []),
             ]
             filters = [*left, *phase, *payable, *around]
             yield handler(f"use_{number}_{share:.6f}", filters, changes)
@@ -158,17 +169,20 @@ def _recipes(
         for crowd in sorted({crowd for _, crowd in places}):
             here = [straight for straight, n in places if n == crowd]
             if len(here) == sum(n == crowd for _, n in known):
-                yield recipe, crowd, exactly("target", _around(tag), crowd)
+                yield recipe, crowd, exactly("target", _agents_around(tag), crowd)
                 continue
             for straight in here:
                 yield (
                     recipe,
                     crowd,
-                    [*_agents_on_sides(tag, straight), *exactly("target", _around(tag), crowd)],
+                    [
+                        *_agents_on_sides(tag, straight),
+                        *exactly("target", _agents_around(tag), crowd),
+                    ],
                 )
 
 
-def _around(tag: str) -> Data:
+def _agents_around(tag: str) -> Data:
     """How many agents stand on the 8 cells around: those within a distance of 2, but for the ones
     two cells straight away."""
     every = list(DIRECTIONS.values())

@@ -16,8 +16,8 @@ from daf.mettagrid.handlers import (
     USE,
     WALK,
     Data,
+    add_resources,
     first_of,
-    give,
     handler,
     has,
     negate,
@@ -40,7 +40,7 @@ MAX_AMOUNT = 65535
 
 
 def translate(mission: Mission) -> dict[str, Any]:
-    """The mission for mettagrid, see `config_of`. Needs no mettagrid.
+    """The mission for mettagrid, see `mettagrid_config`. Needs no mettagrid.
 
     Its cooldowns and uses left are amounts that stations carry, `cooldown` and `remaining_uses`;
     its glyphs are vibes.
@@ -49,7 +49,7 @@ def translate(mission: Mission) -> dict[str, Any]:
         ConfigError: it has a rule that mettagrid cannot express exactly; one line.
     """
     _check(mission)
-    stations = mission.cells(*mission.stations)
+    stations = mission.cells_with(*mission.stations)
     objects: dict[str, Data] = {"wall": {"pydantic_type": "wall", "name": "wall"}}
     symbols = {"#": "wall", ".": "empty", "@": "agent.agent"}
     rows = [[_symbol(mission, cell) for cell in row] for row in mission.map]
@@ -92,7 +92,7 @@ def translate(mission: Mission) -> dict[str, Any]:
     return {"label": mission.name, "game": game}
 
 
-def config_of(mission: Mission) -> Any:
+def mettagrid_config(mission: Mission) -> Any:
     """The mission as a `MettaGridConfig`, a new one: its first simulation changes it.
 
     Raises:
@@ -127,7 +127,7 @@ def rewards(mission: Mission) -> Data | None:
     with the first transfer (RULES 8): the same if there is one chest of the kind, empty at first.
     """
     terms = []
-    stations = list(enumerate(mission.cells(*mission.stations)))
+    stations = list(enumerate(mission.cells_with(*mission.stations)))
     for statistic, weight in mission.rewards.items():
         kind, _, resource = statistic.removesuffix(".amount").partition(".")
         chests = [
@@ -148,7 +148,7 @@ def _unsupported(mission: Mission, reason: str) -> ConfigError:
 def _check(mission: Mission) -> None:
     if mission.layout is not None:
         raise _unsupported(mission, "it has several layouts; name one of them")
-    present = {name for _, _, name in mission.cells(*mission.stations)}
+    present = {name for _, _, name in mission.cells_with(*mission.stations)}
     machines = {n: s for n in present if isinstance(s := mission.stations[n], Assembler)}
     if mission.clipping.rate > 0 and any(not s.clip_immune for s in machines.values()):
         raise _unsupported(mission, "stations break down by chance (clipping.rate)")
@@ -160,7 +160,7 @@ def _check(mission: Mission) -> None:
 def _token_bound(mission: Mission) -> int:
     """No observation of mettagrid has more tokens; it refuses to go on with more."""
     cells = mission.window_height * mission.window_width
-    stations = min(len(mission.cells(*mission.stations)), cells)
+    stations = min(len(mission.cells_with(*mission.stations)), cells)
     return 16 + cells + 6 * stations + (4 + len(RESOURCES)) * mission.num_agents
 
 
@@ -195,7 +195,7 @@ def _agent(mission: Mission) -> Data:
     amounts = _ordered(mission.regeneration.amounts)
     if mission.regeneration.interval and amounts:
         period = {"filter_type": "periodic", "period": mission.regeneration.interval}
-        agent["on_tick"] = handler("regenerate", [period], [give("actor", amounts)])
+        agent["on_tick"] = handler("regenerate", [period], [add_resources("actor", amounts)])
     return agent
 
 
@@ -221,7 +221,7 @@ def _move_handlers(mission: Mission) -> list[Data]:
     """Walking and using cost energy. Mettagrid tries its own, free handlers behind these, so those
     who cannot pay are kept from them by handlers that do nothing."""
     price = mission.move_energy
-    paid = [give("actor", {"energy": -price})] if price else []
+    paid = [add_resources("actor", {"energy": -price})] if price else []
     tired = [negate(has("actor", {"energy": price}))]
     stop = [
         handler("too_tired_to_walk", [TARGET_IS_EMPTY, *tired], []),

@@ -7,7 +7,7 @@ COLOURS = {WALL: "90", FLOOR: "90", AGENT: "1;36"}
 STATION_COLOUR = "1;33"
 
 
-def picture(mission: Mission, colour: bool = False) -> str:
+def ascii_map(mission: Mission, colour: bool = False) -> str:
     """Name, description, facts, map and legend of a mission, several lines.
 
     Args:

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from daf.config import ConfigError, Int
 from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE
-from daf.missions.layouts import Layout, choose
+from daf.missions.layouts import Layout, choose_cell
 
 CLEAR_RADIUS = 3  # cells around the assembler in which no other station is scattered
 SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
@@ -35,9 +35,9 @@ class Cave(Layout):
             raise ValueError("a cave has at least one assembler and one chest")
         return self
 
-    def fill(self, inside: np.ndarray, symbol: dict[str, str], random: np.random.Generator) -> None:
+    def draw(self, inside: np.ndarray, symbol: dict[str, str], random: np.random.Generator) -> None:
         middle = (self.height // 2, self.width // 2)
-        places = self._places(middle, random)
+        places = self._place_stations(middle, random)
         starts = [_beside(middle, side, 2) for side in SIDES][: self.agents]
         floor = self._carve_floor(middle, places, starts, random)
         inside[floor] = symbol[FLOOR]
@@ -46,14 +46,14 @@ class Cave(Layout):
         for place in starts:
             inside[place] = symbol[AGENT]
         for _ in range(self.agents - len(starts)):
-            place = choose(inside == symbol[FLOOR], random, f"the {self.agents} agents")
+            place = choose_cell(inside == symbol[FLOOR], random, f"the {self.agents} agents")
             inside[place] = symbol[AGENT]
 
-    def _places(
+    def _place_stations(
         self, middle: tuple[int, int], random: np.random.Generator
     ) -> dict[tuple[int, int], str]:
         """What stands where; no two touch, none touches the border."""
-        names = self.names()
+        names = self.station_list()
         free = np.zeros((self.height, self.width), dtype=bool)
         free[1:-1, 1:-1] = True
         free[_around(middle, CLEAR_RADIUS)] = False
@@ -63,7 +63,7 @@ class Cave(Layout):
         for name in places.values():
             names.remove(name)
         for name in names:
-            place = choose(free, random, f"the {len(names) + 2} stations")
+            place = choose_cell(free, random, f"the {len(names) + 2} stations")
             free[_around(place, 1)] = False
             places[place] = name
         return places

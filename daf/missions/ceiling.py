@@ -6,7 +6,7 @@ docs/ceilings.md gives the reason for each limit, under the same names.
 from dataclasses import dataclass
 from math import floor
 
-from daf.config import ConfigError, shown
+from daf.config import ConfigError, short_json
 from daf.missions.ceiling_constraints import CeilingConstraints
 from daf.missions.mission import Mission
 
@@ -32,7 +32,7 @@ def score_bound(mission: Mission) -> Bound:
     """
     if mission.max_steps == 0:
         return Bound(None, ("an episode has no end",))
-    bound, binding_limits = CeilingConstraints(mission).program().largest("hearts")
+    bound, binding_limits = CeilingConstraints(mission).program().maximize("hearts")
     return Bound(floor(bound), tuple(binding_limits))
 
 
@@ -49,7 +49,7 @@ def resolve_ceiling(mission: Mission) -> float | None:
         return float(bound.hearts)
     if mission.ceiling > bound.hearts:
         raise ConfigError(
-            f"key 'ceiling': got {shown(mission.ceiling)}; no episode can have more than "
+            f"key 'ceiling': got {short_json(mission.ceiling)}; no episode can have more than "
             f"{bound.hearts} ({', '.join(bound.binding_limits)}): give at most that, or leave it out"
         )
     return mission.ceiling

@@ -39,7 +39,7 @@ class CeilingConstraints:
             WalkingDistances(mission) if mission.layout is None else AnyLayoutDistances(mission)
         )
         self.cells: dict[str, list[Cell]] = {}
-        for row, column, name in mission.cells(*mission.stations):
+        for row, column, name in mission.cells_with(*mission.stations):
             self.cells.setdefault(name, []).append((row, column))
         self.limits = inventory_limits(mission)
         self.start = starting_inventory(mission)
@@ -50,7 +50,7 @@ class CeilingConstraints:
             resource: self.ground.steps_from(self._producer_cells(resource))
             for resource in RESOURCES
         }
-        self.way = self._min_steps("heart", self.deposits)
+        self.delivery_steps = self._min_steps("heart", self.deposits)
 
     def program(self) -> LinearProgram:
         """All of them together."""
@@ -60,7 +60,7 @@ class CeilingConstraints:
         self._limit_uses(program)
         self._repair(program)
         self._limit_storage(program)
-        self._act(program)
+        self._limit_actions(program)
         self._limit_walking(program)
         self._whole_repairs(program)
         return program
@@ -95,7 +95,7 @@ class CeilingConstraints:
             if chest.resource == "heart"
             for side, delta in chest.sides.items()
             if delta > 0
-            for cell in self.ground.beside(station, [POSITIONS.index(side)])
+            for cell in self.ground.reachable_neighbors(station, [POSITIONS.index(side)])
         ]
 
     def _chests(self) -> Iterator[tuple[str, Chest, Cell]]:
@@ -124,7 +124,9 @@ class CeilingConstraints:
 
     def _around(self, names: Iterable[str], positions: Iterable[int]) -> list[Cell]:
         places = [place for name in names for place in self.cells[name]]
-        return [cell for place in places for cell in self.ground.beside(place, positions)]
+        return [
+            cell for place in places for cell in self.ground.reachable_neighbors(place, positions)
+        ]
 
     def _min_steps(self, resource: str, users: list[Cell]) -> int:
         """The least steps from where a resource is made to one of these cells."""
@@ -168,7 +170,7 @@ class CeilingConstraints:
             hearts = [process for process in uses if self._output(process, "heart")]
             if hearts:
                 terms = {process.name: 1 for process in hearts}
-                most = self._most_uses(hearts, last - self.way - 1)
+                most = self._most_uses(hearts, last - self.delivery_steps - 1)
                 program.limit(f"uses of {name} in time", terms, sum(most))
 
     def _most_uses(self, uses: list[_Process], last: int) -> list[Fraction]:
@@ -182,7 +184,7 @@ class CeilingConstraints:
         least = 0 if station.partial else min(process.recipe.cooldown for process in every)
         most = []
         for cell in self.cells[name]:
-            sides = self.ground.beside(cell, SIDES)
+            sides = self.ground.reachable_neighbors(cell, SIDES)
             first = 1 + min(
                 (int(self.ground.from_starts[side]) for side in sides), default=UNREACHABLE
             )
@@ -222,7 +224,7 @@ class CeilingConstraints:
     def _whole_repairs(self, program: LinearProgram) -> None:
         """No station is repaired by half: of what all other limits allow, the whole part counts."""
         repairs = [process.name for process in self.processes if process.repairs]
-        most = [floor(program.largest(name)[0]) for name in repairs]
+        most = [floor(program.maximize(name)[0]) for name in repairs]
         for name, whole in zip(repairs, most):
             program.limit(f"whole {name}", {name: 1}, whole)
 
@@ -233,7 +235,7 @@ class CeilingConstraints:
             chest.capacity - chest.initial
             for chest, cell in chests
             if any(
-                delta > 0 and self.ground.beside(cell, [POSITIONS.index(side)])
+                delta > 0 and self.ground.reachable_neighbors(cell, [POSITIONS.index(side)])
                 for side, delta in chest.sides.items()
             )
         )
@@ -242,7 +244,7 @@ class CeilingConstraints:
         at_once = min(max(largest, 0), self.room["heart"])
         program.limit("deposits", {"hearts": 1, "deposits": -at_once}, 0)
 
-    def _act(self, program: LinearProgram) -> None:
+    def _limit_actions(self, program: LinearProgram) -> None:
         """Every use, deposit and step is an action of an agent."""
         terms = {process.name: 1 for process in self.processes}
         terms |= {"deposits": 1, "steps": 1}

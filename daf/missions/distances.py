@@ -35,9 +35,9 @@ class WalkingDistances:
     def __init__(self, mission: Mission):
         self.shape = (mission.height, mission.width)
         self._free = np.ones(self.shape, dtype=bool)
-        for row, column, _ in mission.cells(WALL, *mission.stations):
+        for row, column, _ in mission.cells_with(WALL, *mission.stations):
             self._free[row, column] = False
-        self.starts = [(row, column) for row, column, _ in mission.cells(AGENT)]
+        self.starts = [(row, column) for row, column, _ in mission.cells_with(AGENT)]
         self.from_starts = self.steps_from(self.starts)
 
     def steps_from(self, cells: list[Cell]) -> np.ndarray:
@@ -58,7 +58,7 @@ class WalkingDistances:
             taken += 1
         return steps
 
-    def beside(self, station: Cell, positions: Iterable[int]) -> list[Cell]:
+    def reachable_neighbors(self, station: Cell, positions: Iterable[int]) -> list[Cell]:
         """The cells at these positions around a station that an agent can come to."""
         cells = [_at(station, position) for position in positions]
         return [
@@ -71,7 +71,7 @@ class WalkingDistances:
         Cells outside the map take no bit, the later ones shift down, as in the engine.
         """
         on_map = [p for p in range(len(POSITIONS)) if self._on_map(_at(station, p))]
-        standing = tuple(p for p in on_map if self.beside(station, [p]))
+        standing = tuple(p for p in on_map if self.reachable_neighbors(station, [p]))
         return _formations(tuple(on_map), standing, min(most, len(POSITIONS)))
 
     def _on_map(self, cell: Cell) -> bool:

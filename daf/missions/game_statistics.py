@@ -26,7 +26,7 @@ COUNTER_NAMES = (
 
 def station_types(mission: Mission) -> tuple[str, ...]:
     """Kinds of stations on the map of a mission, sorted by name."""
-    return tuple(sorted({name for _, _, name in mission.cells(*mission.stations)}))
+    return tuple(sorted({name for _, _, name in mission.cells_with(*mission.stations)}))
 
 
 def metric_columns(mission: Mission) -> list[str]:

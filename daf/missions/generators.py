@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from daf.config import ConfigError, shown, suggest
+from daf.config import ConfigError, short_json, suggest
 from daf.missions.caves import Cave
 from daf.missions.layouts import Layout, Room
 
@@ -19,10 +19,12 @@ def parse_layout(layout: Any) -> Layout:
         ConfigError: unknown generator or wrong parameters, in one line.
     """
     if not isinstance(layout, dict):
-        raise ConfigError(f"key 'layout': got {shown(layout)}; should be a mapping of its keys")
+        raise ConfigError(
+            f"key 'layout': got {short_json(layout)}; should be a mapping of its keys"
+        )
     name = layout.get("generator")
     if not isinstance(name, str) or name not in GENERATORS:
         raise ConfigError(
-            f"key 'layout.generator': got {shown(name)}; {suggest(name, sorted(GENERATORS))}"
+            f"key 'layout.generator': got {short_json(name)}; {suggest(name, sorted(GENERATORS))}"
         )
     return GENERATORS[name].parse(layout, "key 'layout'")

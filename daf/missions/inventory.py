@@ -1,15 +1,18 @@
 """What agents can hold, and what they begin with."""
 
 from daf.missions.mission import Mission
-from daf.missions.stations import RESOURCES, Limit
+from daf.missions.stations import RESOURCES, InventoryLimit
 
 
-def inventory_limits(mission: Mission) -> list[Limit]:
+def inventory_limits(mission: Mission) -> list[InventoryLimit]:
     """The limits of the inventory, also for resources that none is named for."""
     named = {resource for limit in mission.limits for resource in limit.resources}
     others = [resource for resource in RESOURCES if resource not in named]
     default = mission.default_limit
-    return [*mission.limits, *(Limit(resources=(other,), limit=default) for other in others)]
+    return [
+        *mission.limits,
+        *(InventoryLimit(resources=(other,), limit=default) for other in others),
+    ]
 
 
 def starting_inventory(mission: Mission) -> dict[str, int]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, PlainValidator, model_validator
 
-from daf.config import ConfigError, Int, Model, shown, suggest
+from daf.config import ConfigError, Int, Model, short_json, suggest
 from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, MAX_STATIONS, WALL
 
 MAX_LAYOUTS, MAX_CELLS = 10_000, 50_000_000
@@ -67,7 +67,7 @@ class Layout(Model):
         if count > 1 and cells > MAX_CELLS:
             most = MAX_CELLS * count // cells
             raise ValueError(
-                f"key 'seed': got {shown(self.seed)}; these are {count} layouts; "
+                f"key 'seed': got {short_json(self.seed)}; these are {count} layouts; "
                 f"accepted: up to {most} of this size"
             )
         return self
@@ -93,19 +93,19 @@ class Layout(Model):
         for name in self.stations:
             if name not in symbol:
                 raise ConfigError(
-                    f"key 'layout.stations': unknown station {shown(name)}; "
+                    f"key 'layout.stations': unknown station {short_json(name)}; "
                     f"{suggest(name, sorted(symbol))}"
                 )
         grid = np.full((self.height + 2 * self.border, self.width + 2 * self.border), symbol[WALL])
         inside = grid[self.border : -self.border, self.border : -self.border]
-        self.fill(inside, symbol, np.random.Generator(np.random.PCG64(seed)))
+        self.draw(inside, symbol, np.random.Generator(np.random.PCG64(seed)))
         return tuple("".join(row) for row in grid)
 
     @abstractmethod
-    def fill(self, inside: np.ndarray, symbol: dict[str, str], random: np.random.Generator) -> None:
+    def draw(self, inside: np.ndarray, symbol: dict[str, str], random: np.random.Generator) -> None:
         """Draw floor, stations and agents on the wall that `inside` [height, width] still is."""
 
-    def names(self) -> list[str]:
+    def station_list(self) -> list[str]:
         """The station of each place that is needed."""
         return [name for name, count in self.stations.items() for _ in range(count)]
 
@@ -116,17 +116,17 @@ class Room(Layout):
     generator: Literal["room"] = "room"
     agents: Int = Field(ge=1, le=MAX_AGENTS)
 
-    def fill(self, inside: np.ndarray, symbol: dict[str, str], random: np.random.Generator) -> None:
+    def draw(self, inside: np.ndarray, symbol: dict[str, str], random: np.random.Generator) -> None:
         inside[:] = symbol[FLOOR]
         free = np.zeros(inside.shape, dtype=bool)
         free[1:-1, 1:-1] = True
-        names = self.names()
+        names = self.station_list()
         for name in names:
-            row, column = choose(free, random, f"the {len(names)} stations")
+            row, column = choose_cell(free, random, f"the {len(names)} stations")
             inside[row, column] = symbol[name]
             free[row - 1 : row + 2, column - 1 : column + 2] = False
         for _ in range(self.agents):
-            place = choose(inside == symbol[FLOOR], random, f"the {self.agents} agents")
+            place = choose_cell(inside == symbol[FLOOR], random, f"the {self.agents} agents")
             inside[place] = symbol[AGENT]
 
 
@@ -147,18 +147,18 @@ def build_maps(layout: Layout, legend: tuple[tuple[str, str], ...]) -> tuple[Map
         except ConfigError as error:
             raise ConfigError(f"layout of seed {seed}: {error}") from None
         maps.append(rows)
-        if not alike(rows, maps[0]):
+        if not same_contents(rows, maps[0]):
             raise ConfigError(f"layout of seed {seed}: has other stations or agents than the first")
     return tuple(maps)
 
 
-def alike(one: Map, other: Map) -> bool:
+def same_contents(one: Map, other: Map) -> bool:
     """Whether two maps have the same size, and as much of everything."""
     sides = [(len(rows), len(rows[0])) for rows in (one, other)]
     return sides[0] == sides[1] and Counter("".join(one)) == Counter("".join(other))
 
 
-def choose(free: np.ndarray, random: np.random.Generator, what: str) -> tuple[int, int]:
+def choose_cell(free: np.ndarray, random: np.random.Generator, what: str) -> tuple[int, int]:
     """(row, column) of one of the `free` cells, all alike.
 
     Raises:

@@ -24,7 +24,7 @@ class LinearProgram:
         """Add one limit."""
         self.limits.append((name, {v: Fraction(c) for v, c in terms.items() if c}, Fraction(limit)))
 
-    def largest(self, variable: str) -> tuple[Fraction, list[str]]:
+    def maximize(self, variable: str) -> tuple[Fraction, list[str]]:
         """An upper bound of a variable, and the names of the limits that it follows from.
 
         A solver finds multipliers of the limits; the bound is then the sum of multiplier times

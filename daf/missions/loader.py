@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from daf.config import ConfigError, check_plain_data, load_yaml, shown, suggest
+from daf.config import ConfigError, check_plain_data, load_yaml, short_json, suggest
 from daf.config.paths import expanded
 from daf.config.plain import as_plain
 from daf.errors import describe
@@ -17,7 +17,7 @@ from daf.missions.names import split_layout_seed
 
 BUILT_IN = Path(str(files("daf.missions"))) / "built_in"
 STATION_CATALOG = load_yaml(Path(str(files("daf.missions"))) / "stations.yaml")
-OWN = ("name", "description", "ceiling")
+NOT_INHERITED_KEYS = ("name", "description", "ceiling")
 """Keys that a mission does not take over from the one it extends."""
 
 
@@ -61,11 +61,11 @@ def find_mission_file(mission: str) -> tuple[Path, str | None]:
         base, at, _ = name.partition("@")
         if at and base in built_in_missions():
             raise ConfigError(
-                f"unknown mission {shown(mission)}; behind '@' comes the seed of a layout, such as "
+                f"unknown mission {short_json(mission)}; behind '@' comes the seed of a layout, such as "
                 f"{base}@7, or of several, such as {base}@1-1000"
             )
         raise ConfigError(
-            f"unknown mission {shown(mission)}; {suggest(name, built_in_missions())}, "
+            f"unknown mission {short_json(mission)}; {suggest(name, built_in_missions())}, "
             "or the path of a .yaml file"
         )
     return BUILT_IN / f"{name}.yaml", seed
@@ -84,12 +84,12 @@ def build_mission(
     data = as_plain(data)
     check_plain_data(data, source)
     if not isinstance(data, dict):
-        raise ConfigError(f"{source}: expected a mapping of keys, got {shown(data)}")
+        raise ConfigError(f"{source}: expected a mapping of keys, got {short_json(data)}")
     try:
         data = {"name": name} | _resolve_extends(data, folder, ())
         if isinstance(data["name"], str) and split_layout_seed(data["name"])[1] is not None:
             raise ConfigError(
-                f"key 'name': got {shown(data['name'])}; '@' and a number are for other layouts"
+                f"key 'name': got {short_json(data['name'])}; '@' and a number are for other layouts"
             )
         if layout_seed is not None:
             data = _with_layout_seed(data, layout_seed) | {"name": f"{data['name']}@{layout_seed}"}
@@ -125,22 +125,22 @@ def _resolve_extends(data: dict, folder: Path, above: tuple[Path, ...]) -> dict:
     base = data["extends"]
     own = {key: value for key, value in data.items() if key != "extends"}
     if not isinstance(base, str):
-        raise ConfigError(f"key 'extends': got {shown(base)}; should be a mission, as text")
+        raise ConfigError(f"key 'extends': got {short_json(base)}; should be a mission, as text")
     try:
         file, seed = find_mission_file(base)
         path = (folder / file).resolve()
         if path in above:
-            chain = ", ".join(shown(step.name) for step in above)
-            raise ConfigError(f"got {shown(base)}, which extends itself by way of {chain}")
+            chain = ", ".join(short_json(step.name) for step in above)
+            raise ConfigError(f"got {short_json(base)}, which extends itself by way of {chain}")
         found = load_yaml(path)
         if not isinstance(found, dict):
-            raise ConfigError(f"{path}: expected a mapping of keys, got {shown(found)}")
+            raise ConfigError(f"{path}: expected a mapping of keys, got {short_json(found)}")
     except ConfigError as error:
         raise ConfigError(f"key 'extends': {error}") from None
     found = _resolve_extends(found, path.parent, (*above, path))
     if seed is not None:
         found = _with_layout_seed(found, seed)
-    for key in OWN:
+    for key in NOT_INHERITED_KEYS:
         found.pop(key, None)
     replaced = {"map": "layout", "layout": "map"}
     return _deep_merge({k: v for k, v in found.items() if replaced.get(k) not in own}, own)
@@ -167,16 +167,16 @@ def _deep_merge(base: Any, over: Any) -> Any:
 def _stations(overrides: Any) -> dict[str, dict]:
     if not isinstance(overrides, dict):
         raise ConfigError(
-            f"key 'stations': got {shown(overrides)}; should be a mapping of names to stations"
+            f"key 'stations': got {short_json(overrides)}; should be a mapping of names to stations"
         )
     for name, station in overrides.items():
         if not isinstance(station, dict):
             raise ConfigError(
-                f"key 'stations.{name}': got {shown(station)}; should be a mapping of its keys"
+                f"key 'stations.{name}': got {short_json(station)}; should be a mapping of its keys"
             )
         if name not in STATION_CATALOG and "kind" not in station:
             raise ConfigError(
-                f"key 'stations': unknown station {shown(name)}; "
+                f"key 'stations': unknown station {short_json(name)}; "
                 f"{suggest(name, sorted(STATION_CATALOG))}, or a new one with its 'kind'"
             )
     return _deep_merge(STATION_CATALOG, overrides)
@@ -185,7 +185,7 @@ def _stations(overrides: Any) -> dict[str, dict]:
 def _legend(stations: dict[str, dict], extra: Any) -> dict[str, Any]:
     if not isinstance(extra, dict):
         raise ConfigError(
-            f"key 'legend': got {shown(extra)}; should be a mapping of characters to names"
+            f"key 'legend': got {short_json(extra)}; should be a mapping of characters to names"
         )
     legend = {"#": WALL, ".": FLOOR, "@": AGENT}
     for name, station in stations.items():
@@ -193,7 +193,7 @@ def _legend(stations: dict[str, dict], extra: Any) -> dict[str, Any]:
         if isinstance(symbol, str) and len(symbol) == 1:
             if symbol in legend:
                 raise ConfigError(
-                    f"key 'stations.{name}.symbol': got {shown(symbol)}, which is already "
+                    f"key 'stations.{name}.symbol': got {short_json(symbol)}, which is already "
                     f"'{legend[symbol]}'; taken: {' '.join(sorted(legend))}"
                 )
             legend[symbol] = name

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from daf.config import ConfigError, Float, Int, Model, shown, suggest
+from daf.config import ConfigError, Float, Int, Model, short_json, suggest
 from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, MAX_STATIONS, WALL
 from daf.missions.generators import AnyLayout
-from daf.missions.layouts import alike, build_maps
+from daf.missions.layouts import build_maps, same_contents
 from daf.missions.names import MissionName, split_layout_seed
 from daf.missions.stations import (
     MAX_COUNT,
@@ -19,7 +19,7 @@ from daf.missions.stations import (
     Assembler,
     Chest,
     Clipping,
-    Limit,
+    InventoryLimit,
     Regeneration,
     Resource,
     Symbol,
@@ -60,11 +60,11 @@ class Mission(Model):
     glyphs: Int = Field(default=154, ge=1, le=255)
     move_energy: Amount = 2
     failure_penalty: Float = Field(default=0.0, ge=0)
-    limits: tuple[Limit, ...] = (
-        Limit(resources=("heart",), limit=1),
-        Limit(resources=("energy",), limit=100),
-        Limit(resources=("carbon", "oxygen", "germanium", "silicon"), limit=100),
-        Limit(resources=("scrambler", "modulator", "decoder", "resonator"), limit=5),
+    limits: tuple[InventoryLimit, ...] = (
+        InventoryLimit(resources=("heart",), limit=1),
+        InventoryLimit(resources=("energy",), limit=100),
+        InventoryLimit(resources=("carbon", "oxygen", "germanium", "silicon"), limit=100),
+        InventoryLimit(resources=("scrambler", "modulator", "decoder", "resonator"), limit=5),
     )
     default_limit: Amount = 255
     initial_inventory: dict[Resource, Amount] = {"energy": 100}
@@ -96,7 +96,7 @@ class Mission(Model):
             raise ConfigError(f"mission {self.name}: key 'map': is not that of the first layout")
         return maps
 
-    def where(self, what: str) -> np.ndarray:
+    def mask_of(self, what: str) -> np.ndarray:
         """On which cells of the map of each layout it stands, bool [M, H, W]."""
         text = "".join(row for rows in self.maps for row in rows)
         symbols = np.array([text]).view("U1").reshape(-1, self.height, self.width)
@@ -113,7 +113,7 @@ class Mission(Model):
             ConfigError: it cannot be made, or has not what the map has.
         """
         rows = self.layout.rows(self.legend, seed)
-        if not alike(rows, self.map):
+        if not same_contents(rows, self.map):
             raise ConfigError(f"mission {self.name}: key 'map': is not that of the first layout")
         changes = {"name": f"{split_layout_seed(self.name)[0]}@{seed}", "map": rows, "layout": None}
         return type(self).model_construct(**dict(self) | changes)
@@ -169,13 +169,13 @@ class Mission(Model):
             if what not in (WALL, FLOOR, AGENT) and what not in self.stations:
                 known = sorted([WALL, FLOOR, AGENT, *self.stations])
                 raise ValueError(
-                    f"key 'legend.{symbol}': unknown station {shown(what)}; {suggest(what, known)}"
+                    f"key 'legend.{symbol}': unknown station {short_json(what)}; {suggest(what, known)}"
                 )
         for number, row in enumerate(self.map, start=1):
             for symbol in row:
                 if symbol not in self.legend:
                     raise ValueError(
-                        f"key 'map': unknown character {shown(symbol)} in row {number}; "
+                        f"key 'map': unknown character {short_json(symbol)} in row {number}; "
                         f"accepted: {' '.join(sorted(self.legend))}"
                     )
         agents = self.num_agents
@@ -185,7 +185,7 @@ class Mission(Model):
                 f"key 'map': got {agents} agents; 1 to {MAX_AGENTS} are needed, "
                 f"each drawn as '{agent}'"
             )
-        stations = len(self.cells(*self.stations))
+        stations = len(self.cells_with(*self.stations))
         if stations > MAX_STATIONS:
             raise ValueError(f"key 'map': got {stations} stations; accepted: up to {MAX_STATIONS}")
         for name in self.reward_caps:
@@ -215,7 +215,7 @@ class Mission(Model):
         """Length of the flat action list: noop, move N S W E, then one action per glyph."""
         return 5 + self.glyphs
 
-    def cells(self, *what: str) -> list[tuple[int, int, str]]:
+    def cells_with(self, *what: str) -> list[tuple[int, int, str]]:
         """(row, column, name) of every cell that holds one of `what`, in reading order."""
         return [
             (row, column, self.legend[symbol])
@@ -225,7 +225,7 @@ class Mission(Model):
         ]
 
 
-def check_alike(*missions: Mission) -> None:
+def check_compatible(*missions: Mission) -> None:
     """Make sure that one policy can play all `missions`.
 
     Raises:

@@ -90,7 +90,7 @@ class Chest(Model):
         return self
 
 
-class Limit(Model):
+class InventoryLimit(Model):
     """Resources that share one limit of an agent's inventory."""
 
     resources: tuple[Resource, ...] = Field(min_length=1)

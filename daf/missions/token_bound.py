@@ -13,10 +13,10 @@ def token_bound(mission: Mission) -> int:
     Four tokens of one's own, up to five and one per resource for each agent, and the fullest
     window of walls (1 each), chests (2) and other stations (4).
     """
-    weight = mission.where(WALL).astype(np.int32)
+    weight = mission.mask_of(WALL).astype(np.int32)
     for name in station_types(mission):
         chest = isinstance(mission.stations[name], Chest)
-        weight += (2 if chest else 4) * mission.where(name)
+        weight += (2 if chest else 4) * mission.mask_of(name)
     height, width = mission.window_height, mission.window_width
     padded = np.pad(weight, ((0, 0), (height // 2,) * 2, (width // 2,) * 2))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))

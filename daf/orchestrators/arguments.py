@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from daf.config import ConfigError, DAFConfig, ExecutionConfig, PolicyConfig, shown
+from daf.config import ConfigError, DAFConfig, ExecutionConfig, PolicyConfig, short_json
 from daf.config.model import Model
 from daf.config.plain import as_plain
 from daf.provenance.hashing import digest
 
-SPEC = ("class_path", "data_path", "init_kwargs")
+POLICY_SPEC_FIELDS = ("class_path", "data_path", "init_kwargs")
 
 
 def policy_config(policy: Any) -> PolicyConfig:
@@ -26,23 +26,23 @@ def policy_config(policy: Any) -> PolicyConfig:
     elif isinstance(policy, Mapping):
         data = dict(policy)
     elif hasattr(policy, "class_path"):
-        data = {name: getattr(policy, name, None) for name in SPEC}
+        data = {name: getattr(policy, name, None) for name in POLICY_SPEC_FIELDS}
         data["init_kwargs"] = data["init_kwargs"] or {}
     else:
         raise ConfigError(
-            f"policy {shown(policy)}: a name, a PolicySpec or a mapping of its keys is needed"
+            f"policy {short_json(policy)}: a name, a PolicySpec or a mapping of its keys is needed"
         )
-    return PolicyConfig.parse(data, f"policy {shown(data.get('class_path'))}")
+    return PolicyConfig.parse(data, f"policy {short_json(data.get('class_path'))}")
 
 
-def listed(values: Iterable[Any] | str, name: str) -> list[Any]:
+def as_list(values: Iterable[Any] | str, name: str) -> list[Any]:
     """Several values; one text alone is refused, it would be read letter by letter.
 
     Raises:
         ConfigError: naming the argument.
     """
     if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
-        raise ConfigError(f"argument '{name}': got {shown(values)}; should be a list")
+        raise ConfigError(f"argument '{name}': got {short_json(values)}; should be a list")
     return [value if name == "policies" else as_plain(value) for value in values]
 
 
@@ -56,14 +56,16 @@ def settings(values: Any, name: str) -> dict[str, Any]:
         return values.model_dump(mode="json", exclude_unset=True)
     found = as_plain({} if values is None else values)
     if not isinstance(found, dict):
-        raise ConfigError(f"argument '{name}': got {shown(values)}; should be a mapping")
+        raise ConfigError(f"argument '{name}': got {short_json(values)}; should be a mapping")
     return found
 
 
-def execution(daf_config: DAFConfig | None, results_dir: Any) -> DAFConfig:
+def resolve_daf_config(daf_config: DAFConfig | None, results_dir: Any) -> DAFConfig:
     """How to run: what the caller says, else the defaults."""
     if daf_config is not None and not isinstance(daf_config, DAFConfig):
-        raise ConfigError(f"argument 'daf_config': got {shown(daf_config)}; should be a DAFConfig")
+        raise ConfigError(
+            f"argument 'daf_config': got {short_json(daf_config)}; should be a DAFConfig"
+        )
     found = daf_config or DAFConfig()
     if results_dir is not None:
         given = found.model_dump(mode="json", exclude_unset=True)

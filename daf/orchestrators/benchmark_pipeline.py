@@ -5,15 +5,15 @@ from typing import Any
 
 from daf.config import BenchmarkConfig, ConfigError, DAFConfig, TeamsConfig
 from daf.orchestrators.arguments import (
+    as_list,
     default_name,
-    execution,
     execution_settings,
-    listed,
     policy_config,
+    resolve_daf_config,
     settings,
 )
 from daf.orchestrators.comparison_pipeline import experiment_outputs
-from daf.orchestrators.pipeline import CHECK_STAGE, TRAIN, Pipeline, Stage, plan_of
+from daf.orchestrators.pipeline import CHECK_STAGE, TRAIN_RULES, Pipeline, Stage, plan_of
 from daf.orchestrators.result import PipelineResult
 from daf.plan import Plan
 from daf.plan.evaluation_summary import best_policy_with_weights, summarize_evaluations
@@ -61,14 +61,14 @@ def daf_run_benchmark_pipeline(
     Raises:
         ConfigError: a request that cannot be carried out, before anything was begun.
     """
-    daf = execution(daf_config, results_dir)
+    daf = resolve_daf_config(daf_config, results_dir)
     changes = settings(training, "training")
     if num_training_steps is not None:
         changes["steps"] = num_training_steps
-    chosen = [policy_config(policy) for policy in listed(policies, "policies")]
+    chosen = [policy_config(policy) for policy in as_list(policies, "policies")]
     request = {
         "policies": [policy.resolved() for policy in chosen],
-        "missions": listed(missions, "missions"),
+        "missions": as_list(missions, "missions"),
         "training": changes,
         "evaluation": {"episodes": episodes_per_mission, "seed": daf.world_seed},
     }
@@ -93,12 +93,12 @@ def run_benchmark(
     if deploy and not planned.weights:
         raise ConfigError("argument 'deploy': none of the policies has weights to deploy")
     stages = [Stage(CHECK_STAGE, (CHECK_STAGE,))]
-    stages += [Stage("training", TRAIN)] if planned.runs else []
+    stages += [Stage("training", TRAIN_RULES)] if planned.runs else []
     stages += [Stage("evaluation", ("evaluate",))]
     stages += [Stage("comparison", ("compare", "report"))] if compare else []
     with Pipeline(config.name, config, daf) as pipeline:
         made = pipeline.run("benchmark_report" if compare else "evaluations", stages)
-        plan, outputs = pipeline.there, pipeline.result.outputs
+        plan, outputs = pipeline.plan, pipeline.result.outputs
         files = outputs["files"] = {}
         outputs["checkpoints"] = _checkpoints(plan)
         files["training"] = [plan.weights_file(run) for run in plan.finished_runs()]

@@ -5,11 +5,11 @@ from typing import Any
 
 from daf.config import BenchmarkConfig, DAFConfig, TeamsConfig, load_json
 from daf.orchestrators.arguments import (
+    as_list,
     default_name,
-    execution,
     execution_settings,
-    listed,
     policy_config,
+    resolve_daf_config,
     settings,
 )
 from daf.orchestrators.pipeline import CHECK_STAGE, Pipeline, Stage
@@ -59,11 +59,11 @@ def daf_run_comparison_pipeline(
     Raises:
         ConfigError: a request that cannot be carried out, before anything was begun.
     """
-    daf = execution(daf_config, results_dir)
-    chosen = [policy_config(policy) for policy in listed(policies, "policies")]
+    daf = resolve_daf_config(daf_config, results_dir)
+    chosen = [policy_config(policy) for policy in as_list(policies, "policies")]
     request = {
         "policies": [policy.resolved() | {"train": False} for policy in chosen],
-        "missions": listed(missions, "missions"),
+        "missions": as_list(missions, "missions"),
         "evaluation": {"episodes": episodes_per_mission, "seed": daf.world_seed},
     }
     if teams is not None:
@@ -76,7 +76,7 @@ def daf_run_comparison_pipeline(
     )
     with Pipeline(config.name, config, daf) as pipeline:
         made = pipeline.run("comparison_report", STAGES)
-        plan, outputs = pipeline.there, pipeline.result.outputs
+        plan, outputs = pipeline.plan, pipeline.result.outputs
         outputs["comparison_results"] = summarize_evaluations(plan)
         outputs["files"] = {"policy_comparison": plan.episodes_files()}
         if made:

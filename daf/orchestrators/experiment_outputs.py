@@ -7,7 +7,7 @@ from daf.provenance.hashing import file_digest
 from daf.provenance.sidecar import SUFFIX, Sidecar
 
 
-def damage(plan: Plan, run: str) -> str | None:
+def weights_problem(plan: Plan, run: str) -> str | None:
     """What is wrong with the weights of a training; None if they are what was written."""
     weights = plan.weights_file(run)
     if not Path(weights).is_file():

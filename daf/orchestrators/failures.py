@@ -5,8 +5,8 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from daf.jobs.batch import part_log, staging_path
 from daf.jobs.log import LOG_FAILURE, failure_reason
-from daf.jobs.run_batch import part_log, waiting
 from daf.orchestrators.result import Failure
 from daf.orchestrators.run_snakemake import Job, SnakemakeResult
 from daf.provenance.sidecar import SUFFIX
@@ -18,7 +18,7 @@ TABLE = ".parquet"
 """What the names of the tables of evaluations end with."""
 
 
-def failures(
+def find_failures(
     ran: SnakemakeResult, stage_of: dict[str, str], first_stage: str, results: str
 ) -> list[Failure]:
     """The causes of all that failed, each once.
@@ -51,17 +51,17 @@ def _failed_parts(job: Job, results: str) -> list[Job]:
     logs = {part_log(job.log, table): table for table in job.output if table.endswith(TABLE)}
     found = []
     for log in sorted(filter(Path.is_file, logs), key=os.path.getmtime):
-        done = waiting(results, f"{logs[log]}{SUFFIX}").exists()
+        done = staging_path(results, f"{logs[log]}{SUFFIX}").exists()
         if os.path.getmtime(log) >= job.begin - 1 and (failure_reason(log) or not done):
-            wildcards = job.wildcards | {"player": _player(log), "mission": log.stem}
+            wildcards = job.wildcards | {"policy": _player(log), "mission": log.stem}
             found.append(replace(job, wildcards=wildcards, log=str(log)))
     return found
 
 
 def policies_of_job(job: Job) -> list[str]:
     """The players whose evaluations a job makes."""
-    if "player" in job.wildcards:
-        return [job.wildcards["player"]]
+    if "policy" in job.wildcards:
+        return [job.wildcards["policy"]]
     return list(dict.fromkeys(_player(file) for file in job.output))
 
 

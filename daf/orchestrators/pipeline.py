@@ -22,7 +22,7 @@ from daf.files.safe_write import copy, make_folder
 from daf.files.text_files import write_text
 from daf.jobs import results_lock
 from daf.orchestrators.arguments import execution_settings
-from daf.orchestrators.failures import failures, policies_of_job
+from daf.orchestrators.failures import find_failures, policies_of_job
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, Failure, PipelineResult
 from daf.orchestrators.run_snakemake import Job, SnakemakeResult, run_snakemake
 from daf.orchestrators.snakemake_command import (
@@ -34,15 +34,15 @@ from daf.orchestrators.snakemake_command import (
 from daf.orchestrators.working_directory import from_anywhere
 from daf.plan import Plan, make_plan
 from daf.provenance.origin import Origin
-from daf.provenance.sidecar import SUFFIX, recorded
+from daf.provenance.sidecar import SUFFIX, write_outputs
 from daf.sweep.state import SweepState
 from daf.system.caches import provide_caches
 from daf.system.limits import check_process
 
 CHECK_STAGE = "environment_check"
-TRAIN = ("train_colocated", "train")
+TRAIN_RULES = ("train_colocated", "train")
 """The rules that train."""
-RESULT, CONFIG, TEXT = "result.json", "config.yaml", "snakemake.log"
+RESULT, CONFIG, SNAKEMAKE_LOG = "result.json", "config.yaml", "snakemake.log"
 CONFIG_HEADER = "# Written by a pipeline of DAF.\n"
 
 log = logging.getLogger("daf.orchestrators")
@@ -80,7 +80,7 @@ class Pipeline:
             config, daf = from_anywhere(config), from_anywhere(daf)
             if daf.profile != LOCAL_PROFILE:
                 raise no_place_for_state()
-        self.there = plan_of(config)
+        self.plan = plan_of(config)
         profile_options(daf.profile)
         self.config, self.daf = config, daf
         self.folder = Path(daf.results_dir, "pipelines", name)
@@ -92,7 +92,7 @@ class Pipeline:
 
     def __enter__(self) -> "Pipeline":
         try:
-            self._lock = results_lock.wait_for(self.daf.results_dir)
+            self._lock = results_lock.wait_and_lock(self.daf.results_dir)
         except OSError as error:
             self.fail(CHECK_STAGE, f"{self.daf.results_dir} cannot be written ({error.strerror})")
         return self
@@ -122,26 +122,24 @@ class Pipeline:
         config = config or self.config
         if not self._here:
             config = from_anywhere(config)
-        self.there = plan_of(config)
+        self.plan = plan_of(config)
         if self._lock is None or not self._write_config(config):
-            self.there = replace(
-                self.there, config=_with_missing(self.there.config, _all(self.there))
-            )
+            self.plan = replace(self.plan, config=_with_missing(self.plan.config, _all(self.plan)))
             return False
         missing = config.missing
         while True:
             ran, causes = self._run_snakemake(target, stages)
             lacking = self._remaining_jobs(target, ran, stages)
             failed = [(j.rule, j.wildcards) for j in ran.jobs.values() if j.status == "failed"]
-            apart = any(rule == TRAIN[0] for rule, _ in failed)
+            apart = any(rule == TRAIN_RULES[0] for rule, _ in failed)
             if apart:  # each by itself will show whose fault it was
                 config = _without_colocation(config)
                 lacking = [job for job in lacking if (job.rule, job.wildcards) in failed]
             known = missing
-            missing = _missing(lacking, causes, known, self.there)
-            self.there = self._plan_without(config, missing)
+            missing = _missing(lacking, causes, known, self.plan)
+            self.plan = self._plan_without(config, missing)
             over = missing == known and not apart
-            if not failed or over or not self.there.evaluations():
+            if not failed or over or not self.plan.evaluations():
                 break
             log.warning("going on without what failed")
             if not self._write_config(_with_missing(config, missing)):
@@ -160,7 +158,7 @@ class Pipeline:
     def _plan_without(self, config: Config, missing: MissingConfig) -> Plan:
         if isinstance(config, DAFSweepConfig):  # there may be more trials than before
             return plan_of(_with_missing(config, missing))
-        return replace(self.there, config=_with_missing(self.there.config, missing))
+        return replace(self.plan, config=_with_missing(self.plan.config, missing))
 
     def fail(self, stage: str, message: str) -> None:
         """Note that a stage failed for a reason that is not a job's."""
@@ -183,8 +181,8 @@ class Pipeline:
             raise
         self._record_events(ran, stages)
         stage_of = {rule: _stage_of(stages, [rule]) for stage in stages for rule in stage.rules}
-        causes = failures(ran, stage_of, self._next_stage(stages), self.daf.results_dir)
-        self.result.errors += [cause for cause in causes if cause.rule != TRAIN[0]]
+        causes = find_failures(ran, stage_of, self._next_stage(stages), self.daf.results_dir)
+        self.result.errors += [cause for cause in causes if cause.rule != TRAIN_RULES[0]]
         return ran, causes
 
     def _snakemake(self, target: str, dry: bool = False) -> SnakemakeResult:
@@ -199,7 +197,7 @@ class Pipeline:
             before = self.result.stage_seconds.get(stage.name, 0.0)
             self.result.stage_seconds[stage.name] = round(before + spent, 3)
         with suppress(OSError):  # the text is for curious people; the causes are in the result
-            write_text(self.folder / TEXT, ran.text)
+            write_text(self.folder / SNAKEMAKE_LOG, ran.text)
 
     def _remaining_jobs(self, target: str, ran: SnakemakeResult, stages: list[Stage]) -> list[Job]:
         """The jobs that a target still needs after a call."""
@@ -209,11 +207,13 @@ class Pipeline:
         if dry.exit_status == 0 and dry.jobs:
             return list(dry.jobs.values())
         if any(job.status == "failed" for job in ran.jobs.values()):  # then no other cause is told
-            self.result.errors += failures(dry, {}, self._next_stage(stages), self.daf.results_dir)
+            self.result.errors += find_failures(
+                dry, {}, self._next_stage(stages), self.daf.results_dir
+            )
         # Snakemake cannot even plan any more, or not say it; then nothing is sure to be there.
-        players = dict.fromkeys(player for player, _ in self.there.evaluations())
-        jobs = [("train", {"run": run}) for run in self.there.runs]
-        jobs += [("evaluate", {"player": player}) for player in players]
+        players = dict.fromkeys(player for player, _ in self.plan.evaluations())
+        jobs = [("train", {"run": run}) for run in self.plan.runs]
+        jobs += [("evaluate", {"policy": player}) for player in players]
         of_all = [rule for stage in stages for rule in stage.rules]
         jobs += [(rule, {}) for rule in of_all if rule not in ("train", "evaluate")]
         return [Job(rule, wildcards, None) for rule, wildcards in jobs]
@@ -247,11 +247,13 @@ class Pipeline:
 
     def _record(self, result: PipelineResult) -> None:
         """Leave the result, with all that led to it, as a job leaves its outputs."""
-        kept = [path for path in map(self.folder.joinpath, (CONFIG, TEXT)) if path.exists()]
+        kept = [
+            path for path in map(self.folder.joinpath, (CONFIG, SNAKEMAKE_LOG)) if path.exists()
+        ]
         files = {"result": self.folder / RESULT, "events": self.folder / "events.jsonl"}
         files |= {path.stem: path for path in kept}
         named = result.outputs.get("files", {})
-        with recorded(
+        with write_outputs(
             rule="pipeline",
             inputs={stage: list(filter(os.path.isfile, named[stage])) for stage in named},
             outputs={name: str(path) for name, path in files.items()},
@@ -265,7 +267,7 @@ class Pipeline:
                 ],
             },
             execution=ExecutionConfig.model_validate(execution_settings(self.daf)),
-            origin=Origin.here("cpu"),
+            origin=Origin.current("cpu"),
             begin=self._begun,
         ) as paths:
             result.write(paths["result"])
@@ -297,7 +299,7 @@ def _missing(
     evaluations = set(known.evaluations)
     for players in (policies_of_job(job) for job in lacking if job.rule == "evaluate"):
         failed = {
-            f"{cell['player']}/{cell['mission']}" for cell in told if cell["player"] in players
+            f"{cell['policy']}/{cell['mission']}" for cell in told if cell["policy"] in players
         }
         untrained = [player for player in players if runs & {*there.members(player)}]
         evaluations |= failed or {
@@ -318,7 +320,7 @@ def _with_missing(config: Config, missing: MissingConfig) -> Config:
 
 def _without_colocation(config: Config) -> Config:
     """The same with a job for each training."""
-    execution = config.execution.model_copy(update={"population": 1})
+    execution = config.execution.model_copy(update={"runs_per_job": 1})
     return config.model_copy(update={"execution": execution})
 
 

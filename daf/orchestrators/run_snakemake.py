@@ -18,7 +18,7 @@ import psutil
 from daf.config import DAFConfig
 from daf.files.safe_read import UnsafeFile, open_regular
 from daf.jobs import results_lock
-from daf.jobs.run_batch import RULE_VARIANT
+from daf.jobs.batch import RULE_VARIANT
 from daf.orchestrators.snakemake_command import profile_options, snakemake_command
 
 PLUGINS = Path(__file__).parent / "plugins"
@@ -91,7 +91,7 @@ def run_snakemake(
                 cwd=None if here else folder,
                 pass_fds=[lock],
             )
-        watch = _Watch(events, quiet=dry)
+        watch = _EventReader(events, quiet=dry)
         interrupted = False
         try:
             while process.poll() is None:
@@ -125,7 +125,7 @@ def _environment(results: str, here: bool) -> dict[str, str]:
     places = [str(PLUGINS), "" if here else os.getcwd(), os.environ.get("PYTHONPATH")]
     path = os.pathsep.join(filter(None, places))
     own = {"PYTHONPATH": path, "PYTHONSAFEPATH": "1", CALL: uuid.uuid4().hex}
-    return os.environ | results_lock.environment(results) | own
+    return os.environ | results_lock.lock_environment(results) | own
 
 
 def _stop(process: subprocess.Popen) -> None:
@@ -156,7 +156,7 @@ def _end_orphans(environment: dict[str, str]) -> None:
                 process.kill()
 
 
-class _Watch:
+class _EventReader:
     """Reads the events as they come, and tells the log about jobs and what they print."""
 
     def __init__(self, path: Path, quiet: bool):
@@ -164,20 +164,20 @@ class _Watch:
         self.quiet = quiet
         self.events: list[dict[str, Any]] = []
         self.jobs: dict[int, Job] = {}
-        self._told: dict[int, int] = {}
+        self._log_offsets: dict[int, int] = {}
 
     def look(self) -> None:
         while (line := self.file.readline()).endswith(b"\n"):
             event = json.loads(line)
             self.events.append(event)
-            self._take(event)
+            self._apply_event(event)
         if line:  # half a line; the rest comes later
             self.file.seek(-len(line), os.SEEK_CUR)
         for number, job in self.jobs.items():
             if job.status == "running":
                 self._forward_log(number, job)
 
-    def _take(self, event: dict[str, Any]) -> None:
+    def _apply_event(self, event: dict[str, Any]) -> None:
         kind, number = event["event"], event.get("jobid", event.get("job_id"))
         if kind == "job_info":
             logs = event.get("log") or [None]
@@ -188,7 +188,7 @@ class _Watch:
             self.jobs[number] = job
             if not self.quiet:
                 job.status, job.begin = "running", event["time"]
-                self._told[number] = 0
+                self._log_offsets[number] = 0
         elif kind in ("job_finished", "job_error"):
             job = self.jobs[number]
             job.status, job.end = _ENDS[kind], event["time"]
@@ -204,10 +204,10 @@ class _Watch:
             if os.path.getmtime(job.log) < job.begin - 1:  # what an earlier job left
                 return
             with open_regular(job.log) as file:
-                file.seek(self._told[number])
+                file.seek(self._log_offsets[number])
                 for line in file.read().decode(errors="replace").splitlines():
                     log.info("  %s", line)
-                self._told[number] = file.tell()
+                self._log_offsets[number] = file.tell()
         except (FileNotFoundError, UnsafeFile):
             pass
 

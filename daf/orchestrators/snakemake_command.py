@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-from daf.config import ConfigError, shown, suggest
+from daf.config import ConfigError, short_json, suggest
 from daf.provenance.source import packaged_or_checkout, workflow_folder
 from daf.system.caches import provide_caches
 from daf.system.limits import EnvironmentProblem, check_process
@@ -71,7 +71,7 @@ def profile_options(profile: str) -> list[str]:
     folder = ours / profile if profile in names else Path(profile)
     if not (folder / "config.yaml").is_file():
         raise ConfigError(
-            f"key 'profile': got {shown(profile)}; {suggest(profile, names)}, "
+            f"key 'profile': got {short_json(profile)}; {suggest(profile, names)}, "
             "or a folder with a config.yaml"
         )
     return ["--workflow-profile", str(folder.resolve())]

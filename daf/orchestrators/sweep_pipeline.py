@@ -2,20 +2,20 @@
 
 from pathlib import Path
 
-from daf.config import ConfigError, DAFConfig, DAFSweepConfig, load_json, shown
-from daf.orchestrators.arguments import execution, execution_settings
+from daf.config import ConfigError, DAFConfig, DAFSweepConfig, load_json, short_json
+from daf.orchestrators.arguments import execution_settings, resolve_daf_config
 from daf.orchestrators.comparison_pipeline import experiment_outputs
-from daf.orchestrators.pipeline import CHECK_STAGE, TRAIN, Pipeline, Stage, plan_of
+from daf.orchestrators.pipeline import CHECK_STAGE, TRAIN_RULES, Pipeline, Stage, plan_of
 from daf.orchestrators.result import BestConfig, PipelineResult
 from daf.sweep.state import SweepState
 from daf.sweep.trials import as_benchmark, confirmation, sweep_name
 
 STAGES = [
     Stage(CHECK_STAGE, (CHECK_STAGE,)),
-    Stage("sweep_execution", (*TRAIN, "evaluate", "propose")),
+    Stage("sweep_execution", (*TRAIN_RULES, "evaluate", "propose")),
     Stage("best_config_extraction", ("rank", "conclude", "sweep_report")),
 ]
-COMPARISON = Stage("comparison", (*TRAIN, "evaluate", "compare", "report"))
+COMPARISON = Stage("comparison", (*TRAIN_RULES, "evaluate", "compare", "report"))
 
 
 def daf_run_sweep_pipeline(
@@ -51,10 +51,12 @@ def daf_run_sweep_pipeline(
         ConfigError: a request that cannot be carried out, before anything was begun.
     """
     if not isinstance(config, DAFSweepConfig):
-        raise ConfigError(f"argument 'config': got {shown(config)}; should be a DAFSweepConfig")
+        raise ConfigError(
+            f"argument 'config': got {short_json(config)}; should be a DAFSweepConfig"
+        )
     if daf_config is None and results_dir is None:
         results_dir = config.execution.results_dir
-    daf = execution(daf_config, results_dir)
+    daf = resolve_daf_config(daf_config, results_dir)
     changes = {"name": name or sweep_name(config), "execution": execution_settings(daf)}
     if daf.training_seeds is not None:
         changes["training_seeds"] = list(daf.training_seeds)
@@ -64,7 +66,7 @@ def daf_run_sweep_pipeline(
     with Pipeline(sweep.name, sweep, daf) as pipeline:
         made = pipeline.run("sweep", STAGES)
         files = pipeline.result.outputs["files"] = {
-            "sweep_execution": pipeline.there.episodes_files()
+            "sweep_execution": pipeline.plan.episodes_files()
         }
         if not made:
             return pipeline.result
@@ -101,7 +103,7 @@ def _compare(pipeline: Pipeline, sweep: DAFSweepConfig) -> None:
     if not plan_of(alone).runs.keys() & plan_of(study).runs.keys():
         study = study.model_copy(update={"policies": (*study.policies, default)})
     if pipeline.run("comparison_report", [COMPARISON], study):
-        plan, outputs = pipeline.there, pipeline.result.outputs
+        plan, outputs = pipeline.plan, pipeline.result.outputs
         outputs |= experiment_outputs(plan, "comparisons")
         outputs["files"]["comparison"] = [
             plan.experiment_file("comparisons", "stats.json"),

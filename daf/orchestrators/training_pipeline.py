@@ -5,20 +5,24 @@ from typing import Any
 
 from daf.config import BenchmarkConfig, ConfigError, DAFConfig, EvaluationConfig, TrainingConfig
 from daf.orchestrators.arguments import (
+    as_list,
     default_name,
-    execution,
     execution_settings,
-    listed,
     policy_config,
+    resolve_daf_config,
     settings,
 )
-from daf.orchestrators.experiment_outputs import damage
-from daf.orchestrators.pipeline import CHECK_STAGE, TRAIN, Pipeline, Stage, plan_of
+from daf.orchestrators.experiment_outputs import weights_problem
+from daf.orchestrators.pipeline import CHECK_STAGE, TRAIN_RULES, Pipeline, Stage, plan_of
 from daf.orchestrators.result import PipelineResult
 from daf.plan.evaluation_summary import summarize_evaluations
 
 SAVE = "checkpoint_save"
-STAGES = [Stage(CHECK_STAGE, (CHECK_STAGE,)), Stage("training", TRAIN), Stage(SAVE, TRAIN)]
+STAGES = [
+    Stage(CHECK_STAGE, (CHECK_STAGE,)),
+    Stage("training", TRAIN_RULES),
+    Stage(SAVE, TRAIN_RULES),
+]
 
 
 def daf_run_training_pipeline(
@@ -58,17 +62,17 @@ def daf_run_training_pipeline(
     Raises:
         ConfigError: a request that cannot be carried out, before anything was begun.
     """
-    daf = execution(daf_config, results_dir)
+    daf = resolve_daf_config(daf_config, results_dir)
     policy = policy_config(policy_class_path)
     changes = {
         **settings(training, "training"),
-        "missions": listed(missions, "missions"),
+        "missions": as_list(missions, "missions"),
         "steps": num_training_steps,
     }
     if policy.data_path is not None:
         changes["initial_weights"] = policy.data_path
         policy = policy.model_copy(update={"data_path": None})
-    evaluated = None if eval_missions is None else listed(eval_missions, "eval_missions")
+    evaluated = None if eval_missions is None else as_list(eval_missions, "eval_missions")
     if evaluated == []:
         raise ConfigError("argument 'eval_missions': got []; give missions or leave it out")
     request = {
@@ -90,7 +94,7 @@ def daf_run_training_pipeline(
     with Pipeline(config.name, config, daf) as pipeline:
         pipeline.run("trainings" if evaluated is None else "evaluations", stages)
         _check_saved(pipeline)
-        result, plan = pipeline.result, pipeline.there
+        result, plan = pipeline.result, pipeline.plan
         files = result.outputs["files"] = {}
         if SAVE in result.stages_completed:
             files[SAVE] = [plan.weights_file(run) for run in plan.finished_runs()]
@@ -107,7 +111,7 @@ def _check_saved(pipeline: Pipeline) -> None:
     """Make sure that what the trainings left is what they wrote."""
     if SAVE not in pipeline.result.stages_completed:
         return
-    broken = list(filter(None, (damage(pipeline.there, run) for run in pipeline.there.runs)))
+    broken = list(filter(None, (weights_problem(pipeline.plan, run) for run in pipeline.plan.runs)))
     if broken:
         pipeline.result.stages_completed.remove(SAVE)
         pipeline.fail(SAVE, "; ".join(broken))

@@ -1,8 +1,8 @@
 """The plan: which trainings, players and evaluations follow from a configuration."""
 
 from daf.plan.build import make_plan
-from daf.plan.contestants import Player, Team, parse_contestant
+from daf.plan.contestants import PolicyInstance, Team, parse_contestant
 from daf.plan.plan import Plan
 from daf.plan.run import Run
 
-__all__ = ["Plan", "Player", "Run", "Team", "make_plan", "parse_contestant"]
+__all__ = ["Plan", "PolicyInstance", "Run", "Team", "make_plan", "parse_contestant"]

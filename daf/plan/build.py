@@ -6,22 +6,29 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from daf.config import BenchmarkConfig, ConfigError, PolicyConfig, TrainingConfig, shown, suggest
-from daf.errors import at
+from daf.config import (
+    BenchmarkConfig,
+    ConfigError,
+    PolicyConfig,
+    TrainingConfig,
+    short_json,
+    suggest,
+)
+from daf.errors import error_context
 from daf.missions import Mission, load_mission
 from daf.missions.game_statistics import statistic_names
-from daf.plan.contestants import Player
+from daf.plan.contestants import PolicyInstance
 from daf.plan.names import (
     class_digest,
     class_label,
-    content,
     default_label,
     instance_name,
+    policy_identity,
     unique_labels,
 )
 from daf.plan.plan import Plan
 from daf.plan.policy_checker import checker, convert_init_kwargs
-from daf.plan.policy_checks import PolicyChecker, loaded
+from daf.plan.policy_checks import PolicyChecker, load_missions
 from daf.plan.run import Run
 from daf.plan.team_questions import add_teams
 from daf.policies.registry import (
@@ -59,11 +66,11 @@ def make_plan(
         ConfigError: a mission, policy or training that cannot be; one line.
     """
     plan = Plan(config)
-    with at(source):
+    with error_context(source):
         results = Path(config.execution.results_dir)
         if results.exists() and not results.is_dir():
             raise ConfigError(f"{results.resolve()} is a file; a folder is needed there")
-        for mission in loaded(config.missions, "missions", load):
+        for mission in load_missions(config.missions, "missions", load):
             if mission.max_steps == 0:
                 raise ConfigError(
                     f"mission {mission.name}: key 'max_steps': got 0 (endless); "
@@ -75,7 +82,7 @@ def make_plan(
         policies, networks, plain = [], [], []
         known = PolicyChecker(load, build)
         for number, policy in enumerate(config.policies):
-            with at(f"key 'policies.{number}'"):
+            with error_context(f"key 'policies.{number}'"):
                 try:
                     networks.append(_is_network(policy))
                     policy = _convert_text(policy)
@@ -87,7 +94,7 @@ def make_plan(
                 policies.append(_with_saved_init_kwargs(policy, policy.data_path))
         labels = unique_labels(policies, plain)
         for number, policy in enumerate(policies):
-            with at(f"key 'policies.{number}'"):
+            with error_context(f"key 'policies.{number}'"):
                 if networks[number] and policy.train and policy.data_path is None:
                     _add_runs(plan, policy, labels[number], known)
                 else:
@@ -100,7 +107,7 @@ def make_plan(
         against = config.comparison.against
         if against is not None and against not in labels:
             raise ConfigError(
-                f"key 'comparison.against': got {shown(against)}; {suggest(against, labels)}"
+                f"key 'comparison.against': got {short_json(against)}; {suggest(against, labels)}"
             )
     return plan
 
@@ -114,7 +121,7 @@ def _is_network(policy: PolicyConfig) -> bool:
             raise ConfigError("key 'data_path' is missing; a bundle is a file")
     elif ":" not in path and "." not in path:
         raise ConfigError(
-            f"unknown policy {shown(path)}; {suggest(path, sorted(SHORT_NAMES))}, "
+            f"unknown policy {short_json(path)}; {suggest(path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
     elif is_foreign(path):
@@ -126,21 +133,21 @@ def _is_network(policy: PolicyConfig) -> bool:
     if policy.data_path is not None:
         if not network and path != BUNDLE and not path.startswith(METTAGRID):
             raise ConfigError(
-                f"key 'data_path': got {shown(policy.data_path)}; policy '{path}' takes none, "
+                f"key 'data_path': got {short_json(policy.data_path)}; policy '{path}' takes none, "
                 "it has no weights"
             )
         _check_file(policy.data_path, "data_path", "zip file" if path == BUNDLE else WEIGHTS)
     if policy.training and (policy.data_path or not network or not policy.train):
         raise ConfigError(
             f"policy '{policy.name or class_label(path)}' is not trained here: key 'training': "
-            f"got {shown(policy.training)}; leave it out"
+            f"got {short_json(policy.training)}; leave it out"
         )
     return network
 
 
 def _check_file(path: str, key: str, needed: str) -> None:
     if not Path(path).is_file():
-        raise ConfigError(f"key '{key}': no file {shown(path)}; the {needed} is needed")
+        raise ConfigError(f"key '{key}': no file {short_json(path)}; the {needed} is needed")
 
 
 def _convert_text(policy: PolicyConfig) -> PolicyConfig:
@@ -161,11 +168,11 @@ def _add_fixed_policy(
     plan: Plan, policy: PolicyConfig, plain: str, label: str, known: PolicyChecker
 ) -> None:
     known.check_can_play(policy, plan, (), policy.data_path)
-    name = instance_name(plain, content(policy))
-    if name in plan.players:
+    name = instance_name(plain, policy_identity(policy))
+    if name in plan.policies:
         raise ConfigError(f"policy '{label}' is the same as '{plan.labels[name]}'; leave one out")
-    plan.players[name] = _player(name, plain, policy, None)
-    plan.played[name] = plan.config.evaluation
+    plan.policies[name] = _player(name, plain, policy, None)
+    plan.evaluation_configs[name] = plan.config.evaluation
     if policy.data_path is not None:
         plan.weights[name] = policy.data_path
     plan.labels[name] = label
@@ -178,7 +185,7 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, known: PolicyChecker
     _check_shaping(training, missions)
     _check_minibatches(training, missions)
     ranks = config.execution.ranks
-    at_once = 1 if training.lessons else len(missions)
+    at_once = 1 if training.curriculum else len(missions)
     if training.worlds // at_once < ranks:
         raise ConfigError(
             f"key 'training.worlds': got {training.worlds} for {at_once} missions; "
@@ -199,24 +206,24 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, known: PolicyChecker
             )
         plan.runs[run.name] = run
         plain = class_label(policy.class_path)
-        plan.players[run.name] = _player(run.name, plain, policy, seed)
-        plan.played[run.name] = config.evaluation
+        plan.policies[run.name] = _player(run.name, plain, policy, seed)
+        plan.evaluation_configs[run.name] = config.evaluation
         plan.weights[run.name] = plan.weights_file(run.name)
         plan.labels[run.name] = label
 
 
 def _add_colocated_runs(plan: Plan) -> None:
     """Deal the trainings out to jobs that train several."""
-    size = plan.config.execution.population
+    size = plan.config.execution.runs_per_job
     if size == 1:
         return
-    courses = {name: digest(run.course()) for name, run in plan.runs.items()}
+    courses = {name: digest(run.resume_key()) for name, run in plan.runs.items()}
     # Of two that differ in their length alone, one goes on from the state of the other, after it.
     number = Counter(courses.values())
     dealt = [name for name, course in courses.items() if number[course] == 1]
     for first in range(0, len(dealt) - 1, size):  # a last one that is left over stays alone
         group = tuple(dealt[first : first + size])
-        plan.populations |= dict.fromkeys(group, group)
+        plan.colocated |= dict.fromkeys(group, group)
 
 
 def _run(policy: PolicyConfig, training: TrainingConfig, missions: tuple[Mission, ...]) -> Run:
@@ -254,7 +261,7 @@ def _check_minibatches(training: TrainingConfig, missions: tuple[Mission, ...]) 
     """Refuse PPO on minibatches of one sample: normalized, its advantage is always 0."""
     if training.rollout_length > 1 or training.teacher_steps >= training.steps:
         return
-    for stage in [(mission,) for mission in missions] if training.lessons else [missions]:
+    for stage in [(mission,) for mission in missions] if training.curriculum else [missions]:
         worlds = training.split_worlds(len(stage))
         rows = sum(count * mission.num_agents for count, mission in zip(worlds, stage))
         if rows <= training.minibatches:
@@ -269,7 +276,7 @@ def _check_missing(plan: Plan) -> None:
         "runs": list(plan.runs),
         "evaluations": [
             f"{player}/{mission}"
-            for player in (*plan.players, *plan.teams)
+            for player in (*plan.policies, *plan.teams)
             for mission in plan.missions
         ],
     }
@@ -277,14 +284,14 @@ def _check_missing(plan: Plan) -> None:
         for name in names:
             if name not in known[key]:
                 raise ConfigError(
-                    f"key 'missing.{key}': got {shown(name)}; {suggest(name, known[key])}"
+                    f"key 'missing.{key}': got {short_json(name)}; {suggest(name, known[key])}"
                 )
-    if not any(player in plan.players for player, _ in plan.evaluations()):
+    if not any(player in plan.policies for player, _ in plan.evaluations()):
         raise ConfigError("key 'missing': leaves no evaluation to compare")
 
 
-def _player(name: str, plain: str, policy: PolicyConfig, seed: int | None) -> Player:
-    return Player(
+def _player(name: str, plain: str, policy: PolicyConfig, seed: int | None) -> PolicyInstance:
+    return PolicyInstance(
         name=name,
         policy=plain,
         class_path=policy.class_path,

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from daf.config import ConfigError, Int, Model, PolicyConfig
 from daf.missions import Mission
-from daf.plan.names import class_label, content_of, instance_name
+from daf.plan.names import build_identity, class_label, instance_name
 from daf.policies.registry import module_and_class
 from daf.provenance.hashing import digest
 
@@ -15,7 +15,7 @@ MAX_NAME_CHARACTERS = 40
 """Characters of a team's name that tell who plays in it."""
 
 
-class Player(Model):
+class PolicyInstance(Model):
     """Somebody to evaluate: the weights of a run, or a policy as it is."""
 
     name: str
@@ -40,7 +40,7 @@ class Player(Model):
             PolicyConfig(class_path=self.class_path, init_kwargs=self.init_kwargs, train=train)
             for train in (True, False)
         )
-        contents = (content_of(policy, self.class_digest, weights) for policy in policies)
+        contents = (build_identity(policy, self.class_digest, weights) for policy in policies)
         return self.name in [instance_name(plain, content) for content in contents]
 
     def modules(self) -> list[str]:
@@ -58,25 +58,27 @@ class TeamMember(Model):
             known by its name.
     """
 
-    player: Player
+    instance: PolicyInstance
     share: Int = Field(ge=1)
     trained_on: tuple[Mission, ...]
     weights: str | None
 
-    def own(self, files: Mapping[str, str]) -> str | None:
+    def weights_file(self, files: Mapping[str, str]) -> str | None:
         """Its file among the weights of the whole team, which are given with their hashes; None if
         it plays without.
 
         Raises:
             ConfigError: it is not among them.
         """
-        trained = self.player.training_seed is not None
-        made = f"/runs/{self.player.name}/policy.safetensors"
+        trained = self.instance.training_seed is not None
+        made = f"/runs/{self.instance.name}/policy.safetensors"
         for file, sha in files.items():
             if f"/{file}".endswith(made) if trained else sha == self.weights:
                 return file
         if trained or self.weights:
-            raise ConfigError(f"policy '{self.player.policy}': its weights are not among the files")
+            raise ConfigError(
+                f"policy '{self.instance.policy}': its weights are not among the files"
+            )
         return None
 
 
@@ -88,34 +90,34 @@ class Team(Model):
     @property
     def policy(self) -> str:
         """What it is called if its members have no names of their own."""
-        return team_label([(member.player.policy, member.share) for member in self.members])
+        return team_label([(member.instance.policy, member.share) for member in self.members])
 
     @property
     def training_seed(self) -> int | None:
         """That of its trained members, which share it; None if there are none."""
-        seeds = (member.player.training_seed for member in self.members)
+        seeds = (member.instance.training_seed for member in self.members)
         return next((seed for seed in seeds if seed is not None), None)
 
     @property
     def name(self) -> str:
         """The name that its content gives it."""
-        content = [[member.player.name, member.share] for member in self.members]
-        readable = "-".join(member.player.policy for member in self.members)[:MAX_NAME_CHARACTERS]
+        content = [[member.instance.name, member.share] for member in self.members]
+        readable = "-".join(member.instance.policy for member in self.members)[:MAX_NAME_CHARACTERS]
         seed = "" if self.training_seed is None else f"-s{self.training_seed}"
         return f"team-{readable}{seed}-{digest(content)[:8]}"
 
     def modules(self) -> list[str]:
         """The `daf` modules of its members' own code."""
-        return sorted({module for member in self.members for module in member.player.modules()})
+        return sorted({module for member in self.members for module in member.instance.modules()})
 
     def apportion(self, agents: int) -> list[int]:
         """How many of the agents each member plays."""
         return apportion(agents, [member.share for member in self.members])
 
 
-def parse_contestant(data: Mapping[str, Any]) -> Player | Team:
+def parse_contestant(data: Mapping[str, Any]) -> PolicyInstance | Team:
     """The player or team that plain data describe."""
-    return (Team if "members" in data else Player).model_validate(data)
+    return (Team if "members" in data else PolicyInstance).model_validate(data)
 
 
 def team_label(parts: Sequence[tuple[str, int]]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from daf.config import ConfigError, Name, PolicyConfig, shown
+from daf.config import ConfigError, Name, PolicyConfig, short_json
 from daf.plan.policy_checker import checker
 from daf.policies.registry import METTAGRID, SHORT_NAMES, is_foreign, module_and_class
 from daf.policies.user_code_hash import code_digest
@@ -58,7 +58,7 @@ def unique_labels(policies: list[PolicyConfig], plain: list[str]) -> list[str]:
         if policy.name:
             label = policy.name
         elif counts[label] > 1:
-            label = _check_folder_name(f"{label}-{digest(content(policy))[:6]}")
+            label = _check_folder_name(f"{label}-{digest(policy_identity(policy))[:6]}")
         if label in labels:
             called = policy.name or plain[number]
             raise ConfigError(
@@ -69,13 +69,13 @@ def unique_labels(policies: list[PolicyConfig], plain: list[str]) -> list[str]:
     return labels
 
 
-def content(policy: PolicyConfig) -> dict[str, Any]:
+def policy_identity(policy: PolicyConfig) -> dict[str, Any]:
     """What decides how a policy plays, as plain data; where its files lie does not."""
     weights = None if policy.data_path is None else file_digest(policy.data_path)
-    return content_of(policy, class_digest(policy.class_path), weights)
+    return build_identity(policy, class_digest(policy.class_path), weights)
 
 
-def content_of(policy: PolicyConfig, code: str | None, weights: str | None) -> dict[str, Any]:
+def build_identity(policy: PolicyConfig, code: str | None, weights: str | None) -> dict[str, Any]:
     """The same where the hashes of its class's file and of its weights are known."""
     found = policy.resolved() | {"class_digest": code, "data_path": weights}
     del found["name"]
@@ -100,7 +100,7 @@ def class_digest(class_path: str) -> str | None:
     try:
         return code_digest(module)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"policy {shown(class_path)}: {error}") from None
+        raise ConfigError(f"policy {short_json(class_path)}: {error}") from None
 
 
 def instance_name(plain: str, content: dict[str, Any]) -> str:
@@ -111,7 +111,7 @@ def instance_name(plain: str, content: dict[str, Any]) -> str:
         content: what decides how it plays.
     """
     alone = PolicyConfig(class_path=content["class_path"], train=content["train"])
-    if content["class_path"] in SHORT_NAMES and content == content_of(alone, None, None):
+    if content["class_path"] in SHORT_NAMES and content == build_identity(alone, None, None):
         return plain
     return f"{plain}-{digest(content)[:8]}"
 
@@ -135,5 +135,5 @@ def _fits(label: str) -> bool:
 
 def _check_folder_name(label: str) -> str:
     if not _fits(label):
-        raise ConfigError(f"{shown(label)} cannot name a folder; give the policy a 'name'")
+        raise ConfigError(f"{short_json(label)} cannot name a folder; give the policy a 'name'")
     return label

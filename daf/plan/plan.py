@@ -9,11 +9,11 @@ from daf.config import (
     BenchmarkConfig,
     ConfigError,
     EvaluationConfig,
-    shown,
+    short_json,
     suggest,
 )
 from daf.missions import Mission
-from daf.plan.contestants import Player, Team
+from daf.plan.contestants import PolicyInstance, Team
 from daf.plan.run import Run
 
 
@@ -27,13 +27,13 @@ class EvaluationBatch:
     """
 
     missions: tuple[str, ...]
-    players: tuple[str, ...]
-    together: bool
+    policies: tuple[str, ...]
+    one_job: bool
 
     @property
     def job(self) -> str:
         """What its job is called, in names of files."""
-        return f"{self.players[0]}-and-{len(self.players) - 1}-more"
+        return f"{self.policies[0]}-and-{len(self.policies) - 1}-more"
 
 
 @dataclass
@@ -49,36 +49,46 @@ class Plan:
         populations: for each training those that it shares a job with, and itself, in one order;
             none if it has a job of its own.
         labels: for each player and team, what this configuration calls its policy.
-        played: for each player and team, how it is evaluated.
+        evaluation_configs: for each player and team, how it is evaluated.
     """
 
     config: BenchmarkConfig
     missions: dict[str, Mission] = field(default_factory=dict)
     runs: dict[str, Run] = field(default_factory=dict)
     initial_weights: dict[str, str] = field(default_factory=dict)
-    players: dict[str, Player] = field(default_factory=dict)
+    policies: dict[str, PolicyInstance] = field(default_factory=dict)
     weights: dict[str, str] = field(default_factory=dict)
     teams: dict[str, Team] = field(default_factory=dict)
-    questions: dict[str, Any] | None = None
-    populations: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    team_questions: dict[str, Any] | None = None
+    colocated: dict[str, tuple[str, ...]] = field(default_factory=dict)
     labels: dict[str, str] = field(default_factory=dict)
-    played: dict[str, EvaluationConfig] = field(default_factory=dict)
+    evaluation_configs: dict[str, EvaluationConfig] = field(default_factory=dict)
 
     def add(self, other: "Plan") -> None:
         """Take over the trainings and players of another plan for the same missions."""
-        parts = ("runs", "initial_weights", "populations", "players", "weights", "labels", "played")
+        parts = (
+            "runs",
+            "initial_weights",
+            "colocated",
+            "policies",
+            "weights",
+            "labels",
+            "evaluation_configs",
+        )
         for name in parts:
             getattr(self, name).update(getattr(other, name))
 
-    def contestant(self, name: str) -> Player | Team:
+    def contestant(self, name: str) -> PolicyInstance | Team:
         """Who is called so.
 
         Raises:
             ConfigError: nobody.
         """
-        known = self.players if name in self.players else self.teams
+        known = self.policies if name in self.policies else self.teams
         if name not in known:
-            raise ConfigError(f"no policy {shown(name)}; {suggest(name, [*self.players, *known])}")
+            raise ConfigError(
+                f"no policy {short_json(name)}; {suggest(name, [*self.policies, *known])}"
+            )
         return known[name]
 
     def run(self, name: str) -> Run:
@@ -88,13 +98,13 @@ class Plan:
             ConfigError: none.
         """
         if name not in self.runs:
-            raise ConfigError(f"no training {shown(name)}; {suggest(name, list(self.runs))}")
+            raise ConfigError(f"no training {short_json(name)}; {suggest(name, list(self.runs))}")
         return self.runs[name]
 
     def members(self, name: str) -> list[str]:
         """The players that a team consists of; a player is alone."""
         team = self.teams.get(name)
-        return [member.player.name for member in team.members] if team else [name]
+        return [member.instance.name for member in team.members] if team else [name]
 
     def weights_files(self, name: str) -> list[str]:
         """The files that a player, or the members of a team, play with."""
@@ -116,7 +126,7 @@ class Plan:
         missing = self.config.missing
         return [
             (player, mission)
-            for player in (*self.players, *self.teams)
+            for player in (*self.policies, *self.teams)
             if not set(self.members(player)) & set(missing.runs)
             for mission in self.missions
             if f"{player}/{mission}" not in missing.evaluations
@@ -147,7 +157,7 @@ class Plan:
             together += [
                 EvaluationBatch(missions, tuple(names), True) for missions, names in groups
             ]
-        seated = {player for cast in together for player in cast.players}
+        seated = {player for cast in together for player in cast.policies}
         alone: dict[tuple[str, ...], list[str]] = {tuple(self.missions): []}
         for player in [name for name in left_out if name not in seated]:
             alone.setdefault(played_by(player), []).append(player)
@@ -158,8 +168,8 @@ class Plan:
 
     def _assign_to_jobs(self) -> list[list[str]]:
         """Everybody who can be evaluated, by jobs, as far as their missions are the same."""
-        size, gone = self.config.execution.players_per_job, set(self.config.missing.runs)
-        everybody = (*self.players, *self.teams)
+        size, gone = self.config.execution.policies_per_job, set(self.config.missing.runs)
+        everybody = (*self.policies, *self.teams)
         dealt = [everybody[first : first + size] for first in range(0, len(everybody), size)]
         return [[name for name in names if not gone & {*self.members(name)}] for names in dealt]
 
@@ -168,7 +178,7 @@ class Plan:
         there = set(self.evaluations())
         return [
             {"policy": self.labels[player], "run": player, "mission": mission}
-            for player in (*self.players, *self.teams)
+            for player in (*self.policies, *self.teams)
             for mission in self.missions
             if (player, mission) not in there
         ]
@@ -184,7 +194,7 @@ class Plan:
     def episodes_file(self, player: str, mission: str) -> str:
         """Where the episode table of an evaluation stands."""
         folder = f"{self.config.execution.results_dir}/evaluations"
-        return f"{folder}/{player}-{played(self.played[player])}/{mission}.parquet"
+        return f"{folder}/{player}-{eval_tag(self.evaluation_configs[player])}/{mission}.parquet"
 
     def episodes_files(self) -> list[str]:
         """Where all episode tables stand, but for those that are missing."""
@@ -209,17 +219,17 @@ class Plan:
 
     def disk_needed_mb(self) -> int:
         """Upper estimate of what the plan writes."""
-        evaluations = [how for how in self.played.values() for _ in self.missions]
+        evaluations = [how for how in self.evaluation_configs.values() for _ in self.missions]
         return disk_needed_mb(len(self.runs), evaluations)
 
 
 def disk_needed_mb(runs: int, evaluations: Sequence[EvaluationConfig]) -> int:
     """Upper estimate of what is written: weights and curves of each run, rows of each episode,
     recordings. A power of two from 1024 on, so that small changes of a plan leave it alone."""
-    played = sum(how.episodes * 0.001 + how.recorded * 0.5 for how in evaluations)
+    played = sum(how.episodes * 0.001 + how.recorded_episodes * 0.5 for how in evaluations)
     return 2 ** max(10, math.ceil(math.log2(50 + 20 * runs + played)))
 
 
-def played(evaluation: EvaluationConfig) -> str:
+def eval_tag(evaluation: EvaluationConfig) -> str:
     """How an evaluation is played, as it stands in the name of its folder."""
     return f"e{evaluation.episodes}-w{evaluation.seed}"

@@ -4,15 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from daf.config import PolicyConfig
-from daf.errors import at
-from daf.missions import Mission, check_alike
+from daf.errors import error_context
+from daf.missions import Mission, check_compatible
 from daf.plan.plan import Plan
 from daf.plan.policy_checker import checker
 from daf.policies.registry import SHORT_NAMES, PolicyMisbehaves, PolicySpec, is_foreign
 from daf.provenance.hashing import digest
 
 
-def loaded(paths: tuple[str, ...], key: str, load: Callable[[str], Mission]) -> list[Mission]:
+def load_missions(
+    paths: tuple[str, ...], key: str, load: Callable[[str], Mission]
+) -> list[Mission]:
     """The missions that stand under a key of the configuration.
 
     Raises:
@@ -20,7 +22,7 @@ def loaded(paths: tuple[str, ...], key: str, load: Callable[[str], Mission]) -> 
     """
     missions = []
     for number, path in enumerate(paths):
-        with at(f"key '{key}.{number}'"):
+        with error_context(f"key '{key}.{number}'"):
             missions.append(load(path))
     return missions
 
@@ -48,7 +50,7 @@ class PolicyChecker:
         if not paths:
             return tuple(plan.missions.values())
         if paths not in self._missions:
-            self._missions[paths] = tuple(loaded(paths, "training.missions", self.load))
+            self._missions[paths] = tuple(load_missions(paths, "training.missions", self.load))
         return self._missions[paths]
 
     def check_can_play(
@@ -72,7 +74,7 @@ class PolicyChecker:
         self._play.add((network, weights))
         spec = PolicySpec(policy.class_path, weights, policy.init_kwargs)
         for mission in plan.missions.values():
-            check_alike(mission, *trained_on)
+            check_compatible(mission, *trained_on)
             if policy.class_path in self.misbehaving:
                 return
             if is_foreign(policy.class_path, policy.init_kwargs):

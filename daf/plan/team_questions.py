@@ -5,7 +5,7 @@ from fractions import Fraction
 from itertools import combinations
 from math import gcd, lcm
 
-from daf.config import ConfigError, TeamsConfig, shown, suggest
+from daf.config import ConfigError, TeamsConfig, short_json, suggest
 from daf.plan.contestants import Team, TeamMember, apportion, team_label
 from daf.plan.plan import Plan
 from daf.provenance.hashing import file_digest
@@ -37,9 +37,9 @@ def add_teams(plan: Plan, labels: Sequence[str]) -> None:
     for label, line in lines.items():
         for team in _teams(plan, line):
             plan.teams[team.name] = team
-            plan.played[team.name] = plan.config.evaluation
+            plan.evaluation_configs[team.name] = plan.config.evaluation
             plan.labels[team.name] = label
-    plan.questions = {
+    plan.team_questions = {
         "teams": {label: _agents(plan, line) for label, line in lines.items()},
         "mixed": [_label(line) for line in mixed],
         "replacement": asked.replacement,
@@ -54,10 +54,10 @@ def _mixed(asked: TeamsConfig, labels: Sequence[str]) -> list[Composition]:
         key = f"teams.mixed.{number}"
         for policy in shares:
             _check_known(key, policy, labels)
-        line = _line(shares, labels)
+        line = _composition(shares, labels)
         if line in found:
             raise ConfigError(
-                f"key '{key}': got {shown(shares)}; that is the team of "
+                f"key '{key}': got {short_json(shares)}; that is the team of "
                 f"'teams.mixed.{found.index(line)}', leave one out"
             )
         found.append(line)
@@ -73,9 +73,9 @@ def _replacement_teams(asked: TeamsConfig, labels: Sequence[str]) -> dict[str, C
     others = [policy for policy in labels if policy != replacement]
     if not others:
         raise ConfigError(
-            f"key 'teams.replacement': got {shown(replacement)}; there is no other policy"
+            f"key 'teams.replacement': got {short_json(replacement)}; there is no other policy"
         )
-    return {policy: _line({policy: 1, replacement: 1}, labels) for policy in others}
+    return {policy: _composition({policy: 1, replacement: 1}, labels) for policy in others}
 
 
 def _cross_play_teams(asked: TeamsConfig, labels: Sequence[str]) -> list[Composition]:
@@ -86,10 +86,10 @@ def _cross_play_teams(asked: TeamsConfig, labels: Sequence[str]) -> list[Composi
 
 def _check_known(key: str, policy: str, labels: Sequence[str]) -> None:
     if policy not in labels:
-        raise ConfigError(f"key '{key}': got {shown(policy)}; {suggest(policy, list(labels))}")
+        raise ConfigError(f"key '{key}': got {short_json(policy)}; {suggest(policy, list(labels))}")
 
 
-def _line(shares: Mapping[str, float], labels: Sequence[str]) -> Composition:
+def _composition(shares: Mapping[str, float], labels: Sequence[str]) -> Composition:
     # By way of their decimals, for 0.1 + 0.2 is not 0.3: who plays must not depend on rounding.
     exact = {policy: Fraction(str(shares[policy])) for policy in labels if policy in shares}
     scale = lcm(*(share.denominator for share in exact.values()))
@@ -130,7 +130,7 @@ def _teams(plan: Plan, line: Composition) -> list[Team]:
 def _member(plan: Plan, name: str, share: int) -> TeamMember:
     run, file = plan.runs.get(name), plan.weights.get(name)
     return TeamMember(
-        player=plan.players[name],
+        instance=plan.policies[name],
         share=share,
         trained_on=run.missions if run else (),
         weights=file_digest(file) if file and not run else None,

@@ -44,9 +44,9 @@ def check_forward(policy: str, network: TrainablePolicy) -> None:
     asked = observations.clone()
     try:
         with contained(policy, is_foreign(policy)):
-            before = network.initial_memory(rows)
+            before = network.initial_recurrent_state(rows)
             width = before.shape[-1:] if isinstance(before, torch.Tensor) else ("M",)
-            _check(network, policy, "initial_memory", "its memory", before, (rows, *width))
+            _check(network, policy, "initial_recurrent_state", "its memory", before, (rows, *width))
             kept = before.clone()
             with torch.no_grad():
                 logits, values, after = network(asked, before, starts)

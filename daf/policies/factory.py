@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from daf.config import ConfigError, shown, suggest
+from daf.config import ConfigError, short_json, suggest
 from daf.config.conversion import convert_text, has_text
 from daf.policies.game import Game
 from daf.policies.policy import Policy
@@ -39,7 +39,7 @@ def policy_class(class_path: str) -> type[Policy]:
         return importlib.import_module(module_name).policy_class(class_path)
     if not module_name or class_path.endswith(".py"):
         raise ConfigError(
-            f"unknown policy {shown(class_path)}; {suggest(class_path, sorted(SHORT_NAMES))}, "
+            f"unknown policy {short_json(class_path)}; {suggest(class_path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
     with contained(class_path, is_foreign(class_path)):
@@ -153,7 +153,7 @@ def _made(spec: PolicySpec, game: Game, device: str, seed: int) -> Policy:
             raise
         raise _kind(error)(
             f"policy '{spec.class_path}': cannot be built with init_kwargs "
-            f"{shown(dict(spec.init_kwargs))} ({told(error)}); "
+            f"{short_json(dict(spec.init_kwargs))} ({told(error)}); "
             f"accepted init_kwargs: {_listed(accepted)}"
         ) from None
     if spec.data_path is not None:
@@ -178,7 +178,7 @@ def load_weights(policy: Policy, spec: PolicySpec) -> None:
         if is_interrupt(error):
             raise
         raise ConfigError(
-            f"policy '{spec.class_path}': cannot load {shown(spec.data_path)} ({told(error)})"
+            f"policy '{spec.class_path}': cannot load {short_json(spec.data_path)} ({told(error)})"
         ) from None
 
 

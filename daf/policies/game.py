@@ -48,18 +48,20 @@ class Game:
                 cannot play them all.
         """
         # Here, because a bundle has this module, but no missions and no simulator.
-        from daf.missions import RESOURCES, check_alike
+        from daf.missions import RESOURCES, check_compatible
         from daf.missions.loader import STATION_CATALOG
         from daf.missions.token_bound import token_bound
         from daf.sim.observe import FEATURES
 
-        check_alike(*missions)
+        check_compatible(*missions)
         first = missions[0]
         back = [
             mission.regeneration.amounts.get("energy", 0) * (mission.regeneration.interval == 1)
             for mission in missions
         ]
-        present = {name: s for m in missions for name, s in m.stations.items() if m.cells(name)}
+        present = {
+            name: s for m in missions for name, s in m.stations.items() if m.cells_with(name)
+        }
         return cls(
             num_agents=first.num_agents,
             num_actions=first.num_actions,

@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from daf.policies.game import Game
-from daf.policies.ops.lstm import remembered
+from daf.policies.ops.lstm import lstm_sequence
 from daf.policies.tokens import TokenEmbedding
 from daf.policies.trainable import Head, TrainablePolicy, check_layer_width
 
@@ -31,7 +31,7 @@ class LSTM(TrainablePolicy):
         self.critic = Head(hidden_size, 1, 1.0)
         self.to(device)
 
-    def initial_memory(self, rows: int) -> torch.Tensor:
+    def initial_recurrent_state(self, rows: int) -> torch.Tensor:
         return torch.zeros(rows, 2 * self.hidden_size, device=self.device)
 
     def forward(self, observations, memory, starts):
@@ -62,5 +62,5 @@ class LSTM(TrainablePolicy):
         inputs, own, *biases = (parameter for _, parameter in self.lstm.named_parameters())
         with torch.autocast(seen.device.type, enabled=False):
             added = nn.functional.linear(seen.float(), inputs, sum(biases))
-            outputs, cell = remembered(added, own, *memory.chunk(2, dim=-1), starts)
+            outputs, cell = lstm_sequence(added, own, *memory.chunk(2, dim=-1), starts)
         return outputs, torch.cat([outputs[-1], cell], dim=-1)

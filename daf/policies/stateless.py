@@ -25,7 +25,7 @@ class Stateless(TrainablePolicy):
         self.critic = Head(hidden_size, 1, 1.0)
         self.to(device)
 
-    def initial_memory(self, rows: int) -> torch.Tensor:
+    def initial_recurrent_state(self, rows: int) -> torch.Tensor:
         return torch.zeros(rows, 0, device=self.device)
 
     def forward(self, observations, memory, starts):

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from daf.policies.game import Game
-from daf.policies.ops.embedding import Vocabulary, rectified_sums
+from daf.policies.ops.embedding import Vocabulary, embed_tokens
 
 # A feature whose value is a name, not an amount, has one row for each value (the last also stands
 # for all greater ones); type ids have one for each kind of the game, and one for all others. What
@@ -21,7 +21,7 @@ LINEAR_FEATURES = {"episode_completion": 255, "last_reward": 100, "glyph": 255}
 IGNORED_FEATURES = ("group", "frozen", "reserved", "converting", "swappable", "visitation", "tag")
 
 
-def vocabulary(game: Game) -> tuple[torch.Tensor, torch.Tensor, int]:
+def feature_slots(game: Game) -> tuple[torch.Tensor, torch.Tensor, int]:
     """What each (feature, value) says.
 
     Returns:
@@ -60,7 +60,7 @@ class TokenEmbedding(nn.Module):
 
     def __init__(self, game: Game, size: int):
         super().__init__()
-        slots, weights, self.num_slots = vocabulary(game)
+        slots, weights, self.num_slots = feature_slots(game)
         height, width = game.window
         packed = torch.arange(256)
         row, column = packed >> 4, packed & 15
@@ -75,4 +75,4 @@ class TokenEmbedding(nn.Module):
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
         seen = observations[:, : self.used_tokens]
-        return rectified_sums(self.table, self.bias, seen, self.vocabulary)
+        return embed_tokens(self.table, self.bias, seen, self.vocabulary)

@@ -55,7 +55,7 @@ class TrainablePolicy(Policy, nn.Module):
         self.num_tokens = game.num_tokens
 
     @abstractmethod
-    def initial_memory(self, rows: int) -> torch.Tensor:
+    def initial_recurrent_state(self, rows: int) -> torch.Tensor:
         """Recurrent state at the start of an episode, float32 [N, M]; M may be 0."""
 
     @abstractmethod
@@ -74,14 +74,14 @@ class TrainablePolicy(Policy, nn.Module):
         """
 
     def initial_state(self, seeds: torch.Tensor) -> tuple[torch.Tensor, int, torch.Tensor]:
-        return seeds, 0, self.initial_memory(len(seeds))
+        return seeds, 0, self.initial_recurrent_state(len(seeds))
 
     @torch.no_grad()
     def act(self, observations: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
         seeds, step, memory = state
         never = torch.zeros(1, len(observations), dtype=torch.bool, device=observations.device)
         logits, _, memory = self(observations[None, :, : self.num_tokens], memory, never)
-        actions = sample(logits[0], uniform(seeds, step))
+        actions = sample_actions(logits[0], uniform(seeds, step))
         return actions, (seeds, step + 1, memory)
 
     def save(self, path: str | Path, init_kwargs: Mapping[str, Any] | None = None) -> None:
@@ -122,7 +122,7 @@ class TrainablePolicy(Policy, nn.Module):
         self.load_state_dict(weights)
 
 
-def sample(logits: torch.Tensor, chance: torch.Tensor) -> torch.Tensor:
+def sample_actions(logits: torch.Tensor, chance: torch.Tensor) -> torch.Tensor:
     """Draw actions [N] from logits [N, K] by inverting the distribution at `chance` [N]."""
     cumulative = torch.cumsum(torch.softmax(logits, dim=-1), dim=-1)
     chosen = (chance[:, None] >= cumulative).sum(-1)

@@ -3,11 +3,11 @@
 import sys
 from pathlib import Path
 
-from daf.provenance.source import within
+from daf.provenance.source import relative_or_name
 from daf.system.interrupts import snakemake_process
 
 
-def command() -> list[str]:
+def command_line() -> list[str]:
     """The call of Snakemake that this process is a job of, else its own, as somebody would type
     it: files are named from the working directory, or by their names alone."""
     snakemake = snakemake_process()
@@ -22,5 +22,5 @@ def command() -> list[str]:
 def _without_absolute_path(word: str) -> str:
     option, equals, value = word.partition("=")
     if equals and Path(value).is_absolute():
-        return f"{option}={within(value)}"
-    return within(word) if Path(word).is_absolute() else word
+        return f"{option}={relative_or_name(value)}"
+    return relative_or_name(word) if Path(word).is_absolute() else word

@@ -10,7 +10,7 @@ SUPPORTED = ((0, 26, 21), (0, 27))
 INSTALL = "pip install 'daf[mettagrid]' (mettagrid>=0.26.21,<0.27; Python 3.11 or 3.12)"
 
 
-def missing() -> str | None:
+def mettagrid_unavailable() -> str | None:
     """Why mettagrid cannot be used here, and how to install it; None if it can."""
     try:
         version = importlib.metadata.version("mettagrid")
@@ -30,5 +30,5 @@ def require_mettagrid(what: str) -> None:
     Raises:
         ConfigError: it is not installed, or another version; one line saying how to install it.
     """
-    if reason := missing():
+    if reason := mettagrid_unavailable():
         raise ConfigError(f"{what} needs {reason}")

@@ -31,7 +31,7 @@ class Origin(Model):
     hardware: Hardware
 
     @classmethod
-    def here(cls, device: str) -> "Origin":
+    def current(cls, device: str) -> "Origin":
         """What this process would make results by, on "cpu" or "cuda"."""
         return cls(
             source=source_digest(),
@@ -72,16 +72,16 @@ def hardware(device: str) -> Hardware:
 
 def processor() -> str:
     """Name of this machine's processor."""
-    names = _values("/proc/cpuinfo", "model name")
+    names = _kernel_file_values("/proc/cpuinfo", "model name")
     return names[0] if names else platform.processor() or platform.machine()
 
 
 def _driver() -> str | None:
-    lines = _values("/proc/driver/nvidia/version", "NVRM version")
+    lines = _kernel_file_values("/proc/driver/nvidia/version", "NVRM version")
     return lines[0] if lines else None
 
 
-def _values(file: str, key: str) -> list[str]:
+def _kernel_file_values(file: str, key: str) -> list[str]:
     """What a file of the kernel says of a key."""
     try:
         lines = Path(file).read_text(encoding="utf-8").splitlines()

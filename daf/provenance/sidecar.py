@@ -23,7 +23,7 @@ from daf.config.model import Float, Int, Model
 from daf.errors import describe
 from daf.files.safe_write import make_folder, remove_leftovers, temporary_name
 from daf.files.text_files import write_text
-from daf.provenance.command_line import command
+from daf.provenance.command_line import command_line
 from daf.provenance.hashing import digest, file_digest
 from daf.provenance.origin import Origin
 
@@ -98,9 +98,9 @@ class Sidecar(Model):
     def resolved(self) -> dict[str, Any]:
         """All values, but for how many players shared a job: each evaluation has the record of a
         job of its own."""
-        return self.model_dump(mode="json", exclude={"execution": {"players_per_job"}})
+        return self.model_dump(mode="json", exclude={"execution": {"policies_per_job"}})
 
-    def sealed(self) -> "Sidecar":
+    def with_digest(self) -> "Sidecar":
         """The same with its digest."""
         content = self.resolved()
         del content["record_digest"]
@@ -136,7 +136,7 @@ class Sidecar(Model):
             raise ConfigError(f"{path}: {describe(error, cls)}") from None
 
 
-def stands(sidecar: str | Path, parameters: dict[str, Any], results: str) -> bool:
+def outputs_match(sidecar: str | Path, parameters: dict[str, Any], results: str) -> bool:
     """Whether the outputs of a job are there and were made with these parameters, as its record
     tells; what is in them is not looked at."""
     try:
@@ -148,7 +148,7 @@ def stands(sidecar: str | Path, parameters: dict[str, Any], results: str) -> boo
 
 
 @contextlib.contextmanager
-def recorded(
+def write_outputs(
     *,
     rule: str,
     inputs: Mapping[str, Sequence[str]],
@@ -197,23 +197,23 @@ def recorded(
         record = Sidecar(
             rule=rule,
             outputs={
-                name: {_named(outputs[name], results): file_digest(path)}
+                name: {_results_path(outputs[name], results): file_digest(path)}
                 for name, path in temporary.items()
             },
             inputs={name: within for name, (within, _) in given.items()},
             elsewhere={name: others for name, (_, others) in given.items() if others},
-            log={_named(log, results): file_digest(log)} if log else {},
+            log={_results_path(log, results): file_digest(log)} if log else {},
             parameters=parameters,
             execution=execution,
             device=device,
             threads=threads,
             origin=origin,
             max_rss_mb=getrusage(RUSAGE_SELF).ru_maxrss / 1024,
-            command=command(),
+            command=command_line(),
             begin=begin,
             end=datetime.fromtimestamp(0, UTC) + timedelta(microseconds=end),
         )
-        write_text(record_file, record.sealed().text())
+        write_text(record_file, record.with_digest().text())
         for path in (*temporary.values(), record_file):
             os.utime(path, ns=(end * 1000, end * 1000))
         for path, final in zip((*temporary.values(), record_file), finals):
@@ -229,7 +229,7 @@ def name_within(path: str, results: str) -> str | None:
     return whole.relative_to(folder).as_posix() if whole.is_relative_to(folder) else None
 
 
-def _named(path: str, results: str) -> str:
+def _results_path(path: str, results: str) -> str:
     """Name of a file within the folder of results.
 
     Raises:

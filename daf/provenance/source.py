@@ -56,7 +56,7 @@ def workflow_folder() -> Path:
     return packaged_or_checkout("_workflow", "workflow")
 
 
-def within(path: str) -> str:
+def relative_or_name(path: str) -> str:
     """A file by its way from the working directory; one that lies elsewhere by its name."""
     whole = Path(path).resolve()
     here = Path.cwd()

@@ -22,7 +22,7 @@ EXTERNAL = "external_inputs"
 """Name of a parameter with inputs that no job makes; Snakemake does not see them. It would refuse
 outputs that are older than an input, and so every file that is dated in the future."""
 
-PARTS = ("players", "missions")
+PARTS = ("policies", "missions")
 """Names of parameters that list what the parts of a job are told; the last varies fastest."""
 
 
@@ -105,7 +105,7 @@ def reason_to_remake(
         record = Sidecar.read(locate(request.sidecar))
     except ConfigError as error:
         return str(error)
-    if record.sealed() != record:
+    if record.with_digest() != record:
         return f"{request.sidecar} is not as it was written"
     if record.rule != request.rule:
         return f"it was made by rule {record.rule}"

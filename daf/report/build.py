@@ -11,7 +11,7 @@ from daf.evaluation.replay import Replay
 from daf.files.parquet import load_table
 from daf.missions import Mission
 from daf.provenance.hashing import file_digest
-from daf.report.episode_player import Recorded
+from daf.report.episode_player import EpisodeView
 from daf.report.experiment import render_report
 from daf.report.sweep import render_sweep
 
@@ -117,12 +117,12 @@ def _curves(runs: list[dict[str, Any]], paths: Iterable[str]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _recorded(path: str, labels: Mapping[str, str]) -> Recorded | None:
+def _recorded(path: str, labels: Mapping[str, str]) -> EpisodeView | None:
     recording = Replay.read(path)
     if recording.run not in labels:
         raise ConfigError(f"{path}: key 'run': {suggest(recording.run, sorted(labels))}")
     try:
-        return Recorded.first_of(recording, labels[recording.run], _name(path))
+        return EpisodeView.first_of(recording, labels[recording.run], _name(path))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
@@ -130,7 +130,7 @@ def _recorded(path: str, labels: Mapping[str, str]) -> Recorded | None:
 def _facts(mission: Mission, runs: list[dict[str, Any]]) -> dict[str, Any]:
     learners = sorted({run["policy"] for run in runs if mission.name in run["missions"]})
     counts: dict[str, int] = {}
-    for _, _, name in mission.cells(*mission.stations):
+    for _, _, name in mission.cells_with(*mission.stations):
         counts[name] = counts.get(name, 0) + 1
     shown = {symbol for row in mission.map for symbol in row}
     size = f"{mission.height} x {mission.width} cells"

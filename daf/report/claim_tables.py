@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from daf.report.tables import NOTHING, Cell, Table, interval, p_value, percent, score
-from daf.stats import listed, number
+from daf.report.tables import DASH, Cell, Table, interval, p_value, percent, score
+from daf.stats import format_names, format_score
 
 
 def pairs_table(name: str, pairs: Sequence[Mapping]) -> Table:
@@ -41,7 +41,7 @@ def numbers_table(name: str, pairs: Sequence[Mapping]) -> Table:
             p_value(pair["p_t"]),
             score(pair["margin"]),
             p_value(pair["p_equivalence_holm"]),
-            Cell(_further(pair)),
+            Cell(_units_needed(pair)),
         ]
         for pair in pairs
     ]
@@ -68,15 +68,15 @@ def _mission(pair: Mapping) -> list[Cell]:
     return [] if pair["mission"] is None else [Cell(pair["mission"])]
 
 
-def _further(pair: Mapping) -> str:
+def _units_needed(pair: Mapping) -> str:
     if pair["further"] is None:
-        return NOTHING
+        return DASH
     names = {"training_seeds": "training seeds", "episodes": "episodes"}
     return ", ".join(f"{n} {names[kind]}" for kind, n in pair["further"].items() if n)
 
 
 def _percents(low: float | None, high: float | None) -> str:
-    return NOTHING if low is None else f"{100 * low:.0f} to {100 * high:.0f} %"
+    return DASH if low is None else f"{100 * low:.0f} to {100 * high:.0f} %"
 
 
 def robust_table(name: str, estimates: Sequence[Mapping]) -> Table:
@@ -107,7 +107,7 @@ def profile_table(name: str, profile: Mapping, shares: bool) -> Table:
     rows = [
         [
             Cell(curve["policy"]),
-            percent(thresholds[i]) if shares else Cell(number(thresholds[i]), thresholds[i]),
+            percent(thresholds[i]) if shares else Cell(format_score(thresholds[i]), thresholds[i]),
             percent(curve["share"][i]),
             Cell(_percents(curve["low"][i], curve["high"][i])),
         ]
@@ -127,7 +127,7 @@ def certainty_text(stats: Mapping) -> str:
         return "No mission was played by every policy"
     if len(stats["best_policies"]) > 1:
         return "Not certain: exactly the same mean"
-    return f"Not certain: {listed(others)} may be as good" if others else "Nothing to compare"
+    return f"Not certain: {format_names(others)} may be as good" if others else "Nothing to compare"
 
 
 def evidence_text(stats: Mapping) -> str:
@@ -139,5 +139,5 @@ def evidence_text(stats: Mapping) -> str:
     span = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     plural = "" if seeds == [1] else "s"
     few = [p["policy"] for p in stats["policies"] if p["seeds_missing"]]
-    need = f"; a test of {listed(few)} needs {stats['seeds_needed']}" if few else ""
+    need = f"; a test of {format_names(few)} needs {stats['seeds_needed']}" if few else ""
     return f"{span} training seed{plural} per trained policy{need}; {episodes} episodes in all"

@@ -6,9 +6,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from daf.report.page import page
+from daf.report.page import render_template
 from daf.report.score_charts import interval_chart
-from daf.report.tables import NOTHING, Cell, Table
+from daf.report.tables import DASH, Cell, Table
 
 MILLION = 1e6
 SPREAD = "least to greatest of the repeats"
@@ -23,7 +23,7 @@ def engine_page(found: Sequence[Mapping[str, Any]]) -> str:
     origin = found[0]["origin"]
     hardware = origin["hardware"]
     missing = {item["no_mettagrid"] for item in found if item["threads"] == 1} - {None}
-    return page(
+    return render_template(
         "engine.html.j2",
         speeds=_speeds(found),
         charts=_charts(found),
@@ -43,7 +43,7 @@ def _speeds(found: Sequence[Mapping]) -> Table:
 
 def _row(item: Mapping) -> list[Cell]:
     other = item["mettagrid"]
-    compared = [Cell(NOTHING)] * 3
+    compared = [Cell(DASH)] * 3
     if other:
         tokens = other["tokens_in_use"]
         compared = [

@@ -19,7 +19,7 @@ NOT_SHOWN = ("reward",)
 """Fields of a recording that the player has no use for."""
 
 
-class Recorded(NamedTuple):
+class EpisodeView(NamedTuple):
     """A recorded episode to watch.
 
     Attributes:
@@ -39,7 +39,7 @@ class Recorded(NamedTuple):
     states: Markup
 
     @classmethod
-    def first_of(cls, recording: Replay, policy: str, file: str) -> "Recorded | None":
+    def first_of(cls, recording: Replay, policy: str, file: str) -> "EpisodeView | None":
         """The first episode of a recording; None if it has none."""
         if not recording.episodes:
             return None
@@ -62,7 +62,7 @@ class Recorded(NamedTuple):
         )
 
 
-def player(recorded: Sequence[Recorded], budget: int = BUDGET) -> dict[str, Any] | None:
+def player_data(recorded: Sequence[EpisodeView], budget: int = BUDGET) -> dict[str, Any] | None:
     """What the page needs; None if nothing was recorded.
 
     Args:
@@ -110,7 +110,7 @@ def _json(data: Any) -> Markup:
     return htmlsafe_json_dumps(data, separators=(",", ":"))
 
 
-def _facts(one: Recorded) -> dict[str, Any]:
+def _facts(one: EpisodeView) -> dict[str, Any]:
     return {
         "policy": one.policy,
         "mission": one.mission.name,
@@ -136,7 +136,7 @@ def _mission(mission: Mission) -> dict[str, Any]:
         "repairs": [_amounts(repair.inputs) for repair in mission.clipping.repairs],
         "stations": [
             _station(mission, row, column, name, styles)
-            for row, column, name in mission.cells(*mission.stations)
+            for row, column, name in mission.cells_with(*mission.stations)
         ],
     }
 
@@ -160,7 +160,7 @@ def _station(
     }
 
 
-def _left_out(left: Sequence[Recorded]) -> Table | None:
+def _left_out(left: Sequence[EpisodeView]) -> Table | None:
     rows = [[Cell(one.policy), Cell(one.mission.name), Cell(one.file)] for one in left]
     columns = ["Policy", "Mission", "File"]
     return Table("Recorded episodes that are not in this page", columns, rows) if rows else None

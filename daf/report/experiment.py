@@ -6,11 +6,11 @@ from typing import Any
 import pandas as pd
 
 from daf.report import claim_tables, tables
-from daf.report.episode_player import Recorded, player
+from daf.report.episode_player import EpisodeView, player_data
 from daf.report.game_tables import game_table
 from daf.report.learning_curves import learning_curves
 from daf.report.map_chart import map_chart, station_styles
-from daf.report.page import as_yaml, page
+from daf.report.page import as_yaml, render_template
 from daf.report.score_charts import curve_chart, interval_chart, profile_chart, style_class
 from daf.report.teams import teams_section
 
@@ -27,7 +27,7 @@ def render_report(
     provenance: Mapping[str, Any],
     sources: Mapping[str, str],
     left_out: Sequence[Mapping] = (),
-    recorded: Sequence[Recorded] = (),
+    recorded: Sequence[EpisodeView] = (),
 ) -> str:
     """The report as HTML text; the same input gives the same text.
 
@@ -53,7 +53,7 @@ def render_report(
     ceilings = {mission["name"]: mission.get("ceiling") for mission in missions}
     several = len(stats["overall_missions"]) > 1
     shown = [*([None] if several else []), *stats["missions"]]
-    return page(
+    return render_template(
         "report.html.j2",
         title=title,
         stats=stats,
@@ -85,7 +85,7 @@ def render_report(
             _mission(mission) | {"happened": game_table(stats, mission["name"], order)}
             for mission in missions
         ],
-        player=player(sorted(recorded, key=lambda one: styles.get(one.policy, len(order)))),
+        player=player_data(sorted(recorded, key=lambda one: styles.get(one.policy, len(order)))),
         training=tables.training_table(runs),
         runs=tables.runs_table(runs),
         config_yaml=as_yaml(config),
@@ -179,8 +179,10 @@ def _shaping(runs: Sequence[Mapping]) -> list[tuple[str, str]]:
     for run in sorted(runs, key=lambda run: (str(run["policy"]), str(run["run"]))):
         used = {
             key: value
-            for key, value in tables.flat((run.get("training") or {}).get("shaping") or {}).items()
-            if value not in ("0", "0.0", "false", tables.NOTHING)
+            for key, value in tables.flatten_settings(
+                (run.get("training") or {}).get("shaping") or {}
+            ).items()
+            if value not in ("0", "0.0", "false", tables.DASH)
         }
         if used:
             words = ", ".join(f"{key} = {value}" for key, value in used.items())

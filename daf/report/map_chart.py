@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from daf.report.svg import element, picture, text
+from daf.report.svg import element, svg_image, text
 
-PLAIN = {"#": "wall", ".": "floor", " ": "floor", "@": "agent"}
+SYMBOL_MEANINGS = {"#": "wall", ".": "floor", " ": "floor", "@": "agent"}
 """Meaning of characters that a legend does not name."""
 
 CELL = 20
@@ -36,7 +36,7 @@ def map_chart(rows: Sequence[str], legend: Mapping[str, str], *, title: str) -> 
                 marks.append(_station(column, row, character, name, styles[character]))
     counts = [f"{sum(line.count(c) for line in rows)} {_symbol_meaning(c, legend)}" for c in styles]
     floor = element("rect", width=CELL * width, height=CELL * height, class_="floor")
-    return picture(
+    return svg_image(
         CELL * width,
         CELL * height,
         title,
@@ -56,7 +56,7 @@ def station_styles(rows: Sequence[str], legend: Mapping[str, str]) -> dict[str, 
 
 
 def _symbol_meaning(character: str, legend: Mapping[str, str]) -> str:
-    return legend.get(character, PLAIN.get(character, character))
+    return legend.get(character, SYMBOL_MEANINGS.get(character, character))
 
 
 def _wall_runs(line: str, row: int, legend: Mapping[str, str]) -> list[str]:

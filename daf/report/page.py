@@ -11,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def page(template: str, folder: Path = TEMPLATES, **values: Any) -> str:
+def render_template(template: str, folder: Path = TEMPLATES, **values: Any) -> str:
     """A template of a folder with its values as HTML text; what is not `Markup` is escaped.
 
     Raises:

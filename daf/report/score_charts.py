@@ -13,15 +13,15 @@ from daf.report.svg import (
     CHARACTER,
     Axis,
     axis,
-    clipped,
     element,
     path,
-    picture,
     scale,
+    svg_image,
     text,
     tick_labels,
+    truncate,
 )
-from daf.stats import number
+from daf.stats import format_score
 
 WIDTH = 420
 COLOURS = 8
@@ -45,7 +45,7 @@ def interval_chart(
     """
     row, top, bottom = 28, 22, 44
     height = top + row * len(items) + bottom
-    longest = max(len(clipped(item["policy"], LABEL_CHARACTERS)) for item in items)
+    longest = max(len(truncate(item["policy"], LABEL_CHARACTERS)) for item in items)
     left = 14 + 1.2 * CHARACTER * longest  # the name of the best is bold
     right = WIDTH - 54
     known = [item[key] for item in items for key in ("mean", "low", "high")]
@@ -64,19 +64,19 @@ def interval_chart(
     for index, item in enumerate(items):
         parts.append(_interval_row(item, x, top + row * (index + 0.5), left, right))
     means = "; ".join(f"{item['policy']} {_range(item)}" for item in items)
-    return picture(WIDTH, height, title, f"Mean {unit} with {interval}: {means}.", *parts)
+    return svg_image(WIDTH, height, title, f"Mean {unit} with {interval}: {means}.", *parts)
 
 
 def _interval_row(item: dict, x, y: float, left: float, right: float) -> Markup:
     parts = [element("title", f"{item['policy']}: {_range(item)}")]
-    name = clipped(item["policy"], LABEL_CHARACTERS)
+    name = truncate(item["policy"], LABEL_CHARACTERS)
     parts.append(text(left - 10, y + 4, name, "label", "end"))
     if item["low"] is not None:
         low, high = x(item["low"]), x(item["high"])
         parts.append(_line(low, y, high, y, "whisker"))
         parts += [_line(end, y - 4, end, y + 4, "whisker") for end in (low, high)]
     parts.append(element("circle", cx=x(item["mean"]), cy=y, r=5, class_="dot"))
-    parts.append(text(WIDTH - 4, y + 4, number(item["mean"]), "value", "end"))
+    parts.append(text(WIDTH - 4, y + 4, format_score(item["mean"]), "value", "end"))
     return element("g", *parts, class_="row best" if item["best"] else "row")
 
 
@@ -126,8 +126,10 @@ def curve_chart(
         name = f"ceiling {ceiling:g}"
         parts.append(text(right, y(ceiling) - 5, name, "ceiling-name", "end"))
     parts += [_curve(curve, x, y) for curve in curves]
-    ends = "; ".join(f"{curve.policy} {number(curve.mean[-1])}" for curve in curves if curve.mean)
-    return picture(
+    ends = "; ".join(
+        f"{curve.policy} {format_score(curve.mean[-1])}" for curve in curves if curve.mean
+    )
+    return svg_image(
         WIDTH, height, title, f"{unit} against agent-steps; mean at the end: {ends}.", *parts
     )
 
@@ -168,8 +170,8 @@ def profile_chart(
         drawn.append(element("path", d=line, class_="mean"))
         parts.append(element("g", *drawn, class_=f"curve {style_class(styles[curve['policy']])}"))
         said.append(f"{curve['policy']} {100 * curve['share'][middle]:.0f} %")
-    reached = f"at least {number(thresholds[middle])}: {'; '.join(said)}"
-    return picture(WIDTH, height, title, f"Share of episodes with {scores} of {reached}.", *parts)
+    reached = f"at least {format_score(thresholds[middle])}: {'; '.join(said)}"
+    return svg_image(WIDTH, height, title, f"Share of episodes with {scores} of {reached}.", *parts)
 
 
 def style_class(style: int) -> str:
@@ -203,8 +205,8 @@ def _axis_range(low: float, high: float) -> tuple[float, float]:
 
 def _range(item: dict) -> str:
     if item["low"] is None:
-        return f"{number(item['mean'])} (no interval)"
-    return f"{number(item['mean'])} ({number(item['low'])} to {number(item['high'])})"
+        return f"{format_score(item['mean'])} (no interval)"
+    return f"{format_score(item['mean'])} ({format_score(item['low'])} to {format_score(item['high'])})"
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:

@@ -20,21 +20,21 @@ def element(name: str, *children: Any, **attributes: Any) -> Markup:
             None leaves the attribute out.
     """
     written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_format_number(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
     return Markup(f"<{name}{written}>{''.join(escape(child) for child in children)}</{name}>")
 
 
-def picture(width: float, height: float, title: str, description: str, *children: Any) -> Markup:
+def svg_image(width: float, height: float, title: str, description: str, *children: Any) -> Markup:
     """An `<svg>` that scales to its box, with a text alternative."""
     return element(
         "svg",
         element("title", title),
         element("desc", description),
         *children,
-        viewBox=f"0 0 {_short(float(width))} {_short(float(height))}",
+        viewBox=f"0 0 {_format_number(float(width))} {_format_number(float(height))}",
         role="img",
         aria_label=f"{title}. {description}",
         style=f"max-width:{1.1 * width:.0f}px",
@@ -46,14 +46,14 @@ def text(x: float, y: float, words: str, class_: str = "", anchor: str | None = 
     return element("text", words, x=x, y=y, class_=class_ or None, text_anchor=anchor)
 
 
-def clipped(words: str, characters: int) -> str:
+def truncate(words: str, characters: int) -> str:
     """`words`, cut to so many characters with an ellipsis at the end."""
     return words if len(words) <= characters else words[: characters - 1] + "…"
 
 
 def path(points: list[tuple[float, float]], closed: bool = False) -> str:
     """The `d` attribute of a polyline through the points."""
-    steps = " ".join(f"{_short(float(x))},{_short(float(y))}" for x, y in points)
+    steps = " ".join(f"{_format_number(float(x))},{_format_number(float(y))}" for x, y in points)
     return f"M{steps}{'Z' if closed else ''}"
 
 
@@ -105,7 +105,7 @@ def _is_whole(value: float) -> bool:
     return abs(value - round(value)) < 1e-6 * max(abs(value), 1e-300) and round(value) != 0
 
 
-def _short(value: Any) -> str:
+def _format_number(value: Any) -> str:
     if not isinstance(value, float):
         return str(value)
     return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")  # + 0.0 turns -0.0 into 0.0

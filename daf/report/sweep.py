@@ -7,7 +7,7 @@ import pandas as pd
 
 from daf.config import DAFSweepConfig
 from daf.files import strict_json
-from daf.report.page import as_yaml, page
+from daf.report.page import as_yaml, render_template
 from daf.report.score_charts import interval_chart
 from daf.report.sweep_charts import confirmation_chart, rounds_chart, slice_chart
 from daf.report.tables import (
@@ -15,15 +15,15 @@ from daf.report.tables import (
     Table,
     count,
     facts_table,
+    format_value,
     interval,
     p_value,
-    plain,
     provenance_table,
     score,
     sources_table,
 )
-from daf.stats import number
-from daf.stats.verdict import needed
+from daf.stats import format_score
+from daf.stats.verdict import format_units_needed
 
 UNITS = {"episode": "episodes", "training_seed": "training seeds"}
 
@@ -48,7 +48,7 @@ def render_sweep(
         command: what to type to make the sweep again.
         sources: the files that all of this comes from, each with its SHA-256.
     """
-    return page(
+    return render_template(
         "sweep.html.j2",
         sweep=sweep,
         found=found,
@@ -63,7 +63,7 @@ def render_sweep(
         rounds=_rounds(sweep, rounds, found["best"]["trial"]),
         trials=_trials_table(trials),
         failed=[_failed(row) for _, row in trials[trials["status"] == "failed"].iterrows()],
-        number=number,
+        number=format_score,
         config_yaml=as_yaml(sweep.model_dump(mode="json", exclude={"execution"})),
         provenance=provenance_table({}, environment),
         versions=facts_table("Versions", environment.get("versions", {})),
@@ -75,7 +75,7 @@ def _verdict_text(found: Mapping[str, Any]) -> str:
     """What a search came to, in words."""
     best, others = found["best"], len(found["ranking"]) - 1
     text = f"{best['trial']} is the best of {others + 1} trials that succeeded"
-    text += f" (mean {found['metric']} {number(best['objective'])} in the search)"
+    text += f" (mean {found['metric']} {format_score(best['objective'])} in the search)"
     tied, rivals = len(best["tied_with"]), best["rivals"]
     if not others:
         return f"{text}; there is no other."
@@ -96,13 +96,13 @@ def _confirmation_text(found: Mapping[str, Any]) -> str:
         )
     if confirmed["mean"] is None:
         return "Its confirmation on fresh seeds failed."
-    text = f"On fresh seeds it reaches {number(confirmed['mean'])}"
+    text = f"On fresh seeds it reaches {format_score(confirmed['mean'])}"
     if confirmed["low"] is not None:
-        text += f" ({number(confirmed['low'])} to {number(confirmed['high'])}, 95 %)"
+        text += f" ({format_score(confirmed['low'])} to {format_score(confirmed['high'])}, 95 %)"
     drop = confirmed["optimism"]
     text += f" over {confirmed['n_units']} {UNITS[confirmed['unit']]}"
     if drop > 0:
-        return f"{text}, {number(drop)} worse than in the search: the optimism of picking a winner."
+        return f"{text}, {format_score(drop)} worse than in the search: the optimism of picking a winner."
     return f"{text}, no worse than in the search."
 
 
@@ -136,7 +136,7 @@ def _confirmation(found: Mapping[str, Any]) -> dict[str, Any] | None:
 def _to_best(pair: Mapping[str, Any] | None) -> list[Cell]:
     if pair is None:
         return [Cell("–"), Cell("–"), Cell("")]
-    more = needed(pair)
+    more = format_units_needed(pair)
     verdict = "not tested" if pair["decided"] is None else "cannot be told from the best"
     verdict = "told from the best" if pair["decided"] else verdict
     return [
@@ -176,7 +176,7 @@ def _slice_charts(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str,
 def _value(value: Any) -> Any:
     """A number as it is, everything else as text."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if value is None or number else plain(value)
+    return value if value is None or number else format_value(value)
 
 
 def _is_log(asked: bool, values: Sequence[Any]) -> bool:
@@ -243,7 +243,7 @@ def _rounds(sweep: DAFSweepConfig, rounds: pd.DataFrame, best: str) -> dict[str,
     lines.append(
         {"trial": "best so far", "points": list(zip(numbers, reached.tolist())), "best": False}
     )
-    told = f"After {len(there)} trials the best has {number(reached.iloc[-1])}."
+    told = f"After {len(there)} trials the best has {format_score(reached.iloc[-1])}."
     return {
         "title": "Trials in their order",
         "told": f"Dots are trials, the line is the best so far. {told}",
@@ -260,7 +260,7 @@ def _trials_table(trials: pd.DataFrame) -> Table:
             interval({key: None if pd.isna(row[key]) else row[key] for key in ("low", "high")}),
             Cell(row["status"] if row["status"] != "success" else "tied" if row["tied"] else ""),
             count(int(row["steps"])),
-            *(Cell(plain(value), *_sort(value)) for value in _values(trials, row)),
+            *(Cell(format_value(value), *_sort(value)) for value in _values(trials, row)),
         ]
         for _, row in trials.iterrows()
     ]

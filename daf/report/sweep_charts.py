@@ -6,8 +6,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from daf.report.svg import axis, clipped, element, path, picture, scale, text, tick_labels
-from daf.stats import number
+from daf.report.svg import axis, element, path, scale, svg_image, text, tick_labels, truncate
+from daf.stats import format_score
 
 WIDTH, HEIGHT = 420, 260
 LEFT, RIGHT, TOP, FLOOR = 56, WIDTH - 14, 22, HEIGHT - 50
@@ -27,24 +27,24 @@ def slice_chart(
         metric: what the objective is.
         log: whether the values lie on a logarithmic scale.
     """
-    x, ticks, labels = _places([point["value"] for point in points], log)
+    x, ticks, labels = _value_axis([point["value"] for point in points], log)
     y, parts = _objective_axis(
         [p[key] for p in points for key in ("objective", "low", "high")], metric
     )
     for tick, label in list(zip(ticks, labels))[:: math.ceil(len(ticks) / MAX_LABELS)]:
-        parts.append(text(x(tick), FLOOR + 18, clipped(label, 14), "tick", "middle"))
+        parts.append(text(x(tick), FLOOR + 18, truncate(label, 14), "tick", "middle"))
     parts.append(text((LEFT + RIGHT) / 2, HEIGHT - 8, name, "axis-name", "middle"))
     # The best last, so that it lies above the others.
     for point in sorted(points, key=lambda point: point["best"]):
         at, height = x(point["value"]), y(point["objective"])
-        dot = [element("title", f"{name} {point['value']}: {number(point['objective'])}")]
+        dot = [element("title", f"{name} {point['value']}: {format_score(point['objective'])}")]
         if point["low"] is not None:
             dot.append(_line(at, y(point["low"]), at, y(point["high"]), "whisker"))
         dot.append(element("circle", cx=at, cy=height, r=4, class_="dot"))
         parts.append(element("g", *dot, class_="row best" if point["best"] else "row"))
     best = next((point for point in points if point["best"]), points[0])
     told = f"{len(points)} trials; the best has {name} {best['value']}."
-    return picture(WIDTH, HEIGHT, f"{metric} against {name}", told, *parts)
+    return svg_image(WIDTH, HEIGHT, f"{metric} against {name}", told, *parts)
 
 
 def rounds_chart(
@@ -72,7 +72,7 @@ def rounds_chart(
             marks.append(element("path", d=path(drawn), class_="rung"))
         marks += [element("circle", cx=cx, cy=cy, r=3.5, class_="dot") for cx, cy in drawn]
         parts.append(element("g", *marks, class_="row best" if line["best"] else "row"))
-    return picture(WIDTH, HEIGHT, f"{metric} round by round", what, *parts)
+    return svg_image(WIDTH, HEIGHT, f"{metric} round by round", what, *parts)
 
 
 def confirmation_chart(items: Sequence[Mapping[str, Any]], *, metric: str, unit: str) -> Markup:
@@ -97,23 +97,27 @@ def confirmation_chart(items: Sequence[Mapping[str, Any]], *, metric: str, unit:
     parts.append(text(WIDTH / 2, height - 6, metric, "axis-name", "middle"))
     for place, item in enumerate(items):
         y = TOP + row * (place + 0.5) + 6
-        marks = [text(14, y - 12, clipped(item["trial"], 60), "label")]
+        marks = [text(14, y - 12, truncate(item["trial"], 60), "label")]
         if item["low"] is not None:
             marks.append(_line(x(item["low"]), y, x(item["high"]), y, "whisker"))
         marks.append(element("circle", cx=x(item["searched"]), cy=y, r=5, class_="ring"))
         if item["mean"] is not None:
             marks.append(element("circle", cx=x(item["mean"]), cy=y, r=5, class_="dot"))
-            marks.append(text(WIDTH - 4, y + 4, number(item["mean"]), "value", "end"))
+            marks.append(text(WIDTH - 4, y + 4, format_score(item["mean"]), "value", "end"))
         parts.append(element("g", *marks, class_="row" if place else "row best"))
     told = "; ".join(
-        f"{item['trial']}: {number(item['searched'])} in the search, "
-        + ("not confirmed" if item["mean"] is None else f"{number(item['mean'])} on fresh seeds")
+        f"{item['trial']}: {format_score(item['searched'])} in the search, "
+        + (
+            "not confirmed"
+            if item["mean"] is None
+            else f"{format_score(item['mean'])} on fresh seeds"
+        )
         for item in items
     )
-    return picture(WIDTH, height, f"Finalists, intervals over {unit}", f"{told}.", *parts)
+    return svg_image(WIDTH, height, f"Finalists, intervals over {unit}", f"{told}.", *parts)
 
 
-def _places(values: Sequence[Any], log: bool):
+def _value_axis(values: Sequence[Any], log: bool):
     """Where values lie: the scale, its ticks and their labels."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         ends = min(values), max(values)

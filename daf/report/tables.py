@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from daf.report.score_charts import Curve
-from daf.stats import listed, number
+from daf.stats import format_names, format_score
 
-NOTHING = "–"
+DASH = "–"
 
 
 class Cell(NamedTuple):
@@ -37,30 +37,30 @@ class Table(NamedTuple):
 
 def score(value: float | None, strong: bool = False) -> Cell:
     """A score, or a dash where there is none."""
-    return Cell(NOTHING) if value is None else Cell(number(value), value, strong)
+    return Cell(DASH) if value is None else Cell(format_score(value), value, strong)
 
 
 def count(value: int | None) -> Cell:
     """A whole number with thousands apart."""
-    return Cell(NOTHING) if value is None else Cell(f"{value:,}".replace(",", " "), value)
+    return Cell(DASH) if value is None else Cell(f"{value:,}".replace(",", " "), value)
 
 
 def interval(item: Mapping, low: str = "low", high: str = "high") -> Cell:
     """`low to high`, or a dash."""
     if item[low] is None:
-        return Cell(NOTHING)
-    return Cell(f"{number(item[low])} to {number(item[high])}", item[low])
+        return Cell(DASH)
+    return Cell(f"{format_score(item[low])} to {format_score(item[high])}", item[low])
 
 
 def percent(value: float | None) -> Cell:
     """A share of one, in percent."""
-    return Cell(NOTHING) if value is None else Cell(f"{100 * value:.0f} %", value)
+    return Cell(DASH) if value is None else Cell(f"{100 * value:.0f} %", value)
 
 
 def p_value(p: float | None) -> Cell:
     """A p-value with three decimals."""
     if p is None:
-        return Cell(NOTHING)
+        return Cell(DASH)
     return Cell("< 0.001" if p < 0.001 else f"{p:.3f}", p)
 
 
@@ -107,7 +107,7 @@ def leaders_table(stats: Mapping) -> Table:
     for mission in stats["missions"]:
         won = stats["mission_verdicts"][mission]
         item = estimates[won["best_policies"][0], mission]
-        others = listed(won["undecided_with"])
+        others = format_names(won["undecided_with"])
         if won["decided"]:
             sure = "beats every other policy"
         elif len(won["best_policies"]) > 1:
@@ -191,12 +191,12 @@ def runs_table(runs: Sequence[Mapping]) -> Table:
         [
             Cell(str(run["run"])),
             Cell(str(run["policy"])),
-            Cell(plain(run.get("training_seed")), run.get("training_seed")),
-            Cell(", ".join(run.get("missions") or []) or NOTHING),
+            Cell(format_value(run.get("training_seed")), run.get("training_seed")),
+            Cell(", ".join(run.get("missions") or []) or DASH),
             count(run.get("steps")),
             count(run.get("parameters")),
-            Cell(plain(run.get("device"))),
-            Cell(plain(run.get("class_path"))),
+            Cell(format_value(run.get("device"))),
+            Cell(format_value(run.get("class_path"))),
         ]
         for run in sorted(runs, key=lambda run: str(run["run"]))
     ]
@@ -208,14 +208,15 @@ def training_table(runs: Sequence[Mapping]) -> Table:
     """Training settings, one column a policy; settings that differ between policies stand out."""
     settings: dict[str, list[dict[str, str]]] = {}
     for run in sorted(runs, key=lambda run: str(run["run"])):
-        settings.setdefault(str(run["policy"]), []).append(flat(run.get("training") or {}))
+        settings.setdefault(str(run["policy"]), []).append(
+            flatten_settings(run.get("training") or {})
+        )
     policies = sorted(settings)
     keys = dict.fromkeys(key for p in policies for run in settings[p] for key in run)
     rows = []
     for key in keys:
         shown = [
-            " / ".join(dict.fromkeys(run.get(key, NOTHING) for run in settings[p]))
-            for p in policies
+            " / ".join(dict.fromkeys(run.get(key, DASH) for run in settings[p])) for p in policies
         ]
         differs = len(set(shown)) > 1
         rows.append([Cell(key), *(Cell(value, strong=differs) for value in shown)])
@@ -234,7 +235,7 @@ def checks_table(environment: Mapping) -> Table:
         [
             Cell("✓ passed" if check["ok"] else "✗ failed", strong=not check["ok"]),
             Cell(str(check["name"])),
-            Cell(plain(check.get("needed"))),
+            Cell(format_value(check.get("needed"))),
         ]
         for check in environment.get("checks", [])
     ]
@@ -256,23 +257,23 @@ def sources_table(sources: Mapping[str, str]) -> Table:
 def facts_table(name: str, facts: Mapping) -> Table:
     """Labels and values, as they come."""
     return Table(
-        name, ["What", "Value"], [[Cell(str(k)), Cell(plain(v))] for k, v in facts.items()]
+        name, ["What", "Value"], [[Cell(str(k)), Cell(format_value(v))] for k, v in facts.items()]
     )
 
 
-def flat(settings: Mapping, prefix: str = "") -> dict[str, str]:
+def flatten_settings(settings: Mapping, prefix: str = "") -> dict[str, str]:
     """Nested settings as one level: `{"a": {"b": 1}}` becomes `{"a.b": "1"}`."""
     result: dict[str, str] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping) and value:
-            result |= flat(value, f"{prefix}{key}.")
+            result |= flatten_settings(value, f"{prefix}{key}.")
         else:
-            result[f"{prefix}{key}"] = plain(value)
+            result[f"{prefix}{key}"] = format_value(value)
     return result
 
 
-def plain(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A value as people write it: text as it is, nothing as a dash, the rest as JSON."""
     if value is None or value == {} or value == []:
-        return NOTHING
+        return DASH
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)

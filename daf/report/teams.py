@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup
 
-from daf.report.svg import CHARACTER, clipped, element, picture, text
-from daf.report.tables import NOTHING, Cell, Table, count, interval, score, unit
-from daf.stats import number
+from daf.report.svg import CHARACTER, element, svg_image, text, truncate
+from daf.report.tables import DASH, Cell, Table, count, interval, score, unit
+from daf.stats import format_score
 
 WIDTH, ROW, TOP = 420, 46, 24
 LABEL_CHARACTERS = 16
@@ -77,7 +77,7 @@ def _mixed_table(name: str, items: Sequence[Mapping], agents: Mapping) -> Table:
             [
                 Cell(item["team"]),
                 _where(item),
-                Cell(", ".join(f"{n} {policy}" for policy, n in counts.items()) or NOTHING),
+                Cell(", ".join(f"{n} {policy}" for policy, n in counts.items()) or DASH),
                 score(item["mean"]),
                 interval(item),
                 unit(item),
@@ -98,7 +98,7 @@ def _differences_table(name: str, items: Sequence[Mapping], key: str, column: st
             interval(item),
             count(item["n_training_seeds"] or None),
             _claim(item),
-            Cell(item["method"] or NOTHING),
+            Cell(item["method"] or DASH),
         ]
         for item in items
     ]
@@ -145,7 +145,7 @@ def matrix_chart(pairs: Sequence[Mapping], *, title: str, unit: str, level: str)
     """
     found = {names: pair for pair in pairs for names in _both_orders(pair)}
     policies = sorted({name for names in found for name in names})
-    names = [f"{n} {clipped(p, LABEL_CHARACTERS)}" for n, p in enumerate(policies, start=1)]
+    names = [f"{n} {truncate(p, LABEL_CHARACTERS)}" for n, p in enumerate(policies, start=1)]
     left = 14 + CHARACTER * max(map(len, names))
     side = (WIDTH - left) / len(policies)
     means = [pair["mean"] for pair in pairs]
@@ -159,28 +159,28 @@ def matrix_chart(pairs: Sequence[Mapping], *, title: str, unit: str, level: str)
             pair = found.get((first, second))
             x = left + side * column
             if pair is None:
-                parts.append(text(x + side / 2, y + ROW / 2 + 4, NOTHING, "tick", "middle"))
+                parts.append(text(x + side / 2, y + ROW / 2 + 4, DASH, "tick", "middle"))
                 continue
             share = (pair["mean"] - low) / (high - low) if high > low else 0.5
             cell = [
-                element("title", f"{first} with {second}: {_said(pair)}"),
+                element("title", f"{first} with {second}: {_score_text(pair)}"),
                 element("rect", x=x + 1, y=y + 1.0, width=side - 2, height=ROW - 2.0, rx=4,
                         fill_opacity=MIN_OPACITY + (MAX_OPACITY - MIN_OPACITY) * share),
-                text(x + side / 2, y + ROW / 2 - 2, number(pair["mean"]), "value", "middle"),
+                text(x + side / 2, y + ROW / 2 - 2, format_score(pair["mean"]), "value", "middle"),
             ]  # fmt: skip
             span = interval(pair).text
             if SMALL * len(span) < side:
                 cell.append(text(x + side / 2, y + ROW / 2 + 14, span, "tick", "middle"))
             parts.append(element("g", *cell, class_="cell"))
-    said = "; ".join(f"{pair['a']} with {pair['b']} {_said(pair)}" for pair in pairs)
+    said = "; ".join(f"{pair['a']} with {pair['b']} {_score_text(pair)}" for pair in pairs)
     height = TOP + ROW * len(policies) + 4
-    return picture(WIDTH, height, title, f"Mean {unit} with {level} intervals: {said}.", *parts)
+    return svg_image(WIDTH, height, title, f"Mean {unit} with {level} intervals: {said}.", *parts)
 
 
 def _both_orders(pair: Mapping) -> set[tuple[str, str]]:
     return {(pair["a"], pair["b"]), (pair["b"], pair["a"])}
 
 
-def _said(pair: Mapping) -> str:
+def _score_text(pair: Mapping) -> str:
     span = interval(pair).text
-    return f"{number(pair['mean'])} ({'no interval' if span == NOTHING else span})"
+    return f"{format_score(pair['mean'])} ({'no interval' if span == DASH else span})"

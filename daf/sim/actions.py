@@ -12,7 +12,7 @@ from daf.sim.counters import (
     MOVED,
     SHARES,
 )
-from daf.sim.inventory import carried, change
+from daf.sim.inventory import add_resource, amount_carried
 from daf.sim.state import Worlds
 from daf.sim.tables.codes import ASSEMBLER_KIND, EMPTY, ENERGY, FIRST_STATION
 from daf.sim.tables.struct import Tables
@@ -25,7 +25,7 @@ NUM_DIRECTIONS = wp.constant(4)
 
 
 @wp.func
-def decode(t: Tables, worlds: Worlds, world: int, agent: int, passed: wp.int64):
+def decode_action(t: Tables, worlds: Worlds, world: int, agent: int, passed: wp.int64):
     """From the flat action list to verb and argument: noop, move N S W E, glyphs 0, 1, ...
 
     The number is compared in full: of one outside the list only the argument is cut to 32 bits.
@@ -47,7 +47,7 @@ def decode(t: Tables, worlds: Worlds, world: int, agent: int, passed: wp.int64):
 
 
 @wp.func
-def act(t: Tables, worlds: Worlds, world: int, agent: int, now: int) -> bool:
+def apply_action(t: Tables, worlds: Worlds, world: int, agent: int, now: int) -> bool:
     """Carry out one agent's action fully. Returns whether it succeeded."""
     verb = worlds.verb[world, agent]
     argument = worlds.argument[world, agent]
@@ -66,12 +66,12 @@ def act(t: Tables, worlds: Worlds, world: int, agent: int, now: int) -> bool:
 @wp.func
 def move(t: Tables, worlds: Worlds, world: int, agent: int, direction: int, now: int) -> bool:
     moved = bool(False)
-    if carried(worlds, world, agent, ENERGY) >= t.move_energy:
+    if amount_carried(worlds, world, agent, ENERGY) >= t.move_energy:
         worlds.orientation[world, agent] = wp.uint8(direction)
         moved = move_into(t, worlds, world, agent, direction, now)
     if moved:
         # Paid after the effect and never below zero: a use may have left less than the price.
-        paid = -change(t, worlds, world, agent, ENERGY, -t.move_energy)
+        paid = -add_resource(t, worlds, world, agent, ENERGY, -t.move_energy)
         worlds.counters[world, MOVED] = worlds.counters[world, MOVED] + 1
         worlds.counters[world, ENERGY_SPENT_MOVING] = (
             worlds.counters[world, ENERGY_SPENT_MOVING] + paid
@@ -93,21 +93,21 @@ def move_into(t: Tables, worlds: Worlds, world: int, agent: int, direction: int,
         worlds.cell[world, agent] = there
         return True
     if code >= t.first_agent:
-        share(t, worlds, world, agent, code - t.first_agent)
+        share_energy(t, worlds, world, agent, code - t.first_agent)
         return True
     if code >= FIRST_STATION:
         station = code - FIRST_STATION
         kind = t.station_type[worlds.layout[world], station]
-        if t.kind[kind] == ASSEMBLER_KIND:
+        if t.station_kind[kind] == ASSEMBLER_KIND:
             return use_assembler(t, worlds, world, agent, station, kind, there, now)
         return use_chest(t, worlds, world, agent, station, kind, direction)
     return False
 
 
 @wp.func
-def share(t: Tables, worlds: Worlds, world: int, giver: int, taker: int):
+def share_energy(t: Tables, worlds: Worlds, world: int, giver: int, taker: int):
     """Offer half of the energy; the giver loses what the taker had room for."""
-    offered = carried(worlds, world, giver, ENERGY) / 2
-    taken = change(t, worlds, world, taker, ENERGY, offered)
-    change(t, worlds, world, giver, ENERGY, -taken)
+    offered = amount_carried(worlds, world, giver, ENERGY) / 2
+    taken = add_resource(t, worlds, world, taker, ENERGY, offered)
+    add_resource(t, worlds, world, giver, ENERGY, -taken)
     worlds.counters[world, SHARES] = worlds.counters[world, SHARES] + 1

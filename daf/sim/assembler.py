@@ -2,9 +2,9 @@
 
 import warp as wp
 
-from daf.sim.clipping import spread
+from daf.sim.clipping import add_clip_weight
 from daf.sim.counters import FIRST_MADE, FIRST_USE, HEARTS_MADE_BY_1, PARTIAL_USES, REPAIRS
-from daf.sim.inventory import carried, change
+from daf.sim.inventory import add_resource, amount_carried
 from daf.sim.state import Worlds
 from daf.sim.tables.codes import HEART, NO_RECIPE, NUM_POSITIONS, NUM_RESOURCES, OUTSIDE
 from daf.sim.tables.struct import Tables
@@ -31,7 +31,7 @@ def neighbor_byte(t: Tables, worlds: Worlds, world: int, station_cell: int) -> i
 
 
 @wp.func
-def progress(end: wp.uint32, duration: wp.uint32, now: wp.uint32) -> float:
+def cooldown_progress(end: wp.uint32, duration: wp.uint32, now: wp.uint32) -> float:
     """Share of the cooldown that has passed, 1 when it is over, in float32 like the engine."""
     if end <= now:
         return 1.0
@@ -70,13 +70,13 @@ def output_amount(t: Tables, recipe: int, resource: int, share: float) -> int:
 
 
 @wp.func
-def pooled(t: Tables, worlds: Worlds, world: int, station_cell: int, resource: int) -> int:
+def pooled_amount(t: Tables, worlds: Worlds, world: int, station_cell: int, resource: int) -> int:
     """What the agents around carry together, modulo 256: the engine adds in one byte."""
     total = int(0)
     for position in range(NUM_POSITIONS):
         code = int(worlds.grid[world, station_cell + t.neighbour_offset[position]])
         if code >= t.first_agent:
-            total += carried(worlds, world, code - t.first_agent, resource)
+            total += amount_carried(worlds, world, code - t.first_agent, resource)
     return total & 255
 
 
@@ -89,7 +89,7 @@ def consume_inputs(
     for position in range(NUM_POSITIONS):
         code = int(worlds.grid[world, station_cell + t.neighbour_offset[position]])
         if code >= t.first_agent and left > 0:
-            left += change(t, worlds, world, code - t.first_agent, resource, -left)
+            left += add_resource(t, worlds, world, code - t.first_agent, resource, -left)
 
 
 @wp.func
@@ -110,7 +110,7 @@ def use_assembler(
 
     end = wp.uint32(worlds.cooldown_end[world, station])
     last_duration = wp.uint32(worlds.cooldown_duration[world, station])
-    share = progress(end, last_duration, wp.uint32(now))
+    share = cooldown_progress(end, last_duration, wp.uint32(now))
     if share < 1.0 and t.partial[kind] == 0:
         return False
 
@@ -129,7 +129,7 @@ def use_assembler(
 
     for resource in range(NUM_RESOURCES):
         needed = input_amount(t, recipe, resource, share)
-        if needed > 0 and pooled(t, worlds, world, station_cell, resource) < needed:
+        if needed > 0 and pooled_amount(t, worlds, world, station_cell, resource) < needed:
             return False
 
     for resource in range(NUM_RESOURCES):
@@ -139,7 +139,7 @@ def use_assembler(
     for resource in range(NUM_RESOURCES):
         given = output_amount(t, recipe, resource, share)
         if given > 0:
-            made = change(t, worlds, world, agent, resource, given)
+            made = add_resource(t, worlds, world, agent, resource, given)
             count_made(worlds, world, resource, made, byte)
 
     multiplier = worlds.cooldown_multiplier[world, station]
@@ -148,7 +148,7 @@ def use_assembler(
     worlds.cooldown_end[world, station] = int(wp.uint32(now) + duration)
     if clipped:
         worlds.repair[world, station] = NO_RECIPE
-        spread(t, worlds, world, station, -1.0)
+        add_clip_weight(t, worlds, world, station, -1.0)
         worlds.counters[world, REPAIRS] = worlds.counters[world, REPAIRS] + 1
     else:
         worlds.uses[world, station] = worlds.uses[world, station] + 1

@@ -13,12 +13,12 @@ import torch
 from daf.config import ConfigError
 from daf.files.text_files import write_json
 from daf.missions import Mission, load_mission
-from daf.provenance.mettagrid_version import missing
+from daf.provenance.mettagrid_version import mettagrid_unavailable
 from daf.provenance.origin import Origin
 from daf.sim.mettagrid_engine import MettagridEngine
 from daf.sim.scaling import scaling, scaling_table
 from daf.sim.simulation import Simulation, torch_stream
-from daf.sim.timing import WARM_UP, action_indices, make_clock, random_moves, seconds, spread
+from daf.sim.timing import WARM_UP, action_indices, format_range, make_clock, random_moves, seconds
 
 REPEATS = 7
 METTAGRID_STEPS = 1000
@@ -49,7 +49,7 @@ def measure(
         simulation = Simulation(mission, worlds, device, auto_reset=True, threads=threads)
         clock = make_clock(simulation, threads)
         actions = random_moves(simulation)
-        alone = ONE_CORE if device != "cpu" or threads > 1 else missing()
+        alone = ONE_CORE if device != "cpu" or threads > 1 else mettagrid_unavailable()
         rival = None if alone else MettagridEngine(mission)
         own = actions[:, 0].int().cpu().numpy()
         seconds(clock, lambda k: simulation.step(actions[k]), action_indices(WARM_UP))
@@ -76,10 +76,10 @@ def measure(
         "tokens_in_use": float(simulation.state.token_count.float().mean()),
         "rates": rates,
         "phases": phases,
-        "mettagrid": rival and {**rival.described(), "rates": others},
+        "mettagrid": rival and {**rival.description(), "rates": others},
         "no_mettagrid": alone,
         "ratios": [rate / other for rate, other in zip(rates, others)],
-        "origin": Origin.here(torch.device(device).type).resolved(),
+        "origin": Origin.current(torch.device(device).type).resolved(),
     }
 
 
@@ -129,14 +129,14 @@ def summary(found: dict[str, Any]) -> list[str]:
         f"{found['mission']}: {found['worlds']} worlds x {found['agents']} agents, "
         f"{found['steps']} steps x {REPEATS}, {found['device']}, threads: {found['threads']}, "
         f"{found['tokens_in_use']:.0f} of {found['tokens']} tokens in use",
-        f"million agent-steps/s, observations included: {spread(found['rates'], 1e6)}",
+        f"million agent-steps/s, observations included: {format_range(found['rates'], 1e6)}",
     ]
     rival = found["mettagrid"]
     if rival:
         lines += [
             f"mettagrid {rival['version']}, {rival['tokens_in_use']:.0f} tokens in use: "
-            f"{spread(rival['rates'], 1e6)}",
-            f"times the speed of mettagrid: {spread(found['ratios'], 1)}",
+            f"{format_range(rival['rates'], 1e6)}",
+            f"times the speed of mettagrid: {format_range(found['ratios'], 1)}",
         ]
     else:
         lines.append(f"not compared with mettagrid; that needs {found['no_mettagrid']}")

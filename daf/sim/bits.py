@@ -14,6 +14,6 @@ def count_bits(bits: wp.uint64) -> int: ...
 
 
 @wp.func
-def lowest(bits: wp.uint64) -> int:
+def lowest_set_bit(bits: wp.uint64) -> int:
     """Number of the lowest bit that is set, 64 if there is none."""
     return count_bits((bits & (wp.uint64(0) - bits)) - wp.uint64(1))

@@ -9,7 +9,7 @@ from daf.sim.counters import (
     HEARTS_STORED,
     HEARTS_WITHDRAWN,
 )
-from daf.sim.inventory import carried, change
+from daf.sim.inventory import add_resource, amount_carried
 from daf.sim.state import Worlds
 from daf.sim.tables.codes import HEART
 from daf.sim.tables.struct import Tables
@@ -25,11 +25,11 @@ def use_chest(
     stock = worlds.stock[world, station]
     stored = int(0)
     if delta > 0:
-        offered = wp.min(delta, carried(worlds, world, agent, resource))
+        offered = wp.min(delta, amount_carried(worlds, world, agent, resource))
         if offered == 0:
             return False
         # A full chest destroys what it cannot hold; the agent loses it all the same.
-        change(t, worlds, world, agent, resource, -offered)
+        add_resource(t, worlds, world, agent, resource, -offered)
         stored = wp.min(offered, t.chest_capacity[kind] - stock)
         if resource == HEART:
             worlds.counters[world, HEARTS_DESTROYED] = (
@@ -39,12 +39,12 @@ def use_chest(
         wanted = wp.min(-delta, stock)
         if wanted == 0:
             return False
-        stored = -change(t, worlds, world, agent, resource, wanted)
+        stored = -add_resource(t, worlds, world, agent, resource, wanted)
         if stored == 0:
             return False
     if stored != 0:
         worlds.stock[world, station] = stock + stored
-        worlds.chest_amount[world, resource] = stock + stored
+        worlds.last_chest_amount[world, resource] = stock + stored
         if resource == HEART:
             count_hearts(worlds, world, stored)
     worlds.counters[world, FIRST_USE + kind] = worlds.counters[world, FIRST_USE + kind] + 1

@@ -3,34 +3,34 @@
 import warp as wp
 
 from daf.sim.counters import CLIPS
-from daf.sim.random import STREAM_CLIP, below, unit_float, word
+from daf.sim.random import STREAM_CLIP, random_word, uniform_below, unit_float
 from daf.sim.state import Worlds
 from daf.sim.tables.codes import NO_RECIPE
 from daf.sim.tables.struct import Tables
 
 
 @wp.func
-def draw(t: Tables, worlds: Worlds, world: int) -> wp.uint32:
+def next_random_word(t: Tables, worlds: Worlds, world: int) -> wp.uint32:
     """The world's next random word for clipping: of `clip_words` if there are any, else hashed."""
     cursor = worlds.clip_cursor[world]
     worlds.clip_cursor[world] = cursor + 1
     if t.clip_words.shape[0] > 0:
         return wp.uint32(t.clip_words[cursor])
-    return word(worlds.world_seed[world], STREAM_CLIP, cursor)
+    return random_word(worlds.world_seed[world], STREAM_CLIP, cursor)
 
 
 @wp.func
-def draw_below(t: Tables, worlds: Worlds, world: int, n: int) -> int:
+def random_below(t: Tables, worlds: Worlds, world: int, n: int) -> int:
     """Uniform in [0, n) without bias: low products are drawn again, as the engine does."""
-    bits = draw(t, worlds, world)
+    bits = next_random_word(t, worlds, world)
     threshold = (wp.uint32(0) - wp.uint32(n)) % wp.uint32(n)
     while bits * wp.uint32(n) < threshold:
-        bits = draw(t, worlds, world)
-    return below(bits, n)
+        bits = next_random_word(t, worlds, world)
+    return uniform_below(bits, n)
 
 
 @wp.func
-def spread(t: Tables, worlds: Worlds, world: int, station: int, sign: float):
+def add_clip_weight(t: Tables, worlds: Worlds, world: int, station: int, sign: float):
     layout = worlds.layout[world]
     for other in range(t.num_stations):
         added = sign * t.spread[layout, station, other]
@@ -46,7 +46,7 @@ def clip_station(
     now: int,
 ):
     """The station is clipped; a running cooldown is lost, uses stay."""
-    repair = draw_below(t, worlds, world, t.num_repairs)
+    repair = random_below(t, worlds, world, t.num_repairs)
     worlds.repair[world, station] = repair
     worlds.cooldown_end[world, station] = now
     worlds.cooldown_duration[world, station] = 0
@@ -57,7 +57,7 @@ def maybe_clip(t: Tables, worlds: Worlds, world: int, now: int):
     """With probability `clip_rate` one station is clipped, likelier near clipped ones."""
     if t.clip_rate <= 0.0:
         return
-    if unit_float(draw(t, worlds, world)) >= t.clip_rate:
+    if unit_float(next_random_word(t, worlds, world)) >= t.clip_rate:
         return
     layout = worlds.layout[world]
     total = float(0.0)
@@ -65,13 +65,13 @@ def maybe_clip(t: Tables, worlds: Worlds, world: int, now: int):
         station = t.clip_order[layout, i]
         if worlds.repair[world, station] == NO_RECIPE:
             total += worlds.clip_weight[world, station]
-    left = unit_float(draw(t, worlds, world)) * total
+    left = unit_float(next_random_word(t, worlds, world)) * total
     for i in range(t.clip_order.shape[1]):
         station = t.clip_order[layout, i]
         if worlds.repair[world, station] == NO_RECIPE:
             left -= worlds.clip_weight[world, station]
             if left <= 0.0:
                 clip_station(t, worlds, world, station, now)
-                spread(t, worlds, world, station, 1.0)
+                add_clip_weight(t, worlds, world, station, 1.0)
                 worlds.counters[world, CLIPS] = worlds.counters[world, CLIPS] + 1
                 return

@@ -2,18 +2,20 @@
 
 import warp as wp
 
-from daf.sim.bits import lowest
+from daf.sim.bits import lowest_set_bit
 from daf.sim.state import Worlds
 from daf.sim.tables.struct import Tables
 
 
 @wp.func
-def carried(worlds: Worlds, world: int, agent: int, resource: int) -> int:
+def amount_carried(worlds: Worlds, world: int, agent: int, resource: int) -> int:
     return int(worlds.inventory[world, agent, resource])
 
 
 @wp.func
-def change(t: Tables, worlds: Worlds, world: int, agent: int, resource: int, amount: int) -> int:
+def add_resource(
+    t: Tables, worlds: Worlds, world: int, agent: int, resource: int, amount: int
+) -> int:
     """Add (or take) as much of `amount` as the limit of the resource's group allows.
 
     Returns the change that was accepted; the rest vanishes.
@@ -21,9 +23,9 @@ def change(t: Tables, worlds: Worlds, world: int, agent: int, resource: int, amo
     others = int(0)
     mates = int(t.limit_group_mask[resource])
     while mates != 0:
-        others += carried(worlds, world, agent, lowest(wp.uint64(mates)))
+        others += amount_carried(worlds, world, agent, lowest_set_bit(wp.uint64(mates)))
         mates &= mates - 1
-    old = carried(worlds, world, agent, resource)
+    old = amount_carried(worlds, world, agent, resource)
     new = wp.max(wp.min(old + amount, t.limit[resource] - others), 0)
     worlds.inventory[world, agent, resource] = wp.uint8(new)
     if new > old:

@@ -38,9 +38,9 @@ class MettagridEngine:
             "vibe_actions": np.zeros(agents, dtype=np.int32),
         }
         self._episodes = 0
-        self._begin()
+        self._new_episode()
 
-    def _begin(self) -> None:
+    def _new_episode(self) -> None:
         self._engine = self._make(self._episodes)
         self._engine.set_buffers(**self._buffers)
         self._left = self._engine.max_steps
@@ -49,12 +49,12 @@ class MettagridEngine:
     def step(self, actions: np.ndarray) -> None:
         """Let every agent act once: int32 [A], 0 noop, 1 to 4 move."""
         if self._left == 0:
-            self._begin()
+            self._new_episode()
         self._buffers["actions"][:] = actions
         self._engine.step()
         self._left -= 1
 
-    def described(self) -> dict[str, Any]:
+    def description(self) -> dict[str, Any]:
         """Its version, and how many tokens of an observation are not empty on average."""
         used = (self._buffers["observations"][:, :, 0] != 255).sum(1).mean()
         return {"version": importlib.metadata.version("mettagrid"), "tokens_in_use": float(used)}

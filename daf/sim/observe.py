@@ -12,7 +12,7 @@ from daf.sim.tables.codes import (
     STATION_TYPE_SHIFT,
 )
 from daf.sim.tables.struct import Tables
-from daf.sim.token_copies import clear, copy_object_tokens, copy_tokens, write_packed_tokens
+from daf.sim.token_copies import clear_tail, copy_object_tokens, copy_tokens, write_packed_tokens
 
 wp.set_module_options({"enable_backward": False, "fuse_fp": False})
 
@@ -53,7 +53,7 @@ FIRST_INVENTORY = wp.constant(len(FEATURES))
 
 
 @wp.func
-def add(
+def append_token(
     look: wp.array(dtype=wp.vec3ub),
     n: int,
     feature: int,
@@ -70,7 +70,7 @@ def add(
 
 
 @wp.kernel
-def describe(
+def write_agent_tokens(
     t: Tables,
     worlds: Worlds,
     looks: wp.array3d(dtype=wp.vec3ub),
@@ -83,20 +83,20 @@ def describe(
     """
     world, agent = wp.tid()
     look = looks[world, agent]
-    n = add(look, 0, TYPE_ID, 0, True)
-    n = add(look, n, GROUP, 0, True)
-    n = add(look, n, FROZEN, 0, True)
-    n = add(look, n, ORIENTATION, int(worlds.orientation[world, agent]), True)
+    n = append_token(look, 0, TYPE_ID, 0, True)
+    n = append_token(look, n, GROUP, 0, True)
+    n = append_token(look, n, FROZEN, 0, True)
+    n = append_token(look, n, ORIENTATION, int(worlds.orientation[world, agent]), True)
     glyph = int(worlds.glyph[world, agent])
-    n = add(look, n, GLYPH, glyph, glyph > 0)
+    n = append_token(look, n, GLYPH, glyph, glyph > 0)
     for resource in range(NUM_RESOURCES):
         amount = int(worlds.inventory[world, agent, resource])
-        n = add(look, n, FIRST_INVENTORY + resource, amount, amount > 0)
+        n = append_token(look, n, FIRST_INVENTORY + resource, amount, amount > 0)
     look_size[world, agent] = n
 
 
 @wp.func
-def token(feature: int, value: int, n: int) -> wp.uint64:
+def pack_token(feature: int, value: int, n: int) -> wp.uint64:
     """Token number `n` of a look of at most four in one word."""
     return wp.uint64(feature | (value & 255) << 8) << wp.uint64(16 * n)
 
@@ -113,25 +113,25 @@ def emit_station(
     start: int,
     lane: int,
 ) -> int:
-    look = token(TYPE_ID, t.type_id[kind], 0)
+    look = pack_token(TYPE_ID, t.type_id[kind], 0)
     n = int(1)
-    if t.kind[kind] == CHEST_KIND:
+    if t.station_kind[kind] == CHEST_KIND:
         stock = worlds.stock[world, station]
         if stock > 0:
-            look |= token(FIRST_INVENTORY + t.chest_resource[kind], stock, 1)
+            look |= pack_token(FIRST_INVENTORY + t.chest_resource[kind], stock, 1)
             n = 2
     else:
         end = wp.uint32(worlds.cooldown_end[world, station])
         now = wp.uint32(worlds.now[world])
         if end > now:
-            look |= token(COOLDOWN, int(wp.min(end - now, wp.uint32(255))), n)
+            look |= pack_token(COOLDOWN, int(wp.min(end - now, wp.uint32(255))), n)
             n += 1
         if worlds.repair[world, station] != NO_RECIPE:
-            look |= token(CLIPPED, 1, n)
+            look |= pack_token(CLIPPED, 1, n)
             n += 1
         if t.max_uses[kind] > 0:
             left = wp.max(t.max_uses[kind] - worlds.uses[world, station], 0)
-            look |= token(REMAINING_USES, wp.min(left, 255), n)
+            look |= pack_token(REMAINING_USES, wp.min(left, 255), n)
             n += 1
     return write_packed_tokens(look, n, t.window_location[rank], tokens, start, lane)
 
@@ -177,20 +177,20 @@ def emit_global_tokens(
     reward = int(0)
     if not worlds.success[world, agent]:
         reward = rounded_byte(-t.failure_penalty * 100.0)
-    look = token(EPISODE_COMPLETION, completion, 0)
-    look |= token(LAST_ACTION, worlds.verb[world, agent], 1)
-    look |= token(LAST_ARGUMENT, worlds.argument[world, agent], 2)
-    look |= token(LAST_REWARD, reward, 3)
+    look = pack_token(EPISODE_COMPLETION, completion, 0)
+    look |= pack_token(LAST_ACTION, worlds.verb[world, agent], 1)
+    look |= pack_token(LAST_ARGUMENT, worlds.argument[world, agent], 2)
+    look |= pack_token(LAST_REWARD, reward, 3)
     return write_packed_tokens(look, 4, t.window_location[0], tokens, 0, lane)
 
 
 @wp.func
 def rank_of(t: Tables, step: int) -> int:
     """The rank in the window of the cell that is `step` cells behind its centre, -1 outside."""
-    i = step + t.rank.shape[0] / 2
-    if i < 0 or i >= t.rank.shape[0]:
+    i = step + t.rank_by_offset.shape[0] / 2
+    if i < 0 or i >= t.rank_by_offset.shape[0]:
         return -1
-    return int(t.rank[i])
+    return int(t.rank_by_offset[i])
 
 
 @wp.kernel
@@ -217,15 +217,15 @@ def observe(
     tokens = observations[world, agent]
     here = worlds.cell[world, agent]
     layout = worlds.layout[world]
-    view = int(t.sight[layout, here, t.wall_mask.shape[1]])
-    walls_seen = t.walls_seen[view]
+    view = int(t.visible_stations[layout, here, t.wall_mask.shape[1]])
+    walls_seen = t.wall_tokens[view]
     n = emit_global_tokens(t, worlds, world, agent, tokens, lane)
     n = emit_agent(t, looks, look_size, world, agent, 0, tokens, n, lane)
     walls_put = int(0)
     walls_before = int(0)
     for k in range(t.wall_mask.shape[1]):
         walls = wp.uint64(t.wall_mask[view, k])
-        stations = wp.uint64(t.sight[layout, here, k])
+        stations = wp.uint64(t.visible_stations[layout, here, k])
         objects = stations
         for other in range(t.num_agents):
             rank = rank_of(t, worlds.cell[world, other] - here)
@@ -250,5 +250,5 @@ def observe(
                 n = emit_agent(t, looks, look_size, world, other, rank, tokens, n, lane)
         walls_before += count_bits(walls)
     n = copy_tokens(walls_seen, walls_put, walls_before - walls_put, tokens, n, lane)
-    clear(tokens, n, worlds.token_count[world, agent], lane)
+    clear_tail(tokens, n, worlds.token_count[world, agent], lane)
     worlds.token_count[world, agent] = n

@@ -40,7 +40,7 @@ def simulate(
     _check_inputs(meta, inputs, mission.num_agents)
     run = _RecordedSimulation(mission, meta, device)
     for t in range(len(inputs["actions"])):
-        run.overwrite(inputs["intervened"][t], inputs["inv_pre"][t])
+        run.set_inventories(inputs["intervened"][t], inputs["inv_pre"][t])
         run.play(inputs["order"][t], inputs["actions"][t])
     return run.record()
 
@@ -56,7 +56,7 @@ class _RecordedSimulation(Simulation):
 
     def _allocate(self) -> None:
         super()._allocate()
-        self._places = [cell[:2] for cell in self.mission.cells(*self.mission.stations)]
+        self._places = [cell[:2] for cell in self.mission.cells_with(*self.mission.stations)]
         self._ids = self._object_ids()
         # The engine's clipper walks stations in an order of its own and owns a copy of the freshly
         # seeded generator (RULES 7 and 10); both are only needed to repeat its choices.
@@ -83,7 +83,7 @@ class _RecordedSimulation(Simulation):
         ]
         return [1 + filled.index(place) for place in self._places]
 
-    def overwrite(self, intervened: np.ndarray, inventory: np.ndarray) -> None:
+    def set_inventories(self, intervened: np.ndarray, inventory: np.ndarray) -> None:
         """Set the inventories of the chosen agents [A] to `inventory` [A, R], as the recorder did;
         a new amount counts fully as gained (TRACES)."""
         chosen = torch.as_tensor(intervened, device=self.device)[:, None]

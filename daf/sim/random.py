@@ -17,7 +17,7 @@ GOLDEN_RATIO = wp.constant(wp.uint32(0x9E3779B9))
 
 
 @wp.func
-def mix(h: wp.uint32) -> wp.uint32:
+def murmur3_finalizer(h: wp.uint32) -> wp.uint32:
     h = h ^ (h >> wp.uint32(16))
     h = h * FIRST_FACTOR
     h = h ^ (h >> wp.uint32(13))
@@ -26,17 +26,17 @@ def mix(h: wp.uint32) -> wp.uint32:
 
 
 @wp.func
-def word(seed: wp.int64, stream: int, counter: int) -> wp.uint32:
+def random_word(seed: wp.int64, stream: int, counter: int) -> wp.uint32:
     """32 random bits, a function of the three numbers alone."""
     low = wp.uint32(seed & wp.int64(0xFFFFFFFF))
     high = wp.uint32((seed >> wp.int64(32)) & wp.int64(0xFFFFFFFF))
-    h = mix(low ^ wp.uint32(stream))
-    h = mix(h ^ high)
-    return mix(h ^ (wp.uint32(counter) * GOLDEN_RATIO))
+    h = murmur3_finalizer(low ^ wp.uint32(stream))
+    h = murmur3_finalizer(h ^ high)
+    return murmur3_finalizer(h ^ (wp.uint32(counter) * GOLDEN_RATIO))
 
 
 @wp.func
-def below(bits: wp.uint32, n: int) -> int:
+def uniform_below(bits: wp.uint32, n: int) -> int:
     """An integer in [0, n) from 32 random bits, by the high half of the product."""
     return int((wp.uint64(bits) * wp.uint64(n)) >> wp.uint64(32))
 
@@ -48,7 +48,7 @@ def unit_float(bits: wp.uint32) -> float:
 
 
 @wp.func
-def world_seed(seed: wp.int64, world: int, episode: int) -> wp.int64:
+def episode_seed(seed: wp.int64, world: int, episode: int) -> wp.int64:
     """Seed of a world's n-th episode, 31 bits, from the seed of the simulation."""
-    base = wp.int64(word(seed, STREAM_WORLD, world))
-    return wp.int64(word(base, STREAM_WORLD, episode) >> wp.uint32(1))
+    base = wp.int64(random_word(seed, STREAM_WORLD, world))
+    return wp.int64(random_word(base, STREAM_WORLD, episode) >> wp.uint32(1))

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from daf.config import ConfigError, Float, Int, Model, shown
+from daf.config import ConfigError, Float, Int, Model, short_json
 from daf.missions import POSITIONS, RESOURCES, Assembler, Mission
 from daf.missions.formations import recipe_by_neighbor_byte
 from daf.missions.mission import AGENT, FLOOR, WALL
@@ -23,7 +23,7 @@ def _only(expected: Any) -> Any:
 
     def check(value: Any) -> Any:
         if value != expected or isinstance(value, bool) != isinstance(expected, bool):
-            raise ValueError(f"only {shown(expected)} can be played")
+            raise ValueError(f"only {short_json(expected)} can be played")
         return value
 
     return Annotated[Any, AfterValidator(check)]
@@ -207,7 +207,7 @@ def mission_of(meta: Mapping[str, Any]) -> Mission:
     legend = {symbol: ENGINE_NAMES.get(what, what) for symbol, what in meta["legend"].items()}
     for symbol, what in meta["legend"].items():
         if what not in ENGINE_NAMES and what not in config.objects:
-            raise ConfigError(f"{source}: key 'legend.{symbol}': unknown object {shown(what)}")
+            raise ConfigError(f"{source}: key 'legend.{symbol}': unknown object {short_json(what)}")
     drawn = {symbol: what for symbol, what in legend.items() if symbol in "".join(meta["map"])}
     mission = Mission.parse(_mission_data(meta, config, drawn), source)
     _check_map(meta, config, mission, source)
@@ -264,7 +264,9 @@ def _check_map(meta: Mapping[str, Any], config: _Config, mission: Mission, sourc
         ("width", meta.get("width", mission.width), mission.width),
     ):
         if stated != drawn:
-            raise ConfigError(f"{source}: key '{key}': got {shown(stated)}; the map has {drawn}")
+            raise ConfigError(
+                f"{source}: key '{key}': got {short_json(stated)}; the map has {drawn}"
+            )
 
 
 def _check_tables(config: _Config, mission: Mission, source: str) -> None:

@@ -10,12 +10,12 @@ import torch
 from daf.missions import build_mission
 from daf.provenance.origin import Origin
 from daf.sim.simulation import Simulation
-from daf.sim.timing import WARM_UP, action_indices, make_clock, random_moves, seconds, spread
+from daf.sim.timing import WARM_UP, action_indices, format_range, make_clock, random_moves, seconds
 
 WORLDS = tuple(2**k for k in range(8, 18))
 AGENTS = (1, 2, 4, 8, 16, 32, 64)
 SIDES = (21, 30, 42, 60, 85, 120, 170, 210)
-USUAL = {"worlds": 2**13, "agents": 4, "side": 21}
+BASE_SIZE = {"worlds": 2**13, "agents": 4, "side": 21}
 """What is not varied stays here."""
 
 STATIONS = {"assembler": 1, "chest": 1, "charger": 1, "carbon_extractor": 1}
@@ -39,7 +39,7 @@ def scaling(device: str) -> dict[str, Any]:
         ValueError: there is no such device.
     """
     curves = {"worlds": WORLDS, "agents": AGENTS, "side": SIDES}
-    sizes = [USUAL | {name: value} for name, values in curves.items() for value in values]
+    sizes = [BASE_SIZE | {name: value} for name, values in curves.items() for value in values]
     points = []
     for size in {tuple(size.values()): size for size in sizes}.values():
         try:
@@ -50,7 +50,7 @@ def scaling(device: str) -> dict[str, Any]:
     for point in points:
         if "rate" in point:
             point["share"] = point["rate"] * 3 * point.pop("tokens") / bandwidth
-    origin = Origin.here(torch.device(device).type).resolved()
+    origin = Origin.current(torch.device(device).type).resolved()
     return {"device": device, "bandwidth": bandwidth, "points": points, "origin": origin}
 
 
@@ -71,7 +71,7 @@ def scaling_table(found: dict[str, Any]) -> list[str]:
             lines.append(f"{size} | left out: {point['left_out']} | |")
         else:
             share = f"{100 * point['share']:.3g} %"
-            lines.append(f"{size} | {spread(point['rates'], 1e6)} | {share} |")
+            lines.append(f"{size} | {format_range(point['rates'], 1e6)} | {share} |")
     return lines
 
 

@@ -9,10 +9,10 @@ from daf.sim.tables.build import MissionTables
 from daf.sim.token_copies import LANES, MAX_OBJECT_TOKENS
 
 PHASE_KERNELS = {
-    "prepare": step.prepare,
-    "advance": step.advance,
+    "prepare": step.decode_actions,
+    "advance": step.apply_rules,
     "reset": step.reset,
-    "describe": observe.describe,
+    "describe": observe.write_agent_tokens,
     "observe": observe.observe,
 }
 """The phases of a step, in their order. A reset is the last three of them."""
@@ -70,7 +70,7 @@ class Shard:
             "describe": [looks, look_size],
             "observe": [looks, look_size, everywhere, tokens],
         }
-        self._recorded = {
+        self._recorded_launches = {
             phase: self._wp_launch(phase, arguments, record_cmd=True)
             for phase, arguments in self._arguments.items()
         }
@@ -78,7 +78,7 @@ class Shard:
     def launch(self, phases: tuple[str, ...], stream: wp.Stream | None) -> None:
         """Launch kernels one after the other; "reset" is of the finished worlds."""
         for phase in phases:
-            self._recorded[phase].launch(stream)
+            self._recorded_launches[phase].launch(stream)
 
     def reset(
         self, chosen: torch.Tensor, seeds: torch.Tensor | None, stream: wp.Stream | None

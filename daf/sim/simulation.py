@@ -110,7 +110,7 @@ class Simulation:
         self.rewards = self.state.rewards
         self.done = self.state.done
         self.counters = self.state.counters
-        self.finished = self.state.finished
+        self.finished = self.state.finished_counters
         self._actions = torch.zeros(shape, dtype=torch.int64, device=self.device)
         self._all_worlds = torch.ones(self.num_worlds, dtype=torch.bool, device=self.device)
 

@@ -15,7 +15,7 @@ class Worlds:
     """The moving state of some worlds as kernels see it: the number of the first, and the fields of
     `State`."""
 
-    first: int
+    first_world: int
     now: wp.array(dtype=wp.int32)
     world_seed: wp.array(dtype=wp.int64)
     episode: wp.array(dtype=wp.int32)
@@ -26,7 +26,7 @@ class Worlds:
     glyph: wp.array2d(dtype=wp.uint8)
     inventory: wp.array3d(dtype=wp.uint8)
     gained: wp.array3d(dtype=wp.int32)
-    paid: wp.array2d(dtype=wp.float32)
+    rewarded: wp.array2d(dtype=wp.float32)
     order: wp.array2d(dtype=wp.int32)
     verb: wp.array2d(dtype=wp.int32)
     argument: wp.array2d(dtype=wp.int32)
@@ -39,9 +39,9 @@ class Worlds:
     repair: wp.array2d(dtype=wp.int32)
     clip_weight: wp.array2d(dtype=wp.float32)
     clip_cursor: wp.array(dtype=wp.int32)
-    chest_amount: wp.array2d(dtype=wp.int32)
+    last_chest_amount: wp.array2d(dtype=wp.int32)
     counters: wp.array2d(dtype=wp.int32)
-    finished: wp.array2d(dtype=wp.int32)
+    finished_counters: wp.array2d(dtype=wp.int32)
     finished_world_seed: wp.array(dtype=wp.int64)
     rewards: wp.array2d(dtype=wp.float32)
     done: wp.array(dtype=wp.bool)
@@ -65,7 +65,7 @@ class State:
     glyph: torch.Tensor  # uint8 [E, A]
     inventory: torch.Tensor  # uint8 [E, A, R]
     gained: torch.Tensor  # int32 [E, A, R] sum of all increases
-    paid: torch.Tensor  # float32 [E, A] statistics already paid as reward
+    rewarded: torch.Tensor  # float32 [E, A] statistics already paid as reward
     order: torch.Tensor  # int32 [E, A] agent ids in the order they act
     verb: torch.Tensor  # int32 [E, A] 0 noop, 1 move, 2 change_glyph
     argument: torch.Tensor  # int32 [E, A]
@@ -78,9 +78,9 @@ class State:
     repair: torch.Tensor  # int32 [E, S] index of the repair recipe, -1 if not clipped
     clip_weight: torch.Tensor  # float32 [E, S]
     clip_cursor: torch.Tensor  # int32 [E] random words used for clipping
-    chest_amount: torch.Tensor  # int32 [E, R] stock of the chest touched last
+    last_chest_amount: torch.Tensor  # int32 [E, R] stock of the chest touched last
     counters: torch.Tensor  # int32 [E, K] game statistics of the running episode
-    finished: torch.Tensor  # int32 [E, K] game statistics of the last finished episode
+    finished_counters: torch.Tensor  # int32 [E, K] game statistics of the last finished episode
     finished_world_seed: torch.Tensor  # int64 [E] its world seed
     rewards: torch.Tensor  # float32 [E, A] of the last step
     done: torch.Tensor  # bool [E] the step limit is reached
@@ -96,8 +96,8 @@ class State:
             "K": len(statistic_names(tables.mission)),
             "G": tables.data["grid"].shape[1],
         }
-        shapes = {"grid": "G", "inventory": "AR", "gained": "AR", "chest_amount": "R"}
-        shapes |= dict.fromkeys(("counters", "finished"), "K")
+        shapes = {"grid": "G", "inventory": "AR", "gained": "AR", "last_chest_amount": "R"}
+        shapes |= dict.fromkeys(("counters", "finished_counters"), "K")
         shapes |= dict.fromkeys(_PER_AGENT, "A") | dict.fromkeys(_PER_STATION, "S")
         tensors = {}
         for field in fields(cls):
@@ -110,7 +110,7 @@ class State:
         """The same memory of some worlds as a Warp struct; `first_world` is the number of the
         state's first world."""
         struct = Worlds()
-        struct.first = first_world + worlds.start
+        struct.first_world = first_world + worlds.start
         for field in fields(self):
             setattr(struct, field.name, wp.from_torch(getattr(self, field.name)[worlds]))
         return struct
@@ -120,7 +120,7 @@ _PER_AGENT = (
     "cell",
     "orientation",
     "glyph",
-    "paid",
+    "rewarded",
     "order",
     "verb",
     "argument",

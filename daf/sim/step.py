@@ -2,10 +2,10 @@
 
 import warp as wp
 
-from daf.sim.actions import act, decode
+from daf.sim.actions import apply_action, decode_action
 from daf.sim.clipping import clip_station, maybe_clip
-from daf.sim.inventory import change
-from daf.sim.random import STREAM_LAYOUT, STREAM_ORDER, below, word, world_seed
+from daf.sim.inventory import add_resource
+from daf.sim.random import STREAM_LAYOUT, STREAM_ORDER, episode_seed, random_word, uniform_below
 from daf.sim.state import Worlds
 from daf.sim.tables.codes import NO_RECIPE, NUM_RESOURCES
 from daf.sim.tables.struct import Tables
@@ -26,23 +26,23 @@ wp.set_module_options(
 
 
 @wp.kernel
-def prepare(t: Tables, worlds: Worlds, actions: wp.array2d(dtype=wp.int64)):
+def decode_actions(t: Tables, worlds: Worlds, actions: wp.array2d(dtype=wp.int64)):
     """Read the flat actions and draw the order in which the agents will act."""
     world = wp.tid()
     for agent in range(t.num_agents):
-        decode(t, worlds, world, agent, actions[world, agent])
+        decode_action(t, worlds, world, agent, actions[world, agent])
         worlds.order[world, agent] = agent
     seed = worlds.world_seed[world]
     first = worlds.now[world] * t.num_agents
     for i in range(1, t.num_agents):
-        j = below(word(seed, STREAM_ORDER, first + i), i + 1)
+        j = uniform_below(random_word(seed, STREAM_ORDER, first + i), i + 1)
         swapped = worlds.order[world, i]
         worlds.order[world, i] = worlds.order[world, j]
         worlds.order[world, j] = swapped
 
 
 @wp.kernel
-def advance(t: Tables, worlds: Worlds):
+def apply_rules(t: Tables, worlds: Worlds):
     """One step of the rules (RULES 3), all but the observations."""
     world = wp.tid()
     now = worlds.now[world] + 1
@@ -50,7 +50,7 @@ def advance(t: Tables, worlds: Worlds):
 
     for turn in range(t.num_agents):
         agent = worlds.order[world, turn]
-        success = act(t, worlds, world, agent, now)
+        success = apply_action(t, worlds, world, agent, now)
         worlds.success[world, agent] = success
         worlds.rewards[world, agent] = 0.0
         if not success:
@@ -60,7 +60,7 @@ def advance(t: Tables, worlds: Worlds):
         for agent in range(t.num_agents):
             for resource in range(NUM_RESOURCES):
                 if t.regeneration[resource] > 0:
-                    change(t, worlds, world, agent, resource, t.regeneration[resource])
+                    add_resource(t, worlds, world, agent, resource, t.regeneration[resource])
 
     maybe_clip(t, worlds, world, now)
     pay_rewards(t, worlds, world)
@@ -74,13 +74,13 @@ def pay_rewards(t: Tables, worlds: Worlds, world: int):
         due = float(0.0)
         for i in range(t.reward_weight.shape[0]):
             resource = t.reward_resource[i]
-            amount = worlds.chest_amount[world, resource]
+            amount = worlds.last_chest_amount[world, resource]
             if t.reward_of_chest[i] == 0:
                 amount = worlds.gained[world, agent, resource]
             due += wp.min(float(amount) * t.reward_weight[i], t.reward_cap[i])
-        paid = worlds.paid[world, agent]
+        paid = worlds.rewarded[world, agent]
         worlds.rewards[world, agent] = worlds.rewards[world, agent] + (due - paid)
-        worlds.paid[world, agent] = due
+        worlds.rewarded[world, agent] = due
 
 
 @wp.kernel
@@ -100,22 +100,24 @@ def reset(
         return
     worlds.finished_world_seed[world] = worlds.world_seed[world]
     for i in range(worlds.counters.shape[1]):
-        worlds.finished[world, i] = worlds.counters[world, i]
+        worlds.finished_counters[world, i] = worlds.counters[world, i]
         worlds.counters[world, i] = 0
     if new_seed.shape[0] > 0:
         worlds.world_seed[world] = new_seed[world]
     else:
-        worlds.world_seed[world] = world_seed(seed, worlds.first + world, worlds.episode[world])
+        worlds.world_seed[world] = episode_seed(
+            seed, worlds.first_world + world, worlds.episode[world]
+        )
     worlds.episode[world] = worlds.episode[world] + 1
     worlds.now[world] = 0
     worlds.clip_cursor[world] = 0
     worlds.done[world] = False
-    layout = below(word(worlds.world_seed[world], STREAM_LAYOUT, 0), t.grid.shape[0])
+    layout = uniform_below(random_word(worlds.world_seed[world], STREAM_LAYOUT, 0), t.grid.shape[0])
     worlds.layout[world] = layout
     for i in range(t.grid.shape[1]):
         worlds.grid[world, i] = t.grid[layout, i]
     for resource in range(NUM_RESOURCES):
-        worlds.chest_amount[world, resource] = 0
+        worlds.last_chest_amount[world, resource] = 0
     for agent in range(t.num_agents):
         reset_agent(t, worlds, world, agent, layout)
     for station in range(t.num_stations):
@@ -134,7 +136,7 @@ def reset_agent(t: Tables, worlds: Worlds, world: int, agent: int, layout: int):
     worlds.argument[world, agent] = 0
     worlds.success[world, agent] = True
     worlds.rewards[world, agent] = 0.0
-    worlds.paid[world, agent] = 0.0
+    worlds.rewarded[world, agent] = 0.0
     for resource in range(NUM_RESOURCES):
         amount = t.initial_inventory[resource]
         worlds.inventory[world, agent, resource] = amount

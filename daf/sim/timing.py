@@ -48,7 +48,7 @@ def seconds(clock: Callable[[], float], call: Callable[[Any], Any], values: Iter
     return clock() - begin
 
 
-def spread(values: list[float], unit: float) -> str:
+def format_range(values: list[float], unit: float) -> str:
     """Median (least to greatest), in multiples of `unit`."""
     low, middle, high = (f(values) / unit for f in (min, statistics.median, max))
     return f"{middle:.3g} ({low:.3g} to {high:.3g})"

@@ -138,7 +138,7 @@ def write_packed_tokens(
         row[k] = 255;
 #endif
 """)
-def clear(tokens: wp.array(dtype=wp.vec3ub), n: int, used: int, lane: int):
+def clear_tail(tokens: wp.array(dtype=wp.vec3ub), n: int, used: int, lane: int):
     """Empty the row from token `n` to `used`, the number of tokens it held before: what is behind
     them is empty already, but for what the copies of the CPU may have left."""
     ...

@@ -5,6 +5,6 @@
 
 from daf.stats.analyse import analyse
 from daf.stats.contrast import holm_adjust
-from daf.stats.verdict import listed, number
+from daf.stats.verdict import format_names, format_score
 
-__all__ = ["analyse", "holm_adjust", "listed", "number"]
+__all__ = ["analyse", "format_names", "format_score", "holm_adjust"]

@@ -7,14 +7,14 @@ import numpy as np
 import pandas as pd
 
 from daf.stats.episode_table import validate_episodes
-from daf.stats.estimate import SEED, Samples, samples, summary, unit_of
-from daf.stats.family import judge
+from daf.stats.estimate import SEED, Samples, samples, summarize, unit_of
+from daf.stats.family import test_family
 from daf.stats.game_statistics import game_statistics
 from daf.stats.pair import SEEDS_NEEDED, compare_pair
 from daf.stats.profiles import profile
 from daf.stats.robust import robust
-from daf.stats.teams import answers
-from daf.stats.verdict import SCORE_UNIT, claim, pair_verdict, ranking, verdict_text, winner
+from daf.stats.teams import analyse_teams
+from daf.stats.verdict import SCORE_UNIT, claim_text, pair_verdict, ranking, verdict_text, winner
 
 SamplesByPolicy = dict[str, Samples]
 """The unit values of each policy on the same missions."""
@@ -38,7 +38,7 @@ def analyse(
             for all pairs. It decides the families of Holm's correction, so choose it beforehand.
         equivalence_margin: differences below this share of a mission's ceiling do not matter.
         ceilings: proven upper bounds of the score, by mission, as far as they are known.
-        teams: what is asked of teams, see `teams.answers`. Their episodes serve nothing else.
+        teams: what is asked of teams, see `teams.analyse_teams`. Their episodes serve nothing else.
 
     Returns:
         a dict of plain values, without NaN:
@@ -51,12 +51,12 @@ def analyse(
         gap, gap_low, gap_high (share of the ceiling that the mean lacks), gap_note}]
         (`mission` None in `overall`);
         `comparisons`, `comparisons_overall`: [{a, b, mission, claim, verdict} and what
-        `family.judge` gives]; intervals, `p_t` and `p_permutation` are of one comparison, `p_holm`
+        `family.test_family` gives]; intervals, `p_t` and `p_permutation` are of one comparison, `p_holm`
         is corrected over its family;
         `families`: size of the two families Holm's correction was taken over;
         `against`, `equivalence`: {share, margins: {mission: score units or None}, overall, note};
         `ranking`: {"overall": [see `verdict.ranking`], "missions": {mission: [...]}};
-        `teams`: see `teams.answers`; None if nothing was asked;
+        `teams`: see `teams.analyse_teams`; None if nothing was asked;
         `game`: what happened, see `game.game_statistics`;
         `profiles`: {"overall": see `profiles.profile`, "missions": {mission: ...}};
         `mission_verdicts`: {mission: what `verdict.winner` gives, and verdict};
@@ -68,7 +68,7 @@ def analyse(
     for name, value in (("confidence", confidence), ("equivalence_margin", equivalence_margin)):
         if not 0 < value < 1:
             raise ValueError(f"{name} must lie between 0 and 1, got {value!r}")
-    answered = answers(episodes, teams, confidence) if teams else None
+    answered = analyse_teams(episodes, teams, confidence) if teams else None
     if teams:
         episodes = episodes[~episodes["policy"].isin(teams["teams"])]
     table = validate_episodes(episodes)
@@ -87,8 +87,13 @@ def analyse(
 
     def described(on: SamplesByPolicy, mission: str | None) -> list[dict]:
         return [
-            {"policy": policy, "mission": mission, "unit": sample.unit, "claim": claim(sample.unit)}
-            | summary(sample, confidence)
+            {
+                "policy": policy,
+                "mission": mission,
+                "unit": sample.unit,
+                "claim": claim_text(sample.unit),
+            }
+            | summarize(sample, confidence)
             | robust(sample, confidence)
             | _optimality_gap(by_policy[policy], sample, limits, confidence)
             for policy, sample in on.items()
@@ -101,9 +106,12 @@ def analyse(
             for a, b in combinations(on, 2)
             if against in (None, a, b)
         ]
-        judged = judge(named, confidence=confidence, share=equivalence_margin, ceilings=limits)
+        judged = test_family(
+            named, confidence=confidence, share=equivalence_margin, ceilings=limits
+        )
         return [
-            pair | {"claim": claim(pair["unit"]), "verdict": pair_verdict(pair)} for pair in judged
+            pair | {"claim": claim_text(pair["unit"]), "verdict": pair_verdict(pair)}
+            for pair in judged
         ]
 
     estimates = [item for mission, on in drawn.items() for item in described(on, mission)]
@@ -180,14 +188,14 @@ def _optimality_gap(
     1 - mean(score / ceiling), each mission weighing the same, with the t interval of that mean.
     """
     empty = dict.fromkeys(("gap", "gap_low", "gap_high"))
-    for mission, cell in sample.cells.items():
+    for mission, cell in sample.scores.items():
         if limits[mission] is None:
             return empty | {"gap_note": f"{mission} has no known ceiling"}
         if np.nanmax(cell.to_numpy()) > limits[mission]:
             return empty | {"gap_note": f"a score on {mission} is above its ceiling"}
-    rows = rows[rows["mission"].isin(list(sample.cells))]
+    rows = rows[rows["mission"].isin(list(sample.scores))]
     scaled = rows.assign(score=rows["score"] / rows["mission"].map(limits))
-    mean = summary(samples(scaled, list(sample.cells), sample.unit), confidence)
+    mean = summarize(samples(scaled, list(sample.scores), sample.unit), confidence)
     known = mean["low"] is not None
     return {
         "gap": 1 - mean["mean"],
@@ -214,7 +222,7 @@ def _policy(policy: str, rows: pd.DataFrame, unit: str) -> dict:
     return {
         "policy": policy,
         "unit": unit,
-        "claim": claim(unit),
+        "claim": claim_text(unit),
         "n_training_seeds": seeds,
         "n_episodes": len(rows),
         "runs": sorted(set(rows["run"])),

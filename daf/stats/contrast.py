@@ -24,7 +24,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from daf.stats.estimate import EPISODE, ROUNDING, SEED, ErrorTerm, Samples, joined, t_interval, term
+from daf.stats.estimate import (
+    EPISODE,
+    ROUNDING,
+    SEED,
+    ErrorTerm,
+    Samples,
+    error_term,
+    join_notes,
+    t_interval,
+)
 
 MIXED = "mixed"
 """The unit of a trained method against a fixed policy."""
@@ -81,7 +90,7 @@ def compare(a: Samples, b: Samples, confidence: float) -> dict:
         "df": result["df"],
         "unit": found.unit,
         "method": found.method,
-        "note": joined(found.note, result["note"]),
+        "note": join_notes(found.note, result["note"]),
     }
 
 
@@ -95,43 +104,43 @@ def contrast(a: Samples, b: Samples) -> Contrast:
         terms, pairs, method = _fixed_vs_fixed(a, b)
         unit = EPISODE
     else:
-        terms, method = _mixed(a, b) if a.unit == SEED else _mixed(b, a)
+        terms, method = _trained_vs_fixed(a, b) if a.unit == SEED else _trained_vs_fixed(b, a)
         unit = MIXED
     difference = a.mean - b.mean
     if abs(difference) <= ROUNDING * max(abs(a.mean), abs(b.mean)):
         difference = 0.0
-    return Contrast(difference, terms, unit, pairs, method, joined(a.note, b.note))
+    return Contrast(difference, terms, unit, pairs, method, join_notes(a.note, b.note))
 
 
 def _fixed_vs_fixed(a: Samples, b: Samples) -> tuple[list[ErrorTerm], list[pd.Series], str]:
     """Two fixed policies: paired by world in each mission where the worlds are the same."""
-    weight = 1 / len(a.cells)
+    weight = 1 / len(a.scores)
     terms, pairs = [], []
-    for mission, cell in a.cells.items():
-        left, right = cell.iloc[:, 0], b.cells[mission].iloc[:, 0]
+    for mission, cell in a.scores.items():
+        left, right = cell.iloc[:, 0], b.scores[mission].iloc[:, 0]
         if left.index.equals(right.index):
             pairs.append(left - right)
-            terms.append(term(pairs[-1], weight))
+            terms.append(error_term(pairs[-1], weight))
         else:
-            terms += [term(left, weight), term(right, weight)]
-    if len(pairs) == len(a.cells):
+            terms += [error_term(left, weight), error_term(right, weight)]
+    if len(pairs) == len(a.scores):
         return terms, pairs, "paired t over worlds"
-    where = f" in {len(a.cells) - len(pairs)} of {len(a.cells)} missions" if pairs else ""
+    where = f" in {len(a.scores) - len(pairs)} of {len(a.scores)} missions" if pairs else ""
     method = f"Welch's t on episodes{where}: the policies were not given the same worlds"
     return terms, [], method
 
 
-def _mixed(trained: Samples, fixed: Samples) -> tuple[list[ErrorTerm], str]:
+def _trained_vs_fixed(trained: Samples, fixed: Samples) -> tuple[list[ErrorTerm], str]:
     """A trained policy against a fixed one: an error from the seeds, one from the worlds."""
-    weight = 1 / len(trained.cells)
+    weight = 1 / len(trained.scores)
     terms, paired = [*trained.terms], True
-    for mission, cell in trained.cells.items():
-        scores = fixed.cells[mission].iloc[:, 0]
+    for mission, cell in trained.scores.items():
+        scores = fixed.scores[mission].iloc[:, 0]
         if cell.index.equals(scores.index) and not cell.isna().any(axis=None):
             scores = cell.mean(axis=1) - scores
         else:
             paired = False
-        terms.append(term(scores, weight))
+        terms.append(error_term(scores, weight))
     if paired:
         return terms, "t over training seeds and over the worlds that both were given"
     return terms, "Welch's t, seed means against episodes: the two were not given the same worlds"

@@ -49,7 +49,7 @@ class Samples:
 
     unit: str
     strata: list[pd.Series]
-    cells: dict[str, pd.DataFrame]
+    scores: dict[str, pd.DataFrame]
     n_episodes: int
     n_training_seeds: int
     note: str | None = None
@@ -61,15 +61,15 @@ class Samples:
     @cached_property
     def run_means(self) -> dict[str, np.ndarray]:
         """The mean score of each run [R] on each mission."""
-        return {mission: cell.mean().to_numpy() for mission, cell in self.cells.items()}
+        return {mission: cell.mean().to_numpy() for mission, cell in self.scores.items()}
 
     @cached_property
     def terms(self) -> list[ErrorTerm]:
         """The error of each stratum's mean in the estimate."""
-        return [term(stratum, 1 / len(self.strata)) for stratum in self.strata]
+        return [error_term(stratum, 1 / len(self.strata)) for stratum in self.strata]
 
 
-def spread(values: Sequence[float]) -> float:
+def unbiased_variance(values: Sequence[float]) -> float:
     """The unbiased sample variance of at least two values; exactly 0 if they differ by rounding."""
     values = np.asarray(values, dtype=float)
     if np.ptp(values) <= ROUNDING * np.abs(values).max():
@@ -77,11 +77,11 @@ def spread(values: Sequence[float]) -> float:
     return float(values.var(ddof=1))
 
 
-def term(values: Sequence[float], weight: float = 1.0) -> ErrorTerm:
+def error_term(values: Sequence[float], weight: float = 1.0) -> ErrorTerm:
     """The error of `weight` times the mean of independent values: weight^2 s^2 / n."""
     if len(values) < 2:
         return ErrorTerm(None, 0)
-    return ErrorTerm(weight**2 * spread(values) / len(values), len(values) - 1)
+    return ErrorTerm(weight**2 * unbiased_variance(values) / len(values), len(values) - 1)
 
 
 def t_interval(estimate: float, terms: Sequence[ErrorTerm], confidence: float) -> dict:
@@ -166,14 +166,14 @@ def estimate(episodes: pd.DataFrame, missions: Sequence[str], unit: str, confide
         mean, sd (between units; several strata: the root of their mean variance; None for one
         unit), low, high, n_units, n_episodes, n_training_seeds, note. Score units throughout.
     """
-    return summary(samples(episodes, missions, unit), confidence)
+    return summarize(samples(episodes, missions, unit), confidence)
 
 
-def summary(sample: Samples, confidence: float) -> dict:
+def summarize(sample: Samples, confidence: float) -> dict:
     """What `estimate` gives, from unit values that are there already."""
     known = all(len(stratum) > 1 for stratum in sample.strata)
     interval = t_interval(sample.mean, sample.terms, confidence)
-    variances = [spread(stratum) for stratum in sample.strata] if known else []
+    variances = [unbiased_variance(stratum) for stratum in sample.strata] if known else []
     return {
         "mean": sample.mean,
         "sd": math.sqrt(sum(variances) / len(variances)) if known else None,
@@ -182,10 +182,10 @@ def summary(sample: Samples, confidence: float) -> dict:
         "n_units": sum(len(stratum) for stratum in sample.strata),
         "n_episodes": sample.n_episodes,
         "n_training_seeds": sample.n_training_seeds,
-        "note": joined(sample.note, interval["note"]),
+        "note": join_notes(sample.note, interval["note"]),
     }
 
 
-def joined(*notes: str | None) -> str | None:
+def join_notes(*notes: str | None) -> str | None:
     """The notes that say something, as one."""
     return "; ".join(dict.fromkeys(note for note in notes if note)) or None

@@ -15,13 +15,13 @@ from daf.stats.contrast import MIXED, holm_adjust
 from daf.stats.estimate import EPISODE
 from daf.stats.pair import PairResult
 from daf.stats.permutation import min_permutation_p, min_sign_flip_p
-from daf.stats.power import fewest, further_units
+from daf.stats.power import further_units, smallest_sufficient
 
 BETTER, WORSE, EQUIVALENT, UNDECIDED = "better", "worse", "equivalent", "undecided"
 NOT_TESTED = "not tested"
 
 
-def judge(
+def test_family(
     named: Sequence[tuple[Mapping, PairResult]],
     *,
     confidence: float,
@@ -68,7 +68,7 @@ def judge(
         item["within_margin"] = corrected is not None and corrected < level
         item["outcome"] = _classify(item, level)
         item["decided"] = None if item["p"] is None else item["outcome"] in (BETTER, WORSE)
-        item["further"] = _further(item, pair, level / size)
+        item["further"] = _units_needed(item, pair, level / size)
     return found
 
 
@@ -113,7 +113,7 @@ def _classify(item: Mapping, level: float) -> str:
     return EQUIVALENT if item["within_margin"] else UNDECIDED
 
 
-def _further(item: Mapping, pair: PairResult, level: float) -> dict | None:
+def _units_needed(item: Mapping, pair: PairResult, level: float) -> dict | None:
     if item["seeds_missing"]:
         return {"training_seeds": item["seeds_missing"], "episodes": None}
     if item["outcome"] != UNDECIDED or item["difference"] == 0:
@@ -122,9 +122,9 @@ def _further(item: Mapping, pair: PairResult, level: float) -> dict | None:
     if pair.varies:
         more = further_units(item["difference"], pair.contrast.terms, n, level)
     elif pair.contrast.pairs or item["unit"] == MIXED:
-        more = fewest(lambda more: min_sign_flip_p(n + more) < level)
+        more = smallest_sufficient(lambda more: min_sign_flip_p(n + more) < level)
     else:
-        more = fewest(lambda more: min_permutation_p(n + more, n + more) < level)
+        more = smallest_sufficient(lambda more: min_permutation_p(n + more, n + more) < level)
     if more is None:
         return None
     return {

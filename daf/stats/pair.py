@@ -12,14 +12,22 @@ import numpy as np
 from scipy import special
 
 from daf.stats.contrast import Contrast, contrast
-from daf.stats.estimate import EPISODE, NO_VARIATION, SEED, Samples, joined, spread, t_interval
+from daf.stats.estimate import (
+    EPISODE,
+    NO_VARIATION,
+    SEED,
+    Samples,
+    join_notes,
+    t_interval,
+    unbiased_variance,
+)
 from daf.stats.permutation import (
     min_permutation_p,
     min_sign_flip_p,
     permutation_p_value,
     sign_flip_p_value,
 )
-from daf.stats.proportions import improvement
+from daf.stats.proportions import probability_of_improvement
 
 SEEDS_NEEDED = 5
 
@@ -62,7 +70,7 @@ def compare_pair(a: Samples, b: Samples, confidence: float) -> PairResult:
     Returns:
         a `PairResult` whose values are: difference (a - b), low, high, p_t (t test), p_permutation (None
         where there is no such test), df, effect_size, effect (which), improvement with bounds (see
-        `proportions.improvement`), seeds_missing (training seeds that a test still needs), unit,
+        `proportions.probability_of_improvement`), seeds_missing (training seeds that a test still needs), unit,
         method_t (in words) and note.
     """
     found = contrast(a, b)
@@ -83,11 +91,11 @@ def compare_pair(a: Samples, b: Samples, confidence: float) -> PairResult:
         "p_permutation": p,
         "effect_size": size,
         "effect": effect,
-        **improvement(a, b, confidence),
+        **probability_of_improvement(a, b, confidence),
         "seeds_missing": missing,
         "unit": found.unit,
         "method_t": found.method,
-        "note": joined(found.note, result["note"], note),
+        "note": join_notes(found.note, result["note"], note),
     }
     return PairResult(
         values,
@@ -129,7 +137,9 @@ def _effect_size(a: Samples, b: Samples, found: Contrast) -> tuple[float | None,
     sizes = [len(stratum) - 1 for group in groups for stratum in group]
     if min(sizes) < 1 or sum(sizes) < 2:
         return None, name
-    weighted = sum(spread(stratum) * (len(stratum) - 1) for group in groups for stratum in group)
+    weighted = sum(
+        unbiased_variance(stratum) * (len(stratum) - 1) for group in groups for stratum in group
+    )
     if weighted == 0:
         return None, name
     df = sum(sizes)

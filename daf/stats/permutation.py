@@ -24,7 +24,7 @@ TIE_TOLERANCE = 1e-9
 """Relative size of differences that are rounding: such arrangements count as ties."""
 
 
-def stream(*name: str | int) -> np.random.Generator:
+def random_stream(*name: str | int) -> np.random.Generator:
     """The random numbers with this name: the same in every process, whatever was drawn before."""
     key = "/".join(map(str, ("daf.stats", *name))).encode()
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(key))))
@@ -68,7 +68,7 @@ def permutation_p_value(a: np.ndarray, b: np.ndarray) -> float:
     observed = float(_welch(_members(len(a), len(b))[:1], values, len(a))[0]) * (1 - TIE_TOLERANCE)
     if math.comb(len(values), len(a)) <= ARRANGEMENTS:
         return float(np.mean(_welch(_members(len(a), len(b)), values, len(a)) >= observed))
-    random, extreme = stream("exchanges", len(a), len(b)), 1
+    random, extreme = random_stream("exchanges", len(a), len(b)), 1
     for count in _chunks(DRAWS, len(values)):
         order = random.random((count, len(values))).argsort(axis=1)
         members = (order < len(a)).astype(float)
@@ -95,13 +95,15 @@ def _random_flips(n: int) -> Iterable[np.ndarray]:
     """Which of n signs are flipped in each draw, in parts [draws, n]."""
     if n <= KEPT:
         return [_kept_flips(n)]
-    random = stream("sign flips", n)
+    random = random_stream("sign flips", n)
     return (random.integers(0, 2, (count, n), dtype=np.int8) for count in _chunks(DRAWS, n))
 
 
 @lru_cache(maxsize=8)
 def _kept_flips(n: int) -> np.ndarray:
-    return stream("sign flips", n).integers(0, 2, (DRAWS, n), dtype=np.int8).astype(np.float32)
+    return (
+        random_stream("sign flips", n).integers(0, 2, (DRAWS, n), dtype=np.int8).astype(np.float32)
+    )
 
 
 def _chunks(draws: int, width: int) -> list[int]:

@@ -8,7 +8,7 @@ from scipy import special
 from daf.stats.estimate import ErrorTerm
 
 POWER = 0.8
-LARGEST = 1_000_000
+MAX_UNITS = 1_000_000
 """More units than this nobody can pay for; a difference that needs them is as good as none."""
 
 
@@ -45,22 +45,24 @@ def further_units(
         units: how many there are now; all sources of error are taken to grow alike.
 
     Returns:
-        at least 1; None if even `LARGEST` units would not do, as for a difference of 0.
+        at least 1; None if even `MAX_UNITS` units would not do, as for a difference of 0.
     """
-    return fewest(lambda more: power_of(difference, terms, (units + more) / units, level) >= POWER)
+    return smallest_sufficient(
+        lambda more: power_of(difference, terms, (units + more) / units, level) >= POWER
+    )
 
 
-def fewest(enough: Callable[[int], bool]) -> int | None:
-    """The smallest number from 1 to `LARGEST` that is enough; None if there is none.
+def smallest_sufficient(enough: Callable[[int], bool]) -> int | None:
+    """The smallest number from 1 to `MAX_UNITS` that is enough; None if there is none.
 
     Args:
         enough: is False up to some number, and True from there on.
     """
-    if not enough(LARGEST):
+    if not enough(MAX_UNITS):
         return None
     low, high = 0, 1
     while not enough(high):
-        low, high = high, min(2 * high, LARGEST)
+        low, high = high, min(2 * high, MAX_UNITS)
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)

@@ -35,7 +35,7 @@ def profile(
         [{policy, share, low, high}], each [T], bounds None for a single unit; None over several
         missions of which one has no ceiling.
     """
-    missions = list(next(iter(samples.values())).cells)
+    missions = list(next(iter(samples.values())).scores)
     scales = dict.fromkeys(missions, 1.0)
     if len(missions) > 1:
         if not all(ceilings.get(mission) for mission in missions):
@@ -53,7 +53,7 @@ def profile(
 
 def _thresholds(samples: Mapping[str, Samples], mission: str, ceiling: float | None) -> np.ndarray:
     """From the lowest score, or 0, to the ceiling, or the highest."""
-    scores = [sample.cells[mission].to_numpy() for sample in samples.values()]
+    scores = [sample.scores[mission].to_numpy() for sample in samples.values()]
     low = min(0.0, *(float(np.nanmin(values)) for values in scores))
     high = max(float(np.nanmax(values)) for values in scores)
     high = max(high, ceiling or low)
@@ -65,7 +65,7 @@ def _curve(
 ) -> dict:
     shares = {
         mission: _reached(cell / scales[mission], thresholds)
-        for mission, cell in sample.cells.items()
+        for mission, cell in sample.scores.items()
     }
     if sample.unit == SEED and len(sample.strata) == 1:
         units = np.mean(list(shares.values()), axis=0)  # [T, R]
@@ -76,7 +76,7 @@ def _curve(
         parts = []
         for mission, values in shares.items():
             share = values.mean(axis=1)
-            low, high = wilson(share, len(sample.cells[mission]), confidence)
+            low, high = wilson(share, len(sample.scores[mission]), confidence)
             parts.append((share, share - low, high - share))
     share = np.mean([part[0] for part in parts], axis=0)
     if any(part[1] is None for part in parts):

@@ -35,7 +35,7 @@ def wilson(shares: np.ndarray, n: int, confidence: float) -> tuple[np.ndarray, n
     return np.clip(middle - half, 0.0, 1.0), np.clip(middle + half, 0.0, 1.0)
 
 
-def improvement(a: Samples, b: Samples, confidence: float) -> dict:
+def probability_of_improvement(a: Samples, b: Samples, confidence: float) -> dict:
     """The probability that `a` scores higher than `b`, ties counting half (Agarwal et al. 2021).
 
     Two methods: a random training seed of `a` against one of `b`, on each mission, and the mean
@@ -51,11 +51,11 @@ def improvement(a: Samples, b: Samples, confidence: float) -> dict:
         improvement, improvement_low, improvement_high.
     """
     chances, bounds = [], []
-    for mission in a.cells:
+    for mission in a.scores:
         chance, interval = _on_mission(a, b, mission, confidence)
         chances.append(chance)
         bounds.append(interval)
-    shared = SEED in (a.unit, b.unit) and max(len(a.strata), len(b.strata)) < len(a.cells)
+    shared = SEED in (a.unit, b.unit) and max(len(a.strata), len(b.strata)) < len(a.scores)
     joined = tuple(np.mean(bounds, axis=0)) if shared else mover_interval(chances, bounds)
     low, high = (min(max(float(bound), 0.0), 1.0) for bound in joined)
     return {
@@ -67,7 +67,7 @@ def improvement(a: Samples, b: Samples, confidence: float) -> dict:
 
 def _on_mission(a: Samples, b: Samples, mission: str, confidence: float) -> tuple[float, Interval]:
     if a.unit == b.unit == EPISODE:
-        x, y = a.cells[mission].iloc[:, 0], b.cells[mission].iloc[:, 0]
+        x, y = a.scores[mission].iloc[:, 0], b.scores[mission].iloc[:, 0]
         if x.index.equals(y.index):
             return _share((np.sign(x - y) + 1) / 2, confidence)
         return _independent(x.to_numpy(), y.to_numpy(), confidence)

@@ -24,8 +24,8 @@ from functools import lru_cache
 import numpy as np
 from scipy import special
 
-from daf.stats.estimate import ErrorTerm, Samples, spread, t_interval
-from daf.stats.permutation import stream
+from daf.stats.estimate import ErrorTerm, Samples, t_interval, unbiased_variance
+from daf.stats.permutation import random_stream
 from daf.stats.proportions import Interval, mover_interval
 
 BOOTSTRAP_FROM = 20
@@ -142,7 +142,7 @@ def winsorised_interval(values: np.ndarray, confidence: float) -> Interval:
     cut = n // 4
     left = n - 2 * cut
     middle = values[cut : n - cut]
-    error = (n - 1) * spread(values.clip(middle[0], middle[-1])) / (left * (left - 1))
+    error = (n - 1) * unbiased_variance(values.clip(middle[0], middle[-1])) / (left * (left - 1))
     interval = t_interval(float(middle.mean()), [ErrorTerm(error, left - 1)], confidence)
     return interval["low"], interval["high"]
 
@@ -182,7 +182,7 @@ def bca_interval(strata: Sequence[np.ndarray], weights: Callable, confidence: fl
 @lru_cache(maxsize=12)
 def _resampled(weights: Callable, n: int, place: int) -> np.ndarray:
     """The weights of n sorted values in each resample [RESAMPLES, n]."""
-    counts = stream("bootstrap", n, place).multinomial(n, np.full(n, 1 / n), RESAMPLES)
+    counts = random_stream("bootstrap", n, place).multinomial(n, np.full(n, 1 / n), RESAMPLES)
     return weights(counts)
 
 
@@ -190,6 +190,6 @@ def skewness(values: np.ndarray) -> float:
     """The third standardised moment; 0 without variation."""
     away = values - values.mean()
     variance = float(np.mean(away**2))
-    if spread(values) == 0.0:
+    if unbiased_variance(values) == 0.0:
         return 0.0
     return float(np.mean(away**3)) / variance**1.5

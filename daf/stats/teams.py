@@ -14,13 +14,13 @@ import pandas as pd
 
 from daf.stats.contrast import contrast
 from daf.stats.episode_table import validate_episodes
-from daf.stats.estimate import SEED, joined, samples, summary, t_interval, term, unit_of
-from daf.stats.verdict import claim
+from daf.stats.estimate import SEED, error_term, join_notes, samples, summarize, t_interval, unit_of
+from daf.stats.verdict import claim_text
 
 KEYS = ["mission", "world_seed", "run", "training_seed"]
 
 
-def answers(episodes: pd.DataFrame, questions: Mapping, confidence: float) -> dict:
+def analyse_teams(episodes: pd.DataFrame, questions: Mapping, confidence: float) -> dict:
     """What the configuration asks of its teams, on each mission and over those that all played.
 
     Args:
@@ -32,7 +32,7 @@ def answers(episodes: pd.DataFrame, questions: Mapping, confidence: float) -> di
     Returns:
         a dict of plain values; `mission` is None for the mean over the missions, each of which
         weighs the same. `teams`: {team: {mission: {policy: agents}}}; `replacement`;
-        `mixed`: [{team, mission, unit, claim} and what `estimate.summary` gives];
+        `mixed`: [{team, mission, unit, claim} and what `estimate.summarize` gives];
         `values`: [{policy, mission} and what `value_over_replacement` gives];
         `pairs`, `gaps`: [{mission} and what `cross_play` gives].
 
@@ -76,8 +76,8 @@ def answers(episodes: pd.DataFrame, questions: Mapping, confidence: float) -> di
 def _mean(rows: pd.DataFrame, confidence: float) -> dict:
     unit = unit_of(rows)
     missions = sorted(set(rows["mission"]))
-    found = summary(samples(rows, missions, unit), confidence)
-    return {"unit": unit, "claim": claim(unit)} | found
+    found = summarize(samples(rows, missions, unit), confidence)
+    return {"unit": unit, "claim": claim_text(unit)} | found
 
 
 def value_over_replacement(
@@ -134,7 +134,7 @@ def cross_play(
         confidence: coverage of the intervals.
 
     Returns:
-        pairs: [{a, b (sorted), unit, claim} and what `estimate.summary` gives], sorted;
+        pairs: [{a, b (sorted), unit, claim} and what `estimate.summarize` gives], sorted;
         gaps: [{policy, gap, low, high, unit, claim, method, n_training_seeds, note}], of the
         policies that played both alone and with others.
 
@@ -202,7 +202,7 @@ def _difference_with_interval(
     note = None
     if units == [SEED, SEED]:
         by_seed = (_seed_means(a) - _seed_means(b)).dropna()
-        difference, terms = by_seed.mean(), [term(by_seed)]
+        difference, terms = by_seed.mean(), [error_term(by_seed)]
         unit, method = SEED, "paired t over training seeds"
     elif not (a.empty or b.empty):
         found = contrast(*(samples(rows, missions, unit) for rows, unit in zip((a, b), units)))
@@ -219,10 +219,10 @@ def _difference_with_interval(
         "low": interval["low"],
         "high": interval["high"],
         "unit": unit,
-        "claim": claim(unit),
+        "claim": claim_text(unit),
         "method": method,
         "n_training_seeds": seeds,
-        "note": joined(note, interval["note"]),
+        "note": join_notes(note, interval["note"]),
     }
 
 

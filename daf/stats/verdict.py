@@ -111,9 +111,9 @@ def verdict_text(
         return "No mission was played by every policy, so no policy is best overall."
     level = f"{100 * confidence:g} %"
     name, best = win["best_policies"][0], estimates[win["best_policies"][0]]
-    score = f"{number(best['mean'])} {SCORE_UNIT} {where}"
+    score = f"{format_score(best['mean'])} {SCORE_UNIT} {where}"
     if best["low"] is not None and best["low"] < best["high"]:
-        score += f", {level} interval {number(best['low'])} to {number(best['high'])}"
+        score += f", {level} interval {format_score(best['low'])} to {format_score(best['high'])}"
     if win["decided"]:
         text = (
             f"{name} is the best policy ({score}); "
@@ -137,22 +137,22 @@ def _open(win: Mapping, comparisons: Sequence[Mapping], level: str) -> str:
     open_ = [name for name in win["undecided_with"] if name not in said]
     parts = []
     if open_:
-        more = needed(_nearest(win["best_policies"][0], open_, comparisons))
+        more = format_units_needed(_nearest(win["best_policies"][0], open_, comparisons))
         parts.append(
-            f"it cannot be told apart from {listed(open_)} at the {level} level"
+            f"it cannot be told apart from {format_names(open_)} at the {level} level"
             + (f" ({more} would decide it)" if more else "")
         )
     if win["equivalent_to"]:
-        parts.append(f"it is equivalent to {listed(win['equivalent_to'])}")
+        parts.append(f"it is equivalent to {format_names(win['equivalent_to'])}")
     if win["not_tested_with"]:
         few = any(pair["seeds_missing"] for pair in comparisons)
         why = f"a claim about a training method needs {SEEDS_NEEDED} training seeds"
         parts.append(
-            f"the difference to {listed(win['not_tested_with'])} could not be tested "
+            f"the difference to {format_names(win['not_tested_with'])} could not be tested "
             f"({why if few else 'one observation only'})"
         )
     if win["not_compared_with"]:
-        parts.append(f"it was not to be compared with {listed(win['not_compared_with'])}")
+        parts.append(f"it was not to be compared with {format_names(win['not_compared_with'])}")
     return ", and ".join(parts)
 
 
@@ -166,7 +166,7 @@ def _nearest(best: str, others: Sequence[str], comparisons: Sequence[Mapping]) -
     return min(pairs, key=lambda pair: abs(pair["difference"]), default=None)
 
 
-def needed(pair: Mapping | None) -> str | None:
+def format_units_needed(pair: Mapping | None) -> str | None:
     """The further seeds or episodes of an undecided pair in words; None if there are none."""
     further = pair["further"] if pair else None
     if not further:
@@ -178,13 +178,13 @@ def needed(pair: Mapping | None) -> str | None:
     return f"{about}{' and '.join(words)} each"
 
 
-def listed(names: Sequence[str]) -> str:
+def format_names(names: Sequence[str]) -> str:
     """Up to three names, and how many more there are."""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
 
 
-def claim(unit: str) -> str:
+def claim_text(unit: str) -> str:
     """What a result with this unit is about."""
     return {
         SEED: "about the training method, on these worlds",
@@ -196,9 +196,9 @@ def claim(unit: str) -> str:
 def pair_verdict(pair: Mapping) -> str:
     """One judged comparison in words."""
     a, b = pair["a"], pair["b"]
-    margin = None if pair["margin"] is None else f"{number(pair['margin'])} {SCORE_UNIT}"
+    margin = None if pair["margin"] is None else f"{format_score(pair['margin'])} {SCORE_UNIT}"
     if pair["outcome"] == NOT_TESTED:
-        more = needed(pair)
+        more = format_units_needed(pair)
         return f"{a} and {b}: not tested" + (f"; a test needs {more}" if more else "")
     if pair["outcome"] == EQUIVALENT:
         return f"{a} and {b} are equivalent: they differ by less than {margin}"
@@ -206,11 +206,11 @@ def pair_verdict(pair: Mapping) -> str:
         better, worse = (a, b) if pair["outcome"] == BETTER else (b, a)
         but = f", but by less than {margin}" if pair["within_margin"] else ""
         return f"{better} scores higher than {worse}{but}"
-    more = needed(pair)
+    more = format_units_needed(pair)
     return f"{a} and {b} cannot be told apart" + (f"; {more} would decide it" if more else "")
 
 
-def number(value: float) -> str:
+def format_score(value: float) -> str:
     """A score for reading: one decimal from 10 on, more for smaller values, a true minus sign."""
     size = abs(value)
     if size >= 10 or size == 0:

@@ -9,7 +9,7 @@ from daf.config import DAFSweepConfig
 from daf.files import strict_json
 from daf.sweep.importance import importance
 from daf.sweep.objective import outcomes
-from daf.sweep.rank import compared, episodes_by_trial, interval, is_trained_as_long
+from daf.sweep.rank import compare_with_best, episodes_by_trial, interval, is_trained_as_long
 from daf.sweep.trials import Trial, base_training, trial_policy
 
 
@@ -87,7 +87,7 @@ def _confirmation(
     measured = episodes_by_trial(episodes, sweep.objective_metric, there)
     best = confirmed[0]["trial"]
     others = [entry["trial"] for entry in there[1:] if best in measured]
-    to_best = compared(measured, best, others)
+    to_best = compare_with_best(measured, best, others)
     result = []
     for entry in confirmed:
         trial = entry["trial"]

@@ -8,7 +8,7 @@ from typing import Any
 from daf.config import DAFSweepConfig, Parameter
 
 
-def count(parameter: Parameter) -> float:
+def num_values(parameter: Parameter) -> float:
     """How many values there are; infinite for a continuum."""
     if parameter.values is not None:
         return len(parameter.values)
@@ -30,17 +30,17 @@ def value_at(parameter: Parameter, number: int) -> Any:
     return rounded(parameter, parameter.min + number * (parameter.step or 1))
 
 
-def place(parameter: Parameter, value: Any) -> int:
+def index_of(parameter: Parameter, value: Any) -> int:
     """The number of a value among finitely many."""
     if parameter.values is not None:
         return parameter.values.index(value)
     return round((value - parameter.min) / (parameter.step or 1))
 
 
-def at(parameter: Parameter, unit: float) -> Any:
+def value_at_quantile(parameter: Parameter, unit: float) -> Any:
     """The value that lies at a share of the way from the first to the last, 0 <= unit < 1."""
     if is_discrete(parameter):
-        return value_at(parameter, int(unit * count(parameter)))
+        return value_at(parameter, int(unit * num_values(parameter)))
     low, high = parameter.min, parameter.max
     if parameter.int:  # each whole number gets its share of the scale
         low, high = low - 0.5, high + 0.5
@@ -78,7 +78,7 @@ def active(parameter: Parameter, chosen: Mapping[str, Any]) -> bool:
 def point(sweep: DAFSweepConfig, units: Mapping[str, float]) -> dict[str, Any]:
     """The point of the search space at a number for each parameter; what is not active is left
     out."""
-    return build_point(sweep, lambda name, parameter: at(parameter, units[name]))
+    return build_point(sweep, lambda name, parameter: value_at_quantile(parameter, units[name]))
 
 
 def build_point(sweep: DAFSweepConfig, choose) -> dict[str, Any]:
@@ -91,9 +91,9 @@ def build_point(sweep: DAFSweepConfig, choose) -> dict[str, Any]:
     return {name: chosen[name] for name in sweep.search_space if name in chosen}
 
 
-def size(sweep: DAFSweepConfig) -> float:
+def num_points(sweep: DAFSweepConfig) -> float:
     """How many points there are at most; infinite for a continuum."""
-    return math.prod(map(count, sweep.search_space.values()))
+    return math.prod(map(num_values, sweep.search_space.values()))
 
 
 def grid(sweep: DAFSweepConfig) -> list[dict[str, Any]]:
@@ -101,7 +101,7 @@ def grid(sweep: DAFSweepConfig) -> list[dict[str, Any]]:
     points: list[dict[str, Any]] = [{}]
     for name in sweep.ordered_parameters():
         parameter = sweep.search_space[name]
-        values = [value_at(parameter, number) for number in range(int(count(parameter)))]
+        values = [value_at(parameter, number) for number in range(int(num_values(parameter)))]
         points = list(
             itertools.chain.from_iterable(
                 [{**p, name: v} for v in values] if active(parameter, p) else [p] for p in points
@@ -110,8 +110,12 @@ def grid(sweep: DAFSweepConfig) -> list[dict[str, Any]]:
     return [{name: p[name] for name in sweep.search_space if name in p} for p in points]
 
 
-def ends(parameter: Parameter) -> list[Any]:
+def probe_values(parameter: Parameter) -> list[Any]:
     """Values that show whether all are acceptable: those of a list, those around a range."""
     if parameter.values is not None:
         return list(parameter.values)
-    return [at(parameter, 0.0), at(parameter, 1 - 1e-12), at(parameter, 0.4321)]
+    return [
+        value_at_quantile(parameter, 0.0),
+        value_at_quantile(parameter, 1 - 1e-12),
+        value_at_quantile(parameter, 0.4321),
+    ]

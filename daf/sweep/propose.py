@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from daf.config import ConfigError, DAFSweepConfig
-from daf.sweep.points import count, grid, point, size
-from daf.sweep.trials import Outcome, Trial, base_training, comparable, named
+from daf.sweep.points import grid, num_points, num_values, point
+from daf.sweep.trials import Outcome, Trial, base_training, comparable, name_trials
 
 NUM_TRIALS = 32
 TRIALS_PER_ROUND = 4
@@ -28,7 +28,7 @@ MAX_TRIES = 100
 STREAM_POINTS, STREAM_MODEL = 0x706F696E, 0x6D6F646C
 
 
-def sizes(sweep: DAFSweepConfig) -> list[int]:
+def round_sizes(sweep: DAFSweepConfig) -> list[int]:
     """How many trials each round has, if none fails and points do not run out."""
     found = [len(first_round(sweep))]
     if sweep.strategy == "bayesian":
@@ -41,9 +41,9 @@ def sizes(sweep: DAFSweepConfig) -> list[int]:
     return found
 
 
-def budgets(sweep: DAFSweepConfig) -> list[int]:
+def round_steps(sweep: DAFSweepConfig) -> list[int]:
     """Agent-steps of each training by rounds."""
-    steps, last = base_training(sweep).steps, len(sizes(sweep)) - 1
+    steps, last = base_training(sweep).steps, len(round_sizes(sweep)) - 1
     if sweep.strategy != "halving":
         return [steps] * (last + 1)
     eta = sweep.eta or ETA
@@ -57,12 +57,12 @@ def first_round(sweep: DAFSweepConfig) -> list[Trial]:
         ConfigError: too many, or a grid over a continuum.
     """
     if sweep.strategy == "grid" or (sweep.strategy == "halving" and _is_grid(sweep)):
-        return named(_grid(sweep))
+        return name_trials(_grid(sweep))
     asked = _asked(sweep)
     if sweep.strategy == "bayesian":
         asked = min(FIRST_ROUND, math.ceil(asked / 2))
     draw = _random if sweep.strategy in ("random", "halving") else _sobol
-    return named(_unique_points(draw(sweep), asked))
+    return name_trials(_unique_points(draw(sweep), asked))
 
 
 def next_round(sweep: DAFSweepConfig, history: Sequence[Sequence[Outcome]]) -> list[Trial]:
@@ -85,22 +85,22 @@ def rank_outcomes(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Ou
 
 
 def _asked(sweep: DAFSweepConfig) -> int:
-    return int(min(sweep.num_trials or NUM_TRIALS, size(sweep)))
+    return int(min(sweep.num_trials or NUM_TRIALS, num_points(sweep)))
 
 
 def _is_grid(sweep: DAFSweepConfig) -> bool:
-    return sweep.num_trials is None and size(sweep) < math.inf
+    return sweep.num_trials is None and num_points(sweep) < math.inf
 
 
 def _grid(sweep: DAFSweepConfig) -> list[dict[str, Any]]:
     for name, parameter in sweep.search_space.items():
-        if count(parameter) == math.inf:
+        if num_values(parameter) == math.inf:
             raise ConfigError(
                 f"key 'search_space.{name}': a grid needs a list of values, or a range with 'step'"
             )
-    if size(sweep) > MAX_TRIALS:
+    if num_points(sweep) > MAX_TRIALS:
         raise ConfigError(
-            f"key 'search_space': {size(sweep):g} trials; at most {MAX_TRIALS} are possible"
+            f"key 'search_space': {num_points(sweep):g} trials; at most {MAX_TRIALS} are possible"
         )
     return grid(sweep)
 
@@ -161,4 +161,4 @@ def _modelled(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Trial]
     asked = min(sweep.trials_per_round or TRIALS_PER_ROUND, _asked(sweep) - len(known))
     seed = np.random.SeedSequence([sweep.seed, STREAM_MODEL, len(known)]).generate_state(1)[0]
     new = _unique_points(propose_points(sweep, outcomes, int(seed)), asked, known)
-    return named(new, [outcome.trial.name for outcome in outcomes])
+    return name_trials(new, [outcome.trial.name for outcome in outcomes])

@@ -11,7 +11,7 @@ from daf.config import ConfigError, DAFSweepConfig
 from daf.files import strict_json
 from daf.stats.episode_table import validate_episodes
 from daf.stats.estimate import estimate, samples, unit_of
-from daf.stats.family import judge
+from daf.stats.family import test_family
 from daf.stats.pair import compare_pair
 from daf.sweep.objective import outcomes
 from daf.sweep.trials import comparable
@@ -122,10 +122,10 @@ def episodes_by_trial(
     return dict(iter(table.groupby("policy")))
 
 
-def compared(
+def compare_with_best(
     measured: Mapping[str, pd.DataFrame], best: str, others: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """What `judge` says of the best trial less each of the others, on all missions together; the
+    """What `test_family` says of the best trial less each of the others, on all missions together; the
     comparisons are one family."""
     known = {
         trial: samples(table, sorted(set(table["mission"])), unit_of(table))
@@ -139,7 +139,7 @@ def compared(
         )
         for other in others
     ]
-    judged = judge(pairs, confidence=CONFIDENCE, share=1.0, ceilings={None: None})
+    judged = test_family(pairs, confidence=CONFIDENCE, share=1.0, ceilings={None: None})
     return dict(zip(others, judged))
 
 
@@ -157,7 +157,7 @@ def _tied(
     """Of the trials trained as long as the best, those that cannot be told from it, and itself."""
     best = ordered[0]
     others = [e["trial"] for e in ordered[1:] if is_trained_as_long(sweep, e, best)]
-    found = compared(measured, best["trial"], others)
+    found = compare_with_best(measured, best["trial"], others)
     return {best["trial"], *(other for other, pair in found.items() if not pair["decided"])}
 
 

@@ -14,7 +14,7 @@ from daf.config import (
     DAFSweepConfig,
     Model,
     load_json,
-    shown,
+    short_json,
     suggest,
 )
 from daf.errors import describe
@@ -23,7 +23,7 @@ from daf.missions.game_statistics import metric_columns
 from daf.plan import Plan, make_plan
 from daf.plan.plan import disk_needed_mb
 from daf.provenance.hashing import digest
-from daf.sweep.propose import budgets, first_round, sizes
+from daf.sweep.propose import first_round, round_sizes, round_steps
 from daf.sweep.trials import (
     Trial,
     as_benchmark,
@@ -69,7 +69,7 @@ class Round:
     trials: list[Trial]
     plan: Plan
 
-    def described(self) -> list[dict[str, Any]]:
+    def round_entries(self) -> list[dict[str, Any]]:
         """Of each trial its name, values, steps, runs, and those of the runs that failed."""
         runs: dict[str, list[str]] = {trial.name: [] for trial in self.trials}
         for run, trial in self.plan.labels.items():
@@ -113,7 +113,7 @@ class SweepState:
         self.sweep = sweep
         self.folder = f"{sweep.execution.results_dir}/sweeps/{sweep_name(sweep)}"
         self.digest = digest(sweep.model_dump(mode="json", exclude=KEYS_OUTSIDE_SEARCH))
-        self.budgets = budgets(sweep)
+        self.budgets = round_steps(sweep)
         self._source, self._load, self._build = source, load, build
         try:
             check_space(sweep)
@@ -126,16 +126,16 @@ class SweepState:
         first = self.rounds[0].plan
         if not first.runs:
             raise ConfigError(
-                f"{source}: key 'policy_class_path': got {shown(sweep.policy_class_path)}, which "
+                f"{source}: key 'policy_class_path': got {short_json(sweep.policy_class_path)}, which "
                 "does not learn; expected a policy with weights to train"
             )
         self.plan = Plan(first.config, missions=first.missions)
         self.confirmation = self._confirmation()
         self._check_objective()
         self._check_missing()
-        self.learn()
+        self.refresh()
 
-    def learn(self) -> None:
+    def refresh(self) -> None:
         """Take note of what has been proposed, as it stands in the folder now."""
         earlier, self.rounds = self.rounds, self.rounds[:1]
         while len(self.rounds) < len(self.budgets):
@@ -164,10 +164,10 @@ class SweepState:
         """Where those that are confirmed stand."""
         return f"{self.folder}/finalists.json"
 
-    def described(self, number: int) -> list[list[dict[str, Any]]]:
+    def round_entries(self, number: int) -> list[list[dict[str, Any]]]:
         """The first so many rounds as plain data: of each trial its name, values, steps, runs, and
         those of the runs that failed."""
-        return [known.described() for known in self.rounds[:number]]
+        return [known.round_entries() for known in self.rounds[:number]]
 
     def episodes_files(self, number: int) -> list[str]:
         """The episode tables of the first so many rounds, but for those that are missing."""
@@ -176,12 +176,12 @@ class SweepState:
     def confirmed(self) -> list[dict[str, Any]]:
         """The finalists' confirmation as plain data, see `Round.described`; empty without one."""
         trials = self.finalists if self.confirmation.runs else []
-        return Round(trials, self.confirmation).described()
+        return Round(trials, self.confirmation).round_entries()
 
     def disk_needed_mb(self) -> int:
         """Upper estimate of what the whole search writes."""
         sweep = self.sweep
-        runs = sum(sizes(sweep)) * len(sweep.training_seeds)
+        runs = sum(round_sizes(sweep)) * len(sweep.training_seeds)
         runs += sweep.keep_best * len(sweep.confirmation.training_seeds)
         played = self.rounds[0].plan.config.evaluation
         return disk_needed_mb(runs, [played] * runs * len(sweep.missions))

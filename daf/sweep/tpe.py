@@ -14,7 +14,7 @@ from optuna.distributions import (
 )
 
 from daf.config import DAFSweepConfig, Parameter
-from daf.sweep.points import build_point, count, is_discrete, place, rounded, value_at
+from daf.sweep.points import build_point, index_of, is_discrete, num_values, rounded, value_at
 from daf.sweep.trials import Outcome
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -44,7 +44,7 @@ def propose_points(
             )
         )
     while True:
-        yield build_point(sweep, partial(_asked, study.ask()))
+        yield build_point(sweep, partial(_suggest, study.ask()))
 
 
 def _distribution(parameter: Parameter) -> BaseDistribution:
@@ -54,7 +54,7 @@ def _distribution(parameter: Parameter) -> BaseDistribution:
         if parameter.int:
             return IntDistribution(int(parameter.min), int(parameter.max), log=parameter.log)
         return FloatDistribution(parameter.min, parameter.max, log=parameter.log)
-    places = int(count(parameter))
+    places = int(num_values(parameter))
     if parameter.values is None or _is_ascending(parameter.values):
         return IntDistribution(0, places - 1)
     return CategoricalDistribution(tuple(range(places)))
@@ -66,10 +66,10 @@ def _is_ascending(values: Sequence[Any]) -> bool:
 
 
 def _encode(parameter: Parameter, value: Any) -> Any:
-    return place(parameter, value) if is_discrete(parameter) else value
+    return index_of(parameter, value) if is_discrete(parameter) else value
 
 
-def _asked(trial: optuna.Trial, name: str, parameter: Parameter) -> Any:
+def _suggest(trial: optuna.Trial, name: str, parameter: Parameter) -> Any:
     known = _distribution(parameter)
     if isinstance(known, CategoricalDistribution):
         found = trial.suggest_categorical(name, known.choices)

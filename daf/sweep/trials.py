@@ -20,7 +20,7 @@ from daf.config.search_space import CLASS, SHAPING, TRAINING, belongs, convert_s
 from daf.plan.policy_checker import checker, convert_init_kwargs
 from daf.policies.registry import is_foreign
 from daf.provenance.hashing import digest
-from daf.sweep.points import ends
+from daf.sweep.points import probe_values
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def comparable(mean: float) -> float:
     return float(f"{mean:.12g}")
 
 
-def named(points: Sequence[dict[str, Any]], taken: Sequence[str] = ()) -> list[Trial]:
+def name_trials(points: Sequence[dict[str, Any]], taken: Sequence[str] = ()) -> list[Trial]:
     """Trials with different names: the values in words where that makes a name, else their hash.
 
     Args:
@@ -176,7 +176,7 @@ def check_space(sweep: DAFSweepConfig) -> None:
     for name, (part, key) in places.items():
         if part == CLASS or (part == TRAINING and key not in fields):
             continue
-        for value in ends(sweep.search_space[name]):
+        for value in probe_values(sweep.search_space[name]):
             given = {key: value} if part == TRAINING else {SHAPING: {key: value}}
             _check_value(sweep, name, value, given)
     unknown = [(name, key) for name, (part, key) in places.items() if part == CLASS]

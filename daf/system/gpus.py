@@ -34,7 +34,7 @@ def visible_gpus() -> list[str]:
 
 
 @contextlib.contextmanager
-def taken(number: int, slots: int) -> Iterator[list[str]]:
+def claim_gpus(number: int, slots: int) -> Iterator[list[str]]:
     """GPUs for this process, and no others visible to it (so CUDA must not have been looked at
     before). Jobs of all workflows of this user on this machine keep apart.
 
@@ -74,7 +74,7 @@ def _wait_for(visible: list[str], number: int, slots: int) -> dict[str, int]:
     while True:
         with open(open_in_place(folder / "choosing"), "r+b") as choosing:
             fcntl.flock(choosing, fcntl.LOCK_EX)
-            if held := _free(folder, visible, number, slots):
+            if held := _try_lock_gpus(folder, visible, number, slots):
                 return held
         if not told:
             print("waiting for a GPU: all are in use", file=sys.stderr, flush=True)
@@ -82,7 +82,7 @@ def _wait_for(visible: list[str], number: int, slots: int) -> dict[str, int]:
         time.sleep(SECONDS_BETWEEN)
 
 
-def _free(folder: Path, visible: list[str], number: int, slots: int) -> dict[str, int]:
+def _try_lock_gpus(folder: Path, visible: list[str], number: int, slots: int) -> dict[str, int]:
     """Locks on so many different GPUs, by their names; none if too few are free. Slot by slot, so
     that jobs share only where they must."""
     held: dict[str, int] = {}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from daf.audit.reexecute import remake
+from daf.audit.reexecute import reexecute_job
 from daf.config import ConfigError
 from daf.provenance.hashing import file_digest
 from daf.provenance.sidecar import SUFFIX, Sidecar
@@ -24,7 +24,7 @@ def edit(results: Path, file: str, change: Callable[[dict[str, Any]], Any]) -> N
     sidecar = results / f"{file}{SUFFIX}"
     record = json.loads(sidecar.read_text())
     change(record)
-    write(sidecar, Sidecar.model_validate(record).sealed().text().encode())
+    write(sidecar, Sidecar.model_validate(record).with_digest().text().encode())
 
 
 def repair(results: Path, *files: str) -> None:
@@ -33,7 +33,7 @@ def repair(results: Path, *files: str) -> None:
         record = json.loads(sidecar.read_text())
         for group in (*record["outputs"].values(), *record["inputs"].values()):
             group.update({f: file_digest(results / f) for f in files if f in group})
-        write(sidecar, Sidecar.model_validate(record).sealed().text().encode())
+        write(sidecar, Sidecar.model_validate(record).with_digest().text().encode())
 
 
 def forge(results: Path, file: str, content: bytes) -> None:
@@ -45,7 +45,9 @@ def forge(results: Path, file: str, content: bytes) -> None:
 def make_again(results: Path, file: str, folder: Path) -> bytes:
     """What the job that made a file would make now."""
     folder.mkdir()
-    return (remake(results, Sidecar.read(results / f"{file}{SUFFIX}"), folder) / file).read_bytes()
+    return (
+        reexecute_job(results, Sidecar.read(results / f"{file}{SUFFIX}"), folder) / file
+    ).read_bytes()
 
 
 ORDER = ("evaluate", "compare", "report", "deploy", "propose", "rank", "conclude", "sweep_report")
@@ -62,7 +64,7 @@ def remake_downstream(results: Path, files: Iterable[str], folder: Path) -> None
                 place = folder / f"{len(list(folder.iterdir()))}"
                 place.mkdir()
                 try:
-                    made = remake(results, record, place)
+                    made = reexecute_job(results, record, place)
                 except ConfigError:
                     continue
                 for file in record.output_files():

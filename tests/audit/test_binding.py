@@ -86,18 +86,18 @@ def test_a_policy_that_is_not_the_one_its_folder_names(results):
     evaluation = trained(results)
 
     def change(record):
-        record["parameters"]["player"] |= {"class_path": "baseline"}
+        record["parameters"]["policy"] |= {"class_path": "baseline"}
         record["parameters"]["trained_on"] = []
         record["inputs"]["weights"] = {}
 
     edit(results, evaluation, change)
     assert found(results)[evaluation].startswith("Contradiction: its policy are not those")
-    edit(results, evaluation, lambda r: r["parameters"]["player"].update(training_seed=None))
+    edit(results, evaluation, lambda r: r["parameters"]["policy"].update(training_seed=None))
     assert evaluation in found(results)
 
 
 def test_a_fixed_policy_under_the_name_of_another(results):
-    edit(results, RANDOM, lambda r: r["parameters"]["player"].update(class_path="baseline"))
+    edit(results, RANDOM, lambda r: r["parameters"]["policy"].update(class_path="baseline"))
     assert found(results)[RANDOM] == (
         "Contradiction: a policy with its content is not called random"
     )

@@ -226,7 +226,7 @@ def test_it_says_that_it_was_verified(made, tmp_path):
 
 def test_it_waits_for_whoever_writes_to_the_folder(made, tmp_path, capfd):
     results = Path(shutil.copytree(made, tmp_path / "results"))
-    held = results_lock.wait_for(str(results))
+    held = results_lock.wait_and_lock(str(results))
     stats = results / "benchmarks/tiny/stats.json"
     content, dates = stats.read_bytes(), stats.stat()
     stats.write_bytes(b"half of it")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from daf.audit import CHANGED, VERIFIED, audit
-from daf.audit.audit import sample
+from daf.audit.audit import sample_evaluations
 from daf.config import AuditConfig, ConfigError
 from daf.provenance.sidecar import SUFFIX
 from tests.audit.forging import forge, make_again
@@ -137,14 +137,16 @@ def test_what_other_code_made_is_not_called_changed(results):
 @pytest.mark.parametrize("share, played", [(0, 0), (0.01, 1), (0.25, 1), (0.26, 2), (1, 4)])
 def test_at_least_the_share_is_played_again(share, played):
     plays = dict.fromkeys("abcd", 64)
-    assert len(sample(plays, AuditConfig(share=share))) == played
+    assert len(sample_evaluations(plays, AuditConfig(share=share))) == played
 
 
 def test_the_seed_chooses_what_is_played_again():
     plays = dict.fromkeys("abcd", 64)
-    chosen = [tuple(sample(plays, AuditConfig(share=0.1, seed=seed))) for seed in range(40)]
+    chosen = [
+        tuple(sample_evaluations(plays, AuditConfig(share=0.1, seed=seed))) for seed in range(40)
+    ]
     assert set(chosen) == {("a",), ("b",), ("c",), ("d",)}
-    assert sample(plays, AuditConfig(share=0.1, seed=7)) == list(chosen[7])
+    assert sample_evaluations(plays, AuditConfig(share=0.1, seed=7)) == list(chosen[7])
 
 
 def test_nobody_can_foresee_what_is_played_again(made):

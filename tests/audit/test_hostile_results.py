@@ -11,7 +11,7 @@ from daf.audit import audit
 from daf.audit.jobs import NotPossible, check_code, job_of
 from daf.audit.worker import Worker
 from daf.config import AuditConfig, ConfigError, PolicyConfig
-from daf.plan.names import class_digest, content, instance_name
+from daf.plan.names import class_digest, instance_name, policy_identity
 from daf.policies.registry import SHORT_NAMES
 from daf.provenance.sidecar import SUFFIX, Sidecar
 from tests.audit.forging import edit
@@ -39,15 +39,15 @@ def results(made, tmp_path) -> Path:
 def foreign_evaluation(results: Path, class_path: str) -> str:
     """Rename an evaluation, and let its record say that a policy of somebody was played; returns
     the file that the record stands beside."""
-    name = instance_name("Mine", content(PolicyConfig(class_path=class_path)))
+    name = instance_name("Mine", policy_identity(PolicyConfig(class_path=class_path)))
     folder = (results / RANDOM).parent
     folder.rename(folder.with_name(f"{name}-e3-w0"))
     file = RANDOM.replace("random", name, 1)
 
     def change(record):
         code = class_digest(class_path)
-        record["parameters"]["player"] |= {"class_path": class_path, "class_digest": code}
-        record["parameters"]["player"] |= {"name": name, "policy": "Mine"}
+        record["parameters"]["policy"] |= {"class_path": class_path, "class_digest": code}
+        record["parameters"]["policy"] |= {"name": name, "policy": "Mine"}
         for group in record["outputs"].values():
             for old in list(group):
                 group[old.replace("random", name, 1)] = group.pop(old)
@@ -80,9 +80,9 @@ def test_an_audit_runs_no_code_that_nobody_named(name, results, tmp_path):
     "random:x", "os:system", "RANDOM", "", "/tmp/mine.py:Mine",
 ])  # fmt: skip
 @pytest.mark.parametrize("rule, key", [
-    ("evaluate", ("player", "class_path")),
+    ("evaluate", ("policy", "class_path")),
     ("train", ("run", "class_path")),
-    ("deploy", ("player", "class_path")),
+    ("deploy", ("policy", "class_path")),
     ("sweep_report", ("sweep", "policy_class_path")),
     ("rank", ("sweep", "policy_class_path")),
     ("compare", ("config", "policies", 0, "class_path")),
@@ -101,7 +101,7 @@ def test_every_class_path_is_looked_at(rule, key, class_path, made):
 
 
 @pytest.mark.parametrize("class_path", ["bundle", SHORT_NAMES["bundle"]])
-@pytest.mark.parametrize("rule, key", [("evaluate", "player"), ("train", "run")])
+@pytest.mark.parametrize("rule, key", [("evaluate", "policy"), ("train", "run")])
 def test_a_bundle_that_runs_its_own_code_is_code_from_elsewhere(rule, key, class_path, made):
     records = [Sidecar.read(path) for path in sorted(made.rglob(f"*{SUFFIX}"))]
     record = next(r for r in records if r.rule == rule)
@@ -140,7 +140,7 @@ def test_what_no_job_can_have_is_no_record(change, results):
 
 @pytest.mark.parametrize("change", [
     {"evaluation": {"episodes": "x"}}, {"evaluation": [1]}, {"evaluation": None},
-    {"player": ["x"]}, {"player": {"class_path": 3}}, {"mission": {}}, {"code": 1},
+    {"policy": ["x"]}, {"policy": {"class_path": 3}}, {"mission": {}}, {"code": 1},
     {"mission": None}, {"trained_on": "x"},
 ])  # fmt: skip
 def test_parameters_of_wrong_types(change, made):

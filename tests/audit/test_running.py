@@ -101,9 +101,7 @@ def test_wrong_requests(arguments, said, command, tmp_path, monkeypatch):
 
 
 def test_it_waits_for_whoever_writes_to_the_folder(results, command):
-    holder = (
-        "from daf.jobs.results_lock import claim; claim(input()); print(flush=True); import time; "
-    )
+    holder = "from daf.jobs.results_lock import lock_results; lock_results(input()); print(flush=True); import time; "
     pipe = subprocess.PIPE
     with subprocess.Popen(
         [sys.executable, "-c", f"{holder} time.sleep(1)"], stdin=pipe, stdout=pipe

@@ -118,7 +118,7 @@ def test_all_of_it_is_verified_elsewhere(made, tmp_path):
 
 
 def member(record: dict, number: int) -> dict:
-    return record["parameters"]["player"]["members"][number]
+    return record["parameters"]["policy"]["members"][number]
 
 
 def weights_of_another(record: dict) -> None:
@@ -131,9 +131,9 @@ def weights_too_many(record: dict) -> None:
 
 @pytest.mark.parametrize("change, said", [
     (lambda r: member(r, 0).update(share=3), "rule evaluate does not make it"),
-    (lambda r: r["parameters"]["player"]["members"].reverse(), "rule evaluate does not make it"),
-    (lambda r: member(r, 1)["player"].update(class_path="noop"), "is not called random"),
-    (lambda r: member(r, 0)["player"].update(class_path="lstm"), "its policy are not those"),
+    (lambda r: r["parameters"]["policy"]["members"].reverse(), "rule evaluate does not make it"),
+    (lambda r: member(r, 1)["instance"].update(class_path="noop"), "is not called random"),
+    (lambda r: member(r, 0)["instance"].update(class_path="lstm"), "its policy are not those"),
     (lambda r: member(r, 0).update(trained_on=[]), "its missions of its training are not those"),
     (lambda r: member(r, 1).update(weights="0" * 64), "its weights are not among the files"),
     (weights_of_another, "its weights are not among the files"),
@@ -187,4 +187,4 @@ def test_records_tell_the_truth_about_members(made):
     record = Sidecar.read(made / f"{evaluation(made)}{SUFFIX}")
     ((weights, sha),) = record.inputs["weights"].items()
     assert sha == file_digest(made / weights)
-    assert [m["share"] for m in record.parameters["player"]["members"]] == [1, 1]
+    assert [m["share"] for m in record.parameters["policy"]["members"]] == [1, 1]

@@ -14,7 +14,7 @@ KEYS = (
 )
 TRAINING_KEYS = (
     "anneal, anneal_steps, clip, entropy_coef, epochs, gae_lambda, gamma, initial_weights, "
-    "learning_rate, lessons, max_grad_norm, "
+    "learning_rate, curriculum, max_grad_norm, "
     "minibatches, missions, precision, rollout_length, shaping, steps, teacher, "
     "teacher_steps, value_coef, worlds"
 )

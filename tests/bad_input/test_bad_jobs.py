@@ -8,9 +8,9 @@ import torch
 
 from daf.config import EvaluationConfig
 from daf.evaluation.evaluate import evaluate
-from daf.jobs.job import job
+from daf.jobs.job import run_job
 from daf.missions import load_mission
-from daf.plan import Player
+from daf.plan import PolicyInstance
 
 POLICIES = """
 import torch
@@ -61,7 +61,7 @@ WRONG = {
 def test_policy_that_answers_wrongly(name, tmp_path, refused):
     path = tmp_path / "mine.py"
     path.write_text(POLICIES)
-    player = Player(
+    player = PolicyInstance(
         name=name,
         policy=name,
         class_path=f"{path}:{name}",
@@ -94,7 +94,7 @@ def rule(tmp_path):
 
 TOO_MUCH = (
     "the job needs more GPU memory than it may use "
-    "(gpu_memory_fraction 0.25, gpu_slots 1; fewer worlds need less)"
+    "(gpu_memory_fraction 0.25, jobs_per_gpu 1; fewer worlds need less)"
 )
 
 
@@ -108,7 +108,7 @@ TOO_MUCH = (
 def test_a_failed_job_says_one_line_and_replaces_nothing(
     error, line, traced, rule, tmp_path, capsys
 ):
-    with pytest.raises(SystemExit) as stopped, job(rule) as work:
+    with pytest.raises(SystemExit) as stopped, run_job(rule) as work:
         work.paths["result"].write_text("half of the new res")
         print("working")
         raise error
@@ -132,7 +132,7 @@ def test_a_failed_job_says_one_line_and_replaces_nothing(
 @pytest.mark.gpu
 def test_gpu_memory_beyond_the_share_of_a_job_is_refused(rule, capsys):
     share = torch.cuda.get_device_properties(0).total_memory // 4
-    with pytest.raises(SystemExit), job(rule, device_needed=True) as work:
+    with pytest.raises(SystemExit), run_job(rule, device_needed=True) as work:
         torch.empty(share // 2, dtype=torch.uint8, device=work.device)
         print("half of it is there")
         torch.empty(share + 2**30, dtype=torch.uint8, device=work.device)
@@ -142,7 +142,7 @@ def test_gpu_memory_beyond_the_share_of_a_job_is_refused(rule, capsys):
 
 
 def test_a_job_that_forgets_an_output_fails(rule, tmp_path, capsys):
-    with pytest.raises(SystemExit), job(rule):
+    with pytest.raises(SystemExit), run_job(rule):
         pass
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error in demo: ") and "result.txt" in line
@@ -154,7 +154,7 @@ def test_a_job_that_forgets_an_output_fails(rule, tmp_path, capsys):
     (signal.SIGINT, "demo: interrupted, nothing was replaced\n"),
 ])  # fmt: skip
 def test_a_job_that_is_told_to_stop_replaces_nothing(number, said, rule, tmp_path, capsys):
-    with pytest.raises(SystemExit) as stopped, job(rule) as work:
+    with pytest.raises(SystemExit) as stopped, run_job(rule) as work:
         work.paths["result"].write_text("half of the new res")
         signal.raise_signal(number)
     assert (stopped.value.code, capsys.readouterr().err) == (130, said)
@@ -164,7 +164,7 @@ def test_a_job_that_is_told_to_stop_replaces_nothing(number, said, rule, tmp_pat
 
 
 def test_a_good_job_replaces_both(rule, tmp_path):
-    with job(rule) as work:
+    with run_job(rule) as work:
         work.paths["result"].write_text("new")
     assert (tmp_path / "result.txt").read_text() == "new"
     assert '"rule": "demo"' in (tmp_path / "result.txt.prov.json").read_text()

@@ -80,7 +80,7 @@ WRONG = {
     "wrong override": ({"class_path": "lstm", "training": {"step": 3}},
         "key 'training': unknown key 'step'; did you mean 'steps'? accepted: anneal, "
         "anneal_steps, clip, entropy_coef, epochs, gae_lambda, gamma, initial_weights, "
-        "learning_rate, lessons, max_grad_norm, minibatches, "
+        "learning_rate, curriculum, max_grad_norm, minibatches, "
         "missions, precision, rollout_length, shaping, steps, teacher, teacher_steps, value_coef, "
         "worlds"),
     "wrong value of an override": ({"class_path": "lstm", "training": {"steps": "many"}},
@@ -225,7 +225,7 @@ def stateless(hidden_size: int) -> list[dict]:
 
 def test_good_weights_are_accepted(weights, monkeypatch):
     monkeypatch.chdir(weights.parent)
-    assert len(make_plan(config(stateless(8))).players) == 1
+    assert len(make_plan(config(stateless(8))).policies) == 1
 
 
 @pytest.mark.parametrize("damage", ["truncated", "random", "pickle", "empty"])
@@ -281,5 +281,5 @@ def test_the_good_configuration_of_these_tests_is_accepted(tmp_path, monkeypatch
     Path("config.yaml").write_text(
         yaml.safe_dump({"policies": ["mine.py:Still"], "missions": ["assembler_1"]})
     )
-    (player,) = make_plan(BenchmarkConfig.from_yaml("config.yaml")).players.values()
+    (player,) = make_plan(BenchmarkConfig.from_yaml("config.yaml")).policies.values()
     assert player.policy == "Still" and player.name.startswith("Still-")

@@ -1,4 +1,4 @@
-"""Terminals that cannot show all characters: a job and a command say what they can, and go on."""
+"""Terminals that cannot show all characters: a run_job and a command say what they can, and go on."""
 
 import os
 import subprocess
@@ -8,12 +8,12 @@ import pytest
 
 JOB = """
 from types import SimpleNamespace
-from daf.jobs.job import job
+from daf.jobs.run_job import run_job
 rule = SimpleNamespace(
     rule="demo", input={}, output={"result": "made.txt", "provenance": "made.json"}, params={},
-    log=["job.log"], config={"execution": {"results_dir": "."}}, resources={"gpu": 0}, threads=1,
+    log=["run_job.log"], config={"execution": {"results_dir": "."}}, resources={"gpu": 0}, threads=1,
 )
-with job(rule) as work:
+with run_job(rule) as work:
     print("between \\u22125 and 5", "\\udc80")
     work.paths["result"].write_text("done")
 """
@@ -35,7 +35,7 @@ def test_a_job_does_not_fail(name, tmp_path):
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout == b"between \\u22125 and 5 \\udc80\n"
     assert (tmp_path / "made.txt").read_text() == "done"
-    assert "between \u22125 and 5 \\udc80" in (tmp_path / "job.log").read_text(encoding="utf-8")
+    assert "between \u22125 and 5 \\udc80" in (tmp_path / "run_job.log").read_text(encoding="utf-8")
 
 
 def test_a_command_does_not_fail(tmp_path):

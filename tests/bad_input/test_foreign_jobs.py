@@ -15,7 +15,7 @@ from daf.config import DAFConfig, EvaluationConfig
 from daf.evaluation.evaluate import evaluate
 from daf.missions import load_mission
 from daf.orchestrators import daf_run_comparison_pipeline
-from daf.plan import Player
+from daf.plan import PolicyInstance
 from daf.policies import Game, PolicySpec, make_policy
 from daf.policies.checks import check_forward
 from daf.system.interrupts import interruptible
@@ -125,7 +125,7 @@ def path(tmp_path):
 
 
 def play(path: Path, name: str):
-    player = Player(
+    player = PolicyInstance(
         name=name,
         policy=name,
         class_path=f"{path}:{name}",
@@ -233,7 +233,7 @@ def test_the_others_get_their_report(path, monkeypatch):
         policies=["random", "mine.py:Ends", "mine.py:Stops"],
         missions=["assembler_1"],
         episodes_per_mission=2,
-        daf_config=DAFConfig(players_per_job=3),
+        daf_config=DAFConfig(policies_per_job=3),
     )
     assert result.status == "partial" and Path(result.outputs["report"]).exists()
     assert sorted(error.message.split(":")[0] for error in result.errors) == [

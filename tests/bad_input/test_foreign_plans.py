@@ -90,7 +90,7 @@ def test_each_is_named_in_one_line(name, folder, refused, monkeypatch):
     Path("mine.py").write_text(code)
     before = own()
     if said is None:
-        assert any(player.startswith("Mine-") for player in plan().players)
+        assert any(player.startswith("Mine-") for player in plan().policies)
     else:
         line = refused(plan)
         assert line.startswith("test: key 'policies.0': policy 'mine.py:Mine'") and said in line

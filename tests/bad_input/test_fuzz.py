@@ -31,7 +31,7 @@ from daf.orchestrators import PipelineResult
 from daf.plan import make_plan
 from daf.policies.registry import saved_init_kwargs
 from daf.provenance.origin import Origin
-from daf.provenance.sidecar import Sidecar, recorded
+from daf.provenance.sidecar import Sidecar, write_outputs
 from daf.stats import analyse
 
 ROOT = Path(__file__).parents[2]
@@ -198,14 +198,14 @@ def test_odd_missions(name):
 
 @pytest.fixture(scope="module")
 def sidecar(folder) -> Path:
-    with recorded(
+    with write_outputs(
         rule="demo",
         inputs={"given": [str(ROOT / "README.md")]},
         outputs={"a": str(folder / "out" / "a.txt")},
         sidecar=str(folder / "out" / "a.txt.prov.json"),
         parameters={"seed": 1, "names": ["x"]},
         execution=ExecutionConfig(results_dir=str(folder / "out")),
-        origin=Origin.here("cpu"),
+        origin=Origin.current("cpu"),
     ) as paths:
         paths["a"].write_text("a")
     return folder / "out" / "a.txt.prov.json"

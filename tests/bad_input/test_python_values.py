@@ -9,7 +9,7 @@ import pytest
 
 from daf.config import BenchmarkConfig, DAFConfig, DAFSweepConfig, PolicyConfig, TrainingConfig
 from daf.missions import load_mission
-from daf.orchestrators.arguments import default_name, listed, policy_config, settings
+from daf.orchestrators.arguments import as_list, default_name, policy_config, settings
 from daf.orchestrators.training_pipeline import daf_run_training_pipeline
 from daf.policies import Game, PolicySpec, make_policy
 
@@ -78,7 +78,7 @@ def test_requests():
     request = {"missions": ["a"], "seeds": [1, 2]}
     other = {"missions": np.array(["a"]), "seeds": (np.int64(1), 2)}
     assert default_name("x", other) == default_name("x", request)
-    assert listed((Path("x.yaml"), np.str_("a")), "missions") == ["x.yaml", "a"]
+    assert as_list((Path("x.yaml"), np.str_("a")), "missions") == ["x.yaml", "a"]
     given = TrainingConfig(steps=9)
     assert settings(given, "training") == settings({"steps": np.int64(9)}, "training")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from daf.report import render_report
-from daf.report.episode_player import Recorded
+from daf.report.episode_player import EpisodeView
 from tests.report.recorded import SCRIPT, recorded
 from tests.report.synthetic import content
 from tests.sim.test_replay import crowd
@@ -33,7 +33,7 @@ def program(*names: str) -> str:
 def report(tmp_path_factory) -> Path:
     """A report with two recorded episodes: one written by hand, one of 24 agents and 1000 steps."""
     path = tmp_path_factory.mktemp("browser") / "report.html"
-    big = Recorded.first_of(crowd(24, 1000), "crowd", "crowd.replay.json")
+    big = EpisodeView.first_of(crowd(24, 1000), "crowd", "crowd.replay.json")
     html = render_report(**content(teams=True), recorded=[recorded(HOSTILE), big])
     path.write_text(html, encoding="utf-8")
     return path

@@ -7,7 +7,7 @@ import pydantic
 import pytest
 import yaml
 
-from daf.config import BenchmarkConfig, ConfigError, TrainingConfig, load_yaml, shown, suggest
+from daf.config import BenchmarkConfig, ConfigError, TrainingConfig, load_yaml, short_json, suggest
 
 FILE = Path(__file__).parents[2] / "config" / "config.yaml"
 LINES = FILE.read_text(encoding="utf-8").splitlines()
@@ -150,9 +150,9 @@ def test_nearest():
 
 
 def test_shown_is_one_short_line():
-    assert shown("a\nb") == '"a\\nb"'
-    assert len(shown("x" * 1000)) == 80
-    assert shown([1, None, True]) == "[1, null, true]"
+    assert short_json("a\nb") == '"a\\nb"'
+    assert len(short_json("x" * 1000)) == 80
+    assert short_json([1, None, True]) == "[1, null, true]"
 
 
 def test_an_error_is_one_line_whatever_it_is_made_of():

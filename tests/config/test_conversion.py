@@ -12,7 +12,7 @@ from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, make_policy
 from daf.sweep.conclude import best_config
-from daf.sweep.points import at
+from daf.sweep.points import value_at_quantile
 from daf.sweep.propose import first_round
 from daf.sweep.state import SweepState
 
@@ -85,7 +85,7 @@ def test_other_places_of_a_search_space():
     assert list(map(typed, space["anneal"].values)) == [(bool, True), (bool, False)]
     assert space["shaping.made_heart"].values == (0.1,)
     assert space["shaping"].values == ({"moves": 0.01},)
-    assert typed(at(space["clip"], 0.0)) == (float, 0.01)
+    assert typed(value_at_quantile(space["clip"], 0.0)) == (float, 0.01)
     assert space["clip"].when == {"training.gamma": (0.9,)}
     assert space["entropy_coef"].when == {"anneal": (True,)}
     assert DAFSweepConfig.parse(config.resolved(), "again") == config

@@ -11,7 +11,7 @@ from daf.deploy.pack import pack
 from daf.evaluation.evaluate import evaluate
 from daf.files.parquet import save_table
 from daf.missions import build_mission
-from daf.plan import Player
+from daf.plan import PolicyInstance
 from daf.plan.names import class_digest
 from daf.policies import Game, PolicySpec, make_policy
 
@@ -20,7 +20,7 @@ MISSION = build_mission(
     name="yard",
     source="test",
 )
-EVALUATION = EvaluationConfig(episodes=4, seed=3, recorded=0)
+EVALUATION = EvaluationConfig(episodes=4, seed=3, recorded_episodes=0)
 FOREIGN = """
 import torch
 from daf.policies import TrainablePolicy
@@ -33,7 +33,7 @@ class Mine(TrainablePolicy):
         self.layer = torch.nn.Linear(3, self.num_outputs)
         self.to(device)
 
-    def initial_memory(self, rows):
+    def initial_recurrent_state(self, rows):
         return torch.zeros(rows, 0)
 
     def forward(self, observations, memory, starts):
@@ -48,7 +48,7 @@ def packed(folder: Path, class_path: str = "stateless", **init_kwargs) -> Simple
     weights, table = folder / "policy.safetensors", folder / "yard.parquet"
     policy = make_policy(PolicySpec(class_path, init_kwargs=init_kwargs), Game.of(MISSION), seed=5)
     policy.save(weights, init_kwargs)
-    player = Player(
+    player = PolicyInstance(
         name="someone-1",
         policy="someone",
         class_path=class_path,

@@ -157,7 +157,7 @@ def without_names(table: pd.DataFrame) -> pd.DataFrame:
 
 def test_a_bundle_plays_as_its_weights_do(bundle):
     plan = make_plan(BenchmarkConfig(policies=(as_bundle(bundle.file),), missions=("assembler_1",)))
-    (player,) = plan.players.values()
+    (player,) = plan.policies.values()
     assert re.fullmatch("bundle-x-[0-9a-f]{8}", player.name) and not plan.runs
     episodes, _ = evaluate(player, MISSION, EVALUATION, weights=[str(bundle.file)])
     pd.testing.assert_frame_equal(without_names(episodes), without_names(bundle.episodes))

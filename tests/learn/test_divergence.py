@@ -10,7 +10,7 @@ import torch
 from daf.config import BenchmarkConfig, ConfigError, TrainingConfig
 from daf.learn.colocated import train_colocated
 from daf.learn.ppo import METRICS, PPOLearner
-from daf.learn.ppo_loss import LOSS_METRICS, slopes
+from daf.learn.ppo_loss import LOSS_METRICS, ppo_loss_gradients
 from daf.learn.ranks import Ranks
 from daf.learn.result import TrainingResult
 from daf.learn.train import train
@@ -50,7 +50,7 @@ def test_moments_of_few_samples(ranks, monkeypatch):
     samples = [torch.tensor(some) for some in values]
     expected = [(mean(some), variance(some) if some[1:] else 0.0) for some in values]
     for (average, spread), scale, known in zip(
-        ranks.moments(samples), ranks.scales(samples), expected
+        ranks.mean_var(samples), ranks.mean_std(samples), expected
     ):
         assert (average.item(), spread.item()) == pytest.approx(known)
         assert scale.tolist() == pytest.approx([known[0], math.sqrt(known[1])])
@@ -77,7 +77,7 @@ def test_of_runs_that_share_a_job_one_diverges_alone(monkeypatch):
 
     def spoilt(training):
         metrics = improve(training)
-        if training.run == runs[0] and training.made == 2:
+        if training.run == runs[0] and training.updates_done == 2:
             metrics[training.collector.score_names.index("score/assembler_1") + 1] = math.nan
         return metrics
 
@@ -90,7 +90,7 @@ def test_of_runs_that_share_a_job_one_diverges_alone(monkeypatch):
 def test_an_explained_variance_that_overflows_is_missing(monkeypatch):
     """Returns that differ by next to nothing have no variance to explain."""
     least = torch.tensor(1e-45)
-    monkeypatch.setattr(Ranks, "moments", lambda self, samples: [(torch.tensor(1.0), least)] * 2
+    monkeypatch.setattr(Ranks, "mean_var", lambda self, samples: [(torch.tensor(1.0), least)] * 2
                         + [(least, torch.tensor(1.0))])  # fmt: skip
     assert train(run_of("stateless"), report=quiet).metrics["explained_variance"].isna().all()
 
@@ -102,12 +102,12 @@ def terms_of(logits: torch.Tensor, log_prob: float, taught: int, advantage: floa
     rollout = replace(
         rollout,
         actions=torch.zeros_like(rollout.actions),
-        taught=torch.full_like(rollout.taught, taught),
+        teacher_actions=torch.full_like(rollout.teacher_actions, taught),
         log_probs=torch.full_like(rollout.log_probs, log_prob),
     )
     rows, scale = torch.tensor([0]), torch.tensor([0.0, 1.0])
     advantages.fill_(advantage)
-    *_, terms = slopes(
+    *_, terms = ppo_loss_gradients(
         logits[None, None], torch.zeros(1, 1), rollout, advantages, rows, scale, TrainingConfig(), 1
     )
     return dict(zip(LOSS_METRICS, terms[0, 0].tolist()))
@@ -132,7 +132,7 @@ def test_terms_are_not_finite_where_the_network_is_not():
     (["assembler_2"], {"worlds": 2}, 8),
     (["assembler_1", "assembler_2"], {"worlds": 3, "minibatches": 100}, 6),
     (["assembler_2", "assembler_1"],
-     {"worlds": 8, "missions": ["assembler_2", "assembler_1"], "lessons": [50, 50]}, 8),
+     {"worlds": 8, "missions": ["assembler_2", "assembler_1"], "curriculum": [50, 50]}, 8),
 ])  # fmt: skip
 def test_minibatches_of_one_sample_are_refused(missions, training, samples):
     """Before anything begins: PPO would learn nothing from them."""

@@ -54,8 +54,10 @@ def test_probability_ratio_is_one_before_the_first_update_across_episode_ends(po
     collect = collector(policy, short_mission(7))
     for _ in range(2):
         rollout, _ = collect.collect()
-    assert rollout.starts.any(1).sum() >= 2
-    logits, values, _ = collect.policy(rollout.observations, rollout.memory, rollout.starts)
+    assert rollout.episode_starts.any(1).sum() >= 2
+    logits, values, _ = collect.policy(
+        rollout.observations, rollout.initial_recurrent_state, rollout.episode_starts
+    )
     log_probs = torch.log_softmax(logits, -1).gather(-1, rollout.actions[..., None])[..., 0]
     torch.testing.assert_close(log_probs, rollout.log_probs, rtol=0, atol=1e-5)
     torch.testing.assert_close(values, rollout.values, rtol=0, atol=1e-5)
@@ -65,9 +67,9 @@ def test_starts_follow_dones_and_the_first_view_of_an_episode_is_a_fresh_one():
     collect = collector("stateless", short_mission(5))
     first = collect.collect()[0].observations[0].clone()
     rollout, _ = collect.collect()
-    assert torch.equal(rollout.starts[1:], rollout.dones[:-1])
-    assert rollout.starts.any(0).all()
-    for observations, begins in zip(rollout.observations, rollout.starts):
+    assert torch.equal(rollout.episode_starts[1:], rollout.dones[:-1])
+    assert rollout.episode_starts.any(0).all()
+    for observations, begins in zip(rollout.observations, rollout.episode_starts):
         assert torch.equal(observations[begins], first[begins])
 
 
@@ -100,7 +102,7 @@ def test_a_truncated_episode_is_worth_what_its_last_view_promises():
     longer, _ = other.collect()
     _, value, _ = other.policy(
         other.simulations[0].observations.flatten(0, 1)[None, :, : longer.observations.shape[2]],
-        other.memory,
+        other.initial_recurrent_state,
         torch.zeros(1, 24, dtype=torch.bool),
     )
     # The last view differs in one token only: how much of the episode has passed.
@@ -134,7 +136,7 @@ def test_a_mission_of_many_layouts_is_trained_on_in_all_of_them():
     training = Trainer(run_of("stateless", ("assembler_2@1-9",), **shape))
     [simulation] = training.collector.simulations
     assert simulation.state.layout.unique().numel() == 9
-    training.advance()
+    training.run_update()
     [line] = training.curve
     assert "score/assembler_2@1-9" in line
 
@@ -146,11 +148,13 @@ def test_update_raises_the_probability_of_what_was_better_than_expected():
     learner = PPOLearner(collect.policy, collect.config)
 
     def probability():
-        logits, _, _ = collect.policy(rollout.observations, rollout.memory, rollout.starts)
+        logits, _, _ = collect.policy(
+            rollout.observations, rollout.initial_recurrent_state, rollout.episode_starts
+        )
         return torch.softmax(logits, -1)[..., 3].mean().item()
 
     before = probability()
-    learner.prepare(1e-3, collect.rows, torch.Generator())
+    learner.prepare_update(1e-3, collect.rows, torch.Generator())
     learner.update(rollout, advantage)
     assert probability() > before + 0.01
 
@@ -158,7 +162,9 @@ def test_update_raises_the_probability_of_what_was_better_than_expected():
 def reference_loss(policy, rollout, advantage, part, config):
     """The loss as the paper has it, on the rows of one minibatch, and its metrics."""
     logits, values, _ = policy(
-        rollout.observations[:, part], rollout.memory[part], rollout.starts[:, part]
+        rollout.observations[:, part],
+        rollout.initial_recurrent_state[part],
+        rollout.episode_starts[:, part],
     )
     all_log_probs = torch.log_softmax(logits, dim=-1)
     log_probs = all_log_probs.gather(-1, rollout.actions[:, part, None])[..., 0]
@@ -190,10 +196,10 @@ def test_gradients_are_those_of_the_loss_in_one_block_or_several(policy, blocks,
     expected = [parameter.grad.clone() for parameter in collect.policy.parameters()]
     assert 0.05 < metrics[4] < 0.95
 
-    monkeypatch.setattr("daf.learn.ppo.BLOCK", 16 * collect.rows // blocks)
+    monkeypatch.setattr("daf.learn.ppo.MICROBATCH_SAMPLES", 16 * collect.rows // blocks)
     learner = PPOLearner(collect.policy, collect.config)
     monkeypatch.setattr(learner.optimizer, "step", lambda: None)
-    learner.prepare(1e-3, collect.rows, torch.Generator().manual_seed(4))
+    learner.prepare_update(1e-3, collect.rows, torch.Generator().manual_seed(4))
     found = learner.update(rollout, advantage)
     for parameter, gradient in zip(collect.policy.parameters(), expected):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-6)
@@ -202,7 +208,7 @@ def test_gradients_are_those_of_the_loss_in_one_block_or_several(policy, blocks,
 
 @pytest.mark.parametrize("policy", ["stateless", "lstm"])
 def test_the_number_of_threads_leaves_no_trace(policy, monkeypatch):
-    monkeypatch.setattr("daf.learn.ppo.BLOCK", 16)
+    monkeypatch.setattr("daf.learn.ppo.MICROBATCH_SAMPLES", 16)
     found = []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
@@ -227,7 +233,7 @@ def test_an_update_from_its_recording_is_the_update_itself(policy, taught):
         part.on_gpu = False
     for training in (recorded, plain):
         while not training.done:
-            training.advance()
+            training.run_update()
     parts = [recorded._collect, recorded._learn] + [recorded._imitate] * bool(taught)
     assert all(part._graph is not None for part in parts)
     assert recorded.result().metrics.to_json() == plain.result().metrics.to_json()
@@ -240,7 +246,7 @@ def test_the_same_run_twice_gives_the_same_bytes(policy):
     first, second = (train(run(policy), report=lambda line: None) for _ in range(2))
     assert weights_hash(first.policy) == weights_hash(second.policy)
     assert first.metrics.to_json() == second.metrics.to_json()
-    assert first.description == second.description
+    assert first.run_json == second.run_json
 
 
 def test_global_random_state_neither_matters_nor_changes():
@@ -254,14 +260,14 @@ def test_global_random_state_neither_matters_nor_changes():
 
 def test_a_hundred_steps_really_train():
     trained = train(run(steps=100), report=lambda line: None)
-    assert trained.description["steps"] == 4 * 4 * 16  # rounded up to whole updates
+    assert trained.run_json["steps"] == 4 * 4 * 16  # rounded up to whole updates
     assert (trained.metrics["gradient_norm"] > 0).all()
     # Biases start at zero.
     assert trained.policy.actor.bias.abs().max() > 0
 
 
 def test_a_training_that_diverges_says_so(monkeypatch):
-    monkeypatch.setattr("daf.learn.rollout.advantages", lambda rewards, *_: rewards * torch.nan)
+    monkeypatch.setattr("daf.learn.collector.advantages", lambda rewards, *_: rewards * torch.nan)
     with pytest.raises(DivergedError, match=r"diverged in update 1 .*learning_rate"):
         train(run(), report=lambda line: None)
 
@@ -298,7 +304,7 @@ class Flat(TrainablePolicy):
         self.actor = torch.nn.Linear(game.num_tokens * 3, self.num_outputs)
         self.critic = torch.nn.Linear(game.num_tokens * 3, 1)
 
-    def initial_memory(self, rows):
+    def initial_recurrent_state(self, rows):
         return torch.zeros(rows, 0)
 
     def forward(self, observations, memory, starts):

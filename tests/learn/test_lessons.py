@@ -24,8 +24,8 @@ def test_the_first_lesson_is_a_training_on_its_mission_alone():
     whole = Trainer(curriculum(training_seed=0, anneal=False))
     alone = Trainer(run_of("lstm", ("assembler_1",), training_seed=0, worlds=4, anneal=False))
     for same in (True, True, False):
-        whole.advance()
-        alone.advance()
+        whole.run_update()
+        alone.run_update()
         pairs = zip(whole.policy.parameters(), alone.policy.parameters())
         assert all(torch.equal(*pair) for pair in pairs) == same
 
@@ -34,19 +34,19 @@ def test_a_state_is_taken_over_in_its_lesson():
     """Of several ranks only the first has checked it before."""
     first, other = Trainer(curriculum()), Trainer(curriculum())
     for _ in range(3):
-        first.advance()
+        first.run_update()
     other.load_state_dict(copy.deepcopy(first.state_dict()))
     for training in (first, other):
-        training.advance()
+        training.run_update()
     pairs = zip(first.policy.parameters(), other.policy.parameters())
     assert all(torch.equal(*pair) for pair in pairs)
 
 
 @pytest.mark.parametrize("settings, problem", [
-    ({"lessons": [10, 20]}, "got 2 for 0 training missions"),
-    ({"lessons": [10], "missions": ["a", "b"]}, "got 1 for 2 training missions"),
-    ({"lessons": [10, 20], "missions": ["a", "b"], "steps": 40}, "got 30 steps in all.* 40"),
-    ({"lessons": [10, 0], "missions": ["a", "b"], "steps": 10}, "lessons"),
+    ({"curriculum": [10, 20]}, "got 2 for 0 training missions"),
+    ({"curriculum": [10], "missions": ["a", "b"]}, "got 1 for 2 training missions"),
+    ({"curriculum": [10, 20], "missions": ["a", "b"], "steps": 40}, "got 30 steps in all.* 40"),
+    ({"curriculum": [10, 0], "missions": ["a", "b"], "steps": 10}, "curriculum"),
 ])  # fmt: skip
 def test_lessons_that_do_not_fit(settings, problem):
     with pytest.raises(ConfigError, match=problem):

@@ -45,17 +45,17 @@ def test_each_member_is_the_training_alone(threads):
 def test_those_that_fail_do_not_harm_the_others(monkeypatch):
     runs = [run_of(**changes) for changes in FOUR]
     alone = [bytes_of(train(run, report=quiet)) for run in runs]
-    advance = Trainer.advance
+    advance = Trainer.run_update
 
     def spoilt(training):
-        if training.run == runs[1] and training.made == 2:
+        if training.run == runs[1] and training.updates_done == 2:
             for parameter in training.policy.parameters():
                 parameter.data.fill_(torch.nan)
         if training.run == runs[3]:
             raise RuntimeError("boom")
         advance(training)
 
-    monkeypatch.setattr(Trainer, "advance", spoilt)
+    monkeypatch.setattr(Trainer, "run_update", spoilt)
     impossible = run_of().model_copy(update={"initial_digest": "0" * 64})
     found = train_colocated([*runs, impossible], report=quiet)
     assert isinstance(found[1], DivergedError) and "update 3 of 5" in str(found[1])
@@ -68,11 +68,11 @@ def test_those_that_fail_do_not_harm_the_others(monkeypatch):
 
 def test_the_job_of_each_goes_on_from_what_the_population_left(tmp_path, monkeypatch, capsys):
     runs = [run_of(training_seed=seed) for seed in (1, 2, 3)]
-    advance = Trainer.advance
+    advance = Trainer.run_update
 
     def spoilt(training):
-        if training.run == runs[1] and training.made == 2:
-            raise DivergedError(f"update {training.made + 1}")
+        if training.run == runs[1] and training.updates_done == 2:
+            raise DivergedError(f"update {training.updates_done + 1}")
         advance(training)
 
     def jobs(folder):
@@ -82,7 +82,7 @@ def test_the_job_of_each_goes_on_from_what_the_population_left(tmp_path, monkeyp
             for run in runs
         ]
 
-    monkeypatch.setattr(Trainer, "advance", spoilt)
+    monkeypatch.setattr(Trainer, "run_update", spoilt)
     train_colocated_jobs(jobs(tmp_path), "cpu")
     assert f"{runs[1].name} is left to its own job: update 3" in capsys.readouterr().out
     with pytest.raises(DivergedError, match="update 3"):
@@ -101,10 +101,10 @@ def test_the_job_of_each_goes_on_from_what_the_population_left(tmp_path, monkeyp
 def test_each_member_goes_on_alone_from_its_own_state(tmp_path, monkeypatch):
     runs = [run_of(**changes) for changes in FOUR]
     alone = [bytes_of(train(run, report=quiet)) for run in runs]
-    advance = Trainer.advance
+    advance = Trainer.run_update
 
     def signalled(training):
-        if training.run == runs[1] and training.made == 1:
+        if training.run == runs[1] and training.updates_done == 1:
             os.kill(os.getpid(), signal.SIGTERM)
         advance(training)
 
@@ -113,7 +113,7 @@ def test_each_member_goes_on_alone_from_its_own_state(tmp_path, monkeypatch):
         return [stack.enter_context(place) for place in places]
 
     with monkeypatch.context() as patch, contextlib.ExitStack() as stack:
-        patch.setattr(Trainer, "advance", signalled)
+        patch.setattr(Trainer, "run_update", signalled)
         with pytest.raises(KeyboardInterrupt, match="goes on from there"):
             train_colocated(runs, report=quiet, resumes=resumes(stack))
     for number in (0, 2):

@@ -6,7 +6,7 @@ import torch
 from daf.config import TrainingConfig
 from daf.learn.collector import RolloutCollector
 from daf.learn.ppo import PPOLearner
-from daf.learn.precision import answers
+from daf.learn.precision import forward_in_precision
 from daf.learn.train import train
 from daf.missions import load_mission
 from daf.policies import Game, PolicySpec, make_policy
@@ -31,11 +31,11 @@ def collector(name, precision):
 def test_answers_are_those_of_exact_layers_to_two_digits_and_float32(name):
     exact = collector(name, "float32")
     rollout, _ = exact.collect()
-    asked = rollout.observations, rollout.memory, rollout.starts
+    asked = rollout.observations, rollout.initial_recurrent_state, rollout.episode_starts
     with torch.no_grad():
         told = exact.policy(*asked)
-        found = answers(exact.policy, "bfloat16", *asked)
-        same = answers(exact.policy, "float32", *asked)
+        found = forward_in_precision(exact.policy, "bfloat16", *asked)
+        same = forward_in_precision(exact.policy, "float32", *asked)
     for less, full, plain in zip(found, told, same):
         assert less.dtype == torch.float32
         assert torch.equal(plain, full)
@@ -53,8 +53,12 @@ def test_every_rollout_is_played_with_the_weights_of_its_time(name):
             parameter.mul_(1.5)
     rollout, _ = collect.collect()
     with torch.no_grad():
-        found, *_ = answers(
-            collect.policy, "bfloat16", rollout.observations, rollout.memory, rollout.starts
+        found, *_ = forward_in_precision(
+            collect.policy,
+            "bfloat16",
+            rollout.observations,
+            rollout.initial_recurrent_state,
+            rollout.episode_starts,
         )
     assert torch.allclose(rollout.logits, found, rtol=0.02, atol=0.002)
 
@@ -66,7 +70,7 @@ def test_gradients_are_float32_and_point_where_exact_ones_do(name):
         collect = collector(name, precision)
         learner = PPOLearner(collect.policy, collect.config)
         rollout, advantage = collector(name, "float32").collect()
-        learner.prepare(0.0, collect.total_rows, torch.Generator().manual_seed(1))
+        learner.prepare_update(0.0, collect.total_rows, torch.Generator().manual_seed(1))
         learner.update(rollout, advantage)
         parts = [parameter.grad for parameter in collect.policy.parameters()]
         assert {part.dtype for part in parts} == {torch.float32}

@@ -47,7 +47,7 @@ def workers(folder: Path) -> list[psutil.Process]:
 
 def test_shares_are_all_of_it_and_as_equal_as_can_be():
     for total, count in ((4, 4), (7, 3), (64, 5)):
-        shares = [Ranks(rank, count).share(total) for rank in range(count)]
+        shares = [Ranks(rank, count).local_range(total) for rank in range(count)]
         assert [number for share in shares for number in share] == list(range(total))
         assert {len(share) for share in shares} <= {total // count, total // count + 1}
 
@@ -77,9 +77,9 @@ def start(job: TrainingJob) -> subprocess.Popen:
     file.write_text(job.model_dump_json())
     code = (
         "import sys\nfrom daf.learn.job import TrainingJob\n"
-        "from daf.system.interrupts import stoppable\n"
-        f"with stoppable(): TrainingJob.model_validate_json(open({str(file)!r}).read())"
-        ".carry_out_together()"
+        "from daf.system.interrupts import interruptible\n"
+        f"with interruptible(): TrainingJob.model_validate_json(open({str(file)!r}).read())"
+        ".execute_distributed()"
     )
     return subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -24,11 +24,11 @@ class StopsAfter(ResumeState):
         self.left, self.number = update, number
         return self
 
-    def after_update(self, state, last):
+    def save_if_due(self, state, last):
         self.left -= 1
         if self.left == 0:
             os.kill(os.getpid(), self.number)
-        super().after_update(state, last)
+        super().save_if_due(state, last)
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
@@ -167,7 +167,7 @@ def _of(part, **changes):
     lambda state: state.update(collector={}),
     _of("collector", steps_taken="1"),
     _of("collector", worlds=[]),
-    _of("collector", memory=3),
+    _of("collector", recurrent_state=3),
     lambda state: state["policy"].update({k: torch.zeros(1) for k in state["policy"]}),
     lambda state: state["policy"].update({k: v * math.nan for k, v in state["policy"].items()}),
     lambda state: state["optimizer"]["state"][0].update(exp_avg=torch.zeros(1)),

@@ -33,7 +33,7 @@ def collector(**training) -> RolloutCollector:
 def test_a_teacher_that_plays_all_worlds_plays_as_it_does_alone():
     """Over two ends of episodes, in each world at another time; its randomness comes from seeds of
     its own."""
-    rollout, _ = collector().collect(shown=1.0)
+    rollout, _ = collector().collect(teacher_share=1.0)
     simulation = Simulation(MISSION, 4, seed=3)
     simulation.state.now.copy_(torch.tensor([0, 5, 10, 15]))
     policy = make_policy(PolicySpec("baseline"), Game.of(MISSION))
@@ -46,7 +46,7 @@ def test_a_teacher_that_plays_all_worlds_plays_as_it_does_alone():
             actions, states[world] = policy.act(simulation.observations[world], state)
             rows = slice(4 * world, 4 * world + 4)
             assert torch.equal(rollout.actions[t, rows], actions)
-            assert torch.equal(rollout.taught[t, rows].long(), actions)
+            assert torch.equal(rollout.teacher_actions[t, rows].long(), actions)
         _, _, done = simulation.step(rollout.actions[t].view(4, 4))
         assert torch.equal(done, rollout.dones[t, ::4]) and done.sum() <= 1
         begins = done.clone()
@@ -54,33 +54,37 @@ def test_a_teacher_that_plays_all_worlds_plays_as_it_does_alone():
 
 
 def test_the_share_that_is_shown_is_of_whole_worlds():
-    rollout, _ = collector().collect(shown=0.5)
-    same = (rollout.actions == rollout.taught).float().mean(0).view(4, 4)
+    rollout, _ = collector().collect(teacher_share=0.5)
+    same = (rollout.actions == rollout.teacher_actions).float().mean(0).view(4, 4)
     assert (same[:2] == 1).all() and (same[2:] < 1).all()
-    assert (rollout.taught >= 0).all()
+    assert (rollout.teacher_actions >= 0).all()
     rollout, _ = collector().collect()
-    assert (rollout.taught == -1).all()
+    assert (rollout.teacher_actions == -1).all()
 
 
 def test_gradients_are_those_of_the_likelihood(monkeypatch):
     collect = collector(epochs=1, minibatches=1, max_grad_norm=1e9)
-    rollout, advantage = collect.collect(shown=0.5)
-    rollout.taught[::2] = -1  # half of the samples are PPO's: at ratio 1 the slope is -advantage
-    logits, values, _ = collect.policy(rollout.observations, rollout.memory, rollout.starts)
+    rollout, advantage = collect.collect(teacher_share=0.5)
+    rollout.teacher_actions[
+        ::2
+    ] = -1  # half of the samples are PPO's: at ratio 1 the slope is -advantage
+    logits, values, _ = collect.policy(
+        rollout.observations, rollout.initial_recurrent_state, rollout.episode_starts
+    )
     log_probs = torch.log_softmax(logits, -1)
     entropy = -(log_probs.exp() * log_probs).sum(-1)
     weight = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
     acted = log_probs.gather(2, rollout.actions[..., None])[..., 0]
     untaught = -weight * (acted - acted.detach()).exp() - 0.01 * entropy
-    lesson = rollout.taught.long().clamp(min=0)
+    lesson = rollout.teacher_actions.long().clamp(min=0)
     told = -log_probs.gather(2, lesson[..., None])[..., 0]
     error = 0.5 * (values - advantage - rollout.values).square()
-    loss = (torch.where(rollout.taught < 0, untaught, told) + 0.5 * error).mean()
+    loss = (torch.where(rollout.teacher_actions < 0, untaught, told) + 0.5 * error).mean()
     loss.backward()
     expected = [parameter.grad.clone() for parameter in collect.policy.parameters()]
     learner = PPOLearner(collect.policy, collect.config)
     monkeypatch.setattr(learner.optimizer, "step", lambda: None)
-    learner.prepare(1e-3, collect.rows, torch.Generator())
+    learner.prepare_update(1e-3, collect.rows, torch.Generator())
     learner.update(rollout, advantage)
     for parameter, gradient in zip(collect.policy.parameters(), expected):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-6)

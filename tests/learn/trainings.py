@@ -31,9 +31,9 @@ def run_of(policy="lstm", missions=("assembler_1",), updates=UPDATES, training_s
 
 def curriculum(**training):
     """Two updates for one agent in each of 4 worlds, then three for four agents in each."""
-    lessons = [2 * 64, 3 * 256]
+    curriculum = [2 * 64, 3 * 256]
     missions = ("assembler_1", "assembler_2@1-9")
-    return run_of("lstm", missions, lessons=lessons, steps=sum(lessons), **training)
+    return run_of("lstm", missions, curriculum=curriculum, steps=sum(curriculum), **training)
 
 
 def job_of(run, folder, paths, **execution) -> TrainingJob:
@@ -54,7 +54,7 @@ def bytes_of(trained) -> tuple:
     weights = {
         name: tensor.cpu().numpy().tobytes() for name, tensor in trained.policy.state_dict().items()
     }
-    return weights, trained.metrics.to_dict("list").__repr__(), trained.description
+    return weights, trained.metrics.to_dict("list").__repr__(), trained.run_json
 
 
 def told(lines: list, text: str) -> bool:

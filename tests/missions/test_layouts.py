@@ -8,7 +8,7 @@ import pytest
 from daf.config import ConfigError
 from daf.mettagrid.translate import translate
 from daf.missions import Mission, load_mission
-from daf.missions.ascii_map import picture
+from daf.missions.ascii_map import ascii_map
 from daf.missions.ceiling import score_bound
 from daf.missions.token_bound import token_bound
 from daf.provenance.hashing import digest
@@ -24,8 +24,8 @@ def test_its_maps_are_those_of_the_single_layouts(name):
         same = {"ceiling": mission.ceiling}
         assert mission.in_layout(seed) == one.model_copy(update=same)
     for what in ("wall", "agent", "charger"):
-        for there, one in zip(mission.where(what), alone):
-            cells = [(row, column) for row, column, _ in one.cells(what)]
+        for there, one in zip(mission.mask_of(what), alone):
+            cells = [(row, column) for row, column, _ in one.cells_with(what)]
             assert [tuple(cell) for cell in zip(*there.nonzero())] == cells
     assert token_bound(mission) == max(map(token_bound, alone))
 
@@ -74,7 +74,7 @@ def test_its_ceiling_is_below_that_of_none_of_its_layouts(name, tmp_path):
 
 
 def test_its_picture_says_that_it_is_the_first():
-    first, several = (picture(load_mission(f"assembler_2@{seeds}")) for seeds in ("4", "4-90"))
+    first, several = (ascii_map(load_mission(f"assembler_2@{seeds}")) for seeds in ("4", "4-90"))
     assert "layouts of the seeds 4-90, of which this is the first" in several
     assert several.splitlines()[2:] == first.splitlines()[2:]
 

@@ -5,7 +5,7 @@ from collections import Counter, deque
 import pytest
 
 from daf.missions import Mission, build_mission, built_in_missions, load_mission
-from daf.missions.ascii_map import picture
+from daf.missions.ascii_map import ascii_map
 from daf.missions.loader import BUILT_IN
 
 ASSEMBLER_1 = """\
@@ -214,7 +214,7 @@ def test_a_new_station_and_an_own_symbol(tmp_path):
         "  chest: {capacity: 9}\n"
     )
     mission = load_mission(path)
-    assert mission.cells("mill", "chest") == [(0, 1, "mill"), (0, 3, "chest")]
+    assert mission.cells_with("mill", "chest") == [(0, 1, "mill"), (0, 3, "chest")]
     assert mission.stations["mill"].max_uses == 4
     assert mission.stations["chest"].capacity == 9
     assert mission.stations["chest"].sides == {"E": 1, "W": -1}  # what is not overridden stays
@@ -223,7 +223,7 @@ def test_a_new_station_and_an_own_symbol(tmp_path):
 @pytest.mark.parametrize("name", built_in_missions())
 def test_picture_shows_the_map(name):
     mission = load_mission(name)
-    lines = picture(mission).splitlines()
+    lines = ascii_map(mission).splitlines()
     assert lines[0] == f"{name}: {mission.description}"
     assert f"{mission.num_agents} agents, 1000 steps" in lines[1]
     shown = [line[2:] for line in lines[2:-1]]
@@ -233,9 +233,9 @@ def test_picture_shows_the_map(name):
 
 def test_picture_in_colour_holds_the_same_text():
     mission = load_mission("assembler_1")
-    coloured = picture(mission, colour=True)
+    coloured = ascii_map(mission, colour=True)
     assert "\x1b[" in coloured
     plain = coloured
     for code in ("90", "1;36", "1;33", "0"):
         plain = plain.replace(f"\x1b[{code}m", "")
-    assert plain == picture(mission)
+    assert plain == ascii_map(mission)

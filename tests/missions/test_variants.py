@@ -46,7 +46,11 @@ def test_keys_are_merged_and_lists_replaced(tmp_path):
     assert mission.name == "mine"
     assert (mission.max_steps, mission.window_width, mission.ceiling) == (30, 7, 2)
     assert (mission.height, mission.num_agents) == (first.height, 2)
-    assert [len(mission.cells(name)) for name in ("chest", "charger", "assembler")] == [2, 0, 1]
+    assert [len(mission.cells_with(name)) for name in ("chest", "charger", "assembler")] == [
+        2,
+        0,
+        1,
+    ]
     chest = mission.stations["chest"]
     assert (chest.initial, chest.capacity, chest.sides) == (3, 5, {"E": 1, "W": -1, "N": 1})
     assert mission.stations["charger"].recipes == ()

@@ -199,7 +199,7 @@ def test_trials_that_fail(strategy, direction, population, folder, read_back):
         optimize_direction=direction,
         keep_best=1,
         confirmation={"training_seeds": [8]},
-        execution={"population": population},
+        execution={"runs_per_job": population},
     )
     result = read_back(daf_run_sweep_pipeline(config=config))
     assert result.status == "partial"
@@ -369,14 +369,14 @@ def test_who_fails_takes_nobody_along_who_shares_a_job(folder, read_back):
             episodes_per_mission=2,
             num_training_steps=100,
             training=SMALL,
-            daf_config=DAFConfig(training_seeds=(1,), players_per_job=5),
+            daf_config=DAFConfig(training_seeds=(1,), policies_per_job=5),
         )
     )
     assert result.status == "partial"
     trained, played = result.errors
     assert trained.wildcards["run"].startswith("Diverging-s1-")
     assert (played.rule, played.wildcards["mission"]) == ("evaluate", "assembler_2")
-    assert played.wildcards["player"].startswith("Loner") and "too crowded" in played.message
+    assert played.wildcards["policy"].startswith("Loner") and "too crowded" in played.message
     left_out = result.outputs["summary_statistics"]["left_out"]
     assert sorted((item["policy"], item["mission"]) for item in left_out) == [
         ("Diverging", "assembler_1"), ("Diverging", "assembler_2"), ("Loner", "assembler_2")

@@ -40,7 +40,7 @@ def test_the_template_trains_and_plays(plan, tmp_path):
     assert trained.metrics["value_loss"].notna().all()
     trained.policy.save(tmp_path / "weights.safetensors")
     (mission,) = plan.missions.values()
-    for player in plan.players.values():
+    for player in plan.policies.values():
         weights = [str(tmp_path / "weights.safetensors")] if player.training_seed else []
         episodes, _ = evaluate(player, mission, EvaluationConfig(episodes=4), weights=weights)
         assert len(episodes) == 4 and (episodes["moves"] > 0).all()
@@ -53,7 +53,7 @@ def test_its_network_means_the_same_at_once_and_step_by_step():
     observations = torch.randint(0, 256, (6, 5, 20, 3), dtype=torch.uint8)
     starts = torch.zeros(6, 5, dtype=torch.bool)
     starts[3, 2] = True
-    memory = network.initial_memory(5)
+    memory = network.initial_recurrent_state(5)
     whole, _, last = network(observations, memory, starts)
     for t in range(6):
         logits, _, memory = network(observations[t : t + 1], memory, starts[t : t + 1])
@@ -67,7 +67,7 @@ class Answers(TrainablePolicy):
     answer = ((2, 3, 5), (2, 3), (3, 7))
     dtype = torch.float32
 
-    def initial_memory(self, rows):
+    def initial_recurrent_state(self, rows):
         return torch.zeros(rows, 7)
 
     def forward(self, observations, memory, starts):
@@ -83,8 +83,8 @@ class Answers(TrainablePolicy):
         r"forward returned memory float32 \[1, 3, 7\]; float32 \[3, 7\] is needed"),
     ({"dtype": torch.float64}, r"forward returned logits float64 .* float32"),
     ({"answer": ((2, 3, 5), (2, 3))}, r"asked about .* 2 steps and 3 agents, it fails \(ValueErr"),
-    ({"initial_memory": lambda rows: torch.zeros(1, rows, 7)},
-        r"initial_memory returned its memory float32 \[1, 3, 7\]; float32 \[3, 7\] is needed"),
+    ({"initial_recurrent_state": lambda rows: torch.zeros(1, rows, 7)},
+        r"initial_recurrent_state returned its memory float32 \[1, 3, 7\]; float32 \[3, 7\] is needed"),
 ])  # fmt: skip
 def test_shapes_that_learning_cannot_use(answer, said):
     network = Answers(Game.of(load_mission("assembler_2")))

@@ -13,8 +13,8 @@ from daf.policies import Game, PolicySpec, make_policy
 from daf.policies.chance import mix_seeds, uniform
 from daf.policies.ops import embedding_torch, lstm_torch
 from daf.policies.ops.embedding import lookup_rows
-from daf.policies.tokens import TokenEmbedding, vocabulary
-from daf.policies.trainable import sample
+from daf.policies.tokens import TokenEmbedding, feature_slots
+from daf.policies.trainable import sample_actions
 from daf.sim.simulation import Simulation
 
 MISSION = load_mission("assembler_2")
@@ -77,15 +77,15 @@ def test_embedding_keeps_what_is_no_number():
 def test_a_bundles_plain_sums_are_the_same():
     seen = observations()
     embedding = TokenEmbedding(GAME, 24)
-    plain = embedding_torch.Vocabulary(**embedding.vocabulary.words)
-    summed = embedding_torch.rectified_sums(embedding.table, embedding.bias, seen, plain)
+    plain = embedding_torch.Vocabulary(**embedding.vocabulary.arrays)
+    summed = embedding_torch.embed_tokens(embedding.table, embedding.bias, seen, plain)
     torch.testing.assert_close(summed, embedding(seen))
 
 
 def test_embedding_is_a_dense_layer_over_the_window():
     seen = observations(8)
     embedding = TokenEmbedding(GAME, 5)
-    slots, weights, num_slots = vocabulary(GAME)
+    slots, weights, num_slots = feature_slots(GAME)
     height, width = GAME.window
     window = torch.zeros(len(seen), height * width, num_slots)
     for n, row in enumerate(seen.tolist()):
@@ -99,7 +99,7 @@ def test_embedding_is_a_dense_layer_over_the_window():
 
 
 def test_vocabulary_tells_every_kind_of_station_apart():
-    slots, weights, _ = vocabulary(GAME)
+    slots, weights, _ = feature_slots(GAME)
     rows = [int(slots[type_id]) for type_id in GAME.type_ids]
     assert len(set(rows)) == len(GAME.type_ids) and 200 not in GAME.type_ids
     assert int(slots[200]) not in rows
@@ -146,7 +146,7 @@ def test_lstm_over_a_sequence_equals_single_steps_with_memory_set_back_at_starts
 def test_lstm_step_by_step_as_on_a_gpu_learns_as_from_start_to_start(device, monkeypatch):
     def plain(*asked):
         with monkeypatch.context() as patched:
-            patched.setattr("daf.policies.lstm.remembered", lstm_torch.remembered)
+            patched.setattr("daf.policies.lstm.lstm_sequence", lstm_torch.lstm_sequence)
             return policy._forward_steps(*asked)
 
     policy, seen, memory, starts = episodes_of_an_lstm(device)
@@ -168,7 +168,7 @@ def test_lstm_step_by_step_as_on_a_gpu_learns_as_from_start_to_start(device, mon
 def test_sampling_follows_the_distribution():
     logits = torch.tensor([0.0, math.log(2.0), math.log(5.0)]).expand(80_000, 3)
     chance = uniform(torch.arange(80_000), 0)
-    shares = torch.bincount(sample(logits, chance), minlength=3) / 80_000
+    shares = torch.bincount(sample_actions(logits, chance), minlength=3) / 80_000
     torch.testing.assert_close(shares, torch.tensor([1, 2, 5]) / 8, rtol=0, atol=0.006)
 
 

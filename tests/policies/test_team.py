@@ -6,7 +6,7 @@ import torch
 from daf.config import ConfigError, EvaluationConfig
 from daf.evaluation.evaluate import evaluate
 from daf.missions import load_mission
-from daf.plan.contestants import Player, Team, TeamMember
+from daf.plan.contestants import PolicyInstance, Team, TeamMember
 from daf.policies import Game, Policy, make_policy
 from daf.policies.chance import mix_seeds
 from daf.policies.registry import PolicySpec
@@ -144,7 +144,7 @@ def test_members_find_their_own_weights(tmp_path):
         network.save(file)
 
     def member(name: str, seed: int | None, weights: str | None) -> TeamMember:
-        player = Player(
+        player = PolicyInstance(
             name=name,
             policy="lstm",
             class_path="lstm",
@@ -152,7 +152,7 @@ def test_members_find_their_own_weights(tmp_path):
             init_kwargs={},
             training_seed=seed,
         )
-        return TeamMember(player=player, share=2, trained_on=(), weights=weights)
+        return TeamMember(instance=player, share=2, trained_on=(), weights=weights)
 
     def recorded(files: list) -> bytes:
         table, recording = evaluate(team, mission, EvaluationConfig(episodes=1), weights=files)

@@ -4,9 +4,9 @@ import copy
 
 import numpy as np
 
-from daf.evaluation.replay import Episode, Replay, RunLengths, States, columns
+from daf.evaluation.replay import Episode, Replay, RunLengths, States, num_columns
 from daf.missions import RESOURCES, Mission, load_mission
-from daf.report.episode_player import Recorded
+from daf.report.episode_player import EpisodeView
 
 NOOP, MOVE, GLYPH = 0, 1, 2
 NORTH, SOUTH, WEST, EAST = range(4)
@@ -56,7 +56,7 @@ def mission() -> Mission:
 def scripted(policy: str = "by hand", run: str = "run") -> Replay:
     """The episode of SCRIPT: two agents, ten steps, one heart."""
     played = mission()
-    state = {name: np.zeros(number, dtype=np.int64) for name, number in columns(played).items()}
+    state = {name: np.zeros(number, dtype=np.int64) for name, number in num_columns(played).items()}
     state["cell"][:] = WIDTH + 1, 2 * WIDTH + 4
     state["inventory"][[0, len(RESOURCES)]] = 100, 40
     state["success"][:] = 1
@@ -80,6 +80,6 @@ def scripted(policy: str = "by hand", run: str = "run") -> Replay:
     return Replay(policy=policy, run=run, mission=played, resources=RESOURCES, episodes=(episode,))
 
 
-def recorded(policy: str = "by hand", run: str = "run") -> Recorded:
+def recorded(policy: str = "by hand", run: str = "run") -> EpisodeView:
     file = f"evaluations/{run}-e1-w0/by_hand.replay.json"
-    return Recorded.first_of(scripted(policy, run), policy, file)
+    return EpisodeView.first_of(scripted(policy, run), policy, file)

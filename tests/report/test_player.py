@@ -10,7 +10,7 @@ import pytest
 from daf.config import ConfigError
 from daf.report import render_report
 from daf.report.build import benchmark_report
-from daf.report.episode_player import BUDGET, Recorded, player
+from daf.report.episode_player import BUDGET, EpisodeView, player_data
 from tests.sim.test_replay import crowd
 
 from .recorded import SCRIPT, recorded, scripted
@@ -74,30 +74,32 @@ def test_hostile_names_are_text():
 
 def test_without_recordings_there_is_no_player():
     empty = scripted().model_copy(update={"episodes": ()})
-    assert Recorded.first_of(empty, "by hand", "file") is None
+    assert EpisodeView.first_of(empty, "by hand", "file") is None
     html = render_report(**content(), recorded=[])
     assert 'id="player"' not in html and "class Player" not in html and "#episodes" not in html
 
 
 def test_the_largest_are_left_out_and_named():
-    big = Recorded.first_of(crowd(24, 100), "crowd", "evaluations/crowd-e1-w0/hall.replay.json")
+    big = EpisodeView.first_of(crowd(24, 100), "crowd", "evaluations/crowd-e1-w0/hall.replay.json")
     small = [recorded("a", "a"), recorded("b", "b")]
-    shown = player([big, *small], budget=10_000)
+    shown = player_data([big, *small], budget=10_000)
     assert [[e["policy"] for e in episodes] for _, episodes in shown["choices"]] == [["a", "b"]]
     (row,) = shown["left_out"].rows
     assert [cell.text for cell in row] == ["crowd", "training_facility_1", big.file]
-    assert player([big, *small])["left_out"] is None
+    assert player_data([big, *small])["left_out"] is None
 
 
 def test_a_page_without_room_for_any_names_them(monkeypatch):
-    monkeypatch.setattr("daf.report.experiment.player", lambda given: player(given, budget=10))
+    monkeypatch.setattr(
+        "daf.report.experiment.player_data", lambda given: player_data(given, budget=10)
+    )
     html = render_report(**content(), recorded=[recorded()])
     assert 'id="player"' not in html and "run-e1-w0/by_hand.replay.json" in html
 
 
 def test_a_page_of_crowds_stays_small():
     one = crowd(24, 1000)
-    crowds = [Recorded.first_of(one, f"crowd {n}", f"crowd-{n}") for n in range(12)]
+    crowds = [EpisodeView.first_of(one, f"crowd {n}", f"crowd-{n}") for n in range(12)]
     html = render_report(**content(trained=[f"policy_{n}" for n in range(10)]), recorded=crowds)
     assert len(html.encode()) < 3_000_000
     text = sum(len(Scripts(html).found[f"states-{n}"]) for n in range(3))

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from daf.report import render_report
-from daf.stats import analyse, number
+from daf.stats import analyse, format_score
 
 from .synthetic import content, episodes
 
@@ -54,10 +54,12 @@ def test_every_statistic_is_shown(given, html):
         assert result["verdict"] in text
     for item in stats["overall"] + stats["estimates"]:
         for key in ("", "median_", "iqm_"):
-            assert f"{number(item[f'{key}low'])} to {number(item[f'{key}high'])}" in text
-        assert number(item["mean"]) in text and number(item["iqm"]) in text
+            assert (
+                f"{format_score(item[f'{key}low'])} to {format_score(item[f'{key}high'])}" in text
+            )
+        assert format_score(item["mean"]) in text and format_score(item["iqm"]) in text
     for pair in stats["comparisons"] + stats["comparisons_overall"]:
-        assert f"{number(pair['low'])} to {number(pair['high'])}" in text
+        assert f"{format_score(pair['low'])} to {format_score(pair['high'])}" in text
         assert pair["verdict"] in text and pair["method"] in text and pair["claim"] in text
         assert f"{100 * pair['improvement']:.0f} %" in text and pair["effect"] in text
 

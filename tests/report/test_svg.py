@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from daf.report.svg import axis, clipped, element, path, scale, tick_labels
+from daf.report.svg import axis, element, path, scale, tick_labels, truncate
 
 
 def test_text_and_attributes_are_escaped():
@@ -72,5 +72,5 @@ def test_scale_and_path():
 
 
 def test_clipped():
-    assert clipped("short", 5) == "short"
-    assert clipped("longer", 5) == "long…"
+    assert truncate("short", 5) == "short"
+    assert truncate("longer", 5) == "long…"

@@ -11,7 +11,7 @@ from daf.report.sweep import render_sweep
 from daf.sweep.conclude import conclude
 from daf.sweep.points import grid
 from daf.sweep.rank import rank, rounds_table
-from daf.sweep.trials import named
+from daf.sweep.trials import name_trials
 
 ABOUT = {
     "environment": {"device": {"kind": "cpu"}, "versions": {"daf": "1"}},
@@ -32,7 +32,7 @@ def config(**changes) -> DAFSweepConfig:
 
 def report(sweep: DAFSweepConfig, failed=(), confirmed=True, episodes=8) -> str:
     """Of a grid whose n-th trial scores about n."""
-    trials = named(grid(sweep))
+    trials = name_trials(grid(sweep))
     entries, rows = [], []
     for number, trial in enumerate(trials):
         run = f"stateless-s1-{number:08x}"

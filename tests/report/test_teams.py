@@ -5,7 +5,7 @@ import pytest
 
 from daf.report import render_report
 from daf.report.teams import matrix_chart
-from daf.stats import analyse, number
+from daf.stats import analyse, format_score
 
 from .synthetic import content, episodes
 from .test_report import HOSTILE, Page
@@ -51,8 +51,8 @@ def test_every_answer_is_shown():
     for key, items in (("mean", "mixed"), ("value", "values"), ("mean", "pairs"), ("gap", "gaps")):
         assert stats["teams"][items]
         for item in stats["teams"][items]:
-            assert number(item[key]) in section and item["claim"] in section
-            assert f"{number(item['low'])} to {number(item['high'])}" in section
+            assert format_score(item[key]) in section and item["claim"] in section
+            assert f"{format_score(item['low'])} to {format_score(item['high'])}" in section
     assert "3 a, 1 b" in section and "Value over b" in section
     assert "largest remainder" in text and "Hu et al. 2020" in text
     assert ("a", {"href": "#teams"}) in page.tags
@@ -70,7 +70,7 @@ def test_several_missions_have_a_table_and_a_picture_each():
     answers = given["stats"]["teams"]
     assert len(answers["pairs"]) == 4 * 10 and len(answers["gaps"]) == 4 * 4
     for item in answers["values"]:
-        assert f"{number(item['low'])} to {number(item['high'])}" in html
+        assert f"{format_score(item['low'])} to {format_score(item['high'])}" in html
 
 
 @pytest.mark.parametrize("asked, there", [

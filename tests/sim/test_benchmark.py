@@ -24,12 +24,12 @@ class Standing:
         assert actions.shape == (4,) and actions.dtype == "int32"
         self.steps += 1
 
-    def described(self):
+    def description(self):
         return {"version": "0.26.22", "tokens_in_use": 7.0}
 
 
 def test_both_engines_are_measured_in_one_run(monkeypatch):
-    monkeypatch.setattr(benchmark, "missing", lambda: None)
+    monkeypatch.setattr(benchmark, "mettagrid_unavailable", lambda: None)
     monkeypatch.setattr(benchmark, "MettagridEngine", Standing)
     found = measure(MISSION, worlds=3, steps=2)
     assert len(found["rates"]) == len(found["mettagrid"]["rates"]) == benchmark.REPEATS
@@ -43,7 +43,7 @@ def test_both_engines_are_measured_in_one_run(monkeypatch):
 
 def test_without_mettagrid_the_output_says_so(monkeypatch, capsys, tmp_path):
     reason = "mettagrid, which is not installed: pip install 'daf[mettagrid]'"
-    monkeypatch.setattr(benchmark, "missing", lambda: reason)
+    monkeypatch.setattr(benchmark, "mettagrid_unavailable", lambda: reason)
     options = "--mission assembler_2 --worlds 3 --steps 2 --json"
     monkeypatch.setattr("sys.argv", ["benchmark", *options.split(), str(tmp_path / "speed.json")])
     assert benchmark.main() == 0
@@ -60,7 +60,7 @@ def test_without_mettagrid_the_output_says_so(monkeypatch, capsys, tmp_path):
 def test_scaling_varies_one_size_at_a_time(monkeypatch):
     for name, values in {"WORLDS": (2, 4), "AGENTS": (1, 2), "SIDES": (12, 15)}.items():
         monkeypatch.setattr(scaling, name, values)
-    monkeypatch.setattr(scaling, "USUAL", {"worlds": 4, "agents": 2, "side": 12})
+    monkeypatch.setattr(scaling, "BASE_SIZE", {"worlds": 4, "agents": 2, "side": 12})
     monkeypatch.setattr(scaling, "STEPS", 2)
     found = scaling.scaling("cpu")
     sizes = [(point["worlds"], point["agents"], point["side"]) for point in found["points"]]
@@ -76,7 +76,7 @@ def test_a_point_that_does_not_fit_is_left_out_by_name(monkeypatch):
 
     monkeypatch.setattr(scaling, "Simulation", full)
     found = scaling.scaling("cpu")
-    assert found["points"][0] == {**scaling.USUAL, "worlds": 256, "left_out": "too large"}
+    assert found["points"][0] == {**scaling.BASE_SIZE, "worlds": 256, "left_out": "too large"}
     assert "| 256 | 4 | 21 | left out: too large | |" in scaling.scaling_table(found)
 
 
@@ -98,4 +98,4 @@ def test_mettagrid_plays_the_nearest_mission():
         engine.step(step)
     assert engine._episodes == 3
     assert (engine._buffers["observations"] != before).any()
-    assert engine.described()["tokens_in_use"] > 4
+    assert engine.description()["tokens_in_use"] > 4

@@ -16,7 +16,7 @@ MISSION = load_mission("training_facility_1")
 def test_a_step_is_five_prepared_launches(monkeypatch):
     simulation = Simulation(MISSION, 4, auto_reset=True)
     launched = []
-    for phase, command in simulation._shards[0]._recorded.items():
+    for phase, command in simulation._shards[0]._recorded_launches.items():
         monkeypatch.setattr(command, "launch", lambda stream, p=phase: launched.append(p))
 
     def launch(*_, **__):
@@ -42,7 +42,7 @@ def test_a_step_allocates_nothing_and_writes_only_what_is_not_empty():
 def test_the_rules_are_compiled_without_calls():
     """A call hands over the tables and the state by value: it made a step half as long again."""
     Simulation(MISSION, 1)
-    loaded = [e for e in step.advance.module.execs.values() if e.device.is_cpu]
+    loaded = [e for e in step.apply_rules.module.execs.values() if e.device.is_cpu]
     compiled = Path(loaded[0].binary_path).read_bytes()
     assert b"_cpu_forward" in compiled
     assert re.findall(rb"_Z\w*Tables_\w*Worlds_\w*", compiled) == [], "these are called"

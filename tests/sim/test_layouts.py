@@ -8,7 +8,7 @@ from daf.config import EvaluationConfig
 from daf.evaluation.evaluate import evaluate
 from daf.evaluation.replay import Replay
 from daf.missions import load_mission
-from daf.report.episode_player import Recorded
+from daf.report.episode_player import EpisodeView
 from daf.sim.simulation import Simulation
 from tests.sim.test_replay import random_player, replayed
 
@@ -101,7 +101,9 @@ def test_saved_worlds_go_on_in_their_layouts():
 
 def test_a_recorded_episode_is_shown_in_the_layout_that_was_played(tmp_path):
     mission = load_mission("assembler_2@1-30").model_copy(update={"max_steps": 40})
-    recording = evaluate(random_player(), mission, EvaluationConfig(episodes=6, recorded=6))[1]
+    recording = evaluate(
+        random_player(), mission, EvaluationConfig(episodes=6, recorded_episodes=6)
+    )[1]
     recording.write(tmp_path / "some.replay.json")
     assert Replay.read(tmp_path / "some.replay.json") == recording
     played = {episode.layout for episode in recording.episodes}
@@ -109,12 +111,12 @@ def test_a_recorded_episode_is_shown_in_the_layout_that_was_played(tmp_path):
     for number, episode in enumerate(recording.episodes):
         layout = load_mission(f"assembler_2@{episode.layout}")
         cells = replayed(recording, number)["cell"]
-        starts = [row * layout.width + column for row, column, _ in layout.cells("agent")]
+        starts = [row * layout.width + column for row, column, _ in layout.cells_with("agent")]
         assert cells[0].tolist() == starts
-        open_cells = layout.cells("agent", "floor")
+        open_cells = layout.cells_with("agent", "floor")
         assert set(cells.ravel()) <= {row * layout.width + column for row, column, _ in open_cells}
         single = recording.model_copy(update={"episodes": (episode,)})
-        shown = Recorded.first_of(single, "random", "file").mission
+        shown = EpisodeView.first_of(single, "random", "file").mission
         assert (shown.name, shown.map) == (layout.name, layout.map)
     for wrong in (31, None):
         data = recording.resolved()

@@ -28,7 +28,7 @@ def station_tokens(simulation, world, station):
     state, data = simulation.state, simulation.tables.data
     kind = data["station_type"][0, station]
     tokens = [("type_id", data["type_id"][kind])]
-    if data["kind"][kind] == CHEST_KIND:
+    if data["station_kind"][kind] == CHEST_KIND:
         stock = state.stock[world, station]
         return tokens + [(RESOURCES[data["chest_resource"][kind]], stock)] * bool(stock > 0)
     remaining = state.cooldown_end[world, station] - state.now[world]

@@ -42,7 +42,7 @@ class Mirror:
         world = self.world
         order = shuffle_agents(self.world_seed, world.now, len(world.agents))
         world.step(order, [self._read(action) for action in actions])
-        self.paid, self.done = [agent.reward for agent in world.agents], world.is_done
+        self.rewarded, self.done = [agent.reward for agent in world.agents], world.is_done
         if self.done and auto_reset:
             self.finished = world.statistics.counts
             self.begin()
@@ -69,7 +69,7 @@ def assert_equal_states(simulation: Simulation, mirror: Mirror, number: int) -> 
     assert_equal("layout", mirror.layout)
     cells = np.array([(agent.row, agent.column) for agent in world.agents])
     assert_equal("cell", tables.cells(cells))
-    for name in ("orientation", "glyph", "inventory", "gained", "paid", "success"):
+    for name in ("orientation", "glyph", "inventory", "gained", "rewarded", "success"):
         assert_equal(name, [getattr(agent, name) for agent in world.agents])
     for name, attribute in {"cooldown_end": "end", "cooldown_duration": "duration"}.items():
         bits = np.array([getattr(station, attribute) for station in world.stations], np.uint32)
@@ -80,10 +80,10 @@ def assert_equal_states(simulation: Simulation, mirror: Mirror, number: int) -> 
     repairs = [station.repair for station in world.stations]
     assert_equal("repair", [-1 if repair is None else repair for repair in repairs])
     assert_equal("clip_weight", [station.weight for station in world.stations])
-    assert_equal("chest_amount", world.statistics.chest_amount)
+    assert_equal("last_chest_amount", world.statistics.last_chest_amount)
     names = simulation.statistic_names
     assert_equal("counters", [world.statistics.counts[name] for name in names])
-    assert_equal("finished", [mirror.finished[name] for name in names])
+    assert_equal("finished_counters", [mirror.finished[name] for name in names])
     np.testing.assert_array_equal(simulation.observations[number].numpy(), observe(world))
 
 
@@ -102,7 +102,7 @@ def play(seed: int, device: str = "cpu") -> Counter:
         # A new episode shows no reward, but what the last step paid is returned.
         if not auto_reset:
             for number, mirror in enumerate(mirrors):
-                np.testing.assert_array_equal(rewards[number].numpy(), mirror.paid)
+                np.testing.assert_array_equal(rewards[number].numpy(), mirror.rewarded)
                 assert done[number].item() == mirror.done
     for mirror in mirrors:
         counts.update(mirror.finished)

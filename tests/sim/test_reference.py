@@ -37,7 +37,7 @@ class Replay:
             if mission.legend[symbol] != "floor"
         ]
         self.ids = {cell: number for number, cell in enumerate(filled, start=1)}
-        cells = [cell[:2] for cell in mission.cells(*mission.stations)]
+        cells = [cell[:2] for cell in mission.cells_with(*mission.stations)]
         walk = [cells.index(filled[number - 1]) for number in meta["clip_order"]]
         self.world = World(mission, mission.map, lambda: next(words), walk)
 
@@ -101,5 +101,5 @@ def test_the_reference_does_what_the_engine_did(path):
         assert [agent.success for agent in world.agents] == recorded["success"][t].tolist()
         done = "truncations" if world.mission.truncates else "terminals"
         assert recorded[done][t].tolist() == [world.is_done] * len(world.agents)
-    for resource, amount in zip(RESOURCES, world.statistics.chest_amount):
+    for resource, amount in zip(RESOURCES, world.statistics.last_chest_amount):
         assert amount == meta["game_stats"].get(f"chest.{resource}.amount", 0)

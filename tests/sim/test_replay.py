@@ -11,7 +11,7 @@ from daf.evaluation.evaluate import evaluate
 from daf.evaluation.recorder import Recorder
 from daf.evaluation.replay import Replay, max_recordable_episodes
 from daf.missions import RESOURCES, load_mission
-from daf.plan import Player
+from daf.plan import PolicyInstance
 from daf.sim import parity
 from daf.sim.parity import mission_of, simulate
 from daf.sim.simulation import Simulation
@@ -38,7 +38,7 @@ def record_engine(path, tmp_path, monkeypatch, device="cpu") -> tuple[Replay, di
         def _keep_state(self):
             if not recorders:
                 recorders.append(Recorder(self, 1, steps))
-            recorders[0].keep()
+            recorders[0].record_step()
             super()._keep_state()
 
     monkeypatch.setattr(parity, "_RecordedSimulation", Recorded)
@@ -91,8 +91,8 @@ def test_a_gpu_records_the_same(tmp_path, monkeypatch):
     assert recordings[0] == recordings[1]
 
 
-def random_player() -> Player:
-    return Player(
+def random_player() -> PolicyInstance:
+    return PolicyInstance(
         name="random-x",
         policy="random",
         class_path="random",
@@ -105,7 +105,7 @@ def random_player() -> Player:
 @pytest.fixture(scope="module")
 def played():
     mission = load_mission("assembler_1").model_copy(update={"max_steps": 120})
-    config = EvaluationConfig(episodes=5, recorded=2)
+    config = EvaluationConfig(episodes=5, recorded_episodes=2)
     return mission, *evaluate(random_player(), mission, config)
 
 
@@ -125,7 +125,7 @@ def test_recording_changes_no_number_and_gives_the_same_bytes(played, tmp_path):
     mission, table, recording = played
     for recorded in (0, 2, 5):
         again, other = evaluate(
-            random_player(), mission, EvaluationConfig(episodes=5, recorded=recorded)
+            random_player(), mission, EvaluationConfig(episodes=5, recorded_episodes=recorded)
         )
         assert again.equals(table)
         assert len(other.episodes) == recorded
@@ -135,9 +135,9 @@ def test_recording_changes_no_number_and_gives_the_same_bytes(played, tmp_path):
 def test_the_recorder_copies_only_the_worlds_it_records():
     simulation = Simulation(load_mission("assembler_2"), 50)
     recorder = Recorder(simulation, 2, 3)
-    assert {kept.shape[:2] for kept in recorder._kept.values()} == {(4, 2)}
+    assert {kept.shape[:2] for kept in recorder._frames.values()} == {(4, 2)}
     before = {name: tensor.clone() for name, tensor in simulation.state_dict().items()}
-    recorder.keep()
+    recorder.record_step()
     assert all(torch.equal(simulation.state_dict()[name], before[name]) for name in before)
     assert [episode.steps for episode in recorder.episodes()] == [0, 0]
 

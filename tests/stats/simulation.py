@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from daf.stats.estimate import EPISODE, SEED, Samples, summary
-from daf.stats.family import judge
+from daf.stats.estimate import EPISODE, SEED, Samples, summarize
+from daf.stats.family import test_family
 from daf.stats.pair import compare_pair
 from daf.stats.robust import robust
 
@@ -46,7 +46,7 @@ def judged(policies, ceiling=None, share=0.05):
         ({"a": a, "b": b, "mission": "m"}, compare_pair(policies[a], policies[b], 0.95))
         for a, b in combinations(range(len(policies)), 2)
     ]
-    return judge(named, confidence=0.95, share=share, ceilings={"m": ceiling})
+    return test_family(named, confidence=0.95, share=share, ceilings={"m": ceiling})
 
 
 def percent(repeats, happens, *arguments):
@@ -118,7 +118,10 @@ def intervals(rng, draw, n, shift):
     three, worlds = weights(*values[2:5]), values[5]
     methods = compare_pair(a, b, 0.95).values
     fixed = compare_pair(weights(values[2] + worlds), weights(values[3] + worlds), 0.95).values
-    one, several = summary(b, 0.95) | robust(b, 0.95), summary(three, 0.95) | robust(three, 0.95)
+    one, several = (
+        summarize(b, 0.95) | robust(b, 0.95),
+        summarize(three, 0.95) | robust(three, 0.95),
+    )
     found = {}
     for name, parts in (("", one), (" of 3 missions", several)):
         found[f"mean{name}"] = parts["low"], parts["high"]

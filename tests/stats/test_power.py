@@ -6,7 +6,7 @@ import pytest
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
 from daf.stats.estimate import ErrorTerm
-from daf.stats.power import fewest, further_units, power_of
+from daf.stats.power import further_units, power_of, smallest_sufficient
 
 
 @pytest.mark.parametrize("effect, n, level", [(0.5, 10, 0.05), (0.2, 64, 0.01), (1.2, 4, 0.05)])
@@ -38,4 +38,4 @@ def test_power_holds_at_the_ends():
 
 @pytest.mark.parametrize("least", [1, 2, 3, 7, 64, 999_999, 1_000_000])
 def test_fewest_finds_the_border(least):
-    assert fewest(lambda more: more >= least) == least
+    assert smallest_sufficient(lambda more: more >= least) == least

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from daf.stats import analyse
-from daf.stats.teams import answers, cross_play, value_over_replacement
+from daf.stats.teams import analyse_teams, cross_play, value_over_replacement
 
 from .episodes import only, rows, table, trained
 
@@ -158,7 +158,7 @@ def played():
 
 
 def test_answers_on_each_mission_and_over_all():
-    found = answers(played(), QUESTIONS, 0.95)
+    found = analyse_teams(played(), QUESTIONS, 0.95)
     assert found["teams"] == QUESTIONS["teams"] and found["replacement"] == "b"
     assert [(item["mission"], item["mean"]) for item in found["mixed"]] == [
         (None, 10), ("m", 7), ("n", 13)
@@ -175,13 +175,13 @@ def test_answers_on_each_mission_and_over_all():
 def test_what_failed_leaves_only_its_own_answers_open():
     data = played()
     lost = data[(data["policy"] != "a + b") | (data["mission"] != "n")]
-    found = answers(lost, QUESTIONS, 0.95)
+    found = analyse_teams(lost, QUESTIONS, 0.95)
     assert [item["mission"] for item in found["values"]] == [None, "m"]
     assert found["values"][0]["value"] == found["values"][1]["value"] == 1.5
     assert [(i["a"], i["b"]) for i in found["pairs"] if i["mission"] == "n"] == [
         ("a", "a"), ("b", "b")
     ]  # fmt: skip
-    assert answers(data[data["policy"] == "a"], QUESTIONS, 0.95)["values"] == []
+    assert analyse_teams(data[data["policy"] == "a"], QUESTIONS, 0.95)["values"] == []
 
 
 def test_teams_have_no_part_in_the_comparison_of_policies():
@@ -189,4 +189,4 @@ def test_teams_have_no_part_in_the_comparison_of_policies():
     without, asked = analyse(alone), analyse(played(), teams=QUESTIONS)
     assert without["teams"] is None
     assert asked | {"teams": None} == without
-    assert asked["teams"] == answers(played(), QUESTIONS, 0.95)
+    assert asked["teams"] == analyse_teams(played(), QUESTIONS, 0.95)

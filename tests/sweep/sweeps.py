@@ -8,7 +8,7 @@ import pandas as pd
 
 from daf.config import DAFSweepConfig
 from daf.sweep.conclude import conclude
-from daf.sweep.propose import first_round, next_round, sizes
+from daf.sweep.propose import first_round, next_round, round_sizes
 from daf.sweep.rank import finalists, rank, rounds_table
 from daf.sweep.trials import Outcome, Trial
 
@@ -46,7 +46,7 @@ def searched(
 ) -> list[list[Outcome]]:
     """A whole search whose trials come to what a function says."""
     history: list[list[Outcome]] = []
-    for number in range(len(sizes(config))):
+    for number in range(len(round_sizes(config))):
         trials = next_round(config, history) if number else first_round(config)
         history.append([Outcome(trial, objective(trial.values)) for trial in trials])
     return history

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import kstest, qmc
 
 from daf.config import ConfigError
-from daf.sweep.propose import budgets, first_round, next_round, sizes
+from daf.sweep.propose import first_round, next_round, round_sizes, round_steps
 from daf.sweep.trials import Outcome
 
 from .sweeps import GRID, RANGES, landscape, searched, sweep
@@ -87,7 +87,7 @@ def test_trials_under_conditions():
 
 def test_halving():
     config = sweep(search_space=RANGES, strategy="halving", num_trials=20, num_training_steps=8100)
-    assert sizes(config) == [20, 6, 2, 1] and budgets(config) == [300, 900, 2700, 8100]
+    assert round_sizes(config) == [20, 6, 2, 1] and round_steps(config) == [300, 900, 2700, 8100]
     rounds = searched(config, landscape)
     for earlier, later in pairwise(rounds):
         ranked = sorted(earlier, key=lambda o: -o.objective)
@@ -98,8 +98,8 @@ def test_halving_of_a_grid_and_its_keys():
     whole = sweep(strategy="halving")
     assert [t.values for t in first_round(whole)] == [t.values for t in first_round(sweep())]
     space = {"clip": [n / 100 for n in range(1, 28)]}
-    assert sizes(sweep(strategy="halving", search_space=space)) == [27, 9, 3, 1]
-    assert sizes(sweep(strategy="halving", search_space=space, eta=2, rungs=3)) == [27, 13, 6]
+    assert round_sizes(sweep(strategy="halving", search_space=space)) == [27, 9, 3, 1]
+    assert round_sizes(sweep(strategy="halving", search_space=space, eta=2, rungs=3)) == [27, 13, 6]
 
 
 def test_those_that_failed_never_go_on():
@@ -137,7 +137,7 @@ def test_grids_that_cannot_be(changes, said):
 @pytest.mark.parametrize("changes, said", [
     ({"strategy": "bayes"}, "key 'strategy': got \"bayes\"; did you mean 'bayesian'?"),
     ({"num_trials": 5}, "'num_trials': got 5; it has no meaning with strategy 'grid'"),
-    ({"execution": {"players_per_job": 2}}, "'execution.players_per_job': got 2; in a sweep"),
+    ({"execution": {"policies_per_job": 2}}, "'execution.policies_per_job': got 2; in a sweep"),
     ({"strategy": "random", "eta": 2}, "it has no meaning with strategy 'random', only with halv"),
     ({"strategy": "sobol", "trials_per_round": 2}, "only with bayesian"),
     ({"strategy": "halving", "eta": 1}, "key 'eta': got 1"),

@@ -11,7 +11,7 @@ from daf.sweep.conclude import best_config, conclude
 from daf.sweep.importance import importance
 from daf.sweep.points import grid
 from daf.sweep.rank import finalists, rank, rounds_table
-from daf.sweep.trials import as_benchmark, named
+from daf.sweep.trials import as_benchmark, name_trials
 
 from .sweeps import sweep
 
@@ -239,7 +239,7 @@ def test_the_best_configuration_can_be_trained_again():
     best = {"trial": "x", "hyperparameters": {"clip": 0.3, "shaping.made_heart": 0.5}}
     data = best_config(config, best)
     again = make_plan(BenchmarkConfig.parse(data, "best_config.yaml")).runs
-    assert set(again) < set(make_plan(as_benchmark(config, named(grid(config)))).runs)
+    assert set(again) < set(make_plan(as_benchmark(config, name_trials(grid(config)))).runs)
     (run,) = again.values()
     assert run.training.clip == 0.3 and run.training.shaping == {"made_heart": 0.5}
 

@@ -53,12 +53,12 @@ def test_the_last_rung_is_a_whole_training_and_the_others_its_beginning():
     halving = {"strategy": "halving", "search_space": {"clip": [0.1, 0.2, 0.3]}}
     search = SweepState(sweep(**halving, num_training_steps=9000))
     propose(search, 1, ("clip-0.2", {"clip": 0.2}))
-    search.learn()
+    search.refresh()
     first = next(r for r in search.rounds[0].plan.runs.values() if r.training.clip == 0.2)
     (last,) = search.rounds[1].plan.runs.values()
     assert first.training.steps == 3000 and first.training.is_extendable
     assert last.training.steps == 9000 and not last.training.is_extendable
-    assert first.course() == last.course()
+    assert first.resume_key() == last.resume_key()
     assert last.name in runs(search_space={"clip": [0.2]}, num_training_steps=9000)
 
 
@@ -67,10 +67,10 @@ def test_rounds_are_learned_as_they_come():
     assert (len(search.rounds), len(search.plan.runs), search.budgets) == (1, 4, [4_000_000] * 2)
     values = {"learning_rate": 0.01, "entropy_coef": 0.01, "clip": 0.2, "hidden_size": 32}
     propose(search, 1, ("one", values))
-    search.learn()
+    search.refresh()
     assert len(search.plan.runs) == 5 and len(search.episodes_files(2)) == 5
     propose(search, 0, ("one", values), best_run="stateless-s1-x")
-    search.learn()
+    search.refresh()
     assert len(search.plan.runs) == 10 and len(search.confirmation.episodes_files()) == 5
     assert {run.training_seed for run in search.confirmation.runs.values()} == set(range(101, 106))
     assert search.best_run == "stateless-s1-x"
@@ -82,12 +82,12 @@ def test_rounds_are_learned_as_they_come():
 def test_proposals_of_another_search_are_not_believed():
     search = SweepState(sweep(search_space=RANGES, strategy="bayesian", num_trials=8))
     propose(search, 1, ("one", {"clip": 0.2}), search="0" * 64)
-    search.learn()
+    search.refresh()
     assert len(search.rounds) == 1
     propose(search, 1, ("one", {"clip": 0.2}))
     Path(search.round_file(1)).write_text('{"search": 3}')
     with pytest.raises(ConfigError, match=r"rounds/1.json: key 'search': got 3; .*; remove it"):
-        search.learn()
+        search.refresh()
 
 
 def test_what_failed_is_left_out():
@@ -95,7 +95,7 @@ def test_what_failed_is_left_out():
     run = next(iter(search.plan.runs))
     partly = SweepState(sweep(missing={"runs": [run]}))
     assert len(partly.episodes_files(1)) == len(search.episodes_files(1)) - 1
-    failed = [entry["failed"] for entry in partly.rounds[0].described()]
+    failed = [entry["failed"] for entry in partly.rounds[0].round_entries()]
     assert sorted(failed) == [[], [], [], [run]]
 
 
@@ -119,7 +119,7 @@ def test_an_objective_that_is_none():
 
 def test_every_trial_has_the_steps_that_it_is_trained():
     search = SweepState(sweep(search_space={"steps": [4096, 8192]}))
-    assert [entry["steps"] for entry in search.described(1)[0]] == [4096, 8192]
+    assert [entry["steps"] for entry in search.round_entries(1)[0]] == [4096, 8192]
 
 
 def test_a_policy_that_does_not_learn_cannot_be_searched():

@@ -7,8 +7,8 @@ import pytest
 
 from daf.config import ConfigError, Parameter
 from daf.plan import make_plan
-from daf.sweep.points import at, grid, point
-from daf.sweep.trials import as_benchmark, check_space, named
+from daf.sweep.points import grid, point, value_at_quantile
+from daf.sweep.trials import as_benchmark, check_space, name_trials
 
 from .sweeps import GRID, sweep
 
@@ -58,14 +58,14 @@ def test_conditions():
     ({"min": 0.12345678, "max": 1}, 0.0, 0.1235),
 ])  # fmt: skip
 def test_values_at_a_share_of_the_way(parameter, unit, value):
-    found = at(Parameter.parse(parameter, "x"), unit)
+    found = value_at_quantile(Parameter.parse(parameter, "x"), unit)
     assert found == value and type(found) is type(value)
 
 
 @pytest.mark.parametrize("log", [False, True])
 def test_every_whole_number_gets_its_share(log):
     parameter = Parameter.parse({"min": 1, "max": 4, "int": True, "log": log}, "x")
-    found = [at(parameter, (n + 0.5) / 10_000) for n in range(10_000)]
+    found = [value_at_quantile(parameter, (n + 0.5) / 10_000) for n in range(10_000)]
     low, high = (math.log(0.5), math.log(4.5)) if log else (0.5, 4.5)
     for value in range(1, 5):
         ends = [math.log(value + d) if log else value + d for d in (-0.5, 0.5)]
@@ -126,7 +126,7 @@ def test_values_reach_training_network_and_shaping():
     }
     config = sweep(search_space=space, training={"shaping": {"made_carbon": 1, "made_heart": 9}})
     check_space(config)
-    (run,) = make_plan(as_benchmark(config, named(grid(config)))).runs.values()
+    (run,) = make_plan(as_benchmark(config, name_trials(grid(config)))).runs.values()
     assert (run.training.learning_rate, run.training.rollout_length) == (0.5, 7)
     assert run.init_kwargs == {"hidden_size": 8, "glyphs": 2}
     assert run.training.shaping == {"made_carbon": 1, "made_heart": 0.25}
@@ -134,8 +134,9 @@ def test_values_reach_training_network_and_shaping():
 
 def test_names_are_readable_or_a_hash():
     found = [
-        t.name for t in named([{"clip": 0.1}, {"clip": 0.25}, {"shaping": {"made_heart": 1.0}}])
+        t.name
+        for t in name_trials([{"clip": 0.1}, {"clip": 0.25}, {"shaping": {"made_heart": 1.0}}])
     ]
     assert found[:2] == ["clip-0.1", "clip-0.25"] and found[2].startswith("trial-")
-    same_words = [t.name for t in named([{"a": 1}, {"a": "1"}])]
+    same_words = [t.name for t in name_trials([{"a": 1}, {"a": "1"}])]
     assert len(set(same_words)) == 2

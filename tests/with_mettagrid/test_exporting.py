@@ -62,7 +62,7 @@ def test_plain_torch_gives_the_same_logits(trained):
     network = Network(**spec["init_kwargs"]["network"])
     network.load_state_dict(weights)
     memory = torch.zeros(12, network.memory_size)
-    own = policy.initial_memory(12)
+    own = policy.initial_recurrent_state(12)
     for step, seen in enumerate(played(20)):
         starts = torch.full((1, 12), step == 0)
         with torch.no_grad():
@@ -131,7 +131,7 @@ def test_there_and_back_again_it_sees_the_same(trained):
     worlds, _, _ = imported.initial_state(torch.arange(4))
     player = worlds[0].policy
     assert worlds[0].batched
-    own = policy.initial_memory(4)
+    own = policy.initial_recurrent_state(4)
     for step, seen in enumerate(played(20, worlds=1)):
         starts = torch.full((1, 4), step == 0)
         with torch.no_grad():

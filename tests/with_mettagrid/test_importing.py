@@ -10,7 +10,7 @@ import torch
 from daf.config import BenchmarkConfig, ConfigError, EvaluationConfig
 from daf.evaluation.evaluate import evaluate
 from daf.missions import RESOURCES, load_mission
-from daf.plan import Player, make_plan
+from daf.plan import PolicyInstance, make_plan
 from daf.plan.names import class_digest
 from daf.policies import Game, PolicySpec, make_policy
 from daf.sim.observe import FEATURES
@@ -51,7 +51,7 @@ class Batched(MultiAgentPolicy):
 
 
 def play(class_path, mission=SHORT, episodes=3, **init_kwargs):
-    player = Player(
+    player = PolicyInstance(
         name="x",
         policy="x",
         class_path=class_path,
@@ -59,7 +59,7 @@ def play(class_path, mission=SHORT, episodes=3, **init_kwargs):
         init_kwargs=init_kwargs,
         training_seed=None,
     )
-    return evaluate(player, mission, EvaluationConfig(episodes=episodes, recorded=1))
+    return evaluate(player, mission, EvaluationConfig(episodes=episodes, recorded_episodes=1))
 
 
 def bundle(folder, spec=None, **files):

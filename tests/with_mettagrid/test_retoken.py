@@ -10,7 +10,7 @@ def test_tokens_are_said_in_other_words_and_what_has_none_is_dropped():
     retoken.map_feature(0, 7, {3: 30})
     retoken.map_feature(1, 8)
     retoken.map_feature(2, 9)
-    retoken.everywhere[2] = GLOBAL
+    retoken.fixed_location[2] = GLOBAL
     tokens = [
         [0x55, 0, 3],  # the middle stays the middle
         [0x55, 0, 4],  # a value without counterpart

@@ -132,12 +132,12 @@ def test_an_exported_policy_sees_there_what_it_would_see_here():
     from mettagrid.policy.policy_env_interface import PolicyEnvInterface
 
     from daf.mettagrid.cross_check import step_both
-    from daf.mettagrid.translate import config_of
+    from daf.mettagrid.translate import mettagrid_config
 
     mission = load_mission(ALL_RULES)
     names = (*FEATURES, *RESOURCES)
     seen = TokensFromMettagrid(
-        PolicyEnvInterface.from_mg_cfg(config_of(mission)),
+        PolicyEnvInterface.from_mg_cfg(mettagrid_config(mission)),
         features=list(names),
         kinds={"agent": 0, "wall": 1} | {name: s.type_id for name, s in mission.stations.items()},
         window=[11, 11],
@@ -198,6 +198,6 @@ def test_a_difference_is_found_and_told(monkeypatch, change, what):
     mission = load_mission(ALL_RULES)
     other = type(mission).model_validate(mission.resolved() | change)
     config_of = cross_check.config_of
-    monkeypatch.setattr(cross_check, "config_of", lambda _: config_of(other))
+    monkeypatch.setattr(cross_check, "mettagrid_config", lambda _: config_of(other))
     difference = cross_check.cross_check(mission, range(2), 200)
     assert difference.what == what and "in mettagrid" in str(difference)

@@ -10,7 +10,7 @@ import pytest
 import daf
 from daf.config import BenchmarkConfig, ConfigError
 from daf.mettagrid.cross_check import cross_check
-from daf.mettagrid.translate import config_of
+from daf.mettagrid.translate import mettagrid_config
 from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.plan.names import class_digest, class_label
@@ -55,7 +55,7 @@ def test_no_module_of_daf_imports_mettagrid():
     [
         lambda: policy_class("mettagrid:random"),
         lambda: class_digest("mettagrid:random"),
-        lambda: config_of(load_mission("assembler_1")),
+        lambda: mettagrid_config(load_mission("assembler_1")),
         lambda: cross_check(load_mission("assembler_1"), [0], 1),
         lambda: make_plan(
             BenchmarkConfig.parse(

@@ -17,7 +17,7 @@ from tests.results import files, hashes, records
 pytestmark = pytest.mark.slow
 
 CONFIG = {
-    "name": "population",
+    "name": "runs_per_job",
     "policies": ["stateless", {"class_path": "lstm", "init_kwargs": {"hidden_size": 8}}],
     "missions": ["assembler_1"],
     "training_seeds": [1, 2],
@@ -28,7 +28,7 @@ RULES = ("train_colocated", "train")
 
 
 def start(folder: Path, population: int, **changes) -> subprocess.Popen:
-    execution = {"device": "cpu", "population": population, "save_seconds": 0.2}
+    execution = {"device": "cpu", "runs_per_job": population, "save_seconds": 0.2}
     config = CONFIG | changes | {"execution": execution}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     command = snakemake_command("trainings", Path("config.yaml"), "--cores", "2")

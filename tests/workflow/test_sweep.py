@@ -120,7 +120,7 @@ def test_survivors_go_on_and_the_best_is_confirmed(halved):
 
 def test_trials_that_share_jobs_come_to_the_same(halved, tmp_path):
     """Those of a round, and those of the confirmation; what is left over has a job of its own."""
-    shared = HALVING | {"execution": {"device": "cpu", "population": 2}}
+    shared = HALVING | {"execution": {"device": "cpu", "runs_per_job": 2}}
     rules = swept(tmp_path, shared)
     assert [rules.count(rule) for rule in ("train_colocated", "train")] == [2, 6]
     assert contents(tmp_path) == contents(halved)

@@ -31,7 +31,7 @@ class Dial(TrainablePolicy):
         self.critic = nn.Parameter(torch.zeros(1))
         self.to(device)
 
-    def initial_memory(self, rows):
+    def initial_recurrent_state(self, rows):
         return torch.zeros(rows, 1, device=self.device)
 
     def forward(self, observations, memory, starts):

@@ -26,7 +26,7 @@ CONFIG = {
 
 def call(folder: Path, players: int, *options: str, fails: bool = False, **changes) -> list[str]:
     """Make the evaluations; returns the rules of the jobs that were begun, or would be."""
-    execution = {"device": "cpu", "players_per_job": players}
+    execution = {"device": "cpu", "policies_per_job": players}
     config = CONFIG | changes | {"execution": execution}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     command = snakemake_command("evaluations", Path("config.yaml"), "--cores", "2", *options)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from daf.jobs.run_batch import RULE_VARIANT
+from daf.jobs.batch import RULE_VARIANT
 from daf.config import (
     BenchmarkConfig,
     ConfigError,
@@ -30,15 +30,15 @@ from daf.cluster.resources import (
     run_memory_mb,
     run_minutes,
 )
-from daf.plan.plan import played
+from daf.plan.plan import eval_tag
 from daf.provenance.hashing import HashedDict, digest, folder_digest
 from daf.provenance.code_hash import script_hash
 from daf.provenance.packages import versions
-from daf.provenance.sidecar import SUFFIX, stands
-from daf.jobs.results_lock import ResultsInUse, claim
+from daf.provenance.sidecar import SUFFIX, outputs_match
+from daf.jobs.results_lock import ResultsInUse, lock_results
 from daf.provenance.staleness import ExternalFiles
 from daf.sweep.state import KEYS_OUTSIDE_SEARCH, SweepState
-from daf.provenance.source import within, workflow_folder
+from daf.provenance.source import relative_or_name, workflow_folder
 
 # A plan is millions of objects that stay, which the garbage collector would search again and again,
 # and once more at the end: a third of the time that planning takes.
@@ -47,23 +47,25 @@ atexit.register(gc.freeze)
 
 # Jobs are calls of Snakemake of their own, for rules that it names. The call that plans them has
 # checked that every policy can play, for which it may have to import torch.
-OF_A_JOB = "--allowed-rules" in sys.argv
+IN_JOB = "--allowed-rules" in sys.argv
 
 try:
     # Snakemake reads YAML 1.1, takes the last of equal keys, and reads nested settings as text.
-    GIVEN = Given.read(
+    OVERRIDES = Given.read(
         dict.fromkeys(workflow.overwrite_configfiles or workflow.configfiles),
         workflow.config_settings.config_args or (),
     )
     config.clear()
-    config.update(GIVEN.data)
+    config.update(OVERRIDES.data)
     if "search_space" in config:
-        SEARCH = SweepState(GIVEN.parsed(DAFSweepConfig), GIVEN.source, build=not OF_A_JOB)
-        PLAN = SEARCH.plan
+        SWEEP = SweepState(
+            OVERRIDES.parsed(DAFSweepConfig), OVERRIDES.source, build=not IN_JOB
+        )
+        PLAN = SWEEP.plan
     else:
-        SEARCH = None
+        SWEEP = None
         PLAN = make_plan(
-            GIVEN.parsed(BenchmarkConfig), GIVEN.source, build=not OF_A_JOB
+            OVERRIDES.parsed(BenchmarkConfig), OVERRIDES.source, build=not IN_JOB
         )
 except ConfigError as error:
     sys.exit(f"error: {error}")
@@ -71,20 +73,22 @@ except ConfigError as error:
 CONFIG = PLAN.config
 RESULTS = CONFIG.execution.results_dir
 # What is said about it does not depend on where and on what it was done.
-STUDIED = CONFIG.model_dump(mode="json", exclude={"execution", "audit"})
+EXPERIMENT_CONFIG = CONFIG.model_dump(mode="json", exclude={"execution", "audit"})
 # As somebody would type it; where the working directory lies on this machine is nobody's business.
-TYPED = map(within, map(str, workflow.configfiles))
+TYPED = map(relative_or_name, map(str, workflow.configfiles))
 CONFIGFILE = ["--configfile", *TYPED] if workflow.overwrite_configfiles else []
 NAME = "[A-Za-z0-9][A-Za-z0-9_.-]*"
 GPU = 0 if CONFIG.execution.device == "cpu" else 1
 # Processes of one training on each machine.
-EACH = CONFIG.execution.ranks // CONFIG.execution.nodes
+RANKS_PER_NODE = CONFIG.execution.ranks // CONFIG.execution.nodes
 
 # Profiles of clusters name no cores.
 ALL_CORES = workflow.global_resources["_cores"].value or 8
 # Profiles of clusters say how many GPUs may be in use; those of the submitting machine do not matter.
 if "gpu" not in workflow.global_resources:
-    workflow.register_resource("gpu", len(visible_gpus()) * CONFIG.execution.gpu_slots)
+    workflow.register_resource(
+        "gpu", len(visible_gpus()) * CONFIG.execution.jobs_per_gpu
+    )
 # Whether jobs are given GPUs here.
 ON_GPU = bool(GPU and workflow.global_resources["gpu"].value)
 
@@ -95,7 +99,7 @@ mimetypes.add_type("application/vnd.apache.parquet", ".parquet")
 # Snakemake's own lock outlives a kill; this one does not.
 onstart:
     try:
-        claim(RESULTS)
+        lock_results(RESULTS)
     except ResultsInUse as error:
         sys.exit(f"error: {error}")
     except OSError as error:
@@ -105,14 +109,14 @@ onstart:
 # Populations whose members are all done may be asked for again, should their results be removed.
 onsuccess:
     restore_output_dates()
-    shutil.rmtree(f"{RESULTS}/resume/populations", ignore_errors=True)
+    shutil.rmtree(f"{RESULTS}/resume/colocated", ignore_errors=True)
 
 
 onerror:
     restore_output_dates()
 
 
-def made_here(name_of, made):
+def producible_names(name_of, made):
     """Names of what can be made: any, for a list of thousands makes planning slow, and what a search
     makes is not all known yet. Files that were given are none of it, even if they lie among them.
 
@@ -130,60 +134,62 @@ def code_of(script, *modules):
     return script_hash(workflow_folder() / "scripts" / f"{script}.py", *modules)
 
 
-def played_by(cast):
+def policy_pattern(batch):
     """Who is evaluated by a rule, as a pattern: those of a cast, or if it names none those who are in
     no other."""
-    if cast.players:
-        return "|".join(map(re.escape, cast.players))
+    if batch.policies:
+        return "|".join(map(re.escape, batch.policies))
     others = "|".join(
-        re.escape(player) for other in PLAN.evaluation_batches() for player in other.players
+        re.escape(player)
+        for other in PLAN.evaluation_batches()
+        for player in other.policies
     )
     return f"(?!({others})-e){NAME}" if others else NAME
 
 
-def casts_to_make():
+def evaluation_rules():
     """Who is evaluated, by names of rules. A job needs no rule but its own, and those of thousands of
     evaluations take seconds to read."""
     rules = {
-        f"evaluate{VARIANT}{number}" if number else "evaluate": cast
-        for number, cast in enumerate(PLAN.evaluation_batches())
+        f"evaluate{RULE_VARIANT}{number}" if number else "evaluate": batch
+        for number, batch in enumerate(PLAN.evaluation_batches())
     }
     return [
-        (rule, cast) for rule, cast in rules.items() if not OF_A_JOB or rule in sys.argv
+        (rule, batch) for rule, batch in rules.items() if not IN_JOB or rule in sys.argv
     ]
 
 
-def as_asked(name):
+def tagged(name):
     """A player, or the job of several, with how it is evaluated, as it stands in names of files."""
-    return f"{name}-{played(CONFIG.evaluation)}"
+    return f"{name}-{eval_tag(CONFIG.evaluation)}"
 
 
-def job_of(cast):
+def job_name(batch):
     """What the job of a cast is called, or the one of each of its players."""
-    return as_asked(cast.job) if cast.together else "{player}-{played}"
+    return tagged(batch.job) if batch.one_job else "{policy}-{eval_tag}"
 
 
-def evaluated(cast, suffix):
+def evaluation_files(batch, suffix):
     """The files of the evaluations of a job, all missions of one player after the other."""
-    folders = map(as_asked, cast.players) if cast.together else ["{player}-{played}"]
+    folders = map(tagged, batch.policies) if batch.one_job else ["{policy}-{eval_tag}"]
     return [
         f"{RESULTS}/evaluations/{folder}/{mission}{suffix}"
         for folder in folders
-        for mission in cast.missions
+        for mission in batch.missions
     ]
 
 
-def cast_of(cast, wildcards):
+def batch_policies(batch, wildcards):
     """The players of a job."""
-    return cast.players if cast.together else [wildcards.player]
+    return batch.policies if batch.one_job else [wildcards.policy]
 
 
 @cache
-def told_of_player(name):
+def policy_params(name):
     """What a job is told for the evaluations of one player."""
-    player = PLAN.player(name)
+    player = PLAN.contestant(name)
     return HashedDict(
-        player=player.resolved(),
+        policy=player.resolved(),
         trained_on=PLAN.trained_on(name),
         code=code_of("evaluate", "daf.evaluation.evaluate", *player.modules()),
         weights=PLAN.weights_files(name),
@@ -191,15 +197,15 @@ def told_of_player(name):
 
 
 wildcard_constraints:
-    run=made_here(lambda file: (file.parent.name, "/"), PLAN.runs),
-    player=NAME,
-    members="[0-9a-f]{8}",
-    played="e[0-9]+-w[0-9]+",
+    run=producible_names(lambda file: (file.parent.name, "/"), PLAN.runs),
+    policy=NAME,
+    group="[0-9a-f]{8}",
+    eval_tag="e[0-9]+-w[0-9]+",
     mission="|".join(map(re.escape, PLAN.missions)),
-    study=f"(benchmarks|comparisons)/{re.escape(CONFIG.name)}",
+    experiment=f"(benchmarks|comparisons)/{re.escape(CONFIG.name)}",
 
 
-def environment_for(made):
+def environment_check_for(made):
     """The environment check, which comes before the job that makes a file. What it finds changes
     nothing: what is there is not made again because of it."""
     checked = f"{RESULTS}/environment.json"
@@ -211,19 +217,19 @@ def environment_for(made):
     return ancient(checked)
 
 
-def played_as(wildcards):
+def evaluation_params(wildcards):
     """How an evaluation is played; how many episodes in which worlds stands in its folder's name."""
-    if "played" not in wildcards.keys():
+    if "eval_tag" not in wildcards.keys():
         return CONFIG.evaluation.resolved()
-    episodes, seed = re.fullmatch("e([0-9]+)-w([0-9]+)", wildcards.played).groups()
+    episodes, seed = re.fullmatch("e([0-9]+)-w([0-9]+)", wildcards.eval_tag).groups()
     named = {"episodes": int(episodes), "seed": int(seed)}
     return CONFIG.evaluation.resolved() | named
 
 
-def asked_of(wildcards, cast):
+def missions_and_config(wildcards, batch):
     """The missions of an evaluation, and how they are played."""
-    how = EvaluationConfig.model_validate(played_as(wildcards))
-    return [PLAN.missions[mission] for mission in cast.missions], how
+    how = EvaluationConfig.model_validate(evaluation_params(wildcards))
+    return [PLAN.missions[mission] for mission in batch.missions], how
 
 
 def is_made(file):
@@ -240,35 +246,35 @@ def weights_of(*players):
 
 def weights_to_pack(wildcards, made):
     """The weights of a package, if they are made by a job or not; they are those of one policy."""
-    if wildcards.player in PLAN.teams:
-        members = ", ".join(PLAN.members(wildcards.player))
+    if wildcards.policy in PLAN.teams:
+        members = ", ".join(PLAN.members(wildcards.policy))
         raise WorkflowError(
-            f"{wildcards.player} is a team, which has no package; it consists of {members}"
+            f"{wildcards.policy} is a team, which has no package; it consists of {members}"
         )
-    weights = PLAN.weights_files(wildcards.player)
+    weights = PLAN.weights_files(wildcards.policy)
     if not weights:
-        raise WorkflowError(f"{wildcards.player} has no weights, and so no package")
+        raise WorkflowError(f"{wildcards.policy} has no weights, and so no package")
     return [file for file in weights if is_made(file) == made]
 
 
-def command(wildcards):
+def experiment_command(wildcards):
     """What to type to make a study again."""
     target = "benchmark_report"
-    if wildcards.study.startswith("comparisons/"):
+    if wildcards.experiment.startswith("comparisons/"):
         target = "comparison_report"
     return shlex.join(["snakemake", target, *CONFIGFILE])
 
 
-def rounds_before(number):
+def sweep_with_rounds(number):
     """The search, once so many of its rounds are known."""
     for earlier in range(1, number):
         checkpoints.propose.get(round=earlier)
-    SEARCH.learn()
-    return SEARCH
+    SWEEP.refresh()
+    return SWEEP
 
 
-def ranked(wildcards):
+def sweep_ranked(wildcards):
     """The search, once it is over."""
     checkpoints.rank.get()
-    SEARCH.learn()
-    return SEARCH
+    SWEEP.refresh()
+    return SWEEP

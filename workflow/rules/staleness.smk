@@ -77,7 +77,7 @@ def explain(request, reason):
 
 
 # Jobs are calls of their own, which make what they are told to make.
-if not OF_A_JOB:
+if not IN_JOB:
     for producer in workflow.rules:
         if "provenance" in producer.output.keys():
             producer.set_input(

@@ -4,9 +4,9 @@ rule sweep:
         f"{RESULTS}/sweeps/{CONFIG.name}/report.html",
 
 
-if SEARCH:
-    FOLDER = SEARCH.folder
-    SEARCHED = SEARCH.sweep.model_dump(mode="json", exclude=KEYS_OUTSIDE_SEARCH)
+if SWEEP:
+    FOLDER = SWEEP.folder
+    SEARCH_CONFIG = SWEEP.sweep.model_dump(mode="json", exclude=KEYS_OUTSIDE_SEARCH)
 
     localrules:
         propose,
@@ -16,7 +16,7 @@ if SEARCH:
 
     checkpoint propose:
         input:
-            episodes=lambda wildcards: rounds_before(
+            episodes=lambda wildcards: sweep_with_rounds(
                 int(wildcards.round)
             ).episodes_files(int(wildcards.round)),
         output:
@@ -31,9 +31,9 @@ if SEARCH:
             mem_mb=1000,
             runtime=30,
         params:
-            search=SEARCH.digest,
-            sweep=SEARCHED,
-            rounds=lambda wildcards: SEARCH.described(int(wildcards.round)),
+            search=SWEEP.digest,
+            sweep=SEARCH_CONFIG,
+            rounds=lambda wildcards: SWEEP.round_entries(int(wildcards.round)),
             code=lambda wildcards: code_of(
                 "propose", "daf.sweep.propose", "daf.sweep.objective"
             ),
@@ -42,13 +42,13 @@ if SEARCH:
 
     checkpoint rank:
         input:
-            episodes=lambda wildcards: rounds_before(
-                len(SEARCH.budgets)
-            ).episodes_files(len(SEARCH.budgets)),
+            episodes=lambda wildcards: sweep_with_rounds(
+                len(SWEEP.budgets)
+            ).episodes_files(len(SWEEP.budgets)),
         output:
             trials=update(f"{FOLDER}/trials.parquet"),
             rounds=update(f"{FOLDER}/rounds.parquet"),
-            finalists=update(SEARCH.finalists_file),
+            finalists=update(SWEEP.finalists_file),
             provenance=update(f"{FOLDER}/trials.parquet.prov.json"),
         log:
             f"{RESULTS}/logs/rank/{CONFIG.name}.log",
@@ -59,9 +59,9 @@ if SEARCH:
             mem_mb=2000,
             runtime=30,
         params:
-            search=SEARCH.digest,
-            sweep=SEARCHED | {"keep_best": SEARCH.sweep.keep_best},
-            rounds=lambda wildcards: SEARCH.described(len(SEARCH.budgets)),
+            search=SWEEP.digest,
+            sweep=SEARCH_CONFIG | {"keep_best": SWEEP.sweep.keep_best},
+            rounds=lambda wildcards: SWEEP.round_entries(len(SWEEP.budgets)),
             code=lambda wildcards: code_of("rank", "daf.sweep.rank"),
         script:
             "../scripts/rank.py"
@@ -70,8 +70,10 @@ if SEARCH:
         input:
             trials=f"{FOLDER}/trials.parquet",
             rounds=f"{FOLDER}/rounds.parquet",
-            weights=lambda wildcards: PLAN.weights_file(ranked(wildcards).best_run),
-            confirmation=lambda wildcards: ranked(
+            weights=lambda wildcards: PLAN.weights_file(
+                sweep_ranked(wildcards).best_run
+            ),
+            confirmation=lambda wildcards: sweep_ranked(
                 wildcards
             ).confirmation.episodes_files(),
         output:
@@ -88,11 +90,11 @@ if SEARCH:
             mem_mb=1000,
             runtime=10,
         params:
-            sweep=SEARCHED
-            | SEARCH.sweep.model_dump(
+            sweep=SEARCH_CONFIG
+            | SWEEP.sweep.model_dump(
                 mode="json", include={"keep_best", "confirmation"}
             ),
-            confirmed=lambda wildcards: SEARCH.confirmed(),
+            confirmed=lambda wildcards: SWEEP.confirmed(),
             code=lambda wildcards: code_of("conclude", "daf.sweep.conclude"),
         script:
             "../scripts/conclude.py"
@@ -116,7 +118,7 @@ if SEARCH:
             runtime=10,
         params:
             command=shlex.join(["snakemake", "sweep", *CONFIGFILE]),
-            sweep=SEARCH.sweep.model_dump(mode="json", exclude={"execution"})
+            sweep=SWEEP.sweep.model_dump(mode="json", exclude={"execution"})
             | {"name": CONFIG.name},
             code=lambda wildcards: code_of("sweep_report", "daf.report.build"),
             templates=lambda wildcards: folder_digest("report/templates"),

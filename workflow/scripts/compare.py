@@ -1,9 +1,9 @@
 from daf.files.parquet import load_tables
 from daf.files.text_files import write_json
-from daf.jobs.job import job
+from daf.jobs.job import run_job
 from daf.stats import analyse
 
-with job(snakemake) as work:
+with run_job(snakemake) as work:
     parameters = work.parameters
     episodes = load_tables(work.inputs["episodes"])
     episodes["policy"] = episodes["run"].map(parameters.labels)

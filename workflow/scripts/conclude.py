@@ -3,10 +3,10 @@ from daf.config.yaml12 import dump_yaml
 from daf.files.parquet import load_table, load_tables
 from daf.files.safe_write import copy
 from daf.files.text_files import write_json, write_text
-from daf.jobs.job import job
+from daf.jobs.job import run_job
 from daf.sweep.conclude import best_config, conclude
 
-with job(snakemake) as work:
+with run_job(snakemake) as work:
     parameters, inputs = work.parameters, work.inputs
     sweep = DAFSweepConfig.model_validate(parameters.sweep)
     [trials], [rounds], [weights] = inputs["trials"], inputs["rounds"], inputs["weights"]

@@ -1,14 +1,14 @@
-from daf.jobs.job import job
+from daf.jobs.job import run_job
 from daf.jobs.supervisor import supervised
 from daf.missions import Mission
-from daf.plan import Player
+from daf.plan import PolicyInstance
 
-with supervised(snakemake) as tell, job(snakemake) as work:
+with supervised(snakemake) as tell, run_job(snakemake) as work:
     from daf.deploy.pack import pack  # not before the fork, with torch
 
     parameters = work.parameters
     [weights] = work.inputs["weights"]
-    player = Player.model_validate(parameters.player)
+    player = PolicyInstance.model_validate(parameters.policy)
     tell(player.policy)
     pack(
         work.paths["package"],

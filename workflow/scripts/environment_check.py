@@ -1,8 +1,8 @@
 from daf.files.text_files import write_json
 from daf.jobs.environment_check import EnvironmentProblem, check_environment
-from daf.jobs.job import job
+from daf.jobs.job import run_job
 
-with job(snakemake, device_needed=True) as work:
+with run_job(snakemake, device_needed=True) as work:
     found = check_environment(work.execution.results_dir, work.parameters.needed_mb, work.device)
     for check in found["checks"]:
         print("ok    " if check["ok"] else "FAILED", f"{check['name']}: {check['found']}")

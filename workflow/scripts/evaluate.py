@@ -1,6 +1,5 @@
-from daf.jobs.run_batch import part_log, run_batch
-
 from daf.config import EvaluationConfig
+from daf.jobs.batch import part_log, run_batch
 from daf.jobs.supervisor import supervised
 from daf.missions import Mission
 from daf.plan import parse_contestant
@@ -13,7 +12,7 @@ with supervised(snakemake) as tell, run_batch(snakemake) as parts:
 
         with part as work:
             parameters = work.parameters
-            player = parse_contestant(parameters.player)
+            player = parse_contestant(parameters.policy)
             mission = Mission.model_validate(parameters.mission)
             table = work.paths["episodes"].with_name(f"{mission.name}.parquet")
             tell(player.policy, part_log(snakemake.log[0], table))

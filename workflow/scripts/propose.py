@@ -1,11 +1,11 @@
 from daf.config import DAFSweepConfig
 from daf.files.parquet import load_tables
 from daf.files.text_files import write_json
-from daf.jobs.job import job
+from daf.jobs.job import run_job
 from daf.sweep.objective import outcomes
 from daf.sweep.propose import next_round
 
-with job(snakemake) as work:
+with run_job(snakemake) as work:
     parameters = work.parameters
     sweep = DAFSweepConfig.model_validate(parameters.sweep)
     episodes = load_tables(work.inputs["episodes"])

@@ -1,10 +1,10 @@
 from daf.config import DAFSweepConfig
 from daf.files.parquet import load_tables, save_table
 from daf.files.text_files import write_json
-from daf.jobs.job import job
+from daf.jobs.job import run_job
 from daf.sweep.rank import finalists, rank, rounds_table
 
-with job(snakemake) as work:
+with run_job(snakemake) as work:
     parameters = work.parameters
     sweep = DAFSweepConfig.model_validate(parameters.sweep)
     episodes = load_tables(work.inputs["episodes"])

@@ -1,9 +1,9 @@
 from daf.files.text_files import write_text
-from daf.jobs.job import job
+from daf.jobs.job import run_job
 from daf.missions import Mission
 from daf.report.build import benchmark_report
 
-with job(snakemake) as work:
+with run_job(snakemake) as work:
     parameters, inputs = work.parameters, work.inputs
     [stats], [environment] = inputs["stats"], inputs["environment"]
     html = benchmark_report(

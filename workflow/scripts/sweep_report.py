@@ -1,9 +1,9 @@
 from daf.config import DAFSweepConfig
 from daf.files.text_files import write_text
-from daf.jobs.job import job
+from daf.jobs.job import run_job
 from daf.report.build import sweep_report
 
-with job(snakemake) as work:
+with run_job(snakemake) as work:
     parameters, inputs = work.parameters, work.inputs
     html = sweep_report(
         sweep=DAFSweepConfig.model_validate(parameters.sweep),

@@ -1,8 +1,8 @@
-from daf.jobs.job import job
+from daf.jobs.job import run_job
 from daf.jobs.supervisor import supervised
 
 with supervised(snakemake) as tell:
-    with job(snakemake, device_needed=True) as work:
+    with run_job(snakemake, device_needed=True) as work:
         from daf.learn.job import TrainingJob  # not before the job has its GPU
 
         training = TrainingJob(

@@ -4,7 +4,7 @@ from daf.jobs.device import execution_config, job_device
 from daf.jobs.log import job_log
 from daf.jobs.results_lock import hold_shared_lock
 from daf.jobs.supervisor import supervised
-from daf.provenance.sidecar import stands
+from daf.provenance.sidecar import outputs_match
 
 with supervised(snakemake) as tell, job_log(snakemake, datetime.now(UTC)):
     execution = execution_config(snakemake)
@@ -25,7 +25,7 @@ with supervised(snakemake) as tell, job_log(snakemake, datetime.now(UTC)):
                 paths={},
             )
             for training, weights, record in zip(told.trainings, told.initial_weights, told.records)
-            if not stands(record, training, execution.results_dir)
+            if not outputs_match(record, training, execution.results_dir)
         ]
         tell(", ".join(sorted({training.run.class_path for training in trainings})))
         train_colocated_jobs(trainings, device)

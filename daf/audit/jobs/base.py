@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from daf.config import Model, PolicyConfig
-from daf.plan import Player, Run, Team
+from daf.plan import PolicyInstance, Run, Team
 from daf.policies.registry import BUNDLE, SHORT_NAMES
 
 FOREIGN_BUNDLE = "bundle+code"
@@ -41,15 +41,19 @@ class Job(Model):
         return {}
 
 
-def code_of(policy: Player | PolicyConfig | Run, known: str | None) -> dict[str, str | None]:
+def code_of(
+    policy: PolicyInstance | PolicyConfig | Run, known: str | None
+) -> dict[str, str | None]:
     """The class path of a policy. A bundle is DAF's own, unless it runs code of its file."""
     bundle = policy.class_path in (BUNDLE, SHORT_NAMES[BUNDLE])
     return {FOREIGN_BUNDLE if bundle and policy.init_kwargs else policy.class_path: known}
 
 
-def code_of_players(player: Player | Team) -> dict[str, str | None]:
+def code_of_contestant(contestant: PolicyInstance | Team) -> dict[str, str | None]:
     """The class paths of a policy, or of the members of a team."""
-    alone = [m.player for m in player.members] if isinstance(player, Team) else [player]
+    alone = (
+        [m.instance for m in contestant.members] if isinstance(contestant, Team) else [contestant]
+    )
     return {path: sha for one in alone for path, sha in code_of(one, one.class_digest).items()}
 
 

@@ -1,12 +1,12 @@
 """Jobs about one policy: training, evaluation, deployment."""
 
-from daf.audit.jobs.base import Job, code_of, code_of_players
+from daf.audit.jobs.base import Job, code_of, code_of_contestant
 from daf.config import EvaluationConfig
 from daf.config.execution import Seed
 from daf.config.model import Float
 from daf.missions import Mission
-from daf.plan import Player, Run, Team
-from daf.plan.plan import played
+from daf.plan import PolicyInstance, Run, Team
+from daf.plan.plan import eval_tag
 
 
 class Train(Job):
@@ -29,22 +29,22 @@ class Evaluate(Job):
     """Of rule evaluate."""
 
     rounded = True
-    player: Player | Team
+    policy: PolicyInstance | Team
     mission: Mission
     trained_on: tuple[Mission, ...]
     evaluation: EvaluationConfig
     code: str
 
     def outputs(self, folder):
-        stem = f"evaluations/{self.player.name}-{played(self.evaluation)}/{self.mission.name}"
+        stem = f"evaluations/{self.policy.name}-{eval_tag(self.evaluation)}/{self.mission.name}"
         return {"episodes": f"{stem}.parquet", "replay": f"{stem}.replay.json"}
 
     def classes(self):
-        return code_of_players(self.player)
+        return code_of_contestant(self.policy)
 
     def learned_on(self) -> list[Mission]:
         """What the players were trained on."""
-        members = self.player.members if isinstance(self.player, Team) else ()
+        members = self.policy.members if isinstance(self.policy, Team) else ()
         told = [mission for member in members for mission in member.trained_on]
         return [*self.trained_on, *told]
 
@@ -54,7 +54,7 @@ class Deploy(Job):
 
     computed = True
     rounded = True
-    player: Player
+    policy: PolicyInstance
     trained_on: tuple[Mission, ...]
     missions: tuple[Mission, ...]
     seed: Seed
@@ -62,7 +62,7 @@ class Deploy(Job):
     code: str
 
     def outputs(self, folder):
-        return {"package": f"deployments/{self.player.name}.zip"}
+        return {"package": f"deployments/{self.policy.name}.zip"}
 
     def classes(self):
-        return code_of_players(self.player)
+        return code_of_contestant(self.policy)

@@ -6,7 +6,7 @@ from daf.audit.jobs.base import Job, NotPossible
 from daf.audit.jobs.experiments import Call, Compare, EnvironmentCheck, Report
 from daf.audit.jobs.policies import Deploy, Evaluate, Train
 from daf.audit.jobs.sweeps import Conclude, Propose, Rank, SweepReport
-from daf.config import ConfigError, shown
+from daf.config import ConfigError, short_json
 from daf.errors import describe
 from daf.plan.names import class_digest
 from daf.policies.registry import SHORT_NAMES
@@ -38,7 +38,9 @@ def job_of(record: Sidecar) -> Job:
         ConfigError: its parameters cannot be those of its rule; one line.
     """
     if record.rule not in RULES:
-        raise NotPossible(f"no rule {shown(record.rule)} is known, which is said to have made it")
+        raise NotPossible(
+            f"no rule {short_json(record.rule)} is known, which is said to have made it"
+        )
     model = RULES[record.rule]
     try:
         return model.model_validate(record.parameters)
@@ -57,7 +59,7 @@ def check_code(job: Job, trust: tuple[str, ...]) -> None:
             continue
         if path not in trust:
             raise NotPossible(
-                f"its policy {shown(path)} is code from elsewhere, which is run only if you name "
+                f"its policy {short_json(path)} is code from elsewhere, which is run only if you name "
                 "it (trust)"
             )
         try:
@@ -65,4 +67,4 @@ def check_code(job: Job, trust: tuple[str, ...]) -> None:
         except ConfigError as error:
             raise NotPossible(f"its policy is not here: {error}") from None
         if here != known:
-            raise NotPossible(f"its policy {shown(path)} has been edited")
+            raise NotPossible(f"its policy {short_json(path)} has been edited")

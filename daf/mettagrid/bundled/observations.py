@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .retoken import GLOBAL, NONE, TokenMap
-from .words import DAF_ONLY_FEATURES, MOVES, SHARED_FEATURES
+from .names import DAF_ONLY_FEATURES, MOVES, SHARED_FEATURES
+from .token_map import GLOBAL, NONE, TokenMap
 
 ARGUMENT = 254  # stands for a second reading of `last_action`; mettagrid has no such feature
 OTHER_KIND = 254  # a type id that none of our stations has
@@ -28,7 +28,7 @@ class TokensFromMettagrid:
         self.tokens = tokens
         self.last_action = NONE
         self.retoken = TokenMap(tuple(interface.egocentric_shape), tuple(window))
-        self.retoken.place[GLOBAL] = window[0] // 2 << 4 | window[1] // 2
+        self.retoken.location[GLOBAL] = window[0] // 2 << 4 | window[1] // 2
         ours = {name: number for number, name in enumerate(features)}
         theirs = {their: name for name, their in SHARED_FEATURES.items()}
         theirs |= {name: name for name in DAF_ONLY_FEATURES}

@@ -5,12 +5,12 @@ import torch
 from mettagrid.policy.policy import AgentPolicy, MultiAgentPolicy
 from mettagrid.simulator import Action
 
+from .names import MOVES
 from .network import Network
-from .seen import TokensFromMettagrid
-from .words import MOVES
+from .observations import TokensFromMettagrid
 
 
-class Player(MultiAgentPolicy):
+class DAFPolicy(MultiAgentPolicy):
     """Plays any game of mettagrid by what it knows of ours: moves, and as many vibes as it has.
 
     Actions are drawn from torch's default generator, as mettagrid's own networks do.
@@ -59,7 +59,7 @@ class Player(MultiAgentPolicy):
 
     def step_batch(self, raw_observations: np.ndarray, raw_actions: np.ndarray) -> None:
         rows = slice(0, len(raw_observations))
-        raw_actions[:] = self._numbers[self.choose(raw_observations, rows)]
+        raw_actions[:] = self._numbers[self.sample_actions(raw_observations, rows)]
 
     @torch.no_grad()
     def logits(self, observations: np.ndarray, rows: slice) -> torch.Tensor:
@@ -73,7 +73,7 @@ class Player(MultiAgentPolicy):
         logits, self._memory[rows] = self._net(tokens, self._memory[rows])
         return logits[:, self._possible]
 
-    def choose(self, observations: np.ndarray, rows: slice) -> np.ndarray:
+    def sample_actions(self, observations: np.ndarray, rows: slice) -> np.ndarray:
         """Which of the possible actions the agents `rows` take, int64 [N]."""
         chances = torch.softmax(self.logits(observations, rows), dim=-1)
         return torch.multinomial(chances, 1)[:, 0].cpu().numpy()
@@ -82,10 +82,10 @@ class Player(MultiAgentPolicy):
         """The action of one agent."""
         said = [tuple(token.raw_token) for token in observation.tokens]
         tokens = np.array(said, dtype=np.uint8).reshape(1, -1, 3)
-        chosen = self.choose(tokens, slice(agent_id, agent_id + 1))
+        chosen = self.sample_actions(tokens, slice(agent_id, agent_id + 1))
         return Action(name=self._names[chosen[0]])
 
-    def forget(self, agent_id: int) -> None:
+    def reset_agent(self, agent_id: int) -> None:
         """Set back one agent's memory."""
         self._memory[agent_id] = 0.0
 
@@ -93,7 +93,7 @@ class Player(MultiAgentPolicy):
 class DAFAgentPolicy(AgentPolicy):
     """One of the agents."""
 
-    def __init__(self, parent: Player, agent_id: int):
+    def __init__(self, parent: DAFPolicy, agent_id: int):
         super().__init__(parent.policy_env_info)
         self._parent = parent
         self._agent_id = agent_id
@@ -102,4 +102,4 @@ class DAFAgentPolicy(AgentPolicy):
         return self._parent.step_agent(self._agent_id, obs)
 
     def reset(self, simulation=None) -> None:
-        self._parent.forget(self._agent_id)
+        self._parent.reset_agent(self._agent_id)

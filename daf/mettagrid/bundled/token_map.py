@@ -24,8 +24,8 @@ class TokenMap:
             window: rows and columns that an agent sees here, itself in the middle.
             other: the same over there.
         """
-        self.place = np.full(256, NONE, dtype=np.uint8)
-        self.everywhere = np.full(256, NONE, dtype=np.uint8)
+        self.location = np.full(256, NONE, dtype=np.uint8)
+        self.fixed_location = np.full(256, NONE, dtype=np.uint8)
         self.feature = np.full((256, 256), NONE, dtype=np.uint8)
         self.value = np.zeros((256, 256), dtype=np.uint8)
         for row in range(window[0]):
@@ -35,7 +35,7 @@ class TokenMap:
                     column - window[1] // 2 + other[1] // 2,
                 )
                 if 0 <= there[0] < other[0] and 0 <= there[1] < other[1]:
-                    self.place[row << 4 | column] = there[0] << 4 | there[1]
+                    self.location[row << 4 | column] = there[0] << 4 | there[1]
 
     def map_feature(self, feature: int, other: int, values=None) -> None:
         """Let a feature become another.
@@ -56,8 +56,8 @@ class TokenMap:
         """Tokens uint8 [N, T, 3] as tokens uint8 [N, length, 3], cut off if they are more."""
         location, feature, value = np.moveaxis(tokens, -1, 0)
         becomes = self.feature[feature, value]
-        everywhere = self.everywhere[feature]
-        place = np.where(everywhere == NONE, self.place[location], everywhere)
+        everywhere = self.fixed_location[feature]
+        place = np.where(everywhere == NONE, self.location[location], everywhere)
         kept = (location != NONE) & (place != NONE) & (becomes != NONE)
         slot = np.cumsum(kept, axis=1) - 1
         rows, columns = np.nonzero(kept & (slot < length))

@@ -23,7 +23,7 @@ NORTH, SOUTH, WEST, EAST = wp.constant(1), wp.constant(2), wp.constant(4), wp.co
 
 
 @wp.func
-def has(mask: int, member: int) -> bool:
+def in_mask(mask: int, member: int) -> bool:
     """Whether a set, as bits, has this member."""
     return ((mask >> member) & 1) != 0
 
@@ -45,7 +45,7 @@ def column_step(move: int) -> int:
 
 
 @wp.func
-def line(board: Board, row: int) -> wp.int64:
+def row_bits(board: Board, row: int) -> wp.int64:
     """A line of the board, empty beyond its edge."""
     found = wp.int64(0)
     if row >= 0 and row < SIDE:
@@ -65,25 +65,25 @@ def shifted(cells: wp.int64, columns: int) -> wp.int64:
 
 
 @wp.func
-def wide(cells: wp.int64) -> wp.int64:
+def dilate_row(cells: wp.int64) -> wp.int64:
     """The cells of a line and those left and right of each."""
     return (cells | cells << wp.int64(1) | cells >> wp.int64(1)) & INSIDE
 
 
 @wp.func
-def around(board: Board, row: int) -> wp.int64:
+def dilate_board_row(board: Board, row: int) -> wp.int64:
     """A line of: all cells of the board and the eight around each."""
-    return wide(line(board, row - 1) | line(board, row) | line(board, row + 1))
+    return dilate_row(row_bits(board, row - 1) | row_bits(board, row) | row_bits(board, row + 1))
 
 
 @wp.func
-def sides(board: Board, row: int, moves: int) -> wp.int64:
+def approach_cells(board: Board, row: int, moves: int) -> wp.int64:
     """A line of: the cells from which one of the moves leads into a cell of the board."""
     found = wp.int64(0)
     if moves & NORTH:
-        found |= line(board, row - 1)
+        found |= row_bits(board, row - 1)
     if moves & SOUTH:
-        found |= line(board, row + 1)
+        found |= row_bits(board, row + 1)
     if moves & WEST:
         found |= shifted(board[row], 1)
     if moves & EAST:
@@ -106,7 +106,7 @@ def shift_board(board: Board, rows: int, columns: int, moved: Board):
 @wp.func
 def shifted_row(board: Board, row: int, rows: int, columns: int) -> wp.int64:
     """A line of: the board after the agent's step, of -1, 0 or 1 rows and columns."""
-    return shifted(line(board, row + rows), -columns)
+    return shifted(row_bits(board, row + rows), -columns)
 
 
 @wp.func
@@ -143,7 +143,9 @@ def flood_step(board: Board, passable: Board) -> bool:
     above = wp.int64(0)
     for row in range(SIDE):
         here = board[row]
-        wider = (above | here | here << wp.int64(1) | here >> wp.int64(1)) | line(board, row + 1)
+        wider = (above | here | here << wp.int64(1) | here >> wp.int64(1)) | row_bits(
+            board, row + 1
+        )
         wider &= passable[row]
         grown |= wider ^ here
         board[row] = wider

@@ -29,8 +29,8 @@ from daf.policies.baseline.window import (
     WALL_TYPE,
     Planes,
     Window,
-    own,
     rank,
+    self_value,
 )
 
 MOVE = wp.constant(1)  # the verb, as it is observed
@@ -46,7 +46,9 @@ def first_line(window: Window) -> int:
 
 
 @wp.func
-def draw(aims: Strategy, window: Window, view: Planes, last: int, fresh: Boards, agents: Board):
+def rasterize_window(
+    strategy: Strategy, window: Window, view: Planes, last: int, fresh: Boards, agents: Board
+):
     """The window as bits.
 
     Args:
@@ -73,20 +75,22 @@ def draw(aims: Strategy, window: Window, view: Planes, last: int, fresh: Boards,
             if kind >= WALL_TYPE:
                 blocked |= here
             if kind > WALL_TYPE:
-                draw_station(aims, view, cell, here, top + r, fresh)
+                draw_station(strategy, view, cell, here, top + r, fresh)
         fresh[SEEN, top + r] = known
         fresh[BLOCKED, top + r] = blocked
         agents[top + r] = others
 
 
 @wp.func
-def draw_station(aims: Strategy, view: Planes, cell: int, here: wp.int64, row: int, fresh: Boards):
+def draw_station(
+    strategy: Strategy, view: Planes, cell: int, here: wp.int64, row: int, fresh: Boards
+):
     """Set the bit of a station on the boards that it is on."""
-    for k in range(aims.type_id.shape[0]):
-        if int(view[TYPE, cell]) == aims.type_id[k] + 1:
-            if int(view[COOLDOWN, cell]) > aims.patience[k] + 1:
+    for k in range(strategy.type_id.shape[0]):
+        if int(view[TYPE, cell]) == strategy.type_id[k] + 1:
+            if int(view[COOLDOWN, cell]) > strategy.max_cooldown[k] + 1:
                 fresh[COOLING, row] |= here
-            if is_useful(view, cell, aims.stock[k]):
+            if is_useful(view, cell, strategy.stock_plane[k]):
                 fresh[FIRST_KIND + k, row] |= here
 
 
@@ -101,7 +105,7 @@ def is_useful(view: Planes, cell: int, stock: int) -> bool:
 
 @wp.func
 def update_map(
-    aims: Strategy,
+    strategy: Strategy,
     window: Window,
     view: Planes,
     fresh: Boards,
@@ -119,7 +123,10 @@ def update_map(
     tried = last_move(window, view, before[BLOCKED])
     if tried != NO_MOVE:
         rows, columns = row_step(tried), column_step(tried)
-        paid = own(window, view, ENERGY) == energy_before - aims.price and aims.price != 0
+        paid = (
+            self_value(window, view, ENERGY) == energy_before - strategy.net_move_cost
+            and strategy.net_move_cost != 0
+        )
         moved = paid or maps_disagree(window, before, fresh, 0, 0)
         if not moved or maps_disagree(window, before, fresh, rows, columns):
             rows, columns = 0, 0
@@ -142,8 +149,8 @@ def update_map(
 @wp.func
 def last_move(window: Window, view: Planes, blocked: Board) -> int:
     """The last action, if it was a step to a free cell; else STAYED."""
-    step = wp.min(own(window, view, ARGUMENT), 3)
-    if own(window, view, VERB) != MOVE or is_set(blocked, row_step(step), column_step(step)):
+    step = wp.min(self_value(window, view, ARGUMENT), 3)
+    if self_value(window, view, VERB) != MOVE or is_set(blocked, row_step(step), column_step(step)):
         step = NO_MOVE
     return step
 

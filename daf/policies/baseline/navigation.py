@@ -8,47 +8,47 @@ from daf.policies.baseline.bitboard import (
     SIDE,
     Board,
     Boards,
-    around,
+    approach_cells,
     column_step,
-    has,
+    dilate_board_row,
+    in_mask,
     is_set,
-    line,
     only_neighbours,
+    row_bits,
     row_step,
     shifted,
-    sides,
 )
-from daf.policies.baseline.goals import DELIVER, EXPLORE, MAKE, WAIT, Plan
+from daf.policies.baseline.goals import DELIVER, EXPLORE, MAKE, WAIT, Goal
 from daf.policies.baseline.mapping import BLOCKED, FIRST_KIND, SEEN
 from daf.policies.baseline.strategy import Strategy
 
 
 @wp.func
-def assembler_ring(aims: Strategy, boards: Boards, kinds: int, ring: Board):
+def assembler_ring(strategy: Strategy, boards: Boards, kinds: int, ring: Board):
     """Write the cells around assemblers, [SIDE]."""
     for row in range(SIDE):
         ring[row] = NOTHING
-    for k in range(aims.type_id.shape[0]):
-        if has(aims.makers & kinds, k):
+    for k in range(strategy.type_id.shape[0]):
+        if in_mask(strategy.assemblers & kinds, k):
             for row in range(SIDE):
-                ring[row] |= around(boards[FIRST_KIND + k], row)
+                ring[row] |= dilate_board_row(boards[FIRST_KIND + k], row)
 
 
 @wp.func
-def berths(aims: Strategy, makers: Board, row: int) -> wp.int64:
+def assembly_cells(strategy: Strategy, makers: Board, row: int) -> wp.int64:
     """A line of: the cells around assemblers from which hearts are made."""
     found = wp.int64(0)
     for position in range(8):
-        if has(aims.berths, position):
+        if in_mask(strategy.assembly_positions, position):
             cell = position + int(position > 3)  # of the nine, without the middle
-            found |= shifted(line(makers, row - (cell // 3 - 1)), cell % 3 - 1)
+            found |= shifted(row_bits(makers, row - (cell // 3 - 1)), cell % 3 - 1)
     return found
 
 
 @wp.func
 def passable_cells(
-    aims: Strategy,
-    plan: Plan,
+    strategy: Strategy,
+    goal: Goal,
     boards: Boards,
     kinds: int,
     ring: Board,
@@ -63,28 +63,28 @@ def passable_cells(
     if not lost:
         for row in range(SIDE):
             passable[row] = ring[row]
-        for k in range(aims.type_id.shape[0]):
-            if plan.need == MAKE and has(aims.makers & kinds, k):
+        for k in range(strategy.type_id.shape[0]):
+            if goal.activity == MAKE and in_mask(strategy.assemblers & kinds, k):
                 for row in range(SIDE):
-                    passable[row] &= ~berths(aims, boards[FIRST_KIND + k], row)
-        for k in range(aims.type_id.shape[0]):
-            if plan.need != DELIVER and has(aims.depots & kinds, k):
+                    passable[row] &= ~assembly_cells(strategy, boards[FIRST_KIND + k], row)
+        for k in range(strategy.type_id.shape[0]):
+            if goal.activity != DELIVER and in_mask(strategy.heart_chests & kinds, k):
                 for row in range(SIDE):
-                    passable[row] |= sides(boards[FIRST_KIND + k], row, aims.moves[k])
+                    passable[row] |= approach_cells(boards[FIRST_KIND + k], row, strategy.moves[k])
     for row in range(SIDE):
         closed = passable[row] | boards[BLOCKED, row] | only_neighbours(agents[row], row)
         passable[row] = ~closed & INSIDE
 
 
 @wp.func
-def goal_cells(plan: Plan, boards: Boards, ring: Board, goals: Board):
+def goal_cells(goal: Goal, boards: Boards, ring: Board, goals: Board):
     """Write the cells to walk to, [SIDE], but for those beside stations to use."""
     for row in range(SIDE):
         goals[row] = NOTHING
-        if plan.need == EXPLORE:
+        if goal.activity == EXPLORE:
             goals[row] = ~boards[SEEN, row] & INSIDE
-        if plan.need == WAIT:
-            goals[row] = around(ring, row) & ~ring[row]
+        if goal.activity == WAIT:
+            goals[row] = dilate_board_row(ring, row) & ~ring[row]
 
 
 @wp.func
@@ -101,10 +101,10 @@ def agents_around(agents: Board, move: int) -> int:
 @wp.func
 def pick_move(moves: int, chance: float) -> int:
     """One of the moves by chance, in [0, 1); 0 if there is none."""
-    number = int(chance * float(size(moves)))
+    number = int(chance * float(count_moves(moves)))
     picked = int(0)
     for move in range(4):
-        if has(moves, move):
+        if in_mask(moves, move):
             if number == 0:
                 picked = move
             number -= 1
@@ -112,9 +112,9 @@ def pick_move(moves: int, chance: float) -> int:
 
 
 @wp.func
-def size(moves: int) -> int:
+def count_moves(moves: int) -> int:
     """How many moves."""
     number = int(0)
     for move in range(4):
-        number += int(has(moves, move))
+        number += int(in_mask(moves, move))
     return number

@@ -20,16 +20,16 @@ import warp as wp
 
 from daf.policies.baseline.bitboard import (
     SIDE,
+    approach_cells,
     column_step,
-    has,
+    in_mask,
     is_set,
     moves_onto,
     row_step,
     shortest_path_moves,
-    sides,
 )
 from daf.policies.baseline.goals import EXPLORE, WAIT, choose_goal, is_target_kind, target_stations
-from daf.policies.baseline.mapping import COOLING, FIRST_KIND, draw, update_map
+from daf.policies.baseline.mapping import COOLING, FIRST_KIND, rasterize_window, update_map
 from daf.policies.baseline.navigation import (
     agents_around,
     assembler_ring,
@@ -38,10 +38,17 @@ from daf.policies.baseline.navigation import (
     pick_move,
 )
 from daf.policies.baseline.strategy import Strategy, build_strategy
-from daf.policies.baseline.window import ENERGY, Window, last_token_rank, look, own, window_of
+from daf.policies.baseline.window import (
+    ENERGY,
+    Window,
+    fill_planes,
+    last_token_rank,
+    self_value,
+    window_of,
+)
 from daf.policies.game import Game
 from daf.policies.policy import Policy
-from daf.sim.random import FIRST_FACTOR, mix
+from daf.sim.random import FIRST_FACTOR, murmur3_finalizer
 from daf.sim.simulation import torch_stream
 from daf.sim.step import BLOCK_DIM, INLINE_FLAGS
 
@@ -81,13 +88,13 @@ class BaselineState:
 
     boards: torch.Tensor
     energy: torch.Tensor
-    lost: torch.Tensor
-    explored: torch.Tensor
+    path_not_found: torch.Tensor
+    fully_explored: torch.Tensor
     wait_steps: torch.Tensor
     seeds: torch.Tensor
     step: torch.Tensor
 
-    def where(self, over: torch.Tensor, fresh: "BaselineState") -> "BaselineState":
+    def reset_rows(self, over: torch.Tensor, fresh: "BaselineState") -> "BaselineState":
         """This memory, but a fresh one where an episode is over, bool [N]."""
         pairs = zip(vars(fresh).values(), vars(self).values())
         return BaselineState(
@@ -103,9 +110,9 @@ class Baseline(Policy):
 
     def __init__(self, game: Game, device: str = "cpu"):
         super().__init__(game, device)
-        self.aims, features = build_strategy(game, device)
+        self.strategy, features = build_strategy(game, device)
         self.window = window_of(game, features, device)
-        self.boards = FIRST_KIND + self.aims.type_id.size
+        self.boards = FIRST_KIND + self.strategy.type_id.size
         self.planes = len(features), self.window.height * self.window.width
 
     def initial_state(self, seeds: torch.Tensor) -> BaselineState:
@@ -113,8 +120,8 @@ class Baseline(Policy):
         return BaselineState(
             boards=seeds.new_zeros(rows, self.boards, SIDE),
             energy=seeds.new_zeros(rows, dtype=torch.int16),
-            lost=seeds.new_zeros(rows, dtype=torch.bool),
-            explored=seeds.new_zeros(rows, dtype=torch.bool),
+            path_not_found=seeds.new_zeros(rows, dtype=torch.bool),
+            fully_explored=seeds.new_zeros(rows, dtype=torch.bool),
             wait_steps=seeds.new_zeros(rows, dtype=torch.int16),
             seeds=seeds,
             step=torch.zeros_like(seeds),
@@ -134,9 +141,9 @@ class Baseline(Policy):
         ]
         tokens = wp.from_torch(observations.contiguous(), dtype=wp.vec3ub, return_ctype=True)
         wp.launch(
-            play,
+            act_kernel,
             dim=len(observations),
-            inputs=[self.aims, self.window, tokens, *arrays],
+            inputs=[self.strategy, self.window, tokens, *arrays],
             device=str(observations.device),
             stream=torch_stream(observations.device),
         )
@@ -144,8 +151,8 @@ class Baseline(Policy):
 
 
 @wp.kernel
-def play(
-    aims: Strategy,
+def act_kernel(
+    strategy: Strategy,
     window: Window,
     observations: wp.array2d(dtype=wp.vec3ub),
     # the memory before
@@ -176,29 +183,31 @@ def play(
     goals, targets, fresh = scratch[GOALS], scratch[TARGETS], scratch[FRESH:]
     lost, explored = lost_before[n], explored_before[n]
 
-    look(window, observations[n], view)
-    energy = own(window, view, ENERGY)
-    draw(aims, window, view, last_token_rank(window, observations[n]), fresh, agents)
+    fill_planes(window, observations[n], view)
+    energy = self_value(window, view, ENERGY)
+    rasterize_window(
+        strategy, window, view, last_token_rank(window, observations[n]), fresh, agents
+    )
     before = boards_before[n]
-    kinds = update_map(aims, window, view, fresh, int(energy_before[n]), before, boards)
-    assembler_ring(aims, boards, kinds, ring)
-    plan = choose_goal(aims, window, view, boards, kinds, ring, agents, explored)
+    kinds = update_map(strategy, window, view, fresh, int(energy_before[n]), before, boards)
+    assembler_ring(strategy, boards, kinds, ring)
+    goal = choose_goal(strategy, window, view, boards, kinds, ring, agents, explored)
 
     # A station is reached from its sides: those cells are the goals, unless one is there.
-    passable_cells(aims, plan, boards, kinds, ring, agents, lost, passable)
-    goal_cells(plan, boards, ring, goals)
+    passable_cells(strategy, goal, boards, kinds, ring, agents, lost, passable)
+    goal_cells(goal, boards, ring, goals)
     arrived = int(0)
     company = wp.vec4i(1, 1, 1, 1)  # that the stations reached by each move ask for
-    for k in range(aims.type_id.shape[0]):
-        if is_target_kind(aims, plan, k):
-            target_stations(aims, plan, boards, k, targets)
+    for k in range(strategy.type_id.shape[0]):
+        if is_target_kind(strategy, goal, k):
+            target_stations(strategy, goal, boards, k, targets)
             for row in range(SIDE):
-                goals[row] |= sides(targets, row, aims.moves[k])
+                goals[row] |= approach_cells(targets, row, strategy.moves[k])
             beside = moves_onto(targets)
-            arrived |= beside & aims.moves[k]
+            arrived |= beside & strategy.moves[k]
             for move in range(4):
-                if has(beside, move):
-                    company[move] = wp.max(company[move], aims.company[k])
+                if in_mask(beside, move):
+                    company[move] = wp.max(company[move], strategy.team_size[k])
     # Whoever stands on a goal is there to stay; going there would only lead away from a free one.
     for row in range(SIDE):
         goals[row] &= ~agents[row]
@@ -211,7 +220,7 @@ def play(
     counter = wp.int64(2) * step_before[n]
     chance = uniform(seeds_before[n], counter)
     whim = uniform(seeds_before[n], counter + wp.int64(1))
-    idle = not found or (plan.need == WAIT and there)
+    idle = not found or (goal.activity == WAIT and there)
     crowded = moves_onto(agents) != 0
     aside = idle and crowded and whim < SIDESTEP_PROBABILITY
     if aside:
@@ -220,7 +229,7 @@ def play(
     stay = crowded and whim < HESITATE_PROBABILITY
     if idle:
         stay = not aside
-    if energy < aims.move_energy or moves == 0:
+    if energy < strategy.move_energy or moves == 0:
         stay = True
     if is_set(boards[COOLING], row_step(direction), column_step(direction)):
         stay = True
@@ -235,7 +244,7 @@ def play(
     energy_after[n] = wp.int16(energy)
     lost_after[n] = not found
     explored_after[n] = (explored and whim >= RETRY_PROBABILITY) or (
-        plan.need == EXPLORE and not found and lost
+        goal.activity == EXPLORE and not found and lost
     )
     waited_after[n] = wp.int16(0)
     if waits:
@@ -247,5 +256,7 @@ def play(
 @wp.func
 def uniform(seed: wp.int64, counter: wp.int64) -> float:
     """The number of `daf.policies.chance.uniform`."""
-    bits = mix(mix(wp.uint32(seed)) ^ (wp.uint32(counter) * FIRST_FACTOR))
+    bits = murmur3_finalizer(
+        murmur3_finalizer(wp.uint32(seed)) ^ (wp.uint32(counter) * FIRST_FACTOR)
+    )
     return float(bits >> wp.uint32(8)) * 5.9604644775390625e-08

@@ -8,14 +8,14 @@ from daf.missions import RESOURCES, Assembler, Chest
 from daf.missions.stations import Recipe
 from daf.policies.game import Game
 
-HEARTS = 2
+HEARTS_PER_TRIP = 2
 """Hearts that a formation is to make before its agents gather again."""
 
 APPROACH_SIDES = ("S", "N", "E", "W")  # where an agent stands to move N, S, W, E into a station
 
 
 @dataclass(frozen=True)
-class Kind:
+class StationRole:
     """A useful kind of station.
 
     Attributes:
@@ -63,14 +63,14 @@ def min_team_size(recipe: Recipe | None) -> int:
 def amounts_needed(recipe: Recipe | None) -> dict[str, int]:
     """What an agent should carry to make hearts by the recipe: resource -> amount.
 
-    All who stand in the formation pay together: a part of what they need for `HEARTS` hearts is
+    All who stand in the formation pay together: a part of what they need for `HEARTS_PER_TRIP` hearts is
     enough, but never more than one heart takes.
     """
-    part = min(1, HEARTS / min_team_size(recipe)) if recipe else 0
+    part = min(1, HEARTS_PER_TRIP / min_team_size(recipe)) if recipe else 0
     return {name: math.ceil(amount * part) for name, amount in materials(recipe).items()}
 
 
-def useful_kinds(game: Game) -> tuple[Kind, ...]:
+def useful_kinds(game: Game) -> tuple[StationRole, ...]:
     """The kinds of the game that have a role in making hearts."""
     needs = amounts_needed(best_recipe(heart_recipes(game)))
     kinds = [
@@ -82,25 +82,27 @@ def useful_kinds(game: Game) -> tuple[Kind, ...]:
     return tuple(kind for kind in kinds if kind is not None)
 
 
-def _chest(chest: Chest, needs: dict[str, int]) -> Kind | None:
+def _chest(chest: Chest, needs: dict[str, int]) -> StationRole | None:
     sides = {side: change for side, change in chest.sides.items() if side in APPROACH_SIDES}
     give, take = max(sides.values(), default=0), min(sides.values(), default=0)
     if chest.resource == "heart" and give > 0:
-        return Kind("depot", chest.type_id, _moves(s for s in sides if sides[s] == give))
+        return StationRole("depot", chest.type_id, _moves(s for s in sides if sides[s] == give))
     if chest.resource in needs and take < 0:
         moves = _moves(s for s in sides if sides[s] == take)
-        return Kind(chest.resource, chest.type_id, moves, stock=chest.resource)
+        return StationRole(chest.resource, chest.type_id, moves, stock=chest.resource)
     return None
 
 
-def _assembler(station: Assembler, recipes: list[Recipe], needs: dict[str, int]) -> Kind | None:
+def _assembler(
+    station: Assembler, recipes: list[Recipe], needs: dict[str, int]
+) -> StationRole | None:
     cost = max((recipe.inputs.get("energy", 0) for recipe in recipes), default=0)
     hearts = [recipe for recipe in recipes if "heart" in recipe.outputs]
     if hearts:
         cells = {cell for recipe in hearts for formation in recipe.formations for cell in formation}
         moves = _moves(APPROACH_SIDES if "any" in cells else cells)
         company = min_team_size(best_recipe(hearts))
-        return Kind("maker", station.type_id, moves, cost=cost, company=company)
+        return StationRole("maker", station.type_id, moves, cost=cost, company=company)
     useful = sorted({"energy", *needs} & {name for r in recipes for name in r.outputs})
     if not useful:
         return None
@@ -111,7 +113,7 @@ def _assembler(station: Assembler, recipes: list[Recipe], needs: dict[str, int])
     if station.max_uses:  # no use is to be wasted on less than it could give
         given = [recipe.outputs.get(useful[0], 0) for recipe in recipes]
         company = min_team_size(recipes[given.index(max(given))])
-    return Kind(useful[0], station.type_id, (0, 1, 2, 3), patience, cost, company=company)
+    return StationRole(useful[0], station.type_id, (0, 1, 2, 3), patience, cost, company=company)
 
 
 def _possible(station: Assembler, agents: int) -> list[Recipe]:

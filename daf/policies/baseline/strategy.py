@@ -39,28 +39,28 @@ class Strategy:
     """
 
     type_id: wp.array(dtype=wp.int32)
-    patience: wp.array(dtype=wp.int32)
-    stock: wp.array(dtype=wp.int32)
+    max_cooldown: wp.array(dtype=wp.int32)
+    stock_plane: wp.array(dtype=wp.int32)
     moves: wp.array(dtype=wp.int32)
-    company: wp.array(dtype=wp.int32)
-    makers: int
-    depots: int
+    team_size: wp.array(dtype=wp.int32)
+    assemblers: int
+    heart_chests: int
     chargers: int
-    shared: int
+    team_stations: int
     resource: wp.array(dtype=wp.int32)
     amount: wp.array(dtype=wp.int32)
-    taken: wp.array(dtype=wp.int32)
+    recipe_amount: wp.array(dtype=wp.int32)
     sources: wp.array(dtype=wp.int32)
     team: int
-    berths: int
-    alone: bool
-    low: int
+    assembly_positions: int
+    solo_assembly: bool
+    low_energy: int
     move_energy: int
-    price: int
+    net_move_cost: int
 
 
 def build_strategy(game: Game, device: str) -> tuple[Strategy, tuple[str, ...]]:
-    """The aims in a game, and the features to look at, by plane."""
+    """The strategy in a game, and the features to look at, by plane."""
     recipes = heart_recipes(game)
     best = best_recipe(recipes)
     amounts = amounts_needed(best)
@@ -74,28 +74,32 @@ def build_strategy(game: Game, device: str) -> tuple[Strategy, tuple[str, ...]]:
         return wp.from_torch(torch.tensor(values, dtype=torch.int32, device=device))
 
     def of_role(role: str) -> int:
-        return mask(k for k, kind in enumerate(kinds) if kind.role == role)
+        return bitmask(k for k, kind in enumerate(kinds) if kind.role == role)
 
-    aims = Strategy()
-    aims.type_id = numbers([kind.type_id for kind in kinds])
-    aims.patience = numbers([kind.patience for kind in kinds])
-    aims.stock = numbers([planes.get(kind.stock, NO_PLANE) for kind in kinds])
-    aims.moves = numbers([mask(kind.moves) for kind in kinds])
-    aims.company = numbers([kind.company for kind in kinds])
-    aims.makers, aims.depots, aims.chargers = map(of_role, ("maker", "depot", "energy"))
-    aims.shared = mask(k for k, kind in enumerate(kinds) if kind.company > 1)
-    aims.resource = numbers([planes[name] for name in amounts])
-    aims.amount = numbers(list(amounts.values()))
-    aims.taken = numbers(list(materials(best).values()))
-    aims.team = min_team_size(best)
-    aims.sources = numbers([of_role(name) for name in amounts])
-    aims.berths = mask(i for i, cell in enumerate(POSITIONS) if {cell, "any"} & berths)
-    aims.alone = all(len(formation) == 1 for formation in formations)
-    aims.low = RESERVE + max((kind.cost for kind in kinds), default=0)
-    aims.move_energy = game.move_energy
-    aims.price = game.move_energy - game.energy_regained
-    return aims, features
+    strategy = Strategy()
+    strategy.type_id = numbers([kind.type_id for kind in kinds])
+    strategy.max_cooldown = numbers([kind.patience for kind in kinds])
+    strategy.stock_plane = numbers([planes.get(kind.stock, NO_PLANE) for kind in kinds])
+    strategy.moves = numbers([bitmask(kind.moves) for kind in kinds])
+    strategy.team_size = numbers([kind.company for kind in kinds])
+    strategy.assemblers, strategy.heart_chests, strategy.chargers = map(
+        of_role, ("maker", "depot", "energy")
+    )
+    strategy.team_stations = bitmask(k for k, kind in enumerate(kinds) if kind.company > 1)
+    strategy.resource = numbers([planes[name] for name in amounts])
+    strategy.amount = numbers(list(amounts.values()))
+    strategy.recipe_amount = numbers(list(materials(best).values()))
+    strategy.team = min_team_size(best)
+    strategy.sources = numbers([of_role(name) for name in amounts])
+    strategy.assembly_positions = bitmask(
+        i for i, cell in enumerate(POSITIONS) if {cell, "any"} & berths
+    )
+    strategy.solo_assembly = all(len(formation) == 1 for formation in formations)
+    strategy.low_energy = RESERVE + max((kind.cost for kind in kinds), default=0)
+    strategy.move_energy = game.move_energy
+    strategy.net_move_cost = game.move_energy - game.energy_regained
+    return strategy, features
 
 
-def mask(members) -> int:
+def bitmask(members) -> int:
     return sum(1 << member for member in members)

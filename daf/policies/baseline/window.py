@@ -22,7 +22,7 @@ FEATURES = (
 
 TYPE, COOLDOWN, CLIPPED, USES = (wp.constant(plane) for plane in range(4))
 ENERGY, HEART, VERB, ARGUMENT = (wp.constant(plane) for plane in range(4, 8))
-AGENT_TYPE, WALL_TYPE = wp.constant(1), wp.constant(2)  # raised, as `look` says
+AGENT_TYPE, WALL_TYPE = wp.constant(1), wp.constant(2)  # raised, as `fill_planes` says
 NO_PLANE = wp.constant(-1)
 
 
@@ -59,7 +59,7 @@ def window_of(game: Game, features: tuple[str, ...], device: str) -> Window:
 
 
 @wp.func
-def look(window: Window, tokens: Tokens, view: Planes):
+def fill_planes(window: Window, tokens: Tokens, view: Planes):
     """Write an observation, [T] tokens, into planes of zeros, uint8 [P, C].
 
     In some features 0 says something; their numbers are raised by one.
@@ -86,7 +86,7 @@ def column_of(token: wp.vec3ub) -> int:
 
 
 @wp.func
-def own(window: Window, view: Planes, plane: int) -> int:
+def self_value(window: Window, view: Planes, plane: int) -> int:
     """What a plane says of the agent itself."""
     return int(view[plane, window.centre])
 

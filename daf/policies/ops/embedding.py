@@ -14,7 +14,7 @@ wp.set_module_options({"enable_backward": False})
 
 
 @wp.struct
-class Tables:
+class VocabularyArrays:
     """A `Vocabulary` as kernels take it."""
 
     places: wp.array(dtype=wp.int32)
@@ -31,24 +31,24 @@ class Vocabulary:
     """
 
     def __init__(self, places: torch.Tensor, slots: torch.Tensor, weights: torch.Tensor):
-        self.words = {"places": places, "slots": slots, "weights": weights}
-        self._tables: dict[str, Tables] = {}
+        self.arrays = {"places": places, "slots": slots, "weights": weights}
+        self._tables: dict[str, VocabularyArrays] = {}
 
     def __deepcopy__(self, memo: Any) -> "Vocabulary":
         return self  # nothing in it changes
 
-    def on(self, device: torch.device) -> Tables:
+    def to(self, device: torch.device) -> VocabularyArrays:
         """The same in the memory of a device."""
         name = str(device)
         if name not in self._tables:
-            tables = Tables()
-            for word, tensor in self.words.items():
+            tables = VocabularyArrays()
+            for word, tensor in self.arrays.items():
                 setattr(tables, word, wp.from_torch(tensor.to(device)))
             self._tables[name] = tables
         return self._tables[name]
 
 
-def rectified_sums(
+def embed_tokens(
     table: torch.Tensor, bias: torch.Tensor, observations: torch.Tensor, vocabulary: Vocabulary
 ) -> torch.Tensor:
     """For each observation the sum of its tokens' rows, each times its factor, and the bias, or 0
@@ -64,7 +64,7 @@ def rectified_sums(
         float32 [N, D], differentiable in table and bias.
     """
     if observations.device.type == "cpu":
-        return _CPUEmbedding.apply(table, bias, observations, vocabulary.on(observations.device))
+        return _CPUEmbedding.apply(table, bias, observations, vocabulary.to(observations.device))
     index, factor = lookup_rows(observations, vocabulary, len(table))
     summed = nn.functional.embedding_bag(index, table, mode="sum", per_sample_weights=factor)
     return torch.relu(summed + bias)
@@ -81,7 +81,7 @@ def lookup_rows(
         lookup_kernel,
         dim=tuple(shape),
         inputs=[
-            vocabulary.on(observations.device),
+            vocabulary.to(observations.device),
             rows,
             wp.from_torch(observations, dtype=wp.vec3ub),
             wp.from_torch(index),
@@ -94,13 +94,13 @@ def lookup_rows(
 
 
 @wp.func
-def said(token: wp.vec3ub) -> int:
+def feature_value_index(token: wp.vec3ub) -> int:
     return int(token[1]) * 256 + int(token[2])
 
 
 @wp.kernel
 def lookup_kernel(
-    v: Tables,
+    v: VocabularyArrays,
     rows: int,
     observations: wp.array2d(dtype=wp.vec3ub),
     row: wp.array2d(dtype=wp.int32),
@@ -113,8 +113,8 @@ def lookup_kernel(
     row[n, i] = (n * observations.shape[1] + i) % rows
     factor[n, i] = 0.0
     if token[0] != wp.uint8(255):
-        row[n, i] = v.places[int(token[0])] + v.slots[said(token)]
-        factor[n, i] = v.weights[said(token)]
+        row[n, i] = v.places[int(token[0])] + v.slots[feature_value_index(token)]
+        factor[n, i] = v.weights[feature_value_index(token)]
 
 
 @functools.cache
@@ -150,7 +150,7 @@ def cpu_kernels(size: int):
     )
     def sum_rows(
         n: int,
-        v: Tables,
+        v: VocabularyArrays,
         observations: wp.array2d(dtype=wp.vec3ub),
         table: wp.array2d(dtype=wp.float32),
         bias: wp.array(dtype=wp.float32),
@@ -167,7 +167,7 @@ def cpu_kernels(size: int):
     )
     def add_to_rows(
         n: int,
-        v: Tables,
+        v: VocabularyArrays,
         observations: wp.array2d(dtype=wp.vec3ub),
         out: wp.array2d(dtype=wp.float32),
         gradient: wp.array2d(dtype=wp.float32),
@@ -177,7 +177,7 @@ def cpu_kernels(size: int):
 
     @wp.kernel(module="unique", enable_backward=False)
     def gather(
-        v: Tables,
+        v: VocabularyArrays,
         observations: wp.array2d(dtype=wp.vec3ub),
         table: wp.array2d(dtype=wp.float32),
         bias: wp.array(dtype=wp.float32),
@@ -187,7 +187,7 @@ def cpu_kernels(size: int):
 
     @wp.kernel(module="unique", enable_backward=False)
     def spread(
-        v: Tables,
+        v: VocabularyArrays,
         observations: wp.array2d(dtype=wp.vec3ub),
         out: wp.array2d(dtype=wp.float32),
         gradient: wp.array2d(dtype=wp.float32),
@@ -231,7 +231,7 @@ class _CPUEmbedding(torch.autograd.Function):
         return None, bias, None, None
 
 
-def _launch(kernel, tables: Tables, observations: torch.Tensor, *tensors: torch.Tensor):
+def _launch(kernel, tables: VocabularyArrays, observations: torch.Tensor, *tensors: torch.Tensor):
     arrays = [wp.from_torch(tensor, return_ctype=True) for tensor in tensors]
     tokens = wp.from_torch(observations, dtype=wp.vec3ub, return_ctype=True)
     # Warp's own choice would be a GPU, where there is one.

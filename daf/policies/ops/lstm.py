@@ -13,7 +13,7 @@ from daf.sim.simulation import torch_stream
 wp.set_module_options({"enable_backward": False})
 
 
-def remembered(
+def lstm_sequence(
     inputs: torch.Tensor,
     weights: torch.Tensor,
     hidden: torch.Tensor,
@@ -62,7 +62,7 @@ class _LSTMFunction(torch.autograd.Function):
             hidden_grads.contiguous(), starts, gates, cells, carried, cell_slope, slopes
         )
         for t in reversed(range(steps)):
-            _launch(back, (rows, size), t, arrays, slopes.device)
+            _launch(lstm_step_backward, (rows, size), t, arrays, slopes.device)
             torch.mm(slopes[t], weights, out=carried)
         kept = ~starts[..., None]
         before = hiddens[:-1] * kept
@@ -113,7 +113,7 @@ def lstm_step(
 
 
 @wp.kernel
-def back(
+def lstm_step_backward(
     t: int,
     hidden_grads: wp.array3d(dtype=wp.float32),
     starts: wp.array2d(dtype=wp.bool),

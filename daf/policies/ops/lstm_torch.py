@@ -4,7 +4,7 @@ the same numbers up to rounding."""
 import torch
 
 
-def remembered(
+def lstm_sequence(
     inputs: torch.Tensor,
     weights: torch.Tensor,
     hidden: torch.Tensor,

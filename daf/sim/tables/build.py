@@ -24,7 +24,7 @@ from daf.sim.tables.codes import (
 )
 from daf.sim.tables.maps import MapArrays, int_array
 from daf.sim.tables.struct import Tables
-from daf.sim.tables.windows import visibility_tables, window
+from daf.sim.tables.windows import visibility_tables, window_cells
 
 
 class MissionTables:
@@ -132,7 +132,7 @@ def _station_tables(mission: Mission, maps: MapArrays) -> dict:
     for station in (mission.stations[name] for name in maps.types):
         assembler = isinstance(station, Assembler)
         columns["type_id"].append(station.type_id)
-        columns["kind"].append(ASSEMBLER_KIND if assembler else CHEST_KIND)
+        columns["station_kind"].append(ASSEMBLER_KIND if assembler else CHEST_KIND)
         columns["partial"].append(assembler and station.partial)
         columns["max_uses"].append(station.max_uses if assembler else 0)
         columns["chest_resource"].append(-1 if assembler else RESOURCES.index(station.resource))
@@ -172,7 +172,7 @@ def _station_tables(mission: Mission, maps: MapArrays) -> dict:
 
 _TYPE_COLUMNS = (
     "type_id",
-    "kind",
+    "station_kind",
     "partial",
     "max_uses",
     "chest_resource",
@@ -198,7 +198,7 @@ def _reward_tables(mission: Mission) -> dict:
 
 
 def _window_tables(mission: Mission, padded: MissionTables) -> dict:
-    seen = window(mission.window_height, mission.window_width, padded.padded_width)
+    seen = window_cells(mission.window_height, mission.window_width, padded.padded_width)
     grid, first_agent = padded.data["grid"], padded.data["first_agent"]
     return {
         "window_offset": seen.offset,

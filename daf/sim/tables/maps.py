@@ -23,14 +23,14 @@ class MapArrays:
     @classmethod
     def of(cls, mission: Mission) -> "MapArrays":
         types = station_types(mission)
-        wall = mission.where(WALL)
+        wall = mission.mask_of(WALL)
         station = np.full(wall.shape, -1)
         for number, name in enumerate(types):
-            station[mission.where(name)] = number
+            station[mission.mask_of(name)] = number
         return cls(
             types=types,
             wall=wall,
-            agents=positions_per_map(mission.where(AGENT)),
+            agents=positions_per_map(mission.mask_of(AGENT)),
             stations=positions_per_map(station >= 0),
             station_type=station[station >= 0].reshape(len(wall), -1),
         )

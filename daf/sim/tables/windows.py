@@ -23,7 +23,7 @@ class Window(NamedTuple):
     location: np.ndarray  # uint8 [P] as tokens have it: row << 4 | column
 
 
-def window(height: int, width: int, padded_width: int) -> Window:
+def window_cells(height: int, width: int, padded_width: int) -> Window:
     """By Manhattan distance, then row, then column: the engine's order of cells."""
     half_height, half_width = height // 2, width // 2
     cells = sorted(
@@ -51,8 +51,8 @@ def visibility_tables(
         walls, stations, standable: bool [M, G], of every cell of the padded grids.
 
     Returns:
-        `sight` int64 [M, G, W + 1], the mask of the stations and the number of the view;
-        `wall_mask` int64 [V, W]; `walls_seen` uint8 [V, P + SPARE_TOKENS, 3], the tokens of the
+        `visible_stations` int64 [M, G, W + 1], the mask of the stations and the number of the view;
+        `wall_mask` int64 [V, W]; `wall_tokens` uint8 [V, P + SPARE_TOKENS, 3], the tokens of the
         walls of a view in their order; `rank` int16 [2 * D + 1], by difference of cells + D, -1
         where that is outside the window.
     """
@@ -77,10 +77,10 @@ def visibility_tables(
     rank = np.full(2 * reach + 1, -1, dtype=np.int16)
     rank[seen.offset + reach] = np.arange(ranks)
     return {
-        "sight": sight,
+        "visible_stations": sight,
         "wall_mask": views,
-        "walls_seen": tokens,
-        "rank": rank,
+        "wall_tokens": tokens,
+        "rank_by_offset": rank,
     }
 
 

@@ -127,7 +127,7 @@ def use_chest(world, agent: Agent, station: Station, side: str) -> bool:
             counts["hearts_withdrawn"] += taken
     station.stock += stored
     if stored:
-        world.statistics.chest_amount[resource] = station.stock
+        world.statistics.last_chest_amount[resource] = station.stock
     if resource == HEART:
         counts["hearts_stored"] += stored
     counts[f"uses_{station.name}"] += 1

@@ -27,7 +27,7 @@ class Agent:
     argument: int = 0
     success: bool = True
     reward: np.float32 = ZERO
-    paid: np.float32 = ZERO
+    rewarded: np.float32 = ZERO
 
 
 @dataclass(eq=False)
@@ -78,5 +78,5 @@ class Limits:
 class Statistics:
     """Statistics of the game: those that rewards are paid for, and those that are counted."""
 
-    chest_amount: list[int] = field(default_factory=lambda: [0] * len(RESOURCES))
+    last_chest_amount: list[int] = field(default_factory=lambda: [0] * len(RESOURCES))
     counts: Counter = field(default_factory=Counter)

@@ -87,8 +87,8 @@ class World:
         self.clipper.step()
         for agent in self.agents:
             due = self._compute_due(agent)
-            agent.reward = agent.reward + (due - agent.paid)
-            agent.paid = due
+            agent.reward = agent.reward + (due - agent.rewarded)
+            agent.rewarded = due
 
     @property
     def penalty(self) -> np.float32:
@@ -156,7 +156,7 @@ class World:
         due = float32(0)
         for name, weight in sorted(self.mission.rewards.items()):
             if name.startswith("chest."):
-                amount = self.statistics.chest_amount[RESOURCES.index(name.split(".")[1])]
+                amount = self.statistics.last_chest_amount[RESOURCES.index(name.split(".")[1])]
             else:
                 amount = agent.gained[RESOURCES.index(name.split(".")[0])]
             value = float32(amount) * float32(weight)
