@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: benchmark test test-workflow test-parts slurm-test cluster-test lint cuda-compile gpu-benchmark lock clean
+.PHONY: benchmark test test-workflow test-parts slurm-test cluster-test lint docs cuda-compile gpu-benchmark lock clean
 .DEFAULT_GOAL := benchmark
 
 benchmark: $(INSTALLED)
@@ -42,7 +42,15 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check workflow
+	$(BIN)/lint-imports
+	$(BIN)/codespell daf workflow docs config *.md
 	.ci/lint-workflow $(BIN)/snakemake
+
+# The documentation as HTML pages, build/docs/index.html; a warning is an error.
+docs: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --requirement requirements-docs.lock
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "documentation: build/docs/index.html"
 
 # Compiles every kernel for CUDA (sm_90) without a GPU.
 cuda-compile: $(INSTALLED)
@@ -73,6 +81,12 @@ lock:
 	build/lock/bin/python -m pip freeze --exclude daf | sed 's/+cpu$$//' | grep -v '^nvidia\|^triton' \
 		| grep -vxFf requirements.lock >> $@.new
 	mv $@.new requirements-cluster.lock
+	$(PYTHON) -m venv --clear build/lock
+	build/lock/bin/python -m pip install --quiet --constraint requirements.lock '.[docs]'
+	echo '# What the extra `docs` needs besides requirements.lock; written by `make lock`.' > $@.new
+	build/lock/bin/python -m pip freeze --exclude daf | sed 's/+cpu$$//' | grep -v '^nvidia\|^triton' \
+		| grep -vxFf requirements.lock >> $@.new
+	mv $@.new requirements-docs.lock
 
 clean:
 	rm -rf $(VENV) build dist

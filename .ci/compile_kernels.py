@@ -1,4 +1,4 @@
-"""Compile every kernel for CUDA without a GPU: `python .ci/compile_kernels.py [ARCH]`."""
+"""Compile all kernels for CUDA without a GPU: `python .ci/compile_kernels.py [ARCHITECTURE]`."""
 
 import sys
 import tempfile
@@ -14,7 +14,7 @@ ARCHITECTURE = 90
 
 
 def main() -> int:
-    """Compile ahead of time; the exit status tells whether all kernels compiled."""
+    """Compile all kernels ahead of time; a failure raises an exception."""
     architecture = int(sys.argv[1]) if len(sys.argv) > 1 else ARCHITECTURE
     with tempfile.TemporaryDirectory() as folder:
         for module in (step, observe, embedding, lstm, policy, ppo_loss):

@@ -1,4 +1,4 @@
-"""What is said about a wrong configuration: one line with source, key, value, what is accepted."""
+"""ConfigError and the wording of messages: one line with source, key, value and expectation."""
 
 import contextlib
 import difflib
@@ -12,78 +12,90 @@ from pydantic_core import ErrorDetails
 
 
 class ConfigError(ValueError):
-    """Something given is wrong. The message is one line: source, key, value, what is accepted."""
+    """Invalid input of a user. The message is one line: source, key, value, expectation."""
 
     def __init__(self, message: str):
         super().__init__(printable(" ".join(message.split())))
 
 
 def printable(line: str) -> str:
-    """A line with texts that were given in it: they must not command the terminal."""
+    """Escape control characters, because a quoted input must not control the terminal."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 def os_error_text(error: OSError) -> str:
-    """What is wrong with a file, in words."""
-    named = f"{short_json(str(error.filename))}: " if error.filename is not None else ""
-    return f"{named}{error.strerror or error}"
+    """Return the file name and the reason of an OSError."""
+    file_name = f"{short_json(str(error.filename))}: " if error.filename is not None else ""
+    return f"{file_name}{error.strerror or error}"
 
 
 @contextlib.contextmanager
-def error_context(place: str) -> Iterator[None]:
-    """Say in every `ConfigError` of the block, and of every file that fails, where it happened."""
+def error_context(source: str) -> Iterator[None]:
+    """Prefix every `ConfigError` of the block with its source; convert every OSError to one.
+
+    Args:
+        source: file, key or other location of the input.
+    """
     try:
         yield
     except ConfigError as error:
-        raise ConfigError(f"{place}: {error}") from None
-    except OSError as error:  # such as a name that is too long
-        raise ConfigError(f"{place}: {os_error_text(error)}") from None
+        raise ConfigError(f"{source}: {error}") from None
+    except OSError as error:  # such as a file name that is too long
+        raise ConfigError(f"{source}: {os_error_text(error)}") from None
 
 
 EXPECTED = {
-    "bool_parsing": "should be true or false",
-    "bool_type": "should be true or false",
-    "dict_type": "should be a mapping of keys to values",
-    "float_parsing": "should be a number",
-    "float_type": "should be a number",
-    "int_type": "should be a whole number",
-    "list_type": "should be a list",
-    "model_type": "should be a mapping of keys to values",
-    "string_type": "should be text",
-    "tuple_type": "should be a list",
+    "bool_parsing": "expected true or false",
+    "bool_type": "expected true or false",
+    "dict_type": "expected a mapping of keys to values",
+    "float_parsing": "expected a number",
+    "float_type": "expected a number",
+    "int_type": "expected a whole number",
+    "list_type": "expected a list",
+    "model_type": "expected a mapping of keys to values",
+    "string_type": "expected text",
+    "tuple_type": "expected a list",
 }
-"""Pydantic's kinds of mistakes that need other words for people who write YAML."""
+"""Expectations in the terms of YAML, by pydantic's type of error."""
+
+COMPARISONS = {
+    "greater than or equal to": "a value >=",
+    "greater than": "a value >",
+    "less than or equal to": "a value <=",
+    "less than": "a value <",
+}
+"""Short forms of pydantic's comparisons."""
 
 
 def suggest(word: str, choices: list[str]) -> str:
-    """`did you mean 'x'? ` if a choice is close to `word`, and the list of all choices."""
+    """Return `did you mean 'x'? ` for the choice closest to `word`, and the list of all choices."""
     close = difflib.get_close_matches(str(word), choices, n=1)
     hint = f"did you mean '{close[0]}'? " if close else ""
     return f"{hint}accepted: {', '.join(choices) or 'none'}"
 
 
 def short_json(value: Any) -> str:
-    """A value as it may stand in a message: JSON, shortened."""
+    """Return a value as JSON of at most 80 characters, for a message."""
     text = json.dumps(value, default=str, ensure_ascii=False)
     return text if len(text) <= 80 else text[:77] + "..."
 
 
 def describe(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first mistake of a pydantic error as one line: key, value, what would be accepted.
+    """Return the first problem of a pydantic error as one line: key, value, expectation.
 
-    Unknown keys come first: a misspelt key explains a missing one.
+    Unknown keys come first, because a misspelled key explains a missing one.
     """
-    mistakes = sorted(error.errors(), key=lambda mistake: mistake["type"] != "extra_forbidden")
-    first = mistakes[0]
-    # A mistake in an item makes pydantic also report the list as too short.
-    others = [m for m in mistakes[1:] if m["loc"] != first["loc"][: len(m["loc"])]]
-    more = f" (and {len(others)} more)" if others else ""
-    return _error_line(first, model) + more
+    problems = sorted(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    first = problems[0]
+    # An invalid item makes pydantic also report the list as too short.
+    others = [p for p in problems[1:] if p["loc"] != first["loc"][: len(p["loc"])]]
+    count = f" (and {len(others)} more)" if others else ""
+    return _error_line(first, model) + count
 
 
-def _error_line(mistake: ErrorDetails, model: type[BaseModel]) -> str:
-    keys, owner = _key_path(mistake["loc"], model)
-    key, kind, context = ".".join(keys), mistake["type"], mistake.get("ctx", {})
+def _error_line(problem: ErrorDetails, model: type[BaseModel]) -> str:
+    keys, owner = _key_path(problem["loc"], model)
+    key, kind, context = ".".join(keys), problem["type"], problem.get("ctx", {})
     if kind == "extra_forbidden":
         return f"unknown key '{key}'; {suggest(keys[-1], sorted(owner.model_fields))}"
     if kind == "missing":
@@ -94,43 +106,48 @@ def _error_line(mistake: ErrorDetails, model: type[BaseModel]) -> str:
         choices = re.findall(r"'(\w+)'", context["expected_tags"])
         return f"key '{key}': got {short_json(context['tag'])}; {suggest(context['tag'], choices)}"
     if kind == "literal_error":
-        reason = suggest(mistake["input"], re.findall(r"'(\w+)'", context["expected"]))
-        if mistake["loc"][-1] == "[key]":
+        reason = suggest(problem["input"], re.findall(r"'(\w+)'", context["expected"]))
+        if problem["loc"][-1] == "[key]":
             return f"unknown key '{key}'; {reason}"
-        return f"key '{key}': got {short_json(mistake['input'])}; {reason}"
-    reason = EXPECTED.get(kind) or _strip_pydantic_prefix(mistake["msg"])
+        return f"key '{key}': got {short_json(problem['input'])}; {reason}"
+    reason = EXPECTED.get(kind) or _expectation(problem["msg"])
     if not key:
         return reason
-    if kind == "value_error" and isinstance(mistake["input"], dict):
+    if kind == "value_error" and isinstance(problem["input"], dict):
         return f"key '{key}': {reason}"
-    return f"key '{key}': got {short_json(mistake['input'])}; {reason}"
+    return f"key '{key}': got {short_json(problem['input'])}; {reason}"
 
 
-def _strip_pydantic_prefix(message: str) -> str:
+def _expectation(message: str) -> str:
+    """Return a pydantic message without its prefix, in the form "expected E"."""
     text = re.sub(r"^(Value|Assertion) error, |^(Input|String|Tuple|Dictionary) ", "", message)
-    return text.replace(" after validation", "")
+    text = text.replace(" after validation", "")
+    text = re.sub(r"^should have (.*), not \d+$", r"expected \1", text)
+    text = re.sub(r"^should (be|have) ", "expected ", text)
+    comparison = re.match(rf"expected ({'|'.join(COMPARISONS)}) ", text)
+    return text.replace(comparison[1], COMPARISONS[comparison[1]], 1) if comparison else text
 
 
 def _key_path(location: tuple, model: type[BaseModel]) -> tuple[list[str], type[BaseModel]]:
-    """The keys that lead to a mistake, without pydantic's own marks, and the last model on the way.
+    """Return the keys that lead to a problem, and the innermost model that contains it.
 
-    The marks are the tag of a union's member and `[key]` for the key of a mapping.
+    The result omits pydantic's marks: the tag of a union's member, and `[key]` for a mapping's key.
     """
-    keys, owner, here = [], model, model
+    keys, owner, annotation = [], model, model
     for part in location:
-        while get_origin(here) is Annotated:
-            here = get_args(here)[0]
-        inner = get_args(here)
+        while get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        inner = get_args(annotation)
         member = next((m for m in inner if _is_model(m) and _has_tag(m, part)), None)
         if member:
-            here = member
+            annotation = member
         elif part != "[key]":
             keys.append(str(part))
-            if _is_model(here):
-                owner, field = here, here.model_fields.get(part)
-                here = field.annotation if field else None
-            else:  # dict[str, here] or tuple[here, ...]
-                here = inner[get_origin(here) is dict] if inner else None
+            if _is_model(annotation):
+                owner, field = annotation, annotation.model_fields.get(part)
+                annotation = field.annotation if field else None
+            else:  # dict[str, annotation] or tuple[annotation, ...]
+                annotation = inner[get_origin(annotation) is dict] if inner else None
     return keys, owner
 
 

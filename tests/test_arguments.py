@@ -1,4 +1,4 @@
-"""Where arguments may stand on the command line."""
+"""Order of arguments on the command line."""
 
 import argparse
 import itertools
@@ -9,7 +9,7 @@ from daf.cli import commands
 from daf.cli.parser import Parser
 
 
-def parsed(*arguments: str) -> argparse.Namespace:
+def parse(*arguments: str) -> argparse.Namespace:
     parser = Parser()
     subparsers = parser.add_subparsers(required=True)
     for add in commands.COMMANDS:
@@ -27,12 +27,12 @@ TRAIN = (
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(5))))
-def test_any_order_means_the_same(order):
-    found = parsed("train", *(word for part in order for word in TRAIN[part]))
-    assert found.policy == "mine.py:Net@runs/w.safetensors"
-    assert found.missions == ["assembler_1", "halls/x.yaml@3"]
-    assert found.set == ["gamma=0.9", "shaping={a: 1}"]
-    assert (found.training_seeds, found.steps) == ([1, 2], 9)
+def test_order_of_arguments_is_irrelevant(order):
+    result = parse("train", *(word for part in order for word in TRAIN[part]))
+    assert result.policy == "mine.py:Net@runs/w.safetensors"
+    assert result.missions == ["assembler_1", "halls/x.yaml@3"]
+    assert result.set == ["gamma=0.9", "shaping={a: 1}"]
+    assert (result.training_seeds, result.steps) == ([1, 2], 9)
 
 
 @pytest.mark.parametrize("words, policies", [
@@ -44,26 +44,26 @@ def test_any_order_means_the_same(order):
     ("--missions assembler_1 -- noop", ["noop"]),
 ])  # fmt: skip
 def test_policies_after_missions(words, policies):
-    found = parsed("compare", *words.split())
-    assert (found.policies, found.missions) == (policies, ["assembler_1"])
+    result = parse("compare", *words.split())
+    assert (result.policies, result.missions) == (policies, ["assembler_1"])
 
 
-def test_options_that_are_repeated_add_up():
-    assert parsed("compare", "noop", "--missions", "a", "--missions", "b").missions == ["a", "b"]
+def test_repeated_list_options_accumulate():
+    assert parse("compare", "noop", "--missions", "a", "--missions", "b").missions == ["a", "b"]
 
 
-def test_a_folder_after_what_is_trusted():
-    found = parsed("audit", "--trust", "mine.py:A", "mine.py:B", "results", "--share", "0")
-    assert (found.results, found.trust) == ("results", ["mine.py:A", "mine.py:B"])
+def test_folder_after_trusted_policies():
+    result = parse("audit", "--trust", "mine.py:A", "mine.py:B", "results", "--share", "0")
+    assert (result.results, result.trust) == ("results", ["mine.py:A", "mine.py:B"])
 
 
-@pytest.mark.parametrize("words, said", [
+@pytest.mark.parametrize("words, message", [
     ("compare --missions noop", "the following arguments are required: policies"),
     ("train --missions assembler_1 --steps 9", "the following arguments are required: policy"),
     ("train lstm --missions assembler_1 noop --steps 9", "unrecognized arguments: noop"),
     ("train lstm --missions a --steps 9 --training-seeds x", "invalid int value: 'x'"),
 ])  # fmt: skip
-def test_mistakes_are_told(words, said, capsys):
+def test_error_messages(words, message, capsys):
     with pytest.raises(SystemExit):
-        parsed(*words.split())
-    assert said in capsys.readouterr().err
+        parse(*words.split())
+    assert message in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""One job for several parts: what each leaves behind, whatever happens to the others."""
+"""Batch jobs: outputs, logs and sidecars of the parts after success, failure and interrupts."""
 
 import os
 from pathlib import Path
@@ -12,37 +12,39 @@ from daf.provenance.sidecar import SUFFIX, Sidecar
 MISSIONS = ("a", "b", "c")
 
 
-class Call:
-    """A call of a job that writes one word for each mission."""
+class BatchJob:
+    """Batch job that writes 2 text files per policy and mission."""
 
     def __init__(self, folder: Path):
         self.folder = folder
         self.weights = folder / "weights"
         self.weights.write_text("heavy")
-        self.player = "p"
+        self.policy = "p"
 
     def __call__(self, *missions: str, failing: str = "", stopping: str = "") -> list[str]:
-        """Do it; returns the missions that were done."""
-        players = [{"policy": self.player, "weights": [str(self.weights)]}]
-        return self.of(players, missions, [self.folder] * len(missions), failing, stopping)
+        """Run the job of one policy and return the executed missions."""
+        policies = [{"policy": self.policy, "weights": [str(self.weights)]}]
+        return self._run(policies, missions, [self.folder] * len(missions), failing, stopping)
 
-    def of_players(self, *names: str, failing: str = "") -> list[str]:
-        """The same of several players, with a file of weights or none, and a folder each."""
+    def run_policies(self, *names: str, failing: str = "") -> list[str]:
+        """Run the job of several policies with a folder each; return the executed missions."""
         files = {name: [str(f) for f in [self.folder / f"weights_of_{name}"] if f.exists()]
                  for name in names}  # fmt: skip
-        players = [{"policy": name, "weights": weights} for name, weights in files.items()]
-        return self.of(players, "ab", [self.folder / name for name in names for _ in "ab"], failing)
+        policies = [{"policy": name, "weights": weights} for name, weights in files.items()]
+        return self._run(
+            policies, "ab", [self.folder / name for name in names for _ in "ab"], failing
+        )
 
-    def of(self, players, missions, folders, failing="", stopping="") -> list[str]:
-        cells = [f"{folder}/{m}" for folder, m in zip(folders, [*missions] * len(players))]
-        files = {name: [f"{cell}.{name}" for cell in cells] for name in "xy"}
-        weights = [file for player in players for file in player["weights"]]
-        asked = SimpleNamespace(
+    def _run(self, policies, missions, folders, failing="", stopping="") -> list[str]:
+        stems = [f"{folder}/{m}" for folder, m in zip(folders, [*missions] * len(policies))]
+        files = {name: [f"{stem}.{name}" for stem in stems] for name in "xy"}
+        weights = [file for policy in policies for file in policy["weights"]]
+        snakemake = SimpleNamespace(
             rule="demo_variant_1",
             input={"weights": weights, "checked": str(self.folder / "none")},
             output=files | {"provenance": [f"{file}{SUFFIX}" for file in files["x"]]},
             params={
-                "policies": players,
+                "policies": policies,
                 "missions": [{"mission": {"name": m}} for m in missions],
                 "code": "1",
             },
@@ -53,103 +55,105 @@ class Call:
         )
         (self.folder / "logs" / "demo").mkdir(parents=True, exist_ok=True)
         done = []
-        with run_batch(asked) as parts:
+        with run_batch(snakemake) as parts:
             for part in parts:
-                with part as work:
-                    name = work.parameters.mission["name"]
-                    if name in failing or work.parameters.policy in failing:
+                with part as job:
+                    name = job.parameters.mission["name"]
+                    if name in failing or job.parameters.policy in failing:
                         raise ValueError(f"{name} is broken")
                     if name in stopping:
                         raise KeyboardInterrupt
                     for output in "xy":
-                        work.paths[output].write_text(f"{output} of {name}")
+                        job.output_paths[output].write_text(f"{output} of {name}")
                     done.append(name)
-                    assert work.inputs["weights"] == next(
-                        player["weights"]
-                        for player in players
-                        if player["policy"] == work.parameters.policy
+                    assert job.inputs["weights"] == next(
+                        policy["weights"]
+                        for policy in policies
+                        if policy["policy"] == job.parameters.policy
                     )
         return done
 
 
 @pytest.fixture
-def call(tmp_path):
-    return Call(tmp_path)
+def batch_job(tmp_path):
+    return BatchJob(tmp_path)
 
 
-def test_every_part_has_a_record_as_if_it_were_alone(call, tmp_path):
-    assert call(*MISSIONS) == [*MISSIONS]
-    together = {m: Sidecar.read(tmp_path / f"{m}.x{SUFFIX}") for m in MISSIONS}
+def test_parts_have_the_sidecar_of_a_separate_job(batch_job, tmp_path):
+    assert batch_job(*MISSIONS) == [*MISSIONS]
+    batched = {m: Sidecar.read(tmp_path / f"{m}.x{SUFFIX}") for m in MISSIONS}
     (tmp_path / "alone").mkdir()
-    alone = Call(tmp_path / "alone")
-    for mission, record in together.items():
+    alone = BatchJob(tmp_path / "alone")
+    for mission, sidecar in batched.items():
         alone(mission)
         other = Sidecar.read(tmp_path / "alone" / f"{mission}.x{SUFFIX}")
-        assert record.outputs == other.outputs and record.parameters == other.parameters
-        assert record.inputs == other.inputs and record.rule == other.rule == "demo"
-        assert list(record.log) == [f"logs/demo/{tmp_path.name}/{mission}.log"]
+        assert sidecar.outputs == other.outputs and sidecar.parameters == other.parameters
+        assert sidecar.inputs == other.inputs and sidecar.rule == other.rule == "demo"
+        assert list(sidecar.log) == [f"logs/demo/{tmp_path.name}/{mission}.log"]
         assert list(other.log) == [f"logs/demo/alone/{mission}.log"]
-        assert record.parameters == {"policy": "p", "mission": {"name": mission}, "code": "1"}
-        assert list(record.inputs) == ["weights"] and list(record.inputs["weights"]) == ["weights"]
+        assert sidecar.parameters == {"policy": "p", "mission": {"name": mission}, "code": "1"}
+        assert list(sidecar.inputs) == ["weights"] and list(sidecar.inputs["weights"]) == [
+            "weights"
+        ]
     assert not staging_path(tmp_path, "p/a.x").exists()
 
 
-def test_players_who_share_a_job_have_what_is_their_own(call, tmp_path):
+def test_policies_in_a_batch_have_separate_inputs_and_outputs(batch_job, tmp_path):
     for name in "pq":
         (tmp_path / f"weights_of_{name}").write_text(f"of {name}")
-    assert call.of_players("p", "q", "r") == [*"ababab"]
+    assert batch_job.run_policies("p", "q", "r") == [*"ababab"]
     for name in "pqr":
         for mission in "ab":
-            record = Sidecar.read(tmp_path / name / f"{mission}.x{SUFFIX}")
-            assert record.parameters == {"policy": name, "mission": {"name": mission}, "code": "1"}
-            own = [f"weights_of_{name}"] if name != "r" else []
-            assert list(record.inputs["weights"]) == own
-            assert list(record.output_files()) == [f"{name}/{mission}.x", f"{name}/{mission}.y"]
-            assert list(record.log) == [f"logs/demo/{name}/{mission}.log"]
-    assert call.of_players("q", "r") == call.of_players("p") == []
+            sidecar = Sidecar.read(tmp_path / name / f"{mission}.x{SUFFIX}")
+            assert sidecar.parameters == {"policy": name, "mission": {"name": mission}, "code": "1"}
+            weights = [f"weights_of_{name}"] if name != "r" else []
+            assert list(sidecar.inputs["weights"]) == weights
+            assert list(sidecar.output_files()) == [f"{name}/{mission}.x", f"{name}/{mission}.y"]
+            assert list(sidecar.log) == [f"logs/demo/{name}/{mission}.log"]
+    assert batch_job.run_policies("q", "r") == batch_job.run_policies("p") == []
     (tmp_path / "weights_of_q").write_text("other")
-    assert call.of_players("r", "q", "p") == ["a", "b"]
+    assert batch_job.run_policies("r", "q", "p") == ["a", "b"]
 
 
-def test_what_a_job_of_several_left_unfinished_is_taken_up_by_any_other(call, tmp_path):
+def test_staged_outputs_are_reused_by_other_batches(batch_job, tmp_path):
     with pytest.raises(SystemExit):
-        call.of_players("p", "q", failing="q")
+        batch_job.run_policies("p", "q", failing="q")
     assert not (tmp_path / "p" / "a.x").exists(), "Snakemake would remove it"
-    assert call.of_players("p") == [] and (tmp_path / "p" / "b.y").read_text() == "y of b"
-    assert call.of_players("q", "r") == [*"abab"]
+    assert batch_job.run_policies("p") == [] and (tmp_path / "p" / "b.y").read_text() == "y of b"
+    assert batch_job.run_policies("q", "r") == [*"abab"]
 
 
-def test_a_job_with_nothing_to_do_looks_for_no_device(call, monkeypatch):
-    call(*MISSIONS)
+def test_up_to_date_batch_sets_up_no_device(batch_job, monkeypatch):
+    batch_job(*MISSIONS)
     monkeypatch.setattr("daf.jobs.batch.job_device", None)
-    assert call(*MISSIONS) == []
+    assert batch_job(*MISSIONS) == []
 
 
-def test_what_stands_there_is_left_alone(call, tmp_path):
-    call("a", "b")
+def test_up_to_date_outputs_are_not_rewritten(batch_job, tmp_path):
+    batch_job("a", "b")
     before = {file: os.stat(tmp_path / file).st_ino for file in ("a.x", "a.y", f"a.x{SUFFIX}")}
-    assert call("b", "c", "a") == ["c"]
+    assert batch_job("b", "c", "a") == ["c"]
     assert before == {file: os.stat(tmp_path / file).st_ino for file in before}
 
 
 @pytest.mark.parametrize("change", [
-    lambda call: call.weights.write_text("light"),
-    lambda call: setattr(call, "player", "q"),
-    lambda call: (call.folder / "b.y").write_text("edited"),
-    lambda call: (call.folder / "b.y").unlink(),
-    lambda call: (call.folder / f"b.x{SUFFIX}").write_text("{}"),
+    lambda batch_job: batch_job.weights.write_text("light"),
+    lambda batch_job: setattr(batch_job, "policy", "q"),
+    lambda batch_job: (batch_job.folder / "b.y").write_text("edited"),
+    lambda batch_job: (batch_job.folder / "b.y").unlink(),
+    lambda batch_job: (batch_job.folder / f"b.x{SUFFIX}").write_text("{}"),
 ])  # fmt: skip
-def test_what_is_stale_is_done_again(call, change):
-    call(*MISSIONS)
-    change(call)
-    assert "b" in call(*MISSIONS)
-    assert (call.folder / "b.y").read_text() == "y of b"
-    assert call(*MISSIONS) == []
+def test_stale_parts_are_executed_again(batch_job, change):
+    batch_job(*MISSIONS)
+    change(batch_job)
+    assert "b" in batch_job(*MISSIONS)
+    assert (batch_job.folder / "b.y").read_text() == "y of b"
+    assert batch_job(*MISSIONS) == []
 
 
-def test_a_part_that_fails_loses_no_other(call, tmp_path, capsys):
+def test_failed_part_keeps_other_parts(batch_job, tmp_path, capsys):
     with pytest.raises(SystemExit) as ended:
-        call(*MISSIONS, failing="b")
+        batch_job(*MISSIONS, failing="b")
     assert ended.value.code == 1
     assert "error in demo: b is broken" in capsys.readouterr().err
     assert not (tmp_path / "a.x").exists(), "Snakemake would remove it"
@@ -160,20 +164,20 @@ def test_a_part_that_fails_loses_no_other(call, tmp_path, capsys):
         .read_text()
         .endswith("failed: b is broken\n")
     )
-    assert call("a", "c") == []
+    assert batch_job("a", "c") == []
     assert (tmp_path / "c.y").read_text() == "y of c"
-    assert call(*MISSIONS) == ["b"]
+    assert batch_job(*MISSIONS) == ["b"]
 
 
-def test_an_interrupted_job_goes_on(call):
+def test_interrupted_batch_resumes(batch_job):
     with pytest.raises(SystemExit) as ended:
-        call(*MISSIONS, stopping="b")
+        batch_job(*MISSIONS, stopping="b")
     assert ended.value.code == 130
-    assert call(*MISSIONS) == ["b", "c"]
+    assert batch_job(*MISSIONS) == ["b", "c"]
 
 
-def test_what_waits_is_not_taken_for_something_else(call):
+def test_staged_outputs_with_other_inputs_are_stale(batch_job):
     with pytest.raises(SystemExit):
-        call(*MISSIONS, failing="c")
-    call.weights.write_text("light")
-    assert call(*MISSIONS) == [*MISSIONS]
+        batch_job(*MISSIONS, failing="c")
+    batch_job.weights.write_text("light")
+    assert batch_job(*MISSIONS) == [*MISSIONS]

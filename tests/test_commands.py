@@ -1,4 +1,4 @@
-"""The command line: what it prints, and its exit status."""
+"""Command line: output and exit status."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ SMALL = ["worlds=2", "rollout_length=16", "learning_rate=1e-3", "shaping={made_h
 
 @pytest.fixture
 def daf(tmp_path, monkeypatch, capsys):
-    """A function that runs a command in an empty folder: exit status, output, error output."""
+    """Function that runs a command in an empty folder and returns (status, stdout, stderr)."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments: str) -> tuple[int, str, str]:
@@ -41,7 +41,7 @@ def test_train_and_compare(daf):
 
 
 @pytest.mark.slow
-def test_partial_success_has_its_own_status(daf):
+def test_exit_status_of_partial_success(daf):
     Path("mine.py").write_text(
         "from daf.policies import Policy\n\n\nclass Mine(Policy):\n"
         "    def act(self, observations, state):\n        raise ValueError('no idea')\n"
@@ -53,7 +53,7 @@ def test_partial_success_has_its_own_status(daf):
     assert "error: policy_comparison: evaluate (" in err and "no idea" in err
 
 
-@pytest.mark.parametrize("arguments, said", [
+@pytest.mark.parametrize("arguments, message", [
     (["compare", "nop", "--missions", "assembler_1"], "did you mean 'noop'?"),
     (["sweep", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
     (["benchmark", "--config", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
@@ -62,8 +62,8 @@ def test_partial_success_has_its_own_status(daf):
     (["compare", "noop", "--missions", "assembler_1", "--device", "gpu"], "key 'device': got"),
     (["compare", "noop", "--missions", "assembler_1", "--jobs", "0"], "key 'max_parallel_jobs'"),
 ])  # fmt: skip
-def test_what_cannot_be_is_one_line(arguments, said, daf):
+def test_errors_are_one_line(arguments, message, daf):
     status, out, err = daf(*arguments)
     assert status == 1 and out == ""
-    assert err.startswith("error: ") and said in err and err.count("\n") == 1
+    assert err.startswith("error: ") and message in err and err.count("\n") == 1
     assert not Path("results").exists()

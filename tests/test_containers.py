@@ -1,4 +1,4 @@
-"""The two container recipes: the same files, which are there, and the same installation."""
+"""Container recipes: equal files and installation."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def test_both_recipes_install_the_same_from_files_that_are_there():
+def test_recipes_copy_equal_existing_files():
     docker = (ROOT / "containers" / "Dockerfile").read_text()
     apptainer = (ROOT / "containers" / "daf.def").read_text()
     copied = [words.split()[:-1] for words in re.findall(r"^COPY (?!--from)(.*)$", docker, re.M)]

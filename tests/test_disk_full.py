@@ -1,4 +1,4 @@
-"""A disk that is full at any moment: an error that says so, and what was there stays."""
+"""Full disk at any moment: writes fail with ENOSPC and keep existing files."""
 
 import errno
 import os
@@ -28,7 +28,7 @@ ORIGIN = Origin.current("cpu")
 
 @pytest.fixture
 def disk(tmp_path):
-    """A small disk."""
+    """Mounted tmpfs of 400 kB."""
     room = tmp_path / "disk"
     room.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(room)]
@@ -39,16 +39,16 @@ def disk(tmp_path):
     subprocess.run(["umount", "--lazy", str(room)], check=True)
 
 
-def noise(version: int) -> list[float]:
+def random_numbers(version: int) -> list[float]:
     return np.random.default_rng(version).random(2000).tolist()
 
 
-def a_json(disk: Path, version: int) -> None:
-    write_json(disk / "stats.json", noise(version))
+def write_json_file(disk: Path, version: int) -> None:
+    write_json(disk / "stats.json", random_numbers(version))
 
 
-def a_job(disk: Path, version: int) -> None:
-    asked = SimpleNamespace(
+def execute_job(disk: Path, version: int) -> None:
+    snakemake = SimpleNamespace(
         rule="demo",
         input={},
         output={
@@ -63,42 +63,42 @@ def a_job(disk: Path, version: int) -> None:
         config={"execution": {"results_dir": str(disk)}},
     )
     try:
-        with run_job(asked) as work:
-            save_table(work.paths["table"], pd.DataFrame({"x": noise(version)}))
+        with run_job(snakemake) as job:
+            save_table(job.output_paths["table"], pd.DataFrame({"x": random_numbers(version)}))
             print("made the table")
-            write_json(work.paths["facts"], {"version": version})
+            write_json(job.output_paths["facts"], {"version": version})
     except SystemExit:
-        raise OSError(errno.ENOSPC, "said by the job") from None
+        raise OSError(errno.ENOSPC, "job failed") from None
 
 
-def a_record(disk: Path, version: int) -> None:
+def write_sidecar(disk: Path, version: int) -> None:
     with write_outputs(
         rule="demo",
         inputs={},
         outputs={"a": str(disk / "a.txt"), "b": str(disk / "b.txt")},
         sidecar=str(disk / "a.txt.prov.json"),
-        parameters={"noise": noise(version)},
+        parameters={"noise": random_numbers(version)},
         execution=ExecutionConfig(results_dir=str(disk)),
         origin=ORIGIN,
     ) as paths:
-        paths["a"].write_text(f"{noise(version)}")
+        paths["a"].write_text(f"{random_numbers(version)}")
         paths["b"].write_text(f"{version}")
 
 
-def a_result(disk: Path, version: int) -> None:
-    PipelineResult(f"v{version}", "success", outputs={"noise": noise(version)}).write(
+def write_pipeline_result(disk: Path, version: int) -> None:
+    PipelineResult(f"v{version}", "success", outputs={"noise": random_numbers(version)}).write(
         disk / "result.json"
     )
 
 
-def an_audit(disk: Path, version: int) -> None:
-    findings = [Finding(f"{number}", result=True) for number in noise(version)[:500]]
-    made_again = {"computed": [], "played": [], "trained": []}
-    Audit(AuditConfig(seed=version), findings, made_again, (0, 0)).write(disk)
+def write_audit(disk: Path, version: int) -> None:
+    findings = [Finding(f"{number}", is_result=True) for number in random_numbers(version)[:500]]
+    reexecuted = {"computed": [], "played": [], "trained": []}
+    Audit(AuditConfig(seed=version), findings, reexecuted, (0, 0)).write(disk)
 
 
 def contents(disk: Path) -> dict[str, bytes]:
-    """Of all files but logs and locks."""
+    """Return the content of all files except logs and locks, by name."""
     return {
         path.name: path.read_bytes()
         for path in disk.iterdir()
@@ -106,8 +106,8 @@ def contents(disk: Path) -> dict[str, bytes]:
     }
 
 
-def leave(disk: Path, free: int) -> None:
-    """Fill the disk but for so many bytes."""
+def fill_disk(disk: Path, free: int) -> None:
+    """Fill the disk except for some free bytes."""
     with open(disk / "ballast", "wb", buffering=0) as ballast:
         try:
             while True:
@@ -116,13 +116,15 @@ def leave(disk: Path, free: int) -> None:
             ballast.truncate(max(0, ballast.tell() - free))
 
 
-@pytest.mark.parametrize("write", [a_json, a_job, a_record, a_result, an_audit])
+@pytest.mark.parametrize(
+    "write", [write_json_file, execute_job, write_sidecar, write_pipeline_result, write_audit]
+)
 def test_disk_full_at_any_moment(write, disk, capfd):
     write(disk, 1)
     before = contents(disk)
     outcomes = []
     for free in range(40):
-        leave(disk, free * PAGE)
+        fill_disk(disk, free * PAGE)
         try:
             write(disk, 2)
         except OSError as error:
@@ -138,15 +140,14 @@ def test_disk_full_at_any_moment(write, disk, capfd):
         assert line.startswith("error in demo: ") and "No space left on device" in line
 
 
-def test_a_state_that_cannot_be_saved_leaves_the_one_before(disk):
-    said = []
-    with ResumeState(disk / "run", "fingerprint", save_seconds=0, report=said.append) as resume:
+def test_failed_save_keeps_the_previous_resume_state(disk):
+    messages = []
+    with ResumeState(disk / "run", "fingerprint", save_seconds=0, report=messages.append) as resume:
         resume.save_if_due(lambda: {"x": torch.ones(1000)}, last=False)
         resume._next_save = 0.0
         resume.save_if_due(lambda: {"x": torch.ones(200_000)}, last=False)
         assert len(resume.load("cpu")["x"]) == 1000
-    assert said == [
-        f"{disk}/run/state.pt: the state could not be saved (No space left on device); "
-        "the one before stays"
+    assert messages == [
+        f"{disk}/run/state.pt: state not saved (No space left on device); the previous state stays"
     ]
     assert sorted(path.name for path in (disk / "run").iterdir()) == ["lock", "state.pt"]

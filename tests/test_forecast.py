@@ -1,51 +1,64 @@
-"""The simulation of a study's jobs, against what can be worked out by hand."""
+"""Simulation of an experiment's jobs against results computed by hand."""
 
 import pytest
 
-from daf.cluster.forecast import PLANNING_SECONDS_PER_JOB, Cluster, MeasuredTimes, forecast, main
+from daf.cluster.forecast import PLANNING_SECONDS_PER_JOB, Cluster, forecast, main
+from daf.cluster.measured_times import MeasuredTimes
 from daf.config import BenchmarkConfig
 from daf.plan import make_plan
 
 MEASURED = MeasuredTimes(training=(0.1,), evaluation=(5.0,))
 
 
-def plan_of(seeds: int, missions=("assembler_1", "assembler_2"), together: int = 1):
+def make_small_plan(seeds: int, missions=("assembler_1", "assembler_2"), policies_per_job: int = 1):
     config = {
         "policies": ["stateless", "random"],
         "missions": list(missions),
         "training_seeds": list(range(seeds)),
         "training": {"missions": ["assembler_1"], "steps": 1000},
-        "execution": {"policies_per_job": together},
+        "execution": {"policies_per_job": policies_per_job},
     }
     return make_plan(BenchmarkConfig.parse(config, "it"))
 
 
 @pytest.mark.parametrize("slots, seconds", [(1, 4 * 110 + 10), (4, 110 + 10), (5, 110)])
-def test_jobs_wait_for_slots_and_evaluations_for_trainings(slots, seconds):
-    found = forecast(plan_of(4), MEASURED, Cluster(slots, start=0, submit=0))
-    assert found.jobs == 9 and found.planning == pytest.approx(9 * PLANNING_SECONDS_PER_JOB)
-    assert found.makespan == pytest.approx(found.planning + seconds)
-    assert found.busy == pytest.approx((4 * 110 + 10) / (slots * seconds))
+def test_jobs_wait_for_slots_and_evaluations_for_runs(slots, seconds):
+    result = forecast(
+        make_small_plan(4), MEASURED, Cluster(slots, start_seconds=0, submit_seconds=0)
+    )
+    assert result.jobs == 9 and result.planning_seconds == pytest.approx(
+        9 * PLANNING_SECONDS_PER_JOB
+    )
+    assert result.makespan_seconds == pytest.approx(result.planning_seconds + seconds)
+    assert result.utilization == pytest.approx((4 * 110 + 10) / (slots * seconds))
 
 
-def test_a_start_costs_every_job_and_submitting_is_done_by_one():
-    slow = forecast(plan_of(4), MEASURED, Cluster(5, start=20, submit=0))
-    assert slow.makespan == pytest.approx(slow.planning + 110 + 2 * 20)
-    busy = forecast(plan_of(100), MEASURED, Cluster(1000, start=0, submit=30))
-    assert busy.makespan >= 201 * 30
+def test_start_is_parallel_and_submission_sequential():
+    slow = forecast(make_small_plan(4), MEASURED, Cluster(5, start_seconds=20, submit_seconds=0))
+    assert slow.makespan_seconds == pytest.approx(slow.planning_seconds + 110 + 2 * 20)
+    busy = forecast(
+        make_small_plan(100), MEASURED, Cluster(1000, start_seconds=0, submit_seconds=30)
+    )
+    assert busy.makespan_seconds >= 201 * 30
 
 
 @pytest.mark.parametrize("slots, seconds", [(1, 4 * 100 + 50), (2, 250), (4, 150)])
-def test_players_of_a_job_wait_for_each_other(slots, seconds):
-    """Four who are trained in one job, the fixed policy in another."""
-    found = forecast(plan_of(4, together=4), MEASURED, Cluster(slots, start=0, submit=0))
-    assert found.jobs == 6 and found.makespan == pytest.approx(found.planning + seconds)
-    assert found.busy == pytest.approx(450 / (slots * seconds))
+def test_policies_of_a_job_run_sequentially(slots, seconds):
+    """One job evaluates 4 trained policies, another one the fixed policy."""
+    result = forecast(
+        make_small_plan(4, policies_per_job=4),
+        MEASURED,
+        Cluster(slots, start_seconds=0, submit_seconds=0),
+    )
+    assert result.jobs == 6 and result.makespan_seconds == pytest.approx(
+        result.planning_seconds + seconds
+    )
+    assert result.utilization == pytest.approx(450 / (slots * seconds))
 
 
-def test_the_time_of_a_job_is_that_of_all_its_players(tmp_path):
-    plan = plan_of(4, together=3)
-    jobs = [cast.job for cast in plan.evaluation_batches() if cast.one_job]
+def test_measured_time_is_divided_by_policies(tmp_path):
+    plan = make_small_plan(4, policies_per_job=3)
+    jobs = [batch.job for batch in plan.evaluation_batches() if batch.one_job]
     for name, seconds in (*zip(jobs, (12, 8)), (next(iter(plan.runs)), 100)):
         folder = tmp_path / ("train" if name in plan.runs else "evaluate")
         folder.mkdir(exist_ok=True)
@@ -55,33 +68,41 @@ def test_the_time_of_a_job_is_that_of_all_its_players(tmp_path):
     assert measured == MeasuredTimes(training=(0.1,), evaluation=(2.0, 2.0))
 
 
-def test_what_fails_is_repeated_and_a_training_goes_on():
-    cluster = Cluster(4, start=0, submit=0, failures=36.0, save_seconds=10.0)
-    found = forecast(plan_of(40), MEASURED, cluster)
-    calm = forecast(plan_of(40), MEASURED, Cluster(4, start=0, submit=0))
-    assert found.failed > 10
-    # Each failure loses at most a state's time of a training, or an evaluation of 10 seconds.
-    assert calm.makespan < found.makespan < calm.makespan + found.failed * 10.0
-    assert found == forecast(plan_of(40), MEASURED, cluster)
+def test_failed_jobs_are_repeated():
+    cluster = Cluster(
+        4, start_seconds=0, submit_seconds=0, failures_per_hour=36.0, save_seconds=10.0
+    )
+    result = forecast(make_small_plan(40), MEASURED, cluster)
+    without_failures = forecast(
+        make_small_plan(40), MEASURED, Cluster(4, start_seconds=0, submit_seconds=0)
+    )
+    assert result.failed_attempts > 10
+    # Each failure loses at most the time between 2 saves, or an evaluation of 10 s.
+    assert (
+        without_failures.makespan_seconds
+        < result.makespan_seconds
+        < without_failures.makespan_seconds + result.failed_attempts * 10.0
+    )
+    assert result == forecast(make_small_plan(40), MEASURED, cluster)
 
 
-def test_mistakes_are_one_line(tmp_path, capsys):
+def test_invalid_arguments_give_one_line(tmp_path, capsys):
     (tmp_path / "c.yaml").write_text(
         f"policies: [random]\nmissions: [assembler_1]\nexecution: {{results_dir: {tmp_path}}}\n"
     )
     file = str(tmp_path / "c.yaml")
     assert main([file, "--like", file, "--slots", "2"]) == 2
-    assert "no times of the trainings and evaluations" in capsys.readouterr().err
-    together = tmp_path / "together.yaml"
-    together.write_text(
+    assert "no times of the runs and evaluations" in capsys.readouterr().err
+    colocated = tmp_path / "colocated.yaml"
+    colocated.write_text(
         "policies: [stateless]\nmissions: [assembler_1]\nexecution: {runs_per_job: 2}\n"
     )
-    assert main([file, "--like", str(together), "--slots", "2"]) == 2
-    assert "key 'execution.runs_per_job': got 2; 1 is needed" in capsys.readouterr().err
-    together.write_text(
+    assert main([file, "--like", str(colocated), "--slots", "2"]) == 2
+    assert "key 'execution.runs_per_job': got 2; expected 1" in capsys.readouterr().err
+    colocated.write_text(
         "policies: [random]\nmissions: [assembler_1]\nexecution: {policies_per_job: 2}\n"
     )
-    assert main([file, "--like", str(together), "--slots", "2"]) == 2
-    assert "key 'execution.policies_per_job': got 2; 1 is needed, as in" in capsys.readouterr().err
+    assert main([file, "--like", str(colocated), "--slots", "2"]) == 2
+    assert "key 'execution.policies_per_job': got 2; expected 1, as in" in capsys.readouterr().err
     assert main([file, "--like", file, "--slots", "0"]) == 2
     assert capsys.readouterr().err.startswith("error: --slots: at least 1")

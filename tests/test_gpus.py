@@ -1,4 +1,4 @@
-"""Who uses which GPU: names and locks stand in for GPUs, which are not needed."""
+"""Assignment of GPUs to jobs, by names and locks; no GPU is needed."""
 
 import ast
 import os
@@ -36,81 +36,81 @@ def two_gpus(tmp_path, monkeypatch):
 
 @pytest.fixture
 def hold():
-    """A function that starts a process which takes GPUs, and holds them until it is ended."""
+    """Function that starts a process which claims GPUs until it is killed."""
     started = []
 
-    def begin(number: int = 1, slots: int = 1) -> subprocess.Popen:
-        command = [sys.executable, "-c", HOLD, str(number), str(slots)]
+    def start(count: int = 1, jobs_per_gpu: int = 1) -> subprocess.Popen:
+        command = [sys.executable, "-c", HOLD, str(count), str(jobs_per_gpu)]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         started.append(subprocess.Popen(command, text=True, **pipes))
         return started[-1]
 
-    yield begin
+    yield start
     for process in started:
         process.kill()
         process.communicate()
 
 
-def told(process: subprocess.Popen) -> str:
+def read_line(process: subprocess.Popen) -> str:
     return process.stdout.readline().strip()
 
 
-def test_the_gpus_that_are_visible(monkeypatch):
+def test_visible_gpus(monkeypatch):
     for text, names in {"": [], "-1": [], "1": ["1"], "3, GPU-7f": ["3", "GPU-7f"]}.items():
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", text)
         assert visible_gpus() == names
 
 
-def test_two_jobs_have_two_gpus_and_a_third_waits(hold):
+def test_third_job_waits_for_one_of_two_gpus(hold):
     first, second = hold(), hold()
-    assert {told(first), mine := told(second)} == {"0", "1"}
+    assert {read_line(first), mine := read_line(second)} == {"0", "1"}
     third = hold()
     assert third.stderr.readline() == "waiting for a GPU: all are in use\n"
     second.kill()  # no lock outlives its process
-    assert told(third) == mine
+    assert read_line(third) == mine
 
 
-def test_jobs_share_a_gpu_only_where_they_must(hold):
-    assert [told(hold(slots=2)) for _ in range(4)] == ["0", "1", "0", "1"]
-    assert "waiting" in hold(slots=2).stderr.readline()
+def test_jobs_share_a_gpu_only_if_none_is_unused(hold):
+    assert [read_line(hold(jobs_per_gpu=2)) for _ in range(4)] == ["0", "1", "0", "1"]
+    assert "waiting" in hold(jobs_per_gpu=2).stderr.readline()
 
 
-def test_a_job_with_several_gpus_has_different_ones(hold):
-    both = hold(number=2, slots=2)
-    assert told(both) == "0,1"
-    assert told(hold(number=2, slots=2)) == "0,1"
-    assert "waiting" in hold(slots=2).stderr.readline()
+def test_job_with_several_gpus(hold):
+    both = hold(count=2, jobs_per_gpu=2)
+    assert read_line(both) == "0,1"
+    assert read_line(hold(count=2, jobs_per_gpu=2)) == "0,1"
+    assert "waiting" in hold(jobs_per_gpu=2).stderr.readline()
     with pytest.raises(NotEnoughGPUs, match="needs 3 GPUs; 2 are visible"), claim_gpus(3, 1):
         pass
 
 
-def test_a_job_on_several_machines_takes_its_part_of_the_gpus_on_each():
-    asked = SimpleNamespace(resources={"gpu": 4, "nodes": 2}, threads=1)
-    with job_device(asked, ExecutionConfig()):
+def test_job_on_several_nodes_claims_its_share_per_node():
+    snakemake = SimpleNamespace(resources={"gpu": 4, "nodes": 2}, threads=1)
+    with job_device(snakemake, ExecutionConfig()):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
-    asked = SimpleNamespace(resources={"gpu": 4}, threads=1)
-    with pytest.raises(NotEnoughGPUs), job_device(asked, ExecutionConfig()):
+    snakemake = SimpleNamespace(resources={"gpu": 4}, threads=1)
+    with pytest.raises(NotEnoughGPUs), job_device(snakemake, ExecutionConfig()):
         pass
 
 
-def test_a_job_sees_its_gpu_alone_and_only_while_it_has_it():
+def test_only_claimed_gpus_are_visible():
     with claim_gpus(1, 1) as [name]:
         assert os.environ["CUDA_VISIBLE_DEVICES"] == name
     with claim_gpus(0, 1) as names:
         assert names == [] and os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
 
 
-def test_jobs_of_a_cluster_keep_apart_by_themselves(hold, monkeypatch):
+def test_cluster_jobs_have_separate_locks(hold, monkeypatch):
     # Each may see its GPU as number 0.
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     for number in ("17", "18"):
         monkeypatch.setenv("SLURM_JOB_ID", number)
-        assert told(hold()) == "0"
+        assert read_line(hold()) == "0"
 
 
-def test_scripts_do_not_look_at_cuda_before_their_job_has_a_gpu():
+def test_scripts_do_not_import_torch_before_claiming_gpus():
     scripts = [p for p in Path(workflow_folder(), "scripts").glob("*.py")]
-    needing = [p for p in scripts if re.search(r"device_needed=True|batch\(", p.read_text())]
+    needing = [p for p in scripts if re.search(r"needs_device=True|batch\(", p.read_text())]
     assert {p.stem for p in needing} >= {"train", "evaluate", "environment_check"}
     for script in needing:
         body = ast.parse(script.read_text()).body
@@ -122,8 +122,8 @@ def test_scripts_do_not_look_at_cuda_before_their_job_has_a_gpu():
 
 
 @pytest.mark.parametrize("gpus, slots", [("0,1", 1), ("0", 2)])
-def test_concurrent_trainings(gpus, slots, tmp_path, monkeypatch):
-    """With two GPUs they never share one; with one and two slots, two at a time share it."""
+def test_concurrent_runs(gpus, slots, tmp_path, monkeypatch):
+    """Runs use separate GPUs with 1 job per GPU, and share one with 2 jobs per GPU."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
     config = {
         "name": "gpus",
@@ -142,14 +142,14 @@ def test_concurrent_trainings(gpus, slots, tmp_path, monkeypatch):
     spans = []
     for log in (tmp_path / "results" / "logs" / "train").glob("*.log"):
         (name,) = re.findall(r"^on GPU (.*)$", log.read_text(), flags=re.MULTILINE)
-        begin = datetime.fromisoformat(log.read_text().split("\n")[0].removeprefix("begin: "))
-        spans.append((begin.timestamp(), os.path.getmtime(log), name))
+        start = datetime.fromisoformat(log.read_text().split("\n")[0].removeprefix("begin: "))
+        spans.append((start.timestamp(), os.path.getmtime(log), name))
         assert "waiting" not in log.read_text()
     together = [
         {name, other}
-        for number, (begin, end, name) in enumerate(spans)
+        for number, (start, end, name) in enumerate(spans)
         for other_begin, other_end, other in spans[:number]
-        if begin < other_end and other_begin < end
+        if start < other_end and other_begin < end
     ]
-    assert together, "no two ran at the same time"
+    assert together, "no runs at the same time"
     assert all(names == set(gpus.split(",")) for names in together)

@@ -1,4 +1,4 @@
-"""What jobs ask a cluster for, against what jobs of the same shape were measured to take."""
+"""Estimated resources of jobs against measured ones."""
 
 import pytest
 
@@ -25,7 +25,7 @@ def plan(mission: str, policy: str = "stateless", episodes: int = 64, **training
     return make_plan(BenchmarkConfig.parse(config, "test"), "test")
 
 
-# Peak of resident memory in MB of two updates, or of some steps of 64 episodes; CPU, one thread.
+# Peak resident memory in MB of 2 updates, or of some steps of 64 episodes; CPU, 1 thread.
 TRAININGS = [
     ({"mission": "assembler_2", "worlds": 64, "rollout_length": 32}, 603),
     ({"mission": "assembler_2", "worlds": 1024, "rollout_length": 32}, 743),
@@ -37,33 +37,35 @@ EVALUATIONS = [("assembler_2", 507), ("machina_3", 540), ("machina_1@1-100", 604
 
 
 @pytest.mark.parametrize("shape, measured", TRAININGS)
-def test_a_training_asks_for_the_memory_it_takes_and_not_for_much_more(shape, measured):
+def test_memory_of_a_run(shape, measured):
     [run] = plan(**shape).runs.values()
     assert 1.3 * measured < run_memory_mb(run, gpus=0) < 3 * measured
     assert run_memory_mb(run, gpus=1) > run_memory_mb(run, gpus=0)
 
 
 @pytest.mark.parametrize("mission, measured", EVALUATIONS)
-def test_an_evaluation_asks_for_the_memory_it_takes(mission, measured):
-    asked = plan(mission)
-    config = asked.config.evaluation.model_copy(update={"recorded_episodes": 0})
-    needed = evaluation_memory_mb([asked.missions[mission]], config, gpus=0)
+def test_memory_of_an_evaluation(mission, measured):
+    planned = plan(mission)
+    config = planned.config.evaluation.model_copy(update={"recorded_episodes": 0})
+    needed = evaluation_memory_mb([planned.missions[mission]], config, gpus=0)
     assert 1.3 * measured < needed < 3 * measured
 
 
-def test_time_grows_with_the_work():
+def test_time_of_runs_and_evaluations():
     [run] = plan("assembler_2", steps=4_000_000).runs.values()
     assert run_minutes(run) == 10 + 14
-    asked = plan("assembler_2", episodes=640)
-    mission = asked.missions["assembler_2"]
+    planned = plan("assembler_2", episodes=640)
+    mission = planned.missions["assembler_2"]
     steps = 640 * 4 * mission.max_steps
     for times in (1, 3):
-        minutes = evaluation_minutes([mission] * times, asked.config.evaluation)
+        minutes = evaluation_minutes([mission] * times, planned.config.evaluation)
         assert minutes == 10 + -(-times * steps // (2000 * 60))
-        assert minutes == evaluation_minutes([mission], asked.config.evaluation, players=times)
+        assert minutes == evaluation_minutes(
+            [mission], planned.config.evaluation, num_policies=times
+        )
 
 
-def test_a_population_needs_what_its_members_do_but_for_what_they_share():
+def test_resources_of_colocated_runs():
     short, long = (
         run
         for steps in (4_000_000, 40_000_000)

@@ -1,7 +1,7 @@
-"""Every example of the document that promised the Python API, run as written at tiny scale.
+"""Examples of DAF_ORCHESTRATORS.md, at tiny scale.
 
-Tiny scale: numbers of steps and episodes in the examples are replaced, hyperparameters that the
-examples leave to defaults get small ones, and `PolicySpec` is imported from DAF, not mettagrid.
+Numbers of steps and episodes are replaced, default hyperparameters are replaced by small ones, and
+`PolicySpec` is imported from DAF, not from mettagrid.
 """
 
 import re
@@ -51,23 +51,23 @@ class TinySweep(DAFSweepConfig):
     confirmation: ConfirmationConfig = ConfirmationConfig(training_seeds=(101,))
 
 
-def block(beginning: str) -> str:
-    """The example whose code contains `beginning`, at tiny scale."""
-    (found,) = [code for code in BLOCKS if beginning in code]
+def example_code(text: str) -> str:
+    """Return the example that contains a text, at tiny scale."""
+    (code,) = [block for block in BLOCKS if text in block]
     for pattern, replacement in REPLACED:
-        found = re.sub(pattern, replacement, found)
-    return found
+        code = re.sub(pattern, replacement, code)
+    return code
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """One working directory for all, so that what one example made the next need not repeat."""
+    """Working directory that all examples share, so that they reuse results."""
     return tmp_path_factory.mktemp("examples")
 
 
 @pytest.fixture
 def example(folder, monkeypatch):
-    """A function that runs an example and gives the names it leaves."""
+    """Function that runs an example and returns its variables."""
     monkeypatch.chdir(folder)
     for kind in ("training", "benchmark"):
         name = f"daf_run_{kind}_pipeline"
@@ -79,11 +79,11 @@ def example(folder, monkeypatch):
         )
     monkeypatch.setattr(daf.config, "DAFSweepConfig", TinySweep)
 
-    def run(beginning: str, **names) -> dict:
+    def run(text: str, **names) -> dict:
         names |= ANY
         for name in daf.orchestrators.__all__:
             names.setdefault(name, getattr(daf.orchestrators, name))
-        exec(compile(block(beginning), beginning, "exec"), names)
+        exec(compile(example_code(text), text, "exec"), names)
         result = names.get("result")
         if result is not None:
             written = Path("results", "pipelines", result.pipeline_name, "result.json")
@@ -98,8 +98,8 @@ def test_quick_start_training(example, capsys):
     checkpoint = names["result"].outputs["final_checkpoint"]
     assert capsys.readouterr().out == f"Checkpoint: {checkpoint}\n"
     assert Path(checkpoint).is_file()
-    found = names["result"].outputs["evaluation_results"]
-    assert set(found) == {"assembler_2"} and found["assembler_2"]["episodes"] == 2
+    results = names["result"].outputs["evaluation_results"]
+    assert set(results) == {"assembler_2"} and results["assembler_2"]["episodes"] == 2
 
 
 def test_quick_start_sweep(example):
@@ -119,9 +119,9 @@ def test_quick_start_comparison(example, capsys):
     names = example('policies = [\n    PolicySpec(class_path="lstm"),\n')
     printed = capsys.readouterr().out
     assert names["result"].is_success() and "'best_policy'" in printed
-    played = names["result"].outputs["comparison_results"]
-    assert set(played) == {"lstm-untrained", "baseline"}
-    assert set(played["baseline"]) == {"training_facility_1", "assembler_2"}
+    evaluated = names["result"].outputs["comparison_results"]
+    assert set(evaluated) == {"lstm-untrained", "baseline"}
+    assert set(evaluated["baseline"]) == {"training_facility_1", "assembler_2"}
 
 
 def test_quick_start_benchmark(example, capsys):
@@ -182,9 +182,9 @@ def test_example_4(example, folder, capsys):
     for path, name in zip(trained.outputs["checkpoints"], ("lstm_v1.pt", "lstm_v2.pt")):
         shutil.copy(path, folder / "ckpt" / name)
     names = example("ckpt/lstm_v1.pt")
-    played = names["result"].outputs["comparison_results"]
+    evaluated = names["result"].outputs["comparison_results"]
     policies = {"lstm-lstm_v1", "lstm-lstm_v2", "stateless-untrained", "baseline"}
-    assert set(played) == policies
+    assert set(evaluated) == policies
     assert capsys.readouterr().out == f"Winner: {names['stats']['best_policy']}\n"
     assert names["stats"]["best_policy"] in policies
 

@@ -1,4 +1,4 @@
-"""What follows from a configuration: names that change exactly when something that matters does."""
+"""Plans: names change exactly when something that decides a result changes."""
 
 import re
 import shutil
@@ -32,12 +32,12 @@ def names(**changes) -> list[str]:
 @pytest.mark.parametrize("file, runs", [
     ("config", 10), ("halls", 3), ("memory", 10), ("reference", 30), ("reference_gpu", 30),
 ])  # fmt: skip
-def test_configurations_that_come_with_it_can_be_planned(file, runs):
+def test_shipped_configurations_have_plans(file, runs):
     source = f"config/{file}.yaml"
     assert len(make_plan(BenchmarkConfig.parse(load_yaml(ROOT / source), source)).runs) == runs
 
 
-def test_one_run_per_seed_and_one_player_per_run_or_fixed_policy():
+def test_one_run_per_seed_and_one_policy_instance_per_run():
     made = plan()
     assert [(run.policy, run.training_seed) for run in made.runs.values()] == [
         ("stateless", 1),
@@ -45,16 +45,16 @@ def test_one_run_per_seed_and_one_player_per_run_or_fixed_policy():
     ]
     assert list(made.policies) == [*made.runs, "random"]
     for name in made.runs:
-        player = made.policies[name]
+        instance = made.policies[name]
         assert made.weights[name] == f"results/runs/{name}/policy.safetensors"
-        assert player.training_seed == made.runs[name].training_seed
-        assert [mission["name"] for mission in made.trained_on(name)] == ["assembler_1"]
+        assert instance.training_seed == made.runs[name].training_seed
+        assert [mission["name"] for mission in made.training_missions(name)] == ["assembler_1"]
     fixed = made.policies["random"]
-    assert (fixed.training_seed, made.trained_on("random")) == (None, [])
+    assert (fixed.training_seed, made.training_missions("random")) == (None, [])
     assert "random" not in made.weights
 
 
-def test_layouts_that_were_trained_on_and_held_out():
+def test_training_layouts_and_held_out_layouts():
     training = {"missions": ["assembler_2@1", "assembler_2@2"]}
     made = plan(missions=["assembler_2@101"], training=training)
     run = next(iter(made.runs.values()))
@@ -67,7 +67,7 @@ def test_layouts_that_were_trained_on_and_held_out():
     )
 
 
-def test_names_are_fit_for_folders():
+def test_names_are_valid_for_folders():
     for name in plan().policies:
         assert name.replace("-", "").isalnum()
 
@@ -83,18 +83,18 @@ def test_names_are_fit_for_folders():
     {"training": TrainingConfig().resolved()},
     {"missions": [str(BUILT_IN / "assembler_1.yaml")]},
 ])  # fmt: skip
-def test_run_names_stay_when_nothing_that_matters_changes(changes):
+def test_run_names_ignore_irrelevant_changes(changes):
     assert names(**changes) == names()
 
 
-def test_a_better_proof_of_a_ceiling_trains_nothing_again():
-    def lower(name):
+def test_run_names_ignore_ceilings():
+    def with_ceiling(name):
         mission = load_mission(name).resolved()
         return Mission.model_validate(mission | {"ceiling": 7})
 
-    made = make_plan(plan().config, load=lower)
+    made = make_plan(plan().config, mission_loader=with_ceiling)
     assert list(made.runs) == names() and made.missions[MISSION].ceiling == 7
-    assert made.trained_on(names()[0]) == plan().trained_on(names()[0])
+    assert made.training_missions(names()[0]) == plan().training_missions(names()[0])
 
 
 OTHER_TRAINING = {
@@ -122,7 +122,7 @@ OTHER_TRAINING = {
 }
 
 
-GOES_WITH = {
+REQUIRED_KEYS = {
     "curriculum": {"missions": [MISSION]},
     "teacher": {"teacher_steps": 50},
     "teacher_steps": {"teacher": "baseline"},
@@ -135,43 +135,43 @@ def test_every_hyperparameter_is_in_the_table():
 
 @pytest.mark.parametrize("key", sorted(set(OTHER_TRAINING) - {"initial_weights"}))
 def test_every_hyperparameter_is_in_the_name(key):
-    other = {key: OTHER_TRAINING[key]} | GOES_WITH.get(key, {})
-    assert not set(names(training=other)) & set(names())
+    changed = {key: OTHER_TRAINING[key]} | REQUIRED_KEYS.get(key, {})
+    assert not set(names(training=changed)) & set(names())
 
 
-def test_other_things_that_matter_are_in_the_name(tmp_path):
+def test_missions_policies_and_seeds_are_in_the_name(tmp_path):
     edited = tmp_path / "assembler_1.yaml"
     edited.write_text((BUILT_IN / "assembler_1.yaml").read_text() + "max_steps: 999\n")
     small = [{"class_path": "stateless", "init_kwargs": {"hidden_size": 8}}]
-    found = [
+    run_names = [
         *names(),
         *names(missions=[str(edited)]),
         *names(policies=small),
         *names(policies=["lstm"]),
         *names(training_seeds=[3, 4]),
     ]
-    assert len(set(found)) == len(found) == 10
+    assert len(set(run_names)) == len(run_names) == 10
 
 
-def test_a_new_seed_leaves_the_others_alone():
+def test_new_seed_does_not_change_other_runs():
     assert names(training_seeds=[1, 2, 3])[:2] == names()
 
 
-def test_an_override_changes_the_runs_of_its_policy_only():
+def test_override_changes_runs_of_its_policy_only():
     both = plan(policies=["stateless", "lstm"])
     slower = {"class_path": "lstm", "training": {"learning_rate": 0.0003}}
     changed = plan(policies=["stateless", slower])
 
-    def of(made: Plan, policy: str) -> list[str]:
+    def run_names(made: Plan, policy: str) -> list[str]:
         return [run.name for run in made.runs.values() if run.policy == policy]
 
-    assert of(changed, "stateless") == of(both, "stateless")
-    assert not set(of(changed, "lstm")) & set(of(both, "lstm"))
+    assert run_names(changed, "stateless") == run_names(both, "stateless")
+    assert not set(run_names(changed, "lstm")) & set(run_names(both, "lstm"))
     rates = {run.policy: run.training.learning_rate for run in changed.runs.values()}
     assert rates == {"stateless": 0.002, "lstm": 0.0003}
 
 
-def test_fixed_policies_are_told_apart_by_their_arguments():
+def test_names_of_fixed_policies_depend_on_arguments():
     made = plan(policies=[
         "random",
         {"class_path": "random", "name": "wild", "init_kwargs": {"glyphs": 3}},
@@ -179,14 +179,14 @@ def test_fixed_policies_are_told_apart_by_their_arguments():
     ])  # fmt: skip
     assert not made.runs
     assert list(made.labels.values()) == ["random", "wild", "wilder"]
-    assert all(player.training_seed is None for player in made.policies.values())
+    assert all(instance.training_seed is None for instance in made.policies.values())
     first, second, third = made.policies
     assert first == "random"
     assert second.startswith("random-") and third.startswith("random-")
     assert second != third
 
 
-def test_a_network_of_ones_own_is_trained_and_an_edit_noticed(tmp_path):
+def test_edit_of_a_user_network_changes_its_runs(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(NETWORK)
     policies = [{"class_path": f"{path}:Mine", "name": "mine"}]
@@ -199,7 +199,7 @@ def test_a_network_of_ones_own_is_trained_and_an_edit_noticed(tmp_path):
     assert list(plan(policies=policies).runs) == list(before.runs)
 
 
-def test_an_edit_of_a_module_is_noticed(tmp_path, monkeypatch):
+def test_edit_of_a_user_module_changes_its_runs(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "packed").mkdir()
     path = tmp_path / "packed" / "mine.py"
@@ -209,13 +209,13 @@ def test_an_edit_of_a_module_is_noticed(tmp_path, monkeypatch):
     path.write_text(NETWORK + "\nEDITED = True\n")
     after = plan(policies=policies).runs
     edited = [run.policy for name, run in before.items() if name not in after]
-    assert edited == ["Mine"] * 2, "and the other policy is as it was"
+    assert edited == ["Mine"] * 2, "runs of the other policy do not change"
 
 
-def test_given_weights_are_not_trained_and_their_content_is_in_the_name(tmp_path):
+def test_content_of_fixed_weights_is_in_the_name(tmp_path):
     path = tmp_path / "best.safetensors"
     network = Stateless(Game.of(load_mission("assembler_1")), hidden_size=4)
-    found = set()
+    instance_names = set()
     for value in (0.0, 1.0):
         network.critic.bias.data.fill_(value)
         network.save(path)
@@ -225,14 +225,14 @@ def test_given_weights_are_not_trained_and_their_content_is_in_the_name(tmp_path
             "init_kwargs": {"hidden_size": 4},
         }])  # fmt: skip
         assert not made.runs
-        (player,) = made.policies.values()
-        assert player.policy == "stateless-best"
-        assert made.weights == {player.name: str(path)}
-        found.add(player.name)
-    assert len(found) == 2
+        (instance,) = made.policies.values()
+        assert instance.policy == "stateless-best"
+        assert made.weights == {instance.name: str(path)}
+        instance_names.add(instance.name)
+    assert len(instance_names) == 2
 
 
-def saved(path: Path, bias: float = 0.0) -> str:
+def save_weights(path: Path, bias: float = 0.0) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     network = Stateless(Game.of(load_mission("assembler_1")), hidden_size=4)
     network.critic.bias.data.fill_(bias)
@@ -240,42 +240,47 @@ def saved(path: Path, bias: float = 0.0) -> str:
     return str(path)
 
 
-def test_weights_know_the_arguments_of_their_network(tmp_path):
-    weights = saved(tmp_path / "small.safetensors")
-    (player,) = plan(policies=[{"class_path": "stateless", "data_path": weights}]).policies.values()
-    assert player.init_kwargs == {"hidden_size": 4}
-    going_on = plan(training={"initial_weights": weights})
-    assert all(run.init_kwargs == {"hidden_size": 4} for run in going_on.runs.values())
+def test_init_kwargs_are_read_from_weights(tmp_path):
+    weights = save_weights(tmp_path / "small.safetensors")
+    (instance,) = plan(
+        policies=[{"class_path": "stateless", "data_path": weights}]
+    ).policies.values()
+    assert instance.init_kwargs == {"hidden_size": 4}
+    continued = plan(training={"initial_weights": weights})
+    assert all(run.init_kwargs == {"hidden_size": 4} for run in continued.runs.values())
 
 
-def test_each_of_many_weights_of_one_network_is_looked_at(tmp_path):
+def test_each_weights_file_of_a_network_is_checked(tmp_path):
     small = {"class_path": "stateless", "init_kwargs": {"hidden_size": 4}}
-    good = small | {"data_path": saved(tmp_path / "good.st")}
-    broken = small | {"data_path": saved(tmp_path / "broken.st", float("nan")), "name": "broken"}
-    other = small | {"data_path": good["data_path"], "init_kwargs": {"hidden_size": 8}}
+    good = small | {"data_path": save_weights(tmp_path / "good.st")}
+    broken = small | {
+        "data_path": save_weights(tmp_path / "broken.st", float("nan")),
+        "name": "broken",
+    }
+    wider = small | {"data_path": good["data_path"], "init_kwargs": {"hidden_size": 8}}
     untrained = small | {"train": False}
     assert len(plan(policies=[good, untrained]).policies) == 2
-    for wrong, reason in ((broken, "not finite"), (other | {"name": "wider"}, "has shape")):
+    for invalid, reason in ((broken, "NaN or infinite"), (wider | {"name": "wider"}, "got shape")):
         with pytest.raises(ConfigError, match=f"key 'policies.2': weights .*{reason}"):
-            plan(policies=[good, untrained, wrong])
+            plan(policies=[good, untrained, invalid])
 
 
-def test_initial_weights_count_by_content(tmp_path):
-    here, other = saved(tmp_path / "here.st"), saved(tmp_path / "other.st")
-    there = str(shutil.copy(here, tmp_path / "policy.safetensors"))
-    made = {path: names(training={"initial_weights": path}) for path in (here, there, other)}
-    assert made[here] == made[there]
-    assert not set(made[here]) & set(made[other]) and not set(made[here]) & set(names())
-    assert set(plan(training={"initial_weights": there}).initial_weights.values()) == {there}
+def test_initial_weights_are_identified_by_content(tmp_path):
+    first, other = save_weights(tmp_path / "first.st"), save_weights(tmp_path / "other.st")
+    copy = str(shutil.copy(first, tmp_path / "policy.safetensors"))
+    made = {path: names(training={"initial_weights": path}) for path in (first, copy, other)}
+    assert made[first] == made[copy]
+    assert not set(made[first]) & set(made[other]) and not set(made[first]) & set(names())
+    assert set(plan(training={"initial_weights": copy}).initial_weights.values()) == {copy}
 
 
-def test_checkpoints_of_one_class_have_readable_names_of_their_own(tmp_path):
+def test_checkpoints_of_one_class_have_readable_labels(tmp_path):
     paths = [
-        saved(tmp_path / "ckpt" / "v1.pt"),
-        saved(tmp_path / "ckpt" / "v2.pt", 1.0),
-        saved(tmp_path / "runs" / "stateless-s1-12345678" / "policy.safetensors", 2.0),
-        saved(tmp_path / "sweeps" / "rates" / "policy.safetensors", 3.0),
-        saved(tmp_path / "again" / "v1.pt", 4.0),
+        save_weights(tmp_path / "ckpt" / "v1.pt"),
+        save_weights(tmp_path / "ckpt" / "v2.pt", 1.0),
+        save_weights(tmp_path / "runs" / "stateless-s1-12345678" / "policy.safetensors", 2.0),
+        save_weights(tmp_path / "sweeps" / "rates" / "policy.safetensors", 3.0),
+        save_weights(tmp_path / "again" / "v1.pt", 4.0),
     ]
     labels = list(
         plan(policies=[{"class_path": "stateless", "data_path": p} for p in paths]).labels.values()
@@ -285,8 +290,8 @@ def test_checkpoints_of_one_class_have_readable_names_of_their_own(tmp_path):
     assert len(set(labels)) == 5
 
 
-def test_a_policy_that_stands_there_twice_is_refused(tmp_path):
-    weights = saved(tmp_path / "v1.pt")
+def test_duplicate_policies_are_refused(tmp_path):
+    weights = save_weights(tmp_path / "v1.pt")
     for policy in ("stateless", "random", {"class_path": "stateless", "data_path": weights}):
         with pytest.raises(ConfigError, match="two policies are called"):
             plan(policies=[policy, policy])
@@ -295,14 +300,14 @@ def test_a_policy_that_stands_there_twice_is_refused(tmp_path):
             plan(policies=[policy, again | {"name": "other"}])
 
 
-def test_a_network_that_is_not_trained_says_so():
+def test_label_of_an_untrained_network():
     made = plan(policies=["stateless", {"class_path": "stateless", "train": False}])
     assert list(made.policies)[-1] == "stateless-untrained"
     assert list(made.labels.values())[-1] == "stateless-untrained"
     assert len(made.runs) == 2
 
 
-def test_evaluations_are_shared_exactly_when_they_are_played_alike():
+def test_evaluations_with_equal_settings_share_files():
     def files(**changes):
         return plan(policies=["random"], **changes).episodes_files()
 
@@ -312,33 +317,33 @@ def test_evaluations_are_shared_exactly_when_they_are_played_alike():
     assert files(execution={"results_dir": "/data/r"})[0].startswith("/data/r/evaluations/")
 
 
-def test_a_report_shows_the_recordings_of_the_first_run_that_is_there():
+def test_report_replays_are_of_the_first_available_run():
     made = plan(missions=["assembler_1", "assembler_2"])
     first, second = made.runs
-    for missing, shown in (({}, first), ({"runs": [first]}, second)):
+    for missing, run in (({}, first), ({"runs": [first]}, second)):
         files = plan(missions=["assembler_1", "assembler_2"], missing=missing).report_replays()
         assert files == [
-            f"results/evaluations/{player}-e64-w0/{mission}.replay.json"
-            for player in (shown, "random")
+            f"results/evaluations/{policy}-e64-w0/{mission}.replay.json"
+            for policy in (run, "random")
             for mission in ("assembler_1", "assembler_2")
         ]
 
 
-def test_what_is_missing_is_left_out_and_named():
-    whole = plan(missions=["assembler_1", "assembler_2"])
-    first, second = whole.runs
+def test_missing_runs_and_evaluations_are_excluded():
+    complete = plan(missions=["assembler_1", "assembler_2"])
+    first, second = complete.runs
     part = plan(
         missions=["assembler_1", "assembler_2"],
         missing={"runs": [first], "evaluations": ["random/assembler_2"]},
     )
     assert part.finished_runs() == [second]
-    left_out = set(whole.evaluations()) - set(part.evaluations())
-    assert left_out == {(first, "assembler_1"), (first, "assembler_2"), ("random", "assembler_2")}
-    assert {(m["run"], m["mission"]) for m in part.missing()} == left_out
-    assert part.disk_needed_mb() == whole.disk_needed_mb()
+    missing = set(complete.evaluations()) - set(part.evaluations())
+    assert missing == {(first, "assembler_1"), (first, "assembler_2"), ("random", "assembler_2")}
+    assert {(m["run"], m["mission"]) for m in part.missing_evaluations()} == missing
+    assert part.disk_needed_mb() == complete.disk_needed_mb()
 
 
-def test_only_a_policy_of_the_benchmark_can_be_compared_with():
+def test_unknown_policy_to_compare_with_is_refused():
     assert plan(comparison={"against": "random"}).config.comparison.against == "random"
     with pytest.raises(
         ConfigError, match=re.escape("'comparison.against': got \"randm\"; did you")
@@ -346,13 +351,13 @@ def test_only_a_policy_of_the_benchmark_can_be_compared_with():
         plan(comparison={"against": "randm"})
 
 
-@pytest.mark.parametrize("missing, said", [
+@pytest.mark.parametrize("missing, error", [
     ({"runs": ["stateless-s9-00000000"]}, "key 'missing.runs': got \"stateless-s9-00000000\"; "),
     ({"evaluations": ["random/assembler_9"]}, "did you mean 'random/assembler_1'?"),
     ({"evaluations": ["random/assembler_1"], "runs": names()}, "leaves no evaluation to compare"),
 ])  # fmt: skip
-def test_only_what_is_planned_can_be_missing(missing, said):
-    with pytest.raises(ConfigError, match=re.escape(said)):
+def test_unknown_missing_names_are_refused(missing, error):
+    with pytest.raises(ConfigError, match=re.escape(error)):
         plan(missing=missing)
 
 
@@ -361,13 +366,13 @@ def test_only_what_is_planned_can_be_missing(missing, said):
     ("daf.policies.lstm:LSTM", ["daf.policies.lstm"]),
     ("daf.policies.lstm.LSTM", ["daf.policies.lstm"]),
 ])  # fmt: skip
-def test_modules_whose_code_decides(class_path, modules):
+def test_modules_of_runs_and_policies(class_path, modules):
     made = plan(policies=[class_path])
     assert all(run.modules() == modules for run in made.runs.values())
-    assert all(player.modules() == modules for player in made.policies.values())
+    assert all(instance.modules() == modules for instance in made.policies.values())
 
 
-def test_disk_needed_grows_with_the_work():
+def test_disk_needed_grows_with_the_plan():
     few, many = plan(), plan(training_seeds=[1, 2, 3], evaluation={"episodes": 1_000_000})
     assert 0 < few.disk_needed_mb() < many.disk_needed_mb()
     assert few.disk_needed_mb() == plan(training_seeds=[1, 2, 3]).disk_needed_mb()

@@ -1,4 +1,4 @@
-"""Hashes that mean what they say, and outputs that appear whole or not at all."""
+"""Hashes of data and code, and atomic writes."""
 
 import ast
 import hashlib
@@ -15,13 +15,13 @@ import daf
 from daf.files.text_files import write_json, write_text
 from daf.provenance.code_hash import code_hash, script_hash
 from daf.provenance.hashing import digest, file_digest
-from daf.provenance.packages import versions
+from daf.provenance.packages import package_versions
 
 PACKAGE = Path(daf.__file__).parent
 
 
 def python(code: str, folder: Path | None = None) -> str:
-    """What a fresh Python prints; with `folder`, the copy of daf that lies there is imported."""
+    """Return the output of Python code in a new process, which imports daf from `folder`."""
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=folder
     )
@@ -53,12 +53,12 @@ def test_different_data_have_different_digests(one, other):
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_digest_refuses_what_json_cannot_say(number):
+def test_digest_of_non_finite_numbers_raises(number):
     with pytest.raises(ValueError):
         digest({"a": number})
 
 
-def test_file_digest_is_that_of_the_bytes(tmp_path):
+def test_file_digest_is_sha256_of_the_bytes(tmp_path):
     content = bytes(range(256)) * 5000
     (tmp_path / "file").write_bytes(content)
     assert file_digest(tmp_path / "file") == hashlib.sha256(content).hexdigest()
@@ -73,7 +73,7 @@ def test_write_json_is_sorted_and_readable(tmp_path):
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])
-def test_write_json_refuses_nan_and_leaves_the_old_file(number, tmp_path):
+def test_write_json_of_non_finite_numbers_keeps_the_old_file(number, tmp_path):
     path = tmp_path / "a.json"
     path.write_text("old")
     with pytest.raises(ValueError):
@@ -82,7 +82,7 @@ def test_write_json_refuses_nan_and_leaves_the_old_file(number, tmp_path):
     assert os.listdir(tmp_path) == ["a.json"]
 
 
-def test_write_text_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
+def test_failed_write_text_keeps_the_old_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     with pytest.raises(UnicodeEncodeError):
@@ -96,7 +96,7 @@ def test_write_text_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
 
 @pytest.fixture
 def copy(tmp_path):
-    """The sources of daf, to be edited."""
+    """Folder with a copy of the sources of daf."""
     shutil.copytree(
         PACKAGE, tmp_path / "daf", ignore=shutil.ignore_patterns("__pycache__", "_workflow")
     )
@@ -113,17 +113,17 @@ def hash_of_copy(folder: Path, module: str) -> str:
     return value
 
 
-def edit(path: Path, old: str, new: str) -> None:
+def replace_text(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
 
 
-def test_code_hash_of_a_copy_is_the_same(copy):
+def test_code_hash_of_a_copy_is_equal(copy):
     assert hash_of_copy(copy, "daf.learn.train") == code_hash("daf.learn.train")
 
 
-def test_comments_formatting_and_words_of_docstrings_do_not_count(copy):
+def test_code_hash_ignores_comments_and_docstrings(copy):
     before = hash_of_copy(copy, "daf.learn.train")
     for path in sorted((copy / "daf").rglob("*.py")):
         tree = ast.parse(path.read_text())
@@ -140,21 +140,22 @@ def test_comments_formatting_and_words_of_docstrings_do_not_count(copy):
     ("daf.learn.train", "learn/ppo.py", "eps=1e-5", "eps=1e-6"),
     ("daf.learn.train", "learn/advantage.py", "return ", "return 0 * "),
     ("daf.learn.train", "sim/random.py", "import warp as wp", "import warp as wp\n\nEXTRA = 1"),
-    ("daf.learn.train", "missions/mission.py", "move_energy: Amount = 2", "move_energy: int = 3"),
+    ("daf.learn.train", "missions/mission.py", "move_energy: Amount = Field(default=2",
+     "move_energy: Amount = Field(default=3"),
     ("daf.evaluation.evaluate", "policies/chance.py", "import torch", "import torch\n\nEXTRA = 1"),
     ("daf.stats.analyse", "stats/estimate.py", "return ", "return not "),
 ])  # fmt: skip
-def test_logic_counts_also_of_what_is_imported(module, file, old, new, copy):
+def test_code_hash_includes_imported_modules(module, file, old, new, copy):
     before = hash_of_copy(copy, module)
-    edit(copy / "daf" / file, old, new)
+    replace_text(copy / "daf" / file, old, new)
     assert hash_of_copy(copy, module) != before
 
 
-def test_code_that_is_not_imported_does_not_count(copy):
+def test_code_hash_excludes_modules_that_are_not_imported(copy):
     before = hash_of_copy(copy, "daf.learn.train")
-    edit(copy / "daf" / "stats" / "estimate.py", "return ", "return not ")
+    replace_text(copy / "daf" / "stats" / "estimate.py", "return ", "return not ")
     policy = copy / "daf" / "policies" / "baseline" / "policy.py"
-    edit(policy, "import torch", "import torch\n\nEXTRA = 1")
+    replace_text(policy, "import torch", "import torch\n\nEXTRA = 1")
     assert hash_of_copy(copy, "daf.learn.train") == before
 
 
@@ -163,14 +164,14 @@ def test_code_that_is_not_imported_does_not_count(copy):
     ["daf.stats.analyse", "daf.report.build"],
     ["daf.deploy.policy"],
 ])  # fmt: skip
-def test_code_hash_covers_all_that_is_loaded(modules, copy):
-    """Every module of daf that the import loads is in the hash, but for files without logic."""
+def test_code_hash_covers_all_loaded_modules(modules, copy):
+    """The hash includes every module of daf that the import loads, except empty ones."""
     loaded = python(
         f"import sys, {', '.join(modules)}\n"
         "print(*[n for n in sys.modules if n.split('.')[0] == 'daf'], sep='\\n')"
     ).splitlines()
     assert set(modules) < set(loaded)
-    # In the copy, change one module after the other and look whether the hash changes.
+    # Change each module of the copy and compare the hash.
     not_covered = python(
         "import pathlib, sys\n"
         "import daf.provenance.code_hash as p\n"
@@ -180,7 +181,7 @@ def test_code_hash_covers_all_that_is_loaded(modules, copy):
         "    path = path / '__init__.py' if path.is_dir() else path.with_suffix('.py')\n"
         "    old = path.read_text()\n"
         "    path.write_text(old + '\\nEXTRA = 1\\n')\n"
-        "    p._parsed.cache_clear()\n"
+        "    p._parse_module.cache_clear()\n"
         "    p.code_hash.cache_clear()\n"
         f"    if p.code_hash(*{modules!r}) == before: print(path)\n"
         "    path.write_text(old)\n",
@@ -192,23 +193,23 @@ def test_code_hash_covers_all_that_is_loaded(modules, copy):
         assert all(isinstance(node, ast.Expr) for node in tree.body), path
 
 
-def test_a_script_counts_but_not_its_comments_and_other_imports(tmp_path):
+def test_script_hash_ignores_comments_and_other_imports(tmp_path):
     script = tmp_path / "compare.py"
-    script.write_text("from daf.jobs.run_job import run_job\n")
+    script.write_text("from daf.jobs.job import run_job\n")
     before = script_hash(script, "daf.stats.analyse")
-    script.write_text('"""Compare."""\nfrom daf.jobs.run_job import run_job  # a remark\n')
+    script.write_text('"""Compare."""\nfrom daf.jobs.job import run_job  # a remark\n')
     assert script_hash(script, "daf.stats.analyse") == before
     assert script_hash(script, "daf.jobs.environment_check") != before
-    script.write_text("from daf.jobs.run_job import run_job\nprint(1)\n")
+    script.write_text("from daf.jobs.job import run_job\nprint(1)\n")
     assert script_hash(script, "daf.stats.analyse") != before
 
 
-def test_code_hash_of_no_module():
+def test_code_hash_of_unknown_module_raises():
     with pytest.raises(ModuleNotFoundError, match=r"daf\.nowhere"):
         code_hash("daf.nowhere")
 
 
-def test_versions_name_what_decides_results():
-    found = versions()
-    assert {"daf", "python", "torch", "warp-lang", "numpy", "scipy", "snakemake"} <= set(found)
-    assert all(found.values())
+def test_package_versions():
+    versions = package_versions()
+    assert {"daf", "python", "torch", "warp-lang", "numpy", "scipy", "snakemake"} <= set(versions)
+    assert all(versions.values())

@@ -1,4 +1,4 @@
-"""The lock on a folder of results: one holder, handed down to children, gone with the last."""
+"""Lock of the results folder."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def holder(results, code: str = HOLD, **more) -> subprocess.Popen:
     return process
 
 
-def test_a_second_process_is_told_who_holds_it_until_that_is_killed(tmp_path):
+def test_error_names_the_holder_until_it_is_killed(tmp_path):
     first = holder(tmp_path)
     with pytest.raises(results_lock.ResultsInUse, match=f"in use by process {first.pid} on "):
         results_lock.lock_results(str(tmp_path))
@@ -36,7 +36,7 @@ def test_a_second_process_is_told_who_holds_it_until_that_is_killed(tmp_path):
     os.close(results_lock.wait_and_lock(str(tmp_path)))
 
 
-def test_plain_snakemake_says_that_a_folder_is_in_use(tmp_path):
+def test_snakemake_fails_if_the_folder_is_in_use(tmp_path):
     held = results_lock.wait_and_lock(str(tmp_path / "results"))
     command = snakemake_command("environment_check", default_config().resolve())
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
@@ -46,7 +46,7 @@ def test_plain_snakemake_says_that_a_folder_is_in_use(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_waiting_ends_when_the_holder_does(tmp_path, capfd):
+def test_waiting_ends_with_the_holder(tmp_path, capfd):
     first = holder(tmp_path, HOLD.replace("60", "1"))
     begin = time.monotonic()
     os.close(results_lock.wait_and_lock(str(tmp_path)))
@@ -57,9 +57,12 @@ def test_waiting_ends_when_the_holder_does(tmp_path, capfd):
     )
 
 
-def test_a_child_keeps_the_lock_of_its_parent(tmp_path):
+def test_child_inherits_the_lock(tmp_path):
     held = results_lock.wait_and_lock(str(tmp_path))
-    code = "import sys, time\nfrom daf.jobs.results_lock import lock_results\nlock_results(sys.argv[1])\n"
+    code = (
+        "import sys, time\nfrom daf.jobs.results_lock import lock_results\n"
+        "lock_results(sys.argv[1])\n"
+    )
     child = holder(
         tmp_path,
         code + "print('held', flush=True)\ntime.sleep(60)\n",
@@ -74,7 +77,7 @@ def test_a_child_keeps_the_lock_of_its_parent(tmp_path):
     os.close(results_lock.wait_and_lock(str(tmp_path)))
 
 
-def test_other_folders_are_free(tmp_path):
+def test_folders_have_separate_locks(tmp_path):
     os.close(results_lock.wait_and_lock(str(tmp_path / "a")))
     first = results_lock.wait_and_lock(str(tmp_path / "a"))
     second = results_lock.wait_and_lock(str(tmp_path / "b"))
@@ -82,16 +85,17 @@ def test_other_folders_are_free(tmp_path):
     os.close(second)
 
 
-def test_jobs_of_a_dead_workflow_are_waited_for(tmp_path, capfd):
-    job = HOLD.replace("wait_and_lock", "working").replace("held = working(sys.argv[1])",
-        "job = working(sys.argv[1]); job.__enter__()").replace("60", "1")  # fmt: skip
+def test_lock_waits_for_orphaned_jobs(tmp_path, capfd):
+    acquire = "held = wait_and_lock(sys.argv[1])"
+    job = HOLD.replace("import wait_and_lock", "import hold_shared_lock").replace("60", "1")
+    job = job.replace(acquire, "job = hold_shared_lock(sys.argv[1]); job.__enter__()")
     running = holder(tmp_path, job), holder(tmp_path, job)
     os.close(results_lock.wait_and_lock(str(tmp_path)))
     assert [process.wait() for process in running] == [0, 0]
     assert capfd.readouterr().err == f"{tmp_path}: waiting for jobs of an earlier call to end\n"
 
 
-def test_a_forked_process_does_not_keep_the_share_of_a_job(tmp_path):
+def test_forked_process_releases_the_shared_lock(tmp_path):
     with results_lock.hold_shared_lock(str(tmp_path)):
         child = os.fork()
         if child == 0:

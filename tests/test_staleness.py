@@ -1,4 +1,4 @@
-"""Staleness: what makes outputs be made again, and what does not."""
+"""Staleness of outputs."""
 
 import os
 import shutil
@@ -11,46 +11,46 @@ from daf.provenance.origin import Origin
 from daf.provenance.sidecar import SUFFIX, Sidecar, write_outputs
 from daf.provenance.staleness import (
     ExternalFiles,
-    Request,
-    first_difference,
-    reason_to_remake,
-    restore_dates,
-    split_request,
+    JobSpec,
+    find_stale_reason,
+    first_different_key,
+    restore_modification_times,
+    split_job,
 )
 
-TOLD = {"config": {"confidence": 0.95, "seeds": [1, 2]}, "code": "a"}
+PARAMETERS = {"config": {"confidence": 0.95, "seeds": [1, 2]}, "code": "a"}
 
 
 @pytest.fixture
 def results(tmp_path, monkeypatch) -> Path:
-    """A folder of results with one output, made of a file within it and of one elsewhere."""
+    """Results folder with one output of an internal and an external input."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "results"
     (folder / "in").mkdir(parents=True)
     (folder / "in" / "episodes").write_text("rows")
     (tmp_path / "weights").write_text("heavy")
-    make(request())
+    make(make_spec())
     return folder
 
 
-def request(**changes) -> Request:
-    asked = {
+def make_spec(**changes) -> JobSpec:
+    spec = {
         "rule": "compare",
         "inputs": {"episodes": ["results/in/episodes"], "weights": ["weights"]},
         "outputs": {"stats": "results/out/stats"},
         "sidecar": f"results/out/stats{SUFFIX}",
-        "parameters": TOLD,
+        "parameters": PARAMETERS,
     }
-    return Request(**asked | changes)
+    return JobSpec(**spec | changes)
 
 
-def make(asked: Request) -> None:
+def make(spec: JobSpec) -> None:
     with write_outputs(
-        rule=asked.rule,
-        inputs=asked.inputs,
-        outputs=asked.outputs,
-        sidecar=asked.sidecar,
-        parameters=asked.parameters,
+        rule=spec.rule,
+        inputs=spec.inputs,
+        outputs=spec.outputs,
+        sidecar=spec.sidecar,
+        parameters=spec.parameters,
         execution=ExecutionConfig(),
         origin=Origin.current("cpu"),
     ) as paths:
@@ -58,109 +58,112 @@ def make(asked: Request) -> None:
             path.write_text(name)
 
 
-def test_what_was_made_of_the_same_is_up_to_date(results):
-    assert reason_to_remake(request(), "results") is None
+def test_equal_spec_is_up_to_date(results):
+    assert find_stale_reason(make_spec(), "results") is None
 
 
-def test_a_renamed_folder_and_other_places_of_given_files_change_nothing(results, tmp_path):
+def test_moved_folder_and_external_inputs_are_up_to_date(results, tmp_path):
     (tmp_path / "results").rename(tmp_path / "renamed")
     (tmp_path / "weights").rename(tmp_path / "moved")
-    asked = request(
+    spec = make_spec(
         inputs={"episodes": ["renamed/in/episodes"], "weights": [str(tmp_path / "moved")]},
         outputs={"stats": "renamed/out/stats"},
         sidecar=f"renamed/out/stats{SUFFIX}",
     )
-    assert reason_to_remake(asked, "renamed") is None
-    assert reason_to_remake(asked, str(tmp_path / "renamed")) is None
+    assert find_stale_reason(spec, "renamed") is None
+    assert find_stale_reason(spec, str(tmp_path / "renamed")) is None
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"rule": "rank"}, "it was made by rule compare"),
+        ({"rule": "rank"}, "rule compare made it"),
         (
             {"parameters": {"config": {"confidence": 0.6, "seeds": [1, 2]}, "code": "a"}},
-            "parameter config.confidence differs",
+            "parameter config.confidence changed",
         ),
         (
             {"parameters": {"config": {"confidence": 0.95, "seeds": [1]}, "code": "a"}},
-            "parameter config.seeds.1 differs",
+            "parameter config.seeds.1 changed",
         ),
-        ({"parameters": TOLD | {"code": "b"}}, "parameter code differs"),
-        ({"parameters": TOLD | {"more": 1}}, "parameter more differs"),
-        ({"inputs": {"episodes": ["results/in/episodes"]}}, "it was made of other inputs"),
+        ({"parameters": PARAMETERS | {"code": "b"}}, "parameter code changed"),
+        ({"parameters": PARAMETERS | {"more": 1}}, "parameter more changed"),
+        ({"inputs": {"episodes": ["results/in/episodes"]}}, "the names of its inputs changed"),
         (
             {"inputs": {"episodes": ["results/in/episodes"], "weights": []}},
-            "it was made of more files (weights)",
+            "input 'weights' has fewer files",
         ),
         (
             {"inputs": {"episodes": ["results/in/none"], "weights": ["weights"]}},
-            "its input results/in/none is missing",
+            "input results/in/none is missing",
         ),
         (
             {"inputs": {"episodes": ["weights"], "weights": ["weights"]}},
-            "its input weights differs",
+            "input weights changed",
         ),
     ],
 )
-def test_another_request_makes_it_stale(results, changes, reason):
-    assert reason_to_remake(request(**changes), "results") == reason
+def test_changed_spec_is_stale(results, changes, reason):
+    assert find_stale_reason(make_spec(**changes), "results") == reason
 
 
 @pytest.mark.parametrize(
     ("file", "reason"),
     [
-        ("weights", "its input weights differs"),
-        ("results/in/episodes", "its input results/in/episodes differs"),
-        ("results/out/stats", "results/out/stats is not as it was written"),
+        ("weights", "input weights changed"),
+        ("results/in/episodes", "input results/in/episodes changed"),
+        ("results/out/stats", "results/out/stats was edited"),
     ],
 )
-def test_another_content_of_the_same_size_and_date_makes_it_stale(results, file, reason):
+def test_changed_content_of_equal_size_is_stale(results, file, reason):
     before = os.stat(file)
     Path(file).write_text(Path(file).read_text().upper())
     os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns + 1))
-    assert reason_to_remake(request(), "results") == reason
+    assert find_stale_reason(make_spec(), "results") == reason
 
 
-def test_missing_outputs_and_sidecars_and_edited_sidecars_make_it_stale(results):
+def test_missing_or_edited_files_are_stale(results):
     sidecar = results / "out" / f"stats{SUFFIX}"
     text = sidecar.read_text()
     sidecar.write_text(text.replace("0.95", "0.96"))
-    assert "is not as it was written" in reason_to_remake(request(), "results")
+    assert "was edited" in find_stale_reason(make_spec(), "results")
     sidecar.write_text(text[:-20])
-    assert sidecar.name in reason_to_remake(request(), "results")
+    assert sidecar.name in find_stale_reason(make_spec(), "results")
     sidecar.unlink()
-    assert sidecar.name in reason_to_remake(request(), "results")
+    assert sidecar.name in find_stale_reason(make_spec(), "results")
     (results / "out" / "stats").unlink()
-    assert reason_to_remake(request(), "results") == "results/out/stats is missing"
+    assert find_stale_reason(make_spec(), "results") == "results/out/stats is missing"
 
 
-def test_two_given_files_are_told_apart_by_content_not_by_order(results, tmp_path):
+def test_external_inputs_are_compared_by_content(results, tmp_path):
     (tmp_path / "other").write_text("light")
-    asked = request(inputs={"weights": ["weights", "other"]})
-    make(asked)
-    turned = request(inputs={"weights": ["other", "weights"]})
-    assert reason_to_remake(turned, "results") is None
-    twice = request(inputs={"weights": ["other", "other"]})
-    assert reason_to_remake(twice, "results") == "its input other differs"
+    spec = make_spec(inputs={"weights": ["weights", "other"]})
+    make(spec)
+    turned = make_spec(inputs={"weights": ["other", "weights"]})
+    assert find_stale_reason(turned, "results") is None
+    twice = make_spec(inputs={"weights": ["other", "other"]})
+    assert find_stale_reason(twice, "results") == "input other changed"
 
 
-def test_dates_follow_the_sidecar_and_content_is_not_read_twice(results, monkeypatch):
+def test_modification_times_are_restored_without_hashing_again(results, monkeypatch):
     end = Sidecar.read(results / "out" / f"stats{SUFFIX}").end.timestamp()
     for file in ("stats", f"stats{SUFFIX}"):
         os.utime(results / "out" / file, (end + 7200, end + 7200))
-    assert reason_to_remake(request(), "results") is None
+    assert find_stale_reason(make_spec(), "results") is None
     read = []
     monkeypatch.setattr("daf.provenance.staleness.file_digest", lambda path: read.append(path))
-    assert restore_dates(request()) == ["results/out/stats", f"results/out/stats{SUFFIX}"]
+    assert restore_modification_times(make_spec()) == [
+        "results/out/stats",
+        f"results/out/stats{SUFFIX}",
+    ]
     assert (results / "out" / "stats").stat().st_mtime == pytest.approx(end, abs=1e-6)
-    assert restore_dates(request()) == []
-    assert reason_to_remake(request(), "results") is None and read == []
+    assert restore_modification_times(make_spec()) == []
+    assert find_stale_reason(make_spec(), "results") is None and read == []
 
 
-def test_a_job_with_parts_is_as_many_requests(tmp_path):
+def test_split_of_a_batch_job(tmp_path):
     files = {"x": ["p/a.x", "p/b.x", "q/a.x", "q/b.x"]}
-    parts = split_request(
+    parts = split_job(
         "evaluate",
         {"weights": ["w1"], "checked": "environment"},
         files | {"provenance": [f"{file}{SUFFIX}" for file in files["x"]]},
@@ -176,8 +179,8 @@ def test_a_job_with_parts_is_as_many_requests(tmp_path):
     assert parts[3].parameters == {"policy": "q", "mission": "b", "seed": 7}
 
 
-def test_parameters_of_a_job_without_parts_may_bear_the_names_of_lists():
-    [one] = split_request(
+def test_split_of_a_job_without_parts():
+    [one] = split_job(
         "report",
         {"stats": "s", "runs": ["r"]},
         {"report": "x.html", "provenance": f"x.html{SUFFIX}"},
@@ -190,25 +193,25 @@ def test_parameters_of_a_job_without_parts_may_bear_the_names_of_lists():
     assert one.parameters == {"missions": [{"name": "a"}, {"name": "b"}]}
 
 
-def test_the_text_of_given_files_is_that_of_their_content(tmp_path):
+def test_repr_of_external_files_depends_on_content_only(tmp_path):
     for name, text in {"a": "1", "b": "1", "c": "2"}.items():
         (tmp_path / name).write_text(text)
     a, b, c = (repr(ExternalFiles(weights=[str(tmp_path / name)])) for name in "abc")
     assert a == b != c
 
 
-def test_differences_are_named_by_their_keys():
-    assert first_difference({"a": (1, 2)}, {"a": [1, 2]}) is None
-    assert first_difference({"a": 1}, {"a": 1.0}) == "a"
-    assert first_difference({"a": None}, {}) == "a"
-    assert first_difference([{"k": 1}, {"k": 2}], [{"k": 1}, {"k": 3}]) == "1.k"
+def test_first_different_key():
+    assert first_different_key({"a": (1, 2)}, {"a": [1, 2]}) is None
+    assert first_different_key({"a": 1}, {"a": 1.0}) == "a"
+    assert first_different_key({"a": None}, {}) == "a"
+    assert first_different_key([{"k": 1}, {"k": 2}], [{"k": 1}, {"k": 3}]) == "1.k"
 
 
-def test_copies_are_up_to_date(results, tmp_path):
+def test_copied_results_are_up_to_date(results, tmp_path):
     shutil.copytree(results, tmp_path / "copy")  # with other dates
-    asked = request(
+    spec = make_spec(
         inputs={"episodes": ["copy/in/episodes"], "weights": ["weights"]},
         outputs={"stats": "copy/out/stats"},
         sidecar=f"copy/out/stats{SUFFIX}",
     )
-    assert reason_to_remake(asked, "copy") is None
+    assert find_stale_reason(spec, "copy") is None

@@ -1,4 +1,4 @@
-"""The teams of a configuration: who plays in them, what they are called, what is asked of them."""
+"""Teams of a configuration: members, names, labels and questions."""
 
 import re
 
@@ -23,8 +23,8 @@ def plan(teams, **changes) -> Plan:
     return make_plan(BenchmarkConfig.parse(data | changes, "test"))
 
 
-def test_worked_example_of_the_largest_remainder():
-    # The example of the article "Largest remainder method": 100 000 votes, 10 seats, Hare quota.
+def test_apportionment_of_a_published_example():
+    # Article "Largest remainder method": 100 000 votes, 10 seats, Hare quota.
     assert apportion(10, [47_000, 16_000, 15_800, 12_000, 6_100, 3_100]) == [5, 2, 1, 1, 1, 0]
 
 
@@ -36,27 +36,27 @@ def test_worked_example_of_the_largest_remainder():
     (5, [0, 2], [0, 5]),
     (0, [1], [0]),
 ])  # fmt: skip
-def test_seats(agents, shares, expected):
+def test_apportionment(agents, shares, expected):
     assert apportion(agents, shares) == expected
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.integers(0, 200), st.lists(st.integers(0, 50), min_size=1, max_size=8).filter(any))
-def test_every_policy_gets_its_quota_rounded_up_or_down(agents, shares):
-    found = apportion(agents, shares)
-    assert sum(found) == agents
-    for share, count in zip(shares, found):
+def test_apportionment_rounds_each_quota(agents, shares):
+    counts = apportion(agents, shares)
+    assert sum(counts) == agents
+    for share, count in zip(shares, counts):
         quota = agents * share / sum(shares)
         assert quota - 1 < count < quota + 1
 
 
-def test_without_questions_there_are_no_teams():
+def test_no_questions_give_no_teams():
     made = plan({})
     assert (made.teams, made.team_questions) == ({}, None)
     assert made.evaluations() == plan({"mixed": []}).evaluations()
 
 
-def test_a_team_for_each_training_seed_and_one_of_fixed_policies():
+def test_one_team_per_training_seed():
     made = plan({"cross_play": True})
     first, second = made.runs
     members = [made.members(name) for name in made.teams]
@@ -78,9 +78,9 @@ def test_a_team_for_each_training_seed_and_one_of_fixed_policies():
     assert [m.name for m in trained.trained_on] == list(made.missions) and fixed.trained_on == ()
 
 
-def test_the_same_team_is_played_once_whatever_asks_for_it():
-    asked = {"mixed": [{"random": 0.5, "baseline": 0.5}], "replacement": "random"}
-    made = plan(asked | {"cross_play": True})
+def test_equal_teams_are_one_team():
+    teams = {"mixed": [{"random": 0.5, "baseline": 0.5}], "replacement": "random"}
+    made = plan(teams | {"cross_play": True})
     assert set(made.teams) == set(plan({"cross_play": True}).teams)
     assert made.team_questions["mixed"] == ["baseline + random"]
     assert made.team_questions["valued"] == {
@@ -89,20 +89,20 @@ def test_the_same_team_is_played_once_whatever_asks_for_it():
     assert made.team_questions["pairs"]["baseline + random"] == ["baseline", "random"]
 
 
-def test_a_name_follows_from_players_and_shares_and_nothing_else():
+def test_name_follows_from_members_and_shares_only():
     def name(shares, **changes):
         return next(iter(plan({"mixed": [shares]}, **changes).teams))
 
-    whole = name({"baseline": 0.75, "random": 0.25})
-    assert whole == name({"random": 1, "baseline": 3}, missions=["assembler_2"], name="x")
-    named = [{"class_path": "baseline", "name": "other"}, "random"]
-    assert whole == name({"other": 3, "random": 1}, policies=named)
-    assert whole != name({"baseline": 0.5, "random": 0.5})
-    one = name({"stateless": 1, "random": 1})
-    assert one != name({"stateless": 1, "random": 1}, training={"gamma": 0.9})
+    expected = name({"baseline": 0.75, "random": 0.25})
+    assert expected == name({"random": 1, "baseline": 3}, missions=["assembler_2"], name="x")
+    named = [{"class_path": "baseline", "name": "mine"}, "random"]
+    assert expected == name({"mine": 3, "random": 1}, policies=named)
+    assert expected != name({"baseline": 0.5, "random": 0.5})
+    first = name({"stateless": 1, "random": 1})
+    assert first != name({"stateless": 1, "random": 1}, training={"gamma": 0.9})
 
 
-def test_shares_become_agents_by_mission():
+def test_agents_by_mission_follow_from_shares():
     made = plan({"mixed": [{"random": 0.1, "baseline": 0.1, "stateless": 0.2}]})
     (label,) = made.team_questions["mixed"]
     assert label == "2 stateless + 1 baseline + 1 random"
@@ -112,11 +112,12 @@ def test_shares_become_agents_by_mission():
     assert team_label([("a", 2), ("b", 2)]) == "a + b"
 
 
-def test_teams_are_evaluated_beside_the_players():
+def test_teams_are_evaluated_like_policies():
     made = plan({"replacement": "random"}, evaluation={"episodes": 3})
-    cells = made.evaluations()
-    assert [cell for cell in cells if cell[0] in made.policies] == plan({}).evaluations()
-    assert len(cells) == 2 * (4 + 3)
+    evaluations = made.evaluations()
+    of_policies = [(name, mission) for name, mission in evaluations if name in made.policies]
+    assert of_policies == plan({}).evaluations()
+    assert len(evaluations) == 2 * (4 + 3)
     name = list(made.teams)[-1]
     assert made.episodes_file(name, "assembler_2").endswith(
         f"evaluations/{name}-e3-w0/assembler_2.parquet"
@@ -126,47 +127,45 @@ def test_teams_are_evaluated_beside_the_players():
     assert made.contestant("random") is made.policies["random"]
 
 
-def test_a_team_is_missing_with_its_member():
-    asked = {"replacement": "random"}
-    whole = plan(asked)
-    first, _ = whole.runs
-    lost = f"{list(whole.teams)[-1]}/assembler_2"
-    part = plan(asked, missing={"runs": [first], "evaluations": [lost]})
-    missing = {(entry["policy"], entry["run"], entry["mission"]) for entry in part.missing()}
-    team = next(iter(whole.teams))
-    assert first in whole.members(team)
+def test_teams_of_a_missing_run_are_missing():
+    teams = {"replacement": "random"}
+    complete = plan(teams)
+    first, _ = complete.runs
+    evaluation = f"{list(complete.teams)[-1]}/assembler_2"
+    part = plan(teams, missing={"runs": [first], "evaluations": [evaluation]})
+    missing = {tuple(entry.values()) for entry in part.missing_evaluations()}
+    team = next(iter(complete.teams))
+    assert first in complete.members(team)
     assert missing == {
         ("stateless", first, "assembler_2"), ("stateless", first, "training_facility_1"),
         ("stateless + random", team, "assembler_2"),
         ("stateless + random", team, "training_facility_1"),
-        ("baseline + random", list(whole.teams)[-1], "assembler_2"),
+        ("baseline + random", list(complete.teams)[-1], "assembler_2"),
     }  # fmt: skip
-    everybody = [f"{p}/{m}" for p in whole.policies for m in whole.missions]
+    evaluations = [f"{p}/{m}" for p in complete.policies for m in complete.missions]
     with pytest.raises(ConfigError, match="leaves no evaluation to compare"):
-        plan(asked, missing={"evaluations": everybody})
+        plan(teams, missing={"evaluations": evaluations})
 
 
-def test_given_weights_are_known_by_their_content(tmp_path):
+def test_fixed_weights_are_identified_by_content(tmp_path):
     made = plan({})
     file = tmp_path / "mine.safetensors"
     Stateless(Game.of(*made.missions.values())).save(file)
     policies = [{"class_path": "stateless", "data_path": str(file), "name": "mine"}, "random"]
-    asked = plan({"cross_play": True}, policies=policies)
-    (team,) = asked.teams.values()
-    assert asked.weights_files(team.name) == [str(file)]
-    assert (
-        team.members[0].weights_file({"other": "0", "elsewhere": team.members[0].weights})
-        == "elsewhere"
-    )
+    made = plan({"cross_play": True}, policies=policies)
+    (team,) = made.teams.values()
+    assert made.weights_files(team.name) == [str(file)]
+    member = team.members[0]
+    assert member.weights_file({"a": "0", "b": member.weights}) == "b"
     assert team.training_seed is None
 
 
-def test_the_code_of_all_members_decides():
+def test_modules_of_a_team_are_those_of_its_members():
     (team, *_) = plan({"cross_play": True}).teams.values()
     assert team.modules() == ["daf.policies.baseline", "daf.policies.stateless"]
 
 
-@pytest.mark.parametrize("teams, changes, said", [
+@pytest.mark.parametrize("teams, changes, error", [
     ({"mixed": [{"baselin": 1, "random": 1}]}, {},
      "key 'teams.mixed.0': got \"baselin\"; did you mean 'baseline'? accepted: stateless, "),
     ({"replacement": "randm"}, {}, "key 'teams.replacement': got \"randm\"; did you mean 'random'"),
@@ -183,6 +182,6 @@ def test_the_code_of_all_members_decides():
     ({"mixed": [{"baseline": 0.9, "random": 0.1}]}, {},
      "key 'teams': in the team 9 baseline + 1 random, 'random' would play none of the 4 agents"),
 ])  # fmt: skip
-def test_teams_that_cannot_be(teams, changes, said):
-    with pytest.raises(ConfigError, match=re.escape(said)):
+def test_invalid_teams_are_refused(teams, changes, error):
+    with pytest.raises(ConfigError, match=re.escape(error)):
         plan(teams, **changes)

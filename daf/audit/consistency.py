@@ -1,5 +1,4 @@
-"""Does a record fit to what it stands beside? Its rule, the names of its files and its parameters
-say the same thing in different words, and so do the records of the jobs before it."""
+"""Consistency of sidecars with their files, their rules, their parameters and each other."""
 
 import re
 import shlex
@@ -19,10 +18,10 @@ from daf.audit.jobs import (
     SweepReport,
     Train,
     check_code,
-    job_of,
+    parse_job,
     sweep_folder,
 )
-from daf.audit.sidecar_index import Contradiction, SidecarIndex
+from daf.audit.sidecar_index import SidecarIndex, SidecarMismatch
 from daf.config import short_json
 from daf.missions import Mission
 from daf.plan import Plan, PolicyInstance, Team
@@ -31,206 +30,221 @@ from daf.provenance.sidecar import Sidecar
 STATS = "stats.json"
 
 
-class Binding(SidecarIndex):
-    """The records of a folder of results, held against each other."""
+class ConsistencyChecks(SidecarIndex):
+    """Checks of the sidecars of a results folder against each other, one method per rule."""
 
     def check(self, name: str) -> None:
-        """Whether a record can be that of the file it stands beside.
+        """Check that a sidecar is consistent with its file and with the other sidecars.
+
+        Args:
+            name: first output of the job.
 
         Raises:
-            Contradiction, ConfigError: it cannot; one line.
-            NotPossible: that cannot be found out here.
+            SidecarMismatch, ConfigError: the sidecar is inconsistent; one line.
+            CannotVerify: the check needs a file or code that is not available.
         """
-        record = self.records[name]
-        job = job_of(record)
-        _check_files(name, record, job)
+        sidecar = self.sidecars[name]
+        job = parse_job(sidecar)
+        _check_files(name, sidecar, job)
         check_code(job, self.trust)
         checks = {
-            Train: self._train,
-            Evaluate: self._evaluate,
-            Deploy: self._deploy,
-            Compare: self._compare,
-            Report: self._report,
-            Propose: self._propose,
-            Rank: self._rank,
-            Conclude: self._conclude,
-            SweepReport: self._sweep_report,
+            Train: self._check_train,
+            Evaluate: self._check_evaluate,
+            Deploy: self._check_deploy,
+            Compare: self._check_compare,
+            Report: self._check_report,
+            Propose: self._check_propose,
+            Rank: self._check_rank,
+            Conclude: self._check_conclude,
+            SweepReport: self._check_sweep_report,
         }
         if type(job) in checks:
-            checks[type(job)](name, record, job)
+            checks[type(job)](name, sidecar, job)
 
-    def _train(self, _: str, record: Sidecar, job: Train) -> None:
+    def _check_train(self, _: str, sidecar: Sidecar, job: Train) -> None:
         if job.run.name != job.run.proper_name():
-            raise Contradiction(f"a training with its content is called {job.run.proper_name()}")
-        given = list(inputs_named(record, "initial_weights").values())
-        check_equal("initial weights", given, [sha for sha in [job.run.initial_digest] if sha])
+            raise SidecarMismatch(f"run name: got {job.run.name}; expected {job.run.proper_name()}")
+        digests = list(inputs_named(sidecar, "initial_weights").values())
+        check_equal("initial weights", digests, [sha for sha in [job.run.initial_digest] if sha])
 
-    def _evaluate(self, name: str, record: Sidecar, job: Evaluate) -> None:
-        check_equal("ceiling", job.mission.ceiling, self._ceiling(job.mission))
+    def _check_evaluate(self, name: str, sidecar: Sidecar, job: Evaluate) -> None:
+        check_equal("ceiling", job.mission.ceiling, self.ceiling(job.mission))
         if not isinstance(job.policy, Team):
-            self._player(name, record, job)
+            self._check_job_policy(sidecar, job)
             return
-        check_equal("missions of its training", len(job.trained_on), 0)
-        given, used = inputs_named(record, "weights"), set()
+        check_equal("training missions", len(job.trained_on), 0)
+        digests, used = inputs_named(sidecar, "weights"), set()
         for member in job.policy.members:
-            own = member.weights_file(given)
-            weights = {own: given[own]} if own else {}
+            file = member.weights_file(digests)
+            weights = {file: digests[file]} if file else {}
             self.check_policy(member.instance, member.trained_on, weights)
             used |= weights.keys()
-        check_equal("weights", sorted(given), sorted(used))
+        check_equal("weights", sorted(digests), sorted(used))
 
-    def _player(self, _: str, record: Sidecar, job: Evaluate | Deploy) -> None:
-        self.check_policy(job.policy, job.trained_on, inputs_named(record, "weights"))
+    def _check_job_policy(self, sidecar: Sidecar, job: Evaluate | Deploy) -> None:
+        self.check_policy(job.policy, job.trained_on, inputs_named(sidecar, "weights"))
 
     def check_policy(
-        self, player: PolicyInstance, trained_on: tuple[Mission, ...], weights: Mapping[str, str]
+        self, policy: PolicyInstance, trained_on: tuple[Mission, ...], weights: Mapping[str, str]
     ) -> None:
-        file = f"runs/{player.name}/policy.safetensors"
-        if player.training_seed is None and file not in self.records:
-            check_equal("missions of its training", len(trained_on), 0)
-            if len(weights) > 1 or not player.is_valid_name(next(iter(weights.values()), None)):
-                raise Contradiction(f"a policy with its content is not called {player.name}")
+        """Check a policy instance against the sidecar of its run, or a fixed policy by its name.
+
+        Args:
+            policy: policy instance as recorded.
+            trained_on: training missions as recorded.
+            weights: recorded weights file, with its SHA-256.
+        """
+        file = f"runs/{policy.name}/policy.safetensors"
+        if policy.training_seed is None and file not in self.sidecars:
+            check_equal("training missions", len(trained_on), 0)
+            if len(weights) > 1 or not policy.is_valid_name(next(iter(weights.values()), None)):
+                raise SidecarMismatch(f"policy name {policy.name} does not match its content")
             return
-        run = self._job(file, Train).run
-        kept = {key: getattr(run, key) for key in PolicyInstance.model_fields}
-        check_equal("policy", player.resolved(), PolicyInstance(**kept).resolved())
-        check_equal("missions of its training", trained_on, run.missions)
+        run = self.job_that_made(file, Train).run
+        fields = {key: getattr(run, key) for key in PolicyInstance.model_fields}
+        check_equal("policy", policy.resolved(), PolicyInstance(**fields).resolved())
+        check_equal("training missions", trained_on, run.missions)
         check_equal("weights", list(weights), [file])
 
-    def _deploy(self, name: str, record: Sidecar, job: Deploy) -> None:
-        self._player(name, record, job)
-        played = record.inputs.get("episodes", {})
-        jobs = [self._job(file, Evaluate) for file in played]
-        for file, told in zip(played, jobs):
-            check_equal(f"policy of {file}", told.policy, job.policy)
-            check_equal(f"seed of {file}", told.evaluation.seed, job.seed)
-        check_equal("missions", job.missions, tuple(told.mission for told in jobs))
+    def _check_deploy(self, name: str, sidecar: Sidecar, job: Deploy) -> None:
+        self._check_job_policy(sidecar, job)
+        tables = sidecar.inputs.get("episodes", {})
+        jobs = [self.job_that_made(file, Evaluate) for file in tables]
+        for file, evaluate in zip(tables, jobs):
+            check_equal(f"policy of {file}", evaluate.policy, job.policy)
+            check_equal(f"seed of {file}", evaluate.evaluation.seed, job.seed)
+        check_equal("missions", job.missions, tuple(evaluate.mission for evaluate in jobs))
         run = f"runs/{job.policy.name}/run.json"
-        check_equal("training", list(inputs_named(record, "run")), [run] if job.trained_on else [])
+        check_equal("run", list(inputs_named(sidecar, "run")), [run] if job.trained_on else [])
 
-    def _compare(self, name: str, record: Sidecar, job: Compare) -> None:
-        plan = self.plan(job.config, record, record.inputs.get("episodes", {}))
+    def _check_compare(self, name: str, sidecar: Sidecar, job: Compare) -> None:
+        plan = self.plan(job.config, sidecar, sidecar.inputs.get("episodes", {}))
         check_equal("labels", job.labels, plan.labels)
-        check_equal("missing evaluations", job.missing, plan.missing())
-        check_equal("questions about teams", job.teams, plan.team_questions)
+        check_equal("missing evaluations", job.missing, plan.missing_evaluations())
+        check_equal("team comparisons", job.teams, plan.team_questions)
         ceilings = {name: mission.ceiling for name, mission in plan.missions.items()}
         check_equal("ceilings", job.ceilings, ceilings)
-        self._inputs(record, {"episodes": plan.episodes_files()})
+        self._check_inputs(sidecar, {"episodes": plan.episodes_files()})
         self.check_evaluations(plan)
 
-    def _report(self, name: str, record: Sidecar, job: Report) -> None:
+    def _check_report(self, name: str, sidecar: Sidecar, job: Report) -> None:
         folder = name.rpartition("/")[0]
         stats = f"{folder}/{STATS}"
-        compare = self._job(stats, Compare)
+        compare = self.job_that_made(stats, Compare)
         check_equal("configuration", job.config.resolved(), compare.config.resolved())
-        made = self.records[stats]
-        plan = self.plan(compare.config, made, made.inputs.get("episodes", {}))
+        compared = self.sidecars[stats]
+        plan = self.plan(compare.config, compared, compared.inputs.get("episodes", {}))
         check_equal("labels", job.labels, plan.labels)
         check_equal("missions", list(job.missions), list(plan.missions.values()))
         kind = "comparison" if folder.startswith("comparisons/") else "benchmark"
         _check_command(job.command, f"{kind}_report")
         runs = [plan.weights_file(run).rpartition("/")[0] for run in plan.finished_runs()]
-        self._inputs(
-            record,
+        self._check_inputs(
+            sidecar,
             {
-                "stats": [self._whole(stats)],
-                "environment": [self._whole("environment.json")],
+                "stats": [self._with_results_dir(stats)],
+                "environment": [self._with_results_dir("environment.json")],
                 "runs": [f"{run}/run.json" for run in runs],
                 "curves": [f"{run}/metrics.parquet" for run in runs],
                 "replays": plan.report_replays(),
             },
         )
 
-    def _propose(self, name: str, record: Sidecar, job: Propose | Rank) -> None:
-        search = self._search(name, job)
-        check_equal("search", job.search, search.digest)
-        check_equal("rounds", job.rounds, search.round_entries(len(job.rounds)))
-        self._inputs(record, {"episodes": search.episodes_files(len(job.rounds))})
-        for known in search.rounds[: len(job.rounds)]:
-            self.check_evaluations(known.plan)
+    def _check_propose(self, name: str, sidecar: Sidecar, job: Propose | Rank) -> None:
+        state = self.sweep_state(name, job)
+        check_equal("search", job.search, state.digest)
+        check_equal("rounds", job.rounds, state.round_entries(len(job.rounds)))
+        self._check_inputs(sidecar, {"episodes": state.episodes_files(len(job.rounds))})
+        for finished in state.rounds[: len(job.rounds)]:
+            self.check_evaluations(finished.plan)
 
-    def _rank(self, name: str, record: Sidecar, job: Rank) -> None:
-        self._propose(name, record, job)
-        check_equal("rounds", len(job.rounds), len(self._search(name, job).budgets))
+    def _check_rank(self, name: str, sidecar: Sidecar, job: Rank) -> None:
+        self._check_propose(name, sidecar, job)
+        check_equal("rounds", len(job.rounds), len(self.sweep_state(name, job).steps_by_round))
 
-    def _conclude(self, name: str, record: Sidecar, job: Conclude) -> None:
-        search = self._search(name, job)
-        check_equal("confirmed trials", job.confirmed, search.confirmed())
-        self._inputs(
-            record,
+    def _check_conclude(self, name: str, sidecar: Sidecar, job: Conclude) -> None:
+        state = self.sweep_state(name, job)
+        check_equal("confirmed trials", job.confirmed, state.confirmation_entries())
+        self._check_inputs(
+            sidecar,
             {
-                "trials": [f"{search.folder}/trials.parquet"],
-                "rounds": [f"{search.folder}/rounds.parquet"],
-                "weights": [search.plan.weights_file(search.best_run or "")],
-                "confirmation": search.confirmation.episodes_files(),
+                "trials": [f"{state.folder}/trials.parquet"],
+                "rounds": [f"{state.folder}/rounds.parquet"],
+                "weights": [state.plan.weights_file(state.best_run or "")],
+                "confirmation": state.confirmation.episodes_files(),
             },
         )
-        self.check_evaluations(search.confirmation)
+        self.check_evaluations(state.confirmation)
 
-    def _sweep_report(self, name: str, record: Sidecar, job: SweepReport) -> None:
+    def _check_sweep_report(self, name: str, sidecar: Sidecar, job: SweepReport) -> None:
         folder = sweep_folder(name.rpartition("/")[0])
-        told = self._job(f"{folder}/search.json", Conclude).sweep
-        others = {"name", "missing", "execution"}
-        check_equal(
-            "sweep", *(s.model_dump(mode="json", exclude=others) for s in (job.sweep, told))
-        )
+        concluded = self.job_that_made(f"{folder}/search.json", Conclude).sweep
+        excluded = {"name", "missing", "execution"}
+        sweeps = (job.sweep, concluded)
+        check_equal("sweep", *(s.model_dump(mode="json", exclude=excluded) for s in sweeps))
         check_equal("name", job.sweep.name, Path(folder).name)
         _check_command(job.command, "sweep")
         files = ("search.json", "trials.parquet", "rounds.parquet")
-        expected = {file.partition(".")[0]: [self._whole(f"{folder}/{file}")] for file in files}
-        self._inputs(record, expected | {"environment": [self._whole("environment.json")]})
+        paths = {file.partition(".")[0]: f"{folder}/{file}" for file in files}
+        paths["environment"] = "environment.json"
+        expected = {kind: [self._with_results_dir(path)] for kind, path in paths.items()}
+        self._check_inputs(sidecar, expected)
 
     def check_evaluations(self, plan: Plan) -> None:
-        """Evaluations of a plan are of its players, and on its missions."""
-        for player, mission in plan.evaluations():
-            file = self._within(plan.episodes_file(player, mission))
-            job = self._job(file, Evaluate)
-            check_equal(
-                f"policy of {file}", job.policy.resolved(), plan.contestant(player).resolved()
-            )
+        """Check that the evaluations of a plan are of its contestants and on its missions."""
+        for policy, mission in plan.evaluations():
+            file = self._without_results_dir(plan.episodes_file(policy, mission))
+            job = self.job_that_made(file, Evaluate)
+            expected = plan.contestant(policy).resolved()
+            check_equal(f"policy of {file}", job.policy.resolved(), expected)
             check_equal(f"mission of {file}", job.mission, plan.missions[mission])
 
-    def _inputs(self, record: Sidecar, expected: Mapping[str, Iterable[str]]) -> None:
+    def _check_inputs(self, sidecar: Sidecar, expected: Mapping[str, Iterable[str]]) -> None:
         for name, files in expected.items():
-            told = list(record.inputs.get(name, {}))
-            check_equal(f"input '{name}'", told, [self._within(file) for file in files])
-        check_equal("kinds of inputs", sorted(record.inputs), sorted(expected))
+            recorded = list(sidecar.inputs.get(name, {}))
+            check_equal(f"input '{name}'", recorded, [self._without_results_dir(f) for f in files])
+        check_equal("input names", sorted(sidecar.inputs), sorted(expected))
 
 
-def _check_files(name: str, record: Sidecar, job: Job) -> None:
-    """The files of a record are those that its rule makes with its parameters."""
-    made = job.outputs(name.rpartition("/")[0])
-    told = {key: list(files) for key, files in record.outputs.items()}
-    optional = {"config", "snakemake"} if record.rule == "pipeline" else set()
-    expected = {key: [file] for key, file in made.items() if key in told or key not in optional}
-    if told != expected or next(iter(made.values())) != name:
-        odd = next((key for key in expected if told.get(key) != expected[key]), "outputs")
-        raise Contradiction(
-            f"rule {record.rule} does not make it with these parameters ({odd} would be "
-            f"{short_json(expected.get(odd, []))})"
+def _check_files(name: str, sidecar: Sidecar, job: Job) -> None:
+    """Check that the outputs and the log are those of the rule with these parameters."""
+    outputs = job.outputs(name.rpartition("/")[0])
+    recorded = {key: list(files) for key, files in sidecar.outputs.items()}
+    optional = {"config", "snakemake"} if sidecar.rule == "pipeline" else set()
+    expected = {k: [file] for k, file in outputs.items() if k in recorded or k not in optional}
+    if recorded != expected or next(iter(outputs.values())) != name:
+        key = next((key for key in expected if recorded.get(key) != expected[key]), "outputs")
+        raise SidecarMismatch(
+            f"outputs of rule {sidecar.rule} do not follow from its parameters (expected {key} "
+            f"{short_json(expected.get(key, []))})"
         )
-    if any(not file.startswith("logs/") for file in record.log) or len(record.log) > 1:
-        raise Contradiction("its log is no log")
+    if any(not file.startswith("logs/") for file in sidecar.log) or len(sidecar.log) > 1:
+        raise SidecarMismatch("its log is not one file in logs/")
 
 
-def _check_command(told: str, target: str) -> None:
-    """What a report says to type is the call of a target, and nothing else."""
+def _check_command(command: str, target: str) -> None:
+    """Check that the command in a report calls a target and nothing else."""
     pattern = rf"snakemake {target}( --configfile( [^ -].*)?)?"
-    if not re.fullmatch(pattern, told) or shlex.join(shlex.split(told)) != told:
-        raise Contradiction(f"its command is {short_json(told)}, which is no call of {target}")
+    if not re.fullmatch(pattern, command) or shlex.join(shlex.split(command)) != command:
+        raise SidecarMismatch(f"command: got {short_json(command)}; expected a call of {target}")
 
 
-def inputs_named(record: Sidecar, name: str) -> dict[str, str]:
-    return record.inputs.get(name, {}) | record.elsewhere.get(name, {})
+def inputs_named(sidecar: Sidecar, name: str) -> dict[str, str]:
+    """Return the input files with a rule's name for them, within the results folder or outside."""
+    return sidecar.inputs.get(name, {}) | sidecar.elsewhere.get(name, {})
 
 
-def check_equal(what: str, told: Any, expected: Any) -> None:
-    if told != expected:
-        raise Contradiction(
-            f"its {what} are not those that follow from the rest of the records "
-            f"(got {_short(told)} instead of {_short(expected)})"
+def check_equal(what: str, recorded: Any, expected: Any) -> None:
+    """Check a recorded value against the value that follows from the other sidecars.
+
+    Raises:
+        SidecarMismatch: they differ.
+    """
+    if recorded != expected:
+        raise SidecarMismatch(
+            f"{what}: got {_short_text(recorded)}; the other sidecars give {_short_text(expected)}"
         )
 
 
-def _short(value: Any) -> str:
+def _short_text(value: Any) -> str:
     return short_json(value) if not isinstance(value, Mission) else value.name

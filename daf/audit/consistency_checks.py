@@ -1,21 +1,21 @@
-"""The checks of an audit: each compares files with what their sidecars tell, and adds findings."""
+"""Checks of an audit on single jobs; each compares files and adds findings."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from daf.audit.consistency import Binding
+from daf.audit.consistency import ConsistencyChecks
 from daf.audit.derived_files import (
     config_difference,
     environment_difference,
-    other_machine,
-    other_versions,
+    has_other_versions,
+    machine_differences,
 )
 from daf.audit.differences import exact_difference, first_difference
 from daf.audit.findings import DERIVED, REEXECUTED, VERIFIED, Findings
-from daf.audit.jobs import Call, EnvironmentCheck, Job, NotPossible, Train, job_of
-from daf.audit.machine_errors import in_one_line, own_trouble
+from daf.audit.jobs import CannotVerify, EnvironmentCheck, Job, PipelineCall, Train, parse_job
+from daf.audit.machine_errors import error_line, is_machine_error
 from daf.audit.pipeline_results import check_pipeline_outputs
-from daf.audit.sidecar_index import Contradiction
+from daf.audit.sidecar_index import SidecarMismatch
 from daf.audit.trainings import training_differences
 from daf.audit.worker import Worker
 from daf.config import ConfigError
@@ -23,144 +23,175 @@ from daf.provenance.origin import Origin
 from daf.provenance.sidecar import SUFFIX, Sidecar
 
 
-def bound(name: str, binding: Binding, findings: Findings) -> Job | None:
-    """The job whose record stands beside a file; None if it cannot be that of the file."""
-    record = binding.records[name]
-    outputs = list(record.output_files())
+def check_consistency(name: str, checks: ConsistencyChecks, findings: Findings) -> Job | None:
+    """Check the sidecar of a job against its files and the other sidecars.
+
+    Args:
+        name: first output of the job.
+        checks: consistency checks of the results folder.
+        findings: receiver of the findings.
+
+    Returns:
+        The job; None if the sidecar is inconsistent or its rule is unknown.
+    """
+    sidecar = checks.sidecars[name]
+    outputs = list(sidecar.output_files())
     try:
-        binding.check(name)
-    except NotPossible as reason:
+        checks.check(name)
+    except CannotVerify as reason:
         findings.add_unverifiable(outputs, f"{reason}")
-    except Exception as error:  # the record may say anything
-        if isinstance(error, Contradiction | ConfigError) and not own_trouble(error):
+    except Exception as error:  # the sidecar may hold anything
+        if isinstance(error, SidecarMismatch | ConfigError) and not is_machine_error(error):
             files = [*outputs, f"{name}{SUFFIX}"]
-            _add_difference(findings, files, record, f"{error}", hardware=False)
+            _add_difference(findings, files, sidecar, f"{error}", include_hardware=False)
         else:
-            findings.add_unverifiable(outputs, f"cannot be checked: {in_one_line(error)}")
+            findings.add_unverifiable(outputs, f"cannot be checked: {error_line(error)}")
         return None
     try:
-        return job_of(record)
-    except NotPossible:
+        return parse_job(sidecar)
+    except CannotVerify:
         return None
 
 
-def compare_call(name: str, job: Call, binding: Binding, findings: Findings) -> None:
-    """The result of a pipeline against the files that it restates, its configuration against its
-    sidecar. What it was told while it ran is its account, as a log is."""
-    record = binding.records[name]
-    files = {kind: file for kind, group in record.outputs.items() for file in group}
-    checks = {"result": (REEXECUTED, lambda file: check_pipeline_outputs(binding, file))}
-    checks["config"] = (DERIVED, lambda file: config_difference(binding.results / file, job))
-    for kind, (checked, check) in checks.items():
-        if kind in files:
-            _compare(files[kind], record, findings, checked, check)
-    accounts = [files[kind] for kind in ("events", "snakemake") if kind in files]
-    findings.add_traces(accounts, "the account of a call; no result is computed from it")
-
-
-def compare_environment(
-    name: str, job: EnvironmentCheck, binding: Binding, findings: Findings
+def check_pipeline_call(
+    name: str, job: PipelineCall, checks: ConsistencyChecks, findings: Findings
 ) -> None:
-    """What was checked of a machine against the sidecar, and against this machine."""
-    record = binding.records[name]
+    """Check the result of a pipeline against its files, and its configuration against its sidecar.
 
-    def check(file: str) -> str | None:
-        return environment_difference(binding.results / file, record, job)
+    Events and Snakemake's log exist only once, as a log does, and are marked as no results.
+    """
+    sidecar = checks.sidecars[name]
+    files = {kind: file for kind, group in sidecar.outputs.items() for file in group}
+    comparisons = {"result": (REEXECUTED, lambda file: check_pipeline_outputs(checks, file))}
+    comparisons["config"] = (DERIVED, lambda file: config_difference(checks.results / file, job))
+    for kind, (checked, compare) in comparisons.items():
+        if kind in files:
+            _run_check(files[kind], sidecar, findings, checked, compare)
+    logs = [files[kind] for kind in ("events", "snakemake") if kind in files]
+    findings.add_non_results(logs, "log of a pipeline; no result depends on it")
 
-    _compare(name, record, findings, DERIVED, check)
+
+def check_environment(
+    name: str, job: EnvironmentCheck, checks: ConsistencyChecks, findings: Findings
+) -> None:
+    """Check environment.json against its sidecar and against this machine."""
+    sidecar = checks.sidecars[name]
+
+    def compare(file: str) -> str | None:
+        return environment_difference(checks.results / file, sidecar, job)
+
+    _run_check(name, sidecar, findings, DERIVED, compare)
     if findings[name].verdict == VERIFIED and (
-        odd := other_machine(binding.results / name, record)
+        differences := machine_differences(checks.results / name, sidecar)
     ):
-        reason = f"tells of a machine that is not this one ({', '.join(odd)})"
-        findings.add_unverifiable([name], reason)
+        findings.add_unverifiable([name], f"describes another machine ({', '.join(differences)})")
 
 
-def compare_training(
-    name: str, job: Train, binding: Binding, findings: Findings, worker: Worker
+def check_training(
+    name: str, job: Train, checks: ConsistencyChecks, findings: Findings, worker: Worker
 ) -> str:
-    """Compare the files of a training that is not repeated, and say how that went."""
-    record = binding.records[name]
-    found = training_differences(binding.results, name, job, findings, worker)
-    for file, reason in found.items():
-        _add_difference(findings, [file], record, reason, hardware=True)
-    return f"begun again, {len(found)} files differ" if found else "begun again"
+    """Check the files of a run that is not retrained. Return the outcome in words."""
+    sidecar = checks.sidecars[name]
+    differences = training_differences(checks.results, name, job, findings, worker)
+    for file, difference in differences.items():
+        _add_difference(findings, [file], sidecar, difference, include_hardware=True)
+    suffix = f", {len(differences)} files differ" if differences else ""
+    return f"first updates re-executed{suffix}"
 
 
-def doubt_report(name: str, binding: Binding, findings: Findings) -> None:
-    """A report is no more certain than what it shows."""
-    record = binding.records[name]
-    for file in record.input_files():
-        shown = findings[file]
-        if file in binding.records and binding.records[file].rule == "environment_check":
-            if other_versions(binding.records[file]):
-                reason = f"shows versions of packages that are not those here ({file})"
+def check_report(name: str, checks: ConsistencyChecks, findings: Findings) -> None:
+    """Make a report unverifiable if it shows files that are not verified."""
+    sidecar = checks.sidecars[name]
+    for file in sidecar.input_files():
+        source = findings[file]
+        if file in checks.sidecars and checks.sidecars[file].rule == "environment_check":
+            if has_other_versions(checks.sidecars[file]):
+                reason = f"shows package versions that differ from those installed ({file})"
                 findings.add_unverifiable([name], reason)
-        elif shown.verdict != VERIFIED:
-            known = shown.changed or shown.unverifiable
-            doubts = findings[name].unverifiable if known else findings[name].untrained
-            doubts.append(f"shows what is {shown.verdict} ({file})")
+        elif source.verdict != VERIFIED:
+            definite = source.changed or source.unverifiable
+            report = findings[name]
+            doubts = report.unverifiable if definite else report.needs_retraining
+            doubts.append(f"shows {source.verdict} data ({file})")
 
 
-def _compare(
+def _run_check(
     file: str,
-    record: Sidecar,
+    sidecar: Sidecar,
     findings: Findings,
     checked: str,
-    check: Callable[[str], str | None],
+    compare: Callable[[str], str | None],
 ) -> None:
-    """Note what a check finds out about a file."""
+    """Run one comparison on a file and add its outcome.
+
+    Args:
+        file: path relative to the results folder.
+        sidecar: sidecar of the job that made it.
+        findings: receiver of the outcome.
+        checked: name of the check, added if it passes.
+        compare: function that returns the first difference of the file, or None.
+    """
     try:
-        found = check(file)
-    except NotPossible as reason:
+        difference = compare(file)
+    except CannotVerify as reason:
         findings.add_unverifiable([file], f"{reason}")
-    except Exception as error:  # the files may say anything
-        if isinstance(error, ConfigError) and not own_trouble(error):
-            _add_difference(findings, [file], record, f"{error}", hardware=False)
+    except Exception as error:  # the files may hold anything
+        if isinstance(error, ConfigError) and not is_machine_error(error):
+            _add_difference(findings, [file], sidecar, f"{error}", include_hardware=False)
         else:
-            findings.add_unverifiable([file], f"cannot be checked: {in_one_line(error)}")
+            findings.add_unverifiable([file], f"cannot be checked: {error_line(error)}")
     else:
-        if found is None:
+        if difference is None:
             findings[file].checked.append(checked)
         else:
-            _add_difference(findings, [file], record, found, hardware=False)
+            _add_difference(findings, [file], sidecar, difference, include_hardware=False)
 
 
-def make_again(
-    results: Path, name: str, record: Sidecar, findings: Findings, worker: Worker
+def reexecute_and_compare(
+    results: Path, name: str, sidecar: Sidecar, findings: Findings, worker: Worker
 ) -> str:
-    """Do a job again, compare what it makes, and say how that went."""
-    outputs = list(record.output_files())
+    """Re-execute a job and compare its outputs. Return the outcome in words."""
+    outputs = list(sidecar.output_files())
     try:
         with worker.folder() as folder:
-            made = worker.remake(name, folder)
+            reexecuted = worker.reexecute(name, folder)
             # The same code and packages on the same processor give the same bytes.
-            alike = not Origin.current(record.device).differences(record.origin, hardware=True)
-            compare = exact_difference if alike else first_difference
-            differences = {name: compare(results / name, made / name) for name in outputs}
-    except Exception as error:  # the files may say anything
-        if not isinstance(error, ConfigError) or own_trouble(error):
-            findings.add_unverifiable(outputs, f"cannot be made again: {in_one_line(error)}")
-            return f"cannot be made again: {in_one_line(error)}"
+            current = Origin.current(sidecar.device)
+            is_same_origin = not current.differences(sidecar.origin, include_hardware=True)
+            compare = exact_difference if is_same_origin else first_difference
+            differences = {file: compare(results / file, reexecuted / file) for file in outputs}
+    except Exception as error:  # the files may hold anything
+        if not isinstance(error, ConfigError) or is_machine_error(error):
+            reason = f"cannot be re-executed: {error_line(error)}"
+            findings.add_unverifiable(outputs, reason)
+            return reason
         differences = dict.fromkeys(outputs, f"{error}")
-    hardware = job_of(record).rounded
-    for output, found in differences.items():
-        if found is None:
-            findings[output].checked.append(REEXECUTED)
+    include_hardware = parse_job(sidecar).device_dependent
+    for file, difference in differences.items():
+        if difference is None:
+            findings[file].checked.append(REEXECUTED)
         else:
-            _add_difference(findings, [output], record, found, hardware)
-    wrong = sum(found is not None for found in differences.values())
-    return f"made again, {wrong} of {len(outputs)} files differ" if wrong else "made again"
+            _add_difference(findings, [file], sidecar, difference, include_hardware)
+    count = sum(difference is not None for difference in differences.values())
+    return f"re-executed, {count} of {len(outputs)} files differ" if count else "re-executed"
 
 
 def _add_difference(
-    findings: Findings, files: list[str], record: Sidecar, found: str, hardware: bool
+    findings: Findings, files: list[str], sidecar: Sidecar, difference: str, include_hardware: bool
 ) -> None:
-    """Something differs from what it should be: that is a change, unless other code, versions or,
-    where `hardware` counts, another machine may be the cause."""
-    causes = Origin.current(record.device).differences(record.origin, hardware)
+    """Add a difference: "changed", or "unverifiable" if another origin of the job may explain it.
+
+    Args:
+        findings: receiver of the difference.
+        files: paths relative to the results folder.
+        sidecar: sidecar of the job that made them.
+        difference: difference in words.
+        include_hardware: true if another machine may explain it, besides other code and versions.
+    """
+    causes = Origin.current(sidecar.device).differences(sidecar.origin, include_hardware)
     for file in files:
         if causes:
-            why = f"{found}; it was made by {', '.join(causes)}"
-            findings[file].unverifiable.append(why)
+            reason = f"{difference}; made by {', '.join(causes)}"
+            findings[file].unverifiable.append(reason)
         else:
-            findings[file].changed.append(found)
+            findings[file].changed.append(difference)

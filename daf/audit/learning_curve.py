@@ -1,4 +1,4 @@
-"""Consistency of a learning curve with its training: all that can be told without training."""
+"""Consistency of a learning curve with the configuration of its run, without training."""
 
 import math
 from collections.abc import Sequence
@@ -17,92 +17,95 @@ BOUNDS = {
     "clip_fraction": (0.0, 1.0),
     "gradient_norm": (0.0, math.inf),
 }
-"""What a column can be; all others are free."""
+"""Range of a column; other columns are unbounded."""
 
 ROUNDING = 1e-5
-"""Of sums of float32; entropy and shares of variance may exceed their bounds by it."""
+"""Tolerance of the bounds: rounding error of float32 sums in entropy and explained variance."""
 
 
-def curve_contradiction(curve: pd.DataFrame, run: Run) -> str | None:
-    """Find what a learning curve cannot be.
+def find_curve_mismatch(curve: pd.DataFrame, run: Run) -> str | None:
+    """Return the first value of a learning curve that its run cannot have produced.
 
     Args:
-        curve: the content of metrics.parquet.
-        run: the training.
+        curve: content of metrics.parquet.
+        run: configuration and training seed of the run.
 
     Returns:
-        the first contradiction in words; None if there is none.
+        The mismatch in words; None without one.
     """
-    from daf.learn.ppo import METRICS  # torch, only where it is needed
+    from daf.learn.ppo import METRICS  # lazy: imports torch
 
     curriculum = build_curriculum(run)
     scores = _score_columns(curriculum)
     names = ["update", "steps", "learning_rate", *scores, "reward", "explained_variance", *METRICS]
     if sorted(curve.columns) != sorted(names):
-        odd = sorted(set(curve.columns) ^ set(names)) or ["one of them twice"]
-        return f"has other columns than its training gives ({odd[0]})"
-    if not isinstance(curve.index, pd.RangeIndex) or len(curve) != curriculum[-1].end_update:
-        return f"has {len(curve)} rows, but its training has {curriculum[-1].end_update} updates"
-    kinds = {name: "int64" if name in ("update", "steps") else "float64" for name in names}
-    for name, kind in kinds.items():
-        if curve[name].dtype != kind:
-            return f"column '{name}' holds {curve[name].dtype} instead of {kind}"
+        differing = sorted(set(curve.columns) ^ set(names)) or ["duplicate columns"]
+        return f"columns differ from those of its run ({differing[0]})"
+    num_updates = curriculum[-1].end_update
+    if not isinstance(curve.index, pd.RangeIndex) or len(curve) != num_updates:
+        return f"number of rows: got {len(curve)}; its run has {num_updates} updates"
+    dtypes = {name: "int64" if name in ("update", "steps") else "float64" for name in names}
+    for name, dtype in dtypes.items():
+        if curve[name].dtype != dtype:
+            return f"column '{name}': got {curve[name].dtype}; expected {dtype}"
     return (
-        _schedule(curve, run, curriculum) or _values(curve, METRICS) or _scores(curve, curriculum)
+        _check_schedule(curve, run, curriculum)
+        or _check_bounds(curve, METRICS)
+        or _check_scores(curve, curriculum)
     )
 
 
 def _score_columns(curriculum: list[CurriculumStage]) -> list[str]:
-    missions = [mission.name for lesson in lessons for mission in lesson.missions]
+    missions = [mission.name for stage in curriculum for mission in stage.missions]
     return ["score", *dict.fromkeys(f"score/{mission}" for mission in missions)]
 
 
-def _schedule(curve: pd.DataFrame, run: Run, curriculum: list[CurriculumStage]) -> str | None:
-    """Update numbers, agent-steps and learning rates follow from the configuration."""
-    numbers = range(curriculum[-1].end_update)
-    of = [next(lesson for lesson in curriculum if number < lesson.end_update) for number in numbers]
-    steps = [lesson.steps_after(number + 1) for number, lesson in zip(numbers, of)]
-    rates = [learning_rate(run.training, curriculum, before) for before in [0, *steps[:-1]]]
-    for name, expected in {"update": numbers, "steps": steps, "learning_rate": rates}.items():
+def _check_schedule(curve: pd.DataFrame, run: Run, curriculum: list[CurriculumStage]) -> str | None:
+    """Check update numbers, agent-steps and learning rates, which follow from the configuration."""
+    updates = range(curriculum[-1].end_update)
+    stages = [next(stage for stage in curriculum if n < stage.end_update) for n in updates]
+    steps = [stage.steps_after(number + 1) for number, stage in zip(updates, stages)]
+    rates = [learning_rate(run.training, curriculum, done) for done in [0, *steps[:-1]]]
+    for name, expected in {"update": updates, "steps": steps, "learning_rate": rates}.items():
         differ = curve[name].to_numpy() != np.array(expected)
         if differ.any():
             row = int(differ.argmax())
-            return f"row {row}, column '{name}' is {curve[name][row]}; it follows {expected[row]}"
+            return f"row {row}, column '{name}': got {curve[name][row]}; expected {expected[row]}"
     return None
 
 
-def _values(curve: pd.DataFrame, metrics: Sequence[str]) -> str | None:
-    """Losses and rewards are finite and within their bounds."""
+def _check_bounds(curve: pd.DataFrame, metrics: Sequence[str]) -> str | None:
+    """Check that losses and rewards are finite and within their bounds."""
     for name in ("reward", "explained_variance", *metrics):
-        values = curve[name].to_numpy()
+        column = curve[name].to_numpy()
         low, high = BOUNDS.get(name, (-math.inf, math.inf))
-        known = values[~np.isnan(values)] if name == "explained_variance" else values
-        wrong = ~np.isfinite(known) | (known < low - ROUNDING) | (known > high + ROUNDING)
-        if wrong.any():
-            return f"column '{name}' has {known[wrong][0]}, which cannot be"
+        values = column[~np.isnan(column)] if name == "explained_variance" else column
+        invalid = ~np.isfinite(values) | (values < low - ROUNDING) | (values > high + ROUNDING)
+        if invalid.any():
+            return f"column '{name}': got {values[invalid][0]}; expected {low:g} to {high:g}"
     return None
 
 
-def _scores(curve: pd.DataFrame, curriculum: list[CurriculumStage]) -> str | None:
-    """A score is a mean of whole hearts, no higher than the ceiling; the score of all missions lies
-    between those of the missions that are trained on."""
-    for lesson in curriculum:
-        rows = curve.iloc[lesson.first_update : lesson.end_update]
-        missions = {f"score/{mission.name}": mission for mission in lesson.missions}
+def _check_scores(curve: pd.DataFrame, curriculum: list[CurriculumStage]) -> str | None:
+    """Check that scores are between 0 and the ceiling, and that the total score is a mean."""
+    for stage in curriculum:
+        rows = curve.iloc[stage.first_update : stage.end_update]
+        missions = {f"score/{mission.name}": mission for mission in stage.missions}
         for name in _score_columns(curriculum)[1:]:
-            found = rows[name].dropna()
-            if len(found) and name not in missions:
-                return f"column '{name}' has scores of updates that were on other missions"
-            bound = resolve_ceiling(missions[name]) if name in missions else None
-            highest = math.inf if bound is None else bound
-            wrong = ~np.isfinite(found) | (found < 0) | (found > highest)
-            if wrong.any():
-                return f"column '{name}' has {found[wrong].iloc[0]}; the ceiling is {highest:g}"
-        each, mean = rows[list(missions)], rows["score"]
-        low, high = each.min(axis=1), each.max(axis=1)
+            scores = rows[name].dropna()
+            if len(scores) and name not in missions:
+                return f"column '{name}': has scores in updates on other missions"
+            ceiling = resolve_ceiling(missions[name]) if name in missions else None
+            highest = math.inf if ceiling is None else ceiling
+            invalid = ~np.isfinite(scores) | (scores < 0) | (scores > highest)
+            if invalid.any():
+                value = scores[invalid].iloc[0]
+                return f"column '{name}': got {value}; expected 0 to {highest:g} (ceiling)"
+        by_mission, mean = rows[list(missions)], rows["score"]
+        low, high = by_mission.min(axis=1), by_mission.max(axis=1)
         slack = ROUNDING * (1 + high.abs())
-        wrong = (mean.isna() != low.isna()) | (mean < low - slack) | (mean > high + slack)
-        if wrong.any():
-            row = int(wrong.to_numpy().argmax())
-            return f"row {row + lesson.first_update}, column 'score' is no mean of its missions' scores"
+        invalid = (mean.isna() != low.isna()) | (mean < low - slack) | (mean > high + slack)
+        if invalid.any():
+            row = stage.first_update + int(invalid.to_numpy().argmax())
+            return f"row {row}, column 'score': is not a mean of the scores of its missions"
     return None

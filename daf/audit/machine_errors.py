@@ -1,34 +1,34 @@
-"""Errors in an audit: do the files bring them about, or the machine of whoever audits?"""
+"""Classification of errors: caused by the audited files, or by the auditing machine."""
 
 import pyarrow
 
-from daf.audit.jobs import NotPossible
-from daf.audit.sidecar_index import Contradiction
+from daf.audit.jobs import CannotVerify
+from daf.audit.sidecar_index import SidecarMismatch
 from daf.config import ConfigError
 from daf.errors import printable
-from daf.files.safe_read import UnsafeFile
+from daf.files.safe_read import UnsafeFileError
 
-OF_MACHINE = (OSError, MemoryError, ImportError, RuntimeError, SystemError)
-"""No space, no permission, no memory, no library; torch and Warp say so by RuntimeError."""
+MACHINE_ERRORS = (OSError, MemoryError, ImportError, RuntimeError, SystemError)
+"""No disk space, permission, memory or library; torch and Warp raise RuntimeError for these."""
 
-OF_CONTENT = (UnsafeFile, RecursionError, NotImplementedError)
-"""Those of them that files bring about."""
-
-
-def in_one_line(error: Exception) -> str:
-    """Return what an error says; the name of its kind with it if nobody has foreseen it."""
-    foreseen = isinstance(error, NotPossible | Contradiction | ConfigError)
-    return printable(" ".join(f"{'' if foreseen else type(error).__name__ + ': '}{error}".split()))
+CONTENT_ERRORS = (UnsafeFileError, RecursionError, NotImplementedError)
+"""Subclasses of `MACHINE_ERRORS` that the content of files causes."""
 
 
-def own_trouble(error: BaseException | None) -> bool:
-    """Whether an error, or one that led to it, tells of the machine of whoever audits."""
+def error_line(error: Exception) -> str:
+    """Return the message of an error in one line, with the class name of an unexpected error."""
+    expected = isinstance(error, CannotVerify | SidecarMismatch | ConfigError)
+    return printable(" ".join(f"{'' if expected else type(error).__name__ + ': '}{error}".split()))
+
+
+def is_machine_error(error: BaseException | None) -> bool:
+    """Return true if the auditing machine caused an error, or one in its chain of causes."""
     while error is not None:
-        told = isinstance(error, OF_MACHINE) and not isinstance(error, OF_CONTENT)
-        # Of what is no fault of a file, such as a missing thread, pyarrow knows no kind.
-        told = told or type(error) is pyarrow.ArrowException
-        # Libraries raise OSError for broken files, too; the system gives a number.
-        if told and not (isinstance(error, OSError) and error.errno is None):
+        by_machine = isinstance(error, MACHINE_ERRORS) and not isinstance(error, CONTENT_ERRORS)
+        # pyarrow raises its base class for system errors, such as a failed thread start.
+        by_machine = by_machine or type(error) is pyarrow.ArrowException
+        # Libraries raise OSError for broken files, too; only those of the system have an errno.
+        if by_machine and not (isinstance(error, OSError) and error.errno is None):
             return True
         error = error.__cause__ or error.__context__
     return False

@@ -1,4 +1,4 @@
-"""Doing a recorded job again: the rule's own script, in a folder with nothing but its inputs."""
+"""Re-execution of a recorded job: the rule's script, in a folder with only the job's inputs."""
 
 import contextlib
 import io
@@ -7,8 +7,8 @@ import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
-from daf.audit.jobs import NotPossible, check_code, job_of
-from daf.audit.machine_errors import own_trouble
+from daf.audit.jobs import CannotVerify, check_code, parse_job
+from daf.audit.machine_errors import is_machine_error
 from daf.config import ConfigError
 from daf.jobs.log import failure_reason
 from daf.provenance.hashing import file_digest
@@ -17,85 +17,96 @@ from daf.provenance.source import workflow_folder
 
 
 def reexecute_job(
-    results: Path, record: Sidecar, folder: Path, trust: tuple[str, ...] = ()
+    results: Path, sidecar: Sidecar, folder: Path, trust: tuple[str, ...] = ()
 ) -> Path:
-    """Do a job again.
+    """Re-execute a job.
 
     Args:
-        results: the folder of results with its inputs.
-        record: of the job.
-        folder: an empty one.
-        trust: class paths of foreign policies whose code may be run.
+        results: results folder with the inputs of the job.
+        sidecar: sidecar of the job.
+        folder: empty folder for the outputs.
+        trust: class paths of foreign policies whose code may run.
 
     Returns:
-        a folder of results, in which its outputs have the names that they have in the record.
+        A results folder, in which the outputs have their recorded names.
 
     Raises:
-        NotPossible: it cannot be done here.
-        ConfigError: the job failed, or cannot be one; one line.
+        CannotVerify: the job needs a file, code or device that is not available.
+        ConfigError: the job failed, or its parameters are invalid; one line.
     """
-    check_code(job_of(record), trust)
-    if record.device == "cuda" and not gpu_here():
-        raise NotPossible("made on a GPU, and there is none here")
-    place = folder / "results"
-    inputs = linked_inputs(results, record, place)
-    outputs = {name: str(place / file) for name, files in record.outputs.items() for file in files}
-    log = folder / "results" / "log.txt"
-    place.mkdir(parents=True, exist_ok=True)
-    execution = record.execution.resolved() | {"results_dir": str(place), "device": "auto"}
-    asked = SimpleNamespace(
-        rule=record.rule,
+    check_code(parse_job(sidecar), trust)
+    if sidecar.device == "cuda" and not is_gpu_available():
+        raise CannotVerify("made on a GPU, and no GPU is available")
+    results_copy = folder / "results"
+    inputs = link_inputs(results, sidecar, results_copy)
+    outputs = {
+        name: str(results_copy / file) for name, files in sidecar.outputs.items() for file in files
+    }
+    log = results_copy / "log.txt"
+    results_copy.mkdir(parents=True, exist_ok=True)
+    execution = sidecar.execution.resolved()
+    execution |= {"results_dir": str(results_copy), "device": "auto"}
+    snakemake = SimpleNamespace(
+        rule=sidecar.rule,
         input=inputs,
         output=outputs | {"provenance": f"{next(iter(outputs.values()))}{SUFFIX}"},
-        params=record.parameters,
+        params=sidecar.parameters,
         log=[str(log)],
-        threads=record.threads,
-        resources={"gpu": int(record.device == "cuda")},
+        threads=sidecar.threads,
+        resources={"gpu": int(sidecar.device == "cuda")},
         config={"execution": execution},
     )
-    script = workflow_folder() / "scripts" / f"{record.rule}.py"
-    silence = io.StringIO()
+    script = workflow_folder() / "scripts" / f"{sidecar.rule}.py"
+    discarded = io.StringIO()
     try:
         with (
-            contextlib.redirect_stdout(silence),
-            contextlib.redirect_stderr(silence),
+            contextlib.redirect_stdout(discarded),
+            contextlib.redirect_stderr(discarded),
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("ignore")
-            runpy.run_path(str(script), init_globals={"snakemake": asked})
-    except SystemExit as ended:
-        if ended.code == 130:
+            runpy.run_path(str(script), init_globals={"snakemake": snakemake})
+    except SystemExit as stop:
+        if stop.code == 130:
             raise KeyboardInterrupt from None
-        cause = ended.__context__
+        cause = stop.__context__
         reason = failure_reason(log) or f"{type(cause).__name__}: {cause}"
-        if own_trouble(cause):
-            raise NotPossible(reason) from None
-        raise ConfigError(f"cannot be made again ({reason})") from None
-    return place
+        if is_machine_error(cause):
+            raise CannotVerify(reason) from None
+        raise ConfigError(f"cannot be re-executed ({reason})") from None
+    return results_copy
 
 
-def linked_inputs(results: Path, record: Sidecar, place: Path) -> dict[str, list[str]]:
-    """Link the inputs of a job into another folder of results. Returns their paths by name.
+def link_inputs(results: Path, sidecar: Sidecar, results_copy: Path) -> dict[str, list[str]]:
+    """Link the inputs of a job into another results folder.
+
+    Args:
+        results: results folder with the inputs.
+        sidecar: sidecar of the job.
+        results_copy: results folder for the links.
+
+    Returns:
+        Paths of the inputs, by the rule's names for them.
 
     Raises:
-        NotPossible: one is not here.
+        CannotVerify: an input outside the results folder is not available.
     """
     inputs = {}
-    for name, files in record.inputs.items():
+    for name, files in sidecar.inputs.items():
         for file in files:
-            (place / file).parent.mkdir(parents=True, exist_ok=True)
-            (place / file).symlink_to((results / file).resolve())
-        inputs[name] = [str(place / file) for file in files]
-    for name, files in record.elsewhere.items():
+            (results_copy / file).parent.mkdir(parents=True, exist_ok=True)
+            (results_copy / file).symlink_to((results / file).resolve())
+        inputs[name] = [str(results_copy / file) for file in files]
+    for name, files in sidecar.elsewhere.items():
         for path, sha in files.items():
             if not Path(path).is_file() or file_digest(path) != sha:
-                raise NotPossible(f"made of {path}, which is not here")
+                raise CannotVerify(f"its input {path} is not available")
         inputs[name] += files
     return inputs
 
 
-def gpu_here() -> bool:
-    """Whether torch sees a GPU."""
+def is_gpu_available() -> bool:
+    """Return true if torch has a GPU."""
     import torch
 
     return torch.cuda.is_available()

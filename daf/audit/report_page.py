@@ -1,4 +1,4 @@
-"""The audit as one HTML page."""
+"""HTML page of an audit."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,11 +9,11 @@ from daf.report.page import render_template
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def audit_page(audit: Mapping[str, Any]) -> str:
-    """The page, self-contained: what is wrong first, then what could not be checked.
+def render_audit(audit: Mapping[str, Any]) -> str:
+    """Render the self-contained page: changed files first, then unverifiable and verified ones.
 
     Args:
-        audit: the content of audit.json.
+        audit: content of audit.json.
     """
     groups = [
         (title, [file for file in audit["files"] if (file["verdict"], file["result"]) == kind])
@@ -23,8 +23,8 @@ def audit_page(audit: Mapping[str, Any]) -> str:
             ("Results that could not be verified", ("unverifiable", True)),
             ("Verified results", ("verified", True)),
             ("Verified logs", ("verified", False)),
-            ("Logs, timings and saved states that nobody vouches for", ("unverifiable", False)),
+            ("Logs, timings and resume states, which are not verified", ("unverifiable", False)),
         )
     ]
-    shown = [group for group in groups if group[1]]
-    return render_template("audit.html.j2", TEMPLATES, audit=audit, groups=shown)
+    non_empty = [group for group in groups if group[1]]
+    return render_template("audit.html.j2", TEMPLATES, audit=audit, groups=non_empty)

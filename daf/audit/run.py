@@ -1,4 +1,4 @@
-"""An audit as a command: said on the terminal, written beside the results."""
+"""Command `audit`: prints the findings, writes audit.json and audit.html."""
 
 from pathlib import Path
 
@@ -9,28 +9,31 @@ from daf.errors import os_error_text, printable
 
 
 def run_audit(results: str, config: AuditConfig) -> int:
-    """Audit a folder of results, write audit.json and audit.html into it, and say what is wrong;
-    `config.read_only`: write nothing.
+    """Audit a results folder, write the reports into it, and print changed and unverified results.
+
+    Args:
+        results: results folder.
+        config: depth of the audit; `read_only` suppresses the reports.
 
     Returns:
-        the exit status: 0 verified, 1 something is changed, 3 something could not be verified.
+        Exit status: 0 verified, 1 a file is changed, 3 a result is unverifiable.
 
     Raises:
-        ConfigError: there are no results, or no such training.
+        ConfigError: the folder has no results, or no run with the name `config.retrain`.
         OSError: the folder cannot be read.
     """
-    found = audit(results, config)
-    status, written = found.status, not config.read_only
+    result = audit(results, config)
+    status, has_reports = result.status, not config.read_only
     try:
-        if written:
-            found.write(results)
+        if has_reports:
+            result.write(results)
     except OSError as error:
-        print(f"unverifiable: the reports cannot be written ({os_error_text(error)})")
-        status, written = status or STATUS[UNVERIFIABLE], False
-    for finding in found.findings:
-        if finding.why and (finding.result or finding.verdict == CHANGED):
+        print(f"unverifiable: cannot write the reports ({os_error_text(error)})")
+        status, has_reports = status or STATUS[UNVERIFIABLE], False
+    for finding in result.findings:
+        if finding.why and (finding.is_result or finding.verdict == CHANGED):
             print(printable(f"{finding.verdict}: {finding.file}: {finding.why}"))
-    print(found.summary())
-    if written:
-        print(f"every file: {Path(results, 'audit.html')}")
+    print(result.summary())
+    if has_reports:
+        print(f"verdicts of all files: {Path(results, 'audit.html')}")
     return status

@@ -1,10 +1,10 @@
-"""The records of a folder of results, found by what they are about."""
+"""Index of the sidecars of a results folder, with the plans that follow from them."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from daf.audit.jobs import Evaluate, Job, NotPossible, OfSweep, job_of, sweep_folder
+from daf.audit.jobs import CannotVerify, Evaluate, Job, SweepJob, parse_job, sweep_folder
 from daf.config import BenchmarkConfig, ConfigError, MissingConfig, short_json
 from daf.missions import Mission, load_mission
 from daf.missions.ceiling import resolve_ceiling
@@ -15,55 +15,63 @@ from daf.provenance.sidecar import Sidecar
 from daf.sweep.state import SweepState
 
 
-class Contradiction(Exception):
-    """What a record says cannot be; the message says why, one line."""
+class SidecarMismatch(Exception):
+    """Contradiction between a sidecar and its file or the other sidecars; one line."""
 
 
 class SidecarIndex:
-    """The records of a folder of results, and what follows from several of them.
+    """Sidecars of a results folder, and plans, sweep states and ceilings derived from them.
 
     Args:
-        results: the folder.
-        records: by the file that each stands beside.
-        trust: class paths of foreign policies whose code may be run.
+        results: results folder.
+        sidecars: sidecars by the first output of their job.
+        trust: class paths of foreign policies whose code may run.
     """
 
-    def __init__(self, results: Path, records: Mapping[str, Sidecar], trust: tuple[str, ...] = ()):
-        self.results, self.records, self.trust = results, records, trust
-        self._searches: dict[str, SweepState] = {}
+    def __init__(self, results: Path, sidecars: Mapping[str, Sidecar], trust: tuple[str, ...] = ()):
+        self.results, self.sidecars, self.trust = results, sidecars, trust
+        self._sweep_states: dict[str, SweepState] = {}
         self._ceilings: dict[str, float | None] = {}
 
-    def plan(self, config: BenchmarkConfig, record: Sidecar, played: Iterable[str]) -> Plan:
-        """The plan that follows from a configuration.
+    def plan(self, config: BenchmarkConfig, sidecar: Sidecar, tables: Iterable[str]) -> Plan:
+        """Build the plan of a recorded configuration.
 
         Args:
-            config: as it was recorded.
-            record: that has recorded it.
-            played: the episode tables of its evaluations.
+            config: configuration as recorded.
+            sidecar: sidecar that holds the configuration.
+            tables: episode tables of its evaluations.
 
         Raises:
-            NotPossible: not without files that are not here.
+            CannotVerify: the plan needs files that are not available.
         """
-        config = BenchmarkConfig.model_validate(self.moved(config.resolved(), record))
+        config = BenchmarkConfig.model_validate(self.relocate(config.resolved(), sidecar))
         execution = config.execution.model_copy(update={"results_dir": str(self.results)})
         config = config.model_copy(update={"execution": execution})
-        missions = self._missions(played)
+        missions = self._mission_loader(tables)
         try:
-            return make_plan(config, "its configuration", missions.load, build=False)
+            return make_plan(config, "its configuration", missions.load, build_policies=False)
         except ConfigError as error:
-            raise NotPossible(f"cannot be planned here: {error}") from None
+            raise CannotVerify(f"cannot rebuild the plan: {error}") from None
 
-    def moved(self, data: Any, record: Sidecar) -> Any:
-        """Recorded data, with the paths of files within the results as they are here."""
-        return _moved(data, f"{record.execution.results_dir}/", f"{self.results}/")
+    def relocate(self, data: Any, sidecar: Sidecar) -> Any:
+        """Return recorded data with paths of the recorded results folder moved to this one."""
+        return _replace_prefix(data, f"{sidecar.execution.results_dir}/", f"{self.results}/")
 
-    def _search(self, name: str, job: OfSweep) -> SweepState:
-        """The search that follows from the configuration of a sweep."""
+    def sweep_state(self, name: str, job: SweepJob) -> SweepState:
+        """Return the state of a sweep that follows from its configuration and evaluations.
+
+        Args:
+            name: first output of the job.
+            job: job of the sweep.
+
+        Raises:
+            CannotVerify: the state needs files that are not available.
+        """
         folder = sweep_folder(name.rpartition("/")[0])
         key = digest([folder, job.sweep.resolved()])
-        if key not in self._searches:
-            parts = {n: r for n, r in self.records.items() if n.startswith(f"{folder}/")}
-            played = [
+        if key not in self._sweep_states:
+            parts = {n: s for n, s in self.sidecars.items() if n.startswith(f"{folder}/")}
+            tables = [
                 file
                 for part in parts.values()
                 for kind in ("episodes", "confirmation")
@@ -71,100 +79,108 @@ class SidecarIndex:
             ]
             execution = job.sweep.execution.model_copy(update={"results_dir": str(self.results)})
             changes = {"name": Path(folder).name, "execution": execution}
-            changes["missing"] = self._missing(parts, played)
+            changes["missing"] = self._missing_evaluations(parts, tables)
             sweep = job.sweep.model_copy(update=changes)
-            missions = self._missions(played)
+            missions = self._mission_loader(tables)
             try:
-                self._searches[key] = SweepState(
-                    sweep, "its configuration", missions.load, build=False
+                self._sweep_states[key] = SweepState(
+                    sweep, "its configuration", missions.load, build_policies=False
                 )
             except ConfigError as error:
-                raise NotPossible(f"cannot be planned here: {error}") from None
-        return self._searches[key]
+                raise CannotVerify(f"cannot rebuild the plan: {error}") from None
+        return self._sweep_states[key]
 
-    def _missing(self, parts: Mapping[str, Sidecar], played: Iterable[str]) -> MissingConfig:
-        """What the parts of a sweep say has failed, as far as nothing was made of it."""
+    def _missing_evaluations(
+        self, parts: Mapping[str, Sidecar], tables: Iterable[str]
+    ) -> MissingConfig:
+        """Return the evaluations of failed runs of a sweep that no part has as input."""
         entries, missions = [], set()
         for part in parts.values():
-            job = job_of(part)
-            if isinstance(job, OfSweep):
+            job = parse_job(part)
+            if isinstance(job, SweepJob):
                 missions |= {Path(path).stem for path in job.sweep.missions}
-                entries += [entry for known in getattr(job, "rounds", []) for entry in known]
+                entries += [entry for trials in getattr(job, "rounds", []) for entry in trials]
                 entries += getattr(job, "confirmed", [])
         failed = {run for entry in entries for run in entry.get("failed", [])}
-        there = {(Path(file).parent.name.rpartition("-e")[0], Path(file).stem) for file in played}
-        cells = [(run, mission) for run in sorted(failed) for mission in sorted(missions)]
-        lacking = [f"{run}/{mission}" for run, mission in cells if (run, mission) not in there]
-        return MissingConfig(evaluations=tuple(lacking))
+        available = {(Path(f).parent.name.rpartition("-e")[0], Path(f).stem) for f in tables}
+        pairs = [(run, mission) for run in sorted(failed) for mission in sorted(missions)]
+        missing = [f"{run}/{mission}" for run, mission in pairs if (run, mission) not in available]
+        return MissingConfig(evaluations=tuple(missing))
 
-    def _missions(self, played: Iterable[str]) -> "_Missions":
-        """What some evaluations say that they were played on, and their players trained on."""
-        learned: dict[str, Mission] = {}
-        known: dict[str, Mission] = {}
-        for file in played:
-            job = self._job(file, Evaluate)
-            self._check_elsewhere(self.records[file])
-            learned |= {mission.name: mission for mission in job.learned_on()}
-            known[job.mission.name] = job.mission
-        return _Missions(learned | known)
+    def _mission_loader(self, tables: Iterable[str]) -> "_MissionLoader":
+        """Return a loader that knows the missions of evaluations and of their policies' runs."""
+        trained: dict[str, Mission] = {}
+        evaluated: dict[str, Mission] = {}
+        for file in tables:
+            job = self.job_that_made(file, Evaluate)
+            self._check_external_inputs(self.sidecars[file])
+            trained |= {mission.name: mission for mission in job.training_missions()}
+            evaluated[job.mission.name] = job.mission
+        return _MissionLoader(trained | evaluated)
 
-    def _check_elsewhere(self, record: Sidecar) -> None:
-        for files in record.elsewhere.values():
+    def _check_external_inputs(self, sidecar: Sidecar) -> None:
+        for files in sidecar.elsewhere.values():
             for path, sha in files.items():
                 if not Path(path).is_file() or file_digest(path) != sha:
-                    raise NotPossible(f"was made of {short_json(path)}, which is not here")
+                    raise CannotVerify(f"its input {short_json(path)} is not available")
 
-    def _job(self, file: str, kind: type[Job]) -> Any:
-        """The job that made a file.
+    def job_that_made(self, file: str, job_type: type[Job]) -> Any:
+        """Return the job whose first output is a file.
+
+        Args:
+            file: path relative to the results folder.
+            job_type: expected class of the job.
 
         Raises:
-            NotPossible: there is no record of it.
-            Contradiction: it is one of another kind.
+            CannotVerify: the file has no sidecar.
+            SidecarMismatch: the job has another type.
         """
-        if file not in self.records:
-            raise NotPossible(f"nothing tells how {file} was made")
+        if file not in self.sidecars:
+            raise CannotVerify(f"{file} has no sidecar")
         try:
-            job = job_of(self.records[file])
+            job = parse_job(self.sidecars[file])
         except ConfigError as error:
-            raise NotPossible(f"the record of {file} is no record: {error}") from None
-        if not isinstance(job, kind):
-            raise Contradiction(f"{file} is said to be made by {self.records[file].rule}")
+            raise CannotVerify(f"the sidecar of {file} is invalid: {error}") from None
+        if not isinstance(job, job_type):
+            raise SidecarMismatch(f"rule of {file}: got {self.sidecars[file].rule}")
         return job
 
-    def _whole(self, file: str) -> str:
+    def _with_results_dir(self, file: str) -> str:
         return f"{self.results}/{file}"
 
-    def _within(self, path: str) -> str:
+    def _without_results_dir(self, path: str) -> str:
         return path.removeprefix(f"{self.results}/")
 
-    def _ceiling(self, mission: Mission) -> float | None:
+    def ceiling(self, mission: Mission) -> float | None:
+        """Return the ceiling of the score that follows from the content of a mission."""
         key = digest(mission.resolved())
         if key not in self._ceilings:
             self._ceilings[key] = resolve_ceiling(mission)
         return self._ceilings[key]
 
 
-class _Missions:
-    """Finds missions: those that come with DAF there, others as they are told to have been."""
+class _MissionLoader:
+    """Loader of missions: from recorded sidecars if available, else from files."""
 
-    def __init__(self, told: Mapping[str, Mission]):
-        self.told = told
+    def __init__(self, recorded: Mapping[str, Mission]):
+        self.recorded = recorded
 
     def load(self, path: str) -> Mission:
-        plain, seed = split_layout_seed(path)
-        if plain.endswith((".yaml", ".yml")):
-            name = Path(plain).stem + ("" if seed is None else f"@{seed}")
-            if name in self.told:
-                return self.told[name]
-            if not Path(plain).is_file():
-                raise ConfigError(f"mission {short_json(path)} is not here")
+        """Return the mission at a path."""
+        file, seed = split_layout_seed(path)
+        if file.endswith((".yaml", ".yml")):
+            name = Path(file).stem + ("" if seed is None else f"@{seed}")
+            if name in self.recorded:
+                return self.recorded[name]
+            if not Path(file).is_file():
+                raise ConfigError(f"mission {short_json(path)} is not available")
         return load_mission(path)
 
 
-def _moved(data: Any, old: str, new: str) -> Any:
-    """Plain data in which paths begin with another folder."""
+def _replace_prefix(data: Any, old: str, new: str) -> Any:
+    """Return plain data with a prefix of its strings replaced."""
     if isinstance(data, dict):
-        return {key: _moved(value, old, new) for key, value in data.items()}
+        return {key: _replace_prefix(value, old, new) for key, value in data.items()}
     if isinstance(data, list):
-        return [_moved(value, old, new) for value in data]
+        return [_replace_prefix(value, old, new) for value in data]
     return new + data[len(old) :] if isinstance(data, str) and data.startswith(old) else data

@@ -1,4 +1,4 @@
-"""The beginning of a training, executed again: it shows all that needs no whole training."""
+"""Re-execution of the first updates of a run, and of the files that need no training."""
 
 import contextlib
 from pathlib import Path
@@ -6,36 +6,38 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from daf.audit.jobs import NotPossible, Train, check_code, job_of
-from daf.audit.reexecute import gpu_here, linked_inputs
+from daf.audit.jobs import CannotVerify, Train, check_code, parse_job
+from daf.audit.reexecute import is_gpu_available, link_inputs
 from daf.config import ConfigError
 from daf.files.parquet import save_table
 from daf.provenance.sidecar import Sidecar
 
-UPDATES = 2
-"""The first shows rollouts and loss from the initial weights, the second the optimizer's step."""
+PREFIX_UPDATES = 2
+"""Update 1 depends on rollout and loss of the initial weights, update 2 on the optimizer step."""
 
-MOST_STEPS = 2**18
-"""Agent-steps that are executed again, at most: whoever wrote the record chose their number."""
+MAX_PREFIX_STEPS = 2**18
+"""Maximum number of re-executed agent-steps; the recorded rollout may have any size."""
 
 
-def begin_again(results: Path, record: Sidecar, folder: Path, trust: tuple[str, ...] = ()) -> Path:
-    """Execute the first updates of a training again, and derive its descriptions.
+def reexecute_prefix(
+    results: Path, sidecar: Sidecar, folder: Path, trust: tuple[str, ...] = ()
+) -> Path:
+    """Re-execute the first updates of a run, and derive its run.json and policy.json.
 
     Args:
-        results: the folder of results with its inputs.
-        record: of the training.
-        folder: an empty one.
-        trust: class paths of foreign policies whose code may be run.
+        results: results folder with the inputs of the run.
+        sidecar: sidecar of the run.
+        folder: empty folder for the outputs.
+        trust: class paths of foreign policies whose code may run.
 
     Returns:
-        a folder of results. In it the weights are those of the record, written again; run.json and
-        policy.json follow from the record; metrics.parquet has the first rows, and is missing
-        where they cannot be computed here.
+        A results folder. Its weights are the recorded ones, loaded and saved; run.json and
+        policy.json follow from the sidecar; metrics.parquet has the first rows, and is missing if
+        they cannot be computed here.
 
     Raises:
-        NotPossible: the policy is not here, or its code may not be run.
-        ConfigError: the weights are not those of such a network; one line.
+        CannotVerify: the code of the policy is not available, or not trusted.
+        ConfigError: the weights do not fit the network; one line.
     """
     from daf.files.text_files import write_json
     from daf.learn.curriculum import build_curriculum
@@ -44,43 +46,56 @@ def begin_again(results: Path, record: Sidecar, folder: Path, trust: tuple[str, 
     from daf.policies.game import Game
     from daf.policies.registry import PolicySpec
 
-    job: Train = job_of(record)
+    job: Train = parse_job(sidecar)
     check_code(job, trust)
-    run, last = job.run, build_curriculum(job.run)[-1]
+    run, curriculum = job.run, build_curriculum(job.run)
+    last_stage = curriculum[-1]
     files = job.outputs("")
-    place = folder / "results"
-    (place / files["weights"]).parent.mkdir(parents=True)
+    results_copy = folder / "results"
+    (results_copy / files["weights"]).parent.mkdir(parents=True)
     policy = make_policy(PolicySpec(run.class_path, None, run.init_kwargs), Game.of(*run.missions))
-    trained = TrainingResult.of(run, policy, [], record.device, last.steps_after(last.end_update))
-    versions = {"versions": record.origin.versions}
-    write_json(place / files["run"], trained.run_json | versions)
-    write_json(place / files["policy"], trained.policy_json | versions)
+    steps = last_stage.steps_after(last_stage.end_update)
+    result = TrainingResult.from_run(run, policy, [], sidecar.device, steps)
+    versions = {"versions": sidecar.origin.versions}
+    write_json(results_copy / files["run"], result.run_json | versions)
+    write_json(results_copy / files["policy"], result.policy_json | versions)
     try:
         policy.load(results / files["weights"])
     except ValueError as error:
         reason = f"{error}".removeprefix(f"weights {results / files['weights']}: ")
         raise ConfigError(f"{files['weights']}: {reason}") from None
-    policy.save(place / files["weights"], run.init_kwargs)
-    updates = min(UPDATES, last.end_update, MOST_STEPS // build_curriculum(run)[0].steps_per_update)
-    possible = record.execution.ranks == 1 and (record.device == "cpu" or gpu_here())
-    with contextlib.suppress(NotPossible):  # the initial weights may not be here
-        initial = linked_inputs(results, record, place).get("initial_weights", [])
-        if updates and possible:
-            rows = _first_rows(record, job, next(iter(initial), None), updates)
-            save_table(place / files["metrics"], rows)
-    return place
+    policy.save(results_copy / files["weights"], run.init_kwargs)
+    affordable_updates = MAX_PREFIX_STEPS // curriculum[0].steps_per_update
+    num_updates = min(PREFIX_UPDATES, last_stage.end_update, affordable_updates)
+    has_device = sidecar.device == "cpu" or is_gpu_available()
+    with contextlib.suppress(CannotVerify):  # the initial weights may not be available
+        weights = link_inputs(results, sidecar, results_copy).get("initial_weights", [])
+        if num_updates and sidecar.execution.ranks == 1 and has_device:
+            rows = _first_rows(sidecar, job, next(iter(weights), None), num_updates)
+            save_table(results_copy / files["metrics"], rows)
+    return results_copy
 
 
-def _first_rows(record: Sidecar, job: Train, initial: str | None, updates: int) -> pd.DataFrame:
-    """The learning curve up to an update."""
+def _first_rows(
+    sidecar: Sidecar, job: Train, initial_weights: str | None, num_updates: int
+) -> pd.DataFrame:
+    """Return the learning curve of the first updates.
+
+    Args:
+        sidecar: sidecar of the run.
+        job: job of the sidecar.
+        initial_weights: path of the initial weights, if the run starts from a file.
+        num_updates: number of updates to run.
+    """
     from daf.jobs.device import job_device
     from daf.learn.threads import single_threaded_executor
     from daf.learn.trainer import Trainer
 
-    asked = SimpleNamespace(resources={"gpu": int(record.device == "cuda")}, threads=record.threads)
-    execution = record.execution.model_copy(update={"device": "auto"})
-    with job_device(asked, execution) as device, single_threaded_executor() as executor:
-        training = Trainer(job.run, device, initial, executor)
-        for _ in range(updates):
-            training.run_update()
-        return pd.DataFrame(training.curve)
+    resources = {"gpu": int(sidecar.device == "cuda")}
+    snakemake = SimpleNamespace(resources=resources, threads=sidecar.threads)
+    execution = sidecar.execution.model_copy(update={"device": "auto"})
+    with job_device(snakemake, execution) as device, single_threaded_executor() as executor:
+        trainer = Trainer(job.run, device, initial_weights, executor)
+        for _ in range(num_updates):
+            trainer.run_update()
+        return pd.DataFrame(trainer.curve)

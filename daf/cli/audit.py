@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from daf.audit.ro_crate import export_ro_crate
-from daf.cli.options import MEMORY_MB, STATUS, add_command
+from daf.cli.options import EXIT_STATUS, MEMORY_MB, add_command
 from daf.cli.parser import is_policy
 from daf.config import AuditConfig, ConfigError, short_json
 from daf.errors import os_error_text, printable
@@ -17,70 +17,74 @@ from daf.system.limits import check_clock
 
 def audit(commands: Any) -> None:
     """Add the command `audit`."""
-    parser = add_command(commands, "audit", _audit, "check a folder of results, file by file")
-    parser.add_argument("results", help="the folder; one copied from elsewhere is fine")
+    parser = add_command(commands, "audit", _audit, "verify every file of a results folder")
+    parser.add_argument("results", help="results folder, which may be a copy")
     defaults = AuditConfig()
-    group = parser.add_argument_group("how far to go")
+    group = parser.add_argument_group("scope")
     group.add_argument(
         "--read-only",
         action="store_true",
         default=None,
-        help="write no audit.json and audit.html into the folder",
+        help="do not write audit.json and audit.html",
     )
     group.add_argument(
-        "--share", type=float, help=f"of the episodes, played again ({defaults.share:g})"
+        "--share", type=float, help=f"share of episodes to re-execute (default: {defaults.share:g})"
     )
     group.add_argument(
-        "--seed", type=int, help="of the choice which (drawn, and told in audit.json)"
+        "--seed",
+        type=int,
+        help="seed of the choice of episodes (default: random, recorded in audit.json)",
     )
     group.add_argument(
-        "--minutes", type=float, help=f"that a job done again may take ({defaults.minutes:g})"
+        "--minutes",
+        type=float,
+        help=f"time limit of a re-executed job, in minutes (default: {defaults.minutes:g})",
     )
     group.add_argument(
         "--memory-mb",
         type=float,
-        help=f"that such a job may take, with all that it starts ({defaults.memory_mb:g})",
+        help=f"memory limit of a re-executed job, in MB (default: {defaults.memory_mb:g})",
     )
     group.add_argument(
         "--processes",
         type=int,
-        help=f"that a training which is done again may have ({defaults.processes})",
+        help=f"maximum processes of a re-executed run (default: {defaults.processes})",
     )
-    group.add_argument("--retrain", metavar="RUN", help="a training that is done again, or all")
+    group.add_argument("--retrain", metavar="RUN", help="run to train again, or all")
     parser.add_list(
         "--trust",
-        fits=is_policy,
+        accepts=is_policy,
         metavar="CLASS_PATH",
-        help="policies that are not DAF's, whose code may be run",
+        help="user policies whose code may be executed",
     )
 
 
 def _audit(arguments: argparse.Namespace) -> int:
-    given = {name: getattr(arguments, name) for name in AuditConfig.model_fields}
-    config = AuditConfig.parse({k: v for k, v in given.items() if v is not None}, "command line")
-    check_clock()  # jobs that are done again leave records
+    options = {name: getattr(arguments, name) for name in AuditConfig.model_fields}
+    config = AuditConfig.parse({k: v for k, v in options.items() if v is not None}, "command line")
+    check_clock()  # re-executed jobs write sidecars
     if not Path(arguments.results).is_dir():
-        raise ConfigError(f"{short_json(arguments.results)} is no folder of results")
+        raise ConfigError(f"{short_json(arguments.results)} is not a results folder")
     try:
-        from daf.audit.run import run_audit  # torch, only where it is needed
+        from daf.audit.run import run_audit  # imports torch
 
-        with limited_memory(MEMORY_MB), results_lock.reading(arguments.results):
+        with limited_memory(MEMORY_MB), results_lock.hold_read_lock(arguments.results):
             return run_audit(arguments.results, config)
     except (OSError, MemoryError, ImportError, RuntimeError) as error:
         reason = os_error_text(error) if isinstance(error, OSError) else f"{error}"
         print(f"unverifiable: {printable(reason) or type(error).__name__}", file=sys.stderr)
-        return STATUS["partial"]
+        return EXIT_STATUS["partial"]
 
 
 def crate(commands: Any) -> None:
     """Add the command `crate`."""
-    parser = add_command(commands, "crate", _crate, "export a folder of results as an RO-Crate")
-    parser.add_argument("results", help="the folder")
-    parser.add_argument("archive", help="the .zip file to write")
+    parser = add_command(commands, "crate", _crate, "export a results folder as an RO-Crate")
+    parser.add_argument("results", help="results folder")
+    parser.add_argument("archive", help=".zip file to write")
     parser.add_argument(
         "--unverified",
         action="store_true",
-        help="export files that are not what was recorded, too; the crate says that it did",
+        help="also export changed files; the crate marks them",
     )
 
 
@@ -90,5 +94,5 @@ def _crate(arguments: argparse.Namespace) -> int:
             jobs = export_ro_crate(arguments.results, arguments.archive, arguments.unverified)
     except (OSError, results_lock.ResultsInUse) as error:
         raise ConfigError(f"{error}") from None
-    print(f"{arguments.archive}: {jobs} jobs described")
+    print(f"{arguments.archive}: exported ({jobs} jobs)")
     return 0

@@ -10,39 +10,41 @@ from daf.system.limited_process import limited_memory
 
 
 def bundle(commands: Any) -> None:
-    """Add the command `bundle`, which has commands of its own."""
-    parser = commands.add_parser("bundle", help="verify, describe, unpack or export a package")
+    """Add the command `bundle` with its subcommands."""
+    parser = commands.add_parser("bundle", help="verify, describe, unpack or export a bundle")
     actions = parser.add_subparsers(required=True, metavar="COMMAND")
-    verify = add_command(actions, "verify", _verify, "check that a bundle is what it says")
-    verify.add_argument("file", help="the zip")
+    verify = add_command(
+        actions, "verify", _verify, "verify files, claims and golden outputs of a bundle"
+    )
+    verify.add_argument("file", help=".zip file")
     verify.add_argument(
         "--evaluate",
         type=int,
         default=0,
         metavar="EPISODES",
-        help="to play on each of its missions, and to compare with its scores (none)",
+        help="episodes per mission to evaluate and compare with its scores (default: none)",
     )
     verify.add_argument(
-        "--trust", action="store_true", help="run its code, even if it is not this DAF's own"
+        "--trust", action="store_true", help="execute its code even if it differs from this DAF"
     )
     export = add_command(
-        actions, "export", _export, "verify a bundle; write its network for torch.export"
+        actions, "export", _export, "verify a bundle, and export its network by torch.export"
     )
-    export.add_argument("file", help="the zip")
-    export.add_argument("program", help="the .pt2 file to write")
+    export.add_argument("file", help=".zip file")
+    export.add_argument("program", help=".pt2 file to write")
     export.add_argument("--trust", action="store_true", help="as for verify")
-    info = add_command(actions, "info", _info, "tell what a bundle says of itself")
-    info.add_argument("file", help="the zip")
-    unpack = add_command(actions, "unpack", _unpack, "unpack a bundle whose hashes agree")
-    unpack.add_argument("file", help="the zip")
-    unpack.add_argument("folder", help="a new one, or an empty one")
+    info = add_command(actions, "info", _info, "print the manifest of a bundle")
+    info.add_argument("file", help=".zip file")
+    unpack = add_command(actions, "unpack", _unpack, "verify the hashes of a bundle, and unpack it")
+    unpack.add_argument("file", help=".zip file")
+    unpack.add_argument("folder", help="new or empty folder")
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from daf.deploy.verify import run_verify  # torch, only where it is needed
+    from daf.deploy.verify import run_verify  # imports torch
 
     if not 0 <= arguments.evaluate <= 10_000:
-        raise ConfigError(f"--evaluate: got {arguments.evaluate}; 0 to 10000 are possible")
+        raise ConfigError(f"--evaluate: got {arguments.evaluate}; expected 0 to 10000")
     with limited_memory(MEMORY_MB):
         return run_verify(arguments.file, arguments.trust, arguments.evaluate)
 
@@ -55,15 +57,15 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _info(arguments: argparse.Namespace) -> int:
-    from daf.deploy.claims import contradictions
+    from daf.deploy.claims import find_contradictions
     from daf.deploy.contents import Bundle
 
     with limited_memory(MEMORY_MB):
         bundle = Bundle.read(arguments.file)
-        wrong = contradictions(bundle)
-        lines = [*bundle.summary(), *(f"wrong: {problem}" for problem in wrong)]
+        problems = find_contradictions(bundle)
+        lines = [*bundle.summary(), *(f"problem: {problem}" for problem in problems)]
     print("\n".join(map(printable, lines)))
-    return 1 if wrong else 0
+    return 1 if problems else 0
 
 
 def _unpack(arguments: argparse.Namespace) -> int:
@@ -72,5 +74,5 @@ def _unpack(arguments: argparse.Namespace) -> int:
 
     with limited_memory(MEMORY_MB):
         unpack(Bundle.read(arguments.file).members, arguments.folder)
-    print(f"{arguments.folder}: unpacked; model_card.md says how to run it")
+    print(f"{arguments.folder}: unpacked (instructions in model_card.md)")
     return 0

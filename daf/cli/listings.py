@@ -14,9 +14,9 @@ from daf.policies.registry import BUNDLE, SHORT_NAMES, TRAINABLE
 def missions(commands: Any) -> None:
     """Add the command `missions`."""
     parser = add_command(
-        commands, "missions", _missions, "list the missions, or show some with their map"
+        commands, "missions", _missions, "list all missions, or print some with their map"
     )
-    parser.add_argument("mission", nargs="*", help="names or YAML files, drawn (none: the list)")
+    parser.add_argument("mission", nargs="*", help="names or YAML files (default: list all)")
 
 
 def _missions(arguments: argparse.Namespace) -> int:
@@ -24,14 +24,14 @@ def _missions(arguments: argparse.Namespace) -> int:
         for name in built_in_missions():
             print(f"{name}: {built_in_description(name)}")
         return 0
-    found = [load_mission(name) for name in arguments.mission]
-    print("\n\n".join(ascii_map(mission, colour=sys.stdout.isatty()) for mission in found))
+    loaded = [load_mission(name) for name in arguments.mission]
+    print("\n\n".join(ascii_map(mission, color=sys.stdout.isatty()) for mission in loaded))
     return 0
 
 
 def policies(commands: Any) -> None:
     """Add the command `policies`."""
-    add_command(commands, "policies", _policies, "list the policies that come with DAF")
+    add_command(commands, "policies", _policies, "list the built-in policies")
 
 
 def _policies(_: argparse.Namespace) -> int:

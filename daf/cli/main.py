@@ -5,60 +5,65 @@ import os
 import signal
 import sys
 
-from daf.system.caches import provide_caches
-from daf.system.limits import SPARING, EnvironmentProblem, check_memory, limited
-from daf.system.streams import OutputLost, standard_streams, tolerate_encodings
+from daf.system.caches import set_cache_folder
+from daf.system.limits import (
+    LOW_MEMORY_ENVIRONMENT,
+    EnvironmentCheckError,
+    check_memory_limits,
+    describe_limits,
+)
+from daf.system.streams import OutputError, standard_streams, tolerate_encodings
 
 INCOMPLETE = 3
 INTERRUPTED = 128 + signal.SIGINT
-UNREAD = 128 + signal.SIGPIPE
+BROKEN_PIPE = 128 + signal.SIGPIPE
 
 
 def run() -> int:
     """Run one command.
 
     Returns:
-        the exit status: 0 success, 1 failure, 3 partial success, or the machine does not let the
-        command work, or say what came of it.
+        the exit status: 0 success; 1 failure; 3 partial success, insufficient machine or failed
+        write to stdout; 130 interrupt; 141 broken pipe.
     """
     tolerate_encodings()
     with standard_streams():
         try:
-            check_memory()
-            provide_caches()
-            os.environ.update(SPARING)
+            check_memory_limits()
+            set_cache_folder()
+            os.environ.update(LOW_MEMORY_ENVIRONMENT)
             status = _run()
             sys.stdout.flush()
             return status
-        except OutputLost as lost:
-            return UNREAD if lost.unread else _told(lost, INCOMPLETE)
-        except EnvironmentProblem as problem:
-            return _told(problem, INCOMPLETE)
+        except OutputError as error:
+            return BROKEN_PIPE if error.is_broken_pipe else _print_error(error, INCOMPLETE)
+        except EnvironmentCheckError as error:
+            return _print_error(error, INCOMPLETE)
         except KeyboardInterrupt:
-            print("interrupted; what was finished stays", file=sys.stderr)
+            print("interrupted; finished files are kept", file=sys.stderr)
             return INTERRUPTED
         except MemoryError:
-            return _told("this takes more memory than this process may have", INCOMPLETE)
+            return _print_error("the memory limit of this process is too low", INCOMPLETE)
         except Exception as error:
-            reason = limited()
-            if not reason and not isinstance(error, OSError):
+            limits = describe_limits()
+            if not limits and not isinstance(error, OSError):
                 raise
-            return _told(f"{type(error).__name__}: {error}{reason}", INCOMPLETE)
+            return _print_error(f"{type(error).__name__}: {error}{limits}", INCOMPLETE)
 
 
 def _run() -> int:
-    from daf.cli import commands  # libraries, for which there may be too little memory
+    from daf.cli import commands  # imports libraries, after the check of memory limits
     from daf.cli.parser import Parser
     from daf.config import ConfigError
-    from daf.config.paths import expanded
+    from daf.config.paths import expand_home
     from daf.errors import os_error_text
     from daf.system.interrupts import interruptible
 
     parser = Parser(
         prog="daf",
         description=__doc__,
-        epilog="Everything these commands make stands in the folder of results; the same work is "
-        "never done twice. `daf COMMAND --help` says more.",
+        epilog="All commands write to the results folder, and reuse its up-to-date files. "
+        "`daf COMMAND --help` describes a command.",
     )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in commands.COMMANDS:
@@ -68,15 +73,16 @@ def _run() -> int:
     try:
         with interruptible():
             for name, value in vars(arguments).items():
-                if isinstance(value, str):  # lists are read by what takes names, too
-                    setattr(arguments, name, expanded(value))
+                if isinstance(value, str):  # functions that receive a list expand its items
+                    setattr(arguments, name, expand_home(value))
             return arguments.run(arguments)
     except ConfigError as error:
-        return _told(error, 1)
+        return _print_error(error, 1)
     except OSError as error:
-        return _told(ConfigError(os_error_text(error)), 1)
+        return _print_error(ConfigError(os_error_text(error)), 1)
 
 
-def _told(problem: object, status: int) -> int:
-    print(f"error: {problem}", file=sys.stderr)
+def _print_error(error: object, status: int) -> int:
+    """Print an error line, and return the exit status."""
+    print(f"error: {error}", file=sys.stderr)
     return status

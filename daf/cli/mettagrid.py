@@ -1,4 +1,4 @@
-"""The command `mettagrid`: export a policy, check one engine by the other."""
+"""Command `mettagrid`: export policies, cross-check the simulator."""
 
 import argparse
 from typing import Any
@@ -6,37 +6,41 @@ from typing import Any
 from daf.cli.parser import is_mission
 from daf.config import ConfigError, short_json
 from daf.missions import load_mission
-from daf.policies.registry import class_path_and_weights
+from daf.policies.registry import parse_policy_argument
 
 MISSION = "name or YAML file of a mission"
 
 
 def mettagrid(commands: Any) -> None:
     """Add the command `mettagrid`."""
-    about = "export policies to mettagrid, check one engine by the other"
+    about = "export policies to mettagrid, cross-check the simulator with mettagrid"
     parser = commands.add_parser("mettagrid", help=about, description=f"{about.capitalize()}.")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
-    export = actions.add_parser("export", help="write a network as a bundle of mettagrid")
+    export = actions.add_parser("export", help="write a network as a mettagrid bundle")
     export.add_argument("policy", help="lstm@FILE or stateless@FILE, with its weights")
-    export.add_argument("bundle", help="the .zip file to write")
-    export.add_list("--missions", fits=is_mission, required=True, help="it was trained on")
+    export.add_argument("bundle", help=".zip file to write")
+    export.add_list("--missions", accepts=is_mission, required=True, help="training missions")
     export.set_defaults(run=_export)
 
-    check = actions.add_parser("check", help="play a mission in both engines, step by step")
+    check = actions.add_parser("check", help="compare both engines on a mission, step by step")
     check.add_argument("mission", help=MISSION)
-    check.add_argument("--seeds", type=int, default=20, help="worlds, seeds 0, 1, ... (20)")
-    check.add_argument("--steps", type=int, default=1000, help="random steps in each (1000)")
+    check.add_argument(
+        "--seeds", type=int, default=20, help="number of worlds, with seeds 0, 1, ... (default: 20)"
+    )
+    check.add_argument(
+        "--steps", type=int, default=1000, help="random steps per world (default: 1000)"
+    )
     check.set_defaults(run=_check)
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from daf.mettagrid.exporting import export  # torch, only where it is needed
+    from daf.mettagrid.exporting import export  # imports torch
 
-    class_path, weights = class_path_and_weights(arguments.policy)
+    class_path, weights = parse_policy_argument(arguments.policy)
     if not weights:
         raise ConfigError(
-            f"policy {short_json(arguments.policy)}: no weights; write {class_path}@FILE"
+            f"policy {short_json(arguments.policy)}: got no weights; expected {class_path}@FILE"
         )
     missions = [load_mission(mission) for mission in arguments.missions]
     export(arguments.bundle, class_path=class_path, weights=weights, missions=missions)
@@ -50,7 +54,7 @@ def _check(arguments: argparse.Namespace) -> int:
     mission = load_mission(arguments.mission)
     for name in ("seeds", "steps"):
         if getattr(arguments, name) < 1:
-            raise ConfigError(f"--{name}: got {getattr(arguments, name)}; at least 1 is needed")
+            raise ConfigError(f"--{name}: got {getattr(arguments, name)}; expected at least 1")
     difference = cross_check(mission, range(arguments.seeds), arguments.steps)
     if difference is None:
         print(f"{mission.name}: equal in {arguments.seeds} worlds of {arguments.steps} steps")

@@ -1,4 +1,4 @@
-"""Options that commands share."""
+"""Options shared by several commands."""
 
 import argparse
 from typing import Any
@@ -7,42 +7,60 @@ from daf.cli.parser import Parser, is_seed
 from daf.config import DAFConfig
 
 MEMORY_MB = 2000
-"""That this process may take to read what somebody else has made."""
+"""Memory limit in MiB for reading untrusted files."""
 
-STATUS = {"success": 0, "failed": 1, "partial": 3}
-POLICY = "short name, package.module:Class, file.py:Class or mettagrid:NAME; with @FILE its weights"
+EXIT_STATUS = {"success": 0, "failed": 1, "partial": 3}
+POLICY = "short name, package.module:Class, file.py:Class or mettagrid:NAME; @FILE adds weights"
 MISSION = "names (see `daf missions`) or YAML files"
 
 
 def add_command(commands: Any, name: str, run: Any, help: str) -> Parser:
+    """Add a command and return its parser.
+
+    Args:
+        commands: subparsers of `argparse`.
+        name: name of the command.
+        run: function from the parsed arguments to the exit status.
+        help: imperative, without full stop.
+    """
     parser = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
     parser.set_defaults(run=run)
     return parser
 
 
 def add_execution_options(parser: Parser) -> None:
-    group = parser.add_argument_group("how to run")
-    group.add_argument("--name", help="of the result's folders (follows from the request)")
-    group.add_argument("--daf-config", help="YAML file with the keys of DAFConfig")
-    group.add_argument("--results-dir", help="folder of all results (results)")
-    group.add_argument("--jobs", dest="max_parallel_jobs", type=int, help="at a time (all cores)")
-    group.add_argument("--device", help="auto, cpu or cuda (auto)")
-    group.add_argument("--gpu-memory-fraction", type=float, help="of a GPU, for its jobs (1)")
-    group.add_argument("--jobs-per-gpu", type=int, help="jobs that share a GPU of this machine (1)")
-    parser.add_list("--training-seeds", fits=is_seed, type=int, help="one training for each")
-    group.add_argument("--world-seed", type=int, help="of the worlds evaluated in (0)")
-    group.add_argument("--profile", help="of Snakemake: local, another of ours, or a folder")
+    """Add the options of `DAFConfig`."""
+    group = parser.add_argument_group("execution")
+    group.add_argument("--name", help="name of the result folder (default: from the arguments)")
+    group.add_argument("--daf-config", help="YAML file with keys of DAFConfig")
+    group.add_argument("--results-dir", help="results folder (default: results)")
+    group.add_argument(
+        "--jobs", dest="max_parallel_jobs", type=int, help="parallel jobs (default: all cores)"
+    )
+    group.add_argument("--device", help="auto, cpu or cuda (default: auto)")
+    group.add_argument(
+        "--gpu-memory-fraction", type=float, help="fraction of GPU memory for all jobs (default: 1)"
+    )
+    group.add_argument("--jobs-per-gpu", type=int, help="jobs that share a GPU (default: 1)")
+    parser.add_list(
+        "--training-seeds", accepts=is_seed, type=int, help="training seeds, one per run"
+    )
+    group.add_argument("--world-seed", type=int, help="seed of the evaluation worlds (default: 0)")
+    group.add_argument(
+        "--profile",
+        help="Snakemake profile: local, slurm, kubernetes, or a folder (default: local)",
+    )
 
 
 def daf_config_from_args(
     arguments: argparse.Namespace, defaults: dict[str, Any] | None = None
 ) -> DAFConfig:
-    """How to run: the command line before the file before the defaults."""
-    found = dict(defaults or {})
+    """Return the configuration from the command line, else `--daf-config`, else defaults."""
+    values = dict(defaults or {})
     if arguments.daf_config:
-        found |= DAFConfig.from_yaml(arguments.daf_config).model_dump(
+        values |= DAFConfig.from_yaml(arguments.daf_config).model_dump(
             mode="json", exclude_unset=True
         )
-    given = {name: getattr(arguments, name, None) for name in DAFConfig.model_fields}
-    found |= {name: value for name, value in given.items() if value is not None}
-    return DAFConfig.parse(found, "command line")
+    options = {name: getattr(arguments, name, None) for name in DAFConfig.model_fields}
+    values |= {name: value for name, value in options.items() if value is not None}
+    return DAFConfig.parse(values, "command line")

@@ -5,9 +5,9 @@ import sys
 from typing import Any
 
 from daf.cli.options import (
+    EXIT_STATUS,
     MISSION,
     POLICY,
-    STATUS,
     add_command,
     add_execution_options,
     daf_config_from_args,
@@ -24,18 +24,22 @@ from daf.orchestrators import (
 from daf.orchestrators.arguments import execution_settings
 from daf.orchestrators.benchmark_pipeline import run_benchmark
 from daf.orchestrators.snakemake_command import default_config
-from daf.policies.registry import class_path_and_weights
+from daf.policies.registry import parse_policy_argument
 
 
 def train(commands: Any) -> None:
     """Add the command `train`."""
-    parser = add_command(commands, "train", _train, "train one policy, and evaluate it if asked")
-    parser.add_argument("policy", help=f"a network: {POLICY} to go on from")
-    parser.add_list("--missions", fits=is_mission, required=True, help=f"trained on: {MISSION}")
-    parser.add_argument("--steps", type=int, required=True, help="agent-steps in all")
-    parser.add_list("--set", fits=is_setting, default=[], metavar="KEY=VALUE", help=_SET)
-    parser.add_list("--eval-missions", fits=is_mission, help="evaluated on afterwards")
-    parser.add_argument("--eval-episodes", type=int, default=64, help="per mission (64)")
+    parser = add_command(commands, "train", _train, "train a policy, and optionally evaluate it")
+    parser.add_argument("policy", help=f"network to train: {POLICY}")
+    parser.add_list(
+        "--missions", accepts=is_mission, required=True, help=f"training missions: {MISSION}"
+    )
+    parser.add_argument("--steps", type=int, required=True, help="agent-steps of the training run")
+    parser.add_list("--set", accepts=is_setting, default=[], metavar="KEY=VALUE", help=_SET)
+    parser.add_list("--eval-missions", accepts=is_mission, help="evaluation missions")
+    parser.add_argument(
+        "--eval-episodes", type=int, default=64, help="episodes per mission (default: 64)"
+    )
     add_execution_options(parser)
 
 
@@ -58,9 +62,9 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def sweep(commands: Any) -> None:
     """Add the command `sweep`."""
-    parser = add_command(commands, "sweep", _sweep, "search for good hyperparameters")
-    parser.add_argument("config", help="YAML file with the keys of DAFSweepConfig")
-    parser.add_argument("--compare-best", action="store_true", help="compare the best trials")
+    parser = add_command(commands, "sweep", _sweep, "search hyperparameters")
+    parser.add_argument("config", help="YAML file with keys of DAFSweepConfig")
+    parser.add_argument("--compare-best", action="store_true", help="also compare the best trials")
     add_execution_options(parser)
 
 
@@ -77,10 +81,12 @@ def _sweep(arguments: argparse.Namespace) -> int:
 
 def compare(commands: Any) -> None:
     """Add the command `compare`."""
-    parser = add_command(commands, "compare", _compare, "compare policies as they are")
+    parser = add_command(commands, "compare", _compare, "compare policies without training")
     parser.add_argument("policies", nargs="+", help=POLICY)
-    parser.add_list("--missions", fits=is_mission, required=True, help=MISSION)
-    parser.add_argument("--episodes", type=int, default=64, help="per policy and mission (64)")
+    parser.add_list("--missions", accepts=is_mission, required=True, help=MISSION)
+    parser.add_argument(
+        "--episodes", type=int, default=64, help="episodes per policy and mission (default: 64)"
+    )
     add_execution_options(parser)
 
 
@@ -97,13 +103,17 @@ def _compare(arguments: argparse.Namespace) -> int:
 
 def benchmark(commands: Any) -> None:
     """Add the command `benchmark`."""
-    parser = add_command(commands, "benchmark", _benchmark, "train, evaluate, compare, report")
+    parser = add_command(
+        commands, "benchmark", _benchmark, "train, evaluate, compare and report policies"
+    )
     parser.add_argument(
         "--config",
-        help="YAML file with the keys of BenchmarkConfig (config/config.yaml here, else the one "
-        "that comes with DAF)",
+        help="YAML file with keys of BenchmarkConfig (default: config/config.yaml, else the file "
+        "that DAF installs)",
     )
-    parser.add_argument("--deploy", action="store_true", help="pack the best weights")
+    parser.add_argument(
+        "--deploy", action="store_true", help="also write a bundle of the best policy"
+    )
     add_execution_options(parser)
 
 
@@ -122,28 +132,34 @@ def _benchmark(arguments: argparse.Namespace) -> int:
     return print_result(result, "summary_statistics", "report", "deployment_package")
 
 
-_SET = "other hyperparameters, such as learning_rate=0.001 (keys of `training` in config.yaml)"
+_SET = "hyperparameters, such as learning_rate=0.001 (keys of `training` in config.yaml)"
 
 
 def parse_policy(text: str) -> dict[str, Any]:
-    class_path, weights = class_path_and_weights(text)
+    """Return class path and weights of a policy argument, as in a configuration."""
+    class_path, weights = parse_policy_argument(text)
     return {"class_path": class_path, "data_path": weights}
 
 
 def parse_settings(texts: list[str]) -> dict[str, Any]:
-    found = {}
+    """Return the values of KEY=VALUE arguments by key.
+
+    Raises:
+        ConfigError: an argument is not KEY=VALUE, or a key is duplicate; one line.
+    """
+    settings = {}
     for text in texts:
         key, separator, value = text.partition("=")
         if not separator:
-            raise ConfigError(f"--set: got {short_json(text)}; should be KEY=VALUE")
-        if key in found:
-            raise ConfigError(f"--set: key {short_json(key)} stands there twice")
-        found[key] = parse_yaml(value, f"--set {short_json(key)}") if value.strip() else None
-    return found
+            raise ConfigError(f"--set: got {short_json(text)}; expected KEY=VALUE")
+        if key in settings:
+            raise ConfigError(f"--set: duplicate key {short_json(key)}")
+        settings[key] = parse_yaml(value, f"--set {short_json(key)}") if value.strip() else None
+    return settings
 
 
 def print_result(result: PipelineResult, *outputs: str) -> int:
-    """Print what became of a pipeline. Returns the exit status."""
+    """Print the status, errors and some outputs of a pipeline, and return the exit status."""
     print(f"{result.pipeline_name}: {result.status} in {result.total_time_seconds:.0f} s")
     for error in result.errors:
         print(f"error: {error}", file=sys.stderr)
@@ -151,4 +167,4 @@ def print_result(result: PipelineResult, *outputs: str) -> int:
         if name in result.outputs:
             value = result.outputs[name]
             print(f"{name}: {value['verdict'] if name == 'summary_statistics' else value}")
-    return STATUS[result.status]
+    return EXIT_STATUS[result.status]

@@ -1,8 +1,8 @@
-"""What a study would cost on machines that are not at hand: a simulation of its jobs, with times
-that small runs took. `python -m daf.cluster.forecast --help`."""
+"""Forecast of an experiment's cost on a cluster: a simulation of its jobs with measured times.
+
+`python -m daf.cluster.forecast --help`"""
 
 import argparse
-import csv
 import heapq
 import itertools
 import random
@@ -10,231 +10,253 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from daf.cluster.measured_times import MeasuredTimes
 from daf.config import BenchmarkConfig, ConfigError
 from daf.plan.build import make_plan
 from daf.plan.plan import Plan
+from daf.plan.run import Run
 
 PLANNING_SECONDS_PER_JOB = 0.0045
-"""Of Snakemake's main process, before the first job; `docs/sizing.md` tells how it was measured."""
+"""Time of Snakemake before the first job, in s per job (docs/how-to/size_a_study.md)."""
 
 TRAINING_FILES, MISSION_FILES = 5, 3
-"""Outputs of a training, and of an evaluation for each mission; the records are among them."""
+"""Outputs of a run, and of an evaluation per mission; sidecars included."""
 
 OPERATIONS_PER_OUTPUT = 5
-"""Files created, renamed or removed: written under a temporary name and renamed; Snakemake marks it
-as incomplete, removes the mark, and writes down how it was made."""
-
-
-@dataclass(frozen=True)
-class MeasuredTimes:
-    """Seconds that jobs took, by their benchmark files.
-
-    Attributes:
-        training: of each training, for each agent-step.
-        evaluation: of each job, for each evaluation of its players on the missions.
-    """
-
-    training: tuple[float, ...]
-    evaluation: tuple[float, ...]
-
-    @classmethod
-    def read(cls, timings: str | Path, plan: Plan) -> "MeasuredTimes":
-        """What the jobs of a plan took.
-
-        Args:
-            timings: the folder `timings` among the results of the plan.
-
-        Raises:
-            ConfigError: there are none of a training, or of an evaluation.
-        """
-        training = [
-            seconds / run.training.steps
-            for name, run in plan.runs.items()
-            for seconds in _seconds(Path(timings, "train", f"{name}.tsv"))
-        ]
-        shared = {
-            cast.job: len(cast.policies) for cast in plan.evaluation_batches() if cast.one_job
-        }
-        evaluation = [
-            seconds / len(plan.missions) / shared.get(file.stem.rpartition("-e")[0], 1)
-            for file in sorted(Path(timings, "evaluate").glob("*.tsv"))
-            for seconds in _seconds(file)
-        ]
-        if not training or not evaluation:
-            raise ConfigError(f"{timings}: no times of the trainings and evaluations of this plan")
-        return cls(tuple(training), tuple(evaluation))
+"""File operations per output: create and rename a temporary file, add and remove Snakemake's mark
+of incomplete files, write its metadata."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where the jobs would run.
+    """Properties of a cluster.
 
     Attributes:
-        slots: jobs at a time: GPUs, or cores.
-        start: seconds from the moment a slot is free to the first line of a job's script.
-        submit: seconds that Snakemake is busy with each job, one after the other.
-        failures: of a job, in an hour; a training goes on from its last state.
-        save_seconds: between two states.
+        slots: number of jobs at a time: GPUs or cores.
+        start_seconds: time from a free slot to the first line of a job's script, in s.
+        submit_seconds: time of Snakemake per submitted job, sequentially, in s.
+        failures_per_hour: failures of a job per hour; a run resumes from its last state.
+        save_seconds: time between two saves of a resume state, in s.
     """
 
     slots: int
-    start: float = 0.2
-    submit: float = 0.014
-    failures: float = 0.0
+    start_seconds: float = 0.2
+    submit_seconds: float = 0.014
+    failures_per_hour: float = 0.0
     save_seconds: float = 60.0
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a study would cost.
+    """Cost of an experiment.
 
     Attributes:
-        jobs: trainings and evaluations; statistics and report are two more.
-        planning, makespan: seconds before the first job, and to the end of the last.
-        busy: share of the slots' time that jobs use.
-        failed: attempts that failed.
-        files: in the folder of results at the end; `metadata` are those of Snakemake besides.
-        operations: creations and renames of files in a second, on the mean.
+        jobs: number of training and evaluation jobs, without those of statistics and report.
+        planning_seconds: time before the first job, in s.
+        makespan_seconds: time to the end of the last job, in s.
+        utilization: fraction of the slots' time that jobs use.
+        failed_attempts: number of failed attempts of jobs.
+        files: files in the results folder.
+        metadata_files: files of Snakemake's metadata.
+        operations_per_second: mean rate of file creations, renames and removals.
     """
 
     jobs: int
-    planning: float
-    makespan: float
-    busy: float
-    failed: int
+    planning_seconds: float
+    makespan_seconds: float
+    utilization: float
+    failed_attempts: int
     files: int
-    metadata: int
-    operations: float
+    metadata_files: int
+    operations_per_second: float
+
+
+class _Job(NamedTuple):
+    """A job in the order of the queue: evaluations first, then runs, in the order of the plan."""
+
+    is_training: bool
+    index: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class _JobSampler:
+    """Sampler of jobs, whose times are drawn from measured ones.
+
+    Attributes:
+        plan: plan of the experiment.
+        groups: contestants of each evaluation job.
+        measured: measured times.
+        rng: random generator.
+    """
+
+    plan: Plan
+    groups: list[tuple[str, ...]]
+    measured: MeasuredTimes
+    rng: random.Random
+
+    def training_job(self, index: int, run: Run) -> _Job:
+        return _Job(True, index, run.training.steps * self.rng.choice(self.measured.training))
+
+    def evaluation_job(self, index: int) -> _Job:
+        seconds = self.rng.choice(self.measured.evaluation)
+        return _Job(False, index, len(self.groups[index]) * len(self.plan.missions) * seconds)
 
 
 def forecast(plan: Plan, measured: MeasuredTimes, cluster: Cluster, seed: int = 0) -> Forecast:
-    """Simulate the trainings and evaluations of a plan.
+    """Simulate the training and evaluation jobs of a plan.
 
-    A job begins when a slot is free, in the order of the plan; the evaluation of trained policies
-    comes before further trainings. Times are drawn from the measured ones, failures are a Poisson
-    process.
+    A job starts when a slot is free, in the order of the plan; evaluations of trained policies come
+    before further runs. Times are drawn from the measured ones; failures are a Poisson process.
 
     Args:
-        seed: of the draws.
+        plan: plan of the experiment.
+        measured: measured times of a small experiment.
+        cluster: properties of the cluster.
+        seed: seed of times and failures.
     """
-    chance = random.Random(seed)
-    missions, everybody = len(plan.missions), (*plan.policies, *plan.teams)
+    # evaluation jobs, and the runs that each of them waits for
+    rng = random.Random(seed)
     runs = list(plan.runs)
-    together = [cast.policies for cast in plan.evaluation_batches() if cast.one_job]
-    seated = {player for players in together for player in players}
-    evaluations = together + [(player,) for player in everybody if player not in seated]
-    number_of = {player: n for n, players in enumerate(evaluations) for player in players}
-    lacking = [sum(player in plan.runs for player in players) for players in evaluations]
+    groups = _evaluation_groups(plan)
+    group_of = {name: index for index, names in enumerate(groups) for name in names}
+    missing_runs = [sum(name in plan.runs for name in names) for names in groups]
+    sampler = _JobSampler(plan, groups, measured, rng)
+    ready = [index for index, missing in enumerate(missing_runs) if not missing]
+    queue = [sampler.evaluation_job(index) for index in ready]
+    queue += [sampler.training_job(index, run) for index, run in enumerate(plan.runs.values())]
+    heapq.heapify(queue)
 
-    # A job is (whether it trains, its number, its seconds).
-    def evaluation(number: int) -> tuple[bool, int, float]:
-        each = chance.choice(measured.evaluation)
-        return (False, number, len(evaluations[number]) * missions * each)
-
-    waiting = [evaluation(number) for number, runs_left in enumerate(lacking) if not runs_left]
-    waiting += [
-        (True, number, run.training.steps * chance.choice(measured.training))
-        for number, run in enumerate(plan.runs.values())
-    ]
-    heapq.heapify(waiting)
-    planning = PLANNING_SECONDS_PER_JOB * (len(runs) + len(evaluations))
+    # event simulation: start jobs in free slots, then advance to the next end of a job
+    planning = PLANNING_SECONDS_PER_JOB * (len(runs) + len(groups))
     now = submitted = planning
-    idle, used, failed, saved = cluster.slots, 0.0, 0, 0
+    idle, used, failed, saves = cluster.slots, 0.0, 0, 0
     attempt = itertools.count()
-    ends: list[tuple[float, int, tuple[bool, int, float]]] = []  # and what is left of the job then
-    while waiting or ends:
-        while idle and waiting:
+    ends: list[tuple[float, int, _Job]] = []  # end, tie breaker, job with its remaining seconds
+    while queue or ends:
+        while idle and queue:
             idle -= 1
-            trains, number, left = heapq.heappop(waiting)
-            submitted = max(now, submitted) + cluster.submit
-            fails_after = chance.expovariate(cluster.failures / 3600) if cluster.failures else left
-            spent = min(left, fails_after)
-            states = int(spent / cluster.save_seconds) if trains else 0
-            failed += spent < left
-            left = left - states * cluster.save_seconds if spent < left else 0.0
-            used, saved = used + spent, saved + states
-            end = submitted + cluster.start + spent
-            heapq.heappush(ends, (end, next(attempt), (trains, number, left)))
-        now, _, (trains, number, left) = heapq.heappop(ends)
+            job = heapq.heappop(queue)
+            submitted = max(now, submitted) + cluster.submit_seconds
+            spent, states, remaining = _draw_attempt(job, cluster, rng)
+            failed += spent < job.seconds
+            used, saves = used + spent, saves + states
+            end = submitted + cluster.start_seconds + spent
+            heapq.heappush(ends, (end, next(attempt), job._replace(seconds=remaining)))
+        now, _, job = heapq.heappop(ends)
         idle += 1
-        if left:
-            heapq.heappush(waiting, (trains, number, left))
-        elif trains:
-            number = number_of[runs[number]]
-            lacking[number] -= 1
-            if not lacking[number]:
-                heapq.heappush(waiting, evaluation(number))
-    outputs = TRAINING_FILES * len(runs) + MISSION_FILES * missions * len(everybody)
-    # Beside its outputs a job leaves a log and its times; each evaluation a log besides.
-    others = 2 * (len(runs) + len(evaluations)) + missions * len(everybody)
-    changes = OPERATIONS_PER_OUTPUT * outputs + others + 2 * saved
+        if job.seconds:
+            heapq.heappush(queue, job)
+        elif job.is_training:
+            index = group_of[runs[job.index]]
+            missing_runs[index] -= 1
+            if not missing_runs[index]:
+                heapq.heappush(queue, sampler.evaluation_job(index))
+    outputs, logs = _count_files(plan, len(groups))
     return Forecast(
-        jobs=len(runs) + len(evaluations),
-        planning=planning,
-        makespan=now,
-        busy=used / (cluster.slots * (now - planning)),
-        failed=failed,
-        files=outputs + others,
-        metadata=outputs,
-        operations=changes / now,
+        jobs=len(runs) + len(groups),
+        planning_seconds=planning,
+        makespan_seconds=now,
+        utilization=used / (cluster.slots * (now - planning)),
+        failed_attempts=failed,
+        files=outputs + logs,
+        metadata_files=outputs,
+        operations_per_second=(OPERATIONS_PER_OUTPUT * outputs + logs + 2 * saves) / now,
     )
+
+
+def _draw_attempt(job: _Job, cluster: Cluster, rng: random.Random) -> tuple[float, int, float]:
+    """Draw one attempt of a job, which may fail.
+
+    Returns:
+        time of the attempt in s, number of saved states, remaining time of the job in s.
+    """
+    failure_rate = cluster.failures_per_hour / 3600
+    time_to_failure = rng.expovariate(failure_rate) if failure_rate else job.seconds
+    spent = min(job.seconds, time_to_failure)
+    states = int(spent / cluster.save_seconds) if job.is_training else 0
+    failed = spent < job.seconds
+    return spent, states, job.seconds - states * cluster.save_seconds if failed else 0.0
+
+
+def _count_files(plan: Plan, evaluation_jobs: int) -> tuple[int, int]:
+    """Count outputs and logs: one log and one benchmark file per job, one log per evaluation."""
+    evaluations = len(plan.missions) * (len(plan.policies) + len(plan.teams))
+    outputs = TRAINING_FILES * len(plan.runs) + MISSION_FILES * evaluations
+    return outputs, 2 * (len(plan.runs) + evaluation_jobs) + evaluations
+
+
+def _evaluation_groups(plan: Plan) -> list[tuple[str, ...]]:
+    """Return the contestants of each evaluation job."""
+    batches = [batch.policies for batch in plan.evaluation_batches() if batch.one_job]
+    batched = {name for names in batches for name in names}
+    return batches + [(name,) for name in (*plan.policies, *plan.teams) if name not in batched]
+
+
+def _build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m daf.cluster.forecast", description=__doc__)
+    parser.add_argument("config", help="configuration of the experiment, YAML")
+    parser.add_argument("--like", required=True, help="configuration of a small, finished one")
+    parser.add_argument("--slots", type=int, required=True, help="jobs at a time: GPUs or cores")
+    parser.add_argument("--start", type=float, default=0.2, help="seconds before a job starts")
+    parser.add_argument("--failures", type=float, default=0.0, help="failures of a job per hour")
+    return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a forecast."""
-    parser = argparse.ArgumentParser(prog="python -m daf.cluster.forecast", description=__doc__)
-    parser.add_argument("config", help="of the study, YAML")
-    parser.add_argument("--like", required=True, help="configuration of a small one that was run")
-    parser.add_argument("--slots", type=int, required=True, help="jobs at a time: GPUs or cores")
-    parser.add_argument("--start", type=float, default=0.2, help="seconds before a job begins")
-    parser.add_argument("--failures", type=float, default=0.0, help="of a job in an hour")
-    given = parser.parse_args(arguments)
+    options = _build_parser().parse_args(arguments)
     try:
-        if given.slots < 1 or given.start < 0 or given.failures < 0:
+        if options.slots < 1 or options.start < 0 or options.failures < 0:
             raise ConfigError("--slots: at least 1; --start and --failures: not negative")
-        plans = [
-            make_plan(BenchmarkConfig.from_yaml(file), file) for file in (given.config, given.like)
-        ]
-        for file, plan in zip((given.config, given.like), plans):
-            if plan.config.execution.runs_per_job > 1:
-                raise ConfigError(
-                    f"{file}: key 'execution.runs_per_job': got {plan.config.execution.runs_per_job}; "
-                    "1 is needed, for the times of jobs that do not train alone tell nothing"
-                )
-        large, small = (plan.config.execution.policies_per_job for plan in plans)
-        if large != small:
-            raise ConfigError(
-                f"{given.like}: key 'execution.policies_per_job': got {small}; {large} is needed, "
-                f"as in {given.config}, for the players of a job share the time it takes to start"
-            )
-        results = plans[1].config.execution.results_dir
+        files = (options.config, options.like)
+        plan, small_plan = (make_plan(BenchmarkConfig.from_yaml(file), file) for file in files)
+        _check_jobs(plan, small_plan, *files)
         cluster = Cluster(
-            slots=given.slots,
-            start=given.start,
-            failures=given.failures,
-            save_seconds=max(plans[0].config.execution.save_seconds, 1.0),
+            slots=options.slots,
+            start_seconds=options.start,
+            failures_per_hour=options.failures,
+            save_seconds=max(plan.config.execution.save_seconds, 1.0),
         )
-        found = forecast(plans[0], MeasuredTimes.read(Path(results, "timings"), plans[1]), cluster)
+        timings = Path(small_plan.config.execution.results_dir, "timings")
+        result = forecast(plan, MeasuredTimes.read(timings, small_plan), cluster)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(
-        f"{found.jobs:,} jobs on {given.slots} slots: {found.makespan / 3600:.2f} h, of which "
-        f"{found.planning / 60:.1f} min are planning; slots {100 * found.busy:.0f} % busy, "
-        f"{found.failed} attempts failed\n"
-        f"{found.files:,} files of results and {found.metadata:,} of Snakemake, "
-        f"{found.operations:.1f} changes of files a second"
+        f"{result.jobs:,} jobs on {options.slots} slots: {result.makespan_seconds / 3600:.2f} h, "
+        f"planning {result.planning_seconds / 60:.1f} min; slots "
+        f"{100 * result.utilization:.0f} % busy, {result.failed_attempts} attempts failed\n"
+        f"{result.files:,} files of results and {result.metadata_files:,} of Snakemake, "
+        f"{result.operations_per_second:.1f} file operations per second"
     )
     return 0
 
 
-def _seconds(file: Path) -> list[float]:
-    """Of the runs in a benchmark file of Snakemake."""
-    if not file.is_file():
-        return []
-    with open(file, newline="", encoding="utf-8") as table:
-        return [float(row["s"]) for row in csv.DictReader(table, delimiter="\t")]
+def _check_jobs(plan: Plan, small_plan: Plan, file: str, small_file: str) -> None:
+    """Check that the jobs of both plans have the same shape.
+
+    Raises:
+        ConfigError: co-located runs, whose times cannot be separated, or different numbers of
+            contestants per evaluation job, which share the time of its start.
+    """
+    for name, execution in (
+        (file, plan.config.execution),
+        (small_file, small_plan.config.execution),
+    ):
+        if execution.runs_per_job > 1:
+            raise ConfigError(
+                f"{name}: key 'execution.runs_per_job': got {execution.runs_per_job}; expected 1"
+            )
+    expected = plan.config.execution.policies_per_job
+    size = small_plan.config.execution.policies_per_job
+    if size != expected:
+        raise ConfigError(
+            f"{small_file}: key 'execution.policies_per_job': got {size}; expected {expected}, "
+            f"as in {file}"
+        )
 
 
 if __name__ == "__main__":

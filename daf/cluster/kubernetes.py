@@ -1,4 +1,4 @@
-"""Jobs of the workflow as jobs of Kubernetes: what the profile `kubernetes` calls.
+"""Kubernetes jobs of the workflow: commands of the profile `kubernetes`.
 
 python -m daf.cluster.kubernetes submit TEMPLATE CPUS MEMORY_MB DISK_MB GPUS MINUTES SCRIPT
 python -m daf.cluster.kubernetes status NAME
@@ -18,7 +18,7 @@ from daf.config import ConfigError, load_yaml
 GPU = "nvidia.com/gpu"
 
 
-def manifest(
+def build_manifest(
     template: dict[str, Any],
     *,
     name: str,
@@ -30,18 +30,25 @@ def manifest(
     gpus: int,
     minutes: int,
 ) -> dict[str, Any]:
-    """The Kubernetes job that runs a job's script; what the site must say stands in the template.
+    """Build the manifest of a Kubernetes job from the site's template.
 
-    Memory and GPUs are limits, which are requests as well: Kubernetes refuses GPUs that are only
-    requested. CPUs and disk are requested only.
+    Memory and GPUs are limits, which imply requests: Kubernetes refuses GPUs without a limit. CPUs
+    and disk are requests only.
 
     Args:
-        template: a Job (`workflow/profiles/kubernetes/job.yaml`), whose first container runs it.
-        folder: where the workflow runs, on a volume that the template mounts.
-        minutes: after which Kubernetes ends it.
+        template: Job (`workflow/profiles/kubernetes/job.yaml`), whose first container runs the
+            script.
+        name: name of the Kubernetes job.
+        folder: working directory of the workflow, on a volume that the template mounts.
+        script: script of the Snakemake job.
+        cpus: number of CPUs.
+        memory_mb: memory in MB.
+        disk_mb: ephemeral storage in MB.
+        gpus: number of GPUs.
+        minutes: time limit in minutes.
 
     Raises:
-        ConfigError: the template is no such Job; one line.
+        ConfigError: template without a container, in one line.
     """
     job = copy.deepcopy(template)
     try:
@@ -62,14 +69,21 @@ def manifest(
 def submit(
     template: str, cpus: str, memory_mb: str, disk_mb: str, gpus: str, minutes: str, script: str
 ) -> str:
-    """Submit a job's script. Returns the name Kubernetes knows it by."""
+    """Submit a job's script; arguments as in `build_manifest`.
+
+    Returns:
+        name of the Kubernetes job.
+
+    Raises:
+        ConfigError: missing or invalid template.
+    """
     if not Path(template).is_file():
         raise ConfigError(
             f"{template} is missing; copy workflow/profiles/kubernetes/job.yaml, and name your "
             "image and volume in it"
         )
     name = f"daf-{uuid.uuid4().hex[:20]}"
-    job = manifest(
+    job = build_manifest(
         load_yaml(template),
         name=name,
         folder=os.getcwd(),
@@ -86,21 +100,23 @@ def submit(
 
 
 def status(name: str) -> str:
-    """What Snakemake asks for: success, failed or running. A job that was deleted has failed; if
-    Kubernetes does not answer, it may well be running."""
+    """Return the status of a job for Snakemake: success, failed or running.
+
+    A deleted job has failed. A job is running if Kubernetes does not respond.
+    """
     query = ["kubectl", "get", "job", name, "--output=json", "--ignore-not-found"]
-    asked = subprocess.run(query, capture_output=True, text=True)
-    if asked.returncode:
+    result = subprocess.run(query, capture_output=True, text=True)
+    if result.returncode:
         return "running"
-    if not asked.stdout.strip():
+    if not result.stdout.strip():
         return "failed"
-    conditions = json.loads(asked.stdout).get("status", {}).get("conditions", [])
-    ends = {of["type"] for of in conditions if of["status"] == "True"}
-    return "success" if "Complete" in ends else "failed" if "Failed" in ends else "running"
+    conditions = json.loads(result.stdout).get("status", {}).get("conditions", [])
+    active = {condition["type"] for condition in conditions if condition["status"] == "True"}
+    return "success" if "Complete" in active else "failed" if "Failed" in active else "running"
 
 
 def cancel() -> None:
-    """The command `daf-kubernetes-cancel NAME...`: delete jobs and what they run."""
+    """Delete jobs and their pods; command `daf-kubernetes-cancel NAME...`."""
     subprocess.run(["kubectl", "delete", "job", "--wait=false", *sys.argv[1:]], check=True)
 
 

@@ -1,4 +1,4 @@
-"""The configuration that a call of Snakemake gives: its files, and `--config` on top of them."""
+"""Configuration of one Snakemake call: its configuration files merged with `--config`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,70 +13,71 @@ OPTION = "--config"
 
 
 @dataclass(frozen=True)
-class Given:
-    """A configuration as DAF reads it, which is not quite as Snakemake does.
+class MergedConfig:
+    """Merged configuration of one call, read as YAML 1.2 (Snakemake reads YAML 1.1).
 
     Attributes:
-        files: their names, for errors.
-        of_files: what stands in the files, later ones over earlier ones.
-        data: the same with what `--config` sets.
+        file_names: names of the files, for error messages.
+        file_data: merged content of the files; later files override earlier ones.
+        data: `file_data` overridden by `--config`.
     """
 
-    files: str
-    of_files: dict[str, Any]
+    file_names: str
+    file_data: dict[str, Any]
     data: dict[str, Any]
 
     @classmethod
-    def read(cls, files: Sequence[str | Path], settings: Sequence[str] = ()) -> "Given":
-        """Read files and settings.
+    def read(cls, files: Sequence[str | Path], settings: Sequence[str] = ()) -> "MergedConfig":
+        """Read and merge files and settings.
 
         Args:
-            settings: texts KEY=VALUE, the values YAML.
+            files: paths of the configuration files, in order of increasing priority.
+            settings: texts KEY=VALUE with YAML values.
 
         Raises:
-            ConfigError: one of them cannot be read; one line.
+            ConfigError: a file or a setting is unreadable; one line.
         """
-        names = ", ".join(map(str, files))
-        of_files: Any = {}
+        file_names = ", ".join(map(str, files))
+        file_data: Any = {}
         for file in files:
-            of_files = _updated(of_files, load_yaml(file))
-        data = of_files
+            file_data = _merge(file_data, load_yaml(file))
+        data = file_data
         for setting in settings:
             key, separator, value = setting.partition("=")
             if not separator:
-                raise ConfigError(f"{OPTION}: got {short_json(setting)}; should be KEY=VALUE")
+                raise ConfigError(f"{OPTION}: got {short_json(setting)}; expected KEY=VALUE")
             source = f"{OPTION} {key}"
-            data = _updated(data, {key: parse_yaml(value, source) if value.strip() else None})
-        return cls(names, of_files, data)
+            data = _merge(data, {key: parse_yaml(value, source) if value.strip() else None})
+        return cls(file_names, file_data, data)
 
     @property
     def source(self) -> str:
-        """Where it comes from, for errors."""
-        return " and ".join(
-            filter(None, [self.files, OPTION if self.of_files != self.data else ""])
-        )
+        """Origin of the data, for error messages."""
+        option = OPTION if self.file_data != self.data else ""
+        return " and ".join(filter(None, [self.file_names, option]))
 
-    def parsed(self, model: type[Model]) -> Any:
-        """The configuration as a model.
+    def parse_as(self, model: type[Model]) -> Any:
+        """Validate the merged configuration.
 
         Raises:
-            ConfigError: it is wrong; it is blamed on the files only if it is wrong without
+            ConfigError: it is invalid; the source is the files only if they are invalid without
                 `--config`, too.
         """
         try:
-            return model.parse(self.data, self.files if self.data == self.of_files else OPTION)
+            source = self.file_names if self.data == self.file_data else OPTION
+            return model.parse(self.data, source)
         except ConfigError as error:
             try:
-                model.parse(self.of_files, self.files)
-            except ConfigError as of_files:
-                if f"{of_files}" == f"{error}".replace(OPTION, self.files, 1):
-                    raise of_files from None
+                model.parse(self.file_data, self.file_names)
+            except ConfigError as file_error:
+                if f"{file_error}" == f"{error}".replace(OPTION, self.file_names, 1):
+                    raise file_error from None
             raise
 
 
-def _updated(data: Any, changes: Any) -> Any:
-    """What Snakemake makes of two configurations: mappings are joined, all else is replaced."""
+def _merge(data: Any, changes: Any) -> Any:
+    """Merge two configurations as Snakemake does: mappings are joined, all else is replaced."""
     if not isinstance(changes, dict):
         return changes
-    found = dict(data) if isinstance(data, dict) else {}
-    return found | {key: _updated(found.get(key), value) for key, value in changes.items()}
+    result = dict(data) if isinstance(data, dict) else {}
+    return result | {key: _merge(result.get(key), value) for key, value in changes.items()}

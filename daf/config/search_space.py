@@ -1,4 +1,4 @@
-"""One hyperparameter of a search: a list of values or a range, always or under a condition."""
+"""Parameters of a search space: lists of values or ranges, optionally under a condition."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -9,11 +9,11 @@ from daf.config.conversion import convert_text, training_type
 from daf.config.model import Float, Model
 from daf.config.training import TrainingConfig
 
-TRAINING, CLASS, SHAPING = "training", "init_kwargs", "shaping"
-"""Where a hyperparameter may belong; also prefixes of its name, `training.learning_rate`."""
+TRAINING, INIT_KWARGS, SHAPING = "training", "init_kwargs", "shaping"
+"""Targets of a hyperparameter; also prefixes of its name, as in `training.learning_rate`."""
 
 MAX_STEPS = 10_000
-"""Of a range with `step`."""
+"""Maximum number of values of a range with `step`."""
 
 
 def _as_list(value: Any) -> Any:
@@ -21,41 +21,44 @@ def _as_list(value: Any) -> Any:
 
 
 class Parameter(Model):
-    """What a hyperparameter may be: `values`, or everything from `min` to `max`."""
+    """One parameter of a search space; a plain list is short for its `values`."""
 
-    values: tuple[Any, ...] | None = Field(default=None, min_length=1, description="one of these")
-    min: Float | None = Field(default=None, description="the least value")
-    max: Float | None = Field(default=None, description="the largest value")
-    log: bool = Field(default=False, description="draw on a logarithmic scale")
-    int: bool = Field(default=False, description="whole numbers only")
-    step: Float | None = Field(default=None, gt=0, description="only min, min + step, ...")
+    values: tuple[Any, ...] | None = Field(
+        default=None, min_length=1, description="possible values; null: a range from min to max"
+    )
+    min: Float | None = Field(default=None, description="lower bound of a range")
+    max: Float | None = Field(default=None, description="upper bound of a range")
+    log: bool = Field(default=False, description="logarithmic scale of a range")
+    int: bool = Field(default=False, description="whole numbers only in a range")
+    step: Float | None = Field(
+        default=None, gt=0, description="distance of the values min, min + step, ... of a range"
+    )
     when: dict[str, Annotated[tuple[Any, ...], BeforeValidator(_as_list)]] = Field(
-        default={}, description="only in trials where another parameter has one of these values"
+        default={},
+        description="condition: for each named parameter the values with which this one is active",
     )
 
     @model_validator(mode="after")
     def _check_values_or_range(self):
         if self.values is not None:
             if self.model_dump(exclude={"values", "when"}) != _EMPTY:
-                raise ValueError("'values' stands alone or with 'when'; min, max, ... are a range")
-            for number, value in enumerate(self.values):
-                if value in self.values[:number]:
-                    raise ValueError(f"{value!r} stands there twice")
+                raise ValueError("expected only 'values' and 'when', or a range without 'values'")
+            for index, value in enumerate(self.values):
+                if value in self.values[:index]:
+                    raise ValueError(f"expected unique values; {value!r} is repeated")
             return self
         if self.min is None or self.max is None:
-            raise ValueError("should be a list of values, or a mapping with 'min' and 'max'")
+            raise ValueError("expected a list of values, or a mapping with 'min' and 'max'")
         if not self.min < self.max:
             raise ValueError(f"min {self.min:g} is not less than max {self.max:g}")
         if self.log and self.min <= 0:
-            raise ValueError(f"a logarithmic scale begins above 0; got min {self.min:g}")
+            raise ValueError(f"min: got {self.min:g}; expected > 0 on a logarithmic scale")
         if self.log and self.step is not None:
-            raise ValueError("'step' has no meaning on a logarithmic scale")
+            raise ValueError("'step' is not supported with 'log'")
         if self.step is not None and (self.max - self.min) / self.step >= MAX_STEPS:
-            raise ValueError(
-                f"'step' {self.step:g} makes more values; at most {MAX_STEPS} are possible"
-            )
+            raise ValueError(f"step: got {self.step:g}; expected at most {MAX_STEPS} values")
         if self.int and any(n is not None and n % 1 for n in (self.min, self.max, self.step)):
-            raise ValueError("with 'int', min, max and step should be whole numbers")
+            raise ValueError("with 'int', expected whole numbers as min, max and step")
         return self
 
 
@@ -66,27 +69,34 @@ def _expand_short_form(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return {"values": value}
     if not isinstance(value, dict | Parameter):
-        raise ValueError("should be a list of values, or a mapping with 'min' and 'max'")
+        raise ValueError("expected a list of values, or a mapping with 'min' and 'max'")
     return value
 
 
-def belongs(name: str) -> tuple[str, str]:
-    """Where the hyperparameter of a name belongs, and its key there."""
-    plain = name.removeprefix(f"{TRAINING}.")
-    part, dot, key = plain.partition(".")
-    if dot and part in (CLASS, SHAPING):
-        return part, key
-    if plain in TrainingConfig.model_fields or plain != name:
-        return TRAINING, plain
-    return CLASS, name
+def parameter_target(name: str) -> tuple[str, str]:
+    """Return the target of a hyperparameter and its key there.
+
+    Args:
+        name: name in the search space, such as `learning_rate` or `shaping.made_heart`.
+
+    Returns:
+        (TRAINING, INIT_KWARGS or SHAPING; key).
+    """
+    key = name.removeprefix(f"{TRAINING}.")
+    prefix, dot, inner_key = key.partition(".")
+    if dot and prefix in (INIT_KWARGS, SHAPING):
+        return prefix, inner_key
+    if key in TrainingConfig.model_fields or key != name:
+        return TRAINING, key
+    return INIT_KWARGS, name
 
 
 def convert_space(space: dict[str, Any], convert: Callable[[str, Any], Any]) -> dict[str, Any]:
     """Return a search space whose lists and conditions have their text converted to types.
 
     Args:
-        space: what stands under `search_space`, whatever it is.
-        convert: of the hyperparameter of a name, a value to the value that it stands for.
+        space: raw content of the key `search_space`.
+        convert: function of a hyperparameter's name and a raw value that returns the typed value.
     """
 
     def convert_all(name: str, values: Any) -> Any:
@@ -103,27 +113,27 @@ def convert_space(space: dict[str, Any], convert: Callable[[str, Any], Any]) -> 
             return value
         changes = {"values": convert_all(name, value["values"])} if "values" in value else {}
         if isinstance(conditions := value.get("when"), dict):
-            changes["when"] = {other: convert_all(other, v) for other, v in conditions.items()}
+            changes["when"] = {key: convert_all(key, v) for key, v in conditions.items()}
         return value | changes
 
     return {name: convert_parameter(name, value) for name, value in space.items()}
 
 
-def _convert_trained(space: Any) -> Any:
-    """Convert what belongs to the training; the types of a class are known where it is loaded."""
+def _convert_training_values(space: Any) -> Any:
+    """Convert training parameters; constructor types are available only after class loading."""
 
     def convert(name: str, value: Any) -> Any:
-        part, key = belongs(name)
-        known = {TRAINING: training_type(key), SHAPING: Float}
-        return convert_text(value, known.get(part))
+        target, key = parameter_target(name)
+        types = {TRAINING: training_type(key), SHAPING: Float}
+        return convert_text(value, types.get(target))
 
-    known = isinstance(space, dict) and all(isinstance(name, str) for name in space)
-    return convert_space(space, convert) if known else space
+    is_mapping = isinstance(space, dict) and all(isinstance(name, str) for name in space)
+    return convert_space(space, convert) if is_mapping else space
 
 
 SearchSpace = Annotated[
     dict[str, Annotated[Parameter, BeforeValidator(_expand_short_form)]],
-    BeforeValidator(_convert_trained),
+    BeforeValidator(_convert_training_values),
     Field(min_length=1),
 ]
-"""Hyperparameter of the training or argument of the class -> what it may be."""
+"""Parameters by name: hyperparameters of the training, or arguments of the policy class."""

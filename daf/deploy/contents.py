@@ -1,4 +1,4 @@
-"""What a bundle tells about its policy: policy.json, its missions and the weights."""
+"""Contents of a bundle: description of the policy, missions, weights and golden outputs."""
 
 import hashlib
 import json
@@ -13,8 +13,8 @@ from pydantic import Field
 from daf.config import ConfigError, Float, Int, Model, short_json
 from daf.config.plain_data import parse_json
 from daf.deploy.archive import read_archive
-from daf.deploy.sources import DAF_CLASSES, FOREIGN
-from daf.files.tensors import tensors_of
+from daf.deploy.sources import DAF_CLASSES, FOREIGN_MODULE
+from daf.files.tensors import parse_tensors
 from daf.missions import Mission
 from daf.missions.mission import MAX_AGENTS, MAX_WINDOW
 from daf.policies.game import Game
@@ -24,18 +24,30 @@ POLICY, MISSIONS, TRAINING_MISSIONS = "policy.json", "missions.json", "training_
 WEIGHTS, GOLDEN, CARD = "policy.safetensors", "golden.safetensors", "model_card.md"
 
 
-Side = Annotated[Int, Field(ge=1, le=MAX_WINDOW)]
+WindowSize = Annotated[Int, Field(ge=1, le=MAX_WINDOW)]
 
 
 class GameInterface(Model):
-    """What a network must know of the game: `daf.policies.Game` without its stations. Features,
-    type ids and window are the vocabulary of its tokens, action names that of its outputs."""
+    """Interface between a network and the game: `daf.policies.Game` without stations.
+
+    Attributes:
+        num_agents: number of agents of a world.
+        num_actions: number of actions of the game.
+        num_tokens: number of tokens T of an observation, padding included.
+        used_tokens: maximum number of tokens without padding.
+        window: height and width of an observation window, in cells.
+        max_steps: maximum number of steps of an episode; 0 for no limit.
+        move_energy: energy cost of one move.
+        energy_regained: energy that an agent regains per step.
+        features: feature names by feature id.
+        type_ids: type ids of objects.
+    """
 
     num_agents: Int = Field(ge=1, le=MAX_AGENTS)
     num_actions: Int = Field(ge=5, le=1000)
     num_tokens: Int = Field(ge=1, le=4096)
     used_tokens: Int = Field(ge=1, le=4096)
-    window: tuple[Side, Side]
+    window: tuple[WindowSize, WindowSize]
     max_steps: Int
     move_energy: Int
     energy_regained: Int
@@ -43,20 +55,20 @@ class GameInterface(Model):
     type_ids: tuple[Int, ...] = Field(max_length=256)
 
     @classmethod
-    def of(cls, game: Game) -> "GameInterface":
+    def from_game(cls, game: Game) -> "GameInterface":
+        """Return the interface of a game."""
         return cls(**{name: getattr(game, name) for name in cls.model_fields})
-
-    def game(self) -> Game:
-        return Game(**{name: getattr(self, name) for name in type(self).model_fields}, stations={})
 
 
 class Score(Model):
-    """Hearts in communal chests per episode, of these weights on one mission.
+    """Score of the weights on one mission: hearts in communal chests per episode.
 
     Attributes:
-        low, high: of the interval of the mean over worlds; None where it cannot be known, see the
-            note.
-        each: hearts of each episode, in the order of the world seeds; all else follows from them.
+        mean, sd: mean and standard deviation over episodes.
+        low, high: confidence interval of the mean over worlds; None if undefined, see `note`.
+        episodes: number of episodes.
+        note: reason for a missing or unreliable interval.
+        each: hearts of each episode, in the order of the world seeds.
     """
 
     mean: Float
@@ -68,27 +80,31 @@ class Score(Model):
     each: tuple[Annotated[Int, Field(ge=0)], ...] = Field(min_length=1, max_length=100_000)
 
     @classmethod
-    def of(cls, each: Sequence[int], confidence: float) -> "Score":
-        """The score that follows from the hearts of each episode."""
-        # Whoever only plays a bundle needs no statistics.
+    def from_hearts(cls, hearts: Sequence[int], confidence: float) -> "Score":
+        """Compute the score of episodes.
+
+        Args:
+            hearts: hearts of each episode, in the order of the world seeds.
+            confidence: confidence level of the interval, 0 to 1.
+        """
+        # Lazy: bundles run without pandas.
         import pandas as pd
 
         from daf.stats.estimate import EPISODE, Samples, summarize
 
-        found = summarize(
-            Samples(EPISODE, [pd.Series(each, dtype=float)], {}, len(each), 0), confidence
-        )
-        kept = {name: found[name] for name in ("mean", "sd", "low", "high", "note")}
-        return cls(episodes=len(each), each=tuple(each), **kept)
+        samples = Samples(EPISODE, [pd.Series(hearts, dtype=float)], {}, len(hearts), 0)
+        estimate = summarize(samples, confidence)
+        statistics = {name: estimate[name] for name in ("mean", "sd", "low", "high", "note")}
+        return cls(episodes=len(hearts), each=tuple(hearts), **statistics)
 
     def format(self, confidence: float) -> str:
-        """The score in words."""
+        """Return the score in words."""
         interval = "" if self.low is None else f" ({self.low:.2f} to {self.high:.2f})"
         return f"{self.mean:.2f}{interval} hearts, {self.episodes} episodes, {confidence:.0%}"
 
 
 class Golden(Model):
-    """Which episode the golden observations are of."""
+    """Episode of the golden observations: mission, world seed and number of steps."""
 
     mission: str
     world_seed: Int
@@ -96,8 +112,13 @@ class Golden(Model):
 
 
 class Provenance(Model):
-    """SHA-256 of the files that a bundle was made of: the weights, run.json of their training (None
-    if they were given as a file), the episode tables by mission."""
+    """SHA-256 of the files that a bundle was made of.
+
+    Attributes:
+        weights: SHA-256 of the weights file.
+        run: SHA-256 of run.json; None for weights without a run.
+        episodes: SHA-256 of the episode tables, by mission.
+    """
 
     weights: Sha256
     run: Sha256 | None
@@ -105,17 +126,24 @@ class Provenance(Model):
 
 
 class PolicyDescription(Model):
-    """The content of policy.json.
+    """Content of policy.json.
 
     Attributes:
-        name: of the player in the results it comes from.
+        format: version of the format.
+        name: name of the policy instance in the results.
         class_path: module in the bundle, and class.
-        shapes: of the weights.
-        actions: names of the game's actions; the policy uses the first of them.
-        trained_on: names of missions; empty if not known.
-        training: run.json of the training: hyperparameters, seed, steps; None if not known.
-        evaluation_seed: of the worlds that the scores are from.
-        confidence: of the intervals.
+        init_kwargs: arguments of the class.
+        shapes: shapes of the weights.
+        game: interface of the game.
+        actions: action names of the game; the policy uses the first of them.
+        trained_on: names of the training missions; empty if unknown.
+        training: run.json with hyperparameters, seed and steps; None if unknown.
+        scores: scores by mission.
+        evaluation_seed: seed of the worlds of the scores.
+        confidence: confidence level of the intervals, 0.5 to 1.
+        golden: episode of the golden observations.
+        provenance: digests of the source files.
+        versions: versions of DAF and its packages.
     """
 
     format: Literal["daf-policy-2"] = "daf-policy-2"
@@ -137,115 +165,131 @@ class PolicyDescription(Model):
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle as it was read.
+    """Parsed bundle.
 
     Attributes:
-        members: all files, by name.
-        missions: those it was evaluated on, by name.
-        trained_on: those it was trained on; empty if not known.
+        members: content of each file, by name.
+        description: content of policy.json.
+        missions: missions of the scores, by name.
+        trained_on: training missions; empty if unknown.
         weights, golden: tensors, by name.
     """
 
     members: Mapping[str, bytes]
-    about: PolicyDescription
+    description: PolicyDescription
     missions: dict[str, Mission]
     trained_on: tuple[Mission, ...]
     weights: dict[str, torch.Tensor]
     golden: dict[str, torch.Tensor]
 
     def digest(self, name: str) -> str:
-        """SHA-256 of a member."""
+        """Return the SHA-256 of a member."""
         return hashlib.sha256(self.members[name]).hexdigest()
 
     def summary(self) -> list[str]:
-        """What it says of itself, in a few lines."""
-        about = self.about
-        size = sum(tensor.numel() for tensor in self.weights.values())
-        run = about.training or {}
-        how = f"{run.get('steps')} agent-steps, seed {run.get('training_seed')}" if run else ""
+        """Return the description in lines for a terminal."""
+        description = self.description
+        num_weights = sum(tensor.numel() for tensor in self.weights.values())
+        run = description.training or {}
+        training = f"{run.get('steps')} agent-steps, seed {run.get('training_seed')}" if run else ""
+        arguments = short_json(description.init_kwargs)
+        versions = description.versions
+        scores = description.scores.items()
         return [
-            f"policy: {about.name}",
-            f"class: {about.class_path} {short_json(about.init_kwargs)}, {size} weights",
-            f"trained on: {', '.join(about.trained_on) or 'not known'} {how}".rstrip(),
-            *(f"{name}: {score.format(about.confidence)}" for name, score in about.scores.items()),
-            f"golden: {about.golden.steps} steps on {about.golden.mission}",
-            f"weights: sha256 {about.provenance.weights}",
-            f"made by: DAF {about.versions.get('daf')}, torch {about.versions.get('torch')}",
+            f"policy: {description.name}",
+            f"class: {description.class_path} {arguments}, {num_weights} weights",
+            f"trained on: {', '.join(description.trained_on) or 'unknown'} {training}".rstrip(),
+            *(f"{name}: {score.format(description.confidence)}" for name, score in scores),
+            f"golden: {description.golden.steps} steps on {description.golden.mission}",
+            f"weights: sha256 {description.provenance.weights}",
+            f"made by: DAF {versions.get('daf')}, torch {versions.get('torch')}",
         ]
 
     @classmethod
-    def of(cls, members: Mapping[str, bytes]) -> "Bundle":
-        """From the members of an archive.
+    def from_members(cls, members: Mapping[str, bytes]) -> "Bundle":
+        """Parse the members of an archive.
 
         Raises:
-            ConfigError: one is missing, or not what it should be; one line.
+            ConfigError: a member is missing or invalid; one line.
         """
-        needed = {POLICY, MISSIONS, TRAINING_MISSIONS, WEIGHTS, GOLDEN, CARD}
-        lacking = needed - members.keys()
-        if lacking:
-            raise ConfigError(f"{min(lacking)}: is missing")
-        about = PolicyDescription.parse(parse_json(members[POLICY], POLICY), POLICY)
-        module = about.class_path.rpartition(":")[0]
-        if about.class_path not in DAF_CLASSES and (
-            module != FOREIGN or f"{FOREIGN}.py" not in members
-        ):
-            raise ConfigError(
-                f"{POLICY}: key 'class_path': got {short_json(about.class_path)}; accepted: "
-                f"{', '.join(sorted(DAF_CLASSES))}, or a class of {FOREIGN}.py"
-            )
-        told = parse_json(members[MISSIONS], MISSIONS)
-        if not isinstance(told, dict) or not told or told.keys() != about.scores.keys():
-            raise ConfigError(f"{MISSIONS}: should have the missions of the scores")
-        missions = {name: Mission.parse(data, f"{MISSIONS}: {name}") for name, data in told.items()}
-        learned = parse_json(members[TRAINING_MISSIONS], TRAINING_MISSIONS)
-        if not isinstance(learned, list):
-            raise ConfigError(f"{TRAINING_MISSIONS}: should be a list of missions")
+        required = {POLICY, MISSIONS, TRAINING_MISSIONS, WEIGHTS, GOLDEN, CARD}
+        missing = required - members.keys()
+        if missing:
+            raise ConfigError(f"{min(missing)}: is missing")
+        description = PolicyDescription.parse(parse_json(members[POLICY], POLICY), POLICY)
+        _check_class_path(description.class_path, members)
+        mission_data = parse_json(members[MISSIONS], MISSIONS)
+        if not isinstance(mission_data, dict) or not mission_data:
+            raise ConfigError(f"{MISSIONS}: expected an object with missions")
+        if mission_data.keys() != description.scores.keys():
+            raise ConfigError(f"{MISSIONS}: expected the missions of the scores")
+        missions = {
+            name: Mission.parse(data, f"{MISSIONS}: {name}") for name, data in mission_data.items()
+        }
+        training_data = parse_json(members[TRAINING_MISSIONS], TRAINING_MISSIONS)
+        if not isinstance(training_data, list):
+            raise ConfigError(f"{TRAINING_MISSIONS}: expected a list of missions")
         trained_on = tuple(
             Mission.parse(data, f"{TRAINING_MISSIONS}: {number}")
-            for number, data in enumerate(learned)
+            for number, data in enumerate(training_data)
         )
-        if about.golden.mission not in missions:
+        if description.golden.mission not in missions:
             raise ConfigError(f"{POLICY}: key 'golden.mission': no such mission in {MISSIONS}")
-        weights, golden = tensors(members, WEIGHTS), tensors(members, GOLDEN)
+        weights, golden = member_tensors(members, WEIGHTS), member_tensors(members, GOLDEN)
         shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-        if shapes != about.shapes:
-            raise ConfigError(f"{WEIGHTS}: its shapes are not those of {POLICY}")
-        return cls(members, about, missions, trained_on, weights, golden)
+        if shapes != description.shapes:
+            raise ConfigError(f"{WEIGHTS}: shapes differ from those in {POLICY}")
+        return cls(members, description, missions, trained_on, weights, golden)
 
     @classmethod
     def read(cls, path: str | Path) -> "Bundle":
-        """From a file, all of whose hashes agree.
+        """Read a bundle whose digests match its manifest.
 
         Raises:
-            ConfigError: it is none, or damaged; the first reason, one line.
+            ConfigError: the file is not a bundle, or is damaged; the first reason, one line.
         """
         members, problems = read_archive(path)
         if problems:
             raise ConfigError(f"bundle {short_json(str(path))}: {problems[0]}")
         try:
-            return cls.of(members)
+            return cls.from_members(members)
         except ConfigError as error:
             raise ConfigError(f"bundle {short_json(str(path))}: {error}") from None
 
 
-def action_names(count: int) -> tuple[str, ...]:
-    """The names of a game's actions."""
+def _check_class_path(class_path: str, members: Mapping[str, bytes]) -> None:
+    """Check that a class is one of DAF, or of the user's module in the bundle.
+
+    Raises:
+        ConfigError: the class is another one.
+    """
+    module = class_path.rpartition(":")[0]
+    is_bundled = module == FOREIGN_MODULE and f"{FOREIGN_MODULE}.py" in members
+    if class_path not in DAF_CLASSES and not is_bundled:
+        raise ConfigError(
+            f"{POLICY}: key 'class_path': got {short_json(class_path)}; accepted: "
+            f"{', '.join(sorted(DAF_CLASSES))}, or a class of {FOREIGN_MODULE}.py"
+        )
+
+
+def action_names(num_actions: int) -> tuple[str, ...]:
+    """Return the names of the actions of a game."""
     moves = ("noop", "move_north", "move_south", "move_west", "move_east")
-    return (*moves, *(f"change_glyph_{glyph}" for glyph in range(count - len(moves))))
+    return (*moves, *(f"change_glyph_{glyph}" for glyph in range(num_actions - len(moves))))
 
 
-def as_json(data: Any) -> bytes:
-    """A description as it stands in a bundle."""
+def json_bytes(data: Any) -> bytes:
+    """Return plain data in the JSON format of bundles."""
     return (json.dumps(data, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
-def tensors(members: Mapping[str, bytes], name: str) -> dict[str, torch.Tensor]:
-    """The tensors of a member.
+def member_tensors(members: Mapping[str, bytes], name: str) -> dict[str, torch.Tensor]:
+    """Parse the tensors of a member.
 
     Raises:
-        ConfigError: it holds none.
+        ConfigError: the member is not a safetensors file.
     """
     try:
-        return tensors_of(members[name])
+        return parse_tensors(members[name])
     except ValueError as error:
         raise ConfigError(f"{name}: not a readable safetensors file ({error})") from None

@@ -1,8 +1,7 @@
-"""The network of an unpacked bundle as a program of torch.export, in a process of its own; at the
-other end is `export.py`.
+"""Script that exports the network of an unpacked bundle; `export.py` runs it in a process.
 
-Run as a script with the folder of the bundle, and the files to write: the program, and what it
-makes of the golden observations. It imports nothing of DAF but what the bundle has.
+Arguments: folder of the bundle, program to write, outputs to write (of the program on the golden
+observations). The script imports only modules of the bundle.
 """
 
 import sys
@@ -11,25 +10,34 @@ import safetensors.torch
 import torch
 
 
-class Step(torch.nn.Module):
-    """One step of a network: observations uint8 [N, T, 3] and memory float32 [N, M] in; logits
-    [N, K], values [N] and memory out."""
+class NetworkStep(torch.nn.Module):
+    """One step of a network.
+
+    Inputs: observations uint8 [N, T, 3] and recurrent state float32 [N, M]. Outputs: logits [N, K],
+    values [N] and the next recurrent state.
+    """
 
     def __init__(self, policy: torch.nn.Module):
         super().__init__()
         self.policy = policy
 
-    def forward(self, observations, memory):
-        seen = observations[None, :, : self.policy.num_tokens]
-        # Not `len`, which torch.export would take for a constant.
-        never = torch.zeros((1, observations.shape[0]), dtype=torch.bool)
-        logits, values, memory = self.policy(seen, memory, never)
-        return logits[0], values[0], memory
+    def forward(self, observations, recurrent_state):
+        used = observations[None, :, : self.policy.num_tokens]
+        # Not `len`, which torch.export treats as a constant.
+        episode_starts = torch.zeros((1, observations.shape[0]), dtype=torch.bool)
+        logits, values, recurrent_state = self.policy(used, recurrent_state, episode_starts)
+        return logits[0], values[0], recurrent_state
 
 
 @torch.no_grad()
 def export(folder: str, program: str, outputs: str) -> None:
-    """Write the program, read it back, and let it see the golden observations."""
+    """Export the network, load it, and run it on the golden observations.
+
+    Args:
+        folder: folder of the unpacked bundle.
+        program: path of the .pt2 file to write.
+        outputs: path of the safetensors file for the outputs.
+    """
     sys.path.insert(0, folder)
     torch.set_num_threads(1)
     import play
@@ -39,20 +47,22 @@ def export(folder: str, program: str, outputs: str) -> None:
     policy = play.load()
     golden = load_tensors(f"{folder}/golden.safetensors")
     observations = golden["observations"]
-    memory = policy.initial_recurrent_state(observations.shape[1])
+    recurrent_state = policy.initial_recurrent_state(observations.shape[1])
     rows = torch.export.Dim("rows", min=1)
     exported = torch.export.export(
-        Step(policy), (observations[0], memory), dynamic_shapes=({0: rows}, {0: rows})
+        NetworkStep(policy),
+        (observations[0], recurrent_state),
+        dynamic_shapes=({0: rows}, {0: rows}),
     )
     torch.export.save(exported, program)
-    again = torch.export.load(program).module()
+    network = torch.export.load(program).module()
     logits, values = [], []
-    for seen in observations:
-        step_logits, step_values, memory = again(seen, memory)
+    for step_observations in observations:
+        step_logits, step_values, recurrent_state = network(step_observations, recurrent_state)
         logits.append(step_logits)
         values.append(step_values)
-    found = {"logits": torch.stack(logits), "values": torch.stack(values)}
-    safetensors.torch.save_file(found, outputs)
+    stacked = {"logits": torch.stack(logits), "values": torch.stack(values)}
+    safetensors.torch.save_file(stacked, outputs)
 
 
 if __name__ == "__main__":

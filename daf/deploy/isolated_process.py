@@ -1,4 +1,4 @@
-"""Playing an unpacked bundle in a fresh process, which has nothing of the DAF that asks."""
+"""Process that runs the policy of an unpacked bundle, isolated from this DAF's modules."""
 
 import contextlib
 import os
@@ -15,121 +15,126 @@ import torch
 from daf.config import ConfigError
 from daf.deploy import isolated_server
 from daf.deploy.archive import unpack
-from daf.files.tensors import tensors_of
-from daf.system.limited_process import Confined, Limits
+from daf.files.tensors import parse_tensors
+from daf.system.limited_process import LimitedProcess, ProcessLimits
 from daf.system.temporary_folder import scratch_folder
 
 MAX_RESPONSE_BYTES, MAX_ERROR_BYTES = 2**28, 100_000
-"""Bytes; what a bundle's code answers may be anything."""
+"""Maximum sizes of a response and the read error output; the code may write anything."""
 
-SECONDS_TO_END = 10.0
+EXIT_SECONDS = 10.0
 
-LIMITS = Limits(memory_mb=4000, processes=16)
-"""Of a bundle's code; the widest networks of DAF take half of it."""
+LIMITS = ProcessLimits(memory_mb=4000, processes=16)
+"""ProcessLimits of a bundle's code; the widest networks of DAF use half of the memory."""
 
 
 class BundleProcess:
-    """The policy of a bundle, unpacked and played elsewhere; a context, at whose end it is gone.
+    """Client of a process that runs the policy of a bundle; a context manager.
 
-    Its code runs with the rights of whoever asks: look first whose it is.
+    The code of the bundle runs with the rights of this user, so it must be trusted.
 
     Args:
-        members: of the bundle.
-        minutes: that one answer may take.
+        members: members of the bundle.
+        minutes: time limit of one response, in minutes.
     """
 
     def __init__(self, members: Mapping[str, bytes], minutes: float):
         self.members, self.minutes = members, minutes
 
     def __enter__(self) -> "BundleProcess":
-        with contextlib.ExitStack() as opened:
-            place = opened.enter_context(scratch_folder("daf-bundle-"))
-            unpack(self.members, place / "bundle")
-            self._errors = opened.enter_context(open(place / "errors.txt", "wb+"))
-            self._confined = opened.enter_context(
-                Confined(
-                    isolated_command(isolated_server, str(place / "bundle")),
+        with contextlib.ExitStack() as stack:
+            folder = stack.enter_context(scratch_folder("daf-bundle-"))
+            unpack(self.members, folder / "bundle")
+            self._errors = stack.enter_context(open(folder / "errors.txt", "wb+"))
+            self._limited_process = stack.enter_context(
+                LimitedProcess(
+                    isolated_command(isolated_server, str(folder / "bundle")),
                     LIMITS,
-                    cwd=place,
+                    cwd=folder,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=self._errors,
                 )
             )
-            self._process = self._confined.process
-            self._opened = opened.pop_all()
+            self._process = self._limited_process.process
+            self._exit_stack = stack.pop_all()
         return self
 
     def __exit__(self, *_) -> None:
-        self._opened.close()
+        self._exit_stack.close()
 
     def act(
         self, observations: torch.Tensor, seeds: torch.Tensor | None = None
     ) -> dict[str, torch.Tensor]:
-        """What the policy does.
+        """Compute one step of the policy.
 
         Args:
             observations: uint8 [N, T, 3].
-            seeds: int64 [N] where an episode begins.
+            seeds: int64 [N], seeds of the policy at the start of an episode; None within one.
 
         Returns:
-            actions int64 [N]; logits [N, K] and values [N] where its network was asked.
+            actions int64 [N]; logits [N, K] and values [N] if the policy called its network.
 
         Raises:
-            ConfigError: it fails, takes too long, or answers with something else; one line.
+            ConfigError: the code fails, exceeds a limit, or gives an invalid response; one line.
         """
-        asked = {"observations": observations.contiguous()}
+        request = {"observations": observations.contiguous()}
         if seeds is not None:
-            asked["seeds"] = seeds
-        content = safetensors.torch.save(asked)
+            request["seeds"] = seeds
+        content = safetensors.torch.save(request)
         try:
             self._process.stdin.write(len(content).to_bytes(isolated_server.LENGTH_BYTES, "little"))
             self._process.stdin.write(content)
             self._process.stdin.flush()
         except BrokenPipeError:
-            raise ConfigError(self._last_words()) from None
+            raise ConfigError(self._failure_reason()) from None
         deadline = time.monotonic() + 60 * self.minutes
         length = int.from_bytes(self._read(isolated_server.LENGTH_BYTES, deadline), "little")
         if length > MAX_RESPONSE_BYTES:
-            raise ConfigError("its code gave no proper answer")
+            raise ConfigError("its code gave an invalid response")
         try:
-            answer = tensors_of(self._read(length, deadline))
+            response = parse_tensors(self._read(length, deadline))
         except ValueError:
-            raise ConfigError("its code gave no proper answer") from None
-        actions = answer.get("actions")
+            raise ConfigError("its code gave an invalid response") from None
+        actions = response.get("actions")
         if actions is None or actions.shape != (len(observations),) or actions.dtype != torch.int64:
-            raise ConfigError("its code gave no proper answer")
-        return answer
+            raise ConfigError("its code gave an invalid response")
+        return response
 
     def _read(self, length: int, deadline: float) -> bytes:
-        found, file = bytearray(), self._process.stdout.fileno()
-        while len(found) < length:
-            left = max(deadline - time.monotonic(), 0)
-            if not select.select([file], [], [], left)[0]:
-                raise ConfigError(f"its code takes longer than {self.minutes:g} minutes")
-            part = os.read(file, min(length - len(found), 2**20))
-            if not part:
-                raise ConfigError(self._last_words())
-            found += part
-        return bytes(found)
+        """Read a number of bytes from the process.
 
-    def _last_words(self) -> str:
-        if self._confined.exceeded:
-            return f"its code failed ({self._confined.exceeded})"
+        Args:
+            length: number of bytes.
+            deadline: latest time of `time.monotonic`, in seconds.
+        """
+        content, file = bytearray(), self._process.stdout.fileno()
+        while len(content) < length:
+            remaining = max(deadline - time.monotonic(), 0)
+            if not select.select([file], [], [], remaining)[0]:
+                raise ConfigError(f"its code takes longer than {self.minutes:g} minutes")
+            part = os.read(file, min(length - len(content), 2**20))
+            if not part:
+                raise ConfigError(self._failure_reason())
+            content += part
+        return bytes(content)
+
+    def _failure_reason(self) -> str:
+        if self._limited_process.violation:
+            return f"its code failed ({self._limited_process.violation})"
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(SECONDS_TO_END)
-        self._confined.end()
+            self._process.wait(EXIT_SECONDS)
+        self._limited_process.end()
         self._errors.seek(0)
         return last_error_line(self._errors.read(MAX_ERROR_BYTES))
 
 
 def isolated_command(script: ModuleType, *arguments: str) -> list[str]:
-    """The command that runs a file of DAF as a script, with nothing of the surroundings: no
-    PYTHONPATH, no working directory."""
+    """Return the command that runs a module's file without PYTHONPATH and working directory."""
     return [sys.executable, "-E", "-P", "-B", script.__file__, *arguments]
 
 
-def last_error_line(errors: bytes) -> str:
-    """Why a bundle's code ended, from what it wrote to stderr."""
-    lines = errors.decode(errors="replace").strip().splitlines()
-    return f"its code failed ({lines[-1][:300] if lines else 'without a word'})"
+def last_error_line(stderr: bytes) -> str:
+    """Return the reason for a failure of a bundle's code, from its error output."""
+    lines = stderr.decode(errors="replace").strip().splitlines()
+    return f"its code failed ({lines[-1][:300] if lines else 'no error message'})"

@@ -1,8 +1,8 @@
-"""The policy of an unpacked bundle in a process of its own; at the other end is `process.py`.
+"""Script that serves the policy of an unpacked bundle; `isolated_process.py` is its client.
 
-Run as a script, with the folder as its argument; it imports nothing of DAF but what the bundle has.
-Messages are safetensors behind their length: seeds (where an episode begins) and observations in,
-actions out, and the logits and values they were drawn from.
+Argument: folder of the bundle. The script imports only modules of the bundle. Each message is its
+length and a safetensors file. Requests: observations, and seeds at the start of an episode.
+Responses: actions, with logits and values of the network.
 """
 
 import os
@@ -15,9 +15,13 @@ LENGTH_BYTES = 8
 
 
 def serve(folder: str) -> None:
-    """Answer until there are no more questions."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what the policy's code prints must not get between the answers
+    """Respond to requests until the end of the input.
+
+    Args:
+        folder: folder of the unpacked bundle.
+    """
+    responses = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # prints of the policy's code must not mix with the responses
     sys.path.insert(0, folder)
     torch.set_num_threads(1)
     import play
@@ -29,14 +33,14 @@ def serve(folder: str) -> None:
     )
     state = None
     while length := sys.stdin.buffer.read(LENGTH_BYTES):
-        asked = safetensors.torch.load(sys.stdin.buffer.read(int.from_bytes(length, "little")))
-        if "seeds" in asked:
-            state = policy.initial_state(asked["seeds"])
-        actions, state = policy.act(asked["observations"], state)
-        found = {"actions": actions.to(torch.int64), **outputs}
-        content = safetensors.torch.save({k: v.detach().contiguous() for k, v in found.items()})
-        answers.write(len(content).to_bytes(LENGTH_BYTES, "little") + content)
-        answers.flush()
+        request = safetensors.torch.load(sys.stdin.buffer.read(int.from_bytes(length, "little")))
+        if "seeds" in request:
+            state = policy.initial_state(request["seeds"])
+        actions, state = policy.act(request["observations"], state)
+        response = {"actions": actions.to(torch.int64), **outputs}
+        content = safetensors.torch.save({k: v.detach().contiguous() for k, v in response.items()})
+        responses.write(len(content).to_bytes(LENGTH_BYTES, "little") + content)
+        responses.flush()
 
 
 if __name__ == "__main__":

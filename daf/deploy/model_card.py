@@ -1,23 +1,23 @@
-"""The model card of a bundle: what the policy is for, how it was made, its scores, its limits."""
+"""Model card of a bundle: intended use, training, scores, limitations."""
 
 import json
 
 from daf.deploy.contents import PolicyDescription, Score
 from daf.deploy.golden import TOLERANCE
-from daf.deploy.sources import FOREIGN
+from daf.deploy.sources import FOREIGN_MODULE
 
 TEMPLATE = """# {name}
 
-A policy of {parameters:,} weights for the game "Cogs vs Clips", made by DAF {daf}.
+A policy with {parameters:,} weights for the game "Cogs vs Clips", trained with DAF {daf}.
 
-## What it is for
+## Intended use
 
-It plays {missions}: for every agent it takes an observation and gives one of the {num_actions}
-actions of the game (of which it uses the first {num_outputs}), again and again to the end of an
-episode. An observation is uint8 [{num_tokens}, 3]: tokens (location, feature, value) of a window of
-{height} x {width} cells, 255 where there is none; `policy.json` names features and actions.
+The policy controls the agents of {missions}. For each agent and step it maps an observation to one
+of the {num_actions} actions of the game; it uses the first {num_outputs}. An observation is
+uint8 [{num_tokens}, 3]: tokens (location, feature, value) of a window of {height} x {width} cells,
+with 255 as padding. `policy.json` names features and actions.
 
-## How it was made
+## Training
 
 {training}
 
@@ -25,25 +25,26 @@ episode. An observation is uint8 [{num_tokens}, 3]: tokens (location, feature, v
 - weights: SHA-256 `{weights}`
 - {versions}
 
-## How it scores
+## Scores
 
-Hearts in communal chests per episode; the mean over worlds drawn from seed {seed}, and its
-{confidence:g} % interval. These numbers are of these weights, and claim nothing about the method.
+Hearts in communal chests per episode: mean over worlds drawn from seed {seed}, with its
+{confidence:g} % confidence interval. The scores are of these weights, not of the training method.
 
 | mission | mean | interval | episodes |
 |---|---|---|---|
 {rows}
 
-## Limits
+## Limitations
 
-- It has been evaluated on the missions above and on nothing else.
-- Its weights are tied to the window, the features and the type ids that `policy.json` names.
-- It draws its actions from probabilities; equal seeds give equal actions.
-- It knows what its agent sees, and of the other agents only what it sees of them.
+- The policy was evaluated only on the missions above.
+- The weights require the window, features and type ids in `policy.json`.
+- Actions are sampled; equal seeds give equal actions.
+- The observation of its agent is the only input of the policy.
 
-## To run it
+## Run
 
-It needs Python 3.11 or newer, torch and safetensors; no DAF. In the folder of the unpacked bundle:
+Requirements: Python 3.11 or newer, torch and safetensors. DAF is not required. In the folder of the
+unpacked bundle:
 
 ```python
 import torch
@@ -57,83 +58,86 @@ actions, state = policy.act(observations, state)
 print(actions.tolist())
 ```
 
-With DAF it is a policy as any other:
-`PolicySpec(class_path="bundle", data_path="FILE.zip"{trust})`.
+With DAF: `PolicySpec(class_path="bundle", data_path="FILE.zip"{trust})`.
 
-## To check it
+## Verify
 
-`daf bundle verify FILE.zip` compares the hashes in `manifest.json`, then plays the
-{steps} golden steps on {golden} again in a fresh process, from the unpacked files alone: actions
-are to be equal, logits and values to {tolerance:g}. With `--evaluate 64` it plays that many
-episodes per mission in new worlds and compares the scores.
+`daf bundle verify FILE.zip` compares SHA-256 digests with `manifest.json`. It then replays the
+{steps} golden steps on {golden} in a new process, with the files of the bundle only. Actions must
+be equal, logits and values within {tolerance:g}. `--evaluate 64` runs 64 new episodes per mission
+and compares their scores.
 
-## Licence
+## License
 
-The code is DAF's, Apache-2.0 (https://www.apache.org/licenses/LICENSE-2.0){foreign}. The weights
-are the work of whoever trained them; DAF claims no rights in them.
+The code is that of DAF, Apache-2.0 (https://www.apache.org/licenses/LICENSE-2.0){foreign}. The
+weights belong to their author; DAF claims no rights in them.
 """
 
-TRAINED_TEXT = """Trained by PPO on {missions} for {steps:,} agent-steps from training seed {seed}, with
-these settings:
+TRAINED_TEXT = """Trained with PPO on {missions} for {steps:,} agent-steps, training seed {seed},
+with these settings:
 
 ```json
 {settings}
 ```
 """
 
-UNKNOWN_TRAINING_TEXT = (
-    """Its weights were given as a file; how they were trained is not known here."""
-)
+UNKNOWN_TRAINING_TEXT = """The weights are from a file; their training is unknown."""
 
 
-def model_card(about: PolicyDescription, num_outputs: int) -> str:
-    """The text of model_card.md; it follows from the content of policy.json, not from its order."""
-    own = not about.class_path.startswith(f"{FOREIGN}:")
+def model_card(description: PolicyDescription, num_outputs: int) -> str:
+    """Return the text of model_card.md; the order of keys in policy.json does not affect it.
+
+    Args:
+        description: content of policy.json.
+        num_outputs: number of logits of the network.
+    """
+    is_foreign = description.class_path.startswith(f"{FOREIGN_MODULE}:")
+    scores, versions = sorted(description.scores.items()), sorted(description.versions.items())
     return TEMPLATE.format(
-        name=about.name,
-        parameters=sum(_size(shape) for shape in about.shapes.values()),
-        daf=about.versions["daf"],
-        missions=", ".join(sorted(about.scores)),
-        num_actions=about.game.num_actions,
+        name=description.name,
+        parameters=sum(_num_elements(shape) for shape in description.shapes.values()),
+        daf=description.versions["daf"],
+        missions=", ".join(sorted(description.scores)),
+        num_actions=description.game.num_actions,
         num_outputs=num_outputs,
-        num_tokens=about.game.num_tokens,
-        height=about.game.window[0],
-        width=about.game.window[1],
-        training=_training(about),
-        class_path=about.class_path,
-        init_kwargs=json.dumps(about.init_kwargs, sort_keys=True),
-        weights=about.provenance.weights,
-        versions=", ".join(f"{name} {version}" for name, version in sorted(about.versions.items())),
-        seed=about.evaluation_seed,
-        confidence=100 * about.confidence,
-        rows="\n".join(_row(mission, score) for mission, score in sorted(about.scores.items())),
-        trust="" if own else ', init_kwargs={"trust": True}',
-        steps=about.golden.steps,
-        golden=about.golden.mission,
+        num_tokens=description.game.num_tokens,
+        height=description.game.window[0],
+        width=description.game.window[1],
+        training=_training_text(description),
+        class_path=description.class_path,
+        init_kwargs=json.dumps(description.init_kwargs, sort_keys=True),
+        weights=description.provenance.weights,
+        versions=", ".join(f"{name} {version}" for name, version in versions),
+        seed=description.evaluation_seed,
+        confidence=100 * description.confidence,
+        rows="\n".join(_score_row(mission, score) for mission, score in scores),
+        trust=', init_kwargs={"trust": True}' if is_foreign else "",
+        steps=description.golden.steps,
+        golden=description.golden.mission,
         tolerance=TOLERANCE,
-        foreign="" if own else f"; `{FOREIGN}.py` is its author's",
+        foreign=f"; `{FOREIGN_MODULE}.py` is its author's" if is_foreign else "",
     )
 
 
-def _training(about: PolicyDescription) -> str:
-    run = about.training
+def _training_text(description: PolicyDescription) -> str:
+    run = description.training
     if run is None:
         return UNKNOWN_TRAINING_TEXT
     return TRAINED_TEXT.format(
-        missions=", ".join(about.trained_on),
+        missions=", ".join(description.trained_on),
         steps=run["steps"],
         seed=run["training_seed"],
         settings=json.dumps(run["training"], indent=2, sort_keys=True),
     ).rstrip()
 
 
-def _row(mission: str, score: Score) -> str:
+def _score_row(mission: str, score: Score) -> str:
     interval = "" if score.low is None else f"{score.low:.2f} to {score.high:.2f}"
     note = f" ({score.note})" if score.note else ""
     return f"| {mission} | {score.mean:.2f} | {interval}{note} | {score.episodes} |"
 
 
-def _size(shape: tuple[int, ...]) -> int:
+def _num_elements(shape: tuple[int, ...]) -> int:
     size = 1
     for length in shape:
         size *= length

@@ -1,4 +1,4 @@
-"""Recorded episodes as they stand in a file: every number only where it changes. No torch here."""
+"""Replay: file format of recorded episodes, run-length encoded. This module does not use torch."""
 
 import json
 from pathlib import Path
@@ -13,8 +13,8 @@ from daf.files.text_files import write_text
 from daf.missions import RESOURCES, Mission
 
 MAX_EPISODES = 100
-MAX_NUMBERS = 20_000_000
-"""All numbers of all states of a file, as they are before equal ones in a row are put together."""
+MAX_VALUES = 20_000_000
+"""Maximum number of values of all states of a file, before run-length encoding."""
 
 INT32 = (-(2**31), 2**31 - 1)
 
@@ -24,51 +24,60 @@ Label = Annotated[str, Field(max_length=200)]
 
 
 class RunLengths(Model):
-    """Numbers over time, for one or more columns: for each column one number for each of the T + 1
-    states of an episode, column after column, all of it as runs of equal numbers."""
+    """Run-length encoding of a field of `States`.
+
+    The encoded values are column-major: the L + 1 values of the first column, then the next column.
+
+    Attributes:
+        values: value of each run.
+        repeats: length of each run.
+    """
 
     values: tuple[Integer | Float, ...]
     repeats: tuple[Annotated[Integer, Field(ge=1)], ...]
 
     @classmethod
-    def of(cls, columns: np.ndarray) -> "RunLengths":
-        """The runs of an array [T + 1, ...]; its other axes are the columns."""
-        numbers = np.moveaxis(columns, 0, -1).reshape(-1)
-        starts = np.flatnonzero(np.append(True, numbers[1:] != numbers[:-1])[: len(numbers)])
-        repeats = np.diff(starts, append=len(numbers))
+    def encode(cls, columns: np.ndarray) -> "RunLengths":
+        """Encode an array [L + 1, ...]; the other axes are the columns."""
+        flat = np.moveaxis(columns, 0, -1).reshape(-1)
+        starts = np.flatnonzero(np.append(True, flat[1:] != flat[:-1])[: len(flat)])
+        repeats = np.diff(starts, append=len(flat))
         return cls.model_construct(
-            values=tuple(numbers[starts].tolist()), repeats=tuple(repeats.tolist())
+            values=tuple(flat[starts].tolist()), repeats=tuple(repeats.tolist())
         )
 
 
 class States(Model):
-    """The T + 1 states of an episode, the first that after the reset, with A agents, S stations and
-    R resources; the columns of each field stand behind it."""
+    """The L + 1 states of an episode; the first is the state after the reset.
 
-    cell: RunLengths  # A: row * W + column on the map
-    orientation: RunLengths  # A: 0 N, 1 S, 2 W, 3 E
+    The comments give the number of columns, with A agents, S stations and R resources.
+    """
+
+    cell: RunLengths  # A, row * W + column on the map
+    orientation: RunLengths  # A, 0 N, 1 S, 2 W, 3 E
     glyph: RunLengths  # A
     inventory: RunLengths  # A * R
-    verb: RunLengths  # A: of the action that led here: 0 noop, 1 move, 2 change_glyph
-    argument: RunLengths  # A: likewise; of a move its direction, as in `orientation`
-    success: RunLengths  # A: 1 if that action succeeded
-    reward: RunLengths  # A: paid for the step that led here
-    cooldown_end: RunLengths  # S: step at which the cooldown is over
-    uses: RunLengths  # S
-    stock: RunLengths  # S: of chests
-    repair: RunLengths  # S: index of the mission's repair that is needed, -1 if not clipped
-    score: RunLengths  # 1: hearts in the chests, less those at the start
+    verb: RunLengths  # A, last action: 0 noop, 1 move, 2 change_glyph, 3 invalid
+    argument: RunLengths  # A, argument of the last action; direction of a move as in `orientation`
+    success: RunLengths  # A, success of the last action, 0 or 1
+    reward: RunLengths  # A, reward of the last step
+    cooldown_end: RunLengths  # S, step at which the cooldown ends
+    uses: RunLengths  # S, number of uses
+    stock: RunLengths  # S, amount in a chest
+    repair: RunLengths  # S, index of the repair recipe, -1 if not clipped
+    score: RunLengths  # 1, hearts in the chests minus those at the start
 
 
 def num_columns(mission: Mission) -> dict[str, int]:
-    """How many columns each field of `States` has."""
-    agents, stations = mission.num_agents, len(mission.cells_with(*mission.stations))
-    sizes = dict.fromkeys(States.model_fields, agents)
-    sizes |= dict.fromkeys(("cooldown_end", "uses", "stock", "repair"), stations)
-    return sizes | {"inventory": agents * len(RESOURCES), "score": 1}
+    """Return the number of columns of each field of `States`."""
+    num_agents, num_stations = mission.num_agents, len(mission.cells_with(*mission.stations))
+    sizes = dict.fromkeys(States.model_fields, num_agents)
+    sizes |= dict.fromkeys(("cooldown_end", "uses", "stock", "repair"), num_stations)
+    return sizes | {"inventory": num_agents * len(RESOURCES), "score": 1}
 
 
 def _value_ranges(mission: Mission) -> dict[str, tuple[int, int]]:
+    """Return the smallest and largest valid value of each field."""
     return {
         "cell": (0, mission.height * mission.width - 1),
         "orientation": (0, 3),
@@ -81,63 +90,72 @@ def _value_ranges(mission: Mission) -> dict[str, tuple[int, int]]:
 
 
 class Episode(Model):
-    """One recorded episode of T steps.
+    """One recorded episode of L steps.
 
     Attributes:
-        episode: its number in the episode table.
-        layout: the seed of the layout that was played, of a mission of several.
-        score: at the end.
+        episode: index in the episode table.
+        world_seed: seed of the world.
+        layout: seed of the layout, if the mission has several.
+        score: score at the end.
+        steps: number of steps L.
+        states: states after the reset and after each step.
     """
 
     episode: Int = Field(ge=0)
     world_seed: Int = Field(ge=-(2**63), lt=2**63)
     layout: Int | None = Field(default=None, exclude_if=lambda layout: layout is None)
     score: Integer
-    steps: Int = Field(ge=0, le=MAX_NUMBERS)
+    steps: Int = Field(ge=0, le=MAX_VALUES)
     states: States
 
     def check(self, mission: Mission) -> None:
-        """Make sure that the states are possible ones of the mission.
+        """Check that layout, states and score are valid for a mission.
 
         Raises:
-            ValueError: naming the field.
+            ValueError: invalid field.
         """
-        seeds = [None] if mission.layout is None else mission.layout.seeds
-        if self.layout not in seeds:
+        layout_seeds = [None] if mission.layout is None else mission.layout.seeds
+        if self.layout not in layout_seeds:
             raise ValueError(
-                f"key 'layout': got {short_json(self.layout)}; that is none of the mission's"
+                f"key 'layout': got {short_json(self.layout)}; "
+                f"expected one of {short_json(layout_seeds)}"
             )
         ranges = _value_ranges(mission)
-        for field, number in num_columns(mission).items():
+        for field, columns in num_columns(mission).items():
             runs: RunLengths = getattr(self.states, field)
-            needed = number * (self.steps + 1)
-            if len(runs.values) != len(runs.repeats) or sum(runs.repeats) != needed:
+            num_values = columns * (self.steps + 1)
+            if len(runs.values) != len(runs.repeats) or sum(runs.repeats) != num_values:
                 raise ValueError(
-                    f"key 'states.{field}': its runs do not make {needed} numbers, "
-                    f"{number} for each of {self.steps + 1} states"
+                    f"key 'states.{field}': got {sum(runs.repeats)} values; expected {num_values} "
+                    f"({columns} columns x {self.steps + 1} states)"
                 )
             low, high = ranges.get(field, INT32)
-            odd = [
+            invalid = [
                 value
                 for value in runs.values
                 if not low <= value <= high or (isinstance(value, float) and field != "reward")
             ]
-            if odd:
+            if invalid:
                 raise ValueError(
-                    f"key 'states.{field}': got {odd[0]}; whole numbers "
-                    f"from {low} to {high} are needed"
+                    f"key 'states.{field}': got {invalid[0]}; "
+                    f"expected whole numbers from {low} to {high}"
                 )
         if self.states.score.values[-1] != self.score:
-            raise ValueError("key 'score': is not that of the last state")
+            raise ValueError(
+                f"key 'score': got {self.score}; "
+                f"expected {self.states.score.values[-1]}, the score of the last state"
+            )
 
 
 class Replay(Model):
-    """The content of a `*.replay.json`: the recorded episodes of one evaluation.
+    """Recorded episodes of one evaluation, the content of a `*.replay.json` file.
 
     Attributes:
-        policy, run: as in the episode table.
-        mission: what was played, complete.
-        resources: names in id order.
+        policy: label of the policy.
+        run: name of the policy instance, as in the episode table.
+        mission: complete mission.
+        resources: names of the resources in the order of their ids.
+        episodes: recorded episodes.
     """
 
     policy: Label
@@ -148,38 +166,38 @@ class Replay(Model):
 
     @field_validator("resources")
     @classmethod
-    def _known_resources(cls, resources):
+    def _check_resources(cls, resources):
         if resources != RESOURCES:
-            raise ValueError(f"should be {', '.join(RESOURCES)}")
+            raise ValueError(f"expected {', '.join(RESOURCES)}")
         return resources
 
     @model_validator(mode="after")
-    def _fits_the_mission(self) -> Self:
-        numbers = sum(num_columns(self.mission).values())
-        if numbers * sum(episode.steps + 1 for episode in self.episodes) > MAX_NUMBERS:
-            raise ValueError(f"key 'episodes': more than {MAX_NUMBERS} numbers")
-        for number, episode in enumerate(self.episodes):
+    def _check_episodes(self) -> Self:
+        values_per_state = sum(num_columns(self.mission).values())
+        if values_per_state * sum(episode.steps + 1 for episode in self.episodes) > MAX_VALUES:
+            raise ValueError(f"key 'episodes': expected at most {MAX_VALUES} values in all states")
+        for index, episode in enumerate(self.episodes):
             try:
                 episode.check(self.mission)
             except ValueError as error:
-                raise ValueError(f"key 'episodes.{number}': {error}") from None
+                raise ValueError(f"key 'episodes.{index}': {error}") from None
         return self
 
     def write(self, path: str | Path) -> None:
-        """Write the recording as compact JSON.
+        """Write the replay as compact JSON.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the file cannot be written.
         """
         text = json.dumps(self.resolved(), separators=(",", ":"), allow_nan=False)
         write_text(path, text + "\n")
 
     @classmethod
     def read(cls, path: str | Path) -> "Replay":
-        """The recording in a file.
+        """Read a replay from a file.
 
         Raises:
-            ConfigError: it cannot be read, or is none; one line that names file and key.
+            ConfigError: unreadable file or invalid content.
         """
         try:
             return cls.model_validate(load_json(path))
@@ -187,7 +205,7 @@ class Replay(Model):
             raise ConfigError(f"{path}: {describe(error, cls)}") from None
 
 
-def max_recordable_episodes(mission: Mission, steps: int) -> int:
-    """How many episodes of so many steps a file may hold."""
-    numbers = sum(num_columns(mission).values()) * (steps + 1)
-    return min(MAX_EPISODES, MAX_NUMBERS // numbers)
+def max_recordable_episodes(mission: Mission, num_steps: int) -> int:
+    """Return the maximum number of episodes of `num_steps` steps in one file."""
+    values_per_episode = sum(num_columns(mission).values()) * (num_steps + 1)
+    return min(MAX_EPISODES, MAX_VALUES // values_per_episode)

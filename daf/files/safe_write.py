@@ -1,6 +1,6 @@
-"""Writing of files whole or not at all, and never through a link.
+"""Atomic writing of files, never through a link.
 
-A results folder may come from anybody; a link in it may lead anywhere.
+Results folders are untrusted: a link in them can point anywhere.
 """
 
 import contextlib
@@ -13,22 +13,22 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from daf.files.safe_read import UnsafeFile, read_chunks
+from daf.files.safe_read import UnsafeFileError, read_chunks
 
-TOKEN = r"\.daf-[0-9a-f]{16}\."
-"""What the name of a temporary file begins with, as a pattern."""
+TEMPORARY_PREFIX = r"\.daf-[0-9a-f]{16}\."
+"""Regular expression of the prefix of temporary file names."""
 
 
 @contextlib.contextmanager
-def replacing(path: str | Path) -> Iterator[BinaryIO]:
-    """A new file, which takes the place of `path` when the block ends without error.
+def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
+    """Open a temporary file that replaces `path` when the block ends without an error.
 
-    Whatever stood there, be it a link, is replaced and not written to.
+    An existing file or link at `path` is replaced, not written to.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
-    temporary = temporary_name(path)
+    temporary = temporary_path(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         with open(os.open(temporary, flags, 0o666), "wb") as file:
@@ -40,94 +40,104 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
-def copy(source: str | Path, path: str | Path) -> None:
-    """Copy the content of a regular file, whole or not at all.
+def copy_file(source: str | Path, path: str | Path) -> None:
+    """Copy the content of a regular file atomically.
+
+    Args:
+        source: path of the file to read.
+        path: path of the file to write.
 
     Raises:
-        OSError: it cannot be read or written.
+        OSError: a file cannot be read or written.
     """
-    with replacing(path) as file:
-        for part in read_chunks(source):
-            file.write(part)
+    with atomic_write(path) as file:
+        for chunk in read_chunks(source):
+            file.write(chunk)
 
 
-def temporary_name(path: str | Path) -> Path:
-    """A name beside `path` that nobody can foresee; its suffix is kept."""
+def temporary_path(path: str | Path) -> Path:
+    """Return an unpredictable path in the folder of `path`, with the same suffix."""
     path = Path(path)
     return path.with_name(f".daf-{secrets.token_hex(8)}.{path.name}")
 
 
-def remove_leftovers(path: str | Path) -> None:
-    """Remove the temporary files that writers of `path` have left when they were killed; nobody
-    else may be writing it."""
+def remove_stale_temporaries(path: str | Path) -> None:
+    """Remove temporary files that killed writers of `path` did not remove.
+
+    No other process may be writing `path`.
+    """
     path = Path(path)
-    left = re.compile(rf"(?:{TOKEN})+{re.escape(path.name)}")
-    for other in path.parent.iterdir():
-        if left.fullmatch(other.name):
-            other.unlink(missing_ok=True)
+    pattern = re.compile(rf"(?:{TEMPORARY_PREFIX})+{re.escape(path.name)}")
+    for file in path.parent.iterdir():
+        if pattern.fullmatch(file.name):
+            file.unlink(missing_ok=True)
 
 
-def open_in_place(path: str | Path) -> int:
-    """Open a file to be changed where it stands, such as a lock or a log; made if it is missing.
+def open_for_update(path: str | Path) -> int:
+    """Open a file for changes in place, such as a lock or a log; create it if it is missing.
 
     Returns:
-        a descriptor for reading and writing.
+        file descriptor for reading and writing.
 
     Raises:
-        UnsafeFile: it is a link, has a second name elsewhere, or is no regular file.
+        UnsafeFileError: it is a link, has several hard links, or is not a regular file.
         OSError: it cannot be opened.
     """
     with contextlib.suppress(FileNotFoundError):
-        _check_own(os.lstat(path), path)
+        _check_single_link(os.lstat(path), path)
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o666)
     try:
-        _check_own(os.fstat(descriptor), path)
-    except UnsafeFile:
+        _check_single_link(os.fstat(descriptor), path)
+    except UnsafeFileError:
         os.close(descriptor)
         raise
     return descriptor
 
 
 def make_folder(folder: str | Path, root: str | Path) -> None:
-    """Make a folder within `root`, and `root` itself; only `root` may be a link.
+    """Create a folder within `root`, and `root` itself; only `root` may be a link.
+
+    Args:
+        folder: path of the folder.
+        root: path of the outermost folder.
 
     Raises:
-        UnsafeFile: a folder on the way is a link or a file.
-        ValueError: it is not within `root`.
-        OSError: it cannot be made.
+        UnsafeFileError: a folder between the two is a link or a file.
+        ValueError: the folder is not within `root`.
+        OSError: it cannot be created.
     """
     root, folder = (Path(os.path.abspath(path)) for path in (root, folder))
     if not folder.is_relative_to(root):
         raise ValueError(f"{folder} is not within {root}")
     root.mkdir(parents=True, exist_ok=True)
-    here = root
+    current = root
     for part in folder.relative_to(root).parts:
-        here = here / part
+        current = current / part
         try:
-            here.mkdir()
+            current.mkdir()
         except FileExistsError:
-            check_folder(here)
+            check_folder(current)
 
 
 def check_folder(path: str | Path) -> None:
-    """Make sure that something is a folder, and no link to one.
+    """Check that a path is a folder and not a link to one.
 
     Raises:
-        UnsafeFile: it is not.
-        OSError: it cannot be looked at.
+        UnsafeFileError: it is not.
+        OSError: its status cannot be read.
     """
-    found = os.lstat(path)
-    if stat.S_ISLNK(found.st_mode):
-        raise UnsafeFile(errno.ELOOP, "is a link, through which nothing is written", str(path))
-    if not stat.S_ISDIR(found.st_mode):
-        raise UnsafeFile(errno.ENOTDIR, "is no folder", str(path))
+    status = os.lstat(path)
+    if stat.S_ISLNK(status.st_mode):
+        raise UnsafeFileError(errno.ELOOP, "is a link; DAF does not write through links", str(path))
+    if not stat.S_ISDIR(status.st_mode):
+        raise UnsafeFileError(errno.ENOTDIR, "is not a folder", str(path))
 
 
-def _check_own(found: os.stat_result, path: str | Path) -> None:
-    if stat.S_ISLNK(found.st_mode):
-        raise UnsafeFile(errno.ELOOP, "is a link, through which nothing is written", str(path))
-    if not stat.S_ISREG(found.st_mode):
-        raise UnsafeFile(errno.EINVAL, "is no regular file", str(path))
-    if found.st_nlink > 1:
-        raise UnsafeFile(errno.EMLINK, "has a second name, maybe elsewhere", str(path))
+def _check_single_link(status: os.stat_result, path: str | Path) -> None:
+    if stat.S_ISLNK(status.st_mode):
+        raise UnsafeFileError(errno.ELOOP, "is a link; DAF does not write through links", str(path))
+    if not stat.S_ISREG(status.st_mode):
+        raise UnsafeFileError(errno.EINVAL, "is not a regular file", str(path))
+    if status.st_nlink > 1:
+        raise UnsafeFileError(errno.EMLINK, "has several hard links", str(path))

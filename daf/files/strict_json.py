@@ -1,25 +1,29 @@
-"""JSON as DAF writes it; what two readers could understand differently is refused."""
+"""Strict JSON: anything that two readers could read differently is an error."""
 
 import json
 import math
 from typing import Any
 
 MAX_DEPTH = 100
-"""Levels of mappings and lists; what DAF writes has less than twenty."""
+"""Maximum nesting of mappings and lists; files of DAF have fewer than 20 levels."""
 
 MAX_VALUES = 8_000_000
-"""Of a text; each takes up to 250 bytes of memory."""
+"""Maximum number of values in a text; each takes up to 250 bytes of memory."""
 
 MAX_DIGITS = 20
-"""Of a whole number; 64 bits have no more."""
+"""Maximum digits of a whole number; 64 bits have at most 20."""
 
 
 def loads(text: str | bytes, max_values: int = MAX_VALUES) -> Any:
-    """The content of a JSON text.
+    """Parse a JSON text.
+
+    Args:
+        text: JSON document.
+        max_values: maximum number of values.
 
     Raises:
-        ValueError: it is no JSON, a key stands twice in a mapping, a number is not finite or has
-            more than 64 bits, or there is too much of it or too deep; the message is one line.
+        ValueError: it is not JSON, has a duplicate key, a number that is not finite or has more
+            than 64 bits, or too many or too deeply nested values; the message is one line.
     """
     if isinstance(text, bytes):
         text = text.decode("utf-8-sig")
@@ -28,43 +32,43 @@ def loads(text: str | bytes, max_values: int = MAX_VALUES) -> Any:
     try:
         data = json.loads(
             text,
-            object_pairs_hook=_mapping,
-            parse_constant=_constant,
-            parse_float=_float,
-            parse_int=_int,
+            object_pairs_hook=_parse_mapping,
+            parse_constant=_refuse_constant,
+            parse_float=_parse_float,
+            parse_int=_parse_int,
         )
     except RecursionError:
-        raise ValueError(f"nested too deep; at most {MAX_DEPTH} levels are accepted") from None
+        raise ValueError(f"nested too deep; expected at most {MAX_DEPTH} levels") from None
     except json.JSONDecodeError as error:
-        where = f"line {error.lineno}, column {error.colno}"
-        raise ValueError(f"at {where}: {error.msg}") from None
+        position = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"at {position}: {error.msg}") from None
     _check_depth(data)
-    if "\\ud" in text or "\\uD" in text:  # half of a pair cannot be written again
+    if "\\ud" in text or "\\uD" in text:  # half of a surrogate pair cannot be encoded
         json.dumps(data, ensure_ascii=False).encode()
     return data
 
 
-def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+def _parse_mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))
-        raise ValueError(f"key {json.dumps(twice)[:80]} stands there twice")
-    return found
+        duplicate = next(key for key, _ in pairs if key in seen or seen.add(key))
+        raise ValueError(f"duplicate key {json.dumps(duplicate)[:80]}")
+    return mapping
 
 
-def _constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a number")
 
 
-def _float(text: str) -> float:
-    found = float(text)
-    if not math.isfinite(found):
-        raise ValueError(f"{text[:40]} is no finite number")
-    return found
+def _parse_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:40]} is not a finite number")
+    return value
 
 
-def _int(text: str) -> int:
+def _parse_int(text: str) -> int:
     if len(text) > MAX_DIGITS:
         raise ValueError(f"{text[:40]} has more than 64 bits")
     return int(text)
@@ -82,4 +86,4 @@ def _check_depth(data: Any) -> None:
         ]
         if not level:
             return
-    raise ValueError(f"nested too deep; at most {MAX_DEPTH} levels are accepted")
+    raise ValueError(f"nested too deep; expected at most {MAX_DEPTH} levels")

@@ -1,14 +1,14 @@
-"""Text and JSON files, written whole or not at all."""
+"""Atomic writing of text and JSON files."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-from daf.files.safe_write import replacing
+from daf.files.safe_write import atomic_write
 
 
 def write_json(path: str | Path, data: Any) -> None:
-    """Write plain data as readable JSON, sorted, whole or not at all.
+    """Write plain data as indented JSON with sorted keys, atomically.
 
     Raises:
         ValueError: NaN or infinity in the data.
@@ -18,7 +18,7 @@ def write_json(path: str | Path, data: Any) -> None:
 
 
 def json_text(data: Any) -> str:
-    """Plain data as readable JSON, sorted.
+    """Return plain data as indented JSON with sorted keys.
 
     Raises:
         ValueError: NaN or infinity in the data.
@@ -28,6 +28,6 @@ def json_text(data: Any) -> str:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file whole or not at all; see `daf.files.safe_write.replacing`."""
-    with replacing(path) as file:
+    """Write a text file atomically; see `daf.files.safe_write.atomic_write`."""
+    with atomic_write(path) as file:
         file.write(text.encode())

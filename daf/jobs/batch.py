@@ -1,5 +1,7 @@
-"""One job of the workflow that does the work of several: it imports and compiles once, and every
-part gets files, a log and a record of its own, as if by a job of its own."""
+"""Batch job: one Snakemake job that runs its script for several parts.
+
+The job imports and compiles once. Each part has its outputs, log and sidecar, as in a separate job.
+"""
 
 import contextlib
 import os
@@ -16,114 +18,123 @@ from typing import Any
 from daf.files.safe_write import make_folder
 from daf.jobs.device import execution_config, job_device
 from daf.jobs.job import JobContext, run_job
-from daf.jobs.log import PartsFailed, failure_reason, job_log
+from daf.jobs.log import BatchPartsFailed, failure_reason, job_log
 from daf.jobs.results_lock import hold_shared_lock
-from daf.provenance.staleness import Request, reason_to_remake, split_request
+from daf.provenance.staleness import JobSpec, find_stale_reason, split_job
 
 RULE_VARIANT = "_variant_"
-"""What follows it in the name of a rule only tells the rule from others that do the same."""
+"""Separator between the name of a rule and the number of one of its variants."""
 
 
 @contextlib.contextmanager
 def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[JobContext]]]:
-    """Run a rule's script for each combination of what parameters list.
+    """Run the script of a rule for each part of a job.
 
-    A part whose files stand there, made of the same by the same, is left as it is. The others are
-    done one after the other; one that fails is told, and the rest is done. What they make waits
-    among the states of unfinished work (`staging_path`), where Snakemake does not remove it if the job
-    fails or is killed: the next attempt begins there. When all are done, all appear in their
-    places.
+    Parts with up-to-date outputs are skipped. The others run one after the other. A part that fails
+    does not stop the remaining parts. Finished outputs are staged (`staging_path`) in a folder that
+    Snakemake does not clean up, so that the next attempt reuses them. When all parts are finished,
+    all outputs move to their final paths.
 
     Args:
-        snakemake: the object of Snakemake scripts, see
-            `daf.provenance.staleness.split_request`; all outputs of a part have the same folder.
-            A job without lists is one part: an audit re-executes it by its sidecar.
+        snakemake: object of Snakemake scripts, see `daf.provenance.staleness.split_job`. A job with
+            one sidecar has one part. All outputs of a part have the same folder.
 
     Yields:
-        the parts to execute, each a context as `daf.jobs.job.run_job`. A job without such parts has
-        no device, since that takes seconds.
+        the parts to execute, each a context like `daf.jobs.job.run_job`. The device is set up only
+        if a part has to be executed, since that takes seconds.
     """
     with job_log(snakemake, datetime.now(UTC)):
         execution = execution_config(snakemake)
-        results = execution.results_dir
-        asked = (snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
-        parts = [_Part(snakemake, request) for request in split_request(*asked)]
-        with hold_shared_lock(results):
-            failed: dict[str, BaseException | None] = {}
-            made = [part for part in parts if not part.is_up_to_date(results)]
-            left = [part for part in made if not part.is_up_to_date(results, waits=True)]
-            found = job_device(snakemake, execution) if left else nullcontext("cpu")
-            with found as device:
-                yield (_run_part(part, results, device, failed) for part in left)
-            if failed:
-                raise PartsFailed("; ".join(failed)) from next(iter(failed.values()))
-            for part in made:
-                part.publish(results)
-            for place in {part.staging_dir(results) for part in parts}:
-                shutil.rmtree(place, ignore_errors=True)
-        print(f"{len(left)} of {len(parts)} were to be done, the others stood there")
+        results_dir = execution.results_dir
+        job = (snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
+        parts = [_Part(snakemake, spec) for spec in split_job(*job)]
+        with hold_shared_lock(results_dir):
+            failures: dict[str, BaseException | None] = {}
+            stale = [part for part in parts if not part.is_up_to_date(results_dir)]
+            remaining = [part for part in stale if not part.is_up_to_date(results_dir, staged=True)]
+            job_device_context = (
+                job_device(snakemake, execution) if remaining else nullcontext("cpu")
+            )
+            with job_device_context as device:
+                yield (_run_part(part, results_dir, device, failures) for part in remaining)
+            if failures:
+                raise BatchPartsFailed("; ".join(failures)) from next(iter(failures.values()))
+            for part in stale:
+                part.publish(results_dir)
+            for folder in {part.staging_dir(results_dir) for part in parts}:
+                shutil.rmtree(folder, ignore_errors=True)
+        up_to_date = len(parts) - len(remaining)
+        print(f"executed {len(remaining)} of {len(parts)} parts ({up_to_date} up to date)")
 
 
-def staging_path(results: str | Path, output: str | Path) -> Path:
-    """Where a finished output of a part waits for the other parts, whichever job they are of."""
-    return Path(results, "resume", "parts", Path(output).parent.name, Path(output).name)
+def staging_path(results_dir: str | Path, output: str | Path) -> Path:
+    """Return the path of a finished output until all parts are finished; the same for all jobs."""
+    return Path(results_dir, "resume", "parts", Path(output).parent.name, Path(output).name)
 
 
-def part_log(log: str | Path, output: str | Path) -> Path:
-    """The log of a part, by its first output, of the job with a log. It is the same for all jobs of
-    which the part may be one."""
-    return Path(log).parent / Path(output).parent.name / f"{Path(output).stem}.log"
+def part_log(job_log_file: str | Path, output: str | Path) -> Path:
+    """Return the log file of a part from its first output; the same for all jobs of a rule."""
+    return Path(job_log_file).parent / Path(output).parent.name / f"{Path(output).stem}.log"
 
 
 class _Part:
-    """What a job of its own would have been told, as Snakemake tells it."""
+    """One part of a batch job.
 
-    def __init__(self, snakemake: Any, request: Request):
-        self.outputs = request.outputs | {"provenance": request.sidecar}
+    Attributes:
+        spec: rule, files and parameters of the part.
+        snakemake: script object that a separate job for this part would have.
+    """
+
+    def __init__(self, snakemake: Any, spec: JobSpec):
+        self.outputs = spec.outputs | {"provenance": spec.sidecar}
         log = part_log(snakemake.log[0], next(iter(self.outputs.values())))
         make_folder(log.parent, execution_config(snakemake).results_dir)
-        self.request = replace(request, rule=request.rule.partition(RULE_VARIANT)[0])
-        self.asked = SimpleNamespace(
-            rule=self.request.rule,
-            input=request.inputs,
+        self.spec = replace(spec, rule=spec.rule.partition(RULE_VARIANT)[0])
+        self.snakemake = SimpleNamespace(
+            rule=self.spec.rule,
+            input=spec.inputs,
             output=self.outputs,
-            params=request.parameters,
+            params=spec.parameters,
             log=[str(log)],
             threads=snakemake.threads,
             resources=snakemake.resources,
             config=snakemake.config,
         )
 
-    def is_up_to_date(self, results: str, waits: bool = False) -> bool:
-        """Whether its files are where they belong, or else wait, as their record tells, and made of
-        what they would be made of."""
-        place = partial(staging_path, results) if waits else Path
-        return reason_to_remake(self.request, results, place) is None
+    def is_up_to_date(self, results_dir: str, staged: bool = False) -> bool:
+        """Return True if the outputs, at their final or staged paths, match the part's spec."""
+        locate = partial(staging_path, results_dir) if staged else Path
+        return find_stale_reason(self.spec, results_dir, locate) is None
 
-    def staging_dir(self, results: str) -> Path:
-        """The folder where its files wait."""
-        return staging_path(results, self.outputs["provenance"]).parent
+    def staging_dir(self, results_dir: str) -> Path:
+        """Return the folder of the part's staged outputs."""
+        return staging_path(results_dir, self.outputs["provenance"]).parent
 
-    def publish(self, results: str) -> None:
-        """Put its files from where they wait to where they belong, the record last."""
+    def publish(self, results_dir: str) -> None:
+        """Move the staged outputs to their final paths, the sidecar last."""
         for file in self.outputs.values():
-            make_folder(Path(file).parent, results)
-            os.replace(staging_path(results, file), file)
+            make_folder(Path(file).parent, results_dir)
+            os.replace(staging_path(results_dir, file), file)
 
 
 @contextlib.contextmanager
-def _run_part(part: _Part, results: str, device: str, failed: dict) -> Iterator[JobContext]:
-    """Do a part; if it fails, note the reason and the error, and go on. An interrupt goes through,
-    and so does what keeps every part from beginning."""
-    begun = False
+def _run_part(
+    part: _Part, results_dir: str, device: str, failures: dict[str, BaseException | None]
+) -> Iterator[JobContext]:
+    """Run a part; if it fails, add reason and error to `failures`.
+
+    Interrupts propagate, and so do errors before the part's block, since they affect every part.
+    """
+    started = False
+    staging_dir = part.staging_dir(results_dir)
     try:
-        with run_job(part.asked, device=device, place=part.staging_dir(results)) as work:
-            begun = True
-            yield work
-    except SystemExit as ended:
-        if ended.code != 1:
+        with run_job(part.snakemake, device=device, staging_dir=staging_dir) as job:
+            started = True
+            yield job
+    except SystemExit as exit_error:
+        if exit_error.code != 1:
             raise
-        reason = failure_reason(part.asked.log[0])
-        if not begun:
-            raise ValueError(reason) from ended.__context__
-        failed[reason] = ended.__context__
+        reason = failure_reason(part.snakemake.log[0])
+        if not started:
+            raise ValueError(reason) from exit_error.__context__
+        failures[reason] = exit_error.__context__

@@ -1,4 +1,4 @@
-"""Device of a job, with torch set up for it."""
+"""Device of a job, and the settings of torch for it."""
 
 import atexit
 import contextlib
@@ -8,34 +8,47 @@ from collections.abc import Iterator
 from typing import Any
 
 from daf.config import ExecutionConfig
-from daf.jobs.environment_check import EnvironmentProblem
 from daf.system.gpus import claim_gpus
+from daf.system.limits import EnvironmentCheckError
 
 
 @contextlib.contextmanager
 def job_device(snakemake: Any, execution: ExecutionConfig) -> Iterator[str]:
-    """The device of a job, with torch set up for it: "cuda" if it was given GPUs (`resources.gpu`)
-    and there are some, which then are the only ones it sees; else "cpu", with as many threads as
-    the job has. Import what looks at CUDA inside the block.
+    """Claim the GPUs of a job and set up torch for its device.
+
+    Code that initializes CUDA must be imported inside the block, since the block restricts the
+    visible GPUs.
+
+    Yields:
+        "cuda" if the job has GPUs (`resources.gpu`) and the machine has some. Else "cpu", with as
+        many threads as the job has.
 
     Raises:
-        EnvironmentProblem, NotEnoughGPUs: the configuration asks for a GPU that is not there.
+        EnvironmentCheckError: the configuration requires a GPU, and none is available.
+        NotEnoughGPUs: the machine has fewer GPUs than the job needs.
     """
-    # Of several machines each has its part, and this process is on one of them.
-    gpus = int(snakemake.resources.get("gpu", 0)) // int(snakemake.resources.get("nodes", 1))
-    with claim_gpus(gpus, execution.jobs_per_gpu) as names:
+    # A job on several nodes runs one process per node, with an equal share of the GPUs.
+    num_gpus = int(snakemake.resources.get("gpu", 0)) // int(snakemake.resources.get("nodes", 1))
+    with claim_gpus(num_gpus, execution.jobs_per_gpu) as names:
         if names:
             print(f"on GPU {', '.join(names)}")
-        yield device_for(gpus > 0, snakemake.threads, execution)
+        yield set_up_device(num_gpus > 0, snakemake.threads, execution)
 
 
 def execution_config(snakemake: Any) -> ExecutionConfig:
-    """How the job is to run."""
+    """Return the section `execution` of a job's configuration."""
     return ExecutionConfig.model_validate(snakemake.config.get("execution", {}))
 
 
-def device_for(gpu_given: bool, threads: int, execution: ExecutionConfig) -> str:
-    # What is imported stays. To search it for garbage, now, later and at the end, takes a second.
+def set_up_device(wants_gpu: bool, threads: int, execution: ExecutionConfig) -> str:
+    """Import torch, apply its settings and return the device: "cuda" or "cpu".
+
+    Args:
+        wants_gpu: True if the job requests a GPU.
+        threads: CPU threads of torch.
+        execution: section of the configuration; `gpu_memory_per_job` limits the memory on a GPU.
+    """
+    # Imported modules stay alive. Garbage collection of them, now and at exit, takes a second.
     gc.disable()
     import torch
 
@@ -43,19 +56,18 @@ def device_for(gpu_given: bool, threads: int, execution: ExecutionConfig) -> str
     gc.enable()
     atexit.register(gc.freeze)
     torch.set_num_threads(threads)
-    given = gpu_given and torch.cuda.is_available()
-    if execution.device == "cuda" and not given:
-        raise EnvironmentProblem("key 'execution.device': got \"cuda\", but there is no GPU here")
-    if not given:
+    has_gpu = wants_gpu and torch.cuda.is_available()
+    if execution.device == "cuda" and not has_gpu:
+        raise EnvironmentCheckError("key 'execution.device': got \"cuda\", but no GPU is available")
+    if not has_gpu:
         return "cpu"
-    deterministic_cuda()
+    use_deterministic_cuda()
     torch.cuda.set_per_process_memory_fraction(execution.gpu_memory_per_job)
     return "cuda"
 
 
-def deterministic_cuda() -> None:
-    """Make this process give the same bytes on the same GPU every time; what torch knows no
-    deterministic way for warns."""
+def use_deterministic_cuda() -> None:
+    """Select deterministic CUDA algorithms in this process; operations without one warn."""
     import torch
 
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS is first used

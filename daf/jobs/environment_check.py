@@ -1,4 +1,4 @@
-"""The environment check: can this machine do the work that is about to start?"""
+"""Environment check: tests of machine and installation before the first job."""
 
 import os
 import platform
@@ -10,77 +10,79 @@ from pathlib import Path
 from typing import Any
 
 from daf.provenance.origin import hardware
-from daf.provenance.packages import PACKAGES, versions
-from daf.system.limits import EnvironmentProblem
+from daf.provenance.packages import RECORDED_PACKAGES, package_versions
+from daf.system.limits import EnvironmentCheckError
 
 MIN_PYTHON = (3, 11)
 MB = 1024 * 1024
 
 
-def check_environment(results: str | Path, needed_mb: float, device: str) -> dict[str, Any]:
-    """Try everything the workflow needs.
+def check_environment(results_dir: str | Path, needed_mb: float, device: str) -> dict[str, Any]:
+    """Check everything that the workflow needs.
 
     Args:
-        results: the folder results go to.
-        needed_mb: estimate of what will be written there, in MB.
-        device: "cpu" or "cuda", what trainings will run on.
+        results_dir: folder of the results.
+        needed_mb: estimated disk space of the results, in MB.
+        device: "cpu" or "cuda", device of the training runs.
 
     Returns:
         the content of environment.json: `ok`, `checks` [{name, ok, found, needed}], `device`,
-        `versions`, `platform`. Nothing in it changes from one call to the next on one machine.
+        `versions`, `platform`. It is the same for all calls on one machine.
     """
     checks = [
-        _check("python", _python, f">= {'.'.join(map(str, MIN_PYTHON))}"),
-        _check("packages", _packages, f"{len(PACKAGES)} packages installed"),
-        _check("results folder", lambda: _writable(Path(results)), "writable"),
-        _check("disk", lambda: _disk(Path(results), needed_mb), f"{needed_mb:.0f} MB free"),
-        _check("simulator", lambda: _simulator(device), "compiles and repeats itself"),
-        _check("device", lambda: _device(device), f"{device} computes correctly"),
+        _check("python", _check_python, f">= {'.'.join(map(str, MIN_PYTHON))}"),
+        _check("packages", _check_packages, f"{len(RECORDED_PACKAGES)} packages installed"),
+        _check("results folder", lambda: _check_writable(Path(results_dir)), "writable"),
+        _check(
+            "disk", lambda: _check_disk(Path(results_dir), needed_mb), f"{needed_mb:.0f} MB free"
+        ),
+        _check("simulator", lambda: _check_simulator(device), "compiles and is deterministic"),
+        _check("device", lambda: _check_device(device), f"{device} computes correctly"),
     ]
     return {
         "ok": all(check["ok"] for check in checks),
         "checks": checks,
         "device": {"kind": device, "name": _device_name(device), "cores": os.cpu_count()},
-        "versions": versions() if checks[1]["ok"] else {},
+        "versions": package_versions() if checks[1]["ok"] else {},
         "platform": platform.platform(),
     }
 
 
 def _check(name: str, test: Callable[[], str], needed: str) -> dict[str, Any]:
     try:
-        found, ok = test(), True
-    except Exception as error:  # whatever goes wrong here is the finding
-        found, ok = " ".join(f"{type(error).__name__}: {error}".split()), False
-    return {"name": name, "ok": ok, "found": found, "needed": needed}
+        result, ok = test(), True
+    except Exception as error:  # any error is a failed check
+        result, ok = " ".join(f"{type(error).__name__}: {error}".split()), False
+    return {"name": name, "ok": ok, "found": result, "needed": needed}
 
 
-def _python() -> str:
+def _check_python() -> str:
     if sys.version_info < MIN_PYTHON:
-        raise EnvironmentProblem(f"Python {platform.python_version()} is too old")
+        raise EnvironmentCheckError(f"Python {platform.python_version()} is too old")
     return platform.python_version()
 
 
-def _packages() -> str:
-    return f"{len(versions())} versions recorded"
+def _check_packages() -> str:
+    return f"{len(package_versions())} versions recorded"
 
 
-def _writable(results: Path) -> str:
-    results.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=results) as file:
+def _check_writable(results_dir: Path) -> str:
+    results_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=results_dir) as file:
         file.write(b"x" * 4096)
         file.flush()
         os.fsync(file.fileno())
     return "writable"
 
 
-def _disk(results: Path, needed_mb: float) -> str:
-    free_mb = shutil.disk_usage(results).free / MB
+def _check_disk(results_dir: Path, needed_mb: float) -> str:
+    free_mb = shutil.disk_usage(results_dir).free / MB
     if free_mb < needed_mb:
-        raise EnvironmentProblem(f"{free_mb:.0f} MB free in {results.resolve()}")
+        raise EnvironmentCheckError(f"{free_mb:.0f} MB free in {results_dir.resolve()}")
     return "enough"
 
 
-def _simulator(device: str) -> str:
+def _check_simulator(device: str) -> str:
     import torch
 
     from daf.missions import load_mission
@@ -92,22 +94,22 @@ def _simulator(device: str) -> str:
         for simulation in simulations:
             simulation.step(actions)
     if not torch.equal(simulations[0].observations, simulations[1].observations):
-        raise EnvironmentProblem("two equal simulations gave different observations")
-    return "compiles and repeats itself"
+        raise EnvironmentCheckError("two equal simulations gave different observations")
+    return "compiles and is deterministic"
 
 
-def _device(device: str) -> str:
+def _check_device(device: str) -> str:
     import torch
 
-    left = torch.linspace(-1, 1, 256 * 256).view(256, 256)
-    expected = left.double() @ left.double()
-    got = (left.to(device) @ left.to(device)).cpu().double()
-    error = float((got - expected).abs().max())
+    matrix = torch.linspace(-1, 1, 256 * 256).view(256, 256)
+    expected = matrix.double() @ matrix.double()
+    product = (matrix.to(device) @ matrix.to(device)).cpu().double()
+    error = float((product - expected).abs().max())
     if error > 0.01:
-        raise EnvironmentProblem(f"a matrix product on {device} is wrong by {error:g}")
+        raise EnvironmentCheckError(f"a matrix product on {device} has an error of {error:g}")
     return _device_name(device)
 
 
 def _device_name(device: str) -> str:
-    found = hardware(device)
-    return found.gpu or found.processor
+    current = hardware(device)
+    return current.gpu or current.processor

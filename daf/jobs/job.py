@@ -15,7 +15,7 @@ from daf.jobs.log import job_log
 from daf.jobs.results_lock import hold_shared_lock
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import write_outputs
-from daf.provenance.staleness import split_request
+from daf.provenance.staleness import split_job
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,15 @@ class JobContext:
     """A running job.
 
     Attributes:
-        inputs: the files given, by the rule's name for them.
-        paths: where to write the outputs to for now, by the rule's name for them.
-        parameters: the rule's params as attributes.
+        inputs: input files by input name of the rule.
+        output_paths: temporary path to write each output to, by output name of the rule.
+        parameters: params of the rule, as attributes.
+        device: "cpu" or "cuda".
+        execution: section `execution` of the configuration.
     """
 
     inputs: dict[str, list[str]]
-    paths: dict[str, Path]
+    output_paths: dict[str, Path]
     parameters: SimpleNamespace
     device: str
     execution: ExecutionConfig
@@ -37,41 +39,43 @@ class JobContext:
 
 @contextlib.contextmanager
 def run_job(
-    snakemake: Any, device_needed: bool = False, device: str = "cpu", place: Path | None = None
+    snakemake: Any,
+    needs_device: bool = False,
+    device: str = "cpu",
+    staging_dir: Path | None = None,
 ) -> Iterator[JobContext]:
-    """Run a rule's script.
+    """Run the script of a rule.
 
-    Output goes to the terminal and to the rule's log. The outputs appear together with their
-    record (the output named `provenance`) when the block ends; if it fails, nothing is replaced,
-    one line says why, and the process exits with 1.
+    Output is written to the terminal and to the rule's log. When the block ends, all outputs appear
+    together with their sidecar (the output named `provenance`). If the block fails, no output is
+    replaced, one line names the cause, and the process exits with status 1.
 
     Args:
-        snakemake: the object that Snakemake gives to scripts, or one like it.
-        device_needed: find the job's device, see `job_device`.
-        device: else the one it has, found before.
-        place: see `daf.provenance.sidecar.write_outputs`.
+        snakemake: object of Snakemake scripts, or one with the same attributes.
+        needs_device: set up the job's device, see `job_device`.
+        device: device that is already set up, without `needs_device`.
+        staging_dir: folder of the finished outputs, see `daf.provenance.sidecar.write_outputs`.
     """
-    begin = datetime.now(UTC)
-    asked = (snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
-    [request] = split_request(*asked)
-    with job_log(snakemake, begin):
+    start_time = datetime.now(UTC)
+    [spec] = split_job(snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
+    with job_log(snakemake, start_time):
         execution = execution_config(snakemake)
-        found = job_device(snakemake, execution) if device_needed else nullcontext(device)
-        with hold_shared_lock(execution.results_dir), found as device:
+        context = job_device(snakemake, execution) if needs_device else nullcontext(device)
+        with hold_shared_lock(execution.results_dir), context as device:
             outputs = write_outputs(
-                rule=request.rule,
-                inputs=request.inputs,
-                outputs=request.outputs,
-                sidecar=request.sidecar,
+                rule=spec.rule,
+                inputs=spec.inputs,
+                outputs=spec.outputs,
+                sidecar=spec.sidecar,
                 log=snakemake.log[0],
-                parameters=request.parameters,
+                parameters=spec.parameters,
                 execution=execution,
                 device=device,
                 threads=snakemake.threads,
                 origin=Origin.current(device),
-                begin=begin,
-                place=place,
+                start_time=start_time,
+                staging_dir=staging_dir,
             )
-            parameters = SimpleNamespace(**request.parameters)
-            with outputs as paths:
-                yield JobContext(request.inputs, paths, parameters, device, execution)
+            parameters = SimpleNamespace(**spec.parameters)
+            with outputs as output_paths:
+                yield JobContext(spec.inputs, output_paths, parameters, device, execution)

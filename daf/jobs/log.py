@@ -1,4 +1,4 @@
-"""Log of a job: output to terminal and file, and one line for a failure."""
+"""Log of a job: output to terminal and file, and one line per failure."""
 
 import contextlib
 import os
@@ -11,61 +11,63 @@ from typing import Any, TextIO
 
 from daf.config import ConfigError
 from daf.errors import os_error_text
-from daf.files.safe_write import open_in_place
+from daf.files.safe_write import open_for_update
 from daf.jobs.device import execution_config
-from daf.jobs.environment_check import EnvironmentProblem
 from daf.system.gpus import NotEnoughGPUs
 from daf.system.interrupts import interruptible
+from daf.system.limits import EnvironmentCheckError
 from daf.system.streams import tolerate_encodings
 
-EXPECTED_ERRORS = (ConfigError, EnvironmentProblem, NotEnoughGPUs, OSError, ValueError)
-"""Errors whose message says it all; the trace of any other goes to the log."""
+EXPECTED_ERRORS = (ConfigError, EnvironmentCheckError, NotEnoughGPUs, OSError, ValueError)
+"""Errors with a complete message; the traceback of any other error is written to the log."""
 
 LOG_START = "begin: "
-"""What the first line of a log begins with; the time follows."""
+"""Prefix of the first line of a log, before the start time."""
 
 LOG_FAILURE = "failed: "
-"""What the last line of the log of a failed job begins with; why follows."""
+"""Prefix of the last line in the log of a failed job, before the reason."""
 
 
-class PartsFailed(ValueError):
-    """Parts of a job failed, each of which has said so."""
+class BatchPartsFailed(ValueError):
+    """Parts of a batch job failed; each has printed its reason."""
 
 
 @contextlib.contextmanager
-def job_log(snakemake: Any, begin: datetime) -> Iterator[None]:
-    """Inside, output goes to the terminal and to the rule's log; an error becomes one line, and the
-    exit status 1, an interrupt 130."""
+def job_log(snakemake: Any, start_time: datetime) -> Iterator[None]:
+    """Write the output of the block to the terminal and to the rule's log.
+
+    An error becomes one line and exit status 1; an interrupt becomes exit status 130.
+    """
     tolerate_encodings()
-    with _opened(snakemake) as log:
+    with _open_log(snakemake) as log:
         try:
-            print(f"{LOG_START}{begin.isoformat()}", file=log, flush=True)
+            print(f"{LOG_START}{start_time.isoformat()}", file=log, flush=True)
             with _tee(log), interruptible():
                 yield
         except KeyboardInterrupt as interrupt:
-            more = f"; {interrupt}" if interrupt.args else ""
-            line = f"{snakemake.rule}: interrupted, nothing was replaced{more}"
+            details = f"; {interrupt}" if interrupt.args else ""
+            line = f"{snakemake.rule}: interrupted, nothing was replaced{details}"
             print(line, file=sys.stderr, flush=True)
             with contextlib.suppress(OSError):
                 print(line, file=log, flush=True)
             sys.exit(130)
         except Exception as error:
-            reason = _reason(error, snakemake)
-            if not isinstance(error, EXPECTED_ERRORS) and not _out_of_memory(error):
+            reason = _format_reason(error, snakemake)
+            if not isinstance(error, EXPECTED_ERRORS) and not _is_out_of_gpu_memory(error):
                 with contextlib.suppress(OSError):
                     traceback.print_exc(file=log)
-            # Snakemake shows the logs of failed jobs; the line is not to stand there twice.
+            # Snakemake prints the logs of failed jobs, so the log must not repeat the stderr line.
             with contextlib.suppress(OSError):  # the disk may be full
                 print(f"{LOG_FAILURE}{reason}", file=log, flush=True)
-            if not isinstance(error, PartsFailed):
+            if not isinstance(error, BatchPartsFailed):
                 print(f"error in {snakemake.rule}: {reason}", file=_original_stderr(), flush=True)
             sys.exit(1)
 
 
-def _opened(snakemake: Any) -> TextIO:
-    """The rule's log, to be written; if it cannot be, nothing is done."""
+def _open_log(snakemake: Any) -> TextIO:
+    """Open the rule's log for writing; exit with status 1 if that fails."""
     try:
-        descriptor = open_in_place(snakemake.log[0])
+        descriptor = open_for_update(snakemake.log[0])
         os.ftruncate(descriptor, 0)
     except OSError as error:
         print(f"error in {snakemake.rule}: {os_error_text(error)}", file=sys.stderr, flush=True)
@@ -73,10 +75,10 @@ def _opened(snakemake: Any) -> TextIO:
     return open(descriptor, "w", encoding="utf-8", errors="backslashreplace")
 
 
-def _reason(error: Exception, snakemake: Any) -> str:
-    """What went wrong, one line."""
+def _format_reason(error: Exception, snakemake: Any) -> str:
+    """Return the reason of an error in one line."""
     reason = " ".join(f"{error}".split())
-    if _out_of_memory(error):
+    if _is_out_of_gpu_memory(error):
         execution = execution_config(snakemake)
         return (
             "the job needs more GPU memory than it may use "
@@ -87,15 +89,15 @@ def _reason(error: Exception, snakemake: Any) -> str:
 
 
 def failure_reason(log: str | Path) -> str:
-    """Why the job with a log failed; nothing if it did not, or could not say it."""
+    """Return the reason of a failed job from the last line of its log; "" without such a line."""
     lines = Path(log).read_text(encoding="utf-8", errors="replace").splitlines()
-    return (
-        lines[-1].removeprefix(LOG_FAILURE) if lines and lines[-1].startswith(LOG_FAILURE) else ""
-    )
+    if not lines or not lines[-1].startswith(LOG_FAILURE):
+        return ""
+    return lines[-1].removeprefix(LOG_FAILURE)
 
 
-def _out_of_memory(error: Exception) -> bool:
-    return type(error).__name__ == "OutOfMemoryError"  # torch's, without importing torch here
+def _is_out_of_gpu_memory(error: Exception) -> bool:
+    return type(error).__name__ == "OutOfMemoryError"  # by name, to avoid the import of torch
 
 
 @contextlib.contextmanager
@@ -109,7 +111,7 @@ def _tee(log: TextIO) -> Iterator[None]:
 
 
 def _original_stderr() -> Any:
-    """Where errors are told, past the logs that listen."""
+    """Return stderr without the logs that copy it."""
     stream = sys.stderr
     while isinstance(stream, _Tee):
         stream = stream.streams[0]
@@ -117,7 +119,7 @@ def _original_stderr() -> Any:
 
 
 class _Tee:
-    """A text stream that writes to a log, and to a terminal or another such stream."""
+    """Text stream that writes to a log and to a terminal or another `_Tee`."""
 
     def __init__(self, terminal: TextIO | None, log: TextIO):
         self.streams = terminal, log
@@ -125,7 +127,7 @@ class _Tee:
     def write(self, text: str) -> int:
         terminal, log = self.streams
         if terminal is not None:
-            with contextlib.suppress(OSError):  # nobody may listen any more; the log has it all
+            with contextlib.suppress(OSError):  # a closed terminal; the log is complete
                 terminal.write(text)
                 terminal.flush()
         log.write(text)

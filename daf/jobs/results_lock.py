@@ -1,4 +1,7 @@
-"""One workflow at a time writes to a folder of results: a lock that ends with its holder."""
+"""Lock of a results folder: one workflow writes to it at a time.
+
+The lock ends with the process that holds it.
+"""
 
 import contextlib
 import errno
@@ -13,155 +16,154 @@ from pathlib import Path
 
 import psutil
 
-from daf.files.safe_read import UnsafeFile
-from daf.files.safe_write import check_folder, open_in_place
+from daf.files.safe_read import UnsafeFileError
+from daf.files.safe_write import check_folder, open_for_update
 
-LOCK = ".lock"
-"""File in the folder of results that whoever writes there holds."""
+LOCK_FILE = ".lock"
+"""File in the results folder with the exclusive lock of the workflow that writes there."""
 
 LOCK_VARIABLE = "DAF_RESULTS_LOCK"
-"""Names the folder whose lock a parent process holds for this one."""
+"""Environment variable with the results folder that a parent process has locked."""
 
 JOBS_FILE = ".jobs"
-"""File in the folder of results that every running job holds a share of."""
+"""File in the results folder with the shared locks of running jobs."""
 
 WRITTEN_BY_SNAKEMAKE = ("logs", "timings", "resume")
-"""Folders in which Snakemake opens files by their names, be they links or not."""
+"""Folders in which Snakemake itself opens files, and follows links."""
 
-_held: list[int] = []
-
-_shares: set[int] = set()
+_exclusive_locks: list[int] = []
+_shared_locks: set[int] = set()
 
 
 class ResultsInUse(RuntimeError):
-    """Another workflow is writing to the folder of results; the message names it, one line."""
+    """Another workflow writes to the results folder; the message names it in one line."""
 
 
-def lock_results(results: str) -> None:
-    """Take the folder until this process ends; nothing to do if its parent holds it.
+def lock_results(results_dir: str) -> None:
+    """Lock the results folder until this process ends, unless a parent process has locked it.
 
     Raises:
-        ResultsInUse: another process writes there.
-        UnsafeFile: what the workflow would write to is a link.
+        ResultsInUse: another process writes to the folder.
+        UnsafeFileError: the workflow would write through a link.
         OSError: the folder cannot be written.
     """
-    _check_links(Path(results))
-    if os.environ.get(LOCK_VARIABLE) != _identity(results):
-        _held.append(_locked(results))
+    _check_links(Path(results_dir))
+    if os.environ.get(LOCK_VARIABLE) != _identity(results_dir):
+        _exclusive_locks.append(_lock_exclusively(results_dir))
 
 
-def wait_and_lock(results: str, seconds_between: float = 0.2) -> int:
-    """Take the folder, waiting for whoever writes there; a line to stderr says for whom.
+def wait_and_lock(results_dir: str, poll_seconds: float = 0.2) -> int:
+    """Lock the results folder; wait for another holder, and name it on stderr.
 
     Returns:
-        a file descriptor. The lock lasts until every copy of it is closed: hand it down to the
-        process that works (`pass_fds`, and `lock_environment` for its environment), then close it.
+        a file descriptor. The lock lasts until every copy of the descriptor is closed. Pass it to
+        the writing process (`pass_fds`, with `lock_environment` in its environment), then close it.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    return _patiently(lambda: _locked(results), seconds_between)
+    return _retry_while_in_use(lambda: _lock_exclusively(results_dir), poll_seconds)
 
 
 @contextlib.contextmanager
-def reading(results: str) -> Iterator[None]:
-    """Inside, nobody begins to write to the folder: whoever writes there is waited for, and a line
-    to stderr says for whom. Nothing is made or changed in the folder, which may be anybody's; where
-    it has no lock, nobody writes there.
+def hold_read_lock(results_dir: str) -> Iterator[None]:
+    """Keep workflows from writing to the results folder during the block.
+
+    Waits for a workflow that writes there, and names it on stderr. Does not create or change any
+    file of the folder. A folder without lock files is not in use.
 
     Raises:
-        ResultsInUse: at the end, if somebody has begun all the same.
-        OSError: a lock cannot be taken.
+        ResultsInUse: a workflow started to write during the block; raised at its end.
+        OSError: a lock cannot be acquired.
     """
-    lock = _opened(Path(results, LOCK))
-    jobs = _opened(Path(results, JOBS_FILE))
+    lock = _open_existing(Path(results_dir, LOCK_FILE))
+    jobs = _open_existing(Path(results_dir, JOBS_FILE))
     try:
         if lock is not None:
-            _patiently(lambda: _take(lock, fcntl.LOCK_SH, results))
+            _retry_while_in_use(lambda: _try_lock(lock, fcntl.LOCK_SH, results_dir))
         if jobs is not None:
-            _wait_for_jobs(jobs, results)
+            _wait_for_jobs(jobs, results_dir)
             fcntl.flock(jobs, fcntl.LOCK_UN)
         yield
     finally:
         for descriptor in filter(None, (lock, jobs)):
             os.close(descriptor)
-    if lock is None and _opened_by_somebody(Path(results, LOCK)):
-        raise ResultsInUse(f"{results}: a workflow has begun to write there")
+    if lock is None and _can_open(Path(results_dir, LOCK_FILE)):
+        raise ResultsInUse(f"{results_dir}: a workflow started to write there")
 
 
-def lock_environment(results: str) -> dict[str, str]:
-    """What tells a child that its parent holds the lock for it."""
-    return {LOCK_VARIABLE: _identity(results)}
+def lock_environment(results_dir: str) -> dict[str, str]:
+    """Return the environment of a child process whose parent has locked the folder."""
+    return {LOCK_VARIABLE: _identity(results_dir)}
 
 
 @contextlib.contextmanager
-def hold_shared_lock(results: str) -> Iterator[None]:
-    """What a job does while it runs: nobody takes the folder before its end, even if the workflow
-    that started it has been killed."""
-    Path(results).mkdir(parents=True, exist_ok=True)
-    jobs = open_in_place(Path(results) / JOBS_FILE)
-    _shares.add(jobs)
+def hold_shared_lock(results_dir: str) -> Iterator[None]:
+    """Hold a shared lock on the results folder while a job runs, even if its workflow is killed."""
+    Path(results_dir).mkdir(parents=True, exist_ok=True)
+    jobs = open_for_update(Path(results_dir) / JOBS_FILE)
+    _shared_locks.add(jobs)
     try:
         fcntl.flock(jobs, fcntl.LOCK_SH)
         yield
     finally:
-        _shares.discard(jobs)
+        _shared_locks.discard(jobs)
         os.close(jobs)
 
 
-def _let_go() -> None:
-    """In a process that a policy has forked: it must not hold for ever what its parent holds."""
-    for descriptor in (*_shares, *_held):
+def _release_after_fork() -> None:
+    """Close the inherited locks in a forked child, which may outlive its parent."""
+    for descriptor in (*_shared_locks, *_exclusive_locks):
         os.close(descriptor)
-    _shares.clear()
-    _held.clear()
+    _shared_locks.clear()
+    _exclusive_locks.clear()
 
 
-os.register_at_fork(after_in_child=_let_go)
+os.register_at_fork(after_in_child=_release_after_fork)
 
 
-def _patiently(take: Callable[[], int], seconds_between: float = 0.2) -> int:
-    """Try until nobody has the folder in use."""
-    told = False
+def _retry_while_in_use(acquire: Callable[[], int], poll_seconds: float = 0.2) -> int:
+    """Call `acquire` until it no longer raises `ResultsInUse`."""
+    is_reported = False
     while True:
         try:
-            return take()
+            return acquire()
         except ResultsInUse as error:
-            if not told:
+            if not is_reported:
                 print(f"{error}; waiting for it to end", file=sys.stderr, flush=True)
-            told = True
-            time.sleep(seconds_between)
+            is_reported = True
+            time.sleep(poll_seconds)
 
 
-def _take(lock: int, how: int, results: str) -> int:
+def _try_lock(lock: int, operation: int, results_dir: str) -> int:
     try:
-        fcntl.flock(lock, how | fcntl.LOCK_NB)
+        fcntl.flock(lock, operation | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
             raise
-        raise ResultsInUse(f"{results} is in use by {_holder(lock)}") from None
+        raise ResultsInUse(f"{results_dir} is in use by {_describe_holder(lock)}") from None
     return lock
 
 
-def _holder(lock: int) -> str:
-    """Who has a lock; who only reads does not write that into it."""
-    told = os.pread(lock, 200, 0).decode(errors="replace").strip()
-    named = re.fullmatch(r"process ([0-9]{1,9}) on ([A-Za-z0-9_.-]+)", told)
-    if named and (named[2] != os.uname().nodename or psutil.pid_exists(int(named[1]))):
-        return told
+def _describe_holder(lock: int) -> str:
+    """Return the process that a lock file names; a reader does not write its name."""
+    content = os.pread(lock, 200, 0).decode(errors="replace").strip()
+    match = re.fullmatch(r"process ([0-9]{1,9}) on ([A-Za-z0-9_.-]+)", content)
+    if match and (match[2] != os.uname().nodename or psutil.pid_exists(int(match[1]))):
+        return content
     return "another process"
 
 
-def _wait_for_jobs(jobs: int, results: str) -> None:
+def _wait_for_jobs(jobs: int, results_dir: str) -> None:
     try:
         fcntl.flock(jobs, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print(f"{results}: waiting for jobs of an earlier call to end", file=sys.stderr)
+        print(f"{results_dir}: waiting for jobs of an earlier call to end", file=sys.stderr)
         fcntl.flock(jobs, fcntl.LOCK_EX)
 
 
-def _opened(path: Path) -> int | None:
-    """A lock that is there and may be opened; locks of some file systems have to be writable."""
+def _open_existing(path: Path) -> int | None:
+    """Open a lock file if it exists; some file systems can lock only writable files."""
     for flags in (os.O_RDWR, os.O_RDONLY):
         with contextlib.suppress(OSError):
             if stat.S_ISREG(os.lstat(path).st_mode):
@@ -169,48 +171,48 @@ def _opened(path: Path) -> int | None:
     return None
 
 
-def _opened_by_somebody(path: Path) -> bool:
-    descriptor = _opened(path)
+def _can_open(path: Path) -> bool:
+    descriptor = _open_existing(path)
     if descriptor is not None:
         os.close(descriptor)
     return descriptor is not None
 
 
-def _check_links(results: Path) -> None:
-    """Nothing that Snakemake writes to by itself may lead out of the folder of results.
+def _check_links(results_dir: Path) -> None:
+    """Check that Snakemake's own files and folders do not lead out of the results folder.
 
     Raises:
-        UnsafeFile: something is a link, or no folder.
+        UnsafeFileError: one of them is a link, or a folder is something else.
     """
-    for top in WRITTEN_BY_SNAKEMAKE:
-        folder = results / top
-        if not os.path.lexists(folder):
+    for name in WRITTEN_BY_SNAKEMAKE:
+        top = results_dir / name
+        if not os.path.lexists(top):
             continue
-        check_folder(folder)
-        for place, folders, files in os.walk(folder):
-            for name in (*folders, *files):
-                path = Path(place, name)
+        check_folder(top)
+        for folder, subfolders, files in os.walk(top):
+            for entry in (*subfolders, *files):
+                path = Path(folder, entry)
                 if path.is_symlink():
-                    reason = "is a link, through which nothing is written"
-                    raise UnsafeFile(errno.ELOOP, reason, str(path))
+                    reason = "is a link; DAF does not write through links"
+                    raise UnsafeFileError(errno.ELOOP, reason, str(path))
 
 
-def _identity(results: str) -> str:
-    return str(Path(results).resolve())
+def _identity(results_dir: str) -> str:
+    return str(Path(results_dir).resolve())
 
 
-def _locked(results: str) -> int:
-    Path(results).mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as opened:
-        descriptor = open_in_place(Path(results) / LOCK)
-        opened.callback(os.close, descriptor)
-        _take(descriptor, fcntl.LOCK_EX, results)
+def _lock_exclusively(results_dir: str) -> int:
+    Path(results_dir).mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as cleanup:
+        descriptor = open_for_update(Path(results_dir) / LOCK_FILE)
+        cleanup.callback(os.close, descriptor)
+        _try_lock(descriptor, fcntl.LOCK_EX, results_dir)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
-        jobs = open_in_place(Path(results) / JOBS_FILE)
+        jobs = open_for_update(Path(results_dir) / JOBS_FILE)
         try:
-            _wait_for_jobs(jobs, results)
+            _wait_for_jobs(jobs, results_dir)
         finally:
             os.close(jobs)
-        opened.pop_all()
+        cleanup.pop_all()
     return descriptor

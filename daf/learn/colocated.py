@@ -1,4 +1,4 @@
-"""Several trainings in one process, each to the result it has alone."""
+"""Co-located runs: several runs trained in one process, with the results of separate jobs."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -20,51 +20,54 @@ def train_colocated(
     report: Callable[[str], None] = print,
     resumes: Sequence[ResumeState | None] | None = None,
 ) -> list[TrainingResult | Exception]:
-    """Train a population: seeds of one method, trials of a sweep, or anything else.
+    """Train several runs in one process.
 
-    The members share the process, and nothing in it that could leave a trace: on the CPU each
-    thread advances a member at a time, on a GPU each member has a stream of its own, so that small
-    trainings fill a large device.
+    The runs share no state. On the CPU each thread updates one run at a time. On a GPU each run has
+    its CUDA stream, so small runs fill a large device.
 
     Args:
-        runs: what to train, S members.
-        device: where; "cpu" or "cuda".
-        initial_weights: as `train`, one for each member.
-        report: receives the lines of progress of all members.
-        resumes: where the state of each member is kept; entered by the caller. Any member can go on
-            from there alone.
+        runs: training runs, for example the seeds of one policy or the trials of a sweep.
+        device: "cpu" or "cuda".
+        initial_weights: file with the initial weights of each run, as in `train`.
+        report: function that receives the progress lines of all runs.
+        resumes: entered resume state of each run; the run's job can resume from it.
 
     Returns:
-        for each member what `train` returns, or the error that `train` raises, which the others do
-        not notice.
+        for each run the result of `train`, or its error; an error of one run does not affect the
+        others.
 
     Raises:
-        KeyboardInterrupt: one of `resumes` was asked to stop; the state of all is saved.
+        KeyboardInterrupt: stop request to one of `resumes`; the state of all runs is saved.
     """
     weights = initial_weights or [None] * len(runs)
     resumes = resumes or [None] * len(runs)
     with single_threaded_executor() as executor:
-        members = [
-            _ColocatedRun(run, device, initial, report, resume)
-            for run, initial, resume in zip(runs, weights, resumes, strict=True)
+        colocated = [
+            _ColocatedRun(run, device, file, report, resume)
+            for run, file, resume in zip(runs, weights, resumes, strict=True)
         ]
-        for member in members:  # one after the other while kernels are loaded
-            member.begin()
-        while going := [member for member in members if not member.over]:
+        for run in colocated:  # sequential, since the first update loads kernels
+            run.start()
+        while active := [run for run in colocated if not run.finished]:
             if any(resume and resume.stop_requested for resume in resumes):
-                for member in going:
-                    member.stop()
-            # What one thread records on a GPU, another must not disturb.
-            together = executor.map if executor and device == "cpu" else map
-            list(together(_ColocatedRun.advance, going))
-    for member in members:
-        if member.interrupt:
-            raise member.interrupt
-    return [member.result() for member in members]
+                for run in active:
+                    run.request_stop()
+            # Only one thread may use a GPU: other threads would disturb a graph capture.
+            parallel_map = executor.map if executor and device == "cpu" else map
+            list(parallel_map(_ColocatedRun.run_update, active))
+    for run in colocated:
+        if run.interrupt:
+            raise run.interrupt
+    return [run.result() for run in colocated]
 
 
 class _ColocatedRun:
-    """A member of a population, and what ended it before its time."""
+    """One of several runs in a process.
+
+    Attributes:
+        error: exception that ended the run; None without one.
+        interrupt: stop request that ended the run; None without one.
+    """
 
     def __init__(
         self,
@@ -74,49 +77,53 @@ class _ColocatedRun:
         report: Callable[[str], None],
         resume: ResumeState | None,
     ):
-        self._asked = run, device, initial_weights, report
+        self._run = run
+        self._device = device
+        self._initial_weights = initial_weights
+        self._report = report
         self._resume = resume
         self._stream = torch.cuda.Stream() if device != "cpu" else None
-        self._course: TrainingLoop | None = None
+        self._loop: TrainingLoop | None = None
         self.error: Exception | None = None
         self.interrupt: KeyboardInterrupt | None = None
 
     @property
-    def over(self) -> bool:
-        return bool(self.error or self.interrupt) or self._course.training.done
+    def finished(self) -> bool:
+        """True after the last update, an error or an interrupt."""
+        return bool(self.error or self.interrupt) or self._loop.trainer.done
 
-    def begin(self) -> None:
-        """Make the training and its first update."""
-        run, device, initial_weights, report = self._asked
+    def start(self) -> None:
+        """Create the trainer and run its first update."""
         with self._isolated():
-            training = Trainer(run, device, initial_weights)
-            self._course = TrainingLoop(training, report, self._resume)
-        if not self.over:
-            self.advance()
+            trainer = Trainer(self._run, self._device, self._initial_weights)
+            self._loop = TrainingLoop(trainer, self._report, self._resume)
+        if not self.finished:
+            self.run_update()
 
-    def advance(self) -> None:
-        """Make one update."""
+    def run_update(self) -> None:
+        """Run one update."""
         with self._isolated():
-            self._course.advance()
+            self._loop.run_update()
 
-    def stop(self) -> None:
+    def request_stop(self) -> None:
+        """Save the state and stop after the next update."""
         if self._resume:
             self._resume.stop_requested = True
 
     def result(self) -> TrainingResult | Exception:
-        """What it has come to, or why it has not."""
-        return self.error or self._course.training.result()
+        """Return the result of the run, or the error that ended it."""
+        return self.error or self._loop.trainer.result()
 
     @contextlib.contextmanager
     def _isolated(self) -> Iterator[None]:
-        """In a stream of its own; whatever is raised ends this member alone."""
-        aside = torch.cuda.stream(self._stream) if self._stream else contextlib.nullcontext()
-        with aside:
+        """Enter the run's CUDA stream; store exceptions instead of raising them."""
+        stream = torch.cuda.stream(self._stream) if self._stream else contextlib.nullcontext()
+        with stream:
             try:
                 yield
             except KeyboardInterrupt as interrupt:
                 self.interrupt = interrupt
             except Exception as error:
-                # With its trace it would hold on to memory that the others may need.
+                # A traceback would keep tensors alive whose memory the other runs may need.
                 self.error = error.with_traceback(None)
-                self._course = None
+                self._loop = None

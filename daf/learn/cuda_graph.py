@@ -1,4 +1,4 @@
-"""Work on a GPU as one graph: launched as a whole instead of call by call."""
+"""CUDA graphs: functions captured once and replayed with a single launch."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -9,45 +9,51 @@ Result = TypeVar("Result")
 
 
 class CapturedFunction(Generic[Result]):
-    """Does what a function does, on a GPU from a recording; on the CPU it is the function.
+    """A function that is captured in a CUDA graph; on the CPU the plain function.
 
-    The function takes what it needs from memory that stays in place, and never waits for the
-    device. It is run the first time, which loads kernels, and recorded the second time; what it
-    returns is overwritten by the next call.
+    The function must read its inputs from fixed memory addresses and must never synchronize with
+    the device. The first call runs it, which loads kernels; the second call captures it. Each call
+    overwrites the result of the previous one.
+
+    Args:
+        function: function without arguments.
+        device: "cpu" or "cuda".
     """
 
     def __init__(self, function: Callable[[], Result], device: str):
         self.function = function
         self.on_gpu = torch.device(device).type == "cuda"
-        self._warm = False
+        self._is_warm = False
         self._graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self) -> Result:
         if not self.on_gpu:
             return self.function()
-        if not self._warm:
-            self._warm = True
+        if not self._is_warm:
+            self._is_warm = True
             return self._warm_up()
         if self._graph is None:
             graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, stream=self._stream()):
+            with torch.cuda.graph(graph, stream=self._capture_stream()):
                 self._result = self.function()
             self._graph = graph
         self._graph.replay()
         return self._result
 
     def _warm_up(self) -> Result:
-        """Run where it will be recorded, as torch wants of a first run."""
-        stream, current = self._stream(), torch.cuda.current_stream()
+        """Run the function in the capture stream, as torch requires before a capture."""
+        stream, current = self._capture_stream(), torch.cuda.current_stream()
         stream.wait_stream(current)
         with torch.cuda.stream(stream):
             result = self.function()
         current.wait_stream(stream)
         return result
 
-    def _stream(self) -> torch.cuda.Stream:
-        """Where to record: here, unless this is the default stream, which cannot be. Products of
-        matrices of all recordings of one stream share their room to work in (cuBLAS), so that
-        those that may be replayed side by side have to be recorded in different ones."""
-        here = torch.cuda.current_stream()
-        return torch.cuda.Stream() if here == torch.cuda.default_stream() else here
+    def _capture_stream(self) -> torch.cuda.Stream:
+        """Return the current stream, or a new one for the default stream.
+
+        The default stream cannot be captured. All captures of one stream share their cuBLAS
+        workspace, so graphs that may run concurrently need different capture streams.
+        """
+        current = torch.cuda.current_stream()
+        return torch.cuda.Stream() if current == torch.cuda.default_stream() else current

@@ -1,4 +1,4 @@
-"""What a training leaves behind."""
+"""Result of a run: policy, learning curve, and the contents of run.json and policy.json."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,17 +9,18 @@ import torch
 
 from daf.plan import Run
 from daf.policies.trainable import TrainablePolicy
-from daf.provenance.packages import versions
+from daf.provenance.packages import package_versions
 
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """A trained policy, and what is to be known of it.
+    """A trained policy and its metadata.
 
     Attributes:
-        metrics: one row per update.
-        description: the content of run.json.
-        card: the content of policy.json.
+        policy: network with the final weights.
+        metrics: learning curve, one row per update.
+        run_json: content of run.json.
+        policy_json: content of policy.json.
     """
 
     policy: TrainablePolicy
@@ -28,7 +29,7 @@ class TrainingResult:
     policy_json: dict[str, Any]
 
     @classmethod
-    def of(
+    def from_run(
         cls,
         run: Run,
         policy: TrainablePolicy,
@@ -36,9 +37,17 @@ class TrainingResult:
         device: str,
         steps: int,
     ) -> "TrainingResult":
-        """What a run has come to on a device after so many agent-steps."""
-        description = _run_json(run, policy, device, steps)
-        return cls(policy, pd.DataFrame(curve), description, _policy_json(run, policy))
+        """Build the result of a run.
+
+        Args:
+            run: training run.
+            policy: network with the final weights.
+            curve: one row per update.
+            device: "cpu" or "cuda", device of the run.
+            steps: agent-steps of the run.
+        """
+        run_json = _run_json(run, policy, device, steps)
+        return cls(policy, pd.DataFrame(curve), run_json, _policy_json(run, policy))
 
 
 def _run_json(run: Run, policy: TrainablePolicy, device: str, steps: int) -> dict[str, Any]:
@@ -54,12 +63,12 @@ def _run_json(run: Run, policy: TrainablePolicy, device: str, steps: int) -> dic
         "steps": steps,
         "parameters": sum(parameter.numel() for parameter in policy.parameters()),
         "device": torch.device(device).type,
-        "versions": versions(),
+        "versions": package_versions(),
     }
 
 
 def _policy_json(run: Run, policy: TrainablePolicy) -> dict[str, Any]:
-    """What is needed to use the weights: class, arguments, shapes, the game they were made for."""
+    """Return everything that using the weights requires: class, arguments, shapes, game."""
     game = policy.game
     return {
         "class_path": run.class_path,
@@ -70,5 +79,5 @@ def _policy_json(run: Run, policy: TrainablePolicy) -> dict[str, Any]:
         "num_tokens": game.num_tokens,
         "window": list(game.window),
         "features": list(game.features),
-        "versions": versions(),
+        "versions": package_versions(),
     }

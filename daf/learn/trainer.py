@@ -1,4 +1,4 @@
-"""A training that goes on update by update: what it is made of, its learning curve, its state."""
+"""Trainer: policy, learner and collector of one run, its learning curve and resume state."""
 
 import contextlib
 import inspect
@@ -24,28 +24,42 @@ from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.registry import PolicySpec, is_foreign
 from daf.policies.trainable import TrainablePolicy
-from daf.policies.user_code import blamed_on
+from daf.policies.user_code import policy_errors
 from daf.provenance.hashing import file_digest
 
 STREAM_INIT, STREAM_MINIBATCHES = 1, 2
 SYNC_EVERY = 16
-"""Updates after which a GPU is asked how they went; each time it would have to be waited for."""
+"""Updates between two transfers of metrics from a GPU; each transfer waits for the device."""
 
 
 class DivergedError(ValueError):
-    """The reward, a loss, another metric or the gradient of an update is not finite."""
+    """Reward, loss, other metric or gradient of an update that is not finite."""
 
 
 class Trainer:
-    """A training of one run, from its first update or from a saved state.
+    """Training of one run, update by update.
+
+    Args:
+        run: training run.
+        device: "cpu" or "cuda".
+        initial_weights: file with the run's `initial_digest`; None without one.
+        executor: thread pool for parts of an update; the result does not depend on it.
+        ranks: processes of the run; the result depends on them by rounding only.
+
+    Raises:
+        ConfigError: policy that does not fit the missions or is not trainable.
 
     Attributes:
-        run: everything that decides the result.
-        lesson: what is trained on now.
-        policy, learner, collector: its parts; the collector is the lesson's.
-        updates: how many there are in all.
-        made: how many so far.
-        seconds: spent on "env", "forward" and "learn" so far.
+        run: training run; it decides the result.
+        device: "cpu" or "cuda".
+        ranks: processes of the run.
+        stage: current curriculum stage.
+        policy: network in training.
+        learner: PPO learner of the policy.
+        collector: rollout collector of the stage.
+        num_updates: number of updates of the run.
+        updates_done: number of completed updates.
+        seconds: time spent on "env", "forward" and "learn", in s.
     """
 
     def __init__(
@@ -56,158 +70,156 @@ class Trainer:
         executor: Executor | None = None,
         ranks: Ranks = SINGLE_RANK,
     ):
-        """
-        Args:
-            device: where.
-            initial_weights: the file with the run's `initial_digest`, if it has one.
-            executor: computes parts of an update side by side; the result is the same.
-            ranks: those that train together; the result is the same but for rounding.
-
-        Raises:
-            ConfigError: the policy cannot play the missions, or cannot learn.
-        """
         self.run = run
         self.device = device
         config = run.training
         self.policy = _new_policy(run, device, initial_weights)
         self.ranks = ranks
         self.learner = PPOLearner(self.policy, config, executor, ranks)
-        self._lessons = build_curriculum(run)
-        self.num_updates = self._lessons[-1].end_update
+        self._curriculum = build_curriculum(run)
+        self.num_updates = self._curriculum[-1].end_update
         self.updates_done = 0
         self.seconds = {"env": 0.0, "forward": 0.0, "learn": 0.0}
         self._curve: list[dict[str, Any]] = []
         self._pending_metrics: list[torch.Tensor] = []
-        self._rates: list[float] = []
-        # The share of the worlds that a teacher plays.
+        self._pending_rates: list[float] = []
         self._teacher_share = torch.zeros((), dtype=torch.float64, device=device)
-        self._enter_stage(self._lessons[0])
+        self._enter_stage(self._curriculum[0])
 
-    def _enter_stage(self, lesson: CurriculumStage) -> None:
-        """Let a lesson be the one that is trained on now."""
+    def _enter_stage(self, stage: CurriculumStage) -> None:
+        """Make a curriculum stage the current one, with new worlds."""
         config = self.run.training
-        self.lesson = lesson
-        with self._blamed():
+        self.stage = stage
+        with self._policy_errors():
             self.collector = RolloutCollector(
-                self.policy, lesson.missions, config, lesson.seed, self.device, self.ranks
+                self.policy, stage.missions, config, stage.seed, self.device, self.ranks
             )
-        self.learner.row_numbers = self.collector.row_numbers.to(self.policy.device)
+        self.learner.global_rows = self.collector.global_rows.to(self.policy.device)
         collect = self.collector.collect
         parts = [collect, lambda: collect(self._teacher_share), self._learn_from_rollout]
-        # How many rows of a minibatch are a rank's own is only known on the device, for which a
-        # recording cannot wait; and NCCL asks the device meanwhile, which a recording forbids.
+        # Several ranks run without CUDA graphs: the number of local rows of a minibatch depends on
+        # data on the device, and NCCL queries the device, which a capture forbids.
         if self.ranks.count == 1:
             parts = [CapturedFunction(part, self.device) for part in parts]
         self._collect, self._imitate, self._learn = parts
 
     def _enter_stage_of(self, update: int) -> None:
-        """Begin the lesson that an update, by its number, belongs to, if another goes on."""
-        lesson = self._stage_of(update)
-        if lesson is not self.lesson:
+        """Enter the stage of an update, unless it is the current one."""
+        stage = self._stage_of(update)
+        if stage is not self.stage:
             self.sync_metrics()
-            self._enter_stage(lesson)
+            self._enter_stage(stage)
 
     def _stage_of(self, update: int) -> CurriculumStage:
-        """The lesson that an update, by its number, belongs to."""
-        return next(lesson for lesson in self._lessons if update < lesson.end_update)
+        """Return the curriculum stage of an update."""
+        return next(stage for stage in self._curriculum if update < stage.end_update)
 
     @property
     def steps(self) -> int:
-        """Agent-steps so far."""
+        """Agent-steps of the completed updates."""
         return self._stage_of(max(self.updates_done - 1, 0)).steps_after(self.updates_done)
 
     @property
     def done(self) -> bool:
-        """All updates are made."""
+        """True after the last update."""
         return self.updates_done >= self.num_updates
 
     def run_update(self) -> None:
-        """Make one update.
+        """Run one update: collect a rollout and optimize the policy on it.
 
         Raises:
-            DivergedError: the training diverged, with the update and the likely remedy; on a GPU
-                it is found out some updates later.
+            DivergedError: metric that is not finite; on a GPU up to `SYNC_EVERY` updates later.
         """
+        # learning rate and order of rows, on the host
         config = self.run.training
         self._enter_stage_of(self.updates_done)
-        rate = learning_rate(config, self._lessons, self.steps)
-        shuffle = _generator(self.run.training_seed, STREAM_MINIBATCHES, self.updates_done)
-        self.learner.prepare_update(rate, self.collector.total_rows, shuffle)
-        before = dict(self.collector.seconds)
-        with self._blamed():
+        rate = learning_rate(config, self._curriculum, self.steps)
+        generator = _generator(self.run.training_seed, STREAM_MINIBATCHES, self.updates_done)
+        self.learner.prepare_update(rate, self.collector.total_rows, generator)
+        seconds_before = dict(self.collector.seconds)
+
+        # rollout and optimization; the teacher's share decays linearly from 1 to 0
+        with self._policy_errors():
             if self.steps < config.teacher_steps:
                 self._teacher_share.fill_(1 - self.steps / config.teacher_steps)
                 self._imitate()
             else:
                 self._collect()
-            begin = time.perf_counter()
+            start = time.perf_counter()
             self._pending_metrics.append(self._learn().clone())
-        self.seconds["learn"] += time.perf_counter() - begin
-        for part, seconds in self.collector.seconds.items():
-            self.seconds[part] += seconds - before[part]
-        self._rates.append(rate)
+
+        # time and metrics
+        self.seconds["learn"] += time.perf_counter() - start
+        for phase, seconds in self.collector.seconds.items():
+            self.seconds[phase] += seconds - seconds_before[phase]
+        self._pending_rates.append(rate)
         self.updates_done += 1
         if self.device == "cpu" or self.updates_done % SYNC_EVERY == 0 or self.done:
             self.sync_metrics()
 
-    def _blamed(self) -> contextlib.AbstractContextManager[None]:
-        """Inside, what the code of a foreign network raises is blamed on it."""
+    def _policy_errors(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context that attributes errors of a foreign network's code to the policy."""
         if not is_foreign(self.run.class_path):
             return contextlib.nullcontext()
-        return blamed_on(self.run.class_path, inspect.getsourcefile(type(self.policy)))
+        return policy_errors(self.run.class_path, inspect.getsourcefile(type(self.policy)))
 
     @property
     def curve(self) -> list[dict[str, Any]]:
-        """A row for each update so far.
+        """Learning curve, one row per completed update.
 
         Raises:
-            DivergedError: as `advance`.
+            DivergedError: as in `run_update`.
         """
         self.sync_metrics()
         return self._curve
 
     def _learn_from_rollout(self) -> torch.Tensor:
-        """Learn from the rollout that was collected, as prepared; what is to be known of the
-        update, float64."""
+        """Optimize the policy on the collected rollout; return the metrics of the update."""
         rollout, advantage = self.collector.rollout, self.collector.advantage
         losses = self.learner.update(rollout, advantage)
         returns = rollout.values + advantage
-        (reward, _), (_, total), (_, rest) = self.ranks.mean_var(
+        (reward, _), (_, return_var), (_, residual_var) = self.ranks.mean_var(
             [rollout.rewards, returns, advantage]
         )
-        # Share of the returns' variance that the values explain; NaN where there is next to none.
-        explained = 1 - rest / total
-        explained = torch.where(explained.isfinite(), explained, math.nan)
-        others = [reward, explained]
-        return torch.cat([self.collector.finished_scores(), torch.stack(others), losses])
+        # NaN where the variance of the returns is close to 0.
+        explained_variance = 1 - residual_var / return_var
+        explained_variance = torch.where(
+            explained_variance.isfinite(), explained_variance, math.nan
+        )
+        scores = self.collector.episode_scores.collect_means()
+        return torch.cat([scores, torch.stack([reward, explained_variance]), losses])
 
     def sync_metrics(self) -> None:
-        """Wait for the device, and take what is known of the last updates into the curve.
+        """Wait for the device and append the pending metrics to the learning curve.
 
         Raises:
-            DivergedError: as `advance`.
+            DivergedError: as in `run_update`.
         """
         if not self._pending_metrics:
             return
-        names = (*self.collector.score_names, "reward", "explained_variance", *METRICS)
-        for rate, found in zip(self._rates, torch.stack(self._pending_metrics).tolist()):
-            number = len(self._curve)
-            steps = self.lesson.steps_after(number + 1)
-            row = {"update": number, "steps": steps, "learning_rate": rate} | dict(
-                zip(names, found)
-            )
-            if lost := [name for name in ("reward", *METRICS) if not math.isfinite(row[name])]:
+        score_names = self.collector.episode_scores.names
+        names = (*score_names, "reward", "explained_variance", *METRICS)
+        for rate, values in zip(self._pending_rates, torch.stack(self._pending_metrics).tolist()):
+            update = len(self._curve)
+            steps = self.stage.steps_after(update + 1)
+            row = {"update": update, "steps": steps, "learning_rate": rate}
+            row |= dict(zip(names, values))
+            invalid = [name for name in ("reward", *METRICS) if not math.isfinite(row[name])]
+            if invalid:
                 raise DivergedError(
-                    f"training {self.run.name} diverged in update {number + 1} of {self.num_updates} "
-                    f"({', '.join(lost)}: not finite); try a smaller learning_rate than "
-                    f"{self.run.training.learning_rate}"
+                    f"run {self.run.name} diverged in update {update + 1} of {self.num_updates} "
+                    f"({', '.join(invalid)}: not finite); reduce key 'learning_rate': "
+                    f"got {self.run.training.learning_rate}"
                 )
             self._curve.append(row)
         self._pending_metrics.clear()
-        self._rates.clear()
+        self._pending_rates.clear()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that decides how the training goes on, and its curve; whole on the first rank."""
+        """Return everything that decides the remaining updates, and the curve.
+
+        With several ranks the result is complete on the first one.
+        """
         return {
             "policy": self.policy.state_dict(),
             "optimizer": self.learner.optimizer.state_dict(),
@@ -216,53 +228,61 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state_dict` was taken; `check` says whether it can be."""
+        """Restore a state of `state_dict` that passed `check_state`."""
         self.policy.load_state_dict(state["policy"])
         self.learner.optimizer.load_state_dict(state["optimizer"])
         self._curve = state["curve"]
         self.updates_done = len(self._curve)
-        self._enter_stage_of(max(self.updates_done - 1, 0))  # where other ranks have not checked it
+        # Only the first rank has entered the stage in `check_state`.
+        self._enter_stage_of(max(self.updates_done - 1, 0))
         self.collector.load_state_dict(self.ranks.local_part(state["collector"]))
 
     def check_state(self, state: Any) -> None:
-        """What was saved can be a state of this training; the lesson is the state's then.
+        """Check that a saved state fits this run, and enter its curriculum stage.
 
         Raises:
-            ValueError, KeyError, TypeError: it cannot.
+            ValueError, KeyError, TypeError: state with another structure.
         """
+        # policy
         check_same_structure(state["policy"], self.policy.state_dict(), "policy")
         if not all(tensor.isfinite().all() for tensor in state["policy"].values()):
-            raise ValueError("policy has numbers that are not finite")
+            raise ValueError("policy: weights are not finite")
+
+        # learning curve
         rows = state["curve"]
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise ValueError("curve is no list of rows")
+            raise ValueError("curve: expected a list of rows")
         if not all(isinstance(value, int | float) for row in rows for value in row.values()):
-            raise ValueError("curve has something that is no number")
+            raise ValueError("curve: expected numbers")
+
+        # collector of the stage
         self._enter_stage_of(min(max(len(rows), 1), self.num_updates) - 1)
         collector = self.ranks.local_part(state["collector"])
         check_same_structure(collector, self.collector.state_dict(), "collector")
+
+        # optimizer
         groups, moments = state["optimizer"]["param_groups"], state["optimizer"]["state"]
         check_same_structure(
             groups, self.learner.optimizer.state_dict()["param_groups"], "optimizer"
         )
         for number, parameter in enumerate(self.policy.parameters()):
-            like = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
+            expected = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
             if number in moments:
-                check_same_structure(moments[number], like, f"optimizer.{number}")
+                check_same_structure(moments[number], expected, f"optimizer.{number}")
 
     def result(self) -> TrainingResult:
-        """What it has come to."""
-        return TrainingResult.of(self.run, self.policy, self.curve, self.device, self.steps)
+        """Return the result of the completed updates."""
+        return TrainingResult.from_run(self.run, self.policy, self.curve, self.device, self.steps)
 
 
 def _new_policy(run: Run, device: str, initial_weights: str | None) -> TrainablePolicy:
-    """The policy to train: from the run's initial weights, or drawn from its seed."""
+    """Create the policy, from the run's initial weights or from its seed."""
     try:
         game = Game.of(*run.missions)
     except ValueError as error:
-        raise ConfigError(f"training {run.name}: {error}") from None
+        raise ConfigError(f"run {run.name}: {error}") from None
     if run.initial_digest != (initial_weights and file_digest(initial_weights)):
-        raise ConfigError(f"training {run.name}: {initial_weights} are not its initial weights")
+        raise ConfigError(f"run {run.name}: {initial_weights} does not match its initial_digest")
     spec = PolicySpec(run.class_path, initial_weights, run.init_kwargs)
     policy = make_policy(spec, game, device, seed=_seed(run.training_seed, STREAM_INIT, 0))
     if not isinstance(policy, TrainablePolicy):

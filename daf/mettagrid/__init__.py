@@ -1,2 +1,2 @@
-"""The real mettagrid as a partner: its policies in our simulator, ours in its, its engine beside
-ours. Nothing here imports it before a function needs it."""
+"""Adapter to mettagrid: its policies in DAF, DAF's policies in mettagrid, and a cross-check of both
+engines. No module imports mettagrid before a function needs it."""

@@ -1,4 +1,4 @@
-"""Bundles of mettagrid: a folder or zip with `policy_spec.json`, the policy's code and weights."""
+"""Reader of mettagrid bundles: a folder or zip with `policy_spec.json`, code and weights."""
 
 import functools
 import importlib
@@ -17,31 +17,30 @@ from typing import Any
 from daf.config import ConfigError, short_json
 from daf.files import strict_json
 from daf.files.safe_read import open_regular, read_bytes
-from daf.policies.user_code import told
+from daf.policies.user_code import error_text
 from daf.provenance.hashing import digest, file_digest
 
-SPEC = "policy_spec.json"
-MAX_SPEC = 2**22
-MAX_BYTES = 4 * 1024**3
-"""Of an unpacked bundle."""
+SPEC_FILE = "policy_spec.json"
+MAX_SPEC_BYTES = 2**22
+MAX_UNPACKED_BYTES = 4 * 1024**3
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class MettagridBundle:
-    """What a bundle says, unpacked.
+    """Specification of an unpacked bundle.
 
     Attributes:
-        source: as it was given.
-        root: the unpacked folder.
-        class_path: of its policy, dotted.
+        path: folder or zip of the bundle, as in the class path.
+        root: unpacked folder.
+        class_path: dotted path of the policy class.
         init_kwargs: arguments of the class.
-        weights: the file that the policy reads, if any.
-        interface: the `PolicyEnvInterface` that the policy was made for, if it says so.
+        weights: weights file of the policy, if any.
+        interface: `PolicyEnvInterface` of the policy, if specified.
     """
 
-    source: str
+    path: str
     root: Path
     class_path: str
     init_kwargs: dict[str, Any]
@@ -49,71 +48,74 @@ class MettagridBundle:
     interface: Any
 
     def load(self) -> type:
-        """The class of the policy; its code is run.
+        """Import the class of the policy; this executes its code.
 
         Raises:
-            ConfigError: it cannot be imported or is no `MultiAgentPolicy`.
+            ConfigError: the import fails, or the class is no `MultiAgentPolicy`.
         """
         from mettagrid.policy.policy import MultiAgentPolicy
 
-        whose = f"bundle {short_json(self.source)}"
+        source = f"bundle {short_json(self.path)}"
         module, _, name = self.class_path.replace(":", ".").rpartition(".")
-        top = module.partition(".")[0]
-        # Bundles may call their packages alike; each must get its own.
-        if top in sys.modules and not _is_inside(sys.modules[top], self.root):
-            for other in [n for n in sys.modules if n == top or n.startswith(f"{top}.")]:
-                del sys.modules[other]
-        nested = [str(found.parent) for found in sorted(self.root.rglob(top)) if found.is_dir()]
-        for place in [*nested[:1], str(self.root)]:
-            sys.path[:] = [place, *(other for other in sys.path if other != place)]
+        package = module.partition(".")[0]
+        # Several bundles may contain packages of the same name; import the one of this bundle.
+        if package in sys.modules and not _is_inside(sys.modules[package], self.root):
+            stale = [n for n in sys.modules if n == package or n.startswith(f"{package}.")]
+            for module_name in stale:
+                del sys.modules[module_name]
+        nested = [str(path.parent) for path in sorted(self.root.rglob(package)) if path.is_dir()]
+        for folder in [*nested[:1], str(self.root)]:
+            sys.path[:] = [folder, *(entry for entry in sys.path if entry != folder)]
         try:
-            found = getattr(importlib.import_module(module), name)
-        except (Exception, SystemExit) as error:  # foreign code may raise anything
+            cls = getattr(importlib.import_module(module), name)
+        except (Exception, SystemExit) as error:  # user code may raise anything
             raise ConfigError(
-                f"{whose}: cannot import '{self.class_path}' ({told(error)})"
+                f"{source}: cannot import '{self.class_path}' ({error_text(error)})"
             ) from None
-        return check_class(found, MultiAgentPolicy, whose)
+        return check_class(cls, MultiAgentPolicy, source)
 
 
-def is_bundle(named: str) -> bool:
-    """Whether what stands behind `mettagrid:` is the path of a bundle."""
-    return named.endswith(".zip") or "/" in named
+def is_bundle(name: str) -> bool:
+    """Check whether the text after `mettagrid:` is the path of a bundle."""
+    return name.endswith(".zip") or "/" in name
 
 
-def read_bundle(path: str, whose: str) -> MettagridBundle:
-    """Read a bundle; nothing in it is run, its `setup_script` never.
+def read_bundle(path: str, source: str) -> MettagridBundle:
+    """Read a bundle without executing its code; its `setup_script` is never executed.
 
     Args:
-        path: a folder or a zip, which is unpacked to a temporary folder.
-        whose: the policy, named in errors.
+        path: folder or zip; a zip is unpacked to a temporary folder.
+        source: subject of errors, "policy 'NAME'".
 
     Raises:
-        ConfigError: there is none, or it is broken, hostile or too large; one line.
+        ConfigError: the bundle is missing, invalid, unsafe or too large; one line.
     """
     from mettagrid.policy.submission import SubmissionPolicySpec
 
     try:
-        root = Path(path) if Path(path).is_dir() else _unpacked(path, bundle_digest(path), whose)
-        data = strict_json.loads(read_bytes(root / SPEC, MAX_SPEC))
+        root = Path(path) if Path(path).is_dir() else _unpack(path, bundle_digest(path), source)
+        data = strict_json.loads(read_bytes(root / SPEC_FILE, MAX_SPEC_BYTES))
         spec = SubmissionPolicySpec.model_validate(data)
     except OSError as error:
-        raise ConfigError(f"{whose}: {short_json(path)} is no bundle ({error})") from None
+        raise ConfigError(f"{source}: {short_json(path)} is no bundle ({error})") from None
     except ValueError as error:
         if isinstance(error, ConfigError):
             raise
-        raise ConfigError(f"{whose}: {SPEC} of {short_json(path)} is wrong ({error})") from None
+        raise ConfigError(
+            f"{source}: invalid {SPEC_FILE} in {short_json(path)} ({error})"
+        ) from None
     if spec.setup_script is not None:
-        _log.warning("%s: its %s is not run", whose, spec.setup_script)
+        _log.warning("%s: setup script %s is not executed", source, spec.setup_script)
     root = root.resolve()
     weights = None
     if spec.data_path is not None:
         weights = (root / spec.data_path).resolve()
         if not weights.is_file() or not weights.is_relative_to(root):
             raise ConfigError(
-                f"{whose}: no file {short_json(spec.data_path)} in {short_json(path)}"
+                f"{source}: no file {short_json(spec.data_path)} in {short_json(path)}"
             )
     return MettagridBundle(
-        source=path,
+        path=path,
         root=root,
         class_path=spec.class_path,
         init_kwargs=spec.init_kwargs,
@@ -123,10 +125,10 @@ def read_bundle(path: str, whose: str) -> MettagridBundle:
 
 
 def bundle_digest(path: str) -> str:
-    """Hash of the content of a bundle.
+    """Hash the content of a bundle.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the bundle cannot be read.
     """
     if not Path(path).is_dir():
         return file_digest(path)
@@ -136,36 +138,47 @@ def bundle_digest(path: str) -> str:
     return digest([[file.relative_to(path).as_posix(), file_digest(file)] for file in files])
 
 
-def check_class(found: Any, base: type, whose: str) -> type:
-    """A class that was named, if it is a policy of mettagrid for several agents.
+def check_class(cls: Any, base: type, source: str) -> type:
+    """Check that a value is a policy class of mettagrid, and return it.
+
+    Args:
+        cls: value to check.
+        base: `MultiAgentPolicy`.
+        source: subject of errors.
 
     Raises:
-        ConfigError: it is something else.
+        ConfigError: another value.
     """
-    if not inspect.isclass(found) or not issubclass(found, base):
-        what = getattr(found, "__name__", type(found).__name__)
-        raise ConfigError(f"{whose}: '{what}' is no mettagrid.policy.policy.{base.__name__}")
-    return found
+    if not inspect.isclass(cls) or not issubclass(cls, base):
+        name = getattr(cls, "__name__", type(cls).__name__)
+        raise ConfigError(f"{source}: '{name}' is no mettagrid.policy.policy.{base.__name__}")
+    return cls
 
 
-def _is_inside(module: Any, root: Path) -> bool:
-    places = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
-    return any(place and Path(place).resolve().is_relative_to(root) for place in places)
+def _is_inside(module: Any, folder: Path) -> bool:
+    """Check whether an imported module is from a folder."""
+    paths = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
+    return any(path and Path(path).resolve().is_relative_to(folder) for path in paths)
 
 
 @functools.cache
-def _unpacked_folder(digested: str) -> tempfile.TemporaryDirectory:
-    """One folder for each content, which goes with the process."""
+def _temporary_folder(content_digest: str) -> tempfile.TemporaryDirectory:
+    """Create one folder per bundle content; the end of the process removes it."""
     return tempfile.TemporaryDirectory(prefix="daf-bundle-")
 
 
-def _unpacked(path: str, digested: str, whose: str) -> Path:
-    """The folder that a zip is unpacked to, once in a process.
+def _unpack(path: str, content_digest: str, source: str) -> Path:
+    """Unpack a zip, once per process, and return the folder.
+
+    Args:
+        path: zip file.
+        content_digest: hash of the zip file.
+        source: subject of errors.
 
     Raises:
-        ConfigError: it is no zip, or would write elsewhere, or too much.
+        ConfigError: invalid zip, path outside the folder, link, or too much data.
     """
-    folder = Path(_unpacked_folder(digested).name)
+    folder = Path(_temporary_folder(content_digest).name)
     if any(folder.iterdir()):
         return folder
     try:
@@ -173,16 +186,17 @@ def _unpacked(path: str, digested: str, whose: str) -> Path:
             members = archive.infolist()
             for member in members:
                 name = PurePosixPath(member.filename.replace("\\", "/"))
-                link = stat.S_ISLNK(member.external_attr >> 16)
-                if name.is_absolute() or ".." in name.parts or ":" in member.filename or link:
+                is_link = stat.S_ISLNK(member.external_attr >> 16)
+                if name.is_absolute() or ".." in name.parts or ":" in member.filename or is_link:
                     raise ConfigError(
-                        f"{whose}: {short_json(path)} holds {short_json(member.filename)}"
+                        f"{source}: {short_json(path)}: unsafe member {short_json(member.filename)}"
                     )
-            if sum(member.file_size for member in members) > MAX_BYTES:
+            if sum(member.file_size for member in members) > MAX_UNPACKED_BYTES:
                 raise ConfigError(
-                    f"{whose}: {short_json(path)} holds more than {MAX_BYTES >> 30} GiB"
+                    f"{source}: {short_json(path)} unpacks to more than "
+                    f"{MAX_UNPACKED_BYTES >> 30} GiB"
                 )
             archive.extractall(folder)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, EOFError) as error:
-        raise ConfigError(f"{whose}: {short_json(path)} is no readable zip ({error})") from None
+        raise ConfigError(f"{source}: {short_json(path)} is no readable zip ({error})") from None
     return folder

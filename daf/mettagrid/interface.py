@@ -1,7 +1,7 @@
-"""What mettagrid's words mean in our game: actions, observation features, kinds of things, window.
+"""Correspondence of actions, features, object types and window between mettagrid and DAF.
 
-Its own description of a game to a policy is a `PolicyEnvInterface`; everything is looked up there
-by name, because numbers differ from game to game.
+A `PolicyEnvInterface` describes a mettagrid game to a policy. All lookups in it are by name,
+because ids differ between games.
 """
 
 from typing import Any
@@ -16,12 +16,14 @@ from daf.policies.game import Game
 from daf.sim.observe import FEATURES
 
 GLOBAL_FEATURES = ("episode_completion", "last_action", "last_reward")
-"""Features of the agent itself, which mettagrid shows at no cell."""
+"""Features of the agent itself; in mettagrid their tokens have no cell."""
 
 
-def interface_of(game: Game) -> Any:
-    """The `PolicyEnvInterface` of our game, as mettagrid itself would describe it, and our own
-    features behind its own. Needs mettagrid."""
+def build_interface(game: Game) -> Any:
+    """Build the `PolicyEnvInterface` of a DAF game; requires mettagrid.
+
+    Features that only DAF has follow the features of mettagrid.
+    """
     from mettagrid.config.id_map import ObservationFeatureSpec
     from mettagrid.config.mettagrid_config import MettaGridConfig
     from mettagrid.policy.policy_env_interface import PolicyEnvInterface
@@ -33,7 +35,7 @@ def interface_of(game: Game) -> Any:
                 "resource_names": list(RESOURCES),
                 "num_agents": game.num_agents,
                 "obs": {"height": height, "width": width, "num_tokens": game.num_tokens},
-                "actions": {"change_vibe": {"vibes": vibes(game.num_actions - len(MOVES))}},
+                "actions": {"change_vibe": {"vibes": build_vibes(game.num_actions - len(MOVES))}},
                 "objects": {name: {"name": name} for name in ("wall", *game.stations)},
                 "protocol_details_obs": False,
             }
@@ -42,101 +44,108 @@ def interface_of(game: Game) -> Any:
     interface = PolicyEnvInterface.from_mg_cfg(config)
     features = list(interface.obs_features)
     for name in DAF_ONLY_FEATURES:
-        number = 1 + max(feature.id for feature in features)
-        features.append(ObservationFeatureSpec(id=number, name=name, normalization=255.0))
+        feature_id = 1 + max(feature.id for feature in features)
+        features.append(ObservationFeatureSpec(id=feature_id, name=name, normalization=255.0))
     return interface.model_copy(
         update={"obs_features": features, "move_energy_cost": game.move_energy}
     )
 
 
-def vibes(count: int) -> list[dict[str, str]]:
-    """As many of mettagrid's vibes as we have glyphs; ours behind its own if it has fewer."""
+def build_vibes(count: int) -> list[dict[str, str]]:
+    """Return one vibe per glyph: the vibes of mettagrid, then generic ones."""
     from mettagrid.config.vibes import VIBES
 
-    known = [{"symbol": vibe.symbol, "name": vibe.name} for vibe in VIBES[:count]]
-    return known + [{"symbol": "?", "name": f"glyph_{n}"} for n in range(len(known), count)]
+    existing = [{"symbol": vibe.symbol, "name": vibe.name} for vibe in VIBES[:count]]
+    generic = [{"symbol": "?", "name": f"glyph_{n}"} for n in range(len(existing), count)]
+    return existing + generic
 
 
-def actions_of(interface: Any, game: Game, whose: str) -> np.ndarray:
-    """Our action for each of mettagrid's flat list, int64 [K].
+def map_actions(interface: Any, game: Game, source: str) -> np.ndarray:
+    """Map the flat actions of a mettagrid policy to actions of DAF.
 
-    A vibe is known by its number: the n-th is our n-th glyph.
+    The n-th vibe corresponds to the n-th glyph.
 
     Args:
-        interface: a `PolicyEnvInterface`.
-        game: ours.
-        whose: the policy, named in the error.
+        interface: `PolicyEnvInterface` of the policy.
+        game: DAF game.
+        source: subject of errors, "policy 'NAME'".
+
+    Returns:
+        int64 [K], DAF's action of each flat action.
 
     Raises:
-        ConfigError: it has an action that our game lacks.
+        ConfigError: DAF has no counterpart of an action.
     """
-    numbers = []
+    moves = []
     for name in interface.action_names:
         if name not in MOVES:
             raise ConfigError(
-                f"{whose}: cannot play our game, its action '{name}' has no counterpart; "
+                f"{source}: its action '{name}' has no counterpart in DAF; "
                 f"{suggest(name, list(MOVES))}"
             )
-        numbers.append(MOVES.index(name))
-    glyphs = len(interface.vibe_action_names)
-    if glyphs > game.num_actions - len(MOVES):
-        raise ConfigError(
-            f"{whose}: cannot play our game, it has {glyphs} vibes and "
-            f"the mission {game.num_actions - len(MOVES)} glyphs"
-        )
-    return np.array([*numbers, *range(len(MOVES), len(MOVES) + glyphs)])
+        moves.append(MOVES.index(name))
+    num_vibes = len(interface.vibe_action_names)
+    num_glyphs = game.num_actions - len(MOVES)
+    if num_vibes > num_glyphs:
+        raise ConfigError(f"{source}: it has {num_vibes} vibes and the mission {num_glyphs} glyphs")
+    return np.array([*moves, *range(len(MOVES), len(MOVES) + num_vibes)])
 
 
 class TokensToMettagrid:
-    """Our observations as a policy of mettagrid sees them."""
+    """Converter of DAF observations to the tokens of a mettagrid policy.
 
-    def __init__(self, interface: Any, game: Game, actions: np.ndarray, whose: str):
-        """
-        Args:
-            interface: what the policy expects, a `PolicyEnvInterface`.
-            game: ours.
-            actions: our action for each of its actions, int64 [K].
-            whose: the policy, named in the error.
+    Args:
+        interface: `PolicyEnvInterface` of the policy.
+        game: DAF game.
+        actions: int64 [K], DAF's action of each flat action of the policy.
+        source: subject of errors, "policy 'NAME'".
 
-        Raises:
-            ConfigError: it does not see tokens.
-        """
+    Raises:
+        ConfigError: the policy does not observe tokens.
+    """
+
+    def __init__(self, interface: Any, game: Game, actions: np.ndarray, source: str):
         shape = tuple(interface.observation_shape)
         if interface.observation_kind != "token" or len(shape) != 2 or shape[1] != 3:
             raise ConfigError(
-                f"{whose}: cannot play our game, it sees {interface.observation_kind} of shape "
-                f"{list(shape)}; token of shape [N, 3] are shown here"
+                f"{source}: it observes {interface.observation_kind} of shape {list(shape)}; "
+                "expected token of shape [N, 3]"
             )
-        self.length = shape[0]
+        self.max_tokens = shape[0]
         self.used_tokens = game.used_tokens
-        self.numbers = np.zeros(game.num_actions, dtype=np.int64)
-        self.numbers[actions] = np.arange(len(actions))
-        self.retoken = TokenMap(game.window, tuple(interface.egocentric_shape))
-        self._features = {name: number for number, name in enumerate((*FEATURES, *RESOURCES))}
-        names = {feature.name: feature.id for feature in interface.obs_features}
-        for ours, theirs in SHARED_FEATURES.items() | {(name, f"inv:{name}") for name in RESOURCES}:
-            self._say(ours, names.get(theirs))
+        self.flat_actions = np.zeros(game.num_actions, dtype=np.int64)
+        self.flat_actions[actions] = np.arange(len(actions))
+        self.token_map = TokenMap(game.window, tuple(interface.egocentric_shape))
+        self._features = {name: index for index, name in enumerate((*FEATURES, *RESOURCES))}
+        feature_ids = {feature.name: feature.id for feature in interface.obs_features}
+        inventory = {(name, f"inv:{name}") for name in RESOURCES}
+        for name, mettagrid_name in SHARED_FEATURES.items() | inventory:
+            self._map_feature(name, feature_ids.get(mettagrid_name))
         for name in DAF_ONLY_FEATURES:
-            self._say(name, names.get(name))
-        tags = {name: number for number, name in enumerate(interface.tags)}
-        kinds = {0: "agent", 1: "wall"} | {s.type_id: name for name, s in game.stations.items()}
-        seen = {number: tags.get(f"type:{name}") for number, name in kinds.items()}
-        seen = {number: tag for number, tag in seen.items() if tag is not None}
-        self._say("type_id", names.get("tag"), seen)
-        self._say("last_action", names.get("last_action"))
+            self._map_feature(name, feature_ids.get(name))
+        tags = {name: tag for tag, name in enumerate(interface.tags)}
+        type_names = {0: "agent", 1: "wall"}
+        type_names |= {station.type_id: name for name, station in game.stations.items()}
+        tag_by_type = {type_id: tags.get(f"type:{name}") for type_id, name in type_names.items()}
+        tag_by_type = {type_id: tag for type_id, tag in tag_by_type.items() if tag is not None}
+        self._map_feature("type_id", feature_ids.get("tag"), tag_by_type)
+        self._map_feature("last_action", feature_ids.get("last_action"))
         for name in GLOBAL_FEATURES:
-            self.retoken.fixed_location[self._features[name]] = GLOBAL
+            self.token_map.fixed_location[self._features[name]] = GLOBAL
 
-    def _say(self, name: str, number: int | None, values: dict[int, int] | None = None) -> None:
-        if number is not None:
-            self.retoken.map_feature(self._features[name], number, values)
+    def _map_feature(
+        self, name: str, feature_id: int | None, values: dict[int, int] | None = None
+    ) -> None:
+        """Map a feature of DAF to a feature of the policy; None: the policy does not have it."""
+        if feature_id is not None:
+            self.token_map.map_feature(self._features[name], feature_id, values)
 
     def __call__(self, observations: np.ndarray) -> np.ndarray:
-        """Our tokens uint8 [N, T, 3] as theirs, uint8 [N, length, 3]."""
+        """Convert DAF tokens uint8 [N, T, 3] to mettagrid tokens uint8 [N, max_tokens, 3]."""
         tokens = observations[:, : self.used_tokens].copy()
-        # Two tokens of ours are one of theirs, the number of the action; they stand second and
-        # third in every observation.
+        # Two DAF tokens, verb and argument, become one mettagrid token, the flat action. They are
+        # the second and third token of every observation.
         verb, argument = tokens[:, 1, 2].astype(int), tokens[:, 2, 2].astype(int)
-        chosen = np.select([verb == 1, verb == 2], [1 + argument, len(MOVES) + argument], 0)
-        tokens[:, 1, 2] = np.minimum(self.numbers[chosen], 255)
-        return self.retoken(tokens, self.length)
+        action = np.select([verb == 1, verb == 2], [1 + argument, len(MOVES) + argument], 0)
+        tokens[:, 1, 2] = np.minimum(self.flat_actions[action], 255)
+        return self.token_map(tokens, self.max_tokens)

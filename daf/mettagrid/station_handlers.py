@@ -1,4 +1,4 @@
-"""Stations in the language of mettagrid: what a use does, as handlers."""
+"""Handlers of stations in mettagrid: the effects of a use."""
 
 from collections.abc import Iterator
 
@@ -8,227 +8,291 @@ from daf.config import ConfigError
 from daf.mettagrid.handlers import (
     Data,
     add_resources,
-    agents,
-    agents_in_line,
     at_least,
-    carried,
-    exactly,
-    first_of,
+    carried_amount,
+    count_agents,
+    count_agents_in_line,
+    equals,
+    first_match,
     handler,
-    has,
-    near,
+    has_resources,
     negate,
     transfer,
-    weighted,
+    weighted_sum,
+    within_distance,
 )
 from daf.missions import POSITIONS, RESOURCES, Assembler, Chest, Mission, Recipe
 from daf.missions.formations import recipe_by_neighbor_byte
 
 COOLDOWN, USES = "cooldown", "remaining_uses"
-"""Amounts that a station carries. Mettagrid can lower the cooldown at the end of a step only, so
-during a step it is one more than what is left, and between steps just that."""
+"""Amounts that a station carries. Mettagrid can lower the cooldown only at the end of a step, so
+the amount is the remaining cooldown + 1 during a step, and the remaining cooldown between steps."""
 
-MAX_COOLDOWN = 65534  # mettagrid's amounts have 16 bits
+MAX_COOLDOWN = 65534  # amounts of mettagrid have 16 bits
 DIRECTIONS = {"N": "north", "W": "west", "E": "east", "S": "south"}
 SIDES = tuple(side for side in POSITIONS if side in DIRECTIONS)
-STRAIGHT = sum(1 << POSITIONS.index(side) for side in SIDES)
+SIDES_MASK = sum(1 << POSITIONS.index(side) for side in SIDES)
 
 
 def station_object(mission: Mission, name: str, tag: str) -> Data:
-    """A station as one of mettagrid's objects.
+    """Build the mettagrid object of a station.
 
     Args:
-        mission: it stands in.
-        name: of its kind.
-        tag: its own, by which its handlers find it.
+        mission: mission of the station.
+        name: name of the station type.
+        tag: unique tag of the station; its handlers use it in queries.
 
     Raises:
-        ConfigError: mettagrid cannot express its rule exactly; one line.
+        ConfigError: mettagrid cannot express a rule of the station exactly; one line.
     """
     station = mission.stations[name]
     if isinstance(station, Chest):
-        handlers = _chest(mission, station, tag)
+        handlers = _chest_handlers(mission, station, tag)
         stock = {"resources": [station.resource], "base": station.capacity}
         inventory = {"limits": {"stock": stock}, "initial": {station.resource: station.initial}}
     else:
         try:
-            handlers = list(_assembler(mission, name, station, tag))
+            handlers = list(_assembler_handlers(mission, name, station, tag))
         except NotTranslatable as error:
             raise ConfigError(
                 f"mission {mission.name}: cannot be translated to mettagrid: {name}: {error}"
             ) from None
         inventory = {"initial": {USES: station.max_uses}}
-    inventory["initial"] = {what: n for what, n in inventory["initial"].items() if n}
+    inventory["initial"] = {
+        resource: amount for resource, amount in inventory["initial"].items() if amount
+    }
     return {
         "name": name,
         "tags": [tag],
         "inventory": inventory,
-        "on_use_handler": first_of(handlers) if handlers else None,
+        "on_use_handler": first_match(handlers) if handlers else None,
     }
 
 
 class NotTranslatable(ValueError):
-    """A rule that mettagrid's handlers cannot express; the message says which."""
+    """Rule that mettagrid's handlers cannot express; the message names it."""
 
 
-def _chest(mission: Mission, chest: Chest, tag: str) -> list[Data]:
-    """One handler for each side and, for deposits, each amount that the agent may have left."""
-    what = chest.resource
-    group = next((x for x in mission.limits if what in x.resources), None)
-    together = group.resources if group else (what,)
-    limit = group.limit if group else mission.default_limit
-    room = negate(at_least("actor", weighted([(1, carried(r)) for r in together]), limit))
+def _chest_handlers(mission: Mission, chest: Chest, tag: str) -> list[Data]:
+    """Build one handler per withdrawal side, and per deposit side and deposited amount."""
+    resource = chest.resource
+    limit_group = next((limit for limit in mission.limits if resource in limit.resources), None)
+    limited_resources = limit_group.resources if limit_group else (resource,)
+    limit = limit_group.limit if limit_group else mission.default_limit
+    carried = weighted_sum([(1, carried_amount(r)) for r in limited_resources])
+    has_room = negate(at_least("actor", carried, limit))
     handlers = []
     for side, delta in chest.sides.items():
-        # Agents on that cell within one step of the actor: the actor itself, if it stands there.
-        here = at_least("actor", agents_in_line(tag, 1, [DIRECTIONS[side]], near(1)), 1)
+        # The agent on this side within one step of the actor is the actor itself.
+        agents_on_side = count_agents_in_line(tag, 1, [DIRECTIONS[side]], within_distance(1))
+        is_on_side = at_least("actor", agents_on_side, 1)
         for amount in range(delta, 0, -1):
-            # What the chest has no room for is destroyed.
-            moved = [
-                add_resources("actor", {what: -amount}),
-                add_resources("target", {what: amount}),
+            # The chest destroys what exceeds its capacity.
+            deposit = [
+                add_resources("actor", {resource: -amount}),
+                add_resources("target", {resource: amount}),
             ]
-            handlers.append(
-                handler(f"put_{side}_{amount}", [here, has("actor", {what: amount})], moved)
-            )
+            filters = [is_on_side, has_resources("actor", {resource: amount})]
+            handlers.append(handler(f"put_{side}_{amount}", filters, deposit))
         if delta < 0:
-            filters = [here, has("target", {what: 1}), room]
-            taken = [transfer("target", "actor", what, -delta)]
-            handlers.append(handler(f"take_{side}", filters, taken))
+            filters = [is_on_side, has_resources("target", {resource: 1}), has_room]
+            withdrawal = [transfer("target", "actor", resource, -delta)]
+            handlers.append(handler(f"take_{side}", filters, withdrawal))
     return handlers
 
 
-def _assembler(mission: Mission, name: str, station: Assembler, tag: str) -> Iterator[Data]:
-    if station.exhaustion:
-        raise NotTranslatable("its cooldown grows by a factor (exhaustion)")
-    rows, columns = mission.height - 1, mission.width - 1
-    for row, column, _ in mission.cells_with(name):
-        if row in (0, rows) or column in (0, columns):
-            raise NotTranslatable("it stands on the edge of the map")
-    wanted = list(_recipes(station, mission.num_agents, tag))
-    cooldowns = {recipe.cooldown for recipe, _, _ in wanted}
+def _assembler_handlers(
+    mission: Mission, name: str, station: Assembler, tag: str
+) -> Iterator[Data]:
+    """Yield one handler per recipe, formation and phase of the cooldown.
+
+    Args:
+        mission: mission of the station.
+        name: name of the station type.
+        station: rules of the station type.
+        tag: tag of the station.
+
+    Raises:
+        NotTranslatable: mettagrid cannot express a rule.
+    """
+    _check_assembler(mission, name, station)
+    recipes = list(_usable_recipes(station, mission.num_agents, tag))
+    cooldowns = {recipe.cooldown for recipe, _, _ in recipes}
     if max(cooldowns, default=0) > MAX_COOLDOWN:
         raise NotTranslatable(f"its cooldown is above {MAX_COOLDOWN}")
     if station.partial and len(cooldowns) > 1:
         raise NotTranslatable("partial uses of recipes with different cooldowns")
-    left = [has("target", {USES: 1})] if station.max_uses else []
-    for number, (recipe, crowd, around) in enumerate(wanted):
-        if crowd > 1 and any(recipe.inputs.values()):
-            raise NotTranslatable(
-                "several agents pay one bill, in an order mettagrid does not know"
-            )
-        for phase, share in _phases(recipe, station.partial, max(cooldowns)):
-            inputs = _amounts(recipe.inputs, share, np.ceil)
-            outputs = _amounts(recipe.outputs, share, np.floor)
+    has_uses = [has_resources("target", {USES: 1})] if station.max_uses else []
+    for index, (recipe, num_neighbors, formation) in enumerate(recipes):
+        if num_neighbors > 1 and any(recipe.inputs.values()):
+            raise NotTranslatable("several agents pay the inputs, in an order unknown to mettagrid")
+        for phase, progress in _cooldown_phases(recipe, station.partial, max(cooldowns)):
+            inputs = _scaled_amounts(recipe.inputs, progress, np.ceil)
+            outputs = _scaled_amounts(recipe.outputs, progress, np.floor)
             if any(recipe.outputs.values()) and not outputs:
                 continue
-            payable = [has("actor", inputs)] if inputs else []
-            changes = [
-                *(
-                    [add_resources("actor", {what: -n for what, n in inputs.items()})]
-                    if inputs
-                    else []
-                ),
-                *([add_resources("actor", outputs)] if outputs else []),
-                *([add_resources("target", {COOLDOWN: -1 - MAX_COOLDOWN})] if phase else []),
-                *(
-                    [add_resources("target", {COOLDOWN: recipe.cooldown + 1})]
-                    if recipe.cooldown
-                    else []
-                ),
-                *([add_resources("target", {USES: -1})] if station.max_uses else []),
-            ]
-            filters = [*left, *phase, *payable, *around]
-            yield handler(f"use_{number}_{share:.6f}", filters, changes)
+            can_pay = [has_resources("actor", inputs)] if inputs else []
+            mutations = []
+            if inputs:
+                costs = {resource: -amount for resource, amount in inputs.items()}
+                mutations.append(add_resources("actor", costs))
+            if outputs:
+                mutations.append(add_resources("actor", outputs))
+            if phase:
+                mutations.append(add_resources("target", {COOLDOWN: -1 - MAX_COOLDOWN}))
+            if recipe.cooldown:
+                mutations.append(add_resources("target", {COOLDOWN: recipe.cooldown + 1}))
+            if station.max_uses:
+                mutations.append(add_resources("target", {USES: -1}))
+            filters = [*has_uses, *phase, *can_pay, *formation]
+            yield handler(f"use_{index}_{progress:.6f}", filters, mutations)
 
 
-def _recipes(
+def _check_assembler(mission: Mission, name: str, station: Assembler) -> None:
+    """Check that an assembler has no exhaustion and is not on the edge of the map.
+
+    Args:
+        mission: mission of the station.
+        name: name of the station type.
+        station: rules of the station type.
+
+    Raises:
+        NotTranslatable: a rule that mettagrid cannot express.
+    """
+    if station.exhaustion:
+        raise NotTranslatable("its cooldown grows by a factor (exhaustion)")
+    last_row, last_column = mission.height - 1, mission.width - 1
+    for row, column, _ in mission.cells_with(name):
+        if row in (0, last_row) or column in (0, last_column):
+            raise NotTranslatable("it is on the edge of the map")
+
+
+def _usable_recipes(
     station: Assembler, num_agents: int, tag: str
 ) -> Iterator[tuple[Recipe, int, list[Data]]]:
-    """Every recipe that can be used: itself, how many agents may be around, and the filters that
-    say who has to be where.
+    """Yield every usable recipe with the formations that select it.
 
-    Mettagrid can tell on which straight sides agents stand, and how many stand around in all, but
-    not on which corner.
+    Mettagrid can count the agents on each straight side and all agents around, but cannot tell the
+    corners apart.
+
+    Args:
+        station: rules of the station type.
+        num_agents: agents of the mission.
+        tag: tag of the station.
+
+    Yields:
+        recipe;
+        number of agents around the station;
+        filters on the positions of agents.
+
+    Raises:
+        NotTranslatable: the recipe depends on a corner.
     """
     table = recipe_by_neighbor_byte(station)
-    known: dict[tuple[int, int], int | None] = {}
+    # (occupied sides, number of agents around) -> recipe
+    recipe_of_formation: dict[tuple[int, int], int | None] = {}
     for byte in range(256):
-        place = byte & STRAIGHT, byte.bit_count()
+        formation = byte & SIDES_MASK, byte.bit_count()
         if (
-            place[0]
-            and place[1] <= num_agents
-            and known.setdefault(place, table[byte]) != table[byte]
+            formation[0]
+            and formation[1] <= num_agents
+            and recipe_of_formation.setdefault(formation, table[byte]) != table[byte]
         ):
-            raise NotTranslatable("its recipe depends on the corner that an agent stands on")
-    for number, recipe in enumerate(station.recipes):
-        places = [place for place, found in known.items() if found == number]
-        if len(places) == len(known):
-            yield recipe, max(crowd for _, crowd in places), []
+            raise NotTranslatable("its recipe depends on the corner that an agent occupies")
+    for index, recipe in enumerate(station.recipes):
+        formations = [
+            formation
+            for formation, recipe_index in recipe_of_formation.items()
+            if recipe_index == index
+        ]
+        if len(formations) == len(recipe_of_formation):
+            yield recipe, max(count for _, count in formations), []
             continue
-        for crowd in sorted({crowd for _, crowd in places}):
-            here = [straight for straight, n in places if n == crowd]
-            if len(here) == sum(n == crowd for _, n in known):
-                yield recipe, crowd, exactly("target", _agents_around(tag), crowd)
+        for count in sorted({count for _, count in formations}):
+            sides_masks = [sides for sides, n in formations if n == count]
+            has_count = equals("target", _agents_around(tag), count)
+            if len(sides_masks) == sum(n == count for _, n in recipe_of_formation):
+                yield recipe, count, has_count
                 continue
-            for straight in here:
-                yield (
-                    recipe,
-                    crowd,
-                    [
-                        *_agents_on_sides(tag, straight),
-                        *exactly("target", _agents_around(tag), crowd),
-                    ],
-                )
+            for sides in sides_masks:
+                yield recipe, count, [*_agents_on_sides(tag, sides), *has_count]
 
 
 def _agents_around(tag: str) -> Data:
-    """How many agents stand on the 8 cells around: those within a distance of 2, but for the ones
-    two cells straight away."""
-    every = list(DIRECTIONS.values())
-    return weighted(
+    """Build the value: number of agents on the 8 cells around a station.
+
+    These are the agents within a distance of 2, without those exactly two cells straight away.
+    """
+    directions = list(DIRECTIONS.values())
+    return weighted_sum(
         [
-            (1, agents(near(2))),
-            (-1, agents_in_line(tag, 2, every)),
-            (1, agents_in_line(tag, 1, every)),
+            (1, count_agents(within_distance(2))),
+            (-1, count_agents_in_line(tag, 2, directions)),
+            (1, count_agents_in_line(tag, 1, directions)),
         ]
     )
 
 
-def _agents_on_sides(tag: str, straight: int) -> Iterator[Data]:
-    """Agents stand on just these straight sides."""
+def _agents_on_sides(tag: str, sides: int) -> Iterator[Data]:
+    """Yield the filters: exactly these straight sides are occupied.
+
+    Args:
+        tag: tag of the station.
+        sides: bit mask of POSITIONS.
+    """
     for side in SIDES:
-        there = at_least("target", agents_in_line(tag, 1, [DIRECTIONS[side]]), 1)
-        yield there if straight >> POSITIONS.index(side) & 1 else negate(there)
+        is_occupied = at_least("target", count_agents_in_line(tag, 1, [DIRECTIONS[side]]), 1)
+        yield is_occupied if sides >> POSITIONS.index(side) & 1 else negate(is_occupied)
 
 
-def _phases(recipe: Recipe, partial: bool, cooldown: int) -> Iterator[tuple[list[Data], float]]:
-    """When the station may be used: filters on what is left of the cooldown, and the share of
-    inputs and outputs then. Neighbouring moments with equal amounts are one phase."""
-    ready = [negate(has("target", {COOLDOWN: 2}))] if cooldown else []
-    yield ready, 1.0
-    if not partial:
+def _cooldown_phases(
+    recipe: Recipe, is_partial: bool, cooldown: int
+) -> Iterator[tuple[list[Data], float]]:
+    """Yield the phases of the cooldown in which the station can be used.
+
+    Adjacent moments with equal amounts are one phase.
+
+    Args:
+        recipe: recipe of the use.
+        is_partial: the station can be used during its cooldown.
+        cooldown: cooldown of the station, in steps.
+
+    Yields:
+        filters on the remaining cooldown;
+        progress of the cooldown, which scales inputs and outputs.
+    """
+    is_ready = [negate(has_resources("target", {COOLDOWN: 2}))] if cooldown else []
+    yield is_ready, 1.0
+    if not is_partial:
         return
-    moments = [(left, _share(left, cooldown)) for left in range(1, cooldown + 1)]
+    moments = [
+        (remaining, _cooldown_progress(remaining, cooldown)) for remaining in range(1, cooldown + 1)
+    ]
     while moments:
-        first, share = moments[0]
-        amounts = _scaled(recipe, share)
-        same = [left for left, other in moments if _scaled(recipe, other) == amounts]
+        first, progress = moments[0]
+        amounts = _scaled_recipe(recipe, progress)
+        same = [remaining for remaining, p in moments if _scaled_recipe(recipe, p) == amounts]
         lower, upper = {COOLDOWN: first + 1}, {COOLDOWN: same[-1] + 2}
-        yield [has("target", lower), negate(has("target", upper))], share
+        yield [has_resources("target", lower), negate(has_resources("target", upper))], progress
         moments = [moment for moment in moments if moment[0] > same[-1]]
 
 
-def _share(left: int, cooldown: int) -> float:
-    """Share of the cooldown that has passed, in float32 like the simulator."""
-    return float(np.float32(cooldown - left) / np.float32(cooldown))
+def _cooldown_progress(remaining: int, cooldown: int) -> float:
+    """Compute the elapsed fraction of the cooldown, in float32 like the simulator."""
+    return float(np.float32(cooldown - remaining) / np.float32(cooldown))
 
 
-def _scaled(recipe: Recipe, share: float) -> tuple:
-    return _amounts(recipe.inputs, share, np.ceil), _amounts(recipe.outputs, share, np.floor)
+def _scaled_recipe(recipe: Recipe, progress: float) -> tuple:
+    """Return inputs and outputs of a recipe, scaled by the progress of the cooldown."""
+    return (
+        _scaled_amounts(recipe.inputs, progress, np.ceil),
+        _scaled_amounts(recipe.outputs, progress, np.floor),
+    )
 
 
-def _amounts(amounts: dict[str, int], share: float, rounded) -> dict[str, int]:
-    """What is taken or given for a share, in the order of resources; zeros left out."""
-    scaled = {r: int(rounded(np.float32(amounts.get(r, 0)) * np.float32(share))) for r in RESOURCES}
+def _scaled_amounts(amounts: dict[str, int], progress: float, rounding) -> dict[str, int]:
+    """Scale and round amounts, in the order of RESOURCES; zeros are omitted."""
+    scaled = {
+        r: int(rounding(np.float32(amounts.get(r, 0)) * np.float32(progress))) for r in RESOURCES
+    }
     return {resource: amount for resource, amount in scaled.items() if amount}

@@ -1,4 +1,4 @@
-"""Missions: what is played. YAML in, immutable `Mission` out."""
+"""Missions: YAML files in, immutable `Mission` objects out."""
 
 from daf.missions.loader import build_mission, built_in_missions, load_mission
 from daf.missions.mission import Mission, check_compatible

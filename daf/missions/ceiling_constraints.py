@@ -1,6 +1,6 @@
-"""What every episode of a mission keeps to, as a linear program.
+"""Linear program of the limits that every episode of a mission meets.
 
-docs/ceilings.md gives the reason for each limit, under the same names.
+docs/explanation/ceilings.md gives the reason for each limit, under the same names.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,12 +16,12 @@ from daf.missions.mission import Mission
 from daf.missions.stations import POSITIONS, RESOURCES, Assembler, Chest, Recipe
 
 FLOAT32 = Fraction(1_000_001, 1_000_000)
-"""A part of an amount is rounded in float32 before it is cut; two roundings are less than this."""
+"""Bound of 2 float32 roundings: the engine rounds a fraction of an amount before it truncates."""
 
 
 @dataclass(frozen=True)
 class _Process:
-    """One recipe of a kind of station, or the repair of one; `name` is that of its variable."""
+    """One recipe or repair of a station type; `name` is the name of its variable."""
 
     name: str
     station: str
@@ -30,12 +30,12 @@ class _Process:
 
 
 class CeilingConstraints:
-    """What every episode of a mission keeps to, one method each."""
+    """Limits that every episode of a mission meets, one method each."""
 
     def __init__(self, mission: Mission):
         self.mission = mission
         self.agents = mission.num_agents
-        self.ground = (
+        self.distances = (
             WalkingDistances(mission) if mission.layout is None else AnyLayoutDistances(mission)
         )
         self.cells: dict[str, list[Cell]] = {}
@@ -43,59 +43,60 @@ class CeilingConstraints:
             self.cells.setdefault(name, []).append((row, column))
         self.limits = inventory_limits(mission)
         self.start = starting_inventory(mission)
-        self.room = {name: limit.limit for limit in self.limits for name in limit.resources}
-        self.processes = [*self._uses(), *self._repairs()]
-        self.deposits = self._deposits()
+        self.capacity = {name: limit.limit for limit in self.limits for name in limit.resources}
+        self.processes = [*self._recipe_processes(), *self._repair_processes()]
+        self.deposits = self._deposit_cells()
         self.steps_from_producers = {
-            resource: self.ground.steps_from(self._producer_cells(resource))
+            resource: self.distances.steps_from(self._producer_cells(resource))
             for resource in RESOURCES
         }
         self.delivery_steps = self._min_steps("heart", self.deposits)
 
     def program(self) -> LinearProgram:
-        """All of them together."""
-        program = LinearProgram(most=255 * self.agents * self.mission.max_steps)
+        """Build the linear program with all limits."""
+        program = LinearProgram(max_value=255 * self.agents * self.mission.max_steps)
         for resource in RESOURCES:
             self._limit_material(program, resource)
         self._limit_uses(program)
-        self._repair(program)
+        self._limit_repairs(program)
         self._limit_storage(program)
         self._limit_actions(program)
         self._limit_walking(program)
-        self._whole_repairs(program)
+        self._limit_to_whole_repairs(program)
         return program
 
-    def _uses(self) -> Iterator[_Process]:
-        """The recipes of the stations on the map that agents can get around in formation."""
+    def _recipe_processes(self) -> Iterator[_Process]:
+        """Yield the recipes of stations on the map whose formations agents can reach."""
         for name, cells in self.cells.items():
             station = self.mission.stations[name]
             if isinstance(station, Chest):
                 continue
             formations = {
-                byte for cell in cells for byte in self.ground.formations(cell, self.agents)
+                byte for cell in cells for byte in self.distances.formations(cell, self.agents)
             }
             table = recipe_by_neighbor_byte(station)
             for index in sorted({table[byte] for byte in formations} - {None}):
                 yield _Process(f"{name} {index}", name, station.recipes[index], False)
 
-    def _repairs(self) -> Iterator[_Process]:
+    def _repair_processes(self) -> Iterator[_Process]:
         for name in self.cells:
             station = self.mission.stations[name]
-            breaks = isinstance(station, Assembler) and (
-                station.begins_clipped or (self.mission.clipping.rate and not station.clip_immune)
+            is_clippable = isinstance(station, Assembler) and (
+                station.is_initially_clipped
+                or (self.mission.clipping.rate and not station.clip_immune)
             )
-            for index, recipe in enumerate(self.mission.clipping.repairs if breaks else ()):
+            for index, recipe in enumerate(self.mission.clipping.repairs if is_clippable else ()):
                 yield _Process(f"{name} repair {index}", name, recipe, True)
 
-    def _deposits(self) -> list[Cell]:
-        """Where agents stand who put hearts into a chest."""
+    def _deposit_cells(self) -> list[Cell]:
+        """Return the cells from which agents deposit hearts."""
         return [
             cell
             for name, chest, station in self._chests()
             if chest.resource == "heart"
             for side, delta in chest.sides.items()
             if delta > 0
-            for cell in self.ground.reachable_neighbors(station, [POSITIONS.index(side)])
+            for cell in self.distances.reachable_neighbors(station, [POSITIONS.index(side)])
         ]
 
     def _chests(self) -> Iterator[tuple[str, Chest, Cell]]:
@@ -105,12 +106,12 @@ class CeilingConstraints:
                 yield from ((name, station, cell) for cell in cells)
 
     def _input(self, process: _Process, resource: str) -> Fraction:
-        """What one use consumes at least."""
+        """Return the minimum amount that one use consumes."""
         return process.recipe.inputs.get(resource, 0) / self._rounding(process)
 
     def _output(self, process: _Process, resource: str) -> Fraction:
-        """What one use can add to its activator's inventory."""
-        amount = min(process.recipe.outputs.get(resource, 0), self.room[resource])
+        """Return the maximum amount that one use adds to the inventory of its user."""
+        amount = min(process.recipe.outputs.get(resource, 0), self.capacity[resource])
         return amount * self._rounding(process)
 
     def _rounding(self, process: _Process) -> Fraction:
@@ -118,144 +119,143 @@ class CeilingConstraints:
         return FLOAT32 if partial else Fraction(1)
 
     def _producer_cells(self, resource: str) -> list[Cell]:
-        """Where agents stand who get a resource from a station that makes it."""
+        """Return the cells from which agents use the producers of a resource."""
         names = {process.station for process in self.processes if self._output(process, resource)}
-        return self._around(names, SIDES)
+        return self._cells_around(names, SIDES)
 
-    def _around(self, names: Iterable[str], positions: Iterable[int]) -> list[Cell]:
-        places = [place for name in names for place in self.cells[name]]
-        return [
-            cell for place in places for cell in self.ground.reachable_neighbors(place, positions)
-        ]
+    def _cells_around(self, names: Iterable[str], positions: Iterable[int]) -> list[Cell]:
+        stations = [station for name in names for station in self.cells[name]]
+        neighbors = self.distances.reachable_neighbors
+        return [cell for station in stations for cell in neighbors(station, positions)]
 
     def _min_steps(self, resource: str, users: list[Cell]) -> int:
-        """The least steps from where a resource is made to one of these cells."""
-        return min(
-            (int(self.steps_from_producers[resource][cell]) for cell in users), default=UNREACHABLE
-        )
+        """Return the minimum steps from a producer of a resource to one of these cells."""
+        steps = self.steps_from_producers[resource]
+        return min((int(steps[cell]) for cell in users), default=UNREACHABLE)
 
-    def _given(self, resource: str) -> int:
-        """What agents have at the start and get with time."""
+    def _free_supply(self, resource: str) -> int:
+        """Return the total initial inventory and regeneration of all agents in an episode."""
         mission = self.mission
         interval = mission.regeneration.interval
-        times = (mission.max_steps - 1) // interval if interval else 0
-        each = self.start[resource] + times * mission.regeneration.amounts.get(resource, 0)
-        return self.agents * each
+        payments = (mission.max_steps - 1) // interval if interval else 0
+        per_agent = self.start[resource] + payments * mission.regeneration.amounts.get(resource, 0)
+        return self.agents * per_agent
 
     def _limit_material(self, program: LinearProgram, resource: str) -> None:
-        """No more is used, and of hearts stored, than there is, was given, or is made."""
+        """Limit net use (and stored hearts) to initial amounts, free supply and production."""
         terms = {
             process.name: self._input(process, resource) - self._output(process, resource)
             for process in self.processes
         }
-        supply = self._given(resource)
+        supply = self._free_supply(resource)
         if resource == "heart":
             terms["hearts"] = Fraction(1)
         else:
             supply += sum(c.initial for _, c, _ in self._chests() if c.resource == resource)
         if resource == "energy":
             for process in self.processes:
-                if not process.recipe.inputs.get("energy"):  # else the cost may find nothing left
+                if not process.recipe.inputs.get("energy"):  # else no energy may be left
                     terms[process.name] += self.mission.move_energy
             terms |= dict.fromkeys(("deposits", "steps"), Fraction(self.mission.move_energy))
         program.limit(resource, terms, supply)
 
     def _limit_uses(self, program: LinearProgram) -> None:
-        """Each station has so many uses, and so much time for them; for hearts less time."""
+        """Limit the uses of each station by its maximum and by time, for hearts by less time."""
         last = self.mission.max_steps
         for name in dict.fromkeys(p.station for p in self.processes if not p.repairs):
             uses = [p for p in self.processes if p.station == name and not p.repairs]
             terms = {process.name: 1 for process in uses}
-            program.limit(f"uses of {name}", terms, sum(self._most_uses(uses, last)))
+            program.limit(f"uses of {name}", terms, sum(self._max_uses(uses, last)))
             hearts = [process for process in uses if self._output(process, "heart")]
             if hearts:
                 terms = {process.name: 1 for process in hearts}
-                most = self._most_uses(hearts, last - self.delivery_steps - 1)
-                program.limit(f"uses of {name} in time", terms, sum(most))
+                max_uses = self._max_uses(hearts, last - self.delivery_steps - 1)
+                program.limit(f"uses of {name} in time", terms, sum(max_uses))
 
-    def _most_uses(self, uses: list[_Process], last: int) -> list[Fraction]:
-        """How often each station of a kind can be used, in one of these ways, until step `last`."""
+    def _max_uses(self, uses: list[_Process], last: int) -> list[Fraction]:
+        """Return the maximum uses by these processes, per station, until step `last`."""
         name = uses[0].station
         station = self.mission.stations[name]
-        every = [p for p in self.processes if p.station == name and not p.repairs]
-        if station.partial:  # what a use gives depends on the cooldown of the one before
-            uses = every
+        all_uses = [p for p in self.processes if p.station == name and not p.repairs]
+        if station.partial:  # the output of a use depends on the cooldown of the previous use
+            uses = all_uses
         cooldown = min(process.recipe.cooldown for process in uses)
-        least = 0 if station.partial else min(process.recipe.cooldown for process in every)
-        most = []
+        min_cooldown = 0 if station.partial else min(p.recipe.cooldown for p in all_uses)
+        max_uses = []
         for cell in self.cells[name]:
-            sides = self.ground.reachable_neighbors(cell, SIDES)
+            sides = self.distances.reachable_neighbors(cell, SIDES)
             first = 1 + min(
-                (int(self.ground.from_starts[side]) for side in sides), default=UNREACHABLE
+                (int(self.distances.from_starts[side]) for side in sides), default=UNREACHABLE
             )
             time = max(last - first + 1, 0)
             possible = Fraction(min(self.agents, len(sides)) * time)
             possible = min(possible, Fraction(station.max_uses or UNREACHABLE**2))
             if time and cooldown and not self.mission.clipping.rate:  # clipping ends a cooldown
-                times = Fraction(time - 1, cooldown) + 1
-                uses_in_all = min(possible, Fraction(time - 1, least) + 1) if least else possible
-                if not self._overflows(every, uses_in_all):
-                    possible = min(possible, times if station.partial else Fraction(floor(times)))
-            most.append(possible)
-        return most
+                count = Fraction(time - 1, cooldown) + 1
+                total_uses = possible
+                if min_cooldown:
+                    total_uses = min(possible, Fraction(time - 1, min_cooldown) + 1)
+                if not self._overflows(all_uses, total_uses):
+                    possible = min(possible, count if station.partial else Fraction(floor(count)))
+            max_uses.append(possible)
+        return max_uses
 
     def _overflows(self, uses: list[_Process], count: Fraction) -> bool:
-        """Whether exhaustion can bring a cooldown beyond 32 bits within so many uses.
+        """Return whether exhaustion can push a cooldown beyond 32 bits within `count` uses.
 
-        Only the low bits of such a cooldown remain (RULES 5); a factor of 2 is for rounding.
+        Such a cooldown wraps around (RULES 5); a factor of 2 covers rounding.
         """
         growth = 1 + self.mission.stations[uses[0].station].exhaustion
         longest = max(process.recipe.cooldown for process in uses)
         return growth > 1 and log2(longest) + count * log2(growth) > 31
 
-    def _repair(self, program: LinearProgram) -> None:
-        """A station that starts clipped is repaired before it is used; only clipped ones are."""
+    def _limit_repairs(self, program: LinearProgram) -> None:
+        """Limit repairs to clipped stations, and uses of clipped stations to repaired ones."""
         clips = self.mission.max_steps if self.mission.clipping.rate else 0
         for name in dict.fromkeys(p.station for p in self.processes if p.repairs):
             repairs = {p.name: 1 for p in self.processes if p.station == name and p.repairs}
             uses = [p for p in self.processes if p.station == name and not p.repairs]
-            clipped = self.mission.stations[name].begins_clipped * len(self.cells[name])
+            clipped = self.mission.stations[name].is_initially_clipped * len(self.cells[name])
             program.limit(f"repairs of {name}", repairs, clipped + clips)
             if clipped and uses:
-                most = max(self._most_uses(uses, self.mission.max_steps))
-                terms = dict.fromkeys(repairs, -most) | {process.name: 1 for process in uses}
+                max_uses = max(self._max_uses(uses, self.mission.max_steps))
+                terms = dict.fromkeys(repairs, -max_uses) | {process.name: 1 for process in uses}
                 program.limit(f"clipped {name}", terms, 0)
 
-    def _whole_repairs(self, program: LinearProgram) -> None:
-        """No station is repaired by half: of what all other limits allow, the whole part counts."""
+    def _limit_to_whole_repairs(self, program: LinearProgram) -> None:
+        """Round the maximum number of each repair under all other limits down to an integer."""
         repairs = [process.name for process in self.processes if process.repairs]
-        most = [floor(program.maximize(name)[0]) for name in repairs]
-        for name, whole in zip(repairs, most):
-            program.limit(f"whole {name}", {name: 1}, whole)
+        maxima = [floor(program.maximize(name)[0]) for name in repairs]
+        for name, maximum in zip(repairs, maxima):
+            program.limit(f"whole {name}", {name: 1}, maximum)
 
     def _limit_storage(self, program: LinearProgram) -> None:
-        """Hearts fit into the chests, a few at a time."""
+        """Limit stored hearts to the capacity of the chests, and to the hearts per deposit."""
         chests = [(chest, cell) for _, chest, cell in self._chests() if chest.resource == "heart"]
-        room = sum(
+        capacity = sum(
             chest.capacity - chest.initial
             for chest, cell in chests
             if any(
-                delta > 0 and self.ground.reachable_neighbors(cell, [POSITIONS.index(side)])
+                delta > 0 and self.distances.reachable_neighbors(cell, [POSITIONS.index(side)])
                 for side, delta in chest.sides.items()
             )
         )
-        program.limit("room in chests", {"hearts": 1}, room)
+        program.limit("room in chests", {"hearts": 1}, capacity)
         largest = max((d for chest, _ in chests for d in chest.sides.values()), default=0)
-        at_once = min(max(largest, 0), self.room["heart"])
-        program.limit("deposits", {"hearts": 1, "deposits": -at_once}, 0)
+        per_deposit = min(max(largest, 0), self.capacity["heart"])
+        program.limit("deposits", {"hearts": 1, "deposits": -per_deposit}, 0)
 
     def _limit_actions(self, program: LinearProgram) -> None:
-        """Every use, deposit and step is an action of an agent."""
-        terms = {process.name: 1 for process in self.processes}
-        terms |= {"deposits": 1, "steps": 1}
+        """Limit uses, deposits and steps together to the number of actions of all agents."""
+        terms = {p.name: 1 for p in self.processes} | {"deposits": 1, "steps": 1}
         program.limit("actions", terms, self.agents * self.mission.max_steps)
 
     def _limit_walking(self, program: LinearProgram) -> None:
-        """What is made in one place and used in another is carried, and not all at once."""
+        """Limit the transport from producers to users by walking steps and inventory limits."""
         self._limit_carrying(program, ["heart"], self.deposits, {"heart": {"hearts": Fraction(1)}})
         stored = {chest.resource for _, chest, _ in self._chests()}
         for resources in (list(limit.resources) for limit in self.limits):
-            # Energy is handed on, and what chests take goes through them.
+            # Agents can share energy, and chests can forward stored resources without walking.
             if {"heart", "energy", *stored} & set(resources):
                 continue
             used = {
@@ -264,7 +264,7 @@ class CeilingConstraints:
             }
             names = {p.station for p in self.processes if set(p.recipe.inputs) & set(resources)}
             self._limit_carrying(
-                program, resources, self._around(names, range(len(POSITIONS))), used
+                program, resources, self._cells_around(names, range(len(POSITIONS))), used
             )
 
     def _limit_carrying(
@@ -274,24 +274,27 @@ class CeilingConstraints:
         users: list[Cell],
         used: dict[str, dict[str, Fraction]],
     ) -> None:
-        """Steps there and back for what one limit of the inventory holds.
+        """Limit transport to round trips with at most one full inventory limit each.
 
         Args:
-            users: where agents stand when it is used up.
-            used: for each resource the terms of how much is used.
+            program: linear program to extend.
+            resources: resources that share one inventory limit.
+            users: cells from which agents use the resources.
+            used: used amount of each resource, as coefficients by variable.
         """
-        room = self.room[resources[0]]
-        ways = {resource: self._min_steps(resource, users) for resource in resources}
-        ways = {resource: way for resource, way in ways.items() if 0 < way < UNREACHABLE}
-        if not room or not ways:
+        capacity = self.capacity[resources[0]]
+        distances = {resource: self._min_steps(resource, users) for resource in resources}
+        distances = {name: steps for name, steps in distances.items() if 0 < steps < UNREACHABLE}
+        if not capacity or not distances:
             return
-        terms: dict[str, Fraction] = {"steps": Fraction(-room)}
-        for resource, way in ways.items():
+        terms: dict[str, Fraction] = {"steps": Fraction(-capacity)}
+        for resource, steps in distances.items():
             for name, amount in used[resource].items():
-                terms[name] = terms.get(name, Fraction(0)) + 2 * way * amount
+                terms[name] = terms.get(name, Fraction(0)) + 2 * steps * amount
+        # The first trip of an agent can start closer to the producer than the users are.
         saved = sum(
-            max(0, *(way - int(self.steps_from_producers[r][start]) for r, way in ways.items()))
-            for start in self.ground.starts
+            max(0, *(s - int(self.steps_from_producers[r][start]) for r, s in distances.items()))
+            for start in self.distances.starts
         )
-        free = sum(2 * way * self._given(resource) for resource, way in ways.items())
-        program.limit(f"carrying {resources[0]}", terms, free + room * saved)
+        free = sum(2 * steps * self._free_supply(name) for name, steps in distances.items())
+        program.limit(f"carrying {resources[0]}", terms, free + capacity * saved)

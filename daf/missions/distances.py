@@ -1,4 +1,4 @@
-"""Where agents can walk in a mission, and how far it is."""
+"""Walking distances on the map of a mission, as lower bounds of the steps between cells."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -10,26 +10,27 @@ from daf.missions.mission import AGENT, WALL, Mission
 from daf.missions.stations import POSITIONS
 
 UNREACHABLE = 10_000_000
-"""More steps than any episode has: there is no way."""
+"""Distance of unreachable cells; larger than the length of any episode."""
 
 OFFSETS = tuple((r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != (0, 0))
-"""(row, column) of the cell at each of POSITIONS, as seen from a station."""
+"""(row, column) offset from a station to the cell at each of POSITIONS."""
 
 SIDES = tuple(POSITIONS.index(side) for side in ("N", "W", "E", "S"))
-"""The positions from which a station is used."""
+"""Positions from which an agent can use a station."""
 
 Cell = tuple[int, int]
+"""(row, column)."""
 
 
 class WalkingDistances:
-    """The cells of a mission that agents can come to.
+    """Reachable cells of a mission and their distances from the agents.
 
-    Agents stand in each other's way, and a way costs energy; here neither counts, so the steps
-    are the least that it can take.
+    Collisions between agents and the energy of moves are ignored, so all distances are lower
+    bounds.
 
     Attributes:
-        starts: the cells of the agents, by id.
-        from_starts: int64 [H, W], steps from the nearest of them; FAR where none can come to.
+        starts: start cells of the agents, by agent id.
+        from_starts: int64 [H, W], steps from the nearest start; UNREACHABLE without a path.
     """
 
     def __init__(self, mission: Mission):
@@ -41,62 +42,67 @@ class WalkingDistances:
         self.from_starts = self.steps_from(self.starts)
 
     def steps_from(self, cells: list[Cell]) -> np.ndarray:
-        """The least steps to each cell from the nearest of `cells`, int64 [H, W]."""
+        """Compute the minimum steps to each cell from the nearest of `cells`, int64 [H, W]."""
         steps = np.full(self.shape, UNREACHABLE, dtype=np.int64)
         front = np.zeros(self.shape, dtype=bool)
         for cell in cells:
             front[cell] = True
-        taken = 0
+        distance = 0
         while front.any():
-            steps[front] = taken
-            wider = np.zeros(self.shape, dtype=bool)
-            wider[1:] |= front[:-1]
-            wider[:-1] |= front[1:]
-            wider[:, 1:] |= front[:, :-1]
-            wider[:, :-1] |= front[:, 1:]
-            front = wider & self._free & (steps == UNREACHABLE)
-            taken += 1
+            steps[front] = distance
+            dilated = np.zeros(self.shape, dtype=bool)
+            dilated[1:] |= front[:-1]
+            dilated[:-1] |= front[1:]
+            dilated[:, 1:] |= front[:, :-1]
+            dilated[:, :-1] |= front[:, 1:]
+            front = dilated & self._free & (steps == UNREACHABLE)
+            distance += 1
         return steps
 
     def reachable_neighbors(self, station: Cell, positions: Iterable[int]) -> list[Cell]:
-        """The cells at these positions around a station that an agent can come to."""
-        cells = [_at(station, position) for position in positions]
+        """Return the cells at these positions around a station that an agent can reach."""
+        cells = [_neighbor(station, position) for position in positions]
         return [
             cell for cell in cells if self._on_map(cell) and self.from_starts[cell] < UNREACHABLE
         ]
 
-    def formations(self, station: Cell, most: int) -> frozenset[int]:
-        """The neighbour bytes that up to `most` agents can make while one of them uses a station.
+    def formations(self, station: Cell, max_agents: int) -> frozenset[int]:
+        """Return the neighbor bytes that up to `max_agents` agents can form around a used station.
 
-        Cells outside the map take no bit, the later ones shift down, as in the engine.
+        Cells outside the map have no bit and the later bits shift down, as in the engine.
         """
-        on_map = [p for p in range(len(POSITIONS)) if self._on_map(_at(station, p))]
-        standing = tuple(p for p in on_map if self.reachable_neighbors(station, [p]))
-        return _formations(tuple(on_map), standing, min(most, len(POSITIONS)))
+        on_map = [p for p in range(len(POSITIONS)) if self._on_map(_neighbor(station, p))]
+        reachable = tuple(p for p in on_map if self.reachable_neighbors(station, [p]))
+        return _formations(tuple(on_map), reachable, min(max_agents, len(POSITIONS)))
 
     def _on_map(self, cell: Cell) -> bool:
         return 0 <= cell[0] < self.shape[0] and 0 <= cell[1] < self.shape[1]
 
 
 class AnyLayoutDistances(WalkingDistances):
-    """What holds in all layouts of a mission: agents can come to every cell around every station,
-    for none touches another or the border; how far it is, nobody knows, so all is near."""
+    """Distances that hold in all layouts of a mission: 0 between all cells.
+
+    Agents can reach every cell around every station, because no station touches another one or the
+    border.
+    """
 
     def steps_from(self, cells: list[Cell]) -> np.ndarray:
         return np.full(self.shape, 0 if cells else UNREACHABLE, dtype=np.int64)
 
 
-def _at(station: Cell, position: int) -> Cell:
+def _neighbor(station: Cell, position: int) -> Cell:
     row, column = OFFSETS[position]
     return station[0] + row, station[1] + column
 
 
 @lru_cache(maxsize=1024)
-def _formations(on_map: tuple[int, ...], standing: tuple[int, ...], most: int) -> frozenset[int]:
-    bit = {position: 1 << number for number, position in enumerate(on_map)}
+def _formations(
+    on_map: tuple[int, ...], reachable: tuple[int, ...], max_agents: int
+) -> frozenset[int]:
+    bit = {position: 1 << index for index, position in enumerate(on_map)}
     return frozenset(
-        sum(bit[position] for position in around)
-        for agents in range(1, most + 1)
-        for around in combinations(standing, agents)
-        if set(around) & set(SIDES)
+        sum(bit[position] for position in occupied)
+        for agents in range(1, max_agents + 1)
+        for occupied in combinations(reachable, agents)
+        if set(occupied) & set(SIDES)
     )

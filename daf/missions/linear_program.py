@@ -1,4 +1,4 @@
-"""Linear programs whose answer is proved in exact fractions."""
+"""Linear programs with bounds that are proven in exact fractions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,32 +9,39 @@ import numpy as np
 
 @dataclass
 class LinearProgram:
-    """What is the largest value of one variable, none being negative, under some limits?
+    """Maximization of one variable under linear limits; all variables are nonnegative.
 
     Attributes:
-        most: no variable can be larger.
-        limits: (name, coefficient of each variable, limit): their sum of products is at most the
-            limit, which is not negative.
+        max_value: upper bound of every variable.
+        limits: (name, coefficients by variable, limit); the weighted sum is at most the limit,
+            which is nonnegative.
     """
 
-    most: int
+    max_value: int
     limits: list[tuple[str, dict[str, Fraction], Fraction]] = field(default_factory=list)
 
     def limit(self, name: str, terms: Mapping[str, Fraction | int], limit: Fraction | int) -> None:
-        """Add one limit."""
+        """Add one limit.
+
+        Args:
+            name: name of the limit.
+            terms: coefficient of each variable.
+            limit: upper bound of the weighted sum.
+        """
         self.limits.append((name, {v: Fraction(c) for v, c in terms.items() if c}, Fraction(limit)))
 
     def maximize(self, variable: str) -> tuple[Fraction, list[str]]:
-        """An upper bound of a variable, and the names of the limits that it follows from.
+        """Return an upper bound of a variable, and the names of the limits that prove it.
 
-        A solver finds multipliers of the limits; the bound is then the sum of multiplier times
-        limit, computed in fractions, plus the largest that the solver's rounding can hide. So it
-        holds whatever the solver answers, and is the least possible up to its rounding.
+        By weak duality, any nonnegative multipliers of the limits give a bound. A floating-point
+        solver proposes the multipliers. The bound is the sum of multiplier times limit in exact
+        fractions, plus the maximum effect of the solver's rounding error. It is therefore valid
+        for any output of the solver, and minimal up to that error.
         """
-        from scipy.optimize import linprog  # takes longer to import than all else here
+        from scipy.optimize import linprog  # slow import, needed here only
 
         variables = sorted({v for _, terms, _ in self.limits for v in terms} | {variable})
-        column = {name: number for number, name in enumerate(variables)}
+        column = {name: index for index, name in enumerate(variables)}
         matrix = np.zeros((len(self.limits), len(variables)))
         for row, (_, terms, _) in enumerate(self.limits):
             for name, coefficient in terms.items():
@@ -42,15 +49,17 @@ class LinearProgram:
         objective = np.zeros(len(variables))
         objective[column[variable]] = -1
         limits = [float(limit) for _, _, limit in self.limits]
-        found = linprog(objective, A_ub=matrix, b_ub=limits, bounds=(0, self.most), method="highs")
-        marginals = found.ineqlin.marginals if found.success else np.zeros(len(limits))
+        solution = linprog(
+            objective, A_ub=matrix, b_ub=limits, bounds=(0, self.max_value), method="highs"
+        )
+        marginals = solution.ineqlin.marginals if solution.success else np.zeros(len(limits))
         weights = [max(Fraction(0), Fraction(-m).limit_denominator(10**6)) for m in marginals]
 
-        left = dict.fromkeys(variables, Fraction(0)) | {variable: Fraction(1)}
+        residuals = dict.fromkeys(variables, Fraction(0)) | {variable: Fraction(1)}
         for weight, (_, terms, _) in zip(weights, self.limits):
             for name, coefficient in terms.items():
-                left[name] -= weight * coefficient
+                residuals[name] -= weight * coefficient
         bound = sum(weight * limit for weight, (_, _, limit) in zip(weights, self.limits))
-        bound += sum(max(rest, Fraction(0)) for rest in left.values()) * self.most
+        bound += sum(max(value, Fraction(0)) for value in residuals.values()) * self.max_value
         names = [name for weight, (name, _, limit) in zip(weights, self.limits) if weight]
         return Fraction(bound), names

@@ -1,4 +1,4 @@
-"""Names of missions, and of the layout seeds in them."""
+"""Names of missions with optional layout seeds."""
 
 import re
 from typing import Annotated
@@ -10,16 +10,19 @@ from daf.missions.layouts import SEED_PATTERN
 
 
 def split_layout_seed(name: str) -> tuple[str, str | None]:
-    """`assembler_2@7` -> ("assembler_2", "7"): a mission, and the seed of its layout, or the seeds
-    of its layouts (`1-1000`), if they are not the mission's own."""
-    found = re.fullmatch(f"(.*)@({SEED_PATTERN}(?:-{SEED_PATTERN})?)", name, re.DOTALL)
-    return (found[1], found[2]) if found else (name, None)
+    """Split `assembler_2@7` into ("assembler_2", "7"): the mission and its layout seed.
+
+    Returns:
+        (mission, seed or range of seeds such as `1-1000`); the seed is None without '@'.
+    """
+    match = re.fullmatch(f"(.*)@({SEED_PATTERN}(?:-{SEED_PATTERN})?)", name, re.DOTALL)
+    return (match[1], match[2]) if match else (name, None)
 
 
-def _mission_name(name: str) -> str:
+def _check_mission_name(name: str) -> str:
     check_name(split_layout_seed(name)[0])
     return name
 
 
-MissionName = Annotated[str, AfterValidator(_mission_name)]
-"""A `Name`, which '@' and the seed of a layout, or the seeds of several, may follow."""
+MissionName = Annotated[str, AfterValidator(_check_mission_name)]
+"""A `Name`, optionally with '@' and a layout seed or a range of layout seeds."""

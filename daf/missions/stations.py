@@ -1,4 +1,4 @@
-"""Stations of a mission: assemblers, chests, recipes, limits and clipping."""
+"""Stations of a mission: assemblers, chests, recipes, inventory limits and clipping."""
 
 from typing import Annotated, Literal
 
@@ -21,7 +21,7 @@ RESOURCES = (
 """Resource names in id order, which is the order of every iteration over resources."""
 
 POSITIONS = ("NW", "N", "NE", "W", "E", "SW", "S", "SE")
-"""The cells around a station in reading order: position i is bit 2**i of the neighbour byte."""
+"""The cells around a station in reading order: position i is bit 2**i of the neighbor byte."""
 MAX_COUNT = 1_000_000
 
 Resource = Literal[RESOURCES]
@@ -32,88 +32,124 @@ Symbol = Annotated[str, Field(min_length=1, max_length=1)]
 
 
 class Recipe(Model):
-    """What a station takes and gives when agents stand around it in one of `formations`.
+    """Inputs and outputs of a station for some formations of agents around it.
 
-    A formation names the occupied cells exactly; each `any` stands for one more agent on any of
-    the other cells. The amounts are pooled from, and the outputs given to, whoever stands there.
+    A formation is the exact set of occupied cells; each `any` is one more agent on any remaining
+    cell. The agents in the formation pool the inputs and receive the outputs.
     """
 
-    formations: tuple[tuple[Position, ...], ...] = ()
-    inputs: dict[Resource, Amount] = {}
-    outputs: dict[Resource, Amount] = {}
-    cooldown: Int = Field(default=0, ge=0, le=MAX_COUNT)
+    formations: tuple[tuple[Position, ...], ...] = Field(
+        default=(), description="formations of agents, each a list of positions around the station"
+    )
+    inputs: dict[Resource, Amount] = Field(
+        default={}, description="amounts that one use consumes, by resource"
+    )
+    outputs: dict[Resource, Amount] = Field(
+        default={}, description="amounts that one use produces, by resource"
+    )
+    cooldown: Int = Field(
+        default=0, ge=0, le=MAX_COUNT, description="steps until the station is ready again"
+    )
 
     @field_validator("formations")
     @classmethod
-    def _fit_around_a_station(cls, formations):
+    def _check_formations(cls, formations):
         for formation in formations:
             fixed = [position for position in formation if position != "any"]
             if not 1 <= len(formation) <= len(POSITIONS) or len(set(fixed)) < len(fixed):
-                raise ValueError("a formation has 1 to 8 cells, none of them named twice")
+                raise ValueError("expected 1 to 8 cells in each formation, without repetition")
         return formations
 
 
 class Assembler(Model):
     """A station that turns pooled inputs into outputs: assembler, charger, extractor."""
 
-    kind: Literal["assembler"] = "assembler"
-    type_id: Int = Field(ge=2, le=254)
-    symbol: Symbol
-    recipes: tuple[Recipe, ...] = ()
-    partial: bool = False
-    max_uses: Int = Field(default=0, ge=0, le=MAX_COUNT)
-    exhaustion: Float = Field(default=0.0, ge=0)
-    clip_immune: bool = False
-    starts_clipped: bool = False
+    kind: Literal["assembler"] = Field(default="assembler", description="kind of the station")
+    type_id: Int = Field(ge=2, le=254, description="station type in observations (feature 0)")
+    symbol: Symbol = Field(description="character of the station in maps")
+    recipes: tuple[Recipe, ...] = Field(
+        default=(), description="recipes; a later one overrides an earlier one"
+    )
+    partial: bool = Field(
+        default=False,
+        description="use during the cooldown, for a proportional share of inputs and outputs",
+    )
+    max_uses: Int = Field(
+        default=0, ge=0, le=MAX_COUNT, description="maximum uses per episode; 0: unlimited"
+    )
+    exhaustion: Float = Field(
+        default=0.0, ge=0, description="relative growth of the cooldown with each use"
+    )
+    clip_immune: bool = Field(default=False, description="immunity to clipping")
+    starts_clipped: bool = Field(default=False, description="clipped state at episode start")
 
     @property
-    def begins_clipped(self) -> bool:
-        """Whether it is clipped at the start of an episode; an immune one never is."""
+    def is_initially_clipped(self) -> bool:
+        """Clipped state at episode start; always False for an immune station."""
         return self.starts_clipped and not self.clip_immune
 
 
 class Chest(Model):
-    """A station that stores one resource; the side an agent stands on decides what happens."""
+    """A station that stores one resource; the side of the agent selects deposit or withdrawal."""
 
-    kind: Literal["chest"] = "chest"
-    type_id: Int = Field(ge=2, le=254)
-    symbol: Symbol
-    resource: Resource
-    sides: dict[Side, Annotated[Int, Field(ge=-255, le=255)]]
-    initial: Amount = 0
-    capacity: Int = Field(default=255, ge=1, le=255)
+    kind: Literal["chest"] = Field(default="chest", description="kind of the station")
+    type_id: Int = Field(ge=2, le=254, description="station type in observations (feature 0)")
+    symbol: Symbol = Field(description="character of the station in maps")
+    resource: Resource = Field(description="stored resource")
+    sides: dict[Side, Annotated[Int, Field(ge=-255, le=255)]] = Field(
+        description="amount per use from each side; positive: deposit, negative: withdrawal"
+    )
+    initial: Amount = Field(default=0, description="stored amount at episode start")
+    capacity: Int = Field(default=255, ge=1, le=255, description="maximum stored amount")
 
     @model_validator(mode="after")
-    def _holds_what_it_starts_with(self):
+    def _check_initial(self):
         if self.initial > self.capacity:
-            raise ValueError(f"initial {self.initial} is more than capacity {self.capacity}")
+            raise ValueError(
+                f"initial: got {self.initial}; expected at most capacity, which is {self.capacity}"
+            )
         return self
 
 
 class InventoryLimit(Model):
     """Resources that share one limit of an agent's inventory."""
 
-    resources: tuple[Resource, ...] = Field(min_length=1)
-    limit: Amount
+    resources: tuple[Resource, ...] = Field(
+        min_length=1, description="resources that share the limit"
+    )
+    limit: Amount = Field(description="maximum total amount in the inventory of an agent")
 
 
 class Regeneration(Model):
-    """What every agent receives each `interval` steps."""
+    """Periodic resources that every agent receives."""
 
-    interval: Int = Field(default=1, ge=0, le=MAX_COUNT)
-    amounts: dict[Resource, Amount] = {"energy": 1}
+    interval: Int = Field(
+        default=1, ge=0, le=MAX_COUNT, description="steps between two payments; 0: none"
+    )
+    amounts: dict[Resource, Amount] = Field(
+        default={"energy": 1}, description="amounts per payment, by resource"
+    )
 
 
 class Clipping(Model):
-    """How stations break down, how breaking spreads, and what repairs them."""
+    """Clipping: random breakdown of stations, its spread, and repairs."""
 
-    rate: Float = Field(default=0.0, ge=0, le=1)
-    length_scale: Float = 10.0
-    cutoff: Float = 0.0
+    rate: Float = Field(
+        default=0.0, ge=0, le=1, description="probability per step that one station is clipped"
+    )
+    length_scale: Float = Field(
+        default=10.0,
+        description="decay length of the spread exp(-distance / length_scale), in cells; 0: "
+        "derived from the map size",
+    )
+    cutoff: Float = Field(
+        default=0.0, description="maximum distance of the spread, in cells; 0: 3 length scales"
+    )
     repairs: tuple[Recipe, ...] = Field(
         default=tuple(
             Recipe(inputs={gear: 1}, cooldown=1)
             for gear in ("decoder", "modulator", "scrambler", "resonator")
         ),
         min_length=1,
+        description="repair recipes; any of them repairs a clipped station",
     )

@@ -1,4 +1,4 @@
-"""How many tokens an observation can have: policies need not look at those behind."""
+"""Upper bound of the tokens per observation; policies skip the padding beyond it."""
 
 import numpy as np
 
@@ -8,17 +8,17 @@ from daf.missions.mission import WALL
 
 
 def token_bound(mission: Mission) -> int:
-    """An upper bound of the tokens in any observation of the mission.
+    """Compute an upper bound of the tokens in any observation of the mission.
 
-    Four tokens of one's own, up to five and one per resource for each agent, and the fullest
+    The sum of 4 global tokens, up to 5 tokens and 1 per resource for each agent, and the fullest
     window of walls (1 each), chests (2) and other stations (4).
     """
-    weight = mission.mask_of(WALL).astype(np.int32)
+    token_count = mission.mask_of(WALL).astype(np.int32)
     for name in station_types(mission):
         chest = isinstance(mission.stations[name], Chest)
-        weight += (2 if chest else 4) * mission.mask_of(name)
+        token_count += (2 if chest else 4) * mission.mask_of(name)
     height, width = mission.window_height, mission.window_width
-    padded = np.pad(weight, ((0, 0), (height // 2,) * 2, (width // 2,) * 2))
+    padded = np.pad(token_count, ((0, 0), (height // 2,) * 2, (width // 2,) * 2))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), axis=(1, 2))
     agents = mission.num_agents * (5 + len(RESOURCES))
     return min(mission.tokens, 4 + agents + int(windows.sum((3, 4)).max()))

@@ -1,17 +1,21 @@
-"""Are the weights that the workflow made still what it wrote?"""
+"""Pipeline outputs of an experiment: one benchmark or comparison."""
 
-from pathlib import Path
+from typing import Any
 
+from daf.config import load_json
 from daf.plan import Plan
-from daf.provenance.hashing import file_digest
-from daf.provenance.sidecar import SUFFIX, Sidecar
+from daf.plan.evaluation_summary import summarize_evaluations
 
 
-def weights_problem(plan: Plan, run: str) -> str | None:
-    """What is wrong with the weights of a training; None if they are what was written."""
-    weights = plan.weights_file(run)
-    if not Path(weights).is_file():
-        return f"{weights} is gone"
-    recorded = Sidecar.read(f"{weights}{SUFFIX}").output_files()
-    written = recorded.get(f"runs/{run}/policy.safetensors")
-    return None if file_digest(weights) == written else f"{weights} is not what was written"
+def experiment_outputs(plan: Plan, kind: str) -> dict[str, Any]:
+    """Return the pipeline outputs of an experiment.
+
+    Args:
+        plan: plan of the experiment.
+        kind: folder of the experiment, "benchmarks" or "comparisons".
+    """
+    return {
+        "summary_statistics": load_json(plan.experiment_file(kind, "stats.json")),
+        "comparison_results": summarize_evaluations(plan),
+        "report": plan.experiment_file(kind, "report.html"),
+    }

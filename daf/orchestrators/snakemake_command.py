@@ -1,4 +1,4 @@
-"""Command line, profiles and preconditions of a call of Snakemake."""
+"""Snakemake command line, profiles, and checks before the start of a workflow."""
 
 import os
 import sys
@@ -6,69 +6,75 @@ from pathlib import Path
 
 from daf.config import ConfigError, short_json, suggest
 from daf.provenance.source import packaged_or_checkout, workflow_folder
-from daf.system.caches import provide_caches
-from daf.system.limits import EnvironmentProblem, check_process
+from daf.system.caches import set_cache_folder
+from daf.system.limits import EnvironmentCheckError, check_process_limits
 
 LOCAL_PROFILE = "local"
-STATE = ".snakemake"
+STATE_FOLDER = ".snakemake"
 
 
 def default_config() -> Path:
-    """`config/config.yaml` of the working directory if there is one, else the one of DAF."""
-    own = Path("config/config.yaml")
-    return own if own.is_file() else packaged_or_checkout("_config", "config") / "config.yaml"
+    """Return `config/config.yaml` of the working directory if it exists, else the one of DAF."""
+    local_config = Path("config/config.yaml")
+    if local_config.is_file():
+        return local_config
+    return packaged_or_checkout("_config", "config") / "config.yaml"
 
 
-def snakemake_command(target: str, config: Path, *more: str) -> list[str]:
-    """The command that makes `target` in the working directory."""
+def snakemake_command(target: str, config: Path, *options: str) -> list[str]:
+    """Return the command that makes `target` in the working directory."""
     snakefile = workflow_folder() / "Snakefile"
-    # Not without `-P`: the working directory may have a `yaml.py`.
+    # `-P` keeps Python from importing files of the working directory, such as a `yaml.py`.
     command = [sys.executable, "-P", "-m", "snakemake", target, "--snakefile", str(snakefile)]
-    return [*command, "--configfile", str(config), *more]
+    return [*command, "--configfile", str(config), *options]
 
 
-def import_nothing_from_here() -> None:
-    """Let jobs look for no code in the working directory, as `python -m snakemake` does first."""
+def block_imports_from_working_directory() -> None:
+    """Keep the Python processes of jobs from importing files of the working directory."""
     os.environ["PYTHONSAFEPATH"] = "1"
 
 
 def check_start() -> None:
-    """Make sure that a workflow can begin in this process, and in those that it will start.
+    """Check that a workflow can start in this process and its child processes.
 
     Raises:
-        EnvironmentProblem: it cannot; one line.
+        EnvironmentCheckError: it cannot start; one line.
     """
-    check_process()
-    provide_caches()
-    if not can_keep_state():
-        raise no_place_for_state()
+    check_process_limits()
+    set_cache_folder()
+    if not is_state_writable():
+        raise unwritable_state_error()
 
 
-def can_keep_state() -> bool:
-    """Whether Snakemake can keep its state in the working directory."""
-    state = STATE if os.path.isdir(STATE) else "."
+def is_state_writable() -> bool:
+    """Return True if Snakemake can write its state in the working directory."""
+    state = STATE_FOLDER if os.path.isdir(STATE_FOLDER) else "."
     return os.access(state, os.W_OK | os.X_OK, effective_ids=True)
 
 
-def no_place_for_state() -> EnvironmentProblem:
-    """What is to be said if it cannot."""
-    return EnvironmentProblem(
-        f"the working directory {Path.cwd()} cannot be written, and Snakemake keeps its state in "
-        f"it ({STATE}); start in another one, and let execution.results_dir say where results go"
+def unwritable_state_error() -> EnvironmentCheckError:
+    """Return the error for a working directory without write access."""
+    return EnvironmentCheckError(
+        f"the working directory {Path.cwd()} cannot be written, but Snakemake stores its state "
+        f"there ({STATE_FOLDER}); use another working directory, and set execution.results_dir"
     )
 
 
 def profile_options(profile: str) -> list[str]:
-    """The options that choose a profile: `local`, the name of another of ours, or a folder.
+    """Return the Snakemake options of a profile.
+
+    Args:
+        profile: `local`, the name of another profile of DAF, or a folder.
 
     Raises:
-        ConfigError: there is no such profile; one line.
+        ConfigError: no such profile; one line.
     """
     if profile == LOCAL_PROFILE:
-        return []  # workflow/profiles/default, which Snakemake finds by itself
-    ours = workflow_folder() / "profiles"
-    names = [LOCAL_PROFILE, *sorted(path.name for path in ours.iterdir() if path.name != "default")]
-    folder = ours / profile if profile in names else Path(profile)
+        return []  # Snakemake uses workflow/profiles/default without an option
+    profiles = workflow_folder() / "profiles"
+    names = sorted(path.name for path in profiles.iterdir() if path.name != "default")
+    names = [LOCAL_PROFILE, *names]
+    folder = profiles / profile if profile in names else Path(profile)
     if not (folder / "config.yaml").is_file():
         raise ConfigError(
             f"key 'profile': got {short_json(profile)}; {suggest(profile, names)}, "

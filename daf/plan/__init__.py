@@ -1,4 +1,4 @@
-"""The plan: which trainings, players and evaluations follow from a configuration."""
+"""Plan: the runs, contestants and evaluations of a configuration."""
 
 from daf.plan.build import make_plan
 from daf.plan.contestants import PolicyInstance, Team, parse_contestant

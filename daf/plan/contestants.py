@@ -1,4 +1,4 @@
-"""Who is evaluated: a policy alone, or a team of several."""
+"""Contestants of an evaluation: policy instances and teams of them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,15 +8,24 @@ from pydantic import Field
 from daf.config import ConfigError, Int, Model, PolicyConfig
 from daf.missions import Mission
 from daf.plan.names import build_identity, class_label, instance_name
-from daf.policies.registry import module_and_class
+from daf.policies.registry import split_class_path
 from daf.provenance.hashing import digest
 
 MAX_NAME_CHARACTERS = 40
-"""Characters of a team's name that tell who plays in it."""
+"""Maximum length of the policies in a team's name."""
 
 
 class PolicyInstance(Model):
-    """Somebody to evaluate: the weights of a run, or a policy as it is."""
+    """A policy with fixed weights or none, ready to be evaluated.
+
+    Attributes:
+        name: unique name, that of the run for a trained policy.
+        policy: label that follows from class and weights.
+        class_path: class path of the policy.
+        class_digest: hash of a foreign policy's code; None for a policy of DAF.
+        init_kwargs: arguments of the policy's class.
+        training_seed: seed of its run; None for a fixed policy.
+    """
 
     name: str
     policy: str
@@ -26,36 +35,37 @@ class PolicyInstance(Model):
     training_seed: int | None
 
     def is_valid_name(self, weights: str | None) -> bool:
-        """Whether the name of a policy that is not trained here is one that its content gives it.
+        """Return whether the name of this fixed policy follows from its content.
 
         Args:
-            weights: hash of the weights it plays with, if any.
+            weights: hash of its weights; None without weights.
         """
-        label, plain = class_label(self.class_path), self.policy
-        if plain not in (label, f"{label}-untrained") and not (
-            weights and plain.startswith(f"{label}-")
+        label, default_label = class_label(self.class_path), self.policy
+        if default_label not in (label, f"{label}-untrained") and not (
+            weights and default_label.startswith(f"{label}-")
         ):
             return False
         policies = (
             PolicyConfig(class_path=self.class_path, init_kwargs=self.init_kwargs, train=train)
             for train in (True, False)
         )
-        contents = (build_identity(policy, self.class_digest, weights) for policy in policies)
-        return self.name in [instance_name(plain, content) for content in contents]
+        identities = (build_identity(policy, self.class_digest, weights) for policy in policies)
+        return self.name in [instance_name(default_label, identity) for identity in identities]
 
     def modules(self) -> list[str]:
-        """The `daf` modules of the policy's own code."""
+        """Return the `daf` modules of the policy."""
         return policy_modules(self.class_path)
 
 
 class TeamMember(Model):
-    """A player's part in a team.
+    """A policy instance in a team.
 
     Attributes:
-        share: of the agents, relative to the shares of the others.
-        trained_on: the missions that its weights are made for; none if not by us.
-        weights: hash of the file it plays with if that was given; one that a training makes is
-            known by its name.
+        instance: the policy instance.
+        share: number of agents, relative to the shares of the other members.
+        trained_on: missions of its run; empty for a fixed policy.
+        weights: hash of the weights of a fixed policy; None without weights. The weights of a
+            trained policy are identified by the name of its run.
     """
 
     instance: PolicyInstance
@@ -64,18 +74,20 @@ class TeamMember(Model):
     weights: str | None
 
     def weights_file(self, files: Mapping[str, str]) -> str | None:
-        """Its file among the weights of the whole team, which are given with their hashes; None if
-        it plays without.
+        """Return the member's file among the weights of its team; None without weights.
+
+        Args:
+            files: hash of each weights file of the team, by path.
 
         Raises:
-            ConfigError: it is not among them.
+            ConfigError: missing file.
         """
-        trained = self.instance.training_seed is not None
-        made = f"/runs/{self.instance.name}/policy.safetensors"
+        is_trained = self.instance.training_seed is not None
+        run_file = f"/runs/{self.instance.name}/policy.safetensors"
         for file, sha in files.items():
-            if f"/{file}".endswith(made) if trained else sha == self.weights:
+            if f"/{file}".endswith(run_file) if is_trained else sha == self.weights:
                 return file
-        if trained or self.weights:
+        if is_trained or self.weights:
             raise ConfigError(
                 f"policy '{self.instance.policy}': its weights are not among the files"
             )
@@ -83,74 +95,81 @@ class TeamMember(Model):
 
 
 class Team(Model):
-    """Players that play together, each some of the agents; its name follows from who they are."""
+    """Policy instances that share the agents of every world.
+
+    Attributes:
+        members: policy instances with their shares of the agents.
+    """
 
     members: tuple[TeamMember, ...] = Field(min_length=2)
 
     @property
     def policy(self) -> str:
-        """What it is called if its members have no names of their own."""
+        """Default label: the labels of the members with their shares."""
         return team_label([(member.instance.policy, member.share) for member in self.members])
 
     @property
     def training_seed(self) -> int | None:
-        """That of its trained members, which share it; None if there are none."""
+        """Common seed of the trained members; None without trained members."""
         seeds = (member.instance.training_seed for member in self.members)
         return next((seed for seed in seeds if seed is not None), None)
 
     @property
     def name(self) -> str:
-        """The name that its content gives it."""
+        """Unique name, which follows from members and shares."""
         content = [[member.instance.name, member.share] for member in self.members]
         readable = "-".join(member.instance.policy for member in self.members)[:MAX_NAME_CHARACTERS]
         seed = "" if self.training_seed is None else f"-s{self.training_seed}"
         return f"team-{readable}{seed}-{digest(content)[:8]}"
 
     def modules(self) -> list[str]:
-        """The `daf` modules of its members' own code."""
+        """Return the `daf` modules of the members."""
         return sorted({module for member in self.members for module in member.instance.modules()})
 
     def apportion(self, agents: int) -> list[int]:
-        """How many of the agents each member plays."""
+        """Return the number of agents of each member."""
         return apportion(agents, [member.share for member in self.members])
 
 
 def parse_contestant(data: Mapping[str, Any]) -> PolicyInstance | Team:
-    """The player or team that plain data describe."""
+    """Parse a policy instance or a team from plain data."""
     return (Team if "members" in data else PolicyInstance).model_validate(data)
 
 
-def team_label(parts: Sequence[tuple[str, int]]) -> str:
-    """Policies with their shares in words, such as `3 lstm + 1 baseline`; equal ones go unsaid."""
-    equal = len({share for _, share in parts}) == 1
-    return " + ".join(policy if equal else f"{share} {policy}" for policy, share in parts)
+def team_label(members: Sequence[tuple[str, int]]) -> str:
+    """Return a team's label, such as `3 lstm + 1 baseline`; equal shares are omitted.
+
+    Args:
+        members: (label, share) of each member.
+    """
+    equal = len({share for _, share in members}) == 1
+    return " + ".join(policy if equal else f"{share} {policy}" for policy, share in members)
 
 
 def apportion(agents: int, shares: Sequence[int]) -> list[int]:
-    """How many of the agents each member of a team plays, by largest remainder.
+    """Apportion the agents of a team to its members, by largest remainder.
 
-    Each gets the whole part of its quota, agents x share / sum of the shares; the agents that are
-    left go, one each, to the largest fractional parts (method of Hamilton, or Hare and Niemeyer;
-    Balinski and Young 1982), equal ones in the order of the members. The shares are those of
-    `cogames eval -p POLICY:SHARE`.
+    Each member receives the whole part of its quota, agents x share / sum of the shares. The
+    remaining agents go, one each, to the largest fractional parts (method of Hamilton, or Hare and
+    Niemeyer; Balinski and Young 1982), equal ones in the order of the members. The shares are
+    those of `cogames eval -p POLICY:SHARE`.
 
     Args:
-        agents: of the team.
-        shares: of each member, at least one, not negative, not all 0.
+        agents: number of agents of the team.
+        shares: share of each member, at least one member, not negative, not all 0.
 
     Returns:
-        numbers of agents, in the order of `shares`; they add up to `agents`.
+        number of agents of each member; the sum is `agents`.
     """
     total = sum(shares)
-    found = [agents * share // total for share in shares]
-    places = range(len(shares))
-    by_remainder = sorted(places, key=lambda place: -(agents * shares[place] % total))
-    for place in by_remainder[: agents - sum(found)]:
-        found[place] += 1
-    return found
+    counts = [agents * share // total for share in shares]
+    by_remainder = sorted(range(len(shares)), key=lambda member: -(agents * shares[member] % total))
+    for member in by_remainder[: agents - sum(counts)]:
+        counts[member] += 1
+    return counts
 
 
 def policy_modules(class_path: str) -> list[str]:
-    """The `daf` modules of the code of a policy's class."""
-    module, _ = module_and_class(class_path)
+    """Return the `daf` modules of a policy's class; empty for foreign code."""
+    module, _ = split_class_path(class_path)
     return [module] if module.startswith("daf.") else []

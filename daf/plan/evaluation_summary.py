@@ -1,4 +1,4 @@
-"""What the evaluations of a plan came to, read back from their files."""
+"""Summary of a plan's evaluations, read from their episode tables."""
 
 from typing import Any
 
@@ -9,14 +9,18 @@ from daf.plan.plan import Plan
 
 
 def summarize_evaluations(plan: Plan) -> dict[str, dict[str, dict[str, Any]]]:
-    """What the evaluations came to: policy -> mission -> {mean, sd, episodes, files}."""
-    tables: dict[str, dict[str, list[str]]] = {}
-    for player, mission in plan.evaluations():
-        of_policy = tables.setdefault(plan.labels[player], {})
-        of_policy.setdefault(mission, []).append(plan.episodes_file(player, mission))
+    """Summarize the scores of all evaluations.
+
+    Returns:
+        label -> mission -> {mean, sd, episodes, files}, over all runs of a label.
+    """
+    files: dict[str, dict[str, list[str]]] = {}
+    for contestant, mission in plan.evaluations():
+        by_mission = files.setdefault(plan.labels[contestant], {})
+        by_mission.setdefault(mission, []).append(plan.episodes_file(contestant, mission))
     return {
-        policy: {mission: _summary(files) for mission, files in missions.items()}
-        for policy, missions in tables.items()
+        label: {mission: _summary(paths) for mission, paths in by_mission.items()}
+        for label, by_mission in files.items()
     }
 
 
@@ -31,14 +35,15 @@ def _summary(files: list[str]) -> dict[str, Any]:
 
 
 def best_policy_with_weights(plan: Plan) -> str | None:
-    """The player with weights whose mean score over the missions is highest; None without one.
+    """Return the policy instance with weights and the highest mean score; None without any.
 
-    Only players that were evaluated on every mission are considered. This picks a file to use; it
-    is no claim about methods.
+    Only policy instances with evaluations on all missions count. The choice selects a file to
+    deploy; it makes no claim about methods.
     """
     means = {}
-    for player in plan.weights:
-        files = [plan.episodes_file(*cell) for cell in plan.evaluations() if cell[0] == player]
+    for policy in plan.weights:
+        evaluations = [(name, mission) for name, mission in plan.evaluations() if name == policy]
+        files = [plan.episodes_file(*evaluation) for evaluation in evaluations]
         if len(files) == len(plan.missions):
-            means[player] = sum(_summary([path])["mean"] for path in files) / len(files)
+            means[policy] = sum(_summary([path])["mean"] for path in files) / len(files)
     return max(sorted(means), key=means.get) if means else None

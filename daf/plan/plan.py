@@ -19,11 +19,12 @@ from daf.plan.run import Run
 
 @dataclass(frozen=True)
 class EvaluationBatch:
-    """Players that are evaluated on the same missions.
+    """Contestants that are evaluated on the same missions.
 
     Attributes:
-        players: their names; none if they are all that are in no other cast.
-        together: by one job; else each has a job of its own.
+        missions: names of the missions.
+        policies: names of the contestants; empty for all contestants of no other batch.
+        one_job: true if one job evaluates all; false for one job per contestant.
     """
 
     missions: tuple[str, ...]
@@ -32,24 +33,27 @@ class EvaluationBatch:
 
     @property
     def job(self) -> str:
-        """What its job is called, in names of files."""
+        """Name of the batch's job, as part of file names."""
         return f"{self.policies[0]}-and-{len(self.policies) - 1}-more"
 
 
 @dataclass
 class Plan:
-    """All trainings, players and missions of a configuration, by name.
+    """All runs, contestants and missions of a configuration, by name.
 
     Attributes:
-        initial_weights: the files that trainings begin with, where they begin with one.
-        players: whom the comparison is about.
-        weights: the files that players play with, where they need one.
-        teams: those that play together only to answer the questions about teams.
-        questions: about teams, see `daf.plan.team_questions.questions`; None if there are none.
-        populations: for each training those that it shares a job with, and itself, in one order;
-            none if it has a job of its own.
-        labels: for each player and team, what this configuration calls its policy.
-        evaluation_configs: for each player and team, how it is evaluated.
+        config: configuration of the plan.
+        missions: missions of the evaluations.
+        runs: training runs.
+        initial_weights: file with the initial weights of each run that has one.
+        policies: policy instances that the experiment compares.
+        weights: weights file of each policy instance that has one.
+        teams: teams that the questions about teams require.
+        team_questions: questions about teams, see `daf.plan.team_questions`; None without any.
+        colocated: for each run the runs of its job, itself included, in one order; no entry for a
+            run with its own job.
+        labels: label of each contestant in this configuration.
+        evaluation_configs: evaluation settings of each contestant.
     """
 
     config: BenchmarkConfig
@@ -64,172 +68,184 @@ class Plan:
     labels: dict[str, str] = field(default_factory=dict)
     evaluation_configs: dict[str, EvaluationConfig] = field(default_factory=dict)
 
-    def add(self, other: "Plan") -> None:
-        """Take over the trainings and players of another plan for the same missions."""
-        parts = (
-            "runs",
-            "initial_weights",
-            "colocated",
-            "policies",
-            "weights",
-            "labels",
-            "evaluation_configs",
-        )
-        for name in parts:
-            getattr(self, name).update(getattr(other, name))
+    def merge(self, other: "Plan") -> None:
+        """Add the runs and policy instances of another plan for the same missions."""
+        self.runs |= other.runs
+        self.initial_weights |= other.initial_weights
+        self.colocated |= other.colocated
+        self.policies |= other.policies
+        self.weights |= other.weights
+        self.labels |= other.labels
+        self.evaluation_configs |= other.evaluation_configs
 
     def contestant(self, name: str) -> PolicyInstance | Team:
-        """Who is called so.
+        """Return the contestant with this name.
 
         Raises:
-            ConfigError: nobody.
+            ConfigError: unknown name.
         """
-        known = self.policies if name in self.policies else self.teams
-        if name not in known:
-            raise ConfigError(
-                f"no policy {short_json(name)}; {suggest(name, [*self.policies, *known])}"
-            )
-        return known[name]
+        contestants = self.policies | self.teams
+        if name not in contestants:
+            raise ConfigError(f"no policy {short_json(name)}; {suggest(name, list(contestants))}")
+        return contestants[name]
 
     def run(self, name: str) -> Run:
-        """The training that is called so.
+        """Return the run with this name.
 
         Raises:
-            ConfigError: none.
+            ConfigError: unknown name.
         """
         if name not in self.runs:
-            raise ConfigError(f"no training {short_json(name)}; {suggest(name, list(self.runs))}")
+            raise ConfigError(f"no run {short_json(name)}; {suggest(name, list(self.runs))}")
         return self.runs[name]
 
-    def members(self, name: str) -> list[str]:
-        """The players that a team consists of; a player is alone."""
-        team = self.teams.get(name)
-        return [member.instance.name for member in team.members] if team else [name]
+    def members(self, contestant: str) -> list[str]:
+        """Return the names of a team's members; a policy instance is its only member."""
+        team = self.teams.get(contestant)
+        return [member.instance.name for member in team.members] if team else [contestant]
 
-    def weights_files(self, name: str) -> list[str]:
-        """The files that a player, or the members of a team, play with."""
-        files = [self.weights.get(member) for member in self.members(name)]
+    def weights_files(self, contestant: str) -> list[str]:
+        """Return the weights files of a contestant's members."""
+        files = [self.weights.get(member) for member in self.members(contestant)]
         return list(dict.fromkeys(file for file in files if file))
 
-    def trained_on(self, player: str) -> list[dict[str, Any]]:
-        """The missions a player's weights are made for, as plain data; none if not by us. A team's
-        members say so themselves."""
-        run = self.runs.get(player)
+    def training_missions(self, contestant: str) -> list[dict[str, Any]]:
+        """Return the missions of a contestant's run, as plain data; empty for fixed policies.
+
+        Empty for a team, too: `TeamMember.trained_on` has the missions of each member.
+        """
+        run = self.runs.get(contestant)
         return [mission.resolved() for mission in run.missions] if run else []
 
     def finished_runs(self) -> list[str]:
-        """The trainings, but for those the configuration says are missing."""
+        """Return the names of the runs that the configuration does not declare missing."""
         return [run for run in self.runs if run not in self.config.missing.runs]
 
     def evaluations(self) -> list[tuple[str, str]]:
-        """Every (player, mission), but for those the configuration says are missing."""
+        """Return (contestant, mission) of each evaluation that is not declared missing."""
         missing = self.config.missing
         return [
-            (player, mission)
-            for player in (*self.policies, *self.teams)
-            if not set(self.members(player)) & set(missing.runs)
+            (contestant, mission)
+            for contestant in (*self.policies, *self.teams)
+            if not set(self.members(contestant)) & set(missing.runs)
             for mission in self.missions
-            if f"{player}/{mission}" not in missing.evaluations
+            if f"{contestant}/{mission}" not in missing.evaluations
         ]
 
     def evaluation_batches(self) -> list[EvaluationBatch]:
-        """Who is evaluated on which missions, and by which jobs.
+        """Return the batches of evaluations that share missions and, in part, jobs.
 
-        The first is of those who are in no other: each is on all missions, in a job of its own.
-        Players are dealt to jobs in the order of the plan, and those that are missing take their
-        places: so what goes missing changes one job only.
+        The first batch covers all contestants of no other batch: all missions, one job per
+        contestant. Contestants are assigned to jobs in the order of the plan, missing ones
+        included. Therefore a contestant that goes missing changes only one job.
         """
-        left_out: dict[str, set[str]] = {}
+        missing_missions: dict[str, set[str]] = {}
         for name in self.config.missing.evaluations:
-            player, _, mission = name.partition("/")
-            left_out.setdefault(player, set()).add(mission)
+            contestant, _, mission = name.partition("/")
+            missing_missions.setdefault(contestant, set()).add(mission)
 
-        def played_by(player: str) -> tuple[str, ...]:
-            skipped = left_out.get(player, set())
-            return tuple(mission for mission in self.missions if mission not in skipped)
+        def evaluated_missions(contestant: str) -> tuple[str, ...]:
+            missing = missing_missions.get(contestant, set())
+            return tuple(mission for mission in self.missions if mission not in missing)
 
-        together: list[EvaluationBatch] = []
-        for dealt in self._assign_to_jobs():
-            same: dict[tuple[str, ...], list[str]] = {}
-            for player in dealt:
-                same.setdefault(played_by(player), []).append(player)
-            groups = [(missions, names) for missions, names in same.items() if len(names) > 1]
-            together += [
-                EvaluationBatch(missions, tuple(names), True) for missions, names in groups
+        shared_jobs: list[EvaluationBatch] = []
+        for assigned in self._assign_to_jobs():
+            by_missions: dict[tuple[str, ...], list[str]] = {}
+            for contestant in assigned:
+                by_missions.setdefault(evaluated_missions(contestant), []).append(contestant)
+            shared_jobs += [
+                EvaluationBatch(missions, tuple(contestants), True)
+                for missions, contestants in by_missions.items()
+                if len(contestants) > 1
             ]
-        seated = {player for cast in together for player in cast.policies}
-        alone: dict[tuple[str, ...], list[str]] = {tuple(self.missions): []}
-        for player in [name for name in left_out if name not in seated]:
-            alone.setdefault(played_by(player), []).append(player)
-        found = [
-            EvaluationBatch(missions, tuple(names), False) for missions, names in alone.items()
+        batched = {contestant for batch in shared_jobs for contestant in batch.policies}
+        single: dict[tuple[str, ...], list[str]] = {tuple(self.missions): []}
+        for contestant in missing_missions:
+            if contestant not in batched:
+                single.setdefault(evaluated_missions(contestant), []).append(contestant)
+        single_jobs = [
+            EvaluationBatch(missions, tuple(contestants), False)
+            for missions, contestants in single.items()
         ]
-        return [cast for cast in found + together if cast.missions]
+        return [batch for batch in single_jobs + shared_jobs if batch.missions]
 
     def _assign_to_jobs(self) -> list[list[str]]:
-        """Everybody who can be evaluated, by jobs, as far as their missions are the same."""
-        size, gone = self.config.execution.policies_per_job, set(self.config.missing.runs)
-        everybody = (*self.policies, *self.teams)
-        dealt = [everybody[first : first + size] for first in range(0, len(everybody), size)]
-        return [[name for name in names if not gone & {*self.members(name)}] for names in dealt]
-
-    def missing(self) -> list[dict[str, str]]:
-        """The evaluations that are left out, as {policy, run, mission}."""
-        there = set(self.evaluations())
+        """Return the contestants of each job, without those that need a missing run."""
+        size = self.config.execution.policies_per_job
+        missing_runs = set(self.config.missing.runs)
+        names = (*self.policies, *self.teams)
+        assigned = [names[first : first + size] for first in range(0, len(names), size)]
         return [
-            {"policy": self.labels[player], "run": player, "mission": mission}
-            for player in (*self.policies, *self.teams)
+            [name for name in group if not missing_runs & {*self.members(name)}]
+            for group in assigned
+        ]
+
+    def missing_evaluations(self) -> list[dict[str, str]]:
+        """Return the missing evaluations, as {policy, run, mission}."""
+        available = set(self.evaluations())
+        return [
+            {"policy": self.labels[contestant], "run": contestant, "mission": mission}
+            for contestant in (*self.policies, *self.teams)
             for mission in self.missions
-            if (player, mission) not in there
+            if (contestant, mission) not in available
         ]
 
     def run_file(self, run: str) -> str:
-        """Where a training tells how it went."""
+        """Return the path of a run's metadata."""
         return f"{self.config.execution.results_dir}/runs/{run}/run.json"
 
     def weights_file(self, run: str) -> str:
-        """Where a training leaves its weights."""
+        """Return the path of a run's checkpoint."""
         return f"{self.config.execution.results_dir}/runs/{run}/policy.safetensors"
 
-    def episodes_file(self, player: str, mission: str) -> str:
-        """Where the episode table of an evaluation stands."""
+    def episodes_file(self, contestant: str, mission: str) -> str:
+        """Return the path of an evaluation's episode table."""
         folder = f"{self.config.execution.results_dir}/evaluations"
-        return f"{folder}/{player}-{eval_tag(self.evaluation_configs[player])}/{mission}.parquet"
+        tag = eval_tag(self.evaluation_configs[contestant])
+        return f"{folder}/{contestant}-{tag}/{mission}.parquet"
 
     def episodes_files(self) -> list[str]:
-        """Where all episode tables stand, but for those that are missing."""
-        return [self.episodes_file(*cell) for cell in self.evaluations()]
+        """Return the paths of all episode tables that are not missing."""
+        return [self.episodes_file(*evaluation) for evaluation in self.evaluations()]
 
     def report_replays(self) -> list[str]:
-        """Where the recorded episodes stand that a report shows: for each policy and mission those
-        of its first run."""
-        first: dict[tuple[str, str], str] = {}
-        for player, mission in self.evaluations():
-            file = self.episodes_file(player, mission).removesuffix(".parquet") + ".replay.json"
-            first.setdefault((self.labels[player], mission), file)
-        return list(first.values())
+        """Return the paths of the replays in a report: first run of each policy and mission."""
+        replays: dict[tuple[str, str], str] = {}
+        for contestant, mission in self.evaluations():
+            file = self.episodes_file(contestant, mission).removesuffix(".parquet")
+            replays.setdefault((self.labels[contestant], mission), f"{file}.replay.json")
+        return list(replays.values())
 
     def experiment_file(self, kind: str, file: str) -> str:
-        """Where what is said about all of it stands; `kind` is benchmarks or comparisons."""
+        """Return the path of a file of the experiment; `kind` is "benchmarks" or "comparisons"."""
         return f"{self.config.execution.results_dir}/{kind}/{self.config.name}/{file}"
 
-    def bundle_file(self, player: str) -> str:
-        """Where the deployment package of a player stands."""
-        return f"{self.config.execution.results_dir}/deployments/{player}.zip"
+    def bundle_file(self, policy: str) -> str:
+        """Return the path of a policy instance's bundle."""
+        return f"{self.config.execution.results_dir}/deployments/{policy}.zip"
 
     def disk_needed_mb(self) -> int:
-        """Upper estimate of what the plan writes."""
-        evaluations = [how for how in self.evaluation_configs.values() for _ in self.missions]
-        return disk_needed_mb(len(self.runs), evaluations)
+        """Return an upper estimate of the size of the plan's files, in MB."""
+        evaluations = [config for config in self.evaluation_configs.values() for _ in self.missions]
+        return estimate_disk_mb(len(self.runs), evaluations)
 
 
-def disk_needed_mb(runs: int, evaluations: Sequence[EvaluationConfig]) -> int:
-    """Upper estimate of what is written: weights and curves of each run, rows of each episode,
-    recordings. A power of two from 1024 on, so that small changes of a plan leave it alone."""
-    played = sum(how.episodes * 0.001 + how.recorded_episodes * 0.5 for how in evaluations)
-    return 2 ** max(10, math.ceil(math.log2(50 + 20 * runs + played)))
+def estimate_disk_mb(runs: int, evaluations: Sequence[EvaluationConfig]) -> int:
+    """Estimate the size of all files from above: checkpoints, curves, episode tables, replays.
+
+    Args:
+        runs: number of runs.
+        evaluations: settings of each evaluation.
+
+    Returns:
+        MB, a power of 2 from 1024 on, so that small changes of a plan do not change it.
+    """
+    evaluation_mb = sum(
+        config.episodes * 0.001 + config.recorded_episodes * 0.5 for config in evaluations
+    )
+    return 2 ** max(10, math.ceil(math.log2(50 + 20 * runs + evaluation_mb)))
 
 
 def eval_tag(evaluation: EvaluationConfig) -> str:
-    """How an evaluation is played, as it stands in the name of its folder."""
+    """Return the part of an evaluation folder's name that identifies its settings."""
     return f"e{evaluation.episodes}-w{evaluation.seed}"

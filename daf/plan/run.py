@@ -1,4 +1,4 @@
-"""Run: one training run of a plan, and its files."""
+"""Run: one training run of a plan."""
 
 from typing import Any
 
@@ -13,7 +13,19 @@ from daf.provenance.hashing import digest
 
 
 class Run(Model):
-    """One training: everything that decides its weights, but for the code."""
+    """One training run: everything that decides its weights, except the code.
+
+    Attributes:
+        name: unique name, see `proper_name`.
+        policy: label of the policy's class.
+        class_path: class path of the policy.
+        class_digest: hash of a foreign policy's code; None for a policy of DAF.
+        init_kwargs: arguments of the policy's class.
+        training: hyperparameters.
+        initial_digest: hash of the initial weights; None for weights drawn from the seed.
+        training_seed: seed of weights, worlds, actions and minibatches.
+        missions: training missions.
+    """
 
     name: str
     policy: str
@@ -26,29 +38,32 @@ class Run(Model):
     missions: tuple[Mission, ...]
 
     def resolved(self) -> dict[str, Any]:
-        """All values as plain data; the missions are not to be changed."""
+        """Return all values as plain data; the missions are shared and must not be changed."""
         missions = [mission.resolved() for mission in self.missions]
         return self.model_dump(mode="json", exclude={"missions"}) | {"missions": missions}
 
     def modules(self) -> list[str]:
-        """The `daf` modules of the policy's own code, and of its teacher's."""
+        """Return the `daf` modules of the policy and of its teacher."""
         teacher = self.training.teacher
         return policy_modules(self.class_path) + (policy_modules(teacher) if teacher else [])
 
     def with_seed(self, seed: int) -> "Run":
-        """The same training with another seed, under the name that follows."""
+        """Return a copy with another training seed and its name."""
         run = self.model_copy(update={"training_seed": seed})
         return run.model_copy(update={"name": run.proper_name()})
 
     def proper_name(self) -> str:
-        """The name that its content gives it."""
+        """Return the name that follows from class, seed and the digest of all values."""
         content = self.resolved()
         del content["name"], content["policy"]
         return f"{class_label(self.class_path)}-s{self.training_seed}-{digest(content)[:8]}"
 
     def resume_key(self) -> dict[str, Any]:
-        """What decides how the training goes, update by update. Its length is part of it only
-        where the learning rate follows from it."""
+        """Return the values that decide each update of the run, as plain data.
+
+        Runs with equal keys share a resume state. The number of steps is excluded, unless the
+        learning rate depends on it.
+        """
         content = self.resolved()
         del content["training"]["steps"]
         content["training"]["anneal_steps"] = self.training.lr_decay_steps

@@ -1,4 +1,4 @@
-"""The teams that follow from a configuration, and what is asked of them."""
+"""Teams of a configuration and the questions about them: mixed, replacement, cross-play."""
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -11,65 +11,72 @@ from daf.plan.plan import Plan
 from daf.provenance.hashing import file_digest
 
 Composition = dict[str, int]
-"""The policies of a team, as the configuration calls them and in its order, with their shares as
-the smallest whole numbers; so equal teams are equal, whatever asks for them."""
+"""Share of each policy of a team, by label, in the order of the configuration.
+
+The shares are the smallest whole numbers, so equal teams have equal compositions."""
 
 
 def add_teams(plan: Plan, labels: Sequence[str]) -> None:
-    """Add to a plan of players the teams that its configuration asks for.
+    """Add the teams of the configuration and the questions about them to a plan.
 
-    With training seeds there is a team for each: the trained members' weights of that seed, with
-    the others as they are.
+    With training seeds each composition gives one team per seed: the trained members with the
+    weights of that seed, and the fixed members.
 
     Args:
-        labels: of all policies, in their order.
+        plan: plan with all policy instances.
+        labels: labels of all policies, in the order of the configuration.
 
     Raises:
-        ConfigError: a team that cannot be; one line.
+        ConfigError: invalid team, in one line.
     """
-    asked = plan.config.teams
-    if asked == TeamsConfig():
+    config = plan.config.teams
+    if config == TeamsConfig():
         return
-    mixed = _mixed(asked, labels)
-    valued = _replacement_teams(asked, labels)
-    pairs = _cross_play_teams(asked, labels)
-    lines = {_label(line): line for line in (*mixed, *valued.values(), *pairs)}
-    for label, line in lines.items():
-        for team in _teams(plan, line):
+    mixed = _mixed_teams(config, labels)
+    replacements = _replacement_teams(config, labels)
+    pairs = _cross_play_teams(config, labels)
+    compositions = {
+        _label(composition): composition for composition in (*mixed, *replacements.values(), *pairs)
+    }
+    for label, composition in compositions.items():
+        for team in _build_teams(plan, composition):
             plan.teams[team.name] = team
             plan.evaluation_configs[team.name] = plan.config.evaluation
             plan.labels[team.name] = label
     plan.team_questions = {
-        "teams": {label: _agents(plan, line) for label, line in lines.items()},
-        "mixed": [_label(line) for line in mixed],
-        "replacement": asked.replacement,
-        "valued": {policy: _label(line) for policy, line in valued.items()},
-        "pairs": {_label(line): list(line) for line in pairs},
+        "teams": {
+            label: _agents_by_mission(plan, composition)
+            for label, composition in compositions.items()
+        },
+        "mixed": [_label(composition) for composition in mixed],
+        "replacement": config.replacement,
+        "valued": {policy: _label(composition) for policy, composition in replacements.items()},
+        "pairs": {_label(composition): list(composition) for composition in pairs},
     }
 
 
-def _mixed(asked: TeamsConfig, labels: Sequence[str]) -> list[Composition]:
-    found: list[Composition] = []
-    for number, shares in enumerate(asked.mixed):
+def _mixed_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Composition]:
+    compositions: list[Composition] = []
+    for number, shares in enumerate(config.mixed):
         key = f"teams.mixed.{number}"
         for policy in shares:
-            _check_known(key, policy, labels)
-        line = _composition(shares, labels)
-        if line in found:
+            _check_label(key, policy, labels)
+        composition = _composition(shares, labels)
+        if composition in compositions:
             raise ConfigError(
                 f"key '{key}': got {short_json(shares)}; that is the team of "
-                f"'teams.mixed.{found.index(line)}', leave one out"
+                f"'teams.mixed.{compositions.index(composition)}', leave one out"
             )
-        found.append(line)
-    return found
+        compositions.append(composition)
+    return compositions
 
 
-def _replacement_teams(asked: TeamsConfig, labels: Sequence[str]) -> dict[str, Composition]:
-    """For each policy the team in which it plays half of the agents, the replacement the others."""
-    replacement = asked.replacement
+def _replacement_teams(config: TeamsConfig, labels: Sequence[str]) -> dict[str, Composition]:
+    """Return for each policy its team with the replacement policy, half of the agents each."""
+    replacement = config.replacement
     if replacement is None:
         return {}
-    _check_known("teams.replacement", replacement, labels)
+    _check_label("teams.replacement", replacement, labels)
     others = [policy for policy in labels if policy != replacement]
     if not others:
         raise ConfigError(
@@ -78,56 +85,64 @@ def _replacement_teams(asked: TeamsConfig, labels: Sequence[str]) -> dict[str, C
     return {policy: _composition({policy: 1, replacement: 1}, labels) for policy in others}
 
 
-def _cross_play_teams(asked: TeamsConfig, labels: Sequence[str]) -> list[Composition]:
-    if asked.cross_play and len(labels) < 2:
+def _cross_play_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Composition]:
+    if config.cross_play and len(labels) < 2:
         raise ConfigError("key 'teams.cross_play': got true; at least two policies are needed")
-    return [dict.fromkeys(pair, 1) for pair in combinations(labels, 2) if asked.cross_play]
+    return [dict.fromkeys(pair, 1) for pair in combinations(labels, 2) if config.cross_play]
 
 
-def _check_known(key: str, policy: str, labels: Sequence[str]) -> None:
+def _check_label(key: str, policy: str, labels: Sequence[str]) -> None:
     if policy not in labels:
         raise ConfigError(f"key '{key}': got {short_json(policy)}; {suggest(policy, list(labels))}")
 
 
 def _composition(shares: Mapping[str, float], labels: Sequence[str]) -> Composition:
-    # By way of their decimals, for 0.1 + 0.2 is not 0.3: who plays must not depend on rounding.
+    # Exact fractions of the decimal shares: a composition must not depend on rounding.
     exact = {policy: Fraction(str(shares[policy])) for policy in labels if policy in shares}
     scale = lcm(*(share.denominator for share in exact.values()))
     whole = {policy: int(share * scale) for policy, share in exact.items()}
     return {policy: share // gcd(*whole.values()) for policy, share in whole.items()}
 
 
-def _label(line: Composition) -> str:
-    return team_label(list(line.items()))
+def _label(composition: Composition) -> str:
+    return team_label(list(composition.items()))
 
 
-def _agents(plan: Plan, line: Composition) -> dict[str, dict[str, int]]:
-    """How many agents each policy plays, by mission."""
-    found = {}
+def _agents_by_mission(plan: Plan, composition: Composition) -> dict[str, dict[str, int]]:
+    """Return the number of agents of each policy, by mission."""
+    agents = {}
     for mission in plan.missions.values():
-        counts = apportion(mission.num_agents, list(line.values()))
+        counts = apportion(mission.num_agents, list(composition.values()))
         if 0 in counts:
-            policy = list(line)[counts.index(0)]
+            policy = list(composition)[counts.index(0)]
             raise ConfigError(
-                f"key 'teams': in the team {_label(line)}, '{policy}' would play none of the "
-                f"{mission.num_agents} agents of mission {mission.name}"
+                f"key 'teams': in the team {_label(composition)}, '{policy}' would play none of "
+                f"the {mission.num_agents} agents of mission {mission.name}"
             )
-        found[mission.name] = dict(zip(line, counts))
-    return found
+        agents[mission.name] = dict(zip(composition, counts))
+    return agents
 
 
-def _teams(plan: Plan, line: Composition) -> list[Team]:
-    """The teams of a line: one, or one for each training seed."""
-    names = [[n for n, label in plan.labels.items() if label == policy] for policy in line]
-    number = max(map(len, names))
-    every = zip(*(found * (number if len(found) == 1 else 1) for found in names), strict=True)
+def _build_teams(plan: Plan, composition: Composition) -> list[Team]:
+    """Return the teams of a composition: one, or one per training seed."""
+    instances = [
+        [name for name, label in plan.labels.items() if label == policy] for policy in composition
+    ]
+    num_teams = max(map(len, instances))
+    teams = zip(
+        *(names * (num_teams if len(names) == 1 else 1) for names in instances), strict=True
+    )
     return [
-        Team(members=tuple(_member(plan, n, s) for n, s in zip(team, line.values())))
-        for team in every
+        Team(
+            members=tuple(
+                _team_member(plan, name, share) for name, share in zip(team, composition.values())
+            )
+        )
+        for team in teams
     ]
 
 
-def _member(plan: Plan, name: str, share: int) -> TeamMember:
+def _team_member(plan: Plan, name: str, share: int) -> TeamMember:
     run, file = plan.runs.get(name), plan.weights.get(name)
     return TeamMember(
         instance=plan.policies[name],

@@ -1,4 +1,4 @@
-"""From the name of a policy to the object: short names, dotted paths and files."""
+"""Construction of policies from short names, dotted paths and files."""
 
 import hashlib
 import importlib
@@ -16,76 +16,86 @@ from daf.config.conversion import convert_text, has_text
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import (
-    METTAGRID,
+    METTAGRID_PREFIX,
     SHORT_NAMES,
-    PolicyMisbehaves,
+    PolicyMisbehaviorError,
     PolicySpec,
     is_foreign,
-    module_and_class,
+    split_class_path,
 )
-from daf.policies.user_code import contained, told
+from daf.policies.user_code import error_text, guard_process_state
 from daf.system.interrupts import is_interrupt
 
 
-def policy_class(class_path: str) -> type[Policy]:
-    """The class that `class_path` names.
+def import_policy_class(class_path: str) -> type[Policy]:
+    """Import the class of a policy.
+
+    Args:
+        class_path: short name, `package.module:Class`, `file.py:Class` or `mettagrid:NAME`.
 
     Raises:
-        ConfigError: nothing there, or not a policy; one line saying what exists.
+        ConfigError: no such module or class, or not a policy; one line.
     """
-    module_name, class_name = module_and_class(class_path)
-    if class_path.startswith(METTAGRID):
-        # By its name, so that no other policy's results hang on this code.
-        return importlib.import_module(module_name).policy_class(class_path)
+    module_name, class_name = split_class_path(class_path)
+    if class_path.startswith(METTAGRID_PREFIX):
+        # Imported by name: a direct import would add this code to the code hash of all policies.
+        return importlib.import_module(module_name).import_policy_class(class_path)
     if not module_name or class_path.endswith(".py"):
         raise ConfigError(
             f"unknown policy {short_json(class_path)}; {suggest(class_path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
-    with contained(class_path, is_foreign(class_path)):
+    with guard_process_state(class_path, is_foreign(class_path)):
         module = _import_module(module_name, class_path)
-    found = getattr(module, class_name, None)
-    if not inspect.isclass(found) or not issubclass(found, Policy):
-        there = sorted(
+    cls = getattr(module, class_name, None)
+    if not inspect.isclass(cls) or not issubclass(cls, Policy):
+        available = sorted(
             name
-            for name, thing in vars(module).items()
-            if inspect.isclass(thing) and issubclass(thing, Policy) and thing is not Policy
+            for name, value in vars(module).items()
+            if inspect.isclass(value) and issubclass(value, Policy) and value is not Policy
         )
-        problem = "is not a daf.policies.Policy" if found else "does not exist"
-        if hasattr(found, "agent_policy"):
-            problem = f"is a policy of mettagrid, '{METTAGRID}{module_name}.{class_name}'"
+        problem = "is not a daf.policies.Policy" if cls else "does not exist"
+        if hasattr(cls, "agent_policy"):
+            problem = f"is a policy of mettagrid, '{METTAGRID_PREFIX}{module_name}.{class_name}'"
         raise ConfigError(
             f"policy '{class_path}': '{class_name}' {problem}; "
-            f"policies in {module_name}: {', '.join(there) or 'none'}"
+            f"policies in {module_name}: {', '.join(available) or 'none'}"
         )
-    return found
+    return cls
 
 
 def accepted_init_kwargs(class_path: str) -> list[str] | None:
-    """Names of the further arguments of a policy's class; None if it takes any.
+    """Return the names of the `init_kwargs` of a class; None if it accepts any name.
 
     Raises:
         ConfigError: no such class.
     """
-    parameters = inspect.signature(policy_class(class_path)).parameters
+    parameters = inspect.signature(import_policy_class(class_path)).parameters
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return None
     return [name for name in parameters if name not in ("game", "device")]
 
 
 def argument_type(class_path: str, name: str) -> Any:
-    """Return the annotation of an argument of a policy's class, or the type of its default.
+    """Return the annotation of an argument of a class, or the type of its default.
 
-    Arguments that a class passes on are looked up in its bases. None: unknown.
+    An argument that a class passes on is looked up in its base classes.
+
+    Args:
+        class_path: class path of the policy.
+        name: name of the argument.
+
+    Returns:
+        the type; None if it is unknown.
 
     Raises:
         ConfigError: no such class.
     """
-    for cls in policy_class(class_path).__mro__:
+    for cls in import_policy_class(class_path).__mro__:
         init = vars(cls).get("__init__")
         try:
             parameter = inspect.signature(init).parameters.get(name)
-        except (TypeError, ValueError):  # there is none, or one without a signature
+        except (TypeError, ValueError):  # no `__init__`, or one without a signature
             continue
         if parameter is None:
             continue
@@ -93,7 +103,7 @@ def argument_type(class_path: str, name: str) -> Any:
             return _DEFAULTS.get(type(parameter.default))
         if not isinstance(parameter.annotation, str):
             return parameter.annotation
-        try:  # as `inspect` does it, which gives up if another annotation is unknown
+        try:  # `inspect` evaluates all annotations and fails if any of them is unknown
             return eval(parameter.annotation, init.__globals__)
         except Exception:
             return None
@@ -104,7 +114,14 @@ _DEFAULTS = {bool: bool, int: int | float, float: float}
 
 
 def convert_init_kwargs(class_path: str, init_kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments with their text converted to the types that the class names.
+    """Convert text values to the argument types of the class.
+
+    Args:
+        class_path: class path of the policy.
+        init_kwargs: arguments of its class.
+
+    Returns:
+        converted arguments.
 
     Raises:
         ConfigError: no such class.
@@ -116,24 +133,25 @@ def convert_init_kwargs(class_path: str, init_kwargs: Mapping[str, Any]) -> dict
 
 
 def make_policy(spec: PolicySpec, game: Game, device: str = "cpu", seed: int = 0) -> Policy:
-    """Build the policy and load its weights.
+    """Build a policy and load its weights.
 
     Args:
-        spec: which policy.
-        game: what it is going to play.
-        device: where.
-        seed: of the random weights a network is born with.
+        spec: class, weights and arguments of the policy.
+        game: observation and action interface of the missions.
+        device: torch device of the policy.
+        seed: seed of the initial weights of a network.
 
     Raises:
-        ConfigError: unknown class, wrong `init_kwargs`, or weights that are missing, broken or of
-            another shape; one line.
+        ConfigError: unknown class, invalid `init_kwargs`, or weights that are missing, unreadable
+            or of another shape; one line.
     """
-    with contained(spec.class_path, is_foreign(spec.class_path, spec.init_kwargs)):
-        return _made(spec, game, device, seed)
+    with guard_process_state(spec.class_path, is_foreign(spec.class_path, spec.init_kwargs)):
+        return _build_policy(spec, game, device, seed)
 
 
-def _made(spec: PolicySpec, game: Game, device: str, seed: int) -> Policy:
-    cls = policy_class(spec.class_path)
+def _build_policy(spec: PolicySpec, game: Game, device: str, seed: int) -> Policy:
+    """Build a policy and load its weights; see `make_policy`."""
+    cls = import_policy_class(spec.class_path)
     accepted = accepted_init_kwargs(spec.class_path)
     for name in spec.init_kwargs:
         if accepted is not None and name not in accepted:
@@ -148,13 +166,13 @@ def _made(spec: PolicySpec, game: Game, device: str, seed: int) -> Policy:
             policy = cls(game, device=device, **arguments)
     except ConfigError:
         raise
-    except BaseException as error:  # foreign code may raise anything
+    except BaseException as error:  # user code may raise anything
         if is_interrupt(error):
             raise
-        raise _kind(error)(
+        raise _error_class(error)(
             f"policy '{spec.class_path}': cannot be built with init_kwargs "
-            f"{short_json(dict(spec.init_kwargs))} ({told(error)}); "
-            f"accepted init_kwargs: {_listed(accepted)}"
+            f"{short_json(dict(spec.init_kwargs))} ({error_text(error)}); "
+            f"accepted init_kwargs: {_format_accepted(accepted)}"
         ) from None
     if spec.data_path is not None:
         load_weights(policy, spec)
@@ -162,10 +180,15 @@ def _made(spec: PolicySpec, game: Game, device: str, seed: int) -> Policy:
 
 
 def load_weights(policy: Policy, spec: PolicySpec) -> None:
-    """Give a policy the weights of `spec`, whose class and arguments it was built with.
+    """Load the weights of a specification.
+
+    Args:
+        policy: policy built from the class and arguments of `spec`.
+        spec: specification with a `data_path`.
 
     Raises:
-        ConfigError: it takes none, or they are missing, broken or of another shape; one line.
+        ConfigError: the policy has no weights, or the file is missing, unreadable or of another
+            shape; one line.
     """
     load = getattr(policy, "load", None)
     if load is None:
@@ -174,32 +197,43 @@ def load_weights(policy: Policy, spec: PolicySpec) -> None:
         load(spec.data_path)
     except ValueError as error:
         raise ConfigError(f"{error}") from None
-    except BaseException as error:  # foreign code may raise anything
+    except BaseException as error:  # user code may raise anything
         if is_interrupt(error):
             raise
         raise ConfigError(
-            f"policy '{spec.class_path}': cannot load {short_json(spec.data_path)} ({told(error)})"
+            f"policy '{spec.class_path}': cannot load {short_json(spec.data_path)} "
+            f"({error_text(error)})"
         ) from None
 
 
-def _kind(error: BaseException) -> type[ConfigError]:
-    """The error that is raised for one of foreign code."""
-    return ConfigError if isinstance(error, Exception) else PolicyMisbehaves
+def _error_class(error: BaseException) -> type[ConfigError]:
+    """Return the class of the error that reports an error of user code."""
+    return ConfigError if isinstance(error, Exception) else PolicyMisbehaviorError
 
 
-def _listed(accepted: list[str] | None) -> str:
+def _format_accepted(accepted: list[str] | None) -> str:
+    """Format the accepted `init_kwargs` for an error; None: any name."""
     return "any" if accepted is None else ", ".join(accepted) or "none"
 
 
 def _import_module(name: str, class_path: str):
+    """Import a module.
+
+    Args:
+        name: dotted name, or path of a Python file.
+        class_path: class path of the policy, for the error.
+
+    Raises:
+        ConfigError: the file does not exist, or the import fails; one line.
+    """
     if not name.endswith(".py"):
         try:
             return importlib.import_module(name)
-        except BaseException as error:  # a script that calls `sys.exit` is no policy
+        except BaseException as error:  # a script may call `sys.exit`
             if is_interrupt(error):
                 raise
-            raise _kind(error)(
-                f"policy '{class_path}': cannot import '{name}' ({told(error)})"
+            raise _error_class(error)(
+                f"policy '{class_path}': cannot import '{name}' ({error_text(error)})"
             ) from None
     path = Path(name).resolve()
     if not path.is_file():
@@ -215,7 +249,7 @@ def _import_module(name: str, class_path: str):
             sys.modules.pop(module_name, None)
             if is_interrupt(error):
                 raise
-            raise _kind(error)(
-                f"policy '{class_path}': {name} fails on import ({told(error)})"
+            raise _error_class(error)(
+                f"policy '{class_path}': {name} fails on import ({error_text(error)})"
             ) from None
     return sys.modules[module_name]

@@ -1,4 +1,4 @@
-"""Several policies in one team."""
+"""Policy of a team: several policies share the agents of every world."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,47 +10,57 @@ from daf.policies.policy import Policy
 
 
 class TeamMemberPolicy(NamedTuple):
-    """Who plays how many agents of every world, and what it is called in errors."""
+    """Policy of one team member.
+
+    Attributes:
+        name: label of the policy in error messages.
+        policy: policy of the member.
+        num_agents: agents of every world that the policy controls.
+    """
 
     name: str
     policy: Policy
-    agents: int
+    num_agents: int
 
 
 class TeamPolicy(Policy):
-    """Each member plays agents of its own, as it would play them alone.
+    """Policies of all team members, combined into one policy.
 
-    Which these are is drawn anew in every world, by the rows' seeds: the first member plays the
-    agents with the lowest ones. A member keeps its agents to the end of the episode.
+    The seeds of the rows assign agents to members, independently in every world: the first member
+    controls the agents with the lowest seeds. The assignment is fixed for the episode.
 
-    Rows are grouped by world: all agents of the first, then those of the second.
+    Rows are grouped by world: all agents of world 0, then those of world 1.
+
+    Args:
+        members: at least 1 member, on one device, with at least 1 agent each.
     """
 
-    def __init__(self, parts: Sequence[TeamMemberPolicy]):
-        """
-        Args:
-            parts: at least one, on one device, with at least one agent each.
-        """
-        first = parts[0].policy
+    def __init__(self, members: Sequence[TeamMemberPolicy]):
+        first = members[0].policy
         super().__init__(first.game, first.device)
-        self.parts = parts
-        self.agents = sum(part.agents for part in parts)
+        self.members = members
+        self.num_agents = sum(member.num_agents for member in members)
 
     def initial_state(self, seeds: torch.Tensor) -> list[tuple[torch.Tensor, Any]]:
-        """For each member its rows, int64 [n] rising, and its own state."""
-        order = seeds.view(-1, self.agents).argsort(dim=1, stable=True)
-        begins = torch.arange(0, len(seeds), self.agents, device=seeds.device)[:, None]
-        shares = order.split([part.agents for part in self.parts], dim=1)
-        rows = [(begins + share.sort(dim=1).values).flatten() for share in shares]
-        return [(own, part.policy.initial_state(seeds[own])) for part, own in zip(self.parts, rows)]
+        """Return (rows, state) of every member; rows are int64 [n], ascending."""
+        order = seeds.view(-1, self.num_agents).argsort(dim=1, stable=True)
+        first_rows = torch.arange(0, len(seeds), self.num_agents, device=seeds.device)[:, None]
+        agents_of_members = order.split([member.num_agents for member in self.members], dim=1)
+        rows_of_members = [
+            (first_rows + agents.sort(dim=1).values).flatten() for agents in agents_of_members
+        ]
+        return [
+            (rows, member.policy.initial_state(seeds[rows]))
+            for member, rows in zip(self.members, rows_of_members)
+        ]
 
     def act(self, observations: torch.Tensor, state: list) -> tuple[torch.Tensor, list]:
         actions = torch.empty(len(observations), dtype=torch.int64, device=observations.device)
-        after = []
-        for part, (rows, own) in zip(self.parts, state):
-            seen = observations[rows]
-            chosen, own = part.policy.act(seen, own)
-            check_actions(part.name, chosen, seen)
-            actions[rows] = chosen.to(torch.int64)
-            after.append((rows, own))
-        return actions, after
+        new_state = []
+        for member, (rows, member_state) in zip(self.members, state):
+            member_observations = observations[rows]
+            member_actions, member_state = member.policy.act(member_observations, member_state)
+            check_actions(member.name, member_actions, member_observations)
+            actions[rows] = member_actions.to(torch.int64)
+            new_state.append((rows, member_state))
+        return actions, new_state

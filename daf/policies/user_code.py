@@ -1,4 +1,4 @@
-"""Code that is not DAF's: what it raises becomes one line, what it changes is put back."""
+"""Execution of user code: errors become one line, process-wide settings are restored."""
 
 import contextlib
 import os
@@ -14,23 +14,23 @@ import numpy as np
 import torch
 
 from daf.config import ConfigError
-from daf.policies.registry import PolicyMisbehaves
+from daf.policies.registry import PolicyMisbehaviorError
 from daf.system.interrupts import is_interrupt
-from daf.system.processes import left_running, running
+from daf.system.processes import find_left_running, list_running
 
 
 @contextlib.contextmanager
-def blamed_on(policy: str, file: str | None = None) -> Iterator[None]:
-    """Turn whatever the code of a policy raises into one line with its name and the place.
+def policy_errors(policy_name: str, file: str | None = None) -> Iterator[None]:
+    """Convert errors of policy code to one line with policy, file and line number.
 
-    A process that the code forks ends here: it must not do the work of this one a second time.
+    A process forked by the code exits here, so that it does not repeat the job of its parent.
 
     Args:
-        policy: its name, for the line.
-        file: blame the policy for an `Exception` only if this file is on the trace; None: always.
+        policy_name: name of the policy.
+        file: convert an `Exception` only if this file is in its traceback; None: always.
 
     Raises:
-        ConfigError: the code raised something; an interrupt by the user goes through.
+        ConfigError: the code raised an error; interrupts by the user pass unchanged.
     """
     process = os.getpid()
     try:
@@ -38,68 +38,71 @@ def blamed_on(policy: str, file: str | None = None) -> Iterator[None]:
     except ConfigError:
         raise
     except BaseException as error:
-        places = traceback.extract_tb(error.__traceback__)
-        others = isinstance(error, Exception) and file not in (None, *(p.filename for p in places))
-        if others or is_interrupt(error) or os.getpid() != process:
+        frames = traceback.extract_tb(error.__traceback__)
+        filenames = (None, *(frame.filename for frame in frames))
+        is_unrelated = isinstance(error, Exception) and file not in filenames
+        if is_unrelated or is_interrupt(error) or os.getpid() != process:
             raise
-        last = next((p for p in reversed(places) if p.filename == file), places[-1])
+        last = next((frame for frame in reversed(frames) if frame.filename == file), frames[-1])
         raise ConfigError(
-            f"policy '{policy}' failed with {told(error)} (in {last.filename}, line {last.lineno})"
+            f"policy '{policy_name}' failed with {error_text(error)} "
+            f"(in {last.filename}, line {last.lineno})"
         ) from error
     finally:
         if os.getpid() != process:
             os._exit(1)
 
 
-def told(error: BaseException) -> str:
-    """The kind of an error of a policy's code, and what it says, which is that code's, too."""
+def error_text(error: BaseException) -> str:
+    """Return type and message of an error of user code; computing the message may fail, too."""
     try:
         text = f"{error}"
-    except BaseException as another:
-        if is_interrupt(another):
+    except BaseException as text_error:
+        if is_interrupt(text_error):
             raise
-        text = f"its text fails with {type(another).__name__}"
+        text = f"its text fails with {type(text_error).__name__}"
     return f"{type(error).__name__}: {text}"
 
 
 @contextlib.contextmanager
-def contained(policy: str, foreign: bool = True) -> Iterator[None]:
-    """Put back what belongs to the process when the code of a policy is done with it.
+def guard_process_state(policy_name: str, is_foreign: bool = True) -> Iterator[None]:
+    """Restore process-wide state after policy code has run.
 
-    These are the working directory, signal handlers, output streams, generators of random numbers
-    and the settings of torch.
+    The state is: working directory, signal handlers, output streams, random number generators and
+    settings of torch.
 
     Args:
-        foreign: whether the code is not DAF's, and may leave something running.
+        policy_name: name of the policy, for the error.
+        is_foreign: the code is not part of DAF and may leave threads or processes running.
 
     Raises:
-        PolicyMisbehaves: the code has changed what cannot be put back without changing what it
-            computes (torch's default dtype and device), has closed stdout or stderr, or has left a
-            process running, or a thread that keeps this one from ending.
+        PolicyMisbehaviorError: the code changed the default dtype or device of torch, which affects
+            its results; or closed stdout or stderr; or left a process or a thread running that
+            keeps this process from ending.
     """
-    before = running() if foreign else {}
+    running_before = list_running() if is_foreign else {}
     process, folder = os.getpid(), _working_directory()
-    kept = [(get, set_, get()) for get, set_ in _SETTINGS]
-    drawn = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    default = torch.get_default_dtype(), torch.get_default_device()
-    streams, open_before = (sys.stdout, sys.stderr), _open_outputs()
+    torch_settings = [(get, set_, get()) for get, set_ in _TORCH_SETTINGS]
+    rng_states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    torch_defaults = torch.get_default_dtype(), torch.get_default_device()
+    streams, open_outputs = (sys.stdout, sys.stderr), _open_outputs()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    changed = ""
+    changed_defaults = ""
     try:
         yield
     finally:
         if os.getpid() != process:
             os._exit(1)
-        if (torch.get_default_dtype(), torch.get_default_device()) != default:
-            changed = f"{torch.get_default_dtype()} on {torch.get_default_device()}"
-            torch.set_default_dtype(default[0])
-            torch.set_default_device(None if default[1].type == "cpu" else default[1])
-        for get, set_, value in kept:
+        if (torch.get_default_dtype(), torch.get_default_device()) != torch_defaults:
+            changed_defaults = f"{torch.get_default_dtype()} on {torch.get_default_device()}"
+            torch.set_default_dtype(torch_defaults[0])
+            torch.set_default_device(None if torch_defaults[1].type == "cpu" else torch_defaults[1])
+        for get, set_, value in torch_settings:
             if get() != value:
                 set_(value)
-        random.setstate(drawn[0])
-        np.random.set_state(drawn[1])
-        torch.set_rng_state(drawn[2])
+        random.setstate(rng_states[0])
+        np.random.set_state(rng_states[1])
+        torch.set_rng_state(rng_states[2])
         sys.stdout, sys.stderr = streams
         if threading.current_thread() is threading.main_thread():
             for number, handler in handlers.items():
@@ -107,15 +110,17 @@ def contained(policy: str, foreign: bool = True) -> Iterator[None]:
                     signal.signal(number, handler)
         if folder and _working_directory() != folder:
             os.chdir(folder)
-    if changed:
-        raise PolicyMisbehaves(
-            f"policy '{policy}': makes {changed} torch's default for the whole process; "
-            "name dtype and device where tensors are made"
+    if changed_defaults:
+        raise PolicyMisbehaviorError(
+            f"policy '{policy_name}': its code sets the defaults of torch to "
+            f"{changed_defaults} for the whole process; pass dtype and device to each new tensor"
         )
-    if foreign and (left := left_running(before)):
-        raise PolicyMisbehaves(f"policy '{policy}': its code leaves {left}")
-    if closed := open_before - _open_outputs():
-        raise PolicyMisbehaves(f"policy '{policy}': its code closed file descriptor {min(closed)}")
+    if is_foreign and (still_running := find_left_running(running_before)):
+        raise PolicyMisbehaviorError(f"policy '{policy_name}': its code leaves {still_running}")
+    if closed := open_outputs - _open_outputs():
+        raise PolicyMisbehaviorError(
+            f"policy '{policy_name}': its code closed file descriptor {min(closed)}"
+        )
 
 
 def _working_directory() -> str | None:
@@ -126,19 +131,20 @@ def _working_directory() -> str | None:
 
 
 def _open_outputs() -> set[int]:
-    found = set()
+    """Return the open ones of file descriptors 1 and 2."""
+    descriptors = set()
     for number in (1, 2):
         with contextlib.suppress(OSError):
             os.fstat(number)
-            found.add(number)
-    return found
+            descriptors.add(number)
+    return descriptors
 
 
-_SETTINGS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
+_TORCH_SETTINGS: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
     (torch.get_num_threads, torch.set_num_threads),
     (torch.is_grad_enabled, torch.set_grad_enabled),
     (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
     (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
     (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
 ]
-"""Settings of torch for the whole process: how to read them, and how to set them."""
+"""Getters and setters of the process-wide settings of torch."""

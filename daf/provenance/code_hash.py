@@ -1,4 +1,4 @@
-"""Hashes of code: the syntax trees of modules and of all DAF modules they import."""
+"""Hashes of code: syntax trees of modules and of all DAF modules that they import."""
 
 import ast
 import hashlib
@@ -10,24 +10,31 @@ from daf.provenance.hashing import digest
 
 @cache
 def code_hash(*modules: str) -> str:
-    """Hash of what `modules` do: their syntax trees and those of all `daf` modules they import.
+    """Return the hash of modules and of all `daf` modules that they import.
 
-    Comments, formatting and docstrings do not count; logic does.
+    The hash ignores comments, formatting and docstrings.
+
+    Args:
+        modules: dotted names.
     """
-    seen: dict[str, str] = {}
-    waiting = list(modules)
-    while waiting:
-        name = waiting.pop()
-        if name not in seen:
-            seen[name], imported = _parsed(name)
-            waiting += imported
-    return digest(sorted(seen.items()))[:16]
+    hashes: dict[str, str] = {}
+    queue = list(modules)
+    while queue:
+        name = queue.pop()
+        if name not in hashes:
+            hashes[name], imports = _parse_module(name)
+            queue += imports
+    return digest(sorted(hashes.items()))[:16]
 
 
 def script_hash(path: str | Path, *modules: str) -> str:
-    """Hash of what a script does with `modules`: its own syntax tree, and theirs as by `code_hash`.
+    """Return the hash of a script's syntax tree and of modules (`code_hash`).
 
-    What else it imports serves every script, and decides no result.
+    Other imports of the script are excluded, since they do not determine results.
+
+    Args:
+        path: path of the script.
+        modules: dotted names.
     """
     tree = ast.parse(Path(path).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
@@ -36,8 +43,8 @@ def script_hash(path: str | Path, *modules: str) -> str:
 
 
 @cache
-def _parsed(name: str) -> tuple[str, tuple[str, ...]]:
-    """Hash of a module's syntax tree, and the `daf` modules it imports."""
+def _parse_module(name: str) -> tuple[str, tuple[str, ...]]:
+    """Return the hash of a module's syntax tree, and the `daf` modules that it imports."""
     path = _module_file(name)
     if path is None:
         raise ModuleNotFoundError(f"code_hash: no module {name}")
@@ -54,7 +61,7 @@ def _parsed(name: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _strip_docstrings(node: ast.AST) -> None:
-    """Remove the docstrings of a block, and other texts that stand there for the reader only."""
+    """Remove docstrings and other constant expressions from a block."""
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
         node.body = [
             statement
@@ -65,8 +72,8 @@ def _strip_docstrings(node: ast.AST) -> None:
 
 @cache
 def _module_file(name: str) -> Path | None:
-    """Source of a `daf` module, found without importing it; None for anything else."""
-    first, *rest = name.split(".")
-    folder = Path(__file__).parents[1].joinpath(*rest)
-    files = (folder / "__init__.py", folder.with_suffix(".py"))
-    return next((file for file in files if first == "daf" and file.is_file()), None)
+    """Return the source file of a `daf` module without importing it; None for other modules."""
+    package, *names = name.split(".")
+    path = Path(__file__).parents[1].joinpath(*names)
+    files = (path / "__init__.py", path.with_suffix(".py"))
+    return next((file for file in files if package == "daf" and file.is_file()), None)

@@ -8,19 +8,21 @@ from daf.system.interrupts import snakemake_process
 
 
 def command_line() -> list[str]:
-    """The call of Snakemake that this process is a job of, else its own, as somebody would type
-    it: files are named from the working directory, or by their names alone."""
+    """Return the command line of the Snakemake process of this job, else of this process.
+
+    Absolute paths become relative to the working directory, or names outside of it.
+    """
     snakemake = snakemake_process()
-    program, *rest = sys.argv if snakemake is None else snakemake.cmdline()[1:]
+    program, *arguments = sys.argv if snakemake is None else snakemake.cmdline()[1:]
     while program in ("-P", "-m"):
-        program, *rest = rest
+        program, *arguments = arguments
     path = Path(program)
     name = path.parent.name if path.name == "__main__.py" else path.name
-    return [name, *map(_without_absolute_path, rest)]
+    return [name, *map(_without_absolute_path, arguments)]
 
 
-def _without_absolute_path(word: str) -> str:
-    option, equals, value = word.partition("=")
+def _without_absolute_path(argument: str) -> str:
+    option, equals, value = argument.partition("=")
     if equals and Path(value).is_absolute():
         return f"{option}={relative_or_name(value)}"
-    return relative_or_name(word) if Path(word).is_absolute() else word
+    return relative_or_name(argument) if Path(argument).is_absolute() else argument

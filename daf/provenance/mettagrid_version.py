@@ -1,34 +1,34 @@
-"""The extra `daf[mettagrid]`: whether it is installed, and how to install it."""
+"""Installed version of the optional dependency mettagrid (extra `daf[mettagrid]`)."""
 
 import importlib.metadata
 
 from daf.config import ConfigError
 
-SUPPORTED = ((0, 26, 21), (0, 27))
-"""Versions of mettagrid from the first, below the second; as in `pyproject.toml`."""
+SUPPORTED_VERSIONS = ((0, 26, 21), (0, 27))
+"""First supported version, and first unsupported version after it; as in `pyproject.toml`."""
 
-INSTALL = "pip install 'daf[mettagrid]' (mettagrid>=0.26.21,<0.27; Python 3.11 or 3.12)"
+INSTALL_HINT = "pip install 'daf[mettagrid]' (mettagrid>=0.26.21,<0.27; Python 3.11 or 3.12)"
 
 
 def mettagrid_unavailable() -> str | None:
-    """Why mettagrid cannot be used here, and how to install it; None if it can."""
+    """Return why mettagrid is unavailable, with an install command; None if it is available."""
     try:
         version = importlib.metadata.version("mettagrid")
     except importlib.metadata.PackageNotFoundError:
-        return f"mettagrid, which is not installed: {INSTALL}"
+        return f"mettagrid, which is not installed: {INSTALL_HINT}"
     numbers = tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
-    first, beyond = SUPPORTED
-    return None if first <= numbers < beyond else f"another mettagrid than {version}: {INSTALL}"
+    first, end = SUPPORTED_VERSIONS
+    return None if first <= numbers < end else f"another mettagrid than {version}: {INSTALL_HINT}"
 
 
-def require_mettagrid(what: str) -> None:
-    """Make sure that mettagrid can be imported.
+def require_mettagrid(feature: str) -> None:
+    """Check that a supported version of mettagrid is installed.
 
     Args:
-        what: needs it; named in the error.
+        feature: name of the feature that needs mettagrid, for the error.
 
     Raises:
-        ConfigError: it is not installed, or another version; one line saying how to install it.
+        ConfigError: mettagrid is missing or unsupported; one line with the install command.
     """
     if reason := mettagrid_unavailable():
-        raise ConfigError(f"{what} needs {reason}")
+        raise ConfigError(f"{feature} needs {reason}")

@@ -4,12 +4,17 @@ import platform
 from pathlib import Path
 
 from daf.config.model import Model
-from daf.provenance.packages import versions
+from daf.provenance.packages import package_versions
 from daf.provenance.source import Git, git_state, source_digest
 
 
 class Hardware(Model):
-    """The processor; the GPU and its driver where one was used."""
+    """Hardware of a job.
+
+    Attributes:
+        processor: name of the processor.
+        gpu, driver: name of the GPU and version of its driver; None on a CPU.
+    """
 
     processor: str
     gpu: str | None
@@ -17,11 +22,14 @@ class Hardware(Model):
 
 
 class Origin(Model):
-    """By what a result was made.
+    """Code, package versions and hardware that made a result.
 
     Attributes:
-        source: hash of all of DAF's own files; `git` says where they come from.
-        versions: of DAF, Python and the packages that decide results.
+        source: hash of all files of DAF and its workflow.
+        git: state of the checkout.
+        versions: versions of DAF, Python and packages, by name.
+        platform: operating system.
+        hardware: processor and GPU.
     """
 
     source: str
@@ -32,36 +40,37 @@ class Origin(Model):
 
     @classmethod
     def current(cls, device: str) -> "Origin":
-        """What this process would make results by, on "cpu" or "cuda"."""
+        """Return the origin of results of this process on "cpu" or "cuda"."""
         return cls(
             source=source_digest(),
             git=git_state(),
-            versions=versions(),
+            versions=package_versions(),
             platform=platform.platform(),
             hardware=hardware(device),
         )
 
-    def differences(self, other: "Origin", hardware: bool) -> list[str]:
-        """What may be the cause if another origin gives other results, in words.
+    def differences(self, other: "Origin", include_hardware: bool) -> list[str]:
+        """Return descriptions of the differences of another origin, as causes of other results.
 
         Args:
-            hardware: whether it can be.
+            other: origin to compare with.
+            include_hardware: True to include processor and GPU.
         """
-        found = [] if self.source == other.source else ["other source code of DAF"]
+        differences = [] if self.source == other.source else ["other source code of DAF"]
         names = sorted(self.versions.keys() | other.versions.keys())
         for name in names:
             mine, theirs = self.versions.get(name, "none"), other.versions.get(name, "none")
             if mine != theirs:
-                found.append(f"{name} {theirs} instead of {mine}")
-        for part in ("processor", "gpu") if hardware else ():
+                differences.append(f"{name} {theirs} instead of {mine}")
+        for part in ("processor", "gpu") if include_hardware else ():
             mine, theirs = getattr(self.hardware, part), getattr(other.hardware, part)
             if mine != theirs:
-                found.append(f"{part} {theirs} instead of {mine}")
-        return found
+                differences.append(f"{part} {theirs} instead of {mine}")
+        return differences
 
 
 def hardware(device: str) -> Hardware:
-    """The processor; and where `device` is "cuda", the GPU and the version of its driver."""
+    """Return the hardware of a job on "cpu" or "cuda"."""
     if device == "cpu":
         return Hardware(processor=processor(), gpu=None, driver=None)
     import torch
@@ -71,7 +80,7 @@ def hardware(device: str) -> Hardware:
 
 
 def processor() -> str:
-    """Name of this machine's processor."""
+    """Return the name of the processor."""
     names = _kernel_file_values("/proc/cpuinfo", "model name")
     return names[0] if names else platform.processor() or platform.machine()
 
@@ -82,7 +91,7 @@ def _driver() -> str | None:
 
 
 def _kernel_file_values(file: str, key: str) -> list[str]:
-    """What a file of the kernel says of a key."""
+    """Return the values of a key in a file of the Linux kernel; empty without the file."""
     try:
         lines = Path(file).read_text(encoding="utf-8").splitlines()
     except OSError:

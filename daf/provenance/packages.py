@@ -1,10 +1,10 @@
-"""Versions of the packages that decide results."""
+"""Versions of the packages that determine results."""
 
 import importlib.metadata
 import platform
 from functools import cache
 
-PACKAGES = (
+RECORDED_PACKAGES = (
     "snakemake",
     "torch",
     "warp-lang",
@@ -19,7 +19,10 @@ PACKAGES = (
 
 
 @cache
-def versions() -> dict[str, str]:
-    """Versions of DAF, Python and the packages that decide results."""
-    found = {name: importlib.metadata.version(name) for name in PACKAGES}
-    return {"daf": importlib.metadata.version("daf"), "python": platform.python_version()} | found
+def package_versions() -> dict[str, str]:
+    """Return the versions of DAF, Python and the packages that determine results, by name."""
+    versions = {name: importlib.metadata.version(name) for name in RECORDED_PACKAGES}
+    return {
+        "daf": importlib.metadata.version("daf"),
+        "python": platform.python_version(),
+    } | versions

@@ -1,4 +1,4 @@
-"""The sidecar of a job: what it made, of what, by which code, where and when."""
+"""Sidecar of a job: provenance of its outputs, as JSON beside them."""
 
 import contextlib
 import json
@@ -21,7 +21,7 @@ from pydantic import (
 from daf.config import ConfigError, ExecutionConfig, load_json
 from daf.config.model import Float, Int, Model
 from daf.errors import describe
-from daf.files.safe_write import make_folder, remove_leftovers, temporary_name
+from daf.files.safe_write import make_folder, remove_stale_temporaries, temporary_path
 from daf.files.text_files import write_text
 from daf.provenance.command_line import command_line
 from daf.provenance.hashing import digest, file_digest
@@ -29,48 +29,51 @@ from daf.provenance.origin import Origin
 
 SUFFIX = ".prov.json"
 MAX_BYTES, MAX_VALUES = 2**25, 1_000_000
-"""Of a record; one that names twenty thousand files has a tenth of that."""
+"""Limits of a sidecar: 10 times the size of one with 20 000 files."""
 
 
-def _within(name: str) -> str:
+def _check_results_path(name: str) -> str:
     if "\\" in name or "\0" in name or not {"", ".", ".."}.isdisjoint(name.split("/")):
-        raise ValueError("should be the name of a file within the folder of results")
+        raise ValueError("expected the path of a file within the results folder")
     return name
 
 
-def _check_year(moment: datetime) -> datetime:
-    if not 1980 <= moment.year < 2100:
-        raise ValueError("should be a time in the years 1980 to 2099")
-    return moment
+def _check_year(time: datetime) -> datetime:
+    if not 1980 <= time.year < 2100:
+        raise ValueError("expected a time in the years 1980 to 2099")
+    return time
 
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-ResultsPath = Annotated[str, AfterValidator(_within)]
-"""A file within the folder of results, named from there."""
+ResultsPath = Annotated[str, AfterValidator(_check_results_path)]
+"""Path of a file relative to the results folder."""
 
 Timestamp = Annotated[AwareDatetime, AfterValidator(_check_year)]
-"""A time that archives and file systems can hold, with its zone."""
+"""Time with time zone, in the range of archives and file systems."""
 
 
 class Sidecar(Model):
-    """The content of a sidecar. Files are named from the folder of results, which may be moved.
+    """Provenance of a job.
+
+    Paths are relative to the results folder, which may be moved.
 
     Attributes:
-        rule: of the workflow; or "pipeline".
-        outputs, inputs: files with their hashes, by the rule's names for them.
-        elsewhere: inputs outside the folder of results, as they were given.
-        log: of the attempt that made the outputs; its first line tells `begin`.
-        parameters: all that the rule was told, seeds included.
-        execution: how it was to run.
+        rule: name of the rule in the workflow, or "pipeline".
+        outputs, inputs: SHA-256 by file, by output or input name of the rule.
+        elsewhere: SHA-256 of the inputs outside the results folder, by path and input name.
+        log: SHA-256 of the log of the successful attempt; its first line contains `begin`.
+        parameters: params of the rule, including seeds.
+        execution: section `execution` of the configuration.
         device: "cpu" or "cuda".
-        origin: code, versions, machine.
-        command: the call that the job was part of.
-        max_rss_mb: the most memory the process had, in MiB.
-        begin, end: UTC; no file of the job is older than `end`.
-        record_digest: of all the rest.
+        threads: CPU threads of the job.
+        origin: code, package versions and hardware.
+        command: command line of the workflow.
+        max_rss_mb: peak memory of the process, in MiB.
+        begin, end: start and end time, UTC; the modification time of all files is `end`.
+        record_digest: SHA-256 of all other fields.
     """
 
-    # NaN in the parameters is to fail, not to become null.
+    # A NaN in the parameters must fail instead of becoming null.
     model_config = ConfigDict(ser_json_inf_nan="constants")
 
     rule: str
@@ -91,44 +94,43 @@ class Sidecar(Model):
 
     @model_validator(mode="after")
     def _check_external_inputs(self) -> Self:
-        if odd := sorted(self.elsewhere.keys() - self.inputs.keys()):
-            raise ValueError(f"elsewhere: {odd[0]!r} is no input")
+        if unexpected := sorted(self.elsewhere.keys() - self.inputs.keys()):
+            raise ValueError(f"elsewhere: {unexpected[0]!r} is no input")
         return self
 
     def resolved(self) -> dict[str, Any]:
-        """All values, but for how many players shared a job: each evaluation has the record of a
-        job of its own."""
+        """Return all values except `policies_per_job`: sidecars are the same for batch jobs."""
         return self.model_dump(mode="json", exclude={"execution": {"policies_per_job"}})
 
     def with_digest(self) -> "Sidecar":
-        """The same with its digest."""
+        """Return a copy with `record_digest` computed."""
         content = self.resolved()
         del content["record_digest"]
         return self.model_copy(update={"record_digest": digest(content)})
 
     def text(self) -> str:
-        """What stands in the sidecar; the order of parameters and files is that of the job."""
+        """Return the text of the sidecar file, with parameters and files in the job's order."""
         content = self.resolved()
         return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
     def files(self) -> dict[str, str]:
-        """The outputs and the log, each with its hash."""
+        """Return the SHA-256 of the outputs and the log, by path."""
         return self.output_files() | self.log
 
     def output_files(self) -> dict[str, str]:
-        """The outputs, each with its hash."""
+        """Return the SHA-256 of the outputs, by path."""
         return {name: sha for group in self.outputs.values() for name, sha in group.items()}
 
     def input_files(self) -> dict[str, str]:
-        """The inputs within the folder of results, each with its hash."""
+        """Return the SHA-256 of the inputs within the results folder, by path."""
         return {name: sha for group in self.inputs.values() for name, sha in group.items()}
 
     @classmethod
     def read(cls, path: str | Path) -> "Sidecar":
-        """The record in a sidecar.
+        """Load a sidecar file.
 
         Raises:
-            ConfigError: it cannot be read, or is none; one line.
+            ConfigError: the file cannot be read or is not a sidecar; one line.
         """
         try:
             return cls.model_validate(load_json(path, MAX_VALUES, MAX_BYTES))
@@ -136,15 +138,17 @@ class Sidecar(Model):
             raise ConfigError(f"{path}: {describe(error, cls)}") from None
 
 
-def outputs_match(sidecar: str | Path, parameters: dict[str, Any], results: str) -> bool:
-    """Whether the outputs of a job are there and were made with these parameters, as its record
-    tells; what is in them is not looked at."""
+def outputs_match(sidecar_file: str | Path, parameters: dict[str, Any], results_dir: str) -> bool:
+    """Return True if all outputs exist and the sidecar has these parameters.
+
+    The content of the outputs is not compared.
+    """
     try:
-        record = Sidecar.read(sidecar)
+        sidecar = Sidecar.read(sidecar_file)
     except ConfigError:
         return False
-    there = all(Path(results, file).is_file() for file in record.output_files())
-    return there and record.parameters == parameters
+    exist = all(Path(results_dir, file).is_file() for file in sidecar.output_files())
+    return exist and sidecar.parameters == parameters
 
 
 @contextlib.contextmanager
@@ -160,49 +164,60 @@ def write_outputs(
     device: str = "cpu",
     threads: int = 1,
     log: str | None = None,
-    begin: datetime | None = None,
-    place: Path | None = None,
+    start_time: datetime | None = None,
+    staging_dir: Path | None = None,
 ) -> Iterator[dict[str, Path]]:
-    """Make the outputs of one job appear together, with their record, or not at all.
+    """Write all outputs of a job and their sidecar, or none of them.
 
     Args:
-        place: a folder where they wait for being put to where the record says they are; None: they
-            are put there.
+        rule: name of the rule in the workflow, or "pipeline".
+        inputs: input files by input name.
+        outputs: output file by output name.
+        sidecar: path of the sidecar.
+        parameters: params of the rule.
+        execution: section `execution` of the configuration; includes the results folder.
+        origin: code, package versions and hardware.
+        device: "cpu" or "cuda".
+        threads: CPU threads of the job.
+        log: log file of the job.
+        start_time: UTC; None: now.
+        staging_dir: folder of the finished files, which a caller moves to the paths in the sidecar;
+            None: the final folders.
 
     Yields:
-        for each name of an output, the temporary path to write it to. When the block ends without
-        error all are renamed to their final names and the sidecar is written; else they are
-        removed, and what stood there before stays.
+        the temporary path to write to, by output name. If the block ends without an error, all
+        files are renamed and the sidecar is written. Else the temporary files are removed, and
+        existing outputs stay unchanged.
 
     Raises:
         FileNotFoundError: the block did not write an output.
-        UnsafeFile: a folder on the way to an output is a link.
-        ValueError: an output is not within the folder of results.
+        UnsafeFileError: a parent folder of an output is a link.
+        ValueError: an output is outside the results folder.
     """
-    begin = begin or datetime.now(UTC)
-    results = execution.results_dir
+    start_time = start_time or datetime.now(UTC)
+    results_dir = execution.results_dir
     finals = [Path(file) for file in (*outputs.values(), sidecar)]
-    if place:
-        finals = [place / final.name for final in finals]
+    if staging_dir:
+        finals = [staging_dir / final.name for final in finals]
     for final in finals:
-        make_folder(final.parent, results)
-        remove_leftovers(final)
-    *temporaries, record_file = map(temporary_name, finals)
+        make_folder(final.parent, results_dir)
+        remove_stale_temporaries(final)
+    *temporaries, temporary_sidecar = map(temporary_path, finals)
     temporary = dict(zip(outputs, temporaries))
     try:
         yield temporary
-        # By the clock of the file system, which the nodes of a cluster share.
+        # The clock of the file system, which is the same for all nodes of a cluster.
         end = max(path.stat().st_mtime_ns for path in temporary.values()) // 1000
-        given = {name: input_digests(paths, results) for name, paths in inputs.items()}
-        record = Sidecar(
+        digests = {name: input_digests(paths, results_dir) for name, paths in inputs.items()}
+        content = Sidecar(
             rule=rule,
             outputs={
-                name: {_results_path(outputs[name], results): file_digest(path)}
+                name: {_results_path(outputs[name], results_dir): file_digest(path)}
                 for name, path in temporary.items()
             },
-            inputs={name: within for name, (within, _) in given.items()},
-            elsewhere={name: others for name, (_, others) in given.items() if others},
-            log={_results_path(log, results): file_digest(log)} if log else {},
+            inputs={name: internal for name, (internal, _) in digests.items()},
+            elsewhere={name: external for name, (_, external) in digests.items() if external},
+            log={_results_path(log, results_dir): file_digest(log)} if log else {},
             parameters=parameters,
             execution=execution,
             device=device,
@@ -210,44 +225,49 @@ def write_outputs(
             origin=origin,
             max_rss_mb=getrusage(RUSAGE_SELF).ru_maxrss / 1024,
             command=command_line(),
-            begin=begin,
+            begin=start_time,
             end=datetime.fromtimestamp(0, UTC) + timedelta(microseconds=end),
         )
-        write_text(record_file, record.with_digest().text())
-        for path in (*temporary.values(), record_file):
-            os.utime(path, ns=(end * 1000, end * 1000))
-        for path, final in zip((*temporary.values(), record_file), finals):
-            os.replace(path, final)
+        write_text(temporary_sidecar, content.with_digest().text())
+        _publish((*temporary.values(), temporary_sidecar), finals, end_ns=end * 1000)
     finally:
-        for path in (*temporary.values(), record_file):
+        for path in (*temporary.values(), temporary_sidecar):
             path.unlink(missing_ok=True)
 
 
-def name_within(path: str, results: str) -> str | None:
-    """Return the name of a file within the folder of results; None if it is elsewhere."""
-    whole, folder = (Path(os.path.abspath(name)) for name in (path, results))
-    return whole.relative_to(folder).as_posix() if whole.is_relative_to(folder) else None
+def _publish(temporaries: Sequence[Path], finals: Sequence[Path], end_ns: int) -> None:
+    """Set the modification time of all files, then rename them, the sidecar last."""
+    for path in temporaries:
+        os.utime(path, ns=(end_ns, end_ns))
+    for path, final in zip(temporaries, finals):
+        os.replace(path, final)
 
 
-def _results_path(path: str, results: str) -> str:
-    """Name of a file within the folder of results.
+def relative_to_results(path: str, results_dir: str) -> str | None:
+    """Return the path relative to the results folder; None if it is outside."""
+    absolute, folder = (Path(os.path.abspath(name)) for name in (path, results_dir))
+    return absolute.relative_to(folder).as_posix() if absolute.is_relative_to(folder) else None
+
+
+def _results_path(path: str, results_dir: str) -> str:
+    """Return the path relative to the results folder.
 
     Raises:
-        ValueError: it is elsewhere.
+        ValueError: the path is outside the results folder.
     """
-    name = name_within(path, results)
-    if name is None:
-        raise ValueError(f"{path} is not within {results}")
-    return name
+    relative = relative_to_results(path, results_dir)
+    if relative is None:
+        raise ValueError(f"{path} is not within {results_dir}")
+    return relative
 
 
-def input_digests(paths: Sequence[str], results: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Hashes of files within the folder of results, and of those elsewhere."""
-    within, elsewhere = {}, {}
+def input_digests(paths: Sequence[str], results_dir: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the SHA-256 of input files by path, inside and outside the results folder."""
+    internal, external = {}, {}
     for path in paths:
-        name = name_within(path, results)
-        if name is None:
-            elsewhere[path] = file_digest(path)
+        relative = relative_to_results(path, results_dir)
+        if relative is None:
+            external[path] = file_digest(path)
         else:
-            within[name] = file_digest(path)
-    return within, elsewhere
+            internal[relative] = file_digest(path)
+    return internal, external

@@ -8,11 +8,11 @@ from daf.config.model import Model
 from daf.provenance.hashing import digest, file_digest
 
 PACKAGE = Path(__file__).parents[1]
-"""The folder of the package `daf`."""
+"""Folder of the package `daf`."""
 
 
 class Git(Model):
-    """State of the checkout the code ran from; None where it is none."""
+    """State of the Git checkout of the code; None outside of a checkout."""
 
     commit: str | None
     dirty: bool | None
@@ -20,29 +20,29 @@ class Git(Model):
 
 @cache
 def source_digest() -> str:
-    """Hash of the names and contents of all files of the package and of the workflow."""
+    """Return the hash of the names and contents of all files of the package and the workflow."""
     content = {}
     for label, folder in {"daf": PACKAGE, "workflow": workflow_folder()}.items():
         for path in folder.rglob("*"):
-            name = path.relative_to(folder)
-            ignored = any(part.startswith((".", "_")) for part in name.parts[:-1])
-            if path.is_file() and not ignored and not name.name.startswith("."):
-                content[f"{label}/{name.as_posix()}"] = file_digest(path)
+            relative = path.relative_to(folder)
+            is_ignored = any(part.startswith((".", "_")) for part in relative.parts[:-1])
+            if path.is_file() and not is_ignored and not relative.name.startswith("."):
+                content[f"{label}/{relative.as_posix()}"] = file_digest(path)
     return digest(content)
 
 
 @cache
 def git_state() -> Git:
-    """Commit of the source, and whether it has changes."""
+    """Return the commit of the checkout, and if it has uncommitted changes."""
     folder = PACKAGE.parent
 
     def git(*arguments: str) -> str | None:
         command = ["git", "-C", str(folder), *arguments]
         try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=10)
+            result = subprocess.run(command, capture_output=True, text=True, timeout=10)
         except (OSError, subprocess.TimeoutExpired):
             return None
-        return done.stdout.strip() if done.returncode == 0 else None
+        return result.stdout.strip() if result.returncode == 0 else None
 
     if not (folder / ".git").exists():
         return Git(commit=None, dirty=None)
@@ -52,17 +52,23 @@ def git_state() -> Git:
 
 
 def workflow_folder() -> Path:
-    """The folder with the Snakefile."""
+    """Return the folder of the Snakefile."""
     return packaged_or_checkout("_workflow", "workflow")
 
 
 def relative_or_name(path: str) -> str:
-    """A file by its way from the working directory; one that lies elsewhere by its name."""
-    whole = Path(path).resolve()
-    here = Path.cwd()
-    return str(whole.relative_to(here)) if whole.is_relative_to(here) else whole.name
+    """Return a path relative to the working directory; outside of it, only the name."""
+    absolute = Path(path).resolve()
+    current = Path.cwd()
+    return str(absolute.relative_to(current)) if absolute.is_relative_to(current) else absolute.name
 
 
 def packaged_or_checkout(packaged: str, in_checkout: str) -> Path:
-    inside = PACKAGE / packaged
-    return inside if inside.is_dir() else PACKAGE.parent / in_checkout
+    """Return a folder of the installed package, else of the checkout.
+
+    Args:
+        packaged: name of the folder in the package `daf`.
+        in_checkout: name of the folder in the root of the checkout.
+    """
+    folder = PACKAGE / packaged
+    return folder if folder.is_dir() else PACKAGE.parent / in_checkout

@@ -1,7 +1,7 @@
-"""Staleness of outputs, judged by their sidecars and by the content of the files.
+"""Staleness of outputs, judged by their sidecars and the content of files.
 
-Snakemake remembers in `.snakemake` of one working directory what it has made. A folder of results
-outlives that: it is renamed, copied, and used from several places. A sidecar goes with its outputs.
+Snakemake stores its own metadata in `.snakemake` of the working directory. A results folder may be
+renamed, copied or used from several working directories; sidecars move with the outputs.
 """
 
 import itertools
@@ -13,23 +13,25 @@ from typing import Any
 
 from daf.config import ConfigError
 from daf.provenance.hashing import digest, file_digest
-from daf.provenance.sidecar import Sidecar, name_within
+from daf.provenance.sidecar import Sidecar, relative_to_results
 
-CHECKED = "checked"
-"""Name of an input that has to be there before, and is not read."""
+UNRECORDED_INPUT = "checked"
+"""Name of an input that must exist before the job, and whose content is not used."""
 
-EXTERNAL = "external_inputs"
-"""Name of a parameter with inputs that no job makes; Snakemake does not see them. It would refuse
-outputs that are older than an input, and so every file that is dated in the future."""
+EXTERNAL_INPUTS = "external_inputs"
+"""Name of a parameter with inputs that no job makes.
 
-PARTS = ("policies", "missions")
-"""Names of parameters that list what the parts of a job are told; the last varies fastest."""
+They are hidden from Snakemake, which re-runs a job if an input is newer than its outputs.
+"""
+
+PART_PARAMETERS = ("policies", "missions")
+"""Names of the list parameters of a batch job; the last one varies fastest."""
 
 
 class ExternalFiles(dict):
-    """Files that no job makes, by names of inputs; their text is their content's hash.
+    """Files that no job makes, by input name, with the digest of their content as `repr`.
 
-    Snakemake compares the text of parameters: where a file lies decides nothing.
+    Snakemake compares the text of parameters, so a moved file changes nothing.
     """
 
     def __repr__(self) -> str:
@@ -37,13 +39,15 @@ class ExternalFiles(dict):
 
 
 @dataclass(frozen=True)
-class Request:
-    """What a job, or a part of one, is asked for.
+class JobSpec:
+    """Specification of a job, or of one part of a batch job.
 
     Attributes:
-        inputs: files by the rule's names for them; those that are only checked are left out.
-        outputs: one file for each of the rule's names; the sidecar is left out.
-        parameters: all that decides the outputs besides the inputs.
+        rule: name of the rule in the workflow.
+        inputs: files by input name, without `UNRECORDED_INPUT`.
+        outputs: one file by output name, without the sidecar.
+        sidecar: path of the sidecar.
+        parameters: params of the rule; with the inputs they determine the outputs.
     """
 
     rule: str
@@ -53,155 +57,168 @@ class Request:
     parameters: dict[str, Any]
 
 
-def split_request(
+def split_job(
     rule: str,
     inputs: Any,
     outputs: Any,
     parameters: Any,
-) -> list[Request]:
-    """Return the requests of the parts of a job; its own if it has one sidecar.
+) -> list[JobSpec]:
+    """Return the specs of the parts of a job; a job with one sidecar has one part.
 
-    A job with a list of sidecars has a part for each combination of what `PARTS` list. Each entry
-    is a mapping of further parameters of the part; under the name of an input stand the files of it
-    that are the part's.
+    A job with a list of sidecars has one part for each combination of the entries of the parameters
+    `PART_PARAMETERS`. Each entry is a mapping with further parameters of the part. If a key is an
+    input name, its value is the list of the part's files of that input.
 
     Args:
-        inputs, outputs, parameters: mappings or Snakemake's named lists. A name stands for a file
-            or several; each output of a job with parts has one file for each.
+        rule: name of the rule in the workflow.
+        inputs, outputs, parameters: mappings or Snakemake's named lists. A name stands for one file
+            or a list of files. Each output of a batch job is a list with one file per part.
     """
     common = dict(parameters.items())
-    external = common.pop(EXTERNAL, {})
-    files = {name: [*listed(paths), *external.get(name, [])] for name, paths in inputs.items()}
+    external = common.pop(EXTERNAL_INPUTS, {})
+    files = {name: [*as_list(paths), *external.get(name, [])] for name, paths in inputs.items()}
+    recorded = {name: paths for name, paths in files.items() if name != UNRECORDED_INPUT}
     sidecars = dict(outputs.items())["provenance"]
-    over = PARTS if isinstance(sidecars, list | tuple) else ()
-    lists = [common.pop(name) for name in over if name in common]
-    requests = []
+    part_parameters = PART_PARAMETERS if isinstance(sidecars, list | tuple) else ()
+    lists = [common.pop(name) for name in part_parameters if name in common]
+    specs = []
     for number, entries in enumerate(itertools.product(*lists)):
         params = dict(common)
         for entry in entries:
             params |= entry
-        read = {name: params.pop(name, paths) for name, paths in files.items() if name != CHECKED}
-        written = {name: listed(paths)[number] for name, paths in outputs.items()}
-        requests.append(Request(rule, read, written, written.pop("provenance"), params))
-    return requests
+        part_inputs = {name: params.pop(name, paths) for name, paths in recorded.items()}
+        part_outputs = {name: as_list(paths)[number] for name, paths in outputs.items()}
+        specs.append(
+            JobSpec(rule, part_inputs, part_outputs, part_outputs.pop("provenance"), params)
+        )
+    return specs
 
 
-def reason_to_remake(
-    request: Request, results: str, locate: Callable[[str], Path] = Path
+def find_stale_reason(
+    spec: JobSpec, results_dir: str, locate: Callable[[str], Path] = Path
 ) -> str | None:
-    """Return why the outputs of a request are not what it would make, one line; None if they are.
+    """Return the reason why outputs are stale, in one line; None if they are up to date.
 
-    Outputs are up to date if all are there, with the content that their sidecar names, and the
-    sidecar names the rule, the parameters and the content of the inputs of the request. Where
-    inputs outside the folder of results lie does not matter.
+    Outputs are up to date if all exist with the content in their sidecar, and if the sidecar has
+    the rule, the parameters and the input contents of the spec. The location of inputs outside the
+    results folder does not matter.
 
     Args:
-        locate: where an output of the request is found.
+        spec: specification of the job.
+        results_dir: results folder.
+        locate: function from the path of an output to its current path.
     """
-    for file in request.outputs.values():
+    for file in spec.outputs.values():
         if not locate(file).is_file():
             return f"{file} is missing"
     try:
-        record = Sidecar.read(locate(request.sidecar))
+        sidecar = Sidecar.read(locate(spec.sidecar))
     except ConfigError as error:
         return str(error)
-    if record.with_digest() != record:
-        return f"{request.sidecar} is not as it was written"
-    if record.rule != request.rule:
-        return f"it was made by rule {record.rule}"
-    if record.parameters != request.parameters:
-        difference = first_difference(record.parameters, request.parameters)
-        if difference is not None:
-            return f"parameter {difference} differs"
-    for name, file in request.outputs.items():
-        if list(record.outputs.get(name, {}).values()) != [_content(locate(file))]:
-            return f"{file} is not as it was written"
-    return _changed_input(record, request.inputs, results)
+    if sidecar.with_digest() != sidecar:
+        return f"{spec.sidecar} was edited"
+    if sidecar.rule != spec.rule:
+        return f"rule {sidecar.rule} made it"
+    if sidecar.parameters != spec.parameters:
+        key = first_different_key(sidecar.parameters, spec.parameters)
+        if key is not None:
+            return f"parameter {key} changed"
+    for name, file in spec.outputs.items():
+        if list(sidecar.outputs.get(name, {}).values()) != [_cached_digest(locate(file))]:
+            return f"{file} was edited"
+    return _find_changed_input(sidecar, spec.inputs, results_dir)
 
 
-def _changed_input(
-    record: Sidecar, inputs: Mapping[str, Sequence[str]], results: str
+def _find_changed_input(
+    sidecar: Sidecar, inputs: Mapping[str, Sequence[str]], results_dir: str
 ) -> str | None:
-    if inputs.keys() != record.inputs.keys():
-        return "it was made of other inputs"
+    if inputs.keys() != sidecar.inputs.keys():
+        return "the names of its inputs changed"
     for name, files in inputs.items():
-        recorded = dict(record.inputs[name])
-        external = list(record.elsewhere.get(name, {}).values())
+        recorded = dict(sidecar.inputs[name])
+        external = list(sidecar.elsewhere.get(name, {}).values())
         for file in files:
             if not Path(file).is_file():
-                return f"its input {file} is missing"
-            within = name_within(file, results)
-            digest_now = _content(Path(file))
-            if within is not None:
-                same = recorded.pop(within, None) == digest_now
-            elif same := digest_now in external:
-                external.remove(digest_now)
-            if not same:
-                return f"its input {file} differs"
+                return f"input {file} is missing"
+            relative = relative_to_results(file, results_dir)
+            current = _cached_digest(Path(file))
+            if relative is not None:
+                is_same = recorded.pop(relative, None) == current
+            elif is_same := current in external:
+                external.remove(current)
+            if not is_same:
+                return f"input {file} changed"
         if recorded or external:
-            return f"it was made of more files ({name})"
+            return f"input '{name}' has fewer files"
     return None
 
 
-def first_difference(recorded: Any, asked: Any, key: str = "") -> str | None:
+def first_different_key(recorded: Any, requested: Any, key: str = "") -> str | None:
     """Return the dotted key of the first difference between plain data; None if they are equal.
 
     Tuples equal lists, as in JSON.
+
+    Args:
+        recorded, requested: the plain data to compare.
+        key: dotted key of both.
     """
     pairs: list[tuple[Any, Any, Any]]
-    if isinstance(recorded, Mapping) and isinstance(asked, Mapping):
-        keys = dict.fromkeys([*asked, *recorded])
-        pairs = [(key, recorded.get(key, ...), asked.get(key, ...)) for key in keys]
-    elif isinstance(recorded, list | tuple) and isinstance(asked, list | tuple):
-        both = itertools.zip_longest(recorded, asked, fillvalue=...)
-        pairs = [(number, *values) for number, values in enumerate(both)]
+    if isinstance(recorded, Mapping) and isinstance(requested, Mapping):
+        keys = dict.fromkeys([*requested, *recorded])
+        pairs = [(key, recorded.get(key, ...), requested.get(key, ...)) for key in keys]
+    elif isinstance(recorded, list | tuple) and isinstance(requested, list | tuple):
+        items = itertools.zip_longest(recorded, requested, fillvalue=...)
+        pairs = [(index, *values) for index, values in enumerate(items)]
     else:
-        same = type(recorded) is type(asked) and recorded == asked
-        return None if same else key
+        is_same = type(recorded) is type(requested) and recorded == requested
+        return None if is_same else key
     for part, old, new in pairs:
-        difference = first_difference(old, new, f"{key}.{part}" if key else str(part))
+        difference = first_different_key(old, new, f"{key}.{part}" if key else str(part))
         if difference is not None:
             return difference
     return None
 
 
-def restore_dates(request: Request) -> list[str]:
-    """Date the outputs of a request that are up to date as their sidecar does; return which.
+def restore_modification_times(spec: JobSpec) -> list[str]:
+    """Set the modification time of up-to-date outputs to the end time in their sidecar.
 
-    Copies, clocks that were wrong and Snakemake itself date files anew; Snakemake takes a file that
-    is younger than what was made of it for changed. Files of somebody else stay as they are.
+    Copies, wrong clocks and Snakemake itself change modification times, and Snakemake re-runs a job
+    if an input is newer than its outputs. Files of other users stay unchanged.
+
+    Returns:
+        the files with a new modification time.
     """
     restored = []
-    end = round(Sidecar.read(request.sidecar).end.timestamp() * 1e6) * 1000
-    for file in (*request.outputs.values(), request.sidecar):
+    end_ns = round(Sidecar.read(spec.sidecar).end.timestamp() * 1e6) * 1000
+    for file in (*spec.outputs.values(), spec.sidecar):
         status = os.stat(file)
-        if status.st_mtime_ns != end:
-            content = _digests.pop((file, *_version(status)), None)
+        if status.st_mtime_ns != end_ns:
+            file_hash = _digests.pop((file, *_file_version(status)), None)
             try:
-                os.utime(file, ns=(end, end))
+                os.utime(file, ns=(end_ns, end_ns))
             except PermissionError:
                 break
             restored.append(file)
-            if content is not None:
-                _digests[(file, *_version(os.stat(file)))] = content
+            if file_hash is not None:
+                _digests[(file, *_file_version(os.stat(file)))] = file_hash
     return restored
 
 
-def listed(files: Any) -> list[str]:
-    """Return the files that a name of a rule stands for, be it one or several."""
+def as_list(files: Any) -> list[str]:
+    """Return the files of an input or output name, which stands for one file or several."""
     return [files] if isinstance(files, str) else [str(path) for path in files]
 
 
 _digests: dict[tuple[Any, ...], str] = {}
 
 
-def _content(path: Path) -> str:
-    """Hash of a file; that of a file which many jobs read is computed once."""
-    key = (str(path), *_version(os.stat(path)))
+def _cached_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, computed once per version of the file."""
+    key = (str(path), *_file_version(os.stat(path)))
     if key not in _digests:
         _digests[key] = file_digest(path)
     return _digests[key]
 
 
-def _version(status: os.stat_result) -> tuple[int, ...]:
+def _file_version(status: os.stat_result) -> tuple[int, ...]:
     return status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,4 +1,4 @@
-"""From the files of a benchmark to its report."""
+"""Reports of benchmarks, comparisons and sweeps, built from result files."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ from daf.report.experiment import render_report
 from daf.report.sweep import render_sweep
 
 
-def benchmark_report(
+def build_benchmark_report(
     *,
     title: str,
     stats: str,
@@ -29,44 +29,47 @@ def benchmark_report(
     config: Mapping[str, Any],
     provenance: Mapping[str, Any],
 ) -> str:
-    """The report of a benchmark as HTML text.
+    """Build the report of a benchmark or comparison.
 
-    Files are called by their names in the folder of results, which is where they lie.
+    The report names each file by its path in the results folder.
 
     Args:
-        title: the heading.
+        title: heading of the page.
         stats: path of stats.json.
         runs, curves: paths of the run.json and metrics.parquet files, in the same order.
-        labels: what the benchmark calls the policy of each run.
+        labels: label of the policy of each run.
         environment: path of environment.json.
-        replays: paths of the recorded episodes that can be watched.
-        missions: what was played.
-        config: the resolved configuration.
-        provenance: label -> value, shown as it is.
+        replays: paths of the replays for the replay viewer.
+        missions: evaluation missions.
+        config: resolved configuration.
+        provenance: label -> value.
+
+    Returns:
+        HTML text.
 
     Raises:
-        ConfigError: a file cannot be read, or is not what it should be.
+        ConfigError: a file cannot be read, or has invalid content.
     """
     runs, curves, replays = list(runs), list(curves), list(replays)
-    described = [load_json(path) for path in runs]
-    described = [run | {"policy": labels[run["run"]]} for run in described]
-    analysed = load_json(stats)
+    run_infos = [load_json(path) for path in runs]
+    run_infos = [run | {"policy": labels[run["run"]]} for run in run_infos]
+    analysis = load_json(stats)
     return render_report(
         title=title,
-        stats=analysed,
-        left_out=analysed["left_out"],
-        runs=described,
-        curves=_curves(described, curves),
-        missions=[_facts(mission, described) for mission in missions],
+        stats=analysis,
+        failed_evaluations=analysis["left_out"],
+        runs=run_infos,
+        curves=_load_curves(run_infos, curves),
+        missions=[_mission_facts(mission, run_infos) for mission in missions],
         config=config,
         environment=load_json(environment),
         provenance=provenance,
         sources=_digests(stats, *runs, *curves, *replays),
-        recorded=list(filter(None, (_recorded(path, labels) for path in replays))),
+        episode_views=list(filter(None, (_load_episode(path, labels) for path in replays))),
     )
 
 
-def sweep_report(
+def build_sweep_report(
     *,
     sweep: DAFSweepConfig,
     search: str,
@@ -75,20 +78,23 @@ def sweep_report(
     environment: str,
     command: str,
 ) -> str:
-    """The report of a sweep as HTML text.
+    """Build the report of a sweep.
 
     Args:
-        sweep: the configuration.
-        search, trials, rounds, environment: paths of search.json, trials.parquet, rounds.parquet,
-            environment.json.
-        command: what to type to make it again.
+        sweep: resolved configuration.
+        search, trials, rounds, environment: paths of search.json, trials.parquet, rounds.parquet
+            and environment.json.
+        command: command line that reproduces the sweep.
+
+    Returns:
+        HTML text.
 
     Raises:
-        ConfigError: a file cannot be read, or is not what it should be.
+        ConfigError: a file cannot be read, or has invalid content.
     """
     return render_sweep(
         sweep=sweep,
-        found=load_json(search),
+        search=load_json(search),
         trials=load_table(trials),
         rounds=load_table(rounds),
         environment=load_json(environment),
@@ -98,16 +104,18 @@ def sweep_report(
 
 
 def _digests(*paths: str) -> dict[str, str]:
-    """The hash of each file."""
-    return {_name(path): file_digest(path) for path in sorted(paths, key=_name)}
+    """Return the SHA-256 of each file, by its path in the results folder."""
+    return {
+        _path_in_results(path): file_digest(path) for path in sorted(paths, key=_path_in_results)
+    }
 
 
-def _name(path: str) -> str:
-    """What a file is called in the folder of results; each of a report's lies two folders deep."""
+def _path_in_results(path: str) -> str:
+    """Return the path of a file in the results folder: two folders and its name."""
     return "/".join(Path(path).parts[-3:])
 
 
-def _curves(runs: list[dict[str, Any]], paths: Iterable[str]) -> pd.DataFrame:
+def _load_curves(runs: list[dict[str, Any]], paths: Iterable[str]) -> pd.DataFrame:
     tables = [
         load_table(path).assign(
             run=run["run"], policy=run["policy"], training_seed=run["training_seed"]
@@ -117,35 +125,35 @@ def _curves(runs: list[dict[str, Any]], paths: Iterable[str]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _recorded(path: str, labels: Mapping[str, str]) -> EpisodeView | None:
-    recording = Replay.read(path)
-    if recording.run not in labels:
-        raise ConfigError(f"{path}: key 'run': {suggest(recording.run, sorted(labels))}")
+def _load_episode(path: str, labels: Mapping[str, str]) -> EpisodeView | None:
+    replay = Replay.read(path)
+    if replay.run not in labels:
+        raise ConfigError(f"{path}: key 'run': {suggest(replay.run, sorted(labels))}")
     try:
-        return EpisodeView.first_of(recording, labels[recording.run], _name(path))
+        return EpisodeView.from_replay(replay, labels[replay.run], _path_in_results(path))
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
-def _facts(mission: Mission, runs: list[dict[str, Any]]) -> dict[str, Any]:
-    learners = sorted({run["policy"] for run in runs if mission.name in run["missions"]})
+def _mission_facts(mission: Mission, runs: list[dict[str, Any]]) -> dict[str, Any]:
+    trained_policies = sorted({run["policy"] for run in runs if mission.name in run["missions"]})
     counts: dict[str, int] = {}
     for _, _, name in mission.cells_with(*mission.stations):
         counts[name] = counts.get(name, 0) + 1
-    shown = {symbol for row in mission.map for symbol in row}
+    symbols = {symbol for row in mission.map for symbol in row}
     size = f"{mission.height} x {mission.width} cells"
     if mission.layout is not None:
-        size += f"; layouts of the seeds {mission.layout.seed}, of which this is the first"
+        size += f"; first of the layouts with seeds {mission.layout.seed}"
     return {
         "name": mission.name,
         "description": mission.description,
         "map": list(mission.map),
-        "legend": {s: what for s, what in sorted(mission.legend.items()) if s in shown},
+        "legend": {s: name for s, name in sorted(mission.legend.items()) if s in symbols},
         "agents": mission.num_agents,
         "max_steps": mission.max_steps,
         "ceiling": mission.ceiling,
         "facts": {
-            "trained on by": ", ".join(learners) or "no policy of this benchmark",
+            "policies trained on it": ", ".join(trained_policies) or "none of this benchmark",
             "map": size,
             "stations": ", ".join(f"{n} {name}" for name, n in sorted(counts.items())),
             "rewards": ", ".join(f"{name} x {w:g}" for name, w in sorted(mission.rewards.items())),

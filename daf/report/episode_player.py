@@ -1,4 +1,4 @@
-"""What the player of recorded episodes is given, within a budget of bytes."""
+"""Data of the replay viewer: recorded episodes within a budget of bytes."""
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
@@ -12,21 +12,25 @@ from daf.missions import RESOURCES, Chest, Mission
 from daf.report.map_chart import station_styles
 from daf.report.tables import Cell, Table
 
-BUDGET = 1_500_000
-"""Bytes of all episodes in a page."""
+BYTE_BUDGET = 1_500_000
+"""Maximum size of all episodes of a page, in bytes."""
 
-NOT_SHOWN = ("reward",)
-"""Fields of a recording that the player has no use for."""
+UNUSED_FIELDS = ("reward",)
+"""Fields of a replay that the viewer does not use."""
 
 
 class EpisodeView(NamedTuple):
-    """A recorded episode to watch.
+    """One recorded episode for the replay viewer.
 
     Attributes:
-        policy: what the report calls it.
-        mission: what was played, in the layout that was drawn.
-        file: of the recording.
-        states: JSON fit for a script element: name of each field -> [values, repeats].
+        policy: label of the policy.
+        file: path of the replay in the results folder.
+        run: name of the run.
+        mission: mission with the layout of the episode.
+        world_seed: seed of the episode.
+        score: final score.
+        steps: number of steps.
+        states: JSON for a script element, name of each field -> [values, repeats].
     """
 
     policy: str
@@ -39,22 +43,22 @@ class EpisodeView(NamedTuple):
     states: Markup
 
     @classmethod
-    def first_of(cls, recording: Replay, policy: str, file: str) -> "EpisodeView | None":
-        """The first episode of a recording; None if it has none."""
-        if not recording.episodes:
+    def from_replay(cls, replay: Replay, policy: str, file: str) -> "EpisodeView | None":
+        """Return the first episode of a replay; None if it has nview."""
+        if not replay.episodes:
             return None
-        episode = recording.episodes[0]
+        episode = replay.episodes[0]
         states = {
             name: [runs.values, runs.repeats]
             for name, runs in episode.states
-            if name not in NOT_SHOWN
+            if name not in UNUSED_FIELDS
         }
-        mission = recording.mission
+        mission = replay.mission
         return cls(
             policy=policy,
             file=file,
-            run=recording.run,
-            mission=mission if episode.layout is None else mission.in_layout(episode.layout),
+            run=replay.run,
+            mission=mission if episode.layout is None else mission.select_layout(episode.layout),
             world_seed=episode.world_seed,
             score=episode.score,
             steps=episode.steps,
@@ -62,45 +66,47 @@ class EpisodeView(NamedTuple):
         )
 
 
-def player_data(recorded: Sequence[EpisodeView], budget: int = BUDGET) -> dict[str, Any] | None:
-    """What the page needs; None if nothing was recorded.
+def player_data(
+    episode_views: Sequence[EpisodeView], budget: int = BYTE_BUDGET
+) -> dict[str, Any] | None:
+    """Return the data of the replay viewer; None without episodes.
 
     Args:
-        recorded: in the order in which they are to be offered, within each mission.
-        budget: bytes of all episodes together; the largest that do not fit are left out.
+        episode_views: episodes, in the order of the selection within each mission.
+        budget: maximum size of all episodes, in bytes; the largest episodes are omitted.
 
     Returns:
-        `index`, `states`: JSON fit for script elements, one item of `states` an episode;
-        `choices`: (mission, episodes) with number, policy and score of each;
-        `left_out`: table of those that are not in the page, or None.
+        `index`, `states`: JSON for script elements, with one item of `states` per episode.
+        `choices`: (mission, episodes) with number, policy and score of each episode. `omitted`:
+        table of omitted episodes, or None.
     """
-    if not recorded:
+    if not episode_views:
         return None
-    names = list(dict.fromkeys(one.mission.name for one in recorded))
-    ordered = sorted(recorded, key=lambda one: names.index(one.mission.name))
-    fits = _fit_budget([len(one.states) for one in ordered], budget)
-    shown = [one for number, one in enumerate(ordered) if number in fits]
-    missions = {one.mission.name: one.mission for one in shown}
+    names = list(dict.fromkeys(view.mission.name for view in episode_views))
+    ordered = sorted(episode_views, key=lambda view: names.index(view.mission.name))
+    fits = _fit_budget([len(view.states) for view in ordered], budget)
+    included = [view for number, view in enumerate(ordered) if number in fits]
+    missions = {view.mission.name: view.mission for view in included}
     choices: dict[str, list[dict]] = {name: [] for name in missions}
-    for number, one in enumerate(shown):
-        choice = {"number": number, "policy": one.policy, "score": one.score}
-        choices[one.mission.name].append(choice)
+    for number, view in enumerate(included):
+        choice = {"number": number, "policy": view.policy, "score": view.score}
+        choices[view.mission.name].append(choice)
     return {
         "index": _json(
             {
                 "resources": RESOURCES,
                 "missions": {name: _mission(mission) for name, mission in missions.items()},
-                "episodes": [_facts(one) for one in shown],
+                "episodes": [_facts(view) for view in included],
             }
         ),
-        "states": [one.states for one in shown],
+        "states": [view.states for view in included],
         "choices": list(choices.items()),
-        "left_out": _left_out([one for n, one in enumerate(ordered) if n not in fits]),
+        "omitted": _omitted_table([view for n, view in enumerate(ordered) if n not in fits]),
     }
 
 
 def _fit_budget(sizes: Sequence[int], budget: int) -> set[int]:
-    """Which fit into the budget together, the smallest first."""
+    """Return the indices of the smallest items that fit into the budget together."""
     order = sorted(range(len(sizes)), key=sizes.__getitem__)
     totals = accumulate(sizes[number] for number in order)
     return {number for number, total in zip(order, totals) if total <= budget}
@@ -110,15 +116,15 @@ def _json(data: Any) -> Markup:
     return htmlsafe_json_dumps(data, separators=(",", ":"))
 
 
-def _facts(one: EpisodeView) -> dict[str, Any]:
+def _facts(view: EpisodeView) -> dict[str, Any]:
     return {
-        "policy": one.policy,
-        "mission": one.mission.name,
-        "run": one.run,
-        # As text: JavaScript has no whole numbers of 64 bits.
-        "world_seed": str(one.world_seed),
-        "score": one.score,
-        "steps": one.steps,
+        "policy": view.policy,
+        "mission": view.mission.name,
+        "run": view.run,
+        # JavaScript has no 64-bit integers, so the seed is text.
+        "world_seed": str(view.world_seed),
+        "score": view.score,
+        "steps": view.steps,
     }
 
 
@@ -160,7 +166,7 @@ def _station(
     }
 
 
-def _left_out(left: Sequence[EpisodeView]) -> Table | None:
-    rows = [[Cell(one.policy), Cell(one.mission.name), Cell(one.file)] for one in left]
+def _omitted_table(omitted: Sequence[EpisodeView]) -> Table | None:
+    rows = [[Cell(view.policy), Cell(view.mission.name), Cell(view.file)] for view in omitted]
     columns = ["Policy", "Mission", "File"]
-    return Table("Recorded episodes that are not in this page", columns, rows) if rows else None
+    return Table("Recorded episodes not included in this page", columns, rows) if rows else None

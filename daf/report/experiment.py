@@ -1,4 +1,4 @@
-"""Assembles the report: results in, one HTML text out."""
+"""Report of a benchmark or comparison, from loaded results to HTML."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,38 +26,42 @@ def render_report(
     environment: Mapping,
     provenance: Mapping[str, Any],
     sources: Mapping[str, str],
-    left_out: Sequence[Mapping] = (),
-    recorded: Sequence[EpisodeView] = (),
+    failed_evaluations: Sequence[Mapping] = (),
+    episode_views: Sequence[EpisodeView] = (),
 ) -> str:
-    """The report as HTML text; the same input gives the same text.
+    """Render the report. Equal inputs give equal text.
 
     Args:
-        title: the heading.
-        stats: what `daf.stats.analyse` gave; every statistic shown is read from it.
-        runs: run.json of each training; may be empty.
-        curves: all metrics.parquet with columns run, policy, training_seed added; may be empty.
+        title: heading of the page.
+        stats: result of `daf.stats.analyse`; all statistics of the report come from it.
+        runs: run.json of each run; may be empty.
+        curves: all metrics.parquet files with columns run, policy, training_seed added; may be
+            empty.
         missions: dicts with name, description, map (rows), legend (character to name), agents,
             max_steps, ceiling (or None), facts (label to text).
-        config: the resolved configuration, shown as YAML.
-        environment: environment.json; what it says of one machine alone is not shown.
-        left_out: dicts with policy, run, mission: evaluations that failed.
-        provenance: label to value; the value of "command" is shown as how to make it again.
-        sources: the files that all of this comes from, each with its SHA-256.
-        recorded: episodes that can be watched.
+        config: resolved configuration.
+        environment: environment.json; values specific to one machine are omitted.
+        failed_evaluations: dicts with policy, run, mission.
+        provenance: label to value; "command" is the command line that reproduces the report.
+        sources: SHA-256 of each source file.
+        episode_views: episodes for the replay viewer.
+
+    Returns:
+        HTML text.
 
     Raises:
-        KeyError: a part lacks a key named above.
+        KeyError: an input has no value for one of the keys above.
     """
     order = tables.policy_order(stats)
     styles = {policy: index for index, policy in enumerate(order)}
     ceilings = {mission["name"]: mission.get("ceiling") for mission in missions}
-    several = len(stats["overall_missions"]) > 1
-    shown = [*([None] if several else []), *stats["missions"]]
+    has_several_missions = len(stats["overall_missions"]) > 1
+    parts = [*([None] if has_several_missions else []), *stats["missions"]]
     return render_template(
         "report.html.j2",
         title=title,
         stats=stats,
-        left_out=tables.missing_table(left_out) if left_out else None,
+        failed_evaluations=tables.missing_table(failed_evaluations) if failed_evaluations else None,
         level=f"{100 * stats['confidence']:g} %",
         evidence_text=claim_tables.evidence_text(stats),
         certainty_text=claim_tables.certainty_text(stats),
@@ -65,7 +69,7 @@ def render_report(
         leaders=tables.leaders_table(stats),
         ranking=tables.ranking_table(stats),
         means=tables.means_table(stats),
-        results=[_result(stats, mission, ceilings.get(mission), styles) for mission in shown],
+        results=[_result(stats, mission, ceilings.get(mission), styles) for mission in parts],
         pairs_overall=claim_tables.pairs_table(
             "Pairwise differences, overall", stats["comparisons_overall"]
         ),
@@ -82,10 +86,12 @@ def render_report(
         learning=_learning(curves, styles, ceilings, stats["score_unit"]),
         shaping=_shaping(runs),
         missions=[
-            _mission(mission) | {"happened": game_table(stats, mission["name"], order)}
+            _mission(mission) | {"game_table": game_table(stats, mission["name"], order)}
             for mission in missions
         ],
-        player=player_data(sorted(recorded, key=lambda one: styles.get(one.policy, len(order)))),
+        player=player_data(
+            sorted(episode_views, key=lambda view: styles.get(view.policy, len(order)))
+        ),
         training=tables.training_table(runs),
         runs=tables.runs_table(runs),
         config_yaml=as_yaml(config),
@@ -100,13 +106,13 @@ def render_report(
 def _result(
     stats: Mapping, mission: str | None, ceiling: float | None, styles: Mapping[str, int]
 ) -> dict:
-    """What is shown of one mission, or overall."""
+    """Return the chart, tables and texts of one mission, or of all missions (None)."""
     overall = mission is None
-    where = "over all missions" if overall else f"on {mission}"
-    found = stats["overall"] if overall else stats["estimates"]
-    by_policy = {item["policy"]: item for item in found if item["mission"] == mission}
+    scope = "over all missions" if overall else f"on {mission}"
+    items = stats["overall"] if overall else stats["estimates"]
+    by_policy = {item["policy"]: item for item in items if item["mission"] == mission}
     ranks = stats["ranking"]["overall"] if overall else stats["ranking"]["missions"][mission]
-    estimates = [by_policy[place["policy"]] for place in ranks]
+    estimates = [by_policy[rank["policy"]] for rank in ranks]
     units = sorted({item["unit"].replace("_", " ") for item in estimates})
     interval = (
         f"{100 * stats['confidence']:g} % intervals over {' or '.join(f'{u}s' for u in units)}"
@@ -118,34 +124,34 @@ def _result(
         "interval": interval,
         "ceiling": ceiling,
         "chart": interval_chart(
-            [item | {"best": place["rank"] == 1} for item, place in zip(estimates, ranks)],
-            title=f"Mean scores {where}",
+            [item | {"best": rank["rank"] == 1} for item, rank in zip(estimates, ranks)],
+            title=f"Mean scores {scope}",
             unit=stats["score_unit"],
             interval=interval,
             ceiling=ceiling,
         ),
-        "table": tables.interval_table(f"Mean scores {where}", estimates, ranks),
-        "robust": claim_tables.robust_table(f"Typical scores {where}", estimates),
-        "profile": _profile(stats, mission, where, styles),
+        "table": tables.interval_table(f"Mean scores {scope}", estimates, ranks),
+        "robust": claim_tables.robust_table(f"Typical scores {scope}", estimates),
+        "profile": _profile(stats, mission, scope, styles),
         "missing": [i["policy"] for i in stats["missing"] if i["mission"] == mission],
     }
 
 
 def _profile(
-    stats: Mapping, mission: str | None, where: str, styles: Mapping[str, int]
+    stats: Mapping, mission: str | None, scope: str, styles: Mapping[str, int]
 ) -> dict | None:
     profiles = stats["profiles"]
-    found = profiles["overall"] if mission is None else profiles["missions"][mission]
-    if found is None:
+    profile = profiles["overall"] if mission is None else profiles["missions"][mission]
+    if profile is None:
         return None
     shares = mission is None
-    title = f"Performance profiles {where}"
-    scores = "hearts as a share of the ceiling" if shares else stats["score_unit"]
-    policies = sorted((curve["policy"] for curve in found["curves"]), key=styles.__getitem__)
+    title = f"Performance profiles {scope}"
+    scores = "fraction of the ceiling" if shares else stats["score_unit"]
+    policies = sorted((curve["policy"] for curve in profile["curves"]), key=styles.__getitem__)
     return {
-        "chart": profile_chart(found, styles, title=title, scores=scores),
+        "chart": profile_chart(profile, styles, title=title, scores=scores),
         "legend": [(policy, style_class(styles[policy])) for policy in policies],
-        "table": claim_tables.profile_table(title, found, shares),
+        "table": claim_tables.profile_table(title, profile, shares),
     }
 
 
@@ -174,20 +180,20 @@ def _learning(
 
 
 def _shaping(runs: Sequence[Mapping]) -> list[tuple[str, str]]:
-    """The policies trained on shaped rewards, each with its shaping in words."""
-    found: dict[str, dict[str, None]] = {}
+    """Return the policies with shaped training rewards, and the settings of their shaping."""
+    texts_by_policy: dict[str, dict[str, None]] = {}
     for run in sorted(runs, key=lambda run: (str(run["policy"]), str(run["run"]))):
-        used = {
+        settings = {
             key: value
             for key, value in tables.flatten_settings(
                 (run.get("training") or {}).get("shaping") or {}
             ).items()
             if value not in ("0", "0.0", "false", tables.DASH)
         }
-        if used:
-            words = ", ".join(f"{key} = {value}" for key, value in used.items())
-            found.setdefault(str(run["policy"]), {})[words] = None
-    return [(policy, "; or ".join(words)) for policy, words in found.items()]
+        if settings:
+            text = ", ".join(f"{key} = {value}" for key, value in settings.items())
+            texts_by_policy.setdefault(str(run["policy"]), {})[text] = None
+    return [(policy, "; or ".join(texts)) for policy, texts in texts_by_policy.items()]
 
 
 def _mission(mission: Mapping) -> dict:
@@ -195,7 +201,7 @@ def _mission(mission: Mapping) -> dict:
     styles = station_styles(rows, legend)
     facts = {"agents": mission["agents"], "steps per episode": mission["max_steps"]}
     if mission.get("ceiling") is not None:
-        facts["ceiling (most hearts possible)"] = f"{mission['ceiling']:g}"
+        facts["ceiling (upper bound of the score)"] = f"{mission['ceiling']:g}"
     facts["map"] = f"{len(rows)} × {max(map(len, rows))} cells"
     return {
         "name": mission["name"],

@@ -1,39 +1,43 @@
-"""From training metrics to the curves that are drawn: thinned, and averaged over seeds."""
+"""Learning curves: training metrics, downsampled and averaged over training seeds."""
 
 import numpy as np
 import pandas as pd
 
 from daf.report.score_charts import Curve
 
-POINTS = 40_000
-"""Points of all curves of a report together; keeps the file small for any length of training."""
+MAX_POINTS = 40_000
+"""Points of all curves of a report together, which bounds the size of the file."""
 
 
 def learning_curves(metrics: pd.DataFrame, styles: dict[str, int]) -> dict[str, list[Curve]]:
-    """The curves of each mission, by mission name; "all missions" if scores are not split.
+    """Return the learning curves of each mission.
 
-    Updates without a finished episode (NaN) are bridged. Long trainings are thinned to the mean
+    Updates without a finished episode (NaN) are interpolated. Long runs are downsampled to the mean
     score of equal intervals of steps.
 
     Args:
-        metrics: all metrics.parquet with columns run, policy, training_seed added; may be empty.
-        styles: colour index of each policy; its order is the order of the curves.
+        metrics: all metrics.parquet files with columns run, policy, training_seed added; may be
+            empty.
+        styles: color index of each policy, in the order of the curves.
+
+    Returns:
+        Curves by mission; the key is "all missions" if the metrics have no score per mission.
     """
     columns = sorted(c for c in metrics.columns if c.startswith("score/")) or ["score"]
     columns = [c for c in columns if c in metrics.columns and metrics[c].notna().any()]
     runs = metrics["run"].nunique() if columns else 0
-    limit = int(np.clip(POINTS / max(runs * len(columns), 1), 20, 200))
-    drawn = {}
+    limit = int(np.clip(MAX_POINTS / max(runs * len(columns), 1), 20, 200))
+    curves_by_mission = {}
     for column in columns:
-        found = metrics.dropna(subset=[column]).sort_values(["run", "steps"])
+        rows = metrics.dropna(subset=[column]).sort_values(["run", "steps"])
         name = column.removeprefix("score/") if column != "score" else "all missions"
-        by_policy = dict(iter(found.groupby("policy")))
-        drawn[name] = [
+        by_policy = dict(iter(rows.groupby("policy")))
+        curves_by_mission[name] = [
             _curve(policy, by_policy[policy], column, limit, style)
             for policy, style in styles.items()
             if policy in by_policy
         ]
-    return drawn
+    return curves_by_mission
 
 
 def _curve(policy: str, rows: pd.DataFrame, column: str, limit: int, style: int) -> Curve:
@@ -41,7 +45,7 @@ def _curve(policy: str, rows: pd.DataFrame, column: str, limit: int, style: int)
     for _, run in rows.groupby("run"):
         steps = run["steps"].to_numpy(dtype=float)
         seeds.append(downsample(steps, run[column].to_numpy(dtype=float), limit))
-    # Seeds are averaged only where all of them have begun and none has ended.
+    # The mean over seeds covers the steps that all seeds have.
     first, last = max(s[0] for s, _ in seeds), min(s[-1] for s, _ in seeds)
     grid = np.unique(np.concatenate([steps for steps, _ in seeds]))
     grid = grid[(grid >= first) & (grid <= last)]
@@ -60,16 +64,20 @@ def _curve(policy: str, rows: pd.DataFrame, column: str, limit: int, style: int)
 
 
 def downsample(steps: np.ndarray, scores: np.ndarray, limit: int) -> tuple[np.ndarray, np.ndarray]:
-    """At most `limit` points: the mean step and score of equal intervals of steps.
+    """Return at most `limit` points: the mean step and score of equal intervals of steps.
 
     Args:
-        steps: [n] rising. scores: [n] without NaN. limit: at least 1.
+        steps: float64 [points], ascending.
+        scores: float64 [points], without NaN.
+        limit: maximum number of points, at least 1.
     """
     if len(steps) <= limit:
         return steps, scores
     edges = np.linspace(steps[0], steps[-1], limit + 1)[1:-1]
     bins = np.searchsorted(edges, steps, side="right")
     count = np.bincount(bins)
-    used = count > 0
-    means = (np.bincount(bins, weights=values)[used] / count[used] for values in (steps, scores))
+    is_used = count > 0
+    means = (
+        np.bincount(bins, weights=values)[is_used] / count[is_used] for values in (steps, scores)
+    )
     return tuple(means)

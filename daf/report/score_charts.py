@@ -1,7 +1,6 @@
-"""The charts of the report: intervals per policy, performance profiles, and learning curves.
+"""Charts of scores: intervals per policy, performance profiles and learning curves.
 
-Pure functions from plain data to SVG text; colours are CSS classes, so that one picture serves the
-light and the dark theme.
+Functions return SVG text. Colors are CSS classes, which adapt to the light and the dark theme.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,22 +9,22 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from daf.report.svg import (
-    CHARACTER,
+    CHARACTER_WIDTH,
     Axis,
-    axis,
     element,
-    path,
-    scale,
+    linear_scale,
+    nice_axis,
+    path_data,
     svg_image,
-    text,
+    text_element,
     tick_labels,
     truncate,
 )
 from daf.stats import format_score
 
 WIDTH = 420
-COLOURS = 8
-"""Series colours in the style sheet; further series repeat them with a dashed line."""
+NUM_COLORS = 8
+"""Number of series colors in the style sheet; further series repeat them with dashed lines."""
 
 LABEL_CHARACTERS = 20
 
@@ -33,60 +32,65 @@ LABEL_CHARACTERS = 20
 def interval_chart(
     items: Sequence[dict], *, title: str, unit: str, interval: str, ceiling: float | None = None
 ) -> Markup:
-    """A dot for each mean with its interval as a whisker, one policy a row.
+    """Return a chart of means (dots) and intervals (whiskers), with one row per policy.
 
     Args:
-        items: dicts with policy, mean, low, high (low and high may be None: no whisker), best
-            (drawn in the accent colour), in the order of the rows; at least one.
-        title: of the text alternative.
-        unit: of the axis, such as "hearts per episode".
-        interval: what the whiskers are, in words, for the text alternative.
-        ceiling: a proven upper bound, drawn as a line where it lies near the data.
+        items: dicts with policy, mean, low, high (None: no whisker), best (accent color), in the
+            order of the rows; at least one.
+        title: title of the text alternative.
+        unit: unit of the axis, such as "hearts per episode".
+        interval: description of the intervals, for the text alternative.
+        ceiling: proven upper bound, drawn as a line if it is near the data.
     """
     row, top, bottom = 28, 22, 44
     height = top + row * len(items) + bottom
     longest = max(len(truncate(item["policy"], LABEL_CHARACTERS)) for item in items)
-    left = 14 + 1.2 * CHARACTER * longest  # the name of the best is bold
+    left = 14 + 1.2 * CHARACTER_WIDTH * longest  # the best policy is bold, hence wider
     right = WIDTH - 54
-    known = [item[key] for item in items for key in ("mean", "low", "high")]
-    low, high = (edge(v for v in known if v is not None) for edge in (min, max))
+    values = [item[key] for item in items for key in ("mean", "low", "high")]
+    low, high = (end(v for v in values if v is not None) for end in (min, max))
     shows_ceiling = ceiling is not None and ceiling <= 3 * high
-    scores = axis(*_axis_range(low, max(high, ceiling) if shows_ceiling else high))
-    x = scale(scores.low, scores.high, left, right)
+    scores = nice_axis(*_axis_range(low, max(high, ceiling) if shows_ceiling else high))
+    x = linear_scale(scores.low, scores.high, left, right)
     floor = top + row * len(items)
     parts = [
         _vertical_grid(scores, x, top, floor),
-        text((left + right) / 2, height - 6, unit, "axis-name", "middle"),
+        text_element((left + right) / 2, height - 6, unit, "axis-name", "middle"),
     ]
     if shows_ceiling:
         parts.append(_line(x(ceiling), top, x(ceiling), floor, "ceiling"))
-        parts.append(text(x(ceiling), top - 8, f"ceiling {ceiling:g}", "ceiling-name", "middle"))
+        parts.append(
+            text_element(x(ceiling), top - 8, f"ceiling {ceiling:g}", "ceiling-name", "middle")
+        )
     for index, item in enumerate(items):
         parts.append(_interval_row(item, x, top + row * (index + 0.5), left, right))
-    means = "; ".join(f"{item['policy']} {_range(item)}" for item in items)
+    means = "; ".join(f"{item['policy']} {_estimate_text(item)}" for item in items)
     return svg_image(WIDTH, height, title, f"Mean {unit} with {interval}: {means}.", *parts)
 
 
 def _interval_row(item: dict, x, y: float, left: float, right: float) -> Markup:
-    parts = [element("title", f"{item['policy']}: {_range(item)}")]
+    parts = [element("title", f"{item['policy']}: {_estimate_text(item)}")]
     name = truncate(item["policy"], LABEL_CHARACTERS)
-    parts.append(text(left - 10, y + 4, name, "label", "end"))
+    parts.append(text_element(left - 10, y + 4, name, "label", "end"))
     if item["low"] is not None:
         low, high = x(item["low"]), x(item["high"])
         parts.append(_line(low, y, high, y, "whisker"))
-        parts += [_line(end, y - 4, end, y + 4, "whisker") for end in (low, high)]
+        parts += [_line(edge, y - 4, edge, y + 4, "whisker") for edge in (low, high)]
     parts.append(element("circle", cx=x(item["mean"]), cy=y, r=5, class_="dot"))
-    parts.append(text(WIDTH - 4, y + 4, format_score(item["mean"]), "value", "end"))
+    parts.append(text_element(WIDTH - 4, y + 4, format_score(item["mean"]), "value", "end"))
     return element("g", *parts, class_="row best" if item["best"] else "row")
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One policy's learning curve on one mission.
+    """Learning curve of one policy on one mission.
 
-    steps: x of the mean, agent-steps, rising. mean, low, high: score over the seeds at each step.
-    seeds: one (steps, scores) a training seed; where their steps do
-        not overlap there is no mean and its lists are empty. style: index of the colour.
+    Attributes:
+        policy: label of the policy.
+        steps: agent-steps of the mean, ascending; empty if no steps are common to all seeds.
+        mean, low, high: mean, minimum and maximum score over training seeds, at each step.
+        seeds: (steps, scores) of each training seed.
+        style: index of the color.
     """
 
     policy: str
@@ -101,11 +105,13 @@ class Curve:
 def curve_chart(
     curves: Sequence[Curve], *, title: str, unit: str, ceiling: float | None = None
 ) -> Markup:
-    """Score against agent-steps: a line for the mean, a thin one for each seed, a min-max band.
+    """Return a chart of score against agent-steps: mean, each seed, and minimum to maximum.
 
     Args:
-        curves: at least one, each with at least one step.
-        title, unit, ceiling: as in `interval_chart`.
+        curves: at least one curve, each with at least one step.
+        title: title of the text alternative.
+        unit: unit of the scores, such as "hearts per episode".
+        ceiling: proven upper bound, drawn as a line if it is near the data.
     """
     height, top, left, right = 290, 22, 56, WIDTH - 14
     floor = height - 50
@@ -113,71 +119,80 @@ def curve_chart(
     steps = [step for curve in curves for line, _ in curve.seeds for step in line]
     shows_ceiling = ceiling is not None and ceiling <= 3 * max(scores)
     top_score = max(max(scores), ceiling) if shows_ceiling else max(scores)
-    x_axis, y_axis = axis(0, max(steps)), axis(*_axis_range(min(scores), top_score))
-    x = scale(x_axis.low, x_axis.high, left, right)
-    y = scale(y_axis.low, y_axis.high, floor, top)
+    x_axis, y_axis = nice_axis(0, max(steps)), nice_axis(*_axis_range(min(scores), top_score))
+    x = linear_scale(x_axis.low, x_axis.high, left, right)
+    y = linear_scale(y_axis.low, y_axis.high, floor, top)
     parts = [_horizontal_grid(y_axis, y, left, right)]
     for tick, label in zip(x_axis.ticks, tick_labels(x_axis.ticks), strict=True):
-        parts.append(text(x(tick), floor + 18, label, "tick", "middle"))
-    parts.append(text((left + right) / 2, height - 8, "agent-steps", "axis-name", "middle"))
-    parts.append(text(4, top - 10, unit, "axis-name"))
+        parts.append(text_element(x(tick), floor + 18, label, "tick", "middle"))
+    parts.append(text_element((left + right) / 2, height - 8, "agent-steps", "axis-name", "middle"))
+    parts.append(text_element(4, top - 10, unit, "axis-name"))
     if shows_ceiling:
         parts.append(_line(left, y(ceiling), right, y(ceiling), "ceiling"))
         name = f"ceiling {ceiling:g}"
-        parts.append(text(right, y(ceiling) - 5, name, "ceiling-name", "end"))
+        parts.append(text_element(right, y(ceiling) - 5, name, "ceiling-name", "end"))
     parts += [_curve(curve, x, y) for curve in curves]
-    ends = "; ".join(
+    final_means = "; ".join(
         f"{curve.policy} {format_score(curve.mean[-1])}" for curve in curves if curve.mean
     )
     return svg_image(
-        WIDTH, height, title, f"{unit} against agent-steps; mean at the end: {ends}.", *parts
+        WIDTH, height, title, f"{unit} against agent-steps; final mean: {final_means}.", *parts
     )
 
 
 def profile_chart(
     profile: Mapping, styles: Mapping[str, int], *, title: str, scores: str
 ) -> Markup:
-    """The share of episodes that reach a score or more: a line and a band for each policy.
+    """Return a chart of performance profiles: fraction of episodes with a minimum score.
 
     Args:
-        profile: what `daf.stats.profiles.profile` gives.
-        styles: colour index of each policy.
-        title: of the text alternative.
+        profile: result of `daf.stats.profiles.compute_profile`.
+        styles: color index of each policy.
+        title: title of the text alternative.
         scores: name of the x axis, such as "hearts per episode".
     """
     height, top, left, right = 290, 22, 56, WIDTH - 14
     floor = height - 50
     thresholds = profile["thresholds"]
-    x_axis, y_axis = axis(thresholds[0], thresholds[-1]), Axis(0.0, 1.0, [0, 0.25, 0.5, 0.75, 1])
-    x = scale(x_axis.low, x_axis.high, left, right)
-    y = scale(0.0, 1.0, floor, top)
+    x_axis, y_axis = (
+        nice_axis(thresholds[0], thresholds[-1]),
+        Axis(0.0, 1.0, [0, 0.25, 0.5, 0.75, 1]),
+    )
+    x = linear_scale(x_axis.low, x_axis.high, left, right)
+    y = linear_scale(0.0, 1.0, floor, top)
     parts = [_horizontal_grid(y_axis, y, left, right)]
     for tick, label in zip(x_axis.ticks, tick_labels(x_axis.ticks), strict=True):
-        parts.append(text(x(tick), floor + 18, label, "tick", "middle"))
+        parts.append(text_element(x(tick), floor + 18, label, "tick", "middle"))
     parts.append(
-        text((left + right) / 2, height - 8, f"at least so many {scores}", "axis-name", "middle")
+        text_element(
+            (left + right) / 2, height - 8, f"minimum score ({scores})", "axis-name", "middle"
+        )
     )
-    parts.append(text(4, top - 10, "share of episodes", "axis-name"))
+    parts.append(text_element(4, top - 10, "fraction of episodes", "axis-name"))
     middle = len(thresholds) // 2
-    said = []
+    texts = []
     for curve in profile["curves"]:
-        drawn = [element("title", curve["policy"])]
+        elements = [element("title", curve["policy"])]
         if curve["low"][0] is not None:
             points = [*zip(thresholds, curve["high"]), *[*zip(thresholds, curve["low"])][::-1]]
-            band = path([(x(score), y(share)) for score, share in points], closed=True)
-            drawn.append(element("path", d=band, class_="band"))
-        line = path([(x(score), y(s)) for score, s in zip(thresholds, curve["share"])])
-        drawn.append(element("path", d=line, class_="mean"))
-        parts.append(element("g", *drawn, class_=f"curve {style_class(styles[curve['policy']])}"))
-        said.append(f"{curve['policy']} {100 * curve['share'][middle]:.0f} %")
-    reached = f"at least {format_score(thresholds[middle])}: {'; '.join(said)}"
-    return svg_image(WIDTH, height, title, f"Share of episodes with {scores} of {reached}.", *parts)
+            band = path_data([(x(score), y(share)) for score, share in points], closed=True)
+            elements.append(element("path", d=band, class_="band"))
+        line = path_data([(x(score), y(s)) for score, s in zip(thresholds, curve["share"])])
+        elements.append(element("path", d=line, class_="mean"))
+        parts.append(
+            element("g", *elements, class_=f"curve {style_class(styles[curve['policy']])}")
+        )
+        texts.append(f"{curve['policy']} {100 * curve['share'][middle]:.0f} %")
+    summary = f"at least {format_score(thresholds[middle])}: {'; '.join(texts)}"
+    return svg_image(
+        WIDTH, height, title, f"Fraction of episodes with {scores} of {summary}.", *parts
+    )
 
 
 def style_class(style: int) -> str:
-    """The CSS classes of a series: its colour and, from the ninth on, a dashed line."""
-    dashed = " dashed" if style >= COLOURS else ""
-    return f"s{style % COLOURS}{dashed}"
+    """Return the CSS classes of a series: a color and, from the 9th series on, a dashed line."""
+    dashed = " dashed" if style >= NUM_COLORS else ""
+    return f"s{style % NUM_COLORS}{dashed}"
 
 
 def _curve(curve: Curve, x, y) -> Markup:
@@ -188,25 +203,28 @@ def _curve(curve: Curve, x, y) -> Markup:
     mean = points(curve.steps, curve.mean)
     if len(curve.seeds) > 1 and mean:
         band = points(curve.steps, curve.high) + points(curve.steps, curve.low)[::-1]
-        parts.append(element("path", d=path(band, closed=True), class_="band"))
+        parts.append(element("path", d=path_data(band, closed=True), class_="band"))
     if len(curve.seeds) > 1:
-        parts += [element("path", d=path(points(*seed)), class_="seed") for seed in curve.seeds]
+        parts += [
+            element("path", d=path_data(points(*seed)), class_="seed") for seed in curve.seeds
+        ]
     if mean:
-        parts.append(element("path", d=path(mean), class_="mean"))
+        parts.append(element("path", d=path_data(mean), class_="mean"))
     if len(mean) == 1:
         parts.append(element("circle", cx=mean[0][0], cy=mean[0][1], r=3, class_="end"))
     return element("g", *parts, class_=f"curve {style_class(curve.style)}")
 
 
 def _axis_range(low: float, high: float) -> tuple[float, float]:
-    """The axis starts at 0 unless the data lie together far from it."""
+    """Extend a range to 0, unless all data are far from 0."""
     return (min(low, 0.0), max(high, 0.0)) if low < 0.5 * high or high <= 0 else (low, high)
 
 
-def _range(item: dict) -> str:
-    if item["low"] is None:
-        return f"{format_score(item['mean'])} (no interval)"
-    return f"{format_score(item['mean'])} ({format_score(item['low'])} to {format_score(item['high'])})"
+def _estimate_text(item: dict) -> str:
+    interval = "no interval"
+    if item["low"] is not None:
+        interval = f"{format_score(item['low'])} to {format_score(item['high'])}"
+    return f"{format_score(item['mean'])} ({interval})"
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
@@ -216,12 +234,12 @@ def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
 def _vertical_grid(axis: Axis, x, top: float, floor: float) -> Markup:
     parts = [_line(x(tick), top, x(tick), floor, "grid") for tick in axis.ticks]
     labels = zip(axis.ticks, tick_labels(axis.ticks), strict=True)
-    parts += [text(x(tick), floor + 18, label, "tick", "middle") for tick, label in labels]
+    parts += [text_element(x(tick), floor + 18, label, "tick", "middle") for tick, label in labels]
     return element("g", *parts)
 
 
 def _horizontal_grid(axis: Axis, y, left: float, right: float) -> Markup:
     parts = [_line(left, y(tick), right, y(tick), "grid") for tick in axis.ticks]
     labels = zip(axis.ticks, tick_labels(axis.ticks), strict=True)
-    parts += [text(left - 8, y(tick) + 4, label, "tick", "end") for tick, label in labels]
+    parts += [text_element(left - 8, y(tick) + 4, label, "tick", "end") for tick, label in labels]
     return element("g", *parts)

@@ -1,4 +1,4 @@
-"""Clipping: stations break down, breaking spreads by distance, gear repairs them."""
+"""Rules of clipping: stations break at random, more often near clipped stations."""
 
 import warp as wp
 
@@ -10,68 +10,78 @@ from daf.sim.tables.struct import Tables
 
 
 @wp.func
-def next_random_word(t: Tables, worlds: Worlds, world: int) -> wp.uint32:
-    """The world's next random word for clipping: of `clip_words` if there are any, else hashed."""
+def next_random_word(tables: Tables, worlds: Worlds, world: int) -> wp.uint32:
+    """Return the next random word of the clipper of a world.
+
+    Replays of the reference engine pass its words in `clip_words`; otherwise the word is a hash.
+    """
     cursor = worlds.clip_cursor[world]
     worlds.clip_cursor[world] = cursor + 1
-    if t.clip_words.shape[0] > 0:
-        return wp.uint32(t.clip_words[cursor])
+    if tables.clip_words.shape[0] > 0:
+        return wp.uint32(tables.clip_words[cursor])
     return random_word(worlds.world_seed[world], STREAM_CLIP, cursor)
 
 
 @wp.func
-def random_below(t: Tables, worlds: Worlds, world: int, n: int) -> int:
-    """Uniform in [0, n) without bias: low products are drawn again, as the engine does."""
-    bits = next_random_word(t, worlds, world)
+def random_below(tables: Tables, worlds: Worlds, world: int, n: int) -> int:
+    """Draw an integer in [0, n) without bias.
+
+    Low products are rejected, as in the reference engine.
+    """
+    bits = next_random_word(tables, worlds, world)
     threshold = (wp.uint32(0) - wp.uint32(n)) % wp.uint32(n)
     while bits * wp.uint32(n) < threshold:
-        bits = next_random_word(t, worlds, world)
+        bits = next_random_word(tables, worlds, world)
     return uniform_below(bits, n)
 
 
 @wp.func
-def add_clip_weight(t: Tables, worlds: Worlds, world: int, station: int, sign: float):
+def add_clip_weight(tables: Tables, worlds: Worlds, world: int, station: int, sign: float):
+    """Add `sign` times the spread of one station to the clip weights of all stations."""
     layout = worlds.layout[world]
-    for other in range(t.num_stations):
-        added = sign * t.spread[layout, station, other]
-        worlds.clip_weight[world, other] = worlds.clip_weight[world, other] + added
+    for neighbor in range(tables.num_stations):
+        added = sign * tables.spread[layout, station, neighbor]
+        worlds.clip_weight[world, neighbor] = worlds.clip_weight[world, neighbor] + added
 
 
 @wp.func
 def clip_station(
-    t: Tables,
+    tables: Tables,
     worlds: Worlds,
     world: int,
     station: int,
     now: int,
 ):
-    """The station is clipped; a running cooldown is lost, uses stay."""
-    repair = random_below(t, worlds, world, t.num_repairs)
+    """Clip a station: draw its repair recipe and end its cooldown. Its uses do not change."""
+    repair = random_below(tables, worlds, world, tables.num_repairs)
     worlds.repair[world, station] = repair
     worlds.cooldown_end[world, station] = now
     worlds.cooldown_duration[world, station] = 0
 
 
 @wp.func
-def maybe_clip(t: Tables, worlds: Worlds, world: int, now: int):
-    """With probability `clip_rate` one station is clipped, likelier near clipped ones."""
-    if t.clip_rate <= 0.0:
+def maybe_clip(tables: Tables, worlds: Worlds, world: int, now: int):
+    """Clip one station with probability `clip_rate`.
+
+    The station is drawn in proportion to the clip weights. Without weights it is the first one.
+    """
+    if tables.clip_rate <= 0.0:
         return
-    if unit_float(next_random_word(t, worlds, world)) >= t.clip_rate:
+    if unit_float(next_random_word(tables, worlds, world)) >= tables.clip_rate:
         return
     layout = worlds.layout[world]
     total = float(0.0)
-    for i in range(t.clip_order.shape[1]):
-        station = t.clip_order[layout, i]
+    for k in range(tables.clip_order.shape[1]):
+        station = tables.clip_order[layout, k]
         if worlds.repair[world, station] == NO_RECIPE:
             total += worlds.clip_weight[world, station]
-    left = unit_float(next_random_word(t, worlds, world)) * total
-    for i in range(t.clip_order.shape[1]):
-        station = t.clip_order[layout, i]
+    remaining = unit_float(next_random_word(tables, worlds, world)) * total
+    for k in range(tables.clip_order.shape[1]):
+        station = tables.clip_order[layout, k]
         if worlds.repair[world, station] == NO_RECIPE:
-            left -= worlds.clip_weight[world, station]
-            if left <= 0.0:
-                clip_station(t, worlds, world, station, now)
-                add_clip_weight(t, worlds, world, station, 1.0)
+            remaining -= worlds.clip_weight[world, station]
+            if remaining <= 0.0:
+                clip_station(tables, worlds, world, station, now)
+                add_clip_weight(tables, worlds, world, station, 1.0)
                 worlds.counters[world, CLIPS] = worlds.counters[world, CLIPS] + 1
                 return

@@ -1,4 +1,7 @@
-"""Columns of the counters that the kernels increase; names in `daf.missions.game_statistics`."""
+"""Column indices of the game statistics that kernels count.
+
+Names are in `daf.missions.game_statistics`.
+"""
 
 import warp as wp
 

@@ -1,4 +1,4 @@
-"""Inventories of agents: group limits, and the one function that changes an amount."""
+"""Inventories of agents and their group limits."""
 
 import warp as wp
 
@@ -9,24 +9,26 @@ from daf.sim.tables.struct import Tables
 
 @wp.func
 def amount_carried(worlds: Worlds, world: int, agent: int, resource: int) -> int:
+    """Return the amount of a resource that an agent carries."""
     return int(worlds.inventory[world, agent, resource])
 
 
 @wp.func
 def add_resource(
-    t: Tables, worlds: Worlds, world: int, agent: int, resource: int, amount: int
+    tables: Tables, worlds: Worlds, world: int, agent: int, resource: int, amount: int
 ) -> int:
-    """Add (or take) as much of `amount` as the limit of the resource's group allows.
+    """Add `amount` (negative: remove), clamped to 0 and to the limit of the resource's group.
 
-    Returns the change that was accepted; the rest vanishes.
+    Returns:
+        change of the carried amount. The excess is lost.
     """
     others = int(0)
-    mates = int(t.limit_group_mask[resource])
-    while mates != 0:
-        others += amount_carried(worlds, world, agent, lowest_set_bit(wp.uint64(mates)))
-        mates &= mates - 1
+    group = int(tables.limit_group_mask[resource])
+    while group != 0:
+        others += amount_carried(worlds, world, agent, lowest_set_bit(wp.uint64(group)))
+        group &= group - 1
     old = amount_carried(worlds, world, agent, resource)
-    new = wp.max(wp.min(old + amount, t.limit[resource] - others), 0)
+    new = wp.max(wp.min(old + amount, tables.limit[resource] - others), 0)
     worlds.inventory[world, agent, resource] = wp.uint8(new)
     if new > old:
         worlds.gained[world, agent, resource] = worlds.gained[world, agent, resource] + new - old

@@ -1,6 +1,7 @@
-"""The mission that a recording of the reference engine was made on.
+"""Conversion of a recording of the reference engine to its mission.
 
-Every key of the recorded configuration is read. What a `Mission` cannot say is refused by name.
+Every key of the recorded configuration is read. A setting that `Mission` does not support raises a
+`ConfigError` with its key.
 """
 
 from collections.abc import Mapping
@@ -15,35 +16,35 @@ from daf.missions.mission import AGENT, FLOOR, WALL
 from daf.sim.tables.codes import MOVES
 
 ENGINE_NAMES = {"empty": FLOOR, "agent.agent": AGENT, "wall": WALL}
-"""What stands on a map besides stations: the engine's name and ours."""
+"""Names of the objects besides stations: engine name -> name in a mission."""
 
 
-def _only(expected: Any) -> Any:
-    """The type of a setting that has one value in every mission."""
+def _constant(expected: Any) -> Any:
+    """Return the type of a setting with a single supported value."""
 
     def check(value: Any) -> Any:
         if value != expected or isinstance(value, bool) != isinstance(expected, bool):
-            raise ValueError(f"only {short_json(expected)} can be played")
+            raise ValueError(f"expected {short_json(expected)}")
         return value
 
     return Annotated[Any, AfterValidator(check)]
 
 
-def _whole(value: float) -> int:
+def _check_integer(value: float) -> int:
     if not value.is_integer():
-        raise ValueError("should be a whole number")
+        raise ValueError("expected a whole number")
     return int(value)
 
 
 Flag = Annotated[bool, Field(strict=True)]
-Cost = Annotated[Float, Field(ge=0, le=255), AfterValidator(_whole)]
+Cost = Annotated[Float, Field(ge=0, le=255), AfterValidator(_check_integer)]
 Amounts = dict[str, Int]
 
 
-class _Free(Model):
-    """An action that costs nothing."""
+class _FreeAction(Model):
+    """An action without a cost."""
 
-    consumed: _only({}) = {}
+    consumed: _constant({}) = {}
 
 
 class _MoveCost(Model):
@@ -54,14 +55,14 @@ class _Move(Model):
     consumed: _MoveCost = _MoveCost()
 
 
-class _Glyph(_Free):
+class _ChangeGlyph(_FreeAction):
     number_of_glyphs: Int
 
 
 class _Actions(Model):
-    noop: _Free = _Free()
+    noop: _FreeAction = _FreeAction()
     move: _Move
-    change_glyph: _Glyph
+    change_glyph: _ChangeGlyph
 
 
 class _Agent(Model):
@@ -70,7 +71,7 @@ class _Agent(Model):
     stat_rewards: dict[str, Float]
     stat_reward_max: dict[str, Float]
     initial_inventory: Amounts
-    shareable_resources: _only(["energy"]) = ["energy"]
+    shareable_resources: _constant(["energy"]) = ["energy"]
     inventory_regen_amounts: Amounts
     action_failure_penalty: Float
 
@@ -101,8 +102,8 @@ class _Clipper(Model):
 
 class _Wall(Model):
     kind: Literal["wall"] = "wall"
-    type_id: _only(1)
-    swappable: _only(False) = False
+    type_id: _constant(1)
+    swappable: _constant(False) = False
 
 
 class _Assembler(Model):
@@ -139,10 +140,10 @@ class _Chest(Model):
 
     @field_validator("position_deltas")
     @classmethod
-    def _check_sides_differ(cls, deltas):
+    def _check_unique_positions(cls, deltas):
         positions = [position for position, _ in deltas]
         if len(set(positions)) < len(positions):
-            raise ValueError("should name no position twice")
+            raise ValueError("expected each position at most once")
         return deltas
 
     def resolved(self) -> dict[str, Any]:
@@ -150,7 +151,7 @@ class _Chest(Model):
             "kind": self.kind,
             "type_id": self.type_id,
             "resource": self.resource,
-            # Nobody uses a chest from a corner: there are no diagonal moves.
+            # Agents do not move diagonally, so they cannot use the corners of a chest.
             "sides": {position: d for position, d in self.position_deltas if position in MOVES},
             "initial": self.initial_inventory,
             "capacity": self.max_inventory,
@@ -158,16 +159,16 @@ class _Chest(Model):
 
 
 class _GlobalTokens(Model):
-    episode_completion_pct: _only(True) = True
-    last_action: _only(True) = True
-    last_reward: _only(True) = True
-    visitation_counts: _only(False) = False
+    episode_completion_pct: _constant(True) = True
+    last_action: _constant(True) = True
+    last_reward: _constant(True) = True
+    visitation_counts: _constant(False) = False
 
 
 class _Config(Model):
-    """The `config` of a recording (TRACES)."""
+    """The `config` of a recording."""
 
-    resource_names: _only(list(RESOURCES))
+    resource_names: _constant(list(RESOURCES))
     num_agents: Int
     max_steps: Int
     episode_truncates: Flag
@@ -178,53 +179,62 @@ class _Config(Model):
     actions: _Actions
     agent: _Agent
     inventory_regen_interval: Int
-    resource_loss_prob: _only(0) = 0
-    allow_diagonals: _only(False) = False
-    recipe_details_obs: _only(False) = False
+    resource_loss_prob: _constant(0) = 0
+    allow_diagonals: _constant(False) = False
+    recipe_details_obs: _constant(False) = False
     clipper: _Clipper
     objects: dict[str, Annotated[_Wall | _Assembler | _Chest, Field(discriminator="kind")]]
 
     @field_validator("objects")
     @classmethod
     def _check_walls(cls, objects):
-        for name, thing in objects.items():
-            if isinstance(thing, _Wall) != (name == "wall") or name in (FLOOR, AGENT):
-                raise ValueError(f"'{name}' cannot be the name of a {thing.kind}")
+        for name, settings in objects.items():
+            if isinstance(settings, _Wall) != (name == "wall") or name in (FLOOR, AGENT):
+                raise ValueError(f"'{name}' is not a valid name of a {settings.kind}")
         return objects
 
 
-def mission_of(meta: Mapping[str, Any]) -> Mission:
-    """The mission a recording was made on.
+def mission_from_recording(metadata: Mapping[str, Any]) -> Mission:
+    """Build the mission of a recording.
 
     Args:
-        meta: the parsed json of the recording.
+        metadata: parsed JSON of the recording.
 
     Raises:
-        ConfigError: it uses a setting that this simulator does not have; one line that names it.
+        ConfigError: unsupported setting, or metadata that contradicts the map.
     """
-    source = f"recording {meta['name']}"
-    config = _Config.parse(meta["config"], source)
-    legend = {symbol: ENGINE_NAMES.get(what, what) for symbol, what in meta["legend"].items()}
-    for symbol, what in meta["legend"].items():
-        if what not in ENGINE_NAMES and what not in config.objects:
-            raise ConfigError(f"{source}: key 'legend.{symbol}': unknown object {short_json(what)}")
-    drawn = {symbol: what for symbol, what in legend.items() if symbol in "".join(meta["map"])}
-    mission = Mission.parse(_mission_data(meta, config, drawn), source)
-    _check_map(meta, config, mission, source)
+    source = f"recording {metadata['name']}"
+    config = _Config.parse(metadata["config"], source)
+    legend = {
+        symbol: ENGINE_NAMES.get(object_name, object_name)
+        for symbol, object_name in metadata["legend"].items()
+    }
+    for symbol, object_name in metadata["legend"].items():
+        if object_name not in ENGINE_NAMES and object_name not in config.objects:
+            raise ConfigError(
+                f"{source}: key 'legend.{symbol}': unknown object {short_json(object_name)}"
+            )
+    used_legend = {
+        symbol: object_name
+        for symbol, object_name in legend.items()
+        if symbol in "".join(metadata["map"])
+    }
+    mission = Mission.parse(_mission_data(metadata, config, used_legend), source)
+    _check_map(metadata, config, mission, source)
     _check_tables(config, mission, source)
     return mission
 
 
-def _mission_data(meta: Mapping[str, Any], config: _Config, legend: dict[str, str]) -> dict:
+def _mission_data(metadata: Mapping[str, Any], config: _Config, legend: dict[str, str]) -> dict:
     agent, clipper, actions = config.agent, config.clipper, config.actions
     return {
-        "name": meta["name"],
-        "map": meta["map"],
+        "name": metadata["name"],
+        "map": metadata["map"],
         "legend": legend,
         "stations": {
-            what: config.objects[what].resolved() | {"symbol": symbol}
-            for symbol, what in legend.items()
-            if what not in ENGINE_NAMES.values()
+            object_name: config.objects[object_name].resolved() | {"symbol": symbol}
+            for symbol, object_name in legend.items()
+            if object_name not in ENGINE_NAMES.values()
         },
         "max_steps": config.max_steps,
         "truncates": config.episode_truncates,
@@ -254,28 +264,31 @@ def _mission_data(meta: Mapping[str, Any], config: _Config, legend: dict[str, st
     }
 
 
-def _check_map(meta: Mapping[str, Any], config: _Config, mission: Mission, source: str) -> None:
-    """Make sure that the sizes which a recording states are those of its map."""
-    agents = mission.num_agents
-    for key, stated, drawn in (
-        ("config.num_agents", config.num_agents, agents),
-        ("num_agents", meta.get("num_agents", agents), agents),
-        ("height", meta.get("height", mission.height), mission.height),
-        ("width", meta.get("width", mission.width), mission.width),
+def _check_map(metadata: Mapping[str, Any], config: _Config, mission: Mission, source: str) -> None:
+    """Check that the recorded sizes match the map."""
+    num_agents = mission.num_agents
+    for key, recorded, from_map in (
+        ("config.num_agents", config.num_agents, num_agents),
+        ("num_agents", metadata.get("num_agents", num_agents), num_agents),
+        ("height", metadata.get("height", mission.height), mission.height),
+        ("width", metadata.get("width", mission.width), mission.width),
     ):
-        if stated != drawn:
+        if recorded != from_map:
             raise ConfigError(
-                f"{source}: key '{key}': got {short_json(stated)}; the map has {drawn}"
+                f"{source}: key '{key}': got {short_json(recorded)}; "
+                f"expected {from_map} from the map"
             )
 
 
 def _check_tables(config: _Config, mission: Mission, source: str) -> None:
-    """Make sure that the recorded recipe tables are those that follow from the recipes."""
+    """Check that the recorded recipe tables match the recipes."""
     for name, station in mission.stations.items():
         recorded = getattr(config.objects[name], "table", None)
         if recorded is not None and isinstance(station, Assembler):
-            table = tuple(-1 if n is None else n for n in recipe_by_neighbor_byte(station))
+            table = tuple(
+                -1 if index is None else index for index in recipe_by_neighbor_byte(station)
+            )
             if table != recorded:
                 raise ConfigError(
-                    f"{source}: key 'objects.{name}.table': is not that of its recipes"
+                    f"{source}: key 'objects.{name}.table': expected the table of its recipes"
                 )

@@ -1,20 +1,27 @@
-"""How tokens are copied: the few functions that Warp's language has no words for, in C++.
+"""Copies of observation tokens, in C++ where the Warp language has no equivalent.
 
-On the CPU one thread writes a whole row, in chunks that may reach beyond what is copied: the next
-copy or the end of the row overwrites that. On CUDA the 32 lanes of a warp write it together, each
-every 32nd byte, so that they touch neighbouring bytes at the same time.
+On the CPU one thread writes a row, in chunks that may exceed the copied tokens. The next copy or
+`clear_tail` overwrites the excess. On CUDA the 32 lanes of a warp write a row together: each lane
+writes every 32nd byte, so that the accesses are coalesced.
+
+Arguments of the copies:
+    tokens: uint8 [T, 3], row of the observation buffer.
+    n: number of tokens already written to the row.
+    lane: index of the thread in its warp, 0 on the CPU.
+
+Every copy stops at the end of the row and returns the new `n`.
 """
 
 import warp as wp
 
 LANES = 32
-"""Threads that write one row on CUDA."""
+"""Threads per row on CUDA."""
 
 MAX_OBJECT_TOKENS = 16
-"""Room for the tokens of one object: an agent has at most 5 and one per resource."""
+"""Capacity for the tokens of one object: an agent has at most 5 plus one per resource."""
 
 PADDING_TOKENS = 22
-"""What must be readable behind tokens that are copied: a chunk is at most 64 bytes."""
+"""Readable tokens required after the source of a copy: a chunk has at most 64 bytes."""
 
 
 @wp.func_native("""
@@ -31,7 +38,7 @@ PADDING_TOKENS = 22
             to[k] = from[k];
         return n + copied;
     }
-    memcpy(to, from, 32);  // mostly all of it: cheaper than to ask
+    memcpy(to, from, 32);  // covers most copies without a branch
     int k = 32;
     for (; k < 3 * copied && k + 32 <= 3 * room; k += 32)
         memcpy(to + k, from + k, 32);
@@ -48,45 +55,45 @@ def copy_tokens(
     n: int,
     lane: int,
 ) -> int:
-    """Copy `count` tokens from number `first` on, as far as there is room in the row."""
+    """Copy `count` tokens of `source`, starting at token `first`."""
     ...
 
 
 @wp.func_native("""
     unsigned char* to = (unsigned char*)tokens.data + 3 * n;
-    const unsigned char* from = (const unsigned char*)look.data;
+    const unsigned char* from = (const unsigned char*)object_tokens.data;
     const int room = tokens.shape[0] - n;
     const int copied = count < room ? count : room;
 #if defined(__CUDA_ARCH__)
     for (int k = lane; k < 3 * copied; k += 32)
-        to[k] = k % 3 ? from[k] : place;
+        to[k] = k % 3 ? from[k] : location;
 #else
     if (room >= 16) {
-        // A factor has a 1 for each byte of the word that is a token's place.
+        // A factor has a 1 at each byte that holds the location of a token.
         wp::uint64 word[6];
         memcpy(word, from, 48);
         for (int k = 0; k < 6; k += 3) {
-            word[k] |= place * 0x0001000001000001ull;
-            word[k + 1] |= place * 0x0100000100000100ull;
-            word[k + 2] |= place * 0x0000010000010000ull;
+            word[k] |= location * 0x0001000001000001ull;
+            word[k + 1] |= location * 0x0100000100000100ull;
+            word[k + 2] |= location * 0x0000010000010000ull;
         }
         memcpy(to, word, 48);
     } else {
         for (int k = 0; k < 3 * copied; ++k)
-            to[k] = k % 3 ? from[k] : place;
+            to[k] = k % 3 ? from[k] : location;
     }
 #endif
     return n + copied;
 """)
 def copy_object_tokens(
-    look: wp.array(dtype=wp.vec3ub),
+    object_tokens: wp.array(dtype=wp.vec3ub),
     count: int,
-    place: wp.uint8,
+    location: wp.uint8,
     tokens: wp.array(dtype=wp.vec3ub),
     n: int,
     lane: int,
 ) -> int:
-    """Copy the `count` tokens of an object that is seen at `place`, as far as there is room."""
+    """Copy the `count` tokens of an object and set their location."""
     ...
 
 
@@ -99,22 +106,22 @@ def copy_object_tokens(
 #else
     for (int lane = 0; lane < copied; ++lane) {
 #endif
-        const wp::uint64 token = look >> 16 * lane;
-        to[3 * lane] = place;
+        const wp::uint64 token = packed >> 16 * lane;
+        to[3 * lane] = location;
         to[3 * lane + 1] = token & 255;
         to[3 * lane + 2] = token >> 8 & 255;
     }
     return n + copied;
 """)
 def write_packed_tokens(
-    look: wp.uint64,
+    packed: wp.uint64,
     count: int,
-    place: wp.uint8,
+    location: wp.uint8,
     tokens: wp.array(dtype=wp.vec3ub),
     n: int,
     lane: int,
 ) -> int:
-    """Write the `count` tokens of `look`, four at most, of 16 bits each: feature | value << 8."""
+    """Write up to 4 packed tokens, 16 bits each: feature | value << 8."""
     ...
 
 
@@ -139,6 +146,10 @@ def write_packed_tokens(
 #endif
 """)
 def clear_tail(tokens: wp.array(dtype=wp.vec3ub), n: int, used: int, lane: int):
-    """Empty the row from token `n` to `used`, the number of tokens it held before: what is behind
-    them is empty already, but for what the copies of the CPU may have left."""
+    """Fill the row with 255 from token `n` to token `used`.
+
+    Args:
+        used: number of tokens in the row at the previous step. The tokens after it are empty,
+            except for the excess of copies on the CPU, which this function also clears.
+    """
     ...

@@ -1,6 +1,6 @@
-"""From tables of episodes to claims with intervals. Pure functions; no torch, no files.
+"""Statistics of episode tables: pure functions without torch and files.
 
-`analyse` is the whole room: an episode table in, a JSON-able dict out.
+`analyse` takes an episode table and returns all estimates, comparisons and verdicts as a dict.
 """
 
 from daf.stats.analyse import analyse

@@ -1,21 +1,19 @@
 """Differences between two policies, with intervals, p-values and Holm's correction.
 
-Which test a pair gets follows from what was drawn at random on each side:
+The random factors of the two sides select the test:
 
-- two fixed policies: the episodes of a mission are paired by world, and the paired t test is taken
-  over worlds. Over several missions the variances of the missions' mean differences add, for
-  their worlds are separate draws.
-- two trained policies: Welch's t on the means of the training seeds (Welch 1947).
-- one of each: two sources of error, the training seeds, and the worlds that all seeds share with
-  the fixed policy. A one-sample t over the seeds' paired differences would know only the first:
-  the fixed policy's own luck on these worlds moves all seeds alike and never shows between them
-  (the tests simulate it: that test rejects a true null five times too often). So the variance of
-  the mean difference per world, over worlds, is added. This counts the episodes' noise within a
-  seed in both terms, which errs to the side of caution (two-way clustering without the
-  subtracted third term; Cameron, Gelbach and Miller 2011).
+- Two fixed policies: paired t test over worlds, with episodes paired by world in each mission. Over
+  several missions, the variances of the mean differences add, because the worlds are independent.
+- Two trained policies: Welch's t test on the means of the training seeds (Welch 1947).
+- One trained and one fixed policy: two sources of error, the training seeds and the shared worlds.
+  A one-sample t test over the paired differences of the seeds covers the first source only: the
+  scores of the fixed policy on these worlds shift all seeds equally. In the simulation of the
+  tests it rejects a true null 5 times too often. Therefore the variance over worlds of the mean
+  difference per world is added. This counts the episode noise within a seed twice, which is
+  conservative (two-way clustering without the subtracted third term; Cameron, Gelbach and
+  Miller 2011).
 
-Where the worlds of two policies differ, nothing can be paired; the two are then compared as
-independent samples, and `method` says so.
+Without common worlds the two policies are compared as independent samples, which `method` states.
 """
 
 from collections.abc import Sequence
@@ -36,16 +34,21 @@ from daf.stats.estimate import (
 )
 
 MIXED = "mixed"
-"""The unit of a trained method against a fixed policy."""
+"""Unit of a comparison of a trained method with a fixed policy."""
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """Policy a minus policy b on the same missions: the difference and where its error comes from.
+    """Difference of two policies on the same missions, with its sources of error.
 
-    difference: in score units. terms: the independent sources of error. unit: `SEED`, `EPISODE` or
-    `MIXED`. pairs: per mission the differences on each world, where two fixed policies were given
-    the same; else empty. method: the t test in words.
+    Attributes:
+        difference: mean of policy a minus mean of policy b, in score units.
+        terms: independent sources of error.
+        unit: `SEED`, `EPISODE` or `MIXED`.
+        pairs: differences by world for each mission, for two fixed policies on the same worlds;
+            else empty.
+        method: description of the t test.
+        note: restrictions of the result; None without any.
     """
 
     difference: float
@@ -57,9 +60,10 @@ class Contrast:
 
 
 def holm_adjust(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down adjusted p-values, in the order given (Holm 1979).
+    """Return Holm's step-down adjusted p-values, in the order of the input (Holm 1979).
 
-    The i-th smallest of m (from 0) becomes the largest of (m - j) p_j over j <= i, at most 1.
+    The i-th smallest of m p-values (from 0) becomes the maximum of (m - j) p_j over j <= i, at
+    most 1.
     """
     p = np.asarray(p_values, dtype=float)
     order = np.argsort(p, kind="stable")
@@ -70,32 +74,33 @@ def holm_adjust(p_values: Sequence[float]) -> list[float]:
 
 
 def compare(a: Samples, b: Samples, confidence: float) -> dict:
-    """Policy `a` minus policy `b` on the same missions, by t tests.
+    """Compare two policies on the same missions by a t test.
 
     Args:
-        a, b: their unit values, made for the same missions.
+        a: unit values of the first policy.
+        b: unit values of the second policy, on the same missions.
         confidence: coverage of the interval.
 
     Returns:
-        difference, low, high (score units), p (two-sided, uncorrected), df, unit (of both, or
-        "mixed"), method (in words), note.
+        difference (a - b), low, high (score units), p (two-sided, uncorrected), df, unit (common
+        unit, or "mixed"), method (text), note.
     """
-    found = contrast(a, b)
-    result = t_interval(found.difference, found.terms, confidence)
+    difference = compute_contrast(a, b)
+    result = t_interval(difference.difference, difference.terms, confidence)
     return {
-        "difference": found.difference,
+        "difference": difference.difference,
         "low": result["low"],
         "high": result["high"],
         "p": result["p"],
         "df": result["df"],
-        "unit": found.unit,
-        "method": found.method,
-        "note": join_notes(found.note, result["note"]),
+        "unit": difference.unit,
+        "method": difference.method,
+        "note": join_notes(difference.note, result["note"]),
     }
 
 
-def contrast(a: Samples, b: Samples) -> Contrast:
-    """The difference between two policies on the same missions, with its sources of error."""
+def compute_contrast(a: Samples, b: Samples) -> Contrast:
+    """Compute the difference of two policies on the same missions, with its sources of error."""
     pairs: list[pd.Series] = []
     if a.unit == b.unit == SEED:
         terms, method = a.terms + b.terms, "Welch's t on the means of the training seeds"
@@ -113,34 +118,35 @@ def contrast(a: Samples, b: Samples) -> Contrast:
 
 
 def _fixed_vs_fixed(a: Samples, b: Samples) -> tuple[list[ErrorTerm], list[pd.Series], str]:
-    """Two fixed policies: paired by world in each mission where the worlds are the same."""
+    """Return error terms, pairs and method for two fixed policies, paired by world if possible."""
     weight = 1 / len(a.scores)
     terms, pairs = [], []
-    for mission, cell in a.scores.items():
-        left, right = cell.iloc[:, 0], b.scores[mission].iloc[:, 0]
-        if left.index.equals(right.index):
-            pairs.append(left - right)
+    for mission, scores in a.scores.items():
+        scores_a, scores_b = scores.iloc[:, 0], b.scores[mission].iloc[:, 0]
+        if scores_a.index.equals(scores_b.index):
+            pairs.append(scores_a - scores_b)
             terms.append(error_term(pairs[-1], weight))
         else:
-            terms += [error_term(left, weight), error_term(right, weight)]
+            terms += [error_term(scores_a, weight), error_term(scores_b, weight)]
     if len(pairs) == len(a.scores):
         return terms, pairs, "paired t over worlds"
-    where = f" in {len(a.scores) - len(pairs)} of {len(a.scores)} missions" if pairs else ""
-    method = f"Welch's t on episodes{where}: the policies were not given the same worlds"
+    scope = f" in {len(a.scores) - len(pairs)} of {len(a.scores)} missions" if pairs else ""
+    method = f"Welch's t on episodes{scope}: the policies have different worlds"
     return terms, [], method
 
 
 def _trained_vs_fixed(trained: Samples, fixed: Samples) -> tuple[list[ErrorTerm], str]:
-    """A trained policy against a fixed one: an error from the seeds, one from the worlds."""
+    """Return error terms (seeds and worlds) and method for a trained and a fixed policy."""
     weight = 1 / len(trained.scores)
     terms, paired = [*trained.terms], True
-    for mission, cell in trained.scores.items():
+    for mission, trained_scores in trained.scores.items():
         scores = fixed.scores[mission].iloc[:, 0]
-        if cell.index.equals(scores.index) and not cell.isna().any(axis=None):
-            scores = cell.mean(axis=1) - scores
+        same_worlds = trained_scores.index.equals(scores.index)
+        if same_worlds and not trained_scores.isna().any(axis=None):
+            scores = trained_scores.mean(axis=1) - scores
         else:
             paired = False
         terms.append(error_term(scores, weight))
     if paired:
-        return terms, "t over training seeds and over the worlds that both were given"
-    return terms, "Welch's t, seed means against episodes: the two were not given the same worlds"
+        return terms, "t over training seeds and over shared worlds"
+    return terms, "Welch's t, seed means against episodes: the policies have different worlds"

@@ -1,4 +1,4 @@
-"""What happened in the episodes: the mean of every game statistic, described and not tested."""
+"""Mean game statistics of the episodes, without tests."""
 
 import pandas as pd
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
@@ -6,17 +6,17 @@ from pandas.api.types import is_bool_dtype, is_numeric_dtype
 from daf.stats.episode_table import COLUMNS
 
 
-def game_statistics(episodes: pd.DataFrame) -> list[dict]:
-    """Means of all columns that count something, each training of a policy weighing the same.
+def average_game_statistics(episodes: pd.DataFrame) -> list[dict]:
+    """Average all game statistics per policy and mission, with equal weights of the runs.
 
     Args:
-        episodes: concatenated episode tables; a mission that does not have a statistic has NaN.
+        episodes: concatenated episode tables; NaN where a mission lacks a statistic.
 
     Returns:
-        [{policy, mission, means: {statistic: mean per episode}}], sorted by mission and policy. The
-        score, rewards and the length of episodes are none of them.
+        [{policy, mission, means: {statistic: mean per episode}}], sorted by mission and policy,
+        without score, rewards and episode length.
     """
-    counted = [
+    statistics = [
         column
         for column in episodes.columns
         if column not in COLUMNS
@@ -25,8 +25,8 @@ def game_statistics(episodes: pd.DataFrame) -> list[dict]:
         and is_numeric_dtype(episodes[column])
         and not is_bool_dtype(episodes[column])
     ]
-    of_runs = episodes.groupby(["mission", "policy", "run"])[counted].mean()
-    means = of_runs.groupby(["mission", "policy"]).mean()
+    run_means = episodes.groupby(["mission", "policy", "run"])[statistics].mean()
+    means = run_means.groupby(["mission", "policy"]).mean()
     return [
         {"policy": policy, "mission": mission, "means": row.dropna().astype(float).to_dict()}
         for (mission, policy), row in means.sort_index().iterrows()

@@ -1,8 +1,8 @@
-"""One pair of policies: everything that its data say before the family is known.
+"""Results of one pair of policies that do not depend on the other comparisons of its family.
 
-A claim about a method is tested from `SEEDS_NEEDED` training seeds on. With fewer, a permutation
-test cannot reach 5 % (3 seeds against 3: at best 10 %), and a t test leans on a normality that
-nobody can check; the difference is described, not tested.
+A test of a training method requires `SEEDS_NEEDED` training seeds. With fewer, a permutation test
+cannot reach 5 % (3 seeds against 3: at best 10 %), and a t test relies on an unverifiable
+normality. The difference is then described, not tested.
 """
 
 import math
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-from daf.stats.contrast import Contrast, contrast
+from daf.stats.contrast import Contrast, compute_contrast
 from daf.stats.estimate import (
     EPISODE,
     NO_VARIATION,
@@ -34,13 +34,16 @@ SEEDS_NEEDED = 5
 
 @dataclass(frozen=True)
 class PairResult:
-    """Two policies on the same missions, for `family.judge`.
+    """Comparison of two policies on the same missions, the input of `family.test_family`.
 
-    values: what is known whatever else is tested, JSON-able. contrast: the difference and its
-        errors. seeds: training seeds of the sides that have them, episodes: per mission, of those
-        judged by episodes; each the fewest, None where there are none. resolution: the smallest p
-        that the permutation test can give, None where there is no such test. varies: False if no
-        unit differs from any other.
+    Attributes:
+        values: JSON-able results that do not depend on the family.
+        contrast: difference with its sources of error.
+        seeds: smallest number of training seeds of a side with unit `SEED`; None without any.
+        episodes: smallest number of episodes per mission of a side with unit `EPISODE`; None
+            without any.
+        resolution: smallest possible p of the permutation test; None without such a test.
+        varies: False if all units are equal.
     """
 
     values: dict
@@ -52,54 +55,56 @@ class PairResult:
 
     @property
     def tested(self) -> bool:
+        """True if the pair has a test."""
         return self.values["p_t"] is not None
 
     @property
     def units(self) -> int:
-        """Of the kind that is rarest."""
+        """Smaller one of the numbers of training seeds and episodes."""
         return min(n for n in (self.seeds, self.episodes) if n is not None)
 
 
 def compare_pair(a: Samples, b: Samples, confidence: float) -> PairResult:
-    """The difference between two policies, with its interval, tests and effect size.
+    """Compute the difference of two policies with interval, tests and effect size.
 
     Args:
-        a, b: their unit values, made for the same missions.
+        a: unit values of the first policy.
+        b: unit values of the second policy, on the same missions.
         confidence: coverage of the intervals.
 
     Returns:
-        a `PairResult` whose values are: difference (a - b), low, high, p_t (t test), p_permutation (None
-        where there is no such test), df, effect_size, effect (which), improvement with bounds (see
-        `proportions.probability_of_improvement`), seeds_missing (training seeds that a test still needs), unit,
-        method_t (in words) and note.
+        result with the values difference (a - b), low, high, df, p_t (t test), p_permutation (None
+        without such a test), effect_size, effect (its name), improvement with bounds (see
+        `proportions.probability_of_improvement`), seeds_missing (additional training seeds that a
+        test needs), unit, method_t (text) and note.
     """
-    found = contrast(a, b)
-    result = t_interval(found.difference, found.terms, confidence)
+    contrast = compute_contrast(a, b)
+    result = t_interval(contrast.difference, contrast.terms, confidence)
     seeds = [len(stratum) for s in (a, b) if s.unit == SEED for stratum in s.strata]
     episodes = [len(stratum) for s in (a, b) if s.unit == EPISODE for stratum in s.strata]
     missing = max(SEEDS_NEEDED - min(seeds), 0) if seeds else 0
-    refused = missing > 0 or result["p"] is None
-    p, resolution = (None, None) if refused else _permutation(a, b, found)
-    size, effect = _effect_size(a, b, found)
+    untested = missing > 0 or result["p"] is None
+    p, resolution = (None, None) if untested else _permutation_test(a, b, contrast)
+    size, effect = _effect_size(a, b, contrast)
     note = None if not missing else f"described only: {missing} more training seeds for a test"
     values = {
-        "difference": found.difference,
+        "difference": contrast.difference,
         "low": result["low"],
         "high": result["high"],
         "df": result["df"],
-        "p_t": None if refused else result["p"],
+        "p_t": None if untested else result["p"],
         "p_permutation": p,
         "effect_size": size,
         "effect": effect,
         **probability_of_improvement(a, b, confidence),
         "seeds_missing": missing,
-        "unit": found.unit,
-        "method_t": found.method,
-        "note": join_notes(found.note, result["note"], note),
+        "unit": contrast.unit,
+        "method_t": contrast.method,
+        "note": join_notes(contrast.note, result["note"], note),
     }
     return PairResult(
         values,
-        found,
+        contrast,
         min(seeds, default=None),
         min(episodes, default=None),
         resolution,
@@ -107,11 +112,13 @@ def compare_pair(a: Samples, b: Samples, confidence: float) -> PairResult:
     )
 
 
-def _permutation(a: Samples, b: Samples, found: Contrast) -> tuple[float | None, float | None]:
-    """p of the permutation test on the right unit, and the smallest that it could give."""
-    equal = found.difference == 0  # though sums of rounding errors may differ
-    if found.pairs:
-        strata = [pairs.to_numpy() for pairs in found.pairs]
+def _permutation_test(
+    a: Samples, b: Samples, contrast: Contrast
+) -> tuple[float | None, float | None]:
+    """Return p of the permutation test for the pair's unit, and its smallest possible p."""
+    equal = contrast.difference == 0  # sums of rounding errors may differ
+    if contrast.pairs:
+        strata = [pairs.to_numpy() for pairs in contrast.pairs]
         return 1.0 if equal else sign_flip_p_value(strata), min_sign_flip_p(sum(map(len, strata)))
     if a.unit == b.unit and len(a.strata) == len(b.strata) == 1:
         x, y = a.strata[0].to_numpy(), b.strata[0].to_numpy()
@@ -119,17 +126,18 @@ def _permutation(a: Samples, b: Samples, found: Contrast) -> tuple[float | None,
     return None, None
 
 
-def _effect_size(a: Samples, b: Samples, found: Contrast) -> tuple[float | None, str]:
-    """The difference in standard deviations between units, corrected for small samples.
+def _effect_size(a: Samples, b: Samples, contrast: Contrast) -> tuple[float | None, str]:
+    """Return the difference in standard deviations, corrected for small samples, and its name.
 
-    Methods, and episodes on different worlds: Hedges' g, over the pooled standard deviation. Fixed
-    policies on the same worlds: d_z, over the standard deviation of the paired differences (Cohen
-    1988). A method against a fixed policy: Glass's delta, over that of the training seeds. Several
-    strata are pooled. All times J(df) = Gamma(df / 2) / (sqrt(df / 2)
-    Gamma((df - 1) / 2)) (Hedges 1981). None where nothing varies or one unit is all there is.
+    Two trained policies, or fixed policies on different worlds: Hedges' g, with the pooled standard
+    deviation. Fixed policies on the same worlds: d_z, with the standard deviation of the paired
+    differences (Cohen 1988). A trained and a fixed policy: Glass's delta, with the standard
+    deviation of the training seeds. Several strata are pooled. The correction is the factor
+    J(df) = Gamma(df / 2) / (sqrt(df / 2) Gamma((df - 1) / 2)) (Hedges 1981). None without
+    variation or with a single unit.
     """
-    if found.pairs:
-        groups, name = [found.pairs], "d_z, paired worlds"
+    if contrast.pairs:
+        groups, name = [contrast.pairs], "d_z, paired worlds"
     elif a.unit == b.unit:
         groups, name = [a.strata, b.strata], "Hedges' g"
     else:
@@ -144,5 +152,5 @@ def _effect_size(a: Samples, b: Samples, found: Contrast) -> tuple[float | None,
         return None, name
     df = sum(sizes)
     correction = math.exp(special.gammaln(df / 2) - special.gammaln((df - 1) / 2))
-    size = found.difference / math.sqrt(weighted / df) * correction / math.sqrt(df / 2)
+    size = contrast.difference / math.sqrt(weighted / df) * correction / math.sqrt(df / 2)
     return float(size) if np.isfinite(size) else None, name

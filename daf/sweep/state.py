@@ -1,4 +1,4 @@
-"""A search in a folder of results: which of its rounds are known, and what they need."""
+"""State of a sweep in a results folder: rounds proposed so far, finalists, and their plans."""
 
 import re
 from collections.abc import Callable
@@ -21,60 +21,60 @@ from daf.errors import describe
 from daf.missions import Mission, load_mission
 from daf.missions.game_statistics import metric_columns
 from daf.plan import Plan, make_plan
-from daf.plan.plan import disk_needed_mb
+from daf.plan.plan import estimate_disk_mb
 from daf.provenance.hashing import digest
-from daf.sweep.propose import first_round, round_sizes, round_steps
+from daf.sweep.propose import propose_first_round, round_sizes, round_steps
 from daf.sweep.trials import (
     Trial,
     as_benchmark,
     check_space,
-    confirmation,
-    convert_arguments,
+    confirmation_benchmark,
+    convert_init_kwargs_text,
     sweep_name,
 )
 
 KEYS_OUTSIDE_SEARCH = {"name", "keep_best", "confirmation", "missing", "execution"}
-"""Keys of a sweep that have no part in which trials there are."""
+"""Keys of a sweep that do not change its trials."""
 
 
 class TrialEntry(Model):
-    """A trial in a file."""
+    """One trial in a file."""
 
     trial: str
     values: dict[str, Any]
 
 
 class TrialsFile(Model):
-    """The content of the file of a round, and of `finalists.json`.
+    """Content of the file of a round, and of `finalists.json`.
 
     Attributes:
-        search: digest of the keys that decide which trials there are.
-        trials: of the round; of the finalists, the best first.
-        best_run: of `finalists.json`: the best training of the best trial.
+        search: digest of the keys that change the trials.
+        trials: trials of the round; or finalists, the best first.
+        best_run: best run of the best trial, in `finalists.json` only.
     """
 
     search: str
     trials: list[TrialEntry] = Field(max_length=10_000)
     best_run: str | None = None
 
-    def named(self) -> list[Trial]:
-        """The trials."""
+    def to_trials(self) -> list[Trial]:
+        """Return the trials of the file."""
         return [Trial(entry.trial, entry.values) for entry in self.trials]
 
 
 @dataclass(frozen=True)
 class Round:
-    """The trials of a round and their plan."""
+    """Trials of one round and their plan."""
 
     trials: list[Trial]
     plan: Plan
 
-    def round_entries(self) -> list[dict[str, Any]]:
-        """Of each trial its name, values, steps, runs, and those of the runs that failed."""
+    def entries(self) -> list[dict[str, Any]]:
+        """Return trial, values, steps, runs and failed runs of each trial, as plain data."""
         runs: dict[str, list[str]] = {trial.name: [] for trial in self.trials}
         for run, trial in self.plan.labels.items():
             runs[trial].append(run)
-        failed = {entry["run"] for entry in self.plan.missing()}
+        failed = {entry["run"] for entry in self.plan.missing_evaluations()}
         steps = {trial: self.plan.runs[names[0]].training.steps for trial, names in runs.items()}
         return [
             {
@@ -89,32 +89,40 @@ class Round:
 
 
 class SweepState:
-    """A sweep, and how far it has come.
+    """A sweep and its progress.
+
+    Args:
+        sweep: configuration of the sweep.
+        source: source of the configuration, for errors.
+        mission_loader: function that loads a mission by its name or file.
+        build_policies: build the policies to check them.
 
     Attributes:
-        rounds: those known so far; the first always is.
-        finalists: who is confirmed; None until the search is over.
-        best_run: the training whose weights are the result; None until the search is over.
-        confirmation: the plan of the finalists' confirmation; empty until the search is over.
-        plan: the trainings and evaluations of all of it that are known.
+        rounds: rounds with known trials; the first one is always known.
+        steps_by_round: agent-steps of the runs of each round.
+        finalists: trials to confirm; None until the search has finished.
+        best_run: run whose weights are the result; None until the search has finished.
+        confirmation: plan of the confirmation; empty until the search has finished.
+        plan: plan of all known runs and evaluations.
 
     Raises:
-        ConfigError: when made, if the sweep cannot be carried out; nothing was begun.
+        ConfigError: invalid configuration; raised by the constructor, before any job starts.
     """
 
     def __init__(
         self,
         sweep: DAFSweepConfig,
         source: str = "configuration",
-        load: Callable[[str], Mission] = load_mission,
-        build: bool = True,
+        mission_loader: Callable[[str], Mission] = load_mission,
+        build_policies: bool = True,
     ):
-        sweep = convert_arguments(sweep, source)
+        sweep = convert_init_kwargs_text(sweep, source)
         self.sweep = sweep
         self.folder = f"{sweep.execution.results_dir}/sweeps/{sweep_name(sweep)}"
         self.digest = digest(sweep.model_dump(mode="json", exclude=KEYS_OUTSIDE_SEARCH))
-        self.budgets = round_steps(sweep)
-        self._source, self._load, self._build = source, load, build
+        self.steps_by_round = round_steps(sweep)
+        self._source = source
+        self._mission_loader, self._build_policies = mission_loader, build_policies
         try:
             check_space(sweep)
         except ConfigError as error:
@@ -122,114 +130,114 @@ class SweepState:
         self.rounds: list[Round] = []
         self.finalists: list[Trial] | None = None
         self.best_run: str | None = None
-        self._add_round(first_round(sweep))
+        self._add_round(propose_first_round(sweep))
         first = self.rounds[0].plan
         if not first.runs:
+            class_path = short_json(sweep.policy_class_path)
             raise ConfigError(
-                f"{source}: key 'policy_class_path': got {short_json(sweep.policy_class_path)}, which "
-                "does not learn; expected a policy with weights to train"
+                f"{source}: key 'policy_class_path': got {class_path}, which does not learn; "
+                "expected a policy with weights to train"
             )
         self.plan = Plan(first.config, missions=first.missions)
-        self.confirmation = self._confirmation()
+        self.confirmation = self._plan_confirmation()
         self._check_objective()
         self._check_missing()
         self.refresh()
 
     def refresh(self) -> None:
-        """Take note of what has been proposed, as it stands in the folder now."""
-        earlier, self.rounds = self.rounds, self.rounds[:1]
-        while len(self.rounds) < len(self.budgets):
-            found = self._read(self.round_file(len(self.rounds)))
-            if found is None:
+        """Read the trials that have been proposed so far from the folder."""
+        previous_rounds, self.rounds = self.rounds, self.rounds[:1]
+        while len(self.rounds) < len(self.steps_by_round):
+            file = self._read(self.round_file(len(self.rounds)))
+            if file is None:
                 break
-            before = earlier[len(self.rounds) :][:1]
-            if before and before[0].trials == found.named():  # making a plan takes time
-                self.rounds += before
+            trials = file.to_trials()
+            previous = previous_rounds[len(self.rounds) :][:1]
+            if previous and previous[0].trials == trials:  # planning again would take time
+                self.rounds += previous
             else:
-                self._add_round(found.named())
-        found = self._read(self.finalists_file)
-        self.best_run = found and found.best_run
-        if self.finalists != (found and found.named()):
-            self.finalists = found and found.named()
-            self.confirmation = self._confirmation()
-        for part in (*(known.plan for known in self.rounds), self.confirmation):
-            self.plan.add(part)
+                self._add_round(trials)
+        file = self._read(self.finalists_file)
+        self.best_run = file and file.best_run
+        finalists = file and file.to_trials()
+        if self.finalists != finalists:
+            self.finalists = finalists
+            self.confirmation = self._plan_confirmation()
+        for plan in (*(known_round.plan for known_round in self.rounds), self.confirmation):
+            self.plan.merge(plan)
 
     def round_file(self, number: int) -> str:
-        """Where the proposals of a round stand; the first round has none, it needs no file."""
+        """Return the path of the proposed trials of a round. The first round has no file."""
         return f"{self.folder}/rounds/{number}.json"
 
     @property
     def finalists_file(self) -> str:
-        """Where those that are confirmed stand."""
+        """Path of the finalists."""
         return f"{self.folder}/finalists.json"
 
-    def round_entries(self, number: int) -> list[list[dict[str, Any]]]:
-        """The first so many rounds as plain data: of each trial its name, values, steps, runs, and
-        those of the runs that failed."""
-        return [known.round_entries() for known in self.rounds[:number]]
+    def round_entries(self, num_rounds: int) -> list[list[dict[str, Any]]]:
+        """Return the entries of the first rounds, see `Round.entries`."""
+        return [known_round.entries() for known_round in self.rounds[:num_rounds]]
 
-    def episodes_files(self, number: int) -> list[str]:
-        """The episode tables of the first so many rounds, but for those that are missing."""
-        return [file for known in self.rounds[:number] for file in known.plan.episodes_files()]
+    def episodes_files(self, num_rounds: int) -> list[str]:
+        """Return the episode tables of the first rounds, without missing ones."""
+        rounds = self.rounds[:num_rounds]
+        return [file for known_round in rounds for file in known_round.plan.episodes_files()]
 
-    def confirmed(self) -> list[dict[str, Any]]:
-        """The finalists' confirmation as plain data, see `Round.described`; empty without one."""
+    def confirmation_entries(self) -> list[dict[str, Any]]:
+        """Return the entries of the confirmation, see `Round.entries`; empty without one."""
         trials = self.finalists if self.confirmation.runs else []
-        return Round(trials, self.confirmation).round_entries()
+        return Round(trials, self.confirmation).entries()
 
     def disk_needed_mb(self) -> int:
-        """Upper estimate of what the whole search writes."""
+        """Return an upper estimate of the disk space that the sweep needs, in MB."""
         sweep = self.sweep
-        runs = sum(round_sizes(sweep)) * len(sweep.training_seeds)
-        runs += sweep.keep_best * len(sweep.confirmation.training_seeds)
-        played = self.rounds[0].plan.config.evaluation
-        return disk_needed_mb(runs, [played] * runs * len(sweep.missions))
+        num_runs = sum(round_sizes(sweep)) * len(sweep.training_seeds)
+        num_runs += sweep.keep_best * len(sweep.confirmation.training_seeds)
+        evaluation = self.rounds[0].plan.config.evaluation
+        return estimate_disk_mb(num_runs, [evaluation] * num_runs * len(sweep.missions))
 
     def _add_round(self, trials: list[Trial]) -> None:
-        steps = self.budgets[len(self.rounds)]
-        self.rounds.append(Round(trials, self._plan(trials, steps)))
+        steps = self.steps_by_round[len(self.rounds)]
+        benchmark = as_benchmark(self.sweep, trials, steps) if trials else None
+        self.rounds.append(Round(trials, self._make_plan(benchmark)))
 
-    def _plan(self, trials: list[Trial], steps: int) -> Plan:
-        if not trials:  # nobody went on
-            return self._without_missing(Plan(self.rounds[0].plan.config))
-        return self._without_missing(self._planned(as_benchmark(self.sweep, trials, steps)))
+    def _plan_confirmation(self) -> Plan:
+        if not self.finalists or not self.sweep.confirmation.training_seeds:
+            return self._make_plan(None)
+        return self._make_plan(confirmation_benchmark(self.sweep, self.finalists))
 
-    def _planned(self, config: BenchmarkConfig) -> Plan:
-        return make_plan(config, self._source, self._load, self._build)
-
-    def _without_missing(self, plan: Plan) -> Plan:
+    def _make_plan(self, benchmark: BenchmarkConfig | None) -> Plan:
+        """Return the plan of a benchmark with the sweep's missing runs; None gives an empty one."""
+        if benchmark is None:
+            plan = Plan(self.rounds[0].plan.config)
+        else:
+            plan = make_plan(benchmark, self._source, self._mission_loader, self._build_policies)
         plan.config = plan.config.model_copy(update={"missing": self.sweep.missing})
         return plan
 
-    def _confirmation(self) -> Plan:
-        if not self.finalists or not self.sweep.confirmation.training_seeds:
-            return self._without_missing(Plan(self.rounds[0].plan.config))
-        config = confirmation(self.sweep, self.finalists)
-        return self._without_missing(self._planned(config))
-
     def _read(self, path: str) -> TrialsFile | None:
-        """What a file of this search says; None if there is none, or it is of another search."""
+        """Return the content of a file; None if it does not exist or is of another search."""
         if not Path(path).is_file():
             return None
         try:
-            found = TrialsFile.model_validate(load_json(path))
+            file = TrialsFile.model_validate(load_json(path))
         except ValidationError as error:
             raise ConfigError(f"{path}: {describe(error, TrialsFile)}; remove it") from None
-        return found if found.search == self.digest else None
+        return file if file.search == self.digest else None
 
     def _check_missing(self) -> None:
-        """Whether a training of each name can be; those of later rounds are not known yet."""
-        sweep, known = self.sweep, list(self.rounds[0].plan.runs)
-        later = set(sweep.confirmation.training_seeds)
-        if len(self.budgets) > 1:
-            later |= set(sweep.training_seeds)
-        evaluated = [name.partition("/")[0] for name in sweep.missing.evaluations]
-        for name in (*sweep.missing.runs, *evaluated):
+        """Check that the names of missing runs are possible, also in rounds not yet known."""
+        sweep, known_runs = self.sweep, list(self.rounds[0].plan.runs)
+        later_seeds = set(sweep.confirmation.training_seeds)
+        if len(self.steps_by_round) > 1:
+            later_seeds |= set(sweep.training_seeds)
+        evaluated_runs = [name.partition("/")[0] for name in sweep.missing.evaluations]
+        for name in (*sweep.missing.runs, *evaluated_runs):
             seed = re.search(r"-s([0-9]+)-[0-9a-f]{8}$", name)
-            if name not in known and (seed is None or int(seed[1]) not in later):
+            if name not in known_runs and (seed is None or int(seed[1]) not in later_seeds):
                 raise ConfigError(
-                    f"{self._source}: key 'missing': got '{name}'; {suggest(name, known)}"
+                    f"{self._source}: key 'missing': got '{name}'; {suggest(name, known_runs)}"
                 )
 
     def _check_objective(self) -> None:

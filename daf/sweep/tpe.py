@@ -1,4 +1,4 @@
-"""What a model of the objective proposes to try next: Optuna, asked without a database."""
+"""Model-based proposals: the tree-structured Parzen estimator of Optuna."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ from optuna.distributions import (
 )
 
 from daf.config import DAFSweepConfig, Parameter
-from daf.sweep.points import build_point, index_of, is_discrete, num_values, rounded, value_at
+from daf.sweep.points import build_point, index_of, is_discrete, num_values, round_value, value_at
 from daf.sweep.trials import Outcome
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -23,17 +23,22 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 def propose_points(
     sweep: DAFSweepConfig, outcomes: Sequence[Outcome], seed: int
 ) -> Iterator[dict[str, Any]]:
-    """Points without end, each proposed in the knowledge that those before it are under way.
+    """Yield proposed points without end. Each counts as running for the next ones.
 
-    The model is a tree-structured Parzen estimator (Bergstra et al. 2011), made anew from all
-    outcomes. A trial that failed counts as the worst that did not, so that the search keeps away.
+    The model is a tree-structured Parzen estimator (Bergstra et al. 2011), fitted to all outcomes.
+    A failed trial gets the worst objective of the successful ones, so that the model avoids it.
+
+    Args:
+        sweep: configuration of the sweep.
+        outcomes: outcomes of all earlier trials.
+        seed: seed of the sampler.
     """
-    with warnings.catch_warnings():  # what hyperparameters under conditions need is experimental
+    with warnings.catch_warnings():  # `group`, for conditional hyperparameters, is experimental
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=0, group=True)
     study = optuna.create_study(sampler=sampler, direction=sweep.optimize_direction)
-    found = [outcome.objective for outcome in outcomes if outcome.objective is not None]
-    worst = (min if sweep.optimize_direction == "maximize" else max)(found, default=0.0)
+    objectives = [outcome.objective for outcome in outcomes if outcome.objective is not None]
+    worst = (min if sweep.optimize_direction == "maximize" else max)(objectives, default=0.0)
     for outcome in outcomes:
         parameters = {name: sweep.search_space[name] for name in outcome.trial.values}
         study.add_trial(
@@ -44,37 +49,39 @@ def propose_points(
             )
         )
     while True:
-        yield build_point(sweep, partial(_suggest, study.ask()))
+        yield build_point(sweep, partial(_suggest_value, study.ask()))
 
 
 def _distribution(parameter: Parameter) -> BaseDistribution:
-    """How Optuna knows a parameter: what has steps by the number of the step, and a list whose
-    values do not rise as categories without order."""
+    """Return Optuna's distribution of a parameter.
+
+    Discrete values are indices: integers if the values are ascending, categories otherwise.
+    """
     if not is_discrete(parameter):
         if parameter.int:
             return IntDistribution(int(parameter.min), int(parameter.max), log=parameter.log)
         return FloatDistribution(parameter.min, parameter.max, log=parameter.log)
-    places = int(num_values(parameter))
+    size = int(num_values(parameter))
     if parameter.values is None or _is_ascending(parameter.values):
-        return IntDistribution(0, places - 1)
-    return CategoricalDistribution(tuple(range(places)))
+        return IntDistribution(0, size - 1)
+    return CategoricalDistribution(tuple(range(size)))
 
 
 def _is_ascending(values: Sequence[Any]) -> bool:
-    numbers = all(type(value) in (int, float) for value in values)
-    return numbers and list(values) == sorted(values)
+    are_numbers = all(type(value) in (int, float) for value in values)
+    return are_numbers and list(values) == sorted(values)
 
 
 def _encode(parameter: Parameter, value: Any) -> Any:
     return index_of(parameter, value) if is_discrete(parameter) else value
 
 
-def _suggest(trial: optuna.Trial, name: str, parameter: Parameter) -> Any:
-    known = _distribution(parameter)
-    if isinstance(known, CategoricalDistribution):
-        found = trial.suggest_categorical(name, known.choices)
-    elif isinstance(known, IntDistribution):
-        found = trial.suggest_int(name, known.low, known.high, log=known.log)
+def _suggest_value(trial: optuna.Trial, name: str, parameter: Parameter) -> Any:
+    distribution = _distribution(parameter)
+    if isinstance(distribution, CategoricalDistribution):
+        value = trial.suggest_categorical(name, distribution.choices)
     else:
-        found = trial.suggest_float(name, known.low, known.high, log=known.log)
-    return value_at(parameter, found) if is_discrete(parameter) else rounded(parameter, found)
+        is_int = isinstance(distribution, IntDistribution)
+        suggest = trial.suggest_int if is_int else trial.suggest_float
+        value = suggest(name, distribution.low, distribution.high, log=distribution.log)
+    return value_at(parameter, value) if is_discrete(parameter) else round_value(parameter, value)

@@ -1,54 +1,56 @@
-"""Where libraries keep what they compile and copy: a folder that this user can write to."""
+"""Cache folder of libraries: a folder that this user can write to."""
 
 import os
 import stat
 import tempfile
 from pathlib import Path
 
-from daf.system.limits import EnvironmentProblem
+from daf.system.limits import EnvironmentCheckError
 
-VARIABLE = "XDG_CACHE_HOME"
-"""Names the folder of caches to Snakemake, Warp and many others."""
+CACHE_VARIABLE = "XDG_CACHE_HOME"
+"""Environment variable with the cache folder of Snakemake, Warp and other libraries."""
 
 
-def provide_caches() -> None:
-    """Lead the caches of this process, and of those it starts, to a folder that can be written.
+def set_cache_folder() -> None:
+    """Set a writable cache folder for this process and its children.
 
-    That is what `XDG_CACHE_HOME` names, else `.cache` in the home folder, else a folder of this
-    user among the temporary files, for which neither a home nor a name of the user is needed.
+    The folder is `XDG_CACHE_HOME`, else `.cache` in the home folder, else a private folder among
+    the temporary files, which needs neither a home folder nor a user name.
 
     Raises:
-        EnvironmentProblem: the folder cannot be written, or others could change what lies there.
+        EnvironmentCheckError: the folder is not writable, or other users can write to it.
     """
-    given, home = os.environ.get(VARIABLE), os.path.expanduser("~")
-    if given:
-        if problem := _unwritable(Path(given)):
-            raise EnvironmentProblem(f"{VARIABLE}: {given} cannot be written ({problem})")
-    elif not os.path.isabs(home) or _unwritable(Path(home, ".cache")):
-        os.environ[VARIABLE] = str(_temporary_folder())
+    configured, home = os.environ.get(CACHE_VARIABLE), os.path.expanduser("~")
+    if configured:
+        if problem := _write_problem(Path(configured)):
+            raise EnvironmentCheckError(
+                f"{CACHE_VARIABLE}: {configured} cannot be written ({problem})"
+            )
+    elif not os.path.isabs(home) or _write_problem(Path(home, ".cache")):
+        os.environ[CACHE_VARIABLE] = str(_temporary_folder())
 
 
 def _temporary_folder() -> Path:
     folder = Path(tempfile.gettempdir(), f"daf-cache-{os.geteuid()}")
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        found = folder.lstat()
+        status = folder.lstat()
     except OSError as error:
         problem = error.strerror
     else:
-        # What lies there is run: others must not be able to write it.
-        private = found.st_uid == os.geteuid() and not found.st_mode & 0o022
-        ours = private and stat.S_ISDIR(found.st_mode)
-        problem = _unwritable(folder) if ours else "others may write to it"
+        # Compiled code in the cache is executed, so other users must not be able to write it.
+        is_private = status.st_uid == os.geteuid() and not status.st_mode & 0o022
+        is_safe = is_private and stat.S_ISDIR(status.st_mode)
+        problem = _write_problem(folder) if is_safe else "other users can write to it"
     if problem:
-        raise EnvironmentProblem(
-            f"caches: {folder} cannot be used ({problem}); name a folder by {VARIABLE}"
+        raise EnvironmentCheckError(
+            f"caches: {folder} cannot be used ({problem}); set {CACHE_VARIABLE} to another folder"
         )
     return folder
 
 
-def _unwritable(folder: Path) -> str | None:
-    """Why a folder cannot be written, or made; None if it can."""
+def _write_problem(folder: Path) -> str | None:
+    """Return the reason why a folder cannot be made or written; None if it can."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -1,4 +1,4 @@
-"""Which GPUs of this machine a job uses: Snakemake counts them, each job takes its own."""
+"""Assignment of GPUs of this machine to jobs: Snakemake counts GPUs, each job locks its GPUs."""
 
 import contextlib
 import errno
@@ -10,98 +10,107 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from daf.files.safe_read import UnsafeFile
-from daf.files.safe_write import check_folder, open_in_place
+from daf.files.safe_read import UnsafeFileError
+from daf.files.safe_write import check_folder, open_for_update
 
 VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
 JOB_ID_VARIABLES = ("SLURM_JOB_ID", "LSB_JOBID", "PBS_JOBID", "JOB_ID")
-"""Variables that name the job of a cluster this process is part of: its GPUs are its own, and may
-bear the same numbers as those of another job on the same machine."""
+"""Environment variables with the id of a cluster job.
 
-SECONDS_BETWEEN = 0.2
+A cluster job has exclusive GPUs. Their numbers may equal those of another job on the same machine.
+"""
+
+POLL_SECONDS = 0.2
 
 
 class NotEnoughGPUs(RuntimeError):
-    """A job wants more GPUs than there are; the message says so, one line."""
+    """Too few visible GPUs for a job; one line."""
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs that jobs of this machine may use, as CUDA names them; without importing torch."""
-    chosen = os.environ.get(VISIBLE_DEVICES)
-    if chosen is not None:
-        return [name for name in map(str.strip, chosen.split(",")) if name not in ("", "-1")]
+    """Return the names of the visible GPUs, as CUDA names them, without importing torch."""
+    visible = os.environ.get(VISIBLE_DEVICES)
+    if visible is not None:
+        return [name for name in map(str.strip, visible.split(",")) if name not in ("", "-1")]
     return [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
 
 
 @contextlib.contextmanager
-def claim_gpus(number: int, slots: int) -> Iterator[list[str]]:
-    """GPUs for this process, and no others visible to it (so CUDA must not have been looked at
-    before). Jobs of all workflows of this user on this machine keep apart.
+def claim_gpus(count: int, jobs_per_gpu: int) -> Iterator[list[str]]:
+    """Lock GPUs for this process, and hide all others from CUDA.
+
+    CUDA must not be initialized before. The locks are shared by all workflows of this user on this
+    machine. If too few GPUs are free, the call waits, and prints so.
 
     Args:
-        number: how many different GPUs; 0: none are taken, and nothing is changed.
-        slots: how many jobs may share a GPU; the GPUs with the fewest come first.
+        count: number of different GPUs; 0: nothing is locked or hidden.
+        jobs_per_gpu: number of jobs that may share a GPU. GPUs with the fewest jobs come first.
 
     Yields:
-        their names; none if there are no GPUs here. While too few are free it waits, and says so.
+        the names of the locked GPUs; empty without visible GPUs.
 
     Raises:
-        NotEnoughGPUs: there are some, but fewer than wanted.
+        NotEnoughGPUs: fewer GPUs are visible than `count`.
     """
     visible = visible_gpus()
-    if not number or not visible:
+    if not count or not visible:
         yield []
         return
-    if number > len(visible):
-        raise NotEnoughGPUs(f"the job needs {number} GPUs; {len(visible)} are visible here")
-    held = _wait_for(visible, number, slots)
-    before = os.environ.get(VISIBLE_DEVICES)
-    os.environ[VISIBLE_DEVICES] = ",".join(held)
+    if count > len(visible):
+        raise NotEnoughGPUs(f"the job needs {count} GPUs; {len(visible)} are visible here")
+    locks = _wait_for_gpus(visible, count, jobs_per_gpu)
+    previous = os.environ.get(VISIBLE_DEVICES)
+    os.environ[VISIBLE_DEVICES] = ",".join(locks)
     try:
-        yield list(held)
+        yield list(locks)
     finally:
-        if before is None:
+        if previous is None:
             del os.environ[VISIBLE_DEVICES]
         else:
-            os.environ[VISIBLE_DEVICES] = before
-        for lock in held.values():
+            os.environ[VISIBLE_DEVICES] = previous
+        for lock in locks.values():
             os.close(lock)
 
 
-def _wait_for(visible: list[str], number: int, slots: int) -> dict[str, int]:
-    folder = _folder()
-    told = False
+def _wait_for_gpus(visible: list[str], count: int, jobs_per_gpu: int) -> dict[str, int]:
+    """Return the lock descriptors of GPUs by name, after waiting until enough are free."""
+    folder = _lock_folder()
+    is_reported = False
     while True:
-        with open(open_in_place(folder / "choosing"), "r+b") as choosing:
+        with open(open_for_update(folder / "choosing"), "r+b") as choosing:
             fcntl.flock(choosing, fcntl.LOCK_EX)
-            if held := _try_lock_gpus(folder, visible, number, slots):
-                return held
-        if not told:
+            if locks := _try_lock_gpus(folder, visible, count, jobs_per_gpu):
+                return locks
+        if not is_reported:
             print("waiting for a GPU: all are in use", file=sys.stderr, flush=True)
-        told = True
-        time.sleep(SECONDS_BETWEEN)
+        is_reported = True
+        time.sleep(POLL_SECONDS)
 
 
-def _try_lock_gpus(folder: Path, visible: list[str], number: int, slots: int) -> dict[str, int]:
-    """Locks on so many different GPUs, by their names; none if too few are free. Slot by slot, so
-    that jobs share only where they must."""
-    held: dict[str, int] = {}
-    for slot in range(slots):
+def _try_lock_gpus(
+    folder: Path, visible: list[str], count: int, jobs_per_gpu: int
+) -> dict[str, int]:
+    """Return the lock descriptors of GPUs by name; empty if too few are free.
+
+    The outer loop is over slots, so that jobs share a GPU only if no unused GPU is left.
+    """
+    locks: dict[str, int] = {}
+    for slot in range(jobs_per_gpu):
         for name in visible:
-            if name not in held and len(held) < number:
-                lock = _locked(folder / f"{name.replace('/', '_')}.{slot}")
+            if name not in locks and len(locks) < count:
+                lock = _try_lock(folder / f"{name.replace('/', '_')}.{slot}")
                 if lock is not None:
-                    held[name] = lock
-    if len(held) == number:
-        return {name: held[name] for name in visible if name in held}
-    for lock in held.values():
+                    locks[name] = lock
+    if len(locks) == count:
+        return {name: locks[name] for name in visible if name in locks}
+    for lock in locks.values():
         os.close(lock)
     return {}
 
 
-def _locked(path: Path) -> int | None:
-    """A lock that ends with this process, or None if another has it."""
-    lock = open_in_place(path)
+def _try_lock(path: Path) -> int | None:
+    """Return the descriptor of a lock that ends with this process; None if another holds it."""
+    lock = open_for_update(path)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -110,12 +119,12 @@ def _locked(path: Path) -> int | None:
     return lock
 
 
-def _folder() -> Path:
-    """Where the locks are: of this machine, this user and this job of a cluster."""
+def _lock_folder() -> Path:
+    """Return the folder of the locks, one per machine, user and cluster job."""
     job = next((os.environ[name] for name in JOB_ID_VARIABLES if name in os.environ), "")
     folder = Path(tempfile.gettempdir(), f"daf-gpus-{os.getuid()}{job and '-' + job}")
     folder.mkdir(mode=0o700, exist_ok=True)
     check_folder(folder)
     if folder.stat().st_uid != os.getuid():
-        raise UnsafeFile(errno.EPERM, "belongs to somebody else", str(folder))
+        raise UnsafeFileError(errno.EPERM, "belongs to another user", str(folder))
     return folder

@@ -1,4 +1,4 @@
-"""When a job has to end: SIGTERM, or the death of the Snakemake that started it."""
+"""Interrupts of a job: SIGTERM, SIGINT, or the end of the Snakemake process that started it."""
 
 import contextlib
 import os
@@ -9,50 +9,52 @@ from pathlib import Path
 
 import psutil
 
-SECONDS_BETWEEN = 1.0
+POLL_SECONDS = 1.0
 
 _signals: list[int] | None = None
-"""Those that came since `interruptible` was entered; None outside of it."""
+"""Signals received since the start of `interruptible`; None outside of it."""
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Inside, SIGTERM interrupts as Ctrl-C does, and so does the end of Snakemake: a job that
-    nobody waits for any more must not write into what the next call makes."""
+    """Raise KeyboardInterrupt in the block on SIGTERM, SIGINT and the end of Snakemake.
+
+    An orphaned job must stop, since it could write into the results of the next call.
+    """
     global _signals
-    outer, _signals = _signals, []
-    # A shell lets what runs in the background ignore SIGINT.
+    outer_signals, _signals = _signals, []
+    # Shells start background processes with SIGINT ignored.
     numbers = [signal.SIGTERM]
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         numbers.append(signal.SIGINT)
-    before = {number: signal.signal(number, _interrupt) for number in numbers}
-    over = threading.Event()
+    handlers = {number: signal.signal(number, _interrupt) for number in numbers}
+    is_finished = threading.Event()
     snakemake = snakemake_process()
     if snakemake is not None:
-        threading.Thread(target=_watch, args=(snakemake, over), daemon=True).start()
+        threading.Thread(target=_watch, args=(snakemake, is_finished), daemon=True).start()
     try:
         yield
     finally:
-        over.set()
-        for number, handler in before.items():
+        is_finished.set()
+        for number, handler in handlers.items():
             signal.signal(number, handler)
-        _signals = outer
+        _signals = outer_signals
 
 
 def is_interrupt(error: BaseException) -> bool:
-    """Whether an exception is an interrupt by the user, and none that code has raised itself."""
+    """Return True if an exception is an interrupt by a signal, not raised by user code."""
     return isinstance(error, KeyboardInterrupt) and (_signals is None or bool(_signals))
 
 
 def _interrupt(number: int, _) -> None:
-    """Interrupt once: further signals would disturb the ending."""
+    """Raise for the first signal only, since further ones would disturb the cleanup."""
     _signals.append(number)
     if len(_signals) == 1:
         raise KeyboardInterrupt
 
 
 def snakemake_process() -> psutil.Process | None:
-    """The process that runs the workflow, if this one is a job of it."""
+    """Return the Snakemake process if this process is one of its jobs, else None."""
     for process in psutil.Process().parents():
         with contextlib.suppress(psutil.Error):
             if "snakemake" in (Path(part).name for part in process.cmdline()[:4]):
@@ -60,9 +62,9 @@ def snakemake_process() -> psutil.Process | None:
     return None
 
 
-def _watch(snakemake: psutil.Process, over: threading.Event) -> None:
-    while not over.wait(SECONDS_BETWEEN):
-        # The one that began at the same time under the same number; a dead one may linger.
+def _watch(snakemake: psutil.Process, is_finished: threading.Event) -> None:
+    while not is_finished.wait(POLL_SECONDS):
+        # `is_running` also compares start times, since process ids are reused.
         if not snakemake.is_running() or snakemake.status() == psutil.STATUS_ZOMBIE:
             os.kill(os.getpid(), signal.SIGTERM)
             return

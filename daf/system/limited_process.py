@@ -1,4 +1,4 @@
-"""A process with all that it starts, within limits of memory and number."""
+"""Process with limits of memory and number of processes, including its descendants."""
 
 import contextlib
 import os
@@ -14,163 +14,172 @@ from typing import Any
 import psutil
 
 from daf.system.gpus import visible_gpus
-from daf.system.limits import SPARING
+from daf.system.limits import LOW_MEMORY_ENVIRONMENT
 
-SECONDS_BETWEEN = 0.2
+POLL_SECONDS = 0.2
 MIB = 2**20
 UNUSED_MB = 400
-"""Memory that a process asks for and does not use, such as stacks; the system counts it."""
-FILE_BYTES = 4 * 2**30
-"""The largest file that a confined process can write."""
+"""Memory that a process allocates and does not use, such as stacks; RLIMIT_DATA includes it."""
+MAX_FILE_BYTES = 4 * 2**30
+"""Size limit of each file that a limited process writes."""
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a process and all that it starts may take together."""
+class ProcessLimits:
+    """Limits of a process and its descendants together.
+
+    Attributes:
+        memory_mb: memory in MiB.
+        processes: number of processes.
+    """
 
     memory_mb: float
     processes: int
 
 
 @contextlib.contextmanager
-def limited_memory(mb: float) -> Iterator[None]:
-    """Inside, this process takes no more memory than that, but gets `MemoryError`.
+def limited_memory(memory_mb: float) -> Iterator[None]:
+    """Limit the memory of this process during the block; above it, allocations raise MemoryError.
 
-    A process that is large already, such as a notebook, may still take half as much.
+    Args:
+        memory_mb: limit in MiB. A process that uses much already, such as a notebook, may still
+            allocate half of it.
     """
-    before = resource.getrlimit(resource.RLIMIT_DATA)
-    most = int(max(mb, _taken_mb() + mb / 2) * MIB)
-    if not visible_gpus() and (before[0] == resource.RLIM_INFINITY or before[0] > most):
-        resource.setrlimit(resource.RLIMIT_DATA, (most, before[1]))
+    previous = soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = int(max(memory_mb, _used_mb() + memory_mb / 2) * MIB)
+    if not visible_gpus() and (soft == resource.RLIM_INFINITY or soft > limit):
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_DATA, before)
+        resource.setrlimit(resource.RLIMIT_DATA, previous)
 
 
-def _taken_mb() -> float:
-    """Memory of this process that the limit counts, in MiB."""
+def _used_mb() -> float:
+    """Return the memory of this process that RLIMIT_DATA includes, in MiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[5])
     return pages * resource.getpagesize() / MIB
 
 
 @contextlib.contextmanager
-def _lifted_memory() -> Iterator[None]:
-    """Lift the limit for a moment: a thread that has no memory to begin lets its starter wait for
-    ever."""
-    before = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (before[1], before[1]))
+def _unlimited_memory() -> Iterator[None]:
+    """Remove the memory limit: `Thread.start` hangs if the new thread has no memory."""
+    previous = _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
     try:
         yield
     finally:
-        resource.setrlimit(resource.RLIMIT_DATA, before)
+        resource.setrlimit(resource.RLIMIT_DATA, previous)
 
 
-class Confined:
-    """A running process in a session of its own; a context, at whose end it is gone with all that
-    it has started.
+class LimitedProcess:
+    """Running process in a new session; a context that ends with the kill of all its processes.
 
     Args:
-        command: and its arguments.
-        limits: one that takes more is killed; `exceeded` then says what it took.
-        options: of `subprocess.Popen`.
+        command: program and arguments.
+        limits: the process is killed if it exceeds one.
+        options: options of `subprocess.Popen`.
+
+    Attributes:
+        process: the process.
+        violation: description of the exceeded limit; None without one.
     """
 
-    def __init__(self, command: Sequence[str], limits: Limits, **options: Any):
+    def __init__(self, command: Sequence[str], limits: ProcessLimits, **options: Any):
         self.limits = limits
-        self.exceeded: str | None = None
-        options["env"] = options.get("env", os.environ) | SPARING
+        self.violation: str | None = None
+        options["env"] = options.get("env", os.environ) | LOW_MEMORY_ENVIRONMENT
         self.process = subprocess.Popen(command, start_new_session=True, **options)
-        self._over = threading.Event()
+        self._finished = threading.Event()
         try:
-            self._bound()
-            with _lifted_memory():
+            self._set_system_limits()
+            with _unlimited_memory():
                 threading.Thread(target=self._watch, daemon=True).start()
-        except BaseException:  # such as: no thread can be started
+        except BaseException:  # such as a failure to start the thread
             self.end()
             raise
 
-    def __enter__(self) -> "Confined":
+    def __enter__(self) -> "LimitedProcess":
         return self
 
     def __exit__(self, *_) -> None:
         self.end()
 
     def end(self) -> None:
-        """Kill it and all that it has started."""
-        self._over.set()
+        """Kill the process and all its descendants."""
+        self._finished.set()
         self._kill()
         self.process.communicate()
 
-    def end_others(self) -> None:
-        """Kill what it has started."""
-        for process in self._all():
+    def end_descendants(self) -> None:
+        """Kill all descendants of the process."""
+        for process in self._list_processes():
             if process.pid != self.process.pid:
                 with contextlib.suppress(psutil.Error):
                     process.kill()
 
-    def _bound(self) -> None:
-        """Limits that the system keeps, for each process alone; CUDA takes addresses for more."""
-        bounds = {resource.RLIMIT_FSIZE: FILE_BYTES, resource.RLIMIT_CORE: 0}
+    def _set_system_limits(self) -> None:
+        """Set limits per process; none of memory with GPUs, since CUDA reserves address space."""
+        limits = {resource.RLIMIT_FSIZE: MAX_FILE_BYTES, resource.RLIMIT_CORE: 0}
         if not visible_gpus():
-            bounds[resource.RLIMIT_DATA] = int((self.limits.memory_mb + UNUSED_MB) * MIB)
-        for kind, most in bounds.items():
-            with contextlib.suppress(OSError):  # it may have ended
-                _, hard = resource.prlimit(self.process.pid, kind)
-                most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-                resource.prlimit(self.process.pid, kind, (most, hard))
+            limits[resource.RLIMIT_DATA] = int((self.limits.memory_mb + UNUSED_MB) * MIB)
+        for resource_id, limit in limits.items():
+            with contextlib.suppress(OSError):  # the process may have ended
+                _, hard = resource.prlimit(self.process.pid, resource_id)
+                limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+                resource.prlimit(self.process.pid, resource_id, (limit, hard))
 
     def _watch(self) -> None:
-        while not self._over.wait(SECONDS_BETWEEN):
-            there = self._all()
-            if len(there) > self.limits.processes:
-                self.exceeded = f"it starts more than {self.limits.processes} processes"
+        while not self._finished.wait(POLL_SECONDS):
+            processes = self._list_processes()
+            if len(processes) > self.limits.processes:
+                self.violation = f"it starts more than {self.limits.processes} processes"
             elif all(
-                sum(map(memory, there)) > self.limits.memory_mb * MIB
-                for memory in (_memory, _own_memory)  # the second takes time to find out
+                sum(map(memory, processes)) > self.limits.memory_mb * MIB
+                for memory in (_resident_bytes, _proportional_bytes)  # the second is slow
             ):
-                self.exceeded = f"it takes more than {self.limits.memory_mb:g} MB of memory"
-            if self.exceeded:
+                self.violation = f"it takes more than {self.limits.memory_mb:g} MB of memory"
+            if self.violation:
                 self._kill()
                 return
 
-    def _all(self) -> list[psutil.Process]:
-        """The process, all that descend from it, and all of its session."""
-        found = {}
+    def _list_processes(self) -> list[psutil.Process]:
+        """Return the process, its descendants and all processes of its session."""
+        processes = {}
         with contextlib.suppress(psutil.Error):
-            process = psutil.Process(self.process.pid)
-            found = {other.pid: other for other in (process, *process.children(recursive=True))}
-        for number in psutil.pids():
+            root = psutil.Process(self.process.pid)
+            processes = {child.pid: child for child in (root, *root.children(recursive=True))}
+        for pid in psutil.pids():
             with contextlib.suppress(OSError, psutil.Error):
-                if number not in found and os.getsid(number) == self.process.pid:
-                    found[number] = psutil.Process(number)
-        return list(found.values())
+                if pid not in processes and os.getsid(pid) == self.process.pid:
+                    processes[pid] = psutil.Process(pid)
+        return list(processes.values())
 
     def _kill(self) -> None:
         if self.process.returncode is not None:
-            return  # its number may be another's by now; what it has left has the session
-        there = self._all()
-        while there:
-            for process in there:
+            return  # its process id may be reused
+        processes = self._list_processes()
+        while processes:
+            for process in processes:
                 with contextlib.suppress(psutil.Error):
                     process.send_signal(signal.SIGKILL)
-            there = [process for process in self._all() if _lives(process)]
+            processes = [process for process in self._list_processes() if _is_alive(process)]
 
 
-def _memory(process: psutil.Process) -> int:
+def _resident_bytes(process: psutil.Process) -> int:
     with contextlib.suppress(psutil.Error):
         return process.memory_info().rss
     return 0
 
 
-def _own_memory(process: psutil.Process) -> int:
-    """The same with an equal part of what it shares with others, such as those it was forked of."""
+def _proportional_bytes(process: psutil.Process) -> int:
+    """Return the resident memory; shared memory counts in equal parts for all its processes."""
     with contextlib.suppress(psutil.Error):
         return process.memory_full_info().pss
     return 0
 
 
-def _lives(process: psutil.Process) -> bool:
+def _is_alive(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
         return process.status() != psutil.STATUS_ZOMBIE
     return False

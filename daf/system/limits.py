@@ -1,4 +1,4 @@
-"""What a process may use on this machine, and whether that is enough to begin."""
+"""Resource limits of this process, and checks that they are sufficient."""
 
 import resource
 import time
@@ -6,93 +6,100 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 KIB, MIB = 2**10, 2**20
-SPARING = {"ARROW_DEFAULT_MEMORY_POOL": "system", "RUST_BACKTRACE": "0"}
-"""Variables for processes whose memory is limited. pyarrow's own pool takes a gigabyte of addresses
-with the first byte, and a limit counts them. Rust that is out of memory never ends if it is to show
-where."""
+LOW_MEMORY_ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system", "RUST_BACKTRACE": "0"}
+"""Environment variables of processes with a memory limit.
+
+The default memory pool of pyarrow reserves 1 GiB of address space. Rust with a backtrace hangs when
+it is out of memory.
+"""
 
 YEARS = range(1980, 2100)
-"""Years that archives and file systems can hold."""
+"""Years that archives and file systems can represent."""
 
 
-class EnvironmentProblem(RuntimeError):
-    """The machine cannot do the work; the message says what is missing, one line."""
+class EnvironmentCheckError(RuntimeError):
+    """Insufficient machine or installation; the message names the cause in one line."""
 
 
 @dataclass(frozen=True)
-class Limit:
-    """A limit that whoever started the process may have set.
+class ResourceLimit:
+    """Resource limit of this process, set by its parent, such as a shell.
 
     Attributes:
-        number: of the limit, in module `resource`.
-        name: of what it limits.
-        least: below it no work can begin.
-        ample: from here on it explains no failure.
-        unit, unit_name: what people count it in.
-        set_by: the command of the shell.
+        resource_id: constant `RLIMIT_*` of module `resource`.
+        name: name of the resource.
+        shell_command: command that sets the limit.
+        minimum: smallest sufficient limit.
+        ample: limit from which on the resource explains no failure.
+        unit: size of the unit in error messages.
+        unit_name: name of the unit; "" for counts.
     """
 
-    number: int
+    resource_id: int
     name: str
-    set_by: str
-    least: float
+    shell_command: str
+    minimum: float
     ample: float
     unit: int = 1
     unit_name: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name} {self._counted(self.value)} ({self.set_by})"
+        return f"{self.name} {self._format(self.value)} ({self.shell_command})"
 
     @property
     def value(self) -> float:
-        """Of this process; infinity if there is none."""
-        soft, _ = resource.getrlimit(self.number)
+        """Soft limit of this process; infinity without a limit."""
+        soft, _ = resource.getrlimit(self.resource_id)
         return float("inf") if soft == resource.RLIM_INFINITY else soft
 
     def check(self) -> None:
-        """Make sure that it leaves the least amount.
+        """Check that the limit is sufficient.
 
         Raises:
-            EnvironmentProblem: it does not.
+            EnvironmentCheckError: the limit is below its minimum.
         """
-        if self.value < self.least:
-            raise EnvironmentProblem(f"limited to {self}; DAF needs {self._counted(self.least)}")
+        if self.value < self.minimum:
+            raise EnvironmentCheckError(
+                f"limited to {self}; DAF needs {self._format(self.minimum)}"
+            )
 
-    def _counted(self, amount: float) -> str:
+    def _format(self, amount: float) -> str:
         return f"{amount / self.unit:.0f} {self.unit_name}".rstrip()
 
 
-ANY = float("inf")
-MEMORY = (
-    Limit(resource.RLIMIT_AS, "memory", "ulimit -v", 2**30, ANY, KIB, "KiB"),
-    Limit(resource.RLIMIT_DATA, "data", "ulimit -d", 2**29, ANY, KIB, "KiB"),
+UNLIMITED = float("inf")
+MEMORY_LIMITS = (
+    ResourceLimit(resource.RLIMIT_AS, "memory", "ulimit -v", 2**30, UNLIMITED, KIB, "KiB"),
+    ResourceLimit(resource.RLIMIT_DATA, "data", "ulimit -d", 2**29, UNLIMITED, KIB, "KiB"),
 )
-"""Without these not even the libraries can be loaded."""
+"""Limits that can prevent the import of libraries."""
 
 LIMITS = (
-    *MEMORY,
-    Limit(resource.RLIMIT_FSIZE, "size of a file", "ulimit -f", 64 * MIB, ANY, KIB, "KiB"),
-    Limit(resource.RLIMIT_NOFILE, "open files", "ulimit -n", 64, 256),
-    Limit(resource.RLIMIT_NPROC, "processes", "ulimit -u", 0, 256),
-    Limit(resource.RLIMIT_CPU, "processor time", "ulimit -t", 0, ANY, 1, "s"),
+    *MEMORY_LIMITS,
+    ResourceLimit(
+        resource.RLIMIT_FSIZE, "size of a file", "ulimit -f", 64 * MIB, UNLIMITED, KIB, "KiB"
+    ),
+    ResourceLimit(resource.RLIMIT_NOFILE, "open files", "ulimit -n", 64, 256),
+    ResourceLimit(resource.RLIMIT_NPROC, "processes", "ulimit -u", 0, 256),
+    ResourceLimit(resource.RLIMIT_CPU, "processor time", "ulimit -t", 0, UNLIMITED, 1, "s"),
 )
 
 
-def check_memory() -> None:
-    """Make sure that this process may have the memory to load its libraries.
+def check_memory_limits() -> None:
+    """Check that this process has enough memory for its libraries.
 
     Raises:
-        EnvironmentProblem: it may not; naming the limit.
+        EnvironmentCheckError: a limit is too low; the message names it.
     """
-    for limit in MEMORY:
+    for limit in MEMORY_LIMITS:
         limit.check()
 
 
-def check_process() -> None:
-    """Make sure that this process may do what a workflow needs, and knows what time it is.
+def check_process_limits() -> None:
+    """Check that limits and clock of this process are sufficient for a workflow.
 
     Raises:
-        EnvironmentProblem: it may not, or its clock is wrong; naming the limit or the time.
+        EnvironmentCheckError: a limit is too low or the clock is wrong; the message names it.
     """
     for limit in LIMITS:
         limit.check()
@@ -100,20 +107,19 @@ def check_process() -> None:
 
 
 def check_clock() -> None:
-    """Make sure that the clock says a time that records can hold.
+    """Check that the clock shows a year that sidecars can represent.
 
     Raises:
-        EnvironmentProblem: it does not; naming the time.
+        EnvironmentCheckError: the clock is wrong; the message contains its date.
     """
     now = datetime.fromtimestamp(time.time(), UTC)
     if now.year not in YEARS:
-        raise EnvironmentProblem(
-            f"the clock says {now:%Y-%m-%d}; it has to be set before DAF can record when it did "
-            f"what, in the years {YEARS[0]} to {YEARS[-1]}"
+        raise EnvironmentCheckError(
+            f"system clock: got {now:%Y-%m-%d}; expected a year from {YEARS[0]} to {YEARS[-1]}"
         )
 
 
-def limited() -> str:
-    """The limits that may explain a failure, as the end of a sentence; often there are none."""
-    found = ", ".join(str(limit) for limit in LIMITS if limit.value < limit.ample)
-    return f"; limited to {found}" if found else ""
+def describe_limits() -> str:
+    """Return the limits that may explain a failure, as the end of a sentence; "" if none."""
+    low = ", ".join(str(limit) for limit in LIMITS if limit.value < limit.ample)
+    return f"; limited to {low}" if low else ""

@@ -1,4 +1,4 @@
-"""Processes that must not outlive the one that answers for them."""
+"""Control of child processes: none outlives the process that is responsible for it."""
 
 import contextlib
 import ctypes
@@ -14,17 +14,17 @@ from multiprocessing import resource_tracker
 import psutil
 
 SET_PARENT_DEATH_SIGNAL, SET_CHILD_SUBREAPER = 1, 36
-"""Options of Linux' prctl; other systems have neither."""
+"""Options of prctl on Linux."""
 
 SECONDS_TO_END = 0.5
-"""Time that what is still running may take to end."""
+"""Time limit for the end of left-over processes and threads."""
 
 
 def die_with_parent(parent: int) -> None:
-    """Let the kernel kill this process as soon as its parent is gone.
+    """Make the kernel kill this process when its parent ends.
 
     Args:
-        parent: its process id; it may have ended already.
+        parent: process id of the parent, which may have ended already.
     """
     _prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
     if os.getppid() != parent:
@@ -32,7 +32,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def adopt_orphans() -> None:
-    """Become the parent of all descendants whose own parents end, so that none escapes."""
+    """Make this process the parent of its orphaned descendants."""
     _prctl(SET_CHILD_SUBREAPER, 1)
 
 
@@ -40,25 +40,25 @@ def end_descendants(seconds: float = 0.0) -> int:
     """Kill all descendants of this process.
 
     Args:
-        seconds: to wait first for those that are about to end by themselves.
+        seconds: time to wait before the kill.
 
     Returns:
-        how many had to be killed.
+        number of killed processes.
     """
-    deadline, killed = time.monotonic() + seconds, 0
-    while living := _living(psutil.Process()):
+    deadline, num_killed = time.monotonic() + seconds, 0
+    while living := _living_descendants(psutil.Process()):
         if time.monotonic() < deadline:
             time.sleep(0.02)
             continue
-        killed += len(living)
+        num_killed += len(living)
         for process in living:
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
         psutil.wait_procs(living, timeout=5)
     with contextlib.suppress(ChildProcessError):
-        while os.waitpid(-1, os.WNOHANG)[0]:  # nobody else waits for those that were adopted
+        while os.waitpid(-1, os.WNOHANG)[0]:  # reaps adopted orphans
             pass
-    return killed
+    return num_killed
 
 
 def kill_tree(pid: int) -> None:
@@ -70,9 +70,9 @@ def kill_tree(pid: int) -> None:
                 process.kill()
 
 
-def ending(status: int) -> str:
-    """How a process ended, by what `os.waitpid` says of it, in words."""
-    code = os.waitstatus_to_exitcode(status)
+def format_exit_status(wait_status: int) -> str:
+    """Return a description of an exit status from `os.waitpid`."""
+    code = os.waitstatus_to_exitcode(wait_status)
     if code >= 0:
         return f"exit status {code}"
     with contextlib.suppress(ValueError):
@@ -80,54 +80,54 @@ def ending(status: int) -> str:
     return f"signal {-code}"
 
 
-def running(*parents: int) -> dict[str, str]:
-    """The child processes and threads that this process has, in words, by what identifies them.
+def list_running(*parents: int) -> dict[str, str]:
+    """Return descriptions of running child processes and non-daemon threads, by an identifier.
 
-    What Python itself ends with the process does not count: pools of threads and of processes.
+    Pools of threads and processes are excluded, since Python ends them at exit.
 
     Args:
-        parents: further processes whose children count.
+        parents: ids of further processes whose children are included.
     """
     managed = {child.pid for child in multiprocessing.active_children() if child.daemon}
     managed |= {os.getpid(), getattr(resource_tracker._resource_tracker, "_pid", None)}
-    found = {}
+    running = {}
     for parent in (os.getpid(), *parents):
         with contextlib.suppress(psutil.NoSuchProcess):
             for child in psutil.Process(parent).children():
                 if child.pid not in managed and child.status() != psutil.STATUS_ZOMBIE:
-                    found[f"{child.pid}"] = f"process {child.pid} running"
+                    running[f"{child.pid}"] = f"process {child.pid} running"
     pools = sys.modules.get("concurrent.futures.thread")
     managed_threads = {threading.main_thread(), *(pools._threads_queues if pools else ())}
     for thread in threading.enumerate():
         if not thread.daemon and thread not in managed_threads:
-            found[f"thread {id(thread)}"] = (
+            running[f"thread {id(thread)}"] = (
                 f"thread {thread.name} running, and the process could not end"
             )
-    return found
+    return running
 
 
-def left_running(before: Collection[str], *parents: int) -> str:
-    """Something that runs now and did not before, in words; "" if there is nothing.
+def find_left_running(before: Collection[str], *parents: int) -> str:
+    """Return the description of a process or thread that was not running before; "" if none.
 
     Args:
-        before: what `running` found then.
-        parents: as there.
+        before: identifiers of an earlier call of `list_running`.
+        parents: ids of further processes whose children are included.
     """
     deadline = time.monotonic() + SECONDS_TO_END
-    while left := [said for key, said in running(*parents).items() if key not in before]:
+    while new := [text for key, text in list_running(*parents).items() if key not in before]:
         if time.monotonic() > deadline:
-            return left[0]
+            return new[0]
         time.sleep(0.01)
     return ""
 
 
-def _living(process: psutil.Process) -> list[psutil.Process]:
-    found = []
+def _living_descendants(process: psutil.Process) -> list[psutil.Process]:
+    living = []
     for child in process.children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess):
             if child.status() != psutil.STATUS_ZOMBIE:
-                found.append(child)
-    return found
+                living.append(child)
+    return living
 
 
 def _prctl(option: int, value: int) -> None:

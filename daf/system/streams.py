@@ -1,4 +1,4 @@
-"""The standard streams of a command, whatever they were when it was started."""
+"""Standard streams of a command, including closed and full ones."""
 
 import contextlib
 import os
@@ -7,39 +7,41 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 
-class OutputLost(RuntimeError):
-    """What a command says cannot be written; the message says why, one line.
+class OutputError(RuntimeError):
+    """Failed write to standard output; one line.
 
     Attributes:
-        unread: the reader has gone, which is no trouble.
+        is_broken_pipe: True if the reader has closed the pipe.
     """
 
-    def __init__(self, problem: str, unread: bool = False):
+    def __init__(self, problem: str, is_broken_pipe: bool = False):
         super().__init__(f"standard output {problem}")
-        self.unread = unread
+        self.is_broken_pipe = is_broken_pipe
 
 
 @contextlib.contextmanager
 def standard_streams() -> Iterator[None]:
-    """Inside, all three streams are open: a file that got the number of a closed one would receive
-    what is said. What standard output does not take raises `OutputLost`; what standard error does
-    not take is lost, for nobody can be told."""
+    """Open all three standard streams during the block.
+
+    Otherwise, an opened file could get the descriptor of a closed stream, and receive its output. A
+    failed write to stdout raises `OutputError`; failed writes to stderr are ignored.
+    """
     output, errors = sys.stdout, sys.stderr
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # gets the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor
     with (
-        open(os.devnull, "w", encoding="utf-8") as nowhere,
-        contextlib.redirect_stdout(_Output(output or nowhere, closed=output is None)),
-        contextlib.redirect_stderr(_Errors(errors or nowhere)),
+        open(os.devnull, "w", encoding="utf-8") as null,
+        contextlib.redirect_stdout(_Output(output or null, closed=output is None)),
+        contextlib.redirect_stderr(_Errors(errors or null)),
     ):
         yield
 
 
 class _Stream:
-    """A text stream that writes to another."""
+    """Text stream that writes to another and handles its errors."""
 
     def __init__(self, stream: TextIO):
         self._stream = stream
@@ -48,22 +50,22 @@ class _Stream:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        return self._tried(self._stream.write, text)
+        return self._try(self._stream.write, text)
 
     def flush(self) -> None:
-        self._tried(self._stream.flush)
+        self._try(self._stream.flush)
 
-    def _tried(self, act: Any, *arguments: str) -> Any:
+    def _try(self, operation: Any, *arguments: str) -> Any:
         try:
-            return act(*arguments)
+            return operation(*arguments)
         except OSError as error:
-            # What still waits to be written is not to be tried again when the process ends.
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self._stream.fileno())
-            os.close(nowhere)
-            return self._lost(error)
+            # Python flushes the buffer again at exit, which must not fail.
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self._stream.fileno())
+            os.close(null)
+            return self._handle_error(error)
 
-    def _lost(self, error: OSError) -> Any:
+    def _handle_error(self, error: OSError) -> Any:
         raise NotImplementedError
 
 
@@ -74,22 +76,22 @@ class _Output(_Stream):
 
     def write(self, text: str) -> int:
         if self._closed:
-            raise OutputLost("is closed")
+            raise OutputError("is closed")
         return super().write(text)
 
-    def _lost(self, error: OSError) -> Any:
-        unread = isinstance(error, BrokenPipeError)
-        raise OutputLost(f"cannot be written ({error.strerror})", unread)
+    def _handle_error(self, error: OSError) -> Any:
+        is_broken_pipe = isinstance(error, BrokenPipeError)
+        raise OutputError(f"cannot be written ({error.strerror})", is_broken_pipe)
 
 
 class _Errors(_Stream):
-    def _lost(self, error: OSError) -> int:
+    def _handle_error(self, error: OSError) -> int:
         return 0
 
 
 def tolerate_encodings() -> None:
-    """Let stdout and stderr write what their encoding does not have as an escape, `\\u2212`."""
+    """Make stdout and stderr escape characters outside their encoding, as in `\\u2212`."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:  # a notebook's have none, and none is needed
+        if reconfigure is not None:  # missing in notebooks, where it is not needed
             reconfigure(errors="backslashreplace")

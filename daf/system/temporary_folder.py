@@ -1,4 +1,4 @@
-"""Folders for work that leaves nothing: gone at its end, and after a kill at the next call."""
+"""Temporary folders, removed at the end of a block, or at the next call after a kill."""
 
 import contextlib
 import errno
@@ -11,28 +11,31 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-USUAL = ("/tmp", "/var/tmp", "/usr/tmp")
+STANDARD_FOLDERS = ("/tmp", "/var/tmp", "/usr/tmp")
 
 SECONDS_TO_LOCK = 60.0
-"""A younger folder may be one whose owner has not locked it yet."""
+"""Minimum age of a removed folder, since a new one may not be locked yet."""
 
 
 @contextlib.contextmanager
 def scratch_folder(prefix: str) -> Iterator[Path]:
-    """A new folder in the folder for temporary files, removed at the end of the block.
+    """Create a temporary folder, and remove it at the end of the block.
 
-    Folders of this prefix whose processes were killed are removed first.
+    Folders with the same prefix whose process was killed are removed first.
+
+    Args:
+        prefix: prefix of the folder's name.
 
     Raises:
-        OSError: there is no place for it.
+        OSError: no folder for temporary files is writable.
     """
-    place = Path(tempfile.gettempdir())
-    # Python falls back to the working directory, which may be a folder that somebody sent.
-    named = {os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")}
-    if place == Path.cwd() and str(place) not in {*named, *USUAL}:
-        raise FileNotFoundError(errno.ENOENT, "no folder for temporary files; TMPDIR names one")
-    _sweep(place, prefix)
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
+    parent = Path(tempfile.gettempdir())
+    # Python falls back to the working directory, which may be an untrusted folder.
+    configured = {os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")}
+    if parent == Path.cwd() and str(parent) not in {*configured, *STANDARD_FOLDERS}:
+        raise FileNotFoundError(errno.ENOENT, "no folder for temporary files; set TMPDIR to one")
+    _remove_abandoned(parent, prefix)
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -42,13 +45,13 @@ def scratch_folder(prefix: str) -> Iterator[Path]:
         os.close(lock)
 
 
-def _sweep(place: Path, prefix: str) -> None:
-    """Remove what processes of this user have left that are no more."""
-    for folder in place.glob(f"{prefix}*"):
+def _remove_abandoned(parent: Path, prefix: str) -> None:
+    """Remove folders of this user whose process has ended."""
+    for folder in parent.glob(f"{prefix}*"):
         with contextlib.suppress(OSError):
-            found = os.lstat(folder)
-            old = time.time() - found.st_mtime > SECONDS_TO_LOCK
-            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or not old:
+            status = os.lstat(folder)
+            is_old = time.time() - status.st_mtime > SECONDS_TO_LOCK
+            if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or not is_old:
                 continue
             lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
             try:

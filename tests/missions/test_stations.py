@@ -1,4 +1,4 @@
-"""The stations of the game against the tables of the rule book, written down here once more."""
+"""Station catalog against an independent copy of the rule book's tables."""
 
 import pytest
 
@@ -49,7 +49,7 @@ CHESTS = {
 }
 
 
-def test_these_are_all_stations():
+def test_catalog_is_complete():
     assert set(STATIONS) == {"assembler", *PRODUCERS, *CHESTS}
     assert len(STATIONS) == 19
 
@@ -72,7 +72,7 @@ def test_producers(name):
         assert recipe.cooldown == cooldown
 
 
-def test_the_31_bytes_of_the_assembler():
+def test_31_neighbor_bytes_of_the_assembler():
     station = STATIONS["assembler"]
     assert (station.type_id, station.symbol, station.partial, station.max_uses) == (
         8,
@@ -88,16 +88,16 @@ def test_the_31_bytes_of_the_assembler():
         expected |= {byte: (inputs, {gear: 1}) for byte in bytes_}
     assert len(expected) == 31
     table = recipe_by_neighbor_byte(station)
-    found = {
+    outputs_by_formation = {
         byte: (station.recipes[number].inputs, station.recipes[number].outputs)
         for byte, number in enumerate(table)
         if number is not None
     }
-    assert found == expected
+    assert outputs_by_formation == expected
     assert {recipe.cooldown for recipe in station.recipes} == {1}
 
 
-def test_a_later_recipe_wins():
+def test_later_recipe_overrides():
     station = Assembler.model_validate({
         "type_id": 8,
         "symbol": "&",

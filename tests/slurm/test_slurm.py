@@ -14,7 +14,7 @@ import yaml
 
 from daf.orchestrators.snakemake_command import snakemake_command
 from daf.provenance.source import workflow_folder
-from tests.results import hashes
+from tests.results import result_hashes
 
 from .cluster import cluster
 
@@ -30,10 +30,10 @@ from daf.policies.stateless import Stateless
 
 
 class Braked(Stateless):
-    def forward(self, observations, memory, starts):
+    def forward(self, observations, recurrent_state, episode_starts):
         if torch.is_grad_enabled() and Path(os.environ.get("BRAKE", "none")).exists():
             time.sleep(0.7)
-        return super().forward(observations, memory, starts)
+        return super().forward(observations, recurrent_state, episode_starts)
 """
 CONFIG = {
     "name": "slurm",
@@ -171,7 +171,7 @@ def test_the_main_job_on_slurm_gives_the_same_bytes(tmp_path):
     assert jobs[late]["JobState"] == "TIMEOUT"
     assert jobs[preempted]["Restarts"] == "1"
     for log in (there / "results/logs/train").glob("*.log"):
-        assert "goes on after update" in log.read_text(), log
+        assert "resuming from update" in log.read_text(), log
     trainings = [job for job in jobs.values() if "train_" in job.get("Comment", "")]
     assert {job["TimeLimit"] for job in trainings} == {"00:01:00", "00:10:00", "00:20:00"}
-    assert hashes(there) == hashes(here) != {}
+    assert result_hashes(there) == result_hashes(here) != {}

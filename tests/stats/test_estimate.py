@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from daf.stats import analyse
-from daf.stats.estimate import SEED, ErrorTerm, estimate, t_interval
+from daf.stats.estimate import SEED, ErrorTerm, estimate_mean, t_interval
 
 from .episodes import only, rows, table, trained
 
@@ -95,7 +95,7 @@ def test_seed_interval_covers_the_truth_where_pooled_episodes_do_not():
     repeats, inside, pooled_inside = 300, 0, 0
     for _ in range(repeats):
         scores = 50 + rng.normal(0, 2, (5, 1)) + rng.normal(0, 4, (5, 20))
-        item = estimate(trained("net", "m", dict(enumerate(scores))), ["m"], SEED, 0.95)
+        item = estimate_mean(trained("net", "m", dict(enumerate(scores))), ["m"], SEED, 0.95)
         inside += item["low"] <= 50 <= item["high"]
         low, high = stats.t.interval(0.95, 99, scores.mean(), stats.sem(scores.ravel()))
         pooled_inside += low <= 50 <= high

@@ -1,18 +1,18 @@
-"""What a sweep returns is the best of what it tried, whatever the strategy, at known objectives."""
+"""Results of whole sweeps on known objectives, for every strategy."""
 
 import pytest
 
 from daf.sweep.conclude import best_config
 
-from .sweeps import RANGES, concluded, landscape, sweep
+from .sweeps import RANGES, landscape, run_sweep, sweep
 
 RANDOM, SOBOL, BAYESIAN, HALVING = "random", "sobol", "bayesian", "halving"
 
 
 def returned(config) -> tuple[dict, list]:
-    """The hyperparameters in the best configuration, and all outcomes of the search."""
+    """Return the hyperparameters of the best configuration, and all outcomes of the search."""
     sign = 1 if config.optimize_direction == "maximize" else -1
-    found, outcomes = concluded(config, lambda values: sign * landscape(values))
+    found, outcomes = run_sweep(config, lambda values: sign * landscape(values))
     policy = best_config(config, found["best"])
     values = policy["training"] | policy["policies"][0]["init_kwargs"]
     return {name: values[name] for name in config.search_space}, outcomes
@@ -20,7 +20,7 @@ def returned(config) -> tuple[dict, list]:
 
 @pytest.mark.parametrize("strategy", [RANDOM, SOBOL, BAYESIAN, HALVING])
 @pytest.mark.parametrize("seed", range(10))
-def test_the_best_configuration_is_the_best_that_was_tried(strategy, seed):
+def test_best_config_is_the_best_trial(strategy, seed):
     direction = "minimize" if seed % 3 == 2 else "maximize"
     config = sweep(search_space=RANGES, strategy=strategy, num_trials=12, seed=seed,
                    optimize_direction=direction)  # fmt: skip
@@ -29,9 +29,9 @@ def test_the_best_configuration_is_the_best_that_was_tried(strategy, seed):
 
 
 @pytest.mark.parametrize("strategy", [RANDOM, SOBOL, BAYESIAN, HALVING])
-def test_the_whole_result_is_about_the_best(strategy):
+def test_result_is_consistent_with_the_best_trial(strategy):
     config = sweep(search_space=RANGES, strategy=strategy, num_trials=20, keep_best=3)
-    found, outcomes = concluded(config, landscape)
+    found, outcomes = run_sweep(config, landscape)
     ranked = sorted(outcomes, key=lambda o: -landscape(o.trial.values))
     names = list(dict.fromkeys(o.trial.name for o in ranked))
     trained_as_long = 1 if strategy == HALVING else 20
@@ -45,8 +45,8 @@ def test_the_whole_result_is_about_the_best(strategy):
     assert best["confirmed"]["mean"] == pytest.approx(best["objective"])
 
 
-def test_a_model_returns_more_than_chance():
-    """Bar: better in at least 8 of 10 seeds, measured at the configuration that is returned."""
+def test_model_beats_random_search():
+    """The best configuration is better for at least 8 of 10 seeds."""
     pairs = []
     for seed in range(10):
         changes = {"num_trials": 40, "seed": seed,

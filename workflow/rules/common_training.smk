@@ -1,56 +1,62 @@
-# What the rules of trainings share: parameters, and the jobs of several trainings.
+# Parameters of training runs, and the jobs of co-located runs.
 
 
 @cache
 def training_params(run):
-    """The params of a training's job."""
-    asked = PLAN.run(run)
-    code = code_of("train", "daf.learn.train", *asked.modules())
-    return {"run": HashedDict(asked.resolved()), "code": code}
+    """Return the params of the job of a run."""
+    planned_run = PLAN.run(run)
+    code = script_code_hash("train", "daf.learn.train", *planned_run.modules())
+    return {"run": HashedDict(planned_run.resolved()), "code": code}
 
 
 def sidecar_of_run(run):
-    """Where a training's job leaves its record."""
+    """Return the path of the sidecar of a run."""
     return f"{PLAN.weights_file(run)}{SUFFIX}"
 
 
 def is_trained(run):
+    """Return True if all outputs of a run exist and were made with its params."""
     return outputs_match(sidecar_of_run(run), training_params(run), RESULTS)
 
 
 def inputs_before_training(wildcards):
-    """The environment check, and before it the job that a training which has to be made shares with
-    others: what that leaves is a state to go on from, which changes nothing in the results.
+    """Return the environment check, after the co-located job of the run if there is one.
+
+    The co-located job leaves a resume state, from which the job of the run resumes. It is not an
+    input, since the results do not depend on it.
     """
     run = wildcards.run
     if run in PLAN.colocated and not is_trained(run):
-        first = PLAN.colocated[run][0]
-        members = colocated_runs(first)
-        if run in members and not all(
-            is_trained(other) for other in members if other != run
-        ):
-            checkpoints.train_colocated.get(run=first, group=group_digest(first))
+        first_run = PLAN.colocated[run][0]
+        group = colocated_runs(first_run)
+        if run in group and not all(is_trained(name) for name in group if name != run):
+            checkpoints.train_colocated.get(
+                run=first_run, group=group_digest(first_run)
+            )
     return environment_check_for(PLAN.weights_file(run))
 
 
-def colocated_runs(first):
-    """The trainings that share a job, but for those that the configuration says are missing."""
-    members = PLAN.colocated[first]
-    return {run: PLAN.run(run) for run in members if run not in CONFIG.missing.runs}
+def colocated_runs(first_run):
+    """Return the runs that share a job, by name, without `missing.runs` of the configuration."""
+    names = PLAN.colocated[first_run]
+    return {name: PLAN.run(name) for name in names if name not in CONFIG.missing.runs}
 
 
 @cache
-def group_digest(first):
-    """A name for what a population is: Snakemake 9 looks too late at whether params have changed."""
-    return digest([training_params(run) for run in colocated_runs(first)])[:8]
+def group_digest(first_run):
+    """Return a digest of the params of all runs that share a job.
+
+    It is part of the output's name, since Snakemake 9 compares params of a checkpoint too late.
+    """
+    return digest([training_params(run) for run in colocated_runs(first_run)])[:8]
 
 
 def colocated_marker(run, group):
-    """What the job of a population leaves when it is done."""
+    """Return the path of the marker file of a finished co-located job."""
     return f"{RESULTS}/resume/colocated/{run}-{group}"
 
 
-def initial_weights(run, made):
-    """The file that a training begins with, if any, and if it is made by a job or not."""
+def initial_weights(run, made_by_job):
+    """Return the initial weights of a run, if any, either of another run or a user file."""
     files = filter(None, [PLAN.initial_weights.get(run)])
-    return [file for file in files if is_made(file) == made]
+    return [file for file in files if is_made_by_job(file) == made_by_job]

@@ -20,8 +20,8 @@ rule compare:
         config=EXPERIMENT_CONFIG,
         ceilings={name: mission.ceiling for name, mission in PLAN.missions.items()},
         labels=PLAN.labels,
-        missing=PLAN.missing(),
+        missing=PLAN.missing_evaluations(),
         teams=PLAN.team_questions,
-        code=lambda wildcards: code_of("compare", "daf.stats.analyse"),
+        code=lambda wildcards: script_code_hash("compare", "daf.stats.analyse"),
     script:
         "../scripts/compare.py"

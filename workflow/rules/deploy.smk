@@ -1,13 +1,13 @@
 rule deploy:
     input:
-        weights=lambda wildcards: weights_to_pack(wildcards, made=True),
+        weights=lambda wildcards: weights_to_pack(wildcards, made_by_job=True),
         run=lambda wildcards: (
             PLAN.run_file(wildcards.policy) if wildcards.policy in PLAN.runs else []
         ),
         episodes=lambda wildcards: [
-            PLAN.episodes_file(*cell)
-            for cell in PLAN.evaluations()
-            if cell[0] == wildcards.policy
+            PLAN.episodes_file(policy, mission)
+            for policy, mission in PLAN.evaluations()
+            if policy == wildcards.policy
         ],
     output:
         package=update(f"{RESULTS}/deployments/{{policy}}.zip"),
@@ -24,19 +24,19 @@ rule deploy:
         runtime=10,
     params:
         policy=lambda wildcards: PLAN.policies[wildcards.policy].resolved(),
-        trained_on=lambda wildcards: PLAN.trained_on(wildcards.policy),
+        trained_on=lambda wildcards: PLAN.training_missions(wildcards.policy),
         missions=lambda wildcards: [
             PLAN.missions[mission].resolved()
-            for player, mission in PLAN.evaluations()
-            if player == wildcards.policy
+            for policy, mission in PLAN.evaluations()
+            if policy == wildcards.policy
         ],
         seed=lambda wildcards: PLAN.evaluation_configs[wildcards.policy].seed,
         confidence=CONFIG.comparison.confidence,
-        code=lambda wildcards: code_of(
+        code=lambda wildcards: script_code_hash(
             "deploy", "daf.deploy.pack", *PLAN.policies[wildcards.policy].modules()
         ),
         external_inputs=lambda wildcards: ExternalFiles(
-            weights=weights_to_pack(wildcards, made=False)
+            weights=weights_to_pack(wildcards, made_by_job=False)
         ),
     script:
         "../scripts/deploy.py"

@@ -17,8 +17,8 @@ checkpoint environment_check:
         runtime=10,
     params:
         needed_mb=(SWEEP or PLAN).disk_needed_mb(),
-        versions=lambda wildcards: versions(),
-        code=lambda wildcards: code_of(
+        versions=lambda wildcards: package_versions(),
+        code=lambda wildcards: script_code_hash(
             "environment_check", "daf.jobs.environment_check"
         ),
     script:

@@ -1,13 +1,13 @@
-# One job plays all missions of a player, or of several players: what it imports takes longer than an
-# evaluation. The first rule is for those of whom nothing is missing and who share their job with
-# nobody; others of whom some evaluations are missing, and those who share one, have rules of their own.
-for evaluate, batch in evaluation_rules():
+# A job evaluates one policy or several on all missions, since its imports take longer than an
+# evaluation. The first rule is for policies with a separate job and no missing evaluations. Each
+# other evaluation batch has a further rule.
+for rule_name, batch in evaluation_rules():
 
     rule:
         name:
-            evaluate
+            rule_name
         input:
-            weights=lambda wildcards, batch=batch: weights_of(
+            weights=lambda wildcards, batch=batch: trained_weights(
                 *batch_policies(batch, wildcards)
             ),
             checked=lambda wildcards, batch=batch: environment_check_for(

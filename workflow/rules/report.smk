@@ -27,7 +27,7 @@ rule report:
         config=EXPERIMENT_CONFIG,
         labels=PLAN.labels,
         missions=[mission.resolved() for mission in PLAN.missions.values()],
-        code=lambda wildcards: code_of("report", "daf.report.build"),
+        code=lambda wildcards: script_code_hash("report", "daf.report.build"),
         templates=lambda wildcards: folder_digest("report/templates"),
     script:
         "../scripts/report.py"

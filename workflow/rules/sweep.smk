@@ -1,4 +1,4 @@
-# Defined for every configuration, so that asking for a sweep without one gives a clear error.
+# Defined for every configuration, so that target `sweep` without a sweep gives a clear error.
 rule sweep:
     input:
         f"{RESULTS}/sweeps/{CONFIG.name}/report.html",
@@ -34,7 +34,7 @@ if SWEEP:
             search=SWEEP.digest,
             sweep=SEARCH_CONFIG,
             rounds=lambda wildcards: SWEEP.round_entries(int(wildcards.round)),
-            code=lambda wildcards: code_of(
+            code=lambda wildcards: script_code_hash(
                 "propose", "daf.sweep.propose", "daf.sweep.objective"
             ),
         script:
@@ -43,8 +43,8 @@ if SWEEP:
     checkpoint rank:
         input:
             episodes=lambda wildcards: sweep_with_rounds(
-                len(SWEEP.budgets)
-            ).episodes_files(len(SWEEP.budgets)),
+                len(SWEEP.steps_by_round)
+            ).episodes_files(len(SWEEP.steps_by_round)),
         output:
             trials=update(f"{FOLDER}/trials.parquet"),
             rounds=update(f"{FOLDER}/rounds.parquet"),
@@ -61,8 +61,8 @@ if SWEEP:
         params:
             search=SWEEP.digest,
             sweep=SEARCH_CONFIG | {"keep_best": SWEEP.sweep.keep_best},
-            rounds=lambda wildcards: SWEEP.round_entries(len(SWEEP.budgets)),
-            code=lambda wildcards: code_of("rank", "daf.sweep.rank"),
+            rounds=lambda wildcards: SWEEP.round_entries(len(SWEEP.steps_by_round)),
+            code=lambda wildcards: script_code_hash("rank", "daf.sweep.rank"),
         script:
             "../scripts/rank.py"
 
@@ -94,8 +94,8 @@ if SWEEP:
             | SWEEP.sweep.model_dump(
                 mode="json", include={"keep_best", "confirmation"}
             ),
-            confirmed=lambda wildcards: SWEEP.confirmed(),
-            code=lambda wildcards: code_of("conclude", "daf.sweep.conclude"),
+            confirmed=lambda wildcards: SWEEP.confirmation_entries(),
+            code=lambda wildcards: script_code_hash("conclude", "daf.sweep.conclude"),
         script:
             "../scripts/conclude.py"
 
@@ -117,10 +117,10 @@ if SWEEP:
             mem_mb=1000,
             runtime=10,
         params:
-            command=shlex.join(["snakemake", "sweep", *CONFIGFILE]),
+            command=shlex.join(["snakemake", "sweep", *CONFIG_OPTION]),
             sweep=SWEEP.sweep.model_dump(mode="json", exclude={"execution"})
             | {"name": CONFIG.name},
-            code=lambda wildcards: code_of("sweep_report", "daf.report.build"),
+            code=lambda wildcards: script_code_hash("sweep_report", "daf.report.build"),
             templates=lambda wildcards: folder_digest("report/templates"),
         script:
             "../scripts/sweep_report.py"

@@ -1,7 +1,9 @@
 rule train:
     input:
         checked=inputs_before_training,
-        initial_weights=lambda wildcards: initial_weights(wildcards.run, made=True),
+        initial_weights=lambda wildcards: initial_weights(
+            wildcards.run, made_by_job=True
+        ),
     output:
         weights=update(f"{RESULTS}/runs/{{run}}/policy.safetensors"),
         policy=update(f"{RESULTS}/runs/{{run}}/policy.json"),
@@ -9,7 +11,7 @@ rule train:
             update(f"{RESULTS}/runs/{{run}}/metrics.parquet"),
             caption="../report/metrics.rst",
             category="Learning curves",
-            labels={"training": "{run}"},
+            labels={"run": "{run}"},
         ),
         run=update(f"{RESULTS}/runs/{{run}}/run.json"),
         provenance=update(f"{RESULTS}/runs/{{run}}/policy.safetensors.prov.json"),
@@ -32,14 +34,14 @@ rule train:
         run=lambda wildcards: training_params(wildcards.run)["run"],
         code=lambda wildcards: training_params(wildcards.run)["code"],
         external_inputs=lambda wildcards: ExternalFiles(
-            initial_weights=initial_weights(wildcards.run, made=False)
+            initial_weights=initial_weights(wildcards.run, made_by_job=False)
         ),
     script:
         "../scripts/train.py"
 
 
-# Trains several in one process and leaves their states, from which the jobs above go on at once to
-# the outputs; so each has its own record and log, and fails alone.
+# Trains several runs in one process and saves their final resume states. Rule `train` writes the
+# outputs from these, so that each run has a separate sidecar, log and failure.
 if CONFIG.execution.runs_per_job > 1:
 
     checkpoint train_colocated:
@@ -53,7 +55,7 @@ if CONFIG.execution.runs_per_job > 1:
             f"{RESULTS}/logs/train_colocated/{{run}}-{{group}}.log",
         benchmark:
             f"{RESULTS}/timings/train_colocated/{{run}}-{{group}}.tsv"
-        # On a CPU each training has as much as in a job of its own; a GPU is driven by one thread.
+        # On a CPU each run has one thread, as in a separate job; on a GPU one thread drives all.
         threads: lambda wildcards: 1 if ON_GPU else len(colocated_runs(wildcards.run))
         resources:
             gpu=GPU,
@@ -63,13 +65,13 @@ if CONFIG.execution.runs_per_job > 1:
             * colocated_minutes(colocated_runs(wildcards.run).values(), threads),
             disk_mb=lambda wildcards: 200 * len(colocated_runs(wildcards.run)),
         params:
-            trainings=lambda wildcards: [
+            runs=lambda wildcards: [
                 *map(training_params, colocated_runs(wildcards.run))
             ],
             initial_weights=lambda wildcards: [
                 *map(PLAN.initial_weights.get, colocated_runs(wildcards.run))
             ],
-            records=lambda wildcards: [
+            sidecars=lambda wildcards: [
                 *map(sidecar_of_run, colocated_runs(wildcards.run))
             ],
         script:

@@ -1,12 +1,12 @@
 from daf.files.text_files import write_text
 from daf.jobs.job import run_job
 from daf.missions import Mission
-from daf.report.build import benchmark_report
+from daf.report.build import build_benchmark_report
 
-with run_job(snakemake) as work:
-    parameters, inputs = work.parameters, work.inputs
+with run_job(snakemake) as job:
+    parameters, inputs = job.parameters, job.inputs
     [stats], [environment] = inputs["stats"], inputs["environment"]
-    html = benchmark_report(
+    html = build_benchmark_report(
         title=parameters.config["name"],
         stats=stats,
         runs=inputs["runs"],
@@ -22,4 +22,4 @@ with run_job(snakemake) as work:
             "world seed": parameters.config["evaluation"]["seed"],
         },
     )
-    write_text(work.paths["report"], html)
+    write_text(job.output_paths["report"], html)

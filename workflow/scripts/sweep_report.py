@@ -1,13 +1,13 @@
 from daf.config import DAFSweepConfig
 from daf.files.text_files import write_text
 from daf.jobs.job import run_job
-from daf.report.build import sweep_report
+from daf.report.build import build_sweep_report
 
-with run_job(snakemake) as work:
-    parameters, inputs = work.parameters, work.inputs
-    html = sweep_report(
+with run_job(snakemake) as job:
+    parameters, inputs = job.parameters, job.inputs
+    html = build_sweep_report(
         sweep=DAFSweepConfig.model_validate(parameters.sweep),
         **{name: inputs[name][0] for name in ("search", "trials", "rounds", "environment")},
         command=parameters.command,
     )
-    write_text(work.paths["report"], html)
+    write_text(job.output_paths["report"], html)

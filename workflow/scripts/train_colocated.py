@@ -6,26 +6,28 @@ from daf.jobs.results_lock import hold_shared_lock
 from daf.jobs.supervisor import supervised
 from daf.provenance.sidecar import outputs_match
 
-with supervised(snakemake) as tell, job_log(snakemake, datetime.now(UTC)):
+with supervised(snakemake) as report_policy, job_log(snakemake, datetime.now(UTC)):
     execution = execution_config(snakemake)
-    told = snakemake.params
+    params = snakemake.params
     with hold_shared_lock(execution.results_dir), job_device(snakemake, execution) as device:
-        from daf.learn.job import (  # not before the job has its GPU
+        from daf.learn.job import (  # imports torch, after the job has its GPU
             TrainingJob,
             train_colocated_jobs,
         )
 
-        trainings = [
+        training_jobs = [
             TrainingJob(
-                **training,
+                **training_params,
                 device=device,
                 initial_weights=weights,
                 execution=execution,
                 threads=snakemake.threads,
-                paths={},
+                output_paths={},
             )
-            for training, weights, record in zip(told.trainings, told.initial_weights, told.records)
-            if not outputs_match(record, training, execution.results_dir)
+            for training_params, weights, sidecar in zip(
+                params.runs, params.initial_weights, params.sidecars
+            )
+            if not outputs_match(sidecar, training_params, execution.results_dir)
         ]
-        tell(", ".join(sorted({training.run.class_path for training in trainings})))
-        train_colocated_jobs(trainings, device)
+        report_policy(", ".join(sorted({job.run.class_path for job in training_jobs})))
+        train_colocated_jobs(training_jobs, device)

@@ -1,6 +1,6 @@
-"""Jobs about one policy: training, evaluation, deployment."""
+"""Jobs of one policy: training, evaluation, deployment."""
 
-from daf.audit.jobs.base import Job, code_of, code_of_contestant
+from daf.audit.jobs.base import Job, contestant_class_digests, policy_class_digests
 from daf.config import EvaluationConfig
 from daf.config.execution import Seed
 from daf.config.model import Float
@@ -10,9 +10,9 @@ from daf.plan.plan import eval_tag
 
 
 class Train(Job):
-    """Of rule train."""
+    """Parameters of rule `train`."""
 
-    rounded = True
+    device_dependent = True
     run: Run
     code: str
 
@@ -21,14 +21,14 @@ class Train(Job):
         files |= {"metrics": "metrics.parquet", "run": "run.json"}
         return {name: f"runs/{self.run.name}/{file}" for name, file in files.items()}
 
-    def classes(self):
-        return code_of(self.run, self.run.class_digest)
+    def class_digests(self):
+        return policy_class_digests(self.run, self.run.class_digest)
 
 
 class Evaluate(Job):
-    """Of rule evaluate."""
+    """Parameters of rule `evaluate`."""
 
-    rounded = True
+    device_dependent = True
     policy: PolicyInstance | Team
     mission: Mission
     trained_on: tuple[Mission, ...]
@@ -39,21 +39,21 @@ class Evaluate(Job):
         stem = f"evaluations/{self.policy.name}-{eval_tag(self.evaluation)}/{self.mission.name}"
         return {"episodes": f"{stem}.parquet", "replay": f"{stem}.replay.json"}
 
-    def classes(self):
-        return code_of_contestant(self.policy)
+    def class_digests(self):
+        return contestant_class_digests(self.policy)
 
-    def learned_on(self) -> list[Mission]:
-        """What the players were trained on."""
+    def training_missions(self) -> list[Mission]:
+        """Return the training missions of the policy, or of all members of the team."""
         members = self.policy.members if isinstance(self.policy, Team) else ()
-        told = [mission for member in members for mission in member.trained_on]
-        return [*self.trained_on, *told]
+        of_members = [mission for member in members for mission in member.trained_on]
+        return [*self.trained_on, *of_members]
 
 
 class Deploy(Job):
-    """Of rule deploy."""
+    """Parameters of rule `deploy`."""
 
-    computed = True
-    rounded = True
+    recomputable = True
+    device_dependent = True
     policy: PolicyInstance
     trained_on: tuple[Mission, ...]
     missions: tuple[Mission, ...]
@@ -64,5 +64,5 @@ class Deploy(Job):
     def outputs(self, folder):
         return {"package": f"deployments/{self.policy.name}.zip"}
 
-    def classes(self):
-        return code_of_contestant(self.policy)
+    def class_digests(self):
+        return contestant_class_digests(self.policy)

@@ -1,7 +1,7 @@
-"""The words that our game and mettagrid have for the same."""
+"""Names of actions and features in DAF and in mettagrid."""
 
 MOVES = ("noop", "move_north", "move_south", "move_west", "move_east")
-"""Mettagrid's names of the actions that come first in our list; glyphs are its vibes, by number."""
+"""Mettagrid's names of the first actions of DAF; glyphs correspond to vibes of the same index."""
 
 SHARED_FEATURES = {
     "group": "agent:group",
@@ -9,7 +9,7 @@ SHARED_FEATURES = {
     "last_reward": "last_reward",
     "glyph": "vibe",
 }
-"""Features that both games have, with mettagrid's names; inventories are `inv:RESOURCE`."""
+"""Features of both games: DAF's name to mettagrid's name; an inventory is `inv:RESOURCE`."""
 
 DAF_ONLY_FEATURES = ("orientation", "cooldown", "clipped", "remaining_uses")
-"""Features that mettagrid has no name for; some game may have one of ours."""
+"""Features without a name in mettagrid; a mettagrid game may define them."""

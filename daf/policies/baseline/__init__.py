@@ -1,4 +1,4 @@
-"""Baseline: the scripted policy that plays every mission."""
+"""Baseline: scripted policy for every mission."""
 
 from daf.policies.baseline.policy import Baseline
 

@@ -1,4 +1,4 @@
-"""What an agent wants to do now, and with which stations."""
+"""Choice of the next goal of an agent, and of the station types that serve it."""
 
 import warp as wp
 
@@ -9,7 +9,7 @@ from daf.policies.baseline.bitboard import (
     Boards,
     in_mask,
     is_set,
-    only_neighbours,
+    only_neighbors,
 )
 from daf.policies.baseline.mapping import COOLING, FIRST_KIND
 from daf.policies.baseline.strategy import Strategy
@@ -20,30 +20,31 @@ from daf.policies.baseline.window import (
     TYPE,
     Planes,
     Window,
-    rank,
+    distance_rank,
     self_value,
 )
 
-ADJACENT_CHARGE_ENERGY = wp.constant(
-    50
-)  # with no more, a ready charger beside the agent is worth a step
+# Up to this energy, a ready charger beside the agent is worth one step.
+ADJACENT_CHARGE_ENERGY = wp.constant(50)
 
-CHARGE, DELIVER, GATHER, MAKE, WAIT, EXPLORE, REST = (wp.constant(need) for need in range(7))
+CHARGE, DELIVER, GATHER, MAKE, WAIT, EXPLORE, REST = (wp.constant(index) for index in range(7))
+"""Activities."""
 
 
 @wp.struct
 class Goal:
-    """What an agent is about to do.
+    """Next goal of an agent.
 
     Attributes:
-        need: CHARGE, DELIVER, GATHER, MAKE, WAIT (until others made their heart), EXPLORE or REST.
-        stations: the kinds of stations that serve.
-        awake: stations that rest do not.
-        thirsty: a ready charger beside the agent serves, too.
+        activity: CHARGE, DELIVER, GATHER, MAKE, WAIT (until others made their heart), EXPLORE or
+            REST.
+        target_kinds: set of station kinds that serve the activity.
+        skip_cooling: stations on cooldown are no targets.
+        charge_if_adjacent: a ready charger beside the agent is a target, too.
     """
 
     activity: int
-    stations: int
+    target_kinds: int
     skip_cooling: bool
     charge_if_adjacent: bool
 
@@ -54,81 +55,91 @@ def choose_goal(
     window: Window,
     view: Planes,
     boards: Boards,
-    kinds: int,
+    mapped_kinds: int,
     ring: Board,
     agents: Board,
-    explored: bool,
+    fully_explored: bool,
 ) -> Goal:
-    """The first of the needs that there is, most urgent first.
+    """Choose the most urgent activity that is possible.
 
     Args:
-        boards: [3 + K, SIDE], the maps.
-        kinds: those that are on them.
-        ring: the cells around assemblers.
-        agents: the others.
-        explored: no unknown cell can be reached.
+        strategy: stations and amounts of the game.
+        window: shape of the window.
+        view: uint8 [planes, P], observation.
+        boards: int64 [3 + B, SIDE], maps.
+        mapped_kinds: set of the station kinds on the maps.
+        ring: int64 [SIDE], cells around assemblers.
+        agents: int64 [SIDE], other agents.
+        fully_explored: no unseen cell is reachable.
     """
-    lacking = missing_resources(strategy, window, view)
+    # default: explore
+    missing = missing_resources(strategy, window, view)
     goal = Goal()
     goal.charge_if_adjacent = self_value(window, view, ENERGY) <= ADJACENT_CHARGE_ENERGY
     goal.activity = EXPLORE
-    if explored:
+    if fully_explored:
         goal.activity = REST
-    if self_value(window, view, ENERGY) < strategy.low_energy and (kinds & strategy.chargers) != 0:
+    # recharge at low energy
+    if (
+        self_value(window, view, ENERGY) < strategy.low_energy
+        and (mapped_kinds & strategy.chargers) != 0
+    ):
         goal.activity = CHARGE
-        goal.stations = strategy.chargers
+        goal.target_kinds = strategy.chargers
+    # deliver a heart
     elif self_value(window, view, HEART) > 0:
-        if (kinds & strategy.heart_chests) != 0:
+        if (mapped_kinds & strategy.heart_chests) != 0:
             goal.activity = DELIVER
-            goal.stations = strategy.heart_chests
-    elif (kinds & sources(strategy, lacking)) != 0:
+            goal.target_kinds = strategy.heart_chests
+    # gather missing resources; stations on cooldown are second choice
+    elif (mapped_kinds & source_kinds(strategy, missing)) != 0:
         goal.activity = GATHER
-        goal.stations = kinds & sources(strategy, lacking)
-        if (goal.stations & strategy.team_stations) != 0:
-            goal.stations &= strategy.team_stations
-        # A source that rests is second choice.
-        goal.skip_cooling = any_station_ready(boards, goal.stations)
-    elif (kinds & strategy.assemblers) != 0 and (lacking == 0 or explored):
+        goal.target_kinds = mapped_kinds & source_kinds(strategy, missing)
+        if (goal.target_kinds & strategy.team_stations) != 0:
+            goal.target_kinds &= strategy.team_stations
+        goal.skip_cooling = any_station_ready(boards, goal.target_kinds)
+    # make a heart, or give way at the assembler
+    elif (mapped_kinds & strategy.assemblers) != 0 and (missing == 0 or fully_explored):
         goal.activity = MAKE
-        goal.stations = strategy.assemblers
+        goal.target_kinds = strategy.assemblers
         if strategy.solo_assembly:
             if should_yield(strategy, window, view, ring, agents):
                 goal.activity = WAIT
         elif is_blocking(strategy, window, view, ring, agents):
             goal.activity = WAIT
         if goal.activity == WAIT:
-            goal.stations = 0
+            goal.target_kinds = 0
     return goal
 
 
 @wp.func
 def missing_resources(strategy: Strategy, window: Window, view: Planes) -> int:
-    """The resources, by number, of which the agent has not enough for a heart."""
-    lacking = int(0)
-    for m in range(strategy.resource.shape[0]):
-        if self_value(window, view, strategy.resource[m]) < strategy.amount[m]:
-            lacking |= 1 << m
-    return lacking
+    """Return the set of resources of which the agent carries less than a heart needs."""
+    missing = int(0)
+    for r in range(strategy.resource.shape[0]):
+        if self_value(window, view, strategy.resource[r]) < strategy.amount[r]:
+            missing |= 1 << r
+    return missing
 
 
 @wp.func
-def sources(strategy: Strategy, resources: int) -> int:
-    """The kinds that give one of the resources."""
+def source_kinds(strategy: Strategy, resources: int) -> int:
+    """Return the set of station kinds that give one of the resources."""
     kinds = int(0)
-    for m in range(strategy.resource.shape[0]):
-        if in_mask(resources, m):
-            kinds |= strategy.sources[m]
+    for r in range(strategy.resource.shape[0]):
+        if in_mask(resources, r):
+            kinds |= strategy.sources[r]
     return kinds
 
 
 @wp.func
 def any_station_ready(boards: Boards, kinds: int) -> bool:
-    """Whether a station of these kinds is known that does not rest."""
+    """Check whether the maps show a station of these kinds without cooldown."""
     ready = wp.int64(0)
-    for k in range(boards.shape[0] - FIRST_KIND):
-        if in_mask(kinds, k):
+    for kind in range(boards.shape[0] - FIRST_KIND):
+        if in_mask(kinds, kind):
             for row in range(SIDE):
-                ready |= boards[FIRST_KIND + k, row] & ~boards[COOLING, row]
+                ready |= boards[FIRST_KIND + kind, row] & ~boards[COOLING, row]
     return ready != NOTHING
 
 
@@ -136,86 +147,94 @@ def any_station_ready(boards: Boards, kinds: int) -> bool:
 def should_yield(
     strategy: Strategy, window: Window, view: Planes, ring: Board, agents: Board
 ) -> bool:
-    """Whether to leave the assembler in view to others.
+    """Check whether the agent leaves the assembler in view to other agents.
 
-    The first of all who can make a heart, by distance and then in reading order, may enter once
-    nobody else is there; all who see each other agree on who that is.
+    The agent that can make a heart and has the lowest distance rank may enter, once no other agent
+    is at the assembler. All agents that see each other agree on this agent.
     """
-    maker = int(-1)
+    # first assembler in view
+    assembler_cell = int(-1)
     for cell in range(view.shape[1]):
-        for k in range(strategy.type_id.shape[0]):
+        for kind in range(strategy.type_id.shape[0]):
             if (
-                maker < 0
-                and in_mask(strategy.assemblers, k)
-                and int(view[TYPE, cell]) == strategy.type_id[k] + 1
+                assembler_cell < 0
+                and in_mask(strategy.assemblers, kind)
+                and int(view[TYPE, cell]) == strategy.type_id[kind] + 1
             ):
-                maker = cell
-    if maker < 0:
+                assembler_cell = cell
+    if assembler_cell < 0:
         return False
 
-    row, column = maker // window.width, maker % window.width
-    own_rank = rank(window, window.height // 2, window.width // 2, row, column)
-    first = bool(True)
+    # distance ranks of all agents that can make a heart
+    row, column = assembler_cell // window.width, assembler_cell % window.width
+    self_rank = distance_rank(window, window.height // 2, window.width // 2, row, column)
+    is_first = bool(True)
     for r in range(window.height):
         for c in range(window.width):
             cell = r * window.width + c
-            agent = int(view[TYPE, cell]) == AGENT_TYPE
-            rival = (
-                agent
+            is_agent = int(view[TYPE, cell]) == AGENT_TYPE
+            is_rival = (
+                is_agent
                 and int(view[HEART, cell]) == 0
                 and int(view[ENERGY, cell]) >= strategy.low_energy
             )
-            if rival and rank(window, r, c, row, column) < own_rank:
-                first = False
+            if is_rival and distance_rank(window, r, c, row, column) < self_rank:
+                is_first = False
 
-    there = wp.int64(0)
-    for line in range(SIDE):
-        there |= ring[line] & agents[line]
-    return not first or (there != NOTHING and not is_set(ring, 0, 0))
+    # other agents at the assembler
+    agents_at_assembler = wp.int64(0)
+    for board_row in range(SIDE):
+        agents_at_assembler |= ring[board_row] & agents[board_row]
+    return not is_first or (agents_at_assembler != NOTHING and not is_set(ring, 0, 0))
 
 
 @wp.func
 def is_blocking(
     strategy: Strategy, window: Window, view: Planes, ring: Board, agents: Board
 ) -> bool:
-    """Whether enough agents stand around the assembler, but have not what a heart takes, and this
-    one has nothing of that: it is in the way of somebody who has."""
+    """Check whether the agent blocks the assembler.
+
+    It does if enough agents are around the assembler, they lack a resource together, and this agent
+    carries nothing of it.
+    """
     if not is_set(ring, 0, 0):
         return False
-    missing = bool(False)
-    for m in range(strategy.resource.shape[0]):
-        number, amount = int(1), self_value(window, view, strategy.resource[m])
+    blocks = bool(False)
+    for r in range(strategy.resource.shape[0]):
+        num_agents, amount = int(1), self_value(window, view, strategy.resource[r])
         if amount == 0:
-            for r in range(window.height):
-                for c in range(window.width):
-                    row, column = r - window.height // 2, c - window.width // 2
+            for window_row in range(window.height):
+                for window_column in range(window.width):
+                    row = window_row - window.height // 2
+                    column = window_column - window.width // 2
                     if is_set(agents, row, column) and is_set(ring, row, column):
-                        number += 1
-                        amount += int(view[strategy.resource[m], r * window.width + c])
-            missing = missing or (number >= strategy.team and amount < strategy.recipe_amount[m])
-    return missing
+                        num_agents += 1
+                        cell = window_row * window.width + window_column
+                        amount += int(view[strategy.resource[r], cell])
+            blocks = blocks or (num_agents >= strategy.team and amount < strategy.recipe_amount[r])
+    return blocks
 
 
 @wp.func
 def is_target_kind(strategy: Strategy, goal: Goal, kind: int) -> bool:
-    """Whether there may be stations of this kind to use."""
-    return in_mask(goal.stations, kind) or (
+    """Check whether stations of a kind may be targets."""
+    return in_mask(goal.target_kinds, kind) or (
         goal.charge_if_adjacent and in_mask(strategy.chargers, kind)
     )
 
 
 @wp.func
 def target_stations(strategy: Strategy, goal: Goal, boards: Boards, kind: int, result: Board):
-    """Write the stations of a kind that serve, [SIDE]."""
-    handy = goal.charge_if_adjacent and in_mask(strategy.chargers, kind)
+    """Write the stations of a kind that are targets, int64 [SIDE]."""
+    charges_adjacent = goal.charge_if_adjacent and in_mask(strategy.chargers, kind)
     for row in range(SIDE):
-        cells = boards[FIRST_KIND + kind, row]
-        ready = cells & ~boards[COOLING, row]
-        chosen = wp.int64(0)
-        if in_mask(goal.stations, kind):
-            chosen = cells
+        stations = boards[FIRST_KIND + kind, row]
+        ready = stations & ~boards[COOLING, row]
+        targets = wp.int64(0)
+        if in_mask(goal.target_kinds, kind):
+            targets = stations
             if goal.skip_cooling:
-                chosen = ready
-        if handy:
-            chosen |= only_neighbours(ready, row)
-        result[row] = chosen
+                targets = ready
+        if charges_adjacent:
+            targets |= only_neighbors(ready, row)
+        result[row] = targets

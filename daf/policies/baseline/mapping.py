@@ -1,4 +1,4 @@
-"""How an agent draws its map: what it sees now, laid over what it remembers."""
+"""Update of the remembered map of an agent from its current observation."""
 
 import warp as wp
 
@@ -29,77 +29,94 @@ from daf.policies.baseline.window import (
     WALL_TYPE,
     Planes,
     Window,
-    rank,
+    distance_rank,
     self_value,
 )
 
-MOVE = wp.constant(1)  # the verb, as it is observed
+MOVE = wp.constant(1)  # value of the feature `last_action` after a move
 NO_MOVE = wp.constant(-1)
 SEEN, BLOCKED, COOLING, FIRST_KIND = (wp.constant(board) for board in range(4))
-"""Boards of the memory: known cells, blocked ones, resting stations; then one per kind."""
+"""Boards of the map: seen cells, blocked cells, stations on cooldown; then one per station kind."""
 
 
 @wp.func
-def first_line(window: Window) -> int:
-    """The first line of a board that the window covers."""
+def first_window_row(window: Window) -> int:
+    """Return the first row of a board that the window covers."""
     return RADIUS - window.height // 2
 
 
 @wp.func
 def rasterize_window(
-    strategy: Strategy, window: Window, view: Planes, last: int, fresh: Boards, agents: Board
+    strategy: Strategy,
+    window: Window,
+    view: Planes,
+    last_rank: int,
+    observed: Boards,
+    agents: Board,
 ):
-    """The window as bits.
+    """Convert the window to bitboards.
 
     Args:
-        last: the place of the cell from which on tokens were cut off, in the order of `rank`.
-        fresh: [3 + K, SIDE], to write the boards of the memory as they are seen now, but only the
-            lines of the window.
-        agents: to write the other agents, [SIDE].
+        strategy: stations and amounts of the game.
+        window: shape of the window.
+        view: uint8 [planes, P], observation.
+        last_rank: distance rank of the first cell whose tokens were cut off.
+        observed: int64 [3 + B, SIDE], boards of the map as observed; only the rows of the window
+            are written.
+        agents: int64 [SIDE], other agents; written.
     """
     for row in range(SIDE):
         agents[row] = NOTHING
-    top, left = first_line(window), RADIUS - window.width // 2
+    top, left = first_window_row(window), RADIUS - window.width // 2
     for r in range(window.height):
-        for board in range(fresh.shape[0]):
-            fresh[board, top + r] = NOTHING
-        known, blocked, others = wp.int64(0), wp.int64(0), wp.int64(0)
+        for board in range(observed.shape[0]):
+            observed[board, top + r] = NOTHING
+        seen, blocked, other_agents = wp.int64(0), wp.int64(0), wp.int64(0)
         for c in range(window.width):
-            here = bit(left + c)
-            if rank(window, r, c, window.height // 2, window.width // 2) < last:
-                known |= here
+            column_bit = bit(left + c)
+            if distance_rank(window, r, c, window.height // 2, window.width // 2) < last_rank:
+                seen |= column_bit
             cell = r * window.width + c
-            kind = int(view[TYPE, cell])
-            if kind == AGENT_TYPE and cell != window.centre:
-                others |= here
-            if kind >= WALL_TYPE:
-                blocked |= here
-            if kind > WALL_TYPE:
-                draw_station(strategy, view, cell, here, top + r, fresh)
-        fresh[SEEN, top + r] = known
-        fresh[BLOCKED, top + r] = blocked
-        agents[top + r] = others
+            object_type = int(view[TYPE, cell])
+            if object_type == AGENT_TYPE and cell != window.center:
+                other_agents |= column_bit
+            if object_type >= WALL_TYPE:
+                blocked |= column_bit
+            if object_type > WALL_TYPE:
+                rasterize_station(strategy, view, cell, column_bit, top + r, observed)
+        observed[SEEN, top + r] = seen
+        observed[BLOCKED, top + r] = blocked
+        agents[top + r] = other_agents
 
 
 @wp.func
-def draw_station(
-    strategy: Strategy, view: Planes, cell: int, here: wp.int64, row: int, fresh: Boards
+def rasterize_station(
+    strategy: Strategy, view: Planes, cell: int, column_bit: wp.int64, row: int, observed: Boards
 ):
-    """Set the bit of a station on the boards that it is on."""
-    for k in range(strategy.type_id.shape[0]):
-        if int(view[TYPE, cell]) == strategy.type_id[k] + 1:
-            if int(view[COOLDOWN, cell]) > strategy.max_cooldown[k] + 1:
-                fresh[COOLING, row] |= here
-            if is_useful(view, cell, strategy.stock_plane[k]):
-                fresh[FIRST_KIND + k, row] |= here
+    """Set the bit of a station on its boards.
+
+    Args:
+        strategy: stations and amounts of the game.
+        view: uint8 [planes, P], observation.
+        cell: cell of the window.
+        column_bit: bit of the column of the boards.
+        row: row of the boards.
+        observed: int64 [3 + B, SIDE], boards of the map as observed.
+    """
+    for kind in range(strategy.type_id.shape[0]):
+        if int(view[TYPE, cell]) == strategy.type_id[kind] + 1:
+            if int(view[COOLDOWN, cell]) > strategy.max_cooldown[kind] + 1:
+                observed[COOLING, row] |= column_bit
+            if is_useful(view, cell, strategy.stock_plane[kind]):
+                observed[FIRST_KIND + kind, row] |= column_bit
 
 
 @wp.func
-def is_useful(view: Planes, cell: int, stock: int) -> bool:
-    """Whether a station has what it is good for, or works if it needs none."""
+def is_useful(view: Planes, cell: int, stock_plane: int) -> bool:
+    """Check whether a chest has stock, or a machine works and has uses left."""
     useful = view[CLIPPED, cell] == wp.uint8(0) and view[USES, cell] != wp.uint8(1)
-    if stock != NO_PLANE:
-        useful = view[stock, cell] > wp.uint8(0)
+    if stock_plane != NO_PLANE:
+        useful = view[stock_plane, cell] > wp.uint8(0)
     return useful
 
 
@@ -108,60 +125,76 @@ def update_map(
     strategy: Strategy,
     window: Window,
     view: Planes,
-    fresh: Boards,
+    observed: Boards,
     energy_before: int,
-    before: Boards,
-    after: Boards,
+    boards_before: Boards,
+    boards_after: Boards,
 ) -> int:
-    """Write the maps after the last action, [3 + K, SIDE]; returns which kinds they have.
+    """Write the maps after the last action; return the set of station kinds on them.
 
-    Whether a step succeeded is not observed. It did if what stands still in view agrees with the
-    map moved on, and either disagrees with the map as it was or the step was paid for: most steps
-    cost more than comes back, and one blocked by an agent costs more still.
+    The success of a move is not observed. It succeeded if the blocked cells in view agree with the
+    shifted map and the map without shift disagrees, or the energy shows the price of a move. Most
+    moves cost more than the energy regained, and a move blocked by an agent costs even more.
+
+    Args:
+        strategy: stations and amounts of the game.
+        window: shape of the window.
+        view: uint8 [planes, P], observation.
+        observed: int64 [3 + B, SIDE], boards of the map as observed.
+        energy_before: energy of the agent before the last action.
+        boards_before: int64 [3 + B, SIDE], maps before the last action.
+        boards_after: int64 [3 + B, SIDE], maps after the last action; written.
     """
+    # displacement by the last action
     rows, columns = int(0), int(0)
-    tried = last_move(window, view, before[BLOCKED])
-    if tried != NO_MOVE:
-        rows, columns = row_step(tried), column_step(tried)
-        paid = (
+    move = last_move(window, view, boards_before[BLOCKED])
+    if move != NO_MOVE:
+        rows, columns = row_step(move), column_step(move)
+        has_paid = (
             self_value(window, view, ENERGY) == energy_before - strategy.net_move_cost
             and strategy.net_move_cost != 0
         )
-        moved = paid or maps_disagree(window, before, fresh, 0, 0)
-        if not moved or maps_disagree(window, before, fresh, rows, columns):
+        has_moved = has_paid or maps_disagree(window, boards_before, observed, 0, 0)
+        if not has_moved or maps_disagree(window, boards_before, observed, rows, columns):
             rows, columns = 0, 0
 
-    top = first_line(window)
-    for board in range(before.shape[0]):
-        shift_board(before[board], rows, columns, after[board])
+    # shift the maps and replace the seen cells
+    top = first_window_row(window)
+    for board in range(boards_before.shape[0]):
+        shift_board(boards_before[board], rows, columns, boards_after[board])
         for row in range(top, top + window.height):
-            after[board, row] = after[board, row] & ~fresh[SEEN, row] | fresh[board, row]
+            boards_after[board, row] = (
+                boards_after[board, row] & ~observed[SEEN, row] | observed[board, row]
+            )
 
-    kinds = int(0)
-    for k in range(before.shape[0] - FIRST_KIND):
+    # station kinds on the maps
+    mapped_kinds = int(0)
+    for kind in range(boards_before.shape[0] - FIRST_KIND):
         cells = wp.int64(0)
         for row in range(SIDE):
-            cells |= after[FIRST_KIND + k, row]
-        kinds |= int(cells != NOTHING) << k
-    return kinds
+            cells |= boards_after[FIRST_KIND + kind, row]
+        mapped_kinds |= int(cells != NOTHING) << kind
+    return mapped_kinds
 
 
 @wp.func
 def last_move(window: Window, view: Planes, blocked: Board) -> int:
-    """The last action, if it was a step to a free cell; else STAYED."""
-    step = wp.min(self_value(window, view, ARGUMENT), 3)
-    if self_value(window, view, VERB) != MOVE or is_set(blocked, row_step(step), column_step(step)):
-        step = NO_MOVE
-    return step
+    """Return the last action if it was a move to a cell that was not blocked; else NO_MOVE."""
+    move = wp.min(self_value(window, view, ARGUMENT), 3)
+    if self_value(window, view, VERB) != MOVE or is_set(blocked, row_step(move), column_step(move)):
+        move = NO_MOVE
+    return move
 
 
 @wp.func
-def maps_disagree(window: Window, maps: Boards, fresh: Boards, rows: int, columns: int) -> bool:
-    """Whether the maps, moved on by a step, show other blocked cells than are seen now."""
-    differ = wp.int64(0)
-    top = first_line(window)
+def maps_disagree(
+    window: Window, boards: Boards, observed: Boards, rows: int, columns: int
+) -> bool:
+    """Check whether the maps, shifted by a step, contradict the observed blocked cells."""
+    differing = wp.int64(0)
+    top = first_window_row(window)
     for row in range(top, top + window.height):
-        both = shifted_row(maps[SEEN], row, rows, columns) & fresh[SEEN, row]
-        blocked = shifted_row(maps[BLOCKED], row, rows, columns)
-        differ |= (blocked ^ fresh[BLOCKED, row]) & both
-    return differ != NOTHING
+        seen_twice = shifted_row(boards[SEEN], row, rows, columns) & observed[SEEN, row]
+        blocked = shifted_row(boards[BLOCKED], row, rows, columns)
+        differing |= (blocked ^ observed[BLOCKED, row]) & seen_twice
+    return differing != NOTHING

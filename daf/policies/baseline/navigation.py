@@ -1,4 +1,4 @@
-"""Where an agent can walk, where it wants to get, and which way it takes."""
+"""Passable cells, goal cells, and the choice among shortest moves."""
 
 import warp as wp
 
@@ -13,7 +13,7 @@ from daf.policies.baseline.bitboard import (
     dilate_board_row,
     in_mask,
     is_set,
-    only_neighbours,
+    only_neighbors,
     row_bits,
     row_step,
     shifted,
@@ -24,25 +24,25 @@ from daf.policies.baseline.strategy import Strategy
 
 
 @wp.func
-def assembler_ring(strategy: Strategy, boards: Boards, kinds: int, ring: Board):
-    """Write the cells around assemblers, [SIDE]."""
+def assembler_ring(strategy: Strategy, boards: Boards, mapped_kinds: int, ring: Board):
+    """Write the cells around assemblers, int64 [SIDE]."""
     for row in range(SIDE):
         ring[row] = NOTHING
-    for k in range(strategy.type_id.shape[0]):
-        if in_mask(strategy.assemblers & kinds, k):
+    for kind in range(strategy.type_id.shape[0]):
+        if in_mask(strategy.assemblers & mapped_kinds, kind):
             for row in range(SIDE):
-                ring[row] |= dilate_board_row(boards[FIRST_KIND + k], row)
+                ring[row] |= dilate_board_row(boards[FIRST_KIND + kind], row)
 
 
 @wp.func
-def assembly_cells(strategy: Strategy, makers: Board, row: int) -> wp.int64:
-    """A line of: the cells around assemblers from which hearts are made."""
-    found = wp.int64(0)
+def assembly_cells(strategy: Strategy, assemblers: Board, row: int) -> wp.int64:
+    """Return the cells of a row from which assemblers make hearts."""
+    cells = wp.int64(0)
     for position in range(8):
         if in_mask(strategy.assembly_positions, position):
-            cell = position + int(position > 3)  # of the nine, without the middle
-            found |= shifted(row_bits(makers, row - (cell // 3 - 1)), cell % 3 - 1)
-    return found
+            cell = position + int(position > 3)  # index in the 3 x 3 square, without the center
+            cells |= shifted(row_bits(assemblers, row - (cell // 3 - 1)), cell % 3 - 1)
+    return cells
 
 
 @wp.func
@@ -50,35 +50,51 @@ def passable_cells(
     strategy: Strategy,
     goal: Goal,
     boards: Boards,
-    kinds: int,
+    mapped_kinds: int,
     ring: Board,
     agents: Board,
-    lost: bool,
+    path_not_found: bool,
     passable: Board,
 ):
-    """Write the cells that can be walked on, [SIDE]: those where others have to be only if no other
-    way was found."""
+    """Write the passable cells.
+
+    Cells reserved for other agents are passable only if no path was found at the last step.
+
+    Args:
+        strategy: stations and amounts of the game.
+        goal: goal of the agent.
+        boards: int64 [3 + B, SIDE], maps.
+        mapped_kinds: set of the station kinds on the maps.
+        ring: int64 [SIDE], cells around assemblers.
+        agents: int64 [SIDE], other agents.
+        path_not_found: no path was found at the last step.
+        passable: int64 [SIDE], written.
+    """
+    # cells reserved for other agents, collected in `passable`
     for row in range(SIDE):
         passable[row] = NOTHING
-    if not lost:
+    if not path_not_found:
         for row in range(SIDE):
             passable[row] = ring[row]
-        for k in range(strategy.type_id.shape[0]):
-            if goal.activity == MAKE and in_mask(strategy.assemblers & kinds, k):
+        for kind in range(strategy.type_id.shape[0]):
+            if goal.activity == MAKE and in_mask(strategy.assemblers & mapped_kinds, kind):
                 for row in range(SIDE):
-                    passable[row] &= ~assembly_cells(strategy, boards[FIRST_KIND + k], row)
-        for k in range(strategy.type_id.shape[0]):
-            if goal.activity != DELIVER and in_mask(strategy.heart_chests & kinds, k):
+                    passable[row] &= ~assembly_cells(strategy, boards[FIRST_KIND + kind], row)
+        for kind in range(strategy.type_id.shape[0]):
+            if goal.activity != DELIVER and in_mask(strategy.heart_chests & mapped_kinds, kind):
                 for row in range(SIDE):
-                    passable[row] |= approach_cells(boards[FIRST_KIND + k], row, strategy.moves[k])
+                    passable[row] |= approach_cells(
+                        boards[FIRST_KIND + kind], row, strategy.moves[kind]
+                    )
+    # all cells but reserved cells, obstacles and adjacent agents
     for row in range(SIDE):
-        closed = passable[row] | boards[BLOCKED, row] | only_neighbours(agents[row], row)
+        closed = passable[row] | boards[BLOCKED, row] | only_neighbors(agents[row], row)
         passable[row] = ~closed & INSIDE
 
 
 @wp.func
 def goal_cells(goal: Goal, boards: Boards, ring: Board, goals: Board):
-    """Write the cells to walk to, [SIDE], but for those beside stations to use."""
+    """Write the cells to explore or to wait at, int64 [SIDE]."""
     for row in range(SIDE):
         goals[row] = NOTHING
         if goal.activity == EXPLORE:
@@ -89,32 +105,40 @@ def goal_cells(goal: Goal, boards: Boards, ring: Board, goals: Board):
 
 @wp.func
 def agents_around(agents: Board, move: int) -> int:
-    """How many other agents stand around the cell that a move leads to."""
-    number = int(0)
+    """Count the other agents around the cell that a move leads to."""
+    count = int(0)
     for i in range(9):
         row, column = row_step(move) + i // 3 - 1, column_step(move) + i % 3 - 1
         if i != 4 and is_set(agents, row, column):
-            number += 1
-    return number
+            count += 1
+    return count
 
 
 @wp.func
-def pick_move(moves: int, chance: float) -> int:
-    """One of the moves by chance, in [0, 1); 0 if there is none."""
-    number = int(chance * float(count_moves(moves)))
+def pick_move(moves: int, u: float) -> int:
+    """Pick a random move.
+
+    Args:
+        moves: set of moves.
+        u: uniform number in [0, 1).
+
+    Returns:
+        a move of the set; 0 for an empty set.
+    """
+    remaining = int(u * float(count_moves(moves)))
     picked = int(0)
     for move in range(4):
         if in_mask(moves, move):
-            if number == 0:
+            if remaining == 0:
                 picked = move
-            number -= 1
+            remaining -= 1
     return picked
 
 
 @wp.func
 def count_moves(moves: int) -> int:
-    """How many moves."""
-    number = int(0)
+    """Count the moves of a set."""
+    count = int(0)
     for move in range(4):
-        number += int(in_mask(moves, move))
-    return number
+        count += int(in_mask(moves, move))
+    return count

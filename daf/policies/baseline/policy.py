@@ -1,16 +1,15 @@
-"""The scripted policy: what can be done in the game without learning.
+"""Baseline: scripted policy for every mission, computed by one Warp kernel.
 
-Every agent draws a map of what it has seen (see `memory_map`) and follows a fixed order of needs:
-recharge when energy is low; bring a heart to its chest; gather what the heart recipe lacks from
-the nearest known source; make a heart at the assembler; explore while a station for this is
-missing. Whatever the need, the nearest station that serves it is found by flooding the map, and
-the agent takes one step towards it, or into it to use it.
+Every agent updates a map of all that it has seen (see `mapping`) and chooses the first possible
+activity (see `goals`): recharge at low energy; deliver a heart to its chest; gather a missing
+resource from the nearest known source; make a heart at the assembler; explore. A flood fill of the
+map finds the nearest target station, and the agent takes one step towards it or into it.
 
-Where a station gives more, or asks for less, the more agents stand around it, the first to come
-wait there for the others, and such a source comes before all others. The cells around an assembler
-are entered only to make a heart; where the recipe wants one agent alone there, the closest one
-goes first and the others wait two cells away. Where it wants several, each brings its part, and who
-has nothing of what they lack together makes room for others.
+At a station whose output per agent grows with the agents around it, the first agents wait for
+others; such sources come before all other sources. Agents enter the cells around an assembler only
+to make a heart. If the recipe needs exactly one agent, the closest agent goes first and the others
+wait two cells away. If it needs several, each brings its part, and an agent that carries nothing of
+a missing resource makes room for others.
 """
 
 from dataclasses import dataclass
@@ -41,10 +40,10 @@ from daf.policies.baseline.strategy import Strategy, build_strategy
 from daf.policies.baseline.window import (
     ENERGY,
     Window,
+    build_window,
     fill_planes,
     last_token_rank,
     self_value,
-    window_of,
 )
 from daf.policies.game import Game
 from daf.policies.policy import Policy
@@ -52,15 +51,13 @@ from daf.sim.random import FIRST_FACTOR, murmur3_finalizer
 from daf.sim.simulation import torch_stream
 from daf.sim.step import BLOCK_DIM, INLINE_FLAGS
 
-RETRY_PROBABILITY = wp.constant(
-    1 / 32
-)  # chance per step to look again for what could not be reached
-HESITATE_PROBABILITY = wp.constant(0.2)  # chance to stand still beside another agent
-MAX_WAIT_STEPS = wp.constant(200)  # steps to wait beside a station for others
-SIDESTEP_PROBABILITY = wp.constant(0.5)  # chance to move when idle beside another agent
+RETRY_PROBABILITY = wp.constant(1 / 32)  # per step: explore again when nothing was reachable
+HESITATE_PROBABILITY = wp.constant(0.2)  # per step: noop beside another agent
+MAX_WAIT_STEPS = wp.constant(200)  # steps to wait at a station for other agents
+SIDESTEP_PROBABILITY = wp.constant(0.5)  # per step: move when idle beside another agent
 
-AGENTS, RING, PASSABLE, GOALS, TARGETS, FRESH = (wp.constant(board) for board in range(6))
-"""Boards of the sketch: what is only of use now; from FRESH on, the memory's as they are seen."""
+AGENTS, RING, PASSABLE, GOALS, TARGETS, OBSERVED = (wp.constant(board) for board in range(6))
+"""Boards of the scratch memory; OBSERVED is the first of 3 + B observed boards of the map."""
 
 wp.set_module_options(
     {
@@ -74,16 +71,17 @@ wp.set_module_options(
 
 @dataclass(frozen=True)
 class BaselineState:
-    """What N agents remember.
+    """Policy state of N rows.
 
     Attributes:
-        boards: int64 [N, 3 + K, SIDE], maps: known, blocked, resting stations, one per kind.
-        energy: int16 [N], before the last action.
-        lost: bool [N], no way was found at the last step.
-        explored: bool [N], no unknown cell can be reached.
-        waited: int16 [N], steps beside a station, for others.
-        seeds: int64 [N].
-        step: int64 [N], acts so far.
+        boards: int64 [N, 3 + B, SIDE], maps: seen cells, blocked cells, stations on cooldown, and
+            one board per kind.
+        energy: int16 [N], energy before the last action.
+        path_not_found: bool [N], no path was found at the last step.
+        fully_explored: bool [N], no unseen cell is reachable.
+        wait_steps: int16 [N], steps of waiting at a station for other agents.
+        seeds: int64 [N], seeds of the rows.
+        step: int64 [N], number of calls of `act`.
     """
 
     boards: torch.Tensor
@@ -94,31 +92,36 @@ class BaselineState:
     seeds: torch.Tensor
     step: torch.Tensor
 
-    def reset_rows(self, over: torch.Tensor, fresh: "BaselineState") -> "BaselineState":
-        """This memory, but a fresh one where an episode is over, bool [N]."""
-        pairs = zip(vars(fresh).values(), vars(self).values())
+    def reset_rows(self, dones: torch.Tensor, initial: "BaselineState") -> "BaselineState":
+        """Return this state with the rows of finished episodes replaced.
+
+        Args:
+            dones: bool [N], rows of finished episodes.
+            initial: state of N rows at the start of an episode.
+        """
+        pairs = zip(vars(initial).values(), vars(self).values())
         return BaselineState(
-            *(torch.where(over.view(-1, *[1] * (b.dim() - 1)), a, b) for a, b in pairs)
+            *(torch.where(dones.view(-1, *[1] * (b.dim() - 1)), a, b) for a, b in pairs)
         )
 
 
 class Baseline(Policy):
-    """Explores, gathers, assembles, delivers; see the module.
+    """Scripted policy that explores, gathers, assembles and delivers; see the module.
 
-    Axes: N rows (agents), K useful kinds of stations.
+    Axes: N rows, B useful station types (kinds).
     """
 
     def __init__(self, game: Game, device: str = "cpu"):
         super().__init__(game, device)
         self.strategy, features = build_strategy(game, device)
-        self.window = window_of(game, features, device)
-        self.boards = FIRST_KIND + self.strategy.type_id.size
-        self.planes = len(features), self.window.height * self.window.width
+        self.window = build_window(game, features, device)
+        self.num_boards = FIRST_KIND + self.strategy.type_id.size
+        self.view_shape = len(features), self.window.height * self.window.width
 
     def initial_state(self, seeds: torch.Tensor) -> BaselineState:
         rows = len(seeds)
         return BaselineState(
-            boards=seeds.new_zeros(rows, self.boards, SIDE),
+            boards=seeds.new_zeros(rows, self.num_boards, SIDE),
             energy=seeds.new_zeros(rows, dtype=torch.int16),
             path_not_found=seeds.new_zeros(rows, dtype=torch.bool),
             fully_explored=seeds.new_zeros(rows, dtype=torch.bool),
@@ -133,8 +136,8 @@ class Baseline(Policy):
         before = vars(state).values()
         after = [torch.empty_like(tensor) for tensor in before]
         actions = torch.empty_like(state.step)
-        view = observations.new_zeros(len(observations), *self.planes)
-        scratch = state.boards.new_empty(len(observations), FRESH + self.boards, SIDE)
+        view = observations.new_zeros(len(observations), *self.view_shape)
+        scratch = state.boards.new_empty(len(observations), OBSERVED + self.num_boards, SIDE)
         arrays = [
             wp.from_torch(tensor, return_ctype=True)
             for tensor in (*before, *after, view, scratch, actions)
@@ -155,107 +158,120 @@ def act_kernel(
     strategy: Strategy,
     window: Window,
     observations: wp.array2d(dtype=wp.vec3ub),
-    # the memory before
+    # state in
     boards_before: wp.array3d(dtype=wp.int64),
     energy_before: wp.array(dtype=wp.int16),
-    lost_before: wp.array(dtype=wp.bool),
-    explored_before: wp.array(dtype=wp.bool),
-    waited_before: wp.array(dtype=wp.int16),
+    path_not_found_before: wp.array(dtype=wp.bool),
+    fully_explored_before: wp.array(dtype=wp.bool),
+    wait_steps_before: wp.array(dtype=wp.int16),
     seeds_before: wp.array(dtype=wp.int64),
     step_before: wp.array(dtype=wp.int64),
-    # the memory after
+    # state out
     boards_after: wp.array3d(dtype=wp.int64),
     energy_after: wp.array(dtype=wp.int16),
-    lost_after: wp.array(dtype=wp.bool),
-    explored_after: wp.array(dtype=wp.bool),
-    waited_after: wp.array(dtype=wp.int16),
+    path_not_found_after: wp.array(dtype=wp.bool),
+    fully_explored_after: wp.array(dtype=wp.bool),
+    wait_steps_after: wp.array(dtype=wp.int16),
     seeds_after: wp.array(dtype=wp.int64),
     step_after: wp.array(dtype=wp.int64),
-    # room to work in, and what is done
+    # scratch memory
     views: wp.array3d(dtype=wp.uint8),
-    sketches: wp.array3d(dtype=wp.int64),
+    scratches: wp.array3d(dtype=wp.int64),
+    # actions out
     actions: wp.array(dtype=wp.int64),
 ):
-    """One thread is one agent."""
-    n = wp.tid()
-    view, scratch, boards = views[n], sketches[n], boards_after[n]
-    agents, ring, passable = scratch[AGENTS], scratch[RING], scratch[PASSABLE]
-    goals, targets, fresh = scratch[GOALS], scratch[TARGETS], scratch[FRESH:]
-    lost, explored = lost_before[n], explored_before[n]
+    """Choose the action of one row; dim = N.
 
+    `views` is uint8 [N, planes, P], filled with zeros; `scratches` is int64 [N, 5 + 3 + B, SIDE].
+    """
+    n = wp.tid()
+    view, scratch, boards = views[n], scratches[n], boards_after[n]
+    agents, ring, passable = scratch[AGENTS], scratch[RING], scratch[PASSABLE]
+    goals, targets, observed = scratch[GOALS], scratch[TARGETS], scratch[OBSERVED:]
+    path_not_found, fully_explored = path_not_found_before[n], fully_explored_before[n]
+
+    # map: observation to planes to bitboards, merged with the remembered map
     fill_planes(window, observations[n], view)
     energy = self_value(window, view, ENERGY)
     rasterize_window(
-        strategy, window, view, last_token_rank(window, observations[n]), fresh, agents
+        strategy, window, view, last_token_rank(window, observations[n]), observed, agents
     )
-    before = boards_before[n]
-    kinds = update_map(strategy, window, view, fresh, int(energy_before[n]), before, boards)
-    assembler_ring(strategy, boards, kinds, ring)
-    goal = choose_goal(strategy, window, view, boards, kinds, ring, agents, explored)
+    old_boards = boards_before[n]
+    mapped_kinds = update_map(
+        strategy, window, view, observed, int(energy_before[n]), old_boards, boards
+    )
 
-    # A station is reached from its sides: those cells are the goals, unless one is there.
-    passable_cells(strategy, goal, boards, kinds, ring, agents, lost, passable)
+    # goal: the most urgent activity
+    assembler_ring(strategy, boards, mapped_kinds, ring)
+    goal = choose_goal(strategy, window, view, boards, mapped_kinds, ring, agents, fully_explored)
+
+    # goal cells: the cells from which a move uses a target station
+    passable_cells(strategy, goal, boards, mapped_kinds, ring, agents, path_not_found, passable)
     goal_cells(goal, boards, ring, goals)
     arrived = int(0)
-    company = wp.vec4i(1, 1, 1, 1)  # that the stations reached by each move ask for
-    for k in range(strategy.type_id.shape[0]):
-        if is_target_kind(strategy, goal, k):
-            target_stations(strategy, goal, boards, k, targets)
+    team_size = wp.vec4i(1, 1, 1, 1)  # per move: agents wanted around the station it reaches
+    for kind in range(strategy.type_id.shape[0]):
+        if is_target_kind(strategy, goal, kind):
+            target_stations(strategy, goal, boards, kind, targets)
             for row in range(SIDE):
-                goals[row] |= approach_cells(targets, row, strategy.moves[k])
-            beside = moves_onto(targets)
-            arrived |= beside & strategy.moves[k]
+                goals[row] |= approach_cells(targets, row, strategy.moves[kind])
+            adjacent = moves_onto(targets)
+            arrived |= adjacent & strategy.moves[kind]
             for move in range(4):
-                if in_mask(beside, move):
-                    company[move] = wp.max(company[move], strategy.team_size[k])
-    # Whoever stands on a goal is there to stay; going there would only lead away from a free one.
+                if in_mask(adjacent, move):
+                    team_size[move] = wp.max(team_size[move], strategy.team_size[kind])
+    # an agent on a goal cell stays there, so the cell is no goal of others
     for row in range(SIDE):
         goals[row] &= ~agents[row]
-    there = is_set(goals, 0, 0) and is_set(passable, 0, 0)
+
+    # shortest path: set of first moves
+    is_on_goal = is_set(goals, 0, 0) and is_set(passable, 0, 0)
     moves = shortest_path_moves(arrived, goals, passable)
-    found = moves != 0
+    has_path = moves != 0
 
-    # Two agents side by side would dodge each other for ever, so they hesitate now and then; who
-    # stands in the way, or finds no way, steps aside.
+    # random moves: hesitation and sidesteps resolve deadlocks between adjacent agents
     counter = wp.int64(2) * step_before[n]
-    chance = uniform(seeds_before[n], counter)
-    whim = uniform(seeds_before[n], counter + wp.int64(1))
-    idle = not found or (goal.activity == WAIT and there)
-    crowded = moves_onto(agents) != 0
-    aside = idle and crowded and whim < SIDESTEP_PROBABILITY
-    if aside:
+    u_direction = uniform(seeds_before[n], counter)
+    u_behavior = uniform(seeds_before[n], counter + wp.int64(1))
+    is_idle = not has_path or (goal.activity == WAIT and is_on_goal)
+    is_crowded = moves_onto(agents) != 0
+    sidestep = is_idle and is_crowded and u_behavior < SIDESTEP_PROBABILITY
+    if sidestep:
         moves = moves_onto(passable)
-    direction = pick_move(moves, chance)
-    stay = crowded and whim < HESITATE_PROBABILITY
-    if idle:
-        stay = not aside
-    if energy < strategy.move_energy or moves == 0:
-        stay = True
-    if is_set(boards[COOLING], row_step(direction), column_step(direction)):
-        stay = True
-    waits = 1 + agents_around(agents, direction) < company[direction]
-    wait_steps = int(waited_before[n])
-    if waits and wait_steps < MAX_WAIT_STEPS:
-        stay = True
+    direction = pick_move(moves, u_direction)
 
+    # noop: idle, hesitating, out of energy, station on cooldown, or waiting for a team
+    noop = is_crowded and u_behavior < HESITATE_PROBABILITY
+    if is_idle:
+        noop = not sidestep
+    if energy < strategy.move_energy or moves == 0:
+        noop = True
+    if is_set(boards[COOLING], row_step(direction), column_step(direction)):
+        noop = True
+    lacks_team = 1 + agents_around(agents, direction) < team_size[direction]
+    wait_steps = int(wait_steps_before[n])
+    if lacks_team and wait_steps < MAX_WAIT_STEPS:
+        noop = True
+
+    # outputs
     actions[n] = wp.int64(direction + 1)
-    if stay:
+    if noop:
         actions[n] = wp.int64(0)
     energy_after[n] = wp.int16(energy)
-    lost_after[n] = not found
-    explored_after[n] = (explored and whim >= RETRY_PROBABILITY) or (
-        goal.activity == EXPLORE and not found and lost
+    path_not_found_after[n] = not has_path
+    fully_explored_after[n] = (fully_explored and u_behavior >= RETRY_PROBABILITY) or (
+        goal.activity == EXPLORE and not has_path and path_not_found
     )
-    waited_after[n] = wp.int16(0)
-    if waits:
-        waited_after[n] = wp.int16(wait_steps + 1)
+    wait_steps_after[n] = wp.int16(0)
+    if lacks_team:
+        wait_steps_after[n] = wp.int16(wait_steps + 1)
     seeds_after[n] = seeds_before[n]
     step_after[n] = step_before[n] + wp.int64(1)
 
 
 @wp.func
 def uniform(seed: wp.int64, counter: wp.int64) -> float:
-    """The number of `daf.policies.chance.uniform`."""
+    """Return the uniform number of `daf.policies.chance.uniform`."""
     bits = murmur3_finalizer(
         murmur3_finalizer(wp.uint32(seed)) ^ (wp.uint32(counter) * FIRST_FACTOR)
     )

@@ -1,5 +1,4 @@
-"""The rectified sum of a token embedding as Warp kernels. A bundle, which runs without Warp, has
-`embedding_torch.py` in the place of this file."""
+"""Rectified sum of token embeddings as Warp kernels; bundles use `embedding_torch.py` instead."""
 
 import functools
 from typing import Any
@@ -15,50 +14,56 @@ wp.set_module_options({"enable_backward": False})
 
 @wp.struct
 class VocabularyArrays:
-    """A `Vocabulary` as kernels take it."""
+    """Warp struct of a `Vocabulary`; see its arguments."""
 
-    places: wp.array(dtype=wp.int32)
+    cell_offsets: wp.array(dtype=wp.int32)
     slots: wp.array(dtype=wp.int32)
     weights: wp.array(dtype=wp.float32)
 
 
 class Vocabulary:
-    """Row and factor of a token (location, feature, value):
-    places[location] + slots[feature * 256 + value], and weights[feature * 256 + value].
+    """Table row and weight of every token (location, feature, value).
+
+    The row is cell_offsets[location] + slots[feature * 256 + value], the weight
+    weights[feature * 256 + value].
+
+    Args:
+        cell_offsets: int32 [256], first row of the cell of each location.
+        slots: int32 [256 * 256], slot of each (feature, value).
+        weights: float32 [256 * 256], weight of each (feature, value).
 
     Attributes:
-        words: places int32 [256], slots int32 [256 * 256] and weights float32 [256 * 256].
+        arrays: the 3 arguments of `__init__` by name.
     """
 
-    def __init__(self, places: torch.Tensor, slots: torch.Tensor, weights: torch.Tensor):
-        self.arrays = {"places": places, "slots": slots, "weights": weights}
-        self._tables: dict[str, VocabularyArrays] = {}
+    def __init__(self, cell_offsets: torch.Tensor, slots: torch.Tensor, weights: torch.Tensor):
+        self.arrays = {"cell_offsets": cell_offsets, "slots": slots, "weights": weights}
+        self._arrays_on_device: dict[str, VocabularyArrays] = {}
 
     def __deepcopy__(self, memo: Any) -> "Vocabulary":
-        return self  # nothing in it changes
+        return self  # immutable
 
     def to(self, device: torch.device) -> VocabularyArrays:
-        """The same in the memory of a device."""
-        name = str(device)
-        if name not in self._tables:
-            tables = VocabularyArrays()
-            for word, tensor in self.arrays.items():
-                setattr(tables, word, wp.from_torch(tensor.to(device)))
-            self._tables[name] = tables
-        return self._tables[name]
+        """Return the arrays on a device, as a Warp struct."""
+        device_name = str(device)
+        if device_name not in self._arrays_on_device:
+            struct = VocabularyArrays()
+            for name, tensor in self.arrays.items():
+                setattr(struct, name, wp.from_torch(tensor.to(device)))
+            self._arrays_on_device[device_name] = struct
+        return self._arrays_on_device[device_name]
 
 
 def embed_tokens(
     table: torch.Tensor, bias: torch.Tensor, observations: torch.Tensor, vocabulary: Vocabulary
 ) -> torch.Tensor:
-    """For each observation the sum of its tokens' rows, each times its factor, and the bias, or 0
-    where that is negative.
+    """Compute relu(bias + weighted sum of the token rows) of each observation.
 
     Args:
-        table: float32 [V, D], the rows.
+        table: float32 [V, D], token rows.
         bias: float32 [D].
-        observations: uint8 [N, U, 3]; tokens with location 255 are empty, and all behind are, too.
-        vocabulary: which row each token has.
+        observations: uint8 [N, T, 3]; tokens with location 255 are empty, as are all after them.
+        vocabulary: row and weight of each token.
 
     Returns:
         float32 [N, D], differentiable in table and bias.
@@ -71,9 +76,19 @@ def embed_tokens(
 
 
 def lookup_rows(
-    observations: torch.Tensor, vocabulary: Vocabulary, rows: int
+    observations: torch.Tensor, vocabulary: Vocabulary, num_table_rows: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Row of a table with so many, int32 [N, U], and factor, float32 [N, U], of every token."""
+    """Look up the table row and the weight of every token.
+
+    Args:
+        observations: uint8 [N, T, 3].
+        vocabulary: row and weight of each token.
+        num_table_rows: V, length of the table.
+
+    Returns:
+        index: int32 [N, T], table rows;
+        factor: float32 [N, T], weights.
+    """
     shape = observations.shape[:2]
     index = torch.empty(shape, dtype=torch.int32, device=observations.device)
     factor = torch.empty(shape, device=observations.device)
@@ -82,7 +97,7 @@ def lookup_rows(
         dim=tuple(shape),
         inputs=[
             vocabulary.to(observations.device),
-            rows,
+            num_table_rows,
             wp.from_torch(observations, dtype=wp.vec3ub),
             wp.from_torch(index),
             wp.from_torch(factor),
@@ -100,42 +115,55 @@ def feature_value_index(token: wp.vec3ub) -> int:
 
 @wp.kernel
 def lookup_kernel(
-    v: VocabularyArrays,
-    rows: int,
+    vocabulary: VocabularyArrays,
+    num_table_rows: int,
     observations: wp.array2d(dtype=wp.vec3ub),
     row: wp.array2d(dtype=wp.int32),
     factor: wp.array2d(dtype=wp.float32),
 ):
-    """Row and factor of every token [N, U]; empty tokens get factor 0, and all rows in turn: torch
-    adds up the gradient of a row one after the other."""
+    """Write table row and weight of one token; dim = (N, T).
+
+    Empty tokens get weight 0 and are spread over all rows: the backward pass of torch sums the
+    gradient of each row serially.
+    """
     n, i = wp.tid()
     token = observations[n, i]
-    row[n, i] = (n * observations.shape[1] + i) % rows
+    row[n, i] = (n * observations.shape[1] + i) % num_table_rows
     factor[n, i] = 0.0
     if token[0] != wp.uint8(255):
-        row[n, i] = v.places[int(token[0])] + v.slots[feature_value_index(token)]
-        factor[n, i] = v.weights[feature_value_index(token)]
+        row[n, i] = (
+            vocabulary.cell_offsets[int(token[0])] + vocabulary.slots[feature_value_index(token)]
+        )
+        factor[n, i] = vocabulary.weights[feature_value_index(token)]
 
 
 @functools.cache
 def cpu_kernels(size: int):
-    """Rectified sum of rows and bias, and its gradient, for embeddings of one size D; one thread
-    per observation.
+    """Build the CPU kernels of the embedding and its gradient, one thread per observation.
 
-    On the CPU threads run one after the other, so the plain sums of `spread` have one order. The
-    loops are C++: LLVM keeps D numbers in vector registers if it sees plain loops over arrays.
+    Warp runs the threads of a CPU kernel serially, so the plain sums of the gradient have a fixed
+    order. The inner loops are C++: LLVM keeps D numbers in vector registers only for plain loops
+    over arrays.
+
+    Args:
+        size: D, width of the embedding.
+
+    Returns:
+        kernels of forward and backward pass.
     """
 
-    def over_tokens(each: str) -> str:
+    def loop_over_tokens(statement: str) -> str:
         return f"""
             for (int i = 0; i < observations.shape[1]; ++i) {{
                 const auto& token = wp::index(observations, n, i);
                 if (token[0] == 255) break;
-                const int said = token[1] * 256 + token[2];
-                const float factor = v.weights.data[said];
+                const int index = token[1] * 256 + token[2];
+                const float factor = vocabulary.weights.data[index];
                 if (factor == 0.0f) continue;
-                float* row = table.data + (v.places.data[token[0]] + v.slots.data[said]) * {size}l;
-                for (int d = 0; d < {size}; ++d) {each}
+                const int table_row =
+                    vocabulary.cell_offsets.data[token[0]] + vocabulary.slots.data[index];
+                float* row = table.data + table_row * {size}l;
+                for (int d = 0; d < {size}; ++d) {statement}
             }}
         """
 
@@ -145,12 +173,12 @@ def cpu_kernels(size: int):
     @wp.func_native(
         f"float total[{size}];"
         + copy("total", "bias.data[d]")
-        + over_tokens("total[d] += factor * row[d];")
+        + loop_over_tokens("total[d] += factor * row[d];")
         + copy("(&wp::index(out, n, 0))", "total[d] <= 0.0f ? 0.0f : total[d]")
     )
     def sum_rows(
         n: int,
-        v: VocabularyArrays,
+        vocabulary: VocabularyArrays,
         observations: wp.array2d(dtype=wp.vec3ub),
         table: wp.array2d(dtype=wp.float32),
         bias: wp.array(dtype=wp.float32),
@@ -158,81 +186,83 @@ def cpu_kernels(size: int):
     ): ...
 
     @wp.func_native(
-        f"float change[{size}];"
+        f"float sum_grad[{size}];"
         "const float* sum = &wp::index(out, n, 0);"
-        "const float* slope = &wp::index(gradient, n, 0);"
-        + copy("change", "sum[d] <= 0.0f ? 0.0f : slope[d]")
-        + f"for (int d = 0; d < {size}; ++d) bias.data[d] += change[d];"
-        + over_tokens("row[d] += factor * change[d];")
+        "const float* out_grad = &wp::index(out_grads, n, 0);"
+        + copy("sum_grad", "sum[d] <= 0.0f ? 0.0f : out_grad[d]")
+        + f"for (int d = 0; d < {size}; ++d) bias.data[d] += sum_grad[d];"
+        + loop_over_tokens("row[d] += factor * sum_grad[d];")
     )
     def add_to_rows(
         n: int,
-        v: VocabularyArrays,
+        vocabulary: VocabularyArrays,
         observations: wp.array2d(dtype=wp.vec3ub),
         out: wp.array2d(dtype=wp.float32),
-        gradient: wp.array2d(dtype=wp.float32),
+        out_grads: wp.array2d(dtype=wp.float32),
         table: wp.array2d(dtype=wp.float32),
         bias: wp.array(dtype=wp.float32),
     ): ...
 
     @wp.kernel(module="unique", enable_backward=False)
-    def gather(
-        v: VocabularyArrays,
+    def sum_rows_kernel(
+        vocabulary: VocabularyArrays,
         observations: wp.array2d(dtype=wp.vec3ub),
         table: wp.array2d(dtype=wp.float32),
         bias: wp.array(dtype=wp.float32),
         out: wp.array2d(dtype=wp.float32),
     ):
-        sum_rows(wp.tid(), v, observations, table, bias, out)
+        sum_rows(wp.tid(), vocabulary, observations, table, bias, out)
 
     @wp.kernel(module="unique", enable_backward=False)
-    def spread(
-        v: VocabularyArrays,
+    def scatter_gradient_kernel(
+        vocabulary: VocabularyArrays,
         observations: wp.array2d(dtype=wp.vec3ub),
         out: wp.array2d(dtype=wp.float32),
-        gradient: wp.array2d(dtype=wp.float32),
+        out_grads: wp.array2d(dtype=wp.float32),
         table: wp.array2d(dtype=wp.float32),
         bias: wp.array(dtype=wp.float32),
     ):
-        add_to_rows(wp.tid(), v, observations, out, gradient, table, bias)
+        add_to_rows(wp.tid(), vocabulary, observations, out, out_grads, table, bias)
 
-    # Threads that launch a kernel at the same time should find it loaded.
-    for kernel in (gather, spread):
+    # Loaded here, because several threads may launch a kernel at the same time.
+    for kernel in (sum_rows_kernel, scatter_gradient_kernel):
         kernel.module.load("cpu")
-    return gather, spread
+    return sum_rows_kernel, scatter_gradient_kernel
 
 
 class _CPUEmbedding(torch.autograd.Function):
-    """The embedding by Warp: torch's own backward sorts all tokens and is 10 times slower.
+    """Embedding by Warp on the CPU; the backward pass of torch sorts all tokens (10 times slower).
 
-    The gradient of the table is added to `table.grad` at once: as a tensor of its own it would have
-    to be cleared and added, and most rows are in no observation.
+    The backward pass adds to `table.grad` in place: most rows occur in no observation, and a
+    separate gradient tensor would have to be cleared and added in full.
     """
 
     @staticmethod
-    def forward(context, table, bias, observations, tables):
+    def forward(context, table, bias, observations, vocabulary):
         out = torch.empty(len(observations), table.shape[1])
         context.save_for_backward(observations, out)
-        context.table, context.tables = table, tables
-        gather, _ = cpu_kernels(table.shape[1])
-        _launch(gather, tables, observations, table.detach(), bias.detach(), out)
+        context.table, context.vocabulary = table, vocabulary
+        sum_rows_kernel, _ = cpu_kernels(table.shape[1])
+        _launch(sum_rows_kernel, vocabulary, observations, table.detach(), bias.detach(), out)
         return out
 
     @staticmethod
-    def backward(context, gradient):
+    def backward(context, out_grads):
         observations, out = context.saved_tensors
         table = context.table
         if table.grad is None:
             table.grad = torch.zeros_like(table)
-        bias = gradient.new_zeros(table.shape[1])
-        _, spread = cpu_kernels(table.shape[1])
-        slopes = (out.detach(), gradient.contiguous(), table.grad, bias)
-        _launch(spread, context.tables, observations, *slopes)
-        return None, bias, None, None
+        bias_grad = out_grads.new_zeros(table.shape[1])
+        _, scatter_gradient_kernel = cpu_kernels(table.shape[1])
+        tensors = (out.detach(), out_grads.contiguous(), table.grad, bias_grad)
+        _launch(scatter_gradient_kernel, context.vocabulary, observations, *tensors)
+        return None, bias_grad, None, None
 
 
-def _launch(kernel, tables: VocabularyArrays, observations: torch.Tensor, *tensors: torch.Tensor):
+def _launch(
+    kernel, vocabulary: VocabularyArrays, observations: torch.Tensor, *tensors: torch.Tensor
+):
     arrays = [wp.from_torch(tensor, return_ctype=True) for tensor in tensors]
     tokens = wp.from_torch(observations, dtype=wp.vec3ub, return_ctype=True)
-    # Warp's own choice would be a GPU, where there is one.
-    wp.launch(kernel, dim=len(observations), inputs=[tables, tokens, *arrays], device="cpu")
+    # The default device of Warp would be a GPU, where there is one.
+    wp.launch(kernel, dim=len(observations), inputs=[vocabulary, tokens, *arrays], device="cpu")

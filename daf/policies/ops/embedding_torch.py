@@ -1,6 +1,6 @@
-"""Rectified sum of token embeddings in plain torch: the `ops/embedding.py` of a bundle.
+"""Rectified sum of token embeddings in plain torch; replaces `ops/embedding.py` in bundles.
 
-It gives the same numbers up to rounding, needs nothing but torch, and can be exported.
+The results are equal up to rounding. It needs only torch and supports `torch.export`.
 """
 
 import torch
@@ -8,24 +8,43 @@ from torch import nn
 
 
 class Vocabulary:
-    """Row and factor of a token (location, feature, value):
-    places[location] + slots[feature * 256 + value], and weights[feature * 256 + value]."""
+    """Table row and weight of every token (location, feature, value).
 
-    def __init__(self, places: torch.Tensor, slots: torch.Tensor, weights: torch.Tensor):
-        self.arrays = {"places": places, "slots": slots, "weights": weights}
+    The row is cell_offsets[location] + slots[feature * 256 + value], the weight
+    weights[feature * 256 + value].
+
+    Args:
+        cell_offsets: int32 [256], first row of the cell of each location.
+        slots: int32 [256 * 256], slot of each (feature, value).
+        weights: float32 [256 * 256], weight of each (feature, value).
+
+    Attributes:
+        arrays: the 3 arguments of `__init__` by name.
+    """
+
+    def __init__(self, cell_offsets: torch.Tensor, slots: torch.Tensor, weights: torch.Tensor):
+        self.arrays = {"cell_offsets": cell_offsets, "slots": slots, "weights": weights}
 
 
 def embed_tokens(
     table: torch.Tensor, bias: torch.Tensor, observations: torch.Tensor, vocabulary: Vocabulary
 ) -> torch.Tensor:
-    """For each observation, uint8 [N, U, 3], the sum of its tokens' rows of the table,
-    float32 [V, D], each times its factor, and the bias, and 0 for what is negative; tokens with
-    location 255 are empty. float32 [N, D]."""
-    places, slots, weights = (array.to(table.device) for array in vocabulary.arrays.values())
+    """Compute relu(bias + weighted sum of the token rows) of each observation.
+
+    Args:
+        table: float32 [V, D], token rows.
+        bias: float32 [D].
+        observations: uint8 [N, T, 3]; tokens with location 255 are empty.
+        vocabulary: row and weight of each token.
+
+    Returns:
+        float32 [N, D].
+    """
+    cell_offsets, slots, weights = (array.to(table.device) for array in vocabulary.arrays.values())
     location, feature, value = observations.int().unbind(-1)
     index = feature * 256 + value
-    there = location != 255
-    row = torch.where(there, places[location] + slots[index], 0)
-    factor = torch.where(there, weights[index], 0.0)
+    is_token = location != 255
+    row = torch.where(is_token, cell_offsets[location] + slots[index], 0)
+    factor = torch.where(is_token, weights[index], 0.0)
     summed = nn.functional.embedding_bag(row, table, mode="sum", per_sample_weights=factor)
     return torch.relu(summed + bias)

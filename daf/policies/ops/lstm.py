@@ -1,8 +1,7 @@
-"""A long short-term memory over many steps as Warp kernels, for GPUs. A bundle, which runs without
-Warp, has `lstm_torch.py` in the place of this file.
+"""LSTM over a sequence of steps as Warp kernels for GPUs; bundles use `lstm_torch.py` instead.
 
-A step is one product of matrices and one kernel, and so is its way back, where single operations of
-torch would be eighteen; on a GPU the number of launches is what takes the time.
+A step takes one matrix product and one kernel, and so does its backward pass. Single torch
+operations would take 18 launches, and on a GPU the launches determine the time.
 """
 
 import torch
@@ -14,60 +13,72 @@ wp.set_module_options({"enable_backward": False})
 
 
 def lstm_sequence(
-    inputs: torch.Tensor,
-    weights: torch.Tensor,
+    input_gates: torch.Tensor,
+    recurrent_weights: torch.Tensor,
     hidden: torch.Tensor,
     cell: torch.Tensor,
-    starts: torch.Tensor,
+    episode_starts: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The equations of `torch.nn.LSTM` (without projections), but for what the inputs add.
+    """Compute the equations of `torch.nn.LSTM` with resets at episode starts.
+
+    The result is differentiable in all arguments except `episode_starts`.
 
     Args:
-        inputs: float32 [L, N, 4 H], what the inputs add to the gates i, f, g, o, both biases too.
-        weights: float32 [4 H, H], what a hidden state adds to the gates.
-        hidden, cell: float32 [N, H] before the first step.
-        starts: bool [L, N], the memory is set back to zeros before the step.
+        input_gates: float32 [L, N, 4 D], contribution of the inputs to the gates i, f, g, o,
+            including both biases.
+        recurrent_weights: float32 [4 D, D], weights from the hidden state to the gates.
+        hidden: float32 [N, D], hidden state before the first step.
+        cell: float32 [N, D], cell state before the first step.
+        episode_starts: bool [L, N]; where True, both states are reset to 0 before the step.
 
     Returns:
-        float32 [L, N, H], the hidden states, and [N, H], the last cell state; differentiable in
-        all but `starts`.
+        hidden states: float32 [L, N, D];
+        cell state: float32 [N, D], after the last step.
     """
-    return _LSTMFunction.apply(inputs, weights, hidden, cell, starts)
+    return _LSTMFunction.apply(input_gates, recurrent_weights, hidden, cell, episode_starts)
 
 
 class _LSTMFunction(torch.autograd.Function):
+    """Forward and backward pass of `lstm_sequence`."""
+
     @staticmethod
-    def forward(context, inputs, weights, hidden, cell, starts):
-        steps, rows, size = *inputs.shape[:2], hidden.shape[1]
-        gates = torch.empty_like(inputs)
-        # What was before the first step stands before what is after each.
-        hiddens, cells = inputs.new_empty(2, steps + 1, rows, size)
+    def forward(context, input_gates, recurrent_weights, hidden, cell, episode_starts):
+        steps, rows, size = *input_gates.shape[:2], hidden.shape[1]
+        gates = torch.empty_like(input_gates)
+        # Index 0 holds the initial states, index t + 1 the states after step t.
+        hiddens, cells = input_gates.new_empty(2, steps + 1, rows, size)
         hiddens[0], cells[0] = hidden, cell
-        added = inputs.new_empty(rows, 4 * size)
-        arrays = _arrays(inputs, added, starts, gates, hiddens, cells)
+        hidden_gates = input_gates.new_empty(rows, 4 * size)
+        arrays = _arrays(input_gates, hidden_gates, episode_starts, gates, hiddens, cells)
         for t in range(steps):
-            torch.mm(hiddens[t], weights.T, out=added)
-            _launch(lstm_step, (rows, size), t, arrays, inputs.device)
-        context.save_for_backward(weights, starts, gates, hiddens, cells)
+            torch.mm(hiddens[t], recurrent_weights.T, out=hidden_gates)
+            _launch(lstm_step, (rows, size), t, arrays, input_gates.device)
+        context.save_for_backward(recurrent_weights, episode_starts, gates, hiddens, cells)
         return hiddens[1:], cells[-1].clone()
 
     @staticmethod
-    def backward(context, hidden_grads, cell_slope):
-        weights, starts, gates, hiddens, cells = context.saved_tensors
+    def backward(context, hidden_grads, cell_grad):
+        recurrent_weights, episode_starts, gates, hiddens, cells = context.saved_tensors
         steps, rows, size = hidden_grads.shape
-        slopes = torch.empty_like(gates)
-        carried = torch.zeros_like(hiddens[0])
-        cell_slope = cell_slope.clone()
+        gate_grads = torch.empty_like(gates)
+        hidden_grad_from_next = torch.zeros_like(hiddens[0])
+        cell_grad = cell_grad.clone()
         arrays = _arrays(
-            hidden_grads.contiguous(), starts, gates, cells, carried, cell_slope, slopes
+            hidden_grads.contiguous(),
+            episode_starts,
+            gates,
+            cells,
+            hidden_grad_from_next,
+            cell_grad,
+            gate_grads,
         )
         for t in reversed(range(steps)):
-            _launch(lstm_step_backward, (rows, size), t, arrays, slopes.device)
-            torch.mm(slopes[t], weights, out=carried)
-        kept = ~starts[..., None]
-        before = hiddens[:-1] * kept
-        own = torch.mm(slopes.flatten(0, 1).T, before.flatten(0, 1))
-        return slopes, own, carried * kept[0], cell_slope, None
+            _launch(lstm_step_backward, (rows, size), t, arrays, gate_grads.device)
+            torch.mm(gate_grads[t], recurrent_weights, out=hidden_grad_from_next)
+        not_start = ~episode_starts[..., None]
+        hidden_inputs = hiddens[:-1] * not_start
+        weight_grads = torch.mm(gate_grads.flatten(0, 1).T, hidden_inputs.flatten(0, 1))
+        return gate_grads, weight_grads, hidden_grad_from_next * not_start[0], cell_grad, None
 
 
 def _arrays(*tensors: torch.Tensor) -> list:
@@ -87,59 +98,82 @@ def sigmoid(x: float) -> float:
 @wp.kernel
 def lstm_step(
     t: int,
-    inputs: wp.array3d(dtype=wp.float32),
-    added: wp.array2d(dtype=wp.float32),
-    starts: wp.array2d(dtype=wp.bool),
+    # inputs
+    input_gates: wp.array3d(dtype=wp.float32),
+    hidden_gates: wp.array2d(dtype=wp.float32),
+    episode_starts: wp.array2d(dtype=wp.bool),
+    # outputs
     gates: wp.array3d(dtype=wp.float32),
     hiddens: wp.array3d(dtype=wp.float32),
     cells: wp.array3d(dtype=wp.float32),
 ):
-    """Step t: one thread is one number of a row's memory. `added` is what the hidden state before
-    adds to the gates."""
-    n, h = wp.tid()
+    """Compute one unit of one row at step t; dim = (N, D).
+
+    Args:
+        t: step.
+        input_gates: [L, N, 4 D], contribution of the inputs to the gates.
+        hidden_gates: [N, 4 D], contribution of the previous hidden state to the gates.
+        episode_starts: [L, N].
+        gates: [L, N, 4 D], gate activations i, f, g, o.
+        hiddens: [L + 1, N, D], hidden states; index t + 1 is written.
+        cells: [L + 1, N, D], cell states; index t is read and index t + 1 written.
+    """
+    n, d = wp.tid()
     size = cells.shape[2]
-    kept = wp.where(starts[t, n], 0.0, 1.0)
-    i = sigmoid(inputs[t, n, h] + kept * added[n, h])
-    f = sigmoid(inputs[t, n, size + h] + kept * added[n, size + h])
-    g = wp.tanh(inputs[t, n, 2 * size + h] + kept * added[n, 2 * size + h])
-    o = sigmoid(inputs[t, n, 3 * size + h] + kept * added[n, 3 * size + h])
-    cell = f * kept * cells[t, n, h] + i * g
-    gates[t, n, h] = i
-    gates[t, n, size + h] = f
-    gates[t, n, 2 * size + h] = g
-    gates[t, n, 3 * size + h] = o
-    cells[t + 1, n, h] = cell
-    hiddens[t + 1, n, h] = o * wp.tanh(cell)
+    not_start = wp.where(episode_starts[t, n], 0.0, 1.0)
+    i = sigmoid(input_gates[t, n, d] + not_start * hidden_gates[n, d])
+    f = sigmoid(input_gates[t, n, size + d] + not_start * hidden_gates[n, size + d])
+    g = wp.tanh(input_gates[t, n, 2 * size + d] + not_start * hidden_gates[n, 2 * size + d])
+    o = sigmoid(input_gates[t, n, 3 * size + d] + not_start * hidden_gates[n, 3 * size + d])
+    cell = f * not_start * cells[t, n, d] + i * g
+    gates[t, n, d] = i
+    gates[t, n, size + d] = f
+    gates[t, n, 2 * size + d] = g
+    gates[t, n, 3 * size + d] = o
+    cells[t + 1, n, d] = cell
+    hiddens[t + 1, n, d] = o * wp.tanh(cell)
 
 
 @wp.kernel
 def lstm_step_backward(
     t: int,
+    # inputs
     hidden_grads: wp.array3d(dtype=wp.float32),
-    starts: wp.array2d(dtype=wp.bool),
+    episode_starts: wp.array2d(dtype=wp.bool),
     gates: wp.array3d(dtype=wp.float32),
     cells: wp.array3d(dtype=wp.float32),
-    carried: wp.array2d(dtype=wp.float32),
-    cell_slope: wp.array2d(dtype=wp.float32),
-    slopes: wp.array3d(dtype=wp.float32),
+    hidden_grad_from_next: wp.array2d(dtype=wp.float32),
+    # input and output
+    cell_grads: wp.array2d(dtype=wp.float32),
+    # output
+    gate_grads: wp.array3d(dtype=wp.float32),
 ):
-    """The way back through step t: from the slope of its hidden state, as the outputs and the next
-    step (`carried`, through the gates) have it, and of its cell state, to those of the gates before
-    their functions and of the cell state before."""
-    n, h = wp.tid()
+    """Compute the gradients of one unit of one row at step t; dim = (N, D).
+
+    Args:
+        t: step.
+        hidden_grads: [L, N, D], gradients of the hidden states as outputs of the sequence.
+        episode_starts: [L, N].
+        gates: [L, N, 4 D], gate activations of `lstm_step`.
+        cells: [L + 1, N, D], cell states of `lstm_step`.
+        hidden_grad_from_next: [N, D], gradient of the hidden state through the gates of step t + 1.
+        cell_grads: [N, D], gradient of the cell state after step t; replaced by that before it.
+        gate_grads: [L, N, 4 D], gradients of the gates before their activation functions.
+    """
+    n, d = wp.tid()
     size = cells.shape[2]
-    i = gates[t, n, h]
-    f = gates[t, n, size + h]
-    g = gates[t, n, 2 * size + h]
-    o = gates[t, n, 3 * size + h]
-    hidden_slope = hidden_grads[t, n, h]
-    if t + 1 < starts.shape[0] and not starts[t + 1, n]:
-        hidden_slope += carried[n, h]
-    kept = wp.where(starts[t, n], 0.0, 1.0)
-    squashed = wp.tanh(cells[t + 1, n, h])
-    slope = cell_slope[n, h] + hidden_slope * o * (1.0 - squashed * squashed)
-    slopes[t, n, h] = slope * g * i * (1.0 - i)
-    slopes[t, n, size + h] = slope * kept * cells[t, n, h] * f * (1.0 - f)
-    slopes[t, n, 2 * size + h] = slope * i * (1.0 - g * g)
-    slopes[t, n, 3 * size + h] = hidden_slope * squashed * o * (1.0 - o)
-    cell_slope[n, h] = slope * f * kept
+    i = gates[t, n, d]
+    f = gates[t, n, size + d]
+    g = gates[t, n, 2 * size + d]
+    o = gates[t, n, 3 * size + d]
+    hidden_grad = hidden_grads[t, n, d]
+    if t + 1 < episode_starts.shape[0] and not episode_starts[t + 1, n]:
+        hidden_grad += hidden_grad_from_next[n, d]
+    not_start = wp.where(episode_starts[t, n], 0.0, 1.0)
+    tanh_cell = wp.tanh(cells[t + 1, n, d])
+    cell_grad = cell_grads[n, d] + hidden_grad * o * (1.0 - tanh_cell * tanh_cell)
+    gate_grads[t, n, d] = cell_grad * g * i * (1.0 - i)
+    gate_grads[t, n, size + d] = cell_grad * not_start * cells[t, n, d] * f * (1.0 - f)
+    gate_grads[t, n, 2 * size + d] = cell_grad * i * (1.0 - g * g)
+    gate_grads[t, n, 3 * size + d] = hidden_grad * tanh_cell * o * (1.0 - o)
+    cell_grads[n, d] = cell_grad * f * not_start

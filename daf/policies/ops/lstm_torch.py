@@ -1,24 +1,36 @@
-"""A long short-term memory over many steps in plain torch: the `ops/lstm.py` of a bundle, with
-the same numbers up to rounding."""
+"""LSTM over a sequence of steps in plain torch; replaces `ops/lstm.py` in bundles.
+
+The results are equal up to rounding.
+"""
 
 import torch
 
 
 def lstm_sequence(
-    inputs: torch.Tensor,
-    weights: torch.Tensor,
+    input_gates: torch.Tensor,
+    recurrent_weights: torch.Tensor,
     hidden: torch.Tensor,
     cell: torch.Tensor,
-    starts: torch.Tensor,
+    episode_starts: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The hidden states, float32 [L, N, H], and the last cell state, [N, H], of an LSTM: from what
-    the inputs, float32 [L, N, 4 H], and the hidden state, by weights [4 H, H], add to the gates.
-    Where starts, bool [L, N], say so, the memory is set back to zeros before the step."""
-    found = []
-    for added, kept in zip(inputs, (~starts)[..., None]):
-        gates = added + (hidden * kept) @ weights.T
-        entry, forget, new, out = gates.chunk(4, dim=-1)
-        cell = forget.sigmoid() * (cell * kept) + entry.sigmoid() * new.tanh()
-        hidden = out.sigmoid() * cell.tanh()
-        found.append(hidden)
-    return torch.stack(found), cell
+    """Compute the equations of `torch.nn.LSTM` with resets at episode starts.
+
+    Args:
+        input_gates: float32 [L, N, 4 D], contribution of the inputs to the gates i, f, g, o.
+        recurrent_weights: float32 [4 D, D], weights from the hidden state to the gates.
+        hidden: float32 [N, D], hidden state before the first step.
+        cell: float32 [N, D], cell state before the first step.
+        episode_starts: bool [L, N]; where True, both states are reset to 0 before the step.
+
+    Returns:
+        hidden states: float32 [L, N, D];
+        cell state: float32 [N, D], after the last step.
+    """
+    hiddens = []
+    for step_gates, not_start in zip(input_gates, (~episode_starts)[..., None]):
+        gates = step_gates + (hidden * not_start) @ recurrent_weights.T
+        i, f, g, o = gates.chunk(4, dim=-1)
+        cell = f.sigmoid() * (cell * not_start) + i.sigmoid() * g.tanh()
+        hidden = o.sigmoid() * cell.tanh()
+        hiddens.append(hidden)
+    return torch.stack(hiddens), cell

@@ -1,4 +1,4 @@
-"""MissionTables: constant data of a mission as tensors that kernels read."""
+"""MissionTables: constants of a mission as tensors and as a Warp struct."""
 
 import math
 
@@ -22,39 +22,53 @@ from daf.sim.tables.codes import (
     STATION_TYPE_SHIFT,
     WALL_CODE,
 )
-from daf.sim.tables.maps import MapArrays, int_array
+from daf.sim.tables.maps import MapArrays, PaddedGrid, int_array
 from daf.sim.tables.struct import Tables
 from daf.sim.tables.windows import visibility_tables, window_cells
 
 
 class MissionTables:
-    """The tables of a mission on one device.
+    """Tables of a mission on one device.
+
+    Shapes use Y (layouts), G (cells of the padded grid), A (agents), S (stations), B (station
+    types), R (resources), Q (recipes), F (rewarded statistics) and X (stations that clipping
+    affects). Arrays are int32 unless stated otherwise.
 
     Attributes:
-        data: name -> number or tensor, the fields of `Tables`. With M layouts, K station types, S
-            stations, C that can be clipped, Q recipes, R resources and a grid padded by half a
-            window: `grid` int16 and `station_at` int32 [M, Hp*Wp]; `agent_cell` [M, A];
-            `station_type`, `starts_clipped`, `initial_clip_weight` [M, S]; `clip_order` [M, C];
-            `spread` float32 [M, S, S]; `recipe` [K, 256] recipe of a neighbour byte;
-            `recipe_input`, `recipe_output` [Q, R]; `chest_delta` [K, 4] by direction of the move;
-            those of the window are described in `daf.sim.tables.windows`.
-        padded_width: Wp, so that cell = (row + pad_rows) * Wp + column + pad_columns.
-        struct: the same as a Warp struct.
+        data: field of `Tables` -> number or array:
+            `grid` int16 [Y, G], content of each cell, and `station_at` [Y, G], stations only, see
+            `daf.sim.tables.codes`; `agent_cell` [Y, A], initial cells;
+            `station_type`, `starts_clipped`, float32 `initial_clip_weight` [Y, S];
+            `clip_order` [Y, X], station indices; `clip_words`, random words of a replay, or empty;
+            `spread` float32 [Y, S, S], clip weight that a clipped station adds to the others;
+            `move_offset` [4], `neighbor_offset` [8], in cells of the padded grid;
+            `limit_group_mask`, `limit`, `initial_inventory`, `regeneration` [R];
+            `type_id`, `station_kind`, `partial`, `max_uses`, float32 `exhaustion`,
+            `chest_resource`, `chest_initial`, `chest_capacity` [B];
+            `recipe` [B, 256], recipe of each neighbor byte;
+            `chest_delta` [B, 4], change of the stock by direction of the move;
+            `recipe_input`, `recipe_output` [Q, R]; `recipe_cooldown`, `recipe_has_output` [Q];
+            `reward_weight`, `reward_cap` float32, `reward_resource`, `reward_of_chest` [F];
+            tables of the window, see `daf.sim.tables.windows`.
+        tensors: the arrays of `data` as tensors on the device.
+        struct: Warp struct over these tensors.
+        pad_rows, pad_columns, padded_width: geometry of the padded grid, see `PaddedGrid`.
     """
 
     def __init__(self, mission: Mission, device: str):
         self.mission = mission
-        self.pad_rows = max(mission.window_height // 2, 1)
-        self.pad_columns = max(mission.window_width // 2, 1)
-        self.padded_width = mission.width + 2 * self.pad_columns
-        maps = MapArrays.of(mission)
-        self.data = _map_tables(mission, maps, self)
-        self.data |= {
+        padded = PaddedGrid.from_mission(mission)
+        self.pad_rows, self.pad_columns = padded.pad_rows, padded.pad_columns
+        self.padded_width = padded.width
+        maps = MapArrays.from_mission(mission)
+        map_tables = _map_tables(maps, padded)
+        self.data = {
+            **map_tables,
             **_agent_tables(mission),
             **_station_tables(mission, maps),
             **clipping_tables(mission, maps),
             **_reward_tables(mission),
-            **_window_tables(mission, self),
+            **_window_tables(mission, padded, map_tables),
         }
         self.tensors = {
             name: torch.as_tensor(value, device=device)
@@ -68,31 +82,27 @@ class MissionTables:
                 value = wp.from_torch(self.tensors[name], dtype=dtype)
             setattr(self.struct, name, value)
 
-    def cells(self, places: np.ndarray) -> np.ndarray:
-        """Indices in the padded grid of places [..., 2] on the map."""
-        row, column = places[..., 0] + self.pad_rows, places[..., 1] + self.pad_columns
-        return row * self.padded_width + column
-
 
 def _amounts(amounts: dict[str, int]) -> list[int]:
+    """Return the amounts in the order of `RESOURCES`."""
     return [amounts.get(resource, 0) for resource in RESOURCES]
 
 
-def _map_tables(mission: Mission, maps: MapArrays, padded: MissionTables) -> dict:
+def _map_tables(maps: MapArrays, padded: PaddedGrid) -> dict:
     padding = ((padded.pad_rows,) * 2, (padded.pad_columns,) * 2)
-    inside = np.where(maps.wall, WALL_CODE, EMPTY).astype(np.int16)
-    grid = np.pad(inside, ((0, 0), *padding), constant_values=OUTSIDE)
+    cells = np.where(maps.wall, WALL_CODE, EMPTY).astype(np.int16)
+    grid = np.pad(cells, ((0, 0), *padding), constant_values=OUTSIDE)
     grid = grid.reshape(len(grid), -1)
     num_stations, num_agents = maps.stations.shape[1], maps.agents.shape[1]
     first_agent = FIRST_STATION + num_stations
-    stations, agents = padded.cells(maps.stations), padded.cells(maps.agents)
+    stations, agents = padded.cell_indices(maps.stations), padded.cell_indices(maps.agents)
     np.put_along_axis(grid, stations, FIRST_STATION + np.arange(num_stations)[None], axis=1)
     station_at = np.zeros(grid.shape, dtype=np.int32)
-    numbered = maps.station_type << STATION_TYPE_SHIFT | np.arange(num_stations)
-    np.put_along_axis(station_at, stations, numbered, axis=1)
+    codes = maps.station_type << STATION_TYPE_SHIFT | np.arange(num_stations)
+    np.put_along_axis(station_at, stations, codes, axis=1)
     np.put_along_axis(grid, agents, first_agent + np.arange(num_agents)[None], axis=1)
-    width = padded.padded_width
-    around = [-width - 1, -width, -width + 1, -1, 1, width - 1, width, width + 1]
+    width = padded.width
+    neighbor_offsets = [-width - 1, -width, -width + 1, -1, 1, width - 1, width, width + 1]
     return {
         "num_agents": num_agents,
         "num_stations": num_stations,
@@ -100,21 +110,23 @@ def _map_tables(mission: Mission, maps: MapArrays, padded: MissionTables) -> dic
         "grid": grid,
         "station_at": station_at,
         "agent_cell": int_array(agents),
-        "move_offset": int_array([around[POSITIONS.index(move)] for move in MOVES]),
-        "neighbour_offset": int_array(around),
+        "move_offset": int_array([neighbor_offsets[POSITIONS.index(move)] for move in MOVES]),
+        "neighbor_offset": int_array(neighbor_offsets),
     }
 
 
 def _agent_tables(mission: Mission) -> dict:
-    limit_of = {name: limit for limit in inventory_limits(mission) for name in limit.resources}
+    limit_by_resource = {
+        name: limit for limit in inventory_limits(mission) for name in limit.resources
+    }
     return {
         "move_energy": mission.move_energy,
         "num_glyphs": mission.glyphs,
         "failure_penalty": mission.failure_penalty,
         "limit_group_mask": int_array(
-            [_group_mask(name, limit_of[name].resources) for name in RESOURCES]
+            [_group_mask(name, limit_by_resource[name].resources) for name in RESOURCES]
         ),
-        "limit": int_array([limit_of[name].limit for name in RESOURCES]),
+        "limit": int_array([limit_by_resource[name].limit for name in RESOURCES]),
         "initial_inventory": np.asarray(_amounts(starting_inventory(mission)), dtype=np.uint8),
         "regeneration_interval": mission.regeneration.interval,
         "regeneration": int_array(_amounts(mission.regeneration.amounts)),
@@ -122,45 +134,47 @@ def _agent_tables(mission: Mission) -> dict:
 
 
 def _group_mask(name: str, group: tuple[str, ...]) -> int:
-    """The other resources under the same limit, one bit each."""
-    return sum(1 << RESOURCES.index(mate) for mate in group if mate != name)
+    """Return the bit mask of the other resources of a limit group."""
+    return sum(1 << RESOURCES.index(member) for member in group if member != name)
 
 
 def _station_tables(mission: Mission, maps: MapArrays) -> dict:
     recipes: list[Recipe] = []
-    columns: dict[str, list] = {name: [] for name in _TYPE_COLUMNS}
+    fields: dict[str, list] = {name: [] for name in _TYPE_FIELDS}
     for station in (mission.stations[name] for name in maps.types):
-        assembler = isinstance(station, Assembler)
-        columns["type_id"].append(station.type_id)
-        columns["station_kind"].append(ASSEMBLER_KIND if assembler else CHEST_KIND)
-        columns["partial"].append(assembler and station.partial)
-        columns["max_uses"].append(station.max_uses if assembler else 0)
-        columns["chest_resource"].append(-1 if assembler else RESOURCES.index(station.resource))
-        columns["chest_initial"].append(0 if assembler else station.initial)
-        columns["chest_capacity"].append(0 if assembler else station.capacity)
-        sides = {} if assembler else station.sides
-        columns["chest_delta"].append([sides.get(OPPOSITE[move], 0) for move in MOVES])
-        columns["recipe"].append(
-            [NO_RECIPE if n is None else len(recipes) + n for n in recipe_by_neighbor_byte(station)]
-            if assembler
+        is_assembler = isinstance(station, Assembler)
+        fields["type_id"].append(station.type_id)
+        fields["station_kind"].append(ASSEMBLER_KIND if is_assembler else CHEST_KIND)
+        fields["partial"].append(is_assembler and station.partial)
+        fields["max_uses"].append(station.max_uses if is_assembler else 0)
+        fields["chest_resource"].append(-1 if is_assembler else RESOURCES.index(station.resource))
+        fields["chest_initial"].append(0 if is_assembler else station.initial)
+        fields["chest_capacity"].append(0 if is_assembler else station.capacity)
+        sides = {} if is_assembler else station.sides
+        fields["chest_delta"].append([sides.get(OPPOSITE[move], 0) for move in MOVES])
+        fields["recipe"].append(
+            [
+                NO_RECIPE if index is None else len(recipes) + index
+                for index in recipe_by_neighbor_byte(station)
+            ]
+            if is_assembler
             else [NO_RECIPE] * 256
         )
-        recipes += station.recipes if assembler else ()
+        recipes += station.recipes if is_assembler else ()
     first_repair = len(recipes)
     recipes += mission.clipping.repairs
     exhaustion = [getattr(mission.stations[name], "exhaustion", 0.0) for name in maps.types]
     shapes = {"chest_delta": (-1, 4), "recipe": (-1, 256)}
     return {
         **{
-            name: int_array(values).reshape(shapes.get(name, -1))
-            for name, values in columns.items()
+            name: int_array(values).reshape(shapes.get(name, -1)) for name, values in fields.items()
         },
         "exhaustion": np.asarray(exhaustion, dtype=np.float32),
         "station_type": int_array(maps.station_type),
-        "recipe_input": int_array([_amounts(r.inputs) for r in recipes]).reshape(
+        "recipe_input": int_array([_amounts(recipe.inputs) for recipe in recipes]).reshape(
             -1, len(RESOURCES)
         ),
-        "recipe_output": int_array([_amounts(r.outputs) for r in recipes]).reshape(
+        "recipe_output": int_array([_amounts(recipe.outputs) for recipe in recipes]).reshape(
             -1, len(RESOURCES)
         ),
         "recipe_cooldown": int_array([recipe.cooldown for recipe in recipes]),
@@ -170,7 +184,7 @@ def _station_tables(mission: Mission, maps: MapArrays) -> dict:
     }
 
 
-_TYPE_COLUMNS = (
+_TYPE_FIELDS = (
     "type_id",
     "station_kind",
     "partial",
@@ -197,16 +211,16 @@ def _reward_tables(mission: Mission) -> dict:
     }
 
 
-def _window_tables(mission: Mission, padded: MissionTables) -> dict:
-    seen = window_cells(mission.window_height, mission.window_width, padded.padded_width)
-    grid, first_agent = padded.data["grid"], padded.data["first_agent"]
+def _window_tables(mission: Mission, padded: PaddedGrid, map_tables: dict) -> dict:
+    window = window_cells(mission.window_height, mission.window_width, padded.width)
+    grid, first_agent = map_tables["grid"], map_tables["first_agent"]
     return {
-        "window_offset": seen.offset,
-        "window_location": seen.location,
+        "window_offset": window.offset,
+        "window_location": window.location,
         **visibility_tables(
-            seen,
+            window,
             walls=grid == WALL_CODE,
             stations=(grid >= FIRST_STATION) & (grid < first_agent),
-            standable=(grid == EMPTY) | (grid >= first_agent),
+            walkable=(grid == EMPTY) | (grid >= first_agent),
         ),
     }

@@ -1,16 +1,16 @@
-"""Codes and sizes that kernels and tables share."""
+"""Codes and sizes shared by kernels and tables."""
 
 import warp as wp
 
 from daf.missions import POSITIONS, RESOURCES
 
-# What a cell of the grid holds. Station k is FIRST_STATION + k, agent a is first_agent + a.
+# Content of a cell of the grid. Station k is FIRST_STATION + k, agent a is first_agent + a.
 OUTSIDE = wp.constant(0)
 EMPTY = wp.constant(1)
 WALL_CODE = wp.constant(2)
 FIRST_STATION = wp.constant(3)
 
-# What `station_at` holds: the number of the station, and above it its type.
+# Elements of `station_at`: index of the station in the low bits, its type above them.
 STATION_TYPE_SHIFT = wp.constant(16)
 STATION_MASK = wp.constant(0xFFFF)
 

@@ -1,21 +1,21 @@
-"""Tables: the Warp struct through which kernels read the data of a mission."""
+"""Tables: Warp struct with the constants of a mission."""
 
 import warp as wp
 
 
 @wp.struct
 class Tables:
-    """The constants of one mission, as kernels see them; see `build_tables` for the shapes."""
+    """Constants of one mission, as arguments of kernels; shapes in `MissionTables`."""
 
     # sizes
     num_agents: int
     num_stations: int
     first_agent: int
-    # the maps
+    # maps
     grid: wp.array2d(dtype=wp.int16)
     agent_cell: wp.array2d(dtype=wp.int32)
     move_offset: wp.array(dtype=wp.int32)
-    neighbour_offset: wp.array(dtype=wp.int32)
+    neighbor_offset: wp.array(dtype=wp.int32)
     # rules of agents
     move_energy: int
     num_glyphs: int

@@ -1,6 +1,7 @@
-"""A logger plugin of Snakemake: what happens, as JSON lines, for the pipelines to read.
+"""Logger plugin of Snakemake, which writes events as JSON lines for the pipelines.
 
-Snakemake finds it by its name; `daf.orchestrators.run_snakemake` puts this folder on its path.
+Snakemake finds the plugin by its name; `daf.orchestrators.run_snakemake` adds its folder to
+PYTHONPATH.
 """
 
 import json
@@ -26,9 +27,9 @@ FIELDS = (
 
 @dataclass
 class LogHandlerSettings(LogHandlerSettingsBase):
-    # Snakemake makes a command line option of it and understands `Optional` only.
+    # Snakemake derives a command line option from this field, and supports `Optional` only.
     path: Optional[str] = field(  # noqa: UP045
-        default=None, metadata={"help": "File that receives the events.", "required": True}
+        default=None, metadata={"help": "file that receives the events", "required": True}
     )
 
 
@@ -55,7 +56,7 @@ class LogHandler(LogHandlerBase):
 
     @property
     def has_filter(self) -> bool:
-        # Else Snakemake's own filter, made for the terminal, would hide events.
+        # Without this, Snakemake's filter for the terminal would hide events.
         return True
 
     @property
