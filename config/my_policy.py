@@ -15,10 +15,12 @@ class Wanderer(Policy):
     """Scripted policy: turns at every step, and rests when it is out of energy."""
 
     def initial_state(self, seeds):
+        """Return the state at the start of an episode: a number per row."""
         # seeds: int64 [N], fixed by the episode; derive all random numbers from them.
         return seeds % 4
 
     def act(self, observations, state):
+        """Return an action for every row, and the next state."""
         # observations: uint8 [N, T, 3], tokens (location, feature, value); empty tokens are 255.
         # Tokens of the agent itself, such as its energy, are at the center of the window.
         height, width = self.game.window
@@ -43,9 +45,11 @@ class Network(TrainablePolicy):
         self.to(device)
 
     def initial_recurrent_state(self, num_rows):
+        """Return the recurrent state at the start of an episode."""
         return torch.zeros(num_rows, self.size, device=self.device)
 
     def forward(self, observations, recurrent_state, episode_starts):
+        """Return logits, values and the next recurrent state of a sequence of steps."""
         # L steps of N rows; the recurrent state is reset where an episode starts.
         is_token = (observations[..., :1] != 255).float()
         embedded = torch.relu(self.token(observations / 255)) * is_token

@@ -67,6 +67,7 @@ def model_section(model: type[BaseModel], path: str, shown: Collection[type] = (
 
 
 def cell(text: str) -> str:
+    """Return a text with escapes for a cell of a Markdown table."""
     return text.replace("|", "\\|").replace("\n", " ")
 
 

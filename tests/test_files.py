@@ -156,12 +156,12 @@ def test_readers_do_not_open_irregular_locks(name, kind, tmp_path, outside_file)
 def test_readers_create_nothing_and_do_not_wait(tmp_path, capfd):
     with results_lock.hold_read_lock(str(tmp_path)):
         assert os.listdir(tmp_path) == []
-    with pytest.raises(results_lock.ResultsInUse), results_lock.hold_read_lock(str(tmp_path)):
+    with pytest.raises(results_lock.ResultsInUseError), results_lock.hold_read_lock(str(tmp_path)):
         os.close(results_lock.wait_and_lock(str(tmp_path)))
     with (
         results_lock.hold_read_lock(str(tmp_path)),
         results_lock.hold_read_lock(str(tmp_path)),
-        pytest.raises(results_lock.ResultsInUse),
+        pytest.raises(results_lock.ResultsInUseError),
     ):
         results_lock.lock_results(str(tmp_path))
     assert capfd.readouterr().err == ""
@@ -171,7 +171,7 @@ def test_lock_holder_text_is_escaped(tmp_path):
     held = results_lock.wait_and_lock(str(tmp_path))
     os.truncate(held, 0)
     os.pwrite(held, b"process 1 on \x1b[2J", 0)
-    with pytest.raises(results_lock.ResultsInUse, match="in use by another process"):
+    with pytest.raises(results_lock.ResultsInUseError, match="in use by another process"):
         results_lock.lock_results(str(tmp_path))
     os.close(held)
 

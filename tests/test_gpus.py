@@ -16,7 +16,7 @@ from daf.config import ExecutionConfig
 from daf.jobs.device import job_device
 from daf.orchestrators.snakemake_command import snakemake_command
 from daf.provenance.source import workflow_folder
-from daf.system.gpus import NotEnoughGPUs, claim_gpus, visible_gpus
+from daf.system.gpus import NotEnoughGPUsError, claim_gpus, visible_gpus
 
 HOLD = """
 import sys, time
@@ -80,7 +80,7 @@ def test_job_with_several_gpus(hold):
     assert read_line(both) == "0,1"
     assert read_line(hold(count=2, jobs_per_gpu=2)) == "0,1"
     assert "waiting" in hold(jobs_per_gpu=2).stderr.readline()
-    with pytest.raises(NotEnoughGPUs, match="needs 3 GPUs; 2 are visible"), claim_gpus(3, 1):
+    with pytest.raises(NotEnoughGPUsError, match="needs 3 GPUs; 2 are visible"), claim_gpus(3, 1):
         pass
 
 
@@ -89,7 +89,7 @@ def test_job_on_several_nodes_claims_its_share_per_node():
     with job_device(snakemake, ExecutionConfig()):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
     snakemake = SimpleNamespace(resources={"gpu": 4}, threads=1)
-    with pytest.raises(NotEnoughGPUs), job_device(snakemake, ExecutionConfig()):
+    with pytest.raises(NotEnoughGPUsError), job_device(snakemake, ExecutionConfig()):
         pass
 
 

@@ -29,7 +29,7 @@ def holder(results, code: str = HOLD, **more) -> subprocess.Popen:
 
 def test_error_names_the_holder_until_it_is_killed(tmp_path):
     first = holder(tmp_path)
-    with pytest.raises(results_lock.ResultsInUse, match=f"in use by process {first.pid} on "):
+    with pytest.raises(results_lock.ResultsInUseError, match=f"in use by process {first.pid} on "):
         results_lock.lock_results(str(tmp_path))
     first.send_signal(signal.SIGKILL)
     first.wait()
@@ -70,7 +70,7 @@ def test_child_inherits_the_lock(tmp_path):
         pass_fds=[held],
     )
     os.close(held)
-    with pytest.raises(results_lock.ResultsInUse):
+    with pytest.raises(results_lock.ResultsInUseError):
         results_lock.lock_results(str(tmp_path))
     child.kill()
     child.wait()

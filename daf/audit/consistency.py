@@ -21,7 +21,7 @@ from daf.audit.jobs import (
     parse_job,
     sweep_folder,
 )
-from daf.audit.sidecar_index import SidecarIndex, SidecarMismatch
+from daf.audit.sidecar_index import SidecarIndex, SidecarMismatchError
 from daf.config import short_json
 from daf.missions import Mission
 from daf.plan import Plan, PolicyInstance, Team
@@ -40,8 +40,8 @@ class ConsistencyChecks(SidecarIndex):
             name: first output of the job.
 
         Raises:
-            SidecarMismatch, ConfigError: the sidecar is inconsistent; one line.
-            CannotVerify: the check needs a file or code that is not available.
+            SidecarMismatchError, ConfigError: the sidecar is inconsistent; one line.
+            CannotVerifyError: the check needs a file or code that is not available.
         """
         sidecar = self.sidecars[name]
         job = parse_job(sidecar)
@@ -63,7 +63,9 @@ class ConsistencyChecks(SidecarIndex):
 
     def _check_train(self, _: str, sidecar: Sidecar, job: Train) -> None:
         if job.run.name != job.run.proper_name():
-            raise SidecarMismatch(f"run name: got {job.run.name}; expected {job.run.proper_name()}")
+            raise SidecarMismatchError(
+                f"run name: got {job.run.name}; expected {job.run.proper_name()}"
+            )
         digests = list(inputs_named(sidecar, "initial_weights").values())
         check_equal("initial weights", digests, [sha for sha in [job.run.initial_digest] if sha])
 
@@ -98,7 +100,7 @@ class ConsistencyChecks(SidecarIndex):
         if policy.training_seed is None and file not in self.sidecars:
             check_equal("training missions", len(trained_on), 0)
             if len(weights) > 1 or not policy.is_valid_name(next(iter(weights.values()), None)):
-                raise SidecarMismatch(f"policy name {policy.name} does not match its content")
+                raise SidecarMismatchError(f"policy name {policy.name} does not match its content")
             return
         run = self.job_that_made(file, Train).run
         fields = {key: getattr(run, key) for key in PolicyInstance.model_fields}
@@ -214,19 +216,21 @@ def _check_files(name: str, sidecar: Sidecar, job: Job) -> None:
     expected = {k: [file] for k, file in outputs.items() if k in recorded or k not in optional}
     if recorded != expected or next(iter(outputs.values())) != name:
         key = next((key for key in expected if recorded.get(key) != expected[key]), "outputs")
-        raise SidecarMismatch(
+        raise SidecarMismatchError(
             f"outputs of rule {sidecar.rule} do not follow from its parameters (expected {key} "
             f"{short_json(expected.get(key, []))})"
         )
     if any(not file.startswith("logs/") for file in sidecar.log) or len(sidecar.log) > 1:
-        raise SidecarMismatch("its log is not one file in logs/")
+        raise SidecarMismatchError("its log is not one file in logs/")
 
 
 def _check_command(command: str, target: str) -> None:
     """Check that the command in a report calls a target and nothing else."""
     pattern = rf"snakemake {target}( --configfile( [^ -].*)?)?"
     if not re.fullmatch(pattern, command) or shlex.join(shlex.split(command)) != command:
-        raise SidecarMismatch(f"command: got {short_json(command)}; expected a call of {target}")
+        raise SidecarMismatchError(
+            f"command: got {short_json(command)}; expected a call of {target}"
+        )
 
 
 def inputs_named(sidecar: Sidecar, name: str) -> dict[str, str]:
@@ -238,10 +242,10 @@ def check_equal(what: str, recorded: Any, expected: Any) -> None:
     """Check a recorded value against the value that follows from the other sidecars.
 
     Raises:
-        SidecarMismatch: they differ.
+        SidecarMismatchError: they differ.
     """
     if recorded != expected:
-        raise SidecarMismatch(
+        raise SidecarMismatchError(
             f"{what}: got {_short_text(recorded)}; the other sidecars give {_short_text(expected)}"
         )
 

@@ -12,10 +12,10 @@ from daf.audit.derived_files import (
 )
 from daf.audit.differences import exact_difference, first_difference
 from daf.audit.findings import DERIVED, REEXECUTED, VERIFIED, Findings
-from daf.audit.jobs import CannotVerify, EnvironmentCheck, Job, PipelineCall, Train, parse_job
+from daf.audit.jobs import CannotVerifyError, EnvironmentCheck, Job, PipelineCall, Train, parse_job
 from daf.audit.machine_errors import error_line, is_machine_error
 from daf.audit.pipeline_results import check_pipeline_outputs
-from daf.audit.sidecar_index import SidecarMismatch
+from daf.audit.sidecar_index import SidecarMismatchError
 from daf.audit.trainings import training_differences
 from daf.audit.worker import Worker
 from daf.config import ConfigError
@@ -38,10 +38,10 @@ def check_consistency(name: str, checks: ConsistencyChecks, findings: Findings) 
     outputs = list(sidecar.output_files())
     try:
         checks.check(name)
-    except CannotVerify as reason:
+    except CannotVerifyError as reason:
         findings.add_unverifiable(outputs, f"{reason}")
     except Exception as error:  # the sidecar may hold anything
-        if isinstance(error, SidecarMismatch | ConfigError) and not is_machine_error(error):
+        if isinstance(error, SidecarMismatchError | ConfigError) and not is_machine_error(error):
             files = [*outputs, f"{name}{SUFFIX}"]
             _add_difference(findings, files, sidecar, f"{error}", include_hardware=False)
         else:
@@ -49,7 +49,7 @@ def check_consistency(name: str, checks: ConsistencyChecks, findings: Findings) 
         return None
     try:
         return parse_job(sidecar)
-    except CannotVerify:
+    except CannotVerifyError:
         return None
 
 
@@ -133,7 +133,7 @@ def _run_check(
     """
     try:
         difference = compare(file)
-    except CannotVerify as reason:
+    except CannotVerifyError as reason:
         findings.add_unverifiable([file], f"{reason}")
     except Exception as error:  # the files may hold anything
         if isinstance(error, ConfigError) and not is_machine_error(error):

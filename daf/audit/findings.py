@@ -31,7 +31,7 @@ class Finding:
 
     @property
     def verdict(self) -> str:
-        """ "verified", "changed" or "unverifiable"."""
+        """Verdict on the file: "verified", "changed" or "unverifiable"."""
         if self.changed:
             return CHANGED
         doubts = self.unverifiable or self.needs_retraining

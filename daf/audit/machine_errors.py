@@ -2,8 +2,8 @@
 
 import pyarrow
 
-from daf.audit.jobs import CannotVerify
-from daf.audit.sidecar_index import SidecarMismatch
+from daf.audit.jobs import CannotVerifyError
+from daf.audit.sidecar_index import SidecarMismatchError
 from daf.config import ConfigError
 from daf.errors import printable
 from daf.files.safe_read import UnsafeFileError
@@ -17,7 +17,7 @@ CONTENT_ERRORS = (UnsafeFileError, RecursionError, NotImplementedError)
 
 def error_line(error: Exception) -> str:
     """Return the message of an error in one line, with the class name of an unexpected error."""
-    expected = isinstance(error, CannotVerify | SidecarMismatch | ConfigError)
+    expected = isinstance(error, CannotVerifyError | SidecarMismatchError | ConfigError)
     return printable(" ".join(f"{'' if expected else type(error).__name__ + ': '}{error}".split()))
 
 

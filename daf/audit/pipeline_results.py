@@ -34,7 +34,7 @@ def check_pipeline_outputs(checks: ConsistencyChecks, name: str) -> str | None:
 
     Raises:
         ConfigError, KeyError: a file has unexpected content.
-        CannotVerify: the check needs a file that is not available.
+        CannotVerifyError: the check needs a file that is not available.
     """
     sidecar = checks.sidecars[name]
     job: PipelineCall = parse_job(sidecar)

@@ -7,7 +7,7 @@ import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
-from daf.audit.jobs import CannotVerify, check_code, parse_job
+from daf.audit.jobs import CannotVerifyError, check_code, parse_job
 from daf.audit.machine_errors import is_machine_error
 from daf.config import ConfigError
 from daf.jobs.log import failure_reason
@@ -31,12 +31,12 @@ def reexecute_job(
         A results folder, in which the outputs have their recorded names.
 
     Raises:
-        CannotVerify: the job needs a file, code or device that is not available.
+        CannotVerifyError: the job needs a file, code or device that is not available.
         ConfigError: the job failed, or its parameters are invalid; one line.
     """
     check_code(parse_job(sidecar), trust)
     if sidecar.device == "cuda" and not is_gpu_available():
-        raise CannotVerify("made on a GPU, and no GPU is available")
+        raise CannotVerifyError("made on a GPU, and no GPU is available")
     results_copy = folder / "results"
     inputs = link_inputs(results, sidecar, results_copy)
     outputs = {
@@ -72,7 +72,7 @@ def reexecute_job(
         cause = stop.__context__
         reason = failure_reason(log) or f"{type(cause).__name__}: {cause}"
         if is_machine_error(cause):
-            raise CannotVerify(reason) from None
+            raise CannotVerifyError(reason) from None
         raise ConfigError(f"cannot be re-executed ({reason})") from None
     return results_copy
 
@@ -89,7 +89,7 @@ def link_inputs(results: Path, sidecar: Sidecar, results_copy: Path) -> dict[str
         Paths of the inputs, by the rule's names for them.
 
     Raises:
-        CannotVerify: an input outside the results folder is not available.
+        CannotVerifyError: an input outside the results folder is not available.
     """
     inputs = {}
     for name, files in sidecar.inputs.items():
@@ -100,7 +100,7 @@ def link_inputs(results: Path, sidecar: Sidecar, results_copy: Path) -> dict[str
     for name, files in sidecar.elsewhere.items():
         for path, sha in files.items():
             if not Path(path).is_file() or file_digest(path) != sha:
-                raise CannotVerify(f"its input {path} is not available")
+                raise CannotVerifyError(f"its input {path} is not available")
         inputs[name] += files
     return inputs
 

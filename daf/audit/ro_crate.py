@@ -50,7 +50,7 @@ def export_ro_crate(results: str | Path, archive: str | Path, unverified: bool =
 
     Raises:
         ConfigError: the folder has no results, an invalid sidecar or changed files; one line.
-        ResultsInUse: a workflow started to write during the export.
+        ResultsInUseError: a workflow started to write during the export.
         OSError: a file cannot be read or written.
     """
     results, archive = Path(results), Path(archive)

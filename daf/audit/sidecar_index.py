@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from daf.audit.jobs import CannotVerify, Evaluate, Job, SweepJob, parse_job, sweep_folder
+from daf.audit.jobs import CannotVerifyError, Evaluate, Job, SweepJob, parse_job, sweep_folder
 from daf.config import BenchmarkConfig, ConfigError, MissingConfig, short_json
 from daf.missions import Mission, load_mission
 from daf.missions.ceiling import resolve_ceiling
@@ -15,7 +15,7 @@ from daf.provenance.sidecar import Sidecar
 from daf.sweep.state import SweepState
 
 
-class SidecarMismatch(Exception):
+class SidecarMismatchError(Exception):
     """Contradiction between a sidecar and its file or the other sidecars; one line."""
 
 
@@ -42,7 +42,7 @@ class SidecarIndex:
             tables: episode tables of its evaluations.
 
         Raises:
-            CannotVerify: the plan needs files that are not available.
+            CannotVerifyError: the plan needs files that are not available.
         """
         config = BenchmarkConfig.model_validate(self.relocate(config.resolved(), sidecar))
         execution = config.execution.model_copy(update={"results_dir": str(self.results)})
@@ -51,7 +51,7 @@ class SidecarIndex:
         try:
             return make_plan(config, "its configuration", missions.load, build_policies=False)
         except ConfigError as error:
-            raise CannotVerify(f"cannot rebuild the plan: {error}") from None
+            raise CannotVerifyError(f"cannot rebuild the plan: {error}") from None
 
     def relocate(self, data: Any, sidecar: Sidecar) -> Any:
         """Return recorded data with paths of the recorded results folder moved to this one."""
@@ -65,7 +65,7 @@ class SidecarIndex:
             job: job of the sweep.
 
         Raises:
-            CannotVerify: the state needs files that are not available.
+            CannotVerifyError: the state needs files that are not available.
         """
         folder = sweep_folder(name.rpartition("/")[0])
         key = digest([folder, job.sweep.resolved()])
@@ -87,7 +87,7 @@ class SidecarIndex:
                     sweep, "its configuration", missions.load, build_policies=False
                 )
             except ConfigError as error:
-                raise CannotVerify(f"cannot rebuild the plan: {error}") from None
+                raise CannotVerifyError(f"cannot rebuild the plan: {error}") from None
         return self._sweep_states[key]
 
     def _missing_evaluations(
@@ -122,7 +122,7 @@ class SidecarIndex:
         for files in sidecar.elsewhere.values():
             for path, sha in files.items():
                 if not Path(path).is_file() or file_digest(path) != sha:
-                    raise CannotVerify(f"its input {short_json(path)} is not available")
+                    raise CannotVerifyError(f"its input {short_json(path)} is not available")
 
     def job_that_made(self, file: str, job_type: type[Job]) -> Any:
         """Return the job whose first output is a file.
@@ -132,17 +132,17 @@ class SidecarIndex:
             job_type: expected class of the job.
 
         Raises:
-            CannotVerify: the file has no sidecar.
-            SidecarMismatch: the job has another type.
+            CannotVerifyError: the file has no sidecar.
+            SidecarMismatchError: the job has another type.
         """
         if file not in self.sidecars:
-            raise CannotVerify(f"{file} has no sidecar")
+            raise CannotVerifyError(f"{file} has no sidecar")
         try:
             job = parse_job(self.sidecars[file])
         except ConfigError as error:
-            raise CannotVerify(f"the sidecar of {file} is invalid: {error}") from None
+            raise CannotVerifyError(f"the sidecar of {file} is invalid: {error}") from None
         if not isinstance(job, job_type):
-            raise SidecarMismatch(f"rule of {file}: got {self.sidecars[file].rule}")
+            raise SidecarMismatchError(f"rule of {file}: got {self.sidecars[file].rule}")
         return job
 
     def _with_results_dir(self, file: str) -> str:

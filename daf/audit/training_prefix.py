@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from daf.audit.jobs import CannotVerify, Train, check_code, parse_job
+from daf.audit.jobs import CannotVerifyError, Train, check_code, parse_job
 from daf.audit.reexecute import is_gpu_available, link_inputs
 from daf.config import ConfigError
 from daf.files.parquet import save_table
@@ -36,7 +36,7 @@ def reexecute_prefix(
         they cannot be computed here.
 
     Raises:
-        CannotVerify: the code of the policy is not available, or not trusted.
+        CannotVerifyError: the code of the policy is not available, or not trusted.
         ConfigError: the weights do not fit the network; one line.
     """
     from daf.files.text_files import write_json
@@ -68,7 +68,7 @@ def reexecute_prefix(
     affordable_updates = MAX_PREFIX_STEPS // curriculum[0].steps_per_update
     num_updates = min(PREFIX_UPDATES, last_stage.end_update, affordable_updates)
     has_device = sidecar.device == "cpu" or is_gpu_available()
-    with contextlib.suppress(CannotVerify):  # the initial weights may not be available
+    with contextlib.suppress(CannotVerifyError):  # the initial weights may not be available
         weights = link_inputs(results, sidecar, results_copy).get("initial_weights", [])
         if num_updates and sidecar.execution.ranks == 1 and has_device:
             rows = _first_rows(sidecar, job, next(iter(weights), None), num_updates)

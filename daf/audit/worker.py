@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from daf.audit.jobs import CannotVerify
+from daf.audit.jobs import CannotVerifyError
 from daf.config import ConfigError
 from daf.provenance.sidecar import SUFFIX, Sidecar
 from daf.system.limited_process import LimitedProcess, ProcessLimits
@@ -84,8 +84,7 @@ class Worker:
         return self._run_task("reexecute", name, folder)
 
     def reexecute_prefix(self, name: str, folder: Path) -> Path:
-        """Re-execute the first updates of a run; see
-        `daf.audit.training_prefix.reexecute_prefix`.
+        """Re-execute the first updates of a run; see `daf.audit.training_prefix`.
 
         Args:
             name: weights file of the run, relative to the results folder.
@@ -99,7 +98,7 @@ class Worker:
         response = self._request({"task": task, "name": name, "folder": str(folder)})
         self._process.end_descendants()  # remaining child processes must not affect the next job
         if response["error"] is not None:
-            raise {"ConfigError": ConfigError}.get(response["kind"], CannotVerify)(
+            raise {"ConfigError": ConfigError}.get(response["kind"], CannotVerifyError)(
                 response["error"]
             )
         return Path(response["results"])
@@ -127,7 +126,7 @@ class Worker:
         """Send a request and return the response.
 
         Raises:
-            CannotVerify: the worker exceeded a limit or died.
+            CannotVerifyError: the worker exceeded a limit or died.
         """
         with contextlib.suppress(BrokenPipeError):
             self._send(request)
@@ -142,7 +141,7 @@ class Worker:
                 self._stop()
                 timeout = f"the job takes longer than {self.minutes:g} minutes"
                 death = process.violation or "the worker process died"
-                raise CannotVerify(death if is_readable else timeout)
+                raise CannotVerifyError(death if is_readable else timeout)
             line += part
         return json.loads(line)
 
@@ -198,7 +197,7 @@ def _respond(settings: dict[str, Any], task: str, name: str, folder: str) -> dic
         reexecuted = run(results, sidecar, Path(folder), tuple(settings["trust"]))
     except Exception as error:  # the sidecar may hold anything
         kind = type(error).__name__
-        expected = isinstance(error, CannotVerify | ConfigError)
+        expected = isinstance(error, CannotVerifyError | ConfigError)
         return {"kind": kind, "error": f"{error}" if expected else f"{kind}: {error}"}
     return {"results": str(reexecuted), "error": None}
 
@@ -207,9 +206,9 @@ def _check_size(sidecar: Sidecar, max_ranks: int) -> None:
     """Check the number of processes and threads, which a forged sidecar may set to any value.
 
     Raises:
-        CannotVerify: a number exceeds the limit of an audit.
+        CannotVerifyError: a number exceeds the limit of an audit.
     """
     if sidecar.execution.ranks > max_ranks:
-        raise CannotVerify(f"made by {sidecar.execution.ranks} processes; limit: {max_ranks}")
+        raise CannotVerifyError(f"made by {sidecar.execution.ranks} processes; limit: {max_ranks}")
     if sidecar.threads > MAX_THREADS:
-        raise CannotVerify(f"made by {sidecar.threads} threads; limit: {MAX_THREADS}")
+        raise CannotVerifyError(f"made by {sidecar.threads} threads; limit: {MAX_THREADS}")

@@ -92,7 +92,7 @@ def _crate(arguments: argparse.Namespace) -> int:
     try:
         with limited_memory(MEMORY_MB):
             jobs = export_ro_crate(arguments.results, arguments.archive, arguments.unverified)
-    except (OSError, results_lock.ResultsInUse) as error:
+    except (OSError, results_lock.ResultsInUseError) as error:
         raise ConfigError(f"{error}") from None
     print(f"{arguments.archive}: exported ({jobs} jobs)")
     return 0

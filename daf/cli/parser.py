@@ -30,6 +30,7 @@ class Parser(argparse.ArgumentParser):
         self._accepts |= dict.fromkeys(flags, accepts)
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
+        """Parse the arguments after moving positional arguments to the front."""
         return super().parse_known_args(None if args is None else self._reorder(args), namespace)
 
     def _reorder(self, args: Sequence[str]) -> list[str]:

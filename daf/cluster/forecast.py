@@ -1,6 +1,7 @@
 """Forecast of an experiment's cost on a cluster: a simulation of its jobs with measured times.
 
-`python -m daf.cluster.forecast --help`"""
+Usage: `python -m daf.cluster.forecast --help`
+"""
 
 import argparse
 import heapq

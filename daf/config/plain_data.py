@@ -50,7 +50,7 @@ def parse_yaml(text: str, source: str) -> Any:
         data = yaml.load(text, Loader=_StrictLoader)
     except RecursionError:
         raise ConfigError(f"{source}: nested more than {MAX_DEPTH} levels deep") from None
-    except _TooLarge:
+    except _TooLargeError:
         raise ConfigError(f"{source}: {TOO_LARGE}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -166,7 +166,7 @@ def _key_prefix(key_path: tuple) -> str:
     return f"key '{'.'.join(map(str, key_path))}': " if key_path else ""
 
 
-class _TooLarge(Exception):
+class _TooLargeError(Exception):
     """A text expands to more data than the limits allow."""
 
 
@@ -180,7 +180,7 @@ class _StrictLoader(CoreLoader):
     def compose_node(self, parent, index):
         self._nodes += 1
         if self._nodes > MAX_VALUES:
-            raise _TooLarge
+            raise _TooLargeError
         return super().compose_node(parent, index)
 
     def get_single_node(self):
@@ -220,7 +220,7 @@ def _count_values(node: yaml.Node, counts: dict[int, int]) -> int:
         counts: number of values by the id of each visited node.
 
     Raises:
-        _TooLarge: the number exceeds the limit, or a node contains itself.
+        _TooLargeError: the number exceeds the limit, or a node contains itself.
     """
     if id(node) not in counts:
         counts[id(node)] = MAX_VALUES  # count of a node that contains itself
@@ -229,5 +229,5 @@ def _count_values(node: yaml.Node, counts: dict[int, int]) -> int:
             parts = (part for pair in parts for part in pair)
         counts[id(node)] = 1 + sum(_count_values(part, counts) for part in parts)
     if counts[id(node)] > MAX_VALUES:
-        raise _TooLarge
+        raise _TooLargeError
     return counts[id(node)]

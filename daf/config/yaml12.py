@@ -36,6 +36,7 @@ class CoreLoader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str | None, list] = {}
 
     def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
+        """Compose a scalar; refuse unquoted ones that the YAML versions read differently."""
         event = self.peek_event()
         if event.implicit[0] and event.tag is None and AMBIGUOUS.fullmatch(event.value):
             raise yaml.constructor.ConstructorError(
@@ -46,10 +47,12 @@ class CoreLoader(yaml.SafeLoader):
         return super().compose_scalar_node(anchor)
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
+        """Construct an int from decimal, `0o` octal or `0x` hexadecimal digits."""
         text = self.construct_scalar(node)
         return int(text, {"0o": 8, "0x": 16}.get(text[:2], 10))
 
     def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
+        """Construct a float, including `.inf` and `.nan`."""
         text = self.construct_scalar(node).lower()
         return float(text.replace(".inf", "inf").replace(".nan", "nan"))
 

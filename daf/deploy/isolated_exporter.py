@@ -22,6 +22,7 @@ class NetworkStep(torch.nn.Module):
         self.policy = policy
 
     def forward(self, observations, recurrent_state):
+        """Compute one step; see the class."""
         used = observations[None, :, : self.policy.num_tokens]
         # Not `len`, which torch.export treats as a constant.
         episode_starts = torch.zeros((1, observations.shape[0]), dtype=torch.bool)

@@ -70,9 +70,11 @@ class BundlePolicy(Policy):
                 raise ConfigError(f"bundle {short_json(str(path))}: {error}") from None
 
     def initial_state(self, seeds: torch.Tensor) -> Any:
+        """Return the initial state of the policy in the bundle."""
         if self._policy is None:
             raise ConfigError("policy 'bundle': key 'data_path' is missing; expected a zip file")
         return self._policy.initial_state(seeds)
 
     def act(self, observations: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
+        """Return actions and next state of the policy in the bundle."""
         return self._policy.act(observations, state)

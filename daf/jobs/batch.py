@@ -18,7 +18,7 @@ from typing import Any
 from daf.files.safe_write import make_folder
 from daf.jobs.device import execution_config, job_device
 from daf.jobs.job import JobContext, run_job
-from daf.jobs.log import BatchPartsFailed, failure_reason, job_log
+from daf.jobs.log import BatchPartsFailedError, failure_reason, job_log
 from daf.jobs.results_lock import hold_shared_lock
 from daf.provenance.staleness import JobSpec, find_stale_reason, split_job
 
@@ -58,7 +58,7 @@ def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[JobCon
             with job_device_context as device:
                 yield (_run_part(part, results_dir, device, failures) for part in remaining)
             if failures:
-                raise BatchPartsFailed("; ".join(failures)) from next(iter(failures.values()))
+                raise BatchPartsFailedError("; ".join(failures)) from next(iter(failures.values()))
             for part in stale:
                 part.publish(results_dir)
             for folder in {part.staging_dir(results_dir) for part in parts}:

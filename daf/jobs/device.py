@@ -25,7 +25,7 @@ def job_device(snakemake: Any, execution: ExecutionConfig) -> Iterator[str]:
 
     Raises:
         EnvironmentCheckError: the configuration requires a GPU, and none is available.
-        NotEnoughGPUs: the machine has fewer GPUs than the job needs.
+        NotEnoughGPUsError: the machine has fewer GPUs than the job needs.
     """
     # A job on several nodes runs one process per node, with an equal share of the GPUs.
     num_gpus = int(snakemake.resources.get("gpu", 0)) // int(snakemake.resources.get("nodes", 1))

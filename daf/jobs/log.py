@@ -13,12 +13,12 @@ from daf.config import ConfigError
 from daf.errors import os_error_text
 from daf.files.safe_write import open_for_update
 from daf.jobs.device import execution_config
-from daf.system.gpus import NotEnoughGPUs
+from daf.system.gpus import NotEnoughGPUsError
 from daf.system.interrupts import interruptible
 from daf.system.limits import EnvironmentCheckError
 from daf.system.streams import tolerate_encodings
 
-EXPECTED_ERRORS = (ConfigError, EnvironmentCheckError, NotEnoughGPUs, OSError, ValueError)
+EXPECTED_ERRORS = (ConfigError, EnvironmentCheckError, NotEnoughGPUsError, OSError, ValueError)
 """Errors with a complete message; the traceback of any other error is written to the log."""
 
 LOG_START = "begin: "
@@ -28,7 +28,7 @@ LOG_FAILURE = "failed: "
 """Prefix of the last line in the log of a failed job, before the reason."""
 
 
-class BatchPartsFailed(ValueError):
+class BatchPartsFailedError(ValueError):
     """Parts of a batch job failed; each has printed its reason."""
 
 
@@ -59,7 +59,7 @@ def job_log(snakemake: Any, start_time: datetime) -> Iterator[None]:
             # Snakemake prints the logs of failed jobs, so the log must not repeat the stderr line.
             with contextlib.suppress(OSError):  # the disk may be full
                 print(f"{LOG_FAILURE}{reason}", file=log, flush=True)
-            if not isinstance(error, BatchPartsFailed):
+            if not isinstance(error, BatchPartsFailedError):
                 print(f"error in {snakemake.rule}: {reason}", file=_original_stderr(), flush=True)
             sys.exit(1)
 

@@ -35,7 +35,7 @@ _exclusive_locks: list[int] = []
 _shared_locks: set[int] = set()
 
 
-class ResultsInUse(RuntimeError):
+class ResultsInUseError(RuntimeError):
     """Another workflow writes to the results folder; the message names it in one line."""
 
 
@@ -43,7 +43,7 @@ def lock_results(results_dir: str) -> None:
     """Lock the results folder until this process ends, unless a parent process has locked it.
 
     Raises:
-        ResultsInUse: another process writes to the folder.
+        ResultsInUseError: another process writes to the folder.
         UnsafeFileError: the workflow would write through a link.
         OSError: the folder cannot be written.
     """
@@ -73,7 +73,7 @@ def hold_read_lock(results_dir: str) -> Iterator[None]:
     file of the folder. A folder without lock files is not in use.
 
     Raises:
-        ResultsInUse: a workflow started to write during the block; raised at its end.
+        ResultsInUseError: a workflow started to write during the block; raised at its end.
         OSError: a lock cannot be acquired.
     """
     lock = _open_existing(Path(results_dir, LOCK_FILE))
@@ -89,7 +89,7 @@ def hold_read_lock(results_dir: str) -> Iterator[None]:
         for descriptor in filter(None, (lock, jobs)):
             os.close(descriptor)
     if lock is None and _can_open(Path(results_dir, LOCK_FILE)):
-        raise ResultsInUse(f"{results_dir}: a workflow started to write there")
+        raise ResultsInUseError(f"{results_dir}: a workflow started to write there")
 
 
 def lock_environment(results_dir: str) -> dict[str, str]:
@@ -123,12 +123,12 @@ os.register_at_fork(after_in_child=_release_after_fork)
 
 
 def _retry_while_in_use(acquire: Callable[[], int], poll_seconds: float = 0.2) -> int:
-    """Call `acquire` until it no longer raises `ResultsInUse`."""
+    """Call `acquire` until it no longer raises `ResultsInUseError`."""
     is_reported = False
     while True:
         try:
             return acquire()
-        except ResultsInUse as error:
+        except ResultsInUseError as error:
             if not is_reported:
                 print(f"{error}; waiting for it to end", file=sys.stderr, flush=True)
             is_reported = True
@@ -141,7 +141,7 @@ def _try_lock(lock: int, operation: int, results_dir: str) -> int:
     except OSError as error:
         if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
             raise
-        raise ResultsInUse(f"{results_dir} is in use by {_describe_holder(lock)}") from None
+        raise ResultsInUseError(f"{results_dir} is in use by {_describe_holder(lock)}") from None
     return lock
 
 

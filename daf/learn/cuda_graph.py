@@ -27,6 +27,7 @@ class CapturedFunction(Generic[Result]):
         self._graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self) -> Result:
+        """Call the function; on a GPU replay its graph."""
         if not self.on_gpu:
             return self.function()
         if not self._is_warm:

@@ -1,6 +1,7 @@
 """PPO loss (Schulman et al. 2017, eq. 9) and its gradients, one thread per sample.
 
-Samples with a teacher action use its negative log-likelihood as policy loss."""
+Samples with a teacher action use its negative log-likelihood as policy loss.
+"""
 
 import torch
 import warp as wp

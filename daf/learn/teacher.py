@@ -1,6 +1,7 @@
 """Teacher: a scripted policy that labels every observation of the learner (DAgger).
 
-Ross, Gordon and Bagnell 2011, arXiv:1011.0686."""
+Ross, Gordon and Bagnell 2011, arXiv:1011.0686.
+"""
 
 from collections.abc import Sequence
 from typing import Any

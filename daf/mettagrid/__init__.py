@@ -1,2 +1,4 @@
-"""Adapter to mettagrid: its policies in DAF, DAF's policies in mettagrid, and a cross-check of both
-engines. No module imports mettagrid before a function needs it."""
+"""Adapter to mettagrid: policies in both directions, and a cross-check of both engines.
+
+No module imports mettagrid before a function needs it.
+"""

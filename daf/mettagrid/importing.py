@@ -102,6 +102,7 @@ class MettagridPolicy(Policy):
         return worlds, seeds.view(-1, num_agents)[:, 0].tolist(), 0
 
     def act(self, observations: torch.Tensor, state: tuple) -> tuple[torch.Tensor, tuple]:
+        """Choose actions with the instance of each world, reproducibly in its seed and step."""
         worlds, seeds, step = state
         tokens = self._convert_tokens(observations.cpu().numpy())
         tokens = tokens.reshape(len(worlds), self.game.num_agents, -1, 3)

@@ -53,7 +53,7 @@ def station_object(mission: Mission, name: str, tag: str) -> Data:
     else:
         try:
             handlers = list(_assembler_handlers(mission, name, station, tag))
-        except NotTranslatable as error:
+        except NotTranslatableError as error:
             raise ConfigError(
                 f"mission {mission.name}: cannot be translated to mettagrid: {name}: {error}"
             ) from None
@@ -69,7 +69,7 @@ def station_object(mission: Mission, name: str, tag: str) -> Data:
     }
 
 
-class NotTranslatable(ValueError):
+class NotTranslatableError(ValueError):
     """Rule that mettagrid's handlers cannot express; the message names it."""
 
 
@@ -113,19 +113,21 @@ def _assembler_handlers(
         tag: tag of the station.
 
     Raises:
-        NotTranslatable: mettagrid cannot express a rule.
+        NotTranslatableError: mettagrid cannot express a rule.
     """
     _check_assembler(mission, name, station)
     recipes = list(_usable_recipes(station, mission.num_agents, tag))
     cooldowns = {recipe.cooldown for recipe, _, _ in recipes}
     if max(cooldowns, default=0) > MAX_COOLDOWN:
-        raise NotTranslatable(f"its cooldown is above {MAX_COOLDOWN}")
+        raise NotTranslatableError(f"its cooldown is above {MAX_COOLDOWN}")
     if station.partial and len(cooldowns) > 1:
-        raise NotTranslatable("partial uses of recipes with different cooldowns")
+        raise NotTranslatableError("partial uses of recipes with different cooldowns")
     has_uses = [has_resources("target", {USES: 1})] if station.max_uses else []
     for index, (recipe, num_neighbors, formation) in enumerate(recipes):
         if num_neighbors > 1 and any(recipe.inputs.values()):
-            raise NotTranslatable("several agents pay the inputs, in an order unknown to mettagrid")
+            raise NotTranslatableError(
+                "several agents pay the inputs, in an order unknown to mettagrid"
+            )
         for phase, progress in _cooldown_phases(recipe, station.partial, max(cooldowns)):
             inputs = _scaled_amounts(recipe.inputs, progress, np.ceil)
             outputs = _scaled_amounts(recipe.outputs, progress, np.floor)
@@ -157,14 +159,14 @@ def _check_assembler(mission: Mission, name: str, station: Assembler) -> None:
         station: rules of the station type.
 
     Raises:
-        NotTranslatable: a rule that mettagrid cannot express.
+        NotTranslatableError: a rule that mettagrid cannot express.
     """
     if station.exhaustion:
-        raise NotTranslatable("its cooldown grows by a factor (exhaustion)")
+        raise NotTranslatableError("its cooldown grows by a factor (exhaustion)")
     last_row, last_column = mission.height - 1, mission.width - 1
     for row, column, _ in mission.cells_with(name):
         if row in (0, last_row) or column in (0, last_column):
-            raise NotTranslatable("it is on the edge of the map")
+            raise NotTranslatableError("it is on the edge of the map")
 
 
 def _usable_recipes(
@@ -186,7 +188,7 @@ def _usable_recipes(
         filters on the positions of agents.
 
     Raises:
-        NotTranslatable: the recipe depends on a corner.
+        NotTranslatableError: the recipe depends on a corner.
     """
     table = recipe_by_neighbor_byte(station)
     # (occupied sides, number of agents around) -> recipe
@@ -198,7 +200,7 @@ def _usable_recipes(
             and formation[1] <= num_agents
             and recipe_of_formation.setdefault(formation, table[byte]) != table[byte]
         ):
-            raise NotTranslatable("its recipe depends on the corner that an agent occupies")
+            raise NotTranslatableError("its recipe depends on the corner that an agent occupies")
     for index, recipe in enumerate(station.recipes):
         formations = [
             formation

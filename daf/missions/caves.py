@@ -48,6 +48,7 @@ class Cave(Layout):
     def draw(
         self, interior: np.ndarray, symbols: dict[str, str], random: np.random.Generator
     ) -> None:
+        """Draw floor, stations and agents in place; see `Layout.draw`."""
         middle = (self.height // 2, self.width // 2)
         stations = self._place_stations(middle, random)
         starts = [_shifted(middle, side, 2) for side in SIDES][: self.agents]

@@ -87,6 +87,7 @@ class AnyLayoutDistances(WalkingDistances):
     """
 
     def steps_from(self, cells: list[Cell]) -> np.ndarray:
+        """Return 0 for all cells, int64 [H, W]; UNREACHABLE without `cells`."""
         return np.full(self.shape, 0 if cells else UNREACHABLE, dtype=np.int64)
 
 

@@ -134,6 +134,7 @@ class Room(Layout):
     def draw(
         self, interior: np.ndarray, symbols: dict[str, str], random: np.random.Generator
     ) -> None:
+        """Draw floor, stations and agents in place; see `Layout.draw`."""
         interior[:] = symbols[FLOOR]
         free = np.zeros(interior.shape, dtype=bool)
         free[1:-1, 1:-1] = True

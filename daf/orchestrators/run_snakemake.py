@@ -173,8 +173,7 @@ def _stop(process: subprocess.Popen) -> None:
 
 
 def _kill_orphans(environment: dict[str, str]) -> None:
-    """Kill the jobs of a Snakemake process that was killed, since no process collects their
-    results."""
+    """Kill the jobs of a killed Snakemake process, since no process collects their results."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
             if process.environ().get(CALL_VARIABLE) == environment[CALL_VARIABLE]:

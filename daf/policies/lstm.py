@@ -38,9 +38,11 @@ class LSTM(TrainablePolicy):
         self.to(device)
 
     def initial_recurrent_state(self, num_rows: int) -> torch.Tensor:
+        """Return zeros, float32 [N, 2 D]."""
         return torch.zeros(num_rows, 2 * self.hidden_size, device=self.device)
 
     def forward(self, observations, recurrent_state, episode_starts):
+        """Run the network over a sequence of steps; see `TrainablePolicy.forward`."""
         steps, rows = observations.shape[:2]
         embedded = self.embedding(observations.flatten(0, 1)).view(steps, rows, -1)
         run_lstm = self._forward_steps if embedded.is_cuda else self._forward_segments

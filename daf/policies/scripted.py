@@ -11,6 +11,7 @@ class Noop(Policy):
     """Policy that always chooses the action `noop`."""
 
     def act(self, observations: torch.Tensor, state: None) -> tuple[torch.Tensor, None]:
+        """Return `noop` for every row."""
         return torch.zeros(len(observations), dtype=torch.int64, device=observations.device), None
 
 
@@ -24,9 +25,11 @@ class Random(Policy):
         self.num_choices = 5 + glyphs
 
     def initial_state(self, seeds: torch.Tensor) -> tuple[torch.Tensor, int]:
+        """Return (seeds, step) at the start of an episode."""
         return seeds, 0
 
     def act(self, observations: torch.Tensor, state: tuple) -> tuple[torch.Tensor, tuple]:
+        """Draw an action for every row from its seed and the step."""
         seeds, step = state
         actions = (uniform(seeds, step) * self.num_choices).to(torch.int64)
         return actions, (seeds, step + 1)

@@ -30,9 +30,11 @@ class Stateless(TrainablePolicy):
         self.to(device)
 
     def initial_recurrent_state(self, num_rows: int) -> torch.Tensor:
+        """Return an empty recurrent state, float32 [N, 0]."""
         return torch.zeros(num_rows, 0, device=self.device)
 
     def forward(self, observations, recurrent_state, episode_starts):
+        """Run the network over all steps at once; see `TrainablePolicy.forward`."""
         steps, rows = observations.shape[:2]
         embedded = self.embedding(observations.flatten(0, 1))
         hidden = torch.relu_(self.hidden(embedded))

@@ -55,6 +55,7 @@ class TeamPolicy(Policy):
         ]
 
     def act(self, observations: torch.Tensor, state: list) -> tuple[torch.Tensor, list]:
+        """Choose an action for every row with the policy of its member."""
         actions = torch.empty(len(observations), dtype=torch.int64, device=observations.device)
         new_state = []
         for member, (rows, member_state) in zip(self.members, state):

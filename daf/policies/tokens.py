@@ -85,5 +85,6 @@ class TokenEmbedding(nn.Module):
         nn.init.normal_(self.table, std=1 / math.sqrt(50))
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
+        """Embed observations uint8 [N, T, 3] as float32 [N, D]."""
         tokens = observations[:, : self.used_tokens]
         return embed_tokens(self.table, self.bias, tokens, self.vocabulary)

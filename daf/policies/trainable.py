@@ -179,6 +179,7 @@ class Head(Dense):
     """
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Compute the outputs, float32 [..., outputs]."""
         if not torch.is_autocast_enabled(inputs.device.type):
             return super().forward(inputs)
         with torch.autocast(inputs.device.type, enabled=False):

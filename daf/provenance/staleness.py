@@ -71,8 +71,10 @@ def split_job(
 
     Args:
         rule: name of the rule in the workflow.
-        inputs, outputs, parameters: mappings or Snakemake's named lists. A name stands for one file
-            or a list of files. Each output of a batch job is a list with one file per part.
+        inputs: mapping or Snakemake's named list, from names to one file or a list of files.
+        outputs: the same of the outputs; each output of a batch job is a list with one file per
+            part.
+        parameters: mapping or Snakemake's named list, from names to plain data.
     """
     common = dict(parameters.items())
     external = common.pop(EXTERNAL_INPUTS, {})
@@ -159,7 +161,8 @@ def first_different_key(recorded: Any, requested: Any, key: str = "") -> str | N
     Tuples equal lists, as in JSON.
 
     Args:
-        recorded, requested: the plain data to compare.
+        recorded: plain data of the sidecar.
+        requested: plain data of the job.
         key: dotted key of both.
     """
     pairs: list[tuple[Any, Any, Any]]

@@ -36,7 +36,8 @@ def build_benchmark_report(
     Args:
         title: heading of the page.
         stats: path of stats.json.
-        runs, curves: paths of the run.json and metrics.parquet files, in the same order.
+        runs: paths of the run.json files.
+        curves: paths of the metrics.parquet files, in the order of `runs`.
         labels: label of the policy of each run.
         environment: path of environment.json.
         replays: paths of the replays for the replay viewer.
@@ -82,8 +83,10 @@ def build_sweep_report(
 
     Args:
         sweep: resolved configuration.
-        search, trials, rounds, environment: paths of search.json, trials.parquet, rounds.parquet
-            and environment.json.
+        search: path of search.json.
+        trials: path of trials.parquet.
+        rounds: path of rounds.parquet.
+        environment: path of environment.json.
         command: command line that reproduces the sweep.
 
     Returns:

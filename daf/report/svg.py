@@ -33,8 +33,10 @@ def svg_image(width: float, height: float, title: str, description: str, *childr
     """Return a scalable `<svg>` with a text alternative.
 
     Args:
-        width, height: size of the view box, in pixels.
-        title, description: text alternative.
+        width: width of the view box, in pixels.
+        height: height of the view box, in pixels.
+        title: title of the text alternative.
+        description: text alternative.
         children: elements of the image.
     """
     return element(
@@ -55,7 +57,8 @@ def text_element(
     """Return a line of text at a position in pixels.
 
     Args:
-        x, y: position of the baseline.
+        x: x of the anchor.
+        y: y of the baseline.
         content: text.
         class_: CSS classes.
         anchor: "start" (default), "middle" or "end".
@@ -96,7 +99,8 @@ def nice_axis(low: float, high: float, num_ticks: int = 5) -> Axis:
     labels", Graphics Gems, 1990, with 2.5 added).
 
     Args:
-        low, high: range of the data.
+        low: minimum of the data.
+        high: maximum of the data.
         num_ticks: approximate number of ticks.
     """
     if not low < high:

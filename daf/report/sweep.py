@@ -44,7 +44,8 @@ def render_sweep(
     Args:
         sweep: resolved configuration.
         search: search.json.
-        trials, rounds: trials.parquet and rounds.parquet.
+        trials: trials.parquet.
+        rounds: rounds.parquet.
         environment: environment.json.
         command: command line that reproduces the sweep.
         sources: SHA-256 of each source file.

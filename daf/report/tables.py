@@ -57,7 +57,8 @@ def interval_cell(item: Mapping, low: str = "low", high: str = "high") -> Cell:
 
     Args:
         item: dict with both ends.
-        low, high: keys of the ends.
+        low: key of the lower end.
+        high: key of the upper end.
     """
     if item[low] is None:
         return Cell(DASH)

@@ -85,6 +85,8 @@ def write_agent_tokens(
     They are written once per step and copied into every window that contains the agent.
 
     Args:
+        tables: tables of the mission.
+        worlds: states of the worlds.
         agent_tokens: uint8 [E, A, MAX_OBJECT_TOKENS, 3], output.
         agent_token_count: int32 [E, A], output.
     """
@@ -201,6 +203,7 @@ def find_window_rank(tables: Tables, cell_offset: int) -> int:
     """Return the window rank of a cell, -1 outside the window.
 
     Args:
+        tables: tables of the mission.
         cell_offset: index of the cell in the padded grid minus that of the agent's cell.
     """
     index = cell_offset + tables.rank_by_offset.shape[0] / 2
@@ -225,6 +228,8 @@ def observe(
     masks, iterates over the objects, and copies the wall tokens between them in runs.
 
     Args:
+        tables: tables of the mission.
+        worlds: states of the worlds.
         agent_tokens: uint8 [E, A, MAX_OBJECT_TOKENS, 3], output of `write_agent_tokens`.
         agent_token_count: int32 [E, A], number of these tokens.
         world_mask: bool [E], worlds to observe; empty for all worlds.

@@ -42,6 +42,8 @@ class Simulation:
     `reset` do not synchronize with the device. A CUDA graph can capture them after one warm-up
     call, which compiles the kernels.
 
+    The tensors are views of the simulation's memory; the next step overwrites them.
+
     Args:
         mission: mission of all worlds.
         num_worlds: number of worlds E.
@@ -64,8 +66,6 @@ class Simulation:
         counters: int32 [E, C], game statistics of the running episodes, by `statistic_names`.
         finished_counters: int32 [E, C], game statistics of the last finished episodes.
         state: state tensors of all worlds.
-
-    The tensors are views of the simulation's memory; the next step overwrites them.
     """
 
     def __init__(

@@ -30,6 +30,8 @@ def decode_actions(tables: Tables, worlds: Worlds, actions: wp.array2d(dtype=wp.
     """Decode the flat actions and draw the order of the agents.
 
     Args:
+        tables: tables of the mission.
+        worlds: states of the worlds.
         actions: int64 [E, A], indices into the flat action list.
     """
     world = wp.tid()
@@ -104,6 +106,8 @@ def reset(
     """Start a new episode in the selected worlds.
 
     Args:
+        tables: tables of the mission.
+        worlds: states of the worlds.
         world_mask: bool [E], worlds to reset.
         seed: seed of the simulation.
         world_seeds: int64 [E], seeds of the new episodes; if empty, the seeds are derived from

@@ -149,7 +149,10 @@ def clear_tail(tokens: wp.array(dtype=wp.vec3ub), n: int, used: int, lane: int):
     """Fill the row with 255 from token `n` to token `used`.
 
     Args:
+        tokens: uint8 [T, 3], row of an agent.
+        n: number of tokens of this step.
         used: number of tokens in the row at the previous step. The tokens after it are empty,
             except for the excess of copies on the CPU, which this function also clears.
+        lane: index of the thread in the CUDA warp of the agent; 0 on the CPU.
     """
     ...

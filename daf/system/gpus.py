@@ -23,7 +23,7 @@ A cluster job has exclusive GPUs. Their numbers may equal those of another job o
 POLL_SECONDS = 0.2
 
 
-class NotEnoughGPUs(RuntimeError):
+class NotEnoughGPUsError(RuntimeError):
     """Too few visible GPUs for a job; one line."""
 
 
@@ -50,14 +50,14 @@ def claim_gpus(count: int, jobs_per_gpu: int) -> Iterator[list[str]]:
         the names of the locked GPUs; empty without visible GPUs.
 
     Raises:
-        NotEnoughGPUs: fewer GPUs are visible than `count`.
+        NotEnoughGPUsError: fewer GPUs are visible than `count`.
     """
     visible = visible_gpus()
     if not count or not visible:
         yield []
         return
     if count > len(visible):
-        raise NotEnoughGPUs(f"the job needs {count} GPUs; {len(visible)} are visible here")
+        raise NotEnoughGPUsError(f"the job needs {count} GPUs; {len(visible)} are visible here")
     locks = _wait_for_gpus(visible, count, jobs_per_gpu)
     previous = os.environ.get(VISIBLE_DEVICES)
     os.environ[VISIBLE_DEVICES] = ",".join(locks)

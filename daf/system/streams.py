@@ -90,7 +90,7 @@ class _Errors(_Stream):
 
 
 def tolerate_encodings() -> None:
-    """Make stdout and stderr escape characters outside their encoding, as in `\\u2212`."""
+    r"""Make stdout and stderr escape characters outside their encoding, as in `\u2212`."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:  # missing in notebooks, where it is not needed

@@ -8,8 +8,8 @@ import pytest
 from daf.audit.consistency import ConsistencyChecks
 from daf.audit.findings import Findings
 from daf.audit.integrity import check_integrity
-from daf.audit.jobs import CannotVerify
-from daf.audit.sidecar_index import SidecarMismatch, _MissionLoader
+from daf.audit.jobs import CannotVerifyError
+from daf.audit.sidecar_index import SidecarMismatchError, _MissionLoader
 from daf.config import ConfigError
 from daf.missions import load_mission
 from daf.provenance.hashing import file_digest
@@ -34,7 +34,7 @@ def mismatches(results: Path, trust: tuple[str, ...] = ()) -> dict[str, str]:
     for name in checks.sidecars:
         try:
             checks.check(name)
-        except (SidecarMismatch, ConfigError, CannotVerify) as reason:
+        except (SidecarMismatchError, ConfigError, CannotVerifyError) as reason:
             messages[name] = f"{type(reason).__name__}: {reason}"
     return messages
 
@@ -60,12 +60,12 @@ def test_honest_sidecars_are_consistent(made, tmp_path):
 def test_changed_rule(rule, file, results):
     if Sidecar.read(results / f"{file}{SUFFIX}").rule != rule:
         edit(results, file, lambda content: content.update(rule=rule))
-        assert mismatches(results)[file].startswith(("ConfigError", "SidecarMismatch"))
+        assert mismatches(results)[file].startswith(("ConfigError", "SidecarMismatchError"))
 
 
 def test_unknown_rule(results):
     edit(results, RANDOM, lambda content: content.update(rule="invented"))
-    assert mismatches(results)[RANDOM] == ('CannotVerify: unknown rule "invented"')
+    assert mismatches(results)[RANDOM] == ('CannotVerifyError: unknown rule "invented"')
 
 
 @pytest.mark.parametrize("model", ["pipelines/tiny/result.json", "environment.json", STATS])
@@ -89,7 +89,7 @@ def test_policy_differs_from_its_folder(results):
         content["inputs"]["weights"] = {}
 
     edit(results, evaluation, change)
-    assert mismatches(results)[evaluation].startswith("SidecarMismatch: policy: got ")
+    assert mismatches(results)[evaluation].startswith("SidecarMismatchError: policy: got ")
     edit(results, evaluation, lambda r: r["parameters"]["policy"].update(training_seed=None))
     assert evaluation in mismatches(results)
 
@@ -97,7 +97,7 @@ def test_policy_differs_from_its_folder(results):
 def test_fixed_policy_with_another_name(results):
     edit(results, RANDOM, lambda r: r["parameters"]["policy"].update(class_path="baseline"))
     assert mismatches(results)[RANDOM] == (
-        "SidecarMismatch: policy name random does not match its content"
+        "SidecarMismatchError: policy name random does not match its content"
     )
 
 
@@ -124,7 +124,7 @@ def test_changed_mission(results):
 
 @pytest.mark.parametrize("ceiling, message", [
     (200.0, "ConfigError: key 'ceiling': got 200.0; expected at most the proven bound 61"),
-    (None, "SidecarMismatch: ceiling: got "),
+    (None, "SidecarMismatchError: ceiling: got "),
 ])  # fmt: skip
 def test_changed_ceiling(ceiling, message, results):
     edit(results, RANDOM, lambda r: r["parameters"]["mission"].update(ceiling=ceiling))
@@ -158,7 +158,7 @@ def test_omitted_policy(results):
 def test_changed_command(command, results):
     for file in (REPORT, SWEPT):
         edit(results, file, lambda r: r["parameters"].update(command=command))
-        assert "SidecarMismatch: command: got " in mismatches(results)[file]
+        assert "SidecarMismatchError: command: got " in mismatches(results)[file]
 
 
 def test_changed_trials(results):
@@ -205,7 +205,7 @@ def test_missing_mission_file_is_replaced_by_sidecar(results, tmp_path):
     assert mismatches(results) == {}
     edit(results, STATS, lambda r: r["parameters"]["config"].update(missions=["/nowhere/x.yaml"]))
     assert (
-        "CannotVerify: cannot rebuild the plan: its configuration: key"
+        "CannotVerifyError: cannot rebuild the plan: its configuration: key"
         in mismatches(results)[STATS]
     )
 

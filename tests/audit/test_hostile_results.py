@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from daf.audit import audit
-from daf.audit.jobs import CannotVerify, check_code, parse_job
+from daf.audit.jobs import CannotVerifyError, check_code, parse_job
 from daf.audit.worker import Worker
 from daf.config import AuditConfig, ConfigError, PolicyConfig
 from daf.plan.names import class_digest, instance_name, policy_identity
@@ -95,7 +95,7 @@ def test_all_class_paths_are_checked(rule, key, class_path, made):
     for part in key[:-1]:
         node = node[part]
     node[key[-1]] = class_path
-    with pytest.raises((CannotVerify, ConfigError), match=r"is foreign code|class_path"):
+    with pytest.raises((CannotVerifyError, ConfigError), match=r"is foreign code|class_path"):
         check_code(parse_job(sidecar.model_copy(update={"parameters": parameters})), ())
 
 
@@ -110,7 +110,7 @@ def test_bundle_with_code_is_foreign(rule, key, class_path, made):
         parameters = sidecar.parameters | {key: changed}
         job = parse_job(sidecar.model_copy(update={"parameters": parameters}))
         check_code(job, trust)
-    with pytest.raises(CannotVerify, match=r'"bundle\+code" is foreign code'):
+    with pytest.raises(CannotVerifyError, match=r'"bundle\+code" is foreign code'):
         check_code(job, ())
 
 
@@ -188,7 +188,7 @@ def test_worker_survives_crash_and_timeout(code, message, results, tmp_path):
     (other_table,) = results.glob("evaluations/stateless-s5-*/*.parquet")
     minutes = 5 if "exit" in code else 0.02
     with Worker(results, (class_path,), minutes) as worker:
-        with pytest.raises(CannotVerify, match=message):
+        with pytest.raises(CannotVerifyError, match=message):
             worker.reexecute(file, tmp_path / "1")
         name = other_table.relative_to(results).as_posix()
         worker.minutes = 5
@@ -206,7 +206,7 @@ def test_process_limits_of_sidecars(change, message, results, tmp_path):
     name = file.relative_to(results).as_posix()
     threads = change.pop("threads", 1)
     edit(results, name, lambda r: r.update(threads=threads) or r["execution"].update(change))
-    with Worker(results, (), 5) as worker, pytest.raises(CannotVerify, match=message):
+    with Worker(results, (), 5) as worker, pytest.raises(CannotVerifyError, match=message):
         worker.reexecute(name, tmp_path / "again")
 
 
@@ -219,7 +219,10 @@ def test_resource_limits_of_jobs(code, message, results, tmp_path):
     (tmp_path / "mine.py").write_text(HARMFUL.format(code=code))
     class_path = f"{tmp_path / 'mine.py'}:Mine"
     file = foreign_evaluation(results, class_path)
-    with Worker(results, (class_path,), 5) as worker, pytest.raises(CannotVerify, match=message):
+    with (
+        Worker(results, (class_path,), 5) as worker,
+        pytest.raises(CannotVerifyError, match=message),
+    ):
         worker.reexecute(file, tmp_path / "1")
 
 

@@ -12,7 +12,7 @@ from daf.audit import CHANGED, VERIFIED, audit
 from daf.audit.consistency import ConsistencyChecks
 from daf.audit.findings import Findings
 from daf.audit.integrity import check_integrity
-from daf.audit.sidecar_index import SidecarMismatch
+from daf.audit.sidecar_index import SidecarMismatchError
 from daf.config import AuditConfig, BenchmarkConfig, ConfigError, DAFConfig
 from daf.orchestrators.benchmark_pipeline import run_benchmark
 from daf.provenance.hashing import file_digest
@@ -78,7 +78,7 @@ def mismatches(results: Path) -> dict[str, str]:
     for name in checks.sidecars:
         try:
             checks.check(name)
-        except (SidecarMismatch, ConfigError) as reason:
+        except (SidecarMismatchError, ConfigError) as reason:
             messages[name] = f"{reason}"
     return messages
 

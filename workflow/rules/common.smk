@@ -35,7 +35,7 @@ from daf.provenance.hashing import HashedDict, digest, folder_digest
 from daf.provenance.code_hash import script_hash
 from daf.provenance.packages import package_versions
 from daf.provenance.sidecar import SUFFIX, outputs_match
-from daf.jobs.results_lock import ResultsInUse, lock_results
+from daf.jobs.results_lock import ResultsInUseError, lock_results
 from daf.provenance.staleness import ExternalFiles
 from daf.sweep.state import KEYS_OUTSIDE_SEARCH, SweepState
 from daf.provenance.source import relative_or_name, workflow_folder
@@ -103,7 +103,7 @@ mimetypes.add_type("application/vnd.apache.parquet", ".parquet")
 onstart:
     try:
         lock_results(RESULTS)
-    except ResultsInUse as error:
+    except ResultsInUseError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
         sys.exit(f"error: {RESULTS} cannot be written ({os_error_text(error)})")

@@ -1,3 +1,5 @@
+"""Report page of an audit of a results folder, `results/audit.html`."""
+
 import sys
 from datetime import UTC, datetime
 

@@ -1,3 +1,5 @@
+"""Statistics of a benchmark or comparison, `stats.json`."""
+
 from daf.files.parquet import load_tables
 from daf.files.text_files import write_json
 from daf.jobs.job import run_job

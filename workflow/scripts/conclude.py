@@ -1,3 +1,5 @@
+"""Result of a sweep: `search.json`, the best configuration and its weights."""
+
 from daf.config import DAFSweepConfig
 from daf.config.yaml12 import dump_yaml
 from daf.files.parquet import load_table, load_tables

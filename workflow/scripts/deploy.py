@@ -1,3 +1,5 @@
+"""Bundle of one policy, a zip file with weights, code and proof of its scores."""
+
 from daf.jobs.job import run_job
 from daf.jobs.supervisor import supervised
 from daf.missions import Mission

@@ -1,3 +1,5 @@
+"""Speed of the simulator on this machine: measurements and report page."""
+
 from datetime import UTC, datetime
 
 from daf.files.text_files import write_json, write_text

@@ -1,3 +1,5 @@
+"""Report `environment.json` on hardware and software of this machine."""
+
 from daf.files.text_files import write_json
 from daf.jobs.environment_check import check_environment
 from daf.jobs.job import run_job

@@ -1,3 +1,5 @@
+"""Episode tables and replays of a batch of evaluations."""
+
 from daf.config import EvaluationConfig
 from daf.jobs.batch import part_log, run_batch
 from daf.jobs.supervisor import supervised

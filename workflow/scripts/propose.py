@@ -1,3 +1,5 @@
+"""Trials of the next round of a sweep."""
+
 from daf.config import DAFSweepConfig
 from daf.files.parquet import load_tables
 from daf.files.text_files import write_json

@@ -1,3 +1,5 @@
+"""Tables of trials and rounds of a sweep, and its finalists."""
+
 from daf.config import DAFSweepConfig
 from daf.files.parquet import load_tables, save_table
 from daf.files.text_files import write_json

@@ -1,3 +1,5 @@
+"""HTML report of a benchmark or comparison."""
+
 from daf.files.text_files import write_text
 from daf.jobs.job import run_job
 from daf.missions import Mission

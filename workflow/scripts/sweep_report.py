@@ -1,3 +1,5 @@
+"""HTML report of a sweep."""
+
 from daf.config import DAFSweepConfig
 from daf.files.text_files import write_text
 from daf.jobs.job import run_job

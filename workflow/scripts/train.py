@@ -1,3 +1,5 @@
+"""Weights, learning curve and metadata of one training run."""
+
 from daf.jobs.job import run_job
 from daf.jobs.supervisor import supervised
 

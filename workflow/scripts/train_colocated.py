@@ -1,3 +1,5 @@
+"""Saved states of several training runs that share one device."""
+
 from datetime import UTC, datetime
 
 from daf.jobs.device import execution_config, job_device

@@ -1,6 +1,6 @@
 """Jobs of the workflow as an audit reads them: their parameters, outputs and policy classes."""
 
-from daf.audit.jobs.base import FOREIGN_BUNDLE, CannotVerify, Job
+from daf.audit.jobs.base import FOREIGN_BUNDLE, CannotVerifyError, Job
 from daf.audit.jobs.experiments import (
     Compare,
     EnvironmentCheck,
@@ -14,7 +14,7 @@ from daf.audit.jobs.sweeps import Conclude, Propose, Rank, SweepJob, SweepReport
 
 __all__ = [
     "FOREIGN_BUNDLE",
-    "CannotVerify",
+    "CannotVerifyError",
     "Compare",
     "Conclude",
     "Deploy",

@@ -12,7 +12,7 @@ FOREIGN_BUNDLE = "bundle+code"
 """Class path, in audits only, of a bundle that runs code of its file."""
 
 
-class CannotVerify(Exception):
+class CannotVerifyError(Exception):
     """Reason why a check is impossible on this machine, without fault of the results."""
 
 

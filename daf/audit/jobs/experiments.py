@@ -24,6 +24,7 @@ class ExperimentJob(Job):
         return f"{kind}/{self.config.name}/{file}"
 
     def class_digests(self):
+        """Return the class digests of the policies."""
         return configured_class_digests(self.config.policies)
 
 
@@ -35,6 +36,7 @@ class Compare(ExperimentJob):
     teams: dict[str, Any] | None
 
     def outputs(self, folder):
+        """Return the output files by the rule's names for them."""
         return {"stats": self.results_path(folder, "stats.json")}
 
 
@@ -46,6 +48,7 @@ class Report(ExperimentJob):
     templates: str
 
     def outputs(self, folder):
+        """Return the output files by the rule's names for them."""
         return {"report": self.results_path(folder, "report.html")}
 
 
@@ -57,6 +60,7 @@ class EnvironmentCheck(Job):
     code: str
 
     def outputs(self, folder):
+        """Return the output files by the rule's names for them."""
         return {"report": "environment.json"}
 
 
@@ -84,11 +88,13 @@ class PipelineCall(Job):
     configs: list[Annotated[BenchmarkConfig | DAFSweepConfig, BeforeValidator(parse_config)]]
 
     def outputs(self, folder):
+        """Return the output files by the rule's names for them."""
         files = {"result": "result.json", "events": "events.jsonl"}
         files |= {"config": "config.yaml", "snakemake": "snakemake.log"}
         return {name: f"pipelines/{self.name}/{file}" for name, file in files.items()}
 
     def class_digests(self):
+        """Return the class digests of the policies."""
         experiments = [config for config in self.configs if isinstance(config, BenchmarkConfig)]
         policies = (policy for config in experiments for policy in config.policies)
         return configured_class_digests(policies)

@@ -17,11 +17,13 @@ class Train(Job):
     code: str
 
     def outputs(self, folder):
+        """Return the output files by the rule's names for them."""
         files = {"weights": "policy.safetensors", "policy": "policy.json"}
         files |= {"metrics": "metrics.parquet", "run": "run.json"}
         return {name: f"runs/{self.run.name}/{file}" for name, file in files.items()}
 
     def class_digests(self):
+        """Return the class digests of the policies."""
         return policy_class_digests(self.run, self.run.class_digest)
 
 
@@ -36,10 +38,12 @@ class Evaluate(Job):
     code: str
 
     def outputs(self, folder):
+        """Return the output files by the rule's names for them."""
         stem = f"evaluations/{self.policy.name}-{eval_tag(self.evaluation)}/{self.mission.name}"
         return {"episodes": f"{stem}.parquet", "replay": f"{stem}.replay.json"}
 
     def class_digests(self):
+        """Return the class digests of the policies."""
         return contestant_class_digests(self.policy)
 
     def training_missions(self) -> list[Mission]:
@@ -62,7 +66,9 @@ class Deploy(Job):
     code: str
 
     def outputs(self, folder):
+        """Return the output files by the rule's names for them."""
         return {"package": f"deployments/{self.policy.name}.zip"}
 
     def class_digests(self):
+        """Return the class digests of the policies."""
         return contestant_class_digests(self.policy)

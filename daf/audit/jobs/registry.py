@@ -2,7 +2,7 @@
 
 from pydantic import ValidationError
 
-from daf.audit.jobs.base import CannotVerify, Job
+from daf.audit.jobs.base import CannotVerifyError, Job
 from daf.audit.jobs.experiments import Compare, EnvironmentCheck, PipelineCall, Report
 from daf.audit.jobs.policies import Deploy, Evaluate, Train
 from daf.audit.jobs.sweeps import Conclude, Propose, Rank, SweepReport
@@ -34,11 +34,11 @@ def parse_job(sidecar: Sidecar) -> Job:
     """Parse the parameters in a sidecar.
 
     Raises:
-        CannotVerify: this version of DAF has no such rule.
+        CannotVerifyError: this version of DAF has no such rule.
         ConfigError: the parameters do not fit the rule; one line.
     """
     if sidecar.rule not in JOB_TYPES:
-        raise CannotVerify(f"unknown rule {short_json(sidecar.rule)}")
+        raise CannotVerifyError(f"unknown rule {short_json(sidecar.rule)}")
     model = JOB_TYPES[sidecar.rule]
     try:
         return model.model_validate(sidecar.parameters)
@@ -54,18 +54,18 @@ def check_code(job: Job, trust: tuple[str, ...]) -> None:
         trust: class paths of foreign policies whose code may run.
 
     Raises:
-        CannotVerify: a foreign policy is not trusted, not available, or edited.
+        CannotVerifyError: a foreign policy is not trusted, not available, or edited.
     """
     for path, recorded in job.class_digests().items():
         if path in DAF_CLASS_PATHS:
             continue
         if path not in trust:
-            raise CannotVerify(
+            raise CannotVerifyError(
                 f"its policy {short_json(path)} is foreign code, and not listed in 'trust'"
             )
         try:
             current = recorded and class_digest(path)
         except ConfigError as error:
-            raise CannotVerify(f"its policy is not available: {error}") from None
+            raise CannotVerifyError(f"its policy is not available: {error}") from None
         if current != recorded:
-            raise CannotVerify(f"the code of its policy {short_json(path)} was edited")
+            raise CannotVerifyError(f"the code of its policy {short_json(path)} was edited")

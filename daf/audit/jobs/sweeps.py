@@ -20,6 +20,7 @@ class SweepJob(Job):
         return f"{sweep_folder(folder)}/{file}"
 
     def class_digests(self):
+        """Return the class digests of the policies."""
         return {self.sweep.policy_class_path: None}
 
 
@@ -30,6 +31,7 @@ class Propose(SweepJob):
     rounds: list[list[dict[str, Any]]] = Field(min_length=1)
 
     def outputs(self, folder):
+        """Return the output files by the rule's names for them."""
         return {"trials": self.results_path(folder, f"rounds/{len(self.rounds)}.json")}
 
 
@@ -40,6 +42,7 @@ class Rank(SweepJob):
     rounds: list[list[dict[str, Any]]] = Field(min_length=1)
 
     def outputs(self, folder):
+        """Return the output files by the rule's names for them."""
         files = {"trials": "trials.parquet", "rounds": "rounds.parquet"}
         files |= {"finalists": "finalists.json"}
         return {name: self.results_path(folder, file) for name, file in files.items()}
@@ -51,6 +54,7 @@ class Conclude(SweepJob):
     confirmed: list[dict[str, Any]]
 
     def outputs(self, folder):
+        """Return the output files by the rule's names for them."""
         files = {"search": "search.json", "config": "best_config.yaml"}
         files |= {"weights": "policy.safetensors"}
         return {name: self.results_path(folder, file) for name, file in files.items()}
@@ -63,6 +67,7 @@ class SweepReport(SweepJob):
     templates: str
 
     def outputs(self, folder):
+        """Return the output files by the rule's names for them."""
         return {"report": self.results_path(folder, "report.html")}
 
 

@@ -68,6 +68,7 @@ class Embedding(nn.Module):
         self.bias = nn.Parameter(torch.zeros(size))
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Return the weighted sum of each observation, float32 [N, size]."""
         location, feature, value = (part.long() for part in tokens.unbind(-1))
         index = feature * 256 + value
         factor = self.weights[index] * (location != 255)

@@ -39,6 +39,7 @@ class DAFPolicy(MultiAgentPolicy):
         self.reset()
 
     def network(self) -> torch.nn.Module:
+        """Return the network."""
         return self._network
 
     def load_policy_data(self, policy_data_path: str) -> None:
@@ -47,6 +48,7 @@ class DAFPolicy(MultiAgentPolicy):
         self._network.load_state_dict(state)
 
     def save_policy_data(self, policy_data_path: str) -> None:
+        """Write the state dict of the network."""
         torch.save(self._network.state_dict(), policy_data_path)
 
     def reset(self) -> None:
@@ -55,9 +57,11 @@ class DAFPolicy(MultiAgentPolicy):
         self._recurrent_state = torch.zeros(shape, device=self._device)
 
     def agent_policy(self, agent_id: int) -> AgentPolicy:
+        """Return the policy of one agent."""
         return DAFAgentPolicy(self, agent_id)
 
     def step_batch(self, raw_observations: np.ndarray, raw_actions: np.ndarray) -> None:
+        """Write one action per agent into `raw_actions`, int32 [N]."""
         agents = slice(0, len(raw_observations))
         raw_actions[:] = self._flat_actions[self.sample_actions(raw_observations, agents)]
 
@@ -107,7 +111,9 @@ class DAFAgentPolicy(AgentPolicy):
         self._agent_id = agent_id
 
     def step(self, obs) -> Action:
+        """Choose the action of the agent for one `AgentObservation`."""
         return self._parent.step_agent(self._agent_id, obs)
 
     def reset(self, simulation=None) -> None:
+        """Reset the recurrent state of the agent."""
         self._parent.reset_agent(self._agent_id)

@@ -119,6 +119,7 @@ class Baseline(Policy):
         self.view_shape = len(features), self.window.height * self.window.width
 
     def initial_state(self, seeds: torch.Tensor) -> BaselineState:
+        """Return the state at the start of an episode: empty maps and zero counters."""
         rows = len(seeds)
         return BaselineState(
             boards=seeds.new_zeros(rows, self.num_boards, SIDE),
@@ -133,6 +134,7 @@ class Baseline(Policy):
     def act(
         self, observations: torch.Tensor, state: BaselineState
     ) -> tuple[torch.Tensor, BaselineState]:
+        """Update the maps from the observations and choose an action for every row."""
         before = vars(state).values()
         after = [torch.empty_like(tensor) for tensor in before]
         actions = torch.empty_like(state.step)

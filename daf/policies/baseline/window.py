@@ -91,11 +91,13 @@ def fill_planes(window: Window, tokens: Tokens, view: Planes):
 
 @wp.func
 def token_row(token: wp.vec3ub) -> int:
+    """Return the window row of a token, the high half of its location byte."""
     return int(token[0]) >> 4
 
 
 @wp.func
 def token_column(token: wp.vec3ub) -> int:
+    """Return the window column of a token, the low half of its location byte."""
     return int(token[0]) & 15
 
 

@@ -33,7 +33,7 @@ class Vocabulary:
         weights: float32 [256 * 256], weight of each (feature, value).
 
     Attributes:
-        arrays: the 3 arguments of `__init__` by name.
+        arrays: the 3 arguments by name.
     """
 
     def __init__(self, cell_offsets: torch.Tensor, slots: torch.Tensor, weights: torch.Tensor):
@@ -110,6 +110,7 @@ def lookup_rows(
 
 @wp.func
 def feature_value_index(token: wp.vec3ub) -> int:
+    """Return the index of the (feature, value) pair of a token in `slots` and `weights`."""
     return int(token[1]) * 256 + int(token[2])
 
 

@@ -19,7 +19,7 @@ class Vocabulary:
         weights: float32 [256 * 256], weight of each (feature, value).
 
     Attributes:
-        arrays: the 3 arguments of `__init__` by name.
+        arrays: the 3 arguments by name.
     """
 
     def __init__(self, cell_offsets: torch.Tensor, slots: torch.Tensor, weights: torch.Tensor):

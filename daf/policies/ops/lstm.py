@@ -92,6 +92,7 @@ def _launch(kernel: wp.Kernel, dim: tuple[int, int], t: int, arrays: list, devic
 
 @wp.func
 def sigmoid(x: float) -> float:
+    """Return the logistic function of x."""
     return 1.0 / (1.0 + wp.exp(-x))
 
 

@@ -27,7 +27,8 @@ def window_cells(height: int, width: int, padded_width: int) -> Window:
     """Build the window: cells by Manhattan distance, then row, then column.
 
     Args:
-        height, width: size of the window, in cells.
+        height: rows of the window.
+        width: columns of the window.
         padded_width: columns of the padded grid.
     """
     half_height, half_width = height // 2, width // 2
