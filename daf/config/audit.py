@@ -13,7 +13,7 @@ class AuditConfig(Model):
         default=0.05,
         ge=0,
         le=1,
-        description="minimum fraction of the recorded episodes that the audit re-executes",
+        description="minimum fraction of all episodes that the audit re-executes",
     )
     seed: Seed | None = Field(
         default=None,
@@ -28,7 +28,7 @@ class AuditConfig(Model):
     memory_mb: Float = Field(
         default=1600,
         ge=100,
-        description="memory limit of one re-executed job and its child processes, in MB",
+        description="memory limit of one re-executed job and its child processes, in MiB",
     )
     processes: Int = Field(
         default=8, ge=1, le=4096, description="maximum number of processes of a retrained run"
@@ -36,7 +36,7 @@ class AuditConfig(Model):
     read_only: bool = Field(
         default=False,
         strict=True,
-        description="audit without writing audit.json and audit.html to the results folder",
+        description="true: the audit writes no file to the results folder",
     )
     trust: tuple[str, ...] = Field(
         default=(),

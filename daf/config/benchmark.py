@@ -26,12 +26,12 @@ class PolicyConfig(Model):
         default=None, description="label in the results; null: derived from class and weights"
     )
     data_path: InputPath | None = Field(
-        default=None, description="path of the weights file; null: no weights"
+        default=None, description="path of the weights file to evaluate; null: no file"
     )
     init_kwargs: dict[str, Any] = Field(
         default={}, description="keyword arguments of the class constructor"
     )
-    train: bool = Field(default=True, description="training of the policy, if it is trainable")
+    train: bool = Field(default=True, description="false: a network keeps its initial weights")
     training: dict[str, Any] = Field(
         default={}, description="keys of `training` that this policy overrides"
     )
@@ -55,12 +55,12 @@ class EvaluationConfig(Model):
         le=1_000_000,
         description="number of evaluation episodes per policy instance and mission",
     )
-    seed: Seed = Field(default=0, description="seed of the evaluation worlds (world_seed)")
+    seed: Seed = Field(default=0, description="seed of the evaluation worlds")
     recorded_episodes: Int = Field(
         default=1,
         ge=0,
         le=100,
-        description="number of episodes recorded as replays per policy instance and mission",
+        description="number of replay episodes in the report per policy instance and mission",
     )
 
 

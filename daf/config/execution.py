@@ -19,7 +19,7 @@ class ExecutionConfig(Model):
         default="results", min_length=1, description="path of the results folder"
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto", description="device of all jobs; auto: a GPU if the machine has one"
+        default="auto", description="device of all jobs; auto: a GPU, if the machine has one"
     )
     gpu_memory_fraction: Float = Field(
         default=1.0,
@@ -40,7 +40,7 @@ class ExecutionConfig(Model):
         default=1,
         ge=1,
         le=4096,
-        description="number of processes of one run, each with its own GPU (world size)",
+        description="number of processes of one run, each with its own GPU, if any (world size)",
     )
     nodes: Int = Field(
         default=1, ge=1, le=1024, description="number of machines that share the ranks of one run"

@@ -29,13 +29,13 @@ class Parameter(Model):
     min: Float | None = Field(default=None, description="lower bound of a range")
     max: Float | None = Field(default=None, description="upper bound of a range")
     log: bool = Field(default=False, description="logarithmic scale of a range")
-    int: bool = Field(default=False, description="whole numbers only in a range")
+    int: bool = Field(default=False, description="true: only integers of a range")
     step: Float | None = Field(
         default=None, gt=0, description="distance of the values min, min + step, ... of a range"
     )
     when: dict[str, Annotated[tuple[Any, ...], BeforeValidator(_as_list)]] = Field(
         default={},
-        description="condition: for each named parameter the values with which this one is active",
+        description="condition, as values of other parameters; else the parameter is unused",
     )
 
     @model_validator(mode="after")

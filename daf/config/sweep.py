@@ -27,7 +27,7 @@ class ConfirmationConfig(Model):
 
     training_seeds: tuple[Seed, ...] = Field(
         default=(101, 102, 103, 104, 105),
-        description="training seeds of the confirmation; none: no confirmation",
+        description="training seeds of the confirmation; empty: no confirmation",
     )
     episodes: Int | None = Field(
         default=None,
@@ -120,7 +120,7 @@ class DAFSweepConfig(Model):
     seed: Seed = Field(default=0, description="seed of the search, which proposes the trials")
     world_seed: Seed = Field(default=0, description="seed of the evaluation worlds of the trials")
     keep_best: Int = Field(
-        default=3, ge=1, le=100, description="number of the best trials that are confirmed"
+        default=3, ge=1, le=100, description="number of best trials in the confirmation"
     )
     confirmation: ConfirmationConfig = Field(
         default=ConfirmationConfig(),

@@ -18,11 +18,11 @@ class TrainingConfig(Model):
     missions: tuple[str, ...] = Field(
         default=(),
         description="training missions, which share the worlds or follow each other (curriculum); "
-        "none: the evaluation missions",
+        "empty: the evaluation missions",
     )
     curriculum: tuple[Annotated[Int, Field(ge=1)], ...] = Field(
         default=(),
-        description="agent-steps of each training mission, one curriculum stage each; none: all "
+        description="agent-steps of each training mission, one curriculum stage each; empty: all "
         "missions at the same time",
     )
     steps: Int = Field(
@@ -82,7 +82,7 @@ class TrainingConfig(Model):
         default=0.01, ge=0, description="weight of the entropy bonus (ent_coef elsewhere)"
     )
     max_grad_norm: Float = Field(
-        default=0.5, gt=0, description="maximum global norm of the gradients before clipping"
+        default=0.5, gt=0, description="maximum global norm of the gradient; a larger one is scaled"
     )
     precision: Literal["float32", "bfloat16"] = Field(
         default="float32", description="number format of the matrix products in network layers"
@@ -94,14 +94,14 @@ class TrainingConfig(Model):
     )
     teacher: Literal["baseline"] | None = Field(
         default=None,
-        description="scripted policy to imitate before PPO (the expert of DAgger); null: none",
+        description="scripted policy to imitate at first (the expert of DAgger); null: none",
     )
     teacher_steps: Int = Field(
         default=0, ge=0, description="agent-steps of imitation at the start of the run"
     )
     shaping: dict[str, Float] = Field(
         default={},
-        description="shaping rewards per count of a game statistic, seen by the learner only",
+        description="extra reward per count of a game statistic; only the learner receives it",
     )
 
     @model_validator(mode="after")
