@@ -15,7 +15,7 @@ benchmark: $(INSTALLED)
 test: $(INSTALLED)
 	+$(MAKE) --no-print-directory --jobs=2 test-workflow test-parts
 
-WHOLE := tests/workflow tests/orchestrators tests/test_orchestrators.py tests/test_commands.py
+WHOLE := tests/workflow tests/orchestrators tests/cli
 
 test-workflow: $(INSTALLED)
 	$(BIN)/python -m pytest $(WHOLE)

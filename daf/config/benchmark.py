@@ -60,7 +60,7 @@ class EvaluationConfig(Model):
         default=1,
         ge=0,
         le=100,
-        description="number of replay episodes in the report per policy instance and mission",
+        description="number of episodes in the replay file of each policy instance and mission",
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from unprivileged import unprivileged
+from tests.unprivileged import unprivileged
 
 SNAKEFILE = Path(__file__).parents[2] / "workflow" / "Snakefile"
 MISSION = "max_steps: 9\nmap: ['#####', '#@.=#', '#####']\n"

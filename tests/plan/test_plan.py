@@ -16,7 +16,7 @@ from daf.policies import Game
 from daf.policies.stateless import Stateless
 from tests.plans import MISSION, plan
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 NETWORK = """
 from daf.policies.stateless import Stateless
 
@@ -379,7 +379,7 @@ def test_disk_needed_grows_with_the_plan():
 
 
 def test_planning_policies_by_name_does_not_import_torch():
-    config = Path(__file__).parents[1] / "config" / "config.yaml"
+    config = Path(__file__).parents[2] / "config" / "config.yaml"
     code = (
         "import sys; from daf.config import BenchmarkConfig; from daf.plan import make_plan; "
         f"make_plan(BenchmarkConfig.from_yaml({str(config)!r})); "

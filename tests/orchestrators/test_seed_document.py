@@ -18,7 +18,7 @@ import daf.orchestrators
 from daf.config import ConfirmationConfig, DAFConfig, DAFSweepConfig, TrainingConfig
 from daf.orchestrators import Failure, PipelineResult
 
-DOCUMENT = Path(__file__).parent / "orchestrators" / "DAF_ORCHESTRATORS.md"
+DOCUMENT = Path(__file__).parent / "DAF_ORCHESTRATORS.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), flags=re.DOTALL)
 TINY = {"worlds": 2, "rollout_length": 16, "minibatches": 1, "epochs": 1}
 REPLACED = [

@@ -4,7 +4,8 @@ import subprocess
 import sys
 
 import pytest
-from unprivileged import unprivileged
+
+from tests.unprivileged import unprivileged
 
 JOB = """
 import sys

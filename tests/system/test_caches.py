@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from unprivileged import unprivileged
+
+from tests.unprivileged import unprivileged
 
 PRINT_FOLDER = (
     "import os\nfrom daf.system.caches import set_cache_folder\nset_cache_folder()\n"
