@@ -43,6 +43,7 @@ lint: $(INSTALLED)
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check workflow
 	$(BIN)/lint-imports
+	$(BIN)/python .ci/check_names.py
 	$(BIN)/codespell daf workflow docs config *.md
 	.ci/lint-workflow $(BIN)/snakemake
 

@@ -119,20 +119,20 @@ onerror:
     restore_output_times()
 
 
-def producible_names(split_name, planned_names):
+def producible_names(name_and_suffix, planned_names):
     """Return a pattern for names of files that jobs can make.
 
     The pattern accepts every name except those of user files. A list of all names would slow down
     planning, and the trials of a sweep are not known in advance.
 
     Args:
-        split_name: function from the path of a file to the name that a job would give it, and the
+        name_and_suffix: function from the path of a file to the name that a job would give it, and the
             text after that name.
         planned_names: names that jobs make.
     """
     files = map(Path, (*PLAN.initial_weights.values(), *PLAN.weights.values()))
     user_names = {
-        split_name(file) for file in files if split_name(file)[0] not in planned_names
+        name_and_suffix(file) for file in files if name_and_suffix(file)[0] not in planned_names
     }
     excluded = "|".join(re.escape("".join(name)) for name in sorted(user_names))
     return f"(?!({excluded})){NAME}" if excluded else NAME
