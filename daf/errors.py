@@ -110,7 +110,7 @@ def _error_line(problem: ErrorDetails, model: type[BaseModel]) -> str:
         if problem["loc"][-1] == "[key]":
             return f"unknown key '{key}'; {reason}"
         return f"key '{key}': got {short_json(problem['input'])}; {reason}"
-    reason = EXPECTED.get(kind) or _expectation(problem["msg"])
+    reason = EXPECTED.get(kind) or _expectation_from_pydantic(problem["msg"])
     if not key:
         return reason
     if kind == "value_error" and isinstance(problem["input"], dict):
@@ -118,7 +118,7 @@ def _error_line(problem: ErrorDetails, model: type[BaseModel]) -> str:
     return f"key '{key}': got {short_json(problem['input'])}; {reason}"
 
 
-def _expectation(message: str) -> str:
+def _expectation_from_pydantic(message: str) -> str:
     """Return a pydantic message without its prefix, in the form "expected E"."""
     text = re.sub(r"^(Value|Assertion) error, |^(Input|String|Tuple|Dictionary) ", "", message)
     text = text.replace(" after validation", "")

@@ -49,10 +49,10 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models_in(part)
 
 
-def model_section(model: type[BaseModel], path: str, shown: Collection[type] = ()) -> str:
-    """Return the heading and the table of the keys of one model, without keys of shown bases."""
+def model_section(model: type[BaseModel], path: str, documented: Collection[type] = ()) -> str:
+    """Return the heading and the table of the keys of one model, without documented keys."""
     title = f"`{path}`" if path else "Top level"
-    bases = [base for base in model.__bases__ if base in shown]
+    bases = [base for base in model.__bases__ if base in documented]
     rows = [
         f"| `{key}` | {type_text(field)} | {default_text(field)} | {range_text(field)} "
         f"| {cell(field.description or '')} |"

@@ -153,19 +153,21 @@ class ConsistencyChecks(SidecarIndex):
         )
 
     def _check_propose(self, name: str, sidecar: Sidecar, job: Propose | Rank) -> None:
-        state = self.sweep_state(name, job)
+        state = self.rebuild_sweep_state(name, job)
         check_equal("search", job.search, state.digest)
-        check_equal("rounds", job.rounds, state.round_entries(len(job.rounds)))
+        check_equal("rounds", job.rounds, state.entries_by_round(len(job.rounds)))
         self._check_inputs(sidecar, {"episodes": state.episodes_files(len(job.rounds))})
         for finished in state.rounds[: len(job.rounds)]:
             self.check_evaluations(finished.plan)
 
     def _check_rank(self, name: str, sidecar: Sidecar, job: Rank) -> None:
         self._check_propose(name, sidecar, job)
-        check_equal("rounds", len(job.rounds), len(self.sweep_state(name, job).steps_by_round))
+        check_equal(
+            "rounds", len(job.rounds), len(self.rebuild_sweep_state(name, job).steps_by_round)
+        )
 
     def _check_conclude(self, name: str, sidecar: Sidecar, job: Conclude) -> None:
-        state = self.sweep_state(name, job)
+        state = self.rebuild_sweep_state(name, job)
         check_equal("confirmed trials", job.confirmed, state.confirmation_entries())
         self._check_inputs(
             sidecar,

@@ -7,7 +7,7 @@ from daf.audit.consistency import ConsistencyChecks
 from daf.audit.derived_files import (
     config_difference,
     environment_difference,
-    has_other_versions,
+    has_other_package_versions,
     machine_differences,
 )
 from daf.audit.differences import exact_difference, first_difference
@@ -105,7 +105,7 @@ def check_report(name: str, checks: ConsistencyChecks, findings: Findings) -> No
     for file in sidecar.input_files():
         source = findings[file]
         if file in checks.sidecars and checks.sidecars[file].rule == "environment_check":
-            if has_other_versions(checks.sidecars[file]):
+            if has_other_package_versions(checks.sidecars[file]):
                 reason = f"shows package versions that differ from those installed ({file})"
                 findings.add_unverifiable([name], reason)
         elif source.verdict != VERIFIED:

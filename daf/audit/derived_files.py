@@ -48,7 +48,7 @@ def environment_difference(file: Path, sidecar: Sidecar, job: EnvironmentCheck) 
             {"name": check, "ok": True, "found": value, "needed": needed}
             for check, value, needed in checks
         ],
-        "device": {"kind": device, "name": name, "cores": _cores(recorded)},
+        "device": {"kind": device, "name": name, "cores": _recorded_cores(recorded)},
         "versions": origin.versions,
         "platform": origin.platform,
     }
@@ -70,12 +70,12 @@ def machine_differences(file: Path, sidecar: Sidecar) -> list[str]:
     differences = current.differences(same_code, include_hardware=True)
     if sidecar.origin.platform != platform.platform():
         differences.append(f"platform {sidecar.origin.platform}")
-    if (cores := _cores(load_json(file))) != os.cpu_count():
+    if (cores := _recorded_cores(load_json(file))) != os.cpu_count():
         differences.append(f"{cores} cores instead of {os.cpu_count()}")
     return differences
 
 
-def has_other_versions(sidecar: Sidecar) -> bool:
+def has_other_package_versions(sidecar: Sidecar) -> bool:
     """Return true if the recorded package versions differ from those installed."""
     return sidecar.origin.versions != package_versions()
 
@@ -98,7 +98,7 @@ def config_difference(file: Path, job: PipelineCall) -> str | None:
     return first_value_difference(recorded, expected, "")
 
 
-def _cores(environment: Any) -> int:
+def _recorded_cores(environment: Any) -> int:
     """Return the number of cores in environment.json; 1 if it is not a positive integer."""
     device = environment.get("device") if isinstance(environment, dict) else None
     cores = device.get("cores") if isinstance(device, dict) else None

@@ -153,9 +153,9 @@ def _read_sidecar(results: Path, name: str, findings: Findings) -> Sidecar | Non
     return None
 
 
-def _check_digest(findings: Findings, file: str, sha: str, digests: _Digests) -> None:
+def _check_digest(findings: Findings, file: str, recorded_sha256: str, digests: _Digests) -> None:
     current = digests[file]
-    if current == sha:
+    if current == recorded_sha256:
         findings[file].checked.append(HASH)
     elif error := digests.errors.get(file):
         finding = findings[file]
@@ -164,7 +164,9 @@ def _check_digest(findings: Findings, file: str, sha: str, digests: _Digests) ->
     elif current is None:
         findings[file].changed.append("is missing")
     else:
-        findings[file].changed.append(f"SHA-256: got {current[:12]}…; sidecar has {sha[:12]}…")
+        findings[file].changed.append(
+            f"SHA-256: got {current[:12]}…; sidecar has {recorded_sha256[:12]}…"
+        )
 
 
 def _check_log(

@@ -75,10 +75,10 @@ def crate_metadata(
         properties={
             "name": "All jobs together",
             "description": "All workflow runs whose outputs are in the results.",
-            **_completed(start, end),
+            **_action_times(start, end),
         },
     )
-    run["agent"] = _agent(crate)
+    run["agent"] = _add_software_agent(crate)
     crate.root_dataset["mentions"] = [run, *jobs]
     crate.root_dataset["conformsTo"] = [
         _get_or_add(crate, url, "CreativeWork", name=name, version=version)
@@ -156,10 +156,10 @@ def _add_job(crate: Any, name: str, sidecar: Sidecar, entities: dict[str, Any]) 
             "name": f"{sidecar.rule} {label}",
             "description": f"Device {sidecar.device} ({machine}), git commit "
             f"{sidecar.origin.git.commit or 'unknown'}, source {sidecar.origin.source}.",
-            **_completed(sidecar.begin, sidecar.end),
+            **_action_times(sidecar.begin, sidecar.end),
         },
     )
-    action["agent"] = _agent(crate)
+    action["agent"] = _add_software_agent(crate)
     return action
 
 
@@ -172,11 +172,11 @@ def _get_or_add(crate: Any, identifier: str, kind: str, **properties: Any) -> An
     return existing or crate.add(ContextEntity(crate, identifier, properties=content))
 
 
-def _agent(crate: Any) -> Any:
+def _add_software_agent(crate: Any) -> Any:
     return _get_or_add(crate, "#users", "Organization", name="users of DAF")
 
 
-def _completed(start: datetime, end: datetime) -> dict[str, str]:
+def _action_times(start: datetime, end: datetime) -> dict[str, str]:
     times = {"startTime": _format_time(start), "endTime": _format_time(end)}
     return times | {"actionStatus": COMPLETED}
 

@@ -57,7 +57,7 @@ class SidecarIndex:
         """Return recorded data with paths of the recorded results folder moved to this one."""
         return _replace_prefix(data, f"{sidecar.execution.results_dir}/", f"{self.results}/")
 
-    def sweep_state(self, name: str, job: SweepJob) -> SweepState:
+    def rebuild_sweep_state(self, name: str, job: SweepJob) -> SweepState:
         """Return the state of a sweep that follows from its configuration and evaluations.
 
         Args:

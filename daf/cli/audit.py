@@ -15,9 +15,9 @@ from daf.system.limited_process import limited_memory
 from daf.system.limits import check_clock
 
 
-def audit(commands: Any) -> None:
+def add_audit_command(commands: Any) -> None:
     """Add the command `audit`."""
-    parser = add_command(commands, "audit", _audit, "verify every file of a results folder")
+    parser = add_command(commands, "audit", _run_audit, "verify every file of a results folder")
     parser.add_argument("results", help="results folder, which may be a copy")
     defaults = AuditConfig()
     group = parser.add_argument_group("scope")
@@ -59,7 +59,7 @@ def audit(commands: Any) -> None:
     )
 
 
-def _audit(arguments: argparse.Namespace) -> int:
+def _run_audit(arguments: argparse.Namespace) -> int:
     options = {name: getattr(arguments, name) for name in AuditConfig.model_fields}
     config = AuditConfig.parse({k: v for k, v in options.items() if v is not None}, "command line")
     check_clock()  # re-executed jobs write sidecars
@@ -76,9 +76,9 @@ def _audit(arguments: argparse.Namespace) -> int:
         return EXIT_STATUS["partial"]
 
 
-def crate(commands: Any) -> None:
+def add_crate_command(commands: Any) -> None:
     """Add the command `crate`."""
-    parser = add_command(commands, "crate", _crate, "export a results folder as an RO-Crate")
+    parser = add_command(commands, "crate", _run_crate, "export a results folder as an RO-Crate")
     parser.add_argument("results", help="results folder")
     parser.add_argument("archive", help=".zip file to write")
     parser.add_argument(
@@ -88,7 +88,7 @@ def crate(commands: Any) -> None:
     )
 
 
-def _crate(arguments: argparse.Namespace) -> int:
+def _run_crate(arguments: argparse.Namespace) -> int:
     try:
         with limited_memory(MEMORY_MB):
             jobs = export_ro_crate(arguments.results, arguments.archive, arguments.unverified)

@@ -9,12 +9,12 @@ from daf.errors import printable
 from daf.system.limited_process import limited_memory
 
 
-def bundle(commands: Any) -> None:
+def add_bundle_command(commands: Any) -> None:
     """Add the command `bundle` with its subcommands."""
     parser = commands.add_parser("bundle", help="verify, describe, unpack or export a bundle")
     actions = parser.add_subparsers(required=True, metavar="COMMAND")
     verify = add_command(
-        actions, "verify", _verify, "verify files, claims and golden outputs of a bundle"
+        actions, "verify", _run_verify, "verify files, claims and golden outputs of a bundle"
     )
     verify.add_argument("file", help=".zip file")
     verify.add_argument(
@@ -28,19 +28,21 @@ def bundle(commands: Any) -> None:
         "--trust", action="store_true", help="execute its code even if it differs from this DAF"
     )
     export = add_command(
-        actions, "export", _export, "verify a bundle, and export its network by torch.export"
+        actions, "export", _run_export, "verify a bundle, and export its network by torch.export"
     )
     export.add_argument("file", help=".zip file")
     export.add_argument("program", help=".pt2 file to write")
     export.add_argument("--trust", action="store_true", help="as for verify")
-    info = add_command(actions, "info", _info, "print the manifest of a bundle")
+    info = add_command(actions, "info", _run_info, "print the manifest of a bundle")
     info.add_argument("file", help=".zip file")
-    unpack = add_command(actions, "unpack", _unpack, "verify the hashes of a bundle, and unpack it")
+    unpack = add_command(
+        actions, "unpack", _run_unpack, "verify the hashes of a bundle, and unpack it"
+    )
     unpack.add_argument("file", help=".zip file")
     unpack.add_argument("folder", help="new or empty folder")
 
 
-def _verify(arguments: argparse.Namespace) -> int:
+def _run_verify(arguments: argparse.Namespace) -> int:
     from daf.deploy.verify import run_verify  # imports torch
 
     if not 0 <= arguments.evaluate <= 10_000:
@@ -49,14 +51,14 @@ def _verify(arguments: argparse.Namespace) -> int:
         return run_verify(arguments.file, arguments.trust, arguments.evaluate)
 
 
-def _export(arguments: argparse.Namespace) -> int:
+def _run_export(arguments: argparse.Namespace) -> int:
     from daf.deploy.export import run_export
 
     with limited_memory(MEMORY_MB):
         return run_export(arguments.file, arguments.program, arguments.trust)
 
 
-def _info(arguments: argparse.Namespace) -> int:
+def _run_info(arguments: argparse.Namespace) -> int:
     from daf.deploy.claims import find_contradictions
     from daf.deploy.contents import Bundle
 
@@ -68,7 +70,7 @@ def _info(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _unpack(arguments: argparse.Namespace) -> int:
+def _run_unpack(arguments: argparse.Namespace) -> int:
     from daf.deploy.archive import unpack
     from daf.deploy.contents import Bundle
 

@@ -11,15 +11,15 @@ from daf.missions.loader import built_in_description
 from daf.policies.registry import BUNDLE, SHORT_NAMES, TRAINABLE
 
 
-def missions(commands: Any) -> None:
+def add_missions_command(commands: Any) -> None:
     """Add the command `missions`."""
     parser = add_command(
-        commands, "missions", _missions, "list all missions, or print some with their map"
+        commands, "missions", _run_missions, "list all missions, or print some with their map"
     )
     parser.add_argument("mission", nargs="*", help="names or YAML files (default: list all)")
 
 
-def _missions(arguments: argparse.Namespace) -> int:
+def _run_missions(arguments: argparse.Namespace) -> int:
     if not arguments.mission:
         for name in built_in_missions():
             print(f"{name}: {built_in_description(name)}")
@@ -29,12 +29,12 @@ def _missions(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def policies(commands: Any) -> None:
+def add_policies_command(commands: Any) -> None:
     """Add the command `policies`."""
-    add_command(commands, "policies", _policies, "list the built-in policies")
+    add_command(commands, "policies", _run_policies, "list the built-in policies")
 
 
-def _policies(_: argparse.Namespace) -> int:
+def _run_policies(_: argparse.Namespace) -> int:
     for name, path in sorted(SHORT_NAMES.items()):
         kind = "trained" if name in TRAINABLE else "a file" if name == BUNDLE else "fixed"
         print(f"{name:10} {kind:8} {path}")

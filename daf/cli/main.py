@@ -12,7 +12,7 @@ from daf.system.limits import (
     check_memory_limits,
     describe_limits,
 )
-from daf.system.streams import OutputError, standard_streams, tolerate_encodings
+from daf.system.streams import OutputError, open_standard_streams, tolerate_encodings
 
 INCOMPLETE = 3
 INTERRUPTED = 128 + signal.SIGINT
@@ -27,7 +27,7 @@ def run() -> int:
         write to stdout; 130 interrupt; 141 broken pipe.
     """
     tolerate_encodings()
-    with standard_streams():
+    with open_standard_streams():
         try:
             check_memory_limits()
             set_cache_folder()

@@ -11,7 +11,7 @@ from daf.policies.registry import parse_policy_argument
 MISSION = "name or YAML file of a mission"
 
 
-def mettagrid(commands: Any) -> None:
+def add_mettagrid_command(commands: Any) -> None:
     """Add the command `mettagrid`."""
     about = "export policies to mettagrid, cross-check the simulator with mettagrid"
     parser = commands.add_parser("mettagrid", help=about, description=f"{about.capitalize()}.")
@@ -21,7 +21,7 @@ def mettagrid(commands: Any) -> None:
     export.add_argument("policy", help="lstm@FILE or stateless@FILE, with its weights")
     export.add_argument("bundle", help=".zip file to write")
     export.add_list("--missions", accepts=is_mission, required=True, help="training missions")
-    export.set_defaults(run=_export)
+    export.set_defaults(run=_run_export)
 
     check = actions.add_parser("check", help="compare both engines on a mission, step by step")
     check.add_argument("mission", help=MISSION)
@@ -31,10 +31,10 @@ def mettagrid(commands: Any) -> None:
     check.add_argument(
         "--steps", type=int, default=1000, help="random steps per world (default: 1000)"
     )
-    check.set_defaults(run=_check)
+    check.set_defaults(run=_run_check)
 
 
-def _export(arguments: argparse.Namespace) -> int:
+def _run_export(arguments: argparse.Namespace) -> int:
     from daf.mettagrid.exporting import export  # imports torch
 
     class_path, weights = parse_policy_argument(arguments.policy)
@@ -48,7 +48,7 @@ def _export(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _check(arguments: argparse.Namespace) -> int:
+def _run_check(arguments: argparse.Namespace) -> int:
     from daf.mettagrid.cross_check import cross_check
 
     mission = load_mission(arguments.mission)

@@ -27,9 +27,11 @@ from daf.orchestrators.snakemake_command import default_config
 from daf.policies.registry import parse_policy_argument
 
 
-def train(commands: Any) -> None:
+def add_train_command(commands: Any) -> None:
     """Add the command `train`."""
-    parser = add_command(commands, "train", _train, "train a policy, and optionally evaluate it")
+    parser = add_command(
+        commands, "train", _run_train, "train a policy, and optionally evaluate it"
+    )
     parser.add_argument("policy", help=f"network to train: {POLICY}")
     parser.add_list(
         "--missions", accepts=is_mission, required=True, help=f"training missions: {MISSION}"
@@ -43,7 +45,7 @@ def train(commands: Any) -> None:
     add_execution_options(parser)
 
 
-def _train(arguments: argparse.Namespace) -> int:
+def _run_train(arguments: argparse.Namespace) -> int:
     return print_result(
         daf_run_training_pipeline(
             policy_class_path=parse_policy(arguments.policy),
@@ -60,15 +62,15 @@ def _train(arguments: argparse.Namespace) -> int:
     )
 
 
-def sweep(commands: Any) -> None:
+def add_sweep_command(commands: Any) -> None:
     """Add the command `sweep`."""
-    parser = add_command(commands, "sweep", _sweep, "search hyperparameters")
+    parser = add_command(commands, "sweep", _run_sweep, "search hyperparameters")
     parser.add_argument("config", help="YAML file with keys of DAFSweepConfig")
     parser.add_argument("--compare-best", action="store_true", help="also compare the best trials")
     add_execution_options(parser)
 
 
-def _sweep(arguments: argparse.Namespace) -> int:
+def _run_sweep(arguments: argparse.Namespace) -> int:
     config = DAFSweepConfig.from_yaml(arguments.config)
     result = daf_run_sweep_pipeline(
         config=config,
@@ -79,9 +81,9 @@ def _sweep(arguments: argparse.Namespace) -> int:
     return print_result(result, "best_config", "best_objective", "best_checkpoint", "report")
 
 
-def compare(commands: Any) -> None:
+def add_compare_command(commands: Any) -> None:
     """Add the command `compare`."""
-    parser = add_command(commands, "compare", _compare, "compare policies without training")
+    parser = add_command(commands, "compare", _run_compare, "compare policies without training")
     parser.add_argument("policies", nargs="+", help=POLICY)
     parser.add_list("--missions", accepts=is_mission, required=True, help=MISSION)
     parser.add_argument(
@@ -90,7 +92,7 @@ def compare(commands: Any) -> None:
     add_execution_options(parser)
 
 
-def _compare(arguments: argparse.Namespace) -> int:
+def _run_compare(arguments: argparse.Namespace) -> int:
     result = daf_run_comparison_pipeline(
         policies=[parse_policy(text) for text in arguments.policies],
         missions=arguments.missions,
@@ -101,10 +103,10 @@ def _compare(arguments: argparse.Namespace) -> int:
     return print_result(result, "summary_statistics", "report")
 
 
-def benchmark(commands: Any) -> None:
+def add_benchmark_command(commands: Any) -> None:
     """Add the command `benchmark`."""
     parser = add_command(
-        commands, "benchmark", _benchmark, "train, evaluate, compare and report policies"
+        commands, "benchmark", _run_benchmark, "train, evaluate, compare and report policies"
     )
     parser.add_argument(
         "--config",
@@ -117,7 +119,7 @@ def benchmark(commands: Any) -> None:
     add_execution_options(parser)
 
 
-def _benchmark(arguments: argparse.Namespace) -> int:
+def _run_benchmark(arguments: argparse.Namespace) -> int:
     config = BenchmarkConfig.from_yaml(arguments.config or default_config())
     daf = daf_config_from_args(arguments, config.execution.resolved())
     changes: dict[str, Any] = {"execution": execution_settings(daf)}

@@ -214,7 +214,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise ConfigError("--slots: at least 1; --start and --failures: not negative")
         files = (options.config, options.like)
         plan, small_plan = (make_plan(BenchmarkConfig.from_yaml(file), file) for file in files)
-        _check_jobs(plan, small_plan, *files)
+        _check_equal_job_sizes(plan, small_plan, *files)
         cluster = Cluster(
             slots=options.slots,
             start_seconds=options.start,
@@ -236,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _check_jobs(plan: Plan, small_plan: Plan, file: str, small_file: str) -> None:
+def _check_equal_job_sizes(plan: Plan, small_plan: Plan, file: str, small_file: str) -> None:
     """Check that the jobs of both plans have the same shape.
 
     Raises:

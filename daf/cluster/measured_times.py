@@ -34,7 +34,7 @@ class MeasuredTimes:
         training = [
             seconds / run.training.steps
             for name, run in plan.runs.items()
-            for seconds in _seconds(Path(timings, "train", f"{name}.tsv"))
+            for seconds in _read_seconds(Path(timings, "train", f"{name}.tsv"))
         ]
         batch_sizes = {
             batch.job: len(batch.policies) for batch in plan.evaluation_batches() if batch.one_job
@@ -42,14 +42,14 @@ class MeasuredTimes:
         evaluation = [
             seconds / len(plan.missions) / batch_sizes.get(file.stem.rpartition("-e")[0], 1)
             for file in sorted(Path(timings, "evaluate").glob("*.tsv"))
-            for seconds in _seconds(file)
+            for seconds in _read_seconds(file)
         ]
         if not training or not evaluation:
             raise ConfigError(f"{timings}: no times of the runs and evaluations of this plan")
         return cls(tuple(training), tuple(evaluation))
 
 
-def _seconds(file: Path) -> list[float]:
+def _read_seconds(file: Path) -> list[float]:
     """Return the times in a benchmark file of Snakemake; empty without the file."""
     if not file.is_file():
         return []

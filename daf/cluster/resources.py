@@ -37,17 +37,17 @@ def run_memory_mb(run: Run, gpus: int) -> int:
     size += steps / config.minibatches * width * ACTIVATIONS_PER_UNIT * 4
     size += config.worlds * max(map(_num_cells, run.missions)) * CELL_BYTES
     size += sum(map(_layout_bytes, run.missions))
-    return _round_up(_base_mb(gpus) + size / 1e6)
+    return _round_up(_base_memory_mb(gpus) + size / 1e6)
 
 
 def run_minutes(run: Run) -> int:
     """Return the time of a run in minutes."""
-    return _minutes(run.training.steps, TRAINING_SPEED)
+    return _job_minutes(run.training.steps, TRAINING_SPEED)
 
 
 def colocated_memory_mb(runs: Collection[Run], gpus: int) -> int:
     """Return the memory of co-located runs in MB."""
-    return sum(run_memory_mb(run, gpus) for run in runs) - (len(runs) - 1) * _base_mb(gpus)
+    return sum(run_memory_mb(run, gpus) for run in runs) - (len(runs) - 1) * _base_memory_mb(gpus)
 
 
 def colocated_minutes(runs: Collection[Run], threads: int) -> int:
@@ -59,7 +59,7 @@ def colocated_minutes(runs: Collection[Run], threads: int) -> int:
             concurrent runs is not assumed.
     """
     steps = [run.training.steps for run in runs]
-    return _minutes(max(max(steps), math.ceil(sum(steps) / threads)), TRAINING_SPEED)
+    return _job_minutes(max(max(steps), math.ceil(sum(steps) / threads)), TRAINING_SPEED)
 
 
 def evaluation_memory_mb(missions: Sequence[Mission], config: EvaluationConfig, gpus: int) -> int:
@@ -71,7 +71,7 @@ def evaluation_memory_mb(missions: Sequence[Mission], config: EvaluationConfig, 
     ]
     replay = REPLAY_MB if config.recorded_episodes else 0
     size = config.episodes * max(world_bytes) + max(map(_layout_bytes, missions))
-    return _round_up(_base_mb(gpus) + replay + size / 1e6)
+    return _round_up(_base_memory_mb(gpus) + replay + size / 1e6)
 
 
 def evaluation_minutes(
@@ -79,10 +79,10 @@ def evaluation_minutes(
 ) -> int:
     """Return the time of evaluations in minutes; missions and policies run sequentially."""
     steps = num_policies * sum(mission.num_agents * mission.max_steps for mission in missions)
-    return _minutes(config.episodes * steps, EVALUATION_SPEED)
+    return _job_minutes(config.episodes * steps, EVALUATION_SPEED)
 
 
-def _base_mb(gpus: int) -> int:
+def _base_memory_mb(gpus: int) -> int:
     return BASE_MB + (CUDA_MB if gpus else 0)
 
 
@@ -100,5 +100,5 @@ def _round_up(mb: float) -> int:
     return 100 * math.ceil(mb / 100)
 
 
-def _minutes(steps: int, speed: int) -> int:
+def _job_minutes(steps: int, speed: int) -> int:
     return START_MINUTES + math.ceil(steps / speed / 60)

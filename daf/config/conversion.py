@@ -32,7 +32,7 @@ def convert_text(value: Any, annotation: Any) -> Any:
     if annotation is None or not has_text(value):
         return value
     try:
-        adapter = _adapter(annotation)
+        adapter = _type_adapter(annotation)
         return adapter.dump_python(adapter.validate_python(value), mode="json")
     except Exception:  # annotations of user classes can be anything, and raise anything
         return value
@@ -48,7 +48,7 @@ def has_text(value: Any) -> bool:
 
 
 @cache
-def _adapter(annotation: Any) -> TypeAdapter:
+def _type_adapter(annotation: Any) -> TypeAdapter:
     if annotation in (int, int | None):  # pydantic's int reads `64`, but not `1e3`
         annotation = annotation | Annotated[int, BeforeValidator(read_number)]
     return TypeAdapter(

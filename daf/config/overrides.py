@@ -40,14 +40,16 @@ class MergedConfig:
         file_names = ", ".join(map(str, files))
         file_data: Any = {}
         for file in files:
-            file_data = _merge(file_data, load_yaml(file))
+            file_data = _merge_recursively(file_data, load_yaml(file))
         data = file_data
         for setting in settings:
             key, separator, value = setting.partition("=")
             if not separator:
                 raise ConfigError(f"{OPTION}: got {short_json(setting)}; expected KEY=VALUE")
             source = f"{OPTION} {key}"
-            data = _merge(data, {key: parse_yaml(value, source) if value.strip() else None})
+            data = _merge_recursively(
+                data, {key: parse_yaml(value, source) if value.strip() else None}
+            )
         return cls(file_names, file_data, data)
 
     @property
@@ -75,9 +77,11 @@ class MergedConfig:
             raise
 
 
-def _merge(data: Any, changes: Any) -> Any:
+def _merge_recursively(data: Any, changes: Any) -> Any:
     """Merge two configurations as Snakemake does: mappings are joined, all else is replaced."""
     if not isinstance(changes, dict):
         return changes
     result = dict(data) if isinstance(data, dict) else {}
-    return result | {key: _merge(result.get(key), value) for key, value in changes.items()}
+    return result | {
+        key: _merge_recursively(result.get(key), value) for key, value in changes.items()
+    }

@@ -21,7 +21,9 @@ class NetworkStep(torch.nn.Module):
         super().__init__()
         self.policy = policy
 
-    def forward(self, observations, recurrent_state):
+    def forward(
+        self, observations: torch.Tensor, recurrent_state: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Compute one step; see the class."""
         used = observations[None, :, : self.policy.num_tokens]
         # Not `len`, which torch.export treats as a constant.
@@ -31,13 +33,13 @@ class NetworkStep(torch.nn.Module):
 
 
 @torch.no_grad()
-def export(folder: str, program: str, outputs: str) -> None:
+def export_network(folder: str, program_file: str, outputs_file: str) -> None:
     """Export the network, load it, and run it on the golden observations.
 
     Args:
         folder: folder of the unpacked bundle.
-        program: path of the .pt2 file to write.
-        outputs: path of the safetensors file for the outputs.
+        program_file: path of the .pt2 file to write.
+        outputs_file: path of the safetensors file for the outputs.
     """
     sys.path.insert(0, folder)
     torch.set_num_threads(1)
@@ -55,16 +57,16 @@ def export(folder: str, program: str, outputs: str) -> None:
         (observations[0], recurrent_state),
         dynamic_shapes=({0: rows}, {0: rows}),
     )
-    torch.export.save(exported, program)
-    network = torch.export.load(program).module()
+    torch.export.save(exported, program_file)
+    network = torch.export.load(program_file).module()
     logits, values = [], []
     for step_observations in observations:
         step_logits, step_values, recurrent_state = network(step_observations, recurrent_state)
         logits.append(step_logits)
         values.append(step_values)
     stacked = {"logits": torch.stack(logits), "values": torch.stack(values)}
-    safetensors.torch.save_file(stacked, outputs)
+    safetensors.torch.save_file(stacked, outputs_file)
 
 
 if __name__ == "__main__":
-    export(*sys.argv[1:])
+    export_network(*sys.argv[1:])

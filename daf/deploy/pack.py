@@ -25,7 +25,7 @@ from daf.deploy.contents import (
 )
 from daf.deploy.golden import record_golden
 from daf.deploy.model_card import model_card
-from daf.deploy.sources import collect_sources
+from daf.deploy.sources import collect_bundle_sources
 from daf.deploy.verify import verify_bundle
 from daf.files.parquet import load_table
 from daf.files.safe_read import read_bytes
@@ -79,7 +79,7 @@ def pack_bundle(
         policy_errors(policy.policy),
     ):
         golden = record_golden(network, missions[0], evaluation_seed)
-    class_path, code = collect_sources(policy.class_path)
+    class_path, code = collect_bundle_sources(policy.class_path)
     tables = {mission.name: table for mission, table in zip(missions, episode_tables)}
     num_steps = len(golden["observations"])
     description = PolicyDescription(
@@ -90,7 +90,7 @@ def pack_bundle(
         evaluation_seed=evaluation_seed,
         confidence=confidence,
         golden=Golden(mission=missions[0].name, world_seed=evaluation_seed, steps=num_steps),
-        provenance=_provenance(weights, run_json, tables),
+        provenance=_build_provenance(weights, run_json, tables),
         versions=package_versions(),
     )
     members = code | {
@@ -144,7 +144,7 @@ def _network_fields(
     }
 
 
-def _provenance(
+def _build_provenance(
     weights: str | Path, run_json: str | Path | None, tables: Mapping[str, str | Path]
 ) -> Provenance:
     return Provenance(

@@ -45,7 +45,7 @@ DAF_CLASSES = frozenset(SHORT_NAMES[name] for name in TRAINABLE)
 """Class paths of the networks that are part of DAF."""
 
 
-def collect_sources(class_path: str) -> tuple[str, dict[str, bytes]]:
+def collect_bundle_sources(class_path: str) -> tuple[str, dict[str, bytes]]:
     """Collect the code that a policy needs.
 
     Args:

@@ -68,7 +68,7 @@ def evaluate(
         max_recordable_episodes(mission, mission.max_steps),
     )
     recorder = Recorder(simulation, num_recorded, mission.max_steps)
-    with guard_process_state(contestant.policy, _is_foreign(contestant)):
+    with guard_process_state(contestant.policy, _has_foreign_policy(contestant)):
         returns = _run_episodes(contestant, policy, simulation, recorder)
     for check in checks:
         check.check()
@@ -138,7 +138,7 @@ def _build_team(
     return TeamPolicy(members)
 
 
-def _is_foreign(contestant: PolicyInstance | Team) -> bool:
+def _has_foreign_policy(contestant: PolicyInstance | Team) -> bool:
     instances = (
         [member.instance for member in contestant.members]
         if isinstance(contestant, Team)
@@ -162,7 +162,7 @@ def _run_episodes(
     num_agents = simulation.num_agents
     row_seeds = mix_seeds(simulation.state.world_seed, num_agents, POLICY_STREAM)
     # User code gets a copy: it may write into its observations.
-    is_foreign_code = _is_foreign(contestant)
+    is_foreign_code = _has_foreign_policy(contestant)
     with policy_errors(contestant.policy):
         state = policy.initial_state(row_seeds)
     returns = torch.zeros(simulation.rewards.shape, dtype=torch.float64, device=simulation.device)

@@ -91,10 +91,10 @@ def _check_metadata(path: str | Path, file: pyarrow.parquet.ParquetFile) -> None
     values = metadata.num_rows * metadata.num_columns
     if not 0 <= size <= MAX_BYTES or not 0 <= values <= MAX_VALUES:
         raise ConfigError(f"{path}: too large; expected at most {MAX_VALUES:g} values")
-    _check_pandas((metadata.metadata or {}).get(b"pandas", b"{}"), schema.names)
+    _check_pandas_metadata((metadata.metadata or {}).get(b"pandas", b"{}"), schema.names)
 
 
-def _check_pandas(text: bytes, names: list[str]) -> None:
+def _check_pandas_metadata(text: bytes, column_names: list[str]) -> None:
     """Check the metadata that other readers pass to pandas; DAF ignores them."""
     metadata = strict_json.loads(text)
     try:
@@ -102,7 +102,7 @@ def _check_pandas(text: bytes, names: list[str]) -> None:
         range_index = all(index["kind"] == "range" for index in metadata.get("index_columns", []))
     except (AttributeError, KeyError, TypeError, IndexError):
         raise ValueError("its metadata for pandas are invalid") from None
-    if not range_index or not set(columns) <= set(names):
+    if not range_index or not set(columns) <= set(column_names):
         raise ValueError("its metadata for pandas name other columns")
 
 

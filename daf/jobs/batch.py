@@ -20,7 +20,7 @@ from daf.jobs.device import execution_config, job_device
 from daf.jobs.job import JobContext, run_job
 from daf.jobs.log import BatchPartsFailedError, failure_reason, job_log
 from daf.jobs.results_lock import hold_shared_lock
-from daf.provenance.staleness import JobSpec, find_stale_reason, split_job
+from daf.provenance.staleness import JobSpec, find_stale_reason, split_into_job_specs
 
 RULE_VARIANT = "_variant_"
 """Separator between the name of a rule and the number of one of its variants."""
@@ -36,8 +36,9 @@ def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[JobCon
     all outputs move to their final paths.
 
     Args:
-        snakemake: object of Snakemake scripts, see `daf.provenance.staleness.split_job`. A job with
-            one sidecar has one part. All outputs of a part have the same folder.
+        snakemake: object of Snakemake scripts, see
+            `daf.provenance.staleness.split_into_job_specs`. A job with one sidecar has one part.
+            All outputs of a part have the same folder.
 
     Yields:
         the parts to execute, each a context like `daf.jobs.job.run_job`. The device is set up only
@@ -47,7 +48,7 @@ def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[JobCon
         execution = execution_config(snakemake)
         results_dir = execution.results_dir
         job = (snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
-        parts = [_Part(snakemake, spec) for spec in split_job(*job)]
+        parts = [_Part(snakemake, spec) for spec in split_into_job_specs(*job)]
         with hold_shared_lock(results_dir):
             failures: dict[str, BaseException | None] = {}
             stale = [part for part in parts if not part.is_up_to_date(results_dir)]

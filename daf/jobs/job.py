@@ -15,7 +15,7 @@ from daf.jobs.log import job_log
 from daf.jobs.results_lock import hold_shared_lock
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import write_outputs
-from daf.provenance.staleness import split_job
+from daf.provenance.staleness import split_into_job_specs
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ def run_job(
         staging_dir: folder of the finished outputs, see `daf.provenance.sidecar.write_outputs`.
     """
     start_time = datetime.now(UTC)
-    [spec] = split_job(snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
+    [spec] = split_into_job_specs(
+        snakemake.rule, snakemake.input, snakemake.output, snakemake.params
+    )
     with job_log(snakemake, start_time):
         execution = execution_config(snakemake)
         context = job_device(snakemake, execution) if needs_device else nullcontext(device)

@@ -48,7 +48,7 @@ def lock_results(results_dir: str) -> None:
         OSError: the folder cannot be written.
     """
     _check_links(Path(results_dir))
-    if os.environ.get(LOCK_VARIABLE) != _identity(results_dir):
+    if os.environ.get(LOCK_VARIABLE) != _resolved_path(results_dir):
         _exclusive_locks.append(_lock_exclusively(results_dir))
 
 
@@ -94,7 +94,7 @@ def hold_read_lock(results_dir: str) -> Iterator[None]:
 
 def lock_environment(results_dir: str) -> dict[str, str]:
     """Return the environment of a child process whose parent has locked the folder."""
-    return {LOCK_VARIABLE: _identity(results_dir)}
+    return {LOCK_VARIABLE: _resolved_path(results_dir)}
 
 
 @contextlib.contextmanager
@@ -197,7 +197,7 @@ def _check_links(results_dir: Path) -> None:
                     raise UnsafeFileError(errno.ELOOP, reason, str(path))
 
 
-def _identity(results_dir: str) -> str:
+def _resolved_path(results_dir: str) -> str:
     return str(Path(results_dir).resolve())
 
 

@@ -33,6 +33,7 @@ SECONDS_TO_END = 10.0
 SECONDS_TO_STOP = 90.0
 """Time limit for the exit after a stop signal, in which a run saves its resume state."""
 POLL_SECONDS = 0.5
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextlib.contextmanager
@@ -54,10 +55,16 @@ def supervised(snakemake: Any) -> Iterator[Callable[..., None]]:
     read_end, write_end = os.pipe()
     supervisor = os.getpid()
     adopt_orphans()
+    # A signal that arrives before the supervisor handles it would end the supervisor only.
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     child = os.fork()
     if child:
         os.close(write_end)
-        sys.exit(_Supervisor(snakemake, child, read_end).wait_for_status())
+        job_supervisor = _Supervisor(snakemake, child, read_end)
+        job_supervisor.handle_stop_signals()
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
+        sys.exit(job_supervisor.wait_for_status())
+    signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
     os.close(read_end)
     die_with_parent(supervisor)
     process = os.getpid()
@@ -94,11 +101,14 @@ class _Supervisor:
         self._unread = b""
         self._stopped = False
 
-    def wait_for_status(self) -> int:
-        """Wait for the end of the child, and return the exit status of the job."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+    def handle_stop_signals(self) -> None:
+        """Forward stop signals to the child, except those that this process ignores."""
+        for number in STOP_SIGNALS:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._stop)
+
+    def wait_for_status(self) -> int:
+        """Wait for the end of the child, and return the exit status of the job."""
         was_overdue = self._wait()
         _, status = os.waitpid(self.child, 0)
         num_killed = end_descendants(1.0)

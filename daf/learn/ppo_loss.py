@@ -129,13 +129,13 @@ def ppo_loss_gradients(
     rows: torch.Tensor,
     advantage_mean_std: torch.Tensor,
     config: TrainingConfig,
-    samples: int,
+    num_samples: int,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Compute the gradients of the loss with respect to logits and values, for rows of a rollout.
 
-    The loss is the mean over `samples` of: the clipped surrogate, plus `value_coef` times half the
-    squared value error, minus `entropy_coef` times the entropy. For samples with a teacher action,
-    its negative log-likelihood replaces surrogate and entropy.
+    The loss is the mean over `num_samples` of: the clipped surrogate, plus `value_coef` times half
+    the squared value error, minus `entropy_coef` times the entropy. For samples with a teacher
+    action, its negative log-likelihood replaces surrogate and entropy.
 
     Args:
         logits: float32 [L, n, K], output of the current policy.
@@ -145,7 +145,7 @@ def ppo_loss_gradients(
         rows: int64 [n], rows of the rollout.
         advantage_mean_std: float32 [2], mean and standard deviation that normalize the advantages.
         config: `clip`, `value_coef` and `entropy_coef` of the loss.
-        samples: number of samples of the minibatch, on all ranks.
+        num_samples: number of samples of the minibatch, on all ranks.
 
     Returns:
         gradients float32 [L, n, K] and [L, n]; the LOSS_METRICS of each sample, float32 [L, n, 5].
@@ -154,7 +154,7 @@ def ppo_loss_gradients(
     coefficients.clip = config.clip
     coefficients.value = config.value_coef
     coefficients.entropy = config.entropy_coef
-    coefficients.sample_weight = 1 / samples
+    coefficients.sample_weight = 1 / num_samples
     outputs = (
         torch.empty_like(logits),
         torch.empty_like(values),

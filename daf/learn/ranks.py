@@ -53,7 +53,7 @@ class Ranks:
             (mean, variance) of each sample; the variance of a single value is 0.
         """
         if self.count == 1:
-            return [(v.mean(), v.var(correction=_correction(v))) for v in samples]
+            return [(v.mean(), v.var(correction=_bessel_correction(v))) for v in samples]
         doubles = [values.double() for values in samples]
         sizes = doubles[0].new_tensor([values.numel() for values in samples])
         means = torch.stack([values.sum() for values in doubles])
@@ -67,7 +67,7 @@ class Ranks:
     def mean_std(self, samples: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Compute mean and standard deviation, like `mean_var`; one tensor [2] per sample."""
         if self.count == 1:
-            pairs = [torch.std_mean(v, correction=_correction(v)) for v in samples]
+            pairs = [torch.std_mean(v, correction=_bessel_correction(v)) for v in samples]
             return [torch.stack([mean, std]) for std, mean in pairs]
         return [torch.stack([mean, var.sqrt()]) for mean, var in self.mean_var(samples)]
 
@@ -103,7 +103,7 @@ class Ranks:
 SINGLE_RANK = Ranks()
 
 
-def _correction(values: torch.Tensor) -> int:
+def _bessel_correction(values: torch.Tensor) -> int:
     """Return Bessel's correction; 0 for a single value, whose variance would be NaN."""
     return min(1, values.numel() - 1)
 

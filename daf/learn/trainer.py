@@ -105,19 +105,19 @@ class Trainer:
 
     def _enter_stage_of(self, update: int) -> None:
         """Enter the stage of an update, unless it is the current one."""
-        stage = self._stage_of(update)
+        stage = self._stage_at_update(update)
         if stage is not self.stage:
             self.sync_metrics()
             self._enter_stage(stage)
 
-    def _stage_of(self, update: int) -> CurriculumStage:
+    def _stage_at_update(self, update: int) -> CurriculumStage:
         """Return the curriculum stage of an update."""
         return next(stage for stage in self._curriculum if update < stage.end_update)
 
     @property
     def steps(self) -> int:
         """Agent-steps of the completed updates."""
-        return self._stage_of(max(self.updates_done - 1, 0)).steps_after(self.updates_done)
+        return self._stage_at_update(max(self.updates_done - 1, 0)).steps_after(self.updates_done)
 
     @property
     def done(self) -> bool:
@@ -134,7 +134,7 @@ class Trainer:
         config = self.run.training
         self._enter_stage_of(self.updates_done)
         rate = learning_rate(config, self._curriculum, self.steps)
-        generator = _generator(self.run.training_seed, STREAM_MINIBATCHES, self.updates_done)
+        generator = _derive_generator(self.run.training_seed, STREAM_MINIBATCHES, self.updates_done)
         self.learner.prepare_update(rate, self.collector.total_rows, generator)
         seconds_before = dict(self.collector.seconds)
 
@@ -284,16 +284,16 @@ def _new_policy(run: Run, device: str, initial_weights: str | None) -> Trainable
     if run.initial_digest != (initial_weights and file_digest(initial_weights)):
         raise ConfigError(f"run {run.name}: {initial_weights} does not match its initial_digest")
     spec = PolicySpec(run.class_path, initial_weights, run.init_kwargs)
-    policy = make_policy(spec, game, device, seed=_seed(run.training_seed, STREAM_INIT, 0))
+    policy = make_policy(spec, game, device, seed=_derive_seed(run.training_seed, STREAM_INIT, 0))
     if not isinstance(policy, TrainablePolicy):
         raise ConfigError(f"policy '{run.class_path}' cannot be trained: not a TrainablePolicy")
     check_forward(run.class_path, policy)
     return policy
 
 
-def _seed(*words: int) -> int:
+def _derive_seed(*words: int) -> int:
     return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _generator(*words: int) -> torch.Generator:
-    return torch.Generator().manual_seed(_seed(*words))
+def _derive_generator(*words: int) -> torch.Generator:
+    return torch.Generator().manual_seed(_derive_seed(*words))

@@ -76,14 +76,14 @@ def _exit_with_launcher() -> None:
 
 
 def _watch(watched: list[psutil.Process]) -> None:
-    while all(map(_alive, watched)):
+    while all(map(_is_alive, watched)):
         time.sleep(POLL_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)  # saves the state after the update
     time.sleep(SECONDS_TO_END)
     os._exit(1)  # the process may wait for ranks that are gone
 
 
-def _alive(process: psutil.Process) -> bool:
+def _is_alive(process: psutil.Process) -> bool:
     # A killed torchrun is a zombie while the job reads the output of the ranks.
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE

@@ -75,9 +75,9 @@ class MettagridBundle:
         return check_class(cls, MultiAgentPolicy, source)
 
 
-def is_bundle(name: str) -> bool:
+def is_bundle_path(path_or_name: str) -> bool:
     """Check whether the text after `mettagrid:` is the path of a bundle."""
-    return name.endswith(".zip") or "/" in name
+    return path_or_name.endswith(".zip") or "/" in path_or_name
 
 
 def read_bundle(path: str, source: str) -> MettagridBundle:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from daf.config import ConfigError, short_json, suggest
-from daf.mettagrid.bundle_reader import bundle_digest, check_class, is_bundle, read_bundle
+from daf.mettagrid.bundle_reader import bundle_digest, check_class, is_bundle_path, read_bundle
 from daf.mettagrid.interface import TokensToMettagrid, build_interface, map_actions
 from daf.policies.game import Game
 from daf.policies.policy import Policy
@@ -50,7 +50,7 @@ def code_digest(class_path: str) -> str:
     """
     require_mettagrid(f"policy '{class_path}'")
     name = class_path.removeprefix(METTAGRID_PREFIX)
-    if is_bundle(name):
+    if is_bundle_path(name):
         code_hash = bundle_digest(name)
     else:
         code_hash = file_digest(sys.modules[_load_class(class_path).__module__].__file__)
@@ -74,7 +74,7 @@ class MettagridPolicy(Policy):
         self._weights: str | None = None
         self._source = f"policy '{self.class_path}'"
         name = self.class_path.removeprefix(METTAGRID_PREFIX)
-        self._bundle = read_bundle(name, self._source) if is_bundle(name) else None
+        self._bundle = read_bundle(name, self._source) if is_bundle_path(name) else None
         self._interface = build_interface(game)
         if self._bundle is not None and self._bundle.interface is not None:
             changes = {"num_agents": game.num_agents}

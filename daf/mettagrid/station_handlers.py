@@ -116,7 +116,7 @@ def _assembler_handlers(
         NotTranslatableError: mettagrid cannot express a rule.
     """
     _check_assembler(mission, name, station)
-    recipes = list(_usable_recipes(station, mission.num_agents, tag))
+    recipes = list(_recipes_with_filters(station, mission.num_agents, tag))
     cooldowns = {recipe.cooldown for recipe, _, _ in recipes}
     if max(cooldowns, default=0) > MAX_COOLDOWN:
         raise NotTranslatableError(f"its cooldown is above {MAX_COOLDOWN}")
@@ -169,7 +169,7 @@ def _check_assembler(mission: Mission, name: str, station: Assembler) -> None:
             raise NotTranslatableError("it is on the edge of the map")
 
 
-def _usable_recipes(
+def _recipes_with_filters(
     station: Assembler, num_agents: int, tag: str
 ) -> Iterator[tuple[Recipe, int, list[Data]]]:
     """Yield every usable recipe with the formations that select it.
@@ -292,7 +292,7 @@ def _scaled_recipe(recipe: Recipe, progress: float) -> tuple:
     )
 
 
-def _scaled_amounts(amounts: dict[str, int], progress: float, rounding) -> dict[str, int]:
+def _scaled_amounts(amounts: dict[str, int], progress: float, rounding: np.ufunc) -> dict[str, int]:
     """Scale and round amounts, in the order of RESOURCES; zeros are omitted."""
     scaled = {
         r: int(rounding(np.float32(amounts.get(r, 0)) * np.float32(progress))) for r in RESOURCES

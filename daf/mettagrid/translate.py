@@ -61,7 +61,7 @@ def translate(mission: Mission) -> dict[str, Any]:
     tags = {f"type:{station['name']}" for station in objects.values()} | {"type:agent", TIMED}
     tags |= {tag for station in objects.values() for tag in station.get("tags", [])}
     if len(tags) > MAX_TAGS:
-        raise _unsupported(mission, f"it needs {len(tags)} tags; the limit is {MAX_TAGS}")
+        raise _unsupported_error(mission, f"it needs {len(tags)} tags; the limit is {MAX_TAGS}")
     game = {
         "resource_names": [*RESOURCES, COOLDOWN, USES],
         "num_agents": mission.num_agents,
@@ -75,7 +75,7 @@ def translate(mission: Mission) -> dict[str, Any]:
         "agent": _agent(mission),
         "actions": {
             "move": {"handlers": _move_handlers(mission)},
-            "change_vibe": {"vibes": _vibes(mission.glyphs)},
+            "change_vibe": {"vibes": _vibe_entries(mission.glyphs)},
         },
         "objects": objects,
         "tags": [TIMED],
@@ -141,7 +141,7 @@ def translate_rewards(mission: Mission) -> Data | None:
     return weighted_sum(terms) if terms and not mission.reward_caps else None
 
 
-def _unsupported(mission: Mission, reason: str) -> ConfigError:
+def _unsupported_error(mission: Mission, reason: str) -> ConfigError:
     """Return the error of a mission that mettagrid cannot express."""
     return ConfigError(f"mission {mission.name}: cannot be translated to mettagrid: {reason}")
 
@@ -153,14 +153,14 @@ def _check_translatable(mission: Mission) -> None:
         ConfigError: a rule cannot be translated; one line.
     """
     if mission.layout is not None:
-        raise _unsupported(mission, "it has several layouts; select one by its seed")
+        raise _unsupported_error(mission, "it has several layouts; select one by its seed")
     names_on_map = {name for _, _, name in mission.cells_with(*mission.stations)}
     assemblers = {n: s for n in names_on_map if isinstance(s := mission.stations[n], Assembler)}
     if mission.clipping.rate > 0 and any(not s.clip_immune for s in assemblers.values()):
-        raise _unsupported(mission, "stations break down at random (clipping.rate)")
+        raise _unsupported_error(mission, "stations break down at random (clipping.rate)")
     for name, station in sorted(assemblers.items()):
         if station.is_initially_clipped:
-            raise _unsupported(mission, f"{name} starts clipped, its repair is random")
+            raise _unsupported_error(mission, f"{name} starts clipped, its repair is random")
 
 
 def _token_bound(mission: Mission) -> int:
@@ -178,7 +178,7 @@ def _has_cooldown(mission: Mission, name: str) -> bool:
     return any(recipe.cooldown > 0 for recipe in getattr(mission.stations[name], "recipes", ()))
 
 
-def _vibes(count: int) -> list[Data]:
+def _vibe_entries(count: int) -> list[Data]:
     return [{"symbol": "?", "name": f"glyph_{index}"} for index in range(count)]
 
 

@@ -67,15 +67,15 @@ class Cave(Layout):
         names = self.station_list()
         free = np.zeros((self.height, self.width), dtype=bool)
         free[1:-1, 1:-1] = True
-        free[_square(middle, CLEAR_RADIUS)] = False
+        free[_square_around(middle, CLEAR_RADIUS)] = False
         chest = _shifted(middle, KNIGHT[random.integers(len(KNIGHT))], 1)
-        free[_square(chest, 1)] = False
+        free[_square_around(chest, 1)] = False
         stations = {middle: "assembler", chest: "chest"}
         for name in stations.values():
             names.remove(name)
         for name in names:
             cell = choose_cell(free, random, f"the {len(names) + 2} stations")
-            free[_square(cell, 1)] = False
+            free[_square_around(cell, 1)] = False
             stations[cell] = name
         return stations
 
@@ -100,7 +100,7 @@ class Cave(Layout):
         rank = {cell: n for n, cell in enumerate(order)}
         floor = np.zeros((self.height, self.width), dtype=bool)
         for row, column in stations:
-            square = floor[_square((row, column), 1)]
+            square = floor[_square_around((row, column), 1)]
             is_reached = square.any()
             square[:] = True
             ring = [(r, c) for r in range(row - 1, row + 2) for c in range(column - 1, column + 2)]
@@ -156,6 +156,6 @@ def _shifted(cell: Cell, direction: Cell, steps: int) -> Cell:
     return cell[0] + steps * direction[0], cell[1] + steps * direction[1]
 
 
-def _square(cell: Cell, distance: int) -> tuple[slice, slice]:
+def _square_around(cell: Cell, distance: int) -> tuple[slice, slice]:
     """Return the slices of all cells at most `distance` from `cell`, in both directions."""
     return tuple(slice(middle - distance, middle + distance + 1) for middle in cell)

@@ -133,7 +133,7 @@ class CeilingConstraints:
         steps = self.steps_from_producers[resource]
         return min((int(steps[cell]) for cell in users), default=UNREACHABLE)
 
-    def _free_supply(self, resource: str) -> int:
+    def _passive_supply(self, resource: str) -> int:
         """Return the total initial inventory and regeneration of all agents in an episode."""
         mission = self.mission
         interval = mission.regeneration.interval
@@ -147,7 +147,7 @@ class CeilingConstraints:
             process.name: self._input(process, resource) - self._output(process, resource)
             for process in self.processes
         }
-        supply = self._free_supply(resource)
+        supply = self._passive_supply(resource)
         if resource == "heart":
             terms["hearts"] = Fraction(1)
         else:
@@ -296,5 +296,5 @@ class CeilingConstraints:
             max(0, *(s - int(self.steps_from_producers[r][start]) for r, s in distances.items()))
             for start in self.distances.starts
         )
-        free = sum(2 * steps * self._free_supply(name) for name, steps in distances.items())
+        free = sum(2 * steps * self._passive_supply(name) for name, steps in distances.items())
         program.limit(f"carrying {resources[0]}", terms, free + capacity * saved)

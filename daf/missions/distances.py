@@ -61,7 +61,7 @@ class WalkingDistances:
 
     def reachable_neighbors(self, station: Cell, positions: Iterable[int]) -> list[Cell]:
         """Return the cells at these positions around a station that an agent can reach."""
-        cells = [_neighbor(station, position) for position in positions]
+        cells = [_neighbor_cell(station, position) for position in positions]
         return [
             cell for cell in cells if self._on_map(cell) and self.from_starts[cell] < UNREACHABLE
         ]
@@ -71,9 +71,9 @@ class WalkingDistances:
 
         Cells outside the map have no bit and the later bits shift down, as in the engine.
         """
-        on_map = [p for p in range(len(POSITIONS)) if self._on_map(_neighbor(station, p))]
+        on_map = [p for p in range(len(POSITIONS)) if self._on_map(_neighbor_cell(station, p))]
         reachable = tuple(p for p in on_map if self.reachable_neighbors(station, [p]))
-        return _formations(tuple(on_map), reachable, min(max_agents, len(POSITIONS)))
+        return _enumerate_formations(tuple(on_map), reachable, min(max_agents, len(POSITIONS)))
 
     def _on_map(self, cell: Cell) -> bool:
         return 0 <= cell[0] < self.shape[0] and 0 <= cell[1] < self.shape[1]
@@ -91,19 +91,19 @@ class AnyLayoutDistances(WalkingDistances):
         return np.full(self.shape, 0 if cells else UNREACHABLE, dtype=np.int64)
 
 
-def _neighbor(station: Cell, position: int) -> Cell:
+def _neighbor_cell(station: Cell, position: int) -> Cell:
     row, column = OFFSETS[position]
     return station[0] + row, station[1] + column
 
 
 @lru_cache(maxsize=1024)
-def _formations(
-    on_map: tuple[int, ...], reachable: tuple[int, ...], max_agents: int
+def _enumerate_formations(
+    positions_on_map: tuple[int, ...], reachable_positions: tuple[int, ...], max_agents: int
 ) -> frozenset[int]:
-    bit = {position: 1 << index for index, position in enumerate(on_map)}
+    bit = {position: 1 << index for index, position in enumerate(positions_on_map)}
     return frozenset(
         sum(bit[position] for position in occupied)
         for agents in range(1, max_agents + 1)
-        for occupied in combinations(reachable, agents)
+        for occupied in combinations(reachable_positions, agents)
         if set(occupied) & set(SIDES)
     )

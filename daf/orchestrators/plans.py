@@ -53,7 +53,7 @@ def find_missing(
             for evaluation in failed_evaluations
             if evaluation["policy"] in policies
         }
-        untrained = [policy for policy in policies if runs & {*plan.members(policy)}]
+        untrained = [policy for policy in policies if runs & {*plan.member_names(policy)}]
         evaluations |= failed or {
             f"{policy}/{mission}" for policy in untrained or policies for mission in plan.missions
         }

@@ -99,8 +99,8 @@ def run_snakemake(
     with tempfile.TemporaryDirectory(prefix="daf-") as folder:
         events, output = Path(folder, "events.jsonl"), Path(folder, "output.txt")
         events.touch()
-        environment = _environment(daf.results_dir, in_working_directory)
-        command = snakemake_command(target, config, *_options(daf, dry_run, events))
+        environment = _process_environment(daf.results_dir, in_working_directory)
+        command = snakemake_command(target, config, *_command_options(daf, dry_run, events))
         with open(output, "wb") as out:
             process = subprocess.Popen(
                 command,
@@ -131,7 +131,7 @@ def run_snakemake(
         return result
 
 
-def _options(daf: DAFConfig, dry_run: bool, events: Path) -> list[str]:
+def _command_options(daf: DAFConfig, dry_run: bool, events: Path) -> list[str]:
     options = [*profile_options(daf.profile), "--keep-going", "--rerun-incomplete", "--nolock"]
     options += ["--logger", "daf", "--logger-daf-path", str(events), "--nocolor"]
     if daf.max_parallel_jobs is not None:
@@ -140,7 +140,7 @@ def _options(daf: DAFConfig, dry_run: bool, events: Path) -> list[str]:
     return [*options, "--dry-run"] if dry_run else options
 
 
-def _environment(results_dir: str, in_working_directory: bool) -> dict[str, str]:
+def _process_environment(results_dir: str, in_working_directory: bool) -> dict[str, str]:
     # Policies are imported from this working directory, even if Snakemake runs in another one.
     policy_folder = "" if in_working_directory else os.getcwd()
     python_paths = [str(PLUGINS), policy_folder, os.environ.get("PYTHONPATH")]

@@ -34,7 +34,7 @@ def block_imports_from_working_directory() -> None:
     os.environ["PYTHONSAFEPATH"] = "1"
 
 
-def check_start() -> None:
+def check_can_start() -> None:
     """Check that a workflow can start in this process and its child processes.
 
     Raises:

@@ -75,7 +75,7 @@ def daf_run_sweep_pipeline(
         if succeeded:
             _add_sweep_outputs(pipeline.result, Path(daf.results_dir, "sweeps", sweep.name))
         if succeeded and compare_best:
-            _compare(pipeline, sweep)
+            _compare_finalists(pipeline, sweep)
     return pipeline.result
 
 
@@ -93,7 +93,7 @@ def _add_sweep_outputs(result: PipelineResult, folder: Path) -> None:
     result.outputs["files"]["best_config_extraction"] = [str(folder / name) for name in SWEEP_FILES]
 
 
-def _compare(pipeline: Pipeline, sweep: DAFSweepConfig) -> None:
+def _compare_finalists(pipeline: Pipeline, sweep: DAFSweepConfig) -> None:
     """Compare the finalists and the default hyperparameters.
 
     The seeds are those of the confirmation; without a confirmation, those of the search.

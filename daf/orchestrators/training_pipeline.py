@@ -95,10 +95,12 @@ def daf_run_training_pipeline(
     )
     if not build_plan(config).runs:
         raise ConfigError(f"policy '{policy.class_path}' cannot be trained: it has no weights")
-    return _run(config, daf, evaluate=eval_missions is not None)
+    return _run_training_pipeline(config, daf, evaluate=eval_missions is not None)
 
 
-def _run(config: BenchmarkConfig, daf: DAFConfig, evaluate: bool) -> PipelineResult:
+def _run_training_pipeline(
+    config: BenchmarkConfig, daf: DAFConfig, evaluate: bool
+) -> PipelineResult:
     stages = [*STAGES, Stage("evaluation", ("evaluate",))] if evaluate else STAGES
     with Pipeline(config.name, config, daf) as pipeline:
         pipeline.run("evaluations" if evaluate else "trainings", stages)

@@ -21,7 +21,7 @@ from daf.plan.config_checks import (
     check_minibatches,
     check_missing,
     check_shaping,
-    check_worlds,
+    check_worlds_per_rank,
 )
 from daf.plan.contestants import PolicyInstance
 from daf.plan.foreign_policy_checker import convert_init_kwargs, foreign_policy_checker
@@ -85,7 +85,7 @@ def make_plan(
             raise ConfigError(f"{results.resolve()} is a file; expected a folder")
         _add_missions(plan, mission_loader)
         labels = _add_policies(plan, PolicyChecker(mission_loader, build_policies))
-        _add_colocated_runs(plan)
+        _group_colocated_runs(plan)
         add_teams(plan, labels)
         check_missing(plan)
         against = config.comparison.against
@@ -213,7 +213,7 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, checker: PolicyCheck
     missions = checker.training_missions(plan, training.missions)
     check_shaping(training, missions)
     check_minibatches(training, missions)
-    check_worlds(training, len(missions), config.execution.ranks)
+    check_worlds_per_rank(training, len(missions), config.execution.ranks)
     if training.initial_weights is not None:
         _check_file(training.initial_weights, "training.initial_weights", WEIGHTS)
         policy = _with_saved_init_kwargs(policy, training.initial_weights)
@@ -234,7 +234,7 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, checker: PolicyCheck
         plan.labels[run.name] = label
 
 
-def _add_colocated_runs(plan: Plan) -> None:
+def _group_colocated_runs(plan: Plan) -> None:
     """Assign the runs to jobs of `runs_per_job` runs."""
     size = plan.config.execution.runs_per_job
     if size == 1:

@@ -6,7 +6,7 @@ from daf.missions.game_statistics import statistic_names
 from daf.plan.plan import Plan
 
 
-def check_worlds(training: TrainingConfig, num_missions: int, ranks: int) -> None:
+def check_worlds_per_rank(training: TrainingConfig, num_missions: int, ranks: int) -> None:
     """Check that each rank has at least 1 world of every mission.
 
     Raises:

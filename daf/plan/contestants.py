@@ -54,7 +54,7 @@ class PolicyInstance(Model):
 
     def modules(self) -> list[str]:
         """Return the `daf` modules of the policy."""
-        return policy_modules(self.class_path)
+        return daf_modules_of_policy(self.class_path)
 
 
 class TeamMember(Model):
@@ -169,7 +169,7 @@ def apportion(agents: int, shares: Sequence[int]) -> list[int]:
     return counts
 
 
-def policy_modules(class_path: str) -> list[str]:
+def daf_modules_of_policy(class_path: str) -> list[str]:
     """Return the `daf` modules of a policy's class; empty for foreign code."""
     module, _ = split_class_path(class_path)
     return [module] if module.startswith("daf.") else []

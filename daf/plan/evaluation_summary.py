@@ -19,12 +19,12 @@ def summarize_evaluations(plan: Plan) -> dict[str, dict[str, dict[str, Any]]]:
         by_mission = files.setdefault(plan.labels[contestant], {})
         by_mission.setdefault(mission, []).append(plan.episodes_file(contestant, mission))
     return {
-        label: {mission: _summary(paths) for mission, paths in by_mission.items()}
+        label: {mission: _summarize_tables(paths) for mission, paths in by_mission.items()}
         for label, by_mission in files.items()
     }
 
 
-def _summary(files: list[str]) -> dict[str, Any]:
+def _summarize_tables(files: list[str]) -> dict[str, Any]:
     scores = pd.concat([load_table(path, ["score"]) for path in files])["score"]
     return {
         "mean": float(scores.mean()),
@@ -45,5 +45,5 @@ def best_policy_with_weights(plan: Plan) -> str | None:
         evaluations = [(name, mission) for name, mission in plan.evaluations() if name == policy]
         files = [plan.episodes_file(*evaluation) for evaluation in evaluations]
         if len(files) == len(plan.missions):
-            means[policy] = sum(_summary([path])["mean"] for path in files) / len(files)
+            means[policy] = sum(_summarize_tables([path])["mean"] for path in files) / len(files)
     return max(sorted(means), key=means.get) if means else None

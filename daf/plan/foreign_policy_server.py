@@ -10,7 +10,7 @@ from typing import Any
 
 from daf.config import ConfigError
 from daf.policies.registry import METTAGRID_PREFIX, PolicyMisbehaviorError, split_class_path
-from daf.system.processes import adopt_orphans, die_with_parent, end_descendants, find_left_running
+from daf.system.processes import adopt_orphans, die_with_parent, end_descendants, find_new_process
 
 LENGTH_BYTES = 8
 
@@ -64,7 +64,7 @@ def _check(answers: int, request: dict[str, Any] | None) -> None:
         try:
             os.chdir(request["folder"])
             answer = {"result": _result(request)}
-            if remaining := find_left_running((), os.getppid()):
+            if remaining := find_new_process((), os.getppid()):
                 class_path = request.get("facts") or request["build"].class_path
                 raise PolicyMisbehaviorError(f"policy '{class_path}': its code leaves {remaining}")
         except ConfigError as error:

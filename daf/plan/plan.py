@@ -99,14 +99,14 @@ class Plan:
             raise ConfigError(f"no run {short_json(name)}; {suggest(name, list(self.runs))}")
         return self.runs[name]
 
-    def members(self, contestant: str) -> list[str]:
+    def member_names(self, contestant: str) -> list[str]:
         """Return the names of a team's members; a policy instance is its only member."""
         team = self.teams.get(contestant)
         return [member.instance.name for member in team.members] if team else [contestant]
 
     def weights_files(self, contestant: str) -> list[str]:
         """Return the weights files of a contestant's members."""
-        files = [self.weights.get(member) for member in self.members(contestant)]
+        files = [self.weights.get(member) for member in self.member_names(contestant)]
         return list(dict.fromkeys(file for file in files if file))
 
     def training_missions(self, contestant: str) -> list[dict[str, Any]]:
@@ -127,7 +127,7 @@ class Plan:
         return [
             (contestant, mission)
             for contestant in (*self.policies, *self.teams)
-            if not set(self.members(contestant)) & set(missing.runs)
+            if not set(self.member_names(contestant)) & set(missing.runs)
             for mission in self.missions
             if f"{contestant}/{mission}" not in missing.evaluations
         ]
@@ -176,7 +176,7 @@ class Plan:
         names = (*self.policies, *self.teams)
         assigned = [names[first : first + size] for first in range(0, len(names), size)]
         return [
-            [name for name in group if not missing_runs & {*self.members(name)}]
+            [name for name in group if not missing_runs & {*self.member_names(name)}]
             for group in assigned
         ]
 

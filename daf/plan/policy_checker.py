@@ -96,9 +96,9 @@ class PolicyChecker:
                 except PolicyMisbehaviorError as error:
                     self.misbehaving[policy.class_path] = error
             elif policy.class_path not in SHORT_NAMES or policy.init_kwargs or weights:
-                self._build(spec, network, mission, *training_missions)
+                self._load_or_build(spec, network, mission, *training_missions)
 
-    def _build(self, spec: PolicySpec, network: str, *missions: Mission) -> None:
+    def _load_or_build(self, spec: PolicySpec, network_key: str, *missions: Mission) -> None:
         """Build a policy of DAF for the first mission.
 
         If the previous policy has the same network, load only the weights: that takes 20 % of the
@@ -106,8 +106,8 @@ class PolicyChecker:
         """
         from daf.policies import Game, TrainablePolicy, load_weights, make_policy
 
-        if network != self._network:
-            self._network = network
+        if network_key != self._network:
+            self._network = network_key
             self._built.clear()
         name = missions[0].name
         policy = self._built.get(name)

@@ -7,7 +7,7 @@ from daf.config import (
     TrainingConfig,
 )
 from daf.missions import Mission
-from daf.plan.contestants import policy_modules
+from daf.plan.contestants import daf_modules_of_policy
 from daf.plan.names import class_label
 from daf.provenance.hashing import digest
 
@@ -45,7 +45,9 @@ class Run(Model):
     def modules(self) -> list[str]:
         """Return the `daf` modules of the policy and of its teacher."""
         teacher = self.training.teacher
-        return policy_modules(self.class_path) + (policy_modules(teacher) if teacher else [])
+        return daf_modules_of_policy(self.class_path) + (
+            daf_modules_of_policy(teacher) if teacher else []
+        )
 
     def with_seed(self, seed: int) -> "Run":
         """Return a copy with another training seed and its name."""

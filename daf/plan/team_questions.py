@@ -36,7 +36,8 @@ def add_teams(plan: Plan, labels: Sequence[str]) -> None:
     replacements = _replacement_teams(config, labels)
     pairs = _cross_play_teams(config, labels)
     compositions = {
-        _label(composition): composition for composition in (*mixed, *replacements.values(), *pairs)
+        _composition_label(composition): composition
+        for composition in (*mixed, *replacements.values(), *pairs)
     }
     for label, composition in compositions.items():
         for team in _build_teams(plan, composition):
@@ -48,10 +49,12 @@ def add_teams(plan: Plan, labels: Sequence[str]) -> None:
             label: _agents_by_mission(plan, composition)
             for label, composition in compositions.items()
         },
-        "mixed": [_label(composition) for composition in mixed],
+        "mixed": [_composition_label(composition) for composition in mixed],
         "replacement": config.replacement,
-        "valued": {policy: _label(composition) for policy, composition in replacements.items()},
-        "pairs": {_label(composition): list(composition) for composition in pairs},
+        "valued": {
+            policy: _composition_label(composition) for policy, composition in replacements.items()
+        },
+        "pairs": {_composition_label(composition): list(composition) for composition in pairs},
     }
 
 
@@ -61,7 +64,7 @@ def _mixed_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Composition
         key = f"teams.mixed.{number}"
         for policy in shares:
             _check_label(key, policy, labels)
-        composition = _composition(shares, labels)
+        composition = _composition_from_shares(shares, labels)
         if composition in compositions:
             raise ConfigError(
                 f"key '{key}': got {short_json(shares)}; that is the team of "
@@ -82,7 +85,9 @@ def _replacement_teams(config: TeamsConfig, labels: Sequence[str]) -> dict[str, 
         raise ConfigError(
             f"key 'teams.replacement': got {short_json(replacement)}; there is no other policy"
         )
-    return {policy: _composition({policy: 1, replacement: 1}, labels) for policy in others}
+    return {
+        policy: _composition_from_shares({policy: 1, replacement: 1}, labels) for policy in others
+    }
 
 
 def _cross_play_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Composition]:
@@ -96,7 +101,7 @@ def _check_label(key: str, policy: str, labels: Sequence[str]) -> None:
         raise ConfigError(f"key '{key}': got {short_json(policy)}; {suggest(policy, list(labels))}")
 
 
-def _composition(shares: Mapping[str, float], labels: Sequence[str]) -> Composition:
+def _composition_from_shares(shares: Mapping[str, float], labels: Sequence[str]) -> Composition:
     # Exact fractions of the decimal shares: a composition must not depend on rounding.
     exact = {policy: Fraction(str(shares[policy])) for policy in labels if policy in shares}
     scale = lcm(*(share.denominator for share in exact.values()))
@@ -104,7 +109,7 @@ def _composition(shares: Mapping[str, float], labels: Sequence[str]) -> Composit
     return {policy: share // gcd(*whole.values()) for policy, share in whole.items()}
 
 
-def _label(composition: Composition) -> str:
+def _composition_label(composition: Composition) -> str:
     return team_label(list(composition.items()))
 
 
@@ -116,8 +121,8 @@ def _agents_by_mission(plan: Plan, composition: Composition) -> dict[str, dict[s
         if 0 in counts:
             policy = list(composition)[counts.index(0)]
             raise ConfigError(
-                f"key 'teams': in the team {_label(composition)}, '{policy}' would play none of "
-                f"the {mission.num_agents} agents of mission {mission.name}"
+                f"key 'teams': in the team {_composition_label(composition)}, '{policy}' would "
+                f"play none of the {mission.num_agents} agents of mission {mission.name}"
             )
         agents[mission.name] = dict(zip(composition, counts))
     return agents

@@ -20,7 +20,9 @@ def mix_seeds(world_seeds: torch.Tensor, num_agents: int, stream: int) -> torch.
         int64 [E * A], one seed per row.
     """
     agents = torch.arange(num_agents, device=world_seeds.device)
-    return _mix(_mix(world_seeds[:, None] ^ stream) ^ (agents * 0x9E3779B9)).reshape(-1)
+    return _murmur3_finalizer(
+        _murmur3_finalizer(world_seeds[:, None] ^ stream) ^ (agents * 0x9E3779B9)
+    ).reshape(-1)
 
 
 def uniform(seeds: torch.Tensor, step: torch.Tensor | int) -> torch.Tensor:
@@ -33,11 +35,11 @@ def uniform(seeds: torch.Tensor, step: torch.Tensor | int) -> torch.Tensor:
     Returns:
         float32 [N], numbers in [0, 1).
     """
-    bits = _mix(_mix(seeds) ^ (step * 0x85EBCA6B))
+    bits = _murmur3_finalizer(_murmur3_finalizer(seeds) ^ (step * 0x85EBCA6B))
     return (bits >> 8).to(torch.float32) * 2.0**-24
 
 
-def _mix(h: torch.Tensor) -> torch.Tensor:
+def _murmur3_finalizer(h: torch.Tensor) -> torch.Tensor:
     # Finalizer of MurmurHash3, in int64 because torch has no unsigned 32-bit arithmetic.
     h = h & MASK
     h = ((h ^ (h >> 16)) * 0x85EBCA6B) & MASK

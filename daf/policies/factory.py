@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -216,7 +217,7 @@ def _format_accepted(accepted: list[str] | None) -> str:
     return "any" if accepted is None else ", ".join(accepted) or "none"
 
 
-def _import_module(name: str, class_path: str):
+def _import_module(name: str, class_path: str) -> ModuleType:
     """Import a module.
 
     Args:

@@ -41,7 +41,12 @@ class LSTM(TrainablePolicy):
         """Return zeros, float32 [N, 2 D]."""
         return torch.zeros(num_rows, 2 * self.hidden_size, device=self.device)
 
-    def forward(self, observations, recurrent_state, episode_starts):
+    def forward(
+        self,
+        observations: torch.Tensor,
+        recurrent_state: torch.Tensor,
+        episode_starts: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Run the network over a sequence of steps; see `TrainablePolicy.forward`."""
         steps, rows = observations.shape[:2]
         embedded = self.embedding(observations.flatten(0, 1)).view(steps, rows, -1)
@@ -49,7 +54,9 @@ class LSTM(TrainablePolicy):
         output, recurrent_state = run_lstm(embedded, recurrent_state, episode_starts)
         return self.actor(output), self.critic(output).squeeze(-1), recurrent_state
 
-    def _forward_segments(self, embedded, recurrent_state, episode_starts):
+    def _forward_segments(
+        self, embedded: torch.Tensor, recurrent_state: torch.Tensor, episode_starts: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Run the fused LSTM of torch from one episode start to the next.
 
         The fused LSTM cannot reset the state of single rows within a sequence.
@@ -67,7 +74,9 @@ class LSTM(TrainablePolicy):
             outputs.append(output)
         return torch.cat(outputs), recurrent_state
 
-    def _forward_steps(self, embedded, recurrent_state, episode_starts):
+    def _forward_steps(
+        self, embedded: torch.Tensor, recurrent_state: torch.Tensor, episode_starts: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Run the LSTM step by step on a GPU.
 
         Finding the episode starts would force a synchronization with the GPU. Precision is always

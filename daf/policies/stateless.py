@@ -33,7 +33,12 @@ class Stateless(TrainablePolicy):
         """Return an empty recurrent state, float32 [N, 0]."""
         return torch.zeros(num_rows, 0, device=self.device)
 
-    def forward(self, observations, recurrent_state, episode_starts):
+    def forward(
+        self,
+        observations: torch.Tensor,
+        recurrent_state: torch.Tensor,
+        episode_starts: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Run the network over all steps at once; see `TrainablePolicy.forward`."""
         steps, rows = observations.shape[:2]
         embedded = self.embedding(observations.flatten(0, 1))

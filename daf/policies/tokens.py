@@ -21,7 +21,7 @@ LINEAR_FEATURES = {"episode_completion": 255, "last_reward": 100, "glyph": 255}
 IGNORED_FEATURES = ("group", "frozen", "reserved", "converting", "swappable", "visitation", "tag")
 
 
-def feature_slots(game: Game) -> tuple[torch.Tensor, torch.Tensor, int]:
+def assign_token_slots(game: Game) -> tuple[torch.Tensor, torch.Tensor, int]:
     """Assign a slot and a weight to each (feature, value).
 
     Returns:
@@ -71,7 +71,7 @@ class TokenEmbedding(nn.Module):
 
     def __init__(self, game: Game, size: int):
         super().__init__()
-        slots, weights, self.num_slots = feature_slots(game)
+        slots, weights, self.num_slots = assign_token_slots(game)
         height, width = game.window
         location = torch.arange(256)
         row, column = location >> 4, location & 15

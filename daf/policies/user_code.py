@@ -16,7 +16,7 @@ import torch
 from daf.config import ConfigError
 from daf.policies.registry import PolicyMisbehaviorError
 from daf.system.interrupts import is_interrupt
-from daf.system.processes import find_left_running, list_running
+from daf.system.processes import find_new_process, list_running
 
 
 @contextlib.contextmanager
@@ -115,7 +115,7 @@ def guard_process_state(policy_name: str, is_foreign: bool = True) -> Iterator[N
             f"policy '{policy_name}': its code sets the defaults of torch to "
             f"{changed_defaults} for the whole process; pass dtype and device to each new tensor"
         )
-    if is_foreign and (still_running := find_left_running(running_before)):
+    if is_foreign and (still_running := find_new_process(running_before)):
         raise PolicyMisbehaviorError(f"policy '{policy_name}': its code leaves {still_running}")
     if closed := open_outputs - _open_outputs():
         raise PolicyMisbehaviorError(

@@ -72,20 +72,20 @@ class Origin(Model):
 def hardware(device: str) -> Hardware:
     """Return the hardware of a job on "cpu" or "cuda"."""
     if device == "cpu":
-        return Hardware(processor=processor(), gpu=None, driver=None)
+        return Hardware(processor=processor_name(), gpu=None, driver=None)
     import torch
 
     gpu = torch.cuda.get_device_name()
-    return Hardware(processor=processor(), gpu=gpu, driver=_driver())
+    return Hardware(processor=processor_name(), gpu=gpu, driver=_driver_version())
 
 
-def processor() -> str:
+def processor_name() -> str:
     """Return the name of the processor."""
     names = _kernel_file_values("/proc/cpuinfo", "model name")
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _driver() -> str | None:
+def _driver_version() -> str | None:
     lines = _kernel_file_values("/proc/driver/nvidia/version", "NVRM version")
     return lines[0] if lines else None
 

@@ -212,12 +212,12 @@ def write_outputs(
         content = Sidecar(
             rule=rule,
             outputs={
-                name: {_results_path(outputs[name], results_dir): file_digest(path)}
+                name: {_path_in_results(outputs[name], results_dir): file_digest(path)}
                 for name, path in temporary.items()
             },
             inputs={name: internal for name, (internal, _) in digests.items()},
             elsewhere={name: external for name, (_, external) in digests.items() if external},
-            log={_results_path(log, results_dir): file_digest(log)} if log else {},
+            log={_path_in_results(log, results_dir): file_digest(log)} if log else {},
             parameters=parameters,
             execution=execution,
             device=device,
@@ -249,7 +249,7 @@ def relative_to_results(path: str, results_dir: str) -> str | None:
     return absolute.relative_to(folder).as_posix() if absolute.is_relative_to(folder) else None
 
 
-def _results_path(path: str, results_dir: str) -> str:
+def _path_in_results(path: str, results_dir: str) -> str:
     """Return the path relative to the results folder.
 
     Raises:

@@ -57,7 +57,7 @@ class JobSpec:
     parameters: dict[str, Any]
 
 
-def split_job(
+def split_into_job_specs(
     rule: str,
     inputs: Any,
     outputs: Any,

@@ -65,7 +65,7 @@ def build_benchmark_report(
         config=config,
         environment=load_json(environment),
         provenance=provenance,
-        sources=_digests(stats, *runs, *curves, *replays),
+        sources=_file_digests(stats, *runs, *curves, *replays),
         episode_views=list(filter(None, (_load_episode(path, labels) for path in replays))),
     )
 
@@ -102,11 +102,11 @@ def build_sweep_report(
         rounds=load_table(rounds),
         environment=load_json(environment),
         command=command,
-        sources=_digests(search, trials, rounds),
+        sources=_file_digests(search, trials, rounds),
     )
 
 
-def _digests(*paths: str) -> dict[str, str]:
+def _file_digests(*paths: str) -> dict[str, str]:
     """Return the SHA-256 of each file, by its path in the results folder."""
     return {
         _path_in_results(path): file_digest(path) for path in sorted(paths, key=_path_in_results)

@@ -28,31 +28,33 @@ def render_engine_page(measurements: Sequence[Mapping[str, Any]]) -> str:
     missing = {item["no_mettagrid"] for item in measurements if item["threads"] == 1} - {None}
     return render_template(
         "engine.html.j2",
-        speeds=_speeds(measurements),
-        charts=_charts(measurements),
+        speeds=_speed_table(measurements),
+        charts=_speed_charts(measurements),
         missing=sorted(missing),
-        phases=_phases(measurements),
+        phases=_phase_table(measurements),
         machine=hardware["gpu"] or hardware["processor"],
         platform=origin["platform"],
         versions=origin["versions"],
     )
 
 
-def _speeds(measurements: Sequence[Mapping]) -> Table:
+def _speed_table(measurements: Sequence[Mapping]) -> Table:
     columns = ["mission", "device", "threads", "worlds", "tokens", "million agent-steps/s"]
     mettagrid_columns = ["mettagrid", "mettagrid tokens", "speed ratio"]
-    return Table("Speeds", [*columns, *mettagrid_columns], [_row(item) for item in measurements])
+    return Table(
+        "Speeds", [*columns, *mettagrid_columns], [_speed_row(item) for item in measurements]
+    )
 
 
-def _row(item: Mapping) -> list[Cell]:
+def _speed_row(item: Mapping) -> list[Cell]:
     mettagrid = item["mettagrid"]
     mettagrid_cells = [Cell(DASH)] * 3
     if mettagrid:
         tokens = mettagrid["tokens_in_use"]
         mettagrid_cells = [
-            _spread(mettagrid["rates"], RATE_UNIT),
+            _median_range_cell(mettagrid["rates"], RATE_UNIT),
             Cell(f"{tokens:.0f}", tokens),
-            _spread(item["ratios"], 1, strong=True),
+            _median_range_cell(item["ratios"], 1, strong=True),
         ]
     return [
         Cell(item["mission"]),
@@ -60,26 +62,28 @@ def _row(item: Mapping) -> list[Cell]:
         Cell(f"{item['threads']}", item["threads"]),
         Cell(f"{item['worlds']}", item["worlds"]),
         Cell(f"{item['tokens_in_use']:.0f}", item["tokens_in_use"]),
-        _spread(item["rates"], RATE_UNIT),
+        _median_range_cell(item["rates"], RATE_UNIT),
         *mettagrid_cells,
     ]
 
 
-def _spread(values: Sequence[float], unit: float, strong: bool = False) -> Cell:
+def _median_range_cell(values: Sequence[float], unit: float, strong: bool = False) -> Cell:
     low, median, high = (f(values) / unit for f in (min, statistics.median, max))
     return Cell(f"{median:.3g} ({low:.3g} to {high:.3g})", median, strong)
 
 
-def _charts(measurements: Sequence[Mapping]) -> list[tuple[str, Markup]]:
+def _speed_charts(measurements: Sequence[Mapping]) -> list[tuple[str, Markup]]:
     """Return one chart per mission, with one row per engine."""
     charts = []
     for mission in dict.fromkeys(item["mission"] for item in measurements):
         rows = []
         for item in (item for item in measurements if item["mission"] == mission):
-            rows.append(_bar(f"DAF, threads: {item['threads']}", item["rates"], best=True))
+            rows.append(
+                _rate_interval(f"DAF, threads: {item['threads']}", item["rates"], best=True)
+            )
             if item["mettagrid"]:
                 name = f"mettagrid {item['mettagrid']['version']}"
-                rows.append(_bar(name, item["mettagrid"]["rates"], best=False))
+                rows.append(_rate_interval(name, item["mettagrid"]["rates"], best=False))
         title = f"Speed on {mission}"
         unit = "million agent-steps/s"
         charts.append(
@@ -88,12 +92,12 @@ def _charts(measurements: Sequence[Mapping]) -> list[tuple[str, Markup]]:
     return charts
 
 
-def _bar(name: str, rates: Sequence[float], best: bool) -> dict[str, Any]:
+def _rate_interval(name: str, rates: Sequence[float], best: bool) -> dict[str, Any]:
     low, median, high = (f(rates) / RATE_UNIT for f in (min, statistics.median, max))
     return {"policy": name, "mean": median, "low": low, "high": high, "best": best}
 
 
-def _phases(measurements: Sequence[Mapping]) -> Table:
+def _phase_table(measurements: Sequence[Mapping]) -> Table:
     phases = list(dict.fromkeys(phase for item in measurements for phase in item["phases"]))
     rows = [
         [

@@ -62,7 +62,7 @@ class EpisodeView(NamedTuple):
             world_seed=episode.world_seed,
             score=episode.score,
             steps=episode.steps,
-            states=_json(states),
+            states=_embedded_json(states),
         )
 
 
@@ -92,11 +92,11 @@ def player_data(
         choice = {"number": number, "policy": view.policy, "score": view.score}
         choices[view.mission.name].append(choice)
     return {
-        "index": _json(
+        "index": _embedded_json(
             {
                 "resources": RESOURCES,
-                "missions": {name: _mission(mission) for name, mission in missions.items()},
-                "episodes": [_facts(view) for view in included],
+                "missions": {name: _mission_data(mission) for name, mission in missions.items()},
+                "episodes": [_episode_facts(view) for view in included],
             }
         ),
         "states": [view.states for view in included],
@@ -112,11 +112,11 @@ def _fit_budget(sizes: Sequence[int], budget: int) -> set[int]:
     return {number for number, total in zip(order, totals) if total <= budget}
 
 
-def _json(data: Any) -> Markup:
+def _embedded_json(data: Any) -> Markup:
     return htmlsafe_json_dumps(data, separators=(",", ":"))
 
 
-def _facts(view: EpisodeView) -> dict[str, Any]:
+def _episode_facts(view: EpisodeView) -> dict[str, Any]:
     return {
         "policy": view.policy,
         "mission": view.mission.name,
@@ -128,7 +128,7 @@ def _facts(view: EpisodeView) -> dict[str, Any]:
     }
 
 
-def _mission(mission: Mission) -> dict[str, Any]:
+def _mission_data(mission: Mission) -> dict[str, Any]:
     styles = station_styles(mission.map, mission.legend)
     limits = {name: limit.limit for limit in mission.limits for name in limit.resources}
     return {
@@ -139,19 +139,19 @@ def _mission(mission: Mission) -> dict[str, Any]:
         "energy": limits.get("energy", mission.default_limit) or 1,
         "heart": RESOURCES.index("heart"),
         "move_energy": mission.move_energy,
-        "repairs": [_amounts(repair.inputs) for repair in mission.clipping.repairs],
+        "repairs": [_format_amounts(repair.inputs) for repair in mission.clipping.repairs],
         "stations": [
-            _station(mission, row, column, name, styles)
+            _station_data(mission, row, column, name, styles)
             for row, column, name in mission.cells_with(*mission.stations)
         ],
     }
 
 
-def _amounts(amounts: Mapping[str, int]) -> str:
+def _format_amounts(amounts: Mapping[str, int]) -> str:
     return ", ".join(f"{amount} {name}" for name, amount in amounts.items()) or "nothing"
 
 
-def _station(
+def _station_data(
     mission: Mission, row: int, column: int, name: str, styles: Mapping[str, int]
 ) -> dict[str, Any]:
     symbol, station = mission.map[row][column], mission.stations[name]

@@ -69,7 +69,9 @@ def render_report(
         leaders=tables.leaders_table(stats),
         ranking=tables.ranking_table(stats),
         means=tables.means_table(stats),
-        results=[_result(stats, mission, ceilings.get(mission), styles) for mission in parts],
+        results=[
+            _result_section(stats, mission, ceilings.get(mission), styles) for mission in parts
+        ],
         pairs_overall=claim_tables.pairs_table(
             "Pairwise differences, overall", stats["comparisons_overall"]
         ),
@@ -83,10 +85,10 @@ def render_report(
             "Numbers of each pair on each mission", stats["comparisons"]
         ),
         teams=teams_section(stats),
-        learning=_learning(curves, styles, ceilings, stats["score_unit"]),
-        shaping=_shaping(runs),
+        learning=_learning_sections(curves, styles, ceilings, stats["score_unit"]),
+        shaping=_shaping_facts(runs),
         missions=[
-            _mission(mission) | {"game_table": game_table(stats, mission["name"], order)}
+            _mission_section(mission) | {"game_table": game_table(stats, mission["name"], order)}
             for mission in missions
         ],
         player=player_data(
@@ -103,7 +105,7 @@ def render_report(
     )
 
 
-def _result(
+def _result_section(
     stats: Mapping, mission: str | None, ceiling: float | None, styles: Mapping[str, int]
 ) -> dict:
     """Return the chart, tables and texts of one mission, or of all missions (None)."""
@@ -132,12 +134,12 @@ def _result(
         ),
         "table": tables.interval_table(f"Mean scores {scope}", estimates, ranks),
         "robust": claim_tables.robust_table(f"Typical scores {scope}", estimates),
-        "profile": _profile(stats, mission, scope, styles),
+        "profile": _profile_section(stats, mission, scope, styles),
         "missing": [i["policy"] for i in stats["missing"] if i["mission"] == mission],
     }
 
 
-def _profile(
+def _profile_section(
     stats: Mapping, mission: str | None, scope: str, styles: Mapping[str, int]
 ) -> dict | None:
     profiles = stats["profiles"]
@@ -155,7 +157,7 @@ def _profile(
     }
 
 
-def _learning(
+def _learning_sections(
     metrics: pd.DataFrame, styles: Mapping[str, int], ceilings: Mapping, unit: str
 ) -> list[dict]:
     if metrics.empty:
@@ -179,7 +181,7 @@ def _learning(
     ]
 
 
-def _shaping(runs: Sequence[Mapping]) -> list[tuple[str, str]]:
+def _shaping_facts(runs: Sequence[Mapping]) -> list[tuple[str, str]]:
     """Return the policies with shaped training rewards, and the settings of their shaping."""
     texts_by_policy: dict[str, dict[str, None]] = {}
     for run in sorted(runs, key=lambda run: (str(run["policy"]), str(run["run"]))):
@@ -196,7 +198,7 @@ def _shaping(runs: Sequence[Mapping]) -> list[tuple[str, str]]:
     return [(policy, "; or ".join(texts)) for policy, texts in texts_by_policy.items()]
 
 
-def _mission(mission: Mapping) -> dict:
+def _mission_section(mission: Mapping) -> dict:
     rows, legend = mission["map"], mission["legend"]
     styles = station_styles(rows, legend)
     facts = {"agents": mission["agents"], "steps per episode": mission["max_steps"]}

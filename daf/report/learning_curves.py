@@ -33,14 +33,14 @@ def learning_curves(metrics: pd.DataFrame, styles: dict[str, int]) -> dict[str, 
         name = column.removeprefix("score/") if column != "score" else "all missions"
         by_policy = dict(iter(rows.groupby("policy")))
         curves_by_mission[name] = [
-            _curve(policy, by_policy[policy], column, limit, style)
+            _make_curve(policy, by_policy[policy], column, limit, style)
             for policy, style in styles.items()
             if policy in by_policy
         ]
     return curves_by_mission
 
 
-def _curve(policy: str, rows: pd.DataFrame, column: str, limit: int, style: int) -> Curve:
+def _make_curve(policy: str, rows: pd.DataFrame, column: str, limit: int, style: int) -> Curve:
     seeds = []
     for _, run in rows.groupby("run"):
         steps = run["steps"].to_numpy(dtype=float)
@@ -63,17 +63,19 @@ def _curve(policy: str, rows: pd.DataFrame, column: str, limit: int, style: int)
     )
 
 
-def downsample(steps: np.ndarray, scores: np.ndarray, limit: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return at most `limit` points: the mean step and score of equal intervals of steps.
+def downsample(
+    steps: np.ndarray, scores: np.ndarray, max_points: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return at most `max_points` points: the mean step and score of equal intervals of steps.
 
     Args:
         steps: float64 [points], ascending.
         scores: float64 [points], without NaN.
-        limit: maximum number of points, at least 1.
+        max_points: maximum number of points, at least 1.
     """
-    if len(steps) <= limit:
+    if len(steps) <= max_points:
         return steps, scores
-    edges = np.linspace(steps[0], steps[-1], limit + 1)[1:-1]
+    edges = np.linspace(steps[0], steps[-1], max_points + 1)[1:-1]
     bins = np.searchsorted(edges, steps, side="right")
     count = np.bincount(bins)
     is_used = count > 0

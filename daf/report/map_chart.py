@@ -30,9 +30,9 @@ def map_chart(rows: Sequence[str], legend: Mapping[str, str], *, title: str) -> 
         for column, character in enumerate(line):
             name = _symbol_meaning(character, legend)
             if name == "agent":
-                marks.append(_agent(column, row))
+                marks.append(_agent_element(column, row))
             elif name not in ("wall", "floor"):
-                marks.append(_station(column, row, character, name, styles[character]))
+                marks.append(_station_element(column, row, character, name, styles[character]))
     counts = [f"{sum(line.count(c) for line in rows)} {_symbol_meaning(c, legend)}" for c in styles]
     floor = element("rect", width=CELL_SIZE * width, height=CELL_SIZE * height, class_="floor")
     return svg_image(
@@ -72,14 +72,14 @@ def _wall_runs(line: str, row: int, legend: Mapping[str, str]) -> list[str]:
     return runs
 
 
-def _agent(column: int, row: int) -> Markup:
+def _agent_element(column: int, row: int) -> Markup:
     x, y = CELL_SIZE * (column + 0.5), CELL_SIZE * (row + 0.5)
     return element(
         "circle", element("title", "agent start"), cx=x, cy=y, r=0.3 * CELL_SIZE, class_="agent"
     )
 
 
-def _station(column: int, row: int, character: str, name: str, style: int) -> Markup:
+def _station_element(column: int, row: int, character: str, name: str, style: int) -> Markup:
     return element(
         "g",
         element("title", name),

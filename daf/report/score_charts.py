@@ -3,7 +3,7 @@
 Functions return SVG text. Colors are CSS classes, which adapt to the light and the dark theme.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -58,7 +58,7 @@ def interval_chart(
         text_element((left + right) / 2, height - 6, unit, "axis-name", "middle"),
     ]
     if shows_ceiling:
-        parts.append(_line(x(ceiling), top, x(ceiling), floor, "ceiling"))
+        parts.append(_line_element(x(ceiling), top, x(ceiling), floor, "ceiling"))
         parts.append(
             text_element(x(ceiling), top - 8, f"ceiling {ceiling:g}", "ceiling-name", "middle")
         )
@@ -68,14 +68,16 @@ def interval_chart(
     return svg_image(WIDTH, height, title, f"Mean {unit} with {interval}: {means}.", *parts)
 
 
-def _interval_row(item: dict, x, y: float, left: float, right: float) -> Markup:
+def _interval_row(
+    item: dict, x: Callable[[float], float], y: float, left: float, right: float
+) -> Markup:
     parts = [element("title", f"{item['policy']}: {_estimate_text(item)}")]
     name = truncate(item["policy"], LABEL_CHARACTERS)
     parts.append(text_element(left - 10, y + 4, name, "label", "end"))
     if item["low"] is not None:
         low, high = x(item["low"]), x(item["high"])
-        parts.append(_line(low, y, high, y, "whisker"))
-        parts += [_line(edge, y - 4, edge, y + 4, "whisker") for edge in (low, high)]
+        parts.append(_line_element(low, y, high, y, "whisker"))
+        parts += [_line_element(edge, y - 4, edge, y + 4, "whisker") for edge in (low, high)]
     parts.append(element("circle", cx=x(item["mean"]), cy=y, r=5, class_="dot"))
     parts.append(text_element(WIDTH - 4, y + 4, format_score(item["mean"]), "value", "end"))
     return element("g", *parts, class_="row best" if item["best"] else "row")
@@ -128,10 +130,10 @@ def curve_chart(
     parts.append(text_element((left + right) / 2, height - 8, "agent-steps", "axis-name", "middle"))
     parts.append(text_element(4, top - 10, unit, "axis-name"))
     if shows_ceiling:
-        parts.append(_line(left, y(ceiling), right, y(ceiling), "ceiling"))
+        parts.append(_line_element(left, y(ceiling), right, y(ceiling), "ceiling"))
         name = f"ceiling {ceiling:g}"
         parts.append(text_element(right, y(ceiling) - 5, name, "ceiling-name", "end"))
-    parts += [_curve(curve, x, y) for curve in curves]
+    parts += [_curve_element(curve, x, y) for curve in curves]
     final_means = "; ".join(
         f"{curve.policy} {format_score(curve.mean[-1])}" for curve in curves if curve.mean
     )
@@ -195,7 +197,9 @@ def style_class(style: int) -> str:
     return f"s{style % NUM_COLORS}{dashed}"
 
 
-def _curve(curve: Curve, x, y) -> Markup:
+def _curve_element(
+    curve: Curve, x: Callable[[float], float], y: Callable[[float], float]
+) -> Markup:
     def points(steps: list[float], scores: list[float]) -> list[tuple[float, float]]:
         return [(x(step), y(score)) for step, score in zip(steps, scores, strict=True)]
 
@@ -227,19 +231,19 @@ def _estimate_text(item: dict) -> str:
     return f"{format_score(item['mean'])} ({interval})"
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
+def _line_element(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
 
 
-def _vertical_grid(axis: Axis, x, top: float, floor: float) -> Markup:
-    parts = [_line(x(tick), top, x(tick), floor, "grid") for tick in axis.ticks]
+def _vertical_grid(axis: Axis, x: Callable[[float], float], top: float, floor: float) -> Markup:
+    parts = [_line_element(x(tick), top, x(tick), floor, "grid") for tick in axis.ticks]
     labels = zip(axis.ticks, tick_labels(axis.ticks), strict=True)
     parts += [text_element(x(tick), floor + 18, label, "tick", "middle") for tick, label in labels]
     return element("g", *parts)
 
 
-def _horizontal_grid(axis: Axis, y, left: float, right: float) -> Markup:
-    parts = [_line(left, y(tick), right, y(tick), "grid") for tick in axis.ticks]
+def _horizontal_grid(axis: Axis, y: Callable[[float], float], left: float, right: float) -> Markup:
+    parts = [_line_element(left, y(tick), right, y(tick), "grid") for tick in axis.ticks]
     labels = zip(axis.ticks, tick_labels(axis.ticks), strict=True)
     parts += [text_element(left - 8, y(tick) + 4, label, "tick", "end") for tick, label in labels]
     return element("g", *parts)

@@ -10,7 +10,7 @@ from daf.files import strict_json
 from daf.report.page import as_yaml, render_template
 from daf.report.score_charts import interval_chart
 from daf.report.sweep_charts import confirmation_chart, rounds_chart, slice_chart
-from daf.report.sweep_tables import budget_table, failed_trial, is_number, trials_table
+from daf.report.sweep_tables import budget_table, failed_trial_entry, is_number, trials_table
 from daf.report.tables import (
     Cell,
     Table,
@@ -62,12 +62,14 @@ def render_sweep(
         command=command,
         budget=budget_table(search["budget"]),
         best=facts_table("Best hyperparameters", search["best"]["hyperparameters"]),
-        confirmation=_confirmation(search),
+        confirmation=_confirmation_section(search),
         slices=_slice_charts(sweep, trials),
-        importance=_importance(search["importance"]),
-        rounds=_rounds(sweep, rounds, search["best"]["trial"]),
+        importance=_importance_section(search["importance"]),
+        rounds=_rounds_section(sweep, rounds, search["best"]["trial"]),
         trials=trials_table(trials),
-        failed=[failed_trial(row) for _, row in trials[trials["status"] == "failed"].iterrows()],
+        failed=[
+            failed_trial_entry(row) for _, row in trials[trials["status"] == "failed"].iterrows()
+        ],
         number=format_score,
         config_yaml=as_yaml(sweep.model_dump(mode="json", exclude={"execution"})),
         provenance=provenance_table({}, environment),
@@ -114,7 +116,7 @@ def _confirmation_text(search: Mapping[str, Any]) -> str:
     return f"{text}, not worse than in the search."
 
 
-def _confirmation(search: Mapping[str, Any]) -> dict[str, Any] | None:
+def _confirmation_section(search: Mapping[str, Any]) -> dict[str, Any] | None:
     items = search["confirmation"]
     if not items:
         return None
@@ -194,7 +196,7 @@ def _is_log(requested: bool, values: Sequence[Any]) -> bool:
     return requested or max(numbers) / min(numbers) >= 8
 
 
-def _importance(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def _importance_section(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     available = [item for item in items if item["share"] is not None]
     rows = [
         [Cell(item["parameter"]), score_cell(item["share"]), interval_cell(item)] for item in items
@@ -218,7 +220,9 @@ def _importance(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _rounds(sweep: DAFSweepConfig, rounds: pd.DataFrame, best: str) -> dict[str, Any] | None:
+def _rounds_section(
+    sweep: DAFSweepConfig, rounds: pd.DataFrame, best: str
+) -> dict[str, Any] | None:
     """Return the chart of the rungs of halving, or of the trials of a Bayesian search in order."""
     succeeded = rounds.dropna(subset=["objective"]).reset_index(drop=True)
     if sweep.strategy == "halving":

@@ -1,7 +1,7 @@
 """Charts of a sweep: slices of the search space, rounds, and confirmation."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -47,7 +47,7 @@ def slice_chart(
         cx, cy = x(point["value"]), y(point["objective"])
         dot = [element("title", f"{name} {point['value']}: {format_score(point['objective'])}")]
         if point["low"] is not None:
-            dot.append(_line(cx, y(point["low"]), cx, y(point["high"]), "whisker"))
+            dot.append(_line_element(cx, y(point["low"]), cx, y(point["high"]), "whisker"))
         dot.append(element("circle", cx=cx, cy=cy, r=4, class_="dot"))
         parts.append(element("g", *dot, class_="row best" if point["best"] else "row"))
     best = next((point for point in points if point["best"]), points[0])
@@ -100,14 +100,14 @@ def confirmation_chart(items: Sequence[Mapping[str, Any]], *, metric: str, unit:
     x = linear_scale(x_axis.low, x_axis.high, 14, WIDTH - 54)
     parts = []
     for tick, label in zip(x_axis.ticks, tick_labels(x_axis.ticks)):
-        parts.append(_line(x(tick), TOP, x(tick), floor, "grid"))
+        parts.append(_line_element(x(tick), TOP, x(tick), floor, "grid"))
         parts.append(text_element(x(tick), floor + 18, label, "tick", "middle"))
     parts.append(text_element(WIDTH / 2, height - 6, metric, "axis-name", "middle"))
     for index, item in enumerate(items):
         y = TOP + row * (index + 0.5) + 6
         marks = [text_element(14, y - 12, truncate(item["trial"], 60), "label")]
         if item["low"] is not None:
-            marks.append(_line(x(item["low"]), y, x(item["high"]), y, "whisker"))
+            marks.append(_line_element(x(item["low"]), y, x(item["high"]), y, "whisker"))
         marks.append(element("circle", cx=x(item["searched"]), cy=y, r=5, class_="ring"))
         if item["mean"] is not None:
             marks.append(element("circle", cx=x(item["mean"]), cy=y, r=5, class_="dot"))
@@ -125,7 +125,9 @@ def confirmation_chart(items: Sequence[Mapping[str, Any]], *, metric: str, unit:
     return svg_image(WIDTH, height, f"Finalists, intervals over {unit}", f"{description}.", *parts)
 
 
-def _value_axis(values: Sequence[Any], log: bool):
+def _value_axis(
+    values: Sequence[Any], log: bool
+) -> tuple[Callable[[Any], float], Sequence[Any], list[str]]:
     """Return the scale of values, its ticks and their labels."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         ends = min(values), max(values)
@@ -138,7 +140,7 @@ def _value_axis(values: Sequence[Any], log: bool):
             powers = [10.0**p for p in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
             ticks = powers if len(powers) > 1 else sorted({*ends, *powers})
             return (lambda value: x(math.log10(value))), ticks, [f"{tick:g}" for tick in ticks]
-        x_axis = nice_axis(*ends) if 0 not in ends else nice_axis(*_padded(*ends))
+        x_axis = nice_axis(*ends) if 0 not in ends else nice_axis(*_padded_range(*ends))
         x = linear_scale(x_axis.low, x_axis.high, LEFT, RIGHT)
         return x, x_axis.ticks, tick_labels(x_axis.ticks)
     names = list(dict.fromkeys(sorted(map(_category_name, values))))
@@ -150,23 +152,25 @@ def _category_name(value: Any) -> str:
     return "not set" if value is None else str(value)
 
 
-def _padded(low: float, high: float) -> tuple[float, float]:
+def _padded_range(low: float, high: float) -> tuple[float, float]:
     """Extend a range, so that points at 0 are not on the edge of the chart."""
     padding = 0.06 * (high - low or 1.0)
     return low - padding, high + padding
 
 
-def _objective_axis(values: Sequence[float | None], metric: str):
+def _objective_axis(
+    values: Sequence[float | None], metric: str
+) -> tuple[Callable[[float], float], list[Markup]]:
     """Return the scale of the objective, and the elements of its grid and labels."""
     values = [value for value in values if value is not None]
-    y_axis = nice_axis(*_padded(min(values), max(values)))
+    y_axis = nice_axis(*_padded_range(min(values), max(values)))
     y = linear_scale(y_axis.low, y_axis.high, FLOOR, TOP)
     parts = [text_element(4, TOP - 10, metric, "axis-name")]
     for tick, label in zip(y_axis.ticks, tick_labels(y_axis.ticks)):
-        parts.append(_line(LEFT, y(tick), RIGHT, y(tick), "grid"))
+        parts.append(_line_element(LEFT, y(tick), RIGHT, y(tick), "grid"))
         parts.append(text_element(LEFT - 8, y(tick) + 4, label, "tick", "end"))
     return y, parts
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
+def _line_element(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)

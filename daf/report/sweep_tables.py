@@ -52,7 +52,7 @@ def _sort_key(value: Any) -> list[float]:
     return [value] if is_number(value) else []
 
 
-def failed_trial(row: pd.Series) -> dict[str, Any]:
+def failed_trial_entry(row: pd.Series) -> dict[str, Any]:
     """Return name and runs of a failed trial."""
     return {"trial": row["trial"], "runs": list(row["runs"])}
 

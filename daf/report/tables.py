@@ -24,7 +24,7 @@ class Cell(NamedTuple):
     strong: bool = False
 
     @property
-    def numeric(self) -> bool:
+    def is_numeric(self) -> bool:
         """True if the cell shows a number."""
         return self.sort is not None and self.text.removesuffix(" %")[-1:].isdigit()
 
@@ -39,7 +39,9 @@ class Table(NamedTuple):
     @property
     def numeric(self) -> list[bool]:
         """True for each column with numbers, which are right-aligned."""
-        return [any(row[index].numeric for row in self.rows) for index in range(len(self.columns))]
+        return [
+            any(row[index].is_numeric for row in self.rows) for index in range(len(self.columns))
+        ]
 
 
 def score_cell(value: float | None, strong: bool = False) -> Cell:
@@ -93,7 +95,7 @@ def ranking_table(stats: Mapping) -> Table:
         rows.append(
             [
                 Cell(str(rank["rank"]), rank["rank"]),
-                Cell(_ranks(rank), rank["rank_low"]),
+                Cell(_format_rank(rank), rank["rank_low"]),
                 Cell(rank["policy"], strong=rank["rank"] == 1),
                 score_cell(item["mean"], strong=rank["rank"] == 1),
                 interval_cell(item),
@@ -107,7 +109,7 @@ def ranking_table(stats: Mapping) -> Table:
     return Table("Overall ranking", [*columns, "Episodes", "Claim"], rows)
 
 
-def _ranks(rank: Mapping) -> str:
+def _format_rank(rank: Mapping) -> str:
     """Return the possible ranks of a policy, as text."""
     low, high = rank["rank_low"], rank["rank_high"]
     return str(low) if low == high else f"{low} to {high}"
@@ -164,7 +166,7 @@ def interval_table(name: str, estimates: Sequence[Mapping], ranks: Sequence[Mapp
     rows = [
         [
             Cell(str(rank["rank"]), rank["rank"]),
-            Cell(_ranks(rank), rank["rank_low"]),
+            Cell(_format_rank(rank), rank["rank_low"]),
             Cell(rank["policy"]),
             score_cell(by_policy[rank["policy"]]["mean"]),
             interval_cell(by_policy[rank["policy"]]),

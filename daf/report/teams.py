@@ -48,7 +48,7 @@ def teams_section(stats: Mapping) -> dict | None:
             ),
         ),
         "matrices": [
-            _matrix(pairs, stats)
+            _cross_play_matrix(pairs, stats)
             for mission in (mission for part in parts for mission in part)
             if (pairs := [pair for pair in teams["pairs"] if pair["mission"] == mission])
         ],
@@ -113,7 +113,7 @@ def _differences_table(name: str, items: Sequence[Mapping], key: str, column: st
     return Table(name, columns, rows)
 
 
-def _matrix(pairs: Sequence[Mapping], stats: Mapping) -> dict:
+def _cross_play_matrix(pairs: Sequence[Mapping], stats: Mapping) -> dict:
     """Return chart and table of the cross-play on one mission, or over all missions."""
     mission = pairs[0]["mission"]
     scope = "over all missions" if mission is None else f"on {mission}"
@@ -150,7 +150,7 @@ def matrix_chart(pairs: Sequence[Mapping], *, title: str, unit: str, level: str)
         unit: unit of the means, such as "hearts per episode".
         level: confidence level of the intervals, such as "95 %".
     """
-    pair_by_names = {names: pair for pair in pairs for names in _both_orders(pair)}
+    pair_by_names = {names: pair for pair in pairs for names in _ordered_policy_pairs(pair)}
     policies = sorted({name for names in pair_by_names for name in names})
     names = [f"{n} {truncate(p, LABEL_CHARACTERS)}" for n, p in enumerate(policies, start=1)]
     left = 14 + CHARACTER_WIDTH * max(map(len, names))
@@ -195,7 +195,7 @@ def matrix_chart(pairs: Sequence[Mapping], *, title: str, unit: str, level: str)
     )
 
 
-def _both_orders(pair: Mapping) -> set[tuple[str, str]]:
+def _ordered_policy_pairs(pair: Mapping) -> set[tuple[str, str]]:
     return {(pair["a"], pair["b"]), (pair["b"], pair["a"])}
 
 

@@ -20,7 +20,7 @@ from daf.sim.scaling import format_scaling, measure_scaling
 from daf.sim.simulation import Simulation, torch_stream
 from daf.sim.timing import (
     WARM_UP,
-    action_indices,
+    cycle_action_indices,
     format_range,
     make_clock,
     sample_random_moves,
@@ -72,10 +72,12 @@ def measure(
         world_actions = actions[:, 0].int().cpu().numpy()
 
         def simulation_seconds(steps: int) -> float:
-            return time_calls(clock, lambda k: simulation.step(actions[k]), action_indices(steps))
+            return time_calls(
+                clock, lambda k: simulation.step(actions[k]), cycle_action_indices(steps)
+            )
 
         def mettagrid_seconds() -> float:
-            indices = action_indices(METTAGRID_STEPS)
+            indices = cycle_action_indices(METTAGRID_STEPS)
             return time_calls(clock, lambda k: mettagrid.step(world_actions[k]), indices)
 
         simulation_seconds(WARM_UP)

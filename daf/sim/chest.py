@@ -58,7 +58,7 @@ def use_chest(
         worlds.stock[world, station] = stock + stock_change
         worlds.last_chest_amount[world, resource] = stock + stock_change
         if resource == HEART:
-            count_hearts(worlds, world, stock_change)
+            update_heart_counters(worlds, world, stock_change)
     worlds.counters[world, FIRST_USE + station_type] = (
         worlds.counters[world, FIRST_USE + station_type] + 1
     )
@@ -66,7 +66,7 @@ def use_chest(
 
 
 @wp.func
-def count_hearts(worlds: Worlds, world: int, stock_change: int):
+def update_heart_counters(worlds: Worlds, world: int, stock_change: int):
     """Update the game statistics of hearts in chests."""
     worlds.counters[world, HEARTS_STORED] = worlds.counters[world, HEARTS_STORED] + stock_change
     if stock_change > 0:

@@ -62,7 +62,7 @@ class MettagridEngine:
         }
 
 
-def _translate_mission(mission: Mission):
+def _translate_mission(mission: Mission) -> tuple[Any, list[list[str]]]:
     """Return the game configuration and the map in the format of mettagrid."""
     from mettagrid.config import mettagrid_config
 

@@ -111,15 +111,15 @@ def pack_token(feature: int, value: int, n: int) -> wp.uint64:
 
 
 @wp.func
-def emit_station(
+def write_station_tokens(
     tables: Tables,
     worlds: Worlds,
     world: int,
     station: int,
     station_type: int,
-    rank: int,
+    window_rank: int,
     tokens: wp.array(dtype=wp.vec3ub),
-    start: int,
+    num_written: int,
     lane: int,
 ) -> int:
     """Write the tokens of a station at window cell `rank`; return the new number of tokens."""
@@ -143,25 +143,27 @@ def emit_station(
             remaining = wp.max(tables.max_uses[station_type] - worlds.uses[world, station], 0)
             packed |= pack_token(REMAINING_USES, wp.min(remaining, 255), n)
             n += 1
-    return write_packed_tokens(packed, n, tables.window_location[rank], tokens, start, lane)
+    location = tables.window_location[window_rank]
+    return write_packed_tokens(packed, n, location, tokens, num_written, lane)
 
 
 @wp.func
-def emit_agent(
+def copy_agent_tokens(
     tables: Tables,
     agent_tokens: wp.array3d(dtype=wp.vec3ub),
     agent_token_count: wp.array2d(dtype=wp.int32),
     world: int,
     agent: int,
-    rank: int,
+    window_rank: int,
     tokens: wp.array(dtype=wp.vec3ub),
-    start: int,
+    num_written: int,
     lane: int,
 ) -> int:
     """Copy the tokens of an agent at window cell `rank`; return the new number of tokens."""
     count = agent_token_count[world, agent]
+    location = tables.window_location[window_rank]
     return copy_object_tokens(
-        agent_tokens[world, agent], count, tables.window_location[rank], tokens, start, lane
+        agent_tokens[world, agent], count, location, tokens, num_written, lane
     )
 
 
@@ -172,7 +174,7 @@ def rounded_byte(x: float) -> int:
 
 
 @wp.func
-def emit_global_tokens(
+def write_global_tokens(
     tables: Tables,
     worlds: Worlds,
     world: int,
@@ -245,8 +247,8 @@ def observe(
     view_id = int(tables.visible_stations[layout, agent_cell, tables.wall_mask.shape[1]])
     wall_tokens = tables.wall_tokens[view_id]
     # global tokens and the observing agent, at the center of the window
-    n = emit_global_tokens(tables, worlds, world, agent, tokens, lane)
-    n = emit_agent(tables, agent_tokens, agent_token_count, world, agent, 0, tokens, n, lane)
+    n = write_global_tokens(tables, worlds, world, agent, tokens, lane)
+    n = copy_agent_tokens(tables, agent_tokens, agent_token_count, world, agent, 0, tokens, n, lane)
     walls_copied = int(0)
     walls_before = int(0)
     for word in range(tables.wall_mask.shape[1]):
@@ -275,12 +277,12 @@ def observe(
                 code = tables.station_at[layout, cell]
                 station_type = code >> STATION_TYPE_SHIFT
                 station = code & STATION_MASK
-                n = emit_station(
+                n = write_station_tokens(
                     tables, worlds, world, station, station_type, rank, tokens, n, lane
                 )
             else:
                 other_agent = int(worlds.grid[world, cell]) - tables.first_agent
-                n = emit_agent(
+                n = copy_agent_tokens(
                     tables,
                     agent_tokens,
                     agent_token_count,

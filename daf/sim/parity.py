@@ -128,13 +128,13 @@ class _RecordedSimulation(Simulation):
 
     def _append_state(self) -> None:
         self._append("obs", self.observations[0].cpu().numpy())
-        self._append("agents", self._agent_columns())
-        self._append("stations", self._station_columns())
+        self._append("agents", self._agent_array())
+        self._append("stations", self._station_array())
 
     def _read_int64(self, name: str) -> np.ndarray:
         return getattr(self.state, name)[0].cpu().numpy().astype(np.int64)
 
-    def _agent_columns(self) -> np.ndarray:
+    def _agent_array(self) -> np.ndarray:
         row, column = np.divmod(self._read_int64("cell"), self.tables.padded_width)
         frozen = np.zeros(self.num_agents)
         columns = [
@@ -147,7 +147,7 @@ class _RecordedSimulation(Simulation):
         ]
         return np.stack(columns, axis=1).astype(np.int16)
 
-    def _station_columns(self) -> np.ndarray:
+    def _station_array(self) -> np.ndarray:
         data = self.tables.data
         station_type = data["station_type"][0]
         repair, cooldown_end = self._read_int64("repair"), self._read_int64("cooldown_end")

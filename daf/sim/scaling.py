@@ -12,7 +12,7 @@ from daf.provenance.origin import Origin
 from daf.sim.simulation import Simulation
 from daf.sim.timing import (
     WARM_UP,
-    action_indices,
+    cycle_action_indices,
     format_range,
     make_clock,
     sample_random_moves,
@@ -95,10 +95,10 @@ def _measure_point(device: str, worlds: int, agents: int, side: int) -> dict[str
     clock = make_clock(simulation, torch.get_num_threads())
     actions = sample_random_moves(simulation)
     step = _graph_step(simulation) if torch.device(device).type == "cuda" else simulation.step
-    time_calls(clock, lambda k: step(actions[k]), action_indices(WARM_UP))
+    time_calls(clock, lambda k: step(actions[k]), cycle_action_indices(WARM_UP))
     agent_steps = worlds * agents * STEPS
     rates = [
-        agent_steps / time_calls(clock, lambda k: step(actions[k]), action_indices(STEPS))
+        agent_steps / time_calls(clock, lambda k: step(actions[k]), cycle_action_indices(STEPS))
         for _ in range(REPEATS)
     ]
     return {"rates": rates, "rate": statistics.median(rates), "tokens": mission.tokens}

@@ -99,10 +99,10 @@ def analyse(
             "comparisons_overall": comparisons_overall,
             "families": _count_tests(missions=comparisons, overall=comparisons_overall),
             "against": against,
-            "equivalence": _equivalence(data.ceilings, data.missions, equivalence_margin),
+            "equivalence": _equivalence_entry(data.ceilings, data.missions, equivalence_margin),
             "teams": team_results,
             "game": average_game_statistics(episodes),
-            "profiles": _profiles(data, confidence),
+            "profiles": _profile_entries(data, confidence),
         }
         | _ranking_entries(
             data, estimates, comparisons, overall, comparisons_overall, confidence=confidence
@@ -185,7 +185,7 @@ def _optimality_gap(
     }
 
 
-def _equivalence(ceilings: Mapping, missions: list[str], share: float) -> dict:
+def _equivalence_entry(ceilings: Mapping, missions: list[str], share: float) -> dict:
     margins = {m: None if ceilings[m] is None else share * ceilings[m] for m in (*missions, None)}
     unknown = [mission for mission in missions if ceilings[mission] is None]
     note = f"no verdict of equivalence on {', '.join(unknown)}: no known ceiling"
@@ -231,7 +231,7 @@ def _policy_entry(policy: str, rows: pd.DataFrame, unit: str) -> dict:
     }
 
 
-def _profiles(data: Evaluations, confidence: float) -> dict:
+def _profile_entries(data: Evaluations, confidence: float) -> dict:
     several = len(data.shared) > 1
     return {
         "overall": (

@@ -44,7 +44,7 @@ def validate_episodes(episodes: pd.DataFrame) -> pd.DataFrame:
     for column in ("episode", "world_seed"):
         _raise_if_any(table, table[column].isna(), f"column '{column}' has an empty value")
         table[column] = table[column].astype("int64")
-    _check_runs(table)
+    _check_run_consistency(table)
     return table.sort_values(["policy", "mission", "run", "episode"], ignore_index=True)
 
 
@@ -74,7 +74,7 @@ def _scores(episodes: pd.DataFrame) -> pd.Series:
     return scores
 
 
-def _check_runs(table: pd.DataFrame) -> None:
+def _check_run_consistency(table: pd.DataFrame) -> None:
     for run, rows in table.groupby("run", sort=True):
         for column in ("policy", "training_seed"):
             if rows[column].nunique(dropna=False) > 1:

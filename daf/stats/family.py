@@ -52,7 +52,9 @@ def test_family(
     for name, pair in named_pairs:
         p, test, method = _deciding_test(pair, level / size)
         margin = None if ceilings[name["mission"]] is None else share * ceilings[name["mission"]]
-        p_equivalence = None if margin is None or p is None else _equivalence(pair, margin, share)
+        p_equivalence = (
+            None if margin is None or p is None else _equivalence_p_value(pair, margin, share)
+        )
         results.append(
             {**name, **pair.values, "p": p, "test": test, "method": method}
             | {"margin": margin, "p_equivalence": p_equivalence}
@@ -65,7 +67,7 @@ def test_family(
     for item, (_, pair) in zip(results, named_pairs):
         corrected = item["p_equivalence_holm"]
         item["within_margin"] = corrected is not None and corrected < level
-        item["outcome"] = _classify(item, level)
+        item["outcome"] = _classify_difference(item, level)
         item["decided"] = None if item["p"] is None else item["outcome"] in (BETTER, WORSE)
         item["further"] = _units_needed(item, pair, level / size)
     return results
@@ -90,7 +92,7 @@ def _deciding_test(pair: PairResult, level: float) -> tuple[float | None, str | 
     return values["p_t"], "t", values["method_t"]
 
 
-def _equivalence(pair: PairResult, margin: float, share: float) -> float:
+def _equivalence_p_value(pair: PairResult, margin: float, share: float) -> float:
     """Compute the larger p of two one-sided t tests: d < margin, d > -margin (Schuirmann 1987).
 
     Without variation all n units have the difference d. If the true difference were as large as
@@ -108,7 +110,7 @@ def _equivalence(pair: PairResult, margin: float, share: float) -> float:
     return float(special.stdtr(df, -distance / math.sqrt(variance)))
 
 
-def _classify(item: Mapping, level: float) -> str:
+def _classify_difference(item: Mapping, level: float) -> str:
     if item["p"] is None:
         return NOT_TESTED
     if item["p_holm"] < level and item["difference"] != 0:

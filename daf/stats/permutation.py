@@ -69,14 +69,21 @@ def permutation_p_value(a: np.ndarray, b: np.ndarray) -> float:
     if scale == 0:
         return 1.0
     values = values / scale
-    observed = float(_welch(_members(len(a), len(b))[:1], values, len(a))[0]) * (1 - TIE_TOLERANCE)
+    observed = float(
+        _welch_statistic(_enumerate_first_samples(len(a), len(b))[:1], values, len(a))[0]
+    ) * (1 - TIE_TOLERANCE)
     if math.comb(len(values), len(a)) <= MAX_ARRANGEMENTS:
-        return float(np.mean(_welch(_members(len(a), len(b)), values, len(a)) >= observed))
+        return float(
+            np.mean(
+                _welch_statistic(_enumerate_first_samples(len(a), len(b)), values, len(a))
+                >= observed
+            )
+        )
     random, extreme = random_stream("exchanges", len(a), len(b)), 1
-    for count in _chunks(DRAWS, len(values)):
+    for count in _chunk_sizes(DRAWS, len(values)):
         order = random.random((count, len(values))).argsort(axis=1)
         members = (order < len(a)).astype(float)
-        extreme += int(np.sum(_welch(members, values, len(a)) >= observed))
+        extreme += int(np.sum(_welch_statistic(members, values, len(a)) >= observed))
     return extreme / (DRAWS + 1)
 
 
@@ -100,7 +107,7 @@ def _random_flips(n: int) -> Iterable[np.ndarray]:
     if n <= MAX_CACHED_UNITS:
         return [_cached_flips(n)]
     random = random_stream("sign flips", n)
-    return (random.integers(0, 2, (count, n), dtype=np.int8) for count in _chunks(DRAWS, n))
+    return (random.integers(0, 2, (count, n), dtype=np.int8) for count in _chunk_sizes(DRAWS, n))
 
 
 @lru_cache(maxsize=8)
@@ -110,7 +117,7 @@ def _cached_flips(n: int) -> np.ndarray:
     )
 
 
-def _chunks(draws: int, width: int) -> list[int]:
+def _chunk_sizes(draws: int, width: int) -> list[int]:
     """Split draws into parts of about 10 MB each."""
     size = max(1, min(draws, 2_000_000 // width))
     return [size] * (draws // size) + ([draws % size] if draws % size else [])
@@ -124,7 +131,7 @@ def _all_signs(n: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=16)
-def _members(n: int, m: int) -> np.ndarray:
+def _enumerate_first_samples(n: int, m: int) -> np.ndarray:
     """Return all choices of the first sample, the observed one first, 0 or 1 [choices, n + m].
 
     With more than `MAX_ARRANGEMENTS` choices, only the observed one.
@@ -136,7 +143,7 @@ def _members(n: int, m: int) -> np.ndarray:
     return chosen
 
 
-def _welch(members: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
+def _welch_statistic(members: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
     """Compute |Welch's t| of each arrangement; without variation 0 or infinity."""
     m = len(values) - n
     sums, squares = members @ values, members @ values**2

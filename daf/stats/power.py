@@ -13,9 +13,9 @@ MAX_UNITS = 1_000_000
 
 
 def t_test_power(
-    difference: float, terms: Sequence[ErrorTerm], times: float, level: float
+    difference: float, terms: Sequence[ErrorTerm], size_ratio: float, level: float
 ) -> float:
-    """Compute the power of a two-sided t test with `times` as many units.
+    """Compute the power of a two-sided t test with `size_ratio` as many units.
 
     The noncentral t distribution (Cohen 1988, section 2.5): with a variance V and df degrees of
     freedom, P(|t'| > t(1 - level/2; df)) for the noncentrality difference / sqrt(V).
@@ -23,12 +23,12 @@ def t_test_power(
     Args:
         difference: true difference, in score units.
         terms: observed error terms of the difference, at least one of them above 0.
-        times: number of units divided by the observed number.
+        size_ratio: number of units divided by the observed number.
         level: level of the test.
     """
-    variance = sum(term.variance for term in terms) / times
-    shares = [term.variance / times / variance for term in terms]
-    df = 1 / sum(s**2 / ((term.df + 1) * times - 1) for s, term in zip(shares, terms))
+    variance = sum(term.variance for term in terms) / size_ratio
+    shares = [term.variance / size_ratio / variance for term in terms]
+    df = 1 / sum(s**2 / ((term.df + 1) * size_ratio - 1) for s, term in zip(shares, terms))
     critical = special.stdtrit(df, 1 - level / 2)
     noncentrality = abs(difference) / math.sqrt(variance)
     if noncentrality > critical + 30:  # power 1; nctdtr is not accurate here

@@ -45,7 +45,7 @@ def compute_profile(
     else:
         thresholds = _thresholds(samples, missions[0], ceilings.get(missions[0]))
     curves = [
-        {"policy": policy} | _curve(sample, scales, thresholds, confidence)
+        {"policy": policy} | _profile_curve(sample, scales, thresholds, confidence)
         for policy, sample in samples.items()
     ]
     return {"thresholds": thresholds.tolist(), "curves": curves}
@@ -60,7 +60,7 @@ def _thresholds(samples: Mapping[str, Samples], mission: str, ceiling: float | N
     return np.linspace(low, high if high > low else low + 1.0, POINTS)
 
 
-def _curve(
+def _profile_curve(
     sample: Samples, scales: Mapping[str, float], thresholds: np.ndarray, confidence: float
 ) -> dict:
     shares = {

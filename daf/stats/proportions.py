@@ -103,10 +103,10 @@ def _newcombe_share(x: np.ndarray, y: np.ndarray, confidence: float) -> tuple[fl
     ordered = np.sort(y)
     below = np.searchsorted(ordered, x, "left") + np.searchsorted(ordered, x, "right")
     probability = float(below.sum() / (2 * n * m))
-    return probability, newcombe_interval(probability, n, m, confidence)
+    return probability, improvement_interval(probability, n, m, confidence)
 
 
-def newcombe_interval(probability: float, n: int, m: int, confidence: float) -> Interval:
+def improvement_interval(probability: float, n: int, m: int, confidence: float) -> Interval:
     """Compute the interval of P(X > Y) + P(X = Y) / 2 (Newcombe 2006, method 5).
 
     The bounds are the values t for which |probability - t| is z standard errors. The squared

@@ -27,6 +27,8 @@ from daf.stats.estimate import ErrorTerm, Samples, t_interval, unbiased_variance
 from daf.stats.permutation import random_stream
 from daf.stats.proportions import Interval, mover_interval
 
+WeightFunction = Callable[[np.ndarray], np.ndarray]  # weights of sorted values by their counts
+
 BOOTSTRAP_MIN_UNITS = 20
 RESAMPLES = 2_000
 BOOTSTRAP_MAX_UNITS = 1_000
@@ -46,19 +48,27 @@ def iqm_weights(counts: np.ndarray) -> np.ndarray:
     Args:
         counts: number of draws of each value [..., n].
     """
-    return _weights_in_range(counts, lambda total: total // 4, lambda total: total - total // 4)
+    return _fractions_between_positions(
+        counts, lambda total: total // 4, lambda total: total - total // 4
+    )
 
 
 def median_weights(counts: np.ndarray) -> np.ndarray:
     """Return the weights of sorted values in the median; see `iqm_weights`."""
-    return _weights_in_range(counts, lambda total: (total - 1) // 2, lambda total: total // 2 + 1)
+    return _fractions_between_positions(
+        counts, lambda total: (total - 1) // 2, lambda total: total // 2 + 1
+    )
 
 
-def _weights_in_range(counts: np.ndarray, first: Callable, last: Callable) -> np.ndarray:
-    """Return the fraction of each value in the draws at positions first(total) to last(total)."""
+def _fractions_between_positions(
+    counts: np.ndarray,
+    start_position: Callable[[np.ndarray], np.ndarray],
+    end_position: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Return the fraction of each value in the draws at the positions from start to end."""
     cumulative = np.cumsum(counts, axis=-1)
     total = cumulative[..., -1:]
-    start, end = first(total), last(total)
+    start, end = start_position(total), end_position(total)
     inside = np.minimum(cumulative, end) - np.maximum(cumulative - counts, start)
     return np.maximum(inside, 0) / (end - start)
 
@@ -79,9 +89,11 @@ def estimate_robust(sample: Samples, confidence: float) -> dict:
     strata = [np.sort(stratum.to_numpy(dtype=float)) for stratum in sample.strata]
     fewest = min(map(len, strata))
     results, notes = {}, []
-    for name, weights in (("median", median_weights), ("iqm", iqm_weights)):
-        value = float(np.mean([values @ weights(np.ones(len(values))) for values in strata]))
-        interval = _interval(name, weights, strata, confidence)
+    for name, weight_function in (("median", median_weights), ("iqm", iqm_weights)):
+        value = float(
+            np.mean([values @ weight_function(np.ones(len(values))) for values in strata])
+        )
+        interval = _choose_interval(name, weight_function, strata, confidence)
         if interval is None:
             min_units = _min_units(strata)
             notes.append(f"{name}: an interval needs {min_units} units; got {fewest}")
@@ -96,15 +108,15 @@ def _min_units(strata: Sequence[np.ndarray]) -> int:
     return MIN_UNITS if len(strata) == 1 else MIN_UNITS_PER_STRATUM
 
 
-def _interval(
-    name: str, weights: Callable, strata: Sequence[np.ndarray], confidence: float
+def _choose_interval(
+    name: str, weight_function: WeightFunction, strata: Sequence[np.ndarray], confidence: float
 ) -> Interval | None:
     fewest, largest = min(map(len, strata)), max(map(len, strata))
     if fewest < _min_units(strata):
         return None
     in_bootstrap_range = fewest >= BOOTSTRAP_MIN_UNITS and largest <= BOOTSTRAP_MAX_UNITS
     if in_bootstrap_range and (name == "iqm" or len(strata) > 1):
-        return bca_interval(strata, weights, confidence)
+        return bca_interval(strata, weight_function, confidence)
     bounds = [
         winsorized_interval(values, confidence)
         if name == "iqm" and len(values) >= BOOTSTRAP_MIN_UNITS
@@ -112,7 +124,7 @@ def _interval(
         for values in strata
     ]
     return mover_interval(
-        [float(values @ weights(np.ones(len(values)))) for values in strata], bounds
+        [float(values @ weight_function(np.ones(len(values)))) for values in strata], bounds
     )
 
 
@@ -166,7 +178,9 @@ def winsorized_interval(values: np.ndarray, confidence: float) -> Interval:
     return interval["low"], interval["high"]
 
 
-def bca_interval(strata: Sequence[np.ndarray], weights: Callable, confidence: float) -> Interval:
+def bca_interval(
+    strata: Sequence[np.ndarray], weight_function: WeightFunction, confidence: float
+) -> Interval:
     """Compute the BCa bootstrap interval of the mean over strata of a weighted sum.
 
     Efron (1987), with the acceleration of several samples (Efron and Tibshirani 1993, formula
@@ -174,15 +188,15 @@ def bca_interval(strata: Sequence[np.ndarray], weights: Callable, confidence: fl
 
     Args:
         strata: sorted values of each stratum, float64 [n_k].
-        weights: weights of the sorted values by their counts, such as `iqm_weights`.
+        weight_function: weights of the sorted values by their counts, such as `iqm_weights`.
         confidence: coverage of the interval.
     """
-    value = sum(values @ weights(np.ones(len(values))) for values in strata) / len(strata)
+    value = sum(values @ weight_function(np.ones(len(values))) for values in strata) / len(strata)
     resampled = np.zeros(RESAMPLES)
     influences = []
     for index, values in enumerate(strata):
-        resampled += _resample_weights(weights, len(values), index) @ values / len(strata)
-        jackknife = weights(1.0 - np.eye(len(values))) @ values
+        resampled += _resample_weights(weight_function, len(values), index) @ values / len(strata)
+        jackknife = weight_function(1.0 - np.eye(len(values))) @ values
         influences.append((jackknife.mean() - jackknife) * (len(values) - 1) / len(values))
     influence = np.concatenate(influences)
     resampled = np.sort(resampled)
@@ -201,10 +215,10 @@ def bca_interval(strata: Sequence[np.ndarray], weights: Callable, confidence: fl
 
 
 @lru_cache(maxsize=12)
-def _resample_weights(weights: Callable, n: int, stratum: int) -> np.ndarray:
+def _resample_weights(weight_function: WeightFunction, n: int, stratum: int) -> np.ndarray:
     """Return the weights of n sorted values in each resample [RESAMPLES, n]."""
     counts = random_stream("bootstrap", n, stratum).multinomial(n, np.full(n, 1 / n), RESAMPLES)
-    return weights(counts)
+    return weight_function(counts)
 
 
 def skewness(values: np.ndarray) -> float:

@@ -31,7 +31,7 @@ def rank_policies(estimates: Sequence[dict], comparisons: Sequence[dict]) -> lis
         rank = position
         if ranks and _same(item["mean"], ranks[-1]["mean"]):
             rank = ranks[-1]["rank"]
-        beaten, beaten_by = _beaten(item["policy"], comparisons)
+        beaten, beaten_by = _significant_wins_and_losses(item["policy"], comparisons)
         ranks.append(
             {"rank": rank, "policy": item["policy"], "mean": item["mean"]}
             | {"rank_low": 1 + len(beaten_by), "rank_high": len(ordered) - len(beaten)}
@@ -40,7 +40,9 @@ def rank_policies(estimates: Sequence[dict], comparisons: Sequence[dict]) -> lis
     return sorted(ranks, key=lambda item: (item["rank"], item["policy"]))
 
 
-def _beaten(policy: str, comparisons: Sequence[dict]) -> tuple[set[str], set[str]]:
+def _significant_wins_and_losses(
+    policy: str, comparisons: Sequence[dict]
+) -> tuple[set[str], set[str]]:
     """Return the policies that a policy beats significantly, and those that beat it."""
     beaten, beaten_by = set(), set()
     for pair in comparisons:
@@ -74,7 +76,7 @@ def find_winner(ranks: Sequence[dict], comparisons: Sequence[dict]) -> dict:
     undecided = [
         name
         for name in others
-        if not all(name in _beaten(policy, comparisons)[0] for policy in best)
+        if not all(name in _significant_wins_and_losses(policy, comparisons)[0] for policy in best)
     ]
     return {
         "best_policies": best,

@@ -51,7 +51,7 @@ def conclude(
     """
     succeeded = trials[trials["status"] == "success"]
     best, *others = succeeded.to_dict("records")
-    confirmation = _confirmation(sweep, succeeded, confirmed, episodes)
+    confirmation = _confirmation_entries(sweep, succeeded, confirmed, episodes)
     columns = ("objective", "low", "high", "unit", "n_units")
     return {
         "metric": sweep.objective_metric,
@@ -68,8 +68,8 @@ def conclude(
         "ranking": succeeded["trial"].tolist(),
         "failed": trials["trial"][trials["status"] == "failed"].tolist(),
         "confirmation": confirmation,
-        "importance": _importance(sweep, trials, rounds),
-        "budget": _budget(sweep, trials, confirmed),
+        "importance": _importance_entries(sweep, trials, rounds),
+        "budget": _budget_entry(sweep, trials, confirmed),
     }
 
 
@@ -80,7 +80,7 @@ def to_json_value(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _confirmation(
+def _confirmation_entries(
     sweep: DAFSweepConfig,
     succeeded: pd.DataFrame,
     confirmed: Sequence[Mapping[str, Any]],
@@ -111,7 +111,7 @@ def _confirmation(
     return results
 
 
-def _importance(
+def _importance_entries(
     sweep: DAFSweepConfig, trials: pd.DataFrame, rounds: pd.DataFrame
 ) -> list[dict[str, Any]]:
     # Trials must have equal training steps. In halving, only the first rung has all trials.
@@ -123,7 +123,7 @@ def _importance(
     )
 
 
-def _budget(
+def _budget_entry(
     sweep: DAFSweepConfig, trials: pd.DataFrame, confirmed: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
     """Return the planned cost of the sweep.

@@ -19,7 +19,7 @@ def compute_outcomes(
     failed if any of its runs or evaluations did, or if the metric of any episode is not finite.
 
     Args:
-        rounds: trials of each round, from `SweepState.round_entries`.
+        rounds: trials of each round, from `SweepState.entries_by_round`.
         episodes: episode tables of their successful evaluations, as one table.
         metric: column of the objective.
     """

@@ -76,7 +76,7 @@ def propose_next_round(sweep: DAFSweepConfig, history: Sequence[Sequence[Outcome
         history: outcomes of all earlier rounds.
     """
     if sweep.strategy == "halving":
-        return _survivors(sweep, history[-1])
+        return _select_survivors(sweep, history[-1])
     return _propose_with_tpe(sweep, [outcome for outcomes in history for outcome in outcomes])
 
 
@@ -160,7 +160,7 @@ def _num_survivors(num_trials: int, sweep: DAFSweepConfig) -> int:
     return max(1, math.floor(num_trials / (sweep.eta or DEFAULT_ETA)))
 
 
-def _survivors(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Trial]:
+def _select_survivors(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Trial]:
     """Return the best 1 / eta of the trials, which continue.
 
     Successive halving (Karnin, Koren and Somekh 2013; Jamieson and Talwalkar 2016).

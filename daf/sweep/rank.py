@@ -35,7 +35,7 @@ def rank_trials(
 
     Args:
         sweep: configuration of the sweep.
-        rounds: trials of each round, from `SweepState.round_entries`.
+        rounds: trials of each round, from `SweepState.entries_by_round`.
         episodes: episode tables of all successful evaluations, as one table.
 
     Returns:
@@ -63,16 +63,16 @@ def rank_trials(
     sign = 1 if sweep.optimize_direction == "minimize" else -1
     ranked = sorted(succeeded, key=lambda entry: (*_sort_key(sweep, entry), entry["trial"]))
     tables = episodes_by_trial(episodes, sweep.objective_metric, ranked)
-    tied = _tied(sweep, ranked, tables)
+    tied = _find_tied(sweep, ranked, tables)
     rows, rank = [], 0
     for index, entry in enumerate(ranked):
         if not index or _sort_key(sweep, entry) != _sort_key(sweep, ranked[index - 1]):
             rank = index + 1
-        rows.append(_row(entry, "success", tables[entry["trial"]], sign) | {"rank": rank})
+        rows.append(_trial_row(entry, "success", tables[entry["trial"]], sign) | {"rank": rank})
         rows[-1]["tied"] = entry["trial"] in tied
     failed = [entry for entry in last_entries.values() if entry["objective"] is None]
     failed.sort(key=lambda entry: entry["trial"])
-    rows += [_row(entry, "failed", None, sign) for entry in failed]
+    rows += [_trial_row(entry, "failed", None, sign) for entry in failed]
     table = pd.DataFrame(rows, columns=COLUMNS)
     return table.astype({"rank": "Int64", "n_units": "Int64", "objective": "float64"})
 
@@ -97,7 +97,7 @@ def rounds_table(
     """Return the table of rounds.
 
     Args:
-        rounds: trials of each round, from `SweepState.round_entries`.
+        rounds: trials of each round, from `SweepState.entries_by_round`.
         episodes: episode tables of all successful evaluations, as one table.
         metric: column of the objective.
 
@@ -172,7 +172,7 @@ def objective_interval(table: pd.DataFrame) -> dict[str, Any]:
     return estimate_mean(table, sorted(set(table["mission"])), unit, CONFIDENCE) | {"unit": unit}
 
 
-def _tied(
+def _find_tied(
     sweep: DAFSweepConfig,
     ranked: Sequence[Mapping[str, Any]],
     tables: dict[str, pd.DataFrame],
@@ -184,7 +184,7 @@ def _tied(
     return {best["trial"], *(trial for trial, c in comparisons.items() if not c["decided"])}
 
 
-def _row(
+def _trial_row(
     entry: Mapping[str, Any], status: str, table: pd.DataFrame | None, sign: int
 ) -> dict[str, Any]:
     row = {

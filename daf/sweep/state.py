@@ -142,9 +142,9 @@ class SweepState:
         self.confirmation = self._plan_confirmation()
         self._check_objective()
         self._check_missing()
-        self.refresh()
+        self.reload_trials()
 
-    def refresh(self) -> None:
+    def reload_trials(self) -> None:
         """Read the trials that have been proposed so far from the folder."""
         previous_rounds, self.rounds = self.rounds, self.rounds[:1]
         while len(self.rounds) < len(self.steps_by_round):
@@ -175,7 +175,7 @@ class SweepState:
         """Path of the finalists."""
         return f"{self.folder}/finalists.json"
 
-    def round_entries(self, num_rounds: int) -> list[list[dict[str, Any]]]:
+    def entries_by_round(self, num_rounds: int) -> list[list[dict[str, Any]]]:
         """Return the entries of the first rounds, see `Round.entries`."""
         return [known_round.entries() for known_round in self.rounds[:num_rounds]]
 

@@ -44,7 +44,7 @@ def propose_points(
         study.add_trial(
             optuna.trial.create_trial(
                 params={n: _encode(p, outcome.trial.values[n]) for n, p in parameters.items()},
-                distributions={n: _distribution(p) for n, p in parameters.items()},
+                distributions={n: _optuna_distribution(p) for n, p in parameters.items()},
                 value=worst if outcome.objective is None else outcome.objective,
             )
         )
@@ -52,7 +52,7 @@ def propose_points(
         yield build_point(sweep, partial(_suggest_value, study.ask()))
 
 
-def _distribution(parameter: Parameter) -> BaseDistribution:
+def _optuna_distribution(parameter: Parameter) -> BaseDistribution:
     """Return Optuna's distribution of a parameter.
 
     Discrete values are indices: integers if the values are ascending, categories otherwise.
@@ -77,7 +77,7 @@ def _encode(parameter: Parameter, value: Any) -> Any:
 
 
 def _suggest_value(trial: optuna.Trial, name: str, parameter: Parameter) -> Any:
-    distribution = _distribution(parameter)
+    distribution = _optuna_distribution(parameter)
     if isinstance(distribution, CategoricalDistribution):
         value = trial.suggest_categorical(name, distribution.choices)
     else:

@@ -22,11 +22,11 @@ def set_cache_folder() -> None:
     """
     configured, home = os.environ.get(CACHE_VARIABLE), os.path.expanduser("~")
     if configured:
-        if problem := _write_problem(Path(configured)):
+        if problem := _find_write_error(Path(configured)):
             raise EnvironmentCheckError(
                 f"{CACHE_VARIABLE}: {configured} cannot be written ({problem})"
             )
-    elif not os.path.isabs(home) or _write_problem(Path(home, ".cache")):
+    elif not os.path.isabs(home) or _find_write_error(Path(home, ".cache")):
         os.environ[CACHE_VARIABLE] = str(_temporary_folder())
 
 
@@ -41,7 +41,7 @@ def _temporary_folder() -> Path:
         # Compiled code in the cache is executed, so other users must not be able to write it.
         is_private = status.st_uid == os.geteuid() and not status.st_mode & 0o022
         is_safe = is_private and stat.S_ISDIR(status.st_mode)
-        problem = _write_problem(folder) if is_safe else "other users can write to it"
+        problem = _find_write_error(folder) if is_safe else "other users can write to it"
     if problem:
         raise EnvironmentCheckError(
             f"caches: {folder} cannot be used ({problem}); set {CACHE_VARIABLE} to another folder"
@@ -49,7 +49,7 @@ def _temporary_folder() -> Path:
     return folder
 
 
-def _write_problem(folder: Path) -> str | None:
+def _find_write_error(folder: Path) -> str | None:
     """Return the reason why a folder cannot be made or written; None if it can."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

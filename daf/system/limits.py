@@ -44,10 +44,10 @@ class ResourceLimit:
     unit_name: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name} {self._format(self.value)} ({self.shell_command})"
+        return f"{self.name} {self._format(self.soft_limit)} ({self.shell_command})"
 
     @property
-    def value(self) -> float:
+    def soft_limit(self) -> float:
         """Soft limit of this process; infinity without a limit."""
         soft, _ = resource.getrlimit(self.resource_id)
         return float("inf") if soft == resource.RLIM_INFINITY else soft
@@ -58,7 +58,7 @@ class ResourceLimit:
         Raises:
             EnvironmentCheckError: the limit is below its minimum.
         """
-        if self.value < self.minimum:
+        if self.soft_limit < self.minimum:
             raise EnvironmentCheckError(
                 f"limited to {self}; DAF needs {self._format(self.minimum)}"
             )
@@ -121,5 +121,5 @@ def check_clock() -> None:
 
 def describe_limits() -> str:
     """Return the limits that may explain a failure, as the end of a sentence; "" if none."""
-    low = ", ".join(str(limit) for limit in LIMITS if limit.value < limit.ample)
+    low = ", ".join(str(limit) for limit in LIMITS if limit.soft_limit < limit.ample)
     return f"; limited to {low}" if low else ""

@@ -106,15 +106,17 @@ def list_running(*parents: int) -> dict[str, str]:
     return running
 
 
-def find_left_running(before: Collection[str], *parents: int) -> str:
+def find_new_process(previously_running: Collection[str], *parents: int) -> str:
     """Return the description of a process or thread that was not running before; "" if none.
 
     Args:
-        before: identifiers of an earlier call of `list_running`.
+        previously_running: identifiers of an earlier call of `list_running`.
         parents: ids of further processes whose children are included.
     """
     deadline = time.monotonic() + SECONDS_TO_END
-    while new := [text for key, text in list_running(*parents).items() if key not in before]:
+    while new := [
+        text for key, text in list_running(*parents).items() if key not in previously_running
+    ]:
         if time.monotonic() > deadline:
             return new[0]
         time.sleep(0.01)

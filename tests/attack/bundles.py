@@ -29,14 +29,14 @@ def _special_file(kind: str) -> Forge:
 
 
 def _with_changed_members(**changes: Callable[[bytes], bytes]) -> Forge:
-    """Change members, and repair the manifest."""
+    """Return a forgery that changes members and repairs the manifest."""
 
     def forge(path: Path, members: dict[str, bytes]) -> None:
-        kept_members = {name: data for name, data in members.items() if name != MANIFEST}
+        files = {name: data for name, data in members.items() if name != MANIFEST}
         for name, change in changes.items():
             file = name.replace("__", ".")
-            kept_members[file] = change(kept_members.get(file, b""))
-        write_archive(path, kept_members)
+            files[file] = change(files.get(file, b""))
+        write_archive(path, files)
 
     return forge
 
@@ -105,12 +105,12 @@ def _in_json(change: Callable[[dict], object]) -> Callable[[bytes], bytes]:
 
 
 def hostile_bundles(seed: int) -> Iterator[tuple[str, Forge]]:
-    """Yield named forgeries; random ones follow from the seed."""
+    """Yield names and forgeries; the seed determines the random ones."""
     chance = random.Random(seed)
     for kind in ("fifo", "sparse", "/dev/zero", "/proc/kmsg", "/", "nowhere"):
         yield kind, _special_file(kind)
     for name, compression in COMPRESSION.items():
-        yield f"broken {name}", _recompressed(compression, True)
+        yield f"corrupt {name}", _recompressed(compression, True)
     yield "lzma", _recompressed(COMPRESSION["lzma"], False)
     yield "bomb", _bomb
     yield "float8", _with_changed_members(golden__safetensors=_float8)
@@ -118,19 +118,25 @@ def hostile_bundles(seed: int) -> Iterator[tuple[str, Forge]]:
         "key twice",
         _with_changed_members(policy__json=lambda c: c.replace(b"{", b'{"name": "x",', 1)),
     )
-    yield "deep", _with_changed_members(policy__json=lambda c: b"[" * 10**5)
-    yield "infinite", _with_changed_members(policy__json=lambda c: c.replace(b": 0", b": 1e999", 1))
-    yield "no card", _with_changed_members(manifest__json=lambda c: b"{}")
-    yield "foreign code", _with_changed_members(play__py=lambda c: c + b"\nimport os; os.abort()")
-    wide = _in_json(lambda data: data.update(init_kwargs={"hidden_size": 4096}))
-    yield "wide", _with_changed_members(policy__json=wide)
+    yield "nested JSON", _with_changed_members(policy__json=lambda c: b"[" * 10**5)
     yield (
-        "class",
+        "infinite number",
+        _with_changed_members(policy__json=lambda c: c.replace(b": 0", b": 1e999", 1)),
+    )
+    yield "empty manifest", _with_changed_members(manifest__json=lambda c: b"{}")
+    yield "foreign code", _with_changed_members(play__py=lambda c: c + b"\nimport os; os.abort()")
+    large_network = _in_json(lambda data: data.update(init_kwargs={"hidden_size": 4096}))
+    yield "large network", _with_changed_members(policy__json=large_network)
+    yield (
+        "foreign class",
         _with_changed_members(
             policy__json=_in_json(lambda data: data.update(class_path="os:system"))
         ),
     )
-    yield "weights", _with_changed_members(policy__safetensors=lambda c: struct.pack("<Q", 2**60))
+    yield (
+        "weights with an invalid header",
+        _with_changed_members(policy__safetensors=lambda c: struct.pack("<Q", 2**60)),
+    )
     yield "no weights", _with_changed_members(policy__safetensors=lambda c: b"")
     yield "no missions", _with_changed_members(missions__json=lambda c: b"{}")
     for number in range(12):

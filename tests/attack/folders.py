@@ -51,7 +51,7 @@ def _replaced_by(kind: str, file: str) -> Change:
 
 
 def _in_sidecar(file: str, text: Callable[[str], str]) -> Change:
-    """Change a sidecar as text, also to invalid JSON."""
+    """Return a change of the text of a sidecar; the result may be invalid JSON."""
 
     def change(results: Path) -> None:
         sidecar = results / f"{file}{SUFFIX}"
@@ -65,7 +65,7 @@ def _parameters(file: str, value) -> Change:
 
 
 def _forged(file: str, content: Callable[[bytes], bytes]) -> Change:
-    """Change the content of a file, and repair its SHA-256 in all sidecars."""
+    """Return a change of a file that repairs its SHA-256 in all sidecars."""
 
     def change(results: Path) -> None:
         name = file.format(weights=_weights(results), bundle=_bundle(results))
@@ -105,7 +105,7 @@ def _nested(depth: int) -> str:
 
 
 def hostile_folders(seed: int) -> Iterator[tuple[str, Change]]:
-    """Yield named changes; random ones follow from the seed."""
+    """Yield names and changes; the seed determines the random ones."""
     chance = random.Random(seed)
     for kind in ("fifo", "folder", "terabyte", "/dev/zero", "/proc/kmsg", "/etc/passwd", "nowhere"):
         for file in (EPISODES, f"{STATS}{SUFFIX}", "{weights}", "logs/x.log"):
@@ -123,15 +123,15 @@ def hostile_folders(seed: int) -> Iterator[tuple[str, Change]]:
         )
     for text in (_nested(300), _nested(100_000), "1e999", "NaN", "9" * 400, '"\\ud800"', '{"a":'):
         yield (
-            f"record with {len(text)} characters {text[:20]}",
+            f"sidecar with {len(text)} characters {text[:20]}",
             _in_sidecar(
                 EPISODES,
                 lambda t, x=text: t.replace('"parameters": {', f'"parameters": {{"x": {x},'),
             ),
         )
     yield "key twice", _in_sidecar(STATS, lambda t: t.replace("{", '{"rule": "report",', 1))
-    yield "no record", _in_sidecar(STATS, lambda t: t[: len(t) // 2])
-    yield "numbers for a record", _in_sidecar(STATS, lambda t: "[" + "1," * 3_000_000 + "1]")
+    yield "truncated sidecar", _in_sidecar(STATS, lambda t: t[: len(t) // 2])
+    yield "list for a sidecar", _in_sidecar(STATS, lambda t: "[" + "1," * 3_000_000 + "1]")
     for parameters in (
         {"evaluation": {"episodes": 10**7, "seed": 0}},
         {"evaluation": {"episodes": 10_000, "seed": 0}},

@@ -1,4 +1,4 @@
-"""Run of a DAF command on hostile input, with its effects on the machine."""
+"""Runs of DAF commands on hostile input, with status, memory and time."""
 
 import functools
 import os
@@ -19,7 +19,7 @@ DAF = str(Path(sys.executable).with_name("daf"))
 
 
 @dataclass(frozen=True)
-class Harm:
+class CommandResult:
     """Result of one command.
 
     Attributes:
@@ -43,24 +43,26 @@ class Harm:
         assert self.status in (0, 1, 2, 3), self.text
 
 
-def run(*arguments: str, cwd: Path, nobody: bool = False, seconds: float = SECONDS) -> Harm:
+def run(
+    *arguments: str, cwd: Path, unprivileged: bool = False, seconds: float = SECONDS
+) -> CommandResult:
     """Run a command of DAF.
 
     Args:
         arguments: command-line arguments of `daf`.
         cwd: the working directory.
-        nobody: true to run as user nobody, or, if nobody cannot run this Python, as root without
-            capabilities, so that file modes apply.
+        unprivileged: true to run as user nobody, or as root without capabilities if nobody cannot
+            run this Python; file modes apply to both.
         seconds: timeout in seconds.
     """
     # The cache saves the compilation of the simulator, the slowest step.
     cache = os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
-    caches = {} if nobody else {"XDG_CACHE_HOME": cache}
+    caches = {} if unprivileged else {"XDG_CACHE_HOME": cache}
     start = time.monotonic()
     command, options = [DAF, *arguments], {}
-    if nobody and is_runnable_by_nobody():
+    if unprivileged and is_runnable_by_nobody():
         options = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-    elif nobody:
+    elif unprivileged:
         command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]
     process = subprocess.Popen(
         command,
@@ -82,7 +84,7 @@ def run(*arguments: str, cwd: Path, nobody: bool = False, seconds: float = SECON
         for descendant in (*psutil.Process(process.pid).children(recursive=True), process):
             descendant.kill()
         text, status = process.communicate()[0], None
-    return Harm(status, text.decode(errors="replace"), peak[0], time.monotonic() - start)
+    return CommandResult(status, text.decode(errors="replace"), peak[0], time.monotonic() - start)
 
 
 @functools.cache

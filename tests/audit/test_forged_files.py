@@ -229,6 +229,7 @@ def test_all_forged_files_in_one_audit(results):
     assert all(why for _, why in others.values())
 
 
+@pytest.mark.slow
 def test_forged_runs_with_reexecuted_report(results, tmp_path):
     """All run data in a report are forged, and the report is re-executed."""
     best = in_table(lambda t: t.assign(score=61.0))

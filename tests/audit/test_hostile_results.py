@@ -55,7 +55,9 @@ def foreign_evaluation(results: Path, class_path: str) -> str:
     return file
 
 
-@pytest.mark.parametrize("name", ["mine.py", "daf.policies.x.py"])
+@pytest.mark.parametrize(
+    "name", ["mine.py", pytest.param("daf.policies.x.py", marks=pytest.mark.slow)]
+)
 def test_untrusted_code_does_not_run(name, results, tmp_path):
     (tmp_path / name).write_text(FOREIGN.format(marker=str(tmp_path / "marker")))
     class_path = f"{tmp_path / name}:Mine"

@@ -73,6 +73,7 @@ def test_unchanged_folder(made, tmp_path):
     assert not changed_files(Path(plain_copy))
 
 
+@pytest.mark.slow
 def test_random_changes(made, tmp_path):
     chance = random.Random(4)
     clean = [finding for finding in integrity_findings(made) if finding.verdict == VERIFIED]

@@ -151,6 +151,7 @@ def test_seed_selects_sample():
     assert sample_evaluations(num_episodes, AuditConfig(share=0.1, seed=7)) == list(samples[7])
 
 
+@pytest.mark.slow
 def test_default_seed_is_random(made):
     first, second = (audited(made, AuditConfig(share=0)) for _ in range(2))
     assert first.config.seed != second.config.seed

@@ -1,4 +1,4 @@
-"""Bad input through the real command line: exit status, one line, results untouched."""
+"""Bad input on the command line: exit status, one error line, unchanged results."""
 
 import os
 import subprocess
@@ -29,7 +29,7 @@ def folder(tmp_path):
 
 
 def run(folder: Path, *command: str) -> str:
-    """Run a command that must fail. Returns its only line that starts with `error`."""
+    """Run a command that must fail, and return its only line that starts with `error`."""
     done = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=folder,
@@ -53,7 +53,7 @@ def snakemake(folder: Path, config: str) -> str:
     )  # fmt: skip
 
 
-def assert_untouched(folder: Path) -> None:
+def assert_unchanged(folder: Path) -> None:
     assert {path: (folder / path).read_bytes() for path in OLD_RESULTS} == OLD_RESULTS
 
 
@@ -63,7 +63,7 @@ def test_unknown_key(folder):
         f"error: {folder}/mine.yaml: unknown key 'training.learning_rat'; "
         "did you mean 'learning_rate'? accepted: anneal, anneal_steps, clip, "
     )
-    assert_untouched(folder)
+    assert_unchanged(folder)
 
 
 def test_invalid_mission(folder):
@@ -73,7 +73,7 @@ def test_invalid_mission(folder):
         "key 'missions.0': cave.yaml: key 'map': got [\"###\", \"#@\"]; "
         "expected rows of equal length; row 1 has 3 characters, row 2 has 2"
     )
-    assert_untouched(folder)
+    assert_unchanged(folder)
 
 
 def test_broken_weights(folder):
@@ -81,7 +81,7 @@ def test_broken_weights(folder):
     policy = "{class_path: lstm, data_path: w.safetensors}"
     line = snakemake(folder, GOOD.replace("random", policy))
     assert "key 'policies.0': weights w.safetensors: not a readable safetensors file (" in line
-    assert_untouched(folder)
+    assert_unchanged(folder)
 
 
 def test_results_is_a_file(tmp_path):
@@ -101,7 +101,7 @@ def test_policy_that_raises_in_act(folder):
     line = snakemake(folder, GOOD.replace("random", "{class_path: 'mine.py:Mine', name: mine}"))
     assert line.startswith("error in evaluate: policy 'Mine' failed with IndexError: ")
     assert line.endswith(f"(in {folder}/mine.py, line 4)")
-    assert_untouched(folder)
+    assert_unchanged(folder)
 
 
 LONG = "x" * 300
@@ -123,7 +123,7 @@ def test_too_long_file_names(command, folder, monkeypatch, capfd):
     output = capfd.readouterr()
     lines = [line for line in (output.out + output.err).splitlines() if line.startswith("error")]
     assert len(lines) == 1 and "ile name too long" in lines[0]
-    assert_untouched(folder)
+    assert_unchanged(folder)
 
 
 @pytest.mark.parametrize("settings, problem", [
@@ -146,7 +146,7 @@ def test_invalid_settings(settings, problem, folder, monkeypatch, capfd):
 def test_duplicate_key(folder):
     line = snakemake(folder, GOOD + "name: a\nname: b\n")
     assert line.endswith("mine.yaml: not valid YAML at line 5, column 1: duplicate key 'name'")
-    assert_untouched(folder)
+    assert_unchanged(folder)
 
 
 @pytest.mark.parametrize("content, problem", [
@@ -161,4 +161,4 @@ def test_unreadable_config_file(content, problem, folder):
         (folder / "mine.yaml").write_bytes(content)
     line = run(folder, "daf", "benchmark", "--config", "mine.yaml")
     assert line == f"error: mine.yaml: {problem}"
-    assert_untouched(folder)
+    assert_unchanged(folder)

@@ -1,4 +1,4 @@
-"""Failures of a job: one line, the traceback in the log, old results kept."""
+"""Failures of a job: one error line, a traceback in the log, unchanged old results."""
 
 import signal
 from types import SimpleNamespace
@@ -61,7 +61,7 @@ INVALID = {
 def test_invalid_actions(name, tmp_path, refused):
     path = tmp_path / "mine.py"
     path.write_text(POLICIES)
-    player = PolicyInstance(
+    instance = PolicyInstance(
         name=name,
         policy=name,
         class_path=f"{path}:{name}",
@@ -70,7 +70,7 @@ def test_invalid_actions(name, tmp_path, refused):
         training_seed=None,
     )
     mission = load_mission("assembler_2")
-    line = refused(evaluate, player, mission, EvaluationConfig(episodes=2))
+    line = refused(evaluate, instance, mission, EvaluationConfig(episodes=2))
     assert line.startswith(f"policy '{name}'{INVALID[name].format(path=path)}")
 
 
@@ -112,11 +112,11 @@ def test_failed_job_prints_one_line_and_keeps_old_results(
         job.output_paths["result"].write_text("half of the new res")
         print("working")
         raise error
-    shown = capsys.readouterr()
+    captured = capsys.readouterr()
     log = (tmp_path / "demo.log").read_text()
     assert stopped.value.code == 1
-    assert shown.out == "working\n"
-    assert shown.err == f"error in demo: {line}\n"
+    assert captured.out == "working\n"
+    assert captured.err == f"error in demo: {line}\n"
     assert log.split("\n")[1] == "working" and log.endswith(f"failed: {line}\n")
     assert ("Traceback" in log) == traced
     assert (tmp_path / "result.txt").read_text() == "earlier"
@@ -134,11 +134,13 @@ def test_gpu_memory_limit_of_a_job(rule, capsys):
     share = torch.cuda.get_device_properties(0).total_memory // 4
     with pytest.raises(SystemExit), run_job(rule, needs_device=True) as job:
         torch.empty(share // 2, dtype=torch.uint8, device=job.device)
-        print("half of it is there")
+        print("allocated half of it")
         torch.empty(share + 2**30, dtype=torch.uint8, device=job.device)
-    shown = capsys.readouterr()
-    assert shown.out.endswith("half of it is there\n")
-    assert shown.err.startswith(f"error in demo: {MEMORY_HINT}: ") and shown.err.count("\n") == 1
+    captured = capsys.readouterr()
+    assert captured.out.endswith("allocated half of it\n")
+    assert (
+        captured.err.startswith(f"error in demo: {MEMORY_HINT}: ") and captured.err.count("\n") == 1
+    )
 
 
 def test_missing_output_fails(rule, tmp_path, capsys):
@@ -149,16 +151,16 @@ def test_missing_output_fails(rule, tmp_path, capsys):
     assert (tmp_path / "result.txt").read_text() == "earlier"
 
 
-@pytest.mark.parametrize("number, said", [
+@pytest.mark.parametrize("number, message", [
     (signal.SIGTERM, "demo: interrupted, nothing was replaced\n"),
     (signal.SIGINT, "demo: interrupted, nothing was replaced\n"),
 ])  # fmt: skip
-def test_interrupted_job_keeps_old_results(number, said, rule, tmp_path, capsys):
+def test_interrupted_job_keeps_old_results(number, message, rule, tmp_path, capsys):
     with pytest.raises(SystemExit) as stopped, run_job(rule) as job:
         job.output_paths["result"].write_text("half of the new res")
         signal.raise_signal(number)
-    assert (stopped.value.code, capsys.readouterr().err) == (130, said)
-    assert (tmp_path / "demo.log").read_text().split("\n", 1)[1] == said
+    assert (stopped.value.code, capsys.readouterr().err) == (130, message)
+    assert (tmp_path / "demo.log").read_text().split("\n", 1)[1] == message
     assert (tmp_path / "result.txt").read_text() == "earlier"
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 

@@ -41,8 +41,8 @@ class Tool:
 """
 
 
-def config(policies, missions=("assembler_1",), **more) -> BenchmarkConfig:
-    data = {"policies": policies, "missions": list(missions), **more}
+def config(policies, missions=("assembler_1",), **settings) -> BenchmarkConfig:
+    data = {"policies": policies, "missions": list(missions), **settings}
     return BenchmarkConfig.parse(data, "config.yaml")
 
 
@@ -92,20 +92,20 @@ INVALID = {
 
 @pytest.fixture
 def plan_refused(refused, tmp_path, monkeypatch):
-    """Return a function from a configuration to its error message; it must write nothing."""
+    """Return a function from a configuration to its error; it checks that no file changes."""
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text(POLICY)
 
-    def line_of(policies, missions=("assembler_1",), **more) -> str:
+    def message_of(policies, missions=("assembler_1",), **settings) -> str:
         before = sorted(Path().rglob("*"))
-        asked = config(policies, missions, **more)
-        line = refused(make_plan, asked, "config.yaml")
+        parsed = config(policies, missions, **settings)
+        line = refused(make_plan, parsed, "config.yaml")
         assert [p for p in sorted(Path().rglob("*")) if "__pycache__" not in p.parts] == before
-        place, _, message = line.partition(": ")
-        assert place == "config.yaml"
+        source, _, message = line.partition(": ")
+        assert source == "config.yaml"
         return message
 
-    return line_of
+    return message_of
 
 
 @pytest.mark.parametrize("name", INVALID)
@@ -205,7 +205,7 @@ def test_invalid_weights_file_with_special_name(plan_refused):
     )
 
 
-# Weights: a small network's own file, then damaged.
+# Weights: a valid file of a small network, damaged by each test.
 
 
 @pytest.fixture
@@ -264,9 +264,9 @@ def test_nonfinite_weights(weights, plan_refused):
 
 
 def test_too_little_disk(tmp_path):
-    found = check_environment(tmp_path / "results", needed_mb=1e12, device="cpu")
-    checks = {check["name"]: check for check in found["checks"]}
-    assert not found["ok"]
+    result = check_environment(tmp_path / "results", needed_mb=1e12, device="cpu")
+    checks = {check["name"]: check for check in result["checks"]}
+    assert not result["ok"]
     assert [name for name, check in checks.items() if not check["ok"]] == ["disk"]
     assert checks["disk"]["needed"] == "1000000000000 MB free"
     assert checks["disk"]["found"].endswith(f"MB free in {(tmp_path / 'results').resolve()}")
@@ -278,5 +278,5 @@ def test_example_configuration_is_valid(tmp_path, monkeypatch):
     Path("config.yaml").write_text(
         yaml.safe_dump({"policies": ["mine.py:Still"], "missions": ["assembler_1"]})
     )
-    (player,) = make_plan(BenchmarkConfig.from_yaml("config.yaml")).policies.values()
-    assert player.policy == "Still" and player.name.startswith("Still-")
+    (instance,) = make_plan(BenchmarkConfig.from_yaml("config.yaml")).policies.values()
+    assert instance.policy == "Still" and instance.name.startswith("Still-")

@@ -1,4 +1,4 @@
-"""Policies that misbehave in a job: one line with their names, nothing left, nothing changed."""
+"""Misbehaving policies in a job: an error line with their names, no side effects."""
 
 import os
 import signal
@@ -26,8 +26,8 @@ import torch
 from daf.policies import Policy
 from daf.policies.stateless import Stateless
 
-def still(observations, **more):
-    return torch.zeros(len(observations), dtype=torch.int64, **more)
+def still(observations, **kwargs):
+    return torch.zeros(len(observations), dtype=torch.int64, **kwargs)
 
 class Still(Policy):
     def act(self, observations, state):
@@ -124,8 +124,8 @@ def path(tmp_path):
     return file
 
 
-def play(path: Path, name: str):
-    player = PolicyInstance(
+def run_episodes(path: Path, name: str):
+    instance = PolicyInstance(
         name=name,
         policy=name,
         class_path=f"{path}:{name}",
@@ -134,18 +134,18 @@ def play(path: Path, name: str):
         training_seed=None,
     )
     with interruptible():
-        return evaluate(player, load_mission("assembler_2"), EvaluationConfig(episodes=2))[0]
+        return evaluate(instance, load_mission("assembler_2"), EvaluationConfig(episodes=2))[0]
 
 
 @pytest.mark.parametrize("name", INVALID)
-def test_misbehavior_is_named(name, path, refused):
-    line = refused(play, path, name)
+def test_misbehavior_is_reported(name, path, refused):
+    line = refused(run_episodes, path, name)
     assert line.startswith(f"policy '{name}'{INVALID[name].format(path=path)}")
     assert torch.get_default_dtype() == torch.float32
 
 
 def test_policies_get_copies_of_observations(path):
-    with_, without = play(path, "Overwrites"), play(path, "Still")
+    with_, without = run_episodes(path, "Overwrites"), run_episodes(path, "Still")
     assert with_.drop(columns=["policy", "run"]).equals(without.drop(columns=["policy", "run"]))
 
 
@@ -155,20 +155,20 @@ def test_global_settings_are_restored(path):
         return torch.get_num_threads(), deterministic, os.getcwd(), sys.stdout
 
     before = settings()
-    play(path, "Sets")
+    run_episodes(path, "Sets")
     assert settings() == before
 
 
-@pytest.mark.parametrize("how, said", [
+@pytest.mark.parametrize("how, message", [
     ("meta", "forward returned logits float32 [2, 3, 5] on device meta; expected float32 [2,"),
     ("numpy", "forward returned logits something of type ndarray; expected float32 [2, 3, 5]"),
     ("overwrites", "forward modifies its input tensors"),
     ("stops", "rows (SystemExit: 0)"),
 ])  # fmt: skip
-def test_networks_are_checked_before_training(how, said, path, refused):
+def test_networks_are_checked_before_training(how, message, path, refused):
     spec = PolicySpec(f"{path}:NoNumber", init_kwargs={"how": how})
     network = make_policy(spec, Game.of(load_mission("assembler_1")))
-    assert said in refused(check_forward, "mine", network)
+    assert message in refused(check_forward, "mine", network)
 
 
 JOB = """
@@ -208,8 +208,8 @@ def test_job_ends_despite_background_code(body, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == BODIES[body]
     assert (tmp_path / "made").exists() == (done.returncode == 0)
-    said = done.stderr.removeprefix("error in demo: ") if done.returncode == 1 else ""
-    assert (tmp_path / "job.log").read_text() == (f"failed: {said}" if said else "")
+    message = done.stderr.removeprefix("error in demo: ") if done.returncode == 1 else ""
+    assert (tmp_path / "job.log").read_text() == (f"failed: {message}" if message else "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])

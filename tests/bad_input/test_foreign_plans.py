@@ -1,4 +1,4 @@
-"""Policy files that misbehave while a plan checks them: one line, and no harm to the plan."""
+"""Misbehaving policy files in the checks of a plan: one error line, no effect on the plan."""
 
 import os
 import signal
@@ -79,30 +79,30 @@ def plan(path: str = "mine.py:Mine", *others: str):
     return make_plan(BenchmarkConfig.parse(data, "test"), "test")
 
 
-def own() -> tuple:
+def process_settings() -> tuple:
     return os.getcwd(), signal.getsignal(signal.SIGTERM), threading.active_count()
 
 
 @pytest.mark.parametrize("name", MISBEHAVES)
-def test_misbehavior_is_named(name, folder, refused, monkeypatch):
-    code, said = MISBEHAVES[name]
+def test_misbehavior_is_reported(name, folder, refused, monkeypatch):
+    code, message = MISBEHAVES[name]
     if name == "loops":
         monkeypatch.setattr(foreign_policy_checker, "ANSWER_SECONDS", 2.0)
     Path("mine.py").write_text(code)
-    before = own()
-    if said is None:
-        assert any(player.startswith("Mine-") for player in plan().policies)
+    before = process_settings()
+    if message is None:
+        assert any(name.startswith("Mine-") for name in plan().policies)
     else:
         line = refused(plan)
-        assert line.startswith("test: key 'policies.0': policy 'mine.py:Mine'") and said in line
-    assert own() == before
+        assert line.startswith("test: key 'policies.0': policy 'mine.py:Mine'") and message in line
+    assert process_settings() == before
 
 
 @pytest.mark.parametrize("name", ["exits", "exits at once", "forks", "thread", "float64"])
 def test_misbehaving_policy_is_deferred_to_its_job(name, folder):
     Path("mine.py").write_text(MISBEHAVES[name][0])
     planned = plan("mine.py:Mine", "random").evaluations()
-    assert [player.partition("-")[0] for player, _ in planned] == ["Mine", "random"]
+    assert [name.partition("-")[0] for name, _ in planned] == ["Mine", "random"]
 
 
 def test_failing_code_is_refused(folder, refused):
@@ -115,12 +115,12 @@ def test_no_processes_remain(folder):
     with pytest.raises(ConfigError):
         plan()
     Path("other.py").write_text(STILL)
-    plan("other.py:Mine")  # whose process comes after that of the first
-    asked = psutil.Process(foreign_policy_checker.foreign_policy_checker()._process.pid)
+    plan("other.py:Mine")  # starts a second process
+    checker = psutil.Process(foreign_policy_checker.foreign_policy_checker()._process.pid)
     deadline = time.monotonic() + 30
-    while len(asked.children(recursive=True)) > 1 and time.monotonic() < deadline:
+    while len(checker.children(recursive=True)) > 1 and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert len(asked.children(recursive=True)) == 1
+    assert len(checker.children(recursive=True)) == 1
 
 
 def test_modules_are_imported_in_a_subprocess(folder, refused, monkeypatch):

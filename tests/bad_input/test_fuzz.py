@@ -61,15 +61,15 @@ VALUES = st.recursive(
 )
 
 
-def key_paths(data, here=()) -> list[tuple]:
+def key_paths(data, parent=()) -> list[tuple]:
     """Return the key path of every value of nested data."""
     inner = data.items() if isinstance(data, dict) else enumerate(data)
     return [
-        place
+        path
         for key, value in inner
-        for place in (
-            (*here, key),
-            *(key_paths(value, (*here, key)) if isinstance(value, dict | list) else ()),
+        for path in (
+            (*parent, key),
+            *(key_paths(value, (*parent, key)) if isinstance(value, dict | list) else ()),
         )
     ]
 
@@ -79,31 +79,31 @@ def mutated(draw, data):
     """Draw valid data with 1 to 3 values replaced, removed or added."""
     data = copy.deepcopy(data)
     for _ in range(draw(st.integers(1, 3))):
-        there = key_paths(data)
-        if not there:
+        paths = key_paths(data)
+        if not paths:
             break
-        *way, key = draw(st.sampled_from(there))
-        around = data
-        for step in way:
-            around = around[step]
+        *parents, key = draw(st.sampled_from(paths))
+        container = data
+        for parent in parents:
+            container = container[parent]
         action = draw(st.sampled_from(["replace", "replace", "remove", "add"]))
         if action == "remove":
-            del around[key]
-        elif action == "add" and isinstance(around, dict):
-            around[draw(TEXTS)] = draw(VALUES)
+            del container[key]
+        elif action == "add" and isinstance(container, dict):
+            container[draw(TEXTS)] = draw(VALUES)
         else:
-            around[key] = draw(VALUES)
+            container[key] = draw(VALUES)
     return data
 
 
 @st.composite
 def damaged(draw, content: bytes):
     """Draw the content of a file with bytes changed, truncated or repeated."""
-    found = bytearray(content)
+    changed = bytearray(content)
     for _ in range(draw(st.integers(1, 4))):
-        found[draw(st.integers(0, len(found) - 1))] = draw(st.integers(0, 255))
-    end = draw(st.one_of(st.just(len(found)), st.integers(0, len(found))))
-    return bytes(found[:end]) * draw(st.sampled_from([1, 1, 1, 2]))
+        changed[draw(st.integers(0, len(changed) - 1))] = draw(st.integers(0, 255))
+    end = draw(st.one_of(st.just(len(changed)), st.integers(0, len(changed))))
+    return bytes(changed[:end]) * draw(st.sampled_from([1, 1, 1, 2]))
 
 
 def to_json(data) -> bytes:
@@ -169,9 +169,9 @@ def test_random_configurations(model, data):
     @fuzzed
     @given(data=mutated(data))
     def parse(data):
-        config = try_call(model.parse, data, "here", names="here")
+        config = try_call(model.parse, data, "source", names="source")
         if config is not None:
-            assert model.parse(config.resolved(), "again") == config
+            assert model.parse(config.resolved(), "resolved") == config
 
     parse()
 
@@ -179,7 +179,7 @@ def test_random_configurations(model, data):
 @fuzzed
 @given(data=mutated({"policies": ["lstm", {"class_path": "random"}], "missions": ["assembler_1"]}))
 def test_random_plans(data):
-    config = try_call(BenchmarkConfig.parse, data, "here")
+    config = try_call(BenchmarkConfig.parse, data, "source")
     if config is not None:
         try_call(make_plan, config)
 
@@ -191,7 +191,9 @@ def test_random_missions(name):
     @fuzzed
     @given(data=mutated(yaml.safe_load((BUILT_IN / f"{name}.yaml").read_text())))
     def build(data):
-        try_call(lambda: build_mission(data, name="odd", source="odd.yaml"), names="odd.yaml")
+        try_call(
+            lambda: build_mission(data, name="fuzzed", source="fuzzed.yaml"), names="fuzzed.yaml"
+        )
 
     build()
 
@@ -200,7 +202,7 @@ def test_random_missions(name):
 def sidecar(folder) -> Path:
     with write_outputs(
         rule="demo",
-        inputs={"given": [str(ROOT / "README.md")]},
+        inputs={"source": [str(ROOT / "README.md")]},
         outputs={"a": str(folder / "out" / "a.txt")},
         sidecar=str(folder / "out" / "a.txt.prov.json"),
         parameters={"seed": 1, "names": ["x"]},
@@ -212,23 +214,25 @@ def sidecar(folder) -> Path:
 
 
 def test_random_and_damaged_sidecars(sidecar, folder):
-    path, content = folder / "odd.prov.json", sidecar.read_bytes()
+    path, content = folder / "fuzzed.prov.json", sidecar.read_bytes()
 
     @fuzzed
     @given(data=mutated(json.loads(content)))
-    def odd(data):
-        found = try_call(Sidecar.read, write_file(path, json.dumps(data).encode()), names=str(path))
-        if found is not None:
-            for name in found.files():
+    def read_mutated(data):
+        loaded = try_call(
+            Sidecar.read, write_file(path, json.dumps(data).encode()), names=str(path)
+        )
+        if loaded is not None:
+            for name in loaded.files():
                 assert (folder / name).resolve().is_relative_to(folder)
 
     @fuzzed
     @given(content=damaged(content))
-    def broken(content):
+    def read_damaged(content):
         try_call(Sidecar.read, write_file(path, content), names=str(path))
 
-    odd()
-    broken()
+    read_mutated()
+    read_damaged()
 
 
 def test_random_pipeline_results(folder):
@@ -237,10 +241,10 @@ def test_random_pipeline_results(folder):
 
     @fuzzed
     @given(data=mutated(json.loads(path.read_text())))
-    def odd(data):
+    def read_mutated(data):
         try_call(PipelineResult.read, write_file(path, json.dumps(data).encode()), names=str(path))
 
-    odd()
+    read_mutated()
 
 
 @pytest.fixture(scope="module")
@@ -267,14 +271,14 @@ def replay() -> bytes:
 
 
 def test_random_and_damaged_replays(replay, folder):
-    path = folder / "odd.replay.json"
+    path = folder / "fuzzed.replay.json"
 
     @fuzzed
     @given(content=st.one_of(mutated(json.loads(replay)).map(to_json), damaged(replay)))
-    def odd(content):
+    def read_replay(content):
         try_call(Replay.read, write_file(path, content), names=str(path))
 
-    odd()
+    read_replay()
 
 
 def test_damaged_tables(folder):
@@ -283,12 +287,12 @@ def test_damaged_tables(folder):
 
     @fuzzed
     @given(content=damaged((folder / "good.parquet").read_bytes()))
-    def damage(content):
+    def load(content):
         path = write_file(folder / "bad.parquet", content)
         try_call(load_table, path, names="bad.parquet")
         try_call(load_table, path, ["score"], names="bad.parquet")
 
-    damage()
+    load()
 
 
 def test_damaged_weights(folder):
@@ -297,11 +301,11 @@ def test_damaged_weights(folder):
 
     @fuzzed
     @given(content=damaged(content))
-    def damage(content):
+    def read(content):
         path = str(write_file(folder / "bad.safetensors", content))
         try_call(read_init_kwargs, path, names="bad.safetensors")
 
-    damage()
+    read()
 
 
 @st.composite
@@ -318,15 +322,15 @@ def episode_tables(draw):
                                  draw(scores)))  # fmt: skip
     columns = ["policy", "run", "training_seed", "mission", "episode", "world_seed", "score"]
     table = pd.DataFrame(rows, columns=columns)
-    oddity = draw(st.sampled_from(["none", "none", "none", "drop", "repeat", "text", "missing"]))
+    defect = draw(st.sampled_from(["none", "none", "none", "drop", "repeat", "text", "missing"]))
     column = draw(st.sampled_from(columns))
-    if oddity == "drop":
+    if defect == "drop":
         table = table.drop(columns=column)
-    elif oddity == "repeat":
+    elif defect == "repeat":
         table = pd.concat([table, table])
-    elif oddity == "text":
+    elif defect == "text":
         table[column] = "x"
-    elif oddity == "missing":
+    elif defect == "missing":
         table[column] = None
     return table
 
@@ -335,7 +339,7 @@ def episode_tables(draw):
 @fuzzed
 @given(table=episode_tables())
 def test_statistics_of_difficult_tables(table):
-    found = try_call(analyse, table, error=ValueError)
-    if found is not None:
-        json.dumps(found, allow_nan=False)
-        assert analyse(table.sample(frac=1, random_state=1)) == found
+    result = try_call(analyse, table, error=ValueError)
+    if result is not None:
+        json.dumps(result, allow_nan=False)
+        assert analyse(table.sample(frac=1, random_state=1)) == result

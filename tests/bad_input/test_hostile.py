@@ -27,12 +27,12 @@ GIB = 1024**3
 
 @pytest.fixture(autouse=True)
 def memory_limit():
-    """Limit the memory of this process to 6 GiB above its present size."""
-    before = resource.getrlimit(resource.RLIMIT_AS)
-    now = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (now + 6 * GIB, before[1]))
+    """Limit the memory of this process to 6 GiB above its current size."""
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (size + 6 * GIB, limits[1]))
     yield
-    resource.setrlimit(resource.RLIMIT_AS, before)
+    resource.setrlimit(resource.RLIMIT_AS, limits)
 
 
 class Payload:
@@ -45,19 +45,19 @@ class Payload:
         return (Path.touch, (self.marker,))
 
 
-def evaluate_with(weights: Path, **kwargs):
+def parse_config_with(weights: Path, **kwargs):
     policy = {"class_path": "stateless", "data_path": str(weights), "init_kwargs": kwargs}
     return BenchmarkConfig.parse({"policies": [policy], "missions": ["assembler_1"]}, "test")
 
 
 @pytest.mark.parametrize("write", [
-    lambda path, thing: path.write_bytes(pickle.dumps(thing)),
-    lambda path, thing: torch.save({"weight": thing}, path),
+    lambda path, payload: path.write_bytes(pickle.dumps(payload)),
+    lambda path, payload: torch.save({"weight": payload}, path),
 ])  # fmt: skip
 def test_pickled_weights(write, tmp_path, refused):
     weights = tmp_path / "policy.safetensors"
     write(weights, Payload(tmp_path / "marker"))
-    assert "not a readable safetensors file" in refused(make_plan, evaluate_with(weights))
+    assert "not a readable safetensors file" in refused(make_plan, parse_config_with(weights))
     assert not (tmp_path / "marker").exists()
 
 
@@ -71,14 +71,14 @@ def test_huge_sizes_in_weights_header(header, tmp_path, refused):
     text = json.dumps(header).encode() if header else b""
     length = len(text) if header else 2**60
     (tmp_path / "huge.safetensors").write_bytes(struct.pack("<Q", length) + text)
-    assert "safetensors" in refused(make_plan, evaluate_with(tmp_path / "huge.safetensors"))
+    assert "safetensors" in refused(make_plan, parse_config_with(tmp_path / "huge.safetensors"))
 
 
 def test_weights_with_huge_network_arguments(tmp_path, refused):
     tensors = {"critic.bias": np.zeros(1, np.float32)}
     content = safetensors.numpy.save(tensors, {"init_kwargs": '{"hidden_size": 1000000000}'})
     (tmp_path / "wide.safetensors").write_bytes(content)
-    line = refused(make_plan, evaluate_with(tmp_path / "wide.safetensors"))
+    line = refused(make_plan, parse_config_with(tmp_path / "wide.safetensors"))
     assert "hidden_size: got 1000000000; expected an integer from 1 to 4096" in line
 
 
@@ -191,8 +191,8 @@ def test_compressed_table_bomb(tmp_path, refused):
 
 def test_table_with_one_repeated_text(tmp_path, refused):
     """A file of 80 kB expands to 20 GB."""
-    places = pyarrow.array(np.zeros(20_000, np.int32))
-    texts = pyarrow.DictionaryArray.from_arrays(places, pyarrow.array(["x" * 10**6]))
+    indices = pyarrow.array(np.zeros(20_000, np.int32))
+    texts = pyarrow.DictionaryArray.from_arrays(indices, pyarrow.array(["x" * 10**6]))
     pyarrow.parquet.write_table(
         pyarrow.table({"a": texts}), tmp_path / "bomb.parquet", store_schema=False
     )

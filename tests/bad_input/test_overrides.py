@@ -17,13 +17,13 @@ def parse_config(tmp_path, *settings: str, file: str = FILE) -> BenchmarkConfig:
 
 
 def test_settings_are_merged_as_yaml(tmp_path):
-    found = parse_config(
+    config = parse_config(
         tmp_path, "evaluation={episodes: 2}", "training_seeds=[1]", 'name="7"', "missions=[a, b]",
         "training={learning_rate: 1e-3, anneal: false}", "comparison={'against': None}",
     )  # fmt: skip
-    assert (found.evaluation.episodes, found.evaluation.seed) == (2, 3)
-    assert (found.training_seeds, found.name, found.missions) == ((1,), "7", ("a", "b"))
-    assert (found.training.learning_rate, found.training.anneal) == (0.001, False)
+    assert (config.evaluation.episodes, config.evaluation.seed) == (2, 3)
+    assert (config.training_seeds, config.name, config.missions) == ((1,), "7", ("a", "b"))
+    assert (config.training.learning_rate, config.training.anneal) == (0.001, False)
 
 
 @pytest.mark.parametrize("setting, file, message", [

@@ -58,15 +58,20 @@ def test_configurations_equal_those_of_plain_values():
 
 
 def test_policies():
-    given = {"size": np.int64(8), "rates": (np.float64(0.5), 1), "file": Path("x"), "on": np.True_}
+    init_kwargs = {
+        "size": np.int64(8),
+        "rates": (np.float64(0.5), 1),
+        "file": Path("x"),
+        "on": np.True_,
+    }
     plain = {"size": 8, "rates": [0.5, 1], "file": "x", "on": True}
-    spec = PolicySpec("lstm", Path("w"), given)
+    spec = PolicySpec("lstm", Path("w"), init_kwargs)
     assert spec == PolicySpec("lstm", "w", plain)
     expected = PolicyConfig(class_path="lstm", data_path="w", init_kwargs=plain)
     assert policy_config(spec) == expected
-    assert policy_config({"class_path": "lstm", "data_path": Path("w"), "init_kwargs": given}) == (
-        expected
-    )
+    assert policy_config(
+        {"class_path": "lstm", "data_path": Path("w"), "init_kwargs": init_kwargs}
+    ) == (expected)
     assert policy_config(Path("mine.py:Mine")).class_path == "mine.py:Mine"
     make_policy(
         PolicySpec("stateless", init_kwargs={"hidden_size": np.int64(8)}),
@@ -79,8 +84,8 @@ def test_arguments_of_pipelines():
     other = {"missions": np.array(["a"]), "seeds": (np.int64(1), 2)}
     assert default_name("x", other) == default_name("x", request)
     assert as_list((Path("x.yaml"), np.str_("a")), "missions") == ["x.yaml", "a"]
-    given = TrainingConfig(steps=9)
-    assert as_dict(given, "training") == as_dict({"steps": np.int64(9)}, "training")
+    config = TrainingConfig(steps=9)
+    assert as_dict(config, "training") == as_dict({"steps": np.int64(9)}, "training")
 
 
 @pytest.mark.parametrize("make, message", [

@@ -1,5 +1,4 @@
-"""What is submitted to Kubernetes, without one: the types of its API, and a kubectl that runs a
-job's command here."""
+"""Kubernetes jobs without a cluster: API types, and a fake kubectl that runs commands locally."""
 
 import json
 import os

@@ -36,7 +36,7 @@ def repository_files() -> list[Path]:
 
 
 def fences(language: str, pages: list[Path] = PAGES) -> list[tuple[str, str]]:
-    """Code blocks of a language, each with the name of its page."""
+    """Return the code blocks of a language with the names of their pages."""
     return [
         (str(page.relative_to(ROOT)), match[3])
         for page in pages
@@ -161,11 +161,11 @@ MODELS = {
 def test_keys_of_yaml_examples_exist(page, text):
     data = yaml.safe_load(text)
     assert isinstance(data, dict), page
-    known = {"extends", "executor", "cluster-generic-submit-cmd", "cluster-generic-cancel-cmd"}
-    known.add("default-resources")
+    known_keys = {"extends", "executor", "cluster-generic-submit-cmd", "cluster-generic-cancel-cmd"}
+    known_keys.add("default-resources")
     for model in (BenchmarkConfig, DAFSweepConfig, DAFConfig, Mission):
-        known |= model.model_fields.keys()
-    assert data.keys() <= known, page
+        known_keys |= model.model_fields.keys()
+    assert data.keys() <= known_keys, page
     for part in ("training", "evaluation", "comparison", "teams", "missing", "execution"):
         if part in data and "search_space" not in data:
             BenchmarkConfig.model_fields[part].annotation.model_validate(data[part])

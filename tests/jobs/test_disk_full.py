@@ -130,11 +130,11 @@ def test_disk_full_at_any_moment(write, disk, capfd):
         except OSError as error:
             assert error.errno == errno.ENOSPC
             outcomes.append("failed")
-            assert contents(disk) == before, "nothing is replaced, nothing stays behind"
+            assert contents(disk) == before, "no file is replaced or left"
         else:
             outcomes.append("written")
             assert contents(disk).keys() == before.keys()
-            write(disk, 1)  # there is room now
+            write(disk, 1)  # the disk has enough space
     assert outcomes[0] == "failed" and outcomes[-1] == "written"
     for line in capfd.readouterr().err.splitlines():
         assert line.startswith("error in demo: ") and "No space left on device" in line

@@ -20,15 +20,15 @@ time.sleep(60)
 """
 
 
-def holder(results, code: str = HOLD, **more) -> subprocess.Popen:
+def start_lock_holder(results, code: str = HOLD, **options) -> subprocess.Popen:
     command = [sys.executable, "-c", code, str(results)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **more)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
     assert process.stdout.readline() == "held\n"
     return process
 
 
 def test_error_names_the_holder_until_it_is_killed(tmp_path):
-    first = holder(tmp_path)
+    first = start_lock_holder(tmp_path)
     with pytest.raises(results_lock.ResultsInUseError, match=f"in use by process {first.pid} on "):
         results_lock.lock_results(str(tmp_path))
     first.send_signal(signal.SIGKILL)
@@ -47,7 +47,7 @@ def test_snakemake_fails_if_the_folder_is_in_use(tmp_path):
 
 
 def test_waiting_ends_with_the_holder(tmp_path, capfd):
-    first = holder(tmp_path, HOLD.replace("60", "1"))
+    first = start_lock_holder(tmp_path, HOLD.replace("60", "1"))
     begin = time.monotonic()
     os.close(results_lock.wait_and_lock(str(tmp_path)))
     assert first.wait() == 0 and time.monotonic() - begin < 50
@@ -63,7 +63,7 @@ def test_child_inherits_the_lock(tmp_path):
         "import sys, time\nfrom daf.jobs.results_lock import lock_results\n"
         "lock_results(sys.argv[1])\n"
     )
-    child = holder(
+    child = start_lock_holder(
         tmp_path,
         code + "print('held', flush=True)\ntime.sleep(60)\n",
         env=os.environ | results_lock.lock_environment(str(tmp_path)),
@@ -89,7 +89,7 @@ def test_lock_waits_for_orphaned_jobs(tmp_path, capfd):
     acquire = "held = wait_and_lock(sys.argv[1])"
     job = HOLD.replace("import wait_and_lock", "import hold_shared_lock").replace("60", "1")
     job = job.replace(acquire, "job = hold_shared_lock(sys.argv[1]); job.__enter__()")
-    running = holder(tmp_path, job), holder(tmp_path, job)
+    running = start_lock_holder(tmp_path, job), start_lock_holder(tmp_path, job)
     os.close(results_lock.wait_and_lock(str(tmp_path)))
     assert [process.wait() for process in running] == [0, 0]
     assert capfd.readouterr().err == f"{tmp_path}: waiting for jobs of an earlier call to end\n"

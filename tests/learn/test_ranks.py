@@ -52,7 +52,7 @@ def test_local_ranges_partition_evenly():
         assert {len(local_range) for local_range in ranges} <= {total // count, total // count + 1}
 
 
-@pytest.mark.parametrize("ranks", [2, 4])
+@pytest.mark.parametrize("ranks", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_results_do_not_depend_on_ranks_up_to_rounding(ranks, tmp_path):
     """Missions differ in size, and ranks in their number of worlds."""
     missions = ("assembler_1", "assembler_2")

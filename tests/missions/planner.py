@@ -24,11 +24,11 @@ STATE_FIELDS = (
 def best_score(mission: Mission, seeds: int = 1) -> int:
     """Return the highest score of any action sequence at the end of an episode.
 
-    All states that can be reached are kept, step by step, each once.
+    The search is exhaustive: it stores every reachable state of each step once.
 
     Args:
-        mission: for a few steps and cells; its clip rate is 0.
-        seeds: so many world seeds are tried at every step, for the order of the agents.
+        mission: small mission with clip rate 0.
+        seeds: number of world seeds of every step; they change the order of the agents.
     """
     moves = torch.tensor(list(product(range(5), repeat=mission.num_agents)))
     start = Simulation(mission, seeds)

@@ -48,8 +48,8 @@ IN_FORMATION = {
     ]},
 }  # fmt: skip
 
-# What binds: (mission, score of the best play, ceiling, a limit that the ceiling follows from).
-# In these maps a chest takes what comes from its east side.
+# Binding limit: (mission, score of an optimal policy, ceiling, limit that determines the ceiling).
+# In these maps, chests accept deposits from their east side.
 MISSIONS = {
     "cooldown": (tiny("=@&", 14, stations={"assembler": hearts(4, energy=1)}), 4, 4,
                  "uses of assembler"),
@@ -105,7 +105,7 @@ def test_ceilings_of_tiny_missions(name):
     assert binding in bound.binding_limits
 
 
-# By hand: RULES 5 and 6, and the maps.
+# Computed by hand from RULES 5 and 6, and from the maps.
 CEILINGS = {
     "assembler_1": 61,  # 14 actions and 29 of energy a heart, 1000 actions, 1 of 10 for charging
     "assembler_2": 99,  # the assembler every 10 steps, the first after 9, the last 8 before the end
@@ -226,7 +226,7 @@ def check_random_missions(seeds: range) -> None:
         seed for seed in seeds if best[seed] > compute_score_bound(random_mission(seed)).hearts
     }
     assert not exceeded
-    assert np.mean(list(best.values())) > 0.3  # so that there was something to exceed
+    assert np.mean(list(best.values())) > 0.3  # otherwise the bound is trivial
 
 
 def test_random_missions():

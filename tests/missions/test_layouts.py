@@ -46,7 +46,7 @@ def test_1000_layouts_are_small():
     assert len(set(several_layouts.maps)) == 1000
     others = load_mission("assembler_2@1-999"), load_mission("assembler_2@1")
     assert len({digest(mission.resolved()) for mission in (several_layouts, *others)}) == 3
-    assert "layout" not in layout_mission.resolved()  # what has one map is the same data as ever
+    assert "layout" not in layout_mission.resolved()  # missions with one map have no layout key
 
 
 def test_layout_ranges_in_file_and_base(tmp_path):

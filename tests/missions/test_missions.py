@@ -162,8 +162,10 @@ def test_stations_are_accessible_from_all_sides(name):
     mission = load_mission(name)
     floor = reachable_cells(mission)
     for row, column in station_cells(mission):
-        around = {(row + r, column + c) for r in (-1, 0, 1) for c in (-1, 0, 1)} - {(row, column)}
-        assert around <= floor  # the corners, too: formations stand on them
+        neighbors = {(row + r, column + c) for r in (-1, 0, 1) for c in (-1, 0, 1)} - {
+            (row, column)
+        }
+        assert neighbors <= floor  # formations use the corners, too
     assert set(cells_of(mission, "@")) <= floor
 
 
@@ -217,7 +219,7 @@ def test_new_station_and_symbol(tmp_path):
     assert mission.cells_with("mill", "chest") == [(0, 1, "mill"), (0, 3, "chest")]
     assert mission.stations["mill"].max_uses == 4
     assert mission.stations["chest"].capacity == 9
-    assert mission.stations["chest"].sides == {"E": 1, "W": -1}  # what is not overridden stays
+    assert mission.stations["chest"].sides == {"E": 1, "W": -1}  # not overridden
 
 
 @pytest.mark.parametrize("name", built_in_missions())

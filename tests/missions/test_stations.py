@@ -39,7 +39,7 @@ GEARS = {
     "resonator": ([3, 9, 17, 65], {"silicon": 100}),
 }
 
-# name: type id, symbol, resource, start, what the agent gives on each side
+# name: type id, symbol, resource, initial stock, amount that an agent gives per side
 CHESTS = {
     "chest": (17, "=", "heart", 0, {"E": 1, "W": -1}),
     "chest_carbon": (31, "D", "carbon", 50, {"E": 1, "W": -1, "N": 5, "S": -5}),
@@ -66,9 +66,9 @@ def test_producers(name):
     assert table[0] is None
     for byte in range(1, 256):
         recipe = station.recipes[table[byte]]
-        around = min(byte.bit_count(), 4)
+        num_neighbors = min(byte.bit_count(), 4)
         assert recipe.inputs == ({"energy": energy} if energy else {})
-        assert recipe.outputs == {resource: amounts[around - 1]}
+        assert recipe.outputs == {resource: amounts[num_neighbors - 1]}
         assert recipe.cooldown == cooldown
 
 

@@ -277,30 +277,30 @@ def test_results_folder_that_cannot_be_created(folder):
 
 
 def children(name: str) -> list[psutil.Process]:
-    """Processes below this one whose command line contains `name`."""
-    found = []
+    """Return the descendants of this process whose command line contains `name`."""
+    processes = []
     for process in psutil.Process().children(recursive=True):
         try:
             if name in " ".join(process.cmdline()):
-                found.append(process)
+                processes.append(process)
         except psutil.NoSuchProcess:
             pass
-    return found
+    return processes
 
 
 def wait_until(condition, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "timeout"
         time.sleep(0.1)
 
 
 def test_snakemake_that_is_killed(folder, read_back):
     request = TRAINING | {"num_training_steps": 700, "name": "killed"}
-    found = {}
+    results = {}
 
     def run():
-        found["result"] = daf_run_training_pipeline(policy_class_path="mine.py:Slow", **request)
+        results["result"] = daf_run_training_pipeline(policy_class_path="mine.py:Slow", **request)
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -309,7 +309,7 @@ def test_snakemake_that_is_killed(folder, read_back):
     (snakemake,) = [p for p in psutil.Process().children() if "snakemake" in p.cmdline()]
     snakemake.kill()
     thread.join(60)
-    result = read_back(found["result"])
+    result = read_back(results["result"])
     assert result.status == "failed" and result.stages_failed == ["training"]
     assert result.stages_completed == ["environment_check"]
     assert "snakemake was killed by signal 9" in str(result.errors[0])

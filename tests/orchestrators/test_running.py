@@ -34,9 +34,9 @@ GRID = {
 def max_parallel_jobs_of(events: list[dict], rule: str) -> int:
     """Return the maximum number of simultaneous jobs of a rule, from the events of a pipeline."""
     running, most = set(), 0
-    mine = {e["jobid"] for e in events if e["event"] == "job_info" and e["rule_name"] == rule}
+    job_ids = {e["jobid"] for e in events if e["event"] == "job_info" and e["rule_name"] == rule}
     for event in events:
-        if event["event"] == "job_info" and event["jobid"] in mine:
+        if event["event"] == "job_info" and event["jobid"] in job_ids:
             running.add(event["jobid"])
         elif event["event"] == "job_finished":
             running.discard(event["job_id"])
@@ -138,7 +138,7 @@ def test_second_call_completes_all_stages_without_jobs(folder, read_back):
 
 @pytest.mark.slow
 def test_a_bundle_is_compared_and_audited_as_its_weights_are(folder, read_back):
-    made = daf_run_benchmark_pipeline(
+    benchmark = daf_run_benchmark_pipeline(
         policies=["lstm"],
         missions=["assembler_1"],
         episodes_per_mission=3,
@@ -147,8 +147,8 @@ def test_a_bundle_is_compared_and_audited_as_its_weights_are(folder, read_back):
         deploy=True,
         daf_config=DAFConfig(training_seeds=(1,)),
     )
-    [weights] = made.outputs["checkpoints"]["lstm"]
-    package = made.outputs["deployment_package"]
+    [weights] = benchmark.outputs["checkpoints"]["lstm"]
+    package = benchmark.outputs["deployment_package"]
     compared = read_back(
         daf_run_comparison_pipeline(
             policies=[
@@ -165,8 +165,8 @@ def test_a_bundle_is_compared_and_audited_as_its_weights_are(folder, read_back):
         for cell in compared.outputs["comparison_results"].values()
     )
     pd.testing.assert_frame_equal(of_bundle, of_weights)
-    found = audit("results", AuditConfig(share=1, retrain="all"), report=lambda line: None)
-    assert found.verdict == VERIFIED, found.summary()
+    audit_result = audit("results", AuditConfig(share=1, retrain="all"), report=lambda line: None)
+    assert audit_result.verdict == VERIFIED, audit_result.summary()
 
 
 def test_all_types_of_policy_arguments(folder, read_back):

@@ -59,7 +59,7 @@ def test_no_questions_give_no_teams():
 def test_one_team_per_training_seed():
     made = plan({"cross_play": True})
     first, second = made.runs
-    members = [made.members(name) for name in made.teams]
+    members = [made.member_names(name) for name in made.teams]
     assert members == [
         [first, "baseline"], [second, "baseline"], [first, "random"], [second, "random"],
         ["baseline", "random"],
@@ -135,7 +135,7 @@ def test_teams_of_a_missing_run_are_missing():
     part = plan(teams, missing={"runs": [first], "evaluations": [evaluation]})
     missing = {tuple(entry.values()) for entry in part.missing_evaluations()}
     team = next(iter(complete.teams))
-    assert first in complete.members(team)
+    assert first in complete.member_names(team)
     assert missing == {
         ("stateless", first, "assembler_2"), ("stateless", first, "training_facility_1"),
         ("stateless + random", team, "assembler_2"),

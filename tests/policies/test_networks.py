@@ -13,7 +13,7 @@ from daf.policies import Game, PolicySpec, make_policy
 from daf.policies.chance import mix_seeds, uniform
 from daf.policies.ops import embedding_torch, lstm_torch
 from daf.policies.ops.embedding import lookup_rows
-from daf.policies.tokens import TokenEmbedding, feature_slots
+from daf.policies.tokens import TokenEmbedding, assign_token_slots
 from daf.policies.trainable import sample_actions
 from daf.sim.simulation import Simulation
 
@@ -89,7 +89,7 @@ def test_torch_embedding_of_bundles_is_equal():
 def test_embedding_is_a_dense_layer_over_the_window():
     observations = random_observations(8)
     embedding = TokenEmbedding(GAME, 5)
-    slots, weights, num_slots = feature_slots(GAME)
+    slots, weights, num_slots = assign_token_slots(GAME)
     height, width = GAME.window
     window = torch.zeros(len(observations), height * width, num_slots)
     for n, row in enumerate(observations.tolist()):
@@ -103,7 +103,7 @@ def test_embedding_is_a_dense_layer_over_the_window():
 
 
 def test_every_station_type_has_its_own_slot():
-    slots, weights, _ = feature_slots(GAME)
+    slots, weights, _ = assign_token_slots(GAME)
     rows = [int(slots[type_id]) for type_id in GAME.type_ids]
     assert len(set(rows)) == len(GAME.type_ids) and 200 not in GAME.type_ids
     assert int(slots[200]) not in rows

@@ -161,8 +161,8 @@ def test_code_hash_excludes_modules_that_are_not_imported(copy):
 
 @pytest.mark.parametrize("modules", [
     ["daf.learn.train", "daf.evaluation.evaluate", "daf.policies.lstm"],
-    ["daf.stats.analyse", "daf.report.build"],
-    ["daf.deploy.policy"],
+    pytest.param(["daf.stats.analyse", "daf.report.build"], marks=pytest.mark.slow),
+    pytest.param(["daf.deploy.policy"], marks=pytest.mark.slow),
 ])  # fmt: skip
 def test_code_hash_covers_all_loaded_modules(modules, copy):
     """The hash includes every module of daf that the import loads, except empty ones."""

@@ -30,8 +30,8 @@ def trained(policy, mission, by_seed):
     return table(*parts)
 
 
-def only(items, **wanted):
-    """Return the only dict with the wanted values."""
-    matches = [item for item in items if all(item[key] == value for key, value in wanted.items())]
-    assert len(matches) == 1, (wanted, matches)
+def only(items, **values):
+    """Return the only dict with these values."""
+    matches = [item for item in items if all(item[key] == value for key, value in values.items())]
+    assert len(matches) == 1, (values, matches)
     return matches[0]

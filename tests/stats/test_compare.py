@@ -114,8 +114,8 @@ def test_holm_families_are_all_pairs_and_missions_and_the_overall_pairs():
         assert all(pair["p_holm"] >= pair["p"] for pair in result[key])
 
 
-def _rejected(make, repeats):
-    """How often the first policy of `make()` is found to differ from the second, by t."""
+def _rejection_rate(make, repeats):
+    """Return the rejection rate of the t test between the two policies of `make()`."""
     rejections = 0
     for _ in range(repeats):
         a, b = (
@@ -127,7 +127,7 @@ def _rejected(make, repeats):
 
 
 def test_seed_unit_keeps_its_error_rate_where_pooled_episodes_would_not():
-    """Two equal training methods, 5 seeds x 20 episodes: at most ~5 % may look different."""
+    """Two equal training methods, 5 seeds x 20 episodes: at most about 5 % of the tests reject."""
     rng = np.random.default_rng(11)
     pooled = []
 
@@ -136,12 +136,12 @@ def test_seed_unit_keeps_its_error_rate_where_pooled_episodes_would_not():
         pooled.append(stats.ttest_ind(a.ravel(), b.ravel()).pvalue < 0.05)
         return table(*(trained(n, "m", dict(enumerate(x))) for n, x in (("a", a), ("b", b))))
 
-    assert _rejected(make, 300) <= 0.08
+    assert _rejection_rate(make, 300) <= 0.08
     assert np.mean(pooled) > 0.25
 
 
 def test_mixed_comparison_keeps_its_error_rate_where_a_t_over_seeds_would_not():
-    """A training method whose true mean is that of a noisy fixed policy."""
+    """The true means of the training method and of the noisy fixed policy are equal."""
     rng = np.random.default_rng(12)
     over_seeds = []
 
@@ -153,5 +153,5 @@ def test_mixed_comparison_keeps_its_error_rate_where_a_t_over_seeds_would_not():
         over_seeds.append(stats.ttest_1samp(difference, 0).pvalue < 0.05)
         return table(trained("net", "m", dict(enumerate(net))), rows("fixed", "m", fixed))
 
-    assert 0.005 <= _rejected(make, 300) <= 0.08
+    assert 0.005 <= _rejection_rate(make, 300) <= 0.08
     assert np.mean(over_seeds) > 0.2

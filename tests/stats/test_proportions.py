@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from daf.stats import analyse
-from daf.stats.proportions import mover_interval, newcombe_interval, wilson_interval
+from daf.stats.proportions import improvement_interval, mover_interval, wilson_interval
 
 from .episodes import rows, table, trained
 
@@ -46,13 +46,15 @@ def test_newcombe_bounds_against_score_test():
     tail = (n + m) / 2 - 1
     variance = t * (1 - t) * (1 + tail * (1 - t) / (2 - t) + tail * t / (1 + t)) / (n * m)
     inside = t[np.abs(chance - t) <= stats.norm.ppf(0.975) * np.sqrt(variance)]
-    assert newcombe_interval(chance, n, m, 0.95) == pytest.approx((inside[0], inside[-1]), abs=1e-6)
+    assert improvement_interval(chance, n, m, 0.95) == pytest.approx(
+        (inside[0], inside[-1]), abs=1e-6
+    )
 
 
 def test_newcombe_at_0_and_1():
-    low, high = newcombe_interval(1.0, 5, 5, 0.95)
+    low, high = improvement_interval(1.0, 5, 5, 0.95)
     assert 0.4 < low < 0.8 and high == 1
-    assert newcombe_interval(0.0, 5, 5, 0.95) == pytest.approx((0, 1 - low))
+    assert improvement_interval(0.0, 5, 5, 0.95) == pytest.approx((0, 1 - low))
 
 
 def test_ties_count_half():

@@ -48,7 +48,7 @@ def test_trained_over_fixed_policy_has_two_error_terms():
 
 
 def test_shared_seeds_are_paired():
-    """That one seed is good lifts the team and the replacements alike, and is no error here."""
+    """Differences between seeds affect team and replacements equally and cancel in the pairs."""
     team = trained("mixed", "m", {1: [11, 13], 2: [52, 54], 3: [94, 94]})
     pure = trained("pure", "m", {1: [9, 11], 2: [48, 54], 3: [90, 90]})
     result = value_over_replacement(team, pure, agents={"m": 1})
@@ -96,7 +96,7 @@ def test_cross_play_matrix():
 
 
 def test_gap_to_trained_and_fixed_policies():
-    """a is trained, b and c are fixed: of a each seed is a unit, of b the seeds are the others'."""
+    """Policy a is trained, b and c are fixed; the units of a pair with a are its training seeds."""
     pairings = {"ab": ("a", "b"), "ac": ("a", "c"), "bc": ("b", "c")} | {p: (p, p) for p in "abc"}
     data = table(
         trained("a", "m", {1: [10, 12], 2: [20, 24]}),
@@ -186,7 +186,7 @@ def test_failed_evaluations_affect_only_their_statistics():
 
 def test_teams_are_excluded_from_comparisons():
     alone = example_table()[example_table()["policy"].isin(["a", "b"])]
-    without, asked = analyse(alone), analyse(example_table(), teams=QUESTIONS)
+    without, with_teams = analyse(alone), analyse(example_table(), teams=QUESTIONS)
     assert without["teams"] is None
-    assert asked | {"teams": None} == without
-    assert asked["teams"] == analyse_teams(example_table(), QUESTIONS, 0.95)
+    assert with_teams | {"teams": None} == without
+    assert with_teams["teams"] == analyse_teams(example_table(), QUESTIONS, 0.95)

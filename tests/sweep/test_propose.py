@@ -16,10 +16,10 @@ from .sweeps import GRID, RANGES, landscape, run_search, sweep
 @pytest.mark.parametrize("strategy", ["random", "sobol", "bayesian", "halving"])
 def test_equal_seeds_propose_equal_trials(strategy):
     config = sweep(search_space=RANGES, strategy=strategy, num_trials=20)
-    found = [[o.trial for r in run_search(c, landscape) for o in r] for c in (config, config)]
-    assert found[0] == found[1]
-    other = sweep(search_space=RANGES, strategy=strategy, num_trials=20, seed=1)
-    assert [o.trial for r in run_search(other, landscape) for o in r] != found[0]
+    trials = [[o.trial for r in run_search(c, landscape) for o in r] for c in (config, config)]
+    assert trials[0] == trials[1]
+    other_seed = sweep(search_space=RANGES, strategy=strategy, num_trials=20, seed=1)
+    assert [o.trial for r in run_search(other_seed, landscape) for o in r] != trials[0]
 
 
 @pytest.mark.parametrize("strategy", ["random", "sobol"])
@@ -54,10 +54,12 @@ def test_small_space_has_no_repeated_trials():
         t.name for t in propose_first_round(sweep())
     )
     space = {"clip": [0.1, 0.2, 0.3], "epochs": [1, 2]}
-    found = run_search(sweep(search_space=space, strategy="bayesian", num_trials=50), lambda v: 1.0)
+    rounds = run_search(
+        sweep(search_space=space, strategy="bayesian", num_trials=50), lambda v: 1.0
+    )
     assert (
-        sorted(len(r) for r in found) == [3, 3]
-        and len({o.trial.name for r in found for o in r}) == 6
+        sorted(len(r) for r in rounds) == [3, 3]
+        and len({o.trial.name for r in rounds for o in r}) == 6
     )
 
 
@@ -65,8 +67,8 @@ def test_names_are_unique_across_rounds():
     """A list may contain a number and its text, which need different names."""
     space = {"note": [n for number in range(8) for n in (number, f"{number}")]}
     config = sweep(search_space=space, strategy="bayesian", num_trials=16)
-    found = [o.trial for r in run_search(config, lambda v: 1.0) for o in r]
-    assert len(found) == len({trial.name for trial in found}) == 16
+    trials = [o.trial for r in run_search(config, lambda v: 1.0) for o in r]
+    assert len(trials) == len({trial.name for trial in trials}) == 16
 
 
 def test_conditional_parameters():
@@ -76,14 +78,14 @@ def test_conditional_parameters():
         "rate": {"min": 0.0, "max": 1.0, "step": 0.01},
     }
     config = sweep(search_space=space, strategy="bayesian", num_trials=40)
-    found = [
+    points = [
         o.trial.values
         for r in run_search(config, lambda v: v.get("memory", 0) - 64 * abs(v["rate"] - 0.3))
         for o in r
     ]
-    assert all(("memory" in v) == (v["net"] == "b") for v in found)
-    late = found[24:]
-    assert fmean(v["net"] == "b" for v in late) > 0.8, "it has learned where the good ones are"
+    assert all(("memory" in v) == (v["net"] == "b") for v in points)
+    late = points[24:]
+    assert fmean(v["net"] == "b" for v in late) > 0.8, "the model prefers the better network"
 
 
 def test_halving():

@@ -37,8 +37,8 @@ def episodes(scores: dict, seed: int = 0) -> pd.DataFrame:
         }
         for runs in scores.values()
         for run, missions in runs.items()
-        for mission, found in missions.items()
-        for number, score in enumerate(found)
+        for mission, episode_scores in missions.items()
+        for number, score in enumerate(episode_scores)
     ]
     table = pd.DataFrame(rows).astype({"training_seed": "Int64"})
     return table.sample(frac=1, random_state=seed)
@@ -135,8 +135,8 @@ def test_ties_follow_corrected_paired_tests():
     rng = np.random.default_rng(3)
     base = rng.normal(10, 3, 40)
     scores = {
-        f"clip-0.{place}": {f"{'abcde'[place]}1": {"m": base - loss + rng.normal(0, 1, 40)}}
-        for place, loss in enumerate((0, 0.3, 0.55, 2))
+        f"clip-0.{index}": {f"{'abcde'[index]}1": {"m": base - loss + rng.normal(0, 1, 40)}}
+        for index, loss in enumerate((0, 0.3, 0.55, 2))
     }
     config = sweep(search_space={"clip": [0.0, 0.1, 0.2, 0.3]})
     trials = rank_trials(config, [entries(scores)], episodes(scores))
@@ -146,7 +146,7 @@ def test_ties_follow_corrected_paired_tests():
     rejected = 0  # Holm, by hand
     while rejected < 3 and p[rejected] * (3 - rejected) < 0.05:
         rejected += 1
-    assert 0 < rejected < 3, "the example has both kinds"
+    assert 0 < rejected < 3, "the example has ties and differences"
     assert trials["tied"].sum() == 4 - rejected
     low, high = stats.t.interval(0.95, 39, best.mean(), stats.sem(best))
     assert trials["low"][0] == pytest.approx(low) and trials["high"][0] == pytest.approx(high)
@@ -157,10 +157,12 @@ def test_later_rungs_rank_first():
     second = {"clip-0.2": {"d1": {"m": [1, 2]}}, "clip-0.3": {"e1": {"m": [0, 1]}}}
     rounds = [entries(first, 100), entries(second, 300)]
     table = pd.concat([episodes(first), episodes(second)])
-    trials, found = run_search(sweep(search_space=RATES, strategy="halving"), rounds, table)
+    trials, table_of_rounds = run_search(
+        sweep(search_space=RATES, strategy="halving"), rounds, table
+    )
     assert trials["trial"].tolist() == ["clip-0.2", "clip-0.3", "clip-0.1"]
     assert trials["steps"].tolist() == [300, 300, 100]
-    assert found["objective"].tolist() == [10, 20, 30, 1.5, 0.5]
+    assert table_of_rounds["objective"].tolist() == [10, 20, 30, 1.5, 0.5]
 
 
 @pytest.mark.parametrize("strategy", ["grid", "random", "sobol", "bayesian"])
@@ -171,17 +173,17 @@ def test_only_halving_ranks_by_round(strategy, direction):
     rounds = [entries(first), entries(second)]
     config = sweep(search_space=RATES, strategy=strategy, optimize_direction=direction)
     table = pd.concat([episodes(first), episodes(second)])
-    trials, of_rounds = run_search(config, rounds, table)
+    trials, table_of_rounds = run_search(config, rounds, table)
     best_first = ["clip-0.1", "clip-0.4", "clip-0.2", "clip-0.3"]
     if direction == "minimize":
         best_first = ["clip-0.3", "clip-0.2", "clip-0.1", "clip-0.4"]
     assert trials["trial"].tolist() == best_first
     assert trials["rank"].tolist() == ([1, 1, 3, 4] if direction == "maximize" else [1, 2, 3, 3])
     assert [f["trial"] for f in select_finalists(config, trials)] == best_first[:3]
-    found = conclude(config, trials, of_rounds, [], None)["best"]
-    assert (found["trial"], found["rivals"]) == (best_first[0], 3), "equal training steps"
+    best = conclude(config, trials, table_of_rounds, [], None)["best"]
+    assert (best["trial"], best["rivals"]) == (best_first[0], 3), "equal training steps"
     tied = trials["trial"][trials["tied"].astype(bool)].tolist()
-    assert found["tied_with"] == tied[1:]
+    assert best["tied_with"] == tied[1:]
 
 
 def test_failing_survivors_and_rungs_with_equal_steps():
@@ -195,11 +197,11 @@ def test_failing_survivors_and_rungs_with_equal_steps():
     rounds = [entries(first, 1), entries(second, 1), entries(third, 3, failed=("d1",))]
     table = pd.concat([episodes(first), episodes(third)])
     config = sweep(search_space=RATES, strategy="halving")
-    trials, found = run_search(config, rounds, table)
+    trials, table_of_rounds = run_search(config, rounds, table)
     assert trials["trial"].tolist() == ["clip-0.2", "clip-0.1", "clip-0.3"]
     assert trials["status"].tolist() == ["success", "success", "failed"]
-    assert found["objective"].tolist()[:5] == [10, 20, 30, 20, 30]
-    assert conclude(config, trials, found, [], None)["best"]["rivals"] == 0
+    assert table_of_rounds["objective"].tolist()[:5] == [10, 20, 30, 20, 30]
+    assert conclude(config, trials, table_of_rounds, [], None)["best"]["rivals"] == 0
 
 
 def test_confirmation_and_optimism():
@@ -211,19 +213,19 @@ def test_confirmation_and_optimism():
     assert [f["trial"] for f in select_finalists(config, trials)] == ["clip-0.1", "clip-0.2"]
     means = {"clip-0.1": [5, 6, 7, 6, 6], "clip-0.2": [1, 2, 1, 2, 1]}
     fresh = {
-        trial: {f"{trial[-1]}{5 + n}": {"m": [mean, mean]} for n, mean in enumerate(found)}
-        for trial, found in means.items()
+        trial: {f"{trial[-1]}{5 + n}": {"m": [mean, mean]} for n, mean in enumerate(run_means)}
+        for trial, run_means in means.items()
     }
-    found = conclude(config, trials, rounds, entries(fresh), episodes(fresh))
-    best, other = found["confirmation"]
-    assert found["best"]["confirmed"] == best
+    result = conclude(config, trials, rounds, entries(fresh), episodes(fresh))
+    best, other = result["confirmation"]
+    assert result["best"]["confirmed"] == best
     assert (best["searched"], best["mean"], best["optimism"]) == (10.0, 6.0, 4.0)
     low, high = stats.t.interval(0.95, 4, 6.0, stats.sem(means["clip-0.1"]))
     assert best["low"] == pytest.approx(low) and best["high"] == pytest.approx(high)
     assert (best["n_units"], best["unit"], best["n_episodes"]) == (5, "training_seed", 10)
     test = stats.ttest_ind(*means.values(), equal_var=False)
     assert other["to_best"]["p_t"] == pytest.approx(test.pvalue) and other["to_best"]["decided"]
-    assert found["budget"]["confirmation"] == {
+    assert result["budget"]["confirmation"] == {
         "trials": 2, "trainings": 10, "agent_steps": 1000, "episodes": 640,
     }  # fmt: skip
 
@@ -232,9 +234,9 @@ def test_failed_confirmation():
     config = sweep(search_space=RATES)
     scores = {"clip-0.1": {"a1": {"m": [9, 11]}}, "clip-0.2": {"b1": {"m": [8, 8]}}}
     trials, rounds = run_search(config, [entries(scores)], episodes(scores))
-    found = conclude(config, trials, rounds, entries(scores, failed=("a1",)), episodes(scores))
-    assert found["best"]["trial"] == "clip-0.1" and found["best"]["confirmed"]["mean"] is None
-    assert found["confirmation"][1]["mean"] == 8.0
+    result = conclude(config, trials, rounds, entries(scores, failed=("a1",)), episodes(scores))
+    assert result["best"]["trial"] == "clip-0.1" and result["best"]["confirmed"]["mean"] is None
+    assert result["confirmation"][1]["mean"] == 8.0
     assert conclude(config, trials, rounds, [], None)["confirmation"] == []
 
 
@@ -252,25 +254,27 @@ def test_importance_is_omega_squared():
     values = [{"clip": c, "epochs": e} for c in (0.1, 0.2, 0.3) for e in (1, 2)]
     objectives = [1.0, 1.2, 5.0, 5.4, 3.0, 2.8]
     space = {"clip": [0.1, 0.2, 0.3], "epochs": [1, 2]}
-    found = {
+    importance = {
         i["parameter"]: i for i in compute_importance(sweep(search_space=space), values, objectives)
     }
     f = stats.f_oneway(*np.reshape(objectives, (3, 2))).statistic
-    assert found["clip"]["share"] == pytest.approx(2 * (f - 1) / (2 * (f - 1) + 6))
-    assert found["epochs"]["share"] == 0.0 <= found["epochs"]["high"]
-    assert found["clip"]["low"] <= found["clip"]["share"] <= found["clip"]["high"]
-    assert list(found) == ["clip", "epochs"]
+    assert importance["clip"]["share"] == pytest.approx(2 * (f - 1) / (2 * (f - 1) + 6))
+    assert importance["epochs"]["share"] == 0.0 <= importance["epochs"]["high"]
+    assert importance["clip"]["low"] <= importance["clip"]["share"] <= importance["clip"]["high"]
+    assert list(importance) == ["clip", "epochs"]
     again = compute_importance(sweep(search_space=space), values, objectives)
-    assert again == list(found.values()), "deterministic"
+    assert again == list(importance.values()), "deterministic"
 
 
 def test_importance_of_a_range_and_of_few_trials():
     rng = np.random.default_rng(0)
     space = {"clip": {"min": 0.0, "max": 1.0}, "gamma": {"min": 0.0, "max": 1.0}}
     values = [{"clip": c, "gamma": g} for c, g in rng.random((60, 2))]
-    found = compute_importance(sweep(search_space=space), values, [10 * v["clip"] for v in values])
-    assert [i["parameter"] for i in found] == ["clip", "gamma"]
-    assert found[0]["share"] > 0.8 and found[1]["share"] < 0.2
+    importance = compute_importance(
+        sweep(search_space=space), values, [10 * v["clip"] for v in values]
+    )
+    assert [i["parameter"] for i in importance] == ["clip", "gamma"]
+    assert importance[0]["share"] > 0.8 and importance[1]["share"] < 0.2
     few = compute_importance(sweep(search_space=space), values[:1], [1.0])
     assert [i["share"] for i in few] == [None, None]
     same = compute_importance(sweep(search_space=space), values, [1.0] * 60)

@@ -9,11 +9,11 @@ from .sweeps import RANGES, landscape, run_sweep, sweep
 RANDOM, SOBOL, BAYESIAN, HALVING = "random", "sobol", "bayesian", "halving"
 
 
-def returned(config) -> tuple[dict, list]:
+def search_best_config(config) -> tuple[dict, list]:
     """Return the hyperparameters of the best configuration, and all outcomes of the search."""
     sign = 1 if config.optimize_direction == "maximize" else -1
-    found, outcomes = run_sweep(config, lambda values: sign * landscape(values))
-    policy = best_config(config, found["best"])
+    result, outcomes = run_sweep(config, lambda values: sign * landscape(values))
+    policy = best_config(config, result["best"])
     values = policy["training"] | policy["policies"][0]["init_kwargs"]
     return {name: values[name] for name in config.search_space}, outcomes
 
@@ -24,24 +24,24 @@ def test_best_config_is_the_best_trial(strategy, seed):
     direction = "minimize" if seed % 3 == 2 else "maximize"
     config = sweep(search_space=RANGES, strategy=strategy, num_trials=12, seed=seed,
                    optimize_direction=direction)  # fmt: skip
-    best, outcomes = returned(config)
+    best, outcomes = search_best_config(config)
     assert best == max((o.trial.values for o in outcomes), key=landscape)
 
 
 @pytest.mark.parametrize("strategy", [RANDOM, SOBOL, BAYESIAN, HALVING])
 def test_result_is_consistent_with_the_best_trial(strategy):
     config = sweep(search_space=RANGES, strategy=strategy, num_trials=20, keep_best=3)
-    found, outcomes = run_sweep(config, landscape)
+    result, outcomes = run_sweep(config, landscape)
     ranked = sorted(outcomes, key=lambda o: -landscape(o.trial.values))
     names = list(dict.fromkeys(o.trial.name for o in ranked))
     trained_as_long = 1 if strategy == HALVING else 20
-    first = found["ranking"][: max(trained_as_long, 1)]
-    assert first == names[: len(first)] and set(found["ranking"]) == set(names)
-    best = found["best"]
+    first = result["ranking"][: max(trained_as_long, 1)]
+    assert first == names[: len(first)] and set(result["ranking"]) == set(names)
+    best = result["best"]
     assert (best["trial"], best["rivals"]) == (names[0], trained_as_long - 1)
     assert best["objective"] == pytest.approx(landscape(best["hyperparameters"]))
-    assert [c["trial"] for c in found["confirmation"]] == found["ranking"][:3]
-    assert best["confirmed"] == found["confirmation"][0]
+    assert [c["trial"] for c in result["confirmation"]] == result["ranking"][:3]
+    assert best["confirmed"] == result["confirmation"][0]
     assert best["confirmed"]["mean"] == pytest.approx(best["objective"])
 
 
@@ -52,5 +52,5 @@ def test_model_beats_random_search():
         changes = {"num_trials": 40, "seed": seed,
                    "optimize_direction": ("maximize", "minimize")[seed % 2]}  # fmt: skip
         configs = [sweep(search_space=RANGES, strategy=s, **changes) for s in (BAYESIAN, RANDOM)]
-        pairs.append([landscape(returned(config)[0]) for config in configs])
+        pairs.append([landscape(search_best_config(config)[0]) for config in configs])
     assert sum(model > chance for model, chance in pairs) >= 8, pairs

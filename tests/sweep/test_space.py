@@ -28,14 +28,14 @@ def test_a_grid_over_steps():
         "clip": {"min": 0.1, "max": 0.3, "step": 0.1},
         "epochs": {"min": 1, "max": 3, "int": True},
     }
-    found = build_grid(sweep(search_space=space))
-    assert [p["clip"] for p in found[::3]] == [0.1, 0.2, 0.3]
-    assert [p["epochs"] for p in found[:3]] == [1, 2, 3] and len(found) == 9
+    points = build_grid(sweep(search_space=space))
+    assert [p["clip"] for p in points[::3]] == [0.1, 0.2, 0.3]
+    assert [p["epochs"] for p in points[:3]] == [1, 2, 3] and len(points) == 9
 
 
 def test_conditions():
-    found = build_grid(sweep(search_space=CONDITIONAL))
-    assert found == [
+    points = build_grid(sweep(search_space=CONDITIONAL))
+    assert points == [
         {"net": "stateless"},
         {"memory": 16, "net": "lstm"},
         {"memory": 32, "net": "lstm", "gate": 1},
@@ -58,19 +58,19 @@ def test_conditions():
     ({"min": 0.12345678, "max": 1}, 0.0, 0.1235),
 ])  # fmt: skip
 def test_values_at_quantiles(parameter, unit, value):
-    found = value_at_quantile(Parameter.parse(parameter, "x"), unit)
-    assert found == value and type(found) is type(value)
+    result = value_at_quantile(Parameter.parse(parameter, "x"), unit)
+    assert result == value and type(result) is type(value)
 
 
 @pytest.mark.parametrize("log", [False, True])
 def test_integers_are_equally_likely(log):
     parameter = Parameter.parse({"min": 1, "max": 4, "int": True, "log": log}, "x")
-    found = [value_at_quantile(parameter, (n + 0.5) / 10_000) for n in range(10_000)]
+    values = [value_at_quantile(parameter, (n + 0.5) / 10_000) for n in range(10_000)]
     low, high = (math.log(0.5), math.log(4.5)) if log else (0.5, 4.5)
     for value in range(1, 5):
         ends = [math.log(value + d) if log else value + d for d in (-0.5, 0.5)]
         share = (ends[1] - ends[0]) / (high - low)
-        assert found.count(value) / 10_000 == pytest.approx(share, abs=2e-4)
+        assert values.count(value) / 10_000 == pytest.approx(share, abs=2e-4)
 
 
 @pytest.mark.parametrize("space, message", [
@@ -133,10 +133,10 @@ def test_values_become_training_class_and_shaping_arguments():
 
 
 def test_names_are_readable_or_a_hash():
-    found = [
+    names = [
         t.name
         for t in name_trials([{"clip": 0.1}, {"clip": 0.25}, {"shaping": {"made_heart": 1.0}}])
     ]
-    assert found[:2] == ["clip-0.1", "clip-0.25"] and found[2].startswith("trial-")
+    assert names[:2] == ["clip-0.1", "clip-0.25"] and names[2].startswith("trial-")
     same_words = [t.name for t in name_trials([{"a": 1}, {"a": "1"}])]
     assert len(set(same_words)) == 2

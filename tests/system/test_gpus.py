@@ -121,7 +121,7 @@ def test_scripts_do_not_import_torch_before_claiming_gpus():
         subprocess.run([sys.executable, "-c", check], check=True)
 
 
-@pytest.mark.parametrize("gpus, slots", [("0,1", 1), ("0", 2)])
+@pytest.mark.parametrize("gpus, slots", [("0,1", 1), pytest.param("0", 2, marks=pytest.mark.slow)])
 def test_concurrent_runs(gpus, slots, tmp_path, monkeypatch):
     """Runs use separate GPUs with 1 job per GPU, and share one with 2 jobs per GPU."""
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)

@@ -24,7 +24,7 @@ FORKS = """
 import os, time
 for _ in range(30):
     if not os.fork():
-        {more}
+        {child_code}
         time.sleep(600)
 time.sleep(600)
 """
@@ -35,9 +35,9 @@ def start_limited(code: str, limits: ProcessLimits) -> LimitedProcess:
 
 
 @pytest.mark.parametrize("code, message", [
-    (FORKS.format(more="pass"), "it starts more than 10 processes"),
-    (FORKS.format(more="os.setsid()"), "it starts more than 10 processes"),
-    (FORKS.replace("30", "15").format(more="x = bytearray(20_000_000)"),
+    (FORKS.format(child_code="pass"), "it starts more than 10 processes"),
+    (FORKS.format(child_code="os.setsid()"), "it starts more than 10 processes"),
+    (FORKS.replace("30", "15").format(child_code="x = bytearray(20_000_000)"),
      "it takes more than 200 MB of memory"),
 ])  # fmt: skip
 def test_process_tree_above_a_limit_is_killed(code, message):

@@ -114,21 +114,25 @@ LONG = {"training": CONFIG["training"] | {"steps": 20_000}, "policies": ["statel
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("unharmed")
+def uninterrupted(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("uninterrupted")
     assert train(folder, 1, **LONG) == (0, 2)
     return folder
 
 
-@pytest.mark.parametrize("first, then, how", [(3, 1, signal.SIGKILL), (1, 3, signal.SIGINT)])
-def test_interrupted_runs_resume_with_other_runs_per_job(first, then, how, undisturbed, tmp_path):
-    process = start(tmp_path, first, **LONG)
+@pytest.mark.parametrize(
+    "first_size, second_size, signal_number", [(3, 1, signal.SIGKILL), (1, 3, signal.SIGINT)]
+)
+def test_interrupted_runs_resume_with_other_runs_per_job(
+    first_size, second_size, signal_number, uninterrupted, tmp_path
+):
+    process = start(tmp_path, first_size, **LONG)
     while not list(tmp_path.glob("results/resume/*/state.pt")):
         assert process.poll() is None
         time.sleep(0.05)
-    os.killpg(process.pid, how)
+    os.killpg(process.pid, signal_number)
     process.wait()
-    train(tmp_path, then, **LONG)
-    assert result_hashes(tmp_path) == result_hashes(undisturbed)
+    train(tmp_path, second_size, **LONG)
+    assert result_hashes(tmp_path) == result_hashes(uninterrupted)
     logs = [*tmp_path.glob("results/logs/train*/*.log")]
     assert any("resuming from update" in log.read_text() for log in logs)

@@ -47,23 +47,23 @@ def find_job(process: subprocess.Popen, rule: str) -> psutil.Process | None:
     return None
 
 
-def kill_during(folder: Path, rule: str, how: str, wait: float) -> str:
+def kill_during(folder: Path, rule: str, target: str, wait: float) -> str:
     """Start a call, kill it while a job of the rule runs, and return its output.
 
     Args:
-        how: "snakemake", "group" (with all jobs) or "job".
+        target: "snakemake", "group" (with all jobs) or "job".
         wait: seconds between the start of the job and the kill.
     """
     process = start(folder)
     printed = (folder / "output.txt").read_text
     while (job := find_job(process, rule)) is None:
-        assert process.poll() is None, f"it ended before {rule} was seen\n{printed()}"
+        assert process.poll() is None, f"the call ended before a job of {rule}\n{printed()}"
         time.sleep(0.01)
     with contextlib.suppress(psutil.TimeoutExpired):
         job.wait(wait)
-    if how == "group":
+    if target == "group":
         os.killpg(process.pid, signal.SIGKILL)
-    elif how == "job":
+    elif target == "job":
         with contextlib.suppress(psutil.NoSuchProcess):
             job.kill()
     else:
@@ -73,14 +73,14 @@ def kill_during(folder: Path, rule: str, how: str, wait: float) -> str:
 
 
 def is_finished(folder: Path) -> bool:
-    """Return True if the call has finished before the kill."""
+    """Return true if the call has finished before the kill."""
     return (folder / "results/benchmarks/kills/report.html.prov.json").exists()
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> dict[str, str]:
-    """Hashes of the results of a call without kills."""
-    folder = tmp_path_factory.mktemp("unharmed")
+def uninterrupted(tmp_path_factory) -> dict[str, str]:
+    """Return the hashes of the results of an uninterrupted call."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
     assert start(folder).wait() == 0, (folder / "output.txt").read_text()
     return result_hashes(folder)
 
@@ -90,10 +90,10 @@ def has_resume_state(folder: Path) -> bool:
 
 
 def test_killed_run_resumes(tmp_path):
-    undisturbed, killed = tmp_path / "unharmed", tmp_path / "killed"
-    for folder in (undisturbed, killed):
+    uninterrupted, killed = tmp_path / "uninterrupted", tmp_path / "killed"
+    for folder in (uninterrupted, killed):
         folder.mkdir()
-    assert start(undisturbed, "trainings").wait() == 0, (undisturbed / "output.txt").read_text()
+    assert start(uninterrupted, "trainings").wait() == 0, (uninterrupted / "output.txt").read_text()
     process = start(killed, "trainings")
     while not has_resume_state(killed):
         assert process.poll() is None
@@ -101,27 +101,27 @@ def test_killed_run_resumes(tmp_path):
     process.kill()
     process.wait()
     assert start(killed, "trainings").wait() == 0, (killed / "output.txt").read_text()
-    assert result_hashes(killed) == result_hashes(undisturbed) != {}
+    assert result_hashes(killed) == result_hashes(uninterrupted) != {}
     (log,) = (killed / "results" / "logs" / "train").glob("*.log")
     assert "resuming from update" in log.read_text()
     assert not has_resume_state(killed)
 
 
 @pytest.mark.slow
-def test_repeated_kills(undisturbed, tmp_path):
+def test_repeated_kills(uninterrupted, tmp_path):
     """100 kills take 30 min on 2 cores."""
     rng = random.Random(int(os.environ.get("DAF_KILL_SEED", "1")))
     num_kills, killed, tries = int(os.environ.get("DAF_KILLS", "100")), Counter(), 0
     while sum(killed.values()) < num_kills:
         rule = RULES[tries % len(RULES)]
-        how = rng.choice(["snakemake", "group", "job"])
+        target = rng.choice(["snakemake", "group", "job"])
         wait = rng.uniform(0, 3 if rule == "train" else 1)
         folder = tmp_path / str(tries)
         folder.mkdir()
         tries += 1
-        printed = kill_during(folder, rule, how, wait)
+        printed = kill_during(folder, rule, target, wait)
         killed[rule] += not is_finished(folder)  # the job may have ended just before
-        assert start(folder).wait() == 0, (rule, how, wait, printed)
-        assert result_hashes(folder) == undisturbed, (rule, how, wait, printed)
+        assert start(folder).wait() == 0, (rule, target, wait, printed)
+        assert result_hashes(folder) == uninterrupted, (rule, target, wait, printed)
         assert tries < 3 * num_kills + len(RULES), killed
     assert all(killed[rule] > 0 for rule in RULES), killed

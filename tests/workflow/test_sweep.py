@@ -154,10 +154,10 @@ def test_audit_verifies_a_moved_sweep(folder):
 
 
 def test_kills_in_any_round(tmp_path):
-    undisturbed = tmp_path / "unharmed"
-    undisturbed.mkdir()
+    uninterrupted = tmp_path / "uninterrupted"
+    uninterrupted.mkdir()
     start_time = time.monotonic()
-    rules = run_sweep(undisturbed, BAYESIAN)
+    rules = run_sweep(uninterrupted, BAYESIAN)
     seconds = time.monotonic() - start_time
     assert (rules.count("propose"), rules.count("train")) == (3, 8)
     rng = random.Random(1)
@@ -175,4 +175,4 @@ def test_kills_in_any_round(tmp_path):
                     process.kill()
                 process.wait()
         run_sweep(folder, BAYESIAN)
-        assert contents(folder) == contents(undisturbed), number
+        assert contents(folder) == contents(uninterrupted), number

@@ -265,7 +265,7 @@ def trained_weights(*names):
 def weights_to_pack(wildcards, made_by_job):
     """Return the weights of a bundle, either those that rule `train` makes or user files."""
     if wildcards.policy in PLAN.teams:
-        members = ", ".join(PLAN.members(wildcards.policy))
+        members = ", ".join(PLAN.member_names(wildcards.policy))
         raise WorkflowError(
             f"{wildcards.policy}: got a team; expected a policy, such as its members {members}"
         )
@@ -289,12 +289,12 @@ def sweep_with_rounds(number):
     """Return the state of the sweep with all rounds before a round number."""
     for earlier in range(1, number):
         checkpoints.propose.get(round=earlier)
-    SWEEP.refresh()
+    SWEEP.reload_trials()
     return SWEEP
 
 
 def sweep_ranked(wildcards):
     """Return the state of the sweep after the ranking of all trials."""
     checkpoints.rank.get()
-    SWEEP.refresh()
+    SWEEP.reload_trials()
     return SWEEP

@@ -9,7 +9,7 @@ from daf.provenance.staleness import (
     UNRECORDED_INPUT,
     find_stale_reason,
     restore_modification_times,
-    split_job,
+    split_into_job_specs,
 )
 
 MAX_LOGGED_REASONS = 10
@@ -33,7 +33,7 @@ def force_if_stale(rule_name, inputs, outputs, params):
     """
 
     def check_job(wildcards):
-        specs = split_job(
+        specs = split_into_job_specs(
             rule_name.partition(RULE_VARIANT)[0],
             {
                 name: expand_wildcards(files, wildcards)

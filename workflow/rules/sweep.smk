@@ -33,7 +33,7 @@ if SWEEP:
         params:
             search=SWEEP.digest,
             sweep=SEARCH_CONFIG,
-            rounds=lambda wildcards: SWEEP.round_entries(int(wildcards.round)),
+            rounds=lambda wildcards: SWEEP.entries_by_round(int(wildcards.round)),
             code=lambda wildcards: script_code_hash(
                 "propose", "daf.sweep.propose", "daf.sweep.objective"
             ),
@@ -61,7 +61,7 @@ if SWEEP:
         params:
             search=SWEEP.digest,
             sweep=SEARCH_CONFIG | {"keep_best": SWEEP.sweep.keep_best},
-            rounds=lambda wildcards: SWEEP.round_entries(len(SWEEP.steps_by_round)),
+            rounds=lambda wildcards: SWEEP.entries_by_round(len(SWEEP.steps_by_round)),
             code=lambda wildcards: script_code_hash("rank", "daf.sweep.rank"),
         script:
             "../scripts/rank.py"

@@ -23,7 +23,7 @@ class ExperimentJob(Job):
         kind = "comparisons" if folder.startswith("comparisons/") else "benchmarks"
         return f"{kind}/{self.config.name}/{file}"
 
-    def class_digests(self):
+    def class_digests(self) -> dict[str, str | None]:
         """Return the class digests of the policies."""
         return configured_class_digests(self.config.policies)
 
@@ -35,7 +35,7 @@ class Compare(ExperimentJob):
     missing: list[dict[str, str]]
     teams: dict[str, Any] | None
 
-    def outputs(self, folder):
+    def outputs(self, folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         return {"stats": self.results_path(folder, "stats.json")}
 
@@ -47,7 +47,7 @@ class Report(ExperimentJob):
     command: str
     templates: str
 
-    def outputs(self, folder):
+    def outputs(self, folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         return {"report": self.results_path(folder, "report.html")}
 
@@ -59,7 +59,7 @@ class EnvironmentCheck(Job):
     versions: dict[str, str]
     code: str
 
-    def outputs(self, folder):
+    def outputs(self, folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         return {"report": "environment.json"}
 
@@ -87,13 +87,13 @@ class PipelineCall(Job):
     profile: str
     configs: list[Annotated[BenchmarkConfig | DAFSweepConfig, BeforeValidator(parse_config)]]
 
-    def outputs(self, folder):
+    def outputs(self, folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         files = {"result": "result.json", "events": "events.jsonl"}
         files |= {"config": "config.yaml", "snakemake": "snakemake.log"}
         return {name: f"pipelines/{self.name}/{file}" for name, file in files.items()}
 
-    def class_digests(self):
+    def class_digests(self) -> dict[str, str | None]:
         """Return the class digests of the policies."""
         experiments = [config for config in self.configs if isinstance(config, BenchmarkConfig)]
         policies = (policy for config in experiments for policy in config.policies)

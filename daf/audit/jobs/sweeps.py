@@ -19,7 +19,7 @@ class SweepJob(Job):
         """Return the path of a file of the sweep, relative to the results folder."""
         return f"{sweep_folder(folder)}/{file}"
 
-    def class_digests(self):
+    def class_digests(self) -> dict[str, str | None]:
         """Return the class digests of the policies."""
         return {self.sweep.policy_class_path: None}
 
@@ -30,7 +30,7 @@ class Propose(SweepJob):
     search: str
     rounds: list[list[dict[str, Any]]] = Field(min_length=1)
 
-    def outputs(self, folder):
+    def outputs(self, folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         return {"trials": self.results_path(folder, f"rounds/{len(self.rounds)}.json")}
 
@@ -41,7 +41,7 @@ class Rank(SweepJob):
     search: str
     rounds: list[list[dict[str, Any]]] = Field(min_length=1)
 
-    def outputs(self, folder):
+    def outputs(self, folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         files = {"trials": "trials.parquet", "rounds": "rounds.parquet"}
         files |= {"finalists": "finalists.json"}
@@ -53,7 +53,7 @@ class Conclude(SweepJob):
 
     confirmed: list[dict[str, Any]]
 
-    def outputs(self, folder):
+    def outputs(self, folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         files = {"search": "search.json", "config": "best_config.yaml"}
         files |= {"weights": "policy.safetensors"}
@@ -66,7 +66,7 @@ class SweepReport(SweepJob):
     command: str
     templates: str
 
-    def outputs(self, folder):
+    def outputs(self, folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         return {"report": self.results_path(folder, "report.html")}
 

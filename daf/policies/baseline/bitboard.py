@@ -113,13 +113,13 @@ def shift_board(board: Board, rows: int, columns: int, result: Board):
 
 
 @wp.func
-def shifted_row(board: Board, row: int, rows: int, columns: int) -> wp.int64:
+def shifted_row(board: Board, row: int, row_shift: int, column_shift: int) -> wp.int64:
     """Return a row of the board after a step of the agent by -1, 0 or 1 rows and columns."""
-    return shifted(row_bits(board, row + rows), -columns)
+    return shifted(row_bits(board, row + row_shift), -column_shift)
 
 
 @wp.func
-def only_neighbors(cells: wp.int64, row: int) -> wp.int64:
+def select_neighbor_cells(cells: wp.int64, row: int) -> wp.int64:
     """Return the cells of a row that are N, S, W or E neighbors of the agent."""
     cross = wp.int64(0)
     if row == RADIUS - 1 or row == RADIUS + 1:

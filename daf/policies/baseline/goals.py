@@ -9,7 +9,7 @@ from daf.policies.baseline.bitboard import (
     Boards,
     in_mask,
     is_set,
-    only_neighbors,
+    select_neighbor_cells,
 )
 from daf.policies.baseline.mapping import COOLING, FIRST_KIND
 from daf.policies.baseline.strategy import Strategy
@@ -92,9 +92,9 @@ def choose_goal(
             goal.activity = DELIVER
             goal.target_kinds = strategy.heart_chests
     # gather missing resources; stations on cooldown are second choice
-    elif (mapped_kinds & source_kinds(strategy, missing)) != 0:
+    elif (mapped_kinds & source_kind_mask(strategy, missing)) != 0:
         goal.activity = GATHER
-        goal.target_kinds = mapped_kinds & source_kinds(strategy, missing)
+        goal.target_kinds = mapped_kinds & source_kind_mask(strategy, missing)
         if (goal.target_kinds & strategy.team_stations) != 0:
             goal.target_kinds &= strategy.team_stations
         goal.skip_cooling = any_station_ready(boards, goal.target_kinds)
@@ -123,11 +123,11 @@ def missing_resources(strategy: Strategy, window: Window, view: Planes) -> int:
 
 
 @wp.func
-def source_kinds(strategy: Strategy, resources: int) -> int:
+def source_kind_mask(strategy: Strategy, resource_mask: int) -> int:
     """Return the set of station kinds that give one of the resources."""
     kinds = int(0)
     for r in range(strategy.resource.shape[0]):
-        if in_mask(resources, r):
+        if in_mask(resource_mask, r):
             kinds |= strategy.sources[r]
     return kinds
 
@@ -236,5 +236,5 @@ def target_stations(strategy: Strategy, goal: Goal, boards: Boards, kind: int, r
             if goal.skip_cooling:
                 targets = ready
         if charges_adjacent:
-            targets |= only_neighbors(ready, row)
+            targets |= select_neighbor_cells(ready, row)
         result[row] = targets

@@ -13,9 +13,9 @@ from daf.policies.baseline.bitboard import (
     dilate_board_row,
     in_mask,
     is_set,
-    only_neighbors,
     row_bits,
     row_step,
+    select_neighbor_cells,
     shifted,
 )
 from daf.policies.baseline.goals import DELIVER, EXPLORE, MAKE, WAIT, Goal
@@ -88,7 +88,7 @@ def passable_cells(
                     )
     # all cells but reserved cells, obstacles and adjacent agents
     for row in range(SIDE):
-        closed = passable[row] | boards[BLOCKED, row] | only_neighbors(agents[row], row)
+        closed = passable[row] | boards[BLOCKED, row] | select_neighbor_cells(agents[row], row)
         passable[row] = ~closed & INSIDE
 
 

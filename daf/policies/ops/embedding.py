@@ -239,7 +239,13 @@ class _CPUEmbedding(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(context, table, bias, observations, vocabulary):
+    def forward(
+        context: Any,
+        table: torch.Tensor,
+        bias: torch.Tensor,
+        observations: torch.Tensor,
+        vocabulary: VocabularyArrays,
+    ) -> torch.Tensor:
         out = torch.empty(len(observations), table.shape[1])
         context.save_for_backward(observations, out)
         context.table, context.vocabulary = table, vocabulary
@@ -248,7 +254,7 @@ class _CPUEmbedding(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(context, out_grads):
+    def backward(context: Any, out_grads: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         observations, out = context.saved_tensors
         table = context.table
         if table.grad is None:
@@ -261,8 +267,11 @@ class _CPUEmbedding(torch.autograd.Function):
 
 
 def _launch(
-    kernel, vocabulary: VocabularyArrays, observations: torch.Tensor, *tensors: torch.Tensor
-):
+    kernel: wp.Kernel,
+    vocabulary: VocabularyArrays,
+    observations: torch.Tensor,
+    *tensors: torch.Tensor,
+) -> None:
     arrays = [wp.from_torch(tensor, return_ctype=True) for tensor in tensors]
     tokens = wp.from_torch(observations, dtype=wp.vec3ub, return_ctype=True)
     # The default device of Warp would be a GPU, where there is one.

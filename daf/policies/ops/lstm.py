@@ -4,6 +4,8 @@ A step takes one matrix product and one kernel, and so does its backward pass. S
 operations would take 18 launches, and on a GPU the launches determine the time.
 """
 
+from typing import Any
+
 import torch
 import warp as wp
 
@@ -42,7 +44,14 @@ class _LSTMFunction(torch.autograd.Function):
     """Forward and backward pass of `lstm_sequence`."""
 
     @staticmethod
-    def forward(context, input_gates, recurrent_weights, hidden, cell, episode_starts):
+    def forward(
+        context: Any,
+        input_gates: torch.Tensor,
+        recurrent_weights: torch.Tensor,
+        hidden: torch.Tensor,
+        cell: torch.Tensor,
+        episode_starts: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         steps, rows, size = *input_gates.shape[:2], hidden.shape[1]
         gates = torch.empty_like(input_gates)
         # Index 0 holds the initial states, index t + 1 the states after step t.
@@ -57,7 +66,9 @@ class _LSTMFunction(torch.autograd.Function):
         return hiddens[1:], cells[-1].clone()
 
     @staticmethod
-    def backward(context, hidden_grads, cell_grad):
+    def backward(
+        context: Any, hidden_grads: torch.Tensor, cell_grad: torch.Tensor
+    ) -> tuple[torch.Tensor | None, ...]:
         recurrent_weights, episode_starts, gates, hiddens, cells = context.saved_tensors
         steps, rows, size = hidden_grads.shape
         gate_grads = torch.empty_like(gates)
@@ -85,7 +96,9 @@ def _arrays(*tensors: torch.Tensor) -> list:
     return [wp.from_torch(tensor.detach(), return_ctype=True) for tensor in tensors]
 
 
-def _launch(kernel: wp.Kernel, dim: tuple[int, int], t: int, arrays: list, device: torch.device):
+def _launch(
+    kernel: wp.Kernel, dim: tuple[int, int], t: int, arrays: list, device: torch.device
+) -> None:
     stream = torch_stream(device)
     wp.launch(kernel, dim=dim, inputs=[t, *arrays], device=str(device), stream=stream)
 

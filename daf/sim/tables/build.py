@@ -83,7 +83,7 @@ class MissionTables:
             setattr(self.struct, name, value)
 
 
-def _amounts(amounts: dict[str, int]) -> list[int]:
+def _amounts_by_resource(amounts: dict[str, int]) -> list[int]:
     """Return the amounts in the order of `RESOURCES`."""
     return [amounts.get(resource, 0) for resource in RESOURCES]
 
@@ -124,18 +124,20 @@ def _agent_tables(mission: Mission) -> dict:
         "num_glyphs": mission.glyphs,
         "failure_penalty": mission.failure_penalty,
         "limit_group_mask": int_array(
-            [_group_mask(name, limit_by_resource[name].resources) for name in RESOURCES]
+            [_other_resources_mask(name, limit_by_resource[name].resources) for name in RESOURCES]
         ),
         "limit": int_array([limit_by_resource[name].limit for name in RESOURCES]),
-        "initial_inventory": np.asarray(_amounts(starting_inventory(mission)), dtype=np.uint8),
+        "initial_inventory": np.asarray(
+            _amounts_by_resource(starting_inventory(mission)), dtype=np.uint8
+        ),
         "regeneration_interval": mission.regeneration.interval,
-        "regeneration": int_array(_amounts(mission.regeneration.amounts)),
+        "regeneration": int_array(_amounts_by_resource(mission.regeneration.amounts)),
     }
 
 
-def _group_mask(name: str, group: tuple[str, ...]) -> int:
+def _other_resources_mask(resource: str, limit_group: tuple[str, ...]) -> int:
     """Return the bit mask of the other resources of a limit group."""
-    return sum(1 << RESOURCES.index(member) for member in group if member != name)
+    return sum(1 << RESOURCES.index(member) for member in limit_group if member != resource)
 
 
 def _station_tables(mission: Mission, maps: MapArrays) -> dict:
@@ -171,12 +173,12 @@ def _station_tables(mission: Mission, maps: MapArrays) -> dict:
         },
         "exhaustion": np.asarray(exhaustion, dtype=np.float32),
         "station_type": int_array(maps.station_type),
-        "recipe_input": int_array([_amounts(recipe.inputs) for recipe in recipes]).reshape(
-            -1, len(RESOURCES)
-        ),
-        "recipe_output": int_array([_amounts(recipe.outputs) for recipe in recipes]).reshape(
-            -1, len(RESOURCES)
-        ),
+        "recipe_input": int_array(
+            [_amounts_by_resource(recipe.inputs) for recipe in recipes]
+        ).reshape(-1, len(RESOURCES)),
+        "recipe_output": int_array(
+            [_amounts_by_resource(recipe.outputs) for recipe in recipes]
+        ).reshape(-1, len(RESOURCES)),
         "recipe_cooldown": int_array([recipe.cooldown for recipe in recipes]),
         "recipe_has_output": int_array([any(recipe.outputs.values()) for recipe in recipes]),
         "first_repair": first_repair,

@@ -27,7 +27,9 @@ def clipping_tables(mission: Mission, maps: MapArrays) -> dict:
     # to earlier stations only, with the raw settings; the automatic settings follow at the end.
     weight = np.zeros(starts_clipped.shape, dtype=np.float32)
     for layout in np.flatnonzero(starts_clipped.any(1)):
-        spread_in_map = _spread(maps.stations[layout], clippable[layout], length_scale, cutoff)
+        spread_in_map = _clipping_spread(
+            maps.stations[layout], clippable[layout], length_scale, cutoff
+        )
         for station in np.flatnonzero(starts_clipped[layout]):
             weight[layout, :station] += spread_in_map[station, :station]
     if length_scale <= 0 and count:
@@ -42,12 +44,17 @@ def clipping_tables(mission: Mission, maps: MapArrays) -> dict:
         "starts_clipped": int_array(starts_clipped),
         "initial_clip_weight": weight,
         "spread": np.stack(
-            [_spread(*stations, length_scale, cutoff) for stations in zip(maps.stations, clippable)]
+            [
+                _clipping_spread(*stations, length_scale, cutoff)
+                for stations in zip(maps.stations, clippable)
+            ]
         ),
     }
 
 
-def _spread(positions: np.ndarray, clippable: np.ndarray, length_scale, cutoff) -> np.ndarray:
+def _clipping_spread(
+    positions: np.ndarray, clippable: np.ndarray, length_scale: float, cutoff: float
+) -> np.ndarray:
     """Return exp(-distance / length_scale) for each pair of clippable stations of a map.
 
     Args:

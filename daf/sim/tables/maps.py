@@ -1,6 +1,7 @@
 """Maps of all layouts of a mission as arrays, and their padded grid."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -78,6 +79,6 @@ def positions_per_map(mask: np.ndarray) -> np.ndarray:
     return positions[:, 1:].reshape(len(mask), len(positions) // len(mask), 2)
 
 
-def int_array(values) -> np.ndarray:
+def int_array(values: Any) -> np.ndarray:
     """Convert values to an int32 array."""
     return np.asarray(values, dtype=np.int32)
