@@ -94,14 +94,14 @@ class TrainingConfig(Model):
     )
     teacher: Literal["baseline"] | None = Field(
         default=None,
-        description="scripted policy to imitate at first (the expert of DAgger); null: none",
+        description="scripted expert for DAgger in the first `teacher_steps`; null: none",
     )
     teacher_steps: Int = Field(
         default=0, ge=0, description="agent-steps of imitation at the start of the run"
     )
     shaping: dict[str, Float] = Field(
         default={},
-        description="extra reward per count of a game statistic; only the learner receives it",
+        description="extra training reward per count of a game statistic; scores omit it",
     )
 
     @model_validator(mode="after")
