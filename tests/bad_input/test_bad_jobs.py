@@ -151,11 +151,21 @@ def test_missing_output_fails(rule, tmp_path, capsys):
     assert (tmp_path / "result.txt").read_text() == "earlier"
 
 
+@pytest.fixture
+def handled_interrupt():
+    """Handle SIGINT as in a terminal; shells ignore it in background jobs."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
 @pytest.mark.parametrize("number, message", [
     (signal.SIGTERM, "demo: interrupted, nothing was replaced\n"),
     (signal.SIGINT, "demo: interrupted, nothing was replaced\n"),
 ])  # fmt: skip
-def test_interrupted_job_keeps_old_results(number, message, rule, tmp_path, capsys):
+def test_interrupted_job_keeps_old_results(
+    number, message, rule, tmp_path, capsys, handled_interrupt
+):
     with pytest.raises(SystemExit) as stopped, run_job(rule) as job:
         job.output_paths["result"].write_text("half of the new res")
         signal.raise_signal(number)

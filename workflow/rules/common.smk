@@ -132,7 +132,9 @@ def producible_names(name_and_suffix, planned_names):
     """
     files = map(Path, (*PLAN.initial_weights.values(), *PLAN.weights.values()))
     user_names = {
-        name_and_suffix(file) for file in files if name_and_suffix(file)[0] not in planned_names
+        name_and_suffix(file)
+        for file in files
+        if name_and_suffix(file)[0] not in planned_names
     }
     excluded = "|".join(re.escape("".join(name)) for name in sorted(user_names))
     return f"(?!({excluded})){NAME}" if excluded else NAME
