@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: benchmark test test-workflow test-parts slurm-test cluster-test lint cuda-compile gpu-benchmark lock clean
+.PHONY: benchmark test test-workflow test-parts slurm-test cluster-test lint docs cuda-compile gpu-benchmark lock clean
 .DEFAULT_GOAL := benchmark
 
 benchmark: $(INSTALLED)
@@ -15,7 +15,7 @@ benchmark: $(INSTALLED)
 test: $(INSTALLED)
 	+$(MAKE) --no-print-directory --jobs=2 test-workflow test-parts
 
-WHOLE := tests/workflow tests/orchestrators tests/test_orchestrators.py tests/test_commands.py
+WHOLE := tests/workflow tests/orchestrators tests/cli
 
 test-workflow: $(INSTALLED)
 	$(BIN)/python -m pytest $(WHOLE)
@@ -42,11 +42,20 @@ lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check workflow
+	$(BIN)/lint-imports
+	$(BIN)/python .ci/check_names.py
+	$(BIN)/codespell daf workflow docs config *.md
 	.ci/lint-workflow $(BIN)/snakemake
+
+# The documentation as HTML pages, build/docs/index.html; a warning is an error.
+docs: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --requirement requirements-docs.lock
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "documentation: build/docs/index.html"
 
 # Compiles every kernel for CUDA (sm_90) without a GPU.
 cuda-compile: $(INSTALLED)
-	$(BIN)/python -m daf.cuda_compile
+	$(BIN)/python .ci/compile_kernels.py
 
 # Speeds of simulator and training on a GPU, as Markdown; the numbers in results/engine/.
 gpu-benchmark: $(INSTALLED)
@@ -73,6 +82,12 @@ lock:
 	build/lock/bin/python -m pip freeze --exclude daf | sed 's/+cpu$$//' | grep -v '^nvidia\|^triton' \
 		| grep -vxFf requirements.lock >> $@.new
 	mv $@.new requirements-cluster.lock
+	$(PYTHON) -m venv --clear build/lock
+	build/lock/bin/python -m pip install --quiet --constraint requirements.lock '.[docs]'
+	echo '# What the extra `docs` needs besides requirements.lock; written by `make lock`.' > $@.new
+	build/lock/bin/python -m pip freeze --exclude daf | sed 's/+cpu$$//' | grep -v '^nvidia\|^triton' \
+		| grep -vxFf requirements.lock >> $@.new
+	mv $@.new requirements-docs.lock
 
 clean:
 	rm -rf $(VENV) build dist

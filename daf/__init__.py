@@ -1,0 +1,1 @@
+"""Distributed Agent Framework: reproducible pipelines for multi-agent reinforcement learning."""

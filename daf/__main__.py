@@ -1,26 +1,26 @@
-"""The commands `daf ...`; `python -m daf ...` are the same."""
+"""Entry point of `daf` and `python -m daf`."""
 
 import os
 import sys
 
 
-def _forget_working_directory() -> None:
-    """Look for no code where `python -m` looks first; somebody may have sent the folder."""
+def _block_imports_from_working_directory() -> None:
+    """Remove the working directory, which may be untrusted, from the import path."""
     try:
-        here = ("", os.getcwd())
-    except OSError:  # it is gone
-        here = ("",)
-    if not sys.flags.safe_path and sys.path[0] in here:
+        current = ("", os.getcwd())
+    except OSError:  # a deleted folder
+        current = ("",)
+    if not sys.flags.safe_path and sys.path[0] in current:
         del sys.path[0]
 
 
 def main() -> int:
-    """Run one command. Returns the exit status, see `daf.cli.run`."""
-    from daf.cli import run
+    """Run one command and return its exit status, see `daf.cli.main.run`."""
+    from daf.cli.main import run
 
     return run()
 
 
 if __name__ == "__main__":
-    _forget_working_directory()
+    _block_imports_from_working_directory()
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""A small plan, and what a test changes in it."""
+"""A small plan for tests."""
 
 from daf.config import BenchmarkConfig
 from daf.plan import Plan, make_plan
@@ -7,6 +7,7 @@ MISSION = "assembler_1"
 
 
 def plan(**changes) -> Plan:
+    """Return the plan of a small configuration with changed keys."""
     data = {
         "policies": ["stateless", "random"],
         "missions": [MISSION],

@@ -1,13 +1,13 @@
-"""What tests of whole workflows compare: folders of results."""
+"""Comparison of results folders in workflow tests."""
 
 import hashlib
 from pathlib import Path
 
-from daf.record import SUFFIX, Record
+from daf.provenance.sidecar import SUFFIX, Sidecar
 
 
-def hashes(folder: Path) -> dict[str, str]:
-    """Of all results but those that tell when they were made: sidecars, logs, timings."""
+def result_hashes(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of all results by path, without sidecars, logs and timings."""
     results = folder / "results"
     return {
         str(path.relative_to(results)): hashlib.sha256(path.read_bytes()).hexdigest()
@@ -17,24 +17,26 @@ def hashes(folder: Path) -> dict[str, str]:
     }
 
 
-def records(folder: Path, kind: str, *more: str) -> dict[str, tuple]:
-    """What the records of all results of a kind, runs or evaluations, tell but for times, and how
-    they were asked for; by the place of their file.
+def sidecar_values(folder: Path, kind: str, *fields: str) -> dict[str, tuple]:
+    """Return the values of all sidecars of a kind by path, without times and execution.
 
     Args:
-        more: names of further fields of `Record`.
+        folder: working directory of the workflow.
+        kind: "runs" or "evaluations".
+        fields: further fields of `Sidecar`.
     """
-    found = {}
+    values = {}
     for file in sorted((folder / "results" / kind).glob(f"*/*{SUFFIX}")):
-        record = Record.read(file)
-        made = (record.rule, record.parameters, record.inputs, record.outputs, record.elsewhere)
-        rest = (record.device, record.threads, list(record.log))
-        asked = tuple(getattr(record, name) for name in more)
-        found[f"{file.parent.name}/{file.name}"] = made + rest + asked
-    return found
+        sidecar = Sidecar.read(file)
+        values[f"{file.parent.name}/{file.name}"] = (
+            *(sidecar.rule, sidecar.parameters, sidecar.inputs, sidecar.outputs),
+            *(sidecar.elsewhere, sidecar.device, sidecar.threads, list(sidecar.log)),
+            *(getattr(sidecar, name) for name in fields),
+        )
+    return values
 
 
-def files(folder: Path, kind: str) -> dict[str, int]:
-    """All files of a kind of results; another number says that one was written again."""
+def file_inodes(folder: Path, kind: str) -> dict[str, int]:
+    """Return the inode of all files of a kind of results; a rewritten file has another inode."""
     results = folder / "results"
     return {str(f.relative_to(results)): f.stat().st_ino for f in results.glob(f"{kind}/*/*")}

@@ -1,11 +1,10 @@
-"""Processes that file permissions bind, even if the tests are run by root."""
+"""Processes with file permissions, even if the tests run as root."""
 
 import os
 
 
 def unprivileged(*command: str) -> list[str]:
-    """A command without root's right to read and write what it may not: its user stays, and so
-    does what it can read."""
+    """Return a command that runs as the same user without capabilities of root."""
     if os.geteuid() != 0:
         return [*command]
     return ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]

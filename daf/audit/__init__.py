@@ -1,4 +1,4 @@
-"""Can a folder of results be trusted? Hashes, then everything done again that can be."""
+"""Audit of a results folder: integrity of files, consistency of sidecars, re-execution of jobs."""
 
 from daf.audit.audit import Audit, audit
 from daf.audit.findings import CHANGED, UNVERIFIABLE, VERIFIED, Finding

@@ -1,4 +1,4 @@
-"""The audit of a folder of results: a verdict for each file, one for all."""
+"""Audit of a results folder: one verdict per file, and one for the folder."""
 
 import random
 import secrets
@@ -7,107 +7,108 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from daf.audit.binding import Binding
-from daf.audit.checks import (
-    bound,
-    compare_call,
-    compare_environment,
-    compare_training,
-    doubt_report,
-    make_again,
+from daf.audit.consistency import ConsistencyChecks
+from daf.audit.consistency_checks import (
+    check_consistency,
+    check_environment,
+    check_pipeline_call,
+    check_report,
+    check_training,
+    reexecute_and_compare,
 )
 from daf.audit.findings import CHANGED, UNVERIFIABLE, VERIFIED, Finding, Findings
-from daf.audit.hashes import check_hashes
-from daf.audit.jobs import Call, EnvironmentCheck, Evaluate, Report, SweepReport, Train
-from daf.audit.page import audit_page
+from daf.audit.integrity import check_integrity
+from daf.audit.jobs import EnvironmentCheck, Evaluate, Job, PipelineCall, Report, SweepReport, Train
+from daf.audit.report_page import render_audit
 from daf.audit.trainings import ALL
 from daf.audit.worker import Worker
-from daf.config import ConfigError, nearest, shown
+from daf.config import ConfigError, short_json, suggest
 from daf.config.audit import AuditConfig
-from daf.confined import Limits
-from daf.origin import Origin
-from daf.provenance import write_json, write_text
+from daf.files.text_files import write_json, write_text
+from daf.provenance.origin import Origin
+from daf.system.limited_process import ProcessLimits
 
 STATUS = {VERIFIED: 0, CHANGED: 1, UNVERIFIABLE: 3}
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What an audit found.
+    """Result of an audit.
 
     Attributes:
-        findings: one for each file, by name.
-        made_again: the jobs that were done again, by the file that their record stands beside;
-            "computed", "played" or "trained".
-        episodes: played again, and there in all.
+        config: settings of the audit, with the drawn seed.
+        findings: one finding per file, sorted by file name.
+        reexecuted: re-executed jobs, as names of their first output; keys "computed" (without
+            episodes), "played" (evaluations) and "trained" (runs).
+        episodes: (number of re-executed episodes, number of all episodes).
     """
 
     config: AuditConfig
     findings: list[Finding]
-    made_again: dict[str, list[str]]
+    reexecuted: dict[str, list[str]]
     episodes: tuple[int, int]
 
     @property
     def verdict(self) -> str:
-        """ "changed" if a file is; "unverifiable" if a result is; else "verified"."""
+        """Verdict on the folder: "changed" if any file is; else the worst verdict of a result."""
         if any(finding.verdict == CHANGED for finding in self.findings):
             return CHANGED
-        results = [finding for finding in self.findings if finding.result]
-        sound = all(finding.verdict == VERIFIED for finding in results)
-        return VERIFIED if sound else UNVERIFIABLE
+        results = [finding for finding in self.findings if finding.is_result]
+        all_verified = all(finding.verdict == VERIFIED for finding in results)
+        return VERIFIED if all_verified else UNVERIFIABLE
 
     @property
     def status(self) -> int:
-        """The exit status: 0 verified, 1 changed, 3 unverifiable."""
+        """Exit status: 0 verified, 1 changed, 3 unverifiable."""
         return STATUS[self.verdict]
 
     def summary(self) -> str:
-        """The verdict in one line."""
-        results = [finding for finding in self.findings if finding.result]
-        counts = {v: sum(f.verdict == v for f in results) for v in STATUS}
-        traces = sum(f.verdict == CHANGED for f in self.findings) - counts[CHANGED]
-        changed = f"{counts[CHANGED]} changed" + (f" (and {traces} logs)" if traces else "")
-        alone = sum(f.verdict == UNVERIFIABLE and not f.unverifiable for f in results)
-        without = f" ({alone} of them for want of --retrain)" if alone else ""
-        played, there = self.episodes
-        computed = len(self.made_again["computed"])
+        """Return the verdict and the counts in one line."""
+        results = [finding for finding in self.findings if finding.is_result]
+        counts = {v: sum(finding.verdict == v for finding in results) for v in STATUS}
+        logs = sum(finding.verdict == CHANGED for finding in self.findings) - counts[CHANGED]
+        changed = f"{counts[CHANGED]} changed" + (f" (and {logs} logs)" if logs else "")
+        untrained = sum(f.verdict == UNVERIFIABLE and not f.unverifiable for f in results)
+        retrain = f" ({untrained} of them need --retrain)" if untrained else ""
+        played, total = self.episodes
         return (
-            f"{self.verdict}: {len(results)} files of results, {counts[VERIFIED]} verified, "
-            f"{changed}, {counts[UNVERIFIABLE]} unverifiable{without}; "
-            f"{computed} jobs computed again, {played} of {there} episodes played again, "
-            f"{len(self.made_again['trained'])} trainings trained again"
+            f"{self.verdict}: {len(results)} result files, {counts[VERIFIED]} verified, "
+            f"{changed}, {counts[UNVERIFIABLE]} unverifiable{retrain}; "
+            f"{len(self.reexecuted['computed'])} jobs recomputed, "
+            f"{played} of {total} episodes re-executed, "
+            f"{len(self.reexecuted['trained'])} runs retrained"
         )
 
     def resolved(self) -> dict[str, Any]:
-        """The content of audit.json."""
+        """Return the content of audit.json."""
         return {
             "verdict": self.verdict,
             "summary": self.summary(),
             "settings": self.config.resolved(),
-            "made_again": self.made_again,
+            "made_again": self.reexecuted,
             "episodes": {"played_again": self.episodes[0], "all": self.episodes[1]},
-            "by": Origin.here("cpu").resolved(),
+            "by": Origin.current("cpu").resolved(),
             "files": [
                 {
                     "file": finding.file,
                     "verdict": finding.verdict,
                     "checked": finding.checked,
                     "why": finding.why,
-                    "result": finding.result,
+                    "result": finding.is_result,
                 }
                 for finding in self.findings
             ],
         }
 
     def write(self, results: str | Path) -> None:
-        """Write audit.json and audit.html into the folder of results.
+        """Write audit.json and audit.html into the results folder.
 
         Raises:
-            OSError: they cannot be written.
+            OSError: a file cannot be written.
         """
         content = self.resolved()
         write_json(Path(results, "audit.json"), content)
-        write_text(Path(results, "audit.html"), audit_page(content))
+        write_text(Path(results, "audit.html"), render_audit(content))
 
 
 def audit(
@@ -115,82 +116,90 @@ def audit(
     config: AuditConfig = AuditConfig(),
     report: Callable[[str], None] = print,
 ) -> Audit:
-    """Check a folder of results: its own, or one that was copied from another machine.
+    """Audit a results folder, which may be a copy from another machine.
 
     Args:
-        results: the folder.
-        config: how far to go.
-        report: receives a line for each job that is done again.
+        results: results folder.
+        config: depth of the audit.
+        report: receiver of one line per re-executed job.
 
     Raises:
-        ConfigError: there are no results, or no such training to train again.
+        ConfigError: the folder has no results, or no run with the name `config.retrain`.
     """
     results = Path(results)
     if config.seed is None:
         config = config.model_copy(update={"seed": secrets.randbelow(2**31)})
     if not results.is_dir():
-        raise ConfigError(f"{shown(str(results))} is no folder of results")
+        raise ConfigError(f"{short_json(str(results))} is not a results folder")
     findings = Findings()
-    records = check_hashes(results, findings)
-    if not any(finding.result for finding in findings):
-        raise ConfigError(f"{results}: there are no results to audit")
-    sound = {
-        name: record
-        for name, record in records.items()
-        if findings.sound(list(record.output_files()))
+    sidecars = check_integrity(results, findings)
+    if not any(finding.is_result for finding in findings):
+        raise ConfigError(f"{results}: no results to audit")
+    intact = {
+        name: sidecar
+        for name, sidecar in sidecars.items()
+        if findings.all_verified(list(sidecar.output_files()))
     }
-    for record in records.values():
-        findings.add_traces(record.log, "a log; no result is computed from it")
-    binding = Binding(results, records, config.trust)
-    jobs = {name: job for name in sound if (job := bound(name, binding, findings))}
-    trainings = {name: job for name, job in jobs.items() if isinstance(job, Train)}
-    plays = {n: job.evaluation.episodes for n, job in jobs.items() if isinstance(job, Evaluate)}
-    chosen = {
-        "computed": [name for name, job in jobs.items() if job.computed],
-        "played": sample(plays, config),
-        "trained": _chosen(trainings, config.retrain),
+    for sidecar in sidecars.values():
+        findings.add_non_results(sidecar.log, "log file; no result depends on it")
+    checks = ConsistencyChecks(results, sidecars, config.trust)
+    jobs = {name: job for name in intact if (job := check_consistency(name, checks, findings))}
+    runs = {name: job for name, job in jobs.items() if isinstance(job, Train)}
+    evaluations = {n: j.evaluation.episodes for n, j in jobs.items() if isinstance(j, Evaluate)}
+    selected = {
+        "computed": [name for name, job in jobs.items() if job.recomputable],
+        "played": sample_evaluations(evaluations, config),
+        "trained": _runs_to_retrain(runs, config.retrain),
     }
-    for name, job in jobs.items():
-        if isinstance(job, Call):
-            compare_call(name, job, binding, findings)
-        elif isinstance(job, EnvironmentCheck):
-            compare_environment(name, job, binding, findings)
-    limits = Limits(config.memory_mb, config.processes)
+    _check_derived(jobs, checks, findings)
+    limits = ProcessLimits(config.memory_mb, config.processes)
     with Worker(results, config.trust, config.minutes, limits) as worker:
-        for name in [name for name in trainings if name not in chosen["trained"]]:
-            said = compare_training(name, trainings[name], binding, findings, worker)
-            report(f"{name}: {said}")
-        for name in (name for names in chosen.values() for name in names):
-            said = make_again(results, name, sound[name], findings, worker)
-            report(f"{name}: {said}")
+        for name in [name for name in runs if name not in selected["trained"]]:
+            outcome = check_training(name, runs[name], checks, findings, worker)
+            report(f"{name}: {outcome}")
+        for name in (name for names in selected.values() for name in names):
+            outcome = reexecute_and_compare(results, name, intact[name], findings, worker)
+            report(f"{name}: {outcome}")
     for name, job in jobs.items():
         if isinstance(job, Report | SweepReport):
-            doubt_report(name, binding, findings)
-    return Audit(
-        config=config,
-        findings=list(findings),
-        made_again=chosen,
-        episodes=(sum(plays[name] for name in chosen["played"]), sum(plays.values())),
-    )
+            check_report(name, checks, findings)
+    played = sum(evaluations[name] for name in selected["played"])
+    return Audit(config, list(findings), selected, (played, sum(evaluations.values())))
 
 
-def sample(plays: dict[str, int], config: AuditConfig) -> list[str]:
-    """Whole evaluations, chosen by the seed: how a network rounds depends on the size of the batch,
-    so that single episodes cannot be played again exactly."""
-    wanted = config.share * sum(plays.values())
-    order = list(plays)
-    random.Random(config.seed).shuffle(order)
-    taken: list[str] = []
-    while sum(plays[name] for name in taken) < wanted:
-        taken.append(order[len(taken)])
-    return taken
+def sample_evaluations(num_episodes: dict[str, int], config: AuditConfig) -> list[str]:
+    """Draw the evaluations to re-execute, by the seed, until they hold the share of all episodes.
+
+    Rounding of a network depends on the batch size, so only whole evaluations are reproducible.
+
+    Args:
+        num_episodes: number of episodes of each evaluation.
+        config: settings with `share` and `seed`.
+    """
+    min_episodes = config.share * sum(num_episodes.values())
+    shuffled = list(num_episodes)
+    random.Random(config.seed).shuffle(shuffled)
+    sample: list[str] = []
+    while sum(num_episodes[name] for name in sample) < min_episodes:
+        sample.append(shuffled[len(sample)])
+    return sample
 
 
-def _chosen(trainings: dict[str, Train], run: str | None) -> list[str]:
-    """The trainings that are repeated, by the files that their sidecars stand beside."""
-    if run in (None, ALL):
-        return list(trainings) if run else []
-    names = {job.run.name: name for name, job in trainings.items()}
-    if run not in names:
-        raise ConfigError(f"retrain: got {shown(run)}; {nearest(run, [ALL, *sorted(names)])}")
-    return [names[run]]
+def _check_derived(jobs: dict[str, Job], checks: ConsistencyChecks, findings: Findings) -> None:
+    """Check results of pipelines and environment checks, which are not re-executed."""
+    for name, job in jobs.items():
+        if isinstance(job, PipelineCall):
+            check_pipeline_call(name, job, checks, findings)
+        elif isinstance(job, EnvironmentCheck):
+            check_environment(name, job, checks, findings)
+
+
+def _runs_to_retrain(runs: dict[str, Train], retrain: str | None) -> list[str]:
+    """Return the weights files of the runs to retrain: none, all, or those of one run."""
+    if retrain in (None, ALL):
+        return list(runs) if retrain else []
+    names = {job.run.name: name for name, job in runs.items()}
+    if retrain not in names:
+        choices = suggest(retrain, [ALL, *sorted(names)])
+        raise ConfigError(f"retrain: got {short_json(retrain)}; {choices}")
+    return [names[retrain]]

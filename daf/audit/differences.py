@@ -1,4 +1,4 @@
-"""Where a file and the same one made again first differ."""
+"""First difference between a recorded file and its re-executed or derived counterpart."""
 
 import math
 from pathlib import Path
@@ -6,93 +6,99 @@ from typing import Any
 
 import pandas as pd
 
-from daf.config import load_json, shown
-from daf.parquet import load_table
-from daf.provenance import file_digest
+from daf.config import load_json, short_json
+from daf.files.parquet import load_table
+from daf.provenance.hashing import file_digest
 
 TOLERANCE = 1e-9
-"""Relative; another processor may round the last digits of statistics otherwise."""
+"""Relative and absolute tolerance of statistics; processors round the last digits differently."""
 
 
-def difference(recorded: Path, again: Path) -> str | None:
-    """The first difference in words; None if there is none that counts.
+def first_difference(recorded: Path, reexecuted: Path) -> str | None:
+    """Return the first significant difference between two files in words; None without one.
 
-    Statistics (JSON) are compared number by number to a relative 1e-9, tables value by value and
-    exactly, everything else byte by byte.
+    JSON numbers are compared with a relative tolerance of 1e-9, tables exactly value by value, all
+    other files byte by byte.
 
     Raises:
-        ConfigError: a file is not what its name says.
+        ConfigError: a file does not have the format of its suffix.
     """
-    if file_digest(recorded) == file_digest(again):
+    if file_digest(recorded) == file_digest(reexecuted):
         return None
     if recorded.suffix == ".json":
-        return of_values(load_json(recorded), load_json(again), "")
+        return first_value_difference(load_json(recorded), load_json(reexecuted), "")
     if recorded.suffix == ".parquet":
-        return of_tables(load_table(recorded), load_table(again))
-    pairs = zip(recorded.read_bytes().splitlines(), again.read_bytes().splitlines())
-    line = next((n for n, (left, right) in enumerate(pairs, 1) if left != right), None)
-    text = recorded.suffix in (".html", ".yaml")
-    where = f"in line {line}" if text and line else "in its bytes"
-    return f"differs {where} from what is made again"
+        return first_table_difference(load_table(recorded), load_table(reexecuted))
+    pairs = zip(recorded.read_bytes().splitlines(), reexecuted.read_bytes().splitlines())
+    line = next((number for number, (a, b) in enumerate(pairs, 1) if a != b), None)
+    is_text = recorded.suffix in (".html", ".yaml")
+    location = f"in line {line}" if is_text and line else "in its bytes"
+    return f"differs {location} from the re-executed file"
 
 
-def exact_difference(recorded: Path, again: Path) -> str | None:
-    """The first difference in words; None only if the files are equal byte by byte."""
-    if file_digest(recorded) == file_digest(again):
+def exact_difference(recorded: Path, reexecuted: Path) -> str | None:
+    """Return the first difference between two files in words; None if their bytes are equal."""
+    if file_digest(recorded) == file_digest(reexecuted):
         return None
-    return difference(recorded, again) or "differs in its bytes from what is made again"
+    difference = first_difference(recorded, reexecuted)
+    return difference or "differs in its bytes from the re-executed file"
 
 
-def of_values(recorded: Any, again: Any, key: str) -> str | None:
-    """The first difference between plain data; `key` is where they stand."""
-    if isinstance(recorded, dict) and isinstance(again, dict):
-        if recorded.keys() != again.keys():
-            odd = sorted(recorded.keys() ^ again.keys())[0]
-            return f"key '{_under(key, odd)}' is there only {_when(odd in recorded)}"
-        pairs = [(recorded[name], again[name], _under(key, name)) for name in sorted(recorded)]
-    elif isinstance(recorded, list) and isinstance(again, list):
-        if len(recorded) != len(again):
-            return f"key '{key}' has {len(recorded)} items, made again {len(again)}"
-        pairs = [
-            (left, right, _under(key, n)) for n, (left, right) in enumerate(zip(recorded, again))
-        ]
+def first_value_difference(recorded: Any, expected: Any, key: str) -> str | None:
+    """Return the first difference between plain data in words; None without one.
+
+    Args:
+        recorded: recorded data.
+        expected: re-executed or derived data.
+        key: dotted key of the data in the file.
+    """
+    if isinstance(recorded, dict) and isinstance(expected, dict):
+        if recorded.keys() != expected.keys():
+            name = sorted(recorded.keys() ^ expected.keys())[0]
+            problem = "unexpected" if name in recorded else "missing"
+            return f"key '{_joined_key(key, name)}': {problem}"
+        items = [(recorded[k], expected[k], _joined_key(key, k)) for k in sorted(recorded)]
+    elif isinstance(recorded, list) and isinstance(expected, list):
+        if len(recorded) != len(expected):
+            return f"key '{key}': got {len(recorded)} items; expected {len(expected)}"
+        pairs = enumerate(zip(recorded, expected))
+        items = [(a, b, _joined_key(key, number)) for number, (a, b) in pairs]
     else:
-        return None if _same(recorded, again) else _said(f"key '{key}'", recorded, again)
-    return next(filter(None, (of_values(*pair) for pair in pairs)), None)
+        equal = _are_equal(recorded, expected)
+        return None if equal else _mismatch_text(f"key '{key}'", recorded, expected)
+    return next(filter(None, (first_value_difference(*item) for item in items)), None)
 
 
-def of_tables(recorded: pd.DataFrame, again: pd.DataFrame) -> str | None:
-    """The first difference between tables."""
-    if list(recorded.columns) != list(again.columns):
-        odd = sorted(set(recorded.columns) ^ set(again.columns)) or ["their order"]
-        return f"has other columns than made again ({odd[0]})"
-    if len(recorded) != len(again):
-        return f"has {len(recorded)} rows, made again {len(again)}"
+def first_table_difference(recorded: pd.DataFrame, expected: pd.DataFrame) -> str | None:
+    """Return the first difference between two tables in words; None if they are equal."""
+    if list(recorded.columns) != list(expected.columns):
+        names = sorted(set(recorded.columns) ^ set(expected.columns)) or ["their order"]
+        return f"columns differ from those expected ({names[0]})"
+    if len(recorded) != len(expected):
+        return f"number of rows: got {len(recorded)}; expected {len(expected)}"
     for name in recorded.columns:
-        left, right = recorded[name], again[name]
-        if left.dtype != right.dtype:
-            return f"column '{name}' holds {left.dtype}, made again {right.dtype}"
-        differ = ~((left == right).fillna(False) | (left.isna() & right.isna()))
+        column, expected_column = recorded[name], expected[name]
+        if column.dtype != expected_column.dtype:
+            return f"column '{name}': got {column.dtype}; expected {expected_column.dtype}"
+        both_missing = column.isna() & expected_column.isna()
+        differ = ~((column == expected_column).fillna(False) | both_missing)
         if differ.any():
             row = int(differ.argmax())
-            return _said(f"row {row}, column '{name}'", left.iloc[row], right.iloc[row])
+            location = f"row {row}, column '{name}'"
+            return _mismatch_text(location, column.iloc[row], expected_column.iloc[row])
     return None
 
 
-def _same(recorded: Any, again: Any) -> bool:
+def _are_equal(recorded: Any, expected: Any) -> bool:
     numbers = (int, float)
-    if type(recorded) in numbers and type(again) in numbers:
-        return math.isclose(recorded, again, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-    return type(recorded) is type(again) and recorded == again
+    if type(recorded) in numbers and type(expected) in numbers:
+        return math.isclose(recorded, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return type(recorded) is type(expected) and recorded == expected
 
 
-def _said(where: str, recorded: Any, again: Any) -> str:
-    return f"{where} is {shown(recorded)}, made again {shown(again)}"
+def _mismatch_text(location: str, recorded: Any, expected: Any) -> str:
+    return f"{location}: got {short_json(recorded)}; expected {short_json(expected)}"
 
 
-def _under(key: str, name: Any) -> str:
+def _joined_key(key: str, name: Any) -> str:
     return f"{key}.{name}" if key else f"{name}"
-
-
-def _when(before: bool) -> str:
-    return "as it was" if before else "when made again"

@@ -1,88 +1,91 @@
-"""What an audit finds out about each file."""
+"""Findings of an audit: the checks that each file passed or failed."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 VERIFIED, CHANGED, UNVERIFIABLE = "verified", "changed", "unverifiable"
-HASH, AGAIN, DERIVED = "hash", "made again", "derived"
+HASH, REEXECUTED, DERIVED = "hash", "re-executed", "derived"
 
 
 @dataclass
 class Finding:
-    """About one file.
+    """Finding about one file.
 
     Attributes:
-        file: its name in the folder of results.
-        result: whether it belongs to the results; logs, timings and saved states tell how they came
-            about, and their being unverifiable takes nothing from the results.
-        checked: what agreed: "hash"; "made again"; "derived", its content follows from its record.
-        changed, unverifiable: why, one line each.
-        untrained: why it is unverifiable unless trainings are repeated, one line each.
+        file: path relative to the results folder.
+        is_result: true for results; false for logs, timings and resume states, whose verdict does
+            not affect that of the folder.
+        checked: passed checks: "hash", "re-executed", or "derived" (content follows from the
+            sidecar).
+        changed: reasons for the verdict "changed", one line each.
+        unverifiable: reasons for the verdict "unverifiable", one line each.
+        needs_retraining: reasons that make the file unverifiable unless runs are retrained.
     """
 
     file: str
-    result: bool
+    is_result: bool
     checked: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     unverifiable: list[str] = field(default_factory=list)
-    untrained: list[str] = field(default_factory=list)
+    needs_retraining: list[str] = field(default_factory=list)
 
     @property
     def verdict(self) -> str:
-        """ "verified", "changed" or "unverifiable"."""
+        """Verdict on the file: "verified", "changed" or "unverifiable"."""
         if self.changed:
             return CHANGED
-        doubts = self.unverifiable or self.untrained
+        doubts = self.unverifiable or self.needs_retraining
         return VERIFIED if self.checked and not doubts else UNVERIFIABLE
 
     @property
     def why(self) -> str | None:
-        """The reasons of a verdict that is not "verified", one line."""
-        reasons = self.changed or self.unverifiable + self.untrained
+        """Reasons for a verdict other than "verified", in one line."""
+        reasons = self.changed or self.unverifiable + self.needs_retraining
         return "; ".join(dict.fromkeys(reasons)) or None
 
 
 class Findings:
-    """One finding for each file of a folder of results, and for each that should be there."""
+    """Findings by file, for present and for missing files of a results folder."""
 
     def __init__(self):
-        self._of: dict[str, Finding] = {}
+        self._by_file: dict[str, Finding] = {}
 
     def __getitem__(self, file: str) -> Finding:
-        if file not in self._of:
-            self._of[file] = Finding(file, result=file.split("/")[0] not in TRACES)
-        return self._of[file]
+        if file not in self._by_file:
+            is_result = file.split("/")[0] not in NOT_RESULTS
+            self._by_file[file] = Finding(file, is_result)
+        return self._by_file[file]
 
     def __contains__(self, file: str) -> bool:
-        return file in self._of
+        return file in self._by_file
 
     def __iter__(self) -> Iterator[Finding]:
-        return iter(sorted(self._of.values(), key=lambda finding: finding.file))
+        return iter(sorted(self._by_file.values(), key=lambda finding: finding.file))
 
     def add_unverifiable(self, files: list[str], reason: str) -> None:
-        """Why some files cannot be verified."""
+        """Add a reason why files are unverifiable."""
         for file in files:
             self[file].unverifiable.append(reason)
 
-    def add_traces(self, files: Iterable[str], reason: str) -> None:
-        """Why some files tell how results came about, and are no results."""
+    def add_non_results(self, files: Iterable[str], reason: str) -> None:
+        """Mark files as no results, with the reason why they are unverifiable."""
         for file in files:
-            self[file].result = False
+            self[file].is_result = False
             self[file].unverifiable.append(reason)
 
-    def sound(self, files: list[str]) -> bool:
-        """Whether nothing is known against any of the files."""
+    def all_verified(self, files: list[str]) -> bool:
+        """Return true if all files are verified by the checks so far."""
         return all(self[file].verdict == VERIFIED for file in files)
 
 
-TRACES = {
-    ".gitkeep": "keeps the folder in a checkout",
-    ".jobs": "a lock",
-    ".lock": "a lock",
-    "engine": "speeds of a machine, other ones at each time; no result is computed from them",
-    "logs": "the log of an attempt that made nothing of what is here",
-    "resume": "the state of a training that was not finished, or can go on; no result",
-    "timings": "written by Snakemake when a job has ended; no result is computed from it",
+NOT_RESULTS = {
+    ".gitkeep": "placeholder of a git checkout",
+    ".jobs": "lock file",
+    ".lock": "lock file",
+    "engine": "throughput of a machine; no result depends on it",
+    "logs": "log of an attempt that wrote no output; no result depends on it",
+    "resume": "resume state of a run; no result depends on it",
+    "timings": "timing written by Snakemake at the end of a job; no result depends on it",
 }
-"""Files and folders that tell how results came about, and why a file there is unverifiable if no
-record speaks of it."""
+"""Files and folders that hold no results, with the reason why a file without sidecar is
+unverifiable."""

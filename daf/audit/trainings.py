@@ -1,77 +1,81 @@
-"""Verdicts on the files of a training that is not repeated as a whole."""
+"""Checks of the files of a run that is not retrained."""
 
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from daf.audit.curve import curve_contradiction
-from daf.audit.differences import exact_difference, of_tables
+from daf.audit.differences import exact_difference, first_table_difference
 from daf.audit.findings import DERIVED, Findings
 from daf.audit.jobs import Train
-from daf.audit.trouble import in_one_line, own_trouble
+from daf.audit.learning_curve import find_curve_mismatch
+from daf.audit.machine_errors import error_line, is_machine_error
 from daf.audit.worker import Worker
 from daf.config import ConfigError
-from daf.parquet import load_table
+from daf.files.parquet import load_table
 from daf.plan import Run
 
 ALL = "all"
-"""Names every training, where one is asked for that is to be repeated."""
+"""Value of `retrain` that selects every run."""
 
 
 def training_differences(
     results: Path, name: str, job: Train, findings: Findings, worker: Worker
 ) -> dict[str, str]:
-    """Compare the files of a training with what follows from its sidecar, and the first rows of its
-    learning curve with its beginning, executed again.
+    """Compare the files of a run with its sidecar and with its re-executed first updates.
 
     Args:
-        results: the folder of results.
-        name: the file that its sidecar stands beside.
-        findings: receives what agrees, and what only a repeated training could show.
+        results: results folder.
+        name: weights file of the run, relative to the results folder.
+        job: job of the run.
+        findings: receiver of the passed checks and of the need for retraining.
+        worker: process that re-executes the updates.
 
     Returns:
-        the first difference of each file that differs, in words.
+        First difference of each file that differs, in words.
     """
     files = job.outputs("")
     try:
         with worker.folder() as folder:
-            made = worker.begin_again(name, folder)
+            prefix = worker.reexecute_prefix(name, folder)
             compare = {kind: exact_difference for kind in ("run", "policy", "weights")}
             compare["metrics"] = partial(_curve_difference, run=job.run)
-            found = {
-                files[kind]: _said(compare[kind], results / files[kind], made / files[kind])
-                for kind in files
+            differences = {
+                file: _compare_files(compare[kind], results / file, prefix / file)
+                for kind, file in files.items()
             }
-    except Exception as error:  # the files may say anything
-        if not isinstance(error, ConfigError) or own_trouble(error):
-            reason = f"cannot be begun again: {in_one_line(error)}"
+    except Exception as error:  # the files may hold anything
+        if not isinstance(error, ConfigError) or is_machine_error(error):
+            reason = f"first updates cannot be re-executed: {error_line(error)}"
             findings.add_unverifiable(list(files.values()), reason)
             return {}
-        found = dict.fromkeys(files.values(), f"{error}")
+        differences = dict.fromkeys(files.values(), f"{error}")
     for kind in ("run", "policy"):
-        if found[files[kind]] is None:
+        if differences[files[kind]] is None:
             findings[files[kind]].checked.append(DERIVED)
-    for kind, what in (("weights", "weights"), ("metrics", "learning curve")):
-        findings[files[kind]].untrained.append(
-            f"the {what} of a training that was not repeated (--retrain {job.run.name}, or {ALL})"
+    for kind, content in (("weights", "weights"), ("metrics", "learning curve")):
+        findings[files[kind]].needs_retraining.append(
+            f"{content} of a run that was not retrained (--retrain {job.run.name}, or {ALL})"
         )
-    return {file: difference for file, difference in found.items() if difference}
+    return {file: difference for file, difference in differences.items() if difference}
 
 
-def _said(compare: Callable[[Path, Path], str | None], file: Path, made: Path) -> str | None:
+def _compare_files(
+    compare: Callable[[Path, Path], str | None], recorded: Path, reexecuted: Path
+) -> str | None:
+    """Return the first difference in words, or the reason why the recorded file is invalid."""
     try:
-        return compare(file, made)
+        return compare(recorded, reexecuted)
     except ConfigError as error:
-        if own_trouble(error):
+        if is_machine_error(error):
             raise
-        return f"{error}".removeprefix(f"{file}: ")
+        return f"{error}".removeprefix(f"{recorded}: ")
 
 
-def _curve_difference(file: Path, made: Path, run: Run) -> str | None:
-    curve = load_table(file)
-    if wrong := curve_contradiction(curve, run):
-        return wrong
-    if not made.is_file():
+def _curve_difference(recorded: Path, reexecuted: Path, run: Run) -> str | None:
+    curve = load_table(recorded)
+    if mismatch := find_curve_mismatch(curve, run):
+        return mismatch
+    if not reexecuted.is_file():
         return None
-    first = load_table(made)
-    return of_tables(curve[list(first.columns)].head(len(first)), first)
+    first_rows = load_table(reexecuted)
+    return first_table_difference(curve[list(first_rows.columns)].head(len(first_rows)), first_rows)

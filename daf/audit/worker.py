@@ -1,4 +1,4 @@
-"""Jobs are done again in a process of their own: whatever becomes of it, the audit goes on."""
+"""Worker process that re-executes jobs; the audit survives its crash, hang or memory exhaustion."""
 
 import contextlib
 import json
@@ -14,87 +14,100 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from daf.audit.jobs import NotPossible
+from daf.audit.jobs import CannotVerifyError
 from daf.config import ConfigError
-from daf.confined import Confined, Limits
-from daf.record import SUFFIX, Record
-from daf.scratch import scratch_folder
+from daf.provenance.sidecar import SUFFIX, Sidecar
+from daf.system.limited_process import LimitedProcess, ProcessLimits
+from daf.system.temporary_folder import scratch_folder
 
 SERVE = "from daf.audit.worker import serve; serve()"
-MAX_ANSWER = 2**20
-HELPERS = 4
-"""Processes besides those that learn: the worker itself, torchrun, git and the like."""
+MAX_RESPONSE_BYTES = 2**20
+EXTRA_PROCESSES = 4
+"""Processes besides the training ranks: the worker, torchrun, git and the like."""
 
 MAX_THREADS = 256
-LIMITS = Limits(memory_mb=1600, processes=8)
+LIMITS = ProcessLimits(memory_mb=1600, processes=8)
 
 
 class Worker:
-    """Does jobs again, one after the other; a context, at whose end the process is gone, with all
-    that it has started and written.
+    """Client of a process that re-executes jobs one by one; a context manager.
+
+    At the end of the context, the process, its child processes and its files are removed.
 
     Args:
-        results: the folder of results.
-        trust: class paths of foreign policies whose code may be run.
-        minutes: that one job may take.
-        limits: of one job; `processes` are those that train together.
+        results: results folder.
+        trust: class paths of foreign policies whose code may run.
+        minutes: time limit of one job, in minutes.
+        limits: limits of one job; `processes` is the maximum number of training ranks.
     """
 
     def __init__(
-        self, results: Path, trust: tuple[str, ...], minutes: float, limits: Limits = LIMITS
+        self, results: Path, trust: tuple[str, ...], minutes: float, limits: ProcessLimits = LIMITS
     ):
         self.results, self.trust, self.minutes, self.limits = results, trust, minutes, limits
-        self._process: Confined | None = None
-        self._open = contextlib.ExitStack()
-        self._place: Path | None = None
+        self._process: LimitedProcess | None = None
+        self._exit_stack = contextlib.ExitStack()
+        self._scratch_folder: Path | None = None
 
     def __enter__(self) -> "Worker":
         return self
 
     def __exit__(self, *_) -> None:
-        self._end()
-        self._open.close()
+        self._stop()
+        self._exit_stack.close()
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
-        """An empty folder for one job.
+        """Yield an empty folder for one job.
 
         Raises:
-            OSError: there is no place for it.
+            OSError: the folder cannot be made.
         """
-        if self._place is None:
-            self._place = self._open.enter_context(scratch_folder("daf-audit-"))
-        folder = self._place / "job"
+        if self._scratch_folder is None:
+            self._scratch_folder = self._exit_stack.enter_context(scratch_folder("daf-audit-"))
+        folder = self._scratch_folder / "job"
         folder.mkdir()
         try:
             yield folder
         finally:
             shutil.rmtree(folder)
 
-    def remake(self, name: str, folder: Path) -> Path:
-        """Do the job again whose record stands beside a file; see `daf.audit.remake.remake`."""
-        return self._made("remake", name, folder)
+    def reexecute(self, name: str, folder: Path) -> Path:
+        """Re-execute a job; see `daf.audit.reexecute.reexecute_job`.
 
-    def begin_again(self, name: str, folder: Path) -> Path:
-        """Begin the training again whose record stands beside a file; see
-        `daf.audit.beginning.begin_again`."""
-        return self._made("begin_again", name, folder)
+        Args:
+            name: first output of the job, relative to the results folder.
+            folder: empty folder for the outputs.
+        """
+        return self._run_task("reexecute", name, folder)
 
-    def _made(self, task: str, name: str, folder: Path) -> Path:
+    def reexecute_prefix(self, name: str, folder: Path) -> Path:
+        """Re-execute the first updates of a run; see `daf.audit.training_prefix`.
+
+        Args:
+            name: weights file of the run, relative to the results folder.
+            folder: empty folder for the outputs.
+        """
+        return self._run_task("reexecute_prefix", name, folder)
+
+    def _run_task(self, task: str, name: str, folder: Path) -> Path:
         if self._process is None:
-            self._begin()
-        answer = self._ask({"task": task, "name": name, "folder": str(folder)})
-        self._process.end_others()  # what a policy left is not the fault of the next job
-        if answer["error"] is not None:
-            raise {"ConfigError": ConfigError}.get(answer["kind"], NotPossible)(answer["error"])
-        return Path(answer["made"])
+            self._start()
+        response = self._request({"task": task, "name": name, "folder": str(folder)})
+        self._process.end_descendants()  # remaining child processes must not affect the next job
+        if response["error"] is not None:
+            raise {"ConfigError": ConfigError}.get(response["kind"], CannotVerifyError)(
+                response["error"]
+            )
+        return Path(response["results"])
 
-    def _begin(self) -> None:
-        # Not `-m`: the working directory may be the folder that somebody sent.
-        self._process = Confined(
+    def _start(self) -> None:
+        # Not `-m`: the working directory may be the audited folder, and is not to be imported from.
+        self._process = LimitedProcess(
             [sys.executable, "-P", "-c", SERVE],
-            replace(self.limits, processes=self.limits.processes + HELPERS),
+            replace(self.limits, processes=self.limits.processes + EXTRA_PROCESSES),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONSAFEPATH": "1"},
@@ -105,88 +118,97 @@ class Worker:
                 "results": str(self.results),
                 "trust": self.trust,
                 "processes": self.limits.processes,
-                "place": self._place and str(self._place),
+                "scratch_folder": self._scratch_folder and str(self._scratch_folder),
             }
         )
 
-    def _ask(self, job: dict) -> dict:
+    def _request(self, request: dict[str, str]) -> dict[str, Any]:
+        """Send a request and return the response.
+
+        Raises:
+            CannotVerifyError: the worker exceeded a limit or died.
+        """
         with contextlib.suppress(BrokenPipeError):
-            self._send(job)
+            self._send(request)
         process, line = self._process, b""
         stream = process.process.stdout.fileno()
         deadline = time.monotonic() + 60 * self.minutes
-        while not line.endswith(b"\n") and len(line) < MAX_ANSWER:
-            left = max(deadline - time.monotonic(), 0)
-            there, _, _ = select.select([stream], [], [], left)
-            part = os.read(stream, MAX_ANSWER) if there else b""
+        while not line.endswith(b"\n") and len(line) < MAX_RESPONSE_BYTES:
+            remaining = max(deadline - time.monotonic(), 0)
+            is_readable, _, _ = select.select([stream], [], [], remaining)
+            part = os.read(stream, MAX_RESPONSE_BYTES) if is_readable else b""
             if not part:
-                self._end()
-                late = f"it takes longer than {self.minutes:g} minutes"
-                died = process.exceeded or "the process that tried it died"
-                raise NotPossible(died if there else late)
+                self._stop()
+                timeout = f"the job takes longer than {self.minutes:g} minutes"
+                death = process.violation or "the worker process died"
+                raise CannotVerifyError(death if is_readable else timeout)
             line += part
         return json.loads(line)
 
-    def _send(self, data: dict) -> None:
+    def _send(self, data: dict[str, Any]) -> None:
         stdin = self._process.process.stdin
         stdin.write(json.dumps(data).encode() + b"\n")
         stdin.flush()
 
-    def _end(self) -> None:
+    def _stop(self) -> None:
         if self._process is not None:
             self._process.end()
             self._process = None
 
 
 def serve() -> None:
-    """Do what a `Worker` asks for, until it is gone."""
-    answers = os.fdopen(os.dup(1), "w")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
+    """Serve the requests of a `Worker` until its end; the entry point of the worker process."""
+    responses = os.fdopen(os.dup(1), "w")
+    null_device = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
-        os.dup2(nowhere, stream)
-    asked: queue.Queue[str] = queue.Queue()
-    given = json.loads(sys.stdin.readline())
-    sys.path[:] = given["path"]
-    threading.Thread(target=_listen, args=(asked, given["place"]), daemon=True).start()
+        os.dup2(null_device, stream)
+    requests: queue.Queue[str] = queue.Queue()
+    settings = json.loads(sys.stdin.readline())
+    sys.path[:] = settings["path"]
+    arguments = (requests, settings["scratch_folder"])
+    threading.Thread(target=_listen, args=arguments, daemon=True).start()
     while True:
-        answer = _answer(given, **json.loads(asked.get()))
-        print(json.dumps(answer), file=answers, flush=True)
+        response = _respond(settings, **json.loads(requests.get()))
+        print(json.dumps(response), file=responses, flush=True)
 
 
-def _listen(asked: queue.Queue, place: str | None) -> None:
-    """Pass on what is asked for; end with whoever asks, even in the middle of a job, and remove
-    what a killed one could not."""
+def _listen(requests: queue.Queue, scratch_folder: str | None) -> None:
+    """Queue requests until the client ends; then remove its folder and kill this process group.
+
+    A killed client cannot do either, and a job may be running.
+    """
     for line in sys.stdin:
-        asked.put(line)
-    if place is not None:
-        shutil.rmtree(place, ignore_errors=True)
+        requests.put(line)
+    if scratch_folder is not None:
+        shutil.rmtree(scratch_folder, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 
 
-def _answer(given: dict, task: str, name: str, folder: str) -> dict[str, str | None]:
-    from daf.audit.beginning import begin_again
-    from daf.audit.remake import remake
+def _respond(settings: dict[str, Any], task: str, name: str, folder: str) -> dict[str, str | None]:
+    """Run one task; return its results folder, or class and message of its error."""
+    from daf.audit.reexecute import reexecute_job
+    from daf.audit.training_prefix import reexecute_prefix
 
     try:
-        results = Path(given["results"])
-        record = Record.read(results / f"{name}{SUFFIX}")
-        _check_size(record, given["processes"])
-        make = {"remake": remake, "begin_again": begin_again}[task]
-        made = make(results, record, Path(folder), tuple(given["trust"]))
-    except Exception as error:  # the record may say anything
+        results = Path(settings["results"])
+        sidecar = Sidecar.read(results / f"{name}{SUFFIX}")
+        _check_size(sidecar, settings["processes"])
+        run = {"reexecute": reexecute_job, "reexecute_prefix": reexecute_prefix}[task]
+        reexecuted = run(results, sidecar, Path(folder), tuple(settings["trust"]))
+    except Exception as error:  # the sidecar may hold anything
         kind = type(error).__name__
-        foreseen = isinstance(error, NotPossible | ConfigError)
-        return {"kind": kind, "error": f"{error}" if foreseen else f"{kind}: {error}"}
-    return {"made": str(made), "error": None}
+        expected = isinstance(error, CannotVerifyError | ConfigError)
+        return {"kind": kind, "error": f"{error}" if expected else f"{kind}: {error}"}
+    return {"results": str(reexecuted), "error": None}
 
 
-def _check_size(record: Record, processes: int) -> None:
-    """A record may ask for as many processes and threads as it likes."""
-    if record.execution.ranks > processes:
-        raise NotPossible(
-            f"was done by {record.execution.ranks} processes; an audit starts at most {processes}"
-        )
-    if record.threads > MAX_THREADS:
-        raise NotPossible(
-            f"was done by {record.threads} threads; an audit starts at most {MAX_THREADS}"
-        )
+def _check_size(sidecar: Sidecar, max_ranks: int) -> None:
+    """Check the number of processes and threads, which a forged sidecar may set to any value.
+
+    Raises:
+        CannotVerifyError: a number exceeds the limit of an audit.
+    """
+    if sidecar.execution.ranks > max_ranks:
+        raise CannotVerifyError(f"made by {sidecar.execution.ranks} processes; limit: {max_ranks}")
+    if sidecar.threads > MAX_THREADS:
+        raise CannotVerifyError(f"made by {sidecar.threads} threads; limit: {MAX_THREADS}")

@@ -9,13 +9,13 @@ from daf.config.benchmark import (
     PolicyConfig,
     TeamsConfig,
 )
-from daf.config.errors import ConfigError, nearest, shown
 from daf.config.execution import DAFConfig, ExecutionConfig
-from daf.config.files import check_plain, load_json, load_yaml
-from daf.config.model import Model, Name, Number, Whole
-from daf.config.space import Parameter
+from daf.config.model import Float, Int, Model, Name
+from daf.config.plain_data import check_plain_data, load_json, load_yaml
+from daf.config.search_space import Parameter
 from daf.config.sweep import ConfirmationConfig, DAFSweepConfig
 from daf.config.training import TrainingConfig
+from daf.errors import ConfigError, short_json, suggest
 
 __all__ = [
     "AuditConfig",
@@ -27,18 +27,18 @@ __all__ = [
     "DAFSweepConfig",
     "EvaluationConfig",
     "ExecutionConfig",
+    "Float",
+    "Int",
     "MissingConfig",
     "Model",
     "Name",
-    "Number",
     "Parameter",
     "PolicyConfig",
     "TeamsConfig",
     "TrainingConfig",
-    "Whole",
-    "check_plain",
+    "check_plain_data",
     "load_json",
     "load_yaml",
-    "nearest",
-    "shown",
+    "short_json",
+    "suggest",
 ]

@@ -1,33 +1,44 @@
-"""What an audit does beyond comparing hashes and computing again what needs no policy."""
+"""Configuration of an audit: sample size, limits of re-executed jobs, trusted classes."""
 
 from pydantic import Field
 
 from daf.config.execution import Seed
-from daf.config.model import Model, Number, Whole
+from daf.config.model import Float, Int, Model
 
 
 class AuditConfig(Model):
-    """How far an audit goes."""
+    """Extent of an audit and limits of the jobs that it re-executes."""
 
-    share: Number = Field(
-        default=0.05, ge=0, le=1, description="of the episodes that are played again, at least"
+    share: Float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="minimum fraction of all episodes that the audit re-executes",
     )
     seed: Seed | None = Field(
-        default=None, description="of the choice which; null: drawn, and told in audit.json"
+        default=None,
+        description="seed of the selection of episodes; null: a random seed, written to audit.json",
     )
     retrain: str | None = Field(
-        default=None, description='a run that is trained again; "all": every run'
+        default=None, description='name of one run to train again; "all": every run; null: none'
     )
-    minutes: Number = Field(default=60, gt=0, description="that a job which is done again may take")
-    memory_mb: Number = Field(
-        default=1600, ge=100, description="that such a job may take, with all that it starts"
+    minutes: Float = Field(
+        default=60, gt=0, description="time limit of one re-executed job, in minutes"
     )
-    processes: Whole = Field(
-        default=8, ge=1, le=4096, description="that a training which is done again may have"
+    memory_mb: Float = Field(
+        default=1600,
+        ge=100,
+        description="memory limit of one re-executed job and its child processes, in MiB",
+    )
+    processes: Int = Field(
+        default=8, ge=1, le=4096, description="maximum number of processes of a retrained run"
     )
     read_only: bool = Field(
-        default=False, strict=True, description="write no audit.json and audit.html"
+        default=False,
+        strict=True,
+        description="true: the audit writes no file to the results folder",
     )
     trust: tuple[str, ...] = Field(
-        default=(), description="class paths of policies that are not DAF's, and may be run"
+        default=(),
+        description="class paths of policies outside DAF whose code the audit may execute",
     )

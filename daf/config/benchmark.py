@@ -1,4 +1,4 @@
-"""What a benchmark compares: policies, missions, and how they are trained and evaluated."""
+"""Configuration of a benchmark: policies, missions, training, evaluation and comparison."""
 
 from typing import Annotated, Any
 
@@ -7,24 +7,34 @@ from pydantic import BeforeValidator, Field, field_validator
 from daf.config.audit import AuditConfig
 from daf.config.conversion import convert_text, training_type
 from daf.config.execution import ExecutionConfig, Seed
-from daf.config.model import Model, Name, Number, Whole
+from daf.config.model import Float, Int, Model, Name
 from daf.config.paths import FilePath, InputPath
 from daf.config.training import TrainingConfig
 
 
 class PolicyConfig(Model):
-    """One policy of the comparison.
+    """One policy of the comparison; a plain string is short for its `class_path`.
 
-    `training` overrides keys of the common training for this policy alone; with `train: false` a
-    network without weights plays as it is born, with random ones.
+    A network with `train: false` and without weights keeps its random initial weights.
     """
 
-    class_path: FilePath = Field(min_length=1)
-    name: Name | None = None
-    data_path: InputPath | None = None
-    init_kwargs: dict[str, Any] = {}
-    train: bool = True
-    training: dict[str, Any] = {}
+    class_path: FilePath = Field(
+        min_length=1,
+        description="short name, MODULE:CLASS, FILE.py:CLASS or mettagrid:BUNDLE of the policy",
+    )
+    name: Name | None = Field(
+        default=None, description="label in the results; null: derived from class and weights"
+    )
+    data_path: InputPath | None = Field(
+        default=None, description="path of the weights file to evaluate; null: no file"
+    )
+    init_kwargs: dict[str, Any] = Field(
+        default={}, description="keyword arguments of the class constructor"
+    )
+    train: bool = Field(default=True, description="false: a network keeps its initial weights")
+    training: dict[str, Any] = Field(
+        default={}, description="keys of `training` that this policy overrides"
+    )
 
     @field_validator("training")
     @classmethod
@@ -32,85 +42,133 @@ class PolicyConfig(Model):
         return {key: convert_text(value, training_type(key)) for key, value in training.items()}
 
 
-def _short_form(policy: Any) -> Any:
+def _expand_short_form(policy: Any) -> Any:
     return {"class_path": policy} if isinstance(policy, str) else policy
 
 
 class EvaluationConfig(Model):
-    """How policies are evaluated; every policy meets the same worlds."""
+    """Evaluation of all policies on the same worlds."""
 
-    episodes: Whole = Field(default=64, ge=1, le=1_000_000, description="per policy and mission")
-    seed: Seed = Field(default=0, description="of the worlds")
-    recorded: Whole = Field(
-        default=1, ge=0, le=100, description="episodes to watch, per policy and mission"
+    episodes: Int = Field(
+        default=64,
+        ge=1,
+        le=1_000_000,
+        description="number of evaluation episodes per policy instance and mission",
+    )
+    seed: Seed = Field(default=0, description="seed of the evaluation worlds")
+    recorded_episodes: Int = Field(
+        default=1,
+        ge=0,
+        le=100,
+        description="number of episodes in the replay file of each policy instance and mission",
     )
 
 
 class ComparisonConfig(Model):
-    """How episodes become claims."""
+    """Statistical comparison of the policies."""
 
-    confidence: Number = Field(default=0.95, gt=0.5, lt=1, description="of intervals and tests")
-    against: str | None = Field(default=None, description="the policy to compare with; null: all")
-    equivalence_margin: Number = Field(
-        default=0.05, gt=0, lt=1, description="differences that do not matter, share of the ceiling"
+    confidence: Float = Field(
+        default=0.95,
+        gt=0.5,
+        lt=1,
+        description="coverage of the confidence intervals; 1 - confidence is the test level",
+    )
+    against: str | None = Field(
+        default=None,
+        description="label of the reference policy of all comparisons; null: all pairs",
+    )
+    equivalence_margin: Float = Field(
+        default=0.05,
+        gt=0,
+        lt=1,
+        description="largest score difference that counts as equivalent, as a fraction of the "
+        "mission's ceiling",
     )
 
 
-Share = Annotated[Number, Field(gt=0, le=1e6)]
+Share = Annotated[Float, Field(gt=0, le=1e6)]
 
 
 class TeamsConfig(Model):
-    """Which questions about teams of several policies are asked; by default none.
+    """Evaluation of teams of several policies; none by default.
 
-    Policies are named as the results call them.
+    Policies are named by their labels in the results.
     """
 
     mixed: tuple[Annotated[dict[str, Share], Field(min_length=2)], ...] = Field(
-        default=(), description="shares of the agents, by policy"
+        default=(),
+        description="mixed teams, each a mapping of policy labels to relative shares of the agents",
     )
     replacement: str | None = Field(
-        default=None, description="the policy over which the value of the others is asked"
+        default=None,
+        description="label of the replacement policy of VORP (value over replacement policy); "
+        "null: no VORP",
     )
-    cross_play: bool = Field(default=False, description="every policy with every other")
+    cross_play: bool = Field(
+        default=False, description="evaluation of every pair of policies as a team (cross-play)"
+    )
 
 
 class MissingConfig(Model):
-    """What failed, and what the report is to do without; written by the pipelines."""
+    """Failed runs and evaluations that the report omits; written by the pipelines."""
 
-    runs: tuple[str, ...] = Field(default=(), description="names of trainings")
-    evaluations: tuple[str, ...] = Field(default=(), description="as player/mission")
+    runs: tuple[str, ...] = Field(default=(), description="names of the failed runs")
+    evaluations: tuple[str, ...] = Field(
+        default=(), description="failed evaluations, each as POLICY/MISSION"
+    )
 
 
 class BenchmarkConfig(Model):
-    """The content of `config/config.yaml`: everything that `benchmark_report` depends on."""
+    """Content of `config/config.yaml`: all inputs of the target `benchmark_report`."""
 
-    name: Name = "benchmark"
-    policies: tuple[Annotated[PolicyConfig, BeforeValidator(_short_form)], ...] = Field(
-        min_length=1
+    name: Name = Field(default="benchmark", description="name of the benchmark and its folder")
+    policies: tuple[Annotated[PolicyConfig, BeforeValidator(_expand_short_form)], ...] = Field(
+        min_length=1, description="policies to compare"
     )
-    missions: tuple[str, ...] = Field(min_length=1)
-    training: TrainingConfig = TrainingConfig()
-    training_seeds: tuple[Seed, ...] = Field(default=(1, 2, 3, 4, 5), min_length=1)
-    evaluation: EvaluationConfig = EvaluationConfig()
-    comparison: ComparisonConfig = ComparisonConfig()
-    teams: TeamsConfig = TeamsConfig()
-    missing: MissingConfig = MissingConfig()
-    audit: AuditConfig = AuditConfig()
-    execution: ExecutionConfig = ExecutionConfig()
+    missions: tuple[str, ...] = Field(
+        min_length=1,
+        description="evaluation missions, each a built-in name or a .yaml file, optionally with "
+        "@SEED or @FIRST-LAST",
+    )
+    training: TrainingConfig = Field(
+        default=TrainingConfig(), description="hyperparameters of all runs"
+    )
+    training_seeds: tuple[Seed, ...] = Field(
+        default=(1, 2, 3, 4, 5),
+        min_length=1,
+        description="training seeds of every trainable policy, one run each",
+    )
+    evaluation: EvaluationConfig = Field(
+        default=EvaluationConfig(), description="evaluation of all policies"
+    )
+    comparison: ComparisonConfig = Field(
+        default=ComparisonConfig(), description="statistical comparison of the policies"
+    )
+    teams: TeamsConfig = Field(
+        default=TeamsConfig(), description="evaluation of teams of several policies"
+    )
+    missing: MissingConfig = Field(
+        default=MissingConfig(), description="failed runs and evaluations that the report omits"
+    )
+    audit: AuditConfig = Field(default=AuditConfig(), description="extent and limits of an audit")
+    execution: ExecutionConfig = Field(
+        default=ExecutionConfig(),
+        description="devices, processes and folders of the jobs",
+    )
 
     @field_validator("missions", "training_seeds")
     @classmethod
-    def _no_repeats(cls, values):
-        return no_repeats(values)
+    def _check_unique(cls, values):
+        return check_unique(values)
 
 
-def no_repeats(values: tuple) -> tuple:
-    """The values, if none of them stands there twice.
+def check_unique(values: tuple) -> tuple:
+    """Return the values, if they are all different.
 
     Raises:
-        ValueError: naming the first that does.
+        ValueError: a value is repeated; the message names the first one.
     """
     if len(set(values)) < len(values):
         repeated = next(value for value in values if values.count(value) > 1)
-        raise ValueError(f"{repeated!r} stands there twice")
+        raise ValueError(f"expected unique values; {repeated!r} is repeated")
     return values

@@ -1,6 +1,6 @@
-"""Text where a configuration knows no type yet, converted by the type of what it sets.
+"""Conversion of text values to the type of the key that they set.
 
-YAML 1.1 reads `1e-3` as text, and JSON or Python may give any number as text.
+YAML 1.1 reads `1e-3` as text, and JSON or Python may pass any number as text.
 """
 
 from functools import cache
@@ -15,31 +15,31 @@ _TYPES = get_type_hints(TrainingConfig, include_extras=True)
 
 
 def training_type(key: str) -> Any:
-    """Return the annotation of a key of `training`; None if there is no such key."""
+    """Return the annotation of a key of `training`; None for an unknown key."""
     return _TYPES.get(key)
 
 
 def convert_text(value: Any, annotation: Any) -> Any:
     """Return a value with its text converted to a type, as plain data.
 
-    What is not text stays as it is, and so does text that the type refuses: whoever uses the value
-    refuses it with its name.
+    Values without text, and text that the type refuses, are returned unchanged. The code that
+    uses the value raises the error, because it has the name of the key.
 
     Args:
         value: plain data.
-        annotation: the type; None if it is unknown.
+        annotation: target type; None if unknown.
     """
     if annotation is None or not has_text(value):
         return value
     try:
-        adapter = _adapter(annotation)
+        adapter = _type_adapter(annotation)
         return adapter.dump_python(adapter.validate_python(value), mode="json")
-    except Exception:  # the annotations of foreign classes can be anything, and raise anything
+    except Exception:  # annotations of user classes can be anything, and raise anything
         return value
 
 
 def has_text(value: Any) -> bool:
-    """Return whether plain data is text, or holds some."""
+    """Return whether plain data is text or contains text."""
     if isinstance(value, dict):
         return any(map(has_text, value.values()))
     if isinstance(value, list | tuple):
@@ -48,8 +48,8 @@ def has_text(value: Any) -> bool:
 
 
 @cache
-def _adapter(annotation: Any) -> TypeAdapter:
-    if annotation in (int, int | None):  # which reads `64`, but not `1e3`
+def _type_adapter(annotation: Any) -> TypeAdapter:
+    if annotation in (int, int | None):  # pydantic's int reads `64`, but not `1e3`
         annotation = annotation | Annotated[int, BeforeValidator(read_number)]
     return TypeAdapter(
         annotation, config=ConfigDict(allow_inf_nan=False, arbitrary_types_allowed=True)

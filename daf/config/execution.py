@@ -1,93 +1,113 @@
-"""Where and on what the work runs; nothing here changes a number in the results."""
+"""Configuration of the execution: folders, devices and processes of the jobs."""
 
 import os
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from daf.config.model import Model, Number, Whole
+from daf.config.model import Float, Int, Model
 from daf.config.paths import FilePath
 
-Seed = Annotated[Whole, Field(ge=0, lt=2**31)]
-"""Of a random stream; 31 bits."""
+Seed = Annotated[Int, Field(ge=0, lt=2**31)]
+"""Seed of a random stream, 31 bits."""
 
 
 class ExecutionConfig(Model):
-    """The part of the execution that the workflow itself must know."""
+    """Execution settings that the Snakemake workflow reads."""
 
     results_dir: FilePath = Field(
-        default="results", min_length=1, description="folder of all results"
+        default="results", min_length=1, description="path of the results folder"
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto", description="auto: a GPU where there is one"
+        default="auto", description="device of all jobs; auto: a GPU, if the machine has one"
     )
-    gpu_memory_fraction: Number = Field(
-        default=1.0, gt=0, le=1, description="of a GPU's memory that all jobs on it may use"
+    gpu_memory_fraction: Float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="fraction of the memory of a GPU that all jobs on it may use together",
     )
-    gpu_slots: Whole = Field(
-        default=1, ge=1, le=100, description="jobs that share a GPU of this machine, evenly"
+    jobs_per_gpu: Int = Field(
+        default=1,
+        ge=1,
+        le=100,
+        description="number of concurrent jobs per local GPU, with equal shares of its memory",
     )
-    save_seconds: Number = Field(
-        default=60.0, ge=0, description="between two saved states of a training that can be resumed"
+    save_seconds: Float = Field(
+        default=60.0, ge=0, description="interval between two resume states of a run, in seconds"
     )
-    ranks: Whole = Field(
-        default=1, ge=1, le=4096, description="processes that share one training, a GPU each"
+    ranks: Int = Field(
+        default=1,
+        ge=1,
+        le=4096,
+        description="number of processes of one run, each with its own GPU, if any (world size)",
     )
-    nodes: Whole = Field(
-        default=1, ge=1, le=1024, description="machines that these are spread over"
+    nodes: Int = Field(
+        default=1, ge=1, le=1024, description="number of machines that share the ranks of one run"
     )
-    population: Whole = Field(
-        default=1, ge=1, le=1000, description="trainings that share a job, and its device"
+    runs_per_job: Int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="number of runs trained in one job on one device (co-located runs)",
     )
-    players_per_job: Whole = Field(
-        default=1, ge=1, le=1000, description="players whose evaluations share a job"
+    policies_per_job: Int = Field(
+        default=1,
+        ge=1,
+        le=1000,
+        description="number of policy instances evaluated in one job (evaluation batch)",
     )
 
     @model_validator(mode="after")
-    def _ranks_on_all_nodes(self):
+    def _check_ranks_per_node(self):
         if self.ranks % self.nodes:
             raise ValueError(
-                f"ranks: got {self.ranks}; a multiple of nodes, which is {self.nodes}, is needed"
+                f"ranks: got {self.ranks}; expected a multiple of nodes, which is {self.nodes}"
             )
         return self
 
     @model_validator(mode="after")
-    def _ranks_or_population(self):
-        if self.ranks > 1 and self.population > 1:
+    def _check_ranks_or_colocated_runs(self):
+        if self.ranks > 1 and self.runs_per_job > 1:
             raise ValueError(
-                f"population: got {self.population}, with ranks: {self.ranks}; a training shares "
-                "its processes or its job with others, not both: one of them has to be 1"
+                f"runs_per_job: got {self.runs_per_job} with ranks: {self.ranks}; "
+                "expected 1 for at least one of the two"
             )
         return self
 
     @property
-    def gpu_memory_share(self) -> float:
-        """The part of a GPU's memory that one job may use."""
-        return self.gpu_memory_fraction / self.gpu_slots
+    def gpu_memory_per_job(self) -> float:
+        """Fraction of the memory of a GPU that one job may use."""
+        return self.gpu_memory_fraction / self.jobs_per_gpu
 
     @field_validator("results_dir")
     @classmethod
-    def _plain_path(cls, path: str) -> str:
-        # Snakemake would read these as wildcards, as separators or as an escape.
+    def _check_results_dir(cls, path: str) -> str:
+        # Snakemake reads these characters as wildcards, separators or an escape.
         if any(character in path for character in "{}*?\\\n\r\t"):
-            raise ValueError("should be a path without { } * ? \\ and line breaks")
+            raise ValueError("expected a path without { } * ? \\ and line breaks")
         if os.path.normpath(path).startswith("-"):
-            raise ValueError("begins as an option does; write the whole path")
+            raise ValueError("expected a path that does not start with '-'; write the whole path")
         return path.rstrip("/") or "/"
 
 
 class DAFConfig(ExecutionConfig):
-    """How the pipelines of `daf.orchestrators` run."""
+    """Execution settings of the pipelines of `daf.orchestrators`."""
 
-    max_parallel_jobs: Whole | None = Field(
-        default=None, ge=1, description="jobs at the same time; None: one for each core"
+    max_parallel_jobs: Int | None = Field(
+        default=None,
+        ge=1,
+        description="maximum number of concurrent jobs; null: the number of CPU cores",
     )
     training_seeds: tuple[Seed, ...] | None = Field(
         default=None,
         min_length=1,
-        description="None: 1 for a training or a trial, 1 to 5 for a benchmark",
+        description="training seeds, one run each; null: 1 for a run or a trial, 1 to 5 for a "
+        "benchmark",
     )
-    world_seed: Seed = Field(default=0, description="of the worlds that policies are evaluated in")
+    world_seed: Seed = Field(default=0, description="seed of the evaluation worlds")
     profile: FilePath = Field(
-        default="local", min_length=1, description="of Snakemake: local, another of ours, a folder"
+        default="local",
+        min_length=1,
+        description="Snakemake profile: the name of a bundled one or the path of a folder",
     )

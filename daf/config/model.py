@@ -1,4 +1,4 @@
-"""The common behaviour of every configuration class: strict keys, clear errors, YAML in."""
+"""Base class of all configuration models: strict keys, one-line errors, YAML input."""
 
 import re
 from pathlib import Path
@@ -14,13 +14,13 @@ from pydantic import (
     model_validator,
 )
 
-from daf.config.errors import ConfigError, describe, shown
-from daf.config.files import check_plain, load_yaml
-from daf.config.plain import as_plain
+from daf.config.plain import as_plain_data
+from daf.config.plain_data import check_plain_data, load_yaml
+from daf.errors import ConfigError, describe, short_json
 
 
-class _Checked(type(BaseModel)):
-    """Lets a wrong argument of a configuration class be told as a wrong key of a file is."""
+class _ConfigMeta(type(BaseModel)):
+    """Metaclass that turns the ValidationError of a constructor into a ConfigError."""
 
     def __call__(cls, *arguments: Any, **values: Any) -> Any:
         try:
@@ -29,13 +29,13 @@ class _Checked(type(BaseModel)):
             raise ConfigError(f"{cls.__name__}: {describe(error, cls)}") from None
 
 
-class Model(BaseModel, metaclass=_Checked):
-    """Base of all configuration: immutable, unknown keys refused, NaN and infinity refused.
+class Model(BaseModel, metaclass=_ConfigMeta):
+    """Base of all configuration: immutable; unknown keys, NaN and infinity are errors.
 
-    Values of NumPy, tuples, ranges and paths are taken for the plain data that they stand for.
+    NumPy values, tuples, ranges and paths are converted to plain data first.
 
     Raises:
-        ConfigError: a value is wrong; one line.
+        ConfigError: a value is invalid; one line.
     """
 
     model_config = ConfigDict(
@@ -44,24 +44,24 @@ class Model(BaseModel, metaclass=_Checked):
 
     @model_validator(mode="before")
     @classmethod
-    def _values_of_programs(cls, data: Any) -> Any:
-        return as_plain(data)
+    def _convert_python_values(cls, data: Any) -> Any:
+        return as_plain_data(data)
 
     @classmethod
     def parse(cls, data: Any, source: str) -> Self:
         """Validate plain data.
 
         Args:
-            data: what YAML or JSON gave.
-            source: a file name or other origin, named in the error.
+            data: content of a YAML or JSON file.
+            source: file name or other origin, the prefix of error messages.
 
         Raises:
-            ConfigError: naming source, key, value and what would be accepted.
+            ConfigError: a value is invalid; one line with source, key, value and expectation.
         """
-        data = as_plain(data)
-        check_plain(data, source)
+        data = as_plain_data(data)
+        check_plain_data(data, source)
         if not isinstance(data, dict):
-            raise ConfigError(f"{source}: expected a mapping of keys, got {shown(data)}")
+            raise ConfigError(f"{source}: got {short_json(data)}; expected a mapping of keys")
         try:
             return cls.model_validate(data)
         except ValidationError as error:
@@ -72,44 +72,44 @@ class Model(BaseModel, metaclass=_Checked):
         """Read and validate a YAML file.
 
         Raises:
-            ConfigError: the file is missing, unreadable, too large, no YAML, or its content is
-                wrong; the message names the file.
+            ConfigError: the file is missing, unreadable, too large, no YAML, or has invalid
+                content; the message names the file.
         """
         return cls.parse(load_yaml(path), str(path))
 
     def resolved(self) -> dict[str, Any]:
-        """All values, defaults filled in, as plain JSON-able data."""
+        """Return all values, including defaults, as JSON-able plain data."""
         return self.model_dump(mode="json")
 
 
 def read_number(value: Any) -> Any:
-    """Return text that is a number as a float, and any other value but a bool as it is."""
+    """Return text that is a number as a float; return other values, except bools, unchanged."""
     if isinstance(value, bool):
-        raise ValueError("should be a number")
-    # YAML 1.1 reads `1e-3` (no dot) as text; people write it for learning rates.
+        raise ValueError("expected a number")
+    # YAML 1.1 reads `1e-3` (no dot), a usual spelling of learning rates, as text.
     if isinstance(value, str) and re.fullmatch(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]+)?", value):
         return float(value)
     return value
 
 
 def check_name(value: str) -> str:
-    """The value, if it is fit for a name.
+    """Return the value, if it is a valid name.
 
     Raises:
         ValueError: it is not.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", value):
         raise ValueError(
-            "should be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
+            "expected 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
         )
     return value
 
 
-Number = Annotated[float, BeforeValidator(read_number), Field(ge=-1e9, le=1e9)]
-"""A float that may also be written as `1e-3` in YAML."""
+Float = Annotated[float, BeforeValidator(read_number), Field(ge=-1e9, le=1e9)]
+"""A float; YAML may also spell it `1e-3`."""
 
-Whole = Annotated[int, Field(strict=True)]
+Int = Annotated[int, Field(strict=True)]
 """An int; `2.0`, `"2"` and `true` are refused."""
 
 Name = Annotated[str, AfterValidator(check_name)]
-"""A text fit for the name of a folder, for a pattern of Snakemake and for HTML."""
+"""A text that is safe as a folder name, in a Snakemake pattern and in HTML."""

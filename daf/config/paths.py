@@ -1,39 +1,40 @@
-"""Paths as people type them."""
+"""Path types of the configuration, with `~` expanded."""
 
 import os
 from typing import Annotated
 
 from pydantic import AfterValidator
 
-from daf.config.errors import ConfigError, shown
+from daf.errors import ConfigError, short_json
 
 
-def expanded(path: str) -> str:
-    """A path with the home folder for `~`, or for `~user`, as a shell would have it; also behind a
-    prefix such as `mettagrid:`. Variables are the shell's business.
+def expand_home(path: str) -> str:
+    """Replace a leading `~` or `~user` by the home folder; also behind a prefix (`mettagrid:`).
+
+    Environment variables are not expanded; the shell does that.
 
     Raises:
-        ConfigError: no such home folder is known.
+        ConfigError: the user has no home folder.
     """
-    prefix, colon, rest = path.partition(":")
-    if colon and prefix.isidentifier() and rest.startswith("~"):
-        return f"{prefix}:{expanded(rest)}"
-    whole = os.path.expanduser(path)
-    if path.startswith("~") and whole == path:
+    prefix, colon, suffix = path.partition(":")
+    if colon and prefix.isidentifier() and suffix.startswith("~"):
+        return f"{prefix}:{expand_home(suffix)}"
+    absolute = os.path.expanduser(path)
+    if path.startswith("~") and absolute == path:
         raise ConfigError(
-            f"{shown(path)}: no such home folder is known; write the whole path, or ./~ for a name"
+            f"got {short_json(path)}; expected an existing home folder; write the path, or ./~"
         )
-    return whole
+    return absolute
 
 
-def _without_wildcards(path: str) -> str:
+def _check_no_braces(path: str) -> str:
     if {"{", "}"} & {*path}:
-        raise ConfigError("should be a path without { and }, which Snakemake takes for wildcards")
+        raise ConfigError("expected a path without { and }, which are Snakemake wildcards")
     return path
 
 
-FilePath = Annotated[str, AfterValidator(expanded)]
+FilePath = Annotated[str, AfterValidator(expand_home)]
 """A path in which `~` is the home folder."""
 
-InputPath = Annotated[FilePath, AfterValidator(_without_wildcards)]
-"""Such a path of what a job reads."""
+InputPath = Annotated[FilePath, AfterValidator(_check_no_braces)]
+"""A `FilePath` of a job's input, without braces."""

@@ -1,4 +1,4 @@
-"""Values of Python programs (NumPy's numbers, tuples, paths) as the plain data that YAML has."""
+"""Conversion of Python values (NumPy numbers, tuples, paths) to the plain data that YAML has."""
 
 import enum
 import os
@@ -7,30 +7,36 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 MAX_DEPTH = 50
-"""Data that are nested deeper stay as they are, and are refused as such later."""
+"""Deeper data stay unchanged; `check_plain_data` refuses them."""
 SCALARS = (str, int, float, bool, type(None))
 
 
-def as_plain(value: Any, depth: int = 0) -> Any:
-    """A value as plain data, if there is but one way; whatever else is in it stays as it is.
+def as_plain_data(value: Any, depth: int = 0) -> Any:
+    """Convert a value to plain data; anything without a unique conversion stays unchanged.
 
-    NumPy's scalars become Python's, its arrays, tuples and ranges lists, paths texts, members of an
-    enumeration their values.
+    NumPy scalars become Python scalars; arrays, tuples and ranges become lists; paths become text;
+    enumeration members become their values.
+
+    Args:
+        value: any Python value.
+        depth: nesting level of the value.
     """
     if type(value) in SCALARS or depth > MAX_DEPTH:
         return value
     if isinstance(value, Mapping):
-        return {as_plain(k, depth + 1): as_plain(v, depth + 1) for k, v in value.items()}
+        return {as_plain_data(k, depth + 1): as_plain_data(v, depth + 1) for k, v in value.items()}
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     if isinstance(value, enum.Enum):
-        return as_plain(value.value, depth + 1)
-    numpy = sys.modules.get("numpy")  # whoever has a value of it has imported it
+        return as_plain_data(value.value, depth + 1)
+    numpy = sys.modules.get("numpy")  # a NumPy value exists only after this import
     if numpy and isinstance(value, numpy.generic | numpy.ndarray):
-        found = value.tolist()
-        return found if type(found) in SCALARS else as_plain(found, depth + 1)
+        python_value = value.tolist()
+        if type(python_value) in SCALARS:
+            return python_value
+        return as_plain_data(python_value, depth + 1)
     if isinstance(value, str | bytes | bytearray):
         return value
     if isinstance(value, Sequence):
-        return [as_plain(item, depth + 1) for item in value]
+        return [as_plain_data(item, depth + 1) for item in value]
     return value

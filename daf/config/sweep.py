@@ -1,16 +1,16 @@
-"""What a sweep tries: hyperparameters by strategy, and what makes one better than another."""
+"""Configuration of a sweep: search space, strategy, objective and confirmation."""
 
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from daf.config.benchmark import MissingConfig, no_repeats
-from daf.config.errors import nearest, shown
+from daf.config.benchmark import MissingConfig, check_unique
 from daf.config.execution import ExecutionConfig, Seed
-from daf.config.model import Model, Name, Number, Whole
+from daf.config.model import Float, Int, Model, Name
 from daf.config.paths import FilePath, InputPath
-from daf.config.space import SearchSpace
+from daf.config.search_space import SearchSpace
 from daf.config.training import TrainingConfig
+from daf.errors import short_json, suggest
 
 STRATEGIES = {
     "grid": (),
@@ -19,115 +19,162 @@ STRATEGIES = {
     "bayesian": ("num_trials", "trials_per_round"),
     "halving": ("num_trials", "eta", "rungs"),
 }
-"""The keys that only some strategies know, by strategy."""
+"""Strategy-specific keys by strategy."""
 
 
 class ConfirmationConfig(Model):
-    """How the best trials are trained and evaluated once more, with seeds the search never saw."""
+    """Retraining and re-evaluation of the best trials with seeds that the search never used."""
 
     training_seeds: tuple[Seed, ...] = Field(
-        default=(101, 102, 103, 104, 105), description="none: the best are not confirmed"
+        default=(101, 102, 103, 104, 105),
+        description="training seeds of the confirmation; empty: no confirmation",
     )
-    episodes: Whole | None = Field(
-        default=None, ge=1, le=1_000_000, description="None: episodes_per_trial"
+    episodes: Int | None = Field(
+        default=None,
+        ge=1,
+        le=1_000_000,
+        description="number of evaluation episodes per mission and training seed; null: "
+        "`episodes_per_trial`",
     )
-    world_seed: Seed = Field(default=1_000_000, description="of the worlds")
+    world_seed: Seed = Field(default=1_000_000, description="seed of the evaluation worlds")
 
     @field_validator("training_seeds")
     @classmethod
-    def _no_repeats(cls, values):
-        return no_repeats(values)
+    def _check_unique(cls, values):
+        return check_unique(values)
 
 
 class DAFSweepConfig(Model):
-    """A search for good hyperparameters.
+    """Search for good hyperparameters of one policy.
 
-    Every trial is the policy with other values for the hyperparameters of `search_space`, trained
-    and evaluated on all `missions` as any other policy is. The best are then confirmed.
+    Each trial is the policy with one choice of the hyperparameters in `search_space`, trained and
+    evaluated on all `missions`. The confirmation then retrains the best trials.
     """
 
-    name: Name | None = None
-    policy_class_path: FilePath = Field(min_length=1)
+    name: Name | None = Field(
+        default=None, description="name of the sweep and its folder; null: derived from its content"
+    )
+    policy_class_path: FilePath = Field(
+        min_length=1, description="short name, MODULE:CLASS or FILE.py:CLASS of the policy"
+    )
     policy_data_path: InputPath | None = Field(
-        default=None, min_length=1, description="weights that every trial begins with"
+        default=None, min_length=1, description="path of the initial weights of every trial"
     )
-    init_kwargs: dict[str, Any] = Field(default={}, description="of the class, in every trial")
-    missions: tuple[str, ...] = Field(min_length=1)
-    strategy: Literal["grid", "random", "sobol", "bayesian", "halving"] = "grid"
-    search_space: SearchSpace
-    num_trials: Whole | None = Field(
-        default=None, ge=1, le=10_000, description="None: all of a grid, else 32"
+    init_kwargs: dict[str, Any] = Field(
+        default={}, description="keyword arguments of the class constructor in every trial"
     )
-    trials_per_round: Whole | None = Field(
-        default=None, ge=1, description="bayesian: proposed at a time; None: 4"
+    missions: tuple[str, ...] = Field(
+        min_length=1, description="missions for training and evaluation of every trial"
     )
-    eta: Number | None = Field(
-        default=None, gt=1, description="halving: one of so many goes on; None: 3"
+    strategy: Literal["grid", "random", "sobol", "bayesian", "halving"] = Field(
+        default="grid", description="search strategy"
     )
-    rungs: Whole | None = Field(
-        default=None, ge=1, le=20, description="halving; None: until one trial is left"
+    search_space: SearchSpace = Field(
+        description="parameters by name, each a list of values or a mapping with min and max"
     )
-    num_training_steps: Whole | None = Field(
-        default=None, ge=1, description="agent-steps of a trial; None: those of `training`"
+    num_trials: Int | None = Field(
+        default=None,
+        ge=1,
+        le=10_000,
+        description="number of trials of every strategy but grid; null: 32",
+    )
+    trials_per_round: Int | None = Field(
+        default=None,
+        ge=1,
+        description="number of trials that `bayesian` proposes together (batch size); null: 4",
+    )
+    eta: Float | None = Field(
+        default=None,
+        gt=1,
+        description="reduction factor of `halving`: 1 of eta trials enters the next rung; null: 3",
+    )
+    rungs: Int | None = Field(
+        default=None,
+        ge=1,
+        le=20,
+        description="number of rungs of `halving`; null: until one trial remains",
+    )
+    num_training_steps: Int | None = Field(
+        default=None, ge=1, description="agent-steps of each trial; null: those of `training`"
     )
     training: TrainingConfig = Field(
-        default=TrainingConfig(), description="the hyperparameters that all trials share"
+        default=TrainingConfig(), description="hyperparameters that all trials share"
     )
-    training_seeds: tuple[Seed, ...] = Field(default=(1,), min_length=1)
-    episodes_per_trial: Whole = Field(
-        default=64, ge=1, le=1_000_000, description="per mission and training seed"
+    training_seeds: tuple[Seed, ...] = Field(
+        default=(1,), min_length=1, description="training seeds of each trial, one run each"
+    )
+    episodes_per_trial: Int = Field(
+        default=64,
+        ge=1,
+        le=1_000_000,
+        description="number of evaluation episodes per mission and training seed of a trial",
     )
     objective_metric: str = Field(
-        default="score", min_length=1, description="a column of the episode table"
+        default="score",
+        min_length=1,
+        description="column of the episode table whose mean is the objective",
     )
-    optimize_direction: Literal["maximize", "minimize"] = "maximize"
-    seed: Seed = Field(default=0, description="of the search: which trials are proposed")
-    world_seed: Seed = Field(default=0, description="of the worlds that trials are evaluated in")
-    keep_best: Whole = Field(default=3, ge=1, le=100, description="trials that are confirmed")
-    confirmation: ConfirmationConfig = ConfirmationConfig()
-    missing: MissingConfig = MissingConfig()
-    execution: ExecutionConfig = ExecutionConfig()
+    optimize_direction: Literal["maximize", "minimize"] = Field(
+        default="maximize", description="direction of the optimization"
+    )
+    seed: Seed = Field(default=0, description="seed of the search, which proposes the trials")
+    world_seed: Seed = Field(default=0, description="seed of the evaluation worlds of the trials")
+    keep_best: Int = Field(
+        default=3, ge=1, le=100, description="number of best trials in the confirmation"
+    )
+    confirmation: ConfirmationConfig = Field(
+        default=ConfirmationConfig(),
+        description="retraining and re-evaluation of the best trials with unseen seeds",
+    )
+    missing: MissingConfig = Field(
+        default=MissingConfig(), description="failed runs and evaluations that the report omits"
+    )
+    execution: ExecutionConfig = Field(
+        default=ExecutionConfig(),
+        description="devices, processes and folders of the jobs",
+    )
 
     @field_validator("missions", "training_seeds")
     @classmethod
-    def _no_repeats(cls, values):
-        return no_repeats(values)
+    def _check_unique(cls, values):
+        return check_unique(values)
 
     @model_validator(mode="after")
-    def _fits_the_strategy(self):
+    def _check_strategy_keys(self):
         for key in sorted({key for keys in STRATEGIES.values() for key in keys}):
             if getattr(self, key) is not None and key not in STRATEGIES[self.strategy]:
-                others = [name for name, keys in STRATEGIES.items() if key in keys]
+                strategies = [name for name, keys in STRATEGIES.items() if key in keys]
                 raise ValueError(
-                    f"key '{key}': got {shown(getattr(self, key))}; it has no meaning with "
-                    f"strategy '{self.strategy}', only with {', '.join(others)}"
+                    f"key '{key}': got {short_json(getattr(self, key))} with strategy "
+                    f"'{self.strategy}'; expected null, or strategy {', '.join(strategies)}"
                 )
         return self
 
     @model_validator(mode="after")
-    def _players_of_their_own_jobs(self):
-        # Rules are made once, and those of jobs of several name their players.
-        if (players := self.execution.players_per_job) > 1:
+    def _check_one_policy_per_job(self):
+        # The wildcards of a batched rule name its policies, and Snakemake reads the rules once,
+        # before the trials of later rounds exist.
+        if (policies := self.execution.policies_per_job) > 1:
             raise ValueError(
-                f"key 'execution.players_per_job': got {players}; in a sweep it has to be 1, for "
-                "the trials of later rounds are not known when players are dealt to jobs"
+                f"key 'execution.policies_per_job': got {policies}; expected 1 in a sweep, whose "
+                "later trials are unknown when policies are assigned to jobs"
             )
         return self
 
     @model_validator(mode="after")
-    def _one_place_for_each(self):
+    def _check_no_key_set_twice(self):
         searched = {name.removeprefix("training.") for name in self.search_space}
-        for name, other in (
+        for name, fixed_by in (
             ("steps", self.num_training_steps is not None and "num_training_steps"),
             ("initial_weights", "policy_data_path"),
             ("missions", "missions"),
             *((name, f"init_kwargs.{name}") for name in self.init_kwargs),
         ):
-            if other and name in searched:
-                raise ValueError(f"'{name}' cannot be searched; key '{other}' sets it")
+            if fixed_by and name in searched:
+                raise ValueError(f"'{name}' cannot be searched; key '{fixed_by}' sets it")
         for name, instead in (("missions", "missions"), ("initial_weights", "policy_data_path")):
             if getattr(self.training, name):
-                raise ValueError(f"'training.{name}' has no place in a sweep; use '{instead}'")
+                raise ValueError(f"'training.{name}' is not supported in a sweep; use '{instead}'")
         if self.strategy == "halving":
             for name in ("steps", "anneal_steps"):
                 if name in searched:
@@ -137,55 +184,55 @@ class DAFSweepConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _fresh_seeds(self):
-        """What is confirmed must not meet what it was chosen by."""
+    def _check_fresh_seeds(self):
+        """Check that the confirmation shares no seed with the search that selected its trials."""
         seeds = self.confirmation.training_seeds
         if common := sorted(set(seeds) & set(self.training_seeds)):
             raise ValueError(
-                f"key 'confirmation.training_seeds': {common[0]} is one of the sweep's "
-                "'training_seeds'; the best are confirmed on others"
+                f"key 'confirmation.training_seeds': got {common[0]}, which is also in "
+                "'training_seeds'; expected seeds that the search does not use"
             )
         if seeds and self.confirmation.world_seed == self.world_seed:
             raise ValueError(
-                f"key 'confirmation.world_seed': got {self.world_seed}, the 'world_seed' of the "
-                "sweep; the best are confirmed in other worlds"
+                f"key 'confirmation.world_seed': got {self.world_seed}, which is also "
+                "'world_seed'; expected a seed that the search does not use"
             )
         return self
 
     @model_validator(mode="after")
-    def _conditions_can_hold(self):
+    def _check_conditions(self):
         space = self.search_space
         for name, parameter in space.items():
-            for other, values in parameter.when.items():
+            for condition, values in parameter.when.items():
                 key = f"key 'search_space.{name}.when'"
-                if other == name or other not in space:
-                    known = [known for known in space if known != name]
-                    raise ValueError(f"{key}: unknown '{other}'; {nearest(other, known)}")
-                possible = space[other].values
+                if condition == name or condition not in space:
+                    others = [key for key in space if key != name]
+                    raise ValueError(f"{key}: unknown '{condition}'; {suggest(condition, others)}")
+                possible = space[condition].values
                 if possible is None:
-                    raise ValueError(f"{key}: '{other}' is a range; a list of values is needed")
-                if odd := [value for value in values if value not in possible]:
+                    raise ValueError(f"{key}: '{condition}' is a range; expected a list of values")
+                if invalid := [value for value in values if value not in possible]:
                     raise ValueError(
-                        f"{key}: '{other}' is never {shown(odd[0])}; accepted: "
-                        f"{', '.join(map(shown, possible))}"
+                        f"{key}: got {short_json(invalid[0])} for '{condition}'; accepted: "
+                        f"{', '.join(map(short_json, possible))}"
                     )
         self.ordered_parameters()
         return self
 
     def ordered_parameters(self) -> list[str]:
-        """The names of the search space, each after those that its condition asks for.
+        """Return the names of the search space, each after the parameters of its condition.
 
         Raises:
-            ValueError: conditions go round in a circle.
+            ValueError: the conditions form a cycle.
         """
         ordered: list[str] = []
-        waiting = list(self.search_space)
-        while waiting:
-            ready = [n for n in waiting if not set(self.search_space[n].when) - set(ordered)]
+        pending = list(self.search_space)
+        while pending:
+            ready = [n for n in pending if not set(self.search_space[n].when) - set(ordered)]
             if not ready:
                 raise ValueError(
-                    f"key 'search_space.{waiting[0]}.when': the conditions go round in a circle"
+                    f"key 'search_space.{pending[0]}.when': the conditions form a cycle"
                 )
             ordered += ready
-            waiting = [name for name in waiting if name not in ready]
+            pending = [name for name in pending if name not in ready]
         return ordered

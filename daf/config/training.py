@@ -1,113 +1,169 @@
-"""How a policy is trained: every hyperparameter, its default and its range."""
+"""Configuration of a training run: hyperparameters with defaults and ranges."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from daf.config.model import Model, Number, Whole
+from daf.config.model import Float, Int, Model
 from daf.config.paths import InputPath
 
 
 class TrainingConfig(Model):
-    """Hyperparameters of one training by PPO.
+    """Hyperparameters of one PPO run.
 
-    Steps are agent-steps: one action of one agent. An update takes `worlds` worlds for
-    `rollout_length` steps; its rows are the agents of all worlds.
+    The unit of `steps` is the agent-step: one action of one agent. One update collects
+    `rollout_length` steps in each of `worlds` worlds; its rows are the agents of all worlds.
     """
 
     missions: tuple[str, ...] = Field(
-        default=(), description="trained on; worlds shared or in turn"
-    )
-    lessons: tuple[Annotated[Whole, Field(ge=1)], ...] = Field(
         default=(),
-        description="agent-steps of each of `missions`, one after the other; none: all at once",
+        description="training missions, which share the worlds or follow each other (curriculum); "
+        "empty: the evaluation missions",
     )
-    steps: Whole = Field(default=4_000_000, ge=1, description="agent-steps in all")
-    worlds: Whole = Field(default=64, ge=1, le=1_000_000, description="worlds side by side")
-    rollout_length: Whole = Field(default=32, ge=1, le=100_000, description="steps per update")
-    epochs: Whole = Field(default=1, ge=1, le=100, description="passes over each rollout")
-    minibatches: Whole = Field(
-        default=8, ge=1, description="parts of each pass; PPO needs more than 1 sample in them"
+    curriculum: tuple[Annotated[Int, Field(ge=1)], ...] = Field(
+        default=(),
+        description="agent-steps of each training mission, one curriculum stage each; empty: all "
+        "missions at the same time",
     )
-    learning_rate: Number = Field(default=2e-3, gt=0, le=1, description="of Adam, at the start")
-    anneal: bool = Field(default=True, description="learning rate falls linearly to 0")
-    anneal_steps: Whole | None = Field(
-        default=None, ge=1, description="agent-steps after which it would be 0; None: `steps`"
+    steps: Int = Field(
+        default=4_000_000, ge=1, description="total agent-steps (total_timesteps elsewhere)"
     )
-    gamma: Number = Field(default=0.99, ge=0, le=1, description="discount per step")
-    gae_lambda: Number = Field(default=0.95, ge=0, le=1, description="of the advantage estimate")
-    clip: Number = Field(default=0.2, gt=0, le=1, description="of the probability ratio")
-    value_coef: Number = Field(default=0.5, ge=0, description="weight of the value loss")
-    entropy_coef: Number = Field(default=0.01, ge=0, description="weight of the entropy bonus")
-    max_grad_norm: Number = Field(default=0.5, gt=0, description="gradients are clipped to this")
+    worlds: Int = Field(
+        default=64,
+        ge=1,
+        le=1_000_000,
+        description="number of parallel environments (num_envs elsewhere)",
+    )
+    rollout_length: Int = Field(
+        default=32,
+        ge=1,
+        le=100_000,
+        description="steps of each world per update (num_steps or n_steps elsewhere)",
+    )
+    epochs: Int = Field(
+        default=1,
+        ge=1,
+        le=100,
+        description="optimization passes over each rollout (update_epochs or n_epochs elsewhere)",
+    )
+    minibatches: Int = Field(
+        default=8,
+        ge=1,
+        description="number of minibatches of each epoch, each with more than 1 sample "
+        "(num_minibatches elsewhere)",
+    )
+    learning_rate: Float = Field(
+        default=2e-3, gt=0, le=1, description="initial learning rate of Adam"
+    )
+    anneal: bool = Field(
+        default=True, description="linear decay of the learning rate to 0 (anneal_lr elsewhere)"
+    )
+    anneal_steps: Int | None = Field(
+        default=None,
+        ge=1,
+        description="agent-steps after which the decayed learning rate is 0 (lr decay steps); "
+        "null: `steps`",
+    )
+    gamma: Float = Field(default=0.99, ge=0, le=1, description="discount factor per step")
+    gae_lambda: Float = Field(
+        default=0.95, ge=0, le=1, description="lambda of generalized advantage estimation (GAE)"
+    )
+    clip: Float = Field(
+        default=0.2,
+        gt=0,
+        le=1,
+        description="clipping range of the PPO probability ratio (clip_coef or clip_range "
+        "elsewhere)",
+    )
+    value_coef: Float = Field(
+        default=0.5, ge=0, description="weight of the value loss (vf_coef elsewhere)"
+    )
+    entropy_coef: Float = Field(
+        default=0.01, ge=0, description="weight of the entropy bonus (ent_coef elsewhere)"
+    )
+    max_grad_norm: Float = Field(
+        default=0.5, gt=0, description="maximum global norm of the gradient; a larger one is scaled"
+    )
     precision: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="of the numbers that the layers multiply"
+        default="float32", description="number format of the matrix products in network layers"
     )
     initial_weights: InputPath | None = Field(
-        default=None, min_length=1, description="a policy.safetensors to go on from"
+        default=None,
+        min_length=1,
+        description="path of a policy.safetensors file with the initial weights; null: random",
     )
     teacher: Literal["baseline"] | None = Field(
-        default=None, description="a policy to be imitated before PPO begins"
+        default=None,
+        description="scripted expert for DAgger in the first `teacher_steps`; null: none",
     )
-    teacher_steps: Whole = Field(
-        default=0, ge=0, description="agent-steps, of the first of `steps`, that imitate it"
+    teacher_steps: Int = Field(
+        default=0, ge=0, description="agent-steps of imitation at the start of the run"
     )
-    shaping: dict[str, Number] = Field(
-        default={}, description="reward for each count of a game statistic; never in the score"
+    shaping: dict[str, Float] = Field(
+        default={},
+        description="extra training reward per count of a game statistic; scores omit it",
     )
 
     @model_validator(mode="after")
-    def _schedule_is_long_enough(self):
+    def _check_anneal_steps(self):
         if self.anneal_steps is None:
             return self
         if not self.anneal:
-            raise ValueError(f"anneal_steps: got {self.anneal_steps}, but 'anneal' is false")
+            raise ValueError(
+                f"anneal_steps: got {self.anneal_steps} with anneal: false; expected null"
+            )
         if self.anneal_steps < self.steps:
-            raise ValueError(f"anneal_steps: got {self.anneal_steps}, less than steps {self.steps}")
+            raise ValueError(
+                f"anneal_steps: got {self.anneal_steps}; expected at least steps, which is "
+                f"{self.steps}"
+            )
         return self
 
     @model_validator(mode="after")
-    def _teacher_has_time(self):
+    def _check_teacher_steps(self):
         if (self.teacher is None) != (self.teacher_steps == 0):
             raise ValueError(
-                f"teacher_steps: got {self.teacher_steps} with teacher {self.teacher or 'null'}; "
-                "a teacher needs at least 1, none needs 0"
+                f"teacher_steps: got {self.teacher_steps} with teacher: {self.teacher or 'null'}; "
+                "expected at least 1 with a teacher, 0 without"
             )
         return self
 
     @model_validator(mode="after")
-    def _lessons_fill_the_training(self):
-        if not self.lessons:
+    def _check_curriculum_sum(self):
+        if not self.curriculum:
             return self
-        if len(self.lessons) != len(self.missions):
+        if len(self.curriculum) != len(self.missions):
             raise ValueError(
-                f"lessons: got {len(self.lessons)} for {len(self.missions)} training missions; "
-                "`missions` of the training has to name one for each, in their order"
+                f"curriculum: got {len(self.curriculum)} stages; expected one for each of the "
+                f"{len(self.missions)} training missions"
             )
-        if sum(self.lessons) != self.steps:
+        if sum(self.curriculum) != self.steps:
             raise ValueError(
-                f"lessons: got {sum(self.lessons)} steps in all; they have to add up to steps, "
-                f"which is {self.steps}"
+                f"curriculum: got {sum(self.curriculum)} steps in total; expected steps, which is "
+                f"{self.steps}"
             )
         return self
 
     def split_worlds(self, num_missions: int) -> list[int]:
         """Return the number of worlds of each mission, as equal as possible."""
-        share, rest = divmod(self.worlds, num_missions)
-        return [share + (number < rest) for number in range(num_missions)]
+        share, remainder = divmod(self.worlds, num_missions)
+        return [share + (index < remainder) for index in range(num_missions)]
 
     @property
-    def horizon(self) -> int | None:
-        """Agent-steps over which the learning rate falls to 0; None if it does not fall."""
+    def lr_decay_steps(self) -> int | None:
+        """Agent-steps over which the learning rate decays to 0; None without decay."""
         return (self.anneal_steps or self.steps) if self.anneal else None
 
     @property
-    def can_get_longer(self) -> bool:
-        """Whether a training with more steps begins as this one does."""
-        return self.horizon != self.steps
+    def is_extendable(self) -> bool:
+        """True if a longer run has the same first updates as this one."""
+        return self.lr_decay_steps != self.steps
 
     @model_validator(mode="after")
-    def _worlds_for_all(self):
-        if self.worlds < (1 if self.lessons else len(self.missions)):
-            raise ValueError(f"worlds: {self.worlds} cannot hold {len(self.missions)} missions")
+    def _check_worlds(self):
+        needed = 1 if self.curriculum else len(self.missions)
+        if self.worlds < needed:
+            raise ValueError(
+                f"worlds: got {self.worlds}; expected at least {needed}, one per training mission"
+            )
         return self

@@ -1,1 +1,1 @@
-"""Bundles: a trained policy as one file that can be handed on, and that proves itself."""
+"""Bundles: one zip with a policy, its code, its scores and golden outputs."""

@@ -1,4 +1,4 @@
-"""Bundles as zip files: written byte-reproducibly, read without believing anything they say."""
+"""Zip format of bundles: reproducible writing, and reading that trusts no header."""
 
 import hashlib
 import json
@@ -9,28 +9,28 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
-from daf.config import ConfigError, Model, shown
-from daf.config.errors import of_file
-from daf.config.files import parse_json
-from daf.files import open_regular
-from daf.record import Sha256
-from daf.zips import write_zip
+from daf.config import ConfigError, Model, short_json
+from daf.config.plain_data import parse_json
+from daf.errors import os_error_text
+from daf.files.safe_read import open_regular
+from daf.files.zips import write_zip
+from daf.provenance.sidecar import Sha256
 
 MANIFEST = "manifest.json"
 MAX_BYTES = 768 * 2**20
-"""Of the archive, and of all it holds."""
+"""Maximum size of the archive, and of all members together."""
 
-MAX_MEMBERS, MAX_NAME = 64, 100
-END_BYTES, DIRECTORY_BYTES = 22, MAX_MEMBERS * 512
-"""Of the record at the end of a zip without comment; the most its list of members may take."""
+MAX_MEMBERS, MAX_NAME_LENGTH = 64, 100
+END_RECORD_BYTES, MAX_DIRECTORY_BYTES = 22, MAX_MEMBERS * 512
+"""Size of the end record of a zip without comment; maximum size of the central directory."""
 
 NAME = re.compile(r"(?:[A-Za-z0-9_][A-Za-z0-9_.-]*/)*[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 class Manifest(Model):
-    """The content of manifest.json: SHA-256 of every other member."""
+    """Content of manifest.json: SHA-256 of every other member."""
 
     format: Literal["daf-bundle-1"] = "daf-bundle-1"
     files: dict[str, Sha256]
@@ -38,6 +38,10 @@ class Manifest(Model):
 
 def write_archive(path: str | Path, members: Mapping[str, bytes]) -> None:
     """Write members and their manifest; equal members give equal bytes.
+
+    Args:
+        path: path of the zip.
+        members: content of each member, by name.
 
     Raises:
         OSError: the file cannot be written.
@@ -48,94 +52,102 @@ def write_archive(path: str | Path, members: Mapping[str, bytes]) -> None:
 
 
 def read_archive(path: str | Path) -> tuple[dict[str, bytes], list[str]]:
-    """The members of a bundle, its manifest among them; nothing of it is written or run.
+    """Read the members of a bundle, manifest included, without writing or running anything.
 
     Returns:
-        the members; and what of them is not as the manifest says, a line for each.
+        The members, and one line per difference from the manifest.
 
     Raises:
-        ConfigError: it is no bundle, or one that nobody should unpack; one line.
+        ConfigError: the file is not a bundle, or is unsafe to unpack; one line.
     """
     try:
         with open_regular(path, MAX_BYTES) as file:
-            _check_end(file)
+            _check_end_record(file)
             with zipfile.ZipFile(file) as archive:
                 infos = archive.infolist()
-                _check(infos)
+                _check_members(infos)
                 members = {info.filename: archive.read(info) for info in infos}
         if MANIFEST not in members:
             raise ValueError(f"has no {MANIFEST}")
         manifest = Manifest.parse(parse_json(members[MANIFEST], MANIFEST), MANIFEST)
     except OSError as error:
-        raise ConfigError(f"bundle {of_file(error)}") from None
+        raise ConfigError(f"bundle {os_error_text(error)}") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-        raise ConfigError(f"bundle {shown(str(path))}: {error}") from None
-    return members, _differing(members, manifest.files)
+        raise ConfigError(f"bundle {short_json(str(path))}: {error}") from None
+    return members, _manifest_differences(members, manifest.files)
 
 
-def _differing(members: Mapping[str, bytes], files: Mapping[str, str]) -> list[str]:
-    there = members.keys() - {MANIFEST}
-    lacking = [f"{name}: is missing" for name in sorted(files.keys() - there)]
-    more = [f"{name}: the manifest does not name it" for name in sorted(there - files.keys())]
-    other = [
-        f"{name}: is not what the manifest says (its SHA-256 differs)"
-        for name in sorted(there & files.keys())
+def _manifest_differences(members: Mapping[str, bytes], files: Mapping[str, str]) -> list[str]:
+    present = members.keys() - {MANIFEST}
+    missing = [f"{name}: is missing" for name in sorted(files.keys() - present)]
+    unlisted = [f"{name}: is not in the manifest" for name in sorted(present - files.keys())]
+    changed = [
+        f"{name}: SHA-256 differs from the manifest"
+        for name in sorted(present & files.keys())
         if _sha256(members[name]) != files[name]
     ]
-    return lacking + more + other
+    return missing + unlisted + changed
 
 
 def unpack(members: Mapping[str, bytes], folder: str | Path) -> None:
-    """Write the members of a bundle into a folder that is not there or empty.
+    """Write the members of a bundle into a new or empty folder.
 
     Raises:
-        ConfigError: there is something in it.
-        OSError: it cannot be written.
+        ConfigError: the folder is not empty.
+        OSError: a file cannot be written.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
-        raise ConfigError(f"{shown(str(folder))} is not empty")
+        raise ConfigError(f"{short_json(str(folder))} is not empty")
     for name, data in members.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
 
 
-def _check_end(file) -> None:
-    """Bounds on the list of members, before anything of it is read."""
+def _check_end_record(file: BinaryIO) -> None:
+    """Check the size of the central directory before it is read.
+
+    Raises:
+        ValueError: the zip has another format, or too many members.
+    """
     size = os.fstat(file.fileno()).st_size
-    file.seek(max(size - END_BYTES - 20, 0))
-    end = file.read(END_BYTES + 20)
-    locator, end = end[:-END_BYTES], end[-END_BYTES:]
-    if not end.startswith(b"PK\5\6") or locator.startswith(b"PK\6\7"):
-        raise ValueError("is no zip file, or not a plain one (cut off, with a comment, or zip64)")
-    count = int.from_bytes(end[10:12], "little")
-    if count > MAX_MEMBERS or int.from_bytes(end[12:16], "little") > DIRECTORY_BYTES:
+    file.seek(max(size - END_RECORD_BYTES - 20, 0))
+    record = file.read(END_RECORD_BYTES + 20)
+    locator, record = record[:-END_RECORD_BYTES], record[-END_RECORD_BYTES:]
+    if not record.startswith(b"PK\5\6") or locator.startswith(b"PK\6\7"):
+        raise ValueError("is not a plain zip file (truncated, with a comment, or zip64)")
+    count = int.from_bytes(record[10:12], "little")
+    if count > MAX_MEMBERS or int.from_bytes(record[12:16], "little") > MAX_DIRECTORY_BYTES:
         raise ValueError(f"has more than {MAX_MEMBERS} members, or too long names")
 
 
-def _check(infos: list[zipfile.ZipInfo]) -> None:
-    """Refuse what no bundle has: before anything is read, so that nothing large is allocated."""
-    seen: set[str] = set()
+def _check_members(infos: list[zipfile.ZipInfo]) -> None:
+    """Check names, types and sizes before any member is read, so that memory is bounded.
+
+    Raises:
+        ValueError: a member is not one of a bundle.
+    """
+    names: set[str] = set()
     for info in infos:
         name = info.orig_filename
-        if not NAME.fullmatch(name) or len(name) > MAX_NAME:
-            raise ValueError(f"member {shown(name)}: a bundle has no such names")
-        kind = stat.S_IFMT(info.external_attr >> 16)
-        if kind not in (0, stat.S_IFREG):
-            raise ValueError(f"member {shown(name)}: is a link, or no plain file")
+        if not NAME.fullmatch(name) or len(name) > MAX_NAME_LENGTH:
+            raise ValueError(f"member {short_json(name)}: invalid name")
+        file_type = stat.S_IFMT(info.external_attr >> 16)
+        if file_type not in (0, stat.S_IFREG):
+            raise ValueError(f"member {short_json(name)}: is not a regular file")
         if info.flag_bits & 0x1:
-            raise ValueError(f"member {shown(name)}: is encrypted")
+            raise ValueError(f"member {short_json(name)}: is encrypted")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError(f"member {shown(name)}: is packed in a way that bundles are not")
-        if name.lower() in seen:
-            raise ValueError(f"member {shown(name)}: stands there twice")
-        seen.add(name.lower())
-    for name in seen:
-        if any(other.startswith(f"{name}/") for other in seen):
-            raise ValueError(f"member {shown(name)}: is a file and a folder")
+            raise ValueError(f"member {short_json(name)}: unsupported compression method")
+        if name.lower() in names:
+            raise ValueError(f"member {short_json(name)}: duplicate name")
+        names.add(name.lower())
+    for folder in names:
+        if any(name.startswith(f"{folder}/") for name in names):
+            raise ValueError(f"member {short_json(folder)}: is a file and a folder")
     if sum(info.file_size for info in infos) > MAX_BYTES:
-        raise ValueError(f"would be larger than {MAX_BYTES >> 20} MiB when unpacked")
+        raise ValueError(f"is larger than {MAX_BYTES >> 20} MiB when unpacked")
 
 
 def _sha256(data: bytes) -> str:

@@ -1,59 +1,64 @@
-"""The network of a bundle as a program of torch.export, which runs without its code."""
+"""Export of a bundle's network as a torch.export program, which runs without the bundle's code."""
 
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from daf.config import ConfigError, shown
-from daf.deploy import exporter
+from daf.config import ConfigError, short_json
+from daf.deploy import isolated_exporter
 from daf.deploy.archive import unpack
-from daf.deploy.content import Bundle
-from daf.deploy.golden import FLOATS, apart
-from daf.deploy.process import MAX_WORDS, fresh, last_words
-from daf.deploy.verify import MINUTES, verify
-from daf.files import copy
-from daf.scratch import scratch_folder
-from daf.tensors import load_tensors
+from daf.deploy.contents import Bundle
+from daf.deploy.golden import FLOATS, output_difference
+from daf.deploy.isolated_process import MAX_ERROR_BYTES, isolated_command, last_error_line
+from daf.deploy.verify import RESPONSE_MINUTES, verify_bundle
+from daf.files.safe_write import copy_file
+from daf.files.tensors import load_tensors
+from daf.system.temporary_folder import scratch_folder
 
 
 def run_export(path: str, program: str, trust: bool, report: Callable[[str], None] = print) -> int:
-    """Verify a bundle, and write its network as a .pt2 file, whose outputs on the golden
-    observations are those recorded, within the tolerance of the verification.
+    """Verify a bundle and export its network; the program must reproduce the golden outputs.
 
-    The program takes observations uint8 [N, T, 3] and memory float32 [N, M], zeros at the start of
-    an episode, and gives logits [N, K], values [N] and the next memory; N is free.
+    The program takes observations uint8 [N, T, 3] and recurrent state float32 [N, M], zeros at the
+    start of an episode. It returns logits [N, K], values [N] and the next state; N is dynamic.
+
+    Args:
+        path: path of the bundle.
+        program: path of the .pt2 file to write.
+        trust: true to run code of the bundle that differs from this DAF's.
+        report: receiver of output lines.
 
     Returns:
-        the exit status of the verification; nothing is written if it is not 0.
+        Exit status of the verification; nothing is written unless it is 0.
 
     Raises:
-        ConfigError: there is no such bundle, or torch.export cannot do it; one line.
+        ConfigError: the bundle is invalid, or torch.export fails; one line.
         OSError: the file cannot be written.
     """
     if Path(program).suffix != ".pt2":
-        raise ConfigError(f"{shown(program)}: the name of a .pt2 file is needed")
-    status = verify(path, trust=trust).tell(report)
+        raise ConfigError(f"program: got {short_json(program)}; expected a .pt2 file")
+    status = verify_bundle(path, trust=trust).print_lines(report)
     if status:
         return status
     bundle = Bundle.read(path)
     with scratch_folder("daf-bundle-") as folder:
         unpack(bundle.members, f"{folder}/bundle")
-        made, outputs = f"{folder}/program.pt2", f"{folder}/outputs.safetensors"
+        exported, output_file = f"{folder}/program.pt2", f"{folder}/outputs.safetensors"
         try:
-            done = subprocess.run(
-                fresh(exporter, f"{folder}/bundle", made, outputs),
+            process = subprocess.run(
+                isolated_command(isolated_exporter, f"{folder}/bundle", exported, output_file),
                 cwd=folder,
                 capture_output=True,
-                timeout=60 * MINUTES,
+                timeout=60 * RESPONSE_MINUTES,
             )
         except subprocess.TimeoutExpired:
-            raise ConfigError(f"torch.export takes longer than {MINUTES:g} minutes") from None
-        if done.returncode:
-            raise ConfigError(f"torch.export: {last_words(done.stderr[-MAX_WORDS:])}")
-        found = load_tensors(outputs)
+            raise ConfigError(f"torch.export takes longer than {RESPONSE_MINUTES:g} min") from None
+        if process.returncode:
+            raise ConfigError(f"torch.export: {last_error_line(process.stderr[-MAX_ERROR_BYTES:])}")
+        outputs = load_tensors(output_file)
         for name in FLOATS:
-            if wrong := apart(name, found.get(name), bundle.golden[name]):
-                raise ConfigError(f"torch.export: the program is another: {wrong}")
-        copy(made, program)
-    report(f"{program}: written; it gives the golden outputs")
+            if difference := output_difference(name, outputs.get(name), bundle.golden[name]):
+                raise ConfigError(f"torch.export: outputs of the program differ: {difference}")
+        copy_file(exported, program)
+    report(f"{program}: written; it reproduces the golden outputs")
     return 0

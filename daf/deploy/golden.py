@@ -1,46 +1,48 @@
-"""Golden outputs: what a policy did when it was packed, to be done again wherever it goes."""
+"""Golden outputs: recorded outputs of a policy, to be reproduced by its bundle on any machine."""
 
 from collections.abc import Mapping
 
 import torch
 
 from daf.config import ConfigError
-from daf.deploy.process import Unpacked
-from daf.evaluate import POLICY_STREAM
+from daf.deploy.isolated_process import BundleProcess
+from daf.evaluation.evaluate import POLICY_STREAM
 from daf.missions import Mission
-from daf.policies.answers import check_actions
 from daf.policies.chance import mix_seeds
+from daf.policies.checks import check_actions
 from daf.policies.trainable import TrainablePolicy
 from daf.sim.simulation import Simulation
 
 STEPS, MAX_BYTES = 32, 2**23
-"""Of the golden episode; less where so many observations would be larger."""
+"""Number of golden steps; maximum size of their observations, which may reduce the number."""
 
 TOLERANCE = 1e-4
-"""Of logits and values, absolute plus relative: processors round differently, and a bundle sums
-tokens in another order than DAF does. Measured differences are below 1e-5."""
+"""Absolute plus relative tolerance of logits and values. Processors round differently, and a bundle
+sums tokens in another order than DAF. Measured differences are below 1e-5."""
 
 FLOATS = ("logits", "values")
 INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-PLACE_FACTOR = 0x9E3779B97F4A7C15 - 2**64  # odd, bits well mixed: the golden ratio, as int64
+POSITION_FACTOR = 0x9E3779B97F4A7C15 - 2**64  # odd, bits well mixed: the golden ratio, as int64
 
 
-def golden_of(policy: TrainablePolicy, mission: Mission, seed: int) -> dict[str, torch.Tensor]:
-    """Let a policy play the beginning of an episode, on the CPU and one thread.
+def record_golden(
+    policy: TrainablePolicy, mission: Mission, world_seed: int
+) -> dict[str, torch.Tensor]:
+    """Record the first steps of an episode on one CPU thread.
 
-    Axes: L steps, N agents, T tokens, K outputs, W tensors of weights.
+    Axes: L steps, N agents, T tokens, K logits, W weight tensors.
 
     Args:
-        policy: who plays.
-        mission: what is played.
-        seed: of the world.
+        policy: network to record.
+        mission: mission of the episode.
+        world_seed: seed of the world.
 
     Returns:
         seeds int64 [N]; observations uint8 [L, N, T, 3]; actions int64 [L, N]; logits [L, N, K] and
-        values [L, N], float32; sums int64 [W], see `weight_sums`.
+        values [L, N], float32; sums int64 [W], see `weight_checksums`.
 
     Raises:
-        ConfigError: its actions do not come from its network.
+        ConfigError: `act` of the policy does not call its network.
     """
     outputs: dict[str, torch.Tensor] = {}
     hook = policy.register_forward_hook(
@@ -49,85 +51,102 @@ def golden_of(policy: TrainablePolicy, mission: Mission, seed: int) -> dict[str,
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        simulation = Simulation(mission, 1, "cpu", seed)
+        simulation = Simulation(mission, 1, "cpu", world_seed)
         seeds = mix_seeds(simulation.state.world_seed, mission.num_agents, POLICY_STREAM)
         state = policy.initial_state(seeds)
-        row = mission.num_agents * mission.tokens * 3
-        rows: list[dict[str, torch.Tensor]] = []
-        for _ in range(min(STEPS, mission.max_steps, max(1, MAX_BYTES // row))):
-            seen = simulation.observations[0].clone()
-            actions, state = policy.act(seen, state)
-            check_actions(type(policy).__name__, actions, seen)
+        bytes_per_step = mission.num_agents * mission.tokens * 3
+        steps: list[dict[str, torch.Tensor]] = []
+        for _ in range(min(STEPS, mission.max_steps, max(1, MAX_BYTES // bytes_per_step))):
+            observations = simulation.observations[0].clone()
+            actions, state = policy.act(observations, state)
+            check_actions(type(policy).__name__, actions, observations)
             if not outputs:
-                raise ConfigError("its act does not ask its network, so that it has no logits")
-            rows.append({"observations": seen, "actions": actions.to(torch.int64), **outputs})
+                raise ConfigError("act() does not call forward(), so there are no logits")
+            step = {"observations": observations, "actions": actions.to(torch.int64)}
+            steps.append(step | outputs)
             simulation.step(actions[None])
     finally:
         torch.set_num_threads(threads)
         hook.remove()
-    found = {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
-    return found | {"seeds": seeds, "sums": weight_sums(policy.state_dict())}
+    golden = {name: torch.stack([step[name] for step in steps]) for name in steps[0]}
+    return golden | {"seeds": seeds, "sums": weight_checksums(policy.state_dict())}
 
 
-def weight_sums(weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """For each tensor, by name, the exact sum of its bits as integers, each times a number that
-    follows from its place; int64 [W]. Any flipped bit changes it, also one whose effect on the
-    outputs is smaller than what processors round away."""
+def weight_checksums(weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Compute an exact checksum of each weight tensor, int64 [W], in the order of names.
+
+    The checksum is the sum of all elements' bits as integers, each times an odd factor of its
+    position. It detects any flipped bit, even one with an effect below the rounding of outputs.
+    """
     sums = []
     for name in sorted(weights):
         flat = weights[name].detach().cpu().contiguous().reshape(-1)
         bits = flat.view(INTEGERS[flat.element_size()]).to(torch.int64)
-        sums.append((bits * (PLACE_FACTOR * (2 * torch.arange(len(bits)) + 1))).sum())
+        sums.append((bits * (POSITION_FACTOR * (2 * torch.arange(len(bits)) + 1))).sum())
     return torch.stack(sums)
 
 
-def check_golden(golden: Mapping[str, torch.Tensor], unpacked: Unpacked) -> list[str]:
-    """Play the golden observations again. Returns the first thing that is wrong, if any, as a line.
+def check_golden(golden: Mapping[str, torch.Tensor], process: BundleProcess) -> list[str]:
+    """Replay the golden observations and return the first difference, if any, as a line.
+
+    Args:
+        golden: recorded tensors.
+        process: process that runs the policy of the bundle.
 
     Raises:
-        ConfigError: it is no recording, or the bundle's code fails; one line.
+        ConfigError: the tensors are not a recording, or the bundle's code fails; one line.
     """
     _check_shapes(golden)
     for step, observations in enumerate(golden["observations"]):
-        answer = unpacked.act(observations, golden["seeds"] if step == 0 else None)
+        outputs = process.act(observations, golden["seeds"] if step == 0 else None)
         for name in FLOATS:
-            if wrong := apart(name, answer.get(name), golden[name][step]):
-                return [f"golden outputs: step {step}: {wrong}"]
-        if not torch.equal(answer["actions"], golden["actions"][step]):
-            return [f"golden outputs: step {step}: the actions are others"]
+            if difference := output_difference(name, outputs.get(name), golden[name][step]):
+                return [f"golden outputs: step {step}: {difference}"]
+        if not torch.equal(outputs["actions"], golden["actions"][step]):
+            return [f"golden outputs: step {step}: actions differ"]
     return []
 
 
-def apart(name: str, here: torch.Tensor | None, told: torch.Tensor) -> str | None:
-    """How outputs differ from those recorded, in words; None if they do not by more than
-    `TOLERANCE`."""
-    if here is None or here.shape != told.shape or not here.isfinite().all():
-        return f"no {name} like those recorded"
-    difference = ((here - told).abs() / (1 + told.abs())).max().item()
+def output_difference(name: str, output: torch.Tensor | None, recorded: torch.Tensor) -> str | None:
+    """Return the difference between outputs in words; None if it is within `TOLERANCE`.
+
+    Args:
+        name: name of the outputs, "logits" or "values".
+        output: current outputs; None if there are none.
+        recorded: golden outputs, of the same shape.
+    """
+    if output is None or output.shape != recorded.shape or not output.isfinite().all():
+        return f"{name} are missing, not finite, or have another shape"
+    difference = ((output - recorded).abs() / (1 + recorded.abs())).max().item()
     if not difference <= TOLERANCE:
-        return f"{name} differ by {difference:.2g}; {TOLERANCE:g} is allowed"
+        return f"{name} differ by {difference:.2g}; tolerance: {TOLERANCE:g}"
     return None
 
 
-def check_sums(
+def check_weight_checksums(
     golden: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]
 ) -> list[str]:
-    """Whether the weights are, to the bit, those that the golden outputs are of; a line for each
-    tensor that is not."""
-    here = weight_sums(weights)
-    if golden["sums"].shape != here.shape:
-        return ["golden outputs: the sums of the weights are of other weights"]
-    odd = [name for name, same in zip(sorted(weights), here == golden["sums"]) if not same]
-    return [f"golden outputs: the sum of the weights '{name}' is another" for name in odd]
+    """Return one line per weight tensor that differs from the recorded one in any bit."""
+    checksums = weight_checksums(weights)
+    if golden["sums"].shape != checksums.shape:
+        return ["golden outputs: number of weight checksums differs"]
+    matches = zip(sorted(weights), checksums == golden["sums"])
+    differing = [name for name, is_equal in matches if not is_equal]
+    return [f"golden outputs: checksum of the weights '{name}' differs" for name in differing]
 
 
 def _check_shapes(golden: Mapping[str, torch.Tensor]) -> None:
+    """Check shapes and types of the golden tensors.
+
+    Raises:
+        ConfigError: a tensor is missing or invalid.
+    """
     shapes = {name: tuple(tensor.shape) for name, tensor in golden.items()}
     try:
-        steps, agents, _, three = shapes["observations"]
-        sound = (
+        steps, agents, _, token_bytes = shapes["observations"]
+        is_valid = (
             golden["observations"].dtype == torch.uint8
-            and three == 3
+            and token_bytes == 3
             and steps > 0
             and shapes["seeds"] == (agents,)
             and golden["seeds"].dtype == torch.int64
@@ -137,6 +156,6 @@ def _check_shapes(golden: Mapping[str, torch.Tensor]) -> None:
             and all(golden[name].dtype == torch.float32 for name in FLOATS)
         )
     except (KeyError, ValueError):
-        sound = False
-    if not sound:
-        raise ConfigError("golden.safetensors: is no recording of an episode")
+        is_valid = False
+    if not is_valid:
+        raise ConfigError("golden.safetensors: unexpected tensors, shapes or types")

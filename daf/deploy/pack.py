@@ -1,124 +1,159 @@
-"""Pack a policy with all that is needed to play it, to know what it is and to check that it is."""
+"""Packing of a policy with its code, scores and golden outputs into a bundle."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 
-from daf.config import ConfigError, load_json, shown
+from daf.config import ConfigError, load_json, short_json
 from daf.deploy.archive import write_archive
-from daf.deploy.card import model_card
-from daf.deploy.content import (
+from daf.deploy.contents import (
     CARD,
     GOLDEN,
     MISSIONS,
     POLICY,
     TRAINING_MISSIONS,
     WEIGHTS,
-    Description,
-    GameShape,
+    GameInterface,
     Golden,
+    PolicyDescription,
     Provenance,
     Score,
     action_names,
-    as_json,
+    json_bytes,
 )
-from daf.deploy.golden import golden_of
-from daf.deploy.sources import sources
-from daf.deploy.verify import verify
-from daf.files import read_bytes
+from daf.deploy.golden import record_golden
+from daf.deploy.model_card import model_card
+from daf.deploy.sources import collect_bundle_sources
+from daf.deploy.verify import verify_bundle
+from daf.files.parquet import load_table
+from daf.files.safe_read import read_bytes
 from daf.missions import Mission
-from daf.parquet import load_table
-from daf.plan import Player
-from daf.policies.foreign import blamed_on, contained
+from daf.plan import PolicyInstance
+from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.registry import PolicySpec, is_foreign
-from daf.policies.spec import make_policy
 from daf.policies.trainable import TrainablePolicy
-from daf.provenance import file_digest, versions
+from daf.policies.user_code import guard_process_state, policy_errors
+from daf.provenance.hashing import file_digest
+from daf.provenance.packages import package_versions
 
 
-def pack(
+def pack_bundle(
     path: str | Path,
     *,
-    player: Player,
+    policy: PolicyInstance,
     weights: str | Path,
-    run: str | Path | None,
+    run_json: str | Path | None,
     trained_on: Sequence[Mission],
     missions: Sequence[Mission],
-    episodes: Sequence[str | Path],
-    seed: int,
+    episode_tables: Sequence[str | Path],
+    evaluation_seed: int,
     confidence: float,
 ) -> None:
-    """Write a bundle, and verify it; the same input gives the same bytes on one kind of processor.
+    """Write a bundle and verify it; equal inputs give equal bytes on the same type of processor.
 
     Args:
-        path: the zip.
-        player: the policy.
-        weights: its weights.
-        run: the run.json of its training; None if it was not trained here.
-        trained_on: the missions it was trained on; empty if not known.
-        missions: those it was evaluated on; on the first it plays the golden episode.
-        episodes: its episode table for each of them.
-        seed: of the worlds it was evaluated in.
-        confidence: of the intervals of its scores.
+        path: path of the zip.
+        policy: policy instance to pack.
+        weights: path of its weights.
+        run_json: path of run.json of its run; None if it was not trained by DAF.
+        trained_on: training missions; empty if unknown.
+        missions: missions of the evaluations; the golden episode is on the first.
+        episode_tables: path of the episode table of each mission.
+        evaluation_seed: seed of the worlds of the evaluations.
+        confidence: confidence level of the intervals of the scores, 0 to 1.
 
     Raises:
-        ConfigError: the policy cannot be packed, or does not play from its bundle as it did here;
-            one line.
+        ConfigError: the policy is not supported, or its bundle does not reproduce its outputs; one
+            line.
         OSError: a file cannot be read or written.
     """
     if not missions:
-        raise ConfigError(f"policy '{player.name}' was evaluated on no mission")
+        raise ConfigError(f"policy '{policy.name}' has no evaluations")
     game = Game.of(*missions, *trained_on)
-    policy = make_policy(PolicySpec(player.class_path, str(weights), player.init_kwargs), game)
-    if not isinstance(policy, TrainablePolicy):
-        raise ConfigError(
-            f"policy {shown(player.class_path)}: only a network with its weights is packed"
-            f"{'; this one is a bundle already' if player.class_path == 'bundle' else ''}"
-        )
-    with contained(player.policy, is_foreign(player.class_path)), blamed_on(player.policy):
-        golden = golden_of(policy, missions[0], seed)
-    class_path, code = sources(player.class_path)
-    about = Description(
-        name=player.name,
-        class_path=class_path,
-        init_kwargs=player.init_kwargs,
-        shapes={name: tuple(t.shape) for name, t in sorted(policy.state_dict().items())},
-        game=GameShape.of(game),
-        actions=action_names(game.num_actions),
+    network = _load_network(policy, weights, game)
+    with (
+        guard_process_state(policy.policy, is_foreign(policy.class_path)),
+        policy_errors(policy.policy),
+    ):
+        golden = record_golden(network, missions[0], evaluation_seed)
+    class_path, code = collect_bundle_sources(policy.class_path)
+    tables = {mission.name: table for mission, table in zip(missions, episode_tables)}
+    num_steps = len(golden["observations"])
+    description = PolicyDescription(
+        **_network_fields(policy, class_path, network, game),
         trained_on=tuple(mission.name for mission in trained_on),
-        training=None if run is None else load_json(run),
-        scores={
-            mission.name: _score(table, confidence) for mission, table in zip(missions, episodes)
-        },
-        evaluation_seed=seed,
+        training=None if run_json is None else load_json(run_json),
+        scores={name: _load_score(table, confidence) for name, table in tables.items()},
+        evaluation_seed=evaluation_seed,
         confidence=confidence,
-        golden=Golden(mission=missions[0].name, world_seed=seed, steps=len(golden["observations"])),
-        provenance=Provenance(
-            weights=file_digest(weights),
-            run=None if run is None else file_digest(run),
-            episodes={m.name: file_digest(table) for m, table in zip(missions, episodes)},
-        ),
-        versions=versions(),
+        golden=Golden(mission=missions[0].name, world_seed=evaluation_seed, steps=num_steps),
+        provenance=_build_provenance(weights, run_json, tables),
+        versions=package_versions(),
     )
     members = code | {
-        CARD: model_card(about, policy.num_outputs).encode(),
-        POLICY: as_json(about.resolved()),
-        MISSIONS: as_json({mission.name: mission.resolved() for mission in missions}),
-        TRAINING_MISSIONS: as_json([mission.resolved() for mission in trained_on]),
+        CARD: model_card(description, network.num_outputs).encode(),
+        POLICY: json_bytes(description.resolved()),
+        MISSIONS: json_bytes({mission.name: mission.resolved() for mission in missions}),
+        TRAINING_MISSIONS: json_bytes([mission.resolved() for mission in trained_on]),
         WEIGHTS: read_bytes(weights),
         GOLDEN: safetensors.torch.save(golden),
     }
     write_archive(path, members)
-    found = verify(path, trust=True)
-    if found.problems:
+    if problems := verify_bundle(path, trust=True).problems:
+        reason = f"its bundle does not reproduce its outputs: {problems[0]}"
+        raise ConfigError(f"policy '{policy.name}': {reason}")
+
+
+def _load_network(policy: PolicyInstance, weights: str | Path, game: Game) -> TrainablePolicy:
+    """Load a policy with its weights.
+
+    Raises:
+        ConfigError: the policy has no network, or is a bundle.
+    """
+    network = make_policy(PolicySpec(policy.class_path, str(weights), policy.init_kwargs), game)
+    if not isinstance(network, TrainablePolicy):
+        is_bundle = policy.class_path == "bundle"
         raise ConfigError(
-            f"policy '{player.name}' does not play from its bundle as it does here: "
-            f"{found.problems[0]}"
+            f"policy {short_json(policy.class_path)}: only a network with weights can be packed"
+            f"{'; this policy is already a bundle' if is_bundle else ''}"
         )
+    return network
 
 
-def _score(table: str | Path, confidence: float) -> Score:
+def _network_fields(
+    policy: PolicyInstance, class_path: str, network: TrainablePolicy, game: Game
+) -> dict[str, Any]:
+    """Return the fields of the description that follow from the network.
+
+    Args:
+        policy: policy instance.
+        class_path: class path of the policy in the bundle.
+        network: policy with its weights.
+        game: game of all missions.
+    """
+    return {
+        "name": policy.name,
+        "class_path": class_path,
+        "init_kwargs": policy.init_kwargs,
+        "shapes": {name: tuple(t.shape) for name, t in sorted(network.state_dict().items())},
+        "game": GameInterface.from_game(game),
+        "actions": action_names(game.num_actions),
+    }
+
+
+def _build_provenance(
+    weights: str | Path, run_json: str | Path | None, tables: Mapping[str, str | Path]
+) -> Provenance:
+    return Provenance(
+        weights=file_digest(weights),
+        run=None if run_json is None else file_digest(run_json),
+        episodes={name: file_digest(table) for name, table in tables.items()},
+    )
+
+
+def _load_score(table: str | Path, confidence: float) -> Score:
     episodes = load_table(table, ["world_seed", "score"]).sort_values("world_seed")
-    return Score.of(episodes["score"].astype(int).tolist(), confidence)
+    return Score.from_hearts(episodes["score"].astype(int).tolist(), confidence)

@@ -1,33 +1,38 @@
-"""The policy of an unpacked bundle. It needs torch and safetensors, and nothing of DAF but the
-files beside this one."""
+"""Loader of the policy of an unpacked bundle.
+
+It needs torch, safetensors and the files of the bundle, but no installed DAF.
+"""
 
 import importlib
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parent
 
 
 def load(device: str = "cpu"):
-    """The policy with its weights, a torch module; see `daf/policies/policy.py` beside this file.
+    """Return the policy with its weights, a torch module; see `daf/policies/policy.py`.
+
+    Args:
+        device: torch device.
 
     Raises:
-        ImportError: another DAF has been imported in this process.
+        ImportError: this process has imported another DAF.
     """
-    sys.path.insert(0, str(HERE))
+    sys.path.insert(0, str(FOLDER))
     import daf
 
-    if Path(daf.__file__).resolve().parent != HERE / "daf":
-        raise ImportError(f"DAF has been imported from {daf.__file__}; use a process of its own")
-    from daf.files import read_bytes
+    if Path(daf.__file__).resolve().parent != FOLDER / "daf":
+        raise ImportError(f"DAF is already imported from {daf.__file__}; use a new process")
+    from daf.files.safe_read import read_bytes
+    from daf.files.strict_json import loads
+    from daf.files.tensors import load_tensors
     from daf.policies.game import Game
-    from daf.strict_json import loads
-    from daf.tensors import load_tensors
 
-    about = loads(read_bytes(HERE / "policy.json"))
-    told = {name: tuple(v) if isinstance(v, list) else v for name, v in about["game"].items()}
-    module, name = about["class_path"].split(":")
+    description = loads(read_bytes(FOLDER / "policy.json"))
+    game = {k: tuple(v) if isinstance(v, list) else v for k, v in description["game"].items()}
+    module, name = description["class_path"].split(":")
     cls = getattr(importlib.import_module(module), name)
-    policy = cls(Game(**told, stations={}), device=device, **about["init_kwargs"])
-    policy.load_state_dict(load_tensors(HERE / "policy.safetensors", device))
+    policy = cls(Game(**game, stations={}), device=device, **description["init_kwargs"])
+    policy.load_state_dict(load_tensors(FOLDER / "policy.safetensors", device))
     return policy

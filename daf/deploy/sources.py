@@ -1,82 +1,85 @@
-"""The code in a bundle: what DAF's networks need to play, and a policy of the user's own."""
+"""Source code in a bundle: the modules that networks of DAF need, and the user's policy."""
 
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 
 import daf
+import daf.files
 import daf.policies
-from daf import files, strict_json, tensors
-from daf.config import ConfigError, shown
+import daf.policies.ops
+from daf.config import ConfigError, short_json
 from daf.deploy import play
-from daf.policies import (
-    chance,
-    game,
-    lstm,
-    plain_recurrence,
-    plain_token_sums,
-    policy,
-    stateless,
-    tokens,
-    trainable,
-)
-from daf.policies.foreign_code import imported_files
-from daf.policies.registry import SHORT_NAMES, TRAINABLE, module_and_class
+from daf.files import safe_read, safe_write, strict_json, tensors
+from daf.policies import chance, game, lstm, policy, stateless, tokens, trainable
+from daf.policies.ops import embedding_torch, lstm_torch
+from daf.policies.registry import SHORT_NAMES, TRAINABLE, split_class_path
+from daf.policies.user_code_hash import imported_files
 
-OWN = {
+BUNDLED_MODULES = {
     "daf/__init__.py": daf,
-    "daf/files.py": files,
+    "daf/files/__init__.py": daf.files,
+    "daf/files/safe_read.py": safe_read,
+    "daf/files/safe_write.py": safe_write,
+    "daf/files/strict_json.py": strict_json,
+    "daf/files/tensors.py": tensors,
     "daf/policies/__init__.py": daf.policies,
     "daf/policies/chance.py": chance,
     "daf/policies/game.py": game,
     "daf/policies/lstm.py": lstm,
+    "daf/policies/ops/__init__.py": daf.policies.ops,
+    "daf/policies/ops/embedding.py": embedding_torch,
+    "daf/policies/ops/lstm.py": lstm_torch,
     "daf/policies/policy.py": policy,
-    "daf/policies/recurrence.py": plain_recurrence,
     "daf/policies/stateless.py": stateless,
-    "daf/policies/token_sums.py": plain_token_sums,
     "daf/policies/tokens.py": tokens,
     "daf/policies/trainable.py": trainable,
-    "daf/strict_json.py": strict_json,
-    "daf/tensors.py": tensors,
     "play.py": play,
 }
-"""The modules of every bundle, by their names in it; they need torch and safetensors."""
+"""Modules of every bundle, by their file names in it; they need only torch and safetensors."""
 
-FOREIGN = "policy_code"
-"""The module in a bundle that holds a policy of the user's own."""
+FOREIGN_MODULE = "policy_code"
+"""Module in a bundle that holds the user's policy."""
 
-OWN_CLASSES = frozenset(SHORT_NAMES[name] for name in TRAINABLE)
+DAF_CLASSES = frozenset(SHORT_NAMES[name] for name in TRAINABLE)
+"""Class paths of the networks that are part of DAF."""
 
 
-def sources(class_path: str) -> tuple[str, dict[str, bytes]]:
-    """What a policy is called in a bundle, and the code that comes with it, by name.
+def collect_bundle_sources(class_path: str) -> tuple[str, dict[str, bytes]]:
+    """Collect the code that a policy needs.
+
+    Args:
+        class_path: class path or short name of the policy.
+
+    Returns:
+        Class path of the policy in a bundle, and source files by their names in it.
 
     Raises:
-        ConfigError: its class is in no file of Python; one line.
+        ConfigError: the class is not in one Python file; one line.
         OSError: the file cannot be read.
     """
-    code = {name: Path(module.__file__).read_bytes() for name, module in OWN.items()}
-    module, name = module_and_class(class_path)
-    if f"{module}:{name}" in OWN_CLASSES:
+    code = {name: Path(module.__file__).read_bytes() for name, module in BUNDLED_MODULES.items()}
+    module, name = split_class_path(class_path)
+    if f"{module}:{name}" in DAF_CLASSES:
         return f"{module}:{name}", code
     spec = None if module.endswith(".py") else importlib.util.find_spec(module)
     path = spec.origin if spec else module
     if not path or not path.endswith(".py"):
-        raise ConfigError(f"policy {shown(class_path)}: only a file of Python can be packed")
-    if others := imported_files(Path(path).resolve()):
+        raise ConfigError(f"policy {short_json(class_path)}: only a Python file can be packed")
+    if imports := imported_files(Path(path).resolve()):
         raise ConfigError(
-            f"policy {shown(class_path)}: it imports {others[0].name}; "
+            f"policy {short_json(class_path)}: imports {imports[0].name}; "
             "only a policy in one file can be packed"
         )
-    return f"{FOREIGN}:{name}", code | {f"{FOREIGN}.py": Path(path).read_bytes()}
+    return f"{FOREIGN_MODULE}:{name}", code | {f"{FOREIGN_MODULE}.py": Path(path).read_bytes()}
 
 
-def foreign(members: Mapping[str, bytes]) -> list[str]:
-    """The files of a bundle that can run, and are not byte for byte those of this DAF."""
-    own = {name: Path(module.__file__).read_bytes() for name, module in OWN.items()}
-    known = {"json", "md", "safetensors"}
+def foreign_files(members: Mapping[str, bytes]) -> list[str]:
+    """Return the code files of a bundle that differ from the source files of this DAF."""
+    code = {name: Path(module.__file__).read_bytes() for name, module in BUNDLED_MODULES.items()}
+    data_suffixes = {"json", "md", "safetensors"}
     return sorted(
         name
-        for name, data in members.items()
-        if name.rpartition(".")[2] not in known and own.get(name) != data
+        for name, content in members.items()
+        if name.rpartition(".")[2] not in data_suffixes and code.get(name) != content
     )

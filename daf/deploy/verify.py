@@ -1,4 +1,4 @@
-"""Is a bundle what it says? Its structure and hashes, then what it does, in a fresh process."""
+"""Verification of a bundle: format, digests, claims, golden outputs and, optionally, scores."""
 
 import tempfile
 from collections.abc import Callable, Mapping
@@ -8,156 +8,190 @@ from pathlib import Path
 import numpy as np
 
 from daf.config import ConfigError
-from daf.config.errors import plain
 from daf.deploy.archive import MANIFEST, read_archive, write_archive
-from daf.deploy.claims import contradictions
-from daf.deploy.content import WEIGHTS, Bundle, Score
-from daf.deploy.golden import TOLERANCE, check_golden, check_sums
-from daf.deploy.process import Unpacked
-from daf.deploy.sources import foreign
-from daf.evaluate import POLICY_STREAM
+from daf.deploy.claims import find_contradictions
+from daf.deploy.contents import WEIGHTS, Bundle, Score
+from daf.deploy.golden import TOLERANCE, check_golden, check_weight_checksums
+from daf.deploy.isolated_process import BundleProcess
+from daf.deploy.sources import foreign_files
+from daf.errors import printable
+from daf.evaluation.evaluate import POLICY_STREAM
 from daf.missions import Mission
 from daf.policies.chance import mix_seeds
-from daf.provenance import file_digest
+from daf.provenance.hashing import file_digest
 from daf.sim.simulation import Simulation
-from daf.stats.estimate import student, term
-from daf.stats.permutation import exchanges
+from daf.stats.estimate import error_term, t_interval
+from daf.stats.permutation import permutation_p_value
 
-SURPRISE = 0.001
-"""How probable scores as far from the recorded ones must be, for all missions together; less is a
-problem. A sound bundle fails so often, if it is evaluated."""
+SIGNIFICANCE = 0.001
+"""Significance level of the comparison of scores, for all missions together. It is the probability
+that the evaluation of a valid bundle fails."""
 
-MINUTES = 5.0
-"""That one answer of a bundle's code may take."""
+RESPONSE_MINUTES = 5.0
+"""Time limit of one response of a bundle's code, in minutes."""
 
 
 @dataclass
 class Verdict:
-    """What a verification found, one line each.
+    """Result of a verification, one line per item.
 
     Attributes:
-        said: what agrees.
-        problems: what is wrong.
-        unverifiable: what could not be looked at.
+        passed: passed checks.
+        problems: failed checks.
+        unverifiable: checks that were not possible.
     """
 
-    said: list[str] = field(default_factory=list)
+    passed: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     unverifiable: list[str] = field(default_factory=list)
 
     @property
     def status(self) -> int:
-        """The exit status: 0 verified, 1 something is wrong, 3 not all could be verified."""
+        """Exit status: 0 verified, 1 a check failed, 3 a check was not possible."""
         return 1 if self.problems else 3 if self.unverifiable else 0
 
-    def tell(self, report: Callable[[str], None]) -> int:
-        """Say everything, line by line. Returns the exit status."""
-        marks = (("", self.said), ("wrong: ", self.problems), ("unverifiable: ", self.unverifiable))
-        for mark, lines in marks:
+    def print_lines(self, report: Callable[[str], None]) -> int:
+        """Print all lines and return the exit status.
+
+        Args:
+            report: receiver of each line.
+        """
+        groups = (
+            ("", self.passed),
+            ("problem: ", self.problems),
+            ("unverifiable: ", self.unverifiable),
+        )
+        for prefix, lines in groups:
             for line in lines:
-                report(plain(f"{mark}{line}"))
-        report({0: "verified", 1: "not what it says", 3: "unverifiable"}[self.status])
+                report(printable(f"{prefix}{line}"))
+        report({0: "verified", 1: "verification failed", 3: "unverifiable"}[self.status])
         return self.status
 
 
-def verify(path: str | Path, *, trust: bool = False, episodes: int = 0) -> Verdict:
-    """Verify a bundle: each step only if the one before found nothing.
+def verify_bundle(path: str | Path, *, trust: bool = False, episodes: int = 0) -> Verdict:
+    """Verify a bundle; each check runs only if the previous ones passed.
 
     Args:
-        path: the file.
-        trust: whether code of the bundle may be run that is not, byte for byte, this DAF's own.
-        episodes: to play on each of its missions, in new worlds; 0: none.
+        path: path of the zip.
+        trust: true to run code of the bundle that differs from this DAF's.
+        episodes: number of new episodes per mission; 0 to skip the comparison of scores.
 
     Raises:
-        ConfigError: it is no bundle, or one that nobody should unpack; one line.
+        ConfigError: the file is not a bundle, or is unsafe to unpack; one line.
     """
     members, problems = read_archive(path)
-    found = Verdict(problems=problems)
+    verdict = Verdict(problems=problems)
     if problems:
-        return found
-    found.said.append(f"{len(members)} members, all as the manifest says")
-    strange = foreign(members)
-    if strange and not trust:
-        found.unverifiable.append(
-            f"{', '.join(strange)}: code that is not this DAF's own, which is run only if you say "
-            "so (--trust)"
+        return verdict
+    verdict.passed.append(f"{len(members)} members match the manifest")
+    foreign = foreign_files(members)
+    if foreign and not trust:
+        verdict.unverifiable.append(
+            f"{', '.join(foreign)}: code differs from this DAF's; it runs only with --trust"
         )
-        return found
+        return verdict
     try:
-        bundle = Bundle.of(members)
-        found.problems += contradictions(bundle) or _strange_bytes(path, members)
-        if found.problems:
-            return found
-        found.said.append("scores, card and all descriptions follow from each other")
-        with Unpacked(members, MINUTES) as unpacked:
-            problems = check_golden(bundle.golden, unpacked)
-            found.problems += problems or check_sums(bundle.golden, bundle.weights)
-            if not found.problems:
+        bundle = Bundle.from_members(members)
+        verdict.problems += find_contradictions(bundle) or _check_format(path, members)
+        if verdict.problems:
+            return verdict
+        verdict.passed.append("scores, model card and descriptions are consistent")
+        with BundleProcess(members, RESPONSE_MINUTES) as process:
+            problems = check_golden(bundle.golden, process)
+            verdict.problems += problems or check_weight_checksums(bundle.golden, bundle.weights)
+            if not verdict.problems:
                 steps, agents = bundle.golden["actions"].shape
-                found.said.append(
-                    f"golden outputs: {steps} steps of {agents} agents again, within {TOLERANCE:g}"
+                verdict.passed.append(
+                    f"golden outputs: {steps} steps of {agents} agents within {TOLERANCE:g}"
                 )
-                if bundle.about.provenance.weights != bundle.digest(WEIGHTS):
-                    found.problems.append(f"{WEIGHTS}: policy.json speaks of other weights")
-            if not found.problems and episodes:
-                _evaluate(bundle, unpacked, episodes, found)
+                if bundle.description.provenance.weights != bundle.digest(WEIGHTS):
+                    verdict.problems.append(f"{WEIGHTS}: SHA-256 differs from policy.json")
+            if not verdict.problems and episodes:
+                _compare_scores(bundle, process, episodes, verdict)
     except ConfigError as error:
-        found.problems.append(f"{error}")
-    return found
+        verdict.problems.append(f"{error}")
+    return verdict
 
 
 def run_verify(path: str, trust: bool, episodes: int, report: Callable[[str], None] = print) -> int:
-    """Verify a bundle and say what was found. Returns the exit status."""
-    return verify(path, trust=trust, episodes=episodes).tell(report)
+    """Verify a bundle, print the verdict and return the exit status; see `verify_bundle`."""
+    return verify_bundle(path, trust=trust, episodes=episodes).print_lines(report)
 
 
-def _strange_bytes(path: str | Path, members: Mapping[str, bytes]) -> list[str]:
-    """Whether the file has something that is in none of its members, as a line."""
+def _check_format(path: str | Path, members: Mapping[str, bytes]) -> list[str]:
+    """Check that a zip has no bytes outside its members; return a line if it does."""
     with tempfile.TemporaryDirectory(prefix="daf-bundle-") as folder:
-        again = Path(folder, "again.zip")
-        write_archive(again, {name: data for name, data in members.items() if name != MANIFEST})
-        same = file_digest(again) == file_digest(path)
-    return [] if same else ["the zip is not written as DAF writes bundles"]
+        rewritten = Path(folder, "rewritten.zip")
+        write_archive(rewritten, {n: data for n, data in members.items() if n != MANIFEST})
+        is_equal = file_digest(rewritten) == file_digest(path)
+    return [] if is_equal else ["the zip is not formatted as DAF writes bundles"]
 
 
-def _evaluate(bundle: Bundle, unpacked: Unpacked, episodes: int, found: Verdict) -> None:
-    tests = {"means": mean_probability, "spreads": spread_probability}
-    surprising = SURPRISE / (len(tests) * len(bundle.missions))
+def _compare_scores(
+    bundle: Bundle, process: BundleProcess, episodes: int, verdict: Verdict
+) -> None:
+    """Compare scores in new worlds with the recorded ones; Bonferroni over missions and tests.
+
+    Args:
+        bundle: bundle.
+        process: process that runs the policy of the bundle.
+        episodes: number of new episodes per mission.
+        verdict: receiver of the results.
+    """
+    tests = {"means": mean_p_value, "spreads": spread_p_value}
+    significance = SIGNIFICANCE / (len(tests) * len(bundle.missions))
     for name, mission in bundle.missions.items():
-        told = bundle.about.scores[name]
-        scores = _scores(mission, unpacked, episodes, bundle.about.evaluation_seed + 1)
-        line = f"{name}: {scores.mean():.2f} in {episodes} new episodes, {told.mean:.2f} recorded"
-        if min(len(scores), told.episodes) < 2:
-            found.unverifiable.append(f"{line}; too few episodes to compare")
+        recorded = bundle.description.scores[name]
+        world_seed = bundle.description.evaluation_seed + 1
+        scores = _run_episodes(mission, process, episodes, world_seed)
+        line = (
+            f"{name}: {scores.mean():.2f} in {episodes} new episodes, {recorded.mean:.2f} recorded"
+        )
+        if min(len(scores), recorded.episodes) < 2:
+            verdict.unverifiable.append(f"{line}; too few episodes to compare")
             continue
-        odd = {what: p for what, test in tests.items() if (p := test(scores, told)) < surprising}
-        for what, p in odd.items():
-            found.problems.append(f"{line}; so different {what} by chance only with p = {p:.1g}")
-        if not odd:
-            found.said.append(line)
+        p_values = {statistic: test(scores, recorded) for statistic, test in tests.items()}
+        significant = {s: p for s, p in p_values.items() if p < significance}
+        for statistic, p_value in significant.items():
+            verdict.problems.append(f"{line}; {statistic} differ (p = {p_value:.1g})")
+        if not significant:
+            verdict.passed.append(line)
 
 
-def _scores(mission: Mission, unpacked: Unpacked, episodes: int, seed: int) -> np.ndarray:
-    """Play whole episodes. Returns the scores, float64 [E]."""
-    simulation = Simulation(mission, episodes, "cpu", seed)
+def _run_episodes(
+    mission: Mission, process: BundleProcess, episodes: int, world_seed: int
+) -> np.ndarray:
+    """Run whole episodes and return their scores, float64 [E]."""
+    simulation = Simulation(mission, episodes, "cpu", world_seed)
     agents = mission.num_agents
     seeds = mix_seeds(simulation.state.world_seed, agents, POLICY_STREAM)
     for step in range(mission.max_steps):
-        seen = simulation.observations.flatten(0, 1)
-        answer = unpacked.act(seen, seeds if step == 0 else None)
-        simulation.step(answer["actions"].view(-1, agents))
+        observations = simulation.observations.flatten(0, 1)
+        outputs = process.act(observations, seeds if step == 0 else None)
+        simulation.step(outputs["actions"].view(-1, agents))
     return simulation.score().double().numpy()
 
 
-def mean_probability(scores: np.ndarray, told: Score) -> float:
-    """How probable so different means are, if all episodes are of one policy (Welch's test)."""
-    difference = scores.mean() - told.mean
-    return student(difference, [term(scores), term(told.each)], 0.95)["p"]
+def mean_p_value(scores: np.ndarray, recorded: Score) -> float:
+    """Compute the p-value of equal means (Welch's t-test).
+
+    Args:
+        scores: float64 [E], scores of new episodes.
+        recorded: recorded score.
+    """
+    difference = scores.mean() - recorded.mean
+    return t_interval(difference, [error_term(scores), error_term(recorded.each)], 0.95)["p"]
 
 
-def spread_probability(scores: np.ndarray, told: Score) -> float:
-    """How probable so different distances from the median are, if all episodes are of one policy: a
-    permutation test (Good 2005), after Brown and Forsythe (1974)."""
-    each = np.array(told.each, dtype=float)
-    middle = np.median(np.concatenate([scores, each]))
-    return exchanges(np.abs(scores - middle), np.abs(each - middle))
+def spread_p_value(scores: np.ndarray, recorded: Score) -> float:
+    """Compute the p-value of equal spreads, by distances from the common median.
+
+    It is a permutation test (Good 2005) on the statistic of Brown and Forsythe (1974).
+
+    Args:
+        scores: float64 [E], scores of new episodes.
+        recorded: recorded score.
+    """
+    hearts = np.array(recorded.each, dtype=float)
+    median = np.median(np.concatenate([scores, hearts]))
+    return permutation_p_value(np.abs(scores - median), np.abs(hearts - median))

@@ -1,1 +1,1 @@
-"""Learning: PPO over batched worlds, from experience to weights."""
+"""Learning: PPO over batched worlds, from rollouts to weights."""

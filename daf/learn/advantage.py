@@ -1,9 +1,9 @@
-"""Generalised advantage estimation (Schulman et al. 2016, arXiv:1506.02438, equation 16)."""
+"""Generalized advantage estimation (Schulman et al. 2016, arXiv:1506.02438, eq. 16)."""
 
 import torch
 
 
-def advantages(
+def compute_gae(
     rewards: torch.Tensor,
     values: torch.Tensor,
     dones: torch.Tensor,
@@ -11,26 +11,27 @@ def advantages(
     gamma: float,
     gae_lambda: float,
 ) -> torch.Tensor:
-    """How much better each action was than expected.
+    """Compute the advantage of each action, as the backward recursion of eq. 16.
 
     Args:
         rewards: float32 [L, N]; at a truncation the caller adds gamma times the value of the
-            observation that was cut off.
-        values: float32 [L, N] of the observation before each step.
-        dones: bool [L, N], the episode ended with the step: nothing is bootstrapped across.
-        last_value: float32 [N] of the observation after the last step.
-        gamma, gae_lambda: discount and trace decay, per step.
+            final observation.
+        values: float32 [L, N], value of the observation before each step.
+        dones: bool [L, N], true where the step ends the episode; no value crosses it.
+        last_value: float32 [N], value of the observation after the last step.
+        gamma: discount per step.
+        gae_lambda: trace decay per step.
 
     Returns:
-        float32 [L, N].
+        advantages, float32 [L, N].
     """
-    result = torch.empty_like(rewards)
-    going_on = (~dones).to(rewards.dtype)
-    following = last_value
+    advantages = torch.empty_like(rewards)
+    not_done = (~dones).to(rewards.dtype)
+    next_value = last_value
     advantage = torch.zeros_like(last_value)
     for t in reversed(range(len(rewards))):
-        error = rewards[t] + gamma * following * going_on[t] - values[t]
-        advantage = error + gamma * gae_lambda * going_on[t] * advantage
-        result[t] = advantage
-        following = values[t]
-    return result
+        td_error = rewards[t] + gamma * next_value * not_done[t] - values[t]
+        advantage = td_error + gamma * gae_lambda * not_done[t] * advantage
+        advantages[t] = advantage
+        next_value = values[t]
+    return advantages

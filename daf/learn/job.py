@@ -1,4 +1,4 @@
-"""A training as a job of the workflow: in its own process, or in several that torchrun starts."""
+"""Training jobs of the workflow: one process, or several ranks that torchrun starts."""
 
 import contextlib
 import os
@@ -12,30 +12,33 @@ from pathlib import Path
 import torch
 
 from daf.config import ConfigError, ExecutionConfig, Model
-from daf.config.model import Whole
-from daf.files import remove_leftovers, temporary_name
-from daf.job import CAUSE
-from daf.learn.population import train_population
-from daf.learn.ranks import ALONE, Ranks
-from daf.learn.resume import Resume, kept_for
+from daf.config.model import Int
+from daf.files.parquet import save_table
+from daf.files.safe_write import remove_stale_temporaries, temporary_path
+from daf.files.text_files import write_json, write_text
+from daf.jobs.log import LOG_FAILURE
+from daf.learn.colocated import train_colocated
+from daf.learn.ranks import SINGLE_RANK, Ranks
+from daf.learn.resume import ResumeState, open_resume_state
 from daf.learn.train import train
-from daf.parquet import save_table
 from daf.plan import Run
-from daf.provenance import digest, write_json, write_text
+from daf.provenance.hashing import digest
 
 SECONDS_TO_SAVE = 60.0
-"""How long processes that were asked to stop may take to finish an update and save."""
+"""Time limit for ranks to finish an update and save after a stop request, in s."""
 
 
 class TrainingJob(Model):
-    """All that a process has to know of a training.
+    """Parameters of a training job.
 
     Attributes:
+        run: training run.
         device: "cpu" or "cuda".
-        initial_weights: the file with the run's `initial_digest`, if it has one.
-        code: hash of the code that trains.
-        threads: of each machine.
-        paths: where to write the outputs to, by the rule's names for them.
+        initial_weights: file with the run's `initial_digest`; None without one.
+        code: hash of the training code.
+        execution: configuration of execution.
+        threads: number of threads per node.
+        output_paths: paths of the outputs, by their names in the rule.
     """
 
     run: Run
@@ -43,69 +46,71 @@ class TrainingJob(Model):
     initial_weights: str | None
     code: str
     execution: ExecutionConfig
-    threads: Whole
-    paths: dict[str, str]
+    threads: Int
+    output_paths: dict[str, str]
 
-    def resume(self, ranks: Ranks = ALONE) -> Resume:
-        """Where its state is kept."""
-        return kept_for(self.run, self.execution, self.code, self.device, ranks)
+    def resume(self, ranks: Ranks = SINGLE_RANK) -> ResumeState:
+        """Return the resume state of the run."""
+        return open_resume_state(self.run, self.execution, self.code, self.device, ranks)
 
-    def carry_out(self, ranks: Ranks = ALONE) -> None:
-        """Train, in this process as one of the ranks, and write the outputs if it is the first.
+    def execute(self, ranks: Ranks = SINGLE_RANK) -> None:
+        """Train in this process as one of the ranks; the first rank writes the outputs.
 
         Raises:
-            as `daf.learn.train.train`.
+            ConfigError, DivergedError, KeyboardInterrupt: as in `daf.learn.train.train`.
         """
-        report = print if ranks.first else lambda line: None
+        report = print if ranks.is_first else lambda line: None
         with self.resume(ranks) as resume:
-            trained = train(
+            result = train(
                 self.run, self.device, self.initial_weights, report, resume=resume, ranks=ranks
             )
-        if ranks.first:
-            trained.policy.save(self.paths["weights"], self.run.init_kwargs)
-            save_table(self.paths["metrics"], trained.metrics)
-            write_json(self.paths["policy"], trained.card)
-            write_json(self.paths["run"], trained.description)
+        if ranks.is_first:
+            result.policy.save(self.output_paths["weights"], self.run.init_kwargs)
+            save_table(self.output_paths["metrics"], result.metrics)
+            write_json(self.output_paths["policy"], result.policy_json)
+            write_json(self.output_paths["run"], result.run_json)
 
-    def carry_out_together(self) -> None:
-        """Train in `execution.ranks` processes on `execution.nodes` machines.
+    def execute_distributed(self) -> None:
+        """Train in `execution.ranks` processes on `execution.nodes` nodes.
 
-        If one of them ends, however it ends, all do.
+        The end of one process ends all.
 
         Raises:
-            ConfigError: there are not as many GPUs or machines.
-            ValueError: it failed, with the reason that the first to fail gave.
-            KeyboardInterrupt: all were asked to stop; the state is saved.
+            ConfigError: missing GPUs or nodes.
+            ValueError: failed rank, with the message of the first one.
+            KeyboardInterrupt: stop request; the state is saved.
         """
         self._check_machine()
-        place = Path(self.paths["weights"]).parent / "task.json"
-        remove_leftovers(place)
-        file = temporary_name(place)
-        write_text(file, self.model_dump_json())
+        job_file = Path(self.output_paths["weights"]).parent / "task.json"
+        remove_stale_temporaries(job_file)
+        temporary_file = temporary_path(job_file)
+        write_text(temporary_file, self.model_dump_json())
         try:
-            self._run(self._command(file))
+            self._run_torchrun(self._torchrun_command(temporary_file))
         finally:
-            file.unlink(missing_ok=True)
+            temporary_file.unlink(missing_ok=True)
 
     def _check_machine(self) -> None:
-        execution, there = self.execution, torch.cuda.device_count()
-        each = execution.ranks // execution.nodes
-        if self.device == "cuda" and there < each:
+        """Check that the job has the GPUs and nodes of its configuration."""
+        ranks, nodes = self.execution.ranks, self.execution.nodes
+        gpus = torch.cuda.device_count()
+        if self.device == "cuda" and gpus < ranks // nodes:
             raise ConfigError(
-                f"key 'execution.ranks': got {execution.ranks} on {execution.nodes} nodes, "
-                f"each a GPU of its own; the job was given {there} here"
+                f"key 'execution.ranks': got {ranks} on {nodes} nodes, 1 GPU per rank; "
+                f"expected at most {gpus} ranks per node, the number of GPUs"
             )
-        given = int(os.environ.get("SLURM_JOB_NUM_NODES", "1"))
-        if execution.nodes != given and execution.nodes > 1:
+        slurm_nodes = int(os.environ.get("SLURM_JOB_NUM_NODES", "1"))
+        if nodes > 1 and nodes != slurm_nodes:
             raise ConfigError(
-                f"key 'execution.nodes': got {execution.nodes}; the job was given {given} by Slurm"
+                f"key 'execution.nodes': got {nodes}; expected {slurm_nodes}, "
+                "the nodes of the Slurm job"
             )
 
-    def _command(self, file: Path) -> list[str]:
+    def _torchrun_command(self, job_file: Path) -> list[str]:
         nodes = self.execution.nodes
-        each = self.execution.ranks // nodes
-        launcher = [sys.executable, "-P", "-m", "torch.distributed.run"]
-        command = [*launcher, f"--nproc-per-node={each}"]
+        ranks_per_node = self.execution.ranks // nodes
+        torchrun = [sys.executable, "-P", "-m", "torch.distributed.run"]
+        command = [*torchrun, f"--nproc-per-node={ranks_per_node}"]
         if nodes == 1:
             command += ["--standalone"]
         else:
@@ -114,17 +119,17 @@ class TrainingJob(Model):
                 free.bind(("", 0))
                 port = free.getsockname()[1]
             command += [f"--nnodes={nodes}", "--rdzv-backend=c10d"]
-            command += [f"--rdzv-endpoint={host}:{port}", f"--rdzv-id={digest(str(file))[:8]}"]
-            # The step that this process is in holds all that the job was given: hence overlap.
+            command += [f"--rdzv-endpoint={host}:{port}", f"--rdzv-id={digest(str(job_file))[:8]}"]
+            # The Slurm step of this process holds all resources of the job, so steps must overlap.
             srun = ["srun", "--overlap", f"--nodes={nodes}", "--ntasks-per-node=1"]
             command = [*srun, "--kill-on-bad-exit=1", *command]
-        return [*command, "-m", "daf.learn.worker", str(file)]
+        return [*command, "-m", "daf.learn.worker", str(job_file)]
 
-    def _run(self, command: list[str]) -> None:
+    def _run_torchrun(self, command: list[str]) -> None:
         threads = max(1, self.threads * self.execution.nodes // self.execution.ranks)
         environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONSAFEPATH": "1"}
         environment["DAF_LAUNCHER"] = f"{socket.gethostname()} {os.getpid()}"
-        reasons = []
+        errors = []
         process = subprocess.Popen(
             command,
             env=environment,
@@ -132,45 +137,52 @@ class TrainingJob(Model):
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            start_new_session=True,  # it is told once, by us
+            start_new_session=True,  # signals of the terminal reach it once, through `_stop`
         )
         try:
             for line in process.stdout:
-                if line.startswith(CAUSE):
-                    reasons.append(line.removeprefix(CAUSE).strip())
+                if line.startswith(LOG_FAILURE):
+                    errors.append(line.removeprefix(LOG_FAILURE).strip())
                 else:
                     print(line, end="", flush=True)
             status = process.wait()
         except KeyboardInterrupt:
             self._stop(process)
-            raise KeyboardInterrupt("the same call goes on from the state saved last") from None
-        if status != 0 or not all(map(os.path.exists, self.paths.values())):
-            told = f"policy '{self.run.class_path}': a process of its training ended without "
-            raise ValueError(reasons[0] if reasons else f"{told}giving a reason")
+            raise KeyboardInterrupt("run the same command again to resume") from None
+        if status != 0 or not all(map(os.path.exists, self.output_paths.values())):
+            unknown = f"policy '{self.run.class_path}': a training process ended without a message"
+            raise ValueError(errors[0] if errors else unknown)
 
     def _stop(self, process: subprocess.Popen) -> None:
-        """Let all ranks save and end; the workers notice it if torchrun itself is gone."""
+        """Let all ranks save and end; workers also end when torchrun is gone."""
         process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             print(process.communicate(timeout=SECONDS_TO_SAVE)[0], end="")
         process.kill()
 
 
-def train_ahead(trainings: Sequence[TrainingJob], device: str) -> None:
-    """Train a population in this process, on the device of all, and leave each member in its saved
-    state, from which its own job goes on: to its outputs, or to what ended it here.
+def train_colocated_jobs(jobs: Sequence[TrainingJob], device: str) -> None:
+    """Train the runs of several jobs in this process and save their resume states.
+
+    Each run's job resumes from its state: it writes the outputs, or raises the error of the run.
+
+    Args:
+        jobs: training jobs.
+        device: "cpu" or "cuda", device of all runs.
 
     Raises:
-        KeyboardInterrupt: it was asked to stop; the state of all is saved.
+        KeyboardInterrupt: stop request; the state of all runs is saved.
     """
     with contextlib.ExitStack() as stack:
-        found = train_population(
-            [training.run for training in trainings],
+        results = train_colocated(
+            [job.run for job in jobs],
             device,
-            [training.initial_weights for training in trainings],
-            resumes=[stack.enter_context(training.resume()) for training in trainings],
+            [job.initial_weights for job in jobs],
+            resumes=[stack.enter_context(job.resume()) for job in jobs],
         )
-    for training, trained in zip(trainings, found):
-        if isinstance(trained, Exception):
-            reason = " ".join(f"{trained}".split())
-            print(f"{training.run.name} is left to its own job: {reason}")
+    for job, result in zip(jobs, results):
+        if isinstance(result, Exception):
+            reason = " ".join(f"{result}".split())
+            print(
+                f"{job.run.name}: removed from the co-located job ({reason}); trains in its own job"
+            )

@@ -1,4 +1,4 @@
-"""Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347): one update."""
+"""Proximal policy optimization (Schulman et al. 2017, arXiv:1707.06347): one update."""
 
 import copy
 from concurrent.futures import Executor
@@ -8,42 +8,52 @@ import torch
 from torch import nn
 
 from daf.config.training import TrainingConfig
-from daf.learn.precision import answers
-from daf.learn.ranks import ALONE, Ranks
+from daf.learn.ppo_loss import LOSS_METRICS, ppo_loss_gradients
+from daf.learn.precision import forward_in_precision
+from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.learn.rollout import Rollout
-from daf.learn.surrogate import TERMS, slopes
 from daf.policies.trainable import TrainablePolicy
 
-METRICS = (*TERMS, "gradient_norm")
-BLOCK, MOST_BLOCKS = 2048, 8
-"""Samples in a block, at least; blocks in a minibatch, at most."""
+METRICS = (*LOSS_METRICS, "gradient_norm")
+MICROBATCH_SAMPLES, MAX_MICROBATCHES = 2048, 8
+"""Minimum samples of a microbatch; maximum microbatches of a minibatch."""
 
 
 class Minibatch(NamedTuple):
-    """What one step of the optimizer learns from: the rows of it that are this rank's, int64 [n];
-    mean and deviation of its advantages, float32 [2]; its samples on all ranks."""
+    """Rows of one optimizer step.
+
+    Attributes:
+        rows: int64 [n], this rank's rows of the minibatch, as indices into its rollout.
+        advantage_mean_std: float32 [2], mean and standard deviation over all ranks.
+        samples: number of samples on all ranks.
+    """
 
     rows: torch.Tensor
-    scale: torch.Tensor
+    advantage_mean_std: torch.Tensor
     samples: int
 
 
-class Learner:
-    """Improves a policy, rollout by rollout.
+class PPOLearner:
+    """Optimizer of a policy: one update per rollout.
 
-    On the CPU the rows of a minibatch are cut into blocks, whose gradients can be computed side by
-    side; they are added in order. The blocks depend on nothing but the sizes, so that the result
-    does not depend on the number of threads.
+    On the CPU the rows of a minibatch are cut into microbatches. Their gradients can be computed in
+    parallel and are added in order. The cut depends on sizes only, so the result does not depend on
+    the number of threads.
 
-    Several ranks compute the gradients of their own rows, and add them up before each step. (This
-    one message, with the metrics in it, is all that `DistributedDataParallel` would do for us; but
-    that counts on one backward pass a step, of a forward pass with the same number of rows on every
-    rank, and would average where a sum is needed.)
+    With several ranks, each computes the gradients of its local rows. One all-reduce adds gradients
+    and metrics before each optimizer step. `DistributedDataParallel` does not fit: it expects one
+    backward pass per step with equal numbers of rows on every rank, and it averages.
+
+    Args:
+        policy: network to optimize in place.
+        config: hyperparameters of PPO.
+        executor: thread pool that computes microbatches in parallel; None: sequential.
+        ranks: processes of the run.
 
     Attributes:
         optimizer: Adam over the parameters of the policy.
-        row_numbers: int64 [N], which of the rows of all ranks are those of this one's rollouts; to
-            be set where there are several ranks.
+        global_rows: int64 [N], index of each local row among the rows of all ranks; required with
+            several ranks.
     """
 
     def __init__(
@@ -51,125 +61,146 @@ class Learner:
         policy: TrainablePolicy,
         config: TrainingConfig,
         executor: Executor | None = None,
-        ranks: Ranks = ALONE,
+        ranks: Ranks = SINGLE_RANK,
     ):
-        """
-        Args:
-            executor: computes blocks side by side; None: one after the other.
-            ranks: those that learn together.
-        """
         self.ranks = ranks
-        self.row_numbers: torch.Tensor | None = None
+        self.global_rows: torch.Tensor | None = None
         self.policy = policy
         self.config = config
         self._map = executor.map if executor else map
         on_gpu = policy.device != "cpu"
-        # A captured update reads its rate and its order of rows from the device.
-        rate = torch.tensor(config.learning_rate, device=policy.device) if on_gpu else 0.0
+        # A captured update reads learning rate and row order from device memory.
+        lr = torch.tensor(config.learning_rate, device=policy.device) if on_gpu else 0.0
         self.optimizer = torch.optim.Adam(
-            policy.parameters(), lr=rate, eps=1e-5, fused=True, capturable=on_gpu
+            policy.parameters(), lr=lr, eps=1e-5, fused=True, capturable=on_gpu
         )
-        # What computes a block: the same weights, gradients of its own.
-        self._doubles = [policy]
-        self._orders: torch.Tensor | None = None
+        # One replica of the policy per microbatch: shared weights, separate gradients.
+        self._replicas = [policy]
+        self._row_orders: torch.Tensor | None = None
 
-    def prepare(self, rate: float, rows: int, generator: torch.Generator) -> None:
-        """Say how the next update is to be made.
+    def prepare_update(
+        self, learning_rate: float, total_rows: int, generator: torch.Generator
+    ) -> None:
+        """Set the learning rate and draw the row order of each epoch of the next update.
 
         Args:
-            rate: the learning rate.
-            rows: of the rollouts of all ranks.
-            generator: shuffles the rows; its state alone decides the order.
+            learning_rate: learning rate of the update.
+            total_rows: rows of the rollouts of all ranks.
+            generator: random generator; its state alone decides the order.
         """
         for group in self.optimizer.param_groups:
             if isinstance(group["lr"], torch.Tensor):
-                group["lr"].fill_(rate)
+                group["lr"].fill_(learning_rate)
             else:
-                group["lr"] = rate
+                group["lr"] = learning_rate
         epochs = range(self.config.epochs)
-        orders = torch.stack([torch.randperm(rows, generator=generator) for _ in epochs])
-        if self._orders is None or self._orders.shape != orders.shape:
-            self._orders = orders.to(self.policy.device)
-        self._orders.copy_(orders)
+        orders = torch.stack([torch.randperm(total_rows, generator=generator) for _ in epochs])
+        if self._row_orders is None or self._row_orders.shape != orders.shape:
+            self._row_orders = orders.to(self.policy.device)
+        self._row_orders.copy_(orders)
 
     def update(self, rollout: Rollout, advantage: torch.Tensor) -> torch.Tensor:
-        """Improve the policy on one rollout, as prepared.
+        """Optimize the policy on one rollout; `prepare_update` comes first.
 
-        Minibatches are sets of rows (agents) over all L steps, so that recurrent policies see whole
-        sequences from the memory they began with.
+        A minibatch is a set of rows over all L steps. Recurrent policies process whole sequences,
+        from the recurrent state at the start of the rollout.
 
         Args:
-            rollout, advantage: of `Collector.collect`; returns are advantage + value.
+            rollout: rollout of `RolloutCollector.collect`.
+            advantage: float32 [L, N]; returns are advantage + value.
 
         Returns:
-            float32 [6], the METRICS averaged over minibatches, still on the device.
+            METRICS averaged over minibatches, float32 [6], on the device.
         """
-        parts = min(self.config.minibatches, self._orders.shape[1])
-        minibatches = [part for order in self._orders for part in order.chunk(parts)]
-        sizes = [len(part) * len(advantage) for part in minibatches]
-        own = [part if self.ranks.count == 1 else self._own(part) for part in minibatches]
-        scales = self.ranks.scales([advantage.index_select(1, rows) for rows in own])
-        parts = map(Minibatch, own, scales, sizes)
-        metrics = [self._step(rollout, advantage, part) for part in parts]
+        # minibatches: each epoch's order of rows, cut into equal parts
+        num_minibatches = min(self.config.minibatches, self._row_orders.shape[1])
+        row_sets = [rows for order in self._row_orders for rows in order.chunk(num_minibatches)]
+        samples = [len(rows) * len(advantage) for rows in row_sets]
+        if self.ranks.count > 1:
+            row_sets = [self._local_rows(rows) for rows in row_sets]
+
+        # moments of the advantages of each minibatch, over all ranks
+        mean_stds = self.ranks.mean_std([advantage.index_select(1, rows) for rows in row_sets])
+
+        # one optimizer step per minibatch
+        minibatches = map(Minibatch, row_sets, mean_stds, samples)
+        metrics = [self._step(rollout, advantage, minibatch) for minibatch in minibatches]
         return torch.stack(metrics).mean(0)
 
-    def _step(self, rollout: Rollout, advantage: torch.Tensor, part: Minibatch) -> torch.Tensor:
-        """One step of the optimizer; the METRICS of the minibatch."""
-        terms = self._slopes(rollout, advantage, part) if len(part.rows) else self._none()
-        self.ranks.add([terms, *(parameter.grad for parameter in self.policy.parameters())])
+    def _step(
+        self, rollout: Rollout, advantage: torch.Tensor, minibatch: Minibatch
+    ) -> torch.Tensor:
+        """Make one optimizer step; return the METRICS of the minibatch."""
+        losses = (
+            self._minibatch_gradients(rollout, advantage, minibatch)
+            if len(minibatch.rows)
+            else self._zero_gradients()
+        )
+        self.ranks.all_reduce([losses, *(parameter.grad for parameter in self.policy.parameters())])
         norm = nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.max_grad_norm)
         self.optimizer.step()
-        return torch.cat([terms, norm[None]])
+        return torch.cat([losses, norm[None]])
 
-    def _slopes(self, rollout: Rollout, advantage: torch.Tensor, part: Minibatch) -> torch.Tensor:
-        """The part of this rank's rows in the gradients of a minibatch, which it leaves with the
-        parameters, and in its TERMS."""
-        _, scale, samples = part
-        blocks = part.rows.chunk(self._blocks(len(rollout.actions) * len(part.rows)))
-        doubles = self._doubles_for(len(blocks))
+    def _minibatch_gradients(
+        self, rollout: Rollout, advantage: torch.Tensor, minibatch: Minibatch
+    ) -> torch.Tensor:
+        """Compute this rank's part of the gradients of a minibatch.
 
-        def learn(double: TrainablePolicy, rows: torch.Tensor) -> torch.Tensor:
-            double.zero_grad(set_to_none=False)
-            logits, values, _ = answers(
-                double,
+        Returns:
+            this rank's part of the LOSS_METRICS; the gradients are in `parameter.grad`.
+        """
+        rows, advantage_mean_std, samples = minibatch
+        microbatches = rows.chunk(self._num_microbatches(len(rollout.actions) * len(rows)))
+        replicas = self._get_replicas(len(microbatches))
+
+        def microbatch_gradients(replica: TrainablePolicy, rows: torch.Tensor) -> torch.Tensor:
+            replica.zero_grad(set_to_none=False)
+            logits, values, _ = forward_in_precision(
+                replica,
                 self.config.precision,
                 rollout.observations.index_select(1, rows),
-                rollout.memory[rows],
-                rollout.starts[:, rows],
+                rollout.initial_recurrent_state[rows],
+                rollout.episode_starts[:, rows],
             )
-            *slope, terms = slopes(
-                logits, values, rollout, advantage, rows, scale, self.config, samples
+            *output_grads, losses = ppo_loss_gradients(
+                logits, values, rollout, advantage, rows, advantage_mean_std, self.config, samples
             )
-            torch.autograd.backward((logits, values), slope)
-            return terms.sum((0, 1))
+            torch.autograd.backward((logits, values), output_grads)
+            return losses.sum((0, 1))
 
-        terms = torch.stack(list(self._map(learn, doubles, blocks))).sum(0) / samples
-        gradients = [[p.grad for p in double.parameters()] for double in doubles]
-        for more in gradients[1:]:
-            torch._foreach_add_(gradients[0], more)
-        return terms
+        losses = list(self._map(microbatch_gradients, replicas, microbatches))
+        first, *others = [[p.grad for p in replica.parameters()] for replica in replicas]
+        for gradients in others:
+            torch._foreach_add_(first, gradients)
+        return torch.stack(losses).sum(0) / samples
 
-    def _none(self) -> torch.Tensor:
-        """The same where none of the minibatch's rows is this rank's."""
+    def _zero_gradients(self) -> torch.Tensor:
+        """Set zero gradients, for a minibatch without local rows; return zero LOSS_METRICS."""
         for parameter in self.policy.parameters():
             parameter.grad = torch.zeros_like(parameter)
-        return torch.zeros(len(TERMS), device=self.policy.device)
+        return torch.zeros(len(LOSS_METRICS), device=self.policy.device)
 
-    def _own(self, part: torch.Tensor) -> torch.Tensor:
-        """Where the rows of a minibatch that are this rank's stand in its rollout, in the order of
-        the minibatch."""
-        place = torch.searchsorted(self.row_numbers, part).clamp(max=len(self.row_numbers) - 1)
-        return place[self.row_numbers[place] == part]
+    def _local_rows(self, rows: torch.Tensor) -> torch.Tensor:
+        """Select this rank's rows of a minibatch, in the minibatch's order.
 
-    def _blocks(self, samples: int) -> int:
+        Args:
+            rows: int64 [n], rows among those of all ranks.
+
+        Returns:
+            int64 [m], m <= n, indices into this rank's rollout.
+        """
+        index = torch.searchsorted(self.global_rows, rows).clamp(max=len(self.global_rows) - 1)
+        return index[self.global_rows[index] == rows]
+
+    def _num_microbatches(self, samples: int) -> int:
         if self.policy.device != "cpu":
             return 1
-        return max(1, min(MOST_BLOCKS, samples // BLOCK))
+        return max(1, min(MAX_MICROBATCHES, samples // MICROBATCH_SAMPLES))
 
-    def _doubles_for(self, count: int) -> list[TrainablePolicy]:
-        while len(self._doubles) < count:
-            double = copy.deepcopy(self.policy)
-            for own, shared in zip(double.parameters(), self.policy.parameters()):
-                own.data = shared.data
-            self._doubles.append(double)
-        return self._doubles[:count]
+    def _get_replicas(self, count: int) -> list[TrainablePolicy]:
+        while len(self._replicas) < count:
+            replica = copy.deepcopy(self.policy)
+            for parameter, shared in zip(replica.parameters(), self.policy.parameters()):
+                parameter.data = shared.data
+            self._replicas.append(replica)
+        return self._replicas[:count]

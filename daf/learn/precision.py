@@ -1,30 +1,41 @@
-"""How exact a network is while it learns."""
+"""Numerical precision of a network during training."""
 
 import torch
 
 from daf.policies.trainable import TrainablePolicy
 
 
-def lasting(device: torch.device) -> torch.autocast:
-    """A context in which the weights are cast for the first of several `answers`, not for each: to
-    be left before they change. It alters nothing else."""
+def autocast_cache(device: torch.device) -> torch.autocast:
+    """Return a context in which `forward_in_precision` casts the weights once for all its calls.
+
+    The context must end before the weights change. It has no other effect.
+    """
     return torch.autocast(device.type, enabled=False)
 
 
-def answers(
+def forward_in_precision(
     policy: TrainablePolicy,
     precision: str,
     observations: torch.Tensor,
-    memory: torch.Tensor,
-    starts: torch.Tensor,
+    recurrent_state: torch.Tensor,
+    episode_starts: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """What `policy.forward` says; see there.
+    """Call `policy.forward` in a numerical precision.
 
-    With "bfloat16" the layers multiply numbers of 16 bits, of which products and sums of a matrix
-    have as great a range as those of 32, but two or three digits (mixed precision; Micikevicius et
-    al. 2018, arXiv:1710.03740, without its scaling of the loss, which numbers of that range do not
-    need). The weights, their gradients and all answers are float32 all the same.
+    "bfloat16" is mixed precision (Micikevicius et al. 2018, arXiv:1710.03740): matrix products take
+    bfloat16 factors, weights and gradients stay float32. Loss scaling is unnecessary, since
+    bfloat16 has the range of float32.
+
+    Args:
+        policy: network.
+        precision: "float32" or "bfloat16".
+        observations: uint8 [L, N, T, 3].
+        recurrent_state: float32 [N, M], before the first step.
+        episode_starts: bool [L, N].
+
+    Returns:
+        logits [L, N, K], values [L, N] and recurrent state [N, M], float32.
     """
     with torch.autocast(observations.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        found = policy(observations, memory, starts)
-    return tuple(tensor.float() for tensor in found)
+        outputs = policy(observations, recurrent_state, episode_starts)
+    return tuple(tensor.float() for tensor in outputs)

@@ -1,4 +1,4 @@
-"""The processes that share one training: what each does, and what they tell each other."""
+"""Ranks: the processes of a distributed run and their collective operations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,101 +10,110 @@ import torch.distributed as dist
 
 @dataclass(frozen=True)
 class Ranks:
-    """The processes of a training, each with an equal part of the worlds and all of the policy.
+    """The processes of a run, each with an equal part of the worlds and a copy of the policy.
 
-    Alone (`count` 1) nothing is sent, and every sum is torch's own. Together sums are of all parts,
-    and every rank gets the same bits.
+    With 1 rank nothing is sent and all reductions are those of torch. With several ranks a
+    reduction covers all parts, and every rank receives the same bits.
 
     Attributes:
-        rank: which of them this one is, from 0.
+        rank: index of this process, from 0.
+        count: number of processes.
     """
 
     rank: int = 0
     count: int = 1
 
     @property
-    def first(self) -> bool:
-        """This is the one that writes files and reports."""
+    def is_first(self) -> bool:
+        """True on the rank that writes files and reports progress."""
         return self.rank == 0
 
-    def share(self, total: int) -> range:
-        """Which of so many things are this rank's."""
+    def local_range(self, total: int) -> range:
+        """Return this rank's part of the indices 0 to `total` - 1."""
         return range(total * self.rank // self.count, total * (self.rank + 1) // self.count)
 
-    def add(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Replace tensors of one kind by their sums over all ranks, in one message."""
+    def all_reduce(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Replace tensors of one dtype by their sums over all ranks, in one message."""
         if self.count > 1:
-            together = torch.cat([tensor.flatten() for tensor in tensors])
-            dist.all_reduce(together)
-            parts = together.split([tensor.numel() for tensor in tensors])
-            for tensor, part in zip(tensors, parts):
-                tensor.copy_(part.view_as(tensor))
+            flat = torch.cat([tensor.flatten() for tensor in tensors])
+            dist.all_reduce(flat)
+            sums = flat.split([tensor.numel() for tensor in tensors])
+            for tensor, total in zip(tensors, sums):
+                tensor.copy_(total.view_as(tensor))
 
-    def moments(self, samples: Sequence[torch.Tensor]) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Mean and variance (unbiased; 0 of one value) of each of several samples, of which every
-        rank has a part; in two messages, by two passes in double precision."""
+    def mean_var(self, samples: Sequence[torch.Tensor]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Compute mean and unbiased variance of samples that are spread over the ranks.
+
+        Several ranks exchange two messages and compute in two passes in float64.
+
+        Args:
+            samples: this rank's part of each sample.
+
+        Returns:
+            (mean, variance) of each sample; the variance of a single value is 0.
+        """
         if self.count == 1:
-            return [(v.mean(), v.var(correction=_correction(v))) for v in samples]
-        whole = [values.double() for values in samples]
-        sizes = whole[0].new_tensor([values.numel() for values in samples])
-        means = torch.stack([values.sum() for values in whole])
-        self.add([means, sizes])
+            return [(v.mean(), v.var(correction=_bessel_correction(v))) for v in samples]
+        doubles = [values.double() for values in samples]
+        sizes = doubles[0].new_tensor([values.numel() for values in samples])
+        means = torch.stack([values.sum() for values in doubles])
+        self.all_reduce([means, sizes])
         means /= sizes
-        squares = torch.stack([((v - mean) ** 2).sum() for v, mean in zip(whole, means)])
-        self.add([squares])
-        kind = samples[0].dtype
-        return list(zip(means.to(kind), (squares / (sizes - 1).clamp(min=1)).to(kind)))
+        squares = torch.stack([((v - mean) ** 2).sum() for v, mean in zip(doubles, means)])
+        self.all_reduce([squares])
+        dtype = samples[0].dtype
+        return list(zip(means.to(dtype), (squares / (sizes - 1).clamp(min=1)).to(dtype)))
 
-    def scales(self, samples: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """Mean and deviation (0 of one value) of each of several samples, a tensor [2] each."""
+    def mean_std(self, samples: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Compute mean and standard deviation, like `mean_var`; one tensor [2] per sample."""
         if self.count == 1:
-            pairs = [torch.std_mean(v, correction=_correction(v)) for v in samples]
-            return [torch.stack([mean, deviation]) for deviation, mean in pairs]
-        return [torch.stack([mean, var.sqrt()]) for mean, var in self.moments(samples)]
+            pairs = [torch.std_mean(v, correction=_bessel_correction(v)) for v in samples]
+            return [torch.stack([mean, std]) for std, mean in pairs]
+        return [torch.stack([mean, var.sqrt()]) for mean, var in self.mean_var(samples)]
 
     def any(self, *flags: bool) -> list[bool]:
-        """For each flag, whether a rank has it."""
+        """Return for each flag whether it is true on at least one rank."""
         if self.count == 1:
             return list(flags)
         counts = torch.tensor(flags, dtype=torch.int32)
         dist.all_reduce(counts)
         return [bool(count) for count in counts]
 
-    def gathered(self, part: Any) -> Any:
-        """The parts of all ranks in their order, on the first of them; alone the part itself."""
+    def gather(self, part: Any) -> Any:
+        """Return the parts of all ranks in order, on the first rank; with 1 rank the part."""
         if self.count == 1:
             return part
-        parts = [None] * self.count if self.first else None
-        dist.gather_object(_on_cpu(part), parts)
+        parts = [None] * self.count if self.is_first else None
+        dist.gather_object(_to_cpu(part), parts)
         return parts
 
-    def own(self, parts: Any) -> Any:
-        """This rank's part of what was `gathered`."""
+    def local_part(self, parts: Any) -> Any:
+        """Return this rank's part of a result of `gather`."""
         return parts if self.count == 1 else parts[self.rank]
 
-    def told(self, data: Any) -> Any:
-        """What the first rank has."""
+    def broadcast(self, data: Any) -> Any:
+        """Return the data of the first rank, on every rank."""
         if self.count == 1:
             return data
-        box = [_on_cpu(data)]
+        box = [_to_cpu(data)]
         dist.broadcast_object_list(box)
         return box[0]
 
 
-ALONE = Ranks()
+SINGLE_RANK = Ranks()
 
 
-def _correction(values: torch.Tensor) -> int:
-    """Bessel's correction; of one value it would make the variance NaN."""
+def _bessel_correction(values: torch.Tensor) -> int:
+    """Return Bessel's correction; 0 for a single value, whose variance would be NaN."""
     return min(1, values.numel() - 1)
 
 
-def _on_cpu(data: Any) -> Any:
-    """Plain data with its tensors in the memory of the machine."""
+def _to_cpu(data: Any) -> Any:
+    """Return nested data with its tensors in host memory."""
     if isinstance(data, torch.Tensor):
         return data.cpu()
     if isinstance(data, dict):
-        return {key: _on_cpu(value) for key, value in data.items()}
+        return {key: _to_cpu(value) for key, value in data.items()}
     if isinstance(data, list | tuple):
-        return type(data)(map(_on_cpu, data))
+        return type(data)(map(_to_cpu, data))
     return data

@@ -1,4 +1,4 @@
-"""The state of an unfinished training on disk: a killed one goes on where it was, bit for bit."""
+"""Resume state of an unfinished run on disk; a resumed run gives the same results bit for bit."""
 
 import contextlib
 import fcntl
@@ -15,52 +15,63 @@ from typing import Any, BinaryIO
 import torch
 
 from daf.config import ExecutionConfig
-from daf.files import make_folder, open_in_place, open_regular, remove_leftovers, replacing
-from daf.learn.ranks import ALONE, Ranks
+from daf.files.safe_read import open_regular
+from daf.files.safe_write import (
+    atomic_write,
+    make_folder,
+    open_for_update,
+    remove_stale_temporaries,
+)
+from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.plan import Run
 from daf.plan.names import class_label
-from daf.provenance import digest, versions
+from daf.provenance.hashing import digest
+from daf.provenance.packages import package_versions
 
-LARGEST_SHARE = 0.05
-"""Of the time of a training that saving may take."""
+MAX_SAVE_TIME_FRACTION = 0.05
+"""Maximum fraction of a run's time that saving takes."""
 
 
-def kept_for(
-    run: Run, execution: ExecutionConfig, code: str, device: str, ranks: Ranks = ALONE
-) -> "Resume":
-    """Where a training of the workflow keeps its state: in a folder named after its course, so that
-    more steps of the same training go on from it.
+def open_resume_state(
+    run: Run, execution: ExecutionConfig, code: str, device: str, ranks: Ranks = SINGLE_RANK
+) -> "ResumeState":
+    """Return the resume state of a run of the workflow.
+
+    The folder is named after the run's resume key, so a longer run continues a shorter one.
 
     Args:
-        code: hash of the code that trains.
+        run: training run.
+        execution: configuration with the results folder and `save_seconds`.
+        code: hash of the training code.
         device: "cpu" or "cuda".
-        ranks: those that train together; others go on from other states.
+        ranks: processes of the run; their number is part of the fingerprint.
     """
-    course = run.course()
-    kind = torch.cuda.get_device_name() if device == "cuda" else platform.machine()
-    conditions = [course, code, versions(), device, kind, ranks.count]
-    name = f"{class_label(run.class_path)}-s{run.training_seed}-{digest(course)[:8]}"
+    resume_key = run.resume_key()
+    hardware = torch.cuda.get_device_name() if device == "cuda" else platform.machine()
+    fingerprint = digest([resume_key, code, package_versions(), device, hardware, ranks.count])
+    name = f"{class_label(run.class_path)}-s{run.training_seed}-{digest(resume_key)[:8]}"
     folder = Path(execution.results_dir, "resume", name)
-    return Resume(folder, digest(conditions), execution.save_seconds, ranks=ranks)
+    return ResumeState(folder, fingerprint, execution.save_seconds, ranks=ranks)
 
 
-class Resume:
-    """Keeps the state of one training in a folder of its own, as a context.
+class ResumeState:
+    """File with the state of one run, as a context manager.
 
-    Inside, nobody else writes there, and SIGINT and SIGTERM wait for the end of the update: then
-    the state is saved, and `KeyboardInterrupt` raised.
+    The context holds a lock on the folder. SIGINT and SIGTERM take effect at the end of the update:
+    the state is saved and `KeyboardInterrupt` is raised.
 
     Args:
-        folder: for this training alone.
-        fingerprint: of all that decides the course of the training; a state with another one is
-            ignored, and replaced.
-        save_seconds: time between two states; longer where saving would take more than 5 %.
-        report: receives a line for whatever the user should know.
-        ranks: those that train together, all of which have one of these: the first reads and writes
-            for all, each can be asked to stop.
+        folder: folder of this run's state.
+        fingerprint: hash of everything that decides the updates of the run; a file with another
+            fingerprint is ignored and replaced.
+        save_seconds: time between two saves in s; longer where saving would exceed
+            MAX_SAVE_TIME_FRACTION.
+        report: function that receives one line per warning.
+        ranks: processes of the run, each with a `ResumeState`; the first reads and writes for
+            all, a stop request to any of them stops all.
 
     Attributes:
-        asked_to_stop: save after the next update and stop; a signal sets it.
+        stop_requested: true to save and stop after the next update; signals set it.
     """
 
     def __init__(
@@ -69,21 +80,22 @@ class Resume:
         fingerprint: str,
         save_seconds: float = 60.0,
         report: Callable[[str], None] = print,
-        ranks: Ranks = ALONE,
+        ranks: Ranks = SINGLE_RANK,
     ):
         self.ranks = ranks
         self.file = Path(folder, "state.pt")
         self.fingerprint = fingerprint
         self.save_seconds = save_seconds
         self.report = report
-        self.asked_to_stop = False
+        self.stop_requested = False
         self._next_save = 0.0
 
-    def __enter__(self) -> "Resume":
-        if self.ranks.first:
-            self._take_folder()
+    def __enter__(self) -> "ResumeState":
+        if self.ranks.is_first:
+            self._lock_folder()
         self._handlers = {
-            number: signal.signal(number, self._stop) for number in (signal.SIGINT, signal.SIGTERM)
+            number: signal.signal(number, self._request_stop)
+            for number in (signal.SIGINT, signal.SIGTERM)
         }
         self._next_save = time.monotonic() + self.save_seconds
         return self
@@ -91,30 +103,32 @@ class Resume:
     def __exit__(self, *_) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
-        if self.ranks.first:
+        if self.ranks.is_first:
             self._lock.close()
 
-    def _take_folder(self) -> None:
-        # The folder of all states lies within the results, too.
+    def _lock_folder(self) -> None:
+        # The parent of all resume folders is inside the results folder, too.
         make_folder(self.file.parent, self.file.parent.parent.parent)
-        self._lock = open(open_in_place(self.file.with_name("lock")), "r+b")  # noqa: SIM115
+        self._lock = open(open_for_update(self.file.with_name("lock")), "r+b")  # noqa: SIM115
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            self.report(f"{self.file.parent} is in use by another training; waiting for its end")
+            self.report(f"{self.file.parent} is in use by another process; waiting")
             fcntl.flock(self._lock, fcntl.LOCK_EX)
-        remove_leftovers(self.file)
+        remove_stale_temporaries(self.file)
 
     def load(
         self, device: str, check: Callable[[dict[str, Any]], None] = lambda state: None
     ) -> dict[str, Any] | None:
-        """What was saved last, with its tensors on `device`; None if there is nothing to go on
-        from. A file that is damaged or belongs to another training is told and ignored.
+        """Return the last saved state; None without a usable one.
+
+        A file that is damaged or does not match this run is reported and ignored.
 
         Args:
-            check: raises ValueError if it is not a state of this training.
+            device: device of the tensors.
+            check: function that raises ValueError for a state of another structure.
         """
-        return self.ranks.told(self._read(device, check) if self.ranks.first else None)
+        return self.ranks.broadcast(self._read(device, check) if self.ranks.is_first else None)
 
     def _read(self, device: str, check: Callable[[dict[str, Any]], None]) -> dict[str, Any] | None:
         if not self.file.exists():
@@ -128,105 +142,116 @@ class Resume:
             if fingerprint == self.fingerprint:
                 check(state)
         except torch.OutOfMemoryError:
-            raise  # with the state as it is
+            raise  # the file may be intact
         except (
             OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError,
             zipfile.BadZipFile, pickle.UnpicklingError,
         ) as error:  # fmt: skip
             reason = f"{error}".splitlines()[0] if f"{error}" else type(error).__name__
-            self.report(f"{self.file} is damaged ({reason}); starting from the beginning")
+            self.report(f"{self.file} is damaged ({reason}); training restarts at update 0")
             return None
         if fingerprint != self.fingerprint:
             self.report(
-                f"{self.file} was made by other code, versions or hardware, or for another length; "
-                "starting from the beginning"
+                f"{self.file} does not match this code, package versions, hardware or number of "
+                "steps; training restarts at update 0"
             )
             return None
         return state
 
-    def after_update(self, state: Callable[[], dict[str, Any]], last: bool) -> None:
-        """Save the state if it is time to, or if it is the last. Where it cannot be written, that
-        is told, the one before stays, and the training goes on.
+    def save_if_due(self, state: Callable[[], dict[str, Any]], last: bool) -> None:
+        """Save the state if a save is due, requested or the last.
+
+        A failed save is reported; the previous file stays and the run continues.
+
+        Args:
+            state: function that returns the state.
+            last: true after the last update.
 
         Raises:
-            KeyboardInterrupt: somebody wants the training to stop; what it can go on from is saved.
+            KeyboardInterrupt: stop request, after the save.
         """
         due = last or time.monotonic() >= self._next_save
-        self.asked_to_stop, due = self.ranks.any(self.asked_to_stop, due)
-        if not (self.asked_to_stop or due):
+        self.stop_requested, due = self.ranks.any(self.stop_requested, due)
+        if not (self.stop_requested or due):
             return
-        begin = time.monotonic()
-        whole = state()
+        start = time.monotonic()
+        whole_state = state()
         try:
-            if self.ranks.first:
-                self._save(whole)
-            kept = "the state is saved, the same call goes on from there"
+            if self.ranks.is_first:
+                self._save(whole_state)
+            outcome = "state saved; run the same command again to resume"
         except OSError as error:
-            kept = f"the state could not be saved ({error.strerror or error})"
-            self.report(f"{self.file}: {kept}; the one before stays")
+            outcome = f"state not saved ({error.strerror or error})"
+            self.report(f"{self.file}: {outcome}; the previous state stays")
         end = time.monotonic()
-        self._next_save = end + max(self.save_seconds, (end - begin) / LARGEST_SHARE)
-        if self.asked_to_stop:
-            raise KeyboardInterrupt(kept)
+        self._next_save = end + max(self.save_seconds, (end - start) / MAX_SAVE_TIME_FRACTION)
+        if self.stop_requested:
+            raise KeyboardInterrupt(outcome)
 
     def discard(self) -> None:
-        """Remove the state: the training is complete and its results are in their place."""
+        """Remove the state of a completed run."""
         self._clear()
         self.file.with_name("lock").unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # somebody waits there
+        with contextlib.suppress(OSError):  # another process may wait for the lock
             self.file.parent.rmdir()
 
     def _save(self, state: dict[str, Any]) -> None:
         try:
-            with replacing(self.file) as file:
+            with atomic_write(self.file) as file:
                 torch.save({"fingerprint": self.fingerprint, "state": state}, file)
                 if self.file.is_dir():
                     self._clear()
         except RuntimeError as error:
-            # torch hides what the file said behind a message about positions.
+            # torch hides the error of the file behind a message about positions.
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from None
             raise
 
     def _clear(self) -> None:
-        """Remove what stands where the state belongs, be it a folder."""
+        """Remove the state file, or a folder at its path."""
         if self.file.is_dir() and not self.file.is_symlink():
             shutil.rmtree(self.file)
         else:
             self.file.unlink(missing_ok=True)
 
-    def _stop(self, *_) -> None:
-        self.asked_to_stop = True
+    def _request_stop(self, *_) -> None:
+        self.stop_requested = True
 
 
-def check_alike(saved: Any, like: Any, name: str = "state") -> None:
-    """Plain data with tensors is made as other data is: the same keys, types and shapes.
+def check_same_structure(saved: Any, expected: Any, name: str = "state") -> None:
+    """Check that nested data with tensors has the keys, types, shapes and dtypes of other data.
+
+    Args:
+        saved: data to check.
+        expected: data with the expected structure.
+        name: path of the data, for the error.
 
     Raises:
-        ValueError: naming the first part that is not.
+        ValueError: difference, with the path of the first one.
     """
-    kept = type(saved) is type(like) or (
-        isinstance(saved, torch.Tensor) and isinstance(like, torch.Tensor)
-    )
-    if isinstance(like, torch.Tensor) and kept:
-        kept = saved.shape == like.shape and saved.dtype == like.dtype
-    elif isinstance(like, dict) and kept:
-        kept = saved.keys() == like.keys()
-    elif isinstance(like, list | tuple) and kept:
-        kept = len(saved) == len(like)
-    if not kept:
-        raise ValueError(f"{name} is not made as it should be")
-    if isinstance(like, dict):
-        for key in like:
-            check_alike(saved[key], like[key], f"{name}.{key}")
-    elif isinstance(like, list | tuple):
-        for number, (part, other) in enumerate(zip(saved, like)):
-            check_alike(part, other, f"{name}.{number}")
+    both_tensors = isinstance(saved, torch.Tensor) and isinstance(expected, torch.Tensor)
+    same = both_tensors or type(saved) is type(expected)
+    if isinstance(expected, torch.Tensor) and same:
+        same = saved.shape == expected.shape and saved.dtype == expected.dtype
+    elif isinstance(expected, dict) and same:
+        same = saved.keys() == expected.keys()
+    elif isinstance(expected, list | tuple) and same:
+        same = len(saved) == len(expected)
+    if not same:
+        raise ValueError(f"{name}: unexpected structure")
+    if isinstance(expected, dict):
+        for key in expected:
+            check_same_structure(saved[key], expected[key], f"{name}.{key}")
+    elif isinstance(expected, list | tuple):
+        for number, (saved_part, expected_part) in enumerate(zip(saved, expected)):
+            check_same_structure(saved_part, expected_part, f"{name}.{number}")
 
 
 def _check_archive(file: BinaryIO) -> None:
-    """torch stores its records as they are: compressed ones could be of any size. It does not look
-    at their checksums either."""
+    """Check an archive of torch, which uses no compression and does not verify checksums.
+
+    Compressed records could expand to any size.
+    """
     with zipfile.ZipFile(file) as archive:
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
             raise ValueError("it has compressed records")

@@ -1,310 +1,34 @@
-"""Experience: many worlds of one or several missions, played by the policy being trained."""
+"""Rollout: the tensors of one rollout."""
 
-import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-
-from daf.config import TrainingConfig
-from daf.learn.advantage import advantages
-from daf.learn.precision import answers, lasting
-from daf.learn.ranks import ALONE, Ranks
-from daf.learn.teacher import NOBODY, Teacher
-from daf.missions import Mission
-from daf.policies.chance import mix_seeds, uniform
-from daf.policies.trainable import TrainablePolicy, sample
-from daf.sim.counters import HEARTS_STORED
-from daf.sim.simulation import Simulation
-
-ACTION_STREAM = 0x61637473
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """One rollout in its final layout; L steps, N rows (agents of all worlds), T tokens."""
-
-    observations: torch.Tensor  # uint8 [L, N, T, 3]
-    actions: torch.Tensor  # int64 [L, N]
-    taught: torch.Tensor  # int8 [L, N] what the teacher would have done, NOBODY without one
-    logits: torch.Tensor  # float32 [L, N, K]
-    log_probs: torch.Tensor  # float32 [L, N] of the actions when they were taken
-    values: torch.Tensor  # float32 [L, N]
-    rewards: torch.Tensor  # float32 [L, N] shaped
-    starts: torch.Tensor  # bool [L, N] an episode begins with this observation
-    dones: torch.Tensor  # bool [L, N] the episode ended with this step
-    memory: torch.Tensor  # float32 [N, M] before the first step
-
-
-class Collector:
-    """Steps the worlds and fills a rollout.
-
-    The worlds are dealt out evenly over the missions, and those of each mission over the ranks.
-    Episodes go on from one rollout to the next.
+    """Tensors of L steps of N rows, in the layout of the learner.
 
     Attributes:
-        rows: N, this rank's; `all_rows` are those of all ranks, `row_numbers` says which of them
-            are this rank's, int64 [N].
-        rollout, advantage: what `collect` returned last.
+        observations: uint8 [L, N, T, 3].
+        actions: int64 [L, N], executed actions.
+        teacher_actions: int8 [L, N], labels of the teacher, or NO_TEACHER_ACTION.
+        logits: float32 [L, N, K], of the policy that collected the rollout.
+        log_probs: float32 [L, N], log-probabilities of the actions under that policy.
+        values: float32 [L, N], of the observation before each step.
+        rewards: float32 [L, N], with shaping.
+        episode_starts: bool [L, N], true for the first observation of an episode.
+        dones: bool [L, N], true where the step ends the episode.
+        initial_recurrent_state: float32 [N, M], before the first step.
     """
 
-    def __init__(
-        self,
-        policy: TrainablePolicy,
-        missions: Sequence[Mission],
-        config: TrainingConfig,
-        seed: int,
-        device: str,
-        ranks: Ranks = ALONE,
-    ):
-        self.policy = policy
-        self.ranks = ranks
-        self.missions = missions
-        self.config = config
-        counts = config.split_worlds(len(missions))
-        shares = [ranks.share(count) for count in counts]
-        self.simulations = [
-            Simulation(
-                mission,
-                len(worlds),
-                device,
-                seed=seed * len(missions) + number,
-                first_world=worlds.start,
-            )
-            for number, (mission, worlds) in enumerate(zip(missions, shares))
-        ]
-        agents = [mission.num_agents for mission in missions]
-        self.all_rows, numbers = 0, []
-        for count, worlds, of_each in zip(counts, shares, agents):
-            numbers.append(
-                self.all_rows + torch.arange(worlds.start * of_each, worlds.stop * of_each)
-            )
-            self.all_rows += count * of_each
-        self.row_numbers = torch.cat(numbers)
-        self.rows = len(self.row_numbers)
-        self._row_seeds = torch.cat(
-            [
-                mix_seeds(simulation.state.world_seed, simulation.num_agents, ACTION_STREAM)
-                for simulation in self.simulations
-            ]
-        )
-        self._shaping = [_shaping_weights(config, sim) for sim in self.simulations]
-        self.steps_taken = torch.zeros((), dtype=torch.int64, device=device)
-        self.memory = policy.initial_memory(self.rows)
-        self.starts = torch.ones(self.rows, dtype=torch.bool, device=device)
-        self.rollout = self._allocate(policy, device)
-        self.advantage = torch.empty_like(self.rollout.values)
-        numbers = [torch.tensor(worlds, device=device) for worlds in shares]
-        self._counted = list(map(self._stagger, self.simulations, numbers, counts))
-        self.seconds = {"env": 0.0, "forward": 0.0}
-        self.teacher = (
-            Teacher(
-                config.teacher,
-                policy.game,
-                self.simulations,
-                [worlds / count for worlds, count in zip(numbers, counts)],
-                device,
-            )
-            if config.teacher
-            else None
-        )
-
-    def _allocate(self, policy: TrainablePolicy, device: str) -> Rollout:
-        shape = (self.config.rollout_length, self.rows)
-
-        def empty(dtype: torch.dtype, *more: int) -> torch.Tensor:
-            return torch.empty(*shape, *more, dtype=dtype, device=device)
-
-        return Rollout(
-            observations=empty(torch.uint8, policy.num_tokens, 3),
-            actions=empty(torch.int64),
-            taught=torch.full(shape, NOBODY, dtype=torch.int8, device=device),
-            logits=empty(torch.float32, policy.num_outputs),
-            log_probs=empty(torch.float32),
-            values=empty(torch.float32),
-            rewards=empty(torch.float32),
-            starts=empty(torch.bool),
-            dones=empty(torch.bool),
-            memory=torch.empty_like(self.memory),
-        )
-
-    def _stagger(self, simulation: Simulation, worlds: torch.Tensor, count: int) -> torch.Tensor:
-        """Let the worlds be at different times of their episodes, so that each update sees all of
-        it: the first episodes are shorter, by another part in each world, and do not count.
-
-        Args:
-            worlds: int64 [E], their numbers among the worlds of all ranks, `count`.
-
-        Returns:
-            int32 [E], the last episode of each world that `finished_scores` is not to tell.
-        """
-        simulation.state.now.copy_(worlds * simulation.mission.max_steps // count)
-        return simulation.state.episode + (simulation.state.now > 0)
-
-    @torch.no_grad()
-    def collect(self, shown: float | torch.Tensor | None = None) -> tuple[Rollout, torch.Tensor]:
-        """Play L steps. Nothing waits for the device, and all that lasts stays where it is in
-        memory: on a GPU this can be captured in a graph.
-
-        Args:
-            shown: the share of the worlds that the teacher plays while it says in all of them what
-                it would do, a number or float [] on the device; None: there is no teacher any more.
-
-        Returns:
-            the rollout and the advantages [L, N], in memory that the next call uses again.
-        """
-        rollout = self.rollout
-        rollout.memory.copy_(self.memory)
-        rollout.taught.fill_(NOBODY)
-        steps = torch.arange(self.config.rollout_length, device=self.memory.device)[:, None]
-        chances = uniform(self._row_seeds, self.steps_taken + steps)
-        with lasting(self.memory.device):
-            for t, chance in enumerate(chances):
-                self._play(t, chance, shown)
-        if shown is not None:
-            self.teacher.settle()
-        self.steps_taken += len(chances)
-        log_probs = torch.log_softmax(rollout.logits, dim=-1)
-        rollout.log_probs.copy_(log_probs.gather(2, rollout.actions[..., None])[..., 0])
-        advantage = advantages(
-            rollout.rewards,
-            rollout.values,
-            rollout.dones,
-            self._value_now(self.starts),
-            self.config.gamma,
-            self.config.gae_lambda,
-        )
-        self.advantage.copy_(advantage)
-        return rollout, self.advantage
-
-    def _play(self, t: int, chance: torch.Tensor, shown: float | torch.Tensor | None) -> None:
-        """Step t of a rollout: what is seen, what is done, what comes of it."""
-        rollout = self.rollout
-        begin = time.perf_counter()
-        self._observe(rollout.observations[t])
-        rollout.starts[t] = self.starts
-        middle = time.perf_counter()
-        logits, value, memory = self._answers(rollout.observations[t], self.starts)
-        self.memory.copy_(memory)
-        rollout.logits[t] = logits
-        rollout.values[t] = value
-        rollout.actions[t] = sample(logits, chance)
-        if shown is not None:
-            rollout.taught[t] = self.teacher.says()
-            plays = self.teacher.plays(shown)
-            rollout.actions[t] = torch.where(plays, rollout.taught[t], rollout.actions[t])
-        end = time.perf_counter()
-        self._step(rollout, t)
-        if shown is not None:
-            self.teacher.watch(rollout.dones[t])
-        self.seconds["forward"] += end - middle
-        self.seconds["env"] += middle - begin + time.perf_counter() - end
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that decides the next rollout, but for the policy."""
-        return {
-            "steps_taken": int(self.steps_taken),
-            "memory": self.memory,
-            "starts": self.starts,
-            "counted": self._counted,
-            "worlds": [simulation.state_dict() for simulation in self.simulations],
-            "teacher": self.teacher.state_dict() if self.teacher else {},
-        }
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state_dict` was taken.
-
-        Raises:
-            KeyError, RuntimeError: it is of another policy or other missions.
-        """
-        for simulation, tensors in zip(self.simulations, state["worlds"], strict=True):
-            simulation.load_state_dict(tensors)
-        self.steps_taken.fill_(state["steps_taken"])
-        self.memory.copy_(state["memory"])
-        self.starts.copy_(state["starts"])
-        if self.teacher:
-            self.teacher.load_state_dict(state["teacher"])
-        for counted, saved in zip(self._counted, state["counted"], strict=True):
-            counted.copy_(saved)
-
-    @property
-    def score_names(self) -> list[str]:
-        """Of `finished_scores`."""
-        return ["score", *(f"score/{mission.name}" for mission in self.missions)]
-
-    def finished_scores(self) -> torch.Tensor:
-        """Mean score of the episodes that ended since the last call, over all missions and of each,
-        float64; NaN where none ended."""
-        sums, counts = [], []
-        for simulation, counted in zip(self.simulations, self._counted):
-            ended = simulation.state.episode > counted
-            torch.maximum(counted, simulation.state.episode, out=counted)
-            sums.append((simulation.finished[:, HEARTS_STORED] * ended).sum())
-            counts.append(ended.sum())
-        total, count = torch.stack(sums).double(), torch.stack(counts).double()
-        self.ranks.add([total, count])
-        return torch.cat([total.sum()[None] / count.sum(), total / count])
-
-    def _observe(self, out: torch.Tensor) -> None:
-        for rows, simulation in self._row_slices():
-            out[rows] = simulation.observations.flatten(0, 1)[:, : out.shape[1]]
-
-    def _row_slices(self):
-        first = 0
-        for simulation in self.simulations:
-            after = first + simulation.num_worlds * simulation.num_agents
-            yield slice(first, after), simulation
-            first = after
-
-    def _step(self, rollout: Rollout, t: int) -> None:
-        for (rows, simulation), weights in zip(self._row_slices(), self._shaping):
-            agents = simulation.num_agents
-            before = simulation.counters.clone() if weights is not None else None
-            _, rewards, done = simulation.step(rollout.actions[t, rows].view(-1, agents))
-            if weights is not None:
-                bonus = (simulation.counters - before).to(torch.float32) @ weights
-                rewards = rewards + bonus[:, None]
-            rollout.rewards[t, rows] = rewards.reshape(-1)
-            rollout.dones[t, rows] = done.repeat_interleave(agents)
-        if any(mission.truncates for mission in self.missions):
-            self._bootstrap_truncated(rollout, t)
-        for simulation in self.simulations:
-            # To ask a GPU whether it is worth it would take longer.
-            if simulation.device != "cpu" or bool(simulation.done.any()):
-                simulation.reset(simulation.done.clone())
-        self.starts.copy_(rollout.dones[t])
-
-    def _bootstrap_truncated(self, rollout: Rollout, t: int) -> None:
-        """A truncated episode would have gone on: its rest is worth the value of its last view."""
-        value = self._value_now(torch.zeros_like(self.starts))
-        for rows, simulation in self._row_slices():
-            if simulation.mission.truncates:
-                cut = rollout.dones[t, rows].to(torch.float32)
-                rollout.rewards[t, rows] += self.config.gamma * value[rows] * cut
-
-    def _value_now(self, starts: torch.Tensor) -> torch.Tensor:
-        observations = torch.empty_like(self.rollout.observations[0])
-        self._observe(observations)
-        _, value, _ = self._answers(observations, starts)
-        return value
-
-    def _answers(
-        self, observations: torch.Tensor, starts: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """What the policy says to one step: logits [N, K], values [N], memory [N, M]."""
-        logits, values, memory = answers(
-            self.policy, self.config.precision, observations[None], self.memory, starts[None]
-        )
-        return logits[0], values[0], memory
-
-
-def _shaping_weights(config: TrainingConfig, simulation: Simulation) -> torch.Tensor | None:
-    """Bonus per count of each game statistic, float32 [K]; None where no shaping is asked for."""
-    if not config.shaping:
-        return None
-    names = simulation.statistic_names
-    weights = torch.zeros(len(names))
-    for name, weight in config.shaping.items():
-        weights[names.index(name)] = weight
-    return weights.to(simulation.device)
+    observations: torch.Tensor
+    actions: torch.Tensor
+    teacher_actions: torch.Tensor
+    logits: torch.Tensor
+    log_probs: torch.Tensor
+    values: torch.Tensor
+    rewards: torch.Tensor
+    episode_starts: torch.Tensor
+    dones: torch.Tensor
+    initial_recurrent_state: torch.Tensor

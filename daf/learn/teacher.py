@@ -1,5 +1,7 @@
-"""A scripted policy shows what to do wherever the learner gets to: imitation with the learner's own
-mistakes in it (DAgger; Ross, Gordon and Bagnell 2011, arXiv:1011.0686)."""
+"""Teacher: a scripted policy that labels every observation of the learner (DAgger).
+
+Ross, Gordon and Bagnell 2011, arXiv:1011.0686.
+"""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,23 +9,31 @@ from typing import Any
 import torch
 
 from daf.policies.chance import mix_seeds
+from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.registry import PolicySpec
-from daf.policies.spec import make_policy
 from daf.sim.simulation import Simulation
 
 TEACHER_STREAM = 0x74656163
-NOBODY = -1
-"""The action of a teacher that says nothing."""
+NO_TEACHER_ACTION = -1
+"""Teacher action of a sample without a label."""
 
 
 class Teacher:
-    """Watches all worlds with a memory of its own, and plays some of them.
+    """A scripted policy with state in all worlds, which acts in some of them.
 
-    It has to see from an observation what was done last, for it may not have been its own choice;
-    and its memory has to know how to forget single rows (`where`).
+    The policy must infer its last action from the observation, since the learner may have acted
+    instead. Its state must support `reset_rows`.
 
-    Axes: E worlds of a simulation, A agents of each, N agents of all simulations.
+    Axes: E worlds of a simulation, A agents per world, N rows of all simulations.
+
+    Args:
+        class_path: class path of the teacher's policy.
+        game: interface of the policy.
+        simulations: one simulation per mission.
+        world_quantiles: per simulation float [E], index of each world among all worlds of its
+            mission, divided by their number.
+        device: "cpu" or "cuda".
     """
 
     def __init__(
@@ -31,53 +41,51 @@ class Teacher:
         class_path: str,
         game: Game,
         simulations: Sequence[Simulation],
-        places: Sequence[torch.Tensor],
+        world_quantiles: Sequence[torch.Tensor],
         device: str,
     ):
-        """
-        Args:
-            places: of each simulation, float [E], where each world stands among all worlds of its
-                mission, from 0 to below 1.
-        """
         self.policy = make_policy(PolicySpec(class_path), game, device)
         self.simulations = simulations
-        self._memory = self._kept = self._new()
-        self._place = torch.cat(
-            [p.repeat_interleave(s.num_agents) for p, s in zip(places, simulations)]
+        self._state = self._stored_state = self._initial_state()
+        self._row_quantile = torch.cat(
+            [
+                quantile.repeat_interleave(simulation.num_agents)
+                for quantile, simulation in zip(world_quantiles, simulations)
+            ]
         )
 
-    def says(self) -> torch.Tensor:
-        """What it would do now, int8 [N]; called once a step."""
+    def act(self) -> torch.Tensor:
+        """Return the teacher's actions for the current observations, int8 [N]; once per step."""
         rows = torch.cat([simulation.observations.flatten(0, 1) for simulation in self.simulations])
-        actions, self._memory = self.policy.act(rows, self._memory)
+        actions, self._state = self.policy.act(rows, self._state)
         return actions.to(torch.int8)
 
-    def plays(self, share: float | torch.Tensor) -> torch.Tensor:
-        """The agents of the first worlds of each simulation, so large a share, bool [N]."""
-        return self._place < share
+    def acting_rows(self, share: float | torch.Tensor) -> torch.Tensor:
+        """Return the rows of the first `share` of the worlds of each mission, bool [N]."""
+        return self._row_quantile < share
 
-    def watch(self, dones: torch.Tensor) -> None:
-        """Forget episodes that are over, bool [N]."""
-        # To ask a GPU whether it is worth it would take longer.
+    def reset_rows(self, dones: torch.Tensor) -> None:
+        """Reset the state of rows whose episode ended, bool [N]."""
+        # On a GPU the test would synchronize, which takes longer than the reset.
         if dones.is_cuda or bool(dones.any()):
-            self._memory = self._memory.where(dones, self._new())
+            self._state = self._state.reset_rows(dones, self._initial_state())
 
-    def settle(self) -> None:
-        """Keep what it remembers where that is kept between rollouts, which stays in place."""
-        for kept, now in zip(vars(self._kept).values(), vars(self._memory).values()):
-            kept.copy_(now)
-        self._memory = self._kept
+    def store_state(self) -> None:
+        """Copy the state to the fixed memory that holds it between rollouts."""
+        for stored, current in zip(vars(self._stored_state).values(), vars(self._state).values()):
+            stored.copy_(current)
+        self._state = self._stored_state
 
     def state_dict(self) -> dict[str, Any]:
-        """What it remembers."""
-        return dict(vars(self._memory))
+        """Return the tensors of the policy's state."""
+        return dict(vars(self._state))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state_dict` was taken."""
-        self._memory = type(self._kept)(**state)
-        self.settle()
+        """Restore a state of `state_dict`."""
+        self._state = type(self._stored_state)(**state)
+        self.store_state()
 
-    def _new(self) -> Any:
+    def _initial_state(self) -> Any:
         seeds = [
             mix_seeds(simulation.state.world_seed, simulation.num_agents, TEACHER_STREAM)
             for simulation in self.simulations

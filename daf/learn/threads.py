@@ -1,4 +1,4 @@
-"""Several cores for one training, without a trace in its results."""
+"""CPU threads of one run, without effect on its results."""
 
 import contextlib
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ import torch
 
 
 @contextlib.contextmanager
-def side_by_side() -> Iterator[Executor | None]:
-    """As many threads as torch was told to use, each of which calls torch for itself alone.
+def single_threaded_executor() -> Iterator[Executor | None]:
+    """Yield a pool with torch's number of threads, each of which runs torch single-threaded.
 
-    torch's own threads share the work of every single call: their number changes the order of sums,
-    and they wait for each other thousands of times in an update.
+    torch's intra-op threads split single operations: their number changes the order of sums, and
+    they synchronize thousands of times per update. With 1 thread the context yields None.
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -20,7 +20,7 @@ def side_by_side() -> Iterator[Executor | None]:
         if threads == 1:
             yield None
         else:
-            # OpenMP keeps the number for each thread that calls it.
+            # OpenMP stores the number of threads per calling thread.
             with ThreadPoolExecutor(
                 threads, initializer=torch.set_num_threads, initargs=(1,)
             ) as executor:

@@ -1,14 +1,14 @@
-"""One training from beginning to end: a `Run` in, weights and a learning curve out."""
+"""Training of one run: from a `Run` to weights and a learning curve."""
 
 import math
 import time
 from collections.abc import Callable
 
-from daf.learn.ranks import ALONE, Ranks
-from daf.learn.resume import Resume
-from daf.learn.threads import side_by_side
-from daf.learn.trained import Trained
-from daf.learn.training import Training
+from daf.learn.ranks import SINGLE_RANK, Ranks
+from daf.learn.result import TrainingResult
+from daf.learn.resume import ResumeState
+from daf.learn.threads import single_threaded_executor
+from daf.learn.trainer import Trainer
 from daf.plan import Run
 
 PROGRESS_SECONDS = 10.0
@@ -19,82 +19,101 @@ def train(
     device: str = "cpu",
     initial_weights: str | None = None,
     report: Callable[[str], None] = print,
-    resume: Resume | None = None,
-    ranks: Ranks = ALONE,
-) -> Trained:
+    resume: ResumeState | None = None,
+    ranks: Ranks = SINGLE_RANK,
+) -> TrainingResult:
     """Train a policy.
 
+    On one kind of device the results are equal byte for byte, also after an interruption. With
+    several ranks they are equal up to rounding.
+
     Args:
-        run: everything that decides the result.
-        initial_weights: the file with the run's `initial_digest`, if it has one.
-        device: where; results are equal byte for byte on one kind of device.
-        report: receives one line of progress every 10 seconds.
-        resume: where the state is kept, and taken from if there is one; the result is the same.
-        ranks: those that train together, all of which call this; the result is the same but for
-            rounding.
+        run: training run; it decides the result.
+        device: "cpu" or "cuda".
+        initial_weights: file with the run's `initial_digest`; None without one.
+        report: function that receives one progress line every 10 s.
+        resume: entered resume state, read at the start and written during the run.
+        ranks: processes of the run, all of which call this function.
+
+    Returns:
+        policy, learning curve and metadata.
 
     Raises:
-        ConfigError: the policy cannot play the missions, or cannot learn.
-        DivergedError: the training diverged, with the update and the likely remedy.
-        KeyboardInterrupt: `resume` was asked to stop, and has saved the state.
+        ConfigError: policy that does not fit the missions or is not trainable.
+        DivergedError: metric, reward or gradient that is not finite.
+        KeyboardInterrupt: stop request to `resume`, which has saved the state.
+
+    Example:
+        >>> run = next(iter(make_plan(config).runs.values()))
+        >>> train(run).policy.save("policy.safetensors", run.init_kwargs)
     """
-    with side_by_side() as executor:
-        training = Training(run, device, initial_weights, executor, ranks)
-        course = Course(training, report, resume)
-        while not course.training.done:
-            course.advance()
-        return course.training.result()
+    with single_threaded_executor() as executor:
+        trainer = Trainer(run, device, initial_weights, executor, ranks)
+        loop = TrainingLoop(trainer, report, resume)
+        while not trainer.done:
+            loop.run_update()
+        return trainer.result()
 
 
-class Course:
-    """A training with its saved states and its lines of progress."""
+class TrainingLoop:
+    """Updates of a trainer, with resume state and progress lines.
 
-    def __init__(self, training: Training, report: Callable[[str], None], resume: Resume | None):
-        """Goes on from what `resume` has, if there is something."""
-        self.training = training
+    Attributes:
+        trainer: trainer of the run.
+        resume: resume state of the run; None: the run is not resumable.
+    """
+
+    def __init__(self, trainer: Trainer, report: Callable[[str], None], resume: ResumeState | None):
+        """Restore the trainer from `resume`, if it has a state of at most the run's length."""
+        self.trainer = trainer
         self.resume = resume
-        name = training.run.name
+        name = trainer.run.name
         if resume:
-            state = resume.load(training.device, training.check)
-            if state and len(state["curve"]) <= training.updates:
-                training.load_state_dict(state)
-                report(f"{name}: goes on after update {training.made} of {training.updates}")
-        self._progress = _Progress(training, report)
+            state = resume.load(trainer.device, trainer.check_state)
+            if state and len(state["curve"]) <= trainer.num_updates:
+                trainer.load_state_dict(state)
+                report(
+                    f"{name}: resuming from update {trainer.updates_done} of {trainer.num_updates}"
+                )
+        self._progress = _ProgressLogger(trainer, report)
 
-    def advance(self) -> None:
-        """Make one update.
+    def run_update(self) -> None:
+        """Run one update, log progress, and save the resume state if it is due.
 
         Raises:
-            DivergedError, KeyboardInterrupt: as `train`.
+            DivergedError: as in `train`.
+            KeyboardInterrupt: as in `train`.
         """
-        self.training.advance()
-        self._progress.tell()
+        self.trainer.run_update()
+        self._progress.log()
         if self.resume:
-            self.resume.after_update(self.training.state_dict, last=self.training.done)
+            self.resume.save_if_due(self.trainer.state_dict, last=self.trainer.done)
 
 
-class _Progress:
-    """The four numbers people ask for while they wait, as one line per interval."""
+class _ProgressLogger:
+    """Progress lines: steps, speed, time of each phase, score and remaining time."""
 
-    def __init__(self, training: Training, report: Callable[[str], None]):
-        self.training = training
+    def __init__(self, trainer: Trainer, report: Callable[[str], None]):
+        self.trainer = trainer
         self.report = report
-        self.first, self.first_steps = training.made, training.steps
-        self.begin = self.last = time.perf_counter()
+        self.first_update, self.first_steps = trainer.updates_done, trainer.steps
+        self.start = self.last_line = time.perf_counter()
 
-    def tell(self) -> None:
-        training, now = self.training, time.perf_counter()
-        if now - self.last < PROGRESS_SECONDS and not training.done:
+    def log(self) -> None:
+        trainer, now = self.trainer, time.perf_counter()
+        if now - self.last_line < PROGRESS_SECONDS and not trainer.done:
             return
-        self.last = now
-        spent = now - self.begin
-        parts = " ".join(f"{part} {100 * s / spent:.0f}%" for part, s in training.seconds.items())
-        done = training.made
-        left = spent / (done - self.first) * (training.updates - done)
-        speed = (training.steps - self.first_steps) / spent
-        scores = [row["score"] for row in training.curve[self.first :]]
-        known = [score for score in scores if not math.isnan(score)]
+        self.last_line = now
+        elapsed = now - self.start
+        phases = " ".join(
+            f"{phase} {100 * seconds / elapsed:.0f}%" for phase, seconds in trainer.seconds.items()
+        )
+        updates = trainer.updates_done - self.first_update
+        remaining = elapsed / updates * (trainer.num_updates - trainer.updates_done)
+        speed = (trainer.steps - self.first_steps) / elapsed
+        scores = [row["score"] for row in trainer.curve[self.first_update :]]
+        last_score = next((s for s in reversed(scores) if not math.isnan(s)), math.nan)
         self.report(
-            f"{training.run.name}: {training.steps:,} steps, {speed:,.0f}/s, "
-            f"{parts}, score {known[-1] if known else math.nan:.1f}, {left:.0f} s left"
+            f"{trainer.run.name}: {trainer.steps:,} steps, {speed:,.0f}/s, "
+            f"{phases}, score {last_score:.1f}, {remaining:.0f} s left"
         )

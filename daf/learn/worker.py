@@ -1,4 +1,4 @@
-"""One of the processes of a training, as torchrun starts it: `python -m daf.learn.worker FILE`."""
+"""One rank of a distributed run, started by torchrun: `python -m daf.learn.worker FILE`."""
 
 import os
 import signal
@@ -11,61 +11,63 @@ from pathlib import Path
 
 import psutil
 
-from daf.job import CAUSE, FORESEEN, deterministic_cuda
-from daf.streams import tolerate_encodings
+from daf.jobs.device import use_deterministic_cuda
+from daf.jobs.log import EXPECTED_ERRORS, LOG_FAILURE
+from daf.system.streams import tolerate_encodings
 
-SECONDS_BETWEEN, SECONDS_TO_END = 0.2, 30.0
+POLL_SECONDS, SECONDS_TO_END = 0.2, 30.0
+"""Time between two checks of the launcher; time limit for saving after its end."""
 
 
-def main(file: str) -> int:
-    """Take part in a training.
+def main(job_file: str) -> int:
+    """Train as one rank of a run; torchrun sets the environment.
 
     Args:
-        file: with a `TrainingJob`; the rest stands in the environment that torchrun sets.
+        job_file: JSON file with a `TrainingJob`.
 
     Returns:
-        the exit status: 0, 1 if it failed, 130 if it was asked to stop.
+        exit status: 0, 1 after an error, 130 after a stop request.
     """
-    rank, local = int(os.environ["RANK"]), int(os.environ["LOCAL_RANK"])
+    rank, local_rank = int(os.environ["RANK"]), int(os.environ["LOCAL_RANK"])
     tolerate_encodings()
-    _watch_over_me()
-    _see_only_gpu(local)
+    _exit_with_launcher()
+    _select_gpu(local_rank)
     import torch
     import torch.distributed as dist
 
     from daf.learn.job import TrainingJob
     from daf.learn.ranks import Ranks
 
-    task = TrainingJob.model_validate_json(Path(file).read_text(encoding="utf-8"))
+    job = TrainingJob.model_validate_json(Path(job_file).read_text(encoding="utf-8"))
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
-    if task.device == "cuda":
-        deterministic_cuda()
-        torch.cuda.set_per_process_memory_fraction(task.execution.gpu_memory_share)
-    dist.init_process_group("cpu:gloo,cuda:nccl" if task.device == "cuda" else "gloo")
+    if job.device == "cuda":
+        use_deterministic_cuda()
+        torch.cuda.set_per_process_memory_fraction(job.execution.gpu_memory_per_job)
+    dist.init_process_group("cpu:gloo,cuda:nccl" if job.device == "cuda" else "gloo")
     try:
-        task.carry_out(Ranks(rank, dist.get_world_size()))
+        job.execute(Ranks(rank, dist.get_world_size()))
     except KeyboardInterrupt as interrupt:
         print(f"rank {rank}: {interrupt}", flush=True)
         return 130
-    except FORESEEN as error:
-        print(f"{CAUSE}{' '.join(str(error).split())}", flush=True)
+    except EXPECTED_ERRORS as error:
+        print(f"{LOG_FAILURE}{' '.join(str(error).split())}", flush=True)
         return 1
-    except Exception:  # such as: another rank is gone
+    except Exception:  # for example the loss of another rank
         traceback.print_exc()
         return 1
     dist.destroy_process_group()
     return 0
 
 
-def _see_only_gpu(local: int) -> None:
-    """Give this process a GPU of its own, of those that the job was given; before torch looks."""
-    given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    os.environ["CUDA_VISIBLE_DEVICES"] = given.split(",")[local] if given else str(local)
+def _select_gpu(local_rank: int) -> None:
+    """Select one of the job's GPUs for this process, before the import of torch."""
+    devices = os.environ.get("CUDA_VISIBLE_DEVICES")
+    device = devices.split(",")[local_rank] if devices else str(local_rank)
+    os.environ["CUDA_VISIBLE_DEVICES"] = device
 
 
-def _watch_over_me() -> None:
-    """End this process if torchrun, or on the same machine the job that started it, is gone: nobody
-    would wait for what it makes."""
+def _exit_with_launcher() -> None:
+    """End this process after the end of torchrun or, on the same machine, of the job's process."""
     host, launcher = os.environ["DAF_LAUNCHER"].split()
     watched = [psutil.Process().parent()]
     if host == socket.gethostname():
@@ -74,15 +76,15 @@ def _watch_over_me() -> None:
 
 
 def _watch(watched: list[psutil.Process]) -> None:
-    while all(map(_alive, watched)):
-        time.sleep(SECONDS_BETWEEN)
-    os.kill(os.getpid(), signal.SIGTERM)  # it saves its state after the update
+    while all(map(_is_alive, watched)):
+        time.sleep(POLL_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)  # saves the state after the update
     time.sleep(SECONDS_TO_END)
-    os._exit(1)  # the others may be gone, and it waits for them
+    os._exit(1)  # the process may wait for ranks that are gone
 
 
-def _alive(process: psutil.Process) -> bool:
-    # A torchrun that was killed is a zombie as long as the job reads what the ranks print.
+def _is_alive(process: psutil.Process) -> bool:
+    # A killed torchrun is a zombie while the job reads the output of the ranks.
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -92,4 +94,4 @@ def _alive(process: psutil.Process) -> bool:
 if __name__ == "__main__":
     status = main(sys.argv[1])
     sys.stdout.flush()
-    os._exit(status)  # threads of gloo may still wait for ranks that are gone
+    os._exit(status)  # threads of gloo may wait for ranks that are gone

@@ -1,2 +1,4 @@
-"""The real mettagrid as a partner: its policies in our simulator, ours in its, its engine beside
-ours. Nothing here imports it before a function needs it."""
+"""Adapter to mettagrid: policies in both directions, and a cross-check of both engines.
+
+No module imports mettagrid before a function needs it.
+"""

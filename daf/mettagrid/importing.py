@@ -1,9 +1,9 @@
-"""Policies of mettagrid in our simulator.
+"""Policies of mettagrid as policies of DAF.
 
-Class paths are `mettagrid:NAME` with a short name of mettagrid's (`mettagrid:random`), the dotted
+A class path is `mettagrid:NAME` with a short name of mettagrid (`mettagrid:random`), the dotted
 path of a class (`mettagrid:package.module.Class`), or a bundle (`mettagrid:folder` or
-`mettagrid:file.zip` with a `policy_spec.json`). They are code and run as such; the `setup_script`
-of a bundle is never run.
+`mettagrid:file.zip` with a `policy_spec.json`). DAF executes the code of the policy, but never the
+`setup_script` of a bundle.
 """
 
 import contextlib
@@ -17,55 +17,53 @@ from typing import Any
 import numpy as np
 import torch
 
-from daf.config import ConfigError, nearest, shown
-from daf.extra import require
-from daf.mettagrid.bundles import bundle_digest, checked_class, is_bundle, read_bundle
-from daf.mettagrid.names import Observed, actions_of, interface_of
-from daf.policies.foreign import told
+from daf.config import ConfigError, short_json, suggest
+from daf.mettagrid.bundle_reader import bundle_digest, check_class, is_bundle_path, read_bundle
+from daf.mettagrid.interface import TokensToMettagrid, build_interface, map_actions
 from daf.policies.game import Game
 from daf.policies.policy import Policy
-from daf.policies.registry import METTAGRID
-from daf.provenance import digest, file_digest
-from daf.stopping import is_interrupt
+from daf.policies.registry import METTAGRID_PREFIX
+from daf.policies.user_code import error_text
+from daf.provenance.hashing import digest, file_digest
+from daf.provenance.mettagrid_version import require_mettagrid
+from daf.system.interrupts import is_interrupt
 
-BORN = 0x626F726E
-"""Seed of what a policy draws while it is made: the same in every world, as its weights are."""
+INIT_SEED = 0x626F726E
+"""Seed of the random initialization of a policy; equal in all worlds, like the weights."""
 
 
-def policy_class(class_path: str) -> type[Policy]:
-    """The class of ours that plays a policy of mettagrid.
+def import_policy_class(class_path: str) -> type[Policy]:
+    """Create the DAF class of a mettagrid policy.
 
     Raises:
         ConfigError: mettagrid is not installed.
     """
-    require(f"policy '{class_path}'")
-    return type("Imported", (Imported,), {"class_path": class_path})
+    require_mettagrid(f"policy '{class_path}'")
+    return type("MettagridPolicy", (MettagridPolicy,), {"class_path": class_path})
 
 
 def code_digest(class_path: str) -> str:
-    """Hash of the code that a policy of mettagrid is: of its bundle, or of the file of its class;
-    and of mettagrid's version.
+    """Hash the bundle of a mettagrid policy, or the file of its class; and mettagrid's version.
 
     Raises:
-        ConfigError: mettagrid is not installed, or there is no such policy.
+        ConfigError: mettagrid is not installed, or the policy does not exist.
     """
-    require(f"policy '{class_path}'")
-    named = class_path.removeprefix(METTAGRID)
-    if is_bundle(named):
-        code = bundle_digest(named)
+    require_mettagrid(f"policy '{class_path}'")
+    name = class_path.removeprefix(METTAGRID_PREFIX)
+    if is_bundle_path(name):
+        code_hash = bundle_digest(name)
     else:
-        code = file_digest(sys.modules[_foreign_class(class_path).__module__].__file__)
-    return digest([code, importlib.metadata.version("mettagrid")])
+        code_hash = file_digest(sys.modules[_load_class(class_path).__module__].__file__)
+    return digest([code_hash, importlib.metadata.version("mettagrid")])
 
 
-class Imported(Policy):
-    """A `MultiAgentPolicy` of mettagrid; every world has one of its own.
+class MettagridPolicy(Policy):
+    """A `MultiAgentPolicy` of mettagrid, with one instance per world.
 
-    It is asked through `step_batch` where it has one, all agents of a world at once, else agent by
-    agent through `step`, which is slower. What it draws from Python's, numpy's and torch's own
-    generators depends on (seed of the world, step) alone. Of an action that moves and changes the
-    vibe at once only the move is done, and nobody hears what it says: our agents do one thing a
-    step.
+    If it has `step_batch`, one call computes the actions of all agents of a world; otherwise each
+    agent has one call of `step`, which is slower. Its random numbers from the global generators of
+    Python, numpy and torch depend only on (seed of the world, step). DAF's agents have one action
+    per step: of an action with move and vibe only the move is executed, and messages are dropped.
     """
 
     class_path: str
@@ -74,116 +72,129 @@ class Imported(Policy):
         super().__init__(game, device)
         self._init_kwargs = init_kwargs
         self._weights: str | None = None
-        self._whose = f"policy '{self.class_path}'"
-        named = self.class_path.removeprefix(METTAGRID)
-        self._bundle = read_bundle(named, self._whose) if is_bundle(named) else None
-        self._interface = interface_of(game)
+        self._source = f"policy '{self.class_path}'"
+        name = self.class_path.removeprefix(METTAGRID_PREFIX)
+        self._bundle = read_bundle(name, self._source) if is_bundle_path(name) else None
+        self._interface = build_interface(game)
         if self._bundle is not None and self._bundle.interface is not None:
-            agents = {"num_agents": game.num_agents}
-            self._interface = self._bundle.interface.model_copy(update=agents)
-        self._actions = actions_of(self._interface, game, self._whose)
-        self._numbers = self._interface.action_name_to_flat_index
-        self._observed = Observed(self._interface, game, self._actions, self._whose)
+            changes = {"num_agents": game.num_agents}
+            self._interface = self._bundle.interface.model_copy(update=changes)
+        self._actions = map_actions(self._interface, game, self._source)
+        self._flat_index = self._interface.action_name_to_flat_index
+        self._convert_tokens = TokensToMettagrid(self._interface, game, self._actions, self._source)
         self._features = {feature.id: feature for feature in self._interface.obs_features}
-        self._make()
+        self._build()
 
     def load(self, path: str) -> None:
-        """Let the policy read its weights, by whatever code it has for that.
+        """Load weights with the code of the policy.
 
         Raises:
-            ConfigError: it cannot.
+            ConfigError: the weights cannot be loaded.
         """
         self._weights = path
-        self._make()
+        self._build()
 
     def initial_state(self, seeds: torch.Tensor) -> tuple:
-        agents = self.game.num_agents
-        worlds = [_World(self._make(), agents) for _ in range(len(seeds) // agents)]
-        return worlds, seeds.view(-1, agents)[:, 0].tolist(), 0
+        """Return (policies of the worlds, seeds of the worlds, step)."""
+        num_agents = self.game.num_agents
+        num_worlds = len(seeds) // num_agents
+        worlds = [_WorldPolicy(self._build(), num_agents) for _ in range(num_worlds)]
+        return worlds, seeds.view(-1, num_agents)[:, 0].tolist(), 0
 
     def act(self, observations: torch.Tensor, state: tuple) -> tuple[torch.Tensor, tuple]:
+        """Choose actions with the instance of each world, reproducibly in its seed and step."""
         worlds, seeds, step = state
-        tokens = self._observed(observations.cpu().numpy())
+        tokens = self._convert_tokens(observations.cpu().numpy())
         tokens = tokens.reshape(len(worlds), self.game.num_agents, -1, 3)
-        chosen = np.zeros(tokens.shape[:2], dtype=np.int32)
-        with _own_generators():
-            for world, seed, seen, numbers in zip(worlds, seeds, tokens, chosen):
-                _seed(seed * 0x9E3779B1 + step, self.device)
-                if world.batched:
-                    world.policy.step_batch(seen, numbers)
+        flat_actions = np.zeros(tokens.shape[:2], dtype=np.int32)
+        with _preserved_generators():
+            for world, seed, world_tokens, world_actions in zip(
+                worlds, seeds, tokens, flat_actions
+            ):
+                _seed_generators(seed * 0x9E3779B1 + step, self.device)
+                if world.has_step_batch:
+                    world.policy.step_batch(world_tokens, world_actions)
                 else:
-                    numbers[:] = [
-                        self._number(agent.step(self._observation(number, row)))
-                        for number, (agent, row) in enumerate(zip(world.agents, seen))
+                    world_actions[:] = [
+                        self._flat_action(agent.step(self._observation(agent_id, agent_tokens)))
+                        for agent_id, (agent, agent_tokens) in enumerate(
+                            zip(world.agents, world_tokens)
+                        )
                     ]
-        if chosen.min() < 0 or chosen.max() >= len(self._actions):
-            refused = chosen.min() if chosen.min() < 0 else chosen.max()
+        if flat_actions.min() < 0 or flat_actions.max() >= len(self._actions):
+            invalid = flat_actions.min() if flat_actions.min() < 0 else flat_actions.max()
             raise ConfigError(
-                f"{self._whose} chose action {refused}; 0 to {len(self._actions) - 1} exist"
+                f"{self._source}: got action {invalid}; expected 0 to {len(self._actions) - 1}"
             )
-        actions = torch.as_tensor(self._actions[chosen.reshape(-1)], device=observations.device)
+        actions = torch.as_tensor(
+            self._actions[flat_actions.reshape(-1)], device=observations.device
+        )
         return actions, (worlds, seeds, step + 1)
 
-    def _make(self) -> Any:
-        """A `MultiAgentPolicy` for one world."""
+    def _build(self) -> Any:
+        """Build the `MultiAgentPolicy` of one world and load its weights."""
         if self._bundle is not None:
-            spec = self._bundle
-            kwargs, weights = spec.init_kwargs | self._init_kwargs, self._weights or spec.weights
+            kwargs = self._bundle.init_kwargs | self._init_kwargs
+            weights = self._weights or self._bundle.weights
         else:
             kwargs, weights = self._init_kwargs, self._weights
-        with _own_generators():
-            _seed(BORN, self.device)
+        with _preserved_generators():
+            _seed_generators(INIT_SEED, self.device)
             try:
-                cls = self._bundle.load() if self._bundle else _foreign_class(self.class_path)
+                cls = self._bundle.load() if self._bundle else _load_class(self.class_path)
                 policy = cls(self._interface, **_with_device(cls, kwargs, self.device))
                 if weights is not None:
                     policy.load_policy_data(weights)
             except ConfigError:
                 raise
-            except BaseException as error:  # foreign code may raise anything
+            except BaseException as error:  # user code may raise anything
                 if is_interrupt(error):
                     raise
                 raise ConfigError(
-                    f"{self._whose}: cannot be made with init_kwargs {shown(kwargs)} and weights "
-                    f"{shown(weights)} ({told(error)})"
+                    f"{self._source}: cannot be built with init_kwargs {short_json(kwargs)} "
+                    f"and weights {short_json(weights)} ({error_text(error)})"
                 ) from None
         return policy
 
-    def _observation(self, agent: int, tokens: np.ndarray) -> Any:
+    def _observation(self, agent_id: int, tokens: np.ndarray) -> Any:
+        """Build the `AgentObservation` of one agent from its tokens uint8 [T, 3]."""
         from mettagrid.simulator import AgentObservation, ObservationToken
 
         rows = tokens[: int((tokens[:, 1] != 255).sum())].tolist()
-        said = [ObservationToken(self._features[row[1]], row[2], tuple(row)) for row in rows]
-        return AgentObservation(agent_id=agent, tokens=said)
+        objects = [ObservationToken(self._features[row[1]], row[2], tuple(row)) for row in rows]
+        return AgentObservation(agent_id=agent_id, tokens=objects)
 
-    def _number(self, action: Any) -> int:
+    def _flat_action(self, action: Any) -> int:
+        """Return the flat index of an `Action`; a vibe counts only without a move."""
         name = action.name
         if action.vibe is not None and name == "noop":
             name = action.vibe
-        if name not in self._numbers:
-            raise ConfigError(f"{self._whose} chose action {shown(name)}, which does not exist")
-        return self._numbers[name]
+        if name not in self._flat_index:
+            raise ConfigError(f"{self._source}: unknown action {short_json(name)}")
+        return self._flat_index[name]
 
 
-class _World:
-    """One world's policy and its agents, at the start of an episode."""
+class _WorldPolicy:
+    """Policy of one world and its agents, at the start of an episode."""
 
-    def __init__(self, policy: Any, agents: int):
+    def __init__(self, policy: Any, num_agents: int):
         from mettagrid.policy.policy import MultiAgentPolicy
 
         self.policy = policy
         policy.reset()
-        self.batched = type(policy).step_batch is not MultiAgentPolicy.step_batch
-        self.agents = [] if self.batched else [policy.agent_policy(n) for n in range(agents)]
+        self.has_step_batch = type(policy).step_batch is not MultiAgentPolicy.step_batch
+        self.agents = (
+            [] if self.has_step_batch else [policy.agent_policy(n) for n in range(num_agents)]
+        )
         for agent in self.agents:
             agent.reset()
 
 
-def _foreign_class(class_path: str) -> type:
-    """The class that a short name or class path of mettagrid stands for.
+def _load_class(class_path: str) -> type:
+    """Import the class of a short name or class path of mettagrid.
 
     Raises:
-        ConfigError: there is none, or it is no `MultiAgentPolicy`.
+        ConfigError: the class does not exist, or is no `MultiAgentPolicy`.
     """
     from mettagrid.optional_deps import has_train
     from mettagrid.policy.loader import resolve_policy_class_path
@@ -191,43 +202,44 @@ def _foreign_class(class_path: str) -> type:
     from mettagrid.policy.policy_registry import get_policy_registry
     from mettagrid.util.module import load_symbol
 
-    named = class_path.removeprefix(METTAGRID).replace(":", ".")
-    path = resolve_policy_class_path(named)
+    name = class_path.removeprefix(METTAGRID_PREFIX).replace(":", ".")
+    path = resolve_policy_class_path(name)
     if "." not in path:
         needs = "" if has_train() else " (lstm, stateless and token need mettagrid[train])"
         raise ConfigError(
-            f"unknown policy '{class_path}'; {nearest(named, sorted(get_policy_registry()))}{needs}"
+            f"unknown policy '{class_path}'; {suggest(name, sorted(get_policy_registry()))}{needs}"
             ", or mettagrid:package.module.Class, or mettagrid:./folder, or mettagrid:file.zip"
         )
     try:
-        found = load_symbol(path)
-    except BaseException as error:  # foreign code may raise anything
+        cls = load_symbol(path)
+    except BaseException as error:  # user code may raise anything
         if is_interrupt(error):
             raise
         raise ConfigError(
-            f"policy '{class_path}': cannot import '{path}' ({told(error)})"
+            f"policy '{class_path}': cannot import '{path}' ({error_text(error)})"
         ) from None
-    return checked_class(found, MultiAgentPolicy, f"policy '{class_path}'")
+    return check_class(cls, MultiAgentPolicy, f"policy '{class_path}'")
 
 
 def _with_device(cls: type, kwargs: dict[str, Any], device: str) -> dict[str, Any]:
+    """Add the device to the arguments of a class that accepts it."""
     return {"device": device} | kwargs if "device" in inspect.signature(cls).parameters else kwargs
 
 
-def _seed(number: int, device: str) -> None:
-    """Set the generators that the policy's code may draw from."""
-    number &= 0xFFFFFFFF
-    random.seed(number)
-    np.random.seed(number)
-    # Not torch.manual_seed: where CUDA is not in use it notes the whole stack at every call.
-    torch.default_generator.manual_seed(number)
+def _seed_generators(seed: int, device: str) -> None:
+    """Seed the global generators of Python, numpy and torch."""
+    seed &= 0xFFFFFFFF
+    random.seed(seed)
+    np.random.seed(seed)
+    # torch.manual_seed would record the stack at every call while CUDA is not initialized.
+    torch.default_generator.manual_seed(seed)
     if torch.device(device).type == "cuda":
-        torch.cuda.manual_seed(number)
+        torch.cuda.manual_seed(seed)
 
 
 @contextlib.contextmanager
-def _own_generators() -> Iterator[None]:
-    """Put the process's generators back afterwards to where they were."""
+def _preserved_generators() -> Iterator[None]:
+    """Restore the global random number generators at the end of the block."""
     python, numpy = random.getstate(), np.random.get_state()
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     try:

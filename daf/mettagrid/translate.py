@@ -1,69 +1,67 @@
-"""A mission in the language of mettagrid, as plain data of its `MettaGridConfig`.
+"""Translation of a mission to a mettagrid configuration, as plain data of `MettaGridConfig`.
 
-Only what its handlers can say exactly is translated: the cost of moves, sharing, regeneration,
-limits, cooldowns, partial uses, numbers of uses, chests by side, and recipes by the agents around.
-Anything else is refused with the reason. Observations are mettagrid's own; rewards are translated
-where they can be.
+Handlers can express exactly: the cost of moves, energy sharing, regeneration, limits, cooldowns,
+partial uses, numbers of uses, chests by side, and recipes by the agents around. All other rules
+raise an error. Observations are those of mettagrid. Rewards are translated where possible.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from daf.config import ConfigError
-from daf.extra import require
 from daf.mettagrid.handlers import (
     TARGET_IS_EMPTY,
     TARGET_IS_USABLE,
     USE,
     WALK,
     Data,
-    first_of,
-    give,
-    hand_over,
+    add_resources,
+    first_match,
     handler,
-    has,
-    stored,
-    unless,
-    weighted,
+    has_resources,
+    negate,
+    stored_amount,
+    transfer,
+    weighted_sum,
 )
-from daf.mettagrid.stations import COOLDOWN, USES, station_object
+from daf.mettagrid.station_handlers import COOLDOWN, USES, station_object
 from daf.missions import RESOURCES, Assembler, Mission
 from daf.missions.inventory import starting_inventory
 from daf.missions.mission import AGENT, FLOOR, WALL
+from daf.provenance.mettagrid_version import require_mettagrid
 
 TIMED = "timed"
-"""Tag of the stations whose cooldown runs."""
+"""Tag of the stations with a cooldown."""
 
-FIRST_SYMBOL = 0xE000  # private characters: every station is a kind of its own in the map
+FIRST_SYMBOL = 0xE000  # private-use characters: every station has its own symbol in the map
 MAX_TAGS = 256
-MAX_AMOUNT = 65535
 
 
 def translate(mission: Mission) -> dict[str, Any]:
-    """The mission for mettagrid, see `config_of`. Needs no mettagrid.
+    """Translate a mission to the data of a `MettaGridConfig`, without importing mettagrid.
 
-    Its cooldowns and uses left are amounts that stations carry, `cooldown` and `remaining_uses`;
-    its glyphs are vibes.
+    Cooldowns and remaining uses become amounts that stations carry, `cooldown` and
+    `remaining_uses`. Glyphs become vibes.
 
     Raises:
-        ConfigError: it has a rule that mettagrid cannot express exactly; one line.
+        ConfigError: mettagrid cannot express a rule exactly; one line.
     """
-    _check(mission)
-    stations = mission.cells(*mission.stations)
+    _check_translatable(mission)
+    stations = mission.cells_with(*mission.stations)
     objects: dict[str, Data] = {"wall": {"pydantic_type": "wall", "name": "wall"}}
     symbols = {"#": "wall", ".": "empty", "@": "agent.agent"}
     rows = [[_symbol(mission, cell) for cell in row] for row in mission.map]
-    for number, (row, column, name) in enumerate(stations):
-        key, symbol = f"{name}.{number}", chr(FIRST_SYMBOL + number)
-        with_rule = station_object(mission, name, f"station:{number}")
+    for index, (row, column, name) in enumerate(stations):
+        key, symbol = f"{name}.{index}", chr(FIRST_SYMBOL + index)
+        station = station_object(mission, name, f"station:{index}")
         timed = [TIMED] if _has_cooldown(mission, name) else []
-        objects[key] = {**with_rule, "map_name": key, "tags": [*with_rule["tags"], *timed]}
+        objects[key] = {**station, "map_name": key, "tags": [*station["tags"], *timed]}
         symbols[symbol] = key
         rows[row][column] = symbol
     tags = {f"type:{station['name']}" for station in objects.values()} | {"type:agent", TIMED}
     tags |= {tag for station in objects.values() for tag in station.get("tags", [])}
     if len(tags) > MAX_TAGS:
-        raise _refused(mission, f"{len(tags)} tags are needed and {MAX_TAGS} possible")
+        raise _unsupported_error(mission, f"it needs {len(tags)} tags; the limit is {MAX_TAGS}")
     game = {
         "resource_names": [*RESOURCES, COOLDOWN, USES],
         "num_agents": mission.num_agents,
@@ -77,11 +75,11 @@ def translate(mission: Mission) -> dict[str, Any]:
         "agent": _agent(mission),
         "actions": {
             "move": {"handlers": _move_handlers(mission)},
-            "change_vibe": {"vibes": _vibes(mission.glyphs)},
+            "change_vibe": {"vibes": _vibe_entries(mission.glyphs)},
         },
         "objects": objects,
         "tags": [TIMED],
-        "on_tick": _cooldowns_run(),
+        "on_tick": _cooldown_handler(),
         "protocol_details_obs": False,
         "map_builder": {
             "type": "mettagrid.map_builder.ascii.AsciiMapBuilderConfig",
@@ -92,13 +90,15 @@ def translate(mission: Mission) -> dict[str, Any]:
     return {"label": mission.name, "game": game}
 
 
-def config_of(mission: Mission) -> Any:
-    """The mission as a `MettaGridConfig`, a new one: its first simulation changes it.
+def mettagrid_config(mission: Mission) -> Any:
+    """Build the `MettaGridConfig` of a mission.
+
+    Use each configuration for one simulation only: mettagrid modifies it.
 
     Raises:
         ConfigError: mettagrid is not installed, or cannot express a rule exactly; one line.
     """
-    require(f"mission {mission.name} in mettagrid")
+    require_mettagrid(f"mission {mission.name} in mettagrid")
     from mettagrid.config.filter import AnyFilter
     from mettagrid.config.handler_config import Handler
     from mettagrid.config.mettagrid_config import MettaGridConfig
@@ -106,61 +106,67 @@ def config_of(mission: Mission) -> Any:
 
     filters = TypeAdapter(AnyFilter)
 
-    def built(data: Any) -> Any:
-        # Mettagrid keeps some of these as plain data where it nests them, and drops that silently.
+    def build_models(data: Any) -> Any:
+        # Mettagrid silently drops nested filters and handlers that are plain data.
         if isinstance(data, list):
-            return [built(item) for item in data]
+            return [build_models(item) for item in data]
         if not isinstance(data, dict):
             return data
-        parts = {key: built(value) for key, value in data.items()}
+        parts = {key: build_models(value) for key, value in data.items()}
         if "filter_type" in parts:
             return filters.validate_python(parts)
         return Handler.model_validate(parts) if "mutations" in parts else parts
 
-    return MettaGridConfig.model_validate(built(translate(mission)))
+    return MettaGridConfig.model_validate(build_models(translate(mission)))
 
 
-def rewards(mission: Mission) -> Data | None:
-    """What is paid, as a value whose changes all agents get; None where mettagrid has none such.
+def translate_rewards(mission: Mission) -> Data | None:
+    """Build the value whose changes are the reward of all agents; None if it is not translatable.
 
-    It has one for the stock of chests. Ours is that of the chest touched last, and begins to count
-    with the first transfer (RULES 8): the same if there is one chest of the kind, empty at first.
+    Mettagrid rewards the stock of a chest. DAF rewards the stock of the last used chest, from the
+    first transfer on (RULES 8). Both are equal for a single chest that is empty at the start.
     """
     terms = []
-    stations = list(enumerate(mission.cells(*mission.stations)))
+    stations = list(enumerate(mission.cells_with(*mission.stations)))
     for statistic, weight in mission.rewards.items():
-        kind, _, resource = statistic.removesuffix(".amount").partition(".")
+        source, _, resource = statistic.removesuffix(".amount").partition(".")
         chests = [
-            (number, mission.stations[name])
-            for number, (_, _, name) in stations
+            (index, mission.stations[name])
+            for index, (_, _, name) in stations
             if getattr(mission.stations[name], "resource", None) == resource
         ]
-        if kind != "chest" or len(chests) != 1 or chests[0][1].initial:
+        if source != "chest" or len(chests) != 1 or chests[0][1].initial:
             return None
-        terms.append((weight, stored(resource, f"station:{chests[0][0]}")))
-    return weighted(terms) if terms and not mission.reward_caps else None
+        terms.append((weight, stored_amount(resource, f"station:{chests[0][0]}")))
+    return weighted_sum(terms) if terms and not mission.reward_caps else None
 
 
-def _refused(mission: Mission, reason: str) -> ConfigError:
+def _unsupported_error(mission: Mission, reason: str) -> ConfigError:
+    """Return the error of a mission that mettagrid cannot express."""
     return ConfigError(f"mission {mission.name}: cannot be translated to mettagrid: {reason}")
 
 
-def _check(mission: Mission) -> None:
+def _check_translatable(mission: Mission) -> None:
+    """Check the rules of a mission that no handler can express.
+
+    Raises:
+        ConfigError: a rule cannot be translated; one line.
+    """
     if mission.layout is not None:
-        raise _refused(mission, "it has several layouts; name one of them")
-    present = {name for _, _, name in mission.cells(*mission.stations)}
-    machines = {n: s for n in present if isinstance(s := mission.stations[n], Assembler)}
-    if mission.clipping.rate > 0 and any(not s.clip_immune for s in machines.values()):
-        raise _refused(mission, "stations break down by chance (clipping.rate)")
-    for name, station in sorted(machines.items()):
-        if station.begins_clipped:
-            raise _refused(mission, f"{name} starts clipped, its repair is drawn by chance")
+        raise _unsupported_error(mission, "it has several layouts; select one by its seed")
+    names_on_map = {name for _, _, name in mission.cells_with(*mission.stations)}
+    assemblers = {n: s for n in names_on_map if isinstance(s := mission.stations[n], Assembler)}
+    if mission.clipping.rate > 0 and any(not s.clip_immune for s in assemblers.values()):
+        raise _unsupported_error(mission, "stations break down at random (clipping.rate)")
+    for name, station in sorted(assemblers.items()):
+        if station.is_initially_clipped:
+            raise _unsupported_error(mission, f"{name} starts clipped, its repair is random")
 
 
 def _token_bound(mission: Mission) -> int:
-    """No observation of mettagrid has more tokens; it refuses to go on with more."""
+    """Return an upper bound of tokens per observation; mettagrid fails with more tokens."""
     cells = mission.window_height * mission.window_width
-    stations = min(len(mission.cells(*mission.stations)), cells)
+    stations = min(len(mission.cells_with(*mission.stations)), cells)
     return 16 + cells + 6 * stations + (4 + len(RESOURCES)) * mission.num_agents
 
 
@@ -172,69 +178,74 @@ def _has_cooldown(mission: Mission, name: str) -> bool:
     return any(recipe.cooldown > 0 for recipe in getattr(mission.stations[name], "recipes", ()))
 
 
-def _vibes(count: int) -> list[Data]:
-    return [{"symbol": "?", "name": f"glyph_{number}"} for number in range(count)]
+def _vibe_entries(count: int) -> list[Data]:
+    return [{"symbol": "?", "name": f"glyph_{index}"} for index in range(count)]
 
 
 def _agent(mission: Mission) -> Data:
     limits = {
-        f"limit_{number}": {"resources": list(limit.resources), "base": limit.limit}
-        for number, limit in enumerate(mission.limits)
+        f"limit_{index}": {"resources": list(limit.resources), "base": limit.limit}
+        for index, limit in enumerate(mission.limits)
     }
     agent = {
         "name": "agent",
         "inventory": {
             "default_limit": mission.default_limit,
             "limits": limits,
-            "initial": _ordered(starting_inventory(mission)),
+            "initial": _in_resource_order(starting_inventory(mission)),
         },
-        "on_use_handler": _sharing(mission),
+        "on_use_handler": _energy_sharing_handler(mission),
     }
-    if paid := rewards(mission):
-        agent["rewards"] = {"stored": {"reward": paid}}
-    amounts = _ordered(mission.regeneration.amounts)
+    if reward := translate_rewards(mission):
+        agent["rewards"] = {"stored": {"reward": reward}}
+    amounts = _in_resource_order(mission.regeneration.amounts)
     if mission.regeneration.interval and amounts:
         period = {"filter_type": "periodic", "period": mission.regeneration.interval}
-        agent["on_tick"] = handler("regenerate", [period], [give("actor", amounts)])
+        agent["on_tick"] = handler("regenerate", [period], [add_resources("actor", amounts)])
     return agent
 
 
-def _ordered(amounts: Mapping[str, int]) -> dict[str, int]:
+def _in_resource_order(amounts: Mapping[str, int]) -> dict[str, int]:
     return {r: amounts[r] for r in RESOURCES if amounts.get(r, 0)}
 
 
-def _sharing(mission: Mission) -> Data:
-    """Half of the energy, rounded down, is offered; what there is no room for stays."""
-    most = next((x.limit for x in mission.limits if "energy" in x.resources), mission.default_limit)
+def _energy_sharing_handler(mission: Mission) -> Data:
+    """Build the handlers of energy sharing: transfer half the energy, rounded down."""
+    energy_limits = (limit.limit for limit in mission.limits if "energy" in limit.resources)
+    max_energy = next(energy_limits, mission.default_limit)
     offers = [
         handler(
             f"offer_{half}",
-            [has("actor", {"energy": 2 * half})],
-            [hand_over("actor", "target", "energy", half)],
+            [has_resources("actor", {"energy": 2 * half})],
+            [transfer("actor", "target", "energy", half)],
         )
-        for half in range(most // 2, 0, -1)
+        for half in range(max_energy // 2, 0, -1)
     ]
-    return first_of([*offers, handler("offer_nothing", [], [])])
+    return first_match([*offers, handler("offer_nothing", [], [])])
 
 
 def _move_handlers(mission: Mission) -> list[Data]:
-    """Walking and using cost energy. Mettagrid tries its own, free handlers behind these, so those
-    who cannot pay are kept from them by handlers that do nothing."""
-    price = mission.move_energy
-    paid = [give("actor", {"energy": -price})] if price else []
-    tired = [unless(has("actor", {"energy": price}))]
-    stop = [
-        handler("too_tired_to_walk", [TARGET_IS_EMPTY, *tired], []),
-        handler("too_tired_to_use", tired, []),
+    """Build the handlers of a move: walking and using cost energy.
+
+    Mettagrid appends its free handlers to this list. Handlers without mutations match first for
+    agents without energy.
+    """
+    cost = mission.move_energy
+    pay = [add_resources("actor", {"energy": -cost})] if cost else []
+    lacks_energy = [negate(has_resources("actor", {"energy": cost}))]
+    no_energy_handlers = [
+        handler("too_tired_to_walk", [TARGET_IS_EMPTY, *lacks_energy], []),
+        handler("too_tired_to_use", lacks_energy, []),
     ]
     return [
-        *(stop if price else []),
-        handler("walk", [TARGET_IS_EMPTY], [WALK, *paid]),
-        handler("use", [TARGET_IS_USABLE], [USE, *paid]),
+        *(no_energy_handlers if cost else []),
+        handler("walk", [TARGET_IS_EMPTY], [WALK, *pay]),
+        handler("use", [TARGET_IS_USABLE], [USE, *pay]),
     ]
 
 
-def _cooldowns_run() -> Data:
+def _cooldown_handler() -> Data:
+    """Build the handler that lowers all cooldowns by 1 at the end of a step."""
     query = {"query_type": "query", "source": TIMED}
-    run = {"mutation_type": "query_inventory", "query": query, "deltas": {COOLDOWN: -1}}
-    return handler("cooldowns_run", [], [run])
+    lower = {"mutation_type": "query_inventory", "query": query, "deltas": {COOLDOWN: -1}}
+    return handler("cooldowns_run", [], [lower])

@@ -1,15 +1,8 @@
-"""Missions: what is played. YAML in, immutable `Mission` out."""
+"""Missions: YAML files in, immutable `Mission` objects out."""
 
 from daf.missions.loader import build_mission, built_in_missions, load_mission
-from daf.missions.mission import (
-    POSITIONS,
-    RESOURCES,
-    Assembler,
-    Chest,
-    Mission,
-    Recipe,
-    check_alike,
-)
+from daf.missions.mission import Mission, check_compatible
+from daf.missions.stations import POSITIONS, RESOURCES, Assembler, Chest, Recipe
 
 __all__ = [
     "POSITIONS",
@@ -20,6 +13,6 @@ __all__ = [
     "Recipe",
     "build_mission",
     "built_in_missions",
-    "check_alike",
+    "check_compatible",
     "load_mission",
 ]

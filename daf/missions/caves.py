@@ -1,4 +1,4 @@
-"""Caves: water rises in a rough ground from the assembler on, and what is wet is the floor."""
+"""Layout generator `cave`: invasion percolation from the assembler carves the floor."""
 
 from heapq import heappop, heappush
 from typing import Literal
@@ -6,140 +6,156 @@ from typing import Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from daf.config import ConfigError, Whole
+from daf.config import ConfigError, Int
 from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE
-from daf.missions.layouts import Layout, choose
+from daf.missions.layouts import Layout, choose_cell
 
-COURT = 3  # cells around the assembler in which no other station is scattered
+CLEAR_RADIUS = 3
+"""Distance from the assembler, in cells, below which no other station but the chest is placed."""
 SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 KNIGHT = ((-2, -1), (-2, 1), (-1, -2), (-1, 2), (1, -2), (1, 2), (2, -1), (2, 1))
 
+Cell = tuple[int, int]
+"""(row, column)."""
+
 
 class Cave(Layout):
-    """A connected cave of exactly `open` cells; on them, all stations and agents.
+    """A connected cave of exactly `open` cells that contains all stations and agents.
 
-    In its middle an assembler, the first four agents two cells N, S, W and E of it, a chest three
-    steps (Manhattan) from it. All other stations are scattered, further agents stand anywhere. The
-    eight cells around every station are open.
+    The assembler is in the middle. The first 4 agents start 2 cells N, S, W and E of it, a chest is
+    3 steps (Manhattan distance) from it. All other stations and agents have random positions. The
+    8 cells around every station are open.
     """
 
-    generator: Literal["cave"] = "cave"
-    height: Whole = Field(ge=2 * COURT + 1, le=MAX_SIDE - 2)
-    width: Whole = Field(ge=2 * COURT + 1, le=MAX_SIDE - 2)
-    open: Whole = Field(ge=1, le=MAX_SIDE**2)
-    agents: Whole = Field(default=4, ge=1, le=MAX_AGENTS)
+    generator: Literal["cave"] = Field(default="cave", description="name of the generator")
+    height: Int = Field(
+        ge=2 * CLEAR_RADIUS + 1, le=MAX_SIDE - 2, description="rows inside the border"
+    )
+    width: Int = Field(
+        ge=2 * CLEAR_RADIUS + 1, le=MAX_SIDE - 2, description="columns inside the border"
+    )
+    open: Int = Field(
+        ge=1, le=MAX_SIDE**2, description="number of open cells, stations and agents included"
+    )
+    agents: Int = Field(default=4, ge=1, le=MAX_AGENTS, description="number of agents")
 
     @model_validator(mode="after")
-    def _has_a_court(self):
+    def _check_stations(self):
         if not (self.stations.get("assembler") and self.stations.get("chest")):
-            raise ValueError("a cave has at least one assembler and one chest")
+            raise ValueError("key 'stations': expected at least 1 assembler and 1 chest in a cave")
         return self
 
-    def fill(self, inside: np.ndarray, symbol: dict[str, str], random: np.random.Generator) -> None:
+    def draw(
+        self, interior: np.ndarray, symbols: dict[str, str], random: np.random.Generator
+    ) -> None:
+        """Draw floor, stations and agents in place; see `Layout.draw`."""
         middle = (self.height // 2, self.width // 2)
-        places = self._places(middle, random)
-        starts = [_beside(middle, side, 2) for side in SIDES][: self.agents]
-        floor = self._flooded(middle, places, starts, random)
-        inside[floor] = symbol[FLOOR]
-        for place, name in places.items():
-            inside[place] = symbol[name]
-        for place in starts:
-            inside[place] = symbol[AGENT]
+        stations = self._place_stations(middle, random)
+        starts = [_shifted(middle, side, 2) for side in SIDES][: self.agents]
+        floor = self._carve_floor(middle, stations, starts, random)
+        interior[floor] = symbols[FLOOR]
+        for cell, name in stations.items():
+            interior[cell] = symbols[name]
+        for cell in starts:
+            interior[cell] = symbols[AGENT]
         for _ in range(self.agents - len(starts)):
-            place = choose(inside == symbol[FLOOR], random, f"the {self.agents} agents")
-            inside[place] = symbol[AGENT]
+            cell = choose_cell(interior == symbols[FLOOR], random, f"the {self.agents} agents")
+            interior[cell] = symbols[AGENT]
 
-    def _places(
-        self, middle: tuple[int, int], random: np.random.Generator
-    ) -> dict[tuple[int, int], str]:
-        """What stands where; no two touch, none touches the border."""
-        names = self.names()
+    def _place_stations(self, middle: Cell, random: np.random.Generator) -> dict[Cell, str]:
+        """Return the station names by cell; no two stations touch, none touches the border."""
+        names = self.station_list()
         free = np.zeros((self.height, self.width), dtype=bool)
         free[1:-1, 1:-1] = True
-        free[_around(middle, COURT)] = False
-        chest = _beside(middle, KNIGHT[random.integers(len(KNIGHT))], 1)
-        free[_around(chest, 1)] = False
-        places = {middle: "assembler", chest: "chest"}
-        for name in places.values():
+        free[_square_around(middle, CLEAR_RADIUS)] = False
+        chest = _shifted(middle, KNIGHT[random.integers(len(KNIGHT))], 1)
+        free[_square_around(chest, 1)] = False
+        stations = {middle: "assembler", chest: "chest"}
+        for name in stations.values():
             names.remove(name)
         for name in names:
-            place = choose(free, random, f"the {len(names) + 2} stations")
-            free[_around(place, 1)] = False
-            places[place] = name
-        return places
+            cell = choose_cell(free, random, f"the {len(names) + 2} stations")
+            free[_square_around(cell, 1)] = False
+            stations[cell] = name
+        return stations
 
-    def _flooded(
+    def _carve_floor(
         self,
-        middle: tuple[int, int],
-        places: dict[tuple[int, int], str],
-        starts: list[tuple[int, int]],
+        middle: Cell,
+        stations: dict[Cell, str],
+        starts: list[Cell],
         random: np.random.Generator,
     ) -> np.ndarray:
-        """The open cells, bool [height, width]: connected, `open` of them, stations included.
+        """Return the open cells, bool [height, width]: connected, `open` of them with stations.
 
-        Invasion percolation (Wilkinson and Willemsen 1983): the next cell is always the lowest
-        one at the shore, and remembers from where it was reached. The cells around the stations
-        are open first, with the way by which the water came there; then the first of the others,
-        until there are enough. Every such set is connected.
+        Invasion percolation (Wilkinson and Willemsen 1983): the next invaded cell is always the
+        lowest one at the boundary, and its parent is the cell that it was reached from. The cells
+        around stations are opened first, with their paths to the source; then the other cells in
+        invasion order, until the number is reached. Every such set is connected.
+
+        Raises:
+            ConfigError: these stations and this seed do not allow `open` open cells.
         """
-        order, came_from = self._rising(_beside(middle, SIDES[0], 1), places, random)
-        number = {cell: n for n, cell in enumerate(order)}
+        order, parents = self._invasion_order(_shifted(middle, SIDES[0], 1), stations, random)
+        rank = {cell: n for n, cell in enumerate(order)}
         floor = np.zeros((self.height, self.width), dtype=bool)
-        for row, column in places:
-            around = floor[_around((row, column), 1)]
-            reached = around.any()
-            around[:] = True
+        for row, column in stations:
+            square = floor[_square_around((row, column), 1)]
+            is_reached = square.any()
+            square[:] = True
             ring = [(r, c) for r in range(row - 1, row + 2) for c in range(column - 1, column + 2)]
-            lowest = min(ring, key=lambda cell: number.get(cell, len(number)))
-            cell = None if reached else came_from[lowest]
+            first = min(ring, key=lambda cell: rank.get(cell, len(rank)))
+            cell = None if is_reached else parents[first]
             while cell is not None and not floor[cell]:
                 floor[cell] = True
-                cell = came_from[cell]
+                cell = parents[cell]
         for cell in starts:
             floor[cell] = True
-        needed, most = int(floor.sum()), len(order) + len(places)
-        if not needed <= self.open <= most:
+        minimum, maximum = int(floor.sum()), len(order) + len(stations)
+        if not minimum <= self.open <= maximum:
             raise ConfigError(
-                f"key 'layout.open': got {self.open}; with these stations and this seed "
-                f"{needed} to {most} cells can be open"
+                f"key 'layout.open': got {self.open}; expected {minimum} to {maximum} with these "
+                "stations and this seed"
             )
-        dry = [cell for cell in order if not floor[cell]]
-        for cell in dry[: self.open - needed]:
+        closed = [cell for cell in order if not floor[cell]]
+        for cell in closed[: self.open - minimum]:
             floor[cell] = True
         return floor
 
-    def _rising(
-        self,
-        source: tuple[int, int],
-        places: dict[tuple[int, int], str],
-        random: np.random.Generator,
-    ) -> tuple[list[tuple[int, int]], dict[tuple[int, int], tuple[int, int] | None]]:
-        """All cells but those of stations in the order in which the water reaches them, and for
-        each the cell from where it came."""
+    def _invasion_order(
+        self, source: Cell, stations: dict[Cell, str], random: np.random.Generator
+    ) -> tuple[list[Cell], dict[Cell, Cell | None]]:
+        """Return all cells without stations in invasion order, and the parent of each.
+
+        Args:
+            source: first invaded cell.
+            stations: station names by cell.
+            random: random numbers of the terrain.
+        """
         ground = random.integers(0, 256, size=(self.height, self.width))
-        for axis in (0, 1, 0, 1):  # smooth, in whole numbers: the same on every machine
+        for axis in (0, 1, 0, 1):  # smoothing in integers gives the same terrain on every machine
             ground = sum(np.roll(ground, shift, axis) for shift in (-1, 0, 1))
         height = ground.tolist()
-        came_from: dict[tuple[int, int], tuple[int, int] | None] = {source: None}
-        shore = [(height[source[0]][source[1]], source)]
+        parents: dict[Cell, Cell | None] = {source: None}
+        boundary = [(height[source[0]][source[1]], source)]
         order = []
-        while shore:
-            _, cell = heappop(shore)
+        while boundary:
+            _, cell = heappop(boundary)
             order.append(cell)
             for side in SIDES:
-                row, column = there = _beside(cell, side, 1)
+                row, column = neighbor = _shifted(cell, side, 1)
                 if not (0 <= row < self.height and 0 <= column < self.width):
                     continue
-                if there not in came_from and there not in places:
-                    came_from[there] = cell
-                    heappush(shore, (height[row][column], there))
-        return order, came_from
+                if neighbor not in parents and neighbor not in stations:
+                    parents[neighbor] = cell
+                    heappush(boundary, (height[row][column], neighbor))
+        return order, parents
 
 
-def _beside(place: tuple[int, int], side: tuple[int, int], steps: int) -> tuple[int, int]:
-    return place[0] + steps * side[0], place[1] + steps * side[1]
+def _shifted(cell: Cell, direction: Cell, steps: int) -> Cell:
+    return cell[0] + steps * direction[0], cell[1] + steps * direction[1]
 
 
-def _around(place: tuple[int, int], distance: int) -> tuple[slice, slice]:
-    """The square of cells at most `distance` from `place`, in both directions."""
-    return tuple(slice(middle - distance, middle + distance + 1) for middle in place)
+def _square_around(cell: Cell, distance: int) -> tuple[slice, slice]:
+    """Return the slices of all cells at most `distance` from `cell`, in both directions."""
+    return tuple(slice(middle - distance, middle + distance + 1) for middle in cell)

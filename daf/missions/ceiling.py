@@ -1,55 +1,55 @@
-"""The ceiling of a mission: an upper bound of its score that follows from its tables.
+"""Ceiling of a mission: an upper bound of its score, proven from its rules and map.
 
-docs/ceilings.md gives the reason for each limit, under the same names.
+docs/explanation/ceilings.md gives the reason for each limit, under the same names.
 """
 
 from dataclasses import dataclass
 from math import floor
 
-from daf.config import ConfigError, shown
-from daf.missions.constraints import Constraints
+from daf.config import ConfigError, short_json
+from daf.missions.ceiling_constraints import CeilingConstraints
 from daf.missions.mission import Mission
 
 
 @dataclass(frozen=True)
 class Bound:
-    """What no episode of a mission can exceed.
+    """Upper bound of the score of every episode of a mission.
 
     Attributes:
-        hearts: the most that the score can be; None if there is no such bound.
-        because: the limits it follows from, or why there is none.
+        hearts: maximum score; None without a bound.
+        binding_limits: names of the limits that prove the bound, or the reason for its absence.
     """
 
     hearts: int | None
-    because: tuple[str, ...]
+    binding_limits: tuple[str, ...]
 
 
-def score_bound(mission: Mission) -> Bound:
-    """An upper bound of the score of every episode, whoever plays.
+def compute_score_bound(mission: Mission) -> Bound:
+    """Compute an upper bound of the score of every episode, for any policy.
 
-    The most hearts that a linear program allows, whose variables are the uses of each recipe, the
-    deposits and the steps walked in a whole episode, and whose limits every episode keeps.
+    The bound is the maximum number of hearts in a linear program. Its variables are the uses of
+    each recipe, the deposits and the steps walked in an episode; every episode meets its limits.
     """
     if mission.max_steps == 0:
         return Bound(None, ("an episode has no end",))
-    bound, because = Constraints(mission).program().largest("hearts")
-    return Bound(floor(bound), tuple(because))
+    bound, binding_limits = CeilingConstraints(mission).program().maximize("hearts")
+    return Bound(floor(bound), tuple(binding_limits))
 
 
-def checked_ceiling(mission: Mission) -> float | None:
-    """The ceiling that a mission gives itself, or else the one that is proved here.
+def resolve_ceiling(mission: Mission) -> float | None:
+    """Return the ceiling in the mission file, or else the proven bound.
 
     Raises:
-        ConfigError: it gives itself a higher one than is possible.
+        ConfigError: the ceiling in the file is above the proven bound.
     """
-    bound = score_bound(mission)
+    bound = compute_score_bound(mission)
     if bound.hearts is None:
         return mission.ceiling
     if mission.ceiling is None:
         return float(bound.hearts)
     if mission.ceiling > bound.hearts:
         raise ConfigError(
-            f"key 'ceiling': got {shown(mission.ceiling)}; no episode can have more than "
-            f"{bound.hearts} ({', '.join(bound.because)}): give at most that, or leave it out"
+            f"key 'ceiling': got {short_json(mission.ceiling)}; expected at most the proven bound "
+            f"{bound.hearts} ({', '.join(bound.binding_limits)}), or no ceiling"
         )
     return mission.ceiling

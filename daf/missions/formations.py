@@ -1,18 +1,20 @@
-"""Which recipe a station follows, by who stands around it."""
+"""Recipe of a station by the formation of the agents around it."""
 
-from daf.missions.mission import POSITIONS, Assembler
+from daf.missions.stations import POSITIONS, Assembler
 
 
-def recipe_of_neighbours(station: Assembler) -> list[int | None]:
-    """Number of the recipe for each of the 256 neighbour bytes, None where there is none.
+def recipe_by_neighbor_byte(station: Assembler) -> list[int | None]:
+    """Return the recipe index of each of the 256 neighbor bytes; None without a recipe.
 
-    A later recipe wins over an earlier one (RULES 5: recipes are entered in list order).
+    A later recipe overrides an earlier one (RULES 5: recipes are entered in list order).
     """
-    found: list[int | None] = [None] * 256
-    for number, recipe in enumerate(station.recipes):
+    recipes: list[int | None] = [None] * 256
+    for index, recipe in enumerate(station.recipes):
         for formation in recipe.formations:
-            fixed = sum(1 << POSITIONS.index(place) for place in formation if place != "any")
+            fixed = sum(
+                1 << POSITIONS.index(position) for position in formation if position != "any"
+            )
             for byte in range(256):
                 if byte & fixed == fixed and byte.bit_count() == len(formation):
-                    found[byte] = number
-    return found
+                    recipes[byte] = index
+    return recipes

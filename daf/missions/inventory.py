@@ -1,26 +1,32 @@
-"""What agents can hold, and what they begin with."""
+"""Inventory limits and starting inventory of the agents of a mission."""
 
-from daf.missions.mission import RESOURCES, Limit, Mission
+from daf.missions.mission import Mission
+from daf.missions.stations import RESOURCES, InventoryLimit
 
 
-def inventory_limits(mission: Mission) -> list[Limit]:
-    """The limits of the inventory, also for resources that none is named for."""
-    named = {resource for limit in mission.limits for resource in limit.resources}
-    others = [resource for resource in RESOURCES if resource not in named]
+def inventory_limits(mission: Mission) -> list[InventoryLimit]:
+    """Return all inventory limits, including the default limit of resources without a named one."""
+    limited = {resource for limit in mission.limits for resource in limit.resources}
+    unlimited = [resource for resource in RESOURCES if resource not in limited]
     default = mission.default_limit
-    return [*mission.limits, *(Limit(resources=(other,), limit=default) for other in others)]
+    return [
+        *mission.limits,
+        *(InventoryLimit(resources=(resource,), limit=default) for resource in unlimited),
+    ]
 
 
 def starting_inventory(mission: Mission) -> dict[str, int]:
-    """What every agent holds at the start: the initial inventory as far as the limits allow.
+    """Return the inventory of every agent at the start: the initial inventory within the limits.
 
-    It is entered resource by resource, in the order of ids; the excess vanishes (RULES 4).
+    Resources are entered in the order of ids; the excess is lost (RULES 4).
     """
     limits = inventory_limits(mission)
-    room = {resource: limit for limit in limits for resource in limit.resources}
-    held: dict[str, int] = {}
+    limit_by_resource = {resource: limit for limit in limits for resource in limit.resources}
+    amounts: dict[str, int] = {}
     for resource in RESOURCES:
-        limit = room[resource]
-        mates = sum(held.get(mate, 0) for mate in limit.resources)
-        held[resource] = min(mission.initial_inventory.get(resource, 0), limit.limit - mates)
-    return held
+        limit = limit_by_resource[resource]
+        group_amount = sum(amounts.get(name, 0) for name in limit.resources)
+        amounts[resource] = min(
+            mission.initial_inventory.get(resource, 0), limit.limit - group_amount
+        )
+    return amounts

@@ -1,6 +1,6 @@
-"""Layouts: from a few numbers and a seed to the rows of a map.
+"""Layouts: maps drawn by a generator from its parameters and a seed.
 
-Every generator is a class of its parameters with a method `fill`. The same parameters and seed give
+Each generator is a class of its parameters with a method `draw`. The same parameters and seed give
 the same map on every machine.
 """
 
@@ -13,62 +13,65 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, PlainValidator, model_validator
 
-from daf.config import ConfigError, Model, Whole, nearest, shown
+from daf.config import ConfigError, Int, Model, short_json, suggest
 from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, MAX_STATIONS, WALL
 
 MAX_LAYOUTS, MAX_CELLS = 10_000, 50_000_000
-NUMBER = "(?:0|[1-9][0-9]{0,8})"
-"""Pattern of a seed."""
+SEED_PATTERN = "(?:0|[1-9][0-9]{0,8})"
+"""Regular expression of one layout seed."""
 
-Counts = dict[str, Annotated[Whole, Field(ge=0, le=MAX_STATIONS)]]
+Counts = dict[str, Annotated[Int, Field(ge=0, le=MAX_STATIONS)]]
 Map = tuple[str, ...]
 
 
-def _seed(value: Any) -> int | str:
+def _check_seed(value: Any) -> int | str:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    if not isinstance(value, str) or not re.fullmatch(f"{NUMBER}-{NUMBER}", value):
-        raise ValueError("should be a whole number from 0 on, or FIRST-LAST for several layouts")
-    count = len(seeds_of(value))
+    if not isinstance(value, str) or not re.fullmatch(f"{SEED_PATTERN}-{SEED_PATTERN}", value):
+        raise ValueError("expected a whole number >= 0, or FIRST-LAST for several layouts")
+    count = len(parse_seeds(value))
     if count < 1:
-        raise ValueError("the last seed comes before the first; accepted: such as 1-1000")
+        raise ValueError("expected FIRST <= LAST, such as 1-1000")
     if count > MAX_LAYOUTS:
-        raise ValueError(f"these are {count} layouts; accepted: up to {MAX_LAYOUTS}")
+        raise ValueError(f"expected at most {MAX_LAYOUTS} layouts, not {count}")
     return value
 
 
-def seeds_of(seed: int | str) -> range:
-    """`"1-1000"` -> the seeds from 1 to 1000; a number is one."""
+def parse_seeds(seed: int | str) -> range:
+    """Return the layout seeds of one number, or of a range such as `"1-1000"`."""
     first, _, last = str(seed).partition("-")
     return range(int(first), int(last or first) + 1)
 
 
-Seed = Annotated[int | str, PlainValidator(_seed)]
+Seed = Annotated[int | str, PlainValidator(_check_seed)]
 
 
 class Layout(Model):
-    """What all generators have in common.
+    """Parameters that all generators share.
 
-    `height` and `width` are those of the area that is laid out; `border` cells of wall go all
-    round it. No two stations touch, even at a corner, and none touches a wall, so that each can be
-    reached from all sides. Whatever the seed, there are as many of each station and as many agents.
+    No two stations touch, even at a corner, and no station touches a wall, so agents can reach
+    each station from all sides. The numbers of stations and agents do not depend on the seed.
     """
 
-    height: Whole = Field(ge=3, le=MAX_SIDE - 2)
-    width: Whole = Field(ge=3, le=MAX_SIDE - 2)
-    border: Whole = Field(default=1, ge=1, le=MAX_SIDE // 2)
-    stations: Counts
-    seed: Seed = 0
+    height: Int = Field(ge=3, le=MAX_SIDE - 2, description="rows inside the border")
+    width: Int = Field(ge=3, le=MAX_SIDE - 2, description="columns inside the border")
+    border: Int = Field(
+        default=1, ge=1, le=MAX_SIDE // 2, description="thickness of the outer wall, in cells"
+    )
+    stations: Counts = Field(description="number of stations of each type, by name")
+    seed: Seed = Field(
+        default=0, description="layout seed, or a range FIRST-LAST with one layout per episode"
+    )
 
     @model_validator(mode="after")
-    def _not_too_much(self):
+    def _check_total_cells(self):
         count = len(self.seeds)
         cells = count * (self.height + 2 * self.border) * (self.width + 2 * self.border)
         if count > 1 and cells > MAX_CELLS:
-            most = MAX_CELLS * count // cells
+            max_layouts = MAX_CELLS * count // cells
             raise ValueError(
-                f"key 'seed': got {shown(self.seed)}; these are {count} layouts; "
-                f"accepted: up to {most} of this size"
+                f"key 'seed': got {short_json(self.seed)}; expected at most {max_layouts} layouts "
+                f"of this size, not {count}"
             )
         return self
 
@@ -77,95 +80,118 @@ class Layout(Model):
 
     @property
     def seeds(self) -> range:
-        """Of its layouts; one, if `seed` is a number."""
-        return seeds_of(self.seed)
+        """Seeds of all layouts; a single one if `seed` is a number."""
+        return parse_seeds(self.seed)
 
-    def rows(self, legend: dict[str, str], seed: int) -> Map:
-        """A map, `height + 2 * border` rows of `width + 2 * border` characters of `legend`.
+    def build_map(self, legend: dict[str, str], seed: int) -> Map:
+        """Build one map: `height + 2 * border` rows of `width + 2 * border` characters.
+
+        Args:
+            legend: cell content by character.
+            seed: layout seed.
 
         Raises:
-            ConfigError: something without symbol, or too many stations to fit.
+            ConfigError: a cell content without character, or too many stations or agents.
         """
-        symbol = {name: character for character, name in legend.items()}
+        symbols = {name: character for character, name in legend.items()}
         for name in (WALL, FLOOR, AGENT):
-            if name not in symbol:
-                raise ConfigError(f"key 'legend': no character is {name}; a layout needs one")
+            if name not in symbols:
+                raise ConfigError(f"key 'legend': expected a character for '{name}' in a layout")
         for name in self.stations:
-            if name not in symbol:
+            if name not in symbols:
                 raise ConfigError(
-                    f"key 'layout.stations': unknown station {shown(name)}; "
-                    f"{nearest(name, sorted(symbol))}"
+                    f"key 'layout.stations': unknown station {short_json(name)}; "
+                    f"{suggest(name, sorted(symbols))}"
                 )
-        grid = np.full((self.height + 2 * self.border, self.width + 2 * self.border), symbol[WALL])
-        inside = grid[self.border : -self.border, self.border : -self.border]
-        self.fill(inside, symbol, np.random.Generator(np.random.PCG64(seed)))
+        grid = np.full((self.height + 2 * self.border, self.width + 2 * self.border), symbols[WALL])
+        interior = grid[self.border : -self.border, self.border : -self.border]
+        self.draw(interior, symbols, np.random.Generator(np.random.PCG64(seed)))
         return tuple("".join(row) for row in grid)
 
     @abstractmethod
-    def fill(self, inside: np.ndarray, symbol: dict[str, str], random: np.random.Generator) -> None:
-        """Draw floor, stations and agents on the wall that `inside` [height, width] still is."""
+    def draw(
+        self, interior: np.ndarray, symbols: dict[str, str], random: np.random.Generator
+    ) -> None:
+        """Draw floor, stations and agents in place.
 
-    def names(self) -> list[str]:
-        """The station of each place that is needed."""
+        Args:
+            interior: characters [height, width] inside the border, all walls at first.
+            symbols: character by cell content.
+            random: random numbers of the layout seed.
+        """
+
+    def station_list(self) -> list[str]:
+        """Return the name of each station to place, one entry per station."""
         return [name for name, count in self.stations.items() for _ in range(count)]
 
 
 class Room(Layout):
-    """One open room; stations and agents scattered in it."""
+    """One open room with stations and agents at random positions."""
 
-    generator: Literal["room"] = "room"
-    agents: Whole = Field(ge=1, le=MAX_AGENTS)
+    generator: Literal["room"] = Field(default="room", description="name of the generator")
+    agents: Int = Field(ge=1, le=MAX_AGENTS, description="number of agents")
 
-    def fill(self, inside: np.ndarray, symbol: dict[str, str], random: np.random.Generator) -> None:
-        inside[:] = symbol[FLOOR]
-        free = np.zeros(inside.shape, dtype=bool)
+    def draw(
+        self, interior: np.ndarray, symbols: dict[str, str], random: np.random.Generator
+    ) -> None:
+        """Draw floor, stations and agents in place; see `Layout.draw`."""
+        interior[:] = symbols[FLOOR]
+        free = np.zeros(interior.shape, dtype=bool)
         free[1:-1, 1:-1] = True
-        names = self.names()
+        names = self.station_list()
         for name in names:
-            row, column = choose(free, random, f"the {len(names)} stations")
-            inside[row, column] = symbol[name]
+            row, column = choose_cell(free, random, f"the {len(names)} stations")
+            interior[row, column] = symbols[name]
             free[row - 1 : row + 2, column - 1 : column + 2] = False
         for _ in range(self.agents):
-            place = choose(inside == symbol[FLOOR], random, f"the {self.agents} agents")
-            inside[place] = symbol[AGENT]
+            cell = choose_cell(interior == symbols[FLOOR], random, f"the {self.agents} agents")
+            interior[cell] = symbols[AGENT]
 
 
 @lru_cache(maxsize=8)
-def all_maps(layout: Layout, legend: tuple[tuple[str, str], ...]) -> tuple[Map, ...]:
-    """The map of each of a layout's seeds.
+def build_maps(layout: Layout, legend: tuple[tuple[str, str], ...]) -> tuple[Map, ...]:
+    """Build the map of each seed of a layout.
 
     Args:
-        legend: the items of a legend.
+        layout: generator with its parameters.
+        legend: items of a legend: (character, cell content).
 
     Raises:
-        ConfigError: there is none for one of the seeds, which the message names.
+        ConfigError: a seed has no map; the message names the seed.
     """
     maps: list[Map] = []
     for seed in layout.seeds:
         try:
-            rows = layout.rows(dict(legend), seed)
+            rows = layout.build_map(dict(legend), seed)
         except ConfigError as error:
-            raise ConfigError(f"layout of seed {seed}: {error}") from None
+            raise ConfigError(f"layout seed {seed}: {error}") from None
         maps.append(rows)
-        if not alike(rows, maps[0]):
-            raise ConfigError(f"layout of seed {seed}: has other stations or agents than the first")
+        if not same_contents(rows, maps[0]):
+            raise ConfigError(
+                f"layout seed {seed}: stations or agents differ from the first layout"
+            )
     return tuple(maps)
 
 
-def alike(one: Map, other: Map) -> bool:
-    """Whether two maps have the same size, and as much of everything."""
-    sides = [(len(rows), len(rows[0])) for rows in (one, other)]
-    return sides[0] == sides[1] and Counter("".join(one)) == Counter("".join(other))
+def same_contents(first: Map, second: Map) -> bool:
+    """Return whether two maps have the same size and the same number of each character."""
+    sizes = [(len(rows), len(rows[0])) for rows in (first, second)]
+    return sizes[0] == sizes[1] and Counter("".join(first)) == Counter("".join(second))
 
 
-def choose(free: np.ndarray, random: np.random.Generator, what: str) -> tuple[int, int]:
-    """(row, column) of one of the `free` cells, all alike.
+def choose_cell(free: np.ndarray, random: np.random.Generator, contents: str) -> tuple[int, int]:
+    """Choose one of the free cells uniformly; return (row, column).
+
+    Args:
+        free: bool [H, W].
+        random: random numbers of the layout seed.
+        contents: description of what the cells are for, for the error message.
 
     Raises:
-        ConfigError: there is none for `what`.
+        ConfigError: no cell is free.
     """
-    places = np.flatnonzero(free)
-    if places.size == 0:
-        raise ConfigError(f"key 'layout': the room is too small for {what}")
-    row, column = divmod(int(random.choice(places)), free.shape[1])
+    cells = np.flatnonzero(free)
+    if cells.size == 0:
+        raise ConfigError(f"key 'layout': the room is too small for {contents}")
+    row, column = divmod(int(random.choice(cells)), free.shape[1])
     return row, column

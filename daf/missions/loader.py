@@ -1,4 +1,4 @@
-"""From a mission's name or YAML file to a `Mission`."""
+"""Loading of missions: name or YAML file in, `Mission` out."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -6,65 +6,71 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from daf.config import ConfigError, check_plain, load_yaml, nearest, shown
-from daf.config.errors import describe
-from daf.config.paths import expanded
-from daf.config.plain import as_plain
-from daf.missions.ceiling import checked_ceiling
+from daf.config import ConfigError, check_plain_data, load_yaml, short_json, suggest
+from daf.config.paths import expand_home
+from daf.config.plain import as_plain_data
+from daf.errors import describe
+from daf.missions.ceiling import resolve_ceiling
 from daf.missions.generators import parse_layout
-from daf.missions.mission import AGENT, FLOOR, WALL, Mission, split_name
+from daf.missions.mission import AGENT, FLOOR, WALL, Mission
+from daf.missions.names import split_layout_seed
 
 BUILT_IN = Path(str(files("daf.missions"))) / "built_in"
-CATALOG = load_yaml(Path(str(files("daf.missions"))) / "stations.yaml")
-OWN = ("name", "description", "ceiling")
-"""Keys that a mission does not take over from the one it extends."""
+STATION_CATALOG = load_yaml(Path(str(files("daf.missions"))) / "stations.yaml")
+NOT_INHERITED_KEYS = ("name", "description", "ceiling")
+"""Keys that a mission does not inherit from the mission that it extends."""
 
 
 def built_in_missions() -> list[str]:
-    """Names of the missions that come with DAF, sorted."""
+    """Return the names of the missions that come with DAF, sorted."""
     return sorted(path.stem for path in BUILT_IN.glob("*.yaml"))
 
 
 def built_in_description(name: str) -> str:
-    """What a built-in mission says of itself; its map is not made for it."""
+    """Return the description of a built-in mission without building its map."""
     return load_yaml(BUILT_IN / f"{name}.yaml")["description"]
 
 
 def load_mission(mission: str | Path) -> Mission:
-    """A mission by its built-in name, or by the path of a YAML file.
+    """Load a mission by its built-in name or by the path of a YAML file.
 
-    Either may end in `@SEED`: the same mission in the layout of that seed, and its name ends so;
-    or in `@FIRST-LAST`: one mission of all these layouts.
+    The suffix `@SEED` selects one layout; the suffix `@FIRST-LAST` makes one mission of all these
+    layouts. The name of the mission keeps the suffix.
+
+    Args:
+        mission: built-in name or path, with an optional suffix.
 
     Raises:
-        ConfigError: no such mission, or the file is wrong; one line naming file, key, value and
-            what would be accepted.
+        ConfigError: unknown mission or invalid file; one line with file, key, value, expectation.
     """
-    path, seed = find_file(str(mission))
+    path, seed = find_mission_file(str(mission))
     source = str(path) if seed is None else f"{path}@{seed}"
     return build_mission(
         load_yaml(path), name=path.stem, source=source, folder=path.parent, layout_seed=seed
     )
 
 
-def find_file(mission: str) -> tuple[Path, str | None]:
-    """The YAML file of a mission, and what is asked for behind '@', if anything is.
+def find_mission_file(mission: str) -> tuple[Path, str | None]:
+    """Return the YAML file of a mission, and the layout seed or seeds behind '@' (else None).
+
+    Args:
+        mission: built-in name or path, with an optional suffix `@SEED` or `@FIRST-LAST`.
 
     Raises:
         ConfigError: neither a built-in name nor the path of a YAML file.
     """
-    name, seed = split_name(mission)
+    name, seed = split_layout_seed(mission)
     if name.endswith((".yaml", ".yml")):
-        return Path(expanded(name)), seed
+        return Path(expand_home(name)), seed
     if name not in built_in_missions():
         base, at, _ = name.partition("@")
         if at and base in built_in_missions():
             raise ConfigError(
-                f"unknown mission {shown(mission)}; behind '@' comes the seed of a layout, such as "
-                f"{base}@7, or of several, such as {base}@1-1000"
+                f"unknown mission {short_json(mission)}; expected a layout seed behind '@', "
+                f"such as {base}@7, or a range of seeds, such as {base}@1-1000"
             )
         raise ConfigError(
-            f"unknown mission {shown(mission)}; {nearest(name, built_in_missions())}, "
+            f"unknown mission {short_json(mission)}; {suggest(name, built_in_missions())}, "
             "or the path of a .yaml file"
         )
     return BUILT_IN / f"{name}.yaml", seed
@@ -73,118 +79,133 @@ def find_file(mission: str) -> tuple[Path, str | None]:
 def build_mission(
     data: Any, *, name: str, source: str, folder: Path = Path(), layout_seed: str | None = None
 ) -> Mission:
-    """A mission from the plain data of its YAML file; see `load_mission`.
+    """Build a mission from the plain data of its YAML file; see `load_mission`.
 
-    `extends` names a mission (built in, or a file as seen from `folder`) whose keys hold where
-    this one has none; `stations` override, key by key, the game's own of the same name; `layout`
-    calls a generator where there is no `map`, with another seed or seeds if `layout_seed` says so;
-    `legend` adds to the symbols of the stations.
+    The key `extends` names a base mission (built-in, or a file relative to `folder`) that supplies
+    missing keys. `stations` override the station catalog key by key. `layout` selects a generator
+    instead of a `map`. `legend` adds to the symbols of the stations.
+
+    Args:
+        data: content of the file.
+        name: name of the mission, unless the file has one.
+        source: origin of the data, the prefix of error messages.
+        folder: folder of the file.
+        layout_seed: layout seed or range FIRST-LAST that replaces the one in the file.
+
+    Raises:
+        ConfigError: the data are invalid; one line.
     """
-    data = as_plain(data)
-    check_plain(data, source)
+    data = as_plain_data(data)
+    check_plain_data(data, source)
     if not isinstance(data, dict):
-        raise ConfigError(f"{source}: expected a mapping of keys, got {shown(data)}")
+        raise ConfigError(f"{source}: got {short_json(data)}; expected a mapping of keys")
     try:
-        data = {"name": name} | _extended(data, folder, ())
-        if isinstance(data["name"], str) and split_name(data["name"])[1] is not None:
+        data = {"name": name} | _resolve_extends(data, folder, ())
+        if isinstance(data["name"], str) and split_layout_seed(data["name"])[1] is not None:
             raise ConfigError(
-                f"key 'name': got {shown(data['name'])}; '@' and a number are for other layouts"
+                f"key 'name': got {short_json(data['name'])}; expected no '@' and number"
             )
         if layout_seed is not None:
-            data = _laid_out(data, layout_seed) | {"name": f"{data['name']}@{layout_seed}"}
-        data["stations"] = _stations(data.get("stations", {}))
-        data["legend"] = _legend(data["stations"], data.get("legend", {}))
+            data = _with_layout_seed(data, layout_seed) | {"name": f"{data['name']}@{layout_seed}"}
+        data["stations"] = _build_stations(data.get("stations", {}))
+        data["legend"] = _build_legend(data["stations"], data.get("legend", {}))
         if ("layout" in data) == ("map" in data):
-            found = "both" if "map" in data else "neither"
-            raise ConfigError(f"keys 'map' and 'layout': got {found}; give one of them")
+            count = "both" if "map" in data else "neither"
+            raise ConfigError(f"keys 'map' and 'layout': got {count}; expected one of them")
         if "layout" in data:
             layout = parse_layout(data.pop("layout"))
-            data["map"] = layout.rows(data["legend"], layout.seeds[0])
+            data["map"] = layout.build_map(data["legend"], layout.seeds[0])
             if isinstance(layout.seed, str):
                 data["layout"] = layout
         elif isinstance(data["map"], str):
             data["map"] = data["map"].splitlines()
         mission = Mission.model_validate(data)
-        _ = mission.maps  # what is wrong with one of them is to be known now
-        return mission.model_copy(update={"ceiling": checked_ceiling(mission)})
+        _ = mission.maps  # raises the errors of all layouts at load time
+        return mission.model_copy(update={"ceiling": resolve_ceiling(mission)})
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
     except ValidationError as error:
         raise ConfigError(f"{source}: {describe(error, Mission)}") from None
 
 
-def _extended(data: dict, folder: Path, above: tuple[Path, ...]) -> dict:
-    """The keys of a mission with those of all that it extends.
+def _resolve_extends(data: dict, folder: Path, chain: tuple[Path, ...]) -> dict:
+    """Return the keys of a mission merged with those of all missions that it extends.
 
     Args:
-        above: the files that have led here.
+        data: content of the mission file.
+        folder: folder of the mission file.
+        chain: files of the missions that extend this one, outermost first.
+
+    Raises:
+        ConfigError: the base mission is unknown, invalid, or extends this one.
     """
     if "extends" not in data:
         return data
     base = data["extends"]
-    own = {key: value for key, value in data.items() if key != "extends"}
+    overrides = {key: value for key, value in data.items() if key != "extends"}
     if not isinstance(base, str):
-        raise ConfigError(f"key 'extends': got {shown(base)}; should be a mission, as text")
+        raise ConfigError(f"key 'extends': got {short_json(base)}; expected the name of a mission")
     try:
-        file, seed = find_file(base)
+        file, seed = find_mission_file(base)
         path = (folder / file).resolve()
-        if path in above:
-            chain = ", ".join(shown(step.name) for step in above)
-            raise ConfigError(f"got {shown(base)}, which extends itself by way of {chain}")
-        found = load_yaml(path)
-        if not isinstance(found, dict):
-            raise ConfigError(f"{path}: expected a mapping of keys, got {shown(found)}")
+        if path in chain:
+            names = ", ".join(short_json(file.name) for file in chain)
+            raise ConfigError(f"got {short_json(base)}, which extends itself through {names}")
+        inherited = load_yaml(path)
+        if not isinstance(inherited, dict):
+            raise ConfigError(f"{path}: got {short_json(inherited)}; expected a mapping of keys")
     except ConfigError as error:
         raise ConfigError(f"key 'extends': {error}") from None
-    found = _extended(found, path.parent, (*above, path))
+    inherited = _resolve_extends(inherited, path.parent, (*chain, path))
     if seed is not None:
-        found = _laid_out(found, seed)
-    for key in OWN:
-        found.pop(key, None)
-    replaced = {"map": "layout", "layout": "map"}
-    return _merged({k: v for k, v in found.items() if replaced.get(k) not in own}, own)
+        inherited = _with_layout_seed(inherited, seed)
+    for key in NOT_INHERITED_KEYS:
+        inherited.pop(key, None)
+    replaced_by = {"map": "layout", "layout": "map"}
+    inherited = {k: v for k, v in inherited.items() if replaced_by.get(k) not in overrides}
+    return _deep_merge(inherited, overrides)
 
 
-def _laid_out(data: dict, seed: str) -> dict:
-    """The keys of a mission with another seed, or other seeds, of its layout."""
+def _with_layout_seed(data: dict, seed: str) -> dict:
+    """Return the keys of a mission with another layout seed or range of seeds."""
     if not isinstance(data.get("layout"), dict):
         raise ConfigError(
-            f"got '@{seed}', but the mission has no 'layout'; only a layout has seeds"
+            f"got '@{seed}' for a mission without 'layout'; expected a mission with a layout"
         )
-    return _merged(data, {"layout": {"seed": int(seed) if seed.isdigit() else seed}})
+    return _deep_merge(data, {"layout": {"seed": int(seed) if seed.isdigit() else seed}})
 
 
-def _merged(base: Any, over: Any) -> Any:
-    """Mappings joined key by key; what else stands in both is `over`'s."""
-    if not (isinstance(base, dict) and isinstance(over, dict)):
-        return over
-    if base.get("generator") != over.get("generator", base.get("generator")):
-        return over  # the keys of one layout mean nothing to another
-    return base | {key: _merged(base.get(key), value) for key, value in over.items()}
+def _deep_merge(base: Any, overrides: Any) -> Any:
+    """Merge mappings key by key; other values of `overrides` replace those of `base`."""
+    if not (isinstance(base, dict) and isinstance(overrides, dict)):
+        return overrides
+    if base.get("generator") != overrides.get("generator", base.get("generator")):
+        return overrides  # generators share no parameters
+    return base | {key: _deep_merge(base.get(key), value) for key, value in overrides.items()}
 
 
-def _stations(overrides: Any) -> dict[str, dict]:
+def _build_stations(overrides: Any) -> dict[str, dict]:
     if not isinstance(overrides, dict):
         raise ConfigError(
-            f"key 'stations': got {shown(overrides)}; should be a mapping of names to stations"
+            f"key 'stations': got {short_json(overrides)}; expected a mapping of names to stations"
         )
     for name, station in overrides.items():
         if not isinstance(station, dict):
             raise ConfigError(
-                f"key 'stations.{name}': got {shown(station)}; should be a mapping of its keys"
+                f"key 'stations.{name}': got {short_json(station)}; expected a mapping of its keys"
             )
-        if name not in CATALOG and "kind" not in station:
+        if name not in STATION_CATALOG and "kind" not in station:
             raise ConfigError(
-                f"key 'stations': unknown station {shown(name)}; "
-                f"{nearest(name, sorted(CATALOG))}, or a new one with its 'kind'"
+                f"key 'stations': unknown station {short_json(name)}; "
+                f"{suggest(name, sorted(STATION_CATALOG))}, or a new station with its 'kind'"
             )
-    return _merged(CATALOG, overrides)
+    return _deep_merge(STATION_CATALOG, overrides)
 
 
-def _legend(stations: dict[str, dict], extra: Any) -> dict[str, Any]:
+def _build_legend(stations: dict[str, dict], extra: Any) -> dict[str, Any]:
     if not isinstance(extra, dict):
         raise ConfigError(
-            f"key 'legend': got {shown(extra)}; should be a mapping of characters to names"
+            f"key 'legend': got {short_json(extra)}; expected a mapping of characters to names"
         )
     legend = {"#": WALL, ".": FLOOR, "@": AGENT}
     for name, station in stations.items():
@@ -192,7 +213,7 @@ def _legend(stations: dict[str, dict], extra: Any) -> dict[str, Any]:
         if isinstance(symbol, str) and len(symbol) == 1:
             if symbol in legend:
                 raise ConfigError(
-                    f"key 'stations.{name}.symbol': got {shown(symbol)}, which is already "
+                    f"key 'stations.{name}.symbol': got {short_json(symbol)}, which is already "
                     f"'{legend[symbol]}'; taken: {' '.join(sorted(legend))}"
                 )
             legend[symbol] = name

@@ -1,268 +1,183 @@
-"""What a mission is: map, stations, limits and rules, as immutable, validated data."""
+"""Mission: map, stations, limits and rules as immutable, validated data."""
 
 import re
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from daf.config import ConfigError, Model, Number, Whole, nearest, shown
-from daf.config.model import check_name
+from daf.config import ConfigError, Float, Int, Model, short_json, suggest
 from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, MAX_STATIONS, WALL
 from daf.missions.generators import AnyLayout
-from daf.missions.layouts import NUMBER, alike, all_maps
-from daf.provenance import Hashed
-
-RESOURCES = (
-    "energy",
-    "carbon",
-    "oxygen",
-    "germanium",
-    "silicon",
-    "heart",
-    "decoder",
-    "modulator",
-    "resonator",
-    "scrambler",
+from daf.missions.layouts import build_maps, same_contents
+from daf.missions.names import MissionName, split_layout_seed
+from daf.missions.stations import (
+    MAX_COUNT,
+    RESOURCES,
+    Amount,
+    Assembler,
+    Chest,
+    Clipping,
+    InventoryLimit,
+    Regeneration,
+    Resource,
+    Symbol,
 )
-"""Resource names in id order, which is the order of every iteration over resources."""
-
-POSITIONS = ("NW", "N", "NE", "W", "E", "SW", "S", "SE")
-"""The cells around a station in reading order: position i is bit 2**i of the neighbour byte."""
+from daf.provenance.hashing import HashedDict
 
 MAX_WINDOW = 15
-MAX_COUNT = 1_000_000
-
-Resource = Literal[RESOURCES]
-Position = Literal[*POSITIONS, "any"]
-Side = Literal["N", "W", "E", "S"]
-Amount = Annotated[Whole, Field(ge=0, le=255)]
-Symbol = Annotated[str, Field(min_length=1, max_length=1)]
-
-
-def split_name(name: str) -> tuple[str, str | None]:
-    """`assembler_2@7` -> ("assembler_2", "7"): a mission, and the seed of its layout, or the seeds
-    of its layouts (`1-1000`), if they are not the mission's own."""
-    found = re.fullmatch(f"(.*)@({NUMBER}(?:-{NUMBER})?)", name, re.DOTALL)
-    return (found[1], found[2]) if found else (name, None)
-
-
-def _mission_name(name: str) -> str:
-    check_name(split_name(name)[0])
-    return name
-
-
-MissionName = Annotated[str, AfterValidator(_mission_name)]
-"""A `Name`, which '@' and the seed of a layout, or the seeds of several, may follow."""
-
-
-class Recipe(Model):
-    """What a station takes and gives when agents stand around it in one of `formations`.
-
-    A formation names the occupied cells exactly; each `any` stands for one more agent on any of
-    the other cells. The amounts are pooled from, and the outputs given to, whoever stands there.
-    """
-
-    formations: tuple[tuple[Position, ...], ...] = ()
-    inputs: dict[Resource, Amount] = {}
-    outputs: dict[Resource, Amount] = {}
-    cooldown: Whole = Field(default=0, ge=0, le=MAX_COUNT)
-
-    @field_validator("formations")
-    @classmethod
-    def _fit_around_a_station(cls, formations):
-        for formation in formations:
-            fixed = [position for position in formation if position != "any"]
-            if not 1 <= len(formation) <= len(POSITIONS) or len(set(fixed)) < len(fixed):
-                raise ValueError("a formation has 1 to 8 cells, none of them named twice")
-        return formations
-
-
-class Assembler(Model):
-    """A station that turns pooled inputs into outputs: assembler, charger, extractor."""
-
-    kind: Literal["assembler"] = "assembler"
-    type_id: Whole = Field(ge=2, le=254)
-    symbol: Symbol
-    recipes: tuple[Recipe, ...] = ()
-    partial: bool = False
-    max_uses: Whole = Field(default=0, ge=0, le=MAX_COUNT)
-    exhaustion: Number = Field(default=0.0, ge=0)
-    clip_immune: bool = False
-    starts_clipped: bool = False
-
-    @property
-    def begins_clipped(self) -> bool:
-        """Whether it is clipped at the start of an episode; an immune one never is."""
-        return self.starts_clipped and not self.clip_immune
-
-
-class Chest(Model):
-    """A station that stores one resource; the side an agent stands on decides what happens."""
-
-    kind: Literal["chest"] = "chest"
-    type_id: Whole = Field(ge=2, le=254)
-    symbol: Symbol
-    resource: Resource
-    sides: dict[Side, Annotated[Whole, Field(ge=-255, le=255)]]
-    initial: Amount = 0
-    capacity: Whole = Field(default=255, ge=1, le=255)
-
-    @model_validator(mode="after")
-    def _holds_what_it_starts_with(self):
-        if self.initial > self.capacity:
-            raise ValueError(f"initial {self.initial} is more than capacity {self.capacity}")
-        return self
 
 
 Station = Annotated[Assembler | Chest, Field(discriminator="kind")]
 
 
-class Limit(Model):
-    """Resources that share one limit of an agent's inventory."""
-
-    resources: tuple[Resource, ...] = Field(min_length=1)
-    limit: Amount
-
-
-class Regeneration(Model):
-    """What every agent receives each `interval` steps."""
-
-    interval: Whole = Field(default=1, ge=0, le=MAX_COUNT)
-    amounts: dict[Resource, Amount] = {"energy": 1}
-
-
-class Clipping(Model):
-    """How stations break down, how breaking spreads, and what repairs them."""
-
-    rate: Number = Field(default=0.0, ge=0, le=1)
-    length_scale: Number = 10.0
-    cutoff: Number = 0.0
-    repairs: tuple[Recipe, ...] = Field(
-        default=tuple(
-            Recipe(inputs={gear: 1}, cooldown=1)
-            for gear in ("decoder", "modulator", "scrambler", "resonator")
-        ),
-        min_length=1,
-    )
-
-
 class Mission(Model):
-    """One mission of the game, complete: everything the simulator needs and nothing else.
+    """One complete mission: all inputs of the simulator and nothing else.
 
-    `map` holds H rows of W characters, `legend` says what each character is. `rewards` are the
-    weights of what the engine pays (a reward, seen by the learner); the score of an episode is
-    always the number of hearts in the chests at its end. `ceiling` is a proven upper bound of the
-    score where one is known (see `daf.missions.ceiling`).
+    The learner receives `rewards`. The score of an episode is independent of them: the number of
+    hearts in the chests at its end.
 
-    A mission of several layouts has a `layout`, whose `seed` names them all; `map` is that of the
-    first. An episode is played on the layout that its world seed draws. They have the same size,
-    and as many agents and stations of each kind, so that only places depend on the layout.
+    A mission with several layouts has a `layout` with a range of seeds; `map` is the first layout.
+    The world seed of an episode selects its layout. All layouts have the same size and the same
+    numbers of agents and stations of each type.
     """
 
-    name: MissionName
-    description: str = ""
-    map: tuple[str, ...] = Field(min_length=1)
-    layout: AnyLayout | None = Field(default=None, exclude_if=lambda layout: layout is None)
-    legend: dict[Symbol, str]
-    stations: dict[str, Station]
-    max_steps: Whole = Field(default=1000, ge=0, le=MAX_COUNT)
-    truncates: bool = False
-    ceiling: Number | None = Field(default=None, ge=0)
-    window_height: Whole = Field(default=11, ge=1, le=MAX_WINDOW)
-    window_width: Whole = Field(default=11, ge=1, le=MAX_WINDOW)
-    tokens: Whole = Field(default=200, ge=4, le=4096)
-    glyphs: Whole = Field(default=154, ge=1, le=255)
-    move_energy: Amount = 2
-    failure_penalty: Number = Field(default=0.0, ge=0)
-    limits: tuple[Limit, ...] = (
-        Limit(resources=("heart",), limit=1),
-        Limit(resources=("energy",), limit=100),
-        Limit(resources=("carbon", "oxygen", "germanium", "silicon"), limit=100),
-        Limit(resources=("scrambler", "modulator", "decoder", "resonator"), limit=5),
+    name: MissionName = Field(description="name of the mission in the results")
+    description: str = Field(default="", description="short description of the mission")
+    map: tuple[str, ...] = Field(min_length=1, description="H rows of W characters of the legend")
+    layout: AnyLayout | None = Field(
+        default=None,
+        exclude_if=lambda layout: layout is None,
+        description="generator of several layouts; null: a single map",
     )
-    default_limit: Amount = 255
-    initial_inventory: dict[Resource, Amount] = {"energy": 100}
-    regeneration: Regeneration = Regeneration()
-    rewards: dict[str, Number] = {"chest.heart.amount": 1.0}
-    reward_caps: dict[str, Number] = {}
-    clipping: Clipping = Clipping()
+    legend: dict[Symbol, str] = Field(description="cell content (or station name) by character")
+    stations: dict[str, Station] = Field(description="station types by name")
+    max_steps: Int = Field(
+        default=1000, ge=0, le=MAX_COUNT, description="steps per episode; 0: no end, no ceiling"
+    )
+    truncates: bool = Field(
+        default=False, description="truncation instead of termination at the end of an episode"
+    )
+    ceiling: Float | None = Field(
+        default=None, ge=0, description="upper bound of the score; null: the proven bound"
+    )
+    window_height: Int = Field(
+        default=11, ge=1, le=MAX_WINDOW, description="rows of an agent's window, odd"
+    )
+    window_width: Int = Field(
+        default=11, ge=1, le=MAX_WINDOW, description="columns of an agent's window, odd"
+    )
+    tokens: Int = Field(default=200, ge=4, le=4096, description="tokens of an observation, T")
+    glyphs: Int = Field(default=154, ge=1, le=255, description="number of glyph actions")
+    move_energy: Amount = Field(default=2, description="energy per move")
+    failure_penalty: Float = Field(
+        default=0.0, ge=0, description="negative reward of a failed action, as a positive number"
+    )
+    limits: tuple[InventoryLimit, ...] = Field(
+        default=(
+            InventoryLimit(resources=("heart",), limit=1),
+            InventoryLimit(resources=("energy",), limit=100),
+            InventoryLimit(resources=("carbon", "oxygen", "germanium", "silicon"), limit=100),
+            InventoryLimit(resources=("scrambler", "modulator", "decoder", "resonator"), limit=5),
+        ),
+        description="inventory limits of groups of resources",
+    )
+    default_limit: Amount = Field(default=255, description="inventory limit of other resources")
+    initial_inventory: dict[Resource, Amount] = Field(
+        default={"energy": 100}, description="inventory of each agent at episode start, by resource"
+    )
+    regeneration: Regeneration = Field(
+        default=Regeneration(), description="periodic resources that every agent receives"
+    )
+    rewards: dict[str, Float] = Field(
+        default={"chest.heart.amount": 1.0},
+        description="reward per unit of chest.RESOURCE.amount or RESOURCE.gained",
+    )
+    reward_caps: dict[str, Float] = Field(
+        default={}, description="maximum reward per episode, by key of `rewards`"
+    )
+    clipping: Clipping = Field(default=Clipping(), description="clipping and repair of stations")
 
     def resolved(self) -> dict[str, Any]:
-        """All values as plain data, not to be changed: thousands of trainings share a mission."""
+        """Return all values as read-only plain data, which thousands of runs share."""
         return self._plain
 
-    def as_trained_on(self) -> "Mission":
-        """All of it that decides a training, which is everything but the ceiling: a better proof
-        renames no weights."""
+    def without_ceiling(self) -> "Mission":
+        """Return the mission without its ceiling, which does not affect training.
+
+        A tighter ceiling therefore changes no name of a run.
+        """
         return type(self).model_construct(**dict(self) | {"ceiling": None})
 
     @property
     def maps(self) -> tuple[tuple[str, ...], ...]:
-        """The map of each layout, M of them, made at the first call.
+        """Maps of the Y layouts, built at the first access.
 
         Raises:
-            ConfigError: one cannot be made.
+            ConfigError: a layout seed has no map.
         """
         if self.layout is None:
             return (self.map,)
-        maps = all_maps(self.layout, tuple(self.legend.items()))
+        maps = build_maps(self.layout, tuple(self.legend.items()))
         if maps[0] != self.map:
-            raise ConfigError(f"mission {self.name}: key 'map': is not that of the first layout")
+            raise ConfigError(f"mission {self.name}: key 'map': differs from the first layout")
         return maps
 
-    def where(self, what: str) -> np.ndarray:
-        """On which cells of the map of each layout it stands, bool [M, H, W]."""
+    def mask_of(self, content: str) -> np.ndarray:
+        """Return the cells of each layout with a content (wall, station ...), bool [Y, H, W]."""
         text = "".join(row for rows in self.maps for row in rows)
         symbols = np.array([text]).view("U1").reshape(-1, self.height, self.width)
-        there = np.zeros(symbols.shape, dtype=bool)
-        for symbol, meaning in self.legend.items():
-            if meaning == what:
-                there |= symbols == symbol
-        return there
+        mask = np.zeros(symbols.shape, dtype=bool)
+        for symbol, symbol_content in self.legend.items():
+            if symbol_content == content:
+                mask |= symbols == symbol
+        return mask
 
-    def in_layout(self, seed: int) -> "Mission":
-        """One of several layouts as a mission of its own.
+    def select_layout(self, seed: int) -> "Mission":
+        """Return one of several layouts as a mission with a single map.
+
+        Args:
+            seed: layout seed.
 
         Raises:
-            ConfigError: it cannot be made, or has not what the map has.
+            ConfigError: the seed has no map, or its map has other contents than `map`.
         """
-        rows = self.layout.rows(self.legend, seed)
-        if not alike(rows, self.map):
-            raise ConfigError(f"mission {self.name}: key 'map': is not that of the first layout")
-        changes = {"name": f"{split_name(self.name)[0]}@{seed}", "map": rows, "layout": None}
+        rows = self.layout.build_map(self.legend, seed)
+        if not same_contents(rows, self.map):
+            raise ConfigError(f"mission {self.name}: key 'map': differs from the first layout")
+        changes = {"name": f"{split_layout_seed(self.name)[0]}@{seed}", "map": rows, "layout": None}
         return type(self).model_construct(**dict(self) | changes)
 
     @cached_property
     def _plain(self) -> dict[str, Any]:
-        return Hashed(super().resolved())
+        return HashedDict(super().resolved())
 
     @field_validator("window_height", "window_width")
     @classmethod
-    def _centred(cls, size):
+    def _check_odd_window(cls, size):
         if size % 2 == 0:
-            raise ValueError("should be odd, so that the agent stands in the middle")
+            raise ValueError("expected an odd number, so that the window has a center")
         return size
 
     @field_validator("map")
     @classmethod
-    def _rectangular(cls, rows):
+    def _check_rectangle(cls, rows):
         for number, row in enumerate(rows, start=1):
             if len(row) != len(rows[0]):
                 raise ValueError(
-                    f"row {number} has {len(row)} characters but row 1 has {len(rows[0])}; "
-                    "all rows must be equally long"
+                    f"expected rows of equal length; row 1 has {len(rows[0])} characters, "
+                    f"row {number} has {len(row)}"
                 )
         if len(rows) > MAX_SIDE or not 1 <= len(rows[0]) <= MAX_SIDE:
             raise ValueError(
-                f"the map is {len(rows)}x{len(rows[0])}; 1x1 to {MAX_SIDE}x{MAX_SIDE} is supported"
+                f"expected 1x1 to {MAX_SIDE}x{MAX_SIDE} cells, not {len(rows)}x{len(rows[0])}"
             )
         return rows
 
     @field_validator("rewards")
     @classmethod
-    def _known_statistics(cls, rewards):
+    def _check_statistics(cls, rewards):
         for name in rewards:
             parts = re.fullmatch(r"chest\.(\w+)\.amount|(\w+)\.gained", name)
             if not parts or (parts[1] or parts[2]) not in RESOURCES:
@@ -273,41 +188,41 @@ class Mission(Model):
 
     @field_validator("limits")
     @classmethod
-    def _one_limit_each(cls, limits):
-        named = [resource for limit in limits for resource in limit.resources]
-        if len(set(named)) < len(named):
-            raise ValueError("a resource stands in more than one limit")
+    def _check_one_limit_per_resource(cls, limits):
+        resources = [resource for limit in limits for resource in limit.resources]
+        if len(set(resources)) < len(resources):
+            raise ValueError("expected each resource in at most one limit")
         return limits
 
     @model_validator(mode="after")
-    def _consistent(self):
-        for symbol, what in self.legend.items():
-            if what not in (WALL, FLOOR, AGENT) and what not in self.stations:
-                known = sorted([WALL, FLOOR, AGENT, *self.stations])
+    def _check_map(self):
+        for symbol, content in self.legend.items():
+            if content not in (WALL, FLOOR, AGENT) and content not in self.stations:
+                accepted = sorted([WALL, FLOOR, AGENT, *self.stations])
                 raise ValueError(
-                    f"key 'legend.{symbol}': unknown station {shown(what)}; {nearest(what, known)}"
+                    f"key 'legend.{symbol}': unknown station {short_json(content)}; "
+                    f"{suggest(content, accepted)}"
                 )
         for number, row in enumerate(self.map, start=1):
             for symbol in row:
                 if symbol not in self.legend:
                     raise ValueError(
-                        f"key 'map': unknown character {shown(symbol)} in row {number}; "
+                        f"key 'map': unknown character {short_json(symbol)} in row {number}; "
                         f"accepted: {' '.join(sorted(self.legend))}"
                     )
         agents = self.num_agents
         if not 1 <= agents <= MAX_AGENTS:
-            agent = next((s for s, what in self.legend.items() if what == AGENT), "@")
+            symbol = next((s for s, content in self.legend.items() if content == AGENT), "@")
             raise ValueError(
-                f"key 'map': got {agents} agents; 1 to {MAX_AGENTS} are needed, "
-                f"each drawn as '{agent}'"
+                f"key 'map': got {agents} agents; expected 1 to {MAX_AGENTS} (character '{symbol}')"
             )
-        stations = len(self.cells(*self.stations))
+        stations = len(self.cells_with(*self.stations))
         if stations > MAX_STATIONS:
-            raise ValueError(f"key 'map': got {stations} stations; accepted: up to {MAX_STATIONS}")
+            raise ValueError(f"key 'map': got {stations} stations; expected at most {MAX_STATIONS}")
         for name in self.reward_caps:
             if name not in self.rewards:
                 raise ValueError(
-                    f"unknown key 'reward_caps.{name}'; {nearest(name, sorted(self.rewards))}"
+                    f"unknown key 'reward_caps.{name}'; {suggest(name, sorted(self.rewards))}"
                 )
         return self
 
@@ -323,36 +238,36 @@ class Mission(Model):
 
     @property
     def num_agents(self) -> int:
-        """Agents in the map, A; their ids follow reading order."""
+        """Number of agents on the map, A; agent ids follow reading order."""
         return sum(self.legend[symbol] == AGENT for row in self.map for symbol in row)
 
     @property
     def num_actions(self) -> int:
-        """Length of the flat action list: noop, move N S W E, then one action per glyph."""
+        """Number of actions: noop, move N S W E, then one action per glyph."""
         return 5 + self.glyphs
 
-    def cells(self, *what: str) -> list[tuple[int, int, str]]:
-        """(row, column, name) of every cell that holds one of `what`, in reading order."""
+    def cells_with(self, *contents: str) -> list[tuple[int, int, str]]:
+        """Return (row, column, content) of every cell with one of `contents`, in reading order."""
         return [
             (row, column, self.legend[symbol])
             for row, line in enumerate(self.map)
             for column, symbol in enumerate(line)
-            if self.legend[symbol] in what
+            if self.legend[symbol] in contents
         ]
 
 
-def check_alike(*missions: Mission) -> None:
-    """Make sure that one policy can play all `missions`.
+def check_compatible(*missions: Mission) -> None:
+    """Check that one policy can act in all `missions`.
 
     Raises:
         ConfigError: they differ in actions, tokens or window.
     """
     first = missions[0]
     for mission in missions:
-        for what in ("num_actions", "tokens", "window_height", "window_width"):
-            if getattr(mission, what) != getattr(first, what):
+        for name in ("num_actions", "tokens", "window_height", "window_width"):
+            if getattr(mission, name) != getattr(first, name):
                 raise ConfigError(
-                    f"missions {first.name} and {mission.name} differ in {what} "
-                    f"({getattr(first, what)} and {getattr(mission, what)}); "
-                    "one policy cannot play both"
+                    f"missions {first.name} and {mission.name} differ in {name} "
+                    f"({getattr(first, name)} and {getattr(mission, name)}); "
+                    "one policy cannot act in both"
                 )

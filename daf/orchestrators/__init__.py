@@ -1,4 +1,4 @@
-"""The four pipelines: each writes a configuration, runs the workflow, and reads back its files."""
+"""Python API of the four pipelines: write a configuration, run the workflow, return the result."""
 
 from daf.orchestrators.benchmark_pipeline import daf_run_benchmark_pipeline
 from daf.orchestrators.comparison_pipeline import daf_run_comparison_pipeline

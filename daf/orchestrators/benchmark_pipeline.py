@@ -1,22 +1,24 @@
-"""From policies to a report and a package: train what needs it, evaluate, compare, deploy."""
+"""Benchmark pipeline: train policies, evaluate, compare and deploy them."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from daf.config import BenchmarkConfig, ConfigError, DAFConfig, TeamsConfig
-from daf.orchestrators.comparison_pipeline import study_outputs
-from daf.orchestrators.pipeline import CHECK, TRAIN, Pipeline, Stage, plan_of
-from daf.orchestrators.request import (
+from daf.orchestrators.arguments import (
+    as_dict,
+    as_list,
     default_name,
-    execution,
-    for_workflow,
-    listed,
+    execution_settings,
     policy_config,
-    settings,
+    resolve_daf_config,
 )
+from daf.orchestrators.experiment_outputs import experiment_outputs
+from daf.orchestrators.pipeline import Pipeline
+from daf.orchestrators.plans import build_plan
 from daf.orchestrators.result import PipelineResult
+from daf.orchestrators.stages import CHECK_STAGE, TRAIN_RULES, Stage
 from daf.plan import Plan
-from daf.plan.outcome import best_weights, evaluations_of
+from daf.plan.evaluation_summary import best_policy_with_weights, summarize_evaluations
 
 
 def daf_run_benchmark_pipeline(
@@ -33,54 +35,52 @@ def daf_run_benchmark_pipeline(
     results_dir: str | None = None,
     daf_config: DAFConfig | None = None,
 ) -> PipelineResult:
-    """Train the policies that need it, evaluate all of them, compare and deploy.
+    """Train policies, evaluate all of them, compare and deploy.
 
-    A network without `data_path` is trained on the missions, once for each training seed (1 to 5
-    by default). Stages: environment_check, training (if something is trained), evaluation,
-    comparison (unless `compare` is False), deployment (if `deploy`).
+    A network without `data_path` is trained on the missions, once per training seed (default: 1
+    to 5). Stages: environment_check, training (if a policy is trained), evaluation, comparison
+    (unless `compare` is False), deployment (if `deploy`).
 
     Args:
         policies: short names, class paths, PolicySpecs or mappings.
         missions: names or YAML files.
-        episodes_per_mission: of each policy and training seed.
-        num_training_steps: agent-steps of each training.
+        episodes_per_mission: episodes per mission of each policy and training seed.
+        num_training_steps: agent-steps of each run.
         training: other hyperparameters, keys of `TrainingConfig`.
-        teams: questions about teams of several policies, keys of `TeamsConfig`.
-        compare: make statistics and the report.
-        deploy: pack the best weights (highest mean score over the missions).
-        name: of the folders in `results/pipelines/` and `results/benchmarks/`; by default it
-            follows from the request.
-        results_dir: folder of all results; `results` in the working directory by default.
-        daf_config: how to run.
+        teams: analyses of teams of several policies, keys of `TeamsConfig`.
+        compare: compute statistics and render the report.
+        deploy: pack the best weights (highest mean score over the missions) into a bundle.
+        name: name of the folders in `results/pipelines/` and `results/benchmarks/` (default:
+            derived from the arguments).
+        results_dir: results folder (default: `results` in the working directory).
+        daf_config: execution settings.
 
     Returns:
-        `outputs`: `checkpoints`, policy -> paths of weights; `evaluation_results`, policy ->
-        mission -> {mean, sd, episodes, files}; with a comparison `summary_statistics`,
-        `comparison_results` and `report`; with a deployment `deployment_package`.
+        `outputs` has `checkpoints`, policy -> paths of weights; `evaluation_results`, policy ->
+        mission -> {mean, sd, episodes, files}. With a comparison: `summary_statistics`,
+        `comparison_results` and `report`. With a deployment: `deployment_package`.
 
     Raises:
-        ConfigError: a request that cannot be carried out, before anything was begun.
+        ConfigError: invalid arguments; raised before any job starts.
     """
-    daf = execution(daf_config, results_dir)
-    changes = settings(training, "training")
+    daf = resolve_daf_config(daf_config, results_dir)
+    hyperparameters = as_dict(training, "training")
     if num_training_steps is not None:
-        changes["steps"] = num_training_steps
-    chosen = [policy_config(policy) for policy in listed(policies, "policies")]
+        hyperparameters["steps"] = num_training_steps
+    policy_configs = [policy_config(policy) for policy in as_list(policies, "policies")]
     request = {
-        "policies": [policy.resolved() for policy in chosen],
-        "missions": listed(missions, "missions"),
-        "training": changes,
+        "policies": [policy.resolved() for policy in policy_configs],
+        "missions": as_list(missions, "missions"),
+        "training": hyperparameters,
         "evaluation": {"episodes": episodes_per_mission, "seed": daf.world_seed},
     }
     if daf.training_seeds is not None:
         request["training_seeds"] = list(daf.training_seeds)
     if teams is not None:
-        request["teams"] = TeamsConfig.parse(
-            settings(teams, "teams"), "argument 'teams'"
-        ).resolved()
+        request["teams"] = TeamsConfig.parse(as_dict(teams, "teams"), "argument 'teams'").resolved()
     name = name or default_name("benchmark", request)
     config = BenchmarkConfig.parse(
-        {"name": name, **request, "execution": for_workflow(daf)}, "arguments"
+        {"name": name, **request, "execution": execution_settings(daf)}, "arguments"
     )
     return run_benchmark(config, daf, compare=compare, deploy=deploy)
 
@@ -88,43 +88,57 @@ def daf_run_benchmark_pipeline(
 def run_benchmark(
     config: BenchmarkConfig, daf: DAFConfig, *, compare: bool = True, deploy: bool = False
 ) -> PipelineResult:
-    """The same for a configuration as it stands in a file."""
-    planned = plan_of(config)
-    if deploy and not planned.weights:
+    """Run the benchmark pipeline of a complete configuration.
+
+    Args:
+        config: configuration of the benchmark.
+        daf: execution settings.
+        compare: compute statistics and render the report.
+        deploy: pack the best weights into a bundle.
+
+    Raises:
+        ConfigError: invalid configuration; raised before any job starts.
+    """
+    plan = build_plan(config)
+    if deploy and not plan.weights:
         raise ConfigError("argument 'deploy': none of the policies has weights to deploy")
-    stages = [Stage(CHECK, (CHECK,))]
-    stages += [Stage("training", TRAIN)] if planned.runs else []
+    stages = [Stage(CHECK_STAGE, (CHECK_STAGE,))]
+    stages += [Stage("training", TRAIN_RULES)] if plan.runs else []
     stages += [Stage("evaluation", ("evaluate",))]
     stages += [Stage("comparison", ("compare", "report"))] if compare else []
     with Pipeline(config.name, config, daf) as pipeline:
-        made = pipeline.run("benchmark_report" if compare else "evaluations", stages)
-        plan, outputs = pipeline.there, pipeline.result.outputs
+        succeeded = pipeline.run("benchmark_report" if compare else "evaluations", stages)
+        plan, outputs = pipeline.plan, pipeline.result.outputs
         files = outputs["files"] = {}
         outputs["checkpoints"] = _checkpoints(plan)
         files["training"] = [plan.weights_file(run) for run in plan.finished_runs()]
-        outputs["evaluation_results"] = evaluations_of(plan)
+        outputs["evaluation_results"] = summarize_evaluations(plan)
         files["evaluation"] = plan.episodes_files()
-        if compare and made:
-            outputs |= study_outputs(plan, "benchmarks")
-            files["comparison"] = [plan.study_file("benchmarks", "stats.json"), outputs["report"]]
-        if deploy and made:
+        if compare and succeeded:
+            outputs |= experiment_outputs(plan, "benchmarks")
+            files["comparison"] = [
+                plan.experiment_file("benchmarks", "stats.json"),
+                outputs["report"],
+            ]
+        if deploy and succeeded:
             _deploy(pipeline, plan)
     return pipeline.result
 
 
 def _deploy(pipeline: Pipeline, plan: Plan) -> None:
-    best = best_weights(plan)
+    best = best_policy_with_weights(plan)
     if best is None:
         pipeline.fail("deployment", "no policy with weights was evaluated on every mission")
         return
-    package = plan.package_file(best)
-    if pipeline.run(package, [Stage("deployment", ("deploy",))], plan.config):
-        pipeline.result.outputs["deployment_package"] = package
-        pipeline.result.outputs["files"]["deployment"] = [package]
+    bundle = plan.bundle_file(best)
+    if pipeline.run(bundle, [Stage("deployment", ("deploy",))], plan.config):
+        pipeline.result.outputs["deployment_package"] = bundle
+        pipeline.result.outputs["files"]["deployment"] = [bundle]
 
 
 def _checkpoints(plan: Plan) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
+    """Return the weights files of the finished runs, by the label of their policy."""
+    checkpoints: dict[str, list[str]] = {}
     for run in plan.finished_runs():
-        found.setdefault(plan.labels[run], []).append(plan.weights_file(run))
-    return found
+        checkpoints.setdefault(plan.labels[run], []).append(plan.weights_file(run))
+    return checkpoints

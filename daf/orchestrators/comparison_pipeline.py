@@ -1,24 +1,25 @@
-"""Compare policies as they are."""
+"""Comparison pipeline: evaluate and compare policies without training."""
 
 from collections.abc import Iterable
 from typing import Any
 
-from daf.config import BenchmarkConfig, DAFConfig, TeamsConfig, load_json
-from daf.orchestrators.pipeline import CHECK, Pipeline, Stage
-from daf.orchestrators.request import (
+from daf.config import BenchmarkConfig, DAFConfig, TeamsConfig
+from daf.orchestrators.arguments import (
+    as_dict,
+    as_list,
     default_name,
-    execution,
-    for_workflow,
-    listed,
+    execution_settings,
     policy_config,
-    settings,
+    resolve_daf_config,
 )
+from daf.orchestrators.experiment_outputs import experiment_outputs
+from daf.orchestrators.pipeline import Pipeline
 from daf.orchestrators.result import PipelineResult
-from daf.plan import Plan
-from daf.plan.outcome import evaluations_of
+from daf.orchestrators.stages import CHECK_STAGE, Stage
+from daf.plan.evaluation_summary import summarize_evaluations
 
 STAGES = [
-    Stage(CHECK, (CHECK,)),
+    Stage(CHECK_STAGE, (CHECK_STAGE,)),
     Stage("policy_comparison", ("evaluate",)),
     Stage("statistical_analysis", ("compare",)),
     Stage("report_generation", ("report",)),
@@ -35,63 +36,52 @@ def daf_run_comparison_pipeline(
     results_dir: str | None = None,
     daf_config: DAFConfig | None = None,
 ) -> PipelineResult:
-    """Let policies play the same worlds, and say which is best and how sure that is.
+    """Evaluate policies in the same worlds, and rank them with confidence intervals.
 
-    Nothing is trained: a network without weights plays with random ones and is called
-    `...-untrained`. Stages: environment_check, policy_comparison, statistical_analysis,
+    No policy is trained: a network without weights is evaluated with random ones and gets the
+    name `...-untrained`. Stages: environment_check, policy_comparison, statistical_analysis,
     report_generation.
 
     Args:
         policies: short names, class paths, PolicySpecs or mappings.
         missions: names or YAML files.
-        episodes_per_mission: of each policy.
-        teams: questions about teams of several policies, keys of `TeamsConfig`.
-        name: of the folders in `results/pipelines/` and `results/comparisons/`; by default it
-            follows from the request.
-        results_dir: folder of all results; `results` in the working directory by default.
-        daf_config: how to run.
+        episodes_per_mission: episodes per mission of each policy.
+        teams: analyses of teams of several policies, keys of `TeamsConfig`.
+        name: name of the folders in `results/pipelines/` and `results/comparisons/` (default:
+            derived from the arguments).
+        results_dir: results folder (default: `results` in the working directory).
+        daf_config: execution settings.
 
     Returns:
-        `outputs`: `summary_statistics`, the content of stats.json with `best_policy`;
-        `comparison_results`, policy -> mission -> {mean, sd, episodes, files}; `report`, the path
-        of the HTML file. What failed is missing there and named in `errors` and in the report.
+        `outputs` has `summary_statistics`, the content of stats.json with `best_policy`;
+        `comparison_results`, policy -> mission -> {mean, sd, episodes, files}; `report`, path of
+        the HTML file. Failed evaluations are absent, and listed in `errors` and in the report.
 
     Raises:
-        ConfigError: a request that cannot be carried out, before anything was begun.
+        ConfigError: invalid arguments; raised before any job starts.
     """
-    daf = execution(daf_config, results_dir)
-    chosen = [policy_config(policy) for policy in listed(policies, "policies")]
+    daf = resolve_daf_config(daf_config, results_dir)
+    policy_configs = [policy_config(policy) for policy in as_list(policies, "policies")]
     request = {
-        "policies": [policy.resolved() | {"train": False} for policy in chosen],
-        "missions": listed(missions, "missions"),
+        "policies": [policy.resolved() | {"train": False} for policy in policy_configs],
+        "missions": as_list(missions, "missions"),
         "evaluation": {"episodes": episodes_per_mission, "seed": daf.world_seed},
     }
     if teams is not None:
-        request["teams"] = TeamsConfig.parse(
-            settings(teams, "teams"), "argument 'teams'"
-        ).resolved()
+        request["teams"] = TeamsConfig.parse(as_dict(teams, "teams"), "argument 'teams'").resolved()
     name = name or default_name("comparison", request)
     config = BenchmarkConfig.parse(
-        {"name": name, **request, "execution": for_workflow(daf)}, "arguments"
+        {"name": name, **request, "execution": execution_settings(daf)}, "arguments"
     )
     with Pipeline(config.name, config, daf) as pipeline:
-        made = pipeline.run("comparison_report", STAGES)
-        plan, outputs = pipeline.there, pipeline.result.outputs
-        outputs["comparison_results"] = evaluations_of(plan)
+        succeeded = pipeline.run("comparison_report", STAGES)
+        plan, outputs = pipeline.plan, pipeline.result.outputs
+        outputs["comparison_results"] = summarize_evaluations(plan)
         outputs["files"] = {"policy_comparison": plan.episodes_files()}
-        if made:
-            outputs |= study_outputs(plan, "comparisons")
+        if succeeded:
+            outputs |= experiment_outputs(plan, "comparisons")
             outputs["files"]["statistical_analysis"] = [
-                plan.study_file("comparisons", "stats.json")
+                plan.experiment_file("comparisons", "stats.json")
             ]
             outputs["files"]["report_generation"] = [outputs["report"]]
     return pipeline.result
-
-
-def study_outputs(plan: Plan, kind: str) -> dict[str, Any]:
-    """What a study came to, as the outputs of a pipeline."""
-    return {
-        "summary_statistics": load_json(plan.study_file(kind, "stats.json")),
-        "comparison_results": evaluations_of(plan),
-        "report": plan.study_file(kind, "report.html"),
-    }

@@ -1,116 +1,131 @@
-"""From what Snakemake told to causes that people understand."""
+"""Failures of a Snakemake call, from its events and the logs of its jobs."""
 
 import os
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from daf.batch import log_of, waiting
-from daf.job import CAUSE, reason_of
-from daf.limits import limited
-from daf.orchestrators.process import Job, Ran
+from daf.jobs.batch import part_log, staging_path
+from daf.jobs.log import LOG_FAILURE, failure_reason
 from daf.orchestrators.result import Failure
-from daf.record import SUFFIX
+from daf.orchestrators.run_snakemake import Job, SnakemakeResult
+from daf.provenance.sidecar import SUFFIX
+from daf.system.limits import describe_limits
 
-LAST_LINES = 5
+NUM_LAST_LINES = 5
 
-TABLE = ".parquet"
-"""What the names of the tables of evaluations end with."""
+TABLE_SUFFIX = ".parquet"
+"""Suffix of episode tables."""
 
 
-def failures(ran: Ran, stage_of: dict[str, str], first_stage: str, results: str) -> list[Failure]:
-    """The causes of all that failed, each once.
+def find_failures(
+    snakemake: SnakemakeResult,
+    stage_by_rule: Mapping[str, str],
+    default_stage: str,
+    results_dir: str,
+) -> list[Failure]:
+    """Return the failures of one Snakemake call, one per failed job or evaluation.
 
     Args:
-        ran: what became of the workflow.
-        results: the folder.
-        stage_of: the stage of each rule.
-        first_stage: where an error stands that keeps the workflow from starting.
+        snakemake: outcome of the call.
+        stage_by_rule: stage of each rule.
+        default_stage: stage of an error of the workflow itself.
+        results_dir: results folder.
     """
-    found = []
-    for job in ran.jobs.values():
+    failures = []
+    for job in snakemake.jobs.values():
         if job.status == "failed":
-            stage = stage_of.get(job.rule, first_stage)
-            parts = _failed_parts(job, results)
-            found += [_of_job(part, stage, ran.text) for part in parts or [job]]
-    if found or ran.exit_status == 0:
-        return found
-    stopped = [job for job in ran.jobs.values() if job.status == "running"]
-    stage = stage_of.get(stopped[0].rule, first_stage) if stopped else first_stage
-    lines = [line for line in ran.text.splitlines() if line.strip()]
-    return [Failure(stage, None, {}, _of_workflow(ran, lines), lines[-LAST_LINES:], None)]
+            stage = stage_by_rule.get(job.rule, default_stage)
+            evaluations = _failed_evaluations(job, results_dir)
+            failures += [_job_failure(j, stage, snakemake.text) for j in evaluations or [job]]
+    if failures or snakemake.exit_status == 0:
+        return failures
+    running = [job for job in snakemake.jobs.values() if job.status == "running"]
+    stage = stage_by_rule.get(running[0].rule, default_stage) if running else default_stage
+    lines = [line for line in snakemake.text.splitlines() if line.strip()]
+    message = _workflow_message(snakemake, lines)
+    return [Failure(stage, None, {}, message, lines[-NUM_LAST_LINES:], None)]
 
 
-def _failed_parts(job: Job, results: str) -> list[Job]:
-    """The evaluations of a job that failed, as jobs of their own: those whose log says so, and the
-    one that was being played when the job was killed."""
+def _failed_evaluations(job: Job, results_dir: str) -> list[Job]:
+    """Return the failed evaluations of a job, each as a job.
+
+    An evaluation failed if its log has a failure line, or if it was running when the job ended.
+    """
     if job.rule != "evaluate" or job.log is None:
         return []
-    logs = {log_of(job.log, table): table for table in job.output if table.endswith(TABLE)}
-    found = []
-    for log in sorted(filter(Path.is_file, logs), key=os.path.getmtime):
-        done = waiting(results, f"{logs[log]}{SUFFIX}").exists()
-        if os.path.getmtime(log) >= job.begin - 1 and (reason_of(log) or not done):
-            wildcards = job.wildcards | {"player": _player(log), "mission": log.stem}
-            found.append(replace(job, wildcards=wildcards, log=str(log)))
-    return found
+    tables = [file for file in job.output if file.endswith(TABLE_SUFFIX)]
+    table_by_log = {part_log(job.log, table): table for table in tables}
+    failed = []
+    for log in sorted(filter(Path.is_file, table_by_log), key=os.path.getmtime):
+        evaluation = replace(
+            job,
+            wildcards=job.wildcards | {"policy": _policy_from_path(log), "mission": log.stem},
+            log=str(log),
+        )
+        finished = staging_path(results_dir, f"{table_by_log[log]}{SUFFIX}").exists()
+        if evaluation.has_current_log() and (failure_reason(log) or not finished):
+            failed.append(evaluation)
+    return failed
 
 
-def evaluated_by(job: Job) -> list[str]:
-    """The players whose evaluations a job makes."""
-    if "player" in job.wildcards:
-        return [job.wildcards["player"]]
-    return list(dict.fromkeys(_player(file) for file in job.output))
+def list_evaluated_policies(job: Job) -> list[str]:
+    """Return the names of the policies and teams that a job evaluates."""
+    if "policy" in job.wildcards:
+        return [job.wildcards["policy"]]
+    return list(dict.fromkeys(_policy_from_path(file) for file in job.output))
 
 
-def _player(file: str | Path) -> str:
-    """The player in whose folder a file of an evaluation or its log lies."""
+def _policy_from_path(file: str | Path) -> str:
+    """Return the name of the policy or team from the path of an episode table or its log."""
     return re.sub("-e[0-9]+-w[0-9]+$", "", Path(file).parent.name)
 
 
-def _of_job(job: Job, stage: str, text: str) -> Failure:
-    lines = _fresh_lines(job)
-    causes = [line.removeprefix(CAUSE) for line in lines if line.startswith(CAUSE)]
-    if not lines:  # a full disk has no room for the log
-        said = f"error in {job.rule}: "
-        causes = [line.removeprefix(said) for line in text.splitlines() if line.startswith(said)]
+def _job_failure(job: Job, stage: str, snakemake_text: str) -> Failure:
+    lines = _read_log(job)
+    causes = [line.removeprefix(LOG_FAILURE) for line in lines if line.startswith(LOG_FAILURE)]
+    if not lines:  # the job could not write its log, for example to a full disk
+        prefix = f"error in {job.rule}: "
+        causes = _lines_after(prefix, snakemake_text.splitlines())
     if causes:
         message = causes[-1]
     elif lines:
-        message = f"ended without giving a reason (was it killed?) after: {lines[-1]}"
+        message = f"ended without an error message (was it killed?); last log line: {lines[-1]}"
     else:
-        message = "ended before it said anything (was it killed, or is an input missing?)"
+        message = "ended without a log (was it killed, or is an input missing?)"
     if not causes:
-        message += limited()
-    return Failure(stage, job.rule, job.wildcards, message, lines[-LAST_LINES:], job.log)
+        message += describe_limits()
+    return Failure(stage, job.rule, job.wildcards, message, lines[-NUM_LAST_LINES:], job.log)
 
 
-def _fresh_lines(job: Job) -> list[str]:
-    """What the job wrote to its log; nothing if the log is that of an earlier one."""
-    if job.log is None or not os.path.isfile(job.log):
-        return []
-    if os.path.getmtime(job.log) < job.begin - 1:
+def _read_log(job: Job) -> list[str]:
+    """Return the lines that this attempt of the job has written to its log."""
+    if not job.has_current_log():
         return []
     text = Path(job.log).read_text(encoding="utf-8", errors="replace")
     return [line for line in text.splitlines() if line.strip()]
 
 
-def _of_workflow(ran: Ran, lines: list[str]) -> str:
-    if ran.exit_status < 0:
-        return f"snakemake was killed by signal {-ran.exit_status}"
-    told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    if told:
-        return told[-1]
-    errors = [event["message"] for event in ran.events if event["event"] == "error"]
+def _workflow_message(snakemake: SnakemakeResult, lines: Sequence[str]) -> str:
+    if snakemake.exit_status < 0:
+        return f"snakemake was killed by signal {-snakemake.exit_status}"
+    messages = _lines_after("error: ", lines)
+    if messages:
+        return messages[-1]
+    errors = [event["message"] for event in snakemake.events if event["event"] == "error"]
     if errors:
-        return f"{_without_trace(errors[-1])}{limited()}"
-    return lines[-1] if lines else f"snakemake ended with status {ran.exit_status}"
+        return f"{_strip_traceback(errors[-1])}{describe_limits()}"
+    return lines[-1] if lines else f"snakemake exited with status {snakemake.exit_status}"
 
 
-def _without_trace(message: str) -> str:
-    """An error of Snakemake, of which only the places in its code are left out."""
+def _lines_after(prefix: str, lines: Sequence[str]) -> list[str]:
+    return [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
+
+
+def _strip_traceback(message: str) -> str:
+    """Return an error message of Snakemake in one line, without locations in its code."""
     lines = [line for line in message.splitlines() if line.strip()]
     if lines and lines[0].startswith("Traceback"):
         return lines[-1].strip()
-    said = [line.strip() for line in lines if not line.lstrip().startswith('File "')]
-    return " ".join(said)
+    return " ".join(line.strip() for line in lines if not line.lstrip().startswith('File "'))

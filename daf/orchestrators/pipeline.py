@@ -1,95 +1,93 @@
-"""What the four pipelines share: run the workflow, do without what failed, report on it."""
+"""Shared part of the pipelines: run the workflow, continue after failures, write the result."""
 
 import json
 import logging
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from daf import results_lock
-from daf.caches import provide_caches
-from daf.config import (
-    BenchmarkConfig,
-    DAFConfig,
-    DAFSweepConfig,
-    ExecutionConfig,
-    MissingConfig,
-)
+from daf.config import DAFConfig, ExecutionConfig
 from daf.config.yaml12 import dump_yaml
-from daf.files import copy, make_folder
-from daf.limits import check_process
-from daf.orchestrators.failures import evaluated_by, failures
-from daf.orchestrators.process import Job, Ran, run_snakemake
-from daf.orchestrators.request import for_workflow
+from daf.files.safe_write import copy_file, make_folder
+from daf.files.text_files import write_text
+from daf.jobs import results_lock
+from daf.orchestrators.arguments import execution_settings
+from daf.orchestrators.failures import find_failures
+from daf.orchestrators.plans import (
+    Config,
+    build_plan,
+    find_missing,
+    plan_with_missing,
+    plan_without_results,
+    with_missing,
+    without_colocation,
+)
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, Failure, PipelineResult
-from daf.orchestrators.working_directory import from_anywhere
-from daf.origin import Origin
-from daf.plan import Plan, make_plan
-from daf.provenance import write_text
-from daf.record import SUFFIX, recorded
-from daf.sweep.search import Search
-from daf.workflow import LOCAL, can_keep_state, no_place_for_state, profile_options
+from daf.orchestrators.run_snakemake import Job, SnakemakeResult, run_snakemake
+from daf.orchestrators.snakemake_command import (
+    LOCAL_PROFILE,
+    is_state_writable,
+    profile_options,
+    unwritable_state_error,
+)
+from daf.orchestrators.stages import CHECK_STAGE, TRAIN_RULES, Stage, elapsed_seconds, find_stage
+from daf.orchestrators.working_directory import with_absolute_paths
+from daf.provenance.origin import Origin
+from daf.provenance.sidecar import SUFFIX, write_outputs
+from daf.system.caches import set_cache_folder
+from daf.system.limits import check_process_limits
 
-CHECK = "environment_check"
-TRAIN = ("train_population", "train")
-"""The rules that train."""
-RESULT, CONFIG, TEXT = "result.json", "config.yaml", "snakemake.log"
+RESULT, CONFIG, SNAKEMAKE_LOG = "result.json", "config.yaml", "snakemake.log"
 CONFIG_HEADER = "# Written by a pipeline of DAF.\n"
 
 log = logging.getLogger("daf.orchestrators")
 
-Config = BenchmarkConfig | DAFSweepConfig
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage of a pipeline, and the rules of the workflow it stands for."""
-
-    name: str
-    rules: tuple[str, ...]
-
 
 class Pipeline:
-    """One call of a pipeline, as a context: inside it has the folder of results for itself, at its
-    end the result is written, whatever happened.
+    """Context of one pipeline call: it locks the results folder, and writes the result at the end.
+
+    Args:
+        name: name of the pipeline and of its folder.
+        config: configuration of the workflow.
+        daf: execution settings.
 
     Attributes:
-        result: what became of it so far.
-        folder: where its files go.
-        there: the plan of what has been made so far.
+        plan: current plan, without missing runs and evaluations.
+        folder: folder of the files that the pipeline writes.
+        result: result so far.
 
     Raises:
-        ConfigError: when made, if the configuration cannot be carried out; nothing was begun.
-        EnvironmentProblem: when made, if the machine lets no workflow begin.
+        ConfigError: invalid configuration; raised by the constructor, before any job starts.
+        EnvironmentCheckError: no workflow can start on this machine; raised by the constructor.
     """
 
     def __init__(self, name: str, config: Config, daf: DAFConfig):
-        check_process()
-        provide_caches()
-        self._here = can_keep_state()
-        if not self._here:
-            config, daf = from_anywhere(config), from_anywhere(daf)
-            if daf.profile != LOCAL:
-                raise no_place_for_state()
-        self.there = plan_of(config)
+        check_process_limits()
+        set_cache_folder()
+        self._in_working_directory = is_state_writable()
+        if not self._in_working_directory:
+            config, daf = with_absolute_paths(config), with_absolute_paths(daf)
+            if daf.profile != LOCAL_PROFILE:
+                raise unwritable_state_error()
+        self.plan = build_plan(config)
         profile_options(daf.profile)
         self.config, self.daf = config, daf
         self.folder = Path(daf.results_dir, "pipelines", name)
         self.result = PipelineResult(name, FAILED)
-        self._begun, self._begin = datetime.now(UTC), time.monotonic()
+        self._started_at, self._start_seconds = datetime.now(UTC), time.monotonic()
         self._events: list[dict[str, Any]] = []
-        self._carried_out: list[Config] = []
+        self._executed_configs: list[Config] = []
         self._lock: int | None = None
 
     def __enter__(self) -> "Pipeline":
         try:
-            self._lock = results_lock.wait_for(self.daf.results_dir)
+            self._lock = results_lock.wait_and_lock(self.daf.results_dir)
         except OSError as error:
-            self.fail(CHECK, f"{self.daf.results_dir} cannot be written ({error.strerror})")
+            self.fail(CHECK_STAGE, f"{self.daf.results_dir} cannot be written ({error.strerror})")
         return self
 
     def __exit__(self, *_) -> None:
@@ -99,119 +97,135 @@ class Pipeline:
             if self._lock is not None:
                 os.close(self._lock)
 
-    def run(self, target: str, stages: list[Stage], config: Config | None = None) -> bool:
-        """Make a target of the workflow; where something fails, make it of all the rest.
+    def run(self, target: str, stages: Sequence[Stage], config: Config | None = None) -> bool:
+        """Make a target of the workflow, and update `plan` and `result`.
 
-        What fails may lead to other jobs, which may fail, too; it ends when nothing new fails.
-
-        Afterwards `there` is the plan without what is missing.
+        After a failure, the target is made again without the failed runs and evaluations, until no
+        new ones fail.
 
         Args:
-            target: a rule or file.
-            stages: those that the target consists of, in their order.
-            config: another configuration than the pipeline's own.
+            target: rule or file of the workflow.
+            stages: stages of the target, in order.
+            config: configuration, if it is not the one of the pipeline.
 
         Returns:
-            whether the target was made.
+            True if the target was made.
         """
         config = config or self.config
-        if not self._here:
-            config = from_anywhere(config)
-        self.there = plan_of(config)
+        if not self._in_working_directory:
+            config = with_absolute_paths(config)
+        self.plan = build_plan(config)
         if self._lock is None or not self._write_config(config):
-            self.there = replace(self.there, config=_without(self.there.config, _all(self.there)))
+            self.plan = plan_without_results(self.plan)
             return False
         missing = config.missing
         while True:
-            ran, causes = self._call(target, stages)
-            lacking = self._lacking(target, ran, stages)
-            failed = [(j.rule, j.wildcards) for j in ran.jobs.values() if j.status == "failed"]
-            apart = any(rule == TRAIN[0] for rule, _ in failed)
-            if apart:  # each by itself will show whose fault it was
-                config = _one_by_one(config)
-                lacking = [job for job in lacking if (job.rule, job.wildcards) in failed]
-            known = missing
-            missing = _missing(lacking, causes, known, self.there)
-            self.there = self._plan_without(config, missing)
-            over = missing == known and not apart
-            if not failed or over or not self.there.evaluations():
+            snakemake, failures = self._run_snakemake(target, stages)
+            remaining_jobs = self._remaining_jobs(target, snakemake, stages)
+            failed = _jobs_with_status(snakemake, "failed")
+            # A co-located job has no single cause: its runs are retried in jobs of their own.
+            retry_separately = any(rule == TRAIN_RULES[0] for rule, _ in failed)
+            if retry_separately:
+                config = without_colocation(config)
+                remaining_jobs = [j for j in remaining_jobs if (j.rule, j.wildcards) in failed]
+            previous = missing
+            missing = find_missing(remaining_jobs, failures, previous, self.plan)
+            self.plan = plan_with_missing(self.plan, config, missing)
+            finished = missing == previous and not retry_separately
+            if not failed or finished or not self.plan.evaluations():
                 break
-            log.warning("going on without what failed")
-            if not self._write_config(_without(config, missing)):
+            log.warning("%s: continuing without failed jobs", self.result.pipeline_name)
+            if not self._write_config(with_missing(config, missing)):
                 break
-        self._carried_out.append(_without(config, missing))
-        finished = [(j.rule, j.wildcards) for j in ran.jobs.values() if j.status == "finished"]
-        unfinished = {job.rule for job in lacking if (job.rule, job.wildcards) not in finished}
-        blamed = {failure.stage for failure in self.result.errors}
-        for stage in stages:
-            if stage.name in blamed:
-                self.result.stages_failed.append(stage.name)
-            elif not unfinished & set(stage.rules):
-                self.result.stages_completed.append(stage.name)
-        return ran.exit_status == 0
-
-    def _plan_without(self, config: Config, missing: MissingConfig) -> Plan:
-        if isinstance(config, DAFSweepConfig):  # there may be more trials than before
-            return plan_of(_without(config, missing))
-        return replace(self.there, config=_without(self.there.config, missing))
+        self._executed_configs.append(with_missing(config, missing))
+        self._update_stages(stages, snakemake, remaining_jobs)
+        return snakemake.exit_status == 0
 
     def fail(self, stage: str, message: str) -> None:
-        """Note that a stage failed for a reason that is not a job's."""
+        """Record that a stage failed for a cause outside of a job."""
         self.result.errors.append(Failure(stage, None, {}, message, [], None))
         self.result.stages_failed.append(stage)
 
-    def _call(self, target: str, stages: list[Stage]) -> tuple[Ran, list[Failure]]:
-        """Run Snakemake and take down what it told. Returns it with the causes of what failed."""
+    def _run_snakemake(
+        self, target: str, stages: Sequence[Stage]
+    ) -> tuple[SnakemakeResult, list[Failure]]:
+        """Call Snakemake, and record its events. Return its outcome and the failures."""
         try:
-            ran = self._snakemake(target)
+            snakemake = self._call_snakemake(target)
         except KeyboardInterrupt as interrupt:
-            (ran,) = interrupt.args
-            self._take_down(ran, stages)
-            stopped = [job.rule for job in ran.jobs.values() if job.status != "finished"]
-            if _stage_of(stages, stopped) != CHECK == stages[0].name:
-                self.result.stages_completed.append(CHECK)
-            self.fail(_stage_of(stages, stopped), "interrupted; what was finished stays")
+            (snakemake,) = interrupt.args
+            self._record_events(snakemake, stages)
+            jobs = snakemake.jobs.values()
+            stage = find_stage(stages, [job.rule for job in jobs if job.status != "finished"])
+            if stage != CHECK_STAGE == stages[0].name:
+                self.result.stages_completed.append(CHECK_STAGE)
+            self.fail(stage, "interrupted; finished files are kept")
             raise
-        self._take_down(ran, stages)
-        stage_of = {rule: _stage_of(stages, [rule]) for stage in stages for rule in stage.rules}
-        causes = failures(ran, stage_of, self._next_stage(stages), self.daf.results_dir)
-        self.result.errors += [cause for cause in causes if cause.rule != TRAIN[0]]
-        return ran, causes
+        self._record_events(snakemake, stages)
+        stage_by_rule = {rule: find_stage(stages, [rule]) for s in stages for rule in s.rules}
+        failures = find_failures(
+            snakemake, stage_by_rule, self._next_stage(stages), self.daf.results_dir
+        )
+        self.result.errors += [f for f in failures if f.rule != TRAIN_RULES[0]]
+        return snakemake, failures
 
-    def _snakemake(self, target: str, dry: bool = False) -> Ran:
-        config = self.folder / CONFIG
-        return run_snakemake(target, config, self.daf, self._lock, here=self._here, dry=dry)
+    def _call_snakemake(self, target: str, dry_run: bool = False) -> SnakemakeResult:
+        return run_snakemake(
+            target,
+            self.folder / CONFIG,
+            self.daf,
+            self._lock,
+            in_working_directory=self._in_working_directory,
+            dry_run=dry_run,
+        )
 
-    def _take_down(self, ran: Ran, stages: list[Stage]) -> None:
-        self._events += ran.events
+    def _record_events(self, snakemake: SnakemakeResult, stages: Sequence[Stage]) -> None:
+        self._events += snakemake.events
         for stage in stages:
-            rules = [rule for rule in stage.rules if _stage_of(stages, [rule]) == stage.name]
-            spent = _seconds([job for job in ran.jobs.values() if job.rule in rules])
-            before = self.result.stage_seconds.get(stage.name, 0.0)
-            self.result.stage_seconds[stage.name] = round(before + spent, 3)
-        with suppress(OSError):  # the text is for curious people; the causes are in the result
-            write_text(self.folder / TEXT, ran.text)
+            rules = [rule for rule in stage.rules if find_stage(stages, [rule]) == stage.name]
+            seconds = elapsed_seconds(job for job in snakemake.jobs.values() if job.rule in rules)
+            total = self.result.stage_seconds.get(stage.name, 0.0) + seconds
+            self.result.stage_seconds[stage.name] = round(total, 3)
+        with suppress(OSError):  # this log is optional: the result names the causes
+            write_text(self.folder / SNAKEMAKE_LOG, snakemake.text)
 
-    def _lacking(self, target: str, ran: Ran, stages: list[Stage]) -> list[Job]:
-        """The jobs that a target still needs after a call."""
-        if ran.exit_status == 0:
+    def _remaining_jobs(
+        self, target: str, snakemake: SnakemakeResult, stages: Sequence[Stage]
+    ) -> list[Job]:
+        """Return the jobs that a target still needs after a Snakemake call."""
+        if snakemake.exit_status == 0:
             return []
-        dry = self._snakemake(target, dry=True)
-        if dry.exit_status == 0 and dry.jobs:
-            return list(dry.jobs.values())
-        if any(job.status == "failed" for job in ran.jobs.values()):  # then no other cause is told
-            self.result.errors += failures(dry, {}, self._next_stage(stages), self.daf.results_dir)
-        # Snakemake cannot even plan any more, or not say it; then nothing is sure to be there.
-        players = dict.fromkeys(player for player, _ in self.there.evaluations())
-        jobs = [("train", {"run": run}) for run in self.there.runs]
-        jobs += [("evaluate", {"player": player}) for player in players]
-        of_all = [rule for stage in stages for rule in stage.rules]
-        jobs += [(rule, {}) for rule in of_all if rule not in ("train", "evaluate")]
+        dry_run = self._call_snakemake(target, dry_run=True)
+        if dry_run.exit_status == 0 and dry_run.jobs:
+            return list(dry_run.jobs.values())
+        if _jobs_with_status(snakemake, "failed"):  # otherwise this cause is already recorded
+            self.result.errors += find_failures(
+                dry_run, {}, self._next_stage(stages), self.daf.results_dir
+            )
+        # Without a dry run, no output is sure to exist.
+        policies = dict.fromkeys(policy for policy, _ in self.plan.evaluations())
+        jobs = [("train", {"run": run}) for run in self.plan.runs]
+        jobs += [("evaluate", {"policy": policy}) for policy in policies]
+        rules = [rule for stage in stages for rule in stage.rules]
+        jobs += [(rule, {}) for rule in rules if rule not in ("train", "evaluate")]
         return [Job(rule, wildcards, None) for rule, wildcards in jobs]
 
-    def _next_stage(self, stages: list[Stage]) -> str:
-        done = self.result.stages_completed
-        return next(stage.name for stage in stages if stage.name not in done)
+    def _update_stages(
+        self, stages: Sequence[Stage], snakemake: SnakemakeResult, remaining_jobs: Sequence[Job]
+    ) -> None:
+        """Mark stages with a failure as failed, and stages without remaining jobs as completed."""
+        finished = _jobs_with_status(snakemake, "finished")
+        remaining = {j.rule for j in remaining_jobs if (j.rule, j.wildcards) not in finished}
+        failed_stages = {failure.stage for failure in self.result.errors}
+        for stage in stages:
+            if stage.name in failed_stages:
+                self.result.stages_failed.append(stage.name)
+            elif not remaining & set(stage.rules):
+                self.result.stages_completed.append(stage.name)
+
+    def _next_stage(self, stages: Sequence[Stage]) -> str:
+        completed = self.result.stages_completed
+        return next(stage.name for stage in stages if stage.name not in completed)
 
     def _write_config(self, config: Config) -> bool:
         text = dump_yaml(config.resolved())
@@ -219,106 +233,57 @@ class Pipeline:
             make_folder(self.folder, self.daf.results_dir)
             write_text(self.folder / CONFIG, f"{CONFIG_HEADER}{text}")
         except OSError as error:
-            self.fail(CHECK, f"{self.folder} cannot be written ({error.strerror})")
+            self.fail(CHECK_STAGE, f"{self.folder} cannot be written ({error.strerror})")
             return False
         return True
 
     def _write_result(self) -> None:
         result = self.result
-        useful = any(result.outputs.get("files", {}).values())
-        unsuccessful = PARTIAL if useful else FAILED
-        result.status = unsuccessful if result.errors else SUCCESS
-        result.total_time_seconds = round(time.monotonic() - self._begin, 3)
+        has_files = any(result.outputs.get("files", {}).values())
+        status_if_failed = PARTIAL if has_files else FAILED
+        result.status = status_if_failed if result.errors else SUCCESS
+        result.total_time_seconds = round(time.monotonic() - self._start_seconds, 3)
         result.timestamp = datetime.now(UTC).isoformat()
         try:
-            self._record(result)
+            self._write_result_files(result)
         except OSError as error:
             self.fail("result", f"{self.folder} cannot be written ({error.strerror})")
-            result.status = unsuccessful
+            result.status = status_if_failed
 
-    def _record(self, result: PipelineResult) -> None:
-        """Leave the result, with all that led to it, as a job leaves its outputs."""
-        kept = [path for path in map(self.folder.joinpath, (CONFIG, TEXT)) if path.exists()]
-        files = {"result": self.folder / RESULT, "events": self.folder / "events.jsonl"}
-        files |= {path.stem: path for path in kept}
-        named = result.outputs.get("files", {})
-        with recorded(
+    def _write_result_files(self, result: PipelineResult) -> None:
+        """Write the result, its events and its sidecar, together with the existing files."""
+        existing = [
+            path for path in map(self.folder.joinpath, (CONFIG, SNAKEMAKE_LOG)) if path.exists()
+        ]
+        outputs = {"result": self.folder / RESULT, "events": self.folder / "events.jsonl"}
+        outputs |= {path.stem: path for path in existing}
+        stage_files = result.outputs.get("files", {})
+        with write_outputs(
             rule="pipeline",
-            inputs={stage: list(filter(os.path.isfile, named[stage])) for stage in named},
-            outputs={name: str(path) for name, path in files.items()},
-            sidecar=f"{files['result']}{SUFFIX}",
+            inputs={
+                stage: list(filter(os.path.isfile, files)) for stage, files in stage_files.items()
+            },
+            outputs={name: str(path) for name, path in outputs.items()},
+            sidecar=f"{outputs['result']}{SUFFIX}",
             parameters={
                 "name": result.pipeline_name,
                 "profile": self.daf.profile,
                 "configs": [
                     config.model_dump(mode="json", exclude={"execution", "audit"})
-                    for config in self._carried_out
+                    for config in self._executed_configs
                 ],
             },
-            execution=ExecutionConfig.model_validate(for_workflow(self.daf)),
-            origin=Origin.here("cpu"),
-            begin=self._begun,
+            execution=ExecutionConfig.model_validate(execution_settings(self.daf)),
+            origin=Origin.current("cpu"),
+            start_time=self._started_at,
         ) as paths:
             result.write(paths["result"])
             lines = [json.dumps(event) + "\n" for event in self._events]
             write_text(paths["events"], "".join(lines))
-            for path in kept:
-                copy(path, paths[path.stem])
+            for path in existing:
+                copy_file(path, paths[path.stem])
 
 
-def plan_of(config: Config) -> Plan:
-    """The plan of a benchmark or a sweep.
-
-    Raises:
-        ConfigError: it cannot be carried out; one line.
-    """
-    if isinstance(config, DAFSweepConfig):
-        return Search(config).plan
-    return make_plan(config)
-
-
-def _missing(
-    lacking: list[Job], causes: list[Failure], known: MissingConfig, there: Plan
-) -> MissingConfig:
-    """The trainings and evaluations among the jobs that are lacking, and those known before. Of
-    players who failed on some missions these; if none did, all of those who could not be evaluated.
-    Who only shares a job with such, or with one who could not be trained, is not to blame."""
-    runs = set(known.runs) | {job.wildcards["run"] for job in lacking if job.rule == "train"}
-    told = [cause.wildcards for cause in causes if "mission" in cause.wildcards]
-    evaluations = set(known.evaluations)
-    for players in (evaluated_by(job) for job in lacking if job.rule == "evaluate"):
-        failed = {
-            f"{cell['player']}/{cell['mission']}" for cell in told if cell["player"] in players
-        }
-        untrained = [player for player in players if runs & {*there.members(player)}]
-        evaluations |= failed or {
-            f"{player}/{mission}" for player in untrained or players for mission in there.missions
-        }
-    return MissingConfig(runs=tuple(sorted(runs)), evaluations=tuple(sorted(evaluations)))
-
-
-def _all(plan: Plan) -> MissingConfig:
-    """Everything that a plan makes, as missing."""
-    evaluations = tuple(f"{player}/{mission}" for player, mission in plan.evaluations())
-    return MissingConfig(runs=tuple(plan.runs), evaluations=evaluations)
-
-
-def _without(config: Config, missing: MissingConfig) -> Config:
-    return config.model_copy(update={"missing": missing})
-
-
-def _one_by_one(config: Config) -> Config:
-    """The same with a job for each training."""
-    execution = config.execution.model_copy(update={"population": 1})
-    return config.model_copy(update={"execution": execution})
-
-
-def _stage_of(stages: list[Stage], rules: list[str]) -> str:
-    """The first stage with one of the rules, or the first of all."""
-    return next((s.name for s in stages if set(rules) & set(s.rules)), stages[0].name)
-
-
-def _seconds(jobs: list[Job]) -> float:
-    """From the begin of the first job to the end of the last."""
-    ends = [job.end for job in jobs if job.end is not None]
-    return max(ends) - min(job.begin for job in jobs) if ends else 0.0
+def _jobs_with_status(snakemake: SnakemakeResult, status: str) -> list[tuple[str, dict[str, str]]]:
+    """Return rule and wildcards of the jobs with a status."""
+    return [(job.rule, job.wildcards) for job in snakemake.jobs.values() if job.status == status]

@@ -1,4 +1,4 @@
-"""What a pipeline came to: `PipelineResult`, written beside its configuration and readable back."""
+"""Result of a pipeline, written to `result.json`."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -8,21 +8,21 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from daf.config import ConfigError, load_json
-from daf.provenance import write_json
+from daf.files.text_files import write_json
 
 SUCCESS, PARTIAL, FAILED = "success", "partial", "failed"
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why something failed.
+    """Failure of one job, or of the workflow.
 
     Attributes:
-        stage: of the pipeline.
-        rule: of the workflow; None if the workflow itself failed.
-        wildcards: what the rule was about, such as player and mission.
-        message: the cause, one line.
-        last_lines: of the job's log.
+        stage: pipeline stage.
+        rule: workflow rule; None if the workflow itself failed.
+        wildcards: subject of the rule, such as policy and mission.
+        message: cause, one line.
+        last_lines: last lines of the log of the job.
         log: path of the log; None if there is none.
     """
 
@@ -34,39 +34,39 @@ class Failure:
     log: str | None
 
     def __str__(self) -> str:
-        about = ", ".join(f"{name}={value}" for name, value in self.wildcards.items())
-        where = f"{self.rule or 'workflow'} ({about})" if about else self.rule or "workflow"
-        return f"{self.stage}: {where}: {self.message}" + (
-            f" [log: {self.log}]" if self.log else ""
-        )
+        wildcards = ", ".join(f"{name}={value}" for name, value in self.wildcards.items())
+        rule = self.rule or "workflow"
+        job = f"{rule} ({wildcards})" if wildcards else rule
+        return f"{self.stage}: {job}: {self.message}" + (f" [log: {self.log}]" if self.log else "")
 
 
 class BestConfig(dict):
-    """The best hyperparameters of a sweep by name."""
+    """Best hyperparameters of a sweep, by name."""
 
     @property
     def hyperparameters(self) -> dict[str, Any]:
-        """The same as a plain dictionary."""
+        """Hyperparameters as a plain dictionary."""
         return dict(self)
 
 
 @dataclass
 class PipelineResult:
-    """What became of a pipeline.
+    """Result of a pipeline.
 
     Attributes:
-        pipeline_name: also the name of its folder in `results/pipelines/`.
-        status: "success"; "partial" if not every stage was completed, but there is something to
-            use (in `outputs["files"]`); "failed".
-        stages_completed, stages_failed: in their order. A stage that could not even begin stands
-            in neither.
-        outputs: what was made, by the names in the documentation of the pipeline; `files` holds
-            the paths of each stage.
-        errors: causes; `print(error)` gives one line.
-        total_time_seconds: from call to return.
-        stage_seconds: from the begin of the first to the end of the last job of a stage; 0 where
-            all was there already.
-        timestamp: of the return, UTC, ISO 8601.
+        pipeline_name: name of the pipeline, and of its folder in `results/pipelines/`.
+        status: "success", "partial" or "failed". "partial" means that some stage is not complete,
+            but `outputs["files"]` has usable files.
+        stages_completed: completed stages, in order.
+        stages_failed: stages with a failure, in order. A stage that did not start is in neither
+            list.
+        outputs: outputs by name, as documented by each pipeline; `files` has the paths of each
+            stage.
+        errors: failures; `print(error)` gives one line.
+        total_time_seconds: time from call to return.
+        stage_seconds: time from the start of the first job of a stage to the end of its last job; 0
+            if all files existed.
+        timestamp: time of the return, UTC, ISO 8601.
     """
 
     pipeline_name: str
@@ -80,11 +80,11 @@ class PipelineResult:
     timestamp: str = ""
 
     def is_success(self) -> bool:
-        """Whether every stage was completed."""
+        """Return True if every stage was completed."""
         return self.status == SUCCESS
 
     def write(self, path: str | Path) -> None:
-        """Write as JSON, whole or not at all.
+        """Write the result as JSON, atomically.
 
         Raises:
             OSError: the file cannot be written.
@@ -94,18 +94,17 @@ class PipelineResult:
 
     @classmethod
     def read(cls, path: str | Path) -> "PipelineResult":
-        """The result that `write` wrote.
+        """Read a result from JSON.
 
         Raises:
-            ConfigError: no such file, or not a result; one line.
+            ConfigError: no such file, or not a pipeline result; one line.
         """
         try:
             result = TypeAdapter(cls).validate_python(load_json(path))
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(map(str, first["loc"])) or "all of it"
-            reason = f"{where}: {first['msg']}"
-            raise ConfigError(f"{path}: not the result of a pipeline ({reason})") from None
+            key = ".".join(map(str, first["loc"])) or "file"
+            raise ConfigError(f"{path}: not a pipeline result ({key}: {first['msg']})") from None
         if isinstance(result.outputs.get("best_config"), Mapping):
             result.outputs["best_config"] = BestConfig(result.outputs["best_config"])
         return result

@@ -1,21 +1,27 @@
-"""Search for good hyperparameters."""
+"""Sweep pipeline: hyperparameter search, with confirmation of the best trials."""
 
 from pathlib import Path
 
-from daf.config import ConfigError, DAFConfig, DAFSweepConfig, load_json, shown
-from daf.orchestrators.comparison_pipeline import study_outputs
-from daf.orchestrators.pipeline import CHECK, TRAIN, Pipeline, Stage, plan_of
-from daf.orchestrators.request import execution, for_workflow
+from daf.config import ConfigError, DAFConfig, DAFSweepConfig, load_json, short_json
+from daf.orchestrators.arguments import execution_settings, resolve_daf_config
+from daf.orchestrators.experiment_outputs import experiment_outputs
+from daf.orchestrators.pipeline import Pipeline
+from daf.orchestrators.plans import build_plan
 from daf.orchestrators.result import BestConfig, PipelineResult
-from daf.sweep.search import Search
-from daf.sweep.trials import as_benchmark, confirmation, sweep_name
+from daf.orchestrators.stages import CHECK_STAGE, TRAIN_RULES, Stage
+from daf.sweep.state import SweepState
+from daf.sweep.trials import as_benchmark, confirmation_benchmark, sweep_name
 
 STAGES = [
-    Stage(CHECK, (CHECK,)),
-    Stage("sweep_execution", (*TRAIN, "evaluate", "propose")),
+    Stage(CHECK_STAGE, (CHECK_STAGE,)),
+    Stage("sweep_execution", (*TRAIN_RULES, "evaluate", "propose")),
     Stage("best_config_extraction", ("rank", "conclude", "sweep_report")),
 ]
-COMPARISON = Stage("comparison", (*TRAIN, "evaluate", "compare", "report"))
+COMPARISON = Stage("comparison", (*TRAIN_RULES, "evaluate", "compare", "report"))
+SWEEP_FILES = (
+    "search.json", "best_config.yaml", "policy.safetensors", "trials.parquet",
+    "rounds.parquet", "finalists.json", "report.html",
+)  # fmt: skip
 
 
 def daf_run_sweep_pipeline(
@@ -26,84 +32,86 @@ def daf_run_sweep_pipeline(
     results_dir: str | None = None,
     daf_config: DAFConfig | None = None,
 ) -> PipelineResult:
-    """Train and evaluate the trials of a sweep, take the best, and confirm them on fresh seeds.
+    """Train and evaluate the trials of a sweep, rank them, and confirm the best on unseen seeds.
 
     Stages: environment_check, sweep_execution, best_config_extraction, and comparison if
     `compare_best`.
 
     Args:
-        config: what is tried.
+        config: policy, missions, search space and strategy.
         compare_best: compare the best trials (`keep_best` of them) with each other and with the
             default hyperparameters, on the seeds of the confirmation.
-        name: of the folders in `results/pipelines/` and `results/sweeps/`; by default the sweep's.
-        results_dir: folder of all results; `results` in the working directory by default.
-        daf_config: how to run; its `training_seeds` and `world_seed`, if given, replace the
-            sweep's.
+        name: name of the folders in `results/pipelines/` and `results/sweeps/` (default: name of
+            the sweep).
+        results_dir: results folder (default: `results` in the working directory).
+        daf_config: execution settings; explicit `training_seeds` and `world_seed` replace those of
+            the sweep.
 
     Returns:
-        `outputs`: `best_config`, the best hyperparameters by name (also `.hyperparameters`);
-        `best_objective`, in the search, and `confirmed_objective`, {mean, low, high, ...} on fresh
-        seeds (None if not confirmed); `best_checkpoint`, a path of weights; `best_config_file`, a
-        configuration that can be trained again; `trials`, a table of all trials; `sweep_report`, an
-        HTML file; with a comparison `comparison_results`, `summary_statistics` and `report`.
+        `outputs` has `best_config`, the best hyperparameters by name (also `.hyperparameters`);
+        `best_objective`, of the search; `confirmed_objective`, {mean, low, high, ...} on unseen
+        seeds (None without confirmation); `best_checkpoint`, path of weights; `best_config_file`,
+        a configuration that trains the best trial again; `trials`, path of the table of trials;
+        `sweep_report`, path of the HTML file. With a comparison: `comparison_results`,
+        `summary_statistics` and `report`.
 
     Raises:
-        ConfigError: a request that cannot be carried out, before anything was begun.
+        ConfigError: invalid arguments; raised before any job starts.
     """
     if not isinstance(config, DAFSweepConfig):
-        raise ConfigError(f"argument 'config': got {shown(config)}; should be a DAFSweepConfig")
+        raise ConfigError(f"argument 'config': got {short_json(config)}; expected a DAFSweepConfig")
     if daf_config is None and results_dir is None:
         results_dir = config.execution.results_dir
-    daf = execution(daf_config, results_dir)
-    changes = {"name": name or sweep_name(config), "execution": for_workflow(daf)}
+    daf = resolve_daf_config(daf_config, results_dir)
+    changes = {"name": name or sweep_name(config), "execution": execution_settings(daf)}
     if daf.training_seeds is not None:
         changes["training_seeds"] = list(daf.training_seeds)
     if "world_seed" in daf.model_fields_set:
         changes["world_seed"] = daf.world_seed
     sweep = DAFSweepConfig.parse(config.resolved() | changes, "arguments")
     with Pipeline(sweep.name, sweep, daf) as pipeline:
-        made = pipeline.run("sweep", STAGES)
-        files = pipeline.result.outputs["files"] = {
-            "sweep_execution": pipeline.there.episodes_files()
-        }
-        if not made:
-            return pipeline.result
-        folder = Path(daf.results_dir, "sweeps", sweep.name)
-        best = load_json(folder / "search.json")["best"]
-        names = (
-            "search.json", "best_config.yaml", "policy.safetensors", "trials.parquet",
-            "rounds.parquet", "finalists.json", "report.html",
-        )  # fmt: skip
-        pipeline.result.outputs |= {
-            "best_config": BestConfig(best["hyperparameters"]),
-            "best_objective": best["objective"],
-            "confirmed_objective": best["confirmed"],
-            "best_checkpoint": str(folder / "policy.safetensors"),
-            "best_config_file": str(folder / "best_config.yaml"),
-            "trials": str(folder / "trials.parquet"),
-            "sweep_report": str(folder / "report.html"),
-        }
-        files["best_config_extraction"] = [str(folder / name) for name in names]
-        if compare_best:
-            _compare(pipeline, sweep)
+        succeeded = pipeline.run("sweep", STAGES)
+        pipeline.result.outputs["files"] = {"sweep_execution": pipeline.plan.episodes_files()}
+        if succeeded:
+            _add_sweep_outputs(pipeline.result, Path(daf.results_dir, "sweeps", sweep.name))
+        if succeeded and compare_best:
+            _compare_finalists(pipeline, sweep)
     return pipeline.result
 
 
-def _compare(pipeline: Pipeline, sweep: DAFSweepConfig) -> None:
-    """Compare the finalists and the default on fresh seeds; without a confirmation, on those of
-    the search."""
-    finalists = Search(sweep).finalists
-    study = (confirmation if sweep.confirmation.training_seeds else as_benchmark)(sweep, finalists)
-    default = study.policies[0].model_copy(
+def _add_sweep_outputs(result: PipelineResult, folder: Path) -> None:
+    best = load_json(folder / "search.json")["best"]
+    result.outputs |= {
+        "best_config": BestConfig(best["hyperparameters"]),
+        "best_objective": best["objective"],
+        "confirmed_objective": best["confirmed"],
+        "best_checkpoint": str(folder / "policy.safetensors"),
+        "best_config_file": str(folder / "best_config.yaml"),
+        "trials": str(folder / "trials.parquet"),
+        "sweep_report": str(folder / "report.html"),
+    }
+    result.outputs["files"]["best_config_extraction"] = [str(folder / name) for name in SWEEP_FILES]
+
+
+def _compare_finalists(pipeline: Pipeline, sweep: DAFSweepConfig) -> None:
+    """Compare the finalists and the default hyperparameters.
+
+    The seeds are those of the confirmation; without a confirmation, those of the search.
+    """
+    finalists = SweepState(sweep).finalists
+    build_experiment = confirmation_benchmark if sweep.confirmation.training_seeds else as_benchmark
+    experiment = build_experiment(sweep, finalists)
+    default = experiment.policies[0].model_copy(
         update={"name": "default", "init_kwargs": sweep.init_kwargs, "training": {}}
     )
-    alone = study.model_copy(update={"policies": (default,)})
-    if not plan_of(alone).runs.keys() & plan_of(study).runs.keys():
-        study = study.model_copy(update={"policies": (*study.policies, default)})
-    if pipeline.run("comparison_report", [COMPARISON], study):
-        plan, outputs = pipeline.there, pipeline.result.outputs
-        outputs |= study_outputs(plan, "comparisons")
+    default_only = experiment.model_copy(update={"policies": (default,)})
+    # A finalist with the default hyperparameters has the same runs.
+    if not build_plan(default_only).runs.keys() & build_plan(experiment).runs.keys():
+        experiment = experiment.model_copy(update={"policies": (*experiment.policies, default)})
+    if pipeline.run("comparison_report", [COMPARISON], experiment):
+        plan, outputs = pipeline.plan, pipeline.result.outputs
+        outputs |= experiment_outputs(plan, "comparisons")
         outputs["files"]["comparison"] = [
-            plan.study_file("comparisons", "stats.json"),
+            plan.experiment_file("comparisons", "stats.json"),
             outputs["report"],
         ]

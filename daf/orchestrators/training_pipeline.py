@@ -1,24 +1,33 @@
-"""Train one policy, and see how it does elsewhere if asked."""
+"""Training pipeline: train one policy, and evaluate it on request."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from daf.config import BenchmarkConfig, ConfigError, DAFConfig, EvaluationConfig, TrainingConfig
-from daf.orchestrators.outputs import damage
-from daf.orchestrators.pipeline import CHECK, TRAIN, Pipeline, Stage, plan_of
-from daf.orchestrators.request import (
+from daf.orchestrators.arguments import (
+    as_dict,
+    as_list,
     default_name,
-    execution,
-    for_workflow,
-    listed,
+    execution_settings,
     policy_config,
-    settings,
+    resolve_daf_config,
 )
+from daf.orchestrators.pipeline import Pipeline
+from daf.orchestrators.plans import build_plan
 from daf.orchestrators.result import PipelineResult
-from daf.plan.outcome import evaluations_of
+from daf.orchestrators.stages import CHECK_STAGE, TRAIN_RULES, Stage
+from daf.plan import Plan
+from daf.plan.evaluation_summary import summarize_evaluations
+from daf.provenance.hashing import file_digest
+from daf.provenance.sidecar import SUFFIX, Sidecar
 
-SAVE = "checkpoint_save"
-STAGES = [Stage(CHECK, (CHECK,)), Stage("training", TRAIN), Stage(SAVE, TRAIN)]
+SAVE_STAGE = "checkpoint_save"
+STAGES = [
+    Stage(CHECK_STAGE, (CHECK_STAGE,)),
+    Stage("training", TRAIN_RULES),
+    Stage(SAVE_STAGE, TRAIN_RULES),
+]
 
 
 def daf_run_training_pipeline(
@@ -35,46 +44,46 @@ def daf_run_training_pipeline(
 ) -> PipelineResult:
     """Train one policy on all `missions` together.
 
-    Stages: environment_check, training, checkpoint_save, and evaluation if `eval_missions` are
-    given.
+    Stages: environment_check, training, checkpoint_save, and evaluation if there are
+    `eval_missions`.
 
     Args:
-        policy_class_path: a network: short name, class path, PolicySpec or mapping; with a
-            `data_path` the training goes on from these weights.
-        missions: names or YAML files of what is trained on.
-        num_training_steps: agent-steps in all, rounded up to whole updates.
-        eval_missions: what it is evaluated on afterwards.
-        eval_episodes: per mission.
+        policy_class_path: network, as short name, class path, PolicySpec or mapping; training
+            starts from the weights of its `data_path`.
+        missions: training missions, names or YAML files.
+        num_training_steps: agent-steps in total, rounded up to whole updates.
+        eval_missions: evaluation missions, names or YAML files.
+        eval_episodes: evaluation episodes per mission.
         training: other hyperparameters, keys of `TrainingConfig`.
-        name: of the folder in `results/pipelines/`; by default it follows from the request.
-        results_dir: folder of all results; `results` in the working directory by default.
-        daf_config: how to run. With several `training_seeds` there are several trainings; the
-            first is the `final_checkpoint`.
+        name: name of the folder in `results/pipelines/` (default: derived from the arguments).
+        results_dir: results folder (default: `results` in the working directory).
+        daf_config: execution settings. Several `training_seeds` give several runs; the first one
+            is the `final_checkpoint`.
 
     Returns:
-        `outputs`: `final_checkpoint`, the path of the weights; `checkpoints`, those of all training
-        seeds; `evaluation_results`, mission -> {mean, sd, episodes, files}.
+        `outputs` has `final_checkpoint`, path of the weights; `checkpoints`, paths of the weights
+        of all training seeds; `evaluation_results`, mission -> {mean, sd, episodes, files}.
 
     Raises:
-        ConfigError: a request that cannot be carried out, before anything was begun.
+        ConfigError: invalid arguments; raised before any job starts.
     """
-    daf = execution(daf_config, results_dir)
+    daf = resolve_daf_config(daf_config, results_dir)
     policy = policy_config(policy_class_path)
-    changes = {
-        **settings(training, "training"),
-        "missions": listed(missions, "missions"),
+    hyperparameters = {
+        **as_dict(training, "training"),
+        "missions": as_list(missions, "missions"),
         "steps": num_training_steps,
     }
     if policy.data_path is not None:
-        changes["initial_weights"] = policy.data_path
+        hyperparameters["initial_weights"] = policy.data_path
         policy = policy.model_copy(update={"data_path": None})
-    evaluated = None if eval_missions is None else listed(eval_missions, "eval_missions")
-    if evaluated == []:
-        raise ConfigError("argument 'eval_missions': got []; give missions or leave it out")
+    eval_missions = None if eval_missions is None else as_list(eval_missions, "eval_missions")
+    if eval_missions == []:
+        raise ConfigError("argument 'eval_missions': got []; expected missions, or None")
     request = {
         "policies": [policy.resolved()],
-        "missions": evaluated or changes["missions"],
-        "training": TrainingConfig.parse(changes, "arguments").resolved(),
+        "missions": eval_missions or hyperparameters["missions"],
+        "training": TrainingConfig.parse(hyperparameters, "arguments").resolved(),
         "training_seeds": list(daf.training_seeds or (1,)),
         "evaluation": EvaluationConfig.parse(
             {"episodes": eval_episodes, "seed": daf.world_seed}, "arguments"
@@ -82,32 +91,47 @@ def daf_run_training_pipeline(
     }
     name = name or default_name("training", request)
     config = BenchmarkConfig.parse(
-        {"name": name, **request, "execution": for_workflow(daf)}, "arguments"
+        {"name": name, **request, "execution": execution_settings(daf)}, "arguments"
     )
-    if not plan_of(config).runs:
+    if not build_plan(config).runs:
         raise ConfigError(f"policy '{policy.class_path}' cannot be trained: it has no weights")
-    stages = STAGES if evaluated is None else [*STAGES, Stage("evaluation", ("evaluate",))]
+    return _run_training_pipeline(config, daf, evaluate=eval_missions is not None)
+
+
+def _run_training_pipeline(
+    config: BenchmarkConfig, daf: DAFConfig, evaluate: bool
+) -> PipelineResult:
+    stages = [*STAGES, Stage("evaluation", ("evaluate",))] if evaluate else STAGES
     with Pipeline(config.name, config, daf) as pipeline:
-        pipeline.run("trainings" if evaluated is None else "evaluations", stages)
-        _check_saved(pipeline)
-        result, plan = pipeline.result, pipeline.there
+        pipeline.run("evaluations" if evaluate else "trainings", stages)
+        _check_weights(pipeline)
+        result, plan = pipeline.result, pipeline.plan
         files = result.outputs["files"] = {}
-        if SAVE in result.stages_completed:
-            files[SAVE] = [plan.weights_file(run) for run in plan.finished_runs()]
-            result.outputs["checkpoints"] = files[SAVE]
-            result.outputs["final_checkpoint"] = files[SAVE][0]
-        if evaluated is not None:
-            results = next(iter(evaluations_of(plan).values()), {})
-            files["evaluation"] = [file for found in results.values() for file in found["files"]]
-            result.outputs["evaluation_results"] = results
+        if SAVE_STAGE in result.stages_completed:
+            files[SAVE_STAGE] = [plan.weights_file(run) for run in plan.finished_runs()]
+            result.outputs["checkpoints"] = files[SAVE_STAGE]
+            result.outputs["final_checkpoint"] = files[SAVE_STAGE][0]
+        if evaluate:
+            summaries = next(iter(summarize_evaluations(plan).values()), {})
+            files["evaluation"] = [file for s in summaries.values() for file in s["files"]]
+            result.outputs["evaluation_results"] = summaries
     return result
 
 
-def _check_saved(pipeline: Pipeline) -> None:
-    """Make sure that what the trainings left is what they wrote."""
-    if SAVE not in pipeline.result.stages_completed:
+def _check_weights(pipeline: Pipeline) -> None:
+    """Fail the save stage if weights differ from those that the training jobs wrote."""
+    if SAVE_STAGE not in pipeline.result.stages_completed:
         return
-    broken = list(filter(None, (damage(pipeline.there, run) for run in pipeline.there.runs)))
-    if broken:
-        pipeline.result.stages_completed.remove(SAVE)
-        pipeline.fail(SAVE, "; ".join(broken))
+    problems = [_weights_problem(pipeline.plan, run) for run in pipeline.plan.runs]
+    if any(problems):
+        pipeline.result.stages_completed.remove(SAVE_STAGE)
+        pipeline.fail(SAVE_STAGE, "; ".join(filter(None, problems)))
+
+
+def _weights_problem(plan: Plan, run: str) -> str | None:
+    weights = plan.weights_file(run)
+    if not Path(weights).is_file():
+        return f"{weights}: file does not exist"
+    digests = Sidecar.read(f"{weights}{SUFFIX}").output_files()
+    expected = digests.get(f"runs/{run}/policy.safetensors")
+    return None if file_digest(weights) == expected else f"{weights}: changed after training"

@@ -1,4 +1,4 @@
-"""Configurations for a Snakemake that works in another working directory."""
+"""Absolute paths in configurations, for Snakemake in another working directory."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -6,35 +6,34 @@ from typing import Any, TypeVar
 
 from daf.config.model import Model
 
-PATHS = frozenset({"data_path", "initial_weights", "policy_data_path", "results_dir"})
-"""Keys of a configuration whose values are paths."""
+PATH_KEYS = frozenset({"data_path", "initial_weights", "policy_data_path", "results_dir"})
+"""Keys whose values are paths."""
 
-NAMES = frozenset({"class_path", "missions", "policy_class_path"})
-"""Keys whose values are names, or lead into a file."""
+NAME_KEYS = frozenset({"class_path", "missions", "policy_class_path"})
+"""Keys whose values are names, or start with the path of a file."""
 
-IN_FILE = (".yaml", ".yml", ".py")
-"""What the paths in them end with, before a class or the seed of a layout."""
+FILE_SUFFIXES = (".yaml", ".yml", ".py")
+"""Suffixes of the files in names. A class or a layout seed may follow."""
 
 Config = TypeVar("Config", bound=Model)
 
 
-def from_anywhere(config: Config) -> Config:
-    """The same configuration for a process in another working directory: its paths are whole."""
-    return config.model_validate(_whole(config.resolved(), ""))
+def with_absolute_paths(config: Config) -> Config:
+    """Return the configuration with absolute paths, for a process in another working directory."""
+    return config.model_validate(_make_absolute(config.resolved(), ""))
 
 
-def _whole(value: Any, key: str) -> Any:
+def _make_absolute(value: Any, key: str) -> Any:
     if isinstance(value, Mapping):
-        # In a search space the key stands above its values.
-        return {k: _whole(inner, key if k == "values" else k) for k, inner in value.items()}
+        # The values of a hyperparameter belong to its name in the search space.
+        return {k: _make_absolute(v, key if k == "values" else k) for k, v in value.items()}
     if isinstance(value, list):
-        return [_whole(inner, key) for inner in value]
-    if isinstance(value, str) and (key in PATHS or (key in NAMES and _leads_to_file(value))):
+        return [_make_absolute(item, key) for item in value]
+    if isinstance(value, str) and (key in PATH_KEYS or (key in NAME_KEYS and _has_file(value))):
         return value if value.startswith("~") else str(Path.cwd() / value)
     return value
 
 
-def _leads_to_file(name: str) -> bool:
-    return name.rpartition("@" if ".py:" not in name else ":")[0].endswith(IN_FILE) or (
-        name.endswith(IN_FILE)
-    )
+def _has_file(name: str) -> bool:
+    separator = ":" if ".py:" in name else "@"
+    return name.rpartition(separator)[0].endswith(FILE_SUFFIXES) or name.endswith(FILE_SUFFIXES)

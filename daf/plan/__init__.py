@@ -1,7 +1,8 @@
-"""The plan: which trainings, players and evaluations follow from a configuration."""
+"""Plan: the runs, contestants and evaluations of a configuration."""
 
-from daf.plan.make import make_plan
-from daf.plan.players import Player, Team, player_of
-from daf.plan.records import Plan, Run
+from daf.plan.build import make_plan
+from daf.plan.contestants import PolicyInstance, Team, parse_contestant
+from daf.plan.plan import Plan
+from daf.plan.run import Run
 
-__all__ = ["Plan", "Player", "Run", "Team", "make_plan", "player_of"]
+__all__ = ["Plan", "PolicyInstance", "Run", "Team", "make_plan", "parse_contestant"]

@@ -1,4 +1,4 @@
-"""What things are called: readable, fit for folders, and different where the content differs."""
+"""Names of policies: readable, valid as folder names, and unique by content."""
 
 import re
 from collections import Counter
@@ -7,131 +7,142 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from daf.config import ConfigError, Name, PolicyConfig, shown
-from daf.plan.checker import checker
-from daf.policies.foreign_code import code_digest
-from daf.policies.registry import METTAGRID, SHORT_NAMES, is_foreign, module_and_class
-from daf.provenance import digest, file_digest
+from daf.config import ConfigError, Name, PolicyConfig, short_json
+from daf.plan.foreign_policy_checker import foreign_policy_checker
+from daf.policies.registry import METTAGRID_PREFIX, SHORT_NAMES, is_foreign, split_class_path
+from daf.policies.user_code_hash import code_digest
+from daf.provenance.hashing import digest, file_digest
 
 WEIGHTS_NAMES = ("policy", "best_policy")
-"""Names of files that say nothing; their folder's does."""
+"""Uninformative file names, replaced by the name of their folder."""
 NAMES = TypeAdapter(Name)
 
 
 def class_label(class_path: str) -> str:
-    """The readable name of a policy's class.
+    """Return the readable name of a policy's class.
 
     Raises:
-        ConfigError: it cannot name a folder.
+        ConfigError: name that is not valid for a folder.
     """
-    if class_path.startswith(METTAGRID):
-        named = Path(class_path.removeprefix(METTAGRID))
-        last = named.stem if named.suffix == ".zip" else named.name.replace(":", ".").split(".")[-1]
+    if class_path.startswith(METTAGRID_PREFIX):
+        path = Path(class_path.removeprefix(METTAGRID_PREFIX))
+        last = path.stem if path.suffix == ".zip" else path.name.replace(":", ".").split(".")[-1]
         return _joined("mettagrid", last)
-    return _fit(class_path.replace(":", ".").split(".")[-1])
+    return _check_folder_name(class_path.replace(":", ".").split(".")[-1])
 
 
-def plain_label(policy: PolicyConfig, trained: bool) -> str:
-    """What a policy without a name of its own is called: class, and weights if they are given.
+def default_label(policy: PolicyConfig, has_weights: bool) -> str:
+    """Return the label of a policy without a configured name: its class, and its weights file.
 
     Args:
-        trained: whether it is a network that has or gets weights, or is no network at all.
+        policy: configuration of the policy.
+        has_weights: false for a network that neither has weights nor is trained.
     """
     label = class_label(policy.class_path)
     if policy.data_path is not None:
         path = Path(policy.data_path)
         weights = path.resolve().parent.name if path.stem in WEIGHTS_NAMES else path.stem
-        own = weights.startswith(f"{label}-") and _fits(weights)
-        return weights if own else _joined(label, weights)
-    return label if trained else f"{label}-untrained"
+        has_class_label = weights.startswith(f"{label}-") and _is_valid_name(weights)
+        return weights if has_class_label else _joined(label, weights)
+    return label if has_weights else f"{label}-untrained"
 
 
-def tell_apart(policies: list[PolicyConfig], plain: list[str]) -> list[str]:
-    """A label for each policy: its name, or its plain label, with a hash where two would be equal.
+def unique_labels(policies: list[PolicyConfig], default_labels: list[str]) -> list[str]:
+    """Return a unique label for each policy: its name or default label, with a hash if ambiguous.
 
     Raises:
-        ConfigError: two have the same name, or the same policy stands there twice.
+        ConfigError: two policies with the same name or content.
     """
-    counts = Counter(label for policy, label in zip(policies, plain) if not policy.name)
+    counts = Counter(label for policy, label in zip(policies, default_labels) if not policy.name)
     labels: list[str] = []
-    for number, (policy, label) in enumerate(zip(policies, plain)):
-        if policy.name:
-            label = policy.name
-        elif counts[label] > 1:
-            label = _fit(f"{label}-{digest(content(policy))[:6]}")
+    for number, (policy, default) in enumerate(zip(policies, default_labels)):
+        label = policy.name or default
+        if not policy.name and counts[default] > 1:
+            label = _check_folder_name(f"{default}-{digest(policy_identity(policy))[:6]}")
         if label in labels:
-            called = policy.name or plain[number]
             raise ConfigError(
-                f"key 'policies.{number}': two policies are called '{called}'; "
+                f"key 'policies.{number}': two policies are called '{policy.name or default}'; "
                 "give this one another 'name'"
             )
         labels.append(label)
     return labels
 
 
-def content(policy: PolicyConfig) -> dict[str, Any]:
-    """What decides how a policy plays, as plain data; where its files lie does not."""
+def policy_identity(policy: PolicyConfig) -> dict[str, Any]:
+    """Return everything that decides a policy's actions, as plain data without paths."""
     weights = None if policy.data_path is None else file_digest(policy.data_path)
-    return content_of(policy, class_digest(policy.class_path), weights)
+    return build_identity(policy, class_digest(policy.class_path), weights)
 
 
-def content_of(policy: PolicyConfig, code: str | None, weights: str | None) -> dict[str, Any]:
-    """The same where the hashes of its class's file and of its weights are known."""
-    found = policy.resolved() | {"class_digest": code, "data_path": weights}
-    del found["name"]
-    return found
+def build_identity(policy: PolicyConfig, code: str | None, weights: str | None) -> dict[str, Any]:
+    """Build the identity of a policy from known hashes.
+
+    Args:
+        policy: configuration of the policy.
+        code: hash of its class's code; None for a policy of DAF.
+        weights: hash of its weights; None without weights.
+    """
+    identity = policy.resolved() | {"class_digest": code, "data_path": weights}
+    del identity["name"]
+    return identity
 
 
 def class_digest(class_path: str) -> str | None:
-    """Hash of the code of a foreign policy, so that an edit is noticed, see `code_digest`; of DAF's
-    own, whose code is hashed with all that it imports, None.
+    """Return the hash of a foreign policy's code, see `code_digest`; None for a policy of DAF.
+
+    The code of DAF's policies is hashed with the modules that a job imports.
 
     Raises:
-        ConfigError: there is no such file, or no such module.
+        ConfigError: missing file or module.
     """
     if not is_foreign(class_path):
         return None
-    module, _ = module_and_class(class_path)
+    module, _ = split_class_path(class_path)
     if not module.endswith(".py"):
-        facts = checker().facts(class_path)
+        facts = foreign_policy_checker().inspect_class(class_path)
         if facts.file is None:
             return facts.digest
         module = facts.file
     try:
         return code_digest(module)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"policy {shown(class_path)}: {error}") from None
+        raise ConfigError(f"policy {short_json(class_path)}: {error}") from None
 
 
-def player_name(plain: str, content: dict[str, Any]) -> str:
-    """The name of a policy that is not trained here; a short name alone is that name.
+def instance_name(default_label: str, identity: dict[str, Any]) -> str:
+    """Return the name of a fixed policy: its label and the digest of its identity.
+
+    A short name without further settings has no digest.
 
     Args:
-        plain: its plain label.
-        content: what decides how it plays.
+        default_label: label that follows from class and weights.
+        identity: result of `build_identity`.
     """
-    alone = PolicyConfig(class_path=content["class_path"], train=content["train"])
-    if content["class_path"] in SHORT_NAMES and content == content_of(alone, None, None):
-        return plain
-    return f"{plain}-{digest(content)[:8]}"
+    class_path = identity["class_path"]
+    plain = PolicyConfig(class_path=class_path, train=identity["train"])
+    if class_path in SHORT_NAMES and identity == build_identity(plain, None, None):
+        return default_label
+    return f"{default_label}-{digest(identity)[:8]}"
 
 
 def _joined(label: str, file: str) -> str:
-    """A label with the name of a file behind it, of which a name takes what it can."""
-    whole = f"{label}-{file}"
-    if _fits(whole):
-        return whole
-    return _fit(f"{label}-{re.sub('[^A-Za-z0-9_.-]+', '-', file).strip('-')[:32] or 'unnamed'}")
+    """Return a label and a file name, joined; characters that are invalid in names become '-'."""
+    joined = f"{label}-{file}"
+    if _is_valid_name(joined):
+        return joined
+    return _check_folder_name(
+        f"{label}-{re.sub('[^A-Za-z0-9_.-]+', '-', file).strip('-')[:32] or 'unnamed'}"
+    )
 
 
-def _fits(label: str) -> bool:
+def _is_valid_name(label: str) -> bool:
     try:
         return bool(NAMES.validate_python(label))
     except ValidationError:
         return False
 
 
-def _fit(label: str) -> str:
-    if not _fits(label):
-        raise ConfigError(f"{shown(label)} cannot name a folder; give the policy a 'name'")
+def _check_folder_name(label: str) -> str:
+    if not _is_valid_name(label):
+        raise ConfigError(f"{short_json(label)} cannot name a folder; give the policy a 'name'")
     return label

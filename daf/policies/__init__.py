@@ -1,4 +1,4 @@
-"""Policies: who plays. Scripted ones, networks, and your own."""
+"""Policies: the interface, networks, scripted policies, and loading of user policies."""
 
 import importlib
 
@@ -9,27 +9,27 @@ __all__ = [
     "Policy",
     "PolicySpec",
     "TrainablePolicy",
+    "import_policy_class",
     "load_weights",
     "make_policy",
-    "policy_class",
 ]
 
-_PLACES = {
+_MODULES = {
     "SHORT_NAMES": "daf.policies.registry",
     "TRAINABLE": "daf.policies.registry",
     "Game": "daf.policies.game",
     "Policy": "daf.policies.policy",
     "PolicySpec": "daf.policies.registry",
     "TrainablePolicy": "daf.policies.trainable",
-    "load_weights": "daf.policies.spec",
-    "make_policy": "daf.policies.spec",
-    "policy_class": "daf.policies.spec",
+    "load_weights": "daf.policies.factory",
+    "make_policy": "daf.policies.factory",
+    "import_policy_class": "daf.policies.factory",
 }
 
 
 def __getattr__(name: str):
-    # Planning a workflow asks for names only; importing torch for that would cost seconds. And a
-    # bundle has but some of these modules.
-    if name not in _PLACES:
+    # Planning a workflow needs names only; importing torch for them would take seconds.
+    # A bundle contains only some of these modules.
+    if name not in _MODULES:
         raise AttributeError(f"module 'daf.policies' has no attribute '{name}'")
-    return getattr(importlib.import_module(_PLACES[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)

@@ -1,4 +1,4 @@
-"""What a policy is told about the game it will play: shapes and rules, never the map."""
+"""Observation and action interface of missions: shapes and rules, without the map."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Game:
-    """The part of the missions that every player knows.
+    """Interface of one or several missions; available to every policy.
 
     Attributes:
-        num_agents: agents in a world (of the first mission).
+        num_agents: A, agents per world (of the first mission).
         num_actions: length of the flat action list (noop, move N S W E, glyph 0, 1, ...).
         num_tokens: T, rows of an observation uint8 [T, 3].
-        used_tokens: no observation has more tokens than this; those behind are empty.
-        window: rows and columns that an agent sees around itself.
-        max_steps: length of an episode, 0 if endless.
-        move_energy: what a successful move costs.
-        energy_regained: energy that comes back by itself in every step.
-        features: names of the observation features by id.
-        type_ids: what the feature "type_id" may say: agent, wall, and every station of the game.
-        stations: station kinds by name, with type id, recipes and sides.
+        used_tokens: upper bound of tokens per observation; all later tokens are empty.
+        window: rows and columns of the window around an agent.
+        max_steps: length of an episode in steps, 0 for no limit.
+        move_energy: energy of one successful move.
+        energy_regained: energy that every agent regains per step.
+        features: names of the observation features, by id.
+        type_ids: values of the feature `type_id`: agent, wall, and every station type.
+        stations: station types by name, with type id, recipes and sides.
     """
 
     num_agents: int
@@ -41,25 +41,29 @@ class Game:
 
     @classmethod
     def of(cls, *missions: Mission) -> Game:
-        """The game that all `missions` share.
+        """Build the common interface of missions.
 
         Raises:
-            ConfigError: the missions differ in action list, tokens or window, so that one policy
-                cannot play them all.
+            ConfigError: the missions differ in action list, tokens or window.
         """
-        # Here, because a bundle has this module, but no missions and no simulator.
-        from daf.missions import RESOURCES, check_alike
-        from daf.missions.loader import CATALOG
-        from daf.policies.token_bound import token_bound
+        # Imported here, because bundles contain this module without missions and simulator.
+        from daf.missions import RESOURCES, check_compatible
+        from daf.missions.loader import STATION_CATALOG
+        from daf.missions.token_bound import token_bound
         from daf.sim.observe import FEATURES
 
-        check_alike(*missions)
+        check_compatible(*missions)
         first = missions[0]
-        back = [
+        energy_per_step = [
             mission.regeneration.amounts.get("energy", 0) * (mission.regeneration.interval == 1)
             for mission in missions
         ]
-        present = {name: s for m in missions for name, s in m.stations.items() if m.cells(name)}
+        stations_on_maps = {
+            name: station
+            for mission in missions
+            for name, station in mission.stations.items()
+            if mission.cells_with(name)
+        }
         return cls(
             num_agents=first.num_agents,
             num_actions=first.num_actions,
@@ -68,8 +72,8 @@ class Game:
             window=(first.window_height, first.window_width),
             max_steps=max(mission.max_steps for mission in missions),
             move_energy=max(mission.move_energy for mission in missions),
-            energy_regained=min(back),
+            energy_regained=min(energy_per_step),
             features=(*FEATURES, *RESOURCES),
-            type_ids=(0, 1, *sorted(station["type_id"] for station in CATALOG.values())),
-            stations=present,
+            type_ids=(0, 1, *sorted(station["type_id"] for station in STATION_CATALOG.values())),
+            stations=stations_on_maps,
         )

@@ -1,23 +1,29 @@
-"""The policy with memory: a long short-term memory over what each agent has seen."""
+"""Network with recurrent state: an LSTM (Hochreiter and Schmidhuber 1997) over observations."""
 
 import torch
 from torch import nn
 
 from daf.policies.game import Game
-from daf.policies.recurrence import remembered
+from daf.policies.ops.lstm import lstm_sequence
 from daf.policies.tokens import TokenEmbedding
-from daf.policies.trainable import Head, TrainablePolicy, checked_size
+from daf.policies.trainable import Head, TrainablePolicy, check_layer_width
 
 
 class LSTM(TrainablePolicy):
-    """Token embedding, one LSTM layer, heads for actions and value.
+    """Token embedding, one LSTM layer, heads for logits and value.
 
-    `hidden_size` is the width H of embedding and LSTM; the memory of a row is [h, c], M = 2 H.
+    The recurrent state of a row is [h, c], so M = 2 D.
+
+    Args:
+        game: observation and action interface.
+        device: torch device of the weights.
+        hidden_size: D, width of the embedding and of the LSTM.
+        glyphs: number of glyph actions.
     """
 
     def __init__(self, game: Game, device: str = "cpu", hidden_size: int = 128, glyphs: int = 0):
         super().__init__(game, device, glyphs)
-        checked_size("hidden_size", hidden_size)
+        check_layer_width("hidden_size", hidden_size)
         self.num_tokens = game.used_tokens
         self.hidden_size = hidden_size
         self.embedding = TokenEmbedding(game, hidden_size)
@@ -31,36 +37,57 @@ class LSTM(TrainablePolicy):
         self.critic = Head(hidden_size, 1, 1.0)
         self.to(device)
 
-    def initial_memory(self, rows: int) -> torch.Tensor:
-        return torch.zeros(rows, 2 * self.hidden_size, device=self.device)
+    def initial_recurrent_state(self, num_rows: int) -> torch.Tensor:
+        """Return zeros, float32 [N, 2 D]."""
+        return torch.zeros(num_rows, 2 * self.hidden_size, device=self.device)
 
-    def forward(self, observations, memory, starts):
+    def forward(
+        self,
+        observations: torch.Tensor,
+        recurrent_state: torch.Tensor,
+        episode_starts: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Run the network over a sequence of steps; see `TrainablePolicy.forward`."""
         steps, rows = observations.shape[:2]
-        seen = self.embedding(observations.flatten(0, 1)).view(steps, rows, -1)
-        over = self._step_by_step if seen.is_cuda else self._from_start_to_start
-        output, memory = over(seen, memory, starts)
-        return self.actor(output), self.critic(output).squeeze(-1), memory
+        embedded = self.embedding(observations.flatten(0, 1)).view(steps, rows, -1)
+        run_lstm = self._forward_steps if embedded.is_cuda else self._forward_segments
+        output, recurrent_state = run_lstm(embedded, recurrent_state, episode_starts)
+        return self.actor(output), self.critic(output).squeeze(-1), recurrent_state
 
-    def _from_start_to_start(self, seen, memory, starts):
-        """The fused LSTM, which knows no episodes and so runs from one start to the next."""
-        steps = len(seen)
-        cuts = [t for t in range(steps) if t == 0 or bool(starts[t].any())]
+    def _forward_segments(
+        self, embedded: torch.Tensor, recurrent_state: torch.Tensor, episode_starts: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Run the fused LSTM of torch from one episode start to the next.
+
+        The fused LSTM cannot reset the state of single rows within a sequence.
+        """
+        steps = len(embedded)
+        cuts = [t for t in range(steps) if t == 0 or bool(episode_starts[t].any())]
         outputs = []
-        for begin, end in zip(cuts, [*cuts[1:], steps]):
-            memory = torch.where(starts[begin][:, None], 0.0, memory)
-            hidden, cell = memory[None].chunk(2, dim=-1)
+        for start, end in zip(cuts, [*cuts[1:], steps]):
+            recurrent_state = torch.where(episode_starts[start][:, None], 0.0, recurrent_state)
+            hidden, cell = recurrent_state[None].chunk(2, dim=-1)
             output, (hidden, cell) = self.lstm(
-                seen[begin:end], (hidden.contiguous(), cell.contiguous())
+                embedded[start:end], (hidden.contiguous(), cell.contiguous())
             )
-            memory = torch.cat([hidden[0], cell[0]], dim=-1)
+            recurrent_state = torch.cat([hidden[0], cell[0]], dim=-1)
             outputs.append(output)
-        return torch.cat(outputs), memory
+        return torch.cat(outputs), recurrent_state
 
-    def _step_by_step(self, seen, memory, starts):
-        """The same on a GPU, which would have to be waited for to know where episodes start. In
-        full precision: what takes its time are launches, not products."""
-        inputs, own, *biases = (parameter for _, parameter in self.lstm.named_parameters())
-        with torch.autocast(seen.device.type, enabled=False):
-            added = nn.functional.linear(seen.float(), inputs, sum(biases))
-            outputs, cell = remembered(added, own, *memory.chunk(2, dim=-1), starts)
+    def _forward_steps(
+        self, embedded: torch.Tensor, recurrent_state: torch.Tensor, episode_starts: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Run the LSTM step by step on a GPU.
+
+        Finding the episode starts would force a synchronization with the GPU. Precision is always
+        float32: kernel launches take the time, not the matrix products.
+        """
+        input_weights, recurrent_weights, *biases = (
+            parameter for _, parameter in self.lstm.named_parameters()
+        )
+        with torch.autocast(embedded.device.type, enabled=False):
+            input_gates = nn.functional.linear(embedded.float(), input_weights, sum(biases))
+            outputs, cell = lstm_sequence(
+                input_gates, recurrent_weights, *recurrent_state.chunk(2, dim=-1), episode_starts
+            )
         return outputs, torch.cat([outputs[-1], cell], dim=-1)

@@ -1,4 +1,4 @@
-"""The interface of every policy: vectorised, one row per agent."""
+"""Interface of every policy: vectorized, one row per agent."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -9,11 +9,15 @@ from daf.policies.game import Game
 
 
 class Policy(ABC):
-    """Chooses actions for N rows at once; a row is one agent of one world.
+    """Decision rule of N rows at once; a row is one agent of one world.
 
-    A policy sees its own row of observations and its own row of state: agents do not talk but
-    through the game. Subclass it, name the class in a configuration as `file.py:Class` or
-    `package.module:Class`, and it can be evaluated; see `TrainablePolicy` for learning.
+    The action of a row depends only on its observations and its state: agents communicate only
+    through the game. To evaluate a subclass, name it in a configuration as `file.py:Class` or
+    `package.module:Class`. See `TrainablePolicy` for policies that learn.
+
+    Attributes:
+        game: observation and action interface of the missions.
+        device: torch device of all tensors.
     """
 
     def __init__(self, game: Game, device: str = "cpu"):
@@ -21,14 +25,14 @@ class Policy(ABC):
         self.device = device
 
     def initial_state(self, seeds: torch.Tensor) -> Any:
-        """State at the start of an episode.
+        """Return the policy state at the start of an episode.
 
         Args:
-            seeds: int64 [N], one per row, the same whenever the episode is played again; the
-                source of all randomness of the policy.
+            seeds: int64 [N], one seed per row, fixed by the episode. It is the only source of
+                randomness of the policy.
 
         Returns:
-            whatever `act` needs, with N as first axis; None if nothing.
+            state for `act`, with N as first axis; None for a policy without state.
         """
         return None
 
@@ -37,10 +41,10 @@ class Policy(ABC):
         """Choose an action for every row.
 
         Args:
-            observations: uint8 [N, T, 3], tokens (location, feature, value), 255 = none.
-            state: what the last `act` or `initial_state` returned.
+            observations: uint8 [N, T, 3], tokens (location, feature, value); 255 = empty.
+            state: state that the last `act` or `initial_state` returned.
 
         Returns:
-            actions: integers [N] over the flat action list (noop, move N S W E, glyphs);
-            state: for the next step.
+            actions: integers [N], indices of the flat action list (noop, move N S W E, glyphs);
+            state: state for the next step.
         """

@@ -1,4 +1,4 @@
-"""Names of policies: the part of this room that needs no torch."""
+"""Names of policies; importable without torch."""
 
 import re
 from collections.abc import Mapping
@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from daf.config import ConfigError
-from daf.config.plain import as_plain
-from daf.strict_json import loads
-from daf.tensors import load_metadata
+from daf.config.plain import as_plain_data
+from daf.files.strict_json import loads
+from daf.files.tensors import load_metadata
 
 SHORT_NAMES = {
     "baseline": "daf.policies.baseline:Baseline",
@@ -20,67 +20,79 @@ SHORT_NAMES = {
     "random": "daf.policies.scripted:Random",
     "stateless": "daf.policies.stateless:Stateless",
 }
-"""The policies that come with DAF."""
+"""Class paths of the policies of DAF, by short name."""
 
-METTAGRID = "mettagrid:"
-"""What class paths of mettagrid's policies begin with; see `daf.mettagrid.importing`."""
+METTAGRID_PREFIX = "mettagrid:"
+"""Prefix of class paths of mettagrid policies; see `daf.mettagrid.importing`."""
 
 BUNDLE = "bundle"
-"""The one of them that is a file: its `data_path` is a deployment package."""
+"""Short name of the policy that loads a bundle; its `data_path` is the zip file."""
 
 TRAINABLE = frozenset({"lstm", "stateless"})
-"""Those of them that learn."""
+"""Short names of the networks."""
 
 
-def module_and_class(class_path: str) -> tuple[str, str]:
-    """The two parts of a class path, short names resolved; the module is "" if there is none.
+def split_class_path(class_path: str) -> tuple[str, str]:
+    """Split a class path into module and class name; short names are resolved.
 
-    For a policy of mettagrid they are the module that plays it and its name there.
+    Returns:
+        module: dotted name or file; "" for a class path without module. For a mettagrid policy,
+            `daf.mettagrid.importing`;
+        class name: for a mettagrid policy, the text after the prefix.
     """
-    if class_path.startswith(METTAGRID):
-        return "daf.mettagrid.importing", class_path.removeprefix(METTAGRID)
+    if class_path.startswith(METTAGRID_PREFIX):
+        return "daf.mettagrid.importing", class_path.removeprefix(METTAGRID_PREFIX)
     path = SHORT_NAMES.get(class_path, class_path)
     module, _, name = path.rpartition(":" if ":" in path else ".")
     return module, name
 
 
 def is_foreign(class_path: str, init_kwargs: Mapping[str, Any] = MappingProxyType({})) -> bool:
-    """Whether a policy runs code that is not DAF's own."""
+    """Check whether a policy executes code that is not part of DAF.
+
+    Args:
+        class_path: class path of the policy.
+        init_kwargs: arguments of its class; a bundle executes its code with `trust: true`.
+    """
     if class_path == BUNDLE:
         return init_kwargs.get("trust") is True
-    module, _ = module_and_class(class_path)
-    return class_path.startswith(METTAGRID) or module.partition(".")[0] != "daf" or ".py" in module
+    module, _ = split_class_path(class_path)
+    return (
+        class_path.startswith(METTAGRID_PREFIX)
+        or module.partition(".")[0] != "daf"
+        or ".py" in module
+    )
 
 
-class PolicyMisbehaves(ConfigError):
-    """The code of a policy does to its process what no policy may do; the message names it.
+class PolicyMisbehaviorError(ConfigError):
+    """Policy code with a forbidden effect on its process; the message names the effect.
 
-    It ends the process or its own import, leaves something running, or changes what all share. Code
-    that merely fails, or a class that is not there, is another `ConfigError`.
+    The code ends the process or its import, leaves a thread or process running, or changes
+    process-wide settings. Exceptions and missing classes raise a plain `ConfigError`.
     """
 
 
-def class_path_and_weights(text: str) -> tuple[str, str | None]:
-    """The parts of `CLASS_PATH@FILE`, as it is typed; None if there are no weights.
+def parse_policy_argument(text: str) -> tuple[str, str | None]:
+    """Split `CLASS_PATH@FILE` into class path and weights file; None without weights.
 
-    Names of folders and files may have an '@', too: the class path ends behind its class.
+    Paths may contain '@': the class path of a file ends with its class name.
     """
-    if text.startswith(METTAGRID) and Path(text.removeprefix(METTAGRID)).exists():
+    if text.startswith(METTAGRID_PREFIX) and Path(text.removeprefix(METTAGRID_PREFIX)).exists():
         return text, None
-    of_a_file = re.match(r".+?\.py:\w+(?=@|$)", text, re.DOTALL)
-    class_path = of_a_file[0] if of_a_file else text.partition("@")[0]
+    file_class_path = re.match(r".+?\.py:\w+(?=@|$)", text, re.DOTALL)
+    class_path = file_class_path[0] if file_class_path else text.partition("@")[0]
     return class_path, text[len(class_path) + 1 :] or None
 
 
 @dataclass(frozen=True)
 class PolicySpec:
-    """Which policy: a class, its weights, and its arguments.
+    """Specification of a policy: class, weights and arguments.
 
     Attributes:
-        class_path: a short name, `package.module:Class` (or with a dot), or `file.py:Class`; or
-            `mettagrid:` and a short name, a class path or a bundle of mettagrid.
-        data_path: weights, a `policy.safetensors` of a training (or what a policy of mettagrid
-            reads); None if it needs none. Of "bundle" the zip file.
+        class_path: short name, `package.module:Class` (or with a dot), or `file.py:Class`; or
+            `mettagrid:` and a short name, class path or bundle of mettagrid.
+        data_path: weights file, the `policy.safetensors` of a run; None for a policy without
+            weights. For `bundle` the zip file, for a mettagrid policy any file that it reads.
         init_kwargs: further arguments of the class.
     """
 
@@ -90,19 +102,25 @@ class PolicySpec:
 
     def __post_init__(self) -> None:
         for name in ("class_path", "data_path", "init_kwargs"):
-            object.__setattr__(self, name, as_plain(getattr(self, name)))
+            object.__setattr__(self, name, as_plain_data(getattr(self, name)))
 
 
-def saved_init_kwargs(weights: str) -> dict[str, Any]:
-    """The arguments that the network of a weights file was made with; none if it does not say.
+def read_init_kwargs(weights: str) -> dict[str, Any]:
+    """Read the arguments of the network class from a weights file; empty if it has none.
+
+    Args:
+        weights: path of a safetensors file.
 
     Raises:
-        ConfigError: the file is no safetensors file.
+        ConfigError: the file is not a readable safetensors file, or its arguments are no mapping.
     """
     try:
-        found = loads(load_metadata(weights).get("init_kwargs", "{}"))
+        init_kwargs = loads(load_metadata(weights).get("init_kwargs", "{}"))
     except (OSError, ValueError) as error:
         raise ConfigError(f"weights {weights}: not a readable safetensors file ({error})") from None
-    if not isinstance(found, dict):
-        raise ConfigError(f"weights {weights}: 'init_kwargs' of the file is no mapping")
-    return found
+    if not isinstance(init_kwargs, dict):
+        raise ConfigError(
+            f"weights {weights}: key 'init_kwargs': got {type(init_kwargs).__name__}; "
+            "expected a mapping"
+        )
+    return init_kwargs

@@ -1,4 +1,4 @@
-"""Policies without knowledge: the floor every other policy is measured against."""
+"""Scripted policies that ignore observations: lower baselines of every comparison."""
 
 import torch
 
@@ -8,25 +8,28 @@ from daf.policies.policy import Policy
 
 
 class Noop(Policy):
-    """Does nothing."""
+    """Policy that always chooses the action `noop`."""
 
     def act(self, observations: torch.Tensor, state: None) -> tuple[torch.Tensor, None]:
+        """Return `noop` for every row."""
         return torch.zeros(len(observations), dtype=torch.int64, device=observations.device), None
 
 
 class Random(Policy):
-    """Stays or moves, all five choices equally likely; `glyphs` adds that many glyph actions."""
+    """Uniform distribution over noop, the 4 moves and the first `glyphs` glyph actions."""
 
     def __init__(self, game: Game, device: str = "cpu", glyphs: int = 0):
         super().__init__(game, device)
         if not 0 <= glyphs <= game.num_actions - 5:
-            raise ValueError(f"glyphs: got {glyphs}; 0 to {game.num_actions - 5} are possible")
-        self.choices = 5 + glyphs
+            raise ValueError(f"glyphs: got {glyphs}; expected 0 to {game.num_actions - 5}")
+        self.num_choices = 5 + glyphs
 
     def initial_state(self, seeds: torch.Tensor) -> tuple[torch.Tensor, int]:
+        """Return (seeds, step) at the start of an episode."""
         return seeds, 0
 
     def act(self, observations: torch.Tensor, state: tuple) -> tuple[torch.Tensor, tuple]:
+        """Draw an action for every row from its seed and the step."""
         seeds, step = state
-        actions = (uniform(seeds, step) * self.choices).to(torch.int64)
+        actions = (uniform(seeds, step) * self.num_choices).to(torch.int64)
         return actions, (seeds, step + 1)

@@ -1,4 +1,4 @@
-"""The policy without memory: what it sees now decides what it does now."""
+"""Network without recurrent state: the action depends on the current observation only."""
 
 import math
 
@@ -6,18 +6,22 @@ import torch
 
 from daf.policies.game import Game
 from daf.policies.tokens import TokenEmbedding
-from daf.policies.trainable import Dense, Head, TrainablePolicy, checked_size
+from daf.policies.trainable import Dense, Head, TrainablePolicy, check_layer_width
 
 
 class Stateless(TrainablePolicy):
-    """Token embedding, one hidden layer, heads for actions and value.
+    """Token embedding, one hidden layer, heads for logits and value.
 
-    `hidden_size` is the width of both layers, `glyphs` the number of glyph actions used.
+    Args:
+        game: observation and action interface.
+        device: torch device of the weights.
+        hidden_size: D, width of the embedding and of the hidden layer.
+        glyphs: number of glyph actions.
     """
 
     def __init__(self, game: Game, device: str = "cpu", hidden_size: int = 128, glyphs: int = 0):
         super().__init__(game, device, glyphs)
-        checked_size("hidden_size", hidden_size)
+        check_layer_width("hidden_size", hidden_size)
         self.num_tokens = game.used_tokens
         self.embedding = TokenEmbedding(game, hidden_size)
         self.hidden = Dense(hidden_size, hidden_size, math.sqrt(2))
@@ -25,12 +29,19 @@ class Stateless(TrainablePolicy):
         self.critic = Head(hidden_size, 1, 1.0)
         self.to(device)
 
-    def initial_memory(self, rows: int) -> torch.Tensor:
-        return torch.zeros(rows, 0, device=self.device)
+    def initial_recurrent_state(self, num_rows: int) -> torch.Tensor:
+        """Return an empty recurrent state, float32 [N, 0]."""
+        return torch.zeros(num_rows, 0, device=self.device)
 
-    def forward(self, observations, memory, starts):
+    def forward(
+        self,
+        observations: torch.Tensor,
+        recurrent_state: torch.Tensor,
+        episode_starts: torch.Tensor,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Run the network over all steps at once; see `TrainablePolicy.forward`."""
         steps, rows = observations.shape[:2]
-        seen = self.embedding(observations.flatten(0, 1))
-        hidden = torch.relu_(self.hidden(seen))
+        embedded = self.embedding(observations.flatten(0, 1))
+        hidden = torch.relu_(self.hidden(embedded))
         logits = self.actor(hidden).view(steps, rows, -1)
-        return logits, self.critic(hidden).view(steps, rows), memory
+        return logits, self.critic(hidden).view(steps, rows), recurrent_state

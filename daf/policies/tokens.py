@@ -1,8 +1,8 @@
-"""Token embedding: from observation tokens to a feature vector, at the cost of the tokens present.
+"""Token embedding: observation tokens to a feature vector, at the cost of the tokens present.
 
-Each token adds one learned row, chosen by its place in the window and by what it says, times a
-weight. Summed over the tokens and rectified this is a dense first layer over the whole window,
-without ever building the window.
+Each token adds one learned row, selected by its cell and its (feature, value), times a weight. The
+rectified sum over the tokens equals a dense first layer over the whole window, without building
+the window.
 """
 
 import math
@@ -11,66 +11,80 @@ import torch
 from torch import nn
 
 from daf.policies.game import Game
-from daf.policies.token_sums import Vocabulary, rectified_sums
+from daf.policies.ops.embedding import Vocabulary, embed_tokens
 
-# A feature whose value is a name, not an amount, has one row for each value (the last also stands
-# for all greater ones); type ids have one for each kind of the game, and one for all others. What
-# stands in none of these, such as resources, is an amount of which the first counts most.
-CATEGORIES = {"orientation": 4, "last_action": 4, "last_argument": 5}
-LINEAR = {"episode_completion": 255, "last_reward": 100, "glyph": 255}
-CONSTANT = ("group", "frozen", "reserved", "converting", "swappable", "visitation", "tag")
+# A categorical feature has one row per value; the last row also represents all greater values. The
+# feature `type_id` has one row per type of the game and one for all other types. Every other
+# feature, such as a resource, is an amount with one row and a logarithmic weight.
+CATEGORICAL_FEATURES = {"orientation": 4, "last_action": 4, "last_argument": 5}
+LINEAR_FEATURES = {"episode_completion": 255, "last_reward": 100, "glyph": 255}
+IGNORED_FEATURES = ("group", "frozen", "reserved", "converting", "swappable", "visitation", "tag")
 
 
-def vocabulary(game: Game) -> tuple[torch.Tensor, torch.Tensor, int]:
-    """What each (feature, value) says.
+def assign_token_slots(game: Game) -> tuple[torch.Tensor, torch.Tensor, int]:
+    """Assign a slot and a weight to each (feature, value).
 
     Returns:
-        slot: int32 [256 * 256], index feature * 256 + value, which row;
-        weight: float32 [256 * 256], its factor, 0 for what is constant or empty;
-        the number of slots.
+        slot: int32 [256 * 256], slot at index feature * 256 + value;
+        weight: float32 [256 * 256], factor of the row, 0 for ignored features;
+        number of slots.
     """
     slot = torch.zeros(256, 256, dtype=torch.int32)
     weight = torch.zeros(256, 256)
     values = torch.arange(256)
-    used = 0
+    num_slots = 0
     for feature, name in enumerate(game.features):
         if name == "type_id":
-            slot[feature] = used + len(game.type_ids)
+            slot[feature] = num_slots + len(game.type_ids)
             for index, type_id in enumerate(game.type_ids):
-                slot[feature, type_id] = used + index
+                slot[feature, type_id] = num_slots + index
             weight[feature] = 1.0
-            used += len(game.type_ids) + 1
-        elif name in CATEGORIES:
-            slot[feature] = used + values.clamp(max=CATEGORIES[name] - 1)
+            num_slots += len(game.type_ids) + 1
+        elif name in CATEGORICAL_FEATURES:
+            slot[feature] = num_slots + values.clamp(max=CATEGORICAL_FEATURES[name] - 1)
             weight[feature] = 1.0
-            used += CATEGORIES[name]
-        elif name not in CONSTANT:
-            slot[feature] = used
-            # Amounts run from 1 to 255 and the step from none to one matters most.
+            num_slots += CATEGORICAL_FEATURES[name]
+        elif name not in IGNORED_FEATURES:
+            slot[feature] = num_slots
+            # Amounts range from 1 to 255; the difference between 0 and 1 matters most.
             logarithm = torch.log1p(values.float()) / math.log(11.0)
-            weight[feature] = values / LINEAR[name] if name in LINEAR else logarithm
-            used += 1
-    return slot.reshape(-1), weight.reshape(-1), used
+            weight[feature] = (
+                values / LINEAR_FEATURES[name] if name in LINEAR_FEATURES else logarithm
+            )
+            num_slots += 1
+    return slot.reshape(-1), weight.reshape(-1), num_slots
 
 
 class TokenEmbedding(nn.Module):
-    """uint8 [N, T, 3] -> float32 [N, D], nothing of it negative."""
+    """Embedding of tokens uint8 [N, T, 3] as float32 [N, D], non-negative.
+
+    Args:
+        game: observation interface.
+        size: D, width of the output.
+
+    Attributes:
+        table: float32 [P * slots, D], one row per (cell of the window, slot).
+        bias: float32 [D].
+        num_slots: number of slots per cell.
+        used_tokens: number of leading tokens that are not always empty.
+    """
 
     def __init__(self, game: Game, size: int):
         super().__init__()
-        slots, weights, self.num_slots = vocabulary(game)
+        slots, weights, self.num_slots = assign_token_slots(game)
         height, width = game.window
-        packed = torch.arange(256)
-        row, column = packed >> 4, packed & 15
-        inside = (row < height) & (column < width)
-        places = torch.where(inside, (row * width + column) * self.num_slots, 0)
+        location = torch.arange(256)
+        row, column = location >> 4, location & 15
+        is_inside = (row < height) & (column < width)
+        cell_offsets = torch.where(is_inside, (row * width + column) * self.num_slots, 0)
         self.used_tokens = game.used_tokens
-        self.vocabulary = Vocabulary(places.to(torch.int32), slots, weights)
+        self.vocabulary = Vocabulary(cell_offsets.to(torch.int32), slots, weights)
         self.table = nn.Parameter(torch.empty(height * width * self.num_slots, size))
         self.bias = nn.Parameter(torch.zeros(size))
-        # About 50 tokens are present at a time; the sum should start with unit variance.
+        # About 50 tokens are present per observation; their sum starts with unit variance.
         nn.init.normal_(self.table, std=1 / math.sqrt(50))
 
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
-        seen = observations[:, : self.used_tokens]
-        return rectified_sums(self.table, self.bias, seen, self.vocabulary)
+        """Embed observations uint8 [N, T, 3] as float32 [N, D]."""
+        tokens = observations[:, : self.used_tokens]
+        return embed_tokens(self.table, self.bias, tokens, self.vocabulary)

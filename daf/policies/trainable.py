@@ -1,4 +1,4 @@
-"""Policies with weights: what the learner needs of them, and how weights are stored."""
+"""Policies with weights: the interface to the learner, and storage of weights."""
 
 import json
 from abc import abstractmethod
@@ -10,127 +10,161 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from daf.files import replacing
+from daf.files.safe_write import atomic_write
+from daf.files.tensors import load_tensors
 from daf.policies.chance import uniform
 from daf.policies.game import Game
 from daf.policies.policy import Policy
-from daf.tensors import load_tensors
 
-MAX_SIZE = 4096
-"""Of a layer; weights and configurations come from anywhere, and memory is taken at once."""
+MAX_LAYER_WIDTH = 4096
+"""Limit for untrusted weights and configurations: a layer allocates all its memory at once."""
 
 
-def checked_size(name: str, size: Any) -> int:
-    """The width of a layer.
+def check_layer_width(name: str, width: Any) -> int:
+    """Check and return the width of a layer.
+
+    Args:
+        name: argument that has this value, for the error.
+        width: value to check.
 
     Raises:
-        ValueError: it is no whole number from 1 to `MAX_SIZE`.
+        ValueError: the width is not an integer from 1 to `MAX_LAYER_WIDTH`.
     """
-    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_SIZE:
-        raise ValueError(f"{name}: got {size!r}; a whole number from 1 to {MAX_SIZE} is needed")
-    return size
+    if isinstance(width, bool) or not isinstance(width, int) or not 1 <= width <= MAX_LAYER_WIDTH:
+        raise ValueError(f"{name}: got {width!r}; expected an integer from 1 to {MAX_LAYER_WIDTH}")
+    return width
 
 
 class TrainablePolicy(Policy, nn.Module):
-    """A policy that is a torch module; subclass it to bring your own network.
+    """Policy that is a torch module; base class of all networks.
 
-    The learner makes copies that share its parameters and runs them at the same time, so `forward`
-    may not change the module.
+    The learner runs copies that share the parameters at the same time. `forward` must not modify
+    the module.
 
-    Axes: L steps, N rows (agents), K outputs: the moves (noop, N, S, W, E) and the first `glyphs`
-    glyph actions. Glyphs change nothing but what others see, so by default there are none.
+    Axes: L steps, N rows, T tokens, K logits, M size of the recurrent state.
+
+    Args:
+        game: observation and action interface.
+        device: torch device of the weights.
+        glyphs: number of glyph actions. Glyphs only change the observations of other agents.
 
     Attributes:
-        num_outputs: K.
-        num_tokens: T, how many tokens of each observation `forward` is given: all of them. One
-            that does not mind may set it to `game.used_tokens`, which saves time and memory.
+        num_outputs: K, 5 moves (noop, N, S, W, E) and the first `glyphs` glyph actions.
+        num_tokens: T, tokens per observation that `forward` receives. The default is all tokens; a
+            subclass may set it to `game.used_tokens`, which saves time and memory.
     """
 
     def __init__(self, game: Game, device: str = "cpu", glyphs: int = 0):
         nn.Module.__init__(self)
         Policy.__init__(self, game, device)
         if not 0 <= glyphs <= game.num_actions - 5:
-            raise ValueError(f"glyphs: got {glyphs}; 0 to {game.num_actions - 5} are possible")
+            raise ValueError(f"glyphs: got {glyphs}; expected 0 to {game.num_actions - 5}")
         self.num_outputs = 5 + glyphs
         self.num_tokens = game.num_tokens
 
     @abstractmethod
-    def initial_memory(self, rows: int) -> torch.Tensor:
-        """Recurrent state at the start of an episode, float32 [N, M]; M may be 0."""
+    def initial_recurrent_state(self, num_rows: int) -> torch.Tensor:
+        """Return the recurrent state at the start of an episode, float32 [N, M]; M may be 0."""
 
     @abstractmethod
     def forward(
-        self, observations: torch.Tensor, memory: torch.Tensor, starts: torch.Tensor
+        self,
+        observations: torch.Tensor,
+        recurrent_state: torch.Tensor,
+        episode_starts: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Run the network over a sequence.
+        """Run the network over a sequence of steps.
 
         Args:
             observations: uint8 [L, N, T, 3].
-            memory: float32 [N, M] before the first step.
-            starts: bool [L, N], True where an episode begins: memory is set back before the step.
+            recurrent_state: float32 [N, M], state before the first step.
+            episode_starts: bool [L, N]; where True, the recurrent state is reset before the step.
 
         Returns:
-            logits float32 [L, N, K], values float32 [L, N], memory float32 [N, M] after the last.
+            logits: float32 [L, N, K];
+            values: float32 [L, N];
+            recurrent state: float32 [N, M], state after the last step.
         """
 
     def initial_state(self, seeds: torch.Tensor) -> tuple[torch.Tensor, int, torch.Tensor]:
-        return seeds, 0, self.initial_memory(len(seeds))
+        """Return (seeds, step, recurrent state) at the start of an episode."""
+        return seeds, 0, self.initial_recurrent_state(len(seeds))
 
     @torch.no_grad()
     def act(self, observations: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
-        seeds, step, memory = state
-        never = torch.zeros(1, len(observations), dtype=torch.bool, device=observations.device)
-        logits, _, memory = self(observations[None, :, : self.num_tokens], memory, never)
-        actions = sample(logits[0], uniform(seeds, step))
-        return actions, (seeds, step + 1, memory)
+        """Sample actions from the logits of one step."""
+        seeds, step, recurrent_state = state
+        no_episode_starts = torch.zeros(
+            1, len(observations), dtype=torch.bool, device=observations.device
+        )
+        logits, _, recurrent_state = self(
+            observations[None, :, : self.num_tokens], recurrent_state, no_episode_starts
+        )
+        actions = sample_actions(logits[0], uniform(seeds, step))
+        return actions, (seeds, step + 1, recurrent_state)
 
     def save(self, path: str | Path, init_kwargs: Mapping[str, Any] | None = None) -> None:
         """Write the weights as safetensors.
 
         Args:
-            path: the file.
-            init_kwargs: what the network was made with; written into the file, so that it can be
-                played without saying them again.
+            path: file to write.
+            init_kwargs: arguments of the class, stored in the metadata of the file.
         """
         weights = {name: tensor.contiguous().cpu() for name, tensor in self.state_dict().items()}
-        about = {"init_kwargs": json.dumps(dict(init_kwargs or {}), sort_keys=True)}
-        with replacing(path) as file:
-            file.write(safetensors.torch.save(weights, about))
+        metadata = {"init_kwargs": json.dumps(dict(init_kwargs or {}), sort_keys=True)}
+        with atomic_write(path) as file:
+            file.write(safetensors.torch.save(weights, metadata))
 
     def load(self, path: str | Path) -> None:
-        """Read weights written by `save`; no code in the file is ever run.
+        """Read weights written by `save`; no code in the file is executed.
 
         Raises:
-            ValueError: the file is missing, broken, or holds weights of another shape; one line.
+            ValueError: the file is missing or unreadable, or its tensors do not match this network.
         """
-        own = self.state_dict()
+        expected = self.state_dict()
         try:
             weights = load_tensors(path, self.device)
         except (OSError, ValueError) as error:
             raise ValueError(f"weights {path}: not a readable safetensors file ({error})") from None
-        if weights.keys() != own.keys():
-            odd = sorted(weights.keys() ^ own.keys())[0]
-            raise ValueError(f"weights {path}: made for another network ('{odd}' is not in both)")
+        if weights.keys() != expected.keys():
+            mismatch = sorted(weights.keys() ^ expected.keys())[0]
+            raise ValueError(
+                f"weights {path}: weights of another network ('{mismatch}' is not in both)"
+            )
         for name, tensor in weights.items():
-            if tensor.shape != own[name].shape:
+            if tensor.shape != expected[name].shape:
                 raise ValueError(
-                    f"weights {path}: '{name}' has shape {list(tensor.shape)}, "
-                    f"this policy needs {list(own[name].shape)}; check init_kwargs and missions"
+                    f"weights {path}: '{name}': got shape {list(tensor.shape)}; "
+                    f"expected {list(expected[name].shape)}; check init_kwargs and missions"
                 )
             if not torch.isfinite(tensor).all():
-                raise ValueError(f"weights {path}: '{name}' holds numbers that are not finite")
+                raise ValueError(f"weights {path}: '{name}' has NaN or infinite values")
         self.load_state_dict(weights)
 
 
-def sample(logits: torch.Tensor, chance: torch.Tensor) -> torch.Tensor:
-    """Draw actions [N] from logits [N, K] by inverting the distribution at `chance` [N]."""
+def sample_actions(logits: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
+    """Sample actions by inversion of the cumulative distribution.
+
+    Args:
+        logits: float32 [N, K].
+        uniforms: float32 [N], uniform numbers in [0, 1).
+
+    Returns:
+        int64 [N], one action per row.
+    """
     cumulative = torch.cumsum(torch.softmax(logits, dim=-1), dim=-1)
-    chosen = (chance[:, None] >= cumulative).sum(-1)
-    return chosen.clamp(max=logits.shape[-1] - 1)
+    actions = (uniforms[:, None] >= cumulative).sum(-1)
+    return actions.clamp(max=logits.shape[-1] - 1)
 
 
 class Dense(nn.Linear):
-    """A dense layer, orthogonal weights of the given gain, zero bias."""
+    """Dense layer with orthogonal initial weights and zero bias.
+
+    Args:
+        inputs: number of input units.
+        outputs: number of output units.
+        gain: scale of the orthogonal weights.
+    """
 
     def __init__(self, inputs: int, outputs: int, gain: float):
         super().__init__(inputs, outputs)
@@ -139,10 +173,13 @@ class Dense(nn.Linear):
 
 
 class Head(Dense):
-    """A dense layer whose answers are float32 whatever the precision: in bfloat16 the values next
-    to 30 are an eighth away, and so few outputs are not even faster."""
+    """Dense output layer that computes in float32 even under autocast.
+
+    Near 30, bfloat16 values are 1/8 apart, and so few outputs would not be faster in bfloat16.
+    """
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Compute the outputs, float32 [..., outputs]."""
         if not torch.is_autocast_enabled(inputs.device.type):
             return super().forward(inputs)
         with torch.autocast(inputs.device.type, enabled=False):

@@ -1,9 +1,9 @@
-"""One self-contained HTML file that says who is best, how sure, and how to make it again.
+"""Reports: self-contained HTML files with results, uncertainty and provenance.
 
-Everything shown comes in as data; the room computes no statistics and never imports torch.
+All statistics come from `daf.stats`. The package does not import torch.
 """
 
-from daf.report.files import benchmark_report
-from daf.report.report import render_report
+from daf.report.build import build_benchmark_report
+from daf.report.experiment import render_report
 
-__all__ = ["benchmark_report", "render_report"]
+__all__ = ["build_benchmark_report", "render_report"]

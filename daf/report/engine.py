@@ -1,4 +1,4 @@
-"""The page of `engine_benchmark`: how fast the simulator is, beside mettagrid in the same run."""
+"""Report of `engine_benchmark`: speed of the simulator and of mettagrid, measured in one run."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -6,50 +6,55 @@ from typing import Any
 
 from markupsafe import Markup
 
-from daf.report.charts import interval_chart
-from daf.report.page import page
-from daf.report.tables import NOTHING, Cell, Table
+from daf.report.page import render_template
+from daf.report.score_charts import interval_chart
+from daf.report.tables import DASH, Cell, Table
 
-MILLION = 1e6
-SPREAD = "least to greatest of the repeats"
+RATE_UNIT = 1e6
+INTERVAL_TEXT = "minimum to maximum of the repeats"
 
 
-def engine_page(found: Sequence[Mapping[str, Any]]) -> str:
-    """The page as HTML text.
+def render_engine_page(measurements: Sequence[Mapping[str, Any]]) -> str:
+    """Render the report.
 
     Args:
-        found: what `daf.sim.benchmark.measure` returned, one or more of one machine.
+        measurements: results of `daf.sim.benchmark.measure` on one machine; at least one.
+
+    Returns:
+        HTML text.
     """
-    origin = found[0]["origin"]
+    origin = measurements[0]["origin"]
     hardware = origin["hardware"]
-    missing = {item["no_mettagrid"] for item in found if item["threads"] == 1} - {None}
-    return page(
+    missing = {item["no_mettagrid"] for item in measurements if item["threads"] == 1} - {None}
+    return render_template(
         "engine.html.j2",
-        speeds=_speeds(found),
-        charts=_charts(found),
+        speeds=_speed_table(measurements),
+        charts=_speed_charts(measurements),
         missing=sorted(missing),
-        phases=_phases(found),
+        phases=_phase_table(measurements),
         machine=hardware["gpu"] or hardware["processor"],
         platform=origin["platform"],
         versions=origin["versions"],
     )
 
 
-def _speeds(found: Sequence[Mapping]) -> Table:
-    columns = ["mission", "device", "threads", "worlds", "tokens in use", "million agent-steps/s"]
-    rival = ["mettagrid", "its tokens in use", "times its speed"]
-    return Table("Speeds", [*columns, *rival], [_row(item) for item in found])
+def _speed_table(measurements: Sequence[Mapping]) -> Table:
+    columns = ["mission", "device", "threads", "worlds", "tokens", "million agent-steps/s"]
+    mettagrid_columns = ["mettagrid", "mettagrid tokens", "speed ratio"]
+    return Table(
+        "Speeds", [*columns, *mettagrid_columns], [_speed_row(item) for item in measurements]
+    )
 
 
-def _row(item: Mapping) -> list[Cell]:
-    other = item["mettagrid"]
-    compared = [Cell(NOTHING)] * 3
-    if other:
-        tokens = other["tokens_in_use"]
-        compared = [
-            _spread(other["rates"], MILLION),
+def _speed_row(item: Mapping) -> list[Cell]:
+    mettagrid = item["mettagrid"]
+    mettagrid_cells = [Cell(DASH)] * 3
+    if mettagrid:
+        tokens = mettagrid["tokens_in_use"]
+        mettagrid_cells = [
+            _median_range_cell(mettagrid["rates"], RATE_UNIT),
             Cell(f"{tokens:.0f}", tokens),
-            _spread(item["ratios"], 1, strong=True),
+            _median_range_cell(item["ratios"], 1, strong=True),
         ]
     return [
         Cell(item["mission"]),
@@ -57,39 +62,43 @@ def _row(item: Mapping) -> list[Cell]:
         Cell(f"{item['threads']}", item["threads"]),
         Cell(f"{item['worlds']}", item["worlds"]),
         Cell(f"{item['tokens_in_use']:.0f}", item["tokens_in_use"]),
-        _spread(item["rates"], MILLION),
-        *compared,
+        _median_range_cell(item["rates"], RATE_UNIT),
+        *mettagrid_cells,
     ]
 
 
-def _spread(values: Sequence[float], unit: float, strong: bool = False) -> Cell:
-    low, middle, high = (f(values) / unit for f in (min, statistics.median, max))
-    return Cell(f"{middle:.3g} ({low:.3g} to {high:.3g})", middle, strong)
+def _median_range_cell(values: Sequence[float], unit: float, strong: bool = False) -> Cell:
+    low, median, high = (f(values) / unit for f in (min, statistics.median, max))
+    return Cell(f"{median:.3g} ({low:.3g} to {high:.3g})", median, strong)
 
 
-def _charts(found: Sequence[Mapping]) -> list[tuple[str, Markup]]:
-    """A chart for each mission: every engine a row."""
+def _speed_charts(measurements: Sequence[Mapping]) -> list[tuple[str, Markup]]:
+    """Return one chart per mission, with one row per engine."""
     charts = []
-    for mission in dict.fromkeys(item["mission"] for item in found):
+    for mission in dict.fromkeys(item["mission"] for item in measurements):
         rows = []
-        for item in (item for item in found if item["mission"] == mission):
-            rows.append(_bar(f"DAF, threads: {item['threads']}", item["rates"], best=True))
+        for item in (item for item in measurements if item["mission"] == mission):
+            rows.append(
+                _rate_interval(f"DAF, threads: {item['threads']}", item["rates"], best=True)
+            )
             if item["mettagrid"]:
                 name = f"mettagrid {item['mettagrid']['version']}"
-                rows.append(_bar(name, item["mettagrid"]["rates"], best=False))
+                rows.append(_rate_interval(name, item["mettagrid"]["rates"], best=False))
         title = f"Speed on {mission}"
         unit = "million agent-steps/s"
-        charts.append((mission, interval_chart(rows, title=title, unit=unit, interval=SPREAD)))
+        charts.append(
+            (mission, interval_chart(rows, title=title, unit=unit, interval=INTERVAL_TEXT))
+        )
     return charts
 
 
-def _bar(name: str, rates: Sequence[float], best: bool) -> dict[str, Any]:
-    low, middle, high = (f(rates) / MILLION for f in (min, statistics.median, max))
-    return {"policy": name, "mean": middle, "low": low, "high": high, "best": best}
+def _rate_interval(name: str, rates: Sequence[float], best: bool) -> dict[str, Any]:
+    low, median, high = (f(rates) / RATE_UNIT for f in (min, statistics.median, max))
+    return {"policy": name, "mean": median, "low": low, "high": high, "best": best}
 
 
-def _phases(found: Sequence[Mapping]) -> Table:
-    phases = list(dict.fromkeys(phase for item in found for phase in item["phases"]))
+def _phase_table(measurements: Sequence[Mapping]) -> Table:
+    phases = list(dict.fromkeys(phase for item in measurements for phase in item["phases"]))
     rows = [
         [
             Cell(item["mission"]),
@@ -99,7 +108,7 @@ def _phases(found: Sequence[Mapping]) -> Table:
                 for phase in phases
             ),
         ]
-        for item in found
+        for item in measurements
         if item["phases"]
     ]
-    return Table("Where the time goes", ["mission", "device", *phases], rows)
+    return Table("Time of each phase", ["mission", "device", *phases], rows)

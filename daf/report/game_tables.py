@@ -1,37 +1,37 @@
-"""Tables of what happened in a mission: stations, resources, teamwork, movement, by policy."""
+"""Tables of game statistics: uses of stations, resources, movement and signals, by policy."""
 
 from collections.abc import Mapping, Sequence
 
-from daf.report.tables import Cell, Table, score
+from daf.report.tables import Cell, Table, score_cell
 
-PARTS = (
+SECTIONS = (
     ("Hearts", ("hearts_",)),
     ("Uses of stations", ("uses_", "partial_uses", "repairs", "clips")),
-    ("Resources made", ("made_",)),
+    ("Resources produced", ("made_",)),
     ("Movement and signals", ("",)),
 )
-"""Parts of the table, and how the names of their statistics begin; the last takes the rest."""
+"""Sections of the table and the prefixes of their statistics; the last section takes all others."""
 
 
 def game_table(stats: Mapping, mission: str, order: Sequence[str]) -> Table | None:
-    """Means per episode of everything that happened at all, one column a policy.
+    """Return the means per episode of all nonzero game statistics, with one column per policy.
 
     Args:
         stats: stats.json.
-        mission: its name.
-        order: the policies in the order of the columns.
+        mission: name of the mission.
+        order: policies in the order of the columns.
     """
     means = {i["policy"]: i["means"] for i in stats["game"] if i["mission"] == mission}
     policies = [policy for policy in order if policy in means]
     names = dict.fromkeys(name for policy in policies for name in means[policy])
-    happened = [n for n in names if any(means[policy].get(n) for policy in policies)]
+    nonzero = [n for n in names if any(means[policy].get(n) for policy in policies)]
     rows = []
-    for part, beginnings in PARTS:
-        for name in [n for n in happened if n.startswith(beginnings)]:
-            happened.remove(name)
-            values = [score(means[policy].get(name)) for policy in policies]
-            rows.append([Cell(part), Cell(name.replace("_", " ")), *values])
+    for section, prefixes in SECTIONS:
+        for name in [n for n in nonzero if n.startswith(prefixes)]:
+            nonzero.remove(name)
+            values = [score_cell(means[policy].get(name)) for policy in policies]
+            rows.append([Cell(section), Cell(name.replace("_", " ")), *values])
     if not rows:
         return None
-    title = f"What happened on {mission}, means per episode"
-    return Table(title, ["What", "Statistic", *policies], rows)
+    title = f"Game statistics on {mission}, means per episode"
+    return Table(title, ["Section", "Statistic", *policies], rows)

@@ -1,4 +1,4 @@
-"""The pages of the reports: templates with everything in them that a page needs."""
+"""HTML pages from Jinja templates."""
 
 import json
 from collections.abc import Mapping
@@ -11,11 +11,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def page(template: str, folder: Path = TEMPLATES, **values: Any) -> str:
-    """A template of a folder with its values as HTML text; what is not `Markup` is escaped.
+def render_template(template: str, folder: Path = TEMPLATES, **values: Any) -> str:
+    """Render a template. Values are escaped, unless they are `Markup`.
+
+    Args:
+        template: file name of the template.
+        folder: folder of the template.
+        values: variables of the template.
+
+    Returns:
+        HTML text.
 
     Raises:
-        jinja2.UndefinedError: the template asks for a value that is not given.
+        jinja2.UndefinedError: a variable of the template has no value.
     """
     environment = Environment(
         loader=FileSystemLoader(folder),
@@ -28,7 +36,7 @@ def page(template: str, folder: Path = TEMPLATES, **values: Any) -> str:
 
 
 def as_yaml(config: Mapping[str, Any]) -> str:
-    """A configuration for reading."""
-    # Through JSON, so that paths, tuples and numbers of numpy become what YAML knows.
+    """Return a configuration as YAML text."""
+    # JSON converts paths, tuples and NumPy numbers to types that YAML supports.
     values = json.loads(json.dumps(config, default=str))
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=100)

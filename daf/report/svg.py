@@ -1,4 +1,4 @@
-"""SVG elements as escaped text, linear scales and round axis ticks."""
+"""SVG elements as escaped text, linear scales, and axes with round ticks."""
 
 import math
 from collections.abc import Callable
@@ -6,82 +6,109 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup, escape
 
-CHARACTER = 7.3
-"""Mean width in pixels of a character of the charts' 12 px text; used to leave room for labels."""
+CHARACTER_WIDTH = 7.3
+"""Mean width in pixels of a character of 12 px text, to reserve space for labels."""
 
 
 def element(name: str, *children: Any, **attributes: Any) -> Markup:
-    """`<name attributes>children</name>`; text children and attribute values are escaped.
+    """Return `<name attributes>children</name>`.
 
     Args:
-        name: the tag, from the code, never from data.
-        children: `Markup` is kept as it is, anything else is escaped.
-        attributes: `class_` becomes `class`, `a_b` becomes `a-b`; floats get two decimals;
-            None leaves the attribute out.
+        name: tag; it must not come from data.
+        children: content; text is escaped, `Markup` is not.
+        attributes: `class_` becomes `class`, `a_b` becomes `a-b`. Floats get 2 decimals, values are
+            escaped, and None omits the attribute.
     """
-    written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"'
+    attribute_text = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_format_number(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
-    return Markup(f"<{name}{written}>{''.join(escape(child) for child in children)}</{name}>")
+    return Markup(
+        f"<{name}{attribute_text}>{''.join(escape(child) for child in children)}</{name}>"
+    )
 
 
-def picture(width: float, height: float, title: str, description: str, *children: Any) -> Markup:
-    """An `<svg>` that scales to its box, with a text alternative."""
+def svg_image(width: float, height: float, title: str, description: str, *children: Any) -> Markup:
+    """Return a scalable `<svg>` with a text alternative.
+
+    Args:
+        width: width of the view box, in pixels.
+        height: height of the view box, in pixels.
+        title: title of the text alternative.
+        description: text alternative.
+        children: elements of the image.
+    """
     return element(
         "svg",
         element("title", title),
         element("desc", description),
         *children,
-        viewBox=f"0 0 {_short(float(width))} {_short(float(height))}",
+        viewBox=f"0 0 {_format_number(float(width))} {_format_number(float(height))}",
         role="img",
         aria_label=f"{title}. {description}",
         style=f"max-width:{1.1 * width:.0f}px",
     )
 
 
-def text(x: float, y: float, words: str, class_: str = "", anchor: str | None = None) -> Markup:
-    """A line of text; `anchor` is start (default), middle or end."""
-    return element("text", words, x=x, y=y, class_=class_ or None, text_anchor=anchor)
+def text_element(
+    x: float, y: float, content: str, class_: str = "", anchor: str | None = None
+) -> Markup:
+    """Return a line of text at a position in pixels.
+
+    Args:
+        x: x of the anchor.
+        y: y of the baseline.
+        content: text.
+        class_: CSS classes.
+        anchor: "start" (default), "middle" or "end".
+    """
+    return element("text", content, x=x, y=y, class_=class_ or None, text_anchor=anchor)
 
 
-def clipped(words: str, characters: int) -> str:
-    """`words`, cut to so many characters with an ellipsis at the end."""
-    return words if len(words) <= characters else words[: characters - 1] + "…"
+def truncate(content: str, max_characters: int) -> str:
+    """Return a text, cut to a number of characters with an ellipsis at the end."""
+    return content if len(content) <= max_characters else content[: max_characters - 1] + "…"
 
 
-def path(points: list[tuple[float, float]], closed: bool = False) -> str:
-    """The `d` attribute of a polyline through the points."""
-    steps = " ".join(f"{_short(float(x))},{_short(float(y))}" for x, y in points)
-    return f"M{steps}{'Z' if closed else ''}"
+def path_data(points: list[tuple[float, float]], closed: bool = False) -> str:
+    """Return the `d` attribute of a polyline through points in pixels."""
+    coordinates = " ".join(
+        f"{_format_number(float(x))},{_format_number(float(y))}" for x, y in points
+    )
+    return f"M{coordinates}{'Z' if closed else ''}"
 
 
-def scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
-    """The linear map of [low, high] (low < high) onto pixels [start, end]."""
+def linear_scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+    """Return the linear function from [low, high] (low < high) to pixels [start, end]."""
     return lambda value: start + (value - low) / (high - low) * (end - start)
 
 
 class Axis(NamedTuple):
-    """A stretch of numbers and the round ones in it: low < high, at least two ticks, rising."""
+    """Range of an axis (low < high) and its ticks: at least 2 round numbers, ascending."""
 
     low: float
     high: float
     ticks: list[float]
 
 
-def axis(low: float, high: float, count: int = 5) -> Axis:
-    """An axis that holds [low, high], a little wider except where it ends at zero.
+def nice_axis(low: float, high: float, num_ticks: int = 5) -> Axis:
+    """Return an axis that contains [low, high], with padding except at an end of 0.
 
-    Ticks are about `count` multiples of 1, 2, 2.5 or 5 times a power of ten (Heckbert, "Nice
-    numbers for graph labels", Graphics Gems, 1990, with 2.5 added).
+    Ticks are multiples of 1, 2, 2.5 or 5 times a power of 10 (Heckbert, "Nice numbers for graph
+    labels", Graphics Gems, 1990, with 2.5 added).
+
+    Args:
+        low: minimum of the data.
+        high: maximum of the data.
+        num_ticks: approximate number of ticks.
     """
     if not low < high:
         pad = abs(low) / 10 or 1.0
         low, high = low - pad, high + pad
     pad = 0.04 * (high - low)
     low, high = (low - pad if low else 0.0), (high + pad if high else 0.0)
-    rough = (high - low) / count
+    rough = (high - low) / num_ticks
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(n * power for n in (1, 2, 2.5, 5, 10) if n * power >= rough * (1 - 1e-9))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
@@ -89,7 +116,7 @@ def axis(low: float, high: float, count: int = 5) -> Axis:
 
 
 def tick_labels(ticks: list[float]) -> list[str]:
-    """The ticks as text, all with the decimals that their step needs; k and M for thousands."""
+    """Return the labels of ticks, with equal decimals and a suffix k, M or G."""
     step = ticks[1] - ticks[0]
     largest = max(abs(ticks[0]), abs(ticks[-1]))
     unit, suffix = next(
@@ -105,7 +132,7 @@ def _is_whole(value: float) -> bool:
     return abs(value - round(value)) < 1e-6 * max(abs(value), 1e-300) and round(value) != 0
 
 
-def _short(value: Any) -> str:
+def _format_number(value: Any) -> str:
     if not isinstance(value, float):
         return str(value)
     return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")  # + 0.0 turns -0.0 into 0.0

@@ -1,13 +1,22 @@
-"""The charts of a sweep: slices through the search space, rounds, and what was confirmed."""
+"""Charts of a sweep: slices of the search space, rounds, and confirmation."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
-from daf.report.svg import axis, clipped, element, path, picture, scale, text, tick_labels
-from daf.stats import number
+from daf.report.svg import (
+    element,
+    linear_scale,
+    nice_axis,
+    path_data,
+    svg_image,
+    text_element,
+    tick_labels,
+    truncate,
+)
+from daf.stats import format_score
 
 WIDTH, HEIGHT = 420, 260
 LEFT, RIGHT, TOP, FLOOR = 56, WIDTH - 14, 22, HEIGHT - 50
@@ -17,140 +26,151 @@ MAX_LABELS = 8
 def slice_chart(
     points: Sequence[Mapping[str, Any]], *, name: str, metric: str, log: bool
 ) -> Markup:
-    """The objective of each trial against one hyperparameter.
+    """Return a chart of the objective of each trial against one hyperparameter.
 
     Args:
-        points: dicts with value (a number, or a text for values without order; None: the trial does
-            not have it), objective, low, high (None: no interval), best (drawn in the accent
-            colour); at least one.
-        name: of the hyperparameter.
-        metric: what the objective is.
-        log: whether the values lie on a logarithmic scale.
+        points: dicts with value (a number, text for categories, None if inactive), objective, low,
+            high (None: no interval), best (accent color); at least one.
+        name: name of the hyperparameter.
+        metric: name of the objective.
+        log: use a logarithmic scale.
     """
-    x, ticks, labels = _places([point["value"] for point in points], log)
-    y, parts = _upright([p[key] for p in points for key in ("objective", "low", "high")], metric)
+    x, ticks, labels = _value_axis([point["value"] for point in points], log)
+    y, parts = _objective_axis(
+        [p[key] for p in points for key in ("objective", "low", "high")], metric
+    )
     for tick, label in list(zip(ticks, labels))[:: math.ceil(len(ticks) / MAX_LABELS)]:
-        parts.append(text(x(tick), FLOOR + 18, clipped(label, 14), "tick", "middle"))
-    parts.append(text((LEFT + RIGHT) / 2, HEIGHT - 8, name, "axis-name", "middle"))
-    # The best last, so that it lies above the others.
+        parts.append(text_element(x(tick), FLOOR + 18, truncate(label, 14), "tick", "middle"))
+    parts.append(text_element((LEFT + RIGHT) / 2, HEIGHT - 8, name, "axis-name", "middle"))
+    # The best trial is drawn last, on top of the others.
     for point in sorted(points, key=lambda point: point["best"]):
-        at, height = x(point["value"]), y(point["objective"])
-        dot = [element("title", f"{name} {point['value']}: {number(point['objective'])}")]
+        cx, cy = x(point["value"]), y(point["objective"])
+        dot = [element("title", f"{name} {point['value']}: {format_score(point['objective'])}")]
         if point["low"] is not None:
-            dot.append(_line(at, y(point["low"]), at, y(point["high"]), "whisker"))
-        dot.append(element("circle", cx=at, cy=height, r=4, class_="dot"))
+            dot.append(_line_element(cx, y(point["low"]), cx, y(point["high"]), "whisker"))
+        dot.append(element("circle", cx=cx, cy=cy, r=4, class_="dot"))
         parts.append(element("g", *dot, class_="row best" if point["best"] else "row"))
     best = next((point for point in points if point["best"]), points[0])
-    told = f"{len(points)} trials; the best has {name} {best['value']}."
-    return picture(WIDTH, HEIGHT, f"{metric} against {name}", told, *parts)
+    description = f"{len(points)} trials; value of the best: {best['value']}."
+    return svg_image(WIDTH, HEIGHT, f"{metric} against {name}", description, *parts)
 
 
 def rounds_chart(
-    lines: Sequence[Mapping[str, Any]], *, x_name: str, metric: str, what: str
+    lines: Sequence[Mapping[str, Any]], *, x_name: str, metric: str, description: str
 ) -> Markup:
-    """The objective of each trial round by round.
+    """Return a chart of the objective of each trial by round.
 
     Args:
         lines: dicts with trial, points [(x, objective)], best; at least one.
-        x_name: what x is: agent-steps, or the number of the trial.
-        metric: what the objective is.
-        what: in words, for the text alternative.
+        x_name: name of the x axis: agent-steps, or number of the trial.
+        metric: name of the objective.
+        description: text alternative.
     """
-    places = [x for line in lines for x, _ in line["points"]]
-    y, parts = _upright([y for line in lines for _, y in line["points"]], metric)
-    along = axis(0, max(places))
-    x = scale(along.low, along.high, LEFT, RIGHT)
-    for tick, label in zip(along.ticks, tick_labels(along.ticks)):
-        parts.append(text(x(tick), FLOOR + 18, label, "tick", "middle"))
-    parts.append(text((LEFT + RIGHT) / 2, HEIGHT - 8, x_name, "axis-name", "middle"))
+    x_values = [x for line in lines for x, _ in line["points"]]
+    y, parts = _objective_axis([y for line in lines for _, y in line["points"]], metric)
+    x_axis = nice_axis(0, max(x_values))
+    x = linear_scale(x_axis.low, x_axis.high, LEFT, RIGHT)
+    for tick, label in zip(x_axis.ticks, tick_labels(x_axis.ticks)):
+        parts.append(text_element(x(tick), FLOOR + 18, label, "tick", "middle"))
+    parts.append(text_element((LEFT + RIGHT) / 2, HEIGHT - 8, x_name, "axis-name", "middle"))
     for line in sorted(lines, key=lambda line: line["best"]):
-        drawn = [(x(at), y(objective)) for at, objective in line["points"]]
+        positions = [(x(steps), y(objective)) for steps, objective in line["points"]]
         marks = [element("title", line["trial"])]
-        if len(drawn) > 1:
-            marks.append(element("path", d=path(drawn), class_="rung"))
-        marks += [element("circle", cx=cx, cy=cy, r=3.5, class_="dot") for cx, cy in drawn]
+        if len(positions) > 1:
+            marks.append(element("path", d=path_data(positions), class_="rung"))
+        marks += [element("circle", cx=cx, cy=cy, r=3.5, class_="dot") for cx, cy in positions]
         parts.append(element("g", *marks, class_="row best" if line["best"] else "row"))
-    return picture(WIDTH, HEIGHT, f"{metric} round by round", what, *parts)
+    return svg_image(WIDTH, HEIGHT, f"{metric} by round", description, *parts)
 
 
 def confirmation_chart(items: Sequence[Mapping[str, Any]], *, metric: str, unit: str) -> Markup:
-    """What each finalist reached in the search (ring) and on fresh seeds (dot with interval).
+    """Return a chart of finalists: objective in the search (ring) and on unseen seeds (dot).
 
     Args:
         items: entries of `confirmation` in search.json; at least one.
-        metric: what the objective is.
-        unit: what the intervals are over, in words.
+        metric: name of the objective.
+        unit: independent units of the intervals.
     """
     row = 34
     floor = TOP + row * len(items)
     height = floor + 44
-    known = [i[key] for i in items for key in ("searched", "mean", "low", "high")]
-    values = [value for value in known if value is not None]
-    along = axis(min(0.0, *values), max(0.0, *values))
-    x = scale(along.low, along.high, 14, WIDTH - 54)
+    values = [i[key] for i in items for key in ("searched", "mean", "low", "high")]
+    values = [value for value in values if value is not None]
+    x_axis = nice_axis(min(0.0, *values), max(0.0, *values))
+    x = linear_scale(x_axis.low, x_axis.high, 14, WIDTH - 54)
     parts = []
-    for tick, label in zip(along.ticks, tick_labels(along.ticks)):
-        parts.append(_line(x(tick), TOP, x(tick), floor, "grid"))
-        parts.append(text(x(tick), floor + 18, label, "tick", "middle"))
-    parts.append(text(WIDTH / 2, height - 6, metric, "axis-name", "middle"))
-    for place, item in enumerate(items):
-        y = TOP + row * (place + 0.5) + 6
-        marks = [text(14, y - 12, clipped(item["trial"], 60), "label")]
+    for tick, label in zip(x_axis.ticks, tick_labels(x_axis.ticks)):
+        parts.append(_line_element(x(tick), TOP, x(tick), floor, "grid"))
+        parts.append(text_element(x(tick), floor + 18, label, "tick", "middle"))
+    parts.append(text_element(WIDTH / 2, height - 6, metric, "axis-name", "middle"))
+    for index, item in enumerate(items):
+        y = TOP + row * (index + 0.5) + 6
+        marks = [text_element(14, y - 12, truncate(item["trial"], 60), "label")]
         if item["low"] is not None:
-            marks.append(_line(x(item["low"]), y, x(item["high"]), y, "whisker"))
+            marks.append(_line_element(x(item["low"]), y, x(item["high"]), y, "whisker"))
         marks.append(element("circle", cx=x(item["searched"]), cy=y, r=5, class_="ring"))
         if item["mean"] is not None:
             marks.append(element("circle", cx=x(item["mean"]), cy=y, r=5, class_="dot"))
-            marks.append(text(WIDTH - 4, y + 4, number(item["mean"]), "value", "end"))
-        parts.append(element("g", *marks, class_="row" if place else "row best"))
-    told = "; ".join(
-        f"{item['trial']}: {number(item['searched'])} in the search, "
-        + ("not confirmed" if item["mean"] is None else f"{number(item['mean'])} on fresh seeds")
+            marks.append(text_element(WIDTH - 4, y + 4, format_score(item["mean"]), "value", "end"))
+        parts.append(element("g", *marks, class_="row" if index else "row best"))
+    description = "; ".join(
+        f"{item['trial']}: {format_score(item['searched'])} in the search, "
+        + (
+            "not confirmed"
+            if item["mean"] is None
+            else f"{format_score(item['mean'])} on unseen seeds"
+        )
         for item in items
     )
-    return picture(WIDTH, height, f"Finalists, intervals over {unit}", f"{told}.", *parts)
+    return svg_image(WIDTH, height, f"Finalists, intervals over {unit}", f"{description}.", *parts)
 
 
-def _places(values: Sequence[Any], log: bool):
-    """Where values lie: the scale, its ticks and their labels."""
+def _value_axis(
+    values: Sequence[Any], log: bool
+) -> tuple[Callable[[Any], float], Sequence[Any], list[str]]:
+    """Return the scale of values, its ticks and their labels."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         ends = min(values), max(values)
         if log:
             low, high = (math.log10(end) for end in ends)
-            along = axis(low, high) if low < high else axis(low - 1, high + 1)
-            x = scale(low - 0.04 * (high - low or 2), high + 0.04 * (high - low or 2), LEFT, RIGHT)
+            x_axis = nice_axis(low, high) if low < high else nice_axis(low - 1, high + 1)
+            x = linear_scale(
+                low - 0.04 * (high - low or 2), high + 0.04 * (high - low or 2), LEFT, RIGHT
+            )
             powers = [10.0**p for p in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
             ticks = powers if len(powers) > 1 else sorted({*ends, *powers})
             return (lambda value: x(math.log10(value))), ticks, [f"{tick:g}" for tick in ticks]
-        along = axis(*ends) if 0 not in ends else axis(*_wider(*ends))
-        x = scale(along.low, along.high, LEFT, RIGHT)
-        return x, along.ticks, tick_labels(along.ticks)
-    names = list(dict.fromkeys(sorted(map(_named, values))))
-    x = scale(-0.5, len(names) - 0.5, LEFT, RIGHT)
-    return (lambda value: x(names.index(_named(value)))), names, names
+        x_axis = nice_axis(*ends) if 0 not in ends else nice_axis(*_padded_range(*ends))
+        x = linear_scale(x_axis.low, x_axis.high, LEFT, RIGHT)
+        return x, x_axis.ticks, tick_labels(x_axis.ticks)
+    names = list(dict.fromkeys(sorted(map(_category_name, values))))
+    x = linear_scale(-0.5, len(names) - 0.5, LEFT, RIGHT)
+    return (lambda value: x(names.index(_category_name(value)))), names, names
 
 
-def _named(value: Any) -> str:
+def _category_name(value: Any) -> str:
     return "not set" if value is None else str(value)
 
 
-def _wider(low: float, high: float) -> tuple[float, float]:
-    """An axis ends at zero; points that lie there are not to lie on the edge."""
-    room = 0.06 * (high - low or 1.0)
-    return low - room, high + room
+def _padded_range(low: float, high: float) -> tuple[float, float]:
+    """Extend a range, so that points at 0 are not on the edge of the chart."""
+    padding = 0.06 * (high - low or 1.0)
+    return low - padding, high + padding
 
 
-def _upright(values: Sequence[float | None], metric: str):
-    """The scale of the objective, and the grid with its labels."""
-    known = [value for value in values if value is not None]
-    upright = axis(*_wider(min(known), max(known)))
-    y = scale(upright.low, upright.high, FLOOR, TOP)
-    parts = [text(4, TOP - 10, metric, "axis-name")]
-    for tick, label in zip(upright.ticks, tick_labels(upright.ticks)):
-        parts.append(_line(LEFT, y(tick), RIGHT, y(tick), "grid"))
-        parts.append(text(LEFT - 8, y(tick) + 4, label, "tick", "end"))
+def _objective_axis(
+    values: Sequence[float | None], metric: str
+) -> tuple[Callable[[float], float], list[Markup]]:
+    """Return the scale of the objective, and the elements of its grid and labels."""
+    values = [value for value in values if value is not None]
+    y_axis = nice_axis(*_padded_range(min(values), max(values)))
+    y = linear_scale(y_axis.low, y_axis.high, FLOOR, TOP)
+    parts = [text_element(4, TOP - 10, metric, "axis-name")]
+    for tick, label in zip(y_axis.ticks, tick_labels(y_axis.ticks)):
+        parts.append(_line_element(LEFT, y(tick), RIGHT, y(tick), "grid"))
+        parts.append(text_element(LEFT - 8, y(tick) + 4, label, "tick", "end"))
     return y, parts
 
 
-def _line(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
+def _line_element(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
     return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)

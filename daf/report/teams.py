@@ -1,71 +1,71 @@
-"""What is shown of the questions about teams: tables, and the cross-play matrix as a picture."""
+"""Section of the report about teams: tables and cross-play matrices."""
 
 from collections.abc import Callable, Mapping, Sequence
 
 from markupsafe import Markup
 
-from daf.report.svg import CHARACTER, clipped, element, picture, text
-from daf.report.tables import NOTHING, Cell, Table, count, interval, score, unit
-from daf.stats import number
+from daf.report.svg import CHARACTER_WIDTH, element, svg_image, text_element, truncate
+from daf.report.tables import DASH, Cell, Table, count_cell, interval_cell, score_cell, unit_cell
+from daf.stats import format_score
 
-WIDTH, ROW, TOP = 420, 46, 24
+WIDTH, ROW_HEIGHT, TOP = 420, 46, 24
 LABEL_CHARACTERS = 16
-SMALL = 6.3
-"""Mean width in pixels of a character of an interval; what does not fit is in the table only."""
+SMALL_CHARACTER_WIDTH = 6.3
+"""Mean width in pixels of a character of an interval. Intervals that do not fit are omitted."""
 
-FAINTEST, FULLEST = 0.06, 0.4
-"""Opacity of the lowest and the highest mean; numbers stay readable on both."""
+MIN_OPACITY, MAX_OPACITY = 0.06, 0.4
+"""Opacity of the lowest and the highest mean."""
 
 
 def teams_section(stats: Mapping) -> dict | None:
-    """The tables and pictures of `stats.json`'s answers about teams; None if nothing was asked.
+    """Return the tables and charts of all team analyses; None if there are none.
 
-    Of each question but cross-play there are up to two tables: what holds over all missions, or on
-    the only one, and what holds on each of several.
+    Each analysis except cross-play has a table over all missions (or of the only one) and, with
+    several missions, a table per mission.
     """
-    found = stats["teams"]
-    if found is None:
+    teams = stats["teams"]
+    if teams is None:
         return None
     missions = stats["missions"]
     parts = [[None], missions] if len(missions) > 1 else [missions]
 
-    def tables(key: str, table: Callable[[str, list], Table]) -> list[Table]:
-        chosen = [[item for item in found[key] if item["mission"] in part] for part in parts]
-        names = ("", " on each mission")
-        return [table(name, items) for name, items in zip(names, chosen) if items]
+    def build_tables(key: str, build_table: Callable[[str, list], Table]) -> list[Table]:
+        items_by_part = [[item for item in teams[key] if item["mission"] in part] for part in parts]
+        suffixes = ("", " on each mission")
+        return [build_table(s, items) for s, items in zip(suffixes, items_by_part) if items]
 
-    replacement = found["replacement"]
+    replacement = teams["replacement"]
     return {
         "replacement": replacement,
-        "mixed": tables(
+        "mixed": build_tables(
             "mixed",
-            lambda where, items: _mixed_table(f"Mixed teams{where}", items, found["teams"]),
+            lambda suffix, items: _mixed_table(f"Mixed teams{suffix}", items, teams["teams"]),
         ),
-        "valued": tables(
+        "valued": build_tables(
             "values",
-            lambda where, items: _differences_table(
-                f"Value over {replacement}{where}", items, "value", "Value per agent"
+            lambda suffix, items: _differences_table(
+                f"Value over {replacement}{suffix}", items, "value", "Value per agent"
             ),
         ),
         "matrices": [
-            _matrix(pairs, stats)
+            _cross_play_matrix(pairs, stats)
             for mission in (mission for part in parts for mission in part)
-            if (pairs := [pair for pair in found["pairs"] if pair["mission"] == mission])
+            if (pairs := [pair for pair in teams["pairs"] if pair["mission"] == mission])
         ],
-        "gaps": tables(
+        "gaps": build_tables(
             "gaps",
-            lambda where, items: _differences_table(
-                f"What playing with others costs{where}", items, "gap", "With itself − with others"
+            lambda suffix, items: _differences_table(
+                f"Cost of unfamiliar partners{suffix}", items, "gap", "Self-play − cross-play"
             ),
         ),
     }
 
 
-def _where(item: Mapping) -> Cell:
+def _mission_cell(item: Mapping) -> Cell:
     return Cell("all missions" if item["mission"] is None else item["mission"])
 
 
-def _claim(item: Mapping) -> Cell:
+def _claim_cell(item: Mapping) -> Cell:
     return Cell(item["claim"] + (f" ({item['note']})" if item["note"] else ""))
 
 
@@ -76,12 +76,12 @@ def _mixed_table(name: str, items: Sequence[Mapping], agents: Mapping) -> Table:
         rows.append(
             [
                 Cell(item["team"]),
-                _where(item),
-                Cell(", ".join(f"{n} {policy}" for policy, n in counts.items()) or NOTHING),
-                score(item["mean"]),
-                interval(item),
-                unit(item),
-                _claim(item),
+                _mission_cell(item),
+                Cell(", ".join(f"{n} {policy}" for policy, n in counts.items()) or DASH),
+                score_cell(item["mean"]),
+                interval_cell(item),
+                unit_cell(item),
+                _claim_cell(item),
             ]
         )
     columns = ["Team", "Mission", "Agents", "Mean", "Interval", "Units", "Claim"]
@@ -89,16 +89,23 @@ def _mixed_table(name: str, items: Sequence[Mapping], agents: Mapping) -> Table:
 
 
 def _differences_table(name: str, items: Sequence[Mapping], key: str, column: str) -> Table:
-    """One row for each policy and mission; `key` is the difference's name, `column` its heading."""
+    """Return one row per policy and mission.
+
+    Args:
+        name: name of the table.
+        items: differences.
+        key: key of the difference.
+        column: heading of the difference.
+    """
     rows = [
         [
             Cell(item["policy"]),
-            _where(item),
-            score(item[key]),
-            interval(item),
-            count(item["n_training_seeds"] or None),
-            _claim(item),
-            Cell(item["method"] or NOTHING),
+            _mission_cell(item),
+            score_cell(item[key]),
+            interval_cell(item),
+            count_cell(item["n_training_seeds"] or None),
+            _claim_cell(item),
+            Cell(item["method"] or DASH),
         ]
         for item in items
     ]
@@ -106,19 +113,19 @@ def _differences_table(name: str, items: Sequence[Mapping], key: str, column: st
     return Table(name, columns, rows)
 
 
-def _matrix(pairs: Sequence[Mapping], stats: Mapping) -> dict:
-    """The cross-play of one mission, or of the mean over all."""
+def _cross_play_matrix(pairs: Sequence[Mapping], stats: Mapping) -> dict:
+    """Return chart and table of the cross-play on one mission, or over all missions."""
     mission = pairs[0]["mission"]
-    where = "over all missions" if mission is None else f"on {mission}"
+    scope = "over all missions" if mission is None else f"on {mission}"
     rows = [
         [
             Cell(pair["a"]),
             Cell(pair["b"]),
-            score(pair["mean"]),
-            interval(pair),
-            unit(pair),
-            count(pair["n_episodes"]),
-            _claim(pair),
+            score_cell(pair["mean"]),
+            interval_cell(pair),
+            unit_cell(pair),
+            count_cell(pair["n_episodes"]),
+            _claim_cell(pair),
         ]
         for pair in pairs
     ]
@@ -127,60 +134,73 @@ def _matrix(pairs: Sequence[Mapping], stats: Mapping) -> dict:
     return {
         "mission": "Overall" if mission is None else mission,
         "chart": matrix_chart(
-            pairs, title=f"Cross-play {where}", unit=stats["score_unit"], level=level
+            pairs, title=f"Cross-play {scope}", unit=stats["score_unit"], level=level
         ),
-        "table": Table(f"Cross-play {where}", columns, rows),
+        "table": Table(f"Cross-play {scope}", columns, rows),
     }
 
 
 def matrix_chart(pairs: Sequence[Mapping], *, title: str, unit: str, level: str) -> Markup:
-    """A cell for each two policies, the stronger in colour, the higher their mean score together.
+    """Return the matrix of mean scores of all pairs of policies. Stronger colors are higher means.
 
     Args:
-        pairs: dicts with a, b, mean, low, high (low and high may be None), each pair once, in the
-            order of the rows; at least one.
-        title: of the text alternative.
-        unit: of the means, such as "hearts per episode".
-        level: of the intervals, such as "95 %".
+        pairs: dicts with a, b, mean, low, high (low and high may be None), each pair once; at least
+            one pair.
+        title: title of the text alternative.
+        unit: unit of the means, such as "hearts per episode".
+        level: confidence level of the intervals, such as "95 %".
     """
-    found = {names: pair for pair in pairs for names in _both(pair)}
-    policies = sorted({name for names in found for name in names})
-    names = [f"{n} {clipped(p, LABEL_CHARACTERS)}" for n, p in enumerate(policies, start=1)]
-    left = 14 + CHARACTER * max(map(len, names))
+    pair_by_names = {names: pair for pair in pairs for names in _ordered_policy_pairs(pair)}
+    policies = sorted({name for names in pair_by_names for name in names})
+    names = [f"{n} {truncate(p, LABEL_CHARACTERS)}" for n, p in enumerate(policies, start=1)]
+    left = 14 + CHARACTER_WIDTH * max(map(len, names))
     side = (WIDTH - left) / len(policies)
     means = [pair["mean"] for pair in pairs]
     low, high = min(means), max(means)
     parts = []
     for row, first in enumerate(policies):
-        y = TOP + ROW * row
-        parts.append(text(left - 10, y + ROW / 2 + 4, names[row], "label", "end"))
-        parts.append(text(left + side * (row + 0.5), TOP - 8, str(row + 1), "tick", "middle"))
+        y = TOP + ROW_HEIGHT * row
+        parts.append(text_element(left - 10, y + ROW_HEIGHT / 2 + 4, names[row], "label", "end"))
+        parts.append(
+            text_element(left + side * (row + 0.5), TOP - 8, str(row + 1), "tick", "middle")
+        )
         for column, second in enumerate(policies):
-            pair = found.get((first, second))
+            pair = pair_by_names.get((first, second))
             x = left + side * column
             if pair is None:
-                parts.append(text(x + side / 2, y + ROW / 2 + 4, NOTHING, "tick", "middle"))
+                parts.append(
+                    text_element(x + side / 2, y + ROW_HEIGHT / 2 + 4, DASH, "tick", "middle")
+                )
                 continue
-            share = (pair["mean"] - low) / (high - low) if high > low else 0.5
+            fraction = (pair["mean"] - low) / (high - low) if high > low else 0.5
             cell = [
-                element("title", f"{first} with {second}: {_said(pair)}"),
-                element("rect", x=x + 1, y=y + 1.0, width=side - 2, height=ROW - 2.0, rx=4,
-                        fill_opacity=FAINTEST + (FULLEST - FAINTEST) * share),
-                text(x + side / 2, y + ROW / 2 - 2, number(pair["mean"]), "value", "middle"),
+                element("title", f"{first} with {second}: {_score_text(pair)}"),
+                element("rect", x=x + 1, y=y + 1.0, width=side - 2, height=ROW_HEIGHT - 2.0, rx=4,
+                        fill_opacity=MIN_OPACITY + (MAX_OPACITY - MIN_OPACITY) * fraction),
+                text_element(x + side / 2, y + ROW_HEIGHT / 2 - 2, format_score(pair["mean"]),
+                             "value", "middle"),
             ]  # fmt: skip
-            span = interval(pair).text
-            if SMALL * len(span) < side:
-                cell.append(text(x + side / 2, y + ROW / 2 + 14, span, "tick", "middle"))
+            interval_text = interval_cell(pair).text
+            if SMALL_CHARACTER_WIDTH * len(interval_text) < side:
+                cell.append(
+                    text_element(
+                        x + side / 2, y + ROW_HEIGHT / 2 + 14, interval_text, "tick", "middle"
+                    )
+                )
             parts.append(element("g", *cell, class_="cell"))
-    said = "; ".join(f"{pair['a']} with {pair['b']} {_said(pair)}" for pair in pairs)
-    height = TOP + ROW * len(policies) + 4
-    return picture(WIDTH, height, title, f"Mean {unit} with {level} intervals: {said}.", *parts)
+    means_text = "; ".join(f"{pair['a']} with {pair['b']} {_score_text(pair)}" for pair in pairs)
+    height = TOP + ROW_HEIGHT * len(policies) + 4
+    return svg_image(
+        WIDTH, height, title, f"Mean {unit} with {level} intervals: {means_text}.", *parts
+    )
 
 
-def _both(pair: Mapping) -> set[tuple[str, str]]:
+def _ordered_policy_pairs(pair: Mapping) -> set[tuple[str, str]]:
     return {(pair["a"], pair["b"]), (pair["b"], pair["a"])}
 
 
-def _said(pair: Mapping) -> str:
-    span = interval(pair).text
-    return f"{number(pair['mean'])} ({'no interval' if span == NOTHING else span})"
+def _score_text(pair: Mapping) -> str:
+    interval_text = interval_cell(pair).text
+    if interval_text == DASH:
+        interval_text = "no interval"
+    return f"{format_score(pair['mean'])} ({interval_text})"

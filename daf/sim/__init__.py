@@ -2,8 +2,8 @@
 
 import warp as wp
 
-from daf.caches import provide_caches
+from daf.system.caches import set_cache_folder
 
 wp.config.log_level = wp.LOG_WARNING
-provide_caches()
+set_cache_folder()
 wp.init()

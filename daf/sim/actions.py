@@ -1,4 +1,4 @@
-"""What agents do: noop, move (walk, share, use a station) and change_glyph."""
+"""Rules of actions: noop, move (walk, share energy, use a station) and change_glyph."""
 
 import warp as wp
 
@@ -12,9 +12,10 @@ from daf.sim.counters import (
     MOVED,
     SHARES,
 )
-from daf.sim.inventory import carried, change
+from daf.sim.inventory import add_resource, amount_carried
 from daf.sim.state import Worlds
-from daf.sim.tables import ASSEMBLER_KIND, EMPTY, ENERGY, FIRST_STATION, Tables
+from daf.sim.tables.codes import ASSEMBLER_KIND, EMPTY, ENERGY, FIRST_STATION
+from daf.sim.tables.struct import Tables
 
 NOOP = wp.constant(0)
 MOVE = wp.constant(1)
@@ -24,15 +25,15 @@ NUM_DIRECTIONS = wp.constant(4)
 
 
 @wp.func
-def decode(t: Tables, worlds: Worlds, world: int, agent: int, passed: wp.int64):
-    """From the flat action list to verb and argument: noop, move N S W E, glyphs 0, 1, ...
+def decode_action(tables: Tables, worlds: Worlds, world: int, agent: int, flat_action: wp.int64):
+    """Decode an index of the flat action list (noop, move N S W E, glyph 0, 1, ...).
 
-    The number is compared in full: of one outside the list only the argument is cut to 32 bits.
+    The range check uses all 64 bits. The argument of an invalid action is its low 32 bits.
     """
-    action = int(passed)
+    action = int(flat_action)
     verb = CHANGE_GLYPH
     argument = action - 1 - NUM_DIRECTIONS
-    if passed < wp.int64(0) or passed > wp.int64(NUM_DIRECTIONS + t.num_glyphs):
+    if flat_action < wp.int64(0) or flat_action > wp.int64(NUM_DIRECTIONS + tables.num_glyphs):
         verb = INVALID
         argument = action
     elif action == 0:
@@ -46,15 +47,19 @@ def decode(t: Tables, worlds: Worlds, world: int, agent: int, passed: wp.int64):
 
 
 @wp.func
-def act(t: Tables, worlds: Worlds, world: int, agent: int, now: int) -> bool:
-    """Carry out one agent's action fully. Returns whether it succeeded."""
+def apply_action(tables: Tables, worlds: Worlds, world: int, agent: int, now: int) -> bool:
+    """Apply the action of one agent.
+
+    Returns:
+        success of the action.
+    """
     verb = worlds.verb[world, agent]
     argument = worlds.argument[world, agent]
     if verb == NOOP and argument == 0:
         return True
     if verb == MOVE and argument >= 0 and argument < NUM_DIRECTIONS:
-        return move(t, worlds, world, agent, argument, now)
-    if verb == CHANGE_GLYPH and argument >= 0 and argument < t.num_glyphs:
+        return move(tables, worlds, world, agent, argument, now)
+    if verb == CHANGE_GLYPH and argument >= 0 and argument < tables.num_glyphs:
         worlds.glyph[world, agent] = wp.uint8(argument)
         worlds.counters[world, GLYPH_CHANGES] = worlds.counters[world, GLYPH_CHANGES] + 1
         return True
@@ -63,17 +68,18 @@ def act(t: Tables, worlds: Worlds, world: int, agent: int, now: int) -> bool:
 
 
 @wp.func
-def move(t: Tables, worlds: Worlds, world: int, agent: int, direction: int, now: int) -> bool:
+def move(tables: Tables, worlds: Worlds, world: int, agent: int, direction: int, now: int) -> bool:
+    """Turn and move one agent, if it has the energy for it; return success."""
     moved = bool(False)
-    if carried(worlds, world, agent, ENERGY) >= t.move_energy:
+    if amount_carried(worlds, world, agent, ENERGY) >= tables.move_energy:
         worlds.orientation[world, agent] = wp.uint8(direction)
-        moved = enter(t, worlds, world, agent, direction, now)
+        moved = move_into(tables, worlds, world, agent, direction, now)
     if moved:
-        # Paid after the effect and never below zero: a use may have left less than the price.
-        paid = -change(t, worlds, world, agent, ENERGY, -t.move_energy)
+        # The cost follows the effect and stops at 0: a use of a station may leave less energy.
+        cost = -add_resource(tables, worlds, world, agent, ENERGY, -tables.move_energy)
         worlds.counters[world, MOVED] = worlds.counters[world, MOVED] + 1
         worlds.counters[world, ENERGY_SPENT_MOVING] = (
-            worlds.counters[world, ENERGY_SPENT_MOVING] + paid
+            worlds.counters[world, ENERGY_SPENT_MOVING] + cost
         )
     else:
         worlds.counters[world, FAILED_MOVES] = worlds.counters[world, FAILED_MOVES] + 1
@@ -81,32 +87,38 @@ def move(t: Tables, worlds: Worlds, world: int, agent: int, direction: int, now:
 
 
 @wp.func
-def enter(t: Tables, worlds: Worlds, world: int, agent: int, direction: int, now: int) -> bool:
-    """The target cell decides: walk if empty, share with an agent, use a station, else fail."""
-    here = worlds.cell[world, agent]
-    there = here + t.move_offset[direction]
-    code = int(worlds.grid[world, there])
+def move_into(
+    tables: Tables, worlds: Worlds, world: int, agent: int, direction: int, now: int
+) -> bool:
+    """Walk to an empty cell, share energy with an agent or use a station; else fail.
+
+    Returns:
+        success of the move.
+    """
+    cell = worlds.cell[world, agent]
+    target = cell + tables.move_offset[direction]
+    code = int(worlds.grid[world, target])
     if code == EMPTY:
-        worlds.grid[world, there] = worlds.grid[world, here]
-        worlds.grid[world, here] = wp.int16(EMPTY)
-        worlds.cell[world, agent] = there
+        worlds.grid[world, target] = worlds.grid[world, cell]
+        worlds.grid[world, cell] = wp.int16(EMPTY)
+        worlds.cell[world, agent] = target
         return True
-    if code >= t.first_agent:
-        share(t, worlds, world, agent, code - t.first_agent)
+    if code >= tables.first_agent:
+        share_energy(tables, worlds, world, agent, code - tables.first_agent)
         return True
     if code >= FIRST_STATION:
         station = code - FIRST_STATION
-        kind = t.station_type[worlds.layout[world], station]
-        if t.kind[kind] == ASSEMBLER_KIND:
-            return use_assembler(t, worlds, world, agent, station, kind, there, now)
-        return use_chest(t, worlds, world, agent, station, kind, direction)
+        station_type = tables.station_type[worlds.layout[world], station]
+        if tables.station_kind[station_type] == ASSEMBLER_KIND:
+            return use_assembler(tables, worlds, world, agent, station, station_type, target, now)
+        return use_chest(tables, worlds, world, agent, station, station_type, direction)
     return False
 
 
 @wp.func
-def share(t: Tables, worlds: Worlds, world: int, giver: int, taker: int):
-    """Offer half of the energy; the giver loses what the taker had room for."""
-    offered = carried(worlds, world, giver, ENERGY) / 2
-    taken = change(t, worlds, world, taker, ENERGY, offered)
-    change(t, worlds, world, giver, ENERGY, -taken)
+def share_energy(tables: Tables, worlds: Worlds, world: int, giver: int, receiver: int):
+    """Transfer half of the energy of one agent, limited by the room of the receiver."""
+    offered = amount_carried(worlds, world, giver, ENERGY) / 2
+    transferred = add_resource(tables, worlds, world, receiver, ENERGY, offered)
+    add_resource(tables, worlds, world, giver, ENERGY, -transferred)
     worlds.counters[world, SHARES] = worlds.counters[world, SHARES] + 1

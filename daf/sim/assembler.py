@@ -1,28 +1,29 @@
-"""Use of assembler-type stations: recipes by formation, pooled inputs, cooldown, repair."""
+"""Rules of assemblers and extractors: recipes, pooled inputs, cooldown, repair."""
 
 import warp as wp
 
-from daf.sim.clipper import spread
+from daf.sim.clipping import add_clip_weight
 from daf.sim.counters import FIRST_MADE, FIRST_USE, HEARTS_MADE_BY_1, PARTIAL_USES, REPAIRS
-from daf.sim.inventory import carried, change
+from daf.sim.inventory import add_resource, amount_carried
 from daf.sim.state import Worlds
-from daf.sim.tables import HEART, NO_RECIPE, NUM_POSITIONS, NUM_RESOURCES, OUTSIDE, Tables
+from daf.sim.tables.codes import HEART, NO_RECIPE, NUM_POSITIONS, NUM_RESOURCES, OUTSIDE
+from daf.sim.tables.struct import Tables
 
+# 2**63
 BEYOND_INT64 = wp.constant(9223372036854775808.0)
-"""2**63"""
 
 
 @wp.func
-def neighbour_byte(t: Tables, worlds: Worlds, world: int, station_cell: int) -> int:
-    """Which of the 8 cells hold an agent, bit by bit in reading order.
+def neighbor_byte(tables: Tables, worlds: Worlds, world: int, station_cell: int) -> int:
+    """Return the bit mask of the agents on the 8 neighbor cells, in reading order.
 
-    A cell outside the map takes no bit: the later ones shift down, as in the engine (trace t18).
+    A cell outside the map takes no bit: later cells shift down, as in the reference engine.
     """
     byte = int(0)
     bit = int(1)
     for position in range(NUM_POSITIONS):
-        code = int(worlds.grid[world, station_cell + t.neighbour_offset[position]])
-        if code >= t.first_agent:
+        code = int(worlds.grid[world, station_cell + tables.neighbor_offset[position]])
+        if code >= tables.first_agent:
             byte += bit
         if code != OUTSIDE:
             bit *= 2
@@ -30,8 +31,8 @@ def neighbour_byte(t: Tables, worlds: Worlds, world: int, station_cell: int) -> 
 
 
 @wp.func
-def progress(end: wp.uint32, duration: wp.uint32, now: wp.uint32) -> float:
-    """Share of the cooldown that has passed, 1 when it is over, in float32 like the engine."""
+def cooldown_progress(end: wp.uint32, duration: wp.uint32, now: wp.uint32) -> float:
+    """Return the elapsed fraction of the cooldown, 1 at its end, in float32."""
     if end <= now:
         return 1.0
     start = end - duration
@@ -42,9 +43,10 @@ def progress(end: wp.uint32, duration: wp.uint32, now: wp.uint32) -> float:
 
 @wp.func
 def cooldown_steps(cooldown: int, multiplier: float) -> wp.uint32:
-    """The cooldown as exhaustion has grown it: the low 32 bits of the whole part, as in the engine.
+    """Return the cooldown times the exhaustion multiplier, in steps.
 
-    From 2**63 on, or where it is no number, there is none.
+    As in the reference engine, only the low 32 bits of the integer part count. A product of 2**63
+    or more, or NaN, gives 0.
     """
     steps = float(cooldown) * multiplier
     if steps < BEYOND_INT64:
@@ -53,116 +55,143 @@ def cooldown_steps(cooldown: int, multiplier: float) -> wp.uint32:
 
 
 @wp.func
-def input_amount(t: Tables, recipe: int, resource: int, share: float) -> int:
-    amount = t.recipe_input[recipe, resource]
-    if share < 1.0:
-        return int(wp.ceil(float(amount) * share))
+def input_amount(tables: Tables, recipe: int, resource: int, progress: float) -> int:
+    """Return the amount that a use consumes; a partial use rounds up."""
+    amount = tables.recipe_input[recipe, resource]
+    if progress < 1.0:
+        return int(wp.ceil(float(amount) * progress))
     return amount
 
 
 @wp.func
-def output_amount(t: Tables, recipe: int, resource: int, share: float) -> int:
-    amount = t.recipe_output[recipe, resource]
-    if share < 1.0:
-        return int(wp.floor(float(amount) * share))
+def output_amount(tables: Tables, recipe: int, resource: int, progress: float) -> int:
+    """Return the amount that a use produces; a partial use rounds down."""
+    amount = tables.recipe_output[recipe, resource]
+    if progress < 1.0:
+        return int(wp.floor(float(amount) * progress))
     return amount
 
 
 @wp.func
-def pooled(t: Tables, worlds: Worlds, world: int, station_cell: int, resource: int) -> int:
-    """What the agents around carry together, modulo 256: the engine adds in one byte."""
+def pooled_amount(
+    tables: Tables, worlds: Worlds, world: int, station_cell: int, resource: int
+) -> int:
+    """Return the sum over the neighbor agents, modulo 256 as in the reference engine."""
     total = int(0)
     for position in range(NUM_POSITIONS):
-        code = int(worlds.grid[world, station_cell + t.neighbour_offset[position]])
-        if code >= t.first_agent:
-            total += carried(worlds, world, code - t.first_agent, resource)
+        code = int(worlds.grid[world, station_cell + tables.neighbor_offset[position]])
+        if code >= tables.first_agent:
+            total += amount_carried(worlds, world, code - tables.first_agent, resource)
     return total & 255
 
 
 @wp.func
-def drain(t: Tables, worlds: Worlds, world: int, station_cell: int, resource: int, amount: int):
-    """Take `amount` from the agents around, one after the other in reading order."""
-    left = amount
+def consume_inputs(
+    tables: Tables, worlds: Worlds, world: int, station_cell: int, resource: int, amount: int
+):
+    """Remove `amount` from the neighbor agents, in reading order of their cells."""
+    remaining = amount
     for position in range(NUM_POSITIONS):
-        code = int(worlds.grid[world, station_cell + t.neighbour_offset[position]])
-        if code >= t.first_agent and left > 0:
-            left += change(t, worlds, world, code - t.first_agent, resource, -left)
+        code = int(worlds.grid[world, station_cell + tables.neighbor_offset[position]])
+        if code >= tables.first_agent and remaining > 0:
+            remaining += add_resource(
+                tables, worlds, world, code - tables.first_agent, resource, -remaining
+            )
 
 
 @wp.func
 def use_assembler(
-    t: Tables,
+    tables: Tables,
     worlds: Worlds,
     world: int,
     agent: int,
     station: int,
-    kind: int,
+    station_type: int,
     station_cell: int,
     now: int,
 ) -> bool:
-    """One use by `agent`; nothing changes unless it succeeds."""
+    """Apply one use of an assembler by an agent that moves into it.
+
+    Returns:
+        success; a failed use changes nothing.
+    """
     clipped = worlds.repair[world, station] != NO_RECIPE
-    if t.max_uses[kind] > 0 and worlds.uses[world, station] >= t.max_uses[kind]:
+    # limit of uses
+    if (
+        tables.max_uses[station_type] > 0
+        and worlds.uses[world, station] >= tables.max_uses[station_type]
+    ):
         return False
 
+    # cooldown: it must have ended, unless the station allows partial use
     end = wp.uint32(worlds.cooldown_end[world, station])
     last_duration = wp.uint32(worlds.cooldown_duration[world, station])
-    share = progress(end, last_duration, wp.uint32(now))
-    if share < 1.0 and t.partial[kind] == 0:
+    progress = cooldown_progress(end, last_duration, wp.uint32(now))
+    if progress < 1.0 and tables.partial[station_type] == 0:
         return False
 
-    byte = neighbour_byte(t, worlds, world, station_cell)
-    recipe = t.recipe[kind, byte]
+    # recipe of the formation; a clipped station accepts its repair recipe only
+    byte = neighbor_byte(tables, worlds, world, station_cell)
+    recipe = tables.recipe[station_type, byte]
     if clipped:
-        recipe = t.first_repair + worlds.repair[world, station]
+        recipe = tables.first_repair + worlds.repair[world, station]
     if recipe == NO_RECIPE:
         return False
 
-    gives = int(0)
+    # a partial use must produce something
+    total_output = int(0)
     for resource in range(NUM_RESOURCES):
-        gives += output_amount(t, recipe, resource, share)
-    if gives == 0 and t.recipe_has_output[recipe] == 1 and not clipped:
+        total_output += output_amount(tables, recipe, resource, progress)
+    if total_output == 0 and tables.recipe_has_output[recipe] == 1 and not clipped:
         return False
 
+    # inputs: pooled over the agents on the 8 neighbor cells
     for resource in range(NUM_RESOURCES):
-        needed = input_amount(t, recipe, resource, share)
-        if needed > 0 and pooled(t, worlds, world, station_cell, resource) < needed:
+        needed = input_amount(tables, recipe, resource, progress)
+        if needed > 0 and pooled_amount(tables, worlds, world, station_cell, resource) < needed:
             return False
-
     for resource in range(NUM_RESOURCES):
-        needed = input_amount(t, recipe, resource, share)
+        needed = input_amount(tables, recipe, resource, progress)
         if needed > 0:
-            drain(t, worlds, world, station_cell, resource, needed)
+            consume_inputs(tables, worlds, world, station_cell, resource, needed)
+    # outputs go to the acting agent; what exceeds its limits is lost
     for resource in range(NUM_RESOURCES):
-        given = output_amount(t, recipe, resource, share)
-        if given > 0:
-            made = change(t, worlds, world, agent, resource, given)
-            count_made(worlds, world, resource, made, byte)
+        output = output_amount(tables, recipe, resource, progress)
+        if output > 0:
+            accepted = add_resource(tables, worlds, world, agent, resource, output)
+            count_output(worlds, world, resource, accepted, byte)
 
+    # start of the cooldown, which grows with exhaustion
     multiplier = worlds.cooldown_multiplier[world, station]
-    duration = cooldown_steps(t.recipe_cooldown[recipe], multiplier)
+    duration = cooldown_steps(tables.recipe_cooldown[recipe], multiplier)
     worlds.cooldown_duration[world, station] = int(duration)
     worlds.cooldown_end[world, station] = int(wp.uint32(now) + duration)
+    # a repair ends the clipping; any other use counts towards the limit of uses
     if clipped:
         worlds.repair[world, station] = NO_RECIPE
-        spread(t, worlds, world, station, -1.0)
+        add_clip_weight(tables, worlds, world, station, -1.0)
         worlds.counters[world, REPAIRS] = worlds.counters[world, REPAIRS] + 1
     else:
         worlds.uses[world, station] = worlds.uses[world, station] + 1
-        worlds.cooldown_multiplier[world, station] = multiplier * (1.0 + t.exhaustion[kind])
-        worlds.counters[world, FIRST_USE + kind] = worlds.counters[world, FIRST_USE + kind] + 1
-        if share < 1.0:
+        worlds.cooldown_multiplier[world, station] = multiplier * (
+            1.0 + tables.exhaustion[station_type]
+        )
+        worlds.counters[world, FIRST_USE + station_type] = (
+            worlds.counters[world, FIRST_USE + station_type] + 1
+        )
+        if progress < 1.0:
             worlds.counters[world, PARTIAL_USES] = worlds.counters[world, PARTIAL_USES] + 1
     return True
 
 
 @wp.func
-def count_made(worlds: Worlds, world: int, resource: int, made: int, byte: int):
+def count_output(worlds: Worlds, world: int, resource: int, accepted: int, byte: int):
+    """Update the game statistics of produced resources and of hearts by team size."""
     counter = FIRST_MADE + resource
-    worlds.counters[world, counter] = worlds.counters[world, counter] + made
-    if resource == HEART and made > 0:
+    worlds.counters[world, counter] = worlds.counters[world, counter] + accepted
+    if resource == HEART and accepted > 0:
         agents = int(0)
         for position in range(NUM_POSITIONS):
             agents += (byte >> position) & 1
-        team = HEARTS_MADE_BY_1 + wp.min(agents, 4) - 1
-        worlds.counters[world, team] = worlds.counters[world, team] + made
+        counter_of_team = HEARTS_MADE_BY_1 + wp.min(agents, 4) - 1
+        worlds.counters[world, counter_of_team] = worlds.counters[world, counter_of_team] + accepted

@@ -1,4 +1,4 @@
-"""Speed of the simulator: `python -m daf.sim.benchmark --mission training_facility_1`."""
+"""Benchmark of the simulator: `python -m daf.sim.benchmark --mission training_facility_1`."""
 
 import argparse
 import contextlib
@@ -11,106 +11,145 @@ from typing import Any
 import torch
 
 from daf.config import ConfigError
-from daf.extra import missing
+from daf.files.text_files import write_json
 from daf.missions import Mission, load_mission
-from daf.origin import Origin
-from daf.provenance import write_json
-from daf.sim.mettagrid import Mettagrid
-from daf.sim.scaling import scaling, scaling_table
+from daf.provenance.mettagrid_version import mettagrid_unavailable
+from daf.provenance.origin import Origin
+from daf.sim.mettagrid_engine import MettagridEngine
+from daf.sim.scaling import format_scaling, measure_scaling
 from daf.sim.simulation import Simulation, torch_stream
-from daf.sim.timing import WARM_UP, clock_of, random_moves, seconds, spread, turns
+from daf.sim.timing import (
+    WARM_UP,
+    cycle_action_indices,
+    format_range,
+    make_clock,
+    sample_random_moves,
+    time_calls,
+)
 
 REPEATS = 7
 METTAGRID_STEPS = 1000
-"""Of its one world, per repeat; some hundredths of a second."""
+"""Steps of mettagrid's single world per repeat, about 0.05 s."""
 
-ONE_CORE = "one core, the only way it is compared"
+ONE_CORE = "a single CPU thread"
 
 
 def measure(
-    mission: Mission, worlds: int = 256, steps: int = 500, device: str = "cpu", threads: int = 1
+    mission: Mission,
+    num_worlds: int = 256,
+    num_steps: int = 500,
+    device: str = "cpu",
+    threads: int = 1,
 ) -> dict[str, Any]:
-    """Agent-steps per second with random moves, observations included, beside those of mettagrid.
+    """Measure agent-steps per second with random moves, including observations.
 
-    With one thread of the CPU both take turns in this process, on one core, so that what slows the
-    machine down slows both; they are measured in their own time on the CPU, so that other processes
-    count little. Several threads, and a GPU, are measured by the clock and without mettagrid.
+    With one CPU thread, the repeats of this simulator and of mettagrid alternate on one core. Both
+    clocks count the CPU time of the thread, so other processes affect both equally. With several
+    threads or on a GPU, the clock is wall time and mettagrid is not measured.
+
+    Args:
+        mission: mission of all worlds.
+        num_worlds: number of worlds E.
+        num_steps: steps per repeat.
+        device: "cpu", "cuda" or "cuda:N".
+        threads: CPU threads.
 
     Returns:
-        "rates" of each repeat, agent-steps/s; "phases", the share of the time that each phase of a
-        step takes; "tokens_in_use" of an observation; "mettagrid" with "version", "rates" and
-        "tokens_in_use", or None and in "no_mettagrid" the reason; "ratios" of the rates, repeat by
-        repeat; "origin", the machine and the versions.
+        "rates", agent-steps/s of each repeat; "phases", fraction of the time of a step by phase;
+        "tokens_in_use", mean non-empty tokens of an observation; "mettagrid", with "version",
+        "rates" and "tokens_in_use", or None with the reason in "no_mettagrid"; "ratios" of the
+        rates by repeat; "origin", machine and versions; and the arguments.
 
     Raises:
-        ValueError: as `Simulation`.
+        ValueError: see `Simulation`.
     """
-    with _undisturbed(threads, pin=device == "cpu" and threads == 1):
-        simulation = Simulation(mission, worlds, device, auto_reset=True, threads=threads)
-        clock = clock_of(simulation, threads)
-        actions = random_moves(simulation)
-        alone = ONE_CORE if device != "cpu" or threads > 1 else missing()
-        rival = None if alone else Mettagrid(mission)
-        own = actions[:, 0].int().cpu().numpy()
-        seconds(clock, lambda k: simulation.step(actions[k]), turns(WARM_UP))
-        if rival:
-            seconds(clock, lambda k: rival.step(own[k]), turns(METTAGRID_STEPS))
-        rates, others = [], []
+    with _pinned(threads, pin=device == "cpu" and threads == 1):
+        simulation = Simulation(mission, num_worlds, device, auto_reset=True, threads=threads)
+        clock = make_clock(simulation, threads)
+        actions = sample_random_moves(simulation)
+        reason = ONE_CORE if device != "cpu" or threads > 1 else mettagrid_unavailable()
+        mettagrid = None if reason else MettagridEngine(mission)
+        world_actions = actions[:, 0].int().cpu().numpy()
+
+        def simulation_seconds(steps: int) -> float:
+            return time_calls(
+                clock, lambda k: simulation.step(actions[k]), cycle_action_indices(steps)
+            )
+
+        def mettagrid_seconds() -> float:
+            indices = cycle_action_indices(METTAGRID_STEPS)
+            return time_calls(clock, lambda k: mettagrid.step(world_actions[k]), indices)
+
+        simulation_seconds(WARM_UP)
+        if mettagrid:
+            mettagrid_seconds()
+        rates, mettagrid_rates = [], []
         for _ in range(REPEATS):
-            taken = seconds(clock, lambda k: simulation.step(actions[k]), turns(steps))
-            rates.append(worlds * mission.num_agents * steps / taken)
-            if rival:
-                taken = seconds(clock, lambda k: rival.step(own[k]), turns(METTAGRID_STEPS))
-                others.append(mission.num_agents * METTAGRID_STEPS / taken)
-        phases = _phases(simulation, actions, steps)
+            agent_steps = num_worlds * mission.num_agents * num_steps
+            rates.append(agent_steps / simulation_seconds(num_steps))
+            if mettagrid:
+                mettagrid_rates.append(mission.num_agents * METTAGRID_STEPS / mettagrid_seconds())
+        phases = _measure_phases(simulation, actions, num_steps)
     return {
         "mission": mission.name,
-        "worlds": worlds,
+        "worlds": num_worlds,
         "agents": mission.num_agents,
         "tokens": mission.tokens,
-        "steps": steps,
+        "steps": num_steps,
         "device": device,
         "threads": threads,
         "tokens_in_use": float(simulation.state.token_count.float().mean()),
         "rates": rates,
         "phases": phases,
-        "mettagrid": rival and {**rival.described(), "rates": others},
-        "no_mettagrid": alone,
-        "ratios": [rate / other for rate, other in zip(rates, others)],
-        "origin": Origin.here(torch.device(device).type).resolved(),
+        "mettagrid": mettagrid and {**mettagrid.description(), "rates": mettagrid_rates},
+        "no_mettagrid": reason,
+        "ratios": [rate / mettagrid_rate for rate, mettagrid_rate in zip(rates, mettagrid_rates)],
+        "origin": Origin.current(torch.device(device).type).resolved(),
     }
 
 
 def measure_machine(missions: list[str], threads: int) -> list[dict[str, Any]]:
-    """`measure` each mission on one core, and with `threads` in so many worlds that all work."""
-    found = []
+    """Measure missions on 1 core and, if `threads` > 1, on `threads` cores with 2048 worlds each.
+
+    Args:
+        missions: names or YAML files.
+        threads: CPU threads of the second measurement.
+    """
+    results = []
     for mission in map(load_mission, missions):
-        found.append(measure(mission))
+        results.append(measure(mission))
         if threads > 1:
-            found.append(measure(mission, 2048 * threads, steps=50, threads=threads))
-    return found
+            results.append(measure(mission, 2048 * threads, num_steps=50, threads=threads))
+    return results
 
 
-def _phases(simulation: Simulation, actions: torch.Tensor, steps: int) -> dict[str, float]:
-    """Share of each kernel in the time of a step; the rest is Python, launches and copies."""
+def _measure_phases(
+    simulation: Simulation, actions: torch.Tensor, num_steps: int
+) -> dict[str, float]:
+    """Return the fraction of the time of a step that each kernel takes.
+
+    Python, launches and copies take the remainder. The result is empty with several shards.
+    """
     if len(simulation._shards) > 1:
         return {}
     [shard] = simulation._shards
     stream = torch_stream(simulation.device)
-    clock = clock_of(simulation, 1)
-    spent = dict.fromkeys(simulation._phases, 0.0)
-    whole = 0.0
-    for number in range(steps // 4 + 1):
-        whole += seconds(clock, lambda k: simulation.step(actions[k]), [number % len(actions)])
-        for phase in spent:
-            spent[phase] += seconds(clock, lambda p: shard.launch((p,), stream), [phase])
-    return {phase: took / whole for phase, took in spent.items()}
+    clock = make_clock(simulation, 1)
+    phase_seconds = dict.fromkeys(simulation._phases, 0.0)
+    step_seconds = 0.0
+    for index in range(num_steps // 4 + 1):
+        step_seconds += time_calls(
+            clock, lambda k: simulation.step(actions[k]), [index % len(actions)]
+        )
+        for phase in phase_seconds:
+            phase_seconds[phase] += time_calls(clock, lambda p: shard.launch((p,), stream), [phase])
+    return {phase: seconds / step_seconds for phase, seconds in phase_seconds.items()}
 
 
 @contextlib.contextmanager
-def _undisturbed(threads: int, pin: bool) -> Iterator[None]:
-    """Inside, torch has so many threads, and this thread stays on one core if asked for."""
-    cores, before = os.sched_getaffinity(0), torch.get_num_threads()
+def _pinned(threads: int, pin: bool) -> Iterator[None]:
+    """Limit torch to `threads` threads and, if `pin`, this process to one core."""
+    cores, previous_threads = os.sched_getaffinity(0), torch.get_num_threads()
     torch.set_num_threads(threads)
     if pin:
         os.sched_setaffinity(0, {max(cores)})
@@ -118,64 +157,64 @@ def _undisturbed(threads: int, pin: bool) -> Iterator[None]:
         yield
     finally:
         os.sched_setaffinity(0, cores)
-        torch.set_num_threads(before)
+        torch.set_num_threads(previous_threads)
 
 
-def summary(found: dict[str, Any]) -> list[str]:
-    """What `measure` found, in lines for the terminal."""
+def format_summary(result: dict[str, Any]) -> list[str]:
+    """Return the result of `measure` as lines for the terminal."""
     lines = [
-        f"{found['mission']}: {found['worlds']} worlds x {found['agents']} agents, "
-        f"{found['steps']} steps x {REPEATS}, {found['device']}, threads: {found['threads']}, "
-        f"{found['tokens_in_use']:.0f} of {found['tokens']} tokens in use",
-        f"million agent-steps/s, observations included: {spread(found['rates'], 1e6)}",
+        f"{result['mission']}: {result['worlds']} worlds x {result['agents']} agents, "
+        f"{result['steps']} steps x {REPEATS}, {result['device']}, threads: {result['threads']}, "
+        f"{result['tokens_in_use']:.0f} of {result['tokens']} tokens in use",
+        f"million agent-steps/s, including observations: {format_range(result['rates'], 1e6)}",
     ]
-    rival = found["mettagrid"]
-    if rival:
+    mettagrid = result["mettagrid"]
+    if mettagrid:
         lines += [
-            f"mettagrid {rival['version']}, {rival['tokens_in_use']:.0f} tokens in use: "
-            f"{spread(rival['rates'], 1e6)}",
-            f"times the speed of mettagrid: {spread(found['ratios'], 1)}",
+            f"mettagrid {mettagrid['version']}, {mettagrid['tokens_in_use']:.0f} tokens in use: "
+            f"{format_range(mettagrid['rates'], 1e6)}",
+            f"speed relative to mettagrid: {format_range(result['ratios'], 1)}",
         ]
     else:
-        lines.append(f"not compared with mettagrid; that needs {found['no_mettagrid']}")
-    lines += [f"  {100 * share:5.1f} % {phase}" for phase, share in found["phases"].items()]
+        lines.append(f"mettagrid: not measured; requires {result['no_mettagrid']}")
+    lines += [f"  {100 * share:5.1f} % {phase}" for phase, share in result["phases"].items()]
     return lines
 
 
 def main() -> int:
-    """Print agent-steps per second and where the time goes, or the scaling curves."""
+    """Print agent-steps per second and the time of each phase, or the scaling curves."""
     parser = argparse.ArgumentParser(prog="python -m daf.sim.benchmark", description=__doc__)
     parser.add_argument("--mission", default="training_facility_1", help="name or YAML file")
-    parser.add_argument("--worlds", type=int, default=256)
-    parser.add_argument("--steps", type=int, default=500, help="per repeat")
-    parser.add_argument("--threads", type=int, default=1, help="of the CPU")
+    parser.add_argument("--worlds", type=int, default=256, help="number of worlds")
+    parser.add_argument("--steps", type=int, default=500, help="steps per repeat")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads")
     parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     parser.add_argument(
         "--scaling",
         action="store_true",
-        help="over worlds, agents and sizes of the map, with the share of the memory's bandwidth",
+        help="measure the scaling with worlds, agents and map size",
     )
-    parser.add_argument("--json", type=Path, help="file for the numbers")
+    parser.add_argument("--json", type=Path, help="output file for the results")
     arguments = parser.parse_args()
     for name in ("steps", "worlds", "threads"):
         if getattr(arguments, name) < 1:
-            parser.error(f"argument --{name}: got {getattr(arguments, name)}; at least 1 is needed")
+            parser.error(f"argument --{name}: got {getattr(arguments, name)}; expected at least 1")
     try:
         if arguments.scaling:
-            found = scaling(arguments.device)
-            lines = scaling_table(found)
+            result = measure_scaling(arguments.device)
+            lines = format_scaling(result)
         else:
             mission = load_mission(arguments.mission)
             shape = (arguments.worlds, arguments.steps)
-            found = measure(mission, *shape, arguments.device, arguments.threads)
-            lines = summary(found)
+            result = measure(mission, *shape, arguments.device, arguments.threads)
+            lines = format_summary(result)
     except (ConfigError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     print("\n".join(lines))
     if arguments.json:
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        write_json(arguments.json, found)
+        write_json(arguments.json, result)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Masks of 64 bits: how many are set, and which is the first."""
+"""Operations on 64-bit masks."""
 
 import warp as wp
 
@@ -10,10 +10,12 @@ import warp as wp
     return __builtin_popcountll(bits);
 #endif
 """)
-def count_bits(bits: wp.uint64) -> int: ...
+def count_bits(bits: wp.uint64) -> int:
+    """Return the number of set bits."""
+    ...
 
 
 @wp.func
-def lowest(bits: wp.uint64) -> int:
-    """Number of the lowest bit that is set, 64 if there is none."""
+def lowest_set_bit(bits: wp.uint64) -> int:
+    """Return the index of the lowest set bit, 64 for an empty mask."""
     return count_bits((bits & (wp.uint64(0) - bits)) - wp.uint64(1))

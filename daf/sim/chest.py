@@ -1,4 +1,4 @@
-"""Use of chests: the side an agent stands on says what is put in or taken out."""
+"""Rules of chests: deposits and withdrawals, selected by the side of the agent."""
 
 import warp as wp
 
@@ -9,51 +9,71 @@ from daf.sim.counters import (
     HEARTS_STORED,
     HEARTS_WITHDRAWN,
 )
-from daf.sim.inventory import carried, change
+from daf.sim.inventory import add_resource, amount_carried
 from daf.sim.state import Worlds
-from daf.sim.tables import HEART, Tables
+from daf.sim.tables.codes import HEART
+from daf.sim.tables.struct import Tables
 
 
 @wp.func
 def use_chest(
-    t: Tables, worlds: Worlds, world: int, agent: int, station: int, kind: int, direction: int
+    tables: Tables,
+    worlds: Worlds,
+    world: int,
+    agent: int,
+    station: int,
+    station_type: int,
+    direction: int,
 ) -> bool:
-    """One use by `agent`, moving in `direction`; nothing changes unless it succeeds."""
-    delta = t.chest_delta[kind, direction]
-    resource = t.chest_resource[kind]
+    """Apply one use of a chest by an agent that moves into it.
+
+    Returns:
+        success; a failed use changes nothing.
+    """
+    delta = tables.chest_delta[station_type, direction]
+    resource = tables.chest_resource[station_type]
     stock = worlds.stock[world, station]
-    stored = int(0)
+    stock_change = int(0)
     if delta > 0:
-        offered = wp.min(delta, carried(worlds, world, agent, resource))
-        if offered == 0:
+        # deposit: at most the carried amount
+        deposited = wp.min(delta, amount_carried(worlds, world, agent, resource))
+        if deposited == 0:
             return False
-        # A full chest destroys what it cannot hold; the agent loses it all the same.
-        change(t, worlds, world, agent, resource, -offered)
-        stored = wp.min(offered, t.chest_capacity[kind] - stock)
+        # A full chest destroys the excess. The agent loses the whole amount.
+        add_resource(tables, worlds, world, agent, resource, -deposited)
+        stock_change = wp.min(deposited, tables.chest_capacity[station_type] - stock)
         if resource == HEART:
             worlds.counters[world, HEARTS_DESTROYED] = (
-                worlds.counters[world, HEARTS_DESTROYED] + offered - stored
+                worlds.counters[world, HEARTS_DESTROYED] + deposited - stock_change
             )
     else:
-        wanted = wp.min(-delta, stock)
-        if wanted == 0:
+        # withdrawal: at most the stock and the room of the agent
+        requested = wp.min(-delta, stock)
+        if requested == 0:
             return False
-        stored = -change(t, worlds, world, agent, resource, wanted)
-        if stored == 0:
+        stock_change = -add_resource(tables, worlds, world, agent, resource, requested)
+        if stock_change == 0:
             return False
-    if stored != 0:
-        worlds.stock[world, station] = stock + stored
-        worlds.chest_amount[world, resource] = stock + stored
+    if stock_change != 0:
+        worlds.stock[world, station] = stock + stock_change
+        worlds.last_chest_amount[world, resource] = stock + stock_change
         if resource == HEART:
-            count_hearts(worlds, world, stored)
-    worlds.counters[world, FIRST_USE + kind] = worlds.counters[world, FIRST_USE + kind] + 1
+            update_heart_counters(worlds, world, stock_change)
+    worlds.counters[world, FIRST_USE + station_type] = (
+        worlds.counters[world, FIRST_USE + station_type] + 1
+    )
     return True
 
 
 @wp.func
-def count_hearts(worlds: Worlds, world: int, stored: int):
-    worlds.counters[world, HEARTS_STORED] = worlds.counters[world, HEARTS_STORED] + stored
-    if stored > 0:
-        worlds.counters[world, HEARTS_DEPOSITED] = worlds.counters[world, HEARTS_DEPOSITED] + stored
+def update_heart_counters(worlds: Worlds, world: int, stock_change: int):
+    """Update the game statistics of hearts in chests."""
+    worlds.counters[world, HEARTS_STORED] = worlds.counters[world, HEARTS_STORED] + stock_change
+    if stock_change > 0:
+        worlds.counters[world, HEARTS_DEPOSITED] = (
+            worlds.counters[world, HEARTS_DEPOSITED] + stock_change
+        )
     else:
-        worlds.counters[world, HEARTS_WITHDRAWN] = worlds.counters[world, HEARTS_WITHDRAWN] - stored
+        worlds.counters[world, HEARTS_WITHDRAWN] = (
+            worlds.counters[world, HEARTS_WITHDRAWN] - stock_change
+        )

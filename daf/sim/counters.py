@@ -1,23 +1,26 @@
-"""Columns of the counters that the kernels increase; names in `daf.missions.statistics`."""
+"""Column indices of the game statistics that kernels count.
+
+Names are in `daf.missions.game_statistics`.
+"""
 
 import warp as wp
 
 from daf.missions import RESOURCES
-from daf.missions.statistics import COUNTED
+from daf.missions.game_statistics import COUNTER_NAMES
 
-HEARTS_STORED = wp.constant(COUNTED.index("hearts_stored"))
-HEARTS_DEPOSITED = wp.constant(COUNTED.index("hearts_deposited"))
-HEARTS_WITHDRAWN = wp.constant(COUNTED.index("hearts_withdrawn"))
-HEARTS_DESTROYED = wp.constant(COUNTED.index("hearts_destroyed"))
-HEARTS_MADE_BY_1 = wp.constant(COUNTED.index("hearts_made_by_1"))
-MOVED = wp.constant(COUNTED.index("moves"))
-FAILED_MOVES = wp.constant(COUNTED.index("failed_moves"))
-SHARES = wp.constant(COUNTED.index("shares"))
-GLYPH_CHANGES = wp.constant(COUNTED.index("glyph_changes"))
-INVALID_ACTIONS = wp.constant(COUNTED.index("invalid_actions"))
-ENERGY_SPENT_MOVING = wp.constant(COUNTED.index("energy_spent_moving"))
-PARTIAL_USES = wp.constant(COUNTED.index("partial_uses"))
-REPAIRS = wp.constant(COUNTED.index("repairs"))
-CLIPS = wp.constant(COUNTED.index("clips"))
-FIRST_MADE = wp.constant(len(COUNTED))
-FIRST_USE = wp.constant(len(COUNTED) + len(RESOURCES))
+HEARTS_STORED = wp.constant(COUNTER_NAMES.index("hearts_stored"))
+HEARTS_DEPOSITED = wp.constant(COUNTER_NAMES.index("hearts_deposited"))
+HEARTS_WITHDRAWN = wp.constant(COUNTER_NAMES.index("hearts_withdrawn"))
+HEARTS_DESTROYED = wp.constant(COUNTER_NAMES.index("hearts_destroyed"))
+HEARTS_MADE_BY_1 = wp.constant(COUNTER_NAMES.index("hearts_made_by_1"))
+MOVED = wp.constant(COUNTER_NAMES.index("moves"))
+FAILED_MOVES = wp.constant(COUNTER_NAMES.index("failed_moves"))
+SHARES = wp.constant(COUNTER_NAMES.index("shares"))
+GLYPH_CHANGES = wp.constant(COUNTER_NAMES.index("glyph_changes"))
+INVALID_ACTIONS = wp.constant(COUNTER_NAMES.index("invalid_actions"))
+ENERGY_SPENT_MOVING = wp.constant(COUNTER_NAMES.index("energy_spent_moving"))
+PARTIAL_USES = wp.constant(COUNTER_NAMES.index("partial_uses"))
+REPAIRS = wp.constant(COUNTER_NAMES.index("repairs"))
+CLIPS = wp.constant(COUNTER_NAMES.index("clips"))
+FIRST_MADE = wp.constant(len(COUNTER_NAMES))
+FIRST_USE = wp.constant(len(COUNTER_NAMES) + len(RESOURCES))

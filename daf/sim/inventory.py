@@ -1,30 +1,34 @@
-"""Inventories of agents: group limits, and the one function that changes an amount."""
+"""Inventories of agents and their group limits."""
 
 import warp as wp
 
-from daf.sim.bits import lowest
+from daf.sim.bits import lowest_set_bit
 from daf.sim.state import Worlds
-from daf.sim.tables import Tables
+from daf.sim.tables.struct import Tables
 
 
 @wp.func
-def carried(worlds: Worlds, world: int, agent: int, resource: int) -> int:
+def amount_carried(worlds: Worlds, world: int, agent: int, resource: int) -> int:
+    """Return the amount of a resource that an agent carries."""
     return int(worlds.inventory[world, agent, resource])
 
 
 @wp.func
-def change(t: Tables, worlds: Worlds, world: int, agent: int, resource: int, amount: int) -> int:
-    """Add (or take) as much of `amount` as the limit of the resource's group allows.
+def add_resource(
+    tables: Tables, worlds: Worlds, world: int, agent: int, resource: int, amount: int
+) -> int:
+    """Add `amount` (negative: remove), clamped to 0 and to the limit of the resource's group.
 
-    Returns the change that was accepted; the rest vanishes.
+    Returns:
+        change of the carried amount. The excess is lost.
     """
     others = int(0)
-    mates = int(t.limit_mates[resource])
-    while mates != 0:
-        others += carried(worlds, world, agent, lowest(wp.uint64(mates)))
-        mates &= mates - 1
-    old = carried(worlds, world, agent, resource)
-    new = wp.max(wp.min(old + amount, t.limit[resource] - others), 0)
+    group = int(tables.limit_group_mask[resource])
+    while group != 0:
+        others += amount_carried(worlds, world, agent, lowest_set_bit(wp.uint64(group)))
+        group &= group - 1
+    old = amount_carried(worlds, world, agent, resource)
+    new = wp.max(wp.min(old + amount, tables.limit[resource] - others), 0)
     worlds.inventory[world, agent, resource] = wp.uint8(new)
     if new > old:
         worlds.gained[world, agent, resource] = worlds.gained[world, agent, resource] + new - old

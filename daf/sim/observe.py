@@ -1,11 +1,22 @@
-"""Observations: what each agent sees, as the engine's tokens (location, feature, value)."""
+"""Observation kernels: write the tokens (location, feature, value) of every agent.
+
+Shapes use the letters E (worlds), A (agents), T (tokens of an observation). `lane` is the index of
+a thread in its CUDA warp, 0 on the CPU. `start` is the number of tokens already written to the row.
+"""
 
 import warp as wp
 
 from daf.sim.bits import count_bits
-from daf.sim.copies import clear, copy_look, copy_tokens, write_look
 from daf.sim.state import Worlds
-from daf.sim.tables import CHEST_KIND, KIND_SHIFT, NO_RECIPE, NUM_RESOURCES, STATION_BITS, Tables
+from daf.sim.tables.codes import (
+    CHEST_KIND,
+    NO_RECIPE,
+    NUM_RESOURCES,
+    STATION_MASK,
+    STATION_TYPE_SHIFT,
+)
+from daf.sim.tables.struct import Tables
+from daf.sim.token_copies import clear_tail, copy_object_tokens, copy_tokens, write_packed_tokens
 
 wp.set_module_options({"enable_backward": False, "fuse_fp": False})
 
@@ -28,7 +39,7 @@ FEATURES = (
     "clipped",
     "remaining_uses",
 )
-"""Names of the features by id; the inventory features follow, one per resource."""
+"""Names of the features by id. One inventory feature per resource follows."""
 
 TYPE_ID = wp.constant(FEATURES.index("type_id"))
 GROUP = wp.constant(FEATURES.index("group"))
@@ -46,200 +57,244 @@ FIRST_INVENTORY = wp.constant(len(FEATURES))
 
 
 @wp.func
-def add(
-    look: wp.array(dtype=wp.vec3ub),
+def append_token(
+    object_tokens: wp.array(dtype=wp.vec3ub),
     n: int,
     feature: int,
     value: int,
     present: bool,
 ) -> int:
-    """Write token number `n` of a look; returns the number of the next one.
+    """Append a token if it is present, and return the new number of tokens.
 
-    A token that is not present is written too, and overwritten by the next: cheaper than a branch
-    that cannot be foreseen.
+    An absent token is written too, and the next one overwrites it. This is faster than a branch
+    that the processor cannot predict.
     """
-    look[n] = wp.vec3ub(wp.uint8(0), wp.uint8(feature), wp.uint8(value & 255))
+    object_tokens[n] = wp.vec3ub(wp.uint8(0), wp.uint8(feature), wp.uint8(value & 255))
     return n + int(present)
 
 
 @wp.kernel
-def describe(
-    t: Tables,
+def write_agent_tokens(
+    tables: Tables,
     worlds: Worlds,
-    looks: wp.array3d(dtype=wp.vec3ub),
-    look_size: wp.array2d(dtype=wp.int32),
+    agent_tokens: wp.array3d(dtype=wp.vec3ub),
+    agent_token_count: wp.array2d(dtype=wp.int32),
 ):
-    """Write how each agent looks, [E, A, LOOK_TOKENS], and of how many tokens that is, [E, A].
+    """Write the tokens that describe each agent, without their location; dim = (E, A).
 
-    A look is an object's tokens without their place. That of an agent is written once and copied
-    into every window that the agent is in. One thread is one agent.
+    They are written once per step and copied into every window that contains the agent.
+
+    Args:
+        tables: tables of the mission.
+        worlds: states of the worlds.
+        agent_tokens: uint8 [E, A, MAX_OBJECT_TOKENS, 3], output.
+        agent_token_count: int32 [E, A], output.
     """
     world, agent = wp.tid()
-    look = looks[world, agent]
-    n = add(look, 0, TYPE_ID, 0, True)
-    n = add(look, n, GROUP, 0, True)
-    n = add(look, n, FROZEN, 0, True)
-    n = add(look, n, ORIENTATION, int(worlds.orientation[world, agent]), True)
+    object_tokens = agent_tokens[world, agent]
+    n = append_token(object_tokens, 0, TYPE_ID, 0, True)
+    n = append_token(object_tokens, n, GROUP, 0, True)
+    n = append_token(object_tokens, n, FROZEN, 0, True)
+    n = append_token(object_tokens, n, ORIENTATION, int(worlds.orientation[world, agent]), True)
     glyph = int(worlds.glyph[world, agent])
-    n = add(look, n, GLYPH, glyph, glyph > 0)
+    n = append_token(object_tokens, n, GLYPH, glyph, glyph > 0)
     for resource in range(NUM_RESOURCES):
         amount = int(worlds.inventory[world, agent, resource])
-        n = add(look, n, FIRST_INVENTORY + resource, amount, amount > 0)
-    look_size[world, agent] = n
+        n = append_token(object_tokens, n, FIRST_INVENTORY + resource, amount, amount > 0)
+    agent_token_count[world, agent] = n
 
 
 @wp.func
-def token(feature: int, value: int, n: int) -> wp.uint64:
-    """Token number `n` of a look of at most four in one word."""
+def pack_token(feature: int, value: int, n: int) -> wp.uint64:
+    """Return a token as bits 16 n to 16 n + 15 of a word of at most 4 tokens."""
     return wp.uint64(feature | (value & 255) << 8) << wp.uint64(16 * n)
 
 
 @wp.func
-def put_station(
-    t: Tables,
+def write_station_tokens(
+    tables: Tables,
     worlds: Worlds,
     world: int,
     station: int,
-    kind: int,
-    rank: int,
+    station_type: int,
+    window_rank: int,
     tokens: wp.array(dtype=wp.vec3ub),
-    start: int,
+    num_written: int,
     lane: int,
 ) -> int:
-    look = token(TYPE_ID, t.type_id[kind], 0)
+    """Write the tokens of a station at window cell `rank`; return the new number of tokens."""
+    packed = pack_token(TYPE_ID, tables.type_id[station_type], 0)
     n = int(1)
-    if t.kind[kind] == CHEST_KIND:
+    if tables.station_kind[station_type] == CHEST_KIND:
         stock = worlds.stock[world, station]
         if stock > 0:
-            look |= token(FIRST_INVENTORY + t.chest_resource[kind], stock, 1)
+            packed |= pack_token(FIRST_INVENTORY + tables.chest_resource[station_type], stock, 1)
             n = 2
     else:
         end = wp.uint32(worlds.cooldown_end[world, station])
         now = wp.uint32(worlds.now[world])
         if end > now:
-            look |= token(COOLDOWN, int(wp.min(end - now, wp.uint32(255))), n)
+            packed |= pack_token(COOLDOWN, int(wp.min(end - now, wp.uint32(255))), n)
             n += 1
         if worlds.repair[world, station] != NO_RECIPE:
-            look |= token(CLIPPED, 1, n)
+            packed |= pack_token(CLIPPED, 1, n)
             n += 1
-        if t.max_uses[kind] > 0:
-            left = wp.max(t.max_uses[kind] - worlds.uses[world, station], 0)
-            look |= token(REMAINING_USES, wp.min(left, 255), n)
+        if tables.max_uses[station_type] > 0:
+            remaining = wp.max(tables.max_uses[station_type] - worlds.uses[world, station], 0)
+            packed |= pack_token(REMAINING_USES, wp.min(remaining, 255), n)
             n += 1
-    return write_look(look, n, t.window_location[rank], tokens, start, lane)
+    location = tables.window_location[window_rank]
+    return write_packed_tokens(packed, n, location, tokens, num_written, lane)
 
 
 @wp.func
-def put_agent(
-    t: Tables,
-    looks: wp.array3d(dtype=wp.vec3ub),
-    look_size: wp.array2d(dtype=wp.int32),
+def copy_agent_tokens(
+    tables: Tables,
+    agent_tokens: wp.array3d(dtype=wp.vec3ub),
+    agent_token_count: wp.array2d(dtype=wp.int32),
     world: int,
     agent: int,
-    rank: int,
+    window_rank: int,
     tokens: wp.array(dtype=wp.vec3ub),
-    start: int,
+    num_written: int,
     lane: int,
 ) -> int:
-    size = look_size[world, agent]
-    return copy_look(looks[world, agent], size, t.window_location[rank], tokens, start, lane)
+    """Copy the tokens of an agent at window cell `rank`; return the new number of tokens."""
+    count = agent_token_count[world, agent]
+    location = tables.window_location[window_rank]
+    return copy_object_tokens(
+        agent_tokens[world, agent], count, location, tokens, num_written, lane
+    )
 
 
 @wp.func
 def rounded_byte(x: float) -> int:
-    """The low byte of the nearest whole number, halves away from zero."""
+    """Return the low byte of the nearest integer; halves round away from 0."""
     return int(wp.int64(wp.round(x)) & wp.int64(255))
 
 
 @wp.func
-def put_own(
-    t: Tables,
+def write_global_tokens(
+    tables: Tables,
     worlds: Worlds,
     world: int,
     agent: int,
     tokens: wp.array(dtype=wp.vec3ub),
     lane: int,
 ) -> int:
-    """The agent's four global tokens. The reward shown is the failure penalty alone: the engine
-    pays for statistics only after it has written the observations (RULES 3)."""
+    """Write the 4 global tokens of an agent and return 4.
+
+    The reward token contains the failure penalty only: the reference engine pays the rewards of
+    statistics after it writes the observations.
+    """
     completion = int(0)
-    if t.max_steps > 0:
-        completion = rounded_byte(float(worlds.now[world]) / float(t.max_steps) * 255.0)
+    if tables.max_steps > 0:
+        completion = rounded_byte(float(worlds.now[world]) / float(tables.max_steps) * 255.0)
     reward = int(0)
     if not worlds.success[world, agent]:
-        reward = rounded_byte(-t.failure_penalty * 100.0)
-    look = token(EPISODE_COMPLETION, completion, 0)
-    look |= token(LAST_ACTION, worlds.verb[world, agent], 1)
-    look |= token(LAST_ARGUMENT, worlds.argument[world, agent], 2)
-    look |= token(LAST_REWARD, reward, 3)
-    return write_look(look, 4, t.window_location[0], tokens, 0, lane)
+        reward = rounded_byte(-tables.failure_penalty * 100.0)
+    packed = pack_token(EPISODE_COMPLETION, completion, 0)
+    packed |= pack_token(LAST_ACTION, worlds.verb[world, agent], 1)
+    packed |= pack_token(LAST_ARGUMENT, worlds.argument[world, agent], 2)
+    packed |= pack_token(LAST_REWARD, reward, 3)
+    return write_packed_tokens(packed, 4, tables.window_location[0], tokens, 0, lane)
 
 
 @wp.func
-def rank_of(t: Tables, step: int) -> int:
-    """The rank in the window of the cell that is `step` cells behind its centre, -1 outside."""
-    i = step + t.rank.shape[0] / 2
-    if i < 0 or i >= t.rank.shape[0]:
+def find_window_rank(tables: Tables, cell_offset: int) -> int:
+    """Return the window rank of a cell, -1 outside the window.
+
+    Args:
+        tables: tables of the mission.
+        cell_offset: index of the cell in the padded grid minus that of the agent's cell.
+    """
+    index = cell_offset + tables.rank_by_offset.shape[0] / 2
+    if index < 0 or index >= tables.rank_by_offset.shape[0]:
         return -1
-    return int(t.rank[i])
+    return int(tables.rank_by_offset[index])
 
 
 @wp.kernel
 def observe(
-    t: Tables,
+    tables: Tables,
     worlds: Worlds,
-    looks: wp.array3d(dtype=wp.vec3ub),
-    look_size: wp.array2d(dtype=wp.int32),
-    chosen: wp.array(dtype=wp.bool),
+    agent_tokens: wp.array3d(dtype=wp.vec3ub),
+    agent_token_count: wp.array2d(dtype=wp.int32),
+    world_mask: wp.array(dtype=wp.bool),
     observations: wp.array3d(dtype=wp.vec3ub),
 ):
-    """Write the tokens of every agent, [E, A, T]; one thread, on CUDA one warp, is one agent.
+    """Write the tokens of every agent; dim = (E, A, lanes): a CPU thread or CUDA warp per agent.
 
-    What is in a window is found by rank, without a look at its cells: walls and stations never
-    move, so that each cell has masks of them; agents are added to the mask of the stations by
-    where they stand. Between the objects so found lie runs of walls, which are copied.
+    A window is a sequence of cells by rank. Walls and stations never move, so every cell has
+    precomputed bit masks of their ranks, 64 ranks per word. The kernel adds the agents to the
+    masks, iterates over the objects, and copies the wall tokens between them in runs.
 
-    Worlds that are not chosen keep their tokens; an empty `chosen` means all worlds.
+    Args:
+        tables: tables of the mission.
+        worlds: states of the worlds.
+        agent_tokens: uint8 [E, A, MAX_OBJECT_TOKENS, 3], output of `write_agent_tokens`.
+        agent_token_count: int32 [E, A], number of these tokens.
+        world_mask: bool [E], worlds to observe; empty for all worlds.
+        observations: uint8 [E, A, T, 3], output.
     """
     world, agent, lane = wp.tid()
-    if chosen.shape[0] > 0:
-        if not chosen[world]:
+    if world_mask.shape[0] > 0:
+        if not world_mask[world]:
             return
     tokens = observations[world, agent]
-    here = worlds.cell[world, agent]
+    agent_cell = worlds.cell[world, agent]
     layout = worlds.layout[world]
-    view = int(t.sight[layout, here, t.wall_mask.shape[1]])
-    walls_seen = t.walls_seen[view]
-    n = put_own(t, worlds, world, agent, tokens, lane)
-    n = put_agent(t, looks, look_size, world, agent, 0, tokens, n, lane)
-    walls_put = int(0)
+    view_id = int(tables.visible_stations[layout, agent_cell, tables.wall_mask.shape[1]])
+    wall_tokens = tables.wall_tokens[view_id]
+    # global tokens and the observing agent, at the center of the window
+    n = write_global_tokens(tables, worlds, world, agent, tokens, lane)
+    n = copy_agent_tokens(tables, agent_tokens, agent_token_count, world, agent, 0, tokens, n, lane)
+    walls_copied = int(0)
     walls_before = int(0)
-    for k in range(t.wall_mask.shape[1]):
-        walls = wp.uint64(t.wall_mask[view, k])
-        stations = wp.uint64(t.sight[layout, here, k])
+    for word in range(tables.wall_mask.shape[1]):
+        walls = wp.uint64(tables.wall_mask[view_id, word])
+        stations = wp.uint64(tables.visible_stations[layout, agent_cell, word])
+        # objects of this word: stations, and agents by the rank of their cells
         objects = stations
-        for other in range(t.num_agents):
-            rank = rank_of(t, worlds.cell[world, other] - here)
-            if rank >> 6 == k and rank > 0:
+        for other_agent in range(tables.num_agents):
+            rank = find_window_rank(tables, worlds.cell[world, other_agent] - agent_cell)
+            if rank >> 6 == word and rank > 0:
                 objects |= wp.uint64(1) << wp.uint64(rank & 63)
         while objects != wp.uint64(0):
             bit = objects & (wp.uint64(0) - objects)
-            before = bit - wp.uint64(1)
+            lower_bits = bit - wp.uint64(1)
             objects ^= bit
-            up_to = walls_before + count_bits(walls & before)
-            n = copy_tokens(walls_seen, walls_put, up_to - walls_put, tokens, n, lane)
-            walls_put = up_to
-            rank = 64 * k + count_bits(before)
-            cell = here + t.window_offset[rank]
+            # walls between the previous object and this one
+            walls_before_object = walls_before + count_bits(walls & lower_bits)
+            n = copy_tokens(
+                wall_tokens, walls_copied, walls_before_object - walls_copied, tokens, n, lane
+            )
+            walls_copied = walls_before_object
+            # the object at this rank
+            rank = 64 * word + count_bits(lower_bits)
+            cell = agent_cell + tables.window_offset[rank]
             if stations & bit != wp.uint64(0):
-                code = t.station_at[layout, cell]
-                kind = code >> KIND_SHIFT
-                station = code & STATION_BITS
-                n = put_station(t, worlds, world, station, kind, rank, tokens, n, lane)
+                code = tables.station_at[layout, cell]
+                station_type = code >> STATION_TYPE_SHIFT
+                station = code & STATION_MASK
+                n = write_station_tokens(
+                    tables, worlds, world, station, station_type, rank, tokens, n, lane
+                )
             else:
-                other = int(worlds.grid[world, cell]) - t.first_agent
-                n = put_agent(t, looks, look_size, world, other, rank, tokens, n, lane)
+                other_agent = int(worlds.grid[world, cell]) - tables.first_agent
+                n = copy_agent_tokens(
+                    tables,
+                    agent_tokens,
+                    agent_token_count,
+                    world,
+                    other_agent,
+                    rank,
+                    tokens,
+                    n,
+                    lane,
+                )
         walls_before += count_bits(walls)
-    n = copy_tokens(walls_seen, walls_put, walls_before - walls_put, tokens, n, lane)
-    clear(tokens, n, worlds.token_count[world, agent], lane)
+    # walls after the last object; then empty the tokens of the previous step
+    n = copy_tokens(wall_tokens, walls_copied, walls_before - walls_copied, tokens, n, lane)
+    clear_tail(tokens, n, worlds.token_count[world, agent], lane)
     worlds.token_count[world, agent] = n

@@ -1,4 +1,4 @@
-"""Replay of recordings of the reference engine, to compare byte for byte."""
+"""Replay of recordings of the reference engine, for a byte-exact comparison."""
 
 from typing import Any
 
@@ -6,185 +6,205 @@ import numpy as np
 import torch
 import warp as wp
 
-from daf.config import ConfigError
+from daf.config import ConfigError, short_json
 from daf.missions import RESOURCES, Mission
-from daf.sim.recorded import mission_of
-from daf.sim.simulation import SEE, Simulation, torch_stream
-from daf.sim.tables import NO_RECIPE
-
-AGENT_COLUMNS = 5 + len(RESOURCES)
-STATION_COLUMNS = 14
+from daf.sim.recorded_mission import mission_from_recording
+from daf.sim.simulation import OBSERVE_PHASES, Simulation, torch_stream
+from daf.sim.tables.codes import NO_RECIPE
 
 
-def simulate(
-    meta: dict[str, Any], inputs: dict[str, np.ndarray], *, device: str = "cpu"
+def replay_recording(
+    metadata: dict[str, Any], inputs: dict[str, np.ndarray], *, device: str = "cpu"
 ) -> dict[str, np.ndarray]:
-    """Play a recording again and return what this simulator makes of it.
+    """Simulate the recorded actions and return the arrays that the recording contains.
+
+    Shapes use L (steps), A (agents), T (tokens), S (stations) and R (resources).
 
     Args:
-        meta: the parsed json of the recording.
-        inputs: its arrays `order` [T, A], `actions` [T, A, 2], `intervened` [T, A] and
-            `inv_pre` [T, A, R]; others are ignored.
-        device: where to simulate.
+        metadata: parsed JSON of the recording.
+        inputs: arrays of the recording: `order` [L, A], `actions` [L, A, 2] (verb, argument),
+            `intervened` bool [L, A] and `inv_pre` [L, A, R]; others are ignored.
+        device: "cpu", "cuda" or "cuda:N".
 
     Returns:
-        `obs` [T+1, A, K, 3], `rewards`, `terminals`, `truncations`, `success` [T, A],
-        `agents` [T+1, A, 15], `stations` [T+1, S, 14], with the names, columns and dtypes of the
-        recording.
+        `obs` [L+1, A, T, 3]; `rewards`, `terminals`, `truncations`, `success` [L, A]; `agents`
+        [L+1, A, 5 + R]; `stations` [L+1, S, 14]; with the columns and dtypes of the recording.
 
     Raises:
-        ConfigError: the recording uses a setting that this simulator does not have, or contradicts
-            itself; one line that names what.
+        ConfigError: the recording has an unsupported setting or contradicts itself.
     """
-    mission = mission_of(meta)
-    _check_inputs(meta, inputs, mission.num_agents)
-    run = _Replay(mission, meta, device)
-    for t in range(len(inputs["actions"])):
-        run.overwrite(inputs["intervened"][t], inputs["inv_pre"][t])
-        run.play(inputs["order"][t], inputs["actions"][t])
-    return run.record()
+    mission = mission_from_recording(metadata)
+    _check_inputs(metadata, inputs, mission.num_agents)
+    simulation = _RecordedSimulation(mission, metadata, device)
+    for step in range(len(inputs["actions"])):
+        simulation.set_inventories(inputs["intervened"][step], inputs["inv_pre"][step])
+        simulation.step_recorded(inputs["order"][step], inputs["actions"][step])
+    return simulation.arrays()
 
 
-class _Replay(Simulation):
+class _RecordedSimulation(Simulation):
     """One world whose agent order, actions and clip words come from a recording."""
 
-    def __init__(self, mission: Mission, meta: dict[str, Any], device: str):
-        self._meta = meta
+    def __init__(self, mission: Mission, metadata: dict[str, Any], device: str):
+        self._meta = metadata
         self._rows: dict[str, list] = {}
         super().__init__(mission, 1, device)
-        self._keep_state()
+        self._append_state()
 
     def _allocate(self) -> None:
         super()._allocate()
-        self._places = [cell[:2] for cell in self.mission.cells(*self.mission.stations)]
-        self._ids = self._object_ids()
-        # The engine's clipper walks stations in an order of its own and owns a copy of the freshly
-        # seeded generator (RULES 7 and 10); both are only needed to repeat its choices.
-        ids = self._ids
-        registered = [ids[station] for station in self.tables.data["clip_order"][0]]
-        if sorted(self._meta["clip_order"]) != registered:
-            raise _wrong(self._meta, "key 'clip_order'", f"should be some order of {registered}")
-        order = [ids.index(number) for number in self._meta["clip_order"]]
-        count = 4 * (len(ids) + self._meta["steps"]) + 64
-        words = np.random.RandomState(self._meta["seed"]).randint(0, 2**32, count, dtype=np.uint32)
+        self._positions = [cell[:2] for cell in self.mission.cells_with(*self.mission.stations)]
+        self._station_ids = self._find_station_ids()
+        # The clipper of the reference engine visits stations by memory address and draws from its
+        # own copy of the seeded generator. The recording provides both.
+        station_ids = self._station_ids
+        clippable_ids = [station_ids[station] for station in self.tables.data["clip_order"][0]]
+        if sorted(self._meta["clip_order"]) != clippable_ids:
+            raise _recording_error(
+                self._meta, "key 'clip_order'", f"expected a permutation of {clippable_ids}"
+            )
+        order = [station_ids.index(station_id) for station_id in self._meta["clip_order"]]
+        num_words = 4 * (len(station_ids) + self._meta["steps"]) + 64
+        words = np.random.RandomState(self._meta["seed"]).randint(
+            0, 2**32, num_words, dtype=np.uint32
+        )
         self.tables.struct.clip_order = wp.array([order], dtype=wp.int32, device=self.device)
         self.tables.struct.clip_words = wp.array(
             words.view(np.int32), dtype=wp.int32, device=self.device
         )
 
-    def _object_ids(self) -> list[int]:
-        """Engine ids of the stations: all non-empty cells in reading order, from 1."""
+    def _find_station_ids(self) -> list[int]:
+        """Return the engine ids of the stations: non-empty cells in reading order, from 1."""
         legend = self.mission.legend
-        filled = [
+        objects = [
             (row, column)
             for row, line in enumerate(self.mission.map)
             for column, symbol in enumerate(line)
             if legend[symbol] != "floor"
         ]
-        return [1 + filled.index(place) for place in self._places]
+        return [1 + objects.index(position) for position in self._positions]
 
-    def overwrite(self, intervened: np.ndarray, inventory: np.ndarray) -> None:
-        """Set the inventories of the chosen agents [A] to `inventory` [A, R], as the recorder did;
-        a new amount counts fully as gained (TRACES)."""
-        chosen = torch.as_tensor(intervened, device=self.device)[:, None]
-        new = torch.as_tensor(inventory, dtype=torch.int32, device=self.device)
+    def set_inventories(self, agent_mask: np.ndarray, inventory: np.ndarray) -> None:
+        """Overwrite the inventories of some agents, as the recorder did.
+
+        The new amounts count fully as gained.
+
+        Args:
+            agent_mask: bool [A], agents to change.
+            inventory: int [A, R], new amounts.
+        """
+        is_set = torch.as_tensor(agent_mask, device=self.device)[:, None]
+        amounts = torch.as_tensor(inventory, dtype=torch.int32, device=self.device)
         state = self.state
-        state.gained[0] += torch.where(chosen, new, 0)
-        state.inventory[0] = torch.where(chosen, new.to(torch.uint8), state.inventory[0])
+        state.gained[0] += torch.where(is_set, amounts, 0)
+        state.inventory[0] = torch.where(is_set, amounts.to(torch.uint8), state.inventory[0])
 
-    def play(self, order: np.ndarray, actions: np.ndarray) -> None:
-        """One step with the recorded agent order [A] and (verb, argument) pairs [A, 2]."""
+    def step_recorded(self, order: np.ndarray, actions: np.ndarray) -> None:
+        """Apply one recorded step.
+
+        Args:
+            order: int [A], agents in the order of their actions.
+            actions: int [A, 2], verb and argument of each agent.
+        """
         as_tensor = torch.as_tensor
         self.state.order[0] = as_tensor(order.astype(np.int32), device=self.device)
         self.state.verb[0] = as_tensor(actions[:, 0].astype(np.int32), device=self.device)
         self.state.argument[0] = as_tensor(actions[:, 1].astype(np.int32), device=self.device)
-        self._shards[0].launch(("advance", *SEE), torch_stream(self.device))
+        self._shards[0].launch(("advance", *OBSERVE_PHASES), torch_stream(self.device))
         ended = np.full(self.num_agents, bool(self.done[0]))
-        never = np.zeros(self.num_agents, dtype=bool)
-        self._keep("rewards", self.rewards[0].cpu().numpy())
-        self._keep("terminals", never if self.mission.truncates else ended)
-        self._keep("truncations", ended if self.mission.truncates else never)
-        self._keep("success", self.state.success[0].cpu().numpy())
-        self._keep_state()
+        not_ended = np.zeros(self.num_agents, dtype=bool)
+        self._append("rewards", self.rewards[0].cpu().numpy())
+        self._append("terminals", not_ended if self.mission.truncates else ended)
+        self._append("truncations", ended if self.mission.truncates else not_ended)
+        self._append("success", self.state.success[0].cpu().numpy())
+        self._append_state()
 
-    def record(self) -> dict[str, np.ndarray]:
-        """The arrays of the recording, from what was kept."""
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the simulated arrays by the names of the recording."""
         return {name: np.stack(rows) for name, rows in self._rows.items()}
 
-    def _keep(self, name: str, row: np.ndarray) -> None:
+    def _append(self, name: str, row: np.ndarray) -> None:
         self._rows.setdefault(name, []).append(row.copy())
 
-    def _keep_state(self) -> None:
-        self._keep("obs", self.observations[0].cpu().numpy())
-        self._keep("agents", self._agents())
-        self._keep("stations", self._stations())
+    def _append_state(self) -> None:
+        self._append("obs", self.observations[0].cpu().numpy())
+        self._append("agents", self._agent_array())
+        self._append("stations", self._station_array())
 
-    def _numbers(self, name: str) -> np.ndarray:
+    def _read_int64(self, name: str) -> np.ndarray:
         return getattr(self.state, name)[0].cpu().numpy().astype(np.int64)
 
-    def _agents(self) -> np.ndarray:
-        row, column = np.divmod(self._numbers("cell"), self.tables.padded_width)
+    def _agent_array(self) -> np.ndarray:
+        row, column = np.divmod(self._read_int64("cell"), self.tables.padded_width)
         frozen = np.zeros(self.num_agents)
         columns = [
             row - self.tables.pad_rows,
             column - self.tables.pad_columns,
-            self._numbers("orientation"),
-            self._numbers("glyph"),
+            self._read_int64("orientation"),
+            self._read_int64("glyph"),
             frozen,
-            *self._numbers("inventory").T,
+            *self._read_int64("inventory").T,
         ]
         return np.stack(columns, axis=1).astype(np.int16)
 
-    def _stations(self) -> np.ndarray:
+    def _station_array(self) -> np.ndarray:
         data = self.tables.data
-        kind = data["station_type"][0]
-        repair, end = self._numbers("repair"), self._numbers("cooldown_end")
-        now = self._numbers("now")
-        left = np.where(end % 2**32 > now, (end - now) % 2**32, 0)
-        is_chest = data["chest_resource"][kind] >= 0
-        places = np.asarray(self._places, dtype=np.int64).reshape(-1, 2)
+        station_type = data["station_type"][0]
+        repair, cooldown_end = self._read_int64("repair"), self._read_int64("cooldown_end")
+        now = self._read_int64("now")
+        remaining = np.where(cooldown_end % 2**32 > now, (cooldown_end - now) % 2**32, 0)
+        is_chest = data["chest_resource"][station_type] >= 0
+        positions = np.asarray(self._positions, dtype=np.int64).reshape(-1, 2)
         columns = [
-            self._ids,
-            data["type_id"][kind],
-            places[:, 0],
-            places[:, 1],
+            self._station_ids,
+            data["type_id"][station_type],
+            positions[:, 0],
+            positions[:, 1],
             is_chest,
             repair != NO_RECIPE,
             repair,
-            end,
-            self._numbers("cooldown_duration"),
-            left.astype(np.uint32).view(np.int32),
-            np.where(is_chest, 0, self._numbers("uses")),
-            data["max_uses"][kind],
-            data["chest_resource"][kind],
-            self._numbers("stock"),
+            cooldown_end,
+            self._read_int64("cooldown_duration"),
+            remaining.astype(np.uint32).view(np.int32),
+            np.where(is_chest, 0, self._read_int64("uses")),
+            data["max_uses"][station_type],
+            data["chest_resource"][station_type],
+            self._read_int64("stock"),
         ]
         return np.stack(columns, axis=1).astype(np.int32)
 
 
-def _check_inputs(meta: dict[str, Any], inputs: dict[str, np.ndarray], agents: int) -> None:
-    """Make sure that the arrays of a recording have the steps, agents and values they should."""
-    steps, seed = meta["steps"], meta["seed"]
+def _check_inputs(metadata: dict[str, Any], inputs: dict[str, np.ndarray], num_agents: int) -> None:
+    """Check the shapes, types and values of the arrays of a recording.
+
+    Raises:
+        ConfigError: invalid seed or array.
+    """
+    steps, seed = metadata["steps"], metadata["seed"]
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise _wrong(meta, "key 'seed'", "should be a whole number of 32 bits, unsigned")
+        raise _recording_error(
+            metadata, "key 'seed'", f"got {short_json(seed)}; expected an unsigned 32-bit integer"
+        )
     ranges = {
-        "order": ((steps, agents), 0, agents - 1),
-        "actions": ((steps, agents, 2), -(2**31), 2**31 - 1),
-        "intervened": ((steps, agents), 0, 1),
-        "inv_pre": ((steps, agents, len(RESOURCES)), 0, 255),
+        "order": ((steps, num_agents), 0, num_agents - 1),
+        "actions": ((steps, num_agents, 2), -(2**31), 2**31 - 1),
+        "intervened": ((steps, num_agents), 0, 1),
+        "inv_pre": ((steps, num_agents, len(RESOURCES)), 0, 255),
     }
-    for name, (shape, least, most) in ranges.items():
+    for name, (shape, low, high) in ranges.items():
         values = inputs[name]
         if values.shape != shape or values.dtype.kind not in "biu":
-            wanted = f"integers {list(shape)} are needed"
-            raise _wrong(
-                meta, f"array '{name}'", f"got {values.dtype} {list(values.shape)}; {wanted}"
+            expected = f"expected integers {list(shape)}"
+            raise _recording_error(
+                metadata, f"array '{name}'", f"got {values.dtype} {list(values.shape)}; {expected}"
             )
-        if values.size and not least <= values.min() <= values.max() <= most:
-            raise _wrong(meta, f"array '{name}'", f"should be from {least} to {most}")
-    if (np.sort(inputs["order"], axis=1) != np.arange(agents)).any():
-        raise _wrong(meta, "array 'order'", "should name every agent once in each step")
+        if values.size and not low <= values.min() <= values.max() <= high:
+            raise _recording_error(
+                metadata, f"array '{name}'", f"expected values from {low} to {high}"
+            )
+    if (np.sort(inputs["order"], axis=1) != np.arange(num_agents)).any():
+        raise _recording_error(metadata, "array 'order'", "expected every agent once in each step")
 
 
-def _wrong(meta: dict[str, Any], what: str, reason: str) -> ConfigError:
-    return ConfigError(f"recording {meta['name']}: {what}: {reason}")
+def _recording_error(metadata: dict[str, Any], key: str, reason: str) -> ConfigError:
+    return ConfigError(f"recording {metadata['name']}: {key}: {reason}")

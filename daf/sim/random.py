@@ -1,7 +1,7 @@
-"""Counter-based randomness: every number is a hash of (seed, stream, counter), never a state.
+"""Counter-based random numbers: each is a hash of (seed, stream, counter), without a state.
 
-The mixing function is the 32-bit finaliser of MurmurHash3 (A. Appleby, public domain), applied
-once per word of input.
+The hash is the 32-bit finalizer of MurmurHash3 (A. Appleby, public domain), applied once per word
+of input.
 """
 
 import warp as wp
@@ -17,7 +17,8 @@ GOLDEN_RATIO = wp.constant(wp.uint32(0x9E3779B9))
 
 
 @wp.func
-def mix(h: wp.uint32) -> wp.uint32:
+def murmur3_finalizer(h: wp.uint32) -> wp.uint32:
+    """Mix the bits of a word."""
     h = h ^ (h >> wp.uint32(16))
     h = h * FIRST_FACTOR
     h = h ^ (h >> wp.uint32(13))
@@ -26,29 +27,38 @@ def mix(h: wp.uint32) -> wp.uint32:
 
 
 @wp.func
-def word(seed: wp.int64, stream: int, counter: int) -> wp.uint32:
-    """32 random bits, a function of the three numbers alone."""
+def random_word(seed: wp.int64, stream: int, counter: int) -> wp.uint32:
+    """Return 32 random bits as a function of seed, stream and counter."""
     low = wp.uint32(seed & wp.int64(0xFFFFFFFF))
     high = wp.uint32((seed >> wp.int64(32)) & wp.int64(0xFFFFFFFF))
-    h = mix(low ^ wp.uint32(stream))
-    h = mix(h ^ high)
-    return mix(h ^ (wp.uint32(counter) * GOLDEN_RATIO))
+    h = murmur3_finalizer(low ^ wp.uint32(stream))
+    h = murmur3_finalizer(h ^ high)
+    return murmur3_finalizer(h ^ (wp.uint32(counter) * GOLDEN_RATIO))
 
 
 @wp.func
-def below(bits: wp.uint32, n: int) -> int:
-    """An integer in [0, n) from 32 random bits, by the high half of the product."""
+def uniform_below(bits: wp.uint32, n: int) -> int:
+    """Map 32 random bits to [0, n) by the high half of their product with n."""
     return int((wp.uint64(bits) * wp.uint64(n)) >> wp.uint64(32))
 
 
 @wp.func
 def unit_float(bits: wp.uint32) -> float:
-    """A float32 in [0, 1): bits / 2**32, the nearest value below 1 where that rounds up."""
+    """Map 32 random bits to a float32 in [0, 1).
+
+    The value is bits / 2**32, capped at the largest float32 below 1.
+    """
     return wp.min(float(bits) * 2.3283064365386963e-10, 0.99999994)
 
 
 @wp.func
-def world_seed(seed: wp.int64, world: int, episode: int) -> wp.int64:
-    """Seed of a world's n-th episode, 31 bits, from the seed of the simulation."""
-    base = wp.int64(word(seed, STREAM_WORLD, world))
-    return wp.int64(word(base, STREAM_WORLD, episode) >> wp.uint32(1))
+def episode_seed(seed: wp.int64, world: int, episode: int) -> wp.int64:
+    """Return the 31-bit world seed of one episode.
+
+    Args:
+        seed: seed of the simulation.
+        world: index of the world.
+        episode: index of the episode in this world.
+    """
+    base = wp.int64(random_word(seed, STREAM_WORLD, world))
+    return wp.int64(random_word(base, STREAM_WORLD, episode) >> wp.uint32(1))

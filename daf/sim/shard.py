@@ -1,27 +1,36 @@
-"""Some worlds of a simulation with their launches prepared: a step is little but work."""
+"""Shard: consecutive worlds of a simulation, with recorded kernel launches."""
 
 import torch
 import warp as wp
 
 from daf.sim import observe, step
-from daf.sim.copies import LANES, LOOK_TOKENS
 from daf.sim.state import State
-from daf.sim.tables import MissionTables
+from daf.sim.tables.build import MissionTables
+from daf.sim.token_copies import LANES, MAX_OBJECT_TOKENS
 
-KERNELS = {
-    "prepare": step.prepare,
-    "advance": step.advance,
+PHASE_KERNELS = {
+    "prepare": step.decode_actions,
+    "advance": step.apply_rules,
     "reset": step.reset,
-    "describe": observe.describe,
+    "describe": observe.write_agent_tokens,
     "observe": observe.observe,
 }
-"""The phases of a step, in their order. A reset is the last three of them."""
+"""Kernels of the phases of a step, in order. A reset runs the last 3."""
 
 
 class Shard:
-    """Consecutive worlds of a simulation.
+    """Consecutive worlds of a simulation, stepped by one thread.
 
-    Shards touch none of each other's memory, so that several threads can step them side by side.
+    Shards share no memory, so threads can step them in parallel.
+
+    Args:
+        tables: tables of the mission.
+        state: state of the whole simulation.
+        observations: uint8 [E, A, T, 3], observation buffer of the whole simulation.
+        actions: int64 [E, A], action buffer of the whole simulation.
+        worlds: slice of the worlds that belong to this shard.
+        seed: seed of the simulation.
+        first_world: index of the simulation's first world among all worlds of the seed.
     """
 
     def __init__(
@@ -34,69 +43,66 @@ class Shard:
         seed: int,
         first_world: int,
     ):
-        """
-        Args:
-            state, observations, actions: those of the whole simulation.
-            worlds: which worlds of it are the shard's.
-            seed: of the simulation.
-            first_world: the number of the simulation's first world.
-        """
-        rows = actions[worlds].shape
-        cuda = observations.device.type == "cuda"
+        rows_shape = actions[worlds].shape
+        is_cuda = observations.device.type == "cuda"
         device = wp.device_from_torch(observations.device)
-        # Memory of torch's: Warp would clear its own in another stream, while this one writes it.
-        looks = wp.from_torch(observations.new_zeros(*rows, LOOK_TOKENS, 3), dtype=wp.vec3ub)
-        look_size = wp.from_torch(actions.new_zeros(rows, dtype=torch.int32))
+        # torch allocates: Warp would clear its memory in another stream during the first launch.
+        agent_tokens = wp.from_torch(
+            observations.new_zeros(*rows_shape, MAX_OBJECT_TOKENS, 3), dtype=wp.vec3ub
+        )
+        agent_token_count = wp.from_torch(actions.new_zeros(rows_shape, dtype=torch.int32))
         done = wp.from_torch(state.done[worlds])
-        derived = wp.empty(0, dtype=wp.int64, device=device)
-        everywhere = wp.empty(0, dtype=wp.bool, device=device)
+        no_seeds = wp.empty(0, dtype=wp.int64, device=device)
+        no_mask = wp.empty(0, dtype=wp.bool, device=device)
         tokens = wp.from_torch(observations[worlds], dtype=wp.vec3ub)
         self.worlds = worlds
-        self._derived = derived
+        self._no_seeds = no_seeds
         self._device = device
         self._tables = tables.struct
         self._state = state.struct(worlds, first_world)
         self._shapes = {
-            "prepare": rows[:1],
-            "advance": rows[:1],
-            "reset": rows[:1],
-            "describe": rows,
-            "observe": (*rows, LANES if cuda else 1),
+            "prepare": rows_shape[:1],
+            "advance": rows_shape[:1],
+            "reset": rows_shape[:1],
+            "describe": rows_shape,
+            "observe": (*rows_shape, LANES if is_cuda else 1),
         }
         self._arguments = {
             "prepare": [wp.from_torch(actions[worlds])],
             "advance": [],
-            "reset": [done, wp.int64(seed), derived],
-            "describe": [looks, look_size],
-            "observe": [looks, look_size, everywhere, tokens],
+            "reset": [done, wp.int64(seed), no_seeds],
+            "describe": [agent_tokens, agent_token_count],
+            "observe": [agent_tokens, agent_token_count, no_mask, tokens],
         }
-        self._recorded = {
+        self._recorded_launches = {
             phase: self._wp_launch(phase, arguments, record_cmd=True)
             for phase, arguments in self._arguments.items()
         }
 
     def launch(self, phases: tuple[str, ...], stream: wp.Stream | None) -> None:
-        """Launch kernels one after the other; "reset" is of the finished worlds."""
+        """Launch the kernels of some phases in order; "reset" resets the finished worlds."""
         for phase in phases:
-            self._recorded[phase].launch(stream)
+            self._recorded_launches[phase].launch(stream)
 
     def reset(
-        self, chosen: torch.Tensor, seeds: torch.Tensor | None, stream: wp.Stream | None
+        self, world_mask: torch.Tensor, world_seeds: torch.Tensor | None, stream: wp.Stream | None
     ) -> None:
-        """Begin a new episode in the chosen worlds of the simulation, bool [E], and show it.
+        """Start a new episode in the selected worlds and write its first observations.
 
         Args:
-            seeds: int64 [E], the world seeds of the new episodes; derived by default.
+            world_mask: bool [E], worlds of the whole simulation to reset.
+            world_seeds: int64 [E], seeds of the new episodes; derived if None.
+            stream: CUDA stream, None on the CPU.
         """
-        mask = wp.from_torch(chosen[self.worlds])
-        given = self._derived if seeds is None else wp.from_torch(seeds[self.worlds])
+        mask = wp.from_torch(world_mask[self.worlds])
+        seeds = self._no_seeds if world_seeds is None else wp.from_torch(world_seeds[self.worlds])
         _, seed, _ = self._arguments["reset"]
-        looks, look_size, _, tokens = self._arguments["observe"]
-        self._wp_launch("reset", [mask, seed, given], stream=stream)
+        agent_tokens, agent_token_count, _, tokens = self._arguments["observe"]
+        self._wp_launch("reset", [mask, seed, seeds], stream=stream)
         self.launch(("describe",), stream)
-        self._wp_launch("observe", [looks, look_size, mask, tokens], stream=stream)
+        self._wp_launch("observe", [agent_tokens, agent_token_count, mask, tokens], stream=stream)
 
-    def _wp_launch(self, phase: str, arguments: list, **how) -> wp.Launch | None:
+    def _wp_launch(self, phase: str, arguments: list, **options) -> wp.Launch | None:
         inputs = [self._tables, self._state, *arguments]
         shape = self._shapes[phase]
-        return wp.launch(KERNELS[phase], shape, inputs=inputs, device=self._device, **how)
+        return wp.launch(PHASE_KERNELS[phase], shape, inputs=inputs, device=self._device, **options)

@@ -1,4 +1,4 @@
-"""The simulation: E worlds of one mission, stepped together."""
+"""Simulation: step E worlds of one mission on CPU or GPU."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
@@ -9,14 +9,14 @@ import torch
 import warp as wp
 
 from daf.missions import Mission
-from daf.missions.statistics import statistic_names
+from daf.missions.game_statistics import statistic_names
 from daf.sim.counters import HEARTS_STORED
 from daf.sim.shard import Shard
 from daf.sim.state import State
-from daf.sim.tables import MissionTables
+from daf.sim.tables.build import MissionTables
 
-SEE = ("describe", "observe")
-"""The phases that write the observations."""
+OBSERVE_PHASES = ("describe", "observe")
+"""Phases that write the observations."""
 
 INTEGERS = (
     torch.int8,
@@ -28,29 +28,44 @@ INTEGERS = (
     torch.uint32,
     torch.uint64,
 )
-"""Types of actions. A uint64 beyond int64 becomes negative, and so stays outside the list."""
+"""Accepted types of actions. A uint64 above the range of int64 wraps to an invalid action."""
 
-ROWS_WORTH_A_THREAD = 2048
-"""Agents for which a further thread saves more than it costs."""
+ROWS_PER_THREAD = 2048
+"""Minimum number of rows per CPU thread; smaller shards cost more than they save."""
 
 
 class Simulation:
-    """E independent worlds of one mission on one device.
+    """E independent worlds (parallel environments) of one mission on one device.
 
-    A world's course depends on its seed and its actions alone: not on E, on the device or on the
-    worlds beside it. Its seed also says on which layout it is played, if the mission has several.
-    `step` and `reset` never wait for the device and can be captured in a CUDA graph (capture after
-    one warm-up call, which compiles the kernels).
+    The course of a world depends only on its seed and its actions: not on E, on the device or on
+    other worlds. If the mission has several layouts, the seed also selects the layout. `step` and
+    `reset` do not synchronize with the device. A CUDA graph can capture them after one warm-up
+    call, which compiles the kernels.
+
+    The tensors are views of the simulation's memory; the next step overwrites them.
+
+    Args:
+        mission: mission of all worlds.
+        num_worlds: number of worlds E.
+        device: "cpu", "cuda" or "cuda:N".
+        seed: seed of the simulation; world seeds are derived from (seed, world, episode).
+        auto_reset: reset finished worlds at the end of `step`, which then returns the first
+            observation of the new episode.
+        threads: maximum number of CPU threads, by default that of torch. Small simulations use
+            fewer. The results are the same for any number.
+        first_world: index of the first world, for several simulations that share the worlds of
+            one seed.
+
+    Raises:
+        ValueError: invalid number of worlds or threads, or unavailable device.
 
     Attributes:
-        observations: uint8 [E, A, T, 3] tokens (location, feature, value), 255 = none.
-        rewards: float32 [E, A] what the engine paid for the last step.
-        done: bool [E] the step limit is reached.
-        counters: int32 [E, K] game statistics of the running episodes, named `statistic_names`.
-        finished: int32 [E, K] the same for the last episode finished in each world.
-        state: all tensors that change.
-
-    These are views of the simulation's own memory, overwritten by the next step.
+        observations: uint8 [E, A, T, 3], tokens (location, feature, value), 255 = empty.
+        rewards: float32 [E, A], rewards of the last step.
+        done: bool [E], step limit reached.
+        counters: int32 [E, C], game statistics of the running episodes, by `statistic_names`.
+        finished_counters: int32 [E, C], game statistics of the last finished episodes.
+        state: state tensors of all worlds.
     """
 
     def __init__(
@@ -63,29 +78,13 @@ class Simulation:
         threads: int | None = None,
         first_world: int = 0,
     ):
-        """
-        Args:
-            mission: what is played.
-            num_worlds: E.
-            device: "cpu", "cuda" or "cuda:N".
-            seed: of the simulation; world seeds are derived from (seed, world, episode).
-            auto_reset: begin a new episode in every finished world at the end of `step`; the
-                observation returned is then the first of the new episode.
-            threads: CPU threads that step the worlds, as many as torch uses by default; fewer where
-                there is too little to do. The bytes are the same for any number.
-            first_world: the number of its first world, where several simulations share the worlds
-                of one seed.
-
-        Raises:
-            ValueError: fewer than one world or thread, or a device that does not exist.
-        """
         if num_worlds < 1:
-            raise ValueError(f"num_worlds: got {num_worlds}; at least 1 is needed")
+            raise ValueError(f"num_worlds: got {num_worlds}; expected at least 1")
         threads = torch.get_num_threads() if threads is None else threads
         if threads < 1:
-            raise ValueError(f"threads: got {threads}; at least 1 is needed")
+            raise ValueError(f"threads: got {threads}; expected at least 1")
         if torch.device(device).type == "cuda" and not torch.cuda.is_available():
-            raise ValueError(f"device: got '{device}', but torch finds no CUDA device")
+            raise ValueError(f"device: got '{device}'; torch has no CUDA device")
         self.mission = mission
         self.num_worlds = num_worlds
         self.num_agents = mission.num_agents
@@ -96,80 +95,80 @@ class Simulation:
         self.tables = MissionTables(mission, device)
         self.statistic_names = statistic_names(mission)
         self._allocate()
-        self._shards = self._share_out(threads)
+        self._shards = self._make_shards(threads)
         self._pool = ThreadPoolExecutor(len(self._shards) - 1) if len(self._shards) > 1 else None
-        self._phases = ("prepare", "advance", *(("reset",) if auto_reset else ()), *SEE)
+        self._phases = ("prepare", "advance", *(("reset",) if auto_reset else ()), *OBSERVE_PHASES)
         self.reset()
 
     def _allocate(self) -> None:
-        shape = (self.num_worlds, self.num_agents)
+        rows_shape = (self.num_worlds, self.num_agents)
         self.state = State.allocate(self.tables, self.num_worlds, self.device)
         self.observations = torch.full(
-            (*shape, self.mission.tokens, 3), 255, dtype=torch.uint8, device=self.device
+            (*rows_shape, self.mission.tokens, 3), 255, dtype=torch.uint8, device=self.device
         )
         self.rewards = self.state.rewards
         self.done = self.state.done
         self.counters = self.state.counters
-        self.finished = self.state.finished
-        self._actions = torch.zeros(shape, dtype=torch.int64, device=self.device)
-        self._everywhere = torch.ones(self.num_worlds, dtype=torch.bool, device=self.device)
+        self.finished_counters = self.state.finished_counters
+        self._actions = torch.zeros(rows_shape, dtype=torch.int64, device=self.device)
+        self._all_worlds = torch.ones(self.num_worlds, dtype=torch.bool, device=self.device)
 
-    def _share_out(self, threads: int) -> list[Shard]:
+    def _make_shards(self, max_shards: int) -> list[Shard]:
         if torch.device(self.device).type == "cuda":
-            threads = 1
+            max_shards = 1
         rows = self.num_worlds * self.num_agents
-        count = min(threads, self.num_worlds, max(rows // ROWS_WORTH_A_THREAD, 1))
-        ends = [self.num_worlds * k // count for k in range(count + 1)]
-        memory = (self.tables, self.state, self.observations, self._actions)
+        num_shards = min(max_shards, self.num_worlds, max(rows // ROWS_PER_THREAD, 1))
+        ends = [self.num_worlds * shard // num_shards for shard in range(num_shards + 1)]
+        shared = (self.tables, self.state, self.observations, self._actions)
         return [
-            Shard(*memory, slice(*pair), self.seed, self.first_world) for pair in pairwise(ends)
+            Shard(*shared, slice(*bounds), self.seed, self.first_world) for bounds in pairwise(ends)
         ]
 
     def reset(
-        self, worlds: torch.Tensor | None = None, world_seeds: torch.Tensor | None = None
+        self, world_mask: torch.Tensor | None = None, world_seeds: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """Begin a new episode.
+        """Start a new episode in the selected worlds.
 
         Args:
-            worlds: bool [E], which worlds; all by default.
-            world_seeds: int64 [E], the seeds of the new episodes; derived by default.
+            world_mask: bool [E], worlds to reset; all by default.
+            world_seeds: int64 [E], seeds of the new episodes; derived by default.
 
         Returns:
-            observations, uint8 [E, A, T, 3].
+            observations: uint8 [E, A, T, 3].
         """
-        chosen = self._everywhere if worlds is None else worlds
+        world_mask = self._all_worlds if world_mask is None else world_mask
         stream = torch_stream(self.device)
         for shard in self._shards:
-            shard.reset(chosen, world_seeds, stream)
+            shard.reset(world_mask, world_seeds, stream)
         return self.observations
 
     def step(self, actions: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Let every agent act once.
+        """Apply one action of every agent.
 
         Args:
-            actions: integers of any type [E, A] over the flat action list (noop, move N S W E,
-                glyph 0, 1 ...); a number outside it is an invalid action and does nothing.
+            actions: integers of any type [E, A], indices into the flat action list (noop, move
+                N S W E, glyph 0, 1, ...). An index outside the list is an invalid action.
 
         Returns:
             observations uint8 [E, A, T, 3], rewards float32 [E, A], done bool [E].
 
         Raises:
-            ValueError: `actions` is no tensor of integers of this shape.
+            ValueError: `actions` is not a dense integer tensor of this shape.
         """
-        if not self._are_actions(actions):
-            raise ValueError(self._no_actions(actions))
+        if not self._is_action_tensor(actions):
+            raise ValueError(self._actions_error(actions))
         self._actions.copy_(actions)
         stream = torch_stream(self.device)
-        first, *others = self._shards
-        running = [self._pool.submit(shard.launch, self._phases, stream) for shard in others]
+        first_shard, *other_shards = self._shards
+        futures = [self._pool.submit(shard.launch, self._phases, stream) for shard in other_shards]
         try:
-            first.launch(self._phases, stream)
+            first_shard.launch(self._phases, stream)
         finally:
-            for shard in running:
-                shard.result()
+            for future in futures:
+                future.result()
         return self.observations, self.rewards, self.done
 
-    def _are_actions(self, actions: torch.Tensor) -> bool:
+    def _is_action_tensor(self, actions: torch.Tensor) -> bool:
         return (
             isinstance(actions, torch.Tensor)
             and actions.shape == self._actions.shape
@@ -178,40 +177,43 @@ class Simulation:
             and not actions.is_meta
         )
 
-    def _no_actions(self, actions: Any) -> str:
-        """What is said of them."""
+    def _actions_error(self, actions: Any) -> str:
         got = type(actions).__name__
         if isinstance(actions, torch.Tensor):
             got = f"{actions.dtype} {tuple(actions.shape)} {actions.layout} on {actions.device}"
         shape = tuple(self._actions.shape)
-        return f"actions: got {got}; a dense tensor of integers of shape {shape} is needed"
+        return f"actions: got {got}; expected a dense integer tensor of shape {shape}"
 
     def state_dict(self) -> dict[str, torch.Tensor]:
-        """All that decides how the worlds go on: views of the state's tensors by name, and
-        `observations`."""
+        """Return views of the state tensors and the observations, by name."""
         tensors = {field.name: getattr(self.state, field.name) for field in fields(self.state)}
         return tensors | {"observations": self.observations}
 
     def load_state_dict(self, tensors: dict[str, torch.Tensor]) -> None:
-        """Put the worlds where `state_dict` found them.
+        """Restore a state from `state_dict`.
 
         Raises:
-            KeyError, RuntimeError: the tensors are of another mission or number of worlds.
+            KeyError: missing tensor.
+            RuntimeError: tensor of another mission or another number of worlds.
         """
         for name, tensor in self.state_dict().items():
             if tensors[name].shape != tensor.shape or tensors[name].dtype != tensor.dtype:
-                raise RuntimeError(f"{name} is of another mission or number of worlds")
+                raise RuntimeError(
+                    f"{name}: got {tensors[name].dtype} {list(tensors[name].shape)}; "
+                    f"expected {tensor.dtype} {list(tensor.shape)}"
+                )
             tensor.copy_(tensors[name])
 
     def score(self) -> torch.Tensor:
-        """Hearts in the chests of each world now, less those at the start, int32 [E]."""
+        """Return the scores, int32 [E]: hearts in the chests minus those at the start."""
         return self.counters[:, HEARTS_STORED]
 
 
 def torch_stream(device: str | torch.device) -> wp.Stream | None:
-    """The stream that torch uses now, None on the CPU.
+    """Return torch's current CUDA stream, None on the CPU.
 
-    Kernels are launched on it without synchronising, so that order and graph capture are torch's.
+    Kernels launch on it without synchronization, in the order of torch's operations, and torch can
+    capture them in a CUDA graph.
     """
     if torch.device(device).type == "cpu":
         return None

@@ -1,152 +1,180 @@
-"""The kernels of one step and of a reset: one thread is one world."""
+"""Kernels of a step and of a reset; dim = (E,), one thread per world."""
 
 import warp as wp
 
-from daf.sim.actions import act, decode
-from daf.sim.clipper import break_down, clip_one
-from daf.sim.inventory import change
-from daf.sim.random import STREAM_LAYOUT, STREAM_ORDER, below, word, world_seed
+from daf.sim.actions import apply_action, decode_action
+from daf.sim.clipping import clip_station, maybe_clip
+from daf.sim.inventory import add_resource
+from daf.sim.random import STREAM_LAYOUT, STREAM_ORDER, episode_seed, random_word, uniform_below
 from daf.sim.state import Worlds
-from daf.sim.tables import NO_RECIPE, NUM_RESOURCES, Tables
+from daf.sim.tables.codes import NO_RECIPE, NUM_RESOURCES
+from daf.sim.tables.struct import Tables
 
-# On the CPU all functions become part of their kernel: a call would copy both structs, kilobytes.
-INLINE = "-mllvm=-inline-threshold=90000 -mllvm=-inline-cold-callsite-threshold=90000"
-# Threads of a block on a GPU: each does much, and a thousand are to be spread over all processors.
-FEW = 32
-# No contraction to fused multiply-adds: CPU and CUDA must round alike, as the engine did.
+# On the CPU all functions are inlined: a call would copy both structs (some kB) to the stack.
+INLINE_FLAGS = "-mllvm=-inline-threshold=90000 -mllvm=-inline-cold-callsite-threshold=90000"
+# Threads per CUDA block: small, so that 1000 long threads spread over all multiprocessors.
+BLOCK_DIM = 32
+# No fused multiply-adds: CPU and CUDA must round as the reference engine does.
 wp.set_module_options(
     {
         "enable_backward": False,
         "fuse_fp": False,
-        "cpu_compiler_flags": f"-march=native -mllvm=-slp-recursion-max-depth=4 {INLINE}",
-        "block_dim": FEW,
+        "cpu_compiler_flags": f"-march=native -mllvm=-slp-recursion-max-depth=4 {INLINE_FLAGS}",
+        "block_dim": BLOCK_DIM,
     }
 )
 
 
 @wp.kernel
-def prepare(t: Tables, worlds: Worlds, actions: wp.array2d(dtype=wp.int64)):
-    """Read the flat actions and draw the order in which the agents will act."""
+def decode_actions(tables: Tables, worlds: Worlds, actions: wp.array2d(dtype=wp.int64)):
+    """Decode the flat actions and draw the order of the agents.
+
+    Args:
+        tables: tables of the mission.
+        worlds: states of the worlds.
+        actions: int64 [E, A], indices into the flat action list.
+    """
     world = wp.tid()
-    for agent in range(t.num_agents):
-        decode(t, worlds, world, agent, actions[world, agent])
+    for agent in range(tables.num_agents):
+        decode_action(tables, worlds, world, agent, actions[world, agent])
         worlds.order[world, agent] = agent
+    # Fisher-Yates shuffle with counter-based random words
     seed = worlds.world_seed[world]
-    first = worlds.now[world] * t.num_agents
-    for i in range(1, t.num_agents):
-        j = below(word(seed, STREAM_ORDER, first + i), i + 1)
-        swapped = worlds.order[world, i]
+    first_counter = worlds.now[world] * tables.num_agents
+    for i in range(1, tables.num_agents):
+        j = uniform_below(random_word(seed, STREAM_ORDER, first_counter + i), i + 1)
+        agent_i = worlds.order[world, i]
         worlds.order[world, i] = worlds.order[world, j]
-        worlds.order[world, j] = swapped
+        worlds.order[world, j] = agent_i
 
 
 @wp.kernel
-def advance(t: Tables, worlds: Worlds):
-    """One step of the rules (RULES 3), all but the observations."""
+def apply_rules(tables: Tables, worlds: Worlds):
+    """Apply one step of the rules: actions, regeneration, clipping, rewards, end of episode."""
     world = wp.tid()
     now = worlds.now[world] + 1
     worlds.now[world] = now
 
-    for turn in range(t.num_agents):
+    # actions, in the drawn order
+    for turn in range(tables.num_agents):
         agent = worlds.order[world, turn]
-        success = act(t, worlds, world, agent, now)
+        success = apply_action(tables, worlds, world, agent, now)
         worlds.success[world, agent] = success
         worlds.rewards[world, agent] = 0.0
         if not success:
-            worlds.rewards[world, agent] = -t.failure_penalty
+            worlds.rewards[world, agent] = -tables.failure_penalty
 
-    if t.regeneration_interval > 0 and now % t.regeneration_interval == 0:
-        for agent in range(t.num_agents):
+    # regeneration
+    if tables.regeneration_interval > 0 and now % tables.regeneration_interval == 0:
+        for agent in range(tables.num_agents):
             for resource in range(NUM_RESOURCES):
-                if t.regeneration[resource] > 0:
-                    change(t, worlds, world, agent, resource, t.regeneration[resource])
+                if tables.regeneration[resource] > 0:
+                    add_resource(
+                        tables, worlds, world, agent, resource, tables.regeneration[resource]
+                    )
 
-    clip_one(t, worlds, world, now)
-    pay(t, worlds, world)
-    worlds.done[world] = t.max_steps > 0 and now >= t.max_steps
+    # clipping, rewards, end of episode
+    maybe_clip(tables, worlds, world, now)
+    pay_rewards(tables, worlds, world)
+    worlds.done[world] = tables.max_steps > 0 and now >= tables.max_steps
 
 
 @wp.func
-def pay(t: Tables, worlds: Worlds, world: int):
-    """Every agent gets the change of its rewarded statistics since they were last paid."""
-    for agent in range(t.num_agents):
-        due = float(0.0)
-        for i in range(t.reward_weight.shape[0]):
-            resource = t.reward_resource[i]
-            amount = worlds.chest_amount[world, resource]
-            if t.reward_of_chest[i] == 0:
+def pay_rewards(tables: Tables, worlds: Worlds, world: int):
+    """Add to each reward the change of the agent's rewarded statistics since the last step."""
+    for agent in range(tables.num_agents):
+        value = float(0.0)
+        for i in range(tables.reward_weight.shape[0]):
+            resource = tables.reward_resource[i]
+            amount = worlds.last_chest_amount[world, resource]
+            if tables.reward_of_chest[i] == 0:
                 amount = worlds.gained[world, agent, resource]
-            due += wp.min(float(amount) * t.reward_weight[i], t.reward_cap[i])
-        paid = worlds.paid[world, agent]
-        worlds.rewards[world, agent] = worlds.rewards[world, agent] + (due - paid)
-        worlds.paid[world, agent] = due
+            value += wp.min(float(amount) * tables.reward_weight[i], tables.reward_cap[i])
+        previous_value = worlds.rewarded[world, agent]
+        worlds.rewards[world, agent] = worlds.rewards[world, agent] + (value - previous_value)
+        worlds.rewarded[world, agent] = value
 
 
 @wp.kernel
 def reset(
-    t: Tables,
+    tables: Tables,
     worlds: Worlds,
-    chosen: wp.array(dtype=wp.bool),
+    world_mask: wp.array(dtype=wp.bool),
     seed: wp.int64,
-    new_seed: wp.array(dtype=wp.int64),
+    world_seeds: wp.array(dtype=wp.int64),
 ):
-    """Bring the chosen worlds to the start of a new episode.
+    """Start a new episode in the selected worlds.
 
-    Seeds come from `new_seed` [E] if it is not empty, else from (seed, world, episode).
+    Args:
+        tables: tables of the mission.
+        worlds: states of the worlds.
+        world_mask: bool [E], worlds to reset.
+        seed: seed of the simulation.
+        world_seeds: int64 [E], seeds of the new episodes; if empty, the seeds are derived from
+            (seed, world, episode).
     """
     world = wp.tid()
-    if not chosen[world]:
+    if not world_mask[world]:
         return
-    worlds.finished_seed[world] = worlds.world_seed[world]
+    # statistics of the finished episode
+    worlds.finished_world_seed[world] = worlds.world_seed[world]
     for i in range(worlds.counters.shape[1]):
-        worlds.finished[world, i] = worlds.counters[world, i]
+        worlds.finished_counters[world, i] = worlds.counters[world, i]
         worlds.counters[world, i] = 0
-    if new_seed.shape[0] > 0:
-        worlds.world_seed[world] = new_seed[world]
+    # seed of the new episode
+    if world_seeds.shape[0] > 0:
+        worlds.world_seed[world] = world_seeds[world]
     else:
-        worlds.world_seed[world] = world_seed(seed, worlds.first + world, worlds.episode[world])
+        worlds.world_seed[world] = episode_seed(
+            seed, worlds.first_world + world, worlds.episode[world]
+        )
     worlds.episode[world] = worlds.episode[world] + 1
     worlds.now[world] = 0
     worlds.clip_cursor[world] = 0
     worlds.done[world] = False
-    layout = below(word(worlds.world_seed[world], STREAM_LAYOUT, 0), t.grid.shape[0])
+    # layout, objects and agents
+    layout = uniform_below(
+        random_word(worlds.world_seed[world], STREAM_LAYOUT, 0), tables.grid.shape[0]
+    )
     worlds.layout[world] = layout
-    for i in range(t.grid.shape[1]):
-        worlds.grid[world, i] = t.grid[layout, i]
+    for i in range(tables.grid.shape[1]):
+        worlds.grid[world, i] = tables.grid[layout, i]
     for resource in range(NUM_RESOURCES):
-        worlds.chest_amount[world, resource] = 0
-    for agent in range(t.num_agents):
-        reset_agent(t, worlds, world, agent, layout)
-    for station in range(t.num_stations):
-        reset_station(t, worlds, world, station, layout)
-    for station in range(t.num_stations):
-        if t.starts_clipped[layout, station] == 1:
-            break_down(t, worlds, world, station, 0)
+        worlds.last_chest_amount[world, resource] = 0
+    for agent in range(tables.num_agents):
+        reset_agent(tables, worlds, world, agent, layout)
+    for station in range(tables.num_stations):
+        reset_station(tables, worlds, world, station, layout)
+    for station in range(tables.num_stations):
+        if tables.starts_clipped[layout, station] == 1:
+            clip_station(tables, worlds, world, station, 0)
 
 
 @wp.func
-def reset_agent(t: Tables, worlds: Worlds, world: int, agent: int, layout: int):
-    worlds.cell[world, agent] = t.agent_cell[layout, agent]
+def reset_agent(tables: Tables, worlds: Worlds, world: int, agent: int, layout: int):
+    """Put an agent into its initial state."""
+    worlds.cell[world, agent] = tables.agent_cell[layout, agent]
     worlds.orientation[world, agent] = wp.uint8(0)
     worlds.glyph[world, agent] = wp.uint8(0)
     worlds.verb[world, agent] = 0
     worlds.argument[world, agent] = 0
     worlds.success[world, agent] = True
     worlds.rewards[world, agent] = 0.0
-    worlds.paid[world, agent] = 0.0
+    worlds.rewarded[world, agent] = 0.0
     for resource in range(NUM_RESOURCES):
-        amount = t.initial_inventory[resource]
+        amount = tables.initial_inventory[resource]
         worlds.inventory[world, agent, resource] = amount
-        # It counts as gained, and so is paid in the first step (RULES 4).
+        # The initial inventory counts as gained: the first step pays its reward.
         worlds.gained[world, agent, resource] = int(amount)
 
 
 @wp.func
-def reset_station(t: Tables, worlds: Worlds, world: int, station: int, layout: int):
+def reset_station(tables: Tables, worlds: Worlds, world: int, station: int, layout: int):
+    """Put a station into its initial state, not clipped."""
     worlds.cooldown_end[world, station] = 0
     worlds.cooldown_duration[world, station] = 0
     worlds.cooldown_multiplier[world, station] = 1.0
     worlds.uses[world, station] = 0
-    worlds.stock[world, station] = t.chest_initial[t.station_type[layout, station]]
+    worlds.stock[world, station] = tables.chest_initial[tables.station_type[layout, station]]
     worlds.repair[world, station] = NO_RECIPE
-    worlds.clip_weight[world, station] = t.initial_clip_weight[layout, station]
+    worlds.clip_weight[world, station] = tables.initial_clip_weight[layout, station]

@@ -1,4 +1,4 @@
-"""How the simulator's speed is taken: random moves, clocks, repeats."""
+"""Timing of the simulator: random moves, clocks, repeats."""
 
 import statistics
 import time
@@ -12,24 +12,27 @@ import warp as wp
 from daf.sim.simulation import Simulation
 
 WARM_UP = 64
-"""Steps before anything is timed, and different sets of actions."""
+"""Steps before the measurement, and number of distinct action tensors."""
 
 
-def random_moves(simulation: Simulation) -> torch.Tensor:
-    """Noops and moves, int64 [WARM_UP, E, A]."""
+def sample_random_moves(simulation: Simulation) -> torch.Tensor:
+    """Sample noops and moves, int64 [WARM_UP, E, A]."""
     generator = torch.Generator().manual_seed(0)
     shape = (WARM_UP, simulation.num_worlds, simulation.num_agents)
     return torch.randint(0, 5, shape, generator=generator).to(simulation.device)
 
 
-def turns(steps: int) -> Iterable[int]:
-    """Which actions of `random_moves` so many steps take."""
+def cycle_action_indices(steps: int) -> Iterable[int]:
+    """Return the indices of the action tensors for a number of steps, cyclic."""
     return islice(cycle(range(WARM_UP)), steps)
 
 
-def clock_of(simulation: Simulation, threads: int) -> Callable[[], float]:
-    """A clock in seconds: this thread's time on the CPU where it works alone, else that of the
-    wall; on a GPU when all that was launched is done."""
+def make_clock(simulation: Simulation, threads: int) -> Callable[[], float]:
+    """Return a clock in seconds.
+
+    It is the CPU time of this thread for 1 CPU thread, wall time for several. On a GPU it is wall
+    time after all launched kernels finish.
+    """
     if simulation.device == "cpu":
         return time.thread_time if threads == 1 else time.perf_counter
 
@@ -40,15 +43,17 @@ def clock_of(simulation: Simulation, threads: int) -> Callable[[], float]:
     return clock
 
 
-def seconds(clock: Callable[[], float], call: Callable[[Any], Any], values: Iterable) -> float:
-    """How long it takes to call something with each of the values."""
-    begin = clock()
+def time_calls(
+    clock: Callable[[], float], function: Callable[[Any], Any], values: Iterable
+) -> float:
+    """Return the time of calling a function with each value, in s."""
+    start = clock()
     for value in values:
-        call(value)
-    return clock() - begin
+        function(value)
+    return clock() - start
 
 
-def spread(values: list[float], unit: float) -> str:
-    """Median (least to greatest), in multiples of `unit`."""
-    low, middle, high = (f(values) / unit for f in (min, statistics.median, max))
+def format_range(values: list[float], unit: float) -> str:
+    """Return median (minimum to maximum), in multiples of `unit`."""
+    low, middle, high = (statistic(values) / unit for statistic in (min, statistics.median, max))
     return f"{middle:.3g} ({low:.3g} to {high:.3g})"

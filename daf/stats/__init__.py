@@ -1,10 +1,10 @@
-"""From tables of episodes to claims with intervals. Pure functions; no torch, no files.
+"""Statistics of episode tables: pure functions without torch and files.
 
-`analyse` is the whole room: an episode table in, a JSON-able dict out.
+`analyse` takes an episode table and returns all estimates, comparisons and verdicts as a dict.
 """
 
 from daf.stats.analyse import analyse
-from daf.stats.compare import holm
-from daf.stats.verdict import listed, number
+from daf.stats.contrast import holm_adjust
+from daf.stats.verdict import format_names, format_score
 
-__all__ = ["analyse", "holm", "listed", "number"]
+__all__ = ["analyse", "format_names", "format_score", "holm_adjust"]

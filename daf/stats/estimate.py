@@ -1,9 +1,9 @@
 """Means with Student t intervals over independent units.
 
-The unit is what was drawn at random and independently: a training seed where a policy was trained
-several times (its episodes share weights, so they are not independent draws of the training
-method), an episode where there is one set of weights. Missions are a fixed list, not a sample: a
-mean over missions weighs each the same, and no variation between missions enters an interval.
+The unit is the independent random sample: the training seed of a policy with several runs, else
+the episode. Episodes of one run share its weights, so they are not independent samples of the
+training method. Missions are a fixed list, not a sample: a mean over missions has equal weights,
+and the variation between missions does not enter an interval.
 """
 
 import math
@@ -16,20 +16,22 @@ import pandas as pd
 from scipy import special
 
 SEED, EPISODE = "training_seed", "episode"
-"""The two units; the output of `analyse` uses these words."""
+"""The two units, as the output of `analyse` spells them."""
 
 ROUNDING = 1e-12
-"""Relative size below which a spread or a difference is floating-point rounding, not data."""
+"""Relative size below which a range or a difference is floating-point rounding error."""
 
 NO_VARIATION = "no variation observed"
 
 
 @dataclass(frozen=True)
-class Term:
+class ErrorTerm:
     """One independent source of error of an estimate.
 
-    variance: squared standard error that this source adds to the estimate; None if it cannot be
-        known, because the source was drawn once only. df: its degrees of freedom.
+    Attributes:
+        variance: squared standard error that this source adds to the estimate; None for a source
+            with a single unit.
+        df: degrees of freedom of the variance.
     """
 
     variance: float | None
@@ -38,154 +40,169 @@ class Term:
 
 @dataclass(frozen=True)
 class Samples:
-    """The unit values of one policy on some missions: what its estimate is made of.
+    """Unit values of one policy on some missions, the input of its estimate.
 
-    strata: independent samples, each a series of unit values indexed by world seed (unit episode)
-        or run (unit training seed); the estimate is the mean of the strata's means. Several strata
-        arise where different units serve different missions.
-    cells: per mission, the scores behind them, index world seed, one column a run [W, R].
-    n_episodes, n_training_seeds: how many of each the rows hold.
+    Attributes:
+        unit: `SEED` or `EPISODE`.
+        strata: independent samples, each a series of unit values indexed by world seed (unit
+            episode) or run (unit training seed). The estimate is the mean of the strata's means.
+            There are several strata if different missions have different units.
+        scores: scores of each mission [worlds, runs], indexed by world seed and run.
+        n_episodes: number of episodes.
+        n_training_seeds: number of training seeds.
+        note: restrictions of the estimate; None without any.
     """
 
     unit: str
     strata: list[pd.Series]
-    cells: dict[str, pd.DataFrame]
+    scores: dict[str, pd.DataFrame]
     n_episodes: int
     n_training_seeds: int
     note: str | None = None
 
     @cached_property
     def mean(self) -> float:
+        """Estimate: mean of the strata's means, in score units."""
         return float(np.mean([stratum.mean() for stratum in self.strata]))
 
     @cached_property
     def run_means(self) -> dict[str, np.ndarray]:
-        """The mean score of each run [R] on each mission."""
-        return {mission: cell.mean().to_numpy() for mission, cell in self.cells.items()}
+        """Mean score of each run on each mission, {mission: float64 [runs]}."""
+        return {mission: scores.mean().to_numpy() for mission, scores in self.scores.items()}
 
     @cached_property
-    def terms(self) -> list[Term]:
-        """The error of each stratum's mean in the estimate."""
-        return [term(stratum, 1 / len(self.strata)) for stratum in self.strata]
+    def terms(self) -> list[ErrorTerm]:
+        """Error terms of the strata's means in the estimate."""
+        return [error_term(stratum, 1 / len(self.strata)) for stratum in self.strata]
 
 
-def spread(values: Sequence[float]) -> float:
-    """The unbiased sample variance of at least two values; exactly 0 if they differ by rounding."""
+def unbiased_variance(values: Sequence[float]) -> float:
+    """Compute the unbiased variance of at least 2 values; 0 if they differ by rounding only."""
     values = np.asarray(values, dtype=float)
     if np.ptp(values) <= ROUNDING * np.abs(values).max():
         return 0.0
     return float(values.var(ddof=1))
 
 
-def term(values: Sequence[float], weight: float = 1.0) -> Term:
-    """The error of `weight` times the mean of independent values: weight^2 s^2 / n."""
+def error_term(values: Sequence[float], weight: float = 1.0) -> ErrorTerm:
+    """Return the error term of `weight` times the mean of independent values: weight^2 s^2 / n."""
     if len(values) < 2:
-        return Term(None, 0)
-    return Term(weight**2 * spread(values) / len(values), len(values) - 1)
+        return ErrorTerm(None, 0)
+    return ErrorTerm(weight**2 * unbiased_variance(values) / len(values), len(values) - 1)
 
 
-def student(estimate: float, terms: Sequence[Term], confidence: float) -> dict:
-    """Two-sided t interval, and p-value against zero, of an estimate with independent errors.
+def t_interval(estimate: float, terms: Sequence[ErrorTerm], confidence: float) -> dict:
+    """Compute the two-sided t interval and p-value (against 0) of an estimate.
 
-    The variances add; the degrees of freedom are Welch-Satterthwaite's, V^2 / sum(v_k^2 / df_k)
-    (Satterthwaite 1946; Welch 1947). One term gives Student's t exactly, two terms Welch's t.
+    The variances of the independent errors add. The degrees of freedom are Welch-Satterthwaite's,
+    V^2 / sum(v_k^2 / df_k) (Satterthwaite 1946; Welch 1947). One term gives Student's t, two terms
+    give Welch's t.
 
     Args:
-        estimate: the value the errors belong to.
-        terms: its sources of error, at least one.
+        estimate: estimated value.
+        terms: independent sources of its error, at least one.
         confidence: coverage of the interval, between 0 and 1.
 
     Returns:
-        low, high, p, df and note; all but note are None where a source was drawn only once, with
-        the reason as note. Without any variation the interval is the estimate alone, and p is 1
-        or 0; the note says so, for such a p measures nothing but the lack of variation.
+        low, high, p, df and note. If a source has a single unit, all but note are None. Without
+        any variation, the interval is the estimate itself, p is 1 or 0, and the note is
+        `NO_VARIATION`.
     """
-    if any(part.variance is None for part in terms):
+    if any(term.variance is None for term in terms):
         unknown = dict.fromkeys(("low", "high", "p", "df"))
         return unknown | {"note": "one observation only: no interval or test is possible"}
-    variance = sum(part.variance for part in terms)
+    variance = sum(term.variance for term in terms)
     if variance == 0.0:
         p = 1.0 if estimate == 0.0 else 0.0
         return {"low": estimate, "high": estimate, "p": p, "df": None, "note": NO_VARIATION}
-    # Shares of the total, so that tiny variances do not underflow when squared.
-    df = 1 / sum((part.variance / variance) ** 2 / part.df for part in terms)
+    # Fractions of the total, because squares of tiny variances would underflow.
+    df = 1 / sum((term.variance / variance) ** 2 / term.df for term in terms)
     error = math.sqrt(variance)
     half = float(special.stdtrit(df, (1 + confidence) / 2)) * error
     p = float(2 * special.stdtr(df, -abs(estimate) / error))
     return {"low": estimate - half, "high": estimate + half, "p": p, "df": df, "note": None}
 
 
-def unit_of(episodes: pd.DataFrame) -> str:
-    """The unit of one policy's rows: training seeds from two on, else episodes."""
+def independent_unit(episodes: pd.DataFrame) -> str:
+    """Return `SEED` for episodes with 2 or more training seeds, else `EPISODE`."""
     return SEED if episodes["training_seed"].nunique() >= 2 else EPISODE
 
 
-def samples(episodes: pd.DataFrame, missions: Sequence[str], unit: str) -> Samples:
-    """The unit values of one policy on `missions` (each of which it has).
+def collect_samples(episodes: pd.DataFrame, missions: Sequence[str], unit: str) -> Samples:
+    """Collect the unit values of one policy on some missions.
 
-    Unit episode: one stratum a mission, for its worlds serve no other. Unit training seed: where
-    every run was evaluated on every mission, one stratum of each run's mean over the missions, so
-    that the correlation of one run's results is kept; where each run belongs to one mission, one
-    stratum a mission. Runs that cover only some of the missions are left out, with a note.
+    Unit episode: one stratum per mission, because missions have separate worlds. Unit training
+    seed: one stratum with each run's mean over the missions, which keeps the correlation within a
+    run; one stratum per mission if each run belongs to one mission. Runs with only some of the
+    missions are left out, with a note.
+
+    Args:
+        episodes: validated rows of one policy.
+        missions: missions with episodes of this policy.
+        unit: `SEED` or `EPISODE`.
 
     Raises:
-        ValueError: runs cover several missions each, but none covers all.
+        ValueError: runs have several missions each, but none has all.
     """
-    cells = {
+    scores = {
         mission: rows.pivot(index="world_seed", columns="run", values="score").sort_index(axis=1)
         for mission, rows in episodes.groupby("mission", sort=True)
         if mission in set(missions)
     }
-    rows = episodes[episodes["mission"].isin(list(cells))]
+    rows = episodes[episodes["mission"].isin(list(scores))]
     counts = (len(rows), int(rows["training_seed"].nunique()))
     if unit == EPISODE:
-        return Samples(unit, [cell.iloc[:, 0] for cell in cells.values()], cells, *counts)
-    means = pd.DataFrame({mission: cell.mean() for mission, cell in cells.items()}).sort_index()
+        return Samples(unit, [table.iloc[:, 0] for table in scores.values()], scores, *counts)
+    means = pd.DataFrame({mission: table.mean() for mission, table in scores.items()}).sort_index()
     if (means.notna().sum(axis=1) == 1).all():
-        return Samples(unit, [means[mission].dropna() for mission in means], cells, *counts)
+        return Samples(unit, [means[mission].dropna() for mission in means], scores, *counts)
     complete = means.dropna()
     if complete.empty:
         policy = episodes["policy"].iloc[0]
         raise ValueError(f"policy '{policy}': no run was evaluated on all of {', '.join(means)}")
-    left_out = len(means) - len(complete)
-    note = f"{left_out} run(s) not evaluated on every mission left out" if left_out else None
-    cells = {mission: cell[complete.index] for mission, cell in cells.items()}
-    return Samples(unit, [complete.mean(axis=1)], cells, *counts, note)
+    num_excluded = len(means) - len(complete)
+    note = (
+        f"{num_excluded} run(s) not evaluated on every mission left out" if num_excluded else None
+    )
+    scores = {mission: table[complete.index] for mission, table in scores.items()}
+    return Samples(unit, [complete.mean(axis=1)], scores, *counts, note)
 
 
-def estimate(episodes: pd.DataFrame, missions: Sequence[str], unit: str, confidence: float) -> dict:
-    """The mean score of one policy, each mission weighing the same, with its interval.
+def estimate_mean(
+    episodes: pd.DataFrame, missions: Sequence[str], unit: str, confidence: float
+) -> dict:
+    """Estimate the mean score of one policy with equal weights of the missions.
 
     Args:
-        episodes: tidy rows of one policy.
-        missions: at least one mission that it has.
+        episodes: validated rows of one policy.
+        missions: missions with episodes of this policy, at least one.
         unit: `SEED` or `EPISODE`.
         confidence: coverage of the interval.
 
     Returns:
-        mean, sd (between units; several strata: the root of their mean variance; None for one
-        unit), low, high, n_units, n_episodes, n_training_seeds, note. Score units throughout.
+        mean, sd (between units; for several strata the root of their mean variance; None for one
+        unit), low, high (all in score units), n_units, n_episodes, n_training_seeds, note.
     """
-    return summary(samples(episodes, missions, unit), confidence)
+    return summarize(collect_samples(episodes, missions, unit), confidence)
 
 
-def summary(sample: Samples, confidence: float) -> dict:
-    """What `estimate` gives, from unit values that are there already."""
-    known = all(len(stratum) > 1 for stratum in sample.strata)
-    interval = student(sample.mean, sample.terms, confidence)
-    variances = [spread(stratum) for stratum in sample.strata] if known else []
+def summarize(sample: Samples, confidence: float) -> dict:
+    """Estimate the mean of unit values; see `estimate_mean` for the output."""
+    has_variance = all(len(stratum) > 1 for stratum in sample.strata)
+    interval = t_interval(sample.mean, sample.terms, confidence)
+    variances = [unbiased_variance(stratum) for stratum in sample.strata] if has_variance else []
     return {
         "mean": sample.mean,
-        "sd": math.sqrt(sum(variances) / len(variances)) if known else None,
+        "sd": math.sqrt(sum(variances) / len(variances)) if has_variance else None,
         "low": interval["low"],
         "high": interval["high"],
         "n_units": sum(len(stratum) for stratum in sample.strata),
         "n_episodes": sample.n_episodes,
         "n_training_seeds": sample.n_training_seeds,
-        "note": joined(sample.note, interval["note"]),
+        "note": join_notes(sample.note, interval["note"]),
     }
 
 
-def joined(*notes: str | None) -> str | None:
-    """The notes that say something, as one."""
+def join_notes(*notes: str | None) -> str | None:
+    """Join all notes except None, without repetition; None without any."""
     return "; ".join(dict.fromkeys(note for note in notes if note)) or None

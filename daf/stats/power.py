@@ -1,65 +1,73 @@
-"""How many more units would decide what is undecided."""
+"""Power of t tests, and number of additional units that would decide a comparison."""
 
 import math
 from collections.abc import Callable, Sequence
 
 from scipy import special
 
-from daf.stats.estimate import Term
+from daf.stats.estimate import ErrorTerm
 
 POWER = 0.8
-LARGEST = 1_000_000
-"""More units than this nobody can pay for; a difference that needs them is as good as none."""
+MAX_UNITS = 1_000_000
+"""Upper limit of the number of units; a difference that needs more counts as undetectable."""
 
 
-def power_of(difference: float, terms: Sequence[Term], times: float, level: float) -> float:
-    """The chance that a two-sided t test finds a difference, with `times` as many units.
+def t_test_power(
+    difference: float, terms: Sequence[ErrorTerm], size_ratio: float, level: float
+) -> float:
+    """Compute the power of a two-sided t test with `size_ratio` as many units.
 
     The noncentral t distribution (Cohen 1988, section 2.5): with a variance V and df degrees of
     freedom, P(|t'| > t(1 - level/2; df)) for the noncentrality difference / sqrt(V).
 
     Args:
-        difference: taken as true, in score units.
-        terms: the errors of the difference as observed, at least one of them above 0.
-        times: how many times as many units as were observed.
-        level: of the test.
+        difference: true difference, in score units.
+        terms: observed error terms of the difference, at least one of them above 0.
+        size_ratio: number of units divided by the observed number.
+        level: level of the test.
     """
-    variance = sum(term.variance for term in terms) / times
-    shares = [term.variance / times / variance for term in terms]
-    df = 1 / sum(s**2 / ((term.df + 1) * times - 1) for s, term in zip(shares, terms))
+    variance = sum(term.variance for term in terms) / size_ratio
+    shares = [term.variance / size_ratio / variance for term in terms]
+    df = 1 / sum(s**2 / ((term.df + 1) * size_ratio - 1) for s, term in zip(shares, terms))
     critical = special.stdtrit(df, 1 - level / 2)
-    away = abs(difference) / math.sqrt(variance)
-    if away > critical + 30:  # certain, and beyond what the noncentral distribution is made for
+    noncentrality = abs(difference) / math.sqrt(variance)
+    if noncentrality > critical + 30:  # power 1; nctdtr is not accurate here
         return 1.0
-    above, below = special.nctdtr(df, away, critical), special.nctdtr(df, away, -critical)
+    above, below = (special.nctdtr(df, noncentrality, t) for t in (critical, -critical))
     return float(1 - above + below)
 
 
-def further_units(difference: float, terms: Sequence[Term], units: int, level: float) -> int | None:
-    """The fewest further units with which the observed difference is found at 80 % power.
+def further_units(
+    difference: float, terms: Sequence[ErrorTerm], units: int, level: float
+) -> int | None:
+    """Return the smallest number of additional units that gives a power of 80 %.
 
     Args:
-        difference, terms, level: as in `power_of`.
-        units: how many there are now; all sources of error are taken to grow alike.
+        difference: true difference, in score units.
+        terms: observed error terms of the difference, at least one of them above 0.
+        units: observed number of units; the units of all error terms grow proportionally.
+        level: level of the test.
 
     Returns:
-        at least 1; None if even `LARGEST` units would not do, as for a difference of 0.
+        at least 1; None if `MAX_UNITS` units are not sufficient, as for a difference of 0.
     """
-    return fewest(lambda more: power_of(difference, terms, (units + more) / units, level) >= POWER)
+    return smallest_sufficient(
+        lambda extra: t_test_power(difference, terms, (units + extra) / units, level) >= POWER
+    )
 
 
-def fewest(enough: Callable[[int], bool]) -> int | None:
-    """The smallest number from 1 to `LARGEST` that is enough; None if there is none.
+def smallest_sufficient(is_sufficient: Callable[[int], bool]) -> int | None:
+    """Return the smallest sufficient number from 1 to `MAX_UNITS` by bisection; None without any.
 
     Args:
-        enough: is False up to some number, and True from there on.
+        is_sufficient: monotonic predicate: False up to some number, True above it.
     """
-    if not enough(LARGEST):
+    if not is_sufficient(MAX_UNITS):
         return None
     low, high = 0, 1
-    while not enough(high):
-        low, high = high, min(2 * high, LARGEST)
+    while not is_sufficient(high):
+        low, high = high, min(2 * high, MAX_UNITS)
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
+        low, high = (low, middle) if is_sufficient(middle) else (middle, high)
     return high

@@ -1,4 +1,4 @@
-"""Shares and chances, with intervals that stay between 0 and 1."""
+"""Proportions and probabilities with intervals between 0 and 1."""
 
 import math
 from collections.abc import Sequence
@@ -11,11 +11,15 @@ from daf.stats.estimate import EPISODE, SEED, Samples
 Interval = tuple[float, float]
 
 
-def mover(values: Sequence[float], intervals: Sequence[Interval]) -> Interval:
-    """The interval of the mean of independent estimates, from the interval of each.
+def mover_interval(values: Sequence[float], intervals: Sequence[Interval]) -> Interval:
+    """Compute the interval of the mean of independent estimates from their intervals.
 
-    The distances from the values to their bounds add like standard errors, each side by itself
+    The distances from the values to their bounds add in quadrature, separately for each side
     (method of variance estimates recovery, MOVER; Zou and Donner 2008).
+
+    Args:
+        values: estimates.
+        intervals: (low, high) of each estimate.
     """
     mean = float(np.mean(values))
     down = math.sqrt(sum((v - low) ** 2 for v, (low, _) in zip(values, intervals)))
@@ -23,11 +27,15 @@ def mover(values: Sequence[float], intervals: Sequence[Interval]) -> Interval:
     return mean - down / len(values), mean + up / len(values)
 
 
-def wilson(shares: np.ndarray, n: int, confidence: float) -> tuple[np.ndarray, np.ndarray]:
-    """Score intervals of shares [...] of n independent cases (Wilson 1927).
+def wilson_interval(shares: np.ndarray, n: int, confidence: float) -> tuple[np.ndarray, np.ndarray]:
+    """Compute the score intervals of proportions of n independent cases (Wilson 1927).
 
-    Cases that count a half, such as ties, vary less than whole ones: the interval errs to the side
-    of caution.
+    Ties count as half cases and vary less than whole ones, so the interval is conservative.
+
+    Args:
+        shares: proportions [...].
+        n: number of cases.
+        confidence: coverage of the intervals.
     """
     z2 = float(special.ndtri((1 + confidence) / 2)) ** 2
     middle = (shares + z2 / (2 * n)) / (1 + z2 / n)
@@ -35,77 +43,90 @@ def wilson(shares: np.ndarray, n: int, confidence: float) -> tuple[np.ndarray, n
     return np.clip(middle - half, 0.0, 1.0), np.clip(middle + half, 0.0, 1.0)
 
 
-def improvement(a: Samples, b: Samples, confidence: float) -> dict:
-    """The probability that `a` scores higher than `b`, ties counting half (Agarwal et al. 2021).
+def probability_of_improvement(a: Samples, b: Samples, confidence: float) -> dict:
+    """Compute the probability that `a` scores higher than `b`; ties count half.
 
-    Two methods: a random training seed of `a` against one of `b`, on each mission, and the mean
-    over the missions. Two fixed policies: the same over episodes, in the same world if both were
-    given the same. A method against a fixed policy: the share of its training seeds with a higher
-    mean than the fixed policy on these worlds.
+    The probability of improvement (Agarwal et al. 2021). Two trained policies: a random training
+    seed of `a` against one of `b` on each mission, averaged over the missions. Two fixed policies:
+    the same with episodes, paired by world if the worlds are equal. A trained and a fixed policy:
+    the fraction of training seeds with a higher mean than the fixed policy on these worlds.
 
-    Two independent samples have the interval of Newcombe (2006, part 2, method 5), pairs that of
-    Wilson. Over missions, intervals of separate draws are joined by `mover`; those of training
-    seeds that serve all missions by the mean of their bounds, as if they erred all alike.
+    Independent samples have the interval of Newcombe (2006, part 2, method 5), pairs have Wilson's.
+    Over missions, `mover_interval` joins the intervals of independent units. The bounds of training
+    seeds that all missions share are averaged, which assumes perfect correlation.
+
+    Args:
+        a: unit values of the first policy.
+        b: unit values of the second policy, on the same missions.
+        confidence: coverage of the interval.
 
     Returns:
         improvement, improvement_low, improvement_high.
     """
-    chances, bounds = [], []
-    for mission in a.cells:
-        chance, interval = _on_mission(a, b, mission, confidence)
-        chances.append(chance)
+    probabilities, bounds = [], []
+    for mission in a.scores:
+        probability, interval = _on_mission(a, b, mission, confidence)
+        probabilities.append(probability)
         bounds.append(interval)
-    shared = SEED in (a.unit, b.unit) and max(len(a.strata), len(b.strata)) < len(a.cells)
-    joined = tuple(np.mean(bounds, axis=0)) if shared else mover(chances, bounds)
+    shared = SEED in (a.unit, b.unit) and max(len(a.strata), len(b.strata)) < len(a.scores)
+    joined = tuple(np.mean(bounds, axis=0)) if shared else mover_interval(probabilities, bounds)
     low, high = (min(max(float(bound), 0.0), 1.0) for bound in joined)
     return {
-        "improvement": float(np.mean(chances)),
+        "improvement": float(np.mean(probabilities)),
         "improvement_low": low,
         "improvement_high": high,
     }
 
 
 def _on_mission(a: Samples, b: Samples, mission: str, confidence: float) -> tuple[float, Interval]:
+    """Return the probability of improvement on one mission, and its interval."""
     if a.unit == b.unit == EPISODE:
-        x, y = a.cells[mission].iloc[:, 0], b.cells[mission].iloc[:, 0]
+        x, y = a.scores[mission].iloc[:, 0], b.scores[mission].iloc[:, 0]
         if x.index.equals(y.index):
-            return _share((np.sign(x - y) + 1) / 2, confidence)
-        return _independent(x.to_numpy(), y.to_numpy(), confidence)
+            return _wilson_share((np.sign(x - y) + 1) / 2, confidence)
+        return _newcombe_share(x.to_numpy(), y.to_numpy(), confidence)
     means = a.run_means[mission], b.run_means[mission]
     if a.unit == b.unit:
-        return _independent(*means, confidence)
-    wins = (np.sign(means[0] - means[1]) + 1) / 2  # one of the two is a single mean
-    return _share(wins, confidence)
+        return _newcombe_share(*means, confidence)
+    wins = (np.sign(means[0] - means[1]) + 1) / 2  # either side is a single mean
+    return _wilson_share(wins, confidence)
 
 
-def _share(wins: Sequence[float], confidence: float) -> tuple[float, Interval]:
+def _wilson_share(wins: Sequence[float], confidence: float) -> tuple[float, Interval]:
     share = float(np.mean(wins))
-    low, high = wilson(np.array(share), len(wins), confidence)
+    low, high = wilson_interval(np.array(share), len(wins), confidence)
     return share, (float(low), float(high))
 
 
-def _independent(x: np.ndarray, y: np.ndarray, confidence: float) -> tuple[float, Interval]:
+def _newcombe_share(x: np.ndarray, y: np.ndarray, confidence: float) -> tuple[float, Interval]:
     n, m = len(x), len(y)
     ordered = np.sort(y)
     below = np.searchsorted(ordered, x, "left") + np.searchsorted(ordered, x, "right")
-    chance = float(below.sum() / (2 * n * m))
-    return chance, newcombe(chance, n, m, confidence)
+    probability = float(below.sum() / (2 * n * m))
+    return probability, improvement_interval(probability, n, m, confidence)
 
 
-def newcombe(chance: float, n: int, m: int, confidence: float) -> Interval:
-    """The interval of P(X > Y) + P(X = Y) / 2 from samples of n and m (Newcombe 2006, method 5).
+def improvement_interval(probability: float, n: int, m: int, confidence: float) -> Interval:
+    """Compute the interval of P(X > Y) + P(X = Y) / 2 (Newcombe 2006, method 5).
 
-    The chances t for which |chance - t| is z standard errors, where the squared standard error is
-    t (1 - t) (1 + N ((1 - t) / (2 - t) + t / (1 + t))) / (n m) and N = (n + m) / 2 - 1.
+    The bounds are the values t for which |probability - t| is z standard errors. The squared
+    standard error is t (1 - t) (1 + N ((1 - t) / (2 - t) + t / (1 + t))) / (n m) with
+    N = (n + m) / 2 - 1.
+
+    Args:
+        probability: estimated probability.
+        n: size of the sample of X.
+        m: size of the sample of Y.
+        confidence: coverage of the interval.
     """
     z2 = float(special.ndtri((1 + confidence) / 2)) ** 2
     size = (n + m) / 2 - 1
 
-    def outside(t: float) -> float:
+    def excess(t: float) -> float:
         factor = 1 + size * ((1 - t) / (2 - t) + t / (1 + t))
-        return (chance - t) ** 2 - z2 * t * (1 - t) * factor / (n * m)
+        return (probability - t) ** 2 - z2 * t * (1 - t) * factor / (n * m)
 
-    # At 0 and 1 the chance itself is a root; the bound is the other one.
-    low = 0.0 if chance == 0 else optimize.brentq(outside, 0.0, min(chance, 1 - 1e-12))
-    high = 1.0 if chance == 1 else optimize.brentq(outside, max(chance, 1e-12), 1.0)
+    # At 0 and 1 the probability itself is a root; the bound is the second root.
+    low = 0.0 if probability == 0 else optimize.brentq(excess, 0.0, min(probability, 1 - 1e-12))
+    high = 1.0 if probability == 1 else optimize.brentq(excess, max(probability, 1e-12), 1.0)
     return float(low), float(high)

@@ -1,29 +1,29 @@
-"""Who is best, how sure, and the sentences that say it."""
+"""Rankings, winners and verdicts in words."""
 
 from collections.abc import Mapping, Sequence
 
-from daf.stats.compare import MIXED
+from daf.stats.contrast import MIXED
 from daf.stats.estimate import EPISODE, ROUNDING, SEED
 from daf.stats.family import BETTER, EQUIVALENT, NOT_TESTED, WORSE
-from daf.stats.pairs import SEEDS_NEEDED
+from daf.stats.pair import SEEDS_NEEDED
 
 SCORE_UNIT = "hearts per episode"
 
 
-def ranking(estimates: Sequence[dict], comparisons: Sequence[dict]) -> list[dict]:
-    """Policies by mean score, best first, each with the ranks that the comparisons leave open.
+def rank_policies(estimates: Sequence[dict], comparisons: Sequence[dict]) -> list[dict]:
+    """Rank policies by mean score with confidence intervals of the ranks.
 
-    Equal means share a rank and the next is skipped. A policy can be as high as 1 + the number of
-    policies found better than it, and as low as the number of policies - those found worse: since
-    all findings hold together at the level of the family, so do all these intervals (Mohamad, van
-    Zwet, Solari and Goeman 2021).
+    Equal means share a rank, and the next rank is skipped. The best possible rank is 1 + the number
+    of significantly better policies; the worst is the number of policies minus the significantly
+    worse ones. The tests hold simultaneously at the level of the family, so these intervals do,
+    too (Mohamad, van Zwet, Solari and Goeman 2021).
 
     Args:
         estimates: dicts with policy and mean, of one mission or of the overall mean.
-        comparisons: judged pairs of the same mission(s).
+        comparisons: output of `family.test_family` for the same missions.
 
     Returns:
-        [{rank, policy, mean, rank_low, rank_high}]; rank_low is the best rank.
+        [{rank, policy, mean, rank_low, rank_high}], best first; rank_low is the best rank.
     """
     ordered = sorted(estimates, key=lambda item: (-item["mean"], item["policy"]))
     ranks: list[dict] = []
@@ -31,59 +31,61 @@ def ranking(estimates: Sequence[dict], comparisons: Sequence[dict]) -> list[dict
         rank = position
         if ranks and _same(item["mean"], ranks[-1]["mean"]):
             rank = ranks[-1]["rank"]
-        beaten, beaten_by = _beaten(item["policy"], comparisons)
+        beaten, beaten_by = _significant_wins_and_losses(item["policy"], comparisons)
         ranks.append(
             {"rank": rank, "policy": item["policy"], "mean": item["mean"]}
             | {"rank_low": 1 + len(beaten_by), "rank_high": len(ordered) - len(beaten)}
         )
-    # Among equal means the name decides the order, not the last digit of a sum.
+    # Rounding errors must not decide the order of equal means.
     return sorted(ranks, key=lambda item: (item["rank"], item["policy"]))
 
 
-def _beaten(policy: str, comparisons: Sequence[dict]) -> tuple[set[str], set[str]]:
-    """Whom the policy beats, and by whom it is beaten."""
+def _significant_wins_and_losses(
+    policy: str, comparisons: Sequence[dict]
+) -> tuple[set[str], set[str]]:
+    """Return the policies that a policy beats significantly, and those that beat it."""
     beaten, beaten_by = set(), set()
     for pair in comparisons:
         if policy in (pair["a"], pair["b"]) and pair["outcome"] in (BETTER, WORSE):
             won = (pair["outcome"] == BETTER) == (pair["a"] == policy)
-            other = pair["b"] if pair["a"] == policy else pair["a"]
-            (beaten if won else beaten_by).add(other)
+            opponent = pair["b"] if pair["a"] == policy else pair["a"]
+            (beaten if won else beaten_by).add(opponent)
     return beaten, beaten_by
 
 
-def winner(ranks: Sequence[dict], comparisons: Sequence[dict]) -> dict:
-    """The best policy of a ranking, and whether the comparisons bear it out.
+def find_winner(ranks: Sequence[dict], comparisons: Sequence[dict]) -> dict:
+    """Find the best policy of a ranking, and the policies that it does not beat significantly.
 
     Args:
-        ranks: what `ranking` gave.
-        comparisons: judged pairs of the same mission(s).
+        ranks: output of `rank_policies`.
+        comparisons: output of `family.test_family` for the same missions.
 
     Returns:
-        best_policies (several if exactly tied, sorted; empty for an empty ranking), best_policy
-        (their names in one text; None without any), decided (one is best and beats every other
-        policy), undecided_with, equivalent_to, not_tested_with, not_compared_with: the other
-        policies that it does not beat, sorted; the first list holds them all, the others say why.
+        best_policies (sorted; several if exactly tied, empty for an empty ranking); best_policy
+        (their names as one text; None without any); decided (a single best policy beats all other
+        policies); undecided_with: all policies that it does not beat, sorted; equivalent_to,
+        not_tested_with, not_compared_with: those of undecided_with with this reason.
     """
     best = [item["policy"] for item in ranks if item["rank"] == 1]
-    found = {}
+    outcomes = {}
     for pair in comparisons:
-        for here, other in ((pair["a"], pair["b"]), (pair["b"], pair["a"])):
-            if here in best and other not in best:
-                found.setdefault(other, []).append(pair["outcome"])
+        for policy, opponent in ((pair["a"], pair["b"]), (pair["b"], pair["a"])):
+            if policy in best and opponent not in best:
+                outcomes.setdefault(opponent, []).append(pair["outcome"])
     others = sorted(item["policy"] for item in ranks if item["rank"] > 1)
-    open_ = [
+    undecided = [
         name
         for name in others
-        if not all(name in _beaten(policy, comparisons)[0] for policy in best)
+        if not all(name in _significant_wins_and_losses(policy, comparisons)[0] for policy in best)
     ]
     return {
         "best_policies": best,
         "best_policy": ", ".join(best) or None,
-        "decided": not open_ and len(best) == 1 and len(ranks) > 1,
-        "undecided_with": open_,
-        "equivalent_to": [name for name in open_ if EQUIVALENT in found.get(name, [])],
-        "not_tested_with": [name for name in open_ if NOT_TESTED in found.get(name, [])],
-        "not_compared_with": [name for name in open_ if name not in found],
+        "decided": not undecided and len(best) == 1 and len(ranks) > 1,
+        "undecided_with": undecided,
+        "equivalent_to": [n for n in undecided if EQUIVALENT in outcomes.get(n, [])],
+        "not_tested_with": [n for n in undecided if NOT_TESTED in outcomes.get(n, [])],
+        "not_compared_with": [n for n in undecided if n not in outcomes],
     }
 
 
@@ -91,73 +93,79 @@ def _same(a: float, b: float) -> bool:
     return abs(a - b) <= ROUNDING * max(abs(a), abs(b))
 
 
-def sentence(
-    win: Mapping,
+def verdict_text(
+    winner: Mapping,
     estimates: Mapping[str, Mapping],
     comparisons: Sequence[Mapping],
-    where: str,
+    scope: str,
     confidence: float,
 ) -> str:
-    """The verdict in plain words.
+    """Return the verdict as a sentence.
 
     Args:
-        win: what `winner` gave.
-        estimates: of each policy.
-        comparisons: judged pairs of the same mission(s).
-        where: "on mission_a" or "over 3 missions".
+        winner: output of `find_winner`.
+        estimates: estimate of each policy.
+        comparisons: output of `family.test_family` for the same missions.
+        scope: "on mission_a" or "over 3 missions".
         confidence: level of the claims.
     """
-    if not win["best_policies"]:
-        return "No mission was played by every policy, so no policy is best overall."
+    if not winner["best_policies"]:
+        return "No mission has episodes of every policy, so no policy is best overall."
     level = f"{100 * confidence:g} %"
-    name, best = win["best_policies"][0], estimates[win["best_policies"][0]]
-    score = f"{number(best['mean'])} {SCORE_UNIT} {where}"
+    name, best = winner["best_policies"][0], estimates[winner["best_policies"][0]]
+    score = f"{format_score(best['mean'])} {SCORE_UNIT} {scope}"
     if best["low"] is not None and best["low"] < best["high"]:
-        score += f", {level} interval {number(best['low'])} to {number(best['high'])}"
-    if win["decided"]:
+        score += f", {level} interval {format_score(best['low'])} to {format_score(best['high'])}"
+    if winner["decided"]:
         text = (
             f"{name} is the best policy ({score}); "
             f"it beats every other policy at the {level} level."
         )
-    elif len(win["best_policies"]) > 1:
-        text = f"{' and '.join(win['best_policies'])} share the highest mean exactly ({score})."
-    elif not win["undecided_with"]:
-        text = f"{name} is the only policy ({score}); there is nothing to compare it with."
+    elif len(winner["best_policies"]) > 1:
+        text = f"{' and '.join(winner['best_policies'])} share the highest mean exactly ({score})."
+    elif not winner["undecided_with"]:
+        text = f"{name} is the only policy ({score}); no comparison is possible."
     else:
-        text = f"{name} has the highest mean ({score}), but {_open(win, comparisons, level)}."
+        reasons = _open_reasons(winner, comparisons, level)
+        text = f"{name} has the highest mean ({score}), but {reasons}."
     if best["unit"] == EPISODE and best["n_training_seeds"] == 1:
-        text += " One training seed: this is about these weights, not about the training method."
+        text += (
+            " With one training seed, this is a claim about these weights, not about the method."
+        )
     return text
 
 
-def _open(win: Mapping, comparisons: Sequence[Mapping], level: str) -> str:
-    """Why the best policy is not decided."""
+def _open_reasons(winner: Mapping, comparisons: Sequence[Mapping], level: str) -> str:
+    """Return the reasons why the best policy is not decided, as a clause."""
     kinds = ("equivalent_to", "not_tested_with", "not_compared_with")
-    said = {name for kind in kinds for name in win[kind]}
-    open_ = [name for name in win["undecided_with"] if name not in said]
+    explained = {name for kind in kinds for name in winner[kind]}
+    undecided = [name for name in winner["undecided_with"] if name not in explained]
     parts = []
-    if open_:
-        more = needed(_nearest(win["best_policies"][0], open_, comparisons))
+    if undecided:
+        closest = _closest_pair(winner["best_policies"][0], undecided, comparisons)
+        units = format_units_needed(closest)
         parts.append(
-            f"it cannot be told apart from {listed(open_)} at the {level} level"
-            + (f" ({more} would decide it)" if more else "")
+            f"it does not differ significantly from {format_names(undecided)} at the {level} level"
+            + (f" ({units} would decide it)" if units else "")
         )
-    if win["equivalent_to"]:
-        parts.append(f"it is equivalent to {listed(win['equivalent_to'])}")
-    if win["not_tested_with"]:
-        few = any(pair["seeds_missing"] for pair in comparisons)
-        why = f"a claim about a training method needs {SEEDS_NEEDED} training seeds"
+    if winner["equivalent_to"]:
+        parts.append(f"it is equivalent to {format_names(winner['equivalent_to'])}")
+    if winner["not_tested_with"]:
+        has_few_seeds = any(pair["seeds_missing"] for pair in comparisons)
+        reason = f"a claim about a training method needs {SEEDS_NEEDED} training seeds"
         parts.append(
-            f"the difference to {listed(win['not_tested_with'])} could not be tested "
-            f"({why if few else 'one observation only'})"
+            f"the difference to {format_names(winner['not_tested_with'])} could not be tested "
+            f"({reason if has_few_seeds else 'one observation only'})"
         )
-    if win["not_compared_with"]:
-        parts.append(f"it was not to be compared with {listed(win['not_compared_with'])}")
+    if winner["not_compared_with"]:
+        parts.append(f"it was not compared with {format_names(winner['not_compared_with'])}")
     return ", and ".join(parts)
 
 
-def _nearest(best: str, others: Sequence[str], comparisons: Sequence[Mapping]) -> Mapping | None:
-    """The comparison with the closest of the others, which is the hardest to decide."""
+def _closest_pair(
+    best: str, others: Sequence[str], comparisons: Sequence[Mapping]
+) -> Mapping | None:
+    """Return the comparison with the smallest difference, which is the hardest to decide."""
     pairs = [
         pair
         for pair in comparisons
@@ -166,26 +174,26 @@ def _nearest(best: str, others: Sequence[str], comparisons: Sequence[Mapping]) -
     return min(pairs, key=lambda pair: abs(pair["difference"]), default=None)
 
 
-def needed(pair: Mapping | None) -> str | None:
-    """The further seeds or episodes of an undecided pair in words; None if there are none."""
+def format_units_needed(pair: Mapping | None) -> str | None:
+    """Return the additional seeds or episodes of an undecided pair in words; None without any."""
     further = pair["further"] if pair else None
     if not further:
         return None
     seeds, episodes = further["training_seeds"], further["episodes"]
-    words = [] if seeds is None else [f"{seeds} more training seed{'s' if seeds > 1 else ''}"]
-    words += [] if episodes is None else [f"{episodes} more episode{'s' if episodes > 1 else ''}"]
+    parts = [] if seeds is None else [f"{seeds} more training seed{'s' if seeds > 1 else ''}"]
+    parts += [] if episodes is None else [f"{episodes} more episode{'s' if episodes > 1 else ''}"]
     about = "" if pair["seeds_missing"] else "about "
-    return f"{about}{' and '.join(words)} each"
+    return f"{about}{' and '.join(parts)} each"
 
 
-def listed(names: Sequence[str]) -> str:
-    """Up to three names, and how many more there are."""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
+def format_names(names: Sequence[str]) -> str:
+    """Return up to 3 names and the number of the remaining ones."""
+    remaining = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + remaining
 
 
-def claim(unit: str) -> str:
-    """What a result with this unit is about."""
+def claim_text(unit: str) -> str:
+    """Return the subject of a result with this unit."""
     return {
         SEED: "about the training method, on these worlds",
         EPISODE: "about these weights",
@@ -194,24 +202,26 @@ def claim(unit: str) -> str:
 
 
 def pair_verdict(pair: Mapping) -> str:
-    """One judged comparison in words."""
+    """Return the outcome of one comparison as a clause."""
     a, b = pair["a"], pair["b"]
-    margin = None if pair["margin"] is None else f"{number(pair['margin'])} {SCORE_UNIT}"
+    margin = None if pair["margin"] is None else f"{format_score(pair['margin'])} {SCORE_UNIT}"
     if pair["outcome"] == NOT_TESTED:
-        more = needed(pair)
-        return f"{a} and {b}: not tested" + (f"; a test needs {more}" if more else "")
+        units = format_units_needed(pair)
+        return f"{a} and {b}: not tested" + (f"; a test needs {units}" if units else "")
     if pair["outcome"] == EQUIVALENT:
         return f"{a} and {b} are equivalent: they differ by less than {margin}"
     if pair["outcome"] in (BETTER, WORSE):
         better, worse = (a, b) if pair["outcome"] == BETTER else (b, a)
-        but = f", but by less than {margin}" if pair["within_margin"] else ""
-        return f"{better} scores higher than {worse}{but}"
-    more = needed(pair)
-    return f"{a} and {b} cannot be told apart" + (f"; {more} would decide it" if more else "")
+        limit = f", but by less than {margin}" if pair["within_margin"] else ""
+        return f"{better} scores higher than {worse}{limit}"
+    units = format_units_needed(pair)
+    return f"{a} and {b} do not differ significantly" + (
+        f"; {units} would decide it" if units else ""
+    )
 
 
-def number(value: float) -> str:
-    """A score for reading: one decimal from 10 on, more for smaller values, a true minus sign."""
+def format_score(value: float) -> str:
+    """Format a score: 1 decimal from 10 on, more for smaller values, with a Unicode minus sign."""
     size = abs(value)
     if size >= 10 or size == 0:
         text = f"{size:.1f}"

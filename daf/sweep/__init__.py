@@ -1,1 +1,1 @@
-"""Sweeps: which trials a search consists of, round after round, and which of them is best."""
+"""Hyperparameter sweeps: trials of each round, their ranking, and the best trial."""

@@ -1,16 +1,21 @@
-"""What a search came to: the best trial, and what is left of its lead on fresh seeds."""
+"""Result of a sweep: best trial, confirmation on unseen seeds, importance, budget."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from daf import strict_json
 from daf.config import DAFSweepConfig
-from daf.sweep.importance import importance
-from daf.sweep.objective import outcomes
-from daf.sweep.rank import compared, interval, is_trained_as_long, measurements
-from daf.sweep.trials import Trial, shared_training, trial_policy
+from daf.files import strict_json
+from daf.sweep.importance import compute_importance
+from daf.sweep.objective import compute_outcomes
+from daf.sweep.rank import (
+    compare_with_best,
+    episodes_by_trial,
+    is_trained_as_long,
+    objective_interval,
+)
+from daf.sweep.trials import Trial, base_training, trial_policy
 
 
 def conclude(
@@ -20,59 +25,62 @@ def conclude(
     confirmed: Sequence[Mapping[str, Any]],
     episodes: pd.DataFrame | None,
 ) -> dict[str, Any]:
-    """Everything that is said about a search, as plain data.
+    """Return the result of a sweep as plain data.
 
     Args:
-        trials, rounds: what `rank` and `rounds_table` gave.
-        confirmed: the finalists' confirmation, as `Round.described` gives it; none: not confirmed.
-        episodes: the tables of its evaluations that succeeded.
+        sweep: configuration of the sweep.
+        trials: table of trials, from `rank_trials`.
+        rounds: table of rounds, from `rounds_table`.
+        confirmed: finalists with the runs of their confirmation, from
+            `SweepState.confirmation_entries`; empty without a confirmation.
+        episodes: episode tables of the confirmation, as one table; None without a confirmation.
 
     Returns:
-        `metric`, `direction`;
-        `best`: trial, run (its best training), hyperparameters, objective, low, high, unit,
-        n_units, rivals (how many others were trained as long), tied_with (those of them it cannot
-        be told from), confirmed (its entry in `confirmation`, or None);
-        `ranking`: the trials that succeeded, the best first; `failed`: those that did not;
+        `metric`, `direction`: the objective.
+        `best`: trial, run (its best run), hyperparameters, objective, low, high, unit, n_units,
+        rivals (number of other trials with as many steps), tied_with (those of them without a
+        significant difference), confirmed (its entry in `confirmation`, or None).
+        `ranking`: successful trials, the best first. `failed`: failed trials.
         `confirmation`: for each finalist trial, searched (its objective in the search), mean, low,
-        high, unit, n_units, n_episodes (None if its confirmation failed), optimism (by how much it
-        did better in the search), and `to_best`, what `judge` says of the best less it (None for
-        the best);
-        `importance`: of each hyperparameter, see there;
-        `budget`: trials, trainings, agent_steps and episodes of the search, and `confirmation`, the
-        same of it.
+        high, unit, n_units, n_episodes (None if its confirmation failed), optimism (objective of
+        the search minus that of the confirmation, positive if the search was better), to_best
+        (comparison of the best trial with it; None for the best).
+        `importance`: see `compute_importance`.
+        `budget`: trials, trainings, agent_steps and episodes of the search, and `confirmation`,
+        the same of the confirmation.
     """
     succeeded = trials[trials["status"] == "success"]
-    first, *others = succeeded.to_dict("records")
-    confirmation = _confirmation(sweep, succeeded, confirmed, episodes)
-    names = ("objective", "low", "high", "unit", "n_units")
+    best, *others = succeeded.to_dict("records")
+    confirmation = _confirmation_entries(sweep, succeeded, confirmed, episodes)
+    columns = ("objective", "low", "high", "unit", "n_units")
     return {
         "metric": sweep.objective_metric,
         "direction": sweep.optimize_direction,
         "best": {
-            "trial": first["trial"],
-            "run": first["best_run"],
-            "hyperparameters": strict_json.loads(first["hyperparameters"]),
-            **{name: plain(first[name]) for name in names},
-            "rivals": sum(is_trained_as_long(sweep, other, first) for other in others),
+            "trial": best["trial"],
+            "run": best["best_run"],
+            "hyperparameters": strict_json.loads(best["hyperparameters"]),
+            **{column: to_json_value(best[column]) for column in columns},
+            "rivals": sum(is_trained_as_long(sweep, trial, best) for trial in others),
             "tied_with": succeeded["trial"][succeeded["tied"].astype(bool)].tolist()[1:],
             "confirmed": confirmation[0] if confirmation else None,
         },
         "ranking": succeeded["trial"].tolist(),
         "failed": trials["trial"][trials["status"] == "failed"].tolist(),
         "confirmation": confirmation,
-        "importance": _importance(sweep, trials, rounds),
-        "budget": _budget(sweep, trials, confirmed),
+        "importance": _importance_entries(sweep, trials, rounds),
+        "budget": _budget_entry(sweep, trials, confirmed),
     }
 
 
-def plain(value: Any) -> Any:
-    """A value of a table as JSON knows it; None where it is missing."""
+def to_json_value(value: Any) -> Any:
+    """Return a value of a table as a JSON value, and None for a missing one."""
     if pd.isna(value):
         return None
     return value.item() if hasattr(value, "item") else value
 
 
-def _confirmation(
+def _confirmation_entries(
     sweep: DAFSweepConfig,
     succeeded: pd.DataFrame,
     confirmed: Sequence[Mapping[str, Any]],
@@ -81,67 +89,74 @@ def _confirmation(
     if not confirmed or episodes is None:
         return []
     sign = -1 if sweep.optimize_direction == "minimize" else 1
-    searched = dict(zip(succeeded["trial"], succeeded["objective"]))
-    (found,) = outcomes([confirmed], episodes, sweep.objective_metric)
-    there = [entry for entry, outcome in zip(confirmed, found) if outcome.objective is not None]
-    measured = measurements(episodes, sweep.objective_metric, there)
+    search_objectives = dict(zip(succeeded["trial"], succeeded["objective"]))
+    (outcomes,) = compute_outcomes([confirmed], episodes, sweep.objective_metric)
+    evaluated = [e for e, outcome in zip(confirmed, outcomes) if outcome.objective is not None]
+    tables = episodes_by_trial(episodes, sweep.objective_metric, evaluated)
     best = confirmed[0]["trial"]
-    others = [entry["trial"] for entry in there[1:] if best in measured]
-    to_best = compared(measured, best, others)
-    result = []
+    others = [entry["trial"] for entry in evaluated[1:] if best in tables]
+    to_best = compare_with_best(tables, best, others)
+    results = []
     for entry in confirmed:
         trial = entry["trial"]
-        item = {"trial": trial, "searched": float(searched[trial])}
-        item |= dict.fromkeys(("mean", "low", "high", "unit", "n_units", "n_episodes", "optimism"))
-        if trial in measured:
-            item |= {
-                name: found for name, found in interval(measured[trial]).items() if name in item
-            }
-            item["optimism"] = sign * (item["searched"] - item["mean"])
-        result.append(item | {"to_best": to_best.get(trial)})
-    return result
+        result = {"trial": trial, "searched": float(search_objectives[trial])}
+        result |= dict.fromkeys(
+            ("mean", "low", "high", "unit", "n_units", "n_episodes", "optimism")
+        )
+        if trial in tables:
+            estimate = objective_interval(tables[trial])
+            result |= {key: value for key, value in estimate.items() if key in result}
+            result["optimism"] = sign * (result["searched"] - result["mean"])
+        results.append(result | {"to_best": to_best.get(trial)})
+    return results
 
 
-def _importance(
+def _importance_entries(
     sweep: DAFSweepConfig, trials: pd.DataFrame, rounds: pd.DataFrame
 ) -> list[dict[str, Any]]:
-    # The rungs of halving are trained differently long; only in the first are all trials.
-    compared = rounds[rounds["round"] == 0] if sweep.strategy == "halving" else rounds
-    compared = compared.dropna(subset=["objective"])
+    # Trials must have equal training steps. In halving, only the first rung has all trials.
+    comparable = rounds[rounds["round"] == 0] if sweep.strategy == "halving" else rounds
+    comparable = comparable.dropna(subset=["objective"])
     values = dict(zip(trials["trial"], map(strict_json.loads, trials["hyperparameters"])))
-    return importance(
-        sweep, [values[trial] for trial in compared["trial"]], compared["objective"].tolist()
+    return compute_importance(
+        sweep, [values[trial] for trial in comparable["trial"]], comparable["objective"].tolist()
     )
 
 
-def _budget(
+def _budget_entry(
     sweep: DAFSweepConfig, trials: pd.DataFrame, confirmed: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """What was asked for. A training that goes on in a later round counts once, but its weights
-    are evaluated after each."""
-    trainings = trials["runs"].map(len)
-    evaluated = trainings * (trials["round"] + 1 if sweep.strategy == "halving" else 1)
-    again = sum(len(entry["runs"]) for entry in confirmed)
+    """Return the planned cost of the sweep.
+
+    A run that continues in a later rung counts once; its weights are evaluated after each rung.
+    """
+    num_runs = trials["runs"].map(len)
+    num_evaluated = num_runs * (trials["round"] + 1 if sweep.strategy == "halving" else 1)
+    num_confirmation_runs = sum(len(entry["runs"]) for entry in confirmed)
     episodes = sweep.confirmation.episodes or sweep.episodes_per_trial
     return {
         "trials": len(trials),
-        "trainings": int(trainings.sum()),
-        "agent_steps": int((trainings * trials["steps"]).sum()),
-        "episodes": int(evaluated.sum()) * len(sweep.missions) * sweep.episodes_per_trial,
+        "trainings": int(num_runs.sum()),
+        "agent_steps": int((num_runs * trials["steps"]).sum()),
+        "episodes": int(num_evaluated.sum()) * len(sweep.missions) * sweep.episodes_per_trial,
         "confirmation": {
             "trials": len(confirmed),
-            "trainings": again,
+            "trainings": num_confirmation_runs,
             "agent_steps": sum(len(entry["runs"]) * entry["steps"] for entry in confirmed),
-            "episodes": again * len(sweep.missions) * episodes,
+            "episodes": num_confirmation_runs * len(sweep.missions) * episodes,
         },
     }
 
 
 def best_config(sweep: DAFSweepConfig, best: Mapping[str, Any]) -> dict[str, Any]:
-    """A benchmark of the best trial, with all it needs to be trained again: the configuration that
-    `snakemake benchmark_report` reads."""
+    """Return the configuration of a benchmark that trains the best trial again.
+
+    Args:
+        sweep: configuration of the sweep.
+        best: entry `best` of the result.
+    """
     policy = trial_policy(sweep, Trial(best["trial"], best["hyperparameters"]))
-    training = shared_training(sweep).resolved() | policy.training
+    training = base_training(sweep).resolved() | policy.training
     return {
         "name": best["trial"],
         "policies": [{"class_path": policy.class_path, "init_kwargs": policy.init_kwargs}],

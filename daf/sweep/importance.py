@@ -1,4 +1,4 @@
-"""How much each hyperparameter mattered: shares of the variance between trials."""
+"""Importance of hyperparameters: shares of the variance between trials."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,74 +6,76 @@ from typing import Any
 import numpy as np
 
 from daf.config import DAFSweepConfig, Parameter
-from daf.sweep.space import has_places
+from daf.sweep.points import is_discrete
 
 STREAM = 0x696D706F
-RESAMPLES = 1000
-GROUPS = 4
-"""Into which the values of a range are put, of equal size."""
+NUM_RESAMPLES = 1000
+NUM_GROUPS = 4
+"""Number of groups of equal size for the values of a range."""
 
 
-def importance(
+def compute_importance(
     sweep: DAFSweepConfig, values: Sequence[Mapping[str, Any]], objectives: Sequence[float]
 ) -> list[dict[str, Any]]:
-    """Omega squared of a one-way analysis of variance for each hyperparameter (Hays 1963, section
-    10.19): the share of the variance between trials that goes with its value alone, less what
-    chance would give.
+    """Compute omega squared of each hyperparameter (one-way ANOVA; Hays 1963, section 10.19).
 
-    (SS_between - (groups - 1) MS_within) / (SS_total + MS_within), at least 0. Interactions are not
-    seen. The intervals resample the trials; where trials were chosen by a model or by halving, they
-    crowd around the best, and a share says what mattered there.
+    This is the share of the variance between trials that one hyperparameter explains, corrected for
+    chance: (SS_between - (groups - 1) MS_within) / (SS_total + MS_within), at least 0. It ignores
+    interactions. The intervals resample the trials. Model-based proposals and halving concentrate
+    trials near the best; then a share holds for that region only.
 
     Args:
-        values: of the trials that succeeded and were trained equally long.
-        objectives: of the same trials.
+        sweep: configuration of the sweep.
+        values: hyperparameters of the successful trials with equal training steps.
+        objectives: objectives of the same trials.
 
     Returns:
-        for each hyperparameter: parameter, share, low, high (95 %); None where the groups are too
-        few or too small. In the order of the shares, the largest first.
+        For each hyperparameter: parameter, share, low, high (95 %). Values are None if there are
+        too few groups or trials. Sorted by share, the largest first.
     """
     objectives = np.asarray(objectives, dtype=float)
-    found = []
+    results = []
     for name, parameter in sweep.search_space.items():
-        groups = _groups(parameter, [chosen.get(name) for chosen in values])
-        share = _omega(groups, objectives)
-        chance = np.random.default_rng([sweep.seed, STREAM, *name.encode()])
-        draws = chance.integers(len(groups), size=(RESAMPLES, len(groups)))
-        again = (
-            [_omega(groups[draw], objectives[draw]) for draw in draws] if share is not None else []
-        )
-        known = [value for value in again if value is not None]
-        low, high = np.quantile(known, [0.025, 0.975]).tolist() if known else (None, None)
-        found.append({"parameter": name, "share": share, "low": low, "high": high})
-    return sorted(found, key=lambda item: (-(item["share"] or 0), item["parameter"]))
+        groups = _group_by_value(parameter, [point.get(name) for point in values])
+        share = _omega_squared(groups, objectives)
+        generator = np.random.default_rng([sweep.seed, STREAM, *name.encode()])
+        resamples = generator.integers(len(groups), size=(NUM_RESAMPLES, len(groups)))
+        shares = []
+        if share is not None:
+            shares = [_omega_squared(groups[rows], objectives[rows]) for rows in resamples]
+            shares = [resampled for resampled in shares if resampled is not None]
+        low, high = np.quantile(shares, [0.025, 0.975]).tolist() if shares else (None, None)
+        results.append({"parameter": name, "share": share, "low": low, "high": high})
+    return sorted(results, key=lambda item: (-(item["share"] or 0), item["parameter"]))
 
 
-def _groups(parameter: Parameter, values: Sequence[Any]) -> np.ndarray:
-    """The number of each trial's group; trials in which it is not active are one of their own."""
-    there = [value is not None for value in values]
+def _group_by_value(parameter: Parameter, values: Sequence[Any]) -> np.ndarray:
+    """Return the group of each trial: int64 [trials], -1 where the hyperparameter is inactive."""
+    is_active = [value is not None for value in values]
     groups = np.full(len(values), -1)
-    if has_places(parameter):
-        known = [value for value in values if value is not None]
-        places = [next(i for i, v in enumerate(known) if v == value) for value in known]
-        groups[there] = places
+    if is_discrete(parameter):
+        active_values = [value for value in values if value is not None]
+        groups[is_active] = [
+            next(i for i, other in enumerate(active_values) if other == value)
+            for value in active_values
+        ]
         return groups
     numbers = np.array([value for value in values if value is not None], dtype=float)
     if len(numbers):
-        edges = np.quantile(numbers, np.linspace(0, 1, GROUPS + 1)[1:-1])
-        groups[there] = np.searchsorted(edges, numbers, side="right")
+        edges = np.quantile(numbers, np.linspace(0, 1, NUM_GROUPS + 1)[1:-1])
+        groups[is_active] = np.searchsorted(edges, numbers, side="right")
     return groups
 
 
-def _omega(groups: np.ndarray, objectives: np.ndarray) -> float | None:
-    names, numbers, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    free = len(groups) - len(names)
-    if len(names) < 2 or free < 1:
+def _omega_squared(groups: np.ndarray, objectives: np.ndarray) -> float | None:
+    labels, indices, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    degrees_of_freedom = len(groups) - len(labels)
+    if len(labels) < 2 or degrees_of_freedom < 1:
         return None
-    means = np.bincount(numbers, weights=objectives) / sizes
-    between = float((sizes * (means - objectives.mean()) ** 2).sum())
-    within = float(((objectives - means[numbers]) ** 2).sum()) / free
-    total = between + within * free
-    if total <= 0:
+    means = np.bincount(indices, weights=objectives) / sizes
+    ss_between = float((sizes * (means - objectives.mean()) ** 2).sum())
+    ms_within = float(((objectives - means[indices]) ** 2).sum()) / degrees_of_freedom
+    ss_total = ss_between + ms_within * degrees_of_freedom
+    if ss_total <= 0:
         return 0.0
-    return max(0.0, (between - (len(names) - 1) * within) / (total + within))
+    return max(0.0, (ss_between - (len(labels) - 1) * ms_within) / (ss_total + ms_within))

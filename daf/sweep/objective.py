@@ -1,7 +1,7 @@
-"""What trials came to: the objective of each, from the episode tables."""
+"""Objectives of trials, from episode tables."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,46 +10,46 @@ import pandas as pd
 from daf.sweep.trials import Outcome, Trial
 
 
-def outcomes(
+def compute_outcomes(
     rounds: Sequence[Sequence[Mapping[str, Any]]], episodes: pd.DataFrame, metric: str
 ) -> list[list[Outcome]]:
-    """What became of every trial of some rounds.
+    """Compute the outcome of every trial of some rounds.
 
-    The objective is the mean over missions of the mean over trainings of the mean over episodes. A
-    trial failed if any of its trainings or evaluations did, or if the metric of any episode is not
-    finite.
+    The objective is the mean over missions of the mean over runs of the mean over episodes. A trial
+    failed if any of its runs or evaluations did, or if the metric of any episode is not finite.
 
     Args:
-        rounds: as `Search.described` gives them.
-        episodes: the tables of all their evaluations that succeeded.
-        metric: the column that is the objective.
+        rounds: trials of each round, from `SweepState.entries_by_round`.
+        episodes: episode tables of their successful evaluations, as one table.
+        metric: column of the objective.
     """
-    measure = episodes[metric].astype(float)
-    # Means skip NaN, but not infinity: one episode without a value fails its trial.
-    measure = measure.where(np.isfinite(measure), math.inf)
-    cells = measure.groupby([episodes["run"], episodes["mission"]]).mean().rename("mean")
+    metric_values = episodes[metric].astype(float)
+    # pandas skips NaN in means, but not infinity: one invalid episode must fail its trial.
+    metric_values = metric_values.where(np.isfinite(metric_values), math.inf)
+    by_evaluation = metric_values.groupby([episodes["run"], episodes["mission"]])
+    evaluations = by_evaluation.mean().rename("mean")
     runs = pd.DataFrame(
-        [(*number, run) for number, entry in _entries(rounds) for run in entry["runs"]],
-        columns=["round", "place", "run"],
+        [(*index, run) for index, entry in _enumerate_trials(rounds) for run in entry["runs"]],
+        columns=["round", "trial", "run"],
     )
-    # Two short rungs of halving can have as many steps, hence the same runs.
-    of_trials = cells.reset_index().merge(runs, on="run")
-    of_missions = of_trials.groupby(["round", "place", "mission"])["mean"].mean()
-    found = of_missions.groupby(["round", "place"]).mean().to_dict()
+    # Two rungs of halving can have equal steps, and then the same runs.
+    evaluations = evaluations.reset_index().merge(runs, on="run")
+    by_mission = evaluations.groupby(["round", "trial", "mission"])["mean"].mean()
+    objectives = by_mission.groupby(["round", "trial"]).mean().to_dict()
 
-    def outcome(number: tuple[int, int], entry: Mapping[str, Any]) -> Outcome:
-        value = float(found.get(number, math.nan))
-        failed = entry["failed"] or not math.isfinite(value)
-        return Outcome(Trial(entry["trial"], entry["values"]), None if failed else value)
-
-    result: list[list[Outcome]] = [[] for _ in rounds]
-    for number, entry in _entries(rounds):
-        result[number[0]].append(outcome(number, entry))
-    return result
+    outcomes: list[list[Outcome]] = [[] for _ in rounds]
+    for index, entry in _enumerate_trials(rounds):
+        objective = float(objectives.get(index, math.nan))
+        failed = entry["failed"] or not math.isfinite(objective)
+        trial = Trial(entry["trial"], entry["values"])
+        outcomes[index[0]].append(Outcome(trial, None if failed else objective))
+    return outcomes
 
 
-def _entries(rounds: Sequence[Sequence[Mapping[str, Any]]]):
-    """Every trial of every round, with its place."""
-    for number, entries in enumerate(rounds):
-        for place, entry in enumerate(entries):
-            yield (number, place), entry
+def _enumerate_trials(
+    rounds: Sequence[Sequence[Mapping[str, Any]]],
+) -> Iterator[tuple[tuple[int, int], Mapping[str, Any]]]:
+    """Yield (round, index in the round) and entry of every trial."""
+    for round_number, entries in enumerate(rounds):
+        for trial_number, entry in enumerate(entries):
+            yield (round_number, trial_number), entry

@@ -1,164 +1,181 @@
-"""Which trials a search consists of, round after round: a function of what was found before.
+"""Trials of each round, as a function of the outcomes of earlier rounds.
 
-A grid, random points and Sobol points are one round. A bayesian search begins with Sobol points and
-goes on with rounds that a model proposes. Halving begins with all trials and few steps of training;
-the best go on, until they have had all steps.
+Grid, random and Sobol searches have one round. A Bayesian search starts with Sobol points, followed
+by rounds proposed by a model. Successive halving starts with all trials and few training steps; the
+best trials continue, until they have all steps.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from daf.config import ConfigError, DAFSweepConfig
-from daf.sweep.space import count, grid, point, size
-from daf.sweep.trials import Outcome, Trial, comparable, named, shared_training
+from daf.sweep.points import build_grid, num_points, num_values, point_at_quantiles
+from daf.sweep.trials import Outcome, Trial, base_training, name_trials, round_for_comparison
 
-NUM_TRIALS = 32
-TRIALS_PER_ROUND = 4
-FIRST_ROUND = 16
-"""Trials of a bayesian search before the model is asked; fewer in a short search."""
+DEFAULT_NUM_TRIALS = 32
+DEFAULT_TRIALS_PER_ROUND = 4
+MAX_INITIAL_TRIALS = 16
+"""Sobol points of a Bayesian search, at most half of its trials."""
 
-ETA = 3.0
+DEFAULT_ETA = 3.0
 MAX_TRIALS = 10_000
-MAX_TRIES = 100
-"""Draws in a row that gave nothing new."""
+MAX_REPEATED_DRAWS = 100
+"""Consecutive draws without a new point, after which no more points are drawn."""
 
 STREAM_POINTS, STREAM_MODEL = 0x706F696E, 0x6D6F646C
 
 
-def sizes(sweep: DAFSweepConfig) -> list[int]:
-    """How many trials each round has, if none fails and points do not run out."""
-    found = [len(first_round(sweep))]
+def round_sizes(sweep: DAFSweepConfig) -> list[int]:
+    """Return the number of trials of each round, if none fails and enough points exist."""
+    sizes = [len(propose_first_round(sweep))]
     if sweep.strategy == "bayesian":
-        at_a_time = sweep.trials_per_round or TRIALS_PER_ROUND
-        rest = _asked(sweep) - found[0]
-        found += [min(at_a_time, rest - done) for done in range(0, rest, at_a_time)]
+        trials_per_round = sweep.trials_per_round or DEFAULT_TRIALS_PER_ROUND
+        remaining = _num_trials(sweep) - sizes[0]
+        sizes += [
+            min(trials_per_round, remaining - start)
+            for start in range(0, remaining, trials_per_round)
+        ]
     if sweep.strategy == "halving":
-        while found[-1] > 1 and len(found) < (sweep.rungs or MAX_TRIALS):
-            found.append(_going_on(found[-1], sweep))
-    return found
+        while sizes[-1] > 1 and len(sizes) < (sweep.rungs or MAX_TRIALS):
+            sizes.append(_num_survivors(sizes[-1], sweep))
+    return sizes
 
 
-def budgets(sweep: DAFSweepConfig) -> list[int]:
-    """Agent-steps of each training by rounds."""
-    steps, last = shared_training(sweep).steps, len(sizes(sweep)) - 1
+def round_steps(sweep: DAFSweepConfig) -> list[int]:
+    """Return the agent-steps of the runs of each round."""
+    steps, last = base_training(sweep).steps, len(round_sizes(sweep)) - 1
     if sweep.strategy != "halving":
         return [steps] * (last + 1)
-    eta = sweep.eta or ETA
+    eta = sweep.eta or DEFAULT_ETA
     return [max(1, math.ceil(steps / eta ** (last - rung))) for rung in range(last + 1)]
 
 
-def first_round(sweep: DAFSweepConfig) -> list[Trial]:
-    """The trials that are known before anything is trained.
+def propose_first_round(sweep: DAFSweepConfig) -> list[Trial]:
+    """Return the trials of the first round, which depend on the configuration only.
 
     Raises:
-        ConfigError: too many, or a grid over a continuum.
+        ConfigError: too many trials, or a grid with a continuous range.
     """
     if sweep.strategy == "grid" or (sweep.strategy == "halving" and _is_grid(sweep)):
-        return named(_grid(sweep))
-    asked = _asked(sweep)
+        return name_trials(_build_grid(sweep))
+    num_trials = _num_trials(sweep)
     if sweep.strategy == "bayesian":
-        asked = min(FIRST_ROUND, math.ceil(asked / 2))
-    draw = _random if sweep.strategy in ("random", "halving") else _sobol
-    return named(_different(draw(sweep), asked))
+        num_trials = min(MAX_INITIAL_TRIALS, math.ceil(num_trials / 2))
+    draw = _random_points if sweep.strategy in ("random", "halving") else _sobol_points
+    return name_trials(_unique_points(draw(sweep), num_trials))
 
 
-def next_round(sweep: DAFSweepConfig, history: Sequence[Sequence[Outcome]]) -> list[Trial]:
-    """The trials of the round after those that have been.
+def propose_next_round(sweep: DAFSweepConfig, history: Sequence[Sequence[Outcome]]) -> list[Trial]:
+    """Return the trials of the next round. Equal histories give equal trials on any machine.
 
-    The same history gives the same trials, on any machine.
+    Args:
+        sweep: configuration of the sweep.
+        history: outcomes of all earlier rounds.
     """
     if sweep.strategy == "halving":
-        return _survivors(sweep, history[-1])
-    return _modelled(sweep, [outcome for outcomes in history for outcome in outcomes])
+        return _select_survivors(sweep, history[-1])
+    return _propose_with_tpe(sweep, [outcome for outcomes in history for outcome in outcomes])
 
 
-def better_first(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Those that succeeded, the best first; equal ones by name."""
+def rank_outcomes(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Return the successful outcomes, the best first; ties are sorted by name."""
     sign = 1 if sweep.optimize_direction == "minimize" else -1
-    ranked = [outcome for outcome in outcomes if outcome.objective is not None]
+    succeeded = [outcome for outcome in outcomes if outcome.objective is not None]
     return sorted(
-        ranked, key=lambda outcome: (sign * comparable(outcome.objective), outcome.trial.name)
+        succeeded,
+        key=lambda outcome: (sign * round_for_comparison(outcome.objective), outcome.trial.name),
     )
 
 
-def _asked(sweep: DAFSweepConfig) -> int:
-    return int(min(sweep.num_trials or NUM_TRIALS, size(sweep)))
+def _num_trials(sweep: DAFSweepConfig) -> int:
+    return int(min(sweep.num_trials or DEFAULT_NUM_TRIALS, num_points(sweep)))
 
 
 def _is_grid(sweep: DAFSweepConfig) -> bool:
-    return sweep.num_trials is None and size(sweep) < math.inf
+    return sweep.num_trials is None and num_points(sweep) < math.inf
 
 
-def _grid(sweep: DAFSweepConfig) -> list[dict[str, Any]]:
+def _build_grid(sweep: DAFSweepConfig) -> list[dict[str, Any]]:
     for name, parameter in sweep.search_space.items():
-        if count(parameter) == math.inf:
+        if num_values(parameter) == math.inf:
             raise ConfigError(
                 f"key 'search_space.{name}': a grid needs a list of values, or a range with 'step'"
             )
-    if size(sweep) > MAX_TRIALS:
+    if num_points(sweep) > MAX_TRIALS:
         raise ConfigError(
-            f"key 'search_space': {size(sweep):g} trials; at most {MAX_TRIALS} are possible"
+            f"key 'search_space': {num_points(sweep):g} trials; at most {MAX_TRIALS} are possible"
         )
-    return grid(sweep)
+    return build_grid(sweep)
 
 
-def _random(sweep: DAFSweepConfig) -> Iterator[dict[str, Any]]:
-    """Points without end. A parameter's n-th value depends on its name, the seed and n alone, so
-    that neither more trials nor another parameter change what was drawn before."""
+def _random_points(sweep: DAFSweepConfig) -> Iterator[dict[str, Any]]:
+    """Yield random points without end.
+
+    The n-th value of a parameter depends on its name, the seed and n only. Thus more trials or
+    another parameter do not change earlier values.
+    """
     streams = {
         name: np.random.default_rng([sweep.seed, STREAM_POINTS, *name.encode()])
         for name in sweep.search_space
     }
     while True:
-        yield point(sweep, {name: stream.random() for name, stream in streams.items()})
+        yield point_at_quantiles(sweep, {name: stream.random() for name, stream in streams.items()})
 
 
-def _sobol(sweep: DAFSweepConfig) -> Iterator[dict[str, Any]]:
-    """Scrambled Sobol points (Owen 1998), which leave fewer gaps than random ones."""
-    from scipy.stats import qmc  # half a second, only where it is needed
+def _sobol_points(sweep: DAFSweepConfig) -> Iterator[dict[str, Any]]:
+    """Yield scrambled Sobol points (Owen 1998), which cover the space more evenly than random."""
+    from scipy.stats import qmc  # takes 0.5 s
 
     names = list(sweep.search_space)
     sequence = qmc.Sobol(len(names), rng=np.random.default_rng([sweep.seed, STREAM_POINTS]))
     while True:
-        yield point(sweep, dict(zip(names, sequence.random(1)[0])))
+        yield point_at_quantiles(sweep, dict(zip(names, sequence.random(1)[0])))
 
 
-def _different(
-    points: Iterator[dict[str, Any]], asked: int, known: Sequence[dict[str, Any]] = ()
+def _unique_points(
+    candidates: Iterable[dict[str, Any]],
+    num_requested: int,
+    existing: Sequence[dict[str, Any]] = (),
 ) -> list[dict[str, Any]]:
-    """The first of the points that differ from each other and from those known; fewer where
-    nothing new comes."""
-    found, tries = list(known), 0
-    for candidate in points:
-        if candidate in found:
-            tries += 1
+    """Return the first candidates that differ from each other and from the existing points.
+
+    They are fewer than requested if no new candidates come.
+    """
+    points, repeated = list(existing), 0
+    for candidate in candidates:
+        if candidate in points:
+            repeated += 1
         else:
-            tries = 0
-            found.append(candidate)
-        if len(found) - len(known) == asked or tries == MAX_TRIES:
+            repeated = 0
+            points.append(candidate)
+        if len(points) - len(existing) == num_requested or repeated == MAX_REPEATED_DRAWS:
             break
-    return found[len(known) :]
+    return points[len(existing) :]
 
 
-def _going_on(trials: int, sweep: DAFSweepConfig) -> int:
-    return max(1, math.floor(trials / (sweep.eta or ETA)))
+def _num_survivors(num_trials: int, sweep: DAFSweepConfig) -> int:
+    return max(1, math.floor(num_trials / (sweep.eta or DEFAULT_ETA)))
 
 
-def _survivors(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Trial]:
-    """Successive halving (Karnin, Koren and Somekh 2013; Jamieson and Talwalkar 2016): the best
-    1 / eta of a round go on."""
-    ranked = better_first(sweep, outcomes)
-    return [outcome.trial for outcome in ranked[: _going_on(len(outcomes), sweep)]]
+def _select_survivors(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Trial]:
+    """Return the best 1 / eta of the trials, which continue.
+
+    Successive halving (Karnin, Koren and Somekh 2013; Jamieson and Talwalkar 2016).
+    """
+    ranked = rank_outcomes(sweep, outcomes)
+    return [outcome.trial for outcome in ranked[: _num_survivors(len(outcomes), sweep)]]
 
 
-def _modelled(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Trial]:
-    from daf.sweep.model import proposals  # Optuna, only where it is needed
+def _propose_with_tpe(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Trial]:
+    from daf.sweep.tpe import propose_points  # imports Optuna
 
-    known = [outcome.trial.values for outcome in outcomes]
-    asked = min(sweep.trials_per_round or TRIALS_PER_ROUND, _asked(sweep) - len(known))
-    seed = np.random.SeedSequence([sweep.seed, STREAM_MODEL, len(known)]).generate_state(1)[0]
-    new = _different(proposals(sweep, outcomes, int(seed)), asked, known)
-    return named(new, [outcome.trial.name for outcome in outcomes])
+    existing = [outcome.trial.values for outcome in outcomes]
+    trials_per_round = sweep.trials_per_round or DEFAULT_TRIALS_PER_ROUND
+    num_requested = min(trials_per_round, _num_trials(sweep) - len(existing))
+    seed = np.random.SeedSequence([sweep.seed, STREAM_MODEL, len(existing)]).generate_state(1)[0]
+    candidates = propose_points(sweep, outcomes, int(seed))
+    points = _unique_points(candidates, num_requested, existing)
+    return name_trials(points, [outcome.trial.name for outcome in outcomes])

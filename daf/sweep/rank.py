@@ -1,4 +1,4 @@
-"""The ranking of trials: the best first, with intervals, and who cannot be told from the best."""
+"""Ranking of trials, with confidence intervals and comparisons with the best trial."""
 
 import json
 import math
@@ -7,78 +7,16 @@ from typing import Any
 
 import pandas as pd
 
-from daf import strict_json
 from daf.config import ConfigError, DAFSweepConfig
-from daf.stats.estimate import estimate, samples, unit_of
-from daf.stats.family import judge
-from daf.stats.pairs import pair_of
-from daf.stats.table import tidy
-from daf.sweep.objective import outcomes
-from daf.sweep.trials import comparable
+from daf.files import strict_json
+from daf.stats.episode_table import validate_episodes
+from daf.stats.estimate import collect_samples, estimate_mean, independent_unit
+from daf.stats.family import test_family
+from daf.stats.pair import compare_pair
+from daf.sweep.objective import compute_outcomes
+from daf.sweep.trials import round_for_comparison
 
 CONFIDENCE = 0.95
-
-
-def rank(
-    sweep: DAFSweepConfig, rounds: Sequence[Sequence[Mapping[str, Any]]], episodes: pd.DataFrame
-) -> pd.DataFrame:
-    """All trials, the best first.
-
-    A trial has the objective of its last round. The objective alone orders the trials; in halving,
-    which trains survivors longer, a later rung comes before an earlier one. Trials that failed have
-    no rank and come last.
-
-    Args:
-        rounds: as `Search.described` gives them.
-        episodes: the tables of all evaluations that succeeded.
-
-    Returns:
-        a row for each trial: rank (equal objectives share one), trial, status ("success" or
-        "failed"), objective with its 95 % interval low, high over n_units of unit, tied (it cannot
-        be told from the best; Holm's correction over the comparisons of the best with those
-        trained as long; 2 to 4 training seeds tell nothing), round (from 0), steps of training,
-        hyperparameters (JSON), runs, best_run.
-
-    Raises:
-        ConfigError: every trial failed.
-    """
-    last: dict[str, dict[str, Any]] = {}
-    found = outcomes(rounds, episodes, sweep.objective_metric)
-    for number, (entries, results) in enumerate(zip(rounds, found)):
-        for entry, outcome in zip(entries, results):
-            last[entry["trial"]] = {**entry, "round": number, "objective": outcome.objective}
-    succeeded = [entry for entry in last.values() if entry["objective"] is not None]
-    if not succeeded:
-        raise ConfigError("every trial of the sweep failed; there is nothing to select")
-    sign = 1 if sweep.optimize_direction == "minimize" else -1
-    ordered = sorted(succeeded, key=lambda entry: (*_sort_key(sweep, entry), entry["trial"]))
-    measured = measurements(episodes, sweep.objective_metric, ordered)
-    tied = _tied(sweep, ordered, measured)
-    rows, place = [], 0
-    for number, entry in enumerate(ordered):
-        if not number or _sort_key(sweep, entry) != _sort_key(sweep, ordered[number - 1]):
-            place = number + 1
-        rows.append(_row(entry, "success", measured[entry["trial"]], sign) | {"rank": place})
-        rows[-1]["tied"] = entry["trial"] in tied
-    failed = [entry for entry in last.values() if entry["objective"] is None]
-    rows += [_row(entry, "failed", None, sign) for entry in sorted(failed, key=_name)]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    return table.astype({"rank": "Int64", "n_units": "Int64", "objective": "float64"})
-
-
-def is_trained_as_long(
-    sweep: DAFSweepConfig, trial: Mapping[str, Any], best: Mapping[str, Any]
-) -> bool:
-    """Return whether a ranked trial had as many steps of training as the best one."""
-    return sweep.strategy != "halving" or trial["round"] == best["round"]
-
-
-def _sort_key(sweep: DAFSweepConfig, entry: Mapping[str, Any]) -> tuple[int, float]:
-    """Return what orders the trials, the least first: the rung of halving, then the objective."""
-    sign = 1 if sweep.optimize_direction == "minimize" else -1
-    rung = entry["round"] if sweep.strategy == "halving" else 0
-    return -rung, sign * comparable(entry["objective"])
-
 
 COLUMNS = [
     "rank", "trial", "status", "objective", "low", "high", "unit", "n_units", "tied", "round",
@@ -86,10 +24,87 @@ COLUMNS = [
 ]  # fmt: skip
 
 
+def rank_trials(
+    sweep: DAFSweepConfig, rounds: Sequence[Sequence[Mapping[str, Any]]], episodes: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the table of all trials, the best first.
+
+    A trial has the objective of its last round. Only the objective orders the trials. In halving,
+    where survivors are trained longer, a later rung precedes an earlier one. Failed trials have no
+    rank and are last.
+
+    Args:
+        sweep: configuration of the sweep.
+        rounds: trials of each round, from `SweepState.entries_by_round`.
+        episodes: episode tables of all successful evaluations, as one table.
+
+    Returns:
+        One row per trial: rank (equal for equal objectives), trial, status ("success" or "failed"),
+        objective with its 95 % interval low, high over n_units of unit, tied (no significant
+        difference from the best), round (from 0), steps of training, hyperparameters (JSON), runs,
+        best_run. The tests of `tied` compare the best trial with those with as many steps, with
+        Holm's correction. With 2 to 4 training seeds, no difference is significant.
+
+    Raises:
+        ConfigError: every trial failed.
+    """
+    last_entries: dict[str, dict[str, Any]] = {}
+    outcomes = compute_outcomes(rounds, episodes, sweep.objective_metric)
+    for number, (entries, round_outcomes) in enumerate(zip(rounds, outcomes)):
+        for entry, outcome in zip(entries, round_outcomes):
+            last_entries[entry["trial"]] = {
+                **entry,
+                "round": number,
+                "objective": outcome.objective,
+            }
+    succeeded = [entry for entry in last_entries.values() if entry["objective"] is not None]
+    if not succeeded:
+        raise ConfigError("every trial of the sweep failed; there is no best trial")
+    sign = 1 if sweep.optimize_direction == "minimize" else -1
+    ranked = sorted(succeeded, key=lambda entry: (*_sort_key(sweep, entry), entry["trial"]))
+    tables = episodes_by_trial(episodes, sweep.objective_metric, ranked)
+    tied = _find_tied(sweep, ranked, tables)
+    rows, rank = [], 0
+    for index, entry in enumerate(ranked):
+        if not index or _sort_key(sweep, entry) != _sort_key(sweep, ranked[index - 1]):
+            rank = index + 1
+        rows.append(_trial_row(entry, "success", tables[entry["trial"]], sign) | {"rank": rank})
+        rows[-1]["tied"] = entry["trial"] in tied
+    failed = [entry for entry in last_entries.values() if entry["objective"] is None]
+    failed.sort(key=lambda entry: entry["trial"])
+    rows += [_trial_row(entry, "failed", None, sign) for entry in failed]
+    table = pd.DataFrame(rows, columns=COLUMNS)
+    return table.astype({"rank": "Int64", "n_units": "Int64", "objective": "float64"})
+
+
+def is_trained_as_long(
+    sweep: DAFSweepConfig, trial: Mapping[str, Any], best: Mapping[str, Any]
+) -> bool:
+    """Return True if a ranked trial has as many training steps as the best one."""
+    return sweep.strategy != "halving" or trial["round"] == best["round"]
+
+
+def _sort_key(sweep: DAFSweepConfig, entry: Mapping[str, Any]) -> tuple[int, float]:
+    """Return the rung of halving and the objective; the best trial has the smallest key."""
+    sign = 1 if sweep.optimize_direction == "minimize" else -1
+    rung = entry["round"] if sweep.strategy == "halving" else 0
+    return -rung, sign * round_for_comparison(entry["objective"])
+
+
 def rounds_table(
     rounds: Sequence[Sequence[Mapping[str, Any]]], episodes: pd.DataFrame, metric: str
 ) -> pd.DataFrame:
-    """A row for each trial of each round: round, trial, steps, objective (NaN if it failed)."""
+    """Return the table of rounds.
+
+    Args:
+        rounds: trials of each round, from `SweepState.entries_by_round`.
+        episodes: episode tables of all successful evaluations, as one table.
+        metric: column of the objective.
+
+    Returns:
+        One row per trial and round: round, trial, steps, objective (NaN if the trial failed).
+    """
+    outcomes = compute_outcomes(rounds, episodes, metric)
     rows = [
         {
             "round": number,
@@ -97,14 +112,14 @@ def rounds_table(
             "steps": entry["steps"],
             "objective": math.nan if outcome.objective is None else outcome.objective,
         }
-        for number, (entries, found) in enumerate(zip(rounds, outcomes(rounds, episodes, metric)))
-        for entry, outcome in zip(entries, found)
+        for number, (entries, round_outcomes) in enumerate(zip(rounds, outcomes))
+        for entry, outcome in zip(entries, round_outcomes)
     ]
     return pd.DataFrame(rows)
 
 
-def finalists(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str, Any]]:
-    """The best `keep_best` of those that succeeded, as {trial, values}."""
+def select_finalists(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the best `keep_best` successful trials, as {trial, values}."""
     best = trials[trials["status"] == "success"].head(sweep.keep_best)
     return [
         {"trial": name, "values": strict_json.loads(values)}
@@ -112,53 +127,64 @@ def finalists(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str, Any
     ]
 
 
-def measurements(
+def episodes_by_trial(
     episodes: pd.DataFrame, metric: str, entries: Sequence[Mapping[str, Any]]
 ) -> dict[str, pd.DataFrame]:
-    """The episodes of each trial as the statistics know them; their score is the measure."""
-    trial_of = {run: entry["trial"] for entry in entries for run in entry["runs"]}
-    rows = episodes[episodes["run"].isin(trial_of.keys())]
-    table = tidy(rows.assign(policy=rows["run"].map(trial_of), score=rows[metric]))
+    """Return the episode table of each trial, with the metric as score."""
+    trial_by_run = {run: entry["trial"] for entry in entries for run in entry["runs"]}
+    rows = episodes[episodes["run"].isin(trial_by_run.keys())]
+    table = validate_episodes(rows.assign(policy=rows["run"].map(trial_by_run), score=rows[metric]))
     return dict(iter(table.groupby("policy")))
 
 
-def compared(
-    measured: Mapping[str, pd.DataFrame], best: str, others: Sequence[str]
+def compare_with_best(
+    tables: Mapping[str, pd.DataFrame], best: str, others: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
-    """What `judge` says of the best trial less each of the others, on all missions together; the
-    comparisons are one family."""
-    known = {
-        trial: samples(table, sorted(set(table["mission"])), unit_of(table))
-        for trial, table in measured.items()
+    """Compare the best trial with other trials, on all missions together.
+
+    Args:
+        tables: episode table of each trial.
+        best: name of the best trial.
+        others: names of the other trials; the comparisons are one family of tests.
+
+    Returns:
+        Comparison by `test_family` for each other trial: the best minus the other.
+    """
+    samples = {
+        trial: collect_samples(table, sorted(set(table["mission"])), independent_unit(table))
+        for trial, table in tables.items()
         if trial in (best, *others)
     }
     pairs = [
-        ({"a": best, "b": other, "mission": None}, pair_of(known[best], known[other], CONFIDENCE))
-        for other in others
+        (
+            {"a": best, "b": trial, "mission": None},
+            compare_pair(samples[best], samples[trial], CONFIDENCE),
+        )
+        for trial in others
     ]
-    judged = judge(pairs, confidence=CONFIDENCE, share=1.0, ceilings={None: None})
-    return dict(zip(others, judged))
+    comparisons = test_family(pairs, confidence=CONFIDENCE, share=1.0, ceilings={None: None})
+    return dict(zip(others, comparisons))
 
 
-def interval(table: pd.DataFrame) -> dict[str, Any]:
-    """What `estimate` says of a trial, on all missions; and the unit."""
-    unit = unit_of(table)
-    return estimate(table, sorted(set(table["mission"])), unit, CONFIDENCE) | {"unit": unit}
+def objective_interval(table: pd.DataFrame) -> dict[str, Any]:
+    """Return the estimate of a trial's objective on all missions, with its interval and unit."""
+    unit = independent_unit(table)
+    return estimate_mean(table, sorted(set(table["mission"])), unit, CONFIDENCE) | {"unit": unit}
 
 
-def _tied(
+def _find_tied(
     sweep: DAFSweepConfig,
-    ordered: Sequence[Mapping[str, Any]],
-    measured: dict[str, pd.DataFrame],
+    ranked: Sequence[Mapping[str, Any]],
+    tables: dict[str, pd.DataFrame],
 ) -> set[str]:
-    """Of the trials trained as long as the best, those that cannot be told from it, and itself."""
-    best = ordered[0]
-    others = [e["trial"] for e in ordered[1:] if is_trained_as_long(sweep, e, best)]
-    found = compared(measured, best["trial"], others)
-    return {best["trial"], *(other for other, pair in found.items() if not pair["decided"])}
+    """Return the best trial, and those with as many steps that do not differ significantly."""
+    best = ranked[0]
+    others = [e["trial"] for e in ranked[1:] if is_trained_as_long(sweep, e, best)]
+    comparisons = compare_with_best(tables, best["trial"], others)
+    return {best["trial"], *(trial for trial, c in comparisons.items() if not c["decided"])}
 
 
-def _row(
+def _trial_row(
     entry: Mapping[str, Any], status: str, table: pd.DataFrame | None, sign: int
 ) -> dict[str, Any]:
     row = {
@@ -173,14 +199,10 @@ def _row(
     }
     if table is None:
         return row
-    found = interval(table)
-    of_runs = table.groupby(["run", "mission"])["score"].mean().groupby("run").mean()
+    estimate = objective_interval(table)
+    run_means = table.groupby(["run", "mission"])["score"].mean().groupby("run").mean()
     return (
         row
-        | {key: found[key] for key in ("low", "high", "unit", "n_units")}
-        | {"best_run": str((sign * of_runs.map(comparable)).sort_index().idxmin())}
+        | {key: estimate[key] for key in ("low", "high", "unit", "n_units")}
+        | {"best_run": str((sign * run_means.map(round_for_comparison)).sort_index().idxmin())}
     )
-
-
-def _name(entry: Mapping[str, Any]) -> str:
-    return entry["trial"]

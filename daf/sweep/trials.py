@@ -1,4 +1,4 @@
-"""From points of a search space to what the workflow knows: policies to train, with names."""
+"""Trials as policies of a benchmark, with names, and checks of the search space."""
 
 import re
 from collections import Counter
@@ -13,19 +13,24 @@ from daf.config import (
     EvaluationConfig,
     PolicyConfig,
     TrainingConfig,
-    nearest,
+    suggest,
 )
 from daf.config.conversion import has_text
-from daf.config.space import CLASS, SHAPING, TRAINING, belongs, convert_space
-from daf.plan.checker import checker, convert_init_kwargs
+from daf.config.search_space import INIT_KWARGS, SHAPING, TRAINING, convert_space, parameter_target
+from daf.plan.foreign_policy_checker import convert_init_kwargs, foreign_policy_checker
 from daf.policies.registry import is_foreign
-from daf.provenance import digest
-from daf.sweep.space import ends
+from daf.provenance.hashing import digest
+from daf.sweep.points import probe_values
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One point of a search: a name that says its values, and the values."""
+    """One point of a search space.
+
+    Attributes:
+        name: name, derived from the values.
+        values: value of each active hyperparameter.
+    """
 
     name: str
     values: dict[str, Any]
@@ -33,39 +38,44 @@ class Trial:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a trial in a round: its objective, None if it failed."""
+    """Outcome of a trial in one round.
+
+    Attributes:
+        objective: objective of the trial; None if it failed.
+    """
 
     trial: Trial
     objective: float | None
 
 
-def comparable(mean: float) -> float:
-    """Return what a mean is compared by: equal ones that were summed otherwise differ in the last
-    bits, which say nothing."""
+def round_for_comparison(mean: float) -> float:
+    """Round a mean to 12 digits. Equal means that were summed in another order compare equal."""
     return float(f"{mean:.12g}")
 
 
-def named(points: Sequence[dict[str, Any]], taken: Sequence[str] = ()) -> list[Trial]:
-    """Trials with different names: the values in words where that makes a name, else their hash.
+def name_trials(
+    points: Sequence[dict[str, Any]], existing_names: Sequence[str] = ()
+) -> list[Trial]:
+    """Return trials with unique names: the values if they fit into a name, else a hash of them.
 
     Args:
-        points: the values of each trial.
-        taken: names of the trials of earlier rounds.
+        points: values of each trial.
+        existing_names: names of the trials of earlier rounds.
     """
-    words = ["_".join(f"{name}-{value}" for name, value in p.items()) for p in points]
-    counts = Counter([*words, *taken])
+    texts = ["_".join(f"{name}-{value}" for name, value in p.items()) for p in points]
+    counts = Counter([*texts, *existing_names])
     return [
-        Trial(text if counts[text] == 1 and _fits(text) else f"trial-{digest(p)[:8]}", p)
-        for text, p in zip(words, points)
+        Trial(text if counts[text] == 1 and _is_name(text) else f"trial-{digest(p)[:8]}", p)
+        for text, p in zip(texts, points)
     ]
 
 
-def _fits(text: str) -> bool:
+def _is_name(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", text) is not None
 
 
 def sweep_name(sweep: DAFSweepConfig) -> str:
-    """The sweep's own name, or one that follows from its content."""
+    """Return the configured name of the sweep, or one derived from its content."""
     content = sweep.model_dump(mode="json", exclude={"name", "execution", "missing"})
     return sweep.name or f"sweep-{digest(content)[:8]}"
 
@@ -73,138 +83,160 @@ def sweep_name(sweep: DAFSweepConfig) -> str:
 def as_benchmark(
     sweep: DAFSweepConfig, trials: Sequence[Trial], steps: int | None = None
 ) -> BenchmarkConfig:
-    """Trials as a benchmark whose policies they are.
+    """Return a benchmark with one policy per trial.
 
     Args:
-        trials: at least one.
-        steps: agent-steps of each training, if not those of the sweep.
+        sweep: configuration of the sweep.
+        trials: at least one trial.
+        steps: agent-steps of each run (default: those of the sweep).
 
     Raises:
-        ConfigError: a name in `search_space` that is no hyperparameter, or a value that it cannot
-            have; one line.
+        ConfigError: unknown hyperparameter, or an invalid value; one line.
     """
     return BenchmarkConfig(
         name=sweep_name(sweep),
         policies=tuple(trial_policy(sweep, trial) for trial in trials),
         missions=sweep.missions,
-        training=shared_training(sweep, steps),
+        training=base_training(sweep, steps),
         training_seeds=sweep.training_seeds,
         evaluation=EvaluationConfig(episodes=sweep.episodes_per_trial, seed=sweep.world_seed),
         execution=sweep.execution,
     )
 
 
-def confirmation(sweep: DAFSweepConfig, trials: Sequence[Trial]) -> BenchmarkConfig:
-    """Trials once more, with all steps, with seeds and in worlds that the search has not seen."""
-    confirmed = sweep.confirmation
-    episodes = confirmed.episodes or sweep.episodes_per_trial
+def confirmation_benchmark(sweep: DAFSweepConfig, trials: Sequence[Trial]) -> BenchmarkConfig:
+    """Return a benchmark of trials with all steps, on training and world seeds of the confirmation.
+
+    The search has used other seeds.
+    """
+    confirmation = sweep.confirmation
+    episodes = confirmation.episodes or sweep.episodes_per_trial
     changes = {
-        "training_seeds": confirmed.training_seeds,
-        "evaluation": EvaluationConfig(episodes=episodes, seed=confirmed.world_seed),
+        "training_seeds": confirmation.training_seeds,
+        "evaluation": EvaluationConfig(episodes=episodes, seed=confirmation.world_seed),
     }
     return as_benchmark(sweep, trials).model_copy(update=changes)
 
 
-def shared_training(sweep: DAFSweepConfig, steps: int | None = None) -> TrainingConfig:
-    """The training that every trial starts from; with fewer `steps`, the beginning of it."""
+def base_training(sweep: DAFSweepConfig, steps: int | None = None) -> TrainingConfig:
+    """Return the hyperparameters that all trials share.
+
+    Args:
+        sweep: configuration of the sweep.
+        steps: agent-steps of each run, fewer than those of the sweep. The learning rate still
+            decays over the steps of the sweep.
+    """
     changes: dict[str, Any] = {"initial_weights": sweep.policy_data_path}
     if sweep.num_training_steps is not None:
         changes["steps"] = sweep.num_training_steps
-    whole = sweep.training.model_copy(update=changes)
-    if steps is None or steps == whole.steps:
-        return whole
-    return whole.model_copy(update={"steps": steps, "anneal_steps": whole.horizon})
+    full_training = sweep.training.model_copy(update=changes)
+    if steps is None or steps == full_training.steps:
+        return full_training
+    changes = {"steps": steps, "anneal_steps": full_training.lr_decay_steps}
+    return full_training.model_copy(update=changes)
 
 
 def trial_policy(sweep: DAFSweepConfig, trial: Trial) -> PolicyConfig:
-    """The policy of a trial: its values dealt out to the training and to the class."""
-    dealt: dict[str, dict[str, Any]] = {TRAINING: {}, CLASS: {}, SHAPING: {}}
+    """Return the policy of a trial: its values become hyperparameters or class arguments."""
+    values: dict[str, dict[str, Any]] = {TRAINING: {}, INIT_KWARGS: {}, SHAPING: {}}
     for name, value in trial.values.items():
-        part, key = belongs(name)
-        dealt[part][key] = value
-    training = dealt[TRAINING]
-    if dealt[SHAPING]:
-        training = training | {SHAPING: sweep.training.shaping | dealt[SHAPING]}
+        target, key = parameter_target(name)
+        values[target][key] = value
+    training = values[TRAINING]
+    if values[SHAPING]:
+        training = training | {SHAPING: sweep.training.shaping | values[SHAPING]}
     return PolicyConfig(
         class_path=sweep.policy_class_path,
         name=trial.name,
-        init_kwargs=sweep.init_kwargs | dealt[CLASS],
+        init_kwargs=sweep.init_kwargs | values[INIT_KWARGS],
         training=training,
     )
 
 
-def convert_arguments(sweep: DAFSweepConfig, source: str) -> DAFSweepConfig:
-    """Return a sweep whose text for arguments of the class has the types that the class names.
+def convert_init_kwargs_text(sweep: DAFSweepConfig, source: str) -> DAFSweepConfig:
+    """Convert text values of class arguments to the annotated types of the class.
 
     Args:
-        source: of the configuration, named in the error.
+        sweep: configuration of the sweep.
+        source: source of the configuration, for the error.
 
     Raises:
-        ConfigError: no such class, or values that are equal then; one line.
+        ConfigError: unknown class, or values that are equal after conversion; one line.
     """
-    arguments = [name for name in sweep.search_space if belongs(name)[0] == CLASS]
+    arguments = [name for name in sweep.search_space if parameter_target(name)[0] == INIT_KWARGS]
     if not has_text([sweep.init_kwargs, *(sweep.search_space[n].values for n in arguments)]):
         return sweep
-    path = sweep.policy_class_path
+    class_path = sweep.policy_class_path
 
     def convert(name: str, value: Any) -> Any:
-        part, key = belongs(name)
-        return convert_init_kwargs(path, {key: value})[key] if part == CLASS else value
+        target, key = parameter_target(name)
+        return (
+            convert_init_kwargs(class_path, {key: value})[key] if target == INIT_KWARGS else value
+        )
 
     space = {name: p.model_dump(exclude_unset=True) for name, p in sweep.search_space.items()}
-    typed = {
+    converted = {
         "search_space": convert_space(space, convert),
-        "init_kwargs": convert_init_kwargs(path, sweep.init_kwargs),
+        "init_kwargs": convert_init_kwargs(class_path, sweep.init_kwargs),
     }
-    return DAFSweepConfig.parse(sweep.resolved() | typed, source)
+    return DAFSweepConfig.parse(sweep.resolved() | converted, source)
 
 
 def check_space(sweep: DAFSweepConfig) -> None:
-    """Find out now whether every name is a hyperparameter, and its values can be its.
+    """Check that every name is a hyperparameter or class argument, and that its values are valid.
 
     Raises:
-        ConfigError: naming the first that is not; one line.
+        ConfigError: names the first invalid one; one line.
     """
-    places = {name: belongs(name) for name in sweep.search_space}
-    for name, found in places.items():
-        twin = next(n for n, other in places.items() if other == found)
-        if twin != name:
-            raise ConfigError(f"key 'search_space': '{twin}' and '{name}' are the same")
-        if found[0] == SHAPING and (TRAINING, SHAPING) in places.values():
-            raise ConfigError(f"key 'search_space': '{name}' is part of 'shaping'; leave one out")
+    targets = {name: parameter_target(name) for name in sweep.search_space}
+    _check_targets(targets)
     fields = set(TrainingConfig.model_fields) - {"missions", "initial_weights"}
-    for name, (part, key) in places.items():
-        if part == CLASS or (part == TRAINING and key not in fields):
+    for name, (target, key) in targets.items():
+        if target == INIT_KWARGS or (target == TRAINING and key not in fields):
             continue
-        for value in ends(sweep.search_space[name]):
-            given = {key: value} if part == TRAINING else {SHAPING: {key: value}}
-            _check_value(sweep, name, value, given)
-    unknown = [(name, key) for name, (part, key) in places.items() if part == CLASS]
-    unknown += [(n, k) for n, (part, k) in places.items() if part == TRAINING and k not in fields]
-    if not unknown:
+        for value in probe_values(sweep.search_space[name]):
+            settings = {key: value} if target == TRAINING else {SHAPING: {key: value}}
+            _check_value(sweep, name, settings)
+    unresolved = {n: k for n, (target, k) in targets.items() if target == INIT_KWARGS}
+    unresolved |= {n: k for n, (t, k) in targets.items() if t == TRAINING and k not in fields}
+    if not unresolved:
         return
-    of_class = _accepted(sweep.policy_class_path)
-    for name, key in unknown:
-        if places[name][0] == CLASS and (of_class is None or key in of_class):
-            continue  # None: the class takes whatever it is given
-        known = sorted(fields | set(of_class or ()))
+    init_kwargs = _accepted_init_kwargs(sweep.policy_class_path)
+    for name, key in unresolved.items():
+        # None means that the class accepts any argument.
+        is_accepted = init_kwargs is None or key in init_kwargs
+        if targets[name][0] == INIT_KWARGS and is_accepted:
+            continue
+        names = sorted(fields | set(init_kwargs or ()))
         raise ConfigError(
-            f"key 'search_space': unknown hyperparameter '{name}'; {nearest(key, known)}"
+            f"key 'search_space': unknown hyperparameter '{name}'; {suggest(key, names)}"
         )
 
 
-def _accepted(class_path: str) -> list[str] | None:
+def _check_targets(targets: dict[str, tuple[str, str]]) -> None:
+    """Check that no two names mean the same hyperparameter."""
+    for name, target in targets.items():
+        duplicate = next(n for n, t in targets.items() if t == target)
+        if duplicate != name:
+            raise ConfigError(f"key 'search_space': '{duplicate}' and '{name}' are the same")
+        if target[0] == SHAPING and (TRAINING, SHAPING) in targets.values():
+            raise ConfigError(
+                f"key 'search_space': '{name}' is part of 'shaping'; remove one of them"
+            )
+
+
+def _accepted_init_kwargs(class_path: str) -> list[str] | None:
     if is_foreign(class_path):
-        return checker().facts(class_path).accepted
-    from daf.policies.spec import accepted_init_kwargs  # torch, only for arguments of classes
+        return foreign_policy_checker().inspect_class(class_path).accepted
+    from daf.policies.factory import accepted_init_kwargs  # imports torch
 
     return accepted_init_kwargs(class_path)
 
 
-def _check_value(sweep: DAFSweepConfig, name: str, value: Any, given: dict[str, Any]) -> None:
-    """One value of a hyperparameter of the training, beside what all trials share."""
+def _check_value(sweep: DAFSweepConfig, name: str, settings: dict[str, Any]) -> None:
+    """Check one value of a training hyperparameter."""
     try:
-        TrainingConfig.parse(given, f"key 'search_space.{name}'")
+        TrainingConfig.parse(settings, f"key 'search_space.{name}'")
     except ConfigError as error:
         parameter = sweep.search_space[name]
         if parameter.values is None and not parameter.int and "whole number" in str(error):

@@ -1,4 +1,4 @@
-"""Bundles that no DAF has made, from one that it has."""
+"""Forged bundles, made from a valid one."""
 
 import io
 import json
@@ -12,10 +12,10 @@ from pathlib import Path
 from daf.deploy.archive import MANIFEST, write_archive
 
 Forge = Callable[[Path, dict[str, bytes]], None]
-HOW = {"lzma": zipfile.ZIP_LZMA, "bz2": zipfile.ZIP_BZIP2, "deflated": zipfile.ZIP_DEFLATED}
+COMPRESSION = {"lzma": zipfile.ZIP_LZMA, "bz2": zipfile.ZIP_BZIP2, "deflated": zipfile.ZIP_DEFLATED}
 
 
-def _other(kind: str) -> Forge:
+def _special_file(kind: str) -> Forge:
     def forge(path: Path, _: dict[str, bytes]) -> None:
         if kind == "fifo":
             os.mkfifo(path)
@@ -28,30 +28,30 @@ def _other(kind: str) -> Forge:
     return forge
 
 
-def _with(**changes: Callable[[bytes], bytes]) -> Forge:
-    """Members changed, and the manifest made to fit."""
+def _with_changed_members(**changes: Callable[[bytes], bytes]) -> Forge:
+    """Return a forgery that changes members and repairs the manifest."""
 
     def forge(path: Path, members: dict[str, bytes]) -> None:
-        kept = {name: data for name, data in members.items() if name != MANIFEST}
+        files = {name: data for name, data in members.items() if name != MANIFEST}
         for name, change in changes.items():
             file = name.replace("__", ".")
-            kept[file] = change(kept.get(file, b""))
-        write_archive(path, kept)
+            files[file] = change(files.get(file, b""))
+        write_archive(path, files)
 
     return forge
 
 
-def _packed(how: int, break_it: bool) -> Forge:
+def _recompressed(compression: int, corrupt: bool) -> Forge:
     def forge(path: Path, members: dict[str, bytes]) -> None:
         content = io.BytesIO()
-        with zipfile.ZipFile(content, "w", how) as archive:
+        with zipfile.ZipFile(content, "w", compression) as archive:
             for name, data in members.items():
                 archive.writestr(name, data)
-        whole = bytearray(content.getvalue())
-        if break_it:
-            for place in range(60, 90):
-                whole[place] ^= 0x5A
-        path.write_bytes(whole)
+        archive_bytes = bytearray(content.getvalue())
+        if corrupt:
+            for index in range(60, 90):
+                archive_bytes[index] ^= 0x5A
+        path.write_bytes(archive_bytes)
 
     return forge
 
@@ -80,14 +80,14 @@ def _float8(content: bytes) -> bytes:
     shape = header["logits"]["shape"]
     size = shape[0] * shape[1] * shape[2]
     first = header["logits"]["data_offsets"][0]
-    begin = 0
-    for name, about in sorted(header.items(), key=lambda item: item[1].get("data_offsets", [0])[0]):
+    offset = 0
+    for name, entry in sorted(header.items(), key=lambda item: item[1].get("data_offsets", [0])[0]):
         if name == "__metadata__":
             continue
-        count = about["data_offsets"][1] - about["data_offsets"][0]
+        count = entry["data_offsets"][1] - entry["data_offsets"][0]
         count = size if name == "logits" else count
-        about["data_offsets"] = [begin, begin + count]
-        begin += count
+        entry["data_offsets"] = [offset, offset + count]
+        offset += count
     header["logits"]["dtype"] = "F8_E4M3"
     text = json.dumps(header).encode()
     data = content[8 + length :]
@@ -95,7 +95,7 @@ def _float8(content: bytes) -> bytes:
     return struct.pack("<Q", len(text)) + text + data
 
 
-def _json(change: Callable[[dict], object]) -> Callable[[bytes], bytes]:
+def _in_json(change: Callable[[dict], object]) -> Callable[[bytes], bytes]:
     def changed(content: bytes) -> bytes:
         data = json.loads(content)
         change(data)
@@ -105,25 +105,39 @@ def _json(change: Callable[[dict], object]) -> Callable[[bytes], bytes]:
 
 
 def hostile_bundles(seed: int) -> Iterator[tuple[str, Forge]]:
-    """Forgers with their names; what is drawn follows from the seed."""
+    """Yield names and forgeries; the seed determines the random ones."""
     chance = random.Random(seed)
     for kind in ("fifo", "sparse", "/dev/zero", "/proc/kmsg", "/", "nowhere"):
-        yield kind, _other(kind)
-    for name, how in HOW.items():
-        yield f"broken {name}", _packed(how, True)
-    yield "lzma", _packed(HOW["lzma"], False)
+        yield kind, _special_file(kind)
+    for name, compression in COMPRESSION.items():
+        yield f"corrupt {name}", _recompressed(compression, True)
+    yield "lzma", _recompressed(COMPRESSION["lzma"], False)
     yield "bomb", _bomb
-    yield "float8", _with(golden__safetensors=_float8)
-    yield "key twice", _with(policy__json=lambda c: c.replace(b"{", b'{"name": "x",', 1))
-    yield "deep", _with(policy__json=lambda c: b"[" * 10**5)
-    yield "infinite", _with(policy__json=lambda c: c.replace(b": 0", b": 1e999", 1))
-    yield "no card", _with(manifest__json=lambda c: b"{}")
-    yield "foreign code", _with(play__py=lambda c: c + b"\nimport os; os.abort()")
-    wide = _json(lambda data: data.update(init_kwargs={"hidden_size": 4096}))
-    yield "wide", _with(policy__json=wide)
-    yield "class", _with(policy__json=_json(lambda data: data.update(class_path="os:system")))
-    yield "weights", _with(policy__safetensors=lambda c: struct.pack("<Q", 2**60))
-    yield "no weights", _with(policy__safetensors=lambda c: b"")
-    yield "no missions", _with(missions__json=lambda c: b"{}")
+    yield "float8", _with_changed_members(golden__safetensors=_float8)
+    yield (
+        "key twice",
+        _with_changed_members(policy__json=lambda c: c.replace(b"{", b'{"name": "x",', 1)),
+    )
+    yield "nested JSON", _with_changed_members(policy__json=lambda c: b"[" * 10**5)
+    yield (
+        "infinite number",
+        _with_changed_members(policy__json=lambda c: c.replace(b": 0", b": 1e999", 1)),
+    )
+    yield "empty manifest", _with_changed_members(manifest__json=lambda c: b"{}")
+    yield "foreign code", _with_changed_members(play__py=lambda c: c + b"\nimport os; os.abort()")
+    large_network = _in_json(lambda data: data.update(init_kwargs={"hidden_size": 4096}))
+    yield "large network", _with_changed_members(policy__json=large_network)
+    yield (
+        "foreign class",
+        _with_changed_members(
+            policy__json=_in_json(lambda data: data.update(class_path="os:system"))
+        ),
+    )
+    yield (
+        "weights with an invalid header",
+        _with_changed_members(policy__safetensors=lambda c: struct.pack("<Q", 2**60)),
+    )
+    yield "no weights", _with_changed_members(policy__safetensors=lambda c: b"")
+    yield "no missions", _with_changed_members(missions__json=lambda c: b"{}")
     for number in range(12):
         yield f"changed bytes {number}", _flipped(chance)

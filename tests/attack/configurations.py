@@ -1,4 +1,4 @@
-"""A grammar of hostile YAML: nested merges and aliases, odd tags, odd scalars, odd files."""
+"""Generator of hostile YAML: nested merges and aliases, invalid tags, scalars and files."""
 
 import random
 from collections.abc import Iterator
@@ -9,20 +9,20 @@ SCALARS = ("maybe", "abc", "''", "1:1", "0x", "1e999", ".inf", "9" * 5000, "[a]"
            "-", "~", "0b2", "2001-99-99", '"\\ud800"', '"\\0"', "1" + ":1" * 3000)  # fmt: skip
 
 
-def merges(width: int, depth: int, spelled: str) -> str:
-    """Mappings that each hold the one before many times."""
+def merges(width: int, depth: int, template: str) -> str:
+    """Return mappings, each of which contains the previous one many times."""
     lines = ["a0: &a0 {k: 1}"]
     for level in range(1, depth):
         parts = ", ".join([f"*a{level - 1}"] * width)
-        lines.append(f"a{level}: &a{level} " + spelled.format(parts))
+        lines.append(f"a{level}: &a{level} " + template.format(parts))
     return "\n".join(lines)
 
 
 def hostile_yaml(seed: int) -> Iterator[str]:
-    """Texts that no configuration is; some of them are no YAML."""
+    """Yield texts that are not configurations, some of them not YAML."""
     chance = random.Random(seed)
-    for spelled in ("{{<<: [{}]}}", "[{}]", "{{x: [{}]}}"):
-        yield merges(chance.randint(5, 12), chance.randint(12, 40), spelled)
+    for template in ("{{<<: [{}]}}", "[{}]", "{{x: [{}]}}"):
+        yield merges(chance.randint(5, 12), chance.randint(12, 40), template)
     yield "a: &a {<<: *a, b: *a}"
     yield "a: &a [*a]"
     for bracket in ("[", "{a: ", "- ", "? "):

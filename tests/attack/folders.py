@@ -1,4 +1,4 @@
-"""Changes that an attacker makes to a folder of results; each is one that must be found."""
+"""Changes of a results folder by an attacker, all of which an audit must detect."""
 
 import json
 import os
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow
 import pyarrow.parquet
 
-from daf.record import SUFFIX
+from daf.provenance.sidecar import SUFFIX
 from tests.audit.forging import edit, forge, repair
 
 Change = Callable[[Path], None]
@@ -34,24 +34,24 @@ def _bundle(results: Path) -> str:
 
 def _replaced_by(kind: str, file: str) -> Change:
     def change(results: Path) -> None:
-        place = results / (file.format(weights=_weights(results), bundle=_bundle(results)))
-        if place.exists():
-            place.unlink()
+        path = results / (file.format(weights=_weights(results), bundle=_bundle(results)))
+        if path.exists():
+            path.unlink()
         if kind == "fifo":
-            os.mkfifo(place)
+            os.mkfifo(path)
         elif kind == "folder":
-            place.mkdir()
+            path.mkdir()
         elif kind == "terabyte":
-            place.touch()
-            os.truncate(place, 2**40)
+            path.touch()
+            os.truncate(path, 2**40)
         else:
-            place.symlink_to(kind)
+            path.symlink_to(kind)
 
     return change
 
 
-def _in_record(file: str, text: Callable[[str], str]) -> Change:
-    """A sidecar as text: what no writer of JSON makes."""
+def _in_sidecar(file: str, text: Callable[[str], str]) -> Change:
+    """Return a change of the text of a sidecar; the result may be invalid JSON."""
 
     def change(results: Path) -> None:
         sidecar = results / f"{file}{SUFFIX}"
@@ -65,7 +65,7 @@ def _parameters(file: str, value) -> Change:
 
 
 def _forged(file: str, content: Callable[[bytes], bytes]) -> Change:
-    """A file with another content, and all hashes repaired."""
+    """Return a change of a file that repairs its SHA-256 in all sidecars."""
 
     def change(results: Path) -> None:
         name = file.format(weights=_weights(results), bundle=_bundle(results))
@@ -74,21 +74,21 @@ def _forged(file: str, content: Callable[[bytes], bytes]) -> Change:
     return change
 
 
-def _table(file: str, table: Callable[[], pyarrow.Table], **how) -> Change:
+def _table(file: str, table: Callable[[], pyarrow.Table], **options) -> Change:
     def change(results: Path) -> None:
-        pyarrow.parquet.write_table(table(), results / file, **how)
+        pyarrow.parquet.write_table(table(), results / file, **options)
         repair(results, file)
 
     return change
 
 
-def _texts(count: int, length: int) -> pyarrow.Table:
-    places = pyarrow.array(np.zeros(count, np.int32))
-    return pyarrow.table({"policy": pyarrow.DictionaryArray.from_arrays(places, ["x" * length])})
+def _dictionary_table(count: int, length: int) -> pyarrow.Table:
+    positions = pyarrow.array(np.zeros(count, np.int32))
+    return pyarrow.table({"policy": pyarrow.DictionaryArray.from_arrays(positions, ["x" * length])})
 
 
-def _noted(notes: bytes) -> pyarrow.Table:
-    return pyarrow.table({"score": [1.0]}).replace_schema_metadata({b"pandas": notes})
+def _with_metadata(metadata: bytes) -> pyarrow.Table:
+    return pyarrow.table({"score": [1.0]}).replace_schema_metadata({b"pandas": metadata})
 
 
 def _header(**tensors) -> bytes:
@@ -105,33 +105,33 @@ def _nested(depth: int) -> str:
 
 
 def hostile_folders(seed: int) -> Iterator[tuple[str, Change]]:
-    """Changes with their names; what is drawn follows from the seed."""
+    """Yield names and changes; the seed determines the random ones."""
     chance = random.Random(seed)
     for kind in ("fifo", "folder", "terabyte", "/dev/zero", "/proc/kmsg", "/etc/passwd", "nowhere"):
         for file in (EPISODES, f"{STATS}{SUFFIX}", "{weights}", "logs/x.log"):
             yield f"{kind} for {file}", _replaced_by(kind, file)
     for key, path in (("weights", "/proc/kmsg"), ("weights", "/dev/zero"), ("weights", "/"),
                       ("weights", "/proc/self/mem"), ("x", "/etc/hostname")):  # fmt: skip
-        told = {key: {path: "0" * 64}}
+        inputs = {key: {path: "0" * 64}}
         yield (
             f"elsewhere {path}",
-            lambda results, told=told: edit(
+            lambda results, external=inputs: edit(
                 results,
                 EPISODES,
-                lambda r: r.update(elsewhere=told, inputs=r["inputs"] | {"x": {}}),
+                lambda r: r.update(elsewhere=external, inputs=r["inputs"] | {"x": {}}),
             ),
         )
     for text in (_nested(300), _nested(100_000), "1e999", "NaN", "9" * 400, '"\\ud800"', '{"a":'):
         yield (
-            f"record with {len(text)} characters {text[:20]}",
-            _in_record(
+            f"sidecar with {len(text)} characters {text[:20]}",
+            _in_sidecar(
                 EPISODES,
                 lambda t, x=text: t.replace('"parameters": {', f'"parameters": {{"x": {x},'),
             ),
         )
-    yield "key twice", _in_record(STATS, lambda t: t.replace("{", '{"rule": "report",', 1))
-    yield "no record", _in_record(STATS, lambda t: t[: len(t) // 2])
-    yield "numbers for a record", _in_record(STATS, lambda t: "[" + "1," * 3_000_000 + "1]")
+    yield "key twice", _in_sidecar(STATS, lambda t: t.replace("{", '{"rule": "report",', 1))
+    yield "truncated sidecar", _in_sidecar(STATS, lambda t: t[: len(t) // 2])
+    yield "list for a sidecar", _in_sidecar(STATS, lambda t: "[" + "1," * 3_000_000 + "1]")
     for parameters in (
         {"evaluation": {"episodes": 10**7, "seed": 0}},
         {"evaluation": {"episodes": 10_000, "seed": 0}},
@@ -143,26 +143,29 @@ def hostile_folders(seed: int) -> Iterator[tuple[str, Change]]:
     for content in (b"", b"PAR1", b"PAR1" * 1000, bytes(10**6)):
         yield f"table of {content[:8]!r}", _forged(EPISODES, lambda _, c=content: c)
     for number in range(12):
-        places = [chance.random() for _ in range(3)]
+        positions = [chance.random() for _ in range(3)]
         for file in (EPISODES, "{weights}", "{bundle}", REPLAY):
             yield (
                 f"{file} with changed bytes {number}",
-                _forged(file, lambda c, p=places: _flipped(c, p)),
+                _forged(file, lambda c, p=positions: _flipped(c, p)),
             )
-    yield "text bomb", _table(EPISODES, lambda: _texts(20_000, 10**6), store_schema=False)
+    yield (
+        "text bomb",
+        _table(EPISODES, lambda: _dictionary_table(20_000, 10**6), store_schema=False),
+    )
     yield "list bomb", _table(LISTED, lambda: pyarrow.table({"runs": [["x" * 10**7] * 100]}))
     yield "rows", _table(EPISODES, lambda: pyarrow.table({"a": pyarrow.nulls(10**9)}))
-    for notes in (
+    for metadata in (
         b'{"columns": [[]]}',
         b'{"index_columns": ["score"]}',
         b"[]",
         b"\xff",
         b"{" * 999,
     ):
-        yield f"notes {notes[:30]!r}", _table(EPISODES, lambda n=notes: _noted(n))
+        yield f"metadata {metadata[:30]!r}", _table(EPISODES, lambda n=metadata: _with_metadata(n))
     for dtype in ("F8_E4M3", "F8_E5M2", "F4", "X"):
-        about = {"dtype": dtype, "shape": [64], "data_offsets": [0, 64]}
-        yield f"tensors of {dtype}", _forged("{weights}", lambda _, a=about: _header(w=a))
+        entry = {"dtype": dtype, "shape": [64], "data_offsets": [0, 64]}
+        yield f"tensors of {dtype}", _forged("{weights}", lambda _, a=entry: _header(w=a))
     yield (
         "key twice in weights",
         _forged(
@@ -178,8 +181,8 @@ def hostile_folders(seed: int) -> Iterator[tuple[str, Change]]:
         yield f"dated {year}", _dated(year)
 
 
-def _flipped(content: bytes, places: list[float]) -> bytes:
+def _flipped(content: bytes, positions: list[float]) -> bytes:
     changed = bytearray(content)
-    for place in places:
-        changed[int(place * len(changed))] ^= 0x41
+    for position in positions:
+        changed[int(position * len(changed))] ^= 0x41
     return bytes(changed)

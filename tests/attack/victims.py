@@ -1,4 +1,4 @@
-"""Runs a command of DAF on what an attacker has made, and sees what it did to the machine."""
+"""Runs of DAF commands on hostile input, with status, memory and time."""
 
 import functools
 import os
@@ -12,16 +12,22 @@ from pathlib import Path
 import psutil
 
 SECONDS, MEMORY_MB = 300.0, 2048
-"""Nothing takes a fifth of that on a machine that has nothing else to do."""
+"""Limits of a command; on an idle machine all commands take less than a fifth."""
 
 NOBODY = 65534
 DAF = str(Path(sys.executable).with_name("daf"))
 
 
 @dataclass(frozen=True)
-class Harm:
-    """What became of one command: its exit status (None: it had to be ended), all it printed, the
-    most memory that it and all it started had at one moment, and its seconds."""
+class CommandResult:
+    """Result of one command.
+
+    Attributes:
+        status: exit status; None after a timeout.
+        text: standard output and error.
+        memory_mb: peak memory of the process and its descendants, in MiB.
+        seconds: run time.
+    """
 
     status: int | None
     text: str
@@ -29,7 +35,7 @@ class Harm:
     seconds: float
 
     def check(self, *, verified: bool = False) -> None:
-        """Make sure that it came to an end, in words, and with the right verdict."""
+        """Assert that the command ended within limits, without traceback, and with the status."""
         assert self.status is not None, f"hangs: {self.text}"
         assert "Traceback" not in self.text, self.text
         assert self.memory_mb < MEMORY_MB, f"{self.memory_mb:.0f} MB"
@@ -37,24 +43,26 @@ class Harm:
         assert self.status in (0, 1, 2, 3), self.text
 
 
-def run(*arguments: str, cwd: Path, nobody: bool = False, seconds: float = SECONDS) -> Harm:
-    """A command of DAF.
+def run(
+    *arguments: str, cwd: Path, unprivileged: bool = False, seconds: float = SECONDS
+) -> CommandResult:
+    """Run a command of DAF.
 
     Args:
-        arguments: what stands behind `daf`.
+        arguments: command-line arguments of `daf`.
         cwd: the working directory.
-        nobody: as a user without rights; where such a user cannot reach this Python, as root
-            without capabilities, to whom the modes of files apply.
-        seconds: that it may take.
+        unprivileged: true to run as user nobody, or as root without capabilities if nobody cannot
+            run this Python; file modes apply to both.
+        seconds: timeout in seconds.
     """
-    # Without them the simulator is compiled each time, which takes longer than all else.
+    # The cache saves the compilation of the simulator, the slowest step.
     cache = os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache"))
-    caches = {} if nobody else {"XDG_CACHE_HOME": cache}
-    begin = time.monotonic()
+    caches = {} if unprivileged else {"XDG_CACHE_HOME": cache}
+    start = time.monotonic()
     command, options = [DAF, *arguments], {}
-    if nobody and reached_by_nobody():
+    if unprivileged and is_runnable_by_nobody():
         options = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-    elif nobody:
+    elif unprivileged:
         command = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", *command]
     process = subprocess.Popen(
         command,
@@ -66,22 +74,22 @@ def run(*arguments: str, cwd: Path, nobody: bool = False, seconds: float = SECON
         env=os.environ | {"HOME": str(cwd.parent), "OMP_NUM_THREADS": "1"} | caches,
         **options,
     )
-    most = [0.0]
-    watch = threading.Thread(target=_watch, args=(process, most), daemon=True)
+    peak = [0.0]
+    watch = threading.Thread(target=_watch, args=(process, peak), daemon=True)
     watch.start()
     try:
         text = process.communicate(timeout=seconds)[0]
         status = process.returncode
     except subprocess.TimeoutExpired:
-        for other in (*psutil.Process(process.pid).children(recursive=True), process):
-            other.kill()
+        for descendant in (*psutil.Process(process.pid).children(recursive=True), process):
+            descendant.kill()
         text, status = process.communicate()[0], None
-    return Harm(status, text.decode(errors="replace"), most[0], time.monotonic() - begin)
+    return CommandResult(status, text.decode(errors="replace"), peak[0], time.monotonic() - start)
 
 
 @functools.cache
-def reached_by_nobody() -> bool:
-    """Whether another user can run this DAF."""
+def is_runnable_by_nobody() -> bool:
+    """Return true if user nobody can run this DAF."""
     try:
         subprocess.run([DAF, "policies"], check=True, capture_output=True, user=NOBODY)
     except (OSError, subprocess.CalledProcessError):
@@ -89,25 +97,31 @@ def reached_by_nobody() -> bool:
     return True
 
 
-def _watch(process: subprocess.Popen, most: list[float]) -> None:
+def _watch(process: subprocess.Popen, peak: list[float]) -> None:
     while process.poll() is None:
         try:
-            whole = psutil.Process(process.pid)
-            sizes = [p.memory_info().rss for p in (whole, *whole.children(recursive=True))]
-            most[0] = max(most[0], sum(sizes) / 2**20)
+            root_process = psutil.Process(process.pid)
+            sizes = [
+                p.memory_info().rss for p in (root_process, *root_process.children(recursive=True))
+            ]
+            peak[0] = max(peak[0], sum(sizes) / 2**20)
         except psutil.Error:
             pass
         time.sleep(0.05)
 
 
 def state(folder: Path) -> dict[str, tuple]:
-    """All that is in a folder, without following links: kinds, sizes, contents of small files."""
-    found = {}
-    for place, folders, files in os.walk(folder):
+    """Return mode, inode and small contents of all entries of a folder; links are not followed."""
+    entries = {}
+    for parent, folders, files in os.walk(folder):
         for name in (*folders, *files):
-            path = Path(place, name)
-            about = os.lstat(path)
-            small = path.is_file() and not path.is_symlink() and about.st_size < 10**6
+            path = Path(parent, name)
+            info = os.lstat(path)
+            small = path.is_file() and not path.is_symlink() and info.st_size < 10**6
             content = path.read_bytes() if small and os.access(path, os.R_OK) else b""
-            found[str(path.relative_to(folder))] = (about.st_mode, about.st_ino, content)
-    return found
+            entries[str(path.relative_to(folder))] = (
+                info.st_mode,
+                info.st_ino,
+                content,
+            )
+    return entries

@@ -1,4 +1,4 @@
-"""A folder of results with every kind of file that DAF makes, at tiny scale."""
+"""Small results folder with all kinds of files of DAF."""
 
 import os
 from pathlib import Path
@@ -34,7 +34,7 @@ SWEEP = {
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory) -> Path:
-    """The folder of results of a benchmark with deployment, and of a sweep; not to be changed."""
+    """Read-only results folder of a benchmark with deployment, and of a sweep."""
     folder = tmp_path_factory.mktemp("audited")
     before = os.getcwd()
     os.chdir(folder)

@@ -1,4 +1,4 @@
-"""What somebody can do who changes results and repairs every hash that would give it away."""
+"""Forgery of results with repaired digests."""
 
 import json
 import os
@@ -6,66 +6,67 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from daf.audit.remake import remake
+from daf.audit.reexecute import reexecute_job
 from daf.config import ConfigError
-from daf.provenance import file_digest
-from daf.record import SUFFIX, Record
+from daf.provenance.hashing import file_digest
+from daf.provenance.sidecar import SUFFIX, Sidecar
 
 
 def write(path: Path, content: bytes) -> None:
-    """Replace a file's content, and leave its dates."""
+    """Replace the content of a file, and keep its dates."""
     dates = path.stat()
     path.write_bytes(content)
     os.utime(path, ns=(dates.st_atime_ns, dates.st_mtime_ns))
 
 
 def edit(results: Path, file: str, change: Callable[[dict[str, Any]], Any]) -> None:
-    """Change the record beside a file, and seal it again."""
+    """Change the sidecar of a file, and recompute its digest."""
     sidecar = results / f"{file}{SUFFIX}"
-    record = json.loads(sidecar.read_text())
-    change(record)
-    write(sidecar, Record.model_validate(record).sealed().text().encode())
+    content = json.loads(sidecar.read_text())
+    change(content)
+    write(sidecar, Sidecar.model_validate(content).with_digest().text().encode())
 
 
 def repair(results: Path, *files: str) -> None:
-    """Make every record say that the files are as they are now."""
+    """Update the digests of files in all sidecars."""
     for sidecar in results.rglob(f"*{SUFFIX}"):
-        record = json.loads(sidecar.read_text())
-        for group in (*record["outputs"].values(), *record["inputs"].values()):
+        content = json.loads(sidecar.read_text())
+        for group in (*content["outputs"].values(), *content["inputs"].values()):
             group.update({f: file_digest(results / f) for f in files if f in group})
-        write(sidecar, Record.model_validate(record).sealed().text().encode())
+        write(sidecar, Sidecar.model_validate(content).with_digest().text().encode())
 
 
 def forge(results: Path, file: str, content: bytes) -> None:
-    """Replace a file, and what every record says of it."""
+    """Replace a file, and update its digest in all sidecars."""
     write(results / file, content)
     repair(results, file)
 
 
-def make_again(results: Path, file: str, folder: Path) -> bytes:
-    """What the job that made a file would make now."""
+def reexecute_output(results: Path, file: str, folder: Path) -> bytes:
+    """Re-execute the job of a file and return its new content."""
     folder.mkdir()
-    return (remake(results, Record.read(results / f"{file}{SUFFIX}"), folder) / file).read_bytes()
+    return (
+        reexecute_job(results, Sidecar.read(results / f"{file}{SUFFIX}"), folder) / file
+    ).read_bytes()
 
 
 ORDER = ("evaluate", "compare", "report", "deploy", "propose", "rank", "conclude", "sweep_report")
 
 
-def remake_downstream(results: Path, files: Iterable[str], folder: Path) -> None:
-    """Make everything again that was made of some files, as whoever forged them would; what refuses
-    to be made of them stays."""
+def reexecute_dependents(results: Path, files: Iterable[str], folder: Path) -> None:
+    """Re-execute all jobs that depend on files; outputs of failing jobs stay."""
     changed = set(files)
     for rule in ORDER:
         for sidecar in sorted(results.rglob(f"*{SUFFIX}")):
-            record = Record.read(sidecar)
-            if record.rule == rule and changed & record.input_files().keys():
-                place = folder / f"{len(list(folder.iterdir()))}"
-                place.mkdir()
+            content = Sidecar.read(sidecar)
+            if content.rule == rule and changed & content.input_files().keys():
+                job_folder = folder / f"{len(list(folder.iterdir()))}"
+                job_folder.mkdir()
                 try:
-                    made = remake(results, record, place)
+                    reexecuted = reexecute_job(results, content, job_folder)
                 except ConfigError:
                     continue
-                for file in record.output_files():
-                    write(results / file, (made / file).read_bytes())
-                repair(results, *record.output_files())
-                changed |= record.output_files().keys()
+                for file in content.output_files():
+                    write(results / file, (reexecuted / file).read_bytes())
+                repair(results, *content.output_files())
+                changed |= content.output_files().keys()

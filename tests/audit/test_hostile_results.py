@@ -1,4 +1,4 @@
-"""An audit of results that were made to harm whoever audits them."""
+"""Audits of results that are made to attack the auditor."""
 
 import copy
 import json
@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from daf.audit import audit
-from daf.audit.jobs import NotPossible, check_code, job_of
+from daf.audit.jobs import CannotVerifyError, check_code, parse_job
 from daf.audit.worker import Worker
 from daf.config import AuditConfig, ConfigError, PolicyConfig
-from daf.plan.names import class_digest, content, player_name
+from daf.plan.names import class_digest, instance_name, policy_identity
 from daf.policies.registry import SHORT_NAMES
-from daf.record import SUFFIX, Record
+from daf.provenance.sidecar import SUFFIX, Sidecar
 from tests.audit.forging import edit
 
 FOREIGN = """
@@ -37,18 +37,17 @@ def results(made, tmp_path) -> Path:
 
 
 def foreign_evaluation(results: Path, class_path: str) -> str:
-    """Rename an evaluation, and let its record say that a policy of somebody was played; returns
-    the file that the record stands beside."""
-    name = player_name("Mine", content(PolicyConfig(class_path=class_path)))
+    """Forge an evaluation of a foreign policy; return its episode table."""
+    name = instance_name("Mine", policy_identity(PolicyConfig(class_path=class_path)))
     folder = (results / RANDOM).parent
     folder.rename(folder.with_name(f"{name}-e3-w0"))
     file = RANDOM.replace("random", name, 1)
 
-    def change(record):
+    def change(sidecar):
         code = class_digest(class_path)
-        record["parameters"]["player"] |= {"class_path": class_path, "class_digest": code}
-        record["parameters"]["player"] |= {"name": name, "policy": "Mine"}
-        for group in record["outputs"].values():
+        sidecar["parameters"]["policy"] |= {"class_path": class_path, "class_digest": code}
+        sidecar["parameters"]["policy"] |= {"name": name, "policy": "Mine"}
+        for group in sidecar["outputs"].values():
             for old in list(group):
                 group[old.replace("random", name, 1)] = group.pop(old)
 
@@ -56,23 +55,25 @@ def foreign_evaluation(results: Path, class_path: str) -> str:
     return file
 
 
-@pytest.mark.parametrize("name", ["mine.py", "daf.policies.x.py"])
-def test_an_audit_runs_no_code_that_nobody_named(name, results, tmp_path):
+@pytest.mark.parametrize(
+    "name", ["mine.py", pytest.param("daf.policies.x.py", marks=pytest.mark.slow)]
+)
+def test_untrusted_code_does_not_run(name, results, tmp_path):
     (tmp_path / name).write_text(FOREIGN.format(marker=str(tmp_path / "marker")))
     class_path = f"{tmp_path / name}:Mine"
     file = foreign_evaluation(results, class_path)
-    found = audit(results, AuditConfig(share=1), report=lambda line: None)
+    result = audit(results, AuditConfig(share=1), report=lambda line: None)
     assert not (tmp_path / "marker").exists()
-    (finding,) = (f for f in found.findings if f.file == file)
-    assert "is code from elsewhere, which is run only if you name it (trust)" in finding.why
-    assert found.status == 1  # statistics are there that were made of a file which is gone
+    (finding,) = (f for f in result.findings if f.file == file)
+    assert "is foreign code, and not listed in 'trust'" in finding.why
+    assert result.status == 1  # an input of the statistics is missing
     audit(results, AuditConfig(share=1, trust=(class_path,)), report=lambda line: None)
     assert (tmp_path / "marker").exists()
     (tmp_path / "marker").unlink()
     with open(tmp_path / name, "a") as edited:
         edited.write("# edited\n")
     audit(results, AuditConfig(share=1, trust=(class_path,)), report=lambda line: None)
-    assert not (tmp_path / "marker").exists(), "what was named was another file"
+    assert not (tmp_path / "marker").exists(), "the trusted file was edited"
 
 
 @pytest.mark.parametrize("class_path", [
@@ -80,46 +81,46 @@ def test_an_audit_runs_no_code_that_nobody_named(name, results, tmp_path):
     "random:x", "os:system", "RANDOM", "", "/tmp/mine.py:Mine",
 ])  # fmt: skip
 @pytest.mark.parametrize("rule, key", [
-    ("evaluate", ("player", "class_path")),
+    ("evaluate", ("policy", "class_path")),
     ("train", ("run", "class_path")),
-    ("deploy", ("player", "class_path")),
+    ("deploy", ("policy", "class_path")),
     ("sweep_report", ("sweep", "policy_class_path")),
     ("rank", ("sweep", "policy_class_path")),
     ("compare", ("config", "policies", 0, "class_path")),
     ("pipeline", ("configs", 0, "policies", 0, "class_path")),
 ])  # fmt: skip
-def test_every_class_path_is_looked_at(rule, key, class_path, made):
-    records = [Record.read(path) for path in sorted(made.rglob(f"*{SUFFIX}"))]
-    record = next(r for r in records[::-1] if r.rule == rule)
-    parameters = copy.deepcopy(record.parameters)
-    place = parameters
+def test_all_class_paths_are_checked(rule, key, class_path, made):
+    sidecars = [Sidecar.read(path) for path in sorted(made.rglob(f"*{SUFFIX}"))]
+    sidecar = next(r for r in sidecars[::-1] if r.rule == rule)
+    parameters = copy.deepcopy(sidecar.parameters)
+    node = parameters
     for part in key[:-1]:
-        place = place[part]
-    place[key[-1]] = class_path
-    with pytest.raises((NotPossible, ConfigError), match=r"is code from elsewhere|class_path"):
-        check_code(job_of(record.model_copy(update={"parameters": parameters})), ())
+        node = node[part]
+    node[key[-1]] = class_path
+    with pytest.raises((CannotVerifyError, ConfigError), match=r"is foreign code|class_path"):
+        check_code(parse_job(sidecar.model_copy(update={"parameters": parameters})), ())
 
 
 @pytest.mark.parametrize("class_path", ["bundle", SHORT_NAMES["bundle"]])
-@pytest.mark.parametrize("rule, key", [("evaluate", "player"), ("train", "run")])
-def test_a_bundle_that_runs_its_own_code_is_code_from_elsewhere(rule, key, class_path, made):
-    records = [Record.read(path) for path in sorted(made.rglob(f"*{SUFFIX}"))]
-    record = next(r for r in records if r.rule == rule)
-    told = {"class_path": class_path, "class_digest": None}
+@pytest.mark.parametrize("rule, key", [("evaluate", "policy"), ("train", "run")])
+def test_bundle_with_code_is_foreign(rule, key, class_path, made):
+    sidecars = [Sidecar.read(path) for path in sorted(made.rglob(f"*{SUFFIX}"))]
+    sidecar = next(r for r in sidecars if r.rule == rule)
+    changes = {"class_path": class_path, "class_digest": None}
     for init_kwargs, trust in [({}, ()), ({"trust": True}, ("bundle+code",))]:
-        changed = record.parameters[key] | told | {"init_kwargs": init_kwargs}
-        parameters = record.parameters | {key: changed}
-        job = job_of(record.model_copy(update={"parameters": parameters}))
+        changed = sidecar.parameters[key] | changes | {"init_kwargs": init_kwargs}
+        parameters = sidecar.parameters | {key: changed}
+        job = parse_job(sidecar.model_copy(update={"parameters": parameters}))
         check_code(job, trust)
-    with pytest.raises(NotPossible, match=r'"bundle\+code" is code from elsewhere'):
+    with pytest.raises(CannotVerifyError, match=r'"bundle\+code" is foreign code'):
         check_code(job, ())
 
 
-def test_what_no_rule_reads_is_refused(results):
-    """A parameter that only the check would look at."""
+def test_unknown_parameter(results):
+    """A parameter that the rule does not have is rejected."""
     edit(results, RANDOM, lambda r: r["parameters"].update(run={"class_path": "random"}))
     with pytest.raises(ConfigError, match="unknown key 'run'"):
-        job_of(Record.read(results / f"{RANDOM}{SUFFIX}"))
+        parse_job(Sidecar.read(results / f"{RANDOM}{SUFFIX}"))
 
 
 @pytest.mark.parametrize("change", [
@@ -130,28 +131,28 @@ def test_what_no_rule_reads_is_refused(results):
     {"end": "2026-01-01T00:00:00"},
     {"execution": {"x": 1}}, {"execution": {"gpu_memory_fraction": "x"}},
 ])  # fmt: skip
-def test_what_no_job_can_have_is_no_record(change, results):
+def test_invalid_sidecar(change, results):
     sidecar = results / f"{RANDOM}{SUFFIX}"
     sidecar.write_text(json.dumps(json.loads(sidecar.read_text()) | change))
     with pytest.raises(ConfigError) as error:
-        Record.read(sidecar)
+        Sidecar.read(sidecar)
     assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("change", [
     {"evaluation": {"episodes": "x"}}, {"evaluation": [1]}, {"evaluation": None},
-    {"player": ["x"]}, {"player": {"class_path": 3}}, {"mission": {}}, {"code": 1},
+    {"policy": ["x"]}, {"policy": {"class_path": 3}}, {"mission": {}}, {"code": 1},
     {"mission": None}, {"trained_on": "x"},
 ])  # fmt: skip
-def test_parameters_of_wrong_types(change, made):
-    record = Record.read(made / f"{RANDOM}{SUFFIX}")
-    parameters = record.parameters | change
+def test_parameters_of_invalid_types(change, made):
+    sidecar = Sidecar.read(made / f"{RANDOM}{SUFFIX}")
+    parameters = sidecar.parameters | change
     with pytest.raises(ConfigError, match="parameters of evaluate: "):
-        job_of(record.model_copy(update={"parameters": parameters}))
+        parse_job(sidecar.model_copy(update={"parameters": parameters}))
 
 
-def test_no_record_ends_the_audit(results):
-    """Each of these records is sealed; every file gets its verdict."""
+def test_invalid_sidecars_do_not_stop_the_audit(results):
+    """All sidecars have valid digests; each file gets a verdict."""
     stats, search = "benchmarks/tiny/stats.json", "sweeps/grid/search.json"
     edit(results, RANDOM, lambda r: r["parameters"].update(evaluation={"episodes": 10**7}))
     edit(results, stats, lambda r: r.update(inputs={"episodes": {}}))
@@ -159,12 +160,12 @@ def test_no_record_ends_the_audit(results):
     edit(results, "sweeps/grid/trials.parquet", lambda r: r["parameters"].update(rounds=[[{}]]))
     sidecar = results / f"environment.json{SUFFIX}"
     sidecar.write_text(sidecar.read_text().replace('"cpu"', '"foo"'))
-    found = audit(results, AuditConfig(share=1), report=lambda line: None)
-    verdicts = {f.file: f.verdict for f in found.findings}
-    assert found.status == 1
-    wrong = (RANDOM, stats, search, "sweeps/grid/trials.parquet", sidecar.name)
-    assert {file: verdicts[file] for file in wrong}.keys() == set(wrong)
-    assert "verified" not in {verdicts[file] for file in wrong}
+    result = audit(results, AuditConfig(share=1), report=lambda line: None)
+    verdicts = {f.file: f.verdict for f in result.findings}
+    assert result.status == 1
+    invalid = (RANDOM, stats, search, "sweeps/grid/trials.parquet", sidecar.name)
+    assert {file: verdicts[file] for file in invalid}.keys() == set(invalid)
+    assert "verified" not in {verdicts[file] for file in invalid}
 
 
 HARMFUL = """
@@ -174,73 +175,76 @@ from daf.policies import Policy
 
 class Mine(Policy):
     def act(self, observations, state):
-        {deed}
+        {code}
 """
 
 
-@pytest.mark.parametrize("deed, said", [
-    ("os._exit(0)", "the process that tried it died"),
-    ("time.sleep(600)", "it takes longer than "),
+@pytest.mark.parametrize("code, message", [
+    ("os._exit(0)", "the worker process died"),
+    ("time.sleep(600)", "the job takes longer than "),
 ])  # fmt: skip
-def test_a_job_that_does_harm_ends_alone(deed, said, results, tmp_path):
-    (tmp_path / "mine.py").write_text(HARMFUL.format(deed=deed))
+def test_worker_survives_crash_and_timeout(code, message, results, tmp_path):
+    (tmp_path / "mine.py").write_text(HARMFUL.format(code=code))
     class_path = f"{tmp_path / 'mine.py'}:Mine"
     file = foreign_evaluation(results, class_path)
-    (other,) = results.glob("evaluations/stateless-s5-*/*.parquet")
-    minutes = 5 if "exit" in deed else 0.02
+    (other_table,) = results.glob("evaluations/stateless-s5-*/*.parquet")
+    minutes = 5 if "exit" in code else 0.02
     with Worker(results, (class_path,), minutes) as worker:
-        with pytest.raises(NotPossible, match=said):
-            worker.remake(file, tmp_path / "1")
-        name = other.relative_to(results).as_posix()
+        with pytest.raises(CannotVerifyError, match=message):
+            worker.reexecute(file, tmp_path / "1")
+        name = other_table.relative_to(results).as_posix()
         worker.minutes = 5
-        made = worker.remake(name, tmp_path / "2")
-        assert (made / name).read_bytes() == other.read_bytes()
+        made = worker.reexecute(name, tmp_path / "2")
+        assert (made / name).read_bytes() == other_table.read_bytes()
 
 
-@pytest.mark.parametrize("change, said", [
-    ({"ranks": 9}, "was done by 9 processes; an audit starts at most 8"),
-    ({"ranks": 4096}, "was done by 4096 processes"),
-    ({"threads": 4096}, "was done by 4096 threads"),
+@pytest.mark.parametrize("change, message", [
+    ({"ranks": 9}, "made by 9 processes; limit: 8"),
+    ({"ranks": 4096}, "made by 4096 processes"),
+    ({"threads": 4096}, "made by 4096 threads"),
 ])  # fmt: skip
-def test_a_record_does_not_say_how_many_processes_are_started(change, said, results, tmp_path):
+def test_process_limits_of_sidecars(change, message, results, tmp_path):
     file = next(results.glob("runs/*/policy.safetensors"))
     name = file.relative_to(results).as_posix()
     threads = change.pop("threads", 1)
     edit(results, name, lambda r: r.update(threads=threads) or r["execution"].update(change))
-    with Worker(results, (), 5) as worker, pytest.raises(NotPossible, match=said):
-        worker.remake(name, tmp_path / "again")
+    with Worker(results, (), 5) as worker, pytest.raises(CannotVerifyError, match=message):
+        worker.reexecute(name, tmp_path / "again")
 
 
-@pytest.mark.parametrize("deed, said", [
+@pytest.mark.parametrize("code, message", [
     ("x = [bytearray(10**8) for _ in range(100)]", "MemoryError|memory"),
     ("[os.fork() or time.sleep(600) for _ in range(20)]; time.sleep(600)",
      "it starts more than 12 processes"),
 ])  # fmt: skip
-def test_a_job_that_takes_too_much_ends_alone(deed, said, results, tmp_path):
-    (tmp_path / "mine.py").write_text(HARMFUL.format(deed=deed))
+def test_resource_limits_of_jobs(code, message, results, tmp_path):
+    (tmp_path / "mine.py").write_text(HARMFUL.format(code=code))
     class_path = f"{tmp_path / 'mine.py'}:Mine"
     file = foreign_evaluation(results, class_path)
-    with Worker(results, (class_path,), 5) as worker, pytest.raises(NotPossible, match=said):
-        worker.remake(file, tmp_path / "1")
+    with (
+        Worker(results, (class_path,), 5) as worker,
+        pytest.raises(CannotVerifyError, match=message),
+    ):
+        worker.reexecute(file, tmp_path / "1")
 
 
-def test_the_folder_that_was_sent_is_not_where_code_is_looked_for(made, tmp_path, monkeypatch):
+def test_working_directory_is_not_imported_from(made, tmp_path, monkeypatch):
     (tmp_path / "daf").mkdir()
     (tmp_path / "daf" / "__init__.py").write_text(f"open({str(tmp_path / 'marker')!r}, 'w')")
     monkeypatch.chdir(tmp_path)
     with Worker(made, (), 5) as worker:
-        worker.remake("benchmarks/tiny/stats.json", tmp_path / "again")
+        worker.reexecute("benchmarks/tiny/stats.json", tmp_path / "again")
     assert not (tmp_path / "marker").exists()
 
 
 @pytest.mark.parametrize("name", ["../../../etc/passwd", "/etc/passwd", "a/../../x", "a//b", "."])
-def test_an_audit_looks_at_nothing_outside(name, made, tmp_path):
+def test_paths_outside_results_folder(name, made, tmp_path):
     results = Path(shutil.copytree(made, tmp_path / "results"))
-    sidecar = results / f"environment.json{SUFFIX}"
-    record = json.loads(sidecar.read_text())
-    record["outputs"]["report"] = {name: "0" * 64}
-    sidecar.write_text(json.dumps(record))
-    found = audit(results, AuditConfig(share=0), report=lambda line: None)
-    (finding,) = (f for f in found.findings if f.file == f"environment.json{SUFFIX}")
-    assert "should be the name of a file within the folder of results" in finding.why
-    assert {f.file.split("/")[0] for f in found.findings}.isdisjoint({"..", "", "etc"})
+    path = results / f"environment.json{SUFFIX}"
+    sidecar = json.loads(path.read_text())
+    sidecar["outputs"]["report"] = {name: "0" * 64}
+    path.write_text(json.dumps(sidecar))
+    result = audit(results, AuditConfig(share=0), report=lambda line: None)
+    (finding,) = (f for f in result.findings if f.file == f"environment.json{SUFFIX}")
+    assert "expected the path of a file within the results folder" in finding.why
+    assert {f.file.split("/")[0] for f in result.findings}.isdisjoint({"..", "", "etc"})

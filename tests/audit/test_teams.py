@@ -1,4 +1,4 @@
-"""A benchmark with teams, as a user makes it: answers, report, audit, and what forging leads to."""
+"""Benchmark with teams: statistics, report, audit, and detection of forgeries."""
 
 import json
 import os
@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 
 from daf.audit import CHANGED, VERIFIED, audit
-from daf.audit.binding import Binding
+from daf.audit.consistency import ConsistencyChecks
 from daf.audit.findings import Findings
-from daf.audit.hashes import check_hashes
-from daf.audit.index import Contradiction
+from daf.audit.integrity import check_integrity
+from daf.audit.sidecar_index import SidecarMismatchError
 from daf.config import AuditConfig, BenchmarkConfig, ConfigError, DAFConfig
 from daf.orchestrators.benchmark_pipeline import run_benchmark
-from daf.provenance import file_digest
-from daf.record import SUFFIX, Record
-from tests.audit.forging import edit, forge, make_again
+from daf.provenance.hashing import file_digest
+from daf.provenance.sidecar import SUFFIX, Sidecar
+from tests.audit.forging import edit, forge, reexecute_output
 
 MISSION = """
 description: Two agents, one assembler, one chest.
@@ -66,29 +66,29 @@ def results(made, tmp_path) -> Path:
 
 
 def evaluation(results: Path) -> str:
-    """The evaluation of the team."""
+    """Return the episode table of the team."""
     (file,) = results.glob("evaluations/team-*/two.parquet")
     return file.relative_to(results).as_posix()
 
 
-def found(results: Path) -> dict[str, str]:
-    """What is found by holding the records against each other: file -> why."""
-    binding = Binding(results, check_hashes(results, Findings()), ())
-    said = {}
-    for name in binding.records:
+def mismatches(results: Path) -> dict[str, str]:
+    """Return the message of each inconsistent sidecar, by file."""
+    checks = ConsistencyChecks(results, check_integrity(results, Findings()), ())
+    messages = {}
+    for name in checks.sidecars:
         try:
-            binding.check(name)
-        except (Contradiction, ConfigError) as reason:
-            said[name] = f"{reason}"
-    return said
+            checks.check(name)
+        except (SidecarMismatchError, ConfigError) as reason:
+            messages[name] = f"{reason}"
+    return messages
 
 
 def changed(results: Path, share: float) -> dict[str, str]:
-    done = audit(results, AuditConfig(share=share), report=lambda line: None)
-    return {f.file: f.why for f in done.findings if f.verdict == CHANGED}
+    audited = audit(results, AuditConfig(share=share), report=lambda line: None)
+    return {f.file: f.why for f in audited.findings if f.verdict == CHANGED}
 
 
-def test_the_questions_are_answered(made):
+def test_team_statistics(made):
     table = pd.read_parquet(made / evaluation(made))
     (run,) = (path.name for path in (made / "runs").iterdir())
     assert set(table["policy"]) == {TEAM} and set(table["training_seed"]) == {1}
@@ -98,93 +98,93 @@ def test_the_questions_are_answered(made):
     assert table["world_seed"].equals(alone["world_seed"])
     stats = json.loads((made / STATS).read_text())
     assert [entry["policy"] for entry in stats["policies"]] == ["random", "stateless"]
-    answers = stats["teams"]
-    assert {item["mean"] for item in answers["mixed"]} == {table["score"].mean()}
+    team_stats = stats["teams"]
+    assert {item["mean"] for item in team_stats["mixed"]} == {table["score"].mean()}
     fixed = pd.read_parquet(made / "evaluations/random-e4-w0/two.parquet")
     difference = table["score"].mean() - fixed["score"].mean()
-    assert answers["values"][0]["value"] == pytest.approx(difference)  # one agent of two
-    assert {(pair["a"], pair["b"]) for pair in answers["pairs"]} == {
+    assert team_stats["values"][0]["value"] == pytest.approx(difference)  # one agent of two
+    assert {(pair["a"], pair["b"]) for pair in team_stats["pairs"]} == {
         ("random", "random"), ("random", "stateless"), ("stateless", "stateless")
     }  # fmt: skip
     html = (made / REPORT).read_text()
     assert 'id="teams"' in html and f">{TEAM} on two: " in html  # may be watched
 
 
-def test_all_of_it_is_verified_elsewhere(made, tmp_path):
+def test_copied_results_are_verified(made, tmp_path):
     moved = Path(shutil.copytree(made, tmp_path / "moved", copy_function=shutil.copyfile))
-    done = audit(moved, AuditConfig(share=1, retrain="all"), report=lambda line: None)
-    assert done.verdict == VERIFIED, done.summary()
-    assert done.episodes == (12, 12)
+    audited = audit(moved, AuditConfig(share=1, retrain="all"), report=lambda line: None)
+    assert audited.verdict == VERIFIED, audited.summary()
+    assert audited.episodes == (12, 12)
 
 
-def member(record: dict, number: int) -> dict:
-    return record["parameters"]["player"]["members"][number]
+def member(content: dict, number: int) -> dict:
+    return content["parameters"]["policy"]["members"][number]
 
 
-def weights_of_another(record: dict) -> None:
-    record["inputs"]["weights"] = {"runs/stateless-s9-00000000/policy.safetensors": "0" * 64}
+def weights_of_another(content: dict) -> None:
+    content["inputs"]["weights"] = {"runs/stateless-s9-00000000/policy.safetensors": "0" * 64}
 
 
-def weights_too_many(record: dict) -> None:
-    record["inputs"]["weights"][STATS] = "0" * 64
+def weights_too_many(content: dict) -> None:
+    content["inputs"]["weights"][STATS] = "0" * 64
 
 
-@pytest.mark.parametrize("change, said", [
-    (lambda r: member(r, 0).update(share=3), "rule evaluate does not make it"),
-    (lambda r: r["parameters"]["player"]["members"].reverse(), "rule evaluate does not make it"),
-    (lambda r: member(r, 1)["player"].update(class_path="noop"), "is not called random"),
-    (lambda r: member(r, 0)["player"].update(class_path="lstm"), "its policy are not those"),
-    (lambda r: member(r, 0).update(trained_on=[]), "its missions of its training are not those"),
+@pytest.mark.parametrize("change, message", [
+    (lambda r: member(r, 0).update(share=3), "outputs of rule evaluate do not follow"),
+    (lambda r: r["parameters"]["policy"]["members"].reverse(), "outputs of rule evaluate"),
+    (lambda r: member(r, 1)["instance"].update(class_path="noop"), "name random does not match"),
+    (lambda r: member(r, 0)["instance"].update(class_path="lstm"), "policy: got "),
+    (lambda r: member(r, 0).update(trained_on=[]), "training missions: got "),
     (lambda r: member(r, 1).update(weights="0" * 64), "its weights are not among the files"),
     (weights_of_another, "its weights are not among the files"),
-    (weights_too_many, "its weights are not those"),
+    (weights_too_many, "weights: got "),
 ])  # fmt: skip
-def test_a_team_of_others(change, said, results):
+def test_changed_team(change, message, results):
     edit(results, evaluation(results), change)
-    assert said in found(results)[evaluation(results)]
+    assert message in mismatches(results)[evaluation(results)]
 
 
-def test_questions_that_nobody_asked(results):
-    def fewer(record):
-        record["parameters"]["teams"]["teams"][TEAM]["two"]["stateless"] = 2
+def test_changed_team_comparisons(results):
+    def reduce_share(content):
+        content["parameters"]["teams"]["teams"][TEAM]["two"]["stateless"] = 2
 
-    edit(results, STATS, fewer)
-    assert "its questions about teams are not those" in found(results)[STATS]
+    edit(results, STATS, reduce_share)
+    assert "team comparisons: got " in mismatches(results)[STATS]
 
 
-def test_a_team_that_is_left_out(results):
+def test_omitted_team(results):
     file = evaluation(results)
 
-    def left_out(record):
-        del record["parameters"]["labels"][file.split("/")[1].removesuffix("-e4-w0")]
-        del record["inputs"]["episodes"][file]
+    def omit_team(content):
+        del content["parameters"]["labels"][file.split("/")[1].removesuffix("-e4-w0")]
+        del content["inputs"]["episodes"][file]
 
-    edit(results, STATS, left_out)
-    assert "its labels are not those" in found(results)[STATS]
+    edit(results, STATS, omit_team)
+    assert "labels: got " in mismatches(results)[STATS]
 
 
-def test_a_forged_answer_is_found(results):
+def test_forged_team_statistics(results):
     stats = json.loads((results / STATS).read_text())
     stats["teams"]["values"][1]["value"] += 1
     forge(results, STATS, json.dumps(stats, indent=2, sort_keys=True).encode())
     why = changed(results, 0)
-    assert why[STATS].startswith("key 'teams.values.1.value' is ")
+    assert why[STATS].startswith("key 'teams.values.1.value': got ")
     assert why[REPORT].startswith("differs in line ")
 
 
-def test_forged_episodes_of_a_team_are_found_by_playing_them_again(results, tmp_path):
+def test_forged_team_episodes(results, tmp_path):
     file = evaluation(results)
     table = pd.read_parquet(results / file)
     table.loc[2, "score"] += 1
     table.to_parquet(tmp_path / "forged.parquet", index=False)
     forge(results, file, (tmp_path / "forged.parquet").read_bytes())
     for made_of in (STATS, REPORT):
-        forge(results, made_of, make_again(results, made_of, tmp_path / Path(made_of).name))
-    assert changed(results, 1)[file].startswith("row 2, column 'score' is ")
+        forge(results, made_of, reexecute_output(results, made_of, tmp_path / Path(made_of).name))
+    assert changed(results, 1)[file].startswith("row 2, column 'score': got ")
 
 
-def test_records_tell_the_truth_about_members(made):
-    record = Record.read(made / f"{evaluation(made)}{SUFFIX}")
-    ((weights, sha),) = record.inputs["weights"].items()
+def test_sidecar_lists_members(made):
+    content = Sidecar.read(made / f"{evaluation(made)}{SUFFIX}")
+    ((weights, sha),) = content.inputs["weights"].items()
     assert sha == file_digest(made / weights)
-    assert [m["share"] for m in record.parameters["player"]["members"]] == [1, 1]
+    assert [m["share"] for m in content.parameters["policy"]["members"]] == [1, 1]

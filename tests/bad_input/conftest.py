@@ -1,4 +1,4 @@
-"""What every bad input has in common: one `ConfigError`, one line, the whole of it known."""
+"""Fixture for invalid input: exactly one `ConfigError` with one line."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from daf.config import ConfigError
 
 @pytest.fixture
 def refused():
-    """A function that runs a call which must be refused, and gives the one line that says why."""
+    """Return a function that runs a failing call and returns its one-line message."""
 
     def line_of(call, *arguments) -> str:
         with pytest.raises(ConfigError) as caught:

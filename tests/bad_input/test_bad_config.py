@@ -1,10 +1,10 @@
-"""Wrong `config.yaml` files: what is said about each, word by word."""
+"""Complete messages for invalid `config.yaml` files."""
 
 import pytest
 import yaml
 
 from daf.config import BenchmarkConfig
-from daf.config.files import parse_yaml
+from daf.config.plain_data import parse_yaml
 from daf.config.yaml12 import dump_yaml
 
 GOOD = "policies: [random]\nmissions: [assembler_1]\n"
@@ -13,19 +13,18 @@ KEYS = (
     "training, training_seeds"
 )
 TRAINING_KEYS = (
-    "anneal, anneal_steps, clip, entropy_coef, epochs, gae_lambda, gamma, initial_weights, "
-    "learning_rate, lessons, max_grad_norm, "
-    "minibatches, missions, precision, rollout_length, shaping, steps, teacher, "
-    "teacher_steps, value_coef, worlds"
+    "anneal, anneal_steps, clip, curriculum, entropy_coef, epochs, gae_lambda, gamma, "
+    "initial_weights, learning_rate, max_grad_norm, minibatches, missions, precision, "
+    "rollout_length, shaping, steps, teacher, teacher_steps, value_coef, worlds"
 )
-NAME = "should be 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
-TWO_MEANINGS = (
-    "means one thing in YAML 1.1 and another in YAML 1.2; write a number in decimal digits, "
-    "true or false, or put it in quotes"
+NAME = "expected 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
+AMBIGUOUS = (
+    "differs between YAML 1.1 and YAML 1.2; write a decimal number, true or false, or put it in "
+    "quotes"
 )
-TOO_MUCH = (
-    "too much data; at most 100000 values, nested at most 40 levels deep, are accepted "
-    "(what an alias stands for counts each time)"
+TOO_LARGE = (
+    "too much data; expected at most 100000 values, nested at most 40 levels deep "
+    "(each use of an alias counts)"
 )
 
 
@@ -33,7 +32,7 @@ def tens(name: str, of: str) -> str:
     return f"{name}: &{name} [{', '.join([of] * 10)}]\n"
 
 
-WRONG = {
+INVALID = {
     # unknown and missing keys
     "top key": (GOOD + "polices: [random]\n",
         f"unknown key 'polices'; did you mean 'policies'? accepted: {KEYS}"),
@@ -48,22 +47,22 @@ WRONG = {
         f"accepted: {TRAINING_KEYS}"),
     "evaluation key": (GOOD + "evaluation: {episode: 3}\n",
         "unknown key 'evaluation.episode'; did you mean 'episodes'? "
-        "accepted: episodes, recorded, seed"),
+        "accepted: episodes, recorded_episodes, seed"),
     "key of a policy": ("policies: [{class_path: lstm, init_kwarg: {}}]\nmissions: [assembler_1]\n",
         "unknown key 'policies.0.init_kwarg'; did you mean 'init_kwargs'? "
         "accepted: class_path, data_path, init_kwargs, name, train, training"),
     "key is a number": (GOOD + "3: 4\n",
-        "has the key 3, which YAML does not read as text; put it in quotes"),
+        "got the key 3; expected text; put it in quotes"),
     "key is an on": (GOOD + "training: {shaping: {on: 1}}\n",
-        f"not valid YAML at line 3, column 22: on {TWO_MEANINGS}"),
+        f"not valid YAML at line 3, column 22: on {AMBIGUOUS}"),
     "octal": (GOOD + "evaluation: {episodes: 010}\n",
-        f"not valid YAML at line 3, column 24: 010 {TWO_MEANINGS}"),
+        f"not valid YAML at line 3, column 24: 010 {AMBIGUOUS}"),
     "sexagesimal": (GOOD + "evaluation: {episodes: 1:30}\n",
-        f"not valid YAML at line 3, column 24: 1:30 {TWO_MEANINGS}"),
+        f"not valid YAML at line 3, column 24: 1:30 {AMBIGUOUS}"),
     "underscores": (GOOD + "training: {steps: 1_000_000}\n",
-        f"not valid YAML at line 3, column 19: 1_000_000 {TWO_MEANINGS}"),
+        f"not valid YAML at line 3, column 19: 1_000_000 {AMBIGUOUS}"),
     "key twice": (GOOD + "missions: [assembler_2]\n",
-        "not valid YAML at line 3, column 1: key 'missions' stands there twice"),
+        "not valid YAML at line 3, column 1: duplicate key 'missions'"),
     "no missions": ("policies: [random]\n",
         "key 'missions' is missing; required: policies, missions"),
     "policy without class": ("policies: [{name: a}]\nmissions: [assembler_1]\n",
@@ -76,74 +75,74 @@ WRONG = {
         "unknown key 'teams.crossplay'; did you mean 'cross_play'? "
         "accepted: cross_play, mixed, replacement"),
     "a team of one": (GOOD + "teams: {mixed: [{random: 1}]}\n",
-        "key 'teams.mixed.0': got {\"random\": 1}; should have at least 2 items, not 1"),
+        "key 'teams.mixed.0': got {\"random\": 1}; expected at least 2 items"),
     "a share of nothing": (GOOD + "teams: {mixed: [{random: 1, noop: 0}]}\n",
-        "key 'teams.mixed.0.noop': got 0; should be greater than 0"),
+        "key 'teams.mixed.0.noop': got 0; expected a value > 0"),
     "a share that is none": (GOOD + "teams: {mixed: [{random: 1, noop: .nan}]}\n",
-        "key 'teams.mixed.0.noop': got nan; should be a finite number"),
+        "key 'teams.mixed.0.noop': got nan; expected a finite number"),
     # wrong types
-    "a list": ("- random\n", 'expected a mapping of keys, got ["random"]'),
-    "a word": ("random\n", 'expected a mapping of keys, got "random"'),
+    "a list": ("- random\n", 'got ["random"]; expected a mapping of keys'),
+    "a word": ("random\n", 'got "random"; expected a mapping of keys'),
     "text for a number": (GOOD + "evaluation: {episodes: many}\n",
-        "key 'evaluation.episodes': got \"many\"; should be a whole number"),
+        "key 'evaluation.episodes': got \"many\"; expected a whole number"),
     "quoted number": (GOOD + 'evaluation: {episodes: "3"}\n',
-        "key 'evaluation.episodes': got \"3\"; should be a whole number"),
+        "key 'evaluation.episodes': got \"3\"; expected a whole number"),
     "text for a rate": (GOOD + "training: {learning_rate: fast}\n",
-        "key 'training.learning_rate': got \"fast\"; should be a number"),
+        "key 'training.learning_rate': got \"fast\"; expected a number"),
     "float for an int": (GOOD + "evaluation: {episodes: 2.5}\n",
-        "key 'evaluation.episodes': got 2.5; should be a whole number"),
+        "key 'evaluation.episodes': got 2.5; expected a whole number"),
     "bool for an int": (GOOD + "training: {steps: true}\n",
-        "key 'training.steps': got true; should be a whole number"),
+        "key 'training.steps': got true; expected a whole number"),
     "yes for true": (GOOD + "training: {anneal: yes}\n",
-        f"not valid YAML at line 3, column 20: yes {TWO_MEANINGS}"),
+        f"not valid YAML at line 3, column 20: yes {AMBIGUOUS}"),
     "bool for a rate": (GOOD + "training: {learning_rate: true}\n",
-        "key 'training.learning_rate': got true; should be a number"),
+        "key 'training.learning_rate': got true; expected a number"),
     "bool in a list": (GOOD + "training_seeds: [1, true]\n",
-        "key 'training_seeds.1': got true; should be a whole number"),
+        "key 'training_seeds.1': got true; expected a whole number"),
     "text for a bool": (GOOD + "training: {anneal: maybe}\n",
-        "key 'training.anneal': got \"maybe\"; should be true or false"),
+        "key 'training.anneal': got \"maybe\"; expected true or false"),
     "list for a mapping": (GOOD + "training: [1]\n",
-        "key 'training': got [1]; should be a mapping of keys to values"),
+        "key 'training': got [1]; expected a mapping of keys to values"),
     "null for a mapping": (GOOD + "training:\n",
-        "key 'training': got null; should be a mapping of keys to values"),
+        "key 'training': got null; expected a mapping of keys to values"),
     "text for missions": ("policies: [random]\nmissions: assembler_2\n",
-        "key 'missions': got \"assembler_2\"; should be a list"),
+        "key 'missions': got \"assembler_2\"; expected a list"),
     "text for policies": ("policies: random\nmissions: [assembler_1]\n",
-        "key 'policies': got \"random\"; should be a list"),
+        "key 'policies': got \"random\"; expected a list"),
     "number for a mission": ("policies: [random]\nmissions: [1]\n",
-        "key 'missions.0': got 1; should be text"),
+        "key 'missions.0': got 1; expected text"),
     "number for a policy": ("policies: [3]\nmissions: [assembler_1]\n",
-        "key 'policies.0': got 3; should be a mapping of keys to values"),
+        "key 'policies.0': got 3; expected a mapping of keys to values"),
     "date": ("policies: [{class_path: lstm, init_kwargs: {x: !!timestamp 2020-01-01}}]\n"
         "missions: [a]\n",
         "key 'policies.0.init_kwargs.x': got datetime.date(2020, 1, 1); "
-        "should be text, a number, true or false, a list or a mapping"),
+        "expected text, a number, true or false, a list or a mapping"),
     # values out of range
     "no policies": ("policies: []\nmissions: [assembler_1]\n",
-        "key 'policies': got []; should have at least 1 item, not 0"),
+        "key 'policies': got []; expected at least 1 item"),
     "no seeds": (GOOD + "training_seeds: []\n",
-        "key 'training_seeds': got []; should have at least 1 item, not 0"),
+        "key 'training_seeds': got []; expected at least 1 item"),
     "negative steps": (GOOD + "training: {steps: -1}\n",
-        "key 'training.steps': got -1; should be greater than or equal to 1"),
+        "key 'training.steps': got -1; expected a value >= 1"),
     "zero steps": (GOOD + "training: {steps: 0}\n",
-        "key 'training.steps': got 0; should be greater than or equal to 1"),
+        "key 'training.steps': got 0; expected a value >= 1"),
     "rate is NaN": (GOOD + "training: {learning_rate: .nan}\n",
-        "key 'training.learning_rate': got nan; should be a finite number"),
+        "key 'training.learning_rate': got nan; expected a finite number"),
     "rate is infinite": (GOOD + "training: {learning_rate: .inf}\n",
-        "key 'training.learning_rate': got inf; should be a finite number"),
+        "key 'training.learning_rate': got inf; expected a finite number"),
     "rate is too long to be finite": (GOOD + "training: {learning_rate: 1e400}\n",
-        "key 'training.learning_rate': got inf; should be a finite number"),
+        "key 'training.learning_rate': got inf; expected a finite number"),
     "confidence in percent": (GOOD + "comparison: {confidence: 95}\n",
-        "key 'comparison.confidence': got 95; should be less than 1"),
+        "key 'comparison.confidence': got 95; expected a value < 1"),
     "margin of nothing": (GOOD + "comparison: {equivalence_margin: 0}\n",
-        "key 'comparison.equivalence_margin': got 0; should be greater than 0"),
+        "key 'comparison.equivalence_margin': got 0; expected a value > 0"),
     "same mission twice": ("policies: [random]\nmissions: [assembler_1, assembler_1]\n",
         'key \'missions\': got ["assembler_1", "assembler_1"]; '
-        "'assembler_1' stands there twice"),
+        "expected unique values; 'assembler_1' is repeated"),
     "same seed twice": (GOOD + "training_seeds: [4, 5, 4]\n",
-        "key 'training_seeds': got [4, 5, 4]; 4 stands there twice"),
+        "key 'training_seeds': got [4, 5, 4]; expected unique values; 4 is repeated"),
     "fewer worlds than missions": (GOOD + "training: {worlds: 1, missions: [a, b]}\n",
-        "key 'training': worlds: 1 cannot hold 2 missions"),
+        "key 'training': worlds: got 1; expected at least 2, one per training mission"),
     # names become folders, patterns and HTML
     "name with a slash": (GOOD + "name: a/b\n", f"key 'name': got \"a/b\"; {NAME}"),
     "name is ..": (GOOD + "name: ..\n", f"key 'name': got \"..\"; {NAME}"),
@@ -156,39 +155,39 @@ WRONG = {
     "tab": ("policies:\n\t- random\n",
         "not valid YAML at line 2, column 1: found character '\\t' that cannot start any token"),
     "no such date": (GOOD + "name: !!timestamp 2020-13-45\n",
-        'not valid YAML at line 3, column 7: "2020-13-45" is no possible value'),
+        'not valid YAML at line 3, column 7: "2020-13-45" is not a valid value'),
     "code to run": (GOOD + 'name: !!python/object/apply:os.system ["ls"]\n',
         "not valid YAML at line 3, column 7: could not determine a constructor for the tag "
         "'tag:yaml.org,2002:python/object/apply:os.system'"),
     "control character": ("policies: \x07\n",
         "not valid YAML: special characters are not allowed"),
     "NUL": ('policies: ["a\\0b"]\nmissions: [assembler_1]\n',
-        "key 'policies.0': got 'a\\x00b'; should be text without NUL characters"),
+        "key 'policies.0': got 'a\\x00b'; expected text without NUL characters"),
     "aliases of aliases": (tens("a", "x") + tens("b", "*a") + tens("c", "*b") + tens("d", "*c")
-        + tens("e", "*d") + tens("f", "*e") + tens("g", "*f") + tens("h", "*g"), TOO_MUCH),
-    "alias of itself": ("policies: &a [*a]\n", TOO_MUCH),
+        + tens("e", "*d") + tens("f", "*e") + tens("g", "*f") + tens("h", "*g"), TOO_LARGE),
+    "alias of itself": ("policies: &a [*a]\n", TOO_LARGE),
     "very deep": ("name: " + "[" * 3000 + "]" * 3000, "nested more than 40 levels deep"),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_the_whole_message(name, tmp_path, refused):
-    text, message = WRONG[name]
+@pytest.mark.parametrize("name", INVALID)
+def test_message(name, tmp_path, refused):
+    text, message = INVALID[name]
     path = tmp_path / "config.yaml"
     path.write_text(text)
     assert refused(BenchmarkConfig.from_yaml, path) == f"{path}: {message}"
 
 
-def test_a_huge_number_is_not_repeated_in_full(tmp_path, refused):
+def test_huge_number_is_shortened(tmp_path, refused):
     path = tmp_path / "config.yaml"
     path.write_text(GOOD + f"training: {{steps: 0x{'f' * 5000}}}\n")
     line = refused(BenchmarkConfig.from_yaml, path)
     assert line.startswith(f"{path}: key 'training.steps': got ")
-    assert line.endswith("; should be a whole number of at most 64 bits")
+    assert line.endswith("; expected a whole number of at most 64 bits")
     assert len(line) < len(str(path)) + 200
 
 
-def test_broken_yaml_says_where(tmp_path, refused):
+def test_yaml_error_has_a_position(tmp_path, refused):
     path = tmp_path / "config.yaml"
     path.write_text("policies: [random\nmissions: 1\n")
     line = refused(BenchmarkConfig.from_yaml, path)
@@ -201,7 +200,7 @@ def test_missing_file(tmp_path, refused):
     assert line == f"{path}: cannot be read (No such file or directory)"
 
 
-def test_folder_for_a_file(tmp_path, refused):
+def test_folder_instead_of_file(tmp_path, refused):
     line = refused(BenchmarkConfig.from_yaml, tmp_path)
     assert line == f"{tmp_path}: cannot be read (Is a directory)"
 
@@ -219,7 +218,7 @@ def test_too_large(tmp_path, refused):
 
 
 @pytest.mark.parametrize("text", ["1e-3", "1.0e-3", "0.001", "1E-3", "+1e-3"])
-def test_a_rate_as_people_write_it_is_accepted(text, tmp_path):
+def test_spellings_of_a_learning_rate(text, tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(GOOD + f"training: {{learning_rate: {text}}}\n")
     assert BenchmarkConfig.from_yaml(path).training.learning_rate == 0.001
@@ -236,7 +235,7 @@ def test_yaml_1_2(text, value):
 @pytest.mark.parametrize("value", [
     "1e-3", "010", "0o17", "yes", "2020-01-01", "1:30", "1_0", ".5", "null", "~", "", 1e-5, 1e22,
 ])  # fmt: skip
-def test_what_is_written_is_read_back(value):
-    """Also by Snakemake, whose YAML is 1.1."""
+def test_dump_yaml_round_trip(value):
+    """Both YAML versions read it equally; Snakemake uses YAML 1.1."""
     text = dump_yaml({"a": value})
     assert parse_yaml(text, "test") == yaml.safe_load(text) == {"a": value}

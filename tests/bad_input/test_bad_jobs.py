@@ -1,4 +1,4 @@
-"""Failures while a job runs: one line, the trace in the log, and nothing replaced."""
+"""Failures of a job: one error line, a traceback in the log, unchanged old results."""
 
 import signal
 from types import SimpleNamespace
@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from daf.config import EvaluationConfig
-from daf.evaluate import evaluate
-from daf.job import job
+from daf.evaluation.evaluate import evaluate
+from daf.jobs.job import run_job
 from daf.missions import load_mission
-from daf.plan import Player
+from daf.plan import PolicyInstance
 
 POLICIES = """
 import torch
@@ -46,8 +46,8 @@ class Asleep(Policy):
     def act(self, observations, state):
         return still(observations), None
 """
-NEEDED = "integers of shape [8] are needed"
-WRONG = {
+NEEDED = "expected integers of shape [8]"
+INVALID = {
     "Square": f": act returned torch.int64 [8, 1]; {NEEDED}",
     "Undecided": f": act returned torch.float32 [8]; {NEEDED}",
     "Stateless": " failed with ValueError: too many values to unpack (expected 2) (in ",
@@ -57,11 +57,11 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_policy_that_answers_wrongly(name, tmp_path, refused):
+@pytest.mark.parametrize("name", INVALID)
+def test_invalid_actions(name, tmp_path, refused):
     path = tmp_path / "mine.py"
     path.write_text(POLICIES)
-    player = Player(
+    instance = PolicyInstance(
         name=name,
         policy=name,
         class_path=f"{path}:{name}",
@@ -70,13 +70,13 @@ def test_policy_that_answers_wrongly(name, tmp_path, refused):
         training_seed=None,
     )
     mission = load_mission("assembler_2")
-    line = refused(evaluate, player, mission, EvaluationConfig(episodes=2))
-    assert line.startswith(f"policy '{name}'{WRONG[name].format(path=path)}")
+    line = refused(evaluate, instance, mission, EvaluationConfig(episodes=2))
+    assert line.startswith(f"policy '{name}'{INVALID[name].format(path=path)}")
 
 
 @pytest.fixture
 def rule(tmp_path):
-    """The object `snakemake` of a rule with one result, which exists from an earlier run."""
+    """Return the `snakemake` object of a rule whose result exists from an earlier run."""
     result, sidecar = tmp_path / "result.txt", tmp_path / "result.txt.prov.json"
     result.write_text("earlier")
     sidecar.write_text("earlier sidecar")
@@ -92,9 +92,9 @@ def rule(tmp_path):
     )
 
 
-TOO_MUCH = (
+MEMORY_HINT = (
     "the job needs more GPU memory than it may use "
-    "(gpu_memory_fraction 0.25, gpu_slots 1; fewer worlds need less)"
+    "(gpu_memory_fraction 0.25, jobs_per_gpu 1; fewer worlds need less)"
 )
 
 
@@ -103,20 +103,20 @@ TOO_MUCH = (
     (OSError(28, "No space left on device"), "[Errno 28] No space left on device", False),
     (KeyError("x"), "KeyError: 'x'", True),
     (RuntimeError(), "RuntimeError: ", True),
-    (torch.OutOfMemoryError("CUDA out of memory."), f"{TOO_MUCH}: CUDA out of memory.", False),
+    (torch.OutOfMemoryError("CUDA out of memory."), f"{MEMORY_HINT}: CUDA out of memory.", False),
 ])  # fmt: skip
-def test_a_failed_job_says_one_line_and_replaces_nothing(
+def test_failed_job_prints_one_line_and_keeps_old_results(
     error, line, traced, rule, tmp_path, capsys
 ):
-    with pytest.raises(SystemExit) as stopped, job(rule) as work:
-        work.paths["result"].write_text("half of the new res")
+    with pytest.raises(SystemExit) as stopped, run_job(rule) as job:
+        job.output_paths["result"].write_text("half of the new res")
         print("working")
         raise error
-    shown = capsys.readouterr()
+    captured = capsys.readouterr()
     log = (tmp_path / "demo.log").read_text()
     assert stopped.value.code == 1
-    assert shown.out == "working\n"
-    assert shown.err == f"error in demo: {line}\n"
+    assert captured.out == "working\n"
+    assert captured.err == f"error in demo: {line}\n"
     assert log.split("\n")[1] == "working" and log.endswith(f"failed: {line}\n")
     assert ("Traceback" in log) == traced
     assert (tmp_path / "result.txt").read_text() == "earlier"
@@ -130,41 +130,53 @@ def test_a_failed_job_says_one_line_and_replaces_nothing(
 
 
 @pytest.mark.gpu
-def test_gpu_memory_beyond_the_share_of_a_job_is_refused(rule, capsys):
+def test_gpu_memory_limit_of_a_job(rule, capsys):
     share = torch.cuda.get_device_properties(0).total_memory // 4
-    with pytest.raises(SystemExit), job(rule, device_needed=True) as work:
-        torch.empty(share // 2, dtype=torch.uint8, device=work.device)
-        print("half of it is there")
-        torch.empty(share + 2**30, dtype=torch.uint8, device=work.device)
-    shown = capsys.readouterr()
-    assert shown.out.endswith("half of it is there\n")
-    assert shown.err.startswith(f"error in demo: {TOO_MUCH}: ") and shown.err.count("\n") == 1
+    with pytest.raises(SystemExit), run_job(rule, needs_device=True) as job:
+        torch.empty(share // 2, dtype=torch.uint8, device=job.device)
+        print("allocated half of it")
+        torch.empty(share + 2**30, dtype=torch.uint8, device=job.device)
+    captured = capsys.readouterr()
+    assert captured.out.endswith("allocated half of it\n")
+    assert (
+        captured.err.startswith(f"error in demo: {MEMORY_HINT}: ") and captured.err.count("\n") == 1
+    )
 
 
-def test_a_job_that_forgets_an_output_fails(rule, tmp_path, capsys):
-    with pytest.raises(SystemExit), job(rule):
+def test_missing_output_fails(rule, tmp_path, capsys):
+    with pytest.raises(SystemExit), run_job(rule):
         pass
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error in demo: ") and "result.txt" in line
     assert (tmp_path / "result.txt").read_text() == "earlier"
 
 
-@pytest.mark.parametrize("number, said", [
+@pytest.fixture
+def handled_interrupt():
+    """Handle SIGINT as in a terminal; shells ignore it in background jobs."""
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, previous)
+
+
+@pytest.mark.parametrize("number, message", [
     (signal.SIGTERM, "demo: interrupted, nothing was replaced\n"),
     (signal.SIGINT, "demo: interrupted, nothing was replaced\n"),
 ])  # fmt: skip
-def test_a_job_that_is_told_to_stop_replaces_nothing(number, said, rule, tmp_path, capsys):
-    with pytest.raises(SystemExit) as stopped, job(rule) as work:
-        work.paths["result"].write_text("half of the new res")
+def test_interrupted_job_keeps_old_results(
+    number, message, rule, tmp_path, capsys, handled_interrupt
+):
+    with pytest.raises(SystemExit) as stopped, run_job(rule) as job:
+        job.output_paths["result"].write_text("half of the new res")
         signal.raise_signal(number)
-    assert (stopped.value.code, capsys.readouterr().err) == (130, said)
-    assert (tmp_path / "demo.log").read_text().split("\n", 1)[1] == said
+    assert (stopped.value.code, capsys.readouterr().err) == (130, message)
+    assert (tmp_path / "demo.log").read_text().split("\n", 1)[1] == message
     assert (tmp_path / "result.txt").read_text() == "earlier"
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
-def test_a_good_job_replaces_both(rule, tmp_path):
-    with job(rule) as work:
-        work.paths["result"].write_text("new")
+def test_successful_job_replaces_results(rule, tmp_path):
+    with run_job(rule) as job:
+        job.output_paths["result"].write_text("new")
     assert (tmp_path / "result.txt").read_text() == "new"
     assert '"rule": "demo"' in (tmp_path / "result.txt.prov.json").read_text()

@@ -1,4 +1,4 @@
-"""Configurations that are well formed but cannot be carried out: found before any work starts."""
+"""Well-formed but impossible configurations, which fail before any job starts."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from daf.config import BenchmarkConfig
-from daf.environment import check_environment
+from daf.jobs.environment_check import check_environment
 from daf.missions import built_in_missions, load_mission
 from daf.plan import make_plan
 from daf.policies import Game
@@ -41,12 +41,12 @@ class Tool:
 """
 
 
-def config(policies, missions=("assembler_1",), **more) -> BenchmarkConfig:
-    data = {"policies": policies, "missions": list(missions), **more}
+def config(policies, missions=("assembler_1",), **settings) -> BenchmarkConfig:
+    data = {"policies": policies, "missions": list(missions), **settings}
     return BenchmarkConfig.parse(data, "config.yaml")
 
 
-WRONG = {
+INVALID = {
     "typo": ("lstmm", f"unknown policy \"lstmm\"; did you mean 'lstm'? {SHORT}"),
     "file alone": ("mine.py", f'unknown policy "mine.py"; {SHORT}'),
     "no file": ("yours.py:Still", "policy 'yours.py:Still': no file yours.py"),
@@ -69,22 +69,21 @@ WRONG = {
         "policy 'noop': unknown key 'init_kwargs.speed'; accepted: none"),
     "too many glyphs": ({"class_path": "random", "init_kwargs": {"glyphs": 155}},
         "policy 'random': cannot be built with init_kwargs {\"glyphs\": 155} (ValueError: glyphs: "
-        "got 155; 0 to 154 are possible); accepted init_kwargs: glyphs"),
+        "got 155; expected 0 to 154); accepted init_kwargs: glyphs"),
     "training of a fixed policy": ({"class_path": "random", "training": {"steps": 3}},
         "policy 'random' is not trained here: key 'training': got {\"steps\": 3}; leave it out"),
     "weights for none": ({"class_path": "random", "data_path": "w.safetensors"},
         "key 'data_path': got \"w.safetensors\"; policy 'random' takes none, it has no weights"),
     "no weights file": ({"class_path": "lstm", "data_path": "w.safetensors"},
-        "key 'data_path': no file \"w.safetensors\"; the policy.safetensors of a training is "
-        "needed"),
+        "key 'data_path': no file \"w.safetensors\"; expected the policy.safetensors of a run"),
     "wrong override": ({"class_path": "lstm", "training": {"step": 3}},
         "key 'training': unknown key 'step'; did you mean 'steps'? accepted: anneal, "
-        "anneal_steps, clip, entropy_coef, epochs, gae_lambda, gamma, initial_weights, "
-        "learning_rate, lessons, max_grad_norm, minibatches, "
+        "anneal_steps, clip, curriculum, entropy_coef, epochs, gae_lambda, gamma, "
+        "initial_weights, learning_rate, max_grad_norm, minibatches, "
         "missions, precision, rollout_length, shaping, steps, teacher, teacher_steps, value_coef, "
         "worlds"),
     "wrong value of an override": ({"class_path": "lstm", "training": {"steps": "many"}},
-        "key 'training': key 'steps': got \"many\"; should be a whole number"),
+        "key 'training': key 'steps': got \"many\"; expected a whole number"),
     "mission of an override": ({"class_path": "lstm", "training": {"missions": ["assembler_3"]}},
         "key 'training.missions.0': unknown mission \"assembler_3\"; did you mean 'assembler_2'? "
         f"{MISSIONS}"),
@@ -93,25 +92,25 @@ WRONG = {
 
 @pytest.fixture
 def plan_refused(refused, tmp_path, monkeypatch):
-    """A function from a configuration to the line that refuses it; nothing may be written."""
+    """Return a function from a configuration to its error; it checks that no file changes."""
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text(POLICY)
 
-    def line_of(policies, missions=("assembler_1",), **more) -> str:
+    def message_of(policies, missions=("assembler_1",), **settings) -> str:
         before = sorted(Path().rglob("*"))
-        asked = config(policies, missions, **more)
-        line = refused(make_plan, asked, "config.yaml")
+        parsed = config(policies, missions, **settings)
+        line = refused(make_plan, parsed, "config.yaml")
         assert [p for p in sorted(Path().rglob("*")) if "__pycache__" not in p.parts] == before
-        place, _, message = line.partition(": ")
-        assert place == "config.yaml"
+        source, _, message = line.partition(": ")
+        assert source == "config.yaml"
         return message
 
-    return line_of
+    return message_of
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_the_whole_message(name, plan_refused):
-    policy, message = WRONG[name]
+@pytest.mark.parametrize("name", INVALID)
+def test_message(name, plan_refused):
+    policy, message = INVALID[name]
     assert plan_refused([policy]) == f"key 'policies.0': {message}"
 
 
@@ -137,7 +136,7 @@ def test_file_that_fails_on_import(content, problem, plan_refused):
     )
 
 
-def test_two_policies_of_one_name(plan_refused):
+def test_duplicate_policy_name(plan_refused):
     assert plan_refused(["random", {"class_path": "noop", "name": "random"}]) == (
         "key 'policies.1': two policies are called 'random'; give this one another 'name'"
     )
@@ -163,7 +162,7 @@ def test_missing_mission_file(plan_refused):
     )
 
 
-def test_mistake_in_a_mission_file(plan_refused):
+def test_invalid_mission_file(plan_refused):
     Path("mine.yaml").write_text("map: ['@?']\n")
     assert plan_refused(["random"], ["mine.yaml"]).startswith(
         "key 'missions.0': mine.yaml: key 'map': unknown character \"?\" in row 1; accepted: "
@@ -173,42 +172,40 @@ def test_mistake_in_a_mission_file(plan_refused):
 def test_endless_mission(plan_refused):
     Path("mine.yaml").write_text(MAP + "max_steps: 0\n")
     assert plan_refused(["random"], ["mine.yaml"]) == (
-        "mission mine: key 'max_steps': got 0 (endless); a benchmark needs at least 1"
+        "mission mine: key 'max_steps': got 0 (endless); expected at least 1"
     )
 
 
-def test_two_missions_of_one_name(plan_refused):
+def test_duplicate_mission_name(plan_refused):
     Path("assembler_1.yaml").write_text(MAP)
     assert plan_refused(["random"], ["assembler_1", "assembler_1.yaml"]) == (
         "key 'missions': two are named 'assembler_1'; rename one"
     )
 
 
-def test_a_trained_policy_cannot_play_missions_of_different_windows(plan_refused):
+def test_trained_policy_needs_equal_windows(plan_refused):
     Path("narrow.yaml").write_text(MAP + "window_width: 7\n")
     assert plan_refused(["random", "lstm"], ["assembler_1", "narrow.yaml"]) == (
         "key 'policies.1': missions assembler_1 and narrow differ in window_width (11 and 7); "
-        "one policy cannot play both"
+        "one policy cannot act in both"
     )
 
 
 def test_results_is_a_file(plan_refused):
     Path("results").write_text("precious")
-    assert plan_refused(["random"]) == (
-        f"{Path('results').resolve()} is a file; a folder is needed there"
-    )
+    assert plan_refused(["random"]) == (f"{Path('results').resolve()} is a file; expected a folder")
     assert Path("results").read_text() == "precious"
 
 
-def test_weights_file_with_an_odd_name_that_is_none(plan_refused):
+def test_invalid_weights_file_with_special_name(plan_refused):
     Path("my <b>.safetensors").write_bytes(b"")
     assert plan_refused([{"class_path": "lstm", "data_path": "my <b>.safetensors"}]) == (
         "key 'policies.0': weights my <b>.safetensors: not a readable safetensors file "
-        "(its header is cut off or too long)"
+        "(its header is truncated or too long)"
     )
 
 
-# Weights: a small network's own file, then damaged.
+# Weights: a valid file of a small network, damaged by each test.
 
 
 @pytest.fixture
@@ -225,7 +222,7 @@ def stateless(hidden_size: int) -> list[dict]:
 
 def test_good_weights_are_accepted(weights, monkeypatch):
     monkeypatch.chdir(weights.parent)
-    assert len(make_plan(config(stateless(8))).players) == 1
+    assert len(make_plan(config(stateless(8))).policies) == 1
 
 
 @pytest.mark.parametrize("damage", ["truncated", "random", "pickle", "empty"])
@@ -241,45 +238,45 @@ def test_damaged_weights(damage, weights, plan_refused):
     assert plan_refused(stateless(8)).startswith(start)
 
 
-def test_weights_of_another_size(weights, plan_refused):
+def test_weights_of_another_layer_width(weights, plan_refused):
     line = plan_refused(stateless(16))
     assert line.startswith("key 'policies.0': weights w.safetensors: '")
     assert line.endswith("; check init_kwargs and missions")
-    assert "8" in line.split("has shape ")[1].split(", this")[0]
-    assert "16" in line.split("this policy needs ")[1]
+    assert "8" in line.split("got shape ")[1].split(";")[0]
+    assert "16" in line.split("; expected ")[1]
 
 
 def test_weights_of_another_network(weights, plan_refused):
     line = plan_refused([{"class_path": "lstm", "data_path": "w.safetensors"}])
     assert line == (
-        "key 'policies.0': weights w.safetensors: made for another network "
+        "key 'policies.0': weights w.safetensors: weights of another network "
         "('hidden.bias' is not in both)"
     )
 
 
-def test_weights_that_are_not_finite(weights, plan_refused):
+def test_nonfinite_weights(weights, plan_refused):
     tensors = safetensors.torch.load_file(weights)
     tensors["critic.weight"][0, 3] = float("nan")
     safetensors.torch.save_file(tensors, weights)
     assert plan_refused(stateless(8)) == (
-        "key 'policies.0': weights w.safetensors: 'critic.weight' holds numbers that are not finite"
+        "key 'policies.0': weights w.safetensors: 'critic.weight' has NaN or infinite values"
     )
 
 
 def test_too_little_disk(tmp_path):
-    found = check_environment(tmp_path / "results", needed_mb=1e12, device="cpu")
-    checks = {check["name"]: check for check in found["checks"]}
-    assert not found["ok"]
+    result = check_environment(tmp_path / "results", needed_mb=1e12, device="cpu")
+    checks = {check["name"]: check for check in result["checks"]}
+    assert not result["ok"]
     assert [name for name, check in checks.items() if not check["ok"]] == ["disk"]
     assert checks["disk"]["needed"] == "1000000000000 MB free"
     assert checks["disk"]["found"].endswith(f"MB free in {(tmp_path / 'results').resolve()}")
 
 
-def test_the_good_configuration_of_these_tests_is_accepted(tmp_path, monkeypatch):
+def test_example_configuration_is_valid(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text(POLICY)
     Path("config.yaml").write_text(
         yaml.safe_dump({"policies": ["mine.py:Still"], "missions": ["assembler_1"]})
     )
-    (player,) = make_plan(BenchmarkConfig.from_yaml("config.yaml")).players.values()
-    assert player.policy == "Still" and player.name.startswith("Still-")
+    (instance,) = make_plan(BenchmarkConfig.from_yaml("config.yaml")).policies.values()
+    assert instance.policy == "Still" and instance.name.startswith("Still-")

@@ -1,4 +1,4 @@
-"""Policies that misbehave in a job: one line with their names, nothing left, nothing changed."""
+"""Misbehaving policies in a job: an error line with their names, no side effects."""
 
 import os
 import signal
@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from daf.config import DAFConfig, EvaluationConfig
-from daf.evaluate import evaluate
+from daf.evaluation.evaluate import evaluate
 from daf.missions import load_mission
 from daf.orchestrators import daf_run_comparison_pipeline
-from daf.plan import Player
+from daf.plan import PolicyInstance
 from daf.policies import Game, PolicySpec, make_policy
-from daf.policies.answers import check_network
-from daf.stopping import stoppable
+from daf.policies.checks import check_forward
+from daf.system.interrupts import interruptible
 
 POLICIES = """
 import os, sys, threading, time
@@ -26,8 +26,8 @@ import torch
 from daf.policies import Policy
 from daf.policies.stateless import Stateless
 
-def still(observations, **more):
-    return torch.zeros(len(observations), dtype=torch.int64, **more)
+def still(observations, **kwargs):
+    return torch.zeros(len(observations), dtype=torch.int64, **kwargs)
 
 class Still(Policy):
     def act(self, observations, state):
@@ -89,22 +89,22 @@ class NoNumber(Stateless):
         super().__init__(game, device, hidden_size=8)
         self.how = how
 
-    def forward(self, observations, memory, starts):
-        logits, values, memory = super().forward(observations, memory, starts)
+    def forward(self, observations, recurrent_state, episode_starts):
+        logits, values, state = super().forward(observations, recurrent_state, episode_starts)
         if self.how == "logits":
-            return logits * float("nan"), values, memory
+            return logits * float("nan"), values, state
         if self.how == "meta":
-            return logits.to("meta"), values, memory
+            return logits.to("meta"), values, state
         if self.how == "numpy":
-            return logits.detach().numpy(), values, memory
+            return logits.detach().numpy(), values, state
         if self.how == "overwrites":
             observations.zero_()
         if self.how == "stops":
             sys.exit(0)
-        return logits, values, memory
+        return logits, values, state
 """
-NEEDED = "; integers of shape [8] are needed"
-WRONG = {
+NEEDED = "; expected integers of shape [8]"
+INVALID = {
     "Stops": " failed with SystemExit: 0 (in {path}, line 16)",
     "Interrupts": " failed with KeyboardInterrupt: (in {path}, line 20)",
     "Mute": " failed with Untold: its text fails with ZeroDivisionError (in {path}, line 27)",
@@ -112,8 +112,8 @@ WRONG = {
     "Sparse": f": act returned torch.int64 [8] sparse_coo{NEEDED}",
     "Numpy": f": act returned something of type ndarray{NEEDED}",
     "Threads": ": its code leaves thread mine running, and the process could not end",
-    "Doubles": ": makes torch.float64 on cpu torch's default for the whole process; name dtype",
-    "NoNumber": ": forward returned logits from which no action can be drawn (NaN or infinity)",
+    "Doubles": ": its code sets the defaults of torch to torch.float64 on cpu for the",
+    "NoNumber": ": forward returned logits that define no distribution (NaN or infinity)",
 }
 
 
@@ -124,8 +124,8 @@ def path(tmp_path):
     return file
 
 
-def play(path: Path, name: str):
-    player = Player(
+def run_episodes(path: Path, name: str):
+    instance = PolicyInstance(
         name=name,
         policy=name,
         class_path=f"{path}:{name}",
@@ -133,48 +133,48 @@ def play(path: Path, name: str):
         init_kwargs={},
         training_seed=None,
     )
-    with stoppable():
-        return evaluate(player, load_mission("assembler_2"), EvaluationConfig(episodes=2))[0]
+    with interruptible():
+        return evaluate(instance, load_mission("assembler_2"), EvaluationConfig(episodes=2))[0]
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_what_a_policy_does_is_named(name, path, refused):
-    line = refused(play, path, name)
-    assert line.startswith(f"policy '{name}'{WRONG[name].format(path=path)}")
+@pytest.mark.parametrize("name", INVALID)
+def test_misbehavior_is_reported(name, path, refused):
+    line = refused(run_episodes, path, name)
+    assert line.startswith(f"policy '{name}'{INVALID[name].format(path=path)}")
     assert torch.get_default_dtype() == torch.float32
 
 
-def test_what_a_policy_sees_is_its_own(path):
-    with_, without = play(path, "Overwrites"), play(path, "Still")
+def test_policies_get_copies_of_observations(path):
+    with_, without = run_episodes(path, "Overwrites"), run_episodes(path, "Still")
     assert with_.drop(columns=["policy", "run"]).equals(without.drop(columns=["policy", "run"]))
 
 
-def test_what_a_policy_sets_is_put_back(path):
+def test_global_settings_are_restored(path):
     def settings():
         deterministic = torch.are_deterministic_algorithms_enabled()
         return torch.get_num_threads(), deterministic, os.getcwd(), sys.stdout
 
     before = settings()
-    play(path, "Sets")
+    run_episodes(path, "Sets")
     assert settings() == before
 
 
-@pytest.mark.parametrize("how, said", [
-    ("meta", "forward returned logits float32 [2, 3, 5] on device meta; float32 [2, 3, 5] is"),
-    ("numpy", "forward returned logits something of type ndarray; float32 [2, 3, 5] is needed"),
-    ("overwrites", "forward changes the tensors that it is given"),
-    ("stops", "it fails (SystemExit: 0)"),
+@pytest.mark.parametrize("how, message", [
+    ("meta", "forward returned logits float32 [2, 3, 5] on device meta; expected float32 [2,"),
+    ("numpy", "forward returned logits something of type ndarray; expected float32 [2, 3, 5]"),
+    ("overwrites", "forward modifies its input tensors"),
+    ("stops", "rows (SystemExit: 0)"),
 ])  # fmt: skip
-def test_networks_are_asked_once_before_they_learn(how, said, path, refused):
+def test_networks_are_checked_before_training(how, message, path, refused):
     spec = PolicySpec(f"{path}:NoNumber", init_kwargs={"how": how})
     network = make_policy(spec, Game.of(load_mission("assembler_1")))
-    assert said in refused(check_network, "mine", network)
+    assert message in refused(check_forward, "mine", network)
 
 
 JOB = """
 import ctypes, os, signal, sys, threading, time
 from types import SimpleNamespace
-from daf.supervise import supervised
+from daf.jobs.supervisor import supervised
 
 Job = type("Snakemake", (SimpleNamespace,), {"__module__": "snakemake.script"})
 with supervised(Job(rule="demo", log=["job.log"])) as tell:
@@ -183,7 +183,7 @@ with supervised(Job(rule="demo", log=["job.log"])) as tell:
     BODY
     open("made", "w").close()
 """
-ENDED = "error in demo: policy 'mine': its process ended without giving a reason"
+ENDED = "error in demo: policy 'mine': its process ended without an error message"
 BODIES = {
     "os._exit(0)": (1, f"{ENDED} (exit status 0)\n"),
     "sys.exit(0)": (1, f"{ENDED} (exit status 0)\n"),
@@ -194,26 +194,26 @@ BODIES = {
     "sys.exit(130)": (130, ""),
     "pass": (0, ""),
     "if os.fork() == 0: time.sleep(600)": (
-        0, "error in demo: policy 'mine': its code left a process running; it was ended\n"),
+        0, "error in demo: policy 'mine': its code left a process running; killed\n"),
     "if os.fork() == 0: os.setsid(); os.fork() or time.sleep(600); os._exit(0)": (
-        0, "error in demo: policy 'mine': its code left a process running; it was ended\n"),
+        0, "error in demo: policy 'mine': its code left a process running; killed\n"),
     "os.fork()": (0, ""),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("body", BODIES)
-def test_a_job_ends_whatever_the_code_in_it_does(body, tmp_path):
-    """Its output would last until the last process that has it."""
+def test_job_ends_despite_background_code(body, tmp_path):
+    """A background process would keep the output pipe of the job open."""
     command = [sys.executable, "-c", JOB.replace("BODY", body)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == BODIES[body]
     assert (tmp_path / "made").exists() == (done.returncode == 0)
-    said = done.stderr.removeprefix("error in demo: ") if done.returncode == 1 else ""
-    assert (tmp_path / "job.log").read_text() == (f"failed: {said}" if said else "")
+    message = done.stderr.removeprefix("error in demo: ") if done.returncode == 1 else ""
+    assert (tmp_path / "job.log").read_text() == (f"failed: {message}" if message else "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_nothing_outlives_a_job_that_is_told_to_end(number, tmp_path):
+def test_no_process_outlives_an_interrupted_job(number, tmp_path):
     body = "open('pid', 'w').write(str(os.getpid())); time.sleep(600)"
     process = subprocess.Popen(
         [sys.executable, "-c", JOB.replace("BODY", body)], cwd=tmp_path, stderr=subprocess.DEVNULL
@@ -227,13 +227,13 @@ def test_nothing_outlives_a_job_that_is_told_to_end(number, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_others_get_their_report(path, monkeypatch):
+def test_report_without_the_failed_policy(path, monkeypatch):
     monkeypatch.chdir(path.parent)
     result = daf_run_comparison_pipeline(
         policies=["random", "mine.py:Ends", "mine.py:Stops"],
         missions=["assembler_1"],
         episodes_per_mission=2,
-        daf_config=DAFConfig(players_per_job=3),
+        daf_config=DAFConfig(policies_per_job=3),
     )
     assert result.status == "partial" and Path(result.outputs["report"]).exists()
     assert sorted(error.message.split(":")[0] for error in result.errors) == [

@@ -1,4 +1,4 @@
-"""Policy files that misbehave while a plan checks them: one line, and no harm to the plan."""
+"""Misbehaving policy files in the checks of a plan: one error line, no effect on the plan."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from daf.config import BenchmarkConfig, ConfigError
-from daf.plan import checker, make_plan
+from daf.plan import foreign_policy_checker, make_plan
 
 STILL = """
 import atexit, ctypes, multiprocessing, os, signal, sys, threading, time
@@ -57,7 +57,8 @@ MISBEHAVES = {
     "closes stdout": (f"{STILL}{BUILT}os.close(1)", "its code closed file descriptor 1"),
     "loops": (f"{STILL}{BUILT}time.sleep(600)", "its code takes longer than 2 s to be imported"),
     "float64": (STILL + "\ntorch.set_default_dtype(torch.float64)\n",
-        "makes torch.float64 on cpu torch's default for the whole process; name dtype and device"),
+        "sets the defaults of torch to torch.float64 on cpu for the whole process; pass dtype and "
+        "device"),
     "exits at its end": (STILL + "\natexit.register(os._exit, 7)\n", None),
     "daemon": (STILL + DAEMON, "its code leaves process "),
     "pool": (STILL + "\nPOOL = ThreadPoolExecutor(); POOL.submit(time.sleep, 0)\n", None),
@@ -78,51 +79,51 @@ def plan(path: str = "mine.py:Mine", *others: str):
     return make_plan(BenchmarkConfig.parse(data, "test"), "test")
 
 
-def own() -> tuple:
+def process_settings() -> tuple:
     return os.getcwd(), signal.getsignal(signal.SIGTERM), threading.active_count()
 
 
 @pytest.mark.parametrize("name", MISBEHAVES)
-def test_each_is_named_in_one_line(name, folder, refused, monkeypatch):
-    code, said = MISBEHAVES[name]
+def test_misbehavior_is_reported(name, folder, refused, monkeypatch):
+    code, message = MISBEHAVES[name]
     if name == "loops":
-        monkeypatch.setattr(checker, "SECONDS", 2.0)
+        monkeypatch.setattr(foreign_policy_checker, "ANSWER_SECONDS", 2.0)
     Path("mine.py").write_text(code)
-    before = own()
-    if said is None:
-        assert any(player.startswith("Mine-") for player in plan().players)
+    before = process_settings()
+    if message is None:
+        assert any(name.startswith("Mine-") for name in plan().policies)
     else:
         line = refused(plan)
-        assert line.startswith("test: key 'policies.0': policy 'mine.py:Mine'") and said in line
-    assert own() == before
+        assert line.startswith("test: key 'policies.0': policy 'mine.py:Mine'") and message in line
+    assert process_settings() == before
 
 
 @pytest.mark.parametrize("name", ["exits", "exits at once", "forks", "thread", "float64"])
-def test_beside_others_it_is_left_to_its_own_job(name, folder):
+def test_misbehaving_policy_is_deferred_to_its_job(name, folder):
     Path("mine.py").write_text(MISBEHAVES[name][0])
     planned = plan("mine.py:Mine", "random").evaluations()
-    assert [player.partition("-")[0] for player, _ in planned] == ["Mine", "random"]
+    assert [name.partition("-")[0] for name, _ in planned] == ["Mine", "random"]
 
 
-def test_code_that_merely_fails_is_refused_beside_others(folder, refused):
+def test_failing_code_is_refused(folder, refused):
     Path("mine.py").write_text("1 / 0")
     assert "fails on import (ZeroDivisionError" in refused(plan, "mine.py:Mine", "random")
 
 
-def test_nothing_is_left_of_them(folder):
+def test_no_processes_remain(folder):
     Path("mine.py").write_text(STILL + DAEMON)
     with pytest.raises(ConfigError):
         plan()
     Path("other.py").write_text(STILL)
-    plan("other.py:Mine")  # whose process comes after that of the first
-    asked = psutil.Process(checker.checker()._process.pid)
+    plan("other.py:Mine")  # starts a second process
+    checker = psutil.Process(foreign_policy_checker.foreign_policy_checker()._process.pid)
     deadline = time.monotonic() + 30
-    while len(asked.children(recursive=True)) > 1 and time.monotonic() < deadline:
+    while len(checker.children(recursive=True)) > 1 and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert len(asked.children(recursive=True)) == 1
+    assert len(checker.children(recursive=True)) == 1
 
 
-def test_a_module_is_imported_where_it_may_crash(folder, refused, monkeypatch):
+def test_modules_are_imported_in_a_subprocess(folder, refused, monkeypatch):
     monkeypatch.syspath_prepend(folder)
     (folder / "bad").mkdir()
     (folder / "bad" / "__init__.py").write_text("import os; os._exit(0)")

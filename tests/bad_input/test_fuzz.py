@@ -1,4 +1,4 @@
-"""Every loader under random input: it works, or says in one line what is wrong. Nothing else."""
+"""Loaders under random input: success or a one-line error, nothing else."""
 
 import copy
 import json
@@ -23,15 +23,15 @@ from daf.config import (
     load_json,
     load_yaml,
 )
+from daf.evaluation.replay import Replay
+from daf.files.parquet import load_table
 from daf.missions import RESOURCES, load_mission
 from daf.missions.loader import BUILT_IN, build_mission
 from daf.orchestrators import PipelineResult
-from daf.origin import Origin
-from daf.parquet import load_table
 from daf.plan import make_plan
-from daf.policies.registry import saved_init_kwargs
-from daf.record import Record, recorded
-from daf.recording import Recording
+from daf.policies.registry import read_init_kwargs
+from daf.provenance.origin import Origin
+from daf.provenance.sidecar import Sidecar, write_outputs
 from daf.stats import analyse
 
 ROOT = Path(__file__).parents[2]
@@ -54,64 +54,64 @@ NUMBERS = st.one_of(
     st.floats(),
     st.sampled_from([0, -1, 2**31, 2**63, 10**30, 1e308, float("nan"), float("inf")]),
 )
-ODD = st.recursive(
+VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS),
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(TEXTS, inner, max_size=3)),
     max_leaves=5,
 )
 
 
-def places(data, here=()) -> list[tuple]:
-    """The keys that lead to every value of nested data."""
+def key_paths(data, parent=()) -> list[tuple]:
+    """Return the key path of every value of nested data."""
     inner = data.items() if isinstance(data, dict) else enumerate(data)
     return [
-        place
+        path
         for key, value in inner
-        for place in (
-            (*here, key),
-            *(places(value, (*here, key)) if isinstance(value, dict | list) else ()),
+        for path in (
+            (*parent, key),
+            *(key_paths(value, (*parent, key)) if isinstance(value, dict | list) else ()),
         )
     ]
 
 
 @st.composite
 def mutated(draw, data):
-    """Valid data with one to three values replaced, removed or added."""
+    """Draw valid data with 1 to 3 values replaced, removed or added."""
     data = copy.deepcopy(data)
     for _ in range(draw(st.integers(1, 3))):
-        there = places(data)
-        if not there:
+        paths = key_paths(data)
+        if not paths:
             break
-        *way, key = draw(st.sampled_from(there))
-        around = data
-        for step in way:
-            around = around[step]
+        *parents, key = draw(st.sampled_from(paths))
+        container = data
+        for parent in parents:
+            container = container[parent]
         action = draw(st.sampled_from(["replace", "replace", "remove", "add"]))
         if action == "remove":
-            del around[key]
-        elif action == "add" and isinstance(around, dict):
-            around[draw(TEXTS)] = draw(ODD)
+            del container[key]
+        elif action == "add" and isinstance(container, dict):
+            container[draw(TEXTS)] = draw(VALUES)
         else:
-            around[key] = draw(ODD)
+            container[key] = draw(VALUES)
     return data
 
 
 @st.composite
 def damaged(draw, content: bytes):
-    """A file's content with bytes changed, cut off, or repeated."""
-    found = bytearray(content)
+    """Draw the content of a file with bytes changed, truncated or repeated."""
+    changed = bytearray(content)
     for _ in range(draw(st.integers(1, 4))):
-        found[draw(st.integers(0, len(found) - 1))] = draw(st.integers(0, 255))
-    end = draw(st.one_of(st.just(len(found)), st.integers(0, len(found))))
-    return bytes(found[:end]) * draw(st.sampled_from([1, 1, 1, 2]))
+        changed[draw(st.integers(0, len(changed) - 1))] = draw(st.integers(0, 255))
+    end = draw(st.one_of(st.just(len(changed)), st.integers(0, len(changed))))
+    return bytes(changed[:end]) * draw(st.sampled_from([1, 1, 1, 2]))
 
 
 def to_json(data) -> bytes:
     return json.dumps(data).encode()
 
 
-def tried(call, *arguments, error=ConfigError, names=""):
-    """The result of a call; None if it was refused with one line."""
+def try_call(call, *arguments, error=ConfigError, names=""):
+    """Return the result of a call; None if it failed with a one-line error."""
     try:
         return call(*arguments)
     except error as refused:
@@ -121,7 +121,7 @@ def tried(call, *arguments, error=ConfigError, names=""):
         return None
 
 
-def in_file(path: Path, content: bytes) -> Path:
+def write_file(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path
 
@@ -135,14 +135,14 @@ def folder(tmp_path_factory) -> Path:
 @given(content=st.one_of(st.binary(max_size=60), TEXTS.map(lambda t: t.encode("utf-8", "replace"))))
 def test_any_bytes_as_yaml_and_json(content, folder):
     for load, name in ((load_yaml, "any.yaml"), (load_json, "any.json")):
-        tried(load, in_file(folder / name, content), names=name)
+        try_call(load, write_file(folder / name, content), names=name)
 
 
 @fuzzed
 @given(content=damaged((ROOT / "config" / "config.yaml").read_bytes()))
 def test_damaged_configuration_files(content, folder):
-    path = in_file(folder / "config.yaml", content)
-    config = tried(BenchmarkConfig.from_yaml, path, names="config.yaml")
+    path = write_file(folder / "config.yaml", content)
+    config = try_call(BenchmarkConfig.from_yaml, path, names="config.yaml")
     assert config is None or isinstance(config, BenchmarkConfig)
 
 
@@ -165,82 +165,86 @@ CONFIGS = [
 
 
 @pytest.mark.parametrize("model, data", CONFIGS, ids=lambda part: getattr(part, "__name__", ""))
-def test_odd_configurations(model, data):
+def test_random_configurations(model, data):
     @fuzzed
     @given(data=mutated(data))
     def parse(data):
-        config = tried(model.parse, data, "here", names="here")
+        config = try_call(model.parse, data, "source", names="source")
         if config is not None:
-            assert model.parse(config.resolved(), "again") == config
+            assert model.parse(config.resolved(), "resolved") == config
 
     parse()
 
 
 @fuzzed
 @given(data=mutated({"policies": ["lstm", {"class_path": "random"}], "missions": ["assembler_1"]}))
-def test_odd_plans(data):
-    config = tried(BenchmarkConfig.parse, data, "here")
+def test_random_plans(data):
+    config = try_call(BenchmarkConfig.parse, data, "source")
     if config is not None:
-        tried(make_plan, config)
+        try_call(make_plan, config)
 
 
 @pytest.mark.parametrize(
     "name", ["training_facility_2", "training_facility_1_crowd", "assembler_2"]
 )
-def test_odd_missions(name):
+def test_random_missions(name):
     @fuzzed
     @given(data=mutated(yaml.safe_load((BUILT_IN / f"{name}.yaml").read_text())))
     def build(data):
-        tried(lambda: build_mission(data, name="odd", source="odd.yaml"), names="odd.yaml")
+        try_call(
+            lambda: build_mission(data, name="fuzzed", source="fuzzed.yaml"), names="fuzzed.yaml"
+        )
 
     build()
 
 
 @pytest.fixture(scope="module")
 def sidecar(folder) -> Path:
-    with recorded(
+    with write_outputs(
         rule="demo",
-        inputs={"given": [str(ROOT / "README.md")]},
+        inputs={"source": [str(ROOT / "README.md")]},
         outputs={"a": str(folder / "out" / "a.txt")},
         sidecar=str(folder / "out" / "a.txt.prov.json"),
         parameters={"seed": 1, "names": ["x"]},
         execution=ExecutionConfig(results_dir=str(folder / "out")),
-        origin=Origin.here("cpu"),
+        origin=Origin.current("cpu"),
     ) as paths:
         paths["a"].write_text("a")
     return folder / "out" / "a.txt.prov.json"
 
 
-def test_odd_and_damaged_records(sidecar, folder):
-    path, content = folder / "odd.prov.json", sidecar.read_bytes()
+def test_random_and_damaged_sidecars(sidecar, folder):
+    path, content = folder / "fuzzed.prov.json", sidecar.read_bytes()
 
     @fuzzed
     @given(data=mutated(json.loads(content)))
-    def odd(data):
-        found = tried(Record.read, in_file(path, json.dumps(data).encode()), names=str(path))
-        if found is not None:
-            for name in found.files():
+    def read_mutated(data):
+        loaded = try_call(
+            Sidecar.read, write_file(path, json.dumps(data).encode()), names=str(path)
+        )
+        if loaded is not None:
+            for name in loaded.files():
                 assert (folder / name).resolve().is_relative_to(folder)
 
     @fuzzed
     @given(content=damaged(content))
-    def broken(content):
-        tried(Record.read, in_file(path, content), names=str(path))
+    def read_damaged(content):
+        try_call(Sidecar.read, write_file(path, content), names=str(path))
 
-    odd()
-    broken()
+    read_mutated()
+    read_damaged()
 
 
-def test_odd_results_of_pipelines(folder):
+def test_random_pipeline_results(folder):
     path = folder / "result.json"
     PipelineResult("x", "success", ["a"], outputs={"best_config": {"x": 1}}).write(path)
 
     @fuzzed
     @given(data=mutated(json.loads(path.read_text())))
-    def odd(data):
-        tried(PipelineResult.read, in_file(path, json.dumps(data).encode()), names=str(path))
+    def read_mutated(data):
+        try_call(PipelineResult.read, write_file(path, json.dumps(data).encode()), names=str(path))
 
-    odd()
+    read_mutated()
 
 
 @pytest.fixture(scope="module")
@@ -262,19 +266,19 @@ def replay() -> bytes:
         "resources": list(RESOURCES),
         "episodes": [{"episode": 0, "world_seed": 1, "score": 1, "steps": 2, "states": states}],
     }
-    assert Recording.model_validate(data).episodes
+    assert Replay.model_validate(data).episodes
     return json.dumps(data).encode()
 
 
-def test_odd_and_damaged_recordings(replay, folder):
-    path = folder / "odd.replay.json"
+def test_random_and_damaged_replays(replay, folder):
+    path = folder / "fuzzed.replay.json"
 
     @fuzzed
     @given(content=st.one_of(mutated(json.loads(replay)).map(to_json), damaged(replay)))
-    def odd(content):
-        tried(Recording.read, in_file(path, content), names=str(path))
+    def read_replay(content):
+        try_call(Replay.read, write_file(path, content), names=str(path))
 
-    odd()
+    read_replay()
 
 
 def test_damaged_tables(folder):
@@ -283,12 +287,12 @@ def test_damaged_tables(folder):
 
     @fuzzed
     @given(content=damaged((folder / "good.parquet").read_bytes()))
-    def damage(content):
-        path = in_file(folder / "bad.parquet", content)
-        tried(load_table, path, names="bad.parquet")
-        tried(load_table, path, ["score"], names="bad.parquet")
+    def load(content):
+        path = write_file(folder / "bad.parquet", content)
+        try_call(load_table, path, names="bad.parquet")
+        try_call(load_table, path, ["score"], names="bad.parquet")
 
-    damage()
+    load()
 
 
 def test_damaged_weights(folder):
@@ -297,16 +301,16 @@ def test_damaged_weights(folder):
 
     @fuzzed
     @given(content=damaged(content))
-    def damage(content):
-        path = str(in_file(folder / "bad.safetensors", content))
-        tried(saved_init_kwargs, path, names="bad.safetensors")
+    def read(content):
+        path = str(write_file(folder / "bad.safetensors", content))
+        try_call(read_init_kwargs, path, names="bad.safetensors")
 
-    damage()
+    read()
 
 
 @st.composite
 def episode_tables(draw):
-    """Tables that hold what statistics need, and things that make statistics hard."""
+    """Draw valid episode tables with difficult content."""
     rows = []
     scores = draw(st.sampled_from([NUMBERS, st.just(1.0), st.integers(0, 3), st.floats(-1e9, 1e9)]))
     for policy in draw(st.lists(st.sampled_from(["a", "b", "<c>"]), min_size=1, unique=True)):
@@ -318,15 +322,15 @@ def episode_tables(draw):
                                  draw(scores)))  # fmt: skip
     columns = ["policy", "run", "training_seed", "mission", "episode", "world_seed", "score"]
     table = pd.DataFrame(rows, columns=columns)
-    oddity = draw(st.sampled_from(["none", "none", "none", "drop", "repeat", "text", "missing"]))
+    defect = draw(st.sampled_from(["none", "none", "none", "drop", "repeat", "text", "missing"]))
     column = draw(st.sampled_from(columns))
-    if oddity == "drop":
+    if defect == "drop":
         table = table.drop(columns=column)
-    elif oddity == "repeat":
+    elif defect == "repeat":
         table = pd.concat([table, table])
-    elif oddity == "text":
+    elif defect == "text":
         table[column] = "x"
-    elif oddity == "missing":
+    elif defect == "missing":
         table[column] = None
     return table
 
@@ -334,8 +338,8 @@ def episode_tables(draw):
 @pytest.mark.filterwarnings("error")
 @fuzzed
 @given(table=episode_tables())
-def test_statistics_of_hard_tables(table):
-    found = tried(analyse, table, error=ValueError)
-    if found is not None:
-        json.dumps(found, allow_nan=False)
-        assert analyse(table.sample(frac=1, random_state=1)) == found
+def test_statistics_of_difficult_tables(table):
+    result = try_call(analyse, table, error=ValueError)
+    if result is not None:
+        json.dumps(result, allow_nan=False)
+        assert analyse(table.sample(frac=1, random_state=1)) == result

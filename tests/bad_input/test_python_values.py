@@ -1,4 +1,4 @@
-"""Values as programs have them (NumPy's, tuples, paths) are taken for what they plainly are."""
+"""Conversion of Python values (NumPy, tuples, paths) to plain data."""
 
 import enum
 from collections import OrderedDict
@@ -9,7 +9,7 @@ import pytest
 
 from daf.config import BenchmarkConfig, DAFConfig, DAFSweepConfig, PolicyConfig, TrainingConfig
 from daf.missions import load_mission
-from daf.orchestrators.request import default_name, listed, policy_config, settings
+from daf.orchestrators.arguments import as_dict, as_list, default_name, policy_config
 from daf.orchestrators.training_pipeline import daf_run_training_pipeline
 from daf.policies import Game, PolicySpec, make_policy
 
@@ -18,7 +18,7 @@ class Kind(enum.Enum):
     CPU = "cpu"
 
 
-def test_configurations_are_equal_to_those_of_plain_values():
+def test_configurations_equal_those_of_plain_values():
     assert DAFConfig(
         results_dir=Path("a/b"),
         max_parallel_jobs=np.int64(2),
@@ -58,15 +58,20 @@ def test_configurations_are_equal_to_those_of_plain_values():
 
 
 def test_policies():
-    given = {"size": np.int64(8), "rates": (np.float64(0.5), 1), "file": Path("x"), "on": np.True_}
+    init_kwargs = {
+        "size": np.int64(8),
+        "rates": (np.float64(0.5), 1),
+        "file": Path("x"),
+        "on": np.True_,
+    }
     plain = {"size": 8, "rates": [0.5, 1], "file": "x", "on": True}
-    spec = PolicySpec("lstm", Path("w"), given)
+    spec = PolicySpec("lstm", Path("w"), init_kwargs)
     assert spec == PolicySpec("lstm", "w", plain)
     expected = PolicyConfig(class_path="lstm", data_path="w", init_kwargs=plain)
     assert policy_config(spec) == expected
-    assert policy_config({"class_path": "lstm", "data_path": Path("w"), "init_kwargs": given}) == (
-        expected
-    )
+    assert policy_config(
+        {"class_path": "lstm", "data_path": Path("w"), "init_kwargs": init_kwargs}
+    ) == (expected)
     assert policy_config(Path("mine.py:Mine")).class_path == "mine.py:Mine"
     make_policy(
         PolicySpec("stateless", init_kwargs={"hidden_size": np.int64(8)}),
@@ -74,29 +79,30 @@ def test_policies():
     )
 
 
-def test_requests():
+def test_arguments_of_pipelines():
     request = {"missions": ["a"], "seeds": [1, 2]}
     other = {"missions": np.array(["a"]), "seeds": (np.int64(1), 2)}
     assert default_name("x", other) == default_name("x", request)
-    assert listed((Path("x.yaml"), np.str_("a")), "missions") == ["x.yaml", "a"]
-    given = TrainingConfig(steps=9)
-    assert settings(given, "training") == settings({"steps": np.int64(9)}, "training")
+    assert as_list((Path("x.yaml"), np.str_("a")), "missions") == ["x.yaml", "a"]
+    config = TrainingConfig(steps=9)
+    assert as_dict(config, "training") == as_dict({"steps": np.int64(9)}, "training")
 
 
-@pytest.mark.parametrize("make, said", [
-    (lambda: DAFConfig(world_seed=np.float64(1.5)), "DAFConfig: key 'world_seed': got 1.5; should"),
+@pytest.mark.parametrize("make, message", [
+    (lambda: DAFConfig(world_seed=np.float64(1.5)),
+        "DAFConfig: key 'world_seed': got 1.5; expected a whole number"),
     (lambda: DAFConfig(training_seeds=np.array([1.5])),
-        "DAFConfig: key 'training_seeds.0': got 1.5; should be a whole number"),
+        "DAFConfig: key 'training_seeds.0': got 1.5; expected a whole number"),
     (lambda: DAFConfig(sed=1), "DAFConfig: unknown key 'sed'"),
     (lambda: BenchmarkConfig(policies=("random",)), "BenchmarkConfig: key 'missions' is missing"),
     (lambda: BenchmarkConfig.parse({"name": object}, "x"), "x: key 'name': got <class 'object'>; "
-        "should be text, a number, true or false, a list or a mapping"),
+        "expected text, a number, true or false, a list or a mapping"),
     (lambda: daf_run_training_pipeline(
         policy_class_path="lstm", missions=("assembler_1",), num_training_steps=np.float64(9)),
-        "arguments: key 'steps': got 9.0; should be a whole number"),
+        "arguments: key 'steps': got 9.0; expected a whole number"),
     (lambda: daf_run_training_pipeline(
         policy_class_path="lstm", missions=["assembler_1"], num_training_steps=9, training=[1]),
-        "argument 'training': got [1]; should be a mapping"),
+        "argument 'training': got [1]; expected a mapping"),
 ])  # fmt: skip
-def test_what_is_wrong_is_one_line(make, said, refused):
-    assert refused(make).startswith(said)
+def test_invalid_values_give_one_line(make, message, refused):
+    assert refused(make).startswith(message)

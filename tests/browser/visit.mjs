@@ -1,4 +1,4 @@
-// Visits a report of two recorded episodes in Chromium as its readers do, and writes what it saw as JSON to standard output.
+// Visit a report with two recorded episodes in Chromium, and write the observations as JSON to standard output.
 // Usage: node visit.mjs CHROMIUM REPORT.html FOLDER_FOR_PICTURES
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -10,7 +10,7 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
 const found = { errors: [], requests: [], views: {} };
 
-async function visit(name, options, look) {
+async function visit(name, options, inspect) {
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 }, ...options });
   page.on("console", (message) => message.type() === "error" && found.errors.push(`${name}: ${message.text()}`));
   page.on("pageerror", (error) => found.errors.push(`${name}: ${error}`));
@@ -21,7 +21,7 @@ async function visit(name, options, look) {
     sideways: document.documentElement.scrollWidth - document.documentElement.clientWidth,
     milliseconds: performance.getEntriesByType("navigation")[0].loadEventEnd,
   }));
-  found.views[name] = { ...view, ...(await look(page)) };
+  found.views[name] = { ...view, ...(await inspect(page)) };
   await page.close();
 }
 
@@ -30,20 +30,20 @@ const text = (page, name) => part(page, name).innerText();
 const state = async (page) => ({
   step: await text(page, "step"),
   score: await text(page, "score"),
-  final: await text(page, "final"),
-  said: await part(page, "said").textContent(),
+  final: await text(page, "final-score"),
+  announcement: await part(page, "announcement").textContent(),
 });
 
-// The map's pixels, to tell whether it was drawn and whether it has changed.
+// Hash and number of colors of the pixels of the map.
 const drawn = (page) => page.evaluate(() => {
   const canvas = document.querySelector('[data-part="map"]');
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   let hash = 0;
   for (const value of data) hash = (hash * 31 + value) | 0;
-  return { hash, colours: new Set(new Uint32Array(data.buffer)).size };
+  return { hash, colors: new Set(new Uint32Array(data.buffer)).size };
 });
 
-// All that axe finds serious or critical, with everything unfolded.
+// Serious and critical violations reported by axe, with all details open.
 async function accessibility(page) {
   await page.evaluate(() => document.querySelectorAll("details").forEach((folded) => { folded.open = true; }));
   await page.evaluate(axe);
@@ -54,32 +54,32 @@ async function accessibility(page) {
 }
 
 async function episodes(page) {
-  const played = [];
+  const results = [];
   for (const choice of await part(page, "episode").locator("option").all()) {
     await part(page, "episode").selectOption(await choice.getAttribute("value"));
     const label = await choice.textContent();
     const start = await state(page);
     await part(page, "last").click();
-    played.push({ label, start, end: await state(page), map: await drawn(page) });
+    results.push({ label, start, end: await state(page), map: await drawn(page) });
   }
-  return played;
+  return results;
 }
 
-// The first episode step by step, and how things stand after its sixth step.
-async function narrated(page) {
+// Announcements of all steps of the first episode, and the tables after its sixth step.
+async function announcements(page) {
   await part(page, "episode").selectOption({ index: 0 });
-  const [told, tables] = [[], {}];
+  const [announcements, tables] = [[], {}];
   const steps = parseInt(await part(page, "slider").getAttribute("max"));
   for (let step = 1; step <= steps; step++) {
     await part(page, "next").click();
-    told.push(await part(page, "said").textContent());
+    announcements.push(await part(page, "announcement").textContent());
     if (step !== 6) continue;
     for (const name of ["agents", "stations", "events"]) {
       const lines = await part(page, name).locator("tr, li").allInnerTexts();
       tables[name] = lines.map((line) => line.replace(/ *\t */g, "\t").replaceAll("\n", " ").trim());
     }
   }
-  return { told, tables };
+  return { announcements, tables };
 }
 
 async function keyboard(page) {
@@ -99,12 +99,12 @@ async function keyboard(page) {
   await page.keyboard.press("Space");
   const paused = await text(page, "step");
   await page.waitForTimeout(200);
-  return { steps, playing, paused, still: await text(page, "step"), said: await part(page, "said").textContent() };
+  return { steps, playing, paused, still: await text(page, "step"), announcement: await part(page, "announcement").textContent() };
 }
 
 async function playedToTheEnd(page) {
   await part(page, "last").click();
-  await part(page, "back").click();
+  await part(page, "previous").click();
   await part(page, "play").click();
   await page.waitForFunction(() => document.querySelector('[data-part="play"]').innerText === "Play");
   return state(page);
@@ -131,7 +131,7 @@ const picture = (page, name, options) => page.screenshot({ path: `${pictures}/${
 await visit("light", {}, async (page) => {
   const seen = { sorting: await sorting(page) };
   seen.episodes = await episodes(page);
-  Object.assign(seen, await narrated(page));
+  Object.assign(seen, await announcements(page));
   seen.keyboard = await keyboard(page);
   seen.ended = await playedToTheEnd(page);
   seen.following = await following(page);

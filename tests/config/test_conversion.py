@@ -1,4 +1,4 @@
-"""Numbers as text have the type of what they set, before anything uses them."""
+"""Conversion of text values to the types of their keys."""
 
 import json
 from pathlib import Path
@@ -12,9 +12,9 @@ from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, make_policy
 from daf.sweep.conclude import best_config
-from daf.sweep.propose import first_round
-from daf.sweep.search import Search
-from daf.sweep.space import at
+from daf.sweep.points import value_at_quantile
+from daf.sweep.propose import propose_first_round
+from daf.sweep.state import SweepState
 
 MINE = """
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Mine(Stateless):
                  name: str = "a", mode: int | str = 1, extra: Optional[int] = None,
                  bare=3, share=0.5, flag=False, anything=None, unknown: Nowhere = 1, **kwargs):
         super().__init__(game, device, **kwargs)
-        self.given = dict(rate=rate, sizes=sizes, name=name, mode=mode, extra=extra, bare=bare,
+        self.received = dict(rate=rate, sizes=sizes, name=name, mode=mode, extra=extra, bare=bare,
                           share=share, flag=flag, anything=anything, unknown=unknown)
 """
 
@@ -36,8 +36,8 @@ def sweep(space: dict, **changes) -> DAFSweepConfig:
     return DAFSweepConfig.parse(data | changes, "sweep.yaml")
 
 
-def typed(value) -> tuple:
-    """A value that differs from one of another type."""
+def with_type(value) -> tuple:
+    """Return a value with its type, so that 1, 1.0 and True differ."""
     return type(value), value
 
 
@@ -56,22 +56,26 @@ def folder(tmp_path, monkeypatch):
     (dict[str, float], {"a": "1e1"}, {"a": 10.0}), (float, 3, 3), (int, 2.0, 2.0),
     ("no type", "1", "1"), (Path, "a", "a"), ([], "1", "1"),
 ])  # fmt: skip
-def test_text_as_a_type(annotation, text, value):
-    assert typed(convert_text(text, annotation)) == typed(value)
+def test_convert_text(annotation, text, value):
+    assert with_type(convert_text(text, annotation)) == with_type(value)
 
 
-def test_lists_of_numbers_as_text_are_numbers_in_their_order():
-    """The model is to see an axis, not categories; the result is to have numbers."""
+def test_text_numbers_in_lists():
+    """The surrogate model needs a numeric axis, and the result needs numbers."""
     config = sweep(yaml.safe_load("learning_rate: ['1e-4', '1e-3', 0.01]\nclip: ['.2']"))
     assert config == sweep({"learning_rate": [1e-4, 1e-3, 0.01], "clip": [0.2]})
     values = config.search_space["learning_rate"].values
-    assert list(map(typed, values)) == [(float, 1e-4), (float, 1e-3), (float, 0.01)]
-    assert [trial.name for trial in first_round(config)][1] == "learning_rate-0.001_clip-0.2"
-    best = best_config(config, {"trial": "x", "hyperparameters": first_round(config)[1].values})
-    assert typed(best["training"]["learning_rate"]) == (float, 0.001)
+    assert list(map(with_type, values)) == [(float, 1e-4), (float, 1e-3), (float, 0.01)]
+    assert [trial.name for trial in propose_first_round(config)][
+        1
+    ] == "learning_rate-0.001_clip-0.2"
+    best = best_config(
+        config, {"trial": "x", "hyperparameters": propose_first_round(config)[1].values}
+    )
+    assert with_type(best["training"]["learning_rate"]) == (float, 0.001)
 
 
-def test_other_places_of_a_search_space():
+def test_text_in_search_space():
     config = sweep({
         "training.gamma": ["9e-1", "99e-2"],
         "anneal": ["true", "false"],
@@ -82,67 +86,67 @@ def test_other_places_of_a_search_space():
     })  # fmt: skip
     space = config.search_space
     assert space["training.gamma"].values == (0.9, 0.99)
-    assert list(map(typed, space["anneal"].values)) == [(bool, True), (bool, False)]
+    assert list(map(with_type, space["anneal"].values)) == [(bool, True), (bool, False)]
     assert space["shaping.made_heart"].values == (0.1,)
     assert space["shaping"].values == ({"moves": 0.01},)
-    assert typed(at(space["clip"], 0.0)) == (float, 0.01)
+    assert with_type(value_at_quantile(space["clip"], 0.0)) == (float, 0.01)
     assert space["clip"].when == {"training.gamma": (0.9,)}
     assert space["entropy_coef"].when == {"anneal": (True,)}
     assert DAFSweepConfig.parse(config.resolved(), "again") == config
 
 
-@pytest.mark.parametrize("name, values, said", [
-    ("learning_rate", ["1e-3", 0.001], "0.001 stands there twice"),
-    ("learning_rate", ["1e-3", "10e-4"], "0.001 stands there twice"),
-    ("hidden_size", ["64", 64], "64 stands there twice"),
-    ("learning_rate", ["fast"], "key 'learning_rate': got \"fast\"; should be a number"),
-    ("learning_rate", ["nan"], "key 'learning_rate': got \"nan\"; should be a "),
-    ("worlds", ["8"], "key 'worlds': got \"8\"; should be a whole number"),
+@pytest.mark.parametrize("name, values, message", [
+    ("learning_rate", ["1e-3", 0.001], "expected unique values; 0.001 is repeated"),
+    ("learning_rate", ["1e-3", "10e-4"], "expected unique values; 0.001 is repeated"),
+    ("hidden_size", ["64", 64], "expected unique values; 64 is repeated"),
+    ("learning_rate", ["fast"], "key 'learning_rate': got \"fast\"; expected a number"),
+    ("learning_rate", ["nan"], "key 'learning_rate': got \"nan\"; expected a "),
+    ("worlds", ["8"], "key 'worlds': got \"8\"; expected a whole number"),
 ])  # fmt: skip
-def test_spaces_that_cannot_be(name, values, said):
+def test_invalid_search_spaces(name, values, message):
     with pytest.raises(ConfigError) as caught:
-        Search(sweep({name: values}), "sweep.yaml")
-    assert str(caught.value).startswith(f"sweep.yaml: key 'search_space.{name}': {said}")
+        SweepState(sweep({name: values}), "sweep.yaml")
+    assert str(caught.value).startswith(f"sweep.yaml: key 'search_space.{name}': {message}")
 
 
-def test_arguments_of_the_class_in_a_search_space():
+def test_init_kwargs_in_search_space():
     texts = {"hidden_size": ["8", "1.6e1"],
              "glyphs": {"values": ["2"], "when": {"hidden_size": "8"}}}  # fmt: skip
     numbers = {"hidden_size": [8, 16], "glyphs": {"values": [2], "when": {"hidden_size": 8}}}
-    search, same = Search(sweep(texts), "x"), Search(sweep(numbers), "x")
+    search, same = SweepState(sweep(texts), "x"), SweepState(sweep(numbers), "x")
     assert search.sweep == same.sweep and search.folder == same.folder
     assert set(search.plan.runs) == set(same.plan.runs)
-    fixed = Search(sweep({"clip": [0.1]}, init_kwargs={"hidden_size": "8"}))
+    fixed = SweepState(sweep({"clip": [0.1]}, init_kwargs={"hidden_size": "8"}))
     assert fixed.sweep.init_kwargs == {"hidden_size": 8}
 
 
-GIVEN = {
+TEXT_KWARGS = {
     "rate": "1e-3", "sizes": ["1", "2"], "name": "1", "mode": "1", "extra": "3", "bare": "4",
     "share": "1e-1", "flag": "true", "anything": "1", "unknown": "1", "hidden_size": "16",
 }  # fmt: skip
-MEANT = {
+TYPED_KWARGS = {
     "rate": 0.001, "sizes": [1, 2], "name": "1", "mode": "1", "extra": 3, "bare": 4,
     "share": 0.1, "flag": True, "anything": "1", "unknown": "1", "hidden_size": 16,
 }  # fmt: skip
 
 
-def test_arguments_of_a_policy():
-    """By annotation, by default, and by the base class that an argument is passed on to."""
+def test_init_kwargs_of_policy():
+    """Types come from annotations, defaults, and the base class that receives the argument."""
     data = {"missions": ["assembler_1"], "training_seeds": [1]}
     policies = [
         {"class_path": "mine.py:Mine", "name": name, "init_kwargs": kwargs}
-        for name, kwargs in {"given": GIVEN, "meant": MEANT}.items()
+        for name, kwargs in {"given": TEXT_KWARGS, "meant": TYPED_KWARGS}.items()
     ]
     (run,) = make_plan(BenchmarkConfig.parse(data | {"policies": policies[:1]}, "x")).runs.values()
-    assert json.dumps(run.init_kwargs, sort_keys=True) == json.dumps(MEANT, sort_keys=True)
+    assert json.dumps(run.init_kwargs, sort_keys=True) == json.dumps(TYPED_KWARGS, sort_keys=True)
     with pytest.raises(ConfigError, match="'meant' is the same as 'given'; leave one out"):
         make_plan(BenchmarkConfig.parse(data | {"policies": policies}, "x"))
-    spec = PolicySpec("mine.py:Mine", init_kwargs=GIVEN)
+    spec = PolicySpec("mine.py:Mine", init_kwargs=TEXT_KWARGS)
     policy = make_policy(spec, Game.of(load_mission("assembler_1")))
-    assert policy.given == {name: MEANT[name] for name in policy.given}
+    assert policy.received == {name: TYPED_KWARGS[name] for name in policy.received}
 
 
-def test_what_a_policy_overrides_in_the_training():
+def test_training_overrides_of_policy():
     training = {"learning_rate": "1e-3", "shaping": {"moves": "1e-1"}, "anneal": "false"}
     data = {"missions": ["assembler_1"], "policies": [{"class_path": "lstm", "training": training}]}
     (policy,) = BenchmarkConfig.parse(data, "x").policies

@@ -1,4 +1,4 @@
-"""Paths as people type them: `~`, `@`, blanks, and what no path may have."""
+"""Paths with `~`, `@`, blanks and invalid characters."""
 
 import re
 from pathlib import Path
@@ -7,11 +7,11 @@ import pytest
 
 from daf.__main__ import main
 from daf.config import BenchmarkConfig, ConfigError, DAFConfig, DAFSweepConfig, TrainingConfig
-from daf.config.paths import expanded
+from daf.config.paths import expand_home
 from daf.missions import load_mission
-from daf.orchestrators.working_directory import from_anywhere
-from daf.plan.names import plain_label
-from daf.policies.registry import class_path_and_weights
+from daf.orchestrators.working_directory import with_absolute_paths
+from daf.plan.names import default_label
+from daf.policies.registry import parse_policy_argument
 
 MISSION = "max_steps: 9\nmap: ['#####', '#@.=#', '#####']\n"
 POLICY = {"class_path": "lstm", "data_path": "~/w"}
@@ -69,14 +69,14 @@ def test_home_in_missions_and_arguments(home, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("path", ["~nobody_of_this_name/x", "mettagrid:~nobody_of_this_name"])
-def test_no_such_home(path):
-    with pytest.raises(ConfigError, match="no such home folder is known"):
-        expanded(path)
+def test_unknown_home(path):
+    with pytest.raises(ConfigError, match="expected an existing home folder"):
+        expand_home(path)
 
 
 @pytest.mark.parametrize("path", ["x~", "./~x", "a/~/b", "$HOME/x", "assembler_1"])
-def test_what_is_no_home_stays(path):
-    assert expanded(path) == path
+def test_other_tildes_are_unchanged(path):
+    assert expand_home(path) == path
 
 
 @pytest.mark.parametrize("text, parts", [
@@ -92,13 +92,13 @@ def test_what_is_no_home_stays(path):
     ("mettagrid:a.B@w", ("mettagrid:a.B", "w")),
 ])  # fmt: skip
 def test_class_path_and_weights(text, parts):
-    assert class_path_and_weights(text) == parts
+    assert parse_policy_argument(text) == parts
 
 
-def test_bundle_of_mettagrid_with_an_at(tmp_path):
+def test_mettagrid_bundle_with_at_sign(tmp_path):
     (tmp_path / "b@home.zip").touch()
     text = f"mettagrid:{tmp_path}/b@home.zip"
-    assert class_path_and_weights(text) == (text, None)
+    assert parse_policy_argument(text) == (text, None)
 
 
 @pytest.mark.parametrize("folder, label", [
@@ -110,10 +110,10 @@ def test_bundle_of_mettagrid_with_an_at(tmp_path):
     ("two\nlines", "lstm-two-lines"),
     ("x" * 90, "lstm-" + "x" * 32),
 ])  # fmt: skip
-def test_label_of_weights(folder, label):
+def test_default_label_of_weights(folder, label):
     policy = {"class_path": "lstm", "data_path": f"{folder}/policy.safetensors"}
     config = BenchmarkConfig(policies=(policy,), missions=("assembler_1",))
-    assert plain_label(config.policies[0], True) == label
+    assert default_label(config.policies[0], True) == label
 
 
 @pytest.mark.parametrize("key", ["initial_weights"])
@@ -123,13 +123,13 @@ def test_braces_are_refused(key):
 
 
 @pytest.mark.parametrize("folder", ["-x", "./-x", ".//-x/y"])
-def test_a_folder_that_looks_like_an_option(folder):
-    with pytest.raises(ConfigError, match="begins as an option does"):
+def test_results_dir_like_an_option(folder):
+    with pytest.raises(ConfigError, match="does not start with '-'"):
         DAFConfig.parse({"results_dir": folder}, "x")
     assert DAFConfig.parse({"results_dir": "a/-x"}, "x").results_dir == "a/-x"
 
 
-def test_whole_paths(tmp_path, monkeypatch):
+def test_absolute_paths(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = BenchmarkConfig.parse(
         {
@@ -143,7 +143,7 @@ def test_whole_paths(tmp_path, monkeypatch):
         },
         "x",
     )
-    whole = from_anywhere(config)
+    whole = with_absolute_paths(config)
     assert whole.name == "study.yaml"
     assert whole.missions == (
         "assembler_1@7", f"{tmp_path}/m.yaml", f"{tmp_path}/sub/m.yaml@1-3"
@@ -155,5 +155,5 @@ def test_whole_paths(tmp_path, monkeypatch):
     assert whole.policies[0].training == {"initial_weights": f"{tmp_path}/i"}
     assert whole.execution.results_dir == f"{tmp_path}/results"
     monkeypatch.chdir("/")
-    assert from_anywhere(whole) == whole
+    assert with_absolute_paths(whole) == whole
     assert Path(whole.execution.results_dir).is_absolute()

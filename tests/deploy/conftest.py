@@ -1,4 +1,4 @@
-"""A small network, packed."""
+"""Bundles of small networks."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,11 +7,11 @@ import pytest
 
 from daf.config import EvaluationConfig, PolicyConfig
 from daf.deploy.archive import MANIFEST, read_archive, write_archive
-from daf.deploy.pack import pack
-from daf.evaluate import evaluate
+from daf.deploy.pack import pack_bundle
+from daf.evaluation.evaluate import evaluate
+from daf.files.parquet import save_table
 from daf.missions import build_mission
-from daf.parquet import save_table
-from daf.plan import Player
+from daf.plan import PolicyInstance
 from daf.plan.names import class_digest
 from daf.policies import Game, PolicySpec, make_policy
 
@@ -20,7 +20,7 @@ MISSION = build_mission(
     name="yard",
     source="test",
 )
-EVALUATION = EvaluationConfig(episodes=4, seed=3, recorded=0)
+EVALUATION = EvaluationConfig(episodes=4, seed=3, recorded_episodes=0)
 FOREIGN = """
 import torch
 from daf.policies import TrainablePolicy
@@ -33,22 +33,22 @@ class Mine(TrainablePolicy):
         self.layer = torch.nn.Linear(3, self.num_outputs)
         self.to(device)
 
-    def initial_memory(self, rows):
-        return torch.zeros(rows, 0)
+    def initial_recurrent_state(self, num_rows):
+        return torch.zeros(num_rows, 0)
 
-    def forward(self, observations, memory, starts):
+    def forward(self, observations, recurrent_state, episode_starts):
         logits = self.scale * self.layer(observations.float().mean(2) / 255)
-        return logits, logits[..., 0], memory
+        return logits, logits[..., 0], recurrent_state
 """
 
 
 def packed(folder: Path, class_path: str = "stateless", **init_kwargs) -> SimpleNamespace:
-    """A policy with random weights, evaluated and packed; with all that it was packed of."""
+    """Pack a policy with random weights; return the bundle and its source files."""
     folder.mkdir()
     weights, table = folder / "policy.safetensors", folder / "yard.parquet"
     policy = make_policy(PolicySpec(class_path, init_kwargs=init_kwargs), Game.of(MISSION), seed=5)
     policy.save(weights, init_kwargs)
-    player = Player(
+    instance = PolicyInstance(
         name="someone-1",
         policy="someone",
         class_path=class_path,
@@ -56,21 +56,21 @@ def packed(folder: Path, class_path: str = "stateless", **init_kwargs) -> Simple
         init_kwargs=init_kwargs,
         training_seed=None,
     )
-    episodes, _ = evaluate(player, MISSION, EVALUATION, weights=[str(weights)])
+    episodes, _ = evaluate(instance, MISSION, EVALUATION, weights=[str(weights)])
     save_table(table, episodes)
-    pack(
+    pack_bundle(
         folder / "x.zip",
-        player=player,
+        policy=instance,
         weights=weights,
-        run=None,
+        run_json=None,
         trained_on=[],
         missions=[MISSION],
-        episodes=[table],
-        seed=EVALUATION.seed,
+        episode_tables=[table],
+        evaluation_seed=EVALUATION.seed,
         confidence=0.95,
     )
     return SimpleNamespace(
-        file=folder / "x.zip", weights=weights, player=player, episodes=episodes, folder=folder
+        file=folder / "x.zip", weights=weights, instance=instance, episodes=episodes, folder=folder
     )
 
 
@@ -88,16 +88,16 @@ def foreign_bundle(tmp_path_factory) -> SimpleNamespace:
 
 @pytest.fixture
 def members(bundle) -> dict[str, bytes]:
-    """The members of the bundle without its manifest, to be changed."""
-    found, problems = read_archive(bundle.file)
+    """Members of the bundle without its manifest, to be changed."""
+    contents, problems = read_archive(bundle.file)
     assert not problems
-    del found[MANIFEST]
-    return found
+    del contents[MANIFEST]
+    return contents
 
 
 @pytest.fixture
 def repaired(tmp_path):
-    """Writes members as a bundle with a manifest of its own: all hashes agree."""
+    """Return a function that writes members as a bundle with a matching manifest."""
 
     def write(members: dict[str, bytes]) -> Path:
         write_archive(tmp_path / "repaired.zip", members)

@@ -1,4 +1,4 @@
-"""What a training reports is finite, down to minibatches of one sample; else it diverged."""
+"""Divergence: metrics that are not finite, and minibatches of one sample."""
 
 import math
 from dataclasses import replace
@@ -8,122 +8,135 @@ import pytest
 import torch
 
 from daf.config import BenchmarkConfig, ConfigError, TrainingConfig
-from daf.learn.population import train_population
-from daf.learn.ppo import METRICS, Learner
+from daf.learn.colocated import train_colocated
+from daf.learn.ppo import METRICS, PPOLearner
+from daf.learn.ppo_loss import LOSS_METRICS, ppo_loss_gradients
 from daf.learn.ranks import Ranks
-from daf.learn.surrogate import TERMS, slopes
+from daf.learn.result import TrainingResult
 from daf.learn.train import train
-from daf.learn.trained import Trained
-from daf.learn.training import DivergedError, Training
+from daf.learn.trainer import DivergedError, Trainer
 from daf.plan import make_plan
+from tests.learn.runs import make_run
 from tests.learn.test_learning import collector, short_mission
-from tests.learn.trainings import run_of
 
 REPORTED = ["reward", *METRICS]
 
 
-def quiet(line: str) -> None:
+def no_report(line: str) -> None:
     pass
 
 
-def of_one_sample(worlds: int, **changes):
-    """A training with rollouts of one step of some worlds, in 8 minibatches."""
-    run = run_of("stateless", worlds=64, rollout_length=1, steps=worlds * 5, minibatches=8)
+def short_rollout_run(worlds: int, **changes):
+    """Return a run with rollouts of 1 step and 8 minibatches."""
+    run = make_run("stateless", worlds=64, rollout_length=1, steps=worlds * 5, minibatches=8)
     changes = {"worlds": worlds, **changes}
     return run.model_copy(update={"training": run.training.model_copy(update=changes)})
 
 
 @pytest.mark.parametrize("worlds", [1, 8, 9])
-def test_one_sample_alone_has_no_advantage(worlds):
-    """Of 9 rows the last minibatch has one."""
-    metrics = train(of_one_sample(worlds), report=quiet).metrics
+def test_single_sample_has_no_advantage(worlds):
+    """With 9 rows the last minibatch has 1 sample."""
+    metrics = train(short_rollout_run(worlds), report=no_report).metrics
     assert len(metrics) == 5
     assert all(math.isfinite(value) for name in REPORTED for value in metrics[name])
     assert (metrics["policy_loss"] == 0).all() == (worlds < 9)
 
 
 @pytest.mark.parametrize("ranks", [Ranks(), Ranks(0, 2)])
-def test_moments_of_few_samples(ranks, monkeypatch):
-    """With two ranks, of which the other has no part of these."""
+def test_mean_and_variance_of_few_values(ranks, monkeypatch):
+    """The second case has 2 ranks, one of them without values."""
     monkeypatch.setattr("torch.distributed.all_reduce", lambda tensor: None)
     values = [[2.5], [1.0, 4.0], [0.25, 0.5, -3.0]]
-    samples = [torch.tensor(some) for some in values]
-    expected = [(mean(some), variance(some) if some[1:] else 0.0) for some in values]
-    for (average, spread), scale, known in zip(
-        ranks.moments(samples), ranks.scales(samples), expected
+    samples = [torch.tensor(sample) for sample in values]
+    expected = [(mean(sample), variance(sample) if sample[1:] else 0.0) for sample in values]
+    for (average, spread), mean_std, moments in zip(
+        ranks.mean_var(samples), ranks.mean_std(samples), expected
     ):
-        assert (average.item(), spread.item()) == pytest.approx(known)
-        assert scale.tolist() == pytest.approx([known[0], math.sqrt(known[1])])
+        assert (average.item(), spread.item()) == pytest.approx(moments)
+        assert mean_std.tolist() == pytest.approx([moments[0], math.sqrt(moments[1])])
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("metric", METRICS)
-def test_every_metric_that_is_not_finite_is_a_divergence(metric, value, monkeypatch):
-    update = Learner.update
+def test_metric_that_is_not_finite_raises(metric, value, monkeypatch):
+    update = PPOLearner.update
 
-    def spoilt(self, rollout, advantage):
+    def invalid_update(self, rollout, advantage):
         metrics = update(self, rollout, advantage)
         metrics[METRICS.index(metric)] = value
         return metrics
 
-    monkeypatch.setattr(Learner, "update", spoilt)
+    monkeypatch.setattr(PPOLearner, "update", invalid_update)
     with pytest.raises(DivergedError, match=rf"diverged in update 1 of 5 \({metric}: not finite\)"):
-        train(run_of("stateless"), report=quiet)
+        train(make_run("stateless"), report=no_report)
 
 
-def test_of_runs_that_share_a_job_one_diverges_alone(monkeypatch):
-    runs = [run_of("stateless", training_seed=seed) for seed in (1, 2)]
-    improve = Training._improve
+def test_diverged_run_does_not_affect_colocated_ones(monkeypatch):
+    runs = [make_run("stateless", training_seed=seed) for seed in (1, 2)]
+    learn = Trainer._learn_from_rollout
 
-    def spoilt(training):
-        metrics = improve(training)
-        if training.run == runs[0] and training.made == 2:
-            metrics[training.collector.score_names.index("score/assembler_1") + 1] = math.nan
+    def invalid_learn(trainer):
+        metrics = learn(trainer)
+        if trainer.run == runs[0] and trainer.updates_done == 2:
+            metrics[trainer.collector.episode_scores.names.index("score/assembler_1") + 1] = (
+                math.nan
+            )
         return metrics
 
-    monkeypatch.setattr(Training, "_improve", spoilt)
-    found = train_population(runs, report=quiet)
-    assert isinstance(found[0], DivergedError) and "update 3 of 5 (reward: " in str(found[0])
-    assert isinstance(found[1], Trained)
+    monkeypatch.setattr(Trainer, "_learn_from_rollout", invalid_learn)
+    results = train_colocated(runs, report=no_report)
+    assert isinstance(results[0], DivergedError)
+    assert "update 3 of 5 (reward: " in str(results[0])
+    assert isinstance(results[1], TrainingResult)
 
 
-def test_an_explained_variance_that_overflows_is_missing(monkeypatch):
-    """Returns that differ by next to nothing have no variance to explain."""
-    least = torch.tensor(1e-45)
-    monkeypatch.setattr(Ranks, "moments", lambda self, samples: [(torch.tensor(1.0), least)] * 2
-                        + [(least, torch.tensor(1.0))])  # fmt: skip
-    assert train(run_of("stateless"), report=quiet).metrics["explained_variance"].isna().all()
+def test_overflowing_explained_variance_is_nan(monkeypatch):
+    """Nearly equal returns have no variance to explain."""
+    smallest = torch.tensor(1e-45)
+    monkeypatch.setattr(Ranks, "mean_var", lambda self, samples: [(torch.tensor(1.0), smallest)] * 2
+                        + [(smallest, torch.tensor(1.0))])  # fmt: skip
+    assert train(make_run("stateless"), report=no_report).metrics["explained_variance"].isna().all()
 
 
-def terms_of(logits: torch.Tensor, log_prob: float, taught: int, advantage: float) -> dict:
-    """The terms of one sample, action 0, whose probability was another when it was taken."""
+def loss_metrics(
+    logits: torch.Tensor, log_prob: float, teacher_action: int, advantage: float
+) -> dict:
+    """Return the LOSS_METRICS of one sample with action 0 and an old log-probability."""
     learner = collector("stateless", short_mission(5), worlds=2, rollout_length=1)
     rollout, advantages = learner.collect()
     rollout = replace(
         rollout,
         actions=torch.zeros_like(rollout.actions),
-        taught=torch.full_like(rollout.taught, taught),
+        teacher_actions=torch.full_like(rollout.teacher_actions, teacher_action),
         log_probs=torch.full_like(rollout.log_probs, log_prob),
     )
-    rows, scale = torch.tensor([0]), torch.tensor([0.0, 1.0])
+    rows, mean_std = torch.tensor([0]), torch.tensor([0.0, 1.0])
     advantages.fill_(advantage)
-    *_, terms = slopes(
-        logits[None, None], torch.zeros(1, 1), rollout, advantages, rows, scale, TrainingConfig(), 1
+    *_, metrics = ppo_loss_gradients(
+        logits[None, None],
+        torch.zeros(1, 1),
+        rollout,
+        advantages,
+        rows,
+        mean_std,
+        TrainingConfig(),
+        1,
     )
-    return dict(zip(TERMS, terms[0, 0].tolist()))
+    return dict(zip(LOSS_METRICS, metrics[0, 0].tolist()))
 
 
-@pytest.mark.parametrize("taught", [-1, 0])
-def test_terms_are_finite_where_an_action_became_certain(taught):
-    """A teacher's action can have had next to no probability: its ratio exceeds float32."""
-    found = terms_of(torch.tensor([200.0, 0, 0, 0, 0]), log_prob=-150.0, taught=taught, advantage=1)
-    assert all(map(math.isfinite, found.values())), found
+@pytest.mark.parametrize("teacher_action", [-1, 0])
+def test_loss_metrics_of_a_certain_action_are_finite(teacher_action):
+    """The ratio of a teacher's action with tiny old probability exceeds float32."""
+    logits = torch.tensor([200.0, 0, 0, 0, 0])
+    metrics = loss_metrics(logits, -150.0, teacher_action, advantage=1)
+    assert all(map(math.isfinite, metrics.values())), metrics
 
 
-def test_terms_are_not_finite_where_the_network_is_not():
+def test_loss_metrics_of_a_nan_network_are_nan():
     logits = torch.tensor([math.nan, 0, 0, 0, 0])
-    found = terms_of(logits, log_prob=-1.0, taught=-1, advantage=1)
-    assert math.isnan(found["entropy"]) and math.isnan(found["approx_kl"]), found
+    metrics = loss_metrics(logits, -1.0, teacher_action=-1, advantage=1)
+    assert math.isnan(metrics["entropy"]) and math.isnan(metrics["approx_kl"]), metrics
 
 
 @pytest.mark.parametrize("missions, training, samples", [
@@ -132,10 +145,10 @@ def test_terms_are_not_finite_where_the_network_is_not():
     (["assembler_2"], {"worlds": 2}, 8),
     (["assembler_1", "assembler_2"], {"worlds": 3, "minibatches": 100}, 6),
     (["assembler_2", "assembler_1"],
-     {"worlds": 8, "missions": ["assembler_2", "assembler_1"], "lessons": [50, 50]}, 8),
+     {"worlds": 8, "missions": ["assembler_2", "assembler_1"], "curriculum": [50, 50]}, 8),
 ])  # fmt: skip
 def test_minibatches_of_one_sample_are_refused(missions, training, samples):
-    """Before anything begins: PPO would learn nothing from them."""
+    """PPO learns nothing from them, so the plan raises."""
     training = {"minibatches": 8, "rollout_length": 1, "steps": 100} | training
     data = {"policies": ["stateless"], "missions": missions, "training": training}
     config = BenchmarkConfig.parse(data, "x")
@@ -148,5 +161,5 @@ def test_minibatches_of_one_sample_are_refused(missions, training, samples):
     )
     imitation = {"teacher": "baseline", "teacher_steps": 100}
     assert make_plan(BenchmarkConfig.parse(data | {"training": training | imitation}, "x")).runs
-    more = training | {"rollout_length": 2}
-    assert make_plan(BenchmarkConfig.parse(data | {"training": more}, "x")).runs
+    longer = training | {"rollout_length": 2}
+    assert make_plan(BenchmarkConfig.parse(data | {"training": longer}, "x")).runs

@@ -1,4 +1,4 @@
-"""Experience and updates: the bugs that everybody makes, by name."""
+"""Rollouts, updates and runs: common bugs of PPO implementations."""
 
 import hashlib
 
@@ -6,15 +6,15 @@ import pytest
 import torch
 
 from daf.config import BenchmarkConfig, ConfigError, TrainingConfig
-from daf.job import deterministic_cuda
-from daf.learn.ppo import Learner
-from daf.learn.rollout import Collector
+from daf.jobs.device import use_deterministic_cuda
+from daf.learn.collector import RolloutCollector
+from daf.learn.ppo import PPOLearner
 from daf.learn.train import train
-from daf.learn.training import DivergedError, Training
+from daf.learn.trainer import DivergedError, Trainer
 from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, make_policy
-from tests.learn.trainings import run_of
+from tests.learn.runs import make_run
 
 
 def short_mission(steps, **changes):
@@ -25,7 +25,7 @@ def collector(policy_name, mission, **training):
     torch.manual_seed(0)
     config = TrainingConfig(**{"worlds": 6, "rollout_length": 16, **training})
     policy = make_policy(PolicySpec(policy_name), Game.of(mission))
-    return Collector(policy, [mission], config, 3, "cpu")
+    return RolloutCollector(policy, [mission], config, 3, "cpu")
 
 
 def run(policy="stateless", **training):
@@ -48,67 +48,69 @@ def weights_hash(policy):
 
 
 @pytest.mark.parametrize("policy", ["stateless", "lstm"])
-def test_probability_ratio_is_one_before_the_first_update_across_episode_ends(policy):
-    # Episodes of 7 steps end in the middle of rollouts of 16: a hidden state that is reset a step
-    # early or late would change the probabilities that the learner computes again.
+def test_ratio_is_one_before_the_first_update(policy):
+    # Episodes of 7 steps end within rollouts of 16: a recurrent state that is reset a step early or
+    # late would change the recomputed probabilities.
     collect = collector(policy, short_mission(7))
     for _ in range(2):
         rollout, _ = collect.collect()
-    assert rollout.starts.any(1).sum() >= 2
-    logits, values, _ = collect.policy(rollout.observations, rollout.memory, rollout.starts)
+    assert rollout.episode_starts.any(1).sum() >= 2
+    logits, values, _ = collect.policy(
+        rollout.observations, rollout.initial_recurrent_state, rollout.episode_starts
+    )
     log_probs = torch.log_softmax(logits, -1).gather(-1, rollout.actions[..., None])[..., 0]
     torch.testing.assert_close(log_probs, rollout.log_probs, rtol=0, atol=1e-5)
     torch.testing.assert_close(values, rollout.values, rtol=0, atol=1e-5)
 
 
-def test_starts_follow_dones_and_the_first_view_of_an_episode_is_a_fresh_one():
+def test_episode_starts_follow_dones():
     collect = collector("stateless", short_mission(5))
     first = collect.collect()[0].observations[0].clone()
     rollout, _ = collect.collect()
-    assert torch.equal(rollout.starts[1:], rollout.dones[:-1])
-    assert rollout.starts.any(0).all()
-    for observations, begins in zip(rollout.observations, rollout.starts):
-        assert torch.equal(observations[begins], first[begins])
+    assert torch.equal(rollout.episode_starts[1:], rollout.dones[:-1])
+    assert rollout.episode_starts.any(0).all()
+    for observations, is_start in zip(rollout.observations, rollout.episode_starts):
+        assert torch.equal(observations[is_start], first[is_start])
 
 
-def test_worlds_are_at_different_times_and_cut_first_episodes_do_not_count():
+def test_staggered_first_episodes_do_not_count():
     collect = collector("stateless", short_mission(12), worlds=4, rollout_length=4)
     scores, ends = [], []
     for _ in range(6):
         rollout, _ = collect.collect()
-        scores.append(collect.finished_scores()[0])
+        scores.append(collect.episode_scores.collect_means()[0])
         ends.append(rollout.dones[:, ::4].clone())
-    # World e is 3 e steps into an episode of 12 when the training begins.
+    # World e starts at step 3 e of an episode of 12 steps.
     assert torch.nonzero(torch.cat(ends)).tolist() == [
         [2, 3], [5, 2], [8, 1], [11, 0], [14, 3], [17, 2], [20, 1], [23, 0],
     ]  # fmt: skip
     assert torch.stack(scores).isnan().tolist() == [True, True, False, False, False, False]
 
 
-def test_a_truncated_episode_is_worth_what_its_last_view_promises():
-    # Same worlds, same actions; only the kind of the end differs: by gamma * value.
+def test_truncated_episodes_bootstrap_the_final_value():
+    # Worlds and actions are equal, so rewards differ by gamma * value only.
     rewards = {}
     for truncates in (False, True):
         collect = collector("stateless", short_mission(16, truncates=truncates))
         rollout, _ = collect.collect()
-        first = slice(0, 4)  # the world whose first episode is a whole one
+        first = slice(0, 4)  # the world with a complete first episode
         assert rollout.dones[15, first].all()
         rewards[truncates] = rollout.rewards[:, first].clone()
-    gain = rewards[True] - rewards[False]
-    assert torch.equal(gain[:15], torch.zeros_like(gain[:15]))
-    other = collector("stateless", short_mission(17))
-    longer, _ = other.collect()
-    _, value, _ = other.policy(
-        other.simulations[0].observations.flatten(0, 1)[None, :, : longer.observations.shape[2]],
-        other.memory,
+    bootstrap = rewards[True] - rewards[False]
+    assert torch.equal(bootstrap[:15], torch.zeros_like(bootstrap[:15]))
+    longer = collector("stateless", short_mission(17))
+    rollout, _ = longer.collect()
+    _, value, _ = longer.policy(
+        longer.simulations[0].observations.flatten(0, 1)[None, :, : rollout.observations.shape[2]],
+        longer.recurrent_state,
         torch.zeros(1, 24, dtype=torch.bool),
     )
-    # The last view differs in one token only: how much of the episode has passed.
-    torch.testing.assert_close(gain[15], 0.99 * value[0, first].detach(), rtol=0.3, atol=0.05)
-    assert gain[15].abs().max() > 0
+    # The final observation differs in one token only, the fraction of the episode.
+    torch.testing.assert_close(bootstrap[15], 0.99 * value[0, first].detach(), rtol=0.3, atol=0.05)
+    assert bootstrap[15].abs().max() > 0
 
 
-def test_shaping_pays_for_each_count_and_leaves_the_score_alone():
+def test_shaping_adds_rewards_per_count_only():
     plain = collector("stateless", load_mission("assembler_2"), worlds=32)
     shaped = collector("stateless", load_mission("assembler_2"), worlds=32, shaping={"moves": 0.5})
     before = shaped.simulations[0].counters.clone()
@@ -120,54 +122,58 @@ def test_shaping_pays_for_each_count_and_leaves_the_score_alone():
     assert torch.equal(plain.simulations[0].counters, shaped.simulations[0].counters)
 
 
-def test_several_missions_share_the_worlds():
+def test_worlds_are_split_over_missions():
     missions = [load_mission("assembler_1"), load_mission("assembler_2")]
     policy = make_policy(PolicySpec("stateless"), Game.of(*missions))
     config = TrainingConfig(worlds=5, rollout_length=8, missions=("a", "b"))
-    collect = Collector(policy, missions, config, 0, "cpu")
+    collect = RolloutCollector(policy, missions, config, 0, "cpu")
     assert [simulation.num_worlds for simulation in collect.simulations] == [3, 2]
     assert collect.collect()[0].actions.shape == (8, 3 * 1 + 2 * 4)
 
 
-def test_a_mission_of_many_layouts_is_trained_on_in_all_of_them():
+def test_worlds_use_all_layouts():
     shape = {"worlds": 64, "rollout_length": 16, "steps": 64 * 16 * 4}
-    training = Training(run_of("stateless", ("assembler_2@1-9",), **shape))
-    [simulation] = training.collector.simulations
+    trainer = Trainer(make_run("stateless", ("assembler_2@1-9",), **shape))
+    [simulation] = trainer.collector.simulations
     assert simulation.state.layout.unique().numel() == 9
-    training.advance()
-    [line] = training.curve
-    assert "score/assembler_2@1-9" in line
+    trainer.run_update()
+    [row] = trainer.curve
+    assert "score/assembler_2@1-9" in row
 
 
-def test_update_raises_the_probability_of_what_was_better_than_expected():
+def test_update_raises_the_probability_of_good_actions():
     collect = collector("stateless", load_mission("assembler_2"), entropy_coef=0, value_coef=0)
     rollout, _ = collect.collect()
     advantage = (rollout.actions == 3).float()
-    learner = Learner(collect.policy, collect.config)
+    learner = PPOLearner(collect.policy, collect.config)
 
     def probability():
-        logits, _, _ = collect.policy(rollout.observations, rollout.memory, rollout.starts)
+        logits, _, _ = collect.policy(
+            rollout.observations, rollout.initial_recurrent_state, rollout.episode_starts
+        )
         return torch.softmax(logits, -1)[..., 3].mean().item()
 
     before = probability()
-    learner.prepare(1e-3, collect.rows, torch.Generator())
+    learner.prepare_update(1e-3, collect.num_rows, torch.Generator())
     learner.update(rollout, advantage)
     assert probability() > before + 0.01
 
 
-def reference_loss(policy, rollout, advantage, part, config):
-    """The loss as the paper has it, on the rows of one minibatch, and its metrics."""
+def reference_loss(policy, rollout, advantage, rows, config):
+    """Compute the loss of the paper (eq. 9) and its metrics for the rows of one minibatch."""
     logits, values, _ = policy(
-        rollout.observations[:, part], rollout.memory[part], rollout.starts[:, part]
+        rollout.observations[:, rows],
+        rollout.initial_recurrent_state[rows],
+        rollout.episode_starts[:, rows],
     )
     all_log_probs = torch.log_softmax(logits, dim=-1)
-    log_probs = all_log_probs.gather(-1, rollout.actions[:, part, None])[..., 0]
-    ratio = (log_probs - rollout.log_probs[:, part]).exp()
-    weight = advantage[:, part]
-    weight = (weight - weight.mean()) / (weight.std() + 1e-8)
+    log_probs = all_log_probs.gather(-1, rollout.actions[:, rows, None])[..., 0]
+    ratio = (log_probs - rollout.log_probs[:, rows]).exp()
+    norm_advantage = advantage[:, rows]
+    norm_advantage = (norm_advantage - norm_advantage.mean()) / (norm_advantage.std() + 1e-8)
     clipped = ratio.clamp(1 - config.clip, 1 + config.clip)
-    policy_loss = -torch.minimum(weight * ratio, weight * clipped).mean()
-    returns = (advantage + rollout.values)[:, part]
+    policy_loss = -torch.minimum(norm_advantage * ratio, norm_advantage * clipped).mean()
+    returns = (advantage + rollout.values)[:, rows]
     value_loss = 0.5 * (values - returns).square().mean()
     entropy = -(all_log_probs.exp() * all_log_probs).sum(-1).mean()
     loss = policy_loss + config.value_coef * value_loss - config.entropy_coef * entropy
@@ -176,74 +182,74 @@ def reference_loss(policy, rollout, advantage, part, config):
     return loss, [policy_loss, value_loss, entropy, kl, outside]
 
 
-@pytest.mark.parametrize("policy, blocks", [("stateless", 1), ("stateless", 4), ("lstm", 3)])
-def test_gradients_are_those_of_the_loss_in_one_block_or_several(policy, blocks, monkeypatch):
+@pytest.mark.parametrize("policy, microbatches", [("stateless", 1), ("stateless", 4), ("lstm", 3)])
+def test_gradients_equal_those_of_the_reference_loss(policy, microbatches, monkeypatch):
     settings = {"epochs": 1, "minibatches": 1, "max_grad_norm": 1e9, "entropy_coef": 0.1}
     collect = collector(policy, short_mission(7), **settings)
     rollout, advantage = collect.collect()
-    with torch.no_grad():  # so that many ratios are outside of the clip, and most are not 1
+    with torch.no_grad():  # many ratios exceed the clipping range, and most differ from 1
         for parameter in collect.policy.parameters():
             parameter += 0.1 * torch.randn(parameter.shape)
-    part = torch.randperm(collect.rows, generator=torch.Generator().manual_seed(4))
-    loss, metrics = reference_loss(collect.policy, rollout, advantage, part, collect.config)
+    rows = torch.randperm(collect.num_rows, generator=torch.Generator().manual_seed(4))
+    loss, metrics = reference_loss(collect.policy, rollout, advantage, rows, collect.config)
     loss.backward()
     expected = [parameter.grad.clone() for parameter in collect.policy.parameters()]
     assert 0.05 < metrics[4] < 0.95
 
-    monkeypatch.setattr("daf.learn.ppo.BLOCK", 16 * collect.rows // blocks)
-    learner = Learner(collect.policy, collect.config)
+    monkeypatch.setattr("daf.learn.ppo.MICROBATCH_SAMPLES", 16 * collect.num_rows // microbatches)
+    learner = PPOLearner(collect.policy, collect.config)
     monkeypatch.setattr(learner.optimizer, "step", lambda: None)
-    learner.prepare(1e-3, collect.rows, torch.Generator().manual_seed(4))
-    found = learner.update(rollout, advantage)
+    learner.prepare_update(1e-3, collect.num_rows, torch.Generator().manual_seed(4))
+    actual = learner.update(rollout, advantage)
     for parameter, gradient in zip(collect.policy.parameters(), expected):
         torch.testing.assert_close(parameter.grad, gradient, rtol=1e-3, atol=1e-6)
-    torch.testing.assert_close(found[:5], torch.stack(metrics).detach(), rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(actual[:5], torch.stack(metrics).detach(), rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("policy", ["stateless", "lstm"])
-def test_the_number_of_threads_leaves_no_trace(policy, monkeypatch):
-    monkeypatch.setattr("daf.learn.ppo.BLOCK", 16)
-    found = []
+def test_results_do_not_depend_on_threads(policy, monkeypatch):
+    monkeypatch.setattr("daf.learn.ppo.MICROBATCH_SAMPLES", 16)
+    results = []
     for threads in (1, 2, 3):
         torch.set_num_threads(threads)
         try:
-            found.append(train(run(policy), report=lambda line: None))
+            results.append(train(run(policy), report=lambda line: None))
             assert torch.get_num_threads() == threads
         finally:
             torch.set_num_threads(1)
-    assert len({weights_hash(trained.policy) for trained in found}) == 1
-    assert len({trained.metrics.to_json() for trained in found}) == 1
+    assert len({weights_hash(trained.policy) for trained in results}) == 1
+    assert len({trained.metrics.to_json() for trained in results}) == 1
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize("policy, taught", [("stateless", 0), ("lstm", 0), ("lstm", 4)])
-def test_an_update_from_its_recording_is_the_update_itself(policy, taught):
-    deterministic_cuda()
-    a_rollout = 4 * 4 * 16
-    teacher = {"teacher": "baseline", "teacher_steps": taught * a_rollout} if taught else {}
-    spec = run(policy, steps=8 * a_rollout, **teacher)
-    recorded, plain = Training(spec, "cuda"), Training(spec, "cuda")
+@pytest.mark.parametrize("policy, teacher_rollouts", [("stateless", 0), ("lstm", 0), ("lstm", 4)])
+def test_cuda_graphs_do_not_change_results(policy, teacher_rollouts):
+    use_deterministic_cuda()
+    rollout_steps = 4 * 4 * 16
+    teacher = {"teacher": "baseline", "teacher_steps": teacher_rollouts * rollout_steps}
+    spec = run(policy, steps=8 * rollout_steps, **(teacher if teacher_rollouts else {}))
+    captured, plain = Trainer(spec, "cuda"), Trainer(spec, "cuda")
     for part in (plain._imitate, plain._collect, plain._learn):
         part.on_gpu = False
-    for training in (recorded, plain):
-        while not training.done:
-            training.advance()
-    parts = [recorded._collect, recorded._learn] + [recorded._imitate] * bool(taught)
+    for trainer in (captured, plain):
+        while not trainer.done:
+            trainer.run_update()
+    parts = [captured._collect, captured._learn] + [captured._imitate] * bool(teacher_rollouts)
     assert all(part._graph is not None for part in parts)
-    assert recorded.result().metrics.to_json() == plain.result().metrics.to_json()
-    for tensors in zip(recorded.policy.parameters(), plain.policy.parameters()):
+    assert captured.result().metrics.to_json() == plain.result().metrics.to_json()
+    for tensors in zip(captured.policy.parameters(), plain.policy.parameters()):
         assert torch.equal(*tensors)
 
 
 @pytest.mark.parametrize("policy", ["stateless", "lstm"])
-def test_the_same_run_twice_gives_the_same_bytes(policy):
+def test_runs_are_deterministic(policy):
     first, second = (train(run(policy), report=lambda line: None) for _ in range(2))
     assert weights_hash(first.policy) == weights_hash(second.policy)
     assert first.metrics.to_json() == second.metrics.to_json()
-    assert first.description == second.description
+    assert first.run_json == second.run_json
 
 
-def test_global_random_state_neither_matters_nor_changes():
+def test_global_random_state_is_not_used():
     torch.manual_seed(1)
     first = weights_hash(train(run(), report=lambda line: None).policy)
     torch.manual_seed(2)
@@ -252,16 +258,16 @@ def test_global_random_state_neither_matters_nor_changes():
     assert torch.rand(1).item() == torch.rand(1, generator=expected).item()
 
 
-def test_a_hundred_steps_really_train():
+def test_short_runs_train():
     trained = train(run(steps=100), report=lambda line: None)
-    assert trained.description["steps"] == 4 * 4 * 16  # rounded up to whole updates
+    assert trained.run_json["steps"] == 4 * 4 * 16  # rounded up to whole updates
     assert (trained.metrics["gradient_norm"] > 0).all()
     # Biases start at zero.
     assert trained.policy.actor.bias.abs().max() > 0
 
 
-def test_a_training_that_diverges_says_so(monkeypatch):
-    monkeypatch.setattr("daf.learn.rollout.advantages", lambda rewards, *_: rewards * torch.nan)
+def test_diverged_run_raises(monkeypatch):
+    monkeypatch.setattr("daf.learn.collector.compute_gae", lambda rewards, *_: rewards * torch.nan)
     with pytest.raises(DivergedError, match=r"diverged in update 1 .*learning_rate"):
         train(run(), report=lambda line: None)
 
@@ -272,7 +278,7 @@ def test_a_policy_without_weights_cannot_be_trained():
         train(spec, report=lambda line: None)
 
 
-def test_progress_has_the_numbers_people_ask_for():
+def test_progress_line_has_all_numbers():
     lines = []
     train(run(), report=lines.append)
     assert all(word in lines[-1] for word in ("steps", "/s", "env", "forward", "learn", "score"))
@@ -298,16 +304,16 @@ class Flat(TrainablePolicy):
         self.actor = torch.nn.Linear(game.num_tokens * 3, self.num_outputs)
         self.critic = torch.nn.Linear(game.num_tokens * 3, 1)
 
-    def initial_memory(self, rows):
-        return torch.zeros(rows, 0)
+    def initial_recurrent_state(self, num_rows):
+        return torch.zeros(num_rows, 0)
 
-    def forward(self, observations, memory, starts):
-        seen = observations.flatten(2).float() / 255
-        return self.actor(seen), self.critic(seen)[..., 0], memory
+    def forward(self, observations, recurrent_state, episode_starts):
+        features = observations.flatten(2).float() / 255
+        return self.actor(features), self.critic(features)[..., 0], recurrent_state
 """
 
 
-def test_a_network_of_ones_own_sees_whole_observations(tmp_path):
+def test_user_network_receives_whole_observations(tmp_path):
     file = tmp_path / "flat.py"
     file.write_text(FLAT)
     trained = train(run(f"{file}:Flat"), report=lambda line: None)

@@ -1,21 +1,21 @@
-"""Mixed precision: less exact products, the same learning."""
+"""Mixed precision: outputs, gradients and results of bfloat16 against float32."""
 
 import pytest
 import torch
 
 from daf.config import TrainingConfig
-from daf.learn.ppo import Learner
-from daf.learn.precision import answers
-from daf.learn.rollout import Collector
+from daf.learn.collector import RolloutCollector
+from daf.learn.ppo import PPOLearner
+from daf.learn.precision import forward_in_precision
 from daf.learn.train import train
 from daf.missions import load_mission
 from daf.policies import Game, PolicySpec, make_policy
-from tests.learn.trainings import bytes_of, run_of
+from tests.learn.runs import make_run, result_content
 
 POLICIES = pytest.mark.parametrize("name", ["stateless", "lstm"])
 
 
-def quiet(line):
+def no_report(line):
     pass
 
 
@@ -24,28 +24,28 @@ def collector(name, precision):
     config = TrainingConfig(worlds=6, rollout_length=16, minibatches=1, precision=precision)
     mission = load_mission("assembler_2")
     policy = make_policy(PolicySpec(name), Game.of(mission))
-    return Collector(policy, [mission], config, 3, "cpu")
+    return RolloutCollector(policy, [mission], config, 3, "cpu")
 
 
 @POLICIES
-def test_answers_are_those_of_exact_layers_to_two_digits_and_float32(name):
+def test_bfloat16_outputs_are_float32_with_two_exact_digits(name):
     exact = collector(name, "float32")
     rollout, _ = exact.collect()
-    asked = rollout.observations, rollout.memory, rollout.starts
+    inputs = rollout.observations, rollout.initial_recurrent_state, rollout.episode_starts
     with torch.no_grad():
-        told = exact.policy(*asked)
-        found = answers(exact.policy, "bfloat16", *asked)
-        same = answers(exact.policy, "float32", *asked)
-    for less, full, plain in zip(found, told, same):
-        assert less.dtype == torch.float32
-        assert torch.equal(plain, full)
+        expected = exact.policy(*inputs)
+        outputs = forward_in_precision(exact.policy, "bfloat16", *inputs)
+        float32_outputs = forward_in_precision(exact.policy, "float32", *inputs)
+    for output, exact_output, plain in zip(outputs, expected, float32_outputs):
+        assert output.dtype == torch.float32
+        assert torch.equal(plain, exact_output)
         # A bfloat16 has eight significant bits.
-        assert torch.allclose(less, full, rtol=0.02, atol=0.02)
-    assert not torch.equal(found[0], told[0])
+        assert torch.allclose(output, exact_output, rtol=0.02, atol=0.02)
+    assert not torch.equal(outputs[0], expected[0])
 
 
 @POLICIES
-def test_every_rollout_is_played_with_the_weights_of_its_time(name):
+def test_autocast_cache_does_not_outlive_a_rollout(name):
     collect = collector(name, "bfloat16")
     collect.collect()
     with torch.no_grad():
@@ -53,33 +53,37 @@ def test_every_rollout_is_played_with_the_weights_of_its_time(name):
             parameter.mul_(1.5)
     rollout, _ = collect.collect()
     with torch.no_grad():
-        found, *_ = answers(
-            collect.policy, "bfloat16", rollout.observations, rollout.memory, rollout.starts
+        logits, *_ = forward_in_precision(
+            collect.policy,
+            "bfloat16",
+            rollout.observations,
+            rollout.initial_recurrent_state,
+            rollout.episode_starts,
         )
-    assert torch.allclose(rollout.logits, found, rtol=0.02, atol=0.002)
+    assert torch.allclose(rollout.logits, logits, rtol=0.02, atol=0.002)
 
 
 @POLICIES
-def test_gradients_are_float32_and_point_where_exact_ones_do(name):
+def test_gradients_are_float32_and_close_to_exact_ones(name):
     gradients = {}
     for precision in ("float32", "bfloat16"):
         collect = collector(name, precision)
-        learner = Learner(collect.policy, collect.config)
+        learner = PPOLearner(collect.policy, collect.config)
         rollout, advantage = collector(name, "float32").collect()
-        learner.prepare(0.0, collect.all_rows, torch.Generator().manual_seed(1))
+        learner.prepare_update(0.0, collect.total_rows, torch.Generator().manual_seed(1))
         learner.update(rollout, advantage)
         parts = [parameter.grad for parameter in collect.policy.parameters()]
         assert {part.dtype for part in parts} == {torch.float32}
         gradients[precision] = torch.cat([part.flatten() for part in parts])
-    apart = gradients["bfloat16"] - gradients["float32"]
-    assert 0 < apart.norm() < 0.05 * gradients["float32"].norm()
+    difference = gradients["bfloat16"] - gradients["float32"]
+    assert 0 < difference.norm() < 0.05 * gradients["float32"].norm()
 
 
 @POLICIES
-def test_a_training_in_bfloat16_is_another_one_that_comes_out_the_same_each_time(name):
-    asked = run_of(name, precision="bfloat16")
-    once, again = (train(asked, report=quiet) for _ in range(2))
-    exact = train(run_of(name), report=quiet)
-    assert bytes_of(once) == bytes_of(again)
-    assert bytes_of(once)[0] != bytes_of(exact)[0]
-    assert {tensor.dtype for tensor in once.policy.state_dict().values()} == {torch.float32}
+def test_bfloat16_runs_are_deterministic(name):
+    run = make_run(name, precision="bfloat16")
+    first, second = (train(run, report=no_report) for _ in range(2))
+    exact = train(make_run(name), report=no_report)
+    assert result_content(first) == result_content(second)
+    assert result_content(first)[0] != result_content(exact)[0]
+    assert {tensor.dtype for tensor in first.policy.state_dict().values()} == {torch.float32}

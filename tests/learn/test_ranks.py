@@ -1,4 +1,4 @@
-"""Several processes that share one training come to what one comes to."""
+"""Distributed runs give the results of one process."""
 
 import signal
 import subprocess
@@ -16,14 +16,14 @@ from daf.config import BenchmarkConfig, ConfigError
 from daf.learn.job import TrainingJob
 from daf.learn.ranks import Ranks
 from daf.plan import Run, make_plan
-from tests.learn.trainings import job_of, run_of
+from tests.learn.runs import make_job, make_run
 
 FILES = {"weights": "w.safetensors", "metrics": "m.parquet", "policy": "p.json", "run": "r.json"}
 
 
-def task(folder: Path, ranks: int, run: Run, **execution) -> TrainingJob:
+def rank_job(folder: Path, ranks: int, run: Run, **execution) -> TrainingJob:
     folder.mkdir(exist_ok=True)
-    return job_of(run, folder, FILES, ranks=ranks, **execution)
+    return make_job(run, folder, FILES, ranks=ranks, **execution)
 
 
 def weights(folder: Path) -> dict:
@@ -35,50 +35,51 @@ def content(folder: Path) -> list[bytes]:
 
 
 def workers(folder: Path) -> list[psutil.Process]:
-    """The processes of trainings below a folder."""
-    found = []
+    """Return the worker processes of runs below a folder."""
+    processes = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
             words = process.cmdline()
             if words[2:4] == ["-m", "daf.learn.worker"] and words[4].startswith(f"{folder}/"):
-                found.append(process)
-    return found
+                processes.append(process)
+    return processes
 
 
-def test_shares_are_all_of_it_and_as_equal_as_can_be():
+def test_local_ranges_partition_evenly():
     for total, count in ((4, 4), (7, 3), (64, 5)):
-        shares = [Ranks(rank, count).share(total) for rank in range(count)]
-        assert [number for share in shares for number in share] == list(range(total))
-        assert {len(share) for share in shares} <= {total // count, total // count + 1}
+        ranges = [Ranks(rank, count).local_range(total) for rank in range(count)]
+        assert [number for local_range in ranges for number in local_range] == list(range(total))
+        assert {len(local_range) for local_range in ranges} <= {total // count, total // count + 1}
 
 
-@pytest.mark.parametrize("ranks", [2, 4])
-def test_the_number_of_ranks_changes_nothing_but_rounding(ranks, tmp_path):
-    """Of missions of two sizes, and with shares of worlds that are not equal."""
+@pytest.mark.parametrize("ranks", [2, pytest.param(4, marks=pytest.mark.slow)])
+def test_results_do_not_depend_on_ranks_up_to_rounding(ranks, tmp_path):
+    """Missions differ in size, and ranks in their number of worlds."""
     missions = ("assembler_1", "assembler_2")
     steps = 50 * 16 * (5 + 4 * 4)
-    run = run_of("stateless", missions, worlds=9, minibatches=2, epochs=1, steps=steps)
-    alone, together = tmp_path / "alone", tmp_path / "together"
-    task(alone, 1, run).carry_out()
-    task(together, ranks, run).carry_out_together()
-    mine, theirs = weights(alone), weights(together)
-    assert len(mine) > 2
-    for name, tensor in mine.items():
-        assert (tensor - theirs[name]).abs().max() < 1e-5, name
-    curve, other = (pd.read_parquet(folder / FILES["metrics"]) for folder in (alone, together))
+    run = make_run("stateless", missions, worlds=9, minibatches=2, epochs=1, steps=steps)
+    single, distributed = tmp_path / "single", tmp_path / "distributed"
+    rank_job(single, 1, run).execute()
+    rank_job(distributed, ranks, run).execute_distributed()
+    expected, actual = weights(single), weights(distributed)
+    assert len(expected) > 2
+    for name, tensor in expected.items():
+        assert (tensor - actual[name]).abs().max() < 1e-5, name
+    curve, other = (pd.read_parquet(folder / FILES["metrics"]) for folder in (single, distributed))
     assert len(curve) == 50
     pd.testing.assert_frame_equal(curve, other, rtol=1e-3, atol=1e-5)
     assert not workers(tmp_path)
 
 
 def start(job: TrainingJob) -> subprocess.Popen:
-    """Carry it out in a process of its own, as a script of the workflow does."""
+    """Execute a job in a new process, like a script of the workflow."""
     file = Path(job.execution.results_dir, "job.json")
     file.write_text(job.model_dump_json())
     code = (
-        "import sys; from daf.learn.job import TrainingJob; from daf.stopping import stoppable\n"
-        f"with stoppable(): TrainingJob.model_validate_json(open({str(file)!r}).read())"
-        ".carry_out_together()"
+        "import sys\nfrom daf.learn.job import TrainingJob\n"
+        "from daf.system.interrupts import interruptible\n"
+        f"with interruptible(): TrainingJob.model_validate_json(open({str(file)!r}).read())"
+        ".execute_distributed()"
     )
     return subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -92,44 +93,44 @@ def wait_until(condition, seconds: float = 300) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("how", [
+@pytest.mark.parametrize("victim_name", [
     "one rank",
     pytest.param("torchrun", marks=pytest.mark.slow),
     pytest.param("the job", marks=pytest.mark.slow),
     pytest.param("SIGTERM", marks=pytest.mark.slow),
 ])  # fmt: skip
-def test_whatever_is_killed_all_end_and_the_same_call_goes_on(how, tmp_path):
-    # Who is asked to stop takes its time, and must not be at the end by then.
-    updates = 240 if how == "SIGTERM" else 60
-    run = run_of("lstm", ("assembler_2",), updates=updates, worlds=4, epochs=1)
+def test_killed_runs_end_all_ranks_and_resume(victim_name, tmp_path):
+    # A graceful stop takes time, and the run must not finish before.
+    updates = 240 if victim_name == "SIGTERM" else 60
+    run = make_run("lstm", ("assembler_2",), updates=updates, worlds=4, epochs=1)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    task(whole, 2, run).carry_out_together()
-    again = task(killed, 2, run, save_seconds=0)
-    process = start(again)
+    rank_job(whole, 2, run).execute_distributed()
+    job = rank_job(killed, 2, run, save_seconds=0)
+    process = start(job)
     try:
         wait_until(lambda: list(killed.glob("resume/*/state.pt")))
         victims = {"one rank": workers(tmp_path)[-1], "torchrun": workers(tmp_path)[0].parent()}
-        victim = victims.get(how, psutil.Process(process.pid))
-        victim.send_signal(signal.SIGTERM if how == "SIGTERM" else signal.SIGKILL)
-        said, _ = process.communicate(timeout=300)
+        victim = victims.get(victim_name, psutil.Process(process.pid))
+        victim.send_signal(signal.SIGTERM if victim_name == "SIGTERM" else signal.SIGKILL)
+        output, _ = process.communicate(timeout=300)
     finally:
         process.kill()
     assert process.returncode != 0
-    if how == "one rank":
-        assert "a process of its training ended" in said
+    if victim_name == "one rank":
+        assert "a training process ended" in output
     wait_until(lambda: not workers(tmp_path))
     assert not (killed / FILES["weights"]).exists()
-    again.carry_out_together()
+    job.execute_distributed()
     assert content(killed) == content(whole)
 
 
-def test_what_cannot_be_shared_is_refused(tmp_path):
+def test_invalid_numbers_of_ranks_are_refused(tmp_path):
     config = {"policies": ["stateless"], "missions": ["assembler_1", "assembler_2"]}
     config |= {"training": {"worlds": 6}, "execution": {"ranks": 4}}
-    with pytest.raises(ConfigError, match=r"key 'training.worlds': got 6 for 2 missions; 4 proc"):
+    with pytest.raises(ConfigError, match=r"key 'training.worlds': got 6 for 2 missions; exp"):
         make_plan(BenchmarkConfig.parse(config, "it"))
-    with pytest.raises(ConfigError, match="ranks: got 3; a multiple of nodes, which is 2"):
+    with pytest.raises(ConfigError, match="ranks: got 3; expected a multiple of nodes, which is 2"):
         BenchmarkConfig.parse(config | {"execution": {"ranks": 3, "nodes": 2}}, "it")
-    job = task(tmp_path, 4, run_of(), nodes=2)
-    with pytest.raises(ConfigError, match=r"key 'execution.nodes': got 2; the job was given 1"):
-        job.carry_out_together()
+    job = rank_job(tmp_path, 4, make_run(), nodes=2)
+    with pytest.raises(ConfigError, match=r"key 'execution.nodes': got 2; expected 1, "):
+        job.execute_distributed()

@@ -1,4 +1,4 @@
-"""A training that was stopped goes on to the bytes of one that was not."""
+"""Resumed runs give the bytes of uninterrupted ones."""
 
 import math
 import os
@@ -11,24 +11,30 @@ import pytest
 import torch
 
 from daf.config import ExecutionConfig
-from daf.job import deterministic_cuda
-from daf.learn.resume import Resume, kept_for
+from daf.jobs.device import use_deterministic_cuda
+from daf.learn.resume import ResumeState, open_resume_state
 from daf.learn.train import train
-from tests.learn.trainings import UPDATES, bytes_of, curriculum, run_of, told
+from tests.learn.runs import (
+    UPDATES,
+    has_line,
+    make_curriculum_run,
+    make_run,
+    result_content,
+)
 
 
-class StopsAfter(Resume):
-    """Gets a signal during one of its updates."""
+class StopsAfter(ResumeState):
+    """Resume state that receives a signal after some updates."""
 
     def stop(self, update: int, number: int = signal.SIGTERM) -> "StopsAfter":
-        self.left, self.number = update, number
+        self.remaining, self.signal = update, number
         return self
 
-    def after_update(self, state, last):
-        self.left -= 1
-        if self.left == 0:
-            os.kill(os.getpid(), self.number)
-        super().after_update(state, last)
+    def save_if_due(self, state, last):
+        self.remaining -= 1
+        if self.remaining == 0:
+            os.kill(os.getpid(), self.signal)
+        super().save_if_due(state, last)
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
@@ -36,48 +42,48 @@ class StopsAfter(Resume):
     ("lstm", ("assembler_1",)),
     ("stateless", ("assembler_1", "assembler_2@1-9")),
 ])  # fmt: skip
-def test_stopped_twice_is_the_same_as_never(policy, missions, device, tmp_path):
+def test_resumed_run_equals_an_uninterrupted_one(policy, missions, device, tmp_path):
     if device == "cuda":
-        deterministic_cuda()
-    run = run_of(policy, missions)
-    whole = bytes_of(train(run, device))
+        use_deterministic_cuda()
+    run = make_run(policy, missions)
+    whole = result_content(train(run, device))
     for update, number in ((2, signal.SIGTERM), (1, signal.SIGINT)):
         with (
-            pytest.raises(KeyboardInterrupt, match="goes on from there"),
+            pytest.raises(KeyboardInterrupt, match="to resume"),
             StopsAfter(tmp_path, "same").stop(update, number) as resume,
         ):
             train(run, device, resume=resume)
     lines = []
-    with Resume(tmp_path, "same", report=lines.append) as resume:
+    with ResumeState(tmp_path, "same", report=lines.append) as resume:
         parts = train(run, device, report=lines.append, resume=resume)
-    assert told(lines, f"goes on after update 3 of {UPDATES}")
-    assert bytes_of(parts) == whole
+    assert has_line(lines, f"resuming from update 3 of {UPDATES}")
+    assert result_content(parts) == whole
     again = []
-    with Resume(tmp_path, "same") as resume:  # killed before its results were in their place
-        assert bytes_of(train(run, device, report=again.append, resume=resume)) == whole
-    assert told(again, f"goes on after update {UPDATES} of {UPDATES}")
+    with ResumeState(tmp_path, "same") as resume:  # killed before its results were written
+        assert result_content(train(run, device, report=again.append, resume=resume)) == whole
+    assert has_line(again, f"resuming from update {UPDATES} of {UPDATES}")
     resume.discard()
     assert not tmp_path.exists()
 
 
-@pytest.mark.parametrize("update", [2, 3])  # of the first lesson, which ends with it; of the second
-def test_a_curriculum_goes_on_in_the_lesson_that_it_was_in(update, tmp_path):
-    run = curriculum()
-    whole = bytes_of(train(run))
+@pytest.mark.parametrize("update", [2, 3])  # last of stage 1; first of stage 2
+def test_curriculum_resumes_in_its_stage(update, tmp_path):
+    run = make_curriculum_run()
+    whole = result_content(train(run))
     with (
         pytest.raises(KeyboardInterrupt),
         StopsAfter(tmp_path, "same").stop(update) as resume,
     ):
         train(run, resume=resume)
     lines = []
-    with Resume(tmp_path, "same", report=lines.append) as resume:
-        assert bytes_of(train(run, report=lines.append, resume=resume)) == whole
-    assert told(lines, f"goes on after update {update} of 5")
+    with ResumeState(tmp_path, "same", report=lines.append) as resume:
+        assert result_content(train(run, report=lines.append, resume=resume)) == whole
+    assert has_line(lines, f"resuming from update {update} of 5")
 
 
-def test_signals_are_as_before_afterwards(tmp_path):
+def test_signal_handlers_are_restored(tmp_path):
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with Resume(tmp_path, "same"):
+    with ResumeState(tmp_path, "same"):
         pass
     assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
 
@@ -87,75 +93,79 @@ def execution(tmp_path):
     return ExecutionConfig(results_dir=str(tmp_path), save_seconds=0)
 
 
-def test_more_steps_go_on_from_fewer(execution):
-    short, long = (run_of(updates=updates, anneal=False) for updates in (3, UPDATES))
-    whole = bytes_of(train(long))
-    with kept_for(short, execution, "code", "cpu") as resume:
+def test_longer_run_continues_a_shorter_one(execution):
+    short, long = (make_run(updates=updates, anneal=False) for updates in (3, UPDATES))
+    whole = result_content(train(long))
+    with open_resume_state(short, execution, "code", "cpu") as resume:
         train(short, resume=resume)
     lines = []
-    with kept_for(long, execution, "code", "cpu") as resume:
-        assert bytes_of(train(long, report=lines.append, resume=resume)) == whole
-    assert told(lines, f"goes on after update 3 of {UPDATES}")
-    with kept_for(short, execution, "code", "cpu") as resume:  # too far gone for it
-        assert bytes_of(train(short, resume=resume)) == bytes_of(train(short))
+    with open_resume_state(long, execution, "code", "cpu") as resume:
+        assert result_content(train(long, report=lines.append, resume=resume)) == whole
+    assert has_line(lines, f"resuming from update 3 of {UPDATES}")
+    with open_resume_state(short, execution, "code", "cpu") as resume:  # state of a longer run
+        assert result_content(train(short, resume=resume)) == result_content(train(short))
 
 
-def test_a_schedule_of_another_length_is_another_training(execution):
-    folders = {kept_for(run_of(updates=n), execution, "c", "cpu").file for n in (3, UPDATES)}
+def test_schedules_of_different_length_do_not_share_states(execution):
+    folders = {
+        open_resume_state(make_run(updates=n), execution, "c", "cpu").file for n in (3, UPDATES)
+    }
     assert len(folders) == 2
 
 
 @pytest.mark.parametrize("change", [
     {"learning_rate": 0.1}, {"gamma": 0.5}, {"policy": "stateless"}, {"missions": ("assembler_2",)},
 ])  # fmt: skip
-def test_another_configuration_keeps_its_state_elsewhere(change, execution):
-    one, other = (kept_for(run_of(**more), execution, "c", "cpu") for more in ({}, change))
-    assert one.file.parent != other.file.parent and one.fingerprint != other.fingerprint
+def test_configurations_do_not_share_states(change, execution):
+    first, second = (
+        open_resume_state(make_run(**settings), execution, "c", "cpu") for settings in ({}, change)
+    )
+    assert first.file.parent != second.file.parent and first.fingerprint != second.fingerprint
 
 
-def test_other_code_starts_over_and_other_threads_go_on(execution):
-    run = run_of()
-    with kept_for(run, execution, "code", "cpu") as resume:
+def test_state_depends_on_code_but_not_on_threads(execution):
+    run = make_run()
+    with open_resume_state(run, execution, "code", "cpu") as resume:
         train(run, resume=resume)
-        here = resume.load("cpu")
-    assert len(here["curve"]) == UPDATES
+        state = resume.load("cpu")
+    assert len(state["curve"]) == UPDATES
     lines = []
-    resume = kept_for(run, execution, "other code", "cpu")
+    resume = open_resume_state(run, execution, "other code", "cpu")
     resume.report = lines.append
-    assert resume.load("cpu") is None and told(lines, "other code, versions or hardware")
+    assert resume.load("cpu") is None and has_line(lines, "does not match this code")
     torch.set_num_threads(torch.get_num_threads() + 1)
     try:
-        assert kept_for(run, execution, "code", "cpu").load("cpu") is not None
+        assert open_resume_state(run, execution, "code", "cpu").load("cpu") is not None
     finally:
         torch.set_num_threads(torch.get_num_threads() - 1)
 
 
-def test_a_damaged_state_is_told_and_never_used(tmp_path):
-    run = run_of()
-    whole = bytes_of(train(run))
+def test_damaged_state_is_reported_and_ignored(tmp_path):
+    run = make_run()
+    whole = result_content(train(run))
     with pytest.raises(KeyboardInterrupt), StopsAfter(tmp_path, "same").stop(3) as resume:
         train(run, resume=resume)
     content = resume.file.read_bytes()
-    chance = random.Random(1)
+    rng = random.Random(1)
     damaged = [content[: len(content) // 2], b"", b"PK", b"{}"]
     for _ in range(12):
-        place = chance.randrange(len(content))
-        damaged.append(content[:place] + bytes([content[place] ^ 255]) + content[place + 1 :])
-    for number, wrong in enumerate(damaged):
-        resume.file.write_bytes(wrong)
+        index = rng.randrange(len(content))
+        damaged.append(content[:index] + bytes([content[index] ^ 255]) + content[index + 1 :])
+    for number, damaged_content in enumerate(damaged):
+        resume.file.write_bytes(damaged_content)
         lines = []
-        with Resume(tmp_path, "same", report=lines.append) as resume:
-            found = train(run, report=lines.append, resume=resume)
-        assert bytes_of(found) == whole, number
-        assert told(lines, "is damaged") or told(lines, "goes on after"), number
+        with ResumeState(tmp_path, "same", report=lines.append) as resume:
+            result = train(run, report=lines.append, resume=resume)
+        assert result_content(result) == whole, number
+        assert has_line(lines, "is damaged") or has_line(lines, "resuming from"), number
 
 
-def _of(part, **changes):
-    """A change to a part of the state."""
+def _set(part, **changes):
+    """Return a function that changes a part of the state."""
     return lambda state: state[part].update(changes)
 
 
-@pytest.mark.parametrize("spoil", [
+@pytest.mark.parametrize("change", [
     lambda state: state.clear(),
     lambda state: state.pop("policy"),
     lambda state: state.update(curve="xx"),
@@ -163,36 +173,36 @@ def _of(part, **changes):
     lambda state: state.update(curve=[{"update": "x"}]),
     lambda state: state.update(optimizer={}),
     lambda state: state.update(collector={}),
-    _of("collector", steps_taken="1"),
-    _of("collector", worlds=[]),
-    _of("collector", memory=3),
+    _set("collector", steps_taken="1"),
+    _set("collector", worlds=[]),
+    _set("collector", recurrent_state=3),
     lambda state: state["policy"].update({k: torch.zeros(1) for k in state["policy"]}),
     lambda state: state["policy"].update({k: v * math.nan for k, v in state["policy"].items()}),
     lambda state: state["optimizer"]["state"][0].update(exp_avg=torch.zeros(1)),
     lambda state: state["optimizer"]["param_groups"][0].update(params=[]),
 ])  # fmt: skip
-def test_a_state_that_cannot_be_one_is_told_and_never_used(spoil, tmp_path):
-    """Its fingerprint is right."""
-    run = run_of(updates=2)
+def test_state_with_unexpected_structure_is_ignored(change, tmp_path):
+    """The fingerprint matches."""
+    run = make_run(updates=2)
     with pytest.raises(KeyboardInterrupt), StopsAfter(tmp_path, "same").stop(1) as resume:
         train(run, resume=resume)
     saved = torch.load(resume.file, weights_only=True)
-    spoil(saved["state"])
+    change(saved["state"])
     torch.save(saved, resume.file)
     lines = []
-    with Resume(tmp_path, "same", report=lines.append) as resume:
-        found = train(run, report=lines.append, resume=resume)
-    assert bytes_of(found) == bytes_of(train(run))
-    assert told(lines, "is damaged") and not told(lines, "goes on after")
+    with ResumeState(tmp_path, "same", report=lines.append) as resume:
+        result = train(run, report=lines.append, resume=resume)
+    assert result_content(result) == result_content(train(run))
+    assert has_line(lines, "is damaged") and not has_line(lines, "resuming from")
 
 
-def test_a_folder_in_place_of_the_state(tmp_path):
-    run, lines = run_of(updates=2), []
-    (tmp_path / "state.pt" / "more").mkdir(parents=True)
-    with Resume(tmp_path, "same", save_seconds=0, report=lines.append) as resume:
-        found = train(run, report=lines.append, resume=resume)
-    assert bytes_of(found) == bytes_of(train(run))
-    assert told(lines, "is damaged") and resume.file.is_file()
+def test_folder_at_the_path_of_the_state(tmp_path):
+    run, lines = make_run(updates=2), []
+    (tmp_path / "state.pt" / "folder").mkdir(parents=True)
+    with ResumeState(tmp_path, "same", save_seconds=0, report=lines.append) as resume:
+        result = train(run, report=lines.append, resume=resume)
+    assert result_content(result) == result_content(train(run))
+    assert has_line(lines, "is damaged") and resume.file.is_file()
     resume.discard()
     assert not tmp_path.exists()
 
@@ -202,15 +212,15 @@ class Hostile:
         return (os.system, ("touch hostile",))
 
 
-def test_a_hostile_state_takes_no_effect(tmp_path, monkeypatch):
+def test_hostile_state_is_not_executed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = []
-    resume = Resume(tmp_path, "same", report=lines.append)
+    resume = ResumeState(tmp_path, "same", report=lines.append)
     torch.save({"fingerprint": "same", "state": Hostile()}, resume.file)
-    assert resume.load("cpu") is None and told(lines, "is damaged")
+    assert resume.load("cpu") is None and has_line(lines, "is damaged")
     resume.file.write_bytes(pickle.dumps(Hostile()))
     assert resume.load("cpu") is None
     with zipfile.ZipFile(resume.file, "w", zipfile.ZIP_DEFLATED) as bomb:
         bomb.writestr("archive/data.pkl", bytes(10**8))
-    assert resume.load("cpu") is None and told(lines, "compressed records")
+    assert resume.load("cpu") is None and has_line(lines, "compressed records")
     assert not (tmp_path / "hostile").exists()

@@ -1,4 +1,4 @@
-"""The best score of a tiny mission, by trying everything in the simulator."""
+"""Best score of a tiny mission by exhaustive search in the simulator."""
 
 from itertools import product
 
@@ -8,7 +8,7 @@ import torch
 from daf.missions import Mission
 from daf.sim.simulation import Simulation
 
-DECIDING = (
+STATE_FIELDS = (
     "cell",
     "inventory",
     "cooldown_end",
@@ -18,17 +18,17 @@ DECIDING = (
     "stock",
     "repair",
 )
-"""What decides how a world can go on (nothing is clipped by chance in these missions)."""
+"""Fields that determine the future of a world (these missions have no random clipping)."""
 
 
 def best_score(mission: Mission, seeds: int = 1) -> int:
-    """The highest score that any actions lead to at the end of an episode.
+    """Return the highest score of any action sequence at the end of an episode.
 
-    All states that can be reached are kept, step by step, each once.
+    The search is exhaustive: it stores every reachable state of each step once.
 
     Args:
-        mission: for a few steps and cells; its clip rate is 0.
-        seeds: so many world seeds are tried at every step, for the order of the agents.
+        mission: small mission with clip rate 0.
+        seeds: number of world seeds of every step; they change the order of the agents.
     """
     moves = torch.tensor(list(product(range(5), repeat=mission.num_agents)))
     start = Simulation(mission, seeds)
@@ -41,7 +41,7 @@ def best_score(mission: Mission, seeds: int = 1) -> int:
         worlds.load_state_dict(copied)
         worlds.step(moves.repeat_interleave(seeds, 0).repeat(count, 1))
         states = {name: tensor.clone() for name, tensor in worlds.state_dict().items()}
-        deciding = [states[name].flatten(1).contiguous().numpy() for name in DECIDING]
+        deciding = [states[name].flatten(1).contiguous().numpy() for name in STATE_FIELDS]
         rows = np.hstack([part.view(np.uint8) for part in deciding])
         _, first = np.unique(rows, axis=0, return_index=True)
         states = {name: tensor[torch.from_numpy(first)] for name, tensor in states.items()}

@@ -1,4 +1,4 @@
-"""Generated caves: what every seed has to give. Connectedness is judged by scipy, not by us."""
+"""Invariants of generated caves; scipy checks their connectivity."""
 
 import hashlib
 from collections import Counter
@@ -21,9 +21,9 @@ MACHINAS = {
 LEGEND = load_mission("assembler_1").legend
 
 
-def rows_of(name: str, seed: int) -> list[str]:
+def cave_rows(name: str, seed: int) -> list[str]:
     layout = yaml.safe_load((BUILT_IN / f"{name}.yaml").read_text())["layout"]
-    return list(Cave.parse(layout, "test").rows(LEGEND, seed))
+    return list(Cave.parse(layout, "test").build_map(LEGEND, seed))
 
 
 def check(name: str, rows: list[str]) -> None:
@@ -51,9 +51,9 @@ def check(name: str, rows: list[str]) -> None:
 
 
 @pytest.mark.parametrize("name, seeds", [("machina_1", 20), ("machina_2", 8), ("machina_3", 3)])
-def test_some_caves(name, seeds):
-    assert list(load_mission(name).map) == rows_of(name, 42)
-    maps = [rows_of(name, seed) for seed in range(seeds)]
+def test_cave_seeds(name, seeds):
+    assert list(load_mission(name).map) == cave_rows(name, 42)
+    maps = [cave_rows(name, seed) for seed in range(seeds)]
     for rows in maps:
         check(name, rows)
     assert len({tuple(rows) for rows in maps}) == seeds
@@ -61,14 +61,14 @@ def test_some_caves(name, seeds):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MACHINAS)
-def test_a_thousand_caves(name):
+def test_1000_cave_seeds(name):
     for seed in range(1000):
-        check(name, rows_of(name, seed))
+        check(name, cave_rows(name, seed))
 
 
-def test_caves_repeat_themselves():
+def test_caves_are_deterministic():
     # Maps are part of results: they may not change with a version of numpy or of ours.
-    digest = hashlib.sha256("\n".join(rows_of("machina_1", 42)).encode()).hexdigest()
+    digest = hashlib.sha256("\n".join(cave_rows("machina_1", 42)).encode()).hexdigest()
     assert digest == "2cd091f02a15a8db9c07d70b383b4304e84541d9f5744a010ba4ebfe8260e6c3"
 
 
@@ -78,7 +78,7 @@ def cave(**keys):
     return build_mission({"layout": layout | keys}, name="cave", source="here")
 
 
-def test_the_smallest_caves_and_the_fullest():
+def test_smallest_and_fullest_caves():
     for opened in range(22, 100):
         mission = cave(open=opened, agents=7)
         assert mission.num_agents == 7
@@ -86,17 +86,17 @@ def test_the_smallest_caves_and_the_fullest():
 
 
 @pytest.mark.parametrize("keys, message", [
-    ({"open": 12}, "key 'layout.open': got 12; with these stations and this seed "
-                   "19 to 99 cells can be open"),
-    ({"open": 100}, "key 'layout.open': got 100; with these stations and this seed "
-                    "19 to 99 cells can be open"),
-    ({"stations": {"assembler": 1}}, "key 'layout': a cave has at least one assembler "
-                                     "and one chest"),
+    ({"open": 12}, "key 'layout.open': got 12; expected 19 to 99 with these stations and this "
+                   "seed"),
+    ({"open": 100}, "key 'layout.open': got 100; expected 19 to 99 with these stations and this "
+                    "seed"),
+    ({"stations": {"assembler": 1}}, "key 'layout': key 'stations': expected at least 1 assembler "
+                                     "and 1 chest in a cave"),
     ({"stations": {"assembler": 1, "chest": 9}}, "key 'layout': the room is too small for the "
                                                  "10 stations"),
-    ({"height": 5}, "key 'layout': key 'height': got 5; should be greater than or equal to 7"),
+    ({"height": 5}, "key 'layout': key 'height': got 5; expected a value >= 7"),
 ])  # fmt: skip
-def test_what_cannot_be_a_cave(keys, message):
+def test_invalid_caves(keys, message):
     with pytest.raises(ConfigError, match="here") as caught:
         cave(**keys)
     assert str(caught.value).removeprefix("here: ") == message

@@ -1,11 +1,11 @@
-"""Ceilings: never below what can be reached, and reached where a mission is simple enough."""
+"""Ceilings: never below a reachable score, and tight for simple missions."""
 
 import numpy as np
 import pytest
 
 from daf.config import ConfigError
 from daf.missions import build_mission, built_in_missions, load_mission
-from daf.missions.ceiling import score_bound
+from daf.missions.ceiling import compute_score_bound
 from tests.missions.planner import best_score
 
 ANYONE = [["any"], ["any", "any"]]
@@ -28,7 +28,7 @@ def tiny(rows: str, steps: int, *, stations: dict, energy: int = 100, **keys):
 
 
 MILL = {"kind": "assembler", "type_id": 99, "symbol": "M"}
-NO_REST = {"regeneration": {"amounts": {}}}
+NO_REGENERATION = {"regeneration": {"amounts": {}}}
 BROKEN = {
     "stations": {
         "assembler": hearts(carbon=1),
@@ -48,8 +48,8 @@ IN_FORMATION = {
     ]},
 }  # fmt: skip
 
-# What binds: (mission, score of the best play, ceiling, a limit that the ceiling follows from).
-# In these maps a chest takes what comes from its east side.
+# Binding limit: (mission, score of an optimal policy, ceiling, limit that determines the ceiling).
+# In these maps, chests accept deposits from their east side.
 MISSIONS = {
     "cooldown": (tiny("=@&", 14, stations={"assembler": hearts(4, energy=1)}), 4, 4,
                  "uses of assembler"),
@@ -60,10 +60,10 @@ MISSIONS = {
         tiny("=@&..c", 10, limits=[{"resources": ["carbon"], "limit": 1}],
              stations={"assembler": hearts(carbon=1), "carbon_ex_dep": station({"carbon": 1})}),
         0, 0, "carbon"),
-    "energy": (tiny("=@.&", 14, energy=9, stations={"assembler": hearts()}, **NO_REST), 1, 1,
-               "energy"),
+    "energy": (tiny("=@.&", 14, energy=9, stations={"assembler": hearts()}, **NO_REGENERATION),
+        1, 1, "energy"),
     "energy of a charger": (
-        tiny("#+# =@&", 11, energy=4, **NO_REST,
+        tiny("#+# =@&", 11, energy=4, **NO_REGENERATION,
              stations={"assembler": hearts(energy=3), "charger": station({"energy": 6}, {}, 9)}),
         1, 2, "uses of charger"),
     "uses": (tiny("=@& #s#", 10, stations={
@@ -97,15 +97,15 @@ MISSIONS = {
 
 
 @pytest.mark.parametrize("name", MISSIONS)
-def test_the_best_play_of_tiny_missions(name):
+def test_ceilings_of_tiny_missions(name):
     mission, best, ceiling, binding = MISSIONS[name]
-    bound = score_bound(mission)
+    bound = compute_score_bound(mission)
     assert (bound.hearts, mission.ceiling) == (ceiling, ceiling)
     assert best_score(mission, seeds=mission.num_agents) == best
-    assert binding in bound.because
+    assert binding in bound.binding_limits
 
 
-# By hand: RULES 5 and 6, and the maps.
+# Computed by hand from RULES 5 and 6, and from the maps.
 CEILINGS = {
     "assembler_1": 61,  # 14 actions and 29 of energy a heart, 1000 actions, 1 of 10 for charging
     "assembler_2": 99,  # the assembler every 10 steps, the first after 9, the last 8 before the end
@@ -121,98 +121,100 @@ CEILINGS = {
 
 
 @pytest.mark.parametrize("name", built_in_missions())
-def test_built_in_missions(name):
+def test_ceilings_of_built_in_missions(name):
     mission = load_mission(name)
     expected = 2 if name.startswith("training_facility") else None
     assert mission.ceiling == CEILINGS.get(name, expected)
 
 
-def test_more_agents_need_less_germanium():
+def test_germanium_by_number_of_agents():
     gatherers = {"silicon_ex_dep": {"max_uses": 0}, "carbon_ex_dep": {"max_uses": 0},
                  "oxygen_ex_dep": {"max_uses": 0}}  # fmt: skip
     rows = load_mission("training_facility_1").map
     ceilings = []
     for agents in (1, 2, 3, 4):
-        drawn, left = [], agents
+        map_rows, agents_left = [], agents
         for row in rows:
-            kept = "".join(c if c != "@" or (left := left - 1) >= 0 else "." for c in row)
-            drawn.append(kept)
-        data = {"map": drawn, "stations": gatherers}
+            new_row = "".join(
+                c if c != "@" or (agents_left := agents_left - 1) >= 0 else "." for c in row
+            )
+            map_rows.append(new_row)
+        data = {"map": map_rows, "stations": gatherers}
         ceilings.append(build_mission(data, name="few", source="test").ceiling)
     # 2, 3, 4, 5 germanium from one use; 5, 4, 3, 2 for a heart.
     assert ceilings == [0, 0, 1, 2]
 
 
-def test_an_episode_without_end_has_no_ceiling():
+def test_endless_episode_has_no_ceiling():
     mission = tiny("=@&", 0, stations={"assembler": hearts()})
     assert mission.ceiling is None
-    assert score_bound(mission).because == ("an episode has no end",)
+    assert compute_score_bound(mission).binding_limits == ("an episode has no end",)
 
 
-def test_who_begins_with_too_much_begins_with_what_the_limit_allows():
+def test_initial_inventory_is_limited():
     stations = {"chest": {"initial": 1, "sides": {"W": 1}}}
     mission = tiny("@=", 3, stations=stations, initial={"heart": 9})
     assert best_score(mission) == mission.ceiling == 1
 
 
-def test_an_immune_station_that_should_start_clipped_needs_no_repair():
+def test_immune_station_needs_no_repair():
     mill = station({"heart": 1}, starts_clipped=True, clip_immune=True)
     mission = tiny("=@&", 4, stations={"assembler": mill})
     assert best_score(mission) == mission.ceiling == 2
 
 
-def test_a_cooldown_that_overflows_holds_nobody_up():
+def test_overflowing_cooldown_is_no_limit():
     # After the second use the cooldown is 8 * 2**29, of which the low 32 bits are 0.
     mill = hearts(8) | {"exhaustion": 2**29 - 1}
     mission = tiny("=@&", 14, stations={"assembler": mill})
     assert best_score(mission) == 4 <= mission.ceiling
 
 
-def test_a_mission_may_know_better_but_not_worse():
+def test_ceiling_in_file_is_at_most_the_bound():
     stations = {"assembler": hearts(4, energy=1)}
     assert tiny("=@&", 14, stations=stations, ceiling=3).ceiling == 3
     with pytest.raises(ConfigError) as caught:
         tiny("=@&", 14, stations=stations, ceiling=4.5)
     assert str(caught.value) == (
-        "test: key 'ceiling': got 4.5; no episode can have more than 4 (heart, uses of assembler): "
-        "give at most that, or leave it out"
+        "test: key 'ceiling': got 4.5; expected at most the proven bound 4 "
+        "(heart, uses of assembler), or no ceiling"
     )
 
 
-def test_what_clips_by_chance_has_no_cooldown_to_count_on():
+def test_random_clipping_removes_cooldown_limit():
     stations = {"assembler": hearts(4, energy=1)}
     calm, rough = (
-        score_bound(tiny("=@&", 14, stations=stations, clipping={"rate": rate})).hearts
+        compute_score_bound(tiny("=@&", 14, stations=stations, clipping={"rate": rate})).hearts
         for rate in (0, 0.1)
     )
     assert calm == 4 < rough == 7  # make and deposit
 
 
 def random_mission(seed: int):
-    """A room of a few cells and steps in which anything may be scarce."""
+    """Return a room of few cells and steps with random resources."""
     random = np.random.default_rng(seed)
 
-    def some(most: int) -> int:
+    def draw(most: int) -> int:
         return int(random.integers(most + 1))
 
-    material = {"carbon": some(2), "oxygen": some(2), "energy": some(4)}
+    material = {"carbon": draw(2), "oxygen": draw(2), "energy": draw(4)}
     cells = ["&", "=", "c", "o", "D", "@", "#", *("." * 5)]
     while True:
         rows = "\n".join("".join(row) for row in random.permutation(cells).reshape(3, 4))
         mission = tiny(
             rows,
             8,
-            energy=5 + some(30),
-            initial={"carbon": some(1), "heart": some(6) // 6},
+            energy=5 + draw(30),
+            initial={"carbon": draw(1), "heart": draw(6) // 6},
             stations={
-                "assembler": hearts(some(3), **material) | {"exhaustion": some(1)},
+                "assembler": hearts(draw(3), **material) | {"exhaustion": draw(1)},
                 "chest": {"capacity": 2, "sides": dict.fromkeys("NWES", 1)},
-                "chest_carbon": {"initial": some(3), "sides": dict.fromkeys("NWES", -1)},
-                "carbon_ex_dep": station({"carbon": 1 + some(1)}, {}, some(2), max_uses=some(3)),
-                "oxygen_ex_dep": station({"oxygen": 1 + some(3)}, {}, some(6), partial=some(1) > 0),
+                "chest_carbon": {"initial": draw(3), "sides": dict.fromkeys("NWES", -1)},
+                "carbon_ex_dep": station({"carbon": 1 + draw(1)}, {}, draw(2), max_uses=draw(3)),
+                "oxygen_ex_dep": station({"oxygen": 1 + draw(3)}, {}, draw(6), partial=draw(1) > 0),
             },
-            limits=[{"resources": ["heart"], "limit": 1 + some(1)},
-                    {"resources": ["carbon", "oxygen"], "limit": 1 + some(4)}],
+            limits=[{"resources": ["heart"], "limit": 1 + draw(1)},
+                    {"resources": ["carbon", "oxygen"], "limit": 1 + draw(4)}],
         )  # fmt: skip
         if mission.ceiling:
             return mission
@@ -220,9 +222,11 @@ def random_mission(seed: int):
 
 def check_random_missions(seeds: range) -> None:
     best = {seed: best_score(random_mission(seed)) for seed in seeds}
-    over = {seed for seed in seeds if best[seed] > score_bound(random_mission(seed)).hearts}
-    assert not over
-    assert np.mean(list(best.values())) > 0.3  # so that there was something to exceed
+    exceeded = {
+        seed for seed in seeds if best[seed] > compute_score_bound(random_mission(seed)).hearts
+    }
+    assert not exceeded
+    assert np.mean(list(best.values())) > 0.3  # otherwise the bound is trivial
 
 
 def test_random_missions():

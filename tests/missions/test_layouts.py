@@ -1,4 +1,4 @@
-"""One mission of many layouts: what it is made of, what it keeps, what it refuses."""
+"""Missions with a range of layout seeds."""
 
 import json
 from collections import Counter
@@ -8,46 +8,55 @@ import pytest
 from daf.config import ConfigError
 from daf.mettagrid.translate import translate
 from daf.missions import Mission, load_mission
-from daf.missions.ceiling import score_bound
-from daf.missions.picture import picture
-from daf.policies.token_bound import token_bound
-from daf.provenance import digest
+from daf.missions.ascii_map import ascii_map
+from daf.missions.ceiling import compute_score_bound
+from daf.missions.token_bound import token_bound
+from daf.provenance.hashing import digest
 
 
 @pytest.mark.parametrize("name", ["assembler_2", "training_facility_1_shuffled", "machina_1"])
-def test_its_maps_are_those_of_the_single_layouts(name):
+def test_maps_equal_single_layouts(name):
     mission = load_mission(f"{name}@3-9")
-    alone = [load_mission(f"{name}@{seed}") for seed in range(3, 10)]
+    singles = [load_mission(f"{name}@{seed}") for seed in range(3, 10)]
     assert mission.name == f"{name}@3-9"
-    assert mission.maps == tuple(one.map for one in alone) and mission.map == alone[0].map
-    for seed, one in zip(range(3, 10), alone):
+    assert (
+        mission.maps == tuple(layout_mission.map for layout_mission in singles)
+        and mission.map == singles[0].map
+    )
+    for seed, layout_mission in zip(range(3, 10), singles):
         same = {"ceiling": mission.ceiling}
-        assert mission.in_layout(seed) == one.model_copy(update=same)
+        assert mission.select_layout(seed) == layout_mission.model_copy(update=same)
     for what in ("wall", "agent", "charger"):
-        for there, one in zip(mission.where(what), alone):
-            cells = [(row, column) for row, column, _ in one.cells(what)]
-            assert [tuple(cell) for cell in zip(*there.nonzero())] == cells
-    assert token_bound(mission) == max(map(token_bound, alone))
+        for mask, layout_mission in zip(mission.mask_of(what), singles):
+            cells = [(row, column) for row, column, _ in layout_mission.cells_with(what)]
+            assert [tuple(cell) for cell in zip(*mask.nonzero())] == cells
+    assert token_bound(mission) == max(map(token_bound, singles))
 
 
-def test_a_thousand_layouts_are_little_data():
-    one, many = load_mission("assembler_2@1"), load_mission("assembler_2@1-1000")
-    assert len(json.dumps(many.resolved())) < len(json.dumps(one.resolved())) + 400
-    assert Mission.model_validate(many.resolved()) == many
-    assert len(set(many.maps)) == 1000
+def test_1000_layouts_are_small():
+    layout_mission, several_layouts = (
+        load_mission("assembler_2@1"),
+        load_mission("assembler_2@1-1000"),
+    )
+    assert (
+        len(json.dumps(several_layouts.resolved()))
+        < len(json.dumps(layout_mission.resolved())) + 400
+    )
+    assert Mission.model_validate(several_layouts.resolved()) == several_layouts
+    assert len(set(several_layouts.maps)) == 1000
     others = load_mission("assembler_2@1-999"), load_mission("assembler_2@1")
-    assert len({digest(mission.resolved()) for mission in (many, *others)}) == 3
-    assert "layout" not in one.resolved()  # what has one map is the same data as ever
+    assert len({digest(mission.resolved()) for mission in (several_layouts, *others)}) == 3
+    assert "layout" not in layout_mission.resolved()  # missions with one map have no layout key
 
 
-def test_several_layouts_in_a_file_and_of_a_base(tmp_path):
+def test_layout_ranges_in_file_and_base(tmp_path):
     file, base = tmp_path / "mine.yaml", tmp_path / "base.yaml"
     file.write_text("extends: base.yaml\nmax_steps: 30\n")
     base.write_text("extends: assembler_2@5-8\n")
     mission = load_mission(file)
     assert (mission.name, mission.max_steps) == ("mine", 30)
     assert mission.maps == load_mission("assembler_2@5-8").maps
-    assert mission.in_layout(6).name == "mine@6"
+    assert mission.select_layout(6).name == "mine@6"
     single = load_mission(f"{file}@6")
     assert (single.name, single.layout) == ("mine@6", None)
     assert single.map == load_mission("assembler_2@6").map
@@ -63,33 +72,33 @@ CLIPPED = (
 
 
 @pytest.mark.parametrize("name", ["assembler_2", "training_facility_1_shuffled", "clipped"])
-def test_its_ceiling_is_below_that_of_none_of_its_layouts(name, tmp_path):
+def test_ceiling_covers_all_layouts(name, tmp_path):
     if name == "clipped":
         (tmp_path / "clipped.yaml").write_text(CLIPPED)
         name = tmp_path / "clipped.yaml"
     mission = load_mission(f"{name}@1-6")
-    assert mission.ceiling == score_bound(mission).hearts
+    assert mission.ceiling == compute_score_bound(mission).hearts
     for seed in range(1, 7):
-        assert score_bound(load_mission(f"{name}@{seed}")).hearts <= mission.ceiling
+        assert compute_score_bound(load_mission(f"{name}@{seed}")).hearts <= mission.ceiling
 
 
-def test_its_picture_says_that_it_is_the_first():
-    first, several = (picture(load_mission(f"assembler_2@{seeds}")) for seeds in ("4", "4-90"))
-    assert "layouts of the seeds 4-90, of which this is the first" in several
+def test_ascii_map_shows_first_layout():
+    first, several = (ascii_map(load_mission(f"assembler_2@{seeds}")) for seeds in ("4", "4-90"))
+    assert "layout seeds 4-90 (the map shows the first)" in several
     assert several.splitlines()[2:] == first.splitlines()[2:]
 
 
-def test_mettagrid_has_none():
+def test_mettagrid_refuses_layout_ranges():
     with pytest.raises(ConfigError, match=r"assembler_2@3-4: cannot .* it has several layouts"):
         translate(load_mission("assembler_2@3-4"))
 
 
-def test_a_map_that_is_not_of_the_layout_is_refused():
+def test_map_must_match_first_layout():
     mission = load_mission("assembler_2@1-3")
-    other = mission.model_copy(update={"map": load_mission("assembler_2@9").map})
-    assert Counter("".join(other.map)) == Counter("".join(mission.map))
-    with pytest.raises(ConfigError, match="assembler_2@1-3: key 'map': is not that of the first"):
-        _ = other.maps
+    changed = mission.model_copy(update={"map": load_mission("assembler_2@9").map})
+    assert Counter("".join(changed.map)) == Counter("".join(mission.map))
+    with pytest.raises(ConfigError, match="assembler_2@1-3: key 'map': differs from the first"):
+        _ = changed.maps
     smaller = mission.model_copy(update={"map": ("#####", "#@.&#", "#####")})
-    with pytest.raises(ConfigError, match="assembler_2@1-3: key 'map': is not that of the first"):
-        smaller.in_layout(2)
+    with pytest.raises(ConfigError, match="assembler_2@1-3: key 'map': differs from the first"):
+        smaller.select_layout(2)

@@ -1,12 +1,12 @@
-"""Built-in missions and generated rooms: the facts that people will rely on."""
+"""Properties of built-in missions and generated rooms."""
 
 from collections import Counter, deque
 
 import pytest
 
 from daf.missions import Mission, build_mission, built_in_missions, load_mission
+from daf.missions.ascii_map import ascii_map
 from daf.missions.loader import BUILT_IN
-from daf.missions.picture import picture
 
 ASSEMBLER_1 = """\
 ############
@@ -30,24 +30,24 @@ def room(**parameters) -> Mission:
     return build_mission({"layout": layout | parameters}, name="room", source="test")
 
 
-def places(mission: Mission, symbol: str) -> list[tuple[int, int]]:
+def cells_of(mission: Mission, symbol: str) -> list[tuple[int, int]]:
     return [
         (row, column)
         for row, line in enumerate(mission.map)
-        for column, found in enumerate(line)
-        if found == symbol
+        for column, character in enumerate(line)
+        if character == symbol
     ]
 
 
-def station_places(mission: Mission) -> list[tuple[int, int]]:
+def station_cells(mission: Mission) -> list[tuple[int, int]]:
     symbols = sorted(set("".join(mission.map)) - set("#.@"))
-    return [place for symbol in symbols for place in places(mission, symbol)]
+    return [position for symbol in symbols for position in cells_of(mission, symbol)]
 
 
-def reached(mission: Mission) -> set[tuple[int, int]]:
-    """Cells an agent can walk to, by breadth-first search over floor and agents' cells."""
-    begin = places(mission, "@")[0]
-    seen, waiting = {begin}, deque([begin])
+def reachable_cells(mission: Mission) -> set[tuple[int, int]]:
+    """Return the reachable cells by breadth-first search over floor and agent cells."""
+    start = cells_of(mission, "@")[0]
+    seen, waiting = {start}, deque([start])
     while waiting:
         row, column = waiting.popleft()
         for cell in ((row - 1, column), (row + 1, column), (row, column - 1), (row, column + 1)):
@@ -80,12 +80,12 @@ def test_built_in_missions():
     ]
 
 
-OURS = ("training_facility_1_", "assembler_2_", "corridor")
-GAME = [name for name in built_in_missions() if not name.startswith(OURS)]
-"""The missions of the game; the others are ours."""
+EXTRA_PREFIXES = ("training_facility_1_", "assembler_2_", "corridor")
+GAME_MISSIONS = [name for name in built_in_missions() if not name.startswith(EXTRA_PREFIXES)]
+"""Missions of the original game."""
 
 
-@pytest.mark.parametrize("name", GAME)
+@pytest.mark.parametrize("name", GAME_MISSIONS)
 def test_common_rules(name):
     mission = load_mission(name)
     assert mission.name == name
@@ -132,9 +132,9 @@ def test_training_facilities(name):
     assert {(r, c) for r, c in outside if not walls[r][c]} == alcoves
     if side * side - len(outside) + len(alcoves) == opened:  # an open hall
         assert not any(walls[r][c] for r in inner for c in inner)
-    (row, column), (chest,) = places(mission, "&")[0], places(mission, "=")
+    (row, column), (chest,) = cells_of(mission, "&")[0], cells_of(mission, "=")
     assert (row, column) == (side // 2, side // 2)
-    assert sorted(places(mission, "@")) == sorted([
+    assert sorted(cells_of(mission, "@")) == sorted([
         (row - agents_from, column),
         (row + agents_from, column),
         (row, column - agents_from),
@@ -151,30 +151,32 @@ def test_assembler_missions(name, agents):
     assert all((mission.map[r][c] == "#") == (r in (0, 11) or c in (0, 11))
                for r in range(12) for c in range(12))  # fmt: skip
     assert Counter("".join(mission.map))["#"] == 44
-    assert {s: len(places(mission, s)) for s in "&=+COGS"} == dict.fromkeys("&=+COGS", 1)
+    assert {s: len(cells_of(mission, s)) for s in "&=+COGS"} == dict.fromkeys("&=+COGS", 1)
     (recipe,) = mission.stations["assembler"].recipes
     assert recipe.formations == (("any",),)
     assert (recipe.inputs, recipe.outputs, recipe.cooldown) == ({"energy": 3}, {"heart": 1}, 10)
 
 
 @pytest.mark.parametrize("name", built_in_missions())
-def test_every_station_can_be_used_from_every_side(name):
+def test_stations_are_accessible_from_all_sides(name):
     mission = load_mission(name)
-    floor = reached(mission)
-    for row, column in station_places(mission):
-        around = {(row + r, column + c) for r in (-1, 0, 1) for c in (-1, 0, 1)} - {(row, column)}
-        assert around <= floor  # the corners, too: formations stand on them
-    assert set(places(mission, "@")) <= floor
+    floor = reachable_cells(mission)
+    for row, column in station_cells(mission):
+        neighbors = {(row + r, column + c) for r in (-1, 0, 1) for c in (-1, 0, 1)} - {
+            (row, column)
+        }
+        assert neighbors <= floor  # formations use the corners, too
+    assert set(cells_of(mission, "@")) <= floor
 
 
-def test_rooms_of_200_seeds():
+def test_200_room_seeds():
     maps = set()
     for seed in range(200):
         mission = room(seed=seed)
         maps.add(mission.map)
         count = Counter("".join(mission.map))
         assert count == {"#": 46, "@": 3, "&": 1, "=": 1, "+": 2, "S": 3, ".": 9 * 12 - 10}
-        stations = station_places(mission)
+        stations = station_cells(mission)
         for number, (row, column) in enumerate(stations):
             assert 2 <= row <= 8 and 2 <= column <= 11  # no wall on any of the eight cells around
             for other_row, other_column in stations[:number]:
@@ -182,21 +184,21 @@ def test_rooms_of_200_seeds():
     assert len(maps) > 190
 
 
-def test_rooms_repeat_themselves():
+def test_rooms_are_deterministic():
     assert room(seed=7).map == room(seed=7).map
     assert room(seed=7).map != room(seed=8).map
     # Maps are part of results: they may not change with a version of numpy or of ours.
     assert "\n".join([*load_mission("assembler_1").map, ""]) == ASSEMBLER_1
 
 
-def test_mission_by_path_is_the_built_in_one(tmp_path):
+def test_mission_by_path_equals_built_in(tmp_path):
     for name in built_in_missions():
         path = tmp_path / f"{name}.yaml"
         path.write_bytes((BUILT_IN / f"{name}.yaml").read_bytes())
         assert load_mission(path) == load_mission(str(path)) == load_mission(name)
 
 
-def test_map_as_one_block_of_text(tmp_path):
+def test_map_as_block_text(tmp_path):
     path = tmp_path / "block.yaml"
     path.write_text("map: |\n  ####\n  #@.#\n  ####\n")
     mission = load_mission(path)
@@ -204,7 +206,7 @@ def test_map_as_one_block_of_text(tmp_path):
     assert mission.map == ("####", "#@.#", "####")
 
 
-def test_a_new_station_and_an_own_symbol(tmp_path):
+def test_new_station_and_symbol(tmp_path):
     path = tmp_path / "mill.yaml"
     path.write_text(
         "map: ['#M@x#']\n"
@@ -214,28 +216,28 @@ def test_a_new_station_and_an_own_symbol(tmp_path):
         "  chest: {capacity: 9}\n"
     )
     mission = load_mission(path)
-    assert mission.cells("mill", "chest") == [(0, 1, "mill"), (0, 3, "chest")]
+    assert mission.cells_with("mill", "chest") == [(0, 1, "mill"), (0, 3, "chest")]
     assert mission.stations["mill"].max_uses == 4
     assert mission.stations["chest"].capacity == 9
-    assert mission.stations["chest"].sides == {"E": 1, "W": -1}  # what is not overridden stays
+    assert mission.stations["chest"].sides == {"E": 1, "W": -1}  # not overridden
 
 
 @pytest.mark.parametrize("name", built_in_missions())
-def test_picture_shows_the_map(name):
+def test_ascii_map(name):
     mission = load_mission(name)
-    lines = picture(mission).splitlines()
+    lines = ascii_map(mission).splitlines()
     assert lines[0] == f"{name}: {mission.description}"
     assert f"{mission.num_agents} agents, 1000 steps" in lines[1]
-    shown = [line[2:] for line in lines[2:-1]]
-    assert shown == list(mission.map)
+    printed = [line[2:] for line in lines[2:-1]]
+    assert printed == list(mission.map)
     assert "& assembler" in lines[-1] and "@ agent" in lines[-1]
 
 
-def test_picture_in_colour_holds_the_same_text():
+def test_colored_ascii_map_has_same_text():
     mission = load_mission("assembler_1")
-    coloured = picture(mission, colour=True)
-    assert "\x1b[" in coloured
-    plain = coloured
+    colored = ascii_map(mission, color=True)
+    assert "\x1b[" in colored
+    plain = colored
     for code in ("90", "1;36", "1;33", "0"):
         plain = plain.replace(f"\x1b[{code}m", "")
-    assert plain == picture(mission)
+    assert plain == ascii_map(mission)

@@ -1,9 +1,9 @@
-"""The stations of the game against the tables of the rule book, written down here once more."""
+"""Station catalog against an independent copy of the rule book's tables."""
 
 import pytest
 
 from daf.missions import Assembler, Chest, load_mission
-from daf.missions.formations import recipe_of_neighbours
+from daf.missions.formations import recipe_by_neighbor_byte
 
 STATIONS = load_mission("training_facility_1").stations
 
@@ -39,7 +39,7 @@ GEARS = {
     "resonator": ([3, 9, 17, 65], {"silicon": 100}),
 }
 
-# name: type id, symbol, resource, start, what the agent gives on each side
+# name: type id, symbol, resource, initial stock, amount that an agent gives per side
 CHESTS = {
     "chest": (17, "=", "heart", 0, {"E": 1, "W": -1}),
     "chest_carbon": (31, "D", "carbon", 50, {"E": 1, "W": -1, "N": 5, "S": -5}),
@@ -49,7 +49,7 @@ CHESTS = {
 }
 
 
-def test_these_are_all_stations():
+def test_catalog_is_complete():
     assert set(STATIONS) == {"assembler", *PRODUCERS, *CHESTS}
     assert len(STATIONS) == 19
 
@@ -62,17 +62,17 @@ def test_producers(name):
     assert (station.type_id, station.symbol) == (type_id, symbol)
     assert (station.partial, station.max_uses, station.starts_clipped) == (partial, uses, clipped)
     assert (station.exhaustion, station.clip_immune) == (0, False)
-    table = recipe_of_neighbours(station)
+    table = recipe_by_neighbor_byte(station)
     assert table[0] is None
     for byte in range(1, 256):
         recipe = station.recipes[table[byte]]
-        around = min(byte.bit_count(), 4)
+        num_neighbors = min(byte.bit_count(), 4)
         assert recipe.inputs == ({"energy": energy} if energy else {})
-        assert recipe.outputs == {resource: amounts[around - 1]}
+        assert recipe.outputs == {resource: amounts[num_neighbors - 1]}
         assert recipe.cooldown == cooldown
 
 
-def test_the_31_bytes_of_the_assembler():
+def test_31_neighbor_bytes_of_the_assembler():
     station = STATIONS["assembler"]
     assert (station.type_id, station.symbol, station.partial, station.max_uses) == (
         8,
@@ -87,17 +87,17 @@ def test_the_31_bytes_of_the_assembler():
     for gear, (bytes_, inputs) in GEARS.items():
         expected |= {byte: (inputs, {gear: 1}) for byte in bytes_}
     assert len(expected) == 31
-    table = recipe_of_neighbours(station)
-    found = {
+    table = recipe_by_neighbor_byte(station)
+    outputs_by_formation = {
         byte: (station.recipes[number].inputs, station.recipes[number].outputs)
         for byte, number in enumerate(table)
         if number is not None
     }
-    assert found == expected
+    assert outputs_by_formation == expected
     assert {recipe.cooldown for recipe in station.recipes} == {1}
 
 
-def test_a_later_recipe_wins():
+def test_later_recipe_overrides():
     station = Assembler.model_validate({
         "type_id": 8,
         "symbol": "&",
@@ -108,7 +108,7 @@ def test_a_later_recipe_wins():
     })  # fmt: skip
     expected = dict.fromkeys([1, 4, 8, 16, 32, 64, 128], 0)
     expected |= dict.fromkeys([2, 65, 66, 68, 72, 80, 96, 192], 1)
-    assert recipe_of_neighbours(station) == [expected.get(byte) for byte in range(256)]
+    assert recipe_by_neighbor_byte(station) == [expected.get(byte) for byte in range(256)]
 
 
 @pytest.mark.parametrize("name", CHESTS)

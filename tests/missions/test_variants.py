@@ -1,11 +1,11 @@
-"""Missions made of others: what is taken over, what is not; other layouts of the same mission."""
+"""Inheritance between missions (`extends`), and layout seeds."""
 
 from pathlib import Path
 
 import pytest
 
 from daf.missions import Mission, load_mission
-from daf.provenance import digest
+from daf.provenance.hashing import digest
 
 
 def written(folder: Path, **files: str) -> Path:
@@ -15,18 +15,18 @@ def written(folder: Path, **files: str) -> Path:
 
 
 def content(mission: Mission) -> dict:
-    """All but the name and the words."""
+    """Return all values except name and description."""
     return mission.model_copy(update={"name": "x", "description": ""}).resolved()
 
 
-def test_a_mission_that_changes_nothing_is_the_same(tmp_path):
+def test_extends_without_changes(tmp_path):
     path = written(tmp_path, mine="extends: training_facility_1\n")
     mission = load_mission(path)
     assert (mission.name, mission.description) == ("mine", "")
     assert content(mission) == content(load_mission("training_facility_1"))
 
 
-def test_keys_are_merged_and_lists_replaced(tmp_path):
+def test_extends_merges_keys_and_replaces_lists(tmp_path):
     path = written(
         tmp_path,
         mine="extends: base.yaml\n"
@@ -46,15 +46,19 @@ def test_keys_are_merged_and_lists_replaced(tmp_path):
     assert mission.name == "mine"
     assert (mission.max_steps, mission.window_width, mission.ceiling) == (30, 7, 2)
     assert (mission.height, mission.num_agents) == (first.height, 2)
-    assert [len(mission.cells(name)) for name in ("chest", "charger", "assembler")] == [2, 0, 1]
+    assert [len(mission.cells_with(name)) for name in ("chest", "charger", "assembler")] == [
+        2,
+        0,
+        1,
+    ]
     chest = mission.stations["chest"]
     assert (chest.initial, chest.capacity, chest.sides) == (3, 5, {"E": 1, "W": -1, "N": 1})
     assert mission.stations["charger"].recipes == ()
 
 
-def test_the_last_word_decides_map_or_layout(tmp_path):
-    drawn = written(tmp_path, drawn="extends: assembler_1\nmap: ['@&']\n")
-    assert load_mission(drawn).map == ("@&",)
+def test_last_of_map_or_layout_is_used(tmp_path):
+    map_file = written(tmp_path, drawn="extends: assembler_1\nmap: ['@&']\n")
+    assert load_mission(map_file).map == ("@&",)
     laid = written(
         tmp_path,
         laid="extends: drawn.yaml\n"
@@ -70,38 +74,38 @@ def test_the_last_word_decides_map_or_layout(tmp_path):
     assert load_mission(cave).num_agents == 4
 
 
-def test_a_digest_is_that_of_what_came_out(tmp_path):
+def test_digest_depends_on_resolved_mission(tmp_path):
     (tmp_path / "deep").mkdir()
     text = load_mission("assembler_1").map
     plain = written(tmp_path, mine=f"map: {list(text)}\nmax_steps: 7\n")
     same = written(tmp_path / "deep", mine="extends: ../base.yaml\nmax_steps: 7\n")
     written(tmp_path, base=f"max_steps: 9\nmap: {list(text)}\n")
-    there = load_mission(same).resolved()
-    assert digest(load_mission(plain).resolved()) == digest(there)
-    assert digest(Mission.model_validate(there).resolved()) == digest(there)
+    plain_data = load_mission(same).resolved()
+    assert digest(load_mission(plain).resolved()) == digest(plain_data)
+    assert digest(Mission.model_validate(plain_data).resolved()) == digest(plain_data)
 
 
 @pytest.mark.parametrize("name", ["assembler_2", "training_facility_1_shuffled", "machina_1"])
-def test_other_layouts(name):
-    own, first, second = (load_mission(name + seed) for seed in ("", "@1", "@2"))
-    assert (own.name, first.name, second.name) == (name, f"{name}@1", f"{name}@2")
-    assert len({own.map, first.map, second.map}) == 3
-    for other in (first, second):
-        assert sorted("".join(other.map)) == sorted("".join(own.map))
-        changed = {"map": own.map, "ceiling": own.ceiling}
-        assert content(other.model_copy(update=changed)) == content(own)
-    assert load_mission(f"{name}@42").map == own.map  # the seed that its file names
+def test_layout_seed(name):
+    original, first, second = (load_mission(name + seed) for seed in ("", "@1", "@2"))
+    assert (original.name, first.name, second.name) == (name, f"{name}@1", f"{name}@2")
+    assert len({original.map, first.map, second.map}) == 3
+    for variant in (first, second):
+        assert sorted("".join(variant.map)) == sorted("".join(original.map))
+        changed = {"map": original.map, "ceiling": original.ceiling}
+        assert content(variant.model_copy(update=changed)) == content(original)
+    assert load_mission(f"{name}@42").map == original.map  # the seed that its file names
 
 
-def test_other_layouts_of_a_file_and_of_a_base(tmp_path):
+def test_layout_seed_of_file_and_base(tmp_path):
     path = written(tmp_path, mine="extends: assembler_2@7\n")
     assert load_mission(path).map == load_mission("assembler_2@7").map
-    other = load_mission(f"{path}@8")
-    assert other.name == "mine@8"
-    assert other.map == load_mission("assembler_2@8").map
+    variant = load_mission(f"{path}@8")
+    assert variant.name == "mine@8"
+    assert variant.map == load_mission("assembler_2@8").map
 
 
-def test_the_variants_that_come_with_daf():
+def test_built_in_variants():
     plain = load_mission("training_facility_1")
     shuffled = load_mission("training_facility_1_shuffled")
     assert sorted("".join(shuffled.map)) == sorted("".join(plain.map))

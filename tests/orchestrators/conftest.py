@@ -1,4 +1,4 @@
-"""A working directory for pipelines, and a second look at what they wrote."""
+"""Working directory of the pipelines, and a check of written results."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ import pytest
 
 from daf.orchestrators import PipelineResult
 
-from .breaking import POLICIES
+from .failing_policies import POLICIES
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """An empty working directory with a file of policies."""
+    """Empty working directory with a file of policies."""
     monkeypatch.chdir(tmp_path)
     Path("mine.py").write_text(POLICIES)
     return tmp_path
@@ -19,13 +19,13 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def read_back():
-    """A function from a result to what was written of it, which must be the same."""
+    """Function that checks that a result equals its file, and returns it."""
 
     def read(result: PipelineResult) -> PipelineResult:
         (path,) = Path().glob(f"*/pipelines/{result.pipeline_name}/result.json")
         assert PipelineResult.read(path) == result
         leftovers = [p for p in Path().rglob(".*") if p.is_file() and ".snakemake" not in p.parts]
-        assert {p.name for p in leftovers} <= {".lock", ".jobs"}, "nothing is left half-written"
+        assert {p.name for p in leftovers} <= {".lock", ".jobs"}, "no temporary files remain"
         return result
 
     return read

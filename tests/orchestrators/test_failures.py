@@ -1,4 +1,4 @@
-"""What pipelines say and save when something breaks: one injected failure for each test."""
+"""Results of pipelines after failures: one injected failure per test."""
 
 import json
 import os
@@ -20,12 +20,12 @@ from daf.orchestrators import (
     daf_run_training_pipeline,
 )
 
-from .breaking import SMALL
+from .failing_policies import SMALL
 
 TRAINING = {"missions": ["assembler_1"], "num_training_steps": 100, "training": SMALL}
 
 
-def test_training_that_diverges(folder, read_back):
+def test_diverging_run(folder, read_back):
     result = read_back(
         daf_run_benchmark_pipeline(
             policies=["stateless", "mine.py:Diverging"],
@@ -53,7 +53,7 @@ def test_training_that_diverges(folder, read_back):
 
 
 @pytest.mark.slow
-def test_training_alone_that_diverges(folder, read_back):
+def test_diverging_run_in_training_pipeline(folder, read_back):
     result = read_back(
         daf_run_training_pipeline(
             policy_class_path="mine.py:Diverging", eval_missions=["assembler_1"], **TRAINING
@@ -66,7 +66,7 @@ def test_training_alone_that_diverges(folder, read_back):
     assert "diverged" in str(result.errors[0])
 
 
-def test_what_keeps_the_others_from_their_report_is_told(folder, read_back):
+def test_failure_that_prevents_the_report(folder, read_back):
     result = read_back(
         daf_run_comparison_pipeline(
             policies=["random", "mine.py:Deleted"],
@@ -74,12 +74,12 @@ def test_what_keeps_the_others_from_their_report_is_told(folder, read_back):
             episodes_per_mission=2,
         )
     )
-    own, after = result.errors
-    assert "policy 'Deleted' failed with RuntimeError: boom" in own.message
-    assert after.rule is None and "no file mine.py" in after.message
+    policy_error, plan_error = result.errors
+    assert "policy 'Deleted' failed with RuntimeError: boom" in policy_error.message
+    assert plan_error.rule is None and "no file mine.py" in plan_error.message
 
 
-def test_policy_that_raises(folder, read_back):
+def test_policy_with_exception(folder, read_back):
     result = read_back(
         daf_run_comparison_pipeline(
             policies=["random", "noop", "mine.py:Raises"],
@@ -101,7 +101,7 @@ def test_policy_that_raises(folder, read_back):
     assert "Raises" in Path(result.outputs["report"]).read_text()
 
 
-TWO = """
+TWO_AGENTS = """
 description: Two agents.
 max_steps: 20
 map: ["######", "#@&=@#", "######"]
@@ -109,8 +109,8 @@ map: ["######", "#@&=@#", "######"]
 
 
 @pytest.mark.slow
-def test_teams_go_on_without_a_member_that_raises(folder, read_back):
-    Path("two.yaml").write_text(TWO)
+def test_teams_without_a_failing_member(folder, read_back):
+    Path("two.yaml").write_text(TWO_AGENTS)
     result = read_back(
         daf_run_comparison_pipeline(
             policies=["random", "noop", "mine.py:Raises"],
@@ -135,7 +135,7 @@ def test_teams_go_on_without_a_member_that_raises(folder, read_back):
     assert "Incomplete: 3 evaluations failed" in Path(result.outputs["report"]).read_text()
 
 
-def test_questions_about_teams_that_cannot_be_asked(folder):
+def test_invalid_team_configurations(folder):
     request = {"policies": ["random", "noop"], "missions": ["assembler_2"]}
     for run in (daf_run_comparison_pipeline, daf_run_benchmark_pipeline):
         with pytest.raises(ConfigError, match=r"^argument 'teams': unknown key 'crossplay'"):
@@ -146,18 +146,18 @@ def test_questions_about_teams_that_cannot_be_asked(folder):
 
 
 @pytest.mark.slow
-def test_one_mission_that_fails_and_is_mended(folder, read_back):
+def test_failing_mission_is_repeated_after_a_fix(folder, read_back):
     request = {
         "policies": ["mine.py:Loner"],
         "missions": ["assembler_1", "assembler_2"],
         "episodes_per_mission": 2,
-        "name": "mended",
+        "name": "fixed",
     }
     result = read_back(daf_run_comparison_pipeline(**request))
     assert result.status == "partial"
     assert [error.wildcards["mission"] for error in result.errors] == ["assembler_2"]
-    played = result.outputs["comparison_results"]
-    assert {policy: set(missions) for policy, missions in played.items()} == {
+    evaluated = result.outputs["comparison_results"]
+    assert {policy: set(missions) for policy, missions in evaluated.items()} == {
         "Loner": {"assembler_1"}
     }
     assert len(result.outputs["files"]["policy_comparison"]) == 1
@@ -168,7 +168,7 @@ def test_one_mission_that_fails_and_is_mended(folder, read_back):
 
 
 @pytest.mark.slow
-def test_all_policies_that_fail(folder, read_back):
+def test_all_policies_fail(folder, read_back):
     result = read_back(
         daf_run_comparison_pipeline(
             policies=["mine.py:Raises"], missions=["assembler_1"], episodes_per_mission=2
@@ -182,43 +182,43 @@ def test_all_policies_that_fail(folder, read_back):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "strategy, direction, population",
+    "strategy, direction, runs_per_job",
     [("grid", "minimize", 1), ("grid", "maximize", 4), ("halving", "maximize", 1)],
 )
-def test_trials_that_fail(strategy, direction, population, folder, read_back):
-    """A job that they share is killed by one of them; then each has one of its own."""
-    hows = ["diverges", "crashes", "killed"]
+def test_failing_trials(strategy, direction, runs_per_job, folder, read_back):
+    """One trial kills their co-located job; then each trial is retried in its own job."""
+    failures = ["diverges", "crashes", "killed"]
     config = DAFSweepConfig(
         policy_class_path="mine.py:Fragile",
         missions=["assembler_1"],
         strategy=strategy,
-        search_space={"how": [*hows, "well"]},
+        search_space={"failure": [*failures, "none"]},
         training=SMALL,
         num_training_steps=300,
         episodes_per_trial=2,
         optimize_direction=direction,
         keep_best=1,
         confirmation={"training_seeds": [8]},
-        execution={"population": population},
+        execution={"runs_per_job": runs_per_job},
     )
     result = read_back(daf_run_sweep_pipeline(config=config))
     assert result.status == "partial"
     assert result.stages_failed == ["sweep_execution"]
     assert result.stages_completed == ["environment_check", "best_config_extraction"]
-    assert result.outputs["best_config"]["how"] == "well"
+    assert result.outputs["best_config"]["failure"] == "none"
     trials = pd.read_parquet(result.outputs["trials"])
     assert trials["status"].tolist() == ["success"] + ["failed"] * 3
     assert trials["rank"].isna().tolist() == [False] + [True] * 3
-    said = " ".join(map(str, result.errors))
-    assert all(word in said for word in ("diverged", "RuntimeError: boom", "was it killed?"))
+    messages = " ".join(map(str, result.errors))
+    assert all(text in messages for text in ("diverged", "RuntimeError: boom", "was it killed?"))
     report = Path(result.outputs["sweep_report"]).read_text()
-    assert "3 trials failed" in report and "how-killed" in report
+    assert "3 trials failed" in report and "failure-killed" in report
     assert result.outputs["confirmed_objective"]["n_episodes"] == 2
 
 
 @pytest.fixture
 def small_disk(folder):
-    """A folder of results with room for what the environment check asks for, and little more."""
+    """Results folder on a disk with little more space than the environment check needs."""
     room = folder / "results"
     room.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1100m", "tmpfs", str(room)]
@@ -230,7 +230,7 @@ def small_disk(folder):
 
 
 @pytest.mark.slow
-def test_disk_that_is_full(small_disk, monkeypatch):
+def test_full_disk(small_disk, monkeypatch):
     monkeypatch.setenv("ROOM", str(small_disk))
     request = {"missions": ["assembler_1"], "episodes_per_mission": 2, "name": "full"}
     first = daf_run_comparison_pipeline(policies=["random", "noop"], **request)
@@ -252,7 +252,7 @@ def test_disk_that_is_full(small_disk, monkeypatch):
     assert again.is_success()
 
 
-def test_environment_check_that_fails(folder, read_back, monkeypatch):
+def test_failing_environment_check(folder, read_back, monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     result = read_back(
         daf_run_training_pipeline(
@@ -262,11 +262,11 @@ def test_environment_check_that_fails(folder, read_back, monkeypatch):
     assert result.status == "failed"
     assert (result.stages_completed, result.stages_failed) == ([], ["environment_check"])
     (error,) = result.errors
-    assert error.rule == "environment_check" and "there is no GPU here" in error.message
+    assert error.rule == "environment_check" and "no GPU is available" in error.message
     assert not Path("results/runs").exists()
 
 
-def test_folder_of_results_that_cannot_be_made(folder):
+def test_results_folder_that_cannot_be_created(folder):
     Path("file").write_text("precious")
     result = daf_run_training_pipeline(
         policy_class_path="stateless", results_dir="file/results", **TRAINING
@@ -277,30 +277,30 @@ def test_folder_of_results_that_cannot_be_made(folder):
 
 
 def children(name: str) -> list[psutil.Process]:
-    """Processes below this one whose command line contains `name`."""
-    found = []
+    """Return the descendants of this process whose command line contains `name`."""
+    processes = []
     for process in psutil.Process().children(recursive=True):
         try:
             if name in " ".join(process.cmdline()):
-                found.append(process)
+                processes.append(process)
         except psutil.NoSuchProcess:
             pass
-    return found
+    return processes
 
 
 def wait_until(condition, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "timeout"
         time.sleep(0.1)
 
 
 def test_snakemake_that_is_killed(folder, read_back):
     request = TRAINING | {"num_training_steps": 700, "name": "killed"}
-    found = {}
+    results = {}
 
     def run():
-        found["result"] = daf_run_training_pipeline(policy_class_path="mine.py:Slow", **request)
+        results["result"] = daf_run_training_pipeline(policy_class_path="mine.py:Slow", **request)
 
     thread = threading.Thread(target=run)
     thread.start()
@@ -309,7 +309,7 @@ def test_snakemake_that_is_killed(folder, read_back):
     (snakemake,) = [p for p in psutil.Process().children() if "snakemake" in p.cmdline()]
     snakemake.kill()
     thread.join(60)
-    result = read_back(found["result"])
+    result = read_back(results["result"])
     assert result.status == "failed" and result.stages_failed == ["training"]
     assert result.stages_completed == ["environment_check"]
     assert "snakemake was killed by signal 9" in str(result.errors[0])
@@ -322,7 +322,7 @@ def test_snakemake_that_is_killed(folder, read_back):
     assert again.is_success()
 
 
-def test_checkpoint_that_vanishes(folder, read_back):
+def test_deleted_checkpoint(folder, read_back):
     result = read_back(
         daf_run_training_pipeline(
             policy_class_path="mine.py:Vanishing",
@@ -335,7 +335,7 @@ def test_checkpoint_that_vanishes(folder, read_back):
     assert result.status == "failed"
     assert result.stages_completed == ["environment_check", "training"]
     assert sorted(result.stages_failed) == ["checkpoint_save", "evaluation"]
-    assert any("is gone" in str(error) for error in result.errors)
+    assert any("file does not exist" in str(error) for error in result.errors)
     assert "final_checkpoint" not in result.outputs
 
 
@@ -361,7 +361,7 @@ def test_interrupt(folder):
 
 
 @pytest.mark.slow
-def test_who_fails_takes_nobody_along_who_shares_a_job(folder, read_back):
+def test_failing_policy_does_not_affect_others_in_its_job(folder, read_back):
     result = read_back(
         daf_run_benchmark_pipeline(
             policies=["stateless", "mine.py:Diverging", "random", "mine.py:Loner", "noop"],
@@ -369,14 +369,14 @@ def test_who_fails_takes_nobody_along_who_shares_a_job(folder, read_back):
             episodes_per_mission=2,
             num_training_steps=100,
             training=SMALL,
-            daf_config=DAFConfig(training_seeds=(1,), players_per_job=5),
+            daf_config=DAFConfig(training_seeds=(1,), policies_per_job=5),
         )
     )
     assert result.status == "partial"
     trained, played = result.errors
     assert trained.wildcards["run"].startswith("Diverging-s1-")
     assert (played.rule, played.wildcards["mission"]) == ("evaluate", "assembler_2")
-    assert played.wildcards["player"].startswith("Loner") and "too crowded" in played.message
+    assert played.wildcards["policy"].startswith("Loner") and "too crowded" in played.message
     left_out = result.outputs["summary_statistics"]["left_out"]
     assert sorted((item["policy"], item["mission"]) for item in left_out) == [
         ("Diverging", "assembler_1"), ("Diverging", "assembler_2"), ("Loner", "assembler_2")

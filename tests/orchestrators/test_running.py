@@ -1,4 +1,4 @@
-"""How pipelines run: side by side, one after the other, again, from anywhere."""
+"""Execution of pipelines: parallel, repeated, in threads and event loops."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ import pytest
 
 from daf.audit import VERIFIED, audit
 from daf.config import AuditConfig, ConfigError, DAFConfig, DAFSweepConfig
-from daf.deploy.content import Bundle
+from daf.deploy.contents import Bundle
 from daf.orchestrators import (
     PipelineResult,
     daf_run_benchmark_pipeline,
@@ -22,7 +22,7 @@ from daf.orchestrators import (
 )
 from daf.policies import PolicySpec
 
-from .breaking import SMALL
+from .failing_policies import SMALL
 
 GRID = {
     "policies": ["random", "noop"],
@@ -31,12 +31,12 @@ GRID = {
 }
 
 
-def most_at_once(events: list[dict], rule: str) -> int:
-    """How many jobs of a rule ran at the same time, by the records of the pipeline."""
+def max_parallel_jobs_of(events: list[dict], rule: str) -> int:
+    """Return the maximum number of simultaneous jobs of a rule, from the events of a pipeline."""
     running, most = set(), 0
-    mine = {e["jobid"] for e in events if e["event"] == "job_info" and e["rule_name"] == rule}
+    job_ids = {e["jobid"] for e in events if e["event"] == "job_info" and e["rule_name"] == rule}
     for event in events:
-        if event["event"] == "job_info" and event["jobid"] in mine:
+        if event["event"] == "job_info" and event["jobid"] in job_ids:
             running.add(event["jobid"])
         elif event["event"] == "job_finished":
             running.discard(event["job_id"])
@@ -45,12 +45,12 @@ def most_at_once(events: list[dict], rule: str) -> int:
 
 
 @pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
-def test_jobs_at_the_same_time_are_bounded(jobs, folder, read_back):
+def test_number_of_parallel_jobs_is_limited(jobs, folder, read_back):
     daf = DAFConfig(max_parallel_jobs=jobs)
     result = read_back(daf_run_comparison_pipeline(**GRID, name="bounded", daf_config=daf))
     assert result.is_success()
     lines = Path("results/pipelines/bounded/events.jsonl").read_text().splitlines()
-    assert most_at_once([json.loads(line) for line in lines], "evaluate") == jobs
+    assert max_parallel_jobs_of([json.loads(line) for line in lines], "evaluate") == jobs
     spans = sorted(
         (record["begin"], record["end"])
         for path in Path("results/evaluations").rglob("*.prov.json")
@@ -60,11 +60,11 @@ def test_jobs_at_the_same_time_are_bounded(jobs, folder, read_back):
     assert len(spans) == 4 and (overlaps == 0 or jobs == 2)
 
 
-def test_threads_an_event_loop_and_one_folder_for_two(folder, read_back, capfd):
-    found: dict[str, PipelineResult] = {}
+def test_threads_and_event_loop_with_a_shared_folder(folder, read_back, capfd):
+    results_by_name: dict[str, PipelineResult] = {}
 
     def run(name: str, results: str) -> None:
-        found[name] = daf_run_comparison_pipeline(
+        results_by_name[name] = daf_run_comparison_pipeline(
             policies=["random"],
             missions=["assembler_1"],
             episodes_per_mission=2,
@@ -86,13 +86,13 @@ def test_threads_an_event_loop_and_one_folder_for_two(folder, read_back, capfd):
     for thread in threads:
         thread.join()
     for name in ("first", "second", "third"):
-        assert read_back(found[name]).is_success(), found[name].errors
+        assert read_back(results_by_name[name]).is_success(), results_by_name[name].errors
     assert capfd.readouterr().err.count("shared is in use by ") == 1
     for folder in ("own", "shared"):
         assert Path(folder, "evaluations", "random-e2-w0", "assembler_1.parquet").is_file()
 
 
-def test_a_second_call_lists_all_stages_and_makes_nothing(folder, read_back):
+def test_second_call_completes_all_stages_without_jobs(folder, read_back):
     request = {
         "policies": ["stateless", "random"],
         "missions": ["assembler_1"],
@@ -121,7 +121,7 @@ def test_a_second_call_lists_all_stages_and_makes_nothing(folder, read_back):
     }
     files = [path for stage in first.outputs["files"].values() for path in stage]
     assert all(Path(path).is_file() for path in files)
-    about = Bundle.read(first.outputs["deployment_package"]).about
+    about = Bundle.read(first.outputs["deployment_package"]).description
     assert about.class_path == "daf.policies.stateless:Stateless"
     assert about.trained_on == ("assembler_1",) and about.training["training_seed"] in (1, 2)
     package = Path(first.outputs["deployment_package"]).read_bytes()
@@ -138,7 +138,7 @@ def test_a_second_call_lists_all_stages_and_makes_nothing(folder, read_back):
 
 @pytest.mark.slow
 def test_a_bundle_is_compared_and_audited_as_its_weights_are(folder, read_back):
-    made = daf_run_benchmark_pipeline(
+    benchmark = daf_run_benchmark_pipeline(
         policies=["lstm"],
         missions=["assembler_1"],
         episodes_per_mission=3,
@@ -147,8 +147,8 @@ def test_a_bundle_is_compared_and_audited_as_its_weights_are(folder, read_back):
         deploy=True,
         daf_config=DAFConfig(training_seeds=(1,)),
     )
-    [weights] = made.outputs["checkpoints"]["lstm"]
-    package = made.outputs["deployment_package"]
+    [weights] = benchmark.outputs["checkpoints"]["lstm"]
+    package = benchmark.outputs["deployment_package"]
     compared = read_back(
         daf_run_comparison_pipeline(
             policies=[
@@ -165,11 +165,11 @@ def test_a_bundle_is_compared_and_audited_as_its_weights_are(folder, read_back):
         for cell in compared.outputs["comparison_results"].values()
     )
     pd.testing.assert_frame_equal(of_bundle, of_weights)
-    found = audit("results", AuditConfig(share=1, retrain="all"), report=lambda line: None)
-    assert found.verdict == VERIFIED, found.summary()
+    audit_result = audit("results", AuditConfig(share=1, retrain="all"), report=lambda line: None)
+    assert audit_result.verdict == VERIFIED, audit_result.summary()
 
 
-def test_every_form_of_a_policy(folder, read_back):
+def test_all_types_of_policy_arguments(folder, read_back):
     foreign = SimpleNamespace(class_path="random", data_path=None, init_kwargs={"glyphs": 2})
     result = read_back(
         daf_run_comparison_pipeline(
@@ -204,12 +204,12 @@ COMPARE = {"policies": ["noop"], "missions": ["assembler_1"]}
 
 
 @pytest.mark.parametrize("pipeline", PIPELINES)
-def test_unknown_keywords_are_refused_by_name(pipeline):
+def test_unknown_keywords_are_rejected(pipeline):
     with pytest.raises(TypeError, match="unexpected keyword argument 'mission'"):
         pipeline(mission="assembler_1")
 
 
-@pytest.mark.parametrize("pipeline, request_, said", [
+@pytest.mark.parametrize("pipeline, request_, message", [
     (daf_run_training_pipeline, TRAIN | {"policy_class_path": "lstmm"}, "did you mean 'lstm'?"),
     (daf_run_training_pipeline, TRAIN | {"policy_class_path": "random"}, "random"),
     (daf_run_training_pipeline, TRAIN | {"missions": "assembler_1"}, "argument 'missions': got "),
@@ -219,17 +219,17 @@ def test_unknown_keywords_are_refused_by_name(pipeline):
     (daf_run_training_pipeline, TRAIN | {"eval_episodes": 0}, "key 'episodes': got 0"),
     (daf_run_training_pipeline, TRAIN | {"eval_missions": []}, "eval_missions"),
     (daf_run_comparison_pipeline, COMPARE | {"policies": "noop"}, "argument 'policies': got "),
-    (daf_run_comparison_pipeline, COMPARE | {"policies": [3]}, "policy 3: a name, a PolicySpec"),
+    (daf_run_comparison_pipeline, COMPARE | {"policies": [3]}, "policy 3: expected a name"),
     (daf_run_comparison_pipeline, COMPARE | {"missions": ["assembler_9"]}, "assembler_9"),
     (daf_run_comparison_pipeline, COMPARE | {"policies": ["noop", "noop"]}, "are called 'noop'"),
     (daf_run_comparison_pipeline, COMPARE | {"results_dir": "a{b}"}, "key 'results_dir'"),
-    (daf_run_comparison_pipeline, COMPARE | {"daf_config": {}}, "should be a DAFConfig"),
+    (daf_run_comparison_pipeline, COMPARE | {"daf_config": {}}, "expected a DAFConfig"),
     (daf_run_comparison_pipeline,
         COMPARE | {"daf_config": DAFConfig(profile="slrm")}, "key 'profile': got \"slrm\""),
     (daf_run_comparison_pipeline,
         COMPARE | {"policies": [{"class_path": "noop", "nam": "x"}]}, "did you mean 'name'?"),
     (daf_run_benchmark_pipeline, COMPARE | {"deploy": True}, "none of the policies has weights"),
-    (daf_run_sweep_pipeline, {"config": SWEEP}, "should be a DAFSweepConfig"),
+    (daf_run_sweep_pipeline, {"config": SWEEP}, "expected a DAFSweepConfig"),
     (daf_run_sweep_pipeline,
         {"config": DAFSweepConfig(**SWEEP | {"search_space": {"hiden_size": [8]}})},
         "unknown hyperparameter 'hiden_size'; did you mean 'hidden_size'?"),
@@ -237,21 +237,21 @@ def test_unknown_keywords_are_refused_by_name(pipeline):
         {"config": DAFSweepConfig(**SWEEP | {"search_space": {"clip": [0.1, -1]}})},
         "key 'clip': got -1"),
 ])  # fmt: skip
-def test_requests_that_cannot_be_are_refused_before_anything_begins(
-    pipeline, request_, said, tmp_path, monkeypatch
+def test_invalid_arguments_are_rejected_before_any_job(
+    pipeline, request_, message, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError) as caught:
         pipeline(**request_)
-    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert message in str(caught.value) and "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_results_that_are_none(tmp_path):
+def test_files_without_a_result(tmp_path):
     path = tmp_path / "result.json"
     for content in ("", "[]", "{}", '{"errors": [{"x": 1}]}', '{"errors": 3}'):
         path.write_text(content)
-        with pytest.raises(ConfigError, match=r"not the result of a pipeline|not valid JSON"):
+        with pytest.raises(ConfigError, match=r"not a pipeline result|not valid JSON"):
             PipelineResult.read(path)
     with pytest.raises(ConfigError, match="cannot be read"):
         PipelineResult.read(tmp_path / "nowhere.json")

@@ -1,4 +1,4 @@
-"""The template for policies of one's own works as it stands; what is wrong with one is said."""
+"""The template `config/my_policy.py`, and the check of network outputs."""
 
 from pathlib import Path
 
@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from daf.config import BenchmarkConfig, ConfigError, EvaluationConfig
-from daf.evaluate import evaluate
+from daf.evaluation.evaluate import evaluate
 from daf.learn.train import train
 from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, TrainablePolicy, make_policy
-from daf.policies.answers import check_network
+from daf.policies.checks import check_forward
 
 TEMPLATE = Path(__file__).parents[2] / "config" / "my_policy.py"
 SHORT = "extends: assembler_2\nmax_steps: 40\n"
@@ -34,62 +34,64 @@ def plan(tmp_path):
     )
 
 
-def test_the_template_trains_and_plays(plan, tmp_path):
+def test_template_trains_and_evaluates(plan, tmp_path):
     (run,) = plan.runs.values()
-    trained = train(run)
-    assert trained.metrics["value_loss"].notna().all()
-    trained.policy.save(tmp_path / "weights.safetensors")
+    result = train(run)
+    assert result.metrics["value_loss"].notna().all()
+    result.policy.save(tmp_path / "weights.safetensors")
     (mission,) = plan.missions.values()
-    for player in plan.players.values():
-        weights = [str(tmp_path / "weights.safetensors")] if player.training_seed else []
-        episodes, _ = evaluate(player, mission, EvaluationConfig(episodes=4), weights=weights)
+    for instance in plan.policies.values():
+        weights = [str(tmp_path / "weights.safetensors")] if instance.training_seed else []
+        episodes, _ = evaluate(instance, mission, EvaluationConfig(episodes=4), weights=weights)
         assert len(episodes) == 4 and (episodes["moves"] > 0).all()
 
 
-def test_its_network_means_the_same_at_once_and_step_by_step():
-    """Across the beginning of an episode."""
+def test_template_network_gives_equal_outputs_for_sequences_and_single_steps():
+    """The sequence contains an episode start."""
     game = Game.of(load_mission("assembler_2"))
     network = make_policy(PolicySpec(f"{TEMPLATE}:Network"), game)
     observations = torch.randint(0, 256, (6, 5, 20, 3), dtype=torch.uint8)
-    starts = torch.zeros(6, 5, dtype=torch.bool)
-    starts[3, 2] = True
-    memory = network.initial_memory(5)
-    whole, _, last = network(observations, memory, starts)
+    episode_starts = torch.zeros(6, 5, dtype=torch.bool)
+    episode_starts[3, 2] = True
+    state = network.initial_recurrent_state(5)
+    sequence_logits, _, last_state = network(observations, state, episode_starts)
     for t in range(6):
-        logits, _, memory = network(observations[t : t + 1], memory, starts[t : t + 1])
-        torch.testing.assert_close(logits[0], whole[t])
-    torch.testing.assert_close(memory, last)
+        step = slice(t, t + 1)
+        logits, _, state = network(observations[step], state, episode_starts[step])
+        torch.testing.assert_close(logits[0], sequence_logits[t])
+    torch.testing.assert_close(state, last_state)
 
 
-class Answers(TrainablePolicy):
-    """Answers what it is told to."""
+class FixedOutputs(TrainablePolicy):
+    """Network with outputs of prescribed shapes and dtype."""
 
-    answer = ((2, 3, 5), (2, 3), (3, 7))
+    shapes = ((2, 3, 5), (2, 3), (3, 7))
     dtype = torch.float32
 
-    def initial_memory(self, rows):
-        return torch.zeros(rows, 7)
+    def initial_recurrent_state(self, num_rows):
+        return torch.zeros(num_rows, 7)
 
-    def forward(self, observations, memory, starts):
-        return tuple(torch.zeros(shape, dtype=self.dtype) for shape in self.answer)
+    def forward(self, observations, recurrent_state, episode_starts):
+        return tuple(torch.zeros(shape, dtype=self.dtype) for shape in self.shapes)
 
 
-@pytest.mark.parametrize("answer, said", [
-    ({"answer": ((2, 3, 4), (2, 3), (3, 7))},
-        r"forward returned logits float32 \[2, 3, 4\]; float32 \[2, 3, 5\] is needed"),
-    ({"answer": ((2, 3, 5), (2, 3, 1), (3, 7))},
-        r"forward returned values float32 \[2, 3, 1\]; float32 \[2, 3\] is needed"),
-    ({"answer": ((2, 3, 5), (2, 3), (1, 3, 7))},
-        r"forward returned memory float32 \[1, 3, 7\]; float32 \[3, 7\] is needed"),
+@pytest.mark.parametrize("attributes, message", [
+    ({"shapes": ((2, 3, 4), (2, 3), (3, 7))},
+        r"forward returned logits float32 \[2, 3, 4\]; expected float32 \[2, 3, 5\]"),
+    ({"shapes": ((2, 3, 5), (2, 3, 1), (3, 7))},
+        r"forward returned values float32 \[2, 3, 1\]; expected float32 \[2, 3\]"),
+    ({"shapes": ((2, 3, 5), (2, 3), (1, 3, 7))},
+        r"forward returned recurrent state float32 \[1, 3, 7\]; expected float32 \[3, 7\]"),
     ({"dtype": torch.float64}, r"forward returned logits float64 .* float32"),
-    ({"answer": ((2, 3, 5), (2, 3))}, r"asked about .* 2 steps and 3 agents, it fails \(ValueErr"),
-    ({"initial_memory": lambda rows: torch.zeros(1, rows, 7)},
-        r"initial_memory returned its memory float32 \[1, 3, 7\]; float32 \[3, 7\] is needed"),
+    ({"shapes": ((2, 3, 5), (2, 3))}, r"the network fails on .* 2 steps and 3 rows \(ValueErr"),
+    ({"initial_recurrent_state": lambda num_rows: torch.zeros(1, num_rows, 7)},
+        r"initial_recurrent_state returned recurrent state float32 \[1, 3, 7\]; "
+        r"expected float32 \[3, 7\]"),
 ])  # fmt: skip
-def test_shapes_that_learning_cannot_use(answer, said):
-    network = Answers(Game.of(load_mission("assembler_2")))
-    check_network("mine", network)
-    for name, value in answer.items():
+def test_other_network_outputs_raise(attributes, message):
+    network = FixedOutputs(Game.of(load_mission("assembler_2")))
+    check_forward("mine", network)
+    for name, value in attributes.items():
         setattr(network, name, value)
-    with pytest.raises(ConfigError, match=f"policy 'mine': {said}"):
-        check_network("mine", network)
+    with pytest.raises(ConfigError, match=f"policy 'mine': {message}"):
+        check_forward("mine", network)

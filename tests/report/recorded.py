@@ -1,12 +1,12 @@
-"""Recorded episodes written by hand, with what happened in words."""
+"""Handwritten replay with descriptions of its events."""
 
 import copy
 
 import numpy as np
 
+from daf.evaluation.replay import Episode, Replay, RunLengths, States, num_columns
 from daf.missions import RESOURCES, Mission, load_mission
-from daf.recording import Episode, Recording, Runs, States, columns
-from daf.report.player import Recorded
+from daf.report.episode_player import EpisodeView
 
 NOOP, MOVE, GLYPH = 0, 1, 2
 NORTH, SOUTH, WEST, EAST = range(4)
@@ -14,26 +14,26 @@ MAP = ("#######", "#@.&=.#", "#..+@g#", "#######")
 WIDTH = len(MAP[0])
 ASSEMBLER, CHEST, CHARGER, GERMANIUM = range(4)  # stations in reading order
 
-# What changes in each step, as (field, column, new value); a field of agents is that of the agent.
+# Changes of each step, as (field, column, new value), and the announcement of the viewer.
 SCRIPT = [
     # The agents walk; the second bumps into the wall below.
     ([("cell", 0, WIDTH + 2), ("verb", 0, MOVE), ("argument", 0, EAST), ("orientation", 0, EAST),
       ("verb", 1, MOVE), ("argument", 1, SOUTH), ("orientation", 1, SOUTH), ("success", 1, 0)],
-     "Agent 0 moves east. Agent 1 bumps into a wall, south."),
+     "Agent 0 moves east. Agent 1 cannot move south: wall."),
     ([("heart", 0, 1), ("uses", ASSEMBLER, 1), ("cooldown_end", ASSEMBLER, 5),
       ("argument", 1, WEST), ("energy", 1, 53), ("success", 1, 1), ("uses", CHARGER, 1)],
      "Agent 0 assembles 1 heart at the assembler. Agent 1 recharges to 53 energy at the charger."),
     ([("success", 0, 0), ("argument", 1, EAST), ("germanium", 1, 2), ("uses", GERMANIUM, 1)],
-     "Agent 0 cannot use the assembler, which is cooling down. "
+     "Agent 0 cannot use the assembler: cooling down. "
      "Agent 1 gets 2 germanium at the germanium ex dep."),
     ([("verb", 0, NOOP), ("argument", 0, 0), ("success", 0, 1), ("success", 1, 0)],
-     "Agent 0 waits. Agent 1 cannot use the germanium ex dep, which is used up."),
+     "Agent 0 waits. Agent 1 cannot use the germanium ex dep: used up."),
     ([("verb", 0, GLYPH), ("argument", 0, 7), ("glyph", 0, 7), ("repair", CHARGER, 0),
       ("verb", 1, 3), ("argument", 1, 999)],
-     "Agent 0 shows glyph 7. Agent 1 tries an action that does not exist."),
+     "Agent 0 shows glyph 7. Agent 1 tries an invalid action."),
     ([("verb", 0, NOOP), ("argument", 0, 0), ("decoder", 1, 1),
       ("verb", 1, MOVE), ("argument", 1, WEST)],
-     "Agent 0 waits. Agent 1 cannot use the charger, which is clipped."),
+     "Agent 0 waits. Agent 1 cannot use the charger: clipped."),
     ([("repair", CHARGER, -1), ("success", 1, 1), ("decoder", 1, 0)],
      "Agent 0 waits. Agent 1 repairs the charger."),
     ([("heart", 1, 1), ("verb", 1, NOOP), ("argument", 1, 0)],
@@ -43,7 +43,7 @@ SCRIPT = [
      "Agent 0 waits. Agent 1 deposits 1 heart in the chest."),
     ([("verb", 0, MOVE), ("argument", 0, SOUTH), ("success", 0, 0), ("verb", 1, NOOP),
       ("argument", 1, 0)],
-     "Agent 0 is too tired to move south. Agent 1 waits."),
+     "Agent 0 has too little energy to move south. Agent 1 waits."),
 ]  # fmt: skip
 
 
@@ -53,10 +53,13 @@ def mission() -> Mission:
     )
 
 
-def scripted(policy: str = "by hand", run: str = "run") -> Recording:
-    """The episode of SCRIPT: two agents, ten steps, one heart."""
-    played = mission()
-    state = {name: np.zeros(number, dtype=np.int64) for name, number in columns(played).items()}
+def scripted(policy: str = "by hand", run: str = "run") -> Replay:
+    """Return the replay of SCRIPT: 2 agents, 10 steps, 1 heart."""
+    replay_mission = mission()
+    state = {
+        name: np.zeros(number, dtype=np.int64)
+        for name, number in num_columns(replay_mission).items()
+    }
     state["cell"][:] = WIDTH + 1, 2 * WIDTH + 4
     state["inventory"][[0, len(RESOURCES)]] = 100, 40
     state["success"][:] = 1
@@ -75,13 +78,13 @@ def scripted(policy: str = "by hand", run: str = "run") -> Recording:
         world_seed=2**63 - 1,
         score=1,
         steps=len(SCRIPT),
-        states=States(**{name: Runs.of(rows[name]) for name in rows}),
+        states=States(**{name: RunLengths.encode(rows[name]) for name in rows}),
     )
-    return Recording(
-        policy=policy, run=run, mission=played, resources=RESOURCES, episodes=(episode,)
+    return Replay(
+        policy=policy, run=run, mission=replay_mission, resources=RESOURCES, episodes=(episode,)
     )
 
 
-def recorded(policy: str = "by hand", run: str = "run") -> Recorded:
+def recorded(policy: str = "by hand", run: str = "run") -> EpisodeView:
     file = f"evaluations/{run}-e1-w0/by_hand.replay.json"
-    return Recorded.first_of(scripted(policy, run), policy, file)
+    return EpisodeView.from_replay(scripted(policy, run), policy, file)

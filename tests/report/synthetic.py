@@ -1,4 +1,4 @@
-"""Made-up but realistic inputs of a report, from fixed seeds."""
+"""Synthetic inputs of a report, from fixed seeds."""
 
 from itertools import combinations
 
@@ -52,19 +52,19 @@ def content(
     training_seeds=(1, 2, 3, 4, 5),
     teams=False,
 ):
-    """The keyword arguments of `render_report` for these policies; `teams`: asks all of teams."""
+    """Return the arguments of `render_report`; `teams` adds all team analyses."""
     rng = np.random.default_rng(1)
     tables, runs, curves = [], [], []
     policies = (*trained, *fixed)
     pairs = {f"{a} + {b}": [a, b] for a, b in combinations(policies, 2)} if teams else {}
-    for place, (team, pair) in enumerate(pairs.items()):
+    for index, (team, pair) in enumerate(pairs.items()):
         seeds = training_seeds if set(pair) & set(trained) else (None,)
         for mission in missions:
             tables += [
-                episodes(team, f"{team}-{seed}", seed, mission, rng.integers(20, 40 - place, 16))
+                episodes(team, f"{team}-{seed}", seed, mission, rng.integers(20, 40 - index, 16))
                 for seed in seeds
             ]
-    asked = {
+    team_plan = {
         "teams": {
             team: {m: dict.fromkeys(pair, 2) for m in missions} for team, pair in pairs.items()
         },
@@ -77,22 +77,24 @@ def content(
         seeds = training_seeds if policy in trained else (None,)
         for seed in seeds:
             run = policy if seed is None else f"{policy}-s{seed}-1a2b3c4d"
-            luck = 0 if seed is None else rng.normal(0, 2)
-            for place, mission in enumerate(missions):
-                level = (90 - 14 * rank) / (1 + place)
+            seed_effect = 0 if seed is None else rng.normal(0, 2)
+            for index, mission in enumerate(missions):
+                level = (90 - 14 * rank) / (1 + index)
                 scores = np.round(
-                    np.clip(level + luck + rng.normal(0, 4, 16), 0, CEILINGS.get(mission))
+                    np.clip(level + seed_effect + rng.normal(0, 4, 16), 0, CEILINGS.get(mission))
                 )
                 tables.append(episodes(policy, run, seed, mission, scores))
             if seed is not None:
                 runs.append(_run(policy, run, seed, missions))
-                curves.append(_metrics(policy, run, seed, missions, 90 - 14 * rank + luck, rng))
+                curves.append(
+                    _metrics(policy, run, seed, missions, 90 - 14 * rank + seed_effect, rng)
+                )
     return {
         "title": "Four policies on three missions",
         "stats": analyse(
             pd.concat(tables, ignore_index=True),
             ceilings=CEILINGS,
-            teams=asked if teams else None,
+            teams=team_plan if teams else None,
         ),
         "runs": runs,
         "curves": pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(),
@@ -124,7 +126,7 @@ def content(
 
 
 def episodes(policy, run, seed, mission, scores):
-    """The episode table of one run on one mission."""
+    """Return the episode table of one run on one mission."""
     count = len(scores)
     return pd.DataFrame(
         {
@@ -164,8 +166,8 @@ def _metrics(policy, run, seed, missions, level, rng, updates=300):
     steps = np.arange(1, updates + 1) * (6_000_000 // updates)
     table = {"run": run, "policy": policy, "training_seed": seed, "steps": steps}
     table["update"] = np.arange(updates)
-    for place, mission in enumerate(missions):
-        rise = level / (1 + place) / (1 + np.exp(-(steps - 2e6) / 4e5))
+    for index, mission in enumerate(missions):
+        rise = level / (1 + index) / (1 + np.exp(-(steps - 2e6) / 4e5))
         scores = np.clip(rise + rng.normal(0, 2.5, updates), 0, CEILINGS.get(mission))
         scores[rng.random(updates) < 0.3] = np.nan  # updates in which no episode ended
         table[f"score/{mission}"] = scores

@@ -1,4 +1,4 @@
-"""Charts: points lie where the data say, whatever the data are."""
+"""Charts: elements are at the positions of the data."""
 
 import re
 import xml.etree.ElementTree as ElementTree
@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from daf.report.charts import Curve, curve_chart, interval_chart, profile_chart, style_class
-from daf.report.curves import learning_curves, thin
-from daf.report.maps import map_chart, station_styles
+from daf.report.learning_curves import downsample, learning_curves
+from daf.report.map_chart import map_chart, station_styles
+from daf.report.score_charts import Curve, curve_chart, interval_chart, profile_chart, style_class
 
 
 def parsed(svg):
@@ -21,7 +21,7 @@ def with_class(root, name):
 
 
 def grid_scale(root):
-    """Pixels of a value on the x axis, read off two of the drawn ticks."""
+    """Return the function from values to pixels on the x axis, from two ticks."""
     ticks = [(float(e.get("x")), float(e.text)) for e in with_class(root, "tick")]
     (x0, v0), (x1, v1) = ticks[0], ticks[-1]
     return lambda value: x0 + (value - v0) * (x1 - x0) / (v1 - v0)
@@ -35,7 +35,7 @@ def intervals(items, **options):
     return parsed(interval_chart(items, title="T", unit="hearts", interval="95 %", **options))
 
 
-def test_dots_and_whiskers_stand_on_the_axis_at_their_values():
+def test_dots_and_whiskers_are_at_their_values():
     root = intervals([item("a", 60, 40, 80, True), item("b", 10, None, None)], ceiling=100)
     x = grid_scale(root)
     dots = [float(e.get("cx")) for e in with_class(root, "dot")]
@@ -48,12 +48,12 @@ def test_dots_and_whiskers_stand_on_the_axis_at_their_values():
     assert len(with_class(root, "best")) == 1
 
 
-def test_ceiling_far_from_the_data_does_not_squeeze_them():
+def test_distant_ceiling_is_not_drawn():
     assert not with_class(intervals([item("a", 2, 1, 3)], ceiling=100), "ceiling")
 
 
 @pytest.mark.parametrize("mean", [0.0, 5.0, -3.0, 1e-6, 1e7])
-def test_a_collapsed_interval_is_drawn_inside_the_picture(mean):
+def test_empty_interval_is_inside_the_chart(mean):
     root = intervals([item("a", mean, mean, mean)])
     assert 0 < float(with_class(root, "dot")[0].get("cx")) < 420
 
@@ -65,7 +65,7 @@ def test_every_chart_has_a_text_alternative():
     assert root.get("role") == "img"
 
 
-def test_long_names_are_cut_but_kept_in_the_title():
+def test_long_names_are_truncated_except_in_the_title():
     name = "a_policy_with_a_name_much_too_long_for_a_label"
     root = intervals([item(name, 60, 40, 80)])
     assert with_class(root, "label")[0].text.endswith("…")
@@ -87,9 +87,9 @@ PROFILE = {
 }
 
 
-def test_profile_passes_through_its_shares():
+def test_profile_line_is_at_its_fractions():
     root = parsed(profile_chart(PROFILE, {"b": 0, "a": 1}, title="T", scores="hearts"))
-    x = grid_scale_of(root, "middle")
+    x = grid_scale_at(root, "middle")
     grid = [float(e.get("y1")) for e in with_class(root, "grid")]
     floor, top = max(grid), min(grid)
     (line,) = (points(with_class(g, "mean")[0]) for g in with_class(root, "s1"))
@@ -99,14 +99,14 @@ def test_profile_passes_through_its_shares():
     assert "at least 5.00: a 50 %; b 100 %" in root.find("desc").text
 
 
-def grid_scale_of(root, anchor):
-    """Pixels of a value on the x axis, read off its ticks."""
+def grid_scale_at(root, anchor):
+    """Return the function from values to pixels on the x axis, from ticks with this anchor."""
     ticks = [e for e in with_class(root, "tick") if e.get("text-anchor") == anchor]
     (x0, v0), (x1, v1) = ((float(e.get("x")), float(e.text)) for e in (ticks[0], ticks[-1]))
     return lambda value: x0 + (value - v0) * (x1 - x0) / (v1 - v0)
 
 
-def test_curve_passes_through_its_points():
+def test_curve_is_at_its_points():
     steps, low, high = [0, 50, 100], [0, 4, 8], [0, 6, 12]
     curve = Curve("net", steps, [0, 5, 10], low, high, [(steps, low), (steps, high)], 0)
     root = parsed(curve_chart([curve], title="T", unit="hearts"))
@@ -120,7 +120,7 @@ def test_curve_passes_through_its_points():
     assert len(with_class(root, "seed")) == 2
 
 
-def test_more_series_than_colours_are_told_apart_by_a_dashed_line():
+def test_additional_series_are_dashed():
     assert len({style_class(style) for style in range(16)}) == 16
 
 
@@ -128,7 +128,7 @@ def metrics(run, steps, scores, policy="net", column="score/m"):
     return pd.DataFrame({"run": run, "policy": policy, "steps": steps, column: scores})
 
 
-def test_curves_average_seeds_and_bridge_gaps():
+def test_curves_average_seeds_and_interpolate_gaps():
     data = pd.concat(
         [
             metrics("s1", [10, 20, 30], [0.0, np.nan, 20.0]),
@@ -144,14 +144,14 @@ def test_curves_average_seeds_and_bridge_gaps():
     assert learning_curves(shuffled, {"net": 0})["m"] == [curve]
 
 
-def test_seeds_are_averaged_only_where_all_were_trained():
+def test_mean_covers_common_steps_only():
     data = pd.concat([metrics("s1", [0, 10], [0.0, 10.0]), metrics("s2", [5, 20], [5.0, 20.0])])
     (curve,) = learning_curves(data, {"net": 0})["m"]
     assert curve.steps == [5, 10]
     assert curve.mean == [5, 10]
 
 
-def test_seeds_without_common_steps_have_no_mean_but_are_drawn():
+def test_seeds_without_common_steps_have_no_mean():
     data = pd.concat([metrics("s1", [0, 10], [0.0, 10.0]), metrics("s2", [20, 30], [5.0, 20.0])])
     (curve,) = learning_curves(data, {"net": 0})["m"]
     assert curve.mean == []
@@ -159,15 +159,15 @@ def test_seeds_without_common_steps_have_no_mean_but_are_drawn():
     assert len(with_class(root, "seed")) == 2
 
 
-def test_scores_not_split_by_mission_and_missing_scores():
+def test_curves_without_scores_per_mission():
     data = metrics("s1", [0, 10], [0.0, 10.0], column="score")
     assert list(learning_curves(data, {"net": 0})) == ["all missions"]
     assert learning_curves(data.assign(score=np.nan), {"net": 0}) == {}
     assert learning_curves(data.drop(columns="score"), {"net": 0}) == {}
 
 
-def test_thinning_keeps_the_mean_and_the_limit():
-    steps, scores = thin(np.arange(1000.0), np.tile([0.0, 10.0], 500), 50)
+def test_downsampling_keeps_mean_and_limit():
+    steps, scores = downsample(np.arange(1000.0), np.tile([0.0, 10.0], 500), 50)
     assert len(steps) == len(scores) <= 50
     assert scores == pytest.approx(np.full(len(scores), 5.0))
     assert np.all(np.diff(steps) > 0)
@@ -176,7 +176,7 @@ def test_thinning_keeps_the_mean_and_the_limit():
 LEGEND = {"#": "wall", ".": "floor", "@": "agent", "&": "assembler", "=": "chest"}
 
 
-def test_map_draws_every_cell_where_it_is():
+def test_map_draws_every_cell_at_its_position():
     root = parsed(map_chart(["####", "#@&#", "####"], LEGEND, title="Map"))
     assert root.get("viewBox") == "0 0 80 60"
     (agent,) = with_class(root, "agent")
@@ -189,11 +189,11 @@ def test_map_draws_every_cell_where_it_is():
     assert "1 assembler" in root.find("desc").text
 
 
-def test_ragged_and_unknown_maps_are_drawn():
+def test_irregular_maps_are_drawn():
     root = parsed(map_chart(["##", "#?<&#"], {}, title="Map"))
     assert root.get("viewBox") == "0 0 100 40"
     assert [e.text for e in with_class(root, "letter")] == ["?", "<", "&"]
 
 
-def test_station_colours_follow_names_not_order_on_the_map():
+def test_station_colors_depend_on_names_only():
     assert station_styles(["=&"], LEGEND) == station_styles(["&="], LEGEND) == {"&": 0, "=": 1}

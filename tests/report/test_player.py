@@ -1,4 +1,4 @@
-"""What the player of recorded episodes is given: the recording, escaped, within its budget."""
+"""Data of the replay viewer: complete, escaped, within its budget."""
 
 import json
 import re
@@ -9,9 +9,9 @@ import pytest
 
 from daf.config import ConfigError
 from daf.report import render_report
-from daf.report.files import benchmark_report
-from daf.report.player import BUDGET, Recorded, player
-from tests.sim.test_replay import crowd
+from daf.report.build import build_benchmark_report
+from daf.report.episode_player import BYTE_BUDGET, EpisodeView, player_data
+from tests.sim.test_replay import record_crowd
 
 from .recorded import SCRIPT, recorded, scripted
 from .synthetic import content
@@ -20,11 +20,11 @@ HOSTILE = "</script><script>alert(1)</script>"
 
 
 class Scripts(HTMLParser):
-    """The text of every script element, by its part of the player."""
+    """Text of every script element, by its part of the viewer."""
 
     def __init__(self, html):
         super().__init__()
-        self.found, self.inside, self.tags = {}, None, []
+        self.texts, self.inside, self.tags = {}, None, []
         self.feed(html)
 
     def handle_starttag(self, tag, attributes):
@@ -33,15 +33,15 @@ class Scripts(HTMLParser):
 
     def handle_data(self, data):
         if self.inside is not None:
-            self.found[self.inside] = self.found.get(self.inside, "") + data
+            self.texts[self.inside] = self.texts.get(self.inside, "") + data
 
     def handle_endtag(self, tag):
         self.inside = None
 
 
-def test_a_page_holds_the_recording():
-    html = render_report(**content(), recorded=[recorded()])
-    scripts = Scripts(html).found
+def test_page_contains_the_replay():
+    html = render_report(**content(), episode_views=[recorded()])
+    scripts = Scripts(html).texts
     index = json.loads(scripts["index"])
     episode = scripted().episodes[0]
     (facts,) = index["episodes"]
@@ -56,60 +56,68 @@ def test_a_page_holds_the_recording():
     assert "by hand on by_hand: 1 heart<" in html
 
 
-def test_policies_are_offered_from_the_best_on():
-    given = content(fixed=("baseline", "random"))
-    names = ["random", "baseline", "stranger"]
-    html = render_report(**given, recorded=[recorded(name) for name in names])
-    offered = re.findall(r"<option value=\"\d\"[^>]*>(\w+) on by_hand", html)
-    assert offered == ["baseline", "random", "stranger"]
+def test_episodes_are_sorted_by_rank():
+    inputs = content(fixed=("baseline", "random"))
+    names = ["random", "baseline", "unranked"]
+    html = render_report(**inputs, episode_views=[recorded(name) for name in names])
+    policies = re.findall(r"<option value=\"\d\"[^>]*>(\w+) on by_hand", html)
+    assert policies == ["baseline", "random", "unranked"]
 
 
 def test_hostile_names_are_text():
-    html = render_report(**content(), recorded=[recorded(HOSTILE, HOSTILE)])
+    html = render_report(**content(), episode_views=[recorded(HOSTILE, HOSTILE)])
     page = Scripts(html)
     assert page.tags.count("script") == 3  # the code, the index, one episode
     assert "alert(1)</script>" not in html
-    assert json.loads(page.found["index"])["episodes"][0]["policy"] == HOSTILE
+    assert json.loads(page.texts["index"])["episodes"][0]["policy"] == HOSTILE
 
 
-def test_without_recordings_there_is_no_player():
+def test_without_replays_there_is_no_viewer():
     empty = scripted().model_copy(update={"episodes": ()})
-    assert Recorded.first_of(empty, "by hand", "file") is None
-    html = render_report(**content(), recorded=[])
-    assert 'id="player"' not in html and "class Player" not in html and "#episodes" not in html
+    assert EpisodeView.from_replay(empty, "by hand", "file") is None
+    html = render_report(**content(), episode_views=[])
+    assert (
+        'id="player"' not in html and "class ReplayViewer" not in html and "#episodes" not in html
+    )
 
 
-def test_the_largest_are_left_out_and_named():
-    big = Recorded.first_of(crowd(24, 100), "crowd", "evaluations/crowd-e1-w0/hall.replay.json")
+def test_largest_episodes_are_omitted_and_listed():
+    big = EpisodeView.from_replay(
+        record_crowd(24, 100), "crowd", "evaluations/crowd-e1-w0/hall.replay.json"
+    )
     small = [recorded("a", "a"), recorded("b", "b")]
-    shown = player([big, *small], budget=10_000)
-    assert [[e["policy"] for e in episodes] for _, episodes in shown["choices"]] == [["a", "b"]]
-    (row,) = shown["left_out"].rows
+    data = player_data([big, *small], budget=10_000)
+    assert [[e["policy"] for e in episodes] for _, episodes in data["choices"]] == [["a", "b"]]
+    (row,) = data["omitted"].rows
     assert [cell.text for cell in row] == ["crowd", "training_facility_1", big.file]
-    assert player([big, *small])["left_out"] is None
+    assert player_data([big, *small])["omitted"] is None
 
 
-def test_a_page_without_room_for_any_names_them(monkeypatch):
-    monkeypatch.setattr("daf.report.report.player", lambda given: player(given, budget=10))
-    html = render_report(**content(), recorded=[recorded()])
+def test_page_without_space_lists_all_episodes(monkeypatch):
+    monkeypatch.setattr(
+        "daf.report.experiment.player_data", lambda views: player_data(views, budget=10)
+    )
+    html = render_report(**content(), episode_views=[recorded()])
     assert 'id="player"' not in html and "run-e1-w0/by_hand.replay.json" in html
 
 
-def test_a_page_of_crowds_stays_small():
-    one = crowd(24, 1000)
-    crowds = [Recorded.first_of(one, f"crowd {n}", f"crowd-{n}") for n in range(12)]
-    html = render_report(**content(trained=[f"policy_{n}" for n in range(10)]), recorded=crowds)
+def test_page_with_many_agents_is_small():
+    replay = record_crowd(24, 1000)
+    crowds = [EpisodeView.from_replay(replay, f"crowd {n}", f"crowd-{n}") for n in range(12)]
+    html = render_report(
+        **content(trained=[f"policy_{n}" for n in range(10)]), episode_views=crowds
+    )
     assert len(html.encode()) < 3_000_000
-    text = sum(len(Scripts(html).found[f"states-{n}"]) for n in range(3))
-    assert 0.5 * BUDGET < text <= BUDGET
-    assert "Not in this page" in html and "crowd-11" in html
+    size = sum(len(Scripts(html).texts[f"states-{n}"]) for n in range(3))
+    assert 0.5 * BYTE_BUDGET < size <= BYTE_BUDGET
+    assert "These episodes are omitted" in html and "crowd-11" in html
 
 
-def test_a_recording_of_somebody_else_is_refused(tmp_path):
+def test_replay_of_another_run_is_rejected(tmp_path):
     scripted().write(tmp_path / "by_hand.replay.json")
     (tmp_path / "stats.json").write_text('{"left_out": []}')
     with pytest.raises(ConfigError, match=r"by_hand\.replay\.json: key 'run': .*accepted: other"):
-        benchmark_report(
+        build_benchmark_report(
             title="",
             stats=str(tmp_path / "stats.json"),
             runs=[],
@@ -123,6 +131,6 @@ def test_a_recording_of_somebody_else_is_refused(tmp_path):
         )
 
 
-def test_what_was_written_by_hand_is_what_it_says():
+def test_handwritten_replay_has_the_expected_score():
     runs = scripted().episodes[0].states.score
     assert np.repeat(runs.values, runs.repeats).tolist() == [0] * 9 + [1, 1]

@@ -1,4 +1,4 @@
-"""The whole report: complete, self-contained, escaped, written whole or not at all."""
+"""Report: complete, self-contained, escaped, deterministic."""
 
 import re
 import subprocess
@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from daf.report import render_report
-from daf.stats import analyse, number
+from daf.stats import analyse, format_score
 
 from .synthetic import content, episodes
 
@@ -17,7 +17,7 @@ HOSTILE = "<script>alert(1)</script>"
 
 
 class Page(HTMLParser):
-    """Tags with attributes, and all text, of a page."""
+    """Tags with attributes, and text of a page."""
 
     def __init__(self, html):
         super().__init__()
@@ -33,36 +33,38 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def given():
+def inputs():
     return content()
 
 
 @pytest.fixture(scope="module")
-def html(given):
-    return render_report(**given)
+def html(inputs):
+    return render_report(**inputs)
 
 
-def test_same_input_gives_the_same_text(given, html):
-    assert render_report(**given) == html
+def test_report_is_deterministic(inputs, html):
+    assert render_report(**inputs) == html
 
 
-def test_every_statistic_is_shown(given, html):
+def test_report_contains_every_statistic(inputs, html):
     text = Page(html).text.replace("\u00a0", " ")
-    stats = given["stats"]
+    stats = inputs["stats"]
     assert stats["verdict"] in text
     for result in stats["mission_verdicts"].values():
         assert result["verdict"] in text
     for item in stats["overall"] + stats["estimates"]:
         for key in ("", "median_", "iqm_"):
-            assert f"{number(item[f'{key}low'])} to {number(item[f'{key}high'])}" in text
-        assert number(item["mean"]) in text and number(item["iqm"]) in text
+            assert (
+                f"{format_score(item[f'{key}low'])} to {format_score(item[f'{key}high'])}" in text
+            )
+        assert format_score(item["mean"]) in text and format_score(item["iqm"]) in text
     for pair in stats["comparisons"] + stats["comparisons_overall"]:
-        assert f"{number(pair['low'])} to {number(pair['high'])}" in text
+        assert f"{format_score(pair['low'])} to {format_score(pair['high'])}" in text
         assert pair["verdict"] in text and pair["method"] in text and pair["claim"] in text
         assert f"{100 * pair['improvement']:.0f} %" in text and pair["effect"] in text
 
 
-def first_screen(stats):
+def summary_text(stats):
     page = Page(render_report(**content() | {"stats": stats})).text.replace("\u00a0", " ")
     return page[page.index("Method") : page.index("Leader of each mission")]
 
@@ -71,57 +73,55 @@ def scores_of(**policies):
     return pd.concat([episodes(p, p, None, "hall", scores) for p, scores in policies.items()])
 
 
-def test_first_screen_says_who_is_best_whether_that_is_certain_and_how_to_make_it_again(given):
-    shown = first_screen(given["stats"])
-    assert "Best policy stateless" in shown and "Certain at the 95 % level" in shown
-    assert given["provenance"]["command"] in shown
+def test_summary_names_best_policy_certainty_and_command(inputs):
+    summary = summary_text(inputs["stats"])
+    assert "Best policy stateless" in summary and "Yes, at the 95 % level" in summary
+    assert inputs["provenance"]["command"] in summary
     close = scores_of(a=[5.0, 9, 4], b=[6.0, 5, 6])
-    assert "Highest mean a Is that certain? Not certain: b may be as good" in (
-        first_screen(analyse(close))
-    )
+    assert "Highest mean a Significant? No: b may be as good" in (summary_text(analyse(close)))
     tied = scores_of(a=[5.0, 9, 4], b=[9.0, 5, 4])
-    assert "Highest mean a, b Is that certain? Not certain: exactly" in first_screen(analyse(tied))
+    assert "Highest mean a, b Significant? No: equal means" in summary_text(analyse(tied))
 
 
-def test_too_few_seeds_are_said_at_once():
+def test_summary_names_missing_seeds():
     few = content(training_seeds=(1, 2, 3))["stats"]
-    shown = first_screen(few)
-    assert "a test of lstm, stateless needs 5" in shown and "Not certain" in shown
+    summary = summary_text(few)
+    assert "a test of lstm, stateless needs 5" in summary and "Significant? No" in summary
     assert "not tested; a test needs 2 more training seeds each" in Page(
         render_report(**content(training_seeds=(1, 2, 3)))
     ).text.replace("\u00a0", " ")
 
 
-def test_only_declared_comparisons_are_shown_and_that_is_said():
+def test_report_contains_selected_comparisons_only():
     stats = analyse(scores_of(a=[1.0, 2, 3], b=[2.0, 2, 5], c=[9.0, 9, 8]), against="a")
     text = Page(render_report(**content() | {"stats": stats})).text
-    assert "declared comparisons with a only" in text and "b − c" not in text
+    assert "selects comparisons with a only" in text and "b − c" not in text
 
 
-def test_everything_else_is_shown(given, html):
+def test_report_contains_runs_provenance_and_missions(inputs, html):
     text = Page(html).text
-    for run in given["runs"]:
+    for run in inputs["runs"]:
         assert run["run"] in text
-    for words in (*given["provenance"].values(), *given["environment"]["versions"].values()):
+    for words in (*inputs["provenance"].values(), *inputs["environment"]["versions"].values()):
         assert words in text
-    assert "lstm learned from shaped rewards (heart_made = 0.1)" in text
+    assert "lstm was trained with shaped rewards (heart_made = 0.1)" in text
     assert "Four agents fetch hearts" in text
     assert "ceiling 100" in text
-    assert given["environment"]["device"]["kind"] in text
+    assert inputs["environment"]["device"]["kind"] in text
     assert "steps: 6000000" in text  # the configuration as YAML
 
 
-def test_what_is_true_of_one_machine_alone_is_not_shown(given, html):
-    """Two machines of one kind make the same bytes."""
-    other = given["environment"] | {
+def test_report_omits_machine_specific_values(inputs, html):
+    """Two machines of one kind write equal bytes."""
+    other = inputs["environment"] | {
         "device": {"kind": "cpu", "name": "another processor", "cores": 96},
         "platform": "another kernel",
-        "checks": [check | {"found": "other"} for check in given["environment"]["checks"]],
+        "checks": [check | {"found": "other"} for check in inputs["environment"]["checks"]],
     }
-    assert render_report(**given | {"environment": other}) == html
+    assert render_report(**inputs | {"environment": other}) == html
 
 
-def test_nothing_is_fetched(html):
+def test_page_loads_no_external_resources(html):
     assert not re.search(r"https?://|url\(|@import", html)
     for tag, attributes in Page(html).tags:
         assert tag not in {"iframe", "img", "object", "embed", "base", "form"}
@@ -138,26 +138,26 @@ def test_every_chart_has_a_title_a_description_and_a_table(html):
     assert html.count('role="img"') == 13
 
 
-def test_small_enough():
+def test_page_size_is_limited():
     many = content(trained=[f"policy_{i}" for i in range(10)])
     page = render_report(**many)
     assert len(page.encode()) < 3_000_000
     assert all(f"policy_{i}" in page for i in range(10))
 
 
-def test_hostile_names_are_text_everywhere():
-    given = content(trained=(f"{HOSTILE}net",), fixed=(f'"onload="x{HOSTILE}',))
-    given["title"] = HOSTILE
-    given["config"] = {HOSTILE: [HOSTILE, "</style>"]}
-    given["provenance"] = {"command": HOSTILE, HOSTILE: HOSTILE}
-    given["environment"]["versions"] = {HOSTILE: HOSTILE}
-    given["environment"]["device"] = {"kind": HOSTILE}
-    given["environment"]["checks"][0] |= {"name": HOSTILE, "found": HOSTILE}
-    given["runs"][0]["training"] = {HOSTILE: HOSTILE, "shaping": {HOSTILE: 1}}
-    mission = given["missions"][0]
+def test_hostile_names_are_escaped():
+    inputs = content(trained=(f"{HOSTILE}net",), fixed=(f'"onload="x{HOSTILE}',))
+    inputs["title"] = HOSTILE
+    inputs["config"] = {HOSTILE: [HOSTILE, "</style>"]}
+    inputs["provenance"] = {"command": HOSTILE, HOSTILE: HOSTILE}
+    inputs["environment"]["versions"] = {HOSTILE: HOSTILE}
+    inputs["environment"]["device"] = {"kind": HOSTILE}
+    inputs["environment"]["checks"][0] |= {"name": HOSTILE, "found": HOSTILE}
+    inputs["runs"][0]["training"] = {HOSTILE: HOSTILE, "shaping": {HOSTILE: 1}}
+    mission = inputs["missions"][0]
     mission |= {"description": HOSTILE, "map": ["#<#", "&>'"], "legend": {"<": HOSTILE}}
     mission["facts"] = {HOSTILE: HOSTILE}
-    html = render_report(**given)
+    html = render_report(**inputs)
     page = Page(html)
     assert "alert(1)</script>" not in html
     assert HOSTILE in page.text
@@ -181,25 +181,25 @@ def test_small_reports(shape):
         assert "No policy was trained for this report." in page.text
 
 
-def test_nothing_but_results():
-    given = content()
-    given |= {"runs": [], "curves": pd.DataFrame(), "missions": [], "config": {}}
-    given |= {"environment": {}, "provenance": {}}
-    page = Page(render_report(**given))
-    assert given["stats"]["verdict"] in page.text.replace("\u00a0", " ")
+def test_report_without_optional_inputs():
+    inputs = content()
+    inputs |= {"runs": [], "curves": pd.DataFrame(), "missions": [], "config": {}}
+    inputs |= {"environment": {}, "provenance": {}}
+    page = Page(render_report(**inputs))
+    assert inputs["stats"]["verdict"] in page.text.replace("\u00a0", " ")
     assert "Not recorded." in page.text
     anchors = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
     ids = {f"#{attributes['id']}" for _, attributes in page.tags if "id" in attributes}
     assert anchors <= ids
 
 
-def test_gaps_are_reported_not_hidden():
+def test_missing_evaluations_are_reported():
     played = [("a", "x", [1.0]), ("b", "y", [3.0, 3.0]), ("c", "y", [4.0, 5.0])]
     parts = [episodes(policy, policy, None, mission, s) for policy, mission, s in played]
-    given = content() | {"stats": analyse(pd.concat(parts))}
-    text = Page(render_report(**given)).text
-    assert "No mission was played by every policy" in text
-    assert "Not evaluated here: b, c." in text
+    inputs = content() | {"stats": analyse(pd.concat(parts))}
+    text = Page(render_report(**inputs)).text
+    assert "No mission has episodes of every policy" in text
+    assert "Not evaluated on this mission: b, c." in text
     assert "one observation only" in text and "no variation observed" in text
 
 
@@ -211,9 +211,9 @@ def test_torch_is_not_imported():
 THEMES = re.compile(r"--([a-z0-9]+): (#[0-9a-f]{3,6});")
 
 
-def luminance(colour):
+def luminance(color):
     """Relative luminance of WCAG 2."""
-    digits = colour[1:] if len(colour) == 7 else "".join(2 * d for d in colour[1:])
+    digits = color[1:] if len(color) == 7 else "".join(2 * d for d in color[1:])
     parts = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
     linear = [p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
@@ -224,7 +224,7 @@ def contrast(a, b):
     return (lighter + 0.05) / (darker + 0.05)
 
 
-def test_colours_have_enough_contrast_in_every_theme(html):
+def test_colors_have_sufficient_contrast_in_every_theme(html):
     style = html[html.index("<style>") : html.index("</style>")]
     themes = [dict(THEMES.findall(part)) for part in style.split(":root {")[1:]]
     assert len(themes) == 3  # light, dark, print
@@ -236,7 +236,7 @@ def test_colours_have_enough_contrast_in_every_theme(html):
             assert contrast(theme[f"s{index}"], theme["page"]) >= 3
 
 
-def test_it_names_the_files_it_was_made_of_and_how_to_audit_them(html):
+def test_report_lists_source_files_and_audit_command(html):
     text = Page(html).text
     assert "benchmarks/demo/stats.json " + "5" * 64 in text
-    assert "daf audit RESULTS" in text and "audit.html of that folder" in text
+    assert "daf audit RESULTS" in text and "audit.html of the results folder" in text

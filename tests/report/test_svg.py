@@ -1,10 +1,10 @@
-"""The pieces of the charts: escaping, axes, ticks, scales."""
+"""SVG elements: escaping, axes, ticks, scales."""
 
 import itertools
 
 import pytest
 
-from daf.report.svg import axis, clipped, element, path, scale, tick_labels
+from daf.report.svg import element, linear_scale, nice_axis, path_data, tick_labels, truncate
 
 
 def test_text_and_attributes_are_escaped():
@@ -14,7 +14,7 @@ def test_text_and_attributes_are_escaped():
     )
 
 
-def test_numbers_are_short_and_never_minus_zero():
+def test_numbers_have_two_decimals_and_no_negative_zero():
     assert element("i", a=1 / 3, b=10.0, c=-0.001, d=-20.0, e=None) == (
         '<i a="0.33" b="10" c="0" d="-20"></i>'
     )
@@ -33,13 +33,13 @@ def test_numbers_are_short_and_never_minus_zero():
     ],
 )
 def test_ticks_are_round_numbers(low, high, ticks):
-    assert axis(low, high).ticks == pytest.approx(ticks)
+    assert nice_axis(low, high).ticks == pytest.approx(ticks)
 
 
-def test_axis_holds_the_data_and_at_least_two_ticks_for_any_range():
+def test_axis_contains_data_and_at_least_two_ticks():
     ends = [-1e6, -37.5, -1, -1e-5, 0, 1e-7, 0.3, 9.99, 10, 123.4, 1e9]
     for low, high in itertools.combinations(ends, 2):
-        made = axis(low, high)
+        made = nice_axis(low, high)
         assert made.low <= low < high <= made.high
         assert 2 <= len(made.ticks) <= 7
         assert all(made.low <= tick * (1 + 1e-9) + 1e-12 for tick in made.ticks)
@@ -65,12 +65,12 @@ def test_tick_labels(ticks, labels):
 
 
 def test_scale_and_path():
-    x = scale(10, 20, 100, 300)
+    x = linear_scale(10, 20, 100, 300)
     assert (x(10), x(15), x(20)) == (100, 200, 300)
-    assert path([(1, 2), (3.25, 4)]) == "M1,2 3.25,4"
-    assert path([(1, 2), (3, 4)], closed=True).endswith("Z")
+    assert path_data([(1, 2), (3.25, 4)]) == "M1,2 3.25,4"
+    assert path_data([(1, 2), (3, 4)], closed=True).endswith("Z")
 
 
-def test_clipped():
-    assert clipped("short", 5) == "short"
-    assert clipped("longer", 5) == "long…"
+def test_truncate():
+    assert truncate("short", 5) == "short"
+    assert truncate("longer", 5) == "long…"

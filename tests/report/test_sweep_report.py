@@ -1,4 +1,4 @@
-"""The report of a sweep, from what searches came to."""
+"""Report of a sweep."""
 
 import re
 
@@ -9,9 +9,9 @@ import pytest
 from daf.config import DAFSweepConfig
 from daf.report.sweep import render_sweep
 from daf.sweep.conclude import conclude
-from daf.sweep.rank import rank, rounds_table
-from daf.sweep.space import grid
-from daf.sweep.trials import named
+from daf.sweep.points import build_grid
+from daf.sweep.rank import rank_trials, rounds_table
+from daf.sweep.trials import name_trials
 
 ABOUT = {
     "environment": {"device": {"kind": "cpu"}, "versions": {"daf": "1"}},
@@ -31,19 +31,19 @@ def config(**changes) -> DAFSweepConfig:
 
 
 def report(sweep: DAFSweepConfig, failed=(), confirmed=True, episodes=8) -> str:
-    """Of a grid whose n-th trial scores about n."""
-    trials = named(grid(sweep))
+    """Render the report of a grid whose n-th trial has a mean score of n."""
+    trials = name_trials(build_grid(sweep))
     entries, rows = [], []
     for number, trial in enumerate(trials):
         run = f"stateless-s1-{number:08x}"
-        lost = [run] if number in failed else []
+        failed_runs = [run] if number in failed else []
         entries.append(
             {
                 "trial": trial.name,
                 "values": trial.values,
                 "steps": 100,
                 "runs": [run],
-                "failed": lost,
+                "failed": failed_runs,
             }
         )
         scores = np.random.default_rng(number).normal(number, 0.5, episodes)
@@ -53,42 +53,46 @@ def report(sweep: DAFSweepConfig, failed=(), confirmed=True, episodes=8) -> str:
                 | {"episode": world, "world_seed": world, "score": score}
             )
     table = pd.DataFrame(rows).astype({"training_seed": "Int64"})
-    ranked = rank(sweep, [entries], table)
+    ranked = rank_trials(sweep, [entries], table)
     rounds = rounds_table([entries], table, "score")
     best = [entry for entry in entries if entry["trial"] == ranked["trial"][0]]
-    fresh = table.assign(score=table["score"] - 2)
-    found = conclude(sweep, ranked, rounds, best if confirmed else [], fresh if confirmed else None)
-    return render_sweep(sweep=sweep, found=found, trials=ranked, rounds=rounds, **ABOUT)
+    confirmation = table.assign(score=table["score"] - 2)
+    search = conclude(
+        sweep, ranked, rounds, best if confirmed else [], confirmation if confirmed else None
+    )
+    return render_sweep(sweep=sweep, search=search, trials=ranked, rounds=rounds, **ABOUT)
 
 
-def words(html: str) -> str:
+def main_text(html: str) -> str:
     return " ".join(re.sub(r"<[^>]*>", " ", html.split("main>")[1]).split())
 
 
-def test_what_a_reader_needs_first():
+def test_summary_of_the_sweep():
     html = report(config())
-    text = words(html)
-    assert "best of 6 trials that succeeded" in text and "can be told from all 5 others" in text
+    text = main_text(html)
+    assert "best of 6 successful trials" in text
+    assert "significantly better than all 5 other trials" in text
     assert re.search(
-        r"On fresh seeds it reaches 2\.\d+ .* worse than in the search: the optimism", text
+        r"On unseen seeds its objective is 2\.\d+ .* worse than in the search \(selection bias\)",
+        text,
     )
     assert "snakemake sweep --configfile sweep.yaml" in text
     assert html.count("<svg") == 4, "confirmation, two slices, importance"
-    assert html == report(config()), "the same every time"
+    assert html == report(config()), "deterministic"
 
 
-def test_trials_that_failed_and_names_from_anywhere():
+def test_failed_trials_and_hostile_names():
     html = report(config(), failed=(0, 3))
-    text = words(html)
-    assert "2 trials failed" in text and "best of 4 trials" in text
+    text = main_text(html)
+    assert "2 trials failed" in text and "best of 4 successful trials" in text
     assert "logs/train/stateless-s1-00000000.log" in text
     assert "<script>&" not in html and "&lt;script&gt;" in html
-    assert html.count("<script>") == 1, "its own"
+    assert html.count("<script>") == 1, "the script of the page"
 
 
-def test_what_was_not_confirmed_is_said():
-    text = words(report(config(), confirmed=False))
-    assert "It was not confirmed on fresh seeds" in text and "Nothing was confirmed" in text
+def test_missing_confirmation_is_reported():
+    text = main_text(report(config(), confirmed=False))
+    assert "It was not confirmed on unseen seeds" in text and "No confirmation:" in text
 
 
 @pytest.mark.parametrize("space", [
@@ -99,14 +103,14 @@ def test_what_was_not_confirmed_is_said():
     {"shaping": [{"made_heart": 1.0}, {}]},
 ])  # fmt: skip
 @pytest.mark.parametrize("episodes", [1, 2])
-def test_small_and_odd_spaces(space, episodes):
-    text = words(report(config(search_space=space), episodes=episodes))
+def test_small_and_unusual_spaces(space, episodes):
+    text = main_text(report(config(search_space=space), episodes=episodes))
     assert not re.search(r"\bnan\b", text, re.IGNORECASE)
     assert all(name in text for name in space)
 
 
-def test_the_method_is_that_of_the_strategy():
-    """Only halving trains some trials longer than others."""
-    grid, halving = (words(report(config(strategy=name))) for name in ("grid", "halving"))
-    assert "trained longest" not in grid and "last rung" not in grid
-    assert "among those trained longest" in halving and "All trials of the last rung" in halving
+def test_method_depends_on_the_strategy():
+    """Only halving has rungs."""
+    grid, halving = (main_text(report(config(strategy=name))) for name in ("grid", "halving"))
+    assert "last rung" not in grid
+    assert "objective of the last rung" in halving and "All trials of the last rung" in halving

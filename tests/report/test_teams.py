@@ -1,11 +1,11 @@
-"""The section about teams: there when something was asked, with every number, and escaped."""
+"""Section of the report about teams: complete, escaped, absent without team analyses."""
 
 import pandas as pd
 import pytest
 
 from daf.report import render_report
 from daf.report.teams import matrix_chart
-from daf.stats import analyse, number
+from daf.stats import analyse, format_score
 
 from .synthetic import content, episodes
 from .test_report import HOSTILE, Page
@@ -13,7 +13,7 @@ from .test_report import HOSTILE, Page
 SCORES = {"a": [5.0, 9, 4], "b": [2.0, 2, 3], "a + b": [3.0, 4, 8], "3 a + 1 b": [4.0, 4, 7]}
 
 
-def questions(mixed=True, replacement="b", pairs=True, a="a", b="b"):
+def team_plan(mixed=True, replacement="b", pairs=True, a="a", b="b"):
     team, mix = f"{a} + {b}", f"3 {a} + 1 {b}"
     agents = {team: {"hall": {a: 2, b: 2}}, mix: {"hall": {a: 3, b: 1}}}
     return {
@@ -25,79 +25,81 @@ def questions(mixed=True, replacement="b", pairs=True, a="a", b="b"):
     }
 
 
-def stats_of(asked, **names):
-    def called(policy):
+def team_stats(plan, **names):
+    def rename(policy):
         return " ".join(names.get(word, word) for word in policy.split())
 
-    tables = [episodes(called(p), called(p), None, "hall", s) for p, s in SCORES.items()]
-    return analyse(pd.concat(tables), ceilings={"hall": 20.0}, teams=asked)
+    tables = [episodes(rename(p), rename(p), None, "hall", s) for p, s in SCORES.items()]
+    return analyse(pd.concat(tables), ceilings={"hall": 20.0}, teams=plan)
 
 
-def shown(stats):
+def render_page(stats):
     return Page(render_report(**content() | {"stats": stats}))
 
 
-def test_without_questions_there_is_no_section():
-    page = shown(content()["stats"])
+def test_without_team_analyses_there_is_no_section():
+    page = render_page(content()["stats"])
     assert not any(attributes.get("id") == "teams" for _, attributes in page.tags)
     assert "replacement" not in page.text
 
 
-def test_every_answer_is_shown():
-    stats = stats_of(questions())
-    page = shown(stats)
+def test_section_contains_every_result():
+    stats = team_stats(team_plan())
+    page = render_page(stats)
     text = page.text.replace("\u00a0", " ")
-    section = text[text.index("Teams Several policies in one team") : text.index("Learning Score")]
+    section = text[
+        text.index("Teams Teams combine several policies") : text.index("Learning Score")
+    ]
     for key, items in (("mean", "mixed"), ("value", "values"), ("mean", "pairs"), ("gap", "gaps")):
         assert stats["teams"][items]
         for item in stats["teams"][items]:
-            assert number(item[key]) in section and item["claim"] in section
-            assert f"{number(item['low'])} to {number(item['high'])}" in section
+            assert format_score(item[key]) in section and item["claim"] in section
+            assert f"{format_score(item['low'])} to {format_score(item['high'])}" in section
     assert "3 a, 1 b" in section and "Value over b" in section
     assert "largest remainder" in text and "Hu et al. 2020" in text
     assert ("a", {"href": "#teams"}) in page.tags
 
 
-def test_several_missions_have_a_table_and_a_picture_each():
-    given = content(teams=True)
-    html = render_report(**given)
+def test_each_mission_has_a_table_and_a_chart():
+    inputs = content(teams=True)
+    html = render_report(**inputs)
     assert html.count("<summary>On each mission</summary>") == 3
-    for where in (
+    for scope in (
         "over all missions",
-        *(f"on {mission}" for mission in given["stats"]["missions"]),
+        *(f"on {mission}" for mission in inputs["stats"]["missions"]),
     ):
-        assert f'aria-label="Cross-play {where}. Mean hearts per episode with 95 % ' in html
-    answers = given["stats"]["teams"]
-    assert len(answers["pairs"]) == 4 * 10 and len(answers["gaps"]) == 4 * 4
-    for item in answers["values"]:
-        assert f"{number(item['low'])} to {number(item['high'])}" in html
+        assert f'aria-label="Cross-play {scope}. Mean hearts per episode with 95 % ' in html
+    results = inputs["stats"]["teams"]
+    assert len(results["pairs"]) == 4 * 10 and len(results["gaps"]) == 4 * 4
+    for item in results["values"]:
+        assert f"{format_score(item['low'])} to {format_score(item['high'])}" in html
 
 
-@pytest.mark.parametrize("asked, there", [
-    (questions(replacement=None, pairs=False), "Mixed teams"),
-    (questions(mixed=False, pairs=False), "Value over b"),
-    (questions(mixed=False, replacement=None), "Who fits to whom"),
+@pytest.mark.parametrize("plan, expected_title", [
+    (team_plan(replacement=None, pairs=False), "Mixed teams"),
+    (team_plan(mixed=False, pairs=False), "Value over b"),
+    (team_plan(mixed=False, replacement=None), "Cross-play"),
 ])  # fmt: skip
-def test_only_what_was_asked_is_shown(asked, there):
-    text = shown(stats_of(asked)).text.split("How this was computed")[0]
-    for title in ("Mixed teams", "Value over b", "Who fits to whom"):
-        assert (title in text) == (title == there)
+def test_section_contains_requested_analyses_only(plan, expected_title):
+    text = render_page(team_stats(plan)).text.split("Methods")[0]
+    for title in ("Mixed teams", "Value over b", "Cross-play"):
+        assert (title in text) == (title == expected_title)
 
 
-def test_teams_that_failed_leave_a_sentence():
+def test_failed_teams_are_reported():
     tables = [episodes(p, p, None, "hall", SCORES[p]) for p in "ab"]
-    stats = analyse(pd.concat(tables), teams=questions(replacement="b", pairs=False))
-    assert "No team could be evaluated." in shown(stats).text
+    stats = analyse(pd.concat(tables), teams=team_plan(replacement="b", pairs=False))
+    assert "All team evaluations failed." in render_page(stats).text
 
 
-def test_names_are_text():
-    stats = stats_of(questions(replacement=HOSTILE, a="a", b=HOSTILE), b=HOSTILE)
+def test_names_are_escaped():
+    stats = team_stats(team_plan(replacement=HOSTILE, a="a", b=HOSTILE), b=HOSTILE)
     html = render_report(**content() | {"stats": stats})
     assert HOSTILE not in html
     assert HOSTILE in Page(html).text
 
 
-def test_the_matrix_says_what_it_shows_and_what_it_lacks():
+def test_matrix_has_a_text_alternative():
     pairs = [
         {"a": "a", "b": "a", "mean": 6.0, "low": 4.0, "high": 8.0},
         {"a": "a", "b": "b", "mean": 3.0, "low": None, "high": None},

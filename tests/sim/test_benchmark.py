@@ -1,4 +1,4 @@
-"""The benchmarks run, and say what they did; how fast they are is not tested here."""
+"""Benchmarks of the simulator: measured quantities and output."""
 
 import json
 
@@ -6,16 +6,16 @@ import pytest
 import torch
 
 from daf.missions import load_mission
-from daf.report.engine import engine_page
+from daf.report.engine import render_engine_page
 from daf.sim import benchmark, scaling
-from daf.sim.benchmark import measure, summary
-from daf.sim.mettagrid import Mettagrid
+from daf.sim.benchmark import format_summary, measure
+from daf.sim.mettagrid_engine import MettagridEngine
 
 MISSION = load_mission("assembler_2").model_copy(update={"max_steps": 50})
 
 
-class Standing:
-    """As `mettagrid.Mettagrid`, but nothing happens."""
+class IdleEngine:
+    """Stand-in for `MettagridEngine` that ignores its actions."""
 
     def __init__(self, mission):
         self.steps = 0
@@ -24,78 +24,78 @@ class Standing:
         assert actions.shape == (4,) and actions.dtype == "int32"
         self.steps += 1
 
-    def described(self):
+    def description(self):
         return {"version": "0.26.22", "tokens_in_use": 7.0}
 
 
-def test_both_engines_are_measured_in_one_run(monkeypatch):
-    monkeypatch.setattr(benchmark, "missing", lambda: None)
-    monkeypatch.setattr(benchmark, "Mettagrid", Standing)
-    found = measure(MISSION, worlds=3, steps=2)
-    assert len(found["rates"]) == len(found["mettagrid"]["rates"]) == benchmark.REPEATS
-    assert found["ratios"][2] == found["rates"][2] / found["mettagrid"]["rates"][2]
-    assert list(found["phases"]) == ["prepare", "advance", "reset", "describe", "observe"]
-    assert 4 < found["tokens_in_use"] < 200
-    assert any("times the speed of mettagrid" in line for line in summary(found))
-    page = engine_page([found, measure(MISSION, worlds=3, steps=2, threads=2)])
+def test_measure_compares_both_engines(monkeypatch):
+    monkeypatch.setattr(benchmark, "mettagrid_unavailable", lambda: None)
+    monkeypatch.setattr(benchmark, "MettagridEngine", IdleEngine)
+    result = measure(MISSION, num_worlds=3, num_steps=2)
+    assert len(result["rates"]) == len(result["mettagrid"]["rates"]) == benchmark.REPEATS
+    assert result["ratios"][2] == result["rates"][2] / result["mettagrid"]["rates"][2]
+    assert list(result["phases"]) == ["prepare", "advance", "reset", "describe", "observe"]
+    assert 4 < result["tokens_in_use"] < 200
+    assert any("speed relative to mettagrid" in line for line in format_summary(result))
+    page = render_engine_page([result, measure(MISSION, num_worlds=3, num_steps=2, threads=2)])
     assert "mettagrid 0.26.22" in page and "<svg" in page and "no mettagrid" not in page
 
 
-def test_without_mettagrid_the_output_says_so(monkeypatch, capsys, tmp_path):
+def test_output_without_mettagrid_has_the_reason(monkeypatch, capsys, tmp_path):
     reason = "mettagrid, which is not installed: pip install 'daf[mettagrid]'"
-    monkeypatch.setattr(benchmark, "missing", lambda: reason)
+    monkeypatch.setattr(benchmark, "mettagrid_unavailable", lambda: reason)
     options = "--mission assembler_2 --worlds 3 --steps 2 --json"
     monkeypatch.setattr("sys.argv", ["benchmark", *options.split(), str(tmp_path / "speed.json")])
     assert benchmark.main() == 0
-    assert f"not compared with mettagrid; that needs {reason}" in capsys.readouterr().out
-    found = json.loads((tmp_path / "speed.json").read_text())
-    assert found["mettagrid"] is None and found["ratios"] == []
-    assert found["origin"]["versions"]["torch"] == torch.__version__
+    assert f"mettagrid: not measured; requires {reason}" in capsys.readouterr().out
+    result = json.loads((tmp_path / "speed.json").read_text())
+    assert result["mettagrid"] is None and result["ratios"] == []
+    assert result["origin"]["versions"]["torch"] == torch.__version__
     assert (
-        "no mettagrid beside it; that needs mettagrid, which is not installed: pip"
-        in engine_page([found])
+        "mettagrid was not measured; this requires mettagrid, which is not installed: pip"
+        in render_engine_page([result])
     )
 
 
 def test_scaling_varies_one_size_at_a_time(monkeypatch):
     for name, values in {"WORLDS": (2, 4), "AGENTS": (1, 2), "SIDES": (12, 15)}.items():
         monkeypatch.setattr(scaling, name, values)
-    monkeypatch.setattr(scaling, "USUAL", {"worlds": 4, "agents": 2, "side": 12})
+    monkeypatch.setattr(scaling, "BASE_SIZE", {"worlds": 4, "agents": 2, "side": 12})
     monkeypatch.setattr(scaling, "STEPS", 2)
-    found = scaling.scaling("cpu")
-    sizes = [(point["worlds"], point["agents"], point["side"]) for point in found["points"]]
+    result = scaling.measure_scaling("cpu")
+    sizes = [(point["worlds"], point["agents"], point["side"]) for point in result["points"]]
     assert sizes == [(2, 2, 12), (4, 2, 12), (4, 1, 12), (4, 2, 15)]
-    for point in found["points"]:
-        assert point["share"] == pytest.approx(point["rate"] * 600 / found["bandwidth"])
-    assert len(scaling.scaling_table(found)) == 4 + len(sizes)
+    for point in result["points"]:
+        assert point["share"] == pytest.approx(point["rate"] * 600 / result["bandwidth"])
+    assert len(scaling.format_scaling(result)) == 4 + len(sizes)
 
 
-def test_a_point_that_does_not_fit_is_left_out_by_name(monkeypatch):
-    def full(*_, **__):
+def test_a_size_without_memory_has_the_reason(monkeypatch):
+    def run_out_of_memory(*_, **__):
         raise torch.OutOfMemoryError("too\nlarge")
 
-    monkeypatch.setattr(scaling, "Simulation", full)
-    found = scaling.scaling("cpu")
-    assert found["points"][0] == {**scaling.USUAL, "worlds": 256, "left_out": "too large"}
-    assert "| 256 | 4 | 21 | left out: too large | |" in scaling.scaling_table(found)
+    monkeypatch.setattr(scaling, "Simulation", run_out_of_memory)
+    result = scaling.measure_scaling("cpu")
+    assert result["points"][0] == {**scaling.BASE_SIZE, "worlds": 256, "left_out": "too large"}
+    assert "| 256 | 4 | 21 | not measured: too large | |" in scaling.format_scaling(result)
 
 
 @pytest.mark.parametrize("options", [["--scaling"], []])
-def test_without_a_gpu_there_is_one_clear_error(options, monkeypatch, capsys):
+def test_missing_gpu_is_a_one_line_error(options, monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr("sys.argv", ["benchmark", *options, "--device", "cuda"])
     assert benchmark.main() == 1
-    said = capsys.readouterr()
-    assert said.err == "error: device: got 'cuda', but torch finds no CUDA device\n"
+    captured = capsys.readouterr()
+    assert captured.err == "error: device: got 'cuda'; torch has no CUDA device\n"
 
 
 @pytest.mark.mettagrid
-def test_mettagrid_plays_the_nearest_mission():
-    engine = Mettagrid(MISSION)
+def test_mettagrid_engine_steps_and_resets():
+    engine = MettagridEngine(MISSION)
     before = engine._buffers["observations"].copy()
     moves = torch.randint(0, 5, (120, 4), generator=torch.Generator().manual_seed(0)).int()
     for step in moves.numpy():
         engine.step(step)
     assert engine._episodes == 3
     assert (engine._buffers["observations"] != before).any()
-    assert engine.described()["tokens_in_use"] > 4
+    assert engine.description()["tokens_in_use"] > 4

@@ -1,20 +1,19 @@
-"""A mission of several layouts: each world plays the one that its seed draws, exactly as it would
-play the mission of that layout alone."""
+"""Missions with several layouts: each world equals a world of the mission of its layout."""
 
 import pytest
 import torch
 
 from daf.config import EvaluationConfig
-from daf.evaluate import evaluate
+from daf.evaluation.evaluate import evaluate
+from daf.evaluation.replay import Replay
 from daf.missions import load_mission
-from daf.recording import Recording
-from daf.report.player import Recorded
+from daf.report.episode_player import EpisodeView
 from daf.sim.simulation import Simulation
-from tests.sim.test_replay import random_player, replayed
+from tests.sim.test_replay import decode_states, random_policy
 
 BASES = {
     "plain": "extends: assembler_2\n",
-    # Stations that start clipped, are clipped and repaired by chance, and spread it.
+    # stations that start clipped, and random clipping
     "clipped": (
         "extends: training_facility_1_shuffled\n"
         "clipping: {rate: 0.2, repairs: [{inputs: {energy: 1}, cooldown: 1}, "
@@ -32,58 +31,74 @@ def moves(worlds, agents, steps, seed=0):
 
 
 @pytest.mark.parametrize("base", BASES)
-def test_a_world_plays_as_the_mission_of_the_layout_it_drew(tmp_path, base):
+def test_a_world_equals_a_world_of_the_mission_of_its_layout(tmp_path, base):
     path = tmp_path / "mine.yaml"
     path.write_text(BASES[base] + "max_steps: 40\n")
-    worlds, last = 16, 8
-    together = Simulation(load_mission(f"{path}@2-{last}"), worlds, seed=3, auto_reset=True)
-    actions = moves(worlds, together.num_agents, 90)
-    seen, begun = [together.observations.clone()], [together.state.world_seed.clone()]
-    layouts, told = [together.state.layout.clone()], []
+    num_worlds, last_seed = 16, 8
+    all_layouts = Simulation(
+        load_mission(f"{path}@2-{last_seed}"), num_worlds, seed=3, auto_reset=True
+    )
+    actions = moves(num_worlds, all_layouts.num_agents, 90)
+    observations, world_seeds = (
+        [all_layouts.observations.clone()],
+        [all_layouts.state.world_seed.clone()],
+    )
+    layouts, outcomes = [all_layouts.state.layout.clone()], []
     for step in actions:
-        together.step(step)
-        seen.append(together.observations.clone())
-        told.append((together.rewards.clone(), together.counters.clone()))
-        if (together.state.now == 0).all():
-            layouts.append(together.state.layout.clone())
-            begun.append(together.state.world_seed.clone())
-    assert len(begun) == 3 and not torch.equal(layouts[0], layouts[1])
-    for number in range(last - 1):
-        alone = Simulation(load_mission(f"{path}@{2 + number}"), worlds, auto_reset=False)
-        for episode, (seeds, drawn) in enumerate(zip(begun, layouts)):
-            mine = drawn == number
-            alone.reset(world_seeds=seeds)
-            for t in range(40 * episode, min(40 * episode + 40, len(actions))):
-                assert torch.equal(seen[t][mine], alone.observations[mine]), (number, t)
-                alone.step(actions[t])
-                if t % 40 < 39:  # the step that ends an episode also begins the next
-                    for whole, own in zip(told[t], (alone.rewards, alone.counters)):
-                        assert torch.equal(whole[mine], own[mine]), (number, t)
-    assert torch.stack(layouts).unique().numel() == last - 1
+        all_layouts.step(step)
+        observations.append(all_layouts.observations.clone())
+        outcomes.append((all_layouts.rewards.clone(), all_layouts.counters.clone()))
+        if (all_layouts.state.now == 0).all():
+            layouts.append(all_layouts.state.layout.clone())
+            world_seeds.append(all_layouts.state.world_seed.clone())
+    assert len(world_seeds) == 3 and not torch.equal(layouts[0], layouts[1])
+    for layout_index in range(last_seed - 1):
+        single_layout = Simulation(
+            load_mission(f"{path}@{2 + layout_index}"), num_worlds, auto_reset=False
+        )
+        for episode, (seeds, layout) in enumerate(zip(world_seeds, layouts)):
+            world_mask = layout == layout_index
+            single_layout.reset(world_seeds=seeds)
+            for index in range(40 * episode, min(40 * episode + 40, len(actions))):
+                assert torch.equal(
+                    observations[index][world_mask], single_layout.observations[world_mask]
+                ), (layout_index, index)
+                single_layout.step(actions[index])
+                if index % 40 < 39:  # the last step of an episode resets it
+                    for expected, actual in zip(
+                        outcomes[index], (single_layout.rewards, single_layout.counters)
+                    ):
+                        assert torch.equal(expected[world_mask], actual[world_mask]), (
+                            layout_index,
+                            index,
+                        )
+    assert torch.stack(layouts).unique().numel() == last_seed - 1
 
 
-def test_which_layout_is_drawn_depends_on_the_world_seed_alone():
+def test_the_layout_depends_on_the_world_seed_only():
     mission = load_mission("assembler_2@1-50")
-    many = Simulation(mission, 400, seed=1)
-    other = Simulation(mission, 7, seed=99, first_world=5, threads=1)
-    other.reset(world_seeds=many.state.world_seed[100:107].clone())
-    assert torch.equal(other.state.layout, many.state.layout[100:107])
-    assert torch.equal(other.observations, many.observations[100:107])
-    shown = load_mission("training_facility_1_shuffled@7-56")  # it does not depend on the mission
-    assert torch.equal(Simulation(shown, 400, seed=1).state.layout, many.state.layout)
+    first = Simulation(mission, 400, seed=1)
+    second = Simulation(mission, 7, seed=99, first_world=5, threads=1)
+    second.reset(world_seeds=first.state.world_seed[100:107].clone())
+    assert torch.equal(second.state.layout, first.state.layout[100:107])
+    assert torch.equal(second.observations, first.observations[100:107])
+    other_mission = load_mission(
+        "training_facility_1_shuffled@7-56"
+    )  # same layout index in another mission
+    assert torch.equal(Simulation(other_mission, 400, seed=1).state.layout, first.state.layout)
 
 
-def test_all_layouts_are_drawn_alike():
+def test_layouts_are_uniform():
     simulation = Simulation(load_mission("assembler_2@1-20"), 4000, seed=4)
     counts = torch.bincount(simulation.state.layout.long(), minlength=20)
     assert counts.shape == (20,)
     assert ((counts - 200) ** 2 / 200).sum() < 43.8  # 99.9 % point, 19 degrees of freedom
     before = simulation.state.layout.clone()
     simulation.reset()
-    assert 100 < (simulation.state.layout == before).sum() < 300  # one in twenty keeps its layout
+    assert 100 < (simulation.state.layout == before).sum() < 300  # 5 % keep their layout
 
 
-def test_saved_worlds_go_on_in_their_layouts():
+def test_loaded_state_contains_the_layouts():
     mission = load_mission("assembler_2@1-9").model_copy(update={"max_steps": 30})
     first, second = (Simulation(mission, 12, seed=1, auto_reset=True) for _ in range(2))
     actions = moves(12, 4, 50)
@@ -99,25 +114,27 @@ def test_saved_worlds_go_on_in_their_layouts():
     assert torch.equal(first.state.layout, second.state.layout)
 
 
-def test_a_recorded_episode_is_shown_in_the_layout_that_was_played(tmp_path):
+def test_replays_contain_the_layout(tmp_path):
     mission = load_mission("assembler_2@1-30").model_copy(update={"max_steps": 40})
-    recording = evaluate(random_player(), mission, EvaluationConfig(episodes=6, recorded=6))[1]
-    recording.write(tmp_path / "some.replay.json")
-    assert Recording.read(tmp_path / "some.replay.json") == recording
-    played = {episode.layout for episode in recording.episodes}
-    assert len(played) > 2 and played <= set(range(1, 31))
-    for number, episode in enumerate(recording.episodes):
+    replay = evaluate(random_policy(), mission, EvaluationConfig(episodes=6, recorded_episodes=6))[
+        1
+    ]
+    replay.write(tmp_path / "some.replay.json")
+    assert Replay.read(tmp_path / "some.replay.json") == replay
+    layout_seeds = {episode.layout for episode in replay.episodes}
+    assert len(layout_seeds) > 2 and layout_seeds <= set(range(1, 31))
+    for index, episode in enumerate(replay.episodes):
         layout = load_mission(f"assembler_2@{episode.layout}")
-        cells = replayed(recording, number)["cell"]
-        starts = [row * layout.width + column for row, column, _ in layout.cells("agent")]
+        cells = decode_states(replay, index)["cell"]
+        starts = [row * layout.width + column for row, column, _ in layout.cells_with("agent")]
         assert cells[0].tolist() == starts
-        open_cells = layout.cells("agent", "floor")
+        open_cells = layout.cells_with("agent", "floor")
         assert set(cells.ravel()) <= {row * layout.width + column for row, column, _ in open_cells}
-        single = recording.model_copy(update={"episodes": (episode,)})
-        shown = Recorded.first_of(single, "random", "file").mission
-        assert (shown.name, shown.map) == (layout.name, layout.map)
-    for wrong in (31, None):
-        data = recording.resolved()
-        data["episodes"][0]["layout"] = wrong
+        single = replay.model_copy(update={"episodes": (episode,)})
+        displayed = EpisodeView.from_replay(single, "random", "file").mission
+        assert (displayed.name, displayed.map) == (layout.name, layout.map)
+    for invalid_seed in (31, None):
+        data = replay.resolved()
+        data["episodes"][0]["layout"] = invalid_seed
         with pytest.raises(ValueError, match=r"episodes\.0.*'layout': got"):
-            Recording.model_validate(data)
+            Replay.model_validate(data)

@@ -1,4 +1,4 @@
-"""The plain restatement of the rules against recordings of the engine, byte for byte."""
+"""Byte-exact comparison of the reference implementation with recordings of the engine."""
 
 import json
 from itertools import islice
@@ -8,42 +8,42 @@ import numpy as np
 import pytest
 
 from daf.missions import RESOURCES, Assembler
-from daf.sim.parity import mission_of
+from daf.sim.recorded_mission import mission_from_recording
 from tests.sim.reference.observation import observe
 from tests.sim.reference.randomness import generate_engine_orders, generate_engine_words
 from tests.sim.reference.world import World
 from tests.sim.test_parity import RECORDINGS, load
 
 LONG = 2500
-"""Agents times steps from which on a recording takes a second."""
+"""Agent-steps of a recording that takes about 1 s."""
 
 
-def mark(path: Path):
-    meta = json.loads(path.read_text())
-    is_long = meta["steps"] * meta["num_agents"] > LONG
+def mark_if_slow(path: Path):
+    metadata = json.loads(path.read_text())
+    is_long = metadata["steps"] * metadata["num_agents"] > LONG
     return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if is_long else [])
 
 
 class Replay:
-    """A world that does what a recording says; its rows are those of the recording."""
+    """A reference world with the inputs of a recording, and its state in the recorded format."""
 
-    def __init__(self, meta):
-        mission = mission_of(meta)
-        words = generate_engine_words(meta["seed"])
-        filled = [
+    def __init__(self, metadata):
+        mission = mission_from_recording(metadata)
+        words = generate_engine_words(metadata["seed"])
+        objects = [
             (row, column)
             for row, line in enumerate(mission.map)
             for column, symbol in enumerate(line)
             if mission.legend[symbol] != "floor"
         ]
-        self.ids = {cell: number for number, cell in enumerate(filled, start=1)}
-        cells = [cell[:2] for cell in mission.cells(*mission.stations)]
-        walk = [cells.index(filled[number - 1]) for number in meta["clip_order"]]
+        self.ids = {cell: station_id for station_id, cell in enumerate(objects, start=1)}
+        cells = [cell[:2] for cell in mission.cells_with(*mission.stations)]
+        walk = [cells.index(objects[station_id - 1]) for station_id in metadata["clip_order"]]
         self.world = World(mission, mission.map, lambda: next(words), walk)
 
-    def overwrite(self, chosen, inventories) -> None:
-        for agent, is_chosen, inventory in zip(self.world.agents, chosen, inventories.tolist()):
-            if is_chosen:
+    def set_inventories(self, agent_mask, inventories) -> None:
+        for agent, is_set, inventory in zip(self.world.agents, agent_mask, inventories.tolist()):
+            if is_set:
                 agent.inventory = inventory
                 agent.gained = [old + new for old, new in zip(agent.gained, inventory)]
 
@@ -80,26 +80,26 @@ class Replay:
         return [station.weight if station.is_clippable else -1 for station in self.world.stations]
 
 
-@pytest.mark.parametrize("path", [mark(path) for path in RECORDINGS])
-def test_the_reference_does_what_the_engine_did(path):
-    meta, recorded = load(path)
-    replay = Replay(meta)
-    world, steps = replay.world, meta["steps"]
-    orders = list(islice(generate_engine_orders(meta["seed"], meta["num_agents"]), steps))
+@pytest.mark.parametrize("path", [mark_if_slow(path) for path in RECORDINGS])
+def test_recordings_are_reproduced(path):
+    metadata, recorded = load(path)
+    replay = Replay(metadata)
+    world, steps = replay.world, metadata["steps"]
+    orders = list(islice(generate_engine_orders(metadata["seed"], metadata["num_agents"]), steps))
     np.testing.assert_array_equal(recorded["order"], orders)
-    for t in range(steps + 1):
-        np.testing.assert_array_equal(observe(world), recorded["obs"][t])
-        np.testing.assert_array_equal(replay.agents(), recorded["agents"][t])
+    for step in range(steps + 1):
+        np.testing.assert_array_equal(observe(world), recorded["obs"][step])
+        np.testing.assert_array_equal(replay.agents(), recorded["agents"][step])
         stations = np.array(replay.stations(), dtype=np.int64).astype(np.uint32).view(np.int32)
-        np.testing.assert_array_equal(stations, recorded["stations"][t])
-        np.testing.assert_array_equal(replay.clip_weights(), recorded["clip_weights"][t])
-        if t == steps:
+        np.testing.assert_array_equal(stations, recorded["stations"][step])
+        np.testing.assert_array_equal(replay.clip_weights(), recorded["clip_weights"][step])
+        if step == steps:
             break
-        replay.overwrite(recorded["intervened"][t], recorded["inv_pre"][t])
-        world.step(orders[t], [tuple(pair) for pair in recorded["actions"][t].tolist()])
-        assert [agent.reward for agent in world.agents] == recorded["rewards"][t].tolist()
-        assert [agent.success for agent in world.agents] == recorded["success"][t].tolist()
+        replay.set_inventories(recorded["intervened"][step], recorded["inv_pre"][step])
+        world.step(orders[step], [tuple(pair) for pair in recorded["actions"][step].tolist()])
+        assert [agent.reward for agent in world.agents] == recorded["rewards"][step].tolist()
+        assert [agent.success for agent in world.agents] == recorded["success"][step].tolist()
         done = "truncations" if world.mission.truncates else "terminals"
-        assert recorded[done][t].tolist() == [world.is_done] * len(world.agents)
-    for resource, amount in zip(RESOURCES, world.statistics.chest_amount):
-        assert amount == meta["game_stats"].get(f"chest.{resource}.amount", 0)
+        assert recorded[done][step].tolist() == [world.is_done] * len(world.agents)
+    for resource, amount in zip(RESOURCES, world.statistics.last_chest_amount):
+        assert amount == metadata["game_stats"].get(f"chest.{resource}.amount", 0)

@@ -1,4 +1,4 @@
-"""Recordings: what they hold is what the reference engine did, and what they refuse."""
+"""Replays: comparison with the reference engine, and validation of files."""
 
 import json
 
@@ -7,92 +7,93 @@ import pytest
 import torch
 
 from daf.config import ConfigError, EvaluationConfig
-from daf.evaluate import evaluate
+from daf.evaluation.evaluate import evaluate
+from daf.evaluation.recorder import Recorder
+from daf.evaluation.replay import Replay, max_recordable_episodes
 from daf.missions import RESOURCES, load_mission
-from daf.plan import Player
-from daf.recording import Recording, recordable
+from daf.plan import PolicyInstance
 from daf.sim import parity
-from daf.sim.parity import mission_of, simulate
-from daf.sim.replay import Recorder
+from daf.sim.parity import replay_recording
+from daf.sim.recorded_mission import mission_from_recording
 from daf.sim.simulation import Simulation
-from daf.sim.tables import NO_RECIPE
+from daf.sim.tables.codes import NO_RECIPE
 from tests.sim.test_parity import INPUTS, RECORDINGS, load
 
 
-def replayed(recording: Recording, number: int = 0) -> dict[str, np.ndarray]:
-    """The states of an episode, [T + 1, columns], by unrolling its runs."""
-    episode = recording.episodes[number]
+def decode_states(replay: Replay, index: int = 0) -> dict[str, np.ndarray]:
+    """Decode the states of an episode, [L + 1, columns]."""
+    episode = replay.episodes[index]
     return {
         name: np.repeat(runs.values, runs.repeats).reshape(-1, episode.steps + 1).T
         for name, runs in episode.states
     }
 
 
-def record_engine(path, tmp_path, monkeypatch, device="cpu") -> tuple[Recording, dict]:
-    """A recording of the recorder's, taken while a recording of the engine's is played again."""
-    meta, engine = load(path)
-    steps = len(engine["actions"])
+def record_engine(path, tmp_path, monkeypatch, device="cpu") -> tuple[Replay, dict]:
+    """Record the replay of a recording of the engine; return both."""
+    metadata, engine = load(path)
+    num_steps = len(engine["actions"])
     recorders = []
 
-    class Recorded(parity._Replay):
-        def _keep_state(self):
+    class RecordedSimulation(parity._RecordedSimulation):
+        def _append_state(self):
             if not recorders:
-                recorders.append(Recorder(self, 1, steps))
-            recorders[0].keep()
-            super()._keep_state()
+                recorders.append(Recorder(self, 1, num_steps))
+            recorders[0].record_step()
+            super()._append_state()
 
-    monkeypatch.setattr(parity, "_Replay", Recorded)
-    simulate(meta, {name: engine[name] for name in INPUTS}, device=device)
-    recording = Recording(
+    monkeypatch.setattr(parity, "_RecordedSimulation", RecordedSimulation)
+    replay_recording(metadata, {name: engine[name] for name in INPUTS}, device=device)
+    replay = Replay(
         policy="engine",
         run="engine",
-        mission=mission_of(meta),
+        mission=mission_from_recording(metadata),
         resources=RESOURCES,
         episodes=recorders[0].episodes(),
     )
-    recording.write(tmp_path / "engine.replay.json")
-    return Recording.read(tmp_path / "engine.replay.json"), engine
+    replay.write(tmp_path / "engine.replay.json")
+    return Replay.read(tmp_path / "engine.replay.json"), engine
 
 
 @pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.stem)
-def test_a_recording_gives_back_every_state_of_the_engine(path, tmp_path, monkeypatch):
-    recording, engine = record_engine(path, tmp_path, monkeypatch)
-    states = replayed(recording)
+def test_a_replay_contains_every_state_of_the_engine(path, tmp_path, monkeypatch):
+    replay, engine = record_engine(path, tmp_path, monkeypatch)
+    states = decode_states(replay)
     agents, stations = engine["agents"], engine["stations"]
-    row, column = np.divmod(states["cell"], recording.mission.width)
-    same = np.testing.assert_array_equal
-    same(row, agents[:, :, 0])
-    same(column, agents[:, :, 1])
-    same(states["orientation"], agents[:, :, 2])
-    same(states["glyph"], agents[:, :, 3])
-    same(states["inventory"], agents[:, :, 5:].reshape(len(agents), -1))
-    same(states["verb"][1:], engine["actions"][:, :, 0])
-    same(states["argument"][1:], engine["actions"][:, :, 1])
-    same(states["success"][1:], engine["success"])
-    same(states["reward"][1:].astype(np.float32), engine["rewards"])
-    same(states["repair"], stations[:, :, 6])
-    same(states["repair"] != NO_RECIPE, stations[:, :, 5])
-    same(states["cooldown_end"], stations[:, :, 7])
+    row, column = np.divmod(states["cell"], replay.mission.width)
+    assert_equal = np.testing.assert_array_equal
+    assert_equal(row, agents[:, :, 0])
+    assert_equal(column, agents[:, :, 1])
+    assert_equal(states["orientation"], agents[:, :, 2])
+    assert_equal(states["glyph"], agents[:, :, 3])
+    assert_equal(states["inventory"], agents[:, :, 5:].reshape(len(agents), -1))
+    assert_equal(states["verb"][1:], engine["actions"][:, :, 0])
+    assert_equal(states["argument"][1:], engine["actions"][:, :, 1])
+    assert_equal(states["success"][1:], engine["success"])
+    assert_equal(states["reward"][1:].astype(np.float32), engine["rewards"])
+    assert_equal(states["repair"], stations[:, :, 6])
+    assert_equal(states["repair"] != NO_RECIPE, stations[:, :, 5])
+    assert_equal(states["cooldown_end"], stations[:, :, 7])
     assembler = stations[0, :, 4] == 0
-    same(states["uses"][:, assembler], stations[:, assembler, 10])
-    same(states["stock"], stations[:, :, 13])
-    # The score, counted by the engine's own stocks of hearts.
+    assert_equal(states["uses"][:, assembler], stations[:, assembler, 10])
+    assert_equal(states["stock"], stations[:, :, 13])
+    # score from the recorded stocks of hearts
     hearts = (stations[:, :, 13] * (stations[:, :, 12] == RESOURCES.index("heart"))).sum(1)
-    same(states["score"][:, 0], hearts - hearts[0])
-    assert recording.episodes[0].score == hearts[-1] - hearts[0]
+    assert_equal(states["score"][:, 0], hearts - hearts[0])
+    assert replay.episodes[0].score == hearts[-1] - hearts[0]
 
 
 @pytest.mark.gpu
-def test_a_gpu_records_the_same(tmp_path, monkeypatch):
-    recordings = []
+def test_replays_of_cpu_and_cuda_are_equal(tmp_path, monkeypatch):
+    replays = []
     for device in ("cpu", "cuda"):
         with monkeypatch.context() as patched:
-            recordings.append(record_engine(RECORDINGS[0], tmp_path, patched, device)[0])
-    assert recordings[0] == recordings[1]
+            replays.append(record_engine(RECORDINGS[0], tmp_path, patched, device)[0])
+    assert replays[0] == replays[1]
 
 
-def random_player() -> Player:
-    return Player(
+def random_policy() -> PolicyInstance:
+    return PolicyInstance(
         name="random-x",
         policy="random",
         class_path="random",
@@ -103,101 +104,113 @@ def random_player() -> Player:
 
 
 @pytest.fixture(scope="module")
-def played():
+def evaluated():
     mission = load_mission("assembler_1").model_copy(update={"max_steps": 120})
-    config = EvaluationConfig(episodes=5, recorded=2)
-    return mission, *evaluate(random_player(), mission, config)
+    config = EvaluationConfig(episodes=5, recorded_episodes=2)
+    return mission, *evaluate(random_policy(), mission, config)
 
 
-def test_what_an_evaluation_records_is_what_its_table_says(played):
-    mission, table, recording = played
-    assert (recording.policy, recording.run) == ("random", "random-x")
-    assert recording.mission == mission
-    for number, episode in enumerate(recording.episodes):
-        row = table.iloc[number]
+def test_replay_and_episode_table_agree(evaluated):
+    mission, table, replay = evaluated
+    assert (replay.policy, replay.run) == ("random", "random-x")
+    assert replay.mission == mission
+    for index, episode in enumerate(replay.episodes):
+        row = table.iloc[index]
         assert (episode.episode, episode.world_seed) == (row["episode"], row["world_seed"])
         assert (episode.score, episode.steps) == (row["score"], 120)
-        assert replayed(recording, number)["reward"][:, 0].sum() == row["reward_agent_0"]
-    assert len(recording.episodes) == 2
+        assert decode_states(replay, index)["reward"][:, 0].sum() == row["reward_agent_0"]
+    assert len(replay.episodes) == 2
 
 
-def test_recording_changes_no_number_and_gives_the_same_bytes(played, tmp_path):
-    mission, table, recording = played
-    for recorded in (0, 2, 5):
-        again, other = evaluate(
-            random_player(), mission, EvaluationConfig(episodes=5, recorded=recorded)
+def test_results_do_not_depend_on_the_number_of_recorded_episodes(evaluated, tmp_path):
+    mission, table, replay = evaluated
+    for num_recorded in (0, 2, 5):
+        other_table, other_replay = evaluate(
+            random_policy(), mission, EvaluationConfig(episodes=5, recorded_episodes=num_recorded)
         )
-        assert again.equals(table)
-        assert len(other.episodes) == recorded
-        assert other.episodes[:2] == recording.episodes[:recorded]
+        assert other_table.equals(table)
+        assert len(other_replay.episodes) == num_recorded
+        assert other_replay.episodes[:2] == replay.episodes[:num_recorded]
 
 
-def test_the_recorder_copies_only_the_worlds_it_records():
+def test_the_recorder_copies_only_recorded_worlds():
     simulation = Simulation(load_mission("assembler_2"), 50)
     recorder = Recorder(simulation, 2, 3)
-    assert {kept.shape[:2] for kept in recorder._kept.values()} == {(4, 2)}
+    assert {frames.shape[:2] for frames in recorder._frames.values()} == {(4, 2)}
     before = {name: tensor.clone() for name, tensor in simulation.state_dict().items()}
-    recorder.keep()
+    recorder.record_step()
     assert all(torch.equal(simulation.state_dict()[name], before[name]) for name in before)
     assert [episode.steps for episode in recorder.episodes()] == [0, 0]
 
 
 def test_a_mission_without_stations_is_recorded(tmp_path):
     mission = load_mission("assembler_1").model_copy(update={"map": ("####", "#@.#", "####")})
-    recording = evaluate(random_player(), mission, EvaluationConfig(episodes=1))[1]
-    recording.write(tmp_path / "empty.replay.json")
-    assert Recording.read(tmp_path / "empty.replay.json") == recording
-    assert recording.episodes[0].states.stock.values == ()
+    replay = evaluate(random_policy(), mission, EvaluationConfig(episodes=1))[1]
+    replay.write(tmp_path / "empty.replay.json")
+    assert Replay.read(tmp_path / "empty.replay.json") == replay
+    assert replay.episodes[0].states.stock.values == ()
 
 
 def test_a_mission_too_large_for_one_file_is_not_recorded():
     mission = load_mission("assembler_1")
-    assert recordable(mission, mission.max_steps) >= 1
-    assert recordable(mission, 1_000_000) == 0
+    assert max_recordable_episodes(mission, mission.max_steps) >= 1
+    assert max_recordable_episodes(mission, 1_000_000) == 0
 
 
-def crowd(agents: int, steps: int) -> Recording:
-    """Agents that act at random in a small room: about the worst that can be put together."""
+def record_crowd(agents: int, steps: int) -> Replay:
+    """Record random agents in a small room, close to the largest replay."""
     floor = ["@" * 6] * (agents // 6) + ["&.=.+."]
     rows = ["########", *(f"#{line}#" for line in floor), "########"]
     mission = load_mission("training_facility_1").model_copy(update={"map": tuple(rows)})
     mission = mission.model_copy(update={"max_steps": steps})
-    return evaluate(random_player(), mission, EvaluationConfig(episodes=1))[1]
+    return evaluate(random_policy(), mission, EvaluationConfig(episodes=1))[1]
 
 
-def test_a_long_episode_of_a_crowd_is_a_small_file(tmp_path):
-    crowd(24, 1000).write(tmp_path / "crowd.replay.json")
+def test_a_long_episode_with_many_agents_is_a_small_file(tmp_path):
+    record_crowd(24, 1000).write(tmp_path / "crowd.replay.json")
     assert (tmp_path / "crowd.replay.json").stat().st_size < 600_000
 
 
-def wrong(recording: Recording, change) -> dict:
-    data = json.loads(json.dumps(recording.resolved()))
+def changed_data(replay: Replay, change) -> dict:
+    data = json.loads(json.dumps(replay.resolved()))
     change(data, data["episodes"][0], data["episodes"][0]["states"])
     return data
 
 
-WRONG = {
-    "nothing else": (lambda d, e, s: d.update(more=1), "unknown key 'more'"),
-    "no mission": (lambda d, e, s: d.pop("mission"), "key 'mission' is missing"),
+INVALID = {
+    "unknown key": (lambda d, e, s: d.update(more=1), "unknown key 'more'"),
+    "missing mission": (lambda d, e, s: d.pop("mission"), "key 'mission' is missing"),
     "off the map": (lambda d, e, s: s["cell"]["values"].__setitem__(0, 10**6), "states.cell"),
-    "half an agent": (lambda d, e, s: s["uses"]["values"].__setitem__(0, 0.5), "states.uses"),
-    "huge": (lambda d, e, s: s["uses"]["values"].__setitem__(0, 10**30), "has more than 64 bits"),
-    "true": (lambda d, e, s: s["uses"]["values"].__setitem__(0, True), "states.uses.values.0"),
-    "endless": (lambda d, e, s: s["stock"]["repeats"].__setitem__(0, 2**31 - 1), "states.stock"),
-    "backwards": (lambda d, e, s: s["stock"]["repeats"].__setitem__(0, -1), "stock.repeats.0"),
-    "cut off": (lambda d, e, s: s["verb"]["repeats"].pop(), "states.verb"),
-    "too long": (lambda d, e, s: e.update(steps=19_000_000), "20000000 numbers"),
-    "better": (lambda d, e, s: e.update(score=99), "key 'score'"),
-    "gold": (lambda d, e, s: d["resources"].__setitem__(0, "gold"), "key 'resources'"),
+    "fraction": (lambda d, e, s: s["uses"]["values"].__setitem__(0, 0.5), "states.uses"),
+    "over 64 bits": (
+        lambda d, e, s: s["uses"]["values"].__setitem__(0, 10**30),
+        "has more than 64 bits",
+    ),
+    "boolean": (lambda d, e, s: s["uses"]["values"].__setitem__(0, True), "states.uses.values.0"),
+    "too many repeats": (
+        lambda d, e, s: s["stock"]["repeats"].__setitem__(0, 2**31 - 1),
+        "states.stock",
+    ),
+    "negative repeats": (
+        lambda d, e, s: s["stock"]["repeats"].__setitem__(0, -1),
+        "stock.repeats.0",
+    ),
+    "truncated": (lambda d, e, s: s["verb"]["repeats"].pop(), "states.verb"),
+    "too long": (lambda d, e, s: e.update(steps=19_000_000), "20000000 values"),
+    "other score": (lambda d, e, s: e.update(score=99), "key 'score'"),
+    "other resource": (
+        lambda d, e, s: d["resources"].__setitem__(0, "other resource"),
+        "key 'resources'",
+    ),
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
-def test_wrong_recordings_are_refused_by_file_and_key(name, played, tmp_path):
-    change, said = WRONG[name]
-    path = tmp_path / "wrong.replay.json"
-    path.write_text(json.dumps(wrong(played[2], change)))
-    with pytest.raises(ConfigError) as refused:
-        Recording.read(path)
-    line = str(refused.value)
-    assert line.startswith(f"{path}: ") and said in line and len(line.splitlines()) == 1
+@pytest.mark.parametrize("name", INVALID)
+def test_invalid_replays_raise_an_error_with_file_and_key(name, evaluated, tmp_path):
+    change, message = INVALID[name]
+    path = tmp_path / "invalid.replay.json"
+    path.write_text(json.dumps(changed_data(evaluated[2], change)))
+    with pytest.raises(ConfigError) as error:
+        Replay.read(path)
+    line = str(error.value)
+    assert line.startswith(f"{path}: ") and message in line and len(line.splitlines()) == 1

@@ -1,5 +1,7 @@
-"""A real Slurm on this machine alone: munged, slurmctld and slurmd in a folder of their own, with
-two GPUs that are none. Needs root and the Debian packages that `make slurm-test` installs."""
+"""Slurm cluster on this machine: munged, slurmctld and slurmd in one folder, with two fake GPUs.
+
+It needs root and the Debian packages that `make slurm-test` installs.
+"""
 
 import contextlib
 import os
@@ -9,13 +11,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-PORTS = 26817, 26818  # beside those of a Slurm that may be there
+PORTS = 26817, 26818  # differ from the default ports of Slurm
 PARTITIONS = """
 PartitionName=main Nodes=ALL Default=YES PriorityTier=1 State=UP
 PartitionName=urgent Nodes=ALL PriorityTier=10 State=UP
 """
-# Without accounting, cgroups and systemd. A preempted job goes back to the queue, and waits there
-# until its credential has expired, which is soon.
+# Without accounting, cgroups and systemd. A preempted job returns to the queue until its credential
+# expires, after 15 s.
 CONF = """
 ClusterName=daf
 SlurmctldHost={host}(127.0.0.1)
@@ -52,26 +54,27 @@ NodeName={host} NodeAddr=127.0.0.1 CPUs=4 RealMemory=16000 Gres=gpu:2 State=UNKN
 
 
 CONF_FILE = Path("/etc/slurm/slurm.conf")
-"""Where srun looks when it does not know better: the plugin hides SLURM_CONF from it."""
+"""Default configuration of srun, whose SLURM_CONF the Snakemake plugin removes."""
 
 
 @contextlib.contextmanager
 def cluster(folder: Path) -> Iterator[dict[str, str]]:
-    """A running cluster, as the environment that its commands need; all of it ends with the block.
+    """Start a cluster, yield the environment for its commands, and stop it after the block.
 
     Raises:
-        RuntimeError: it does not start, with the end of its logs; or another Slurm is here.
+        RuntimeError: the cluster does not start, with the end of its logs; or another Slurm is
+            configured.
     """
     if CONF_FILE.exists():
-        raise RuntimeError(f"{CONF_FILE} is there: this machine belongs to another Slurm")
-    _configure(folder)
+        raise RuntimeError(f"{CONF_FILE} exists: this machine belongs to another Slurm")
+    _write_configuration(folder)
     environment = os.environ | {"SLURM_CONF": f"{folder}/slurm.conf"}
     daemons = []
     try:
         CONF_FILE.parent.mkdir(exist_ok=True)
-        CONF_FILE.unlink(missing_ok=True)  # of a cluster that was killed
+        CONF_FILE.unlink(missing_ok=True)  # left by a killed cluster
         CONF_FILE.symlink_to(folder / "slurm.conf")
-        for command in _daemons(folder):
+        for command in _daemon_commands(folder):
             with open(folder / f"{Path(command[0]).name}.out", "w") as out:
                 process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
             daemons.append(process)
@@ -82,7 +85,7 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
         if len(daemons) == 3:
             subprocess.run(["scancel", "--user=root", "--signal=KILL", "--full"], env=environment)
             subprocess.run(["scancel", "--user=root"], env=environment)
-            _wait_until(lambda: not _steps(folder), 20)
+            _wait_until(lambda: not _step_process_ids(folder), 20)
         for process in reversed(daemons):
             process.terminate()
         for process in reversed(daemons):
@@ -91,16 +94,16 @@ def cluster(folder: Path) -> Iterator[dict[str, str]]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        for step in _steps(folder):
+        for step in _step_process_ids(folder):
             os.kill(step, signal.SIGKILL)
         CONF_FILE.unlink()
 
 
-def _configure(folder: Path) -> None:
+def _write_configuration(folder: Path) -> None:
     for name in ("state", "spool"):
         (folder / name).mkdir(parents=True)
     for number in range(2):
-        # Slurm wants a character device for each GPU; this is another /dev/null.
+        # Slurm needs one character device per GPU; these are copies of /dev/null.
         os.mknod(folder / f"fakegpu{number}", 0o666 | 0o020000, os.makedev(1, 3))
     host = os.uname().nodename.split(".")[0]
     text = CONF.format(host=host, folder=folder, ports=PORTS) + PARTITIONS
@@ -112,37 +115,37 @@ def _configure(folder: Path) -> None:
     folder.chmod(0o755)
 
 
-def _daemons(folder: Path) -> list[list[str]]:
+def _daemon_commands(folder: Path) -> list[list[str]]:
     munged = ["munged", "--foreground", "--force", f"--socket={folder}/munge.socket"]
     munged += [f"--{name}-file={folder}/munge.{name}" for name in ("key", "log", "pid", "seed")]
     return [munged, ["slurmctld", "-D"], ["slurmd", "-D"]]
 
 
 def _wait_until_idle(folder: Path, environment: dict[str, str], daemons: list) -> None:
-    def idle() -> bool:
-        found = subprocess.run(
+    def is_idle() -> bool:
+        states = subprocess.run(
             ["sinfo", "--noheader", "--partition=main", "--format=%T"],
             env=environment, capture_output=True, text=True,
         )  # fmt: skip
-        return found.stdout.strip() == "idle"
+        return states.stdout.strip() == "idle"
 
     ended = [process for process in daemons if process.poll() is not None]
-    if ended or not _wait_until(idle, 30):
+    if ended or not _wait_until(is_idle, 30):
         logs = [path for path in (*folder.glob("*.log"), *folder.glob("*.out"))]
-        told = "\n".join(f"{path.name}: {path.read_text()[-2000:]}" for path in logs)
-        raise RuntimeError(f"the cluster does not start\n{told}")
+        log_ends = "\n".join(f"{path.name}: {path.read_text()[-2000:]}" for path in logs)
+        raise RuntimeError(f"the cluster does not start\n{log_ends}")
 
 
-def _steps(folder: Path) -> list[int]:
-    """The processes that look after the jobs of this cluster's node."""
-    found = []
+def _step_process_ids(folder: Path) -> list[int]:
+    """Return the ids of the slurmstepd processes of this cluster."""
+    ids = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             name = (process / "comm").read_text().strip()
             environ = (process / "environ").read_bytes()
             if name == "slurmstepd" and os.fsencode(f"{folder}/slurm.conf") in environ:
-                found.append(int(process.name))
-    return found
+                ids.append(int(process.name))
+    return ids
 
 
 def _wait_until(condition, seconds: float) -> bool:

@@ -1,10 +1,10 @@
-"""Episode tables for the tests, from plain lists of scores."""
+"""Episode tables from plain lists of scores."""
 
 import pandas as pd
 
 
 def rows(policy, mission, scores, *, seed=None, run=None, first_world=100):
-    """The table of one run on one mission: episode i has `scores[i]` in world `first_world + i`."""
+    """Return the table of one run on one mission; world `first_world + i` has `scores[i]`."""
     name = policy if seed is None else f"{policy}-s{seed}"
     return pd.DataFrame(
         {
@@ -20,18 +20,18 @@ def rows(policy, mission, scores, *, seed=None, run=None, first_world=100):
 
 
 def table(*parts):
-    """The parts as one table."""
+    """Concatenate tables."""
     return pd.concat(parts, ignore_index=True)
 
 
 def trained(policy, mission, by_seed):
-    """A trained policy: {training seed: scores}."""
+    """Return the table of a trained policy with scores by training seed."""
     parts = [rows(policy, mission, scores, seed=seed) for seed, scores in by_seed.items()]
     return table(*parts)
 
 
-def only(items, **wanted):
-    """The one dict whose keys have the wanted values."""
-    found = [item for item in items if all(item[key] == want for key, want in wanted.items())]
-    assert len(found) == 1, (wanted, found)
-    return found[0]
+def only(items, **values):
+    """Return the only dict with these values."""
+    matches = [item for item in items if all(item[key] == value for key, value in values.items())]
+    assert len(matches) == 1, (values, matches)
+    return matches[0]

@@ -81,17 +81,17 @@ def test_close_race_is_undecided():
     assert result["best_policy"] == "x"
     assert result["best_policy_decided"] is False
     assert result["undecided_with"] == ["y"]
-    assert "cannot be told apart from y" in result["verdict"]
+    assert "does not differ significantly from y" in result["verdict"]
 
 
-def test_single_weights_are_not_sold_as_a_training_method():
+def test_single_seed_claims_weights_only():
     verdict = analyse(rows("one", "m", [1, 2, 3], seed=4))["verdict"]
-    assert "about these weights, not about the training method" in verdict
+    assert "about these weights, not about the method" in verdict
     assert "only policy" in verdict
 
 
 @pytest.mark.parametrize("score", [0.0, 7.0, 0.1])
-def test_no_variation_is_said_and_never_a_number_from_rounding(score):
+def test_no_variation_is_noted(score):
     data = table(
         trained("net", "m", {s: [score] * s for s in (1, 2, 3, 4, 5)}),
         rows("same", "m", [score] * 9),
@@ -111,19 +111,19 @@ def test_no_variation_is_said_and_never_a_number_from_rounding(score):
     unequal = only(result["comparisons"], a="higher", b="same")
     assert unequal["p"] == pytest.approx(2 / 2**9)  # nine worlds, all with the same sign
     assert unequal["decided"] is True
-    for found in (item, equal, unequal):
-        assert "no variation observed" in found["note"]
+    for estimate in (item, equal, unequal):
+        assert "no variation observed" in estimate["note"]
     text(result)
 
 
-def test_a_few_equal_differences_are_no_certainty():
+def test_few_equal_differences_are_undecided():
     pair = analyse(table(rows("a", "m", [1, 1, 1]), rows("b", "m", [0, 0, 0])))["comparisons"][0]
     assert (pair["p"], pair["decided"]) == (0.25, False)
     assert pair["further"] == {"training_seeds": None, "episodes": 3}  # 2 / 2^6 < 0.05 < 2 / 2^5
     assert pair["verdict"].endswith("about 3 more episodes each would decide it")
 
 
-def test_one_episode_gives_null_not_a_number():
+def test_one_episode_gives_null():
     result = analyse(table(rows("a", "m", [3]), rows("b", "m", [5])))
     item, pair = result["estimates"][0], result["comparisons"][0]
     assert item["mean"] == 3
@@ -136,7 +136,7 @@ def test_one_episode_gives_null_not_a_number():
     text(result)
 
 
-def test_missing_cell_is_reported_and_overall_uses_shared_missions():
+def test_missing_evaluation_is_reported():
     data = table(
         rows("a", "easy", [50, 51, 52]),
         rows("a", "hard", [1, 2, 3]),
@@ -158,7 +158,7 @@ def test_no_shared_mission():
     text(result)
 
 
-def test_run_that_misses_a_mission_is_left_out_overall_with_a_note():
+def test_incomplete_run_is_excluded_overall():
     data = table(
         trained("net", "a", {1: [1, 2], 2: [3, 4], 3: [5, 6]}),
         trained("net", "b", {1: [1, 2], 2: [3, 4]}),
@@ -206,7 +206,7 @@ def with_value(column, value):
         ),
     ],
 )
-def test_broken_tables_are_refused_in_one_line(change, words):
+def test_invalid_tables_are_refused(change, words):
     with pytest.raises(ValueError) as caught:
         analyse(broken(change))
     message = str(caught.value)

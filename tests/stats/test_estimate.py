@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from daf.stats import analyse
-from daf.stats.estimate import SEED, Term, estimate, student
+from daf.stats.estimate import SEED, ErrorTerm, estimate_mean, t_interval
 
 from .episodes import only, rows, table, trained
 
@@ -82,7 +82,7 @@ def test_runs_of_separate_missions_are_separate_samples():
 
 def test_tiny_variances_do_not_underflow():
     tiny, plain = (
-        student(scale, [Term(scale**2 / 4, 5), Term(scale**2 / 9, 3)], 0.95)
+        t_interval(scale, [ErrorTerm(scale**2 / 4, 5), ErrorTerm(scale**2 / 9, 3)], 0.95)
         for scale in (1e-120, 1.0)
     )
     assert tiny["p"] == pytest.approx(plain["p"])
@@ -95,7 +95,7 @@ def test_seed_interval_covers_the_truth_where_pooled_episodes_do_not():
     repeats, inside, pooled_inside = 300, 0, 0
     for _ in range(repeats):
         scores = 50 + rng.normal(0, 2, (5, 1)) + rng.normal(0, 4, (5, 20))
-        item = estimate(trained("net", "m", dict(enumerate(scores))), ["m"], SEED, 0.95)
+        item = estimate_mean(trained("net", "m", dict(enumerate(scores))), ["m"], SEED, 0.95)
         inside += item["low"] <= 50 <= item["high"]
         low, high = stats.t.interval(0.95, 99, scores.mean(), stats.sem(scores.ravel()))
         pooled_inside += low <= 50 <= high

@@ -1,4 +1,4 @@
-"""Holm, equivalence, outcomes and what is still needed, against statsmodels and by hand."""
+"""Holm, equivalence, outcomes and units needed, against statsmodels and by hand."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.weightstats import ttost_ind, ttost_paired
 
-from daf.stats import analyse, holm
+from daf.stats import analyse, holm_adjust
 
 from .episodes import only, rows, table, trained
 
@@ -16,10 +16,10 @@ def test_holm_against_statsmodels():
     for size in (1, 2, 7, 40):
         p = np.round(rng.beta(0.4, 2, size), 2)  # with ties
         expected = multipletests(p, method="holm")[1]
-        assert holm(p) == pytest.approx(expected, abs=1e-12)
+        assert holm_adjust(p) == pytest.approx(expected, abs=1e-12)
 
 
-def episodes_of(**scores):
+def episode_table(**scores):
     return table(*(rows(name, "m", values) for name, values in scores.items()))
 
 
@@ -27,7 +27,7 @@ def test_equivalence_of_fixed_policies_against_statsmodels():
     rng = np.random.default_rng(2)
     a = rng.normal(50, 3, 40)
     b = a + rng.normal(0.5, 3, 40)
-    result = analyse(episodes_of(a=a, b=b), ceilings={"m": 40}, equivalence_margin=0.05)
+    result = analyse(episode_table(a=a, b=b), ceilings={"m": 40}, equivalence_margin=0.05)
     pair = result["comparisons"][0]
     assert pair["margin"] == pytest.approx(2)
     assert pair["p_equivalence"] == pytest.approx(ttost_paired(a, b, -2, 2)[0], abs=1e-12)
@@ -50,37 +50,35 @@ def test_equivalence_of_methods_against_statsmodels():
     assert pair["outcome"] == "equivalent" and pair["claim"].startswith("about the training method")
 
 
-def test_without_a_ceiling_there_is_no_equivalence_and_the_output_says_why():
-    result = analyse(episodes_of(a=[1, 2, 3, 4], b=[1, 2, 3, 5]))
+def test_no_equivalence_without_ceiling():
+    result = analyse(episode_table(a=[1, 2, 3, 4], b=[1, 2, 3, 5]))
     pair = result["comparisons"][0]
     assert pair["margin"] is pair["p_equivalence"] is None
     assert pair["outcome"] == "undecided"
-    assert result["equivalence"]["note"] == (
-        "no verdict of equivalence on m: no ceiling is known there"
-    )
+    assert result["equivalence"]["note"] == ("no verdict of equivalence on m: no known ceiling")
 
 
-def test_a_difference_that_is_found_and_does_not_matter_is_said_to_be_both():
+def test_significant_difference_within_margin():
     a = np.arange(64.0)
-    pair = analyse(episodes_of(a=a, b=a + 1 + a % 2 / 10), ceilings={"m": 100})["comparisons"][0]
+    pair = analyse(episode_table(a=a, b=a + 1 + a % 2 / 10), ceilings={"m": 100})["comparisons"][0]
     assert (pair["outcome"], pair["within_margin"]) == ("worse", True)
     assert pair["verdict"] == "b scores higher than a, but by less than 5.00 hearts per episode"
 
 
-def test_equal_scores_are_equivalent_only_if_there_are_many():
+def test_equal_scores_need_many_episodes_for_equivalence():
     """Were 5 % of all worlds different, 58 equal ones would be met with 0.95^58 = 5.1 %."""
     for count, outcome in ((58, "undecided"), (59, "equivalent")):
-        pair = analyse(episodes_of(a=[7] * count, b=[7] * count), ceilings={"m": 10})
+        pair = analyse(episode_table(a=[7] * count, b=[7] * count), ceilings={"m": 10})
         assert pair["comparisons"][0]["outcome"] == outcome
         assert pair["comparisons"][0]["p_equivalence"] == pytest.approx(0.95**count)
 
 
 @pytest.mark.parametrize("seeds, missing", [(2, 3), (4, 1)])
-def test_a_method_with_few_seeds_is_described_only(seeds, missing):
+def test_few_seeds_are_not_tested(seeds, missing):
     many = {s: [50 + s, 51 + s] for s in range(6)}
     few = {s: [1 + s, 2] for s in range(seeds)}
-    for other in (trained("many", "m", many), rows("many", "m", [50, 52])):
-        result = analyse(table(trained("few", "m", few), other), ceilings={"m": 100})
+    for opponent in (trained("many", "m", many), rows("many", "m", [50, 52])):
+        result = analyse(table(trained("few", "m", few), opponent), ceilings={"m": 100})
         pair = result["comparisons"][0]
         assert pair["p"] is pair["p_t"] is pair["p_permutation"] is pair["p_holm"] is None
         assert (pair["outcome"], pair["decided"]) == ("not tested", None)
@@ -93,7 +91,7 @@ def test_a_method_with_few_seeds_is_described_only(seeds, missing):
         assert only(result["policies"], policy="few")["seeds_missing"] == missing
 
 
-def test_the_permutation_test_decides_where_it_can():
+def test_permutation_test_decides_if_possible():
     """5 seeds against 5 reach p = 2 / 252: enough for six pairs at 5 %, not for ten."""
     rng = np.random.default_rng(4)
 
@@ -110,7 +108,7 @@ def test_the_permutation_test_decides_where_it_can():
     assert all(pair["decided"] for pair in many)
 
 
-def test_the_declared_family_is_the_corrected_family():
+def test_family_of_against():
     rng = np.random.default_rng(5)
     data = table(*(rows(p, "m", rng.normal(i, 2, 8)) for i, p in enumerate("abcd")))
     every, some = analyse(data), analyse(data, against="b")
@@ -120,14 +118,14 @@ def test_the_declared_family_is_the_corrected_family():
         ("b", "c"),
         ("b", "d"),
     }
-    expected = holm([pair["p"] for pair in some["comparisons"]])
+    expected = holm_adjust([pair["p"] for pair in some["comparisons"]])
     assert [pair["p_holm"] for pair in some["comparisons"]] == expected
     assert some["best_policy_decided"] is False and some["against"] == "b"
-    assert "was not to be compared with a, c" in some["verdict"]
+    assert "was not compared with a, c" in some["verdict"]
     assert analyse(data, against="gone")["comparisons"] == []
 
 
-def test_what_would_decide_is_a_multiple_of_what_there_is():
+def test_units_needed_are_proportional():
     """One source of error each: seeds of two methods; then episodes that follow the seeds."""
     x, y = [1.0, 3, 2, 4, 5], [2.0, 4, 3, 5, 7]
     a, b = (
@@ -136,15 +134,15 @@ def test_what_would_decide_is_a_multiple_of_what_there_is():
     )
     pair = analyse(table(a, b))["comparisons"][0]
     assert pair["outcome"] == "undecided"
-    more = pair["further"]["training_seeds"]
+    extra = pair["further"]["training_seeds"]
     assert pair["further"]["episodes"] is None
-    n = 5 + more
+    n = 5 + extra
     error = np.sqrt((np.var(x, ddof=1) + np.var(y, ddof=1)) / n)
     share = np.array([np.var(x, ddof=1), np.var(y, ddof=1)]) / n / error**2
     df = 1 / sum(share**2 / (n - 1))
     power = stats.nct.sf(stats.t.ppf(0.975, df), df, pair_size(pair) / error)
     assert 0.8 <= power < 0.85
-    assert f"about {more} more training seeds each would decide it" in pair["verdict"]
+    assert f"about {extra} more training seeds each would decide it" in pair["verdict"]
     mixed = analyse(table(a, rows("c", "m", [4, 3.5])))["comparisons"][0]
     assert mixed["outcome"] == "undecided"
     assert set(mixed["further"]) == {"training_seeds", "episodes"}
@@ -155,14 +153,14 @@ def pair_size(pair):
     return abs(pair["difference"])
 
 
-def test_nothing_decides_a_difference_of_nothing():
-    pair = analyse(episodes_of(a=[1, 2, 3], b=[3, 2, 1]))["comparisons"][0]
+def test_zero_difference_is_never_decided():
+    pair = analyse(episode_table(a=[1, 2, 3], b=[3, 2, 1]))["comparisons"][0]
     assert (pair["difference"], pair["further"]) == (0, None)
-    assert pair["verdict"] == "a and b cannot be told apart"
+    assert pair["verdict"] == "a and b do not differ significantly"
 
 
-def test_exactly_tied_policies_are_both_best():
-    data = episodes_of(a=[1, 3, 2, 2], b=[2, 2, 3, 1], c=[0, 0, 1, 0])
+def test_tied_policies_are_both_best():
+    data = episode_table(a=[1, 3, 2, 2], b=[2, 2, 3, 1], c=[0, 0, 1, 0])
     result = analyse(data)
     assert result["best_policies"] == ["a", "b"]
     assert result["best_policy"] == "a, b"
@@ -170,10 +168,10 @@ def test_exactly_tied_policies_are_both_best():
     assert "a and b share the highest mean exactly" in result["verdict"]
 
 
-def test_rank_intervals_follow_from_what_is_decided():
+def test_rank_intervals():
     rng = np.random.default_rng(6)
     worlds, noise = rng.normal(0, 1, 40), rng.permutation(np.linspace(-1, 1, 40))
-    data = episodes_of(top=worlds + 30.01, next=worlds + 30 + noise, low=worlds + 2 * noise)
+    data = episode_table(top=worlds + 30.01, next=worlds + 30 + noise, low=worlds + 2 * noise)
     ranks = analyse(data)["ranking"]["overall"]
     assert [(r["policy"], r["rank_low"], r["rank_high"]) for r in ranks] == [
         ("top", 1, 2),

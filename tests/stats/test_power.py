@@ -5,14 +5,14 @@ import math
 import pytest
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
-from daf.stats.estimate import Term
-from daf.stats.power import fewest, further_units, power_of
+from daf.stats.estimate import ErrorTerm
+from daf.stats.power import further_units, smallest_sufficient, t_test_power
 
 
 @pytest.mark.parametrize("effect, n, level", [(0.5, 10, 0.05), (0.2, 64, 0.01), (1.2, 4, 0.05)])
 def test_paired_worlds(effect, n, level):
-    terms, judge = [Term(1 / n, n - 1)], TTestPower()
-    assert power_of(effect, terms, 1, level) == pytest.approx(
+    terms, judge = [ErrorTerm(1 / n, n - 1)], TTestPower()
+    assert t_test_power(effect, terms, 1, level) == pytest.approx(
         judge.power(effect, n, level), abs=1e-9
     )
     need = math.ceil(judge.solve_power(effect, None, level, 0.8))
@@ -22,20 +22,20 @@ def test_paired_worlds(effect, n, level):
 
 @pytest.mark.parametrize("effect, n, level", [(0.8, 5, 0.05), (1.5, 5, 0.05 / 6), (0.3, 20, 0.05)])
 def test_two_methods_with_equal_spread(effect, n, level):
-    terms, judge = [Term(1 / n, n - 1)] * 2, TTestIndPower()
+    terms, judge = [ErrorTerm(1 / n, n - 1)] * 2, TTestIndPower()
     expected = judge.power(effect, n, level)
-    assert power_of(effect, terms, 1, level) == pytest.approx(expected, abs=1e-9)
+    assert t_test_power(effect, terms, 1, level) == pytest.approx(expected, abs=1e-9)
     need = math.ceil(judge.solve_power(effect, None, level, 0.8))
     assert further_units(effect, terms, n, level) == need - n
 
 
-def test_power_holds_at_the_ends():
-    assert power_of(1e9, [Term(1.0, 3)], 1, 0.05) == 1
-    assert power_of(0.0, [Term(1.0, 30)], 1, 0.05) == pytest.approx(0.05)
-    assert further_units(0.0, [Term(1.0, 30)], 31, 0.05) is None
-    assert further_units(1e-5, [Term(1 / 31, 30)], 31, 0.05) is None
+def test_power_at_extremes():
+    assert t_test_power(1e9, [ErrorTerm(1.0, 3)], 1, 0.05) == 1
+    assert t_test_power(0.0, [ErrorTerm(1.0, 30)], 1, 0.05) == pytest.approx(0.05)
+    assert further_units(0.0, [ErrorTerm(1.0, 30)], 31, 0.05) is None
+    assert further_units(1e-5, [ErrorTerm(1 / 31, 30)], 31, 0.05) is None
 
 
 @pytest.mark.parametrize("least", [1, 2, 3, 7, 64, 999_999, 1_000_000])
-def test_fewest_finds_the_border(least):
-    assert fewest(lambda more: more >= least) == least
+def test_smallest_sufficient(least):
+    assert smallest_sufficient(lambda count: count >= least) == least

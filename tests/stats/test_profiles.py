@@ -11,12 +11,12 @@ from .episodes import only, rows, table, trained
 
 
 def at(profile, policy, threshold):
-    place = profile["thresholds"].index(pytest.approx(threshold))
+    position = profile["thresholds"].index(pytest.approx(threshold))
     curve = only(profile["curves"], policy=policy)
-    return tuple(curve[key][place] for key in ("share", "low", "high"))
+    return tuple(curve[key][position] for key in ("share", "low", "high"))
 
 
-def test_share_of_episodes_of_fixed_weights():
+def test_profile_of_fixed_policy():
     result = analyse(rows("a", "m", [0, 2, 2, 10]), ceilings={"m": 20})
     profile = result["profiles"]["missions"]["m"]
     assert profile["thresholds"][0] == 0 and profile["thresholds"][-1] == 20
@@ -25,7 +25,7 @@ def test_share_of_episodes_of_fixed_weights():
         assert at(profile, "a", threshold) == pytest.approx((count / 4, *expected), abs=1e-12)
 
 
-def test_share_of_a_method_is_the_mean_over_its_seeds():
+def test_profile_of_trained_policy():
     seeds = {1: [0, 0, 5, 5], 2: [5, 5], 3: [0, 5, 5, 5]}
     profile = analyse(trained("net", "m", seeds), ceilings={"m": 10})["profiles"]["missions"]["m"]
     shares = [0.5, 1, 0.75]
@@ -34,7 +34,7 @@ def test_share_of_a_method_is_the_mean_over_its_seeds():
     assert at(profile, "net", 0) == (1, 1, 1)
 
 
-def test_missions_are_joined_as_shares_of_their_ceilings():
+def test_profile_over_missions():
     data = table(rows("a", "x", [5, 10]), rows("a", "y", [0, 0, 0, 100]))
     profile = analyse(data, ceilings={"x": 10, "y": 100})["profiles"]["overall"]
     assert at(profile, "a", 0.5)[0] == (1 + 0.25) / 2
@@ -42,14 +42,14 @@ def test_missions_are_joined_as_shares_of_their_ceilings():
     assert analyse(data, ceilings={"x": 10})["profiles"]["overall"] is None
 
 
-def test_one_unit_has_no_interval_and_equal_scores_have_a_scale():
+def test_profile_of_one_unit_and_of_equal_scores():
     data = table(*(trained("net", "m", {1: [3, 3], 2: [3, 3]}), rows("fixed", "m", [0, 0])))
     result = analyse(data)["profiles"]["missions"]["m"]
     assert at(result, "net", 3) == (1, 1, 1)
     assert analyse(rows("zero", "m", [0, 0]))["profiles"]["missions"]["m"]["thresholds"][-1] == 1
 
 
-def test_gap_to_the_ceiling():
+def test_optimality_gap():
     data = table(rows("a", "x", [5, 7]), rows("a", "y", [10, 30]))
     result = analyse(data, ceilings={"x": 10, "y": 100})
     assert only(result["estimates"], mission="x")["gap"] == pytest.approx(0.4)

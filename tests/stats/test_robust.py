@@ -8,27 +8,27 @@ from scipy import stats
 from daf.stats.estimate import EPISODE, Samples
 from daf.stats.robust import (
     bca_interval,
+    estimate_robust,
     iqm_weights,
+    median_interval,
     median_weights,
-    order_interval,
-    robust,
-    winsorised_interval,
+    winsorized_interval,
 )
 
 
-def drawn(*strata):
+def samples_of(*strata):
     return Samples(EPISODE, [pd.Series(values) for values in strata], {}, 0, 0)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 8, 31])
 def test_values_against_numpy_and_scipy(n):
     values = np.random.default_rng(n).exponential(1, n)
-    found = robust(drawn(values), 0.95)
-    assert found["median"] == pytest.approx(np.median(values), rel=1e-12)
-    assert found["iqm"] == pytest.approx(stats.trim_mean(values, 0.25), rel=1e-12)
+    result = estimate_robust(samples_of(values), 0.95)
+    assert result["median"] == pytest.approx(np.median(values), rel=1e-12)
+    assert result["iqm"] == pytest.approx(stats.trim_mean(values, 0.25), rel=1e-12)
 
 
-def test_weights_are_those_of_the_repeated_values():
+def test_weights_equal_repeated_values():
     rng = np.random.default_rng(1)
     values = np.sort(rng.normal(size=9))
     for counts in rng.multinomial(9, np.full(9, 1 / 9), 50):
@@ -37,22 +37,22 @@ def test_weights_are_those_of_the_repeated_values():
         assert values @ iqm_weights(counts) == pytest.approx(stats.trim_mean(repeated, 0.25))
 
 
-def test_interval_of_the_median_by_hand():
+def test_median_interval_by_hand():
     # n = 10: the 2nd values from the ends cover 1 - 2 * 11/1024, the 3rd 1 - 2 * 56/1024.
     outer, inner = 1 - 22 / 1024, 1 - 112 / 1024
     part = (outer - 0.95) / (outer - inner)
     inward = 8 * part / (2 + 6 * part)
     values = np.arange(1, 11) ** 2.0
-    low, high = order_interval(values, 0.95)
+    low, high = median_interval(values, 0.95)
     assert low == pytest.approx(4 + inward * (9 - 4), abs=1e-12)
     assert high == pytest.approx(81 - inward * (81 - 64), abs=1e-12)
-    assert order_interval(values[:5], 0.95) == (1, 25)
+    assert median_interval(values[:5], 0.95) == (1, 25)
 
 
 @pytest.mark.filterwarnings("ignore:Precision loss")  # scipy's, of the thirteen equal values
-def test_interval_of_the_interquartile_mean_is_where_yuens_test_rejects():
+def test_iqm_interval_against_yuens_test():
     values = np.sort(np.random.default_rng(2).lognormal(0, 0.5, 13))
-    for bound in winsorised_interval(values, 0.95):
+    for bound in winsorized_interval(values, 0.95):
         # Against thirteen equal values, which add no error, the two-sample test is of one sample.
         p = stats.ttest_ind(values, np.full(13, bound), equal_var=False, trim=0.25).pvalue
         assert p == pytest.approx(0.05, abs=1e-9)
@@ -63,10 +63,10 @@ def iqm(values, axis=-1):
 
 
 @pytest.mark.parametrize("sizes", [(40,), (30, 25, 60)])
-def test_bootstrap_against_scipys(sizes):
+def test_bootstrap_against_scipy(sizes):
     """Independent draws of 20 000 resamples: bounds agree within the error of 2000."""
     rng = np.random.default_rng(7)
-    strata = [np.sort(rng.gamma(2, 1 + place, size)) for place, size in enumerate(sizes)]
+    strata = [np.sort(rng.gamma(2, 1 + index, size)) for index, size in enumerate(sizes)]
 
     def mean_of_iqms(*samples, axis=-1):
         return np.mean([iqm(sample, axis) for sample in samples], axis=0)
@@ -74,11 +74,11 @@ def test_bootstrap_against_scipys(sizes):
     expected = stats.bootstrap(
         strata, mean_of_iqms, method="BCa", n_resamples=20_000, rng=np.random.default_rng(8)
     )
-    found = bca_interval(strata, iqm_weights, 0.95)
+    result = bca_interval(strata, iqm_weights, 0.95)
     # A quantile of 2000 draws at 2.5 % errs by sqrt(0.025 * 0.975 / 2000) in rank, or about 6 % of
     # the standard error; four times that, and the same for the bias correction.
     error = 0.4 * expected.standard_error
-    assert found == pytest.approx(tuple(expected.confidence_interval), abs=error)
+    assert result == pytest.approx(tuple(expected.confidence_interval), abs=error)
 
 
 def test_stratified_bootstrap_against_a_loop():
@@ -98,31 +98,31 @@ def test_stratified_bootstrap_against_a_loop():
     speed = cubes / (6 * squares**1.5)
     z = bias + stats.norm.ppf([0.025, 0.975])
     expected = np.quantile(means, stats.norm.cdf(bias + z / (1 - speed * z)))
-    found = robust(drawn(*strata), 0.95)
-    assert found["iqm"] == pytest.approx(value)
-    assert (found["iqm_low"], found["iqm_high"]) == pytest.approx(
+    result = estimate_robust(samples_of(*strata), 0.95)
+    assert result["iqm"] == pytest.approx(value)
+    assert (result["iqm_low"], result["iqm_high"]) == pytest.approx(
         tuple(expected), abs=0.4 * np.std(means)
     )
 
 
-def test_interquartile_mean_of_few_or_very_many_units():
+def test_iqm_of_few_or_many_units():
     rng = np.random.default_rng(3)
-    for n, bounds in ((5, order_interval), (19, order_interval), (1001, winsorised_interval)):
+    for n, bounds in ((5, median_interval), (19, median_interval), (1001, winsorized_interval)):
         values = np.sort(rng.exponential(1, n))
-        found = robust(drawn(values), 0.95)
-        assert (found["iqm_low"], found["iqm_high"]) == pytest.approx(bounds(values, 0.95))
-        assert found["iqm_low"] <= found["iqm"] <= found["iqm_high"]
+        result = estimate_robust(samples_of(values), 0.95)
+        assert (result["iqm_low"], result["iqm_high"]) == pytest.approx(bounds(values, 0.95))
+        assert result["iqm_low"] <= result["iqm"] <= result["iqm_high"]
 
 
 def test_intervals_of_few_units():
-    assert robust(drawn([1.0, 2, 3, 9]), 0.95)["median_low"] is None
-    assert "needs 5 units" in robust(drawn([1.0, 2, 3, 9]), 0.95)["robust_note"]
-    two = robust(drawn(range(9), range(12)), 0.95)
+    assert estimate_robust(samples_of([1.0, 2, 3, 9]), 0.95)["median_low"] is None
+    assert "needs 5 units" in estimate_robust(samples_of([1.0, 2, 3, 9]), 0.95)["robust_note"]
+    two = estimate_robust(samples_of(range(9), range(12)), 0.95)
     assert two["median_low"] is None and two["iqm_low"] is None
-    assert two["robust_note"].startswith("median: an interval needs 10 units, there are 9")
-    skewed = robust(drawn([0.0, 0, 0, 0, 5, 9]), 0.95)
-    assert "may cover less" in skewed["robust_note"]
-    equal = robust(drawn([3.0] * 30, [5.0] * 30), 0.95)
+    assert two["robust_note"].startswith("median: an interval needs 10 units; got 9")
+    skewed = estimate_robust(samples_of([0.0, 0, 0, 0, 5, 9]), 0.95)
+    assert "may be too low" in skewed["robust_note"]
+    equal = estimate_robust(samples_of([3.0] * 30, [5.0] * 30), 0.95)
     assert equal["iqm_low"] == equal["iqm_high"] == equal["median_low"] == 4
 
 
@@ -131,6 +131,6 @@ def test_median_interval_covers(n):
     rng = np.random.default_rng(n)
     inside = 0
     for values in np.sort(rng.exponential(1, (2000, n))):
-        low, high = order_interval(values, 0.95)
+        low, high = median_interval(values, 0.95)
         inside += low <= np.log(2) <= high
     assert 0.93 <= inside / 2000 <= 0.97

@@ -1,10 +1,16 @@
-"""What docs/statistics.md promises, simulated with other seeds than its tables."""
+"""Guarantees of docs/explanation/statistics.md, simulated with other seeds than its tables."""
 
 import math
 
 import pytest
 
-from .simulation import SIZES, coverage, errors, false_equivalence, power
+from .simulation import (
+    SIZES,
+    simulate_coverage,
+    simulate_errors,
+    simulate_false_equivalence,
+    simulate_power,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -14,41 +20,43 @@ OUTSIDE = {
     ("mean", "very skewed", 20),
     ("mean", "zero-inflated", 5),
 }
-"""Intervals that are known, and documented, to cover less than 93 or more than 97 %."""
+"""Intervals with a documented coverage below 93 % or above 97 %."""
 
 
-def error(percent, repeats):
-    """Three standard errors of a simulated percentage."""
+def three_standard_errors(percent, repeats):
+    """Return three standard errors of a simulated percentage."""
     return 3 * math.sqrt(percent * (100 - percent) / repeats)
 
 
 def test_family_wise_errors_are_at_most_five_percent():
-    found = errors(800, seed=11)
-    for (kind, _, count), percent in found.items():
+    rates = simulate_errors(800, seed=11)
+    for (kind, _, count), percent in rates.items():
         repeats = 400 if kind.startswith("weights") else 800
-        assert percent <= 5 + error(5, repeats), (kind, count)
-        if kind.startswith("methods") and count == 2:  # one exact test: not far below, either
-            assert percent >= 4.7 - error(5, repeats)
+        assert percent <= 5 + three_standard_errors(5, repeats), (kind, count)
+        if kind.startswith("methods") and count == 2:  # the rate of one exact test is nearly 5 %
+            assert percent >= 4.7 - three_standard_errors(5, repeats)
 
 
-def test_equivalence_is_claimed_wrongly_in_at_most_five_percent():
-    for percent in false_equivalence(1000, seed=12).values():
-        assert percent <= 5 + error(5, 1000)
+def test_false_equivalence_is_at_most_five_percent():
+    for percent in simulate_false_equivalence(1000, seed=12).values():
+        assert percent <= 5 + three_standard_errors(5, 1000)
 
 
-def test_intervals_cover_what_they_say_but_for_the_documented():
-    wrong = {
+def test_interval_coverage_equals_the_confidence_except_where_documented():
+    outside = {
         key
-        for key, percent in coverage(1000, seed=13).items()
-        if not 93 - error(93, 1000) <= percent <= 97 + error(97, 1000)
+        for key, percent in simulate_coverage(1000, seed=13).items()
+        if not 93 - three_standard_errors(93, 1000)
+        <= percent
+        <= 97 + three_standard_errors(97, 1000)
     }
-    assert wrong <= OUTSIDE
+    assert outside <= OUTSIDE
 
 
 def test_power_rises_with_effect_and_units():
-    found = power(200, seed=14)
-    for (kind, effect, n), percent in found.items():
+    rates = simulate_power(200, seed=14)
+    for (kind, effect, n), percent in rates.items():
         for larger in ((kind, 2 * effect, n), (kind, effect, 2 * n), (kind, effect, 4 * n)):
-            assert found.get(larger, 100) >= percent - error(50, 200)
-    assert all(found["methods, 2 policies", 3.0, n] >= 90 for n in SIZES)
-    assert found["weights, 2 policies", 0.3, 256] >= 95
+            assert rates.get(larger, 100) >= percent - three_standard_errors(50, 200)
+    assert all(rates["methods, 2 policies", 3.0, n] >= 90 for n in SIZES)
+    assert rates["weights, 2 policies", 0.3, 256] >= 95

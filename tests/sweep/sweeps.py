@@ -1,4 +1,4 @@
-"""Sweeps to test with, and searches in which nothing is trained."""
+"""Sweep configurations, and simulated searches without training."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,8 +8,8 @@ import pandas as pd
 
 from daf.config import DAFSweepConfig
 from daf.sweep.conclude import conclude
-from daf.sweep.propose import first_round, next_round, sizes
-from daf.sweep.rank import finalists, rank, rounds_table
+from daf.sweep.propose import propose_first_round, propose_next_round, round_sizes
+from daf.sweep.rank import rank_trials, rounds_table, select_finalists
 from daf.sweep.trials import Outcome, Trial
 
 GRID = {"learning_rate": [0.0001, 0.001], "hidden_size": [8, 16], "anneal": [True]}
@@ -22,16 +22,16 @@ RANGES = {
 
 
 def landscape(values: dict) -> float:
-    """A ridge with one top, 100 high; a good learning rate depends on the entropy bonus."""
+    """Return an objective with one maximum of 100, in which two hyperparameters interact."""
     rate = math.log10(values["learning_rate"]) + 2.7
     entropy = math.log10(values["entropy_coef"]) + 2 + 0.4 * rate
     clip = 5 * (values["clip"] - 0.2)
-    away = rate**2 / 0.36 + entropy**2 / 0.5 + clip**2
-    return 100 * math.exp(-away / 2) - 2 * abs(math.log2(values["hidden_size"]) - 6.5)
+    distance = rate**2 / 0.36 + entropy**2 / 0.5 + clip**2
+    return 100 * math.exp(-distance / 2) - 2 * abs(math.log2(values["hidden_size"]) - 6.5)
 
 
 def sweep(**changes: Any) -> DAFSweepConfig:
-    """A small grid, with changes."""
+    """Return a small grid sweep, with changes."""
     data = {
         "name": "s",
         "policy_class_path": "stateless",
@@ -41,22 +41,24 @@ def sweep(**changes: Any) -> DAFSweepConfig:
     return DAFSweepConfig.parse(data | changes, "sweep.yaml")
 
 
-def searched(
+def run_search(
     config: DAFSweepConfig, objective: Callable[[dict], float | None]
 ) -> list[list[Outcome]]:
-    """A whole search whose trials come to what a function says."""
+    """Return the outcomes of all rounds of a search with this objective function."""
     history: list[list[Outcome]] = []
-    for number in range(len(sizes(config))):
-        trials = next_round(config, history) if number else first_round(config)
+    for number in range(len(round_sizes(config))):
+        trials = propose_next_round(config, history) if number else propose_first_round(config)
         history.append([Outcome(trial, objective(trial.values)) for trial in trials])
     return history
 
 
-def measured(
+def measure_trials(
     trials: Sequence[Trial], objective: Callable[[dict], float | None], steps: int, tag: str
 ) -> tuple[list[dict], pd.DataFrame]:
-    """Trials as `Round.described` gives them, each with one run that fails or has two episodes
-    around the objective; and the table of all episodes."""
+    """Return entries of trials as from `Round.entries`, and their episode table.
+
+    Each trial has one run, which fails or has two episodes around the objective.
+    """
     entries, rows = [], []
     for trial in trials:
         run, value = f"{tag}-{trial.name}", objective(trial.values)
@@ -71,20 +73,20 @@ def measured(
     return entries, pd.DataFrame(rows).astype({"training_seed": "Int64"})
 
 
-def concluded(
+def run_sweep(
     config: DAFSweepConfig, objective: Callable[[dict], float | None]
 ) -> tuple[dict[str, Any], list[Outcome]]:
-    """What a whole search and its confirmation come to, and the outcomes of all its rounds."""
-    history = searched(config, objective)
+    """Return the result of a search with confirmation, and the outcomes of all its rounds."""
+    history = run_search(config, objective)
     parts = [
-        measured(
+        measure_trials(
             [outcome.trial for outcome in outcomes], objective, 100 * (number + 1), f"r{number}"
         )
         for number, outcomes in enumerate(history)
     ]
     rounds, table = [entries for entries, _ in parts], pd.concat([table for _, table in parts])
-    trials = rank(config, rounds, table)
-    best = [Trial(entry["trial"], entry["values"]) for entry in finalists(config, trials)]
-    again = measured(best, objective, 900, "confirmation")
-    found = conclude(config, trials, rounds_table(rounds, table, "score"), *again)
-    return found, [outcome for outcomes in history for outcome in outcomes]
+    trials = rank_trials(config, rounds, table)
+    best = [Trial(entry["trial"], entry["values"]) for entry in select_finalists(config, trials)]
+    confirmation = measure_trials(best, objective, 900, "confirmation")
+    result = conclude(config, trials, rounds_table(rounds, table, "score"), *confirmation)
+    return result, [outcome for outcomes in history for outcome in outcomes]

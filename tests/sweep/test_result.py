@@ -1,56 +1,56 @@
-"""What a sweep returns is the best of what it tried, whatever the strategy, at known objectives."""
+"""Results of whole sweeps on known objectives, for every strategy."""
 
 import pytest
 
 from daf.sweep.conclude import best_config
 
-from .sweeps import RANGES, concluded, landscape, sweep
+from .sweeps import RANGES, landscape, run_sweep, sweep
 
 RANDOM, SOBOL, BAYESIAN, HALVING = "random", "sobol", "bayesian", "halving"
 
 
-def returned(config) -> tuple[dict, list]:
-    """The hyperparameters in the best configuration, and all outcomes of the search."""
+def search_best_config(config) -> tuple[dict, list]:
+    """Return the hyperparameters of the best configuration, and all outcomes of the search."""
     sign = 1 if config.optimize_direction == "maximize" else -1
-    found, outcomes = concluded(config, lambda values: sign * landscape(values))
-    policy = best_config(config, found["best"])
+    result, outcomes = run_sweep(config, lambda values: sign * landscape(values))
+    policy = best_config(config, result["best"])
     values = policy["training"] | policy["policies"][0]["init_kwargs"]
     return {name: values[name] for name in config.search_space}, outcomes
 
 
 @pytest.mark.parametrize("strategy", [RANDOM, SOBOL, BAYESIAN, HALVING])
 @pytest.mark.parametrize("seed", range(10))
-def test_the_best_configuration_is_the_best_that_was_tried(strategy, seed):
+def test_best_config_is_the_best_trial(strategy, seed):
     direction = "minimize" if seed % 3 == 2 else "maximize"
     config = sweep(search_space=RANGES, strategy=strategy, num_trials=12, seed=seed,
                    optimize_direction=direction)  # fmt: skip
-    best, outcomes = returned(config)
+    best, outcomes = search_best_config(config)
     assert best == max((o.trial.values for o in outcomes), key=landscape)
 
 
 @pytest.mark.parametrize("strategy", [RANDOM, SOBOL, BAYESIAN, HALVING])
-def test_the_whole_result_is_about_the_best(strategy):
+def test_result_is_consistent_with_the_best_trial(strategy):
     config = sweep(search_space=RANGES, strategy=strategy, num_trials=20, keep_best=3)
-    found, outcomes = concluded(config, landscape)
+    result, outcomes = run_sweep(config, landscape)
     ranked = sorted(outcomes, key=lambda o: -landscape(o.trial.values))
     names = list(dict.fromkeys(o.trial.name for o in ranked))
     trained_as_long = 1 if strategy == HALVING else 20
-    first = found["ranking"][: max(trained_as_long, 1)]
-    assert first == names[: len(first)] and set(found["ranking"]) == set(names)
-    best = found["best"]
+    first = result["ranking"][: max(trained_as_long, 1)]
+    assert first == names[: len(first)] and set(result["ranking"]) == set(names)
+    best = result["best"]
     assert (best["trial"], best["rivals"]) == (names[0], trained_as_long - 1)
     assert best["objective"] == pytest.approx(landscape(best["hyperparameters"]))
-    assert [c["trial"] for c in found["confirmation"]] == found["ranking"][:3]
-    assert best["confirmed"] == found["confirmation"][0]
+    assert [c["trial"] for c in result["confirmation"]] == result["ranking"][:3]
+    assert best["confirmed"] == result["confirmation"][0]
     assert best["confirmed"]["mean"] == pytest.approx(best["objective"])
 
 
-def test_a_model_returns_more_than_chance():
-    """Bar: better in at least 8 of 10 seeds, measured at the configuration that is returned."""
+def test_model_beats_random_search():
+    """The best configuration is better for at least 8 of 10 seeds."""
     pairs = []
     for seed in range(10):
         changes = {"num_trials": 40, "seed": seed,
                    "optimize_direction": ("maximize", "minimize")[seed % 2]}  # fmt: skip
         configs = [sweep(search_space=RANGES, strategy=s, **changes) for s in (BAYESIAN, RANDOM)]
-        pairs.append([landscape(returned(config)[0]) for config in configs])
+        pairs.append([landscape(search_best_config(config)[0]) for config in configs])
     assert sum(model > chance for model, chance in pairs) >= 8, pairs

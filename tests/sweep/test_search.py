@@ -1,4 +1,4 @@
-"""A search in a folder of results: what is known of it, and what it trains."""
+"""State of a sweep in a results folder: rounds, runs and checks."""
 
 import json
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 from daf.config import BenchmarkConfig, ConfigError
 from daf.plan import make_plan
-from daf.sweep.search import Search
+from daf.sweep.state import SweepState
 
 from .sweeps import GRID, RANGES, sweep
 
@@ -18,30 +18,30 @@ def folder(tmp_path, monkeypatch):
 
 
 def runs(**changes) -> set[str]:
-    return set(Search(sweep(**changes)).plan.runs)
+    return set(SweepState(sweep(**changes)).plan.runs)
 
 
-def propose(known: Search, number: int, *trials: tuple[str, dict], **changes) -> None:
-    path = Path(known.round_file(number) if number else known.finalists_file)
+def propose(state: SweepState, number: int, *trials: tuple[str, dict], **changes) -> None:
+    path = Path(state.round_file(number) if number else state.finalists_file)
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"search": known.digest, "trials": [{"trial": n, "values": v} for n, v in trials]}
+    content = {"search": state.digest, "trials": [{"trial": n, "values": v} for n, v in trials]}
     path.write_text(json.dumps(content | changes))
 
 
-def test_a_new_value_leaves_the_other_trials_alone():
+def test_new_value_keeps_other_trials():
     wider = runs(search_space=GRID | {"hidden_size": [8, 16, 32]})
     assert runs() < wider and (len(runs()), len(wider)) == (4, 6)
 
 
-def test_keys_that_train_nothing():
+def test_keys_that_do_not_change_runs():
     changes = [{"keep_best": 1}, {"name": "other"}, {"confirmation": {"training_seeds": []}},
                {"objective_metric": "moves"}, {"optimize_direction": "minimize"}]  # fmt: skip
     assert all(runs(**change) == runs() for change in changes)
     halving = {"strategy": "halving", "num_training_steps": 9000}
-    assert runs(**halving) != runs(**halving, eta=2), "other budgets are other trainings"
+    assert runs(**halving) != runs(**halving, eta=2), "other steps give other runs"
 
 
-def test_a_trial_is_the_run_of_a_benchmark_with_its_values():
+def test_trial_equals_the_run_of_a_benchmark():
     (run,) = runs(search_space={"clip": [0.3]})
     plain = BenchmarkConfig.parse(
         {"policies": [{"class_path": "stateless", "training": {"clip": 0.3}}],
@@ -49,53 +49,57 @@ def test_a_trial_is_the_run_of_a_benchmark_with_its_values():
     assert list(make_plan(plain).runs) == [run]
 
 
-def test_the_last_rung_is_a_whole_training_and_the_others_its_beginning():
+def test_rungs_of_halving_extend_one_run():
     halving = {"strategy": "halving", "search_space": {"clip": [0.1, 0.2, 0.3]}}
-    search = Search(sweep(**halving, num_training_steps=9000))
+    search = SweepState(sweep(**halving, num_training_steps=9000))
     propose(search, 1, ("clip-0.2", {"clip": 0.2}))
-    search.learn()
+    search.reload_trials()
     first = next(r for r in search.rounds[0].plan.runs.values() if r.training.clip == 0.2)
     (last,) = search.rounds[1].plan.runs.values()
-    assert first.training.steps == 3000 and first.training.can_get_longer
-    assert last.training.steps == 9000 and not last.training.can_get_longer
-    assert first.course() == last.course()
+    assert first.training.steps == 3000 and first.training.is_extendable
+    assert last.training.steps == 9000 and not last.training.is_extendable
+    assert first.resume_key() == last.resume_key()
     assert last.name in runs(search_space={"clip": [0.2]}, num_training_steps=9000)
 
 
-def test_rounds_are_learned_as_they_come():
-    search = Search(sweep(search_space=RANGES, strategy="bayesian", num_trials=8))
-    assert (len(search.rounds), len(search.plan.runs), search.budgets) == (1, 4, [4_000_000] * 2)
+def test_rounds_are_read_when_proposed():
+    search = SweepState(sweep(search_space=RANGES, strategy="bayesian", num_trials=8))
+    assert (len(search.rounds), len(search.plan.runs), search.steps_by_round) == (
+        1,
+        4,
+        [4_000_000] * 2,
+    )
     values = {"learning_rate": 0.01, "entropy_coef": 0.01, "clip": 0.2, "hidden_size": 32}
     propose(search, 1, ("one", values))
-    search.learn()
+    search.reload_trials()
     assert len(search.plan.runs) == 5 and len(search.episodes_files(2)) == 5
     propose(search, 0, ("one", values), best_run="stateless-s1-x")
-    search.learn()
+    search.reload_trials()
     assert len(search.plan.runs) == 10 and len(search.confirmation.episodes_files()) == 5
     assert {run.training_seed for run in search.confirmation.runs.values()} == set(range(101, 106))
     assert search.best_run == "stateless-s1-x"
-    assert [entry["trial"] for entry in search.confirmed()] == ["one"]
-    again = Search(search.sweep)
+    assert [entry["trial"] for entry in search.confirmation_entries()] == ["one"]
+    again = SweepState(search.sweep)
     assert set(again.plan.runs) == set(search.plan.runs)
 
 
-def test_proposals_of_another_search_are_not_believed():
-    search = Search(sweep(search_space=RANGES, strategy="bayesian", num_trials=8))
+def test_proposals_of_another_search_are_ignored():
+    search = SweepState(sweep(search_space=RANGES, strategy="bayesian", num_trials=8))
     propose(search, 1, ("one", {"clip": 0.2}), search="0" * 64)
-    search.learn()
+    search.reload_trials()
     assert len(search.rounds) == 1
     propose(search, 1, ("one", {"clip": 0.2}))
     Path(search.round_file(1)).write_text('{"search": 3}')
     with pytest.raises(ConfigError, match=r"rounds/1.json: key 'search': got 3; .*; remove it"):
-        search.learn()
+        search.reload_trials()
 
 
-def test_what_failed_is_left_out():
-    search = Search(sweep())
+def test_failed_runs_are_omitted():
+    search = SweepState(sweep())
     run = next(iter(search.plan.runs))
-    partly = Search(sweep(missing={"runs": [run]}))
+    partly = SweepState(sweep(missing={"runs": [run]}))
     assert len(partly.episodes_files(1)) == len(search.episodes_files(1)) - 1
-    failed = [entry["failed"] for entry in partly.rounds[0].described()]
+    failed = [entry["failed"] for entry in partly.rounds[0].entries()]
     assert sorted(failed) == [[], [], [], [run]]
 
 
@@ -104,25 +108,25 @@ def test_what_failed_is_left_out():
     {"runs": ["stateless-s1-00000000"]},
     {"evaluations": ["stateless-s3-00000000/assembler_1"]},
 ])  # fmt: skip
-def test_missing_trainings_that_cannot_be(missing):
+def test_invalid_missing_runs(missing):
     with pytest.raises(ConfigError, match=r"key 'missing': got '(x|stateless-s[13]-00000000)'; "):
-        Search(sweep(missing=missing))
+        SweepState(sweep(missing=missing))
     if "s1" in f"{missing}":
         later = sweep(missing=missing, strategy="bayesian", search_space=RANGES)
-        assert Search(later).plan.runs, "it may be one of a later round"
+        assert SweepState(later).plan.runs, "it may be one of a later round"
 
 
-def test_an_objective_that_is_none():
+def test_unknown_objective():
     with pytest.raises(ConfigError, match=r"key 'objective_metric': got 'scor', .*did you mean"):
-        Search(sweep(objective_metric="scor"), "s.yaml")
+        SweepState(sweep(objective_metric="scor"), "s.yaml")
 
 
-def test_every_trial_has_the_steps_that_it_is_trained():
-    search = Search(sweep(search_space={"steps": [4096, 8192]}))
-    assert [entry["steps"] for entry in search.described(1)[0]] == [4096, 8192]
+def test_entries_have_the_steps_of_each_trial():
+    search = SweepState(sweep(search_space={"steps": [4096, 8192]}))
+    assert [entry["steps"] for entry in search.entries_by_round(1)[0]] == [4096, 8192]
 
 
-def test_a_policy_that_does_not_learn_cannot_be_searched():
+def test_policy_without_weights_is_rejected():
     Path("mine.py").write_text(
         "from daf.policies import Policy\n"
         "class Fixed(Policy):\n"
@@ -133,4 +137,4 @@ def test_a_policy_that_does_not_learn_cannot_be_searched():
     )
     changes = {"policy_class_path": "mine.py:Fixed", "search_space": {"pace": [1, 2]}}
     with pytest.raises(ConfigError, match=r"s\.yaml: key 'policy_class_path': got \"mine.py:Fixed"):
-        Search(sweep(**changes), "s.yaml")
+        SweepState(sweep(**changes), "s.yaml")

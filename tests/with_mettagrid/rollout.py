@@ -1,4 +1,4 @@
-"""Plays a bundle in mettagrid's own rollout, for 1000 steps: `python -I rollout.py BUNDLE.zip`."""
+"""Run a bundle in a mettagrid rollout of 1000 steps: `python -I rollout.py BUNDLE.zip`."""
 
 import importlib.util
 import json
@@ -59,10 +59,10 @@ agents = [policy.agent_policy(number) for number in range(4)]
 rollout = Rollout(config, agents)
 rollout.run_until_done()
 stats = rollout._sim.episode_stats["agent"]
-told = {
-    "daf": importlib.util.find_spec("daf") and "found",
+result = {
+    "daf": importlib.util.find_spec("daf") and "installed",
     "steps": rollout._sim.current_step,
     "moves": sum(agent.get("action.move.success", 0) for agent in stats),
     "timeouts": rollout.timeout_counts,
 }
-print(json.dumps(told))
+print(json.dumps(result))

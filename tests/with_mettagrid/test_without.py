@@ -1,4 +1,4 @@
-"""What holds where mettagrid is not installed: nothing imports it, and who needs it says so."""
+"""DAF without mettagrid: no module imports it, and functions that need it raise an error."""
 
 import importlib.metadata
 import pkgutil
@@ -9,28 +9,29 @@ import pytest
 
 import daf
 from daf.config import BenchmarkConfig, ConfigError
-from daf.extra import INSTALL, require
-from daf.mettagrid.crosscheck import cross_check
-from daf.mettagrid.translate import config_of
+from daf.mettagrid.cross_check import cross_check
+from daf.mettagrid.translate import mettagrid_config
 from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.plan.names import class_digest, class_label
-from daf.policies import policy_class
+from daf.policies import import_policy_class
+from daf.provenance.mettagrid_version import INSTALL_HINT, require_mettagrid
 
-RUNS_IN_METTAGRID = "daf.mettagrid.bundled."
-"""Code for bundles: mettagrid imports it, DAF does not."""
+BUNDLED_PACKAGE = "daf.mettagrid.bundled."
+"""Package of code for bundles; mettagrid imports it, DAF does not."""
 
 IMPORT_ALL = """
 import importlib, sys
 for name in sys.argv[1:]:
     importlib.import_module(name)
-foreign = [name for name in sys.modules if name.partition(".")[0] in ("mettagrid", "pufferlib")]
-print(sorted(foreign))
+packages = ("mettagrid", "pufferlib")
+mettagrid_modules = [name for name in sys.modules if name.partition(".")[0] in packages]
+print(sorted(mettagrid_modules))
 """
 
 
 @pytest.fixture
-def absent(monkeypatch):
+def without_mettagrid(monkeypatch):
     def version(name):
         raise importlib.metadata.PackageNotFoundError(name)
 
@@ -39,9 +40,9 @@ def absent(monkeypatch):
 
 def test_no_module_of_daf_imports_mettagrid():
     names = [
-        found.name
-        for found in pkgutil.walk_packages(daf.__path__, "daf.")
-        if found.name not in ("daf.__main__", f"{RUNS_IN_METTAGRID}player")
+        module.name
+        for module in pkgutil.walk_packages(daf.__path__, "daf.")
+        if module.name not in ("daf.__main__", f"{BUNDLED_PACKAGE}policy")
     ]
     assert "daf.mettagrid.importing" in names
     done = subprocess.run(
@@ -51,11 +52,11 @@ def test_no_module_of_daf_imports_mettagrid():
 
 
 @pytest.mark.parametrize(
-    "needing",
+    "call",
     [
-        lambda: policy_class("mettagrid:random"),
+        lambda: import_policy_class("mettagrid:random"),
         lambda: class_digest("mettagrid:random"),
-        lambda: config_of(load_mission("assembler_1")),
+        lambda: mettagrid_config(load_mission("assembler_1")),
         lambda: cross_check(load_mission("assembler_1"), [0], 1),
         lambda: make_plan(
             BenchmarkConfig.parse(
@@ -64,22 +65,23 @@ def test_no_module_of_daf_imports_mettagrid():
         ),
     ],
 )
-def test_what_needs_it_says_how_to_install_it(absent, needing):
+def test_functions_that_need_mettagrid_explain_how_to_install_it(without_mettagrid, call):
     with pytest.raises(ConfigError) as error:
-        needing()
-    assert INSTALL in str(error.value) and "\n" not in str(error.value)
+        call()
+    assert INSTALL_HINT in str(error.value) and "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize(
-    ("version", "fits"), [("0.26.21", True), ("0.26.22", True), ("0.26.20", False), ("0.27", False)]
+    ("version", "is_supported"),
+    [("0.26.21", True), ("0.26.22", True), ("0.26.20", False), ("0.27", False)],
 )
-def test_other_versions_are_refused(monkeypatch, version, fits):
+def test_other_versions_raise(monkeypatch, version, is_supported):
     monkeypatch.setattr(importlib.metadata, "version", lambda name: version)
-    if fits:
-        require("a test")
+    if is_supported:
+        require_mettagrid("a test")
     else:
         with pytest.raises(ConfigError, match=f"a test needs another mettagrid than {version}"):
-            require("a test")
+            require_mettagrid("a test")
 
 
 @pytest.mark.parametrize(
@@ -92,12 +94,12 @@ def test_other_versions_are_refused(monkeypatch, version, fits):
         ("mettagrid:./folder", "mettagrid-folder"),
     ],
 )
-def test_labels_tell_them_from_ours(class_path, label):
+def test_labels_start_with_mettagrid(class_path, label):
     assert class_label(class_path) == label
 
 
-def test_a_policy_of_mettagrid_under_a_class_path_of_ours_is_told_its_name(tmp_path, monkeypatch):
+def test_a_mettagrid_class_without_prefix_raises_with_its_class_path(tmp_path, monkeypatch):
     (tmp_path / "theirs.py").write_text("class Mine:\n    def agent_policy(self, agent): ...\n")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ConfigError, match=r"is a policy of mettagrid, 'mettagrid:theirs\.Mine'"):
-        policy_class("theirs:Mine")
+        import_policy_class("theirs:Mine")

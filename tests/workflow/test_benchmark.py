@@ -1,4 +1,4 @@
-"""The workflow as a user runs it: a whole benchmark at tiny scale, then what an edit reruns."""
+"""Workflow tests: a complete tiny benchmark, and the jobs that run after an edit."""
 
 import hashlib
 import json
@@ -13,10 +13,11 @@ import pandas as pd
 import pytest
 import yaml
 
+from daf.cluster.forecast import Cluster, forecast
+from daf.cluster.measured_times import MeasuredTimes
 from daf.config import BenchmarkConfig
+from daf.evaluation.replay import Replay
 from daf.plan import make_plan
-from daf.plan.forecast import Cluster, Measured, forecast
-from daf.recording import Recording
 
 ROOT = Path(__file__).parents[2]
 TINY = {
@@ -35,7 +36,7 @@ TINY = {
 
 
 class Project:
-    """A copy of the checkout with its own results, so that code and configuration can be edited."""
+    """Editable copy of the checkout with separate results."""
 
     def __init__(self, folder: Path):
         self.folder = folder
@@ -53,7 +54,7 @@ class Project:
         path.write_text(text.replace(old, new, 1))
 
     def make(self, *options: str, target: str = "benchmark_report") -> str:
-        """Run snakemake; returns what it printed."""
+        """Run Snakemake and return its output."""
         done = subprocess.run(
             [sys.executable, "-m", "snakemake", target, *options],
             cwd=self.folder,
@@ -64,8 +65,8 @@ class Project:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
-    def planned(self) -> dict[str, int]:
-        """How many jobs of each rule would run now."""
+    def planned_jobs(self) -> dict[str, int]:
+        """Return the number of jobs by rule that a call would run."""
         table = self.make("--dry-run").partition("Job stats:")[2]
         jobs = dict(re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE))
         return {
@@ -90,7 +91,7 @@ def made(tmp_path_factory) -> Project:
 
 @pytest.fixture
 def project(made, tmp_path) -> Project:
-    """A made project of one's own to edit; `cp -p` keeps the times that Snakemake looks at."""
+    """Editable copy of the finished project, with equal modification times."""
     folder = tmp_path / "project"
     shutil.copytree(made.folder, folder)
     copy = object.__new__(Project)
@@ -98,7 +99,7 @@ def project(made, tmp_path) -> Project:
     return copy
 
 
-def test_everything_promised_is_there(made):
+def test_all_results_exist(made):
     results = made.folder / "results"
     runs = sorted(path.name for path in (results / "runs").iterdir())
     assert [run.rsplit("-", 1)[0] for run in runs] == [
@@ -106,18 +107,18 @@ def test_everything_promised_is_there(made):
         "stateless-s1",
     ]
     for run in runs:
-        described = json.loads((results / "runs" / run / "run.json").read_text())
-        assert described["run"] == run and described["steps"] == 384  # whole updates of 128
+        run_json = json.loads((results / "runs" / run / "run.json").read_text())
+        assert run_json["run"] == run and run_json["steps"] == 384  # whole updates of 128
         curve = pd.read_parquet(results / "runs" / run / "metrics.parquet")
         assert curve["steps"].tolist() == [128, 256, 384]
-    for player in [*runs, "random"]:
+    for contestant in [*runs, "random"]:
         for mission in TINY["missions"]:
-            folder = results / "evaluations" / f"{player}-e3-w0"
+            folder = results / "evaluations" / f"{contestant}-e3-w0"
             table = pd.read_parquet(folder / f"{mission}.parquet")
             assert table["episode"].tolist() == [0, 1, 2]
-            assert (table["run"] == player).all() and (table["mission"] == mission).all()
+            assert (table["run"] == contestant).all() and (table["mission"] == mission).all()
             assert table["score"].equals(table["hearts_stored"].astype(float))
-            (episode,) = Recording.read(folder / f"{mission}.replay.json").episodes
+            (episode,) = Replay.read(folder / f"{mission}.replay.json").episodes
             first = table.iloc[0]
             assert (episode.world_seed, episode.steps) == (first["world_seed"], first["steps"])
             assert episode.score == first["score"]
@@ -125,22 +126,22 @@ def test_everything_promised_is_there(made):
         tuple(pd.read_parquet(path)["world_seed"])
         for path in (results / "evaluations").rglob("assembler_1.parquet")
     }
-    assert len(seeds) == 1, "every policy meets the same worlds"
+    assert len(seeds) == 1, "all policies have the same world seeds"
     stats = json.loads((results / "benchmarks" / "tiny" / "stats.json").read_text())
     assert set(stats["best_policy"].split(", ")) <= {"stateless", "lstm", "random"}
     report = (results / "benchmarks" / "tiny" / "report.html").read_text()
     assert stats["best_policy"] in report and "assembler_1" in report
     for policy in ("stateless", "lstm", "random"):
         for mission in TINY["missions"]:
-            assert f">{policy} on {mission}: " in report  # may be watched
+            assert f">{policy} on {mission}: " in report  # embedded replays
 
 
-def test_every_job_left_a_sidecar_that_tells_the_truth(made):
-    vouched = {}
+def test_sidecars_match_all_files(made):
+    recorded = {}
     for sidecar in (made.folder / "results").rglob("*.prov.json"):
         record = json.loads(sidecar.read_text())
         for group in record["outputs"].values():
-            vouched |= {f"results/{path}": digest for path, digest in group.items()}
+            recorded |= {f"results/{path}": digest for path, digest in group.items()}
         for group in (*record["inputs"].values(), record["log"]):
             for path, digest in group.items():
                 content = (made.folder / "results" / path).read_bytes()
@@ -150,12 +151,12 @@ def test_every_job_left_a_sidecar_that_tells_the_truth(made):
         assert not any(word.startswith("/") for word in record["command"])
         assert record["log"] or record["rule"] == "pipeline"
     hashes = made.hashes("*.parquet", "*.safetensors", "*.html", "*.json")
-    assert vouched == hashes
+    assert recorded == hashes
 
 
-def test_snakemakes_own_report_holds_the_main_outputs_with_captions(made, tmp_path):
-    made.make("--report", str(tmp_path / "own.html"))
-    page = (tmp_path / "own.html").read_text()
+def test_snakemake_report_contains_main_outputs_with_captions(made, tmp_path):
+    made.make("--report", str(tmp_path / "snakemake.html"))
+    page = (tmp_path / "snakemake.html").read_text()
     runs = (made.folder / "results" / "runs").iterdir()
     shown = ["results/environment.json", *(f"results/runs/{r.name}/metrics.parquet" for r in runs)]
     shown += [f"results/benchmarks/tiny/{name}" for name in ("report.html", "stats.json")]
@@ -163,66 +164,66 @@ def test_snakemakes_own_report_holds_the_main_outputs_with_captions(made, tmp_pa
         assert re.search(rf'"{file}": {{"name": .{{,400}}"caption": "<p>[A-Z]', page), file
 
 
-def test_a_forecast_counts_the_files_that_are_made(made):
+def test_forecast_counts_the_written_files(made):
     plan = make_plan(BenchmarkConfig.model_validate(TINY))
     results = made.folder / "results"
-    measured = Measured.read(results / "timings", plan)
+    measured = MeasuredTimes.read(results / "timings", plan)
     assert len(measured.training) == 2 and len(measured.evaluation) == 3
-    found = forecast(plan, measured, Cluster(slots=2))
+    prediction = forecast(plan, measured, Cluster(slots=2))
     folders = ["runs", "evaluations"]
     folders += [f"{kind}/{rule}" for kind in ("logs", "timings") for rule in ("train", "evaluate")]
-    there = [path for name in folders for path in (results / name).rglob("*") if path.is_file()]
-    assert found.files == len(there)
+    files = [path for name in folders for path in (results / name).rglob("*") if path.is_file()]
+    assert prediction.files == len(files)
 
 
-def test_a_second_call_does_nothing(made):
-    assert made.planned() == {}
+def test_second_call_runs_no_job(made):
+    assert made.planned_jobs() == {}
     assert "Nothing to be done" in made.make()
 
 
-def test_the_same_configuration_gives_the_same_bytes(made, tmp_path):
+def test_equal_configurations_give_equal_bytes(made, tmp_path):
     again = Project(tmp_path / "again")
     again.make("--cores", "1")
     kinds = ("*.parquet", "*.safetensors", "*.json", "*.html")
     assert again.hashes(*kinds) == made.hashes(*kinds)
 
 
-def test_a_learning_rate_retrains_what_uses_it(project):
+def test_new_learning_rate_retrains_its_policy(project):
     lstm = {**TINY["policies"][1], "training": {"learning_rate": 0.0005}}
     project.configure(TINY | {"policies": ["stateless", lstm, "random"]})
-    assert project.planned() == {"train": 1, "evaluate": 1, "compare": 1, "report": 1}
+    assert project.planned_jobs() == {"train": 1, "evaluate": 1, "compare": 1, "report": 1}
 
 
-def test_a_new_seed_trains_once_more(project):
+def test_new_seed_adds_a_run_per_policy(project):
     project.configure(TINY | {"training_seeds": [1, 2]})
-    assert project.planned() == {"train": 2, "evaluate": 2, "compare": 1, "report": 1}
+    assert project.planned_jobs() == {"train": 2, "evaluate": 2, "compare": 1, "report": 1}
 
 
-def test_a_new_mission_is_played_and_nothing_else(project):
+def test_new_mission_adds_evaluations_only(project):
     project.configure(TINY | {"missions": [*TINY["missions"], "assembler_2"]})
-    assert project.planned() == {"evaluate": 3, "compare": 1, "report": 1}
-    played = {file: (project.folder / file).stat().st_ino for file in project.hashes("*.parquet")}
+    assert project.planned_jobs() == {"evaluate": 3, "compare": 1, "report": 1}
+    inodes = {file: (project.folder / file).stat().st_ino for file in project.hashes("*.parquet")}
     assert "evaluate_variant" not in project.make(target="evaluations")
-    assert played == {file: (project.folder / file).stat().st_ino for file in played}
+    assert inodes == {file: (project.folder / file).stat().st_ino for file in inodes}
     assert len(list((project.folder / "results/evaluations").rglob("assembler_2.parquet"))) == 3
-    assert project.planned() == {"compare": 1, "report": 1}
+    assert project.planned_jobs() == {"compare": 1, "report": 1}
 
 
-def test_a_mission_that_one_policy_lacks_is_left_out_for_it_alone(project):
+def test_missing_evaluation_of_one_policy(project):
     project.configure(TINY | {"missing": {"evaluations": ["random/assembler_1"]}})
     folder = project.folder / "results" / "evaluations" / "random-e3-w0"
     for file in folder.iterdir():
         file.unlink()
-    assert project.planned() == {"evaluate_variant_1": 1, "compare": 1, "report": 1}
+    assert project.planned_jobs() == {"evaluate_variant_1": 1, "compare": 1, "report": 1}
     project.make()
     assert sorted(file.name for file in folder.glob("*.parquet")) == ["training_facility_1.parquet"]
-    assert project.planned() == {}
+    assert project.planned_jobs() == {}
 
 
-def test_a_new_environment_check_repeats_nothing_and_hides_nothing(project):
+def test_new_environment_check_keeps_runs(project):
     before = project.hashes("policy.safetensors")
     times = {file: (project.folder / file).stat().st_mtime_ns for file in before}
-    # So many episodes need more disk, which has to be checked again.
+    # More episodes need more disk space, which changes the environment check.
     project.configure(TINY | {"training_seeds": [1, 2], "evaluation": {"episodes": 150_000}})
     project.make(target="trainings")
     after = project.hashes("policy.safetensors")
@@ -231,29 +232,29 @@ def test_a_new_environment_check_repeats_nothing_and_hides_nothing(project):
     assert "2048 MB free" in (project.folder / "results" / "environment.json").read_text()
 
 
-def test_a_comment_retrains_nothing(project):
+def test_comment_reruns_no_job(project):
     project.edit("daf/learn/ppo.py", "import torch\n", "import torch  # a remark\n")
     (project.folder / "workflow" / "scripts" / "train.py").touch()
-    assert project.planned() == {}
+    assert project.planned_jobs() == {}
 
 
-def test_logic_retrains_what_uses_it(project):
+def test_changed_logic_reruns_its_jobs(project):
     project.edit("daf/learn/advantage.py", "gamma * gae_lambda", "gae_lambda * gamma")
-    assert project.planned() == {"train": 2, "evaluate": 2, "compare": 1, "report": 1}
+    assert project.planned_jobs() == {"train": 2, "evaluate": 2, "compare": 1, "report": 1}
 
 
-def test_logic_of_a_rules_script_counts(project):
-    project.edit("workflow/scripts/compare.py", "with job", "left_out = []\n\nwith job")
-    assert project.planned() == {"compare": 1, "report": 1}
+def test_changed_script_reruns_its_jobs(project):
+    project.edit("workflow/scripts/compare.py", "with run_job", "left_out = []\n\nwith run_job")
+    assert project.planned_jobs() == {"compare": 1, "report": 1}
 
 
-def test_the_template_rebuilds_the_report_alone(project):
+def test_changed_template_rebuilds_the_report_only(project):
     project.edit("daf/report/templates/report.html.j2", "</body>", "<!-- new --></body>")
-    assert project.planned() == {"report": 1}
+    assert project.planned_jobs() == {"report": 1}
 
 
-def test_reference_results_are_those_of_their_own_configuration(tmp_path):
-    """In the jobs, too, which are calls of Snakemake of their own."""
+def test_reference_results_use_their_configuration(tmp_path):
+    """Jobs, which are separate Snakemake calls, use it too."""
     project = Project(tmp_path)
     small = TINY | {"name": "small", "policies": ["random"], "missions": ["assembler_1"]}
     (tmp_path / "config" / "reference.yaml").write_text(yaml.safe_dump(small))
@@ -264,7 +265,7 @@ def test_reference_results_are_those_of_their_own_configuration(tmp_path):
     assert command[:2] == ["snakemake", "reference_results"]
 
 
-def test_a_failed_report_leaves_the_old_one(project):
+def test_failed_report_keeps_the_old_report(project):
     report = project.folder / "results" / "benchmarks" / "tiny" / "report.html"
     before = report.read_bytes()
     project.edit("daf/report/templates/report.html.j2", "</body>", "{{ nothing.at.all }}</body>")

@@ -1,4 +1,4 @@
-"""Whatever is killed, the same command makes the same bytes."""
+"""Kills of workflows and jobs: the next call makes the same bytes."""
 
 import contextlib
 import os
@@ -13,8 +13,8 @@ import psutil
 import pytest
 import yaml
 
-from daf.workflow import snakemake_command
-from tests.results import hashes
+from daf.orchestrators.snakemake_command import snakemake_command
+from tests.results import result_hashes
 
 RULES = ("train", "evaluate", "compare", "report")
 CONFIG = {
@@ -37,8 +37,8 @@ def start(folder: Path, target: str = "benchmark_report") -> subprocess.Popen:
         )
 
 
-def job_of(process: subprocess.Popen, rule: str) -> psutil.Process | None:
-    """The running job of a rule, by the name of its script."""
+def find_job(process: subprocess.Popen, rule: str) -> psutil.Process | None:
+    """Return the running job of a rule, by the name of its script."""
     with contextlib.suppress(psutil.NoSuchProcess):
         for child in psutil.Process(process.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
@@ -47,19 +47,23 @@ def job_of(process: subprocess.Popen, rule: str) -> psutil.Process | None:
     return None
 
 
-def kill_during(folder: Path, rule: str, how: str, wait: float) -> str:
-    """Begin a call, and kill it while a job of the rule runs: Snakemake alone, it with all its
-    jobs, or that job. Returns what was printed."""
+def kill_during(folder: Path, rule: str, target: str, wait: float) -> str:
+    """Start a call, kill it while a job of the rule runs, and return its output.
+
+    Args:
+        target: "snakemake", "group" (with all jobs) or "job".
+        wait: seconds between the start of the job and the kill.
+    """
     process = start(folder)
     printed = (folder / "output.txt").read_text
-    while (job := job_of(process, rule)) is None:
-        assert process.poll() is None, f"it ended before {rule} was seen\n{printed()}"
+    while (job := find_job(process, rule)) is None:
+        assert process.poll() is None, f"the call ended before a job of {rule}\n{printed()}"
         time.sleep(0.01)
     with contextlib.suppress(psutil.TimeoutExpired):
         job.wait(wait)
-    if how == "group":
+    if target == "group":
         os.killpg(process.pid, signal.SIGKILL)
-    elif how == "job":
+    elif target == "job":
         with contextlib.suppress(psutil.NoSuchProcess):
             job.kill()
     else:
@@ -68,56 +72,56 @@ def kill_during(folder: Path, rule: str, how: str, wait: float) -> str:
     return printed()
 
 
-def finished(folder: Path) -> bool:
-    """Whether all that a call makes is there; then nothing was killed before its end."""
+def is_finished(folder: Path) -> bool:
+    """Return true if the call has finished before the kill."""
     return (folder / "results/benchmarks/kills/report.html.prov.json").exists()
 
 
 @pytest.fixture(scope="module")
-def unharmed(tmp_path_factory) -> dict[str, str]:
-    """The results of a call that nobody disturbs."""
-    folder = tmp_path_factory.mktemp("unharmed")
+def uninterrupted(tmp_path_factory) -> dict[str, str]:
+    """Return the hashes of the results of an uninterrupted call."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
     assert start(folder).wait() == 0, (folder / "output.txt").read_text()
-    return hashes(folder)
+    return result_hashes(folder)
 
 
-def training(folder: Path) -> bool:
+def has_resume_state(folder: Path) -> bool:
     return bool(list((folder / "results").glob("resume/*/state.pt")))
 
 
-def test_a_killed_training_goes_on(tmp_path):
-    unharmed, killed = tmp_path / "unharmed", tmp_path / "killed"
-    for folder in (unharmed, killed):
+def test_killed_run_resumes(tmp_path):
+    uninterrupted, killed = tmp_path / "uninterrupted", tmp_path / "killed"
+    for folder in (uninterrupted, killed):
         folder.mkdir()
-    assert start(unharmed, "trainings").wait() == 0, (unharmed / "output.txt").read_text()
+    assert start(uninterrupted, "trainings").wait() == 0, (uninterrupted / "output.txt").read_text()
     process = start(killed, "trainings")
-    while not training(killed):
+    while not has_resume_state(killed):
         assert process.poll() is None
         time.sleep(0.05)
     process.kill()
     process.wait()
     assert start(killed, "trainings").wait() == 0, (killed / "output.txt").read_text()
-    assert hashes(killed) == hashes(unharmed) != {}
+    assert result_hashes(killed) == result_hashes(uninterrupted) != {}
     (log,) = (killed / "results" / "logs" / "train").glob("*.log")
-    assert "goes on after update" in log.read_text()
-    assert not training(killed)
+    assert "resuming from update" in log.read_text()
+    assert not has_resume_state(killed)
 
 
 @pytest.mark.slow
-def test_a_hundred_kills(unharmed, tmp_path):
-    """Takes half an hour of two cores."""
-    chance = random.Random(int(os.environ.get("DAF_KILL_SEED", "1")))
-    wanted, killed, tries = int(os.environ.get("DAF_KILLS", "100")), Counter(), 0
-    while sum(killed.values()) < wanted:
+def test_repeated_kills(uninterrupted, tmp_path):
+    """100 kills take 30 min on 2 cores."""
+    rng = random.Random(int(os.environ.get("DAF_KILL_SEED", "1")))
+    num_kills, killed, tries = int(os.environ.get("DAF_KILLS", "100")), Counter(), 0
+    while sum(killed.values()) < num_kills:
         rule = RULES[tries % len(RULES)]
-        how = chance.choice(["snakemake", "group", "job"])
-        wait = chance.uniform(0, 3 if rule == "train" else 1)
+        target = rng.choice(["snakemake", "group", "job"])
+        wait = rng.uniform(0, 3 if rule == "train" else 1)
         folder = tmp_path / str(tries)
         folder.mkdir()
         tries += 1
-        printed = kill_during(folder, rule, how, wait)
-        killed[rule] += not finished(folder)  # the job may have ended just before
-        assert start(folder).wait() == 0, (rule, how, wait, printed)
-        assert hashes(folder) == unharmed, (rule, how, wait, printed)
-        assert tries < 3 * wanted + len(RULES), killed
+        printed = kill_during(folder, rule, target, wait)
+        killed[rule] += not is_finished(folder)  # the job may have ended just before
+        assert start(folder).wait() == 0, (rule, target, wait, printed)
+        assert result_hashes(folder) == uninterrupted, (rule, target, wait, printed)
+        assert tries < 3 * num_kills + len(RULES), killed
     assert all(killed[rule] > 0 for rule in RULES), killed

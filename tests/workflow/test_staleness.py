@@ -1,4 +1,4 @@
-"""One folder of results, used by many studies from many working directories."""
+"""Results folder shared by several benchmarks and working directories."""
 
 import hashlib
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from daf.workflow import snakemake_command
+from daf.orchestrators.snakemake_command import snakemake_command
 
 POLICY = """
 import torch
@@ -24,7 +24,7 @@ class Mine(Policy):
 """
 MISSION = {"extends": "assembler_1", "description": "A short day.", "max_steps": 40}
 TRAINING = {"missions": ["assembler_1"], "steps": 128, "worlds": 4, "rollout_length": 32}
-STUDY = {
+BENCHMARK = {
     "name": "study",
     "policies": [{"class_path": "stateless", "init_kwargs": {"hidden_size": 8}}, "random",
                  {"class_path": "mine.py:Mine", "name": "mine"}],
@@ -37,7 +37,7 @@ STUDY = {
 }  # fmt: skip
 
 CHANGES = {
-    "policy": {"policies": [*STUDY["policies"], "noop"]},
+    "policy": {"policies": [*BENCHMARK["policies"], "noop"]},
     "mission": {},
     "episodes": {"evaluation": {"episodes": 4}},
     "confidence": {"comparison": {"confidence": 0.6}},
@@ -50,10 +50,10 @@ CHANGES = {
 }
 
 
-def write_study(folder: Path, change: str | None = None) -> Path:
-    """Write a study into a working directory of its own, changed in one thing."""
+def write_benchmark(folder: Path, change: str | None = None) -> Path:
+    """Write a benchmark with one change into a new working directory."""
     folder.mkdir()
-    (folder / "config.yaml").write_text(yaml.safe_dump(STUDY | CHANGES.get(change, {})))
+    (folder / "config.yaml").write_text(yaml.safe_dump(BENCHMARK | CHANGES.get(change, {})))
     steps = 50 if change == "mission" else 40
     (folder / "short.yaml").write_text(yaml.safe_dump(MISSION | {"max_steps": steps}))
     action = "2" if change == "code" else "1"
@@ -62,7 +62,7 @@ def write_study(folder: Path, change: str | None = None) -> Path:
 
 
 def make(folder: Path, results: Path) -> str:
-    """Make the report of a study; return what Snakemake printed."""
+    """Make the report of a benchmark and return the output of Snakemake."""
     config = yaml.safe_load((folder / "config.yaml").read_text())
     config["execution"]["results_dir"] = str(results)
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
@@ -74,8 +74,8 @@ def make(folder: Path, results: Path) -> str:
     return done.stdout + done.stderr
 
 
-def made(results: Path) -> dict[str, tuple[str, int]]:
-    """Hash and inode of all results but the accounts of jobs."""
+def hashes_and_inodes(results: Path) -> dict[str, tuple[str, int]]:
+    """Return hash and inode of all results by path, without sidecars and logs."""
     return {
         str(path.relative_to(results)): (
             hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -88,49 +88,48 @@ def made(results: Path) -> dict[str, tuple[str, int]]:
 
 
 def check(folder: Path, results: Path, fresh: dict[str, tuple[str, int]]) -> None:
-    """Make a study in a used folder: results are those of a fresh one, and nothing that was there
-    is written again."""
-    before = made(results)
+    """Make a benchmark in a used folder; check its results, and that equal files are kept."""
+    before = hashes_and_inodes(results)
     make(folder, results)
-    after = made(results)
+    after = hashes_and_inodes(results)
     assert {name: after[name][0] for name in fresh} == {name: fresh[name][0] for name in fresh}
-    same = {name for name, found in before.items() if after[name][0] == found[0]}
+    same = {name for name, before_file in before.items() if after[name][0] == before_file[0]}
     assert {name for name in same if after[name][1] != before[name][1]} == set()
     assert "Nothing to be done" in make(folder, results)
 
 
-def test_a_study_of_the_same_name_from_another_place_is_made_anew(tmp_path):
+def test_results_folder_shared_by_working_directories(tmp_path):
     results = tmp_path / "results"
-    make(write_study(tmp_path / "a"), results)
-    old = made(results)
-    again = write_study(tmp_path / "b")
+    make(write_benchmark(tmp_path / "a"), results)
+    old = hashes_and_inodes(results)
+    again = write_benchmark(tmp_path / "b")
     assert "Nothing to be done" in make(again, results)
     results = results.rename(tmp_path / "renamed")
     shutil.rmtree(tmp_path / "a" / ".snakemake")
     assert "Nothing to be done" in make(tmp_path / "a", results)
-    assert made(results) == old
-    # Dates in the future and in any order, as copies and wrong clocks make them.
+    assert hashes_and_inodes(results) == old
+    # Future modification times in another order, as from copies and wrong clocks.
     for number, path in enumerate(sorted(results.glob("runs/*/*"), reverse=True)):
         os.utime(path, (2e9 + number, 2e9 + number))
-    printed = make(write_study(tmp_path / "c", "confidence"), results)
-    assert "stats.json is made again: parameter config.comparison.confidence differs" in printed
-    new = made(results)
+    printed = make(write_benchmark(tmp_path / "c", "confidence"), results)
+    assert "stats.json: stale (parameter config.comparison.confidence changed)" in printed
+    new = hashes_and_inodes(results)
     changed = {name for name in old if new[name] != old[name]}
     assert changed == {"benchmarks/study/stats.json", "benchmarks/study/report.html"}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("remembered", [True, False], ids=["with .snakemake", "without"])
-def test_ten_studies_in_one_folder_are_as_in_folders_of_their_own(tmp_path, remembered):
+@pytest.mark.parametrize("with_metadata", [True, False], ids=["with .snakemake", "without"])
+def test_benchmarks_in_a_shared_folder_equal_those_in_separate_folders(tmp_path, with_metadata):
     results = tmp_path / "results"
     names = [None, *CHANGES]
-    folders = {name: write_study(tmp_path / f"work-{name}", name) for name in names}
+    folders = {name: write_benchmark(tmp_path / f"work-{name}", name) for name in names}
     fresh = {}
     for name in names:
-        place = write_study(tmp_path / f"fresh-{name}", name)
-        make(place, place / "results")
-        fresh[name] = made(place / "results")
+        folder = write_benchmark(tmp_path / f"fresh-{name}", name)
+        make(folder, folder / "results")
+        fresh[name] = hashes_and_inodes(folder / "results")
     for name in [*names, *reversed(names)]:
-        if not remembered:
+        if not with_metadata:
             shutil.rmtree(folders[name] / ".snakemake", ignore_errors=True)
         check(folders[name], results, fresh[name])

@@ -1,4 +1,4 @@
-"""Sweeps through Snakemake: rounds, what is trained again, what a kill changes."""
+"""Sweep workflows: rounds, reuse of trials, and kills."""
 
 import json
 import os
@@ -15,7 +15,7 @@ import yaml
 
 from daf.audit import VERIFIED, audit
 from daf.config import AuditConfig
-from daf.workflow import snakemake_command
+from daf.orchestrators.snakemake_command import snakemake_command
 
 pytestmark = pytest.mark.slow
 
@@ -52,8 +52,8 @@ def start(folder: Path, config: dict) -> subprocess.Popen:
         )
 
 
-def swept(folder: Path, config: dict) -> list[str]:
-    """Make a sweep; returns the rules of the jobs that were done for it."""
+def run_sweep(folder: Path, config: dict) -> list[str]:
+    """Run a sweep and return the rules of the executed jobs."""
     process = start(folder, config)
     printed = (folder / "output.txt").read_text
     assert process.wait() == 0, printed()
@@ -63,7 +63,7 @@ def swept(folder: Path, config: dict) -> list[str]:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Of what a sweep finds, and of all trainings and evaluations."""
+    """Return the content of all results by path, without sidecars."""
     results = folder / "results"
     return {
         str(path.relative_to(results)): path.read_bytes()
@@ -74,105 +74,105 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
-def halved(tmp_path_factory) -> Path:
-    """A folder in which a sweep by halving was made; copy it to change it."""
+def finished_sweep(tmp_path_factory) -> Path:
+    """Folder with a finished sweep by successive halving; tests copy it."""
     folder = tmp_path_factory.mktemp("halved")
-    rules = swept(folder, HALVING)
+    rules = run_sweep(folder, HALVING)
     assert [rules.count(rule) for rule in ("train", "propose", "rank", "conclude")] == [6, 1, 1, 1]
     return folder
 
 
 @pytest.fixture
-def folder(halved, tmp_path) -> Path:
-    return Path(shutil.copytree(halved, tmp_path / "copy"))
+def folder(finished_sweep, tmp_path) -> Path:
+    return Path(shutil.copytree(finished_sweep, tmp_path / "copy"))
 
 
-def test_a_sweep_of_an_edited_mission_is_searched_anew(tmp_path):
-    """Also from another working directory, with the proposals of the old mission in the folder."""
+def test_edited_mission_restarts_the_sweep(tmp_path):
+    """The results folder contains proposals for the old mission."""
     results = str(tmp_path / "results")
     mission = "{extends: assembler_1, description: A short day., max_steps: %d}"
-    for name, place, steps in (("a", results, 40), ("b", results, 60), ("fresh", None, 60)):
+    for name, results_dir, steps in (("a", results, 40), ("b", results, 60), ("fresh", None, 60)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "short.yaml").write_text(mission % steps)
-        execution = {"device": "cpu"} | ({"results_dir": place} if place else {})
-        rules = swept(
+        execution = {"device": "cpu"} | ({"results_dir": results_dir} if results_dir else {})
+        rules = run_sweep(
             tmp_path / name, HALVING | {"missions": ["short.yaml"], "execution": execution}
         )
         assert [rules.count(rule) for rule in ("train", "propose", "rank")] == [6, 1, 1]
-    found, fresh = tmp_path, tmp_path / "fresh"
-    assert contents(fresh).items() <= contents(found).items()
+    result, fresh = tmp_path, tmp_path / "fresh"
+    assert contents(fresh).items() <= contents(result).items()
 
 
-def test_survivors_go_on_and_the_best_is_confirmed(halved):
-    found = json.loads((halved / "results/sweeps/halving/search.json").read_text())
-    trials = pd.read_parquet(halved / "results/sweeps/halving/trials.parquet")
+def test_survivors_resume_and_the_best_is_confirmed(finished_sweep):
+    result = json.loads((finished_sweep / "results/sweeps/halving/search.json").read_text())
+    trials = pd.read_parquet(finished_sweep / "results/sweeps/halving/trials.parquet")
     assert trials["steps"].tolist() == [576, 192, 192]
-    run = found["best"]["run"]
-    log = (halved / "results/logs/train" / f"{run}.log").read_text()
-    assert f"{run}: goes on after update 3 of 9" in log, "it does not start over"
+    run = result["best"]["run"]
+    log = (finished_sweep / "results/logs/train" / f"{run}.log").read_text()
+    assert f"{run}: resuming from update 3 of 9" in log, "it resumes"
     best = trials["trial"][0]
-    assert [item["trial"] for item in found["confirmation"]] == [best]
-    assert found["confirmation"][0]["n_units"] == 2
-    report = (halved / "results/sweeps/halving/report.html").read_text()
+    assert [item["trial"] for item in result["confirmation"]] == [best]
+    assert result["confirmation"][0]["n_units"] == 2
+    report = (finished_sweep / "results/sweeps/halving/report.html").read_text()
     assert best in report and "Trials by rung: 3, then 1." in report
-    assert "snakemake sweep --configfile sweep.yaml" in report and str(halved) not in report
+    assert "snakemake sweep --configfile sweep.yaml" in report and str(finished_sweep) not in report
 
 
-def test_trials_that_share_jobs_come_to_the_same(halved, tmp_path):
-    """Those of a round, and those of the confirmation; what is left over has a job of its own."""
-    shared = HALVING | {"execution": {"device": "cpu", "population": 2}}
-    rules = swept(tmp_path, shared)
-    assert [rules.count(rule) for rule in ("train_population", "train")] == [2, 6]
-    assert contents(tmp_path) == contents(halved)
-    assert swept(tmp_path, HALVING) == [], "how many share a job re-makes nothing"
+def test_colocated_trials_give_equal_results(finished_sweep, tmp_path):
+    """Trials of a round and of the confirmation are co-located in pairs."""
+    shared = HALVING | {"execution": {"device": "cpu", "runs_per_job": 2}}
+    rules = run_sweep(tmp_path, shared)
+    assert [rules.count(rule) for rule in ("train_colocated", "train")] == [2, 6]
+    assert contents(tmp_path) == contents(finished_sweep)
+    assert run_sweep(tmp_path, HALVING) == [], "runs_per_job does not change results"
 
 
-def test_the_second_call_does_nothing(folder):
-    assert swept(folder, HALVING) == []
+def test_second_call_runs_no_job(folder):
+    assert run_sweep(folder, HALVING) == []
 
 
-def test_what_is_changed_trains_only_what_is_new(folder):
-    """A further value, more finalists, another eta."""
+def test_changed_sweep_trains_only_new_trials(folder):
+    """A new value, more finalists, another eta."""
     space = HALVING["search_space"] | {"learning_rate": [0.001, 0.003, 0.01, 0.02]}
     grid = {"strategy": "grid", "search_space": space, "num_training_steps": 192, "name": "grid",
             "training": TRAINING | {"steps": 192, "anneal_steps": 576}}  # fmt: skip
-    more = swept(folder, HALVING | grid)
-    assert more.count("train") == 1 + 2, "one trial, and the confirmation at so many steps"
-    assert swept(folder, HALVING | {"keep_best": 2}).count("train") == 2
-    rules = swept(folder, HALVING | {"eta": 2.9})
+    rules = run_sweep(folder, HALVING | grid)
+    assert rules.count("train") == 1 + 2, "one trial, and the confirmation at so many steps"
+    assert run_sweep(folder, HALVING | {"keep_best": 2}).count("train") == 2
+    rules = run_sweep(folder, HALVING | {"eta": 2.9})
     assert rules.count("train") <= 4 and rules.count("propose") == 1
 
 
-def test_the_same_proposals_elsewhere(folder):
-    """The audit does every job again from its recorded inputs alone."""
+def test_audit_verifies_a_moved_sweep(folder):
+    """The audit re-executes every job from its recorded inputs."""
     moved = folder.rename(folder.with_name("moved")) / "results"
-    found = audit(moved, AuditConfig(share=1, retrain="all"), report=lambda line: None)
-    assert found.verdict == VERIFIED, found.summary()
-    again = {f.file for f in found.findings if "made again" in f.checked}
+    result = audit(moved, AuditConfig(share=1, retrain="all"), report=lambda line: None)
+    assert result.verdict == VERIFIED, result.summary()
+    again = {f.file for f in result.findings if "re-executed" in f.checked}
     names = ("rounds/1.json", "trials.parquet", "finalists.json", "search.json", "report.html")
     assert {f"sweeps/halving/{name}" for name in names} <= again
 
 
 def test_kills_in_any_round(tmp_path):
-    unharmed = tmp_path / "unharmed"
-    unharmed.mkdir()
-    begin = time.monotonic()
-    rules = swept(unharmed, BAYESIAN)
-    seconds = time.monotonic() - begin
+    uninterrupted = tmp_path / "uninterrupted"
+    uninterrupted.mkdir()
+    start_time = time.monotonic()
+    rules = run_sweep(uninterrupted, BAYESIAN)
+    seconds = time.monotonic() - start_time
     assert (rules.count("propose"), rules.count("train")) == (3, 8)
-    chance = random.Random(1)
+    rng = random.Random(1)
     for number in range(int(os.environ.get("DAF_KILLS", "10"))):
         folder = tmp_path / str(number)
         folder.mkdir()
         for _ in range(2):
             process = start(folder, BAYESIAN)
             try:
-                process.wait(chance.uniform(1.0, seconds))
+                process.wait(rng.uniform(1.0, seconds))
             except subprocess.TimeoutExpired:
-                if chance.random() < 0.5:
+                if rng.random() < 0.5:
                     os.killpg(process.pid, signal.SIGKILL)
                 else:
                     process.kill()
                 process.wait()
-        swept(folder, BAYESIAN)
-        assert contents(folder) == contents(unharmed), number
+        run_sweep(folder, BAYESIAN)
+        assert contents(folder) == contents(uninterrupted), number

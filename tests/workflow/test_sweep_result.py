@@ -1,4 +1,4 @@
-"""What sweeps through Snakemake return, where the score of every trial is known beforehand."""
+"""Results of sweeps with a known objective."""
 
 import json
 import math
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from tests.workflow.test_sweep import swept
+from tests.workflow.test_sweep import run_sweep
 
 pytestmark = pytest.mark.slow
 
@@ -22,7 +22,7 @@ from daf.policies import TrainablePolicy
 
 
 class Dial(TrainablePolicy):
-    """Changes its glyph in as many steps of an episode as its two arguments decide."""
+    """Network that changes its glyph in a number of steps given by x and y."""
 
     def __init__(self, game, device="cpu", x: float = 0.0, y: float = 0.0):
         super().__init__(game, device, glyphs=2)
@@ -31,18 +31,19 @@ class Dial(TrainablePolicy):
         self.critic = nn.Parameter(torch.zeros(1))
         self.to(device)
 
-    def initial_memory(self, rows):
-        return torch.zeros(rows, 1, device=self.device)
+    def initial_recurrent_state(self, num_rows):
+        return torch.zeros(num_rows, 1, device=self.device)
 
-    def forward(self, observations, memory, starts):
+    def forward(self, observations, recurrent_state, episode_starts):
         actions = []
-        for begins in starts:
-            memory = torch.where(begins[:, None], 0.0, memory)
-            step = memory[:, 0]
+        for is_start in episode_starts:
+            recurrent_state = torch.where(is_start[:, None], 0.0, recurrent_state)
+            step = recurrent_state[:, 0]
             actions.append(torch.where(step < self.busy, 6 - step.long() % 2, 0))
-            memory = memory + 1
+            recurrent_state = recurrent_state + 1
         chosen = torch.nn.functional.one_hot(torch.stack(actions), self.num_outputs)
-        return 100.0 * chosen + self.actor, self.critic.expand(starts.shape), memory
+        values = self.critic.expand(episode_starts.shape)
+        return 100.0 * chosen + self.actor, values, recurrent_state
 '''
 SWEEP = {
     "policy_class_path": "dial.py:Dial",
@@ -59,29 +60,33 @@ SWEEP = {
 }
 
 
-def changes(values: dict) -> int:
-    """How often the policy changes its glyph in an episode."""
+def glyph_changes(values: dict) -> int:
+    """Return the number of glyph changes per episode."""
     return math.floor(
         STEPS * math.exp(-((values["x"] - 0.3) ** 2 + (values["y"] - 0.7) ** 2) / 0.1)
     )
 
 
-def test_a_model_confirms_more_than_chance(tmp_path):
-    """Both return the best of what they tried, and it is confirmed with fresh seeds."""
+def test_bayesian_search_beats_random_search(tmp_path):
+    """Both return their best trial, confirmed with new seeds."""
     confirmed = {}
     (tmp_path / "dial.py").write_text(POLICY)
     (tmp_path / "short.yaml").write_text(f"extends: assembler_1\nmax_steps: {STEPS}\n")
     for strategy in ("bayesian", "random"):
-        swept(tmp_path, SWEEP | {"strategy": strategy, "name": strategy})
+        run_sweep(tmp_path, SWEEP | {"strategy": strategy, "name": strategy})
         folder = tmp_path / "results/sweeps" / strategy
         trials = pd.read_parquet(folder / "trials.parquet")
-        tried = [json.loads(values) for values in trials["hyperparameters"]]
-        assert len(tried) == 16 and trials["objective"].tolist() == list(map(changes, tried))
+        tested = [json.loads(values) for values in trials["hyperparameters"]]
+        assert len(tested) == 16 and trials["objective"].tolist() == list(
+            map(glyph_changes, tested)
+        )
         returned = yaml.safe_load((folder / "best_config.yaml").read_text())
         best = returned["policies"][0]["init_kwargs"]
-        assert best in tried and changes(best) == max(map(changes, tried))
-        found = json.loads((folder / "search.json").read_text())["best"]
-        assert found["hyperparameters"] == best and found["objective"] == changes(best)
-        confirmed[strategy] = found["confirmed"]["mean"]
-        assert confirmed[strategy] == changes(best)
+        assert best in tested and glyph_changes(best) == max(map(glyph_changes, tested))
+        best_trial = json.loads((folder / "search.json").read_text())["best"]
+        assert best_trial["hyperparameters"] == best and best_trial["objective"] == glyph_changes(
+            best
+        )
+        confirmed[strategy] = best_trial["confirmed"]["mean"]
+        assert confirmed[strategy] == glyph_changes(best)
     assert confirmed["bayesian"] > confirmed["random"], confirmed

@@ -1,4 +1,4 @@
-# It has no output, so that it is done whenever it is asked for, on whatever stands there.
+# Without outputs, so that every call runs it.
 rule audit:
     log:
         f"{RESULTS}/logs/audit.log",

@@ -1,4 +1,4 @@
-# What all rules share: the plan that follows from the configuration, and the GPUs of this machine.
+# Configuration, plan and GPUs of this machine; helpers for several rules.
 import atexit
 import gc
 import mimetypes
@@ -11,262 +11,292 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from daf.batch import VARIANT
+from daf.jobs.batch import RULE_VARIANT
 from daf.config import (
     BenchmarkConfig,
     ConfigError,
     DAFSweepConfig,
     EvaluationConfig,
 )
-from daf.config.errors import of_file
-from daf.config.given import Given
-from daf.gpus import visible_gpus
+from daf.errors import os_error_text
+from daf.config.overrides import MergedConfig
+from daf.system.gpus import visible_gpus
 from daf.plan import make_plan
-from daf.plan.needs import (
-    evaluation_mb,
+from daf.cluster.resources import (
+    evaluation_memory_mb,
     evaluation_minutes,
-    population_mb,
-    population_minutes,
-    training_mb,
-    training_minutes,
+    colocated_memory_mb,
+    colocated_minutes,
+    run_memory_mb,
+    run_minutes,
 )
-from daf.plan.records import played
-from daf.provenance import Hashed, digest, folder_digest, script_hash, versions
-from daf.record import SUFFIX, stands
-from daf.results_lock import ResultsInUse, claim
-from daf.staleness import ExternalFiles
-from daf.sweep.search import NOT_SEARCHED, Search
-from daf.workflow import within, workflow_folder
+from daf.plan.plan import eval_tag
+from daf.provenance.hashing import HashedDict, digest, folder_digest
+from daf.provenance.code_hash import script_hash
+from daf.provenance.packages import package_versions
+from daf.provenance.sidecar import SUFFIX, outputs_match
+from daf.jobs.results_lock import ResultsInUseError, lock_results
+from daf.provenance.staleness import ExternalFiles
+from daf.sweep.state import KEYS_OUTSIDE_SEARCH, SweepState
+from daf.provenance.source import relative_or_name, workflow_folder
 
-# A plan is millions of objects that stay, which the garbage collector would search again and again,
-# and once more at the end: a third of the time that planning takes.
+# A plan has millions of long-lived objects; their garbage collection takes 1/3 of planning time.
 gc.set_threshold(1_000_000)
 atexit.register(gc.freeze)
 
-# Jobs are calls of Snakemake of their own, for rules that it names. The call that plans them has
-# checked that every policy can play, for which it may have to import torch.
-OF_A_JOB = "--allowed-rules" in sys.argv
+# True in a job, which is a separate Snakemake call with --allowed-rules. Only the main call checks
+# all policies, since that may import torch.
+IN_JOB = "--allowed-rules" in sys.argv
 
 try:
-    # Snakemake reads YAML 1.1, takes the last of equal keys, and reads nested settings as text.
-    GIVEN = Given.read(
+    # Snakemake reads YAML 1.1, accepts duplicate keys and reads nested settings as text.
+    MERGED_CONFIG = MergedConfig.read(
         dict.fromkeys(workflow.overwrite_configfiles or workflow.configfiles),
         workflow.config_settings.config_args or (),
     )
     config.clear()
-    config.update(GIVEN.data)
+    config.update(MERGED_CONFIG.data)
     if "search_space" in config:
-        SEARCH = Search(GIVEN.parsed(DAFSweepConfig), GIVEN.source, build=not OF_A_JOB)
-        PLAN = SEARCH.plan
+        SWEEP = SweepState(
+            MERGED_CONFIG.parse_as(DAFSweepConfig),
+            MERGED_CONFIG.source,
+            build_policies=not IN_JOB,
+        )
+        PLAN = SWEEP.plan
     else:
-        SEARCH = None
+        SWEEP = None
         PLAN = make_plan(
-            GIVEN.parsed(BenchmarkConfig), GIVEN.source, build=not OF_A_JOB
+            MERGED_CONFIG.parse_as(BenchmarkConfig),
+            MERGED_CONFIG.source,
+            build_policies=not IN_JOB,
         )
 except ConfigError as error:
     sys.exit(f"error: {error}")
 
 CONFIG = PLAN.config
 RESULTS = CONFIG.execution.results_dir
-# What is said about it does not depend on where and on what it was done.
-STUDIED = CONFIG.model_dump(mode="json", exclude={"execution", "audit"})
-# As somebody would type it; where the working directory lies on this machine is nobody's business.
-TYPED = map(within, map(str, workflow.configfiles))
-CONFIGFILE = ["--configfile", *TYPED] if workflow.overwrite_configfiles else []
+# Results and reports do not depend on machine and execution.
+EXPERIMENT_CONFIG = CONFIG.model_dump(mode="json", exclude={"execution", "audit"})
+# Relative paths only, since reports contain the command line.
+CONFIGFILES = map(relative_or_name, map(str, workflow.configfiles))
+CONFIG_OPTION = ["--configfile", *CONFIGFILES] if workflow.overwrite_configfiles else []
 NAME = "[A-Za-z0-9][A-Za-z0-9_.-]*"
 GPU = 0 if CONFIG.execution.device == "cpu" else 1
-# Processes of one training on each machine.
-EACH = CONFIG.execution.ranks // CONFIG.execution.nodes
+# Processes of one run per node.
+RANKS_PER_NODE = CONFIG.execution.ranks // CONFIG.execution.nodes
 
-# Profiles of clusters name no cores.
+# Cluster profiles set no number of cores.
 ALL_CORES = workflow.global_resources["_cores"].value or 8
-# Profiles of clusters say how many GPUs may be in use; those of the submitting machine do not matter.
+# Cluster profiles set the number of GPUs; without one, the GPUs of this machine count.
 if "gpu" not in workflow.global_resources:
-    workflow.register_resource("gpu", len(visible_gpus()) * CONFIG.execution.gpu_slots)
-# Whether jobs are given GPUs here.
+    workflow.register_resource(
+        "gpu", len(visible_gpus()) * CONFIG.execution.jobs_per_gpu
+    )
+# True if jobs run on GPUs.
 ON_GPU = bool(GPU and workflow.global_resources["gpu"].value)
 
-# For `snakemake --report`, which would take tables for text.
+# Without the type, `snakemake --report` embeds tables as text.
 mimetypes.add_type("application/vnd.apache.parquet", ".parquet")
 
 
-# Snakemake's own lock outlives a kill; this one does not.
+# Snakemake's lock survives a kill of the workflow; this lock does not.
 onstart:
     try:
-        claim(RESULTS)
-    except ResultsInUse as error:
+        lock_results(RESULTS)
+    except ResultsInUseError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        sys.exit(f"error: {RESULTS} cannot be written ({of_file(error)})")
+        sys.exit(f"error: {RESULTS} cannot be written ({os_error_text(error)})")
 
 
-# Populations whose members are all done may be asked for again, should their results be removed.
+# Without their markers, co-located jobs run again if results of their runs are removed later.
 onsuccess:
-    restore_output_dates()
-    shutil.rmtree(f"{RESULTS}/resume/populations", ignore_errors=True)
+    restore_output_times()
+    shutil.rmtree(f"{RESULTS}/resume/colocated", ignore_errors=True)
 
 
 onerror:
-    restore_output_dates()
+    restore_output_times()
 
 
-def made_here(name_of, made):
-    """Names of what can be made: any, for a list of thousands makes planning slow, and what a search
-    makes is not all known yet. Files that were given are none of it, even if they lie among them.
+def producible_names(name_and_suffix, planned_names):
+    """Return a pattern for names of files that jobs can make.
 
-    `name_of` tells the name that a file would be made under, and what follows it.
+    The pattern accepts every name except those of user files. A list of all names would slow down
+    planning, and the trials of a sweep are not known in advance.
+
+    Args:
+        name_and_suffix: function from the path of a file to the name that a job would give it, and the
+            text after that name.
+        planned_names: names that jobs make.
     """
     files = map(Path, (*PLAN.initial_weights.values(), *PLAN.weights.values()))
-    given = {name_of(file) for file in files if name_of(file)[0] not in made}
-    others = "|".join(re.escape("".join(name)) for name in sorted(given))
-    return f"(?!({others})){NAME}" if others else NAME
+    user_names = {
+        name_and_suffix(file)
+        for file in files
+        if name_and_suffix(file)[0] not in planned_names
+    }
+    excluded = "|".join(re.escape("".join(name)) for name in sorted(user_names))
+    return f"(?!({excluded})){NAME}" if excluded else NAME
 
 
 @cache
-def code_of(script, *modules):
-    """Hash of what a rule's script does with the modules that decide its results."""
+def script_code_hash(script, *modules):
+    """Return the hash of a rule's script and of the modules that determine its results."""
     return script_hash(workflow_folder() / "scripts" / f"{script}.py", *modules)
 
 
-def played_by(cast):
-    """Who is evaluated by a rule, as a pattern: those of a cast, or if it names none those who are in
-    no other."""
-    if cast.players:
-        return "|".join(map(re.escape, cast.players))
-    others = "|".join(
-        re.escape(player) for other in PLAN.casts() for player in other.players
+def policy_pattern(batch):
+    """Return the pattern of the policies that a rule evaluates.
+
+    A batch without policies stands for all policies that are in no other batch.
+    """
+    if batch.policies:
+        return "|".join(map(re.escape, batch.policies))
+    excluded = "|".join(
+        re.escape(policy)
+        for other_batch in PLAN.evaluation_batches()
+        for policy in other_batch.policies
     )
-    return f"(?!({others})-e){NAME}" if others else NAME
+    return f"(?!({excluded})-e){NAME}" if excluded else NAME
 
 
-def casts_to_make():
-    """Who is evaluated, by names of rules. A job needs no rule but its own, and those of thousands of
-    evaluations take seconds to read."""
+def evaluation_rules():
+    """Return (rule name, evaluation batch) for each rule.
+
+    In a job only its own rule is defined, since thousands of rules take seconds to parse.
+    """
     rules = {
-        f"evaluate{VARIANT}{number}" if number else "evaluate": cast
-        for number, cast in enumerate(PLAN.casts())
+        f"evaluate{RULE_VARIANT}{number}" if number else "evaluate": batch
+        for number, batch in enumerate(PLAN.evaluation_batches())
     }
     return [
-        (rule, cast) for rule, cast in rules.items() if not OF_A_JOB or rule in sys.argv
+        (rule, batch) for rule, batch in rules.items() if not IN_JOB or rule in sys.argv
     ]
 
 
-def as_asked(name):
-    """A player, or the job of several, with how it is evaluated, as it stands in names of files."""
-    return f"{name}-{played(CONFIG.evaluation)}"
+def tagged(name):
+    """Return a policy or job name with the tag of the evaluation, as in names of files."""
+    return f"{name}-{eval_tag(CONFIG.evaluation)}"
 
 
-def job_of(cast):
-    """What the job of a cast is called, or the one of each of its players."""
-    return as_asked(cast.job) if cast.together else "{player}-{played}"
+def job_name(batch):
+    """Return the name of a batch's job, or the pattern of its jobs if each policy has one."""
+    return tagged(batch.job) if batch.one_job else "{policy}-{eval_tag}"
 
 
-def evaluated(cast, suffix):
-    """The files of the evaluations of a job, all missions of one player after the other."""
-    folders = map(as_asked, cast.players) if cast.together else ["{player}-{played}"]
+def evaluation_files(batch, suffix):
+    """Return the files of a job's evaluations, policy by policy."""
+    folders = map(tagged, batch.policies) if batch.one_job else ["{policy}-{eval_tag}"]
     return [
         f"{RESULTS}/evaluations/{folder}/{mission}{suffix}"
         for folder in folders
-        for mission in cast.missions
+        for mission in batch.missions
     ]
 
 
-def cast_of(cast, wildcards):
-    """The players of a job."""
-    return cast.players if cast.together else [wildcards.player]
+def batch_policies(batch, wildcards):
+    """Return the names of the policies that a job evaluates."""
+    return batch.policies if batch.one_job else [wildcards.policy]
 
 
 @cache
-def told_of_player(name):
-    """What a job is told for the evaluations of one player."""
-    player = PLAN.player(name)
-    return Hashed(
-        player=player.resolved(),
-        trained_on=PLAN.trained_on(name),
-        code=code_of("evaluate", "daf.evaluate", *player.modules()),
+def policy_params(name):
+    """Return the params of the evaluations of one policy or team."""
+    contestant = PLAN.contestant(name)
+    return HashedDict(
+        policy=contestant.resolved(),
+        trained_on=PLAN.training_missions(name),
+        code=script_code_hash(
+            "evaluate", "daf.evaluation.evaluate", *contestant.modules()
+        ),
         weights=PLAN.weights_files(name),
     )
 
 
 wildcard_constraints:
-    run=made_here(lambda file: (file.parent.name, "/"), PLAN.runs),
-    player=NAME,
-    members="[0-9a-f]{8}",
-    played="e[0-9]+-w[0-9]+",
+    run=producible_names(lambda file: (file.parent.name, "/"), PLAN.runs),
+    policy=NAME,
+    group="[0-9a-f]{8}",
+    eval_tag="e[0-9]+-w[0-9]+",
     mission="|".join(map(re.escape, PLAN.missions)),
-    study=f"(benchmarks|comparisons)/{re.escape(CONFIG.name)}",
+    experiment=f"(benchmarks|comparisons)/{re.escape(CONFIG.name)}",
 
 
-def environment_for(made):
-    """The environment check, which comes before the job that makes a file. What it finds changes
-    nothing: what is there is not made again because of it."""
-    checked = f"{RESULTS}/environment.json"
-    # Checkpoints make Snakemake look at each job twice, which for thousands takes seconds.
-    if not Path(made).exists():
-        return checked
-    # Snakemake 9 overlooks jobs behind an `ancient` file that is made anew, if by no checkpoint.
+def environment_check_for(output):
+    """Return the environment check as an input of the job that makes an output.
+
+    A new environment check does not make existing outputs stale.
+    """
+    check_file = f"{RESULTS}/environment.json"
+    # A checkpoint re-evaluates each job, which takes seconds for thousands of jobs.
+    if not Path(output).exists():
+        return check_file
+    # Snakemake 9 skips jobs after an `ancient` file that is remade by a rule, not by a checkpoint.
     checkpoints.environment_check.get()
-    return ancient(checked)
+    return ancient(check_file)
 
 
-def played_as(wildcards):
-    """How an evaluation is played; how many episodes in which worlds stands in its folder's name."""
-    if "played" not in wildcards.keys():
+def evaluation_params(wildcards):
+    """Return the evaluation settings; a folder name overrides episodes and world seed."""
+    if "eval_tag" not in wildcards.keys():
         return CONFIG.evaluation.resolved()
-    episodes, seed = re.fullmatch("e([0-9]+)-w([0-9]+)", wildcards.played).groups()
-    named = {"episodes": int(episodes), "seed": int(seed)}
-    return CONFIG.evaluation.resolved() | named
+    episodes, seed = re.fullmatch("e([0-9]+)-w([0-9]+)", wildcards.eval_tag).groups()
+    from_name = {"episodes": int(episodes), "seed": int(seed)}
+    return CONFIG.evaluation.resolved() | from_name
 
 
-def asked_of(wildcards, cast):
-    """The missions of an evaluation, and how they are played."""
-    how = EvaluationConfig.model_validate(played_as(wildcards))
-    return [PLAN.missions[mission] for mission in cast.missions], how
+def missions_and_config(wildcards, batch):
+    """Return the missions of a batch and the evaluation settings."""
+    evaluation = EvaluationConfig.model_validate(evaluation_params(wildcards))
+    return [PLAN.missions[mission] for mission in batch.missions], evaluation
 
 
-def is_made(file):
-    """Whether a job makes a file of weights; other files were given."""
-    run = Path(file).parent.name
-    return run in PLAN.runs and file == PLAN.weights_file(run)
+def is_made_by_job(weights_file):
+    """Return True if rule `train` makes a file of weights; other files are user files."""
+    run = Path(weights_file).parent.name
+    return run in PLAN.runs and weights_file == PLAN.weights_file(run)
 
 
-def weights_of(*players):
-    """The weights that rule train makes for players and for the members of teams."""
-    files = (file for player in players for file in PLAN.weights_files(player))
-    return list(dict.fromkeys(filter(is_made, files)))
+def trained_weights(*names):
+    """Return the weights of policies and teams that rule `train` makes."""
+    files = (file for name in names for file in PLAN.weights_files(name))
+    return list(dict.fromkeys(filter(is_made_by_job, files)))
 
 
-def weights_to_pack(wildcards, made):
-    """The weights of a package, if they are made by a job or not; they are those of one policy."""
-    if wildcards.player in PLAN.teams:
-        members = ", ".join(PLAN.members(wildcards.player))
+def weights_to_pack(wildcards, made_by_job):
+    """Return the weights of a bundle, either those that rule `train` makes or user files."""
+    if wildcards.policy in PLAN.teams:
+        members = ", ".join(PLAN.member_names(wildcards.policy))
         raise WorkflowError(
-            f"{wildcards.player} is a team, which has no package; it consists of {members}"
+            f"{wildcards.policy}: got a team; expected a policy, such as its members {members}"
         )
-    weights = PLAN.weights_files(wildcards.player)
+    weights = PLAN.weights_files(wildcards.policy)
     if not weights:
-        raise WorkflowError(f"{wildcards.player} has no weights, and so no package")
-    return [file for file in weights if is_made(file) == made]
+        raise WorkflowError(
+            f"{wildcards.policy}: a policy without weights has no bundle"
+        )
+    return [file for file in weights if is_made_by_job(file) == made_by_job]
 
 
-def command(wildcards):
-    """What to type to make a study again."""
+def experiment_command(wildcards):
+    """Return the command line that makes the report of an experiment."""
     target = "benchmark_report"
-    if wildcards.study.startswith("comparisons/"):
+    if wildcards.experiment.startswith("comparisons/"):
         target = "comparison_report"
-    return shlex.join(["snakemake", target, *CONFIGFILE])
+    return shlex.join(["snakemake", target, *CONFIG_OPTION])
 
 
-def rounds_before(number):
-    """The search, once so many of its rounds are known."""
+def sweep_with_rounds(number):
+    """Return the state of the sweep with all rounds before a round number."""
     for earlier in range(1, number):
         checkpoints.propose.get(round=earlier)
-    SEARCH.learn()
-    return SEARCH
+    SWEEP.reload_trials()
+    return SWEEP
 
 
-def ranked(wildcards):
-    """The search, once it is over."""
+def sweep_ranked(wildcards):
+    """Return the state of the sweep after the ranking of all trials."""
     checkpoints.rank.get()
-    SEARCH.learn()
-    return SEARCH
+    SWEEP.reload_trials()
+    return SWEEP

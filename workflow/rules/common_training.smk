@@ -1,56 +1,62 @@
-# What the rules of trainings share: parameters, and the jobs of several trainings.
+# Parameters of training runs, and the jobs of co-located runs.
 
 
 @cache
-def told_to_train(run):
-    """The params of a training's job."""
-    asked = PLAN.run(run)
-    code = code_of("train", "daf.learn.train", *asked.modules())
-    return {"run": Hashed(asked.resolved()), "code": code}
+def training_params(run):
+    """Return the params of the job of a run."""
+    planned_run = PLAN.run(run)
+    code = script_code_hash("train", "daf.learn.train", *planned_run.modules())
+    return {"run": HashedDict(planned_run.resolved()), "code": code}
 
 
-def record_of(run):
-    """Where a training's job leaves its record."""
+def sidecar_of_run(run):
+    """Return the path of the sidecar of a run."""
     return f"{PLAN.weights_file(run)}{SUFFIX}"
 
 
 def is_trained(run):
-    return stands(record_of(run), told_to_train(run), RESULTS)
+    """Return True if all outputs of a run exist and were made with its params."""
+    return outputs_match(sidecar_of_run(run), training_params(run), RESULTS)
 
 
-def ready_to_train(wildcards):
-    """The environment check, and before it the job that a training which has to be made shares with
-    others: what that leaves is a state to go on from, which changes nothing in the results.
+def inputs_before_training(wildcards):
+    """Return the environment check, after the co-located job of the run if there is one.
+
+    The co-located job leaves a resume state, from which the job of the run resumes. It is not an
+    input, since the results do not depend on it.
     """
     run = wildcards.run
-    if run in PLAN.populations and not is_trained(run):
-        first = PLAN.populations[run][0]
-        members = population(first)
-        if run in members and not all(
-            is_trained(other) for other in members if other != run
-        ):
-            checkpoints.train_population.get(run=first, members=content_of(first))
-    return environment_for(PLAN.weights_file(run))
+    if run in PLAN.colocated and not is_trained(run):
+        first_run = PLAN.colocated[run][0]
+        group = colocated_runs(first_run)
+        if run in group and not all(is_trained(name) for name in group if name != run):
+            checkpoints.train_colocated.get(
+                run=first_run, group=group_digest(first_run)
+            )
+    return environment_check_for(PLAN.weights_file(run))
 
 
-def population(first):
-    """The trainings that share a job, but for those that the configuration says are missing."""
-    members = PLAN.populations[first]
-    return {run: PLAN.run(run) for run in members if run not in CONFIG.missing.runs}
+def colocated_runs(first_run):
+    """Return the runs that share a job, by name, without `missing.runs` of the configuration."""
+    names = PLAN.colocated[first_run]
+    return {name: PLAN.run(name) for name in names if name not in CONFIG.missing.runs}
 
 
 @cache
-def content_of(first):
-    """A name for what a population is: Snakemake 9 looks too late at whether params have changed."""
-    return digest([told_to_train(run) for run in population(first)])[:8]
+def group_digest(first_run):
+    """Return a digest of the params of all runs that share a job.
+
+    It is part of the output's name, since Snakemake 9 compares params of a checkpoint too late.
+    """
+    return digest([training_params(run) for run in colocated_runs(first_run)])[:8]
 
 
-def done_by_population(run, members):
-    """What the job of a population leaves when it is done."""
-    return f"{RESULTS}/resume/populations/{run}-{members}"
+def colocated_marker(run, group):
+    """Return the path of the marker file of a finished co-located job."""
+    return f"{RESULTS}/resume/colocated/{run}-{group}"
 
 
-def initial_weights(run, made):
-    """The file that a training begins with, if any, and if it is made by a job or not."""
+def initial_weights(run, made_by_job):
+    """Return the initial weights of a run, if any, either of another run or a user file."""
     files = filter(None, [PLAN.initial_weights.get(run)])
-    return [file for file in files if is_made(file) == made]
+    return [file for file in files if is_made_by_job(file) == made_by_job]

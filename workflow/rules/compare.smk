@@ -3,25 +3,25 @@ rule compare:
         episodes=PLAN.episodes_files(),
     output:
         stats=report(
-            update(f"{RESULTS}/{{study}}/stats.json"),
+            update(f"{RESULTS}/{{experiment}}/stats.json"),
             caption="../report/stats.rst",
             category="Results",
         ),
-        provenance=update(f"{RESULTS}/{{study}}/stats.json.prov.json"),
+        provenance=update(f"{RESULTS}/{{experiment}}/stats.json.prov.json"),
     log:
-        f"{RESULTS}/logs/compare/{{study}}.log",
+        f"{RESULTS}/logs/compare/{{experiment}}.log",
     benchmark:
-        f"{RESULTS}/timings/compare/{{study}}.tsv"
+        f"{RESULTS}/timings/compare/{{experiment}}.tsv"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
     params:
-        config=STUDIED,
+        config=EXPERIMENT_CONFIG,
         ceilings={name: mission.ceiling for name, mission in PLAN.missions.items()},
         labels=PLAN.labels,
-        missing=PLAN.missing(),
-        teams=PLAN.questions,
-        code=lambda wildcards: code_of("compare", "daf.stats.analyse"),
+        missing=PLAN.missing_evaluations(),
+        teams=PLAN.team_questions,
+        code=lambda wildcards: script_code_hash("compare", "daf.stats.analyse"),
     script:
         "../scripts/compare.py"

@@ -1,42 +1,42 @@
 rule deploy:
     input:
-        weights=lambda wildcards: weights_to_pack(wildcards, made=True),
+        weights=lambda wildcards: weights_to_pack(wildcards, made_by_job=True),
         run=lambda wildcards: (
-            PLAN.run_file(wildcards.player) if wildcards.player in PLAN.runs else []
+            PLAN.run_file(wildcards.policy) if wildcards.policy in PLAN.runs else []
         ),
         episodes=lambda wildcards: [
-            PLAN.episodes_file(*cell)
-            for cell in PLAN.evaluations()
-            if cell[0] == wildcards.player
+            PLAN.episodes_file(policy, mission)
+            for policy, mission in PLAN.evaluations()
+            if policy == wildcards.policy
         ],
     output:
-        package=update(f"{RESULTS}/deployments/{{player}}.zip"),
-        provenance=update(f"{RESULTS}/deployments/{{player}}.zip.prov.json"),
+        package=update(f"{RESULTS}/deployments/{{policy}}.zip"),
+        provenance=update(f"{RESULTS}/deployments/{{policy}}.zip.prov.json"),
     log:
-        f"{RESULTS}/logs/deploy/{{player}}.log",
+        f"{RESULTS}/logs/deploy/{{policy}}.log",
     benchmark:
-        f"{RESULTS}/timings/deploy/{{player}}.tsv"
+        f"{RESULTS}/timings/deploy/{{policy}}.tsv"
     wildcard_constraints:
-        player=made_here(lambda file: (file.stem, file.suffix), PLAN.players),
+        policy=producible_names(lambda file: (file.stem, file.suffix), PLAN.policies),
     threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
     params:
-        player=lambda wildcards: PLAN.players[wildcards.player].resolved(),
-        trained_on=lambda wildcards: PLAN.trained_on(wildcards.player),
+        policy=lambda wildcards: PLAN.policies[wildcards.policy].resolved(),
+        trained_on=lambda wildcards: PLAN.training_missions(wildcards.policy),
         missions=lambda wildcards: [
             PLAN.missions[mission].resolved()
-            for player, mission in PLAN.evaluations()
-            if player == wildcards.player
+            for policy, mission in PLAN.evaluations()
+            if policy == wildcards.policy
         ],
-        seed=lambda wildcards: PLAN.played[wildcards.player].seed,
+        seed=lambda wildcards: PLAN.evaluation_configs[wildcards.policy].seed,
         confidence=CONFIG.comparison.confidence,
-        code=lambda wildcards: code_of(
-            "deploy", "daf.deploy.pack", *PLAN.players[wildcards.player].modules()
+        code=lambda wildcards: script_code_hash(
+            "deploy", "daf.deploy.pack", *PLAN.policies[wildcards.policy].modules()
         ),
         external_inputs=lambda wildcards: ExternalFiles(
-            weights=weights_to_pack(wildcards, made=False)
+            weights=weights_to_pack(wildcards, made_by_job=False)
         ),
     script:
         "../scripts/deploy.py"

@@ -1,4 +1,4 @@
-# How fast the simulator is here; no result, and no two runs give the same numbers.
+# Speed of the simulator on this machine. Not reproducible, so it has no sidecar.
 rule engine_benchmark:
     output:
         speeds=f"{RESULTS}/engine/speeds.json",
@@ -13,7 +13,7 @@ rule engine_benchmark:
         runtime=30,
     params:
         missions=["training_facility_1", "assembler_2"],
-        code=lambda wildcards: code_of(
+        code=lambda wildcards: script_code_hash(
             "engine_benchmark", "daf.sim.benchmark", "daf.report.engine"
         ),
         templates=lambda wildcards: folder_digest("report/templates"),

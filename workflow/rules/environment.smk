@@ -16,8 +16,10 @@ checkpoint environment_check:
         mem_mb=3000 if GPU else 1000,
         runtime=10,
     params:
-        needed_mb=(SEARCH or PLAN).disk_needed_mb(),
-        versions=lambda wildcards: versions(),
-        code=lambda wildcards: code_of("environment_check", "daf.environment"),
+        needed_mb=(SWEEP or PLAN).disk_needed_mb(),
+        versions=lambda wildcards: package_versions(),
+        code=lambda wildcards: script_code_hash(
+            "environment_check", "daf.jobs.environment_check"
+        ),
     script:
         "../scripts/environment_check.py"

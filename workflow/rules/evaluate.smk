@@ -1,44 +1,47 @@
-# One job plays all missions of a player, or of several players: what it imports takes longer than an
-# evaluation. The first rule is for those of whom nothing is missing and who share their job with
-# nobody; others of whom some evaluations are missing, and those who share one, have rules of their own.
-for evaluate, cast in casts_to_make():
+# A job evaluates one policy or several on all missions, since its imports take longer than an
+# evaluation. The first rule is for policies with a separate job and no missing evaluations. Each
+# other evaluation batch has a further rule.
+for rule_name, batch in evaluation_rules():
 
     rule:
         name:
-            evaluate
+            rule_name
         input:
-            weights=lambda wildcards, cast=cast: weights_of(*cast_of(cast, wildcards)),
-            checked=lambda wildcards, cast=cast: environment_for(
-                evaluated(cast, ".parquet")[0].format(**wildcards)
+            weights=lambda wildcards, batch=batch: trained_weights(
+                *batch_policies(batch, wildcards)
+            ),
+            checked=lambda wildcards, batch=batch: environment_check_for(
+                evaluation_files(batch, ".parquet")[0].format(**wildcards)
             ),
         output:
-            episodes=update(evaluated(cast, ".parquet")),
-            replay=update(evaluated(cast, ".replay.json")),
-            provenance=update(evaluated(cast, ".parquet.prov.json")),
+            episodes=update(evaluation_files(batch, ".parquet")),
+            replay=update(evaluation_files(batch, ".replay.json")),
+            provenance=update(evaluation_files(batch, ".parquet.prov.json")),
         log:
-            f"{RESULTS}/logs/evaluate/{job_of(cast)}.log",
+            f"{RESULTS}/logs/evaluate/{job_name(batch)}.log",
         benchmark:
-            f"{RESULTS}/timings/evaluate/{job_of(cast)}.tsv"
+            f"{RESULTS}/timings/evaluate/{job_name(batch)}.tsv"
         wildcard_constraints:
-            player=played_by(cast),
+            policy=policy_pattern(batch),
         threads: 1
         resources:
             gpu=GPU,
-            mem_mb=lambda wildcards, attempt, cast=cast: attempt
-            * evaluation_mb(*asked_of(wildcards, cast), GPU),
-            runtime=lambda wildcards, attempt, cast=cast: attempt
+            mem_mb=lambda wildcards, attempt, batch=batch: attempt
+            * evaluation_memory_mb(*missions_and_config(wildcards, batch), GPU),
+            runtime=lambda wildcards, attempt, batch=batch: attempt
             * evaluation_minutes(
-                *asked_of(wildcards, cast), len(cast_of(cast, wildcards))
+                *missions_and_config(wildcards, batch),
+                len(batch_policies(batch, wildcards)),
             ),
-            disk_mb=200 * (len(cast.players) if cast.together else 1),
+            disk_mb=200 * (len(batch.policies) if batch.one_job else 1),
         params:
-            players=lambda wildcards, cast=cast: [
-                *map(told_of_player, cast_of(cast, wildcards))
+            policies=lambda wildcards, batch=batch: [
+                *map(policy_params, batch_policies(batch, wildcards))
             ],
             missions=[
-                Hashed(mission=PLAN.missions[mission].resolved())
-                for mission in cast.missions
+                HashedDict(mission=PLAN.missions[mission].resolved())
+                for mission in batch.missions
             ],
-            evaluation=played_as,
+            evaluation=evaluation_params,
         script:
             "../scripts/evaluate.py"

@@ -1,33 +1,33 @@
 rule report:
     input:
-        stats=f"{RESULTS}/{{study}}/stats.json",
+        stats=f"{RESULTS}/{{experiment}}/stats.json",
         environment=f"{RESULTS}/environment.json",
         runs=expand(f"{RESULTS}/runs/{{run}}/run.json", run=PLAN.finished_runs()),
         curves=expand(
             f"{RESULTS}/runs/{{run}}/metrics.parquet", run=PLAN.finished_runs()
         ),
-        replays=PLAN.shown_replays(),
+        replays=PLAN.report_replays(),
     output:
         report=report(
-            update(f"{RESULTS}/{{study}}/report.html"),
+            update(f"{RESULTS}/{{experiment}}/report.html"),
             caption="../report/report.rst",
             category="Results",
         ),
-        provenance=update(f"{RESULTS}/{{study}}/report.html.prov.json"),
+        provenance=update(f"{RESULTS}/{{experiment}}/report.html.prov.json"),
     log:
-        f"{RESULTS}/logs/report/{{study}}.log",
+        f"{RESULTS}/logs/report/{{experiment}}.log",
     benchmark:
-        f"{RESULTS}/timings/report/{{study}}.tsv"
+        f"{RESULTS}/timings/report/{{experiment}}.tsv"
     threads: 1
     resources:
         mem_mb=1000,
         runtime=10,
     params:
-        command=command,
-        config=STUDIED,
+        command=experiment_command,
+        config=EXPERIMENT_CONFIG,
         labels=PLAN.labels,
         missions=[mission.resolved() for mission in PLAN.missions.values()],
-        code=lambda wildcards: code_of("report", "daf.report.files"),
+        code=lambda wildcards: script_code_hash("report", "daf.report.build"),
         templates=lambda wildcards: folder_digest("report/templates"),
     script:
         "../scripts/report.py"

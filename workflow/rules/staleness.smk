@@ -1,20 +1,24 @@
-# Whether outputs are up to date follows from their sidecars and from the content of the files, for
-# every rule that has a sidecar. What Snakemake remembers of this working directory comes on top.
+# Staleness of all outputs with a sidecar: judged by the sidecar and by the content of files, in
+# addition to Snakemake's metadata of the working directory.
 import contextlib
 
 from snakemake.io import apply_wildcards
 from snakemake.logging import logger
 
-from daf.staleness import CHECKED, reason_to_remake, restore_dates, split_request
+from daf.provenance.staleness import (
+    UNRECORDED_INPUT,
+    find_stale_reason,
+    restore_modification_times,
+    split_into_job_specs,
+)
 
-# So many reasons are shown.
-SHOWN = 10
-reasons = {}
-stale = {}
+MAX_LOGGED_REASONS = 10
+logged_reasons = {}
+stale_specs = {}
 
 
-def expanded(files, wildcards):
-    """The files that a rule names, as a job with these wildcards has them."""
+def expand_wildcards(files, wildcards):
+    """Return the files of a rule's input or output for the wildcards of a job."""
     if callable(files):
         return files(wildcards)
     if isinstance(files, str):
@@ -22,64 +26,75 @@ def expanded(files, wildcards):
     return [apply_wildcards(file, wildcards) for file in files]
 
 
-def force_if_stale(name, inputs, outputs, params):
-    """An input function without files for a rule. By it Snakemake looks at each job before it
-    decides what is to be made; it names outputs that have to be made again."""
+def force_if_stale(rule_name, inputs, outputs, params):
+    """Return an input function that adds no input, and forces the stale outputs of a job.
+
+    Snakemake calls the input functions of every job before it decides which jobs to run.
+    """
 
     def check_job(wildcards):
-        requests = split_request(
-            name.partition(VARIANT)[0],
+        specs = split_into_job_specs(
+            rule_name.partition(RULE_VARIANT)[0],
             {
-                key: expanded(files, wildcards)
-                for key, files in inputs.items()
-                if key != CHECKED
+                name: expand_wildcards(files, wildcards)
+                for name, files in inputs.items()
+                if name != UNRECORDED_INPUT
             },
-            {key: expanded(files, wildcards) for key, files in outputs.items()},
             {
-                key: value(wildcards) if callable(value) else value
-                for key, value in params.items()
+                name: expand_wildcards(files, wildcards)
+                for name, files in outputs.items()
+            },
+            {
+                name: value(wildcards) if callable(value) else value
+                for name, value in params.items()
             },
         )
-        for request in requests:
-            reason = reason_to_remake(request, RESULTS)
+        for spec in specs:
+            reason = find_stale_reason(spec, RESULTS)
             if reason is None:
-                for file in restore_dates(request):
+                for file in restore_modification_times(spec):
                     workflow.iocache.mtime.pop(file, None)
             else:
-                stale[request.sidecar] = request
-                workflow.dag.forcefiles.update(request.outputs.values())
-                explain(request, reason)
+                stale_specs[spec.sidecar] = spec
+                workflow.dag.forcefiles.update(spec.outputs.values())
+                log_reason(spec, reason)
         return []
 
     return check_job
 
 
-def restore_output_dates():
-    """Date new outputs as their sidecars do; Snakemake dates them when it has seen them."""
-    for request in stale.values():
+def restore_output_times():
+    """Set the modification times of new outputs, which Snakemake changes, to those in sidecars."""
+    for spec in stale_specs.values():
         with contextlib.suppress(ConfigError, OSError):
-            restore_dates(request)
+            restore_modification_times(spec)
 
 
-def explain(request, reason):
-    """Tell why something that is there is made again."""
-    made = next(iter(request.outputs.values()))
-    if Path(made).exists() and made not in reasons and len(reasons) <= SHOWN:
-        reasons[made] = reason
-        more = "further files are made again, too"
-        told = f"{made} is made again: {reason}"
-        logger.info(told if len(reasons) <= SHOWN else more)
+def log_reason(spec, reason):
+    """Log the reason why an existing output is stale, for the first outputs."""
+    output = next(iter(spec.outputs.values()))
+    num_logged = len(logged_reasons)
+    if (
+        Path(output).exists()
+        and output not in logged_reasons
+        and num_logged <= MAX_LOGGED_REASONS
+    ):
+        logged_reasons[output] = reason
+        if num_logged < MAX_LOGGED_REASONS:
+            logger.info(f"{output}: stale ({reason})")
+        else:
+            logger.info("further outputs are stale, too")
 
 
-# Jobs are calls of their own, which make what they are told to make.
-if not OF_A_JOB:
-    for producer in workflow.rules:
-        if "provenance" in producer.output.keys():
-            producer.set_input(
+# A job is a separate Snakemake call, which runs without this check.
+if not IN_JOB:
+    for rule_with_sidecar in workflow.rules:
+        if "provenance" in rule_with_sidecar.output.keys():
+            rule_with_sidecar.set_input(
                 force_if_stale(
-                    producer.name,
-                    dict(producer.input.items()),
-                    dict(producer.output.items()),
-                    dict(producer.params.items()),
+                    rule_with_sidecar.name,
+                    dict(rule_with_sidecar.input.items()),
+                    dict(rule_with_sidecar.output.items()),
+                    dict(rule_with_sidecar.params.items()),
                 )
             )

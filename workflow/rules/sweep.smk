@@ -1,12 +1,12 @@
-# Defined for every configuration, so that asking for a sweep without one gives a clear error.
+# Defined for every configuration, so that target `sweep` without a sweep gives a clear error.
 rule sweep:
     input:
         f"{RESULTS}/sweeps/{CONFIG.name}/report.html",
 
 
-if SEARCH:
-    FOLDER = SEARCH.folder
-    SEARCHED = SEARCH.sweep.model_dump(mode="json", exclude=NOT_SEARCHED)
+if SWEEP:
+    FOLDER = SWEEP.folder
+    SEARCH_CONFIG = SWEEP.sweep.model_dump(mode="json", exclude=KEYS_OUTSIDE_SEARCH)
 
     localrules:
         propose,
@@ -16,7 +16,7 @@ if SEARCH:
 
     checkpoint propose:
         input:
-            episodes=lambda wildcards: rounds_before(
+            episodes=lambda wildcards: sweep_with_rounds(
                 int(wildcards.round)
             ).episodes_files(int(wildcards.round)),
         output:
@@ -31,10 +31,10 @@ if SEARCH:
             mem_mb=1000,
             runtime=30,
         params:
-            search=SEARCH.digest,
-            sweep=SEARCHED,
-            rounds=lambda wildcards: SEARCH.described(int(wildcards.round)),
-            code=lambda wildcards: code_of(
+            search=SWEEP.digest,
+            sweep=SEARCH_CONFIG,
+            rounds=lambda wildcards: SWEEP.entries_by_round(int(wildcards.round)),
+            code=lambda wildcards: script_code_hash(
                 "propose", "daf.sweep.propose", "daf.sweep.objective"
             ),
         script:
@@ -42,13 +42,13 @@ if SEARCH:
 
     checkpoint rank:
         input:
-            episodes=lambda wildcards: rounds_before(
-                len(SEARCH.budgets)
-            ).episodes_files(len(SEARCH.budgets)),
+            episodes=lambda wildcards: sweep_with_rounds(
+                len(SWEEP.steps_by_round)
+            ).episodes_files(len(SWEEP.steps_by_round)),
         output:
             trials=update(f"{FOLDER}/trials.parquet"),
             rounds=update(f"{FOLDER}/rounds.parquet"),
-            finalists=update(SEARCH.finalists_file),
+            finalists=update(SWEEP.finalists_file),
             provenance=update(f"{FOLDER}/trials.parquet.prov.json"),
         log:
             f"{RESULTS}/logs/rank/{CONFIG.name}.log",
@@ -59,10 +59,10 @@ if SEARCH:
             mem_mb=2000,
             runtime=30,
         params:
-            search=SEARCH.digest,
-            sweep=SEARCHED | {"keep_best": SEARCH.sweep.keep_best},
-            rounds=lambda wildcards: SEARCH.described(len(SEARCH.budgets)),
-            code=lambda wildcards: code_of("rank", "daf.sweep.rank"),
+            search=SWEEP.digest,
+            sweep=SEARCH_CONFIG | {"keep_best": SWEEP.sweep.keep_best},
+            rounds=lambda wildcards: SWEEP.entries_by_round(len(SWEEP.steps_by_round)),
+            code=lambda wildcards: script_code_hash("rank", "daf.sweep.rank"),
         script:
             "../scripts/rank.py"
 
@@ -70,8 +70,10 @@ if SEARCH:
         input:
             trials=f"{FOLDER}/trials.parquet",
             rounds=f"{FOLDER}/rounds.parquet",
-            weights=lambda wildcards: PLAN.weights_file(ranked(wildcards).best_run),
-            confirmation=lambda wildcards: ranked(
+            weights=lambda wildcards: PLAN.weights_file(
+                sweep_ranked(wildcards).best_run
+            ),
+            confirmation=lambda wildcards: sweep_ranked(
                 wildcards
             ).confirmation.episodes_files(),
         output:
@@ -88,12 +90,12 @@ if SEARCH:
             mem_mb=1000,
             runtime=10,
         params:
-            sweep=SEARCHED
-            | SEARCH.sweep.model_dump(
+            sweep=SEARCH_CONFIG
+            | SWEEP.sweep.model_dump(
                 mode="json", include={"keep_best", "confirmation"}
             ),
-            confirmed=lambda wildcards: SEARCH.confirmed(),
-            code=lambda wildcards: code_of("conclude", "daf.sweep.conclude"),
+            confirmed=lambda wildcards: SWEEP.confirmation_entries(),
+            code=lambda wildcards: script_code_hash("conclude", "daf.sweep.conclude"),
         script:
             "../scripts/conclude.py"
 
@@ -115,10 +117,10 @@ if SEARCH:
             mem_mb=1000,
             runtime=10,
         params:
-            command=shlex.join(["snakemake", "sweep", *CONFIGFILE]),
-            sweep=SEARCH.sweep.model_dump(mode="json", exclude={"execution"})
+            command=shlex.join(["snakemake", "sweep", *CONFIG_OPTION]),
+            sweep=SWEEP.sweep.model_dump(mode="json", exclude={"execution"})
             | {"name": CONFIG.name},
-            code=lambda wildcards: code_of("sweep_report", "daf.report.files"),
+            code=lambda wildcards: script_code_hash("sweep_report", "daf.report.build"),
             templates=lambda wildcards: folder_digest("report/templates"),
         script:
             "../scripts/sweep_report.py"

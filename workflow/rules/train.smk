@@ -1,7 +1,9 @@
 rule train:
     input:
-        checked=ready_to_train,
-        initial_weights=lambda wildcards: initial_weights(wildcards.run, made=True),
+        checked=inputs_before_training,
+        initial_weights=lambda wildcards: initial_weights(
+            wildcards.run, made_by_job=True
+        ),
     output:
         weights=update(f"{RESULTS}/runs/{{run}}/policy.safetensors"),
         policy=update(f"{RESULTS}/runs/{{run}}/policy.json"),
@@ -9,7 +11,7 @@ rule train:
             update(f"{RESULTS}/runs/{{run}}/metrics.parquet"),
             caption="../report/metrics.rst",
             category="Learning curves",
-            labels={"training": "{run}"},
+            labels={"run": "{run}"},
         ),
         run=update(f"{RESULTS}/runs/{{run}}/run.json"),
         provenance=update(f"{RESULTS}/runs/{{run}}/policy.safetensors.prov.json"),
@@ -17,54 +19,60 @@ rule train:
         f"{RESULTS}/logs/train/{{run}}.log",
     benchmark:
         f"{RESULTS}/timings/train/{{run}}.tsv"
-    threads: EACH
+    threads: RANKS_PER_NODE
     resources:
         gpu=GPU * CONFIG.execution.ranks,
         nodes=CONFIG.execution.nodes,
         tasks=CONFIG.execution.nodes,
         mem_mb=lambda wildcards, attempt: attempt
-        * EACH
-        * training_mb(PLAN.run(wildcards.run), GPU),
+        * RANKS_PER_NODE
+        * run_memory_mb(PLAN.run(wildcards.run), GPU),
         runtime=lambda wildcards, attempt: attempt
-        * training_minutes(PLAN.run(wildcards.run)),
+        * run_minutes(PLAN.run(wildcards.run)),
         disk_mb=200,
     params:
-        run=lambda wildcards: told_to_train(wildcards.run)["run"],
-        code=lambda wildcards: told_to_train(wildcards.run)["code"],
+        run=lambda wildcards: training_params(wildcards.run)["run"],
+        code=lambda wildcards: training_params(wildcards.run)["code"],
         external_inputs=lambda wildcards: ExternalFiles(
-            initial_weights=initial_weights(wildcards.run, made=False)
+            initial_weights=initial_weights(wildcards.run, made_by_job=False)
         ),
     script:
         "../scripts/train.py"
 
 
-# Trains several in one process and leaves their states, from which the jobs above go on at once to
-# the outputs; so each has its own record and log, and fails alone.
-if CONFIG.execution.population > 1:
+# Trains several runs in one process and saves their final resume states. Rule `train` writes the
+# outputs from these, so that each run has a separate sidecar, log and failure.
+if CONFIG.execution.runs_per_job > 1:
 
-    checkpoint train_population:
+    checkpoint train_colocated:
         input:
-            checked=lambda wildcards: environment_for(done_by_population(**wildcards)),
+            checked=lambda wildcards: environment_check_for(
+                colocated_marker(**wildcards)
+            ),
         output:
-            touch(done_by_population("{run}", "{members}")),
+            touch(colocated_marker("{run}", "{group}")),
         log:
-            f"{RESULTS}/logs/train_population/{{run}}-{{members}}.log",
+            f"{RESULTS}/logs/train_colocated/{{run}}-{{group}}.log",
         benchmark:
-            f"{RESULTS}/timings/train_population/{{run}}-{{members}}.tsv"
-        # On a CPU each training has as much as in a job of its own; a GPU is driven by one thread.
-        threads: lambda wildcards: 1 if ON_GPU else len(population(wildcards.run))
+            f"{RESULTS}/timings/train_colocated/{{run}}-{{group}}.tsv"
+        # On a CPU each run has one thread, as in a separate job; on a GPU one thread drives all.
+        threads: lambda wildcards: 1 if ON_GPU else len(colocated_runs(wildcards.run))
         resources:
             gpu=GPU,
             mem_mb=lambda wildcards, attempt: attempt
-            * population_mb(population(wildcards.run).values(), GPU),
+            * colocated_memory_mb(colocated_runs(wildcards.run).values(), GPU),
             runtime=lambda wildcards, attempt, threads: attempt
-            * population_minutes(population(wildcards.run).values(), threads),
-            disk_mb=lambda wildcards: 200 * len(population(wildcards.run)),
+            * colocated_minutes(colocated_runs(wildcards.run).values(), threads),
+            disk_mb=lambda wildcards: 200 * len(colocated_runs(wildcards.run)),
         params:
-            trainings=lambda wildcards: [*map(told_to_train, population(wildcards.run))],
-            initial_weights=lambda wildcards: [
-                *map(PLAN.initial_weights.get, population(wildcards.run))
+            runs=lambda wildcards: [
+                *map(training_params, colocated_runs(wildcards.run))
             ],
-            records=lambda wildcards: [*map(record_of, population(wildcards.run))],
+            initial_weights=lambda wildcards: [
+                *map(PLAN.initial_weights.get, colocated_runs(wildcards.run))
+            ],
+            sidecars=lambda wildcards: [
+                *map(sidecar_of_run, colocated_runs(wildcards.run))
+            ],
         script:
-            "../scripts/train_population.py"
+            "../scripts/train_colocated.py"

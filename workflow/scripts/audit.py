@@ -1,10 +1,12 @@
+"""Report page of an audit of a results folder, `results/audit.html`."""
+
 import sys
 from datetime import UTC, datetime
 
-from daf.audit.command import run_audit
+from daf.audit.run import run_audit
 from daf.config import AuditConfig
-from daf.job import logged
+from daf.jobs.log import job_log
 
-with logged(snakemake, datetime.now(UTC)):
+with job_log(snakemake, datetime.now(UTC)):
     config = AuditConfig.model_validate(snakemake.params.audit)
     sys.exit(run_audit(snakemake.params.results, config))

@@ -1,11 +1,13 @@
-from daf.job import job
-from daf.parquet import load_tables
-from daf.provenance import write_json
+"""Statistics of a benchmark or comparison, `stats.json`."""
+
+from daf.files.parquet import load_tables
+from daf.files.text_files import write_json
+from daf.jobs.job import run_job
 from daf.stats import analyse
 
-with job(snakemake) as work:
-    parameters = work.parameters
-    episodes = load_tables(work.inputs["episodes"])
+with run_job(snakemake) as job:
+    parameters = job.parameters
+    episodes = load_tables(job.inputs["episodes"])
     episodes["policy"] = episodes["run"].map(parameters.labels)
     stats = analyse(
         episodes,
@@ -13,5 +15,5 @@ with job(snakemake) as work:
         teams=parameters.teams,
         **parameters.config["comparison"],
     )
-    write_json(work.paths["stats"], stats | {"left_out": parameters.missing})
+    write_json(job.output_paths["stats"], stats | {"left_out": parameters.missing})
     print(stats["verdict"])

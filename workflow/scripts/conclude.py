@@ -1,26 +1,27 @@
+"""Result of a sweep: `search.json`, the best configuration and its weights."""
+
 from daf.config import DAFSweepConfig
 from daf.config.yaml12 import dump_yaml
-from daf.files import copy
-from daf.job import job
-from daf.parquet import load_table, load_tables
-from daf.provenance import write_json, write_text
+from daf.files.parquet import load_table, load_tables
+from daf.files.safe_write import copy_file
+from daf.files.text_files import write_json, write_text
+from daf.jobs.job import run_job
 from daf.sweep.conclude import best_config, conclude
 
-with job(snakemake) as work:
-    parameters, inputs = work.parameters, work.inputs
+with run_job(snakemake) as job:
+    parameters, inputs = job.parameters, job.inputs
     sweep = DAFSweepConfig.model_validate(parameters.sweep)
     [trials], [rounds], [weights] = inputs["trials"], inputs["rounds"], inputs["weights"]
-    found = conclude(
+    result = conclude(
         sweep,
         load_table(trials),
         load_table(rounds),
         parameters.confirmed,
         load_tables(inputs["confirmation"]) if inputs["confirmation"] else None,
     )
-    write_json(work.paths["search"], found)
-    copy(weights, work.paths["weights"])
-    config = best_config(sweep, found["best"])
-    write_text(work.paths["config"], dump_yaml(config))
-    print(
-        f"best: {found['best']['trial']}, {sweep.objective_metric} {found['best']['objective']:g}"
-    )
+    write_json(job.output_paths["search"], result)
+    copy_file(weights, job.output_paths["weights"])
+    config = best_config(sweep, result["best"])
+    write_text(job.output_paths["config"], dump_yaml(config))
+    best = result["best"]
+    print(f"{best['trial']}: best trial ({sweep.objective_metric} {best['objective']:g})")

@@ -1,23 +1,25 @@
-from daf.job import job
+"""Bundle of one policy, a zip file with weights, code and proof of its scores."""
+
+from daf.jobs.job import run_job
+from daf.jobs.supervisor import supervised
 from daf.missions import Mission
-from daf.plan import Player
-from daf.supervise import supervised
+from daf.plan import PolicyInstance
 
-with supervised(snakemake) as tell, job(snakemake) as work:
-    from daf.deploy.pack import pack  # not before the fork, with torch
+with supervised(snakemake) as report_policy, run_job(snakemake) as job:
+    from daf.deploy.pack import pack_bundle  # imports torch, after the fork
 
-    parameters = work.parameters
-    [weights] = work.inputs["weights"]
-    player = Player.model_validate(parameters.player)
-    tell(player.policy)
-    pack(
-        work.paths["package"],
-        player=player,
+    parameters = job.parameters
+    [weights] = job.inputs["weights"]
+    policy = PolicyInstance.model_validate(parameters.policy)
+    report_policy(policy.policy)
+    pack_bundle(
+        job.output_paths["package"],
+        policy=policy,
         weights=weights,
-        run=next(iter(work.inputs["run"]), None),
+        run_json=next(iter(job.inputs["run"]), None),
         trained_on=list(map(Mission.model_validate, parameters.trained_on)),
         missions=list(map(Mission.model_validate, parameters.missions)),
-        episodes=work.inputs["episodes"],
-        seed=parameters.seed,
+        episode_tables=job.inputs["episodes"],
+        evaluation_seed=parameters.seed,
         confidence=parameters.confidence,
     )

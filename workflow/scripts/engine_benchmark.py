@@ -1,13 +1,15 @@
+"""Speed of the simulator on this machine: measurements and report page."""
+
 from datetime import UTC, datetime
 
-from daf.job import logged
-from daf.provenance import write_json, write_text
-from daf.report.engine import engine_page
-from daf.sim.benchmark import measure_machine, summary
+from daf.files.text_files import write_json, write_text
+from daf.jobs.log import job_log
+from daf.report.engine import render_engine_page
+from daf.sim.benchmark import format_summary, measure_machine
 
-with logged(snakemake, datetime.now(UTC)):
-    found = measure_machine(snakemake.params.missions, snakemake.threads)
-    for measured in found:
-        print("\n".join(summary(measured)))
-    write_json(snakemake.output.speeds, found)
-    write_text(snakemake.output.report, engine_page(found))
+with job_log(snakemake, datetime.now(UTC)):
+    speeds = measure_machine(snakemake.params.missions, snakemake.threads)
+    for speed in speeds:
+        print("\n".join(format_summary(speed)))
+    write_json(snakemake.output.speeds, speeds)
+    write_text(snakemake.output.report, render_engine_page(speeds))

@@ -1,16 +1,19 @@
-from daf.environment import EnvironmentProblem, check_environment
-from daf.job import job
-from daf.provenance import write_json
+"""Report `environment.json` on hardware and software of this machine."""
 
-with job(snakemake, device_needed=True) as work:
-    found = check_environment(work.execution.results_dir, work.parameters.needed_mb, work.device)
-    for check in found["checks"]:
+from daf.files.text_files import write_json
+from daf.jobs.environment_check import check_environment
+from daf.jobs.job import run_job
+from daf.system.limits import EnvironmentCheckError
+
+with run_job(snakemake, needs_device=True) as job:
+    report = check_environment(job.execution.results_dir, job.parameters.needed_mb, job.device)
+    for check in report["checks"]:
         print("ok    " if check["ok"] else "FAILED", f"{check['name']}: {check['found']}")
-    if not found["ok"]:
-        failed = [
-            f"{c['name']} ({c['found']}; needed: {c['needed']})"
-            for c in found["checks"]
-            if not c["ok"]
+    if not report["ok"]:
+        failures = [
+            f"{check['name']} ({check['found']}; needed: {check['needed']})"
+            for check in report["checks"]
+            if not check["ok"]
         ]
-        raise EnvironmentProblem("; ".join(failed))
-    write_json(work.paths["report"], found)
+        raise EnvironmentCheckError("; ".join(failures))
+    write_json(job.output_paths["report"], report)

@@ -1,27 +1,30 @@
-from daf.batch import batch, log_of
+"""Episode tables and replays of a batch of evaluations."""
+
 from daf.config import EvaluationConfig
+from daf.jobs.batch import part_log, run_batch
+from daf.jobs.supervisor import supervised
 from daf.missions import Mission
-from daf.plan import player_of
-from daf.supervise import supervised
+from daf.plan import parse_contestant
 
-with supervised(snakemake) as tell, batch(snakemake) as parts:
+with supervised(snakemake) as report_policy, run_batch(snakemake) as parts:
     for part in parts:
-        # Not before the job has its GPU, and not at all if nothing is to be done.
-        from daf.evaluate import evaluate
-        from daf.parquet import save_table
+        # These import torch: after the job has its GPU, and only if a part has to be executed.
+        from daf.evaluation.evaluate import evaluate
+        from daf.files.parquet import save_table
 
-        with part as work:
-            parameters = work.parameters
-            player = player_of(parameters.player)
+        with part as job:
+            parameters = job.parameters
+            contestant = parse_contestant(parameters.policy)
             mission = Mission.model_validate(parameters.mission)
-            table = work.paths["episodes"].with_name(f"{mission.name}.parquet")
-            tell(player.policy, log_of(snakemake.log[0], table))
+            table = job.output_paths["episodes"].with_name(f"{mission.name}.parquet")
+            report_policy(contestant.policy, part_log(snakemake.log[0], table))
             config = EvaluationConfig.model_validate(parameters.evaluation)
             trained_on = tuple(map(Mission.model_validate, parameters.trained_on))
-            weights = work.inputs["weights"]
-            episodes, recording = evaluate(
-                player, mission, config, work.device, trained_on, weights
+            weights = job.inputs["weights"]
+            episodes, replay = evaluate(
+                contestant, mission, config, job.device, trained_on, weights
             )
-            save_table(work.paths["episodes"], episodes)
-            recording.write(work.paths["replay"])
-            print(f"{player.name} on {mission.name}: mean score {episodes['score'].mean():.2f}")
+            save_table(job.output_paths["episodes"], episodes)
+            replay.write(job.output_paths["replay"])
+            mean_score = episodes["score"].mean()
+            print(f"{contestant.name}: evaluated on {mission.name} (mean score {mean_score:.2f})")

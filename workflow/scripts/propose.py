@@ -1,20 +1,23 @@
-from daf.config import DAFSweepConfig
-from daf.job import job
-from daf.parquet import load_tables
-from daf.provenance import write_json
-from daf.sweep.objective import outcomes
-from daf.sweep.propose import next_round
+"""Trials of the next round of a sweep."""
 
-with job(snakemake) as work:
-    parameters = work.parameters
+from daf.config import DAFSweepConfig
+from daf.files.parquet import load_tables
+from daf.files.text_files import write_json
+from daf.jobs.job import run_job
+from daf.sweep.objective import compute_outcomes
+from daf.sweep.propose import propose_next_round
+
+with run_job(snakemake) as job:
+    parameters = job.parameters
     sweep = DAFSweepConfig.model_validate(parameters.sweep)
-    episodes = load_tables(work.inputs["episodes"])
-    trials = next_round(sweep, outcomes(parameters.rounds, episodes, sweep.objective_metric))
+    episodes = load_tables(job.inputs["episodes"])
+    outcomes = compute_outcomes(parameters.rounds, episodes, sweep.objective_metric)
+    trials = propose_next_round(sweep, outcomes)
     write_json(
-        work.paths["trials"],
+        job.output_paths["trials"],
         {
             "search": parameters.search,
             "trials": [{"trial": trial.name, "values": trial.values} for trial in trials],
         },
     )
-    print(f"{len(trials)} trials for round {len(parameters.rounds)}")
+    print(f"round {len(parameters.rounds)}: proposed {len(trials)} trials")

@@ -1,23 +1,25 @@
-from daf.config import DAFSweepConfig
-from daf.job import job
-from daf.parquet import load_tables, save_table
-from daf.provenance import write_json
-from daf.sweep.rank import finalists, rank, rounds_table
+"""Tables of trials and rounds of a sweep, and its finalists."""
 
-with job(snakemake) as work:
-    parameters = work.parameters
+from daf.config import DAFSweepConfig
+from daf.files.parquet import load_tables, save_table
+from daf.files.text_files import write_json
+from daf.jobs.job import run_job
+from daf.sweep.rank import rank_trials, rounds_table, select_finalists
+
+with run_job(snakemake) as job:
+    parameters = job.parameters
     sweep = DAFSweepConfig.model_validate(parameters.sweep)
-    episodes = load_tables(work.inputs["episodes"])
-    trials = rank(sweep, parameters.rounds, episodes)
+    episodes = load_tables(job.inputs["episodes"])
+    trials = rank_trials(sweep, parameters.rounds, episodes)
     rounds = rounds_table(parameters.rounds, episodes, sweep.objective_metric)
-    save_table(work.paths["trials"], trials)
-    save_table(work.paths["rounds"], rounds)
+    save_table(job.output_paths["trials"], trials)
+    save_table(job.output_paths["rounds"], rounds)
     write_json(
-        work.paths["finalists"],
+        job.output_paths["finalists"],
         {
             "search": parameters.search,
-            "trials": finalists(sweep, trials),
+            "trials": select_finalists(sweep, trials),
             "best_run": trials["best_run"].iloc[0],
         },
     )
-    print(f"best of {len(trials)} trials: {trials['trial'].iloc[0]}")
+    print(f"{trials['trial'].iloc[0]}: best of {len(trials)} trials")

@@ -1,12 +1,14 @@
-from daf.job import job
-from daf.missions import Mission
-from daf.provenance import write_text
-from daf.report.files import benchmark_report
+"""HTML report of a benchmark or comparison."""
 
-with job(snakemake) as work:
-    parameters, inputs = work.parameters, work.inputs
+from daf.files.text_files import write_text
+from daf.jobs.job import run_job
+from daf.missions import Mission
+from daf.report.build import build_benchmark_report
+
+with run_job(snakemake) as job:
+    parameters, inputs = job.parameters, job.inputs
     [stats], [environment] = inputs["stats"], inputs["environment"]
-    html = benchmark_report(
+    html = build_benchmark_report(
         title=parameters.config["name"],
         stats=stats,
         runs=inputs["runs"],
@@ -22,4 +24,4 @@ with job(snakemake) as work:
             "world seed": parameters.config["evaluation"]["seed"],
         },
     )
-    write_text(work.paths["report"], html)
+    write_text(job.output_paths["report"], html)

@@ -1,13 +1,15 @@
-from daf.config import DAFSweepConfig
-from daf.job import job
-from daf.provenance import write_text
-from daf.report.files import sweep_report
+"""HTML report of a sweep."""
 
-with job(snakemake) as work:
-    parameters, inputs = work.parameters, work.inputs
-    html = sweep_report(
+from daf.config import DAFSweepConfig
+from daf.files.text_files import write_text
+from daf.jobs.job import run_job
+from daf.report.build import build_sweep_report
+
+with run_job(snakemake) as job:
+    parameters, inputs = job.parameters, job.inputs
+    html = build_sweep_report(
         sweep=DAFSweepConfig.model_validate(parameters.sweep),
         **{name: inputs[name][0] for name in ("search", "trials", "rounds", "environment")},
         command=parameters.command,
     )
-    write_text(work.paths["report"], html)
+    write_text(job.output_paths["report"], html)

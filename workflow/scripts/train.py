@@ -1,23 +1,25 @@
-from daf.job import job
-from daf.supervise import supervised
+"""Weights, learning curve and metadata of one training run."""
 
-with supervised(snakemake) as tell:
-    with job(snakemake, device_needed=True) as work:
-        from daf.learn.job import TrainingJob  # not before the job has its GPU
+from daf.jobs.job import run_job
+from daf.jobs.supervisor import supervised
 
-        training = TrainingJob(
-            run=work.parameters.run,
-            device=work.device,
-            initial_weights=next(iter(work.inputs["initial_weights"]), None),
-            code=work.parameters.code,
-            execution=work.execution,
+with supervised(snakemake) as report_policy:
+    with run_job(snakemake, needs_device=True) as job:
+        from daf.learn.job import TrainingJob  # imports torch, after the job has its GPU
+
+        training_job = TrainingJob(
+            run=job.parameters.run,
+            device=job.device,
+            initial_weights=next(iter(job.inputs["initial_weights"]), None),
+            code=job.parameters.code,
+            execution=job.execution,
             threads=snakemake.threads,
-            paths={name: str(path) for name, path in work.paths.items()},
+            output_paths={name: str(path) for name, path in job.output_paths.items()},
         )
-        tell(training.run.class_path)
-        if work.execution.ranks == 1:
-            training.carry_out()
+        report_policy(training_job.run.class_path)
+        if job.execution.ranks == 1:
+            training_job.execute()
         else:
-            training.carry_out_together()
-    if not training.run.training.can_get_longer:
-        training.resume().discard()
+            training_job.execute_distributed()
+    if not training_job.run.training.is_extendable:
+        training_job.resume().discard()

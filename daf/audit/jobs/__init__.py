@@ -1,30 +1,35 @@
-"""The jobs of the workflow as an audit knows them: what their records must tell, what their outputs
-are called, and whose code they run."""
+"""Jobs of the workflow as an audit reads them: their parameters, outputs and policy classes."""
 
-from daf.audit.jobs.base import FOREIGN_BUNDLE, Job, NotPossible
-from daf.audit.jobs.experiments import Call, Compare, EnvironmentCheck, Report, parsed_config
+from daf.audit.jobs.base import FOREIGN_BUNDLE, CannotVerifyError, Job
+from daf.audit.jobs.experiments import (
+    Compare,
+    EnvironmentCheck,
+    PipelineCall,
+    Report,
+    parse_config,
+)
 from daf.audit.jobs.policies import Deploy, Evaluate, Train
-from daf.audit.jobs.registry import check_code, job_of
-from daf.audit.jobs.sweeps import Conclude, OfSweep, Propose, Rank, SweepReport, sweep_folder
+from daf.audit.jobs.registry import check_code, parse_job
+from daf.audit.jobs.sweeps import Conclude, Propose, Rank, SweepJob, SweepReport, sweep_folder
 
 __all__ = [
     "FOREIGN_BUNDLE",
-    "Call",
+    "CannotVerifyError",
     "Compare",
     "Conclude",
     "Deploy",
     "EnvironmentCheck",
     "Evaluate",
     "Job",
-    "NotPossible",
-    "OfSweep",
+    "PipelineCall",
     "Propose",
     "Rank",
     "Report",
+    "SweepJob",
     "SweepReport",
     "Train",
     "check_code",
-    "job_of",
-    "parsed_config",
+    "parse_config",
+    "parse_job",
     "sweep_folder",
 ]

@@ -1,58 +1,70 @@
-"""What every job tells, and whose code it runs."""
+"""Base class of jobs, and the classes of the policies that they run."""
 
 from abc import abstractmethod
 from collections.abc import Iterable
 from typing import ClassVar
 
 from daf.config import Model, PolicyConfig
-from daf.plan import Player, Run, Team
+from daf.plan import PolicyInstance, Run, Team
 from daf.policies.registry import BUNDLE, SHORT_NAMES
 
 FOREIGN_BUNDLE = "bundle+code"
-"""The class path, for an audit, of a bundle that runs code of its own; it is no real one."""
+"""Class path, in audits only, of a bundle that runs code of its file."""
 
 
-class NotPossible(Exception):
-    """Something cannot be checked here; the message says why, and it is not the results' fault."""
+class CannotVerifyError(Exception):
+    """Reason why a check is impossible on this machine, without fault of the results."""
 
 
 class Job(Model):
-    """The parameters of a job.
+    """Parameters of a job.
 
     Attributes:
-        computed: whether its outputs follow from its inputs without playing whole episodes.
-        rounded: whether they have numbers of a network, which processors round differently.
+        recomputable: true if the outputs follow from the inputs without running episodes.
+        device_dependent: true if the outputs have numbers of a network, which processors round
+            differently.
     """
 
-    computed: ClassVar[bool] = False
-    rounded: ClassVar[bool] = False
+    recomputable: ClassVar[bool] = False
+    device_dependent: ClassVar[bool] = False
 
     @abstractmethod
     def outputs(self, folder: str) -> dict[str, str]:
-        """The files that it makes, by the rule's names for them.
+        """Return the output files by the rule's names for them.
 
         Args:
-            folder: where they are said to be; believed only where nothing else says it.
+            folder: recorded folder of the outputs; used only if the parameters do not give it.
         """
 
-    def classes(self) -> dict[str, str | None]:
-        """The class paths of the policies it is about; where it is known, with the hash of the
-        file that the class is defined in."""
+    def class_digests(self) -> dict[str, str | None]:
+        """Return the SHA-256 of the class file, if recorded, by class path of each policy."""
         return {}
 
 
-def code_of(policy: Player | PolicyConfig | Run, known: str | None) -> dict[str, str | None]:
-    """The class path of a policy. A bundle is DAF's own, unless it runs code of its file."""
-    bundle = policy.class_path in (BUNDLE, SHORT_NAMES[BUNDLE])
-    return {FOREIGN_BUNDLE if bundle and policy.init_kwargs else policy.class_path: known}
+def policy_class_digests(
+    policy: PolicyInstance | PolicyConfig | Run, digest: str | None
+) -> dict[str, str | None]:
+    """Return the digest of a policy's class by its class path; a bundle's if it runs its code.
+
+    Args:
+        policy: policy.
+        digest: recorded SHA-256 of the file of its class.
+    """
+    is_bundle = policy.class_path in (BUNDLE, SHORT_NAMES[BUNDLE])
+    runs_code = is_bundle and bool(policy.init_kwargs)
+    return {FOREIGN_BUNDLE if runs_code else policy.class_path: digest}
 
 
-def code_of_players(player: Player | Team) -> dict[str, str | None]:
-    """The class paths of a policy, or of the members of a team."""
-    alone = [m.player for m in player.members] if isinstance(player, Team) else [player]
-    return {path: sha for one in alone for path, sha in code_of(one, one.class_digest).items()}
+def contestant_class_digests(contestant: PolicyInstance | Team) -> dict[str, str | None]:
+    """Return the class digests of a policy instance, or of the members of a team."""
+    is_team = isinstance(contestant, Team)
+    policies = [m.instance for m in contestant.members] if is_team else [contestant]
+    digests: dict[str, str | None] = {}
+    for policy in policies:
+        digests |= policy_class_digests(policy, policy.class_digest)
+    return digests
 
 
-def code_of_all(policies: Iterable[PolicyConfig]) -> dict[str, str | None]:
-    """The class paths of several policies."""
-    return {path: None for policy in policies for path in code_of(policy, None)}
+def configured_class_digests(policies: Iterable[PolicyConfig]) -> dict[str, str | None]:
+    """Return the class paths of configured policies, which have no recorded digests."""
+    return {path: None for policy in policies for path in policy_class_digests(policy, None)}

@@ -1,90 +1,100 @@
-"""Jobs about several policies, calls of pipelines, and the environment check."""
+"""Jobs of experiments, calls of pipelines, and the environment check."""
 
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from daf.audit.jobs.base import Job, code_of_all
+from daf.audit.jobs.base import Job, configured_class_digests
 from daf.config import BenchmarkConfig, DAFSweepConfig
-from daf.config.model import Number
+from daf.config.model import Float
 from daf.missions import Mission
 
 
-class Study(Job):
-    """Of what is said about a benchmark, or about a comparison; the folder's name says which."""
+class ExperimentJob(Job):
+    """Parameters common to the jobs of a benchmark or comparison; the folder gives its kind."""
 
-    computed = True
+    recomputable = True
     config: BenchmarkConfig
     labels: dict[str, str]
     code: str
 
-    def named(self, folder: str, file: str) -> str:
+    def results_path(self, folder: str, file: str) -> str:
+        """Return the path of a file of the experiment, relative to the results folder."""
         kind = "comparisons" if folder.startswith("comparisons/") else "benchmarks"
         return f"{kind}/{self.config.name}/{file}"
 
-    def classes(self):
-        return code_of_all(self.config.policies)
+    def class_digests(self) -> dict[str, str | None]:
+        """Return the class digests of the policies."""
+        return configured_class_digests(self.config.policies)
 
 
-class Compare(Study):
-    """Of rule compare."""
+class Compare(ExperimentJob):
+    """Parameters of rule `compare`."""
 
-    ceilings: dict[str, Number | None]
+    ceilings: dict[str, Float | None]
     missing: list[dict[str, str]]
     teams: dict[str, Any] | None
 
-    def outputs(self, folder):
-        return {"stats": self.named(folder, "stats.json")}
+    def outputs(self, folder: str) -> dict[str, str]:
+        """Return the output files by the rule's names for them."""
+        return {"stats": self.results_path(folder, "stats.json")}
 
 
-class Report(Study):
-    """Of rule report."""
+class Report(ExperimentJob):
+    """Parameters of rule `report`."""
 
     missions: tuple[Mission, ...]
     command: str
     templates: str
 
-    def outputs(self, folder):
-        return {"report": self.named(folder, "report.html")}
+    def outputs(self, folder: str) -> dict[str, str]:
+        """Return the output files by the rule's names for them."""
+        return {"report": self.results_path(folder, "report.html")}
 
 
 class EnvironmentCheck(Job):
-    """Of rule environment_check; what it found about a machine can be found nowhere else."""
+    """Parameters of rule `environment_check`; its output describes one machine."""
 
-    needed_mb: Number
+    needed_mb: Float
     versions: dict[str, str]
     code: str
 
-    def outputs(self, folder):
+    def outputs(self, folder: str) -> dict[str, str]:
+        """Return the output files by the rule's names for them."""
         return {"report": "environment.json"}
 
 
-def parsed_config(data: Any) -> BenchmarkConfig | DAFSweepConfig:
-    """The configuration of a study or of a sweep.
+def parse_config(data: Any) -> BenchmarkConfig | DAFSweepConfig:
+    """Parse the configuration of an experiment or of a sweep.
 
     Raises:
-        ConfigError: it is neither; one line.
+        ConfigError: the data are neither; one line.
     """
-    sweep = isinstance(data, dict) and "search_space" in data
-    return (DAFSweepConfig if sweep else BenchmarkConfig).parse(data, "configuration")
+    is_sweep = isinstance(data, dict) and "search_space" in data
+    return (DAFSweepConfig if is_sweep else BenchmarkConfig).parse(data, "configuration")
 
 
-class Call(Job):
-    """Of a call of a pipeline, which is no rule.
+class PipelineCall(Job):
+    """Parameters of a pipeline call, which is not a rule.
 
     Attributes:
-        configs: what it carried out, one configuration after the other, without what failed.
+        name: name of the result folder.
+        profile: Snakemake profile.
+        configs: executed configurations in their order, without failed parts.
     """
 
     name: str
     profile: str
-    configs: list[Annotated[BenchmarkConfig | DAFSweepConfig, BeforeValidator(parsed_config)]]
+    configs: list[Annotated[BenchmarkConfig | DAFSweepConfig, BeforeValidator(parse_config)]]
 
-    def outputs(self, folder):
+    def outputs(self, folder: str) -> dict[str, str]:
+        """Return the output files by the rule's names for them."""
         files = {"result": "result.json", "events": "events.jsonl"}
         files |= {"config": "config.yaml", "snakemake": "snakemake.log"}
         return {name: f"pipelines/{self.name}/{file}" for name, file in files.items()}
 
-    def classes(self):
-        studies = [config for config in self.configs if isinstance(config, BenchmarkConfig)]
-        return code_of_all(policy for study in studies for policy in study.policies)
+    def class_digests(self) -> dict[str, str | None]:
+        """Return the class digests of the policies."""
+        experiments = [config for config in self.configs if isinstance(config, BenchmarkConfig)]
+        policies = (policy for config in experiments for policy in config.policies)
+        return configured_class_digests(policies)

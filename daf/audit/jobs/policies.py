@@ -1,68 +1,74 @@
-"""Jobs about one policy: training, evaluation, deployment."""
+"""Jobs of one policy: training, evaluation, deployment."""
 
-from daf.audit.jobs.base import Job, code_of, code_of_players
+from daf.audit.jobs.base import Job, contestant_class_digests, policy_class_digests
 from daf.config import EvaluationConfig
 from daf.config.execution import Seed
-from daf.config.model import Number
+from daf.config.model import Float
 from daf.missions import Mission
-from daf.plan import Player, Run, Team
-from daf.plan.records import played
+from daf.plan import PolicyInstance, Run, Team
+from daf.plan.plan import eval_tag
 
 
 class Train(Job):
-    """Of rule train."""
+    """Parameters of rule `train`."""
 
-    rounded = True
+    device_dependent = True
     run: Run
     code: str
 
-    def outputs(self, folder):
+    def outputs(self, folder: str) -> dict[str, str]:
+        """Return the output files by the rule's names for them."""
         files = {"weights": "policy.safetensors", "policy": "policy.json"}
         files |= {"metrics": "metrics.parquet", "run": "run.json"}
         return {name: f"runs/{self.run.name}/{file}" for name, file in files.items()}
 
-    def classes(self):
-        return code_of(self.run, self.run.class_digest)
+    def class_digests(self) -> dict[str, str | None]:
+        """Return the class digests of the policies."""
+        return policy_class_digests(self.run, self.run.class_digest)
 
 
 class Evaluate(Job):
-    """Of rule evaluate."""
+    """Parameters of rule `evaluate`."""
 
-    rounded = True
-    player: Player | Team
+    device_dependent = True
+    policy: PolicyInstance | Team
     mission: Mission
     trained_on: tuple[Mission, ...]
     evaluation: EvaluationConfig
     code: str
 
-    def outputs(self, folder):
-        stem = f"evaluations/{self.player.name}-{played(self.evaluation)}/{self.mission.name}"
+    def outputs(self, folder: str) -> dict[str, str]:
+        """Return the output files by the rule's names for them."""
+        stem = f"evaluations/{self.policy.name}-{eval_tag(self.evaluation)}/{self.mission.name}"
         return {"episodes": f"{stem}.parquet", "replay": f"{stem}.replay.json"}
 
-    def classes(self):
-        return code_of_players(self.player)
+    def class_digests(self) -> dict[str, str | None]:
+        """Return the class digests of the policies."""
+        return contestant_class_digests(self.policy)
 
-    def learned_on(self) -> list[Mission]:
-        """What the players were trained on."""
-        members = self.player.members if isinstance(self.player, Team) else ()
-        told = [mission for member in members for mission in member.trained_on]
-        return [*self.trained_on, *told]
+    def training_missions(self) -> list[Mission]:
+        """Return the training missions of the policy, or of all members of the team."""
+        members = self.policy.members if isinstance(self.policy, Team) else ()
+        of_members = [mission for member in members for mission in member.trained_on]
+        return [*self.trained_on, *of_members]
 
 
 class Deploy(Job):
-    """Of rule deploy."""
+    """Parameters of rule `deploy`."""
 
-    computed = True
-    rounded = True
-    player: Player
+    recomputable = True
+    device_dependent = True
+    policy: PolicyInstance
     trained_on: tuple[Mission, ...]
     missions: tuple[Mission, ...]
     seed: Seed
-    confidence: Number
+    confidence: Float
     code: str
 
-    def outputs(self, folder):
-        return {"package": f"deployments/{self.player.name}.zip"}
+    def outputs(self, folder: str) -> dict[str, str]:
+        """Return the output files by the rule's names for them."""
+        return {"package": f"deployments/{self.policy.name}.zip"}
 
-    def classes(self):
-        return code_of_players(self.player)
+    def class_digests(self) -> dict[str, str | None]:
+        """Return the class digests of the policies."""
+        return contestant_class_digests(self.policy)

@@ -1,21 +1,21 @@
-"""From a record to its job."""
+"""Registry of job types by rule, and parsing of sidecars into jobs."""
 
 from pydantic import ValidationError
 
-from daf.audit.jobs.base import Job, NotPossible
-from daf.audit.jobs.experiments import Call, Compare, EnvironmentCheck, Report
+from daf.audit.jobs.base import CannotVerifyError, Job
+from daf.audit.jobs.experiments import Compare, EnvironmentCheck, PipelineCall, Report
 from daf.audit.jobs.policies import Deploy, Evaluate, Train
 from daf.audit.jobs.sweeps import Conclude, Propose, Rank, SweepReport
-from daf.config import ConfigError, shown
-from daf.config.errors import describe
+from daf.config import ConfigError, short_json
+from daf.errors import describe
 from daf.plan.names import class_digest
 from daf.policies.registry import SHORT_NAMES
-from daf.record import Record
+from daf.provenance.sidecar import Sidecar
 
-OWN_CODE = frozenset(SHORT_NAMES) | frozenset(SHORT_NAMES.values())
-"""The class paths of the policies that come with DAF."""
+DAF_CLASS_PATHS = frozenset(SHORT_NAMES) | frozenset(SHORT_NAMES.values())
+"""Short names and class paths of the policies that are part of DAF."""
 
-RULES: dict[str, type[Job]] = {
+JOB_TYPES: dict[str, type[Job]] = {
     "train": Train,
     "evaluate": Evaluate,
     "compare": Compare,
@@ -26,43 +26,46 @@ RULES: dict[str, type[Job]] = {
     "sweep_report": SweepReport,
     "deploy": Deploy,
     "environment_check": EnvironmentCheck,
-    "pipeline": Call,
+    "pipeline": PipelineCall,
 }
 
 
-def job_of(record: Record) -> Job:
-    """What a record tells of its job.
+def parse_job(sidecar: Sidecar) -> Job:
+    """Parse the parameters in a sidecar.
 
     Raises:
-        NotPossible: it is of a rule that this DAF does not have.
-        ConfigError: its parameters cannot be those of its rule; one line.
+        CannotVerifyError: this version of DAF has no such rule.
+        ConfigError: the parameters do not fit the rule; one line.
     """
-    if record.rule not in RULES:
-        raise NotPossible(f"no rule {shown(record.rule)} is known, which is said to have made it")
-    model = RULES[record.rule]
+    if sidecar.rule not in JOB_TYPES:
+        raise CannotVerifyError(f"unknown rule {short_json(sidecar.rule)}")
+    model = JOB_TYPES[sidecar.rule]
     try:
-        return model.model_validate(record.parameters)
+        return model.model_validate(sidecar.parameters)
     except ValidationError as error:
-        raise ConfigError(f"parameters of {record.rule}: {describe(error, model)}") from None
+        raise ConfigError(f"parameters of {sidecar.rule}: {describe(error, model)}") from None
 
 
 def check_code(job: Job, trust: tuple[str, ...]) -> None:
-    """A policy that is not DAF's is code of whoever wrote the record.
+    """Check that a job runs only code of DAF and trusted code; a sidecar may name any class.
+
+    Args:
+        job: job.
+        trust: class paths of foreign policies whose code may run.
 
     Raises:
-        NotPossible: nobody named it, or it has been edited.
+        CannotVerifyError: a foreign policy is not trusted, not available, or edited.
     """
-    for path, known in job.classes().items():
-        if path in OWN_CODE:
+    for path, recorded in job.class_digests().items():
+        if path in DAF_CLASS_PATHS:
             continue
         if path not in trust:
-            raise NotPossible(
-                f"its policy {shown(path)} is code from elsewhere, which is run only if you name "
-                "it (trust)"
+            raise CannotVerifyError(
+                f"its policy {short_json(path)} is foreign code, and not listed in 'trust'"
             )
         try:
-            here = known and class_digest(path)
+            current = recorded and class_digest(path)
         except ConfigError as error:
-            raise NotPossible(f"its policy is not here: {error}") from None
-        if here != known:
-            raise NotPossible(f"its policy {shown(path)} has been edited")
+            raise CannotVerifyError(f"its policy is not available: {error}") from None
+        if current != recorded:
+            raise CannotVerifyError(f"the code of its policy {short_json(path)} was edited")

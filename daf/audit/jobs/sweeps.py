@@ -8,63 +8,69 @@ from daf.audit.jobs.base import Job
 from daf.config import DAFSweepConfig
 
 
-class OfSweep(Job):
-    """Of the rules of a sweep; only the folder's name says what it is called."""
+class SweepJob(Job):
+    """Parameters common to the jobs of a sweep; the folder gives its name."""
 
-    computed = True
+    recomputable = True
     sweep: DAFSweepConfig
     code: str
 
-    def named(self, folder: str, file: str) -> str:
+    def results_path(self, folder: str, file: str) -> str:
+        """Return the path of a file of the sweep, relative to the results folder."""
         return f"{sweep_folder(folder)}/{file}"
 
-    def classes(self):
+    def class_digests(self) -> dict[str, str | None]:
+        """Return the class digests of the policies."""
         return {self.sweep.policy_class_path: None}
 
 
-class Propose(OfSweep):
-    """Of rule propose."""
+class Propose(SweepJob):
+    """Parameters of rule `propose`."""
 
     search: str
     rounds: list[list[dict[str, Any]]] = Field(min_length=1)
 
-    def outputs(self, folder):
-        return {"trials": self.named(folder, f"rounds/{len(self.rounds)}.json")}
+    def outputs(self, folder: str) -> dict[str, str]:
+        """Return the output files by the rule's names for them."""
+        return {"trials": self.results_path(folder, f"rounds/{len(self.rounds)}.json")}
 
 
-class Rank(OfSweep):
-    """Of rule rank."""
+class Rank(SweepJob):
+    """Parameters of rule `rank`."""
 
     search: str
     rounds: list[list[dict[str, Any]]] = Field(min_length=1)
 
-    def outputs(self, folder):
+    def outputs(self, folder: str) -> dict[str, str]:
+        """Return the output files by the rule's names for them."""
         files = {"trials": "trials.parquet", "rounds": "rounds.parquet"}
         files |= {"finalists": "finalists.json"}
-        return {name: self.named(folder, file) for name, file in files.items()}
+        return {name: self.results_path(folder, file) for name, file in files.items()}
 
 
-class Conclude(OfSweep):
-    """Of rule conclude."""
+class Conclude(SweepJob):
+    """Parameters of rule `conclude`."""
 
     confirmed: list[dict[str, Any]]
 
-    def outputs(self, folder):
+    def outputs(self, folder: str) -> dict[str, str]:
+        """Return the output files by the rule's names for them."""
         files = {"search": "search.json", "config": "best_config.yaml"}
         files |= {"weights": "policy.safetensors"}
-        return {name: self.named(folder, file) for name, file in files.items()}
+        return {name: self.results_path(folder, file) for name, file in files.items()}
 
 
-class SweepReport(OfSweep):
-    """Of rule sweep_report."""
+class SweepReport(SweepJob):
+    """Parameters of rule `sweep_report`."""
 
     command: str
     templates: str
 
-    def outputs(self, folder):
-        return {"report": self.named(folder, "report.html")}
+    def outputs(self, folder: str) -> dict[str, str]:
+        """Return the output files by the rule's names for them."""
+        return {"report": self.results_path(folder, "report.html")}
 
 
 def sweep_folder(folder: str) -> str:
-    """The folder of the sweep that a folder belongs to."""
+    """Return the folder of a sweep, given it or its subfolder `rounds`."""
     return f"sweeps/{folder.removesuffix('/rounds').rpartition('/')[2]}"

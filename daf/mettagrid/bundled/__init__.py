@@ -1,1 +1,1 @@
-"""The code inside an exported bundle: it runs in mettagrid, with numpy and torch, without DAF."""
+"""Code inside an exported bundle: it runs in mettagrid, with numpy and torch, without DAF."""

@@ -1,58 +1,78 @@
-"""Our networks in plain torch, for playing only: no kernels, no critic, no gradients."""
+"""Networks of DAF in plain torch, for inference only: no kernels, critic or gradients."""
 
 import torch
 from torch import nn
 
 
 class Network(nn.Module):
-    """A network of DAF's, by the names of its weights.
+    """Network of DAF with the same tensor names.
 
-    Axes: N agents, T tokens, K actions, M size of the memory (0 or 2 * hidden_size).
+    Axes: N agents, T tokens, K actions, M size of the recurrent state (0 or 2 * hidden_size).
+
+    Args:
+        architecture: "stateless" or "lstm".
+        hidden_size: width of all layers.
+        table_rows: rows of the embedding table.
+        num_outputs: K.
+
+    Attributes:
+        recurrent_state_size: M.
     """
 
-    def __init__(self, kind: str, hidden_size: int, rows: int, outputs: int):
-        """
-        Args:
-            kind: "stateless" or "lstm".
-            hidden_size: of all layers.
-            rows: of the embedding.
-            outputs: K.
-        """
+    def __init__(self, architecture: str, hidden_size: int, table_rows: int, num_outputs: int):
         super().__init__()
-        self.memory_size = 2 * hidden_size if kind == "lstm" else 0
-        self.embedding = Embedding(rows, hidden_size)
-        if kind == "lstm":
+        self.recurrent_state_size = 2 * hidden_size if architecture == "lstm" else 0
+        self.embedding = Embedding(table_rows, hidden_size)
+        if architecture == "lstm":
             self.lstm = nn.LSTM(hidden_size, hidden_size)
         else:
             self.hidden = nn.Linear(hidden_size, hidden_size)
-        self.actor = nn.Linear(hidden_size, outputs)
+        self.actor = nn.Linear(hidden_size, num_outputs)
 
-    def forward(self, tokens: torch.Tensor, memory: torch.Tensor):
-        """Tokens uint8 [N, T, 3], memory float32 [N, M] -> logits float32 [N, K], memory."""
-        seen = torch.relu(self.embedding(tokens))
-        if not self.memory_size:
-            return self.actor(torch.relu(self.hidden(seen))), memory
-        hidden, cell = (part.contiguous() for part in memory[None].chunk(2, dim=-1))
-        output, (hidden, cell) = self.lstm(seen[None], (hidden, cell))
+    def forward(self, tokens: torch.Tensor, recurrent_state: torch.Tensor):
+        """Run the network for one step.
+
+        Args:
+            tokens: uint8 [N, T, 3].
+            recurrent_state: float32 [N, M], state before the step.
+
+        Returns:
+            logits: float32 [N, K];
+            recurrent state: float32 [N, M], state after the step.
+        """
+        embedded = torch.relu(self.embedding(tokens))
+        if not self.recurrent_state_size:
+            return self.actor(torch.relu(self.hidden(embedded))), recurrent_state
+        hidden, cell = (part.contiguous() for part in recurrent_state[None].chunk(2, dim=-1))
+        output, (hidden, cell) = self.lstm(embedded[None], (hidden, cell))
         return self.actor(output[0]), torch.cat([hidden[0], cell[0]], dim=-1)
 
 
 class Embedding(nn.Module):
-    """The sum of a learned row for each token; which row, and by what factor, is in tables."""
+    """Weighted sum of one learned row per token.
 
-    def __init__(self, rows: int, size: int):
+    The row of a token is cell_offsets[location] + slots[feature * 256 + value], its weight
+    weights[feature * 256 + value].
+
+    Args:
+        table_rows: rows of the table.
+        size: width of the output.
+    """
+
+    def __init__(self, table_rows: int, size: int):
         super().__init__()
-        self.register_buffer("places", torch.zeros(256, dtype=torch.int32))
+        self.register_buffer("cell_offsets", torch.zeros(256, dtype=torch.int32))
         self.register_buffer("slots", torch.zeros(256 * 256, dtype=torch.int32))
         self.register_buffer("weights", torch.zeros(256 * 256))
-        self.table = nn.Parameter(torch.zeros(rows, size))
+        self.table = nn.Parameter(torch.zeros(table_rows, size))
         self.bias = nn.Parameter(torch.zeros(size))
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Return the weighted sum of each observation, float32 [N, size]."""
         location, feature, value = (part.long() for part in tokens.unbind(-1))
-        said = feature * 256 + value
-        factor = self.weights[said] * (location != 255)
-        row = self.places[location] + self.slots[said]
+        index = feature * 256 + value
+        factor = self.weights[index] * (location != 255)
+        row = self.cell_offsets[location] + self.slots[index]
         return (
             nn.functional.embedding_bag(row, self.table, mode="sum", per_sample_weights=factor)
             + self.bias

@@ -1,65 +1,65 @@
-// The player: controls, tables and words around the map of a recorded episode.
-class Player {
+// Replay viewer: controls, tables and texts of a recorded episode.
+class ReplayViewer {
   constructor(root) {
     this.root = root;
     this.part = (name) => root.querySelector(`[data-part="${name}"]`);
     this.index = JSON.parse(this.part("index").textContent);
     this.map = new EpisodeMap(this.part("map"));
-    this.still = matchMedia("(prefers-reduced-motion: reduce)");
+    this.reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
     this.playing = false;
     this.time = 0;
-    this.listen();
-    this.load();
+    this.addListeners();
+    this.loadEpisode();
   }
 
-  listen() {
-    this.part("episode").addEventListener("change", () => this.load());
-    this.part("follow").addEventListener("change", () => this.show());
-    this.part("slider").addEventListener("input", (event) => this.go(Number(event.target.value)));
-    const deeds = {
-      first: () => this.go(0),
-      back: () => this.go(Math.ceil(this.time) - 1),
-      play: () => this.play(!this.playing),
-      next: () => this.go(Math.floor(this.time) + 1),
-      last: () => this.go(this.episode.steps),
+  addListeners() {
+    this.part("episode").addEventListener("change", () => this.loadEpisode());
+    this.part("follow").addEventListener("change", () => this.render());
+    this.part("slider").addEventListener("input", (event) => this.goTo(Number(event.target.value)));
+    const commands = {
+      first: () => this.goTo(0),
+      previous: () => this.goTo(Math.ceil(this.time) - 1),
+      play: () => this.setPlaying(!this.playing),
+      next: () => this.goTo(Math.floor(this.time) + 1),
+      last: () => this.goTo(this.episode.steps),
     };
-    for (const [name, deed] of Object.entries(deeds)) this.part(name).addEventListener("click", deed);
-    const keys = { " ": "play", ArrowLeft: "back", ArrowRight: "next", Home: "first", End: "last" };
+    for (const [name, command] of Object.entries(commands)) this.part(name).addEventListener("click", command);
+    const keys = { " ": "play", ArrowLeft: "previous", ArrowRight: "next", Home: "first", End: "last" };
     this.root.addEventListener("keydown", (event) => {
       const { key, target } = event;
-      // Selects, buttons and tables have keys of their own, and so has the slider but for space.
-      const own = target.matches("select, .scroll") || (key === " " ? target.matches("button") : target.matches("input"));
-      if (!(key in keys) || own || event.ctrlKey || event.altKey || event.metaKey) return;
+      // Selects, buttons and tables handle these keys; the slider handles all but space.
+      const isHandled = target.matches("select, .scroll") || (key === " " ? target.matches("button") : target.matches("input"));
+      if (!(key in keys) || isHandled || event.ctrlKey || event.altKey || event.metaKey) return;
       event.preventDefault();
-      deeds[keys[key]]();
+      commands[keys[key]]();
     });
-    const redraw = () => { this.map.readColours(); this.show(); };
+    const redraw = () => { this.map.readColors(); this.render(); };
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
-    new ResizeObserver(() => this.show()).observe(this.part("screen"));
+    new ResizeObserver(() => this.render()).observe(this.part("screen"));
     addEventListener("beforeprint", () => {
-      if (!this.root.classList.contains("printed")) this.resume = this.time;
+      if (!this.root.classList.contains("printed")) this.timeBeforePrint = this.time;
       this.root.classList.add("printed");
-      this.map.readColours();
-      this.go(this.episode.steps);
+      this.map.readColors();
+      this.goTo(this.episode.steps);
     });
     addEventListener("afterprint", () => {
       this.root.classList.remove("printed");
-      this.map.readColours();
-      this.go(this.resume);
+      this.map.readColors();
+      this.goTo(this.timeBeforePrint);
     });
   }
 
-  load() {
+  loadEpisode() {
     const number = Number(this.part("episode").value);
     const facts = this.index.episodes[number];
     const states = JSON.parse(this.part(`states-${number}`).textContent);
     this.episode = new Episode(facts, this.index.missions[facts.mission], this.index.resources, states);
     this.map.load(this.episode);
     this.part("slider").max = facts.steps;
-    const choices = this.episode.agents.map((agent) => new Option(`agent ${agent}`, agent));
-    this.part("follow").replaceChildren(new Option("the whole map", ""), ...choices);
-    this.fill("agents", this.episode.agents.map((agent) => [`${agent}`, "", "", ""]));
-    this.fill("stations", this.episode.mission.stations.map(({ name }) => [name, ""]));
+    const options = this.episode.agents.map((agent) => new Option(`agent ${agent}`, agent));
+    this.part("follow").replaceChildren(new Option("whole map", ""), ...options);
+    this.createRows("agents", this.episode.agents.map((agent) => [`${agent}`, "", "", ""]));
+    this.createRows("stations", this.episode.mission.stations.map(({ name }) => [name, ""]));
     this.part("stations").querySelectorAll("th").forEach((head, index) => {
       const { symbol, style } = this.episode.mission.stations[index];
       const key = document.createElement("span");
@@ -67,15 +67,15 @@ class Player {
       key.textContent = symbol;
       head.prepend(key, " ");
     });
-    this.part("final").textContent = facts.score;
+    this.part("final-score").textContent = facts.score;
     this.part("seed").textContent = facts.world_seed;
     this.part("run").textContent = facts.run;
     this.drawTimeline();
-    this.go(0);
+    this.goTo(0);
   }
 
-  // Rows of a table, the first cell of each its head.
-  fill(name, rows) {
+  // Create the rows of a table; the first cell of each row is its heading.
+  createRows(name, rows) {
     const body = this.part(name);
     body.replaceChildren(...rows.map(([head, ...cells]) => {
       const row = document.createElement("tr");
@@ -87,7 +87,7 @@ class Player {
     }));
   }
 
-  // The score over time as a line, of which the part played so far is drawn strongly.
+  // Draw the score over time as a line.
   drawTimeline() {
     const { steps } = this.episode;
     const scores = [...Array(steps + 1).keys()].map((step) => this.episode.scoreAt(step));
@@ -101,79 +101,79 @@ class Player {
     for (const line of this.part("timeline").querySelectorAll("path")) line.setAttribute("d", path);
   }
 
-  play(on) {
-    if (on && this.time >= this.episode.steps) this.time = 0;
-    this.playing = on;
-    this.part("play").textContent = on ? "Pause" : "Play";
-    if (!on) return this.go(Math.floor(this.time));
-    let before = performance.now();
+  setPlaying(playing) {
+    if (playing && this.time >= this.episode.steps) this.time = 0;
+    this.playing = playing;
+    this.part("play").textContent = playing ? "Pause" : "Play";
+    if (!playing) return this.goTo(Math.floor(this.time));
+    let previous = performance.now();
     const frame = (now) => {
       if (!this.playing) return;
-      const seconds = Math.min(Math.max(now - before, 0) / 1000, 0.25);
-      before = now;
+      const seconds = Math.min(Math.max(now - previous, 0) / 1000, 0.25);
+      previous = now;
       this.time = Math.min(this.time + seconds * Number(this.part("speed").value), this.episode.steps);
-      if (this.time >= this.episode.steps) return this.play(false);
-      this.show();
+      if (this.time >= this.episode.steps) return this.setPlaying(false);
+      this.render();
       requestAnimationFrame(frame);
     };
     requestAnimationFrame(frame);
   }
 
-  // Stops at a step, and says what happened in it.
-  go(step) {
+  // Stop at a step, and announce its actions to screen readers.
+  goTo(step) {
     this.playing = false;
     this.part("play").textContent = "Play";
     this.time = Math.max(0, Math.min(step, this.episode.steps));
-    this.show();
-    const followed = this.followed();
-    const told = this.episode.agents.filter((agent) => followed === null || agent === followed);
-    const words = told.map((agent) => `Agent ${agent} ${this.episode.deed(agent, this.time).text}.`);
-    this.part("said").textContent = `${this.progress(this.time)}. ${words.join(" ")}`;
+    this.render();
+    const followed = this.followedAgent();
+    const agents = this.episode.agents.filter((agent) => followed === null || agent === followed);
+    const texts = agents.map((agent) => `Agent ${agent} ${this.episode.describeAction(agent, this.time).text}.`);
+    this.part("announcement").textContent = `${this.progressText(this.time)}. ${texts.join(" ")}`;
   }
 
-  followed() {
+  followedAgent() {
     const value = this.part("follow").value;
     return value === "" ? null : Number(value);
   }
 
-  progress(step) {
+  progressText(step) {
     return `Step ${step} of ${this.episode.steps}, score ${this.episode.scoreAt(step)}`;
   }
 
-  show() {
+  render() {
     const { episode } = this;
     const step = Math.floor(this.time);
-    // Without motion, agents jump from step to step.
-    this.map.draw(this.still.matches ? step : this.time, this.followed());
+    // With reduced motion, agents are not interpolated between steps.
+    this.map.draw(this.reducedMotion.matches ? step : this.time, this.followedAgent());
     this.part("step").textContent = `${step} of ${episode.steps}`;
     this.part("score").textContent = episode.scoreAt(step);
     const slider = this.part("slider");
     slider.value = step;
-    slider.setAttribute("aria-valuetext", this.progress(step));
-    this.part("played").setAttribute("width", (1000 * this.time) / episode.steps || 0);
-    this.write("agents", episode.agents.map((agent) => {
-      const deed = episode.deed(agent, step);
-      return [episode.carried(agent, 0, step), episode.cargo(agent, step), `${deed.kind === "fail" ? "✗ " : ""}${deed.text}`];
+    slider.setAttribute("aria-valuetext", this.progressText(step));
+    this.part("elapsed").setAttribute("width", (1000 * this.time) / episode.steps || 0);
+    this.updateCells("agents", episode.agents.map((agent) => {
+      const action = episode.describeAction(agent, step);
+      return [episode.amountCarried(agent, 0, step), episode.inventoryText(agent, step), `${action.kind === "fail" ? "✗ " : ""}${action.text}`];
     }));
-    this.write("stations", episode.mission.stations.map((_, station) => [episode.stationWords(station, step)]));
-    const events = episode.latest(step, 12, this.followed());
+    this.updateCells("stations", episode.mission.stations.map((_, station) => [episode.stationText(station, step)]));
+    const events = episode.latestEvents(step, 12, this.followedAgent());
     this.part("events").replaceChildren(...events.map((event) => {
       const item = document.createElement("li");
-      const when = document.createElement("span");
-      when.textContent = `${event.step}`;
-      item.append(when, ` agent ${event.agent} ${event.text}`);
+      const stepLabel = document.createElement("span");
+      stepLabel.textContent = `${event.step}`;
+      item.append(stepLabel, ` agent ${event.agent} ${event.text}`);
       item.classList.toggle("now", event.step === step);
       return item;
     }));
-    if (!events.length) this.part("events").append(Object.assign(document.createElement("li"), { textContent: "Nothing yet." }));
+    if (!events.length) this.part("events").append(Object.assign(document.createElement("li"), { textContent: "No events yet." }));
   }
 
-  write(name, rows) {
-    rows.forEach((cells, row) => cells.forEach((words, column) => {
+  updateCells(name, rows) {
+    rows.forEach((cells, row) => cells.forEach((text, column) => {
       const cell = this.part(name).rows[row].cells[column + 1];
-      if (cell.textContent !== `${words}`) cell.textContent = words;
+      if (cell.textContent !== `${text}`) cell.textContent = text;
     }));
   }
 }
 const root = document.getElementById("player");
-if (root) new Player(root);
+if (root) new ReplayViewer(root);

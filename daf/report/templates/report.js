@@ -4,16 +4,16 @@ for (const table of document.querySelectorAll("table.sortable")) {
     button.textContent = head.textContent;
     head.replaceChildren(button);
     button.addEventListener("click", () => {
-      const down = head.ariaSort === "ascending";
-      for (const other of table.querySelectorAll("th")) other.ariaSort = null;
-      head.ariaSort = down ? "descending" : "ascending";
+      const wasAscending = head.ariaSort === "ascending";
+      for (const heading of table.querySelectorAll("th")) heading.ariaSort = null;
+      head.ariaSort = wasAscending ? "descending" : "ascending";
       const value = (row) => row.cells[column].dataset.sort ?? row.cells[column].textContent;
       const rows = [...table.tBodies[0].rows].sort((a, b) =>
         value(a).localeCompare(value(b)) && (value(a) - value(b) || value(a).localeCompare(value(b))));
-      table.tBodies[0].append(...(down ? rows.reverse() : rows));
+      table.tBodies[0].append(...(wasAscending ? rows.reverse() : rows));
     });
   });
 }
 addEventListener("beforeprint", () => {
-  for (const folded of document.querySelectorAll("details")) folded.open = true;
+  for (const details of document.querySelectorAll("details")) details.open = true;
 });

@@ -1,4 +1,4 @@
-"""Clipping: stations break down, breaking spreads, gear repairs them (RULES 7)."""
+"""Clipping of stations, spread of the clip weights, repair."""
 
 import math
 from collections.abc import Callable
@@ -12,15 +12,16 @@ class Clipper:
     """The clipper of one world.
 
     Attributes:
-        registered: the stations that it can clip, in reading order.
-        walk: the same, in the order in which it looks at them.
+        registered: clippable stations, in reading order.
+        walk: clippable stations, in the order of the draw.
     """
 
     def __init__(self, world, draw_word: Callable[[], int], walk: list[int] | None):
         """
         Args:
-            draw_word: its generator, 32 bits a call.
-            walk: the order of its walk, as numbers of stations; reading order by default.
+            world: world of the stations.
+            draw_word: random generator, 32 bits per call.
+            walk: station indices in the order of the draw; reading order by default.
         """
         settings = world.mission.clipping
         self.world, self.draw_word, self.rate = world, draw_word, float32(settings.rate)
@@ -65,8 +66,7 @@ class Clipper:
                 other.weight -= self.compute_spread(station, other)
 
     def step(self) -> None:
-        """Clip at most one station. (Where the rate is 0, the draw that decides nothing is left
-        out.)"""
+        """Clip at most one station. With rate 0, no random word is drawn."""
         if self.rate <= 0 or self.draw_unit() >= self.rate:
             return
         unclipped = [station for station in self.walk if station.repair is None]
@@ -82,11 +82,11 @@ class Clipper:
                 return
 
     def draw_unit(self) -> np.float32:
-        """A number in [0, 1)."""
+        """Draw a float32 in [0, 1)."""
         return min(float32(self.draw_word()) / float32(2**32), np.nextafter(float32(1), float32(0)))
 
     def draw_below(self, n: int) -> int:
-        """A whole number in [0, n)."""
+        """Draw an integer in [0, n)."""
         product = self.draw_word() * n
         if product % 2**32 < n:
             while product % 2**32 < (2**32 - n) % n:

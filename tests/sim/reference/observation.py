@@ -1,4 +1,4 @@
-"""What an agent sees (RULES 9)."""
+"""Observations of agents."""
 
 import math
 
@@ -17,24 +17,28 @@ Tokens = list[tuple[int, int]]
 
 
 def observe(world: World) -> np.ndarray:
-    """The tokens of all agents, uint8 [A, T, 3]."""
+    """Return the tokens of all agents, uint8 [A, T, 3]."""
     mission = world.mission
-    looks = {cell: describe(world, thing) for cell, thing in world.cells.items()}
+    tokens_by_cell = {
+        cell: list_object_tokens(world, content) for cell, content in world.cells.items()
+    }
     cells = list_cells(mission.window_height // 2, mission.window_width // 2)
-    seen = np.full((len(world.agents), mission.tokens, 3), EMPTY, dtype=np.uint8)
-    for agent, row in zip(world.agents, seen):
-        centre = locate(mission, 0, 0)
-        tokens = [(centre, feature, value) for feature, value in describe_self(world, agent)]
+    observations = np.full((len(world.agents), mission.tokens, 3), EMPTY, dtype=np.uint8)
+    for agent, row in zip(world.agents, observations):
+        center = pack_location(mission, 0, 0)
+        tokens = [(center, feature, value) for feature, value in list_global_tokens(world, agent)]
         for rows, columns in cells:
-            for feature, value in looks.get((agent.row + rows, agent.column + columns), ()):
-                tokens.append((locate(mission, rows, columns), feature, value))
+            for feature, value in tokens_by_cell.get(
+                (agent.row + rows, agent.column + columns), ()
+            ):
+                tokens.append((pack_location(mission, rows, columns), feature, value))
         tokens = tokens[: mission.tokens]
         row[: len(tokens)] = tokens
-    return seen
+    return observations
 
 
 def list_cells(half_height: int, half_width: int) -> list[tuple[int, int]]:
-    """Row and column of the cells of a window, from the agent's, in the order of their tokens."""
+    """Return row and column of the cells of a window, relative to the agent, in token order."""
     return sorted(
         (
             (row, column)
@@ -45,16 +49,16 @@ def list_cells(half_height: int, half_width: int) -> list[tuple[int, int]]:
     )
 
 
-def locate(mission, row: int, column: int) -> int:
+def pack_location(mission, row: int, column: int) -> int:
     return (row + mission.window_height // 2) << 4 | (column + mission.window_width // 2)
 
 
-def describe_self(world: World, agent: Agent) -> Tokens:
+def list_global_tokens(world: World, agent: Agent) -> Tokens:
     completion = 0
     if world.mission.max_steps:
-        share = float32(world.now) / float32(world.mission.max_steps)
-        completion = round_half_away(share * float32(255))
-    # What is paid for statistics comes after the observation: only the penalty is seen.
+        progress = float32(world.now) / float32(world.mission.max_steps)
+        completion = round_half_away(progress * float32(255))
+    # The engine pays rewards of statistics after it writes the observations.
     reward = float32(0) if agent.success else -world.penalty
     return [
         (COMPLETION, completion % 256),
@@ -69,15 +73,15 @@ def round_half_away(x: np.float32) -> int:
     return math.floor(x + 0.5) if x >= 0 else -math.floor(0.5 - x)
 
 
-def describe(world: World, thing: Agent | Station | str) -> Tokens:
-    if isinstance(thing, Agent):
-        return describe_agent(thing)
-    if isinstance(thing, Station):
-        return describe_station(world, thing)
+def list_object_tokens(world: World, content: Agent | Station | str) -> Tokens:
+    if isinstance(content, Agent):
+        return list_agent_tokens(content)
+    if isinstance(content, Station):
+        return list_station_tokens(world, content)
     return [(TYPE_ID, 1)]
 
 
-def describe_agent(agent: Agent) -> Tokens:
+def list_agent_tokens(agent: Agent) -> Tokens:
     tokens = [(TYPE_ID, 0), (GROUP, 0), (FROZEN, 0), (ORIENTATION, agent.orientation)]
     if agent.glyph:
         tokens.append((GLYPH, agent.glyph))
@@ -85,7 +89,7 @@ def describe_agent(agent: Agent) -> Tokens:
     return tokens + [(INVENTORY + resource, amount) for resource, amount in carried if amount]
 
 
-def describe_station(world: World, station: Station) -> Tokens:
+def list_station_tokens(world: World, station: Station) -> Tokens:
     rule = station.rule
     tokens = [(TYPE_ID, rule.type_id)]
     if isinstance(rule, Chest):

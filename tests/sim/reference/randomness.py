@@ -1,4 +1,4 @@
-"""Random numbers: those of the engine (RULES 10), and those of this simulator."""
+"""Random numbers of the engine and of this simulator."""
 
 from collections.abc import Iterator
 
@@ -6,14 +6,14 @@ import numpy as np
 
 
 def generate_engine_words(seed: int) -> Iterator[int]:
-    """The 32-bit words of a Mersenne Twister."""
+    """Yield the 32-bit words of a Mersenne Twister."""
     generator = np.random.RandomState(seed)
     while True:
         yield from generator.randint(0, 2**32, 4096, dtype=np.uint32).tolist()
 
 
 def generate_engine_orders(seed: int, agents: int) -> Iterator[list[int]]:
-    """The order of the agents in each step: libstdc++'s shuffle."""
+    """Yield the order of the agents in each step: shuffle of libstdc++."""
     words = generate_engine_words(seed)
 
     def below(n: int) -> int:
@@ -40,8 +40,8 @@ def generate_engine_orders(seed: int, agents: int) -> Iterator[list[int]]:
         yield order
 
 
-def mix(h: int) -> int:
-    """The finalizer of MurmurHash3."""
+def murmur3_finalizer(h: int) -> int:
+    """Apply the finalizer of MurmurHash3."""
     h ^= h >> 16
     h = h * 0x85EBCA6B % 2**32
     h ^= h >> 13
@@ -50,10 +50,10 @@ def mix(h: int) -> int:
 
 
 def hash_word(seed: int, stream: bytes, counter: int) -> int:
-    """32 bits for a number of a stream of a seed."""
-    h = mix(seed % 2**32 ^ int.from_bytes(stream, "big"))
-    h = mix(h ^ (seed >> 32) % 2**32)
-    return mix(h ^ counter * 0x9E3779B9 % 2**32)
+    """Return 32 random bits as a function of seed, stream and counter."""
+    h = murmur3_finalizer(seed % 2**32 ^ int.from_bytes(stream, "big"))
+    h = murmur3_finalizer(h ^ (seed >> 32) % 2**32)
+    return murmur3_finalizer(h ^ counter * 0x9E3779B9 % 2**32)
 
 
 def derive_world_seed(seed: int, world: int, episode: int) -> int:
@@ -72,7 +72,7 @@ def generate_clip_words(world_seed: int) -> Iterator[int]:
 
 
 def shuffle_agents(world_seed: int, step: int, agents: int) -> list[int]:
-    """The order of the agents in a step, the first of which is 0: Fisher and Yates."""
+    """Return the order of the agents in a step (from 0), by a Fisher-Yates shuffle."""
     order = list(range(agents))
     for i in range(1, agents):
         j = hash_word(world_seed, b"orde", step * agents + i) * (i + 1) >> 32

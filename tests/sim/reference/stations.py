@@ -1,4 +1,4 @@
-"""Use of stations and chests (RULES 5 and 6)."""
+"""Use of assemblers and chests."""
 
 import math
 
@@ -7,12 +7,12 @@ import numpy as np
 from daf.missions import POSITIONS, RESOURCES, Assembler, Recipe
 from tests.sim.reference.things import HEART, Agent, Station, float32
 
-AROUND = [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)]
-"""Row and column of the cells around, in reading order."""
+NEIGHBOR_OFFSETS = [(-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1)]
+"""Relative row and column of the 8 neighbor cells, in reading order."""
 
 
 def find_recipe(rule: Assembler, byte: int) -> Recipe | None:
-    """The recipe for a neighbour byte; the later one wins."""
+    """Return the recipe of a neighbor byte; later recipes take precedence."""
     occupied = {POSITIONS[bit] for bit in range(8) if byte >> bit & 1}
     for recipe in reversed(rule.recipes):
         for formation in recipe.formations:
@@ -21,10 +21,10 @@ def find_recipe(rule: Assembler, byte: int) -> Recipe | None:
     return None
 
 
-def find_neighbours(world, station: Station) -> tuple[int, list[Agent]]:
-    """The neighbour byte, and the agents on the 8 cells in reading order."""
+def find_neighbors(world, station: Station) -> tuple[int, list[Agent]]:
+    """Return the neighbor byte and the agents on the 8 cells, in reading order."""
     byte, bit, agents = 0, 1, []
-    for row, column in AROUND:
+    for row, column in NEIGHBOR_OFFSETS:
         cell = station.row + row, station.column + column
         if not world.is_inside(cell):
             continue  # later cells shift down to lower bits
@@ -52,7 +52,7 @@ def use_assembler(world, agent: Agent, station: Station) -> bool:
     progress = compute_progress(station, now)
     if progress < 1 and not rule.partial:
         return False
-    byte, agents = find_neighbours(world, station)
+    byte, agents = find_neighbors(world, station)
     repairs = world.mission.clipping.repairs
     recipe = repairs[station.repair] if clipped else find_recipe(rule, byte)
     if recipe is None:
@@ -66,18 +66,18 @@ def use_assembler(world, agent: Agent, station: Station) -> bool:
         if had_output and not any(outputs) and not clipped:
             return False
     for resource, amount in enumerate(inputs):
-        if sum(other.inventory[resource] for other in agents) % 256 < amount:
+        if sum(neighbor.inventory[resource] for neighbor in agents) % 256 < amount:
             return False
     for resource, amount in enumerate(inputs):
-        for other in agents:
-            amount += world.limits.change(other, resource, -amount)
+        for neighbor in agents:
+            amount += world.limits.change(neighbor, resource, -amount)
     counts = world.statistics.counts
     for resource, amount in enumerate(outputs):
-        made = world.limits.change(agent, resource, amount)
-        counts[f"made_{RESOURCES[resource]}"] += made
+        accepted = world.limits.change(agent, resource, amount)
+        counts[f"made_{RESOURCES[resource]}"] += accepted
         if resource == HEART:
             team = min(len(agents), 4)
-            counts[f"hearts_made_by_{team}{'_or_more' if team == 4 else ''}"] += made
+            counts[f"hearts_made_by_{team}{'_or_more' if team == 4 else ''}"] += accepted
     station.duration = compute_duration(recipe.cooldown, station.multiplier)
     station.end = (now + station.duration) % 2**32
     if clipped:
@@ -93,7 +93,7 @@ def use_assembler(world, agent: Agent, station: Station) -> bool:
 
 
 def compute_duration(cooldown: int, multiplier: np.float32) -> int:
-    """The cooldown of one use, in unsigned 32 bits."""
+    """Return the cooldown of one use, as unsigned 32 bits."""
     with np.errstate(over="ignore", invalid="ignore"):
         grown = float32(cooldown) * multiplier
     if math.isnan(grown) or grown >= 2**63:
@@ -102,33 +102,33 @@ def compute_duration(cooldown: int, multiplier: np.float32) -> int:
 
 
 def use_chest(world, agent: Agent, station: Station, side: str) -> bool:
-    """Use a chest from the side that the agent stands on."""
+    """Deposit or withdraw, by the side of the agent; return success."""
     rule, counts = station.rule, world.statistics.counts
     resource = RESOURCES.index(rule.resource)
     delta = rule.sides.get(side, 0)
     if delta > 0:
-        given = min(delta, agent.inventory[resource])
-        if given == 0:
+        deposited = min(delta, agent.inventory[resource])
+        if deposited == 0:
             return False
-        world.limits.change(agent, resource, -given)
-        stored = min(given, rule.capacity - station.stock)
+        world.limits.change(agent, resource, -deposited)
+        stock_change = min(deposited, rule.capacity - station.stock)
         if resource == HEART:
-            counts["hearts_destroyed"] += given - stored
-            counts["hearts_deposited"] += stored
+            counts["hearts_destroyed"] += deposited - stock_change
+            counts["hearts_deposited"] += stock_change
     else:
-        wanted = min(-delta, station.stock)
-        if wanted == 0:
+        withdrawn = min(-delta, station.stock)
+        if withdrawn == 0:
             return False
-        taken = world.limits.change(agent, resource, wanted)
-        if taken == 0:
+        accepted = world.limits.change(agent, resource, withdrawn)
+        if accepted == 0:
             return False
-        stored = -taken
+        stock_change = -accepted
         if resource == HEART:
-            counts["hearts_withdrawn"] += taken
-    station.stock += stored
-    if stored:
-        world.statistics.chest_amount[resource] = station.stock
+            counts["hearts_withdrawn"] += accepted
+    station.stock += stock_change
+    if stock_change:
+        world.statistics.last_chest_amount[resource] = station.stock
     if resource == HEART:
-        counts["hearts_stored"] += stored
+        counts["hearts_stored"] += stock_change
     counts[f"uses_{station.name}"] += 1
     return True

@@ -1,4 +1,4 @@
-"""What a world consists of: agents with inventories, stations (RULES 4)."""
+"""Agents, stations, inventory limits and statistics of a world."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ ENERGY, HEART = RESOURCES.index("energy"), RESOURCES.index("heart")
 
 @dataclass(eq=False)
 class Agent:
-    """One agent; amounts are by id of the resource."""
+    """One agent; amounts are in the order of the resource ids."""
 
     id: int
     row: int
@@ -27,12 +27,12 @@ class Agent:
     argument: int = 0
     success: bool = True
     reward: np.float32 = ZERO
-    paid: np.float32 = ZERO
+    rewarded: np.float32 = ZERO
 
 
 @dataclass(eq=False)
 class Station:
-    """One station or chest; `end` and `duration` of its cooldown are unsigned 32-bit numbers."""
+    """One assembler or chest; `end` and `duration` of its cooldown are unsigned 32-bit integers."""
 
     name: str
     rule: Assembler | Chest
@@ -48,12 +48,12 @@ class Station:
 
     @property
     def is_clippable(self) -> bool:
-        """Whether it is registered with the clipper."""
+        """True if the clipper can clip the station."""
         return isinstance(self.rule, Assembler) and not self.rule.clip_immune
 
 
 class Limits:
-    """How much an agent can hold."""
+    """Inventory limits of the agents."""
 
     def __init__(self, mission: Mission):
         self.groups = [[RESOURCES.index(r) for r in limit.resources] for limit in mission.limits]
@@ -64,11 +64,11 @@ class Limits:
                 self.sizes.append(mission.default_limit)
 
     def change(self, agent: Agent, resource: int, amount: int) -> int:
-        """Add (or take) what the limit of its group allows. Returns what was accepted."""
-        number = next(n for n, group in enumerate(self.groups) if resource in group)
+        """Add `amount`, clamped to 0 and the limit of the group; return the change."""
+        index = next(index for index, group in enumerate(self.groups) if resource in group)
         old = agent.inventory[resource]
-        others = sum(agent.inventory[r] for r in self.groups[number]) - old
-        new = max(0, min(old + amount, self.sizes[number] - others))
+        others = sum(agent.inventory[r] for r in self.groups[index]) - old
+        new = max(0, min(old + amount, self.sizes[index] - others))
         agent.inventory[resource] = new
         agent.gained[resource] += max(new - old, 0)
         return new - old
@@ -76,7 +76,7 @@ class Limits:
 
 @dataclass
 class Statistics:
-    """Statistics of the game: those that rewards are paid for, and those that are counted."""
+    """Statistics of an episode: inputs of the rewards, and game statistics."""
 
-    chest_amount: list[int] = field(default_factory=lambda: [0] * len(RESOURCES))
+    last_chest_amount: list[int] = field(default_factory=lambda: [0] * len(RESOURCES))
     counts: Counter = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""One world: its start, its steps (RULES 2, 3, 4, 8)."""
+"""One world: initial state, steps, rewards."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -14,17 +14,17 @@ NOOP, MOVE, CHANGE_GLYPH = range(3)
 WALL = "wall"
 DIRECTIONS = [(-1, 0), (1, 0), (0, -1), (0, 1)]
 SIDES = ["S", "N", "E", "W"]
-"""On which side of a station stands who moves north, south, west and east into it."""
+"""Side of the station on which the agent is, for moves north, south, west and east."""
 
 Cell = tuple[int, int]
 
 
 class World:
-    """An episode of a mission on one map, from its start.
+    """One episode of a mission on one map.
 
     Attributes:
-        cells: what stands where: agents, stations and walls; a cell without is empty.
-        agents, stations: in reading order of the map.
+        cells: content of the cells: agent, station or wall; empty cells are missing.
+        agents, stations: agents and stations in reading order of the map.
     """
 
     def __init__(
@@ -36,8 +36,9 @@ class World:
     ):
         """
         Args:
-            rows: the map.
-            draw_word, walk: the generator of the clipper, and the order of its walk.
+            mission: mission of the world.
+            rows: rows of the map.
+            draw_word, walk: arguments of `Clipper`.
         """
         self.mission, self.rows, self.now = mission, rows, 0
         self.limits, self.statistics = Limits(mission), Statistics()
@@ -49,17 +50,17 @@ class World:
                 self._place(mission.legend[symbol], row, column)
         self.clipper = Clipper(self, draw_word, walk)
 
-    def _place(self, what: str, row: int, column: int) -> None:
-        if what == "agent":
+    def _place(self, object_name: str, row: int, column: int) -> None:
+        if object_name == "agent":
             agent = Agent(len(self.agents), row, column)
             for resource, name in enumerate(RESOURCES):
                 self.limits.change(agent, resource, self.mission.initial_inventory.get(name, 0))
             self.agents.append(agent)
             self.cells[row, column] = agent
-        elif what == "wall":
+        elif object_name == "wall":
             self.cells[row, column] = WALL
-        elif what != "floor":
-            station = Station(what, self.mission.stations[what], row, column)
+        elif object_name != "floor":
+            station = Station(object_name, self.mission.stations[object_name], row, column)
             station.stock = getattr(station.rule, "initial", 0)
             self.stations.append(station)
             self.cells[row, column] = station
@@ -72,7 +73,7 @@ class World:
         return 0 < self.mission.max_steps <= self.now
 
     def step(self, order: Iterable[int], actions: Sequence[tuple[int, int]]) -> None:
-        """Let every agent act, in this order, and pay the rewards."""
+        """Apply the actions in this order, regenerate, clip, and compute the rewards."""
         self.now += 1
         for number in order:
             agent = self.agents[number]
@@ -87,12 +88,12 @@ class World:
         self.clipper.step()
         for agent in self.agents:
             due = self._compute_due(agent)
-            agent.reward = agent.reward + (due - agent.paid)
-            agent.paid = due
+            agent.reward = agent.reward + (due - agent.rewarded)
+            agent.rewarded = due
 
     @property
     def penalty(self) -> np.float32:
-        """What a failed action costs of the reward."""
+        """Reward that a failed action costs."""
         return float32(self.mission.failure_penalty)
 
     @staticmethod
@@ -116,13 +117,13 @@ class World:
         return False
 
     def _move(self, agent: Agent, direction: int) -> bool:
-        price = self.mission.move_energy
-        if agent.inventory[ENERGY] < price:
+        cost = self.mission.move_energy
+        if agent.inventory[ENERGY] < cost:
             return False
         agent.orientation = direction
         if not self._enter(agent, direction):
             return False
-        spent = -self.limits.change(agent, ENERGY, -price)
+        spent = -self.limits.change(agent, ENERGY, -cost)
         self.statistics.counts["energy_spent_moving"] += spent
         return True
 
@@ -131,32 +132,32 @@ class World:
         target = agent.row + rows, agent.column + columns
         if not self.is_inside(target):
             return False
-        thing = self.cells.get(target)
-        if thing is None:
+        content = self.cells.get(target)
+        if content is None:
             del self.cells[agent.row, agent.column]
             agent.row, agent.column = target
             self.cells[target] = agent
             return True
-        if isinstance(thing, Agent):
-            self._share(agent, thing)
+        if isinstance(content, Agent):
+            self._share(agent, content)
             return True
-        if isinstance(thing, Station):
-            if isinstance(thing.rule, Assembler):
-                return use_assembler(self, agent, thing)
-            return use_chest(self, agent, thing, SIDES[direction])
+        if isinstance(content, Station):
+            if isinstance(content.rule, Assembler):
+                return use_assembler(self, agent, content)
+            return use_chest(self, agent, content, SIDES[direction])
         return False
 
-    def _share(self, giver: Agent, taker: Agent) -> None:
-        taken = self.limits.change(taker, ENERGY, giver.inventory[ENERGY] // 2)
-        self.limits.change(giver, ENERGY, -taken)
+    def _share(self, giver: Agent, receiver: Agent) -> None:
+        transferred = self.limits.change(receiver, ENERGY, giver.inventory[ENERGY] // 2)
+        self.limits.change(giver, ENERGY, -transferred)
         self.statistics.counts["shares"] += 1
 
     def _compute_due(self, agent: Agent) -> np.float32:
-        """What the statistics of the episode so far are worth."""
+        """Return the value of the statistics since the start of the episode."""
         due = float32(0)
         for name, weight in sorted(self.mission.rewards.items()):
             if name.startswith("chest."):
-                amount = self.statistics.chest_amount[RESOURCES.index(name.split(".")[1])]
+                amount = self.statistics.last_chest_amount[RESOURCES.index(name.split(".")[1])]
             else:
                 amount = agent.gained[RESOURCES.index(name.split(".")[0])]
             value = float32(amount) * float32(weight)

@@ -1,6 +1,7 @@
-"""A logger plugin of Snakemake: what happens, as JSON lines, for the pipelines to read.
+"""Logger plugin of Snakemake, which writes events as JSON lines for the pipelines.
 
-Snakemake finds it by its name; `daf.orchestrators.process` puts this folder on its path.
+Snakemake finds the plugin by its name; `daf.orchestrators.run_snakemake` adds its folder to
+PYTHONPATH.
 """
 
 import json
@@ -26,18 +27,23 @@ FIELDS = (
 
 @dataclass
 class LogHandlerSettings(LogHandlerSettingsBase):
-    # Snakemake makes a command line option of it and understands `Optional` only.
+    """Options of the plugin."""
+
+    # Snakemake derives a command line option from this field, and supports `Optional` only.
     path: Optional[str] = field(  # noqa: UP045
-        default=None, metadata={"help": "File that receives the events.", "required": True}
+        default=None, metadata={"help": "file that receives the events", "required": True}
     )
 
 
 class LogHandler(LogHandlerBase):
+    """Handler that appends events to a file."""
+
     def __post_init__(self) -> None:
         self.baseFilename = self.settings.path
         self.file = open(self.baseFilename, "a", encoding="utf-8")  # noqa: SIM115
 
     def emit(self, record) -> None:
+        """Write one event as a JSON line."""
         event = getattr(record, "event", None)
         if event is not None and str(event) in EVENTS:
             line = {"event": str(event), "time": record.created, "message": record.getMessage()}
@@ -47,21 +53,26 @@ class LogHandler(LogHandlerBase):
 
     @property
     def writes_to_stream(self) -> bool:
+        """False: nothing is written to the terminal."""
         return False
 
     @property
     def writes_to_file(self) -> bool:
+        """True: the handler writes to `baseFilename`."""
         return True
 
     @property
     def has_filter(self) -> bool:
-        # Else Snakemake's own filter, made for the terminal, would hide events.
+        """True: replaces the filter of Snakemake."""
+        # Without this, Snakemake's filter for the terminal would hide events.
         return True
 
     @property
     def has_formatter(self) -> bool:
+        """True: replaces the formatter of Snakemake."""
         return True
 
     @property
     def needs_rulegraph(self) -> bool:
+        """False: the rule graph is not used."""
         return False

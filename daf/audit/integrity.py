@@ -1,0 +1,242 @@
+"""Integrity of a results folder: SHA-256 and dates of all files against their sidecars."""
+
+import os
+import stat
+import statistics
+from datetime import UTC, datetime
+from pathlib import Path
+
+from daf.audit.findings import CHANGED, HASH, NOT_RESULTS, Findings
+from daf.audit.machine_errors import is_machine_error
+from daf.config import ConfigError
+from daf.files.safe_read import UnsafeFileError, open_regular, read_bytes
+from daf.jobs.log import LOG_START
+from daf.provenance.hashing import file_digest
+from daf.provenance.sidecar import SUFFIX, Sidecar
+
+AUDIT_FILES = ("audit.html", "audit.json")
+"""Files that audits write."""
+
+CLOCK_STEP_SECONDS = 2.0
+"""Resolution of file dates in archives and simple file systems."""
+
+WRITE_SPREAD_SECONDS = 10.0
+"""Maximum spread of the dates of one job's files, unless copies are slow or files are large."""
+
+COPY_SPREAD_FACTOR = 10
+"""Maximum spread of the dates of one job's files, as a multiple of the median over all jobs."""
+
+BYTES_PER_SECOND = 2**20
+"""Minimum speed of a copy."""
+
+
+def check_integrity(results: Path, findings: Findings) -> dict[str, Sidecar]:
+    """Compare all files with their sidecars.
+
+    Args:
+        results: results folder.
+        findings: receiver of the findings.
+
+    Returns:
+        Valid sidecars by the first output of their job, sorted by name.
+    """
+    files = _list_files(results, findings)
+    digests = _Digests(results)
+    sidecars = {
+        name: sidecar
+        for name in sorted(files)
+        if name.endswith(SUFFIX) and (sidecar := _read_sidecar(results, name, findings))
+    }
+    listed_by: dict[str, str] = {}
+    for name, sidecar in sidecars.items():
+        for file, sha in sidecar.output_files().items():
+            if file in listed_by:
+                findings[file].changed.append(f"is listed by {listed_by[file]} and {name}")
+            listed_by[file] = name
+            _check_digest(findings, file, sha, digests)
+        for file, sha in sidecar.log.items():
+            listed_by[file] = name
+            _check_log(findings, results / file, file, sha, sidecar, digests)
+    _check_dates(findings, results, sidecars)
+    for sidecar in sidecars.values():
+        _check_inputs(findings, sidecar, digests)
+    for file in sorted(files - set(listed_by) - set(sidecars)):
+        finding = findings[file]
+        if not finding.is_result:
+            finding.unverifiable.append(NOT_RESULTS[file.split("/")[0]])
+        elif not finding.changed:
+            finding.changed.append("no sidecar lists this file")
+    return {name.removesuffix(SUFFIX): sidecar for name, sidecar in sidecars.items()}
+
+
+class _Digests:
+    """SHA-256 of files, computed once; None for missing files, links, and files in `errors`."""
+
+    def __init__(self, results: Path):
+        self.results = results
+        self.errors: dict[str, OSError] = {}
+        self._cache: dict[str, str | None] = {}
+
+    def __getitem__(self, file: str) -> str | None:
+        if file not in self._cache:
+            path = self.results / file
+            self._cache[file] = None
+            try:
+                if not stat.S_ISLNK(os.lstat(path).st_mode):
+                    self._cache[file] = file_digest(path)
+            except (FileNotFoundError, NotADirectoryError):
+                pass
+            except OSError as error:
+                self.errors[file] = error
+        return self._cache[file]
+
+
+def _list_files(results: Path, findings: Findings) -> set[str]:
+    """Return the names of all regular files; links are not followed."""
+    regular = set()
+
+    def add_unreadable(error: OSError) -> None:
+        name = escape_name(Path(error.filename).relative_to(results).as_posix())
+        findings[name].unverifiable.append(f"cannot be read ({error.strerror})")
+
+    for folder, folders, files in os.walk(results, onerror=add_unreadable):
+        for name in (*folders, *files):
+            path = Path(folder, name)
+            file = path.relative_to(results).as_posix()
+            if file in AUDIT_FILES:
+                continue
+            try:
+                mode = os.lstat(path).st_mode
+            except OSError as error:
+                add_unreadable(error)
+                continue
+            if stat.S_ISREG(mode):
+                regular.add(file)
+            elif not stat.S_ISDIR(mode):
+                findings[escape_name(file)].changed.append("is not a regular file")
+    not_utf8 = {file for file in regular if file != escape_name(file)}
+    for file in not_utf8:
+        findings[escape_name(file)].changed.append("no sidecar lists this file")
+    return regular - not_utf8
+
+
+def escape_name(name: str) -> str:
+    """Return a file name with backslash escapes for bytes that are not UTF-8."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _read_sidecar(results: Path, name: str, findings: Findings) -> Sidecar | None:
+    """Return a sidecar; None if it is invalid."""
+    path = results / name
+    try:
+        sidecar = Sidecar.read(path)
+        digest_matches = sidecar.with_digest() == sidecar
+        is_canonical = sidecar.text().encode() == read_bytes(path)
+    except Exception as error:  # the file may hold anything
+        reason = f"{error}".removeprefix(f"{path}: ")
+        if is_machine_error(error):
+            findings[name].unverifiable.append(reason)
+        elif isinstance(error, ConfigError):
+            findings[name].changed.append(reason)
+        else:
+            findings[name].changed.append(f"is not a sidecar ({type(error).__name__})")
+        return None
+    if not digest_matches:
+        findings[name].changed.append("its digest does not match its content")
+    elif not is_canonical:
+        findings[name].changed.append("is not formatted as DAF writes sidecars")
+    elif name.removesuffix(SUFFIX) not in sidecar.output_files():
+        findings[name].changed.append("does not list the file that it is named after")
+    else:
+        findings[name].checked.append(HASH)
+        return sidecar
+    return None
+
+
+def _check_digest(findings: Findings, file: str, recorded_sha256: str, digests: _Digests) -> None:
+    current = digests[file]
+    if current == recorded_sha256:
+        findings[file].checked.append(HASH)
+    elif error := digests.errors.get(file):
+        finding = findings[file]
+        reasons = finding.changed if isinstance(error, UnsafeFileError) else finding.unverifiable
+        reasons.append(f"cannot be read ({error.strerror})")
+    elif current is None:
+        findings[file].changed.append("is missing")
+    else:
+        findings[file].changed.append(
+            f"SHA-256: got {current[:12]}…; sidecar has {recorded_sha256[:12]}…"
+        )
+
+
+def _check_log(
+    findings: Findings, path: Path, file: str, sha: str, sidecar: Sidecar, digests: _Digests
+) -> None:
+    """Compare a log with its sidecar; a later failed attempt overwrites the log, but no result."""
+    if digests[file] not in (sha, None):
+        start = _start_time(path)
+        latest = path.stat().st_mtime + CLOCK_STEP_SECONDS
+        if start is not None and sidecar.end.timestamp() <= start <= latest:
+            findings[file].unverifiable.append(NOT_RESULTS["logs"])
+            return
+    _check_digest(findings, file, sha, digests)
+
+
+def _start_time(log: Path) -> float | None:
+    """Return the start of the attempt that wrote a log, in seconds since 1970; None if unknown."""
+    with open_regular(log) as file:
+        first_line = file.readline(200).decode("utf-8", "replace").strip()
+    try:
+        start = datetime.fromisoformat(first_line.removeprefix(LOG_START))
+        return start.timestamp() if first_line.startswith(LOG_START) and start.tzinfo else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _check_dates(findings: Findings, results: Path, sidecars: dict[str, Sidecar]) -> None:
+    """Check that no file is older than its job, and that the files of a job have similar dates.
+
+    The job, Snakemake at its end, or a copy of the folder dates all files of a job together.
+    """
+    dates: dict[str, dict[str, float]] = {}
+    for name, sidecar in sidecars.items():
+        files = [file for file in (*sidecar.output_files(), name) if findings[file].checked]
+        dates[name] = {file: (results / file).stat().st_mtime for file in files}
+    spreads = [max(times.values()) - min(times.values()) for times in dates.values() if times]
+    median = statistics.median_low(spreads) if len(spreads) > 2 else 0.0
+    for name, times in dates.items():
+        end = sidecars[name].end.timestamp()
+        size = sum((results / file).stat().st_size for file in times)
+        max_spread = max(WRITE_SPREAD_SECONDS, COPY_SPREAD_FACTOR * median)
+        max_spread += size / BYTES_PER_SECOND
+        first = min(times.values(), default=0.0)
+        for file, date in times.items():
+            if date < end - CLOCK_STEP_SECONDS:
+                expected = f"expected {_format_date(end)} (end of its job) or later"
+            elif date > first + max_spread:
+                expected = f"the other files of its job have {_format_date(first)}"
+            else:
+                continue
+            findings[file].changed.append(f"date: got {_format_date(date)}; {expected}")
+
+
+def _format_date(date: float) -> str:
+    try:
+        return f"{datetime.fromtimestamp(date, UTC):%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return "a year out of range"
+
+
+def _check_inputs(findings: Findings, sidecar: Sidecar, digests: _Digests) -> None:
+    for file, sha in sidecar.input_files().items():
+        if digests[file] == sha:
+            continue
+        for output in sidecar.output_files():
+            if file in digests.errors:
+                findings[output].unverifiable.append(f"its input {file} cannot be read")
+            elif digests[file] is None:
+                findings[output].changed.append(f"its input {file} is missing")
+            elif file in findings and findings[file].verdict == CHANGED:
+                findings[output].unverifiable.append(f"its input {file} is changed")
+            else:
+                findings[output].changed.append(f"its input {file} is not the recorded one")

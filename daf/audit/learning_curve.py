@@ -1,0 +1,111 @@
+"""Consistency of a learning curve with the configuration of its run, without training."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from daf.learn.curriculum import CurriculumStage, build_curriculum, learning_rate
+from daf.missions.ceiling import resolve_ceiling
+from daf.plan import Run
+
+BOUNDS = {
+    "explained_variance": (-math.inf, 1.0),
+    "value_loss": (0.0, math.inf),
+    "entropy": (0.0, math.inf),
+    "clip_fraction": (0.0, 1.0),
+    "gradient_norm": (0.0, math.inf),
+}
+"""Range of a column; other columns are unbounded."""
+
+ROUNDING = 1e-5
+"""Tolerance of the bounds: rounding error of float32 sums in entropy and explained variance."""
+
+
+def find_curve_mismatch(curve: pd.DataFrame, run: Run) -> str | None:
+    """Return the first value of a learning curve that its run cannot have produced.
+
+    Args:
+        curve: content of metrics.parquet.
+        run: configuration and training seed of the run.
+
+    Returns:
+        The mismatch in words; None without one.
+    """
+    from daf.learn.ppo import METRICS  # lazy: imports torch
+
+    curriculum = build_curriculum(run)
+    scores = _score_columns(curriculum)
+    names = ["update", "steps", "learning_rate", *scores, "reward", "explained_variance", *METRICS]
+    if sorted(curve.columns) != sorted(names):
+        differing = sorted(set(curve.columns) ^ set(names)) or ["duplicate columns"]
+        return f"columns differ from those of its run ({differing[0]})"
+    num_updates = curriculum[-1].end_update
+    if not isinstance(curve.index, pd.RangeIndex) or len(curve) != num_updates:
+        return f"number of rows: got {len(curve)}; its run has {num_updates} updates"
+    dtypes = {name: "int64" if name in ("update", "steps") else "float64" for name in names}
+    for name, dtype in dtypes.items():
+        if curve[name].dtype != dtype:
+            return f"column '{name}': got {curve[name].dtype}; expected {dtype}"
+    return (
+        _check_schedule(curve, run, curriculum)
+        or _check_bounds(curve, METRICS)
+        or _check_scores(curve, curriculum)
+    )
+
+
+def _score_columns(curriculum: list[CurriculumStage]) -> list[str]:
+    missions = [mission.name for stage in curriculum for mission in stage.missions]
+    return ["score", *dict.fromkeys(f"score/{mission}" for mission in missions)]
+
+
+def _check_schedule(curve: pd.DataFrame, run: Run, curriculum: list[CurriculumStage]) -> str | None:
+    """Check update numbers, agent-steps and learning rates, which follow from the configuration."""
+    updates = range(curriculum[-1].end_update)
+    stages = [next(stage for stage in curriculum if n < stage.end_update) for n in updates]
+    steps = [stage.steps_after(number + 1) for number, stage in zip(updates, stages)]
+    rates = [learning_rate(run.training, curriculum, done) for done in [0, *steps[:-1]]]
+    for name, expected in {"update": updates, "steps": steps, "learning_rate": rates}.items():
+        differ = curve[name].to_numpy() != np.array(expected)
+        if differ.any():
+            row = int(differ.argmax())
+            return f"row {row}, column '{name}': got {curve[name][row]}; expected {expected[row]}"
+    return None
+
+
+def _check_bounds(curve: pd.DataFrame, metrics: Sequence[str]) -> str | None:
+    """Check that losses and rewards are finite and within their bounds."""
+    for name in ("reward", "explained_variance", *metrics):
+        column = curve[name].to_numpy()
+        low, high = BOUNDS.get(name, (-math.inf, math.inf))
+        values = column[~np.isnan(column)] if name == "explained_variance" else column
+        invalid = ~np.isfinite(values) | (values < low - ROUNDING) | (values > high + ROUNDING)
+        if invalid.any():
+            return f"column '{name}': got {values[invalid][0]}; expected {low:g} to {high:g}"
+    return None
+
+
+def _check_scores(curve: pd.DataFrame, curriculum: list[CurriculumStage]) -> str | None:
+    """Check that scores are between 0 and the ceiling, and that the total score is a mean."""
+    for stage in curriculum:
+        rows = curve.iloc[stage.first_update : stage.end_update]
+        missions = {f"score/{mission.name}": mission for mission in stage.missions}
+        for name in _score_columns(curriculum)[1:]:
+            scores = rows[name].dropna()
+            if len(scores) and name not in missions:
+                return f"column '{name}': has scores in updates on other missions"
+            ceiling = resolve_ceiling(missions[name]) if name in missions else None
+            highest = math.inf if ceiling is None else ceiling
+            invalid = ~np.isfinite(scores) | (scores < 0) | (scores > highest)
+            if invalid.any():
+                value = scores[invalid].iloc[0]
+                return f"column '{name}': got {value}; expected 0 to {highest:g} (ceiling)"
+        by_mission, mean = rows[list(missions)], rows["score"]
+        low, high = by_mission.min(axis=1), by_mission.max(axis=1)
+        slack = ROUNDING * (1 + high.abs())
+        invalid = (mean.isna() != low.isna()) | (mean < low - slack) | (mean > high + slack)
+        if invalid.any():
+            row = stage.first_update + int(invalid.to_numpy().argmax())
+            return f"row {row}, column 'score': is not a mean of the scores of its missions"
+    return None

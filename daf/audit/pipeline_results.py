@@ -1,0 +1,135 @@
+"""Check of a pipeline's result.json against the files that it summarizes."""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from daf.audit.consistency import ConsistencyChecks
+from daf.audit.differences import first_value_difference
+from daf.audit.jobs import PipelineCall, parse_job
+from daf.config import ConfigError, DAFSweepConfig, load_json, suggest
+from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, PipelineResult
+from daf.plan import Plan
+from daf.plan.evaluation_summary import summarize_evaluations
+from daf.provenance.sidecar import Sidecar
+
+EVALUATION_OUTPUTS = ("evaluation_results", "comparison_results")
+SWEEP_FILES = {
+    "best_checkpoint": "policy.safetensors",
+    "best_config_file": "best_config.yaml",
+    "trials": "trials.parquet",
+    "sweep_report": "report.html",
+}
+"""Outputs of a sweep that are paths of its files."""
+
+
+def check_pipeline_outputs(checks: ConsistencyChecks, name: str) -> str | None:
+    """Return the first difference between a pipeline's result and its files; None without one.
+
+    Times and error texts in the result exist only there and are not compared.
+
+    Args:
+        checks: consistency checks of the results folder.
+        name: path of result.json, relative to the results folder.
+
+    Raises:
+        ConfigError, KeyError: a file has unexpected content.
+        CannotVerifyError: the check needs a file that is not available.
+    """
+    sidecar = checks.sidecars[name]
+    job: PipelineCall = parse_job(sidecar)
+    result = load_json(checks.results / name)
+    if mismatch := _check_status(result, job):
+        return mismatch
+    outputs = checks.relocate(result["outputs"], sidecar)
+    expected = _expected_outputs(checks, sidecar, job, outputs)
+    if unknown := sorted(outputs.keys() - expected.keys()):
+        return f"key 'outputs.{unknown[0]}' is unknown; {suggest(unknown[0], sorted(expected))}"
+    if result["status"] != SUCCESS and "files" in outputs:
+        outputs["files"] = {
+            stage: [file for file in files if Path(file).is_file()]
+            for stage, files in outputs["files"].items()
+        }
+    return first_value_difference(outputs, {key: expected[key] for key in outputs}, "outputs")
+
+
+def _check_status(result: Any, job: PipelineCall) -> str | None:
+    """Return a contradiction between name, status and errors; None without one."""
+    names = sorted(field.name for field in fields(PipelineResult))
+    if not isinstance(result, dict) or sorted(result) != names:
+        raise ConfigError(f"keys differ from {', '.join(names)}")
+    if result["pipeline_name"] != job.name:
+        return "key 'pipeline_name' is not the name of its folder"
+    failed = result["errors"] or result["stages_failed"]
+    accepted = (PARTIAL, FAILED) if failed else (SUCCESS,)
+    if result["status"] not in accepted:
+        return f"key 'status': got {result['status']!r}; expected {' or '.join(accepted)}"
+    return None
+
+
+def _expected_outputs(
+    checks: ConsistencyChecks, sidecar: Sidecar, job: PipelineCall, outputs: dict[str, Any]
+) -> dict[str, Any]:
+    """Return all outputs that follow from the sidecar and from other files.
+
+    Args:
+        checks: consistency checks of the results folder.
+        sidecar: sidecar of the pipeline.
+        job: job of the sidecar.
+        outputs: recorded outputs; they decide the form of the evaluations.
+    """
+    results, files = checks.results, list(sidecar.input_files())
+    tables = [file for file in files if file.startswith("evaluations/")]
+    paths = {
+        stage: [f"{results}/{file}" for file in group] for stage, group in sidecar.inputs.items()
+    }
+    expected: dict[str, Any] = {"files": paths}
+    if checkpoints := paths.get("checkpoint_save"):
+        expected |= {"checkpoints": checkpoints, "final_checkpoint": checkpoints[0]}
+    if bundles := paths.get("deployment"):
+        expected["deployment_package"] = bundles[0]
+    reports = [file for file in files if file.endswith("/report.html")]
+    if experiments := [file for file in reports if not file.startswith("sweeps/")]:
+        expected["report"] = f"{results}/{experiments[0]}"
+    for config in job.configs:
+        if isinstance(config, DAFSweepConfig):
+            expected |= _sweep_outputs(results, files)
+        else:
+            plan = checks.plan(config, sidecar, tables)
+            expected |= _experiment_outputs(results, files, plan, outputs)
+    return expected
+
+
+def _sweep_outputs(results: Path, files: list[str]) -> dict[str, Any]:
+    searches = [file for file in files if file.endswith("/search.json")]
+    if not searches:
+        return {}
+    best = load_json(results / searches[0])["best"]
+    folder = f"{results}/{Path(searches[0]).parent}"  # Path drops a leading "."
+    return {
+        "best_config": best["hyperparameters"],
+        "best_objective": best["objective"],
+        "confirmed_objective": best["confirmed"],
+        **{name: f"{folder}/{file}" for name, file in SWEEP_FILES.items()},
+    }
+
+
+def _experiment_outputs(
+    results: Path, files: list[str], plan: Plan, outputs: dict[str, Any]
+) -> dict[str, Any]:
+    names = [name for name in EVALUATION_OUTPUTS if name in outputs]
+    evaluations = summarize_evaluations(plan) if names else {}
+    expected: dict[str, Any] = dict.fromkeys(names, evaluations)
+    if "final_checkpoint" in outputs:  # training pipeline, one policy
+        expected |= {name: next(iter(evaluations.values()), {}) for name in names}
+    else:
+        expected["checkpoints"] = _checkpoints_by_label(plan)
+    stats = [file for file in files if file.endswith("/stats.json")]
+    return expected | ({"summary_statistics": load_json(results / stats[0])} if stats else {})
+
+
+def _checkpoints_by_label(plan: Plan) -> dict[str, list[str]]:
+    checkpoints: dict[str, list[str]] = {}
+    for run in plan.finished_runs():
+        checkpoints.setdefault(plan.labels[run], []).append(plan.weights_file(run))
+    return checkpoints

@@ -1,0 +1,112 @@
+"""Re-execution of a recorded job: the rule's script, in a folder with only the job's inputs."""
+
+import contextlib
+import io
+import runpy
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+
+from daf.audit.jobs import CannotVerifyError, check_code, parse_job
+from daf.audit.machine_errors import is_machine_error
+from daf.config import ConfigError
+from daf.jobs.log import failure_reason
+from daf.provenance.hashing import file_digest
+from daf.provenance.sidecar import SUFFIX, Sidecar
+from daf.provenance.source import workflow_folder
+
+
+def reexecute_job(
+    results: Path, sidecar: Sidecar, folder: Path, trust: tuple[str, ...] = ()
+) -> Path:
+    """Re-execute a job.
+
+    Args:
+        results: results folder with the inputs of the job.
+        sidecar: sidecar of the job.
+        folder: empty folder for the outputs.
+        trust: class paths of foreign policies whose code may run.
+
+    Returns:
+        A results folder, in which the outputs have their recorded names.
+
+    Raises:
+        CannotVerifyError: the job needs a file, code or device that is not available.
+        ConfigError: the job failed, or its parameters are invalid; one line.
+    """
+    check_code(parse_job(sidecar), trust)
+    if sidecar.device == "cuda" and not is_gpu_available():
+        raise CannotVerifyError("made on a GPU, and no GPU is available")
+    results_copy = folder / "results"
+    inputs = link_inputs(results, sidecar, results_copy)
+    outputs = {
+        name: str(results_copy / file) for name, files in sidecar.outputs.items() for file in files
+    }
+    log = results_copy / "log.txt"
+    results_copy.mkdir(parents=True, exist_ok=True)
+    execution = sidecar.execution.resolved()
+    execution |= {"results_dir": str(results_copy), "device": "auto"}
+    snakemake = SimpleNamespace(
+        rule=sidecar.rule,
+        input=inputs,
+        output=outputs | {"provenance": f"{next(iter(outputs.values()))}{SUFFIX}"},
+        params=sidecar.parameters,
+        log=[str(log)],
+        threads=sidecar.threads,
+        resources={"gpu": int(sidecar.device == "cuda")},
+        config={"execution": execution},
+    )
+    script = workflow_folder() / "scripts" / f"{sidecar.rule}.py"
+    discarded = io.StringIO()
+    try:
+        with (
+            contextlib.redirect_stdout(discarded),
+            contextlib.redirect_stderr(discarded),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore")
+            runpy.run_path(str(script), init_globals={"snakemake": snakemake})
+    except SystemExit as stop:
+        if stop.code == 130:
+            raise KeyboardInterrupt from None
+        cause = stop.__context__
+        reason = failure_reason(log) or f"{type(cause).__name__}: {cause}"
+        if is_machine_error(cause):
+            raise CannotVerifyError(reason) from None
+        raise ConfigError(f"cannot be re-executed ({reason})") from None
+    return results_copy
+
+
+def link_inputs(results: Path, sidecar: Sidecar, results_copy: Path) -> dict[str, list[str]]:
+    """Link the inputs of a job into another results folder.
+
+    Args:
+        results: results folder with the inputs.
+        sidecar: sidecar of the job.
+        results_copy: results folder for the links.
+
+    Returns:
+        Paths of the inputs, by the rule's names for them.
+
+    Raises:
+        CannotVerifyError: an input outside the results folder is not available.
+    """
+    inputs = {}
+    for name, files in sidecar.inputs.items():
+        for file in files:
+            (results_copy / file).parent.mkdir(parents=True, exist_ok=True)
+            (results_copy / file).symlink_to((results / file).resolve())
+        inputs[name] = [str(results_copy / file) for file in files]
+    for name, files in sidecar.elsewhere.items():
+        for path, sha in files.items():
+            if not Path(path).is_file() or file_digest(path) != sha:
+                raise CannotVerifyError(f"its input {path} is not available")
+        inputs[name] += files
+    return inputs
+
+
+def is_gpu_available() -> bool:
+    """Return true if torch has a GPU."""
+    import torch
+
+    return torch.cuda.is_available()

@@ -1,0 +1,146 @@
+"""Export of a results folder as a Workflow Run RO-Crate, one zip with metadata for other tools.
+
+Profile, with the profiles it is based on: https://w3id.org/ro/wfrun/workflow/0.5
+"""
+
+import json
+import math
+import struct
+import zipfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from daf.audit.findings import CHANGED, NOT_RESULTS, Findings
+from daf.audit.integrity import AUDIT_FILES, check_integrity, escape_name
+from daf.audit.ro_crate_metadata import crate_metadata
+from daf.config import ConfigError, short_json
+from daf.files.safe_read import read_chunks
+from daf.files.safe_write import atomic_write, remove_stale_temporaries
+from daf.jobs import results_lock
+from daf.provenance.sidecar import SUFFIX, Sidecar
+from daf.provenance.source import workflow_folder
+
+EPOCH = datetime(1980, 1, 1, tzinfo=UTC)
+"""Date of files without sidecar; a fixed date makes archives reproducible."""
+
+LAST_ZONE = timedelta(hours=14)
+"""Offset of the last time zone. Zip dates have no zone; in this zone none of them is too early."""
+
+UNIX_TIME = 0x5455
+"""Id of the zip extra field with the date in UTC, which `unzip` prefers."""
+
+MAX_NAMED_FILES = 5
+"""Maximum number of changed files in an error message."""
+
+
+def export_ro_crate(results: str | Path, archive: str | Path, unverified: bool = False) -> int:
+    """Export a results folder and its workflow as one zip.
+
+    Each job becomes an action with inputs, outputs, parameters, versions and times of its sidecar.
+    Locks, resume states and audit reports are left out. The export waits for the lock of the
+    results folder, and holds it.
+
+    Args:
+        results: results folder.
+        archive: path of the zip; an existing file is replaced atomically.
+        unverified: true to export without comparing files with sidecars; the metadata say so.
+
+    Returns:
+        Number of exported jobs.
+
+    Raises:
+        ConfigError: the folder has no results, an invalid sidecar or changed files; one line.
+        ResultsInUseError: a workflow started to write during the export.
+        OSError: a file cannot be read or written.
+    """
+    results, archive = Path(results), Path(archive)
+    if archive.suffix != ".zip":
+        raise ConfigError(f"archive: got {short_json(str(archive))}; expected a .zip file")
+    if not results.is_dir():
+        raise ConfigError(f"{short_json(str(results))} is not a results folder")
+    with results_lock.hold_read_lock(str(results)):
+        return _export(results, archive, unverified)
+
+
+def _export(results: Path, archive: Path, unverified: bool) -> int:
+    files = {f"results/{name}": results / name for name in _exported_files(results)}
+    sidecars = {name: Sidecar.read(path) for name, path in files.items() if name.endswith(SUFFIX)}
+    if not sidecars:
+        raise ConfigError(f"{results}: no results to export")
+    if not unverified:
+        _check_unchanged(results)
+    files |= _workflow_files()
+    dates = {
+        f"results/{file}": sidecar.end
+        for name, sidecar in sidecars.items()
+        for file in (*sidecar.files(), name.removeprefix("results/"))
+    }
+    metadata = crate_metadata(files, sidecars, unverified)
+    remove_stale_temporaries(archive)
+    with atomic_write(archive) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as crate:
+        text = json.dumps(metadata, indent=2, ensure_ascii=False)
+        crate.writestr(_zip_info("ro-crate-metadata.json", EPOCH), text)
+        for name, path in files.items():
+            info = _zip_info(name, dates.get(name, EPOCH))
+            with crate.open(info, "w", force_zip64=True) as member:
+                for chunk in read_chunks(path):
+                    member.write(chunk)
+    return len(sidecars)
+
+
+def _check_unchanged(results: Path) -> None:
+    """Check all files against their sidecars.
+
+    Raises:
+        ConfigError: files are changed; the message names some of them.
+    """
+    findings = Findings()
+    check_integrity(results, findings)
+    changed = [short_json(finding.file) for finding in findings if finding.verdict == CHANGED]
+    if changed:
+        names = ", ".join(changed[:MAX_NAMED_FILES])
+        num_others = len(changed) - MAX_NAMED_FILES
+        others = f" and {num_others} more" if num_others > 0 else ""
+        raise ConfigError(
+            f"{results}: changed files: {names}{others}; `audit` gives the reasons, "
+            "--unverified exports them"
+        )
+
+
+def _exported_files(results: Path) -> list[str]:
+    """Return the names of the files to export; links are left out.
+
+    Raises:
+        ConfigError: a file name is not UTF-8.
+    """
+    excluded = {*NOT_RESULTS, *AUDIT_FILES} - {"logs", "timings"}
+    paths = (
+        path.relative_to(results)
+        for path in results.rglob("*")
+        if path.is_file() and not path.is_symlink()
+    )
+    names = sorted(path.as_posix() for path in paths if path.parts[0] not in excluded)
+    for name in names:
+        if name != escape_name(name):
+            raise ConfigError(f"{results}: file name {short_json(name)} is not UTF-8")
+    return names
+
+
+def _workflow_files() -> dict[str, Path]:
+    folder = workflow_folder()
+    return {
+        f"workflow/{path.relative_to(folder).as_posix()}": path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def _zip_info(name: str, date: datetime) -> zipfile.ZipInfo:
+    second = math.ceil(date.timestamp())
+    clock = date if date == EPOCH else datetime.fromtimestamp(second + 1, UTC) + LAST_ZONE
+    info = zipfile.ZipInfo(name, clock.timetuple()[:6])
+    if second < 2**31:  # the field has 32 bits
+        info.extra = struct.pack("<HHBl", UNIX_TIME, 5, 1, second)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = 0o644 << 16
+    return info

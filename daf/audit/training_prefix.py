@@ -1,0 +1,101 @@
+"""Re-execution of the first updates of a run, and of the files that need no training."""
+
+import contextlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+
+from daf.audit.jobs import CannotVerifyError, Train, check_code, parse_job
+from daf.audit.reexecute import is_gpu_available, link_inputs
+from daf.config import ConfigError
+from daf.files.parquet import save_table
+from daf.provenance.sidecar import Sidecar
+
+PREFIX_UPDATES = 2
+"""Update 1 depends on rollout and loss of the initial weights, update 2 on the optimizer step."""
+
+MAX_PREFIX_STEPS = 2**18
+"""Maximum number of re-executed agent-steps; the recorded rollout may have any size."""
+
+
+def reexecute_prefix(
+    results: Path, sidecar: Sidecar, folder: Path, trust: tuple[str, ...] = ()
+) -> Path:
+    """Re-execute the first updates of a run, and derive its run.json and policy.json.
+
+    Args:
+        results: results folder with the inputs of the run.
+        sidecar: sidecar of the run.
+        folder: empty folder for the outputs.
+        trust: class paths of foreign policies whose code may run.
+
+    Returns:
+        A results folder. Its weights are the recorded ones, loaded and saved; run.json and
+        policy.json follow from the sidecar; metrics.parquet has the first rows, and is missing if
+        they cannot be computed here.
+
+    Raises:
+        CannotVerifyError: the code of the policy is not available, or not trusted.
+        ConfigError: the weights do not fit the network; one line.
+    """
+    from daf.files.text_files import write_json
+    from daf.learn.curriculum import build_curriculum
+    from daf.learn.result import TrainingResult
+    from daf.policies.factory import make_policy
+    from daf.policies.game import Game
+    from daf.policies.registry import PolicySpec
+
+    job: Train = parse_job(sidecar)
+    check_code(job, trust)
+    run, curriculum = job.run, build_curriculum(job.run)
+    last_stage = curriculum[-1]
+    files = job.outputs("")
+    results_copy = folder / "results"
+    (results_copy / files["weights"]).parent.mkdir(parents=True)
+    policy = make_policy(PolicySpec(run.class_path, None, run.init_kwargs), Game.of(*run.missions))
+    steps = last_stage.steps_after(last_stage.end_update)
+    result = TrainingResult.from_run(run, policy, [], sidecar.device, steps)
+    versions = {"versions": sidecar.origin.versions}
+    write_json(results_copy / files["run"], result.run_json | versions)
+    write_json(results_copy / files["policy"], result.policy_json | versions)
+    try:
+        policy.load(results / files["weights"])
+    except ValueError as error:
+        reason = f"{error}".removeprefix(f"weights {results / files['weights']}: ")
+        raise ConfigError(f"{files['weights']}: {reason}") from None
+    policy.save(results_copy / files["weights"], run.init_kwargs)
+    affordable_updates = MAX_PREFIX_STEPS // curriculum[0].steps_per_update
+    num_updates = min(PREFIX_UPDATES, last_stage.end_update, affordable_updates)
+    has_device = sidecar.device == "cpu" or is_gpu_available()
+    with contextlib.suppress(CannotVerifyError):  # the initial weights may not be available
+        weights = link_inputs(results, sidecar, results_copy).get("initial_weights", [])
+        if num_updates and sidecar.execution.ranks == 1 and has_device:
+            rows = _first_rows(sidecar, job, next(iter(weights), None), num_updates)
+            save_table(results_copy / files["metrics"], rows)
+    return results_copy
+
+
+def _first_rows(
+    sidecar: Sidecar, job: Train, initial_weights: str | None, num_updates: int
+) -> pd.DataFrame:
+    """Return the learning curve of the first updates.
+
+    Args:
+        sidecar: sidecar of the run.
+        job: job of the sidecar.
+        initial_weights: path of the initial weights, if the run starts from a file.
+        num_updates: number of updates to run.
+    """
+    from daf.jobs.device import job_device
+    from daf.learn.threads import single_threaded_executor
+    from daf.learn.trainer import Trainer
+
+    resources = {"gpu": int(sidecar.device == "cuda")}
+    snakemake = SimpleNamespace(resources=resources, threads=sidecar.threads)
+    execution = sidecar.execution.model_copy(update={"device": "auto"})
+    with job_device(snakemake, execution) as device, single_threaded_executor() as executor:
+        trainer = Trainer(job.run, device, initial_weights, executor)
+        for _ in range(num_updates):
+            trainer.run_update()
+        return pd.DataFrame(trainer.curve)

@@ -1,0 +1,1 @@
+"""Command line: subcommands, options and listings of `daf`."""

@@ -1,0 +1,80 @@
+"""Command `bundle`: verify, describe, unpack or export a bundle."""
+
+import argparse
+from typing import Any
+
+from daf.cli.options import MEMORY_MB, add_command
+from daf.config import ConfigError
+from daf.errors import printable
+from daf.system.limited_process import limited_memory
+
+
+def add_bundle_command(commands: Any) -> None:
+    """Add the command `bundle` with its subcommands."""
+    parser = commands.add_parser("bundle", help="verify, describe, unpack or export a bundle")
+    actions = parser.add_subparsers(required=True, metavar="COMMAND")
+    verify = add_command(
+        actions, "verify", _run_verify, "verify files, claims and golden outputs of a bundle"
+    )
+    verify.add_argument("file", help=".zip file")
+    verify.add_argument(
+        "--evaluate",
+        type=int,
+        default=0,
+        metavar="EPISODES",
+        help="episodes per mission to evaluate and compare with its scores (default: none)",
+    )
+    verify.add_argument(
+        "--trust", action="store_true", help="execute its code even if it differs from this DAF"
+    )
+    export = add_command(
+        actions, "export", _run_export, "verify a bundle, and export its network by torch.export"
+    )
+    export.add_argument("file", help=".zip file")
+    export.add_argument("program", help=".pt2 file to write")
+    export.add_argument("--trust", action="store_true", help="as for verify")
+    info = add_command(actions, "info", _run_info, "print the manifest of a bundle")
+    info.add_argument("file", help=".zip file")
+    unpack = add_command(
+        actions, "unpack", _run_unpack, "verify the hashes of a bundle, and unpack it"
+    )
+    unpack.add_argument("file", help=".zip file")
+    unpack.add_argument("folder", help="new or empty folder")
+
+
+def _run_verify(arguments: argparse.Namespace) -> int:
+    from daf.deploy.verify import run_verify  # imports torch
+
+    if not 0 <= arguments.evaluate <= 10_000:
+        raise ConfigError(f"--evaluate: got {arguments.evaluate}; expected 0 to 10000")
+    with limited_memory(MEMORY_MB):
+        return run_verify(arguments.file, arguments.trust, arguments.evaluate)
+
+
+def _run_export(arguments: argparse.Namespace) -> int:
+    from daf.deploy.export import run_export
+
+    with limited_memory(MEMORY_MB):
+        return run_export(arguments.file, arguments.program, arguments.trust)
+
+
+def _run_info(arguments: argparse.Namespace) -> int:
+    from daf.deploy.claims import find_contradictions
+    from daf.deploy.contents import Bundle
+
+    with limited_memory(MEMORY_MB):
+        bundle = Bundle.read(arguments.file)
+        problems = find_contradictions(bundle)
+        lines = [*bundle.summary(), *(f"problem: {problem}" for problem in problems)]
+    print("\n".join(map(printable, lines)))
+    return 1 if problems else 0
+
+
+def _run_unpack(arguments: argparse.Namespace) -> int:
+    from daf.deploy.archive import unpack
+    from daf.deploy.contents import Bundle
+
+    with limited_memory(MEMORY_MB):
+        unpack(Bundle.read(arguments.file).members, arguments.folder)
+    print(f"{arguments.folder}: unpacked (instructions in model_card.md)")
+    return 0

@@ -1,0 +1,25 @@
+"""Commands of `daf`, in the order of the help."""
+
+from daf.cli.audit import add_audit_command, add_crate_command
+from daf.cli.bundle import add_bundle_command
+from daf.cli.listings import add_missions_command, add_policies_command
+from daf.cli.mettagrid import add_mettagrid_command
+from daf.cli.pipelines import (
+    add_benchmark_command,
+    add_compare_command,
+    add_sweep_command,
+    add_train_command,
+)
+
+COMMANDS = (
+    add_train_command,
+    add_sweep_command,
+    add_compare_command,
+    add_benchmark_command,
+    add_audit_command,
+    add_bundle_command,
+    add_crate_command,
+    add_mettagrid_command,
+    add_missions_command,
+    add_policies_command,
+)

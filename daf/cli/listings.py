@@ -1,0 +1,41 @@
+"""Commands `missions` and `policies`."""
+
+import argparse
+import sys
+from typing import Any
+
+from daf.cli.options import add_command
+from daf.missions import built_in_missions, load_mission
+from daf.missions.ascii_map import ascii_map
+from daf.missions.loader import built_in_description
+from daf.policies.registry import BUNDLE, SHORT_NAMES, TRAINABLE
+
+
+def add_missions_command(commands: Any) -> None:
+    """Add the command `missions`."""
+    parser = add_command(
+        commands, "missions", _run_missions, "list all missions, or print some with their map"
+    )
+    parser.add_argument("mission", nargs="*", help="names or YAML files (default: list all)")
+
+
+def _run_missions(arguments: argparse.Namespace) -> int:
+    if not arguments.mission:
+        for name in built_in_missions():
+            print(f"{name}: {built_in_description(name)}")
+        return 0
+    loaded = [load_mission(name) for name in arguments.mission]
+    print("\n\n".join(ascii_map(mission, color=sys.stdout.isatty()) for mission in loaded))
+    return 0
+
+
+def add_policies_command(commands: Any) -> None:
+    """Add the command `policies`."""
+    add_command(commands, "policies", _run_policies, "list the built-in policies")
+
+
+def _run_policies(_: argparse.Namespace) -> int:
+    for name, path in sorted(SHORT_NAMES.items()):
+        kind = "trained" if name in TRAINABLE else "a file" if name == BUNDLE else "fixed"
+        print(f"{name:10} {kind:8} {path}")
+    return 0

@@ -1,0 +1,88 @@
+"""DAF: train, sweep, compare and benchmark multi-agent policies on "Cogs vs Clips" missions."""
+
+import logging
+import os
+import signal
+import sys
+
+from daf.system.caches import set_cache_folder
+from daf.system.limits import (
+    LOW_MEMORY_ENVIRONMENT,
+    EnvironmentCheckError,
+    check_memory_limits,
+    describe_limits,
+)
+from daf.system.streams import OutputError, open_standard_streams, tolerate_encodings
+
+INCOMPLETE = 3
+INTERRUPTED = 128 + signal.SIGINT
+BROKEN_PIPE = 128 + signal.SIGPIPE
+
+
+def run() -> int:
+    """Run one command.
+
+    Returns:
+        the exit status: 0 success; 1 failure; 3 partial success, insufficient machine or failed
+        write to stdout; 130 interrupt; 141 broken pipe.
+    """
+    tolerate_encodings()
+    with open_standard_streams():
+        try:
+            check_memory_limits()
+            set_cache_folder()
+            os.environ.update(LOW_MEMORY_ENVIRONMENT)
+            status = _run()
+            sys.stdout.flush()
+            return status
+        except OutputError as error:
+            return BROKEN_PIPE if error.is_broken_pipe else _print_error(error, INCOMPLETE)
+        except EnvironmentCheckError as error:
+            return _print_error(error, INCOMPLETE)
+        except KeyboardInterrupt:
+            print("interrupted; finished files are kept", file=sys.stderr)
+            return INTERRUPTED
+        except MemoryError:
+            return _print_error("the memory limit of this process is too low", INCOMPLETE)
+        except Exception as error:
+            limits = describe_limits()
+            if not limits and not isinstance(error, OSError):
+                raise
+            return _print_error(f"{type(error).__name__}: {error}{limits}", INCOMPLETE)
+
+
+def _run() -> int:
+    from daf.cli import commands  # imports libraries, after the check of memory limits
+    from daf.cli.parser import Parser
+    from daf.config import ConfigError
+    from daf.config.paths import expand_home
+    from daf.errors import os_error_text
+    from daf.system.interrupts import interruptible
+
+    parser = Parser(
+        prog="daf",
+        description=__doc__,
+        epilog="All commands write to the results folder, and reuse its up-to-date files. "
+        "`daf COMMAND --help` describes a command.",
+    )
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in commands.COMMANDS:
+        add(subparsers)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    try:
+        with interruptible():
+            for name, value in vars(arguments).items():
+                if isinstance(value, str):  # functions that receive a list expand its items
+                    setattr(arguments, name, expand_home(value))
+            return arguments.run(arguments)
+    except ConfigError as error:
+        return _print_error(error, 1)
+    except OSError as error:
+        return _print_error(ConfigError(os_error_text(error)), 1)
+
+
+def _print_error(error: object, status: int) -> int:
+    """Print an error line, and return the exit status."""
+    print(f"error: {error}", file=sys.stderr)
+    return status

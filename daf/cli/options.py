@@ -1,0 +1,66 @@
+"""Options shared by several commands."""
+
+import argparse
+from typing import Any
+
+from daf.cli.parser import Parser, is_seed
+from daf.config import DAFConfig
+
+MEMORY_MB = 2000
+"""Memory limit in MiB for reading untrusted files."""
+
+EXIT_STATUS = {"success": 0, "failed": 1, "partial": 3}
+POLICY = "short name, package.module:Class, file.py:Class or mettagrid:NAME; @FILE adds weights"
+MISSION = "names (see `daf missions`) or YAML files"
+
+
+def add_command(commands: Any, name: str, run: Any, help: str) -> Parser:
+    """Add a command and return its parser.
+
+    Args:
+        commands: subparsers of `argparse`.
+        name: name of the command.
+        run: function from the parsed arguments to the exit status.
+        help: imperative, without full stop.
+    """
+    parser = commands.add_parser(name, help=help, description=f"{help[0].upper()}{help[1:]}.")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def add_execution_options(parser: Parser) -> None:
+    """Add the options of `DAFConfig`."""
+    group = parser.add_argument_group("execution")
+    group.add_argument("--name", help="name of the result folder (default: from the arguments)")
+    group.add_argument("--daf-config", help="YAML file with keys of DAFConfig")
+    group.add_argument("--results-dir", help="results folder (default: results)")
+    group.add_argument(
+        "--jobs", dest="max_parallel_jobs", type=int, help="parallel jobs (default: all cores)"
+    )
+    group.add_argument("--device", help="auto, cpu or cuda (default: auto)")
+    group.add_argument(
+        "--gpu-memory-fraction", type=float, help="fraction of GPU memory for all jobs (default: 1)"
+    )
+    group.add_argument("--jobs-per-gpu", type=int, help="jobs that share a GPU (default: 1)")
+    parser.add_list(
+        "--training-seeds", accepts=is_seed, type=int, help="training seeds, one per run"
+    )
+    group.add_argument("--world-seed", type=int, help="seed of the evaluation worlds (default: 0)")
+    group.add_argument(
+        "--profile",
+        help="Snakemake profile: local, slurm, kubernetes, or a folder (default: local)",
+    )
+
+
+def daf_config_from_args(
+    arguments: argparse.Namespace, defaults: dict[str, Any] | None = None
+) -> DAFConfig:
+    """Return the configuration from the command line, else `--daf-config`, else defaults."""
+    values = dict(defaults or {})
+    if arguments.daf_config:
+        values |= DAFConfig.from_yaml(arguments.daf_config).model_dump(
+            mode="json", exclude_unset=True
+        )
+    options = {name: getattr(arguments, name, None) for name in DAFConfig.model_fields}
+    values |= {name: value for name, value in options.items() if value is not None}
+    return DAFConfig.parse(values, "command line")

@@ -1,0 +1,172 @@
+"""Commands `train`, `sweep`, `compare` and `benchmark`."""
+
+import argparse
+import sys
+from typing import Any
+
+from daf.cli.options import (
+    EXIT_STATUS,
+    MISSION,
+    POLICY,
+    add_command,
+    add_execution_options,
+    daf_config_from_args,
+)
+from daf.cli.parser import is_mission, is_setting
+from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig, short_json
+from daf.config.plain_data import parse_yaml
+from daf.orchestrators import (
+    PipelineResult,
+    daf_run_comparison_pipeline,
+    daf_run_sweep_pipeline,
+    daf_run_training_pipeline,
+)
+from daf.orchestrators.arguments import execution_settings
+from daf.orchestrators.benchmark_pipeline import run_benchmark
+from daf.orchestrators.snakemake_command import default_config
+from daf.policies.registry import parse_policy_argument
+
+
+def add_train_command(commands: Any) -> None:
+    """Add the command `train`."""
+    parser = add_command(
+        commands, "train", _run_train, "train a policy, and optionally evaluate it"
+    )
+    parser.add_argument("policy", help=f"network to train: {POLICY}")
+    parser.add_list(
+        "--missions", accepts=is_mission, required=True, help=f"training missions: {MISSION}"
+    )
+    parser.add_argument("--steps", type=int, required=True, help="agent-steps of the training run")
+    parser.add_list("--set", accepts=is_setting, default=[], metavar="KEY=VALUE", help=_SET)
+    parser.add_list("--eval-missions", accepts=is_mission, help="evaluation missions")
+    parser.add_argument(
+        "--eval-episodes", type=int, default=64, help="episodes per mission (default: 64)"
+    )
+    add_execution_options(parser)
+
+
+def _run_train(arguments: argparse.Namespace) -> int:
+    return print_result(
+        daf_run_training_pipeline(
+            policy_class_path=parse_policy(arguments.policy),
+            missions=arguments.missions,
+            num_training_steps=arguments.steps,
+            eval_missions=arguments.eval_missions,
+            eval_episodes=arguments.eval_episodes,
+            training=parse_settings(arguments.set),
+            name=arguments.name,
+            daf_config=daf_config_from_args(arguments),
+        ),
+        "final_checkpoint",
+        "evaluation_results",
+    )
+
+
+def add_sweep_command(commands: Any) -> None:
+    """Add the command `sweep`."""
+    parser = add_command(commands, "sweep", _run_sweep, "search hyperparameters")
+    parser.add_argument("config", help="YAML file with keys of DAFSweepConfig")
+    parser.add_argument("--compare-best", action="store_true", help="also compare the best trials")
+    add_execution_options(parser)
+
+
+def _run_sweep(arguments: argparse.Namespace) -> int:
+    config = DAFSweepConfig.from_yaml(arguments.config)
+    result = daf_run_sweep_pipeline(
+        config=config,
+        compare_best=arguments.compare_best,
+        name=arguments.name,
+        daf_config=daf_config_from_args(arguments, config.execution.resolved()),
+    )
+    return print_result(result, "best_config", "best_objective", "best_checkpoint", "report")
+
+
+def add_compare_command(commands: Any) -> None:
+    """Add the command `compare`."""
+    parser = add_command(commands, "compare", _run_compare, "compare policies without training")
+    parser.add_argument("policies", nargs="+", help=POLICY)
+    parser.add_list("--missions", accepts=is_mission, required=True, help=MISSION)
+    parser.add_argument(
+        "--episodes", type=int, default=64, help="episodes per policy and mission (default: 64)"
+    )
+    add_execution_options(parser)
+
+
+def _run_compare(arguments: argparse.Namespace) -> int:
+    result = daf_run_comparison_pipeline(
+        policies=[parse_policy(text) for text in arguments.policies],
+        missions=arguments.missions,
+        episodes_per_mission=arguments.episodes,
+        name=arguments.name,
+        daf_config=daf_config_from_args(arguments),
+    )
+    return print_result(result, "summary_statistics", "report")
+
+
+def add_benchmark_command(commands: Any) -> None:
+    """Add the command `benchmark`."""
+    parser = add_command(
+        commands, "benchmark", _run_benchmark, "train, evaluate, compare and report policies"
+    )
+    parser.add_argument(
+        "--config",
+        help="YAML file with keys of BenchmarkConfig (default: config/config.yaml, else the file "
+        "that DAF installs)",
+    )
+    parser.add_argument(
+        "--deploy", action="store_true", help="also write a bundle of the best policy"
+    )
+    add_execution_options(parser)
+
+
+def _run_benchmark(arguments: argparse.Namespace) -> int:
+    config = BenchmarkConfig.from_yaml(arguments.config or default_config())
+    daf = daf_config_from_args(arguments, config.execution.resolved())
+    changes: dict[str, Any] = {"execution": execution_settings(daf)}
+    if arguments.name:
+        changes["name"] = arguments.name
+    if daf.training_seeds:
+        changes["training_seeds"] = list(daf.training_seeds)
+    if arguments.world_seed is not None:
+        changes["evaluation"] = config.evaluation.resolved() | {"seed": arguments.world_seed}
+    config = BenchmarkConfig.parse(config.resolved() | changes, "arguments")
+    result = run_benchmark(config, daf, deploy=arguments.deploy)
+    return print_result(result, "summary_statistics", "report", "deployment_package")
+
+
+_SET = "hyperparameters, such as learning_rate=0.001 (keys of `training` in config.yaml)"
+
+
+def parse_policy(text: str) -> dict[str, Any]:
+    """Return class path and weights of a policy argument, as in a configuration."""
+    class_path, weights = parse_policy_argument(text)
+    return {"class_path": class_path, "data_path": weights}
+
+
+def parse_settings(texts: list[str]) -> dict[str, Any]:
+    """Return the values of KEY=VALUE arguments by key.
+
+    Raises:
+        ConfigError: an argument is not KEY=VALUE, or a key is duplicate; one line.
+    """
+    settings = {}
+    for text in texts:
+        key, separator, value = text.partition("=")
+        if not separator:
+            raise ConfigError(f"--set: got {short_json(text)}; expected KEY=VALUE")
+        if key in settings:
+            raise ConfigError(f"--set: duplicate key {short_json(key)}")
+        settings[key] = parse_yaml(value, f"--set {short_json(key)}") if value.strip() else None
+    return settings
+
+
+def print_result(result: PipelineResult, *outputs: str) -> int:
+    """Print the status, errors and some outputs of a pipeline, and return the exit status."""
+    print(f"{result.pipeline_name}: {result.status} in {result.total_time_seconds:.0f} s")
+    for error in result.errors:
+        print(f"error: {error}", file=sys.stderr)
+    for name in outputs:
+        if name in result.outputs:
+            value = result.outputs[name]
+            print(f"{name}: {value['verdict'] if name == 'summary_statistics' else value}")
+    return EXIT_STATUS[result.status]

@@ -1,0 +1,1 @@
+"""Cluster: resources of jobs, forecast of an experiment's cost, and Kubernetes jobs."""

@@ -1,0 +1,57 @@
+"""Measured times of the jobs of a small experiment, the input of a forecast."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from daf.config import ConfigError
+from daf.plan.plan import Plan
+
+
+@dataclass(frozen=True)
+class MeasuredTimes:
+    """Measured times of jobs, from Snakemake's benchmark files.
+
+    Attributes:
+        training: s per agent-step, one value per run.
+        evaluation: s per contestant and mission, one value per job.
+    """
+
+    training: tuple[float, ...]
+    evaluation: tuple[float, ...]
+
+    @classmethod
+    def read(cls, timings: str | Path, plan: Plan) -> "MeasuredTimes":
+        """Read the times of a plan's jobs.
+
+        Args:
+            timings: folder `timings` in the results of the plan.
+            plan: plan whose jobs were executed.
+
+        Raises:
+            ConfigError: no times of a run or of an evaluation.
+        """
+        training = [
+            seconds / run.training.steps
+            for name, run in plan.runs.items()
+            for seconds in _read_seconds(Path(timings, "train", f"{name}.tsv"))
+        ]
+        batch_sizes = {
+            batch.job: len(batch.policies) for batch in plan.evaluation_batches() if batch.one_job
+        }
+        evaluation = [
+            seconds / len(plan.missions) / batch_sizes.get(file.stem.rpartition("-e")[0], 1)
+            for file in sorted(Path(timings, "evaluate").glob("*.tsv"))
+            for seconds in _read_seconds(file)
+        ]
+        if not training or not evaluation:
+            raise ConfigError(f"{timings}: no times of the runs and evaluations of this plan")
+        return cls(tuple(training), tuple(evaluation))
+
+
+def _read_seconds(file: Path) -> list[float]:
+    """Return the times in a benchmark file of Snakemake; empty without the file."""
+    if not file.is_file():
+        return []
+    with open(file, newline="", encoding="utf-8") as table:
+        return [float(row["s"]) for row in csv.DictReader(table, delimiter="\t")]

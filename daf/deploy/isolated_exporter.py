@@ -1,0 +1,72 @@
+"""Script that exports the network of an unpacked bundle; `export.py` runs it in a process.
+
+Arguments: folder of the bundle, program to write, outputs to write (of the program on the golden
+observations). The script imports only modules of the bundle.
+"""
+
+import sys
+
+import safetensors.torch
+import torch
+
+
+class NetworkStep(torch.nn.Module):
+    """One step of a network.
+
+    Inputs: observations uint8 [N, T, 3] and recurrent state float32 [N, M]. Outputs: logits [N, K],
+    values [N] and the next recurrent state.
+    """
+
+    def __init__(self, policy: torch.nn.Module):
+        super().__init__()
+        self.policy = policy
+
+    def forward(
+        self, observations: torch.Tensor, recurrent_state: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Compute one step; see the class."""
+        used = observations[None, :, : self.policy.num_tokens]
+        # Not `len`, which torch.export treats as a constant.
+        episode_starts = torch.zeros((1, observations.shape[0]), dtype=torch.bool)
+        logits, values, recurrent_state = self.policy(used, recurrent_state, episode_starts)
+        return logits[0], values[0], recurrent_state
+
+
+@torch.no_grad()
+def export_network(folder: str, program_file: str, outputs_file: str) -> None:
+    """Export the network, load it, and run it on the golden observations.
+
+    Args:
+        folder: folder of the unpacked bundle.
+        program_file: path of the .pt2 file to write.
+        outputs_file: path of the safetensors file for the outputs.
+    """
+    sys.path.insert(0, folder)
+    torch.set_num_threads(1)
+    import play
+
+    from daf.files.tensors import load_tensors
+
+    policy = play.load()
+    golden = load_tensors(f"{folder}/golden.safetensors")
+    observations = golden["observations"]
+    recurrent_state = policy.initial_recurrent_state(observations.shape[1])
+    rows = torch.export.Dim("rows", min=1)
+    exported = torch.export.export(
+        NetworkStep(policy),
+        (observations[0], recurrent_state),
+        dynamic_shapes=({0: rows}, {0: rows}),
+    )
+    torch.export.save(exported, program_file)
+    network = torch.export.load(program_file).module()
+    logits, values = [], []
+    for step_observations in observations:
+        step_logits, step_values, recurrent_state = network(step_observations, recurrent_state)
+        logits.append(step_logits)
+        values.append(step_values)
+    stacked = {"logits": torch.stack(logits), "values": torch.stack(values)}
+    safetensors.torch.save_file(stacked, outputs_file)
+
+
+if __name__ == "__main__":
+    export_network(*sys.argv[1:])

@@ -1,0 +1,180 @@
+"""Evaluation of a policy or team on a mission: episode table and replay."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+import torch
+
+from daf.config import ConfigError, EvaluationConfig
+from daf.evaluation.recorder import Recorder
+from daf.evaluation.replay import Replay, max_recordable_episodes
+from daf.missions import RESOURCES, Mission
+from daf.plan import PolicyInstance, Team
+from daf.policies.chance import mix_seeds
+from daf.policies.checks import FiniteLogitsCheck, check_actions
+from daf.policies.factory import make_policy
+from daf.policies.game import Game
+from daf.policies.policy import Policy
+from daf.policies.registry import PolicySpec, is_foreign
+from daf.policies.team_policy import TeamMemberPolicy, TeamPolicy
+from daf.policies.trainable import TrainablePolicy
+from daf.policies.user_code import guard_process_state, policy_errors
+from daf.provenance.hashing import file_digest
+from daf.sim.simulation import Simulation
+
+POLICY_STREAM = 0x706C6179
+
+
+def evaluate(
+    contestant: PolicyInstance | Team,
+    mission: Mission,
+    config: EvaluationConfig,
+    device: str = "cpu",
+    trained_on: tuple[Mission, ...] = (),
+    weights: Sequence[str] = (),
+) -> tuple[pd.DataFrame, Replay]:
+    """Run all episodes of a policy or team on a mission, one world per episode.
+
+    The world seeds depend on `config.seed` only: all contestants play the same episodes. The course
+    of a world depends on its seed and on the policy alone.
+
+    Args:
+        contestant: policy instance or team.
+        mission: mission of all episodes.
+        config: number of episodes and of recorded episodes, seed.
+        device: "cpu", "cuda" or "cuda:N".
+        trained_on: missions that define the shapes of the weights of a single policy, if not
+            `mission`. For a team, the field `trained_on` of each member applies.
+        weights: files of weights: none or one for a policy, those of all members for a team.
+
+    Returns:
+        episode table, one row per episode: policy, run, training_seed, mission, episode,
+            world_seed, score, reward_mean, reward_agent_0, ..., steps, then the game statistics;
+        replay of the first `config.recorded_episodes` episodes, or as many as one file can hold.
+
+    Raises:
+        ConfigError: the policy cannot be built, its weights do not fit, or its outputs are invalid.
+    """
+    checks: list[FiniteLogitsCheck] = []
+    if isinstance(contestant, Team):
+        policy = _build_team(contestant, mission, device, weights, checks)
+    else:
+        weights_file = next(iter(weights), None)
+        policy = _build_policy(contestant, mission, device, trained_on, weights_file, checks)
+    simulation = Simulation(mission, config.episodes, device, seed=config.seed)
+    num_recorded = min(
+        config.recorded_episodes,
+        config.episodes,
+        max_recordable_episodes(mission, mission.max_steps),
+    )
+    recorder = Recorder(simulation, num_recorded, mission.max_steps)
+    with guard_process_state(contestant.policy, _has_foreign_policy(contestant)):
+        returns = _run_episodes(contestant, policy, simulation, recorder)
+    for check in checks:
+        check.check()
+    replay = Replay(
+        policy=contestant.policy,
+        run=contestant.name,
+        mission=mission,
+        resources=RESOURCES,
+        episodes=recorder.episodes(),
+    )
+    return _episode_table(contestant, simulation, returns), replay
+
+
+def _episode_table(
+    contestant: PolicyInstance | Team, simulation: Simulation, returns: torch.Tensor
+) -> pd.DataFrame:
+    """Build the episode table from the final state and the returns, float64 [E, A]."""
+    num_episodes = simulation.num_worlds
+    columns = {
+        "policy": contestant.policy,
+        "run": contestant.name,
+        "training_seed": pd.array([contestant.training_seed] * num_episodes, dtype="Int64"),
+        "mission": simulation.mission.name,
+        "episode": range(num_episodes),
+        "world_seed": simulation.state.world_seed.cpu().numpy(),
+        "score": simulation.score().cpu().numpy().astype("float64"),
+        "reward_mean": returns.mean(1).cpu().numpy(),
+    }
+    for agent in range(simulation.num_agents):
+        columns[f"reward_agent_{agent}"] = returns[:, agent].cpu().numpy()
+    columns["steps"] = simulation.state.now.cpu().numpy().astype("int64")
+    statistics = simulation.counters.cpu().numpy().astype("int64")
+    columns |= dict(zip(simulation.statistic_names, statistics.T))
+    return pd.DataFrame(columns)
+
+
+def _build_policy(
+    instance: PolicyInstance,
+    mission: Mission,
+    device: str,
+    trained_on: tuple[Mission, ...],
+    weights_file: str | None,
+    checks: list[FiniteLogitsCheck],
+) -> Policy:
+    spec = PolicySpec(instance.class_path, weights_file, instance.init_kwargs)
+    policy = make_policy(spec, _build_game(mission, trained_on), device)
+    if isinstance(policy, TrainablePolicy):
+        checks.append(FiniteLogitsCheck(instance.policy, policy))
+    return policy
+
+
+def _build_team(
+    team: Team,
+    mission: Mission,
+    device: str,
+    weights: Sequence[str],
+    checks: list[FiniteLogitsCheck],
+) -> Policy:
+    file_digests = {file: file_digest(file) for file in weights}
+    members = []
+    for member, agents in zip(team.members, team.apportion(mission.num_agents)):
+        weights_file = member.weights_file(file_digests)
+        policy = _build_policy(
+            member.instance, mission, device, member.trained_on, weights_file, checks
+        )
+        members.append(TeamMemberPolicy(member.instance.policy, policy, agents))
+    return TeamPolicy(members)
+
+
+def _has_foreign_policy(contestant: PolicyInstance | Team) -> bool:
+    instances = (
+        [member.instance for member in contestant.members]
+        if isinstance(contestant, Team)
+        else [contestant]
+    )
+    return any(is_foreign(instance.class_path, instance.init_kwargs) for instance in instances)
+
+
+def _build_game(mission: Mission, trained_on: tuple[Mission, ...]) -> Game:
+    try:
+        return Game.of(mission, *trained_on)
+    except ValueError as error:
+        raise ConfigError(f"mission {mission.name}: {error}") from None
+
+
+@torch.no_grad()
+def _run_episodes(
+    contestant: PolicyInstance | Team, policy: Policy, simulation: Simulation, recorder: Recorder
+) -> torch.Tensor:
+    """Step all worlds to the end of their episodes and return their returns, float64 [E, A]."""
+    num_agents = simulation.num_agents
+    row_seeds = mix_seeds(simulation.state.world_seed, num_agents, POLICY_STREAM)
+    # User code gets a copy: it may write into its observations.
+    is_foreign_code = _has_foreign_policy(contestant)
+    with policy_errors(contestant.policy):
+        state = policy.initial_state(row_seeds)
+    returns = torch.zeros(simulation.rewards.shape, dtype=torch.float64, device=simulation.device)
+    recorder.record_step()
+    for _ in range(simulation.mission.max_steps):
+        observations = simulation.observations.flatten(0, 1)
+        if is_foreign_code:
+            observations = observations.clone()
+        with policy_errors(contestant.policy):
+            actions, state = policy.act(observations, state)
+            check_actions(contestant.policy, actions, observations)
+        _, rewards, _ = simulation.step(actions.view(-1, num_agents))
+        returns += rewards
+        recorder.record_step()
+    return returns

@@ -1,0 +1,83 @@
+"""Loading of untrusted safetensors files. Bundles contain this module, too."""
+
+import json
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from daf.files.safe_read import open_regular, read_bytes
+from daf.files.strict_json import loads
+
+if TYPE_CHECKING:
+    import torch
+
+MAX_BYTES = 2**30
+"""Maximum size of a file; the largest networks of DAF have 600 MiB of weights."""
+
+MAX_HEADER = 2**22
+DTYPES = frozenset(("BOOL", "U8", "I8", "I16", "I32", "I64", "F16", "BF16", "F32", "F64"))
+"""Supported number formats; torch loads further ones without arithmetic on them."""
+
+
+def load_tensors(path: str | Path, device: str = "cpu") -> "dict[str, torch.Tensor]":
+    """Load the tensors of a safetensors file by name.
+
+    Args:
+        path: path of the file.
+        device: torch device of the tensors.
+
+    Raises:
+        ValueError: it is not a valid safetensors file; one line.
+        OSError: it cannot be read.
+    """
+    tensors = parse_tensors(read_bytes(path, MAX_BYTES))
+    return {name: tensor.to(device) for name, tensor in tensors.items()}
+
+
+def parse_tensors(content: bytes) -> "dict[str, torch.Tensor]":
+    """Parse the content of a safetensors file; see `load_tensors`."""
+    import safetensors.torch  # imports torch, which callers without tensors do not need
+
+    _parse_header(content[: 8 + MAX_HEADER], len(content))
+    try:
+        return safetensors.torch.load(content)
+    except (safetensors.SafetensorError, KeyError, TypeError, OverflowError) as error:
+        raise ValueError(f"{error}") from None
+
+
+def load_metadata(path: str | Path) -> dict[str, str]:
+    """Load the metadata of a safetensors file.
+
+    Raises:
+        ValueError: it is not a valid safetensors file; one line.
+        OSError: it cannot be read.
+    """
+    with open_regular(path, MAX_BYTES) as file:
+        size = file.seek(0, 2)
+        file.seek(0)
+        return _parse_header(file.read(8 + MAX_HEADER), size).get("__metadata__", {})
+
+
+def _parse_header(start: bytes, size: int) -> dict[str, Any]:
+    """Parse and check the header of a file.
+
+    Args:
+        start: first bytes of the file.
+        size: size of the file in bytes.
+
+    Raises:
+        ValueError: the header is invalid for a file of this size.
+    """
+    length = struct.unpack("<Q", start[:8])[0] if len(start) >= 8 else size
+    if length > min(size - 8, MAX_HEADER):
+        raise ValueError("its header is truncated or too long")
+    header = loads(start[8 : 8 + length])
+    if not isinstance(header, dict) or not all(isinstance(v, dict) for v in header.values()):
+        raise ValueError("its header is not a mapping of tensors")
+    metadata = header.get("__metadata__", {})
+    if not all(isinstance(text, str) for text in metadata.values()):
+        raise ValueError("its metadata are not text")
+    for name, entry in header.items():
+        if name != "__metadata__" and entry.get("dtype") not in DTYPES:
+            raise ValueError(f"{json.dumps(name)[:80]} has an unsupported dtype")
+    return header

@@ -1,0 +1,141 @@
+"""Batch job: one Snakemake job that runs its script for several parts.
+
+The job imports and compiles once. Each part has its outputs, log and sidecar, as in a separate job.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from daf.files.safe_write import make_folder
+from daf.jobs.device import execution_config, job_device
+from daf.jobs.job import JobContext, run_job
+from daf.jobs.log import BatchPartsFailedError, failure_reason, job_log
+from daf.jobs.results_lock import hold_shared_lock
+from daf.provenance.staleness import JobSpec, find_stale_reason, split_into_job_specs
+
+RULE_VARIANT = "_variant_"
+"""Separator between the name of a rule and the number of one of its variants."""
+
+
+@contextlib.contextmanager
+def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[JobContext]]]:
+    """Run the script of a rule for each part of a job.
+
+    Parts with up-to-date outputs are skipped. The others run one after the other. A part that fails
+    does not stop the remaining parts. Finished outputs are staged (`staging_path`) in a folder that
+    Snakemake does not clean up, so that the next attempt reuses them. When all parts are finished,
+    all outputs move to their final paths.
+
+    Args:
+        snakemake: object of Snakemake scripts, see
+            `daf.provenance.staleness.split_into_job_specs`. A job with one sidecar has one part.
+            All outputs of a part have the same folder.
+
+    Yields:
+        the parts to execute, each a context like `daf.jobs.job.run_job`. The device is set up only
+        if a part has to be executed, since that takes seconds.
+    """
+    with job_log(snakemake, datetime.now(UTC)):
+        execution = execution_config(snakemake)
+        results_dir = execution.results_dir
+        job = (snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
+        parts = [_Part(snakemake, spec) for spec in split_into_job_specs(*job)]
+        with hold_shared_lock(results_dir):
+            failures: dict[str, BaseException | None] = {}
+            stale = [part for part in parts if not part.is_up_to_date(results_dir)]
+            remaining = [part for part in stale if not part.is_up_to_date(results_dir, staged=True)]
+            job_device_context = (
+                job_device(snakemake, execution) if remaining else nullcontext("cpu")
+            )
+            with job_device_context as device:
+                yield (_run_part(part, results_dir, device, failures) for part in remaining)
+            if failures:
+                raise BatchPartsFailedError("; ".join(failures)) from next(iter(failures.values()))
+            for part in stale:
+                part.publish(results_dir)
+            for folder in {part.staging_dir(results_dir) for part in parts}:
+                shutil.rmtree(folder, ignore_errors=True)
+        up_to_date = len(parts) - len(remaining)
+        print(f"executed {len(remaining)} of {len(parts)} parts ({up_to_date} up to date)")
+
+
+def staging_path(results_dir: str | Path, output: str | Path) -> Path:
+    """Return the path of a finished output until all parts are finished; the same for all jobs."""
+    return Path(results_dir, "resume", "parts", Path(output).parent.name, Path(output).name)
+
+
+def part_log(job_log_file: str | Path, output: str | Path) -> Path:
+    """Return the log file of a part from its first output; the same for all jobs of a rule."""
+    return Path(job_log_file).parent / Path(output).parent.name / f"{Path(output).stem}.log"
+
+
+class _Part:
+    """One part of a batch job.
+
+    Attributes:
+        spec: rule, files and parameters of the part.
+        snakemake: script object that a separate job for this part would have.
+    """
+
+    def __init__(self, snakemake: Any, spec: JobSpec):
+        self.outputs = spec.outputs | {"provenance": spec.sidecar}
+        log = part_log(snakemake.log[0], next(iter(self.outputs.values())))
+        make_folder(log.parent, execution_config(snakemake).results_dir)
+        self.spec = replace(spec, rule=spec.rule.partition(RULE_VARIANT)[0])
+        self.snakemake = SimpleNamespace(
+            rule=self.spec.rule,
+            input=spec.inputs,
+            output=self.outputs,
+            params=spec.parameters,
+            log=[str(log)],
+            threads=snakemake.threads,
+            resources=snakemake.resources,
+            config=snakemake.config,
+        )
+
+    def is_up_to_date(self, results_dir: str, staged: bool = False) -> bool:
+        """Return True if the outputs, at their final or staged paths, match the part's spec."""
+        locate = partial(staging_path, results_dir) if staged else Path
+        return find_stale_reason(self.spec, results_dir, locate) is None
+
+    def staging_dir(self, results_dir: str) -> Path:
+        """Return the folder of the part's staged outputs."""
+        return staging_path(results_dir, self.outputs["provenance"]).parent
+
+    def publish(self, results_dir: str) -> None:
+        """Move the staged outputs to their final paths, the sidecar last."""
+        for file in self.outputs.values():
+            make_folder(Path(file).parent, results_dir)
+            os.replace(staging_path(results_dir, file), file)
+
+
+@contextlib.contextmanager
+def _run_part(
+    part: _Part, results_dir: str, device: str, failures: dict[str, BaseException | None]
+) -> Iterator[JobContext]:
+    """Run a part; if it fails, add reason and error to `failures`.
+
+    Interrupts propagate, and so do errors before the part's block, since they affect every part.
+    """
+    started = False
+    staging_dir = part.staging_dir(results_dir)
+    try:
+        with run_job(part.snakemake, device=device, staging_dir=staging_dir) as job:
+            started = True
+            yield job
+    except SystemExit as exit_error:
+        if exit_error.code != 1:
+            raise
+        reason = failure_reason(part.snakemake.log[0])
+        if not started:
+            raise ValueError(reason) from exit_error.__context__
+        failures[reason] = exit_error.__context__

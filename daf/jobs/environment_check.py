@@ -1,0 +1,115 @@
+"""Environment check: tests of machine and installation before the first job."""
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from daf.provenance.origin import hardware
+from daf.provenance.packages import RECORDED_PACKAGES, package_versions
+from daf.system.limits import EnvironmentCheckError
+
+MIN_PYTHON = (3, 11)
+MB = 1024 * 1024
+
+
+def check_environment(results_dir: str | Path, needed_mb: float, device: str) -> dict[str, Any]:
+    """Check everything that the workflow needs.
+
+    Args:
+        results_dir: folder of the results.
+        needed_mb: estimated disk space of the results, in MB.
+        device: "cpu" or "cuda", device of the training runs.
+
+    Returns:
+        the content of environment.json: `ok`, `checks` [{name, ok, found, needed}], `device`,
+        `versions`, `platform`. It is the same for all calls on one machine.
+    """
+    checks = [
+        _check("python", _check_python, f">= {'.'.join(map(str, MIN_PYTHON))}"),
+        _check("packages", _check_packages, f"{len(RECORDED_PACKAGES)} packages installed"),
+        _check("results folder", lambda: _check_writable(Path(results_dir)), "writable"),
+        _check(
+            "disk", lambda: _check_disk(Path(results_dir), needed_mb), f"{needed_mb:.0f} MB free"
+        ),
+        _check("simulator", lambda: _check_simulator(device), "compiles and is deterministic"),
+        _check("device", lambda: _check_device(device), f"{device} computes correctly"),
+    ]
+    return {
+        "ok": all(check["ok"] for check in checks),
+        "checks": checks,
+        "device": {"kind": device, "name": _device_name(device), "cores": os.cpu_count()},
+        "versions": package_versions() if checks[1]["ok"] else {},
+        "platform": platform.platform(),
+    }
+
+
+def _check(name: str, test: Callable[[], str], needed: str) -> dict[str, Any]:
+    try:
+        result, ok = test(), True
+    except Exception as error:  # any error is a failed check
+        result, ok = " ".join(f"{type(error).__name__}: {error}".split()), False
+    return {"name": name, "ok": ok, "found": result, "needed": needed}
+
+
+def _check_python() -> str:
+    if sys.version_info < MIN_PYTHON:
+        raise EnvironmentCheckError(f"Python {platform.python_version()} is too old")
+    return platform.python_version()
+
+
+def _check_packages() -> str:
+    return f"{len(package_versions())} versions recorded"
+
+
+def _check_writable(results_dir: Path) -> str:
+    results_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=results_dir) as file:
+        file.write(b"x" * 4096)
+        file.flush()
+        os.fsync(file.fileno())
+    return "writable"
+
+
+def _check_disk(results_dir: Path, needed_mb: float) -> str:
+    free_mb = shutil.disk_usage(results_dir).free / MB
+    if free_mb < needed_mb:
+        raise EnvironmentCheckError(f"{free_mb:.0f} MB free in {results_dir.resolve()}")
+    return "enough"
+
+
+def _check_simulator(device: str) -> str:
+    import torch
+
+    from daf.missions import load_mission
+    from daf.sim.simulation import Simulation
+
+    simulations = [Simulation(load_mission("assembler_2"), 4, device, seed=7) for _ in range(2)]
+    for step in range(20):
+        actions = (torch.arange(16, device=device) * 7 + step).view(4, 4) % 6
+        for simulation in simulations:
+            simulation.step(actions)
+    if not torch.equal(simulations[0].observations, simulations[1].observations):
+        raise EnvironmentCheckError("two equal simulations gave different observations")
+    return "compiles and is deterministic"
+
+
+def _check_device(device: str) -> str:
+    import torch
+
+    matrix = torch.linspace(-1, 1, 256 * 256).view(256, 256)
+    expected = matrix.double() @ matrix.double()
+    product = (matrix.to(device) @ matrix.to(device)).cpu().double()
+    error = float((product - expected).abs().max())
+    if error > 0.01:
+        raise EnvironmentCheckError(f"a matrix product on {device} has an error of {error:g}")
+    return _device_name(device)
+
+
+def _device_name(device: str) -> str:
+    current = hardware(device)
+    return current.gpu or current.processor

@@ -1,0 +1,83 @@
+"""Execution of a rule's script: log, device, outputs and sidecar."""
+
+import contextlib
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from daf.config import ExecutionConfig
+from daf.jobs.device import execution_config, job_device
+from daf.jobs.log import job_log
+from daf.jobs.results_lock import hold_shared_lock
+from daf.provenance.origin import Origin
+from daf.provenance.sidecar import write_outputs
+from daf.provenance.staleness import split_into_job_specs
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """A running job.
+
+    Attributes:
+        inputs: input files by input name of the rule.
+        output_paths: temporary path to write each output to, by output name of the rule.
+        parameters: params of the rule, as attributes.
+        device: "cpu" or "cuda".
+        execution: section `execution` of the configuration.
+    """
+
+    inputs: dict[str, list[str]]
+    output_paths: dict[str, Path]
+    parameters: SimpleNamespace
+    device: str
+    execution: ExecutionConfig
+
+
+@contextlib.contextmanager
+def run_job(
+    snakemake: Any,
+    needs_device: bool = False,
+    device: str = "cpu",
+    staging_dir: Path | None = None,
+) -> Iterator[JobContext]:
+    """Run the script of a rule.
+
+    Output is written to the terminal and to the rule's log. When the block ends, all outputs appear
+    together with their sidecar (the output named `provenance`). If the block fails, no output is
+    replaced, one line names the cause, and the process exits with status 1.
+
+    Args:
+        snakemake: object of Snakemake scripts, or one with the same attributes.
+        needs_device: set up the job's device, see `job_device`.
+        device: device that is already set up, without `needs_device`.
+        staging_dir: folder of the finished outputs, see `daf.provenance.sidecar.write_outputs`.
+    """
+    start_time = datetime.now(UTC)
+    [spec] = split_into_job_specs(
+        snakemake.rule, snakemake.input, snakemake.output, snakemake.params
+    )
+    with job_log(snakemake, start_time):
+        execution = execution_config(snakemake)
+        context = job_device(snakemake, execution) if needs_device else nullcontext(device)
+        with hold_shared_lock(execution.results_dir), context as device:
+            outputs = write_outputs(
+                rule=spec.rule,
+                inputs=spec.inputs,
+                outputs=spec.outputs,
+                sidecar=spec.sidecar,
+                log=snakemake.log[0],
+                parameters=spec.parameters,
+                execution=execution,
+                device=device,
+                threads=snakemake.threads,
+                origin=Origin.current(device),
+                start_time=start_time,
+                staging_dir=staging_dir,
+            )
+            parameters = SimpleNamespace(**spec.parameters)
+            with outputs as output_paths:
+                yield JobContext(spec.inputs, output_paths, parameters, device, execution)

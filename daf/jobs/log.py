@@ -1,0 +1,138 @@
+"""Log of a job: output to terminal and file, and one line per failure."""
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from daf.config import ConfigError
+from daf.errors import os_error_text
+from daf.files.safe_write import open_for_update
+from daf.jobs.device import execution_config
+from daf.system.gpus import NotEnoughGPUsError
+from daf.system.interrupts import interruptible
+from daf.system.limits import EnvironmentCheckError
+from daf.system.streams import tolerate_encodings
+
+EXPECTED_ERRORS = (ConfigError, EnvironmentCheckError, NotEnoughGPUsError, OSError, ValueError)
+"""Errors with a complete message; the traceback of any other error is written to the log."""
+
+LOG_START = "begin: "
+"""Prefix of the first line of a log, before the start time."""
+
+LOG_FAILURE = "failed: "
+"""Prefix of the last line in the log of a failed job, before the reason."""
+
+
+class BatchPartsFailedError(ValueError):
+    """Parts of a batch job failed; each has printed its reason."""
+
+
+@contextlib.contextmanager
+def job_log(snakemake: Any, start_time: datetime) -> Iterator[None]:
+    """Write the output of the block to the terminal and to the rule's log.
+
+    An error becomes one line and exit status 1; an interrupt becomes exit status 130.
+    """
+    tolerate_encodings()
+    with _open_log(snakemake) as log:
+        try:
+            print(f"{LOG_START}{start_time.isoformat()}", file=log, flush=True)
+            with _tee(log), interruptible():
+                yield
+        except KeyboardInterrupt as interrupt:
+            details = f"; {interrupt}" if interrupt.args else ""
+            line = f"{snakemake.rule}: interrupted, nothing was replaced{details}"
+            print(line, file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):
+                print(line, file=log, flush=True)
+            sys.exit(130)
+        except Exception as error:
+            reason = _format_reason(error, snakemake)
+            if not isinstance(error, EXPECTED_ERRORS) and not _is_out_of_gpu_memory(error):
+                with contextlib.suppress(OSError):
+                    traceback.print_exc(file=log)
+            # Snakemake prints the logs of failed jobs, so the log must not repeat the stderr line.
+            with contextlib.suppress(OSError):  # the disk may be full
+                print(f"{LOG_FAILURE}{reason}", file=log, flush=True)
+            if not isinstance(error, BatchPartsFailedError):
+                print(f"error in {snakemake.rule}: {reason}", file=_original_stderr(), flush=True)
+            sys.exit(1)
+
+
+def _open_log(snakemake: Any) -> TextIO:
+    """Open the rule's log for writing; exit with status 1 if that fails."""
+    try:
+        descriptor = open_for_update(snakemake.log[0])
+        os.ftruncate(descriptor, 0)
+    except OSError as error:
+        print(f"error in {snakemake.rule}: {os_error_text(error)}", file=sys.stderr, flush=True)
+        sys.exit(1)
+    return open(descriptor, "w", encoding="utf-8", errors="backslashreplace")
+
+
+def _format_reason(error: Exception, snakemake: Any) -> str:
+    """Return the reason of an error in one line."""
+    reason = " ".join(f"{error}".split())
+    if _is_out_of_gpu_memory(error):
+        execution = execution_config(snakemake)
+        return (
+            "the job needs more GPU memory than it may use "
+            f"(gpu_memory_fraction {execution.gpu_memory_fraction:g}, jobs_per_gpu "
+            f"{execution.jobs_per_gpu}; fewer worlds need less): {reason}"
+        )
+    return reason if isinstance(error, EXPECTED_ERRORS) else f"{type(error).__name__}: {reason}"
+
+
+def failure_reason(log: str | Path) -> str:
+    """Return the reason of a failed job from the last line of its log; "" without such a line."""
+    lines = Path(log).read_text(encoding="utf-8", errors="replace").splitlines()
+    if not lines or not lines[-1].startswith(LOG_FAILURE):
+        return ""
+    return lines[-1].removeprefix(LOG_FAILURE)
+
+
+def _is_out_of_gpu_memory(error: Exception) -> bool:
+    return type(error).__name__ == "OutOfMemoryError"  # by name, to avoid the import of torch
+
+
+@contextlib.contextmanager
+def _tee(log: TextIO) -> Iterator[None]:
+    terminal = sys.stdout, sys.stderr
+    with (
+        contextlib.redirect_stdout(_Tee(terminal[0], log)),
+        contextlib.redirect_stderr(_Tee(terminal[1], log)),
+    ):
+        yield
+
+
+def _original_stderr() -> Any:
+    """Return stderr without the logs that copy it."""
+    stream = sys.stderr
+    while isinstance(stream, _Tee):
+        stream = stream.streams[0]
+    return stream
+
+
+class _Tee:
+    """Text stream that writes to a log and to a terminal or another `_Tee`."""
+
+    def __init__(self, terminal: TextIO | None, log: TextIO):
+        self.streams = terminal, log
+
+    def write(self, text: str) -> int:
+        terminal, log = self.streams
+        if terminal is not None:
+            with contextlib.suppress(OSError):  # a closed terminal; the log is complete
+                terminal.write(text)
+                terminal.flush()
+        log.write(text)
+        log.flush()
+        return len(text)
+
+    def flush(self) -> None:
+        self.write("")

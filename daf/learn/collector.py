@@ -1,0 +1,299 @@
+"""RolloutCollector: steps of the worlds under the current policy, with teacher and shaping."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+
+from daf.config import TrainingConfig
+from daf.learn.advantage import compute_gae
+from daf.learn.episode_scores import EpisodeScores
+from daf.learn.precision import autocast_cache, forward_in_precision
+from daf.learn.ranks import SINGLE_RANK, Ranks
+from daf.learn.rollout import Rollout
+from daf.learn.teacher import NO_TEACHER_ACTION, Teacher
+from daf.missions import Mission
+from daf.policies.chance import mix_seeds, uniform
+from daf.policies.trainable import TrainablePolicy, sample_actions
+from daf.sim.simulation import Simulation
+
+ACTION_STREAM = 0x61637473
+
+
+class RolloutCollector:
+    """Collector of rollouts: simulations of all missions, stepped by the current policy.
+
+    The worlds are split evenly over the missions, and those of each mission over the ranks.
+    Episodes continue from one rollout to the next.
+
+    Args:
+        policy: network that acts.
+        missions: missions of the curriculum stage.
+        config: hyperparameters of the run.
+        seed: seed of the worlds.
+        device: "cpu" or "cuda".
+        ranks: processes of the run.
+
+    Attributes:
+        num_rows: N, number of local rows.
+        total_rows: number of rows of all ranks.
+        global_rows: int64 [N], index of each local row among the rows of all ranks.
+        rollout: result of the last `collect`.
+        advantage: float32 [L, N], result of the last `collect`.
+        recurrent_state: float32 [N, M], before the next step.
+        episode_starts: bool [N], true where the next observation starts an episode.
+        episode_scores: scores of the episodes that ended.
+        seconds: time spent on "env" and "forward", in s.
+    """
+
+    def __init__(
+        self,
+        policy: TrainablePolicy,
+        missions: Sequence[Mission],
+        config: TrainingConfig,
+        seed: int,
+        device: str,
+        ranks: Ranks = SINGLE_RANK,
+    ):
+        self.policy = policy
+        self.missions = missions
+        self.config = config
+        world_counts = config.split_worlds(len(missions))
+        world_ranges = [ranks.local_range(count) for count in world_counts]
+        self.simulations = [
+            Simulation(
+                mission,
+                len(worlds),
+                device,
+                seed=seed * len(missions) + number,
+                first_world=worlds.start,
+            )
+            for number, (mission, worlds) in enumerate(zip(missions, world_ranges))
+        ]
+        self.total_rows, global_rows = 0, []
+        for count, worlds, mission in zip(world_counts, world_ranges, missions):
+            agents = mission.num_agents
+            rows = torch.arange(worlds.start * agents, worlds.stop * agents)
+            global_rows.append(self.total_rows + rows)
+            self.total_rows += count * agents
+        self.global_rows = torch.cat(global_rows)
+        self.num_rows = len(self.global_rows)
+        self._row_seeds = torch.cat(
+            [
+                mix_seeds(simulation.state.world_seed, simulation.num_agents, ACTION_STREAM)
+                for simulation in self.simulations
+            ]
+        )
+        self._shaping = [_shaping_weights(config, sim) for sim in self.simulations]
+        self.steps_taken = torch.zeros((), dtype=torch.int64, device=device)
+        self.recurrent_state = policy.initial_recurrent_state(self.num_rows)
+        self.episode_starts = torch.ones(self.num_rows, dtype=torch.bool, device=device)
+        self.rollout = self._allocate(policy, device)
+        self.advantage = torch.empty_like(self.rollout.values)
+        worlds = [torch.tensor(indices, device=device) for indices in world_ranges]
+        self.episode_scores = EpisodeScores(self.simulations, worlds, world_counts, ranks)
+        self.seconds = {"env": 0.0, "forward": 0.0}
+        self.teacher: Teacher | None = None
+        if config.teacher:
+            quantiles = [indices / count for indices, count in zip(worlds, world_counts)]
+            self.teacher = Teacher(config.teacher, policy.game, self.simulations, quantiles, device)
+
+    def _allocate(self, policy: TrainablePolicy, device: str) -> Rollout:
+        shape = (self.config.rollout_length, self.num_rows)
+
+        def empty(dtype: torch.dtype, *trailing: int) -> torch.Tensor:
+            return torch.empty(*shape, *trailing, dtype=dtype, device=device)
+
+        return Rollout(
+            observations=empty(torch.uint8, policy.num_tokens, 3),
+            actions=empty(torch.int64),
+            teacher_actions=torch.full(shape, NO_TEACHER_ACTION, dtype=torch.int8, device=device),
+            logits=empty(torch.float32, policy.num_outputs),
+            log_probs=empty(torch.float32),
+            values=empty(torch.float32),
+            rewards=empty(torch.float32),
+            episode_starts=empty(torch.bool),
+            dones=empty(torch.bool),
+            initial_recurrent_state=torch.empty_like(self.recurrent_state),
+        )
+
+    @torch.no_grad()
+    def collect(
+        self, teacher_share: float | torch.Tensor | None = None
+    ) -> tuple[Rollout, torch.Tensor]:
+        """Collect one rollout of L steps and compute its advantages.
+
+        The method never synchronizes with the device and keeps its state at fixed memory addresses,
+        so a CUDA graph can capture it.
+
+        Args:
+            teacher_share: fraction of worlds in which the teacher acts while it labels all of them,
+                number or float [] on the device; None: no teacher.
+
+        Returns:
+            rollout and advantages [L, N]; the next call overwrites both.
+        """
+        rollout = self.rollout
+        rollout.initial_recurrent_state.copy_(self.recurrent_state)
+        rollout.teacher_actions.fill_(NO_TEACHER_ACTION)
+
+        # action sampling: one uniform number per step and row, from the seed of the row
+        length = self.config.rollout_length
+        steps = torch.arange(length, device=self.recurrent_state.device)[:, None]
+        uniforms = uniform(self._row_seeds, self.steps_taken + steps)
+
+        # L steps
+        with autocast_cache(self.recurrent_state.device):
+            for t, step_uniforms in enumerate(uniforms):
+                self._collect_step(t, step_uniforms, teacher_share)
+        if teacher_share is not None:
+            self.teacher.store_state()
+        self.steps_taken += len(uniforms)
+
+        # log-probabilities of the executed actions under the policy, also for the teacher's
+        log_probs = torch.log_softmax(rollout.logits, dim=-1)
+        rollout.log_probs.copy_(log_probs.gather(2, rollout.actions[..., None])[..., 0])
+
+        # generalized advantage estimation, bootstrapped with the value after the last step
+        advantage = compute_gae(
+            rollout.rewards,
+            rollout.values,
+            rollout.dones,
+            self._bootstrap_value(self.episode_starts),
+            self.config.gamma,
+            self.config.gae_lambda,
+        )
+        self.advantage.copy_(advantage)
+        return rollout, self.advantage
+
+    def _collect_step(
+        self, t: int, uniforms: torch.Tensor, teacher_share: float | torch.Tensor | None
+    ) -> None:
+        """Collect step t of the rollout: observe, act, step the worlds."""
+        # observations
+        rollout = self.rollout
+        start = time.perf_counter()
+        self._observe(rollout.observations[t])
+        rollout.episode_starts[t] = self.episode_starts
+        observed = time.perf_counter()
+
+        # policy
+        logits, value, recurrent_state = self._forward(rollout.observations[t], self.episode_starts)
+        self.recurrent_state.copy_(recurrent_state)
+        rollout.logits[t] = logits
+        rollout.values[t] = value
+        rollout.actions[t] = sample_actions(logits, uniforms)
+
+        # DAgger (Ross et al. 2011, alg. 3.1): the teacher labels all rows, acts in some
+        if teacher_share is not None:
+            rollout.teacher_actions[t] = self.teacher.act()
+            is_acting = self.teacher.acting_rows(teacher_share)
+            rollout.actions[t] = torch.where(
+                is_acting, rollout.teacher_actions[t], rollout.actions[t]
+            )
+        acted = time.perf_counter()
+
+        # worlds
+        self._step(rollout, t)
+        if teacher_share is not None:
+            self.teacher.reset_rows(rollout.dones[t])
+        self.seconds["forward"] += acted - observed
+        self.seconds["env"] += observed - start + time.perf_counter() - acted
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that decides the next rollout, except the policy."""
+        return {
+            "steps_taken": int(self.steps_taken),
+            "recurrent_state": self.recurrent_state,
+            "episode_starts": self.episode_starts,
+            "last_uncounted_episode": self.episode_scores.last_uncounted_episode,
+            "worlds": [simulation.state_dict() for simulation in self.simulations],
+            "teacher": self.teacher.state_dict() if self.teacher else {},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore a state of `state_dict`.
+
+        Raises:
+            KeyError, RuntimeError: state of another policy or of other missions.
+        """
+        for simulation, tensors in zip(self.simulations, state["worlds"], strict=True):
+            simulation.load_state_dict(tensors)
+        self.steps_taken.fill_(state["steps_taken"])
+        self.recurrent_state.copy_(state["recurrent_state"])
+        self.episode_starts.copy_(state["episode_starts"])
+        if self.teacher:
+            self.teacher.load_state_dict(state["teacher"])
+        episodes = self.episode_scores.last_uncounted_episode
+        for episode, saved in zip(episodes, state["last_uncounted_episode"], strict=True):
+            episode.copy_(saved)
+
+    def _observe(self, out: torch.Tensor) -> None:
+        for rows, simulation in self._row_slices():
+            out[rows] = simulation.observations.flatten(0, 1)[:, : out.shape[1]]
+
+    def _row_slices(self) -> Iterator[tuple[slice, Simulation]]:
+        start = 0
+        for simulation in self.simulations:
+            stop = start + simulation.num_worlds * simulation.num_agents
+            yield slice(start, stop), simulation
+            start = stop
+
+    def _step(self, rollout: Rollout, t: int) -> None:
+        """Step all worlds with the actions of step t; write rewards and dones, reset ended ones."""
+        for (rows, simulation), weights in zip(self._row_slices(), self._shaping):
+            agents = simulation.num_agents
+            counters_before = simulation.counters.clone() if weights is not None else None
+            _, rewards, done = simulation.step(rollout.actions[t, rows].view(-1, agents))
+            if weights is not None:
+                bonus = (simulation.counters - counters_before).to(torch.float32) @ weights
+                rewards = rewards + bonus[:, None]
+            rollout.rewards[t, rows] = rewards.reshape(-1)
+            rollout.dones[t, rows] = done.repeat_interleave(agents)
+        if any(mission.truncates for mission in self.missions):
+            self._bootstrap_truncated(rollout, t)
+        for simulation in self.simulations:
+            # On a GPU the test would synchronize, which takes longer than the reset.
+            if simulation.device != "cpu" or bool(simulation.done.any()):
+                simulation.reset(simulation.done.clone())
+        self.episode_starts.copy_(rollout.dones[t])
+
+    def _bootstrap_truncated(self, rollout: Rollout, t: int) -> None:
+        """Add gamma times the value of the final observation to rewards of truncated episodes."""
+        value = self._bootstrap_value(torch.zeros_like(self.episode_starts))
+        for rows, simulation in self._row_slices():
+            if simulation.mission.truncates:
+                truncated = rollout.dones[t, rows].to(torch.float32)
+                rollout.rewards[t, rows] += self.config.gamma * value[rows] * truncated
+
+    def _bootstrap_value(self, episode_starts: torch.Tensor) -> torch.Tensor:
+        """Return the values of the current observations, float32 [N]."""
+        observations = torch.empty_like(self.rollout.observations[0])
+        self._observe(observations)
+        _, value, _ = self._forward(observations, episode_starts)
+        return value
+
+    def _forward(
+        self, observations: torch.Tensor, episode_starts: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return logits [N, K], values [N] and recurrent state [N, M] for one step."""
+        logits, values, recurrent_state = forward_in_precision(
+            self.policy,
+            self.config.precision,
+            observations[None],
+            self.recurrent_state,
+            episode_starts[None],
+        )
+        return logits[0], values[0], recurrent_state
+
+
+def _shaping_weights(config: TrainingConfig, simulation: Simulation) -> torch.Tensor | None:
+    """Return the shaping reward per count of each game statistic, float32 [C]; None without any."""
+    if not config.shaping:
+        return None
+    names = simulation.statistic_names
+    weights = torch.zeros(len(names))
+    for name, weight in config.shaping.items():
+        weights[names.index(name)] = weight
+    return weights.to(simulation.device)

@@ -1,0 +1,129 @@
+"""Co-located runs: several runs trained in one process, with the results of separate jobs."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+
+from daf.learn.result import TrainingResult
+from daf.learn.resume import ResumeState
+from daf.learn.threads import single_threaded_executor
+from daf.learn.train import TrainingLoop
+from daf.learn.trainer import Trainer
+from daf.plan import Run
+
+
+def train_colocated(
+    runs: Sequence[Run],
+    device: str = "cpu",
+    initial_weights: Sequence[str | None] | None = None,
+    report: Callable[[str], None] = print,
+    resumes: Sequence[ResumeState | None] | None = None,
+) -> list[TrainingResult | Exception]:
+    """Train several runs in one process.
+
+    The runs share no state. On the CPU each thread updates one run at a time. On a GPU each run has
+    its CUDA stream, so small runs fill a large device.
+
+    Args:
+        runs: training runs, for example the seeds of one policy or the trials of a sweep.
+        device: "cpu" or "cuda".
+        initial_weights: file with the initial weights of each run, as in `train`.
+        report: function that receives the progress lines of all runs.
+        resumes: entered resume state of each run; the run's job can resume from it.
+
+    Returns:
+        for each run the result of `train`, or its error; an error of one run does not affect the
+        others.
+
+    Raises:
+        KeyboardInterrupt: stop request to one of `resumes`; the state of all runs is saved.
+    """
+    weights = initial_weights or [None] * len(runs)
+    resumes = resumes or [None] * len(runs)
+    with single_threaded_executor() as executor:
+        colocated = [
+            _ColocatedRun(run, device, file, report, resume)
+            for run, file, resume in zip(runs, weights, resumes, strict=True)
+        ]
+        for run in colocated:  # sequential, since the first update loads kernels
+            run.start()
+        while active := [run for run in colocated if not run.finished]:
+            if any(resume and resume.stop_requested for resume in resumes):
+                for run in active:
+                    run.request_stop()
+            # Only one thread may use a GPU: other threads would disturb a graph capture.
+            parallel_map = executor.map if executor and device == "cpu" else map
+            list(parallel_map(_ColocatedRun.run_update, active))
+    for run in colocated:
+        if run.interrupt:
+            raise run.interrupt
+    return [run.result() for run in colocated]
+
+
+class _ColocatedRun:
+    """One of several runs in a process.
+
+    Attributes:
+        error: exception that ended the run; None without one.
+        interrupt: stop request that ended the run; None without one.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        device: str,
+        initial_weights: str | None,
+        report: Callable[[str], None],
+        resume: ResumeState | None,
+    ):
+        self._run = run
+        self._device = device
+        self._initial_weights = initial_weights
+        self._report = report
+        self._resume = resume
+        self._stream = torch.cuda.Stream() if device != "cpu" else None
+        self._loop: TrainingLoop | None = None
+        self.error: Exception | None = None
+        self.interrupt: KeyboardInterrupt | None = None
+
+    @property
+    def finished(self) -> bool:
+        """True after the last update, an error or an interrupt."""
+        return bool(self.error or self.interrupt) or self._loop.trainer.done
+
+    def start(self) -> None:
+        """Create the trainer and run its first update."""
+        with self._isolated():
+            trainer = Trainer(self._run, self._device, self._initial_weights)
+            self._loop = TrainingLoop(trainer, self._report, self._resume)
+        if not self.finished:
+            self.run_update()
+
+    def run_update(self) -> None:
+        """Run one update."""
+        with self._isolated():
+            self._loop.run_update()
+
+    def request_stop(self) -> None:
+        """Save the state and stop after the next update."""
+        if self._resume:
+            self._resume.stop_requested = True
+
+    def result(self) -> TrainingResult | Exception:
+        """Return the result of the run, or the error that ended it."""
+        return self.error or self._loop.trainer.result()
+
+    @contextlib.contextmanager
+    def _isolated(self) -> Iterator[None]:
+        """Enter the run's CUDA stream; store exceptions instead of raising them."""
+        stream = torch.cuda.stream(self._stream) if self._stream else contextlib.nullcontext()
+        with stream:
+            try:
+                yield
+            except KeyboardInterrupt as interrupt:
+                self.interrupt = interrupt
+            except Exception as error:
+                # A traceback would keep tensors alive whose memory the other runs may need.
+                self.error = error.with_traceback(None)
+                self._loop = None

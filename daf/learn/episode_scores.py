@@ -1,0 +1,77 @@
+"""Scores of the episodes that end during training."""
+
+from collections.abc import Sequence
+
+import torch
+
+from daf.learn.ranks import Ranks
+from daf.sim.counters import HEARTS_STORED
+from daf.sim.simulation import Simulation
+
+
+class EpisodeScores:
+    """Mean scores of ended episodes, over all ranks.
+
+    Attributes:
+        last_uncounted_episode: per simulation int32 [E], number of the last episode of each world
+            that does not count any more.
+    """
+
+    def __init__(
+        self,
+        simulations: Sequence[Simulation],
+        worlds: Sequence[torch.Tensor],
+        world_counts: Sequence[int],
+        ranks: Ranks,
+    ):
+        """Stagger the first episodes, which do not count.
+
+        Args:
+            simulations: one simulation per mission.
+            worlds: per simulation int64 [E], index of each world among the worlds of all ranks.
+            world_counts: number of worlds of each mission, on all ranks.
+            ranks: processes of the run.
+        """
+        self.simulations = simulations
+        self.ranks = ranks
+        self.last_uncounted_episode = list(
+            map(_stagger_episodes, simulations, worlds, world_counts)
+        )
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the entries of `collect_means`."""
+        return ["score", *(f"score/{simulation.mission.name}" for simulation in self.simulations)]
+
+    def collect_means(self) -> torch.Tensor:
+        """Return mean scores of the episodes that ended since the last call, float64.
+
+        Returns:
+            mean over all missions, then the mean of each mission; NaN without an ended episode.
+        """
+        sums, counts = [], []
+        for simulation, last_uncounted in zip(self.simulations, self.last_uncounted_episode):
+            ended = simulation.state.episode > last_uncounted
+            torch.maximum(last_uncounted, simulation.state.episode, out=last_uncounted)
+            sums.append((simulation.finished_counters[:, HEARTS_STORED] * ended).sum())
+            counts.append(ended.sum())
+        total, count = torch.stack(sums).double(), torch.stack(counts).double()
+        self.ranks.all_reduce([total, count])
+        return torch.cat([total.sum()[None] / count.sum(), total / count])
+
+
+def _stagger_episodes(
+    simulation: Simulation, worlds: torch.Tensor, total_worlds: int
+) -> torch.Tensor:
+    """Stagger episode starts over the worlds, so that every rollout covers all episode phases.
+
+    Args:
+        simulation: simulation of one mission, whose first episodes are shortened.
+        worlds: int64 [E], index of each world among the worlds of all ranks.
+        total_worlds: number of worlds of all ranks.
+
+    Returns:
+        number of the shortened episode of each world, int32 [E].
+    """
+    simulation.state.now.copy_(worlds * simulation.mission.max_steps // total_worlds)
+    return simulation.state.episode + (simulation.state.now > 0)

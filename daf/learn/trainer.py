@@ -1,0 +1,299 @@
+"""Trainer: policy, learner and collector of one run, its learning curve and resume state."""
+
+import contextlib
+import inspect
+import math
+import time
+from concurrent.futures import Executor
+from typing import Any
+
+import numpy as np
+import torch
+
+from daf.config import ConfigError
+from daf.learn.collector import RolloutCollector
+from daf.learn.cuda_graph import CapturedFunction
+from daf.learn.curriculum import CurriculumStage, build_curriculum, learning_rate
+from daf.learn.ppo import METRICS, PPOLearner
+from daf.learn.ranks import SINGLE_RANK, Ranks
+from daf.learn.result import TrainingResult
+from daf.learn.resume import check_same_structure
+from daf.plan import Run
+from daf.policies.checks import check_forward
+from daf.policies.factory import make_policy
+from daf.policies.game import Game
+from daf.policies.registry import PolicySpec, is_foreign
+from daf.policies.trainable import TrainablePolicy
+from daf.policies.user_code import policy_errors
+from daf.provenance.hashing import file_digest
+
+STREAM_INIT, STREAM_MINIBATCHES = 1, 2
+SYNC_EVERY = 16
+"""Updates between two transfers of metrics from a GPU; each transfer waits for the device."""
+
+
+class DivergedError(ValueError):
+    """Reward, loss, other metric or gradient of an update that is not finite."""
+
+
+class Trainer:
+    """Training of one run, update by update.
+
+    Args:
+        run: training run.
+        device: "cpu" or "cuda".
+        initial_weights: file with the run's `initial_digest`; None without one.
+        executor: thread pool for parts of an update; the result does not depend on it.
+        ranks: processes of the run; the result depends on them by rounding only.
+
+    Raises:
+        ConfigError: policy that does not fit the missions or is not trainable.
+
+    Attributes:
+        run: training run; it decides the result.
+        device: "cpu" or "cuda".
+        ranks: processes of the run.
+        stage: current curriculum stage.
+        policy: network in training.
+        learner: PPO learner of the policy.
+        collector: rollout collector of the stage.
+        num_updates: number of updates of the run.
+        updates_done: number of completed updates.
+        seconds: time spent on "env", "forward" and "learn", in s.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        device: str = "cpu",
+        initial_weights: str | None = None,
+        executor: Executor | None = None,
+        ranks: Ranks = SINGLE_RANK,
+    ):
+        self.run = run
+        self.device = device
+        config = run.training
+        self.policy = _new_policy(run, device, initial_weights)
+        self.ranks = ranks
+        self.learner = PPOLearner(self.policy, config, executor, ranks)
+        self._curriculum = build_curriculum(run)
+        self.num_updates = self._curriculum[-1].end_update
+        self.updates_done = 0
+        self.seconds = {"env": 0.0, "forward": 0.0, "learn": 0.0}
+        self._curve: list[dict[str, Any]] = []
+        self._pending_metrics: list[torch.Tensor] = []
+        self._pending_rates: list[float] = []
+        self._teacher_share = torch.zeros((), dtype=torch.float64, device=device)
+        self._enter_stage(self._curriculum[0])
+
+    def _enter_stage(self, stage: CurriculumStage) -> None:
+        """Make a curriculum stage the current one, with new worlds."""
+        config = self.run.training
+        self.stage = stage
+        with self._policy_errors():
+            self.collector = RolloutCollector(
+                self.policy, stage.missions, config, stage.seed, self.device, self.ranks
+            )
+        self.learner.global_rows = self.collector.global_rows.to(self.policy.device)
+        collect = self.collector.collect
+        parts = [collect, lambda: collect(self._teacher_share), self._learn_from_rollout]
+        # Several ranks run without CUDA graphs: the number of local rows of a minibatch depends on
+        # data on the device, and NCCL queries the device, which a capture forbids.
+        if self.ranks.count == 1:
+            parts = [CapturedFunction(part, self.device) for part in parts]
+        self._collect, self._imitate, self._learn = parts
+
+    def _enter_stage_of(self, update: int) -> None:
+        """Enter the stage of an update, unless it is the current one."""
+        stage = self._stage_at_update(update)
+        if stage is not self.stage:
+            self.sync_metrics()
+            self._enter_stage(stage)
+
+    def _stage_at_update(self, update: int) -> CurriculumStage:
+        """Return the curriculum stage of an update."""
+        return next(stage for stage in self._curriculum if update < stage.end_update)
+
+    @property
+    def steps(self) -> int:
+        """Agent-steps of the completed updates."""
+        return self._stage_at_update(max(self.updates_done - 1, 0)).steps_after(self.updates_done)
+
+    @property
+    def done(self) -> bool:
+        """True after the last update."""
+        return self.updates_done >= self.num_updates
+
+    def run_update(self) -> None:
+        """Run one update: collect a rollout and optimize the policy on it.
+
+        Raises:
+            DivergedError: metric that is not finite; on a GPU up to `SYNC_EVERY` updates later.
+        """
+        # learning rate and order of rows, on the host
+        config = self.run.training
+        self._enter_stage_of(self.updates_done)
+        rate = learning_rate(config, self._curriculum, self.steps)
+        generator = _derive_generator(self.run.training_seed, STREAM_MINIBATCHES, self.updates_done)
+        self.learner.prepare_update(rate, self.collector.total_rows, generator)
+        seconds_before = dict(self.collector.seconds)
+
+        # rollout and optimization; the teacher's share decays linearly from 1 to 0
+        with self._policy_errors():
+            if self.steps < config.teacher_steps:
+                self._teacher_share.fill_(1 - self.steps / config.teacher_steps)
+                self._imitate()
+            else:
+                self._collect()
+            start = time.perf_counter()
+            self._pending_metrics.append(self._learn().clone())
+
+        # time and metrics
+        self.seconds["learn"] += time.perf_counter() - start
+        for phase, seconds in self.collector.seconds.items():
+            self.seconds[phase] += seconds - seconds_before[phase]
+        self._pending_rates.append(rate)
+        self.updates_done += 1
+        if self.device == "cpu" or self.updates_done % SYNC_EVERY == 0 or self.done:
+            self.sync_metrics()
+
+    def _policy_errors(self) -> contextlib.AbstractContextManager[None]:
+        """Return a context that attributes errors of a foreign network's code to the policy."""
+        if not is_foreign(self.run.class_path):
+            return contextlib.nullcontext()
+        return policy_errors(self.run.class_path, inspect.getsourcefile(type(self.policy)))
+
+    @property
+    def curve(self) -> list[dict[str, Any]]:
+        """Learning curve, one row per completed update.
+
+        Raises:
+            DivergedError: as in `run_update`.
+        """
+        self.sync_metrics()
+        return self._curve
+
+    def _learn_from_rollout(self) -> torch.Tensor:
+        """Optimize the policy on the collected rollout; return the metrics of the update."""
+        rollout, advantage = self.collector.rollout, self.collector.advantage
+        losses = self.learner.update(rollout, advantage)
+        returns = rollout.values + advantage
+        (reward, _), (_, return_var), (_, residual_var) = self.ranks.mean_var(
+            [rollout.rewards, returns, advantage]
+        )
+        # NaN where the variance of the returns is close to 0.
+        explained_variance = 1 - residual_var / return_var
+        explained_variance = torch.where(
+            explained_variance.isfinite(), explained_variance, math.nan
+        )
+        scores = self.collector.episode_scores.collect_means()
+        return torch.cat([scores, torch.stack([reward, explained_variance]), losses])
+
+    def sync_metrics(self) -> None:
+        """Wait for the device and append the pending metrics to the learning curve.
+
+        Raises:
+            DivergedError: as in `run_update`.
+        """
+        if not self._pending_metrics:
+            return
+        score_names = self.collector.episode_scores.names
+        names = (*score_names, "reward", "explained_variance", *METRICS)
+        for rate, values in zip(self._pending_rates, torch.stack(self._pending_metrics).tolist()):
+            update = len(self._curve)
+            steps = self.stage.steps_after(update + 1)
+            row = {"update": update, "steps": steps, "learning_rate": rate}
+            row |= dict(zip(names, values))
+            invalid = [name for name in ("reward", *METRICS) if not math.isfinite(row[name])]
+            if invalid:
+                raise DivergedError(
+                    f"run {self.run.name} diverged in update {update + 1} of {self.num_updates} "
+                    f"({', '.join(invalid)}: not finite); reduce key 'learning_rate': "
+                    f"got {self.run.training.learning_rate}"
+                )
+            self._curve.append(row)
+        self._pending_metrics.clear()
+        self._pending_rates.clear()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything that decides the remaining updates, and the curve.
+
+        With several ranks the result is complete on the first one.
+        """
+        return {
+            "policy": self.policy.state_dict(),
+            "optimizer": self.learner.optimizer.state_dict(),
+            "collector": self.ranks.gather(self.collector.state_dict()),
+            "curve": self.curve,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore a state of `state_dict` that passed `check_state`."""
+        self.policy.load_state_dict(state["policy"])
+        self.learner.optimizer.load_state_dict(state["optimizer"])
+        self._curve = state["curve"]
+        self.updates_done = len(self._curve)
+        # Only the first rank has entered the stage in `check_state`.
+        self._enter_stage_of(max(self.updates_done - 1, 0))
+        self.collector.load_state_dict(self.ranks.local_part(state["collector"]))
+
+    def check_state(self, state: Any) -> None:
+        """Check that a saved state fits this run, and enter its curriculum stage.
+
+        Raises:
+            ValueError, KeyError, TypeError: state with another structure.
+        """
+        # policy
+        check_same_structure(state["policy"], self.policy.state_dict(), "policy")
+        if not all(tensor.isfinite().all() for tensor in state["policy"].values()):
+            raise ValueError("policy: weights are not finite")
+
+        # learning curve
+        rows = state["curve"]
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise ValueError("curve: expected a list of rows")
+        if not all(isinstance(value, int | float) for row in rows for value in row.values()):
+            raise ValueError("curve: expected numbers")
+
+        # collector of the stage
+        self._enter_stage_of(min(max(len(rows), 1), self.num_updates) - 1)
+        collector = self.ranks.local_part(state["collector"])
+        check_same_structure(collector, self.collector.state_dict(), "collector")
+
+        # optimizer
+        groups, moments = state["optimizer"]["param_groups"], state["optimizer"]["state"]
+        check_same_structure(
+            groups, self.learner.optimizer.state_dict()["param_groups"], "optimizer"
+        )
+        for number, parameter in enumerate(self.policy.parameters()):
+            expected = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
+            if number in moments:
+                check_same_structure(moments[number], expected, f"optimizer.{number}")
+
+    def result(self) -> TrainingResult:
+        """Return the result of the completed updates."""
+        return TrainingResult.from_run(self.run, self.policy, self.curve, self.device, self.steps)
+
+
+def _new_policy(run: Run, device: str, initial_weights: str | None) -> TrainablePolicy:
+    """Create the policy, from the run's initial weights or from its seed."""
+    try:
+        game = Game.of(*run.missions)
+    except ValueError as error:
+        raise ConfigError(f"run {run.name}: {error}") from None
+    if run.initial_digest != (initial_weights and file_digest(initial_weights)):
+        raise ConfigError(f"run {run.name}: {initial_weights} does not match its initial_digest")
+    spec = PolicySpec(run.class_path, initial_weights, run.init_kwargs)
+    policy = make_policy(spec, game, device, seed=_derive_seed(run.training_seed, STREAM_INIT, 0))
+    if not isinstance(policy, TrainablePolicy):
+        raise ConfigError(f"policy '{run.class_path}' cannot be trained: not a TrainablePolicy")
+    check_forward(run.class_path, policy)
+    return policy
+
+
+def _derive_seed(*words: int) -> int:
+    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _derive_generator(*words: int) -> torch.Generator:
+    return torch.Generator().manual_seed(_derive_seed(*words))

@@ -1,0 +1,300 @@
+"""Linear program of the limits that every episode of a mission meets.
+
+docs/explanation/ceilings.md gives the reason for each limit, under the same names.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from math import floor, log2
+
+from daf.missions.distances import SIDES, UNREACHABLE, AnyLayoutDistances, Cell, WalkingDistances
+from daf.missions.formations import recipe_by_neighbor_byte
+from daf.missions.inventory import inventory_limits, starting_inventory
+from daf.missions.linear_program import LinearProgram
+from daf.missions.mission import Mission
+from daf.missions.stations import POSITIONS, RESOURCES, Assembler, Chest, Recipe
+
+FLOAT32 = Fraction(1_000_001, 1_000_000)
+"""Bound of 2 float32 roundings: the engine rounds a fraction of an amount before it truncates."""
+
+
+@dataclass(frozen=True)
+class _Process:
+    """One recipe or repair of a station type; `name` is the name of its variable."""
+
+    name: str
+    station: str
+    recipe: Recipe
+    repairs: bool
+
+
+class CeilingConstraints:
+    """Limits that every episode of a mission meets, one method each."""
+
+    def __init__(self, mission: Mission):
+        self.mission = mission
+        self.agents = mission.num_agents
+        self.distances = (
+            WalkingDistances(mission) if mission.layout is None else AnyLayoutDistances(mission)
+        )
+        self.cells: dict[str, list[Cell]] = {}
+        for row, column, name in mission.cells_with(*mission.stations):
+            self.cells.setdefault(name, []).append((row, column))
+        self.limits = inventory_limits(mission)
+        self.start = starting_inventory(mission)
+        self.capacity = {name: limit.limit for limit in self.limits for name in limit.resources}
+        self.processes = [*self._recipe_processes(), *self._repair_processes()]
+        self.deposits = self._deposit_cells()
+        self.steps_from_producers = {
+            resource: self.distances.steps_from(self._producer_cells(resource))
+            for resource in RESOURCES
+        }
+        self.delivery_steps = self._min_steps("heart", self.deposits)
+
+    def program(self) -> LinearProgram:
+        """Build the linear program with all limits."""
+        program = LinearProgram(max_value=255 * self.agents * self.mission.max_steps)
+        for resource in RESOURCES:
+            self._limit_material(program, resource)
+        self._limit_uses(program)
+        self._limit_repairs(program)
+        self._limit_storage(program)
+        self._limit_actions(program)
+        self._limit_walking(program)
+        self._limit_to_whole_repairs(program)
+        return program
+
+    def _recipe_processes(self) -> Iterator[_Process]:
+        """Yield the recipes of stations on the map whose formations agents can reach."""
+        for name, cells in self.cells.items():
+            station = self.mission.stations[name]
+            if isinstance(station, Chest):
+                continue
+            formations = {
+                byte for cell in cells for byte in self.distances.formations(cell, self.agents)
+            }
+            table = recipe_by_neighbor_byte(station)
+            for index in sorted({table[byte] for byte in formations} - {None}):
+                yield _Process(f"{name} {index}", name, station.recipes[index], False)
+
+    def _repair_processes(self) -> Iterator[_Process]:
+        for name in self.cells:
+            station = self.mission.stations[name]
+            is_clippable = isinstance(station, Assembler) and (
+                station.is_initially_clipped
+                or (self.mission.clipping.rate and not station.clip_immune)
+            )
+            for index, recipe in enumerate(self.mission.clipping.repairs if is_clippable else ()):
+                yield _Process(f"{name} repair {index}", name, recipe, True)
+
+    def _deposit_cells(self) -> list[Cell]:
+        """Return the cells from which agents deposit hearts."""
+        return [
+            cell
+            for name, chest, station in self._chests()
+            if chest.resource == "heart"
+            for side, delta in chest.sides.items()
+            if delta > 0
+            for cell in self.distances.reachable_neighbors(station, [POSITIONS.index(side)])
+        ]
+
+    def _chests(self) -> Iterator[tuple[str, Chest, Cell]]:
+        for name, cells in self.cells.items():
+            station = self.mission.stations[name]
+            if isinstance(station, Chest):
+                yield from ((name, station, cell) for cell in cells)
+
+    def _input(self, process: _Process, resource: str) -> Fraction:
+        """Return the minimum amount that one use consumes."""
+        return process.recipe.inputs.get(resource, 0) / self._rounding(process)
+
+    def _output(self, process: _Process, resource: str) -> Fraction:
+        """Return the maximum amount that one use adds to the inventory of its user."""
+        amount = min(process.recipe.outputs.get(resource, 0), self.capacity[resource])
+        return amount * self._rounding(process)
+
+    def _rounding(self, process: _Process) -> Fraction:
+        partial = self.mission.stations[process.station].partial and not process.repairs
+        return FLOAT32 if partial else Fraction(1)
+
+    def _producer_cells(self, resource: str) -> list[Cell]:
+        """Return the cells from which agents use the producers of a resource."""
+        names = {process.station for process in self.processes if self._output(process, resource)}
+        return self._cells_around(names, SIDES)
+
+    def _cells_around(self, names: Iterable[str], positions: Iterable[int]) -> list[Cell]:
+        stations = [station for name in names for station in self.cells[name]]
+        neighbors = self.distances.reachable_neighbors
+        return [cell for station in stations for cell in neighbors(station, positions)]
+
+    def _min_steps(self, resource: str, users: list[Cell]) -> int:
+        """Return the minimum steps from a producer of a resource to one of these cells."""
+        steps = self.steps_from_producers[resource]
+        return min((int(steps[cell]) for cell in users), default=UNREACHABLE)
+
+    def _passive_supply(self, resource: str) -> int:
+        """Return the total initial inventory and regeneration of all agents in an episode."""
+        mission = self.mission
+        interval = mission.regeneration.interval
+        payments = (mission.max_steps - 1) // interval if interval else 0
+        per_agent = self.start[resource] + payments * mission.regeneration.amounts.get(resource, 0)
+        return self.agents * per_agent
+
+    def _limit_material(self, program: LinearProgram, resource: str) -> None:
+        """Limit net use (and stored hearts) to initial amounts, free supply and production."""
+        terms = {
+            process.name: self._input(process, resource) - self._output(process, resource)
+            for process in self.processes
+        }
+        supply = self._passive_supply(resource)
+        if resource == "heart":
+            terms["hearts"] = Fraction(1)
+        else:
+            supply += sum(c.initial for _, c, _ in self._chests() if c.resource == resource)
+        if resource == "energy":
+            for process in self.processes:
+                if not process.recipe.inputs.get("energy"):  # else no energy may be left
+                    terms[process.name] += self.mission.move_energy
+            terms |= dict.fromkeys(("deposits", "steps"), Fraction(self.mission.move_energy))
+        program.limit(resource, terms, supply)
+
+    def _limit_uses(self, program: LinearProgram) -> None:
+        """Limit the uses of each station by its maximum and by time, for hearts by less time."""
+        last = self.mission.max_steps
+        for name in dict.fromkeys(p.station for p in self.processes if not p.repairs):
+            uses = [p for p in self.processes if p.station == name and not p.repairs]
+            terms = {process.name: 1 for process in uses}
+            program.limit(f"uses of {name}", terms, sum(self._max_uses(uses, last)))
+            hearts = [process for process in uses if self._output(process, "heart")]
+            if hearts:
+                terms = {process.name: 1 for process in hearts}
+                max_uses = self._max_uses(hearts, last - self.delivery_steps - 1)
+                program.limit(f"uses of {name} in time", terms, sum(max_uses))
+
+    def _max_uses(self, uses: list[_Process], last: int) -> list[Fraction]:
+        """Return the maximum uses by these processes, per station, until step `last`."""
+        name = uses[0].station
+        station = self.mission.stations[name]
+        all_uses = [p for p in self.processes if p.station == name and not p.repairs]
+        if station.partial:  # the output of a use depends on the cooldown of the previous use
+            uses = all_uses
+        cooldown = min(process.recipe.cooldown for process in uses)
+        min_cooldown = 0 if station.partial else min(p.recipe.cooldown for p in all_uses)
+        max_uses = []
+        for cell in self.cells[name]:
+            sides = self.distances.reachable_neighbors(cell, SIDES)
+            first = 1 + min(
+                (int(self.distances.from_starts[side]) for side in sides), default=UNREACHABLE
+            )
+            time = max(last - first + 1, 0)
+            possible = Fraction(min(self.agents, len(sides)) * time)
+            possible = min(possible, Fraction(station.max_uses or UNREACHABLE**2))
+            if time and cooldown and not self.mission.clipping.rate:  # clipping ends a cooldown
+                count = Fraction(time - 1, cooldown) + 1
+                total_uses = possible
+                if min_cooldown:
+                    total_uses = min(possible, Fraction(time - 1, min_cooldown) + 1)
+                if not self._overflows(all_uses, total_uses):
+                    possible = min(possible, count if station.partial else Fraction(floor(count)))
+            max_uses.append(possible)
+        return max_uses
+
+    def _overflows(self, uses: list[_Process], count: Fraction) -> bool:
+        """Return whether exhaustion can push a cooldown beyond 32 bits within `count` uses.
+
+        Such a cooldown wraps around (RULES 5); a factor of 2 covers rounding.
+        """
+        growth = 1 + self.mission.stations[uses[0].station].exhaustion
+        longest = max(process.recipe.cooldown for process in uses)
+        return growth > 1 and log2(longest) + count * log2(growth) > 31
+
+    def _limit_repairs(self, program: LinearProgram) -> None:
+        """Limit repairs to clipped stations, and uses of clipped stations to repaired ones."""
+        clips = self.mission.max_steps if self.mission.clipping.rate else 0
+        for name in dict.fromkeys(p.station for p in self.processes if p.repairs):
+            repairs = {p.name: 1 for p in self.processes if p.station == name and p.repairs}
+            uses = [p for p in self.processes if p.station == name and not p.repairs]
+            clipped = self.mission.stations[name].is_initially_clipped * len(self.cells[name])
+            program.limit(f"repairs of {name}", repairs, clipped + clips)
+            if clipped and uses:
+                max_uses = max(self._max_uses(uses, self.mission.max_steps))
+                terms = dict.fromkeys(repairs, -max_uses) | {process.name: 1 for process in uses}
+                program.limit(f"clipped {name}", terms, 0)
+
+    def _limit_to_whole_repairs(self, program: LinearProgram) -> None:
+        """Round the maximum number of each repair under all other limits down to an integer."""
+        repairs = [process.name for process in self.processes if process.repairs]
+        maxima = [floor(program.maximize(name)[0]) for name in repairs]
+        for name, maximum in zip(repairs, maxima):
+            program.limit(f"whole {name}", {name: 1}, maximum)
+
+    def _limit_storage(self, program: LinearProgram) -> None:
+        """Limit stored hearts to the capacity of the chests, and to the hearts per deposit."""
+        chests = [(chest, cell) for _, chest, cell in self._chests() if chest.resource == "heart"]
+        capacity = sum(
+            chest.capacity - chest.initial
+            for chest, cell in chests
+            if any(
+                delta > 0 and self.distances.reachable_neighbors(cell, [POSITIONS.index(side)])
+                for side, delta in chest.sides.items()
+            )
+        )
+        program.limit("room in chests", {"hearts": 1}, capacity)
+        largest = max((d for chest, _ in chests for d in chest.sides.values()), default=0)
+        per_deposit = min(max(largest, 0), self.capacity["heart"])
+        program.limit("deposits", {"hearts": 1, "deposits": -per_deposit}, 0)
+
+    def _limit_actions(self, program: LinearProgram) -> None:
+        """Limit uses, deposits and steps together to the number of actions of all agents."""
+        terms = {p.name: 1 for p in self.processes} | {"deposits": 1, "steps": 1}
+        program.limit("actions", terms, self.agents * self.mission.max_steps)
+
+    def _limit_walking(self, program: LinearProgram) -> None:
+        """Limit the transport from producers to users by walking steps and inventory limits."""
+        self._limit_carrying(program, ["heart"], self.deposits, {"heart": {"hearts": Fraction(1)}})
+        stored = {chest.resource for _, chest, _ in self._chests()}
+        for resources in (list(limit.resources) for limit in self.limits):
+            # Agents can share energy, and chests can forward stored resources without walking.
+            if {"heart", "energy", *stored} & set(resources):
+                continue
+            used = {
+                resource: {p.name: self._input(p, resource) for p in self.processes}
+                for resource in resources
+            }
+            names = {p.station for p in self.processes if set(p.recipe.inputs) & set(resources)}
+            self._limit_carrying(
+                program, resources, self._cells_around(names, range(len(POSITIONS))), used
+            )
+
+    def _limit_carrying(
+        self,
+        program: LinearProgram,
+        resources: list[str],
+        users: list[Cell],
+        used: dict[str, dict[str, Fraction]],
+    ) -> None:
+        """Limit transport to round trips with at most one full inventory limit each.
+
+        Args:
+            program: linear program to extend.
+            resources: resources that share one inventory limit.
+            users: cells from which agents use the resources.
+            used: used amount of each resource, as coefficients by variable.
+        """
+        capacity = self.capacity[resources[0]]
+        distances = {resource: self._min_steps(resource, users) for resource in resources}
+        distances = {name: steps for name, steps in distances.items() if 0 < steps < UNREACHABLE}
+        if not capacity or not distances:
+            return
+        terms: dict[str, Fraction] = {"steps": Fraction(-capacity)}
+        for resource, steps in distances.items():
+            for name, amount in used[resource].items():
+                terms[name] = terms.get(name, Fraction(0)) + 2 * steps * amount
+        # The first trip of an agent can start closer to the producer than the users are.
+        saved = sum(
+            max(0, *(s - int(self.steps_from_producers[r][start]) for r, s in distances.items()))
+            for start in self.distances.starts
+        )
+        free = sum(2 * steps * self._passive_supply(name) for name, steps in distances.items())
+        program.limit(f"carrying {resources[0]}", terms, free + capacity * saved)

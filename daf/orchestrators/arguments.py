@@ -1,0 +1,99 @@
+"""Arguments of the pipelines, converted to configurations."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from daf.config import ConfigError, DAFConfig, ExecutionConfig, PolicyConfig, short_json
+from daf.config.model import Model
+from daf.config.plain import as_plain_data
+from daf.provenance.hashing import digest
+
+POLICY_SPEC_FIELDS = ("class_path", "data_path", "init_kwargs")
+
+
+def policy_config(policy: Any) -> PolicyConfig:
+    """Return the configuration of a policy.
+
+    Args:
+        policy: a name, a mapping of `PolicyConfig`'s keys, or an object with the attributes of a
+            `PolicySpec`, from DAF or mettagrid.
+
+    Raises:
+        ConfigError: another type, or an unknown key.
+    """
+    if isinstance(policy, PolicyConfig):
+        return policy
+    policy = as_plain_data(policy)
+    if isinstance(policy, str):
+        data = {"class_path": policy}
+    elif isinstance(policy, Mapping):
+        data = dict(policy)
+    elif hasattr(policy, "class_path"):
+        data = {name: getattr(policy, name, None) for name in POLICY_SPEC_FIELDS}
+        data["init_kwargs"] = data["init_kwargs"] or {}
+    else:
+        raise ConfigError(
+            f"policy {short_json(policy)}: expected a name, a PolicySpec or a mapping of its keys"
+        )
+    return PolicyConfig.parse(data, f"policy {short_json(data.get('class_path'))}")
+
+
+def as_list(values: Iterable[Any] | str, argument: str) -> list[Any]:
+    """Return the values of an argument as a list. A single string is not a list.
+
+    Raises:
+        ConfigError: not a list; names the argument.
+    """
+    if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
+        raise ConfigError(f"argument '{argument}': got {short_json(values)}; expected a list")
+    return [value if argument == "policies" else as_plain_data(value) for value in values]
+
+
+def as_dict(values: Any, argument: str) -> dict[str, Any]:
+    """Return the keys and values of an argument.
+
+    Args:
+        values: a mapping, a model (its explicitly set keys), or None (no keys).
+        argument: name of the argument, for the error.
+
+    Raises:
+        ConfigError: another type; names the argument.
+    """
+    if isinstance(values, Model):
+        return values.model_dump(mode="json", exclude_unset=True)
+    plain_values = as_plain_data({} if values is None else values)
+    if not isinstance(plain_values, dict):
+        raise ConfigError(f"argument '{argument}': got {short_json(values)}; expected a mapping")
+    return plain_values
+
+
+def resolve_daf_config(daf_config: DAFConfig | None, results_dir: Any) -> DAFConfig:
+    """Return the execution settings of the caller, else the defaults.
+
+    Args:
+        daf_config: settings of the caller.
+        results_dir: results folder; replaces the one of `daf_config`.
+
+    Raises:
+        ConfigError: not a DAFConfig, or an invalid folder.
+    """
+    if daf_config is not None and not isinstance(daf_config, DAFConfig):
+        raise ConfigError(
+            f"argument 'daf_config': got {short_json(daf_config)}; expected a DAFConfig"
+        )
+    daf_config = daf_config or DAFConfig()
+    if results_dir is None:
+        return daf_config
+    explicit_settings = daf_config.model_dump(mode="json", exclude_unset=True)
+    return DAFConfig.parse(explicit_settings | {"results_dir": results_dir}, "arguments")
+
+
+def execution_settings(daf: DAFConfig) -> dict[str, Any]:
+    """Return the settings that belong to `execution` in the configuration of the workflow."""
+    return {name: getattr(daf, name) for name in ExecutionConfig.model_fields}
+
+
+def default_name(kind: str, content: Model | dict[str, Any]) -> str:
+    """Return a name that depends on the content of a request only."""
+    data = content.resolved() if isinstance(content, Model) else as_plain_data(content)
+    return f"{kind}-{digest(data)[:8]}"

@@ -1,0 +1,88 @@
+"""Plans of pipelines: building, and marking runs and evaluations as missing."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from daf.config import BenchmarkConfig, DAFSweepConfig, MissingConfig
+from daf.orchestrators.failures import list_evaluated_policies
+from daf.orchestrators.result import Failure
+from daf.orchestrators.run_snakemake import Job
+from daf.plan import Plan, make_plan
+from daf.sweep.state import SweepState
+
+Config = BenchmarkConfig | DAFSweepConfig
+
+
+def build_plan(config: Config) -> Plan:
+    """Build the plan of a benchmark or of a sweep.
+
+    Raises:
+        ConfigError: invalid configuration; one line.
+    """
+    if isinstance(config, DAFSweepConfig):
+        return SweepState(config).plan
+    return make_plan(config)
+
+
+def find_missing(
+    remaining_jobs: Sequence[Job], failures: Sequence[Failure], previous: MissingConfig, plan: Plan
+) -> MissingConfig:
+    """Return the runs and evaluations that the remaining jobs would make, and the previous ones.
+
+    A job may evaluate several policies. If some of its evaluations failed, only these are missing.
+    Otherwise those of policies without trained weights are missing, or all if there are none.
+
+    Args:
+        remaining_jobs: jobs that the target still needs.
+        failures: failures of the last Snakemake call.
+        previous: runs and evaluations that were missing before this call.
+        plan: current plan.
+    """
+    runs = set(previous.runs)
+    runs |= {job.wildcards["run"] for job in remaining_jobs if job.rule == "train"}
+    failed_evaluations = [
+        failure.wildcards for failure in failures if "mission" in failure.wildcards
+    ]
+    evaluations = set(previous.evaluations)
+    for job in remaining_jobs:
+        if job.rule != "evaluate":
+            continue
+        policies = list_evaluated_policies(job)
+        failed = {
+            f"{evaluation['policy']}/{evaluation['mission']}"
+            for evaluation in failed_evaluations
+            if evaluation["policy"] in policies
+        }
+        untrained = [policy for policy in policies if runs & {*plan.member_names(policy)}]
+        evaluations |= failed or {
+            f"{policy}/{mission}" for policy in untrained or policies for mission in plan.missions
+        }
+    return MissingConfig(runs=tuple(sorted(runs)), evaluations=tuple(sorted(evaluations)))
+
+
+def plan_with_missing(plan: Plan, config: Config, missing: MissingConfig) -> Plan:
+    """Return the plan with these runs and evaluations marked as missing.
+
+    The plan of a sweep is built again, since it may have new trials.
+    """
+    if isinstance(config, DAFSweepConfig):
+        return build_plan(with_missing(config, missing))
+    return replace(plan, config=with_missing(plan.config, missing))
+
+
+def plan_without_results(plan: Plan) -> Plan:
+    """Return the plan with all runs and evaluations marked as missing."""
+    evaluations = tuple(f"{policy}/{mission}" for policy, mission in plan.evaluations())
+    missing = MissingConfig(runs=tuple(plan.runs), evaluations=evaluations)
+    return replace(plan, config=with_missing(plan.config, missing))
+
+
+def with_missing(config: Config, missing: MissingConfig) -> Config:
+    """Return the configuration with these missing runs and evaluations."""
+    return config.model_copy(update={"missing": missing})
+
+
+def without_colocation(config: Config) -> Config:
+    """Return the configuration with one job per run."""
+    execution = config.execution.model_copy(update={"runs_per_job": 1})
+    return config.model_copy(update={"execution": execution})

@@ -1,0 +1,245 @@
+"""Snakemake as a child process: start, events, log forwarding and termination."""
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import subprocess
+import tempfile
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from daf.config import DAFConfig
+from daf.files.safe_read import UnsafeFileError, open_regular
+from daf.jobs import results_lock
+from daf.jobs.batch import RULE_VARIANT
+from daf.orchestrators.snakemake_command import profile_options, snakemake_command
+
+PLUGINS = Path(__file__).parent / "plugins"
+CALL_VARIABLE = "DAF_CALL"
+"""Environment variable that identifies all processes of one Snakemake call."""
+
+POLL_SECONDS = 0.05
+TERMINAL_GRACE_SECONDS = 1.0
+INTERRUPT_GRACE_SECONDS = 30.0
+STALE_LOG_SECONDS = 1
+"""A log that is this much older than the start of its job belongs to an earlier job."""
+
+log = logging.getLogger("daf.orchestrators")
+
+
+@dataclass
+class Job:
+    """One job of the workflow, from Snakemake's events.
+
+    Attributes:
+        output: files that the job writes.
+        status: "planned", "running", "finished" or "failed".
+        start_time, end_time: seconds since 1970; None if unknown.
+    """
+
+    rule: str
+    wildcards: dict[str, str]
+    log: str | None
+    output: list[str] = field(default_factory=list)
+    status: str = "planned"
+    start_time: float | None = None
+    end_time: float | None = None
+
+    def has_current_log(self) -> bool:
+        """Return True if the log file was written by this job, not by an earlier one."""
+        if self.log is None or not os.path.isfile(self.log):
+            return False
+        return os.path.getmtime(self.log) >= self.start_time - STALE_LOG_SECONDS
+
+
+@dataclass
+class SnakemakeResult:
+    """Outcome of one Snakemake call.
+
+    Attributes:
+        text: everything that Snakemake printed.
+    """
+
+    exit_status: int
+    jobs: dict[int, Job] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    text: str = ""
+
+
+def run_snakemake(
+    target: str,
+    config: Path,
+    daf: DAFConfig,
+    lock: int,
+    *,
+    in_working_directory: bool = True,
+    dry_run: bool = False,
+) -> SnakemakeResult:
+    """Make a target, or list the jobs that it still needs.
+
+    Args:
+        target: rule or file of the workflow.
+        config: configuration file.
+        daf: number of parallel jobs, profile and results folder.
+        lock: descriptor that locks the results folder, from `results_lock.wait_and_lock`.
+        in_working_directory: run Snakemake in the working directory. Otherwise it runs in a
+            temporary folder, and all paths must be absolute.
+        dry_run: list the remaining jobs and run none.
+
+    Raises:
+        KeyboardInterrupt: after all jobs were stopped; its argument is the SnakemakeResult so far.
+    """
+    with tempfile.TemporaryDirectory(prefix="daf-") as folder:
+        events, output = Path(folder, "events.jsonl"), Path(folder, "output.txt")
+        events.touch()
+        environment = _process_environment(daf.results_dir, in_working_directory)
+        command = snakemake_command(target, config, *_command_options(daf, dry_run, events))
+        with open(output, "wb") as out:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                cwd=None if in_working_directory else folder,
+                pass_fds=[lock],
+            )
+        reader = _EventReader(events, dry_run)
+        interrupted = False
+        try:
+            while process.poll() is None:
+                time.sleep(POLL_SECONDS)
+                reader.read()
+        except KeyboardInterrupt:
+            interrupted = True
+        finally:
+            _stop(process)
+            if process.returncode < 0:
+                _kill_orphans(environment)
+            reader.read()
+        text = output.read_text(encoding="utf-8", errors="replace")
+        result = SnakemakeResult(process.returncode, reader.jobs, reader.events, text)
+        if interrupted:
+            raise KeyboardInterrupt(result)
+        return result
+
+
+def _command_options(daf: DAFConfig, dry_run: bool, events: Path) -> list[str]:
+    options = [*profile_options(daf.profile), "--keep-going", "--rerun-incomplete", "--nolock"]
+    options += ["--logger", "daf", "--logger-daf-path", str(events), "--nocolor"]
+    if daf.max_parallel_jobs is not None:
+        # Local execution counts cores; a cluster counts queued jobs.
+        options += [f"--cores={daf.max_parallel_jobs}", f"--jobs={daf.max_parallel_jobs}"]
+    return [*options, "--dry-run"] if dry_run else options
+
+
+def _process_environment(results_dir: str, in_working_directory: bool) -> dict[str, str]:
+    # Policies are imported from this working directory, even if Snakemake runs in another one.
+    policy_folder = "" if in_working_directory else os.getcwd()
+    python_paths = [str(PLUGINS), policy_folder, os.environ.get("PYTHONPATH")]
+    variables = {
+        "PYTHONPATH": os.pathsep.join(filter(None, python_paths)),
+        "PYTHONSAFEPATH": "1",
+        CALL_VARIABLE: uuid.uuid4().hex,
+    }
+    return os.environ | results_lock.lock_environment(results_dir) | variables
+
+
+def _stop(process: subprocess.Popen) -> None:
+    """Interrupt Snakemake and its jobs; kill Snakemake if it does not end in time."""
+    if process.poll() is not None:
+        return
+    try:
+        # A terminal sends the interrupt to all processes. A second one would disturb their cleanup.
+        process.wait(TERMINAL_GRACE_SECONDS)
+        return
+    except subprocess.TimeoutExpired:
+        tree = [*psutil.Process(process.pid).children(recursive=True), process]
+    for member in tree:
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError):
+            member.send_signal(signal.SIGINT)
+    try:
+        process.wait(INTERRUPT_GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _kill_orphans(environment: dict[str, str]) -> None:
+    """Kill the jobs of a killed Snakemake process, since no process collects their results."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(CALL_VARIABLE) == environment[CALL_VARIABLE]:
+                process.kill()
+
+
+class _EventReader:
+    """Reader of Snakemake's events. It tracks jobs and forwards their logs.
+
+    Args:
+        path: file of events, one JSON object per line.
+        dry_run: no job runs, all stay "planned".
+    """
+
+    def __init__(self, path: Path, dry_run: bool):
+        self.file = open(path, "rb")  # noqa: SIM115
+        self.dry_run = dry_run
+        self.events: list[dict[str, Any]] = []
+        self.jobs: dict[int, Job] = {}
+        self._log_offsets: dict[int, int] = {}
+
+    def read(self) -> None:
+        """Read the new events, and log the new lines of running jobs."""
+        while (line := self.file.readline()).endswith(b"\n"):
+            event = json.loads(line)
+            self.events.append(event)
+            self._apply_event(event)
+        if line:  # an incomplete line is read again by the next call
+            self.file.seek(-len(line), os.SEEK_CUR)
+        for job_id, job in self.jobs.items():
+            if job.status == "running":
+                self._forward_log(job_id, job)
+
+    def _apply_event(self, event: dict[str, Any]) -> None:
+        kind, job_id = event["event"], event.get("jobid", event.get("job_id"))
+        if kind == "job_info":
+            logs = event.get("log") or [None]
+            rule = event["rule_name"].partition(RULE_VARIANT)[0]
+            # Snakemake appends the mode to the name of an updated file.
+            output = [file.removesuffix(" (update)") for file in event.get("output") or []]
+            job = Job(rule, event.get("wildcards") or {}, logs[0], output)
+            self.jobs[job_id] = job
+            if not self.dry_run:
+                job.status, job.start_time = "running", event["time"]
+                self._log_offsets[job_id] = 0
+        elif kind in _STATUS_BY_EVENT:
+            job = self.jobs[job_id]
+            job.status, job.end_time = _STATUS_BY_EVENT[kind], event["time"]
+            self._forward_log(job_id, job)
+            if job.log:  # the job of the target itself has no log
+                log.info("%s %s", " ".join([job.rule, *job.wildcards.values()]), job.status)
+
+    def _forward_log(self, job_id: int, job: Job) -> None:
+        """Log the lines that a job has appended to its log file since the last call."""
+        if not log.isEnabledFor(logging.INFO):
+            return
+        try:
+            if not job.has_current_log():
+                return
+            with open_regular(job.log) as file:
+                file.seek(self._log_offsets[job_id])
+                for line in file.read().decode(errors="replace").splitlines():
+                    log.info("  %s", line)
+                self._log_offsets[job_id] = file.tell()
+        except (FileNotFoundError, UnsafeFileError):
+            pass
+
+
+_STATUS_BY_EVENT = {"job_finished": "finished", "job_error": "failed"}

@@ -1,0 +1,285 @@
+"""Builder of plans; it raises all errors of a configuration before any job starts.
+
+Only policies with arguments, weights or foreign code require torch.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from daf.config import (
+    BenchmarkConfig,
+    ConfigError,
+    PolicyConfig,
+    TrainingConfig,
+    short_json,
+    suggest,
+)
+from daf.errors import error_context
+from daf.missions import Mission, load_mission
+from daf.plan.config_checks import (
+    check_minibatches,
+    check_missing,
+    check_shaping,
+    check_worlds_per_rank,
+)
+from daf.plan.contestants import PolicyInstance
+from daf.plan.foreign_policy_checker import convert_init_kwargs, foreign_policy_checker
+from daf.plan.names import (
+    class_digest,
+    class_label,
+    default_label,
+    instance_name,
+    policy_identity,
+    unique_labels,
+)
+from daf.plan.plan import Plan
+from daf.plan.policy_checker import PolicyChecker, load_missions
+from daf.plan.run import Run
+from daf.plan.team_questions import add_teams
+from daf.policies.registry import (
+    BUNDLE,
+    METTAGRID_PREFIX,
+    SHORT_NAMES,
+    TRAINABLE,
+    PolicyMisbehaviorError,
+    is_foreign,
+    read_init_kwargs,
+)
+from daf.provenance.hashing import digest, file_digest
+
+WEIGHTS = "policy.safetensors of a run"
+
+
+def make_plan(
+    config: BenchmarkConfig,
+    source: str = "configuration",
+    mission_loader: Callable[[str], Mission] = load_mission,
+    build_policies: bool = True,
+) -> Plan:
+    """Build the plan of a configuration.
+
+    A policy whose code misbehaves stays in the plan and fails in its own job, unless there is no
+    other policy.
+
+    Args:
+        config: missions, policies and settings of the experiment.
+        source: name of the configuration file, for errors.
+        mission_loader: function that loads a mission by its name or file.
+        build_policies: true to check each policy by building it.
+
+    Returns:
+        plan with all runs, contestants and evaluations.
+
+    Raises:
+        ConfigError: invalid mission, policy or run, in one line.
+
+    Example:
+        >>> plan = make_plan(BenchmarkConfig.from_yaml("config.yaml"), "config.yaml")
+        >>> plan.evaluations()
+    """
+    plan = Plan(config)
+    with error_context(source):
+        results = Path(config.execution.results_dir)
+        if results.exists() and not results.is_dir():
+            raise ConfigError(f"{results.resolve()} is a file; expected a folder")
+        _add_missions(plan, mission_loader)
+        labels = _add_policies(plan, PolicyChecker(mission_loader, build_policies))
+        _group_colocated_runs(plan)
+        add_teams(plan, labels)
+        check_missing(plan)
+        against = config.comparison.against
+        if against is not None and against not in labels:
+            raise ConfigError(
+                f"key 'comparison.against': got {short_json(against)}; {suggest(against, labels)}"
+            )
+    return plan
+
+
+def _add_missions(plan: Plan, mission_loader: Callable[[str], Mission]) -> None:
+    for mission in load_missions(plan.config.missions, "missions", mission_loader):
+        if mission.max_steps == 0:
+            raise ConfigError(
+                f"mission {mission.name}: key 'max_steps': got 0 (endless); expected at least 1"
+            )
+        if mission.name in plan.missions:
+            raise ConfigError(f"key 'missions': two are named '{mission.name}'; rename one")
+        plan.missions[mission.name] = mission
+
+
+def _add_policies(plan: Plan, checker: PolicyChecker) -> list[str]:
+    """Add the runs and policy instances of all policies; return their labels."""
+    config = plan.config
+    policies, are_networks, default_labels = [], [], []
+    for number, policy in enumerate(config.policies):
+        with error_context(f"key 'policies.{number}'"):
+            try:
+                are_networks.append(_is_network(policy))
+                policy = _with_converted_init_kwargs(policy)
+            except PolicyMisbehaviorError as error:
+                checker.misbehaving[policy.class_path] = error
+                are_networks.append(False)
+            untrained = are_networks[-1] and not policy.data_path and not policy.train
+            default_labels.append(default_label(policy, not untrained))
+            policies.append(_with_saved_init_kwargs(policy, policy.data_path))
+    labels = unique_labels(policies, default_labels)
+    for number, policy in enumerate(policies):
+        with error_context(f"key 'policies.{number}'"):
+            if are_networks[number] and policy.train and policy.data_path is None:
+                _add_runs(plan, policy, labels[number], checker)
+            else:
+                _add_fixed_policy(plan, policy, default_labels[number], labels[number], checker)
+    if checker.misbehaving.keys() >= {policy.class_path for policy in policies}:
+        raise ConfigError(f"key 'policies.0': {checker.misbehaving[policies[0].class_path]}")
+    return labels
+
+
+def _is_network(policy: PolicyConfig) -> bool:
+    """Return whether a policy is a network, and check the keys that depend on it."""
+    path = policy.class_path
+    if path in SHORT_NAMES:
+        is_network = path in TRAINABLE
+        if path == BUNDLE and policy.data_path is None:
+            raise ConfigError("key 'data_path' is missing; a bundle is a file")
+    elif ":" not in path and "." not in path:
+        raise ConfigError(
+            f"unknown policy {short_json(path)}; {suggest(path, sorted(SHORT_NAMES))}, "
+            "or package.module:Class, or file.py:Class"
+        )
+    elif is_foreign(path):
+        is_network = foreign_policy_checker().inspect_class(path).network
+    else:
+        from daf.policies import (
+            TrainablePolicy,
+            import_policy_class,
+        )  # imports torch, so only for other names
+
+        is_network = issubclass(import_policy_class(path), TrainablePolicy)
+    if policy.data_path is not None:
+        if not is_network and path != BUNDLE and not path.startswith(METTAGRID_PREFIX):
+            raise ConfigError(
+                f"key 'data_path': got {short_json(policy.data_path)}; policy '{path}' takes none, "
+                "it has no weights"
+            )
+        _check_file(policy.data_path, "data_path", "zip file" if path == BUNDLE else WEIGHTS)
+    if policy.training and (policy.data_path or not is_network or not policy.train):
+        raise ConfigError(
+            f"policy '{policy.name or class_label(path)}' is not trained here: key 'training': "
+            f"got {short_json(policy.training)}; leave it out"
+        )
+    return is_network
+
+
+def _check_file(path: str, key: str, expected: str) -> None:
+    if not Path(path).is_file():
+        raise ConfigError(f"key '{key}': no file {short_json(path)}; expected the {expected}")
+
+
+def _with_converted_init_kwargs(policy: PolicyConfig) -> PolicyConfig:
+    """Return the policy with text among its arguments converted to the types of its class."""
+    init_kwargs = convert_init_kwargs(policy.class_path, policy.init_kwargs)
+    return policy.model_copy(update={"init_kwargs": init_kwargs})
+
+
+def _with_saved_init_kwargs(policy: PolicyConfig, weights: str | None) -> PolicyConfig:
+    """Return the policy with the arguments in its weights; configured ones take precedence."""
+    if (
+        weights is None
+        or policy.class_path == BUNDLE
+        or policy.class_path.startswith(METTAGRID_PREFIX)
+    ):
+        return policy
+    init_kwargs = read_init_kwargs(weights) | policy.init_kwargs
+    return policy.model_copy(update={"init_kwargs": init_kwargs})
+
+
+def _add_fixed_policy(
+    plan: Plan, policy: PolicyConfig, default_label: str, label: str, checker: PolicyChecker
+) -> None:
+    checker.check_can_play(policy, plan, (), policy.data_path)
+    name = instance_name(default_label, policy_identity(policy))
+    if name in plan.policies:
+        raise ConfigError(f"policy '{label}' is the same as '{plan.labels[name]}'; leave one out")
+    plan.policies[name] = _policy_instance(name, default_label, policy, None)
+    plan.evaluation_configs[name] = plan.config.evaluation
+    if policy.data_path is not None:
+        plan.weights[name] = policy.data_path
+    plan.labels[name] = label
+
+
+def _add_runs(plan: Plan, policy: PolicyConfig, label: str, checker: PolicyChecker) -> None:
+    config = plan.config
+    training = TrainingConfig.parse(config.training.resolved() | policy.training, "key 'training'")
+    missions = checker.training_missions(plan, training.missions)
+    check_shaping(training, missions)
+    check_minibatches(training, missions)
+    check_worlds_per_rank(training, len(missions), config.execution.ranks)
+    if training.initial_weights is not None:
+        _check_file(training.initial_weights, "training.initial_weights", WEIGHTS)
+        policy = _with_saved_init_kwargs(policy, training.initial_weights)
+    checker.check_can_play(policy, plan, missions, training.initial_weights)
+    template_run = _template_run(policy, training, missions)
+    for seed in config.training_seeds:
+        run = template_run.with_seed(seed)
+        if training.initial_weights is not None:
+            plan.initial_weights[run.name] = training.initial_weights
+        if run.name in plan.runs:
+            raise ConfigError(
+                f"policy '{label}' is the same as '{plan.labels[run.name]}'; leave one out"
+            )
+        plan.runs[run.name] = run
+        plan.policies[run.name] = _policy_instance(run.name, run.policy, policy, seed)
+        plan.evaluation_configs[run.name] = config.evaluation
+        plan.weights[run.name] = plan.weights_file(run.name)
+        plan.labels[run.name] = label
+
+
+def _group_colocated_runs(plan: Plan) -> None:
+    """Assign the runs to jobs of `runs_per_job` runs."""
+    size = plan.config.execution.runs_per_job
+    if size == 1:
+        return
+    resume_keys = {name: digest(run.resume_key()) for name, run in plan.runs.items()}
+    # Runs with equal resume keys differ in length only: the longer one waits for the shorter one.
+    counts = Counter(resume_keys.values())
+    assigned = [name for name, key in resume_keys.items() if counts[key] == 1]
+    for first in range(0, len(assigned) - 1, size):  # a single remaining run has its own job
+        group = tuple(assigned[first : first + size])
+        plan.colocated |= dict.fromkeys(group, group)
+
+
+def _template_run(
+    policy: PolicyConfig, training: TrainingConfig, missions: tuple[Mission, ...]
+) -> Run:
+    """Return a run without seed and name.
+
+    It has digests instead of paths, since the location of a file decides nothing.
+    """
+    initial_weights = training.initial_weights
+    if not training.is_extendable:
+        training = training.model_copy(update={"anneal_steps": None})
+    names = tuple(mission.name for mission in missions)
+    return Run(
+        name="",
+        policy=class_label(policy.class_path),
+        class_path=policy.class_path,
+        class_digest=class_digest(policy.class_path),
+        init_kwargs=policy.init_kwargs,
+        training=training.model_copy(update={"missions": names, "initial_weights": None}),
+        initial_digest=None if initial_weights is None else file_digest(initial_weights),
+        training_seed=0,
+        missions=tuple(mission.without_ceiling() for mission in missions),
+    )
+
+
+def _policy_instance(
+    name: str, default_label: str, policy: PolicyConfig, seed: int | None
+) -> PolicyInstance:
+    return PolicyInstance(
+        name=name,
+        policy=default_label,
+        class_path=policy.class_path,
+        class_digest=class_digest(policy.class_path),
+        init_kwargs=policy.init_kwargs,
+        training_seed=seed,
+    )

@@ -1,0 +1,79 @@
+"""Checks of a configuration against its missions, runs and evaluations."""
+
+from daf.config import ConfigError, TrainingConfig, short_json, suggest
+from daf.missions import Mission
+from daf.missions.game_statistics import statistic_names
+from daf.plan.plan import Plan
+
+
+def check_worlds_per_rank(training: TrainingConfig, num_missions: int, ranks: int) -> None:
+    """Check that each rank has at least 1 world of every mission.
+
+    Raises:
+        ConfigError: too few worlds.
+    """
+    if training.curriculum:
+        num_missions = 1
+    if training.worlds // num_missions < ranks:
+        raise ConfigError(
+            f"key 'training.worlds': got {training.worlds} for {num_missions} missions; "
+            f"expected at least 1 world per mission for each of {ranks} ranks"
+        )
+
+
+def check_shaping(training: TrainingConfig, missions: tuple[Mission, ...]) -> None:
+    """Check that every mission has the game statistics of the shaping.
+
+    Raises:
+        ConfigError: unknown game statistic.
+    """
+    for mission in missions:
+        for name in training.shaping:
+            names = statistic_names(mission)
+            if name not in names:
+                raise ConfigError(
+                    f"key 'training.shaping': unknown statistic '{name}' for mission "
+                    f"{mission.name}; {suggest(name, names)}"
+                )
+
+
+def check_minibatches(training: TrainingConfig, missions: tuple[Mission, ...]) -> None:
+    """Check that PPO has minibatches of 2 or more samples: a single normalized advantage is 0.
+
+    Raises:
+        ConfigError: too many minibatches.
+    """
+    if training.rollout_length > 1 or training.teacher_steps >= training.steps:
+        return
+    for stage in [(mission,) for mission in missions] if training.curriculum else [missions]:
+        worlds = training.split_worlds(len(stage))
+        rows = sum(count * mission.num_agents for count, mission in zip(worlds, stage))
+        if rows <= training.minibatches:
+            raise ConfigError(
+                f"key 'training.minibatches': got {training.minibatches} for rollouts of {rows} "
+                "samples; expected 2 or more samples in each, since one alone has no advantage"
+            )
+
+
+def check_missing(plan: Plan) -> None:
+    """Check that the missing runs and evaluations are planned, and that others remain.
+
+    Raises:
+        ConfigError: unknown name, or no remaining evaluation.
+    """
+    available = {
+        "runs": list(plan.runs),
+        "evaluations": [
+            f"{contestant}/{mission}"
+            for contestant in (*plan.policies, *plan.teams)
+            for mission in plan.missions
+        ],
+    }
+    for key, names in plan.config.missing:
+        for name in names:
+            if name not in available[key]:
+                raise ConfigError(
+                    f"key 'missing.{key}': got {short_json(name)}; {suggest(name, available[key])}"
+                )
+    if not any(contestant in plan.policies for contestant, _ in plan.evaluations()):
+        raise ConfigError("key 'missing': leaves no evaluation to compare")

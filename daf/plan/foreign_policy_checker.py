@@ -1,0 +1,216 @@
+"""Checks of foreign policies in processes that may crash, hang or leave processes behind.
+
+A process without GPUs imports torch once and forks a process for each policy. An error of the
+policy's code reaches the plan as one line.
+"""
+
+import contextlib
+import json
+import os
+import pickle
+import select
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from daf.config import ConfigError
+from daf.config.conversion import has_text
+from daf.missions import Mission
+from daf.policies.registry import PolicyMisbehaviorError, PolicySpec, is_foreign
+from daf.system.processes import format_exit_status, kill_tree
+
+SERVE = "from daf.plan.foreign_policy_server import serve; serve()"
+ANSWER_SECONDS = 60.0
+"""Time limit of a policy's code for one request."""
+STARTUP_SECONDS = 600.0
+"""Time limit for the import of torch, which can be slow from a network disk."""
+LENGTH_BYTES = 8
+
+
+@dataclass(frozen=True)
+class PolicyFacts:
+    """Properties of a foreign policy class that a plan needs.
+
+    Attributes:
+        network: true for a `TrainablePolicy`.
+        accepted: names of its `init_kwargs`; None if it accepts any.
+        file: file of its definition; None without one.
+        digest: hash of its code; None for code in a file.
+    """
+
+    network: bool
+    accepted: list[str] | None
+    file: str | None
+    digest: str | None
+
+
+class ForeignPolicyChecker:
+    """Process that checks foreign policies; the first request starts it."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen | None = None
+        self._class_path: str | None = None
+        self._unread = b""
+        self._facts: dict[tuple[str, str], tuple[PolicyFacts, Any]] = {}
+
+    def inspect_class(self, class_path: str) -> PolicyFacts:
+        """Return the properties of a class.
+
+        Raises:
+            ConfigError: unknown class or misbehaving code, in one line.
+        """
+        key = class_path, os.getcwd()
+        facts, version = self._facts.get(key, (None, None))
+        if facts is None or _file_version(facts.file) != version:
+            self._finish()  # an imported file may have changed
+            facts = PolicyFacts(**self._request(class_path, {"facts": class_path}))
+            self._facts[key] = facts, _file_version(facts.file)
+        return facts
+
+    def check_build(self, spec: PolicySpec, missions: Sequence[Mission]) -> None:
+        """Check that a policy can be built for missions and loads its weights.
+
+        Raises:
+            ConfigError: failed build or misbehaving code, in one line.
+        """
+        self._request(spec.class_path, {"build": spec, "missions": list(missions)})
+
+    def convert_init_kwargs(
+        self, class_path: str, init_kwargs: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return the arguments with text converted to the types of the class's signature.
+
+        Raises:
+            ConfigError: unknown class or misbehaving code, in one line.
+        """
+        return self._request(class_path, {"facts": class_path, "convert": dict(init_kwargs)})
+
+    def _request(self, class_path: str, request: dict[str, Any]) -> dict[str, Any]:
+        answer: dict[str, Any] = {}
+        try:
+            if self._class_path != class_path:
+                self._finish()
+            self._start()
+            self._class_path = class_path
+            context = {"path": sys.path, "folder": os.getcwd(), "environment": dict(os.environ)}
+            self._send(context | request)
+            answer = self._receive(ANSWER_SECONDS)
+        except TimeoutError:
+            raise ConfigError(
+                f"policy '{class_path}': its code takes longer than {ANSWER_SECONDS:g} s "
+                "to be imported and built"
+            ) from None
+        except (BrokenPipeError, EOFError):
+            raise PolicyMisbehaviorError(
+                f"policy '{class_path}': the process that checks it died"
+            ) from None
+        finally:
+            if not answer:
+                self._end()
+        if "ended" in answer:
+            self._class_path = None
+            raise PolicyMisbehaviorError(
+                f"policy '{class_path}': its code ends the process in which it is imported and "
+                f"built ({format_exit_status(answer['ended'])})"
+            )
+        if "error" in answer:
+            raise (PolicyMisbehaviorError if answer["misbehaves"] else ConfigError)(answer["error"])
+        return answer["result"]
+
+    def _finish(self) -> None:
+        """End the forked process of the last policy."""
+        if self._class_path is None:
+            return
+        try:
+            self._send(None)
+            self._receive(ANSWER_SECONDS)
+            self._class_path = None
+        except (TimeoutError, BrokenPipeError, EOFError):
+            self._end()
+
+    def _start(self) -> None:
+        if self._process is not None and self._process.poll() is None:
+            return
+        self._end()
+        # `-c` with -P: `-m` would import from the working directory.
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-c", SERVE],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
+            start_new_session=True,
+        )
+        self._send({"path": sys.path, "parent": os.getpid()})
+        self._receive(STARTUP_SECONDS)
+
+    def _send(self, request: dict[str, Any] | None) -> None:
+        content = pickle.dumps(request)
+        self._process.stdin.write(len(content).to_bytes(LENGTH_BYTES, "little") + content)
+        self._process.stdin.flush()
+
+    def _receive(self, seconds: float) -> dict[str, Any]:
+        """Return the next answer, a line of JSON.
+
+        Raises:
+            TimeoutError: no answer within `seconds`.
+            EOFError: end of the process.
+        """
+        deadline = time.monotonic() + seconds
+        while b"\n" not in self._unread:
+            remaining = max(deadline - time.monotonic(), 0)
+            if not select.select([self._process.stdout], [], [], remaining)[0]:
+                raise TimeoutError
+            received = os.read(self._process.stdout.fileno(), 2**16)
+            if not received:
+                raise EOFError
+            self._unread += received
+        line, _, self._unread = self._unread.partition(b"\n")
+        return json.loads(line)
+
+    def _end(self) -> None:
+        if self._process is not None:
+            kill_tree(self._process.pid)
+            with contextlib.suppress(BrokenPipeError):
+                self._process.communicate()
+        self._process, self._class_path, self._unread = None, None, b""
+
+
+_thread_local = threading.local()
+
+
+def foreign_policy_checker() -> ForeignPolicyChecker:
+    """Return the checker of this thread; it ends with the thread."""
+    if not hasattr(_thread_local, "checker"):
+        _thread_local.checker = ForeignPolicyChecker()
+    return _thread_local.checker
+
+
+def convert_init_kwargs(class_path: str, init_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a policy's arguments with text converted to the types of its class's signature.
+
+    Args:
+        class_path: class path of any policy.
+        init_kwargs: arguments of the class.
+
+    Raises:
+        ConfigError: unknown class or misbehaving code, in one line.
+    """
+    if not has_text(init_kwargs):
+        return dict(init_kwargs)
+    if is_foreign(class_path, init_kwargs):
+        return foreign_policy_checker().convert_init_kwargs(class_path, init_kwargs)
+    from daf.policies import factory  # imports torch, so only for policies with arguments
+
+    return factory.convert_init_kwargs(class_path, init_kwargs)
+
+
+def _file_version(file: str | None) -> Any:
+    """Return inode, time and size of a file, which change with every edit; None without a file."""
+    with contextlib.suppress(OSError, TypeError):
+        status = os.stat(file)
+        return status.st_ino, status.st_mtime_ns, status.st_size
+    return None

@@ -1,0 +1,138 @@
+"""Server of `foreign_policy_checker`: one process for all policies, and a fork for each."""
+
+import importlib
+import importlib.util
+import json
+import os
+import pickle
+import sys
+from typing import Any
+
+from daf.config import ConfigError
+from daf.policies.registry import METTAGRID_PREFIX, PolicyMisbehaviorError, split_class_path
+from daf.system.processes import adopt_orphans, die_with_parent, end_descendants, find_new_process
+
+LENGTH_BYTES = 8
+
+
+def serve() -> None:
+    """Process the requests of a `ForeignPolicyChecker` until it ends."""
+    answers = os.dup(1)
+    os.dup2(2, 1)  # output of a policy's code must not mix with the answers
+    adopt_orphans()
+    context = _next_request()
+    die_with_parent(context["parent"])
+    sys.path[:] = context["path"]
+    _import_all()
+    _send_answer(answers, {"ready": True})
+    while (request := _next_request()) is not None:
+        process = os.getpid()
+        child = os.fork()
+        if child == 0:
+            die_with_parent(process)
+            _check(answers, request)
+        _, status = os.waitpid(child, 0)
+        end_descendants()
+        try:
+            _send_answer(answers, {"ended": status})
+        except BrokenPipeError:
+            return
+
+
+def _import_all() -> None:
+    """Import the modules of every policy, without Warp's warning about missing GPUs."""
+    stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 2)
+    try:
+        importlib.import_module("daf.policies.factory")
+        importlib.import_module("daf.policies.trainable")
+        importlib.import_module("daf.missions.token_bound")
+        importlib.import_module("daf.sim.observe")
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(null)
+
+
+def _check(answers: int, request: dict[str, Any] | None) -> None:
+    """Answer all requests about one policy, then end this forked process."""
+    process = os.getpid()
+    while request is not None:
+        sys.path[:] = request["path"]
+        os.environ.clear()
+        os.environ.update(request["environment"], CUDA_VISIBLE_DEVICES="")
+        try:
+            os.chdir(request["folder"])
+            answer = {"result": _result(request)}
+            if remaining := find_new_process((), os.getppid()):
+                class_path = request.get("facts") or request["build"].class_path
+                raise PolicyMisbehaviorError(f"policy '{class_path}': its code leaves {remaining}")
+        except ConfigError as error:
+            answer = {"error": f"{error}", "misbehaves": isinstance(error, PolicyMisbehaviorError)}
+        except BaseException as error:  # foreign code may raise anything
+            class_path = request.get("facts") or request["build"].class_path
+            reason = f"policy '{class_path}' failed with {type(error).__name__}: {error}"
+            answer = {"error": reason, "misbehaves": not isinstance(error, Exception)}
+        if os.getpid() != process:  # child of a fork in the policy's code
+            os._exit(1)
+        _send_answer(answers, answer)
+        request = _next_request()
+    os._exit(0)
+
+
+def _result(request: dict[str, Any]) -> dict[str, Any]:
+    """Return the result of a request: a build, converted arguments, or properties of a class."""
+    from daf.policies.factory import (
+        accepted_init_kwargs,
+        convert_init_kwargs,
+        import_policy_class,
+        make_policy,
+    )
+    from daf.policies.game import Game
+    from daf.policies.trainable import TrainablePolicy
+
+    if "build" in request:
+        make_policy(request["build"], Game.of(*request["missions"]))
+        return {}
+    class_path = request["facts"]
+    if "convert" in request:
+        return convert_init_kwargs(class_path, request["convert"])
+    return {
+        "network": issubclass(import_policy_class(class_path), TrainablePolicy),
+        "accepted": accepted_init_kwargs(class_path),
+        **_code_location(class_path),
+    }
+
+
+def _code_location(class_path: str) -> dict[str, str | None]:
+    module, _ = split_class_path(class_path)
+    if class_path.startswith(METTAGRID_PREFIX):
+        return {"file": None, "digest": importlib.import_module(module).code_digest(class_path)}
+    if module.endswith(".py"):
+        return {"file": os.path.abspath(module), "digest": None}
+    spec = importlib.util.find_spec(module)
+    if spec is None or not spec.has_location:
+        return {"file": None, "digest": None}
+    return {"file": spec.origin, "digest": None}
+
+
+def _next_request() -> dict[str, Any] | None:
+    """Return the next request; None at the end."""
+    length = _read(LENGTH_BYTES)
+    return pickle.loads(_read(int.from_bytes(length, "little"))) if length else None
+
+
+def _read(length: int) -> bytes:
+    content = bytearray()
+    while len(content) < length:
+        received = os.read(0, min(length - len(content), 2**20))
+        if not received:
+            return b""
+        content += received
+    return bytes(content)
+
+
+def _send_answer(answers: int, answer: dict[str, Any]) -> None:
+    line = json.dumps(answer).encode() + b"\n"
+    while line:
+        line = line[os.write(answers, line) :]

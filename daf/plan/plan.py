@@ -1,0 +1,251 @@
+"""Plan: the runs, contestants and evaluations of a configuration, and their files."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from daf.config import (
+    BenchmarkConfig,
+    ConfigError,
+    EvaluationConfig,
+    short_json,
+    suggest,
+)
+from daf.missions import Mission
+from daf.plan.contestants import PolicyInstance, Team
+from daf.plan.run import Run
+
+
+@dataclass(frozen=True)
+class EvaluationBatch:
+    """Contestants that are evaluated on the same missions.
+
+    Attributes:
+        missions: names of the missions.
+        policies: names of the contestants; empty for all contestants of no other batch.
+        one_job: true if one job evaluates all; false for one job per contestant.
+    """
+
+    missions: tuple[str, ...]
+    policies: tuple[str, ...]
+    one_job: bool
+
+    @property
+    def job(self) -> str:
+        """Name of the batch's job, as part of file names."""
+        return f"{self.policies[0]}-and-{len(self.policies) - 1}-more"
+
+
+@dataclass
+class Plan:
+    """All runs, contestants and missions of a configuration, by name.
+
+    Attributes:
+        config: configuration of the plan.
+        missions: missions of the evaluations.
+        runs: training runs.
+        initial_weights: file with the initial weights of each run that has one.
+        policies: policy instances that the experiment compares.
+        weights: weights file of each policy instance that has one.
+        teams: teams that the questions about teams require.
+        team_questions: questions about teams, see `daf.plan.team_questions`; None without any.
+        colocated: for each run the runs of its job, itself included, in one order; no entry for a
+            run with its own job.
+        labels: label of each contestant in this configuration.
+        evaluation_configs: evaluation settings of each contestant.
+    """
+
+    config: BenchmarkConfig
+    missions: dict[str, Mission] = field(default_factory=dict)
+    runs: dict[str, Run] = field(default_factory=dict)
+    initial_weights: dict[str, str] = field(default_factory=dict)
+    policies: dict[str, PolicyInstance] = field(default_factory=dict)
+    weights: dict[str, str] = field(default_factory=dict)
+    teams: dict[str, Team] = field(default_factory=dict)
+    team_questions: dict[str, Any] | None = None
+    colocated: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    evaluation_configs: dict[str, EvaluationConfig] = field(default_factory=dict)
+
+    def merge(self, other: "Plan") -> None:
+        """Add the runs and policy instances of another plan for the same missions."""
+        self.runs |= other.runs
+        self.initial_weights |= other.initial_weights
+        self.colocated |= other.colocated
+        self.policies |= other.policies
+        self.weights |= other.weights
+        self.labels |= other.labels
+        self.evaluation_configs |= other.evaluation_configs
+
+    def contestant(self, name: str) -> PolicyInstance | Team:
+        """Return the contestant with this name.
+
+        Raises:
+            ConfigError: unknown name.
+        """
+        contestants = self.policies | self.teams
+        if name not in contestants:
+            raise ConfigError(f"no policy {short_json(name)}; {suggest(name, list(contestants))}")
+        return contestants[name]
+
+    def run(self, name: str) -> Run:
+        """Return the run with this name.
+
+        Raises:
+            ConfigError: unknown name.
+        """
+        if name not in self.runs:
+            raise ConfigError(f"no run {short_json(name)}; {suggest(name, list(self.runs))}")
+        return self.runs[name]
+
+    def member_names(self, contestant: str) -> list[str]:
+        """Return the names of a team's members; a policy instance is its only member."""
+        team = self.teams.get(contestant)
+        return [member.instance.name for member in team.members] if team else [contestant]
+
+    def weights_files(self, contestant: str) -> list[str]:
+        """Return the weights files of a contestant's members."""
+        files = [self.weights.get(member) for member in self.member_names(contestant)]
+        return list(dict.fromkeys(file for file in files if file))
+
+    def training_missions(self, contestant: str) -> list[dict[str, Any]]:
+        """Return the missions of a contestant's run, as plain data; empty for fixed policies.
+
+        Empty for a team, too: `TeamMember.trained_on` has the missions of each member.
+        """
+        run = self.runs.get(contestant)
+        return [mission.resolved() for mission in run.missions] if run else []
+
+    def finished_runs(self) -> list[str]:
+        """Return the names of the runs that the configuration does not declare missing."""
+        return [run for run in self.runs if run not in self.config.missing.runs]
+
+    def evaluations(self) -> list[tuple[str, str]]:
+        """Return (contestant, mission) of each evaluation that is not declared missing."""
+        missing = self.config.missing
+        return [
+            (contestant, mission)
+            for contestant in (*self.policies, *self.teams)
+            if not set(self.member_names(contestant)) & set(missing.runs)
+            for mission in self.missions
+            if f"{contestant}/{mission}" not in missing.evaluations
+        ]
+
+    def evaluation_batches(self) -> list[EvaluationBatch]:
+        """Return the batches of evaluations that share missions and, in part, jobs.
+
+        The first batch covers all contestants of no other batch: all missions, one job per
+        contestant. Contestants are assigned to jobs in the order of the plan, missing ones
+        included. Therefore a contestant that goes missing changes only one job.
+        """
+        missing_missions: dict[str, set[str]] = {}
+        for name in self.config.missing.evaluations:
+            contestant, _, mission = name.partition("/")
+            missing_missions.setdefault(contestant, set()).add(mission)
+
+        def evaluated_missions(contestant: str) -> tuple[str, ...]:
+            missing = missing_missions.get(contestant, set())
+            return tuple(mission for mission in self.missions if mission not in missing)
+
+        shared_jobs: list[EvaluationBatch] = []
+        for assigned in self._assign_to_jobs():
+            by_missions: dict[tuple[str, ...], list[str]] = {}
+            for contestant in assigned:
+                by_missions.setdefault(evaluated_missions(contestant), []).append(contestant)
+            shared_jobs += [
+                EvaluationBatch(missions, tuple(contestants), True)
+                for missions, contestants in by_missions.items()
+                if len(contestants) > 1
+            ]
+        batched = {contestant for batch in shared_jobs for contestant in batch.policies}
+        single: dict[tuple[str, ...], list[str]] = {tuple(self.missions): []}
+        for contestant in missing_missions:
+            if contestant not in batched:
+                single.setdefault(evaluated_missions(contestant), []).append(contestant)
+        single_jobs = [
+            EvaluationBatch(missions, tuple(contestants), False)
+            for missions, contestants in single.items()
+        ]
+        return [batch for batch in single_jobs + shared_jobs if batch.missions]
+
+    def _assign_to_jobs(self) -> list[list[str]]:
+        """Return the contestants of each job, without those that need a missing run."""
+        size = self.config.execution.policies_per_job
+        missing_runs = set(self.config.missing.runs)
+        names = (*self.policies, *self.teams)
+        assigned = [names[first : first + size] for first in range(0, len(names), size)]
+        return [
+            [name for name in group if not missing_runs & {*self.member_names(name)}]
+            for group in assigned
+        ]
+
+    def missing_evaluations(self) -> list[dict[str, str]]:
+        """Return the missing evaluations, as {policy, run, mission}."""
+        available = set(self.evaluations())
+        return [
+            {"policy": self.labels[contestant], "run": contestant, "mission": mission}
+            for contestant in (*self.policies, *self.teams)
+            for mission in self.missions
+            if (contestant, mission) not in available
+        ]
+
+    def run_file(self, run: str) -> str:
+        """Return the path of a run's metadata."""
+        return f"{self.config.execution.results_dir}/runs/{run}/run.json"
+
+    def weights_file(self, run: str) -> str:
+        """Return the path of a run's checkpoint."""
+        return f"{self.config.execution.results_dir}/runs/{run}/policy.safetensors"
+
+    def episodes_file(self, contestant: str, mission: str) -> str:
+        """Return the path of an evaluation's episode table."""
+        folder = f"{self.config.execution.results_dir}/evaluations"
+        tag = eval_tag(self.evaluation_configs[contestant])
+        return f"{folder}/{contestant}-{tag}/{mission}.parquet"
+
+    def episodes_files(self) -> list[str]:
+        """Return the paths of all episode tables that are not missing."""
+        return [self.episodes_file(*evaluation) for evaluation in self.evaluations()]
+
+    def report_replays(self) -> list[str]:
+        """Return the paths of the replays in a report: first run of each policy and mission."""
+        replays: dict[tuple[str, str], str] = {}
+        for contestant, mission in self.evaluations():
+            file = self.episodes_file(contestant, mission).removesuffix(".parquet")
+            replays.setdefault((self.labels[contestant], mission), f"{file}.replay.json")
+        return list(replays.values())
+
+    def experiment_file(self, kind: str, file: str) -> str:
+        """Return the path of a file of the experiment; `kind` is "benchmarks" or "comparisons"."""
+        return f"{self.config.execution.results_dir}/{kind}/{self.config.name}/{file}"
+
+    def bundle_file(self, policy: str) -> str:
+        """Return the path of a policy instance's bundle."""
+        return f"{self.config.execution.results_dir}/deployments/{policy}.zip"
+
+    def disk_needed_mb(self) -> int:
+        """Return an upper estimate of the size of the plan's files, in MB."""
+        evaluations = [config for config in self.evaluation_configs.values() for _ in self.missions]
+        return estimate_disk_mb(len(self.runs), evaluations)
+
+
+def estimate_disk_mb(runs: int, evaluations: Sequence[EvaluationConfig]) -> int:
+    """Estimate the size of all files from above: checkpoints, curves, episode tables, replays.
+
+    Args:
+        runs: number of runs.
+        evaluations: settings of each evaluation.
+
+    Returns:
+        MB, a power of 2 from 1024 on, so that small changes of a plan do not change it.
+    """
+    evaluation_mb = sum(
+        config.episodes * 0.001 + config.recorded_episodes * 0.5 for config in evaluations
+    )
+    return 2 ** max(10, math.ceil(math.log2(50 + 20 * runs + evaluation_mb)))
+
+
+def eval_tag(evaluation: EvaluationConfig) -> str:
+    """Return the part of an evaluation folder's name that identifies its settings."""
+    return f"e{evaluation.episodes}-w{evaluation.seed}"

@@ -1,0 +1,117 @@
+"""Checks that policies can act in all missions, with results shared between similar policies."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from daf.config import PolicyConfig
+from daf.errors import error_context
+from daf.missions import Mission, check_compatible
+from daf.plan.foreign_policy_checker import foreign_policy_checker
+from daf.plan.plan import Plan
+from daf.policies.registry import SHORT_NAMES, PolicyMisbehaviorError, PolicySpec, is_foreign
+from daf.provenance.hashing import digest
+
+
+def load_missions(
+    paths: tuple[str, ...], key: str, mission_loader: Callable[[str], Mission]
+) -> list[Mission]:
+    """Load the missions of a configuration key.
+
+    Args:
+        paths: names or files of the missions.
+        key: key of the configuration, for errors.
+        mission_loader: function that loads a mission by its name or file.
+
+    Raises:
+        ConfigError: invalid mission, with its key.
+    """
+    missions = []
+    for number, path in enumerate(paths):
+        with error_context(f"key '{key}.{number}'"):
+            missions.append(mission_loader(path))
+    return missions
+
+
+@dataclass
+class PolicyChecker:
+    """Checker of the policies of one plan, with a cache of earlier results.
+
+    Attributes:
+        mission_loader: function that loads a mission by its name or file.
+        build_policies: true to check each policy by building it.
+        misbehaving: error of each class whose code does what no policy may do, by class path.
+    """
+
+    mission_loader: Callable[[str], Mission]
+    build_policies: bool
+    misbehaving: dict[str, PolicyMisbehaviorError] = field(default_factory=dict)
+    _missions: dict[tuple[str, ...], tuple[Mission, ...]] = field(default_factory=dict)
+    _checked: set[tuple[str, str | None]] = field(default_factory=set)
+    _network: str = ""
+    _built: dict[str, object] = field(default_factory=dict)
+
+    def training_missions(self, plan: Plan, paths: tuple[str, ...]) -> tuple[Mission, ...]:
+        """Return the missions at `paths`; without paths the missions of the plan."""
+        if not paths:
+            return tuple(plan.missions.values())
+        if paths not in self._missions:
+            missions = load_missions(paths, "training.missions", self.mission_loader)
+            self._missions[paths] = tuple(missions)
+        return self._missions[paths]
+
+    def check_can_play(
+        self,
+        policy: PolicyConfig,
+        plan: Plan,
+        training_missions: tuple[Mission, ...],
+        weights: str | None,
+    ) -> None:
+        """Check that a policy fits all missions of the plan, by building it for each.
+
+        A short name without further settings cannot be invalid and is not built, since building
+        imports torch.
+
+        Args:
+            policy: configuration of the policy.
+            plan: plan with its missions.
+            training_missions: missions of the policy's run; empty for a fixed policy.
+            weights: weights file; None without one.
+
+        Raises:
+            ConfigError: policy that does not fit, in one line.
+        """
+        names = [mission.name for mission in training_missions]
+        network = digest([policy.class_path, policy.init_kwargs, names])
+        if (network, weights) in self._checked or not self.build_policies:
+            return
+        self._checked.add((network, weights))
+        spec = PolicySpec(policy.class_path, weights, policy.init_kwargs)
+        for mission in plan.missions.values():
+            check_compatible(mission, *training_missions)
+            if policy.class_path in self.misbehaving:
+                return
+            if is_foreign(policy.class_path, policy.init_kwargs):
+                try:
+                    foreign_policy_checker().check_build(spec, [mission, *training_missions])
+                except PolicyMisbehaviorError as error:
+                    self.misbehaving[policy.class_path] = error
+            elif policy.class_path not in SHORT_NAMES or policy.init_kwargs or weights:
+                self._load_or_build(spec, network, mission, *training_missions)
+
+    def _load_or_build(self, spec: PolicySpec, network_key: str, *missions: Mission) -> None:
+        """Build a policy of DAF for the first mission.
+
+        If the previous policy has the same network, load only the weights: that takes 20 % of the
+        time.
+        """
+        from daf.policies import Game, TrainablePolicy, load_weights, make_policy
+
+        if network_key != self._network:
+            self._network = network_key
+            self._built.clear()
+        name = missions[0].name
+        policy = self._built.get(name)
+        if not isinstance(policy, TrainablePolicy):
+            self._built[name] = make_policy(spec, Game.of(*missions))
+        elif spec.data_path is not None:
+            load_weights(policy, spec)

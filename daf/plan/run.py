@@ -1,0 +1,72 @@
+"""Run: one training run of a plan."""
+
+from typing import Any
+
+from daf.config import (
+    Model,
+    TrainingConfig,
+)
+from daf.missions import Mission
+from daf.plan.contestants import daf_modules_of_policy
+from daf.plan.names import class_label
+from daf.provenance.hashing import digest
+
+
+class Run(Model):
+    """One training run: everything that decides its weights, except the code.
+
+    Attributes:
+        name: unique name, see `proper_name`.
+        policy: label of the policy's class.
+        class_path: class path of the policy.
+        class_digest: hash of a foreign policy's code; None for a policy of DAF.
+        init_kwargs: arguments of the policy's class.
+        training: hyperparameters.
+        initial_digest: hash of the initial weights; None for weights drawn from the seed.
+        training_seed: seed of weights, worlds, actions and minibatches.
+        missions: training missions.
+    """
+
+    name: str
+    policy: str
+    class_path: str
+    class_digest: str | None
+    init_kwargs: dict[str, Any]
+    training: TrainingConfig
+    initial_digest: str | None
+    training_seed: int
+    missions: tuple[Mission, ...]
+
+    def resolved(self) -> dict[str, Any]:
+        """Return all values as plain data; the missions are shared and must not be changed."""
+        missions = [mission.resolved() for mission in self.missions]
+        return self.model_dump(mode="json", exclude={"missions"}) | {"missions": missions}
+
+    def modules(self) -> list[str]:
+        """Return the `daf` modules of the policy and of its teacher."""
+        teacher = self.training.teacher
+        return daf_modules_of_policy(self.class_path) + (
+            daf_modules_of_policy(teacher) if teacher else []
+        )
+
+    def with_seed(self, seed: int) -> "Run":
+        """Return a copy with another training seed and its name."""
+        run = self.model_copy(update={"training_seed": seed})
+        return run.model_copy(update={"name": run.proper_name()})
+
+    def proper_name(self) -> str:
+        """Return the name that follows from class, seed and the digest of all values."""
+        content = self.resolved()
+        del content["name"], content["policy"]
+        return f"{class_label(self.class_path)}-s{self.training_seed}-{digest(content)[:8]}"
+
+    def resume_key(self) -> dict[str, Any]:
+        """Return the values that decide each update of the run, as plain data.
+
+        Runs with equal keys share a resume state. The number of steps is excluded, unless the
+        learning rate depends on it.
+        """
+        content = self.resolved()
+        del content["training"]["steps"]
+        content["training"]["anneal_steps"] = self.training.lr_decay_steps
+        return {key: value for key, value in content.items() if key not in ("name", "policy")}

@@ -1,0 +1,157 @@
+"""Teams of a configuration and the questions about them: mixed, replacement, cross-play."""
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from itertools import combinations
+from math import gcd, lcm
+
+from daf.config import ConfigError, TeamsConfig, short_json, suggest
+from daf.plan.contestants import Team, TeamMember, apportion, team_label
+from daf.plan.plan import Plan
+from daf.provenance.hashing import file_digest
+
+Composition = dict[str, int]
+"""Share of each policy of a team, by label, in the order of the configuration.
+
+The shares are the smallest whole numbers, so equal teams have equal compositions."""
+
+
+def add_teams(plan: Plan, labels: Sequence[str]) -> None:
+    """Add the teams of the configuration and the questions about them to a plan.
+
+    With training seeds each composition gives one team per seed: the trained members with the
+    weights of that seed, and the fixed members.
+
+    Args:
+        plan: plan with all policy instances.
+        labels: labels of all policies, in the order of the configuration.
+
+    Raises:
+        ConfigError: invalid team, in one line.
+    """
+    config = plan.config.teams
+    if config == TeamsConfig():
+        return
+    mixed = _mixed_teams(config, labels)
+    replacements = _replacement_teams(config, labels)
+    pairs = _cross_play_teams(config, labels)
+    compositions = {
+        _composition_label(composition): composition
+        for composition in (*mixed, *replacements.values(), *pairs)
+    }
+    for label, composition in compositions.items():
+        for team in _build_teams(plan, composition):
+            plan.teams[team.name] = team
+            plan.evaluation_configs[team.name] = plan.config.evaluation
+            plan.labels[team.name] = label
+    plan.team_questions = {
+        "teams": {
+            label: _agents_by_mission(plan, composition)
+            for label, composition in compositions.items()
+        },
+        "mixed": [_composition_label(composition) for composition in mixed],
+        "replacement": config.replacement,
+        "valued": {
+            policy: _composition_label(composition) for policy, composition in replacements.items()
+        },
+        "pairs": {_composition_label(composition): list(composition) for composition in pairs},
+    }
+
+
+def _mixed_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Composition]:
+    compositions: list[Composition] = []
+    for number, shares in enumerate(config.mixed):
+        key = f"teams.mixed.{number}"
+        for policy in shares:
+            _check_label(key, policy, labels)
+        composition = _composition_from_shares(shares, labels)
+        if composition in compositions:
+            raise ConfigError(
+                f"key '{key}': got {short_json(shares)}; that is the team of "
+                f"'teams.mixed.{compositions.index(composition)}', leave one out"
+            )
+        compositions.append(composition)
+    return compositions
+
+
+def _replacement_teams(config: TeamsConfig, labels: Sequence[str]) -> dict[str, Composition]:
+    """Return for each policy its team with the replacement policy, half of the agents each."""
+    replacement = config.replacement
+    if replacement is None:
+        return {}
+    _check_label("teams.replacement", replacement, labels)
+    others = [policy for policy in labels if policy != replacement]
+    if not others:
+        raise ConfigError(
+            f"key 'teams.replacement': got {short_json(replacement)}; there is no other policy"
+        )
+    return {
+        policy: _composition_from_shares({policy: 1, replacement: 1}, labels) for policy in others
+    }
+
+
+def _cross_play_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Composition]:
+    if config.cross_play and len(labels) < 2:
+        raise ConfigError("key 'teams.cross_play': got true; at least two policies are needed")
+    return [dict.fromkeys(pair, 1) for pair in combinations(labels, 2) if config.cross_play]
+
+
+def _check_label(key: str, policy: str, labels: Sequence[str]) -> None:
+    if policy not in labels:
+        raise ConfigError(f"key '{key}': got {short_json(policy)}; {suggest(policy, list(labels))}")
+
+
+def _composition_from_shares(shares: Mapping[str, float], labels: Sequence[str]) -> Composition:
+    # Exact fractions of the decimal shares: a composition must not depend on rounding.
+    exact = {policy: Fraction(str(shares[policy])) for policy in labels if policy in shares}
+    scale = lcm(*(share.denominator for share in exact.values()))
+    whole = {policy: int(share * scale) for policy, share in exact.items()}
+    return {policy: share // gcd(*whole.values()) for policy, share in whole.items()}
+
+
+def _composition_label(composition: Composition) -> str:
+    return team_label(list(composition.items()))
+
+
+def _agents_by_mission(plan: Plan, composition: Composition) -> dict[str, dict[str, int]]:
+    """Return the number of agents of each policy, by mission."""
+    agents = {}
+    for mission in plan.missions.values():
+        counts = apportion(mission.num_agents, list(composition.values()))
+        if 0 in counts:
+            policy = list(composition)[counts.index(0)]
+            raise ConfigError(
+                f"key 'teams': in the team {_composition_label(composition)}, '{policy}' would "
+                f"play none of the {mission.num_agents} agents of mission {mission.name}"
+            )
+        agents[mission.name] = dict(zip(composition, counts))
+    return agents
+
+
+def _build_teams(plan: Plan, composition: Composition) -> list[Team]:
+    """Return the teams of a composition: one, or one per training seed."""
+    instances = [
+        [name for name, label in plan.labels.items() if label == policy] for policy in composition
+    ]
+    num_teams = max(map(len, instances))
+    teams = zip(
+        *(names * (num_teams if len(names) == 1 else 1) for names in instances), strict=True
+    )
+    return [
+        Team(
+            members=tuple(
+                _team_member(plan, name, share) for name, share in zip(team, composition.values())
+            )
+        )
+        for team in teams
+    ]
+
+
+def _team_member(plan: Plan, name: str, share: int) -> TeamMember:
+    run, file = plan.runs.get(name), plan.weights.get(name)
+    return TeamMember(
+        instance=plan.policies[name],
+        share=share,
+        trained_on=run.missions if run else (),
+        weights=file_digest(file) if file and not run else None,
+    )

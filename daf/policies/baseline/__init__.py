@@ -1,0 +1,5 @@
+"""Baseline: scripted policy for every mission."""
+
+from daf.policies.baseline.policy import Baseline
+
+__all__ = ["Baseline"]

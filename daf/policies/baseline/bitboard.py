@@ -1,0 +1,186 @@
+"""Agent-centered maps as bitboards, and shortest paths on them by flood fill.
+
+A board is int64 [SIDE]: one number per map row, one bit per column (bit c is column c). The agent
+is always at (RADIUS, RADIUS): when it moves, the board shifts, and cells further away than RADIUS
+are forgotten. One step of a flood fill takes a few shifts per row.
+
+Moves are 0 to 3 for N S W E, in the order of the move actions. A set of moves is a mask of 4 bits.
+"""
+
+import warp as wp
+
+Board = wp.array(dtype=wp.int64)
+Boards = wp.array2d(dtype=wp.int64)
+
+RADIUS = wp.constant(31)
+SIDE = wp.constant(2 * 31 + 1)
+FLOOD_LIMIT = wp.constant(4 * SIDE)  # longest path of the search, in cells
+
+NOTHING = wp.constant(wp.int64(0))
+INSIDE = wp.constant(wp.int64((1 << SIDE) - 1))  # all columns; bit 63, the sign, is always 0
+
+NORTH, SOUTH, WEST, EAST = wp.constant(1), wp.constant(2), wp.constant(4), wp.constant(8)
+
+
+@wp.func
+def in_mask(mask: int, member: int) -> bool:
+    """Check whether a bit mask contains a member."""
+    return ((mask >> member) & 1) != 0
+
+
+@wp.func
+def bit(column: int) -> wp.int64:
+    """Return a row with one cell set."""
+    return wp.int64(1) << wp.int64(column)
+
+
+@wp.func
+def row_step(move: int) -> int:
+    """Return the change of the row by a move."""
+    return int(move == 1) - int(move == 0)
+
+
+@wp.func
+def column_step(move: int) -> int:
+    """Return the change of the column by a move."""
+    return int(move == 3) - int(move == 2)
+
+
+@wp.func
+def row_bits(board: Board, row: int) -> wp.int64:
+    """Return a row of a board; rows beyond its edge are empty."""
+    cells = wp.int64(0)
+    if row >= 0 and row < SIDE:
+        cells = board[row]
+    return cells
+
+
+@wp.func
+def shifted(cells: wp.int64, columns: int) -> wp.int64:
+    """Return a row whose cells are shifted by -1, 0 or 1 columns."""
+    result = cells
+    if columns > 0:
+        result = (cells << wp.int64(1)) & INSIDE
+    if columns < 0:
+        result = cells >> wp.int64(1)
+    return result
+
+
+@wp.func
+def dilate_row(cells: wp.int64) -> wp.int64:
+    """Return the cells of a row and their left and right neighbors."""
+    return (cells | cells << wp.int64(1) | cells >> wp.int64(1)) & INSIDE
+
+
+@wp.func
+def dilate_board_row(board: Board, row: int) -> wp.int64:
+    """Return a row of the board dilated by one cell: all cells and their 8 neighbors."""
+    return dilate_row(row_bits(board, row - 1) | row_bits(board, row) | row_bits(board, row + 1))
+
+
+@wp.func
+def approach_cells(board: Board, row: int, moves: int) -> wp.int64:
+    """Return the cells of a row from which one of the moves leads into a cell of the board."""
+    cells = wp.int64(0)
+    if moves & NORTH:
+        cells |= row_bits(board, row - 1)
+    if moves & SOUTH:
+        cells |= row_bits(board, row + 1)
+    if moves & WEST:
+        cells |= shifted(board[row], 1)
+    if moves & EAST:
+        cells |= shifted(board[row], -1)
+    return cells
+
+
+@wp.func_native(f"""
+    // Plain pointers, so that the compiler vectorizes over rows.
+    const auto* row_cells = board.data + rows;
+    const int first = rows < 0, last = {SIDE} - (rows > 0), left = columns < 0, right = columns > 0;
+    result.data[0] = result.data[{SIDE - 1}] = 0;
+    for (int row = first; row < last; ++row)
+        result.data[row] = (row_cells[row] << left & {int(INSIDE)}) >> right;
+""")
+def shift_board(board: Board, rows: int, columns: int, result: Board):
+    """Write the board after a step of the agent; see `shifted_row`.
+
+    Args:
+        board: int64 [SIDE], before the step.
+        rows: -1, 0 or 1, change of the agent's row.
+        columns: -1, 0 or 1, change of the agent's column.
+        result: int64 [SIDE], after the step.
+    """
+
+
+@wp.func
+def shifted_row(board: Board, row: int, row_shift: int, column_shift: int) -> wp.int64:
+    """Return a row of the board after a step of the agent by -1, 0 or 1 rows and columns."""
+    return shifted(row_bits(board, row + row_shift), -column_shift)
+
+
+@wp.func
+def select_neighbor_cells(cells: wp.int64, row: int) -> wp.int64:
+    """Return the cells of a row that are N, S, W or E neighbors of the agent."""
+    cross = wp.int64(0)
+    if row == RADIUS - 1 or row == RADIUS + 1:
+        cross = bit(RADIUS)
+    if row == RADIUS:
+        cross = bit(RADIUS - 1) | bit(RADIUS + 1)
+    return cells & cross
+
+
+@wp.func
+def is_set(board: Board, row: int, column: int) -> bool:
+    """Check whether a cell is set; row and column are relative to the agent."""
+    return (board[RADIUS + row] & bit(RADIUS + column)) != NOTHING
+
+
+@wp.func
+def moves_onto(board: Board) -> int:
+    """Return the set of moves that lead to cells of the board."""
+    moves = int(0)
+    for move in range(4):
+        if is_set(board, row_step(move), column_step(move)):
+            moves |= 1 << move
+    return moves
+
+
+@wp.func
+def flood_step(board: Board, passable: Board) -> bool:
+    """Spread the cells of a board to passable neighbors; return False if nothing changed."""
+    new_cells = wp.int64(0)
+    previous_row = wp.int64(0)
+    for row in range(SIDE):
+        cells = board[row]
+        spread_cells = (
+            previous_row | cells | cells << wp.int64(1) | cells >> wp.int64(1)
+        ) | row_bits(board, row + 1)
+        spread_cells &= passable[row]
+        new_cells |= spread_cells ^ cells
+        board[row] = spread_cells
+        previous_row = cells
+    return new_cells != NOTHING
+
+
+@wp.func
+def shortest_path_moves(arrived: int, goals: Board, passable: Board) -> int:
+    """Return the first moves of all shortest paths, by flood fill from the goals.
+
+    Args:
+        arrived: set of moves that reach the target in one step; if not empty, it is the result.
+        goals: int64 [SIDE], cells to walk to; overwritten by the cells that the flood reached.
+        passable: int64 [SIDE], passable cells.
+
+    Returns:
+        set of moves; empty if no path exists.
+    """
+    for row in range(SIDE):
+        goals[row] &= passable[row]
+    moves = arrived
+    steps = int(0)
+    has_spread = bool(True)
+    while moves == 0 and has_spread and steps < FLOOD_LIMIT:
+        moves = moves_onto(goals)
+        has_spread = flood_step(goals, passable)
+        steps += 1
+    return moves

@@ -1,0 +1,200 @@
+"""Update of the remembered map of an agent from its current observation."""
+
+import warp as wp
+
+from daf.policies.baseline.bitboard import (
+    NOTHING,
+    RADIUS,
+    SIDE,
+    Board,
+    Boards,
+    bit,
+    column_step,
+    is_set,
+    row_step,
+    shift_board,
+    shifted_row,
+)
+from daf.policies.baseline.strategy import Strategy
+from daf.policies.baseline.window import (
+    AGENT_TYPE,
+    ARGUMENT,
+    CLIPPED,
+    COOLDOWN,
+    ENERGY,
+    NO_PLANE,
+    TYPE,
+    USES,
+    VERB,
+    WALL_TYPE,
+    Planes,
+    Window,
+    distance_rank,
+    self_value,
+)
+
+MOVE = wp.constant(1)  # value of the feature `last_action` after a move
+NO_MOVE = wp.constant(-1)
+SEEN, BLOCKED, COOLING, FIRST_KIND = (wp.constant(board) for board in range(4))
+"""Boards of the map: seen cells, blocked cells, stations on cooldown; then one per station kind."""
+
+
+@wp.func
+def first_window_row(window: Window) -> int:
+    """Return the first row of a board that the window covers."""
+    return RADIUS - window.height // 2
+
+
+@wp.func
+def rasterize_window(
+    strategy: Strategy,
+    window: Window,
+    view: Planes,
+    last_rank: int,
+    observed: Boards,
+    agents: Board,
+):
+    """Convert the window to bitboards.
+
+    Args:
+        strategy: stations and amounts of the game.
+        window: shape of the window.
+        view: uint8 [planes, P], observation.
+        last_rank: distance rank of the first cell whose tokens were cut off.
+        observed: int64 [3 + B, SIDE], boards of the map as observed; only the rows of the window
+            are written.
+        agents: int64 [SIDE], other agents; written.
+    """
+    for row in range(SIDE):
+        agents[row] = NOTHING
+    top, left = first_window_row(window), RADIUS - window.width // 2
+    for r in range(window.height):
+        for board in range(observed.shape[0]):
+            observed[board, top + r] = NOTHING
+        seen, blocked, other_agents = wp.int64(0), wp.int64(0), wp.int64(0)
+        for c in range(window.width):
+            column_bit = bit(left + c)
+            if distance_rank(window, r, c, window.height // 2, window.width // 2) < last_rank:
+                seen |= column_bit
+            cell = r * window.width + c
+            object_type = int(view[TYPE, cell])
+            if object_type == AGENT_TYPE and cell != window.center:
+                other_agents |= column_bit
+            if object_type >= WALL_TYPE:
+                blocked |= column_bit
+            if object_type > WALL_TYPE:
+                rasterize_station(strategy, view, cell, column_bit, top + r, observed)
+        observed[SEEN, top + r] = seen
+        observed[BLOCKED, top + r] = blocked
+        agents[top + r] = other_agents
+
+
+@wp.func
+def rasterize_station(
+    strategy: Strategy, view: Planes, cell: int, column_bit: wp.int64, row: int, observed: Boards
+):
+    """Set the bit of a station on its boards.
+
+    Args:
+        strategy: stations and amounts of the game.
+        view: uint8 [planes, P], observation.
+        cell: cell of the window.
+        column_bit: bit of the column of the boards.
+        row: row of the boards.
+        observed: int64 [3 + B, SIDE], boards of the map as observed.
+    """
+    for kind in range(strategy.type_id.shape[0]):
+        if int(view[TYPE, cell]) == strategy.type_id[kind] + 1:
+            if int(view[COOLDOWN, cell]) > strategy.max_cooldown[kind] + 1:
+                observed[COOLING, row] |= column_bit
+            if is_useful(view, cell, strategy.stock_plane[kind]):
+                observed[FIRST_KIND + kind, row] |= column_bit
+
+
+@wp.func
+def is_useful(view: Planes, cell: int, stock_plane: int) -> bool:
+    """Check whether a chest has stock, or a machine works and has uses left."""
+    useful = view[CLIPPED, cell] == wp.uint8(0) and view[USES, cell] != wp.uint8(1)
+    if stock_plane != NO_PLANE:
+        useful = view[stock_plane, cell] > wp.uint8(0)
+    return useful
+
+
+@wp.func
+def update_map(
+    strategy: Strategy,
+    window: Window,
+    view: Planes,
+    observed: Boards,
+    energy_before: int,
+    boards_before: Boards,
+    boards_after: Boards,
+) -> int:
+    """Write the maps after the last action; return the set of station kinds on them.
+
+    The success of a move is not observed. It succeeded if the blocked cells in view agree with the
+    shifted map and the map without shift disagrees, or the energy shows the price of a move. Most
+    moves cost more than the energy regained, and a move blocked by an agent costs even more.
+
+    Args:
+        strategy: stations and amounts of the game.
+        window: shape of the window.
+        view: uint8 [planes, P], observation.
+        observed: int64 [3 + B, SIDE], boards of the map as observed.
+        energy_before: energy of the agent before the last action.
+        boards_before: int64 [3 + B, SIDE], maps before the last action.
+        boards_after: int64 [3 + B, SIDE], maps after the last action; written.
+    """
+    # displacement by the last action
+    rows, columns = int(0), int(0)
+    move = last_move(window, view, boards_before[BLOCKED])
+    if move != NO_MOVE:
+        rows, columns = row_step(move), column_step(move)
+        has_paid = (
+            self_value(window, view, ENERGY) == energy_before - strategy.net_move_cost
+            and strategy.net_move_cost != 0
+        )
+        has_moved = has_paid or maps_disagree(window, boards_before, observed, 0, 0)
+        if not has_moved or maps_disagree(window, boards_before, observed, rows, columns):
+            rows, columns = 0, 0
+
+    # shift the maps and replace the seen cells
+    top = first_window_row(window)
+    for board in range(boards_before.shape[0]):
+        shift_board(boards_before[board], rows, columns, boards_after[board])
+        for row in range(top, top + window.height):
+            boards_after[board, row] = (
+                boards_after[board, row] & ~observed[SEEN, row] | observed[board, row]
+            )
+
+    # station kinds on the maps
+    mapped_kinds = int(0)
+    for kind in range(boards_before.shape[0] - FIRST_KIND):
+        cells = wp.int64(0)
+        for row in range(SIDE):
+            cells |= boards_after[FIRST_KIND + kind, row]
+        mapped_kinds |= int(cells != NOTHING) << kind
+    return mapped_kinds
+
+
+@wp.func
+def last_move(window: Window, view: Planes, blocked: Board) -> int:
+    """Return the last action if it was a move to a cell that was not blocked; else NO_MOVE."""
+    move = wp.min(self_value(window, view, ARGUMENT), 3)
+    if self_value(window, view, VERB) != MOVE or is_set(blocked, row_step(move), column_step(move)):
+        move = NO_MOVE
+    return move
+
+
+@wp.func
+def maps_disagree(
+    window: Window, boards: Boards, observed: Boards, rows: int, columns: int
+) -> bool:
+    """Check whether the maps, shifted by a step, contradict the observed blocked cells."""
+    differing = wp.int64(0)
+    top = first_window_row(window)
+    for row in range(top, top + window.height):
+        seen_twice = shifted_row(boards[SEEN], row, rows, columns) & observed[SEEN, row]
+        blocked = shifted_row(boards[BLOCKED], row, rows, columns)
+        differing |= (blocked ^ observed[BLOCKED, row]) & seen_twice
+    return differing != NOTHING

@@ -1,0 +1,152 @@
+"""Role of each station type in making hearts, derived from recipes and chest sides."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from daf.missions import RESOURCES, Assembler, Chest
+from daf.missions.stations import Recipe
+from daf.policies.game import Game
+
+HEARTS_PER_TRIP = 2
+"""Hearts that a formation makes before its agents gather resources again."""
+
+APPROACH_SIDES = ("S", "N", "E", "W")  # side of a station from which the move N, S, W, E enters it
+
+
+@dataclass(frozen=True)
+class StationRole:
+    """Useful station type with its role.
+
+    Attributes:
+        role: "assembler" of hearts, "heart_chest", or the resource that the station gives.
+        type_id: type id in observations.
+        moves: moves (0 to 3 for N S W E) that use the station.
+        max_cooldown: with a longer remaining cooldown the station is no target.
+        energy_cost: energy of one use.
+        stock: resource that the station must contain; None for no condition.
+        team_size: agents around the station that maximize its output per agent.
+    """
+
+    role: str
+    type_id: int
+    moves: tuple[int, ...]
+    max_cooldown: int = 0
+    energy_cost: int = 0
+    stock: str | None = None
+    team_size: int = 1
+
+
+def heart_recipes(game: Game) -> list[Recipe]:
+    """Return the heart recipes whose formations need at most the agents of the game."""
+    assemblers = [s for s in game.stations.values() if isinstance(s, Assembler)]
+    recipes = [r for station in assemblers for r in _possible_recipes(station, game.num_agents)]
+    return [recipe for recipe in recipes if "heart" in recipe.outputs]
+
+
+def cheapest_recipe(recipes: list[Recipe]) -> Recipe | None:
+    """Return the recipe with the smallest sum of inputs, without energy; None for no recipes."""
+    return min(recipes, key=lambda recipe: sum(materials(recipe).values()), default=None)
+
+
+def materials(recipe: Recipe | None) -> dict[str, int]:
+    """Return the inputs of a recipe without energy: resource -> amount."""
+    inputs = recipe.inputs if recipe else {}
+    return {name: inputs[name] for name in RESOURCES if name != "energy" and inputs.get(name)}
+
+
+def min_team_size(recipe: Recipe | None) -> int:
+    """Return the number of agents in the smallest formation of a recipe."""
+    return min(map(len, recipe.formations)) if recipe else 0
+
+
+def amounts_to_carry(recipe: Recipe | None) -> dict[str, int]:
+    """Return the resources that each agent gathers for a heart recipe: resource -> amount.
+
+    The agents of a formation pay together. Each carries its part of `HEARTS_PER_TRIP` hearts, but
+    never more than one heart needs.
+    """
+    part = min(1, HEARTS_PER_TRIP / min_team_size(recipe)) if recipe else 0
+    return {name: math.ceil(amount * part) for name, amount in materials(recipe).items()}
+
+
+def station_roles(game: Game) -> tuple[StationRole, ...]:
+    """Return the station types that have a role in making hearts."""
+    amounts = amounts_to_carry(cheapest_recipe(heart_recipes(game)))
+    roles = [
+        _chest_role(station, amounts)
+        if isinstance(station, Chest)
+        else _assembler_role(station, _possible_recipes(station, game.num_agents), amounts)
+        for station in game.stations.values()
+    ]
+    return tuple(role for role in roles if role is not None)
+
+
+def _chest_role(chest: Chest, amounts: dict[str, int]) -> StationRole | None:
+    """Return the role of a chest: store of hearts, or source of a resource.
+
+    Args:
+        chest: station type.
+        amounts: resources that each agent gathers.
+    """
+    sides = {side: delta for side, delta in chest.sides.items() if side in APPROACH_SIDES}
+    deposit, withdrawal = max(sides.values(), default=0), min(sides.values(), default=0)
+    if chest.resource == "heart" and deposit > 0:
+        moves = _moves_into(side for side in sides if sides[side] == deposit)
+        return StationRole("heart_chest", chest.type_id, moves)
+    if chest.resource in amounts and withdrawal < 0:
+        moves = _moves_into(side for side in sides if sides[side] == withdrawal)
+        return StationRole(chest.resource, chest.type_id, moves, stock=chest.resource)
+    return None
+
+
+def _assembler_role(
+    station: Assembler, recipes: list[Recipe], amounts: dict[str, int]
+) -> StationRole | None:
+    """Return the role of an assembler or extractor: maker of hearts, or source of a resource.
+
+    Args:
+        station: station type.
+        recipes: recipes that the agents of the game can use.
+        amounts: resources that each agent gathers.
+    """
+    energy_cost = max((recipe.inputs.get("energy", 0) for recipe in recipes), default=0)
+    hearts = [recipe for recipe in recipes if "heart" in recipe.outputs]
+    if hearts:
+        cells = {cell for recipe in hearts for formation in recipe.formations for cell in formation}
+        moves = _moves_into(APPROACH_SIDES if "any" in cells else cells)
+        return StationRole(
+            "assembler",
+            station.type_id,
+            moves,
+            energy_cost=energy_cost,
+            team_size=min_team_size(cheapest_recipe(hearts)),
+        )
+    useful = sorted({"energy", *amounts} & {name for r in recipes for name in r.outputs})
+    if not useful:
+        return None
+    # A partial use reduces the remaining uses by one, like a full use.
+    is_partial = station.partial and station.max_uses == 0
+    max_cooldown = max(recipe.cooldown for recipe in recipes) // 2 if is_partial else 0
+    team_size = 1
+    if station.max_uses:  # limited uses: wait for the formation with the largest output
+        outputs = [recipe.outputs.get(useful[0], 0) for recipe in recipes]
+        team_size = min_team_size(recipes[outputs.index(max(outputs))])
+    return StationRole(
+        useful[0],
+        station.type_id,
+        (0, 1, 2, 3),
+        max_cooldown,
+        energy_cost,
+        team_size=team_size,
+    )
+
+
+def _possible_recipes(station: Assembler, num_agents: int) -> list[Recipe]:
+    """Return the recipes with a formation of at most this number of agents."""
+    return [recipe for recipe in station.recipes if min_team_size(recipe) <= num_agents]
+
+
+def _moves_into(sides: Iterable[str]) -> tuple[int, ...]:
+    """Return the moves that enter a station from these sides."""
+    return tuple(sorted(APPROACH_SIDES.index(side) for side in sides if side in APPROACH_SIDES))

@@ -1,0 +1,1 @@
+"""Operations of networks: Warp kernels, and replacements in plain torch for bundles."""

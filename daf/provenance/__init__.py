@@ -1,0 +1,1 @@
+"""Provenance: sidecars of output files, hashes of code and data, detection of stale outputs."""

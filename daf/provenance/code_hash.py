@@ -1,0 +1,79 @@
+"""Hashes of code: syntax trees of modules and of all DAF modules that they import."""
+
+import ast
+import hashlib
+from functools import cache
+from pathlib import Path
+
+from daf.provenance.hashing import digest
+
+
+@cache
+def code_hash(*modules: str) -> str:
+    """Return the hash of modules and of all `daf` modules that they import.
+
+    The hash ignores comments, formatting and docstrings.
+
+    Args:
+        modules: dotted names.
+    """
+    hashes: dict[str, str] = {}
+    queue = list(modules)
+    while queue:
+        name = queue.pop()
+        if name not in hashes:
+            hashes[name], imports = _parse_module(name)
+            queue += imports
+    return digest(sorted(hashes.items()))[:16]
+
+
+def script_hash(path: str | Path, *modules: str) -> str:
+    """Return the hash of a script's syntax tree and of modules (`code_hash`).
+
+    Other imports of the script are excluded, since they do not determine results.
+
+    Args:
+        path: path of the script.
+        modules: dotted names.
+    """
+    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        _strip_docstrings(node)
+    return digest([ast.dump(tree), code_hash(*modules)])[:16]
+
+
+@cache
+def _parse_module(name: str) -> tuple[str, tuple[str, ...]]:
+    """Return the hash of a module's syntax tree, and the `daf` modules that it imports."""
+    path = _module_file(name)
+    if path is None:
+        raise ModuleNotFoundError(f"code_hash: no module {name}")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        _strip_docstrings(node)
+    used = sorted(name for name in imported if _module_file(name))
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(used)
+
+
+def _strip_docstrings(node: ast.AST) -> None:
+    """Remove docstrings and other constant expressions from a block."""
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+        node.body = [
+            statement
+            for statement in node.body
+            if not (isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant))
+        ]
+
+
+@cache
+def _module_file(name: str) -> Path | None:
+    """Return the source file of a `daf` module without importing it; None for other modules."""
+    package, *names = name.split(".")
+    path = Path(__file__).parents[1].joinpath(*names)
+    files = (path / "__init__.py", path.with_suffix(".py"))
+    return next((file for file in files if package == "daf" and file.is_file()), None)

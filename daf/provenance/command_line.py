@@ -1,0 +1,28 @@
+"""Command line of this process, as a user would type it."""
+
+import sys
+from pathlib import Path
+
+from daf.provenance.source import relative_or_name
+from daf.system.interrupts import snakemake_process
+
+
+def command_line() -> list[str]:
+    """Return the command line of the Snakemake process of this job, else of this process.
+
+    Absolute paths become relative to the working directory, or names outside of it.
+    """
+    snakemake = snakemake_process()
+    program, *arguments = sys.argv if snakemake is None else snakemake.cmdline()[1:]
+    while program in ("-P", "-m"):
+        program, *arguments = arguments
+    path = Path(program)
+    name = path.parent.name if path.name == "__main__.py" else path.name
+    return [name, *map(_without_absolute_path, arguments)]
+
+
+def _without_absolute_path(argument: str) -> str:
+    option, equals, value = argument.partition("=")
+    if equals and Path(value).is_absolute():
+        return f"{option}={relative_or_name(value)}"
+    return relative_or_name(argument) if Path(argument).is_absolute() else argument

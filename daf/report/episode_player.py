@@ -1,0 +1,172 @@
+"""Data of the replay viewer: recorded episodes within a budget of bytes."""
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+from jinja2.utils import htmlsafe_json_dumps
+from markupsafe import Markup
+
+from daf.evaluation.replay import Replay
+from daf.missions import RESOURCES, Chest, Mission
+from daf.report.map_chart import station_styles
+from daf.report.tables import Cell, Table
+
+BYTE_BUDGET = 1_500_000
+"""Maximum size of all episodes of a page, in bytes."""
+
+UNUSED_FIELDS = ("reward",)
+"""Fields of a replay that the viewer does not use."""
+
+
+class EpisodeView(NamedTuple):
+    """One recorded episode for the replay viewer.
+
+    Attributes:
+        policy: label of the policy.
+        file: path of the replay in the results folder.
+        run: name of the run.
+        mission: mission with the layout of the episode.
+        world_seed: seed of the episode.
+        score: final score.
+        steps: number of steps.
+        states: JSON for a script element, name of each field -> [values, repeats].
+    """
+
+    policy: str
+    file: str
+    run: str
+    mission: Mission
+    world_seed: int
+    score: int
+    steps: int
+    states: Markup
+
+    @classmethod
+    def from_replay(cls, replay: Replay, policy: str, file: str) -> "EpisodeView | None":
+        """Return the first episode of a replay; None if it has nview."""
+        if not replay.episodes:
+            return None
+        episode = replay.episodes[0]
+        states = {
+            name: [runs.values, runs.repeats]
+            for name, runs in episode.states
+            if name not in UNUSED_FIELDS
+        }
+        mission = replay.mission
+        return cls(
+            policy=policy,
+            file=file,
+            run=replay.run,
+            mission=mission if episode.layout is None else mission.select_layout(episode.layout),
+            world_seed=episode.world_seed,
+            score=episode.score,
+            steps=episode.steps,
+            states=_embedded_json(states),
+        )
+
+
+def player_data(
+    episode_views: Sequence[EpisodeView], budget: int = BYTE_BUDGET
+) -> dict[str, Any] | None:
+    """Return the data of the replay viewer; None without episodes.
+
+    Args:
+        episode_views: episodes, in the order of the selection within each mission.
+        budget: maximum size of all episodes, in bytes; the largest episodes are omitted.
+
+    Returns:
+        `index`, `states`: JSON for script elements, with one item of `states` per episode.
+        `choices`: (mission, episodes) with number, policy and score of each episode. `omitted`:
+        table of omitted episodes, or None.
+    """
+    if not episode_views:
+        return None
+    names = list(dict.fromkeys(view.mission.name for view in episode_views))
+    ordered = sorted(episode_views, key=lambda view: names.index(view.mission.name))
+    fits = _fit_budget([len(view.states) for view in ordered], budget)
+    included = [view for number, view in enumerate(ordered) if number in fits]
+    missions = {view.mission.name: view.mission for view in included}
+    choices: dict[str, list[dict]] = {name: [] for name in missions}
+    for number, view in enumerate(included):
+        choice = {"number": number, "policy": view.policy, "score": view.score}
+        choices[view.mission.name].append(choice)
+    return {
+        "index": _embedded_json(
+            {
+                "resources": RESOURCES,
+                "missions": {name: _mission_data(mission) for name, mission in missions.items()},
+                "episodes": [_episode_facts(view) for view in included],
+            }
+        ),
+        "states": [view.states for view in included],
+        "choices": list(choices.items()),
+        "omitted": _omitted_table([view for n, view in enumerate(ordered) if n not in fits]),
+    }
+
+
+def _fit_budget(sizes: Sequence[int], budget: int) -> set[int]:
+    """Return the indices of the smallest items that fit into the budget together."""
+    order = sorted(range(len(sizes)), key=sizes.__getitem__)
+    totals = accumulate(sizes[number] for number in order)
+    return {number for number, total in zip(order, totals) if total <= budget}
+
+
+def _embedded_json(data: Any) -> Markup:
+    return htmlsafe_json_dumps(data, separators=(",", ":"))
+
+
+def _episode_facts(view: EpisodeView) -> dict[str, Any]:
+    return {
+        "policy": view.policy,
+        "mission": view.mission.name,
+        "run": view.run,
+        # JavaScript has no 64-bit integers, so the seed is text.
+        "world_seed": str(view.world_seed),
+        "score": view.score,
+        "steps": view.steps,
+    }
+
+
+def _mission_data(mission: Mission) -> dict[str, Any]:
+    styles = station_styles(mission.map, mission.legend)
+    limits = {name: limit.limit for limit in mission.limits for name in limit.resources}
+    return {
+        "rows": mission.map,
+        "legend": mission.legend,
+        "width": mission.width,
+        "agents": mission.num_agents,
+        "energy": limits.get("energy", mission.default_limit) or 1,
+        "heart": RESOURCES.index("heart"),
+        "move_energy": mission.move_energy,
+        "repairs": [_format_amounts(repair.inputs) for repair in mission.clipping.repairs],
+        "stations": [
+            _station_data(mission, row, column, name, styles)
+            for row, column, name in mission.cells_with(*mission.stations)
+        ],
+    }
+
+
+def _format_amounts(amounts: Mapping[str, int]) -> str:
+    return ", ".join(f"{amount} {name}" for name, amount in amounts.items()) or "nothing"
+
+
+def _station_data(
+    mission: Mission, row: int, column: int, name: str, styles: Mapping[str, int]
+) -> dict[str, Any]:
+    symbol, station = mission.map[row][column], mission.stations[name]
+    chest = isinstance(station, Chest)
+    return {
+        "cell": row * mission.width + column,
+        "name": name.replace("_", " "),
+        "symbol": symbol,
+        "style": styles[symbol],
+        "uses": 0 if chest else station.max_uses,
+        "stores": RESOURCES.index(station.resource) if chest else None,
+    }
+
+
+def _omitted_table(omitted: Sequence[EpisodeView]) -> Table | None:
+    rows = [[Cell(view.policy), Cell(view.mission.name), Cell(view.file)] for view in omitted]
+    columns = ["Policy", "Mission", "File"]
+    return Table("Recorded episodes not included in this page", columns, rows) if rows else None

@@ -1,0 +1,294 @@
+"""Conversion of a recording of the reference engine to its mission.
+
+Every key of the recorded configuration is read. A setting that `Mission` does not support raises a
+`ConfigError` with its key.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, field_validator
+
+from daf.config import ConfigError, Float, Int, Model, short_json
+from daf.missions import POSITIONS, RESOURCES, Assembler, Mission
+from daf.missions.formations import recipe_by_neighbor_byte
+from daf.missions.mission import AGENT, FLOOR, WALL
+from daf.sim.tables.codes import MOVES
+
+ENGINE_NAMES = {"empty": FLOOR, "agent.agent": AGENT, "wall": WALL}
+"""Names of the objects besides stations: engine name -> name in a mission."""
+
+
+def _constant(expected: Any) -> Any:
+    """Return the type of a setting with a single supported value."""
+
+    def check(value: Any) -> Any:
+        if value != expected or isinstance(value, bool) != isinstance(expected, bool):
+            raise ValueError(f"expected {short_json(expected)}")
+        return value
+
+    return Annotated[Any, AfterValidator(check)]
+
+
+def _check_integer(value: float) -> int:
+    if not value.is_integer():
+        raise ValueError("expected a whole number")
+    return int(value)
+
+
+Flag = Annotated[bool, Field(strict=True)]
+Cost = Annotated[Float, Field(ge=0, le=255), AfterValidator(_check_integer)]
+Amounts = dict[str, Int]
+
+
+class _FreeAction(Model):
+    """An action without a cost."""
+
+    consumed: _constant({}) = {}
+
+
+class _MoveCost(Model):
+    energy: Cost = 0
+
+
+class _Move(Model):
+    consumed: _MoveCost = _MoveCost()
+
+
+class _ChangeGlyph(_FreeAction):
+    number_of_glyphs: Int
+
+
+class _Actions(Model):
+    noop: _FreeAction = _FreeAction()
+    move: _Move
+    change_glyph: _ChangeGlyph
+
+
+class _Agent(Model):
+    default_resource_limit: Int
+    resource_limits: tuple[tuple[tuple[str, ...], Int], ...]
+    stat_rewards: dict[str, Float]
+    stat_reward_max: dict[str, Float]
+    initial_inventory: Amounts
+    shareable_resources: _constant(["energy"]) = ["energy"]
+    inventory_regen_amounts: Amounts
+    action_failure_penalty: Float
+
+
+class _Recipe(Model):
+    inputs: Amounts = Field(alias="in")
+    outputs: Amounts = Field(alias="out")
+    cooldown: Int
+
+    def resolved(self) -> dict[str, Any]:
+        return self.model_dump()
+
+
+class _PlacedRecipe(_Recipe):
+    positions: tuple[str, ...]
+
+    def resolved(self) -> dict[str, Any]:
+        formation = ["any" if position == "Any" else position for position in self.positions]
+        return {"formations": [formation]} | self.model_dump(exclude={"positions"})
+
+
+class _Clipper(Model):
+    unclipping_recipes: tuple[_Recipe, ...]
+    length_scale: Float
+    cutoff_distance: Float
+    clip_rate: Float
+
+
+class _Wall(Model):
+    kind: Literal["wall"] = "wall"
+    type_id: _constant(1)
+    swappable: _constant(False) = False
+
+
+class _Assembler(Model):
+    kind: Literal["assembler"] = "assembler"
+    type_id: Int
+    recipes: tuple[_PlacedRecipe, ...]
+    table: tuple[Int, ...] | None = None
+    allow_partial_usage: Flag
+    max_uses: Int
+    exhaustion: Float
+    clip_immune: Flag
+    start_clipped: Flag
+
+    def resolved(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "type_id": self.type_id,
+            "recipes": [recipe.resolved() for recipe in self.recipes],
+            "partial": self.allow_partial_usage,
+            "max_uses": self.max_uses,
+            "exhaustion": self.exhaustion,
+            "clip_immune": self.clip_immune,
+            "starts_clipped": self.start_clipped,
+        }
+
+
+class _Chest(Model):
+    kind: Literal["chest"] = "chest"
+    type_id: Int
+    resource: str
+    position_deltas: tuple[tuple[Literal[POSITIONS], Int], ...]
+    initial_inventory: Int
+    max_inventory: Int
+
+    @field_validator("position_deltas")
+    @classmethod
+    def _check_unique_positions(cls, deltas):
+        positions = [position for position, _ in deltas]
+        if len(set(positions)) < len(positions):
+            raise ValueError("expected each position at most once")
+        return deltas
+
+    def resolved(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "type_id": self.type_id,
+            "resource": self.resource,
+            # Agents do not move diagonally, so they cannot use the corners of a chest.
+            "sides": {position: d for position, d in self.position_deltas if position in MOVES},
+            "initial": self.initial_inventory,
+            "capacity": self.max_inventory,
+        }
+
+
+class _GlobalTokens(Model):
+    episode_completion_pct: _constant(True) = True
+    last_action: _constant(True) = True
+    last_reward: _constant(True) = True
+    visitation_counts: _constant(False) = False
+
+
+class _Config(Model):
+    """The `config` of a recording."""
+
+    resource_names: _constant(list(RESOURCES))
+    num_agents: Int
+    max_steps: Int
+    episode_truncates: Flag
+    obs_width: Int
+    obs_height: Int
+    num_observation_tokens: Int
+    global_obs: _GlobalTokens = _GlobalTokens()
+    actions: _Actions
+    agent: _Agent
+    inventory_regen_interval: Int
+    resource_loss_prob: _constant(0) = 0
+    allow_diagonals: _constant(False) = False
+    recipe_details_obs: _constant(False) = False
+    clipper: _Clipper
+    objects: dict[str, Annotated[_Wall | _Assembler | _Chest, Field(discriminator="kind")]]
+
+    @field_validator("objects")
+    @classmethod
+    def _check_walls(cls, objects):
+        for name, settings in objects.items():
+            if isinstance(settings, _Wall) != (name == "wall") or name in (FLOOR, AGENT):
+                raise ValueError(f"'{name}' is not a valid name of a {settings.kind}")
+        return objects
+
+
+def mission_from_recording(metadata: Mapping[str, Any]) -> Mission:
+    """Build the mission of a recording.
+
+    Args:
+        metadata: parsed JSON of the recording.
+
+    Raises:
+        ConfigError: unsupported setting, or metadata that contradicts the map.
+    """
+    source = f"recording {metadata['name']}"
+    config = _Config.parse(metadata["config"], source)
+    legend = {
+        symbol: ENGINE_NAMES.get(object_name, object_name)
+        for symbol, object_name in metadata["legend"].items()
+    }
+    for symbol, object_name in metadata["legend"].items():
+        if object_name not in ENGINE_NAMES and object_name not in config.objects:
+            raise ConfigError(
+                f"{source}: key 'legend.{symbol}': unknown object {short_json(object_name)}"
+            )
+    used_legend = {
+        symbol: object_name
+        for symbol, object_name in legend.items()
+        if symbol in "".join(metadata["map"])
+    }
+    mission = Mission.parse(_mission_data(metadata, config, used_legend), source)
+    _check_map(metadata, config, mission, source)
+    _check_tables(config, mission, source)
+    return mission
+
+
+def _mission_data(metadata: Mapping[str, Any], config: _Config, legend: dict[str, str]) -> dict:
+    agent, clipper, actions = config.agent, config.clipper, config.actions
+    return {
+        "name": metadata["name"],
+        "map": metadata["map"],
+        "legend": legend,
+        "stations": {
+            object_name: config.objects[object_name].resolved() | {"symbol": symbol}
+            for symbol, object_name in legend.items()
+            if object_name not in ENGINE_NAMES.values()
+        },
+        "max_steps": config.max_steps,
+        "truncates": config.episode_truncates,
+        "window_height": config.obs_height,
+        "window_width": config.obs_width,
+        "tokens": config.num_observation_tokens,
+        "glyphs": actions.change_glyph.number_of_glyphs,
+        "move_energy": actions.move.consumed.energy,
+        "failure_penalty": agent.action_failure_penalty,
+        "limits": [
+            {"resources": list(names), "limit": limit} for names, limit in agent.resource_limits
+        ],
+        "default_limit": agent.default_resource_limit,
+        "initial_inventory": agent.initial_inventory,
+        "regeneration": {
+            "interval": config.inventory_regen_interval,
+            "amounts": agent.inventory_regen_amounts,
+        },
+        "rewards": agent.stat_rewards,
+        "reward_caps": agent.stat_reward_max,
+        "clipping": {
+            "rate": clipper.clip_rate,
+            "length_scale": clipper.length_scale,
+            "cutoff": clipper.cutoff_distance,
+            "repairs": [recipe.resolved() for recipe in clipper.unclipping_recipes],
+        },
+    }
+
+
+def _check_map(metadata: Mapping[str, Any], config: _Config, mission: Mission, source: str) -> None:
+    """Check that the recorded sizes match the map."""
+    num_agents = mission.num_agents
+    for key, recorded, from_map in (
+        ("config.num_agents", config.num_agents, num_agents),
+        ("num_agents", metadata.get("num_agents", num_agents), num_agents),
+        ("height", metadata.get("height", mission.height), mission.height),
+        ("width", metadata.get("width", mission.width), mission.width),
+    ):
+        if recorded != from_map:
+            raise ConfigError(
+                f"{source}: key '{key}': got {short_json(recorded)}; "
+                f"expected {from_map} from the map"
+            )
+
+
+def _check_tables(config: _Config, mission: Mission, source: str) -> None:
+    """Check that the recorded recipe tables match the recipes."""
+    for name, station in mission.stations.items():
+        recorded = getattr(config.objects[name], "table", None)
+        if recorded is not None and isinstance(station, Assembler):
+            table = tuple(
+                -1 if index is None else index for index in recipe_by_neighbor_byte(station)
+            )
+            if table != recorded:
+                raise ConfigError(
+                    f"{source}: key 'objects.{name}.table': expected the table of its recipes"
+                )

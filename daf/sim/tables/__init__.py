@@ -1,0 +1,1 @@
+"""Lookup tables of a mission, computed once and constant during the simulation."""

@@ -1,0 +1,105 @@
+"""Tables of visibility: the cells, stations and wall tokens of every observation window."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from daf.sim.token_copies import PADDING_TOKENS
+
+WORD = 64
+"""Bits per mask word."""
+
+CHUNK_VIEWS = 4096
+"""Views sorted per chunk, which limits the memory."""
+
+WALL_TOKEN = (0, 1)
+"""Feature and value of a wall token (type_id 1)."""
+
+
+class Window(NamedTuple):
+    """The P cells of an observation window in token order; the index of a cell is its rank."""
+
+    offset: np.ndarray  # int32 [P], padded grid index relative to the agent's cell
+    location: np.ndarray  # uint8 [P], location byte of a token: row << 4 | column
+
+
+def window_cells(height: int, width: int, padded_width: int) -> Window:
+    """Build the window: cells by Manhattan distance, then row, then column.
+
+    Args:
+        height: rows of the window.
+        width: columns of the window.
+        padded_width: columns of the padded grid.
+    """
+    half_height, half_width = height // 2, width // 2
+    cells = sorted(
+        (abs(row) + abs(column), row, column)
+        for row in range(-half_height, half_height + 1)
+        for column in range(-half_width, half_width + 1)
+    )
+    return Window(
+        np.asarray([row * padded_width + col for _, row, col in cells], dtype=np.int32),
+        np.asarray(
+            [(row + half_height) << 4 | (col + half_width) for _, row, col in cells], dtype=np.uint8
+        ),
+    )
+
+
+def visibility_tables(
+    window: Window, walls: np.ndarray, stations: np.ndarray, walkable: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Build the visibility tables of every cell that an agent can occupy.
+
+    Cells that see the same walls share a view. Tables that differ between layouts are contiguous,
+    in the order of the kernel's accesses.
+
+    Args:
+        window: cells of the observation window, P ranks.
+        walls: bool [Y, G], walls of the padded grids.
+        stations: bool [Y, G], stations of the padded grids.
+        walkable: bool [Y, G], cells that an agent can occupy.
+
+    Returns:
+        `visible_stations` int64 [Y, G, words + 1], bit mask of the stations by rank, then the index
+        of the view; `wall_mask` int64 [views, words], bit mask of the walls by rank; `wall_tokens`
+        uint8 [views, P + PADDING_TOKENS, 3], wall tokens of a view by rank; `rank_by_offset` int16
+        [2 * D + 1], rank of a cell by its offset + D, -1 outside the window, with D the largest
+        offset.
+    """
+    num_ranks = len(window.offset)
+    num_words = -(-num_ranks // WORD)
+    visible_stations = np.zeros((*walkable.shape, num_words + 1), dtype=np.int64)
+    wall_masks = []
+    for layout, is_walkable in enumerate(walkable):
+        cells = np.flatnonzero(is_walkable)
+        neighborhood = cells[:, None] + window.offset
+        wall_masks.append(_pack_masks(walls[layout, neighborhood]))
+        visible_stations[layout, cells, :num_words] = _pack_masks(stations[layout, neighborhood])
+    views, view_ids = np.unique(np.concatenate(wall_masks), axis=0, return_inverse=True)
+    visible_stations[walkable, num_words] = view_ids.reshape(-1)
+    tokens = np.zeros((len(views), num_ranks + PADDING_TOKENS, 3), dtype=np.uint8)
+    for start in range(0, len(views), CHUNK_VIEWS):
+        chunk = slice(start, start + CHUNK_VIEWS)
+        is_wall = np.unpackbits(
+            views[chunk].view(np.uint8), axis=1, count=num_ranks, bitorder="little"
+        )
+        tokens[chunk, :num_ranks, 0] = window.location[
+            np.argsort(1 - is_wall, axis=1, kind="stable")
+        ]
+    tokens[:, :, 1:] = WALL_TOKEN
+    max_offset = int(window.offset.max())
+    rank_by_offset = np.full(2 * max_offset + 1, -1, dtype=np.int16)
+    rank_by_offset[window.offset + max_offset] = np.arange(num_ranks)
+    return {
+        "visible_stations": visible_stations,
+        "wall_mask": views,
+        "wall_tokens": tokens,
+        "rank_by_offset": rank_by_offset,
+    }
+
+
+def _pack_masks(mask: np.ndarray) -> np.ndarray:
+    """Pack bool [n, P] into int64 [n, words]: rank r is bit r % 64 of word r // 64."""
+    padding = -mask.shape[1] % WORD
+    bits = np.pad(mask, ((0, 0), (0, padding)))
+    return np.packbits(bits, axis=1, bitorder="little").view("<i8")

@@ -1,0 +1,137 @@
+"""Points of a search space: by quantiles, by a function, or all points of a grid."""
+
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from daf.config import DAFSweepConfig, Parameter
+
+
+def num_values(parameter: Parameter) -> float:
+    """Return the number of values; infinity for a continuous range."""
+    if parameter.values is not None:
+        return len(parameter.values)
+    if parameter.log and not parameter.int:
+        return math.inf
+    step = parameter.step or (1 if parameter.int else None)
+    return math.inf if step is None else _num_steps(parameter, step)
+
+
+def is_discrete(parameter: Parameter) -> bool:
+    """Return True if a parameter has a list of values or a step."""
+    return parameter.values is not None or parameter.step is not None
+
+
+def value_at(parameter: Parameter, index: int) -> Any:
+    """Return the value at an index of finitely many values."""
+    if parameter.values is not None:
+        return parameter.values[index]
+    return round_value(parameter, parameter.min + index * (parameter.step or 1))
+
+
+def index_of(parameter: Parameter, value: Any) -> int:
+    """Return the index of a value among finitely many values."""
+    if parameter.values is not None:
+        return parameter.values.index(value)
+    return round((value - parameter.min) / (parameter.step or 1))
+
+
+def value_at_quantile(parameter: Parameter, quantile: float) -> Any:
+    """Return the value at a quantile of a parameter's scale.
+
+    Args:
+        parameter: values or range.
+        quantile: 0 <= quantile < 1.
+    """
+    if is_discrete(parameter):
+        return value_at(parameter, int(quantile * num_values(parameter)))
+    low, high = parameter.min, parameter.max
+    if parameter.int:  # each integer gets an equal part of the scale
+        low, high = low - 0.5, high + 0.5
+    if parameter.log:
+        value = math.exp(math.log(low) + quantile * (math.log(high) - math.log(low)))
+    else:
+        value = low + quantile * (high - low)
+    return round_value(parameter, value)
+
+
+def _num_steps(parameter: Parameter, step: float) -> int:
+    # The tolerance absorbs rounding errors such as 0.1 + 0.2 != 0.3.
+    return math.floor((parameter.max - parameter.min) / step + 1e-9) + 1
+
+
+def round_value(parameter: Parameter, value: float) -> Any:
+    """Round a value of a range to an integer or to 4 digits, within the range.
+
+    Names of trials stay readable, and rounding errors of different processors give equal trials.
+    """
+    clamped = min(max(value, parameter.min), parameter.max)
+    if parameter.int:
+        return round(clamped)
+    return min(max(float(f"{clamped:.4g}"), parameter.min), parameter.max)
+
+
+def is_active(parameter: Parameter, values: Mapping[str, Any]) -> bool:
+    """Return True if the condition of a parameter holds for the values of other parameters."""
+    return all(
+        name in values and values[name] in accepted for name, accepted in parameter.when.items()
+    )
+
+
+def point_at_quantiles(sweep: DAFSweepConfig, quantiles: Mapping[str, float]) -> dict[str, Any]:
+    """Return the point of the search space at a quantile of each parameter.
+
+    Inactive parameters are absent.
+    """
+    return build_point(sweep, lambda name, parameter: value_at_quantile(parameter, quantiles[name]))
+
+
+def build_point(
+    sweep: DAFSweepConfig, choose_value: Callable[[str, Parameter], Any]
+) -> dict[str, Any]:
+    """Build a point from the values of its active parameters.
+
+    Args:
+        sweep: configuration of the sweep.
+        choose_value: returns the value of one parameter, from its name and the parameter. It is
+            called for conditions first.
+
+    Returns:
+        Values by name, in the order of the search space.
+    """
+    values: dict[str, Any] = {}
+    for name in sweep.ordered_parameters():
+        if is_active(sweep.search_space[name], values):
+            values[name] = choose_value(name, sweep.search_space[name])
+    return {name: values[name] for name in sweep.search_space if name in values}
+
+
+def num_points(sweep: DAFSweepConfig) -> float:
+    """Return an upper bound of the number of points; infinity for a continuous range."""
+    return math.prod(map(num_values, sweep.search_space.values()))
+
+
+def build_grid(sweep: DAFSweepConfig) -> list[dict[str, Any]]:
+    """Return every point of a finite search space; the last parameter varies fastest."""
+    points: list[dict[str, Any]] = [{}]
+    for name in sweep.ordered_parameters():
+        parameter = sweep.search_space[name]
+        values = [value_at(parameter, index) for index in range(int(num_values(parameter)))]
+        points = list(
+            itertools.chain.from_iterable(
+                [{**p, name: v} for v in values] if is_active(parameter, p) else [p] for p in points
+            )
+        )
+    return [{name: p[name] for name in sweep.search_space if name in p} for p in points]
+
+
+def probe_values(parameter: Parameter) -> list[Any]:
+    """Return values that test a parameter: all of a list, or the ends and the inside of a range."""
+    if parameter.values is not None:
+        return list(parameter.values)
+    return [
+        value_at_quantile(parameter, 0.0),
+        value_at_quantile(parameter, 1 - 1e-12),
+        value_at_quantile(parameter, 0.4321),
+    ]

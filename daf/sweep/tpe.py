@@ -1,0 +1,87 @@
+"""Model-based proposals: the tree-structured Parzen estimator of Optuna."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import optuna
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+
+from daf.config import DAFSweepConfig, Parameter
+from daf.sweep.points import build_point, index_of, is_discrete, num_values, round_value, value_at
+from daf.sweep.trials import Outcome
+
+optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+
+def propose_points(
+    sweep: DAFSweepConfig, outcomes: Sequence[Outcome], seed: int
+) -> Iterator[dict[str, Any]]:
+    """Yield proposed points without end. Each counts as running for the next ones.
+
+    The model is a tree-structured Parzen estimator (Bergstra et al. 2011), fitted to all outcomes.
+    A failed trial gets the worst objective of the successful ones, so that the model avoids it.
+
+    Args:
+        sweep: configuration of the sweep.
+        outcomes: outcomes of all earlier trials.
+        seed: seed of the sampler.
+    """
+    with warnings.catch_warnings():  # `group`, for conditional hyperparameters, is experimental
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=0, group=True)
+    study = optuna.create_study(sampler=sampler, direction=sweep.optimize_direction)
+    objectives = [outcome.objective for outcome in outcomes if outcome.objective is not None]
+    worst = (min if sweep.optimize_direction == "maximize" else max)(objectives, default=0.0)
+    for outcome in outcomes:
+        parameters = {name: sweep.search_space[name] for name in outcome.trial.values}
+        study.add_trial(
+            optuna.trial.create_trial(
+                params={n: _encode(p, outcome.trial.values[n]) for n, p in parameters.items()},
+                distributions={n: _optuna_distribution(p) for n, p in parameters.items()},
+                value=worst if outcome.objective is None else outcome.objective,
+            )
+        )
+    while True:
+        yield build_point(sweep, partial(_suggest_value, study.ask()))
+
+
+def _optuna_distribution(parameter: Parameter) -> BaseDistribution:
+    """Return Optuna's distribution of a parameter.
+
+    Discrete values are indices: integers if the values are ascending, categories otherwise.
+    """
+    if not is_discrete(parameter):
+        if parameter.int:
+            return IntDistribution(int(parameter.min), int(parameter.max), log=parameter.log)
+        return FloatDistribution(parameter.min, parameter.max, log=parameter.log)
+    size = int(num_values(parameter))
+    if parameter.values is None or _is_ascending(parameter.values):
+        return IntDistribution(0, size - 1)
+    return CategoricalDistribution(tuple(range(size)))
+
+
+def _is_ascending(values: Sequence[Any]) -> bool:
+    are_numbers = all(type(value) in (int, float) for value in values)
+    return are_numbers and list(values) == sorted(values)
+
+
+def _encode(parameter: Parameter, value: Any) -> Any:
+    return index_of(parameter, value) if is_discrete(parameter) else value
+
+
+def _suggest_value(trial: optuna.Trial, name: str, parameter: Parameter) -> Any:
+    distribution = _optuna_distribution(parameter)
+    if isinstance(distribution, CategoricalDistribution):
+        value = trial.suggest_categorical(name, distribution.choices)
+    else:
+        is_int = isinstance(distribution, IntDistribution)
+        suggest = trial.suggest_int if is_int else trial.suggest_float
+        value = suggest(name, distribution.low, distribution.high, log=distribution.log)
+    return value_at(parameter, value) if is_discrete(parameter) else round_value(parameter, value)

@@ -1,0 +1,1 @@
+"""Operating system: GPUs, processes, memory limits, caches and output streams."""

@@ -1,0 +1,97 @@
+"""Standard streams of a command, including closed and full ones."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+
+class OutputError(RuntimeError):
+    """Failed write to standard output; one line.
+
+    Attributes:
+        is_broken_pipe: True if the reader has closed the pipe.
+    """
+
+    def __init__(self, problem: str, is_broken_pipe: bool = False):
+        super().__init__(f"standard output {problem}")
+        self.is_broken_pipe = is_broken_pipe
+
+
+@contextlib.contextmanager
+def open_standard_streams() -> Iterator[None]:
+    """Open all three standard streams during the block.
+
+    Otherwise, an opened file could get the descriptor of a closed stream, and receive its output. A
+    failed write to stdout raises `OutputError`; failed writes to stderr are ignored.
+    """
+    output, errors = sys.stdout, sys.stderr
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor
+    with (
+        open(os.devnull, "w", encoding="utf-8") as null,
+        contextlib.redirect_stdout(_Output(output or null, closed=output is None)),
+        contextlib.redirect_stderr(_Errors(errors or null)),
+    ):
+        yield
+
+
+class _Stream:
+    """Text stream that writes to another and handles its errors."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        return self._try(self._stream.write, text)
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, operation: Any, *arguments: str) -> Any:
+        try:
+            return operation(*arguments)
+        except OSError as error:
+            # Python flushes the buffer again at exit, which must not fail.
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self._stream.fileno())
+            os.close(null)
+            return self._handle_error(error)
+
+    def _handle_error(self, error: OSError) -> Any:
+        raise NotImplementedError
+
+
+class _Output(_Stream):
+    def __init__(self, stream: TextIO, closed: bool):
+        super().__init__(stream)
+        self._closed = closed
+
+    def write(self, text: str) -> int:
+        if self._closed:
+            raise OutputError("is closed")
+        return super().write(text)
+
+    def _handle_error(self, error: OSError) -> Any:
+        is_broken_pipe = isinstance(error, BrokenPipeError)
+        raise OutputError(f"cannot be written ({error.strerror})", is_broken_pipe)
+
+
+class _Errors(_Stream):
+    def _handle_error(self, error: OSError) -> int:
+        return 0
+
+
+def tolerate_encodings() -> None:
+    r"""Make stdout and stderr escape characters outside their encoding, as in `\u2212`."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:  # missing in notebooks, where it is not needed
+            reconfigure(errors="backslashreplace")

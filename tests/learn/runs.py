@@ -1,0 +1,64 @@
+"""Runs of about 1 s, and helpers to compare their results."""
+
+from daf.config import BenchmarkConfig, ExecutionConfig
+from daf.learn.job import TrainingJob
+from daf.plan import make_plan
+
+UPDATES = 5
+
+
+def make_run(
+    policy="lstm", missions=("assembler_1",), updates=UPDATES, training_seed=1, **training
+):
+    """Return a run of `updates` updates."""
+    agents = 1 if missions == ("assembler_1",) else 5
+    config = BenchmarkConfig.model_validate(
+        {
+            "policies": [policy],
+            "missions": list(missions),
+            "training_seeds": [training_seed],
+            "training": {
+                "missions": list(missions),
+                "worlds": 2 * len(missions),
+                "rollout_length": 16,
+                "minibatches": 2,
+                "steps": 2 * 16 * agents * updates,
+                **training,
+            },
+        }
+    )
+    (run,) = make_plan(config).runs.values()
+    return run
+
+
+def make_curriculum_run(**training):
+    """Return a run of 2 stages: 2 updates with 1 agent per world, 3 with 4; 4 worlds."""
+    curriculum = [2 * 64, 3 * 256]
+    missions = ("assembler_1", "assembler_2@1-9")
+    return make_run("lstm", missions, curriculum=curriculum, steps=sum(curriculum), **training)
+
+
+def make_job(run, folder, paths, **execution) -> TrainingJob:
+    """Return the job of a run; `paths` are the output files in the folder, by name."""
+    settings = {"results_dir": str(folder), "device": "cpu", **execution}
+    return TrainingJob(
+        run=run,
+        device="cpu",
+        initial_weights=None,
+        code="code",
+        execution=ExecutionConfig.model_validate(settings),
+        threads=1,
+        output_paths={name: str(folder / file) for name, file in paths.items()},
+    )
+
+
+def result_content(result) -> tuple:
+    """Return weights, learning curve and metadata of a result, comparable with ==."""
+    weights = {
+        name: tensor.cpu().numpy().tobytes() for name, tensor in result.policy.state_dict().items()
+    }
+    return weights, result.metrics.to_dict("list").__repr__(), result.run_json
+
+
+def has_line(lines: list, text: str) -> bool:
+    return any(text in line for line in lines)

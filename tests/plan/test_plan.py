@@ -1,0 +1,389 @@
+"""Plans: names change exactly when something that decides a result changes."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from daf.config import BenchmarkConfig, ConfigError, TrainingConfig, load_yaml
+from daf.missions import Mission, load_mission
+from daf.missions.loader import BUILT_IN
+from daf.plan import Plan, make_plan
+from daf.policies import Game
+from daf.policies.stateless import Stateless
+from tests.plans import MISSION, plan
+
+ROOT = Path(__file__).parents[2]
+NETWORK = """
+from daf.policies.stateless import Stateless
+
+class Mine(Stateless):
+    pass
+"""
+
+
+def names(**changes) -> list[str]:
+    return list(plan(**changes).runs)
+
+
+@pytest.mark.parametrize("file, runs", [
+    ("config", 10), ("halls", 3), ("memory", 10), ("reference", 30), ("reference_gpu", 30),
+])  # fmt: skip
+def test_shipped_configurations_have_plans(file, runs):
+    source = f"config/{file}.yaml"
+    assert len(make_plan(BenchmarkConfig.parse(load_yaml(ROOT / source), source)).runs) == runs
+
+
+def test_one_run_per_seed_and_one_policy_instance_per_run():
+    made = plan()
+    assert [(run.policy, run.training_seed) for run in made.runs.values()] == [
+        ("stateless", 1),
+        ("stateless", 2),
+    ]
+    assert list(made.policies) == [*made.runs, "random"]
+    for name in made.runs:
+        instance = made.policies[name]
+        assert made.weights[name] == f"results/runs/{name}/policy.safetensors"
+        assert instance.training_seed == made.runs[name].training_seed
+        assert [mission["name"] for mission in made.training_missions(name)] == ["assembler_1"]
+    fixed = made.policies["random"]
+    assert (fixed.training_seed, made.training_missions("random")) == (None, [])
+    assert "random" not in made.weights
+
+
+def test_training_layouts_and_held_out_layouts():
+    training = {"missions": ["assembler_2@1", "assembler_2@2"]}
+    made = plan(missions=["assembler_2@101"], training=training)
+    run = next(iter(made.runs.values()))
+    assert [mission.name for mission in run.missions] == ["assembler_2@1", "assembler_2@2"]
+    assert run.training.missions == ("assembler_2@1", "assembler_2@2")
+    (held_out,) = made.missions.values()
+    assert held_out.map not in {mission.map for mission in run.missions}
+    assert made.episodes_file("random", "assembler_2@101") == (
+        "results/evaluations/random-e64-w0/assembler_2@101.parquet"
+    )
+
+
+def test_names_are_valid_for_folders():
+    for name in plan().policies:
+        assert name.replace("-", "").isalnum()
+
+
+@pytest.mark.parametrize("changes", [
+    {"name": "other"},
+    {"evaluation": {"episodes": 3, "seed": 9}},
+    {"comparison": {"confidence": 0.9, "equivalence_margin": 0.2}},
+    {"policies": ["noop", "stateless"]},
+    {"policies": [{"class_path": "stateless", "init_kwargs": {}}]},
+    {"training": {"learning_rate": "2e-3"}},
+    {"training": {"missions": ["assembler_1"]}},
+    {"training": TrainingConfig().resolved()},
+    {"missions": [str(BUILT_IN / "assembler_1.yaml")]},
+])  # fmt: skip
+def test_run_names_ignore_irrelevant_changes(changes):
+    assert names(**changes) == names()
+
+
+def test_run_names_ignore_ceilings():
+    def with_ceiling(name):
+        mission = load_mission(name).resolved()
+        return Mission.model_validate(mission | {"ceiling": 7})
+
+    made = make_plan(plan().config, mission_loader=with_ceiling)
+    assert list(made.runs) == names() and made.missions[MISSION].ceiling == 7
+    assert made.training_missions(names()[0]) == plan().training_missions(names()[0])
+
+
+OTHER_TRAINING = {
+    "missions": ["assembler_2"],
+    "curriculum": [4_000_000],
+    "steps": 5,
+    "worlds": 5,
+    "rollout_length": 5,
+    "epochs": 5,
+    "minibatches": 5,
+    "learning_rate": 0.5,
+    "anneal": False,
+    "anneal_steps": 9_000_000,
+    "gamma": 0.5,
+    "gae_lambda": 0.5,
+    "clip": 0.5,
+    "value_coef": 0.25,
+    "entropy_coef": 0.5,
+    "max_grad_norm": 0.25,
+    "precision": "bfloat16",
+    "initial_weights": None,
+    "teacher": "baseline",
+    "teacher_steps": 100,
+    "shaping": {"made_heart": 0.5},
+}
+
+
+REQUIRED_KEYS = {
+    "curriculum": {"missions": [MISSION]},
+    "teacher": {"teacher_steps": 50},
+    "teacher_steps": {"teacher": "baseline"},
+}
+
+
+def test_every_hyperparameter_is_in_the_table():
+    assert set(OTHER_TRAINING) == set(TrainingConfig.model_fields)
+
+
+@pytest.mark.parametrize("key", sorted(set(OTHER_TRAINING) - {"initial_weights"}))
+def test_every_hyperparameter_is_in_the_name(key):
+    changed = {key: OTHER_TRAINING[key]} | REQUIRED_KEYS.get(key, {})
+    assert not set(names(training=changed)) & set(names())
+
+
+def test_missions_policies_and_seeds_are_in_the_name(tmp_path):
+    edited = tmp_path / "assembler_1.yaml"
+    edited.write_text((BUILT_IN / "assembler_1.yaml").read_text() + "max_steps: 999\n")
+    small = [{"class_path": "stateless", "init_kwargs": {"hidden_size": 8}}]
+    run_names = [
+        *names(),
+        *names(missions=[str(edited)]),
+        *names(policies=small),
+        *names(policies=["lstm"]),
+        *names(training_seeds=[3, 4]),
+    ]
+    assert len(set(run_names)) == len(run_names) == 10
+
+
+def test_new_seed_does_not_change_other_runs():
+    assert names(training_seeds=[1, 2, 3])[:2] == names()
+
+
+def test_override_changes_runs_of_its_policy_only():
+    both = plan(policies=["stateless", "lstm"])
+    slower = {"class_path": "lstm", "training": {"learning_rate": 0.0003}}
+    changed = plan(policies=["stateless", slower])
+
+    def run_names(made: Plan, policy: str) -> list[str]:
+        return [run.name for run in made.runs.values() if run.policy == policy]
+
+    assert run_names(changed, "stateless") == run_names(both, "stateless")
+    assert not set(run_names(changed, "lstm")) & set(run_names(both, "lstm"))
+    rates = {run.policy: run.training.learning_rate for run in changed.runs.values()}
+    assert rates == {"stateless": 0.002, "lstm": 0.0003}
+
+
+def test_names_of_fixed_policies_depend_on_arguments():
+    made = plan(policies=[
+        "random",
+        {"class_path": "random", "name": "wild", "init_kwargs": {"glyphs": 3}},
+        {"class_path": "random", "name": "wilder", "init_kwargs": {"glyphs": 9}},
+    ])  # fmt: skip
+    assert not made.runs
+    assert list(made.labels.values()) == ["random", "wild", "wilder"]
+    assert all(instance.training_seed is None for instance in made.policies.values())
+    first, second, third = made.policies
+    assert first == "random"
+    assert second.startswith("random-") and third.startswith("random-")
+    assert second != third
+
+
+def test_edit_of_a_user_network_changes_its_runs(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(NETWORK)
+    policies = [{"class_path": f"{path}:Mine", "name": "mine"}]
+    before = plan(policies=policies)
+    assert [run.policy for run in before.runs.values()] == ["Mine", "Mine"]
+    assert [before.labels[name] for name in before.runs] == ["mine", "mine"]
+    path.write_text(NETWORK + "\nEDITED = True\n")
+    assert not set(plan(policies=policies).runs) & set(before.runs)
+    path.write_text(NETWORK)
+    assert list(plan(policies=policies).runs) == list(before.runs)
+
+
+def test_edit_of_a_user_module_changes_its_runs(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "packed").mkdir()
+    path = tmp_path / "packed" / "mine.py"
+    path.write_text(NETWORK)
+    policies = [{"class_path": "packed.mine:Mine", "name": "mine"}, "stateless"]
+    before = plan(policies=policies).runs
+    path.write_text(NETWORK + "\nEDITED = True\n")
+    after = plan(policies=policies).runs
+    edited = [run.policy for name, run in before.items() if name not in after]
+    assert edited == ["Mine"] * 2, "runs of the other policy do not change"
+
+
+def test_content_of_fixed_weights_is_in_the_name(tmp_path):
+    path = tmp_path / "best.safetensors"
+    network = Stateless(Game.of(load_mission("assembler_1")), hidden_size=4)
+    instance_names = set()
+    for value in (0.0, 1.0):
+        network.critic.bias.data.fill_(value)
+        network.save(path)
+        made = plan(policies=[{
+            "class_path": "stateless",
+            "data_path": str(path),
+            "init_kwargs": {"hidden_size": 4},
+        }])  # fmt: skip
+        assert not made.runs
+        (instance,) = made.policies.values()
+        assert instance.policy == "stateless-best"
+        assert made.weights == {instance.name: str(path)}
+        instance_names.add(instance.name)
+    assert len(instance_names) == 2
+
+
+def save_weights(path: Path, bias: float = 0.0) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    network = Stateless(Game.of(load_mission("assembler_1")), hidden_size=4)
+    network.critic.bias.data.fill_(bias)
+    network.save(path, {"hidden_size": 4})
+    return str(path)
+
+
+def test_init_kwargs_are_read_from_weights(tmp_path):
+    weights = save_weights(tmp_path / "small.safetensors")
+    (instance,) = plan(
+        policies=[{"class_path": "stateless", "data_path": weights}]
+    ).policies.values()
+    assert instance.init_kwargs == {"hidden_size": 4}
+    continued = plan(training={"initial_weights": weights})
+    assert all(run.init_kwargs == {"hidden_size": 4} for run in continued.runs.values())
+
+
+def test_each_weights_file_of_a_network_is_checked(tmp_path):
+    small = {"class_path": "stateless", "init_kwargs": {"hidden_size": 4}}
+    good = small | {"data_path": save_weights(tmp_path / "good.st")}
+    broken = small | {
+        "data_path": save_weights(tmp_path / "broken.st", float("nan")),
+        "name": "broken",
+    }
+    wider = small | {"data_path": good["data_path"], "init_kwargs": {"hidden_size": 8}}
+    untrained = small | {"train": False}
+    assert len(plan(policies=[good, untrained]).policies) == 2
+    for invalid, reason in ((broken, "NaN or infinite"), (wider | {"name": "wider"}, "got shape")):
+        with pytest.raises(ConfigError, match=f"key 'policies.2': weights .*{reason}"):
+            plan(policies=[good, untrained, invalid])
+
+
+def test_initial_weights_are_identified_by_content(tmp_path):
+    first, other = save_weights(tmp_path / "first.st"), save_weights(tmp_path / "other.st")
+    copy = str(shutil.copy(first, tmp_path / "policy.safetensors"))
+    made = {path: names(training={"initial_weights": path}) for path in (first, copy, other)}
+    assert made[first] == made[copy]
+    assert not set(made[first]) & set(made[other]) and not set(made[first]) & set(names())
+    assert set(plan(training={"initial_weights": copy}).initial_weights.values()) == {copy}
+
+
+def test_checkpoints_of_one_class_have_readable_labels(tmp_path):
+    paths = [
+        save_weights(tmp_path / "ckpt" / "v1.pt"),
+        save_weights(tmp_path / "ckpt" / "v2.pt", 1.0),
+        save_weights(tmp_path / "runs" / "stateless-s1-12345678" / "policy.safetensors", 2.0),
+        save_weights(tmp_path / "sweeps" / "rates" / "policy.safetensors", 3.0),
+        save_weights(tmp_path / "again" / "v1.pt", 4.0),
+    ]
+    labels = list(
+        plan(policies=[{"class_path": "stateless", "data_path": p} for p in paths]).labels.values()
+    )
+    assert labels[1:4] == ["stateless-v2", "stateless-s1-12345678", "stateless-rates"]
+    assert labels[0].startswith("stateless-v1-") and labels[4].startswith("stateless-v1-")
+    assert len(set(labels)) == 5
+
+
+def test_duplicate_policies_are_refused(tmp_path):
+    weights = save_weights(tmp_path / "v1.pt")
+    for policy in ("stateless", "random", {"class_path": "stateless", "data_path": weights}):
+        with pytest.raises(ConfigError, match="two policies are called"):
+            plan(policies=[policy, policy])
+        again = {"class_path": policy} if isinstance(policy, str) else policy
+        with pytest.raises(ConfigError, match="is the same as"):
+            plan(policies=[policy, again | {"name": "other"}])
+
+
+def test_label_of_an_untrained_network():
+    made = plan(policies=["stateless", {"class_path": "stateless", "train": False}])
+    assert list(made.policies)[-1] == "stateless-untrained"
+    assert list(made.labels.values())[-1] == "stateless-untrained"
+    assert len(made.runs) == 2
+
+
+def test_evaluations_with_equal_settings_share_files():
+    def files(**changes):
+        return plan(policies=["random"], **changes).episodes_files()
+
+    assert files() == files(name="other", comparison={"confidence": 0.9})
+    assert files() == [f"results/evaluations/random-e64-w0/{MISSION}.parquet"]
+    assert len({*files(), *files(evaluation={"episodes": 3}), *files(evaluation={"seed": 1})}) == 3
+    assert files(execution={"results_dir": "/data/r"})[0].startswith("/data/r/evaluations/")
+
+
+def test_report_replays_are_of_the_first_available_run():
+    made = plan(missions=["assembler_1", "assembler_2"])
+    first, second = made.runs
+    for missing, run in (({}, first), ({"runs": [first]}, second)):
+        files = plan(missions=["assembler_1", "assembler_2"], missing=missing).report_replays()
+        assert files == [
+            f"results/evaluations/{policy}-e64-w0/{mission}.replay.json"
+            for policy in (run, "random")
+            for mission in ("assembler_1", "assembler_2")
+        ]
+
+
+def test_missing_runs_and_evaluations_are_excluded():
+    complete = plan(missions=["assembler_1", "assembler_2"])
+    first, second = complete.runs
+    part = plan(
+        missions=["assembler_1", "assembler_2"],
+        missing={"runs": [first], "evaluations": ["random/assembler_2"]},
+    )
+    assert part.finished_runs() == [second]
+    missing = set(complete.evaluations()) - set(part.evaluations())
+    assert missing == {(first, "assembler_1"), (first, "assembler_2"), ("random", "assembler_2")}
+    assert {(m["run"], m["mission"]) for m in part.missing_evaluations()} == missing
+    assert part.disk_needed_mb() == complete.disk_needed_mb()
+
+
+def test_unknown_policy_to_compare_with_is_refused():
+    assert plan(comparison={"against": "random"}).config.comparison.against == "random"
+    with pytest.raises(
+        ConfigError, match=re.escape("'comparison.against': got \"randm\"; did you")
+    ):
+        plan(comparison={"against": "randm"})
+
+
+@pytest.mark.parametrize("missing, error", [
+    ({"runs": ["stateless-s9-00000000"]}, "key 'missing.runs': got \"stateless-s9-00000000\"; "),
+    ({"evaluations": ["random/assembler_9"]}, "did you mean 'random/assembler_1'?"),
+    ({"evaluations": ["random/assembler_1"], "runs": names()}, "leaves no evaluation to compare"),
+])  # fmt: skip
+def test_unknown_missing_names_are_refused(missing, error):
+    with pytest.raises(ConfigError, match=re.escape(error)):
+        plan(missing=missing)
+
+
+@pytest.mark.parametrize("class_path, modules", [
+    ("lstm", ["daf.policies.lstm"]),
+    ("daf.policies.lstm:LSTM", ["daf.policies.lstm"]),
+    ("daf.policies.lstm.LSTM", ["daf.policies.lstm"]),
+])  # fmt: skip
+def test_modules_of_runs_and_policies(class_path, modules):
+    made = plan(policies=[class_path])
+    assert all(run.modules() == modules for run in made.runs.values())
+    assert all(instance.modules() == modules for instance in made.policies.values())
+
+
+def test_disk_needed_grows_with_the_plan():
+    few, many = plan(), plan(training_seeds=[1, 2, 3], evaluation={"episodes": 1_000_000})
+    assert 0 < few.disk_needed_mb() < many.disk_needed_mb()
+    assert few.disk_needed_mb() == plan(training_seeds=[1, 2, 3]).disk_needed_mb()
+
+
+def test_planning_policies_by_name_does_not_import_torch():
+    config = Path(__file__).parents[2] / "config" / "config.yaml"
+    code = (
+        "import sys; from daf.config import BenchmarkConfig; from daf.plan import make_plan; "
+        f"make_plan(BenchmarkConfig.from_yaml({str(config)!r})); "
+        "print([name for name in ('torch', 'warp', 'pandas') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,35 @@
+"""Saved states of several training runs that share one device."""
+
+from datetime import UTC, datetime
+
+from daf.jobs.device import execution_config, job_device
+from daf.jobs.log import job_log
+from daf.jobs.results_lock import hold_shared_lock
+from daf.jobs.supervisor import supervised
+from daf.provenance.sidecar import outputs_match
+
+with supervised(snakemake) as report_policy, job_log(snakemake, datetime.now(UTC)):
+    execution = execution_config(snakemake)
+    params = snakemake.params
+    with hold_shared_lock(execution.results_dir), job_device(snakemake, execution) as device:
+        from daf.learn.job import (  # imports torch, after the job has its GPU
+            TrainingJob,
+            train_colocated_jobs,
+        )
+
+        training_jobs = [
+            TrainingJob(
+                **training_params,
+                device=device,
+                initial_weights=weights,
+                execution=execution,
+                threads=snakemake.threads,
+                output_paths={},
+            )
+            for training_params, weights, sidecar in zip(
+                params.runs, params.initial_weights, params.sidecars
+            )
+            if not outputs_match(sidecar, training_params, execution.results_dir)
+        ]
+        report_policy(", ".join(sorted({job.run.class_path for job in training_jobs})))
+        train_colocated_jobs(training_jobs, device)
