@@ -99,7 +99,7 @@ def run_snakemake(
     with tempfile.TemporaryDirectory(prefix="daf-") as folder:
         events, output = Path(folder, "events.jsonl"), Path(folder, "output.txt")
         events.touch()
-        environment = _process_environment(daf.results_dir, in_working_directory)
+        environment = _process_environment(daf.results_dir)
         command = snakemake_command(target, config, *_command_options(daf, dry_run, events))
         with open(output, "wb") as out:
             process = subprocess.Popen(
@@ -140,10 +140,9 @@ def _command_options(daf: DAFConfig, dry_run: bool, events: Path) -> list[str]:
     return [*options, "--dry-run"] if dry_run else options
 
 
-def _process_environment(results_dir: str, in_working_directory: bool) -> dict[str, str]:
-    # Policies are imported from this working directory, even if Snakemake runs in another one.
-    policy_folder = "" if in_working_directory else os.getcwd()
-    python_paths = [str(PLUGINS), policy_folder, os.environ.get("PYTHONPATH")]
+def _process_environment(results_dir: str) -> dict[str, str]:
+    # Without the working directory, which may contain another `yaml.py`.
+    python_paths = [str(PLUGINS), os.environ.get("PYTHONPATH")]
     variables = {
         "PYTHONPATH": os.pathsep.join(filter(None, python_paths)),
         "PYTHONSAFEPATH": "1",

@@ -44,7 +44,7 @@ class EpisodeView(NamedTuple):
 
     @classmethod
     def from_replay(cls, replay: Replay, policy: str, file: str) -> "EpisodeView | None":
-        """Return the first episode of a replay; None if it has nview."""
+        """Return the first episode of a replay; None if it has no episode."""
         if not replay.episodes:
             return None
         episode = replay.episodes[0]

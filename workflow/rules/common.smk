@@ -57,19 +57,15 @@ try:
     config.clear()
     config.update(MERGED_CONFIG.data)
     if "search_space" in config:
+        sweep_config = MERGED_CONFIG.parse_as(DAFSweepConfig)
         SWEEP = SweepState(
-            MERGED_CONFIG.parse_as(DAFSweepConfig),
-            MERGED_CONFIG.source,
-            build_policies=not IN_JOB,
+            sweep_config, MERGED_CONFIG.source, build_policies=not IN_JOB
         )
         PLAN = SWEEP.plan
     else:
         SWEEP = None
-        PLAN = make_plan(
-            MERGED_CONFIG.parse_as(BenchmarkConfig),
-            MERGED_CONFIG.source,
-            build_policies=not IN_JOB,
-        )
+        benchmark = MERGED_CONFIG.parse_as(BenchmarkConfig)
+        PLAN = make_plan(benchmark, MERGED_CONFIG.source, build_policies=not IN_JOB)
 except ConfigError as error:
     sys.exit(f"error: {error}")
 
