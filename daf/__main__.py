@@ -15,10 +15,10 @@ def _block_imports_from_working_directory() -> None:
 
 
 def main() -> int:
-    """Run one command and return its exit status, see `daf.cli.main.run`."""
-    from daf.cli.main import run
+    """Run one command and return its exit status, see `daf.cli.main.run_command_line`."""
+    from daf.cli.main import run_command_line
 
-    return run()
+    return run_command_line()
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ class ConfigError(ValueError):
     """Invalid input of a user. The message is one line: source, key, value, expectation."""
 
     def __init__(self, message: str):
-        super().__init__(printable(" ".join(message.split())))
+        super().__init__(escape_unprintable(" ".join(message.split())))
 
 
-def printable(line: str) -> str:
+def escape_unprintable(line: str) -> str:
     """Escape control characters, because a quoted input must not control the terminal."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
@@ -80,7 +80,7 @@ def short_json(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def describe(error: ValidationError, model: type[BaseModel]) -> str:
+def describe_validation_error(error: ValidationError, model: type[BaseModel]) -> str:
     """Return the first problem of a pydantic error as one line: key, value, expectation.
 
     Unknown keys come first, because a misspelled key explains a missing one.
@@ -90,11 +90,11 @@ def describe(error: ValidationError, model: type[BaseModel]) -> str:
     # An invalid item makes pydantic also report the list as too short.
     others = [p for p in problems[1:] if p["loc"] != first["loc"][: len(p["loc"])]]
     count = f" (and {len(others)} more)" if others else ""
-    return _error_line(first, model) + count
+    return _describe_problem(first, model) + count
 
 
-def _error_line(problem: ErrorDetails, model: type[BaseModel]) -> str:
-    keys, owner = _key_path(problem["loc"], model)
+def _describe_problem(problem: ErrorDetails, model: type[BaseModel]) -> str:
+    keys, owner = _key_path_and_model(problem["loc"], model)
     key, kind, context = ".".join(keys), problem["type"], problem.get("ctx", {})
     if kind == "extra_forbidden":
         return f"unknown key '{key}'; {suggest(keys[-1], sorted(owner.model_fields))}"
@@ -128,17 +128,21 @@ def _expectation_from_pydantic(message: str) -> str:
     return text.replace(comparison[1], COMPARISONS[comparison[1]], 1) if comparison else text
 
 
-def _key_path(location: tuple, model: type[BaseModel]) -> tuple[list[str], type[BaseModel]]:
+def _key_path_and_model(
+    location: tuple, model: type[BaseModel]
+) -> tuple[list[str], type[BaseModel]]:
     """Return the keys that lead to a problem, and the innermost model that contains it.
 
     The result omits pydantic's marks: the tag of a union's member, and `[key]` for a mapping's key.
     """
-    keys, owner, annotation = [], model, model
+    keys: list[str] = []
+    owner = model
+    annotation: Any = model
     for part in location:
         while get_origin(annotation) is Annotated:
             annotation = get_args(annotation)[0]
         inner = get_args(annotation)
-        member = next((m for m in inner if _is_model(m) and _has_tag(m, part)), None)
+        member = next((m for m in inner if _is_model(m) and _is_tagged_with(m, part)), None)
         if member:
             annotation = member
         elif part != "[key]":
@@ -155,5 +159,5 @@ def _is_model(annotation: Any) -> bool:
     return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
-def _has_tag(model: type[BaseModel], tag: Any) -> bool:
+def _is_tagged_with(model: type[BaseModel], tag: Any) -> bool:
     return isinstance(tag, str) and any(tag == f.default for f in model.model_fields.values())

@@ -9,17 +9,17 @@ from typing import Any
 
 from daf.audit.consistency import ConsistencyChecks
 from daf.audit.consistency_checks import (
-    check_consistency,
-    check_environment,
-    check_pipeline_call,
-    check_report,
-    check_training,
+    check_environment_file,
+    check_job_consistency,
+    check_pipeline_files,
+    check_report_sources,
+    check_run_without_retraining,
     reexecute_and_compare,
 )
 from daf.audit.findings import CHANGED, UNVERIFIABLE, VERIFIED, Finding, Findings
 from daf.audit.integrity import check_integrity
 from daf.audit.jobs import EnvironmentCheck, Evaluate, Job, PipelineCall, Report, SweepReport, Train
-from daf.audit.report_page import render_audit
+from daf.audit.report_page import render_audit_page
 from daf.audit.trainings import ALL
 from daf.audit.worker import Worker
 from daf.config import ConfigError, short_json, suggest
@@ -28,7 +28,7 @@ from daf.files.text_files import write_json, write_text
 from daf.provenance.origin import Origin
 from daf.system.limited_process import ProcessLimits
 
-STATUS = {VERIFIED: 0, CHANGED: 1, UNVERIFIABLE: 3}
+EXIT_STATUS = {VERIFIED: 0, CHANGED: 1, UNVERIFIABLE: 3}
 
 
 @dataclass(frozen=True)
@@ -58,14 +58,14 @@ class Audit:
         return VERIFIED if all_verified else UNVERIFIABLE
 
     @property
-    def status(self) -> int:
+    def exit_status(self) -> int:
         """Exit status: 0 verified, 1 changed, 3 unverifiable."""
-        return STATUS[self.verdict]
+        return EXIT_STATUS[self.verdict]
 
     def summary(self) -> str:
         """Return the verdict and the counts in one line."""
         results = [finding for finding in self.findings if finding.is_result]
-        counts = {v: sum(finding.verdict == v for finding in results) for v in STATUS}
+        counts = {v: sum(finding.verdict == v for finding in results) for v in EXIT_STATUS}
         logs = sum(finding.verdict == CHANGED for finding in self.findings) - counts[CHANGED]
         changed = f"{counts[CHANGED]} changed" + (f" (and {logs} logs)" if logs else "")
         untrained = sum(f.verdict == UNVERIFIABLE and not f.unverifiable for f in results)
@@ -79,7 +79,7 @@ class Audit:
             f"{len(self.reexecuted['trained'])} runs retrained"
         )
 
-    def resolved(self) -> dict[str, Any]:
+    def audit_json(self) -> dict[str, Any]:
         """Return the content of audit.json."""
         return {
             "verdict": self.verdict,
@@ -93,76 +93,76 @@ class Audit:
                     "file": finding.file,
                     "verdict": finding.verdict,
                     "checked": finding.checked,
-                    "why": finding.why,
+                    "why": finding.reason,
                     "result": finding.is_result,
                 }
                 for finding in self.findings
             ],
         }
 
-    def write(self, results: str | Path) -> None:
+    def write_reports(self, results_dir: str | Path) -> None:
         """Write audit.json and audit.html into the results folder.
 
         Raises:
             OSError: a file cannot be written.
         """
-        content = self.resolved()
-        write_json(Path(results, "audit.json"), content)
-        write_text(Path(results, "audit.html"), render_audit(content))
+        content = self.audit_json()
+        write_json(Path(results_dir, "audit.json"), content)
+        write_text(Path(results_dir, "audit.html"), render_audit_page(content))
 
 
 def audit(
-    results: str | Path,
+    results_dir: str | Path,
     config: AuditConfig = AuditConfig(),
-    report: Callable[[str], None] = print,
+    print_line: Callable[[str], None] = print,
 ) -> Audit:
     """Audit a results folder, which may be a copy from another machine.
 
     Args:
-        results: results folder.
+        results_dir: results folder.
         config: depth of the audit.
-        report: receiver of one line per re-executed job.
+        print_line: receiver of one line per re-executed job.
 
     Raises:
         ConfigError: the folder has no results, or no run with the name `config.retrain`.
     """
-    results = Path(results)
+    results_dir = Path(results_dir)
     if config.seed is None:
         config = config.model_copy(update={"seed": secrets.randbelow(2**31)})
-    if not results.is_dir():
-        raise ConfigError(f"{short_json(str(results))} is not a results folder")
+    if not results_dir.is_dir():
+        raise ConfigError(f"{short_json(str(results_dir))} is not a results folder")
     findings = Findings()
-    sidecars = check_integrity(results, findings)
+    sidecars = check_integrity(results_dir, findings)
     if not any(finding.is_result for finding in findings):
-        raise ConfigError(f"{results}: no results to audit")
+        raise ConfigError(f"{results_dir}: no results to audit")
     intact = {
         name: sidecar
         for name, sidecar in sidecars.items()
-        if findings.all_verified(list(sidecar.output_files()))
+        if findings.are_all_verified(list(sidecar.output_digests()))
     }
     for sidecar in sidecars.values():
-        findings.add_non_results(sidecar.log, "log file; no result depends on it")
-    checks = ConsistencyChecks(results, sidecars, config.trust)
-    jobs = {name: job for name in intact if (job := check_consistency(name, checks, findings))}
+        findings.mark_non_results(sidecar.log, "log file; no result depends on it")
+    checks = ConsistencyChecks(results_dir, sidecars, config.trust)
+    jobs = {name: job for name in intact if (job := check_job_consistency(name, checks, findings))}
     runs = {name: job for name, job in jobs.items() if isinstance(job, Train)}
     evaluations = {n: j.evaluation.episodes for n, j in jobs.items() if isinstance(j, Evaluate)}
     selected = {
         "computed": [name for name, job in jobs.items() if job.recomputable],
         "played": sample_evaluations(evaluations, config),
-        "trained": _runs_to_retrain(runs, config.retrain),
+        "trained": _select_runs_to_retrain(runs, config.retrain),
     }
-    _check_derived(jobs, checks, findings)
+    _check_pipelines_and_environments(jobs, checks, findings)
     limits = ProcessLimits(config.memory_mb, config.processes)
-    with Worker(results, config.trust, config.minutes, limits) as worker:
+    with Worker(results_dir, config.trust, config.minutes, limits) as worker:
         for name in [name for name in runs if name not in selected["trained"]]:
-            outcome = check_training(name, runs[name], checks, findings, worker)
-            report(f"{name}: {outcome}")
+            outcome = check_run_without_retraining(name, runs[name], checks, findings, worker)
+            print_line(f"{name}: {outcome}")
         for name in (name for names in selected.values() for name in names):
-            outcome = reexecute_and_compare(results, name, intact[name], findings, worker)
-            report(f"{name}: {outcome}")
+            outcome = reexecute_and_compare(results_dir, name, intact[name], findings, worker)
+            print_line(f"{name}: {outcome}")
     for name, job in jobs.items():
         if isinstance(job, Report | SweepReport):
-            check_report(name, checks, findings)
+            check_report_sources(name, checks, findings)
     played = sum(evaluations[name] for name in selected["played"])
     return Audit(config, list(findings), selected, (played, sum(evaluations.values())))
 
@@ -185,16 +185,18 @@ def sample_evaluations(num_episodes: dict[str, int], config: AuditConfig) -> lis
     return sample
 
 
-def _check_derived(jobs: dict[str, Job], checks: ConsistencyChecks, findings: Findings) -> None:
+def _check_pipelines_and_environments(
+    jobs: dict[str, Job], checks: ConsistencyChecks, findings: Findings
+) -> None:
     """Check results of pipelines and environment checks, which are not re-executed."""
     for name, job in jobs.items():
         if isinstance(job, PipelineCall):
-            check_pipeline_call(name, job, checks, findings)
+            check_pipeline_files(name, job, checks, findings)
         elif isinstance(job, EnvironmentCheck):
-            check_environment(name, job, checks, findings)
+            check_environment_file(name, job, checks, findings)
 
 
-def _runs_to_retrain(runs: dict[str, Train], retrain: str | None) -> list[str]:
+def _select_runs_to_retrain(runs: dict[str, Train], retrain: str | None) -> list[str]:
     """Return the weights files of the runs to retrain: none, all, or those of one run."""
     if retrain in (None, ALL):
         return list(runs) if retrain else []

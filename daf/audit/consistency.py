@@ -17,9 +17,9 @@ from daf.audit.jobs import (
     Report,
     SweepReport,
     Train,
-    check_code,
+    check_policy_code,
+    derive_sweep_folder,
     parse_job,
-    sweep_folder,
 )
 from daf.audit.sidecar_index import SidecarIndex, SidecarMismatchError
 from daf.config import short_json
@@ -33,20 +33,20 @@ STATS = "stats.json"
 class ConsistencyChecks(SidecarIndex):
     """Checks of the sidecars of a results folder against each other, one method per rule."""
 
-    def check(self, name: str) -> None:
+    def check_job(self, first_output: str) -> None:
         """Check that a sidecar is consistent with its file and with the other sidecars.
 
         Args:
-            name: first output of the job.
+            first_output: first output of the job.
 
         Raises:
             SidecarMismatchError, ConfigError: the sidecar is inconsistent; one line.
             CannotVerifyError: the check needs a file or code that is not available.
         """
-        sidecar = self.sidecars[name]
+        sidecar = self.sidecars[first_output]
         job = parse_job(sidecar)
-        _check_files(name, sidecar, job)
-        check_code(job, self.trust)
+        _check_output_and_log_names(first_output, sidecar, job)
+        check_policy_code(job, self.trusted_class_paths)
         checks = {
             Train: self._check_train,
             Evaluate: self._check_evaluate,
@@ -59,117 +59,124 @@ class ConsistencyChecks(SidecarIndex):
             SweepReport: self._check_sweep_report,
         }
         if type(job) in checks:
-            checks[type(job)](name, sidecar, job)
+            checks[type(job)](first_output, sidecar, job)
 
-    def _check_train(self, _: str, sidecar: Sidecar, job: Train) -> None:
-        if job.run.name != job.run.proper_name():
+    def _check_train(self, first_output: str, sidecar: Sidecar, job: Train) -> None:
+        if job.run.name != job.run.name_from_content():
             raise SidecarMismatchError(
-                f"run name: got {job.run.name}; expected {job.run.proper_name()}"
+                f"run name: got {job.run.name}; expected {job.run.name_from_content()}"
             )
-        digests = list(inputs_named(sidecar, "initial_weights").values())
+        digests = list(find_input_digests(sidecar, "initial_weights").values())
         check_equal("initial weights", digests, [sha for sha in [job.run.initial_digest] if sha])
 
-    def _check_evaluate(self, name: str, sidecar: Sidecar, job: Evaluate) -> None:
-        check_equal("ceiling", job.mission.ceiling, self.ceiling(job.mission))
+    def _check_evaluate(self, first_output: str, sidecar: Sidecar, job: Evaluate) -> None:
+        check_equal("ceiling", job.mission.ceiling, self.compute_ceiling(job.mission))
+        digests = find_input_digests(sidecar, "weights")
         if not isinstance(job.policy, Team):
-            self._check_job_policy(sidecar, job)
+            self.check_policy(job.policy, job.trained_on, digests)
             return
         check_equal("training missions", len(job.trained_on), 0)
-        digests, used = inputs_named(sidecar, "weights"), set()
+        used: set[str] = set()
         for member in job.policy.members:
-            file = member.weights_file(digests)
+            file = member.find_weights_file(digests)
             weights = {file: digests[file]} if file else {}
             self.check_policy(member.instance, member.trained_on, weights)
             used |= weights.keys()
         check_equal("weights", sorted(digests), sorted(used))
 
-    def _check_job_policy(self, sidecar: Sidecar, job: Evaluate | Deploy) -> None:
-        self.check_policy(job.policy, job.trained_on, inputs_named(sidecar, "weights"))
-
     def check_policy(
-        self, policy: PolicyInstance, trained_on: tuple[Mission, ...], weights: Mapping[str, str]
+        self,
+        policy: PolicyInstance,
+        trained_on: tuple[Mission, ...],
+        weights_digests: Mapping[str, str],
     ) -> None:
         """Check a policy instance against the sidecar of its run, or a fixed policy by its name.
 
         Args:
             policy: policy instance as recorded.
             trained_on: training missions as recorded.
-            weights: recorded weights file, with its SHA-256.
+            weights_digests: recorded weights file, with its SHA-256.
         """
         file = f"runs/{policy.name}/policy.safetensors"
         if policy.training_seed is None and file not in self.sidecars:
             check_equal("training missions", len(trained_on), 0)
-            if len(weights) > 1 or not policy.is_valid_name(next(iter(weights.values()), None)):
+            if len(weights_digests) > 1 or not policy.has_name_from_content(
+                next(iter(weights_digests.values()), None)
+            ):
                 raise SidecarMismatchError(f"policy name {policy.name} does not match its content")
             return
-        run = self.job_that_made(file, Train).run
+        run = self.find_producing_job(file, Train).run
         fields = {key: getattr(run, key) for key in PolicyInstance.model_fields}
         check_equal("policy", policy.resolved(), PolicyInstance(**fields).resolved())
         check_equal("training missions", trained_on, run.missions)
-        check_equal("weights", list(weights), [file])
+        check_equal("weights", list(weights_digests), [file])
 
-    def _check_deploy(self, name: str, sidecar: Sidecar, job: Deploy) -> None:
-        self._check_job_policy(sidecar, job)
+    def _check_deploy(self, first_output: str, sidecar: Sidecar, job: Deploy) -> None:
+        self.check_policy(job.policy, job.trained_on, find_input_digests(sidecar, "weights"))
         tables = sidecar.inputs.get("episodes", {})
-        jobs = [self.job_that_made(file, Evaluate) for file in tables]
+        jobs = [self.find_producing_job(file, Evaluate) for file in tables]
         for file, evaluate in zip(tables, jobs):
             check_equal(f"policy of {file}", evaluate.policy, job.policy)
             check_equal(f"seed of {file}", evaluate.evaluation.seed, job.seed)
         check_equal("missions", job.missions, tuple(evaluate.mission for evaluate in jobs))
         run = f"runs/{job.policy.name}/run.json"
-        check_equal("run", list(inputs_named(sidecar, "run")), [run] if job.trained_on else [])
+        check_equal(
+            "run", list(find_input_digests(sidecar, "run")), [run] if job.trained_on else []
+        )
 
-    def _check_compare(self, name: str, sidecar: Sidecar, job: Compare) -> None:
-        plan = self.plan(job.config, sidecar, sidecar.inputs.get("episodes", {}))
+    def _check_compare(self, first_output: str, sidecar: Sidecar, job: Compare) -> None:
+        plan = self.rebuild_plan(job.config, sidecar, sidecar.inputs.get("episodes", {}))
         check_equal("labels", job.labels, plan.labels)
         check_equal("missing evaluations", job.missing, plan.missing_evaluations())
         check_equal("team comparisons", job.teams, plan.team_questions)
         ceilings = {name: mission.ceiling for name, mission in plan.missions.items()}
         check_equal("ceilings", job.ceilings, ceilings)
-        self._check_inputs(sidecar, {"episodes": plan.episodes_files()})
+        self._check_input_files(sidecar, {"episodes": plan.episodes_files()})
         self.check_evaluations(plan)
 
-    def _check_report(self, name: str, sidecar: Sidecar, job: Report) -> None:
-        folder = name.rpartition("/")[0]
+    def _check_report(self, first_output: str, sidecar: Sidecar, job: Report) -> None:
+        folder = first_output.rpartition("/")[0]
         stats = f"{folder}/{STATS}"
-        compare = self.job_that_made(stats, Compare)
+        compare = self.find_producing_job(stats, Compare)
         check_equal("configuration", job.config.resolved(), compare.config.resolved())
         compared = self.sidecars[stats]
-        plan = self.plan(compare.config, compared, compared.inputs.get("episodes", {}))
+        plan = self.rebuild_plan(compare.config, compared, compared.inputs.get("episodes", {}))
         check_equal("labels", job.labels, plan.labels)
         check_equal("missions", list(job.missions), list(plan.missions.values()))
         kind = "comparison" if folder.startswith("comparisons/") else "benchmark"
-        _check_command(job.command, f"{kind}_report")
-        runs = [plan.weights_file(run).rpartition("/")[0] for run in plan.finished_runs()]
-        self._check_inputs(
+        _check_snakemake_command(job.command, f"{kind}_report")
+        runs = [plan.weights_file(run).rpartition("/")[0] for run in plan.available_runs()]
+        self._check_input_files(
             sidecar,
             {
-                "stats": [self._with_results_dir(stats)],
-                "environment": [self._with_results_dir("environment.json")],
+                "stats": [self._add_results_dir(stats)],
+                "environment": [self._add_results_dir("environment.json")],
                 "runs": [f"{run}/run.json" for run in runs],
                 "curves": [f"{run}/metrics.parquet" for run in runs],
-                "replays": plan.report_replays(),
+                "replays": plan.report_replay_files(),
             },
         )
 
-    def _check_propose(self, name: str, sidecar: Sidecar, job: Propose | Rank) -> None:
-        state = self.rebuild_sweep_state(name, job)
+    def _check_propose(self, first_output: str, sidecar: Sidecar, job: Propose | Rank) -> None:
+        state = self.rebuild_sweep_state(first_output, job)
         check_equal("search", job.search, state.digest)
         check_equal("rounds", job.rounds, state.entries_by_round(len(job.rounds)))
-        self._check_inputs(sidecar, {"episodes": state.episodes_files(len(job.rounds))})
+        self._check_input_files(sidecar, {"episodes": state.episodes_files(len(job.rounds))})
         for finished in state.rounds[: len(job.rounds)]:
             self.check_evaluations(finished.plan)
 
-    def _check_rank(self, name: str, sidecar: Sidecar, job: Rank) -> None:
-        self._check_propose(name, sidecar, job)
+    def _check_rank(self, first_output: str, sidecar: Sidecar, job: Rank) -> None:
+        self._check_propose(first_output, sidecar, job)
         check_equal(
-            "rounds", len(job.rounds), len(self.rebuild_sweep_state(name, job).steps_by_round)
+            "rounds",
+            len(job.rounds),
+            len(self.rebuild_sweep_state(first_output, job).steps_by_round),
         )
 
-    def _check_conclude(self, name: str, sidecar: Sidecar, job: Conclude) -> None:
-        state = self.rebuild_sweep_state(name, job)
+    def _check_conclude(self, first_output: str, sidecar: Sidecar, job: Conclude) -> None:
+        state = self.rebuild_sweep_state(first_output, job)
         check_equal("confirmed trials", job.confirmed, state.confirmation_entries())
-        self._check_inputs(
+        self._check_input_files(
             sidecar,
             {
                 "trials": [f"{state.folder}/trials.parquet"],
@@ -180,43 +187,45 @@ class ConsistencyChecks(SidecarIndex):
         )
         self.check_evaluations(state.confirmation)
 
-    def _check_sweep_report(self, name: str, sidecar: Sidecar, job: SweepReport) -> None:
-        folder = sweep_folder(name.rpartition("/")[0])
-        concluded = self.job_that_made(f"{folder}/search.json", Conclude).sweep
+    def _check_sweep_report(self, first_output: str, sidecar: Sidecar, job: SweepReport) -> None:
+        folder = derive_sweep_folder(first_output.rpartition("/")[0])
+        concluded = self.find_producing_job(f"{folder}/search.json", Conclude).sweep
         excluded = {"name", "missing", "execution"}
         sweeps = (job.sweep, concluded)
         check_equal("sweep", *(s.model_dump(mode="json", exclude=excluded) for s in sweeps))
         check_equal("name", job.sweep.name, Path(folder).name)
-        _check_command(job.command, "sweep")
+        _check_snakemake_command(job.command, "sweep")
         files = ("search.json", "trials.parquet", "rounds.parquet")
         paths = {file.partition(".")[0]: f"{folder}/{file}" for file in files}
         paths["environment"] = "environment.json"
-        expected = {kind: [self._with_results_dir(path)] for kind, path in paths.items()}
-        self._check_inputs(sidecar, expected)
+        expected = {kind: [self._add_results_dir(path)] for kind, path in paths.items()}
+        self._check_input_files(sidecar, expected)
 
     def check_evaluations(self, plan: Plan) -> None:
         """Check that the evaluations of a plan are of its contestants and on its missions."""
         for policy, mission in plan.evaluations():
-            file = self._without_results_dir(plan.episodes_file(policy, mission))
-            job = self.job_that_made(file, Evaluate)
-            expected = plan.contestant(policy).resolved()
+            file = self._strip_results_dir(plan.episodes_file(policy, mission))
+            job = self.find_producing_job(file, Evaluate)
+            expected = plan.find_contestant(policy).resolved()
             check_equal(f"policy of {file}", job.policy.resolved(), expected)
             check_equal(f"mission of {file}", job.mission, plan.missions[mission])
 
-    def _check_inputs(self, sidecar: Sidecar, expected: Mapping[str, Iterable[str]]) -> None:
-        for name, files in expected.items():
+    def _check_input_files(
+        self, sidecar: Sidecar, expected_files: Mapping[str, Iterable[str]]
+    ) -> None:
+        for name, files in expected_files.items():
             recorded = list(sidecar.inputs.get(name, {}))
-            check_equal(f"input '{name}'", recorded, [self._without_results_dir(f) for f in files])
-        check_equal("input names", sorted(sidecar.inputs), sorted(expected))
+            check_equal(f"input '{name}'", recorded, [self._strip_results_dir(f) for f in files])
+        check_equal("input names", sorted(sidecar.inputs), sorted(expected_files))
 
 
-def _check_files(name: str, sidecar: Sidecar, job: Job) -> None:
+def _check_output_and_log_names(first_output: str, sidecar: Sidecar, job: Job) -> None:
     """Check that the outputs and the log are those of the rule with these parameters."""
-    outputs = job.outputs(name.rpartition("/")[0])
+    outputs = job.output_paths(first_output.rpartition("/")[0])
     recorded = {key: list(files) for key, files in sidecar.outputs.items()}
     optional = {"config", "snakemake"} if sidecar.rule == "pipeline" else set()
     expected = {k: [file] for k, file in outputs.items() if k in recorded or k not in optional}
-    if recorded != expected or next(iter(outputs.values())) != name:
+    if recorded != expected or next(iter(outputs.values())) != first_output:
         key = next((key for key in expected if recorded.get(key) != expected[key]), "outputs")
         raise SidecarMismatchError(
             f"outputs of rule {sidecar.rule} do not follow from its parameters (expected {key} "
@@ -226,7 +235,7 @@ def _check_files(name: str, sidecar: Sidecar, job: Job) -> None:
         raise SidecarMismatchError("its log is not one file in logs/")
 
 
-def _check_command(command: str, target: str) -> None:
+def _check_snakemake_command(command: str, target: str) -> None:
     """Check that the command in a report calls a target and nothing else."""
     pattern = rf"snakemake {target}( --configfile( [^ -].*)?)?"
     if not re.fullmatch(pattern, command) or shlex.join(shlex.split(command)) != command:
@@ -235,12 +244,12 @@ def _check_command(command: str, target: str) -> None:
         )
 
 
-def inputs_named(sidecar: Sidecar, name: str) -> dict[str, str]:
+def find_input_digests(sidecar: Sidecar, input_name: str) -> dict[str, str]:
     """Return the input files with a rule's name for them, within the results folder or outside."""
-    return sidecar.inputs.get(name, {}) | sidecar.elsewhere.get(name, {})
+    return sidecar.inputs.get(input_name, {}) | sidecar.elsewhere.get(input_name, {})
 
 
-def check_equal(what: str, recorded: Any, expected: Any) -> None:
+def check_equal(description: str, recorded: Any, expected: Any) -> None:
     """Check a recorded value against the value that follows from the other sidecars.
 
     Raises:
@@ -248,9 +257,10 @@ def check_equal(what: str, recorded: Any, expected: Any) -> None:
     """
     if recorded != expected:
         raise SidecarMismatchError(
-            f"{what}: got {_short_text(recorded)}; the other sidecars give {_short_text(expected)}"
+            f"{description}: got {_short_value_text(recorded)}; "
+            f"the other sidecars give {_short_value_text(expected)}"
         )
 
 
-def _short_text(value: Any) -> str:
+def _short_value_text(value: Any) -> str:
     return short_json(value) if not isinstance(value, Mission) else value.name

@@ -5,47 +5,52 @@ from pathlib import Path
 
 from daf.audit.consistency import ConsistencyChecks
 from daf.audit.derived_files import (
-    config_difference,
-    environment_difference,
+    find_config_difference,
+    find_environment_difference,
+    find_machine_differences,
     has_other_package_versions,
-    machine_differences,
 )
-from daf.audit.differences import exact_difference, first_difference
+from daf.audit.differences import find_byte_difference, find_content_difference
 from daf.audit.findings import DERIVED, REEXECUTED, VERIFIED, Findings
 from daf.audit.jobs import CannotVerifyError, EnvironmentCheck, Job, PipelineCall, Train, parse_job
-from daf.audit.machine_errors import error_line, is_machine_error
-from daf.audit.pipeline_results import check_pipeline_outputs
+from daf.audit.machine_errors import format_error_line, is_machine_error
+from daf.audit.pipeline_results import find_pipeline_difference
 from daf.audit.sidecar_index import SidecarMismatchError
-from daf.audit.trainings import training_differences
+from daf.audit.trainings import find_training_differences
 from daf.audit.worker import Worker
 from daf.config import ConfigError
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import SUFFIX, Sidecar
 
+OutcomeText = str
+"""Outcome of a check in a few words, for one line of output."""
 
-def check_consistency(name: str, checks: ConsistencyChecks, findings: Findings) -> Job | None:
+
+def check_job_consistency(
+    first_output: str, checks: ConsistencyChecks, findings: Findings
+) -> Job | None:
     """Check the sidecar of a job against its files and the other sidecars.
 
     Args:
-        name: first output of the job.
+        first_output: first output of the job.
         checks: consistency checks of the results folder.
         findings: receiver of the findings.
 
     Returns:
         The job; None if the sidecar is inconsistent or its rule is unknown.
     """
-    sidecar = checks.sidecars[name]
-    outputs = list(sidecar.output_files())
+    sidecar = checks.sidecars[first_output]
+    outputs = list(sidecar.output_digests())
     try:
-        checks.check(name)
+        checks.check_job(first_output)
     except CannotVerifyError as reason:
-        findings.add_unverifiable(outputs, f"{reason}")
+        findings.mark_unverifiable(outputs, f"{reason}")
     except Exception as error:  # the sidecar may hold anything
         if isinstance(error, SidecarMismatchError | ConfigError) and not is_machine_error(error):
-            files = [*outputs, f"{name}{SUFFIX}"]
-            _add_difference(findings, files, sidecar, f"{error}", include_hardware=False)
+            files = [*outputs, f"{first_output}{SUFFIX}"]
+            _add_difference_finding(findings, files, sidecar, f"{error}", depends_on_hardware=False)
         else:
-            findings.add_unverifiable(outputs, f"cannot be checked: {error_line(error)}")
+            findings.mark_unverifiable(outputs, f"cannot be checked: {format_error_line(error)}")
         return None
     try:
         return parse_job(sidecar)
@@ -53,74 +58,79 @@ def check_consistency(name: str, checks: ConsistencyChecks, findings: Findings) 
         return None
 
 
-def check_pipeline_call(
-    name: str, job: PipelineCall, checks: ConsistencyChecks, findings: Findings
+def check_pipeline_files(
+    first_output: str, job: PipelineCall, checks: ConsistencyChecks, findings: Findings
 ) -> None:
     """Check the result of a pipeline against its files, and its configuration against its sidecar.
 
     Events and Snakemake's log exist only once, as a log does, and are marked as no results.
     """
-    sidecar = checks.sidecars[name]
+    sidecar = checks.sidecars[first_output]
     files = {kind: file for kind, group in sidecar.outputs.items() for file in group}
-    comparisons = {"result": (REEXECUTED, lambda file: check_pipeline_outputs(checks, file))}
-    comparisons["config"] = (DERIVED, lambda file: config_difference(checks.results / file, job))
+    comparisons = {"result": (REEXECUTED, lambda file: find_pipeline_difference(file, job, checks))}
+    comparisons["config"] = (
+        DERIVED,
+        lambda file: find_config_difference(checks.results_dir / file, job),
+    )
     for kind, (checked, compare) in comparisons.items():
         if kind in files:
-            _run_check(files[kind], sidecar, findings, checked, compare)
+            _run_cross_check(files[kind], sidecar, findings, checked, compare)
     logs = [files[kind] for kind in ("events", "snakemake") if kind in files]
-    findings.add_non_results(logs, "log of a pipeline; no result depends on it")
+    findings.mark_non_results(logs, "log of a pipeline; no result depends on it")
 
 
-def check_environment(
-    name: str, job: EnvironmentCheck, checks: ConsistencyChecks, findings: Findings
+def check_environment_file(
+    first_output: str, job: EnvironmentCheck, checks: ConsistencyChecks, findings: Findings
 ) -> None:
     """Check environment.json against its sidecar and against this machine."""
-    sidecar = checks.sidecars[name]
+    sidecar = checks.sidecars[first_output]
 
     def compare(file: str) -> str | None:
-        return environment_difference(checks.results / file, sidecar, job)
+        return find_environment_difference(checks.results_dir / file, sidecar, job)
 
-    _run_check(name, sidecar, findings, DERIVED, compare)
-    if findings[name].verdict == VERIFIED and (
-        differences := machine_differences(checks.results / name, sidecar)
+    _run_cross_check(first_output, sidecar, findings, DERIVED, compare)
+    if findings[first_output].verdict == VERIFIED and (
+        differences := find_machine_differences(checks.results_dir / first_output, sidecar)
     ):
-        findings.add_unverifiable([name], f"describes another machine ({', '.join(differences)})")
+        findings.mark_unverifiable(
+            [first_output], f"describes another machine ({', '.join(differences)})"
+        )
 
 
-def check_training(
-    name: str, job: Train, checks: ConsistencyChecks, findings: Findings, worker: Worker
-) -> str:
+def check_run_without_retraining(
+    first_output: str, job: Train, checks: ConsistencyChecks, findings: Findings, worker: Worker
+) -> OutcomeText:
     """Check the files of a run that is not retrained. Return the outcome in words."""
-    sidecar = checks.sidecars[name]
-    differences = training_differences(checks.results, name, job, findings, worker)
+    sidecar = checks.sidecars[first_output]
+    differences = find_training_differences(checks.results_dir, first_output, job, findings, worker)
     for file, difference in differences.items():
-        _add_difference(findings, [file], sidecar, difference, include_hardware=True)
+        _add_difference_finding(findings, [file], sidecar, difference, depends_on_hardware=True)
     suffix = f", {len(differences)} files differ" if differences else ""
     return f"first updates re-executed{suffix}"
 
 
-def check_report(name: str, checks: ConsistencyChecks, findings: Findings) -> None:
+def check_report_sources(first_output: str, checks: ConsistencyChecks, findings: Findings) -> None:
     """Make a report unverifiable if it shows files that are not verified."""
-    sidecar = checks.sidecars[name]
-    for file in sidecar.input_files():
+    sidecar = checks.sidecars[first_output]
+    for file in sidecar.internal_input_digests():
         source = findings[file]
         if file in checks.sidecars and checks.sidecars[file].rule == "environment_check":
             if has_other_package_versions(checks.sidecars[file]):
                 reason = f"shows package versions that differ from those installed ({file})"
-                findings.add_unverifiable([name], reason)
+                findings.mark_unverifiable([first_output], reason)
         elif source.verdict != VERIFIED:
             definite = source.changed or source.unverifiable
-            report = findings[name]
+            report = findings[first_output]
             doubts = report.unverifiable if definite else report.needs_retraining
             doubts.append(f"shows {source.verdict} data ({file})")
 
 
-def _run_check(
+def _run_cross_check(
     file: str,
     sidecar: Sidecar,
     findings: Findings,
-    checked: str,
-    compare: Callable[[str], str | None],
+    check_name: str,
+    find_difference: Callable[[str], str | None],
 ) -> None:
     """Run one comparison on a file and add its outcome.
 
@@ -128,56 +138,64 @@ def _run_check(
         file: path relative to the results folder.
         sidecar: sidecar of the job that made it.
         findings: receiver of the outcome.
-        checked: name of the check, added if it passes.
-        compare: function that returns the first difference of the file, or None.
+        check_name: name of the check, added if it passes.
+        find_difference: function that returns the first difference of the file, or None.
     """
     try:
-        difference = compare(file)
+        difference = find_difference(file)
     except CannotVerifyError as reason:
-        findings.add_unverifiable([file], f"{reason}")
+        findings.mark_unverifiable([file], f"{reason}")
     except Exception as error:  # the files may hold anything
         if isinstance(error, ConfigError) and not is_machine_error(error):
-            _add_difference(findings, [file], sidecar, f"{error}", include_hardware=False)
+            _add_difference_finding(
+                findings, [file], sidecar, f"{error}", depends_on_hardware=False
+            )
         else:
-            findings.add_unverifiable([file], f"cannot be checked: {error_line(error)}")
+            findings.mark_unverifiable([file], f"cannot be checked: {format_error_line(error)}")
     else:
         if difference is None:
-            findings[file].checked.append(checked)
+            findings[file].checked.append(check_name)
         else:
-            _add_difference(findings, [file], sidecar, difference, include_hardware=False)
+            _add_difference_finding(
+                findings, [file], sidecar, difference, depends_on_hardware=False
+            )
 
 
 def reexecute_and_compare(
-    results: Path, name: str, sidecar: Sidecar, findings: Findings, worker: Worker
-) -> str:
+    results_dir: Path, first_output: str, sidecar: Sidecar, findings: Findings, worker: Worker
+) -> OutcomeText:
     """Re-execute a job and compare its outputs. Return the outcome in words."""
-    outputs = list(sidecar.output_files())
+    outputs = list(sidecar.output_digests())
     try:
-        with worker.folder() as folder:
-            reexecuted = worker.reexecute(name, folder)
+        with worker.temporary_job_folder() as folder:
+            reexecuted = worker.reexecute_job(first_output, folder)
             # The same code and packages on the same processor give the same bytes.
             current = Origin.current(sidecar.device)
-            is_same_origin = not current.differences(sidecar.origin, include_hardware=True)
-            compare = exact_difference if is_same_origin else first_difference
-            differences = {file: compare(results / file, reexecuted / file) for file in outputs}
+            is_same_origin = not current.describe_differences(sidecar.origin, include_hardware=True)
+            compare = find_byte_difference if is_same_origin else find_content_difference
+            differences = {file: compare(results_dir / file, reexecuted / file) for file in outputs}
     except Exception as error:  # the files may hold anything
         if not isinstance(error, ConfigError) or is_machine_error(error):
-            reason = f"cannot be re-executed: {error_line(error)}"
-            findings.add_unverifiable(outputs, reason)
+            reason = f"cannot be re-executed: {format_error_line(error)}"
+            findings.mark_unverifiable(outputs, reason)
             return reason
         differences = dict.fromkeys(outputs, f"{error}")
-    include_hardware = parse_job(sidecar).device_dependent
+    depends_on_hardware = parse_job(sidecar).device_dependent
     for file, difference in differences.items():
         if difference is None:
             findings[file].checked.append(REEXECUTED)
         else:
-            _add_difference(findings, [file], sidecar, difference, include_hardware)
+            _add_difference_finding(findings, [file], sidecar, difference, depends_on_hardware)
     count = sum(difference is not None for difference in differences.values())
     return f"re-executed, {count} of {len(outputs)} files differ" if count else "re-executed"
 
 
-def _add_difference(
-    findings: Findings, files: list[str], sidecar: Sidecar, difference: str, include_hardware: bool
+def _add_difference_finding(
+    findings: Findings,
+    files: list[str],
+    sidecar: Sidecar,
+    difference: str,
+    depends_on_hardware: bool,
 ) -> None:
     """Add a difference: "changed", or "unverifiable" if another origin of the job may explain it.
 
@@ -186,9 +204,11 @@ def _add_difference(
         files: paths relative to the results folder.
         sidecar: sidecar of the job that made them.
         difference: difference in words.
-        include_hardware: true if another machine may explain it, besides other code and versions.
+        depends_on_hardware: true if another machine may explain it, as other code and versions may.
     """
-    causes = Origin.current(sidecar.device).differences(sidecar.origin, include_hardware)
+    causes = Origin.current(sidecar.device).describe_differences(
+        sidecar.origin, depends_on_hardware
+    )
     for file in files:
         if causes:
             reason = f"{difference}; made by {', '.join(causes)}"

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from daf.audit.differences import first_value_difference
+from daf.audit.differences import find_value_difference
 from daf.audit.jobs import EnvironmentCheck, PipelineCall, parse_config
 from daf.audit.reexecute import is_gpu_available
 from daf.config import load_json
@@ -22,7 +22,9 @@ UNCHECKED_KEYS = {"execution", "audit", "missing"}
 """Keys of a configuration that affect no result, or that a pipeline fills in."""
 
 
-def environment_difference(file: Path, sidecar: Sidecar, job: EnvironmentCheck) -> str | None:
+def find_environment_difference(
+    environment_file: Path, sidecar: Sidecar, job: EnvironmentCheck
+) -> str | None:
     """Return the first difference between environment.json and its sidecar; None if they agree.
 
     The number of cores is not in the sidecar and is not compared.
@@ -30,7 +32,7 @@ def environment_difference(file: Path, sidecar: Sidecar, job: EnvironmentCheck) 
     Raises:
         ConfigError: the file cannot be read.
     """
-    recorded = load_json(file)
+    recorded = load_json(environment_file)
     origin, device = sidecar.origin, sidecar.device
     name = origin.hardware.gpu or origin.hardware.processor
     needed = f"{len(RECORDED_PACKAGES)} packages installed"
@@ -48,16 +50,16 @@ def environment_difference(file: Path, sidecar: Sidecar, job: EnvironmentCheck) 
             {"name": check, "ok": True, "found": value, "needed": needed}
             for check, value, needed in checks
         ],
-        "device": {"kind": device, "name": name, "cores": _recorded_cores(recorded)},
+        "device": {"kind": device, "name": name, "cores": _recorded_num_cores(recorded)},
         "versions": origin.versions,
         "platform": origin.platform,
     }
-    return first_value_difference(
+    return find_value_difference(
         job.versions, origin.versions, "versions"
-    ) or first_value_difference(recorded, expected, "")
+    ) or find_value_difference(recorded, expected, "")
 
 
-def machine_differences(file: Path, sidecar: Sidecar) -> list[str]:
+def find_machine_differences(environment_file: Path, sidecar: Sidecar) -> list[str]:
     """Return the differences between the machine of an environment check and this one, in words.
 
     Raises:
@@ -67,10 +69,10 @@ def machine_differences(file: Path, sidecar: Sidecar) -> list[str]:
         return ["a GPU instead of none"]
     current = Origin.current(sidecar.device)
     same_code = sidecar.origin.model_copy(update={"source": current.source})
-    differences = current.differences(same_code, include_hardware=True)
+    differences = current.describe_differences(same_code, include_hardware=True)
     if sidecar.origin.platform != platform.platform():
         differences.append(f"platform {sidecar.origin.platform}")
-    if (cores := _recorded_cores(load_json(file))) != os.cpu_count():
+    if (cores := _recorded_num_cores(load_json(environment_file))) != os.cpu_count():
         differences.append(f"{cores} cores instead of {os.cpu_count()}")
     return differences
 
@@ -80,13 +82,13 @@ def has_other_package_versions(sidecar: Sidecar) -> bool:
     return sidecar.origin.versions != package_versions()
 
 
-def config_difference(file: Path, job: PipelineCall) -> str | None:
+def find_config_difference(config_file: Path, job: PipelineCall) -> str | None:
     """Return the first difference between config.yaml and its sidecar; None if they agree.
 
     Raises:
         ConfigError: the file cannot be read, or is not a configuration.
     """
-    text = file.read_text(encoding="utf-8")
+    text = config_file.read_text(encoding="utf-8")
     config = parse_config(parse_yaml(text, "it"))
     body = yaml.safe_dump(config.resolved(), sort_keys=False, allow_unicode=True)
     if text != f"{CONFIG_HEADER}{body}":
@@ -95,11 +97,11 @@ def config_difference(file: Path, job: PipelineCall) -> str | None:
         return None
     configs = (config, job.configs[-1])
     recorded, expected = (c.model_dump(mode="json", exclude=UNCHECKED_KEYS) for c in configs)
-    return first_value_difference(recorded, expected, "")
+    return find_value_difference(recorded, expected, "")
 
 
-def _recorded_cores(environment: Any) -> int:
+def _recorded_num_cores(environment_json: Any) -> int:
     """Return the number of cores in environment.json; 1 if it is not a positive integer."""
-    device = environment.get("device") if isinstance(environment, dict) else None
+    device = environment_json.get("device") if isinstance(environment_json, dict) else None
     cores = device.get("cores") if isinstance(device, dict) else None
     return cores if type(cores) is int and cores > 0 else 1

@@ -14,7 +14,7 @@ TOLERANCE = 1e-9
 """Relative and absolute tolerance of statistics; processors round the last digits differently."""
 
 
-def first_difference(recorded: Path, reexecuted: Path) -> str | None:
+def find_content_difference(recorded: Path, reexecuted: Path) -> str | None:
     """Return the first significant difference between two files in words; None without one.
 
     JSON numbers are compared with a relative tolerance of 1e-9, tables exactly value by value, all
@@ -26,9 +26,9 @@ def first_difference(recorded: Path, reexecuted: Path) -> str | None:
     if file_digest(recorded) == file_digest(reexecuted):
         return None
     if recorded.suffix == ".json":
-        return first_value_difference(load_json(recorded), load_json(reexecuted), "")
+        return find_value_difference(load_json(recorded), load_json(reexecuted), "")
     if recorded.suffix == ".parquet":
-        return first_table_difference(load_table(recorded), load_table(reexecuted))
+        return find_table_difference(load_table(recorded), load_table(reexecuted))
     pairs = zip(recorded.read_bytes().splitlines(), reexecuted.read_bytes().splitlines())
     line = next((number for number, (a, b) in enumerate(pairs, 1) if a != b), None)
     is_text = recorded.suffix in (".html", ".yaml")
@@ -36,40 +36,40 @@ def first_difference(recorded: Path, reexecuted: Path) -> str | None:
     return f"differs {location} from the re-executed file"
 
 
-def exact_difference(recorded: Path, reexecuted: Path) -> str | None:
+def find_byte_difference(recorded: Path, reexecuted: Path) -> str | None:
     """Return the first difference between two files in words; None if their bytes are equal."""
     if file_digest(recorded) == file_digest(reexecuted):
         return None
-    difference = first_difference(recorded, reexecuted)
+    difference = find_content_difference(recorded, reexecuted)
     return difference or "differs in its bytes from the re-executed file"
 
 
-def first_value_difference(recorded: Any, expected: Any, key: str) -> str | None:
+def find_value_difference(recorded: Any, expected: Any, key_path: str) -> str | None:
     """Return the first difference between plain data in words; None without one.
 
     Args:
         recorded: recorded data.
         expected: re-executed or derived data.
-        key: dotted key of the data in the file.
+        key_path: dotted key of the data in the file.
     """
     if isinstance(recorded, dict) and isinstance(expected, dict):
         if recorded.keys() != expected.keys():
             name = sorted(recorded.keys() ^ expected.keys())[0]
             problem = "unexpected" if name in recorded else "missing"
-            return f"key '{_joined_key(key, name)}': {problem}"
-        items = [(recorded[k], expected[k], _joined_key(key, k)) for k in sorted(recorded)]
+            return f"key '{_join_key(key_path, name)}': {problem}"
+        items = [(recorded[k], expected[k], _join_key(key_path, k)) for k in sorted(recorded)]
     elif isinstance(recorded, list) and isinstance(expected, list):
         if len(recorded) != len(expected):
-            return f"key '{key}': got {len(recorded)} items; expected {len(expected)}"
+            return f"key '{key_path}': got {len(recorded)} items; expected {len(expected)}"
         pairs = enumerate(zip(recorded, expected))
-        items = [(a, b, _joined_key(key, number)) for number, (a, b) in pairs]
+        items = [(a, b, _join_key(key_path, number)) for number, (a, b) in pairs]
     else:
-        equal = _are_equal(recorded, expected)
-        return None if equal else _mismatch_text(f"key '{key}'", recorded, expected)
-    return next(filter(None, (first_value_difference(*item) for item in items)), None)
+        equal = _are_equal_within_tolerance(recorded, expected)
+        return None if equal else _mismatch_text(f"key '{key_path}'", recorded, expected)
+    return next(filter(None, (find_value_difference(*item) for item in items)), None)
 
 
-def first_table_difference(recorded: pd.DataFrame, expected: pd.DataFrame) -> str | None:
+def find_table_difference(recorded: pd.DataFrame, expected: pd.DataFrame) -> str | None:
     """Return the first difference between two tables in words; None if they are equal."""
     if list(recorded.columns) != list(expected.columns):
         names = sorted(set(recorded.columns) ^ set(expected.columns)) or ["their order"]
@@ -89,7 +89,7 @@ def first_table_difference(recorded: pd.DataFrame, expected: pd.DataFrame) -> st
     return None
 
 
-def _are_equal(recorded: Any, expected: Any) -> bool:
+def _are_equal_within_tolerance(recorded: Any, expected: Any) -> bool:
     numbers = (int, float)
     if type(recorded) in numbers and type(expected) in numbers:
         return math.isclose(recorded, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
@@ -100,5 +100,5 @@ def _mismatch_text(location: str, recorded: Any, expected: Any) -> str:
     return f"{location}: got {short_json(recorded)}; expected {short_json(expected)}"
 
 
-def _joined_key(key: str, name: Any) -> str:
-    return f"{key}.{name}" if key else f"{name}"
+def _join_key(parent_key: str, key: Any) -> str:
+    return f"{parent_key}.{key}" if parent_key else f"{key}"

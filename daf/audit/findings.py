@@ -38,7 +38,7 @@ class Finding:
         return VERIFIED if self.checked and not doubts else UNVERIFIABLE
 
     @property
-    def why(self) -> str | None:
+    def reason(self) -> str | None:
         """Reasons for a verdict other than "verified", in one line."""
         reasons = self.changed or self.unverifiable + self.needs_retraining
         return "; ".join(dict.fromkeys(reasons)) or None
@@ -62,18 +62,18 @@ class Findings:
     def __iter__(self) -> Iterator[Finding]:
         return iter(sorted(self._by_file.values(), key=lambda finding: finding.file))
 
-    def add_unverifiable(self, files: list[str], reason: str) -> None:
+    def mark_unverifiable(self, files: list[str], reason: str) -> None:
         """Add a reason why files are unverifiable."""
         for file in files:
             self[file].unverifiable.append(reason)
 
-    def add_non_results(self, files: Iterable[str], reason: str) -> None:
+    def mark_non_results(self, files: Iterable[str], reason: str) -> None:
         """Mark files as no results, with the reason why they are unverifiable."""
         for file in files:
             self[file].is_result = False
             self[file].unverifiable.append(reason)
 
-    def all_verified(self, files: list[str]) -> bool:
+    def are_all_verified(self, files: list[str]) -> bool:
         """Return true if all files are verified by the checks so far."""
         return all(self[file].verdict == VERIFIED for file in files)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from daf.audit.findings import CHANGED, HASH, NOT_RESULTS, Findings
 from daf.audit.machine_errors import is_machine_error
 from daf.config import ConfigError
-from daf.files.safe_read import UnsafeFileError, open_regular, read_bytes
+from daf.files.safe_read import UnsafeFileError, open_regular_file, read_bytes
 from daf.jobs.log import LOG_START
 from daf.provenance.hashing import file_digest
 from daf.provenance.sidecar import SUFFIX, Sidecar
@@ -30,36 +30,36 @@ BYTES_PER_SECOND = 2**20
 """Minimum speed of a copy."""
 
 
-def check_integrity(results: Path, findings: Findings) -> dict[str, Sidecar]:
+def check_integrity(results_dir: Path, findings: Findings) -> dict[str, Sidecar]:
     """Compare all files with their sidecars.
 
     Args:
-        results: results folder.
+        results_dir: results folder.
         findings: receiver of the findings.
 
     Returns:
         Valid sidecars by the first output of their job, sorted by name.
     """
-    files = _list_files(results, findings)
-    digests = _Digests(results)
+    files = _list_regular_files(results_dir, findings)
+    digests = _Digests(results_dir)
     sidecars = {
         name: sidecar
         for name in sorted(files)
-        if name.endswith(SUFFIX) and (sidecar := _read_sidecar(results, name, findings))
+        if name.endswith(SUFFIX) and (sidecar := _read_valid_sidecar(results_dir, name, findings))
     }
     listed_by: dict[str, str] = {}
     for name, sidecar in sidecars.items():
-        for file, sha in sidecar.output_files().items():
+        for file, sha in sidecar.output_digests().items():
             if file in listed_by:
                 findings[file].changed.append(f"is listed by {listed_by[file]} and {name}")
             listed_by[file] = name
-            _check_digest(findings, file, sha, digests)
+            _check_file_digest(findings, file, sha, digests)
         for file, sha in sidecar.log.items():
             listed_by[file] = name
-            _check_log(findings, results / file, file, sha, sidecar, digests)
-    _check_dates(findings, results, sidecars)
+            _check_log_digest(findings, results_dir / file, file, sha, sidecar, digests)
+    _check_file_dates(findings, results_dir, sidecars)
     for sidecar in sidecars.values():
-        _check_inputs(findings, sidecar, digests)
+        _check_input_digests(findings, sidecar, digests)
     for file in sorted(files - set(listed_by) - set(sidecars)):
         finding = findings[file]
         if not finding.is_result:
@@ -91,18 +91,18 @@ class _Digests:
         return self._cache[file]
 
 
-def _list_files(results: Path, findings: Findings) -> set[str]:
+def _list_regular_files(results_dir: Path, findings: Findings) -> set[str]:
     """Return the names of all regular files; links are not followed."""
     regular = set()
 
     def add_unreadable(error: OSError) -> None:
-        name = escape_name(Path(error.filename).relative_to(results).as_posix())
+        name = escape_non_utf8(Path(error.filename).relative_to(results_dir).as_posix())
         findings[name].unverifiable.append(f"cannot be read ({error.strerror})")
 
-    for folder, folders, files in os.walk(results, onerror=add_unreadable):
+    for folder, folders, files in os.walk(results_dir, onerror=add_unreadable):
         for name in (*folders, *files):
             path = Path(folder, name)
-            file = path.relative_to(results).as_posix()
+            file = path.relative_to(results_dir).as_posix()
             if file in AUDIT_FILES:
                 continue
             try:
@@ -113,47 +113,49 @@ def _list_files(results: Path, findings: Findings) -> set[str]:
             if stat.S_ISREG(mode):
                 regular.add(file)
             elif not stat.S_ISDIR(mode):
-                findings[escape_name(file)].changed.append("is not a regular file")
-    not_utf8 = {file for file in regular if file != escape_name(file)}
+                findings[escape_non_utf8(file)].changed.append("is not a regular file")
+    not_utf8 = {file for file in regular if file != escape_non_utf8(file)}
     for file in not_utf8:
-        findings[escape_name(file)].changed.append("no sidecar lists this file")
+        findings[escape_non_utf8(file)].changed.append("no sidecar lists this file")
     return regular - not_utf8
 
 
-def escape_name(name: str) -> str:
+def escape_non_utf8(file_name: str) -> str:
     """Return a file name with backslash escapes for bytes that are not UTF-8."""
-    return name.encode("utf-8", "backslashreplace").decode()
+    return file_name.encode("utf-8", "backslashreplace").decode()
 
 
-def _read_sidecar(results: Path, name: str, findings: Findings) -> Sidecar | None:
+def _read_valid_sidecar(results_dir: Path, sidecar_name: str, findings: Findings) -> Sidecar | None:
     """Return a sidecar; None if it is invalid."""
-    path = results / name
+    path = results_dir / sidecar_name
     try:
         sidecar = Sidecar.read(path)
-        digest_matches = sidecar.with_digest() == sidecar
-        is_canonical = sidecar.text().encode() == read_bytes(path)
+        digest_matches = sidecar.with_record_digest() == sidecar
+        is_canonical = sidecar.to_text().encode() == read_bytes(path)
     except Exception as error:  # the file may hold anything
         reason = f"{error}".removeprefix(f"{path}: ")
         if is_machine_error(error):
-            findings[name].unverifiable.append(reason)
+            findings[sidecar_name].unverifiable.append(reason)
         elif isinstance(error, ConfigError):
-            findings[name].changed.append(reason)
+            findings[sidecar_name].changed.append(reason)
         else:
-            findings[name].changed.append(f"is not a sidecar ({type(error).__name__})")
+            findings[sidecar_name].changed.append(f"is not a sidecar ({type(error).__name__})")
         return None
     if not digest_matches:
-        findings[name].changed.append("its digest does not match its content")
+        findings[sidecar_name].changed.append("its digest does not match its content")
     elif not is_canonical:
-        findings[name].changed.append("is not formatted as DAF writes sidecars")
-    elif name.removesuffix(SUFFIX) not in sidecar.output_files():
-        findings[name].changed.append("does not list the file that it is named after")
+        findings[sidecar_name].changed.append("is not formatted as DAF writes sidecars")
+    elif sidecar_name.removesuffix(SUFFIX) not in sidecar.output_digests():
+        findings[sidecar_name].changed.append("does not list the file that it is named after")
     else:
-        findings[name].checked.append(HASH)
+        findings[sidecar_name].checked.append(HASH)
         return sidecar
     return None
 
 
-def _check_digest(findings: Findings, file: str, recorded_sha256: str, digests: _Digests) -> None:
+def _check_file_digest(
+    findings: Findings, file: str, recorded_sha256: str, digests: _Digests
+) -> None:
     current = digests[file]
     if current == recorded_sha256:
         findings[file].checked.append(HASH)
@@ -169,22 +171,27 @@ def _check_digest(findings: Findings, file: str, recorded_sha256: str, digests: 
         )
 
 
-def _check_log(
-    findings: Findings, path: Path, file: str, sha: str, sidecar: Sidecar, digests: _Digests
+def _check_log_digest(
+    findings: Findings,
+    log_path: Path,
+    log_name: str,
+    recorded_sha256: str,
+    sidecar: Sidecar,
+    digests: _Digests,
 ) -> None:
     """Compare a log with its sidecar; a later failed attempt overwrites the log, but no result."""
-    if digests[file] not in (sha, None):
-        start = _start_time(path)
-        latest = path.stat().st_mtime + CLOCK_STEP_SECONDS
+    if digests[log_name] not in (recorded_sha256, None):
+        start = _read_start_timestamp(log_path)
+        latest = log_path.stat().st_mtime + CLOCK_STEP_SECONDS
         if start is not None and sidecar.end.timestamp() <= start <= latest:
-            findings[file].unverifiable.append(NOT_RESULTS["logs"])
+            findings[log_name].unverifiable.append(NOT_RESULTS["logs"])
             return
-    _check_digest(findings, file, sha, digests)
+    _check_file_digest(findings, log_name, recorded_sha256, digests)
 
 
-def _start_time(log: Path) -> float | None:
+def _read_start_timestamp(log_path: Path) -> float | None:
     """Return the start of the attempt that wrote a log, in seconds since 1970; None if unknown."""
-    with open_regular(log) as file:
+    with open_regular_file(log_path) as file:
         first_line = file.readline(200).decode("utf-8", "replace").strip()
     try:
         start = datetime.fromisoformat(first_line.removeprefix(LOG_START))
@@ -193,45 +200,45 @@ def _start_time(log: Path) -> float | None:
         return None
 
 
-def _check_dates(findings: Findings, results: Path, sidecars: dict[str, Sidecar]) -> None:
+def _check_file_dates(findings: Findings, results_dir: Path, sidecars: dict[str, Sidecar]) -> None:
     """Check that no file is older than its job, and that the files of a job have similar dates.
 
     The job, Snakemake at its end, or a copy of the folder dates all files of a job together.
     """
     dates: dict[str, dict[str, float]] = {}
     for name, sidecar in sidecars.items():
-        files = [file for file in (*sidecar.output_files(), name) if findings[file].checked]
-        dates[name] = {file: (results / file).stat().st_mtime for file in files}
+        files = [file for file in (*sidecar.output_digests(), name) if findings[file].checked]
+        dates[name] = {file: (results_dir / file).stat().st_mtime for file in files}
     spreads = [max(times.values()) - min(times.values()) for times in dates.values() if times]
     median = statistics.median_low(spreads) if len(spreads) > 2 else 0.0
     for name, times in dates.items():
         end = sidecars[name].end.timestamp()
-        size = sum((results / file).stat().st_size for file in times)
+        size = sum((results_dir / file).stat().st_size for file in times)
         max_spread = max(WRITE_SPREAD_SECONDS, COPY_SPREAD_FACTOR * median)
         max_spread += size / BYTES_PER_SECOND
         first = min(times.values(), default=0.0)
         for file, date in times.items():
             if date < end - CLOCK_STEP_SECONDS:
-                expected = f"expected {_format_date(end)} (end of its job) or later"
+                expected = f"expected {_format_timestamp(end)} (end of its job) or later"
             elif date > first + max_spread:
-                expected = f"the other files of its job have {_format_date(first)}"
+                expected = f"the other files of its job have {_format_timestamp(first)}"
             else:
                 continue
-            findings[file].changed.append(f"date: got {_format_date(date)}; {expected}")
+            findings[file].changed.append(f"date: got {_format_timestamp(date)}; {expected}")
 
 
-def _format_date(date: float) -> str:
+def _format_timestamp(timestamp: float) -> str:
     try:
-        return f"{datetime.fromtimestamp(date, UTC):%Y-%m-%d %H:%M:%S}"
+        return f"{datetime.fromtimestamp(timestamp, UTC):%Y-%m-%d %H:%M:%S}"
     except (ValueError, OverflowError, OSError):
         return "a year out of range"
 
 
-def _check_inputs(findings: Findings, sidecar: Sidecar, digests: _Digests) -> None:
-    for file, sha in sidecar.input_files().items():
+def _check_input_digests(findings: Findings, sidecar: Sidecar, digests: _Digests) -> None:
+    for file, sha in sidecar.internal_input_digests().items():
         if digests[file] == sha:
             continue
-        for output in sidecar.output_files():
+        for output in sidecar.output_digests():
             if file in digests.errors:
                 findings[output].unverifiable.append(f"its input {file} cannot be read")
             elif digests[file] is None:

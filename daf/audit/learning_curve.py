@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from daf.learn.curriculum import CurriculumStage, build_curriculum, learning_rate
+from daf.learn.curriculum import CurriculumStage, build_curriculum, compute_learning_rate
 from daf.missions.ceiling import resolve_ceiling
 from daf.plan import Run
 
@@ -49,9 +49,9 @@ def find_curve_mismatch(curve: pd.DataFrame, run: Run) -> str | None:
         if curve[name].dtype != dtype:
             return f"column '{name}': got {curve[name].dtype}; expected {dtype}"
     return (
-        _check_schedule(curve, run, curriculum)
-        or _check_bounds(curve, METRICS)
-        or _check_scores(curve, curriculum)
+        _find_schedule_mismatch(curve, run, curriculum)
+        or _find_bounds_mismatch(curve, METRICS)
+        or _find_score_mismatch(curve, curriculum)
     )
 
 
@@ -60,12 +60,14 @@ def _score_columns(curriculum: list[CurriculumStage]) -> list[str]:
     return ["score", *dict.fromkeys(f"score/{mission}" for mission in missions)]
 
 
-def _check_schedule(curve: pd.DataFrame, run: Run, curriculum: list[CurriculumStage]) -> str | None:
+def _find_schedule_mismatch(
+    curve: pd.DataFrame, run: Run, curriculum: list[CurriculumStage]
+) -> str | None:
     """Check update numbers, agent-steps and learning rates, which follow from the configuration."""
     updates = range(curriculum[-1].end_update)
     stages = [next(stage for stage in curriculum if n < stage.end_update) for n in updates]
-    steps = [stage.steps_after(number + 1) for number, stage in zip(updates, stages)]
-    rates = [learning_rate(run.training, curriculum, done) for done in [0, *steps[:-1]]]
+    steps = [stage.total_steps_after(number + 1) for number, stage in zip(updates, stages)]
+    rates = [compute_learning_rate(run.training, curriculum, done) for done in [0, *steps[:-1]]]
     for name, expected in {"update": updates, "steps": steps, "learning_rate": rates}.items():
         differ = curve[name].to_numpy() != np.array(expected)
         if differ.any():
@@ -74,9 +76,9 @@ def _check_schedule(curve: pd.DataFrame, run: Run, curriculum: list[CurriculumSt
     return None
 
 
-def _check_bounds(curve: pd.DataFrame, metrics: Sequence[str]) -> str | None:
+def _find_bounds_mismatch(curve: pd.DataFrame, metric_names: Sequence[str]) -> str | None:
     """Check that losses and rewards are finite and within their bounds."""
-    for name in ("reward", "explained_variance", *metrics):
+    for name in ("reward", "explained_variance", *metric_names):
         column = curve[name].to_numpy()
         low, high = BOUNDS.get(name, (-math.inf, math.inf))
         values = column[~np.isnan(column)] if name == "explained_variance" else column
@@ -86,7 +88,7 @@ def _check_bounds(curve: pd.DataFrame, metrics: Sequence[str]) -> str | None:
     return None
 
 
-def _check_scores(curve: pd.DataFrame, curriculum: list[CurriculumStage]) -> str | None:
+def _find_score_mismatch(curve: pd.DataFrame, curriculum: list[CurriculumStage]) -> str | None:
     """Check that scores are between 0 and the ceiling, and that the total score is a mean."""
     for stage in curriculum:
         rows = curve.iloc[stage.first_update : stage.end_update]

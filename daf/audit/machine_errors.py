@@ -5,7 +5,7 @@ import pyarrow
 from daf.audit.jobs import CannotVerifyError
 from daf.audit.sidecar_index import SidecarMismatchError
 from daf.config import ConfigError
-from daf.errors import printable
+from daf.errors import escape_unprintable
 from daf.files.safe_read import UnsafeFileError
 
 MACHINE_ERRORS = (OSError, MemoryError, ImportError, RuntimeError, SystemError)
@@ -15,10 +15,12 @@ CONTENT_ERRORS = (UnsafeFileError, RecursionError, NotImplementedError)
 """Subclasses of `MACHINE_ERRORS` that the content of files causes."""
 
 
-def error_line(error: Exception) -> str:
+def format_error_line(error: Exception) -> str:
     """Return the message of an error in one line, with the class name of an unexpected error."""
     expected = isinstance(error, CannotVerifyError | SidecarMismatchError | ConfigError)
-    return printable(" ".join(f"{'' if expected else type(error).__name__ + ': '}{error}".split()))
+    return escape_unprintable(
+        " ".join(f"{'' if expected else type(error).__name__ + ': '}{error}".split())
+    )
 
 
 def is_machine_error(error: BaseException | None) -> bool:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from daf.audit.consistency import ConsistencyChecks
-from daf.audit.differences import first_value_difference
-from daf.audit.jobs import PipelineCall, parse_job
+from daf.audit.differences import find_value_difference
+from daf.audit.jobs import PipelineCall
 from daf.config import ConfigError, DAFSweepConfig, load_json, suggest
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, PipelineResult
 from daf.plan import Plan
@@ -23,26 +23,28 @@ SWEEP_FILES = {
 """Outputs of a sweep that are paths of its files."""
 
 
-def check_pipeline_outputs(checks: ConsistencyChecks, name: str) -> str | None:
+def find_pipeline_difference(
+    result_file: str, job: PipelineCall, checks: ConsistencyChecks
+) -> str | None:
     """Return the first difference between a pipeline's result and its files; None without one.
 
     Times and error texts in the result exist only there and are not compared.
 
     Args:
+        result_file: path of result.json, relative to the results folder.
+        job: job of the pipeline.
         checks: consistency checks of the results folder.
-        name: path of result.json, relative to the results folder.
 
     Raises:
         ConfigError, KeyError: a file has unexpected content.
         CannotVerifyError: the check needs a file that is not available.
     """
-    sidecar = checks.sidecars[name]
-    job: PipelineCall = parse_job(sidecar)
-    result = load_json(checks.results / name)
-    if mismatch := _check_status(result, job):
+    sidecar = checks.sidecars[result_file]
+    result = load_json(checks.results_dir / result_file)
+    if mismatch := _find_status_mismatch(result, job):
         return mismatch
-    outputs = checks.relocate(result["outputs"], sidecar)
-    expected = _expected_outputs(checks, sidecar, job, outputs)
+    outputs = checks.relocate_paths(result["outputs"], sidecar)
+    expected = _derive_expected_outputs(checks, sidecar, job, outputs)
     if unknown := sorted(outputs.keys() - expected.keys()):
         return f"key 'outputs.{unknown[0]}' is unknown; {suggest(unknown[0], sorted(expected))}"
     if result["status"] != SUCCESS and "files" in outputs:
@@ -50,10 +52,10 @@ def check_pipeline_outputs(checks: ConsistencyChecks, name: str) -> str | None:
             stage: [file for file in files if Path(file).is_file()]
             for stage, files in outputs["files"].items()
         }
-    return first_value_difference(outputs, {key: expected[key] for key in outputs}, "outputs")
+    return find_value_difference(outputs, {key: expected[key] for key in outputs}, "outputs")
 
 
-def _check_status(result: Any, job: PipelineCall) -> str | None:
+def _find_status_mismatch(result: Any, job: PipelineCall) -> str | None:
     """Return a contradiction between name, status and errors; None without one."""
     names = sorted(field.name for field in fields(PipelineResult))
     if not isinstance(result, dict) or sorted(result) != names:
@@ -67,8 +69,8 @@ def _check_status(result: Any, job: PipelineCall) -> str | None:
     return None
 
 
-def _expected_outputs(
-    checks: ConsistencyChecks, sidecar: Sidecar, job: PipelineCall, outputs: dict[str, Any]
+def _derive_expected_outputs(
+    checks: ConsistencyChecks, sidecar: Sidecar, job: PipelineCall, recorded_outputs: dict[str, Any]
 ) -> dict[str, Any]:
     """Return all outputs that follow from the sidecar and from other files.
 
@@ -76,12 +78,13 @@ def _expected_outputs(
         checks: consistency checks of the results folder.
         sidecar: sidecar of the pipeline.
         job: job of the sidecar.
-        outputs: recorded outputs; they decide the form of the evaluations.
+        recorded_outputs: recorded outputs; they decide the form of the evaluations.
     """
-    results, files = checks.results, list(sidecar.input_files())
+    results_dir, files = checks.results_dir, list(sidecar.internal_input_digests())
     tables = [file for file in files if file.startswith("evaluations/")]
     paths = {
-        stage: [f"{results}/{file}" for file in group] for stage, group in sidecar.inputs.items()
+        stage: [f"{results_dir}/{file}" for file in group]
+        for stage, group in sidecar.inputs.items()
     }
     expected: dict[str, Any] = {"files": paths}
     if checkpoints := paths.get("checkpoint_save"):
@@ -90,22 +93,24 @@ def _expected_outputs(
         expected["deployment_package"] = bundles[0]
     reports = [file for file in files if file.endswith("/report.html")]
     if experiments := [file for file in reports if not file.startswith("sweeps/")]:
-        expected["report"] = f"{results}/{experiments[0]}"
+        expected["report"] = f"{results_dir}/{experiments[0]}"
     for config in job.configs:
         if isinstance(config, DAFSweepConfig):
-            expected |= _sweep_outputs(results, files)
+            expected |= _derive_expected_sweep_outputs(results_dir, files)
         else:
-            plan = checks.plan(config, sidecar, tables)
-            expected |= _experiment_outputs(results, files, plan, outputs)
+            plan = checks.rebuild_plan(config, sidecar, tables)
+            expected |= _derive_expected_experiment_outputs(
+                results_dir, files, plan, recorded_outputs
+            )
     return expected
 
 
-def _sweep_outputs(results: Path, files: list[str]) -> dict[str, Any]:
-    searches = [file for file in files if file.endswith("/search.json")]
+def _derive_expected_sweep_outputs(results_dir: Path, input_files: list[str]) -> dict[str, Any]:
+    searches = [file for file in input_files if file.endswith("/search.json")]
     if not searches:
         return {}
-    best = load_json(results / searches[0])["best"]
-    folder = f"{results}/{Path(searches[0]).parent}"  # Path drops a leading "."
+    best = load_json(results_dir / searches[0])["best"]
+    folder = f"{results_dir}/{Path(searches[0]).parent}"  # Path drops a leading "."
     return {
         "best_config": best["hyperparameters"],
         "best_objective": best["objective"],
@@ -114,22 +119,22 @@ def _sweep_outputs(results: Path, files: list[str]) -> dict[str, Any]:
     }
 
 
-def _experiment_outputs(
-    results: Path, files: list[str], plan: Plan, outputs: dict[str, Any]
+def _derive_expected_experiment_outputs(
+    results_dir: Path, input_files: list[str], plan: Plan, recorded_outputs: dict[str, Any]
 ) -> dict[str, Any]:
-    names = [name for name in EVALUATION_OUTPUTS if name in outputs]
+    names = [name for name in EVALUATION_OUTPUTS if name in recorded_outputs]
     evaluations = summarize_evaluations(plan) if names else {}
     expected: dict[str, Any] = dict.fromkeys(names, evaluations)
-    if "final_checkpoint" in outputs:  # training pipeline, one policy
+    if "final_checkpoint" in recorded_outputs:  # training pipeline, one policy
         expected |= {name: next(iter(evaluations.values()), {}) for name in names}
     else:
         expected["checkpoints"] = _checkpoints_by_label(plan)
-    stats = [file for file in files if file.endswith("/stats.json")]
-    return expected | ({"summary_statistics": load_json(results / stats[0])} if stats else {})
+    stats = [file for file in input_files if file.endswith("/stats.json")]
+    return expected | ({"summary_statistics": load_json(results_dir / stats[0])} if stats else {})
 
 
 def _checkpoints_by_label(plan: Plan) -> dict[str, list[str]]:
     checkpoints: dict[str, list[str]] = {}
-    for run in plan.finished_runs():
+    for run in plan.available_runs():
         checkpoints.setdefault(plan.labels[run], []).append(plan.weights_file(run))
     return checkpoints

@@ -7,25 +7,28 @@ import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
-from daf.audit.jobs import CannotVerifyError, check_code, parse_job
+from daf.audit.jobs import CannotVerifyError, check_policy_code, parse_job
 from daf.audit.machine_errors import is_machine_error
 from daf.config import ConfigError
-from daf.jobs.log import failure_reason
+from daf.jobs.log import read_failure_reason
 from daf.provenance.hashing import file_digest
 from daf.provenance.sidecar import SUFFIX, Sidecar
 from daf.provenance.source import workflow_folder
 
 
 def reexecute_job(
-    results: Path, sidecar: Sidecar, folder: Path, trust: tuple[str, ...] = ()
+    results_dir: Path,
+    sidecar: Sidecar,
+    output_folder: Path,
+    trusted_class_paths: tuple[str, ...] = (),
 ) -> Path:
     """Re-execute a job.
 
     Args:
-        results: results folder with the inputs of the job.
+        results_dir: results folder with the inputs of the job.
         sidecar: sidecar of the job.
-        folder: empty folder for the outputs.
-        trust: class paths of foreign policies whose code may run.
+        output_folder: empty folder for the outputs.
+        trusted_class_paths: class paths of foreign policies whose code may run.
 
     Returns:
         A results folder, in which the outputs have their recorded names.
@@ -34,11 +37,11 @@ def reexecute_job(
         CannotVerifyError: the job needs a file, code or device that is not available.
         ConfigError: the job failed, or its parameters are invalid; one line.
     """
-    check_code(parse_job(sidecar), trust)
+    check_policy_code(parse_job(sidecar), trusted_class_paths)
     if sidecar.device == "cuda" and not is_gpu_available():
         raise CannotVerifyError("made on a GPU, and no GPU is available")
-    results_copy = folder / "results"
-    inputs = link_inputs(results, sidecar, results_copy)
+    results_copy = output_folder / "results"
+    inputs = link_inputs(results_dir, sidecar, results_copy)
     outputs = {
         name: str(results_copy / file) for name, files in sidecar.outputs.items() for file in files
     }
@@ -70,18 +73,18 @@ def reexecute_job(
         if stop.code == 130:
             raise KeyboardInterrupt from None
         cause = stop.__context__
-        reason = failure_reason(log) or f"{type(cause).__name__}: {cause}"
+        reason = read_failure_reason(log) or f"{type(cause).__name__}: {cause}"
         if is_machine_error(cause):
             raise CannotVerifyError(reason) from None
         raise ConfigError(f"cannot be re-executed ({reason})") from None
     return results_copy
 
 
-def link_inputs(results: Path, sidecar: Sidecar, results_copy: Path) -> dict[str, list[str]]:
+def link_inputs(results_dir: Path, sidecar: Sidecar, results_copy: Path) -> dict[str, list[str]]:
     """Link the inputs of a job into another results folder.
 
     Args:
-        results: results folder with the inputs.
+        results_dir: results folder with the inputs.
         sidecar: sidecar of the job.
         results_copy: results folder for the links.
 
@@ -95,7 +98,7 @@ def link_inputs(results: Path, sidecar: Sidecar, results_copy: Path) -> dict[str
     for name, files in sidecar.inputs.items():
         for file in files:
             (results_copy / file).parent.mkdir(parents=True, exist_ok=True)
-            (results_copy / file).symlink_to((results / file).resolve())
+            (results_copy / file).symlink_to((results_dir / file).resolve())
         inputs[name] = [str(results_copy / file) for file in files]
     for name, files in sidecar.elsewhere.items():
         for path, sha in files.items():

@@ -9,14 +9,14 @@ from daf.report.page import render_template
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render_audit(audit: Mapping[str, Any]) -> str:
+def render_audit_page(audit_json: Mapping[str, Any]) -> str:
     """Render the self-contained page: changed files first, then unverifiable and verified ones.
 
     Args:
-        audit: content of audit.json.
+        audit_json: content of audit.json.
     """
     groups = [
-        (title, [file for file in audit["files"] if (file["verdict"], file["result"]) == kind])
+        (title, [file for file in audit_json["files"] if (file["verdict"], file["result"]) == kind])
         for title, kind in (
             ("Changed results", ("changed", True)),
             ("Changed logs and timings", ("changed", False)),
@@ -27,4 +27,4 @@ def render_audit(audit: Mapping[str, Any]) -> str:
         )
     ]
     non_empty = [group for group in groups if group[1]]
-    return render_template("audit.html.j2", TEMPLATES, audit=audit, groups=non_empty)
+    return render_template("audit.html.j2", TEMPLATES, audit=audit_json, groups=non_empty)

@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from daf.audit.findings import CHANGED, NOT_RESULTS, Findings
-from daf.audit.integrity import AUDIT_FILES, check_integrity, escape_name
-from daf.audit.ro_crate_metadata import crate_metadata
+from daf.audit.integrity import AUDIT_FILES, check_integrity, escape_non_utf8
+from daf.audit.ro_crate_metadata import build_crate_metadata
 from daf.config import ConfigError, short_json
 from daf.files.safe_read import read_chunks
 from daf.files.safe_write import atomic_write, remove_stale_temporaries
@@ -29,11 +29,16 @@ LAST_ZONE = timedelta(hours=14)
 UNIX_TIME = 0x5455
 """Id of the zip extra field with the date in UTC, which `unzip` prefers."""
 
+JobCount = int
+"""Number of exported jobs."""
+
 MAX_NAMED_FILES = 5
 """Maximum number of changed files in an error message."""
 
 
-def export_ro_crate(results: str | Path, archive: str | Path, unverified: bool = False) -> int:
+def export_ro_crate(
+    results_dir: str | Path, archive_path: str | Path, includes_unverified: bool = False
+) -> JobCount:
     """Export a results folder and its workflow as one zip.
 
     Each job becomes an action with inputs, outputs, parameters, versions and times of its sidecar.
@@ -41,9 +46,10 @@ def export_ro_crate(results: str | Path, archive: str | Path, unverified: bool =
     results folder, and holds it.
 
     Args:
-        results: results folder.
-        archive: path of the zip; an existing file is replaced atomically.
-        unverified: true to export without comparing files with sidecars; the metadata say so.
+        results_dir: results folder.
+        archive_path: path of the zip; an existing file is replaced atomically.
+        includes_unverified: true to export without comparing files with sidecars; the metadata
+            contain a note.
 
     Returns:
         Number of exported jobs.
@@ -53,61 +59,64 @@ def export_ro_crate(results: str | Path, archive: str | Path, unverified: bool =
         ResultsInUseError: a workflow started to write during the export.
         OSError: a file cannot be read or written.
     """
-    results, archive = Path(results), Path(archive)
-    if archive.suffix != ".zip":
-        raise ConfigError(f"archive: got {short_json(str(archive))}; expected a .zip file")
-    if not results.is_dir():
-        raise ConfigError(f"{short_json(str(results))} is not a results folder")
-    with results_lock.hold_read_lock(str(results)):
-        return _export(results, archive, unverified)
+    results_dir, archive_path = Path(results_dir), Path(archive_path)
+    if archive_path.suffix != ".zip":
+        raise ConfigError(f"archive: got {short_json(str(archive_path))}; expected a .zip file")
+    if not results_dir.is_dir():
+        raise ConfigError(f"{short_json(str(results_dir))} is not a results folder")
+    with results_lock.hold_read_lock(str(results_dir)):
+        return _write_archive(results_dir, archive_path, includes_unverified)
 
 
-def _export(results: Path, archive: Path, unverified: bool) -> int:
-    files = {f"results/{name}": results / name for name in _exported_files(results)}
+def _write_archive(results_dir: Path, archive_path: Path, includes_unverified: bool) -> JobCount:
+    files = {f"results/{name}": results_dir / name for name in _list_exported_files(results_dir)}
     sidecars = {name: Sidecar.read(path) for name, path in files.items() if name.endswith(SUFFIX)}
     if not sidecars:
-        raise ConfigError(f"{results}: no results to export")
-    if not unverified:
-        _check_unchanged(results)
-    files |= _workflow_files()
+        raise ConfigError(f"{results_dir}: no results to export")
+    if not includes_unverified:
+        _check_files_unchanged(results_dir)
+    files |= _list_workflow_files()
     dates = {
         f"results/{file}": sidecar.end
         for name, sidecar in sidecars.items()
-        for file in (*sidecar.files(), name.removeprefix("results/"))
+        for file in (*sidecar.output_and_log_digests(), name.removeprefix("results/"))
     }
-    metadata = crate_metadata(files, sidecars, unverified)
-    remove_stale_temporaries(archive)
-    with atomic_write(archive) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as crate:
+    metadata = build_crate_metadata(files, sidecars, includes_unverified)
+    remove_stale_temporaries(archive_path)
+    with (
+        atomic_write(archive_path) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as crate,
+    ):
         text = json.dumps(metadata, indent=2, ensure_ascii=False)
-        crate.writestr(_zip_info("ro-crate-metadata.json", EPOCH), text)
+        crate.writestr(_make_zip_info("ro-crate-metadata.json", EPOCH), text)
         for name, path in files.items():
-            info = _zip_info(name, dates.get(name, EPOCH))
+            info = _make_zip_info(name, dates.get(name, EPOCH))
             with crate.open(info, "w", force_zip64=True) as member:
                 for chunk in read_chunks(path):
                     member.write(chunk)
     return len(sidecars)
 
 
-def _check_unchanged(results: Path) -> None:
+def _check_files_unchanged(results_dir: Path) -> None:
     """Check all files against their sidecars.
 
     Raises:
         ConfigError: files are changed; the message names some of them.
     """
     findings = Findings()
-    check_integrity(results, findings)
+    check_integrity(results_dir, findings)
     changed = [short_json(finding.file) for finding in findings if finding.verdict == CHANGED]
     if changed:
         names = ", ".join(changed[:MAX_NAMED_FILES])
         num_others = len(changed) - MAX_NAMED_FILES
         others = f" and {num_others} more" if num_others > 0 else ""
         raise ConfigError(
-            f"{results}: changed files: {names}{others}; `audit` gives the reasons, "
+            f"{results_dir}: changed files: {names}{others}; `audit` gives the reasons, "
             "--unverified exports them"
         )
 
 
-def _exported_files(results: Path) -> list[str]:
+def _list_exported_files(results_dir: Path) -> list[str]:
     """Return the names of the files to export; links are left out.
 
     Raises:
@@ -115,18 +124,18 @@ def _exported_files(results: Path) -> list[str]:
     """
     excluded = {*NOT_RESULTS, *AUDIT_FILES} - {"logs", "timings"}
     paths = (
-        path.relative_to(results)
-        for path in results.rglob("*")
+        path.relative_to(results_dir)
+        for path in results_dir.rglob("*")
         if path.is_file() and not path.is_symlink()
     )
     names = sorted(path.as_posix() for path in paths if path.parts[0] not in excluded)
     for name in names:
-        if name != escape_name(name):
-            raise ConfigError(f"{results}: file name {short_json(name)} is not UTF-8")
+        if name != escape_non_utf8(name):
+            raise ConfigError(f"{results_dir}: file name {short_json(name)} is not UTF-8")
     return names
 
 
-def _workflow_files() -> dict[str, Path]:
+def _list_workflow_files() -> dict[str, Path]:
     folder = workflow_folder()
     return {
         f"workflow/{path.relative_to(folder).as_posix()}": path
@@ -135,10 +144,10 @@ def _workflow_files() -> dict[str, Path]:
     }
 
 
-def _zip_info(name: str, date: datetime) -> zipfile.ZipInfo:
+def _make_zip_info(archive_name: str, date: datetime) -> zipfile.ZipInfo:
     second = math.ceil(date.timestamp())
     clock = date if date == EPOCH else datetime.fromtimestamp(second + 1, UTC) + LAST_ZONE
-    info = zipfile.ZipInfo(name, clock.timetuple()[:6])
+    info = zipfile.ZipInfo(archive_name, clock.timetuple()[:6])
     if second < 2**31:  # the field has 32 bits
         info.extra = struct.pack("<HHBl", UNIX_TIME, 5, 1, second)
     info.compress_type = zipfile.ZIP_DEFLATED

@@ -38,15 +38,15 @@ VERIFIED = "SHA-256 and dates of all files matched the sidecars at the time of t
 UNVERIFIED = "The files were not compared with the sidecars; they may have been changed."
 
 
-def crate_metadata(
-    files: dict[str, Path], sidecars: dict[str, Sidecar], unverified: bool
+def build_crate_metadata(
+    files: dict[str, Path], sidecars: dict[str, Sidecar], is_unverified: bool
 ) -> dict[str, Any]:
     """Return the content of ro-crate-metadata.json.
 
     Args:
         files: paths of the exported files, by name in the crate.
         sidecars: sidecars of all jobs, by name in the crate.
-        unverified: true if the files were not compared with the sidecars.
+        is_unverified: true if the files were not compared with the sidecars.
     """
     from rocrate.rocrate import ROCrate  # lazy: only this command needs it
 
@@ -55,63 +55,65 @@ def crate_metadata(
     crate.name = "Results of DAF"
     crate.description = (
         "Training runs, evaluations and statistics of multi-agent policies, their workflow, and "
-        f"a sidecar of every job. {UNVERIFIED if unverified else VERIFIED}"
+        f"a sidecar of every job. {UNVERIFIED if is_unverified else VERIFIED}"
     )
     start = min(sidecar.begin for sidecar in sidecars.values())
     end = max(sidecar.end for sidecar in sidecars.values())
     crate.datePublished = _format_time(end)
-    crate.license = _get_or_add(crate, LICENSE, "CreativeWork", name="Apache License 2.0")
-    entities = {
-        name: crate.add_file(path, name, properties=_file_properties(name, path))
+    crate.license = _get_or_add_entity(crate, LICENSE, "CreativeWork", name="Apache License 2.0")
+    file_entities = {
+        name: crate.add_file(path, name, properties=_build_file_properties(name, path))
         for name, path in files.items()
     }
-    crate.mainEntity = entities[MAIN]
-    _add_software(crate, entities, next(iter(sidecars.values())).origin)
-    jobs = [_add_job(crate, name, sidecar, entities) for name, sidecar in sidecars.items()]
+    crate.mainEntity = file_entities[MAIN]
+    _add_software_entities(crate, file_entities, next(iter(sidecars.values())).origin)
+    jobs = [
+        _add_job_action(crate, name, sidecar, file_entities) for name, sidecar in sidecars.items()
+    ]
     run = crate.add_action(
-        entities[MAIN],
+        file_entities[MAIN],
         "#run",
-        result=[entities[name] for name in files if name.startswith("results/")],
+        result=[file_entities[name] for name in files if name.startswith("results/")],
         properties={
             "name": "All jobs together",
             "description": "All workflow runs whose outputs are in the results.",
-            **_action_times(start, end),
+            **_completed_action_properties(start, end),
         },
     )
-    run["agent"] = _add_software_agent(crate)
+    run["agent"] = _get_or_add_users(crate)
     crate.root_dataset["mentions"] = [run, *jobs]
     crate.root_dataset["conformsTo"] = [
-        _get_or_add(crate, url, "CreativeWork", name=name, version=version)
+        _get_or_add_entity(crate, url, "CreativeWork", name=name, version=version)
         for url, (name, version) in PROFILES.items()
     ]
     crate.metadata["conformsTo"] = [{"@id": url} for url in (BASE, WORKFLOW)]
     return crate.metadata.generate()
 
 
-def _file_properties(name: str, path: Path) -> dict[str, Any]:
+def _build_file_properties(archive_name: str, path: Path) -> dict[str, Any]:
     types = ["File"]
-    if name == MAIN:
+    if archive_name == MAIN:
         types += ["SoftwareSourceCode", "ComputationalWorkflow"]
-    elif name.startswith("workflow/scripts/"):
+    elif archive_name.startswith("workflow/scripts/"):
         types += ["SoftwareSourceCode"]
     return {
-        "@type": _jsonld_list(types),
-        "name": name,
+        "@type": _compact_jsonld_list(types),
+        "name": archive_name,
         "contentSize": str(path.stat().st_size),
         "sha256": file_digest(path),
         "encodingFormat": FORMATS.get(path.suffix, "application/octet-stream"),
     }
 
 
-def _add_software(crate: Any, entities: dict[str, Any], origin: Origin) -> None:
+def _add_software_entities(crate: Any, file_entities: dict[str, Any], origin: Origin) -> None:
     """Add DAF and its packages, and the version and language of the workflow."""
     from rocrate.model.computerlanguage import get_lang
 
     version = f"{origin.versions['daf']}+{origin.source[:12]}"
     packages = {name: v for name, v in origin.versions.items() if name not in ("daf", "python")}
-    daf = _get_or_add(crate, DAF, "SoftwareApplication", name="DAF", version=version)
+    daf = _get_or_add_entity(crate, DAF, "SoftwareApplication", name="DAF", version=version)
     daf["softwareRequirements"] = [
-        _get_or_add(
+        _get_or_add_entity(
             crate,
             f"https://pypi.org/project/{name}/{number}/",
             "SoftwareApplication",
@@ -121,20 +123,22 @@ def _add_software(crate: Any, entities: dict[str, Any], origin: Origin) -> None:
         )
         for name, number in packages.items()
     ]
-    for entity in entities.values():
+    for entity in file_entities.values():
         if "SoftwareSourceCode" in entity["@type"]:
             entity["version"] = version
     language = crate.add(get_lang(crate, "snakemake", version=packages["snakemake"]))
-    entities[MAIN]["programmingLanguage"] = language
-    entities[MAIN]["conformsTo"] = {"@id": BIOSCHEMAS}
+    file_entities[MAIN]["programmingLanguage"] = language
+    file_entities[MAIN]["conformsTo"] = {"@id": BIOSCHEMAS}
 
 
-def _add_job(crate: Any, name: str, sidecar: Sidecar, entities: dict[str, Any]) -> Any:
+def _add_job_action(
+    crate: Any, sidecar_name: str, sidecar: Sidecar, file_entities: dict[str, Any]
+) -> Any:
     """Add the action of a job, from its sidecar."""
-    label = quote(name.removesuffix(SUFFIX).removeprefix("results/"))
+    label = quote(sidecar_name.removesuffix(SUFFIX).removeprefix("results/"))
     data = {"parameters": sidecar.parameters, "elsewhere": sidecar.elsewhere}
     values = [
-        _get_or_add(
+        _get_or_add_entity(
             crate,
             f"#{key}-{label}",
             "PropertyValue",
@@ -144,39 +148,41 @@ def _add_job(crate: Any, name: str, sidecar: Sidecar, entities: dict[str, Any]) 
         for key, value in data.items()
         if value
     ]
-    inputs = [f"results/{file}" for file in sidecar.input_files()]
-    outputs = [*(f"results/{file}" for file in sidecar.files()), name]
+    inputs = [f"results/{file}" for file in sidecar.internal_input_digests()]
+    outputs = [*(f"results/{file}" for file in sidecar.output_and_log_digests()), sidecar_name]
     machine = sidecar.origin.hardware.gpu or sidecar.origin.hardware.processor
     action = crate.add_action(
-        entities.get(f"workflow/scripts/{sidecar.rule}.py", crate.dereference(DAF)),
+        file_entities.get(f"workflow/scripts/{sidecar.rule}.py", crate.dereference(DAF)),
         f"#job-{label}",
-        object=_jsonld_list([*(entities[file] for file in inputs if file in entities), *values]),
-        result=[entities[file] for file in outputs if file in entities],
+        object=_compact_jsonld_list(
+            [*(file_entities[file] for file in inputs if file in file_entities), *values]
+        ),
+        result=[file_entities[file] for file in outputs if file in file_entities],
         properties={
             "name": f"{sidecar.rule} {label}",
             "description": f"Device {sidecar.device} ({machine}), git commit "
             f"{sidecar.origin.git.commit or 'unknown'}, source {sidecar.origin.source}.",
-            **_action_times(sidecar.begin, sidecar.end),
+            **_completed_action_properties(sidecar.begin, sidecar.end),
         },
     )
-    action["agent"] = _add_software_agent(crate)
+    action["agent"] = _get_or_add_users(crate)
     return action
 
 
-def _get_or_add(crate: Any, identifier: str, kind: str, **properties: Any) -> Any:
+def _get_or_add_entity(crate: Any, entity_id: str, entity_type: str, **properties: Any) -> Any:
     """Return the entity with an identifier; add it if it does not exist."""
     from rocrate.model.contextentity import ContextEntity
 
-    existing = crate.dereference(identifier)
-    content = {"@type": kind, **properties}
-    return existing or crate.add(ContextEntity(crate, identifier, properties=content))
+    existing = crate.dereference(entity_id)
+    content = {"@type": entity_type, **properties}
+    return existing or crate.add(ContextEntity(crate, entity_id, properties=content))
 
 
-def _add_software_agent(crate: Any) -> Any:
-    return _get_or_add(crate, "#users", "Organization", name="users of DAF")
+def _get_or_add_users(crate: Any) -> Any:
+    return _get_or_add_entity(crate, "#users", "Organization", name="users of DAF")
 
 
-def _action_times(start: datetime, end: datetime) -> dict[str, str]:
+def _completed_action_properties(start: datetime, end: datetime) -> dict[str, str]:
     times = {"startTime": _format_time(start), "endTime": _format_time(end)}
     return times | {"actionStatus": COMPLETED}
 
@@ -185,6 +191,6 @@ def _format_time(time: datetime) -> str:
     return time.isoformat(timespec="milliseconds")
 
 
-def _jsonld_list(items: list[Any]) -> Any:
+def _compact_jsonld_list(items: list[Any]) -> Any:
     """Return a list as JSON-LD requires it: a single item without brackets."""
     return items[0] if len(items) == 1 else items

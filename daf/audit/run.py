@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from daf.audit.audit import STATUS, audit
+from daf.audit.audit import EXIT_STATUS, audit
 from daf.audit.findings import CHANGED, UNVERIFIABLE
 from daf.config import AuditConfig
-from daf.errors import os_error_text, printable
+from daf.errors import escape_unprintable, os_error_text
 
 
-def run_audit(results: str, config: AuditConfig) -> int:
+def run_audit(results_dir: str, config: AuditConfig) -> int:
     """Audit a results folder, write the reports into it, and print changed and unverified results.
 
     Args:
-        results: results folder.
+        results_dir: results folder.
         config: depth of the audit; `read_only` suppresses the reports.
 
     Returns:
@@ -22,18 +22,18 @@ def run_audit(results: str, config: AuditConfig) -> int:
         ConfigError: the folder has no results, or no run with the name `config.retrain`.
         OSError: the folder cannot be read.
     """
-    result = audit(results, config)
-    status, has_reports = result.status, not config.read_only
+    result = audit(results_dir, config)
+    status, has_reports = result.exit_status, not config.read_only
     try:
         if has_reports:
-            result.write(results)
+            result.write_reports(results_dir)
     except OSError as error:
         print(f"unverifiable: cannot write the reports ({os_error_text(error)})")
-        status, has_reports = status or STATUS[UNVERIFIABLE], False
+        status, has_reports = status or EXIT_STATUS[UNVERIFIABLE], False
     for finding in result.findings:
-        if finding.why and (finding.is_result or finding.verdict == CHANGED):
-            print(printable(f"{finding.verdict}: {finding.file}: {finding.why}"))
+        if finding.reason and (finding.is_result or finding.verdict == CHANGED):
+            print(escape_unprintable(f"{finding.verdict}: {finding.file}: {finding.reason}"))
     print(result.summary())
     if has_reports:
-        print(f"verdicts of all files: {Path(results, 'audit.html')}")
+        print(f"verdicts of all files: {Path(results_dir, 'audit.html')}")
     return status

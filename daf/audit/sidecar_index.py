@@ -2,9 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from daf.audit.jobs import CannotVerifyError, Evaluate, Job, SweepJob, parse_job, sweep_folder
+from daf.audit.jobs import (
+    CannotVerifyError,
+    Evaluate,
+    Job,
+    SweepJob,
+    derive_sweep_folder,
+    parse_job,
+)
 from daf.config import BenchmarkConfig, ConfigError, MissingConfig, short_json
 from daf.missions import Mission, load_mission
 from daf.missions.ceiling import resolve_ceiling
@@ -13,6 +20,8 @@ from daf.plan import Plan, make_plan
 from daf.provenance.hashing import digest, file_digest
 from daf.provenance.sidecar import Sidecar
 from daf.sweep.state import SweepState
+
+ExpectedJob = TypeVar("ExpectedJob", bound=Job)
 
 
 class SidecarMismatchError(Exception):
@@ -23,96 +32,110 @@ class SidecarIndex:
     """Sidecars of a results folder, and plans, sweep states and ceilings derived from them.
 
     Args:
-        results: results folder.
+        results_dir: results folder.
         sidecars: sidecars by the first output of their job.
-        trust: class paths of foreign policies whose code may run.
+        trusted_class_paths: class paths of foreign policies whose code may run.
     """
 
-    def __init__(self, results: Path, sidecars: Mapping[str, Sidecar], trust: tuple[str, ...] = ()):
-        self.results, self.sidecars, self.trust = results, sidecars, trust
+    def __init__(
+        self,
+        results_dir: Path,
+        sidecars: Mapping[str, Sidecar],
+        trusted_class_paths: tuple[str, ...] = (),
+    ):
+        self.results_dir, self.sidecars = results_dir, sidecars
+        self.trusted_class_paths = trusted_class_paths
         self._sweep_states: dict[str, SweepState] = {}
         self._ceilings: dict[str, float | None] = {}
 
-    def plan(self, config: BenchmarkConfig, sidecar: Sidecar, tables: Iterable[str]) -> Plan:
+    def rebuild_plan(
+        self, config: BenchmarkConfig, sidecar: Sidecar, episodes_files: Iterable[str]
+    ) -> Plan:
         """Build the plan of a recorded configuration.
 
         Args:
             config: configuration as recorded.
             sidecar: sidecar that holds the configuration.
-            tables: episode tables of its evaluations.
+            episodes_files: episode tables of its evaluations.
 
         Raises:
             CannotVerifyError: the plan needs files that are not available.
         """
-        config = BenchmarkConfig.model_validate(self.relocate(config.resolved(), sidecar))
-        execution = config.execution.model_copy(update={"results_dir": str(self.results)})
+        config = BenchmarkConfig.model_validate(self.relocate_paths(config.resolved(), sidecar))
+        execution = config.execution.model_copy(update={"results_dir": str(self.results_dir)})
         config = config.model_copy(update={"execution": execution})
-        missions = self._mission_loader(tables)
+        missions = self._build_mission_loader(episodes_files)
         try:
-            return make_plan(config, "its configuration", missions.load, build_policies=False)
+            return make_plan(config, "its configuration", missions.load, check_policy_builds=False)
         except ConfigError as error:
             raise CannotVerifyError(f"cannot rebuild the plan: {error}") from None
 
-    def relocate(self, data: Any, sidecar: Sidecar) -> Any:
+    def relocate_paths(self, data: Any, sidecar: Sidecar) -> Any:
         """Return recorded data with paths of the recorded results folder moved to this one."""
-        return _replace_prefix(data, f"{sidecar.execution.results_dir}/", f"{self.results}/")
+        return _replace_string_prefixes(
+            data, f"{sidecar.execution.results_dir}/", f"{self.results_dir}/"
+        )
 
-    def rebuild_sweep_state(self, name: str, job: SweepJob) -> SweepState:
+    def rebuild_sweep_state(self, first_output: str, job: SweepJob) -> SweepState:
         """Return the state of a sweep that follows from its configuration and evaluations.
 
         Args:
-            name: first output of the job.
+            first_output: first output of the job.
             job: job of the sweep.
 
         Raises:
             CannotVerifyError: the state needs files that are not available.
         """
-        folder = sweep_folder(name.rpartition("/")[0])
+        folder = derive_sweep_folder(first_output.rpartition("/")[0])
         key = digest([folder, job.sweep.resolved()])
         if key not in self._sweep_states:
-            parts = {n: s for n, s in self.sidecars.items() if n.startswith(f"{folder}/")}
-            tables = [
+            sidecars = {n: s for n, s in self.sidecars.items() if n.startswith(f"{folder}/")}
+            episodes_files = [
                 file
-                for part in parts.values()
+                for sidecar in sidecars.values()
                 for kind in ("episodes", "confirmation")
-                for file in part.inputs.get(kind, {})
+                for file in sidecar.inputs.get(kind, {})
             ]
-            execution = job.sweep.execution.model_copy(update={"results_dir": str(self.results)})
+            execution = job.sweep.execution.model_copy(
+                update={"results_dir": str(self.results_dir)}
+            )
             changes = {"name": Path(folder).name, "execution": execution}
-            changes["missing"] = self._missing_evaluations(parts, tables)
+            changes["missing"] = self._find_missing_evaluations(sidecars, episodes_files)
             sweep = job.sweep.model_copy(update=changes)
-            missions = self._mission_loader(tables)
+            missions = self._build_mission_loader(episodes_files)
             try:
                 self._sweep_states[key] = SweepState(
-                    sweep, "its configuration", missions.load, build_policies=False
+                    sweep, "its configuration", missions.load, check_policy_builds=False
                 )
             except ConfigError as error:
                 raise CannotVerifyError(f"cannot rebuild the plan: {error}") from None
         return self._sweep_states[key]
 
-    def _missing_evaluations(
-        self, parts: Mapping[str, Sidecar], tables: Iterable[str]
+    def _find_missing_evaluations(
+        self, sidecars: Mapping[str, Sidecar], episodes_files: Iterable[str]
     ) -> MissingConfig:
-        """Return the evaluations of failed runs of a sweep that no part has as input."""
+        """Return the evaluations of failed runs of a sweep that no sidecar has as input."""
         entries, missions = [], set()
-        for part in parts.values():
-            job = parse_job(part)
+        for sidecar in sidecars.values():
+            job = parse_job(sidecar)
             if isinstance(job, SweepJob):
                 missions |= {Path(path).stem for path in job.sweep.missions}
                 entries += [entry for trials in getattr(job, "rounds", []) for entry in trials]
                 entries += getattr(job, "confirmed", [])
         failed = {run for entry in entries for run in entry.get("failed", [])}
-        available = {(Path(f).parent.name.rpartition("-e")[0], Path(f).stem) for f in tables}
+        available = {
+            (Path(f).parent.name.rpartition("-e")[0], Path(f).stem) for f in episodes_files
+        }
         pairs = [(run, mission) for run in sorted(failed) for mission in sorted(missions)]
         missing = [f"{run}/{mission}" for run, mission in pairs if (run, mission) not in available]
         return MissingConfig(evaluations=tuple(missing))
 
-    def _mission_loader(self, tables: Iterable[str]) -> "_MissionLoader":
+    def _build_mission_loader(self, episodes_files: Iterable[str]) -> "_MissionLoader":
         """Return a loader that knows the missions of evaluations and of their policies' runs."""
         trained: dict[str, Mission] = {}
         evaluated: dict[str, Mission] = {}
-        for file in tables:
-            job = self.job_that_made(file, Evaluate)
+        for file in episodes_files:
+            job = self.find_producing_job(file, Evaluate)
             self._check_external_inputs(self.sidecars[file])
             trained |= {mission.name: mission for mission in job.training_missions()}
             evaluated[job.mission.name] = job.mission
@@ -124,7 +147,7 @@ class SidecarIndex:
                 if not Path(path).is_file() or file_digest(path) != sha:
                     raise CannotVerifyError(f"its input {short_json(path)} is not available")
 
-    def job_that_made(self, file: str, job_type: type[Job]) -> Any:
+    def find_producing_job(self, file: str, job_type: type[ExpectedJob]) -> ExpectedJob:
         """Return the job whose first output is a file.
 
         Args:
@@ -145,13 +168,13 @@ class SidecarIndex:
             raise SidecarMismatchError(f"rule of {file}: got {self.sidecars[file].rule}")
         return job
 
-    def _with_results_dir(self, file: str) -> str:
-        return f"{self.results}/{file}"
+    def _add_results_dir(self, file: str) -> str:
+        return f"{self.results_dir}/{file}"
 
-    def _without_results_dir(self, path: str) -> str:
-        return path.removeprefix(f"{self.results}/")
+    def _strip_results_dir(self, path: str) -> str:
+        return path.removeprefix(f"{self.results_dir}/")
 
-    def ceiling(self, mission: Mission) -> float | None:
+    def compute_ceiling(self, mission: Mission) -> float | None:
         """Return the ceiling of the score that follows from the content of a mission."""
         key = digest(mission.resolved())
         if key not in self._ceilings:
@@ -162,8 +185,8 @@ class SidecarIndex:
 class _MissionLoader:
     """Loader of missions: from recorded sidecars if available, else from files."""
 
-    def __init__(self, recorded: Mapping[str, Mission]):
-        self.recorded = recorded
+    def __init__(self, recorded_missions: Mapping[str, Mission]):
+        self.recorded = recorded_missions
 
     def load(self, path: str) -> Mission:
         """Return the mission at a path."""
@@ -177,10 +200,17 @@ class _MissionLoader:
         return load_mission(path)
 
 
-def _replace_prefix(data: Any, old: str, new: str) -> Any:
+def _replace_string_prefixes(data: Any, old_prefix: str, new_prefix: str) -> Any:
     """Return plain data with a prefix of its strings replaced."""
     if isinstance(data, dict):
-        return {key: _replace_prefix(value, old, new) for key, value in data.items()}
+        return {
+            key: _replace_string_prefixes(value, old_prefix, new_prefix)
+            for key, value in data.items()
+        }
     if isinstance(data, list):
-        return [_replace_prefix(value, old, new) for value in data]
-    return new + data[len(old) :] if isinstance(data, str) and data.startswith(old) else data
+        return [_replace_string_prefixes(value, old_prefix, new_prefix) for value in data]
+    return (
+        new_prefix + data[len(old_prefix) :]
+        if isinstance(data, str) and data.startswith(old_prefix)
+        else data
+    )

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from daf.audit.jobs import CannotVerifyError, Train, check_code, parse_job
+from daf.audit.jobs import CannotVerifyError, Train, check_policy_code, parse_job
 from daf.audit.reexecute import is_gpu_available, link_inputs
 from daf.config import ConfigError
 from daf.files.parquet import save_table
@@ -19,16 +19,19 @@ MAX_PREFIX_STEPS = 2**18
 """Maximum number of re-executed agent-steps; the recorded rollout may have any size."""
 
 
-def reexecute_prefix(
-    results: Path, sidecar: Sidecar, folder: Path, trust: tuple[str, ...] = ()
+def reexecute_first_updates(
+    results_dir: Path,
+    sidecar: Sidecar,
+    output_folder: Path,
+    trusted_class_paths: tuple[str, ...] = (),
 ) -> Path:
     """Re-execute the first updates of a run, and derive its run.json and policy.json.
 
     Args:
-        results: results folder with the inputs of the run.
+        results_dir: results folder with the inputs of the run.
         sidecar: sidecar of the run.
-        folder: empty folder for the outputs.
-        trust: class paths of foreign policies whose code may run.
+        output_folder: empty folder for the outputs.
+        trusted_class_paths: class paths of foreign policies whose code may run.
 
     Returns:
         A results folder. Its weights are the recorded ones, loaded and saved; run.json and
@@ -45,38 +48,41 @@ def reexecute_prefix(
     from daf.policies.factory import make_policy
     from daf.policies.game import Game
     from daf.policies.registry import PolicySpec
+    from daf.policies.trainable import TrainablePolicy
 
-    job: Train = parse_job(sidecar)
-    check_code(job, trust)
+    job = parse_job(sidecar)
+    assert isinstance(job, Train)  # the client requests this for runs only
+    check_policy_code(job, trusted_class_paths)
     run, curriculum = job.run, build_curriculum(job.run)
     last_stage = curriculum[-1]
-    files = job.outputs("")
-    results_copy = folder / "results"
+    files = job.output_paths("")
+    results_copy = output_folder / "results"
     (results_copy / files["weights"]).parent.mkdir(parents=True)
     policy = make_policy(PolicySpec(run.class_path, None, run.init_kwargs), Game.of(*run.missions))
-    steps = last_stage.steps_after(last_stage.end_update)
+    assert isinstance(policy, TrainablePolicy)
+    steps = last_stage.total_steps_after(last_stage.end_update)
     result = TrainingResult.from_run(run, policy, [], sidecar.device, steps)
     versions = {"versions": sidecar.origin.versions}
     write_json(results_copy / files["run"], result.run_json | versions)
     write_json(results_copy / files["policy"], result.policy_json | versions)
     try:
-        policy.load(results / files["weights"])
+        policy.load(results_dir / files["weights"])
     except ValueError as error:
-        reason = f"{error}".removeprefix(f"weights {results / files['weights']}: ")
+        reason = f"{error}".removeprefix(f"weights {results_dir / files['weights']}: ")
         raise ConfigError(f"{files['weights']}: {reason}") from None
     policy.save(results_copy / files["weights"], run.init_kwargs)
     affordable_updates = MAX_PREFIX_STEPS // curriculum[0].steps_per_update
     num_updates = min(PREFIX_UPDATES, last_stage.end_update, affordable_updates)
     has_device = sidecar.device == "cpu" or is_gpu_available()
     with contextlib.suppress(CannotVerifyError):  # the initial weights may not be available
-        weights = link_inputs(results, sidecar, results_copy).get("initial_weights", [])
+        weights = link_inputs(results_dir, sidecar, results_copy).get("initial_weights", [])
         if num_updates and sidecar.execution.ranks == 1 and has_device:
-            rows = _first_rows(sidecar, job, next(iter(weights), None), num_updates)
+            rows = _train_first_updates(sidecar, job, next(iter(weights), None), num_updates)
             save_table(results_copy / files["metrics"], rows)
     return results_copy
 
 
-def _first_rows(
+def _train_first_updates(
     sidecar: Sidecar, job: Train, initial_weights: str | None, num_updates: int
 ) -> pd.DataFrame:
     """Return the learning curve of the first updates.
@@ -87,14 +93,17 @@ def _first_rows(
         initial_weights: path of the initial weights, if the run starts from a file.
         num_updates: number of updates to run.
     """
-    from daf.jobs.device import job_device
-    from daf.learn.threads import single_threaded_executor
+    from daf.jobs.device import claim_job_device
+    from daf.learn.threads import thread_pool_with_serial_torch
     from daf.learn.trainer import Trainer
 
     resources = {"gpu": int(sidecar.device == "cuda")}
     snakemake = SimpleNamespace(resources=resources, threads=sidecar.threads)
     execution = sidecar.execution.model_copy(update={"device": "auto"})
-    with job_device(snakemake, execution) as device, single_threaded_executor() as executor:
+    with (
+        claim_job_device(snakemake, execution) as device,
+        thread_pool_with_serial_torch() as executor,
+    ):
         trainer = Trainer(job.run, device, initial_weights, executor)
         for _ in range(num_updates):
             trainer.run_update()

@@ -22,7 +22,7 @@ from daf.provenance.sidecar import SUFFIX, Sidecar
 from daf.system.limited_process import LimitedProcess, ProcessLimits
 from daf.system.temporary_folder import scratch_folder
 
-SERVE = "from daf.audit.worker import serve; serve()"
+SERVE = "from daf.audit.worker import serve_requests; serve_requests()"
 MAX_RESPONSE_BYTES = 2**20
 EXTRA_PROCESSES = 4
 """Processes besides the training ranks: the worker, torchrun, git and the like."""
@@ -37,16 +37,25 @@ class Worker:
     At the end of the context, the process, its child processes and its files are removed.
 
     Args:
-        results: results folder.
-        trust: class paths of foreign policies whose code may run.
+        results_dir: results folder.
+        trusted_class_paths: class paths of foreign policies whose code may run.
         minutes: time limit of one job, in minutes.
         limits: limits of one job; `processes` is the maximum number of training ranks.
     """
 
     def __init__(
-        self, results: Path, trust: tuple[str, ...], minutes: float, limits: ProcessLimits = LIMITS
+        self,
+        results_dir: Path,
+        trusted_class_paths: tuple[str, ...],
+        minutes: float,
+        limits: ProcessLimits = LIMITS,
     ):
-        self.results, self.trust, self.minutes, self.limits = results, trust, minutes, limits
+        self.results_dir, self.trusted_class_paths, self.minutes, self.limits = (
+            results_dir,
+            trusted_class_paths,
+            minutes,
+            limits,
+        )
         self._process: LimitedProcess | None = None
         self._exit_stack = contextlib.ExitStack()
         self._scratch_folder: Path | None = None
@@ -55,11 +64,11 @@ class Worker:
         return self
 
     def __exit__(self, *_) -> None:
-        self._stop()
+        self._stop_process()
         self._exit_stack.close()
 
     @contextlib.contextmanager
-    def folder(self) -> Iterator[Path]:
+    def temporary_job_folder(self) -> Iterator[Path]:
         """Yield an empty folder for one job.
 
         Raises:
@@ -74,89 +83,97 @@ class Worker:
         finally:
             shutil.rmtree(folder)
 
-    def reexecute(self, name: str, folder: Path) -> Path:
+    def reexecute_job(self, first_output: str, output_folder: Path) -> Path:
         """Re-execute a job; see `daf.audit.reexecute.reexecute_job`.
 
         Args:
-            name: first output of the job, relative to the results folder.
-            folder: empty folder for the outputs.
+            first_output: first output of the job, relative to the results folder.
+            output_folder: empty folder for the outputs.
         """
-        return self._run_task("reexecute", name, folder)
+        return self._run_task("reexecute_job", first_output, output_folder)
 
-    def reexecute_prefix(self, name: str, folder: Path) -> Path:
+    def reexecute_first_updates(self, weights_file: str, output_folder: Path) -> Path:
         """Re-execute the first updates of a run; see `daf.audit.training_prefix`.
 
         Args:
-            name: weights file of the run, relative to the results folder.
-            folder: empty folder for the outputs.
+            weights_file: weights file of the run, relative to the results folder.
+            output_folder: empty folder for the outputs.
         """
-        return self._run_task("reexecute_prefix", name, folder)
+        return self._run_task("reexecute_first_updates", weights_file, output_folder)
 
-    def _run_task(self, task: str, name: str, folder: Path) -> Path:
-        if self._process is None:
-            self._start()
-        response = self._request({"task": task, "name": name, "folder": str(folder)})
-        self._process.end_descendants()  # remaining child processes must not affect the next job
+    def _run_task(self, task: str, first_output: str, output_folder: Path) -> Path:
+        process = self._process or self._start_process()
+        request = {
+            "task": task,
+            "first_output": first_output,
+            "output_folder": str(output_folder),
+        }
+        response = self._execute_request(process, request)
+        process.kill_descendants()  # remaining child processes must not affect the next job
         if response["error"] is not None:
             raise {"ConfigError": ConfigError}.get(response["kind"], CannotVerifyError)(
                 response["error"]
             )
         return Path(response["results"])
 
-    def _start(self) -> None:
+    def _start_process(self) -> LimitedProcess:
         # Not `-m`: the working directory may be the audited folder, and is not to be imported from.
-        self._process = LimitedProcess(
+        process = self._process = LimitedProcess(
             [sys.executable, "-P", "-c", SERVE],
             replace(self.limits, processes=self.limits.processes + EXTRA_PROCESSES),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONSAFEPATH": "1"},
         )
-        self._send(
+        _send_json(
+            process,
             {
                 "path": sys.path,
-                "results": str(self.results),
-                "trust": self.trust,
+                "results_dir": str(self.results_dir),
+                "trusted_class_paths": self.trusted_class_paths,
                 "processes": self.limits.processes,
                 "scratch_folder": self._scratch_folder and str(self._scratch_folder),
-            }
+            },
         )
+        return process
 
-    def _request(self, request: dict[str, str]) -> dict[str, Any]:
+    def _execute_request(self, process: LimitedProcess, request: dict[str, str]) -> dict[str, Any]:
         """Send a request and return the response.
 
         Raises:
             CannotVerifyError: the worker exceeded a limit or died.
         """
         with contextlib.suppress(BrokenPipeError):
-            self._send(request)
-        process, line = self._process, b""
-        stream = process.process.stdout.fileno()
+            _send_json(process, request)
+        assert process.process.stdout is not None
+        stream, line = process.process.stdout.fileno(), b""
         deadline = time.monotonic() + 60 * self.minutes
         while not line.endswith(b"\n") and len(line) < MAX_RESPONSE_BYTES:
             remaining = max(deadline - time.monotonic(), 0)
             is_readable, _, _ = select.select([stream], [], [], remaining)
             part = os.read(stream, MAX_RESPONSE_BYTES) if is_readable else b""
             if not part:
-                self._stop()
+                self._stop_process()
                 timeout = f"the job takes longer than {self.minutes:g} minutes"
                 death = process.violation or "the worker process died"
                 raise CannotVerifyError(death if is_readable else timeout)
             line += part
         return json.loads(line)
 
-    def _send(self, data: dict[str, Any]) -> None:
-        stdin = self._process.process.stdin
-        stdin.write(json.dumps(data).encode() + b"\n")
-        stdin.flush()
-
-    def _stop(self) -> None:
+    def _stop_process(self) -> None:
         if self._process is not None:
-            self._process.end()
+            self._process.kill()
             self._process = None
 
 
-def serve() -> None:
+def _send_json(process: LimitedProcess, data: dict[str, Any]) -> None:
+    stdin = process.process.stdin
+    assert stdin is not None
+    stdin.write(json.dumps(data).encode() + b"\n")
+    stdin.flush()
+
+
+def serve_requests() -> None:
     """Serve the requests of a `Worker` until its end; the entry point of the worker process."""
     responses = os.fdopen(os.dup(1), "w")
     null_device = os.open(os.devnull, os.O_WRONLY)
@@ -166,13 +183,13 @@ def serve() -> None:
     settings = json.loads(sys.stdin.readline())
     sys.path[:] = settings["path"]
     arguments = (requests, settings["scratch_folder"])
-    threading.Thread(target=_listen, args=arguments, daemon=True).start()
+    threading.Thread(target=_queue_requests_until_client_ends, args=arguments, daemon=True).start()
     while True:
-        response = _respond(settings, **json.loads(requests.get()))
+        response = _run_requested_task(settings, **json.loads(requests.get()))
         print(json.dumps(response), file=responses, flush=True)
 
 
-def _listen(requests: queue.Queue, scratch_folder: str | None) -> None:
+def _queue_requests_until_client_ends(requests: queue.Queue, scratch_folder: str | None) -> None:
     """Queue requests until the client ends; then remove its folder and kill this process group.
 
     A killed client cannot do either, and a job may be running.
@@ -184,25 +201,29 @@ def _listen(requests: queue.Queue, scratch_folder: str | None) -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def _respond(settings: dict[str, Any], task: str, name: str, folder: str) -> dict[str, str | None]:
+def _run_requested_task(
+    settings: dict[str, Any], task: str, first_output: str, output_folder: str
+) -> dict[str, str | None]:
     """Run one task; return its results folder, or class and message of its error."""
     from daf.audit.reexecute import reexecute_job
-    from daf.audit.training_prefix import reexecute_prefix
+    from daf.audit.training_prefix import reexecute_first_updates
 
     try:
-        results = Path(settings["results"])
-        sidecar = Sidecar.read(results / f"{name}{SUFFIX}")
-        _check_size(sidecar, settings["processes"])
-        run = {"reexecute": reexecute_job, "reexecute_prefix": reexecute_prefix}[task]
-        reexecuted = run(results, sidecar, Path(folder), tuple(settings["trust"]))
+        results_dir = Path(settings["results_dir"])
+        sidecar = Sidecar.read(results_dir / f"{first_output}{SUFFIX}")
+        _check_ranks_and_threads(sidecar, settings["processes"])
+        tasks = (reexecute_job, reexecute_first_updates)
+        run = {function.__name__: function for function in tasks}[task]
+        trusted_class_paths = tuple(settings["trusted_class_paths"])
+        results_copy = run(results_dir, sidecar, Path(output_folder), trusted_class_paths)
     except Exception as error:  # the sidecar may hold anything
         kind = type(error).__name__
         expected = isinstance(error, CannotVerifyError | ConfigError)
         return {"kind": kind, "error": f"{error}" if expected else f"{kind}: {error}"}
-    return {"results": str(reexecuted), "error": None}
+    return {"results": str(results_copy), "error": None}
 
 
-def _check_size(sidecar: Sidecar, max_ranks: int) -> None:
+def _check_ranks_and_threads(sidecar: Sidecar, max_ranks: int) -> None:
     """Check the number of processes and threads, which a forged sidecar may set to any value.
 
     Raises:

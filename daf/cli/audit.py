@@ -3,19 +3,18 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 from daf.audit.ro_crate import export_ro_crate
-from daf.cli.options import EXIT_STATUS, MEMORY_MB, add_command
+from daf.cli.options import EXIT_STATUS, MEMORY_MB, Subparsers, add_command
 from daf.cli.parser import is_policy
 from daf.config import AuditConfig, ConfigError, short_json
-from daf.errors import os_error_text, printable
+from daf.errors import escape_unprintable, os_error_text
 from daf.jobs import results_lock
-from daf.system.limited_process import limited_memory
+from daf.system.limited_process import limit_memory
 from daf.system.limits import check_clock
 
 
-def add_audit_command(commands: Any) -> None:
+def add_audit_command(commands: Subparsers) -> None:
     """Add the command `audit`."""
     parser = add_command(commands, "audit", _run_audit, "verify every file of a results folder")
     parser.add_argument("results", help="results folder, which may be a copy")
@@ -51,7 +50,7 @@ def add_audit_command(commands: Any) -> None:
         help=f"maximum processes of a re-executed run (default: {defaults.processes})",
     )
     group.add_argument("--retrain", metavar="RUN", help="run to train again, or all")
-    parser.add_list(
+    parser.add_list_option(
         "--trust",
         accepts=is_policy,
         metavar="CLASS_PATH",
@@ -68,15 +67,17 @@ def _run_audit(arguments: argparse.Namespace) -> int:
     try:
         from daf.audit.run import run_audit  # imports torch
 
-        with limited_memory(MEMORY_MB), results_lock.hold_read_lock(arguments.results):
+        with limit_memory(MEMORY_MB), results_lock.hold_read_lock(arguments.results):
             return run_audit(arguments.results, config)
     except (OSError, MemoryError, ImportError, RuntimeError) as error:
         reason = os_error_text(error) if isinstance(error, OSError) else f"{error}"
-        print(f"unverifiable: {printable(reason) or type(error).__name__}", file=sys.stderr)
+        print(
+            f"unverifiable: {escape_unprintable(reason) or type(error).__name__}", file=sys.stderr
+        )
         return EXIT_STATUS["partial"]
 
 
-def add_crate_command(commands: Any) -> None:
+def add_crate_command(commands: Subparsers) -> None:
     """Add the command `crate`."""
     parser = add_command(commands, "crate", _run_crate, "export a results folder as an RO-Crate")
     parser.add_argument("results", help="results folder")
@@ -90,7 +91,7 @@ def add_crate_command(commands: Any) -> None:
 
 def _run_crate(arguments: argparse.Namespace) -> int:
     try:
-        with limited_memory(MEMORY_MB):
+        with limit_memory(MEMORY_MB):
             jobs = export_ro_crate(arguments.results, arguments.archive, arguments.unverified)
     except (OSError, results_lock.ResultsInUseError) as error:
         raise ConfigError(f"{error}") from None

@@ -1,15 +1,14 @@
 """Command `bundle`: verify, describe, unpack or export a bundle."""
 
 import argparse
-from typing import Any
 
-from daf.cli.options import MEMORY_MB, add_command
+from daf.cli.options import MEMORY_MB, Subparsers, add_command
 from daf.config import ConfigError
-from daf.errors import printable
-from daf.system.limited_process import limited_memory
+from daf.errors import escape_unprintable
+from daf.system.limited_process import limit_memory
 
 
-def add_bundle_command(commands: Any) -> None:
+def add_bundle_command(commands: Subparsers) -> None:
     """Add the command `bundle` with its subcommands."""
     parser = commands.add_parser("bundle", help="verify, describe, unpack or export a bundle")
     actions = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -47,14 +46,14 @@ def _run_verify(arguments: argparse.Namespace) -> int:
 
     if not 0 <= arguments.evaluate <= 10_000:
         raise ConfigError(f"--evaluate: got {arguments.evaluate}; expected 0 to 10000")
-    with limited_memory(MEMORY_MB):
+    with limit_memory(MEMORY_MB):
         return run_verify(arguments.file, arguments.trust, arguments.evaluate)
 
 
 def _run_export(arguments: argparse.Namespace) -> int:
     from daf.deploy.export import run_export
 
-    with limited_memory(MEMORY_MB):
+    with limit_memory(MEMORY_MB):
         return run_export(arguments.file, arguments.program, arguments.trust)
 
 
@@ -62,19 +61,19 @@ def _run_info(arguments: argparse.Namespace) -> int:
     from daf.deploy.claims import find_contradictions
     from daf.deploy.contents import Bundle
 
-    with limited_memory(MEMORY_MB):
+    with limit_memory(MEMORY_MB):
         bundle = Bundle.read(arguments.file)
         problems = find_contradictions(bundle)
-        lines = [*bundle.summary(), *(f"problem: {problem}" for problem in problems)]
-    print("\n".join(map(printable, lines)))
+        lines = [*bundle.summary_lines(), *(f"problem: {problem}" for problem in problems)]
+    print("\n".join(map(escape_unprintable, lines)))
     return 1 if problems else 0
 
 
 def _run_unpack(arguments: argparse.Namespace) -> int:
-    from daf.deploy.archive import unpack
+    from daf.deploy.archive import unpack_members
     from daf.deploy.contents import Bundle
 
-    with limited_memory(MEMORY_MB):
-        unpack(Bundle.read(arguments.file).members, arguments.folder)
+    with limit_memory(MEMORY_MB):
+        unpack_members(Bundle.read(arguments.file).members, arguments.folder)
     print(f"{arguments.folder}: unpacked (instructions in model_card.md)")
     return 0

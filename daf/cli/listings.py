@@ -2,16 +2,15 @@
 
 import argparse
 import sys
-from typing import Any
 
-from daf.cli.options import add_command
+from daf.cli.options import Subparsers, add_command
 from daf.missions import built_in_missions, load_mission
-from daf.missions.ascii_map import ascii_map
+from daf.missions.ascii_map import format_mission
 from daf.missions.loader import built_in_description
 from daf.policies.registry import BUNDLE, SHORT_NAMES, TRAINABLE
 
 
-def add_missions_command(commands: Any) -> None:
+def add_missions_command(commands: Subparsers) -> None:
     """Add the command `missions`."""
     parser = add_command(
         commands, "missions", _run_missions, "list all missions, or print some with their map"
@@ -25,11 +24,11 @@ def _run_missions(arguments: argparse.Namespace) -> int:
             print(f"{name}: {built_in_description(name)}")
         return 0
     loaded = [load_mission(name) for name in arguments.mission]
-    print("\n\n".join(ascii_map(mission, color=sys.stdout.isatty()) for mission in loaded))
+    print("\n\n".join(format_mission(mission, use_color=sys.stdout.isatty()) for mission in loaded))
     return 0
 
 
-def add_policies_command(commands: Any) -> None:
+def add_policies_command(commands: Subparsers) -> None:
     """Add the command `policies`."""
     add_command(commands, "policies", _run_policies, "list the built-in policies")
 

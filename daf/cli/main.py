@@ -5,34 +5,34 @@ import os
 import signal
 import sys
 
-from daf.system.caches import set_cache_folder
+from daf.system.caches import set_writable_cache_folder
 from daf.system.limits import (
     LOW_MEMORY_ENVIRONMENT,
     EnvironmentCheckError,
     check_memory_limits,
-    describe_limits,
+    describe_low_limits,
 )
-from daf.system.streams import OutputError, open_standard_streams, tolerate_encodings
+from daf.system.streams import OutputError, escape_unencodable_output, open_standard_streams
 
 INCOMPLETE = 3
 INTERRUPTED = 128 + signal.SIGINT
 BROKEN_PIPE = 128 + signal.SIGPIPE
 
 
-def run() -> int:
+def run_command_line() -> int:
     """Run one command.
 
     Returns:
         the exit status: 0 success; 1 failure; 3 partial success, insufficient machine or failed
         write to stdout; 130 interrupt; 141 broken pipe.
     """
-    tolerate_encodings()
+    escape_unencodable_output()
     with open_standard_streams():
         try:
             check_memory_limits()
-            set_cache_folder()
+            set_writable_cache_folder()
             os.environ.update(LOW_MEMORY_ENVIRONMENT)
-            status = _run()
+            status = _parse_and_execute()
             sys.stdout.flush()
             return status
         except OutputError as error:
@@ -45,19 +45,19 @@ def run() -> int:
         except MemoryError:
             return _print_error("the memory limit of this process is too low", INCOMPLETE)
         except Exception as error:
-            limits = describe_limits()
+            limits = describe_low_limits()
             if not limits and not isinstance(error, OSError):
                 raise
             return _print_error(f"{type(error).__name__}: {error}{limits}", INCOMPLETE)
 
 
-def _run() -> int:
+def _parse_and_execute() -> int:
     from daf.cli import commands  # imports libraries, after the check of memory limits
     from daf.cli.parser import Parser
     from daf.config import ConfigError
     from daf.config.paths import expand_home
     from daf.errors import os_error_text
-    from daf.system.interrupts import interruptible
+    from daf.system.interrupts import interrupt_on_stop_signals
 
     parser = Parser(
         prog="daf",
@@ -71,7 +71,7 @@ def _run() -> int:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:
-        with interruptible():
+        with interrupt_on_stop_signals():
             for name, value in vars(arguments).items():
                 if isinstance(value, str):  # functions that receive a list expand its items
                     setattr(arguments, name, expand_home(value))
@@ -82,7 +82,7 @@ def _run() -> int:
         return _print_error(ConfigError(os_error_text(error)), 1)
 
 
-def _print_error(error: object, status: int) -> int:
+def _print_error(error: object, exit_status: int) -> int:
     """Print an error line, and return the exit status."""
     print(f"error: {error}", file=sys.stderr)
-    return status
+    return exit_status

@@ -1,8 +1,8 @@
 """Command `mettagrid`: export policies, cross-check the simulator."""
 
 import argparse
-from typing import Any
 
+from daf.cli.options import Subparsers
 from daf.cli.parser import is_mission
 from daf.config import ConfigError, short_json
 from daf.missions import load_mission
@@ -11,7 +11,7 @@ from daf.policies.registry import parse_policy_argument
 MISSION = "name or YAML file of a mission"
 
 
-def add_mettagrid_command(commands: Any) -> None:
+def add_mettagrid_command(commands: Subparsers) -> None:
     """Add the command `mettagrid`."""
     about = "export policies to mettagrid, cross-check the simulator with mettagrid"
     parser = commands.add_parser("mettagrid", help=about, description=f"{about.capitalize()}.")
@@ -20,7 +20,9 @@ def add_mettagrid_command(commands: Any) -> None:
     export = actions.add_parser("export", help="write a network as a mettagrid bundle")
     export.add_argument("policy", help="lstm@FILE or stateless@FILE, with its weights")
     export.add_argument("bundle", help=".zip file to write")
-    export.add_list("--missions", accepts=is_mission, required=True, help="training missions")
+    export.add_list_option(
+        "--missions", accepts=is_mission, required=True, help="training missions"
+    )
     export.set_defaults(run=_run_export)
 
     check = actions.add_parser("check", help="compare both engines on a mission, step by step")
@@ -35,7 +37,7 @@ def add_mettagrid_command(commands: Any) -> None:
 
 
 def _run_export(arguments: argparse.Namespace) -> int:
-    from daf.mettagrid.exporting import export  # imports torch
+    from daf.mettagrid.exporting import export_mettagrid_bundle  # imports torch
 
     class_path, weights = parse_policy_argument(arguments.policy)
     if not weights:
@@ -43,19 +45,21 @@ def _run_export(arguments: argparse.Namespace) -> int:
             f"policy {short_json(arguments.policy)}: got no weights; expected {class_path}@FILE"
         )
     missions = [load_mission(mission) for mission in arguments.missions]
-    export(arguments.bundle, class_path=class_path, weights=weights, missions=missions)
+    export_mettagrid_bundle(
+        arguments.bundle, class_path=class_path, weights=weights, missions=missions
+    )
     print(f"{arguments.bundle}: {class_path} for {', '.join(m.name for m in missions)}")
     return 0
 
 
 def _run_check(arguments: argparse.Namespace) -> int:
-    from daf.mettagrid.cross_check import cross_check
+    from daf.mettagrid.cross_check import compare_engines
 
     mission = load_mission(arguments.mission)
     for name in ("seeds", "steps"):
         if getattr(arguments, name) < 1:
             raise ConfigError(f"--{name}: got {getattr(arguments, name)}; expected at least 1")
-    difference = cross_check(mission, range(arguments.seeds), arguments.steps)
+    difference = compare_engines(mission, range(arguments.seeds), arguments.steps)
     if difference is None:
         print(f"{mission.name}: equal in {arguments.seeds} worlds of {arguments.steps} steps")
         return 0

@@ -1,7 +1,8 @@
 """Options shared by several commands."""
 
 import argparse
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 from daf.cli.parser import Parser, is_seed
 from daf.config import DAFConfig
@@ -14,7 +15,13 @@ POLICY = "short name, package.module:Class, file.py:Class or mettagrid:NAME; @FI
 MISSION = "names (see `daf missions`) or YAML files"
 
 
-def add_command(commands: Any, name: str, run: Any, help: str) -> Parser:
+Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
+"""Result of `ArgumentParser.add_subparsers`."""
+
+
+def add_command(
+    commands: Subparsers, name: str, run: Callable[[argparse.Namespace], int], help: str
+) -> Parser:
     """Add a command and return its parser.
 
     Args:
@@ -42,7 +49,7 @@ def add_execution_options(parser: Parser) -> None:
         "--gpu-memory-fraction", type=float, help="fraction of GPU memory for all jobs (default: 1)"
     )
     group.add_argument("--jobs-per-gpu", type=int, help="jobs that share a GPU (default: 1)")
-    parser.add_list(
+    parser.add_list_option(
         "--training-seeds", accepts=is_seed, type=int, help="training seeds, one per run"
     )
     group.add_argument("--world-seed", type=int, help="seed of the evaluation worlds (default: 0)")

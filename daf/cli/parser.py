@@ -18,7 +18,7 @@ class Parser(argparse.ArgumentParser):
         super().__init__(*args, **kwargs)
         self._accepts: dict[str, Callable[[str], bool]] = {}
 
-    def add_list(self, *flags: str, accepts: Callable[[str], bool], **kwargs: Any) -> None:
+    def add_list_option(self, *flags: str, accepts: Callable[[str], bool], **kwargs: Any) -> None:
         """Add an option with several values, which can also be repeated.
 
         Args:
@@ -31,9 +31,11 @@ class Parser(argparse.ArgumentParser):
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:
         """Parse the arguments after moving positional arguments to the front."""
-        return super().parse_known_args(None if args is None else self._reorder(args), namespace)
+        return super().parse_known_args(
+            None if args is None else self._move_positionals_first(args), namespace
+        )
 
-    def _reorder(self, args: Sequence[str]) -> list[str]:
+    def _move_positionals_first(self, args: Sequence[str]) -> list[str]:
         """Move positional arguments to the front; return ambiguous arguments unchanged."""
         if "--" in args or self._subparsers is not None:
             return list(args)

@@ -8,6 +8,7 @@ from daf.cli.options import (
     EXIT_STATUS,
     MISSION,
     POLICY,
+    Subparsers,
     add_command,
     add_execution_options,
     daf_config_from_args,
@@ -23,22 +24,22 @@ from daf.orchestrators import (
 )
 from daf.orchestrators.arguments import execution_settings
 from daf.orchestrators.benchmark_pipeline import run_benchmark
-from daf.orchestrators.snakemake_command import default_config
+from daf.orchestrators.snakemake_command import default_config_file
 from daf.policies.registry import parse_policy_argument
 
 
-def add_train_command(commands: Any) -> None:
+def add_train_command(commands: Subparsers) -> None:
     """Add the command `train`."""
     parser = add_command(
         commands, "train", _run_train, "train a policy, and optionally evaluate it"
     )
     parser.add_argument("policy", help=f"network to train: {POLICY}")
-    parser.add_list(
+    parser.add_list_option(
         "--missions", accepts=is_mission, required=True, help=f"training missions: {MISSION}"
     )
     parser.add_argument("--steps", type=int, required=True, help="agent-steps of the training run")
-    parser.add_list("--set", accepts=is_setting, default=[], metavar="KEY=VALUE", help=_SET)
-    parser.add_list("--eval-missions", accepts=is_mission, help="evaluation missions")
+    parser.add_list_option("--set", accepts=is_setting, default=[], metavar="KEY=VALUE", help=_SET)
+    parser.add_list_option("--eval-missions", accepts=is_mission, help="evaluation missions")
     parser.add_argument(
         "--eval-episodes", type=int, default=64, help="episodes per mission (default: 64)"
     )
@@ -48,7 +49,7 @@ def add_train_command(commands: Any) -> None:
 def _run_train(arguments: argparse.Namespace) -> int:
     return print_result(
         daf_run_training_pipeline(
-            policy_class_path=parse_policy(arguments.policy),
+            policy_class_path=policy_config_from_text(arguments.policy),
             missions=arguments.missions,
             num_training_steps=arguments.steps,
             eval_missions=arguments.eval_missions,
@@ -62,7 +63,7 @@ def _run_train(arguments: argparse.Namespace) -> int:
     )
 
 
-def add_sweep_command(commands: Any) -> None:
+def add_sweep_command(commands: Subparsers) -> None:
     """Add the command `sweep`."""
     parser = add_command(commands, "sweep", _run_sweep, "search hyperparameters")
     parser.add_argument("config", help="YAML file with keys of DAFSweepConfig")
@@ -81,11 +82,11 @@ def _run_sweep(arguments: argparse.Namespace) -> int:
     return print_result(result, "best_config", "best_objective", "best_checkpoint", "report")
 
 
-def add_compare_command(commands: Any) -> None:
+def add_compare_command(commands: Subparsers) -> None:
     """Add the command `compare`."""
     parser = add_command(commands, "compare", _run_compare, "compare policies without training")
     parser.add_argument("policies", nargs="+", help=POLICY)
-    parser.add_list("--missions", accepts=is_mission, required=True, help=MISSION)
+    parser.add_list_option("--missions", accepts=is_mission, required=True, help=MISSION)
     parser.add_argument(
         "--episodes", type=int, default=64, help="episodes per policy and mission (default: 64)"
     )
@@ -94,7 +95,7 @@ def add_compare_command(commands: Any) -> None:
 
 def _run_compare(arguments: argparse.Namespace) -> int:
     result = daf_run_comparison_pipeline(
-        policies=[parse_policy(text) for text in arguments.policies],
+        policies=[policy_config_from_text(text) for text in arguments.policies],
         missions=arguments.missions,
         episodes_per_mission=arguments.episodes,
         name=arguments.name,
@@ -103,7 +104,7 @@ def _run_compare(arguments: argparse.Namespace) -> int:
     return print_result(result, "summary_statistics", "report")
 
 
-def add_benchmark_command(commands: Any) -> None:
+def add_benchmark_command(commands: Subparsers) -> None:
     """Add the command `benchmark`."""
     parser = add_command(
         commands, "benchmark", _run_benchmark, "train, evaluate, compare and report policies"
@@ -120,7 +121,7 @@ def add_benchmark_command(commands: Any) -> None:
 
 
 def _run_benchmark(arguments: argparse.Namespace) -> int:
-    config = BenchmarkConfig.from_yaml(arguments.config or default_config())
+    config = BenchmarkConfig.from_yaml(arguments.config or default_config_file())
     daf = daf_config_from_args(arguments, config.execution.resolved())
     changes: dict[str, Any] = {"execution": execution_settings(daf)}
     if arguments.name:
@@ -137,7 +138,7 @@ def _run_benchmark(arguments: argparse.Namespace) -> int:
 _SET = "hyperparameters, such as learning_rate=0.001 (keys of `training` in config.yaml)"
 
 
-def parse_policy(text: str) -> dict[str, Any]:
+def policy_config_from_text(text: str) -> dict[str, Any]:
     """Return class path and weights of a policy argument, as in a configuration."""
     class_path, weights = parse_policy_argument(text)
     return {"class_path": class_path, "data_path": weights}
@@ -160,12 +161,12 @@ def parse_settings(texts: list[str]) -> dict[str, Any]:
     return settings
 
 
-def print_result(result: PipelineResult, *outputs: str) -> int:
+def print_result(result: PipelineResult, *output_names: str) -> int:
     """Print the status, errors and some outputs of a pipeline, and return the exit status."""
     print(f"{result.pipeline_name}: {result.status} in {result.total_time_seconds:.0f} s")
     for error in result.errors:
         print(f"error: {error}", file=sys.stderr)
-    for name in outputs:
+    for name in output_names:
         if name in result.outputs:
             value = result.outputs[name]
             print(f"{name}: {value['verdict'] if name == 'summary_statistics' else value}")

@@ -82,6 +82,21 @@ class _Job(NamedTuple):
     seconds: float
 
 
+class _Attempt(NamedTuple):
+    """One attempt of a job: its time, saved states, and the remaining time of the job, in s."""
+
+    seconds: float
+    num_saved_states: int
+    remaining_seconds: float
+
+
+class _FileCounts(NamedTuple):
+    """Number of files that the jobs of a plan write."""
+
+    outputs: int
+    logs: int
+
+
 @dataclass(frozen=True)
 class _JobSampler:
     """Sampler of jobs, whose times are drawn from measured ones.
@@ -98,12 +113,14 @@ class _JobSampler:
     measured: MeasuredTimes
     rng: random.Random
 
-    def training_job(self, index: int, run: Run) -> _Job:
-        return _Job(True, index, run.training.steps * self.rng.choice(self.measured.training))
+    def draw_training_job(self, run_index: int, run: Run) -> _Job:
+        return _Job(True, run_index, run.training.steps * self.rng.choice(self.measured.training))
 
-    def evaluation_job(self, index: int) -> _Job:
+    def draw_evaluation_job(self, group_index: int) -> _Job:
         seconds = self.rng.choice(self.measured.evaluation)
-        return _Job(False, index, len(self.groups[index]) * len(self.plan.missions) * seconds)
+        return _Job(
+            False, group_index, len(self.groups[group_index]) * len(self.plan.missions) * seconds
+        )
 
 
 def forecast(plan: Plan, measured: MeasuredTimes, cluster: Cluster, seed: int = 0) -> Forecast:
@@ -121,13 +138,13 @@ def forecast(plan: Plan, measured: MeasuredTimes, cluster: Cluster, seed: int = 
     # evaluation jobs, and the runs that each of them waits for
     rng = random.Random(seed)
     runs = list(plan.runs)
-    groups = _evaluation_groups(plan)
+    groups = _contestants_by_evaluation_job(plan)
     group_of = {name: index for index, names in enumerate(groups) for name in names}
     missing_runs = [sum(name in plan.runs for name in names) for names in groups]
     sampler = _JobSampler(plan, groups, measured, rng)
     ready = [index for index, missing in enumerate(missing_runs) if not missing]
-    queue = [sampler.evaluation_job(index) for index in ready]
-    queue += [sampler.training_job(index, run) for index, run in enumerate(plan.runs.values())]
+    queue = [sampler.draw_evaluation_job(index) for index in ready]
+    queue += [sampler.draw_training_job(index, run) for index, run in enumerate(plan.runs.values())]
     heapq.heapify(queue)
 
     # event simulation: start jobs in free slots, then advance to the next end of a job
@@ -154,7 +171,7 @@ def forecast(plan: Plan, measured: MeasuredTimes, cluster: Cluster, seed: int = 
             index = group_of[runs[job.index]]
             missing_runs[index] -= 1
             if not missing_runs[index]:
-                heapq.heappush(queue, sampler.evaluation_job(index))
+                heapq.heappush(queue, sampler.draw_evaluation_job(index))
     outputs, logs = _count_files(plan, len(groups))
     return Forecast(
         jobs=len(runs) + len(groups),
@@ -168,30 +185,27 @@ def forecast(plan: Plan, measured: MeasuredTimes, cluster: Cluster, seed: int = 
     )
 
 
-def _draw_attempt(job: _Job, cluster: Cluster, rng: random.Random) -> tuple[float, int, float]:
-    """Draw one attempt of a job, which may fail.
-
-    Returns:
-        time of the attempt in s, number of saved states, remaining time of the job in s.
-    """
+def _draw_attempt(job: _Job, cluster: Cluster, rng: random.Random) -> _Attempt:
+    """Draw one attempt of a job, which may fail."""
     failure_rate = cluster.failures_per_hour / 3600
     time_to_failure = rng.expovariate(failure_rate) if failure_rate else job.seconds
     spent = min(job.seconds, time_to_failure)
     states = int(spent / cluster.save_seconds) if job.is_training else 0
     failed = spent < job.seconds
-    return spent, states, job.seconds - states * cluster.save_seconds if failed else 0.0
+    remaining = job.seconds - states * cluster.save_seconds if failed else 0.0
+    return _Attempt(spent, states, remaining)
 
 
-def _count_files(plan: Plan, evaluation_jobs: int) -> tuple[int, int]:
+def _count_files(plan: Plan, num_evaluation_jobs: int) -> _FileCounts:
     """Count outputs and logs: one log and one benchmark file per job, one log per evaluation."""
     evaluations = len(plan.missions) * (len(plan.policies) + len(plan.teams))
     outputs = TRAINING_FILES * len(plan.runs) + MISSION_FILES * evaluations
-    return outputs, 2 * (len(plan.runs) + evaluation_jobs) + evaluations
+    return _FileCounts(outputs, 2 * (len(plan.runs) + num_evaluation_jobs) + evaluations)
 
 
-def _evaluation_groups(plan: Plan) -> list[tuple[str, ...]]:
+def _contestants_by_evaluation_job(plan: Plan) -> list[tuple[str, ...]]:
     """Return the contestants of each evaluation job."""
-    batches = [batch.policies for batch in plan.evaluation_batches() if batch.one_job]
+    batches = [batch.contestants for batch in plan.evaluation_batches() if batch.one_job]
     batched = {name for names in batches for name in names}
     return batches + [(name,) for name in (*plan.policies, *plan.teams) if name not in batched]
 
@@ -236,7 +250,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _check_equal_job_sizes(plan: Plan, small_plan: Plan, file: str, small_file: str) -> None:
+def _check_equal_job_sizes(
+    plan: Plan, small_plan: Plan, config_file: str, small_config_file: str
+) -> None:
     """Check that the jobs of both plans have the same shape.
 
     Raises:
@@ -244,8 +260,8 @@ def _check_equal_job_sizes(plan: Plan, small_plan: Plan, file: str, small_file: 
             contestants per evaluation job, which share the time of its start.
     """
     for name, execution in (
-        (file, plan.config.execution),
-        (small_file, small_plan.config.execution),
+        (config_file, plan.config.execution),
+        (small_config_file, small_plan.config.execution),
     ):
         if execution.runs_per_job > 1:
             raise ConfigError(
@@ -255,8 +271,8 @@ def _check_equal_job_sizes(plan: Plan, small_plan: Plan, file: str, small_file: 
     size = small_plan.config.execution.policies_per_job
     if size != expected:
         raise ConfigError(
-            f"{small_file}: key 'execution.policies_per_job': got {size}; expected {expected}, "
-            f"as in {file}"
+            f"{small_config_file}: key 'execution.policies_per_job': got {size}; "
+            f"expected {expected}, as in {config_file}"
         )
 
 

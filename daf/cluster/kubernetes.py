@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,11 @@ from daf.config import ConfigError, load_yaml
 GPU = "nvidia.com/gpu"
 
 
-def build_manifest(
+def build_job_manifest(
     template: dict[str, Any],
     *,
     name: str,
-    folder: str,
+    working_directory: str,
     script: str,
     cpus: int,
     memory_mb: int,
@@ -39,7 +40,7 @@ def build_manifest(
         template: Job (`workflow/profiles/kubernetes/job.yaml`), whose first container runs the
             script.
         name: name of the Kubernetes job.
-        folder: working directory of the workflow, on a volume that the template mounts.
+        working_directory: working directory of the workflow, on a volume that the template mounts.
         script: script of the Snakemake job.
         cpus: number of CPUs.
         memory_mb: memory in MB.
@@ -56,7 +57,7 @@ def build_manifest(
         job.setdefault("metadata", {})["name"] = name
         job["spec"]["activeDeadlineSeconds"] = 60 * minutes
         container["command"] = ["/bin/sh", script]
-        container["workingDir"] = folder
+        container["workingDir"] = working_directory
         resources = container.setdefault("resources", {})
         requests, limits = (resources.setdefault(key, {}) for key in ("requests", "limits"))
         requests |= {"cpu": str(cpus), "ephemeral-storage": f"{disk_mb}M"}
@@ -66,10 +67,10 @@ def build_manifest(
     return job
 
 
-def submit(
+def submit_job(
     template: str, cpus: str, memory_mb: str, disk_mb: str, gpus: str, minutes: str, script: str
 ) -> str:
-    """Submit a job's script; arguments as in `build_manifest`.
+    """Submit a job's script; arguments as in `build_job_manifest`.
 
     Returns:
         name of the Kubernetes job.
@@ -83,10 +84,10 @@ def submit(
             "image and volume in it"
         )
     name = f"daf-{uuid.uuid4().hex[:20]}"
-    job = build_manifest(
+    job = build_job_manifest(
         load_yaml(template),
         name=name,
-        folder=os.getcwd(),
+        working_directory=os.getcwd(),
         script=script,
         cpus=int(cpus),
         memory_mb=int(memory_mb),
@@ -99,12 +100,12 @@ def submit(
     return name
 
 
-def status(name: str) -> str:
+def job_status(job_name: str) -> str:
     """Return the status of a job for Snakemake: success, failed or running.
 
     A deleted job has failed. A job is running if Kubernetes does not respond.
     """
-    query = ["kubectl", "get", "job", name, "--output=json", "--ignore-not-found"]
+    query = ["kubectl", "get", "job", job_name, "--output=json", "--ignore-not-found"]
     result = subprocess.run(query, capture_output=True, text=True)
     if result.returncode:
         return "running"
@@ -115,13 +116,18 @@ def status(name: str) -> str:
     return "success" if "Complete" in active else "failed" if "Failed" in active else "running"
 
 
-def cancel() -> None:
-    """Delete jobs and their pods; command `daf-kubernetes-cancel NAME...`."""
-    subprocess.run(["kubectl", "delete", "job", "--wait=false", *sys.argv[1:]], check=True)
+def cancel(job_names: Sequence[str] | None = None) -> None:
+    """Delete jobs and their pods; command `daf-kubernetes-cancel NAME...`.
+
+    Args:
+        job_names: names of the Kubernetes jobs; None for those of the command line.
+    """
+    names = sys.argv[1:] if job_names is None else job_names
+    subprocess.run(["kubectl", "delete", "job", "--wait=false", *names], check=True)
 
 
 if __name__ == "__main__":
     try:
-        print({"submit": submit, "status": status}[sys.argv[1]](*sys.argv[2:]))
+        print({"submit": submit_job, "status": job_status}[sys.argv[1]](*sys.argv[2:]))
     except ConfigError as error:
         sys.exit(f"error: {error}")

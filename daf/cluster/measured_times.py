@@ -21,11 +21,11 @@ class MeasuredTimes:
     evaluation: tuple[float, ...]
 
     @classmethod
-    def read(cls, timings: str | Path, plan: Plan) -> "MeasuredTimes":
+    def read(cls, timings_folder: str | Path, plan: Plan) -> "MeasuredTimes":
         """Read the times of a plan's jobs.
 
         Args:
-            timings: folder `timings` in the results of the plan.
+            timings_folder: folder `timings` in the results of the plan.
             plan: plan whose jobs were executed.
 
         Raises:
@@ -34,22 +34,26 @@ class MeasuredTimes:
         training = [
             seconds / run.training.steps
             for name, run in plan.runs.items()
-            for seconds in _read_seconds(Path(timings, "train", f"{name}.tsv"))
+            for seconds in _read_benchmark_seconds(Path(timings_folder, "train", f"{name}.tsv"))
         ]
         batch_sizes = {
-            batch.job: len(batch.policies) for batch in plan.evaluation_batches() if batch.one_job
+            batch.job_name: len(batch.contestants)
+            for batch in plan.evaluation_batches()
+            if batch.one_job
         }
         evaluation = [
             seconds / len(plan.missions) / batch_sizes.get(file.stem.rpartition("-e")[0], 1)
-            for file in sorted(Path(timings, "evaluate").glob("*.tsv"))
-            for seconds in _read_seconds(file)
+            for file in sorted(Path(timings_folder, "evaluate").glob("*.tsv"))
+            for seconds in _read_benchmark_seconds(file)
         ]
         if not training or not evaluation:
-            raise ConfigError(f"{timings}: no times of the runs and evaluations of this plan")
+            raise ConfigError(
+                f"{timings_folder}: no times of the runs and evaluations of this plan"
+            )
         return cls(tuple(training), tuple(evaluation))
 
 
-def _read_seconds(file: Path) -> list[float]:
+def _read_benchmark_seconds(file: Path) -> list[float]:
     """Return the times in a benchmark file of Snakemake; empty without the file."""
     if not file.is_file():
         return []

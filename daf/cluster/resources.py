@@ -26,7 +26,7 @@ TRAINING_SPEED, EVALUATION_SPEED = 5000, 2000
 """Agent-steps per second."""
 
 
-def run_memory_mb(run: Run, gpus: int) -> int:
+def estimate_run_memory_mb(run: Run, gpus: int) -> int:
     """Return the memory of a run in MB: rollout, activations of one minibatch, worlds."""
     config = run.training
     rows = config.worlds * max(mission.num_agents for mission in run.missions)
@@ -36,21 +36,23 @@ def run_memory_mb(run: Run, gpus: int) -> int:
     size = steps * OBSERVATION_BYTES
     size += steps / config.minibatches * width * ACTIVATIONS_PER_UNIT * 4
     size += config.worlds * max(map(_num_cells, run.missions)) * CELL_BYTES
-    size += sum(map(_layout_bytes, run.missions))
-    return _round_up(_base_memory_mb(gpus) + size / 1e6)
+    size += sum(map(_layout_table_bytes, run.missions))
+    return _round_up_to_100(_base_memory_mb(gpus) + size / 1e6)
 
 
-def run_minutes(run: Run) -> int:
+def estimate_run_minutes(run: Run) -> int:
     """Return the time of a run in minutes."""
     return _job_minutes(run.training.steps, TRAINING_SPEED)
 
 
-def colocated_memory_mb(runs: Collection[Run], gpus: int) -> int:
+def estimate_colocated_memory_mb(runs: Collection[Run], gpus: int) -> int:
     """Return the memory of co-located runs in MB."""
-    return sum(run_memory_mb(run, gpus) for run in runs) - (len(runs) - 1) * _base_memory_mb(gpus)
+    return sum(estimate_run_memory_mb(run, gpus) for run in runs) - (
+        len(runs) - 1
+    ) * _base_memory_mb(gpus)
 
 
-def colocated_minutes(runs: Collection[Run], threads: int) -> int:
+def estimate_colocated_minutes(runs: Collection[Run], threads: int) -> int:
     """Return the time of co-located runs in minutes.
 
     Args:
@@ -62,7 +64,9 @@ def colocated_minutes(runs: Collection[Run], threads: int) -> int:
     return _job_minutes(max(max(steps), math.ceil(sum(steps) / threads)), TRAINING_SPEED)
 
 
-def evaluation_memory_mb(missions: Sequence[Mission], config: EvaluationConfig, gpus: int) -> int:
+def estimate_evaluation_memory_mb(
+    missions: Sequence[Mission], config: EvaluationConfig, gpus: int
+) -> int:
     """Return the memory of an evaluation in MB: all worlds of one mission, and its replay."""
     world_bytes = [
         mission.num_agents * (OBSERVATION_BYTES + DEFAULT_WIDTH * ACTIVATIONS_PER_UNIT * 4)
@@ -70,11 +74,11 @@ def evaluation_memory_mb(missions: Sequence[Mission], config: EvaluationConfig, 
         for mission in missions
     ]
     replay = REPLAY_MB if config.recorded_episodes else 0
-    size = config.episodes * max(world_bytes) + max(map(_layout_bytes, missions))
-    return _round_up(_base_memory_mb(gpus) + replay + size / 1e6)
+    size = config.episodes * max(world_bytes) + max(map(_layout_table_bytes, missions))
+    return _round_up_to_100(_base_memory_mb(gpus) + replay + size / 1e6)
 
 
-def evaluation_minutes(
+def estimate_evaluation_minutes(
     missions: Sequence[Mission], config: EvaluationConfig, num_policies: int = 1
 ) -> int:
     """Return the time of evaluations in minutes; missions and policies run sequentially."""
@@ -90,15 +94,15 @@ def _num_cells(mission: Mission) -> int:
     return len(mission.map) * len(mission.map[0])
 
 
-def _layout_bytes(mission: Mission) -> int:
+def _layout_table_bytes(mission: Mission) -> int:
     """Return the bytes of the tables of all layouts; 0 for a mission with a single map."""
     count = 0 if mission.layout is None else len(mission.layout.seeds)
     return count * _num_cells(mission) * LAYOUT_BYTES
 
 
-def _round_up(mb: float) -> int:
+def _round_up_to_100(mb: float) -> int:
     return 100 * math.ceil(mb / 100)
 
 
-def _job_minutes(steps: int, speed: int) -> int:
-    return START_MINUTES + math.ceil(steps / speed / 60)
+def _job_minutes(agent_steps: int, steps_per_second: int) -> int:
+    return START_MINUTES + math.ceil(agent_steps / steps_per_second / 60)

@@ -13,14 +13,14 @@ class AuditConfig(Model):
         default=0.05,
         ge=0,
         le=1,
-        description="minimum fraction of all episodes that the audit re-executes",
+        description="minimum share of the episodes that the audit re-executes",
     )
     seed: Seed | None = Field(
         default=None,
-        description="seed of the selection of episodes; null: a random seed, written to audit.json",
+        description="seed that selects the episodes; null: a random seed, recorded in audit.json",
     )
     retrain: str | None = Field(
-        default=None, description='name of one run to train again; "all": every run; null: none'
+        default=None, description="name of the run to train again; all: every run; null: no run"
     )
     minutes: Float = Field(
         default=60, gt=0, description="time limit of one re-executed job, in minutes"
@@ -31,12 +31,12 @@ class AuditConfig(Model):
         description="memory limit of one re-executed job and its child processes, in MiB",
     )
     processes: Int = Field(
-        default=8, ge=1, le=4096, description="maximum number of processes of a retrained run"
+        default=8, ge=1, le=4096, description="maximum number of processes of one retrained run"
     )
     read_only: bool = Field(
         default=False,
         strict=True,
-        description="true: the audit writes no file to the results folder",
+        description="true: the audit writes neither audit.json nor audit.html",
     )
     trust: tuple[str, ...] = Field(
         default=(),

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, Field, field_validator
 
 from daf.config.audit import AuditConfig
-from daf.config.conversion import convert_text, training_type
+from daf.config.conversion import convert_text, training_key_annotation
 from daf.config.execution import ExecutionConfig, Seed
 from daf.config.model import Float, Int, Model, Name
 from daf.config.paths import FilePath, InputPath
@@ -23,26 +23,29 @@ class PolicyConfig(Model):
         description="short name, MODULE:CLASS, FILE.py:CLASS or mettagrid:BUNDLE of the policy",
     )
     name: Name | None = Field(
-        default=None, description="label in the results; null: derived from class and weights"
+        default=None, description="label of the policy; null: derived from class and weights"
     )
     data_path: InputPath | None = Field(
-        default=None, description="path of the weights file to evaluate; null: no file"
+        default=None, description="file with the weights to evaluate; null: DAF trains the network"
     )
-    init_kwargs: dict[str, Any] = Field(
-        default={}, description="keyword arguments of the class constructor"
+    init_kwargs: dict[str, Any] = Field(default={}, description="arguments of the class")
+    train: bool = Field(
+        default=True, description="false: DAF evaluates a network with its initial weights"
     )
-    train: bool = Field(default=True, description="false: a network keeps its initial weights")
     training: dict[str, Any] = Field(
         default={}, description="keys of `training` that this policy overrides"
     )
 
     @field_validator("training")
     @classmethod
-    def _convert_text(cls, training):
-        return {key: convert_text(value, training_type(key)) for key, value in training.items()}
+    def _convert_training_text(cls, training: dict[str, Any]) -> dict[str, Any]:
+        return {
+            key: convert_text(value, training_key_annotation(key))
+            for key, value in training.items()
+        }
 
 
-def _expand_short_form(policy: Any) -> Any:
+def _expand_class_path(policy: Any) -> Any:
     return {"class_path": policy} if isinstance(policy, str) else policy
 
 
@@ -53,14 +56,14 @@ class EvaluationConfig(Model):
         default=64,
         ge=1,
         le=1_000_000,
-        description="number of evaluation episodes per policy instance and mission",
+        description="number of episodes per policy instance and mission",
     )
     seed: Seed = Field(default=0, description="seed of the evaluation worlds")
     recorded_episodes: Int = Field(
         default=1,
         ge=0,
         le=100,
-        description="number of episodes in the replay file of each policy instance and mission",
+        description="number of episodes in each replay file",
     )
 
 
@@ -71,17 +74,18 @@ class ComparisonConfig(Model):
         default=0.95,
         gt=0.5,
         lt=1,
-        description="coverage of the confidence intervals; 1 - confidence is the test level",
+        description="confidence level of the intervals; the significance level of the tests is "
+        "1 - confidence",
     )
     against: str | None = Field(
         default=None,
-        description="label of the reference policy of all comparisons; null: all pairs",
+        description="label of the policy with which DAF compares all others; null: all pairs",
     )
     equivalence_margin: Float = Field(
         default=0.05,
         gt=0,
         lt=1,
-        description="largest score difference that counts as equivalent, as a fraction of the "
+        description="largest difference of scores that counts as equivalent, as a share of the "
         "mission's ceiling",
     )
 
@@ -97,15 +101,15 @@ class TeamsConfig(Model):
 
     mixed: tuple[Annotated[dict[str, Share], Field(min_length=2)], ...] = Field(
         default=(),
-        description="mixed teams, each a mapping of policy labels to relative shares of the agents",
+        description="mixed teams, each a mapping of labels to relative shares of the agents",
     )
     replacement: str | None = Field(
         default=None,
-        description="label of the replacement policy of VORP (value over replacement policy); "
-        "null: no VORP",
+        description="label of the replacement policy, for the value over a replacement (VORP); "
+        "null: none",
     )
     cross_play: bool = Field(
-        default=False, description="evaluation of every pair of policies as a team (cross-play)"
+        default=False, description="true: DAF evaluates every pair of policies as a team"
     )
 
 
@@ -114,21 +118,21 @@ class MissingConfig(Model):
 
     runs: tuple[str, ...] = Field(default=(), description="names of the failed runs")
     evaluations: tuple[str, ...] = Field(
-        default=(), description="failed evaluations, each as POLICY/MISSION"
+        default=(), description="failed evaluations, as POLICY/MISSION"
     )
 
 
 class BenchmarkConfig(Model):
     """Content of `config/config.yaml`: all inputs of the target `benchmark_report`."""
 
-    name: Name = Field(default="benchmark", description="name of the benchmark and its folder")
-    policies: tuple[Annotated[PolicyConfig, BeforeValidator(_expand_short_form)], ...] = Field(
+    name: Name = Field(default="benchmark", description="name of the benchmark and of its folder")
+    policies: tuple[Annotated[PolicyConfig, BeforeValidator(_expand_class_path)], ...] = Field(
         min_length=1, description="policies to compare"
     )
     missions: tuple[str, ...] = Field(
         min_length=1,
-        description="evaluation missions, each a built-in name or a .yaml file, optionally with "
-        "@SEED or @FIRST-LAST",
+        description="evaluation missions, each a built-in name or a YAML file, optionally with "
+        "layout seeds (@SEED or @FIRST-LAST)",
     )
     training: TrainingConfig = Field(
         default=TrainingConfig(), description="hyperparameters of all runs"
@@ -136,7 +140,7 @@ class BenchmarkConfig(Model):
     training_seeds: tuple[Seed, ...] = Field(
         default=(1, 2, 3, 4, 5),
         min_length=1,
-        description="training seeds of every trainable policy, one run each",
+        description="training seeds of every network, one run per seed",
     )
     evaluation: EvaluationConfig = Field(
         default=EvaluationConfig(), description="evaluation of all policies"
@@ -158,7 +162,7 @@ class BenchmarkConfig(Model):
 
     @field_validator("missions", "training_seeds")
     @classmethod
-    def _check_unique(cls, values):
+    def _check_unique(cls, values: tuple) -> tuple:
         return check_unique(values)
 
 

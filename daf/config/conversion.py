@@ -8,13 +8,13 @@ from typing import Annotated, Any, get_type_hints
 
 from pydantic import BeforeValidator, ConfigDict, TypeAdapter
 
-from daf.config.model import read_number
+from daf.config.model import convert_numeric_text
 from daf.config.training import TrainingConfig
 
 _TYPES = get_type_hints(TrainingConfig, include_extras=True)
 
 
-def training_type(key: str) -> Any:
+def training_key_annotation(key: str) -> Any:
     """Return the annotation of a key of `training`; None for an unknown key."""
     return _TYPES.get(key)
 
@@ -29,7 +29,7 @@ def convert_text(value: Any, annotation: Any) -> Any:
         value: plain data.
         annotation: target type; None if unknown.
     """
-    if annotation is None or not has_text(value):
+    if annotation is None or not contains_text(value):
         return value
     try:
         adapter = _type_adapter(annotation)
@@ -38,19 +38,19 @@ def convert_text(value: Any, annotation: Any) -> Any:
         return value
 
 
-def has_text(value: Any) -> bool:
+def contains_text(value: Any) -> bool:
     """Return whether plain data is text or contains text."""
     if isinstance(value, dict):
-        return any(map(has_text, value.values()))
+        return any(map(contains_text, value.values()))
     if isinstance(value, list | tuple):
-        return any(map(has_text, value))
+        return any(map(contains_text, value))
     return isinstance(value, str)
 
 
 @cache
 def _type_adapter(annotation: Any) -> TypeAdapter:
     if annotation in (int, int | None):  # pydantic's int reads `64`, but not `1e3`
-        annotation = annotation | Annotated[int, BeforeValidator(read_number)]
+        annotation = annotation | Annotated[int, BeforeValidator(convert_numeric_text)]
     return TypeAdapter(
         annotation, config=ConfigDict(allow_inf_nan=False, arbitrary_types_allowed=True)
     )

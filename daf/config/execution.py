@@ -1,7 +1,7 @@
 """Configuration of the execution: folders, devices and processes of the jobs."""
 
 import os
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -16,50 +16,50 @@ class ExecutionConfig(Model):
     """Execution settings that the Snakemake workflow reads."""
 
     results_dir: FilePath = Field(
-        default="results", min_length=1, description="path of the results folder"
+        default="results", min_length=1, description="folder of all results"
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
-        default="auto", description="device of all jobs; auto: a GPU, if the machine has one"
+        default="auto", description="device of the jobs; auto: a GPU, if the machine has one"
     )
     gpu_memory_fraction: Float = Field(
         default=1.0,
         gt=0,
         le=1,
-        description="fraction of the memory of a GPU that all jobs on it may use together",
+        description="share of a GPU's memory that all jobs on this GPU may use together",
     )
     jobs_per_gpu: Int = Field(
         default=1,
         ge=1,
         le=100,
-        description="number of concurrent jobs per local GPU, with equal shares of its memory",
+        description="number of concurrent jobs per GPU of this machine, with equal memory limits",
     )
     save_seconds: Float = Field(
-        default=60.0, ge=0, description="interval between two resume states of a run, in seconds"
+        default=60.0, ge=0, description="seconds between two resume states of a run"
     )
     ranks: Int = Field(
         default=1,
         ge=1,
         le=4096,
-        description="number of processes of one run, each with its own GPU, if any (world size)",
+        description="number of ranks (processes) of one run; on GPUs, each rank has its own GPU",
     )
     nodes: Int = Field(
-        default=1, ge=1, le=1024, description="number of machines that share the ranks of one run"
+        default=1, ge=1, le=1024, description="number of nodes (machines) that share the ranks"
     )
     runs_per_job: Int = Field(
         default=1,
         ge=1,
         le=1000,
-        description="number of runs trained in one job on one device (co-located runs)",
+        description="number of co-located runs, which one process trains on one device",
     )
     policies_per_job: Int = Field(
         default=1,
         ge=1,
         le=1000,
-        description="number of policy instances evaluated in one job (evaluation batch)",
+        description="number of policy instances that one job evaluates",
     )
 
     @model_validator(mode="after")
-    def _check_ranks_per_node(self):
+    def _check_ranks_per_node(self) -> Self:
         if self.ranks % self.nodes:
             raise ValueError(
                 f"ranks: got {self.ranks}; expected a multiple of nodes, which is {self.nodes}"
@@ -67,7 +67,7 @@ class ExecutionConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _check_ranks_or_colocated_runs(self):
+    def _check_ranks_or_colocated_runs(self) -> Self:
         if self.ranks > 1 and self.runs_per_job > 1:
             raise ValueError(
                 f"runs_per_job: got {self.runs_per_job} with ranks: {self.ranks}; "
@@ -102,12 +102,12 @@ class DAFConfig(ExecutionConfig):
     training_seeds: tuple[Seed, ...] | None = Field(
         default=None,
         min_length=1,
-        description="training seeds, one run each; null: 1 for a run or a trial, 1 to 5 for a "
-        "benchmark",
+        description="training seeds; null: seed 1 for a training pipeline or a sweep, seeds 1 to 5 "
+        "for a benchmark",
     )
     world_seed: Seed = Field(default=0, description="seed of the evaluation worlds")
     profile: FilePath = Field(
         default="local",
         min_length=1,
-        description="Snakemake profile: the name of a bundled one or the path of a folder",
+        description="Snakemake profile: local, slurm, kubernetes or a folder",
     )

@@ -16,7 +16,7 @@ from pydantic import (
 
 from daf.config.plain import as_plain_data
 from daf.config.plain_data import check_plain_data, load_yaml
-from daf.errors import ConfigError, describe, short_json
+from daf.errors import ConfigError, describe_validation_error, short_json
 
 
 class _ConfigMeta(type(BaseModel)):
@@ -26,7 +26,8 @@ class _ConfigMeta(type(BaseModel)):
         try:
             return super().__call__(*arguments, **values)
         except ValidationError as error:
-            raise ConfigError(f"{cls.__name__}: {describe(error, cls)}") from None
+            assert issubclass(cls, BaseModel)
+            raise ConfigError(f"{cls.__name__}: {describe_validation_error(error, cls)}") from None
 
 
 class Model(BaseModel, metaclass=_ConfigMeta):
@@ -65,7 +66,7 @@ class Model(BaseModel, metaclass=_ConfigMeta):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise ConfigError(f"{source}: {describe(error, cls)}") from None
+            raise ConfigError(f"{source}: {describe_validation_error(error, cls)}") from None
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Self:
@@ -82,7 +83,7 @@ class Model(BaseModel, metaclass=_ConfigMeta):
         return self.model_dump(mode="json")
 
 
-def read_number(value: Any) -> Any:
+def convert_numeric_text(value: Any) -> Any:
     """Return text that is a number as a float; return other values, except bools, unchanged."""
     if isinstance(value, bool):
         raise ValueError("expected a number")
@@ -105,7 +106,7 @@ def check_name(value: str) -> str:
     return value
 
 
-Float = Annotated[float, BeforeValidator(read_number), Field(ge=-1e9, le=1e9)]
+Float = Annotated[float, BeforeValidator(convert_numeric_text), Field(ge=-1e9, le=1e9)]
 """A float; YAML may also spell it `1e-3`."""
 
 Int = Annotated[int, Field(strict=True)]

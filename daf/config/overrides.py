@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from daf.config.model import Model
 from daf.config.plain_data import load_yaml, parse_yaml
 from daf.errors import ConfigError, short_json
 
 OPTION = "--config"
+
+AnyModel = TypeVar("AnyModel", bound=Model)
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class MergedConfig:
         option = OPTION if self.file_data != self.data else ""
         return " and ".join(filter(None, [self.file_names, option]))
 
-    def parse_as(self, model: type[Model]) -> Any:
+    def parse_as(self, model: type[AnyModel]) -> AnyModel:
         """Validate the merged configuration.
 
         Raises:

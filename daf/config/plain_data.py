@@ -120,7 +120,7 @@ def check_plain_data(data: Any, source: str) -> None:
     Raises:
         ConfigError: it cannot, or they do; names source, key and value.
     """
-    pending: list[tuple[tuple, Any]] = [((), data)]
+    pending: list[tuple[tuple[str | int, ...], Any]] = [((), data)]
     count = 0
     while pending:
         key_path, value = pending.pop()
@@ -131,20 +131,20 @@ def check_plain_data(data: Any, source: str) -> None:
             for name in value:
                 if not isinstance(name, str):
                     raise ConfigError(
-                        f"{source}: {_key_prefix(key_path)}got the key {short_json(name)}; "
+                        f"{source}: {_format_key_path(key_path)}got the key {short_json(name)}; "
                         "expected text; put it in quotes"
                     )
             pending += [((*key_path, name), inner) for name, inner in value.items()]
         elif isinstance(value, list):
             pending += [((*key_path, index), inner) for index, inner in enumerate(value)]
-        elif expected := _expected_scalar(value):
+        elif expected := _describe_expected_scalar(value):
             text = hex(value) if isinstance(value, int) else repr(value)
             raise ConfigError(
-                f"{source}: {_key_prefix(key_path)}got {text:.80}; expected {expected}"
+                f"{source}: {_format_key_path(key_path)}got {text:.80}; expected {expected}"
             )
 
 
-def _expected_scalar(value: Any) -> str | None:
+def _describe_expected_scalar(value: Any) -> str | None:
     """Return a description of the expected scalar; None for a valid one."""
     if isinstance(value, str):
         if "\0" in value:
@@ -162,7 +162,8 @@ def _is_encodable(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
 
 
-def _key_prefix(key_path: tuple) -> str:
+def _format_key_path(key_path: tuple[str | int, ...]) -> str:
+    """Return the keys and indices of a value as the prefix of an error."""
     return f"key '{'.'.join(map(str, key_path))}': " if key_path else ""
 
 
@@ -177,19 +178,19 @@ class _StrictLoader(CoreLoader):
         super().__init__(text)
         self._nodes = 0
 
-    def compose_node(self, parent, index):
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         self._nodes += 1
         if self._nodes > MAX_VALUES:
             raise _TooLargeError
         return super().compose_node(parent, index)
 
-    def get_single_node(self):
+    def get_single_node(self) -> yaml.Node | None:
         node = super().get_single_node()
         if node is not None:
             _count_values(node, {})
         return node
 
-    def construct_mapping(self, node, deep=False):
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         seen = set()
         for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
@@ -199,7 +200,7 @@ class _StrictLoader(CoreLoader):
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
         return super().construct_mapping(node, deep)
 
-    def construct_object(self, node, deep=False):
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         scalar = isinstance(node, yaml.ScalarNode)
         try:
             if scalar and node.tag != TEXT_TAG and len(node.value) > MAX_CHARACTERS:
@@ -212,22 +213,24 @@ class _StrictLoader(CoreLoader):
             ) from None
 
 
-def _count_values(node: yaml.Node, counts: dict[int, int]) -> int:
+def _count_values(node: yaml.Node, counts_by_node_id: dict[int, int]) -> int:
     """Return the number of values of a node, with each use of an alias or merged mapping counted.
 
     Args:
         node: node of a YAML document.
-        counts: number of values by the id of each visited node.
+        counts_by_node_id: number of values of each visited node.
 
     Raises:
         _TooLargeError: the number exceeds the limit, or a node contains itself.
     """
-    if id(node) not in counts:
-        counts[id(node)] = MAX_VALUES  # count of a node that contains itself
+    if id(node) not in counts_by_node_id:
+        counts_by_node_id[id(node)] = MAX_VALUES  # count of a node that contains itself
         parts = () if isinstance(node, yaml.ScalarNode) else node.value
         if isinstance(node, yaml.MappingNode):
             parts = (part for pair in parts for part in pair)
-        counts[id(node)] = 1 + sum(_count_values(part, counts) for part in parts)
-    if counts[id(node)] > MAX_VALUES:
+        counts_by_node_id[id(node)] = 1 + sum(
+            _count_values(part, counts_by_node_id) for part in parts
+        )
+    if counts_by_node_id[id(node)] > MAX_VALUES:
         raise _TooLargeError
-    return counts[id(node)]
+    return counts_by_node_id[id(node)]

@@ -1,11 +1,11 @@
 """Parameters of a search space: lists of values or ranges, optionally under a condition."""
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from daf.config.conversion import convert_text, training_type
+from daf.config.conversion import convert_text, training_key_annotation
 from daf.config.model import Float, Model
 from daf.config.training import TrainingConfig
 
@@ -16,7 +16,7 @@ MAX_STEPS = 10_000
 """Maximum number of values of a range with `step`."""
 
 
-def _as_list(value: Any) -> Any:
+def _wrap_in_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
@@ -28,18 +28,18 @@ class Parameter(Model):
     )
     min: Float | None = Field(default=None, description="lower bound of a range")
     max: Float | None = Field(default=None, description="upper bound of a range")
-    log: bool = Field(default=False, description="logarithmic scale of a range")
-    int: bool = Field(default=False, description="true: only integers of a range")
+    log: bool = Field(default=False, description="true: logarithmic scale of a range")
+    int: bool = Field(default=False, description="true: integers only")
     step: Float | None = Field(
-        default=None, gt=0, description="distance of the values min, min + step, ... of a range"
+        default=None, gt=0, description="distance between the values of a range; null: any value"
     )
-    when: dict[str, Annotated[tuple[Any, ...], BeforeValidator(_as_list)]] = Field(
+    when: dict[str, Annotated[tuple[Any, ...], BeforeValidator(_wrap_in_list)]] = Field(
         default={},
-        description="condition, as values of other parameters; else the parameter is unused",
+        description="values of other parameters at which this parameter applies; empty: always",
     )
 
     @model_validator(mode="after")
-    def _check_values_or_range(self):
+    def _check_values_or_range(self) -> Self:
         if self.values is not None:
             if self.model_dump(exclude={"values", "when"}) != _EMPTY:
                 raise ValueError("expected only 'values' and 'when', or a range without 'values'")
@@ -61,11 +61,17 @@ class Parameter(Model):
             raise ValueError("with 'int', expected whole numbers as min, max and step")
         return self
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Lower and upper bound of a range."""
+        assert self.min is not None and self.max is not None, "a list of values has no bounds"
+        return self.min, self.max
+
 
 _EMPTY = {"min": None, "max": None, "log": False, "int": False, "step": None}
 
 
-def _expand_short_form(value: Any) -> Any:
+def _expand_value_list(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return {"values": value}
     if not isinstance(value, dict | Parameter):
@@ -73,25 +79,36 @@ def _expand_short_form(value: Any) -> Any:
     return value
 
 
-def parameter_target(name: str) -> tuple[str, str]:
-    """Return the target of a hyperparameter and its key there.
+class ParameterTarget(NamedTuple):
+    """Setting that a hyperparameter of a search space changes.
+
+    Attributes:
+        section: `TRAINING`, `INIT_KWARGS` or `SHAPING`.
+        key: key in this section.
+    """
+
+    section: str
+    key: str
+
+
+def parameter_target(name: str) -> ParameterTarget:
+    """Return the setting that a hyperparameter changes.
 
     Args:
         name: name in the search space, such as `learning_rate` or `shaping.made_heart`.
-
-    Returns:
-        (TRAINING, INIT_KWARGS or SHAPING; key).
     """
     key = name.removeprefix(f"{TRAINING}.")
     prefix, dot, inner_key = key.partition(".")
     if dot and prefix in (INIT_KWARGS, SHAPING):
-        return prefix, inner_key
+        return ParameterTarget(prefix, inner_key)
     if key in TrainingConfig.model_fields or key != name:
-        return TRAINING, key
-    return INIT_KWARGS, name
+        return ParameterTarget(TRAINING, key)
+    return ParameterTarget(INIT_KWARGS, name)
 
 
-def convert_space(space: dict[str, Any], convert: Callable[[str, Any], Any]) -> dict[str, Any]:
+def convert_search_space(
+    space: dict[str, Any], convert: Callable[[str, Any], Any]
+) -> dict[str, Any]:
     """Return a search space whose lists and conditions have their text converted to types.
 
     Args:
@@ -119,21 +136,21 @@ def convert_space(space: dict[str, Any], convert: Callable[[str, Any], Any]) -> 
     return {name: convert_parameter(name, value) for name, value in space.items()}
 
 
-def _convert_training_values(space: Any) -> Any:
+def _convert_training_text(space: Any) -> Any:
     """Convert training parameters; constructor types are available only after class loading."""
 
     def convert(name: str, value: Any) -> Any:
         target, key = parameter_target(name)
-        types = {TRAINING: training_type(key), SHAPING: Float}
+        types = {TRAINING: training_key_annotation(key), SHAPING: Float}
         return convert_text(value, types.get(target))
 
     is_mapping = isinstance(space, dict) and all(isinstance(name, str) for name in space)
-    return convert_space(space, convert) if is_mapping else space
+    return convert_search_space(space, convert) if is_mapping else space
 
 
 SearchSpace = Annotated[
-    dict[str, Annotated[Parameter, BeforeValidator(_expand_short_form)]],
-    BeforeValidator(_convert_training_values),
+    dict[str, Annotated[Parameter, BeforeValidator(_expand_value_list)]],
+    BeforeValidator(_convert_training_text),
     Field(min_length=1),
 ]
 """Parameters by name: hyperparameters of the training, or arguments of the policy class."""

@@ -1,6 +1,6 @@
 """Configuration of a sweep: search space, strategy, objective and confirmation."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -33,14 +33,13 @@ class ConfirmationConfig(Model):
         default=None,
         ge=1,
         le=1_000_000,
-        description="number of evaluation episodes per mission and training seed; null: "
-        "`episodes_per_trial`",
+        description="number of episodes per mission and training seed; null: `episodes_per_trial`",
     )
     world_seed: Seed = Field(default=1_000_000, description="seed of the evaluation worlds")
 
     @field_validator("training_seeds")
     @classmethod
-    def _check_unique(cls, values):
+    def _check_unique(cls, values: tuple) -> tuple:
         return check_unique(values)
 
 
@@ -52,16 +51,17 @@ class DAFSweepConfig(Model):
     """
 
     name: Name | None = Field(
-        default=None, description="name of the sweep and its folder; null: derived from its content"
+        default=None,
+        description="name of the sweep and of its folder; null: derived from its content",
     )
     policy_class_path: FilePath = Field(
         min_length=1, description="short name, MODULE:CLASS or FILE.py:CLASS of the policy"
     )
     policy_data_path: InputPath | None = Field(
-        default=None, min_length=1, description="path of the initial weights of every trial"
+        default=None, min_length=1, description="file with the initial weights of every trial"
     )
     init_kwargs: dict[str, Any] = Field(
-        default={}, description="keyword arguments of the class constructor in every trial"
+        default={}, description="arguments of the class in every trial"
     )
     missions: tuple[str, ...] = Field(
         min_length=1, description="missions for training and evaluation of every trial"
@@ -70,23 +70,24 @@ class DAFSweepConfig(Model):
         default="grid", description="search strategy"
     )
     search_space: SearchSpace = Field(
-        description="parameters by name, each a list of values or a mapping with min and max"
+        description="parameters by name, each a list of values or a range with min and max"
     )
     num_trials: Int | None = Field(
         default=None,
         ge=1,
         le=10_000,
-        description="number of trials of every strategy but grid; null: 32",
+        description="number of trials; null: 32; `grid` runs all combinations instead",
     )
     trials_per_round: Int | None = Field(
         default=None,
         ge=1,
-        description="number of trials that `bayesian` proposes together (batch size); null: 4",
+        description="number of trials that `bayesian` proposes together; null: 4",
     )
     eta: Float | None = Field(
         default=None,
         gt=1,
-        description="reduction factor of `halving`: 1 of eta trials enters the next rung; null: 3",
+        description="reduction factor of `halving`: the best 1 of eta trials enters the next rung; "
+        "null: 3",
     )
     rungs: Int | None = Field(
         default=None,
@@ -95,19 +96,19 @@ class DAFSweepConfig(Model):
         description="number of rungs of `halving`; null: until one trial remains",
     )
     num_training_steps: Int | None = Field(
-        default=None, ge=1, description="agent-steps of each trial; null: those of `training`"
+        default=None, ge=1, description="agent-steps of each trial; null: `training.steps`"
     )
     training: TrainingConfig = Field(
         default=TrainingConfig(), description="hyperparameters that all trials share"
     )
     training_seeds: tuple[Seed, ...] = Field(
-        default=(1,), min_length=1, description="training seeds of each trial, one run each"
+        default=(1,), min_length=1, description="training seeds of each trial, one run per seed"
     )
     episodes_per_trial: Int = Field(
         default=64,
         ge=1,
         le=1_000_000,
-        description="number of evaluation episodes per mission and training seed of a trial",
+        description="number of episodes per mission and training seed of a trial",
     )
     objective_metric: str = Field(
         default="score",
@@ -115,9 +116,10 @@ class DAFSweepConfig(Model):
         description="column of the episode table whose mean is the objective",
     )
     optimize_direction: Literal["maximize", "minimize"] = Field(
-        default="maximize", description="direction of the optimization"
+        default="maximize",
+        description="maximize: a higher objective is better; minimize: a lower one",
     )
-    seed: Seed = Field(default=0, description="seed of the search, which proposes the trials")
+    seed: Seed = Field(default=0, description="seed of the proposals of trials")
     world_seed: Seed = Field(default=0, description="seed of the evaluation worlds of the trials")
     keep_best: Int = Field(
         default=3, ge=1, le=100, description="number of best trials in the confirmation"
@@ -136,11 +138,11 @@ class DAFSweepConfig(Model):
 
     @field_validator("missions", "training_seeds")
     @classmethod
-    def _check_unique(cls, values):
+    def _check_unique(cls, values: tuple) -> tuple:
         return check_unique(values)
 
     @model_validator(mode="after")
-    def _check_strategy_keys(self):
+    def _check_strategy_keys(self) -> Self:
         for key in sorted({key for keys in STRATEGIES.values() for key in keys}):
             if getattr(self, key) is not None and key not in STRATEGIES[self.strategy]:
                 strategies = [name for name, keys in STRATEGIES.items() if key in keys]
@@ -151,7 +153,7 @@ class DAFSweepConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _check_one_policy_per_job(self):
+    def _check_one_policy_per_job(self) -> Self:
         # The wildcards of a batched rule name its policies, and Snakemake reads the rules once,
         # before the trials of later rounds exist.
         if (policies := self.execution.policies_per_job) > 1:
@@ -162,7 +164,7 @@ class DAFSweepConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _check_no_key_set_twice(self):
+    def _check_no_key_set_twice(self) -> Self:
         searched = {name.removeprefix("training.") for name in self.search_space}
         for name, fixed_by in (
             ("steps", self.num_training_steps is not None and "num_training_steps"),
@@ -184,7 +186,7 @@ class DAFSweepConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _check_fresh_seeds(self):
+    def _check_fresh_seeds(self) -> Self:
         """Check that the confirmation shares no seed with the search that selected its trials."""
         seeds = self.confirmation.training_seeds
         if common := sorted(set(seeds) & set(self.training_seeds)):
@@ -200,7 +202,7 @@ class DAFSweepConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _check_conditions(self):
+    def _check_conditions(self) -> Self:
         space = self.search_space
         for name, parameter in space.items():
             for condition, values in parameter.when.items():
@@ -216,10 +218,10 @@ class DAFSweepConfig(Model):
                         f"{key}: got {short_json(invalid[0])} for '{condition}'; accepted: "
                         f"{', '.join(map(short_json, possible))}"
                     )
-        self.ordered_parameters()
+        self.parameters_by_dependency()
         return self
 
-    def ordered_parameters(self) -> list[str]:
+    def parameters_by_dependency(self) -> list[str]:
         """Return the names of the search space, each after the parameters of its condition.
 
         Raises:

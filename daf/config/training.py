@@ -1,6 +1,6 @@
 """Configuration of a training run: hyperparameters with defaults and ranges."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -17,22 +17,24 @@ class TrainingConfig(Model):
 
     missions: tuple[str, ...] = Field(
         default=(),
-        description="training missions, which share the worlds or follow each other (curriculum); "
-        "empty: the evaluation missions",
+        description="training missions, which divide the worlds or follow each other "
+        "(`curriculum`); empty: the evaluation missions",
     )
     curriculum: tuple[Annotated[Int, Field(ge=1)], ...] = Field(
         default=(),
-        description="agent-steps of each training mission, one curriculum stage each; empty: all "
-        "missions at the same time",
+        description="agent-steps of each training mission, in this order; empty: a run trains on "
+        "all missions at the same time",
     )
     steps: Int = Field(
-        default=4_000_000, ge=1, description="total agent-steps (total_timesteps elsewhere)"
+        default=4_000_000,
+        ge=1,
+        description="total agent-steps of a run (total_timesteps elsewhere)",
     )
     worlds: Int = Field(
         default=64,
         ge=1,
         le=1_000_000,
-        description="number of parallel environments (num_envs elsewhere)",
+        description="number of worlds (parallel environments, num_envs elsewhere)",
     )
     rollout_length: Int = Field(
         default=32,
@@ -44,25 +46,25 @@ class TrainingConfig(Model):
         default=1,
         ge=1,
         le=100,
-        description="optimization passes over each rollout (update_epochs or n_epochs elsewhere)",
+        description="number of epochs per update (update_epochs or n_epochs elsewhere)",
     )
     minibatches: Int = Field(
         default=8,
         ge=1,
-        description="number of minibatches of each epoch, each with more than 1 sample "
+        description="number of minibatches per epoch, each with at least 2 samples "
         "(num_minibatches elsewhere)",
     )
     learning_rate: Float = Field(
         default=2e-3, gt=0, le=1, description="initial learning rate of Adam"
     )
     anneal: bool = Field(
-        default=True, description="linear decay of the learning rate to 0 (anneal_lr elsewhere)"
+        default=True,
+        description="true: the learning rate falls linearly to 0 (anneal_lr elsewhere)",
     )
     anneal_steps: Int | None = Field(
         default=None,
         ge=1,
-        description="agent-steps after which the decayed learning rate is 0 (lr decay steps); "
-        "null: `steps`",
+        description="agent-steps after which an annealed learning rate is 0; null: `steps`",
     )
     gamma: Float = Field(default=0.99, ge=0, le=1, description="discount factor per step")
     gae_lambda: Float = Field(
@@ -81,31 +83,29 @@ class TrainingConfig(Model):
     entropy_coef: Float = Field(
         default=0.01, ge=0, description="weight of the entropy bonus (ent_coef elsewhere)"
     )
-    max_grad_norm: Float = Field(
-        default=0.5, gt=0, description="maximum global norm of the gradient; a larger one is scaled"
-    )
+    max_grad_norm: Float = Field(default=0.5, gt=0, description="maximum norm of the gradient")
     precision: Literal["float32", "bfloat16"] = Field(
-        default="float32", description="number format of the matrix products in network layers"
+        default="float32", description="number format of the matrix products in training"
     )
     initial_weights: InputPath | None = Field(
         default=None,
         min_length=1,
-        description="path of a policy.safetensors file with the initial weights; null: random",
+        description="file with the initial weights, a policy.safetensors; null: random weights",
     )
     teacher: Literal["baseline"] | None = Field(
         default=None,
-        description="scripted expert for DAgger in the first `teacher_steps`; null: none",
+        description="policy that the network imitates in the first `teacher_steps`; null: none",
     )
     teacher_steps: Int = Field(
         default=0, ge=0, description="agent-steps of imitation at the start of the run"
     )
     shaping: dict[str, Float] = Field(
         default={},
-        description="extra training reward per count of a game statistic; scores omit it",
+        description="extra training reward per unit of a game statistic; scores omit this reward",
     )
 
     @model_validator(mode="after")
-    def _check_anneal_steps(self):
+    def _check_anneal_steps(self) -> Self:
         if self.anneal_steps is None:
             return self
         if not self.anneal:
@@ -120,7 +120,7 @@ class TrainingConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _check_teacher_steps(self):
+    def _check_teacher_steps(self) -> Self:
         if (self.teacher is None) != (self.teacher_steps == 0):
             raise ValueError(
                 f"teacher_steps: got {self.teacher_steps} with teacher: {self.teacher or 'null'}; "
@@ -129,7 +129,7 @@ class TrainingConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _check_curriculum_sum(self):
+    def _check_curriculum_sum(self) -> Self:
         if not self.curriculum:
             return self
         if len(self.curriculum) != len(self.missions):
@@ -160,7 +160,7 @@ class TrainingConfig(Model):
         return self.lr_decay_steps != self.steps
 
     @model_validator(mode="after")
-    def _check_worlds(self):
+    def _check_worlds(self) -> Self:
         needed = 1 if self.curriculum else len(self.missions)
         if self.worlds < needed:
             raise ValueError(

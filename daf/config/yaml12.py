@@ -71,11 +71,11 @@ CoreLoader.add_constructor(f"{TAG_PREFIX}int", CoreLoader.construct_yaml_int)
 CoreLoader.add_constructor(f"{TAG_PREFIX}float", CoreLoader.construct_yaml_float)
 
 
-def dump_yaml(data: Any, **layout: Any) -> str:
+def dump_yaml(data: Any, **format_options: Any) -> str:
     """Return plain data as YAML, with keys in their present order.
 
     Args:
         data: plain data.
-        **layout: formatting options of `yaml.dump`.
+        **format_options: formatting options of `yaml.dump`.
     """
-    return yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, **layout)
+    return yaml.dump(data, Dumper=Dumper, sort_keys=False, allow_unicode=True, **format_options)

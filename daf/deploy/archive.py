@@ -9,12 +9,12 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, NamedTuple
 
 from daf.config import ConfigError, Model, short_json
 from daf.config.plain_data import parse_json
 from daf.errors import os_error_text
-from daf.files.safe_read import open_regular
+from daf.files.safe_read import open_regular_file
 from daf.files.zips import write_zip
 from daf.provenance.sidecar import Sha256
 
@@ -36,11 +36,11 @@ class Manifest(Model):
     files: dict[str, Sha256]
 
 
-def write_archive(path: str | Path, members: Mapping[str, bytes]) -> None:
+def write_archive(bundle_file: str | Path, members: Mapping[str, bytes]) -> None:
     """Write members and their manifest; equal members give equal bytes.
 
     Args:
-        path: path of the zip.
+        bundle_file: path of the zip.
         members: content of each member, by name.
 
     Raises:
@@ -48,24 +48,28 @@ def write_archive(path: str | Path, members: Mapping[str, bytes]) -> None:
     """
     manifest = Manifest(files={name: _sha256(data) for name, data in sorted(members.items())})
     text = json.dumps(manifest.resolved(), indent=2, sort_keys=True) + "\n"
-    write_zip(path, {**members, MANIFEST: text.encode()})
+    write_zip(bundle_file, {**members, MANIFEST: text.encode()})
 
 
-def read_archive(path: str | Path) -> tuple[dict[str, bytes], list[str]]:
+class ArchiveContent(NamedTuple):
+    """Members of a bundle by name, and one line per difference from its manifest."""
+
+    members: dict[str, bytes]
+    problems: list[str]
+
+
+def read_archive(bundle_file: str | Path) -> ArchiveContent:
     """Read the members of a bundle, manifest included, without writing or running anything.
-
-    Returns:
-        The members, and one line per difference from the manifest.
 
     Raises:
         ConfigError: the file is not a bundle, or is unsafe to unpack; one line.
     """
     try:
-        with open_regular(path, MAX_BYTES) as file:
-            _check_end_record(file)
+        with open_regular_file(bundle_file, MAX_BYTES) as file:
+            _check_zip_end_record(file)
             with zipfile.ZipFile(file) as archive:
                 infos = archive.infolist()
-                _check_members(infos)
+                _check_member_headers(infos)
                 members = {info.filename: archive.read(info) for info in infos}
         if MANIFEST not in members:
             raise ValueError(f"has no {MANIFEST}")
@@ -73,23 +77,23 @@ def read_archive(path: str | Path) -> tuple[dict[str, bytes], list[str]]:
     except OSError as error:
         raise ConfigError(f"bundle {os_error_text(error)}") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
-        raise ConfigError(f"bundle {short_json(str(path))}: {error}") from None
-    return members, _manifest_differences(members, manifest.files)
+        raise ConfigError(f"bundle {short_json(str(bundle_file))}: {error}") from None
+    return ArchiveContent(members, _manifest_differences(members, manifest.files))
 
 
-def _manifest_differences(members: Mapping[str, bytes], files: Mapping[str, str]) -> list[str]:
+def _manifest_differences(members: Mapping[str, bytes], digests: Mapping[str, str]) -> list[str]:
     present = members.keys() - {MANIFEST}
-    missing = [f"{name}: is missing" for name in sorted(files.keys() - present)]
-    unlisted = [f"{name}: is not in the manifest" for name in sorted(present - files.keys())]
+    missing = [f"{name}: is missing" for name in sorted(digests.keys() - present)]
+    unlisted = [f"{name}: is not in the manifest" for name in sorted(present - digests.keys())]
     changed = [
         f"{name}: SHA-256 differs from the manifest"
-        for name in sorted(present & files.keys())
-        if _sha256(members[name]) != files[name]
+        for name in sorted(present & digests.keys())
+        if _sha256(members[name]) != digests[name]
     ]
     return missing + unlisted + changed
 
 
-def unpack(members: Mapping[str, bytes], folder: str | Path) -> None:
+def unpack_members(members: Mapping[str, bytes], folder: str | Path) -> None:
     """Write the members of a bundle into a new or empty folder.
 
     Raises:
@@ -105,7 +109,7 @@ def unpack(members: Mapping[str, bytes], folder: str | Path) -> None:
         (folder / name).write_bytes(data)
 
 
-def _check_end_record(file: BinaryIO) -> None:
+def _check_zip_end_record(file: BinaryIO) -> None:
     """Check the size of the central directory before it is read.
 
     Raises:
@@ -122,7 +126,7 @@ def _check_end_record(file: BinaryIO) -> None:
         raise ValueError(f"has more than {MAX_MEMBERS} members, or too long names")
 
 
-def _check_members(infos: list[zipfile.ZipInfo]) -> None:
+def _check_member_headers(infos: list[zipfile.ZipInfo]) -> None:
     """Check names, types and sizes before any member is read, so that memory is bounded.
 
     Raises:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import safetensors.torch
@@ -25,7 +25,7 @@ from daf.deploy.contents import (
     action_names,
     json_bytes,
 )
-from daf.deploy.model_card import model_card
+from daf.deploy.model_card import render_model_card
 from daf.deploy.sources import BUNDLED_MODULES, DAF_CLASSES, FOREIGN_MODULE
 from daf.evaluation.evaluate import POLICY_STREAM
 from daf.files.text_files import json_text
@@ -141,19 +141,19 @@ def _check_training(bundle: Bundle) -> Iterator[str]:
         name=description.name,
         policy=recorded["policy"],
         class_path=recorded["class_path"],
-        class_digest=_class_digest(bundle),
+        class_digest=_foreign_code_digest(bundle),
         init_kwargs=recorded["init_kwargs"],
         training=TrainingConfig.model_validate(recorded["training"]),
         initial_digest=recorded["initial_digest"],
         training_seed=recorded["training_seed"],
         missions=bundle.trained_on,
     )
-    expected = _expected_run_json(bundle, run)
+    expected = _expected_run_json(bundle, run, recorded)
     for key in sorted(expected.keys() | recorded.keys()):
         if key not in recorded or key not in expected or recorded[key] != expected[key]:
             yield f"{POLICY}: key 'training.{key}': contradicts other claims of the bundle"
-    if run.proper_name() != description.name:
-        yield f"{POLICY}: key 'name': got {description.name}; its run gives {run.proper_name()}"
+    if (run_name := run.name_from_content()) != description.name:
+        yield f"{POLICY}: key 'name': got {description.name}; its run gives {run_name}"
     class_path = SHORT_NAMES.get(run.class_path, run.class_path)
     if class_path in DAF_CLASSES or description.class_path in DAF_CLASSES:
         if class_path != description.class_path:
@@ -164,9 +164,8 @@ def _check_training(bundle: Bundle) -> Iterator[str]:
         yield f"{POLICY}: key 'training.device': got {recorded['device']}; expected cpu or cuda"
 
 
-def _expected_run_json(bundle: Bundle, run: Run) -> dict[str, Any]:
-    """Return run.json as it follows from a run; three keys have no other source."""
-    recorded = bundle.description.training
+def _expected_run_json(bundle: Bundle, run: Run, recorded: Mapping[str, Any]) -> dict[str, Any]:
+    """Return run.json as it follows from a run; three keys have no source but the recorded one."""
     last_stage = build_curriculum(run)[-1]
     return {
         "run": bundle.description.name,
@@ -177,14 +176,14 @@ def _expected_run_json(bundle: Bundle, run: Run) -> dict[str, Any]:
         "training_seed": run.training_seed,
         "training": run.training.resolved(),
         "missions": [mission.name for mission in bundle.trained_on],
-        "steps": last_stage.steps_after(last_stage.end_update),
+        "steps": last_stage.total_steps_after(last_stage.end_update),
         "parameters": recorded["parameters"],
         "device": recorded["device"],
         "versions": recorded["versions"],
     }
 
 
-def _class_digest(bundle: Bundle) -> str | None:
+def _foreign_code_digest(bundle: Bundle) -> str | None:
     """Return the SHA-256 of the user's policy file; None for a class of DAF."""
     code = bundle.members.get(f"{FOREIGN_MODULE}.py")
     return None if code is None else hashlib.sha256(code).hexdigest()
@@ -220,27 +219,27 @@ def _check_texts(bundle: Bundle) -> Iterator[str]:
     description = bundle.description
     num_outputs = bundle.golden["logits"].shape[-1]
     expected = {
-        CARD: model_card(description, num_outputs).encode(),
+        CARD: render_model_card(description, num_outputs).encode(),
         POLICY: json_bytes(description.resolved()),
-        MISSIONS: json_bytes(_resolved_missions(bundle.missions.values())),
+        MISSIONS: json_bytes(_missions_as_plain_data(bundle.missions.values())),
         TRAINING_MISSIONS: json_bytes([mission.resolved() for mission in bundle.trained_on]),
     }
     for name, text in expected.items():
         if bundle.members[name] != text:
             yield f"{name}: differs from the text that DAF generates"
-    arguments = _saved_arguments(bundle.members[WEIGHTS])
+    arguments = _init_kwargs_in_header(bundle.members[WEIGHTS])
     if arguments not in (None, description.init_kwargs):
         yield f"{WEIGHTS}: 'init_kwargs' in the header differ from those in {POLICY}"
 
 
-def _resolved_missions(missions: Iterable[Mission]) -> dict[str, Any]:
+def _missions_as_plain_data(missions: Iterable[Mission]) -> dict[str, Any]:
     return {mission.name: mission.resolved() for mission in missions}
 
 
-def _saved_arguments(weights: bytes) -> Any:
+def _init_kwargs_in_header(weights_file_content: bytes) -> dict[str, Any] | None:
     """Return `init_kwargs` from the header of a safetensors file; None without them."""
-    length = int.from_bytes(weights[:8], "little")
-    metadata = json.loads(weights[8 : 8 + length]).get("__metadata__", {})
+    length = int.from_bytes(weights_file_content[:8], "little")
+    metadata = json.loads(weights_file_content[8 : 8 + length]).get("__metadata__", {})
     return json.loads(metadata["init_kwargs"]) if "init_kwargs" in metadata else None
 
 

@@ -80,22 +80,24 @@ class Score(Model):
     each: tuple[Annotated[Int, Field(ge=0)], ...] = Field(min_length=1, max_length=100_000)
 
     @classmethod
-    def from_hearts(cls, hearts: Sequence[int], confidence: float) -> "Score":
+    def from_hearts(cls, hearts_per_episode: Sequence[int], confidence: float) -> "Score":
         """Compute the score of episodes.
 
         Args:
-            hearts: hearts of each episode, in the order of the world seeds.
+            hearts_per_episode: hearts of each episode, in the order of the world seeds.
             confidence: confidence level of the interval, 0 to 1.
         """
         # Lazy: bundles run without pandas.
         import pandas as pd
 
-        from daf.stats.estimate import EPISODE, Samples, summarize
+        from daf.stats.estimate import EPISODE, Samples, estimate_samples_mean
 
-        samples = Samples(EPISODE, [pd.Series(hearts, dtype=float)], {}, len(hearts), 0)
-        estimate = summarize(samples, confidence)
+        samples = Samples(
+            EPISODE, [pd.Series(hearts_per_episode, dtype=float)], {}, len(hearts_per_episode), 0
+        )
+        estimate = estimate_samples_mean(samples, confidence)
         statistics = {name: estimate[name] for name in ("mean", "sd", "low", "high", "note")}
-        return cls(episodes=len(hearts), each=tuple(hearts), **statistics)
+        return cls(episodes=len(hearts_per_episode), each=tuple(hearts_per_episode), **statistics)
 
     def format(self, confidence: float) -> str:
         """Return the score in words."""
@@ -182,11 +184,11 @@ class Bundle:
     weights: dict[str, torch.Tensor]
     golden: dict[str, torch.Tensor]
 
-    def digest(self, name: str) -> str:
+    def member_digest(self, name: str) -> str:
         """Return the SHA-256 of a member."""
         return hashlib.sha256(self.members[name]).hexdigest()
 
-    def summary(self) -> list[str]:
+    def summary_lines(self) -> list[str]:
         """Return the description in lines for a terminal."""
         description = self.description
         num_weights = sum(tensor.numel() for tensor in self.weights.values())
@@ -235,7 +237,10 @@ class Bundle:
         )
         if description.golden.mission not in missions:
             raise ConfigError(f"{POLICY}: key 'golden.mission': no such mission in {MISSIONS}")
-        weights, golden = member_tensors(members, WEIGHTS), member_tensors(members, GOLDEN)
+        weights, golden = (
+            parse_member_tensors(members, WEIGHTS),
+            parse_member_tensors(members, GOLDEN),
+        )
         shapes = {name: tuple(tensor.shape) for name, tensor in weights.items()}
         if shapes != description.shapes:
             raise ConfigError(f"{WEIGHTS}: shapes differ from those in {POLICY}")
@@ -283,7 +288,7 @@ def json_bytes(data: Any) -> bytes:
     return (json.dumps(data, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
-def member_tensors(members: Mapping[str, bytes], name: str) -> dict[str, torch.Tensor]:
+def parse_member_tensors(members: Mapping[str, bytes], name: str) -> dict[str, torch.Tensor]:
     """Parse the tensors of a member.
 
     Raises:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from daf.config import ConfigError, short_json
 from daf.deploy import isolated_exporter
-from daf.deploy.archive import unpack
+from daf.deploy.archive import unpack_members
 from daf.deploy.contents import Bundle
-from daf.deploy.golden import FLOATS, output_difference
+from daf.deploy.golden import FLOATS, describe_output_difference
 from daf.deploy.isolated_process import MAX_ERROR_BYTES, isolated_command, last_error_line
 from daf.deploy.verify import RESPONSE_MINUTES, verify_bundle
 from daf.files.safe_write import copy_file
@@ -16,17 +16,19 @@ from daf.files.tensors import load_tensors
 from daf.system.temporary_folder import scratch_folder
 
 
-def run_export(path: str, program: str, trust: bool, report: Callable[[str], None] = print) -> int:
+def run_export(
+    bundle_file: str, program_file: str, trust_code: bool, print_line: Callable[[str], None] = print
+) -> int:
     """Verify a bundle and export its network; the program must reproduce the golden outputs.
 
     The program takes observations uint8 [N, T, 3] and recurrent state float32 [N, M], zeros at the
     start of an episode. It returns logits [N, K], values [N] and the next state; N is dynamic.
 
     Args:
-        path: path of the bundle.
-        program: path of the .pt2 file to write.
-        trust: true to run code of the bundle that differs from this DAF's.
-        report: receiver of output lines.
+        bundle_file: path of the bundle.
+        program_file: path of the .pt2 file to write.
+        trust_code: true to run code of the bundle that differs from this DAF's.
+        print_line: receiver of output lines.
 
     Returns:
         Exit status of the verification; nothing is written unless it is 0.
@@ -35,14 +37,14 @@ def run_export(path: str, program: str, trust: bool, report: Callable[[str], Non
         ConfigError: the bundle is invalid, or torch.export fails; one line.
         OSError: the file cannot be written.
     """
-    if Path(program).suffix != ".pt2":
-        raise ConfigError(f"program: got {short_json(program)}; expected a .pt2 file")
-    status = verify_bundle(path, trust=trust).print_lines(report)
+    if Path(program_file).suffix != ".pt2":
+        raise ConfigError(f"program: got {short_json(program_file)}; expected a .pt2 file")
+    status = verify_bundle(bundle_file, trust_code=trust_code).print_verdict(print_line)
     if status:
         return status
-    bundle = Bundle.read(path)
+    bundle = Bundle.read(bundle_file)
     with scratch_folder("daf-bundle-") as folder:
-        unpack(bundle.members, f"{folder}/bundle")
+        unpack_members(bundle.members, f"{folder}/bundle")
         exported, output_file = f"{folder}/program.pt2", f"{folder}/outputs.safetensors"
         try:
             process = subprocess.run(
@@ -57,8 +59,10 @@ def run_export(path: str, program: str, trust: bool, report: Callable[[str], Non
             raise ConfigError(f"torch.export: {last_error_line(process.stderr[-MAX_ERROR_BYTES:])}")
         outputs = load_tensors(output_file)
         for name in FLOATS:
-            if difference := output_difference(name, outputs.get(name), bundle.golden[name]):
+            if difference := describe_output_difference(
+                name, outputs.get(name), bundle.golden[name]
+            ):
                 raise ConfigError(f"torch.export: outputs of the program differ: {difference}")
-        copy_file(exported, program)
-    report(f"{program}: written; it reproduces the golden outputs")
+        copy_file(exported, program_file)
+    print_line(f"{program_file}: written; it reproduces the golden outputs")
     return 0

@@ -25,7 +25,7 @@ INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 POSITION_FACTOR = 0x9E3779B97F4A7C15 - 2**64  # odd, bits well mixed: the golden ratio, as int64
 
 
-def record_golden(
+def record_golden_outputs(
     policy: TrainablePolicy, mission: Mission, world_seed: int
 ) -> dict[str, torch.Tensor]:
     """Record the first steps of an episode on one CPU thread.
@@ -86,7 +86,7 @@ def weight_checksums(weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
     return torch.stack(sums)
 
 
-def check_golden(golden: Mapping[str, torch.Tensor], process: BundleProcess) -> list[str]:
+def check_golden_outputs(golden: Mapping[str, torch.Tensor], process: BundleProcess) -> list[str]:
     """Replay the golden observations and return the first difference, if any, as a line.
 
     Args:
@@ -96,18 +96,22 @@ def check_golden(golden: Mapping[str, torch.Tensor], process: BundleProcess) -> 
     Raises:
         ConfigError: the tensors are not a recording, or the bundle's code fails; one line.
     """
-    _check_shapes(golden)
+    _check_golden_shapes(golden)
     for step, observations in enumerate(golden["observations"]):
         outputs = process.act(observations, golden["seeds"] if step == 0 else None)
         for name in FLOATS:
-            if difference := output_difference(name, outputs.get(name), golden[name][step]):
+            if difference := describe_output_difference(
+                name, outputs.get(name), golden[name][step]
+            ):
                 return [f"golden outputs: step {step}: {difference}"]
         if not torch.equal(outputs["actions"], golden["actions"][step]):
             return [f"golden outputs: step {step}: actions differ"]
     return []
 
 
-def output_difference(name: str, output: torch.Tensor | None, recorded: torch.Tensor) -> str | None:
+def describe_output_difference(
+    name: str, output: torch.Tensor | None, recorded: torch.Tensor
+) -> str | None:
     """Return the difference between outputs in words; None if it is within `TOLERANCE`.
 
     Args:
@@ -135,7 +139,7 @@ def check_weight_checksums(
     return [f"golden outputs: checksum of the weights '{name}' differs" for name in differing]
 
 
-def _check_shapes(golden: Mapping[str, torch.Tensor]) -> None:
+def _check_golden_shapes(golden: Mapping[str, torch.Tensor]) -> None:
     """Check shapes and types of the golden tensors.
 
     Raises:

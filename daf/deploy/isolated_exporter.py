@@ -33,22 +33,22 @@ class NetworkStep(torch.nn.Module):
 
 
 @torch.no_grad()
-def export_network(folder: str, program_file: str, outputs_file: str) -> None:
+def export_network(bundle_folder: str, program_file: str, outputs_file: str) -> None:
     """Export the network, load it, and run it on the golden observations.
 
     Args:
-        folder: folder of the unpacked bundle.
+        bundle_folder: folder of the unpacked bundle.
         program_file: path of the .pt2 file to write.
         outputs_file: path of the safetensors file for the outputs.
     """
-    sys.path.insert(0, folder)
+    sys.path.insert(0, bundle_folder)
     torch.set_num_threads(1)
     import play
 
     from daf.files.tensors import load_tensors
 
     policy = play.load()
-    golden = load_tensors(f"{folder}/golden.safetensors")
+    golden = load_tensors(f"{bundle_folder}/golden.safetensors")
     observations = golden["observations"]
     recurrent_state = policy.initial_recurrent_state(observations.shape[1])
     rows = torch.export.Dim("rows", min=1)

@@ -1,6 +1,7 @@
 """Process that runs the policy of an unpacked bundle, isolated from this DAF's modules."""
 
 import contextlib
+import inspect
 import os
 import select
 import subprocess
@@ -14,7 +15,7 @@ import torch
 
 from daf.config import ConfigError
 from daf.deploy import isolated_server
-from daf.deploy.archive import unpack
+from daf.deploy.archive import unpack_members
 from daf.files.tensors import parse_tensors
 from daf.system.limited_process import LimitedProcess, ProcessLimits
 from daf.system.temporary_folder import scratch_folder
@@ -44,7 +45,7 @@ class BundleProcess:
     def __enter__(self) -> "BundleProcess":
         with contextlib.ExitStack() as stack:
             folder = stack.enter_context(scratch_folder("daf-bundle-"))
-            unpack(self.members, folder / "bundle")
+            unpack_members(self.members, folder / "bundle")
             self._errors = stack.enter_context(open(folder / "errors.txt", "wb+"))
             self._limited_process = stack.enter_context(
                 LimitedProcess(
@@ -57,6 +58,8 @@ class BundleProcess:
                 )
             )
             self._process = self._limited_process.process
+            assert self._process.stdin is not None and self._process.stdout is not None
+            self._stdin, self._stdout = self._process.stdin, self._process.stdout
             self._exit_stack = stack.pop_all()
         return self
 
@@ -83,17 +86,17 @@ class BundleProcess:
             request["seeds"] = seeds
         content = safetensors.torch.save(request)
         try:
-            self._process.stdin.write(len(content).to_bytes(isolated_server.LENGTH_BYTES, "little"))
-            self._process.stdin.write(content)
-            self._process.stdin.flush()
+            self._stdin.write(len(content).to_bytes(isolated_server.LENGTH_BYTES, "little"))
+            self._stdin.write(content)
+            self._stdin.flush()
         except BrokenPipeError:
             raise ConfigError(self._failure_reason()) from None
         deadline = time.monotonic() + 60 * self.minutes
-        length = int.from_bytes(self._read(isolated_server.LENGTH_BYTES, deadline), "little")
+        length = int.from_bytes(self._read_bytes(isolated_server.LENGTH_BYTES, deadline), "little")
         if length > MAX_RESPONSE_BYTES:
             raise ConfigError("its code gave an invalid response")
         try:
-            response = parse_tensors(self._read(length, deadline))
+            response = parse_tensors(self._read_bytes(length, deadline))
         except ValueError:
             raise ConfigError("its code gave an invalid response") from None
         actions = response.get("actions")
@@ -101,19 +104,19 @@ class BundleProcess:
             raise ConfigError("its code gave an invalid response")
         return response
 
-    def _read(self, length: int, deadline: float) -> bytes:
+    def _read_bytes(self, num_bytes: int, deadline: float) -> bytes:
         """Read a number of bytes from the process.
 
         Args:
-            length: number of bytes.
+            num_bytes: number of bytes.
             deadline: latest time of `time.monotonic`, in seconds.
         """
-        content, file = bytearray(), self._process.stdout.fileno()
-        while len(content) < length:
+        content, file = bytearray(), self._stdout.fileno()
+        while len(content) < num_bytes:
             remaining = max(deadline - time.monotonic(), 0)
             if not select.select([file], [], [], remaining)[0]:
                 raise ConfigError(f"its code takes longer than {self.minutes:g} minutes")
-            part = os.read(file, min(length - len(content), 2**20))
+            part = os.read(file, min(num_bytes - len(content), 2**20))
             if not part:
                 raise ConfigError(self._failure_reason())
             content += part
@@ -124,14 +127,14 @@ class BundleProcess:
             return f"its code failed ({self._limited_process.violation})"
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(EXIT_SECONDS)
-        self._limited_process.end()
+        self._limited_process.kill()
         self._errors.seek(0)
         return last_error_line(self._errors.read(MAX_ERROR_BYTES))
 
 
 def isolated_command(script: ModuleType, *arguments: str) -> list[str]:
     """Return the command that runs a module's file without PYTHONPATH and working directory."""
-    return [sys.executable, "-E", "-P", "-B", script.__file__, *arguments]
+    return [sys.executable, "-E", "-P", "-B", inspect.getfile(script), *arguments]
 
 
 def last_error_line(stderr: bytes) -> str:

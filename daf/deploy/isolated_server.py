@@ -7,6 +7,7 @@ Responses: actions, with logits and values of the network.
 
 import os
 import sys
+from typing import Any
 
 import safetensors.torch
 import torch
@@ -14,15 +15,15 @@ import torch
 LENGTH_BYTES = 8
 
 
-def serve(folder: str) -> None:
+def serve_policy(bundle_folder: str) -> None:
     """Respond to requests until the end of the input.
 
     Args:
-        folder: folder of the unpacked bundle.
+        bundle_folder: folder of the unpacked bundle.
     """
     responses = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # prints of the policy's code must not mix with the responses
-    sys.path.insert(0, folder)
+    sys.path.insert(0, bundle_folder)
     torch.set_num_threads(1)
     import play
 
@@ -31,7 +32,7 @@ def serve(folder: str) -> None:
     policy.register_forward_hook(
         lambda _, __, result: outputs.update(logits=result[0][0], values=result[1][0])
     )
-    state = None
+    state: Any = None
     while length := sys.stdin.buffer.read(LENGTH_BYTES):
         request = safetensors.torch.load(sys.stdin.buffer.read(int.from_bytes(length, "little")))
         if "seeds" in request:
@@ -44,4 +45,4 @@ def serve(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve_policy(sys.argv[1])

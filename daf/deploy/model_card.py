@@ -84,7 +84,7 @@ with these settings:
 UNKNOWN_TRAINING_TEXT = """The weights are from a file; their training is unknown."""
 
 
-def model_card(description: PolicyDescription, num_outputs: int) -> str:
+def render_model_card(description: PolicyDescription, num_outputs: int) -> str:
     """Return the text of model_card.md; the order of keys in policy.json does not affect it.
 
     Args:

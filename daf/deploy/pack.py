@@ -23,8 +23,8 @@ from daf.deploy.contents import (
     action_names,
     json_bytes,
 )
-from daf.deploy.golden import record_golden
-from daf.deploy.model_card import model_card
+from daf.deploy.golden import record_golden_outputs
+from daf.deploy.model_card import render_model_card
 from daf.deploy.sources import collect_bundle_sources
 from daf.deploy.verify import verify_bundle
 from daf.files.parquet import load_table
@@ -35,18 +35,18 @@ from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.registry import PolicySpec, is_foreign
 from daf.policies.trainable import TrainablePolicy
-from daf.policies.user_code import guard_process_state, policy_errors
+from daf.policies.user_code import convert_policy_errors, guard_process_state
 from daf.provenance.hashing import file_digest
 from daf.provenance.packages import package_versions
 
 
 def pack_bundle(
-    path: str | Path,
+    bundle_file: str | Path,
     *,
     policy: PolicyInstance,
-    weights: str | Path,
-    run_json: str | Path | None,
-    trained_on: Sequence[Mission],
+    weights_file: str | Path,
+    run_json_file: str | Path | None,
+    training_missions: Sequence[Mission],
     missions: Sequence[Mission],
     episode_tables: Sequence[str | Path],
     evaluation_seed: int,
@@ -55,11 +55,11 @@ def pack_bundle(
     """Write a bundle and verify it; equal inputs give equal bytes on the same type of processor.
 
     Args:
-        path: path of the zip.
+        bundle_file: path of the zip.
         policy: policy instance to pack.
-        weights: path of its weights.
-        run_json: path of run.json of its run; None if it was not trained by DAF.
-        trained_on: training missions; empty if unknown.
+        weights_file: path of its weights.
+        run_json_file: path of run.json of its run; None if it was not trained by DAF.
+        training_missions: training missions; empty if unknown.
         missions: missions of the evaluations; the golden episode is on the first.
         episode_tables: path of the episode table of each mission.
         evaluation_seed: seed of the worlds of the evaluations.
@@ -72,48 +72,50 @@ def pack_bundle(
     """
     if not missions:
         raise ConfigError(f"policy '{policy.name}' has no evaluations")
-    game = Game.of(*missions, *trained_on)
-    network = _load_network(policy, weights, game)
+    game = Game.of(*missions, *training_missions)
+    network = _load_network(policy, weights_file, game)
     with (
         guard_process_state(policy.policy, is_foreign(policy.class_path)),
-        policy_errors(policy.policy),
+        convert_policy_errors(policy.policy),
     ):
-        golden = record_golden(network, missions[0], evaluation_seed)
+        golden = record_golden_outputs(network, missions[0], evaluation_seed)
     class_path, code = collect_bundle_sources(policy.class_path)
     tables = {mission.name: table for mission, table in zip(missions, episode_tables)}
     num_steps = len(golden["observations"])
     description = PolicyDescription(
-        **_network_fields(policy, class_path, network, game),
-        trained_on=tuple(mission.name for mission in trained_on),
-        training=None if run_json is None else load_json(run_json),
+        **_network_description_fields(policy, class_path, network, game),
+        trained_on=tuple(mission.name for mission in training_missions),
+        training=None if run_json_file is None else load_json(run_json_file),
         scores={name: _load_score(table, confidence) for name, table in tables.items()},
         evaluation_seed=evaluation_seed,
         confidence=confidence,
         golden=Golden(mission=missions[0].name, world_seed=evaluation_seed, steps=num_steps),
-        provenance=_build_provenance(weights, run_json, tables),
+        provenance=_hash_source_files(weights_file, run_json_file, tables),
         versions=package_versions(),
     )
     members = code | {
-        CARD: model_card(description, network.num_outputs).encode(),
+        CARD: render_model_card(description, network.num_outputs).encode(),
         POLICY: json_bytes(description.resolved()),
         MISSIONS: json_bytes({mission.name: mission.resolved() for mission in missions}),
-        TRAINING_MISSIONS: json_bytes([mission.resolved() for mission in trained_on]),
-        WEIGHTS: read_bytes(weights),
+        TRAINING_MISSIONS: json_bytes([mission.resolved() for mission in training_missions]),
+        WEIGHTS: read_bytes(weights_file),
         GOLDEN: safetensors.torch.save(golden),
     }
-    write_archive(path, members)
-    if problems := verify_bundle(path, trust=True).problems:
+    write_archive(bundle_file, members)
+    if problems := verify_bundle(bundle_file, trust_code=True).problems:
         reason = f"its bundle does not reproduce its outputs: {problems[0]}"
         raise ConfigError(f"policy '{policy.name}': {reason}")
 
 
-def _load_network(policy: PolicyInstance, weights: str | Path, game: Game) -> TrainablePolicy:
+def _load_network(policy: PolicyInstance, weights_file: str | Path, game: Game) -> TrainablePolicy:
     """Load a policy with its weights.
 
     Raises:
         ConfigError: the policy has no network, or is a bundle.
     """
-    network = make_policy(PolicySpec(policy.class_path, str(weights), policy.init_kwargs), game)
+    network = make_policy(
+        PolicySpec(policy.class_path, str(weights_file), policy.init_kwargs), game
+    )
     if not isinstance(network, TrainablePolicy):
         is_bundle = policy.class_path == "bundle"
         raise ConfigError(
@@ -123,7 +125,7 @@ def _load_network(policy: PolicyInstance, weights: str | Path, game: Game) -> Tr
     return network
 
 
-def _network_fields(
+def _network_description_fields(
     policy: PolicyInstance, class_path: str, network: TrainablePolicy, game: Game
 ) -> dict[str, Any]:
     """Return the fields of the description that follow from the network.
@@ -144,16 +146,18 @@ def _network_fields(
     }
 
 
-def _build_provenance(
-    weights: str | Path, run_json: str | Path | None, tables: Mapping[str, str | Path]
+def _hash_source_files(
+    weights_file: str | Path,
+    run_json_file: str | Path | None,
+    episode_tables: Mapping[str, str | Path],
 ) -> Provenance:
     return Provenance(
-        weights=file_digest(weights),
-        run=None if run_json is None else file_digest(run_json),
-        episodes={name: file_digest(table) for name, table in tables.items()},
+        weights=file_digest(weights_file),
+        run=None if run_json_file is None else file_digest(run_json_file),
+        episodes={name: file_digest(table) for name, table in episode_tables.items()},
     )
 
 
-def _load_score(table: str | Path, confidence: float) -> Score:
-    episodes = load_table(table, ["world_seed", "score"]).sort_values("world_seed")
+def _load_score(episode_table: str | Path, confidence: float) -> Score:
+    episodes = load_table(episode_table, ["world_seed", "score"]).sort_values("world_seed")
     return Score.from_hearts(episodes["score"].astype(int).tolist(), confidence)

@@ -6,11 +6,15 @@ It needs torch, safetensors and the files of the bundle, but no installed DAF.
 import importlib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from daf.policies.trainable import TrainablePolicy
 
 FOLDER = Path(__file__).resolve().parent
 
 
-def load(device: str = "cpu"):
+def load(device: str = "cpu") -> "TrainablePolicy":
     """Return the policy with its weights, a torch module; see `daf/policies/policy.py`.
 
     Args:
@@ -30,7 +34,9 @@ def load(device: str = "cpu"):
     from daf.policies.game import Game
 
     description = loads(read_bytes(FOLDER / "policy.json"))
-    game = {k: tuple(v) if isinstance(v, list) else v for k, v in description["game"].items()}
+    game: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in description["game"].items()
+    }
     module, name = description["class_path"].split(":")
     cls = getattr(importlib.import_module(module), name)
     policy = cls(Game(**game, stations={}), device=device, **description["init_kwargs"])

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from daf.config import ConfigError, short_json
-from daf.deploy.archive import unpack
+from daf.deploy.archive import unpack_members
 from daf.deploy.contents import WEIGHTS, Bundle, GameInterface
 from daf.deploy.sources import DAF_CLASSES, FOREIGN_MODULE
 from daf.policies.factory import make_policy
@@ -59,7 +59,7 @@ class BundlePolicy(Policy):
                 "requires init_kwargs {trust: true}"
             )
         with scratch_folder("daf-bundle-") as folder:
-            unpack(bundle.members, folder)
+            unpack_members(bundle.members, folder)
             name = description.class_path.rpartition(":")[2]
             foreign_path = f"{folder}/{FOREIGN_MODULE}.py:{name}"
             class_path = description.class_path if is_daf_class else foreign_path
@@ -77,4 +77,5 @@ class BundlePolicy(Policy):
 
     def act(self, observations: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
         """Return actions and next state of the policy in the bundle."""
+        assert self._policy is not None  # `state` comes from `initial_state`
         return self._policy.act(observations, state)

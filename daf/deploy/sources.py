@@ -1,8 +1,10 @@
 """Source code in a bundle: the modules that networks of DAF need, and the user's policy."""
 
 import importlib.util
+import inspect
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import daf
 import daf.files
@@ -45,23 +47,34 @@ DAF_CLASSES = frozenset(SHORT_NAMES[name] for name in TRAINABLE)
 """Class paths of the networks that are part of DAF."""
 
 
-def collect_bundle_sources(class_path: str) -> tuple[str, dict[str, bytes]]:
+class BundleSources(NamedTuple):
+    """Code of a policy in a bundle.
+
+    Attributes:
+        class_path: class path of the policy in the bundle.
+        files: content of each source file, by its name in the bundle.
+    """
+
+    class_path: str
+    files: dict[str, bytes]
+
+
+def collect_bundle_sources(class_path: str) -> BundleSources:
     """Collect the code that a policy needs.
 
     Args:
         class_path: class path or short name of the policy.
 
-    Returns:
-        Class path of the policy in a bundle, and source files by their names in it.
-
     Raises:
         ConfigError: the class is not in one Python file; one line.
         OSError: the file cannot be read.
     """
-    code = {name: Path(module.__file__).read_bytes() for name, module in BUNDLED_MODULES.items()}
+    code = {
+        name: Path(inspect.getfile(module)).read_bytes() for name, module in BUNDLED_MODULES.items()
+    }
     module, name = split_class_path(class_path)
     if f"{module}:{name}" in DAF_CLASSES:
-        return f"{module}:{name}", code
+        return BundleSources(f"{module}:{name}", code)
     spec = None if module.endswith(".py") else importlib.util.find_spec(module)
     path = spec.origin if spec else module
     if not path or not path.endswith(".py"):
@@ -71,12 +84,15 @@ def collect_bundle_sources(class_path: str) -> tuple[str, dict[str, bytes]]:
             f"policy {short_json(class_path)}: imports {imports[0].name}; "
             "only a policy in one file can be packed"
         )
-    return f"{FOREIGN_MODULE}:{name}", code | {f"{FOREIGN_MODULE}.py": Path(path).read_bytes()}
+    files = code | {f"{FOREIGN_MODULE}.py": Path(path).read_bytes()}
+    return BundleSources(f"{FOREIGN_MODULE}:{name}", files)
 
 
-def foreign_files(members: Mapping[str, bytes]) -> list[str]:
+def list_foreign_code(members: Mapping[str, bytes]) -> list[str]:
     """Return the code files of a bundle that differ from the source files of this DAF."""
-    code = {name: Path(module.__file__).read_bytes() for name, module in BUNDLED_MODULES.items()}
+    code = {
+        name: Path(inspect.getfile(module)).read_bytes() for name, module in BUNDLED_MODULES.items()
+    }
     data_suffixes = {"json", "md", "safetensors"}
     return sorted(
         name

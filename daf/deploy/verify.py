@@ -11,16 +11,16 @@ from daf.config import ConfigError
 from daf.deploy.archive import MANIFEST, read_archive, write_archive
 from daf.deploy.claims import find_contradictions
 from daf.deploy.contents import WEIGHTS, Bundle, Score
-from daf.deploy.golden import TOLERANCE, check_golden, check_weight_checksums
+from daf.deploy.golden import TOLERANCE, check_golden_outputs, check_weight_checksums
 from daf.deploy.isolated_process import BundleProcess
-from daf.deploy.sources import foreign_files
-from daf.errors import printable
+from daf.deploy.sources import list_foreign_code
+from daf.errors import escape_unprintable
 from daf.evaluation.evaluate import POLICY_STREAM
 from daf.missions import Mission
 from daf.policies.chance import mix_seeds
 from daf.provenance.hashing import file_digest
 from daf.sim.simulation import Simulation
-from daf.stats.estimate import error_term, t_interval
+from daf.stats.estimate import compute_error_term, t_interval
 from daf.stats.permutation import permutation_p_value
 
 SIGNIFICANCE = 0.001
@@ -46,15 +46,15 @@ class Verdict:
     unverifiable: list[str] = field(default_factory=list)
 
     @property
-    def status(self) -> int:
+    def exit_status(self) -> int:
         """Exit status: 0 verified, 1 a check failed, 3 a check was not possible."""
         return 1 if self.problems else 3 if self.unverifiable else 0
 
-    def print_lines(self, report: Callable[[str], None]) -> int:
+    def print_verdict(self, print_line: Callable[[str], None]) -> int:
         """Print all lines and return the exit status.
 
         Args:
-            report: receiver of each line.
+            print_line: receiver of each line.
         """
         groups = (
             ("", self.passed),
@@ -63,79 +63,88 @@ class Verdict:
         )
         for prefix, lines in groups:
             for line in lines:
-                report(printable(f"{prefix}{line}"))
-        report({0: "verified", 1: "verification failed", 3: "unverifiable"}[self.status])
-        return self.status
+                print_line(escape_unprintable(f"{prefix}{line}"))
+        print_line({0: "verified", 1: "verification failed", 3: "unverifiable"}[self.exit_status])
+        return self.exit_status
 
 
-def verify_bundle(path: str | Path, *, trust: bool = False, episodes: int = 0) -> Verdict:
+def verify_bundle(
+    bundle_file: str | Path, *, trust_code: bool = False, episodes_per_mission: int = 0
+) -> Verdict:
     """Verify a bundle; each check runs only if the previous ones passed.
 
     Args:
-        path: path of the zip.
-        trust: true to run code of the bundle that differs from this DAF's.
-        episodes: number of new episodes per mission; 0 to skip the comparison of scores.
+        bundle_file: path of the zip.
+        trust_code: true to run code of the bundle that differs from this DAF's.
+        episodes_per_mission: number of new episodes; 0 to skip the comparison of scores.
 
     Raises:
         ConfigError: the file is not a bundle, or is unsafe to unpack; one line.
     """
-    members, problems = read_archive(path)
+    members, problems = read_archive(bundle_file)
     verdict = Verdict(problems=problems)
     if problems:
         return verdict
     verdict.passed.append(f"{len(members)} members match the manifest")
-    foreign = foreign_files(members)
-    if foreign and not trust:
+    foreign = list_foreign_code(members)
+    if foreign and not trust_code:
         verdict.unverifiable.append(
             f"{', '.join(foreign)}: code differs from this DAF's; it runs only with --trust"
         )
         return verdict
     try:
         bundle = Bundle.from_members(members)
-        verdict.problems += find_contradictions(bundle) or _check_format(path, members)
+        verdict.problems += find_contradictions(bundle) or _check_zip_format(bundle_file, members)
         if verdict.problems:
             return verdict
         verdict.passed.append("scores, model card and descriptions are consistent")
         with BundleProcess(members, RESPONSE_MINUTES) as process:
-            problems = check_golden(bundle.golden, process)
+            problems = check_golden_outputs(bundle.golden, process)
             verdict.problems += problems or check_weight_checksums(bundle.golden, bundle.weights)
             if not verdict.problems:
                 steps, agents = bundle.golden["actions"].shape
                 verdict.passed.append(
                     f"golden outputs: {steps} steps of {agents} agents within {TOLERANCE:g}"
                 )
-                if bundle.description.provenance.weights != bundle.digest(WEIGHTS):
+                if bundle.description.provenance.weights != bundle.member_digest(WEIGHTS):
                     verdict.problems.append(f"{WEIGHTS}: SHA-256 differs from policy.json")
-            if not verdict.problems and episodes:
-                _compare_scores(bundle, process, episodes, verdict)
+            if not verdict.problems and episodes_per_mission:
+                _compare_scores(bundle, process, episodes_per_mission, verdict)
     except ConfigError as error:
         verdict.problems.append(f"{error}")
     return verdict
 
 
-def run_verify(path: str, trust: bool, episodes: int, report: Callable[[str], None] = print) -> int:
+def run_verify(
+    bundle_file: str,
+    trust_code: bool,
+    episodes_per_mission: int,
+    print_line: Callable[[str], None] = print,
+) -> int:
     """Verify a bundle, print the verdict and return the exit status; see `verify_bundle`."""
-    return verify_bundle(path, trust=trust, episodes=episodes).print_lines(report)
+    return verify_bundle(
+        bundle_file, trust_code=trust_code, episodes_per_mission=episodes_per_mission
+    ).print_verdict(print_line)
 
 
-def _check_format(path: str | Path, members: Mapping[str, bytes]) -> list[str]:
+def _check_zip_format(bundle_file: str | Path, members: Mapping[str, bytes]) -> list[str]:
     """Check that a zip has no bytes outside its members; return a line if it does."""
     with tempfile.TemporaryDirectory(prefix="daf-bundle-") as folder:
         rewritten = Path(folder, "rewritten.zip")
         write_archive(rewritten, {n: data for n, data in members.items() if n != MANIFEST})
-        is_equal = file_digest(rewritten) == file_digest(path)
+        is_equal = file_digest(rewritten) == file_digest(bundle_file)
     return [] if is_equal else ["the zip is not formatted as DAF writes bundles"]
 
 
 def _compare_scores(
-    bundle: Bundle, process: BundleProcess, episodes: int, verdict: Verdict
+    bundle: Bundle, process: BundleProcess, episodes_per_mission: int, verdict: Verdict
 ) -> None:
     """Compare scores in new worlds with the recorded ones; Bonferroni over missions and tests.
 
     Args:
         bundle: bundle.
         process: process that runs the policy of the bundle.
-        episodes: number of new episodes per mission.
+        episodes_per_mission: number of new episodes per mission.
         verdict: receiver of the results.
     """
     tests = {"means": mean_p_value, "spreads": spread_p_value}
@@ -143,9 +152,10 @@ def _compare_scores(
     for name, mission in bundle.missions.items():
         recorded = bundle.description.scores[name]
         world_seed = bundle.description.evaluation_seed + 1
-        scores = _run_episodes(mission, process, episodes, world_seed)
+        scores = _run_new_episodes(mission, process, episodes_per_mission, world_seed)
         line = (
-            f"{name}: {scores.mean():.2f} in {episodes} new episodes, {recorded.mean:.2f} recorded"
+            f"{name}: {scores.mean():.2f} in {episodes_per_mission} new episodes, "
+            f"{recorded.mean:.2f} recorded"
         )
         if min(len(scores), recorded.episodes) < 2:
             verdict.unverifiable.append(f"{line}; too few episodes to compare")
@@ -158,11 +168,11 @@ def _compare_scores(
             verdict.passed.append(line)
 
 
-def _run_episodes(
-    mission: Mission, process: BundleProcess, episodes: int, world_seed: int
+def _run_new_episodes(
+    mission: Mission, process: BundleProcess, num_episodes: int, world_seed: int
 ) -> np.ndarray:
     """Run whole episodes and return their scores, float64 [E]."""
-    simulation = Simulation(mission, episodes, "cpu", world_seed)
+    simulation = Simulation(mission, num_episodes, "cpu", world_seed)
     agents = mission.num_agents
     seeds = mix_seeds(simulation.state.world_seed, agents, POLICY_STREAM)
     for step in range(mission.max_steps):
@@ -172,26 +182,30 @@ def _run_episodes(
     return simulation.score().double().numpy()
 
 
-def mean_p_value(scores: np.ndarray, recorded: Score) -> float:
+def mean_p_value(new_scores: np.ndarray, recorded: Score) -> float:
     """Compute the p-value of equal means (Welch's t-test).
 
     Args:
-        scores: float64 [E], scores of new episodes.
-        recorded: recorded score.
+        new_scores: float64 [E], scores of new episodes, E >= 2.
+        recorded: recorded score of at least 2 episodes.
     """
-    difference = scores.mean() - recorded.mean
-    return t_interval(difference, [error_term(scores), error_term(recorded.each)], 0.95)["p"]
+    difference = new_scores.mean() - recorded.mean
+    p = t_interval(
+        difference, [compute_error_term(new_scores), compute_error_term(recorded.each)], 0.95
+    ).p
+    assert p is not None  # both have at least 2 episodes
+    return p
 
 
-def spread_p_value(scores: np.ndarray, recorded: Score) -> float:
+def spread_p_value(new_scores: np.ndarray, recorded: Score) -> float:
     """Compute the p-value of equal spreads, by distances from the common median.
 
     It is a permutation test (Good 2005) on the statistic of Brown and Forsythe (1974).
 
     Args:
-        scores: float64 [E], scores of new episodes.
+        new_scores: float64 [E], scores of new episodes.
         recorded: recorded score.
     """
     hearts = np.array(recorded.each, dtype=float)
-    median = np.median(np.concatenate([scores, hearts]))
-    return permutation_p_value(np.abs(scores - median), np.abs(hearts - median))
+    median = np.median(np.concatenate([new_scores, hearts]))
+    return permutation_p_value(np.abs(new_scores - median), np.abs(hearts - median))

@@ -18,7 +18,7 @@ from daf.policies.policy import Policy
 from daf.policies.registry import PolicySpec, is_foreign
 from daf.policies.team_policy import TeamMemberPolicy, TeamPolicy
 from daf.policies.trainable import TrainablePolicy
-from daf.policies.user_code import guard_process_state, policy_errors
+from daf.policies.user_code import convert_policy_errors, guard_process_state
 from daf.provenance.hashing import file_digest
 from daf.sim.simulation import Simulation
 
@@ -31,7 +31,7 @@ def evaluate(
     config: EvaluationConfig,
     device: str = "cpu",
     trained_on: tuple[Mission, ...] = (),
-    weights: Sequence[str] = (),
+    weights_files: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, Replay]:
     """Run all episodes of a policy or team on a mission, one world per episode.
 
@@ -45,7 +45,7 @@ def evaluate(
         device: "cpu", "cuda" or "cuda:N".
         trained_on: missions that define the shapes of the weights of a single policy, if not
             `mission`. For a team, the field `trained_on` of each member applies.
-        weights: files of weights: none or one for a policy, those of all members for a team.
+        weights_files: files of weights: none or one for a policy, those of all members for a team.
 
     Returns:
         episode table, one row per episode: policy, run, training_seed, mission, episode,
@@ -57,9 +57,9 @@ def evaluate(
     """
     checks: list[FiniteLogitsCheck] = []
     if isinstance(contestant, Team):
-        policy = _build_team(contestant, mission, device, weights, checks)
+        policy = _build_team(contestant, mission, device, weights_files, checks)
     else:
-        weights_file = next(iter(weights), None)
+        weights_file = next(iter(weights_files), None)
         policy = _build_policy(contestant, mission, device, trained_on, weights_file, checks)
     simulation = Simulation(mission, config.episodes, device, seed=config.seed)
     num_recorded = min(
@@ -69,7 +69,7 @@ def evaluate(
     )
     recorder = Recorder(simulation, num_recorded, mission.max_steps)
     with guard_process_state(contestant.policy, _has_foreign_policy(contestant)):
-        returns = _run_episodes(contestant, policy, simulation, recorder)
+        returns = _run_episodes_and_sum_rewards(contestant, policy, simulation, recorder)
     for check in checks:
         check.check()
     replay = Replay(
@@ -77,12 +77,12 @@ def evaluate(
         run=contestant.name,
         mission=mission,
         resources=RESOURCES,
-        episodes=recorder.episodes(),
+        episodes=recorder.build_episodes(),
     )
-    return _episode_table(contestant, simulation, returns), replay
+    return _build_episode_table(contestant, simulation, returns), replay
 
 
-def _episode_table(
+def _build_episode_table(
     contestant: PolicyInstance | Team, simulation: Simulation, returns: torch.Tensor
 ) -> pd.DataFrame:
     """Build the episode table from the final state and the returns, float64 [E, A]."""
@@ -111,12 +111,12 @@ def _build_policy(
     device: str,
     trained_on: tuple[Mission, ...],
     weights_file: str | None,
-    checks: list[FiniteLogitsCheck],
+    logits_checks: list[FiniteLogitsCheck],
 ) -> Policy:
     spec = PolicySpec(instance.class_path, weights_file, instance.init_kwargs)
     policy = make_policy(spec, _build_game(mission, trained_on), device)
     if isinstance(policy, TrainablePolicy):
-        checks.append(FiniteLogitsCheck(instance.policy, policy))
+        logits_checks.append(FiniteLogitsCheck(instance.policy, policy))
     return policy
 
 
@@ -124,15 +124,15 @@ def _build_team(
     team: Team,
     mission: Mission,
     device: str,
-    weights: Sequence[str],
-    checks: list[FiniteLogitsCheck],
+    weights_files: Sequence[str],
+    logits_checks: list[FiniteLogitsCheck],
 ) -> Policy:
-    file_digests = {file: file_digest(file) for file in weights}
+    file_digests = {file: file_digest(file) for file in weights_files}
     members = []
-    for member, agents in zip(team.members, team.apportion(mission.num_agents)):
-        weights_file = member.weights_file(file_digests)
+    for member, agents in zip(team.members, team.agents_per_member(mission.num_agents)):
+        weights_file = member.find_weights_file(file_digests)
         policy = _build_policy(
-            member.instance, mission, device, member.trained_on, weights_file, checks
+            member.instance, mission, device, member.trained_on, weights_file, logits_checks
         )
         members.append(TeamMemberPolicy(member.instance.policy, policy, agents))
     return TeamPolicy(members)
@@ -155,7 +155,7 @@ def _build_game(mission: Mission, trained_on: tuple[Mission, ...]) -> Game:
 
 
 @torch.no_grad()
-def _run_episodes(
+def _run_episodes_and_sum_rewards(
     contestant: PolicyInstance | Team, policy: Policy, simulation: Simulation, recorder: Recorder
 ) -> torch.Tensor:
     """Step all worlds to the end of their episodes and return their returns, float64 [E, A]."""
@@ -163,7 +163,7 @@ def _run_episodes(
     row_seeds = mix_seeds(simulation.state.world_seed, num_agents, POLICY_STREAM)
     # User code gets a copy: it may write into its observations.
     is_foreign_code = _has_foreign_policy(contestant)
-    with policy_errors(contestant.policy):
+    with convert_policy_errors(contestant.policy):
         state = policy.initial_state(row_seeds)
     returns = torch.zeros(simulation.rewards.shape, dtype=torch.float64, device=simulation.device)
     recorder.record_step()
@@ -171,7 +171,7 @@ def _run_episodes(
         observations = simulation.observations.flatten(0, 1)
         if is_foreign_code:
             observations = observations.clone()
-        with policy_errors(contestant.policy):
+        with convert_policy_errors(contestant.policy):
             actions, state = policy.act(observations, state)
             check_actions(contestant.policy, actions, observations)
         _, rewards, _ = simulation.step(actions.view(-1, num_agents))

@@ -11,7 +11,7 @@ class Recorder:
     """Record the first worlds of a simulation without changing it.
 
     The caller calls `record_step` after the reset and after every step. The states stay on the
-    device until `episodes` copies them.
+    device until `build_episodes` copies them.
 
     Args:
         simulation: simulation to record.
@@ -54,10 +54,10 @@ class Recorder:
             self._frames[name][self._count].copy_(tensor)
         self._count += 1
 
-    def episodes(self) -> tuple[Episode, ...]:
+    def build_episodes(self) -> tuple[Episode, ...]:
         """Return the recorded episodes, one per recorded world."""
         frames = {name: rows[: self._count].cpu().numpy() for name, rows in self._frames.items()}
-        frames["cell"] = self._map_cell(frames["cell"])
+        frames["cell"] = self._convert_to_map_cells(frames["cell"])
         frames["success"] = frames["success"].astype(np.uint8)
         layout = self._tables.mission.layout
         return tuple(
@@ -76,8 +76,8 @@ class Recorder:
             )
         )
 
-    def _map_cell(self, padded_cell: np.ndarray) -> np.ndarray:
+    def _convert_to_map_cells(self, padded_cells: np.ndarray) -> np.ndarray:
         """Convert cells of the padded grid to row * W + column of the map."""
-        row, column = np.divmod(padded_cell, self._tables.padded_width)
+        row, column = np.divmod(padded_cells, self._tables.padded_width)
         width = self._tables.mission.width
         return (row - self._tables.pad_rows) * width + column - self._tables.pad_columns

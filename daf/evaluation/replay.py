@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from daf.config import ConfigError, Int, Model, load_json, short_json
-from daf.errors import describe
+from daf.errors import describe_validation_error
 from daf.files.text_files import write_text
 from daf.missions import RESOURCES, Mission
 
@@ -68,7 +68,7 @@ class States(Model):
     score: RunLengths  # 1, hearts in the chests minus those at the start
 
 
-def num_columns(mission: Mission) -> dict[str, int]:
+def count_state_columns(mission: Mission) -> dict[str, int]:
     """Return the number of columns of each field of `States`."""
     num_agents, num_stations = mission.num_agents, len(mission.cells_with(*mission.stations))
     sizes = dict.fromkeys(States.model_fields, num_agents)
@@ -76,7 +76,7 @@ def num_columns(mission: Mission) -> dict[str, int]:
     return sizes | {"inventory": num_agents * len(RESOURCES), "score": 1}
 
 
-def _value_ranges(mission: Mission) -> dict[str, tuple[int, int]]:
+def _state_value_ranges(mission: Mission) -> dict[str, tuple[int, int]]:
     """Return the smallest and largest valid value of each field."""
     return {
         "cell": (0, mission.height * mission.width - 1),
@@ -108,7 +108,7 @@ class Episode(Model):
     steps: Int = Field(ge=0, le=MAX_VALUES)
     states: States
 
-    def check(self, mission: Mission) -> None:
+    def check_against_mission(self, mission: Mission) -> None:
         """Check that layout, states and score are valid for a mission.
 
         Raises:
@@ -120,8 +120,8 @@ class Episode(Model):
                 f"key 'layout': got {short_json(self.layout)}; "
                 f"expected one of {short_json(layout_seeds)}"
             )
-        ranges = _value_ranges(mission)
-        for field, columns in num_columns(mission).items():
+        ranges = _state_value_ranges(mission)
+        for field, columns in count_state_columns(mission).items():
             runs: RunLengths = getattr(self.states, field)
             num_values = columns * (self.steps + 1)
             if len(runs.values) != len(runs.repeats) or sum(runs.repeats) != num_values:
@@ -166,19 +166,19 @@ class Replay(Model):
 
     @field_validator("resources")
     @classmethod
-    def _check_resources(cls, resources):
+    def _check_resource_names(cls, resources: tuple[str, ...]) -> tuple[str, ...]:
         if resources != RESOURCES:
             raise ValueError(f"expected {', '.join(RESOURCES)}")
         return resources
 
     @model_validator(mode="after")
     def _check_episodes(self) -> Self:
-        values_per_state = sum(num_columns(self.mission).values())
+        values_per_state = sum(count_state_columns(self.mission).values())
         if values_per_state * sum(episode.steps + 1 for episode in self.episodes) > MAX_VALUES:
             raise ValueError(f"key 'episodes': expected at most {MAX_VALUES} values in all states")
         for index, episode in enumerate(self.episodes):
             try:
-                episode.check(self.mission)
+                episode.check_against_mission(self.mission)
             except ValueError as error:
                 raise ValueError(f"key 'episodes.{index}': {error}") from None
         return self
@@ -202,10 +202,10 @@ class Replay(Model):
         try:
             return cls.model_validate(load_json(path))
         except ValidationError as error:
-            raise ConfigError(f"{path}: {describe(error, cls)}") from None
+            raise ConfigError(f"{path}: {describe_validation_error(error, cls)}") from None
 
 
 def max_recordable_episodes(mission: Mission, num_steps: int) -> int:
     """Return the maximum number of episodes of `num_steps` steps in one file."""
-    values_per_episode = sum(num_columns(mission).values()) * (num_steps + 1)
+    values_per_episode = sum(count_state_columns(mission).values()) * (num_steps + 1)
     return min(MAX_EPISODES, MAX_VALUES // values_per_episode)

@@ -10,7 +10,7 @@ import pyarrow.parquet
 
 from daf.errors import ConfigError
 from daf.files import strict_json
-from daf.files.safe_read import open_regular
+from daf.files.safe_read import open_regular_file
 from daf.files.safe_write import atomic_write
 
 MAX_BYTES = 512 * 1024**2
@@ -32,19 +32,23 @@ def load_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
             size limits; one line that names the file.
     """
     try:
-        with open_regular(path, MAX_BYTES) as content:
+        with open_regular_file(path, MAX_BYTES) as content:
             leaves = pyarrow.parquet.ParquetFile(content).schema
-            texts = [leaf.path for leaf in map(leaves.column, range(len(leaves))) if _is_text(leaf)]
+            texts = [
+                leaf.path
+                for leaf in map(leaves.column, range(len(leaves)))
+                if _is_text_column(leaf)
+            ]
             content.seek(0)
             # A file stores repeated texts once. Dictionary columns keep them so until their total
             # size is checked.
             with pyarrow.parquet.ParquetFile(content, read_dictionary=texts) as file:
-                _check_metadata(path, file)
+                _check_size_and_types(path, file)
                 missing = sorted(set(columns or ()) - set(file.schema_arrow.names))
                 if missing:
                     raise ConfigError(f"{path}: column '{missing[0]}' is missing")
                 table = file.read(columns=columns and list(columns))
-        return _decode_texts(table).to_pandas()
+        return _decode_dictionary_columns(table).to_pandas()
     except MemoryError:  # pyarrow's is also an ArrowException, but no defect of the file
         raise
     except OSError as error:
@@ -71,11 +75,11 @@ def save_table(path: str | Path, table: pd.DataFrame) -> None:
         table.to_parquet(file, index=False)
 
 
-def _is_text(leaf: pyarrow.parquet.ColumnSchema) -> bool:
+def _is_text_column(leaf: pyarrow.parquet.ColumnSchema) -> bool:
     return leaf.physical_type == "BYTE_ARRAY"
 
 
-def _check_metadata(path: str | Path, file: pyarrow.parquet.ParquetFile) -> None:
+def _check_size_and_types(path: str | Path, file: pyarrow.parquet.ParquetFile) -> None:
     """Check size and column types of a file before it is read, and its metadata for pandas."""
     metadata, schema = file.metadata, file.schema_arrow
     if len(schema.names) > MAX_COLUMNS:
@@ -83,7 +87,7 @@ def _check_metadata(path: str | Path, file: pyarrow.parquet.ParquetFile) -> None
     if len(set(schema.names)) < len(schema.names):
         raise ValueError("two columns have the same name")
     for field in schema:
-        if not _is_supported(field.type):
+        if not _is_supported_type(field.type):
             raise ValueError(f"column '{field.name}' holds {field.type}")
     groups = [metadata.row_group(number) for number in range(metadata.num_row_groups)]
     size = sum(group.total_byte_size for group in groups)
@@ -106,20 +110,20 @@ def _check_pandas_metadata(text: bytes, column_names: list[str]) -> None:
         raise ValueError("its metadata for pandas name other columns")
 
 
-def _is_supported(data_type: pyarrow.DataType) -> bool:
+def _is_supported_type(data_type: pyarrow.DataType) -> bool:
     """Return whether DAF uses columns of this type: numbers, texts, lists of texts."""
     types = pyarrow.types
     scalars = (types.is_integer, types.is_floating, types.is_boolean, types.is_null)
-    return any(is_type(data_type) for is_type in scalars) or _is_dictionary_text(data_type)
+    return any(is_type(data_type) for is_type in scalars) or _is_dictionary_of_text(data_type)
 
 
-def _is_dictionary_text(data_type: pyarrow.DataType) -> bool:
+def _is_dictionary_of_text(data_type: pyarrow.DataType) -> bool:
     types = pyarrow.types
     inner = data_type.value_type if types.is_list(data_type) else data_type
     return types.is_dictionary(inner) and types.is_string(inner.value_type)
 
 
-def _decode_texts(table: pyarrow.Table) -> pyarrow.Table:
+def _decode_dictionary_columns(table: pyarrow.Table) -> pyarrow.Table:
     """Convert dictionary columns to text columns.
 
     Raises:
@@ -127,7 +131,7 @@ def _decode_texts(table: pyarrow.Table) -> pyarrow.Table:
     """
     compute, types, size = pyarrow.compute, pyarrow.types, 0
     for number, field in enumerate(table.schema):
-        if not _is_dictionary_text(field.type):
+        if not _is_dictionary_of_text(field.type):
             continue
         is_list, column = types.is_list(field.type), table.column(number)
         for chunk in column.chunks:

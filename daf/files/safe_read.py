@@ -22,7 +22,7 @@ class UnsafeFileError(OSError):
 
 
 @contextlib.contextmanager
-def open_regular(path: str | Path, max_bytes: int = MAX_BYTES) -> Iterator[BinaryIO]:
+def open_regular_file(path: str | Path, max_bytes: int = MAX_BYTES) -> Iterator[BinaryIO]:
     """Open a regular file for reading and check its size; links to regular files are followed.
 
     Args:
@@ -34,10 +34,10 @@ def open_regular(path: str | Path, max_bytes: int = MAX_BYTES) -> Iterator[Binar
         OSError: it cannot be opened.
     """
     # Opening a device can have side effects, and opening a pipe blocks, so check before.
-    _check_regular(os.stat(path), path)
+    _check_is_regular_file(os.stat(path), path)
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
         status = os.fstat(file.fileno())
-        _check_regular(status, path)
+        _check_is_regular_file(status, path)
         if status.st_size > max_bytes:
             raise UnsafeFileError(errno.EFBIG, f"is larger than {max_bytes} bytes", str(path))
         yield file
@@ -53,9 +53,9 @@ def read_chunks(path: str | Path, max_bytes: int = MAX_BYTES) -> Iterator[bytes]
         max_bytes: maximum size of the file.
 
     Raises:
-        OSError: as `open_regular`, or it cannot be read.
+        OSError: as `open_regular_file`, or it cannot be read.
     """
-    with open_regular(path, max_bytes) as file:
+    with open_regular_file(path, max_bytes) as file:
         remaining = os.fstat(file.fileno()).st_size
         while remaining and (chunk := file.read(min(remaining, CHUNK))):
             remaining -= len(chunk)
@@ -67,7 +67,7 @@ def read_bytes(path: str | Path, max_bytes: int = MAX_BYTES) -> bytes:
     return b"".join(read_chunks(path, max_bytes))
 
 
-def _check_regular(status: os.stat_result, path: str | Path) -> None:
+def _check_is_regular_file(status: os.stat_result, path: str | Path) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise UnsafeFileError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     if not stat.S_ISREG(status.st_mode):

@@ -40,17 +40,17 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         temporary.unlink(missing_ok=True)
 
 
-def copy_file(source: str | Path, path: str | Path) -> None:
+def copy_file(source: str | Path, destination: str | Path) -> None:
     """Copy the content of a regular file atomically.
 
     Args:
         source: path of the file to read.
-        path: path of the file to write.
+        destination: path of the file to write.
 
     Raises:
         OSError: a file cannot be read or written.
     """
-    with atomic_write(path) as file:
+    with atomic_write(destination) as file:
         for chunk in read_chunks(source):
             file.write(chunk)
 
@@ -73,7 +73,7 @@ def remove_stale_temporaries(path: str | Path) -> None:
             file.unlink(missing_ok=True)
 
 
-def open_for_update(path: str | Path) -> int:
+def open_file_for_update(path: str | Path) -> int:
     """Open a file for changes in place, such as a lock or a log; create it if it is missing.
 
     Returns:
@@ -84,18 +84,18 @@ def open_for_update(path: str | Path) -> int:
         OSError: it cannot be opened.
     """
     with contextlib.suppress(FileNotFoundError):
-        _check_single_link(os.lstat(path), path)
+        _check_regular_single_link(os.lstat(path), path)
     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
     descriptor = os.open(path, flags, 0o666)
     try:
-        _check_single_link(os.fstat(descriptor), path)
+        _check_regular_single_link(os.fstat(descriptor), path)
     except UnsafeFileError:
         os.close(descriptor)
         raise
     return descriptor
 
 
-def make_folder(folder: str | Path, root: str | Path) -> None:
+def make_folder_within(folder: str | Path, root: str | Path) -> None:
     """Create a folder within `root`, and `root` itself; only `root` may be a link.
 
     Args:
@@ -117,10 +117,10 @@ def make_folder(folder: str | Path, root: str | Path) -> None:
         try:
             current.mkdir()
         except FileExistsError:
-            check_folder(current)
+            check_real_folder(current)
 
 
-def check_folder(path: str | Path) -> None:
+def check_real_folder(path: str | Path) -> None:
     """Check that a path is a folder and not a link to one.
 
     Raises:
@@ -134,7 +134,7 @@ def check_folder(path: str | Path) -> None:
         raise UnsafeFileError(errno.ENOTDIR, "is not a folder", str(path))
 
 
-def _check_single_link(status: os.stat_result, path: str | Path) -> None:
+def _check_regular_single_link(status: os.stat_result, path: str | Path) -> None:
     if stat.S_ISLNK(status.st_mode):
         raise UnsafeFileError(errno.ELOOP, "is a link; DAF does not write through links", str(path))
     if not stat.S_ISREG(status.st_mode):

@@ -32,8 +32,8 @@ def loads(text: str | bytes, max_values: int = MAX_VALUES) -> Any:
     try:
         data = json.loads(
             text,
-            object_pairs_hook=_parse_mapping,
-            parse_constant=_refuse_constant,
+            object_pairs_hook=_mapping_without_duplicates,
+            parse_constant=_refuse_nan_and_infinity,
             parse_float=_parse_float,
             parse_int=_parse_int,
         )
@@ -48,7 +48,7 @@ def loads(text: str | bytes, max_values: int = MAX_VALUES) -> Any:
     return data
 
 
-def _parse_mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _mapping_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     mapping = dict(pairs)
     if len(mapping) < len(pairs):
         seen: set[str] = set()
@@ -57,7 +57,7 @@ def _parse_mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return mapping
 
 
-def _refuse_constant(name: str) -> None:
+def _refuse_nan_and_infinity(name: str) -> None:
     raise ValueError(f"{name} is not a number")
 
 

@@ -5,7 +5,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from daf.files.safe_read import open_regular, read_bytes
+from daf.files.safe_read import open_regular_file, read_bytes
 from daf.files.strict_json import loads
 
 if TYPE_CHECKING:
@@ -52,26 +52,26 @@ def load_metadata(path: str | Path) -> dict[str, str]:
         ValueError: it is not a valid safetensors file; one line.
         OSError: it cannot be read.
     """
-    with open_regular(path, MAX_BYTES) as file:
+    with open_regular_file(path, MAX_BYTES) as file:
         size = file.seek(0, 2)
         file.seek(0)
         return _parse_header(file.read(8 + MAX_HEADER), size).get("__metadata__", {})
 
 
-def _parse_header(start: bytes, size: int) -> dict[str, Any]:
+def _parse_header(file_start: bytes, file_bytes: int) -> dict[str, Any]:
     """Parse and check the header of a file.
 
     Args:
-        start: first bytes of the file.
-        size: size of the file in bytes.
+        file_start: first bytes of the file.
+        file_bytes: size of the file in bytes.
 
     Raises:
         ValueError: the header is invalid for a file of this size.
     """
-    length = struct.unpack("<Q", start[:8])[0] if len(start) >= 8 else size
-    if length > min(size - 8, MAX_HEADER):
+    length = struct.unpack("<Q", file_start[:8])[0] if len(file_start) >= 8 else file_bytes
+    if length > min(file_bytes - 8, MAX_HEADER):
         raise ValueError("its header is truncated or too long")
-    header = loads(start[8 : 8 + length])
+    header = loads(file_start[8 : 8 + length])
     if not isinstance(header, dict) or not all(isinstance(v, dict) for v in header.values()):
         raise ValueError("its header is not a mapping of tensors")
     metadata = header.get("__metadata__", {})

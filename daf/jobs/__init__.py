@@ -1,1 +1,1 @@
-"""Jobs of the workflow: locks, logs, devices, sidecars and supervision of child processes."""
+"""Jobs of the workflow: GPU assignment, locks, logs, sidecars, supervision of child processes."""

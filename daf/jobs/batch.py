@@ -15,11 +15,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from daf.files.safe_write import make_folder
-from daf.jobs.device import execution_config, job_device
+from daf.files.safe_write import make_folder_within
+from daf.jobs.device import claim_job_device, job_execution_config
 from daf.jobs.job import JobContext, run_job
-from daf.jobs.log import BatchPartsFailedError, failure_reason, job_log
-from daf.jobs.results_lock import hold_shared_lock
+from daf.jobs.log import BatchPartsFailedError, job_log, read_failure_reason
+from daf.jobs.results_lock import hold_job_lock
 from daf.provenance.staleness import JobSpec, find_stale_reason, split_into_job_specs
 
 RULE_VARIANT = "_variant_"
@@ -45,16 +45,18 @@ def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[JobCon
         if a part has to be executed, since that takes seconds.
     """
     with job_log(snakemake, datetime.now(UTC)):
-        execution = execution_config(snakemake)
+        execution = job_execution_config(snakemake)
         results_dir = execution.results_dir
         job = (snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
         parts = [_Part(snakemake, spec) for spec in split_into_job_specs(*job)]
-        with hold_shared_lock(results_dir):
+        with hold_job_lock(results_dir):
             failures: dict[str, BaseException | None] = {}
             stale = [part for part in parts if not part.is_up_to_date(results_dir)]
-            remaining = [part for part in stale if not part.is_up_to_date(results_dir, staged=True)]
+            remaining = [
+                part for part in stale if not part.is_up_to_date(results_dir, is_staged=True)
+            ]
             job_device_context = (
-                job_device(snakemake, execution) if remaining else nullcontext("cpu")
+                claim_job_device(snakemake, execution) if remaining else nullcontext("cpu")
             )
             with job_device_context as device:
                 yield (_run_part(part, results_dir, device, failures) for part in remaining)
@@ -73,7 +75,7 @@ def staging_path(results_dir: str | Path, output: str | Path) -> Path:
     return Path(results_dir, "resume", "parts", Path(output).parent.name, Path(output).name)
 
 
-def part_log(job_log_file: str | Path, output: str | Path) -> Path:
+def part_log_path(job_log_file: str | Path, output: str | Path) -> Path:
     """Return the log file of a part from its first output; the same for all jobs of a rule."""
     return Path(job_log_file).parent / Path(output).parent.name / f"{Path(output).stem}.log"
 
@@ -88,8 +90,8 @@ class _Part:
 
     def __init__(self, snakemake: Any, spec: JobSpec):
         self.outputs = spec.outputs | {"provenance": spec.sidecar}
-        log = part_log(snakemake.log[0], next(iter(self.outputs.values())))
-        make_folder(log.parent, execution_config(snakemake).results_dir)
+        log = part_log_path(snakemake.log[0], next(iter(self.outputs.values())))
+        make_folder_within(log.parent, job_execution_config(snakemake).results_dir)
         self.spec = replace(spec, rule=spec.rule.partition(RULE_VARIANT)[0])
         self.snakemake = SimpleNamespace(
             rule=self.spec.rule,
@@ -102,9 +104,9 @@ class _Part:
             config=snakemake.config,
         )
 
-    def is_up_to_date(self, results_dir: str, staged: bool = False) -> bool:
+    def is_up_to_date(self, results_dir: str, is_staged: bool = False) -> bool:
         """Return True if the outputs, at their final or staged paths, match the part's spec."""
-        locate = partial(staging_path, results_dir) if staged else Path
+        locate = partial(staging_path, results_dir) if is_staged else Path
         return find_stale_reason(self.spec, results_dir, locate) is None
 
     def staging_dir(self, results_dir: str) -> Path:
@@ -114,15 +116,15 @@ class _Part:
     def publish(self, results_dir: str) -> None:
         """Move the staged outputs to their final paths, the sidecar last."""
         for file in self.outputs.values():
-            make_folder(Path(file).parent, results_dir)
+            make_folder_within(Path(file).parent, results_dir)
             os.replace(staging_path(results_dir, file), file)
 
 
 @contextlib.contextmanager
 def _run_part(
-    part: _Part, results_dir: str, device: str, failures: dict[str, BaseException | None]
+    part: _Part, results_dir: str, device: str, failures_by_reason: dict[str, BaseException | None]
 ) -> Iterator[JobContext]:
-    """Run a part; if it fails, add reason and error to `failures`.
+    """Run a part; if it fails, add reason and error to `failures_by_reason`.
 
     Interrupts propagate, and so do errors before the part's block, since they affect every part.
     """
@@ -135,7 +137,7 @@ def _run_part(
     except SystemExit as exit_error:
         if exit_error.code != 1:
             raise
-        reason = failure_reason(part.snakemake.log[0])
+        reason = read_failure_reason(part.snakemake.log[0])
         if not started:
             raise ValueError(reason) from exit_error.__context__
-        failures[reason] = exit_error.__context__
+        failures_by_reason[reason] = exit_error.__context__

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from daf.config import ExecutionConfig
-from daf.system.gpus import claim_gpus
+from daf.jobs.gpu_assignment import claim_gpus
 from daf.system.limits import EnvironmentCheckError
 
 
 @contextlib.contextmanager
-def job_device(snakemake: Any, execution: ExecutionConfig) -> Iterator[str]:
+def claim_job_device(snakemake: Any, execution: ExecutionConfig) -> Iterator[str]:
     """Claim the GPUs of a job and set up torch for its device.
 
     Code that initializes CUDA must be imported inside the block, since the block restricts the
@@ -35,7 +35,7 @@ def job_device(snakemake: Any, execution: ExecutionConfig) -> Iterator[str]:
         yield set_up_device(num_gpus > 0, snakemake.threads, execution)
 
 
-def execution_config(snakemake: Any) -> ExecutionConfig:
+def job_execution_config(snakemake: Any) -> ExecutionConfig:
     """Return the section `execution` of a job's configuration."""
     return ExecutionConfig.model_validate(snakemake.config.get("execution", {}))
 
@@ -72,4 +72,5 @@ def use_deterministic_cuda() -> None:
 
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS is first used
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    # A missing stub of torch: the module sets this attribute by its class.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # pyright: ignore[reportAttributeAccessIssue]

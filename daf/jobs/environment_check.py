@@ -7,9 +7,9 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
-from daf.provenance.origin import hardware
+from daf.provenance.origin import current_hardware
 from daf.provenance.packages import RECORDED_PACKAGES, package_versions
 from daf.system.limits import EnvironmentCheckError
 
@@ -17,27 +17,55 @@ MIN_PYTHON = (3, 11)
 MB = 1024 * 1024
 
 
-def check_environment(results_dir: str | Path, needed_mb: float, device: str) -> dict[str, Any]:
+CheckResult = dict[str, str | bool]
+"""Result of one check: `name`, `ok`, `found` (value of this machine), `needed`."""
+
+
+class EnvironmentReport(TypedDict):
+    """Content of environment.json. It is the same for all calls on one machine.
+
+    Attributes:
+        ok: true if every check passed.
+        checks: results of the checks.
+        device: kind ("cpu" or "cuda") and name of the device, number of CPU cores.
+        versions: versions of the packages, by name.
+        platform: operating system.
+    """
+
+    ok: bool
+    checks: list[CheckResult]
+    device: dict[str, Any]
+    versions: dict[str, str]
+    platform: str
+
+
+def check_environment(
+    results_dir: str | Path, needed_disk_mb: float, device: str
+) -> EnvironmentReport:
     """Check everything that the workflow needs.
 
     Args:
         results_dir: folder of the results.
-        needed_mb: estimated disk space of the results, in MB.
+        needed_disk_mb: estimated disk space of the results, in MB.
         device: "cpu" or "cuda", device of the training runs.
-
-    Returns:
-        the content of environment.json: `ok`, `checks` [{name, ok, found, needed}], `device`,
-        `versions`, `platform`. It is the same for all calls on one machine.
     """
     checks = [
-        _check("python", _check_python, f">= {'.'.join(map(str, MIN_PYTHON))}"),
-        _check("packages", _check_packages, f"{len(RECORDED_PACKAGES)} packages installed"),
-        _check("results folder", lambda: _check_writable(Path(results_dir)), "writable"),
-        _check(
-            "disk", lambda: _check_disk(Path(results_dir), needed_mb), f"{needed_mb:.0f} MB free"
+        _run_check("python", _check_python_version, f">= {'.'.join(map(str, MIN_PYTHON))}"),
+        _run_check(
+            "packages", _check_package_versions, f"{len(RECORDED_PACKAGES)} packages installed"
         ),
-        _check("simulator", lambda: _check_simulator(device), "compiles and is deterministic"),
-        _check("device", lambda: _check_device(device), f"{device} computes correctly"),
+        _run_check("results folder", lambda: _check_writable(Path(results_dir)), "writable"),
+        _run_check(
+            "disk",
+            lambda: _check_free_disk(Path(results_dir), needed_disk_mb),
+            f"{needed_disk_mb:.0f} MB free",
+        ),
+        _run_check(
+            "simulator",
+            lambda: _check_simulator_determinism(device),
+            "compiles and is deterministic",
+        ),
+        _run_check("device", lambda: _check_matrix_product(device), f"{device} computes correctly"),
     ]
     return {
         "ok": all(check["ok"] for check in checks),
@@ -48,21 +76,21 @@ def check_environment(results_dir: str | Path, needed_mb: float, device: str) ->
     }
 
 
-def _check(name: str, test: Callable[[], str], needed: str) -> dict[str, Any]:
+def _run_check(name: str, test: Callable[[], str], requirement: str) -> CheckResult:
     try:
         result, ok = test(), True
     except Exception as error:  # any error is a failed check
         result, ok = " ".join(f"{type(error).__name__}: {error}".split()), False
-    return {"name": name, "ok": ok, "found": result, "needed": needed}
+    return {"name": name, "ok": ok, "found": result, "needed": requirement}
 
 
-def _check_python() -> str:
+def _check_python_version() -> str:
     if sys.version_info < MIN_PYTHON:
         raise EnvironmentCheckError(f"Python {platform.python_version()} is too old")
     return platform.python_version()
 
 
-def _check_packages() -> str:
+def _check_package_versions() -> str:
     return f"{len(package_versions())} versions recorded"
 
 
@@ -75,14 +103,14 @@ def _check_writable(results_dir: Path) -> str:
     return "writable"
 
 
-def _check_disk(results_dir: Path, needed_mb: float) -> str:
+def _check_free_disk(results_dir: Path, needed_mb: float) -> str:
     free_mb = shutil.disk_usage(results_dir).free / MB
     if free_mb < needed_mb:
         raise EnvironmentCheckError(f"{free_mb:.0f} MB free in {results_dir.resolve()}")
     return "enough"
 
 
-def _check_simulator(device: str) -> str:
+def _check_simulator_determinism(device: str) -> str:
     import torch
 
     from daf.missions import load_mission
@@ -98,7 +126,7 @@ def _check_simulator(device: str) -> str:
     return "compiles and is deterministic"
 
 
-def _check_device(device: str) -> str:
+def _check_matrix_product(device: str) -> str:
     import torch
 
     matrix = torch.linspace(-1, 1, 256 * 256).view(256, 256)
@@ -111,5 +139,5 @@ def _check_device(device: str) -> str:
 
 
 def _device_name(device: str) -> str:
-    current = hardware(device)
+    current = current_hardware(device)
     return current.gpu or current.processor

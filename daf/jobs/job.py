@@ -10,9 +10,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from daf.config import ExecutionConfig
-from daf.jobs.device import execution_config, job_device
+from daf.jobs.device import claim_job_device, job_execution_config
 from daf.jobs.log import job_log
-from daf.jobs.results_lock import hold_shared_lock
+from daf.jobs.results_lock import hold_job_lock
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import write_outputs
 from daf.provenance.staleness import split_into_job_specs
@@ -52,7 +52,7 @@ def run_job(
 
     Args:
         snakemake: object of Snakemake scripts, or one with the same attributes.
-        needs_device: set up the job's device, see `job_device`.
+        needs_device: set up the job's device, see `claim_job_device`.
         device: device that is already set up, without `needs_device`.
         staging_dir: folder of the finished outputs, see `daf.provenance.sidecar.write_outputs`.
     """
@@ -61,9 +61,9 @@ def run_job(
         snakemake.rule, snakemake.input, snakemake.output, snakemake.params
     )
     with job_log(snakemake, start_time):
-        execution = execution_config(snakemake)
-        context = job_device(snakemake, execution) if needs_device else nullcontext(device)
-        with hold_shared_lock(execution.results_dir), context as device:
+        execution = job_execution_config(snakemake)
+        context = claim_job_device(snakemake, execution) if needs_device else nullcontext(device)
+        with hold_job_lock(execution.results_dir), context as device:
             outputs = write_outputs(
                 rule=spec.rule,
                 inputs=spec.inputs,

@@ -11,12 +11,12 @@ from typing import Any, TextIO
 
 from daf.config import ConfigError
 from daf.errors import os_error_text
-from daf.files.safe_write import open_for_update
-from daf.jobs.device import execution_config
-from daf.system.gpus import NotEnoughGPUsError
-from daf.system.interrupts import interruptible
+from daf.files.safe_write import open_file_for_update
+from daf.jobs.device import job_execution_config
+from daf.jobs.gpu_assignment import NotEnoughGPUsError
+from daf.system.interrupts import interrupt_on_stop_signals
 from daf.system.limits import EnvironmentCheckError
-from daf.system.streams import tolerate_encodings
+from daf.system.streams import escape_unencodable_output
 
 EXPECTED_ERRORS = (ConfigError, EnvironmentCheckError, NotEnoughGPUsError, OSError, ValueError)
 """Errors with a complete message; the traceback of any other error is written to the log."""
@@ -38,11 +38,11 @@ def job_log(snakemake: Any, start_time: datetime) -> Iterator[None]:
 
     An error becomes one line and exit status 1; an interrupt becomes exit status 130.
     """
-    tolerate_encodings()
+    escape_unencodable_output()
     with _open_log(snakemake) as log:
         try:
             print(f"{LOG_START}{start_time.isoformat()}", file=log, flush=True)
-            with _tee(log), interruptible():
+            with _copy_output_to(log), interrupt_on_stop_signals():
                 yield
         except KeyboardInterrupt as interrupt:
             details = f"; {interrupt}" if interrupt.args else ""
@@ -52,7 +52,7 @@ def job_log(snakemake: Any, start_time: datetime) -> Iterator[None]:
                 print(line, file=log, flush=True)
             sys.exit(130)
         except Exception as error:
-            reason = _format_reason(error, snakemake)
+            reason = _format_failure_reason(error, snakemake)
             if not isinstance(error, EXPECTED_ERRORS) and not _is_out_of_gpu_memory(error):
                 with contextlib.suppress(OSError):
                     traceback.print_exc(file=log)
@@ -67,7 +67,7 @@ def job_log(snakemake: Any, start_time: datetime) -> Iterator[None]:
 def _open_log(snakemake: Any) -> TextIO:
     """Open the rule's log for writing; exit with status 1 if that fails."""
     try:
-        descriptor = open_for_update(snakemake.log[0])
+        descriptor = open_file_for_update(snakemake.log[0])
         os.ftruncate(descriptor, 0)
     except OSError as error:
         print(f"error in {snakemake.rule}: {os_error_text(error)}", file=sys.stderr, flush=True)
@@ -75,11 +75,11 @@ def _open_log(snakemake: Any) -> TextIO:
     return open(descriptor, "w", encoding="utf-8", errors="backslashreplace")
 
 
-def _format_reason(error: Exception, snakemake: Any) -> str:
+def _format_failure_reason(error: Exception, snakemake: Any) -> str:
     """Return the reason of an error in one line."""
     reason = " ".join(f"{error}".split())
     if _is_out_of_gpu_memory(error):
-        execution = execution_config(snakemake)
+        execution = job_execution_config(snakemake)
         return (
             "the job needs more GPU memory than it may use "
             f"(gpu_memory_fraction {execution.gpu_memory_fraction:g}, jobs_per_gpu "
@@ -88,9 +88,9 @@ def _format_reason(error: Exception, snakemake: Any) -> str:
     return reason if isinstance(error, EXPECTED_ERRORS) else f"{type(error).__name__}: {reason}"
 
 
-def failure_reason(log: str | Path) -> str:
+def read_failure_reason(log_file: str | Path) -> str:
     """Return the reason of a failed job from the last line of its log; "" without such a line."""
-    lines = Path(log).read_text(encoding="utf-8", errors="replace").splitlines()
+    lines = Path(log_file).read_text(encoding="utf-8", errors="replace").splitlines()
     if not lines or not lines[-1].startswith(LOG_FAILURE):
         return ""
     return lines[-1].removeprefix(LOG_FAILURE)
@@ -101,7 +101,7 @@ def _is_out_of_gpu_memory(error: Exception) -> bool:
 
 
 @contextlib.contextmanager
-def _tee(log: TextIO) -> Iterator[None]:
+def _copy_output_to(log: TextIO) -> Iterator[None]:
     terminal = sys.stdout, sys.stderr
     with (
         contextlib.redirect_stdout(_Tee(terminal[0], log)),
@@ -110,7 +110,7 @@ def _tee(log: TextIO) -> Iterator[None]:
         yield
 
 
-def _original_stderr() -> Any:
+def _original_stderr() -> TextIO | None:
     """Return stderr without the logs that copy it."""
     stream = sys.stderr
     while isinstance(stream, _Tee):

@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from daf.files.safe_read import UnsafeFileError
-from daf.files.safe_write import check_folder, open_for_update
+from daf.files.safe_write import check_real_folder, open_file_for_update
 
 LOCK_FILE = ".lock"
 """File in the results folder with the exclusive lock of the workflow that writes there."""
@@ -39,7 +39,7 @@ class ResultsInUseError(RuntimeError):
     """Another workflow writes to the results folder; the message names it in one line."""
 
 
-def lock_results(results_dir: str) -> None:
+def lock_results_until_exit(results_dir: str) -> None:
     """Lock the results folder until this process ends, unless a parent process has locked it.
 
     Raises:
@@ -47,22 +47,23 @@ def lock_results(results_dir: str) -> None:
         UnsafeFileError: the workflow would write through a link.
         OSError: the folder cannot be written.
     """
-    _check_links(Path(results_dir))
+    _check_no_links(Path(results_dir))
     if os.environ.get(LOCK_VARIABLE) != _resolved_path(results_dir):
-        _exclusive_locks.append(_lock_exclusively(results_dir))
+        _exclusive_locks.append(_acquire_exclusive_lock(results_dir))
 
 
-def wait_and_lock(results_dir: str, poll_seconds: float = 0.2) -> int:
+def wait_and_lock_results(results_dir: str, poll_seconds: float = 0.2) -> int:
     """Lock the results folder; wait for another holder, and name it on stderr.
 
     Returns:
         a file descriptor. The lock lasts until every copy of the descriptor is closed. Pass it to
-        the writing process (`pass_fds`, with `lock_environment` in its environment), then close it.
+        the writing process by `pass_fds`, with `lock_variables_for_children` in its environment.
+        Then close it.
 
     Raises:
         OSError: the folder cannot be written.
     """
-    return _retry_while_in_use(lambda: _lock_exclusively(results_dir), poll_seconds)
+    return _retry_while_in_use(lambda: _acquire_exclusive_lock(results_dir), poll_seconds)
 
 
 @contextlib.contextmanager
@@ -76,32 +77,32 @@ def hold_read_lock(results_dir: str) -> Iterator[None]:
         ResultsInUseError: a workflow started to write during the block; raised at its end.
         OSError: a lock cannot be acquired.
     """
-    lock = _open_existing(Path(results_dir, LOCK_FILE))
-    jobs = _open_existing(Path(results_dir, JOBS_FILE))
+    lock = _open_existing_lock_file(Path(results_dir, LOCK_FILE))
+    jobs = _open_existing_lock_file(Path(results_dir, JOBS_FILE))
     try:
         if lock is not None:
-            _retry_while_in_use(lambda: _try_lock(lock, fcntl.LOCK_SH, results_dir))
+            _retry_while_in_use(lambda: _try_flock(lock, fcntl.LOCK_SH, results_dir))
         if jobs is not None:
-            _wait_for_jobs(jobs, results_dir)
+            _wait_for_running_jobs(jobs, results_dir)
             fcntl.flock(jobs, fcntl.LOCK_UN)
         yield
     finally:
         for descriptor in filter(None, (lock, jobs)):
             os.close(descriptor)
-    if lock is None and _can_open(Path(results_dir, LOCK_FILE)):
+    if lock is None and _can_open_lock_file(Path(results_dir, LOCK_FILE)):
         raise ResultsInUseError(f"{results_dir}: a workflow started to write there")
 
 
-def lock_environment(results_dir: str) -> dict[str, str]:
+def lock_variables_for_children(results_dir: str) -> dict[str, str]:
     """Return the environment of a child process whose parent has locked the folder."""
     return {LOCK_VARIABLE: _resolved_path(results_dir)}
 
 
 @contextlib.contextmanager
-def hold_shared_lock(results_dir: str) -> Iterator[None]:
+def hold_job_lock(results_dir: str) -> Iterator[None]:
     """Hold a shared lock on the results folder while a job runs, even if its workflow is killed."""
     Path(results_dir).mkdir(parents=True, exist_ok=True)
-    jobs = open_for_update(Path(results_dir) / JOBS_FILE)
+    jobs = open_file_for_update(Path(results_dir) / JOBS_FILE)
     _shared_locks.add(jobs)
     try:
         fcntl.flock(jobs, fcntl.LOCK_SH)
@@ -111,7 +112,7 @@ def hold_shared_lock(results_dir: str) -> Iterator[None]:
         os.close(jobs)
 
 
-def _release_after_fork() -> None:
+def _close_locks_after_fork() -> None:
     """Close the inherited locks in a forked child, which may outlive its parent."""
     for descriptor in (*_shared_locks, *_exclusive_locks):
         os.close(descriptor)
@@ -119,7 +120,7 @@ def _release_after_fork() -> None:
     _exclusive_locks.clear()
 
 
-os.register_at_fork(after_in_child=_release_after_fork)
+os.register_at_fork(after_in_child=_close_locks_after_fork)
 
 
 def _retry_while_in_use(acquire: Callable[[], int], poll_seconds: float = 0.2) -> int:
@@ -135,34 +136,36 @@ def _retry_while_in_use(acquire: Callable[[], int], poll_seconds: float = 0.2) -
             time.sleep(poll_seconds)
 
 
-def _try_lock(lock: int, operation: int, results_dir: str) -> int:
+def _try_flock(descriptor: int, operation: int, results_dir: str) -> int:
     try:
-        fcntl.flock(lock, operation | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
             raise
-        raise ResultsInUseError(f"{results_dir} is in use by {_describe_holder(lock)}") from None
-    return lock
+        raise ResultsInUseError(
+            f"{results_dir} is in use by {_describe_lock_holder(descriptor)}"
+        ) from None
+    return descriptor
 
 
-def _describe_holder(lock: int) -> str:
+def _describe_lock_holder(descriptor: int) -> str:
     """Return the process that a lock file names; a reader does not write its name."""
-    content = os.pread(lock, 200, 0).decode(errors="replace").strip()
+    content = os.pread(descriptor, 200, 0).decode(errors="replace").strip()
     match = re.fullmatch(r"process ([0-9]{1,9}) on ([A-Za-z0-9_.-]+)", content)
     if match and (match[2] != os.uname().nodename or psutil.pid_exists(int(match[1]))):
         return content
     return "another process"
 
 
-def _wait_for_jobs(jobs: int, results_dir: str) -> None:
+def _wait_for_running_jobs(jobs_descriptor: int, results_dir: str) -> None:
     try:
-        fcntl.flock(jobs, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(jobs_descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         print(f"{results_dir}: waiting for jobs of an earlier call to end", file=sys.stderr)
-        fcntl.flock(jobs, fcntl.LOCK_EX)
+        fcntl.flock(jobs_descriptor, fcntl.LOCK_EX)
 
 
-def _open_existing(path: Path) -> int | None:
+def _open_existing_lock_file(path: Path) -> int | None:
     """Open a lock file if it exists; some file systems can lock only writable files."""
     for flags in (os.O_RDWR, os.O_RDONLY):
         with contextlib.suppress(OSError):
@@ -171,14 +174,14 @@ def _open_existing(path: Path) -> int | None:
     return None
 
 
-def _can_open(path: Path) -> bool:
-    descriptor = _open_existing(path)
+def _can_open_lock_file(path: Path) -> bool:
+    descriptor = _open_existing_lock_file(path)
     if descriptor is not None:
         os.close(descriptor)
     return descriptor is not None
 
 
-def _check_links(results_dir: Path) -> None:
+def _check_no_links(results_dir: Path) -> None:
     """Check that Snakemake's own files and folders do not lead out of the results folder.
 
     Raises:
@@ -188,7 +191,7 @@ def _check_links(results_dir: Path) -> None:
         top = results_dir / name
         if not os.path.lexists(top):
             continue
-        check_folder(top)
+        check_real_folder(top)
         for folder, subfolders, files in os.walk(top):
             for entry in (*subfolders, *files):
                 path = Path(folder, entry)
@@ -201,17 +204,17 @@ def _resolved_path(results_dir: str) -> str:
     return str(Path(results_dir).resolve())
 
 
-def _lock_exclusively(results_dir: str) -> int:
+def _acquire_exclusive_lock(results_dir: str) -> int:
     Path(results_dir).mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as cleanup:
-        descriptor = open_for_update(Path(results_dir) / LOCK_FILE)
+        descriptor = open_file_for_update(Path(results_dir) / LOCK_FILE)
         cleanup.callback(os.close, descriptor)
-        _try_lock(descriptor, fcntl.LOCK_EX, results_dir)
+        _try_flock(descriptor, fcntl.LOCK_EX, results_dir)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
-        jobs = open_for_update(Path(results_dir) / JOBS_FILE)
+        jobs = open_file_for_update(Path(results_dir) / JOBS_FILE)
         try:
-            _wait_for_jobs(jobs, results_dir)
+            _wait_for_running_jobs(jobs, results_dir)
         finally:
             os.close(jobs)
         cleanup.pop_all()

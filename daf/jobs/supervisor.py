@@ -12,19 +12,20 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Protocol
 
 import psutil
 
-from daf.errors import printable
+from daf.errors import escape_unprintable
 from daf.jobs.log import LOG_FAILURE
-from daf.system.interrupts import snakemake_process
+from daf.system.interrupts import find_snakemake_ancestor
 from daf.system.processes import (
     adopt_orphans,
     die_with_parent,
-    end_descendants,
     format_exit_status,
+    kill_descendants,
     kill_tree,
 )
 
@@ -36,16 +37,22 @@ POLL_SECONDS = 0.5
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
+class ReportPolicy(Protocol):
+    """Function that sets the policy and the log file that an error line names."""
+
+    def __call__(self, policy: str, log: str | Path | None = None) -> None:
+        """Set the policy, and the log file (default: the job's)."""
+
+
 @contextlib.contextmanager
-def supervised(snakemake: Any) -> Iterator[Callable[..., None]]:
+def run_supervised(snakemake: Any) -> Iterator[ReportPolicy]:
     """Run the block in a child process; wait for it, and exit with its status.
 
     Without a Snakemake job, as in the isolated re-execution of an audit, the block runs in this
     process.
 
     Yields:
-        a function `report_policy(policy, log=None)` for the block. It sets the policy and the log
-        file (default: the job's) that an error line names.
+        a function for the block that sets the policy that an error line names.
     """
     if type(snakemake).__module__.partition(".")[0] != "snakemake":
         yield lambda policy, log=None: None
@@ -61,26 +68,26 @@ def supervised(snakemake: Any) -> Iterator[Callable[..., None]]:
     if child:
         os.close(write_end)
         job_supervisor = _Supervisor(snakemake, child, read_end)
-        job_supervisor.handle_stop_signals()
+        job_supervisor.forward_stop_signals()
         signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
-        sys.exit(job_supervisor.wait_for_status())
+        sys.exit(job_supervisor.wait_for_exit_status())
     signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
     os.close(read_end)
     die_with_parent(supervisor)
     process = os.getpid()
     try:
-        yield lambda policy, log=None: _send(write_end, policy=policy, log=log and str(log))
-        _send(write_end, end="done")
+        yield lambda policy, log=None: _send_message(write_end, policy=policy, log=log and str(log))
+        _send_message(write_end, end="done")
     except SystemExit as exit_error:
         if exit_error.code:  # the job has printed the reason
-            _send(write_end, end="failed")
+            _send_message(write_end, end="failed")
         raise
     finally:
         if os.getpid() != process:  # a process that user code has forked
             os._exit(1)
 
 
-def _send(pipe: int, **message: str | None) -> None:
+def _send_message(pipe: int, **message: str | None) -> None:
     with contextlib.suppress(OSError):  # user code may have closed the pipe
         os.write(pipe, json.dumps(message).encode() + b"\n")
 
@@ -101,23 +108,21 @@ class _Supervisor:
         self._unread = b""
         self._stopped = False
 
-    def handle_stop_signals(self) -> None:
+    def forward_stop_signals(self) -> None:
         """Forward stop signals to the child, except those that this process ignores."""
         for number in STOP_SIGNALS:
             if signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, self._stop)
+                signal.signal(number, self._stop_child)
 
-    def wait_for_status(self) -> int:
+    def wait_for_exit_status(self) -> int:
         """Wait for the end of the child, and return the exit status of the job."""
-        was_overdue = self._wait()
+        was_overdue = self._wait_or_kill_overdue()
         _, status = os.waitpid(self.child, 0)
-        num_killed = end_descendants(1.0)
+        num_killed = kill_descendants(1.0)
         if self.end == "done":
             if was_overdue or num_killed:
                 leftover = "a process" if num_killed else "a thread that blocked the exit"
-                self._print_error(
-                    f"{self._policy_prefix()}its code left {leftover} running; killed"
-                )
+                self._print_error(f"{self._error_prefix()}its code left {leftover} running; killed")
             return 0
         code = os.waitstatus_to_exitcode(status)
         if self.end == "failed":
@@ -127,7 +132,7 @@ class _Supervisor:
             return 130
         hint = "; was it killed?" if code == -signal.SIGKILL else ""
         reason = f"its process ended without an error message ({format_exit_status(status)}{hint})"
-        line = printable(f"{self._policy_prefix() or 'the job: '}{reason}")
+        line = escape_unprintable(f"{self._error_prefix() or 'the job: '}{reason}")
         with (
             contextlib.suppress(OSError),
             open(self.log, "a", encoding="utf-8", errors="backslashreplace") as log,
@@ -136,19 +141,19 @@ class _Supervisor:
         self._print_error(line)
         return 1
 
-    def _wait(self) -> bool:
+    def _wait_or_kill_overdue(self) -> bool:
         """Read messages until the child ends; return True if it exceeded a time limit."""
-        snakemake, deadline, was_overdue = snakemake_process(), None, False
+        snakemake, deadline, was_overdue = find_snakemake_ancestor(), None, False
         with contextlib.closing(_Descriptor(os.pidfd_open(self.child))) as process:
             sources = [process, self.pipe]
             while True:
                 ready, _, _ = select.select(sources, [], [], POLL_SECONDS)
-                if self.pipe in ready and not self._read_messages():
+                if self.pipe in ready and not self._read_messages_unless_closed():
                     sources.remove(self.pipe)
                 elif process in ready:
                     return was_overdue
                 if snakemake is not None and not _is_alive(snakemake):
-                    self._stop()
+                    self._stop_child()
                 if deadline is None and (self.end or self._stopped):
                     seconds = SECONDS_TO_END if self.end else SECONDS_TO_STOP
                     deadline = time.monotonic() + seconds
@@ -156,7 +161,7 @@ class _Supervisor:
                     was_overdue = True
                     kill_tree(self.child)
 
-    def _read_messages(self) -> bool:
+    def _read_messages_unless_closed(self) -> bool:
         """Read messages of the child; return False at the end of the pipe."""
         chunk = os.read(self.pipe, 2**16)
         *lines, self._unread = (self._unread + chunk).split(b"\n")
@@ -167,13 +172,13 @@ class _Supervisor:
             self.log = message.get("log") or self.log
         return bool(chunk)
 
-    def _stop(self, *_: Any) -> None:
+    def _stop_child(self, *_: Any) -> None:
         if not self._stopped:
             self._stopped = True
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.child, signal.SIGTERM)
 
-    def _policy_prefix(self) -> str:
+    def _error_prefix(self) -> str:
         return f"policy '{self.policy}': " if self.policy else ""
 
     def _print_error(self, line: str) -> None:

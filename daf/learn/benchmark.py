@@ -5,13 +5,13 @@ import os
 import statistics
 import sys
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from daf.config import BenchmarkConfig, ConfigError
 from daf.files.text_files import write_json
-from daf.learn.threads import single_threaded_executor
+from daf.learn.threads import thread_pool_with_serial_torch
 from daf.learn.trainer import Trainer
 from daf.plan import Run, make_plan
 from daf.provenance.packages import package_versions
@@ -20,43 +20,59 @@ WARM_UP_UPDATES = 3
 PHASES = ("learn", "forward", "env", "copies")
 
 
-def measure_updates(trainer: Trainer, num_updates: int, repeats: int) -> dict[str, list[float]]:
-    """Measure the seconds of one update, as means over `num_updates`, `repeats` times.
+class SpeedSummary(NamedTuple):
+    """Speed of training over all repeats; agent-steps as median, min and max.
+
+    Attributes:
+        shares: median share of each phase in the wall time.
+        per_second: agent-steps per second of wall time.
+        per_cpu_second: agent-steps per second of processor time.
+    """
+
+    shares: dict[str, float]
+    per_second: dict[str, float]
+    per_cpu_second: dict[str, float]
+
+
+def measure_phase_seconds(
+    trainer: Trainer, num_updates: int, num_repeats: int
+) -> dict[str, list[float]]:
+    """Measure the seconds of one update, as means over `num_updates`, `num_repeats` times.
 
     Args:
         trainer: trainer of an endless run.
         num_updates: updates per repeat.
-        repeats: number of measurements.
+        num_repeats: number of measurements.
 
     Returns:
         seconds per update of each repeat: "all" (wall time), its phases "learn" (gradients),
         "forward" (actions), "env" (simulation) and "copies" (remainder; on a GPU rollout and update
         are CUDA graphs, so nearly all of it), and "cpu" (processor time).
     """
-    seconds: dict[str, list[float]] = {name: [] for name in ("all", "cpu", *PHASES)}
+    seconds: dict[str, list[float]] = {phase: [] for phase in ("all", "cpu", *PHASES)}
     for _ in range(WARM_UP_UPDATES):
         trainer.run_update()
-    for _ in range(repeats):
+    for _ in range(num_repeats):
         phases_before = dict(trainer.seconds)
         start, cpu_start = time.perf_counter(), time.process_time()
         for _ in range(num_updates):
             trainer.run_update()
-        trainer.sync_metrics()
+        trainer.flush_metrics_to_curve()
         wall, cpu = time.perf_counter() - start, time.process_time() - cpu_start
-        phases = {name: trainer.seconds[name] - phases_before[name] for name in phases_before}
+        phases = {phase: trainer.seconds[phase] - phases_before[phase] for phase in phases_before}
         phases["copies"] = wall - sum(phases.values())
-        for name, total in {"all": wall, "cpu": cpu, **phases}.items():
-            seconds[name].append(total / num_updates)
+        for phase, total in {"all": wall, "cpu": cpu, **phases}.items():
+            seconds[phase].append(total / num_updates)
     return seconds
 
 
-def benchmark_run(policy: str, mission: str, **training: Any) -> Run:
+def make_endless_run(policy: str, mission: str, **hyperparameters: Any) -> Run:
     """Return an endless run with default hyperparameters.
 
     Args:
         policy: short name or class path.
         mission: name or YAML file.
-        training: hyperparameters that differ from their defaults.
+        hyperparameters: values that differ from their defaults.
 
     Raises:
         ConfigError: unknown policy or mission, or values out of range.
@@ -65,13 +81,13 @@ def benchmark_run(policy: str, mission: str, **training: Any) -> Run:
         "policies": [policy],
         "missions": [mission],
         "training_seeds": [1],
-        "training": {"steps": 10**12, **training},
+        "training": {"steps": 10**12, **hyperparameters},
     }
     (run,) = make_plan(BenchmarkConfig.parse(config, "command line")).runs.values()
     return run
 
 
-def pin_to_cores(threads: int) -> list[int]:
+def pin_to_cores(num_threads: int) -> list[int]:
     """Pin this process to as many cores as it has threads.
 
     Most machines load their first cores most, so the process takes the last ones.
@@ -80,36 +96,35 @@ def pin_to_cores(threads: int) -> list[int]:
         ConfigError: fewer cores than threads.
     """
     cores = sorted(os.sched_getaffinity(0))
-    if not 1 <= threads <= len(cores):
-        raise ConfigError(f"threads: got {threads}; expected 1 to {len(cores)}")
-    os.sched_setaffinity(0, cores[-threads:])
-    torch.set_num_threads(threads)
-    return cores[-threads:]
+    if not 1 <= num_threads <= len(cores):
+        raise ConfigError(f"threads: got {num_threads}; expected 1 to {len(cores)}")
+    os.sched_setaffinity(0, cores[-num_threads:])
+    torch.set_num_threads(num_threads)
+    return cores[-num_threads:]
 
 
-def summarize_speed(
-    seconds: dict[str, list[float]], steps_per_update: int
-) -> dict[str, dict[str, float]]:
-    """Summarize measurements of `measure_updates`.
+def summarize_speed(phase_seconds: dict[str, list[float]], steps_per_update: int) -> SpeedSummary:
+    """Summarize measurements of `measure_phase_seconds`.
 
     Args:
-        seconds: seconds per update of each repeat, by name.
+        phase_seconds: seconds per update of each repeat, by phase.
         steps_per_update: agent-steps of one update.
-
-    Returns:
-        "shares" of the phases (median), and agent-steps "per_second" and "per_cpu_second" (median,
-        min, max).
     """
+    wall_seconds = phase_seconds["all"]
     shares = {
-        name: statistics.median(phase / wall for phase, wall in zip(seconds[name], seconds["all"]))
-        for name in PHASES
+        phase: statistics.median(
+            part / wall for part, wall in zip(phase_seconds[phase], wall_seconds)
+        )
+        for phase in PHASES
     }
-    result = {"shares": shares}
-    for name, clock in (("per_second", "all"), ("per_cpu_second", "cpu")):
-        rates = sorted(steps_per_update / s for s in seconds[clock])
-        median = statistics.median(rates)
-        result[name] = {"median": median, "min": rates[0], "max": rates[-1]}
-    return result
+
+    def summarize_rates(seconds: list[float]) -> dict[str, float]:
+        rates = sorted(steps_per_update / s for s in seconds)
+        return {"median": statistics.median(rates), "min": rates[0], "max": rates[-1]}
+
+    return SpeedSummary(
+        shares, summarize_rates(wall_seconds), summarize_rates(phase_seconds["cpu"])
+    )
 
 
 def _build_parser() -> argparse.ArgumentParser:
@@ -135,12 +150,12 @@ def main() -> int:
             parser.error(f"argument --{name}: got {value}; expected at least 1")
     try:
         cores = pin_to_cores(options.threads)
-        run = benchmark_run(
+        run = make_endless_run(
             options.policy, options.mission, worlds=options.worlds, precision=options.precision
         )
-        with single_threaded_executor() as executor:
+        with thread_pool_with_serial_torch() as executor:
             trainer = Trainer(run, options.device, executor=executor)
-            seconds = measure_updates(trainer, options.updates, options.repeats)
+            seconds = measure_phase_seconds(trainer, options.updates, options.repeats)
     except (ConfigError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -149,14 +164,14 @@ def main() -> int:
         f"{options.policy} on {options.mission}, {options.worlds} worlds, {options.precision}, "
         f"{options.device}, cores {cores}, {options.repeats} x {options.updates} updates"
     )
-    for name, rate in (("second", "per_second"), ("CPU second", "per_cpu_second")):
-        median, low, high = (speed[rate][key] for key in ("median", "min", "max"))
+    for name, rate in (("second", speed.per_second), ("CPU second", speed.per_cpu_second)):
+        median, low, high = (rate[key] for key in ("median", "min", "max"))
         print(f"agent-steps per {name}: median {median:,.0f} (min {low:,.0f}, max {high:,.0f})")
-    for name, share in speed["shares"].items():
+    for name, share in speed.shares.items():
         print(f"  {100 * share:5.1f} % {name}")
     if options.json:
         header = {"settings": vars(options), "cores": cores, "versions": package_versions()}
-        write_json(options.json, {**header, **speed, "seconds_per_update": seconds})
+        write_json(options.json, {**header, **speed._asdict(), "seconds_per_update": seconds})
     return 0
 
 

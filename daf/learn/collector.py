@@ -9,13 +9,18 @@ import torch
 from daf.config import TrainingConfig
 from daf.learn.advantage import compute_gae
 from daf.learn.episode_scores import EpisodeScores
-from daf.learn.precision import autocast_cache, forward_in_precision
+from daf.learn.precision import cache_weight_casts, forward_in_precision
 from daf.learn.ranks import SINGLE_RANK, Ranks
-from daf.learn.rollout import Rollout
-from daf.learn.teacher import NO_TEACHER_ACTION, Teacher
+from daf.learn.rollout import (
+    NO_TEACHER_ACTION,
+    Rollout,
+    RolloutWithAdvantage,
+    allocate_rollout,
+)
+from daf.learn.teacher import Teacher
 from daf.missions import Mission
 from daf.policies.chance import mix_seeds, uniform
-from daf.policies.trainable import TrainablePolicy, sample_actions
+from daf.policies.trainable import LogitsValuesState, TrainablePolicy, sample_actions
 from daf.sim.simulation import Simulation
 
 ACTION_STREAM = 0x61637473
@@ -89,7 +94,7 @@ class RolloutCollector:
         self.steps_taken = torch.zeros((), dtype=torch.int64, device=device)
         self.recurrent_state = policy.initial_recurrent_state(self.num_rows)
         self.episode_starts = torch.ones(self.num_rows, dtype=torch.bool, device=device)
-        self.rollout = self._allocate(policy, device)
+        self.rollout = allocate_rollout(policy, config.rollout_length, self.num_rows)
         self.advantage = torch.empty_like(self.rollout.values)
         worlds = [torch.tensor(indices, device=device) for indices in world_ranges]
         self.episode_scores = EpisodeScores(self.simulations, worlds, world_counts, ranks)
@@ -99,29 +104,8 @@ class RolloutCollector:
             quantiles = [indices / count for indices, count in zip(worlds, world_counts)]
             self.teacher = Teacher(config.teacher, policy.game, self.simulations, quantiles, device)
 
-    def _allocate(self, policy: TrainablePolicy, device: str) -> Rollout:
-        shape = (self.config.rollout_length, self.num_rows)
-
-        def empty(dtype: torch.dtype, *trailing: int) -> torch.Tensor:
-            return torch.empty(*shape, *trailing, dtype=dtype, device=device)
-
-        return Rollout(
-            observations=empty(torch.uint8, policy.num_tokens, 3),
-            actions=empty(torch.int64),
-            teacher_actions=torch.full(shape, NO_TEACHER_ACTION, dtype=torch.int8, device=device),
-            logits=empty(torch.float32, policy.num_outputs),
-            log_probs=empty(torch.float32),
-            values=empty(torch.float32),
-            rewards=empty(torch.float32),
-            episode_starts=empty(torch.bool),
-            dones=empty(torch.bool),
-            initial_recurrent_state=torch.empty_like(self.recurrent_state),
-        )
-
     @torch.no_grad()
-    def collect(
-        self, teacher_share: float | torch.Tensor | None = None
-    ) -> tuple[Rollout, torch.Tensor]:
+    def collect(self, teacher_share: float | torch.Tensor | None = None) -> RolloutWithAdvantage:
         """Collect one rollout of L steps and compute its advantages.
 
         The method never synchronizes with the device and keeps its state at fixed memory addresses,
@@ -132,7 +116,7 @@ class RolloutCollector:
                 number or float [] on the device; None: no teacher.
 
         Returns:
-            rollout and advantages [L, N]; the next call overwrites both.
+            rollout and advantages; the next call overwrites both.
         """
         rollout = self.rollout
         rollout.initial_recurrent_state.copy_(self.recurrent_state)
@@ -144,11 +128,12 @@ class RolloutCollector:
         uniforms = uniform(self._row_seeds, self.steps_taken + steps)
 
         # L steps
-        with autocast_cache(self.recurrent_state.device):
+        with cache_weight_casts(self.recurrent_state.device):
             for t, step_uniforms in enumerate(uniforms):
                 self._collect_step(t, step_uniforms, teacher_share)
         if teacher_share is not None:
-            self.teacher.store_state()
+            assert self.teacher is not None
+            self.teacher.copy_to_fixed_memory()
         self.steps_taken += len(uniforms)
 
         # log-probabilities of the executed actions under the policy, also for the teacher's
@@ -165,7 +150,7 @@ class RolloutCollector:
             self.config.gae_lambda,
         )
         self.advantage.copy_(advantage)
-        return rollout, self.advantage
+        return RolloutWithAdvantage(rollout, self.advantage)
 
     def _collect_step(
         self, t: int, uniforms: torch.Tensor, teacher_share: float | torch.Tensor | None
@@ -174,7 +159,7 @@ class RolloutCollector:
         # observations
         rollout = self.rollout
         start = time.perf_counter()
-        self._observe(rollout.observations[t])
+        self._write_observations(rollout.observations[t])
         rollout.episode_starts[t] = self.episode_starts
         observed = time.perf_counter()
 
@@ -187,6 +172,7 @@ class RolloutCollector:
 
         # DAgger (Ross et al. 2011, alg. 3.1): the teacher labels all rows, acts in some
         if teacher_share is not None:
+            assert self.teacher is not None
             rollout.teacher_actions[t] = self.teacher.act()
             is_acting = self.teacher.acting_rows(teacher_share)
             rollout.actions[t] = torch.where(
@@ -195,8 +181,9 @@ class RolloutCollector:
         acted = time.perf_counter()
 
         # worlds
-        self._step(rollout, t)
+        self._step_worlds(rollout, t)
         if teacher_share is not None:
+            assert self.teacher is not None
             self.teacher.reset_rows(rollout.dones[t])
         self.seconds["forward"] += acted - observed
         self.seconds["env"] += observed - start + time.perf_counter() - acted
@@ -229,7 +216,7 @@ class RolloutCollector:
         for episode, saved in zip(episodes, state["last_uncounted_episode"], strict=True):
             episode.copy_(saved)
 
-    def _observe(self, out: torch.Tensor) -> None:
+    def _write_observations(self, out: torch.Tensor) -> None:
         for rows, simulation in self._row_slices():
             out[rows] = simulation.observations.flatten(0, 1)[:, : out.shape[1]]
 
@@ -240,13 +227,13 @@ class RolloutCollector:
             yield slice(start, stop), simulation
             start = stop
 
-    def _step(self, rollout: Rollout, t: int) -> None:
+    def _step_worlds(self, rollout: Rollout, t: int) -> None:
         """Step all worlds with the actions of step t; write rewards and dones, reset ended ones."""
         for (rows, simulation), weights in zip(self._row_slices(), self._shaping):
             agents = simulation.num_agents
-            counters_before = simulation.counters.clone() if weights is not None else None
+            counters_before = None if weights is None else simulation.counters.clone()
             _, rewards, done = simulation.step(rollout.actions[t, rows].view(-1, agents))
-            if weights is not None:
+            if weights is not None and counters_before is not None:
                 bonus = (simulation.counters - counters_before).to(torch.float32) @ weights
                 rewards = rewards + bonus[:, None]
             rollout.rewards[t, rows] = rewards.reshape(-1)
@@ -270,13 +257,13 @@ class RolloutCollector:
     def _bootstrap_value(self, episode_starts: torch.Tensor) -> torch.Tensor:
         """Return the values of the current observations, float32 [N]."""
         observations = torch.empty_like(self.rollout.observations[0])
-        self._observe(observations)
+        self._write_observations(observations)
         _, value, _ = self._forward(observations, episode_starts)
         return value
 
     def _forward(
         self, observations: torch.Tensor, episode_starts: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    ) -> LogitsValuesState:
         """Return logits [N, K], values [N] and recurrent state [N, M] for one step."""
         logits, values, recurrent_state = forward_in_precision(
             self.policy,

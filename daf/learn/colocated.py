@@ -7,7 +7,7 @@ import torch
 
 from daf.learn.result import TrainingResult
 from daf.learn.resume import ResumeState
-from daf.learn.threads import single_threaded_executor
+from daf.learn.threads import thread_pool_with_serial_torch
 from daf.learn.train import TrainingLoop
 from daf.learn.trainer import Trainer
 from daf.plan import Run
@@ -18,7 +18,7 @@ def train_colocated(
     device: str = "cpu",
     initial_weights: Sequence[str | None] | None = None,
     report: Callable[[str], None] = print,
-    resumes: Sequence[ResumeState | None] | None = None,
+    resume_states: Sequence[ResumeState | None] | None = None,
 ) -> list[TrainingResult | Exception]:
     """Train several runs in one process.
 
@@ -30,26 +30,26 @@ def train_colocated(
         device: "cpu" or "cuda".
         initial_weights: file with the initial weights of each run, as in `train`.
         report: function that receives the progress lines of all runs.
-        resumes: entered resume state of each run; the run's job can resume from it.
+        resume_states: entered resume state of each run; the run's job can resume from it.
 
     Returns:
         for each run the result of `train`, or its error; an error of one run does not affect the
         others.
 
     Raises:
-        KeyboardInterrupt: stop request to one of `resumes`; the state of all runs is saved.
+        KeyboardInterrupt: stop request to one of `resume_states`; the state of all runs is saved.
     """
     weights = initial_weights or [None] * len(runs)
-    resumes = resumes or [None] * len(runs)
-    with single_threaded_executor() as executor:
+    resume_states = resume_states or [None] * len(runs)
+    with thread_pool_with_serial_torch() as executor:
         colocated = [
             _ColocatedRun(run, device, file, report, resume)
-            for run, file, resume in zip(runs, weights, resumes, strict=True)
+            for run, file, resume in zip(runs, weights, resume_states, strict=True)
         ]
         for run in colocated:  # sequential, since the first update loads kernels
-            run.start()
-        while active := [run for run in colocated if not run.finished]:
-            if any(resume and resume.stop_requested for resume in resumes):
+            run.run_first_update()
+        while active := [run for run in colocated if not run.is_done]:
+            if any(resume and resume.stop_requested for resume in resume_states):
                 for run in active:
                     run.request_stop()
             # Only one thread may use a GPU: other threads would disturb a graph capture.
@@ -88,21 +88,25 @@ class _ColocatedRun:
         self.interrupt: KeyboardInterrupt | None = None
 
     @property
-    def finished(self) -> bool:
+    def is_done(self) -> bool:
         """True after the last update, an error or an interrupt."""
-        return bool(self.error or self.interrupt) or self._loop.trainer.done
+        if self.error or self.interrupt:
+            return True
+        assert self._loop is not None  # `run_first_update` creates it
+        return self._loop.trainer.is_done
 
-    def start(self) -> None:
+    def run_first_update(self) -> None:
         """Create the trainer and run its first update."""
-        with self._isolated():
+        with self._isolate_from_other_runs():
             trainer = Trainer(self._run, self._device, self._initial_weights)
             self._loop = TrainingLoop(trainer, self._report, self._resume)
-        if not self.finished:
+        if not self.is_done:
             self.run_update()
 
     def run_update(self) -> None:
         """Run one update."""
-        with self._isolated():
+        with self._isolate_from_other_runs():
+            assert self._loop is not None
             self._loop.run_update()
 
     def request_stop(self) -> None:
@@ -112,10 +116,13 @@ class _ColocatedRun:
 
     def result(self) -> TrainingResult | Exception:
         """Return the result of the run, or the error that ended it."""
-        return self.error or self._loop.trainer.result()
+        if self.error:
+            return self.error
+        assert self._loop is not None
+        return self._loop.trainer.result()
 
     @contextlib.contextmanager
-    def _isolated(self) -> Iterator[None]:
+    def _isolate_from_other_runs(self) -> Iterator[None]:
         """Enter the run's CUDA stream; store exceptions instead of raising them."""
         stream = torch.cuda.stream(self._stream) if self._stream else contextlib.nullcontext()
         with stream:

@@ -34,7 +34,7 @@ class CurriculumStage:
         """Number of the first update after this stage."""
         return self.first_update + self.num_updates
 
-    def steps_after(self, updates_done: int) -> int:
+    def total_steps_after(self, updates_done: int) -> int:
         """Return the agent-steps of the first `updates_done` updates of the run.
 
         Args:
@@ -71,7 +71,7 @@ def build_curriculum(run: Run) -> list[CurriculumStage]:
     return stages
 
 
-def learning_rate(
+def compute_learning_rate(
     config: TrainingConfig, curriculum: Sequence[CurriculumStage], steps_done: int
 ) -> float:
     """Return the learning rate of an update; it decays linearly to 0 over `lr_decay_steps`.
@@ -85,5 +85,5 @@ def learning_rate(
         return config.learning_rate
     last = curriculum[-1]
     updates = math.ceil((config.lr_decay_steps - last.steps_before) / last.steps_per_update)
-    end = last.steps_after(max(last.first_update + updates, last.end_update))
+    end = last.total_steps_after(max(last.first_update + updates, last.end_update))
     return config.learning_rate * (1 - steps_done / end)

@@ -34,16 +34,18 @@ class EpisodeScores:
         """
         self.simulations = simulations
         self.ranks = ranks
-        self.last_uncounted_episode = list(
-            map(_stagger_episodes, simulations, worlds, world_counts)
-        )
+        for simulation, indices, total_worlds in zip(simulations, worlds, world_counts):
+            _stagger_first_episodes(simulation, indices, total_worlds)
+        self.last_uncounted_episode = [
+            simulation.state.episode + (simulation.state.now > 0) for simulation in simulations
+        ]
 
     @property
-    def names(self) -> list[str]:
-        """Names of the entries of `collect_means`."""
+    def metric_names(self) -> list[str]:
+        """Names of the entries of `pop_mean_scores`."""
         return ["score", *(f"score/{simulation.mission.name}" for simulation in self.simulations)]
 
-    def collect_means(self) -> torch.Tensor:
+    def pop_mean_scores(self) -> torch.Tensor:
         """Return mean scores of the episodes that ended since the last call, float64.
 
         Returns:
@@ -60,18 +62,14 @@ class EpisodeScores:
         return torch.cat([total.sum()[None] / count.sum(), total / count])
 
 
-def _stagger_episodes(
-    simulation: Simulation, worlds: torch.Tensor, total_worlds: int
-) -> torch.Tensor:
+def _stagger_first_episodes(
+    simulation: Simulation, world_indices: torch.Tensor, total_worlds: int
+) -> None:
     """Stagger episode starts over the worlds, so that every rollout covers all episode phases.
 
     Args:
         simulation: simulation of one mission, whose first episodes are shortened.
-        worlds: int64 [E], index of each world among the worlds of all ranks.
+        world_indices: int64 [E], index of each world among the worlds of all ranks.
         total_worlds: number of worlds of all ranks.
-
-    Returns:
-        number of the shortened episode of each world, int32 [E].
     """
-    simulation.state.now.copy_(worlds * simulation.mission.max_steps // total_worlds)
-    return simulation.state.episode + (simulation.state.now > 0)
+    simulation.state.now.copy_(world_indices * simulation.mission.max_steps // total_worlds)

@@ -49,7 +49,7 @@ class TrainingJob(Model):
     threads: Int
     output_paths: dict[str, str]
 
-    def resume(self, ranks: Ranks = SINGLE_RANK) -> ResumeState:
+    def open_resume_state(self, ranks: Ranks = SINGLE_RANK) -> ResumeState:
         """Return the resume state of the run."""
         return open_resume_state(self.run, self.execution, self.code, self.device, ranks)
 
@@ -60,7 +60,7 @@ class TrainingJob(Model):
             ConfigError, DivergedError, KeyboardInterrupt: as in `daf.learn.train.train`.
         """
         report = print if ranks.is_first else lambda line: None
-        with self.resume(ranks) as resume:
+        with self.open_resume_state(ranks) as resume:
             result = train(
                 self.run, self.device, self.initial_weights, report, resume=resume, ranks=ranks
             )
@@ -80,7 +80,7 @@ class TrainingJob(Model):
             ValueError: failed rank, with the message of the first one.
             KeyboardInterrupt: stop request; the state is saved.
         """
-        self._check_machine()
+        self._check_gpus_and_nodes()
         job_file = Path(self.output_paths["weights"]).parent / "task.json"
         remove_stale_temporaries(job_file)
         temporary_file = temporary_path(job_file)
@@ -90,7 +90,7 @@ class TrainingJob(Model):
         finally:
             temporary_file.unlink(missing_ok=True)
 
-    def _check_machine(self) -> None:
+    def _check_gpus_and_nodes(self) -> None:
         """Check that the job has the GPUs and nodes of its configuration."""
         ranks, nodes = self.execution.ranks, self.execution.nodes
         gpus = torch.cuda.device_count()
@@ -137,8 +137,9 @@ class TrainingJob(Model):
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            start_new_session=True,  # signals of the terminal reach it once, through `_stop`
+            start_new_session=True,  # `_stop_torchrun` passes on signals of the terminal
         )
+        assert process.stdout is not None
         try:
             for line in process.stdout:
                 if line.startswith(LOG_FAILURE):
@@ -147,13 +148,13 @@ class TrainingJob(Model):
                     print(line, end="", flush=True)
             status = process.wait()
         except KeyboardInterrupt:
-            self._stop(process)
+            self._stop_torchrun(process)
             raise KeyboardInterrupt("run the same command again to resume") from None
         if status != 0 or not all(map(os.path.exists, self.output_paths.values())):
             unknown = f"policy '{self.run.class_path}': a training process ended without a message"
             raise ValueError(errors[0] if errors else unknown)
 
-    def _stop(self, process: subprocess.Popen) -> None:
+    def _stop_torchrun(self, process: subprocess.Popen) -> None:
         """Let all ranks save and end; workers also end when torchrun is gone."""
         process.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -178,7 +179,7 @@ def train_colocated_jobs(jobs: Sequence[TrainingJob], device: str) -> None:
             [job.run for job in jobs],
             device,
             [job.initial_weights for job in jobs],
-            resumes=[stack.enter_context(job.resume()) for job in jobs],
+            resume_states=[stack.enter_context(job.open_resume_state()) for job in jobs],
         )
     for job, result in zip(jobs, results):
         if isinstance(result, Exception):

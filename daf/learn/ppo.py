@@ -113,41 +113,45 @@ class PPOLearner:
             METRICS averaged over minibatches, float32 [6], on the device.
         """
         # minibatches: each epoch's order of rows, cut into equal parts
+        assert self._row_orders is not None
         num_minibatches = min(self.config.minibatches, self._row_orders.shape[1])
         row_sets = [rows for order in self._row_orders for rows in order.chunk(num_minibatches)]
         samples = [len(rows) * len(advantage) for rows in row_sets]
         if self.ranks.count > 1:
-            row_sets = [self._local_rows(rows) for rows in row_sets]
+            row_sets = [self._select_local_rows(rows) for rows in row_sets]
 
         # moments of the advantages of each minibatch, over all ranks
         mean_stds = self.ranks.mean_std([advantage.index_select(1, rows) for rows in row_sets])
 
         # one optimizer step per minibatch
         minibatches = map(Minibatch, row_sets, mean_stds, samples)
-        metrics = [self._step(rollout, advantage, minibatch) for minibatch in minibatches]
+        metrics = [
+            self._take_optimizer_step(rollout, advantage, minibatch) for minibatch in minibatches
+        ]
         return torch.stack(metrics).mean(0)
 
-    def _step(
+    def _take_optimizer_step(
         self, rollout: Rollout, advantage: torch.Tensor, minibatch: Minibatch
     ) -> torch.Tensor:
         """Make one optimizer step; return the METRICS of the minibatch."""
-        losses = (
-            self._minibatch_gradients(rollout, advantage, minibatch)
-            if len(minibatch.rows)
-            else self._zero_gradients()
-        )
-        self.ranks.all_reduce([losses, *(parameter.grad for parameter in self.policy.parameters())])
+        if len(minibatch.rows):
+            losses = self._backpropagate(rollout, advantage, minibatch)
+        else:  # no local rows
+            self.policy.zero_grad()
+            losses = torch.zeros(len(LOSS_METRICS), device=self.policy.device)
+        if self.ranks.count > 1:
+            self.ranks.all_reduce([losses, *_gradients_or_zeros(self.policy)])
         norm = nn.utils.clip_grad_norm_(self.policy.parameters(), self.config.max_grad_norm)
         self.optimizer.step()
         return torch.cat([losses, norm[None]])
 
-    def _minibatch_gradients(
+    def _backpropagate(
         self, rollout: Rollout, advantage: torch.Tensor, minibatch: Minibatch
     ) -> torch.Tensor:
-        """Compute this rank's part of the gradients of a minibatch.
+        """Write this rank's part of the gradients of a minibatch to `parameter.grad`.
 
         Returns:
-            this rank's part of the LOSS_METRICS; the gradients are in `parameter.grad`.
+            this rank's part of the LOSS_METRICS.
         """
         rows, advantage_mean_std, samples = minibatch
         microbatches = rows.chunk(self._num_microbatches(len(rollout.actions) * len(rows)))
@@ -162,25 +166,22 @@ class PPOLearner:
                 rollout.initial_recurrent_state[rows],
                 rollout.episode_starts[:, rows],
             )
-            *output_grads, losses = ppo_loss_gradients(
+            logit_grads, value_grads, losses = ppo_loss_gradients(
                 logits, values, rollout, advantage, rows, advantage_mean_std, self.config, samples
             )
-            torch.autograd.backward((logits, values), output_grads)
+            torch.autograd.backward((logits, values), (logit_grads, value_grads))
             return losses.sum((0, 1))
 
         losses = list(self._map(microbatch_gradients, replicas, microbatches))
-        first, *others = [[p.grad for p in replica.parameters()] for replica in replicas]
-        for gradients in others:
-            torch._foreach_add_(first, gradients)
+        total, *others = replicas
+        for replica in others:
+            # torch has no public name for this function.
+            torch._foreach_add_(  # pyright: ignore[reportPrivateImportUsage]
+                _gradients_or_zeros(total), _gradients_or_zeros(replica)
+            )
         return torch.stack(losses).sum(0) / samples
 
-    def _zero_gradients(self) -> torch.Tensor:
-        """Set zero gradients, for a minibatch without local rows; return zero LOSS_METRICS."""
-        for parameter in self.policy.parameters():
-            parameter.grad = torch.zeros_like(parameter)
-        return torch.zeros(len(LOSS_METRICS), device=self.policy.device)
-
-    def _local_rows(self, rows: torch.Tensor) -> torch.Tensor:
+    def _select_local_rows(self, rows: torch.Tensor) -> torch.Tensor:
         """Select this rank's rows of a minibatch, in the minibatch's order.
 
         Args:
@@ -189,13 +190,14 @@ class PPOLearner:
         Returns:
             int64 [m], m <= n, indices into this rank's rollout.
         """
+        assert self.global_rows is not None
         index = torch.searchsorted(self.global_rows, rows).clamp(max=len(self.global_rows) - 1)
         return index[self.global_rows[index] == rows]
 
-    def _num_microbatches(self, samples: int) -> int:
+    def _num_microbatches(self, num_samples: int) -> int:
         if self.policy.device != "cpu":
             return 1
-        return max(1, min(MAX_MICROBATCHES, samples // MICROBATCH_SAMPLES))
+        return max(1, min(MAX_MICROBATCHES, num_samples // MICROBATCH_SAMPLES))
 
     def _get_replicas(self, count: int) -> list[TrainablePolicy]:
         while len(self._replicas) < count:
@@ -204,3 +206,13 @@ class PPOLearner:
                 parameter.data = shared.data
             self._replicas.append(replica)
         return self._replicas[:count]
+
+
+def _gradients_or_zeros(policy: TrainablePolicy) -> list[torch.Tensor]:
+    """Return the gradients of all parameters; zeros for parameters that the loss ignores."""
+    gradients = []
+    for parameter in policy.parameters():
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+        gradients.append(parameter.grad)
+    return gradients

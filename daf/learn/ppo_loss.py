@@ -3,17 +3,33 @@
 Samples with a teacher action use its negative log-likelihood as policy loss.
 """
 
+from typing import NamedTuple
+
 import torch
 import warp as wp
 
 from daf.config import TrainingConfig
 from daf.learn.rollout import Rollout
-from daf.sim.simulation import torch_stream
+from daf.sim.simulation import current_torch_stream
 
 wp.set_module_options({"enable_backward": False})
 
 MAX_LOG_RATIO = wp.constant(wp.float32(60.0))
 LOSS_METRICS = ("policy_loss", "value_loss", "entropy", "approx_kl", "clip_fraction")
+
+
+class LossGradients(NamedTuple):
+    """Gradients of the loss of one minibatch or part of it.
+
+    Attributes:
+        logit_grads: float32 [L, n, K], with respect to the logits.
+        value_grads: float32 [L, n], with respect to the values.
+        metrics: float32 [L, n, 5], LOSS_METRICS of each sample.
+    """
+
+    logit_grads: torch.Tensor
+    value_grads: torch.Tensor
+    metrics: torch.Tensor
 
 
 @wp.struct
@@ -130,7 +146,7 @@ def ppo_loss_gradients(
     advantage_mean_std: torch.Tensor,
     config: TrainingConfig,
     num_samples: int,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+) -> LossGradients:
     """Compute the gradients of the loss with respect to logits and values, for rows of a rollout.
 
     The loss is the mean over `num_samples` of: the clipped surrogate, plus `value_coef` times half
@@ -146,19 +162,16 @@ def ppo_loss_gradients(
         advantage_mean_std: float32 [2], mean and standard deviation that normalize the advantages.
         config: `clip`, `value_coef` and `entropy_coef` of the loss.
         num_samples: number of samples of the minibatch, on all ranks.
-
-    Returns:
-        gradients float32 [L, n, K] and [L, n]; the LOSS_METRICS of each sample, float32 [L, n, 5].
     """
     coefficients = Coefficients()
     coefficients.clip = config.clip
     coefficients.value = config.value_coef
     coefficients.entropy = config.entropy_coef
     coefficients.sample_weight = 1 / num_samples
-    outputs = (
-        torch.empty_like(logits),
-        torch.empty_like(values),
-        logits.new_empty(*values.shape, len(LOSS_METRICS)),
+    outputs = LossGradients(
+        logit_grads=torch.empty_like(logits),
+        value_grads=torch.empty_like(values),
+        metrics=logits.new_empty(*values.shape, len(LOSS_METRICS)),
     )
     inputs = (
         rows,
@@ -177,6 +190,6 @@ def ppo_loss_gradients(
         dim=values.shape,
         inputs=[coefficients, *arrays],
         device=str(logits.device),
-        stream=torch_stream(logits.device),
+        stream=current_torch_stream(logits.device),
     )
     return outputs

@@ -2,10 +2,10 @@
 
 import torch
 
-from daf.policies.trainable import TrainablePolicy
+from daf.policies.trainable import LogitsValuesState, TrainablePolicy
 
 
-def autocast_cache(device: torch.device) -> torch.autocast:
+def cache_weight_casts(device: torch.device) -> torch.autocast:
     """Return a context in which `forward_in_precision` casts the weights once for all its calls.
 
     The context must end before the weights change. It has no other effect.
@@ -19,7 +19,7 @@ def forward_in_precision(
     observations: torch.Tensor,
     recurrent_state: torch.Tensor,
     episode_starts: torch.Tensor,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+) -> LogitsValuesState:
     """Call `policy.forward` in a numerical precision.
 
     "bfloat16" is mixed precision (Micikevicius et al. 2018, arXiv:1710.03740): matrix products take
@@ -38,4 +38,5 @@ def forward_in_precision(
     """
     with torch.autocast(observations.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
         outputs = policy(observations, recurrent_state, episode_starts)
-    return tuple(tensor.float() for tensor in outputs)
+    logits, values, recurrent_state = outputs
+    return logits.float(), values.float(), recurrent_state.float()

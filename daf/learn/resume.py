@@ -15,11 +15,11 @@ from typing import Any, BinaryIO
 import torch
 
 from daf.config import ExecutionConfig
-from daf.files.safe_read import open_regular
+from daf.files.safe_read import open_regular_file
 from daf.files.safe_write import (
     atomic_write,
-    make_folder,
-    open_for_update,
+    make_folder_within,
+    open_file_for_update,
     remove_stale_temporaries,
 )
 from daf.learn.ranks import SINGLE_RANK, Ranks
@@ -33,7 +33,7 @@ MAX_SAVE_TIME_FRACTION = 0.05
 
 
 def open_resume_state(
-    run: Run, execution: ExecutionConfig, code: str, device: str, ranks: Ranks = SINGLE_RANK
+    run: Run, execution: ExecutionConfig, code_hash: str, device: str, ranks: Ranks = SINGLE_RANK
 ) -> "ResumeState":
     """Return the resume state of a run of the workflow.
 
@@ -42,13 +42,13 @@ def open_resume_state(
     Args:
         run: training run.
         execution: configuration with the results folder and `save_seconds`.
-        code: hash of the training code.
+        code_hash: hash of the training code.
         device: "cpu" or "cuda".
         ranks: processes of the run; their number is part of the fingerprint.
     """
     resume_key = run.resume_key()
     hardware = torch.cuda.get_device_name() if device == "cuda" else platform.machine()
-    fingerprint = digest([resume_key, code, package_versions(), device, hardware, ranks.count])
+    fingerprint = digest([resume_key, code_hash, package_versions(), device, hardware, ranks.count])
     name = f"{class_label(run.class_path)}-s{run.training_seed}-{digest(resume_key)[:8]}"
     folder = Path(execution.results_dir, "resume", name)
     return ResumeState(folder, fingerprint, execution.save_seconds, ranks=ranks)
@@ -100,7 +100,7 @@ class ResumeState:
         self._next_save = time.monotonic() + self.save_seconds
         return self
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: Any) -> None:
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
         if self.ranks.is_first:
@@ -108,8 +108,8 @@ class ResumeState:
 
     def _lock_folder(self) -> None:
         # The parent of all resume folders is inside the results folder, too.
-        make_folder(self.file.parent, self.file.parent.parent.parent)
-        self._lock = open(open_for_update(self.file.with_name("lock")), "r+b")  # noqa: SIM115
+        make_folder_within(self.file.parent, self.file.parent.parent.parent)
+        self._lock = open(open_file_for_update(self.file.with_name("lock")), "r+b")  # noqa: SIM115
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -118,7 +118,7 @@ class ResumeState:
         remove_stale_temporaries(self.file)
 
     def load(
-        self, device: str, check: Callable[[dict[str, Any]], None] = lambda state: None
+        self, device: str, check_state: Callable[[dict[str, Any]], None] = lambda state: None
     ) -> dict[str, Any] | None:
         """Return the last saved state; None without a usable one.
 
@@ -126,21 +126,25 @@ class ResumeState:
 
         Args:
             device: device of the tensors.
-            check: function that raises ValueError for a state of another structure.
+            check_state: function that raises ValueError for a state of another structure.
         """
-        return self.ranks.broadcast(self._read(device, check) if self.ranks.is_first else None)
+        return self.ranks.broadcast(
+            self._read_state_file(device, check_state) if self.ranks.is_first else None
+        )
 
-    def _read(self, device: str, check: Callable[[dict[str, Any]], None]) -> dict[str, Any] | None:
+    def _read_state_file(
+        self, device: str, check_state: Callable[[dict[str, Any]], None]
+    ) -> dict[str, Any] | None:
         if not self.file.exists():
             return None
         try:
-            with open_regular(self.file) as file:
-                _check_archive(file)
+            with open_regular_file(self.file) as file:
+                _check_uncompressed_and_intact(file)
                 file.seek(0)
                 saved = torch.load(file, map_location=device, weights_only=True)
             fingerprint, state = saved["fingerprint"], saved["state"]
             if fingerprint == self.fingerprint:
-                check(state)
+                check_state(state)
         except torch.OutOfMemoryError:
             raise  # the file may be intact
         except (
@@ -158,24 +162,24 @@ class ResumeState:
             return None
         return state
 
-    def save_if_due(self, state: Callable[[], dict[str, Any]], last: bool) -> None:
+    def save_if_due(self, get_state: Callable[[], dict[str, Any]], is_last: bool) -> None:
         """Save the state if a save is due, requested or the last.
 
         A failed save is reported; the previous file stays and the run continues.
 
         Args:
-            state: function that returns the state.
-            last: true after the last update.
+            get_state: function that returns the state.
+            is_last: true after the last update.
 
         Raises:
             KeyboardInterrupt: stop request, after the save.
         """
-        due = last or time.monotonic() >= self._next_save
+        due = is_last or time.monotonic() >= self._next_save
         self.stop_requested, due = self.ranks.any(self.stop_requested, due)
         if not (self.stop_requested or due):
             return
         start = time.monotonic()
-        whole_state = state()
+        whole_state = get_state()
         try:
             if self.ranks.is_first:
                 self._save(whole_state)
@@ -190,7 +194,7 @@ class ResumeState:
 
     def discard(self) -> None:
         """Remove the state of a completed run."""
-        self._clear()
+        self._remove_state_file()
         self.file.with_name("lock").unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # another process may wait for the lock
             self.file.parent.rmdir()
@@ -200,59 +204,62 @@ class ResumeState:
             with atomic_write(self.file) as file:
                 torch.save({"fingerprint": self.fingerprint, "state": state}, file)
                 if self.file.is_dir():
-                    self._clear()
+                    self._remove_state_file()
         except RuntimeError as error:
             # torch hides the error of the file behind a message about positions.
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from None
             raise
 
-    def _clear(self) -> None:
+    def _remove_state_file(self) -> None:
         """Remove the state file, or a folder at its path."""
         if self.file.is_dir() and not self.file.is_symlink():
             shutil.rmtree(self.file)
         else:
             self.file.unlink(missing_ok=True)
 
-    def _request_stop(self, *_) -> None:
+    def _request_stop(self, *_: Any) -> None:
         self.stop_requested = True
 
 
-def check_same_structure(saved: Any, expected: Any, name: str = "state") -> None:
+def check_same_structure(saved: Any, expected: Any, path: str = "state") -> None:
     """Check that nested data with tensors has the keys, types, shapes and dtypes of other data.
 
     Args:
         saved: data to check.
         expected: data with the expected structure.
-        name: path of the data, for the error.
+        path: keys that lead to the data, for the error.
 
     Raises:
         ValueError: difference, with the path of the first one.
     """
-    both_tensors = isinstance(saved, torch.Tensor) and isinstance(expected, torch.Tensor)
-    same = both_tensors or type(saved) is type(expected)
-    if isinstance(expected, torch.Tensor) and same:
-        same = saved.shape == expected.shape and saved.dtype == expected.dtype
-    elif isinstance(expected, dict) and same:
-        same = saved.keys() == expected.keys()
-    elif isinstance(expected, list | tuple) and same:
-        same = len(saved) == len(expected)
-    if not same:
-        raise ValueError(f"{name}: unexpected structure")
+    is_same_type = type(saved) is type(expected)
+    if isinstance(expected, torch.Tensor):
+        is_same = isinstance(saved, torch.Tensor) and (
+            saved.shape == expected.shape and saved.dtype == expected.dtype
+        )
+    elif isinstance(expected, dict):
+        is_same = is_same_type and saved.keys() == expected.keys()
+    elif isinstance(expected, list | tuple):
+        is_same = is_same_type and len(saved) == len(expected)
+    else:
+        is_same = is_same_type
+    if not is_same:
+        raise ValueError(f"{path}: unexpected structure")
     if isinstance(expected, dict):
         for key in expected:
-            check_same_structure(saved[key], expected[key], f"{name}.{key}")
+            check_same_structure(saved[key], expected[key], f"{path}.{key}")
     elif isinstance(expected, list | tuple):
         for number, (saved_part, expected_part) in enumerate(zip(saved, expected)):
-            check_same_structure(saved_part, expected_part, f"{name}.{number}")
+            check_same_structure(saved_part, expected_part, f"{path}.{number}")
 
 
-def _check_archive(file: BinaryIO) -> None:
-    """Check an archive of torch, which uses no compression and does not verify checksums.
+def _check_uncompressed_and_intact(zip_file: BinaryIO) -> None:
+    """Check that an archive of torch is not compressed and matches its checksums.
 
-    Compressed records could expand to any size.
+    Compressed records could expand to any size, and torch verifies no checksums.
     """
-    with zipfile.ZipFile(file) as archive:
+    with zipfile.ZipFile(zip_file) as archive:
         if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
             raise ValueError("it has compressed records")
         if (broken := archive.testzip()) is not None:

@@ -1,8 +1,14 @@
-"""Rollout: the tensors of one rollout."""
+"""Rollout: the tensors of one rollout, and their allocation."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
+
+from daf.policies.trainable import TrainablePolicy
+
+NO_TEACHER_ACTION = -1
+"""Teacher action of a sample without a label."""
 
 
 @dataclass(frozen=True)
@@ -32,3 +38,37 @@ class Rollout:
     episode_starts: torch.Tensor
     dones: torch.Tensor
     initial_recurrent_state: torch.Tensor
+
+
+class RolloutWithAdvantage(NamedTuple):
+    """Rollout and its advantages, float32 [L, N]."""
+
+    rollout: Rollout
+    advantage: torch.Tensor
+
+
+def allocate_rollout(policy: TrainablePolicy, num_steps: int, num_rows: int) -> Rollout:
+    """Allocate the tensors of a rollout on the device of the policy, without labels.
+
+    Args:
+        policy: network that will act.
+        num_steps: L.
+        num_rows: N.
+    """
+    device, shape = policy.device, (num_steps, num_rows)
+
+    def empty(dtype: torch.dtype, *trailing: int) -> torch.Tensor:
+        return torch.empty(*shape, *trailing, dtype=dtype, device=device)
+
+    return Rollout(
+        observations=empty(torch.uint8, policy.num_tokens, 3),
+        actions=empty(torch.int64),
+        teacher_actions=torch.full(shape, NO_TEACHER_ACTION, dtype=torch.int8, device=device),
+        logits=empty(torch.float32, policy.num_outputs),
+        log_probs=empty(torch.float32),
+        values=empty(torch.float32),
+        rewards=empty(torch.float32),
+        episode_starts=empty(torch.bool),
+        dones=empty(torch.bool),
+        initial_recurrent_state=torch.empty_like(policy.initial_recurrent_state(num_rows)),
+    )

@@ -15,8 +15,6 @@ from daf.policies.registry import PolicySpec
 from daf.sim.simulation import Simulation
 
 TEACHER_STREAM = 0x74656163
-NO_TEACHER_ACTION = -1
-"""Teacher action of a sample without a label."""
 
 
 class Teacher:
@@ -70,7 +68,7 @@ class Teacher:
         if dones.is_cuda or bool(dones.any()):
             self._state = self._state.reset_rows(dones, self._initial_state())
 
-    def store_state(self) -> None:
+    def copy_to_fixed_memory(self) -> None:
         """Copy the state to the fixed memory that holds it between rollouts."""
         for stored, current in zip(vars(self._stored_state).values(), vars(self._state).values()):
             stored.copy_(current)
@@ -83,7 +81,7 @@ class Teacher:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a state of `state_dict`."""
         self._state = type(self._stored_state)(**state)
-        self.store_state()
+        self.copy_to_fixed_memory()
 
     def _initial_state(self) -> Any:
         seeds = [

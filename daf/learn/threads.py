@@ -8,7 +8,7 @@ import torch
 
 
 @contextlib.contextmanager
-def single_threaded_executor() -> Iterator[Executor | None]:
+def thread_pool_with_serial_torch() -> Iterator[Executor | None]:
     """Yield a pool with torch's number of threads, each of which runs torch single-threaded.
 
     torch's intra-op threads split single operations: their number changes the order of sums, and

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.learn.result import TrainingResult
 from daf.learn.resume import ResumeState
-from daf.learn.threads import single_threaded_executor
+from daf.learn.threads import thread_pool_with_serial_torch
 from daf.learn.trainer import Trainer
 from daf.plan import Run
 
@@ -47,10 +47,10 @@ def train(
         >>> run = next(iter(make_plan(config).runs.values()))
         >>> train(run).policy.save("policy.safetensors", run.init_kwargs)
     """
-    with single_threaded_executor() as executor:
+    with thread_pool_with_serial_torch() as executor:
         trainer = Trainer(run, device, initial_weights, executor, ranks)
         loop = TrainingLoop(trainer, report, resume)
-        while not trainer.done:
+        while not trainer.is_done:
             loop.run_update()
         return trainer.result()
 
@@ -69,7 +69,7 @@ class TrainingLoop:
         self.resume = resume
         name = trainer.run.name
         if resume:
-            state = resume.load(trainer.device, trainer.check_state)
+            state = resume.load(trainer.device, trainer.check_state_and_enter_stage)
             if state and len(state["curve"]) <= trainer.num_updates:
                 trainer.load_state_dict(state)
                 report(
@@ -85,9 +85,9 @@ class TrainingLoop:
             KeyboardInterrupt: as in `train`.
         """
         self.trainer.run_update()
-        self._progress.log()
+        self._progress.log_if_due()
         if self.resume:
-            self.resume.save_if_due(self.trainer.state_dict, last=self.trainer.done)
+            self.resume.save_if_due(self.trainer.state_dict, is_last=self.trainer.is_done)
 
 
 class _ProgressLogger:
@@ -96,12 +96,12 @@ class _ProgressLogger:
     def __init__(self, trainer: Trainer, report: Callable[[str], None]):
         self.trainer = trainer
         self.report = report
-        self.first_update, self.first_steps = trainer.updates_done, trainer.steps
+        self.first_update, self.first_steps = trainer.updates_done, trainer.steps_done
         self.start = self.last_line = time.perf_counter()
 
-    def log(self) -> None:
+    def log_if_due(self) -> None:
         trainer, now = self.trainer, time.perf_counter()
-        if now - self.last_line < PROGRESS_SECONDS and not trainer.done:
+        if now - self.last_line < PROGRESS_SECONDS and not trainer.is_done:
             return
         self.last_line = now
         elapsed = now - self.start
@@ -110,10 +110,10 @@ class _ProgressLogger:
         )
         updates = trainer.updates_done - self.first_update
         remaining = elapsed / updates * (trainer.num_updates - trainer.updates_done)
-        speed = (trainer.steps - self.first_steps) / elapsed
+        speed = (trainer.steps_done - self.first_steps) / elapsed
         scores = [row["score"] for row in trainer.curve[self.first_update :]]
         last_score = next((s for s in reversed(scores) if not math.isnan(s)), math.nan)
         self.report(
-            f"{trainer.run.name}: {trainer.steps:,} steps, {speed:,.0f}/s, "
+            f"{trainer.run.name}: {trainer.steps_done:,} steps, {speed:,.0f}/s, "
             f"{phases}, score {last_score:.1f}, {remaining:.0f} s left"
         )

@@ -13,7 +13,7 @@ import torch
 from daf.config import ConfigError
 from daf.learn.collector import RolloutCollector
 from daf.learn.cuda_graph import CapturedFunction
-from daf.learn.curriculum import CurriculumStage, build_curriculum, learning_rate
+from daf.learn.curriculum import CurriculumStage, build_curriculum, compute_learning_rate
 from daf.learn.ppo import METRICS, PPOLearner
 from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.learn.result import TrainingResult
@@ -24,7 +24,7 @@ from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.registry import PolicySpec, is_foreign
 from daf.policies.trainable import TrainablePolicy
-from daf.policies.user_code import policy_errors
+from daf.policies.user_code import convert_policy_errors
 from daf.provenance.hashing import file_digest
 
 STREAM_INIT, STREAM_MINIBATCHES = 1, 2
@@ -73,7 +73,7 @@ class Trainer:
         self.run = run
         self.device = device
         config = run.training
-        self.policy = _new_policy(run, device, initial_weights)
+        self.policy = _create_policy(run, device, initial_weights)
         self.ranks = ranks
         self.learner = PPOLearner(self.policy, config, executor, ranks)
         self._curriculum = build_curriculum(run)
@@ -90,7 +90,7 @@ class Trainer:
         """Make a curriculum stage the current one, with new worlds."""
         config = self.run.training
         self.stage = stage
-        with self._policy_errors():
+        with self._convert_policy_errors():
             self.collector = RolloutCollector(
                 self.policy, stage.missions, config, stage.seed, self.device, self.ranks
             )
@@ -103,11 +103,11 @@ class Trainer:
             parts = [CapturedFunction(part, self.device) for part in parts]
         self._collect, self._imitate, self._learn = parts
 
-    def _enter_stage_of(self, update: int) -> None:
+    def _enter_stage_of_update(self, update: int) -> None:
         """Enter the stage of an update, unless it is the current one."""
         stage = self._stage_at_update(update)
         if stage is not self.stage:
-            self.sync_metrics()
+            self.flush_metrics_to_curve()
             self._enter_stage(stage)
 
     def _stage_at_update(self, update: int) -> CurriculumStage:
@@ -115,12 +115,13 @@ class Trainer:
         return next(stage for stage in self._curriculum if update < stage.end_update)
 
     @property
-    def steps(self) -> int:
+    def steps_done(self) -> int:
         """Agent-steps of the completed updates."""
-        return self._stage_at_update(max(self.updates_done - 1, 0)).steps_after(self.updates_done)
+        stage = self._stage_at_update(max(self.updates_done - 1, 0))
+        return stage.total_steps_after(self.updates_done)
 
     @property
-    def done(self) -> bool:
+    def is_done(self) -> bool:
         """True after the last update."""
         return self.updates_done >= self.num_updates
 
@@ -132,16 +133,16 @@ class Trainer:
         """
         # learning rate and order of rows, on the host
         config = self.run.training
-        self._enter_stage_of(self.updates_done)
-        rate = learning_rate(config, self._curriculum, self.steps)
+        self._enter_stage_of_update(self.updates_done)
+        rate = compute_learning_rate(config, self._curriculum, self.steps_done)
         generator = _derive_generator(self.run.training_seed, STREAM_MINIBATCHES, self.updates_done)
         self.learner.prepare_update(rate, self.collector.total_rows, generator)
         seconds_before = dict(self.collector.seconds)
 
         # rollout and optimization; the teacher's share decays linearly from 1 to 0
-        with self._policy_errors():
-            if self.steps < config.teacher_steps:
-                self._teacher_share.fill_(1 - self.steps / config.teacher_steps)
+        with self._convert_policy_errors():
+            if self.steps_done < config.teacher_steps:
+                self._teacher_share.fill_(1 - self.steps_done / config.teacher_steps)
                 self._imitate()
             else:
                 self._collect()
@@ -154,14 +155,14 @@ class Trainer:
             self.seconds[phase] += seconds - seconds_before[phase]
         self._pending_rates.append(rate)
         self.updates_done += 1
-        if self.device == "cpu" or self.updates_done % SYNC_EVERY == 0 or self.done:
-            self.sync_metrics()
+        if self.device == "cpu" or self.updates_done % SYNC_EVERY == 0 or self.is_done:
+            self.flush_metrics_to_curve()
 
-    def _policy_errors(self) -> contextlib.AbstractContextManager[None]:
+    def _convert_policy_errors(self) -> contextlib.AbstractContextManager[None]:
         """Return a context that attributes errors of a foreign network's code to the policy."""
         if not is_foreign(self.run.class_path):
             return contextlib.nullcontext()
-        return policy_errors(self.run.class_path, inspect.getsourcefile(type(self.policy)))
+        return convert_policy_errors(self.run.class_path, inspect.getsourcefile(type(self.policy)))
 
     @property
     def curve(self) -> list[dict[str, Any]]:
@@ -170,7 +171,7 @@ class Trainer:
         Raises:
             DivergedError: as in `run_update`.
         """
-        self.sync_metrics()
+        self.flush_metrics_to_curve()
         return self._curve
 
     def _learn_from_rollout(self) -> torch.Tensor:
@@ -182,14 +183,12 @@ class Trainer:
             [rollout.rewards, returns, advantage]
         )
         # NaN where the variance of the returns is close to 0.
-        explained_variance = 1 - residual_var / return_var
-        explained_variance = torch.where(
-            explained_variance.isfinite(), explained_variance, math.nan
-        )
-        scores = self.collector.episode_scores.collect_means()
+        ratio = residual_var / return_var
+        explained_variance = torch.where(ratio.isfinite(), 1 - ratio, math.nan)
+        scores = self.collector.episode_scores.pop_mean_scores()
         return torch.cat([scores, torch.stack([reward, explained_variance]), losses])
 
-    def sync_metrics(self) -> None:
+    def flush_metrics_to_curve(self) -> None:
         """Wait for the device and append the pending metrics to the learning curve.
 
         Raises:
@@ -197,11 +196,11 @@ class Trainer:
         """
         if not self._pending_metrics:
             return
-        score_names = self.collector.episode_scores.names
+        score_names = self.collector.episode_scores.metric_names
         names = (*score_names, "reward", "explained_variance", *METRICS)
         for rate, values in zip(self._pending_rates, torch.stack(self._pending_metrics).tolist()):
             update = len(self._curve)
-            steps = self.stage.steps_after(update + 1)
+            steps = self.stage.total_steps_after(update + 1)
             row = {"update": update, "steps": steps, "learning_rate": rate}
             row |= dict(zip(names, values))
             invalid = [name for name in ("reward", *METRICS) if not math.isfinite(row[name])]
@@ -228,16 +227,16 @@ class Trainer:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore a state of `state_dict` that passed `check_state`."""
+        """Restore a state of `state_dict` that passed `check_state_and_enter_stage`."""
         self.policy.load_state_dict(state["policy"])
         self.learner.optimizer.load_state_dict(state["optimizer"])
         self._curve = state["curve"]
         self.updates_done = len(self._curve)
-        # Only the first rank has entered the stage in `check_state`.
-        self._enter_stage_of(max(self.updates_done - 1, 0))
+        # Only the first rank has entered the stage in `check_state_and_enter_stage`.
+        self._enter_stage_of_update(max(self.updates_done - 1, 0))
         self.collector.load_state_dict(self.ranks.local_part(state["collector"]))
 
-    def check_state(self, state: Any) -> None:
+    def check_state_and_enter_stage(self, state: Any) -> None:
         """Check that a saved state fits this run, and enter its curriculum stage.
 
         Raises:
@@ -256,7 +255,7 @@ class Trainer:
             raise ValueError("curve: expected numbers")
 
         # collector of the stage
-        self._enter_stage_of(min(max(len(rows), 1), self.num_updates) - 1)
+        self._enter_stage_of_update(min(max(len(rows), 1), self.num_updates) - 1)
         collector = self.ranks.local_part(state["collector"])
         check_same_structure(collector, self.collector.state_dict(), "collector")
 
@@ -272,10 +271,12 @@ class Trainer:
 
     def result(self) -> TrainingResult:
         """Return the result of the completed updates."""
-        return TrainingResult.from_run(self.run, self.policy, self.curve, self.device, self.steps)
+        return TrainingResult.from_run(
+            self.run, self.policy, self.curve, self.device, self.steps_done
+        )
 
 
-def _new_policy(run: Run, device: str, initial_weights: str | None) -> TrainablePolicy:
+def _create_policy(run: Run, device: str, initial_weights: str | None) -> TrainablePolicy:
     """Create the policy, from the run's initial weights or from its seed."""
     try:
         game = Game.of(*run.missions)

@@ -13,7 +13,7 @@ import psutil
 
 from daf.jobs.device import use_deterministic_cuda
 from daf.jobs.log import EXPECTED_ERRORS, LOG_FAILURE
-from daf.system.streams import tolerate_encodings
+from daf.system.streams import escape_unencodable_output
 
 POLL_SECONDS, SECONDS_TO_END = 0.2, 30.0
 """Time between two checks of the launcher; time limit for saving after its end."""
@@ -29,8 +29,8 @@ def main(job_file: str) -> int:
         exit status: 0, 1 after an error, 130 after a stop request.
     """
     rank, local_rank = int(os.environ["RANK"]), int(os.environ["LOCAL_RANK"])
-    tolerate_encodings()
-    _exit_with_launcher()
+    escape_unencodable_output()
+    _exit_when_launcher_ends()
     _select_gpu(local_rank)
     import torch
     import torch.distributed as dist
@@ -66,17 +66,17 @@ def _select_gpu(local_rank: int) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = device
 
 
-def _exit_with_launcher() -> None:
+def _exit_when_launcher_ends() -> None:
     """End this process after the end of torchrun or, on the same machine, of the job's process."""
     host, launcher = os.environ["DAF_LAUNCHER"].split()
     watched = [psutil.Process().parent()]
     if host == socket.gethostname():
         watched.append(psutil.Process(int(launcher)))
-    threading.Thread(target=_watch, args=(watched,), daemon=True).start()
+    threading.Thread(target=_terminate_self_after, args=(watched,), daemon=True).start()
 
 
-def _watch(watched: list[psutil.Process]) -> None:
-    while all(map(_is_alive, watched)):
+def _terminate_self_after(processes: list[psutil.Process]) -> None:
+    while all(map(_is_alive, processes)):
         time.sleep(POLL_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)  # saves the state after the update
     time.sleep(SECONDS_TO_END)

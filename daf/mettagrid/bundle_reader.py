@@ -12,13 +12,17 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from daf.config import ConfigError, short_json
 from daf.files import strict_json
-from daf.files.safe_read import open_regular, read_bytes
+from daf.files.safe_read import open_regular_file, read_bytes
 from daf.policies.user_code import error_text
 from daf.provenance.hashing import digest, file_digest
+
+if TYPE_CHECKING:
+    from mettagrid.policy.policy_env_interface import PolicyEnvInterface
 
 SPEC_FILE = "policy_spec.json"
 MAX_SPEC_BYTES = 2**22
@@ -37,7 +41,7 @@ class MettagridBundle:
         class_path: dotted path of the policy class.
         init_kwargs: arguments of the class.
         weights: weights file of the policy, if any.
-        interface: `PolicyEnvInterface` of the policy, if specified.
+        interface: interface of the policy, if specified.
     """
 
     path: str
@@ -45,9 +49,9 @@ class MettagridBundle:
     class_path: str
     init_kwargs: dict[str, Any]
     weights: str | None
-    interface: Any
+    interface: "PolicyEnvInterface | None"
 
-    def load(self) -> type:
+    def load_policy_class(self) -> type:
         """Import the class of the policy; this executes its code.
 
         Raises:
@@ -59,7 +63,7 @@ class MettagridBundle:
         module, _, name = self.class_path.replace(":", ".").rpartition(".")
         package = module.partition(".")[0]
         # Several bundles may contain packages of the same name; import the one of this bundle.
-        if package in sys.modules and not _is_inside(sys.modules[package], self.root):
+        if package in sys.modules and not _is_module_from(sys.modules[package], self.root):
             stale = [n for n in sys.modules if n == package or n.startswith(f"{package}.")]
             for module_name in stale:
                 del sys.modules[module_name]
@@ -72,7 +76,7 @@ class MettagridBundle:
             raise ConfigError(
                 f"{source}: cannot import '{self.class_path}' ({error_text(error)})"
             ) from None
-        return check_class(cls, MultiAgentPolicy, source)
+        return check_subclass(cls, MultiAgentPolicy, source)
 
 
 def is_bundle_path(path_or_name: str) -> bool:
@@ -93,7 +97,7 @@ def read_bundle(path: str, source: str) -> MettagridBundle:
     from mettagrid.policy.submission import SubmissionPolicySpec
 
     try:
-        root = Path(path) if Path(path).is_dir() else _unpack(path, bundle_digest(path), source)
+        root = Path(path) if Path(path).is_dir() else _unpack_zip(path, bundle_digest(path), source)
         data = strict_json.loads(read_bytes(root / SPEC_FILE, MAX_SPEC_BYTES))
         spec = SubmissionPolicySpec.model_validate(data)
     except OSError as error:
@@ -138,24 +142,24 @@ def bundle_digest(path: str) -> str:
     return digest([[file.relative_to(path).as_posix(), file_digest(file)] for file in files])
 
 
-def check_class(cls: Any, base: type, source: str) -> type:
+def check_subclass(cls: Any, base_class: type, source: str) -> type:
     """Check that a value is a policy class of mettagrid, and return it.
 
     Args:
         cls: value to check.
-        base: `MultiAgentPolicy`.
+        base_class: `MultiAgentPolicy`.
         source: subject of errors.
 
     Raises:
         ConfigError: another value.
     """
-    if not inspect.isclass(cls) or not issubclass(cls, base):
+    if not inspect.isclass(cls) or not issubclass(cls, base_class):
         name = getattr(cls, "__name__", type(cls).__name__)
-        raise ConfigError(f"{source}: '{name}' is no mettagrid.policy.policy.{base.__name__}")
+        raise ConfigError(f"{source}: '{name}' is no mettagrid.policy.policy.{base_class.__name__}")
     return cls
 
 
-def _is_inside(module: Any, folder: Path) -> bool:
+def _is_module_from(module: ModuleType, folder: Path) -> bool:
     """Check whether an imported module is from a folder."""
     paths = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
     return any(path and Path(path).resolve().is_relative_to(folder) for path in paths)
@@ -167,11 +171,11 @@ def _temporary_folder(content_digest: str) -> tempfile.TemporaryDirectory:
     return tempfile.TemporaryDirectory(prefix="daf-bundle-")
 
 
-def _unpack(path: str, content_digest: str, source: str) -> Path:
+def _unpack_zip(zip_path: str, content_digest: str, source: str) -> Path:
     """Unpack a zip, once per process, and return the folder.
 
     Args:
-        path: zip file.
+        zip_path: zip file.
         content_digest: hash of the zip file.
         source: subject of errors.
 
@@ -182,21 +186,22 @@ def _unpack(path: str, content_digest: str, source: str) -> Path:
     if any(folder.iterdir()):
         return folder
     try:
-        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+        with open_regular_file(zip_path) as file, zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             for member in members:
                 name = PurePosixPath(member.filename.replace("\\", "/"))
                 is_link = stat.S_ISLNK(member.external_attr >> 16)
                 if name.is_absolute() or ".." in name.parts or ":" in member.filename or is_link:
-                    raise ConfigError(
-                        f"{source}: {short_json(path)}: unsafe member {short_json(member.filename)}"
-                    )
+                    unsafe = short_json(member.filename)
+                    raise ConfigError(f"{source}: {short_json(zip_path)}: unsafe member {unsafe}")
             if sum(member.file_size for member in members) > MAX_UNPACKED_BYTES:
                 raise ConfigError(
-                    f"{source}: {short_json(path)} unpacks to more than "
+                    f"{source}: {short_json(zip_path)} unpacks to more than "
                     f"{MAX_UNPACKED_BYTES >> 30} GiB"
                 )
             archive.extractall(folder)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, EOFError) as error:
-        raise ConfigError(f"{source}: {short_json(path)} is no readable zip ({error})") from None
+        raise ConfigError(
+            f"{source}: {short_json(zip_path)} is no readable zip ({error})"
+        ) from None
     return folder

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 
 from daf.config import ConfigError
-from daf.mettagrid.station_handlers import COOLDOWN, USES
-from daf.mettagrid.translate import mettagrid_config, translate_rewards
-from daf.missions import RESOURCES, Assembler, Mission
+from daf.mettagrid.assembler_handlers import COOLDOWN, USES
+from daf.mettagrid.translate import build_mettagrid_config, translate_rewards
+from daf.missions import RESOURCES, Chest, Mission
 from daf.provenance.mettagrid_version import require_mettagrid
 from daf.sim.simulation import OBSERVE_PHASES, Simulation
 
@@ -19,7 +19,7 @@ COMPARED_FIELDS = ("position", "inventory", "glyph", "reward", "stock", "cooldow
 
 
 @dataclass(frozen=True)
-class Difference:
+class EngineDifference:
     """First difference between the engines.
 
     Attributes:
@@ -43,17 +43,17 @@ class Difference:
         )
 
 
-def cross_check(
-    mission: Mission, seeds: Sequence[int], steps: int, glyphs: int = 2
-) -> Difference | None:
+def compare_engines(
+    mission: Mission, seeds: Sequence[int], num_steps: int, num_glyphs: int = 2
+) -> EngineDifference | None:
     """Compare both engines under random actions.
 
     Args:
         mission: translatable mission.
         seeds: seeds of the worlds; each determines the random actions, and the order of agents by
             the generator of mettagrid.
-        steps: steps of each world.
-        glyphs: number of glyphs among the actions.
+        num_steps: steps of each world.
+        num_glyphs: number of glyphs among the actions.
 
     Returns:
         the first difference; None for equal engines.
@@ -63,7 +63,9 @@ def cross_check(
     """
     excluded = () if translate_rewards(mission) else ("reward",)
     fields = [field for field in COMPARED_FIELDS if field not in excluded]
-    for step, daf_engine, mettagrid_engines in step_both(mission, seeds, steps, glyphs):
+    for step, daf_engine, mettagrid_engines in step_both_engines(
+        mission, seeds, num_steps, num_glyphs
+    ):
         daf_state = daf_engine.comparable_state()
         for world, seed in enumerate(seeds):
             mettagrid_state = mettagrid_engines[world].comparable_state()
@@ -71,14 +73,14 @@ def cross_check(
                 daf_values, mettagrid_values = daf_state[field][world], mettagrid_state[field]
                 if not np.array_equal(daf_values, mettagrid_values):
                     values = daf_values.tolist(), mettagrid_values.tolist()
-                    return Difference(seed, step, field, *values)
+                    return EngineDifference(seed, step, field, *values)
     return None
 
 
-def step_both(
-    mission: Mission, seeds: Sequence[int], steps: int, glyphs: int = 2
+def step_both_engines(
+    mission: Mission, seeds: Sequence[int], num_steps: int, num_glyphs: int = 2
 ) -> Iterator[tuple[int, "DAFEngine", list["MettagridEngine"]]]:
-    """Run both engines with equal random actions; arguments as in `cross_check`.
+    """Run both engines with equal random actions; arguments as in `compare_engines`.
 
     Yields:
         step, engine of DAF with all worlds, engines of mettagrid with one world each; at the start
@@ -89,11 +91,11 @@ def step_both(
         raise ConfigError(f"seeds: got {min(seeds)} to {max(seeds)}; expected 0 to {2**32 - 1}")
     daf_engine = DAFEngine(mission, len(seeds))
     mettagrid_engines = [MettagridEngine(mission, seed) for seed in seeds]
-    orders = [_agent_orders(seed, mission.num_agents) for seed in seeds]
-    num_actions = 5 + min(glyphs, mission.glyphs)
+    orders = [_agent_orders_by_step(seed, mission.num_agents) for seed in seeds]
+    num_actions = 5 + min(num_glyphs, mission.glyphs)
     generators = [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
     yield 0, daf_engine, mettagrid_engines
-    for step in range(1, steps + 1):
+    for step in range(1, num_steps + 1):
         actions = np.stack(
             [rng.integers(num_actions, size=mission.num_agents) for rng in generators]
         )
@@ -106,17 +108,17 @@ def step_both(
 class DAFEngine(Simulation):
     """Simulation with a prescribed order of agents."""
 
-    def step_in_order(self, actions: np.ndarray, order: np.ndarray) -> None:
+    def step_in_order(self, actions: np.ndarray, agent_order: np.ndarray) -> None:
         """Step all worlds.
 
         Args:
             actions: int [E, A], flat actions.
-            order: int [E, A], agent that acts at each turn.
+            agent_order: int [E, A], agent that acts at each turn.
         """
         self._actions.copy_(torch.from_numpy(actions))
         for shard in self._shards:
             shard.launch(("prepare",), None)
-        self.state.order.copy_(torch.from_numpy(order))
+        self.state.order.copy_(torch.from_numpy(agent_order))
         for shard in self._shards:
             shard.launch(("advance", *OBSERVE_PHASES), None)
 
@@ -146,16 +148,16 @@ class MettagridEngine:
     def __init__(self, mission: Mission, seed: int):
         from mettagrid.simulator import Simulation as Engine
 
-        self.engine = Engine(mettagrid_config(mission), seed=seed)
+        self.engine = Engine(build_mettagrid_config(mission), seed=seed)
         names = self.engine.resource_names
         self._resource_ids = [names.index(resource) for resource in RESOURCES]
         self._cooldown_id, self._uses_id = names.index(COOLDOWN), names.index(USES)
         stations = mission.cells_with(*mission.stations)
         self._station_at = {(row, column): n for n, (row, column, _) in enumerate(stations)}
         self._chest_resource_ids = {
-            station: names.index(mission.stations[name].resource)
+            station: names.index(chest.resource)
             for station, (_, _, name) in enumerate(stations)
-            if not isinstance(mission.stations[name], Assembler)
+            if isinstance(chest := mission.stations[name], Chest)
         }
         self.num_agents = mission.num_agents
 
@@ -199,7 +201,7 @@ class MettagridEngine:
         return state
 
 
-def _agent_orders(seed: int, num_agents: int) -> Iterator[list[int]]:
+def _agent_orders_by_step(seed: int, num_agents: int) -> Iterator[list[int]]:
     """Yield the order in which the agents of mettagrid act, step by step.
 
     It is the shuffle of libstdc++ with a Mersenne Twister: one random number gives two positions

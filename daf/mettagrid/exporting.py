@@ -4,6 +4,7 @@ import io
 import json
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -17,7 +18,6 @@ from daf.policies.game import Game
 from daf.policies.lstm import LSTM
 from daf.policies.registry import PolicySpec, read_init_kwargs
 from daf.policies.stateless import Stateless
-from daf.policies.trainable import TrainablePolicy
 from daf.sim.observe import FEATURES
 
 NETWORKS = {Stateless: "stateless", LSTM: "lstm"}
@@ -27,7 +27,9 @@ PACKAGE = "daf_policy"
 WEIGHTS = "weights.pt"
 
 
-def export(path: str | Path, *, class_path: str, weights: str, missions: list[Mission]) -> None:
+def export_mettagrid_bundle(
+    path: str | Path, *, class_path: str, weights: str, missions: list[Mission]
+) -> None:
     """Write a mettagrid bundle: `policy_spec.json`, weights as a state dict, and code.
 
     The code needs only numpy and torch. The same input gives the same bytes.
@@ -44,14 +46,14 @@ def export(path: str | Path, *, class_path: str, weights: str, missions: list[Mi
     """
     spec = PolicySpec(class_path, weights, read_init_kwargs(weights))
     policy = make_policy(spec, Game.of(*missions))
-    if type(policy) not in NETWORKS:
+    if not isinstance(policy, Stateless | LSTM) or type(policy) not in NETWORKS:
         raise ConfigError(
             f"policy {short_json(class_path)} cannot be exported; "
             "accepted: lstm, stateless (other code needs DAF)"
         )
     state = io.BytesIO()
-    torch.save(_state_dict(policy), state)
-    spec_json = json.dumps(_policy_spec(policy, missions), indent=2, sort_keys=True)
+    torch.save(_inference_state_dict(policy), state)
+    spec_json = json.dumps(_build_policy_spec(policy, missions), indent=2, sort_keys=True)
     content = {
         SPEC_FILE: (spec_json + "\n").encode(),
         WEIGHTS: state.getvalue(),
@@ -62,7 +64,7 @@ def export(path: str | Path, *, class_path: str, weights: str, missions: list[Mi
     write_zip(path, content)
 
 
-def _policy_spec(policy: TrainablePolicy, missions: list[Mission]) -> dict:
+def _build_policy_spec(policy: Stateless | LSTM, missions: list[Mission]) -> dict[str, Any]:
     """Return the content of `policy_spec.json`.
 
     Args:
@@ -93,7 +95,7 @@ def _policy_spec(policy: TrainablePolicy, missions: list[Mission]) -> dict:
     }
 
 
-def _state_dict(policy: TrainablePolicy) -> dict[str, torch.Tensor]:
+def _inference_state_dict(policy: Stateless | LSTM) -> dict[str, torch.Tensor]:
     """Return the weights without the critic, and the vocabulary of the embedding, as copies."""
     state = {n: t for n, t in policy.state_dict().items() if not n.startswith("critic.")}
     for name, tensor in policy.embedding.vocabulary.arrays.items():

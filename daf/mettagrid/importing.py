@@ -12,27 +12,31 @@ import inspect
 import random
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from daf.config import ConfigError, short_json, suggest
-from daf.mettagrid.bundle_reader import bundle_digest, check_class, is_bundle_path, read_bundle
-from daf.mettagrid.interface import TokensToMettagrid, build_interface, map_actions
+from daf.mettagrid.bundle_reader import bundle_digest, check_subclass, is_bundle_path, read_bundle
+from daf.mettagrid.interface import TokensToMettagrid, build_interface, daf_action_by_flat_index
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import METTAGRID_PREFIX
 from daf.policies.user_code import error_text
 from daf.provenance.hashing import digest, file_digest
 from daf.provenance.mettagrid_version import require_mettagrid
-from daf.system.interrupts import is_interrupt
+from daf.system.interrupts import is_signal_interrupt
+
+if TYPE_CHECKING:
+    from mettagrid.policy.policy import MultiAgentPolicy
+    from mettagrid.simulator import Action, AgentObservation
 
 INIT_SEED = 0x626F726E
 """Seed of the random initialization of a policy; equal in all worlds, like the weights."""
 
 
-def import_policy_class(class_path: str) -> type[Policy]:
+def wrap_mettagrid_policy(class_path: str) -> type[Policy]:
     """Create the DAF class of a mettagrid policy.
 
     Raises:
@@ -42,7 +46,7 @@ def import_policy_class(class_path: str) -> type[Policy]:
     return type("MettagridPolicy", (MettagridPolicy,), {"class_path": class_path})
 
 
-def code_digest(class_path: str) -> str:
+def policy_code_digest(class_path: str) -> str:
     """Hash the bundle of a mettagrid policy, or the file of its class; and mettagrid's version.
 
     Raises:
@@ -53,7 +57,9 @@ def code_digest(class_path: str) -> str:
     if is_bundle_path(name):
         code_hash = bundle_digest(name)
     else:
-        code_hash = file_digest(sys.modules[_load_class(class_path).__module__].__file__)
+        file = sys.modules[_load_policy_class(class_path).__module__].__file__
+        assert file is not None  # only modules without code have none
+        code_hash = file_digest(file)
     return digest([code_hash, importlib.metadata.version("mettagrid")])
 
 
@@ -79,11 +85,11 @@ class MettagridPolicy(Policy):
         if self._bundle is not None and self._bundle.interface is not None:
             changes = {"num_agents": game.num_agents}
             self._interface = self._bundle.interface.model_copy(update=changes)
-        self._actions = map_actions(self._interface, game, self._source)
+        self._actions = daf_action_by_flat_index(self._interface, game, self._source)
         self._flat_index = self._interface.action_name_to_flat_index
         self._convert_tokens = TokensToMettagrid(self._interface, game, self._actions, self._source)
         self._features = {feature.id: feature for feature in self._interface.obs_features}
-        self._build()
+        self._build_world_policy()
 
     def load(self, path: str) -> None:
         """Load weights with the code of the policy.
@@ -92,13 +98,13 @@ class MettagridPolicy(Policy):
             ConfigError: the weights cannot be loaded.
         """
         self._weights = path
-        self._build()
+        self._build_world_policy()
 
-    def initial_state(self, seeds: torch.Tensor) -> tuple:
+    def initial_state(self, seeds: torch.Tensor) -> "tuple[list[_WorldPolicy], list[int], int]":
         """Return (policies of the worlds, seeds of the worlds, step)."""
         num_agents = self.game.num_agents
         num_worlds = len(seeds) // num_agents
-        worlds = [_WorldPolicy(self._build(), num_agents) for _ in range(num_worlds)]
+        worlds = [_WorldPolicy(self._build_world_policy(), num_agents) for _ in range(num_worlds)]
         return worlds, seeds.view(-1, num_agents)[:, 0].tolist(), 0
 
     def act(self, observations: torch.Tensor, state: tuple) -> tuple[torch.Tensor, tuple]:
@@ -107,16 +113,18 @@ class MettagridPolicy(Policy):
         tokens = self._convert_tokens(observations.cpu().numpy())
         tokens = tokens.reshape(len(worlds), self.game.num_agents, -1, 3)
         flat_actions = np.zeros(tokens.shape[:2], dtype=np.int32)
-        with _preserved_generators():
+        with _preserved_global_generators():
             for world, seed, world_tokens, world_actions in zip(
                 worlds, seeds, tokens, flat_actions
             ):
-                _seed_generators(seed * 0x9E3779B1 + step, self.device)
+                _seed_global_generators(seed * 0x9E3779B1 + step, self.device)
                 if world.has_step_batch:
                     world.policy.step_batch(world_tokens, world_actions)
                 else:
                     world_actions[:] = [
-                        self._flat_action(agent.step(self._observation(agent_id, agent_tokens)))
+                        self._flat_action_index(
+                            agent.step(self._agent_observation(agent_id, agent_tokens))
+                        )
                         for agent_id, (agent, agent_tokens) in enumerate(
                             zip(world.agents, world_tokens)
                         )
@@ -131,24 +139,28 @@ class MettagridPolicy(Policy):
         )
         return actions, (worlds, seeds, step + 1)
 
-    def _build(self) -> Any:
-        """Build the `MultiAgentPolicy` of one world and load its weights."""
+    def _build_world_policy(self) -> "MultiAgentPolicy":
+        """Build the policy of one world and load its weights."""
         if self._bundle is not None:
             kwargs = self._bundle.init_kwargs | self._init_kwargs
             weights = self._weights or self._bundle.weights
         else:
             kwargs, weights = self._init_kwargs, self._weights
-        with _preserved_generators():
-            _seed_generators(INIT_SEED, self.device)
+        with _preserved_global_generators():
+            _seed_global_generators(INIT_SEED, self.device)
             try:
-                cls = self._bundle.load() if self._bundle else _load_class(self.class_path)
-                policy = cls(self._interface, **_with_device(cls, kwargs, self.device))
+                cls = (
+                    self._bundle.load_policy_class()
+                    if self._bundle
+                    else _load_policy_class(self.class_path)
+                )
+                policy = cls(self._interface, **_add_device_if_accepted(cls, kwargs, self.device))
                 if weights is not None:
                     policy.load_policy_data(weights)
             except ConfigError:
                 raise
             except BaseException as error:  # user code may raise anything
-                if is_interrupt(error):
+                if is_signal_interrupt(error):
                     raise
                 raise ConfigError(
                     f"{self._source}: cannot be built with init_kwargs {short_json(kwargs)} "
@@ -156,16 +168,16 @@ class MettagridPolicy(Policy):
                 ) from None
         return policy
 
-    def _observation(self, agent_id: int, tokens: np.ndarray) -> Any:
-        """Build the `AgentObservation` of one agent from its tokens uint8 [T, 3]."""
+    def _agent_observation(self, agent_id: int, tokens: np.ndarray) -> "AgentObservation":
+        """Build the observation of one agent from its tokens uint8 [T, 3]."""
         from mettagrid.simulator import AgentObservation, ObservationToken
 
         rows = tokens[: int((tokens[:, 1] != 255).sum())].tolist()
         objects = [ObservationToken(self._features[row[1]], row[2], tuple(row)) for row in rows]
         return AgentObservation(agent_id=agent_id, tokens=objects)
 
-    def _flat_action(self, action: Any) -> int:
-        """Return the flat index of an `Action`; a vibe counts only without a move."""
+    def _flat_action_index(self, action: "Action") -> int:
+        """Return the flat index of an action; a vibe counts only without a move."""
         name = action.name
         if action.vibe is not None and name == "noop":
             name = action.vibe
@@ -177,7 +189,7 @@ class MettagridPolicy(Policy):
 class _WorldPolicy:
     """Policy of one world and its agents, at the start of an episode."""
 
-    def __init__(self, policy: Any, num_agents: int):
+    def __init__(self, policy: "MultiAgentPolicy", num_agents: int):
         from mettagrid.policy.policy import MultiAgentPolicy
 
         self.policy = policy
@@ -190,7 +202,7 @@ class _WorldPolicy:
             agent.reset()
 
 
-def _load_class(class_path: str) -> type:
+def _load_policy_class(class_path: str) -> type:
     """Import the class of a short name or class path of mettagrid.
 
     Raises:
@@ -213,20 +225,21 @@ def _load_class(class_path: str) -> type:
     try:
         cls = load_symbol(path)
     except BaseException as error:  # user code may raise anything
-        if is_interrupt(error):
+        if is_signal_interrupt(error):
             raise
         raise ConfigError(
             f"policy '{class_path}': cannot import '{path}' ({error_text(error)})"
         ) from None
-    return check_class(cls, MultiAgentPolicy, f"policy '{class_path}'")
+    return check_subclass(cls, MultiAgentPolicy, f"policy '{class_path}'")
 
 
-def _with_device(cls: type, kwargs: dict[str, Any], device: str) -> dict[str, Any]:
+def _add_device_if_accepted(cls: type, init_kwargs: dict[str, Any], device: str) -> dict[str, Any]:
     """Add the device to the arguments of a class that accepts it."""
-    return {"device": device} | kwargs if "device" in inspect.signature(cls).parameters else kwargs
+    accepts_device = "device" in inspect.signature(cls).parameters
+    return {"device": device} | init_kwargs if accepts_device else init_kwargs
 
 
-def _seed_generators(seed: int, device: str) -> None:
+def _seed_global_generators(seed: int, device: str) -> None:
     """Seed the global generators of Python, numpy and torch."""
     seed &= 0xFFFFFFFF
     random.seed(seed)
@@ -238,7 +251,7 @@ def _seed_generators(seed: int, device: str) -> None:
 
 
 @contextlib.contextmanager
-def _preserved_generators() -> Iterator[None]:
+def _preserved_global_generators() -> Iterator[None]:
     """Restore the global random number generators at the end of the block."""
     python, numpy = random.getstate(), np.random.get_state()
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []

@@ -4,7 +4,7 @@ A `PolicyEnvInterface` describes a mettagrid game to a policy. All lookups in it
 because ids differ between games.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,12 +15,15 @@ from daf.missions import RESOURCES
 from daf.policies.game import Game
 from daf.sim.observe import FEATURES
 
+if TYPE_CHECKING:
+    from mettagrid.policy.policy_env_interface import PolicyEnvInterface
+
 GLOBAL_FEATURES = ("episode_completion", "last_action", "last_reward")
 """Features of the agent itself; in mettagrid their tokens have no cell."""
 
 
-def build_interface(game: Game) -> Any:
-    """Build the `PolicyEnvInterface` of a DAF game; requires mettagrid.
+def build_interface(game: Game) -> "PolicyEnvInterface":
+    """Build the interface of a DAF game; requires mettagrid.
 
     Features that only DAF has follow the features of mettagrid.
     """
@@ -51,22 +54,24 @@ def build_interface(game: Game) -> Any:
     )
 
 
-def build_vibes(count: int) -> list[dict[str, str]]:
+def build_vibes(num_vibes: int) -> list[dict[str, str]]:
     """Return one vibe per glyph: the vibes of mettagrid, then generic ones."""
     from mettagrid.config.vibes import VIBES
 
-    existing = [{"symbol": vibe.symbol, "name": vibe.name} for vibe in VIBES[:count]]
-    generic = [{"symbol": "?", "name": f"glyph_{n}"} for n in range(len(existing), count)]
+    existing = [{"symbol": vibe.symbol, "name": vibe.name} for vibe in VIBES[:num_vibes]]
+    generic = [{"symbol": "?", "name": f"glyph_{n}"} for n in range(len(existing), num_vibes)]
     return existing + generic
 
 
-def map_actions(interface: Any, game: Game, source: str) -> np.ndarray:
+def daf_action_by_flat_index(
+    interface: "PolicyEnvInterface", game: Game, source: str
+) -> np.ndarray:
     """Map the flat actions of a mettagrid policy to actions of DAF.
 
     The n-th vibe corresponds to the n-th glyph.
 
     Args:
-        interface: `PolicyEnvInterface` of the policy.
+        interface: interface of the policy.
         game: DAF game.
         source: subject of errors, "policy 'NAME'".
 
@@ -95,7 +100,7 @@ class TokensToMettagrid:
     """Converter of DAF observations to the tokens of a mettagrid policy.
 
     Args:
-        interface: `PolicyEnvInterface` of the policy.
+        interface: interface of the policy.
         game: DAF game.
         actions: int64 [K], DAF's action of each flat action of the policy.
         source: subject of errors, "policy 'NAME'".
@@ -104,7 +109,9 @@ class TokensToMettagrid:
         ConfigError: the policy does not observe tokens.
     """
 
-    def __init__(self, interface: Any, game: Game, actions: np.ndarray, source: str):
+    def __init__(
+        self, interface: "PolicyEnvInterface", game: Game, actions: np.ndarray, source: str
+    ):
         shape = tuple(interface.observation_shape)
         if interface.observation_kind != "token" or len(shape) != 2 or shape[1] != 3:
             raise ConfigError(
@@ -134,11 +141,14 @@ class TokensToMettagrid:
             self.token_map.fixed_location[self._features[name]] = GLOBAL
 
     def _map_feature(
-        self, name: str, feature_id: int | None, values: dict[int, int] | None = None
+        self,
+        feature_name: str,
+        mettagrid_id: int | None,
+        target_values: dict[int, int] | None = None,
     ) -> None:
         """Map a feature of DAF to a feature of the policy; None: the policy does not have it."""
-        if feature_id is not None:
-            self.token_map.map_feature(self._features[name], feature_id, values)
+        if mettagrid_id is not None:
+            self.token_map.map_feature(self._features[feature_name], mettagrid_id, target_values)
 
     def __call__(self, observations: np.ndarray) -> np.ndarray:
         """Convert DAF tokens uint8 [N, T, 3] to mettagrid tokens uint8 [N, max_tokens, 3]."""

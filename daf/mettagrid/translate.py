@@ -6,29 +6,35 @@ raise an error. Observations are those of mettagrid. Rewards are translated wher
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from daf.config import ConfigError
+from daf.mettagrid.assembler_handlers import COOLDOWN, USES
 from daf.mettagrid.handlers import (
     TARGET_IS_EMPTY,
     TARGET_IS_USABLE,
     USE,
     WALK,
-    Data,
+    ConfigData,
+    HandlerData,
+    ValueData,
     add_resources,
-    first_match,
-    handler,
+    build_handler,
+    first_matching_handler,
     has_resources,
     negate,
     stored_amount,
-    transfer,
+    transfer_resource,
     weighted_sum,
 )
-from daf.mettagrid.station_handlers import COOLDOWN, USES, station_object
-from daf.missions import RESOURCES, Assembler, Mission
+from daf.mettagrid.station_handlers import station_object_config
+from daf.missions import RESOURCES, Assembler, Chest, Mission, Resource
 from daf.missions.inventory import starting_inventory
 from daf.missions.mission import AGENT, FLOOR, WALL
 from daf.provenance.mettagrid_version import require_mettagrid
+
+if TYPE_CHECKING:
+    from mettagrid.config.mettagrid_config import MettaGridConfig
 
 TIMED = "timed"
 """Tag of the stations with a cooldown."""
@@ -37,7 +43,7 @@ FIRST_SYMBOL = 0xE000  # private-use characters: every station has its own symbo
 MAX_TAGS = 256
 
 
-def translate(mission: Mission) -> dict[str, Any]:
+def translate_mission(mission: Mission) -> ConfigData:
     """Translate a mission to the data of a `MettaGridConfig`, without importing mettagrid.
 
     Cooldowns and remaining uses become amounts that stations carry, `cooldown` and
@@ -48,12 +54,12 @@ def translate(mission: Mission) -> dict[str, Any]:
     """
     _check_translatable(mission)
     stations = mission.cells_with(*mission.stations)
-    objects: dict[str, Data] = {"wall": {"pydantic_type": "wall", "name": "wall"}}
+    objects: dict[str, ConfigData] = {"wall": {"pydantic_type": "wall", "name": "wall"}}
     symbols = {"#": "wall", ".": "empty", "@": "agent.agent"}
-    rows = [[_symbol(mission, cell) for cell in row] for row in mission.map]
+    rows = [[_map_symbol(mission, character) for character in row] for row in mission.map]
     for index, (row, column, name) in enumerate(stations):
         key, symbol = f"{name}.{index}", chr(FIRST_SYMBOL + index)
-        station = station_object(mission, name, f"station:{index}")
+        station = station_object_config(mission, name, f"station:{index}")
         timed = [TIMED] if _has_cooldown(mission, name) else []
         objects[key] = {**station, "map_name": key, "tags": [*station["tags"], *timed]}
         symbols[symbol] = key
@@ -70,16 +76,16 @@ def translate(mission: Mission) -> dict[str, Any]:
         "obs": {
             "height": mission.window_height,
             "width": mission.window_width,
-            "num_tokens": _token_bound(mission),
+            "num_tokens": _max_observation_tokens(mission),
         },
-        "agent": _agent(mission),
+        "agent": _agent_config(mission),
         "actions": {
             "move": {"handlers": _move_handlers(mission)},
-            "change_vibe": {"vibes": _vibe_entries(mission.glyphs)},
+            "change_vibe": {"vibes": _vibe_configs(mission.glyphs)},
         },
         "objects": objects,
         "tags": [TIMED],
-        "on_tick": _cooldown_handler(),
+        "on_tick": _cooldown_tick_handler(),
         "protocol_details_obs": False,
         "map_builder": {
             "type": "mettagrid.map_builder.ascii.AsciiMapBuilderConfig",
@@ -90,7 +96,7 @@ def translate(mission: Mission) -> dict[str, Any]:
     return {"label": mission.name, "game": game}
 
 
-def mettagrid_config(mission: Mission) -> Any:
+def build_mettagrid_config(mission: Mission) -> "MettaGridConfig":
     """Build the `MettaGridConfig` of a mission.
 
     Use each configuration for one simulation only: mettagrid modifies it.
@@ -117,10 +123,10 @@ def mettagrid_config(mission: Mission) -> Any:
             return filters.validate_python(parts)
         return Handler.model_validate(parts) if "mutations" in parts else parts
 
-    return MettaGridConfig.model_validate(build_models(translate(mission)))
+    return MettaGridConfig.model_validate(build_models(translate_mission(mission)))
 
 
-def translate_rewards(mission: Mission) -> Data | None:
+def translate_rewards(mission: Mission) -> ValueData | None:
     """Build the value whose changes are the reward of all agents; None if it is not translatable.
 
     Mettagrid rewards the stock of a chest. DAF rewards the stock of the last used chest, from the
@@ -131,9 +137,9 @@ def translate_rewards(mission: Mission) -> Data | None:
     for statistic, weight in mission.rewards.items():
         source, _, resource = statistic.removesuffix(".amount").partition(".")
         chests = [
-            (index, mission.stations[name])
+            (index, station)
             for index, (_, _, name) in stations
-            if getattr(mission.stations[name], "resource", None) == resource
+            if isinstance(station := mission.stations[name], Chest) and station.resource == resource
         ]
         if source != "chest" or len(chests) != 1 or chests[0][1].initial:
             return None
@@ -163,26 +169,28 @@ def _check_translatable(mission: Mission) -> None:
             raise _unsupported_error(mission, f"{name} starts clipped, its repair is random")
 
 
-def _token_bound(mission: Mission) -> int:
+def _max_observation_tokens(mission: Mission) -> int:
     """Return an upper bound of tokens per observation; mettagrid fails with more tokens."""
     cells = mission.window_height * mission.window_width
     stations = min(len(mission.cells_with(*mission.stations)), cells)
     return 16 + cells + 6 * stations + (4 + len(RESOURCES)) * mission.num_agents
 
 
-def _symbol(mission: Mission, cell: str) -> str:
-    return {WALL: "#", FLOOR: ".", AGENT: "@"}.get(mission.legend[cell], ".")
+def _map_symbol(mission: Mission, character: str) -> str:
+    return {WALL: "#", FLOOR: ".", AGENT: "@"}.get(mission.legend[character], ".")
 
 
-def _has_cooldown(mission: Mission, name: str) -> bool:
-    return any(recipe.cooldown > 0 for recipe in getattr(mission.stations[name], "recipes", ()))
+def _has_cooldown(mission: Mission, station_type: str) -> bool:
+    return any(
+        recipe.cooldown > 0 for recipe in getattr(mission.stations[station_type], "recipes", ())
+    )
 
 
-def _vibe_entries(count: int) -> list[Data]:
-    return [{"symbol": "?", "name": f"glyph_{index}"} for index in range(count)]
+def _vibe_configs(num_glyphs: int) -> list[ConfigData]:
+    return [{"symbol": "?", "name": f"glyph_{index}"} for index in range(num_glyphs)]
 
 
-def _agent(mission: Mission) -> Data:
+def _agent_config(mission: Mission) -> ConfigData:
     limits = {
         f"limit_{index}": {"resources": list(limit.resources), "base": limit.limit}
         for index, limit in enumerate(mission.limits)
@@ -192,39 +200,39 @@ def _agent(mission: Mission) -> Data:
         "inventory": {
             "default_limit": mission.default_limit,
             "limits": limits,
-            "initial": _in_resource_order(starting_inventory(mission)),
+            "initial": _nonzero_in_resource_order(starting_inventory(mission)),
         },
         "on_use_handler": _energy_sharing_handler(mission),
     }
     if reward := translate_rewards(mission):
         agent["rewards"] = {"stored": {"reward": reward}}
-    amounts = _in_resource_order(mission.regeneration.amounts)
+    amounts = _nonzero_in_resource_order(mission.regeneration.amounts)
     if mission.regeneration.interval and amounts:
         period = {"filter_type": "periodic", "period": mission.regeneration.interval}
-        agent["on_tick"] = handler("regenerate", [period], [add_resources("actor", amounts)])
+        agent["on_tick"] = build_handler("regenerate", [period], [add_resources("actor", amounts)])
     return agent
 
 
-def _in_resource_order(amounts: Mapping[str, int]) -> dict[str, int]:
+def _nonzero_in_resource_order(amounts: Mapping[Resource, int]) -> dict[str, int]:
     return {r: amounts[r] for r in RESOURCES if amounts.get(r, 0)}
 
 
-def _energy_sharing_handler(mission: Mission) -> Data:
+def _energy_sharing_handler(mission: Mission) -> HandlerData:
     """Build the handlers of energy sharing: transfer half the energy, rounded down."""
     energy_limits = (limit.limit for limit in mission.limits if "energy" in limit.resources)
     max_energy = next(energy_limits, mission.default_limit)
     offers = [
-        handler(
+        build_handler(
             f"offer_{half}",
             [has_resources("actor", {"energy": 2 * half})],
-            [transfer("actor", "target", "energy", half)],
+            [transfer_resource("actor", "target", "energy", half)],
         )
         for half in range(max_energy // 2, 0, -1)
     ]
-    return first_match([*offers, handler("offer_nothing", [], [])])
+    return first_matching_handler([*offers, build_handler("offer_nothing", [], [])])
 
 
-def _move_handlers(mission: Mission) -> list[Data]:
+def _move_handlers(mission: Mission) -> list[HandlerData]:
     """Build the handlers of a move: walking and using cost energy.
 
     Mettagrid appends its free handlers to this list. Handlers without mutations match first for
@@ -234,18 +242,18 @@ def _move_handlers(mission: Mission) -> list[Data]:
     pay = [add_resources("actor", {"energy": -cost})] if cost else []
     lacks_energy = [negate(has_resources("actor", {"energy": cost}))]
     no_energy_handlers = [
-        handler("too_tired_to_walk", [TARGET_IS_EMPTY, *lacks_energy], []),
-        handler("too_tired_to_use", lacks_energy, []),
+        build_handler("too_tired_to_walk", [TARGET_IS_EMPTY, *lacks_energy], []),
+        build_handler("too_tired_to_use", lacks_energy, []),
     ]
     return [
         *(no_energy_handlers if cost else []),
-        handler("walk", [TARGET_IS_EMPTY], [WALK, *pay]),
-        handler("use", [TARGET_IS_USABLE], [USE, *pay]),
+        build_handler("walk", [TARGET_IS_EMPTY], [WALK, *pay]),
+        build_handler("use", [TARGET_IS_USABLE], [USE, *pay]),
     ]
 
 
-def _cooldown_handler() -> Data:
+def _cooldown_tick_handler() -> HandlerData:
     """Build the handler that lowers all cooldowns by 1 at the end of a step."""
     query = {"query_type": "query", "source": TIMED}
     lower = {"mutation_type": "query_inventory", "query": query, "deltas": {COOLDOWN: -1}}
-    return handler("cooldowns_run", [], [lower])
+    return build_handler("cooldowns_run", [], [lower])

@@ -1,8 +1,8 @@
 """Missions: YAML files in, immutable `Mission` objects out."""
 
 from daf.missions.loader import build_mission, built_in_missions, load_mission
-from daf.missions.mission import Mission, check_compatible
-from daf.missions.stations import POSITIONS, RESOURCES, Assembler, Chest, Recipe
+from daf.missions.mission import Mission, check_same_spaces
+from daf.missions.stations import POSITIONS, RESOURCES, Assembler, Chest, Recipe, Resource
 
 __all__ = [
     "POSITIONS",
@@ -11,8 +11,9 @@ __all__ = [
     "Chest",
     "Mission",
     "Recipe",
+    "Resource",
     "build_mission",
     "built_in_missions",
-    "check_compatible",
+    "check_same_spaces",
     "load_mission",
 ]

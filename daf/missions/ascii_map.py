@@ -7,17 +7,17 @@ COLORS = {WALL: "90", FLOOR: "90", AGENT: "1;36"}
 STATION_COLOR = "1;33"
 
 
-def ascii_map(mission: Mission, color: bool = False) -> str:
+def format_mission(mission: Mission, use_color: bool = False) -> str:
     """Return name, description, facts, map and legend of a mission as several lines of text.
 
     Args:
         mission: mission to show.
-        color: use of ANSI colors.
+        use_color: use of ANSI colors.
     """
 
     def colored(symbol: str) -> str:
         code = COLORS.get(mission.legend[symbol], STATION_COLOR)
-        return f"\x1b[{code}m{symbol}\x1b[0m" if color else symbol
+        return f"\x1b[{code}m{symbol}\x1b[0m" if use_color else symbol
 
     used = sorted({symbol for row in mission.map for symbol in row})
     legend = [f"{colored(s)} {mission.legend[s]}" for s in used if mission.legend[s] != FLOOR]

@@ -1,14 +1,14 @@
 """Layout generator `cave`: invasion percolation from the assembler carves the floor."""
 
 from heapq import heappop, heappush
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field, model_validator
 
 from daf.config import ConfigError, Int
 from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE
-from daf.missions.layouts import Layout, choose_cell
+from daf.missions.layouts import Layout, choose_random_cell
 
 CLEAR_RADIUS = 3
 """Distance from the assembler, in cells, below which no other station but the chest is placed."""
@@ -40,46 +40,48 @@ class Cave(Layout):
     agents: Int = Field(default=4, ge=1, le=MAX_AGENTS, description="number of agents")
 
     @model_validator(mode="after")
-    def _check_stations(self):
+    def _check_assembler_and_chest(self) -> Self:
         if not (self.stations.get("assembler") and self.stations.get("chest")):
             raise ValueError("key 'stations': expected at least 1 assembler and 1 chest in a cave")
         return self
 
-    def draw(
-        self, interior: np.ndarray, symbols: dict[str, str], random: np.random.Generator
+    def draw_into(
+        self, interior: np.ndarray, symbol_by_content: dict[str, str], random: np.random.Generator
     ) -> None:
-        """Draw floor, stations and agents in place; see `Layout.draw`."""
+        """Draw floor, stations and agents in place; see `Layout.draw_into`."""
         middle = (self.height // 2, self.width // 2)
-        stations = self._place_stations(middle, random)
-        starts = [_shifted(middle, side, 2) for side in SIDES][: self.agents]
-        floor = self._carve_floor(middle, stations, starts, random)
-        interior[floor] = symbols[FLOOR]
+        stations = self._choose_station_cells(middle, random)
+        starts = [_shift_cell(middle, side, 2) for side in SIDES][: self.agents]
+        floor = self._carve_floor_mask(middle, stations, starts, random)
+        interior[floor] = symbol_by_content[FLOOR]
         for cell, name in stations.items():
-            interior[cell] = symbols[name]
+            interior[cell] = symbol_by_content[name]
         for cell in starts:
-            interior[cell] = symbols[AGENT]
+            interior[cell] = symbol_by_content[AGENT]
         for _ in range(self.agents - len(starts)):
-            cell = choose_cell(interior == symbols[FLOOR], random, f"the {self.agents} agents")
-            interior[cell] = symbols[AGENT]
+            cell = choose_random_cell(
+                interior == symbol_by_content[FLOOR], random, f"the {self.agents} agents"
+            )
+            interior[cell] = symbol_by_content[AGENT]
 
-    def _place_stations(self, middle: Cell, random: np.random.Generator) -> dict[Cell, str]:
+    def _choose_station_cells(self, middle: Cell, random: np.random.Generator) -> dict[Cell, str]:
         """Return the station names by cell; no two stations touch, none touches the border."""
-        names = self.station_list()
+        names = self.stations_to_place()
         free = np.zeros((self.height, self.width), dtype=bool)
         free[1:-1, 1:-1] = True
         free[_square_around(middle, CLEAR_RADIUS)] = False
-        chest = _shifted(middle, KNIGHT[random.integers(len(KNIGHT))], 1)
+        chest = _shift_cell(middle, KNIGHT[random.integers(len(KNIGHT))], 1)
         free[_square_around(chest, 1)] = False
         stations = {middle: "assembler", chest: "chest"}
         for name in stations.values():
             names.remove(name)
         for name in names:
-            cell = choose_cell(free, random, f"the {len(names) + 2} stations")
+            cell = choose_random_cell(free, random, f"the {len(names) + 2} stations")
             free[_square_around(cell, 1)] = False
             stations[cell] = name
         return stations
 
-    def _carve_floor(
+    def _carve_floor_mask(
         self,
         middle: Cell,
         stations: dict[Cell, str],
@@ -96,7 +98,9 @@ class Cave(Layout):
         Raises:
             ConfigError: these stations and this seed do not allow `open` open cells.
         """
-        order, parents = self._invasion_order(_shifted(middle, SIDES[0], 1), stations, random)
+        order, parents = self._invasion_order_and_parents(
+            _shift_cell(middle, SIDES[0], 1), stations, random
+        )
         rank = {cell: n for n, cell in enumerate(order)}
         floor = np.zeros((self.height, self.width), dtype=bool)
         for row, column in stations:
@@ -122,7 +126,7 @@ class Cave(Layout):
             floor[cell] = True
         return floor
 
-    def _invasion_order(
+    def _invasion_order_and_parents(
         self, source: Cell, stations: dict[Cell, str], random: np.random.Generator
     ) -> tuple[list[Cell], dict[Cell, Cell | None]]:
         """Return all cells without stations in invasion order, and the parent of each.
@@ -134,7 +138,7 @@ class Cave(Layout):
         """
         ground = random.integers(0, 256, size=(self.height, self.width))
         for axis in (0, 1, 0, 1):  # smoothing in integers gives the same terrain on every machine
-            ground = sum(np.roll(ground, shift, axis) for shift in (-1, 0, 1))
+            ground = np.roll(ground, -1, axis) + ground + np.roll(ground, 1, axis)
         height = ground.tolist()
         parents: dict[Cell, Cell | None] = {source: None}
         boundary = [(height[source[0]][source[1]], source)]
@@ -143,7 +147,7 @@ class Cave(Layout):
             _, cell = heappop(boundary)
             order.append(cell)
             for side in SIDES:
-                row, column = neighbor = _shifted(cell, side, 1)
+                row, column = neighbor = _shift_cell(cell, side, 1)
                 if not (0 <= row < self.height and 0 <= column < self.width):
                     continue
                 if neighbor not in parents and neighbor not in stations:
@@ -152,10 +156,14 @@ class Cave(Layout):
         return order, parents
 
 
-def _shifted(cell: Cell, direction: Cell, steps: int) -> Cell:
+def _shift_cell(cell: Cell, direction: Cell, steps: int) -> Cell:
     return cell[0] + steps * direction[0], cell[1] + steps * direction[1]
 
 
 def _square_around(cell: Cell, distance: int) -> tuple[slice, slice]:
     """Return the slices of all cells at most `distance` from `cell`, in both directions."""
-    return tuple(slice(middle - distance, middle + distance + 1) for middle in cell)
+    row, column = cell
+    return (
+        slice(row - distance, row + distance + 1),
+        slice(column - distance, column + distance + 1),
+    )

@@ -12,7 +12,7 @@ from daf.missions.mission import Mission
 
 
 @dataclass(frozen=True)
-class Bound:
+class ScoreBound:
     """Upper bound of the score of every episode of a mission.
 
     Attributes:
@@ -24,16 +24,16 @@ class Bound:
     binding_limits: tuple[str, ...]
 
 
-def compute_score_bound(mission: Mission) -> Bound:
+def compute_score_bound(mission: Mission) -> ScoreBound:
     """Compute an upper bound of the score of every episode, for any policy.
 
     The bound is the maximum number of hearts in a linear program. Its variables are the uses of
     each recipe, the deposits and the steps walked in an episode; every episode meets its limits.
     """
     if mission.max_steps == 0:
-        return Bound(None, ("an episode has no end",))
-    bound, binding_limits = CeilingConstraints(mission).program().maximize("hearts")
-    return Bound(floor(bound), tuple(binding_limits))
+        return ScoreBound(None, ("an episode has no end",))
+    bound, binding_limits = CeilingConstraints(mission).build_program().prove_upper_bound("hearts")
+    return ScoreBound(floor(bound), tuple(binding_limits))
 
 
 def resolve_ceiling(mission: Mission) -> float | None:

@@ -9,11 +9,11 @@ from fractions import Fraction
 from math import floor, log2
 
 from daf.missions.distances import SIDES, UNREACHABLE, AnyLayoutDistances, Cell, WalkingDistances
-from daf.missions.formations import recipe_by_neighbor_byte
+from daf.missions.formations import recipe_index_by_neighbor_mask
 from daf.missions.inventory import inventory_limits, starting_inventory
 from daf.missions.linear_program import LinearProgram
 from daf.missions.mission import Mission
-from daf.missions.stations import POSITIONS, RESOURCES, Assembler, Chest, Recipe
+from daf.missions.stations import POSITIONS, RESOURCES, Assembler, Chest, Recipe, Resource
 
 FLOAT32 = Fraction(1_000_001, 1_000_000)
 """Bound of 2 float32 roundings: the engine rounds a fraction of an amount before it truncates."""
@@ -39,27 +39,34 @@ class CeilingConstraints:
             WalkingDistances(mission) if mission.layout is None else AnyLayoutDistances(mission)
         )
         self.cells: dict[str, list[Cell]] = {}
+        self.assemblers: dict[str, Assembler] = {}
+        self.chests: list[tuple[Chest, Cell]] = []
         for row, column, name in mission.cells_with(*mission.stations):
             self.cells.setdefault(name, []).append((row, column))
+            station = mission.stations[name]
+            if isinstance(station, Assembler):
+                self.assemblers[name] = station
+            else:
+                self.chests.append((station, (row, column)))
         self.limits = inventory_limits(mission)
         self.start = starting_inventory(mission)
         self.capacity = {name: limit.limit for limit in self.limits for name in limit.resources}
         self.processes = [*self._recipe_processes(), *self._repair_processes()]
-        self.deposits = self._deposit_cells()
+        self.deposits = self._heart_deposit_cells()
         self.steps_from_producers = {
-            resource: self.distances.steps_from(self._producer_cells(resource))
+            resource: self.distances.min_steps_from(self._producer_cells(resource))
             for resource in RESOURCES
         }
-        self.delivery_steps = self._min_steps("heart", self.deposits)
+        self.delivery_steps = self._min_steps_from_producer("heart", self.deposits)
 
-    def program(self) -> LinearProgram:
+    def build_program(self) -> LinearProgram:
         """Build the linear program with all limits."""
         program = LinearProgram(max_value=255 * self.agents * self.mission.max_steps)
         for resource in RESOURCES:
-            self._limit_material(program, resource)
-        self._limit_uses(program)
+            self._limit_resource_balance(program, resource)
+        self._limit_station_uses(program)
         self._limit_repairs(program)
-        self._limit_storage(program)
+        self._limit_stored_hearts(program)
         self._limit_actions(program)
         self._limit_walking(program)
         self._limit_to_whole_repairs(program)
@@ -67,73 +74,65 @@ class CeilingConstraints:
 
     def _recipe_processes(self) -> Iterator[_Process]:
         """Yield the recipes of stations on the map whose formations agents can reach."""
-        for name, cells in self.cells.items():
-            station = self.mission.stations[name]
-            if isinstance(station, Chest):
-                continue
-            formations = {
-                byte for cell in cells for byte in self.distances.formations(cell, self.agents)
-            }
-            table = recipe_by_neighbor_byte(station)
-            for index in sorted({table[byte] for byte in formations} - {None}):
+        for name, station in self.assemblers.items():
+            masks = (
+                self.distances.reachable_neighbor_masks(cell, self.agents)
+                for cell in self.cells[name]
+            )
+            table = recipe_index_by_neighbor_mask(station)
+            indices = {table[mask] for mask in frozenset().union(*masks)}
+            for index in sorted(index for index in indices if index is not None):
                 yield _Process(f"{name} {index}", name, station.recipes[index], False)
 
     def _repair_processes(self) -> Iterator[_Process]:
-        for name in self.cells:
-            station = self.mission.stations[name]
-            is_clippable = isinstance(station, Assembler) and (
-                station.is_initially_clipped
-                or (self.mission.clipping.rate and not station.clip_immune)
+        for name, station in self.assemblers.items():
+            is_clippable = station.is_initially_clipped or (
+                self.mission.clipping.rate and not station.clip_immune
             )
             for index, recipe in enumerate(self.mission.clipping.repairs if is_clippable else ()):
                 yield _Process(f"{name} repair {index}", name, recipe, True)
 
-    def _deposit_cells(self) -> list[Cell]:
+    def _heart_deposit_cells(self) -> list[Cell]:
         """Return the cells from which agents deposit hearts."""
         return [
             cell
-            for name, chest, station in self._chests()
+            for chest, station in self.chests
             if chest.resource == "heart"
             for side, delta in chest.sides.items()
             if delta > 0
             for cell in self.distances.reachable_neighbors(station, [POSITIONS.index(side)])
         ]
 
-    def _chests(self) -> Iterator[tuple[str, Chest, Cell]]:
-        for name, cells in self.cells.items():
-            station = self.mission.stations[name]
-            if isinstance(station, Chest):
-                yield from ((name, station, cell) for cell in cells)
-
-    def _input(self, process: _Process, resource: str) -> Fraction:
+    def _min_input(self, process: _Process, resource: Resource) -> Fraction:
         """Return the minimum amount that one use consumes."""
-        return process.recipe.inputs.get(resource, 0) / self._rounding(process)
+        return process.recipe.inputs.get(resource, 0) / self._rounding_factor(process)
 
-    def _output(self, process: _Process, resource: str) -> Fraction:
+    def _max_output(self, process: _Process, resource: Resource) -> Fraction:
         """Return the maximum amount that one use adds to the inventory of its user."""
         amount = min(process.recipe.outputs.get(resource, 0), self.capacity[resource])
-        return amount * self._rounding(process)
+        return amount * self._rounding_factor(process)
 
-    def _rounding(self, process: _Process) -> Fraction:
-        partial = self.mission.stations[process.station].partial and not process.repairs
+    def _rounding_factor(self, process: _Process) -> Fraction:
+        partial = self.assemblers[process.station].partial and not process.repairs
         return FLOAT32 if partial else Fraction(1)
 
-    def _producer_cells(self, resource: str) -> list[Cell]:
+    def _producer_cells(self, resource: Resource) -> list[Cell]:
         """Return the cells from which agents use the producers of a resource."""
-        names = {process.station for process in self.processes if self._output(process, resource)}
-        return self._cells_around(names, SIDES)
+        names = {p.station for p in self.processes if self._max_output(p, resource)}
+        return self._reachable_cells_around(names, SIDES)
 
-    def _cells_around(self, names: Iterable[str], positions: Iterable[int]) -> list[Cell]:
-        stations = [station for name in names for station in self.cells[name]]
+    def _reachable_cells_around(
+        self, station_types: Iterable[str], positions: Iterable[int]
+    ) -> list[Cell]:
         neighbors = self.distances.reachable_neighbors
-        return [cell for station in stations for cell in neighbors(station, positions)]
+        return [c for n in station_types for s in self.cells[n] for c in neighbors(s, positions)]
 
-    def _min_steps(self, resource: str, users: list[Cell]) -> int:
+    def _min_steps_from_producer(self, resource: Resource, destinations: list[Cell]) -> int:
         """Return the minimum steps from a producer of a resource to one of these cells."""
         steps = self.steps_from_producers[resource]
-        return min((int(steps[cell]) for cell in users), default=UNREACHABLE)
+        return min((int(steps[cell]) for cell in destinations), default=UNREACHABLE)
 
-    def _passive_supply(self, resource: str) -> int:
+    def _passive_supply(self, resource: Resource) -> int:
         """Return the total initial inventory and regeneration of all agents in an episode."""
         mission = self.mission
         interval = mission.regeneration.interval
@@ -141,53 +140,52 @@ class CeilingConstraints:
         per_agent = self.start[resource] + payments * mission.regeneration.amounts.get(resource, 0)
         return self.agents * per_agent
 
-    def _limit_material(self, program: LinearProgram, resource: str) -> None:
+    def _limit_resource_balance(self, program: LinearProgram, resource: Resource) -> None:
         """Limit net use (and stored hearts) to initial amounts, free supply and production."""
         terms = {
-            process.name: self._input(process, resource) - self._output(process, resource)
+            process.name: self._min_input(process, resource) - self._max_output(process, resource)
             for process in self.processes
         }
         supply = self._passive_supply(resource)
         if resource == "heart":
             terms["hearts"] = Fraction(1)
         else:
-            supply += sum(c.initial for _, c, _ in self._chests() if c.resource == resource)
+            supply += sum(c.initial for c, _ in self.chests if c.resource == resource)
         if resource == "energy":
             for process in self.processes:
                 if not process.recipe.inputs.get("energy"):  # else no energy may be left
                     terms[process.name] += self.mission.move_energy
             terms |= dict.fromkeys(("deposits", "steps"), Fraction(self.mission.move_energy))
-        program.limit(resource, terms, supply)
+        program.add_limit(resource, terms, supply)
 
-    def _limit_uses(self, program: LinearProgram) -> None:
+    def _limit_station_uses(self, program: LinearProgram) -> None:
         """Limit the uses of each station by its maximum and by time, for hearts by less time."""
         last = self.mission.max_steps
         for name in dict.fromkeys(p.station for p in self.processes if not p.repairs):
             uses = [p for p in self.processes if p.station == name and not p.repairs]
-            terms = {process.name: 1 for process in uses}
-            program.limit(f"uses of {name}", terms, sum(self._max_uses(uses, last)))
-            hearts = [process for process in uses if self._output(process, "heart")]
+            terms = {p.name: 1 for p in uses}
+            program.add_limit(f"uses of {name}", terms, sum(self._max_uses_per_station(uses, last)))
+            hearts = [process for process in uses if self._max_output(process, "heart")]
             if hearts:
                 terms = {process.name: 1 for process in hearts}
-                max_uses = self._max_uses(hearts, last - self.delivery_steps - 1)
-                program.limit(f"uses of {name} in time", terms, sum(max_uses))
+                max_uses = self._max_uses_per_station(hearts, last - self.delivery_steps - 1)
+                program.add_limit(f"uses of {name} in time", terms, sum(max_uses))
 
-    def _max_uses(self, uses: list[_Process], last: int) -> list[Fraction]:
-        """Return the maximum uses by these processes, per station, until step `last`."""
-        name = uses[0].station
-        station = self.mission.stations[name]
+    def _max_uses_per_station(self, processes: list[_Process], end_step: int) -> list[Fraction]:
+        """Return the maximum uses by these processes, per station, until step `end_step`."""
+        name = processes[0].station
+        station = self.assemblers[name]
         all_uses = [p for p in self.processes if p.station == name and not p.repairs]
         if station.partial:  # the output of a use depends on the cooldown of the previous use
-            uses = all_uses
-        cooldown = min(process.recipe.cooldown for process in uses)
+            processes = all_uses
+        cooldown = min(process.recipe.cooldown for process in processes)
         min_cooldown = 0 if station.partial else min(p.recipe.cooldown for p in all_uses)
+        from_starts = self.distances.from_starts
         max_uses = []
         for cell in self.cells[name]:
             sides = self.distances.reachable_neighbors(cell, SIDES)
-            first = 1 + min(
-                (int(self.distances.from_starts[side]) for side in sides), default=UNREACHABLE
-            )
-            time = max(last - first + 1, 0)
+            first = 1 + min((int(from_starts[side]) for side in sides), default=UNREACHABLE)
+            time = max(end_step - first + 1, 0)
             possible = Fraction(min(self.agents, len(sides)) * time)
             possible = min(possible, Fraction(station.max_uses or UNREACHABLE**2))
             if time and cooldown and not self.mission.clipping.rate:  # clipping ends a cooldown
@@ -195,19 +193,19 @@ class CeilingConstraints:
                 total_uses = possible
                 if min_cooldown:
                     total_uses = min(possible, Fraction(time - 1, min_cooldown) + 1)
-                if not self._overflows(all_uses, total_uses):
+                if not self._can_overflow_cooldown(all_uses, total_uses):
                     possible = min(possible, count if station.partial else Fraction(floor(count)))
             max_uses.append(possible)
         return max_uses
 
-    def _overflows(self, uses: list[_Process], count: Fraction) -> bool:
-        """Return whether exhaustion can push a cooldown beyond 32 bits within `count` uses.
+    def _can_overflow_cooldown(self, processes: list[_Process], num_uses: Fraction) -> bool:
+        """Return whether exhaustion can push a cooldown beyond 32 bits within `num_uses` uses.
 
         Such a cooldown wraps around (RULES 5); a factor of 2 covers rounding.
         """
-        growth = 1 + self.mission.stations[uses[0].station].exhaustion
-        longest = max(process.recipe.cooldown for process in uses)
-        return growth > 1 and log2(longest) + count * log2(growth) > 31
+        growth = 1 + self.assemblers[processes[0].station].exhaustion
+        longest = max(process.recipe.cooldown for process in processes)
+        return growth > 1 and log2(longest) + num_uses * log2(growth) > 31
 
     def _limit_repairs(self, program: LinearProgram) -> None:
         """Limit repairs to clipped stations, and uses of clipped stations to repaired ones."""
@@ -215,23 +213,23 @@ class CeilingConstraints:
         for name in dict.fromkeys(p.station for p in self.processes if p.repairs):
             repairs = {p.name: 1 for p in self.processes if p.station == name and p.repairs}
             uses = [p for p in self.processes if p.station == name and not p.repairs]
-            clipped = self.mission.stations[name].is_initially_clipped * len(self.cells[name])
-            program.limit(f"repairs of {name}", repairs, clipped + clips)
+            clipped = self.assemblers[name].is_initially_clipped * len(self.cells[name])
+            program.add_limit(f"repairs of {name}", repairs, clipped + clips)
             if clipped and uses:
-                max_uses = max(self._max_uses(uses, self.mission.max_steps))
+                max_uses = max(self._max_uses_per_station(uses, self.mission.max_steps))
                 terms = dict.fromkeys(repairs, -max_uses) | {process.name: 1 for process in uses}
-                program.limit(f"clipped {name}", terms, 0)
+                program.add_limit(f"clipped {name}", terms, 0)
 
     def _limit_to_whole_repairs(self, program: LinearProgram) -> None:
         """Round the maximum number of each repair under all other limits down to an integer."""
         repairs = [process.name for process in self.processes if process.repairs]
-        maxima = [floor(program.maximize(name)[0]) for name in repairs]
+        maxima = [floor(program.prove_upper_bound(name).value) for name in repairs]
         for name, maximum in zip(repairs, maxima):
-            program.limit(f"whole {name}", {name: 1}, maximum)
+            program.add_limit(f"whole {name}", {name: 1}, maximum)
 
-    def _limit_storage(self, program: LinearProgram) -> None:
+    def _limit_stored_hearts(self, program: LinearProgram) -> None:
         """Limit stored hearts to the capacity of the chests, and to the hearts per deposit."""
-        chests = [(chest, cell) for _, chest, cell in self._chests() if chest.resource == "heart"]
+        chests = [(chest, cell) for chest, cell in self.chests if chest.resource == "heart"]
         capacity = sum(
             chest.capacity - chest.initial
             for chest, cell in chests
@@ -240,56 +238,58 @@ class CeilingConstraints:
                 for side, delta in chest.sides.items()
             )
         )
-        program.limit("room in chests", {"hearts": 1}, capacity)
+        program.add_limit("room in chests", {"hearts": 1}, capacity)
         largest = max((d for chest, _ in chests for d in chest.sides.values()), default=0)
         per_deposit = min(max(largest, 0), self.capacity["heart"])
-        program.limit("deposits", {"hearts": 1, "deposits": -per_deposit}, 0)
+        program.add_limit("deposits", {"hearts": 1, "deposits": -per_deposit}, 0)
 
     def _limit_actions(self, program: LinearProgram) -> None:
         """Limit uses, deposits and steps together to the number of actions of all agents."""
         terms = {p.name: 1 for p in self.processes} | {"deposits": 1, "steps": 1}
-        program.limit("actions", terms, self.agents * self.mission.max_steps)
+        program.add_limit("actions", terms, self.agents * self.mission.max_steps)
 
     def _limit_walking(self, program: LinearProgram) -> None:
         """Limit the transport from producers to users by walking steps and inventory limits."""
         self._limit_carrying(program, ["heart"], self.deposits, {"heart": {"hearts": Fraction(1)}})
-        stored = {chest.resource for _, chest, _ in self._chests()}
+        stored = {chest.resource for chest, _ in self.chests}
         for resources in (list(limit.resources) for limit in self.limits):
             # Agents can share energy, and chests can forward stored resources without walking.
             if {"heart", "energy", *stored} & set(resources):
                 continue
-            used = {
-                resource: {p.name: self._input(p, resource) for p in self.processes}
+            used: dict[Resource, dict[str, Fraction]] = {
+                resource: {p.name: self._min_input(p, resource) for p in self.processes}
                 for resource in resources
             }
             names = {p.station for p in self.processes if set(p.recipe.inputs) & set(resources)}
             self._limit_carrying(
-                program, resources, self._cells_around(names, range(len(POSITIONS))), used
+                program, resources, self._reachable_cells_around(names, range(len(POSITIONS))), used
             )
 
     def _limit_carrying(
         self,
         program: LinearProgram,
-        resources: list[str],
-        users: list[Cell],
-        used: dict[str, dict[str, Fraction]],
+        resources: list[Resource],
+        user_cells: list[Cell],
+        used_amounts: dict[Resource, dict[str, Fraction]],
     ) -> None:
         """Limit transport to round trips with at most one full inventory limit each.
 
         Args:
             program: linear program to extend.
             resources: resources that share one inventory limit.
-            users: cells from which agents use the resources.
-            used: used amount of each resource, as coefficients by variable.
+            user_cells: cells from which agents use the resources.
+            used_amounts: used amount of each resource, as coefficients by variable.
         """
         capacity = self.capacity[resources[0]]
-        distances = {resource: self._min_steps(resource, users) for resource in resources}
-        distances = {name: steps for name, steps in distances.items() if 0 < steps < UNREACHABLE}
+        min_steps = [self._min_steps_from_producer(r, user_cells) for r in resources]
+        distances: dict[Resource, int] = {
+            r: steps for r, steps in zip(resources, min_steps) if 0 < steps < UNREACHABLE
+        }
         if not capacity or not distances:
             return
         terms: dict[str, Fraction] = {"steps": Fraction(-capacity)}
         for resource, steps in distances.items():
-            for name, amount in used[resource].items():
+            for name, amount in used_amounts[resource].items():
                 terms[name] = terms.get(name, Fraction(0)) + 2 * steps * amount
         # The first trip of an agent can start closer to the producer than the users are.
         saved = sum(
@@ -297,4 +297,4 @@ class CeilingConstraints:
             for start in self.distances.starts
         )
         free = sum(2 * steps * self._passive_supply(name) for name, steps in distances.items())
-        program.limit(f"carrying {resources[0]}", terms, free + capacity * saved)
+        program.add_limit(f"carrying {resources[0]}", terms, free + capacity * saved)

@@ -39,9 +39,9 @@ class WalkingDistances:
         for row, column, _ in mission.cells_with(WALL, *mission.stations):
             self._free[row, column] = False
         self.starts = [(row, column) for row, column, _ in mission.cells_with(AGENT)]
-        self.from_starts = self.steps_from(self.starts)
+        self.from_starts = self.min_steps_from(self.starts)
 
-    def steps_from(self, cells: list[Cell]) -> np.ndarray:
+    def min_steps_from(self, cells: list[Cell]) -> np.ndarray:
         """Compute the minimum steps to each cell from the nearest of `cells`, int64 [H, W]."""
         steps = np.full(self.shape, UNREACHABLE, dtype=np.int64)
         front = np.zeros(self.shape, dtype=bool)
@@ -59,23 +59,25 @@ class WalkingDistances:
             distance += 1
         return steps
 
-    def reachable_neighbors(self, station: Cell, positions: Iterable[int]) -> list[Cell]:
+    def reachable_neighbors(self, station_cell: Cell, positions: Iterable[int]) -> list[Cell]:
         """Return the cells at these positions around a station that an agent can reach."""
-        cells = [_neighbor_cell(station, position) for position in positions]
+        cells = [_neighbor_cell(station_cell, position) for position in positions]
         return [
-            cell for cell in cells if self._on_map(cell) and self.from_starts[cell] < UNREACHABLE
+            cell for cell in cells if self._is_on_map(cell) and self.from_starts[cell] < UNREACHABLE
         ]
 
-    def formations(self, station: Cell, max_agents: int) -> frozenset[int]:
-        """Return the neighbor bytes that up to `max_agents` agents can form around a used station.
+    def reachable_neighbor_masks(self, station_cell: Cell, max_agents: int) -> frozenset[int]:
+        """Return the neighbor masks that up to `max_agents` agents can form around a used station.
 
         Cells outside the map have no bit and the later bits shift down, as in the engine.
         """
-        on_map = [p for p in range(len(POSITIONS)) if self._on_map(_neighbor_cell(station, p))]
-        reachable = tuple(p for p in on_map if self.reachable_neighbors(station, [p]))
-        return _enumerate_formations(tuple(on_map), reachable, min(max_agents, len(POSITIONS)))
+        on_map = [
+            p for p in range(len(POSITIONS)) if self._is_on_map(_neighbor_cell(station_cell, p))
+        ]
+        reachable = tuple(p for p in on_map if self.reachable_neighbors(station_cell, [p]))
+        return _enumerate_neighbor_masks(tuple(on_map), reachable, min(max_agents, len(POSITIONS)))
 
-    def _on_map(self, cell: Cell) -> bool:
+    def _is_on_map(self, cell: Cell) -> bool:
         return 0 <= cell[0] < self.shape[0] and 0 <= cell[1] < self.shape[1]
 
 
@@ -86,18 +88,18 @@ class AnyLayoutDistances(WalkingDistances):
     border.
     """
 
-    def steps_from(self, cells: list[Cell]) -> np.ndarray:
+    def min_steps_from(self, cells: list[Cell]) -> np.ndarray:
         """Return 0 for all cells, int64 [H, W]; UNREACHABLE without `cells`."""
         return np.full(self.shape, 0 if cells else UNREACHABLE, dtype=np.int64)
 
 
-def _neighbor_cell(station: Cell, position: int) -> Cell:
+def _neighbor_cell(station_cell: Cell, position: int) -> Cell:
     row, column = OFFSETS[position]
-    return station[0] + row, station[1] + column
+    return station_cell[0] + row, station_cell[1] + column
 
 
 @lru_cache(maxsize=1024)
-def _enumerate_formations(
+def _enumerate_neighbor_masks(
     positions_on_map: tuple[int, ...], reachable_positions: tuple[int, ...], max_agents: int
 ) -> frozenset[int]:
     bit = {position: 1 << index for index, position in enumerate(positions_on_map)}

@@ -3,8 +3,8 @@
 from daf.missions.stations import POSITIONS, Assembler
 
 
-def recipe_by_neighbor_byte(station: Assembler) -> list[int | None]:
-    """Return the recipe index of each of the 256 neighbor bytes; None without a recipe.
+def recipe_index_by_neighbor_mask(station: Assembler) -> list[int | None]:
+    """Return the recipe index of each of the 256 neighbor masks; None without a recipe.
 
     A later recipe overrides an earlier one (RULES 5: recipes are entered in list order).
     """
@@ -14,7 +14,7 @@ def recipe_by_neighbor_byte(station: Assembler) -> list[int | None]:
             fixed = sum(
                 1 << POSITIONS.index(position) for position in formation if position != "any"
             )
-            for byte in range(256):
-                if byte & fixed == fixed and byte.bit_count() == len(formation):
-                    recipes[byte] = index
+            for mask in range(256):
+                if mask & fixed == fixed and mask.bit_count() == len(formation):
+                    recipes[mask] = index
     return recipes

@@ -24,7 +24,7 @@ COUNTER_NAMES = (
 )
 
 
-def station_types(mission: Mission) -> tuple[str, ...]:
+def station_types_on_map(mission: Mission) -> tuple[str, ...]:
     """Return the names of the station types on the map of a mission, sorted."""
     return tuple(sorted({name for _, _, name in mission.cells_with(*mission.stations)}))
 
@@ -42,4 +42,8 @@ def statistic_names(mission: Mission) -> list[str]:
     `uses_STATION` for each station type on the map.
     """
     production = [f"made_{resource}" for resource in RESOURCES]
-    return [*COUNTER_NAMES, *production, *(f"uses_{name}" for name in station_types(mission))]
+    return [
+        *COUNTER_NAMES,
+        *production,
+        *(f"uses_{name}" for name in station_types_on_map(mission)),
+    ]

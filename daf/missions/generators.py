@@ -12,20 +12,21 @@ GENERATORS = {"cave": Cave, "room": Room}
 AnyLayout = Annotated[Cave | Room, Field(discriminator="generator")]
 
 
-def parse_layout(layout: Any) -> Layout:
+def parse_layout(raw_layout: Any) -> Layout:
     """Validate the `layout` key of a mission.
 
     Args:
-        layout: raw content of the key.
+        raw_layout: raw content of the key.
 
     Raises:
         ConfigError: unknown generator or invalid parameters; one line.
     """
-    if not isinstance(layout, dict):
-        raise ConfigError(f"key 'layout': got {short_json(layout)}; expected a mapping of its keys")
-    name = layout.get("generator")
-    if not isinstance(name, str) or name not in GENERATORS:
+    if not isinstance(raw_layout, dict):
         raise ConfigError(
-            f"key 'layout.generator': got {short_json(name)}; {suggest(name, sorted(GENERATORS))}"
+            f"key 'layout': got {short_json(raw_layout)}; expected a mapping of its keys"
         )
-    return GENERATORS[name].parse(layout, "key 'layout'")
+    name = raw_layout.get("generator")
+    if not isinstance(name, str) or name not in GENERATORS:
+        hint = suggest(str(name), sorted(GENERATORS))
+        raise ConfigError(f"key 'layout.generator': got {short_json(name)}; {hint}")
+    return GENERATORS[name].parse(raw_layout, "key 'layout'")

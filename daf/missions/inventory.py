@@ -1,7 +1,7 @@
 """Inventory limits and starting inventory of the agents of a mission."""
 
 from daf.missions.mission import Mission
-from daf.missions.stations import RESOURCES, InventoryLimit
+from daf.missions.stations import RESOURCES, InventoryLimit, Resource
 
 
 def inventory_limits(mission: Mission) -> list[InventoryLimit]:
@@ -15,14 +15,14 @@ def inventory_limits(mission: Mission) -> list[InventoryLimit]:
     ]
 
 
-def starting_inventory(mission: Mission) -> dict[str, int]:
+def starting_inventory(mission: Mission) -> dict[Resource, int]:
     """Return the inventory of every agent at the start: the initial inventory within the limits.
 
     Resources are entered in the order of ids; the excess is lost (RULES 4).
     """
     limits = inventory_limits(mission)
     limit_by_resource = {resource: limit for limit in limits for resource in limit.resources}
-    amounts: dict[str, int] = {}
+    amounts: dict[Resource, int] = {}
     for resource in RESOURCES:
         limit = limit_by_resource[resource]
         group_amount = sum(amounts.get(name, 0) for name in limit.resources)

@@ -1,14 +1,14 @@
 """Layouts: maps drawn by a generator from its parameters and a seed.
 
-Each generator is a class of its parameters with a method `draw`. The same parameters and seed give
-the same map on every machine.
+Each generator is a class of its parameters with a method `draw_into`. The same parameters and seed
+give the same map on every machine.
 """
 
 import re
 from abc import abstractmethod
 from collections import Counter
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field, PlainValidator, model_validator
@@ -24,12 +24,12 @@ Counts = dict[str, Annotated[Int, Field(ge=0, le=MAX_STATIONS)]]
 Map = tuple[str, ...]
 
 
-def _check_seed(value: Any) -> int | str:
+def _check_layout_seeds(value: Any) -> int | str:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
     if not isinstance(value, str) or not re.fullmatch(f"{SEED_PATTERN}-{SEED_PATTERN}", value):
         raise ValueError("expected a whole number >= 0, or FIRST-LAST for several layouts")
-    count = len(parse_seeds(value))
+    count = len(parse_layout_seeds(value))
     if count < 1:
         raise ValueError("expected FIRST <= LAST, such as 1-1000")
     if count > MAX_LAYOUTS:
@@ -37,13 +37,13 @@ def _check_seed(value: Any) -> int | str:
     return value
 
 
-def parse_seeds(seed: int | str) -> range:
+def parse_layout_seeds(seed_or_range: int | str) -> range:
     """Return the layout seeds of one number, or of a range such as `"1-1000"`."""
-    first, _, last = str(seed).partition("-")
+    first, _, last = str(seed_or_range).partition("-")
     return range(int(first), int(last or first) + 1)
 
 
-Seed = Annotated[int | str, PlainValidator(_check_seed)]
+Seed = Annotated[int | str, PlainValidator(_check_layout_seeds)]
 
 
 class Layout(Model):
@@ -64,7 +64,7 @@ class Layout(Model):
     )
 
     @model_validator(mode="after")
-    def _check_total_cells(self):
+    def _check_total_cells(self) -> Self:
         count = len(self.seeds)
         cells = count * (self.height + 2 * self.border) * (self.width + 2 * self.border)
         if count > 1 and cells > MAX_CELLS:
@@ -81,7 +81,7 @@ class Layout(Model):
     @property
     def seeds(self) -> range:
         """Seeds of all layouts; a single one if `seed` is a number."""
-        return parse_seeds(self.seed)
+        return parse_layout_seeds(self.seed)
 
     def build_map(self, legend: dict[str, str], seed: int) -> Map:
         """Build one map: `height + 2 * border` rows of `width + 2 * border` characters.
@@ -93,34 +93,36 @@ class Layout(Model):
         Raises:
             ConfigError: a cell content without character, or too many stations or agents.
         """
-        symbols = {name: character for character, name in legend.items()}
+        symbol_by_content = {name: character for character, name in legend.items()}
         for name in (WALL, FLOOR, AGENT):
-            if name not in symbols:
+            if name not in symbol_by_content:
                 raise ConfigError(f"key 'legend': expected a character for '{name}' in a layout")
         for name in self.stations:
-            if name not in symbols:
+            if name not in symbol_by_content:
                 raise ConfigError(
                     f"key 'layout.stations': unknown station {short_json(name)}; "
-                    f"{suggest(name, sorted(symbols))}"
+                    f"{suggest(name, sorted(symbol_by_content))}"
                 )
-        grid = np.full((self.height + 2 * self.border, self.width + 2 * self.border), symbols[WALL])
+        grid = np.full(
+            (self.height + 2 * self.border, self.width + 2 * self.border), symbol_by_content[WALL]
+        )
         interior = grid[self.border : -self.border, self.border : -self.border]
-        self.draw(interior, symbols, np.random.Generator(np.random.PCG64(seed)))
+        self.draw_into(interior, symbol_by_content, np.random.Generator(np.random.PCG64(seed)))
         return tuple("".join(row) for row in grid)
 
     @abstractmethod
-    def draw(
-        self, interior: np.ndarray, symbols: dict[str, str], random: np.random.Generator
+    def draw_into(
+        self, interior: np.ndarray, symbol_by_content: dict[str, str], random: np.random.Generator
     ) -> None:
         """Draw floor, stations and agents in place.
 
         Args:
             interior: characters [height, width] inside the border, all walls at first.
-            symbols: character by cell content.
+            symbol_by_content: character by cell content.
             random: random numbers of the layout seed.
         """
 
-    def station_list(self) -> list[str]:
+    def stations_to_place(self) -> list[str]:
         """Return the name of each station to place, one entry per station."""
         return [name for name, count in self.stations.items() for _ in range(count)]
 
@@ -131,30 +133,32 @@ class Room(Layout):
     generator: Literal["room"] = Field(default="room", description="name of the generator")
     agents: Int = Field(ge=1, le=MAX_AGENTS, description="number of agents")
 
-    def draw(
-        self, interior: np.ndarray, symbols: dict[str, str], random: np.random.Generator
+    def draw_into(
+        self, interior: np.ndarray, symbol_by_content: dict[str, str], random: np.random.Generator
     ) -> None:
-        """Draw floor, stations and agents in place; see `Layout.draw`."""
-        interior[:] = symbols[FLOOR]
+        """Draw floor, stations and agents in place; see `Layout.draw_into`."""
+        interior[:] = symbol_by_content[FLOOR]
         free = np.zeros(interior.shape, dtype=bool)
         free[1:-1, 1:-1] = True
-        names = self.station_list()
+        names = self.stations_to_place()
         for name in names:
-            row, column = choose_cell(free, random, f"the {len(names)} stations")
-            interior[row, column] = symbols[name]
+            row, column = choose_random_cell(free, random, f"the {len(names)} stations")
+            interior[row, column] = symbol_by_content[name]
             free[row - 1 : row + 2, column - 1 : column + 2] = False
         for _ in range(self.agents):
-            cell = choose_cell(interior == symbols[FLOOR], random, f"the {self.agents} agents")
-            interior[cell] = symbols[AGENT]
+            cell = choose_random_cell(
+                interior == symbol_by_content[FLOOR], random, f"the {self.agents} agents"
+            )
+            interior[cell] = symbol_by_content[AGENT]
 
 
 @lru_cache(maxsize=8)
-def build_maps(layout: Layout, legend: tuple[tuple[str, str], ...]) -> tuple[Map, ...]:
+def build_maps(layout: Layout, legend_items: tuple[tuple[str, str], ...]) -> tuple[Map, ...]:
     """Build the map of each seed of a layout.
 
     Args:
         layout: generator with its parameters.
-        legend: items of a legend: (character, cell content).
+        legend_items: items of a legend: (character, cell content).
 
     Raises:
         ConfigError: a seed has no map; the message names the seed.
@@ -162,36 +166,38 @@ def build_maps(layout: Layout, legend: tuple[tuple[str, str], ...]) -> tuple[Map
     maps: list[Map] = []
     for seed in layout.seeds:
         try:
-            rows = layout.build_map(dict(legend), seed)
+            rows = layout.build_map(dict(legend_items), seed)
         except ConfigError as error:
             raise ConfigError(f"layout seed {seed}: {error}") from None
         maps.append(rows)
-        if not same_contents(rows, maps[0]):
+        if not has_same_contents(rows, maps[0]):
             raise ConfigError(
                 f"layout seed {seed}: stations or agents differ from the first layout"
             )
     return tuple(maps)
 
 
-def same_contents(first: Map, second: Map) -> bool:
+def has_same_contents(first: Map, second: Map) -> bool:
     """Return whether two maps have the same size and the same number of each character."""
     sizes = [(len(rows), len(rows[0])) for rows in (first, second)]
     return sizes[0] == sizes[1] and Counter("".join(first)) == Counter("".join(second))
 
 
-def choose_cell(free: np.ndarray, random: np.random.Generator, contents: str) -> tuple[int, int]:
+def choose_random_cell(
+    free_mask: np.ndarray, random: np.random.Generator, purpose: str
+) -> tuple[int, int]:
     """Choose one of the free cells uniformly; return (row, column).
 
     Args:
-        free: bool [H, W].
+        free_mask: bool [H, W], free cells.
         random: random numbers of the layout seed.
-        contents: description of what the cells are for, for the error message.
+        purpose: use of the cells, such as "the 4 agents", for the error message.
 
     Raises:
         ConfigError: no cell is free.
     """
-    cells = np.flatnonzero(free)
+    cells = np.flatnonzero(free_mask)
     if cells.size == 0:
-        raise ConfigError(f"key 'layout': the room is too small for {contents}")
-    row, column = divmod(int(random.choice(cells)), free.shape[1])
+        raise ConfigError(f"key 'layout': the room is too small for {purpose}")
+    row, column = divmod(int(random.choice(cells)), free_mask.shape[1])
     return row, column

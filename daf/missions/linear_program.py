@@ -3,8 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
+
+
+class ProvenBound(NamedTuple):
+    """Upper bound of a variable, and the names of the limits that prove it."""
+
+    value: Fraction
+    binding_limits: list[str]
 
 
 @dataclass
@@ -20,18 +28,21 @@ class LinearProgram:
     max_value: int
     limits: list[tuple[str, dict[str, Fraction], Fraction]] = field(default_factory=list)
 
-    def limit(self, name: str, terms: Mapping[str, Fraction | int], limit: Fraction | int) -> None:
+    def add_limit(
+        self, name: str, coefficients: Mapping[str, Fraction | int], upper_bound: Fraction | int
+    ) -> None:
         """Add one limit.
 
         Args:
             name: name of the limit.
-            terms: coefficient of each variable.
-            limit: upper bound of the weighted sum.
+            coefficients: coefficient of each variable.
+            upper_bound: upper bound of the weighted sum.
         """
-        self.limits.append((name, {v: Fraction(c) for v, c in terms.items() if c}, Fraction(limit)))
+        terms = {v: Fraction(c) for v, c in coefficients.items() if c}
+        self.limits.append((name, terms, Fraction(upper_bound)))
 
-    def maximize(self, variable: str) -> tuple[Fraction, list[str]]:
-        """Return an upper bound of a variable, and the names of the limits that prove it.
+    def prove_upper_bound(self, variable: str) -> ProvenBound:
+        """Prove an upper bound of a variable.
 
         By weak duality, any nonnegative multipliers of the limits give a bound. A floating-point
         solver proposes the multipliers. The bound is the sum of multiplier times limit in exact
@@ -62,4 +73,4 @@ class LinearProgram:
         bound = sum(weight * limit for weight, (_, _, limit) in zip(weights, self.limits))
         bound += sum(max(value, Fraction(0)) for value in residuals.values()) * self.max_value
         names = [name for weight, (name, _, limit) in zip(weights, self.limits) if weight]
-        return Fraction(bound), names
+        return ProvenBound(Fraction(bound), names)

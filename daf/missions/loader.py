@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from daf.config import ConfigError, check_plain_data, load_yaml, short_json, suggest
 from daf.config.paths import expand_home
 from daf.config.plain import as_plain_data
-from daf.errors import describe
+from daf.errors import describe_validation_error
 from daf.missions.ceiling import resolve_ceiling
 from daf.missions.generators import parse_layout
 from daf.missions.mission import AGENT, FLOOR, WALL, Mission
@@ -26,9 +26,9 @@ def built_in_missions() -> list[str]:
     return sorted(path.stem for path in BUILT_IN.glob("*.yaml"))
 
 
-def built_in_description(name: str) -> str:
+def built_in_description(mission_name: str) -> str:
     """Return the description of a built-in mission without building its map."""
-    return load_yaml(BUILT_IN / f"{name}.yaml")["description"]
+    return load_yaml(BUILT_IN / f"{mission_name}.yaml")["description"]
 
 
 def load_mission(mission: str | Path) -> Mission:
@@ -43,14 +43,14 @@ def load_mission(mission: str | Path) -> Mission:
     Raises:
         ConfigError: unknown mission or invalid file; one line with file, key, value, expectation.
     """
-    path, seed = find_mission_file(str(mission))
+    path, seed = find_file_and_layout_seed(str(mission))
     source = str(path) if seed is None else f"{path}@{seed}"
     return build_mission(
         load_yaml(path), name=path.stem, source=source, folder=path.parent, layout_seed=seed
     )
 
 
-def find_mission_file(mission: str) -> tuple[Path, str | None]:
+def find_file_and_layout_seed(mission: str) -> tuple[Path, str | None]:
     """Return the YAML file of a mission, and the layout seed or seeds behind '@' (else None).
 
     Args:
@@ -107,7 +107,7 @@ def build_mission(
             )
         if layout_seed is not None:
             data = _with_layout_seed(data, layout_seed) | {"name": f"{data['name']}@{layout_seed}"}
-        data["stations"] = _build_stations(data.get("stations", {}))
+        data["stations"] = _override_station_catalog(data.get("stations", {}))
         data["legend"] = _build_legend(data["stations"], data.get("legend", {}))
         if ("layout" in data) == ("map" in data):
             count = "both" if "map" in data else "neither"
@@ -125,16 +125,16 @@ def build_mission(
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
     except ValidationError as error:
-        raise ConfigError(f"{source}: {describe(error, Mission)}") from None
+        raise ConfigError(f"{source}: {describe_validation_error(error, Mission)}") from None
 
 
-def _resolve_extends(data: dict, folder: Path, chain: tuple[Path, ...]) -> dict:
+def _resolve_extends(data: dict, folder: Path, extending_files: tuple[Path, ...]) -> dict:
     """Return the keys of a mission merged with those of all missions that it extends.
 
     Args:
         data: content of the mission file.
         folder: folder of the mission file.
-        chain: files of the missions that extend this one, outermost first.
+        extending_files: files of the missions that extend this one, outermost first.
 
     Raises:
         ConfigError: the base mission is unknown, invalid, or extends this one.
@@ -146,17 +146,17 @@ def _resolve_extends(data: dict, folder: Path, chain: tuple[Path, ...]) -> dict:
     if not isinstance(base, str):
         raise ConfigError(f"key 'extends': got {short_json(base)}; expected the name of a mission")
     try:
-        file, seed = find_mission_file(base)
+        file, seed = find_file_and_layout_seed(base)
         path = (folder / file).resolve()
-        if path in chain:
-            names = ", ".join(short_json(file.name) for file in chain)
+        if path in extending_files:
+            names = ", ".join(short_json(file.name) for file in extending_files)
             raise ConfigError(f"got {short_json(base)}, which extends itself through {names}")
         inherited = load_yaml(path)
         if not isinstance(inherited, dict):
             raise ConfigError(f"{path}: got {short_json(inherited)}; expected a mapping of keys")
     except ConfigError as error:
         raise ConfigError(f"key 'extends': {error}") from None
-    inherited = _resolve_extends(inherited, path.parent, (*chain, path))
+    inherited = _resolve_extends(inherited, path.parent, (*extending_files, path))
     if seed is not None:
         inherited = _with_layout_seed(inherited, seed)
     for key in NOT_INHERITED_KEYS:
@@ -184,7 +184,7 @@ def _deep_merge(base: Any, overrides: Any) -> Any:
     return base | {key: _deep_merge(base.get(key), value) for key, value in overrides.items()}
 
 
-def _build_stations(overrides: Any) -> dict[str, dict]:
+def _override_station_catalog(overrides: Any) -> dict[str, dict]:
     if not isinstance(overrides, dict):
         raise ConfigError(
             f"key 'stations': got {short_json(overrides)}; expected a mapping of names to stations"
@@ -202,10 +202,11 @@ def _build_stations(overrides: Any) -> dict[str, dict]:
     return _deep_merge(STATION_CATALOG, overrides)
 
 
-def _build_legend(stations: dict[str, dict], extra: Any) -> dict[str, Any]:
-    if not isinstance(extra, dict):
+def _build_legend(stations: dict[str, dict], extra_symbols: Any) -> dict[str, Any]:
+    if not isinstance(extra_symbols, dict):
         raise ConfigError(
-            f"key 'legend': got {short_json(extra)}; expected a mapping of characters to names"
+            f"key 'legend': got {short_json(extra_symbols)}; "
+            "expected a mapping of characters to names"
         )
     legend = {"#": WALL, ".": FLOOR, "@": AGENT}
     for name, station in stations.items():
@@ -217,4 +218,4 @@ def _build_legend(stations: dict[str, dict], extra: Any) -> dict[str, Any]:
                     f"'{legend[symbol]}'; taken: {' '.join(sorted(legend))}"
                 )
             legend[symbol] = name
-    return legend | extra
+    return legend | extra_symbols

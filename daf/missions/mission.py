@@ -2,7 +2,7 @@
 
 import re
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from daf.config import ConfigError, Float, Int, Model, short_json, suggest
 from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, MAX_STATIONS, WALL
 from daf.missions.generators import AnyLayout
-from daf.missions.layouts import build_maps, same_contents
+from daf.missions.layouts import build_maps, has_same_contents
 from daf.missions.names import MissionName, split_layout_seed
 from daf.missions.stations import (
     MAX_COUNT,
@@ -101,7 +101,7 @@ class Mission(Model):
 
     def resolved(self) -> dict[str, Any]:
         """Return all values as read-only plain data, which thousands of runs share."""
-        return self._plain
+        return self._resolved_data
 
     def without_ceiling(self) -> "Mission":
         """Return the mission without its ceiling, which does not affect training.
@@ -134,35 +134,40 @@ class Mission(Model):
                 mask |= symbols == symbol
         return mask
 
-    def select_layout(self, seed: int) -> "Mission":
+    def select_layout(self, layout_seed: int) -> "Mission":
         """Return one of several layouts as a mission with a single map.
 
         Args:
-            seed: layout seed.
+            layout_seed: layout seed.
 
         Raises:
             ConfigError: the seed has no map, or its map has other contents than `map`.
         """
-        rows = self.layout.build_map(self.legend, seed)
-        if not same_contents(rows, self.map):
+        assert self.layout is not None, "only a mission with several layouts has layout seeds"
+        rows = self.layout.build_map(self.legend, layout_seed)
+        if not has_same_contents(rows, self.map):
             raise ConfigError(f"mission {self.name}: key 'map': differs from the first layout")
-        changes = {"name": f"{split_layout_seed(self.name)[0]}@{seed}", "map": rows, "layout": None}
+        changes = {
+            "name": f"{split_layout_seed(self.name)[0]}@{layout_seed}",
+            "map": rows,
+            "layout": None,
+        }
         return type(self).model_construct(**dict(self) | changes)
 
     @cached_property
-    def _plain(self) -> dict[str, Any]:
+    def _resolved_data(self) -> dict[str, Any]:
         return HashedDict(super().resolved())
 
     @field_validator("window_height", "window_width")
     @classmethod
-    def _check_odd_window(cls, size):
+    def _check_odd_window(cls, size: int) -> int:
         if size % 2 == 0:
             raise ValueError("expected an odd number, so that the window has a center")
         return size
 
     @field_validator("map")
     @classmethod
-    def _check_rectangle(cls, rows):
+    def _check_rectangle(cls, rows: tuple[str, ...]) -> tuple[str, ...]:
         for number, row in enumerate(rows, start=1):
             if len(row) != len(rows[0]):
                 raise ValueError(
@@ -177,7 +182,7 @@ class Mission(Model):
 
     @field_validator("rewards")
     @classmethod
-    def _check_statistics(cls, rewards):
+    def _check_rewarded_statistics(cls, rewards: dict[str, float]) -> dict[str, float]:
         for name in rewards:
             parts = re.fullmatch(r"chest\.(\w+)\.amount|(\w+)\.gained", name)
             if not parts or (parts[1] or parts[2]) not in RESOURCES:
@@ -188,14 +193,16 @@ class Mission(Model):
 
     @field_validator("limits")
     @classmethod
-    def _check_one_limit_per_resource(cls, limits):
+    def _check_one_limit_per_resource(
+        cls, limits: tuple[InventoryLimit, ...]
+    ) -> tuple[InventoryLimit, ...]:
         resources = [resource for limit in limits for resource in limit.resources]
         if len(set(resources)) < len(resources):
             raise ValueError("expected each resource in at most one limit")
         return limits
 
     @model_validator(mode="after")
-    def _check_map(self):
+    def _check_legend_and_map(self) -> Self:
         for symbol, content in self.legend.items():
             if content not in (WALL, FLOOR, AGENT) and content not in self.stations:
                 accepted = sorted([WALL, FLOOR, AGENT, *self.stations])
@@ -256,7 +263,7 @@ class Mission(Model):
         ]
 
 
-def check_compatible(*missions: Mission) -> None:
+def check_same_spaces(*missions: Mission) -> None:
     """Check that one policy can act in all `missions`.
 
     Raises:

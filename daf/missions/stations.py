@@ -1,12 +1,12 @@
 """Stations of a mission: assemblers, chests, recipes, inventory limits and clipping."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, field_validator, model_validator
 
 from daf.config import Float, Int, Model
 
-RESOURCES = (
+Resource = Literal[
     "energy",
     "carbon",
     "oxygen",
@@ -17,15 +17,16 @@ RESOURCES = (
     "modulator",
     "resonator",
     "scrambler",
-)
+]
+RESOURCES: tuple[Resource, ...] = get_args(Resource)
 """Resource names in id order, which is the order of every iteration over resources."""
 
-POSITIONS = ("NW", "N", "NE", "W", "E", "SW", "S", "SE")
-"""The cells around a station in reading order: position i is bit 2**i of the neighbor byte."""
+Position = Literal["NW", "N", "NE", "W", "E", "SW", "S", "SE"]
+POSITIONS: tuple[Position, ...] = get_args(Position)
+"""The cells around a station in reading order: position i is bit 2**i of the neighbor mask."""
 MAX_COUNT = 1_000_000
 
-Resource = Literal[RESOURCES]
-Position = Literal[*POSITIONS, "any"]
+FormationPosition = Literal[Position, "any"]
 Side = Literal["N", "W", "E", "S"]
 Amount = Annotated[Int, Field(ge=0, le=255)]
 Symbol = Annotated[str, Field(min_length=1, max_length=1)]
@@ -38,7 +39,7 @@ class Recipe(Model):
     cell. The agents in the formation pool the inputs and receive the outputs.
     """
 
-    formations: tuple[tuple[Position, ...], ...] = Field(
+    formations: tuple[tuple[FormationPosition, ...], ...] = Field(
         default=(), description="formations of agents, each a list of positions around the station"
     )
     inputs: dict[Resource, Amount] = Field(
@@ -53,7 +54,9 @@ class Recipe(Model):
 
     @field_validator("formations")
     @classmethod
-    def _check_formations(cls, formations):
+    def _check_formation_positions(
+        cls, formations: tuple[tuple[FormationPosition, ...], ...]
+    ) -> tuple[tuple[FormationPosition, ...], ...]:
         for formation in formations:
             fixed = [position for position in formation if position != "any"]
             if not 1 <= len(formation) <= len(POSITIONS) or len(set(fixed)) < len(fixed):
@@ -103,7 +106,7 @@ class Chest(Model):
     capacity: Int = Field(default=255, ge=1, le=255, description="maximum stored amount")
 
     @model_validator(mode="after")
-    def _check_initial(self):
+    def _check_initial_within_capacity(self) -> Self:
         if self.initial > self.capacity:
             raise ValueError(
                 f"initial: got {self.initial}; expected at most capacity, which is {self.capacity}"

@@ -3,18 +3,18 @@
 import numpy as np
 
 from daf.missions import RESOURCES, Chest, Mission
-from daf.missions.game_statistics import station_types
+from daf.missions.game_statistics import station_types_on_map
 from daf.missions.mission import WALL
 
 
-def token_bound(mission: Mission) -> int:
+def compute_token_bound(mission: Mission) -> int:
     """Compute an upper bound of the tokens in any observation of the mission.
 
     The sum of 4 global tokens, up to 5 tokens and 1 per resource for each agent, and the fullest
     window of walls (1 each), chests (2) and other stations (4).
     """
     token_count = mission.mask_of(WALL).astype(np.int32)
-    for name in station_types(mission):
+    for name in station_types_on_map(mission):
         chest = isinstance(mission.stations[name], Chest)
         token_count += (2 if chest else 4) * mission.mask_of(name)
     height, width = mission.window_height, mission.window_width

@@ -11,7 +11,7 @@ from daf.provenance.hashing import digest
 POLICY_SPEC_FIELDS = ("class_path", "data_path", "init_kwargs")
 
 
-def policy_config(policy: Any) -> PolicyConfig:
+def as_policy_config(policy: Any) -> PolicyConfig:
     """Return the configuration of a policy.
 
     Args:
@@ -38,23 +38,23 @@ def policy_config(policy: Any) -> PolicyConfig:
     return PolicyConfig.parse(data, f"policy {short_json(data.get('class_path'))}")
 
 
-def as_list(values: Iterable[Any] | str, argument: str) -> list[Any]:
+def as_list(values: Iterable[Any] | str, argument_name: str) -> list[Any]:
     """Return the values of an argument as a list. A single string is not a list.
 
     Raises:
         ConfigError: not a list; names the argument.
     """
     if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
-        raise ConfigError(f"argument '{argument}': got {short_json(values)}; expected a list")
-    return [value if argument == "policies" else as_plain_data(value) for value in values]
+        raise ConfigError(f"argument '{argument_name}': got {short_json(values)}; expected a list")
+    return [value if argument_name == "policies" else as_plain_data(value) for value in values]
 
 
-def as_dict(values: Any, argument: str) -> dict[str, Any]:
+def as_dict(values: Any, argument_name: str) -> dict[str, Any]:
     """Return the keys and values of an argument.
 
     Args:
         values: a mapping, a model (its explicitly set keys), or None (no keys).
-        argument: name of the argument, for the error.
+        argument_name: name of the argument, for the error.
 
     Raises:
         ConfigError: another type; names the argument.
@@ -63,7 +63,9 @@ def as_dict(values: Any, argument: str) -> dict[str, Any]:
         return values.model_dump(mode="json", exclude_unset=True)
     plain_values = as_plain_data({} if values is None else values)
     if not isinstance(plain_values, dict):
-        raise ConfigError(f"argument '{argument}': got {short_json(values)}; expected a mapping")
+        raise ConfigError(
+            f"argument '{argument_name}': got {short_json(values)}; expected a mapping"
+        )
     return plain_values
 
 
@@ -81,10 +83,10 @@ def resolve_daf_config(daf_config: DAFConfig | None, results_dir: Any) -> DAFCon
         raise ConfigError(
             f"argument 'daf_config': got {short_json(daf_config)}; expected a DAFConfig"
         )
-    daf_config = daf_config or DAFConfig()
+    settings = DAFConfig() if daf_config is None else daf_config
     if results_dir is None:
-        return daf_config
-    explicit_settings = daf_config.model_dump(mode="json", exclude_unset=True)
+        return settings
+    explicit_settings = settings.model_dump(mode="json", exclude_unset=True)
     return DAFConfig.parse(explicit_settings | {"results_dir": results_dir}, "arguments")
 
 
@@ -93,7 +95,7 @@ def execution_settings(daf: DAFConfig) -> dict[str, Any]:
     return {name: getattr(daf, name) for name in ExecutionConfig.model_fields}
 
 
-def default_name(kind: str, content: Model | dict[str, Any]) -> str:
+def default_pipeline_name(kind: str, content: Model | dict[str, Any]) -> str:
     """Return a name that depends on the content of a request only."""
     data = content.resolved() if isinstance(content, Model) else as_plain_data(content)
     return f"{kind}-{digest(data)[:8]}"

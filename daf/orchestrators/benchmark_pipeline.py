@@ -7,18 +7,18 @@ from daf.config import BenchmarkConfig, ConfigError, DAFConfig, TeamsConfig
 from daf.orchestrators.arguments import (
     as_dict,
     as_list,
-    default_name,
+    as_policy_config,
+    default_pipeline_name,
     execution_settings,
-    policy_config,
     resolve_daf_config,
 )
-from daf.orchestrators.experiment_outputs import experiment_outputs
+from daf.orchestrators.experiment_outputs import read_experiment_outputs
 from daf.orchestrators.pipeline import Pipeline
 from daf.orchestrators.plans import build_plan
 from daf.orchestrators.result import PipelineResult
 from daf.orchestrators.stages import CHECK_STAGE, TRAIN_RULES, Stage
 from daf.plan import Plan
-from daf.plan.evaluation_summary import best_policy_with_weights, summarize_evaluations
+from daf.plan.evaluation_summary import find_best_policy_with_weights, summarize_evaluations
 
 
 def daf_run_benchmark_pipeline(
@@ -67,7 +67,7 @@ def daf_run_benchmark_pipeline(
     hyperparameters = as_dict(training, "training")
     if num_training_steps is not None:
         hyperparameters["steps"] = num_training_steps
-    policy_configs = [policy_config(policy) for policy in as_list(policies, "policies")]
+    policy_configs = [as_policy_config(policy) for policy in as_list(policies, "policies")]
     request = {
         "policies": [policy.resolved() for policy in policy_configs],
         "missions": as_list(missions, "missions"),
@@ -78,7 +78,7 @@ def daf_run_benchmark_pipeline(
         request["training_seeds"] = list(daf.training_seeds)
     if teams is not None:
         request["teams"] = TeamsConfig.parse(as_dict(teams, "teams"), "argument 'teams'").resolved()
-    name = name or default_name("benchmark", request)
+    name = name or default_pipeline_name("benchmark", request)
     config = BenchmarkConfig.parse(
         {"name": name, **request, "execution": execution_settings(daf)}, "arguments"
     )
@@ -110,25 +110,27 @@ def run_benchmark(
         succeeded = pipeline.run("benchmark_report" if compare else "evaluations", stages)
         plan, outputs = pipeline.plan, pipeline.result.outputs
         files = outputs["files"] = {}
-        outputs["checkpoints"] = _checkpoints(plan)
-        files["training"] = [plan.weights_file(run) for run in plan.finished_runs()]
+        outputs["checkpoints"] = _checkpoints_by_label(plan)
+        files["training"] = [plan.weights_file(run) for run in plan.available_runs()]
         outputs["evaluation_results"] = summarize_evaluations(plan)
         files["evaluation"] = plan.episodes_files()
         if compare and succeeded:
-            outputs |= experiment_outputs(plan, "benchmarks")
+            outputs |= read_experiment_outputs(plan, "benchmarks")
             files["comparison"] = [
                 plan.experiment_file("benchmarks", "stats.json"),
                 outputs["report"],
             ]
         if deploy and succeeded:
-            _deploy(pipeline, plan)
+            _deploy_best_policy(pipeline, plan)
     return pipeline.result
 
 
-def _deploy(pipeline: Pipeline, plan: Plan) -> None:
-    best = best_policy_with_weights(plan)
+def _deploy_best_policy(pipeline: Pipeline, plan: Plan) -> None:
+    best = find_best_policy_with_weights(plan)
     if best is None:
-        pipeline.fail("deployment", "no policy with weights was evaluated on every mission")
+        pipeline.record_failure(
+            "deployment", "no policy with weights was evaluated on every mission"
+        )
         return
     bundle = plan.bundle_file(best)
     if pipeline.run(bundle, [Stage("deployment", ("deploy",))], plan.config):
@@ -136,9 +138,9 @@ def _deploy(pipeline: Pipeline, plan: Plan) -> None:
         pipeline.result.outputs["files"]["deployment"] = [bundle]
 
 
-def _checkpoints(plan: Plan) -> dict[str, list[str]]:
+def _checkpoints_by_label(plan: Plan) -> dict[str, list[str]]:
     """Return the weights files of the finished runs, by the label of their policy."""
     checkpoints: dict[str, list[str]] = {}
-    for run in plan.finished_runs():
+    for run in plan.available_runs():
         checkpoints.setdefault(plan.labels[run], []).append(plan.weights_file(run))
     return checkpoints

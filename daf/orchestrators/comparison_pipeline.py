@@ -7,12 +7,12 @@ from daf.config import BenchmarkConfig, DAFConfig, TeamsConfig
 from daf.orchestrators.arguments import (
     as_dict,
     as_list,
-    default_name,
+    as_policy_config,
+    default_pipeline_name,
     execution_settings,
-    policy_config,
     resolve_daf_config,
 )
-from daf.orchestrators.experiment_outputs import experiment_outputs
+from daf.orchestrators.experiment_outputs import read_experiment_outputs
 from daf.orchestrators.pipeline import Pipeline
 from daf.orchestrators.result import PipelineResult
 from daf.orchestrators.stages import CHECK_STAGE, Stage
@@ -61,7 +61,7 @@ def daf_run_comparison_pipeline(
         ConfigError: invalid arguments; raised before any job starts.
     """
     daf = resolve_daf_config(daf_config, results_dir)
-    policy_configs = [policy_config(policy) for policy in as_list(policies, "policies")]
+    policy_configs = [as_policy_config(policy) for policy in as_list(policies, "policies")]
     request = {
         "policies": [policy.resolved() | {"train": False} for policy in policy_configs],
         "missions": as_list(missions, "missions"),
@@ -69,7 +69,7 @@ def daf_run_comparison_pipeline(
     }
     if teams is not None:
         request["teams"] = TeamsConfig.parse(as_dict(teams, "teams"), "argument 'teams'").resolved()
-    name = name or default_name("comparison", request)
+    name = name or default_pipeline_name("comparison", request)
     config = BenchmarkConfig.parse(
         {"name": name, **request, "execution": execution_settings(daf)}, "arguments"
     )
@@ -79,7 +79,7 @@ def daf_run_comparison_pipeline(
         outputs["comparison_results"] = summarize_evaluations(plan)
         outputs["files"] = {"policy_comparison": plan.episodes_files()}
         if succeeded:
-            outputs |= experiment_outputs(plan, "comparisons")
+            outputs |= read_experiment_outputs(plan, "comparisons")
             outputs["files"]["statistical_analysis"] = [
                 plan.experiment_file("comparisons", "stats.json")
             ]

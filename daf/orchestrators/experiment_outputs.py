@@ -5,9 +5,10 @@ from typing import Any
 from daf.config import load_json
 from daf.plan import Plan
 from daf.plan.evaluation_summary import summarize_evaluations
+from daf.plan.plan import ExperimentKind
 
 
-def experiment_outputs(plan: Plan, kind: str) -> dict[str, Any]:
+def read_experiment_outputs(plan: Plan, kind: ExperimentKind) -> dict[str, Any]:
     """Return the pipeline outputs of an experiment.
 
     Args:

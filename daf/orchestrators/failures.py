@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from daf.jobs.batch import part_log, staging_path
-from daf.jobs.log import LOG_FAILURE, failure_reason
+from daf.jobs.batch import part_log_path, staging_path
+from daf.jobs.log import LOG_FAILURE, read_failure_reason
 from daf.orchestrators.result import Failure
 from daf.orchestrators.run_snakemake import Job, SnakemakeResult
 from daf.provenance.sidecar import SUFFIX
-from daf.system.limits import describe_limits
+from daf.system.limits import describe_low_limits
 
 NUM_LAST_LINES = 5
 
@@ -20,7 +20,7 @@ TABLE_SUFFIX = ".parquet"
 
 
 def find_failures(
-    snakemake: SnakemakeResult,
+    snakemake_result: SnakemakeResult,
     stage_by_rule: Mapping[str, str],
     default_stage: str,
     results_dir: str,
@@ -28,27 +28,29 @@ def find_failures(
     """Return the failures of one Snakemake call, one per failed job or evaluation.
 
     Args:
-        snakemake: outcome of the call.
+        snakemake_result: outcome of the call.
         stage_by_rule: stage of each rule.
         default_stage: stage of an error of the workflow itself.
         results_dir: results folder.
     """
     failures = []
-    for job in snakemake.jobs.values():
+    for job in snakemake_result.jobs.values():
         if job.status == "failed":
             stage = stage_by_rule.get(job.rule, default_stage)
-            evaluations = _failed_evaluations(job, results_dir)
-            failures += [_job_failure(j, stage, snakemake.text) for j in evaluations or [job]]
-    if failures or snakemake.exit_status == 0:
+            evaluations = _failed_evaluations_as_jobs(job, results_dir)
+            failures += [
+                _make_job_failure(j, stage, snakemake_result.text) for j in evaluations or [job]
+            ]
+    if failures or snakemake_result.exit_status == 0:
         return failures
-    running = [job for job in snakemake.jobs.values() if job.status == "running"]
+    running = [job for job in snakemake_result.jobs.values() if job.status == "running"]
     stage = stage_by_rule.get(running[0].rule, default_stage) if running else default_stage
-    lines = [line for line in snakemake.text.splitlines() if line.strip()]
-    message = _workflow_message(snakemake, lines)
+    lines = [line for line in snakemake_result.text.splitlines() if line.strip()]
+    message = _workflow_error_message(snakemake_result, lines)
     return [Failure(stage, None, {}, message, lines[-NUM_LAST_LINES:], None)]
 
 
-def _failed_evaluations(job: Job, results_dir: str) -> list[Job]:
+def _failed_evaluations_as_jobs(job: Job, results_dir: str) -> list[Job]:
     """Return the failed evaluations of a job, each as a job.
 
     An evaluation failed if its log has a failure line, or if it was running when the job ended.
@@ -56,16 +58,16 @@ def _failed_evaluations(job: Job, results_dir: str) -> list[Job]:
     if job.rule != "evaluate" or job.log is None:
         return []
     tables = [file for file in job.output if file.endswith(TABLE_SUFFIX)]
-    table_by_log = {part_log(job.log, table): table for table in tables}
+    table_by_log = {part_log_path(job.log, table): table for table in tables}
     failed = []
     for log in sorted(filter(Path.is_file, table_by_log), key=os.path.getmtime):
         evaluation = replace(
             job,
-            wildcards=job.wildcards | {"policy": _policy_from_path(log), "mission": log.stem},
+            wildcards=job.wildcards | {"policy": _policy_name_from_path(log), "mission": log.stem},
             log=str(log),
         )
         finished = staging_path(results_dir, f"{table_by_log[log]}{SUFFIX}").exists()
-        if evaluation.has_current_log() and (failure_reason(log) or not finished):
+        if evaluation.current_log() and (read_failure_reason(log) or not finished):
             failed.append(evaluation)
     return failed
 
@@ -74,20 +76,20 @@ def list_evaluated_policies(job: Job) -> list[str]:
     """Return the names of the policies and teams that a job evaluates."""
     if "policy" in job.wildcards:
         return [job.wildcards["policy"]]
-    return list(dict.fromkeys(_policy_from_path(file) for file in job.output))
+    return list(dict.fromkeys(_policy_name_from_path(file) for file in job.output))
 
 
-def _policy_from_path(file: str | Path) -> str:
+def _policy_name_from_path(file: str | Path) -> str:
     """Return the name of the policy or team from the path of an episode table or its log."""
     return re.sub("-e[0-9]+-w[0-9]+$", "", Path(file).parent.name)
 
 
-def _job_failure(job: Job, stage: str, snakemake_text: str) -> Failure:
-    lines = _read_log(job)
+def _make_job_failure(job: Job, stage: str, snakemake_text: str) -> Failure:
+    lines = _read_current_log(job)
     causes = [line.removeprefix(LOG_FAILURE) for line in lines if line.startswith(LOG_FAILURE)]
     if not lines:  # the job could not write its log, for example to a full disk
         prefix = f"error in {job.rule}: "
-        causes = _lines_after(prefix, snakemake_text.splitlines())
+        causes = _texts_after_prefix(prefix, snakemake_text.splitlines())
     if causes:
         message = causes[-1]
     elif lines:
@@ -95,35 +97,40 @@ def _job_failure(job: Job, stage: str, snakemake_text: str) -> Failure:
     else:
         message = "ended without a log (was it killed, or is an input missing?)"
     if not causes:
-        message += describe_limits()
+        message += describe_low_limits()
     return Failure(stage, job.rule, job.wildcards, message, lines[-NUM_LAST_LINES:], job.log)
 
 
-def _read_log(job: Job) -> list[str]:
+def _read_current_log(job: Job) -> list[str]:
     """Return the lines that this attempt of the job has written to its log."""
-    if not job.has_current_log():
+    log = job.current_log()
+    if log is None:
         return []
-    text = Path(job.log).read_text(encoding="utf-8", errors="replace")
+    text = Path(log).read_text(encoding="utf-8", errors="replace")
     return [line for line in text.splitlines() if line.strip()]
 
 
-def _workflow_message(snakemake: SnakemakeResult, lines: Sequence[str]) -> str:
-    if snakemake.exit_status < 0:
-        return f"snakemake was killed by signal {-snakemake.exit_status}"
-    messages = _lines_after("error: ", lines)
+def _workflow_error_message(snakemake_result: SnakemakeResult, output_lines: Sequence[str]) -> str:
+    if snakemake_result.exit_status < 0:
+        return f"snakemake was killed by signal {-snakemake_result.exit_status}"
+    messages = _texts_after_prefix("error: ", output_lines)
     if messages:
         return messages[-1]
-    errors = [event["message"] for event in snakemake.events if event["event"] == "error"]
+    errors = [event["message"] for event in snakemake_result.events if event["event"] == "error"]
     if errors:
-        return f"{_strip_traceback(errors[-1])}{describe_limits()}"
-    return lines[-1] if lines else f"snakemake exited with status {snakemake.exit_status}"
+        return f"{_error_text_without_traceback(errors[-1])}{describe_low_limits()}"
+    return (
+        output_lines[-1]
+        if output_lines
+        else f"snakemake exited with status {snakemake_result.exit_status}"
+    )
 
 
-def _lines_after(prefix: str, lines: Sequence[str]) -> list[str]:
+def _texts_after_prefix(prefix: str, lines: Sequence[str]) -> list[str]:
     return [line.removeprefix(prefix) for line in lines if line.startswith(prefix)]
 
 
-def _strip_traceback(message: str) -> str:
+def _error_text_without_traceback(message: str) -> str:
     """Return an error message of Snakemake in one line, without locations in its code."""
     lines = [line for line in message.splitlines() if line.strip()]
     if lines and lines[0].startswith("Traceback"):

@@ -12,7 +12,7 @@ from typing import Any
 
 from daf.config import DAFConfig, ExecutionConfig
 from daf.config.yaml12 import dump_yaml
-from daf.files.safe_write import copy_file, make_folder
+from daf.files.safe_write import copy_file, make_folder_within
 from daf.files.text_files import write_text
 from daf.jobs import results_lock
 from daf.orchestrators.arguments import execution_settings
@@ -20,25 +20,31 @@ from daf.orchestrators.failures import find_failures
 from daf.orchestrators.plans import (
     Config,
     build_plan,
-    find_missing,
+    config_with_missing,
+    config_without_colocation,
+    find_missing_results,
+    plan_with_all_missing,
     plan_with_missing,
-    plan_without_results,
-    with_missing,
-    without_colocation,
 )
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, Failure, PipelineResult
-from daf.orchestrators.run_snakemake import Job, SnakemakeResult, run_snakemake
+from daf.orchestrators.run_snakemake import Job, JobKey, SnakemakeResult, run_snakemake
 from daf.orchestrators.snakemake_command import (
     LOCAL_PROFILE,
-    is_state_writable,
-    profile_options,
+    is_snakemake_state_writable,
+    snakemake_profile_options,
     unwritable_state_error,
 )
-from daf.orchestrators.stages import CHECK_STAGE, TRAIN_RULES, Stage, elapsed_seconds, find_stage
+from daf.orchestrators.stages import (
+    CHECK_STAGE,
+    TRAIN_RULES,
+    Stage,
+    elapsed_seconds,
+    find_stage_name,
+)
 from daf.orchestrators.working_directory import with_absolute_paths
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import SUFFIX, write_outputs
-from daf.system.caches import set_cache_folder
+from daf.system.caches import set_writable_cache_folder
 from daf.system.limits import check_process_limits
 
 RESULT, CONFIG, SNAKEMAKE_LOG = "result.json", "config.yaml", "snakemake.log"
@@ -67,14 +73,14 @@ class Pipeline:
 
     def __init__(self, name: str, config: Config, daf: DAFConfig):
         check_process_limits()
-        set_cache_folder()
-        self._in_working_directory = is_state_writable()
+        set_writable_cache_folder()
+        self._in_working_directory = is_snakemake_state_writable()
         if not self._in_working_directory:
             config, daf = with_absolute_paths(config), with_absolute_paths(daf)
             if daf.profile != LOCAL_PROFILE:
                 raise unwritable_state_error()
         self.plan = build_plan(config)
-        profile_options(daf.profile)
+        snakemake_profile_options(daf.profile)
         self.config, self.daf = config, daf
         self.folder = Path(daf.results_dir, "pipelines", name)
         self.result = PipelineResult(name, FAILED)
@@ -85,9 +91,11 @@ class Pipeline:
 
     def __enter__(self) -> "Pipeline":
         try:
-            self._lock = results_lock.wait_and_lock(self.daf.results_dir)
+            self._lock = results_lock.wait_and_lock_results(self.daf.results_dir)
         except OSError as error:
-            self.fail(CHECK_STAGE, f"{self.daf.results_dir} cannot be written ({error.strerror})")
+            self.record_failure(
+                CHECK_STAGE, f"{self.daf.results_dir} cannot be written ({error.strerror})"
+            )
         return self
 
     def __exit__(self, *_) -> None:
@@ -116,37 +124,37 @@ class Pipeline:
             config = with_absolute_paths(config)
         self.plan = build_plan(config)
         if self._lock is None or not self._write_config(config):
-            self.plan = plan_without_results(self.plan)
+            self.plan = plan_with_all_missing(self.plan)
             return False
         missing = config.missing
         while True:
-            snakemake, failures = self._run_snakemake(target, stages)
-            remaining_jobs = self._remaining_jobs(target, snakemake, stages)
-            failed = _jobs_with_status(snakemake, "failed")
+            snakemake, failures = self._run_and_record(target, stages)
+            remaining_jobs = self._list_remaining_jobs(target, snakemake, stages)
+            failed = _job_keys_with_status(snakemake, "failed")
             # A co-located job has no single cause: its runs are retried in jobs of their own.
-            retry_separately = any(rule == TRAIN_RULES[0] for rule, _ in failed)
+            retry_separately = any(key.rule == TRAIN_RULES[0] for key in failed)
             if retry_separately:
-                config = without_colocation(config)
-                remaining_jobs = [j for j in remaining_jobs if (j.rule, j.wildcards) in failed]
+                config = config_without_colocation(config)
+                remaining_jobs = [j for j in remaining_jobs if j.key in failed]
             previous = missing
-            missing = find_missing(remaining_jobs, failures, previous, self.plan)
+            missing = find_missing_results(remaining_jobs, failures, previous, self.plan)
             self.plan = plan_with_missing(self.plan, config, missing)
             finished = missing == previous and not retry_separately
             if not failed or finished or not self.plan.evaluations():
                 break
             log.warning("%s: continuing without failed jobs", self.result.pipeline_name)
-            if not self._write_config(with_missing(config, missing)):
+            if not self._write_config(config_with_missing(config, missing)):
                 break
-        self._executed_configs.append(with_missing(config, missing))
-        self._update_stages(stages, snakemake, remaining_jobs)
+        self._executed_configs.append(config_with_missing(config, missing))
+        self._update_stage_status(stages, snakemake, remaining_jobs)
         return snakemake.exit_status == 0
 
-    def fail(self, stage: str, message: str) -> None:
+    def record_failure(self, stage: str, message: str) -> None:
         """Record that a stage failed for a cause outside of a job."""
         self.result.errors.append(Failure(stage, None, {}, message, [], None))
         self.result.stages_failed.append(stage)
 
-    def _run_snakemake(
+    def _run_and_record(
         self, target: str, stages: Sequence[Stage]
     ) -> tuple[SnakemakeResult, list[Failure]]:
         """Call Snakemake, and record its events. Return its outcome and the failures."""
@@ -156,20 +164,21 @@ class Pipeline:
             (snakemake,) = interrupt.args
             self._record_events(snakemake, stages)
             jobs = snakemake.jobs.values()
-            stage = find_stage(stages, [job.rule for job in jobs if job.status != "finished"])
+            stage = find_stage_name(stages, [job.rule for job in jobs if job.status != "finished"])
             if stage != CHECK_STAGE == stages[0].name:
                 self.result.stages_completed.append(CHECK_STAGE)
-            self.fail(stage, "interrupted; finished files are kept")
+            self.record_failure(stage, "interrupted; finished files are kept")
             raise
         self._record_events(snakemake, stages)
-        stage_by_rule = {rule: find_stage(stages, [rule]) for s in stages for rule in s.rules}
+        stage_by_rule = {rule: find_stage_name(stages, [rule]) for s in stages for rule in s.rules}
         failures = find_failures(
-            snakemake, stage_by_rule, self._next_stage(stages), self.daf.results_dir
+            snakemake, stage_by_rule, self._next_stage_name(stages), self.daf.results_dir
         )
         self.result.errors += [f for f in failures if f.rule != TRAIN_RULES[0]]
         return snakemake, failures
 
     def _call_snakemake(self, target: str, dry_run: bool = False) -> SnakemakeResult:
+        assert self._lock is not None  # `run` ends before without a lock
         return run_snakemake(
             target,
             self.folder / CONFIG,
@@ -182,14 +191,14 @@ class Pipeline:
     def _record_events(self, snakemake: SnakemakeResult, stages: Sequence[Stage]) -> None:
         self._events += snakemake.events
         for stage in stages:
-            rules = [rule for rule in stage.rules if find_stage(stages, [rule]) == stage.name]
+            rules = [rule for rule in stage.rules if find_stage_name(stages, [rule]) == stage.name]
             seconds = elapsed_seconds(job for job in snakemake.jobs.values() if job.rule in rules)
             total = self.result.stage_seconds.get(stage.name, 0.0) + seconds
             self.result.stage_seconds[stage.name] = round(total, 3)
         with suppress(OSError):  # this log is optional: the result names the causes
             write_text(self.folder / SNAKEMAKE_LOG, snakemake.text)
 
-    def _remaining_jobs(
+    def _list_remaining_jobs(
         self, target: str, snakemake: SnakemakeResult, stages: Sequence[Stage]
     ) -> list[Job]:
         """Return the jobs that a target still needs after a Snakemake call."""
@@ -198,9 +207,9 @@ class Pipeline:
         dry_run = self._call_snakemake(target, dry_run=True)
         if dry_run.exit_status == 0 and dry_run.jobs:
             return list(dry_run.jobs.values())
-        if _jobs_with_status(snakemake, "failed"):  # otherwise this cause is already recorded
+        if _job_keys_with_status(snakemake, "failed"):  # otherwise this cause is already recorded
             self.result.errors += find_failures(
-                dry_run, {}, self._next_stage(stages), self.daf.results_dir
+                dry_run, {}, self._next_stage_name(stages), self.daf.results_dir
             )
         # Without a dry run, no output is sure to exist.
         policies = dict.fromkeys(policy for policy, _ in self.plan.evaluations())
@@ -210,12 +219,12 @@ class Pipeline:
         jobs += [(rule, {}) for rule in rules if rule not in ("train", "evaluate")]
         return [Job(rule, wildcards, None) for rule, wildcards in jobs]
 
-    def _update_stages(
+    def _update_stage_status(
         self, stages: Sequence[Stage], snakemake: SnakemakeResult, remaining_jobs: Sequence[Job]
     ) -> None:
         """Mark stages with a failure as failed, and stages without remaining jobs as completed."""
-        finished = _jobs_with_status(snakemake, "finished")
-        remaining = {j.rule for j in remaining_jobs if (j.rule, j.wildcards) not in finished}
+        finished = _job_keys_with_status(snakemake, "finished")
+        remaining = {j.rule for j in remaining_jobs if j.key not in finished}
         failed_stages = {failure.stage for failure in self.result.errors}
         for stage in stages:
             if stage.name in failed_stages:
@@ -223,17 +232,17 @@ class Pipeline:
             elif not remaining & set(stage.rules):
                 self.result.stages_completed.append(stage.name)
 
-    def _next_stage(self, stages: Sequence[Stage]) -> str:
+    def _next_stage_name(self, stages: Sequence[Stage]) -> str:
         completed = self.result.stages_completed
         return next(stage.name for stage in stages if stage.name not in completed)
 
     def _write_config(self, config: Config) -> bool:
         text = dump_yaml(config.resolved())
         try:
-            make_folder(self.folder, self.daf.results_dir)
+            make_folder_within(self.folder, self.daf.results_dir)
             write_text(self.folder / CONFIG, f"{CONFIG_HEADER}{text}")
         except OSError as error:
-            self.fail(CHECK_STAGE, f"{self.folder} cannot be written ({error.strerror})")
+            self.record_failure(CHECK_STAGE, f"{self.folder} cannot be written ({error.strerror})")
             return False
         return True
 
@@ -247,7 +256,7 @@ class Pipeline:
         try:
             self._write_result_files(result)
         except OSError as error:
-            self.fail("result", f"{self.folder} cannot be written ({error.strerror})")
+            self.record_failure("result", f"{self.folder} cannot be written ({error.strerror})")
             result.status = status_if_failed
 
     def _write_result_files(self, result: PipelineResult) -> None:
@@ -284,6 +293,5 @@ class Pipeline:
                 copy_file(path, paths[path.stem])
 
 
-def _jobs_with_status(snakemake: SnakemakeResult, status: str) -> list[tuple[str, dict[str, str]]]:
-    """Return rule and wildcards of the jobs with a status."""
-    return [(job.rule, job.wildcards) for job in snakemake.jobs.values() if job.status == status]
+def _job_keys_with_status(snakemake: SnakemakeResult, status: str) -> list[JobKey]:
+    return [job.key for job in snakemake.jobs.values() if job.status == status]

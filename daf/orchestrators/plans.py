@@ -24,8 +24,11 @@ def build_plan(config: Config) -> Plan:
     return make_plan(config)
 
 
-def find_missing(
-    remaining_jobs: Sequence[Job], failures: Sequence[Failure], previous: MissingConfig, plan: Plan
+def find_missing_results(
+    remaining_jobs: Sequence[Job],
+    failures: Sequence[Failure],
+    previously_missing: MissingConfig,
+    plan: Plan,
 ) -> MissingConfig:
     """Return the runs and evaluations that the remaining jobs would make, and the previous ones.
 
@@ -35,15 +38,15 @@ def find_missing(
     Args:
         remaining_jobs: jobs that the target still needs.
         failures: failures of the last Snakemake call.
-        previous: runs and evaluations that were missing before this call.
+        previously_missing: runs and evaluations that were missing before this call.
         plan: current plan.
     """
-    runs = set(previous.runs)
+    runs = set(previously_missing.runs)
     runs |= {job.wildcards["run"] for job in remaining_jobs if job.rule == "train"}
     failed_evaluations = [
         failure.wildcards for failure in failures if "mission" in failure.wildcards
     ]
-    evaluations = set(previous.evaluations)
+    evaluations = set(previously_missing.evaluations)
     for job in remaining_jobs:
         if job.rule != "evaluate":
             continue
@@ -66,23 +69,23 @@ def plan_with_missing(plan: Plan, config: Config, missing: MissingConfig) -> Pla
     The plan of a sweep is built again, since it may have new trials.
     """
     if isinstance(config, DAFSweepConfig):
-        return build_plan(with_missing(config, missing))
-    return replace(plan, config=with_missing(plan.config, missing))
+        return build_plan(config_with_missing(config, missing))
+    return replace(plan, config=config_with_missing(plan.config, missing))
 
 
-def plan_without_results(plan: Plan) -> Plan:
+def plan_with_all_missing(plan: Plan) -> Plan:
     """Return the plan with all runs and evaluations marked as missing."""
     evaluations = tuple(f"{policy}/{mission}" for policy, mission in plan.evaluations())
     missing = MissingConfig(runs=tuple(plan.runs), evaluations=evaluations)
-    return replace(plan, config=with_missing(plan.config, missing))
+    return replace(plan, config=config_with_missing(plan.config, missing))
 
 
-def with_missing(config: Config, missing: MissingConfig) -> Config:
+def config_with_missing(config: Config, missing: MissingConfig) -> Config:
     """Return the configuration with these missing runs and evaluations."""
     return config.model_copy(update={"missing": missing})
 
 
-def without_colocation(config: Config) -> Config:
+def config_without_colocation(config: Config) -> Config:
     """Return the configuration with one job per run."""
     execution = config.execution.model_copy(update={"runs_per_job": 1})
     return config.model_copy(update={"execution": execution})

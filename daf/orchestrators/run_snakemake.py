@@ -11,15 +11,15 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 
 from daf.config import DAFConfig
-from daf.files.safe_read import UnsafeFileError, open_regular
+from daf.files.safe_read import UnsafeFileError, open_regular_file
 from daf.jobs import results_lock
 from daf.jobs.batch import RULE_VARIANT
-from daf.orchestrators.snakemake_command import profile_options, snakemake_command
+from daf.orchestrators.snakemake_command import snakemake_command, snakemake_profile_options
 
 PLUGINS = Path(__file__).parent / "plugins"
 CALL_VARIABLE = "DAF_CALL"
@@ -32,6 +32,13 @@ STALE_LOG_SECONDS = 1
 """A log that is this much older than the start of its job belongs to an earlier job."""
 
 log = logging.getLogger("daf.orchestrators")
+
+
+class JobKey(NamedTuple):
+    """Rule and wildcards, which identify a job of the workflow."""
+
+    rule: str
+    wildcards: dict[str, str]
 
 
 @dataclass
@@ -52,11 +59,17 @@ class Job:
     start_time: float | None = None
     end_time: float | None = None
 
-    def has_current_log(self) -> bool:
-        """Return True if the log file was written by this job, not by an earlier one."""
-        if self.log is None or not os.path.isfile(self.log):
-            return False
-        return os.path.getmtime(self.log) >= self.start_time - STALE_LOG_SECONDS
+    @property
+    def key(self) -> JobKey:
+        """Rule and wildcards of the job."""
+        return JobKey(self.rule, self.wildcards)
+
+    def current_log(self) -> str | None:
+        """Return the log file if this job, not an earlier one, wrote it; else None."""
+        if self.log is None or self.start_time is None or not os.path.isfile(self.log):
+            return None
+        is_current = os.path.getmtime(self.log) >= self.start_time - STALE_LOG_SECONDS
+        return self.log if is_current else None
 
 
 @dataclass
@@ -75,9 +88,9 @@ class SnakemakeResult:
 
 def run_snakemake(
     target: str,
-    config: Path,
+    config_file: Path,
     daf: DAFConfig,
-    lock: int,
+    lock_descriptor: int,
     *,
     in_working_directory: bool = True,
     dry_run: bool = False,
@@ -86,9 +99,9 @@ def run_snakemake(
 
     Args:
         target: rule or file of the workflow.
-        config: configuration file.
+        config_file: configuration file.
         daf: number of parallel jobs, profile and results folder.
-        lock: descriptor that locks the results folder, from `results_lock.wait_and_lock`.
+        lock_descriptor: descriptor of `results_lock.wait_and_lock_results`.
         in_working_directory: run Snakemake in the working directory. Otherwise it runs in a
             temporary folder, and all paths must be absolute.
         dry_run: list the remaining jobs and run none.
@@ -99,8 +112,8 @@ def run_snakemake(
     with tempfile.TemporaryDirectory(prefix="daf-") as folder:
         events, output = Path(folder, "events.jsonl"), Path(folder, "output.txt")
         events.touch()
-        environment = _process_environment(daf.results_dir)
-        command = snakemake_command(target, config, *_command_options(daf, dry_run, events))
+        environment = _snakemake_environment(daf.results_dir)
+        command = snakemake_command(target, config_file, *_command_options(daf, dry_run, events))
         with open(output, "wb") as out:
             process = subprocess.Popen(
                 command,
@@ -109,21 +122,21 @@ def run_snakemake(
                 stderr=subprocess.STDOUT,
                 env=environment,
                 cwd=None if in_working_directory else folder,
-                pass_fds=[lock],
+                pass_fds=[lock_descriptor],
             )
         reader = _EventReader(events, dry_run)
         interrupted = False
         try:
             while process.poll() is None:
                 time.sleep(POLL_SECONDS)
-                reader.read()
+                reader.read_new_events()
         except KeyboardInterrupt:
             interrupted = True
         finally:
-            _stop(process)
+            _interrupt_or_kill(process)
             if process.returncode < 0:
-                _kill_orphans(environment)
-            reader.read()
+                _kill_jobs_of_call(environment[CALL_VARIABLE])
+            reader.read_new_events()
         text = output.read_text(encoding="utf-8", errors="replace")
         result = SnakemakeResult(process.returncode, reader.jobs, reader.events, text)
         if interrupted:
@@ -131,16 +144,21 @@ def run_snakemake(
         return result
 
 
-def _command_options(daf: DAFConfig, dry_run: bool, events: Path) -> list[str]:
-    options = [*profile_options(daf.profile), "--keep-going", "--rerun-incomplete", "--nolock"]
-    options += ["--logger", "daf", "--logger-daf-path", str(events), "--nocolor"]
+def _command_options(daf: DAFConfig, dry_run: bool, events_file: Path) -> list[str]:
+    options = [
+        *snakemake_profile_options(daf.profile),
+        "--keep-going",
+        "--rerun-incomplete",
+        "--nolock",
+    ]
+    options += ["--logger", "daf", "--logger-daf-path", str(events_file), "--nocolor"]
     if daf.max_parallel_jobs is not None:
         # Local execution counts cores; a cluster counts queued jobs.
         options += [f"--cores={daf.max_parallel_jobs}", f"--jobs={daf.max_parallel_jobs}"]
     return [*options, "--dry-run"] if dry_run else options
 
 
-def _process_environment(results_dir: str) -> dict[str, str]:
+def _snakemake_environment(results_dir: str) -> dict[str, str]:
     # Without the working directory, which may contain another `yaml.py`.
     python_paths = [str(PLUGINS), os.environ.get("PYTHONPATH")]
     variables = {
@@ -148,10 +166,10 @@ def _process_environment(results_dir: str) -> dict[str, str]:
         "PYTHONSAFEPATH": "1",
         CALL_VARIABLE: uuid.uuid4().hex,
     }
-    return os.environ | results_lock.lock_environment(results_dir) | variables
+    return os.environ | results_lock.lock_variables_for_children(results_dir) | variables
 
 
-def _stop(process: subprocess.Popen) -> None:
+def _interrupt_or_kill(process: subprocess.Popen) -> None:
     """Interrupt Snakemake and its jobs; kill Snakemake if it does not end in time."""
     if process.poll() is not None:
         return
@@ -171,11 +189,11 @@ def _stop(process: subprocess.Popen) -> None:
         process.wait()
 
 
-def _kill_orphans(environment: dict[str, str]) -> None:
+def _kill_jobs_of_call(call_id: str) -> None:
     """Kill the jobs of a killed Snakemake process, since no process collects their results."""
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.environ().get(CALL_VARIABLE) == environment[CALL_VARIABLE]:
+            if process.environ().get(CALL_VARIABLE) == call_id:
                 process.kill()
 
 
@@ -194,7 +212,7 @@ class _EventReader:
         self.jobs: dict[int, Job] = {}
         self._log_offsets: dict[int, int] = {}
 
-    def read(self) -> None:
+    def read_new_events(self) -> None:
         """Read the new events, and log the new lines of running jobs."""
         while (line := self.file.readline()).endswith(b"\n"):
             event = json.loads(line)
@@ -204,10 +222,13 @@ class _EventReader:
             self.file.seek(-len(line), os.SEEK_CUR)
         for job_id, job in self.jobs.items():
             if job.status == "running":
-                self._forward_log(job_id, job)
+                self._log_new_lines(job_id, job)
 
     def _apply_event(self, event: dict[str, Any]) -> None:
-        kind, job_id = event["event"], event.get("jobid", event.get("job_id"))
+        kind = event["event"]
+        if kind != "job_info" and kind not in _STATUS_BY_EVENT:
+            return
+        job_id = event["jobid" if "jobid" in event else "job_id"]
         if kind == "job_info":
             logs = event.get("log") or [None]
             rule = event["rule_name"].partition(RULE_VARIANT)[0]
@@ -218,21 +239,22 @@ class _EventReader:
             if not self.dry_run:
                 job.status, job.start_time = "running", event["time"]
                 self._log_offsets[job_id] = 0
-        elif kind in _STATUS_BY_EVENT:
+        else:
             job = self.jobs[job_id]
             job.status, job.end_time = _STATUS_BY_EVENT[kind], event["time"]
-            self._forward_log(job_id, job)
+            self._log_new_lines(job_id, job)
             if job.log:  # the job of the target itself has no log
                 log.info("%s %s", " ".join([job.rule, *job.wildcards.values()]), job.status)
 
-    def _forward_log(self, job_id: int, job: Job) -> None:
+    def _log_new_lines(self, job_id: int, job: Job) -> None:
         """Log the lines that a job has appended to its log file since the last call."""
         if not log.isEnabledFor(logging.INFO):
             return
         try:
-            if not job.has_current_log():
+            path = job.current_log()
+            if path is None:
                 return
-            with open_regular(job.log) as file:
+            with open_regular_file(path) as file:
                 file.seek(self._log_offsets[job_id])
                 for line in file.read().decode(errors="replace").splitlines():
                     log.info("  %s", line)

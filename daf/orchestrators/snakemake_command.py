@@ -5,28 +5,28 @@ import sys
 from pathlib import Path
 
 from daf.config import ConfigError, short_json, suggest
-from daf.provenance.source import packaged_or_checkout, workflow_folder
-from daf.system.caches import set_cache_folder
+from daf.provenance.source import packaged_or_checkout_folder, workflow_folder
+from daf.system.caches import set_writable_cache_folder
 from daf.system.limits import EnvironmentCheckError, check_process_limits
 
 LOCAL_PROFILE = "local"
 STATE_FOLDER = ".snakemake"
 
 
-def default_config() -> Path:
+def default_config_file() -> Path:
     """Return `config/config.yaml` of the working directory if it exists, else the one of DAF."""
     local_config = Path("config/config.yaml")
     if local_config.is_file():
         return local_config
-    return packaged_or_checkout("_config", "config") / "config.yaml"
+    return packaged_or_checkout_folder("_config", "config") / "config.yaml"
 
 
-def snakemake_command(target: str, config: Path, *options: str) -> list[str]:
+def snakemake_command(target: str, config_file: Path, *options: str) -> list[str]:
     """Return the command that makes `target` in the working directory."""
     snakefile = workflow_folder() / "Snakefile"
     # `-P` keeps Python from importing files of the working directory, such as a `yaml.py`.
     command = [sys.executable, "-P", "-m", "snakemake", target, "--snakefile", str(snakefile)]
-    return [*command, "--configfile", str(config), *options]
+    return [*command, "--configfile", str(config_file), *options]
 
 
 def block_imports_from_working_directory() -> None:
@@ -34,19 +34,19 @@ def block_imports_from_working_directory() -> None:
     os.environ["PYTHONSAFEPATH"] = "1"
 
 
-def check_can_start() -> None:
+def check_workflow_can_start() -> None:
     """Check that a workflow can start in this process and its child processes.
 
     Raises:
         EnvironmentCheckError: it cannot start; one line.
     """
     check_process_limits()
-    set_cache_folder()
-    if not is_state_writable():
+    set_writable_cache_folder()
+    if not is_snakemake_state_writable():
         raise unwritable_state_error()
 
 
-def is_state_writable() -> bool:
+def is_snakemake_state_writable() -> bool:
     """Return True if Snakemake can write its state in the working directory."""
     state = STATE_FOLDER if os.path.isdir(STATE_FOLDER) else "."
     return os.access(state, os.W_OK | os.X_OK, effective_ids=True)
@@ -60,7 +60,7 @@ def unwritable_state_error() -> EnvironmentCheckError:
     )
 
 
-def profile_options(profile: str) -> list[str]:
+def snakemake_profile_options(profile: str) -> list[str]:
     """Return the Snakemake options of a profile.
 
     Args:

@@ -18,7 +18,7 @@ class Stage:
     rules: tuple[str, ...]
 
 
-def find_stage(stages: Sequence[Stage], rules: Sequence[str]) -> str:
+def find_stage_name(stages: Sequence[Stage], rules: Sequence[str]) -> str:
     """Return the name of the first stage that has one of the rules, else of the first stage."""
     matches = (stage.name for stage in stages if set(rules) & set(stage.rules))
     return next(matches, stages[0].name)
@@ -28,4 +28,5 @@ def elapsed_seconds(jobs: Iterable[Job]) -> float:
     """Return the time from the start of the first job to the end of the last, in seconds."""
     jobs = list(jobs)
     end_times = [job.end_time for job in jobs if job.end_time is not None]
-    return max(end_times) - min(job.start_time for job in jobs) if end_times else 0.0
+    start_times = [job.start_time for job in jobs if job.start_time is not None]
+    return max(end_times) - min(start_times) if end_times else 0.0

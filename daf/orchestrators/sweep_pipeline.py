@@ -4,7 +4,7 @@ from pathlib import Path
 
 from daf.config import ConfigError, DAFConfig, DAFSweepConfig, load_json, short_json
 from daf.orchestrators.arguments import execution_settings, resolve_daf_config
-from daf.orchestrators.experiment_outputs import experiment_outputs
+from daf.orchestrators.experiment_outputs import read_experiment_outputs
 from daf.orchestrators.pipeline import Pipeline
 from daf.orchestrators.plans import build_plan
 from daf.orchestrators.result import BestConfig, PipelineResult
@@ -69,6 +69,7 @@ def daf_run_sweep_pipeline(
     if "world_seed" in daf.model_fields_set:
         changes["world_seed"] = daf.world_seed
     sweep = DAFSweepConfig.parse(config.resolved() | changes, "arguments")
+    assert sweep.name is not None  # `changes` has it
     with Pipeline(sweep.name, sweep, daf) as pipeline:
         succeeded = pipeline.run("sweep", STAGES)
         pipeline.result.outputs["files"] = {"sweep_execution": pipeline.plan.episodes_files()}
@@ -79,18 +80,20 @@ def daf_run_sweep_pipeline(
     return pipeline.result
 
 
-def _add_sweep_outputs(result: PipelineResult, folder: Path) -> None:
-    best = load_json(folder / "search.json")["best"]
+def _add_sweep_outputs(result: PipelineResult, sweep_folder: Path) -> None:
+    best = load_json(sweep_folder / "search.json")["best"]
     result.outputs |= {
         "best_config": BestConfig(best["hyperparameters"]),
         "best_objective": best["objective"],
         "confirmed_objective": best["confirmed"],
-        "best_checkpoint": str(folder / "policy.safetensors"),
-        "best_config_file": str(folder / "best_config.yaml"),
-        "trials": str(folder / "trials.parquet"),
-        "sweep_report": str(folder / "report.html"),
+        "best_checkpoint": str(sweep_folder / "policy.safetensors"),
+        "best_config_file": str(sweep_folder / "best_config.yaml"),
+        "trials": str(sweep_folder / "trials.parquet"),
+        "sweep_report": str(sweep_folder / "report.html"),
     }
-    result.outputs["files"]["best_config_extraction"] = [str(folder / name) for name in SWEEP_FILES]
+    result.outputs["files"]["best_config_extraction"] = [
+        str(sweep_folder / name) for name in SWEEP_FILES
+    ]
 
 
 def _compare_finalists(pipeline: Pipeline, sweep: DAFSweepConfig) -> None:
@@ -99,6 +102,7 @@ def _compare_finalists(pipeline: Pipeline, sweep: DAFSweepConfig) -> None:
     The seeds are those of the confirmation; without a confirmation, those of the search.
     """
     finalists = SweepState(sweep).finalists
+    assert finalists is not None  # the search has finished
     build_experiment = confirmation_benchmark if sweep.confirmation.training_seeds else as_benchmark
     experiment = build_experiment(sweep, finalists)
     default = experiment.policies[0].model_copy(
@@ -110,7 +114,7 @@ def _compare_finalists(pipeline: Pipeline, sweep: DAFSweepConfig) -> None:
         experiment = experiment.model_copy(update={"policies": (*experiment.policies, default)})
     if pipeline.run("comparison_report", [COMPARISON], experiment):
         plan, outputs = pipeline.plan, pipeline.result.outputs
-        outputs |= experiment_outputs(plan, "comparisons")
+        outputs |= read_experiment_outputs(plan, "comparisons")
         outputs["files"]["comparison"] = [
             plan.experiment_file("comparisons", "stats.json"),
             outputs["report"],

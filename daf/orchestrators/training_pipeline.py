@@ -8,9 +8,9 @@ from daf.config import BenchmarkConfig, ConfigError, DAFConfig, EvaluationConfig
 from daf.orchestrators.arguments import (
     as_dict,
     as_list,
-    default_name,
+    as_policy_config,
+    default_pipeline_name,
     execution_settings,
-    policy_config,
     resolve_daf_config,
 )
 from daf.orchestrators.pipeline import Pipeline
@@ -68,7 +68,7 @@ def daf_run_training_pipeline(
         ConfigError: invalid arguments; raised before any job starts.
     """
     daf = resolve_daf_config(daf_config, results_dir)
-    policy = policy_config(policy_class_path)
+    policy = as_policy_config(policy_class_path)
     hyperparameters = {
         **as_dict(training, "training"),
         "missions": as_list(missions, "missions"),
@@ -89,7 +89,7 @@ def daf_run_training_pipeline(
             {"episodes": eval_episodes, "seed": daf.world_seed}, "arguments"
         ).resolved(),
     }
-    name = name or default_name("training", request)
+    name = name or default_pipeline_name("training", request)
     config = BenchmarkConfig.parse(
         {"name": name, **request, "execution": execution_settings(daf)}, "arguments"
     )
@@ -104,11 +104,11 @@ def _run_training_pipeline(
     stages = [*STAGES, Stage("evaluation", ("evaluate",))] if evaluate else STAGES
     with Pipeline(config.name, config, daf) as pipeline:
         pipeline.run("evaluations" if evaluate else "trainings", stages)
-        _check_weights(pipeline)
+        _fail_if_weights_changed(pipeline)
         result, plan = pipeline.result, pipeline.plan
         files = result.outputs["files"] = {}
         if SAVE_STAGE in result.stages_completed:
-            files[SAVE_STAGE] = [plan.weights_file(run) for run in plan.finished_runs()]
+            files[SAVE_STAGE] = [plan.weights_file(run) for run in plan.available_runs()]
             result.outputs["checkpoints"] = files[SAVE_STAGE]
             result.outputs["final_checkpoint"] = files[SAVE_STAGE][0]
         if evaluate:
@@ -118,20 +118,20 @@ def _run_training_pipeline(
     return result
 
 
-def _check_weights(pipeline: Pipeline) -> None:
+def _fail_if_weights_changed(pipeline: Pipeline) -> None:
     """Fail the save stage if weights differ from those that the training jobs wrote."""
     if SAVE_STAGE not in pipeline.result.stages_completed:
         return
-    problems = [_weights_problem(pipeline.plan, run) for run in pipeline.plan.runs]
+    problems = [_find_weights_problem(pipeline.plan, run) for run in pipeline.plan.runs]
     if any(problems):
         pipeline.result.stages_completed.remove(SAVE_STAGE)
-        pipeline.fail(SAVE_STAGE, "; ".join(filter(None, problems)))
+        pipeline.record_failure(SAVE_STAGE, "; ".join(filter(None, problems)))
 
 
-def _weights_problem(plan: Plan, run: str) -> str | None:
+def _find_weights_problem(plan: Plan, run: str) -> str | None:
     weights = plan.weights_file(run)
     if not Path(weights).is_file():
         return f"{weights}: file does not exist"
-    digests = Sidecar.read(f"{weights}{SUFFIX}").output_files()
+    digests = Sidecar.read(f"{weights}{SUFFIX}").output_digests()
     expected = digests.get(f"runs/{run}/policy.safetensors")
     return None if file_digest(weights) == expected else f"{weights}: changed after training"

@@ -20,20 +20,22 @@ Config = TypeVar("Config", bound=Model)
 
 def with_absolute_paths(config: Config) -> Config:
     """Return the configuration with absolute paths, for a process in another working directory."""
-    return config.model_validate(_make_absolute(config.resolved(), ""))
+    return config.model_validate(_make_paths_absolute(config.resolved(), ""))
 
 
-def _make_absolute(value: Any, key: str) -> Any:
+def _make_paths_absolute(value: Any, key: str) -> Any:
     if isinstance(value, Mapping):
         # The values of a hyperparameter belong to its name in the search space.
-        return {k: _make_absolute(v, key if k == "values" else k) for k, v in value.items()}
+        return {k: _make_paths_absolute(v, key if k == "values" else k) for k, v in value.items()}
     if isinstance(value, list):
-        return [_make_absolute(item, key) for item in value]
-    if isinstance(value, str) and (key in PATH_KEYS or (key in NAME_KEYS and _has_file(value))):
+        return [_make_paths_absolute(item, key) for item in value]
+    if isinstance(value, str) and (
+        key in PATH_KEYS or (key in NAME_KEYS and _contains_file_path(value))
+    ):
         return value if value.startswith("~") else str(Path.cwd() / value)
     return value
 
 
-def _has_file(name: str) -> bool:
+def _contains_file_path(name: str) -> bool:
     separator = ":" if ".py:" in name else "@"
     return name.rpartition(separator)[0].endswith(FILE_SUFFIXES) or name.endswith(FILE_SUFFIXES)

@@ -18,19 +18,20 @@ from daf.config import (
 from daf.errors import error_context
 from daf.missions import Mission, load_mission
 from daf.plan.config_checks import (
-    check_minibatches,
-    check_missing,
-    check_shaping,
+    check_file_exists,
+    check_minibatch_size,
+    check_missing_config,
+    check_shaping_statistics,
     check_worlds_per_rank,
 )
 from daf.plan.contestants import PolicyInstance
-from daf.plan.foreign_policy_checker import convert_init_kwargs, foreign_policy_checker
+from daf.plan.foreign_policy_checker import convert_init_kwargs, thread_policy_checker
 from daf.plan.names import (
-    class_digest,
     class_label,
     default_label,
-    instance_name,
-    policy_identity,
+    fixed_policy_name,
+    foreign_code_digest,
+    read_policy_identity,
     unique_labels,
 )
 from daf.plan.plan import Plan
@@ -55,7 +56,7 @@ def make_plan(
     config: BenchmarkConfig,
     source: str = "configuration",
     mission_loader: Callable[[str], Mission] = load_mission,
-    build_policies: bool = True,
+    check_policy_builds: bool = True,
 ) -> Plan:
     """Build the plan of a configuration.
 
@@ -66,7 +67,7 @@ def make_plan(
         config: missions, policies and settings of the experiment.
         source: name of the configuration file, for errors.
         mission_loader: function that loads a mission by its name or file.
-        build_policies: true to check each policy by building it.
+        check_policy_builds: true to check each policy by building it.
 
     Returns:
         plan with all runs, contestants and evaluations.
@@ -84,10 +85,11 @@ def make_plan(
         if results.exists() and not results.is_dir():
             raise ConfigError(f"{results.resolve()} is a file; expected a folder")
         _add_missions(plan, mission_loader)
-        labels = _add_policies(plan, PolicyChecker(mission_loader, build_policies))
+        _add_policies(plan, PolicyChecker(mission_loader, check_policy_builds))
+        labels = list(dict.fromkeys(plan.labels.values()))
         _group_colocated_runs(plan)
         add_teams(plan, labels)
-        check_missing(plan)
+        check_missing_config(plan)
         against = config.comparison.against
         if against is not None and against not in labels:
             raise ConfigError(
@@ -107,19 +109,22 @@ def _add_missions(plan: Plan, mission_loader: Callable[[str], Mission]) -> None:
         plan.missions[mission.name] = mission
 
 
-def _add_policies(plan: Plan, checker: PolicyChecker) -> list[str]:
-    """Add the runs and policy instances of all policies; return their labels."""
+def _add_policies(plan: Plan, checker: PolicyChecker) -> None:
+    """Add the runs and policy instances of all policies, with their labels."""
     config = plan.config
     policies, are_networks, default_labels = [], [], []
     for number, policy in enumerate(config.policies):
         with error_context(f"key 'policies.{number}'"):
+            is_network = False
             try:
-                are_networks.append(_is_network(policy))
+                is_network = _is_network(policy)
+                _check_weights_keys(policy, is_network)
                 policy = _with_converted_init_kwargs(policy)
             except PolicyMisbehaviorError as error:
                 checker.misbehaving[policy.class_path] = error
-                are_networks.append(False)
-            untrained = are_networks[-1] and not policy.data_path and not policy.train
+                is_network = False
+            are_networks.append(is_network)
+            untrained = is_network and not policy.data_path and not policy.train
             default_labels.append(default_label(policy, not untrained))
             policies.append(_with_saved_init_kwargs(policy, policy.data_path))
     labels = unique_labels(policies, default_labels)
@@ -131,11 +136,14 @@ def _add_policies(plan: Plan, checker: PolicyChecker) -> list[str]:
                 _add_fixed_policy(plan, policy, default_labels[number], labels[number], checker)
     if checker.misbehaving.keys() >= {policy.class_path for policy in policies}:
         raise ConfigError(f"key 'policies.0': {checker.misbehaving[policies[0].class_path]}")
-    return labels
 
 
 def _is_network(policy: PolicyConfig) -> bool:
-    """Return whether a policy is a network, and check the keys that depend on it."""
+    """Return True if the class of a policy is a network.
+
+    Raises:
+        ConfigError: unknown class, or a bundle without a file.
+    """
     path = policy.class_path
     if path in SHORT_NAMES:
         is_network = path in TRAINABLE
@@ -147,32 +155,34 @@ def _is_network(policy: PolicyConfig) -> bool:
             "or package.module:Class, or file.py:Class"
         )
     elif is_foreign(path):
-        is_network = foreign_policy_checker().inspect_class(path).network
+        is_network = thread_policy_checker().inspect_class(path).network
     else:
-        from daf.policies import (
-            TrainablePolicy,
-            import_policy_class,
-        )  # imports torch, so only for other names
+        # Imports torch, so only for other names.
+        from daf.policies import TrainablePolicy, import_policy_class
 
         is_network = issubclass(import_policy_class(path), TrainablePolicy)
+    return is_network
+
+
+def _check_weights_keys(policy: PolicyConfig, is_network: bool) -> None:
+    """Check that the policy supports its keys `data_path` and `training`.
+
+    Raises:
+        ConfigError: unsupported key, or missing file.
+    """
+    path = policy.class_path
     if policy.data_path is not None:
         if not is_network and path != BUNDLE and not path.startswith(METTAGRID_PREFIX):
             raise ConfigError(
                 f"key 'data_path': got {short_json(policy.data_path)}; policy '{path}' takes none, "
                 "it has no weights"
             )
-        _check_file(policy.data_path, "data_path", "zip file" if path == BUNDLE else WEIGHTS)
+        check_file_exists(policy.data_path, "data_path", "zip file" if path == BUNDLE else WEIGHTS)
     if policy.training and (policy.data_path or not is_network or not policy.train):
         raise ConfigError(
             f"policy '{policy.name or class_label(path)}' is not trained here: key 'training': "
             f"got {short_json(policy.training)}; leave it out"
         )
-    return is_network
-
-
-def _check_file(path: str, key: str, expected: str) -> None:
-    if not Path(path).is_file():
-        raise ConfigError(f"key '{key}': no file {short_json(path)}; expected the {expected}")
 
 
 def _with_converted_init_kwargs(policy: PolicyConfig) -> PolicyConfig:
@@ -181,15 +191,15 @@ def _with_converted_init_kwargs(policy: PolicyConfig) -> PolicyConfig:
     return policy.model_copy(update={"init_kwargs": init_kwargs})
 
 
-def _with_saved_init_kwargs(policy: PolicyConfig, weights: str | None) -> PolicyConfig:
+def _with_saved_init_kwargs(policy: PolicyConfig, weights_file: str | None) -> PolicyConfig:
     """Return the policy with the arguments in its weights; configured ones take precedence."""
     if (
-        weights is None
+        weights_file is None
         or policy.class_path == BUNDLE
         or policy.class_path.startswith(METTAGRID_PREFIX)
     ):
         return policy
-    init_kwargs = read_init_kwargs(weights) | policy.init_kwargs
+    init_kwargs = read_init_kwargs(weights_file) | policy.init_kwargs
     return policy.model_copy(update={"init_kwargs": init_kwargs})
 
 
@@ -197,10 +207,10 @@ def _add_fixed_policy(
     plan: Plan, policy: PolicyConfig, default_label: str, label: str, checker: PolicyChecker
 ) -> None:
     checker.check_can_play(policy, plan, (), policy.data_path)
-    name = instance_name(default_label, policy_identity(policy))
+    name = fixed_policy_name(default_label, read_policy_identity(policy))
     if name in plan.policies:
         raise ConfigError(f"policy '{label}' is the same as '{plan.labels[name]}'; leave one out")
-    plan.policies[name] = _policy_instance(name, default_label, policy, None)
+    plan.policies[name] = _make_policy_instance(name, default_label, policy, None)
     plan.evaluation_configs[name] = plan.config.evaluation
     if policy.data_path is not None:
         plan.weights[name] = policy.data_path
@@ -210,15 +220,15 @@ def _add_fixed_policy(
 def _add_runs(plan: Plan, policy: PolicyConfig, label: str, checker: PolicyChecker) -> None:
     config = plan.config
     training = TrainingConfig.parse(config.training.resolved() | policy.training, "key 'training'")
-    missions = checker.training_missions(plan, training.missions)
-    check_shaping(training, missions)
-    check_minibatches(training, missions)
+    missions = checker.load_training_missions(plan, training.missions)
+    check_shaping_statistics(training, missions)
+    check_minibatch_size(training, missions)
     check_worlds_per_rank(training, len(missions), config.execution.ranks)
     if training.initial_weights is not None:
-        _check_file(training.initial_weights, "training.initial_weights", WEIGHTS)
+        check_file_exists(training.initial_weights, "training.initial_weights", WEIGHTS)
         policy = _with_saved_init_kwargs(policy, training.initial_weights)
     checker.check_can_play(policy, plan, missions, training.initial_weights)
-    template_run = _template_run(policy, training, missions)
+    template_run = _make_template_run(policy, training, missions)
     for seed in config.training_seeds:
         run = template_run.with_seed(seed)
         if training.initial_weights is not None:
@@ -228,7 +238,7 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, checker: PolicyCheck
                 f"policy '{label}' is the same as '{plan.labels[run.name]}'; leave one out"
             )
         plan.runs[run.name] = run
-        plan.policies[run.name] = _policy_instance(run.name, run.policy, policy, seed)
+        plan.policies[run.name] = _make_policy_instance(run.name, run.policy, policy, seed)
         plan.evaluation_configs[run.name] = config.evaluation
         plan.weights[run.name] = plan.weights_file(run.name)
         plan.labels[run.name] = label
@@ -248,7 +258,7 @@ def _group_colocated_runs(plan: Plan) -> None:
         plan.colocated |= dict.fromkeys(group, group)
 
 
-def _template_run(
+def _make_template_run(
     policy: PolicyConfig, training: TrainingConfig, missions: tuple[Mission, ...]
 ) -> Run:
     """Return a run without seed and name.
@@ -263,7 +273,7 @@ def _template_run(
         name="",
         policy=class_label(policy.class_path),
         class_path=policy.class_path,
-        class_digest=class_digest(policy.class_path),
+        class_digest=foreign_code_digest(policy.class_path),
         init_kwargs=policy.init_kwargs,
         training=training.model_copy(update={"missions": names, "initial_weights": None}),
         initial_digest=None if initial_weights is None else file_digest(initial_weights),
@@ -272,14 +282,14 @@ def _template_run(
     )
 
 
-def _policy_instance(
-    name: str, default_label: str, policy: PolicyConfig, seed: int | None
+def _make_policy_instance(
+    name: str, default_label: str, policy: PolicyConfig, training_seed: int | None
 ) -> PolicyInstance:
     return PolicyInstance(
         name=name,
         policy=default_label,
         class_path=policy.class_path,
-        class_digest=class_digest(policy.class_path),
+        class_digest=foreign_code_digest(policy.class_path),
         init_kwargs=policy.init_kwargs,
-        training_seed=seed,
+        training_seed=training_seed,
     )

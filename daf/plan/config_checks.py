@@ -1,9 +1,23 @@
 """Checks of a configuration against its missions, runs and evaluations."""
 
+from pathlib import Path
+
 from daf.config import ConfigError, TrainingConfig, short_json, suggest
 from daf.missions import Mission
 from daf.missions.game_statistics import statistic_names
 from daf.plan.plan import Plan
+
+
+def check_file_exists(path: str, config_key: str, expected_content: str) -> None:
+    """Check that the value of a key is the path of a file.
+
+    Raises:
+        ConfigError: no such file.
+    """
+    if not Path(path).is_file():
+        raise ConfigError(
+            f"key '{config_key}': no file {short_json(path)}; expected the {expected_content}"
+        )
 
 
 def check_worlds_per_rank(training: TrainingConfig, num_missions: int, ranks: int) -> None:
@@ -21,7 +35,7 @@ def check_worlds_per_rank(training: TrainingConfig, num_missions: int, ranks: in
         )
 
 
-def check_shaping(training: TrainingConfig, missions: tuple[Mission, ...]) -> None:
+def check_shaping_statistics(training: TrainingConfig, missions: tuple[Mission, ...]) -> None:
     """Check that every mission has the game statistics of the shaping.
 
     Raises:
@@ -37,7 +51,7 @@ def check_shaping(training: TrainingConfig, missions: tuple[Mission, ...]) -> No
                 )
 
 
-def check_minibatches(training: TrainingConfig, missions: tuple[Mission, ...]) -> None:
+def check_minibatch_size(training: TrainingConfig, missions: tuple[Mission, ...]) -> None:
     """Check that PPO has minibatches of 2 or more samples: a single normalized advantage is 0.
 
     Raises:
@@ -55,7 +69,7 @@ def check_minibatches(training: TrainingConfig, missions: tuple[Mission, ...]) -
             )
 
 
-def check_missing(plan: Plan) -> None:
+def check_missing_config(plan: Plan) -> None:
     """Check that the missing runs and evaluations are planned, and that others remain.
 
     Raises:

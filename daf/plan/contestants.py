@@ -7,7 +7,7 @@ from pydantic import Field
 
 from daf.config import ConfigError, Int, Model, PolicyConfig
 from daf.missions import Mission
-from daf.plan.names import build_identity, class_label, instance_name
+from daf.plan.names import build_policy_identity, class_label, fixed_policy_name
 from daf.policies.registry import split_class_path
 from daf.provenance.hashing import digest
 
@@ -34,25 +34,27 @@ class PolicyInstance(Model):
     init_kwargs: dict[str, Any]
     training_seed: int | None
 
-    def is_valid_name(self, weights: str | None) -> bool:
+    def has_name_from_content(self, weights_digest: str | None) -> bool:
         """Return whether the name of this fixed policy follows from its content.
 
         Args:
-            weights: hash of its weights; None without weights.
+            weights_digest: hash of its weights; None without weights.
         """
         label, default_label = class_label(self.class_path), self.policy
         if default_label not in (label, f"{label}-untrained") and not (
-            weights and default_label.startswith(f"{label}-")
+            weights_digest and default_label.startswith(f"{label}-")
         ):
             return False
         policies = (
             PolicyConfig(class_path=self.class_path, init_kwargs=self.init_kwargs, train=train)
             for train in (True, False)
         )
-        identities = (build_identity(policy, self.class_digest, weights) for policy in policies)
-        return self.name in [instance_name(default_label, identity) for identity in identities]
+        identities = (
+            build_policy_identity(policy, self.class_digest, weights_digest) for policy in policies
+        )
+        return self.name in [fixed_policy_name(default_label, identity) for identity in identities]
 
-    def modules(self) -> list[str]:
+    def daf_modules(self) -> list[str]:
         """Return the `daf` modules of the policy."""
         return daf_modules_of_policy(self.class_path)
 
@@ -73,18 +75,18 @@ class TeamMember(Model):
     trained_on: tuple[Mission, ...]
     weights: str | None
 
-    def weights_file(self, files: Mapping[str, str]) -> str | None:
+    def find_weights_file(self, digest_by_file: Mapping[str, str]) -> str | None:
         """Return the member's file among the weights of its team; None without weights.
 
         Args:
-            files: hash of each weights file of the team, by path.
+            digest_by_file: hash of each weights file of the team, by path.
 
         Raises:
             ConfigError: missing file.
         """
         is_trained = self.instance.training_seed is not None
         run_file = f"/runs/{self.instance.name}/policy.safetensors"
-        for file, sha in files.items():
+        for file, sha in digest_by_file.items():
             if f"/{file}".endswith(run_file) if is_trained else sha == self.weights:
                 return file
         if is_trained or self.weights:
@@ -122,13 +124,15 @@ class Team(Model):
         seed = "" if self.training_seed is None else f"-s{self.training_seed}"
         return f"team-{readable}{seed}-{digest(content)[:8]}"
 
-    def modules(self) -> list[str]:
+    def daf_modules(self) -> list[str]:
         """Return the `daf` modules of the members."""
-        return sorted({module for member in self.members for module in member.instance.modules()})
+        return sorted(
+            {module for member in self.members for module in member.instance.daf_modules()}
+        )
 
-    def apportion(self, agents: int) -> list[int]:
+    def agents_per_member(self, num_agents: int) -> list[int]:
         """Return the number of agents of each member."""
-        return apportion(agents, [member.share for member in self.members])
+        return apportion_agents(num_agents, [member.share for member in self.members])
 
 
 def parse_contestant(data: Mapping[str, Any]) -> PolicyInstance | Team:
@@ -136,17 +140,19 @@ def parse_contestant(data: Mapping[str, Any]) -> PolicyInstance | Team:
     return (Team if "members" in data else PolicyInstance).model_validate(data)
 
 
-def team_label(members: Sequence[tuple[str, int]]) -> str:
+def team_label(labels_and_shares: Sequence[tuple[str, int]]) -> str:
     """Return a team's label, such as `3 lstm + 1 baseline`; equal shares are omitted.
 
     Args:
-        members: (label, share) of each member.
+        labels_and_shares: (label, share) of each member.
     """
-    equal = len({share for _, share in members}) == 1
-    return " + ".join(policy if equal else f"{share} {policy}" for policy, share in members)
+    equal = len({share for _, share in labels_and_shares}) == 1
+    return " + ".join(
+        policy if equal else f"{share} {policy}" for policy, share in labels_and_shares
+    )
 
 
-def apportion(agents: int, shares: Sequence[int]) -> list[int]:
+def apportion_agents(num_agents: int, shares: Sequence[int]) -> list[int]:
     """Apportion the agents of a team to its members, by largest remainder.
 
     Each member receives the whole part of its quota, agents x share / sum of the shares. The
@@ -155,16 +161,18 @@ def apportion(agents: int, shares: Sequence[int]) -> list[int]:
     those of `cogames eval -p POLICY:SHARE`.
 
     Args:
-        agents: number of agents of the team.
+        num_agents: number of agents of the team.
         shares: share of each member, at least one member, not negative, not all 0.
 
     Returns:
-        number of agents of each member; the sum is `agents`.
+        number of agents of each member; the sum is `num_agents`.
     """
     total = sum(shares)
-    counts = [agents * share // total for share in shares]
-    by_remainder = sorted(range(len(shares)), key=lambda member: -(agents * shares[member] % total))
-    for member in by_remainder[: agents - sum(counts)]:
+    counts = [num_agents * share // total for share in shares]
+    by_remainder = sorted(
+        range(len(shares)), key=lambda member: -(num_agents * shares[member] % total)
+    )
+    for member in by_remainder[: num_agents - sum(counts)]:
         counts[member] += 1
     return counts
 

@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from daf.config import ConfigError
-from daf.config.conversion import has_text
+from daf.config.conversion import contains_text
 from daf.missions import Mission
 from daf.policies.registry import PolicyMisbehaviorError, PolicySpec, is_foreign
 from daf.system.processes import format_exit_status, kill_tree
 
-SERVE = "from daf.plan.foreign_policy_server import serve; serve()"
+SERVE = "from daf.plan.foreign_policy_server import serve_policy_checks; serve_policy_checks()"
 ANSWER_SECONDS = 60.0
 """Time limit of a policy's code for one request."""
 STARTUP_SECONDS = 600.0
@@ -65,10 +65,10 @@ class ForeignPolicyChecker:
         """
         key = class_path, os.getcwd()
         facts, version = self._facts.get(key, (None, None))
-        if facts is None or _file_version(facts.file) != version:
-            self._finish()  # an imported file may have changed
-            facts = PolicyFacts(**self._request(class_path, {"facts": class_path}))
-            self._facts[key] = facts, _file_version(facts.file)
+        if facts is None or _stat_fingerprint(facts.file) != version:
+            self._end_fork()  # an imported file may have changed
+            facts = PolicyFacts(**self._call_server(class_path, {"facts": class_path}))
+            self._facts[key] = facts, _stat_fingerprint(facts.file)
         return facts
 
     def check_build(self, spec: PolicySpec, missions: Sequence[Mission]) -> None:
@@ -77,7 +77,7 @@ class ForeignPolicyChecker:
         Raises:
             ConfigError: failed build or misbehaving code, in one line.
         """
-        self._request(spec.class_path, {"build": spec, "missions": list(missions)})
+        self._call_server(spec.class_path, {"build": spec, "missions": list(missions)})
 
     def convert_init_kwargs(
         self, class_path: str, init_kwargs: Mapping[str, Any]
@@ -87,18 +87,18 @@ class ForeignPolicyChecker:
         Raises:
             ConfigError: unknown class or misbehaving code, in one line.
         """
-        return self._request(class_path, {"facts": class_path, "convert": dict(init_kwargs)})
+        return self._call_server(class_path, {"facts": class_path, "convert": dict(init_kwargs)})
 
-    def _request(self, class_path: str, request: dict[str, Any]) -> dict[str, Any]:
+    def _call_server(self, class_path: str, request: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = {}
         try:
             if self._class_path != class_path:
-                self._finish()
-            self._start()
+                self._end_fork()
+            self._start_server()
             self._class_path = class_path
             context = {"path": sys.path, "folder": os.getcwd(), "environment": dict(os.environ)}
-            self._send(context | request)
-            answer = self._receive(ANSWER_SECONDS)
+            self._send_request(context | request)
+            answer = self._receive_answer(ANSWER_SECONDS)
         except TimeoutError:
             raise ConfigError(
                 f"policy '{class_path}': its code takes longer than {ANSWER_SECONDS:g} s "
@@ -110,7 +110,7 @@ class ForeignPolicyChecker:
             ) from None
         finally:
             if not answer:
-                self._end()
+                self._kill_server()
         if "ended" in answer:
             self._class_path = None
             raise PolicyMisbehaviorError(
@@ -121,21 +121,21 @@ class ForeignPolicyChecker:
             raise (PolicyMisbehaviorError if answer["misbehaves"] else ConfigError)(answer["error"])
         return answer["result"]
 
-    def _finish(self) -> None:
+    def _end_fork(self) -> None:
         """End the forked process of the last policy."""
         if self._class_path is None:
             return
         try:
-            self._send(None)
-            self._receive(ANSWER_SECONDS)
+            self._send_request(None)
+            self._receive_answer(ANSWER_SECONDS)
             self._class_path = None
         except (TimeoutError, BrokenPipeError, EOFError):
-            self._end()
+            self._kill_server()
 
-    def _start(self) -> None:
+    def _start_server(self) -> None:
         if self._process is not None and self._process.poll() is None:
             return
-        self._end()
+        self._kill_server()
         # `-c` with -P: `-m` would import from the working directory.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-c", SERVE],
@@ -144,22 +144,24 @@ class ForeignPolicyChecker:
             env=os.environ | {"CUDA_VISIBLE_DEVICES": ""},
             start_new_session=True,
         )
-        self._send({"path": sys.path, "parent": os.getpid()})
-        self._receive(STARTUP_SECONDS)
+        self._send_request({"path": sys.path, "parent": os.getpid()})
+        self._receive_answer(STARTUP_SECONDS)
 
-    def _send(self, request: dict[str, Any] | None) -> None:
+    def _send_request(self, request: dict[str, Any] | None) -> None:
+        assert self._process is not None and self._process.stdin is not None
         content = pickle.dumps(request)
         self._process.stdin.write(len(content).to_bytes(LENGTH_BYTES, "little") + content)
         self._process.stdin.flush()
 
-    def _receive(self, seconds: float) -> dict[str, Any]:
+    def _receive_answer(self, timeout_seconds: float) -> dict[str, Any]:
         """Return the next answer, a line of JSON.
 
         Raises:
-            TimeoutError: no answer within `seconds`.
+            TimeoutError: no answer within `timeout_seconds`.
             EOFError: end of the process.
         """
-        deadline = time.monotonic() + seconds
+        assert self._process is not None and self._process.stdout is not None
+        deadline = time.monotonic() + timeout_seconds
         while b"\n" not in self._unread:
             remaining = max(deadline - time.monotonic(), 0)
             if not select.select([self._process.stdout], [], [], remaining)[0]:
@@ -171,7 +173,7 @@ class ForeignPolicyChecker:
         line, _, self._unread = self._unread.partition(b"\n")
         return json.loads(line)
 
-    def _end(self) -> None:
+    def _kill_server(self) -> None:
         if self._process is not None:
             kill_tree(self._process.pid)
             with contextlib.suppress(BrokenPipeError):
@@ -182,7 +184,7 @@ class ForeignPolicyChecker:
 _thread_local = threading.local()
 
 
-def foreign_policy_checker() -> ForeignPolicyChecker:
+def thread_policy_checker() -> ForeignPolicyChecker:
     """Return the checker of this thread; it ends with the thread."""
     if not hasattr(_thread_local, "checker"):
         _thread_local.checker = ForeignPolicyChecker()
@@ -199,18 +201,20 @@ def convert_init_kwargs(class_path: str, init_kwargs: Mapping[str, Any]) -> dict
     Raises:
         ConfigError: unknown class or misbehaving code, in one line.
     """
-    if not has_text(init_kwargs):
+    if not contains_text(init_kwargs):
         return dict(init_kwargs)
     if is_foreign(class_path, init_kwargs):
-        return foreign_policy_checker().convert_init_kwargs(class_path, init_kwargs)
+        return thread_policy_checker().convert_init_kwargs(class_path, init_kwargs)
     from daf.policies import factory  # imports torch, so only for policies with arguments
 
     return factory.convert_init_kwargs(class_path, init_kwargs)
 
 
-def _file_version(file: str | None) -> Any:
+def _stat_fingerprint(file: str | None) -> tuple[int, int, int] | None:
     """Return inode, time and size of a file, which change with every edit; None without a file."""
-    with contextlib.suppress(OSError, TypeError):
+    if file is None:
+        return None
+    with contextlib.suppress(OSError):
         status = os.stat(file)
         return status.st_ino, status.st_mtime_ns, status.st_size
     return None

@@ -6,40 +6,47 @@ import json
 import os
 import pickle
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from daf.config import ConfigError
 from daf.policies.registry import METTAGRID_PREFIX, PolicyMisbehaviorError, split_class_path
-from daf.system.processes import adopt_orphans, die_with_parent, end_descendants, find_new_process
+from daf.system.processes import (
+    adopt_orphans,
+    die_with_parent,
+    find_new_child_or_thread,
+    kill_descendants,
+)
 
 LENGTH_BYTES = 8
 
 
-def serve() -> None:
+def serve_policy_checks() -> None:
     """Process the requests of a `ForeignPolicyChecker` until it ends."""
-    answers = os.dup(1)
+    answer_descriptor = os.dup(1)
     os.dup2(2, 1)  # output of a policy's code must not mix with the answers
     adopt_orphans()
-    context = _next_request()
+    context = _read_request()
+    if context is None:  # the client ended
+        return
     die_with_parent(context["parent"])
     sys.path[:] = context["path"]
-    _import_all()
-    _send_answer(answers, {"ready": True})
-    while (request := _next_request()) is not None:
+    _import_policy_modules()
+    _send_answer(answer_descriptor, {"ready": True})
+    while (request := _read_request()) is not None:
         process = os.getpid()
         child = os.fork()
         if child == 0:
             die_with_parent(process)
-            _check(answers, request)
+            _answer_requests(answer_descriptor, request)
         _, status = os.waitpid(child, 0)
-        end_descendants()
+        kill_descendants()
         try:
-            _send_answer(answers, {"ended": status})
+            _send_answer(answer_descriptor, {"ended": status})
         except BrokenPipeError:
             return
 
 
-def _import_all() -> None:
+def _import_policy_modules() -> None:
     """Import the modules of every policy, without Warp's warning about missing GPUs."""
     stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
@@ -54,7 +61,7 @@ def _import_all() -> None:
         os.close(null)
 
 
-def _check(answers: int, request: dict[str, Any] | None) -> None:
+def _answer_requests(answer_descriptor: int, request: dict[str, Any] | None) -> NoReturn:
     """Answer all requests about one policy, then end this forked process."""
     process = os.getpid()
     while request is not None:
@@ -63,8 +70,8 @@ def _check(answers: int, request: dict[str, Any] | None) -> None:
         os.environ.update(request["environment"], CUDA_VISIBLE_DEVICES="")
         try:
             os.chdir(request["folder"])
-            answer = {"result": _result(request)}
-            if remaining := find_new_process((), os.getppid()):
+            answer = {"result": _execute_request(request)}
+            if remaining := find_new_child_or_thread((), os.getppid()):
                 class_path = request.get("facts") or request["build"].class_path
                 raise PolicyMisbehaviorError(f"policy '{class_path}': its code leaves {remaining}")
         except ConfigError as error:
@@ -75,12 +82,12 @@ def _check(answers: int, request: dict[str, Any] | None) -> None:
             answer = {"error": reason, "misbehaves": not isinstance(error, Exception)}
         if os.getpid() != process:  # child of a fork in the policy's code
             os._exit(1)
-        _send_answer(answers, answer)
-        request = _next_request()
+        _send_answer(answer_descriptor, answer)
+        request = _read_request()
     os._exit(0)
 
 
-def _result(request: dict[str, Any]) -> dict[str, Any]:
+def _execute_request(request: dict[str, Any]) -> dict[str, Any]:
     """Return the result of a request: a build, converted arguments, or properties of a class."""
     from daf.policies.factory import (
         accepted_init_kwargs,
@@ -100,14 +107,17 @@ def _result(request: dict[str, Any]) -> dict[str, Any]:
     return {
         "network": issubclass(import_policy_class(class_path), TrainablePolicy),
         "accepted": accepted_init_kwargs(class_path),
-        **_code_location(class_path),
+        **_code_file_or_digest(class_path),
     }
 
 
-def _code_location(class_path: str) -> dict[str, str | None]:
+def _code_file_or_digest(class_path: str) -> dict[str, str | None]:
     module, _ = split_class_path(class_path)
     if class_path.startswith(METTAGRID_PREFIX):
-        return {"file": None, "digest": importlib.import_module(module).code_digest(class_path)}
+        return {
+            "file": None,
+            "digest": importlib.import_module(module).policy_code_digest(class_path),
+        }
     if module.endswith(".py"):
         return {"file": os.path.abspath(module), "digest": None}
     spec = importlib.util.find_spec(module)
@@ -116,23 +126,23 @@ def _code_location(class_path: str) -> dict[str, str | None]:
     return {"file": spec.origin, "digest": None}
 
 
-def _next_request() -> dict[str, Any] | None:
+def _read_request() -> dict[str, Any] | None:
     """Return the next request; None at the end."""
-    length = _read(LENGTH_BYTES)
-    return pickle.loads(_read(int.from_bytes(length, "little"))) if length else None
+    length = _read_bytes(LENGTH_BYTES)
+    return pickle.loads(_read_bytes(int.from_bytes(length, "little"))) if length else None
 
 
-def _read(length: int) -> bytes:
+def _read_bytes(num_bytes: int) -> bytes:
     content = bytearray()
-    while len(content) < length:
-        received = os.read(0, min(length - len(content), 2**20))
+    while len(content) < num_bytes:
+        received = os.read(0, min(num_bytes - len(content), 2**20))
         if not received:
             return b""
         content += received
     return bytes(content)
 
 
-def _send_answer(answers: int, answer: dict[str, Any]) -> None:
+def _send_answer(answer_descriptor: int, answer: dict[str, Any]) -> None:
     line = json.dumps(answer).encode() + b"\n"
     while line:
-        line = line[os.write(answers, line) :]
+        line = line[os.write(answer_descriptor, line) :]

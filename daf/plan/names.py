@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from daf.config import ConfigError, Name, PolicyConfig, short_json
-from daf.plan.foreign_policy_checker import foreign_policy_checker
+from daf.plan.foreign_policy_checker import thread_policy_checker
 from daf.policies.registry import METTAGRID_PREFIX, SHORT_NAMES, is_foreign, split_class_path
 from daf.policies.user_code_hash import code_digest
 from daf.provenance.hashing import digest, file_digest
@@ -27,7 +27,7 @@ def class_label(class_path: str) -> str:
     if class_path.startswith(METTAGRID_PREFIX):
         path = Path(class_path.removeprefix(METTAGRID_PREFIX))
         last = path.stem if path.suffix == ".zip" else path.name.replace(":", ".").split(".")[-1]
-        return _joined("mettagrid", last)
+        return _join_label_and_file("mettagrid", last)
     return _check_folder_name(class_path.replace(":", ".").split(".")[-1])
 
 
@@ -42,8 +42,8 @@ def default_label(policy: PolicyConfig, has_weights: bool) -> str:
     if policy.data_path is not None:
         path = Path(policy.data_path)
         weights = path.resolve().parent.name if path.stem in WEIGHTS_NAMES else path.stem
-        has_class_label = weights.startswith(f"{label}-") and _is_valid_name(weights)
-        return weights if has_class_label else _joined(label, weights)
+        has_class_label = weights.startswith(f"{label}-") and _is_valid_folder_name(weights)
+        return weights if has_class_label else _join_label_and_file(label, weights)
     return label if has_weights else f"{label}-untrained"
 
 
@@ -58,7 +58,7 @@ def unique_labels(policies: list[PolicyConfig], default_labels: list[str]) -> li
     for number, (policy, default) in enumerate(zip(policies, default_labels)):
         label = policy.name or default
         if not policy.name and counts[default] > 1:
-            label = _check_folder_name(f"{default}-{digest(policy_identity(policy))[:6]}")
+            label = _check_folder_name(f"{default}-{digest(read_policy_identity(policy))[:6]}")
         if label in labels:
             raise ConfigError(
                 f"key 'policies.{number}': two policies are called '{policy.name or default}'; "
@@ -68,26 +68,28 @@ def unique_labels(policies: list[PolicyConfig], default_labels: list[str]) -> li
     return labels
 
 
-def policy_identity(policy: PolicyConfig) -> dict[str, Any]:
+def read_policy_identity(policy: PolicyConfig) -> dict[str, Any]:
     """Return everything that decides a policy's actions, as plain data without paths."""
     weights = None if policy.data_path is None else file_digest(policy.data_path)
-    return build_identity(policy, class_digest(policy.class_path), weights)
+    return build_policy_identity(policy, foreign_code_digest(policy.class_path), weights)
 
 
-def build_identity(policy: PolicyConfig, code: str | None, weights: str | None) -> dict[str, Any]:
+def build_policy_identity(
+    policy: PolicyConfig, code_digest: str | None, weights_digest: str | None
+) -> dict[str, Any]:
     """Build the identity of a policy from known hashes.
 
     Args:
         policy: configuration of the policy.
-        code: hash of its class's code; None for a policy of DAF.
-        weights: hash of its weights; None without weights.
+        code_digest: hash of its class's code; None for a policy of DAF.
+        weights_digest: hash of its weights; None without weights.
     """
-    identity = policy.resolved() | {"class_digest": code, "data_path": weights}
+    identity = policy.resolved() | {"class_digest": code_digest, "data_path": weights_digest}
     del identity["name"]
     return identity
 
 
-def class_digest(class_path: str) -> str | None:
+def foreign_code_digest(class_path: str) -> str | None:
     """Return the hash of a foreign policy's code, see `code_digest`; None for a policy of DAF.
 
     The code of DAF's policies is hashed with the modules that a job imports.
@@ -99,7 +101,7 @@ def class_digest(class_path: str) -> str | None:
         return None
     module, _ = split_class_path(class_path)
     if not module.endswith(".py"):
-        facts = foreign_policy_checker().inspect_class(class_path)
+        facts = thread_policy_checker().inspect_class(class_path)
         if facts.file is None:
             return facts.digest
         module = facts.file
@@ -109,33 +111,33 @@ def class_digest(class_path: str) -> str | None:
         raise ConfigError(f"policy {short_json(class_path)}: {error}") from None
 
 
-def instance_name(default_label: str, identity: dict[str, Any]) -> str:
+def fixed_policy_name(default_label: str, identity: dict[str, Any]) -> str:
     """Return the name of a fixed policy: its label and the digest of its identity.
 
     A short name without further settings has no digest.
 
     Args:
         default_label: label that follows from class and weights.
-        identity: result of `build_identity`.
+        identity: result of `build_policy_identity`.
     """
     class_path = identity["class_path"]
     plain = PolicyConfig(class_path=class_path, train=identity["train"])
-    if class_path in SHORT_NAMES and identity == build_identity(plain, None, None):
+    if class_path in SHORT_NAMES and identity == build_policy_identity(plain, None, None):
         return default_label
     return f"{default_label}-{digest(identity)[:8]}"
 
 
-def _joined(label: str, file: str) -> str:
+def _join_label_and_file(label: str, file_stem: str) -> str:
     """Return a label and a file name, joined; characters that are invalid in names become '-'."""
-    joined = f"{label}-{file}"
-    if _is_valid_name(joined):
+    joined = f"{label}-{file_stem}"
+    if _is_valid_folder_name(joined):
         return joined
     return _check_folder_name(
-        f"{label}-{re.sub('[^A-Za-z0-9_.-]+', '-', file).strip('-')[:32] or 'unnamed'}"
+        f"{label}-{re.sub('[^A-Za-z0-9_.-]+', '-', file_stem).strip('-')[:32] or 'unnamed'}"
     )
 
 
-def _is_valid_name(label: str) -> bool:
+def _is_valid_folder_name(label: str) -> bool:
     try:
         return bool(NAMES.validate_python(label))
     except ValidationError:
@@ -143,6 +145,6 @@ def _is_valid_name(label: str) -> bool:
 
 
 def _check_folder_name(label: str) -> str:
-    if not _is_valid_name(label):
+    if not _is_valid_folder_name(label):
         raise ConfigError(f"{short_json(label)} cannot name a folder; give the policy a 'name'")
     return label

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple, TypedDict
 
 from daf.config import (
     BenchmarkConfig,
@@ -16,6 +16,24 @@ from daf.missions import Mission
 from daf.plan.contestants import PolicyInstance, Team
 from daf.plan.run import Run
 
+ExperimentKind = Literal["benchmarks", "comparisons"]
+"""Folder of an experiment in the results."""
+
+
+class Evaluation(NamedTuple):
+    """Evaluation of a contestant on a mission; both are names."""
+
+    contestant: str
+    mission: str
+
+
+class MissingEvaluation(TypedDict):
+    """Evaluation that the configuration declares missing: label, contestant and mission."""
+
+    policy: str
+    run: str
+    mission: str
+
 
 @dataclass(frozen=True)
 class EvaluationBatch:
@@ -23,18 +41,18 @@ class EvaluationBatch:
 
     Attributes:
         missions: names of the missions.
-        policies: names of the contestants; empty for all contestants of no other batch.
+        contestants: their names; empty for all contestants of no other batch.
         one_job: true if one job evaluates all; false for one job per contestant.
     """
 
     missions: tuple[str, ...]
-    policies: tuple[str, ...]
+    contestants: tuple[str, ...]
     one_job: bool
 
     @property
-    def job(self) -> str:
+    def job_name(self) -> str:
         """Name of the batch's job, as part of file names."""
-        return f"{self.policies[0]}-and-{len(self.policies) - 1}-more"
+        return f"{self.contestants[0]}-and-{len(self.contestants) - 1}-more"
 
 
 @dataclass
@@ -78,7 +96,7 @@ class Plan:
         self.labels |= other.labels
         self.evaluation_configs |= other.evaluation_configs
 
-    def contestant(self, name: str) -> PolicyInstance | Team:
+    def find_contestant(self, name: str) -> PolicyInstance | Team:
         """Return the contestant with this name.
 
         Raises:
@@ -89,7 +107,7 @@ class Plan:
             raise ConfigError(f"no policy {short_json(name)}; {suggest(name, list(contestants))}")
         return contestants[name]
 
-    def run(self, name: str) -> Run:
+    def find_run(self, name: str) -> Run:
         """Return the run with this name.
 
         Raises:
@@ -117,15 +135,15 @@ class Plan:
         run = self.runs.get(contestant)
         return [mission.resolved() for mission in run.missions] if run else []
 
-    def finished_runs(self) -> list[str]:
+    def available_runs(self) -> list[str]:
         """Return the names of the runs that the configuration does not declare missing."""
         return [run for run in self.runs if run not in self.config.missing.runs]
 
-    def evaluations(self) -> list[tuple[str, str]]:
-        """Return (contestant, mission) of each evaluation that is not declared missing."""
+    def evaluations(self) -> list[Evaluation]:
+        """Return the evaluations that the configuration does not declare missing."""
         missing = self.config.missing
         return [
-            (contestant, mission)
+            Evaluation(contestant, mission)
             for contestant in (*self.policies, *self.teams)
             if not set(self.member_names(contestant)) & set(missing.runs)
             for mission in self.missions
@@ -149,7 +167,7 @@ class Plan:
             return tuple(mission for mission in self.missions if mission not in missing)
 
         shared_jobs: list[EvaluationBatch] = []
-        for assigned in self._assign_to_jobs():
+        for assigned in self._contestants_by_job():
             by_missions: dict[tuple[str, ...], list[str]] = {}
             for contestant in assigned:
                 by_missions.setdefault(evaluated_missions(contestant), []).append(contestant)
@@ -158,7 +176,7 @@ class Plan:
                 for missions, contestants in by_missions.items()
                 if len(contestants) > 1
             ]
-        batched = {contestant for batch in shared_jobs for contestant in batch.policies}
+        batched = {contestant for batch in shared_jobs for contestant in batch.contestants}
         single: dict[tuple[str, ...], list[str]] = {tuple(self.missions): []}
         for contestant in missing_missions:
             if contestant not in batched:
@@ -169,7 +187,7 @@ class Plan:
         ]
         return [batch for batch in single_jobs + shared_jobs if batch.missions]
 
-    def _assign_to_jobs(self) -> list[list[str]]:
+    def _contestants_by_job(self) -> list[list[str]]:
         """Return the contestants of each job, without those that need a missing run."""
         size = self.config.execution.policies_per_job
         missing_runs = set(self.config.missing.runs)
@@ -180,8 +198,8 @@ class Plan:
             for group in assigned
         ]
 
-    def missing_evaluations(self) -> list[dict[str, str]]:
-        """Return the missing evaluations, as {policy, run, mission}."""
+    def missing_evaluations(self) -> list[MissingEvaluation]:
+        """Return the evaluations that the configuration declares missing."""
         available = set(self.evaluations())
         return [
             {"policy": self.labels[contestant], "run": contestant, "mission": mission}
@@ -190,7 +208,7 @@ class Plan:
             if (contestant, mission) not in available
         ]
 
-    def run_file(self, run: str) -> str:
+    def run_json_file(self, run: str) -> str:
         """Return the path of a run's metadata."""
         return f"{self.config.execution.results_dir}/runs/{run}/run.json"
 
@@ -208,7 +226,7 @@ class Plan:
         """Return the paths of all episode tables that are not missing."""
         return [self.episodes_file(*evaluation) for evaluation in self.evaluations()]
 
-    def report_replays(self) -> list[str]:
+    def report_replay_files(self) -> list[str]:
         """Return the paths of the replays in a report: first run of each policy and mission."""
         replays: dict[tuple[str, str], str] = {}
         for contestant, mission in self.evaluations():
@@ -216,9 +234,9 @@ class Plan:
             replays.setdefault((self.labels[contestant], mission), f"{file}.replay.json")
         return list(replays.values())
 
-    def experiment_file(self, kind: str, file: str) -> str:
+    def experiment_file(self, kind: ExperimentKind, file_name: str) -> str:
         """Return the path of a file of the experiment; `kind` is "benchmarks" or "comparisons"."""
-        return f"{self.config.execution.results_dir}/{kind}/{self.config.name}/{file}"
+        return f"{self.config.execution.results_dir}/{kind}/{self.config.name}/{file_name}"
 
     def bundle_file(self, policy: str) -> str:
         """Return the path of a policy instance's bundle."""
@@ -230,11 +248,11 @@ class Plan:
         return estimate_disk_mb(len(self.runs), evaluations)
 
 
-def estimate_disk_mb(runs: int, evaluations: Sequence[EvaluationConfig]) -> int:
+def estimate_disk_mb(num_runs: int, evaluations: Sequence[EvaluationConfig]) -> int:
     """Estimate the size of all files from above: checkpoints, curves, episode tables, replays.
 
     Args:
-        runs: number of runs.
+        num_runs: number of runs.
         evaluations: settings of each evaluation.
 
     Returns:
@@ -243,7 +261,7 @@ def estimate_disk_mb(runs: int, evaluations: Sequence[EvaluationConfig]) -> int:
     evaluation_mb = sum(
         config.episodes * 0.001 + config.recorded_episodes * 0.5 for config in evaluations
     )
-    return 2 ** max(10, math.ceil(math.log2(50 + 20 * runs + evaluation_mb)))
+    return 2 ** max(10, math.ceil(math.log2(50 + 20 * num_runs + evaluation_mb)))
 
 
 def eval_tag(evaluation: EvaluationConfig) -> str:

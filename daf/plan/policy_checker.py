@@ -5,21 +5,21 @@ from dataclasses import dataclass, field
 
 from daf.config import PolicyConfig
 from daf.errors import error_context
-from daf.missions import Mission, check_compatible
-from daf.plan.foreign_policy_checker import foreign_policy_checker
+from daf.missions import Mission, check_same_spaces
+from daf.plan.foreign_policy_checker import thread_policy_checker
 from daf.plan.plan import Plan
 from daf.policies.registry import SHORT_NAMES, PolicyMisbehaviorError, PolicySpec, is_foreign
 from daf.provenance.hashing import digest
 
 
 def load_missions(
-    paths: tuple[str, ...], key: str, mission_loader: Callable[[str], Mission]
+    paths: tuple[str, ...], config_key: str, mission_loader: Callable[[str], Mission]
 ) -> list[Mission]:
     """Load the missions of a configuration key.
 
     Args:
         paths: names or files of the missions.
-        key: key of the configuration, for errors.
+        config_key: key of the configuration, for errors.
         mission_loader: function that loads a mission by its name or file.
 
     Raises:
@@ -27,7 +27,7 @@ def load_missions(
     """
     missions = []
     for number, path in enumerate(paths):
-        with error_context(f"key '{key}.{number}'"):
+        with error_context(f"key '{config_key}.{number}'"):
             missions.append(mission_loader(path))
     return missions
 
@@ -38,19 +38,19 @@ class PolicyChecker:
 
     Attributes:
         mission_loader: function that loads a mission by its name or file.
-        build_policies: true to check each policy by building it.
+        check_policy_builds: true to check each policy by building it.
         misbehaving: error of each class whose code does what no policy may do, by class path.
     """
 
     mission_loader: Callable[[str], Mission]
-    build_policies: bool
+    check_policy_builds: bool
     misbehaving: dict[str, PolicyMisbehaviorError] = field(default_factory=dict)
     _missions: dict[tuple[str, ...], tuple[Mission, ...]] = field(default_factory=dict)
     _checked: set[tuple[str, str | None]] = field(default_factory=set)
     _network: str = ""
     _built: dict[str, object] = field(default_factory=dict)
 
-    def training_missions(self, plan: Plan, paths: tuple[str, ...]) -> tuple[Mission, ...]:
+    def load_training_missions(self, plan: Plan, paths: tuple[str, ...]) -> tuple[Mission, ...]:
         """Return the missions at `paths`; without paths the missions of the plan."""
         if not paths:
             return tuple(plan.missions.values())
@@ -64,7 +64,7 @@ class PolicyChecker:
         policy: PolicyConfig,
         plan: Plan,
         training_missions: tuple[Mission, ...],
-        weights: str | None,
+        weights_file: str | None,
     ) -> None:
         """Check that a policy fits all missions of the plan, by building it for each.
 
@@ -75,30 +75,32 @@ class PolicyChecker:
             policy: configuration of the policy.
             plan: plan with its missions.
             training_missions: missions of the policy's run; empty for a fixed policy.
-            weights: weights file; None without one.
+            weights_file: weights file; None without one.
 
         Raises:
             ConfigError: policy that does not fit, in one line.
         """
         names = [mission.name for mission in training_missions]
         network = digest([policy.class_path, policy.init_kwargs, names])
-        if (network, weights) in self._checked or not self.build_policies:
+        if (network, weights_file) in self._checked or not self.check_policy_builds:
             return
-        self._checked.add((network, weights))
-        spec = PolicySpec(policy.class_path, weights, policy.init_kwargs)
+        self._checked.add((network, weights_file))
+        spec = PolicySpec(policy.class_path, weights_file, policy.init_kwargs)
         for mission in plan.missions.values():
-            check_compatible(mission, *training_missions)
+            check_same_spaces(mission, *training_missions)
             if policy.class_path in self.misbehaving:
                 return
             if is_foreign(policy.class_path, policy.init_kwargs):
                 try:
-                    foreign_policy_checker().check_build(spec, [mission, *training_missions])
+                    thread_policy_checker().check_build(spec, [mission, *training_missions])
                 except PolicyMisbehaviorError as error:
                     self.misbehaving[policy.class_path] = error
-            elif policy.class_path not in SHORT_NAMES or policy.init_kwargs or weights:
-                self._load_or_build(spec, network, mission, *training_missions)
+            elif policy.class_path not in SHORT_NAMES or policy.init_kwargs or weights_file:
+                self._build_or_load_weights(spec, network, mission, *training_missions)
 
-    def _load_or_build(self, spec: PolicySpec, network_key: str, *missions: Mission) -> None:
+    def _build_or_load_weights(
+        self, spec: PolicySpec, network_key: str, *missions: Mission
+    ) -> None:
         """Build a policy of DAF for the first mission.
 
         If the previous policy has the same network, load only the weights: that takes 20 % of the

@@ -16,7 +16,7 @@ class Run(Model):
     """One training run: everything that decides its weights, except the code.
 
     Attributes:
-        name: unique name, see `proper_name`.
+        name: unique name, see `name_from_content`.
         policy: label of the policy's class.
         class_path: class path of the policy.
         class_digest: hash of a foreign policy's code; None for a policy of DAF.
@@ -42,19 +42,19 @@ class Run(Model):
         missions = [mission.resolved() for mission in self.missions]
         return self.model_dump(mode="json", exclude={"missions"}) | {"missions": missions}
 
-    def modules(self) -> list[str]:
+    def daf_modules(self) -> list[str]:
         """Return the `daf` modules of the policy and of its teacher."""
         teacher = self.training.teacher
         return daf_modules_of_policy(self.class_path) + (
             daf_modules_of_policy(teacher) if teacher else []
         )
 
-    def with_seed(self, seed: int) -> "Run":
+    def with_seed(self, training_seed: int) -> "Run":
         """Return a copy with another training seed and its name."""
-        run = self.model_copy(update={"training_seed": seed})
-        return run.model_copy(update={"name": run.proper_name()})
+        run = self.model_copy(update={"training_seed": training_seed})
+        return run.model_copy(update={"name": run.name_from_content()})
 
-    def proper_name(self) -> str:
+    def name_from_content(self) -> str:
         """Return the name that follows from class, seed and the digest of all values."""
         content = self.resolved()
         del content["name"], content["policy"]

@@ -6,7 +6,7 @@ from itertools import combinations
 from math import gcd, lcm
 
 from daf.config import ConfigError, TeamsConfig, short_json, suggest
-from daf.plan.contestants import Team, TeamMember, apportion, team_label
+from daf.plan.contestants import Team, TeamMember, apportion_agents, team_label
 from daf.plan.plan import Plan
 from daf.provenance.hashing import file_digest
 
@@ -16,7 +16,7 @@ Composition = dict[str, int]
 The shares are the smallest whole numbers, so equal teams have equal compositions."""
 
 
-def add_teams(plan: Plan, labels: Sequence[str]) -> None:
+def add_teams(plan: Plan, policy_labels: Sequence[str]) -> None:
     """Add the teams of the configuration and the questions about them to a plan.
 
     With training seeds each composition gives one team per seed: the trained members with the
@@ -24,7 +24,7 @@ def add_teams(plan: Plan, labels: Sequence[str]) -> None:
 
     Args:
         plan: plan with all policy instances.
-        labels: labels of all policies, in the order of the configuration.
+        policy_labels: labels of all policies, in the order of the configuration.
 
     Raises:
         ConfigError: invalid team, in one line.
@@ -32,9 +32,9 @@ def add_teams(plan: Plan, labels: Sequence[str]) -> None:
     config = plan.config.teams
     if config == TeamsConfig():
         return
-    mixed = _mixed_teams(config, labels)
-    replacements = _replacement_teams(config, labels)
-    pairs = _cross_play_teams(config, labels)
+    mixed = _mixed_teams(config, policy_labels)
+    replacements = _half_replaced_teams(config, policy_labels)
+    pairs = _cross_play_teams(config, policy_labels)
     compositions = {
         _composition_label(composition): composition
         for composition in (*mixed, *replacements.values(), *pairs)
@@ -46,7 +46,7 @@ def add_teams(plan: Plan, labels: Sequence[str]) -> None:
             plan.labels[team.name] = label
     plan.team_questions = {
         "teams": {
-            label: _agents_by_mission(plan, composition)
+            label: _agents_by_mission_and_policy(plan, composition)
             for label, composition in compositions.items()
         },
         "mixed": [_composition_label(composition) for composition in mixed],
@@ -63,8 +63,8 @@ def _mixed_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Composition
     for number, shares in enumerate(config.mixed):
         key = f"teams.mixed.{number}"
         for policy in shares:
-            _check_label(key, policy, labels)
-        composition = _composition_from_shares(shares, labels)
+            _check_known_policy(key, policy, labels)
+        composition = _whole_number_composition(shares, labels)
         if composition in compositions:
             raise ConfigError(
                 f"key '{key}': got {short_json(shares)}; that is the team of "
@@ -74,19 +74,19 @@ def _mixed_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Composition
     return compositions
 
 
-def _replacement_teams(config: TeamsConfig, labels: Sequence[str]) -> dict[str, Composition]:
+def _half_replaced_teams(config: TeamsConfig, labels: Sequence[str]) -> dict[str, Composition]:
     """Return for each policy its team with the replacement policy, half of the agents each."""
     replacement = config.replacement
     if replacement is None:
         return {}
-    _check_label("teams.replacement", replacement, labels)
+    _check_known_policy("teams.replacement", replacement, labels)
     others = [policy for policy in labels if policy != replacement]
     if not others:
         raise ConfigError(
             f"key 'teams.replacement': got {short_json(replacement)}; there is no other policy"
         )
     return {
-        policy: _composition_from_shares({policy: 1, replacement: 1}, labels) for policy in others
+        policy: _whole_number_composition({policy: 1, replacement: 1}, labels) for policy in others
     }
 
 
@@ -96,12 +96,14 @@ def _cross_play_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Compos
     return [dict.fromkeys(pair, 1) for pair in combinations(labels, 2) if config.cross_play]
 
 
-def _check_label(key: str, policy: str, labels: Sequence[str]) -> None:
+def _check_known_policy(config_key: str, policy: str, labels: Sequence[str]) -> None:
     if policy not in labels:
-        raise ConfigError(f"key '{key}': got {short_json(policy)}; {suggest(policy, list(labels))}")
+        raise ConfigError(
+            f"key '{config_key}': got {short_json(policy)}; {suggest(policy, list(labels))}"
+        )
 
 
-def _composition_from_shares(shares: Mapping[str, float], labels: Sequence[str]) -> Composition:
+def _whole_number_composition(shares: Mapping[str, float], labels: Sequence[str]) -> Composition:
     # Exact fractions of the decimal shares: a composition must not depend on rounding.
     exact = {policy: Fraction(str(shares[policy])) for policy in labels if policy in shares}
     scale = lcm(*(share.denominator for share in exact.values()))
@@ -113,11 +115,13 @@ def _composition_label(composition: Composition) -> str:
     return team_label(list(composition.items()))
 
 
-def _agents_by_mission(plan: Plan, composition: Composition) -> dict[str, dict[str, int]]:
+def _agents_by_mission_and_policy(
+    plan: Plan, composition: Composition
+) -> dict[str, dict[str, int]]:
     """Return the number of agents of each policy, by mission."""
     agents = {}
     for mission in plan.missions.values():
-        counts = apportion(mission.num_agents, list(composition.values()))
+        counts = apportion_agents(mission.num_agents, list(composition.values()))
         if 0 in counts:
             policy = list(composition)[counts.index(0)]
             raise ConfigError(
@@ -140,17 +144,18 @@ def _build_teams(plan: Plan, composition: Composition) -> list[Team]:
     return [
         Team(
             members=tuple(
-                _team_member(plan, name, share) for name, share in zip(team, composition.values())
+                _make_team_member(plan, name, share)
+                for name, share in zip(team, composition.values())
             )
         )
         for team in teams
     ]
 
 
-def _team_member(plan: Plan, name: str, share: int) -> TeamMember:
-    run, file = plan.runs.get(name), plan.weights.get(name)
+def _make_team_member(plan: Plan, instance_name: str, share: int) -> TeamMember:
+    run, file = plan.runs.get(instance_name), plan.weights.get(instance_name)
     return TeamMember(
-        instance=plan.policies[name],
+        instance=plan.policies[instance_name],
         share=share,
         trained_on=run.missions if run else (),
         weights=file_digest(file) if file and not run else None,

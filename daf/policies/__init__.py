@@ -1,6 +1,14 @@
 """Policies: the interface, networks, scripted policies, and loading of user policies."""
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from daf.policies.factory import import_policy_class, load_weights, make_policy
+    from daf.policies.game import Game
+    from daf.policies.policy import Policy
+    from daf.policies.registry import SHORT_NAMES, TRAINABLE, PolicySpec
+    from daf.policies.trainable import TrainablePolicy
 
 __all__ = [
     "SHORT_NAMES",

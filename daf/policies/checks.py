@@ -8,7 +8,7 @@ from daf.config import ConfigError
 from daf.policies.registry import is_foreign
 from daf.policies.trainable import TrainablePolicy
 from daf.policies.user_code import error_text, guard_process_state
-from daf.system.interrupts import is_interrupt
+from daf.system.interrupts import is_signal_interrupt
 
 INTEGER_DTYPES = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
 
@@ -31,7 +31,7 @@ def check_actions(policy_name: str, actions: Any, observations: torch.Tensor) ->
         or actions.dtype not in INTEGER_DTYPES
     ):
         raise ConfigError(
-            f"policy '{policy_name}': act returned {_describe_value(actions, device)}; "
+            f"policy '{policy_name}': act returned {_describe_output(actions, device)}; "
             f"expected integers of shape [{rows}]"
         )
 
@@ -70,7 +70,7 @@ def check_forward(class_path: str, network: TrainablePolicy) -> None:
     except ConfigError:
         raise
     except BaseException as error:  # user code may raise anything
-        if is_interrupt(error):
+        if is_signal_interrupt(error):
             raise
         raise ConfigError(
             f"policy '{class_path}': the network fails on observations uint8 "
@@ -93,7 +93,12 @@ def check_forward(class_path: str, network: TrainablePolicy) -> None:
 
 
 def _check_output(
-    network: TrainablePolicy, policy_name: str, method: str, output: str, value: Any, shape: tuple
+    network: TrainablePolicy,
+    policy_name: str,
+    method: str,
+    output_name: str,
+    value: Any,
+    shape: tuple,
 ) -> None:
     """Check one output of a network method.
 
@@ -101,7 +106,7 @@ def _check_output(
         network: network to check.
         policy_name: name of the policy, for the error.
         method: method that returned the output.
-        output: name of the output, for the error.
+        output_name: name of the output, for the error.
         value: output to check.
         shape: expected shape.
 
@@ -111,8 +116,8 @@ def _check_output(
     device = torch.empty(0, device=network.device).device
     if not _is_dense_tensor(value, device) or value.shape != shape or value.dtype != torch.float32:
         raise ConfigError(
-            f"policy '{policy_name}': {method} returned {output} "
-            f"{_describe_value(value, device).removeprefix('torch.')}; "
+            f"policy '{policy_name}': {method} returned {output_name} "
+            f"{_describe_output(value, device).removeprefix('torch.')}; "
             f"expected float32 [{', '.join(map(str, shape))}]"
         )
 
@@ -123,7 +128,7 @@ def _is_dense_tensor(value: Any, device: torch.device) -> bool:
     return is_plain_type and value.layout is torch.strided and value.device == device
 
 
-def _describe_value(value: Any, device: torch.device) -> str:
+def _describe_output(value: Any, device: torch.device) -> str:
     """Describe an output for an error: dtype, shape, and unexpected properties of a tensor."""
     if not isinstance(value, torch.Tensor):
         return f"something of type {type(value).__name__}"
@@ -148,9 +153,9 @@ class FiniteLogitsCheck:
     def __init__(self, policy_name: str, network: TrainablePolicy):
         self.policy_name = policy_name
         self._all_finite = torch.ones((), dtype=torch.bool, device=network.device)
-        network.register_forward_hook(self._update)
+        network.register_forward_hook(self._record_outputs)
 
-    def _update(self, _: Any, __: Any, outputs: tuple[torch.Tensor, ...]) -> None:
+    def _record_outputs(self, _: Any, __: Any, outputs: tuple[torch.Tensor, ...]) -> None:
         self._all_finite &= outputs[0].logsumexp(-1).isfinite().all()
 
     def check(self) -> None:

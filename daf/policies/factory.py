@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from daf.config import ConfigError, short_json, suggest
-from daf.config.conversion import convert_text, has_text
+from daf.config.conversion import contains_text, convert_text
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import (
@@ -25,7 +25,7 @@ from daf.policies.registry import (
     split_class_path,
 )
 from daf.policies.user_code import error_text, guard_process_state
-from daf.system.interrupts import is_interrupt
+from daf.system.interrupts import is_signal_interrupt
 
 
 def import_policy_class(class_path: str) -> type[Policy]:
@@ -40,7 +40,7 @@ def import_policy_class(class_path: str) -> type[Policy]:
     module_name, class_name = split_class_path(class_path)
     if class_path.startswith(METTAGRID_PREFIX):
         # Imported by name: a direct import would add this code to the code hash of all policies.
-        return importlib.import_module(module_name).import_policy_class(class_path)
+        return importlib.import_module(module_name).wrap_mettagrid_policy(class_path)
     if not module_name or class_path.endswith(".py"):
         raise ConfigError(
             f"unknown policy {short_json(class_path)}; {suggest(class_path, sorted(SHORT_NAMES))}, "
@@ -77,14 +77,14 @@ def accepted_init_kwargs(class_path: str) -> list[str] | None:
     return [name for name in parameters if name not in ("game", "device")]
 
 
-def argument_type(class_path: str, name: str) -> Any:
+def argument_type(class_path: str, argument_name: str) -> Any:
     """Return the annotation of an argument of a class, or the type of its default.
 
     An argument that a class passes on is looked up in its base classes.
 
     Args:
         class_path: class path of the policy.
-        name: name of the argument.
+        argument_name: name of the argument.
 
     Returns:
         the type; None if it is unknown.
@@ -94,9 +94,11 @@ def argument_type(class_path: str, name: str) -> Any:
     """
     for cls in import_policy_class(class_path).__mro__:
         init = vars(cls).get("__init__")
+        if init is None:
+            continue
         try:
-            parameter = inspect.signature(init).parameters.get(name)
-        except (TypeError, ValueError):  # no `__init__`, or one without a signature
+            parameter = inspect.signature(init).parameters.get(argument_name)
+        except (TypeError, ValueError):  # an `__init__` without a signature
             continue
         if parameter is None:
             continue
@@ -128,7 +130,7 @@ def convert_init_kwargs(class_path: str, init_kwargs: Mapping[str, Any]) -> dict
         ConfigError: no such class.
     """
     return {
-        name: convert_text(value, argument_type(class_path, name) if has_text(value) else None)
+        name: convert_text(value, argument_type(class_path, name) if contains_text(value) else None)
         for name, value in init_kwargs.items()
     }
 
@@ -168,12 +170,12 @@ def _build_policy(spec: PolicySpec, game: Game, device: str, seed: int) -> Polic
     except ConfigError:
         raise
     except BaseException as error:  # user code may raise anything
-        if is_interrupt(error):
+        if is_signal_interrupt(error):
             raise
-        raise _error_class(error)(
+        raise _config_error_class(error)(
             f"policy '{spec.class_path}': cannot be built with init_kwargs "
             f"{short_json(dict(spec.init_kwargs))} ({error_text(error)}); "
-            f"accepted init_kwargs: {_format_accepted(accepted)}"
+            f"accepted init_kwargs: {_format_accepted_init_kwargs(accepted)}"
         ) from None
     if spec.data_path is not None:
         load_weights(policy, spec)
@@ -199,7 +201,7 @@ def load_weights(policy: Policy, spec: PolicySpec) -> None:
     except ValueError as error:
         raise ConfigError(f"{error}") from None
     except BaseException as error:  # user code may raise anything
-        if is_interrupt(error):
+        if is_signal_interrupt(error):
             raise
         raise ConfigError(
             f"policy '{spec.class_path}': cannot load {short_json(spec.data_path)} "
@@ -207,50 +209,51 @@ def load_weights(policy: Policy, spec: PolicySpec) -> None:
         ) from None
 
 
-def _error_class(error: BaseException) -> type[ConfigError]:
+def _config_error_class(error: BaseException) -> type[ConfigError]:
     """Return the class of the error that reports an error of user code."""
     return ConfigError if isinstance(error, Exception) else PolicyMisbehaviorError
 
 
-def _format_accepted(accepted: list[str] | None) -> str:
+def _format_accepted_init_kwargs(accepted: list[str] | None) -> str:
     """Format the accepted `init_kwargs` for an error; None: any name."""
     return "any" if accepted is None else ", ".join(accepted) or "none"
 
 
-def _import_module(name: str, class_path: str) -> ModuleType:
+def _import_module(module_or_file: str, class_path: str) -> ModuleType:
     """Import a module.
 
     Args:
-        name: dotted name, or path of a Python file.
+        module_or_file: dotted name, or path of a Python file.
         class_path: class path of the policy, for the error.
 
     Raises:
         ConfigError: the file does not exist, or the import fails; one line.
     """
-    if not name.endswith(".py"):
+    if not module_or_file.endswith(".py"):
         try:
-            return importlib.import_module(name)
+            return importlib.import_module(module_or_file)
         except BaseException as error:  # a script may call `sys.exit`
-            if is_interrupt(error):
+            if is_signal_interrupt(error):
                 raise
-            raise _error_class(error)(
-                f"policy '{class_path}': cannot import '{name}' ({error_text(error)})"
+            raise _config_error_class(error)(
+                f"policy '{class_path}': cannot import '{module_or_file}' ({error_text(error)})"
             ) from None
-    path = Path(name).resolve()
+    path = Path(module_or_file).resolve()
     if not path.is_file():
-        raise ConfigError(f"policy '{class_path}': no file {name}")
+        raise ConfigError(f"policy '{class_path}': no file {module_or_file}")
     module_name = f"daf_policy_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
     if module_name not in sys.modules:
         spec = importlib.util.spec_from_file_location(module_name, path)
+        assert spec is not None and spec.loader is not None  # the suffix is ".py"
         module = importlib.util.module_from_spec(spec)
         sys.modules[module_name] = module
         try:
             spec.loader.exec_module(module)
         except BaseException as error:
             sys.modules.pop(module_name, None)
-            if is_interrupt(error):
+            if is_signal_interrupt(error):
                 raise
-            raise _error_class(error)(
-                f"policy '{class_path}': {name} fails on import ({error_text(error)})"
+            raise _config_error_class(error)(
+                f"policy '{class_path}': {module_or_file} fails on import ({error_text(error)})"
             ) from None
     return sys.modules[module_name]

@@ -6,7 +6,7 @@ from torch import nn
 from daf.policies.game import Game
 from daf.policies.ops.lstm import lstm_sequence
 from daf.policies.tokens import TokenEmbedding
-from daf.policies.trainable import Head, TrainablePolicy, check_layer_width
+from daf.policies.trainable import Head, LogitsValuesState, TrainablePolicy, check_layer_width
 
 
 class LSTM(TrainablePolicy):
@@ -46,7 +46,7 @@ class LSTM(TrainablePolicy):
         observations: torch.Tensor,
         recurrent_state: torch.Tensor,
         episode_starts: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    ) -> LogitsValuesState:
         """Run the network over a sequence of steps; see `TrainablePolicy.forward`."""
         steps, rows = observations.shape[:2]
         embedded = self.embedding(observations.flatten(0, 1)).view(steps, rows, -1)
@@ -82,12 +82,15 @@ class LSTM(TrainablePolicy):
         Finding the episode starts would force a synchronization with the GPU. Precision is always
         float32: kernel launches take the time, not the matrix products.
         """
-        input_weights, recurrent_weights, *biases = (
+        input_weights, recurrent_weights, input_bias, recurrent_bias = (
             parameter for _, parameter in self.lstm.named_parameters()
         )
+        hidden, cell = recurrent_state.chunk(2, dim=-1)
         with torch.autocast(embedded.device.type, enabled=False):
-            input_gates = nn.functional.linear(embedded.float(), input_weights, sum(biases))
+            input_gates = nn.functional.linear(
+                embedded.float(), input_weights, input_bias + recurrent_bias
+            )
             outputs, cell = lstm_sequence(
-                input_gates, recurrent_weights, *recurrent_state.chunk(2, dim=-1), episode_starts
+                input_gates, recurrent_weights, hidden, cell, episode_starts
             )
         return outputs, torch.cat([outputs[-1], cell], dim=-1)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from daf.config import ConfigError
 from daf.config.plain import as_plain_data
@@ -72,16 +72,23 @@ class PolicyMisbehaviorError(ConfigError):
     """
 
 
-def parse_policy_argument(text: str) -> tuple[str, str | None]:
-    """Split `CLASS_PATH@FILE` into class path and weights file; None without weights.
+class PolicyArgument(NamedTuple):
+    """Class path and weights file of a policy; None without weights."""
+
+    class_path: str
+    weights_file: str | None
+
+
+def parse_policy_argument(text: str) -> PolicyArgument:
+    """Split `CLASS_PATH@FILE` into class path and weights file.
 
     Paths may contain '@': the class path of a file ends with its class name.
     """
     if text.startswith(METTAGRID_PREFIX) and Path(text.removeprefix(METTAGRID_PREFIX)).exists():
-        return text, None
+        return PolicyArgument(text, None)
     file_class_path = re.match(r".+?\.py:\w+(?=@|$)", text, re.DOTALL)
     class_path = file_class_path[0] if file_class_path else text.partition("@")[0]
-    return class_path, text[len(class_path) + 1 :] or None
+    return PolicyArgument(class_path, text[len(class_path) + 1 :] or None)
 
 
 @dataclass(frozen=True)
@@ -105,22 +112,24 @@ class PolicySpec:
             object.__setattr__(self, name, as_plain_data(getattr(self, name)))
 
 
-def read_init_kwargs(weights: str) -> dict[str, Any]:
+def read_init_kwargs(weights_file: str) -> dict[str, Any]:
     """Read the arguments of the network class from a weights file; empty if it has none.
 
     Args:
-        weights: path of a safetensors file.
+        weights_file: path of a safetensors file.
 
     Raises:
         ConfigError: the file is not a readable safetensors file, or its arguments are no mapping.
     """
     try:
-        init_kwargs = loads(load_metadata(weights).get("init_kwargs", "{}"))
+        init_kwargs = loads(load_metadata(weights_file).get("init_kwargs", "{}"))
     except (OSError, ValueError) as error:
-        raise ConfigError(f"weights {weights}: not a readable safetensors file ({error})") from None
+        raise ConfigError(
+            f"weights {weights_file}: not a readable safetensors file ({error})"
+        ) from None
     if not isinstance(init_kwargs, dict):
         raise ConfigError(
-            f"weights {weights}: key 'init_kwargs': got {type(init_kwargs).__name__}; "
+            f"weights {weights_file}: key 'init_kwargs': got {type(init_kwargs).__name__}; "
             "expected a mapping"
         )
     return init_kwargs

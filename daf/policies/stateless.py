@@ -6,7 +6,13 @@ import torch
 
 from daf.policies.game import Game
 from daf.policies.tokens import TokenEmbedding
-from daf.policies.trainable import Dense, Head, TrainablePolicy, check_layer_width
+from daf.policies.trainable import (
+    Dense,
+    Head,
+    LogitsValuesState,
+    TrainablePolicy,
+    check_layer_width,
+)
 
 
 class Stateless(TrainablePolicy):
@@ -38,7 +44,7 @@ class Stateless(TrainablePolicy):
         observations: torch.Tensor,
         recurrent_state: torch.Tensor,
         episode_starts: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    ) -> LogitsValuesState:
         """Run the network over all steps at once; see `TrainablePolicy.forward`."""
         steps, rows = observations.shape[:2]
         embedded = self.embedding(observations.flatten(0, 1))

@@ -23,6 +23,18 @@ class TeamMemberPolicy(NamedTuple):
     num_agents: int
 
 
+class TeamMemberState(NamedTuple):
+    """Policy state of one team member.
+
+    Attributes:
+        rows: int64 [n], rows that the member controls, ascending.
+        state: state of the member's policy for these rows.
+    """
+
+    rows: torch.Tensor
+    state: Any
+
+
 class TeamPolicy(Policy):
     """Policies of all team members, combined into one policy.
 
@@ -41,8 +53,8 @@ class TeamPolicy(Policy):
         self.members = members
         self.num_agents = sum(member.num_agents for member in members)
 
-    def initial_state(self, seeds: torch.Tensor) -> list[tuple[torch.Tensor, Any]]:
-        """Return (rows, state) of every member; rows are int64 [n], ascending."""
+    def initial_state(self, seeds: torch.Tensor) -> list[TeamMemberState]:
+        """Assign the rows to the members; return the state of every member."""
         order = seeds.view(-1, self.num_agents).argsort(dim=1, stable=True)
         first_rows = torch.arange(0, len(seeds), self.num_agents, device=seeds.device)[:, None]
         agents_of_members = order.split([member.num_agents for member in self.members], dim=1)
@@ -50,11 +62,13 @@ class TeamPolicy(Policy):
             (first_rows + agents.sort(dim=1).values).flatten() for agents in agents_of_members
         ]
         return [
-            (rows, member.policy.initial_state(seeds[rows]))
+            TeamMemberState(rows, member.policy.initial_state(seeds[rows]))
             for member, rows in zip(self.members, rows_of_members)
         ]
 
-    def act(self, observations: torch.Tensor, state: list) -> tuple[torch.Tensor, list]:
+    def act(
+        self, observations: torch.Tensor, state: list[TeamMemberState]
+    ) -> tuple[torch.Tensor, list[TeamMemberState]]:
         """Choose an action for every row with the policy of its member."""
         actions = torch.empty(len(observations), dtype=torch.int64, device=observations.device)
         new_state = []
@@ -63,5 +77,5 @@ class TeamPolicy(Policy):
             member_actions, member_state = member.policy.act(member_observations, member_state)
             check_actions(member.name, member_actions, member_observations)
             actions[rows] = member_actions.to(torch.int64)
-            new_state.append((rows, member_state))
+            new_state.append(TeamMemberState(rows, member_state))
         return actions, new_state

@@ -6,6 +6,7 @@ the window.
 """
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -21,14 +22,22 @@ LINEAR_FEATURES = {"episode_completion": 255, "last_reward": 100, "glyph": 255}
 IGNORED_FEATURES = ("group", "frozen", "reserved", "converting", "swappable", "visitation", "tag")
 
 
-def assign_token_slots(game: Game) -> tuple[torch.Tensor, torch.Tensor, int]:
-    """Assign a slot and a weight to each (feature, value).
+class TokenSlots(NamedTuple):
+    """Slot and weight of each (feature, value), at index feature * 256 + value.
 
-    Returns:
-        slot: int32 [256 * 256], slot at index feature * 256 + value;
-        weight: float32 [256 * 256], factor of the row, 0 for ignored features;
-        number of slots.
+    Attributes:
+        slots: int32 [256 * 256], slot.
+        weights: float32 [256 * 256], factor of the row, 0 for ignored features.
+        num_slots: number of slots.
     """
+
+    slots: torch.Tensor
+    weights: torch.Tensor
+    num_slots: int
+
+
+def assign_token_slots(game: Game) -> TokenSlots:
+    """Assign a slot and a weight to each (feature, value)."""
     slot = torch.zeros(256, 256, dtype=torch.int32)
     weight = torch.zeros(256, 256)
     values = torch.arange(256)
@@ -52,7 +61,7 @@ def assign_token_slots(game: Game) -> tuple[torch.Tensor, torch.Tensor, int]:
                 values / LINEAR_FEATURES[name] if name in LINEAR_FEATURES else logarithm
             )
             num_slots += 1
-    return slot.reshape(-1), weight.reshape(-1), num_slots
+    return TokenSlots(slot.reshape(-1), weight.reshape(-1), num_slots)
 
 
 class TokenEmbedding(nn.Module):

@@ -4,7 +4,7 @@ import json
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import safetensors.torch
 import torch
@@ -16,23 +16,42 @@ from daf.policies.chance import uniform
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 
+LogitsValuesState = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""Outputs of a network: logits, values and recurrent state."""
+
 MAX_LAYER_WIDTH = 4096
 """Limit for untrusted weights and configurations: a layer allocates all its memory at once."""
 
 
-def check_layer_width(name: str, width: Any) -> int:
+def check_layer_width(argument_name: str, width: Any) -> int:
     """Check and return the width of a layer.
 
     Args:
-        name: argument that has this value, for the error.
+        argument_name: argument that has this value, for the error.
         width: value to check.
 
     Raises:
         ValueError: the width is not an integer from 1 to `MAX_LAYER_WIDTH`.
     """
     if isinstance(width, bool) or not isinstance(width, int) or not 1 <= width <= MAX_LAYER_WIDTH:
-        raise ValueError(f"{name}: got {width!r}; expected an integer from 1 to {MAX_LAYER_WIDTH}")
+        raise ValueError(
+            f"{argument_name}: got {width!r}; expected an integer from 1 to {MAX_LAYER_WIDTH}"
+        )
     return width
+
+
+class NetworkState(NamedTuple):
+    """Policy state of a network.
+
+    Attributes:
+        seeds: int64 [N], seeds of the rows.
+        step: number of calls of `act` in the episode.
+        recurrent_state: float32 [N, M], before the next step.
+    """
+
+    seeds: torch.Tensor
+    step: int
+    recurrent_state: torch.Tensor
 
 
 class TrainablePolicy(Policy, nn.Module):
@@ -72,7 +91,7 @@ class TrainablePolicy(Policy, nn.Module):
         observations: torch.Tensor,
         recurrent_state: torch.Tensor,
         episode_starts: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    ) -> LogitsValuesState:
         """Run the network over a sequence of steps.
 
         Args:
@@ -86,12 +105,14 @@ class TrainablePolicy(Policy, nn.Module):
             recurrent state: float32 [N, M], state after the last step.
         """
 
-    def initial_state(self, seeds: torch.Tensor) -> tuple[torch.Tensor, int, torch.Tensor]:
-        """Return (seeds, step, recurrent state) at the start of an episode."""
-        return seeds, 0, self.initial_recurrent_state(len(seeds))
+    def initial_state(self, seeds: torch.Tensor) -> NetworkState:
+        """Return the policy state at the start of an episode."""
+        return NetworkState(seeds, 0, self.initial_recurrent_state(len(seeds)))
 
     @torch.no_grad()
-    def act(self, observations: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
+    def act(
+        self, observations: torch.Tensor, state: NetworkState
+    ) -> tuple[torch.Tensor, NetworkState]:
         """Sample actions from the logits of one step."""
         seeds, step, recurrent_state = state
         no_episode_starts = torch.zeros(
@@ -101,7 +122,7 @@ class TrainablePolicy(Policy, nn.Module):
             observations[None, :, : self.num_tokens], recurrent_state, no_episode_starts
         )
         actions = sample_actions(logits[0], uniform(seeds, step))
-        return actions, (seeds, step + 1, recurrent_state)
+        return actions, NetworkState(seeds, step + 1, recurrent_state)
 
     def save(self, path: str | Path, init_kwargs: Mapping[str, Any] | None = None) -> None:
         """Write the weights as safetensors.

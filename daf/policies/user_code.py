@@ -15,12 +15,12 @@ import torch
 
 from daf.config import ConfigError
 from daf.policies.registry import PolicyMisbehaviorError
-from daf.system.interrupts import is_interrupt
-from daf.system.processes import find_new_process, list_running
+from daf.system.interrupts import is_signal_interrupt
+from daf.system.processes import describe_children_and_threads, find_new_child_or_thread
 
 
 @contextlib.contextmanager
-def policy_errors(policy_name: str, file: str | None = None) -> Iterator[None]:
+def convert_policy_errors(policy_name: str, file: str | None = None) -> Iterator[None]:
     """Convert errors of policy code to one line with policy, file and line number.
 
     A process forked by the code exits here, so that it does not repeat the job of its parent.
@@ -41,7 +41,7 @@ def policy_errors(policy_name: str, file: str | None = None) -> Iterator[None]:
         frames = traceback.extract_tb(error.__traceback__)
         filenames = (None, *(frame.filename for frame in frames))
         is_unrelated = isinstance(error, Exception) and file not in filenames
-        if is_unrelated or is_interrupt(error) or os.getpid() != process:
+        if is_unrelated or is_signal_interrupt(error) or os.getpid() != process:
             raise
         last = next((frame for frame in reversed(frames) if frame.filename == file), frames[-1])
         raise ConfigError(
@@ -58,7 +58,7 @@ def error_text(error: BaseException) -> str:
     try:
         text = f"{error}"
     except BaseException as text_error:
-        if is_interrupt(text_error):
+        if is_signal_interrupt(text_error):
             raise
         text = f"its text fails with {type(text_error).__name__}"
     return f"{type(error).__name__}: {text}"
@@ -80,12 +80,12 @@ def guard_process_state(policy_name: str, is_foreign: bool = True) -> Iterator[N
             its results; or closed stdout or stderr; or left a process or a thread running that
             keeps this process from ending.
     """
-    running_before = list_running() if is_foreign else {}
+    running_before = describe_children_and_threads() if is_foreign else {}
     process, folder = os.getpid(), _working_directory()
     torch_settings = [(get, set_, get()) for get, set_ in _TORCH_SETTINGS]
     rng_states = random.getstate(), np.random.get_state(), torch.get_rng_state()
     torch_defaults = torch.get_default_dtype(), torch.get_default_device()
-    streams, open_outputs = (sys.stdout, sys.stderr), _open_outputs()
+    streams, open_outputs = (sys.stdout, sys.stderr), _open_output_descriptors()
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     changed_defaults = ""
     try:
@@ -115,9 +115,9 @@ def guard_process_state(policy_name: str, is_foreign: bool = True) -> Iterator[N
             f"policy '{policy_name}': its code sets the defaults of torch to "
             f"{changed_defaults} for the whole process; pass dtype and device to each new tensor"
         )
-    if is_foreign and (still_running := find_new_process(running_before)):
+    if is_foreign and (still_running := find_new_child_or_thread(running_before)):
         raise PolicyMisbehaviorError(f"policy '{policy_name}': its code leaves {still_running}")
-    if closed := open_outputs - _open_outputs():
+    if closed := open_outputs - _open_output_descriptors():
         raise PolicyMisbehaviorError(
             f"policy '{policy_name}': its code closed file descriptor {min(closed)}"
         )
@@ -130,7 +130,7 @@ def _working_directory() -> str | None:
         return None
 
 
-def _open_outputs() -> set[int]:
+def _open_output_descriptors() -> set[int]:
     """Return the open ones of file descriptors 1 and 2."""
     descriptors = set()
     for number in (1, 2):

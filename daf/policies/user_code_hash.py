@@ -27,15 +27,17 @@ def code_digest(file: str | Path) -> str:
     if not imported:
         return file_digest(first)
     # The order matters: Python imports the first of two files with the same name.
-    return digest([[_relative_name(path, first), file_digest(path)] for path in (first, *imported)])
+    return digest(
+        [[_name_in_import_folder(path, first), file_digest(path)] for path in (first, *imported)]
+    )
 
 
-def _relative_name(path: Path, first: Path) -> str:
-    """Return the name of a file relative to its import folder."""
-    for root in _import_folders(first):
+def _name_in_import_folder(path: Path, policy_file: Path) -> str:
+    """Return the path of a file relative to its folder among the import folders of the policy."""
+    for root in _import_folders(policy_file):
         if path.is_relative_to(root):
             return path.relative_to(root).as_posix()
-    return os.path.relpath(path, first.parent)
+    return os.path.relpath(path, policy_file.parent)
 
 
 def _import_folders(file: Path) -> list[Path]:
@@ -92,9 +94,11 @@ def _direct_imports(file: Path, folders: list[Path]) -> Iterator[Path]:
                 yield from _module_files(f"{prefix}{alias.name}", search_folders, bool(node.level))
 
 
-def _module_files(name: str, folders: list[Path], is_relative: bool = False) -> Iterator[Path]:
+def _module_files(
+    module_name: str, folders: list[Path], is_relative: bool = False
+) -> Iterator[Path]:
     """Yield the files that an import of a dotted name executes: packages, then the module."""
-    parts = name.split(".")
+    parts = module_name.split(".")
     if not is_relative and (parts[0] == "daf" or parts[0] in sys.stdlib_module_names):
         return
     for folder in folders:

@@ -22,7 +22,7 @@ def code_hash(*modules: str) -> str:
     while queue:
         name = queue.pop()
         if name not in hashes:
-            hashes[name], imports = _parse_module(name)
+            hashes[name], imports = _hash_and_imports(name)
             queue += imports
     return digest(sorted(hashes.items()))[:16]
 
@@ -43,11 +43,11 @@ def script_hash(path: str | Path, *modules: str) -> str:
 
 
 @cache
-def _parse_module(name: str) -> tuple[str, tuple[str, ...]]:
+def _hash_and_imports(module: str) -> tuple[str, tuple[str, ...]]:
     """Return the hash of a module's syntax tree, and the `daf` modules that it imports."""
-    path = _module_file(name)
+    path = _module_file(module)
     if path is None:
-        raise ModuleNotFoundError(f"code_hash: no module {name}")
+        raise ModuleNotFoundError(f"code_hash: no module {module}")
     tree = ast.parse(path.read_text(encoding="utf-8"))
     imported = set()
     for node in ast.walk(tree):
@@ -56,7 +56,7 @@ def _parse_module(name: str) -> tuple[str, tuple[str, ...]]:
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         _strip_docstrings(node)
-    used = sorted(name for name in imported if _module_file(name))
+    used = sorted(module for module in imported if _module_file(module))
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(used)
 
 

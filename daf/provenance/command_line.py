@@ -3,16 +3,16 @@
 import sys
 from pathlib import Path
 
-from daf.provenance.source import relative_or_name
-from daf.system.interrupts import snakemake_process
+from daf.provenance.source import relative_path_or_name
+from daf.system.interrupts import find_snakemake_ancestor
 
 
-def command_line() -> list[str]:
+def current_command_line() -> list[str]:
     """Return the command line of the Snakemake process of this job, else of this process.
 
     Absolute paths become relative to the working directory, or names outside of it.
     """
-    snakemake = snakemake_process()
+    snakemake = find_snakemake_ancestor()
     program, *arguments = sys.argv if snakemake is None else snakemake.cmdline()[1:]
     while program in ("-P", "-m"):
         program, *arguments = arguments
@@ -24,5 +24,5 @@ def command_line() -> list[str]:
 def _without_absolute_path(argument: str) -> str:
     option, equals, value = argument.partition("=")
     if equals and Path(value).is_absolute():
-        return f"{option}={relative_or_name(value)}"
-    return relative_or_name(argument) if Path(argument).is_absolute() else argument
+        return f"{option}={relative_path_or_name(value)}"
+    return relative_path_or_name(argument) if Path(argument).is_absolute() else argument

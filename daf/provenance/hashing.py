@@ -37,7 +37,7 @@ def file_digest(path: str | Path) -> str:
     return sha.hexdigest()
 
 
-def folder_digest(folder: str) -> str:
+def package_folder_digest(folder_in_package: str) -> str:
     """Return the hash of the names and contents of the files in a folder of the package."""
-    files = sorted((Path(__file__).parents[1] / folder).iterdir())
+    files = sorted((Path(__file__).parents[1] / folder_in_package).iterdir())
     return digest([[file.name, file_digest(file)] for file in files if file.is_file()])[:16]

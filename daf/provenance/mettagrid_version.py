@@ -10,7 +10,7 @@ SUPPORTED_VERSIONS = ((0, 26, 21), (0, 27))
 INSTALL_HINT = "pip install 'daf[mettagrid]' (mettagrid>=0.26.21,<0.27; Python 3.11 or 3.12)"
 
 
-def mettagrid_unavailable() -> str | None:
+def mettagrid_unavailable_reason() -> str | None:
     """Return why mettagrid is unavailable, with an install command; None if it is available."""
     try:
         version = importlib.metadata.version("mettagrid")
@@ -30,5 +30,5 @@ def require_mettagrid(feature: str) -> None:
     Raises:
         ConfigError: mettagrid is missing or unsupported; one line with the install command.
     """
-    if reason := mettagrid_unavailable():
+    if reason := mettagrid_unavailable_reason():
         raise ConfigError(f"{feature} needs {reason}")

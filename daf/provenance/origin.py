@@ -46,10 +46,10 @@ class Origin(Model):
             git=git_state(),
             versions=package_versions(),
             platform=platform.platform(),
-            hardware=hardware(device),
+            hardware=current_hardware(device),
         )
 
-    def differences(self, other: "Origin", include_hardware: bool) -> list[str]:
+    def describe_differences(self, other: "Origin", include_hardware: bool) -> list[str]:
         """Return descriptions of the differences of another origin, as causes of other results.
 
         Args:
@@ -69,7 +69,7 @@ class Origin(Model):
         return differences
 
 
-def hardware(device: str) -> Hardware:
+def current_hardware(device: str) -> Hardware:
     """Return the hardware of a job on "cpu" or "cuda"."""
     if device == "cpu":
         return Hardware(processor=processor_name(), gpu=None, driver=None)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
     AfterValidator,
@@ -20,10 +20,10 @@ from pydantic import (
 
 from daf.config import ConfigError, ExecutionConfig, load_json
 from daf.config.model import Float, Int, Model
-from daf.errors import describe
-from daf.files.safe_write import make_folder, remove_stale_temporaries, temporary_path
+from daf.errors import describe_validation_error
+from daf.files.safe_write import make_folder_within, remove_stale_temporaries, temporary_path
 from daf.files.text_files import write_text
-from daf.provenance.command_line import command_line
+from daf.provenance.command_line import current_command_line
 from daf.provenance.hashing import digest, file_digest
 from daf.provenance.origin import Origin
 
@@ -93,7 +93,7 @@ class Sidecar(Model):
     record_digest: str = ""
 
     @model_validator(mode="after")
-    def _check_external_inputs(self) -> Self:
+    def _check_elsewhere_names(self) -> Self:
         if unexpected := sorted(self.elsewhere.keys() - self.inputs.keys()):
             raise ValueError(f"elsewhere: {unexpected[0]!r} is no input")
         return self
@@ -102,26 +102,26 @@ class Sidecar(Model):
         """Return all values except `policies_per_job`: sidecars are the same for batch jobs."""
         return self.model_dump(mode="json", exclude={"execution": {"policies_per_job"}})
 
-    def with_digest(self) -> "Sidecar":
+    def with_record_digest(self) -> "Sidecar":
         """Return a copy with `record_digest` computed."""
         content = self.resolved()
         del content["record_digest"]
         return self.model_copy(update={"record_digest": digest(content)})
 
-    def text(self) -> str:
+    def to_text(self) -> str:
         """Return the text of the sidecar file, with parameters and files in the job's order."""
         content = self.resolved()
         return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
-    def files(self) -> dict[str, str]:
+    def output_and_log_digests(self) -> dict[str, str]:
         """Return the SHA-256 of the outputs and the log, by path."""
-        return self.output_files() | self.log
+        return self.output_digests() | self.log
 
-    def output_files(self) -> dict[str, str]:
+    def output_digests(self) -> dict[str, str]:
         """Return the SHA-256 of the outputs, by path."""
         return {name: sha for group in self.outputs.values() for name, sha in group.items()}
 
-    def input_files(self) -> dict[str, str]:
+    def internal_input_digests(self) -> dict[str, str]:
         """Return the SHA-256 of the inputs within the results folder, by path."""
         return {name: sha for group in self.inputs.values() for name, sha in group.items()}
 
@@ -135,10 +135,19 @@ class Sidecar(Model):
         try:
             return cls.model_validate(load_json(path, MAX_VALUES, MAX_BYTES))
         except ValidationError as error:
-            raise ConfigError(f"{path}: {describe(error, cls)}") from None
+            raise ConfigError(f"{path}: {describe_validation_error(error, cls)}") from None
 
 
-def outputs_match(sidecar_file: str | Path, parameters: dict[str, Any], results_dir: str) -> bool:
+class InputDigests(NamedTuple):
+    """SHA-256 by path of the inputs inside and outside the results folder."""
+
+    internal: dict[str, str]
+    external: dict[str, str]
+
+
+def has_outputs_with_parameters(
+    sidecar_file: str | Path, parameters: dict[str, Any], results_dir: str
+) -> bool:
     """Return True if all outputs exist and the sidecar has these parameters.
 
     The content of the outputs is not compared.
@@ -147,7 +156,7 @@ def outputs_match(sidecar_file: str | Path, parameters: dict[str, Any], results_
         sidecar = Sidecar.read(sidecar_file)
     except ConfigError:
         return False
-    exist = all(Path(results_dir, file).is_file() for file in sidecar.output_files())
+    exist = all(Path(results_dir, file).is_file() for file in sidecar.output_digests())
     return exist and sidecar.parameters == parameters
 
 
@@ -200,7 +209,7 @@ def write_outputs(
     if staging_dir:
         finals = [staging_dir / final.name for final in finals]
     for final in finals:
-        make_folder(final.parent, results_dir)
+        make_folder_within(final.parent, results_dir)
         remove_stale_temporaries(final)
     *temporaries, temporary_sidecar = map(temporary_path, finals)
     temporary = dict(zip(outputs, temporaries))
@@ -208,34 +217,36 @@ def write_outputs(
         yield temporary
         # The clock of the file system, which is the same for all nodes of a cluster.
         end = max(path.stat().st_mtime_ns for path in temporary.values()) // 1000
-        digests = {name: input_digests(paths, results_dir) for name, paths in inputs.items()}
+        digests = {
+            name: compute_input_digests(paths, results_dir) for name, paths in inputs.items()
+        }
         content = Sidecar(
             rule=rule,
             outputs={
-                name: {_path_in_results(outputs[name], results_dir): file_digest(path)}
+                name: {_require_path_in_results(outputs[name], results_dir): file_digest(path)}
                 for name, path in temporary.items()
             },
             inputs={name: internal for name, (internal, _) in digests.items()},
             elsewhere={name: external for name, (_, external) in digests.items() if external},
-            log={_path_in_results(log, results_dir): file_digest(log)} if log else {},
+            log={_require_path_in_results(log, results_dir): file_digest(log)} if log else {},
             parameters=parameters,
             execution=execution,
             device=device,
             threads=threads,
             origin=origin,
             max_rss_mb=getrusage(RUSAGE_SELF).ru_maxrss / 1024,
-            command=command_line(),
+            command=current_command_line(),
             begin=start_time,
             end=datetime.fromtimestamp(0, UTC) + timedelta(microseconds=end),
         )
-        write_text(temporary_sidecar, content.with_digest().text())
-        _publish((*temporary.values(), temporary_sidecar), finals, end_ns=end * 1000)
+        write_text(temporary_sidecar, content.with_record_digest().to_text())
+        _rename_to_final((*temporary.values(), temporary_sidecar), finals, end_ns=end * 1000)
     finally:
         for path in (*temporary.values(), temporary_sidecar):
             path.unlink(missing_ok=True)
 
 
-def _publish(temporaries: Sequence[Path], finals: Sequence[Path], end_ns: int) -> None:
+def _rename_to_final(temporaries: Sequence[Path], finals: Sequence[Path], end_ns: int) -> None:
     """Set the modification time of all files, then rename them, the sidecar last."""
     for path in temporaries:
         os.utime(path, ns=(end_ns, end_ns))
@@ -249,7 +260,7 @@ def relative_to_results(path: str, results_dir: str) -> str | None:
     return absolute.relative_to(folder).as_posix() if absolute.is_relative_to(folder) else None
 
 
-def _path_in_results(path: str, results_dir: str) -> str:
+def _require_path_in_results(path: str, results_dir: str) -> str:
     """Return the path relative to the results folder.
 
     Raises:
@@ -261,8 +272,8 @@ def _path_in_results(path: str, results_dir: str) -> str:
     return relative
 
 
-def input_digests(paths: Sequence[str], results_dir: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the SHA-256 of input files by path, inside and outside the results folder."""
+def compute_input_digests(paths: Sequence[str], results_dir: str) -> InputDigests:
+    """Hash input files; paths within the results folder become relative to it."""
     internal, external = {}, {}
     for path in paths:
         relative = relative_to_results(path, results_dir)
@@ -270,4 +281,4 @@ def input_digests(paths: Sequence[str], results_dir: str) -> tuple[dict[str, str
             external[path] = file_digest(path)
         else:
             internal[relative] = file_digest(path)
-    return internal, external
+    return InputDigests(internal, external)

@@ -53,22 +53,22 @@ def git_state() -> Git:
 
 def workflow_folder() -> Path:
     """Return the folder of the Snakefile."""
-    return packaged_or_checkout("_workflow", "workflow")
+    return packaged_or_checkout_folder("_workflow", "workflow")
 
 
-def relative_or_name(path: str) -> str:
+def relative_path_or_name(path: str) -> str:
     """Return a path relative to the working directory; outside of it, only the name."""
     absolute = Path(path).resolve()
     current = Path.cwd()
     return str(absolute.relative_to(current)) if absolute.is_relative_to(current) else absolute.name
 
 
-def packaged_or_checkout(packaged: str, in_checkout: str) -> Path:
+def packaged_or_checkout_folder(packaged_name: str, checkout_name: str) -> Path:
     """Return a folder of the installed package, else of the checkout.
 
     Args:
-        packaged: name of the folder in the package `daf`.
-        in_checkout: name of the folder in the root of the checkout.
+        packaged_name: name of the folder in the package `daf`.
+        checkout_name: name of the folder in the root of the checkout.
     """
-    folder = PACKAGE / packaged
-    return folder if folder.is_dir() else PACKAGE.parent / in_checkout
+    folder = PACKAGE / packaged_name
+    return folder if folder.is_dir() else PACKAGE.parent / checkout_name

@@ -78,7 +78,9 @@ def split_into_job_specs(
     """
     common = dict(parameters.items())
     external = common.pop(EXTERNAL_INPUTS, {})
-    files = {name: [*as_list(paths), *external.get(name, [])] for name, paths in inputs.items()}
+    files = {
+        name: [*files_as_list(paths), *external.get(name, [])] for name, paths in inputs.items()
+    }
     recorded = {name: paths for name, paths in files.items() if name != UNRECORDED_INPUT}
     sidecars = dict(outputs.items())["provenance"]
     part_parameters = PART_PARAMETERS if isinstance(sidecars, list | tuple) else ()
@@ -89,7 +91,7 @@ def split_into_job_specs(
         for entry in entries:
             params |= entry
         part_inputs = {name: params.pop(name, paths) for name, paths in recorded.items()}
-        part_outputs = {name: as_list(paths)[number] for name, paths in outputs.items()}
+        part_outputs = {name: files_as_list(paths)[number] for name, paths in outputs.items()}
         specs.append(
             JobSpec(rule, part_inputs, part_outputs, part_outputs.pop("provenance"), params)
         )
@@ -97,7 +99,7 @@ def split_into_job_specs(
 
 
 def find_stale_reason(
-    spec: JobSpec, results_dir: str, locate: Callable[[str], Path] = Path
+    spec: JobSpec, results_dir: str, locate_output: Callable[[str], Path] = Path
 ) -> str | None:
     """Return the reason why outputs are stale, in one line; None if they are up to date.
 
@@ -108,16 +110,16 @@ def find_stale_reason(
     Args:
         spec: specification of the job.
         results_dir: results folder.
-        locate: function from the path of an output to its current path.
+        locate_output: function from the path of an output to its current path.
     """
     for file in spec.outputs.values():
-        if not locate(file).is_file():
+        if not locate_output(file).is_file():
             return f"{file} is missing"
     try:
-        sidecar = Sidecar.read(locate(spec.sidecar))
+        sidecar = Sidecar.read(locate_output(spec.sidecar))
     except ConfigError as error:
         return str(error)
-    if sidecar.with_digest() != sidecar:
+    if sidecar.with_record_digest() != sidecar:
         return f"{spec.sidecar} was edited"
     if sidecar.rule != spec.rule:
         return f"rule {sidecar.rule} made it"
@@ -126,12 +128,14 @@ def find_stale_reason(
         if key is not None:
             return f"parameter {key} changed"
     for name, file in spec.outputs.items():
-        if list(sidecar.outputs.get(name, {}).values()) != [_cached_digest(locate(file))]:
+        if list(sidecar.outputs.get(name, {}).values()) != [
+            _cached_file_digest(locate_output(file))
+        ]:
             return f"{file} was edited"
-    return _find_changed_input(sidecar, spec.inputs, results_dir)
+    return _find_input_change(sidecar, spec.inputs, results_dir)
 
 
-def _find_changed_input(
+def _find_input_change(
     sidecar: Sidecar, inputs: Mapping[str, Sequence[str]], results_dir: str
 ) -> str | None:
     if inputs.keys() != sidecar.inputs.keys():
@@ -143,7 +147,7 @@ def _find_changed_input(
             if not Path(file).is_file():
                 return f"input {file} is missing"
             relative = relative_to_results(file, results_dir)
-            current = _cached_digest(Path(file))
+            current = _cached_file_digest(Path(file))
             if relative is not None:
                 is_same = recorded.pop(relative, None) == current
             elif is_same := current in external:
@@ -196,18 +200,18 @@ def restore_modification_times(spec: JobSpec) -> list[str]:
     for file in (*spec.outputs.values(), spec.sidecar):
         status = os.stat(file)
         if status.st_mtime_ns != end_ns:
-            file_hash = _digests.pop((file, *_file_version(status)), None)
+            file_hash = _digests.pop((file, *_stat_fingerprint(status)), None)
             try:
                 os.utime(file, ns=(end_ns, end_ns))
             except PermissionError:
                 break
             restored.append(file)
             if file_hash is not None:
-                _digests[(file, *_file_version(os.stat(file)))] = file_hash
+                _digests[(file, *_stat_fingerprint(os.stat(file)))] = file_hash
     return restored
 
 
-def as_list(files: Any) -> list[str]:
+def files_as_list(files: Any) -> list[str]:
     """Return the files of an input or output name, which stands for one file or several."""
     return [files] if isinstance(files, str) else [str(path) for path in files]
 
@@ -215,13 +219,13 @@ def as_list(files: Any) -> list[str]:
 _digests: dict[tuple[Any, ...], str] = {}
 
 
-def _cached_digest(path: Path) -> str:
+def _cached_file_digest(path: Path) -> str:
     """Return the SHA-256 of a file, computed once per version of the file."""
-    key = (str(path), *_file_version(os.stat(path)))
+    key = (str(path), *_stat_fingerprint(os.stat(path)))
     if key not in _digests:
         _digests[key] = file_digest(path)
     return _digests[key]
 
 
-def _file_version(status: os.stat_result) -> tuple[int, ...]:
+def _stat_fingerprint(status: os.stat_result) -> tuple[int, ...]:
     return status.st_ino, status.st_size, status.st_mtime_ns

@@ -12,19 +12,20 @@ from daf.files.parquet import load_table
 from daf.missions import Mission
 from daf.provenance.hashing import file_digest
 from daf.report.episode_player import EpisodeView
-from daf.report.experiment import render_report
-from daf.report.sweep import render_sweep
+from daf.report.experiment import render_experiment_report
+from daf.report.result_types import MissionFacts, RunJson
+from daf.report.sweep import render_sweep_report
 
 
 def build_benchmark_report(
     *,
     title: str,
-    stats: str,
-    runs: Iterable[str],
-    curves: Iterable[str],
-    labels: Mapping[str, str],
-    environment: str,
-    replays: Iterable[str],
+    stats_file: str,
+    run_files: Iterable[str],
+    curve_files: Iterable[str],
+    run_labels: Mapping[str, str],
+    environment_file: str,
+    replay_files: Iterable[str],
     missions: Iterable[Mission],
     config: Mapping[str, Any],
     provenance: Mapping[str, Any],
@@ -35,12 +36,12 @@ def build_benchmark_report(
 
     Args:
         title: heading of the page.
-        stats: path of stats.json.
-        runs: paths of the run.json files.
-        curves: paths of the metrics.parquet files, in the order of `runs`.
-        labels: label of the policy of each run.
-        environment: path of environment.json.
-        replays: paths of the replays for the replay viewer.
+        stats_file: path of stats.json.
+        run_files: paths of the run.json files.
+        curve_files: paths of the metrics.parquet files, in the order of `run_files`.
+        run_labels: label of the policy of each run.
+        environment_file: path of environment.json.
+        replay_files: paths of the replays for the replay viewer.
         missions: evaluation missions.
         config: resolved configuration.
         provenance: label -> value.
@@ -51,42 +52,44 @@ def build_benchmark_report(
     Raises:
         ConfigError: a file cannot be read, or has invalid content.
     """
-    runs, curves, replays = list(runs), list(curves), list(replays)
-    run_infos = [load_json(path) for path in runs]
-    run_infos = [run | {"policy": labels[run["run"]]} for run in run_infos]
-    analysis = load_json(stats)
-    return render_report(
+    run_files, curve_files, replay_files = list(run_files), list(curve_files), list(replay_files)
+    run_infos = [load_json(path) for path in run_files]
+    run_infos = [run | {"policy": run_labels[run["run"]]} for run in run_infos]
+    analysis = load_json(stats_file)
+    return render_experiment_report(
         title=title,
         stats=analysis,
         failed_evaluations=analysis["left_out"],
         runs=run_infos,
-        curves=_load_curves(run_infos, curves),
-        missions=[_mission_facts(mission, run_infos) for mission in missions],
+        curves=_load_learning_curves(run_infos, curve_files),
+        missions=[_collect_mission_facts(mission, run_infos) for mission in missions],
         config=config,
-        environment=load_json(environment),
+        environment=load_json(environment_file),
         provenance=provenance,
-        sources=_file_digests(stats, *runs, *curves, *replays),
-        episode_views=list(filter(None, (_load_episode(path, labels) for path in replays))),
+        sources=_compute_file_digests(stats_file, *run_files, *curve_files, *replay_files),
+        episode_views=list(
+            filter(None, (_load_first_episode(path, run_labels) for path in replay_files))
+        ),
     )
 
 
 def build_sweep_report(
     *,
     sweep: DAFSweepConfig,
-    search: str,
-    trials: str,
-    rounds: str,
-    environment: str,
+    search_file: str,
+    trials_file: str,
+    rounds_file: str,
+    environment_file: str,
     command: str,
 ) -> str:
     """Build the report of a sweep.
 
     Args:
         sweep: resolved configuration.
-        search: path of search.json.
-        trials: path of trials.parquet.
-        rounds: path of rounds.parquet.
-        environment: path of environment.json.
+        search_file: path of search.json.
+        trials_file: path of trials.parquet.
+        rounds_file: path of rounds.parquet.
+        environment_file: path of environment.json.
         command: command line that reproduces the sweep.
 
     Returns:
@@ -95,18 +98,18 @@ def build_sweep_report(
     Raises:
         ConfigError: a file cannot be read, or has invalid content.
     """
-    return render_sweep(
+    return render_sweep_report(
         sweep=sweep,
-        search=load_json(search),
-        trials=load_table(trials),
-        rounds=load_table(rounds),
-        environment=load_json(environment),
+        search=load_json(search_file),
+        trials=load_table(trials_file),
+        rounds=load_table(rounds_file),
+        environment=load_json(environment_file),
         command=command,
-        sources=_file_digests(search, trials, rounds),
+        sources=_compute_file_digests(search_file, trials_file, rounds_file),
     )
 
 
-def _file_digests(*paths: str) -> dict[str, str]:
+def _compute_file_digests(*paths: str) -> dict[str, str]:
     """Return the SHA-256 of each file, by its path in the results folder."""
     return {
         _path_in_results(path): file_digest(path) for path in sorted(paths, key=_path_in_results)
@@ -118,27 +121,29 @@ def _path_in_results(path: str) -> str:
     return "/".join(Path(path).parts[-3:])
 
 
-def _load_curves(runs: list[dict[str, Any]], paths: Iterable[str]) -> pd.DataFrame:
+def _load_learning_curves(runs: Iterable[RunJson], curve_files: Iterable[str]) -> pd.DataFrame:
     tables = [
         load_table(path).assign(
             run=run["run"], policy=run["policy"], training_seed=run["training_seed"]
         )
-        for run, path in zip(runs, paths)
+        for run, path in zip(runs, curve_files)
     ]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _load_episode(path: str, labels: Mapping[str, str]) -> EpisodeView | None:
-    replay = Replay.read(path)
-    if replay.run not in labels:
-        raise ConfigError(f"{path}: key 'run': {suggest(replay.run, sorted(labels))}")
+def _load_first_episode(replay_file: str, run_labels: Mapping[str, str]) -> EpisodeView | None:
+    replay = Replay.read(replay_file)
+    if replay.run not in run_labels:
+        raise ConfigError(f"{replay_file}: key 'run': {suggest(replay.run, sorted(run_labels))}")
     try:
-        return EpisodeView.from_replay(replay, labels[replay.run], _path_in_results(path))
+        return EpisodeView.from_replay(
+            replay, run_labels[replay.run], _path_in_results(replay_file)
+        )
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
+        raise ConfigError(f"{replay_file}: {error}") from None
 
 
-def _mission_facts(mission: Mission, runs: list[dict[str, Any]]) -> dict[str, Any]:
+def _collect_mission_facts(mission: Mission, runs: Iterable[RunJson]) -> MissionFacts:
     trained_policies = sorted({run["policy"] for run in runs if mission.name in run["missions"]})
     counts: dict[str, int] = {}
     for _, _, name in mission.cells_with(*mission.stations):

@@ -1,7 +1,8 @@
 """Tables of pairwise differences, robust statistics and performance profiles."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from daf.report.result_types import Estimate
 from daf.report.tables import (
     DASH,
     Cell,
@@ -12,9 +13,12 @@ from daf.report.tables import (
     score_cell,
 )
 from daf.stats import format_names, format_score
+from daf.stats.analyse import Statistics
+from daf.stats.family import Comparison
+from daf.stats.profiles import Profile
 
 
-def pairs_table(name: str, pairs: Sequence[Mapping]) -> Table:
+def pair_verdicts_table(table_name: str, pairs: Sequence[Comparison]) -> Table:
     """Return the pairwise differences, with interval, verdict and method."""
     rows = []
     for pair in pairs:
@@ -32,24 +36,24 @@ def pairs_table(name: str, pairs: Sequence[Mapping]) -> Table:
             ]
         )
     columns = ["Pair", "Difference", "Interval", "Holm p", "Verdict", "Claim", "Method"]
-    return Table(name, (["Mission"] if _has_missions(pairs) else []) + columns, rows)
+    return Table(table_name, (["Mission"] if _has_missions(pairs) else []) + columns, rows)
 
 
-def numbers_table(name: str, pairs: Sequence[Mapping]) -> Table:
+def pair_statistics_table(table_name: str, pairs: Sequence[Comparison]) -> Table:
     """Return the other statistics of each pair."""
     rows = [
         [
             *_mission_cells(pair),
             Cell(f"{pair['a']} − {pair['b']}"),
             percent_cell(pair["improvement"]),
-            Cell(_percent_interval(pair["improvement_low"], pair["improvement_high"])),
+            Cell(_format_percent_interval(pair["improvement_low"], pair["improvement_high"])),
             score_cell(pair["effect_size"]),
             Cell(pair["effect"]),
             p_value_cell(pair["p_permutation"]),
             p_value_cell(pair["p_t"]),
             score_cell(pair["margin"]),
             p_value_cell(pair["p_equivalence_holm"]),
-            Cell(_units_needed(pair)),
+            Cell(_format_units_needed(pair)),
         ]
         for pair in pairs
     ]
@@ -65,29 +69,29 @@ def numbers_table(name: str, pairs: Sequence[Mapping]) -> Table:
         ),
         *("Margin", "Holm p (equivalence)", "Units still needed"),
     ]
-    return Table(name, (["Mission"] if _has_missions(pairs) else []) + columns, rows)
+    return Table(table_name, (["Mission"] if _has_missions(pairs) else []) + columns, rows)
 
 
-def _has_missions(pairs: Sequence[Mapping]) -> bool:
+def _has_missions(pairs: Sequence[Comparison]) -> bool:
     return any(pair["mission"] is not None for pair in pairs)
 
 
-def _mission_cells(pair: Mapping) -> list[Cell]:
+def _mission_cells(pair: Comparison) -> list[Cell]:
     return [] if pair["mission"] is None else [Cell(pair["mission"])]
 
 
-def _units_needed(pair: Mapping) -> str:
+def _format_units_needed(pair: Comparison) -> str:
     if pair["further"] is None:
         return DASH
     names = {"training_seeds": "training seeds", "episodes": "episodes"}
     return ", ".join(f"{n} {names[kind]}" for kind, n in pair["further"].items() if n)
 
 
-def _percent_interval(low: float | None, high: float | None) -> str:
-    return DASH if low is None else f"{100 * low:.0f} to {100 * high:.0f} %"
+def _format_percent_interval(low: float | None, high: float | None) -> str:
+    return DASH if low is None or high is None else f"{100 * low:.0f} to {100 * high:.0f} %"
 
 
-def robust_table(name: str, estimates: Sequence[Mapping]) -> Table:
+def robust_statistics_table(table_name: str, estimates: Sequence[Estimate]) -> Table:
     """Return median, interquartile mean and optimality gap of each policy."""
     rows = []
     for item in estimates:
@@ -100,21 +104,23 @@ def robust_table(name: str, estimates: Sequence[Mapping]) -> Table:
                 score_cell(item["iqm"]),
                 interval_cell(item, "iqm_low", "iqm_high"),
                 percent_cell(item["gap"]),
-                Cell(_percent_interval(item["gap_low"], item["gap_high"])),
+                Cell(_format_percent_interval(item["gap_low"], item["gap_high"])),
                 Cell("; ".join(notes)),
             ]
         )
     columns = ["Policy", "Median", "Interval", "Interquartile mean", "Interval", "Optimality gap"]
-    return Table(name, [*columns, "Interval", "Note"], rows)
+    return Table(table_name, [*columns, "Interval", "Note"], rows)
 
 
-def profile_table(name: str, profile: Mapping, shares: bool) -> Table:
+def performance_profile_table(
+    table_name: str, profile: Profile, are_scores_fractions: bool
+) -> Table:
     """Return a performance profile at about 8 scores.
 
     Args:
-        name: name of the table.
+        table_name: name of the table.
         profile: profile from `daf.stats`.
-        shares: scores are fractions of the ceiling, not hearts.
+        are_scores_fractions: scores are fractions of the ceiling, not hearts.
     """
     thresholds = profile["thresholds"]
     indices = range(0, len(thresholds), max(len(thresholds) // 8, 1))
@@ -122,18 +128,18 @@ def profile_table(name: str, profile: Mapping, shares: bool) -> Table:
         [
             Cell(curve["policy"]),
             percent_cell(thresholds[i])
-            if shares
+            if are_scores_fractions
             else Cell(format_score(thresholds[i]), thresholds[i]),
             percent_cell(curve["share"][i]),
-            Cell(_percent_interval(curve["low"][i], curve["high"][i])),
+            Cell(_format_percent_interval(curve["low"][i], curve["high"][i])),
         ]
         for curve in profile["curves"]
         for i in indices
     ]
-    return Table(name, ["Policy", "Minimum score", "Fraction of episodes", "Interval"], rows)
+    return Table(table_name, ["Policy", "Minimum score", "Fraction of episodes", "Interval"], rows)
 
 
-def certainty_text(stats: Mapping) -> str:
+def best_policy_certainty_text(stats: Statistics) -> str:
     """Return a short text on the certainty of the best policy."""
     level = f"{100 * stats['confidence']:g} %"
     others = stats["undecided_with"]
@@ -146,7 +152,7 @@ def certainty_text(stats: Mapping) -> str:
     return f"No: {format_names(others)} may be as good" if others else "Only policy"
 
 
-def evidence_text(stats: Mapping) -> str:
+def sample_size_text(stats: Statistics) -> str:
     """Return a short text on the numbers of training seeds and episodes."""
     seeds = sorted({p["n_training_seeds"] for p in stats["policies"]} - {0})
     episodes = f"{sum(p['n_episodes'] for p in stats['policies']):,}".replace(",", " ")

@@ -7,7 +7,7 @@ from typing import Any
 from markupsafe import Markup
 
 from daf.report.page import render_template
-from daf.report.score_charts import interval_chart
+from daf.report.score_charts import IntervalRow, interval_chart
 from daf.report.tables import DASH, Cell, Table
 
 RATE_UNIT = 1e6
@@ -18,7 +18,7 @@ def render_engine_page(measurements: Sequence[Mapping[str, Any]]) -> str:
     """Render the report.
 
     Args:
-        measurements: results of `daf.sim.benchmark.measure` on one machine; at least one.
+        measurements: results of `daf.sim.benchmark.measure_speed` on one machine; at least one.
 
     Returns:
         HTML text.
@@ -29,7 +29,7 @@ def render_engine_page(measurements: Sequence[Mapping[str, Any]]) -> str:
     return render_template(
         "engine.html.j2",
         speeds=_speed_table(measurements),
-        charts=_speed_charts(measurements),
+        charts=_speed_charts_by_mission(measurements),
         missing=sorted(missing),
         phases=_phase_table(measurements),
         machine=hardware["gpu"] or hardware["processor"],
@@ -38,7 +38,7 @@ def render_engine_page(measurements: Sequence[Mapping[str, Any]]) -> str:
     )
 
 
-def _speed_table(measurements: Sequence[Mapping]) -> Table:
+def _speed_table(measurements: Sequence[Mapping[str, Any]]) -> Table:
     columns = ["mission", "device", "threads", "worlds", "tokens", "million agent-steps/s"]
     mettagrid_columns = ["mettagrid", "mettagrid tokens", "speed ratio"]
     return Table(
@@ -46,58 +46,61 @@ def _speed_table(measurements: Sequence[Mapping]) -> Table:
     )
 
 
-def _speed_row(item: Mapping) -> list[Cell]:
-    mettagrid = item["mettagrid"]
+def _speed_row(measurement: Mapping[str, Any]) -> list[Cell]:
+    mettagrid = measurement["mettagrid"]
     mettagrid_cells = [Cell(DASH)] * 3
     if mettagrid:
         tokens = mettagrid["tokens_in_use"]
         mettagrid_cells = [
             _median_range_cell(mettagrid["rates"], RATE_UNIT),
             Cell(f"{tokens:.0f}", tokens),
-            _median_range_cell(item["ratios"], 1, strong=True),
+            _median_range_cell(measurement["ratios"], 1, strong=True),
         ]
     return [
-        Cell(item["mission"]),
-        Cell(item["device"]),
-        Cell(f"{item['threads']}", item["threads"]),
-        Cell(f"{item['worlds']}", item["worlds"]),
-        Cell(f"{item['tokens_in_use']:.0f}", item["tokens_in_use"]),
-        _median_range_cell(item["rates"], RATE_UNIT),
+        Cell(measurement["mission"]),
+        Cell(measurement["device"]),
+        Cell(f"{measurement['threads']}", measurement["threads"]),
+        Cell(f"{measurement['worlds']}", measurement["worlds"]),
+        Cell(f"{measurement['tokens_in_use']:.0f}", measurement["tokens_in_use"]),
+        _median_range_cell(measurement["rates"], RATE_UNIT),
         *mettagrid_cells,
     ]
 
 
-def _median_range_cell(values: Sequence[float], unit: float, strong: bool = False) -> Cell:
-    low, median, high = (f(values) / unit for f in (min, statistics.median, max))
+def _median_range_cell(values: Sequence[float], divisor: float, strong: bool = False) -> Cell:
+    low, median, high = (f(values) / divisor for f in (min, statistics.median, max))
     return Cell(f"{median:.3g} ({low:.3g} to {high:.3g})", median, strong)
 
 
-def _speed_charts(measurements: Sequence[Mapping]) -> list[tuple[str, Markup]]:
+def _speed_charts_by_mission(measurements: Sequence[Mapping[str, Any]]) -> list[tuple[str, Markup]]:
     """Return one chart per mission, with one row per engine."""
     charts = []
     for mission in dict.fromkeys(item["mission"] for item in measurements):
         rows = []
         for item in (item for item in measurements if item["mission"] == mission):
             rows.append(
-                _rate_interval(f"DAF, threads: {item['threads']}", item["rates"], best=True)
+                _rate_chart_row(f"DAF, threads: {item['threads']}", item["rates"], is_best=True)
             )
             if item["mettagrid"]:
                 name = f"mettagrid {item['mettagrid']['version']}"
-                rows.append(_rate_interval(name, item["mettagrid"]["rates"], best=False))
+                rows.append(_rate_chart_row(name, item["mettagrid"]["rates"], is_best=False))
         title = f"Speed on {mission}"
         unit = "million agent-steps/s"
         charts.append(
-            (mission, interval_chart(rows, title=title, unit=unit, interval=INTERVAL_TEXT))
+            (
+                mission,
+                interval_chart(rows, title=title, unit=unit, interval_description=INTERVAL_TEXT),
+            )
         )
     return charts
 
 
-def _rate_interval(name: str, rates: Sequence[float], best: bool) -> dict[str, Any]:
+def _rate_chart_row(engine_name: str, rates: Sequence[float], is_best: bool) -> IntervalRow:
     low, median, high = (f(rates) / RATE_UNIT for f in (min, statistics.median, max))
-    return {"policy": name, "mean": median, "low": low, "high": high, "best": best}
+    return IntervalRow(engine_name, median, low, high, is_best)
 
 
-def _phase_table(measurements: Sequence[Mapping]) -> Table:
+def _phase_table(measurements: Sequence[Mapping[str, Any]]) -> Table:
     phases = list(dict.fromkeys(phase for item in measurements for phase in item["phases"]))
     rows = [
         [

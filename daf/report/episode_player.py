@@ -8,8 +8,8 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from daf.evaluation.replay import Replay
-from daf.missions import RESOURCES, Chest, Mission
-from daf.report.map_chart import station_styles
+from daf.missions import RESOURCES, Chest, Mission, Resource
+from daf.report.map_chart import assign_station_colors
 from daf.report.tables import Cell, Table
 
 BYTE_BUDGET = 1_500_000
@@ -43,7 +43,9 @@ class EpisodeView(NamedTuple):
     states: Markup
 
     @classmethod
-    def from_replay(cls, replay: Replay, policy: str, file: str) -> "EpisodeView | None":
+    def from_replay(
+        cls, replay: Replay, policy_label: str, replay_file: str
+    ) -> "EpisodeView | None":
         """Return the first episode of a replay; None if it has no episode."""
         if not replay.episodes:
             return None
@@ -55,25 +57,25 @@ class EpisodeView(NamedTuple):
         }
         mission = replay.mission
         return cls(
-            policy=policy,
-            file=file,
+            policy=policy_label,
+            file=replay_file,
             run=replay.run,
             mission=mission if episode.layout is None else mission.select_layout(episode.layout),
             world_seed=episode.world_seed,
             score=episode.score,
             steps=episode.steps,
-            states=_embedded_json(states),
+            states=_html_safe_json(states),
         )
 
 
-def player_data(
-    episode_views: Sequence[EpisodeView], budget: int = BYTE_BUDGET
+def replay_viewer_data(
+    episode_views: Sequence[EpisodeView], max_bytes: int = BYTE_BUDGET
 ) -> dict[str, Any] | None:
     """Return the data of the replay viewer; None without episodes.
 
     Args:
         episode_views: episodes, in the order of the selection within each mission.
-        budget: maximum size of all episodes, in bytes; the largest episodes are omitted.
+        max_bytes: maximum size of all episodes, in bytes; the largest episodes are omitted.
 
     Returns:
         `index`, `states`: JSON for script elements, with one item of `states` per episode.
@@ -84,7 +86,7 @@ def player_data(
         return None
     names = list(dict.fromkeys(view.mission.name for view in episode_views))
     ordered = sorted(episode_views, key=lambda view: names.index(view.mission.name))
-    fits = _fit_budget([len(view.states) for view in ordered], budget)
+    fits = _select_within_budget([len(view.states) for view in ordered], max_bytes)
     included = [view for number, view in enumerate(ordered) if number in fits]
     missions = {view.mission.name: view.mission for view in included}
     choices: dict[str, list[dict]] = {name: [] for name in missions}
@@ -92,31 +94,35 @@ def player_data(
         choice = {"number": number, "policy": view.policy, "score": view.score}
         choices[view.mission.name].append(choice)
     return {
-        "index": _embedded_json(
+        "index": _html_safe_json(
             {
                 "resources": RESOURCES,
-                "missions": {name: _mission_data(mission) for name, mission in missions.items()},
-                "episodes": [_episode_facts(view) for view in included],
+                "missions": {
+                    name: _viewer_mission_data(mission) for name, mission in missions.items()
+                },
+                "episodes": [_viewer_episode_data(view) for view in included],
             }
         ),
         "states": [view.states for view in included],
         "choices": list(choices.items()),
-        "omitted": _omitted_table([view for n, view in enumerate(ordered) if n not in fits]),
+        "omitted": _omitted_episodes_table(
+            [view for n, view in enumerate(ordered) if n not in fits]
+        ),
     }
 
 
-def _fit_budget(sizes: Sequence[int], budget: int) -> set[int]:
+def _select_within_budget(sizes_in_bytes: Sequence[int], max_bytes: int) -> set[int]:
     """Return the indices of the smallest items that fit into the budget together."""
-    order = sorted(range(len(sizes)), key=sizes.__getitem__)
-    totals = accumulate(sizes[number] for number in order)
-    return {number for number, total in zip(order, totals) if total <= budget}
+    order = sorted(range(len(sizes_in_bytes)), key=sizes_in_bytes.__getitem__)
+    totals = accumulate(sizes_in_bytes[number] for number in order)
+    return {number for number, total in zip(order, totals) if total <= max_bytes}
 
 
-def _embedded_json(data: Any) -> Markup:
+def _html_safe_json(data: Any) -> Markup:
     return htmlsafe_json_dumps(data, separators=(",", ":"))
 
 
-def _episode_facts(view: EpisodeView) -> dict[str, Any]:
+def _viewer_episode_data(view: EpisodeView) -> dict[str, Any]:
     return {
         "policy": view.policy,
         "mission": view.mission.name,
@@ -128,8 +134,8 @@ def _episode_facts(view: EpisodeView) -> dict[str, Any]:
     }
 
 
-def _mission_data(mission: Mission) -> dict[str, Any]:
-    styles = station_styles(mission.map, mission.legend)
+def _viewer_mission_data(mission: Mission) -> dict[str, Any]:
+    symbol_colors = assign_station_colors(mission.map, mission.legend)
     limits = {name: limit.limit for limit in mission.limits for name in limit.resources}
     return {
         "rows": mission.map,
@@ -139,34 +145,34 @@ def _mission_data(mission: Mission) -> dict[str, Any]:
         "energy": limits.get("energy", mission.default_limit) or 1,
         "heart": RESOURCES.index("heart"),
         "move_energy": mission.move_energy,
-        "repairs": [_format_amounts(repair.inputs) for repair in mission.clipping.repairs],
+        "repairs": [_format_resource_amounts(repair.inputs) for repair in mission.clipping.repairs],
         "stations": [
-            _station_data(mission, row, column, name, styles)
+            _viewer_station_data(mission, row, column, name, symbol_colors)
             for row, column, name in mission.cells_with(*mission.stations)
         ],
     }
 
 
-def _format_amounts(amounts: Mapping[str, int]) -> str:
+def _format_resource_amounts(amounts: Mapping[Resource, int]) -> str:
     return ", ".join(f"{amount} {name}" for name, amount in amounts.items()) or "nothing"
 
 
-def _station_data(
-    mission: Mission, row: int, column: int, name: str, styles: Mapping[str, int]
+def _viewer_station_data(
+    mission: Mission, row: int, column: int, station_name: str, symbol_colors: Mapping[str, int]
 ) -> dict[str, Any]:
-    symbol, station = mission.map[row][column], mission.stations[name]
+    symbol, station = mission.map[row][column], mission.stations[station_name]
     chest = isinstance(station, Chest)
     return {
         "cell": row * mission.width + column,
-        "name": name.replace("_", " "),
+        "name": station_name.replace("_", " "),
         "symbol": symbol,
-        "style": styles[symbol],
+        "style": symbol_colors[symbol],
         "uses": 0 if chest else station.max_uses,
         "stores": RESOURCES.index(station.resource) if chest else None,
     }
 
 
-def _omitted_table(omitted: Sequence[EpisodeView]) -> Table | None:
-    rows = [[Cell(view.policy), Cell(view.mission.name), Cell(view.file)] for view in omitted]
+def _omitted_episodes_table(omitted_views: Sequence[EpisodeView]) -> Table | None:
+    rows = [[Cell(view.policy), Cell(view.mission.name), Cell(view.file)] for view in omitted_views]
     columns = ["Policy", "Mission", "File"]
     return Table("Recorded episodes not included in this page", columns, rows) if rows else None

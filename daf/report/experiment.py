@@ -5,28 +5,36 @@ from typing import Any
 
 import pandas as pd
 
-from daf.report import claim_tables, tables
-from daf.report.episode_player import EpisodeView, player_data
-from daf.report.game_tables import game_table
-from daf.report.learning_curves import learning_curves
-from daf.report.map_chart import map_chart, station_styles
-from daf.report.page import as_yaml, render_template
-from daf.report.score_charts import curve_chart, interval_chart, profile_chart, style_class
+from daf.report import claim_tables, run_tables, tables
+from daf.report.episode_player import EpisodeView, replay_viewer_data
+from daf.report.game_tables import game_statistics_table
+from daf.report.learning_curves import build_learning_curves
+from daf.report.map_chart import assign_station_colors, map_chart
+from daf.report.page import format_yaml, render_template
+from daf.report.result_types import MissionFacts, RunJson
+from daf.report.score_charts import (
+    IntervalRow,
+    interval_chart,
+    learning_curve_chart,
+    performance_profile_chart,
+    style_css_classes,
+)
 from daf.report.teams import teams_section
+from daf.stats.analyse import Statistics
 
 
-def render_report(
+def render_experiment_report(
     *,
     title: str,
-    stats: Mapping,
-    runs: Sequence[Mapping],
+    stats: Statistics,
+    runs: Sequence[RunJson],
     curves: pd.DataFrame,
-    missions: Sequence[Mapping],
-    config: Mapping,
-    environment: Mapping,
+    missions: Sequence[MissionFacts],
+    config: Mapping[str, Any],
+    environment: Mapping[str, Any],
     provenance: Mapping[str, Any],
     sources: Mapping[str, str],
-    failed_evaluations: Sequence[Mapping] = (),
+    failed_evaluations: Sequence[Mapping[str, Any]] = (),
     episode_views: Sequence[EpisodeView] = (),
 ) -> str:
     """Render the report. Equal inputs give equal text.
@@ -52,7 +60,7 @@ def render_report(
     Raises:
         KeyError: an input has no value for one of the keys above.
     """
-    order = tables.policy_order(stats)
+    order = tables.order_policies(stats)
     styles = {policy: index for index, policy in enumerate(order)}
     ceilings = {mission["name"]: mission.get("ceiling") for mission in missions}
     has_several_missions = len(stats["overall_missions"]) > 1
@@ -61,10 +69,12 @@ def render_report(
         "report.html.j2",
         title=title,
         stats=stats,
-        failed_evaluations=tables.missing_table(failed_evaluations) if failed_evaluations else None,
+        failed_evaluations=run_tables.failed_evaluations_table(failed_evaluations)
+        if failed_evaluations
+        else None,
         level=f"{100 * stats['confidence']:g} %",
-        evidence_text=claim_tables.evidence_text(stats),
-        certainty_text=claim_tables.certainty_text(stats),
+        evidence_text=claim_tables.sample_size_text(stats),
+        certainty_text=claim_tables.best_policy_certainty_text(stats),
         command=provenance.get("command"),
         leaders=tables.leaders_table(stats),
         ranking=tables.ranking_table(stats),
@@ -72,33 +82,34 @@ def render_report(
         results=[
             _result_section(stats, mission, ceilings.get(mission), styles) for mission in parts
         ],
-        pairs_overall=claim_tables.pairs_table(
+        pairs_overall=claim_tables.pair_verdicts_table(
             "Pairwise differences, overall", stats["comparisons_overall"]
         ),
-        numbers_overall=claim_tables.numbers_table(
+        numbers_overall=claim_tables.pair_statistics_table(
             "Numbers of each pair, overall", stats["comparisons_overall"]
         ),
-        pairs=claim_tables.pairs_table(
+        pairs=claim_tables.pair_verdicts_table(
             "Pairwise differences on each mission", stats["comparisons"]
         ),
-        numbers=claim_tables.numbers_table(
+        numbers=claim_tables.pair_statistics_table(
             "Numbers of each pair on each mission", stats["comparisons"]
         ),
         teams=teams_section(stats),
-        learning=_learning_sections(curves, styles, ceilings, stats["score_unit"]),
-        shaping=_shaping_facts(runs),
+        learning=_learning_curve_sections(curves, styles, ceilings, stats["score_unit"]),
+        shaping=_describe_reward_shaping(runs),
         missions=[
-            _mission_section(mission) | {"game_table": game_table(stats, mission["name"], order)}
+            _mission_section(mission)
+            | {"game_table": game_statistics_table(stats, mission["name"], order)}
             for mission in missions
         ],
-        player=player_data(
+        player=replay_viewer_data(
             sorted(episode_views, key=lambda view: styles.get(view.policy, len(order)))
         ),
-        training=tables.training_table(runs),
-        runs=tables.runs_table(runs),
-        config_yaml=as_yaml(config),
+        training=run_tables.training_settings_table(runs),
+        runs=run_tables.runs_table(runs),
+        config_yaml=format_yaml(config),
         environment=environment,
-        checks=tables.checks_table(environment),
+        checks=tables.environment_checks_table(environment),
         versions=tables.facts_table("Versions", environment.get("versions", {})),
         provenance=tables.provenance_table(provenance, environment),
         sources=tables.sources_table(sources),
@@ -106,8 +117,11 @@ def render_report(
 
 
 def _result_section(
-    stats: Mapping, mission: str | None, ceiling: float | None, styles: Mapping[str, int]
-) -> dict:
+    stats: Statistics,
+    mission: str | None,
+    ceiling: float | None,
+    policy_styles: Mapping[str, int],
+) -> dict[str, Any]:
     """Return the chart, tables and texts of one mission, or of all missions (None)."""
     overall = mission is None
     scope = "over all missions" if overall else f"on {mission}"
@@ -126,62 +140,80 @@ def _result_section(
         "interval": interval,
         "ceiling": ceiling,
         "chart": interval_chart(
-            [item | {"best": rank["rank"] == 1} for item, rank in zip(estimates, ranks)],
+            [
+                IntervalRow(
+                    label=estimate["policy"],
+                    mean=estimate["mean"],
+                    low=estimate["low"],
+                    high=estimate["high"],
+                    is_best=rank["rank"] == 1,
+                )
+                for estimate, rank in zip(estimates, ranks)
+            ],
             title=f"Mean scores {scope}",
             unit=stats["score_unit"],
-            interval=interval,
+            interval_description=interval,
             ceiling=ceiling,
         ),
         "table": tables.interval_table(f"Mean scores {scope}", estimates, ranks),
-        "robust": claim_tables.robust_table(f"Typical scores {scope}", estimates),
-        "profile": _profile_section(stats, mission, scope, styles),
+        "robust": claim_tables.robust_statistics_table(f"Typical scores {scope}", estimates),
+        "profile": _profile_section(stats, mission, scope, policy_styles),
         "missing": [i["policy"] for i in stats["missing"] if i["mission"] == mission],
     }
 
 
 def _profile_section(
-    stats: Mapping, mission: str | None, scope: str, styles: Mapping[str, int]
-) -> dict | None:
+    stats: Statistics, mission: str | None, scope_text: str, policy_styles: Mapping[str, int]
+) -> dict[str, Any] | None:
     profiles = stats["profiles"]
     profile = profiles["overall"] if mission is None else profiles["missions"][mission]
     if profile is None:
         return None
-    shares = mission is None
-    title = f"Performance profiles {scope}"
-    scores = "fraction of the ceiling" if shares else stats["score_unit"]
-    policies = sorted((curve["policy"] for curve in profile["curves"]), key=styles.__getitem__)
+    are_scores_fractions = mission is None
+    title = f"Performance profiles {scope_text}"
+    score_unit = "fraction of the ceiling" if are_scores_fractions else stats["score_unit"]
+    policies = sorted(
+        (curve["policy"] for curve in profile["curves"]), key=policy_styles.__getitem__
+    )
     return {
-        "chart": profile_chart(profile, styles, title=title, scores=scores),
-        "legend": [(policy, style_class(styles[policy])) for policy in policies],
-        "table": claim_tables.profile_table(title, profile, shares),
+        "chart": performance_profile_chart(
+            profile, policy_styles, title=title, score_unit=score_unit
+        ),
+        "legend": [(policy, style_css_classes(policy_styles[policy])) for policy in policies],
+        "table": claim_tables.performance_profile_table(title, profile, are_scores_fractions),
     }
 
 
-def _learning_sections(
-    metrics: pd.DataFrame, styles: Mapping[str, int], ceilings: Mapping, unit: str
-) -> list[dict]:
+def _learning_curve_sections(
+    metrics: pd.DataFrame,
+    policy_styles: Mapping[str, int],
+    ceilings: Mapping[str, float | None],
+    score_unit: str,
+) -> list[dict[str, Any]]:
     if metrics.empty:
         return []
-    trained = sorted(set(metrics["policy"]) - set(styles))
-    styles = dict(styles) | {policy: len(styles) + i for i, policy in enumerate(trained)}
+    trained = sorted(set(metrics["policy"]) - set(policy_styles))
+    policy_styles = dict(policy_styles) | {
+        policy: len(policy_styles) + i for i, policy in enumerate(trained)
+    }
     return [
         {
             "mission": mission,
-            "chart": curve_chart(
+            "chart": learning_curve_chart(
                 curves,
                 title=f"Learning curves on {mission}",
-                unit=unit,
+                score_unit=score_unit,
                 ceiling=ceilings.get(mission),
             ),
-            "legend": [(curve.policy, style_class(curve.style)) for curve in curves],
-            "table": tables.curve_table(mission, curves),
+            "legend": [(curve.policy, style_css_classes(curve.style)) for curve in curves],
+            "table": tables.learning_curve_table(mission, curves),
         }
-        for mission, curves in learning_curves(metrics, styles).items()
+        for mission, curves in build_learning_curves(metrics, policy_styles).items()
         if curves
     ]
 
 
-def _shaping_facts(runs: Sequence[Mapping]) -> list[tuple[str, str]]:
+def _describe_reward_shaping(runs: Sequence[RunJson]) -> list[tuple[str, str]]:
     """Return the policies with shaped training rewards, and the settings of their shaping."""
     texts_by_policy: dict[str, dict[str, None]] = {}
     for run in sorted(runs, key=lambda run: (str(run["policy"]), str(run["run"]))):
@@ -198,20 +230,20 @@ def _shaping_facts(runs: Sequence[Mapping]) -> list[tuple[str, str]]:
     return [(policy, "; or ".join(texts)) for policy, texts in texts_by_policy.items()]
 
 
-def _mission_section(mission: Mapping) -> dict:
-    rows, legend = mission["map"], mission["legend"]
-    styles = station_styles(rows, legend)
-    facts = {"agents": mission["agents"], "steps per episode": mission["max_steps"]}
-    if mission.get("ceiling") is not None:
-        facts["ceiling (upper bound of the score)"] = f"{mission['ceiling']:g}"
+def _mission_section(mission_facts: MissionFacts) -> dict[str, Any]:
+    name, rows, legend = (mission_facts[key] for key in ("name", "map", "legend"))
+    styles = assign_station_colors(rows, legend)
+    facts = {"agents": mission_facts["agents"], "steps per episode": mission_facts["max_steps"]}
+    if mission_facts.get("ceiling") is not None:
+        facts["ceiling (upper bound of the score)"] = f"{mission_facts['ceiling']:g}"
     facts["map"] = f"{len(rows)} × {max(map(len, rows))} cells"
     return {
-        "name": mission["name"],
-        "description": mission["description"],
-        "map": map_chart(rows, legend, title=f"Map of {mission['name']}"),
+        "name": name,
+        "description": mission_facts["description"],
+        "map": map_chart(rows, legend, title=f"Map of {name}"),
         "stations": [
             (character, legend.get(character, character), style)
             for character, style in styles.items()
         ],
-        "facts": tables.facts_table(f"Facts of {mission['name']}", facts | dict(mission["facts"])),
+        "facts": tables.facts_table(f"Facts of {name}", facts | dict(mission_facts["facts"])),
     }

@@ -1,8 +1,9 @@
 """Tables of game statistics: uses of stations, resources, movement and signals, by policy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from daf.report.tables import Cell, Table, score_cell
+from daf.stats.analyse import Statistics
 
 SECTIONS = (
     ("Hearts", ("hearts_",)),
@@ -13,16 +14,18 @@ SECTIONS = (
 """Sections of the table and the prefixes of their statistics; the last section takes all others."""
 
 
-def game_table(stats: Mapping, mission: str, order: Sequence[str]) -> Table | None:
+def game_statistics_table(
+    stats: Statistics, mission: str, policy_order: Sequence[str]
+) -> Table | None:
     """Return the means per episode of all nonzero game statistics, with one column per policy.
 
     Args:
         stats: stats.json.
         mission: name of the mission.
-        order: policies in the order of the columns.
+        policy_order: policies in the order of the columns.
     """
     means = {i["policy"]: i["means"] for i in stats["game"] if i["mission"] == mission}
-    policies = [policy for policy in order if policy in means]
+    policies = [policy for policy in policy_order if policy in means]
     names = dict.fromkeys(name for policy in policies for name in means[policy])
     nonzero = [n for n in names if any(means[policy].get(n) for policy in policies)]
     rows = []

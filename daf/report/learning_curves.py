@@ -3,13 +3,15 @@
 import numpy as np
 import pandas as pd
 
-from daf.report.score_charts import Curve
+from daf.report.score_charts import LearningCurve
 
 MAX_POINTS = 40_000
 """Points of all curves of a report together, which bounds the size of the file."""
 
 
-def learning_curves(metrics: pd.DataFrame, styles: dict[str, int]) -> dict[str, list[Curve]]:
+def build_learning_curves(
+    metrics: pd.DataFrame, policy_styles: dict[str, int]
+) -> dict[str, list[LearningCurve]]:
     """Return the learning curves of each mission.
 
     Updates without a finished episode (NaN) are interpolated. Long runs are downsampled to the mean
@@ -18,7 +20,7 @@ def learning_curves(metrics: pd.DataFrame, styles: dict[str, int]) -> dict[str, 
     Args:
         metrics: all metrics.parquet files with columns run, policy, training_seed added; may be
             empty.
-        styles: color index of each policy, in the order of the curves.
+        policy_styles: color index of each policy, in the order of the curves.
 
     Returns:
         Curves by mission; the key is "all missions" if the metrics have no score per mission.
@@ -33,37 +35,39 @@ def learning_curves(metrics: pd.DataFrame, styles: dict[str, int]) -> dict[str, 
         name = column.removeprefix("score/") if column != "score" else "all missions"
         by_policy = dict(iter(rows.groupby("policy")))
         curves_by_mission[name] = [
-            _make_curve(policy, by_policy[policy], column, limit, style)
-            for policy, style in styles.items()
+            _build_learning_curve(policy, by_policy[policy], column, limit, style)
+            for policy, style in policy_styles.items()
             if policy in by_policy
         ]
     return curves_by_mission
 
 
-def _make_curve(policy: str, rows: pd.DataFrame, column: str, limit: int, style: int) -> Curve:
+def _build_learning_curve(
+    policy: str, metrics: pd.DataFrame, score_column: str, max_points: int, style_index: int
+) -> LearningCurve:
     seeds = []
-    for _, run in rows.groupby("run"):
+    for _, run in metrics.groupby("run"):
         steps = run["steps"].to_numpy(dtype=float)
-        seeds.append(downsample(steps, run[column].to_numpy(dtype=float), limit))
+        seeds.append(downsample_curve(steps, run[score_column].to_numpy(dtype=float), max_points))
     # The mean over seeds covers the steps that all seeds have.
     first, last = max(s[0] for s, _ in seeds), min(s[-1] for s, _ in seeds)
     grid = np.unique(np.concatenate([steps for steps, _ in seeds]))
     grid = grid[(grid >= first) & (grid <= last)]
-    if len(grid) > limit:
-        grid = np.linspace(first, last, limit)
+    if len(grid) > max_points:
+        grid = np.linspace(first, last, max_points)
     values = np.array([np.interp(grid, steps, scores) for steps, scores in seeds])
-    return Curve(
+    return LearningCurve(
         policy=policy,
         steps=grid.tolist(),
         mean=values.mean(axis=0).tolist(),
         low=values.min(axis=0).tolist(),
         high=values.max(axis=0).tolist(),
         seeds=[(steps.tolist(), scores.tolist()) for steps, scores in seeds],
-        style=style,
+        style=style_index,
     )
 
 
-def downsample(
+def downsample_curve(
     steps: np.ndarray, scores: np.ndarray, max_points: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return at most `max_points` points: the mean step and score of equal intervals of steps.
@@ -79,7 +83,6 @@ def downsample(
     bins = np.searchsorted(edges, steps, side="right")
     count = np.bincount(bins)
     is_used = count > 0
-    means = (
-        np.bincount(bins, weights=values)[is_used] / count[is_used] for values in (steps, scores)
-    )
-    return tuple(means)
+    mean_steps = np.bincount(bins, weights=steps)[is_used] / count[is_used]
+    mean_scores = np.bincount(bins, weights=scores)[is_used] / count[is_used]
+    return mean_steps, mean_scores

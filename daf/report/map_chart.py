@@ -14,26 +14,31 @@ NUM_COLORS = 8
 """Station colors in the style sheet. Stations of equal color have different letters."""
 
 
-def map_chart(rows: Sequence[str], legend: Mapping[str, str], *, title: str) -> Markup:
+def map_chart(map_rows: Sequence[str], legend: Mapping[str, str], *, title: str) -> Markup:
     """Return the map, with one cell per character.
 
     Args:
-        rows: [H] strings of the map; missing characters at the end are floor.
+        map_rows: [H] strings of the map; missing characters at the end are floor.
         legend: meaning of each character: `wall`, `floor`, `agent`, or the name of a station.
         title: title of the text alternative.
     """
-    width, height = max(map(len, rows)), len(rows)
-    styles = station_styles(rows, legend)
+    width, height = max(map(len, map_rows)), len(map_rows)
+    symbol_colors = assign_station_colors(map_rows, legend)
     walls, marks = [], []
-    for row, line in enumerate(rows):
-        walls += _wall_runs(line, row, legend)
+    for row, line in enumerate(map_rows):
+        walls += _wall_path_data(line, row, legend)
         for column, character in enumerate(line):
             name = _symbol_meaning(character, legend)
             if name == "agent":
                 marks.append(_agent_element(column, row))
             elif name not in ("wall", "floor"):
-                marks.append(_station_element(column, row, character, name, styles[character]))
-    counts = [f"{sum(line.count(c) for line in rows)} {_symbol_meaning(c, legend)}" for c in styles]
+                marks.append(
+                    _station_element(column, row, character, name, symbol_colors[character])
+                )
+    counts = [
+        f"{sum(line.count(c) for line in map_rows)} {_symbol_meaning(c, legend)}"
+        for c in symbol_colors
+    ]
     floor = element("rect", width=CELL_SIZE * width, height=CELL_SIZE * height, class_="floor")
     return svg_image(
         CELL_SIZE * width,
@@ -46,9 +51,9 @@ def map_chart(rows: Sequence[str], legend: Mapping[str, str], *, title: str) -> 
     )
 
 
-def station_styles(rows: Sequence[str], legend: Mapping[str, str]) -> dict[str, int]:
+def assign_station_colors(map_rows: Sequence[str], legend: Mapping[str, str]) -> dict[str, int]:
     """Return the color index of each station character, in alphabetical order of station names."""
-    present = {c for line in rows for c in line}
+    present = {c for line in map_rows for c in line}
     stations = [c for c in present if _symbol_meaning(c, legend) not in ("wall", "floor", "agent")]
     ordered = sorted(stations, key=lambda c: (_symbol_meaning(c, legend), c))
     return {character: index % NUM_COLORS for index, character in enumerate(ordered)}
@@ -58,16 +63,18 @@ def _symbol_meaning(character: str, legend: Mapping[str, str]) -> str:
     return legend.get(character, SYMBOL_MEANINGS.get(character, character))
 
 
-def _wall_runs(line: str, row: int, legend: Mapping[str, str]) -> list[str]:
+def _wall_path_data(map_row: str, row_index: int, legend: Mapping[str, str]) -> list[str]:
     """Return one SVG path per horizontal run of walls, which keeps large maps small."""
     runs, start = [], None
-    for column, character in enumerate(line + "."):
-        is_wall = column < len(line) and _symbol_meaning(character, legend) == "wall"
+    for column, character in enumerate(map_row + "."):
+        is_wall = column < len(map_row) and _symbol_meaning(character, legend) == "wall"
         if is_wall and start is None:
             start = column
         elif not is_wall and start is not None:
             length = CELL_SIZE * (column - start)
-            runs.append(f"M{CELL_SIZE * start},{CELL_SIZE * row}h{length}v{CELL_SIZE}h-{length}z")
+            runs.append(
+                f"M{CELL_SIZE * start},{CELL_SIZE * row_index}h{length}v{CELL_SIZE}h-{length}z"
+            )
             start = None
     return runs
 
@@ -79,10 +86,12 @@ def _agent_element(column: int, row: int) -> Markup:
     )
 
 
-def _station_element(column: int, row: int, character: str, name: str, style: int) -> Markup:
+def _station_element(
+    column: int, row: int, symbol: str, station_name: str, color_index: int
+) -> Markup:
     return element(
         "g",
-        element("title", name),
+        element("title", station_name),
         element(
             "rect",
             x=CELL_SIZE * column + 1,
@@ -90,9 +99,9 @@ def _station_element(column: int, row: int, character: str, name: str, style: in
             width=CELL_SIZE - 2,
             height=CELL_SIZE - 2,
             rx=3,
-            class_=f"k{style}",
+            class_=f"k{color_index}",
         ),
         text_element(
-            CELL_SIZE * (column + 0.5), CELL_SIZE * (row + 0.5) + 4.5, character, "letter", "middle"
+            CELL_SIZE * (column + 0.5), CELL_SIZE * (row + 0.5) + 4.5, symbol, "letter", "middle"
         ),
     )

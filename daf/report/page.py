@@ -11,11 +11,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 TEMPLATES = Path(__file__).parent / "templates"
 
 
-def render_template(template: str, folder: Path = TEMPLATES, **values: Any) -> str:
+def render_template(template_name: str, folder: Path = TEMPLATES, **values: Any) -> str:
     """Render a template. Values are escaped, unless they are `Markup`.
 
     Args:
-        template: file name of the template.
+        template_name: file name of the template.
         folder: folder of the template.
         values: variables of the template.
 
@@ -32,10 +32,10 @@ def render_template(template: str, folder: Path = TEMPLATES, **values: Any) -> s
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template).render(**values)
+    return environment.get_template(template_name).render(**values)
 
 
-def as_yaml(config: Mapping[str, Any]) -> str:
+def format_yaml(config: Mapping[str, Any]) -> str:
     """Return a configuration as YAML text."""
     # JSON converts paths, tuples and NumPy numbers to types that YAML supports.
     values = json.loads(json.dumps(config, default=str))

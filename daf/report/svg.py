@@ -10,23 +10,21 @@ CHARACTER_WIDTH = 7.3
 """Mean width in pixels of a character of 12 px text, to reserve space for labels."""
 
 
-def element(name: str, *children: Any, **attributes: Any) -> Markup:
+def element(tag: str, *children: Any, **attributes: Any) -> Markup:
     """Return `<name attributes>children</name>`.
 
     Args:
-        name: tag; it must not come from data.
+        tag: tag; it must not come from data.
         children: content; text is escaped, `Markup` is not.
         attributes: `class_` becomes `class`, `a_b` becomes `a-b`. Floats get 2 decimals, values are
             escaped, and None omits the attribute.
     """
     attribute_text = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(_format_number(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_format_attribute(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
-    return Markup(
-        f"<{name}{attribute_text}>{''.join(escape(child) for child in children)}</{name}>"
-    )
+    return Markup(f"<{tag}{attribute_text}>{''.join(escape(child) for child in children)}</{tag}>")
 
 
 def svg_image(width: float, height: float, title: str, description: str, *children: Any) -> Markup:
@@ -44,7 +42,7 @@ def svg_image(width: float, height: float, title: str, description: str, *childr
         element("title", title),
         element("desc", description),
         *children,
-        viewBox=f"0 0 {_format_number(float(width))} {_format_number(float(height))}",
+        viewBox=f"0 0 {_format_attribute(float(width))} {_format_attribute(float(height))}",
         role="img",
         aria_label=f"{title}. {description}",
         style=f"max-width:{1.1 * width:.0f}px",
@@ -66,17 +64,22 @@ def text_element(
     return element("text", content, x=x, y=y, class_=class_ or None, text_anchor=anchor)
 
 
+def line_element(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
+    """Return a line between two positions in pixels."""
+    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
+
+
 def truncate(content: str, max_characters: int) -> str:
     """Return a text, cut to a number of characters with an ellipsis at the end."""
     return content if len(content) <= max_characters else content[: max_characters - 1] + "…"
 
 
-def path_data(points: list[tuple[float, float]], closed: bool = False) -> str:
+def path_data(points: list[tuple[float, float]], is_closed: bool = False) -> str:
     """Return the `d` attribute of a polyline through points in pixels."""
     coordinates = " ".join(
-        f"{_format_number(float(x))},{_format_number(float(y))}" for x, y in points
+        f"{_format_attribute(float(x))},{_format_attribute(float(y))}" for x, y in points
     )
-    return f"M{coordinates}{'Z' if closed else ''}"
+    return f"M{coordinates}{'Z' if is_closed else ''}"
 
 
 def linear_scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
@@ -115,7 +118,7 @@ def nice_axis(low: float, high: float, num_ticks: int = 5) -> Axis:
     return Axis(low, high, [float(f"{i * step:.12g}") for i in range(first, last + 1)])
 
 
-def tick_labels(ticks: list[float]) -> list[str]:
+def format_tick_labels(ticks: list[float]) -> list[str]:
     """Return the labels of ticks, with equal decimals and a suffix k, M or G."""
     step = ticks[1] - ticks[0]
     largest = max(abs(ticks[0]), abs(ticks[-1]))
@@ -123,16 +126,16 @@ def tick_labels(ticks: list[float]) -> list[str]:
         (u, s) for u, s in ((1e9, " G"), (1e6, " M"), (1e4, " k"), (0, "")) if largest >= u
     )
     unit = {1e4: 1e3, 0: 1.0}.get(unit, unit)
-    decimals = next((d for d in range(12) if _is_whole(step / unit * 10**d)), 12)
+    decimals = next((d for d in range(12) if _is_nonzero_integer(step / unit * 10**d)), 12)
     labels = [f"{tick / unit:.{decimals}f}{suffix if tick else ''}" for tick in ticks]
     return [label.replace("-", "−") for label in labels]
 
 
-def _is_whole(value: float) -> bool:
+def _is_nonzero_integer(value: float) -> bool:
     return abs(value - round(value)) < 1e-6 * max(abs(value), 1e-300) and round(value) != 0
 
 
-def _format_number(value: Any) -> str:
+def _format_attribute(value: Any) -> str:
     if not isinstance(value, float):
         return str(value)
     return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")  # + 0.0 turns -0.0 into 0.0

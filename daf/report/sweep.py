@@ -7,10 +7,11 @@ import pandas as pd
 
 from daf.config import DAFSweepConfig
 from daf.files import strict_json
-from daf.report.page import as_yaml, render_template
-from daf.report.score_charts import interval_chart
+from daf.report.page import format_yaml, render_template
+from daf.report.result_types import SearchJson
+from daf.report.score_charts import IntervalRow, interval_chart
 from daf.report.sweep_charts import confirmation_chart, rounds_chart, slice_chart
-from daf.report.sweep_tables import budget_table, failed_trial_entry, is_number, trials_table
+from daf.report.sweep_tables import failed_trial_entry, is_number, sweep_budget_table, trials_table
 from daf.report.tables import (
     Cell,
     Table,
@@ -24,15 +25,16 @@ from daf.report.tables import (
     sources_table,
 )
 from daf.stats import format_score
+from daf.stats.family import Comparison
 from daf.stats.verdict import format_units_needed
 
 UNITS = {"episode": "episodes", "training_seed": "training seeds"}
 
 
-def render_sweep(
+def render_sweep_report(
     *,
     sweep: DAFSweepConfig,
-    search: Mapping[str, Any],
+    search: SearchJson,
     trials: pd.DataFrame,
     rounds: pd.DataFrame,
     environment: Mapping[str, Any],
@@ -57,10 +59,10 @@ def render_sweep(
         "sweep.html.j2",
         sweep=sweep,
         search=search,
-        verdict_text=_verdict_text(search),
+        verdict_text=_search_verdict_text(search),
         confirmation_text=_confirmation_text(search),
         command=command,
-        budget=budget_table(search["budget"]),
+        budget=sweep_budget_table(search["budget"]),
         best=facts_table("Best hyperparameters", search["best"]["hyperparameters"]),
         confirmation=_confirmation_section(search),
         slices=_slice_charts(sweep, trials),
@@ -71,14 +73,14 @@ def render_sweep(
             failed_trial_entry(row) for _, row in trials[trials["status"] == "failed"].iterrows()
         ],
         number=format_score,
-        config_yaml=as_yaml(sweep.model_dump(mode="json", exclude={"execution"})),
+        config_yaml=format_yaml(sweep.model_dump(mode="json", exclude={"execution"})),
         provenance=provenance_table({}, environment),
         versions=facts_table("Versions", environment.get("versions", {})),
         sources=sources_table(sources),
     )
 
 
-def _verdict_text(search: Mapping[str, Any]) -> str:
+def _search_verdict_text(search: SearchJson) -> str:
     """Return the result of the search, as a sentence."""
     best, num_trials = search["best"], len(search["ranking"])
     text = f"{best['trial']} is the best of {num_trials} successful trials"
@@ -96,7 +98,7 @@ def _verdict_text(search: Mapping[str, Any]) -> str:
     return f"{text}, significantly better than all {rivals} other trials with equal training steps."
 
 
-def _confirmation_text(search: Mapping[str, Any]) -> str:
+def _confirmation_text(search: SearchJson) -> str:
     """Return the result of the confirmation, as a sentence."""
     confirmed = search["best"]["confirmed"]
     if confirmed is None:
@@ -116,7 +118,7 @@ def _confirmation_text(search: Mapping[str, Any]) -> str:
     return f"{text}, not worse than in the search."
 
 
-def _confirmation_section(search: Mapping[str, Any]) -> dict[str, Any] | None:
+def _confirmation_section(search: SearchJson) -> dict[str, Any] | None:
     items = search["confirmation"]
     if not items:
         return None
@@ -130,20 +132,20 @@ def _confirmation_section(search: Mapping[str, Any]) -> dict[str, Any] | None:
             score_cell(item["optimism"]),
             count_cell(item["n_units"]),
             count_cell(item["n_episodes"]),
-            *_to_best(item["to_best"]),
+            *_best_comparison_cells(item["to_best"]),
         ]
         for index, item in enumerate(items)
     ]
     columns = ["Trial", "Search", "Unseen seeds", "95 % interval", "Optimism"]
     columns += ["Training seeds", "Episodes", "Best − this", "Holm p", "Verdict"]
     return {
-        "chart": confirmation_chart(items, metric=search["metric"], unit=unit),
+        "chart": confirmation_chart(items, objective_name=search["metric"], unit_name=unit),
         "table": Table("Finalists on unseen seeds", columns, rows),
         "unit": unit,
     }
 
 
-def _to_best(pair: Mapping[str, Any] | None) -> list[Cell]:
+def _best_comparison_cells(pair: Comparison | None) -> list[Cell]:
     if pair is None:
         return [Cell("–"), Cell("–"), Cell("")]
     units_needed = format_units_needed(pair)
@@ -166,7 +168,7 @@ def _slice_charts(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str,
             "chart": slice_chart(
                 [
                     {
-                        "value": _chart_value(values.get(name)),
+                        "value": _number_or_text(values.get(name)),
                         "objective": row["objective"],
                         "low": None if pd.isna(row["low"]) else row["low"],
                         "high": None if pd.isna(row["high"]) else row["high"],
@@ -174,39 +176,41 @@ def _slice_charts(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str,
                     }
                     for index, (values, (_, row)) in enumerate(zip(points, succeeded.iterrows()))
                 ],
-                name=name,
-                metric=sweep.objective_metric,
-                log=_is_log(parameter.log, [values.get(name) for values in points]),
+                hyperparameter=name,
+                objective_name=sweep.objective_metric,
+                is_log_scale=_uses_log_scale(
+                    parameter.log, [values.get(name) for values in points]
+                ),
             ),
         }
         for name, parameter in sweep.search_space.items()
     ]
 
 
-def _chart_value(value: Any) -> Any:
+def _number_or_text(value: Any) -> Any:
     """Return numbers and None unchanged, and other values as text."""
     return value if value is None or is_number(value) else format_value(value)
 
 
-def _is_log(requested: bool, values: Sequence[Any]) -> bool:
+def _uses_log_scale(is_requested: bool, values: Sequence[Any]) -> bool:
     """Return True if an axis is logarithmic: on request, or for positive values over 8-fold."""
     numbers = [value for value in values if is_number(value)]
     if len(numbers) < len(values) or not numbers or min(numbers) <= 0:
         return False
-    return requested or max(numbers) / min(numbers) >= 8
+    return is_requested or max(numbers) / min(numbers) >= 8
 
 
-def _importance_section(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    available = [item for item in items if item["share"] is not None]
+def _importance_section(importances: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    available = [item for item in importances if item["share"] is not None]
     rows = [
-        [Cell(item["parameter"]), score_cell(item["share"]), interval_cell(item)] for item in items
+        [Cell(item["parameter"]), score_cell(item["share"]), interval_cell(item)]
+        for item in importances
     ]
     table = Table("Importance", ["Hyperparameter", "Fraction of variance", "95 % interval"], rows)
     if not available:
         return {"chart": None, "table": table}
     estimates = [
-        {"policy": item["parameter"], "mean": item["share"], "best": index == 0}
-        | {key: item[key] for key in ("low", "high")}
+        IntervalRow(item["parameter"], item["share"], item["low"], item["high"], index == 0)
         for index, item in enumerate(available)
     ]
     return {
@@ -214,14 +218,14 @@ def _importance_section(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
             estimates,
             title="Importance of the hyperparameters",
             unit="fraction of the variance between trials",
-            interval="95 % intervals (trials resampled)",
+            interval_description="95 % intervals (trials resampled)",
         ),
         "table": table,
     }
 
 
 def _rounds_section(
-    sweep: DAFSweepConfig, rounds: pd.DataFrame, best: str
+    sweep: DAFSweepConfig, rounds: pd.DataFrame, best_trial: str
 ) -> dict[str, Any] | None:
     """Return the chart of the rungs of halving, or of the trials of a Bayesian search in order."""
     succeeded = rounds.dropna(subset=["objective"]).reset_index(drop=True)
@@ -230,7 +234,7 @@ def _rounds_section(
             {
                 "trial": trial,
                 "points": list(zip(rows["steps"].tolist(), rows["objective"].tolist())),
-                "best": trial == best,
+                "best": trial == best_trial,
             }
             for trial, rows in succeeded.groupby("trial", sort=True)
         ]
@@ -240,7 +244,7 @@ def _rounds_section(
             "title": "Rungs",
             "text": text,
             "chart": rounds_chart(
-                lines, x_name="agent-steps", metric=sweep.objective_metric, description=text
+                lines, x_name="agent-steps", objective_name=sweep.objective_metric, description=text
             ),
         }
     if sweep.strategy != "bayesian":
@@ -250,7 +254,7 @@ def _rounds_section(
     best_so_far = objectives.cummin() if minimize else objectives.cummax()
     numbers = range(1, len(succeeded) + 1)
     lines = [
-        {"trial": trial, "points": [(number, objective)], "best": trial == best}
+        {"trial": trial, "points": [(number, objective)], "best": trial == best_trial}
         for number, trial, objective in zip(numbers, succeeded["trial"], objectives)
     ]
     lines.append(
@@ -261,6 +265,6 @@ def _rounds_section(
         "title": "Trials in order",
         "text": f"Dots: trials. Line: best so far. {text}",
         "chart": rounds_chart(
-            lines, x_name="trial", metric=sweep.objective_metric, description=text
+            lines, x_name="trial", objective_name=sweep.objective_metric, description=text
         ),
     }

@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
 from daf.report.svg import (
     element,
+    format_tick_labels,
+    line_element,
     linear_scale,
     nice_axis,
     path_data,
     svg_image,
     text_element,
-    tick_labels,
     truncate,
 )
 from daf.stats import format_score
@@ -23,91 +24,121 @@ LEFT, RIGHT, TOP, FLOOR = 56, WIDTH - 14, 22, HEIGHT - 50
 MAX_LABELS = 8
 
 
+class HyperparameterAxis(NamedTuple):
+    """Horizontal axis of a hyperparameter.
+
+    Attributes:
+        scale: function from values to pixels.
+        ticks: values with a tick.
+        labels: label of each tick.
+    """
+
+    scale: Callable[[Any], float]
+    ticks: Sequence[Any]
+    labels: list[str]
+
+
 def slice_chart(
-    points: Sequence[Mapping[str, Any]], *, name: str, metric: str, log: bool
+    points: Sequence[Mapping[str, Any]],
+    *,
+    hyperparameter: str,
+    objective_name: str,
+    is_log_scale: bool,
 ) -> Markup:
     """Return a chart of the objective of each trial against one hyperparameter.
 
     Args:
         points: dicts with value (a number, text for categories, None if inactive), objective, low,
             high (None: no interval), best (accent color); at least one.
-        name: name of the hyperparameter.
-        metric: name of the objective.
-        log: use a logarithmic scale.
+        hyperparameter: name of the hyperparameter.
+        objective_name: name of the objective.
+        is_log_scale: use a logarithmic scale.
     """
-    x, ticks, labels = _value_axis([point["value"] for point in points], log)
+    x, ticks, labels = _hyperparameter_axis([point["value"] for point in points], is_log_scale)
     y, parts = _objective_axis(
-        [p[key] for p in points for key in ("objective", "low", "high")], metric
+        [p[key] for p in points for key in ("objective", "low", "high")], objective_name
     )
     for tick, label in list(zip(ticks, labels))[:: math.ceil(len(ticks) / MAX_LABELS)]:
         parts.append(text_element(x(tick), FLOOR + 18, truncate(label, 14), "tick", "middle"))
-    parts.append(text_element((LEFT + RIGHT) / 2, HEIGHT - 8, name, "axis-name", "middle"))
+    parts.append(
+        text_element((LEFT + RIGHT) / 2, HEIGHT - 8, hyperparameter, "axis-name", "middle")
+    )
     # The best trial is drawn last, on top of the others.
     for point in sorted(points, key=lambda point: point["best"]):
         cx, cy = x(point["value"]), y(point["objective"])
-        dot = [element("title", f"{name} {point['value']}: {format_score(point['objective'])}")]
+        dot = [
+            element(
+                "title", f"{hyperparameter} {point['value']}: {format_score(point['objective'])}"
+            )
+        ]
         if point["low"] is not None:
-            dot.append(_line_element(cx, y(point["low"]), cx, y(point["high"]), "whisker"))
+            dot.append(line_element(cx, y(point["low"]), cx, y(point["high"]), "whisker"))
         dot.append(element("circle", cx=cx, cy=cy, r=4, class_="dot"))
         parts.append(element("g", *dot, class_="row best" if point["best"] else "row"))
     best = next((point for point in points if point["best"]), points[0])
     description = f"{len(points)} trials; value of the best: {best['value']}."
-    return svg_image(WIDTH, HEIGHT, f"{metric} against {name}", description, *parts)
+    return svg_image(
+        WIDTH, HEIGHT, f"{objective_name} against {hyperparameter}", description, *parts
+    )
 
 
 def rounds_chart(
-    lines: Sequence[Mapping[str, Any]], *, x_name: str, metric: str, description: str
+    trial_lines: Sequence[Mapping[str, Any]], *, x_name: str, objective_name: str, description: str
 ) -> Markup:
     """Return a chart of the objective of each trial by round.
 
     Args:
-        lines: dicts with trial, points [(x, objective)], best; at least one.
+        trial_lines: dicts with trial, points [(x, objective)], best; at least one.
         x_name: name of the x axis: agent-steps, or number of the trial.
-        metric: name of the objective.
+        objective_name: name of the objective.
         description: text alternative.
     """
-    x_values = [x for line in lines for x, _ in line["points"]]
-    y, parts = _objective_axis([y for line in lines for _, y in line["points"]], metric)
+    x_values = [x for line in trial_lines for x, _ in line["points"]]
+    y, parts = _objective_axis(
+        [y for line in trial_lines for _, y in line["points"]], objective_name
+    )
     x_axis = nice_axis(0, max(x_values))
     x = linear_scale(x_axis.low, x_axis.high, LEFT, RIGHT)
-    for tick, label in zip(x_axis.ticks, tick_labels(x_axis.ticks)):
+    for tick, label in zip(x_axis.ticks, format_tick_labels(x_axis.ticks)):
         parts.append(text_element(x(tick), FLOOR + 18, label, "tick", "middle"))
     parts.append(text_element((LEFT + RIGHT) / 2, HEIGHT - 8, x_name, "axis-name", "middle"))
-    for line in sorted(lines, key=lambda line: line["best"]):
+    for line in sorted(trial_lines, key=lambda line: line["best"]):
         positions = [(x(steps), y(objective)) for steps, objective in line["points"]]
         marks = [element("title", line["trial"])]
         if len(positions) > 1:
             marks.append(element("path", d=path_data(positions), class_="rung"))
         marks += [element("circle", cx=cx, cy=cy, r=3.5, class_="dot") for cx, cy in positions]
         parts.append(element("g", *marks, class_="row best" if line["best"] else "row"))
-    return svg_image(WIDTH, HEIGHT, f"{metric} by round", description, *parts)
+    return svg_image(WIDTH, HEIGHT, f"{objective_name} by round", description, *parts)
 
 
-def confirmation_chart(items: Sequence[Mapping[str, Any]], *, metric: str, unit: str) -> Markup:
+def confirmation_chart(
+    finalists: Sequence[Mapping[str, Any]], *, objective_name: str, unit_name: str
+) -> Markup:
     """Return a chart of finalists: objective in the search (ring) and on unseen seeds (dot).
 
     Args:
-        items: entries of `confirmation` in search.json; at least one.
-        metric: name of the objective.
-        unit: independent units of the intervals.
+        finalists: entries of `confirmation` in search.json; at least one.
+        objective_name: name of the objective.
+        unit_name: independent units of the intervals.
     """
     row = 34
-    floor = TOP + row * len(items)
+    floor = TOP + row * len(finalists)
     height = floor + 44
-    values = [i[key] for i in items for key in ("searched", "mean", "low", "high")]
+    values = [i[key] for i in finalists for key in ("searched", "mean", "low", "high")]
     values = [value for value in values if value is not None]
     x_axis = nice_axis(min(0.0, *values), max(0.0, *values))
     x = linear_scale(x_axis.low, x_axis.high, 14, WIDTH - 54)
     parts = []
-    for tick, label in zip(x_axis.ticks, tick_labels(x_axis.ticks)):
-        parts.append(_line_element(x(tick), TOP, x(tick), floor, "grid"))
+    for tick, label in zip(x_axis.ticks, format_tick_labels(x_axis.ticks)):
+        parts.append(line_element(x(tick), TOP, x(tick), floor, "grid"))
         parts.append(text_element(x(tick), floor + 18, label, "tick", "middle"))
-    parts.append(text_element(WIDTH / 2, height - 6, metric, "axis-name", "middle"))
-    for index, item in enumerate(items):
+    parts.append(text_element(WIDTH / 2, height - 6, objective_name, "axis-name", "middle"))
+    for index, item in enumerate(finalists):
         y = TOP + row * (index + 0.5) + 6
         marks = [text_element(14, y - 12, truncate(item["trial"], 60), "label")]
         if item["low"] is not None:
-            marks.append(_line_element(x(item["low"]), y, x(item["high"]), y, "whisker"))
+            marks.append(line_element(x(item["low"]), y, x(item["high"]), y, "whisker"))
         marks.append(element("circle", cx=x(item["searched"]), cy=y, r=5, class_="ring"))
         if item["mean"] is not None:
             marks.append(element("circle", cx=x(item["mean"]), cy=y, r=5, class_="dot"))
@@ -120,18 +151,18 @@ def confirmation_chart(items: Sequence[Mapping[str, Any]], *, metric: str, unit:
             if item["mean"] is None
             else f"{format_score(item['mean'])} on unseen seeds"
         )
-        for item in items
+        for item in finalists
     )
-    return svg_image(WIDTH, height, f"Finalists, intervals over {unit}", f"{description}.", *parts)
+    return svg_image(
+        WIDTH, height, f"Finalists, intervals over {unit_name}", f"{description}.", *parts
+    )
 
 
-def _value_axis(
-    values: Sequence[Any], log: bool
-) -> tuple[Callable[[Any], float], Sequence[Any], list[str]]:
+def _hyperparameter_axis(values: Sequence[Any], is_log_scale: bool) -> HyperparameterAxis:
     """Return the scale of values, its ticks and their labels."""
     if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
         ends = min(values), max(values)
-        if log:
+        if is_log_scale:
             low, high = (math.log10(end) for end in ends)
             x_axis = nice_axis(low, high) if low < high else nice_axis(low - 1, high + 1)
             x = linear_scale(
@@ -139,38 +170,35 @@ def _value_axis(
             )
             powers = [10.0**p for p in range(math.ceil(low - 1e-9), math.floor(high + 1e-9) + 1)]
             ticks = powers if len(powers) > 1 else sorted({*ends, *powers})
-            return (lambda value: x(math.log10(value))), ticks, [f"{tick:g}" for tick in ticks]
-        x_axis = nice_axis(*ends) if 0 not in ends else nice_axis(*_padded_range(*ends))
+            labels = [f"{tick:g}" for tick in ticks]
+            return HyperparameterAxis(lambda value: x(math.log10(value)), ticks, labels)
+        x_axis = nice_axis(*ends) if 0 not in ends else nice_axis(*_pad_range(*ends))
         x = linear_scale(x_axis.low, x_axis.high, LEFT, RIGHT)
-        return x, x_axis.ticks, tick_labels(x_axis.ticks)
+        return HyperparameterAxis(x, x_axis.ticks, format_tick_labels(x_axis.ticks))
     names = list(dict.fromkeys(sorted(map(_category_name, values))))
     x = linear_scale(-0.5, len(names) - 0.5, LEFT, RIGHT)
-    return (lambda value: x(names.index(_category_name(value)))), names, names
+    return HyperparameterAxis(lambda value: x(names.index(_category_name(value))), names, names)
 
 
 def _category_name(value: Any) -> str:
     return "not set" if value is None else str(value)
 
 
-def _padded_range(low: float, high: float) -> tuple[float, float]:
+def _pad_range(low: float, high: float) -> tuple[float, float]:
     """Extend a range, so that points at 0 are not on the edge of the chart."""
     padding = 0.06 * (high - low or 1.0)
     return low - padding, high + padding
 
 
 def _objective_axis(
-    values: Sequence[float | None], metric: str
+    values: Sequence[float | None], objective_name: str
 ) -> tuple[Callable[[float], float], list[Markup]]:
     """Return the scale of the objective, and the elements of its grid and labels."""
     values = [value for value in values if value is not None]
-    y_axis = nice_axis(*_padded_range(min(values), max(values)))
+    y_axis = nice_axis(*_pad_range(min(values), max(values)))
     y = linear_scale(y_axis.low, y_axis.high, FLOOR, TOP)
-    parts = [text_element(4, TOP - 10, metric, "axis-name")]
-    for tick, label in zip(y_axis.ticks, tick_labels(y_axis.ticks)):
-        parts.append(_line_element(LEFT, y(tick), RIGHT, y(tick), "grid"))
+    parts = [text_element(4, TOP - 10, objective_name, "axis-name")]
+    for tick, label in zip(y_axis.ticks, format_tick_labels(y_axis.ticks)):
+        parts.append(line_element(LEFT, y(tick), RIGHT, y(tick), "grid"))
         parts.append(text_element(LEFT - 8, y(tick) + 4, label, "tick", "end"))
     return y, parts
-
-
-def _line_element(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
-    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)

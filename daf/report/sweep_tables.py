@@ -27,37 +27,37 @@ def trials_table(trials: pd.DataFrame) -> Table:
             Cell(row["status"] if row["status"] != "success" else "tied" if row["tied"] else ""),
             count_cell(int(row["steps"])),
             *(
-                Cell(format_value(value), *_sort_key(value))
-                for value in _parameter_values(trials, row)
+                Cell(format_value(value), _sort_key(value))
+                for value in _hyperparameter_values(trials, row)
             ),
         ]
         for _, row in trials.iterrows()
     ]
     columns = ["Rank", "Trial", "Objective", "95 % interval", "Note", "Agent-steps"]
-    return Table("Trials", columns + _parameter_names(trials), rows)
+    return Table("Trials", columns + _hyperparameter_names(trials), rows)
 
 
-def _parameter_names(trials: pd.DataFrame) -> list[str]:
+def _hyperparameter_names(trials: pd.DataFrame) -> list[str]:
     return list(
         dict.fromkeys(name for t in trials["hyperparameters"] for name in strict_json.loads(t))
     )
 
 
-def _parameter_values(trials: pd.DataFrame, row: pd.Series) -> list[Any]:
-    point = strict_json.loads(row["hyperparameters"])
-    return [point.get(name) for name in _parameter_names(trials)]
+def _hyperparameter_values(trials: pd.DataFrame, trial_row: pd.Series) -> list[Any]:
+    point = strict_json.loads(trial_row["hyperparameters"])
+    return [point.get(name) for name in _hyperparameter_names(trials)]
 
 
-def _sort_key(value: Any) -> list[float]:
-    return [value] if is_number(value) else []
+def _sort_key(value: Any) -> float | None:
+    return value if is_number(value) else None
 
 
-def failed_trial_entry(row: pd.Series) -> dict[str, Any]:
+def failed_trial_entry(trial_row: pd.Series) -> dict[str, Any]:
     """Return name and runs of a failed trial."""
-    return {"trial": row["trial"], "runs": list(row["runs"])}
+    return {"trial": trial_row["trial"], "runs": list(trial_row["runs"])}
 
 
-def budget_table(budget: Mapping[str, Any]) -> Table:
+def sweep_budget_table(budget: Mapping[str, Any]) -> Table:
     """Return the numbers of trials, runs, agent-steps and episodes of the sweep."""
     names = {"trials": "Trials", "trainings": "Runs", "agent_steps": "Agent-steps of training"}
     names |= {"episodes": "Evaluation episodes"}

@@ -4,8 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from daf.report.score_charts import Curve
+from daf.report.result_types import Estimate
+from daf.report.score_charts import LearningCurve
 from daf.stats import format_names, format_score
+from daf.stats.analyse import Statistics
+from daf.stats.verdict import RankedPolicy
 
 DASH = "–"
 
@@ -37,7 +40,7 @@ class Table(NamedTuple):
     rows: list[list[Cell]]
 
     @property
-    def numeric(self) -> list[bool]:
+    def numeric_columns(self) -> list[bool]:
         """True for each column with numbers, which are right-aligned."""
         return [
             any(row[index].is_numeric for row in self.rows) for index in range(len(self.columns))
@@ -54,17 +57,20 @@ def count_cell(value: int | None) -> Cell:
     return Cell(DASH) if value is None else Cell(f"{value:,}".replace(",", " "), value)
 
 
-def interval_cell(item: Mapping, low: str = "low", high: str = "high") -> Cell:
+def interval_cell(estimate: Estimate, low_key: str = "low", high_key: str = "high") -> Cell:
     """Return the cell `low to high`; a dash for None.
 
     Args:
-        item: dict with both ends.
-        low: key of the lower end.
-        high: key of the upper end.
+        estimate: dict with both ends.
+        low_key: key of the lower end.
+        high_key: key of the upper end.
     """
-    if item[low] is None:
+    if estimate[low_key] is None:
         return Cell(DASH)
-    return Cell(f"{format_score(item[low])} to {format_score(item[high])}", item[low])
+    return Cell(
+        f"{format_score(estimate[low_key])} to {format_score(estimate[high_key])}",
+        estimate[low_key],
+    )
 
 
 def percent_cell(value: float | None) -> Cell:
@@ -79,13 +85,16 @@ def p_value_cell(p: float | None) -> Cell:
     return Cell("< 0.001" if p < 0.001 else f"{p:.3f}", p)
 
 
-def unit_cell(item: Mapping) -> Cell:
+def unit_count_cell(estimate: Estimate) -> Cell:
     """Return the cell of the number and kind of independent units of an estimate."""
-    name = {"training_seed": "training seed", "episode": "episode"}[item["unit"]]
-    return Cell(f"{item['n_units']} {name}{'s' if item['n_units'] != 1 else ''}", item["n_units"])
+    name = {"training_seed": "training seed", "episode": "episode"}[estimate["unit"]]
+    return Cell(
+        f"{estimate['n_units']} {name}{'s' if estimate['n_units'] != 1 else ''}",
+        estimate["n_units"],
+    )
 
 
-def ranking_table(stats: Mapping) -> Table:
+def ranking_table(stats: Statistics) -> Table:
     """Return the overall ranking, with interval, standard deviation and numbers of samples."""
     by_policy = {item["policy"]: item for item in stats["overall"]}
     level = f"{100 * stats['confidence']:g} % interval"
@@ -95,12 +104,12 @@ def ranking_table(stats: Mapping) -> Table:
         rows.append(
             [
                 Cell(str(rank["rank"]), rank["rank"]),
-                Cell(_format_rank(rank), rank["rank_low"]),
+                Cell(_format_possible_ranks(rank), rank["rank_low"]),
                 Cell(rank["policy"], strong=rank["rank"] == 1),
                 score_cell(item["mean"], strong=rank["rank"] == 1),
                 interval_cell(item),
                 score_cell(item["sd"]),
-                unit_cell(item),
+                unit_count_cell(item),
                 count_cell(item["n_episodes"]),
                 Cell(item["claim"] + (f" ({item['note']})" if item["note"] else "")),
             ]
@@ -109,13 +118,13 @@ def ranking_table(stats: Mapping) -> Table:
     return Table("Overall ranking", [*columns, "Episodes", "Claim"], rows)
 
 
-def _format_rank(rank: Mapping) -> str:
+def _format_possible_ranks(rank: RankedPolicy) -> str:
     """Return the possible ranks of a policy, as text."""
     low, high = rank["rank_low"], rank["rank_high"]
     return str(low) if low == high else f"{low} to {high}"
 
 
-def leaders_table(stats: Mapping) -> Table:
+def leaders_table(stats: Statistics) -> Table:
     """Return the policy with the highest mean on each mission, and its certainty."""
     estimates = {(item["policy"], item["mission"]): item for item in stats["estimates"]}
     rows = []
@@ -142,45 +151,47 @@ def leaders_table(stats: Mapping) -> Table:
     return Table("Leader of each mission", ["Mission", "Leader", "Mean", level, "Certainty"], rows)
 
 
-def means_table(stats: Mapping) -> Table:
+def means_table(stats: Statistics) -> Table:
     """Return the mean score of each policy (rows, in overall order) on each mission (columns)."""
     means = {(item["policy"], item["mission"]): item["mean"] for item in stats["estimates"]}
     best = {m: v["best_policies"] for m, v in stats["mission_verdicts"].items()}
     rows = [
         [Cell(policy)]
         + [score_cell(means.get((policy, m)), strong=policy in best[m]) for m in stats["missions"]]
-        for policy in policy_order(stats)
+        for policy in order_policies(stats)
     ]
     return Table("Mean score of each policy on each mission", ["Policy", *stats["missions"]], rows)
 
 
-def policy_order(stats: Mapping) -> list[str]:
+def order_policies(stats: Statistics) -> list[str]:
     """Return all policies: the overall ranking, then the unranked ones by name."""
     ranked = [rank["policy"] for rank in stats["ranking"]["overall"]]
     return ranked + [p["policy"] for p in stats["policies"] if p["policy"] not in ranked]
 
 
-def interval_table(name: str, estimates: Sequence[Mapping], ranks: Sequence[Mapping]) -> Table:
+def interval_table(
+    table_name: str, estimates: Sequence[Estimate], ranks: Sequence[RankedPolicy]
+) -> Table:
     """Return the numbers of one interval chart."""
     by_policy = {item["policy"]: item for item in estimates}
     rows = [
         [
             Cell(str(rank["rank"]), rank["rank"]),
-            Cell(_format_rank(rank), rank["rank_low"]),
+            Cell(_format_possible_ranks(rank), rank["rank_low"]),
             Cell(rank["policy"]),
             score_cell(by_policy[rank["policy"]]["mean"]),
             interval_cell(by_policy[rank["policy"]]),
             score_cell(by_policy[rank["policy"]]["sd"]),
-            unit_cell(by_policy[rank["policy"]]),
+            unit_count_cell(by_policy[rank["policy"]]),
             Cell(by_policy[rank["policy"]]["note"] or ""),
         ]
         for rank in ranks
     ]
     columns = ["Rank", "Possible ranks", "Policy", "Mean", "Interval", "SD between units", "Units"]
-    return Table(name, [*columns, "Note"], rows)
+    return Table(table_name, [*columns, "Note"], rows)
 
 
-def curve_table(mission: str, curves: Sequence[Curve]) -> Table:
+def learning_curve_table(mission: str, curves: Sequence[LearningCurve]) -> Table:
     """Return mean and range of learning curves at 6 points of training."""
     rows = []
     for curve in curves:
@@ -200,54 +211,7 @@ def curve_table(mission: str, curves: Sequence[Curve]) -> Table:
     return Table(f"Learning curves on {mission}", columns, rows)
 
 
-def runs_table(runs: Sequence[Mapping]) -> Table:
-    """Return one row per run: seed, agent-steps, device and size of the network."""
-    rows = [
-        [
-            Cell(str(run["run"])),
-            Cell(str(run["policy"])),
-            Cell(format_value(run.get("training_seed")), run.get("training_seed")),
-            Cell(", ".join(run.get("missions") or []) or DASH),
-            count_cell(run.get("steps")),
-            count_cell(run.get("parameters")),
-            Cell(format_value(run.get("device"))),
-            Cell(format_value(run.get("class_path"))),
-        ]
-        for run in sorted(runs, key=lambda run: str(run["run"]))
-    ]
-    columns = ["Run", "Policy", "Seed", "Missions", "Agent-steps", "Parameters", "Device", "Class"]
-    return Table("Training runs", columns, rows)
-
-
-def training_table(runs: Sequence[Mapping]) -> Table:
-    """Return the training settings, one column per policy; differing settings are bold."""
-    settings: dict[str, list[dict[str, str]]] = {}
-    for run in sorted(runs, key=lambda run: str(run["run"])):
-        settings.setdefault(str(run["policy"]), []).append(
-            flatten_settings(run.get("training") or {})
-        )
-    policies = sorted(settings)
-    keys = dict.fromkeys(key for p in policies for run in settings[p] for key in run)
-    rows = []
-    for key in keys:
-        texts = [
-            " / ".join(dict.fromkeys(run.get(key, DASH) for run in settings[p])) for p in policies
-        ]
-        differs = len(set(texts)) > 1
-        rows.append([Cell(key), *(Cell(value, strong=differs) for value in texts)])
-    return Table("Training settings", ["Setting", *policies], rows)
-
-
-def missing_table(failed_evaluations: Sequence[Mapping]) -> Table:
-    """Return one row per failed evaluation."""
-    rows = [
-        [Cell(item["policy"]), Cell(item["run"]), Cell(item["mission"])]
-        for item in failed_evaluations
-    ]
-    return Table("Failed evaluations", ["Policy", "Run", "Mission"], rows)
-
-
-def checks_table(environment: Mapping) -> Table:
+def environment_checks_table(environment: Mapping[str, Any]) -> Table:
     """Return the environment checks, without values that are specific to one machine."""
     rows = [
         [
@@ -260,26 +224,28 @@ def checks_table(environment: Mapping) -> Table:
     return Table("Environment checks", ["Result", "Check", "Required"], rows)
 
 
-def provenance_table(provenance: Mapping, environment: Mapping) -> Table:
+def provenance_table(provenance: Mapping[str, Any], environment: Mapping[str, Any]) -> Table:
     """Return the provenance, without values that are specific to one machine."""
     kind = (environment.get("device") or {}).get("kind")
-    return facts_table("Provenance", provenance | ({"device": kind} if kind else {}))
+    return facts_table("Provenance", {**provenance, **({"device": kind} if kind else {})})
 
 
-def sources_table(sources: Mapping[str, str]) -> Table:
+def sources_table(source_digests: Mapping[str, str]) -> Table:
     """Return the source files of a report, with their hashes."""
-    rows = [[Cell(name), Cell(digest)] for name, digest in sources.items()]
+    rows = [[Cell(name), Cell(digest)] for name, digest in source_digests.items()]
     return Table("Source files of this page", ["File", "SHA-256"], rows)
 
 
-def facts_table(name: str, facts: Mapping) -> Table:
+def facts_table(table_name: str, facts: Mapping[str, Any]) -> Table:
     """Return labels and values, in their order."""
     return Table(
-        name, ["Name", "Value"], [[Cell(str(k)), Cell(format_value(v))] for k, v in facts.items()]
+        table_name,
+        ["Name", "Value"],
+        [[Cell(str(k)), Cell(format_value(v))] for k, v in facts.items()],
     )
 
 
-def flatten_settings(settings: Mapping, prefix: str = "") -> dict[str, str]:
+def flatten_settings(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Flatten nested settings: `{"a": {"b": 1}}` becomes `{"a.b": "1"}`."""
     result: dict[str, str] = {}
     for key, value in settings.items():

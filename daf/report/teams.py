@@ -1,12 +1,23 @@
 """Section of the report about teams: tables and cross-play matrices."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from markupsafe import Markup
 
+from daf.report.result_types import CrossPlayPair, Estimate
 from daf.report.svg import CHARACTER_WIDTH, element, svg_image, text_element, truncate
-from daf.report.tables import DASH, Cell, Table, count_cell, interval_cell, score_cell, unit_cell
+from daf.report.tables import (
+    DASH,
+    Cell,
+    Table,
+    count_cell,
+    interval_cell,
+    score_cell,
+    unit_count_cell,
+)
 from daf.stats import format_score
+from daf.stats.analyse import Statistics
 
 WIDTH, ROW_HEIGHT, TOP = 420, 46, 24
 LABEL_CHARACTERS = 16
@@ -17,7 +28,7 @@ MIN_OPACITY, MAX_OPACITY = 0.06, 0.4
 """Opacity of the lowest and the highest mean."""
 
 
-def teams_section(stats: Mapping) -> dict | None:
+def teams_section(stats: Statistics) -> dict[str, Any] | None:
     """Return the tables and charts of all team analyses; None if there are none.
 
     Each analysis except cross-play has a table over all missions (or of the only one) and, with
@@ -39,7 +50,7 @@ def teams_section(stats: Mapping) -> dict | None:
         "replacement": replacement,
         "mixed": build_tables(
             "mixed",
-            lambda suffix, items: _mixed_table(f"Mixed teams{suffix}", items, teams["teams"]),
+            lambda suffix, items: _mixed_teams_table(f"Mixed teams{suffix}", items, teams["teams"]),
         ),
         "valued": build_tables(
             "values",
@@ -48,7 +59,7 @@ def teams_section(stats: Mapping) -> dict | None:
             ),
         ),
         "matrices": [
-            _cross_play_matrix(pairs, stats)
+            _cross_play_section(pairs, stats)
             for mission in (mission for part in parts for mission in part)
             if (pairs := [pair for pair in teams["pairs"] if pair["mission"] == mission])
         ],
@@ -61,18 +72,20 @@ def teams_section(stats: Mapping) -> dict | None:
     }
 
 
-def _mission_cell(item: Mapping) -> Cell:
-    return Cell("all missions" if item["mission"] is None else item["mission"])
+def _mission_cell(estimate: Estimate) -> Cell:
+    return Cell("all missions" if estimate["mission"] is None else estimate["mission"])
 
 
-def _claim_cell(item: Mapping) -> Cell:
-    return Cell(item["claim"] + (f" ({item['note']})" if item["note"] else ""))
+def _claim_cell(estimate: Estimate) -> Cell:
+    return Cell(estimate["claim"] + (f" ({estimate['note']})" if estimate["note"] else ""))
 
 
-def _mixed_table(name: str, items: Sequence[Mapping], agents: Mapping) -> Table:
+def _mixed_teams_table(
+    table_name: str, estimates: Sequence[Estimate], agent_counts: Mapping[str, Any]
+) -> Table:
     rows = []
-    for item in items:
-        counts = agents[item["team"]].get(item["mission"], {})
+    for item in estimates:
+        counts = agent_counts[item["team"]].get(item["mission"], {})
         rows.append(
             [
                 Cell(item["team"]),
@@ -80,40 +93,53 @@ def _mixed_table(name: str, items: Sequence[Mapping], agents: Mapping) -> Table:
                 Cell(", ".join(f"{n} {policy}" for policy, n in counts.items()) or DASH),
                 score_cell(item["mean"]),
                 interval_cell(item),
-                unit_cell(item),
+                unit_count_cell(item),
                 _claim_cell(item),
             ]
         )
     columns = ["Team", "Mission", "Agents", "Mean", "Interval", "Units", "Claim"]
-    return Table(name, columns, rows)
+    return Table(table_name, columns, rows)
 
 
-def _differences_table(name: str, items: Sequence[Mapping], key: str, column: str) -> Table:
+def _differences_table(
+    table_name: str,
+    differences: Sequence[Estimate],
+    difference_key: str,
+    difference_heading: str,
+) -> Table:
     """Return one row per policy and mission.
 
     Args:
-        name: name of the table.
-        items: differences.
-        key: key of the difference.
-        column: heading of the difference.
+        table_name: name of the table.
+        differences: differences.
+        difference_key: key of the difference.
+        difference_heading: heading of the difference.
     """
     rows = [
         [
             Cell(item["policy"]),
             _mission_cell(item),
-            score_cell(item[key]),
+            score_cell(item[difference_key]),
             interval_cell(item),
             count_cell(item["n_training_seeds"] or None),
             _claim_cell(item),
             Cell(item["method"] or DASH),
         ]
-        for item in items
+        for item in differences
     ]
-    columns = ["Policy", "Mission", column, "Interval", "Training seeds", "Claim", "Method"]
-    return Table(name, columns, rows)
+    columns = [
+        "Policy",
+        "Mission",
+        difference_heading,
+        "Interval",
+        "Training seeds",
+        "Claim",
+        "Method",
+    ]
+    return Table(table_name, columns, rows)
 
 
-def _cross_play_matrix(pairs: Sequence[Mapping], stats: Mapping) -> dict:
+def _cross_play_section(pairs: Sequence[CrossPlayPair], stats: Statistics) -> dict[str, Any]:
     """Return chart and table of the cross-play on one mission, or over all missions."""
     mission = pairs[0]["mission"]
     scope = "over all missions" if mission is None else f"on {mission}"
@@ -123,7 +149,7 @@ def _cross_play_matrix(pairs: Sequence[Mapping], stats: Mapping) -> dict:
             Cell(pair["b"]),
             score_cell(pair["mean"]),
             interval_cell(pair),
-            unit_cell(pair),
+            unit_count_cell(pair),
             count_cell(pair["n_episodes"]),
             _claim_cell(pair),
         ]
@@ -133,24 +159,29 @@ def _cross_play_matrix(pairs: Sequence[Mapping], stats: Mapping) -> dict:
     level = f"{100 * stats['confidence']:g} %"
     return {
         "mission": "Overall" if mission is None else mission,
-        "chart": matrix_chart(
-            pairs, title=f"Cross-play {scope}", unit=stats["score_unit"], level=level
+        "chart": cross_play_chart(
+            pairs,
+            title=f"Cross-play {scope}",
+            score_unit=stats["score_unit"],
+            confidence_level=level,
         ),
         "table": Table(f"Cross-play {scope}", columns, rows),
     }
 
 
-def matrix_chart(pairs: Sequence[Mapping], *, title: str, unit: str, level: str) -> Markup:
+def cross_play_chart(
+    pairs: Sequence[CrossPlayPair], *, title: str, score_unit: str, confidence_level: str
+) -> Markup:
     """Return the matrix of mean scores of all pairs of policies. Stronger colors are higher means.
 
     Args:
         pairs: dicts with a, b, mean, low, high (low and high may be None), each pair once; at least
             one pair.
         title: title of the text alternative.
-        unit: unit of the means, such as "hearts per episode".
-        level: confidence level of the intervals, such as "95 %".
+        score_unit: unit of the means, such as "hearts per episode".
+        confidence_level: confidence level of the intervals, such as "95 %".
     """
-    pair_by_names = {names: pair for pair in pairs for names in _ordered_policy_pairs(pair)}
+    pair_by_names = {names: pair for pair in pairs for names in _both_orders(pair)}
     policies = sorted({name for names in pair_by_names for name in names})
     names = [f"{n} {truncate(p, LABEL_CHARACTERS)}" for n, p in enumerate(policies, start=1)]
     left = 14 + CHARACTER_WIDTH * max(map(len, names))
@@ -174,7 +205,7 @@ def matrix_chart(pairs: Sequence[Mapping], *, title: str, unit: str, level: str)
                 continue
             fraction = (pair["mean"] - low) / (high - low) if high > low else 0.5
             cell = [
-                element("title", f"{first} with {second}: {_score_text(pair)}"),
+                element("title", f"{first} with {second}: {_format_pair_score(pair)}"),
                 element("rect", x=x + 1, y=y + 1.0, width=side - 2, height=ROW_HEIGHT - 2.0, rx=4,
                         fill_opacity=MIN_OPACITY + (MAX_OPACITY - MIN_OPACITY) * fraction),
                 text_element(x + side / 2, y + ROW_HEIGHT / 2 - 2, format_score(pair["mean"]),
@@ -188,18 +219,24 @@ def matrix_chart(pairs: Sequence[Mapping], *, title: str, unit: str, level: str)
                     )
                 )
             parts.append(element("g", *cell, class_="cell"))
-    means_text = "; ".join(f"{pair['a']} with {pair['b']} {_score_text(pair)}" for pair in pairs)
+    means_text = "; ".join(
+        f"{pair['a']} with {pair['b']} {_format_pair_score(pair)}" for pair in pairs
+    )
     height = TOP + ROW_HEIGHT * len(policies) + 4
     return svg_image(
-        WIDTH, height, title, f"Mean {unit} with {level} intervals: {means_text}.", *parts
+        WIDTH,
+        height,
+        title,
+        f"Mean {score_unit} with {confidence_level} intervals: {means_text}.",
+        *parts,
     )
 
 
-def _ordered_policy_pairs(pair: Mapping) -> set[tuple[str, str]]:
+def _both_orders(pair: CrossPlayPair) -> set[tuple[str, str]]:
     return {(pair["a"], pair["b"]), (pair["b"], pair["a"])}
 
 
-def _score_text(pair: Mapping) -> str:
+def _format_pair_score(pair: CrossPlayPair) -> str:
     interval_text = interval_cell(pair).text
     if interval_text == DASH:
         interval_text = "no interval"

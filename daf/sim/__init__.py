@@ -2,8 +2,8 @@
 
 import warp as wp
 
-from daf.system.caches import set_cache_folder
+from daf.system.caches import set_writable_cache_folder
 
 wp.config.log_level = wp.LOG_WARNING
-set_cache_folder()
+set_writable_cache_folder()
 wp.init()

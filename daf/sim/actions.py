@@ -47,7 +47,7 @@ def decode_action(tables: Tables, worlds: Worlds, world: int, agent: int, flat_a
 
 
 @wp.func
-def apply_action(tables: Tables, worlds: Worlds, world: int, agent: int, now: int) -> bool:
+def apply_action(tables: Tables, worlds: Worlds, world: int, agent: int, step: int) -> bool:
     """Apply the action of one agent.
 
     Returns:
@@ -58,7 +58,7 @@ def apply_action(tables: Tables, worlds: Worlds, world: int, agent: int, now: in
     if verb == NOOP and argument == 0:
         return True
     if verb == MOVE and argument >= 0 and argument < NUM_DIRECTIONS:
-        return move(tables, worlds, world, agent, argument, now)
+        return move_agent(tables, worlds, world, agent, argument, step)
     if verb == CHANGE_GLYPH and argument >= 0 and argument < tables.num_glyphs:
         worlds.glyph[world, agent] = wp.uint8(argument)
         worlds.counters[world, GLYPH_CHANGES] = worlds.counters[world, GLYPH_CHANGES] + 1
@@ -68,12 +68,14 @@ def apply_action(tables: Tables, worlds: Worlds, world: int, agent: int, now: in
 
 
 @wp.func
-def move(tables: Tables, worlds: Worlds, world: int, agent: int, direction: int, now: int) -> bool:
+def move_agent(
+    tables: Tables, worlds: Worlds, world: int, agent: int, direction: int, step: int
+) -> bool:
     """Turn and move one agent, if it has the energy for it; return success."""
     moved = bool(False)
     if amount_carried(worlds, world, agent, ENERGY) >= tables.move_energy:
         worlds.orientation[world, agent] = wp.uint8(direction)
-        moved = move_into(tables, worlds, world, agent, direction, now)
+        moved = walk_share_or_use(tables, worlds, world, agent, direction, step)
     if moved:
         # The cost follows the effect and stops at 0: a use of a station may leave less energy.
         cost = -add_resource(tables, worlds, world, agent, ENERGY, -tables.move_energy)
@@ -87,8 +89,8 @@ def move(tables: Tables, worlds: Worlds, world: int, agent: int, direction: int,
 
 
 @wp.func
-def move_into(
-    tables: Tables, worlds: Worlds, world: int, agent: int, direction: int, now: int
+def walk_share_or_use(
+    tables: Tables, worlds: Worlds, world: int, agent: int, direction: int, step: int
 ) -> bool:
     """Walk to an empty cell, share energy with an agent or use a station; else fail.
 
@@ -110,7 +112,7 @@ def move_into(
         station = code - FIRST_STATION
         station_type = tables.station_type[worlds.layout[world], station]
         if tables.station_kind[station_type] == ASSEMBLER_KIND:
-            return use_assembler(tables, worlds, world, agent, station, station_type, target, now)
+            return use_assembler(tables, worlds, world, agent, station, station_type, target, step)
         return use_chest(tables, worlds, world, agent, station, station_type, direction)
     return False
 

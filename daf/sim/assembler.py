@@ -2,7 +2,7 @@
 
 import warp as wp
 
-from daf.sim.clipping import add_clip_weight
+from daf.sim.clipping import add_spread_to_clip_weights
 from daf.sim.counters import FIRST_MADE, FIRST_USE, HEARTS_MADE_BY_1, PARTIAL_USES, REPAIRS
 from daf.sim.inventory import add_resource, amount_carried
 from daf.sim.state import Worlds
@@ -14,31 +14,31 @@ BEYOND_INT64 = wp.constant(9223372036854775808.0)
 
 
 @wp.func
-def neighbor_byte(tables: Tables, worlds: Worlds, world: int, station_cell: int) -> int:
+def find_neighbor_mask(tables: Tables, worlds: Worlds, world: int, station_cell: int) -> int:
     """Return the bit mask of the agents on the 8 neighbor cells, in reading order.
 
     A cell outside the map takes no bit: later cells shift down, as in the reference engine.
     """
-    byte = int(0)
+    mask = int(0)
     bit = int(1)
     for position in range(NUM_POSITIONS):
         code = int(worlds.grid[world, station_cell + tables.neighbor_offset[position]])
         if code >= tables.first_agent:
-            byte += bit
+            mask += bit
         if code != OUTSIDE:
             bit *= 2
-    return byte
+    return mask
 
 
 @wp.func
-def cooldown_progress(end: wp.uint32, duration: wp.uint32, now: wp.uint32) -> float:
+def cooldown_progress(end_step: wp.uint32, duration: wp.uint32, step: wp.uint32) -> float:
     """Return the elapsed fraction of the cooldown, 1 at its end, in float32."""
-    if end <= now:
+    if end_step <= step:
         return 1.0
-    start = end - duration
-    if now <= start:
+    start_step = end_step - duration
+    if step <= start_step:
         return 0.0
-    return float(now - start) / float(duration)
+    return float(step - start_step) / float(duration)
 
 
 @wp.func
@@ -73,7 +73,7 @@ def output_amount(tables: Tables, recipe: int, resource: int, progress: float) -
 
 
 @wp.func
-def pooled_amount(
+def pooled_neighbor_amount(
     tables: Tables, worlds: Worlds, world: int, station_cell: int, resource: int
 ) -> int:
     """Return the sum over the neighbor agents, modulo 256 as in the reference engine."""
@@ -86,7 +86,7 @@ def pooled_amount(
 
 
 @wp.func
-def consume_inputs(
+def take_from_neighbors(
     tables: Tables, worlds: Worlds, world: int, station_cell: int, resource: int, amount: int
 ):
     """Remove `amount` from the neighbor agents, in reading order of their cells."""
@@ -108,7 +108,7 @@ def use_assembler(
     station: int,
     station_type: int,
     station_cell: int,
-    now: int,
+    step: int,
 ) -> bool:
     """Apply one use of an assembler by an agent that moves into it.
 
@@ -126,13 +126,13 @@ def use_assembler(
     # cooldown: it must have ended, unless the station allows partial use
     end = wp.uint32(worlds.cooldown_end[world, station])
     last_duration = wp.uint32(worlds.cooldown_duration[world, station])
-    progress = cooldown_progress(end, last_duration, wp.uint32(now))
+    progress = cooldown_progress(end, last_duration, wp.uint32(step))
     if progress < 1.0 and tables.partial[station_type] == 0:
         return False
 
     # recipe of the formation; a clipped station accepts its repair recipe only
-    byte = neighbor_byte(tables, worlds, world, station_cell)
-    recipe = tables.recipe[station_type, byte]
+    neighbor_mask = find_neighbor_mask(tables, worlds, world, station_cell)
+    recipe = tables.recipe[station_type, neighbor_mask]
     if clipped:
         recipe = tables.first_repair + worlds.repair[world, station]
     if recipe == NO_RECIPE:
@@ -148,28 +148,31 @@ def use_assembler(
     # inputs: pooled over the agents on the 8 neighbor cells
     for resource in range(NUM_RESOURCES):
         needed = input_amount(tables, recipe, resource, progress)
-        if needed > 0 and pooled_amount(tables, worlds, world, station_cell, resource) < needed:
+        if (
+            needed > 0
+            and pooled_neighbor_amount(tables, worlds, world, station_cell, resource) < needed
+        ):
             return False
     for resource in range(NUM_RESOURCES):
         needed = input_amount(tables, recipe, resource, progress)
         if needed > 0:
-            consume_inputs(tables, worlds, world, station_cell, resource, needed)
+            take_from_neighbors(tables, worlds, world, station_cell, resource, needed)
     # outputs go to the acting agent; what exceeds its limits is lost
     for resource in range(NUM_RESOURCES):
         output = output_amount(tables, recipe, resource, progress)
         if output > 0:
             accepted = add_resource(tables, worlds, world, agent, resource, output)
-            count_output(worlds, world, resource, accepted, byte)
+            count_assembler_output(worlds, world, resource, accepted, neighbor_mask)
 
     # start of the cooldown, which grows with exhaustion
     multiplier = worlds.cooldown_multiplier[world, station]
     duration = cooldown_steps(tables.recipe_cooldown[recipe], multiplier)
     worlds.cooldown_duration[world, station] = int(duration)
-    worlds.cooldown_end[world, station] = int(wp.uint32(now) + duration)
+    worlds.cooldown_end[world, station] = int(wp.uint32(step) + duration)
     # a repair ends the clipping; any other use counts towards the limit of uses
     if clipped:
         worlds.repair[world, station] = NO_RECIPE
-        add_clip_weight(tables, worlds, world, station, -1.0)
+        add_spread_to_clip_weights(tables, worlds, world, station, -1.0)
         worlds.counters[world, REPAIRS] = worlds.counters[world, REPAIRS] + 1
     else:
         worlds.uses[world, station] = worlds.uses[world, station] + 1
@@ -185,13 +188,17 @@ def use_assembler(
 
 
 @wp.func
-def count_output(worlds: Worlds, world: int, resource: int, accepted: int, byte: int):
+def count_assembler_output(
+    worlds: Worlds, world: int, resource: int, accepted_amount: int, neighbor_mask: int
+):
     """Update the game statistics of produced resources and of hearts by team size."""
     counter = FIRST_MADE + resource
-    worlds.counters[world, counter] = worlds.counters[world, counter] + accepted
-    if resource == HEART and accepted > 0:
+    worlds.counters[world, counter] = worlds.counters[world, counter] + accepted_amount
+    if resource == HEART and accepted_amount > 0:
         agents = int(0)
         for position in range(NUM_POSITIONS):
-            agents += (byte >> position) & 1
+            agents += (neighbor_mask >> position) & 1
         counter_of_team = HEARTS_MADE_BY_1 + wp.min(agents, 4) - 1
-        worlds.counters[world, counter_of_team] = worlds.counters[world, counter_of_team] + accepted
+        worlds.counters[world, counter_of_team] = (
+            worlds.counters[world, counter_of_team] + accepted_amount
+        )

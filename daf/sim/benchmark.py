@@ -5,6 +5,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,15 @@ import torch
 from daf.config import ConfigError
 from daf.files.text_files import write_json
 from daf.missions import Mission, load_mission
-from daf.provenance.mettagrid_version import mettagrid_unavailable
+from daf.provenance.mettagrid_version import mettagrid_unavailable_reason
 from daf.provenance.origin import Origin
-from daf.sim.mettagrid_engine import MettagridEngine
-from daf.sim.scaling import format_scaling, measure_scaling
-from daf.sim.simulation import Simulation, torch_stream
+from daf.sim.mettagrid_engine import BareMettagridEngine
+from daf.sim.scaling import format_scaling_table, measure_speed_scaling
+from daf.sim.simulation import Simulation, current_torch_stream
 from daf.sim.timing import (
     WARM_UP,
     cycle_action_indices,
-    format_range,
+    format_median_and_range,
     make_clock,
     sample_random_moves,
     time_calls,
@@ -34,7 +35,7 @@ METTAGRID_STEPS = 1000
 ONE_CORE = "a single CPU thread"
 
 
-def measure(
+def measure_speed(
     mission: Mission,
     num_worlds: int = 256,
     num_steps: int = 500,
@@ -63,12 +64,12 @@ def measure(
     Raises:
         ValueError: see `Simulation`.
     """
-    with _pinned(threads, pin=device == "cpu" and threads == 1):
+    with _limited_threads(threads, pin_to_core=device == "cpu" and threads == 1):
         simulation = Simulation(mission, num_worlds, device, auto_reset=True, threads=threads)
         clock = make_clock(simulation, threads)
         actions = sample_random_moves(simulation)
-        reason = ONE_CORE if device != "cpu" or threads > 1 else mettagrid_unavailable()
-        mettagrid = None if reason else MettagridEngine(mission)
+        reason = ONE_CORE if device != "cpu" or threads > 1 else mettagrid_unavailable_reason()
+        mettagrid = None if reason else BareMettagridEngine(mission)
         world_actions = actions[:, 0].int().cpu().numpy()
 
         def simulation_seconds(steps: int) -> float:
@@ -76,20 +77,21 @@ def measure(
                 clock, lambda k: simulation.step(actions[k]), cycle_action_indices(steps)
             )
 
-        def mettagrid_seconds() -> float:
+        def mettagrid_seconds(engine: BareMettagridEngine) -> float:
             indices = cycle_action_indices(METTAGRID_STEPS)
-            return time_calls(clock, lambda k: mettagrid.step(world_actions[k]), indices)
+            return time_calls(clock, lambda k: engine.step(world_actions[k]), indices)
 
         simulation_seconds(WARM_UP)
         if mettagrid:
-            mettagrid_seconds()
+            mettagrid_seconds(mettagrid)
         rates, mettagrid_rates = [], []
         for _ in range(REPEATS):
             agent_steps = num_worlds * mission.num_agents * num_steps
             rates.append(agent_steps / simulation_seconds(num_steps))
             if mettagrid:
-                mettagrid_rates.append(mission.num_agents * METTAGRID_STEPS / mettagrid_seconds())
-        phases = _measure_phases(simulation, actions, num_steps)
+                world_steps = mission.num_agents * METTAGRID_STEPS
+                mettagrid_rates.append(world_steps / mettagrid_seconds(mettagrid))
+        phases = _measure_phase_fractions(simulation, actions, num_steps)
     return {
         "mission": mission.name,
         "worlds": num_worlds,
@@ -101,14 +103,19 @@ def measure(
         "tokens_in_use": float(simulation.state.token_count.float().mean()),
         "rates": rates,
         "phases": phases,
-        "mettagrid": mettagrid and {**mettagrid.description(), "rates": mettagrid_rates},
+        "mettagrid": mettagrid
+        and {
+            "version": version("mettagrid"),
+            "tokens_in_use": mettagrid.mean_tokens_in_use(),
+            "rates": mettagrid_rates,
+        },
         "no_mettagrid": reason,
         "ratios": [rate / mettagrid_rate for rate, mettagrid_rate in zip(rates, mettagrid_rates)],
         "origin": Origin.current(torch.device(device).type).resolved(),
     }
 
 
-def measure_machine(missions: list[str], threads: int) -> list[dict[str, Any]]:
+def measure_one_and_all_cores(missions: list[str], threads: int) -> list[dict[str, Any]]:
     """Measure missions on 1 core and, if `threads` > 1, on `threads` cores with 2048 worlds each.
 
     Args:
@@ -117,13 +124,13 @@ def measure_machine(missions: list[str], threads: int) -> list[dict[str, Any]]:
     """
     results = []
     for mission in map(load_mission, missions):
-        results.append(measure(mission))
+        results.append(measure_speed(mission))
         if threads > 1:
-            results.append(measure(mission, 2048 * threads, num_steps=50, threads=threads))
+            results.append(measure_speed(mission, 2048 * threads, num_steps=50, threads=threads))
     return results
 
 
-def _measure_phases(
+def _measure_phase_fractions(
     simulation: Simulation, actions: torch.Tensor, num_steps: int
 ) -> dict[str, float]:
     """Return the fraction of the time of a step that each kernel takes.
@@ -133,7 +140,7 @@ def _measure_phases(
     if len(simulation._shards) > 1:
         return {}
     [shard] = simulation._shards
-    stream = torch_stream(simulation.device)
+    stream = current_torch_stream(simulation.device)
     clock = make_clock(simulation, 1)
     phase_seconds = dict.fromkeys(simulation._phases, 0.0)
     step_seconds = 0.0
@@ -147,11 +154,11 @@ def _measure_phases(
 
 
 @contextlib.contextmanager
-def _pinned(threads: int, pin: bool) -> Iterator[None]:
-    """Limit torch to `threads` threads and, if `pin`, this process to one core."""
+def _limited_threads(num_threads: int, pin_to_core: bool) -> Iterator[None]:
+    """Limit torch to `num_threads` threads and, if `pin_to_core`, this process to one core."""
     cores, previous_threads = os.sched_getaffinity(0), torch.get_num_threads()
-    torch.set_num_threads(threads)
-    if pin:
+    torch.set_num_threads(num_threads)
+    if pin_to_core:
         os.sched_setaffinity(0, {max(cores)})
     try:
         yield
@@ -160,20 +167,21 @@ def _pinned(threads: int, pin: bool) -> Iterator[None]:
         torch.set_num_threads(previous_threads)
 
 
-def format_summary(result: dict[str, Any]) -> list[str]:
-    """Return the result of `measure` as lines for the terminal."""
+def format_speed_summary(result: dict[str, Any]) -> list[str]:
+    """Return the result of `measure_speed` as lines for the terminal."""
     lines = [
         f"{result['mission']}: {result['worlds']} worlds x {result['agents']} agents, "
         f"{result['steps']} steps x {REPEATS}, {result['device']}, threads: {result['threads']}, "
         f"{result['tokens_in_use']:.0f} of {result['tokens']} tokens in use",
-        f"million agent-steps/s, including observations: {format_range(result['rates'], 1e6)}",
+        "million agent-steps/s, including observations: "
+        f"{format_median_and_range(result['rates'], 1e6)}",
     ]
     mettagrid = result["mettagrid"]
     if mettagrid:
         lines += [
             f"mettagrid {mettagrid['version']}, {mettagrid['tokens_in_use']:.0f} tokens in use: "
-            f"{format_range(mettagrid['rates'], 1e6)}",
-            f"speed relative to mettagrid: {format_range(result['ratios'], 1)}",
+            f"{format_median_and_range(mettagrid['rates'], 1e6)}",
+            f"speed relative to mettagrid: {format_median_and_range(result['ratios'], 1)}",
         ]
     else:
         lines.append(f"mettagrid: not measured; requires {result['no_mettagrid']}")
@@ -201,13 +209,13 @@ def main() -> int:
             parser.error(f"argument --{name}: got {getattr(arguments, name)}; expected at least 1")
     try:
         if arguments.scaling:
-            result = measure_scaling(arguments.device)
-            lines = format_scaling(result)
+            result = measure_speed_scaling(arguments.device)
+            lines = format_scaling_table(result)
         else:
             mission = load_mission(arguments.mission)
             shape = (arguments.worlds, arguments.steps)
-            result = measure(mission, *shape, arguments.device, arguments.threads)
-            lines = format_summary(result)
+            result = measure_speed(mission, *shape, arguments.device, arguments.threads)
+            lines = format_speed_summary(result)
     except (ConfigError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -10,7 +10,7 @@ from daf.sim.tables.struct import Tables
 
 
 @wp.func
-def next_random_word(tables: Tables, worlds: Worlds, world: int) -> wp.uint32:
+def draw_clip_word(tables: Tables, worlds: Worlds, world: int) -> wp.uint32:
     """Return the next random word of the clipper of a world.
 
     Replays of the reference engine pass its words in `clip_words`; otherwise the word is a hash.
@@ -23,20 +23,22 @@ def next_random_word(tables: Tables, worlds: Worlds, world: int) -> wp.uint32:
 
 
 @wp.func
-def random_below(tables: Tables, worlds: Worlds, world: int, n: int) -> int:
-    """Draw an integer in [0, n) without bias.
+def draw_clip_int(tables: Tables, worlds: Worlds, world: int, upper: int) -> int:
+    """Draw an integer in [0, upper) without bias.
 
     Low products are rejected, as in the reference engine.
     """
-    bits = next_random_word(tables, worlds, world)
-    threshold = (wp.uint32(0) - wp.uint32(n)) % wp.uint32(n)
-    while bits * wp.uint32(n) < threshold:
-        bits = next_random_word(tables, worlds, world)
-    return uniform_below(bits, n)
+    bits = draw_clip_word(tables, worlds, world)
+    threshold = (wp.uint32(0) - wp.uint32(upper)) % wp.uint32(upper)
+    while bits * wp.uint32(upper) < threshold:
+        bits = draw_clip_word(tables, worlds, world)
+    return uniform_below(bits, upper)
 
 
 @wp.func
-def add_clip_weight(tables: Tables, worlds: Worlds, world: int, station: int, sign: float):
+def add_spread_to_clip_weights(
+    tables: Tables, worlds: Worlds, world: int, station: int, sign: float
+):
     """Add `sign` times the spread of one station to the clip weights of all stations."""
     layout = worlds.layout[world]
     for neighbor in range(tables.num_stations):
@@ -50,24 +52,24 @@ def clip_station(
     worlds: Worlds,
     world: int,
     station: int,
-    now: int,
+    step: int,
 ):
     """Clip a station: draw its repair recipe and end its cooldown. Its uses do not change."""
-    repair = random_below(tables, worlds, world, tables.num_repairs)
+    repair = draw_clip_int(tables, worlds, world, tables.num_repairs)
     worlds.repair[world, station] = repair
-    worlds.cooldown_end[world, station] = now
+    worlds.cooldown_end[world, station] = step
     worlds.cooldown_duration[world, station] = 0
 
 
 @wp.func
-def maybe_clip(tables: Tables, worlds: Worlds, world: int, now: int):
+def maybe_clip_station(tables: Tables, worlds: Worlds, world: int, step: int):
     """Clip one station with probability `clip_rate`.
 
     The station is drawn in proportion to the clip weights. Without weights it is the first one.
     """
     if tables.clip_rate <= 0.0:
         return
-    if unit_float(next_random_word(tables, worlds, world)) >= tables.clip_rate:
+    if unit_float(draw_clip_word(tables, worlds, world)) >= tables.clip_rate:
         return
     layout = worlds.layout[world]
     total = float(0.0)
@@ -75,13 +77,13 @@ def maybe_clip(tables: Tables, worlds: Worlds, world: int, now: int):
         station = tables.clip_order[layout, k]
         if worlds.repair[world, station] == NO_RECIPE:
             total += worlds.clip_weight[world, station]
-    remaining = unit_float(next_random_word(tables, worlds, world)) * total
+    remaining = unit_float(draw_clip_word(tables, worlds, world)) * total
     for k in range(tables.clip_order.shape[1]):
         station = tables.clip_order[layout, k]
         if worlds.repair[world, station] == NO_RECIPE:
             remaining -= worlds.clip_weight[world, station]
             if remaining <= 0.0:
-                clip_station(tables, worlds, world, station, now)
-                add_clip_weight(tables, worlds, world, station, 1.0)
+                clip_station(tables, worlds, world, station, step)
+                add_spread_to_clip_weights(tables, worlds, world, station, 1.0)
                 worlds.counters[world, CLIPS] = worlds.counters[world, CLIPS] + 1
                 return

@@ -1,15 +1,20 @@
 """The mettagrid engine on an equivalent mission, for a comparison of speed."""
 
-import importlib.metadata
-from typing import Any
+# The extra `daf[mettagrid]` is not installed where types are checked.
+# pyright: reportMissingImports=false
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from daf.missions import RESOURCES, Mission
 from daf.missions.mission import AGENT, WALL
 
+if TYPE_CHECKING:
+    from mettagrid.config.mettagrid_config import GameConfig
 
-class MettagridEngine:
+
+class BareMettagridEngine:
     """One world of the bare C++ engine, without its Python wrapper.
 
     Map, agents, window, tokens and episode length are those of the mission. A new episode starts
@@ -21,12 +26,12 @@ class MettagridEngine:
     """
 
     def __init__(self, mission: Mission):
-        from mettagrid import mettagrid_c
         from mettagrid.config.mettagrid_c_config import convert_to_cpp_game_config
+        from mettagrid.mettagrid_c import MettaGrid
 
-        game, cells = _translate_mission(mission)
+        game, cells = _game_config_and_map(mission)
         settings, _ = convert_to_cpp_game_config(game)
-        self._create_engine = lambda seed: mettagrid_c.MettaGrid(settings, cells, seed)
+        self._create_engine = lambda seed: MettaGrid(settings, cells, seed)
         agents, tokens = mission.num_agents, mission.tokens
         self._buffers = {
             "observations": np.zeros((agents, tokens, 3), dtype=np.uint8),
@@ -37,9 +42,9 @@ class MettagridEngine:
             "vibe_actions": np.zeros(agents, dtype=np.int32),
         }
         self._episodes = 0
-        self._new_episode()
+        self._start_episode()
 
-    def _new_episode(self) -> None:
+    def _start_episode(self) -> None:
         self._engine = self._create_engine(self._episodes)
         self._engine.set_buffers(**self._buffers)
         self._steps_remaining = self._engine.max_steps
@@ -48,21 +53,17 @@ class MettagridEngine:
     def step(self, actions: np.ndarray) -> None:
         """Apply one action of every agent: int32 [A], 0 noop, 1 to 4 move."""
         if self._steps_remaining == 0:
-            self._new_episode()
+            self._start_episode()
         self._buffers["actions"][:] = actions
         self._engine.step()
         self._steps_remaining -= 1
 
-    def description(self) -> dict[str, Any]:
-        """Return the version and the mean number of non-empty tokens of an observation."""
-        tokens_in_use = (self._buffers["observations"][:, :, 0] != 255).sum(1).mean()
-        return {
-            "version": importlib.metadata.version("mettagrid"),
-            "tokens_in_use": float(tokens_in_use),
-        }
+    def mean_tokens_in_use(self) -> float:
+        """Return the mean number of non-empty tokens of the last observations."""
+        return float((self._buffers["observations"][:, :, 0] != 255).sum(1).mean())
 
 
-def _translate_mission(mission: Mission) -> tuple[Any, list[list[str]]]:
+def _game_config_and_map(mission: Mission) -> tuple["GameConfig", list[list[str]]]:
     """Return the game configuration and the map in the format of mettagrid."""
     from mettagrid.config import mettagrid_config
 

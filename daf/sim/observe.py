@@ -1,7 +1,7 @@
 """Observation kernels: write the tokens (location, feature, value) of every agent.
 
 Shapes use the letters E (worlds), A (agents), T (tokens of an observation). `lane` is the index of
-a thread in its CUDA warp, 0 on the CPU. `start` is the number of tokens already written to the row.
+a thread in its CUDA warp, 0 on the CPU. `num_written` is the number of tokens already in the row.
 """
 
 import warp as wp
@@ -59,18 +59,18 @@ FIRST_INVENTORY = wp.constant(len(FEATURES))
 @wp.func
 def append_token(
     object_tokens: wp.array(dtype=wp.vec3ub),
-    n: int,
+    num_tokens: int,
     feature: int,
     value: int,
-    present: bool,
+    is_present: bool,
 ) -> int:
     """Append a token if it is present, and return the new number of tokens.
 
     An absent token is written too, and the next one overwrites it. This is faster than a branch
     that the processor cannot predict.
     """
-    object_tokens[n] = wp.vec3ub(wp.uint8(0), wp.uint8(feature), wp.uint8(value & 255))
-    return n + int(present)
+    object_tokens[num_tokens] = wp.vec3ub(wp.uint8(0), wp.uint8(feature), wp.uint8(value & 255))
+    return num_tokens + int(is_present)
 
 
 @wp.kernel
@@ -105,9 +105,9 @@ def write_agent_tokens(
 
 
 @wp.func
-def pack_token(feature: int, value: int, n: int) -> wp.uint64:
-    """Return a token as bits 16 n to 16 n + 15 of a word of at most 4 tokens."""
-    return wp.uint64(feature | (value & 255) << 8) << wp.uint64(16 * n)
+def pack_token(feature: int, value: int, slot: int) -> wp.uint64:
+    """Return a token as bits 16 slot to 16 slot + 15 of a word of at most 4 tokens."""
+    return wp.uint64(feature | (value & 255) << 8) << wp.uint64(16 * slot)
 
 
 @wp.func
@@ -168,7 +168,7 @@ def copy_agent_tokens(
 
 
 @wp.func
-def rounded_byte(x: float) -> int:
+def round_to_byte(x: float) -> int:
     """Return the low byte of the nearest integer; halves round away from 0."""
     return int(wp.int64(wp.round(x)) & wp.int64(255))
 
@@ -189,10 +189,10 @@ def write_global_tokens(
     """
     completion = int(0)
     if tables.max_steps > 0:
-        completion = rounded_byte(float(worlds.now[world]) / float(tables.max_steps) * 255.0)
+        completion = round_to_byte(float(worlds.now[world]) / float(tables.max_steps) * 255.0)
     reward = int(0)
     if not worlds.success[world, agent]:
-        reward = rounded_byte(-tables.failure_penalty * 100.0)
+        reward = round_to_byte(-tables.failure_penalty * 100.0)
     packed = pack_token(EPISODE_COMPLETION, completion, 0)
     packed |= pack_token(LAST_ACTION, worlds.verb[world, agent], 1)
     packed |= pack_token(LAST_ARGUMENT, worlds.argument[world, agent], 2)
@@ -215,7 +215,7 @@ def find_window_rank(tables: Tables, cell_offset: int) -> int:
 
 
 @wp.kernel
-def observe(
+def write_observations(
     tables: Tables,
     worlds: Worlds,
     agent_tokens: wp.array3d(dtype=wp.vec3ub),

@@ -9,7 +9,7 @@ import warp as wp
 from daf.config import ConfigError, short_json
 from daf.missions import RESOURCES, Mission
 from daf.sim.recorded_mission import mission_from_recording
-from daf.sim.simulation import OBSERVE_PHASES, Simulation, torch_stream
+from daf.sim.simulation import OBSERVE_PHASES, Simulation, current_torch_stream
 from daf.sim.tables.codes import NO_RECIPE
 
 
@@ -34,12 +34,12 @@ def replay_recording(
         ConfigError: the recording has an unsupported setting or contradicts itself.
     """
     mission = mission_from_recording(metadata)
-    _check_inputs(metadata, inputs, mission.num_agents)
+    _check_recorded_arrays(metadata, inputs, mission.num_agents)
     simulation = _RecordedSimulation(mission, metadata, device)
     for step in range(len(inputs["actions"])):
         simulation.set_inventories(inputs["intervened"][step], inputs["inv_pre"][step])
         simulation.step_recorded(inputs["order"][step], inputs["actions"][step])
-    return simulation.arrays()
+    return simulation.stacked_arrays()
 
 
 class _RecordedSimulation(Simulation):
@@ -51,10 +51,10 @@ class _RecordedSimulation(Simulation):
         super().__init__(mission, 1, device)
         self._append_state()
 
-    def _allocate(self) -> None:
-        super()._allocate()
+    def _allocate_tensors(self) -> None:
+        super()._allocate_tensors()
         self._positions = [cell[:2] for cell in self.mission.cells_with(*self.mission.stations)]
-        self._station_ids = self._find_station_ids()
+        self._station_ids = self._engine_station_ids()
         # The clipper of the reference engine visits stations by memory address and draws from its
         # own copy of the seeded generator. The recording provides both.
         station_ids = self._station_ids
@@ -73,7 +73,7 @@ class _RecordedSimulation(Simulation):
             words.view(np.int32), dtype=wp.int32, device=self.device
         )
 
-    def _find_station_ids(self) -> list[int]:
+    def _engine_station_ids(self) -> list[int]:
         """Return the engine ids of the stations: non-empty cells in reading order, from 1."""
         legend = self.mission.legend
         objects = [
@@ -99,59 +99,59 @@ class _RecordedSimulation(Simulation):
         state.gained[0] += torch.where(is_set, amounts, 0)
         state.inventory[0] = torch.where(is_set, amounts.to(torch.uint8), state.inventory[0])
 
-    def step_recorded(self, order: np.ndarray, actions: np.ndarray) -> None:
+    def step_recorded(self, agent_order: np.ndarray, actions: np.ndarray) -> None:
         """Apply one recorded step.
 
         Args:
-            order: int [A], agents in the order of their actions.
+            agent_order: int [A], agents in the order of their actions.
             actions: int [A, 2], verb and argument of each agent.
         """
         as_tensor = torch.as_tensor
-        self.state.order[0] = as_tensor(order.astype(np.int32), device=self.device)
+        self.state.order[0] = as_tensor(agent_order.astype(np.int32), device=self.device)
         self.state.verb[0] = as_tensor(actions[:, 0].astype(np.int32), device=self.device)
         self.state.argument[0] = as_tensor(actions[:, 1].astype(np.int32), device=self.device)
-        self._shards[0].launch(("advance", *OBSERVE_PHASES), torch_stream(self.device))
+        self._shards[0].launch(("advance", *OBSERVE_PHASES), current_torch_stream(self.device))
         ended = np.full(self.num_agents, bool(self.done[0]))
         not_ended = np.zeros(self.num_agents, dtype=bool)
-        self._append("rewards", self.rewards[0].cpu().numpy())
-        self._append("terminals", not_ended if self.mission.truncates else ended)
-        self._append("truncations", ended if self.mission.truncates else not_ended)
-        self._append("success", self.state.success[0].cpu().numpy())
+        self._append_row("rewards", self.rewards[0].cpu().numpy())
+        self._append_row("terminals", not_ended if self.mission.truncates else ended)
+        self._append_row("truncations", ended if self.mission.truncates else not_ended)
+        self._append_row("success", self.state.success[0].cpu().numpy())
         self._append_state()
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def stacked_arrays(self) -> dict[str, np.ndarray]:
         """Return the simulated arrays by the names of the recording."""
         return {name: np.stack(rows) for name, rows in self._rows.items()}
 
-    def _append(self, name: str, row: np.ndarray) -> None:
+    def _append_row(self, name: str, row: np.ndarray) -> None:
         self._rows.setdefault(name, []).append(row.copy())
 
     def _append_state(self) -> None:
-        self._append("obs", self.observations[0].cpu().numpy())
-        self._append("agents", self._agent_array())
-        self._append("stations", self._station_array())
+        self._append_row("obs", self.observations[0].cpu().numpy())
+        self._append_row("agents", self._agent_state_array())
+        self._append_row("stations", self._station_state_array())
 
-    def _read_int64(self, name: str) -> np.ndarray:
-        return getattr(self.state, name)[0].cpu().numpy().astype(np.int64)
+    def _state_as_int64(self, field: str) -> np.ndarray:
+        return getattr(self.state, field)[0].cpu().numpy().astype(np.int64)
 
-    def _agent_array(self) -> np.ndarray:
-        row, column = np.divmod(self._read_int64("cell"), self.tables.padded_width)
+    def _agent_state_array(self) -> np.ndarray:
+        row, column = np.divmod(self._state_as_int64("cell"), self.tables.padded_width)
         frozen = np.zeros(self.num_agents)
         columns = [
             row - self.tables.pad_rows,
             column - self.tables.pad_columns,
-            self._read_int64("orientation"),
-            self._read_int64("glyph"),
+            self._state_as_int64("orientation"),
+            self._state_as_int64("glyph"),
             frozen,
-            *self._read_int64("inventory").T,
+            *self._state_as_int64("inventory").T,
         ]
         return np.stack(columns, axis=1).astype(np.int16)
 
-    def _station_array(self) -> np.ndarray:
+    def _station_state_array(self) -> np.ndarray:
         data = self.tables.data
         station_type = data["station_type"][0]
-        repair, cooldown_end = self._read_int64("repair"), self._read_int64("cooldown_end")
-        now = self._read_int64("now")
+        repair, cooldown_end = self._state_as_int64("repair"), self._state_as_int64("cooldown_end")
+        now = self._state_as_int64("now")
         remaining = np.where(cooldown_end % 2**32 > now, (cooldown_end - now) % 2**32, 0)
         is_chest = data["chest_resource"][station_type] >= 0
         positions = np.asarray(self._positions, dtype=np.int64).reshape(-1, 2)
@@ -164,17 +164,19 @@ class _RecordedSimulation(Simulation):
             repair != NO_RECIPE,
             repair,
             cooldown_end,
-            self._read_int64("cooldown_duration"),
+            self._state_as_int64("cooldown_duration"),
             remaining.astype(np.uint32).view(np.int32),
-            np.where(is_chest, 0, self._read_int64("uses")),
+            np.where(is_chest, 0, self._state_as_int64("uses")),
             data["max_uses"][station_type],
             data["chest_resource"][station_type],
-            self._read_int64("stock"),
+            self._state_as_int64("stock"),
         ]
         return np.stack(columns, axis=1).astype(np.int32)
 
 
-def _check_inputs(metadata: dict[str, Any], inputs: dict[str, np.ndarray], num_agents: int) -> None:
+def _check_recorded_arrays(
+    metadata: dict[str, Any], inputs: dict[str, np.ndarray], num_agents: int
+) -> None:
     """Check the shapes, types and values of the arrays of a recording.
 
     Raises:

@@ -37,9 +37,9 @@ def random_word(seed: wp.int64, stream: int, counter: int) -> wp.uint32:
 
 
 @wp.func
-def uniform_below(bits: wp.uint32, n: int) -> int:
-    """Map 32 random bits to [0, n) by the high half of their product with n."""
-    return int((wp.uint64(bits) * wp.uint64(n)) >> wp.uint64(32))
+def uniform_below(bits: wp.uint32, upper: int) -> int:
+    """Map 32 random bits to [0, upper) by the high half of their product with upper."""
+    return int((wp.uint64(bits) * wp.uint64(upper)) >> wp.uint64(32))
 
 
 @wp.func
@@ -52,13 +52,13 @@ def unit_float(bits: wp.uint32) -> float:
 
 
 @wp.func
-def episode_seed(seed: wp.int64, world: int, episode: int) -> wp.int64:
+def derive_world_seed(simulation_seed: wp.int64, world: int, episode: int) -> wp.int64:
     """Return the 31-bit world seed of one episode.
 
     Args:
-        seed: seed of the simulation.
+        simulation_seed: seed of the simulation.
         world: index of the world.
         episode: index of the episode in this world.
     """
-    base = wp.int64(random_word(seed, STREAM_WORLD, world))
+    base = wp.int64(random_word(simulation_seed, STREAM_WORLD, world))
     return wp.int64(random_word(base, STREAM_WORLD, episode) >> wp.uint32(1))

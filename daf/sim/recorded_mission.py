@@ -10,41 +10,43 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator
 
 from daf.config import ConfigError, Float, Int, Model, short_json
-from daf.missions import POSITIONS, RESOURCES, Assembler, Mission
-from daf.missions.formations import recipe_by_neighbor_byte
+from daf.missions import RESOURCES, Assembler, Mission
+from daf.missions.formations import recipe_index_by_neighbor_mask
 from daf.missions.mission import AGENT, FLOOR, WALL
+from daf.missions.stations import Position
 from daf.sim.tables.codes import MOVES
 
 ENGINE_NAMES = {"empty": FLOOR, "agent.agent": AGENT, "wall": WALL}
 """Names of the objects besides stations: engine name -> name in a mission."""
 
 
-def _constant(expected: Any) -> Any:
-    """Return the type of a setting with a single supported value."""
+def _must_equal(expected: Any) -> AfterValidator:
+    """Return the validator of a setting with a single supported value."""
 
     def check(value: Any) -> Any:
         if value != expected or isinstance(value, bool) != isinstance(expected, bool):
             raise ValueError(f"expected {short_json(expected)}")
         return value
 
-    return Annotated[Any, AfterValidator(check)]
+    return AfterValidator(check)
 
 
-def _check_integer(value: float) -> int:
+def _check_whole_number(value: float) -> int:
     if not value.is_integer():
         raise ValueError("expected a whole number")
     return int(value)
 
 
 Flag = Annotated[bool, Field(strict=True)]
-Cost = Annotated[Float, Field(ge=0, le=255), AfterValidator(_check_integer)]
+Cost = Annotated[Float, Field(ge=0, le=255), AfterValidator(_check_whole_number)]
 Amounts = dict[str, Int]
+PositionDeltas = tuple[tuple[Position, Int], ...]
 
 
 class _FreeAction(Model):
     """An action without a cost."""
 
-    consumed: _constant({}) = {}
+    consumed: Annotated[Any, _must_equal({})] = {}
 
 
 class _MoveCost(Model):
@@ -71,7 +73,7 @@ class _Agent(Model):
     stat_rewards: dict[str, Float]
     stat_reward_max: dict[str, Float]
     initial_inventory: Amounts
-    shareable_resources: _constant(["energy"]) = ["energy"]
+    shareable_resources: Annotated[Any, _must_equal(["energy"])] = ["energy"]
     inventory_regen_amounts: Amounts
     action_failure_penalty: Float
 
@@ -102,8 +104,8 @@ class _Clipper(Model):
 
 class _Wall(Model):
     kind: Literal["wall"] = "wall"
-    type_id: _constant(1)
-    swappable: _constant(False) = False
+    type_id: Annotated[Any, _must_equal(1)]
+    swappable: Annotated[Any, _must_equal(False)] = False
 
 
 class _Assembler(Model):
@@ -134,13 +136,13 @@ class _Chest(Model):
     kind: Literal["chest"] = "chest"
     type_id: Int
     resource: str
-    position_deltas: tuple[tuple[Literal[POSITIONS], Int], ...]
+    position_deltas: PositionDeltas
     initial_inventory: Int
     max_inventory: Int
 
     @field_validator("position_deltas")
     @classmethod
-    def _check_unique_positions(cls, deltas):
+    def _check_unique_positions(cls, deltas: PositionDeltas) -> PositionDeltas:
         positions = [position for position, _ in deltas]
         if len(set(positions)) < len(positions):
             raise ValueError("expected each position at most once")
@@ -158,17 +160,20 @@ class _Chest(Model):
         }
 
 
+_Object = Annotated[_Wall | _Assembler | _Chest, Field(discriminator="kind")]
+
+
 class _GlobalTokens(Model):
-    episode_completion_pct: _constant(True) = True
-    last_action: _constant(True) = True
-    last_reward: _constant(True) = True
-    visitation_counts: _constant(False) = False
+    episode_completion_pct: Annotated[Any, _must_equal(True)] = True
+    last_action: Annotated[Any, _must_equal(True)] = True
+    last_reward: Annotated[Any, _must_equal(True)] = True
+    visitation_counts: Annotated[Any, _must_equal(False)] = False
 
 
 class _Config(Model):
     """The `config` of a recording."""
 
-    resource_names: _constant(list(RESOURCES))
+    resource_names: Annotated[Any, _must_equal(list(RESOURCES))]
     num_agents: Int
     max_steps: Int
     episode_truncates: Flag
@@ -179,15 +184,15 @@ class _Config(Model):
     actions: _Actions
     agent: _Agent
     inventory_regen_interval: Int
-    resource_loss_prob: _constant(0) = 0
-    allow_diagonals: _constant(False) = False
-    recipe_details_obs: _constant(False) = False
+    resource_loss_prob: Annotated[Any, _must_equal(0)] = 0
+    allow_diagonals: Annotated[Any, _must_equal(False)] = False
+    recipe_details_obs: Annotated[Any, _must_equal(False)] = False
     clipper: _Clipper
-    objects: dict[str, Annotated[_Wall | _Assembler | _Chest, Field(discriminator="kind")]]
+    objects: dict[str, _Object]
 
     @field_validator("objects")
     @classmethod
-    def _check_walls(cls, objects):
+    def _check_kind_matches_name(cls, objects: dict[str, _Object]) -> dict[str, _Object]:
         for name, settings in objects.items():
             if isinstance(settings, _Wall) != (name == "wall") or name in (FLOOR, AGENT):
                 raise ValueError(f"'{name}' is not a valid name of a {settings.kind}")
@@ -205,27 +210,27 @@ def mission_from_recording(metadata: Mapping[str, Any]) -> Mission:
     """
     source = f"recording {metadata['name']}"
     config = _Config.parse(metadata["config"], source)
+    engine_legend: dict[str, str] = metadata["legend"]
     legend = {
         symbol: ENGINE_NAMES.get(object_name, object_name)
-        for symbol, object_name in metadata["legend"].items()
+        for symbol, object_name in engine_legend.items()
     }
-    for symbol, object_name in metadata["legend"].items():
+    for symbol, object_name in engine_legend.items():
         if object_name not in ENGINE_NAMES and object_name not in config.objects:
             raise ConfigError(
                 f"{source}: key 'legend.{symbol}': unknown object {short_json(object_name)}"
             )
-    used_legend = {
-        symbol: object_name
-        for symbol, object_name in legend.items()
-        if symbol in "".join(metadata["map"])
-    }
+    used_symbols = "".join(metadata["map"])
+    used_legend = {symbol: name for symbol, name in legend.items() if symbol in used_symbols}
     mission = Mission.parse(_mission_data(metadata, config, used_legend), source)
-    _check_map(metadata, config, mission, source)
-    _check_tables(config, mission, source)
+    _check_map_sizes(metadata, config, mission, source)
+    _check_recipe_tables(config, mission, source)
     return mission
 
 
-def _mission_data(metadata: Mapping[str, Any], config: _Config, legend: dict[str, str]) -> dict:
+def _mission_data(
+    metadata: Mapping[str, Any], config: _Config, legend: dict[str, str]
+) -> dict[str, Any]:
     agent, clipper, actions = config.agent, config.clipper, config.actions
     return {
         "name": metadata["name"],
@@ -264,7 +269,9 @@ def _mission_data(metadata: Mapping[str, Any], config: _Config, legend: dict[str
     }
 
 
-def _check_map(metadata: Mapping[str, Any], config: _Config, mission: Mission, source: str) -> None:
+def _check_map_sizes(
+    metadata: Mapping[str, Any], config: _Config, mission: Mission, source: str
+) -> None:
     """Check that the recorded sizes match the map."""
     num_agents = mission.num_agents
     for key, recorded, from_map in (
@@ -280,14 +287,12 @@ def _check_map(metadata: Mapping[str, Any], config: _Config, mission: Mission, s
             )
 
 
-def _check_tables(config: _Config, mission: Mission, source: str) -> None:
+def _check_recipe_tables(config: _Config, mission: Mission, source: str) -> None:
     """Check that the recorded recipe tables match the recipes."""
     for name, station in mission.stations.items():
         recorded = getattr(config.objects[name], "table", None)
         if recorded is not None and isinstance(station, Assembler):
-            table = tuple(
-                -1 if index is None else index for index in recipe_by_neighbor_byte(station)
-            )
+            table = tuple(-1 if i is None else i for i in recipe_index_by_neighbor_mask(station))
             if table != recorded:
                 raise ConfigError(
                     f"{source}: key 'objects.{name}.table': expected the table of its recipes"

@@ -13,7 +13,7 @@ from daf.sim.simulation import Simulation
 from daf.sim.timing import (
     WARM_UP,
     cycle_action_indices,
-    format_range,
+    format_median_and_range,
     make_clock,
     sample_random_moves,
     time_calls,
@@ -30,7 +30,7 @@ STEPS = 64
 REPEATS = 5
 
 
-def measure_scaling(device: str) -> dict[str, Any]:
+def measure_speed_scaling(device: str) -> dict[str, Any]:
     """Measure agent-steps per second with random moves, varying one size at a time.
 
     On CUDA the step is captured in a graph. The memory bandwidth is measured by a fill. An
@@ -53,10 +53,10 @@ def measure_scaling(device: str) -> dict[str, Any]:
     points = []
     for size in {tuple(size.values()): size for size in sizes}.values():
         try:
-            points.append(size | _measure_point(device, **size))
+            points.append(size | _measure_speed_at_size(device, **size))
         except torch.OutOfMemoryError as error:
             points.append(size | {"left_out": " ".join(f"{error}".split())})
-    bandwidth = _measure_bandwidth(device)
+    bandwidth = _measure_write_bandwidth(device)
     for point in points:
         if "rate" in point:
             point["share"] = point["rate"] * 3 * point.pop("tokens") / bandwidth
@@ -64,8 +64,8 @@ def measure_scaling(device: str) -> dict[str, Any]:
     return {"device": device, "bandwidth": bandwidth, "points": points, "origin": origin}
 
 
-def format_scaling(result: dict[str, Any]) -> list[str]:
-    """Return the result of `measure_scaling` as a Markdown table."""
+def format_scaling_table(result: dict[str, Any]) -> list[str]:
+    """Return the result of `measure_speed_scaling` as a Markdown table."""
     origin = result["origin"]
     machine = origin["hardware"]["gpu"] or origin["hardware"]["processor"]
     versions = ", ".join(f"{name} {origin['versions'][name]}" for name in ("torch", "warp-lang"))
@@ -81,11 +81,11 @@ def format_scaling(result: dict[str, Any]) -> list[str]:
             lines.append(f"{size} | not measured: {point['left_out']} | |")
         else:
             share = f"{100 * point['share']:.3g} %"
-            lines.append(f"{size} | {format_range(point['rates'], 1e6)} | {share} |")
+            lines.append(f"{size} | {format_median_and_range(point['rates'], 1e6)} | {share} |")
     return lines
 
 
-def _measure_point(device: str, worlds: int, agents: int, side: int) -> dict[str, Any]:
+def _measure_speed_at_size(device: str, worlds: int, agents: int, side: int) -> dict[str, Any]:
     """Measure the rates of one size of a mission with a room of side x side cells."""
     layout = {"generator": "room", "height": side - 2, "width": side - 2, "agents": agents}
     mission = build_mission(
@@ -94,7 +94,9 @@ def _measure_point(device: str, worlds: int, agents: int, side: int) -> dict[str
     simulation = Simulation(mission, worlds, device, auto_reset=True)
     clock = make_clock(simulation, torch.get_num_threads())
     actions = sample_random_moves(simulation)
-    step = _graph_step(simulation) if torch.device(device).type == "cuda" else simulation.step
+    step = (
+        _capture_step_graph(simulation) if torch.device(device).type == "cuda" else simulation.step
+    )
     time_calls(clock, lambda k: step(actions[k]), cycle_action_indices(WARM_UP))
     agent_steps = worlds * agents * STEPS
     rates = [
@@ -104,7 +106,7 @@ def _measure_point(device: str, worlds: int, agents: int, side: int) -> dict[str
     return {"rates": rates, "rate": statistics.median(rates), "tokens": mission.tokens}
 
 
-def _graph_step(simulation: Simulation) -> Callable[[torch.Tensor], None]:
+def _capture_step_graph(simulation: Simulation) -> Callable[[torch.Tensor], None]:
     """Capture the step of a simulation in a CUDA graph and return a function that replays it."""
     actions = torch.zeros_like(simulation.state.verb)
     simulation.step(actions)
@@ -119,7 +121,7 @@ def _graph_step(simulation: Simulation) -> Callable[[torch.Tensor], None]:
     return replay_step
 
 
-def _measure_bandwidth(device: str) -> float:
+def _measure_write_bandwidth(device: str) -> float:
     """Return the write bandwidth in bytes/s: fill of 256 MiB, best of 10."""
     buffer = torch.empty(2**28, dtype=torch.uint8, device=device)
     seconds = []

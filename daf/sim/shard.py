@@ -1,5 +1,7 @@
 """Shard: consecutive worlds of a simulation, with recorded kernel launches."""
 
+from typing import Any
+
 import torch
 import warp as wp
 
@@ -9,11 +11,11 @@ from daf.sim.tables.build import MissionTables
 from daf.sim.token_copies import LANES, MAX_OBJECT_TOKENS
 
 PHASE_KERNELS = {
-    "prepare": step.decode_actions,
+    "prepare": step.decode_actions_and_draw_order,
     "advance": step.apply_rules,
-    "reset": step.reset,
+    "reset": step.reset_worlds,
     "describe": observe.write_agent_tokens,
-    "observe": observe.observe,
+    "observe": observe.write_observations,
 }
 """Kernels of the phases of a step, in order. A reset runs the last 3."""
 
@@ -52,14 +54,14 @@ class Shard:
         )
         agent_token_count = wp.from_torch(actions.new_zeros(rows_shape, dtype=torch.int32))
         done = wp.from_torch(state.done[worlds])
-        no_seeds = wp.empty(0, dtype=wp.int64, device=device)
-        no_mask = wp.empty(0, dtype=wp.bool, device=device)
+        no_seeds = wp.array(shape=0, dtype=wp.int64, device=device)
+        no_mask = wp.array(shape=0, dtype=wp.bool, device=device)
         tokens = wp.from_torch(observations[worlds], dtype=wp.vec3ub)
         self.worlds = worlds
         self._no_seeds = no_seeds
         self._device = device
         self._tables = tables.struct
-        self._state = state.struct(worlds, first_world)
+        self._state = state.to_warp_struct(worlds, first_world)
         self._shapes = {
             "prepare": rows_shape[:1],
             "advance": rows_shape[:1],
@@ -75,7 +77,7 @@ class Shard:
             "observe": [agent_tokens, agent_token_count, no_mask, tokens],
         }
         self._recorded_launches = {
-            phase: self._wp_launch(phase, arguments, record_cmd=True)
+            phase: self._record_launch(phase, arguments)
             for phase, arguments in self._arguments.items()
         }
 
@@ -98,11 +100,18 @@ class Shard:
         seeds = self._no_seeds if world_seeds is None else wp.from_torch(world_seeds[self.worlds])
         _, seed, _ = self._arguments["reset"]
         agent_tokens, agent_token_count, _, tokens = self._arguments["observe"]
-        self._wp_launch("reset", [mask, seed, seeds], stream=stream)
+        self._launch_kernel("reset", [mask, seed, seeds], stream=stream)
         self.launch(("describe",), stream)
-        self._wp_launch("observe", [agent_tokens, agent_token_count, mask, tokens], stream=stream)
+        self._launch_kernel(
+            "observe", [agent_tokens, agent_token_count, mask, tokens], stream=stream
+        )
 
-    def _wp_launch(self, phase: str, arguments: list, **options) -> wp.Launch | None:
+    def _record_launch(self, phase: str, arguments: list) -> wp.Launch:
+        launch = self._launch_kernel(phase, arguments, record_cmd=True)
+        assert launch is not None  # None only without record_cmd
+        return launch
+
+    def _launch_kernel(self, phase: str, arguments: list, **options: Any) -> wp.Launch | None:
         inputs = [self._tables, self._state, *arguments]
         shape = self._shapes[phase]
         return wp.launch(PHASE_KERNELS[phase], shape, inputs=inputs, device=self._device, **options)

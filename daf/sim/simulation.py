@@ -94,13 +94,14 @@ class Simulation:
         self.auto_reset = auto_reset
         self.tables = MissionTables(mission, device)
         self.statistic_names = statistic_names(mission)
-        self._allocate()
+        self._allocate_tensors()
         self._shards = self._make_shards(threads)
-        self._pool = ThreadPoolExecutor(len(self._shards) - 1) if len(self._shards) > 1 else None
+        # The pool starts its threads at the first call; with one shard there is none.
+        self._pool = ThreadPoolExecutor(max(len(self._shards) - 1, 1))
         self._phases = ("prepare", "advance", *(("reset",) if auto_reset else ()), *OBSERVE_PHASES)
         self.reset()
 
-    def _allocate(self) -> None:
+    def _allocate_tensors(self) -> None:
         rows_shape = (self.num_worlds, self.num_agents)
         self.state = State.allocate(self.tables, self.num_worlds, self.device)
         self.observations = torch.full(
@@ -137,7 +138,7 @@ class Simulation:
             observations: uint8 [E, A, T, 3].
         """
         world_mask = self._all_worlds if world_mask is None else world_mask
-        stream = torch_stream(self.device)
+        stream = current_torch_stream(self.device)
         for shard in self._shards:
             shard.reset(world_mask, world_seeds, stream)
         return self.observations
@@ -158,7 +159,7 @@ class Simulation:
         if not self._is_action_tensor(actions):
             raise ValueError(self._actions_error(actions))
         self._actions.copy_(actions)
-        stream = torch_stream(self.device)
+        stream = current_torch_stream(self.device)
         first_shard, *other_shards = self._shards
         futures = [self._pool.submit(shard.launch, self._phases, stream) for shard in other_shards]
         try:
@@ -209,7 +210,7 @@ class Simulation:
         return self.counters[:, HEARTS_STORED]
 
 
-def torch_stream(device: str | torch.device) -> wp.Stream | None:
+def current_torch_stream(device: str | torch.device) -> wp.Stream | None:
     """Return torch's current CUDA stream, None on the CPU.
 
     Kernels launch on it without synchronization, in the order of torch's operations, and torch can

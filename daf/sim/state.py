@@ -110,7 +110,7 @@ class State:
             tensors[field.name] = torch.zeros(shape, dtype=dtype, device=device)
         return cls(**tensors)
 
-    def struct(self, world_slice: slice, first_world: int = 0) -> Worlds:
+    def to_warp_struct(self, world_slice: slice, first_world: int = 0) -> Worlds:
         """Return a Warp struct over the memory of a slice of the worlds.
 
         Args:

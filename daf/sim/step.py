@@ -3,9 +3,15 @@
 import warp as wp
 
 from daf.sim.actions import apply_action, decode_action
-from daf.sim.clipping import clip_station, maybe_clip
+from daf.sim.clipping import clip_station, maybe_clip_station
 from daf.sim.inventory import add_resource
-from daf.sim.random import STREAM_LAYOUT, STREAM_ORDER, episode_seed, random_word, uniform_below
+from daf.sim.random import (
+    STREAM_LAYOUT,
+    STREAM_ORDER,
+    derive_world_seed,
+    random_word,
+    uniform_below,
+)
 from daf.sim.state import Worlds
 from daf.sim.tables.codes import NO_RECIPE, NUM_RESOURCES
 from daf.sim.tables.struct import Tables
@@ -26,7 +32,9 @@ wp.set_module_options(
 
 
 @wp.kernel
-def decode_actions(tables: Tables, worlds: Worlds, actions: wp.array2d(dtype=wp.int64)):
+def decode_actions_and_draw_order(
+    tables: Tables, worlds: Worlds, actions: wp.array2d(dtype=wp.int64)
+):
     """Decode the flat actions and draw the order of the agents.
 
     Args:
@@ -52,20 +60,20 @@ def decode_actions(tables: Tables, worlds: Worlds, actions: wp.array2d(dtype=wp.
 def apply_rules(tables: Tables, worlds: Worlds):
     """Apply one step of the rules: actions, regeneration, clipping, rewards, end of episode."""
     world = wp.tid()
-    now = worlds.now[world] + 1
-    worlds.now[world] = now
+    step = worlds.now[world] + 1
+    worlds.now[world] = step
 
     # actions, in the drawn order
     for turn in range(tables.num_agents):
         agent = worlds.order[world, turn]
-        success = apply_action(tables, worlds, world, agent, now)
+        success = apply_action(tables, worlds, world, agent, step)
         worlds.success[world, agent] = success
         worlds.rewards[world, agent] = 0.0
         if not success:
             worlds.rewards[world, agent] = -tables.failure_penalty
 
     # regeneration
-    if tables.regeneration_interval > 0 and now % tables.regeneration_interval == 0:
+    if tables.regeneration_interval > 0 and step % tables.regeneration_interval == 0:
         for agent in range(tables.num_agents):
             for resource in range(NUM_RESOURCES):
                 if tables.regeneration[resource] > 0:
@@ -74,9 +82,9 @@ def apply_rules(tables: Tables, worlds: Worlds):
                     )
 
     # clipping, rewards, end of episode
-    maybe_clip(tables, worlds, world, now)
+    maybe_clip_station(tables, worlds, world, step)
     pay_rewards(tables, worlds, world)
-    worlds.done[world] = tables.max_steps > 0 and now >= tables.max_steps
+    worlds.done[world] = tables.max_steps > 0 and step >= tables.max_steps
 
 
 @wp.func
@@ -96,7 +104,7 @@ def pay_rewards(tables: Tables, worlds: Worlds, world: int):
 
 
 @wp.kernel
-def reset(
+def reset_worlds(
     tables: Tables,
     worlds: Worlds,
     world_mask: wp.array(dtype=wp.bool),
@@ -125,7 +133,7 @@ def reset(
     if world_seeds.shape[0] > 0:
         worlds.world_seed[world] = world_seeds[world]
     else:
-        worlds.world_seed[world] = episode_seed(
+        worlds.world_seed[world] = derive_world_seed(
             seed, worlds.first_world + world, worlds.episode[world]
         )
     worlds.episode[world] = worlds.episode[world] + 1

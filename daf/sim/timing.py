@@ -53,7 +53,7 @@ def time_calls(
     return clock() - start
 
 
-def format_range(values: list[float], unit: float) -> str:
+def format_median_and_range(values: list[float], unit: float) -> str:
     """Return median (minimum to maximum), in multiples of `unit`."""
     low, middle, high = (statistic(values) / unit for statistic in (min, statistics.median, max))
     return f"{middle:.3g} ({low:.3g} to {high:.3g})"

@@ -6,10 +6,10 @@ writes every 32nd byte, so that the accesses are coalesced.
 
 Arguments of the copies:
     tokens: uint8 [T, 3], row of the observation buffer.
-    n: number of tokens already written to the row.
+    num_written: number of tokens already written to the row.
     lane: index of the thread in its warp, 0 on the CPU.
 
-Every copy stops at the end of the row and returns the new `n`.
+Every copy stops at the end of the row and returns the new `num_written`.
 """
 
 import warp as wp
@@ -25,9 +25,9 @@ PADDING_TOKENS = 22
 
 
 @wp.func_native("""
-    unsigned char* to = (unsigned char*)tokens.data + 3 * n;
+    unsigned char* to = (unsigned char*)tokens.data + 3 * num_written;
     const unsigned char* from = (const unsigned char*)source.data + 3 * first;
-    const int room = tokens.shape[0] - n;
+    const int room = tokens.shape[0] - num_written;
     const int copied = count < room ? count : room;
 #if defined(__CUDA_ARCH__)
     for (int k = lane; k < 3 * copied; k += 32)
@@ -36,7 +36,7 @@ PADDING_TOKENS = 22
     if (3 * room < 32) {
         for (int k = 0; k < 3 * copied; ++k)
             to[k] = from[k];
-        return n + copied;
+        return num_written + copied;
     }
     memcpy(to, from, 32);  // covers most copies without a branch
     int k = 32;
@@ -45,14 +45,14 @@ PADDING_TOKENS = 22
     for (; k < 3 * copied; ++k)
         to[k] = from[k];
 #endif
-    return n + copied;
+    return num_written + copied;
 """)
 def copy_tokens(
     source: wp.array(dtype=wp.vec3ub),
     first: int,
     count: int,
     tokens: wp.array(dtype=wp.vec3ub),
-    n: int,
+    num_written: int,
     lane: int,
 ) -> int:
     """Copy `count` tokens of `source`, starting at token `first`."""
@@ -60,9 +60,9 @@ def copy_tokens(
 
 
 @wp.func_native("""
-    unsigned char* to = (unsigned char*)tokens.data + 3 * n;
+    unsigned char* to = (unsigned char*)tokens.data + 3 * num_written;
     const unsigned char* from = (const unsigned char*)object_tokens.data;
-    const int room = tokens.shape[0] - n;
+    const int room = tokens.shape[0] - num_written;
     const int copied = count < room ? count : room;
 #if defined(__CUDA_ARCH__)
     for (int k = lane; k < 3 * copied; k += 32)
@@ -83,14 +83,14 @@ def copy_tokens(
             to[k] = k % 3 ? from[k] : location;
     }
 #endif
-    return n + copied;
+    return num_written + copied;
 """)
 def copy_object_tokens(
     object_tokens: wp.array(dtype=wp.vec3ub),
     count: int,
     location: wp.uint8,
     tokens: wp.array(dtype=wp.vec3ub),
-    n: int,
+    num_written: int,
     lane: int,
 ) -> int:
     """Copy the `count` tokens of an object and set their location."""
@@ -98,8 +98,8 @@ def copy_object_tokens(
 
 
 @wp.func_native("""
-    unsigned char* to = (unsigned char*)tokens.data + 3 * n;
-    const int room = tokens.shape[0] - n;
+    unsigned char* to = (unsigned char*)tokens.data + 3 * num_written;
+    const int room = tokens.shape[0] - num_written;
     const int copied = count < room ? count : room;
 #if defined(__CUDA_ARCH__)
     if (lane < copied) {
@@ -111,14 +111,14 @@ def copy_object_tokens(
         to[3 * lane + 1] = token & 255;
         to[3 * lane + 2] = token >> 8 & 255;
     }
-    return n + copied;
+    return num_written + copied;
 """)
 def write_packed_tokens(
     packed: wp.uint64,
     count: int,
     location: wp.uint8,
     tokens: wp.array(dtype=wp.vec3ub),
-    n: int,
+    num_written: int,
     lane: int,
 ) -> int:
     """Write up to 4 packed tokens, 16 bits each: feature | value << 8."""
@@ -129,29 +129,29 @@ def write_packed_tokens(
     unsigned char* row = (unsigned char*)tokens.data;
     const int end = 3 * tokens.shape[0];
 #if defined(__CUDA_ARCH__)
-    const int behind = 3 * used;
-    for (int k = 3 * n + lane; k < behind; k += 32)
+    const int behind = 3 * num_used;
+    for (int k = 3 * num_written + lane; k < behind; k += 32)
         row[k] = 255;
     __syncwarp();
 #else
-    int k = 3 * n;
+    int k = 3 * num_written;
     if (k + 48 <= end) {
         memset(row + k, 255, 48);
         k += 48;
     } else {
-        used = tokens.shape[0];
+        num_used = tokens.shape[0];
     }
-    for (; k < 3 * used; ++k)
+    for (; k < 3 * num_used; ++k)
         row[k] = 255;
 #endif
 """)
-def clear_tail(tokens: wp.array(dtype=wp.vec3ub), n: int, used: int, lane: int):
-    """Fill the row with 255 from token `n` to token `used`.
+def clear_tail(tokens: wp.array(dtype=wp.vec3ub), num_written: int, num_used: int, lane: int):
+    """Fill the row with 255 from token `num_written` to token `num_used`.
 
     Args:
         tokens: uint8 [T, 3], row of an agent.
-        n: number of tokens of this step.
-        used: number of tokens in the row at the previous step. The tokens after it are empty,
+        num_written: number of tokens of this step.
+        num_used: number of tokens in the row at the previous step. The tokens after it are empty,
             except for the excess of copies on the CPU, which this function also clears.
         lane: index of the thread in the CUDA warp of the agent; 0 on the CPU.
     """

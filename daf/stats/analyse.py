@@ -26,27 +26,39 @@
 
 from collections.abc import Mapping
 from itertools import combinations
+from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from daf.stats.episode_table import validate_episodes
-from daf.stats.estimate import SEED, Samples, collect_samples, summarize
-from daf.stats.evaluations import Evaluations, SamplesByPolicy, group_episodes
-from daf.stats.family import test_family
+from daf.stats.estimate import (
+    SEED,
+    Ceilings,
+    MeanEstimate,
+    Unit,
+    estimate_samples_mean,
+)
+from daf.stats.evaluations import Evaluations, SamplesByPolicy, group_by_policy_and_mission
+from daf.stats.family import Comparison, NamedPair, test_family
 from daf.stats.game_statistics import average_game_statistics
+from daf.stats.optimality_gap import estimate_optimality_gap
 from daf.stats.pair import SEEDS_NEEDED, compare_pair
 from daf.stats.profiles import compute_profile
-from daf.stats.robust import estimate_robust
-from daf.stats.teams import analyse_teams
+from daf.stats.robust import estimate_median_and_iqm
+from daf.stats.teams import TeamQuestions, analyse_teams
 from daf.stats.verdict import (
     SCORE_UNIT,
-    claim_text,
+    RankedPolicy,
+    Winner,
     find_winner,
-    pair_verdict,
+    format_claim,
+    format_pair_verdict,
+    format_verdict,
     rank_policies,
-    verdict_text,
 )
+
+Statistics = dict[str, Any]
+"""Statistics of an experiment, in JSON types; the docstring of this module lists the keys."""
 
 
 def analyse(
@@ -56,8 +68,8 @@ def analyse(
     against: str | None = None,
     equivalence_margin: float = 0.05,
     ceilings: Mapping[str, float | None] | None = None,
-    teams: Mapping | None = None,
-) -> dict:
+    teams: TeamQuestions | None = None,
+) -> Statistics:
     """Compute all statistics of some episodes, independently of the order of the rows.
 
     Args:
@@ -76,135 +88,121 @@ def analyse(
     Raises:
         ValueError: the table is invalid, or a number is not in (0, 1).
     """
-    _check_fractions(confidence=confidence, equivalence_margin=equivalence_margin)
+    _check_between_0_and_1(confidence=confidence, equivalence_margin=equivalence_margin)
     team_results = analyse_teams(episodes, teams, confidence) if teams else None
     if teams:
         episodes = episodes[~episodes["policy"].isin(teams["teams"])]
-    data = group_episodes(validate_episodes(episodes), ceilings or {})
+    data = group_by_policy_and_mission(validate_episodes(episodes), ceilings or {})
     options = {"confidence": confidence, "against": against, "margin": equivalence_margin}
     estimates = [
         item
         for mission, samples in data.samples.items()
-        for item in _describe(data, samples, mission, confidence)
+        for item in _estimate_policies(data, samples, mission, confidence)
     ]
-    comparisons = _compare_all(data.samples, data.ceilings, **options)
-    overall = _describe(data, data.overall_samples, None, confidence)
-    comparisons_overall = _compare_all({None: data.overall_samples}, data.ceilings, **options)
+    comparisons = _compare_policies(data.samples, data.ceilings, **options)
+    overall = _estimate_policies(data, data.overall_samples, None, confidence)
+    comparisons_overall = _compare_policies({None: data.overall_samples}, data.ceilings, **options)
     return (
-        _evaluation_entries(data, confidence)
+        _describe_evaluations(data, confidence)
         | {
             "estimates": sorted(estimates, key=lambda item: (item["policy"], item["mission"])),
             "overall": overall,
             "comparisons": sorted(comparisons, key=lambda item: (item["a"], item["b"])),
             "comparisons_overall": comparisons_overall,
-            "families": _count_tests(missions=comparisons, overall=comparisons_overall),
+            "families": _count_tested_pairs(missions=comparisons, overall=comparisons_overall),
             "against": against,
-            "equivalence": _equivalence_entry(data.ceilings, data.missions, equivalence_margin),
+            "equivalence": _equivalence_margins(data.ceilings, data.missions, equivalence_margin),
             "teams": team_results,
             "game": average_game_statistics(episodes),
-            "profiles": _profile_entries(data, confidence),
+            "profiles": _compute_profiles(data, confidence),
         }
-        | _ranking_entries(
+        | _rank_overall_and_by_mission(
             data, estimates, comparisons, overall, comparisons_overall, confidence=confidence
         )
     )
 
 
-def _check_fractions(**values: float) -> None:
+def _check_between_0_and_1(**values: float) -> None:
     for name, value in values.items():
         if not 0 < value < 1:
             raise ValueError(f"{name}: got {value!r}; expected a number between 0 and 1")
 
 
-def _count_tests(**families: list[dict]) -> dict[str, int]:
+def _count_tested_pairs(**families: list[Comparison]) -> dict[str, int]:
     return {name: sum(pair["p"] is not None for pair in pairs) for name, pairs in families.items()}
 
 
-def _describe(
+def _estimate_policies(
     data: Evaluations, samples: SamplesByPolicy, mission: str | None, confidence: float
-) -> list[dict]:
-    """Describe each policy on a mission, or on the shared missions under None."""
+) -> list[MeanEstimate]:
+    """Estimate mean, median, IQM and optimality gap of each policy.
+
+    The mission is None for the shared missions.
+    """
     return [
         {
             "policy": policy,
             "mission": mission,
             "unit": sample.unit,
-            "claim": claim_text(sample.unit),
+            "claim": format_claim(sample.unit),
         }
-        | summarize(sample, confidence)
-        | estimate_robust(sample, confidence)
-        | _optimality_gap(data.by_policy[policy], sample, data.ceilings, confidence)
+        | estimate_samples_mean(sample, confidence)
+        | estimate_median_and_iqm(sample, confidence)
+        | estimate_optimality_gap(data.by_policy[policy], sample, data.ceilings, confidence)
         for policy, sample in samples.items()
     ]
 
 
-def _compare_all(
-    parts: Mapping[str | None, SamplesByPolicy],
-    ceilings: Mapping,
+def _compare_policies(
+    samples_by_mission: Mapping[str, SamplesByPolicy] | Mapping[None, SamplesByPolicy],
+    ceilings: Ceilings,
     *,
     confidence: float,
     against: str | None,
     margin: float,
-) -> list[dict]:
+) -> list[Comparison]:
     """Compare all pairs of policies on each mission as one family of tests."""
     named_pairs = [
-        ({"a": a, "b": b, "mission": mission}, compare_pair(samples[a], samples[b], confidence))
-        for mission, samples in parts.items()
+        NamedPair(a, b, mission, compare_pair(samples[a], samples[b], confidence))
+        for mission, samples in samples_by_mission.items()
         for a, b in combinations(samples, 2)
         if against in (None, a, b)
     ]
-    tested = test_family(named_pairs, confidence=confidence, share=margin, ceilings=ceilings)
+    tested = test_family(
+        named_pairs, confidence=confidence, margin_fraction=margin, ceilings=ceilings
+    )
     return [
-        pair | {"claim": claim_text(pair["unit"]), "verdict": pair_verdict(pair)} for pair in tested
+        pair | {"claim": format_claim(pair["unit"]), "verdict": format_pair_verdict(pair)}
+        for pair in tested
     ]
 
 
-def _optimality_gap(
-    rows: pd.DataFrame, sample: Samples, ceilings: Mapping, confidence: float
-) -> dict:
-    """Compute the optimality gap: the fraction of the ceiling that the mean lacks.
-
-    1 - mean(score / ceiling) with equal weights of the missions, and the t interval of that mean
-    (Agarwal et al. 2021).
-    """
-    empty = dict.fromkeys(("gap", "gap_low", "gap_high"))
-    for mission, scores in sample.scores.items():
-        if ceilings[mission] is None:
-            return empty | {"gap_note": f"{mission} has no known ceiling"}
-        if np.nanmax(scores.to_numpy()) > ceilings[mission]:
-            return empty | {"gap_note": f"a score on {mission} is above its ceiling"}
-    rows = rows[rows["mission"].isin(list(sample.scores))]
-    scaled = rows.assign(score=rows["score"] / rows["mission"].map(ceilings))
-    mean = summarize(collect_samples(scaled, list(sample.scores), sample.unit), confidence)
-    has_interval = mean["low"] is not None
-    return {
-        "gap": 1 - mean["mean"],
-        "gap_low": max(1 - mean["high"], 0.0) if has_interval else None,
-        "gap_high": 1 - mean["low"] if has_interval else None,
-        "gap_note": None,
+def _equivalence_margins(
+    ceilings: Ceilings, missions: list[str], margin_fraction: float
+) -> dict[str, Any]:
+    """Return the equivalence margins of each mission and overall, in score units."""
+    margins = {
+        mission: None if (ceiling := ceilings[mission]) is None else margin_fraction * ceiling
+        for mission in (*missions, None)
     }
-
-
-def _equivalence_entry(ceilings: Mapping, missions: list[str], share: float) -> dict:
-    margins = {m: None if ceilings[m] is None else share * ceilings[m] for m in (*missions, None)}
     unknown = [mission for mission in missions if ceilings[mission] is None]
     note = f"no verdict of equivalence on {', '.join(unknown)}: no known ceiling"
     return {
-        "share": float(share),
+        "share": float(margin_fraction),
         "overall": margins.pop(None),
         "margins": margins,
         "note": note if unknown else None,
     }
 
 
-def _evaluation_entries(data: Evaluations, confidence: float) -> dict:
-    """Return the entries about the evaluated policies and missions."""
+def _describe_evaluations(data: Evaluations, confidence: float) -> dict[str, Any]:
+    """Return the evaluated policies and missions, and the constants of the statistics."""
     return {
         "confidence": float(confidence),
         "score_unit": SCORE_UNIT,
         "seeds_needed": SEEDS_NEEDED,
         "missions": data.missions,
-        "overall_missions": data.shared,
+        "overall_missions": data.shared_missions,
         "missing": [
             {"policy": policy, "mission": mission}
             for policy in data.by_policy
@@ -212,27 +210,29 @@ def _evaluation_entries(data: Evaluations, confidence: float) -> dict:
             if mission not in data.evaluated[policy]
         ],
         "policies": [
-            _policy_entry(policy, rows, data.units[policy])
+            _summarize_policy_episodes(policy, rows, data.units[policy])
             for policy, rows in data.by_policy.items()
         ],
     }
 
 
-def _policy_entry(policy: str, rows: pd.DataFrame, unit: str) -> dict:
-    seeds = int(rows["training_seed"].nunique())
+def _summarize_policy_episodes(policy: str, episodes: pd.DataFrame, unit: Unit) -> dict[str, Any]:
+    """Return the unit of a policy, and the runs, seeds and episodes of its evaluations."""
+    seeds = int(episodes["training_seed"].nunique())
     return {
         "policy": policy,
         "unit": unit,
-        "claim": claim_text(unit),
+        "claim": format_claim(unit),
         "n_training_seeds": seeds,
-        "n_episodes": len(rows),
-        "runs": sorted(set(rows["run"])),
+        "n_episodes": len(episodes),
+        "runs": sorted(set(episodes["run"])),
         "seeds_missing": max(SEEDS_NEEDED - seeds, 0) if unit == SEED else 0,
     }
 
 
-def _profile_entries(data: Evaluations, confidence: float) -> dict:
-    several = len(data.shared) > 1
+def _compute_profiles(data: Evaluations, confidence: float) -> dict[str, Any]:
+    """Return the performance profiles overall and on each mission."""
+    several = len(data.shared_missions) > 1
     return {
         "overall": (
             compute_profile(data.overall_samples, confidence, data.ceilings) if several else None
@@ -244,24 +244,24 @@ def _profile_entries(data: Evaluations, confidence: float) -> dict:
     }
 
 
-def _ranking_entries(
+def _rank_overall_and_by_mission(
     data: Evaluations,
-    estimates: list[dict],
-    comparisons: list[dict],
-    overall: list[dict],
-    comparisons_overall: list[dict],
+    estimates: list[MeanEstimate],
+    comparisons: list[Comparison],
+    overall: list[MeanEstimate],
+    comparisons_overall: list[Comparison],
     *,
     confidence: float,
-) -> dict:
+) -> dict[str, Any]:
     """Return the rankings and verdicts of each mission and overall."""
-    shared = data.shared
+    shared = data.shared_missions
     scope = f"over {len(shared)} missions" if len(shared) > 1 else f"on {''.join(shared)}"
-    ranks, final = _rank_and_judge(overall, comparisons_overall, scope, confidence)
+    ranks, final = _rank_with_verdict(overall, comparisons_overall, scope, confidence)
     rankings, verdicts = {}, {}
     for mission in data.missions:
         items = [item for item in estimates if item["mission"] == mission]
         pairs = [pair for pair in comparisons if pair["mission"] == mission]
-        rankings[mission], verdicts[mission] = _rank_and_judge(
+        rankings[mission], verdicts[mission] = _rank_with_verdict(
             items, pairs, f"on {mission}", confidence
         )
     return {
@@ -275,12 +275,12 @@ def _ranking_entries(
     }
 
 
-def _rank_and_judge(
-    estimates: list[dict], comparisons: list[dict], scope: str, confidence: float
-) -> tuple[list[dict], dict]:
-    """Return the ranking and its winner with the verdict text."""
+def _rank_with_verdict(
+    estimates: list[MeanEstimate], comparisons: list[Comparison], scope: str, confidence: float
+) -> tuple[list[RankedPolicy], Winner]:
+    """Return the ranking, and its winner with the key `verdict`."""
     ranks = rank_policies(estimates, comparisons)
     winner = find_winner(ranks, comparisons)
     by_policy = {item["policy"]: item for item in estimates}
-    text = verdict_text(winner, by_policy, comparisons, scope, confidence)
+    text = format_verdict(winner, by_policy, comparisons, scope, confidence)
     return ranks, winner | {"verdict": text}

@@ -16,8 +16,8 @@ The random factors of the two sides select the test:
 Without common worlds the two policies are compared as independent samples, which `method` states.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,13 +27,14 @@ from daf.stats.estimate import (
     ROUNDING,
     SEED,
     ErrorTerm,
+    Floats,
     Samples,
-    error_term,
+    Unit,
+    compute_error_term,
     join_notes,
-    t_interval,
 )
 
-MIXED = "mixed"
+MIXED: Unit = "mixed"
 """Unit of a comparison of a trained method with a fixed policy."""
 
 
@@ -52,14 +53,22 @@ class Contrast:
     """
 
     difference: float
-    terms: list[ErrorTerm]
-    unit: str
+    error_terms: list[ErrorTerm]
+    unit: Unit
     pairs: list[pd.Series]
     method: str
     note: str | None
 
 
-def holm_adjust(p_values: Sequence[float]) -> list[float]:
+class _ErrorSources(NamedTuple):
+    """Sources of error of a difference; see the attributes of `Contrast` with the same names."""
+
+    error_terms: list[ErrorTerm]
+    pairs: list[pd.Series]
+    method: str
+
+
+def holm_adjust(p_values: Floats) -> list[float]:
     """Return Holm's step-down adjusted p-values, in the order of the input (Holm 1979).
 
     The i-th smallest of m p-values (from 0) becomes the maximum of (m - j) p_j over j <= i, at
@@ -73,72 +82,51 @@ def holm_adjust(p_values: Sequence[float]) -> list[float]:
     return adjusted.tolist()
 
 
-def compare(a: Samples, b: Samples, confidence: float) -> dict:
-    """Compare two policies on the same missions by a t test.
-
-    Args:
-        a: unit values of the first policy.
-        b: unit values of the second policy, on the same missions.
-        confidence: coverage of the interval.
-
-    Returns:
-        difference (a - b), low, high (score units), p (two-sided, uncorrected), df, unit (common
-        unit, or "mixed"), method (text), note.
-    """
-    difference = compute_contrast(a, b)
-    result = t_interval(difference.difference, difference.terms, confidence)
-    return {
-        "difference": difference.difference,
-        "low": result["low"],
-        "high": result["high"],
-        "p": result["p"],
-        "df": result["df"],
-        "unit": difference.unit,
-        "method": difference.method,
-        "note": join_notes(difference.note, result["note"]),
-    }
-
-
 def compute_contrast(a: Samples, b: Samples) -> Contrast:
     """Compute the difference of two policies on the same missions, with its sources of error."""
-    pairs: list[pd.Series] = []
     if a.unit == b.unit == SEED:
-        terms, method = a.terms + b.terms, "Welch's t on the means of the training seeds"
-        unit = SEED
+        method = "Welch's t on the means of the training seeds"
+        unit, sources = SEED, _ErrorSources(a.error_terms + b.error_terms, [], method)
     elif a.unit == b.unit:
-        terms, pairs, method = _fixed_vs_fixed(a, b)
-        unit = EPISODE
+        unit, sources = EPISODE, _contrast_fixed_policies(a, b)
     else:
-        terms, method = _trained_vs_fixed(a, b) if a.unit == SEED else _trained_vs_fixed(b, a)
-        unit = MIXED
+        trained, fixed = (a, b) if a.unit == SEED else (b, a)
+        unit, sources = MIXED, _contrast_trained_and_fixed(trained, fixed)
     difference = a.mean - b.mean
     if abs(difference) <= ROUNDING * max(abs(a.mean), abs(b.mean)):
         difference = 0.0
-    return Contrast(difference, terms, unit, pairs, method, join_notes(a.note, b.note))
+    return Contrast(
+        difference,
+        sources.error_terms,
+        unit,
+        sources.pairs,
+        sources.method,
+        join_notes(a.note, b.note),
+    )
 
 
-def _fixed_vs_fixed(a: Samples, b: Samples) -> tuple[list[ErrorTerm], list[pd.Series], str]:
-    """Return error terms, pairs and method for two fixed policies, paired by world if possible."""
+def _contrast_fixed_policies(a: Samples, b: Samples) -> _ErrorSources:
+    """Return the sources of error for two fixed policies, paired by world if possible."""
     weight = 1 / len(a.scores)
     terms, pairs = [], []
     for mission, scores in a.scores.items():
         scores_a, scores_b = scores.iloc[:, 0], b.scores[mission].iloc[:, 0]
         if scores_a.index.equals(scores_b.index):
             pairs.append(scores_a - scores_b)
-            terms.append(error_term(pairs[-1], weight))
+            terms.append(compute_error_term(pairs[-1], weight))
         else:
-            terms += [error_term(scores_a, weight), error_term(scores_b, weight)]
+            terms += [compute_error_term(scores_a, weight), compute_error_term(scores_b, weight)]
     if len(pairs) == len(a.scores):
-        return terms, pairs, "paired t over worlds"
+        return _ErrorSources(terms, pairs, "paired t over worlds")
     scope = f" in {len(a.scores) - len(pairs)} of {len(a.scores)} missions" if pairs else ""
     method = f"Welch's t on episodes{scope}: the policies have different worlds"
-    return terms, [], method
+    return _ErrorSources(terms, [], method)
 
 
-def _trained_vs_fixed(trained: Samples, fixed: Samples) -> tuple[list[ErrorTerm], str]:
-    """Return error terms (seeds and worlds) and method for a trained and a fixed policy."""
+def _contrast_trained_and_fixed(trained: Samples, fixed: Samples) -> _ErrorSources:
+    """Return the sources of error (seeds and worlds) for a trained and a fixed policy."""
     weight = 1 / len(trained.scores)
-    terms, paired = [*trained.terms], True
+    terms, paired = [*trained.error_terms], True
     for mission, trained_scores in trained.scores.items():
         scores = fixed.scores[mission].iloc[:, 0]
         same_worlds = trained_scores.index.equals(scores.index)
@@ -146,7 +134,8 @@ def _trained_vs_fixed(trained: Samples, fixed: Samples) -> tuple[list[ErrorTerm]
             scores = trained_scores.mean(axis=1) - scores
         else:
             paired = False
-        terms.append(error_term(scores, weight))
+        terms.append(compute_error_term(scores, weight))
     if paired:
-        return terms, "t over training seeds and over shared worlds"
-    return terms, "Welch's t, seed means against episodes: the policies have different worlds"
+        return _ErrorSources(terms, [], "t over training seeds and over shared worlds")
+    method = "Welch's t, seed means against episodes: the policies have different worlds"
+    return _ErrorSources(terms, [], method)

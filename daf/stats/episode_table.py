@@ -32,56 +32,60 @@ def validate_episodes(episodes: pd.DataFrame) -> pd.DataFrame:
         raise ValueError("episode table: got no rows; expected at least 1")
     table = pd.DataFrame(
         {
-            "policy": _names(episodes, "policy"),
-            "run": _names(episodes, "run"),
-            "training_seed": _integers(episodes, "training_seed"),
-            "mission": _names(episodes, "mission"),
-            "episode": _integers(episodes, "episode"),
-            "world_seed": _integers(episodes, "world_seed"),
-            "score": _scores(episodes),
+            "policy": _parse_text_column(episodes, "policy"),
+            "run": _parse_text_column(episodes, "run"),
+            "training_seed": _parse_integer_column(episodes, "training_seed"),
+            "mission": _parse_text_column(episodes, "mission"),
+            "episode": _parse_integer_column(episodes, "episode"),
+            "world_seed": _parse_integer_column(episodes, "world_seed"),
+            "score": _parse_scores(episodes),
         }
     )
     for column in ("episode", "world_seed"):
-        _raise_if_any(table, table[column].isna(), f"column '{column}' has an empty value")
+        _raise_at_first_invalid_row(
+            table, table[column].isna(), f"column '{column}' has an empty value"
+        )
         table[column] = table[column].astype("int64")
-    _check_run_consistency(table)
+    _check_runs_are_consistent(table)
     return table.sort_values(["policy", "mission", "run", "episode"], ignore_index=True)
 
 
-def _names(episodes: pd.DataFrame, column: str) -> pd.Series:
+def _parse_text_column(episodes: pd.DataFrame, column: str) -> pd.Series:
     values = episodes[column]
     if values.isna().any() or not all(isinstance(value, str) and value for value in values):
         raise ValueError(f"episode table: column '{column}' expected text in every row")
     return values.astype(object).reset_index(drop=True)
 
 
-def _integers(episodes: pd.DataFrame, column: str) -> pd.Series:
+def _parse_integer_column(episodes: pd.DataFrame, column: str) -> pd.Series:
     try:
         return episodes[column].astype("Int64").reset_index(drop=True)
     except (TypeError, ValueError):
         raise ValueError(f"episode table: column '{column}' expected whole numbers") from None
 
 
-def _scores(episodes: pd.DataFrame) -> pd.Series:
+def _parse_scores(episodes: pd.DataFrame) -> pd.Series:
     try:
         scores = episodes["score"].astype("float64").reset_index(drop=True)
     except (TypeError, ValueError):
         raise ValueError("episode table: column 'score' expected numbers") from None
     names = episodes[["policy", "mission"]].reset_index(drop=True)
-    _raise_if_any(
+    _raise_at_first_invalid_row(
         names, ~(scores.abs() < MAX_SCORE), "column 'score' has a value that is not finite"
     )
     return scores
 
 
-def _check_run_consistency(table: pd.DataFrame) -> None:
+def _check_runs_are_consistent(table: pd.DataFrame) -> None:
     for run, rows in table.groupby("run", sort=True):
         for column in ("policy", "training_seed"):
             if rows[column].nunique(dropna=False) > 1:
                 raise ValueError(f"episode table: run '{run}' has more than one {column}")
     for column, label in (("episode", "episode"), ("world_seed", "world seed")):
         repeated = table.duplicated(["run", "mission", column], keep=False)
-        _raise_if_any(table, repeated, f"column '{column}': one run has the same {label} twice")
+        _raise_at_first_invalid_row(
+            table, repeated, f"column '{column}': one run has the same {label} twice"
+        )
     trained = table["training_seed"].notna()
     runs = table.assign(trained=trained).drop_duplicates(["policy", "mission", "run"])
     for policy, rows in runs.groupby("policy", sort=True):
@@ -91,13 +95,15 @@ def _check_run_consistency(table: pd.DataFrame) -> None:
             )
     # Fixed runs share the seed NA, so a fixed policy with two sets of weights is an error, too.
     repeated = runs.duplicated(["policy", "mission", "training_seed"], keep=False)
-    _raise_if_any(
+    _raise_at_first_invalid_row(
         runs, repeated, "column 'run': two runs with the same training_seed under one policy"
     )
 
 
-def _raise_if_any(table: pd.DataFrame, invalid: pd.Series, problem: str) -> None:
-    if invalid.any():
-        row = table[["policy", "mission"]][np.asarray(invalid)].sort_values(["policy", "mission"])
+def _raise_at_first_invalid_row(table: pd.DataFrame, is_invalid: pd.Series, problem: str) -> None:
+    if is_invalid.any():
+        row = table[["policy", "mission"]][np.asarray(is_invalid)].sort_values(
+            ["policy", "mission"]
+        )
         policy, mission = row.iloc[0]
         raise ValueError(f"episode table: {problem} (policy '{policy}', mission '{mission}')")

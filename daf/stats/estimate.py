@@ -7,16 +7,29 @@ and the variation between missions does not enter an interval.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-SEED, EPISODE = "training_seed", "episode"
-"""The two units, as the output of `analyse` spells them."""
+Unit = Literal["training_seed", "episode", "mixed"]
+"""Independent unit, as the output of `analyse` spells it; mixed: a comparison of both units."""
+
+SEED: Unit = "training_seed"
+EPISODE: Unit = "episode"
+
+Floats = Sequence[float] | np.ndarray | pd.Series
+"""Some numbers, in any container."""
+
+Ceilings = Mapping[str | None, float | None]
+"""Ceiling of each mission, and of the overall mean under None; None if unknown."""
+
+MeanEstimate = dict[str, Any]
+"""Estimated mean with interval, in JSON types; see `estimate_mean` for the keys."""
 
 ROUNDING = 1e-12
 """Relative size below which a range or a difference is floating-point rounding error."""
@@ -29,13 +42,23 @@ class ErrorTerm:
     """One independent source of error of an estimate.
 
     Attributes:
-        variance: squared standard error that this source adds to the estimate; None for a source
+        variance: squared standard error that this source adds to the estimate; NaN for a source
             with a single unit.
-        df: degrees of freedom of the variance.
+        df: degrees of freedom of the variance; 0 for a source with a single unit.
     """
 
-    variance: float | None
+    variance: float
     df: int
+
+
+class TInterval(NamedTuple):
+    """Two-sided t interval and p-value (against 0) of an estimate; see `t_interval`."""
+
+    low: float | None
+    high: float | None
+    p: float | None
+    df: float | None
+    note: str | None
 
 
 @dataclass(frozen=True)
@@ -53,7 +76,7 @@ class Samples:
         note: restrictions of the estimate; None without any.
     """
 
-    unit: str
+    unit: Unit
     strata: list[pd.Series]
     scores: dict[str, pd.DataFrame]
     n_episodes: int
@@ -71,27 +94,27 @@ class Samples:
         return {mission: scores.mean().to_numpy() for mission, scores in self.scores.items()}
 
     @cached_property
-    def terms(self) -> list[ErrorTerm]:
+    def error_terms(self) -> list[ErrorTerm]:
         """Error terms of the strata's means in the estimate."""
-        return [error_term(stratum, 1 / len(self.strata)) for stratum in self.strata]
+        return [compute_error_term(stratum, 1 / len(self.strata)) for stratum in self.strata]
 
 
-def unbiased_variance(values: Sequence[float]) -> float:
+def unbiased_variance(values: Floats) -> float:
     """Compute the unbiased variance of at least 2 values; 0 if they differ by rounding only."""
-    values = np.asarray(values, dtype=float)
-    if np.ptp(values) <= ROUNDING * np.abs(values).max():
+    numbers = np.asarray(values, dtype=float)
+    if np.ptp(numbers) <= ROUNDING * np.abs(numbers).max():
         return 0.0
-    return float(values.var(ddof=1))
+    return float(numbers.var(ddof=1))
 
 
-def error_term(values: Sequence[float], weight: float = 1.0) -> ErrorTerm:
+def compute_error_term(values: Floats, weight: float = 1.0) -> ErrorTerm:
     """Return the error term of `weight` times the mean of independent values: weight^2 s^2 / n."""
     if len(values) < 2:
-        return ErrorTerm(None, 0)
+        return ErrorTerm(math.nan, 0)
     return ErrorTerm(weight**2 * unbiased_variance(values) / len(values), len(values) - 1)
 
 
-def t_interval(estimate: float, terms: Sequence[ErrorTerm], confidence: float) -> dict:
+def t_interval(estimate: float, error_terms: Sequence[ErrorTerm], confidence: float) -> TInterval:
     """Compute the two-sided t interval and p-value (against 0) of an estimate.
 
     The variances of the independent errors add. The degrees of freedom are Welch-Satterthwaite's,
@@ -100,35 +123,34 @@ def t_interval(estimate: float, terms: Sequence[ErrorTerm], confidence: float) -
 
     Args:
         estimate: estimated value.
-        terms: independent sources of its error, at least one.
+        error_terms: independent sources of its error, at least one.
         confidence: coverage of the interval, between 0 and 1.
 
     Returns:
-        low, high, p, df and note. If a source has a single unit, all but note are None. Without
-        any variation, the interval is the estimate itself, p is 1 or 0, and the note is
-        `NO_VARIATION`.
+        interval. If a source has a single unit, all but its note are None. Without any variation,
+        the interval is the estimate itself, p is 1 or 0, and the note is `NO_VARIATION`.
     """
-    if any(term.variance is None for term in terms):
-        unknown = dict.fromkeys(("low", "high", "p", "df"))
-        return unknown | {"note": "one observation only: no interval or test is possible"}
-    variance = sum(term.variance for term in terms)
+    if any(term.df == 0 for term in error_terms):
+        note = "one observation only: no interval or test is possible"
+        return TInterval(None, None, None, None, note)
+    variance = sum(term.variance for term in error_terms)
     if variance == 0.0:
         p = 1.0 if estimate == 0.0 else 0.0
-        return {"low": estimate, "high": estimate, "p": p, "df": None, "note": NO_VARIATION}
+        return TInterval(estimate, estimate, p, None, NO_VARIATION)
     # Fractions of the total, because squares of tiny variances would underflow.
-    df = 1 / sum((term.variance / variance) ** 2 / term.df for term in terms)
+    df = 1 / sum((term.variance / variance) ** 2 / term.df for term in error_terms)
     error = math.sqrt(variance)
     half = float(special.stdtrit(df, (1 + confidence) / 2)) * error
     p = float(2 * special.stdtr(df, -abs(estimate) / error))
-    return {"low": estimate - half, "high": estimate + half, "p": p, "df": df, "note": None}
+    return TInterval(estimate - half, estimate + half, p, df, None)
 
 
-def independent_unit(episodes: pd.DataFrame) -> str:
+def choose_independent_unit(episodes: pd.DataFrame) -> Unit:
     """Return `SEED` for episodes with 2 or more training seeds, else `EPISODE`."""
     return SEED if episodes["training_seed"].nunique() >= 2 else EPISODE
 
 
-def collect_samples(episodes: pd.DataFrame, missions: Sequence[str], unit: str) -> Samples:
+def collect_samples(episodes: pd.DataFrame, missions: Sequence[str], unit: Unit) -> Samples:
     """Collect the unit values of one policy on some missions.
 
     Unit episode: one stratum per mission, because missions have separate worlds. Unit training
@@ -169,8 +191,8 @@ def collect_samples(episodes: pd.DataFrame, missions: Sequence[str], unit: str) 
 
 
 def estimate_mean(
-    episodes: pd.DataFrame, missions: Sequence[str], unit: str, confidence: float
-) -> dict:
+    episodes: pd.DataFrame, missions: Sequence[str], unit: Unit, confidence: float
+) -> MeanEstimate:
     """Estimate the mean score of one policy with equal weights of the missions.
 
     Args:
@@ -183,23 +205,23 @@ def estimate_mean(
         mean, sd (between units; for several strata the root of their mean variance; None for one
         unit), low, high (all in score units), n_units, n_episodes, n_training_seeds, note.
     """
-    return summarize(collect_samples(episodes, missions, unit), confidence)
+    return estimate_samples_mean(collect_samples(episodes, missions, unit), confidence)
 
 
-def summarize(sample: Samples, confidence: float) -> dict:
+def estimate_samples_mean(sample: Samples, confidence: float) -> MeanEstimate:
     """Estimate the mean of unit values; see `estimate_mean` for the output."""
     has_variance = all(len(stratum) > 1 for stratum in sample.strata)
-    interval = t_interval(sample.mean, sample.terms, confidence)
+    interval = t_interval(sample.mean, sample.error_terms, confidence)
     variances = [unbiased_variance(stratum) for stratum in sample.strata] if has_variance else []
     return {
         "mean": sample.mean,
         "sd": math.sqrt(sum(variances) / len(variances)) if has_variance else None,
-        "low": interval["low"],
-        "high": interval["high"],
+        "low": interval.low,
+        "high": interval.high,
         "n_units": sum(len(stratum) for stratum in sample.strata),
         "n_episodes": sample.n_episodes,
         "n_training_seeds": sample.n_training_seeds,
-        "note": join_notes(sample.note, interval["note"]),
+        "note": join_notes(sample.note, interval.note),
     }
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from daf.stats.estimate import Samples, collect_samples, independent_unit
+from daf.stats.estimate import Ceilings, Samples, Unit, choose_independent_unit, collect_samples
 
 SamplesByPolicy = dict[str, Samples]
 """Unit values of each policy on the same missions."""
@@ -21,36 +21,40 @@ class Evaluations:
         units: independent unit of each policy, `SEED` or `EPISODE`.
         evaluated: missions with episodes of each policy.
         missions: all missions, sorted.
-        shared: missions with episodes of every policy, sorted.
-        ceilings: ceiling of each mission, and of the overall mean under None; None if unknown.
+        shared_missions: missions with episodes of every policy, sorted.
+        ceilings: see `Ceilings`.
         samples: unit values by mission and policy.
         overall_samples: unit values of each policy on the shared missions.
     """
 
     by_policy: dict[str, pd.DataFrame]
-    units: dict[str, str]
+    units: dict[str, Unit]
     evaluated: dict[str, set[str]]
     missions: list[str]
-    shared: list[str]
-    ceilings: dict[str | None, float | None]
+    shared_missions: list[str]
+    ceilings: Ceilings
     samples: dict[str, SamplesByPolicy]
     overall_samples: SamplesByPolicy
 
 
-def group_episodes(table: pd.DataFrame, ceilings: Mapping[str, float | None]) -> Evaluations:
+def group_by_policy_and_mission(
+    episodes: pd.DataFrame, ceilings: Mapping[str, float | None]
+) -> Evaluations:
     """Group episodes by policy and mission, and collect their unit values.
 
     Args:
-        table: validated episode table.
+        episodes: validated episode table.
         ceilings: proven upper bounds of the score by mission, where available.
     """
-    by_policy = dict(iter(table.groupby("policy", sort=True)))
-    units = {policy: independent_unit(rows) for policy, rows in by_policy.items()}
+    by_policy = dict(iter(episodes.groupby("policy", sort=True)))
+    units: dict[str, Unit] = {
+        policy: choose_independent_unit(rows) for policy, rows in by_policy.items()
+    }
     evaluated = {policy: set(rows["mission"]) for policy, rows in by_policy.items()}
-    missions = sorted(set(table["mission"]))
+    missions = sorted(set(episodes["mission"]))
     shared = sorted(set.intersection(*evaluated.values()))
     samples: dict[str, SamplesByPolicy] = {mission: {} for mission in missions}
-    for (mission, policy), rows in table.groupby(["mission", "policy"], sort=True):
+    for (mission, policy), rows in episodes.groupby(["mission", "policy"], sort=True):
         samples[mission][policy] = collect_samples(rows, [mission], units[policy])
     overall_samples: SamplesByPolicy = {
         policy: collect_samples(rows, shared, units[policy])
@@ -62,21 +66,22 @@ def group_episodes(table: pd.DataFrame, ceilings: Mapping[str, float | None]) ->
         units=units,
         evaluated=evaluated,
         missions=missions,
-        shared=shared,
-        ceilings=_usable_ceilings(ceilings, missions, shared),
+        shared_missions=shared,
+        ceilings=_select_usable_ceilings(ceilings, missions, shared),
         samples=samples,
         overall_samples=overall_samples,
     )
 
 
-def _usable_ceilings(
-    ceilings: Mapping[str, float | None], missions: list[str], shared: list[str]
-) -> dict[str | None, float | None]:
+def _select_usable_ceilings(
+    ceilings: Mapping[str, float | None], missions: list[str], shared_missions: list[str]
+) -> Ceilings:
     """Return the ceiling of each mission, and under None that of the overall mean; None if unknown.
 
     A ceiling of 0 counts as unknown, because no fraction of it exists.
     """
     usable: dict[str | None, float | None] = {m: ceilings.get(m) or None for m in missions}
-    complete = bool(shared) and all(usable[mission] for mission in shared)
-    usable[None] = float(np.mean([usable[mission] for mission in shared])) if complete else None
+    shared = [ceiling for m in shared_missions if (ceiling := usable[m]) is not None]
+    is_complete = bool(shared) and len(shared) == len(shared_missions)
+    usable[None] = float(np.mean(shared)) if is_complete else None
     return usable

@@ -7,36 +7,71 @@ any variation the t test is undefined, and the permutation test decides.
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, TypedDict
 
 from scipy import special
 
 from daf.stats.contrast import MIXED, holm_adjust
-from daf.stats.estimate import EPISODE
+from daf.stats.estimate import EPISODE, Ceilings
 from daf.stats.pair import PairResult
-from daf.stats.permutation import min_permutation_p, min_sign_flip_p
-from daf.stats.power import further_units, smallest_sufficient
+from daf.stats.permutation import min_permutation_p_value, min_sign_flip_p_value
+from daf.stats.power import find_further_units, find_smallest_sufficient_count
 
 BETTER, WORSE, EQUIVALENT, UNDECIDED = "better", "worse", "equivalent", "undecided"
 NOT_TESTED = "not tested"
 
+Comparison = dict[str, Any]
+"""Tested comparison of two policies, in JSON types; see `test_family` for the keys."""
+
+
+class NamedPair(NamedTuple):
+    """Result of one pair, with the names of its policies.
+
+    Attributes:
+        a: label of the first policy.
+        b: label of the second policy.
+        mission: name of the mission; None for the overall mean.
+        result: comparison of the two policies.
+    """
+
+    a: str
+    b: str
+    mission: str | None
+    result: PairResult
+
+
+class FurtherUnits(TypedDict):
+    """Additional units of each policy that would decide a comparison."""
+
+    training_seeds: int | None
+    episodes: int | None
+
+
+class _DecidingTest(NamedTuple):
+    """p, name ("permutation" or "t") and description of the test that decides a comparison."""
+
+    p: float | None
+    name: str | None
+    method: str
+
 
 def test_family(
-    named_pairs: Sequence[tuple[Mapping, PairResult]],
+    named_pairs: Sequence[NamedPair],
     *,
     confidence: float,
-    share: float,
-    ceilings: Mapping[str | None, float | None],
-) -> list[dict]:
+    margin_fraction: float,
+    ceilings: Ceilings,
+) -> list[Comparison]:
     """Test the comparisons of one family with Holm's correction; classify each outcome.
 
     Args:
-        named_pairs: (identifying keys a, b and mission; result of the pair).
+        named_pairs: results of all pairs of the family.
         confidence: 1 - confidence is the family-wise level.
-        share: equivalence margin as a fraction of the ceiling.
+        margin_fraction: equivalence margin as a fraction of the ceiling.
         ceilings: ceiling of each mission; the key None is the overall mean.
 
     Returns:
-        for each pair its identifying keys, those of `PairResult.values`, and
+        for each pair its a, b and mission, the keys of `PairResult.values`, and
         p (of the deciding test), test ("permutation" or "t"), method (text);
         p_holm, decided (a difference was found; None: not tested);
         margin (score units), p_equivalence, p_equivalence_holm (None without margin or test),
@@ -47,16 +82,20 @@ def test_family(
         `further` is None if the pair is decided or no number is sufficient.
     """
     level = 1 - confidence
-    size = max(sum(pair.tested for _, pair in named_pairs), 1)
-    results = []
-    for name, pair in named_pairs:
-        p, test, method = _deciding_test(pair, level / size)
-        margin = None if ceilings[name["mission"]] is None else share * ceilings[name["mission"]]
+    size = max(sum(named.result.is_tested for named in named_pairs), 1)
+    results: list[Comparison] = []
+    for a, b, mission, pair in named_pairs:
+        test = _choose_deciding_test(pair, level / size)
+        ceiling = ceilings[mission]
+        margin = None if ceiling is None else margin_fraction * ceiling
         p_equivalence = (
-            None if margin is None or p is None else _equivalence_p_value(pair, margin, share)
+            None
+            if margin is None or test.p is None
+            else _equivalence_p_value(pair, margin, margin_fraction)
         )
         results.append(
-            {**name, **pair.values, "p": p, "test": test, "method": method}
+            {"a": a, "b": b, "mission": mission}
+            | {**pair.values, "p": test.p, "test": test.name, "method": test.method}
             | {"margin": margin, "p_equivalence": p_equivalence}
         )
     for key in ("p", "p_equivalence"):
@@ -64,35 +103,38 @@ def test_family(
         corrected = iter(holm_adjust([item[key] for item in tested]))
         for item in results:
             item[f"{key}_holm"] = None if item[key] is None else next(corrected)
-    for item, (_, pair) in zip(results, named_pairs):
+    for item, named in zip(results, named_pairs):
         corrected = item["p_equivalence_holm"]
         item["within_margin"] = corrected is not None and corrected < level
-        item["outcome"] = _classify_difference(item, level)
+        item["outcome"] = _classify_outcome(item, level)
         item["decided"] = None if item["p"] is None else item["outcome"] in (BETTER, WORSE)
-        item["further"] = _units_needed(item, pair, level / size)
+        item["further"] = _find_further_units(item, named.result, level / size)
     return results
 
 
-def _deciding_test(pair: PairResult, level: float) -> tuple[float | None, str | None, str]:
-    """Return p, name ("permutation" or "t") and description of the deciding test of a pair."""
+def _choose_deciding_test(pair: PairResult, significance_level: float) -> _DecidingTest:
+    """Choose the deciding test of a pair at a level, by the rule of this module."""
     values = pair.values
-    if not pair.tested:
-        return None, None, f"no test; interval of {values['method_t']}"
+    if not pair.is_tested:
+        return _DecidingTest(None, None, f"no test; interval of {values['method_t']}")
     kind = {EPISODE: "episodes"}.get(values["unit"], "training seeds")
     description = (
         "paired permutation over worlds" if pair.contrast.pairs else f"permutation of {kind}"
     )
-    if not pair.varies:
+    if not pair.has_variation:
         p = values["p_permutation"]
         if p is None:
-            p = min_sign_flip_p(pair.units) if values["difference"] else 1.0
-        return p, "permutation", f"{description}, without any variation"
-    if pair.resolution is not None and pair.resolution < level:
-        return values["p_permutation"], "permutation", description
-    return values["p_t"], "t", values["method_t"]
+            p = min_sign_flip_p_value(pair.num_units) if values["difference"] else 1.0
+        return _DecidingTest(p, "permutation", f"{description}, without any variation")
+    if (
+        pair.min_permutation_p_value is not None
+        and pair.min_permutation_p_value < significance_level
+    ):
+        return _DecidingTest(values["p_permutation"], "permutation", description)
+    return _DecidingTest(values["p_t"], "t", values["method_t"])
 
 
-def _equivalence_p_value(pair: PairResult, margin: float, share: float) -> float:
+def _equivalence_p_value(pair: PairResult, margin: float, margin_fraction: float) -> float:
     """Compute the larger p of two one-sided t tests: d < margin, d > -margin (Schuirmann 1987).
 
     Without variation all n units have the difference d. If the true difference were as large as
@@ -100,40 +142,50 @@ def _equivalence_p_value(pair: PairResult, margin: float, share: float) -> float
     differ from d, because no difference exceeds the ceiling. The probability of n units without
     such a case is (1 - r)^n.
     """
-    terms, distance = pair.contrast.terms, margin - abs(pair.contrast.difference)
-    if distance <= 0 and not pair.varies:
+    terms, distance = pair.contrast.error_terms, margin - abs(pair.contrast.difference)
+    if distance <= 0 and not pair.has_variation:
         return 1.0
-    if not pair.varies:
-        return (1 - distance / (margin / share - abs(pair.contrast.difference))) ** pair.units
+    if not pair.has_variation:
+        return (
+            1 - distance / (margin / margin_fraction - abs(pair.contrast.difference))
+        ) ** pair.num_units
     variance = sum(term.variance for term in terms)
     df = 1 / sum((term.variance / variance) ** 2 / term.df for term in terms)
     return float(special.stdtr(df, -distance / math.sqrt(variance)))
 
 
-def _classify_difference(item: Mapping, level: float) -> str:
-    if item["p"] is None:
+def _classify_outcome(comparison: Mapping[str, Any], significance_level: float) -> str:
+    if comparison["p"] is None:
         return NOT_TESTED
-    if item["p_holm"] < level and item["difference"] != 0:
-        return BETTER if item["difference"] > 0 else WORSE
-    return EQUIVALENT if item["within_margin"] else UNDECIDED
+    if comparison["p_holm"] < significance_level and comparison["difference"] != 0:
+        return BETTER if comparison["difference"] > 0 else WORSE
+    return EQUIVALENT if comparison["within_margin"] else UNDECIDED
 
 
-def _units_needed(item: Mapping, pair: PairResult, level: float) -> dict | None:
+def _find_further_units(
+    comparison: Mapping[str, Any], pair: PairResult, significance_level: float
+) -> FurtherUnits | None:
     """Return the additional units of an undecided pair; see `further` in `test_family`."""
-    if item["seeds_missing"]:
-        return {"training_seeds": item["seeds_missing"], "episodes": None}
-    if item["outcome"] != UNDECIDED or item["difference"] == 0:
+    if comparison["seeds_missing"]:
+        return {"training_seeds": comparison["seeds_missing"], "episodes": None}
+    if comparison["outcome"] != UNDECIDED or comparison["difference"] == 0:
         return None
-    n = pair.units
-    if pair.varies:
-        extra = further_units(item["difference"], pair.contrast.terms, n, level)
-    elif pair.contrast.pairs or item["unit"] == MIXED:
-        extra = smallest_sufficient(lambda k: min_sign_flip_p(n + k) < level)
+    n = pair.num_units
+    if pair.has_variation:
+        extra = find_further_units(
+            comparison["difference"], pair.contrast.error_terms, n, significance_level
+        )
+    elif pair.contrast.pairs or comparison["unit"] == MIXED:
+        extra = find_smallest_sufficient_count(
+            lambda k: min_sign_flip_p_value(n + k) < significance_level
+        )
     else:
-        extra = smallest_sufficient(lambda k: min_permutation_p(n + k, n + k) < level)
+        extra = find_smallest_sufficient_count(
+            lambda k: min_permutation_p_value(n + k, n + k) < significance_level
+        )
     if extra is None:
         return None
     return {
-        "training_seeds": None if pair.seeds is None else math.ceil(extra * pair.seeds / n),
-        "episodes": None if pair.episodes is None else math.ceil(extra * pair.episodes / n),
+        "training_seeds": None if pair.num_seeds is None else math.ceil(extra * pair.num_seeds / n),
+        "episodes": None if pair.num_episodes is None else math.ceil(extra * pair.num_episodes / n),
     }

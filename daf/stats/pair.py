@@ -7,6 +7,7 @@ normality. The difference is then described, not tested.
 
 import math
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import special
@@ -22,8 +23,8 @@ from daf.stats.estimate import (
     unbiased_variance,
 )
 from daf.stats.permutation import (
-    min_permutation_p,
-    min_sign_flip_p,
+    min_permutation_p_value,
+    min_sign_flip_p_value,
     permutation_p_value,
     sign_flip_p_value,
 )
@@ -39,29 +40,44 @@ class PairResult:
     Attributes:
         values: JSON-able results that do not depend on the family.
         contrast: difference with its sources of error.
-        seeds: smallest number of training seeds of a side with unit `SEED`; None without any.
-        episodes: smallest number of episodes per mission of a side with unit `EPISODE`; None
+        num_seeds: smallest number of training seeds of a side with unit `SEED`; None without any.
+        num_episodes: smallest number of episodes per mission of a side with unit `EPISODE`; None
             without any.
-        resolution: smallest possible p of the permutation test; None without such a test.
-        varies: False if all units are equal.
+        min_permutation_p_value: smallest possible p of the permutation test; None without such a
+            test.
+        has_variation: False if all units are equal.
     """
 
-    values: dict
+    values: dict[str, Any]
     contrast: Contrast
-    seeds: int | None
-    episodes: int | None
-    resolution: float | None
-    varies: bool
+    num_seeds: int | None
+    num_episodes: int | None
+    min_permutation_p_value: float | None
+    has_variation: bool
 
     @property
-    def tested(self) -> bool:
+    def is_tested(self) -> bool:
         """True if the pair has a test."""
         return self.values["p_t"] is not None
 
     @property
-    def units(self) -> int:
+    def num_units(self) -> int:
         """Smaller one of the numbers of training seeds and episodes."""
-        return min(n for n in (self.seeds, self.episodes) if n is not None)
+        return min(n for n in (self.num_seeds, self.num_episodes) if n is not None)
+
+
+class _PermutationTest(NamedTuple):
+    """p of a permutation test, and its smallest possible p; None without such a test."""
+
+    p: float | None
+    min_p: float | None
+
+
+class _EffectSize(NamedTuple):
+    """Difference in standard deviations, and the name of this effect size."""
+
+    size: float | None
+    name: str
 
 
 def compare_pair(a: Samples, b: Samples, confidence: float) -> PairResult:
@@ -79,54 +95,56 @@ def compare_pair(a: Samples, b: Samples, confidence: float) -> PairResult:
         test needs), unit, method_t (text) and note.
     """
     contrast = compute_contrast(a, b)
-    result = t_interval(contrast.difference, contrast.terms, confidence)
+    interval = t_interval(contrast.difference, contrast.error_terms, confidence)
     seeds = [len(stratum) for s in (a, b) if s.unit == SEED for stratum in s.strata]
     episodes = [len(stratum) for s in (a, b) if s.unit == EPISODE for stratum in s.strata]
     missing = max(SEEDS_NEEDED - min(seeds), 0) if seeds else 0
-    untested = missing > 0 or result["p"] is None
-    p, resolution = (None, None) if untested else _permutation_test(a, b, contrast)
-    size, effect = _effect_size(a, b, contrast)
+    is_tested = missing == 0 and interval.p is not None
+    permutation = (
+        _run_permutation_test(a, b, contrast) if is_tested else _PermutationTest(None, None)
+    )
+    effect = _compute_effect_size(a, b, contrast)
     note = None if not missing else f"described only: {missing} more training seeds for a test"
     values = {
         "difference": contrast.difference,
-        "low": result["low"],
-        "high": result["high"],
-        "df": result["df"],
-        "p_t": None if untested else result["p"],
-        "p_permutation": p,
-        "effect_size": size,
-        "effect": effect,
+        "low": interval.low,
+        "high": interval.high,
+        "df": interval.df,
+        "p_t": interval.p if is_tested else None,
+        "p_permutation": permutation.p,
+        "effect_size": effect.size,
+        "effect": effect.name,
         **probability_of_improvement(a, b, confidence),
         "seeds_missing": missing,
         "unit": contrast.unit,
         "method_t": contrast.method,
-        "note": join_notes(contrast.note, result["note"], note),
+        "note": join_notes(contrast.note, interval.note, note),
     }
     return PairResult(
         values,
         contrast,
         min(seeds, default=None),
         min(episodes, default=None),
-        resolution,
-        result["note"] != NO_VARIATION,
+        permutation.min_p,
+        interval.note != NO_VARIATION,
     )
 
 
-def _permutation_test(
-    a: Samples, b: Samples, contrast: Contrast
-) -> tuple[float | None, float | None]:
-    """Return p of the permutation test for the pair's unit, and its smallest possible p."""
+def _run_permutation_test(a: Samples, b: Samples, contrast: Contrast) -> _PermutationTest:
+    """Test the difference by sign flips or by a permutation, whichever the unit of the pair has."""
     equal = contrast.difference == 0  # sums of rounding errors may differ
     if contrast.pairs:
         strata = [pairs.to_numpy() for pairs in contrast.pairs]
-        return 1.0 if equal else sign_flip_p_value(strata), min_sign_flip_p(sum(map(len, strata)))
+        p = 1.0 if equal else sign_flip_p_value(strata)
+        return _PermutationTest(p, min_sign_flip_p_value(sum(map(len, strata))))
     if a.unit == b.unit and len(a.strata) == len(b.strata) == 1:
         x, y = a.strata[0].to_numpy(), b.strata[0].to_numpy()
-        return 1.0 if equal else permutation_p_value(x, y), min_permutation_p(len(x), len(y))
-    return None, None
+        p = 1.0 if equal else permutation_p_value(x, y)
+        return _PermutationTest(p, min_permutation_p_value(len(x), len(y)))
+    return _PermutationTest(None, None)
 
 
-def _effect_size(a: Samples, b: Samples, contrast: Contrast) -> tuple[float | None, str]:
+def _compute_effect_size(a: Samples, b: Samples, contrast: Contrast) -> _EffectSize:
     """Return the difference in standard deviations, corrected for small samples, and its name.
 
     Two trained policies, or fixed policies on different worlds: Hedges' g, with the pooled standard
@@ -144,13 +162,13 @@ def _effect_size(a: Samples, b: Samples, contrast: Contrast) -> tuple[float | No
         groups, name = [a.strata if a.unit == SEED else b.strata], "Glass's delta"
     sizes = [len(stratum) - 1 for group in groups for stratum in group]
     if min(sizes) < 1 or sum(sizes) < 2:
-        return None, name
+        return _EffectSize(None, name)
     weighted = sum(
         unbiased_variance(stratum) * (len(stratum) - 1) for group in groups for stratum in group
     )
     if weighted == 0:
-        return None, name
+        return _EffectSize(None, name)
     df = sum(sizes)
     correction = math.exp(special.gammaln(df / 2) - special.gammaln((df - 1) / 2))
     size = contrast.difference / math.sqrt(weighted / df) * correction / math.sqrt(df / 2)
-    return float(size) if np.isfinite(size) else None, name
+    return _EffectSize(float(size) if np.isfinite(size) else None, name)

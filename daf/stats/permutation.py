@@ -23,32 +23,34 @@ TIE_TOLERANCE = 1e-9
 """Relative size of rounding errors; arrangements within it count as ties."""
 
 
-def random_stream(*name: str | int) -> np.random.Generator:
+def random_generator_from_name(*name_parts: str | int) -> np.random.Generator:
     """Return the random generator of a name, which gives the same numbers in every process."""
-    key = "/".join(map(str, ("daf.stats", *name))).encode()
+    key = "/".join(map(str, ("daf.stats", *name_parts))).encode()
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(key))))
 
 
-def sign_flip_p_value(strata: Sequence[np.ndarray]) -> float:
+def sign_flip_p_value(differences_by_stratum: Sequence[np.ndarray]) -> float:
     """Compute the two-sided p of a sign-flip test (Fisher 1935, section 21).
 
     The statistic is the mean of the strata's means.
 
     Args:
-        strata: paired differences of each stratum, float64 [n_k], n_k >= 1.
+        differences_by_stratum: paired differences of each stratum, float64 [n_k], n_k >= 1.
     """
-    parts = np.concatenate([values / (len(values) * len(strata)) for values in strata])
+    parts = np.concatenate(
+        [values / (len(values) * len(differences_by_stratum)) for values in differences_by_stratum]
+    )
     parts = parts[parts != 0]
     observed = abs(parts.sum()) * (1 - TIE_TOLERANCE)
     if len(parts) == 0:
         return 1.0
     if 2 ** len(parts) <= MAX_ARRANGEMENTS:
-        sums = np.abs(_all_signs(len(parts)) @ parts)
+        sums = np.abs(_enumerate_sign_patterns(len(parts)) @ parts)
         return float(np.mean(sums >= observed))
     # Flipping a sign subtracts the value twice.
     extreme = 1 + sum(
         int(np.sum(np.abs(parts.sum() - 2 * (flips @ parts)) >= observed))
-        for flips in _random_flips(len(parts))
+        for flips in _random_sign_flips(len(parts))
     )
     return extreme / (DRAWS + 1)
 
@@ -70,86 +72,97 @@ def permutation_p_value(a: np.ndarray, b: np.ndarray) -> float:
         return 1.0
     values = values / scale
     observed = float(
-        _welch_statistic(_enumerate_first_samples(len(a), len(b))[:1], values, len(a))[0]
+        _welch_statistics(_enumerate_group_assignments(len(a), len(b))[:1], values, len(a))[0]
     ) * (1 - TIE_TOLERANCE)
     if math.comb(len(values), len(a)) <= MAX_ARRANGEMENTS:
         return float(
             np.mean(
-                _welch_statistic(_enumerate_first_samples(len(a), len(b)), values, len(a))
+                _welch_statistics(_enumerate_group_assignments(len(a), len(b)), values, len(a))
                 >= observed
             )
         )
-    random, extreme = random_stream("exchanges", len(a), len(b)), 1
+    random, extreme = random_generator_from_name("exchanges", len(a), len(b)), 1
     for count in _chunk_sizes(DRAWS, len(values)):
         order = random.random((count, len(values))).argsort(axis=1)
         members = (order < len(a)).astype(float)
-        extreme += int(np.sum(_welch_statistic(members, values, len(a)) >= observed))
+        extreme += int(np.sum(_welch_statistics(members, values, len(a)) >= observed))
     return extreme / (DRAWS + 1)
 
 
-def min_sign_flip_p(n: int) -> float:
-    """Return the smallest possible p of `sign_flip_p_value` for n differences."""
-    exact = 2.0 ** (1 - n)
-    return exact if 2**n <= MAX_ARRANGEMENTS else max(exact, 1 / (DRAWS + 1))
+def min_sign_flip_p_value(num_differences: int) -> float:
+    """Return the smallest possible p of `sign_flip_p_value`."""
+    exact = 2.0 ** (1 - num_differences)
+    return exact if 2**num_differences <= MAX_ARRANGEMENTS else max(exact, 1 / (DRAWS + 1))
 
 
-def min_permutation_p(n: int, m: int) -> float:
-    """Return the smallest possible p of `permutation_p_value` for samples of n and m values."""
-    if min(n, m) > 20:  # more than MAX_ARRANGEMENTS
+def min_permutation_p_value(num_a: int, num_b: int) -> float:
+    """Return the smallest possible p of `permutation_p_value` for samples of these sizes."""
+    if min(num_a, num_b) > 20:  # more than MAX_ARRANGEMENTS
         return 1 / (DRAWS + 1)
-    num_choices = math.comb(n + m, n)
-    exact = (2 if n == m else 1) / num_choices
+    num_choices = math.comb(num_a + num_b, num_a)
+    exact = (2 if num_a == num_b else 1) / num_choices
     return exact if num_choices <= MAX_ARRANGEMENTS else max(exact, 1 / (DRAWS + 1))
 
 
-def _random_flips(n: int) -> Iterable[np.ndarray]:
-    """Yield the random sign flips of n values in parts, 0 or 1 [draws, n]."""
-    if n <= MAX_CACHED_UNITS:
-        return [_cached_flips(n)]
-    random = random_stream("sign flips", n)
-    return (random.integers(0, 2, (count, n), dtype=np.int8) for count in _chunk_sizes(DRAWS, n))
-
-
-@lru_cache(maxsize=8)
-def _cached_flips(n: int) -> np.ndarray:
+def _random_sign_flips(num_values: int) -> Iterable[np.ndarray]:
+    """Yield the random sign flips in parts, 0 or 1 [draws, num_values]."""
+    if num_values <= MAX_CACHED_UNITS:
+        return [_cached_sign_flips(num_values)]
+    random = random_generator_from_name("sign flips", num_values)
     return (
-        random_stream("sign flips", n).integers(0, 2, (DRAWS, n), dtype=np.int8).astype(np.float32)
+        random.integers(0, 2, (count, num_values), dtype=np.int8)
+        for count in _chunk_sizes(DRAWS, num_values)
     )
 
 
-def _chunk_sizes(draws: int, width: int) -> list[int]:
+@lru_cache(maxsize=8)
+def _cached_sign_flips(num_values: int) -> np.ndarray:
+    return (
+        random_generator_from_name("sign flips", num_values)
+        .integers(0, 2, (DRAWS, num_values), dtype=np.int8)
+        .astype(np.float32)
+    )
+
+
+def _chunk_sizes(num_draws: int, num_values: int) -> list[int]:
     """Split draws into parts of about 10 MB each."""
-    size = max(1, min(draws, 2_000_000 // width))
-    return [size] * (draws // size) + ([draws % size] if draws % size else [])
+    size = max(1, min(num_draws, 2_000_000 // num_values))
+    return [size] * (num_draws // size) + ([num_draws % size] if num_draws % size else [])
 
 
 @lru_cache(maxsize=16)
-def _all_signs(n: int) -> np.ndarray:
-    """Return one of each pair of opposite sign patterns, -1 or 1 [2^(n-1), n]."""
-    bits = np.arange(2 ** (n - 1))[:, None] >> np.arange(n)
+def _enumerate_sign_patterns(num_values: int) -> np.ndarray:
+    """Return one of each pair of opposite sign patterns, -1 or 1 [patterns, num_values]."""
+    bits = np.arange(2 ** (num_values - 1))[:, None] >> np.arange(num_values)
     return np.where(bits & 1, -1.0, 1.0)
 
 
 @lru_cache(maxsize=16)
-def _enumerate_first_samples(n: int, m: int) -> np.ndarray:
-    """Return all choices of the first sample, the observed one first, 0 or 1 [choices, n + m].
+def _enumerate_group_assignments(num_a: int, num_b: int) -> np.ndarray:
+    """Return all choices of the first sample, 0 or 1 [choices, num_a + num_b], observed one first.
 
     With more than `MAX_ARRANGEMENTS` choices, only the observed one.
     """
-    num_choices = math.comb(n + m, n)
-    chosen = np.zeros((num_choices if num_choices <= MAX_ARRANGEMENTS else 1, n + m))
-    for row, members in zip(chosen, combinations(range(n + m), n)):
+    num_choices = math.comb(num_a + num_b, num_a)
+    chosen = np.zeros((num_choices if num_choices <= MAX_ARRANGEMENTS else 1, num_a + num_b))
+    for row, members in zip(chosen, combinations(range(num_a + num_b), num_a)):
         row[list(members)] = 1.0
     return chosen
 
 
-def _welch_statistic(members: np.ndarray, values: np.ndarray, n: int) -> np.ndarray:
-    """Compute |Welch's t| of each arrangement; without variation 0 or infinity."""
-    m = len(values) - n
-    sums, squares = members @ values, members @ values**2
-    mean_a, mean_b = sums / n, (values.sum() - sums) / m
-    error = np.maximum(squares - n * mean_a**2, 0) / (n * (n - 1))
-    error += np.maximum((values**2).sum() - squares - m * mean_b**2, 0) / (m * (m - 1))
+def _welch_statistics(is_in_a: np.ndarray, values: np.ndarray, num_a: int) -> np.ndarray:
+    """Compute |Welch's t| of each arrangement; without variation 0 or infinity.
+
+    Args:
+        is_in_a: 1 for values of the first sample, 0 for others, float64 [arrangements, num_values].
+        values: values of both samples, float64 [num_values].
+        num_a: size of the first sample.
+    """
+    num_b = len(values) - num_a
+    sums, squares = is_in_a @ values, is_in_a @ values**2
+    mean_a, mean_b = sums / num_a, (values.sum() - sums) / num_b
+    error = np.maximum(squares - num_a * mean_a**2, 0) / (num_a * (num_a - 1))
+    error += np.maximum((values**2).sum() - squares - num_b * mean_b**2, 0) / (num_b * (num_b - 1))
     size = np.abs(mean_a - mean_b)
     size[size < TIE_TOLERANCE] = 0.0
     error[error < TIE_TOLERANCE**2] = 0.0

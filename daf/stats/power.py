@@ -13,7 +13,10 @@ MAX_UNITS = 1_000_000
 
 
 def t_test_power(
-    difference: float, terms: Sequence[ErrorTerm], size_ratio: float, level: float
+    difference: float,
+    error_terms: Sequence[ErrorTerm],
+    size_ratio: float,
+    significance_level: float,
 ) -> float:
     """Compute the power of a two-sided t test with `size_ratio` as many units.
 
@@ -22,14 +25,14 @@ def t_test_power(
 
     Args:
         difference: true difference, in score units.
-        terms: observed error terms of the difference, at least one of them above 0.
+        error_terms: observed error terms of the difference, at least one of them above 0.
         size_ratio: number of units divided by the observed number.
-        level: level of the test.
+        significance_level: level of the test.
     """
-    variance = sum(term.variance for term in terms) / size_ratio
-    shares = [term.variance / size_ratio / variance for term in terms]
-    df = 1 / sum(s**2 / ((term.df + 1) * size_ratio - 1) for s, term in zip(shares, terms))
-    critical = special.stdtrit(df, 1 - level / 2)
+    variance = sum(term.variance for term in error_terms) / size_ratio
+    shares = [term.variance / size_ratio / variance for term in error_terms]
+    df = 1 / sum(s**2 / ((term.df + 1) * size_ratio - 1) for s, term in zip(shares, error_terms))
+    critical = special.stdtrit(df, 1 - significance_level / 2)
     noncentrality = abs(difference) / math.sqrt(variance)
     if noncentrality > critical + 30:  # power 1; nctdtr is not accurate here
         return 1.0
@@ -37,26 +40,31 @@ def t_test_power(
     return float(1 - above + below)
 
 
-def further_units(
-    difference: float, terms: Sequence[ErrorTerm], units: int, level: float
+def find_further_units(
+    difference: float, error_terms: Sequence[ErrorTerm], num_units: int, significance_level: float
 ) -> int | None:
     """Return the smallest number of additional units that gives a power of 80 %.
 
     Args:
         difference: true difference, in score units.
-        terms: observed error terms of the difference, at least one of them above 0.
-        units: observed number of units; the units of all error terms grow proportionally.
-        level: level of the test.
+        error_terms: observed error terms of the difference, at least one of them above 0.
+        num_units: observed number of units; the units of all error terms grow proportionally.
+        significance_level: level of the test.
 
     Returns:
         at least 1; None if `MAX_UNITS` units are not sufficient, as for a difference of 0.
     """
-    return smallest_sufficient(
-        lambda extra: t_test_power(difference, terms, (units + extra) / units, level) >= POWER
+    return find_smallest_sufficient_count(
+        lambda extra: (
+            t_test_power(
+                difference, error_terms, (num_units + extra) / num_units, significance_level
+            )
+            >= POWER
+        )
     )
 
 
-def smallest_sufficient(is_sufficient: Callable[[int], bool]) -> int | None:
+def find_smallest_sufficient_count(is_sufficient: Callable[[int], bool]) -> int | None:
     """Return the smallest sufficient number from 1 to `MAX_UNITS` by bisection; None without any.
 
     Args:

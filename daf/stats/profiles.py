@@ -1,22 +1,40 @@
 """Performance profiles: fraction of episodes that reach each score."""
 
 from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from daf.stats.estimate import SEED, Samples
+from daf.stats.estimate import SEED, Ceilings, Samples
 from daf.stats.proportions import wilson_interval
 
 POINTS = 41
+
+Profile = dict[str, Any]
+"""Performance profiles of some policies, in JSON types; see `compute_profile` for the keys."""
+
+
+class _Curve(NamedTuple):
+    """Performance profile of one policy.
+
+    Attributes:
+        fraction: fraction of episodes that reach each threshold, float64 [thresholds].
+        down: distance to the lower bound, float64 [thresholds]; None for a single unit.
+        up: distance to the upper bound, likewise.
+    """
+
+    fraction: np.ndarray
+    down: np.ndarray | None
+    up: np.ndarray | None
 
 
 def compute_profile(
     samples: Mapping[str, Samples],
     confidence: float,
-    ceilings: Mapping[str, float | None],
-) -> dict | None:
+    ceilings: Ceilings,
+) -> Profile | None:
     """Compute the fraction of episodes with at least each score, for scores from low to high.
 
     Performance profiles (Dolan and More 2002; Agarwal et al. 2021): a policy whose curve is
@@ -38,20 +56,23 @@ def compute_profile(
     missions = list(next(iter(samples.values())).scores)
     scales = dict.fromkeys(missions, 1.0)
     if len(missions) > 1:
-        if not all(ceilings.get(mission) for mission in missions):
+        scales = {mission: ceiling for mission in missions if (ceiling := ceilings.get(mission))}
+        if len(scales) < len(missions):
             return None
-        scales = {mission: ceilings[mission] for mission in missions}
         thresholds = np.linspace(0.0, 1.0, POINTS)
     else:
-        thresholds = _thresholds(samples, missions[0], ceilings.get(missions[0]))
+        thresholds = _choose_thresholds(samples, missions[0], ceilings.get(missions[0]))
     curves = [
-        {"policy": policy} | _profile_curve(sample, scales, thresholds, confidence)
+        {"policy": policy}
+        | _curve_to_json(_compute_profile_curve(sample, scales, thresholds, confidence))
         for policy, sample in samples.items()
     ]
     return {"thresholds": thresholds.tolist(), "curves": curves}
 
 
-def _thresholds(samples: Mapping[str, Samples], mission: str, ceiling: float | None) -> np.ndarray:
+def _choose_thresholds(
+    samples: Mapping[str, Samples], mission: str, ceiling: float | None
+) -> np.ndarray:
     """Return thresholds from the lowest score, or 0, to the ceiling, or the highest score."""
     scores = [sample.scores[mission].to_numpy() for sample in samples.values()]
     low = min(0.0, *(float(np.nanmin(values)) for values in scores))
@@ -60,35 +81,34 @@ def _thresholds(samples: Mapping[str, Samples], mission: str, ceiling: float | N
     return np.linspace(low, high if high > low else low + 1.0, POINTS)
 
 
-def _profile_curve(
-    sample: Samples, scales: Mapping[str, float], thresholds: np.ndarray, confidence: float
-) -> dict:
-    shares = {
-        mission: _fraction_reached(scores / scales[mission], thresholds)
+def _compute_profile_curve(
+    sample: Samples, score_scales: Mapping[str, float], thresholds: np.ndarray, confidence: float
+) -> _Curve:
+    fractions = {
+        mission: _fraction_reaching_thresholds(scores / score_scales[mission], thresholds)
         for mission, scores in sample.scores.items()
     }
     if sample.unit == SEED and len(sample.strata) == 1:
-        units = np.mean(list(shares.values()), axis=0)  # [thresholds, runs]
-        return _curve_entry(units.mean(axis=1), *_t_half_widths(units, confidence))
+        return _mean_curve_of_runs(np.mean(list(fractions.values()), axis=0), confidence)
     if sample.unit == SEED:
-        parts = [
-            (values.mean(axis=1), *_t_half_widths(values, confidence)) for values in shares.values()
-        ]
+        curves = [_mean_curve_of_runs(values, confidence) for values in fractions.values()]
     else:
-        parts = []
-        for mission, values in shares.items():
-            share = values.mean(axis=1)
-            low, high = wilson_interval(share, len(sample.scores[mission]), confidence)
-            parts.append((share, share - low, high - share))
-    share = np.mean([part[0] for part in parts], axis=0)
-    if any(part[1] is None for part in parts):
-        return _curve_entry(share, None, None)
+        curves = []
+        for mission, values in fractions.items():
+            fraction = values.mean(axis=1)
+            low, high = wilson_interval(fraction, len(sample.scores[mission]), confidence)
+            curves.append(_Curve(fraction, fraction - low, high - fraction))
+    fraction = np.mean([curve.fraction for curve in curves], axis=0)
+    downs = [curve.down for curve in curves if curve.down is not None]
+    ups = [curve.up for curve in curves if curve.up is not None]
+    if len(downs) < len(curves):
+        return _Curve(fraction, None, None)
     # Distances to the bounds of independent estimates add in quadrature (`mover_interval`).
-    down, up = (np.sqrt(sum(part[i] ** 2 for part in parts)) / len(parts) for i in (1, 2))
-    return _curve_entry(share, down, up)
+    down, up = (np.sqrt(sum(side**2 for side in sides)) / len(curves) for sides in (downs, ups))
+    return _Curve(fraction, down, up)
 
 
-def _fraction_reached(scores: pd.DataFrame, thresholds: np.ndarray) -> np.ndarray:
+def _fraction_reaching_thresholds(scores: pd.DataFrame, thresholds: np.ndarray) -> np.ndarray:
     """Return the fraction of each run's episodes with at least each score [thresholds, runs]."""
     columns = []
     for run in scores.columns:
@@ -99,21 +119,23 @@ def _fraction_reached(scores: pd.DataFrame, thresholds: np.ndarray) -> np.ndarra
     return np.array(columns).T
 
 
-def _t_half_widths(
-    units: np.ndarray, confidence: float
-) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """Return the half-widths (down, up) of the t interval of each row's mean [thresholds]."""
-    n = units.shape[1]
+def _mean_curve_of_runs(fractions: np.ndarray, confidence: float) -> _Curve:
+    """Return the mean of the fractions [thresholds, runs] over the runs, with t intervals."""
+    n = fractions.shape[1]
+    mean = fractions.mean(axis=1)
     if n < 2:
-        return None, None
-    half = special.stdtrit(n - 1, (1 + confidence) / 2) * units.std(axis=1, ddof=1) / np.sqrt(n)
-    return half, half
+        return _Curve(mean, None, None)
+    t = special.stdtrit(n - 1, (1 + confidence) / 2)
+    half = t * fractions.std(axis=1, ddof=1) / np.sqrt(n)
+    return _Curve(mean, half, half)
 
 
-def _curve_entry(share: np.ndarray, down: np.ndarray | None, up: np.ndarray | None) -> dict:
-    none = [None] * len(share)
+def _curve_to_json(curve: _Curve) -> dict[str, list]:
+    """Return the keys share, low and high of a curve, with bounds between 0 and 1."""
+    fraction, down, up = curve
+    none = [None] * len(fraction)
     return {
-        "share": share.tolist(),
-        "low": none if down is None else np.clip(share - down, 0, 1).tolist(),
-        "high": none if up is None else np.clip(share + up, 0, 1).tolist(),
+        "share": fraction.tolist(),
+        "low": none if down is None else np.clip(fraction - down, 0, 1).tolist(),
+        "high": none if up is None else np.clip(fraction + up, 0, 1).tolist(),
     }

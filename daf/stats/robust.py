@@ -10,24 +10,28 @@ draws of each value determines its weight. Simulations select the intervals
   less than its width. It is narrower than Student t on winsorized values, with higher coverage.
 - IQM of more than `BOOTSTRAP_MAX_UNITS` units: Student t on winsorized values (Tukey and McLaughlin
   1963; Yuen 1974).
-- Several strata, one of them that small or that large: `mover_interval` joins their intervals. Each
-  stratum needs 10 units. With 5, joined intervals cover 98 to 99 % for normal scores, and those of
-  the median 90 % for zero-inflated scores.
+- Several strata, one of them that small or that large: `combine_independent_intervals` joins their
+  intervals. Each stratum needs 10 units. With 5, joined intervals cover 98 to 99 % for normal
+  scores, and those of the median 90 % for zero-inflated scores.
 - All other cases: bias-corrected and accelerated bootstrap (BCa; Efron 1987), resampled within each
   stratum (Davison and Hinkley 1997, section 3.2). With fewer units its coverage is too low.
 """
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from scipy import special
 
 from daf.stats.estimate import ErrorTerm, Samples, t_interval, unbiased_variance
-from daf.stats.permutation import random_stream
-from daf.stats.proportions import Interval, mover_interval
+from daf.stats.permutation import random_generator_from_name
+from daf.stats.proportions import Interval, combine_independent_intervals
 
 WeightFunction = Callable[[np.ndarray], np.ndarray]  # weights of sorted values by their counts
+
+RobustEstimate = dict[str, Any]
+"""Median and interquartile mean with intervals; see `estimate_median_and_iqm` for the keys."""
 
 BOOTSTRAP_MIN_UNITS = 20
 RESAMPLES = 2_000
@@ -39,24 +43,24 @@ MIN_UNITS, MIN_UNITS_PER_STRATUM, SKEW_SAFE_UNITS = 5, 10, 30
 without a warning about skewed scores."""
 
 
-def iqm_weights(counts: np.ndarray) -> np.ndarray:
+def iqm_weights(draw_counts: np.ndarray) -> np.ndarray:
     """Return the weights of sorted values in the interquartile mean, float64 [..., n].
 
     A quarter of all draws, rounded down, is trimmed at each end, as in scipy's trimmed mean and in
     Agarwal et al. (2021).
 
     Args:
-        counts: number of draws of each value [..., n].
+        draw_counts: number of draws of each value [..., n].
     """
     return _fractions_between_positions(
-        counts, lambda total: total // 4, lambda total: total - total // 4
+        draw_counts, lambda total: total // 4, lambda total: total - total // 4
     )
 
 
-def median_weights(counts: np.ndarray) -> np.ndarray:
+def median_weights(draw_counts: np.ndarray) -> np.ndarray:
     """Return the weights of sorted values in the median; see `iqm_weights`."""
     return _fractions_between_positions(
-        counts, lambda total: (total - 1) // 2, lambda total: total // 2 + 1
+        draw_counts, lambda total: (total - 1) // 2, lambda total: total // 2 + 1
     )
 
 
@@ -73,7 +77,7 @@ def _fractions_between_positions(
     return np.maximum(inside, 0) / (end - start)
 
 
-def estimate_robust(sample: Samples, confidence: float) -> dict:
+def estimate_median_and_iqm(sample: Samples, confidence: float) -> RobustEstimate:
     """Estimate median and interquartile mean of the units with intervals.
 
     Several strata are averaged with equal weights.
@@ -88,14 +92,15 @@ def estimate_robust(sample: Samples, confidence: float) -> dict:
     """
     strata = [np.sort(stratum.to_numpy(dtype=float)) for stratum in sample.strata]
     fewest = min(map(len, strata))
-    results, notes = {}, []
+    results: RobustEstimate = {}
+    notes = []
     for name, weight_function in (("median", median_weights), ("iqm", iqm_weights)):
         value = float(
             np.mean([values @ weight_function(np.ones(len(values))) for values in strata])
         )
-        interval = _choose_interval(name, weight_function, strata, confidence)
+        interval = _compute_interval(name, weight_function, strata, confidence)
         if interval is None:
-            min_units = _min_units(strata)
+            min_units = _min_units_for_interval(strata)
             notes.append(f"{name}: an interval needs {min_units} units; got {fewest}")
         low, high = interval or (None, None)
         results |= {name: value, f"{name}_low": low, f"{name}_high": high}
@@ -104,31 +109,34 @@ def estimate_robust(sample: Samples, confidence: float) -> dict:
     return results | {"robust_note": "; ".join(notes) or None}
 
 
-def _min_units(strata: Sequence[np.ndarray]) -> int:
+def _min_units_for_interval(strata: Sequence[np.ndarray]) -> int:
     return MIN_UNITS if len(strata) == 1 else MIN_UNITS_PER_STRATUM
 
 
-def _choose_interval(
-    name: str, weight_function: WeightFunction, strata: Sequence[np.ndarray], confidence: float
+def _compute_interval(
+    statistic: str,
+    weight_function: WeightFunction,
+    strata: Sequence[np.ndarray],
+    confidence: float,
 ) -> Interval | None:
     fewest, largest = min(map(len, strata)), max(map(len, strata))
-    if fewest < _min_units(strata):
+    if fewest < _min_units_for_interval(strata):
         return None
     in_bootstrap_range = fewest >= BOOTSTRAP_MIN_UNITS and largest <= BOOTSTRAP_MAX_UNITS
-    if in_bootstrap_range and (name == "iqm" or len(strata) > 1):
+    if in_bootstrap_range and (statistic == "iqm" or len(strata) > 1):
         return bca_interval(strata, weight_function, confidence)
     bounds = [
-        winsorized_interval(values, confidence)
-        if name == "iqm" and len(values) >= BOOTSTRAP_MIN_UNITS
+        winsorized_t_interval(values, confidence)
+        if statistic == "iqm" and len(values) >= BOOTSTRAP_MIN_UNITS
         else median_interval(values, confidence)
         for values in strata
     ]
-    return mover_interval(
+    return combine_independent_intervals(
         [float(values @ weight_function(np.ones(len(values)))) for values in strata], bounds
     )
 
 
-def median_interval(values: np.ndarray, confidence: float) -> Interval:
+def median_interval(sorted_values: np.ndarray, confidence: float) -> Interval:
     """Compute the interval of the median, which also covers the interquartile mean.
 
     The interval between the k-th values from both ends contains the median with probability
@@ -137,24 +145,24 @@ def median_interval(values: np.ndarray, confidence: float) -> Interval:
     k = 1 has too low a coverage, the extremes are the interval: 5 values cover 93.75 %.
 
     Args:
-        values: sorted values, float64 [n], n >= 2.
+        sorted_values: ascending values, float64 [n], n >= 2.
         confidence: coverage of the interval.
     """
-    n = len(values)
+    n = len(sorted_values)
     coverage = 1 - 2 * special.bdtr(np.arange(n // 2), n, 0.5)  # for k = 1, 2, ...
     k = int(np.sum(coverage >= confidence))
     if k == 0:
-        return float(values[0]), float(values[-1])
+        return float(sorted_values[0]), float(sorted_values[-1])
     if k == len(coverage):
-        return float(values[k - 1]), float(values[n - k])
+        return float(sorted_values[k - 1]), float(sorted_values[n - k])
     part = (coverage[k - 1] - confidence) / (coverage[k - 1] - coverage[k])
     inward = (n - k) * part / (k + (n - 2 * k) * part)
-    low = values[k - 1] + inward * (values[k] - values[k - 1])
-    high = values[n - k] - inward * (values[n - k] - values[n - k - 1])
+    low = sorted_values[k - 1] + inward * (sorted_values[k] - sorted_values[k - 1])
+    high = sorted_values[n - k] - inward * (sorted_values[n - k] - sorted_values[n - k - 1])
     return float(low), float(high)
 
 
-def winsorized_interval(values: np.ndarray, confidence: float) -> Interval:
+def winsorized_t_interval(sorted_values: np.ndarray, confidence: float) -> Interval:
     """Compute the t interval of the interquartile mean.
 
     With g = n // 4 values trimmed at each end, h remaining values and the winsorized variance
@@ -162,20 +170,21 @@ def winsorized_interval(values: np.ndarray, confidence: float) -> Interval:
     (Yuen 1974).
 
     Args:
-        values: sorted values, float64 [n], n >= 5.
+        sorted_values: ascending values, float64 [n], n >= 5.
         confidence: coverage of the interval.
     """
-    n = len(values)
+    n = len(sorted_values)
     cut = n // 4
     remaining = n - 2 * cut
-    middle = values[cut : n - cut]
+    middle = sorted_values[cut : n - cut]
     error = (
         (n - 1)
-        * unbiased_variance(values.clip(middle[0], middle[-1]))
+        * unbiased_variance(sorted_values.clip(middle[0], middle[-1]))
         / (remaining * (remaining - 1))
     )
     interval = t_interval(float(middle.mean()), [ErrorTerm(error, remaining - 1)], confidence)
-    return interval["low"], interval["high"]
+    assert interval.low is not None and interval.high is not None  # remaining >= 2
+    return interval.low, interval.high
 
 
 def bca_interval(
@@ -195,7 +204,7 @@ def bca_interval(
     resampled = np.zeros(RESAMPLES)
     influences = []
     for index, values in enumerate(strata):
-        resampled += _resample_weights(weight_function, len(values), index) @ values / len(strata)
+        resampled += _bootstrap_weights(weight_function, len(values), index) @ values / len(strata)
         jackknife = weight_function(1.0 - np.eye(len(values))) @ values
         influences.append((jackknife.mean() - jackknife) * (len(values) - 1) / len(values))
     influence = np.concatenate(influences)
@@ -215,9 +224,13 @@ def bca_interval(
 
 
 @lru_cache(maxsize=12)
-def _resample_weights(weight_function: WeightFunction, n: int, stratum: int) -> np.ndarray:
-    """Return the weights of n sorted values in each resample [RESAMPLES, n]."""
-    counts = random_stream("bootstrap", n, stratum).multinomial(n, np.full(n, 1 / n), RESAMPLES)
+def _bootstrap_weights(
+    weight_function: WeightFunction, num_values: int, stratum_index: int
+) -> np.ndarray:
+    """Return the weights of sorted values in each resample [RESAMPLES, num_values]."""
+    counts = random_generator_from_name("bootstrap", num_values, stratum_index).multinomial(
+        num_values, np.full(num_values, 1 / num_values), RESAMPLES
+    )
     return weight_function(counts)
 
 

@@ -8,6 +8,7 @@ intervals without tests and without correction for multiple comparisons.
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -15,33 +16,40 @@ from daf.stats.contrast import compute_contrast
 from daf.stats.episode_table import validate_episodes
 from daf.stats.estimate import (
     SEED,
+    TInterval,
+    Unit,
+    choose_independent_unit,
     collect_samples,
-    error_term,
-    independent_unit,
+    compute_error_term,
+    estimate_samples_mean,
     join_notes,
-    summarize,
     t_interval,
 )
-from daf.stats.verdict import claim_text
+from daf.stats.verdict import format_claim
+
+TeamQuestions = Mapping[str, Any]
+"""Configured team statistics, in JSON types; see `daf.plan.team_questions` for the keys."""
 
 KEYS = ["mission", "world_seed", "run", "training_seed"]
 
 
-def analyse_teams(episodes: pd.DataFrame, questions: Mapping, confidence: float) -> dict:
+def analyse_teams(
+    episodes: pd.DataFrame, questions: TeamQuestions, confidence: float
+) -> dict[str, Any]:
     """Compute the configured team statistics on each mission and over the common missions.
 
     Args:
         episodes: episodes of policies and teams; the column `policy` has the name of either (see
             `episode_table.COLUMNS`).
-        questions: configured team statistics, see `daf.plan.team_questions`.
+        questions: configured team statistics.
         confidence: coverage of the intervals.
 
     Returns:
         dict of plain values; `mission` is None for the mean over missions with equal weights.
         `teams`: {team: {mission: {policy: agents}}}; `replacement`;
-        `mixed`: [{team, mission, unit, claim} and the output of `estimate.summarize`];
+        `mixed`: [{team, mission, unit, claim} and the output of `estimate.estimate_samples_mean`];
         `values`: [{policy, mission} and the output of `value_over_replacement`];
-        `pairs`, `gaps`: [{mission} and the output of `cross_play`].
+        `pairs`, `gaps`: [{mission} and the output of `compute_cross_play`].
 
     Raises:
         ValueError: the table is invalid.
@@ -67,11 +75,13 @@ def analyse_teams(episodes: pd.DataFrame, questions: Mapping, confidence: float)
         for team in questions["mixed"]:
             for rows in select_rows([team], mission):
                 entry = {"team": team, "mission": mission}
-                results["mixed"].append(entry | _summarize_rows(rows, confidence))
+                results["mixed"].append(entry | _estimate_team_score(rows, confidence))
         for policy, team in questions["valued"].items():
             if both := select_rows([team, replacement], mission):
                 shares = {name: counts[policy] for name, counts in agents[team].items()}
-                value = value_over_replacement(*both, agents=shares, confidence=confidence)
+                value = value_over_replacement(
+                    *both, agents_by_mission=shares, confidence=confidence
+                )
                 results["values"].append({"policy": policy, "mission": mission} | value)
         available = [
             name
@@ -79,26 +89,26 @@ def analyse_teams(episodes: pd.DataFrame, questions: Mapping, confidence: float)
             if mission in evaluated.get(name, ()) or (name in evaluated and not mission)
         ]
         if tables := select_rows(available, mission):
-            crossed = cross_play(pd.concat(tables), pairings, confidence=confidence)
+            crossed = compute_cross_play(pd.concat(tables), pairings, confidence=confidence)
             for key, items in crossed.items():
                 results[key] += [{"mission": mission} | item for item in items]
     return {"teams": agents, "replacement": replacement} | results
 
 
-def _summarize_rows(rows: pd.DataFrame, confidence: float) -> dict:
-    unit = independent_unit(rows)
+def _estimate_team_score(rows: pd.DataFrame, confidence: float) -> dict[str, Any]:
+    unit = choose_independent_unit(rows)
     missions = sorted(set(rows["mission"]))
-    summary = summarize(collect_samples(rows, missions, unit), confidence)
-    return {"unit": unit, "claim": claim_text(unit)} | summary
+    summary = estimate_samples_mean(collect_samples(rows, missions, unit), confidence)
+    return {"unit": unit, "claim": format_claim(unit)} | summary
 
 
 def value_over_replacement(
-    team: pd.DataFrame,
-    replacement: pd.DataFrame,
+    team_episodes: pd.DataFrame,
+    replacement_episodes: pd.DataFrame,
     *,
-    agents: Mapping[str, int],
+    agents_by_mission: Mapping[str, int],
     confidence: float = 0.95,
-) -> dict:
+) -> dict[str, Any]:
     """Compute the value over replacement policy (VORP) per agent that the policy controls.
 
     VORP is the focal metric of the Alignment League Benchmark (CoGames): the mean score of teams in
@@ -106,9 +116,9 @@ def value_over_replacement(
     control of them, divided by the number of these agents. Missions have equal weights.
 
     Args:
-        team: episodes of the mixed team (see `episode_table.COLUMNS`).
-        replacement: episodes of the team of replacements only, on the same missions.
-        agents: number of agents that the policy controls in `team`, by mission, at least 1.
+        team_episodes: episodes of the mixed team (see `episode_table.COLUMNS`).
+        replacement_episodes: episodes of the team of replacements only, on the same missions.
+        agents_by_mission: number of agents that the policy controls in the mixed team, at least 1.
         confidence: coverage of the interval.
 
     Returns:
@@ -118,20 +128,22 @@ def value_over_replacement(
     Raises:
         ValueError: a table is invalid, or the missions of the tables differ; one line.
     """
-    tables = [validate_episodes(team), validate_episodes(replacement)]
+    tables = [validate_episodes(team_episodes), validate_episodes(replacement_episodes)]
     missions = [", ".join(sorted(set(rows["mission"]))) for rows in tables]
     if missions[0] != missions[1]:
         raise ValueError(f"missions differ: team {missions[0]}; replacement {missions[1]}")
     for mission in set(tables[0]["mission"]):
-        if agents[mission] < 1:
-            raise ValueError(f"agents: got {agents[mission]}; expected at least 1")
-    scaled = [rows.assign(score=rows["score"] / rows["mission"].map(agents)) for rows in tables]
-    return _difference_with_interval(*scaled, "value", confidence)
+        if agents_by_mission[mission] < 1:
+            raise ValueError(f"agents: got {agents_by_mission[mission]}; expected at least 1")
+    per_agent, replacement_per_agent = (
+        rows.assign(score=rows["score"] / rows["mission"].map(agents_by_mission)) for rows in tables
+    )
+    return _estimate_difference(per_agent, replacement_per_agent, "value", confidence)
 
 
-def cross_play(
+def compute_cross_play(
     episodes: pd.DataFrame, pairings: Mapping[str, tuple[str, str]], *, confidence: float = 0.95
-) -> dict[str, list[dict]]:
+) -> dict[str, list[dict[str, Any]]]:
     """Compute the cross-play matrix and the cross-play gap of each policy.
 
     The cross-play matrix of Hu et al. (2020, "Other-Play"): the entry (a, b) is the mean score of
@@ -145,7 +157,8 @@ def cross_play(
         confidence: coverage of the intervals.
 
     Returns:
-        pairs: [{a, b (sorted), unit, claim} and the output of `estimate.summarize`], sorted;
+        pairs: [{a, b (sorted), unit, claim} and the output of `estimate.estimate_samples_mean`],
+        sorted;
         gaps: [{policy, gap, low, high, unit, claim, method, n_training_seeds, note}] of the
         policies with both self-play and other pairings.
 
@@ -170,81 +183,79 @@ def cross_play(
         others = [rows for pair, rows in entries.items() if policy in pair and pair[0] != pair[1]]
         self_play = entries.get((policy, policy))
         if self_play is not None and others:
-            gap = _difference_with_interval(
-                self_play, _mean_over_pairings(others), "gap", confidence
-            )
+            gap = _estimate_difference(self_play, _average_pairings(others), "gap", confidence)
             gaps.append({"policy": policy} | gap)
     return {
         "pairs": [
-            {"a": a, "b": b} | _summarize_rows(rows, confidence)
+            {"a": a, "b": b} | _estimate_team_score(rows, confidence)
             for (a, b), rows in sorted(entries.items())
         ],
         "gaps": gaps,
     }
 
 
-def _mean_over_pairings(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def _average_pairings(pairings: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return the mean score of several pairings in each world, as episodes of one policy.
 
     With training seeds, the means are taken for each seed that all trained pairings share; pairings
     without seeds count for every seed.
     """
-    seeds = [set(rows["training_seed"].dropna()) for rows in parts]
+    seeds = [set(rows["training_seed"].dropna()) for rows in pairings]
     shared = sorted(set.intersection(*filter(None, seeds))) if any(seeds) else [pd.NA]
     shared_seeds = pd.DataFrame({"training_seed": pd.array(shared, dtype="Int64")})
     tables = [
         rows.drop(columns="training_seed").merge(shared_seeds, how="cross")
         if not trained
         else rows[rows["training_seed"].isin(shared)]
-        for rows, trained in zip(parts, seeds)
+        for rows, trained in zip(pairings, seeds)
     ]
     episodes = pd.concat(tables)
     episodes["run"] = "s" + episodes["training_seed"].astype(str)
     scores = episodes.groupby(KEYS, dropna=False)["score"].agg(["mean", "size"]).reset_index()
-    complete = scores[scores["size"] == len(parts)]
+    complete = scores[scores["size"] == len(pairings)]
     return complete.rename(columns={"mean": "score"}).assign(policy="together")
 
 
-def _difference_with_interval(
-    a: pd.DataFrame, b: pd.DataFrame, name: str, confidence: float
-) -> dict:
-    """Return the mean of `a` minus the mean of `b` on common missions as `name`, with interval."""
+def _estimate_difference(
+    a: pd.DataFrame, b: pd.DataFrame, result_key: str, confidence: float
+) -> dict[str, Any]:
+    """Estimate the mean of `a` minus the mean of `b` on common missions, under the result key."""
     missions = sorted(set(a["mission"]) & set(b["mission"]))
     a, b = (rows[rows["mission"].isin(missions)] for rows in (a, b))
     if a["training_seed"].notna().all() and b["training_seed"].notna().all():
         shared = set(a["training_seed"]) & set(b["training_seed"])
         a, b = (rows[rows["training_seed"].isin(shared)] for rows in (a, b))
     seeds = max(int(rows["training_seed"].nunique()) for rows in (a, b))
-    units = [independent_unit(rows) for rows in (a, b)]
+    units: list[Unit] = [choose_independent_unit(rows) for rows in (a, b)]
     note = None
     if units == [SEED, SEED]:
-        by_seed = (_seed_means(a) - _seed_means(b)).dropna()
-        difference, terms = by_seed.mean(), [error_term(by_seed)]
+        by_seed = (_average_by_training_seed(a) - _average_by_training_seed(b)).dropna()
+        difference, terms = by_seed.mean(), [compute_error_term(by_seed)]
         unit, method = SEED, "paired t over training seeds"
     elif not (a.empty or b.empty):
         sides = (collect_samples(rows, missions, unit) for rows, unit in zip((a, b), units))
         contrast = compute_contrast(*sides)
-        difference, terms = contrast.difference, contrast.terms
+        difference, terms = contrast.difference, contrast.error_terms
         unit, method, note = contrast.unit, contrast.method, contrast.note
     else:
         difference, terms, unit, method = math.nan, [], SEED, None
     if math.isnan(difference):
-        interval = {"low": None, "high": None, "note": "no common training seed"}
+        interval = TInterval(None, None, None, None, "no common training seed")
     else:
         interval = t_interval(difference, terms, confidence)
     return {
-        name: None if math.isnan(difference) else float(difference),
-        "low": interval["low"],
-        "high": interval["high"],
+        result_key: None if math.isnan(difference) else float(difference),
+        "low": interval.low,
+        "high": interval.high,
         "unit": unit,
-        "claim": claim_text(unit),
+        "claim": format_claim(unit),
         "method": method,
         "n_training_seeds": seeds,
-        "note": join_notes(note, interval["note"]),
+        "note": join_notes(note, interval.note),
     }
 
 
-def _seed_means(rows: pd.DataFrame) -> pd.Series:
+def _average_by_training_seed(rows: pd.DataFrame) -> pd.Series:
     """Return the mean over the missions of each training seed with all missions."""
     means = rows.groupby(["training_seed", "mission"])["score"].mean().unstack("mission")
     return means.dropna().mean(axis=1)

@@ -1,16 +1,32 @@
 """Rankings, winners and verdicts in words."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from daf.stats.contrast import MIXED
-from daf.stats.estimate import EPISODE, ROUNDING, SEED
-from daf.stats.family import BETTER, EQUIVALENT, NOT_TESTED, WORSE
+from daf.stats.estimate import EPISODE, ROUNDING, SEED, MeanEstimate, Unit
+from daf.stats.family import BETTER, EQUIVALENT, NOT_TESTED, WORSE, Comparison
 from daf.stats.pair import SEEDS_NEEDED
 
 SCORE_UNIT = "hearts per episode"
 
+RankedPolicy = dict[str, Any]
+"""Policy with its rank, in JSON types; see `rank_policies` for the keys."""
 
-def rank_policies(estimates: Sequence[dict], comparisons: Sequence[dict]) -> list[dict]:
+Winner = dict[str, Any]
+"""Best policy and the policies that it does not beat; see `find_winner` for the keys."""
+
+
+class _SignificantOpponents(NamedTuple):
+    """Policies that a policy beats significantly, and those that beat it."""
+
+    beaten: set[str]
+    beaten_by: set[str]
+
+
+def rank_policies(
+    estimates: Sequence[MeanEstimate], comparisons: Sequence[Comparison]
+) -> list[RankedPolicy]:
     """Rank policies by mean score with confidence intervals of the ranks.
 
     Equal means share a rank, and the next rank is skipped. The best possible rank is 1 + the number
@@ -26,34 +42,35 @@ def rank_policies(estimates: Sequence[dict], comparisons: Sequence[dict]) -> lis
         [{rank, policy, mean, rank_low, rank_high}], best first; rank_low is the best rank.
     """
     ordered = sorted(estimates, key=lambda item: (-item["mean"], item["policy"]))
-    ranks: list[dict] = []
+    ranks: list[RankedPolicy] = []
     for position, item in enumerate(ordered, start=1):
         rank = position
-        if ranks and _same(item["mean"], ranks[-1]["mean"]):
+        if ranks and _is_equal_up_to_rounding(item["mean"], ranks[-1]["mean"]):
             rank = ranks[-1]["rank"]
-        beaten, beaten_by = _significant_wins_and_losses(item["policy"], comparisons)
+        opponents = _find_significant_opponents(item["policy"], comparisons)
+        num_beaten, num_beaten_by = len(opponents.beaten), len(opponents.beaten_by)
         ranks.append(
             {"rank": rank, "policy": item["policy"], "mean": item["mean"]}
-            | {"rank_low": 1 + len(beaten_by), "rank_high": len(ordered) - len(beaten)}
+            | {"rank_low": 1 + num_beaten_by, "rank_high": len(ordered) - num_beaten}
         )
     # Rounding errors must not decide the order of equal means.
     return sorted(ranks, key=lambda item: (item["rank"], item["policy"]))
 
 
-def _significant_wins_and_losses(
-    policy: str, comparisons: Sequence[dict]
-) -> tuple[set[str], set[str]]:
-    """Return the policies that a policy beats significantly, and those that beat it."""
-    beaten, beaten_by = set(), set()
+def _find_significant_opponents(
+    policy: str, comparisons: Sequence[Comparison]
+) -> _SignificantOpponents:
+    """Find the policies that differ significantly from a policy."""
+    opponents = _SignificantOpponents(set(), set())
     for pair in comparisons:
         if policy in (pair["a"], pair["b"]) and pair["outcome"] in (BETTER, WORSE):
             won = (pair["outcome"] == BETTER) == (pair["a"] == policy)
             opponent = pair["b"] if pair["a"] == policy else pair["a"]
-            (beaten if won else beaten_by).add(opponent)
-    return beaten, beaten_by
+            (opponents.beaten if won else opponents.beaten_by).add(opponent)
+    return opponents
 
 
-def find_winner(ranks: Sequence[dict], comparisons: Sequence[dict]) -> dict:
+def find_winner(ranks: Sequence[RankedPolicy], comparisons: Sequence[Comparison]) -> Winner:
     """Find the best policy of a ranking, and the policies that it does not beat significantly.
 
     Args:
@@ -76,7 +93,9 @@ def find_winner(ranks: Sequence[dict], comparisons: Sequence[dict]) -> dict:
     undecided = [
         name
         for name in others
-        if not all(name in _significant_wins_and_losses(policy, comparisons)[0] for policy in best)
+        if not all(
+            name in _find_significant_opponents(policy, comparisons).beaten for policy in best
+        )
     ]
     return {
         "best_policies": best,
@@ -89,14 +108,14 @@ def find_winner(ranks: Sequence[dict], comparisons: Sequence[dict]) -> dict:
     }
 
 
-def _same(a: float, b: float) -> bool:
+def _is_equal_up_to_rounding(a: float, b: float) -> bool:
     return abs(a - b) <= ROUNDING * max(abs(a), abs(b))
 
 
-def verdict_text(
-    winner: Mapping,
-    estimates: Mapping[str, Mapping],
-    comparisons: Sequence[Mapping],
+def format_verdict(
+    winner: Winner,
+    estimates: Mapping[str, MeanEstimate],
+    comparisons: Sequence[Comparison],
     scope: str,
     confidence: float,
 ) -> str:
@@ -126,7 +145,7 @@ def verdict_text(
     elif not winner["undecided_with"]:
         text = f"{name} is the only policy ({score}); no comparison is possible."
     else:
-        reasons = _open_reasons(winner, comparisons, level)
+        reasons = _explain_undecided(winner, comparisons, level)
         text = f"{name} has the highest mean ({score}), but {reasons}."
     if best["unit"] == EPISODE and best["n_training_seeds"] == 1:
         text += (
@@ -135,18 +154,18 @@ def verdict_text(
     return text
 
 
-def _open_reasons(winner: Mapping, comparisons: Sequence[Mapping], level: str) -> str:
+def _explain_undecided(winner: Winner, comparisons: Sequence[Comparison], level_text: str) -> str:
     """Return the reasons why the best policy is not decided, as a clause."""
     kinds = ("equivalent_to", "not_tested_with", "not_compared_with")
     explained = {name for kind in kinds for name in winner[kind]}
     undecided = [name for name in winner["undecided_with"] if name not in explained]
     parts = []
     if undecided:
-        closest = _closest_pair(winner["best_policies"][0], undecided, comparisons)
+        closest = _find_closest_comparison(winner["best_policies"][0], undecided, comparisons)
         units = format_units_needed(closest)
         parts.append(
-            f"it does not differ significantly from {format_names(undecided)} at the {level} level"
-            + (f" ({units} would decide it)" if units else "")
+            f"it does not differ significantly from {format_names(undecided)} "
+            f"at the {level_text} level" + (f" ({units} would decide it)" if units else "")
         )
     if winner["equivalent_to"]:
         parts.append(f"it is equivalent to {format_names(winner['equivalent_to'])}")
@@ -162,9 +181,9 @@ def _open_reasons(winner: Mapping, comparisons: Sequence[Mapping], level: str) -
     return ", and ".join(parts)
 
 
-def _closest_pair(
-    best: str, others: Sequence[str], comparisons: Sequence[Mapping]
-) -> Mapping | None:
+def _find_closest_comparison(
+    best: str, others: Sequence[str], comparisons: Sequence[Comparison]
+) -> Comparison | None:
     """Return the comparison with the smallest difference, which is the hardest to decide."""
     pairs = [
         pair
@@ -174,11 +193,11 @@ def _closest_pair(
     return min(pairs, key=lambda pair: abs(pair["difference"]), default=None)
 
 
-def format_units_needed(pair: Mapping | None) -> str | None:
+def format_units_needed(pair: Comparison | None) -> str | None:
     """Return the additional seeds or episodes of an undecided pair in words; None without any."""
-    further = pair["further"] if pair else None
-    if not further:
+    if not pair or not pair["further"]:
         return None
+    further = pair["further"]
     seeds, episodes = further["training_seeds"], further["episodes"]
     parts = [] if seeds is None else [f"{seeds} more training seed{'s' if seeds > 1 else ''}"]
     parts += [] if episodes is None else [f"{episodes} more episode{'s' if episodes > 1 else ''}"]
@@ -192,7 +211,7 @@ def format_names(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + remaining
 
 
-def claim_text(unit: str) -> str:
+def format_claim(unit: Unit) -> str:
     """Return the subject of a result with this unit."""
     return {
         SEED: "about the training method, on these worlds",
@@ -201,7 +220,7 @@ def claim_text(unit: str) -> str:
     }[unit]
 
 
-def pair_verdict(pair: Mapping) -> str:
+def format_pair_verdict(pair: Comparison) -> str:
     """Return the outcome of one comparison as a clause."""
     a, b = pair["a"], pair["b"]
     margin = None if pair["margin"] is None else f"{format_score(pair['margin'])} {SCORE_UNIT}"

@@ -11,29 +11,33 @@ from daf.sweep.importance import compute_importance
 from daf.sweep.objective import compute_outcomes
 from daf.sweep.rank import (
     compare_with_best,
-    episodes_by_trial,
-    is_trained_as_long,
-    objective_interval,
+    estimate_objective,
+    is_trained_as_long_as_best,
+    split_episodes_by_trial,
 )
-from daf.sweep.trials import Trial, base_training, trial_policy
+from daf.sweep.trials import Trial, TrialRuns, base_training, trial_policy
+
+SweepResult = dict[str, Any]
+"""Result of a sweep, in JSON types; see `conclude_sweep` for the keys."""
 
 
-def conclude(
+def conclude_sweep(
     sweep: DAFSweepConfig,
     trials: pd.DataFrame,
     rounds: pd.DataFrame,
-    confirmed: Sequence[Mapping[str, Any]],
-    episodes: pd.DataFrame | None,
-) -> dict[str, Any]:
+    finalists: Sequence[TrialRuns],
+    confirmation_episodes: pd.DataFrame | None,
+) -> SweepResult:
     """Return the result of a sweep as plain data.
 
     Args:
         sweep: configuration of the sweep.
         trials: table of trials, from `rank_trials`.
         rounds: table of rounds, from `rounds_table`.
-        confirmed: finalists with the runs of their confirmation, from
+        finalists: finalists with the runs of their confirmation, from
             `SweepState.confirmation_entries`; empty without a confirmation.
-        episodes: episode tables of the confirmation, as one table; None without a confirmation.
+        confirmation_episodes: episode tables of the confirmation, as one table; None without a
+            confirmation.
 
     Returns:
         `metric`, `direction`: the objective.
@@ -51,7 +55,7 @@ def conclude(
     """
     succeeded = trials[trials["status"] == "success"]
     best, *others = succeeded.to_dict("records")
-    confirmation = _confirmation_entries(sweep, succeeded, confirmed, episodes)
+    confirmation = _confirmation_results(sweep, succeeded, finalists, confirmation_episodes)
     columns = ("objective", "low", "high", "unit", "n_units")
     return {
         "metric": sweep.objective_metric,
@@ -61,15 +65,15 @@ def conclude(
             "run": best["best_run"],
             "hyperparameters": strict_json.loads(best["hyperparameters"]),
             **{column: to_json_value(best[column]) for column in columns},
-            "rivals": sum(is_trained_as_long(sweep, trial, best) for trial in others),
+            "rivals": sum(is_trained_as_long_as_best(sweep, trial, best) for trial in others),
             "tied_with": succeeded["trial"][succeeded["tied"].astype(bool)].tolist()[1:],
             "confirmed": confirmation[0] if confirmation else None,
         },
         "ranking": succeeded["trial"].tolist(),
         "failed": trials["trial"][trials["status"] == "failed"].tolist(),
         "confirmation": confirmation,
-        "importance": _importance_entries(sweep, trials, rounds),
-        "budget": _budget_entry(sweep, trials, confirmed),
+        "importance": _compute_importance_at_equal_steps(sweep, trials, rounds),
+        "budget": _planned_cost(sweep, trials, finalists),
     }
 
 
@@ -80,38 +84,38 @@ def to_json_value(value: Any) -> Any:
     return value.item() if hasattr(value, "item") else value
 
 
-def _confirmation_entries(
+def _confirmation_results(
     sweep: DAFSweepConfig,
     succeeded: pd.DataFrame,
-    confirmed: Sequence[Mapping[str, Any]],
+    finalists: Sequence[TrialRuns],
     episodes: pd.DataFrame | None,
 ) -> list[dict[str, Any]]:
-    if not confirmed or episodes is None:
+    if not finalists or episodes is None:
         return []
     sign = -1 if sweep.optimize_direction == "minimize" else 1
     search_objectives = dict(zip(succeeded["trial"], succeeded["objective"]))
-    (outcomes,) = compute_outcomes([confirmed], episodes, sweep.objective_metric)
-    evaluated = [e for e, outcome in zip(confirmed, outcomes) if outcome.objective is not None]
-    tables = episodes_by_trial(episodes, sweep.objective_metric, evaluated)
-    best = confirmed[0]["trial"]
+    (outcomes,) = compute_outcomes([finalists], episodes, sweep.objective_metric)
+    evaluated = [e for e, outcome in zip(finalists, outcomes) if outcome.objective is not None]
+    tables = split_episodes_by_trial(episodes, sweep.objective_metric, evaluated)
+    best = finalists[0]["trial"]
     others = [entry["trial"] for entry in evaluated[1:] if best in tables]
     to_best = compare_with_best(tables, best, others)
     results = []
-    for entry in confirmed:
+    for entry in finalists:
         trial = entry["trial"]
         result = {"trial": trial, "searched": float(search_objectives[trial])}
         result |= dict.fromkeys(
             ("mean", "low", "high", "unit", "n_units", "n_episodes", "optimism")
         )
         if trial in tables:
-            estimate = objective_interval(tables[trial])
+            estimate = estimate_objective(tables[trial])
             result |= {key: value for key, value in estimate.items() if key in result}
             result["optimism"] = sign * (result["searched"] - result["mean"])
         results.append(result | {"to_best": to_best.get(trial)})
     return results
 
 
-def _importance_entries(
+def _compute_importance_at_equal_steps(
     sweep: DAFSweepConfig, trials: pd.DataFrame, rounds: pd.DataFrame
 ) -> list[dict[str, Any]]:
     # Trials must have equal training steps. In halving, only the first rung has all trials.
@@ -123,8 +127,8 @@ def _importance_entries(
     )
 
 
-def _budget_entry(
-    sweep: DAFSweepConfig, trials: pd.DataFrame, confirmed: Sequence[Mapping[str, Any]]
+def _planned_cost(
+    sweep: DAFSweepConfig, trials: pd.DataFrame, finalists: Sequence[TrialRuns]
 ) -> dict[str, Any]:
     """Return the planned cost of the sweep.
 
@@ -132,7 +136,7 @@ def _budget_entry(
     """
     num_runs = trials["runs"].map(len)
     num_evaluated = num_runs * (trials["round"] + 1 if sweep.strategy == "halving" else 1)
-    num_confirmation_runs = sum(len(entry["runs"]) for entry in confirmed)
+    num_confirmation_runs = sum(len(entry["runs"]) for entry in finalists)
     episodes = sweep.confirmation.episodes or sweep.episodes_per_trial
     return {
         "trials": len(trials),
@@ -140,25 +144,25 @@ def _budget_entry(
         "agent_steps": int((num_runs * trials["steps"]).sum()),
         "episodes": int(num_evaluated.sum()) * len(sweep.missions) * sweep.episodes_per_trial,
         "confirmation": {
-            "trials": len(confirmed),
+            "trials": len(finalists),
             "trainings": num_confirmation_runs,
-            "agent_steps": sum(len(entry["runs"]) * entry["steps"] for entry in confirmed),
+            "agent_steps": sum(len(entry["runs"]) * entry["steps"] for entry in finalists),
             "episodes": num_confirmation_runs * len(sweep.missions) * episodes,
         },
     }
 
 
-def best_config(sweep: DAFSweepConfig, best: Mapping[str, Any]) -> dict[str, Any]:
+def build_best_config(sweep: DAFSweepConfig, best_trial: Mapping[str, Any]) -> dict[str, Any]:
     """Return the configuration of a benchmark that trains the best trial again.
 
     Args:
         sweep: configuration of the sweep.
-        best: entry `best` of the result.
+        best_trial: entry `best` of the result.
     """
-    policy = trial_policy(sweep, Trial(best["trial"], best["hyperparameters"]))
+    policy = trial_policy(sweep, Trial(best_trial["trial"], best_trial["hyperparameters"]))
     training = base_training(sweep).resolved() | policy.training
     return {
-        "name": best["trial"],
+        "name": best_trial["trial"],
         "policies": [{"class_path": policy.class_path, "init_kwargs": policy.init_kwargs}],
         "missions": list(sweep.missions),
         "training": {key: value for key, value in training.items() if value not in (None, [])},

@@ -15,7 +15,7 @@ NUM_GROUPS = 4
 
 
 def compute_importance(
-    sweep: DAFSweepConfig, values: Sequence[Mapping[str, Any]], objectives: Sequence[float]
+    sweep: DAFSweepConfig, points: Sequence[Mapping[str, Any]], objectives: Sequence[float]
 ) -> list[dict[str, Any]]:
     """Compute omega squared of each hyperparameter (one-way ANOVA; Hays 1963, section 10.19).
 
@@ -26,30 +26,30 @@ def compute_importance(
 
     Args:
         sweep: configuration of the sweep.
-        values: hyperparameters of the successful trials with equal training steps.
+        points: hyperparameters of the successful trials with equal training steps.
         objectives: objectives of the same trials.
 
     Returns:
         For each hyperparameter: parameter, share, low, high (95 %). Values are None if there are
         too few groups or trials. Sorted by share, the largest first.
     """
-    objectives = np.asarray(objectives, dtype=float)
+    objective_values = np.asarray(objectives, dtype=float)
     results = []
     for name, parameter in sweep.search_space.items():
-        groups = _group_by_value(parameter, [point.get(name) for point in values])
-        share = _omega_squared(groups, objectives)
+        groups = _group_trials_by_value(parameter, [point.get(name) for point in points])
+        share = _omega_squared(groups, objective_values)
         generator = np.random.default_rng([sweep.seed, STREAM, *name.encode()])
         resamples = generator.integers(len(groups), size=(NUM_RESAMPLES, len(groups)))
         shares = []
         if share is not None:
-            shares = [_omega_squared(groups[rows], objectives[rows]) for rows in resamples]
+            shares = [_omega_squared(groups[rows], objective_values[rows]) for rows in resamples]
             shares = [resampled for resampled in shares if resampled is not None]
         low, high = np.quantile(shares, [0.025, 0.975]).tolist() if shares else (None, None)
         results.append({"parameter": name, "share": share, "low": low, "high": high})
     return sorted(results, key=lambda item: (-(item["share"] or 0), item["parameter"]))
 
 
-def _group_by_value(parameter: Parameter, values: Sequence[Any]) -> np.ndarray:
+def _group_trials_by_value(parameter: Parameter, values: Sequence[Any]) -> np.ndarray:
     """Return the group of each trial: int64 [trials], -1 where the hyperparameter is inactive."""
     is_active = [value is not None for value in values]
     groups = np.full(len(values), -1)

@@ -1,17 +1,16 @@
 """Objectives of trials, from episode tables."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
-from daf.sweep.trials import Outcome, Trial
+from daf.sweep.trials import Outcome, Trial, TrialRuns
 
 
 def compute_outcomes(
-    rounds: Sequence[Sequence[Mapping[str, Any]]], episodes: pd.DataFrame, metric: str
+    rounds: Sequence[Sequence[TrialRuns]], episodes: pd.DataFrame, metric: str
 ) -> list[list[Outcome]]:
     """Compute the outcome of every trial of some rounds.
 
@@ -47,8 +46,8 @@ def compute_outcomes(
 
 
 def _enumerate_trials(
-    rounds: Sequence[Sequence[Mapping[str, Any]]],
-) -> Iterator[tuple[tuple[int, int], Mapping[str, Any]]]:
+    rounds: Sequence[Sequence[TrialRuns]],
+) -> Iterator[tuple[tuple[int, int], TrialRuns]]:
     """Yield (round, index in the round) and entry of every trial."""
     for round_number, entries in enumerate(rounds):
         for trial_number, entry in enumerate(entries):

@@ -7,6 +7,9 @@ from typing import Any
 
 from daf.config import DAFSweepConfig, Parameter
 
+Point = dict[str, Any]
+"""Value of each active hyperparameter, by its name."""
+
 
 def num_values(parameter: Parameter) -> float:
     """Return the number of values; infinity for a continuous range."""
@@ -15,7 +18,7 @@ def num_values(parameter: Parameter) -> float:
     if parameter.log and not parameter.int:
         return math.inf
     step = parameter.step or (1 if parameter.int else None)
-    return math.inf if step is None else _num_steps(parameter, step)
+    return math.inf if step is None else _num_range_values(parameter, step)
 
 
 def is_discrete(parameter: Parameter) -> bool:
@@ -27,14 +30,14 @@ def value_at(parameter: Parameter, index: int) -> Any:
     """Return the value at an index of finitely many values."""
     if parameter.values is not None:
         return parameter.values[index]
-    return round_value(parameter, parameter.min + index * (parameter.step or 1))
+    return round_value(parameter, parameter.bounds[0] + index * (parameter.step or 1))
 
 
 def index_of(parameter: Parameter, value: Any) -> int:
     """Return the index of a value among finitely many values."""
     if parameter.values is not None:
         return parameter.values.index(value)
-    return round((value - parameter.min) / (parameter.step or 1))
+    return round((value - parameter.bounds[0]) / (parameter.step or 1))
 
 
 def value_at_quantile(parameter: Parameter, quantile: float) -> Any:
@@ -46,7 +49,7 @@ def value_at_quantile(parameter: Parameter, quantile: float) -> Any:
     """
     if is_discrete(parameter):
         return value_at(parameter, int(quantile * num_values(parameter)))
-    low, high = parameter.min, parameter.max
+    low, high = parameter.bounds
     if parameter.int:  # each integer gets an equal part of the scale
         low, high = low - 0.5, high + 0.5
     if parameter.log:
@@ -56,9 +59,10 @@ def value_at_quantile(parameter: Parameter, quantile: float) -> Any:
     return round_value(parameter, value)
 
 
-def _num_steps(parameter: Parameter, step: float) -> int:
+def _num_range_values(parameter: Parameter, step: float) -> int:
     # The tolerance absorbs rounding errors such as 0.1 + 0.2 != 0.3.
-    return math.floor((parameter.max - parameter.min) / step + 1e-9) + 1
+    low, high = parameter.bounds
+    return math.floor((high - low) / step + 1e-9) + 1
 
 
 def round_value(parameter: Parameter, value: float) -> Any:
@@ -66,20 +70,21 @@ def round_value(parameter: Parameter, value: float) -> Any:
 
     Names of trials stay readable, and rounding errors of different processors give equal trials.
     """
-    clamped = min(max(value, parameter.min), parameter.max)
+    low, high = parameter.bounds
+    clamped = min(max(value, low), high)
     if parameter.int:
         return round(clamped)
-    return min(max(float(f"{clamped:.4g}"), parameter.min), parameter.max)
+    return min(max(float(f"{clamped:.4g}"), low), high)
 
 
-def is_active(parameter: Parameter, values: Mapping[str, Any]) -> bool:
-    """Return True if the condition of a parameter holds for the values of other parameters."""
+def is_active(parameter: Parameter, point: Mapping[str, Any]) -> bool:
+    """Return True if the condition of a parameter holds at a point."""
     return all(
-        name in values and values[name] in accepted for name, accepted in parameter.when.items()
+        name in point and point[name] in accepted for name, accepted in parameter.when.items()
     )
 
 
-def point_at_quantiles(sweep: DAFSweepConfig, quantiles: Mapping[str, float]) -> dict[str, Any]:
+def point_at_quantiles(sweep: DAFSweepConfig, quantiles: Mapping[str, float]) -> Point:
     """Return the point of the search space at a quantile of each parameter.
 
     Inactive parameters are absent.
@@ -87,9 +92,7 @@ def point_at_quantiles(sweep: DAFSweepConfig, quantiles: Mapping[str, float]) ->
     return build_point(sweep, lambda name, parameter: value_at_quantile(parameter, quantiles[name]))
 
 
-def build_point(
-    sweep: DAFSweepConfig, choose_value: Callable[[str, Parameter], Any]
-) -> dict[str, Any]:
+def build_point(sweep: DAFSweepConfig, choose_value: Callable[[str, Parameter], Any]) -> Point:
     """Build a point from the values of its active parameters.
 
     Args:
@@ -100,8 +103,8 @@ def build_point(
     Returns:
         Values by name, in the order of the search space.
     """
-    values: dict[str, Any] = {}
-    for name in sweep.ordered_parameters():
+    values: Point = {}
+    for name in sweep.parameters_by_dependency():
         if is_active(sweep.search_space[name], values):
             values[name] = choose_value(name, sweep.search_space[name])
     return {name: values[name] for name in sweep.search_space if name in values}
@@ -112,10 +115,10 @@ def num_points(sweep: DAFSweepConfig) -> float:
     return math.prod(map(num_values, sweep.search_space.values()))
 
 
-def build_grid(sweep: DAFSweepConfig) -> list[dict[str, Any]]:
+def build_grid(sweep: DAFSweepConfig) -> list[Point]:
     """Return every point of a finite search space; the last parameter varies fastest."""
-    points: list[dict[str, Any]] = [{}]
-    for name in sweep.ordered_parameters():
+    points: list[Point] = [{}]
+    for name in sweep.parameters_by_dependency():
         parameter = sweep.search_space[name]
         values = [value_at(parameter, index) for index in range(int(num_values(parameter)))]
         points = list(
@@ -126,7 +129,7 @@ def build_grid(sweep: DAFSweepConfig) -> list[dict[str, Any]]:
     return [{name: p[name] for name in sweep.search_space if name in p} for p in points]
 
 
-def probe_values(parameter: Parameter) -> list[Any]:
+def select_probe_values(parameter: Parameter) -> list[Any]:
     """Return values that test a parameter: all of a list, or the ends and the inside of a range."""
     if parameter.values is not None:
         return list(parameter.values)

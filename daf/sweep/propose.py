@@ -1,26 +1,28 @@
 """Trials of each round, as a function of the outcomes of earlier rounds.
 
 Grid, random and Sobol searches have one round. A Bayesian search starts with Sobol points, followed
-by rounds proposed by a model. Successive halving starts with all trials and few training steps; the
-best trials continue, until they have all steps.
+by rounds proposed by a model. The rounds of successive halving are its rungs.
 """
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
 from daf.config import ConfigError, DAFSweepConfig
-from daf.sweep.points import build_grid, num_points, num_values, point_at_quantiles
-from daf.sweep.trials import Outcome, Trial, base_training, name_trials, round_for_comparison
+from daf.sweep.points import Point, build_grid, num_points, num_values, point_at_quantiles
+from daf.sweep.successive_halving import (
+    num_trials_by_rung,
+    select_survivors,
+    training_steps_by_rung,
+)
+from daf.sweep.trials import Outcome, Trial, base_training, name_trials
 
 DEFAULT_NUM_TRIALS = 32
 DEFAULT_TRIALS_PER_ROUND = 4
 MAX_INITIAL_TRIALS = 16
 """Sobol points of a Bayesian search, at most half of its trials."""
 
-DEFAULT_ETA = 3.0
 MAX_TRIALS = 10_000
 MAX_REPEATED_DRAWS = 100
 """Consecutive draws without a new point, after which no more points are drawn."""
@@ -28,9 +30,12 @@ MAX_REPEATED_DRAWS = 100
 STREAM_POINTS, STREAM_MODEL = 0x706F696E, 0x6D6F646C
 
 
-def round_sizes(sweep: DAFSweepConfig) -> list[int]:
+def num_trials_by_round(sweep: DAFSweepConfig) -> list[int]:
     """Return the number of trials of each round, if none fails and enough points exist."""
-    sizes = [len(propose_first_round(sweep))]
+    first_size = len(propose_first_round(sweep))
+    if sweep.strategy == "halving":
+        return num_trials_by_rung(sweep, first_size)
+    sizes = [first_size]
     if sweep.strategy == "bayesian":
         trials_per_round = sweep.trials_per_round or DEFAULT_TRIALS_PER_ROUND
         remaining = _num_trials(sweep) - sizes[0]
@@ -38,19 +43,15 @@ def round_sizes(sweep: DAFSweepConfig) -> list[int]:
             min(trials_per_round, remaining - start)
             for start in range(0, remaining, trials_per_round)
         ]
-    if sweep.strategy == "halving":
-        while sizes[-1] > 1 and len(sizes) < (sweep.rungs or MAX_TRIALS):
-            sizes.append(_num_survivors(sizes[-1], sweep))
     return sizes
 
 
-def round_steps(sweep: DAFSweepConfig) -> list[int]:
+def training_steps_by_round(sweep: DAFSweepConfig) -> list[int]:
     """Return the agent-steps of the runs of each round."""
-    steps, last = base_training(sweep).steps, len(round_sizes(sweep)) - 1
-    if sweep.strategy != "halving":
-        return [steps] * (last + 1)
-    eta = sweep.eta or DEFAULT_ETA
-    return [max(1, math.ceil(steps / eta ** (last - rung))) for rung in range(last + 1)]
+    num_rounds = len(num_trials_by_round(sweep))
+    if sweep.strategy == "halving":
+        return training_steps_by_rung(sweep, num_rounds)
+    return [base_training(sweep).steps] * num_rounds
 
 
 def propose_first_round(sweep: DAFSweepConfig) -> list[Trial]:
@@ -59,13 +60,13 @@ def propose_first_round(sweep: DAFSweepConfig) -> list[Trial]:
     Raises:
         ConfigError: too many trials, or a grid with a continuous range.
     """
-    if sweep.strategy == "grid" or (sweep.strategy == "halving" and _is_grid(sweep)):
-        return name_trials(_build_grid(sweep))
+    if sweep.strategy == "grid" or (sweep.strategy == "halving" and _is_full_grid(sweep)):
+        return name_trials(_build_limited_grid(sweep))
     num_trials = _num_trials(sweep)
     if sweep.strategy == "bayesian":
         num_trials = min(MAX_INITIAL_TRIALS, math.ceil(num_trials / 2))
-    draw = _random_points if sweep.strategy in ("random", "halving") else _sobol_points
-    return name_trials(_unique_points(draw(sweep), num_trials))
+    draw = _draw_random_points if sweep.strategy in ("random", "halving") else _draw_sobol_points
+    return name_trials(_take_unique_points(draw(sweep), num_trials))
 
 
 def propose_next_round(sweep: DAFSweepConfig, history: Sequence[Sequence[Outcome]]) -> list[Trial]:
@@ -76,29 +77,19 @@ def propose_next_round(sweep: DAFSweepConfig, history: Sequence[Sequence[Outcome
         history: outcomes of all earlier rounds.
     """
     if sweep.strategy == "halving":
-        return _select_survivors(sweep, history[-1])
+        return select_survivors(sweep, history[-1])
     return _propose_with_tpe(sweep, [outcome for outcomes in history for outcome in outcomes])
-
-
-def rank_outcomes(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Return the successful outcomes, the best first; ties are sorted by name."""
-    sign = 1 if sweep.optimize_direction == "minimize" else -1
-    succeeded = [outcome for outcome in outcomes if outcome.objective is not None]
-    return sorted(
-        succeeded,
-        key=lambda outcome: (sign * round_for_comparison(outcome.objective), outcome.trial.name),
-    )
 
 
 def _num_trials(sweep: DAFSweepConfig) -> int:
     return int(min(sweep.num_trials or DEFAULT_NUM_TRIALS, num_points(sweep)))
 
 
-def _is_grid(sweep: DAFSweepConfig) -> bool:
+def _is_full_grid(sweep: DAFSweepConfig) -> bool:
     return sweep.num_trials is None and num_points(sweep) < math.inf
 
 
-def _build_grid(sweep: DAFSweepConfig) -> list[dict[str, Any]]:
+def _build_limited_grid(sweep: DAFSweepConfig) -> list[Point]:
     for name, parameter in sweep.search_space.items():
         if num_values(parameter) == math.inf:
             raise ConfigError(
@@ -111,7 +102,7 @@ def _build_grid(sweep: DAFSweepConfig) -> list[dict[str, Any]]:
     return build_grid(sweep)
 
 
-def _random_points(sweep: DAFSweepConfig) -> Iterator[dict[str, Any]]:
+def _draw_random_points(sweep: DAFSweepConfig) -> Iterator[Point]:
     """Yield random points without end.
 
     The n-th value of a parameter depends on its name, the seed and n only. Thus more trials or
@@ -125,7 +116,7 @@ def _random_points(sweep: DAFSweepConfig) -> Iterator[dict[str, Any]]:
         yield point_at_quantiles(sweep, {name: stream.random() for name, stream in streams.items()})
 
 
-def _sobol_points(sweep: DAFSweepConfig) -> Iterator[dict[str, Any]]:
+def _draw_sobol_points(sweep: DAFSweepConfig) -> Iterator[Point]:
     """Yield scrambled Sobol points (Owen 1998), which cover the space more evenly than random."""
     from scipy.stats import qmc  # takes 0.5 s
 
@@ -135,11 +126,11 @@ def _sobol_points(sweep: DAFSweepConfig) -> Iterator[dict[str, Any]]:
         yield point_at_quantiles(sweep, dict(zip(names, sequence.random(1)[0])))
 
 
-def _unique_points(
-    candidates: Iterable[dict[str, Any]],
+def _take_unique_points(
+    candidates: Iterable[Point],
     num_requested: int,
-    existing: Sequence[dict[str, Any]] = (),
-) -> list[dict[str, Any]]:
+    existing: Sequence[Point] = (),
+) -> list[Point]:
     """Return the first candidates that differ from each other and from the existing points.
 
     They are fewer than requested if no new candidates come.
@@ -156,19 +147,6 @@ def _unique_points(
     return points[len(existing) :]
 
 
-def _num_survivors(num_trials: int, sweep: DAFSweepConfig) -> int:
-    return max(1, math.floor(num_trials / (sweep.eta or DEFAULT_ETA)))
-
-
-def _select_survivors(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Trial]:
-    """Return the best 1 / eta of the trials, which continue.
-
-    Successive halving (Karnin, Koren and Somekh 2013; Jamieson and Talwalkar 2016).
-    """
-    ranked = rank_outcomes(sweep, outcomes)
-    return [outcome.trial for outcome in ranked[: _num_survivors(len(outcomes), sweep)]]
-
-
 def _propose_with_tpe(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> list[Trial]:
     from daf.sweep.tpe import propose_points  # imports Optuna
 
@@ -177,5 +155,5 @@ def _propose_with_tpe(sweep: DAFSweepConfig, outcomes: Sequence[Outcome]) -> lis
     num_requested = min(trials_per_round, _num_trials(sweep) - len(existing))
     seed = np.random.SeedSequence([sweep.seed, STREAM_MODEL, len(existing)]).generate_state(1)[0]
     candidates = propose_points(sweep, outcomes, int(seed))
-    points = _unique_points(candidates, num_requested, existing)
+    points = _take_unique_points(candidates, num_requested, existing)
     return name_trials(points, [outcome.trial.name for outcome in outcomes])

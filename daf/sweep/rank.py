@@ -10,11 +10,11 @@ import pandas as pd
 from daf.config import ConfigError, DAFSweepConfig
 from daf.files import strict_json
 from daf.stats.episode_table import validate_episodes
-from daf.stats.estimate import collect_samples, estimate_mean, independent_unit
-from daf.stats.family import test_family
+from daf.stats.estimate import MeanEstimate, choose_independent_unit, collect_samples, estimate_mean
+from daf.stats.family import Comparison, NamedPair, test_family
 from daf.stats.pair import compare_pair
 from daf.sweep.objective import compute_outcomes
-from daf.sweep.trials import round_for_comparison
+from daf.sweep.trials import TrialRuns, round_for_comparison
 
 CONFIDENCE = 0.95
 
@@ -25,7 +25,7 @@ COLUMNS = [
 
 
 def rank_trials(
-    sweep: DAFSweepConfig, rounds: Sequence[Sequence[Mapping[str, Any]]], episodes: pd.DataFrame
+    sweep: DAFSweepConfig, rounds: Sequence[Sequence[TrialRuns]], episodes: pd.DataFrame
 ) -> pd.DataFrame:
     """Return the table of all trials, the best first.
 
@@ -61,12 +61,12 @@ def rank_trials(
     if not succeeded:
         raise ConfigError("every trial of the sweep failed; there is no best trial")
     sign = 1 if sweep.optimize_direction == "minimize" else -1
-    ranked = sorted(succeeded, key=lambda entry: (*_sort_key(sweep, entry), entry["trial"]))
-    tables = episodes_by_trial(episodes, sweep.objective_metric, ranked)
-    tied = _find_tied(sweep, ranked, tables)
+    ranked = sorted(succeeded, key=lambda entry: (*_ranking_key(sweep, entry), entry["trial"]))
+    tables = split_episodes_by_trial(episodes, sweep.objective_metric, ranked)
+    tied = _trials_tied_with_best(sweep, ranked, tables)
     rows, rank = [], 0
     for index, entry in enumerate(ranked):
-        if not index or _sort_key(sweep, entry) != _sort_key(sweep, ranked[index - 1]):
+        if not index or _ranking_key(sweep, entry) != _ranking_key(sweep, ranked[index - 1]):
             rank = index + 1
         rows.append(_trial_row(entry, "success", tables[entry["trial"]], sign) | {"rank": rank})
         rows[-1]["tied"] = entry["trial"] in tied
@@ -77,22 +77,22 @@ def rank_trials(
     return table.astype({"rank": "Int64", "n_units": "Int64", "objective": "float64"})
 
 
-def is_trained_as_long(
+def is_trained_as_long_as_best(
     sweep: DAFSweepConfig, trial: Mapping[str, Any], best: Mapping[str, Any]
 ) -> bool:
     """Return True if a ranked trial has as many training steps as the best one."""
     return sweep.strategy != "halving" or trial["round"] == best["round"]
 
 
-def _sort_key(sweep: DAFSweepConfig, entry: Mapping[str, Any]) -> tuple[int, float]:
+def _ranking_key(sweep: DAFSweepConfig, entry: Mapping[str, Any]) -> tuple[int, float]:
     """Return the rung of halving and the objective; the best trial has the smallest key."""
     sign = 1 if sweep.optimize_direction == "minimize" else -1
     rung = entry["round"] if sweep.strategy == "halving" else 0
     return -rung, sign * round_for_comparison(entry["objective"])
 
 
-def rounds_table(
-    rounds: Sequence[Sequence[Mapping[str, Any]]], episodes: pd.DataFrame, metric: str
+def build_rounds_table(
+    rounds: Sequence[Sequence[TrialRuns]], episodes: pd.DataFrame, metric: str
 ) -> pd.DataFrame:
     """Return the table of rounds.
 
@@ -127,7 +127,7 @@ def select_finalists(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[s
     ]
 
 
-def episodes_by_trial(
+def split_episodes_by_trial(
     episodes: pd.DataFrame, metric: str, entries: Sequence[Mapping[str, Any]]
 ) -> dict[str, pd.DataFrame]:
     """Return the episode table of each trial, with the metric as score."""
@@ -138,12 +138,12 @@ def episodes_by_trial(
 
 
 def compare_with_best(
-    tables: Mapping[str, pd.DataFrame], best: str, others: Sequence[str]
-) -> dict[str, dict[str, Any]]:
+    episodes_by_trial: Mapping[str, pd.DataFrame], best: str, others: Sequence[str]
+) -> dict[str, Comparison]:
     """Compare the best trial with other trials, on all missions together.
 
     Args:
-        tables: episode table of each trial.
+        episodes_by_trial: episode table of each trial.
         best: name of the best trial.
         others: names of the other trials; the comparisons are one family of tests.
 
@@ -151,41 +151,41 @@ def compare_with_best(
         Comparison by `test_family` for each other trial: the best minus the other.
     """
     samples = {
-        trial: collect_samples(table, sorted(set(table["mission"])), independent_unit(table))
-        for trial, table in tables.items()
+        trial: collect_samples(table, sorted(set(table["mission"])), choose_independent_unit(table))
+        for trial, table in episodes_by_trial.items()
         if trial in (best, *others)
     }
     pairs = [
-        (
-            {"a": best, "b": trial, "mission": None},
-            compare_pair(samples[best], samples[trial], CONFIDENCE),
-        )
+        NamedPair(best, trial, None, compare_pair(samples[best], samples[trial], CONFIDENCE))
         for trial in others
     ]
-    comparisons = test_family(pairs, confidence=CONFIDENCE, share=1.0, ceilings={None: None})
+    comparisons = test_family(
+        pairs, confidence=CONFIDENCE, margin_fraction=1.0, ceilings={None: None}
+    )
     return dict(zip(others, comparisons))
 
 
-def objective_interval(table: pd.DataFrame) -> dict[str, Any]:
+def estimate_objective(episodes: pd.DataFrame) -> MeanEstimate:
     """Return the estimate of a trial's objective on all missions, with its interval and unit."""
-    unit = independent_unit(table)
-    return estimate_mean(table, sorted(set(table["mission"])), unit, CONFIDENCE) | {"unit": unit}
+    unit = choose_independent_unit(episodes)
+    missions = sorted(set(episodes["mission"]))
+    return estimate_mean(episodes, missions, unit, CONFIDENCE) | {"unit": unit}
 
 
-def _find_tied(
+def _trials_tied_with_best(
     sweep: DAFSweepConfig,
     ranked: Sequence[Mapping[str, Any]],
-    tables: dict[str, pd.DataFrame],
+    episodes_by_trial: dict[str, pd.DataFrame],
 ) -> set[str]:
     """Return the best trial, and those with as many steps that do not differ significantly."""
     best = ranked[0]
-    others = [e["trial"] for e in ranked[1:] if is_trained_as_long(sweep, e, best)]
-    comparisons = compare_with_best(tables, best["trial"], others)
+    others = [e["trial"] for e in ranked[1:] if is_trained_as_long_as_best(sweep, e, best)]
+    comparisons = compare_with_best(episodes_by_trial, best["trial"], others)
     return {best["trial"], *(trial for trial, c in comparisons.items() if not c["decided"])}
 
 
 def _trial_row(
-    entry: Mapping[str, Any], status: str, table: pd.DataFrame | None, sign: int
+    entry: Mapping[str, Any], status: str, episodes: pd.DataFrame | None, objective_sign: int
 ) -> dict[str, Any]:
     row = {
         "trial": entry["trial"],
@@ -197,12 +197,16 @@ def _trial_row(
         "hyperparameters": json.dumps(entry["values"], sort_keys=True),
         "runs": sorted(entry["runs"]),
     }
-    if table is None:
+    if episodes is None:
         return row
-    estimate = objective_interval(table)
-    run_means = table.groupby(["run", "mission"])["score"].mean().groupby("run").mean()
+    estimate = estimate_objective(episodes)
+    run_means = episodes.groupby(["run", "mission"])["score"].mean().groupby("run").mean()
     return (
         row
         | {key: estimate[key] for key in ("low", "high", "unit", "n_units")}
-        | {"best_run": str((sign * run_means.map(round_for_comparison)).sort_index().idxmin())}
+        | {
+            "best_run": str(
+                (objective_sign * run_means.map(round_for_comparison)).sort_index().idxmin()
+            )
+        }
     )

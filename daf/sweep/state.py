@@ -17,17 +17,18 @@ from daf.config import (
     short_json,
     suggest,
 )
-from daf.errors import describe
+from daf.errors import describe_validation_error
 from daf.missions import Mission, load_mission
 from daf.missions.game_statistics import metric_columns
 from daf.plan import Plan, make_plan
 from daf.plan.plan import estimate_disk_mb
 from daf.provenance.hashing import digest
-from daf.sweep.propose import propose_first_round, round_sizes, round_steps
+from daf.sweep.propose import num_trials_by_round, propose_first_round, training_steps_by_round
 from daf.sweep.trials import (
     Trial,
+    TrialRuns,
     as_benchmark,
-    check_space,
+    check_search_space,
     confirmation_benchmark,
     convert_init_kwargs_text,
     sweep_name,
@@ -69,8 +70,8 @@ class Round:
     trials: list[Trial]
     plan: Plan
 
-    def entries(self) -> list[dict[str, Any]]:
-        """Return trial, values, steps, runs and failed runs of each trial, as plain data."""
+    def entries(self) -> list[TrialRuns]:
+        """Return the runs of each trial."""
         runs: dict[str, list[str]] = {trial.name: [] for trial in self.trials}
         for run, trial in self.plan.labels.items():
             runs[trial].append(run)
@@ -95,7 +96,7 @@ class SweepState:
         sweep: configuration of the sweep.
         source: source of the configuration, for errors.
         mission_loader: function that loads a mission by its name or file.
-        build_policies: build the policies to check them.
+        check_policy_builds: true to check each policy by building it.
 
     Attributes:
         rounds: rounds with known trials; the first one is always known.
@@ -114,17 +115,17 @@ class SweepState:
         sweep: DAFSweepConfig,
         source: str = "configuration",
         mission_loader: Callable[[str], Mission] = load_mission,
-        build_policies: bool = True,
+        check_policy_builds: bool = True,
     ):
         sweep = convert_init_kwargs_text(sweep, source)
         self.sweep = sweep
         self.folder = f"{sweep.execution.results_dir}/sweeps/{sweep_name(sweep)}"
         self.digest = digest(sweep.model_dump(mode="json", exclude=KEYS_OUTSIDE_SEARCH))
-        self.steps_by_round = round_steps(sweep)
+        self.steps_by_round = training_steps_by_round(sweep)
         self._source = source
-        self._mission_loader, self._build_policies = mission_loader, build_policies
+        self._mission_loader, self._check_policy_builds = mission_loader, check_policy_builds
         try:
-            check_space(sweep)
+            check_search_space(sweep)
         except ConfigError as error:
             raise ConfigError(f"{source}: {error}") from None
         self.rounds: list[Round] = []
@@ -140,15 +141,15 @@ class SweepState:
             )
         self.plan = Plan(first.config, missions=first.missions)
         self.confirmation = self._plan_confirmation()
-        self._check_objective()
-        self._check_missing()
+        self._check_objective_metric()
+        self._check_missing_run_names()
         self.reload_trials()
 
     def reload_trials(self) -> None:
         """Read the trials that have been proposed so far from the folder."""
         previous_rounds, self.rounds = self.rounds, self.rounds[:1]
         while len(self.rounds) < len(self.steps_by_round):
-            file = self._read(self.round_file(len(self.rounds)))
+            file = self._read_trials_file(self.round_file(len(self.rounds)))
             if file is None:
                 break
             trials = file.to_trials()
@@ -157,7 +158,7 @@ class SweepState:
                 self.rounds += previous
             else:
                 self._add_round(trials)
-        file = self._read(self.finalists_file)
+        file = self._read_trials_file(self.finalists_file)
         self.best_run = file and file.best_run
         finalists = file and file.to_trials()
         if self.finalists != finalists:
@@ -166,16 +167,16 @@ class SweepState:
         for plan in (*(known_round.plan for known_round in self.rounds), self.confirmation):
             self.plan.merge(plan)
 
-    def round_file(self, number: int) -> str:
+    def round_file(self, round_number: int) -> str:
         """Return the path of the proposed trials of a round. The first round has no file."""
-        return f"{self.folder}/rounds/{number}.json"
+        return f"{self.folder}/rounds/{round_number}.json"
 
     @property
     def finalists_file(self) -> str:
         """Path of the finalists."""
         return f"{self.folder}/finalists.json"
 
-    def entries_by_round(self, num_rounds: int) -> list[list[dict[str, Any]]]:
+    def entries_by_round(self, num_rounds: int) -> list[list[TrialRuns]]:
         """Return the entries of the first rounds, see `Round.entries`."""
         return [known_round.entries() for known_round in self.rounds[:num_rounds]]
 
@@ -184,15 +185,15 @@ class SweepState:
         rounds = self.rounds[:num_rounds]
         return [file for known_round in rounds for file in known_round.plan.episodes_files()]
 
-    def confirmation_entries(self) -> list[dict[str, Any]]:
+    def confirmation_entries(self) -> list[TrialRuns]:
         """Return the entries of the confirmation, see `Round.entries`; empty without one."""
-        trials = self.finalists if self.confirmation.runs else []
+        trials = (self.finalists or []) if self.confirmation.runs else []
         return Round(trials, self.confirmation).entries()
 
     def disk_needed_mb(self) -> int:
         """Return an upper estimate of the disk space that the sweep needs, in MB."""
         sweep = self.sweep
-        num_runs = sum(round_sizes(sweep)) * len(sweep.training_seeds)
+        num_runs = sum(num_trials_by_round(sweep)) * len(sweep.training_seeds)
         num_runs += sweep.keep_best * len(sweep.confirmation.training_seeds)
         evaluation = self.rounds[0].plan.config.evaluation
         return estimate_disk_mb(num_runs, [evaluation] * num_runs * len(sweep.missions))
@@ -212,21 +213,25 @@ class SweepState:
         if benchmark is None:
             plan = Plan(self.rounds[0].plan.config)
         else:
-            plan = make_plan(benchmark, self._source, self._mission_loader, self._build_policies)
+            plan = make_plan(
+                benchmark, self._source, self._mission_loader, self._check_policy_builds
+            )
         plan.config = plan.config.model_copy(update={"missing": self.sweep.missing})
         return plan
 
-    def _read(self, path: str) -> TrialsFile | None:
+    def _read_trials_file(self, path: str) -> TrialsFile | None:
         """Return the content of a file; None if it does not exist or is of another search."""
         if not Path(path).is_file():
             return None
         try:
             file = TrialsFile.model_validate(load_json(path))
         except ValidationError as error:
-            raise ConfigError(f"{path}: {describe(error, TrialsFile)}; remove it") from None
+            raise ConfigError(
+                f"{path}: {describe_validation_error(error, TrialsFile)}; remove it"
+            ) from None
         return file if file.search == self.digest else None
 
-    def _check_missing(self) -> None:
+    def _check_missing_run_names(self) -> None:
         """Check that the names of missing runs are possible, also in rounds not yet known."""
         sweep, known_runs = self.sweep, list(self.rounds[0].plan.runs)
         later_seeds = set(sweep.confirmation.training_seeds)
@@ -240,7 +245,7 @@ class SweepState:
                     f"{self._source}: key 'missing': got '{name}'; {suggest(name, known_runs)}"
                 )
 
-    def _check_objective(self) -> None:
+    def _check_objective_metric(self) -> None:
         metric = self.sweep.objective_metric
         for mission in self.rounds[0].plan.missions.values():
             if metric not in metric_columns(mission):

@@ -7,14 +7,21 @@ from typing import Any
 
 import optuna
 from optuna.distributions import (
-    BaseDistribution,
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
 )
 
 from daf.config import DAFSweepConfig, Parameter
-from daf.sweep.points import build_point, index_of, is_discrete, num_values, round_value, value_at
+from daf.sweep.points import (
+    Point,
+    build_point,
+    index_of,
+    is_discrete,
+    num_values,
+    round_value,
+    value_at,
+)
 from daf.sweep.trials import Outcome
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
@@ -22,7 +29,7 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 def propose_points(
     sweep: DAFSweepConfig, outcomes: Sequence[Outcome], seed: int
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Point]:
     """Yield proposed points without end. Each counts as running for the next ones.
 
     The model is a tree-structured Parzen estimator (Bergstra et al. 2011), fitted to all outcomes.
@@ -43,7 +50,9 @@ def propose_points(
         parameters = {name: sweep.search_space[name] for name in outcome.trial.values}
         study.add_trial(
             optuna.trial.create_trial(
-                params={n: _encode(p, outcome.trial.values[n]) for n, p in parameters.items()},
+                params={
+                    n: _encode_for_optuna(p, outcome.trial.values[n]) for n, p in parameters.items()
+                },
                 distributions={n: _optuna_distribution(p) for n, p in parameters.items()},
                 value=worst if outcome.objective is None else outcome.objective,
             )
@@ -52,15 +61,18 @@ def propose_points(
         yield build_point(sweep, partial(_suggest_value, study.ask()))
 
 
-def _optuna_distribution(parameter: Parameter) -> BaseDistribution:
+def _optuna_distribution(
+    parameter: Parameter,
+) -> IntDistribution | FloatDistribution | CategoricalDistribution:
     """Return Optuna's distribution of a parameter.
 
     Discrete values are indices: integers if the values are ascending, categories otherwise.
     """
     if not is_discrete(parameter):
+        low, high = parameter.bounds
         if parameter.int:
-            return IntDistribution(int(parameter.min), int(parameter.max), log=parameter.log)
-        return FloatDistribution(parameter.min, parameter.max, log=parameter.log)
+            return IntDistribution(int(low), int(high), log=parameter.log)
+        return FloatDistribution(low, high, log=parameter.log)
     size = int(num_values(parameter))
     if parameter.values is None or _is_ascending(parameter.values):
         return IntDistribution(0, size - 1)
@@ -72,16 +84,19 @@ def _is_ascending(values: Sequence[Any]) -> bool:
     return are_numbers and list(values) == sorted(values)
 
 
-def _encode(parameter: Parameter, value: Any) -> Any:
+def _encode_for_optuna(parameter: Parameter, value: Any) -> Any:
     return index_of(parameter, value) if is_discrete(parameter) else value
 
 
 def _suggest_value(trial: optuna.Trial, name: str, parameter: Parameter) -> Any:
     distribution = _optuna_distribution(parameter)
+    if isinstance(distribution, FloatDistribution):
+        low, high = distribution.low, distribution.high
+        return round_value(parameter, trial.suggest_float(name, low, high, log=distribution.log))
     if isinstance(distribution, CategoricalDistribution):
-        value = trial.suggest_categorical(name, distribution.choices)
+        number = trial.suggest_categorical(name, distribution.choices)
+        assert isinstance(number, int)  # the choices are indices
     else:
-        is_int = isinstance(distribution, IntDistribution)
-        suggest = trial.suggest_int if is_int else trial.suggest_float
-        value = suggest(name, distribution.low, distribution.high, log=distribution.log)
-    return value_at(parameter, value) if is_discrete(parameter) else round_value(parameter, value)
+        low, high = distribution.low, distribution.high
+        number = trial.suggest_int(name, low, high, log=distribution.log)
+    return value_at(parameter, number) if is_discrete(parameter) else round_value(parameter, number)

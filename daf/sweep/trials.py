@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from daf.config import (
     BenchmarkConfig,
@@ -15,12 +15,19 @@ from daf.config import (
     TrainingConfig,
     suggest,
 )
-from daf.config.conversion import has_text
-from daf.config.search_space import INIT_KWARGS, SHAPING, TRAINING, convert_space, parameter_target
-from daf.plan.foreign_policy_checker import convert_init_kwargs, foreign_policy_checker
+from daf.config.conversion import contains_text
+from daf.config.search_space import (
+    INIT_KWARGS,
+    SHAPING,
+    TRAINING,
+    ParameterTarget,
+    convert_search_space,
+    parameter_target,
+)
+from daf.plan.foreign_policy_checker import convert_init_kwargs, thread_policy_checker
 from daf.policies.registry import is_foreign
 from daf.provenance.hashing import digest
-from daf.sweep.points import probe_values
+from daf.sweep.points import Point, select_probe_values
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,25 @@ class Trial:
     """
 
     name: str
-    values: dict[str, Any]
+    values: Point
+
+
+class TrialRuns(TypedDict):
+    """Trial of a round with its runs, in JSON types.
+
+    Attributes:
+        trial: name of the trial.
+        values: value of each active hyperparameter.
+        steps: agent-steps of each run.
+        runs: names of the runs.
+        failed: names of the failed runs.
+    """
+
+    trial: str
+    values: Point
+    steps: int
+    runs: list[str]
+    failed: list[str]
 
 
 @dataclass(frozen=True)
@@ -53,9 +78,7 @@ def round_for_comparison(mean: float) -> float:
     return float(f"{mean:.12g}")
 
 
-def name_trials(
-    points: Sequence[dict[str, Any]], existing_names: Sequence[str] = ()
-) -> list[Trial]:
+def name_trials(points: Sequence[Point], existing_names: Sequence[str] = ()) -> list[Trial]:
     """Return trials with unique names: the values if they fit into a name, else a hash of them.
 
     Args:
@@ -65,12 +88,15 @@ def name_trials(
     texts = ["_".join(f"{name}-{value}" for name, value in p.items()) for p in points]
     counts = Counter([*texts, *existing_names])
     return [
-        Trial(text if counts[text] == 1 and _is_name(text) else f"trial-{digest(p)[:8]}", p)
+        Trial(
+            text if counts[text] == 1 and _is_valid_trial_name(text) else f"trial-{digest(p)[:8]}",
+            p,
+        )
         for text, p in zip(texts, points)
     ]
 
 
-def _is_name(text: str) -> bool:
+def _is_valid_trial_name(text: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", text) is not None
 
 
@@ -164,7 +190,7 @@ def convert_init_kwargs_text(sweep: DAFSweepConfig, source: str) -> DAFSweepConf
         ConfigError: unknown class, or values that are equal after conversion; one line.
     """
     arguments = [name for name in sweep.search_space if parameter_target(name)[0] == INIT_KWARGS]
-    if not has_text([sweep.init_kwargs, *(sweep.search_space[n].values for n in arguments)]):
+    if not contains_text([sweep.init_kwargs, *(sweep.search_space[n].values for n in arguments)]):
         return sweep
     class_path = sweep.policy_class_path
 
@@ -176,27 +202,27 @@ def convert_init_kwargs_text(sweep: DAFSweepConfig, source: str) -> DAFSweepConf
 
     space = {name: p.model_dump(exclude_unset=True) for name, p in sweep.search_space.items()}
     converted = {
-        "search_space": convert_space(space, convert),
+        "search_space": convert_search_space(space, convert),
         "init_kwargs": convert_init_kwargs(class_path, sweep.init_kwargs),
     }
     return DAFSweepConfig.parse(sweep.resolved() | converted, source)
 
 
-def check_space(sweep: DAFSweepConfig) -> None:
+def check_search_space(sweep: DAFSweepConfig) -> None:
     """Check that every name is a hyperparameter or class argument, and that its values are valid.
 
     Raises:
         ConfigError: names the first invalid one; one line.
     """
     targets = {name: parameter_target(name) for name in sweep.search_space}
-    _check_targets(targets)
+    _check_targets_are_unique(targets)
     fields = set(TrainingConfig.model_fields) - {"missions", "initial_weights"}
     for name, (target, key) in targets.items():
         if target == INIT_KWARGS or (target == TRAINING and key not in fields):
             continue
-        for value in probe_values(sweep.search_space[name]):
+        for value in select_probe_values(sweep.search_space[name]):
             settings = {key: value} if target == TRAINING else {SHAPING: {key: value}}
-            _check_value(sweep, name, settings)
+            _check_training_value(sweep, name, settings)
     unresolved = {n: k for n, (target, k) in targets.items() if target == INIT_KWARGS}
     unresolved |= {n: k for n, (t, k) in targets.items() if t == TRAINING and k not in fields}
     if not unresolved:
@@ -213,7 +239,7 @@ def check_space(sweep: DAFSweepConfig) -> None:
         )
 
 
-def _check_targets(targets: dict[str, tuple[str, str]]) -> None:
+def _check_targets_are_unique(targets: dict[str, ParameterTarget]) -> None:
     """Check that no two names mean the same hyperparameter."""
     for name, target in targets.items():
         duplicate = next(n for n, t in targets.items() if t == target)
@@ -227,16 +253,16 @@ def _check_targets(targets: dict[str, tuple[str, str]]) -> None:
 
 def _accepted_init_kwargs(class_path: str) -> list[str] | None:
     if is_foreign(class_path):
-        return foreign_policy_checker().inspect_class(class_path).accepted
+        return thread_policy_checker().inspect_class(class_path).accepted
     from daf.policies.factory import accepted_init_kwargs  # imports torch
 
     return accepted_init_kwargs(class_path)
 
 
-def _check_value(sweep: DAFSweepConfig, name: str, settings: dict[str, Any]) -> None:
+def _check_training_value(sweep: DAFSweepConfig, name: str, training: dict[str, Any]) -> None:
     """Check one value of a training hyperparameter."""
     try:
-        TrainingConfig.parse(settings, f"key 'search_space.{name}'")
+        TrainingConfig.parse(training, f"key 'search_space.{name}'")
     except ConfigError as error:
         parameter = sweep.search_space[name]
         if parameter.values is None and not parameter.int and "whole number" in str(error):

@@ -11,7 +11,7 @@ CACHE_VARIABLE = "XDG_CACHE_HOME"
 """Environment variable with the cache folder of Snakemake, Warp and other libraries."""
 
 
-def set_cache_folder() -> None:
+def set_writable_cache_folder() -> None:
     """Set a writable cache folder for this process and its children.
 
     The folder is `XDG_CACHE_HOME`, else `.cache` in the home folder, else a private folder among
@@ -27,10 +27,10 @@ def set_cache_folder() -> None:
                 f"{CACHE_VARIABLE}: {configured} cannot be written ({problem})"
             )
     elif not os.path.isabs(home) or _find_write_error(Path(home, ".cache")):
-        os.environ[CACHE_VARIABLE] = str(_temporary_folder())
+        os.environ[CACHE_VARIABLE] = str(_make_private_cache_folder())
 
 
-def _temporary_folder() -> Path:
+def _make_private_cache_folder() -> Path:
     folder = Path(tempfile.gettempdir(), f"daf-cache-{os.geteuid()}")
     try:
         folder.mkdir(mode=0o700, exist_ok=True)

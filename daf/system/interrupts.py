@@ -6,17 +6,18 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 import psutil
 
 POLL_SECONDS = 1.0
 
 _signals: list[int] | None = None
-"""Signals received since the start of `interruptible`; None outside of it."""
+"""Signals received since the start of `interrupt_on_stop_signals`; None outside of it."""
 
 
 @contextlib.contextmanager
-def interruptible() -> Iterator[None]:
+def interrupt_on_stop_signals() -> Iterator[None]:
     """Raise KeyboardInterrupt in the block on SIGTERM, SIGINT and the end of Snakemake.
 
     An orphaned job must stop, since it could write into the results of the next call.
@@ -27,11 +28,13 @@ def interruptible() -> Iterator[None]:
     numbers = [signal.SIGTERM]
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         numbers.append(signal.SIGINT)
-    handlers = {number: signal.signal(number, _interrupt) for number in numbers}
+    handlers = {number: signal.signal(number, _handle_stop_signal) for number in numbers}
     is_finished = threading.Event()
-    snakemake = snakemake_process()
+    snakemake = find_snakemake_ancestor()
     if snakemake is not None:
-        threading.Thread(target=_watch, args=(snakemake, is_finished), daemon=True).start()
+        threading.Thread(
+            target=_interrupt_when_process_ends, args=(snakemake, is_finished), daemon=True
+        ).start()
     try:
         yield
     finally:
@@ -41,19 +44,20 @@ def interruptible() -> Iterator[None]:
         _signals = outer_signals
 
 
-def is_interrupt(error: BaseException) -> bool:
+def is_signal_interrupt(error: BaseException) -> bool:
     """Return True if an exception is an interrupt by a signal, not raised by user code."""
     return isinstance(error, KeyboardInterrupt) and (_signals is None or bool(_signals))
 
 
-def _interrupt(number: int, _) -> None:
+def _handle_stop_signal(signal_number: int, _frame: FrameType | None) -> None:
     """Raise for the first signal only, since further ones would disturb the cleanup."""
-    _signals.append(number)
+    assert _signals is not None  # `interrupt_on_stop_signals` sets it before this handler
+    _signals.append(signal_number)
     if len(_signals) == 1:
         raise KeyboardInterrupt
 
 
-def snakemake_process() -> psutil.Process | None:
+def find_snakemake_ancestor() -> psutil.Process | None:
     """Return the Snakemake process if this process is one of its jobs, else None."""
     for process in psutil.Process().parents():
         with contextlib.suppress(psutil.Error):
@@ -62,7 +66,7 @@ def snakemake_process() -> psutil.Process | None:
     return None
 
 
-def _watch(snakemake: psutil.Process, is_finished: threading.Event) -> None:
+def _interrupt_when_process_ends(snakemake: psutil.Process, is_finished: threading.Event) -> None:
     while not is_finished.wait(POLL_SECONDS):
         # `is_running` also compares start times, since process ids are reused.
         if not snakemake.is_running() or snakemake.status() == psutil.STATUS_ZOMBIE:

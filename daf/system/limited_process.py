@@ -38,15 +38,15 @@ class ProcessLimits:
 
 
 @contextlib.contextmanager
-def limited_memory(memory_mb: float) -> Iterator[None]:
+def limit_memory(limit_mb: float) -> Iterator[None]:
     """Limit the memory of this process during the block; above it, allocations raise MemoryError.
 
     Args:
-        memory_mb: limit in MiB. A process that uses much already, such as a notebook, may still
+        limit_mb: limit in MiB. A process that uses much already, such as a notebook, may still
             allocate half of it.
     """
     previous = soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = int(max(memory_mb, _used_mb() + memory_mb / 2) * MIB)
+    limit = int(max(limit_mb, _used_memory_mb() + limit_mb / 2) * MIB)
     if not visible_gpus() and (soft == resource.RLIM_INFINITY or soft > limit):
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
     try:
@@ -55,14 +55,14 @@ def limited_memory(memory_mb: float) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_DATA, previous)
 
 
-def _used_mb() -> float:
+def _used_memory_mb() -> float:
     """Return the memory of this process that RLIMIT_DATA includes, in MiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[5])
     return pages * resource.getpagesize() / MIB
 
 
 @contextlib.contextmanager
-def _unlimited_memory() -> Iterator[None]:
+def _lift_memory_limit() -> Iterator[None]:
     """Remove the memory limit: `Thread.start` hangs if the new thread has no memory."""
     previous = _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
@@ -93,25 +93,25 @@ class LimitedProcess:
         self._finished = threading.Event()
         try:
             self._set_system_limits()
-            with _unlimited_memory():
-                threading.Thread(target=self._watch, daemon=True).start()
+            with _lift_memory_limit():
+                threading.Thread(target=self._enforce_limits, daemon=True).start()
         except BaseException:  # such as a failure to start the thread
-            self.end()
+            self.kill()
             raise
 
     def __enter__(self) -> "LimitedProcess":
         return self
 
     def __exit__(self, *_) -> None:
-        self.end()
+        self.kill()
 
-    def end(self) -> None:
+    def kill(self) -> None:
         """Kill the process and all its descendants."""
         self._finished.set()
-        self._kill()
+        self._kill_all()
         self.process.communicate()
 
-    def end_descendants(self) -> None:
+    def kill_descendants(self) -> None:
         """Kill all descendants of the process."""
         for process in self._list_processes():
             if process.pid != self.process.pid:
@@ -129,7 +129,7 @@ class LimitedProcess:
                 limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
                 resource.prlimit(self.process.pid, resource_id, (limit, hard))
 
-    def _watch(self) -> None:
+    def _enforce_limits(self) -> None:
         while not self._finished.wait(POLL_SECONDS):
             processes = self._list_processes()
             if len(processes) > self.limits.processes:
@@ -140,7 +140,7 @@ class LimitedProcess:
             ):
                 self.violation = f"it takes more than {self.limits.memory_mb:g} MB of memory"
             if self.violation:
-                self._kill()
+                self._kill_all()
                 return
 
     def _list_processes(self) -> list[psutil.Process]:
@@ -155,7 +155,7 @@ class LimitedProcess:
                     processes[pid] = psutil.Process(pid)
         return list(processes.values())
 
-    def _kill(self) -> None:
+    def _kill_all(self) -> None:
         if self.process.returncode is not None:
             return  # its process id may be reused
         processes = self._list_processes()

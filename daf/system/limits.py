@@ -44,7 +44,7 @@ class ResourceLimit:
     unit_name: str = ""
 
     def __str__(self) -> str:
-        return f"{self.name} {self._format(self.soft_limit)} ({self.shell_command})"
+        return f"{self.name} {self._format_amount(self.soft_limit)} ({self.shell_command})"
 
     @property
     def soft_limit(self) -> float:
@@ -60,10 +60,10 @@ class ResourceLimit:
         """
         if self.soft_limit < self.minimum:
             raise EnvironmentCheckError(
-                f"limited to {self}; DAF needs {self._format(self.minimum)}"
+                f"limited to {self}; DAF needs {self._format_amount(self.minimum)}"
             )
 
-    def _format(self, amount: float) -> str:
+    def _format_amount(self, amount: float) -> str:
         return f"{amount / self.unit:.0f} {self.unit_name}".rstrip()
 
 
@@ -119,7 +119,7 @@ def check_clock() -> None:
         )
 
 
-def describe_limits() -> str:
+def describe_low_limits() -> str:
     """Return the limits that may explain a failure, as the end of a sentence; "" if none."""
     low = ", ".join(str(limit) for limit in LIMITS if limit.soft_limit < limit.ample)
     return f"; limited to {low}" if low else ""

@@ -20,14 +20,14 @@ SECONDS_TO_END = 0.5
 """Time limit for the end of left-over processes and threads."""
 
 
-def die_with_parent(parent: int) -> None:
+def die_with_parent(parent_pid: int) -> None:
     """Make the kernel kill this process when its parent ends.
 
     Args:
-        parent: process id of the parent, which may have ended already.
+        parent_pid: process id of the parent, which may have ended already.
     """
     _prctl(SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
-    if os.getppid() != parent:
+    if os.getppid() != parent_pid:
         os._exit(1)
 
 
@@ -36,16 +36,16 @@ def adopt_orphans() -> None:
     _prctl(SET_CHILD_SUBREAPER, 1)
 
 
-def end_descendants(seconds: float = 0.0) -> int:
+def kill_descendants(grace_seconds: float = 0.0) -> int:
     """Kill all descendants of this process.
 
     Args:
-        seconds: time to wait before the kill.
+        grace_seconds: time to wait before the kill.
 
     Returns:
         number of killed processes.
     """
-    deadline, num_killed = time.monotonic() + seconds, 0
+    deadline, num_killed = time.monotonic() + grace_seconds, 0
     while living := _living_descendants(psutil.Process()):
         if time.monotonic() < deadline:
             time.sleep(0.02)
@@ -80,18 +80,18 @@ def format_exit_status(wait_status: int) -> str:
     return f"signal {-code}"
 
 
-def list_running(*parents: int) -> dict[str, str]:
+def describe_children_and_threads(*parent_pids: int) -> dict[str, str]:
     """Return descriptions of running child processes and non-daemon threads, by an identifier.
 
     Pools of threads and processes are excluded, since Python ends them at exit.
 
     Args:
-        parents: ids of further processes whose children are included.
+        parent_pids: ids of further processes whose children are included.
     """
     managed = {child.pid for child in multiprocessing.active_children() if child.daemon}
     managed |= {os.getpid(), getattr(resource_tracker._resource_tracker, "_pid", None)}
     running = {}
-    for parent in (os.getpid(), *parents):
+    for parent in (os.getpid(), *parent_pids):
         with contextlib.suppress(psutil.NoSuchProcess):
             for child in psutil.Process(parent).children():
                 if child.pid not in managed and child.status() != psutil.STATUS_ZOMBIE:
@@ -106,16 +106,18 @@ def list_running(*parents: int) -> dict[str, str]:
     return running
 
 
-def find_new_process(previously_running: Collection[str], *parents: int) -> str:
+def find_new_child_or_thread(previously_running: Collection[str], *parent_pids: int) -> str:
     """Return the description of a process or thread that was not running before; "" if none.
 
     Args:
-        previously_running: identifiers of an earlier call of `list_running`.
-        parents: ids of further processes whose children are included.
+        previously_running: identifiers of an earlier call of `describe_children_and_threads`.
+        parent_pids: ids of further processes whose children are included.
     """
     deadline = time.monotonic() + SECONDS_TO_END
     while new := [
-        text for key, text in list_running(*parents).items() if key not in previously_running
+        text
+        for key, text in describe_children_and_threads(*parent_pids).items()
+        if key not in previously_running
     ]:
         if time.monotonic() > deadline:
             return new[0]

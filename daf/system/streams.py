@@ -50,12 +50,12 @@ class _Stream:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        return self._try(self._stream.write, text)
+        return self._call_or_handle_error(self._stream.write, text)
 
     def flush(self) -> None:
-        self._try(self._stream.flush)
+        self._call_or_handle_error(self._stream.flush)
 
-    def _try(self, operation: Any, *arguments: str) -> Any:
+    def _call_or_handle_error(self, operation: Any, *arguments: str) -> Any:
         try:
             return operation(*arguments)
         except OSError as error:
@@ -89,7 +89,7 @@ class _Errors(_Stream):
         return 0
 
 
-def tolerate_encodings() -> None:
+def escape_unencodable_output() -> None:
     r"""Make stdout and stderr escape characters outside their encoding, as in `\u2212`."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)

@@ -34,7 +34,7 @@ def scratch_folder(prefix: str) -> Iterator[Path]:
     configured = {os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")}
     if parent == Path.cwd() and str(parent) not in {*configured, *STANDARD_FOLDERS}:
         raise FileNotFoundError(errno.ENOENT, "no folder for temporary files; set TMPDIR to one")
-    _remove_abandoned(parent, prefix)
+    _remove_abandoned_folders(parent, prefix)
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -45,7 +45,7 @@ def scratch_folder(prefix: str) -> Iterator[Path]:
         os.close(lock)
 
 
-def _remove_abandoned(parent: Path, prefix: str) -> None:
+def _remove_abandoned_folders(parent: Path, prefix: str) -> None:
     """Remove folders of this user whose process has ended."""
     for folder in parent.glob(f"{prefix}*"):
         with contextlib.suppress(OSError):

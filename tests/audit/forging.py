@@ -24,7 +24,7 @@ def edit(results: Path, file: str, change: Callable[[dict[str, Any]], Any]) -> N
     sidecar = results / f"{file}{SUFFIX}"
     content = json.loads(sidecar.read_text())
     change(content)
-    write(sidecar, Sidecar.model_validate(content).with_digest().text().encode())
+    write(sidecar, Sidecar.model_validate(content).with_record_digest().to_text().encode())
 
 
 def repair(results: Path, *files: str) -> None:
@@ -33,7 +33,7 @@ def repair(results: Path, *files: str) -> None:
         content = json.loads(sidecar.read_text())
         for group in (*content["outputs"].values(), *content["inputs"].values()):
             group.update({f: file_digest(results / f) for f in files if f in group})
-        write(sidecar, Sidecar.model_validate(content).with_digest().text().encode())
+        write(sidecar, Sidecar.model_validate(content).with_record_digest().to_text().encode())
 
 
 def forge(results: Path, file: str, content: bytes) -> None:
@@ -59,14 +59,14 @@ def reexecute_dependents(results: Path, files: Iterable[str], folder: Path) -> N
     for rule in ORDER:
         for sidecar in sorted(results.rglob(f"*{SUFFIX}")):
             content = Sidecar.read(sidecar)
-            if content.rule == rule and changed & content.input_files().keys():
+            if content.rule == rule and changed & content.internal_input_digests().keys():
                 job_folder = folder / f"{len(list(folder.iterdir()))}"
                 job_folder.mkdir()
                 try:
                     reexecuted = reexecute_job(results, content, job_folder)
                 except ConfigError:
                     continue
-                for file in content.output_files():
+                for file in content.output_digests():
                     write(results / file, (reexecuted / file).read_bytes())
-                repair(results, *content.output_files())
-                changed |= content.output_files().keys()
+                repair(results, *content.output_digests())
+                changed |= content.output_digests().keys()

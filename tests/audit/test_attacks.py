@@ -71,9 +71,9 @@ def test_hostile_files_do_not_affect_other_verdicts(workdir):
     table = "terabyte for evaluations/random-e3-w0/assembler_1.parquet"
     for name in ("text bomb", "fifo for logs/x.log", table, "truncated sidecar"):
         FOLDERS[name](results)
-    result = audit(results, AuditConfig(share=0), report=lambda line: None)
+    result = audit(results, AuditConfig(share=0), print_line=lambda line: None)
     verdicts = {finding.file: finding.verdict for finding in result.findings}
-    assert result.status == 1 and verdicts["environment.json"] == "verified"
+    assert result.exit_status == 1 and verdicts["environment.json"] == "verified"
     assert verdicts["logs/x.log"] == "changed"
     assert verdicts["evaluations/random-e3-w0/assembler_1.parquet"] == "changed"
     assert verdicts["benchmarks/tiny/stats.json.prov.json"] == "changed"

@@ -103,7 +103,8 @@ def test_invalid_arguments(arguments, message, command, tmp_path, monkeypatch):
 
 
 def test_audit_waits_for_lock(results, command):
-    holder = "from daf.jobs.results_lock import lock_results; lock_results(input()); "
+    holder = "from daf.jobs.results_lock import lock_results_until_exit; "
+    holder += "lock_results_until_exit(input()); "
     holder += "print(flush=True); import time; "
     pipe = subprocess.PIPE
     with subprocess.Popen(

@@ -12,7 +12,7 @@ import safetensors.torch
 from daf.__main__ import main
 from daf.deploy.archive import MANIFEST, read_archive, write_archive
 from daf.deploy.contents import Bundle, PolicyDescription, Score, json_bytes
-from daf.deploy.model_card import model_card
+from daf.deploy.model_card import render_model_card
 from daf.deploy.verify import verify_bundle
 from daf.files.text_files import json_text
 
@@ -36,7 +36,7 @@ def in_description(change: Callable[[dict], object]) -> Callable[[dict[str, byte
         outputs = Bundle.from_members(members).golden["logits"].shape[-1]
         forged_description = PolicyDescription.parse(description, "test")
         members["policy.json"] = json_bytes(forged_description.resolved())
-        members["model_card.md"] = model_card(forged_description, outputs).encode()
+        members["model_card.md"] = render_model_card(forged_description, outputs).encode()
 
     return forged
 
@@ -121,8 +121,8 @@ FORGED = {
 def test_forged_claims(name, members, tmp_path):
     FORGED[name](members)
     write_archive(tmp_path / "forged.zip", members)
-    verdict = verify_bundle(tmp_path / "forged.zip", trust=True)
-    assert verdict.status == 1 and verdict.problems, verdict
+    verdict = verify_bundle(tmp_path / "forged.zip", trust_code=True)
+    assert verdict.exit_status == 1 and verdict.problems, verdict
     assert all("\n" not in problem for problem in verdict.problems)
 
 
@@ -140,15 +140,15 @@ def test_consistent_forged_scores_need_evaluation(members, tmp_path):
     data = Score.from_hearts([30, 31, 32], 0.95).resolved()
     score(**data)(members)
     write_archive(tmp_path / "forged.zip", members)
-    assert verify_bundle(tmp_path / "forged.zip").status == 0, "only an evaluation detects it"
-    verdict = verify_bundle(tmp_path / "forged.zip", episodes=4)
-    assert verdict.status == 1
+    assert verify_bundle(tmp_path / "forged.zip").exit_status == 0, "only an evaluation detects it"
+    verdict = verify_bundle(tmp_path / "forged.zip", episodes_per_mission=4)
+    assert verdict.exit_status == 1
     assert "31.00 recorded; means differ (p = " in verdict.problems[0]
 
 
 def test_honest_bundle(made, tmp_path):
     (bundle,) = made.glob("deployments/*.zip")
-    assert verify_bundle(bundle, episodes=3).status == 0
+    assert verify_bundle(bundle, episodes_per_mission=3).exit_status == 0
 
 
 @pytest.mark.parametrize("position", ["before", "between"])

@@ -13,12 +13,12 @@ import safetensors.torch
 
 from daf.audit import CHANGED, UNVERIFIABLE, VERIFIED, audit
 from daf.audit.consistency import ConsistencyChecks
-from daf.audit.consistency_checks import check_environment
+from daf.audit.consistency_checks import check_environment_file
 from daf.audit.findings import Findings
 from daf.audit.integrity import check_integrity
 from daf.audit.jobs import parse_job
-from daf.audit.training_prefix import reexecute_prefix
-from daf.audit.trainings import training_differences
+from daf.audit.training_prefix import reexecute_first_updates
+from daf.audit.trainings import find_training_differences
 from daf.config import AuditConfig
 from daf.provenance.sidecar import SUFFIX, Sidecar
 from tests.audit.forging import edit, reexecute_dependents, repair, write
@@ -28,8 +28,8 @@ Change = Callable[[Path], None]
 
 def audited(results: Path, **settings) -> dict[str, tuple[str, str | None]]:
     """Return verdict and reason of each file in an audit."""
-    result = audit(results, AuditConfig(share=1, **settings), report=lambda line: None)
-    verdicts = {f.file: (f.verdict, f.why) for f in result.findings}
+    result = audit(results, AuditConfig(share=1, **settings), print_line=lambda line: None)
+    verdicts = {f.file: (f.verdict, f.reason) for f in result.findings}
     return verdicts | {"": (result.verdict, result.summary())}
 
 
@@ -138,12 +138,12 @@ class InProcessWorker:
         self.results = results
 
     @contextlib.contextmanager
-    def folder(self) -> Iterator[Path]:
+    def temporary_job_folder(self) -> Iterator[Path]:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
 
-    def reexecute_prefix(self, name: str, folder: Path) -> Path:
-        return reexecute_prefix(
+    def reexecute_first_updates(self, name: str, folder: Path) -> Path:
+        return reexecute_first_updates(
             self.results, Sidecar.read(self.results / f"{name}{SUFFIX}"), folder
         )
 
@@ -156,7 +156,7 @@ def test_forged_run_files(name, results):
     repair(results, file)
     weights = file.replace(kind, "policy.safetensors")
     job = parse_job(Sidecar.read(results / f"{weights}{SUFFIX}"))
-    result = training_differences(results, weights, job, Findings(), InProcessWorker(results))
+    result = find_training_differences(results, weights, job, Findings(), InProcessWorker(results))
     assert file in result, name
 
 
@@ -284,6 +284,6 @@ def test_forged_machine(change, results):
     repair(results, file)
     findings = Findings()
     checks = ConsistencyChecks(results, check_integrity(results, findings))
-    check_environment(file, parse_job(checks.sidecars[file]), checks, findings)
+    check_environment_file(file, parse_job(checks.sidecars[file]), checks, findings)
     assert findings[file].verdict == UNVERIFIABLE
-    assert findings[file].why.startswith("describes another machine (")
+    assert findings[file].reason.startswith("describes another machine (")

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from daf.audit import audit
-from daf.audit.jobs import CannotVerifyError, check_code, parse_job
+from daf.audit.jobs import CannotVerifyError, check_policy_code, parse_job
 from daf.audit.worker import Worker
 from daf.config import AuditConfig, ConfigError, PolicyConfig
-from daf.plan.names import class_digest, instance_name, policy_identity
+from daf.plan.names import fixed_policy_name, foreign_code_digest, read_policy_identity
 from daf.policies.registry import SHORT_NAMES
 from daf.provenance.sidecar import SUFFIX, Sidecar
 from tests.audit.forging import edit
@@ -38,13 +38,13 @@ def results(made, tmp_path) -> Path:
 
 def foreign_evaluation(results: Path, class_path: str) -> str:
     """Forge an evaluation of a foreign policy; return its episode table."""
-    name = instance_name("Mine", policy_identity(PolicyConfig(class_path=class_path)))
+    name = fixed_policy_name("Mine", read_policy_identity(PolicyConfig(class_path=class_path)))
     folder = (results / RANDOM).parent
     folder.rename(folder.with_name(f"{name}-e3-w0"))
     file = RANDOM.replace("random", name, 1)
 
     def change(sidecar):
-        code = class_digest(class_path)
+        code = foreign_code_digest(class_path)
         sidecar["parameters"]["policy"] |= {"class_path": class_path, "class_digest": code}
         sidecar["parameters"]["policy"] |= {"name": name, "policy": "Mine"}
         for group in sidecar["outputs"].values():
@@ -62,17 +62,17 @@ def test_untrusted_code_does_not_run(name, results, tmp_path):
     (tmp_path / name).write_text(FOREIGN.format(marker=str(tmp_path / "marker")))
     class_path = f"{tmp_path / name}:Mine"
     file = foreign_evaluation(results, class_path)
-    result = audit(results, AuditConfig(share=1), report=lambda line: None)
+    result = audit(results, AuditConfig(share=1), print_line=lambda line: None)
     assert not (tmp_path / "marker").exists()
     (finding,) = (f for f in result.findings if f.file == file)
-    assert "is foreign code, and not listed in 'trust'" in finding.why
-    assert result.status == 1  # an input of the statistics is missing
-    audit(results, AuditConfig(share=1, trust=(class_path,)), report=lambda line: None)
+    assert "is foreign code, and not listed in 'trust'" in finding.reason
+    assert result.exit_status == 1  # an input of the statistics is missing
+    audit(results, AuditConfig(share=1, trust=(class_path,)), print_line=lambda line: None)
     assert (tmp_path / "marker").exists()
     (tmp_path / "marker").unlink()
     with open(tmp_path / name, "a") as edited:
         edited.write("# edited\n")
-    audit(results, AuditConfig(share=1, trust=(class_path,)), report=lambda line: None)
+    audit(results, AuditConfig(share=1, trust=(class_path,)), print_line=lambda line: None)
     assert not (tmp_path / "marker").exists(), "the trusted file was edited"
 
 
@@ -98,7 +98,7 @@ def test_all_class_paths_are_checked(rule, key, class_path, made):
         node = node[part]
     node[key[-1]] = class_path
     with pytest.raises((CannotVerifyError, ConfigError), match=r"is foreign code|class_path"):
-        check_code(parse_job(sidecar.model_copy(update={"parameters": parameters})), ())
+        check_policy_code(parse_job(sidecar.model_copy(update={"parameters": parameters})), ())
 
 
 @pytest.mark.parametrize("class_path", ["bundle", SHORT_NAMES["bundle"]])
@@ -111,9 +111,9 @@ def test_bundle_with_code_is_foreign(rule, key, class_path, made):
         changed = sidecar.parameters[key] | changes | {"init_kwargs": init_kwargs}
         parameters = sidecar.parameters | {key: changed}
         job = parse_job(sidecar.model_copy(update={"parameters": parameters}))
-        check_code(job, trust)
+        check_policy_code(job, trust)
     with pytest.raises(CannotVerifyError, match=r'"bundle\+code" is foreign code'):
-        check_code(job, ())
+        check_policy_code(job, ())
 
 
 def test_unknown_parameter(results):
@@ -160,9 +160,9 @@ def test_invalid_sidecars_do_not_stop_the_audit(results):
     edit(results, "sweeps/grid/trials.parquet", lambda r: r["parameters"].update(rounds=[[{}]]))
     sidecar = results / f"environment.json{SUFFIX}"
     sidecar.write_text(sidecar.read_text().replace('"cpu"', '"foo"'))
-    result = audit(results, AuditConfig(share=1), report=lambda line: None)
+    result = audit(results, AuditConfig(share=1), print_line=lambda line: None)
     verdicts = {f.file: f.verdict for f in result.findings}
-    assert result.status == 1
+    assert result.exit_status == 1
     invalid = (RANDOM, stats, search, "sweeps/grid/trials.parquet", sidecar.name)
     assert {file: verdicts[file] for file in invalid}.keys() == set(invalid)
     assert "verified" not in {verdicts[file] for file in invalid}
@@ -191,10 +191,10 @@ def test_worker_survives_crash_and_timeout(code, message, results, tmp_path):
     minutes = 5 if "exit" in code else 0.02
     with Worker(results, (class_path,), minutes) as worker:
         with pytest.raises(CannotVerifyError, match=message):
-            worker.reexecute(file, tmp_path / "1")
+            worker.reexecute_job(file, tmp_path / "1")
         name = other_table.relative_to(results).as_posix()
         worker.minutes = 5
-        made = worker.reexecute(name, tmp_path / "2")
+        made = worker.reexecute_job(name, tmp_path / "2")
         assert (made / name).read_bytes() == other_table.read_bytes()
 
 
@@ -209,7 +209,7 @@ def test_process_limits_of_sidecars(change, message, results, tmp_path):
     threads = change.pop("threads", 1)
     edit(results, name, lambda r: r.update(threads=threads) or r["execution"].update(change))
     with Worker(results, (), 5) as worker, pytest.raises(CannotVerifyError, match=message):
-        worker.reexecute(name, tmp_path / "again")
+        worker.reexecute_job(name, tmp_path / "again")
 
 
 @pytest.mark.parametrize("code, message", [
@@ -225,7 +225,7 @@ def test_resource_limits_of_jobs(code, message, results, tmp_path):
         Worker(results, (class_path,), 5) as worker,
         pytest.raises(CannotVerifyError, match=message),
     ):
-        worker.reexecute(file, tmp_path / "1")
+        worker.reexecute_job(file, tmp_path / "1")
 
 
 def test_working_directory_is_not_imported_from(made, tmp_path, monkeypatch):
@@ -233,7 +233,7 @@ def test_working_directory_is_not_imported_from(made, tmp_path, monkeypatch):
     (tmp_path / "daf" / "__init__.py").write_text(f"open({str(tmp_path / 'marker')!r}, 'w')")
     monkeypatch.chdir(tmp_path)
     with Worker(made, (), 5) as worker:
-        worker.reexecute("benchmarks/tiny/stats.json", tmp_path / "again")
+        worker.reexecute_job("benchmarks/tiny/stats.json", tmp_path / "again")
     assert not (tmp_path / "marker").exists()
 
 
@@ -244,7 +244,7 @@ def test_paths_outside_results_folder(name, made, tmp_path):
     sidecar = json.loads(path.read_text())
     sidecar["outputs"]["report"] = {name: "0" * 64}
     path.write_text(json.dumps(sidecar))
-    result = audit(results, AuditConfig(share=0), report=lambda line: None)
+    result = audit(results, AuditConfig(share=0), print_line=lambda line: None)
     (finding,) = (f for f in result.findings if f.file == f"environment.json{SUFFIX}")
-    assert "expected the path of a file within the results folder" in finding.why
+    assert "expected the path of a file within the results folder" in finding.reason
     assert {f.file.split("/")[0] for f in result.findings}.isdisjoint({"..", "", "etc"})

@@ -23,7 +23,7 @@ def integrity_findings(results: Path) -> Findings:
 
 
 def changed_files(results: Path) -> dict[str, str]:
-    return {f.file: f.why for f in integrity_findings(results) if f.verdict == CHANGED}
+    return {f.file: f.reason for f in integrity_findings(results) if f.verdict == CHANGED}
 
 
 def alter(results: Path, kind: str, files: list[str], chance: random.Random) -> str:
@@ -115,7 +115,7 @@ def test_throughput_files_are_no_results(tmp_path):
     (tmp_path / "engine" / "speeds.json").write_text("[]")
     [finding] = integrity_findings(tmp_path)
     assert not finding.is_result and not finding.changed
-    assert finding.why.startswith("throughput of a machine")
+    assert finding.reason.startswith("throughput of a machine")
 
 
 def test_links_are_not_followed(results, tmp_path):
@@ -133,7 +133,7 @@ def test_log_of_later_failed_attempt_is_no_change(results):
     log.write_text(f"begin: {datetime.now(UTC).isoformat()}\nfailed: no more disk\n")
     assert not changed_files(results)
     finding = integrity_findings(results)[log.relative_to(results).as_posix()]
-    assert finding.why == "log of an attempt that wrote no output; no result depends on it"
+    assert finding.reason == "log of an attempt that wrote no output; no result depends on it"
     log.write_text("begin: 2100-01-01T00:00:00+00:00\nfailed: no more disk\n")
     assert changed_files(results), "a start after the end is not accepted"
 
@@ -143,6 +143,6 @@ def test_outputs_of_changed_inputs(results):
     table.write_bytes(table.read_bytes() + b"x")
     findings = integrity_findings(results)
     assert findings["benchmarks/tiny/stats.json"].verdict == "unverifiable"
-    assert findings["benchmarks/tiny/stats.json"].why == (
+    assert findings["benchmarks/tiny/stats.json"].reason == (
         "its input evaluations/random-e3-w0/assembler_1.parquet is changed"
     )

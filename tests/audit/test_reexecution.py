@@ -26,18 +26,18 @@ def results(made, tmp_path) -> Path:
 
 
 def audited(results: Path, config: AuditConfig):
-    return audit(results, config, report=lambda line: None)
+    return audit(results, config, print_line=lambda line: None)
 
 
 def why(result, file: str) -> str | None:
-    return next(finding.why for finding in result.findings if finding.file == file)
+    return next(finding.reason for finding in result.findings if finding.file == file)
 
 
 def test_copied_results_are_reexecutable(made, tmp_path):
     moved = Path(shutil.copytree(made, tmp_path / "moved", copy_function=shutil.copyfile))
     runs = sorted(path.name for path in (moved / "runs").iterdir())
     result = audited(moved, AuditConfig(share=1, retrain="all"))
-    assert result.verdict == VERIFIED and result.status == 0, result.summary()
+    assert result.verdict == VERIFIED and result.exit_status == 0, result.summary()
     assert result.episodes == (12, 12)
     assert result.reexecuted["trained"] == [f"runs/{run}/policy.safetensors" for run in runs]
     checks = {"re-executed", "derived"}
@@ -68,7 +68,7 @@ def test_runs_without_retraining_are_unverifiable(made):
         for file in ("metrics.parquet", "policy.safetensors")
         if path.name != run
     } | ({REPORT} if f"{run}/" not in (made / f"{REPORT}{SUFFIX}").read_text() else set())
-    assert result.status == 3
+    assert result.exit_status == 3
     count = len(unverifiable)
     assert f"{count} unverifiable ({count} of them need --retrain)" in result.summary()
 
@@ -78,7 +78,7 @@ def test_forged_statistics(results):
     stats["estimates"][0]["mean"] += 0.25
     forge(results, STATS, json.dumps(stats, indent=2, sort_keys=True).encode())
     result = audited(results, NO_EPISODES)
-    assert (result.verdict, result.status) == (CHANGED, 1)
+    assert (result.verdict, result.exit_status) == (CHANGED, 1)
     assert why(result, STATS).startswith("key 'estimates.0.mean': got ")
     assert why(result, REPORT).startswith("differs in line ")
 
@@ -90,7 +90,7 @@ def test_forged_replay(results):
     cells[-1] += 1
     forge(results, file, json.dumps(replay).encode())
     result = audited(results, ALL_EPISODES)
-    assert result.status == 1
+    assert result.exit_status == 1
     message = f"key 'episodes.0.states.cell.values.{len(cells) - 1}': got {cells[-1]}; expected "
     assert message in why(result, file)
 
@@ -118,7 +118,7 @@ def test_forged_episode(results, tmp_path):
         result["outputs"][name]["random"]["assembler_1"] |= forged
     result["outputs"]["summary_statistics"] = json.loads((results / STATS).read_text())
     forge(results, RESULT, json.dumps(result).encode())
-    assert audited(results, NO_EPISODES).status == 3, "only re-execution detects it"
+    assert audited(results, NO_EPISODES).exit_status == 3, "only re-execution detects it"
     result = audited(results, ALL_EPISODES)
     assert [f.file for f in result.findings if f.verdict == CHANGED] == [TABLE]
     assert why(result, TABLE).startswith("row 1, column 'score': got ")
@@ -155,7 +155,7 @@ def test_seed_selects_sample():
 def test_default_seed_is_random(made):
     first, second = (audited(made, AuditConfig(share=0)) for _ in range(2))
     assert first.config.seed != second.config.seed
-    assert first.resolved()["settings"]["seed"] == first.config.seed
+    assert first.audit_json()["settings"]["seed"] == first.config.seed
     assert audited(made, AuditConfig(share=0, seed=7)).config.seed == 7
 
 

@@ -164,7 +164,7 @@ def test_unusual_names_and_links(made, tmp_path):
     unusual = "logs/ü <b>%2e%2e 'x'\".log"
     (results / unusual).write_text("log")
     (results / "logs" / "root").symlink_to("/etc/passwd")
-    export_ro_crate(results, tmp_path / "crate.zip", unverified=True)
+    export_ro_crate(results, tmp_path / "crate.zip", includes_unverified=True)
     with zipfile.ZipFile(tmp_path / "crate.zip") as archive:
         names = archive.namelist()
     assert f"results/{unusual}" in names and "results/logs/root" not in names
@@ -210,7 +210,7 @@ def test_changed_results_need_unverified(file, tamper, made, tmp_path):
         export_ro_crate(results, tmp_path / "crate.zip")
     assert f'"{file}"' in str(refused.value) and "\n" not in str(refused.value)
     assert not (tmp_path / "crate.zip").exists()
-    export_ro_crate(results, tmp_path / "crate.zip", unverified=True)
+    export_ro_crate(results, tmp_path / "crate.zip", includes_unverified=True)
     assert crate_description(tmp_path / "crate.zip").endswith(UNVERIFIED)
 
 
@@ -229,7 +229,7 @@ def test_description_of_verified_export(made, tmp_path):
 
 def test_export_waits_for_lock(made, tmp_path, capfd):
     results = Path(shutil.copytree(made, tmp_path / "results"))
-    held = results_lock.wait_and_lock(str(results))
+    held = results_lock.wait_and_lock_results(str(results))
     stats = results / "benchmarks/tiny/stats.json"
     content, dates = stats.read_bytes(), stats.stat()
     stats.write_bytes(b"half of it")
@@ -269,5 +269,5 @@ def test_names_that_are_not_utf8(made, tmp_path):
     results = Path(shutil.copytree(made, tmp_path / "results"))
     Path(os.fsdecode(os.fsencode(results) + b"/\xff.txt")).touch()
     with pytest.raises(ConfigError, match="is not UTF-8"):
-        export_ro_crate(results, tmp_path / "crate.zip", unverified=True)
+        export_ro_crate(results, tmp_path / "crate.zip", includes_unverified=True)
     assert not (tmp_path / "crate.zip").exists()

@@ -77,15 +77,15 @@ def mismatches(results: Path) -> dict[str, str]:
     messages = {}
     for name in checks.sidecars:
         try:
-            checks.check(name)
+            checks.check_job(name)
         except (SidecarMismatchError, ConfigError) as reason:
             messages[name] = f"{reason}"
     return messages
 
 
 def changed(results: Path, share: float) -> dict[str, str]:
-    audited = audit(results, AuditConfig(share=share), report=lambda line: None)
-    return {f.file: f.why for f in audited.findings if f.verdict == CHANGED}
+    audited = audit(results, AuditConfig(share=share), print_line=lambda line: None)
+    return {f.file: f.reason for f in audited.findings if f.verdict == CHANGED}
 
 
 def test_team_statistics(made):
@@ -112,7 +112,7 @@ def test_team_statistics(made):
 
 def test_copied_results_are_verified(made, tmp_path):
     moved = Path(shutil.copytree(made, tmp_path / "moved", copy_function=shutil.copyfile))
-    audited = audit(moved, AuditConfig(share=1, retrain="all"), report=lambda line: None)
+    audited = audit(moved, AuditConfig(share=1, retrain="all"), print_line=lambda line: None)
     assert audited.verdict == VERIFIED, audited.summary()
     assert audited.episodes == (12, 12)
 

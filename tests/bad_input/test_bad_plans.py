@@ -264,7 +264,7 @@ def test_nonfinite_weights(weights, plan_refused):
 
 
 def test_too_little_disk(tmp_path):
-    result = check_environment(tmp_path / "results", needed_mb=1e12, device="cpu")
+    result = check_environment(tmp_path / "results", needed_disk_mb=1e12, device="cpu")
     checks = {check["name"]: check for check in result["checks"]}
     assert not result["ok"]
     assert [name for name, check in checks.items() if not check["ok"]] == ["disk"]

@@ -18,7 +18,7 @@ from daf.orchestrators import daf_run_comparison_pipeline
 from daf.plan import PolicyInstance
 from daf.policies import Game, PolicySpec, make_policy
 from daf.policies.checks import check_forward
-from daf.system.interrupts import interruptible
+from daf.system.interrupts import interrupt_on_stop_signals
 
 POLICIES = """
 import os, sys, threading, time
@@ -133,7 +133,7 @@ def run_episodes(path: Path, name: str):
         init_kwargs={},
         training_seed=None,
     )
-    with interruptible():
+    with interrupt_on_stop_signals():
         return evaluate(instance, load_mission("assembler_2"), EvaluationConfig(episodes=2))[0]
 
 
@@ -174,12 +174,12 @@ def test_networks_are_checked_before_training(how, message, path, refused):
 JOB = """
 import ctypes, os, signal, sys, threading, time
 from types import SimpleNamespace
-from daf.jobs.supervisor import supervised
+from daf.jobs.supervisor import run_supervised
 
 Job = type("Snakemake", (SimpleNamespace,), {"__module__": "snakemake.script"})
-with supervised(Job(rule="demo", log=["job.log"])) as tell:
+with run_supervised(Job(rule="demo", log=["job.log"])) as report_policy:
     open("job.log", "w").close()
-    tell("mine")
+    report_policy("mine")
     BODY
     open("made", "w").close()
 """

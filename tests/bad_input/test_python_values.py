@@ -9,7 +9,7 @@ import pytest
 
 from daf.config import BenchmarkConfig, DAFConfig, DAFSweepConfig, PolicyConfig, TrainingConfig
 from daf.missions import load_mission
-from daf.orchestrators.arguments import as_dict, as_list, default_name, policy_config
+from daf.orchestrators.arguments import as_dict, as_list, as_policy_config, default_pipeline_name
 from daf.orchestrators.training_pipeline import daf_run_training_pipeline
 from daf.policies import Game, PolicySpec, make_policy
 
@@ -68,11 +68,11 @@ def test_policies():
     spec = PolicySpec("lstm", Path("w"), init_kwargs)
     assert spec == PolicySpec("lstm", "w", plain)
     expected = PolicyConfig(class_path="lstm", data_path="w", init_kwargs=plain)
-    assert policy_config(spec) == expected
-    assert policy_config(
+    assert as_policy_config(spec) == expected
+    assert as_policy_config(
         {"class_path": "lstm", "data_path": Path("w"), "init_kwargs": init_kwargs}
     ) == (expected)
-    assert policy_config(Path("mine.py:Mine")).class_path == "mine.py:Mine"
+    assert as_policy_config(Path("mine.py:Mine")).class_path == "mine.py:Mine"
     make_policy(
         PolicySpec("stateless", init_kwargs={"hidden_size": np.int64(8)}),
         Game.of(load_mission(Path("assembler_1"))),
@@ -82,7 +82,7 @@ def test_policies():
 def test_arguments_of_pipelines():
     request = {"missions": ["a"], "seeds": [1, 2]}
     other = {"missions": np.array(["a"]), "seeds": (np.int64(1), 2)}
-    assert default_name("x", other) == default_name("x", request)
+    assert default_pipeline_name("x", other) == default_pipeline_name("x", request)
     assert as_list((Path("x.yaml"), np.str_("a")), "missions") == ["x.yaml", "a"]
     config = TrainingConfig(steps=9)
     assert as_dict(config, "training") == as_dict({"steps": np.int64(9)}, "training")

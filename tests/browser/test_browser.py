@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from daf.report import render_report
+from daf.report import render_experiment_report
 from daf.report.episode_player import EpisodeView
 from tests.report.recorded import SCRIPT, recorded
 from tests.report.synthetic import content
@@ -34,7 +34,7 @@ def report(tmp_path_factory) -> Path:
     """Report with two replays: a handwritten one, and one of 24 agents and 1000 steps."""
     path = tmp_path_factory.mktemp("browser") / "report.html"
     big = EpisodeView.from_replay(record_crowd(24, 1000), "crowd", "crowd.replay.json")
-    html = render_report(**content(teams=True), episode_views=[recorded(HOSTILE), big])
+    html = render_experiment_report(**content(teams=True), episode_views=[recorded(HOSTILE), big])
     path.write_text(html, encoding="utf-8")
     return path
 

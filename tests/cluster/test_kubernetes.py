@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from daf.cluster.kubernetes import GPU, build_manifest, status, submit
+from daf.cluster.kubernetes import GPU, build_job_manifest, job_status, submit_job
 from daf.config import ConfigError, load_yaml
-from daf.orchestrators.snakemake_command import profile_options, snakemake_command
+from daf.orchestrators.snakemake_command import snakemake_command, snakemake_profile_options
 from daf.provenance.source import workflow_folder
 
 TEMPLATE = workflow_folder() / "profiles" / "kubernetes" / "job.yaml"
@@ -102,8 +102,10 @@ def check_job(job: dict) -> None:
 
 
 def make_manifest(**changes) -> dict:
-    arguments = {"name": "daf-1", "folder": "/work", "script": "/work/x.sh"} | NEEDS | changes
-    return build_manifest(load_yaml(TEMPLATE), **arguments)
+    arguments = (
+        {"name": "daf-1", "working_directory": "/work", "script": "/work/x.sh"} | NEEDS | changes
+    )
+    return build_job_manifest(load_yaml(TEMPLATE), **arguments)
 
 
 def test_manifest_has_the_resources_of_the_job():
@@ -123,23 +125,23 @@ def test_manifest_has_the_resources_of_the_job():
 @pytest.mark.parametrize("template", [[], {}, {"spec": {"template": {"spec": {"containers": []}}}}])
 def test_invalid_template_is_refused(template):
     with pytest.raises(ConfigError, match="no Job with a container"):
-        build_manifest(template, name="daf-1", folder="/work", script="x", **NEEDS)
+        build_job_manifest(template, name="daf-1", working_directory="/work", script="x", **NEEDS)
 
 
 def test_missing_template_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=r"kubernetes\.yaml is missing; copy "):
-        submit("kubernetes.yaml", "1", "1", "1", "0", "1", "x.sh")
+        submit_job("kubernetes.yaml", "1", "1", "1", "0", "1", "x.sh")
 
 
 def test_status_of_a_job(kube):
-    assert status("daf-deleted") == "failed"
-    assert status("daf-unreachable") == "running"
+    assert job_status("daf-deleted") == "failed"
+    assert job_status("daf-unreachable") == "running"
     for end, word in {None: "running", "0": "success", "1": "failed"}.items():
         (kube / "daf-1.json").touch()
         if end:
             (kube / "daf-1.end").write_text(end)
-        assert status("daf-1") == word
+        assert job_status("daf-1") == word
 
 
 @pytest.mark.cluster
@@ -174,7 +176,7 @@ def test_the_main_job_through_the_profile(kube, tmp_path, monkeypatch):
     }
     Path("kube.yaml").write_text(yaml.safe_dump(config))
     Path("kubernetes.yaml").write_text(TEMPLATE.read_text())
-    options = [*profile_options("kubernetes"), "--latency-wait", "5"]
+    options = [*snakemake_profile_options("kubernetes"), "--latency-wait", "5"]
     done = subprocess.run(
         snakemake_command("benchmark_report", Path("kube.yaml"), *options),
         capture_output=True, text=True,

@@ -3,12 +3,12 @@
 import pytest
 
 from daf.cluster.resources import (
-    colocated_memory_mb,
-    colocated_minutes,
-    evaluation_memory_mb,
-    evaluation_minutes,
-    run_memory_mb,
-    run_minutes,
+    estimate_colocated_memory_mb,
+    estimate_colocated_minutes,
+    estimate_evaluation_memory_mb,
+    estimate_evaluation_minutes,
+    estimate_run_memory_mb,
+    estimate_run_minutes,
 )
 from daf.config import BenchmarkConfig
 from daf.plan import make_plan
@@ -39,28 +39,28 @@ EVALUATIONS = [("assembler_2", 507), ("machina_3", 540), ("machina_1@1-100", 604
 @pytest.mark.parametrize("shape, measured", TRAININGS)
 def test_memory_of_a_run(shape, measured):
     [run] = plan(**shape).runs.values()
-    assert 1.3 * measured < run_memory_mb(run, gpus=0) < 3 * measured
-    assert run_memory_mb(run, gpus=1) > run_memory_mb(run, gpus=0)
+    assert 1.3 * measured < estimate_run_memory_mb(run, gpus=0) < 3 * measured
+    assert estimate_run_memory_mb(run, gpus=1) > estimate_run_memory_mb(run, gpus=0)
 
 
 @pytest.mark.parametrize("mission, measured", EVALUATIONS)
 def test_memory_of_an_evaluation(mission, measured):
     planned = plan(mission)
     config = planned.config.evaluation.model_copy(update={"recorded_episodes": 0})
-    needed = evaluation_memory_mb([planned.missions[mission]], config, gpus=0)
+    needed = estimate_evaluation_memory_mb([planned.missions[mission]], config, gpus=0)
     assert 1.3 * measured < needed < 3 * measured
 
 
 def test_time_of_runs_and_evaluations():
     [run] = plan("assembler_2", steps=4_000_000).runs.values()
-    assert run_minutes(run) == 10 + 14
+    assert estimate_run_minutes(run) == 10 + 14
     planned = plan("assembler_2", episodes=640)
     mission = planned.missions["assembler_2"]
     steps = 640 * 4 * mission.max_steps
     for times in (1, 3):
-        minutes = evaluation_minutes([mission] * times, planned.config.evaluation)
+        minutes = estimate_evaluation_minutes([mission] * times, planned.config.evaluation)
         assert minutes == 10 + -(-times * steps // (2000 * 60))
-        assert minutes == evaluation_minutes(
+        assert minutes == estimate_evaluation_minutes(
             [mission], planned.config.evaluation, num_policies=times
         )
 
@@ -71,7 +71,10 @@ def test_resources_of_colocated_runs():
         for steps in (4_000_000, 40_000_000)
         for run in plan("assembler_2", steps=steps).runs.values()
     )
-    assert colocated_memory_mb([short], 1) == run_memory_mb(short, 1)
-    assert colocated_memory_mb([short] * 3, 1) == 3 * run_memory_mb(short, 1) - 2 * 3000
-    assert colocated_minutes([short, long], threads=2) == run_minutes(long)
-    assert colocated_minutes([short] * 3, threads=1) == 10 + 40
+    assert estimate_colocated_memory_mb([short], 1) == estimate_run_memory_mb(short, 1)
+    assert (
+        estimate_colocated_memory_mb([short] * 3, 1)
+        == 3 * estimate_run_memory_mb(short, 1) - 2 * 3000
+    )
+    assert estimate_colocated_minutes([short, long], threads=2) == estimate_run_minutes(long)
+    assert estimate_colocated_minutes([short] * 3, threads=1) == 10 + 40

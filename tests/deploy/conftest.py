@@ -12,7 +12,7 @@ from daf.evaluation.evaluate import evaluate
 from daf.files.parquet import save_table
 from daf.missions import build_mission
 from daf.plan import PolicyInstance
-from daf.plan.names import class_digest
+from daf.plan.names import foreign_code_digest
 from daf.policies import Game, PolicySpec, make_policy
 
 MISSION = build_mission(
@@ -52,18 +52,18 @@ def packed(folder: Path, class_path: str = "stateless", **init_kwargs) -> Simple
         name="someone-1",
         policy="someone",
         class_path=class_path,
-        class_digest=class_digest(class_path),
+        class_digest=foreign_code_digest(class_path),
         init_kwargs=init_kwargs,
         training_seed=None,
     )
-    episodes, _ = evaluate(instance, MISSION, EVALUATION, weights=[str(weights)])
+    episodes, _ = evaluate(instance, MISSION, EVALUATION, weights_files=[str(weights)])
     save_table(table, episodes)
     pack_bundle(
         folder / "x.zip",
         policy=instance,
-        weights=weights,
-        run_json=None,
-        trained_on=[],
+        weights_file=weights,
+        run_json_file=None,
+        training_missions=[],
         missions=[MISSION],
         episode_tables=[table],
         evaluation_seed=EVALUATION.seed,

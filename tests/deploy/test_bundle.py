@@ -15,7 +15,7 @@ import yaml
 
 from daf.__main__ import main
 from daf.config import BenchmarkConfig, ConfigError
-from daf.deploy.archive import read_archive, unpack
+from daf.deploy.archive import read_archive, unpack_members
 from daf.deploy.contents import Bundle, Score
 from daf.deploy.export import run_export
 from daf.deploy.golden import STEPS, check_weight_checksums
@@ -74,7 +74,7 @@ def flipped(data: bytes, byte: int, bit: int) -> bytes:
 def test_flipped_weight_bit_is_detected(byte, bit, message, members, repaired):
     members["policy.safetensors"] = flipped(members["policy.safetensors"], byte, bit)
     verdict = verify_bundle(repaired(members))
-    assert verdict.status == 1 and re.match(message, verdict.problems[0]), verdict
+    assert verdict.exit_status == 1 and re.match(message, verdict.problems[0]), verdict
 
 
 def test_checksums_detect_every_bit(bundle):
@@ -139,7 +139,7 @@ def test_false_positive_rate():
 def test_foreign_class_path_is_rejected(class_path, members, repaired):
     description = json.loads(members["policy.json"]) | {"class_path": class_path}
     members["policy.json"] = json.dumps(description).encode()
-    (problem,) = verify_bundle(repaired(members), trust=True).problems
+    (problem,) = verify_bundle(repaired(members), trust_code=True).problems
     assert f"key 'class_path': got \"{class_path}\"; accepted: " in problem
 
 
@@ -148,10 +148,12 @@ def test_changed_code_needs_trust(members, repaired, tmp_path):
     members["play.py"] += f"\nopen({str(marker)!r}, 'w')\n".encode()
     file = repaired(members)
     verdict = verify_bundle(file)
-    assert verdict.status == 3 and verdict.unverifiable[0].startswith("play.py: code differs from ")
+    assert verdict.exit_status == 3 and verdict.unverifiable[0].startswith(
+        "play.py: code differs from "
+    )
     make_policy(PolicySpec("bundle", str(file)), Game.of(MISSION))
     assert not marker.exists()
-    assert verify_bundle(file, trust=True).status == 0 and marker.exists()
+    assert verify_bundle(file, trust_code=True).exit_status == 0 and marker.exists()
 
 
 def without_names(table: pd.DataFrame) -> pd.DataFrame:
@@ -162,13 +164,15 @@ def test_bundle_policy_equals_its_weights(bundle):
     plan = make_plan(BenchmarkConfig(policies=(as_bundle(bundle.file),), missions=("assembler_1",)))
     (instance,) = plan.policies.values()
     assert re.fullmatch("bundle-x-[0-9a-f]{8}", instance.name) and not plan.runs
-    episodes, _ = evaluate(instance, MISSION, EVALUATION, weights=[str(bundle.file)])
+    episodes, _ = evaluate(instance, MISSION, EVALUATION, weights_files=[str(bundle.file)])
     pd.testing.assert_frame_equal(without_names(episodes), without_names(bundle.episodes))
 
 
 def test_user_policy(foreign_bundle):
-    assert verify_bundle(foreign_bundle.file).status == 3
-    assert verify_bundle(foreign_bundle.file, trust=True, episodes=2).status == 0
+    assert verify_bundle(foreign_bundle.file).exit_status == 3
+    assert (
+        verify_bundle(foreign_bundle.file, trust_code=True, episodes_per_mission=2).exit_status == 0
+    )
     spec = PolicySpec("bundle", str(foreign_bundle.file))
     with pytest.raises(ConfigError, match=r"runs foreign code \(policy_code.py\)"):
         make_policy(spec, Game.of(MISSION))
@@ -176,12 +180,12 @@ def test_user_policy(foreign_bundle):
     instance = foreign_bundle.instance.model_copy(
         update={"class_path": "bundle", "init_kwargs": config.init_kwargs}
     )
-    episodes, _ = evaluate(instance, MISSION, EVALUATION, weights=[str(foreign_bundle.file)])
+    episodes, _ = evaluate(instance, MISSION, EVALUATION, weights_files=[str(foreign_bundle.file)])
     pd.testing.assert_frame_equal(episodes, foreign_bundle.episodes)
 
 
 def test_model_card_example(members, tmp_path):
-    unpack(members, tmp_path / "here")
+    unpack_members(members, tmp_path / "here")
     [example] = re.findall(r"```python\n(.*?)```", members["model_card.md"].decode(), re.DOTALL)
     assert len(example.splitlines()) <= 10
     done = subprocess.run(
@@ -197,7 +201,7 @@ def test_model_card_example(members, tmp_path):
 
 def test_export(bundle, tmp_path, capsys):
     program = tmp_path / "x.pt2"
-    assert run_export(str(bundle.file), str(program), trust=False) == 0
+    assert run_export(str(bundle.file), str(program), trust_code=False) == 0
     assert capsys.readouterr().out.endswith("it reproduces the golden outputs\n")
     exported = torch.export.load(program).module()
     golden = Bundle.read(bundle.file).golden

@@ -16,14 +16,11 @@ from daf.cli.commands import COMMANDS
 from daf.cli.parser import Parser
 from daf.config import BenchmarkConfig, DAFConfig, DAFSweepConfig
 from daf.missions.mission import Mission
+from tests.docs.pages import DOCS, PAGES, README, ROOT, find_code, read_commands
 
-ROOT = Path(__file__).parents[2]
-DOCS = ROOT / "docs"
-PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = (".md", ".py", ".smk", ".yaml", ".toml", ".rst", ".j2", ".def", "")
 REFERENCE = re.compile(r"(?<![\w/.-])docs/[\w./-]*\w\.(?:md|png|py)")
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[\w-]+)?\)")
-FENCE = re.compile(r"^( *)```(\w+)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 OTHER_PROJECT = ROOT / "tests" / "orchestrators" / "DAF_ORCHESTRATORS.md"
 
 
@@ -35,20 +32,9 @@ def repository_files() -> list[Path]:
     return [path for path in paths if path.is_file() and path.suffix in TEXTS]
 
 
-def fences(language: str, pages: list[Path] = PAGES) -> list[tuple[str, str]]:
-    """Return the code blocks of a language with the names of their pages."""
-    return [
-        (str(page.relative_to(ROOT)), match[3])
-        for page in pages
-        for match in FENCE.finditer(page.read_text(encoding="utf-8"))
-        if match[2] == language
-    ]
-
-
-def commands(pages: list[Path] = PAGES) -> list[list[str]]:
-    """Commands of the shell blocks, as words without comments."""
-    lines = [line for _, text in fences("sh", pages) for line in text.splitlines()]
-    return [words for line in lines if (words := shlex.split(line, comments=True))]
+def split_commands(pages: list[Path] = PAGES) -> list[list[str]]:
+    """Return the commands of the shell blocks, as words."""
+    return [shlex.split(line) for page in pages for line in read_commands(page)]
 
 
 def test_every_named_page_exists():
@@ -87,9 +73,7 @@ def resolves(name: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize(
-    "page", [*PAGES, ROOT / "README.md", ROOT / "config" / "README.md"], ids=str
-)
+@pytest.mark.parametrize("page", [*PAGES, README, ROOT / "config" / "README.md"], ids=str)
 def test_every_link_leads_to_a_file(page):
     links = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if ":" not in link]
     assert [link for link in links if not (page.parent / link).exists()] == []
@@ -115,14 +99,26 @@ def daf_parser() -> Parser:
     return parser
 
 
-@pytest.mark.parametrize("words", [w for w in commands() if w[0] == "daf"], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [w for w in split_commands([*PAGES, README]) if w[0] == "daf"], ids=" ".join
+)
 def test_daf_accepts_the_command(words):
     daf_parser().parse_args(words[1:])
 
 
+IN_SENTENCE = re.compile(r"`(daf \w+ [^`\n]+)`")
+
+
+def test_daf_accepts_the_commands_in_sentences():
+    for page in [*PAGES, README, *(ROOT / "config").glob("*.*")]:
+        for command in IN_SENTENCE.findall(page.read_text(encoding="utf-8")):
+            if "daf COMMAND" not in command:
+                daf_parser().parse_args(shlex.split(command)[1:])
+
+
 DRY_RUNS = [
     words
-    for words in commands(sorted((DOCS / "tutorials").glob("*.md")))
+    for words in split_commands(sorted((DOCS / "tutorials").glob("*.md")))
     if words[0] == "snakemake" and "--dry-run" in words and "--configfile" not in words
 ]
 
@@ -144,7 +140,9 @@ def jobs(done: subprocess.CompletedProcess) -> list[str]:
     return (done.stdout + done.stderr).splitlines()
 
 
-@pytest.mark.parametrize("page, text", fences("python"), ids=lambda value: value[:40])
+@pytest.mark.parametrize(
+    "page, text", find_code("python", [*PAGES, README]), ids=lambda value: value[:40]
+)
 def test_python_examples_are_valid(page, text):
     ast.parse(text)
 
@@ -157,7 +155,9 @@ MODELS = {
 }
 
 
-@pytest.mark.parametrize("page, text", fences("yaml"), ids=lambda value: value[:40])
+@pytest.mark.parametrize(
+    "page, text", find_code("yaml", [*PAGES, README]), ids=lambda value: value[:40]
+)
 def test_keys_of_yaml_examples_exist(page, text):
     data = yaml.safe_load(text)
     assert isinstance(data, dict), page

@@ -15,8 +15,8 @@ from daf.files.safe_read import UnsafeFileError, read_bytes
 from daf.files.safe_write import (
     atomic_write,
     copy_file,
-    make_folder,
-    open_for_update,
+    make_folder_within,
+    open_file_for_update,
     remove_stale_temporaries,
     temporary_path,
 )
@@ -131,9 +131,9 @@ def test_irregular_lock_or_log_is_not_opened(kind, tmp_path, outside_file):
     else:
         irregular_file(kind, place)
     with pytest.raises(UnsafeFileError):
-        open_for_update(place)
+        open_file_for_update(place)
     with pytest.raises(UnsafeFileError):
-        results_lock.wait_and_lock(str(tmp_path))
+        results_lock.wait_and_lock_results(str(tmp_path))
     assert not (tmp_path / "made").exists()
 
 
@@ -157,22 +157,22 @@ def test_readers_create_nothing_and_do_not_wait(tmp_path, capfd):
     with results_lock.hold_read_lock(str(tmp_path)):
         assert os.listdir(tmp_path) == []
     with pytest.raises(results_lock.ResultsInUseError), results_lock.hold_read_lock(str(tmp_path)):
-        os.close(results_lock.wait_and_lock(str(tmp_path)))
+        os.close(results_lock.wait_and_lock_results(str(tmp_path)))
     with (
         results_lock.hold_read_lock(str(tmp_path)),
         results_lock.hold_read_lock(str(tmp_path)),
         pytest.raises(results_lock.ResultsInUseError),
     ):
-        results_lock.lock_results(str(tmp_path))
+        results_lock.lock_results_until_exit(str(tmp_path))
     assert capfd.readouterr().err == ""
 
 
 def test_lock_holder_text_is_escaped(tmp_path):
-    held = results_lock.wait_and_lock(str(tmp_path))
+    held = results_lock.wait_and_lock_results(str(tmp_path))
     os.truncate(held, 0)
     os.pwrite(held, b"process 1 on \x1b[2J", 0)
     with pytest.raises(results_lock.ResultsInUseError, match="in use by another process"):
-        results_lock.lock_results(str(tmp_path))
+        results_lock.lock_results_until_exit(str(tmp_path))
     os.close(held)
 
 
@@ -184,7 +184,7 @@ def test_workflow_refuses_links_in_snakemake_folder(name, tmp_path, outside_file
     link.parent.mkdir(parents=True)
     link.symlink_to(outside_file)
     with pytest.raises(UnsafeFileError, match="is a link; DAF does not write through links"):
-        results_lock.lock_results(str(tmp_path / "results"))
+        results_lock.lock_results_until_exit(str(tmp_path / "results"))
 
 
 def test_job_refuses_linked_folders(tmp_path):
@@ -212,7 +212,7 @@ def test_job_refuses_linked_folders(tmp_path):
     assert not list((tmp_path / "elsewhere").iterdir())
     assert len(list((tmp_path / "disk" / "evaluations" / "a").iterdir())) == 2
     with pytest.raises(ValueError):
-        make_folder(tmp_path / "other", results)
+        make_folder_within(tmp_path / "other", results)
 
 
 @pytest.mark.parametrize("name", ["state.pt", "lock", "../run"])
@@ -227,7 +227,7 @@ def test_resume_state_is_not_written_through_links(name, tmp_path, outside_file)
         (folder / name).symlink_to(outside_file)
     try:
         with ResumeState(folder, "f", report=lambda line: None) as resume:
-            resume.save_if_due(lambda: {"x": torch.zeros(3)}, last=True)
+            resume.save_if_due(lambda: {"x": torch.zeros(3)}, is_last=True)
     except UnsafeFileError:
         assert name != "state.pt"
     assert not (tmp_path / "elsewhere").exists() or not os.listdir(tmp_path / "elsewhere")

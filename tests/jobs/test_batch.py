@@ -108,7 +108,7 @@ def test_policies_in_a_batch_have_separate_inputs_and_outputs(batch_job, tmp_pat
             assert sidecar.parameters == {"policy": name, "mission": {"name": mission}, "code": "1"}
             weights = [f"weights_of_{name}"] if name != "r" else []
             assert list(sidecar.inputs["weights"]) == weights
-            assert list(sidecar.output_files()) == [f"{name}/{mission}.x", f"{name}/{mission}.y"]
+            assert list(sidecar.output_digests()) == [f"{name}/{mission}.x", f"{name}/{mission}.y"]
             assert list(sidecar.log) == [f"logs/demo/{name}/{mission}.log"]
     assert batch_job.run_policies("q", "r") == batch_job.run_policies("p") == []
     (tmp_path / "weights_of_q").write_text("other")
@@ -125,7 +125,7 @@ def test_staged_outputs_are_reused_by_other_batches(batch_job, tmp_path):
 
 def test_up_to_date_batch_sets_up_no_device(batch_job, monkeypatch):
     batch_job(*MISSIONS)
-    monkeypatch.setattr("daf.jobs.batch.job_device", None)
+    monkeypatch.setattr("daf.jobs.batch.claim_job_device", None)
     assert batch_job(*MISSIONS) == []
 
 

@@ -94,7 +94,7 @@ def write_pipeline_result(disk: Path, version: int) -> None:
 def write_audit(disk: Path, version: int) -> None:
     findings = [Finding(f"{number}", is_result=True) for number in random_numbers(version)[:500]]
     reexecuted = {"computed": [], "played": [], "trained": []}
-    Audit(AuditConfig(seed=version), findings, reexecuted, (0, 0)).write(disk)
+    Audit(AuditConfig(seed=version), findings, reexecuted, (0, 0)).write_reports(disk)
 
 
 def contents(disk: Path) -> dict[str, bytes]:
@@ -143,9 +143,9 @@ def test_disk_full_at_any_moment(write, disk, capfd):
 def test_failed_save_keeps_the_previous_resume_state(disk):
     messages = []
     with ResumeState(disk / "run", "fingerprint", save_seconds=0, report=messages.append) as resume:
-        resume.save_if_due(lambda: {"x": torch.ones(1000)}, last=False)
+        resume.save_if_due(lambda: {"x": torch.ones(1000)}, is_last=False)
         resume._next_save = 0.0
-        resume.save_if_due(lambda: {"x": torch.ones(200_000)}, last=False)
+        resume.save_if_due(lambda: {"x": torch.ones(200_000)}, is_last=False)
         assert len(resume.load("cpu")["x"]) == 1000
     assert messages == [
         f"{disk}/run/state.pt: state not saved (No space left on device); the previous state stays"

@@ -114,7 +114,7 @@ def test_interrupted_runs_resume_separately(tmp_path, monkeypatch):
     with monkeypatch.context() as patch, contextlib.ExitStack() as stack:
         patch.setattr(Trainer, "run_update", signalled_update)
         with pytest.raises(KeyboardInterrupt, match="to resume"):
-            train_colocated(runs, report=no_report, resumes=resume_states(stack))
+            train_colocated(runs, report=no_report, resume_states=resume_states(stack))
     for number in (0, 2):
         lines = []
         with ResumeState(tmp_path / str(number), "same") as resume:
@@ -124,7 +124,7 @@ def test_interrupted_runs_resume_separately(tmp_path, monkeypatch):
         )
     lines = []
     with contextlib.ExitStack() as stack:
-        results = train_colocated(runs, report=lines.append, resumes=resume_states(stack))
+        results = train_colocated(runs, report=lines.append, resume_states=resume_states(stack))
     assert [result_content(result) for result in results] == separate
     assert sum("resuming from update" in line for line in lines) == len(runs)
 

@@ -78,9 +78,9 @@ def test_diverged_run_does_not_affect_colocated_ones(monkeypatch):
     def invalid_learn(trainer):
         metrics = learn(trainer)
         if trainer.run == runs[0] and trainer.updates_done == 2:
-            metrics[trainer.collector.episode_scores.names.index("score/assembler_1") + 1] = (
-                math.nan
-            )
+            metrics[
+                trainer.collector.episode_scores.metric_names.index("score/assembler_1") + 1
+            ] = math.nan
         return metrics
 
     monkeypatch.setattr(Trainer, "_learn_from_rollout", invalid_learn)

@@ -78,7 +78,7 @@ def test_staggered_first_episodes_do_not_count():
     scores, ends = [], []
     for _ in range(6):
         rollout, _ = collect.collect()
-        scores.append(collect.episode_scores.collect_means()[0])
+        scores.append(collect.episode_scores.pop_mean_scores()[0])
         ends.append(rollout.dones[:, ::4].clone())
     # World e starts at step 3 e of an episode of 12 steps.
     assert torch.nonzero(torch.cat(ends)).tolist() == [
@@ -206,6 +206,17 @@ def test_gradients_equal_those_of_the_reference_loss(policy, microbatches, monke
     torch.testing.assert_close(actual[:5], torch.stack(metrics).detach(), rtol=1e-4, atol=1e-6)
 
 
+def test_parameters_without_gradient_train_in_microbatches(monkeypatch):
+    collect = collector("stateless", short_mission(7))
+    collect.policy.unused = torch.nn.Parameter(torch.ones(3))
+    rollout, advantage = collect.collect()
+    monkeypatch.setattr("daf.learn.ppo.MICROBATCH_SAMPLES", 16)
+    learner = PPOLearner(collect.policy, collect.config)
+    learner.prepare_update(1e-3, collect.num_rows, torch.Generator())
+    assert learner.update(rollout, advantage).isfinite().all()
+    assert torch.equal(collect.policy.unused, torch.ones(3))
+
+
 @pytest.mark.parametrize("policy", ["stateless", "lstm"])
 def test_results_do_not_depend_on_threads(policy, monkeypatch):
     monkeypatch.setattr("daf.learn.ppo.MICROBATCH_SAMPLES", 16)
@@ -232,7 +243,7 @@ def test_cuda_graphs_do_not_change_results(policy, teacher_rollouts):
     for part in (plain._imitate, plain._collect, plain._learn):
         part.on_gpu = False
     for trainer in (captured, plain):
-        while not trainer.done:
+        while not trainer.is_done:
             trainer.run_update()
     parts = [captured._collect, captured._learn] + [captured._imitate] * bool(teacher_rollouts)
     assert all(part._graph is not None for part in parts)

@@ -77,9 +77,9 @@ def start(job: TrainingJob) -> subprocess.Popen:
     file.write_text(job.model_dump_json())
     code = (
         "import sys\nfrom daf.learn.job import TrainingJob\n"
-        "from daf.system.interrupts import interruptible\n"
-        f"with interruptible(): TrainingJob.model_validate_json(open({str(file)!r}).read())"
-        ".execute_distributed()"
+        "from daf.system.interrupts import interrupt_on_stop_signals\n"
+        "with interrupt_on_stop_signals(): "
+        f"TrainingJob.model_validate_json(open({str(file)!r}).read()).execute_distributed()"
     )
     return subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True

@@ -6,11 +6,11 @@ from collections import Counter
 import pytest
 
 from daf.config import ConfigError
-from daf.mettagrid.translate import translate
+from daf.mettagrid.translate import translate_mission
 from daf.missions import Mission, load_mission
-from daf.missions.ascii_map import ascii_map
+from daf.missions.ascii_map import format_mission
 from daf.missions.ceiling import compute_score_bound
-from daf.missions.token_bound import token_bound
+from daf.missions.token_bound import compute_token_bound
 from daf.provenance.hashing import digest
 
 
@@ -30,7 +30,7 @@ def test_maps_equal_single_layouts(name):
         for mask, layout_mission in zip(mission.mask_of(what), singles):
             cells = [(row, column) for row, column, _ in layout_mission.cells_with(what)]
             assert [tuple(cell) for cell in zip(*mask.nonzero())] == cells
-    assert token_bound(mission) == max(map(token_bound, singles))
+    assert compute_token_bound(mission) == max(map(compute_token_bound, singles))
 
 
 def test_1000_layouts_are_small():
@@ -83,14 +83,16 @@ def test_ceiling_covers_all_layouts(name, tmp_path):
 
 
 def test_ascii_map_shows_first_layout():
-    first, several = (ascii_map(load_mission(f"assembler_2@{seeds}")) for seeds in ("4", "4-90"))
+    first, several = (
+        format_mission(load_mission(f"assembler_2@{seeds}")) for seeds in ("4", "4-90")
+    )
     assert "layout seeds 4-90 (the map shows the first)" in several
     assert several.splitlines()[2:] == first.splitlines()[2:]
 
 
 def test_mettagrid_refuses_layout_ranges():
     with pytest.raises(ConfigError, match=r"assembler_2@3-4: cannot .* it has several layouts"):
-        translate(load_mission("assembler_2@3-4"))
+        translate_mission(load_mission("assembler_2@3-4"))
 
 
 def test_map_must_match_first_layout():

@@ -3,7 +3,7 @@
 import pytest
 
 from daf.missions import Assembler, Chest, load_mission
-from daf.missions.formations import recipe_by_neighbor_byte
+from daf.missions.formations import recipe_index_by_neighbor_mask
 
 STATIONS = load_mission("training_facility_1").stations
 
@@ -62,7 +62,7 @@ def test_producers(name):
     assert (station.type_id, station.symbol) == (type_id, symbol)
     assert (station.partial, station.max_uses, station.starts_clipped) == (partial, uses, clipped)
     assert (station.exhaustion, station.clip_immune) == (0, False)
-    table = recipe_by_neighbor_byte(station)
+    table = recipe_index_by_neighbor_mask(station)
     assert table[0] is None
     for byte in range(1, 256):
         recipe = station.recipes[table[byte]]
@@ -87,7 +87,7 @@ def test_31_neighbor_bytes_of_the_assembler():
     for gear, (bytes_, inputs) in GEARS.items():
         expected |= {byte: (inputs, {gear: 1}) for byte in bytes_}
     assert len(expected) == 31
-    table = recipe_by_neighbor_byte(station)
+    table = recipe_index_by_neighbor_mask(station)
     outputs_by_formation = {
         byte: (station.recipes[number].inputs, station.recipes[number].outputs)
         for byte, number in enumerate(table)
@@ -108,7 +108,7 @@ def test_later_recipe_overrides():
     })  # fmt: skip
     expected = dict.fromkeys([1, 4, 8, 16, 32, 64, 128], 0)
     expected |= dict.fromkeys([2, 65, 66, 68, 72, 80, 96, 192], 1)
-    assert recipe_by_neighbor_byte(station) == [expected.get(byte) for byte in range(256)]
+    assert recipe_index_by_neighbor_mask(station) == [expected.get(byte) for byte in range(256)]
 
 
 @pytest.mark.parametrize("name", CHESTS)

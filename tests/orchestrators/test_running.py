@@ -165,7 +165,9 @@ def test_a_bundle_is_compared_and_audited_as_its_weights_are(folder, read_back):
         for cell in compared.outputs["comparison_results"].values()
     )
     pd.testing.assert_frame_equal(of_bundle, of_weights)
-    audit_result = audit("results", AuditConfig(share=1, retrain="all"), report=lambda line: None)
+    audit_result = audit(
+        "results", AuditConfig(share=1, retrain="all"), print_line=lambda line: None
+    )
     assert audit_result.verdict == VERIFIED, audit_result.summary()
 
 

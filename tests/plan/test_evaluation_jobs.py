@@ -29,7 +29,7 @@ def test_ranks_and_colocated_runs_exclude_each_other():
 def jobs(made: Plan) -> list[tuple[tuple[str, ...], tuple[str, ...]]]:
     """Return policies and missions of each job with several policies."""
     return [
-        (batch.policies, batch.missions) for batch in made.evaluation_batches() if batch.one_job
+        (batch.contestants, batch.missions) for batch in made.evaluation_batches() if batch.one_job
     ]
 
 
@@ -37,7 +37,7 @@ def test_evaluations_are_assigned_to_jobs_in_order():
     missions = ("assembler_1", "assembler_2")
     config = {"missions": list(missions), "training_seeds": [1, 2, 3, 4]}
     (single,) = plan(**config).evaluation_batches()
-    assert (single.missions, single.policies, single.one_job) == (missions, (), False)
+    assert (single.missions, single.contestants, single.one_job) == (missions, (), False)
     a, b, c, d, fixed = plan(**config).policies
 
     def assigned(runs=(), evaluations=(), size=2):
@@ -57,10 +57,10 @@ def test_evaluations_are_assigned_to_jobs_in_order():
         ((b, c), missions[1:]),
     ]
     batches = assigned(evaluations=missing).evaluation_batches()
-    assert [(batch.policies, batch.missions) for batch in batches] == [
+    assert [(batch.contestants, batch.missions) for batch in batches] == [
         ((), missions),
         ((b, c), missions[1:]),
     ]
     all_of_a = [f"{a}/{mission}" for mission in missions]
     assert jobs(assigned(evaluations=all_of_a)) == [((c, d), missions)]
-    assert len({batch.job for batch in assigned().evaluation_batches() if batch.one_job}) == 2
+    assert len({batch.job_name for batch in assigned().evaluation_batches() if batch.one_job}) == 2

@@ -321,7 +321,7 @@ def test_report_replays_are_of_the_first_available_run():
     made = plan(missions=["assembler_1", "assembler_2"])
     first, second = made.runs
     for missing, run in (({}, first), ({"runs": [first]}, second)):
-        files = plan(missions=["assembler_1", "assembler_2"], missing=missing).report_replays()
+        files = plan(missions=["assembler_1", "assembler_2"], missing=missing).report_replay_files()
         assert files == [
             f"results/evaluations/{policy}-e64-w0/{mission}.replay.json"
             for policy in (run, "random")
@@ -336,7 +336,7 @@ def test_missing_runs_and_evaluations_are_excluded():
         missions=["assembler_1", "assembler_2"],
         missing={"runs": [first], "evaluations": ["random/assembler_2"]},
     )
-    assert part.finished_runs() == [second]
+    assert part.available_runs() == [second]
     missing = set(complete.evaluations()) - set(part.evaluations())
     assert missing == {(first, "assembler_1"), (first, "assembler_2"), ("random", "assembler_2")}
     assert {(m["run"], m["mission"]) for m in part.missing_evaluations()} == missing
@@ -368,8 +368,8 @@ def test_unknown_missing_names_are_refused(missing, error):
 ])  # fmt: skip
 def test_modules_of_runs_and_policies(class_path, modules):
     made = plan(policies=[class_path])
-    assert all(run.modules() == modules for run in made.runs.values())
-    assert all(instance.modules() == modules for instance in made.policies.values())
+    assert all(run.daf_modules() == modules for run in made.runs.values())
+    assert all(instance.daf_modules() == modules for instance in made.policies.values())
 
 
 def test_disk_needed_grows_with_the_plan():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from daf.config import BenchmarkConfig, ConfigError
 from daf.plan import Plan, make_plan
-from daf.plan.contestants import apportion, team_label
+from daf.plan.contestants import apportion_agents, team_label
 from daf.policies import Game
 from daf.policies.stateless import Stateless
 
@@ -25,7 +25,14 @@ def plan(teams, **changes) -> Plan:
 
 def test_apportionment_of_a_published_example():
     # Article "Largest remainder method": 100 000 votes, 10 seats, Hare quota.
-    assert apportion(10, [47_000, 16_000, 15_800, 12_000, 6_100, 3_100]) == [5, 2, 1, 1, 1, 0]
+    assert apportion_agents(10, [47_000, 16_000, 15_800, 12_000, 6_100, 3_100]) == [
+        5,
+        2,
+        1,
+        1,
+        1,
+        0,
+    ]
 
 
 @pytest.mark.parametrize("agents, shares, expected", [
@@ -37,13 +44,13 @@ def test_apportionment_of_a_published_example():
     (0, [1], [0]),
 ])  # fmt: skip
 def test_apportionment(agents, shares, expected):
-    assert apportion(agents, shares) == expected
+    assert apportion_agents(agents, shares) == expected
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.integers(0, 200), st.lists(st.integers(0, 50), min_size=1, max_size=8).filter(any))
 def test_apportionment_rounds_each_quota(agents, shares):
-    counts = apportion(agents, shares)
+    counts = apportion_agents(agents, shares)
     assert sum(counts) == agents
     for share, count in zip(shares, counts):
         quota = agents * share / sum(shares)
@@ -122,9 +129,9 @@ def test_teams_are_evaluated_like_policies():
     assert made.episodes_file(name, "assembler_2").endswith(
         f"evaluations/{name}-e3-w0/assembler_2.parquet"
     )
-    assert any(name in file for file in made.report_replays())
-    assert made.contestant(name).policy == "baseline + random"
-    assert made.contestant("random") is made.policies["random"]
+    assert any(name in file for file in made.report_replay_files())
+    assert made.find_contestant(name).policy == "baseline + random"
+    assert made.find_contestant("random") is made.policies["random"]
 
 
 def test_teams_of_a_missing_run_are_missing():
@@ -156,13 +163,13 @@ def test_fixed_weights_are_identified_by_content(tmp_path):
     (team,) = made.teams.values()
     assert made.weights_files(team.name) == [str(file)]
     member = team.members[0]
-    assert member.weights_file({"a": "0", "b": member.weights}) == "b"
+    assert member.find_weights_file({"a": "0", "b": member.weights}) == "b"
     assert team.training_seed is None
 
 
 def test_modules_of_a_team_are_those_of_its_members():
     (team, *_) = plan({"cross_play": True}).teams.values()
-    assert team.modules() == ["daf.policies.baseline", "daf.policies.stateless"]
+    assert team.daf_modules() == ["daf.policies.baseline", "daf.policies.stateless"]
 
 
 @pytest.mark.parametrize("teams, changes, error", [

@@ -8,7 +8,7 @@ import warp as wp
 
 from daf.missions import load_mission
 from daf.policies import Game, PolicySpec, make_policy
-from daf.policies.baseline.bitboard import RADIUS, SIDE, shortest_path_moves
+from daf.policies.baseline.bitboard import RADIUS, SIDE, shortest_path_move_mask
 from daf.policies.baseline.mapping import BLOCKED, SEEN
 from daf.policies.baseline.policy import uniform
 from daf.policies.chance import mix_seeds
@@ -27,7 +27,7 @@ def search_kernel(
     moves: wp.array(dtype=wp.int32),
 ):
     n = wp.tid()
-    moves[n] = shortest_path_moves(arrived[n], goals[n], passable[n])
+    moves[n] = shortest_path_move_mask(arrived[n], goals[n], passable[n])
 
 
 @wp.kernel(enable_backward=False)

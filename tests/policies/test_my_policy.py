@@ -42,7 +42,9 @@ def test_template_trains_and_evaluates(plan, tmp_path):
     (mission,) = plan.missions.values()
     for instance in plan.policies.values():
         weights = [str(tmp_path / "weights.safetensors")] if instance.training_seed else []
-        episodes, _ = evaluate(instance, mission, EvaluationConfig(episodes=4), weights=weights)
+        episodes, _ = evaluate(
+            instance, mission, EvaluationConfig(episodes=4), weights_files=weights
+        )
         assert len(episodes) == 4 and (episodes["moves"] > 0).all()
 
 

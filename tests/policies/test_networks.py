@@ -8,11 +8,11 @@ import torch
 
 from daf.config import ConfigError
 from daf.missions import load_mission
-from daf.missions.token_bound import token_bound
+from daf.missions.token_bound import compute_token_bound
 from daf.policies import Game, PolicySpec, make_policy
 from daf.policies.chance import mix_seeds, uniform
 from daf.policies.ops import embedding_torch, lstm_torch
-from daf.policies.ops.embedding import lookup_rows
+from daf.policies.ops.embedding import lookup_rows_and_weights
 from daf.policies.tokens import TokenEmbedding, assign_token_slots
 from daf.policies.trainable import sample_actions
 from daf.sim.simulation import Simulation
@@ -38,7 +38,9 @@ def test_embedding_equals_torch_embedding_bag():
     embedded.backward(gradient)
     gradients = embedding.table.grad, embedding.bias.grad
     embedding.zero_grad()
-    index, factor = lookup_rows(observations, embedding.vocabulary, len(embedding.table))
+    index, factor = lookup_rows_and_weights(
+        observations, embedding.vocabulary, len(embedding.table)
+    )
     expected = torch.nn.functional.embedding_bag(
         index, embedding.table, mode="sum", per_sample_weights=factor
     )
@@ -119,7 +121,7 @@ def test_token_bound_holds_in_random_episodes():
         for _ in range(300):
             simulation.step(torch.randint(0, 9, (32, 4), generator=generator))
             max_tokens = max(max_tokens, int(simulation.state.token_count.max()))
-        assert max_tokens <= token_bound(mission) <= mission.tokens
+        assert max_tokens <= compute_token_bound(mission) <= mission.tokens
 
 
 def lstm_with_inputs(device="cpu"):

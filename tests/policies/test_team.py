@@ -168,7 +168,7 @@ def test_members_load_their_weights(tmp_path):
         return TeamMember(instance=instance, share=2, trained_on=(), weights=weights)
 
     def record_replay(files: list) -> bytes:
-        table, replay = evaluate(team, mission, EvaluationConfig(episodes=1), weights=files)
+        table, replay = evaluate(team, mission, EvaluationConfig(episodes=1), weights_files=files)
         assert set(table["run"]) == {team.name} and set(table["training_seed"]) == {1}
         replay.write(tmp_path / "replay.json")
         return (tmp_path / "replay.json").read_bytes()

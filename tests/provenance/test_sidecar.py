@@ -11,7 +11,7 @@ import pytest
 from daf.config import ConfigError, ExecutionConfig
 from daf.provenance.origin import Origin
 from daf.provenance.packages import package_versions
-from daf.provenance.sidecar import Sidecar, outputs_match, write_outputs
+from daf.provenance.sidecar import Sidecar, has_outputs_with_parameters, write_outputs
 from daf.provenance.source import git_state
 
 ORIGIN = Origin.current("cpu")
@@ -69,17 +69,17 @@ def test_outputs_appear_together_with_their_sidecar(tmp_path):
 def test_sidecar_round_trip(tmp_path):
     sidecar = make(tmp_path)
     record = Sidecar.read(sidecar)
-    assert record.with_digest() == record and record.text() == sidecar.read_text()
-    assert record.output_files() == {"a.txt": sha(b"a"), "b.txt": sha(b"b")}
+    assert record.with_record_digest() == record and record.to_text() == sidecar.read_text()
+    assert record.output_digests() == {"a.txt": sha(b"a"), "b.txt": sha(b"b")}
 
 
 def test_outputs_match_parameters(tmp_path):
     sidecar, parameters, results = make(tmp_path), {"seed": 3, "rate": 0.1}, str(tmp_path / "out")
-    assert outputs_match(sidecar, parameters, results)
-    assert not outputs_match(sidecar, parameters | {"seed": 4}, results)
-    assert not outputs_match(tmp_path / "none", parameters, results)
+    assert has_outputs_with_parameters(sidecar, parameters, results)
+    assert not has_outputs_with_parameters(sidecar, parameters | {"seed": 4}, results)
+    assert not has_outputs_with_parameters(tmp_path / "none", parameters, results)
     (tmp_path / "out" / "b.txt").unlink()
-    assert not outputs_match(sidecar, parameters, results)
+    assert not has_outputs_with_parameters(sidecar, parameters, results)
 
 
 def test_paths_are_relative_to_the_results_folder(tmp_path, monkeypatch):
@@ -97,7 +97,7 @@ def test_paths_are_relative_to_the_results_folder(tmp_path, monkeypatch):
         execution=ExecutionConfig(),
     )
     record = Sidecar.read(sidecar)
-    assert list(record.output_files()) == ["out/a.txt"] and record.log == {"a.log": sha(b"log")}
+    assert list(record.output_digests()) == ["out/a.txt"] and record.log == {"a.log": sha(b"log")}
     assert list(record.inputs["x"]) == ["in.txt"] and list(record.elsewhere["x"]) == ["./mine.pt"]
 
 

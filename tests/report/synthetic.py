@@ -52,7 +52,7 @@ def content(
     training_seeds=(1, 2, 3, 4, 5),
     teams=False,
 ):
-    """Return the arguments of `render_report`; `teams` adds all team analyses."""
+    """Return the arguments of `render_experiment_report`; `teams` adds all team analyses."""
     rng = np.random.default_rng(1)
     tables, runs, curves = [], [], []
     policies = (*trained, *fixed)

@@ -7,9 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from daf.report.learning_curves import downsample, learning_curves
-from daf.report.map_chart import map_chart, station_styles
-from daf.report.score_charts import Curve, curve_chart, interval_chart, profile_chart, style_class
+from daf.report.learning_curves import build_learning_curves, downsample_curve
+from daf.report.map_chart import assign_station_colors, map_chart
+from daf.report.score_charts import (
+    IntervalRow,
+    LearningCurve,
+    interval_chart,
+    learning_curve_chart,
+    performance_profile_chart,
+    style_css_classes,
+)
 
 
 def parsed(svg):
@@ -27,16 +34,18 @@ def grid_scale(root):
     return lambda value: x0 + (value - v0) * (x1 - x0) / (v1 - v0)
 
 
-def item(policy, mean, low, high, best=False):
-    return {"policy": policy, "mean": mean, "low": low, "high": high, "best": best}
+def row(label, mean, low, high, is_best=False):
+    return IntervalRow(label, mean, low, high, is_best)
 
 
-def intervals(items, **options):
-    return parsed(interval_chart(items, title="T", unit="hearts", interval="95 %", **options))
+def intervals(rows, **options):
+    return parsed(
+        interval_chart(rows, title="T", unit="hearts", interval_description="95 %", **options)
+    )
 
 
 def test_dots_and_whiskers_are_at_their_values():
-    root = intervals([item("a", 60, 40, 80, True), item("b", 10, None, None)], ceiling=100)
+    root = intervals([row("a", 60, 40, 80, True), row("b", 10, None, None)], ceiling=100)
     x = grid_scale(root)
     dots = [float(e.get("cx")) for e in with_class(root, "dot")]
     assert dots == pytest.approx([x(60), x(10)], abs=0.02)
@@ -49,17 +58,17 @@ def test_dots_and_whiskers_are_at_their_values():
 
 
 def test_distant_ceiling_is_not_drawn():
-    assert not with_class(intervals([item("a", 2, 1, 3)], ceiling=100), "ceiling")
+    assert not with_class(intervals([row("a", 2, 1, 3)], ceiling=100), "ceiling")
 
 
 @pytest.mark.parametrize("mean", [0.0, 5.0, -3.0, 1e-6, 1e7])
 def test_empty_interval_is_inside_the_chart(mean):
-    root = intervals([item("a", mean, mean, mean)])
+    root = intervals([row("a", mean, mean, mean)])
     assert 0 < float(with_class(root, "dot")[0].get("cx")) < 420
 
 
 def test_every_chart_has_a_text_alternative():
-    root = intervals([item("a", 60, 40, 80)])
+    root = intervals([row("a", 60, 40, 80)])
     assert root.find("title").text == "T"
     assert "a 60.0 (40.0 to 80.0)" in root.find("desc").text
     assert root.get("role") == "img"
@@ -67,7 +76,7 @@ def test_every_chart_has_a_text_alternative():
 
 def test_long_names_are_truncated_except_in_the_title():
     name = "a_policy_with_a_name_much_too_long_for_a_label"
-    root = intervals([item(name, 60, 40, 80)])
+    root = intervals([row(name, 60, 40, 80)])
     assert with_class(root, "label")[0].text.endswith("…")
     assert name in with_class(root, "row")[0].find("title").text
 
@@ -88,7 +97,9 @@ PROFILE = {
 
 
 def test_profile_line_is_at_its_fractions():
-    root = parsed(profile_chart(PROFILE, {"b": 0, "a": 1}, title="T", scores="hearts"))
+    root = parsed(
+        performance_profile_chart(PROFILE, {"b": 0, "a": 1}, title="T", score_unit="hearts")
+    )
     x = grid_scale_at(root, "middle")
     grid = [float(e.get("y1")) for e in with_class(root, "grid")]
     floor, top = max(grid), min(grid)
@@ -108,8 +119,8 @@ def grid_scale_at(root, anchor):
 
 def test_curve_is_at_its_points():
     steps, low, high = [0, 50, 100], [0, 4, 8], [0, 6, 12]
-    curve = Curve("net", steps, [0, 5, 10], low, high, [(steps, low), (steps, high)], 0)
-    root = parsed(curve_chart([curve], title="T", unit="hearts"))
+    curve = LearningCurve("net", steps, [0, 5, 10], low, high, [(steps, low), (steps, high)], 0)
+    root = parsed(learning_curve_chart([curve], title="T", score_unit="hearts"))
     (x0, y0), (x1, y1), (x2, y2) = points(with_class(root, "mean")[0])
     assert x1 - x0 == pytest.approx(x2 - x1, abs=0.02)
     assert y0 - y1 == pytest.approx(y1 - y2, abs=0.02)
@@ -121,7 +132,7 @@ def test_curve_is_at_its_points():
 
 
 def test_additional_series_are_dashed():
-    assert len({style_class(style) for style in range(16)}) == 16
+    assert len({style_css_classes(style) for style in range(16)}) == 16
 
 
 def metrics(run, steps, scores, policy="net", column="score/m"):
@@ -135,39 +146,39 @@ def test_curves_average_seeds_and_interpolate_gaps():
             metrics("s2", [10, 20, 30], [10.0, 30.0, 50.0]),
         ]
     )
-    (curve,) = learning_curves(data, {"net": 0})["m"]
+    (curve,) = build_learning_curves(data, {"net": 0})["m"]
     assert curve.steps == [10, 20, 30]
     assert curve.mean == [5, 20, 35]
     assert (curve.low, curve.high) == ([0, 10, 20], [10, 30, 50])
     assert curve.seeds[0] == ([10, 30], [0, 20])
     shuffled = data.sample(frac=1, random_state=1)
-    assert learning_curves(shuffled, {"net": 0})["m"] == [curve]
+    assert build_learning_curves(shuffled, {"net": 0})["m"] == [curve]
 
 
 def test_mean_covers_common_steps_only():
     data = pd.concat([metrics("s1", [0, 10], [0.0, 10.0]), metrics("s2", [5, 20], [5.0, 20.0])])
-    (curve,) = learning_curves(data, {"net": 0})["m"]
+    (curve,) = build_learning_curves(data, {"net": 0})["m"]
     assert curve.steps == [5, 10]
     assert curve.mean == [5, 10]
 
 
 def test_seeds_without_common_steps_have_no_mean():
     data = pd.concat([metrics("s1", [0, 10], [0.0, 10.0]), metrics("s2", [20, 30], [5.0, 20.0])])
-    (curve,) = learning_curves(data, {"net": 0})["m"]
+    (curve,) = build_learning_curves(data, {"net": 0})["m"]
     assert curve.mean == []
-    root = parsed(curve_chart([curve], title="T", unit="hearts"))
+    root = parsed(learning_curve_chart([curve], title="T", score_unit="hearts"))
     assert len(with_class(root, "seed")) == 2
 
 
 def test_curves_without_scores_per_mission():
     data = metrics("s1", [0, 10], [0.0, 10.0], column="score")
-    assert list(learning_curves(data, {"net": 0})) == ["all missions"]
-    assert learning_curves(data.assign(score=np.nan), {"net": 0}) == {}
-    assert learning_curves(data.drop(columns="score"), {"net": 0}) == {}
+    assert list(build_learning_curves(data, {"net": 0})) == ["all missions"]
+    assert build_learning_curves(data.assign(score=np.nan), {"net": 0}) == {}
+    assert build_learning_curves(data.drop(columns="score"), {"net": 0}) == {}
 
 
 def test_downsampling_keeps_mean_and_limit():
-    steps, scores = downsample(np.arange(1000.0), np.tile([0.0, 10.0], 500), 50)
+    steps, scores = downsample_curve(np.arange(1000.0), np.tile([0.0, 10.0], 500), 50)
     assert len(steps) == len(scores) <= 50
     assert scores == pytest.approx(np.full(len(scores), 5.0))
     assert np.all(np.diff(steps) > 0)
@@ -196,4 +207,8 @@ def test_irregular_maps_are_drawn():
 
 
 def test_station_colors_depend_on_names_only():
-    assert station_styles(["=&"], LEGEND) == station_styles(["&="], LEGEND) == {"&": 0, "=": 1}
+    assert (
+        assign_station_colors(["=&"], LEGEND)
+        == assign_station_colors(["&="], LEGEND)
+        == {"&": 0, "=": 1}
+    )

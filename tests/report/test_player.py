@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from daf.config import ConfigError
-from daf.report import render_report
+from daf.report import render_experiment_report
 from daf.report.build import build_benchmark_report
-from daf.report.episode_player import BYTE_BUDGET, EpisodeView, player_data
+from daf.report.episode_player import BYTE_BUDGET, EpisodeView, replay_viewer_data
 from tests.sim.test_replay import record_crowd
 
 from .recorded import SCRIPT, recorded, scripted
@@ -40,7 +40,7 @@ class Scripts(HTMLParser):
 
 
 def test_page_contains_the_replay():
-    html = render_report(**content(), episode_views=[recorded()])
+    html = render_experiment_report(**content(), episode_views=[recorded()])
     scripts = Scripts(html).texts
     index = json.loads(scripts["index"])
     episode = scripted().episodes[0]
@@ -59,13 +59,13 @@ def test_page_contains_the_replay():
 def test_episodes_are_sorted_by_rank():
     inputs = content(fixed=("baseline", "random"))
     names = ["random", "baseline", "unranked"]
-    html = render_report(**inputs, episode_views=[recorded(name) for name in names])
+    html = render_experiment_report(**inputs, episode_views=[recorded(name) for name in names])
     policies = re.findall(r"<option value=\"\d\"[^>]*>(\w+) on by_hand", html)
     assert policies == ["baseline", "random", "unranked"]
 
 
 def test_hostile_names_are_text():
-    html = render_report(**content(), episode_views=[recorded(HOSTILE, HOSTILE)])
+    html = render_experiment_report(**content(), episode_views=[recorded(HOSTILE, HOSTILE)])
     page = Scripts(html)
     assert page.tags.count("script") == 3  # the code, the index, one episode
     assert "alert(1)</script>" not in html
@@ -75,7 +75,7 @@ def test_hostile_names_are_text():
 def test_without_replays_there_is_no_viewer():
     empty = scripted().model_copy(update={"episodes": ()})
     assert EpisodeView.from_replay(empty, "by hand", "file") is None
-    html = render_report(**content(), episode_views=[])
+    html = render_experiment_report(**content(), episode_views=[])
     assert (
         'id="player"' not in html and "class ReplayViewer" not in html and "#episodes" not in html
     )
@@ -86,25 +86,26 @@ def test_largest_episodes_are_omitted_and_listed():
         record_crowd(24, 100), "crowd", "evaluations/crowd-e1-w0/hall.replay.json"
     )
     small = [recorded("a", "a"), recorded("b", "b")]
-    data = player_data([big, *small], budget=10_000)
+    data = replay_viewer_data([big, *small], max_bytes=10_000)
     assert [[e["policy"] for e in episodes] for _, episodes in data["choices"]] == [["a", "b"]]
     (row,) = data["omitted"].rows
     assert [cell.text for cell in row] == ["crowd", "training_facility_1", big.file]
-    assert player_data([big, *small])["omitted"] is None
+    assert replay_viewer_data([big, *small])["omitted"] is None
 
 
 def test_page_without_space_lists_all_episodes(monkeypatch):
     monkeypatch.setattr(
-        "daf.report.experiment.player_data", lambda views: player_data(views, budget=10)
+        "daf.report.experiment.replay_viewer_data",
+        lambda views: replay_viewer_data(views, max_bytes=10),
     )
-    html = render_report(**content(), episode_views=[recorded()])
+    html = render_experiment_report(**content(), episode_views=[recorded()])
     assert 'id="player"' not in html and "run-e1-w0/by_hand.replay.json" in html
 
 
 def test_page_with_many_agents_is_small():
     replay = record_crowd(24, 1000)
     crowds = [EpisodeView.from_replay(replay, f"crowd {n}", f"crowd-{n}") for n in range(12)]
-    html = render_report(
+    html = render_experiment_report(
         **content(trained=[f"policy_{n}" for n in range(10)]), episode_views=crowds
     )
     assert len(html.encode()) < 3_000_000
@@ -119,12 +120,12 @@ def test_replay_of_another_run_is_rejected(tmp_path):
     with pytest.raises(ConfigError, match=r"by_hand\.replay\.json: key 'run': .*accepted: other"):
         build_benchmark_report(
             title="",
-            stats=str(tmp_path / "stats.json"),
-            runs=[],
-            curves=[],
-            labels={"other": "x"},
-            environment=str(tmp_path / "stats.json"),
-            replays=[str(tmp_path / "by_hand.replay.json")],
+            stats_file=str(tmp_path / "stats.json"),
+            run_files=[],
+            curve_files=[],
+            run_labels={"other": "x"},
+            environment_file=str(tmp_path / "stats.json"),
+            replay_files=[str(tmp_path / "by_hand.replay.json")],
             missions=[],
             config={},
             provenance={},

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from daf.report import render_report
+from daf.report import render_experiment_report
 from daf.stats import analyse, format_score
 
 from .synthetic import content, episodes
@@ -39,11 +39,11 @@ def inputs():
 
 @pytest.fixture(scope="module")
 def html(inputs):
-    return render_report(**inputs)
+    return render_experiment_report(**inputs)
 
 
 def test_report_is_deterministic(inputs, html):
-    assert render_report(**inputs) == html
+    assert render_experiment_report(**inputs) == html
 
 
 def test_report_contains_every_statistic(inputs, html):
@@ -65,7 +65,9 @@ def test_report_contains_every_statistic(inputs, html):
 
 
 def summary_text(stats):
-    page = Page(render_report(**content() | {"stats": stats})).text.replace("\u00a0", " ")
+    page = Page(render_experiment_report(**content() | {"stats": stats})).text.replace(
+        "\u00a0", " "
+    )
     return page[page.index("Method") : page.index("Leader of each mission")]
 
 
@@ -88,13 +90,13 @@ def test_summary_names_missing_seeds():
     summary = summary_text(few)
     assert "a test of lstm, stateless needs 5" in summary and "Significant? No" in summary
     assert "not tested; a test needs 2 more training seeds each" in Page(
-        render_report(**content(training_seeds=(1, 2, 3)))
+        render_experiment_report(**content(training_seeds=(1, 2, 3)))
     ).text.replace("\u00a0", " ")
 
 
 def test_report_contains_selected_comparisons_only():
     stats = analyse(scores_of(a=[1.0, 2, 3], b=[2.0, 2, 5], c=[9.0, 9, 8]), against="a")
-    text = Page(render_report(**content() | {"stats": stats})).text
+    text = Page(render_experiment_report(**content() | {"stats": stats})).text
     assert "selects comparisons with a only" in text and "b − c" not in text
 
 
@@ -118,7 +120,7 @@ def test_report_omits_machine_specific_values(inputs, html):
         "platform": "another kernel",
         "checks": [check | {"found": "other"} for check in inputs["environment"]["checks"]],
     }
-    assert render_report(**inputs | {"environment": other}) == html
+    assert render_experiment_report(**inputs | {"environment": other}) == html
 
 
 def test_page_loads_no_external_resources(html):
@@ -140,7 +142,7 @@ def test_every_chart_has_a_title_a_description_and_a_table(html):
 
 def test_page_size_is_limited():
     many = content(trained=[f"policy_{i}" for i in range(10)])
-    page = render_report(**many)
+    page = render_experiment_report(**many)
     assert len(page.encode()) < 3_000_000
     assert all(f"policy_{i}" in page for i in range(10))
 
@@ -157,7 +159,7 @@ def test_hostile_names_are_escaped():
     mission = inputs["missions"][0]
     mission |= {"description": HOSTILE, "map": ["#<#", "&>'"], "legend": {"<": HOSTILE}}
     mission["facts"] = {HOSTILE: HOSTILE}
-    html = render_report(**inputs)
+    html = render_experiment_report(**inputs)
     page = Page(html)
     assert "alert(1)</script>" not in html
     assert HOSTILE in page.text
@@ -175,7 +177,7 @@ def test_hostile_names_are_escaped():
     ],
 )
 def test_small_reports(shape):
-    page = Page(render_report(**content(**shape)))
+    page = Page(render_experiment_report(**content(**shape)))
     assert "None" not in page.text and "nan" not in page.text.lower().split()
     if not shape["trained"]:
         assert "No policy was trained for this report." in page.text
@@ -185,7 +187,7 @@ def test_report_without_optional_inputs():
     inputs = content()
     inputs |= {"runs": [], "curves": pd.DataFrame(), "missions": [], "config": {}}
     inputs |= {"environment": {}, "provenance": {}}
-    page = Page(render_report(**inputs))
+    page = Page(render_experiment_report(**inputs))
     assert inputs["stats"]["verdict"] in page.text.replace("\u00a0", " ")
     assert "Not recorded." in page.text
     anchors = {attributes["href"] for tag, attributes in page.tags if tag == "a"}
@@ -197,7 +199,7 @@ def test_missing_evaluations_are_reported():
     played = [("a", "x", [1.0]), ("b", "y", [3.0, 3.0]), ("c", "y", [4.0, 5.0])]
     parts = [episodes(policy, policy, None, mission, s) for policy, mission, s in played]
     inputs = content() | {"stats": analyse(pd.concat(parts))}
-    text = Page(render_report(**inputs)).text
+    text = Page(render_experiment_report(**inputs)).text
     assert "No mission has episodes of every policy" in text
     assert "Not evaluated on this mission: b, c." in text
     assert "one observation only" in text and "no variation observed" in text

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from daf.report.svg import element, linear_scale, nice_axis, path_data, tick_labels, truncate
+from daf.report.svg import element, format_tick_labels, linear_scale, nice_axis, path_data, truncate
 
 
 def test_text_and_attributes_are_escaped():
@@ -43,7 +43,7 @@ def test_axis_contains_data_and_at_least_two_ticks():
         assert made.low <= low < high <= made.high
         assert 2 <= len(made.ticks) <= 7
         assert all(made.low <= tick * (1 + 1e-9) + 1e-12 for tick in made.ticks)
-        assert len(set(tick_labels(made.ticks))) == len(made.ticks)
+        assert len(set(format_tick_labels(made.ticks))) == len(made.ticks)
         if low == 0:
             assert made.low == 0
 
@@ -61,14 +61,14 @@ def test_axis_contains_data_and_at_least_two_ticks():
     ],
 )
 def test_tick_labels(ticks, labels):
-    assert tick_labels(ticks) == labels
+    assert format_tick_labels(ticks) == labels
 
 
 def test_scale_and_path():
     x = linear_scale(10, 20, 100, 300)
     assert (x(10), x(15), x(20)) == (100, 200, 300)
     assert path_data([(1, 2), (3.25, 4)]) == "M1,2 3.25,4"
-    assert path_data([(1, 2), (3, 4)], closed=True).endswith("Z")
+    assert path_data([(1, 2), (3, 4)], is_closed=True).endswith("Z")
 
 
 def test_truncate():

@@ -7,10 +7,10 @@ import pandas as pd
 import pytest
 
 from daf.config import DAFSweepConfig
-from daf.report.sweep import render_sweep
-from daf.sweep.conclude import conclude
+from daf.report.sweep import render_sweep_report
+from daf.sweep.conclude import conclude_sweep
 from daf.sweep.points import build_grid
-from daf.sweep.rank import rank_trials, rounds_table
+from daf.sweep.rank import build_rounds_table, rank_trials
 from daf.sweep.trials import name_trials
 
 ABOUT = {
@@ -54,13 +54,13 @@ def report(sweep: DAFSweepConfig, failed=(), confirmed=True, episodes=8) -> str:
             )
     table = pd.DataFrame(rows).astype({"training_seed": "Int64"})
     ranked = rank_trials(sweep, [entries], table)
-    rounds = rounds_table([entries], table, "score")
+    rounds = build_rounds_table([entries], table, "score")
     best = [entry for entry in entries if entry["trial"] == ranked["trial"][0]]
     confirmation = table.assign(score=table["score"] - 2)
-    search = conclude(
+    search = conclude_sweep(
         sweep, ranked, rounds, best if confirmed else [], confirmation if confirmed else None
     )
-    return render_sweep(sweep=sweep, search=search, trials=ranked, rounds=rounds, **ABOUT)
+    return render_sweep_report(sweep=sweep, search=search, trials=ranked, rounds=rounds, **ABOUT)
 
 
 def main_text(html: str) -> str:

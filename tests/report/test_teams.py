@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from daf.report import render_report
-from daf.report.teams import matrix_chart
+from daf.report import render_experiment_report
+from daf.report.teams import cross_play_chart
 from daf.stats import analyse, format_score
 
 from .synthetic import content, episodes
@@ -34,7 +34,7 @@ def team_stats(plan, **names):
 
 
 def render_page(stats):
-    return Page(render_report(**content() | {"stats": stats}))
+    return Page(render_experiment_report(**content() | {"stats": stats}))
 
 
 def test_without_team_analyses_there_is_no_section():
@@ -62,7 +62,7 @@ def test_section_contains_every_result():
 
 def test_each_mission_has_a_table_and_a_chart():
     inputs = content(teams=True)
-    html = render_report(**inputs)
+    html = render_experiment_report(**inputs)
     assert html.count("<summary>On each mission</summary>") == 3
     for scope in (
         "over all missions",
@@ -94,7 +94,7 @@ def test_failed_teams_are_reported():
 
 def test_names_are_escaped():
     stats = team_stats(team_plan(replacement=HOSTILE, a="a", b=HOSTILE), b=HOSTILE)
-    html = render_report(**content() | {"stats": stats})
+    html = render_experiment_report(**content() | {"stats": stats})
     assert HOSTILE not in html
     assert HOSTILE in Page(html).text
 
@@ -104,6 +104,8 @@ def test_matrix_has_a_text_alternative():
         {"a": "a", "b": "a", "mean": 6.0, "low": 4.0, "high": 8.0},
         {"a": "a", "b": "b", "mean": 3.0, "low": None, "high": None},
     ]
-    chart = matrix_chart(pairs, title="Cross-play", unit="hearts", level="95 %")
+    chart = cross_play_chart(
+        pairs, title="Cross-play", score_unit="hearts", confidence_level="95 %"
+    )
     assert "a with a 6.00 (4.00 to 8.00); a with b 3.00 (no interval)" in chart
     assert chart.count("<rect") == 3 and chart.count(">–</text>") == 3

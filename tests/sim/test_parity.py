@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from daf.config import ConfigError
-from daf.missions.formations import recipe_by_neighbor_byte
+from daf.missions.formations import recipe_index_by_neighbor_mask
 from daf.sim.parity import replay_recording
 from daf.sim.recorded_mission import mission_from_recording
 
@@ -62,7 +62,7 @@ def test_recipe_tables_equal_the_engine(path):
     stations = mission_from_recording(metadata).stations
     for name, station in metadata["config"]["objects"].items():
         if name in stations and "table" in station:
-            table = recipe_by_neighbor_byte(stations[name])
+            table = recipe_index_by_neighbor_mask(stations[name])
             assert [-1 if n is None else n for n in table] == station["table"], name
 
 

@@ -49,7 +49,7 @@ def record_engine(path, tmp_path, monkeypatch, device="cpu") -> tuple[Replay, di
         run="engine",
         mission=mission_from_recording(metadata),
         resources=RESOURCES,
-        episodes=recorders[0].episodes(),
+        episodes=recorders[0].build_episodes(),
     )
     replay.write(tmp_path / "engine.replay.json")
     return Replay.read(tmp_path / "engine.replay.json"), engine
@@ -140,7 +140,7 @@ def test_the_recorder_copies_only_recorded_worlds():
     before = {name: tensor.clone() for name, tensor in simulation.state_dict().items()}
     recorder.record_step()
     assert all(torch.equal(simulation.state_dict()[name], before[name]) for name in before)
-    assert [episode.steps for episode in recorder.episodes()] == [0, 0]
+    assert [episode.steps for episode in recorder.build_episodes()] == [0, 0]
 
 
 def test_a_mission_without_stations_is_recorded(tmp_path):

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from daf.stats.estimate import EPISODE, SEED, Samples, summarize
-from daf.stats.family import test_family
+from daf.stats.estimate import EPISODE, SEED, Samples, estimate_samples_mean
+from daf.stats.family import NamedPair, test_family
 from daf.stats.pair import compare_pair
-from daf.stats.robust import estimate_robust
+from daf.stats.robust import estimate_median_and_iqm
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "explanation" / "statistics.md"
 EPISODES = 100
@@ -43,10 +43,10 @@ def weights_samples(*scores):
 def compare_all_pairs(policies, ceiling=None, share=0.05):
     """Test all pairs of the policies as one family."""
     named = [
-        ({"a": a, "b": b, "mission": "m"}, compare_pair(policies[a], policies[b], 0.95))
+        NamedPair(a, b, "m", compare_pair(policies[a], policies[b], 0.95))
         for a, b in combinations(range(len(policies)), 2)
     ]
-    return test_family(named, confidence=0.95, share=share, ceilings={"m": ceiling})
+    return test_family(named, confidence=0.95, margin_fraction=share, ceilings={"m": ceiling})
 
 
 def estimate_percentage(repeats, event, *arguments):
@@ -132,8 +132,8 @@ def simulate_intervals(rng, draw, n, shift):
         weights_samples(values[2] + worlds), weights_samples(values[3] + worlds), 0.95
     ).values
     single, several = (
-        summarize(b, 0.95) | estimate_robust(b, 0.95),
-        summarize(three, 0.95) | estimate_robust(three, 0.95),
+        estimate_samples_mean(b, 0.95) | estimate_median_and_iqm(b, 0.95),
+        estimate_samples_mean(three, 0.95) | estimate_median_and_iqm(three, 0.95),
     )
     results = {}
     for name, parts in (("", single), (" of 3 missions", several)):

@@ -85,8 +85,8 @@ def test_tiny_variances_do_not_underflow():
         t_interval(scale, [ErrorTerm(scale**2 / 4, 5), ErrorTerm(scale**2 / 9, 3)], 0.95)
         for scale in (1e-120, 1.0)
     )
-    assert tiny["p"] == pytest.approx(plain["p"])
-    assert tiny["df"] == pytest.approx(plain["df"])
+    assert tiny.p == pytest.approx(plain.p)
+    assert tiny.df == pytest.approx(plain.df)
 
 
 def test_seed_interval_covers_the_truth_where_pooled_episodes_do_not():

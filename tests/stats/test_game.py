@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from daf.report.game_tables import game_table
+from daf.report.game_tables import game_statistics_table
 from daf.stats import analyse
 from daf.stats.game_statistics import average_game_statistics
 
@@ -39,11 +39,11 @@ def test_row_order_is_irrelevant():
 
 def test_report_table_skips_zero_statistics():
     stats = analyse(example_table())
-    table = game_table(stats, "m", ["b", "a"])
+    table = game_statistics_table(stats, "m", ["b", "a"])
     assert table.columns == ["Section", "Statistic", "b", "a"]
     assert [[cell.text for cell in row] for row in table.rows] == [
         ["Uses of stations", "uses chest", "0.0", "1.67"],
         ["Movement and signals", "moves", "0.0", "4.00"],
     ]
     nothing = example_table().assign(moves=0, uses_chest=0)
-    assert game_table(analyse(nothing), "m", ["a", "b"]) is None
+    assert game_statistics_table(analyse(nothing), "m", ["a", "b"]) is None

@@ -10,7 +10,7 @@ import pytest
 SCRIPT = """
 import json, resource, time
 import numpy as np, pandas as pd
-from daf.report import render_report
+from daf.report import render_experiment_report
 from daf.stats import analyse
 
 policies, missions, seeds, episodes = 20, 10, 5, 200
@@ -31,7 +31,7 @@ data = names.assign(
 begin = time.process_time()
 stats = analyse(data, ceilings={f"m{i}": 100.0 for i in range(missions)})
 analysed = time.process_time()
-html = render_report(
+html = render_experiment_report(
     title="large", stats=stats, runs=[], curves=pd.DataFrame(), missions=[], config={},
     environment={}, provenance={}, sources={},
 )

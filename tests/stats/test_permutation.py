@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 from daf.stats.permutation import (
-    min_permutation_p,
-    min_sign_flip_p,
+    min_permutation_p_value,
+    min_sign_flip_p_value,
     permutation_p_value,
     sign_flip_p_value,
 )
@@ -78,7 +78,7 @@ def test_ties_and_zeros():
 @pytest.mark.parametrize("n, m", [(2, 2), (5, 5), (3, 6)])
 def test_smallest_p(n, m):
     assert permutation_p_value(np.arange(n) + 100.0, np.arange(m) / 2) == pytest.approx(
-        min_permutation_p(n, m)
+        min_permutation_p_value(n, m)
     )
-    assert sign_flip_p_value([np.arange(n) + 1.0]) == pytest.approx(min_sign_flip_p(n))
-    assert min_permutation_p(10**6, 10**6) == min_sign_flip_p(10**6) == 1 / 10_000
+    assert sign_flip_p_value([np.arange(n) + 1.0]) == pytest.approx(min_sign_flip_p_value(n))
+    assert min_permutation_p_value(10**6, 10**6) == min_sign_flip_p_value(10**6) == 1 / 10_000

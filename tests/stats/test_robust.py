@@ -8,11 +8,11 @@ from scipy import stats
 from daf.stats.estimate import EPISODE, Samples
 from daf.stats.robust import (
     bca_interval,
-    estimate_robust,
+    estimate_median_and_iqm,
     iqm_weights,
     median_interval,
     median_weights,
-    winsorized_interval,
+    winsorized_t_interval,
 )
 
 
@@ -23,7 +23,7 @@ def samples_of(*strata):
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 8, 31])
 def test_values_against_numpy_and_scipy(n):
     values = np.random.default_rng(n).exponential(1, n)
-    result = estimate_robust(samples_of(values), 0.95)
+    result = estimate_median_and_iqm(samples_of(values), 0.95)
     assert result["median"] == pytest.approx(np.median(values), rel=1e-12)
     assert result["iqm"] == pytest.approx(stats.trim_mean(values, 0.25), rel=1e-12)
 
@@ -52,7 +52,7 @@ def test_median_interval_by_hand():
 @pytest.mark.filterwarnings("ignore:Precision loss")  # scipy's, of the thirteen equal values
 def test_iqm_interval_against_yuens_test():
     values = np.sort(np.random.default_rng(2).lognormal(0, 0.5, 13))
-    for bound in winsorized_interval(values, 0.95):
+    for bound in winsorized_t_interval(values, 0.95):
         # Against thirteen equal values, which add no error, the two-sample test is of one sample.
         p = stats.ttest_ind(values, np.full(13, bound), equal_var=False, trim=0.25).pvalue
         assert p == pytest.approx(0.05, abs=1e-9)
@@ -98,7 +98,7 @@ def test_stratified_bootstrap_against_a_loop():
     speed = cubes / (6 * squares**1.5)
     z = bias + stats.norm.ppf([0.025, 0.975])
     expected = np.quantile(means, stats.norm.cdf(bias + z / (1 - speed * z)))
-    result = estimate_robust(samples_of(*strata), 0.95)
+    result = estimate_median_and_iqm(samples_of(*strata), 0.95)
     assert result["iqm"] == pytest.approx(value)
     assert (result["iqm_low"], result["iqm_high"]) == pytest.approx(
         tuple(expected), abs=0.4 * np.std(means)
@@ -107,22 +107,24 @@ def test_stratified_bootstrap_against_a_loop():
 
 def test_iqm_of_few_or_many_units():
     rng = np.random.default_rng(3)
-    for n, bounds in ((5, median_interval), (19, median_interval), (1001, winsorized_interval)):
+    for n, bounds in ((5, median_interval), (19, median_interval), (1001, winsorized_t_interval)):
         values = np.sort(rng.exponential(1, n))
-        result = estimate_robust(samples_of(values), 0.95)
+        result = estimate_median_and_iqm(samples_of(values), 0.95)
         assert (result["iqm_low"], result["iqm_high"]) == pytest.approx(bounds(values, 0.95))
         assert result["iqm_low"] <= result["iqm"] <= result["iqm_high"]
 
 
 def test_intervals_of_few_units():
-    assert estimate_robust(samples_of([1.0, 2, 3, 9]), 0.95)["median_low"] is None
-    assert "needs 5 units" in estimate_robust(samples_of([1.0, 2, 3, 9]), 0.95)["robust_note"]
-    two = estimate_robust(samples_of(range(9), range(12)), 0.95)
+    assert estimate_median_and_iqm(samples_of([1.0, 2, 3, 9]), 0.95)["median_low"] is None
+    assert (
+        "needs 5 units" in estimate_median_and_iqm(samples_of([1.0, 2, 3, 9]), 0.95)["robust_note"]
+    )
+    two = estimate_median_and_iqm(samples_of(range(9), range(12)), 0.95)
     assert two["median_low"] is None and two["iqm_low"] is None
     assert two["robust_note"].startswith("median: an interval needs 10 units; got 9")
-    skewed = estimate_robust(samples_of([0.0, 0, 0, 0, 5, 9]), 0.95)
+    skewed = estimate_median_and_iqm(samples_of([0.0, 0, 0, 0, 5, 9]), 0.95)
     assert "may be too low" in skewed["robust_note"]
-    equal = estimate_robust(samples_of([3.0] * 30, [5.0] * 30), 0.95)
+    equal = estimate_median_and_iqm(samples_of([3.0] * 30, [5.0] * 30), 0.95)
     assert equal["iqm_low"] == equal["iqm_high"] == equal["median_low"] == 4
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from daf.stats import analyse
-from daf.stats.teams import analyse_teams, cross_play, value_over_replacement
+from daf.stats.teams import analyse_teams, compute_cross_play, value_over_replacement
 
 from .episodes import only, rows, table, trained
 
@@ -17,7 +17,7 @@ def t_interval(values):
 def test_value_over_replacement_is_a_paired_difference_per_agent():
     team, pure = [9, 7, 8, 12], [3, 5, 4, 4]
     result = value_over_replacement(
-        rows("mixed", "m", team), rows("pure", "m", pure), agents={"m": 2}
+        rows("mixed", "m", team), rows("pure", "m", pure), agents_by_mission={"m": 2}
     )
     low, high = t_interval(np.subtract(team, pure) / 2)
     assert (result["value"], result["low"], result["high"]) == pytest.approx((2.5, low, high))
@@ -28,14 +28,14 @@ def test_value_over_replacement_is_a_paired_difference_per_agent():
 def test_agents_by_mission():
     team = table(rows("mixed", "m", [8, 10]), rows("mixed", "n", [9, 12]))
     pure = table(rows("pure", "m", [4, 4]), rows("pure", "n", [3, 3]))
-    result = value_over_replacement(team, pure, agents={"m": 1, "n": 3})
+    result = value_over_replacement(team, pure, agents_by_mission={"m": 1, "n": 3})
     assert result["value"] == pytest.approx((5 + 2.5) / 2)
 
 
 def test_trained_over_fixed_policy_has_two_error_terms():
     """The variance of the seeds' means, and that of the mean difference in each world."""
     team = trained("mixed", "m", {1: [10, 12], 2: [14, 18], 3: [20, 22]})
-    result = value_over_replacement(team, rows("pure", "m", [2, 4]), agents={"m": 2})
+    result = value_over_replacement(team, rows("pure", "m", [2, 4]), agents_by_mission={"m": 2})
     of_seeds = np.array([11, 16, 21]) / 2
     of_worlds = (np.mean([[10, 12], [14, 18], [20, 22]], axis=0) - [2, 4]) / 2
     error = of_seeds.var(ddof=1) / 3 + of_worlds.var(ddof=1) / 2
@@ -51,22 +51,28 @@ def test_shared_seeds_are_paired():
     """Differences between seeds affect team and replacements equally and cancel in the pairs."""
     team = trained("mixed", "m", {1: [11, 13], 2: [52, 54], 3: [94, 94]})
     pure = trained("pure", "m", {1: [9, 11], 2: [48, 54], 3: [90, 90]})
-    result = value_over_replacement(team, pure, agents={"m": 1})
+    result = value_over_replacement(team, pure, agents_by_mission={"m": 1})
     low, high = t_interval([2, 2, 4])
     assert (result["value"], result["low"], result["high"]) == pytest.approx((8 / 3, low, high))
     assert (result["unit"], result["method"]) == ("training_seed", "paired t over training seeds")
-    part = value_over_replacement(team, pure[pure["training_seed"] != 2], agents={"m": 1})
+    part = value_over_replacement(
+        team, pure[pure["training_seed"] != 2], agents_by_mission={"m": 1}
+    )
     assert (part["value"], part["n_training_seeds"]) == (3, 2), "a seed that failed is left out"
-    single = value_over_replacement(team, pure[pure["training_seed"] == 2], agents={"m": 1})
+    single = value_over_replacement(
+        team, pure[pure["training_seed"] == 2], agents_by_mission={"m": 1}
+    )
     assert (single["value"], single["claim"]) == (2, "about these weights")
     opponent = trained("pure", "m", {7: [1, 2], 8: [1, 2]})
-    unknown = value_over_replacement(team, opponent, agents={"m": 1})
+    unknown = value_over_replacement(team, opponent, agents_by_mission={"m": 1})
     assert (unknown["value"], unknown["low"], unknown["n_training_seeds"]) == (None, None, 0)
     assert unknown["note"] == "no common training seed"
 
 
 def test_value_of_one_episode_has_no_interval():
-    result = value_over_replacement(rows("a", "m", [5]), rows("b", "m", [3]), agents={"m": 1})
+    result = value_over_replacement(
+        rows("a", "m", [5]), rows("b", "m", [3]), agents_by_mission={"m": 1}
+    )
     assert (result["value"], result["low"], result["high"]) == (2, None, None)
     assert "one observation only" in result["note"]
 
@@ -74,16 +80,16 @@ def test_value_of_one_episode_has_no_interval():
 def test_mismatched_tables_are_refused():
     a, b = rows("a", "m", [1, 2]), rows("b", "other", [1, 2])
     with pytest.raises(ValueError, match="missions differ: team m; replacement other"):
-        value_over_replacement(a, b, agents={"m": 1})
+        value_over_replacement(a, b, agents_by_mission={"m": 1})
     with pytest.raises(ValueError, match="agents: got 0"):
-        value_over_replacement(a, a, agents={"m": 0})
+        value_over_replacement(a, a, agents_by_mission={"m": 0})
 
 
 def test_cross_play_matrix():
     data = table(
         rows("aa", "m", [10, 12, 14]), rows("ab", "m", [3, 4, 8]), rows("bb", "m", [6, 6, 6])
     )
-    result = cross_play(data, {"aa": ("a", "a"), "ab": ("b", "a"), "bb": ("b", "b")})
+    result = compute_cross_play(data, {"aa": ("a", "a"), "ab": ("b", "a"), "bb": ("b", "b")})
     assert [(pair["a"], pair["b"], pair["mean"]) for pair in result["pairs"]] == [
         ("a", "a", 12), ("a", "b", 5), ("b", "b", 6)
     ]  # fmt: skip
@@ -106,7 +112,7 @@ def test_gap_to_trained_and_fixed_policies():
         rows("c", "m", [1, 2]),
         rows("bc", "m", [5, 9]),
     )
-    result = cross_play(data, pairings)
+    result = compute_cross_play(data, pairings)
     a = only(result["gaps"], policy="a")
     differences = [11 - (5 + 3) / 2, 22 - (10 + 4) / 2]
     assert (a["gap"], a["method"]) == (np.mean(differences), "paired t over training seeds")
@@ -119,7 +125,7 @@ def test_gap_to_trained_and_fixed_policies():
 
 
 def test_missing_pairings_stay_empty():
-    result = cross_play(rows("ab", "m", [1, 3]), {"ab": ("a", "b")})
+    result = compute_cross_play(rows("ab", "m", [1, 3]), {"ab": ("a", "b")})
     assert [(pair["a"], pair["b"], pair["mean"]) for pair in result["pairs"]] == [("a", "b", 2)]
     assert result["gaps"] == []
 
@@ -127,12 +133,12 @@ def test_missing_pairings_stay_empty():
 def test_bad_pairings_are_named():
     data = table(rows("x", "m", [1, 2]), rows("y", "m", [1, 2]))
     with pytest.raises(ValueError, match="unknown pairing 'y' in the table"):
-        cross_play(data, {"x": ("a", "b")})
+        compute_cross_play(data, {"x": ("a", "b")})
     with pytest.raises(ValueError, match="duplicate pairing of a and b"):
-        cross_play(data, {"x": ("a", "b"), "y": ("b", "a")})
+        compute_cross_play(data, {"x": ("a", "b"), "y": ("b", "a")})
     data = table(data, rows("x", "other", [1]))
     with pytest.raises(ValueError, match="pairing 'y': no episodes on other"):
-        cross_play(data, {"x": ("a", "b"), "y": ("a", "a")})
+        compute_cross_play(data, {"x": ("a", "b"), "y": ("a", "a")})
 
 
 QUESTIONS = {

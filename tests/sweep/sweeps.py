@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from daf.config import DAFSweepConfig
-from daf.sweep.conclude import conclude
-from daf.sweep.propose import propose_first_round, propose_next_round, round_sizes
-from daf.sweep.rank import rank_trials, rounds_table, select_finalists
+from daf.sweep.conclude import conclude_sweep
+from daf.sweep.propose import num_trials_by_round, propose_first_round, propose_next_round
+from daf.sweep.rank import build_rounds_table, rank_trials, select_finalists
 from daf.sweep.trials import Outcome, Trial
 
 GRID = {"learning_rate": [0.0001, 0.001], "hidden_size": [8, 16], "anneal": [True]}
@@ -46,7 +46,7 @@ def run_search(
 ) -> list[list[Outcome]]:
     """Return the outcomes of all rounds of a search with this objective function."""
     history: list[list[Outcome]] = []
-    for number in range(len(round_sizes(config))):
+    for number in range(len(num_trials_by_round(config))):
         trials = propose_next_round(config, history) if number else propose_first_round(config)
         history.append([Outcome(trial, objective(trial.values)) for trial in trials])
     return history
@@ -88,5 +88,7 @@ def run_sweep(
     trials = rank_trials(config, rounds, table)
     best = [Trial(entry["trial"], entry["values"]) for entry in select_finalists(config, trials)]
     confirmation = measure_trials(best, objective, 900, "confirmation")
-    result = conclude(config, trials, rounds_table(rounds, table, "score"), *confirmation)
+    result = conclude_sweep(
+        config, trials, build_rounds_table(rounds, table, "score"), *confirmation
+    )
     return result, [outcome for outcomes in history for outcome in outcomes]

@@ -7,7 +7,12 @@ import pytest
 from scipy.stats import kstest, qmc
 
 from daf.config import ConfigError
-from daf.sweep.propose import propose_first_round, propose_next_round, round_sizes, round_steps
+from daf.sweep.propose import (
+    num_trials_by_round,
+    propose_first_round,
+    propose_next_round,
+    training_steps_by_round,
+)
 from daf.sweep.trials import Outcome
 
 from .sweeps import GRID, RANGES, landscape, run_search, sweep
@@ -90,7 +95,12 @@ def test_conditional_parameters():
 
 def test_halving():
     config = sweep(search_space=RANGES, strategy="halving", num_trials=20, num_training_steps=8100)
-    assert round_sizes(config) == [20, 6, 2, 1] and round_steps(config) == [300, 900, 2700, 8100]
+    assert num_trials_by_round(config) == [20, 6, 2, 1] and training_steps_by_round(config) == [
+        300,
+        900,
+        2700,
+        8100,
+    ]
     rounds = run_search(config, landscape)
     for earlier, later in pairwise(rounds):
         ranked = sorted(earlier, key=lambda o: -o.objective)
@@ -103,8 +113,12 @@ def test_halving_of_a_grid_and_its_keys():
         t.values for t in propose_first_round(sweep())
     ]
     space = {"clip": [n / 100 for n in range(1, 28)]}
-    assert round_sizes(sweep(strategy="halving", search_space=space)) == [27, 9, 3, 1]
-    assert round_sizes(sweep(strategy="halving", search_space=space, eta=2, rungs=3)) == [27, 13, 6]
+    assert num_trials_by_round(sweep(strategy="halving", search_space=space)) == [27, 9, 3, 1]
+    assert num_trials_by_round(sweep(strategy="halving", search_space=space, eta=2, rungs=3)) == [
+        27,
+        13,
+        6,
+    ]
 
 
 def test_failed_trials_do_not_survive():

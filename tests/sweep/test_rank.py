@@ -7,10 +7,10 @@ from scipy import stats
 
 from daf.config import BenchmarkConfig, ConfigError
 from daf.plan import make_plan
-from daf.sweep.conclude import best_config, conclude
+from daf.sweep.conclude import build_best_config, conclude_sweep
 from daf.sweep.importance import compute_importance
 from daf.sweep.points import build_grid
-from daf.sweep.rank import rank_trials, rounds_table, select_finalists
+from daf.sweep.rank import build_rounds_table, rank_trials, select_finalists
 from daf.sweep.trials import as_benchmark, name_trials
 
 from .sweeps import sweep
@@ -59,7 +59,7 @@ def entries(scores: dict, steps: int = 100, failed: tuple[str, ...] = ()) -> lis
 
 def run_search(config, rounds, table):
     metric = config.objective_metric
-    return rank_trials(config, rounds, table), rounds_table(rounds, table, metric)
+    return rank_trials(config, rounds, table), build_rounds_table(rounds, table, metric)
 
 
 @pytest.mark.parametrize("direction, best, run", [
@@ -180,7 +180,7 @@ def test_only_halving_ranks_by_round(strategy, direction):
     assert trials["trial"].tolist() == best_first
     assert trials["rank"].tolist() == ([1, 1, 3, 4] if direction == "maximize" else [1, 2, 3, 3])
     assert [f["trial"] for f in select_finalists(config, trials)] == best_first[:3]
-    best = conclude(config, trials, table_of_rounds, [], None)["best"]
+    best = conclude_sweep(config, trials, table_of_rounds, [], None)["best"]
     assert (best["trial"], best["rivals"]) == (best_first[0], 3), "equal training steps"
     tied = trials["trial"][trials["tied"].astype(bool)].tolist()
     assert best["tied_with"] == tied[1:]
@@ -201,7 +201,7 @@ def test_failing_survivors_and_rungs_with_equal_steps():
     assert trials["trial"].tolist() == ["clip-0.2", "clip-0.1", "clip-0.3"]
     assert trials["status"].tolist() == ["success", "success", "failed"]
     assert table_of_rounds["objective"].tolist()[:5] == [10, 20, 30, 20, 30]
-    assert conclude(config, trials, table_of_rounds, [], None)["best"]["rivals"] == 0
+    assert conclude_sweep(config, trials, table_of_rounds, [], None)["best"]["rivals"] == 0
 
 
 def test_confirmation_and_optimism():
@@ -216,7 +216,7 @@ def test_confirmation_and_optimism():
         trial: {f"{trial[-1]}{5 + n}": {"m": [mean, mean]} for n, mean in enumerate(run_means)}
         for trial, run_means in means.items()
     }
-    result = conclude(config, trials, rounds, entries(fresh), episodes(fresh))
+    result = conclude_sweep(config, trials, rounds, entries(fresh), episodes(fresh))
     best, other = result["confirmation"]
     assert result["best"]["confirmed"] == best
     assert (best["searched"], best["mean"], best["optimism"]) == (10.0, 6.0, 4.0)
@@ -234,16 +234,18 @@ def test_failed_confirmation():
     config = sweep(search_space=RATES)
     scores = {"clip-0.1": {"a1": {"m": [9, 11]}}, "clip-0.2": {"b1": {"m": [8, 8]}}}
     trials, rounds = run_search(config, [entries(scores)], episodes(scores))
-    result = conclude(config, trials, rounds, entries(scores, failed=("a1",)), episodes(scores))
+    result = conclude_sweep(
+        config, trials, rounds, entries(scores, failed=("a1",)), episodes(scores)
+    )
     assert result["best"]["trial"] == "clip-0.1" and result["best"]["confirmed"]["mean"] is None
     assert result["confirmation"][1]["mean"] == 8.0
-    assert conclude(config, trials, rounds, [], None)["confirmation"] == []
+    assert conclude_sweep(config, trials, rounds, [], None)["confirmation"] == []
 
 
 def test_best_config_is_a_valid_benchmark():
     config = sweep(search_space={"clip": [0.1, 0.3], "shaping.made_heart": [0.5]})
     best = {"trial": "x", "hyperparameters": {"clip": 0.3, "shaping.made_heart": 0.5}}
-    data = best_config(config, best)
+    data = build_best_config(config, best)
     again = make_plan(BenchmarkConfig.parse(data, "best_config.yaml")).runs
     assert set(again) < set(make_plan(as_benchmark(config, name_trials(build_grid(config)))).runs)
     (run,) = again.values()

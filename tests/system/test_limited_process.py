@@ -17,7 +17,7 @@ from daf.audit.machine_errors import is_machine_error
 from daf.config import ConfigError
 from daf.files.safe_read import UnsafeFileError
 from daf.system import temporary_folder
-from daf.system.limited_process import LimitedProcess, ProcessLimits, limited_memory
+from daf.system.limited_process import LimitedProcess, ProcessLimits, limit_memory
 from daf.system.temporary_folder import scratch_folder
 
 FORKS = """
@@ -77,7 +77,7 @@ def test_descendants_are_killed_at_the_end():
 
 
 def test_limited_memory_of_this_process():
-    with limited_memory(4000), pytest.raises(MemoryError):
+    with limit_memory(4000), pytest.raises(MemoryError):
         bytearray(6 * 10**9)
     assert len(bytearray(10**6)) == 10**6
 
@@ -89,8 +89,8 @@ def test_scratch_folder_after_a_kill(how, tmp_path, monkeypatch):
     monkeypatch.setattr(temporary_folder, "SECONDS_TO_LOCK", 0.0)
     code = (
         "import time\nfrom daf.system.temporary_folder import scratch_folder\n"
-        "from daf.system.interrupts import interruptible\n"
-        "with interruptible(), scratch_folder('daf-test-') as folder:\n"
+        "from daf.system.interrupts import interrupt_on_stop_signals\n"
+        "with interrupt_on_stop_signals(), scratch_folder('daf-test-') as folder:\n"
         "    print(folder, flush=True)\n    time.sleep(600)"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True,
@@ -151,8 +151,8 @@ def test_killed_audit_leaves_no_files_or_processes(tmp_path):
     """The worker process ends with the audit process."""
     code = (
         "import sys, time\nfrom pathlib import Path\nfrom daf.audit.worker import Worker\n"
-        "with Worker(Path('.'), (), 5) as worker, worker.folder() as folder:\n"
-        "    worker._start()\n    print(folder, worker._process.process.pid, flush=True)\n"
+        "with Worker(Path('.'), (), 5) as worker, worker.temporary_job_folder() as folder:\n"
+        "    worker._start_process()\n    print(folder, worker._process.process.pid, flush=True)\n"
         "    time.sleep(600)"
     )
     process = subprocess.Popen(

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from daf.__main__ import main
-from daf.system.limits import EnvironmentCheckError, check_process_limits, describe_limits
+from daf.system.limits import EnvironmentCheckError, check_process_limits, describe_low_limits
 
 COMPARE = ["compare", "noop", "--missions", "assembler_1", "--episodes", "1"]
 YEAR_1971 = 33e6
@@ -56,11 +56,11 @@ def test_describe_limits(monkeypatch):
     soft = {resource.RLIMIT_AS: 2 * 2**30, resource.RLIMIT_CPU: 60, resource.RLIMIT_NOFILE: 1024}
     free = resource.RLIM_INFINITY
     monkeypatch.setattr(resource, "getrlimit", lambda number: (soft.get(number, free), free))
-    assert describe_limits() == (
+    assert describe_low_limits() == (
         "; limited to memory 2097152 KiB (ulimit -v), processor time 60 s (ulimit -t)"
     )
     soft.clear()
-    assert describe_limits() == ""
+    assert describe_low_limits() == ""
 
 
 @pytest.mark.parametrize("arguments", [

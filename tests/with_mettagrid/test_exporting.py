@@ -14,7 +14,7 @@ import torch
 from daf.__main__ import main
 from daf.config import ConfigError
 from daf.mettagrid.bundled.network import Network
-from daf.mettagrid.exporting import export
+from daf.mettagrid.exporting import export_mettagrid_bundle
 from daf.missions import load_mission
 from daf.policies import Game, PolicySpec, make_policy
 from daf.sim.simulation import Simulation
@@ -34,7 +34,9 @@ def exported(request, tmp_path):
     weights = tmp_path / "policy.safetensors"
     policy.save(weights, KWARGS)
     bundle = tmp_path / "bundle.zip"
-    export(bundle, class_path=request.param, weights=str(weights), missions=[MISSION])
+    export_mettagrid_bundle(
+        bundle, class_path=request.param, weights=str(weights), missions=[MISSION]
+    )
     return policy, str(weights), bundle
 
 
@@ -81,7 +83,9 @@ def test_bundle_is_self_contained_and_reproducible(exported, tmp_path):
             assert not name.endswith(".py") or b"import daf" not in archive.read(name)
             assert not name.endswith(".py") or b"from daf" not in archive.read(name)
     name = "lstm" if "lstm.weight_ih_l0" in policy.state_dict() else "stateless"
-    export(tmp_path / "second.zip", class_path=name, weights=weights, missions=[MISSION])
+    export_mettagrid_bundle(
+        tmp_path / "second.zip", class_path=name, weights=weights, missions=[MISSION]
+    )
     assert (tmp_path / "second.zip").read_bytes() == bundle.read_bytes()
 
 
@@ -115,7 +119,7 @@ def test_only_networks_of_daf_can_be_exported(tmp_path):
     spec = PolicySpec(f"{source}:Mine", init_kwargs=KWARGS)
     make_policy(spec, GAME).save(tmp_path / "w", KWARGS)
     with pytest.raises(ConfigError, match="accepted: lstm, stateless"):
-        export(
+        export_mettagrid_bundle(
             tmp_path / "x.zip",
             class_path=spec.class_path,
             weights=str(tmp_path / "w"),
@@ -136,7 +140,9 @@ def test_exported_and_imported_policy_has_equal_logits(exported):
         episode_starts = torch.full((1, 4), step == 0)
         with torch.no_grad():
             expected, _, expected_state = policy(observations[None], expected_state, episode_starts)
-        logits = daf_policy.logits(imported._convert_tokens(observations.numpy()), slice(0, 4))
+        logits = daf_policy.compute_logits(
+            imported._convert_tokens(observations.numpy()), slice(0, 4)
+        )
         torch.testing.assert_close(logits, expected[0])
 
 

@@ -11,7 +11,7 @@ from daf.config import BenchmarkConfig, ConfigError, EvaluationConfig
 from daf.evaluation.evaluate import evaluate
 from daf.missions import RESOURCES, load_mission
 from daf.plan import PolicyInstance, make_plan
-from daf.plan.names import class_digest
+from daf.plan.names import foreign_code_digest
 from daf.policies import Game, PolicySpec, make_policy
 from daf.sim.observe import FEATURES
 from daf.sim.simulation import Simulation
@@ -163,11 +163,11 @@ def test_setup_script_is_never_executed(tmp_path, caplog):
 
 def test_class_digest_depends_on_the_code(tmp_path):
     folder = write_bundle(tmp_path / "one")
-    digests = [class_digest(f"mettagrid:{folder}"), class_digest("mettagrid:random")]
-    assert class_digest("mettagrid:noop") not in digests
+    digests = [foreign_code_digest(f"mettagrid:{folder}"), foreign_code_digest("mettagrid:random")]
+    assert foreign_code_digest("mettagrid:noop") not in digests
     (folder / "mine.py").write_text(POLICY + "# edited")
-    assert class_digest(f"mettagrid:{folder}") not in digests
-    assert class_digest("mettagrid:random") == digests[1]
+    assert foreign_code_digest(f"mettagrid:{folder}") not in digests
+    assert foreign_code_digest("mettagrid:random") == digests[1]
 
 
 def interface_data(**changes):
@@ -222,11 +222,13 @@ def test_invalid_class_paths_raise_one_line(tmp_path):
 
 
 def test_converted_observations_equal_the_originals(tmp_path):
-    from daf.mettagrid.interface import TokensToMettagrid, build_interface, map_actions
+    from daf.mettagrid.interface import TokensToMettagrid, build_interface, daf_action_by_flat_index
 
     game = Game.of(SHORT)
     interface = build_interface(game)
-    convert = TokensToMettagrid(interface, game, map_actions(interface, game, "x"), "x")
+    convert = TokensToMettagrid(
+        interface, game, daf_action_by_flat_index(interface, game, "x"), "x"
+    )
     simulation = Simulation(SHORT, 4, seed=3)
     generator = torch.Generator().manual_seed(0)
     for _ in range(25):

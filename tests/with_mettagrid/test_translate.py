@@ -9,7 +9,7 @@ import torch
 from daf.__main__ import main
 from daf.config import ConfigError
 from daf.mettagrid.bundled.observations import TokensFromMettagrid
-from daf.mettagrid.translate import translate, translate_rewards
+from daf.mettagrid.translate import translate_mission, translate_rewards
 from daf.missions import RESOURCES, load_mission
 from daf.missions.loader import build_mission
 from daf.sim.observe import FEATURES
@@ -26,7 +26,7 @@ def build_map(rows, assembler=None, **changes):
 
 
 def use_handlers(mission, name):
-    objects = translate(mission)["game"]["objects"]
+    objects = translate_mission(mission)["game"]["objects"]
     return next(o for o in objects.values() if o["name"] == name)["on_use_handler"]["handlers"]
 
 
@@ -72,7 +72,7 @@ def use_handlers(mission, name):
 )
 def test_untranslatable_rules_raise(build, reason):
     with pytest.raises(ConfigError) as error:
-        translate(build())
+        translate_mission(build())
     assert "cannot be translated to mettagrid" in str(error.value)
     assert reason in str(error.value)
 
@@ -81,7 +81,7 @@ def test_one_agent_can_use_every_station():
     rows = ["#########", "#.@.....#", "#.......#", *["#.X.X.X.#", "#.......#"] * 5, "#########"]
     symbols = iter("+COGScogs&=DPHT")
     rows = ["".join(next(symbols, ".") if c == "X" else c for c in row) for row in rows]
-    objects = translate(build_map(rows))["game"]["objects"]
+    objects = translate_mission(build_map(rows))["game"]["objects"]
     assert len(objects) == 16 and all(o.get("on_use_handler") for o in list(objects.values())[1:])
 
 
@@ -125,23 +125,23 @@ def test_untranslatable_rewards_are_omitted(change):
 
 @pytest.mark.mettagrid
 def test_engines_are_equal():
-    from daf.mettagrid.cross_check import cross_check
+    from daf.mettagrid.cross_check import compare_engines
 
-    assert cross_check(load_mission(ALL_RULES), range(3), 200) is None
-    assert cross_check(load_mission("assembler_1"), range(100, 102), 200) is None
+    assert compare_engines(load_mission(ALL_RULES), range(3), 200) is None
+    assert compare_engines(load_mission("assembler_1"), range(100, 102), 200) is None
 
 
 @pytest.mark.mettagrid
 def test_observations_in_mettagrid_equal_daf():
     from mettagrid.policy.policy_env_interface import PolicyEnvInterface
 
-    from daf.mettagrid.cross_check import step_both
-    from daf.mettagrid.translate import mettagrid_config
+    from daf.mettagrid.cross_check import step_both_engines
+    from daf.mettagrid.translate import build_mettagrid_config
 
     mission = load_mission(ALL_RULES)
     names = (*FEATURES, *RESOURCES)
     convert = TokensFromMettagrid(
-        PolicyEnvInterface.from_mg_cfg(mettagrid_config(mission)),
+        PolicyEnvInterface.from_mg_cfg(build_mettagrid_config(mission)),
         features=list(names),
         type_ids={"agent": 0, "wall": 1}
         | {name: s.type_id for name, s in mission.stations.items()},
@@ -165,7 +165,7 @@ def test_observations_in_mettagrid_equal_daf():
         ]
         return sorted(t for t in visible if t[1] not in excluded and t[1:] != ("remaining_uses", 0))
 
-    for step, daf_engine, (mettagrid_engine,) in step_both(mission, [5], 60):
+    for step, daf_engine, (mettagrid_engine,) in step_both_engines(mission, [5], 60):
         converted = convert(mettagrid_engine.observations()).tolist()
         for agent, tokens in enumerate(daf_engine.observations[0].tolist()):
             assert comparable(tokens) == comparable(converted[agent]), step
@@ -184,9 +184,9 @@ def test_check_command(monkeypatch, capsys):
 @pytest.mark.mettagrid
 @pytest.mark.parametrize("name", [str(ALL_RULES), "assembler_1"])
 def test_engines_are_equal_in_20_worlds_of_1000_steps(name):
-    from daf.mettagrid.cross_check import cross_check
+    from daf.mettagrid.cross_check import compare_engines
 
-    assert cross_check(load_mission(name), range(20), 1000) is None
+    assert compare_engines(load_mission(name), range(20), 1000) is None
 
 
 @pytest.mark.mettagrid
@@ -204,7 +204,7 @@ def test_cross_check_reports_differences(monkeypatch, change, field):
 
     mission = load_mission(ALL_RULES)
     changed = type(mission).model_validate(mission.resolved() | change)
-    mettagrid_config = cross_check.mettagrid_config
-    monkeypatch.setattr(cross_check, "mettagrid_config", lambda _: mettagrid_config(changed))
-    difference = cross_check.cross_check(mission, range(2), 200)
+    build_config = cross_check.build_mettagrid_config
+    monkeypatch.setattr(cross_check, "build_mettagrid_config", lambda _: build_config(changed))
+    difference = cross_check.compare_engines(mission, range(2), 200)
     assert difference.field == field and "in mettagrid" in str(difference)

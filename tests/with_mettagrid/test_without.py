@@ -9,11 +9,11 @@ import pytest
 
 import daf
 from daf.config import BenchmarkConfig, ConfigError
-from daf.mettagrid.cross_check import cross_check
-from daf.mettagrid.translate import mettagrid_config
+from daf.mettagrid.cross_check import compare_engines
+from daf.mettagrid.translate import build_mettagrid_config
 from daf.missions import load_mission
 from daf.plan import make_plan
-from daf.plan.names import class_digest, class_label
+from daf.plan.names import class_label, foreign_code_digest
 from daf.policies import import_policy_class
 from daf.provenance.mettagrid_version import INSTALL_HINT, require_mettagrid
 
@@ -55,9 +55,9 @@ def test_no_module_of_daf_imports_mettagrid():
     "call",
     [
         lambda: import_policy_class("mettagrid:random"),
-        lambda: class_digest("mettagrid:random"),
-        lambda: mettagrid_config(load_mission("assembler_1")),
-        lambda: cross_check(load_mission("assembler_1"), [0], 1),
+        lambda: foreign_code_digest("mettagrid:random"),
+        lambda: build_mettagrid_config(load_mission("assembler_1")),
+        lambda: compare_engines(load_mission("assembler_1"), [0], 1),
         lambda: make_plan(
             BenchmarkConfig.parse(
                 {"policies": ["mettagrid:random"], "missions": ["assembler_1"]}, "test"

@@ -114,7 +114,7 @@ def test_survivors_resume_and_the_best_is_confirmed(finished_sweep):
     assert [item["trial"] for item in result["confirmation"]] == [best]
     assert result["confirmation"][0]["n_units"] == 2
     report = (finished_sweep / "results/sweeps/halving/report.html").read_text()
-    assert best in report and "Trials by rung: 3, then 1." in report
+    assert best in report and "Number of trials per rung: 3, 1." in report
     assert "snakemake sweep --configfile sweep.yaml" in report and str(finished_sweep) not in report
 
 
@@ -146,7 +146,7 @@ def test_changed_sweep_trains_only_new_trials(folder):
 def test_audit_verifies_a_moved_sweep(folder):
     """The audit re-executes every job from its recorded inputs."""
     moved = folder.rename(folder.with_name("moved")) / "results"
-    result = audit(moved, AuditConfig(share=1, retrain="all"), report=lambda line: None)
+    result = audit(moved, AuditConfig(share=1, retrain="all"), print_line=lambda line: None)
     assert result.verdict == VERIFIED, result.summary()
     again = {f.file for f in result.findings if "re-executed" in f.checked}
     names = ("rounds/1.json", "trials.parquet", "finalists.json", "search.json", "report.html")

@@ -23,22 +23,22 @@ from daf.config.overrides import MergedConfig
 from daf.system.gpus import visible_gpus
 from daf.plan import make_plan
 from daf.cluster.resources import (
-    evaluation_memory_mb,
-    evaluation_minutes,
-    colocated_memory_mb,
-    colocated_minutes,
-    run_memory_mb,
-    run_minutes,
+    estimate_evaluation_memory_mb,
+    estimate_evaluation_minutes,
+    estimate_colocated_memory_mb,
+    estimate_colocated_minutes,
+    estimate_run_memory_mb,
+    estimate_run_minutes,
 )
 from daf.plan.plan import eval_tag
-from daf.provenance.hashing import HashedDict, digest, folder_digest
+from daf.provenance.hashing import HashedDict, digest, package_folder_digest
 from daf.provenance.code_hash import script_hash
 from daf.provenance.packages import package_versions
-from daf.provenance.sidecar import SUFFIX, outputs_match
-from daf.jobs.results_lock import ResultsInUseError, lock_results
+from daf.provenance.sidecar import SUFFIX, has_outputs_with_parameters
+from daf.jobs.results_lock import ResultsInUseError, lock_results_until_exit
 from daf.provenance.staleness import ExternalFiles
 from daf.sweep.state import KEYS_OUTSIDE_SEARCH, SweepState
-from daf.provenance.source import relative_or_name, workflow_folder
+from daf.provenance.source import relative_path_or_name, workflow_folder
 
 # A plan has millions of long-lived objects; their garbage collection takes 1/3 of planning time.
 gc.set_threshold(1_000_000)
@@ -59,13 +59,13 @@ try:
     if "search_space" in config:
         sweep_config = MERGED_CONFIG.parse_as(DAFSweepConfig)
         SWEEP = SweepState(
-            sweep_config, MERGED_CONFIG.source, build_policies=not IN_JOB
+            sweep_config, MERGED_CONFIG.source, check_policy_builds=not IN_JOB
         )
         PLAN = SWEEP.plan
     else:
         SWEEP = None
         benchmark = MERGED_CONFIG.parse_as(BenchmarkConfig)
-        PLAN = make_plan(benchmark, MERGED_CONFIG.source, build_policies=not IN_JOB)
+        PLAN = make_plan(benchmark, MERGED_CONFIG.source, check_policy_builds=not IN_JOB)
 except ConfigError as error:
     sys.exit(f"error: {error}")
 
@@ -74,7 +74,7 @@ RESULTS = CONFIG.execution.results_dir
 # Results and reports do not depend on machine and execution.
 EXPERIMENT_CONFIG = CONFIG.model_dump(mode="json", exclude={"execution", "audit"})
 # Relative paths only, since reports contain the command line.
-CONFIGFILES = map(relative_or_name, map(str, workflow.configfiles))
+CONFIGFILES = map(relative_path_or_name, map(str, workflow.configfiles))
 CONFIG_OPTION = ["--configfile", *CONFIGFILES] if workflow.overwrite_configfiles else []
 NAME = "[A-Za-z0-9][A-Za-z0-9_.-]*"
 GPU = 0 if CONFIG.execution.device == "cpu" else 1
@@ -98,7 +98,7 @@ mimetypes.add_type("application/vnd.apache.parquet", ".parquet")
 # Snakemake's lock survives a kill of the workflow; this lock does not.
 onstart:
     try:
-        lock_results(RESULTS)
+        lock_results_until_exit(RESULTS)
     except ResultsInUseError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
@@ -145,14 +145,14 @@ def script_code_hash(script, *modules):
 def policy_pattern(batch):
     """Return the pattern of the policies that a rule evaluates.
 
-    A batch without policies stands for all policies that are in no other batch.
+    A batch without contestants covers all contestants of no other batch.
     """
-    if batch.policies:
-        return "|".join(map(re.escape, batch.policies))
+    if batch.contestants:
+        return "|".join(map(re.escape, batch.contestants))
     excluded = "|".join(
         re.escape(policy)
         for other_batch in PLAN.evaluation_batches()
-        for policy in other_batch.policies
+        for policy in other_batch.contestants
     )
     return f"(?!({excluded})-e){NAME}" if excluded else NAME
 
@@ -178,12 +178,12 @@ def tagged(name):
 
 def job_name(batch):
     """Return the name of a batch's job, or the pattern of its jobs if each policy has one."""
-    return tagged(batch.job) if batch.one_job else "{policy}-{eval_tag}"
+    return tagged(batch.job_name) if batch.one_job else "{policy}-{eval_tag}"
 
 
 def evaluation_files(batch, suffix):
     """Return the files of a job's evaluations, policy by policy."""
-    folders = map(tagged, batch.policies) if batch.one_job else ["{policy}-{eval_tag}"]
+    folders = map(tagged, batch.contestants) if batch.one_job else ["{policy}-{eval_tag}"]
     return [
         f"{RESULTS}/evaluations/{folder}/{mission}{suffix}"
         for folder in folders
@@ -193,18 +193,18 @@ def evaluation_files(batch, suffix):
 
 def batch_policies(batch, wildcards):
     """Return the names of the policies that a job evaluates."""
-    return batch.policies if batch.one_job else [wildcards.policy]
+    return batch.contestants if batch.one_job else [wildcards.policy]
 
 
 @cache
 def policy_params(name):
     """Return the params of the evaluations of one policy or team."""
-    contestant = PLAN.contestant(name)
+    contestant = PLAN.find_contestant(name)
     return HashedDict(
         policy=contestant.resolved(),
         trained_on=PLAN.training_missions(name),
         code=script_code_hash(
-            "evaluate", "daf.evaluation.evaluate", *contestant.modules()
+            "evaluate", "daf.evaluation.evaluate", *contestant.daf_modules()
         ),
         weights=PLAN.weights_files(name),
     )

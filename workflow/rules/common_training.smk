@@ -4,8 +4,8 @@
 @cache
 def training_params(run):
     """Return the params of the job of a run."""
-    planned_run = PLAN.run(run)
-    code = script_code_hash("train", "daf.learn.train", *planned_run.modules())
+    planned_run = PLAN.find_run(run)
+    code = script_code_hash("train", "daf.learn.train", *planned_run.daf_modules())
     return {"run": HashedDict(planned_run.resolved()), "code": code}
 
 
@@ -16,7 +16,7 @@ def sidecar_of_run(run):
 
 def is_trained(run):
     """Return True if all outputs of a run exist and were made with its params."""
-    return outputs_match(sidecar_of_run(run), training_params(run), RESULTS)
+    return has_outputs_with_parameters(sidecar_of_run(run), training_params(run), RESULTS)
 
 
 def inputs_before_training(wildcards):
@@ -39,7 +39,7 @@ def inputs_before_training(wildcards):
 def colocated_runs(first_run):
     """Return the runs that share a job, by name, without `missing.runs` of the configuration."""
     names = PLAN.colocated[first_run]
-    return {name: PLAN.run(name) for name in names if name not in CONFIG.missing.runs}
+    return {name: PLAN.find_run(name) for name in names if name not in CONFIG.missing.runs}
 
 
 @cache

@@ -16,6 +16,6 @@ rule engine_benchmark:
         code=lambda wildcards: script_code_hash(
             "engine_benchmark", "daf.sim.benchmark", "daf.report.engine"
         ),
-        templates=lambda wildcards: folder_digest("report/templates"),
+        templates=lambda wildcards: package_folder_digest("report/templates"),
     script:
         "../scripts/engine_benchmark.py"

@@ -27,13 +27,13 @@ for rule_name, batch in evaluation_rules():
         resources:
             gpu=GPU,
             mem_mb=lambda wildcards, attempt, batch=batch: attempt
-            * evaluation_memory_mb(*missions_and_config(wildcards, batch), GPU),
+            * estimate_evaluation_memory_mb(*missions_and_config(wildcards, batch), GPU),
             runtime=lambda wildcards, attempt, batch=batch: attempt
-            * evaluation_minutes(
+            * estimate_evaluation_minutes(
                 *missions_and_config(wildcards, batch),
                 len(batch_policies(batch, wildcards)),
             ),
-            disk_mb=200 * (len(batch.policies) if batch.one_job else 1),
+            disk_mb=200 * (len(batch.contestants) if batch.one_job else 1),
         params:
             policies=lambda wildcards, batch=batch: [
                 *map(policy_params, batch_policies(batch, wildcards))

@@ -2,11 +2,11 @@ rule report:
     input:
         stats=f"{RESULTS}/{{experiment}}/stats.json",
         environment=f"{RESULTS}/environment.json",
-        runs=expand(f"{RESULTS}/runs/{{run}}/run.json", run=PLAN.finished_runs()),
+        runs=expand(f"{RESULTS}/runs/{{run}}/run.json", run=PLAN.available_runs()),
         curves=expand(
-            f"{RESULTS}/runs/{{run}}/metrics.parquet", run=PLAN.finished_runs()
+            f"{RESULTS}/runs/{{run}}/metrics.parquet", run=PLAN.available_runs()
         ),
-        replays=PLAN.report_replays(),
+        replays=PLAN.report_replay_files(),
     output:
         report=report(
             update(f"{RESULTS}/{{experiment}}/report.html"),
@@ -28,6 +28,6 @@ rule report:
         labels=PLAN.labels,
         missions=[mission.resolved() for mission in PLAN.missions.values()],
         code=lambda wildcards: script_code_hash("report", "daf.report.build"),
-        templates=lambda wildcards: folder_digest("report/templates"),
+        templates=lambda wildcards: package_folder_digest("report/templates"),
     script:
         "../scripts/report.py"

@@ -121,6 +121,6 @@ if SWEEP:
             sweep=SWEEP.sweep.model_dump(mode="json", exclude={"execution"})
             | {"name": CONFIG.name},
             code=lambda wildcards: script_code_hash("sweep_report", "daf.report.build"),
-            templates=lambda wildcards: folder_digest("report/templates"),
+            templates=lambda wildcards: package_folder_digest("report/templates"),
         script:
             "../scripts/sweep_report.py"

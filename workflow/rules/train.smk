@@ -26,9 +26,9 @@ rule train:
         tasks=CONFIG.execution.nodes,
         mem_mb=lambda wildcards, attempt: attempt
         * RANKS_PER_NODE
-        * run_memory_mb(PLAN.run(wildcards.run), GPU),
+        * estimate_run_memory_mb(PLAN.find_run(wildcards.run), GPU),
         runtime=lambda wildcards, attempt: attempt
-        * run_minutes(PLAN.run(wildcards.run)),
+        * estimate_run_minutes(PLAN.find_run(wildcards.run)),
         disk_mb=200,
     params:
         run=lambda wildcards: training_params(wildcards.run)["run"],
@@ -60,9 +60,9 @@ if CONFIG.execution.runs_per_job > 1:
         resources:
             gpu=GPU,
             mem_mb=lambda wildcards, attempt: attempt
-            * colocated_memory_mb(colocated_runs(wildcards.run).values(), GPU),
+            * estimate_colocated_memory_mb(colocated_runs(wildcards.run).values(), GPU),
             runtime=lambda wildcards, attempt, threads: attempt
-            * colocated_minutes(colocated_runs(wildcards.run).values(), threads),
+            * estimate_colocated_minutes(colocated_runs(wildcards.run).values(), threads),
             disk_mb=lambda wildcards: 200 * len(colocated_runs(wildcards.run)),
         params:
             runs=lambda wildcards: [

@@ -6,13 +6,13 @@ from daf.files.parquet import load_table, load_tables
 from daf.files.safe_write import copy_file
 from daf.files.text_files import write_json, write_text
 from daf.jobs.job import run_job
-from daf.sweep.conclude import best_config, conclude
+from daf.sweep.conclude import build_best_config, conclude_sweep
 
 with run_job(snakemake) as job:
     parameters, inputs = job.parameters, job.inputs
     sweep = DAFSweepConfig.model_validate(parameters.sweep)
     [trials], [rounds], [weights] = inputs["trials"], inputs["rounds"], inputs["weights"]
-    result = conclude(
+    result = conclude_sweep(
         sweep,
         load_table(trials),
         load_table(rounds),
@@ -21,7 +21,7 @@ with run_job(snakemake) as job:
     )
     write_json(job.output_paths["search"], result)
     copy_file(weights, job.output_paths["weights"])
-    config = best_config(sweep, result["best"])
+    config = build_best_config(sweep, result["best"])
     write_text(job.output_paths["config"], dump_yaml(config))
     best = result["best"]
     print(f"{best['trial']}: best trial ({sweep.objective_metric} {best['objective']:g})")

@@ -1,11 +1,11 @@
 """Bundle of one policy, a zip file with weights, code and proof of its scores."""
 
 from daf.jobs.job import run_job
-from daf.jobs.supervisor import supervised
+from daf.jobs.supervisor import run_supervised
 from daf.missions import Mission
 from daf.plan import PolicyInstance
 
-with supervised(snakemake) as report_policy, run_job(snakemake) as job:
+with run_supervised(snakemake) as report_policy, run_job(snakemake) as job:
     from daf.deploy.pack import pack_bundle  # imports torch, after the fork
 
     parameters = job.parameters
@@ -15,9 +15,9 @@ with supervised(snakemake) as report_policy, run_job(snakemake) as job:
     pack_bundle(
         job.output_paths["package"],
         policy=policy,
-        weights=weights,
-        run_json=next(iter(job.inputs["run"]), None),
-        trained_on=list(map(Mission.model_validate, parameters.trained_on)),
+        weights_file=weights,
+        run_json_file=next(iter(job.inputs["run"]), None),
+        training_missions=list(map(Mission.model_validate, parameters.trained_on)),
         missions=list(map(Mission.model_validate, parameters.missions)),
         episode_tables=job.inputs["episodes"],
         evaluation_seed=parameters.seed,

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from daf.files.text_files import write_json, write_text
 from daf.jobs.log import job_log
 from daf.report.engine import render_engine_page
-from daf.sim.benchmark import format_summary, measure_machine
+from daf.sim.benchmark import format_speed_summary, measure_one_and_all_cores
 
 with job_log(snakemake, datetime.now(UTC)):
-    speeds = measure_machine(snakemake.params.missions, snakemake.threads)
+    speeds = measure_one_and_all_cores(snakemake.params.missions, snakemake.threads)
     for speed in speeds:
-        print("\n".join(format_summary(speed)))
+        print("\n".join(format_speed_summary(speed)))
     write_json(snakemake.output.speeds, speeds)
     write_text(snakemake.output.report, render_engine_page(speeds))

@@ -1,12 +1,12 @@
 """Episode tables and replays of a batch of evaluations."""
 
 from daf.config import EvaluationConfig
-from daf.jobs.batch import part_log, run_batch
-from daf.jobs.supervisor import supervised
+from daf.jobs.batch import part_log_path, run_batch
+from daf.jobs.supervisor import run_supervised
 from daf.missions import Mission
 from daf.plan import parse_contestant
 
-with supervised(snakemake) as report_policy, run_batch(snakemake) as parts:
+with run_supervised(snakemake) as report_policy, run_batch(snakemake) as parts:
     for part in parts:
         # These import torch: after the job has its GPU, and only if a part has to be executed.
         from daf.evaluation.evaluate import evaluate
@@ -17,7 +17,7 @@ with supervised(snakemake) as report_policy, run_batch(snakemake) as parts:
             contestant = parse_contestant(parameters.policy)
             mission = Mission.model_validate(parameters.mission)
             table = job.output_paths["episodes"].with_name(f"{mission.name}.parquet")
-            report_policy(contestant.policy, part_log(snakemake.log[0], table))
+            report_policy(contestant.policy, part_log_path(snakemake.log[0], table))
             config = EvaluationConfig.model_validate(parameters.evaluation)
             trained_on = tuple(map(Mission.model_validate, parameters.trained_on))
             weights = job.inputs["weights"]

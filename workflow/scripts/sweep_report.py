@@ -9,7 +9,8 @@ with run_job(snakemake) as job:
     parameters, inputs = job.parameters, job.inputs
     html = build_sweep_report(
         sweep=DAFSweepConfig.model_validate(parameters.sweep),
-        **{name: inputs[name][0] for name in ("search", "trials", "rounds", "environment")},
+        **{f"{name}_file": inputs[name][0] for name in ("search", "trials", "rounds")},
+        environment_file=inputs["environment"][0],
         command=parameters.command,
     )
     write_text(job.output_paths["report"], html)

@@ -1,9 +1,9 @@
 """Weights, learning curve and metadata of one training run."""
 
 from daf.jobs.job import run_job
-from daf.jobs.supervisor import supervised
+from daf.jobs.supervisor import run_supervised
 
-with supervised(snakemake) as report_policy:
+with run_supervised(snakemake) as report_policy:
     with run_job(snakemake, needs_device=True) as job:
         from daf.learn.job import TrainingJob  # imports torch, after the job has its GPU
 
@@ -22,4 +22,4 @@ with supervised(snakemake) as report_policy:
         else:
             training_job.execute_distributed()
     if not training_job.run.training.is_extendable:
-        training_job.resume().discard()
+        training_job.open_resume_state().discard()

@@ -2,16 +2,16 @@
 
 from datetime import UTC, datetime
 
-from daf.jobs.device import execution_config, job_device
+from daf.jobs.device import claim_job_device, job_execution_config
 from daf.jobs.log import job_log
-from daf.jobs.results_lock import hold_shared_lock
-from daf.jobs.supervisor import supervised
-from daf.provenance.sidecar import outputs_match
+from daf.jobs.results_lock import hold_job_lock
+from daf.jobs.supervisor import run_supervised
+from daf.provenance.sidecar import has_outputs_with_parameters
 
-with supervised(snakemake) as report_policy, job_log(snakemake, datetime.now(UTC)):
-    execution = execution_config(snakemake)
+with run_supervised(snakemake) as report_policy, job_log(snakemake, datetime.now(UTC)):
+    execution = job_execution_config(snakemake)
     params = snakemake.params
-    with hold_shared_lock(execution.results_dir), job_device(snakemake, execution) as device:
+    with hold_job_lock(execution.results_dir), claim_job_device(snakemake, execution) as device:
         from daf.learn.job import (  # imports torch, after the job has its GPU
             TrainingJob,
             train_colocated_jobs,
@@ -29,7 +29,7 @@ with supervised(snakemake) as report_policy, job_log(snakemake, datetime.now(UTC
             for training_params, weights, sidecar in zip(
                 params.runs, params.initial_weights, params.sidecars
             )
-            if not outputs_match(sidecar, training_params, execution.results_dir)
+            if not has_outputs_with_parameters(sidecar, training_params, execution.results_dir)
         ]
         report_policy(", ".join(sorted({job.run.class_path for job in training_jobs})))
         train_colocated_jobs(training_jobs, device)

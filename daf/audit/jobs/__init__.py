@@ -9,8 +9,15 @@ from daf.audit.jobs.experiments import (
     parse_config,
 )
 from daf.audit.jobs.policies import Deploy, Evaluate, Train
-from daf.audit.jobs.registry import check_code, parse_job
-from daf.audit.jobs.sweeps import Conclude, Propose, Rank, SweepJob, SweepReport, sweep_folder
+from daf.audit.jobs.registry import check_policy_code, parse_job
+from daf.audit.jobs.sweeps import (
+    Conclude,
+    Propose,
+    Rank,
+    SweepJob,
+    SweepReport,
+    derive_sweep_folder,
+)
 
 __all__ = [
     "FOREIGN_BUNDLE",
@@ -28,8 +35,8 @@ __all__ = [
     "SweepJob",
     "SweepReport",
     "Train",
-    "check_code",
+    "check_policy_code",
+    "derive_sweep_folder",
     "parse_config",
     "parse_job",
-    "sweep_folder",
 ]

@@ -1,7 +1,7 @@
 """Base class of jobs, and the classes of the policies that they run."""
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from daf.config import Model, PolicyConfig
@@ -29,30 +29,30 @@ class Job(Model):
     device_dependent: ClassVar[bool] = False
 
     @abstractmethod
-    def outputs(self, folder: str) -> dict[str, str]:
+    def output_paths(self, output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them.
 
         Args:
-            folder: recorded folder of the outputs; used only if the parameters do not give it.
+            output_folder: recorded folder of the outputs, for parameters that do not give it.
         """
 
-    def class_digests(self) -> dict[str, str | None]:
+    def policy_class_digests(self) -> Mapping[str, str | None]:
         """Return the SHA-256 of the class file, if recorded, by class path of each policy."""
         return {}
 
 
-def policy_class_digests(
-    policy: PolicyInstance | PolicyConfig | Run, digest: str | None
+def digest_by_class_path(
+    policy: PolicyInstance | PolicyConfig | Run, class_digest: str | None
 ) -> dict[str, str | None]:
     """Return the digest of a policy's class by its class path; a bundle's if it runs its code.
 
     Args:
         policy: policy.
-        digest: recorded SHA-256 of the file of its class.
+        class_digest: recorded SHA-256 of the file of its class.
     """
     is_bundle = policy.class_path in (BUNDLE, SHORT_NAMES[BUNDLE])
     runs_code = is_bundle and bool(policy.init_kwargs)
-    return {FOREIGN_BUNDLE if runs_code else policy.class_path: digest}
+    return {FOREIGN_BUNDLE if runs_code else policy.class_path: class_digest}
 
 
 def contestant_class_digests(contestant: PolicyInstance | Team) -> dict[str, str | None]:
@@ -61,10 +61,10 @@ def contestant_class_digests(contestant: PolicyInstance | Team) -> dict[str, str
     policies = [m.instance for m in contestant.members] if is_team else [contestant]
     digests: dict[str, str | None] = {}
     for policy in policies:
-        digests |= policy_class_digests(policy, policy.class_digest)
+        digests |= digest_by_class_path(policy, policy.class_digest)
     return digests
 
 
-def configured_class_digests(policies: Iterable[PolicyConfig]) -> dict[str, str | None]:
+def class_paths_without_digests(policies: Iterable[PolicyConfig]) -> dict[str, None]:
     """Return the class paths of configured policies, which have no recorded digests."""
-    return {path: None for policy in policies for path in policy_class_digests(policy, None)}
+    return {path: None for policy in policies for path in digest_by_class_path(policy, None)}

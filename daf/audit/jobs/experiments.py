@@ -1,10 +1,11 @@
 """Jobs of experiments, calls of pipelines, and the environment check."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from daf.audit.jobs.base import Job, configured_class_digests
+from daf.audit.jobs.base import Job, class_paths_without_digests
 from daf.config import BenchmarkConfig, DAFSweepConfig
 from daf.config.model import Float
 from daf.missions import Mission
@@ -18,14 +19,14 @@ class ExperimentJob(Job):
     labels: dict[str, str]
     code: str
 
-    def results_path(self, folder: str, file: str) -> str:
+    def experiment_file_path(self, output_folder: str, file_name: str) -> str:
         """Return the path of a file of the experiment, relative to the results folder."""
-        kind = "comparisons" if folder.startswith("comparisons/") else "benchmarks"
-        return f"{kind}/{self.config.name}/{file}"
+        kind = "comparisons" if output_folder.startswith("comparisons/") else "benchmarks"
+        return f"{kind}/{self.config.name}/{file_name}"
 
-    def class_digests(self) -> dict[str, str | None]:
+    def policy_class_digests(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
-        return configured_class_digests(self.config.policies)
+        return class_paths_without_digests(self.config.policies)
 
 
 class Compare(ExperimentJob):
@@ -35,9 +36,9 @@ class Compare(ExperimentJob):
     missing: list[dict[str, str]]
     teams: dict[str, Any] | None
 
-    def outputs(self, folder: str) -> dict[str, str]:
+    def output_paths(self, output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
-        return {"stats": self.results_path(folder, "stats.json")}
+        return {"stats": self.experiment_file_path(output_folder, "stats.json")}
 
 
 class Report(ExperimentJob):
@@ -47,9 +48,9 @@ class Report(ExperimentJob):
     command: str
     templates: str
 
-    def outputs(self, folder: str) -> dict[str, str]:
+    def output_paths(self, output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
-        return {"report": self.results_path(folder, "report.html")}
+        return {"report": self.experiment_file_path(output_folder, "report.html")}
 
 
 class EnvironmentCheck(Job):
@@ -59,7 +60,7 @@ class EnvironmentCheck(Job):
     versions: dict[str, str]
     code: str
 
-    def outputs(self, folder: str) -> dict[str, str]:
+    def output_paths(self, output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         return {"report": "environment.json"}
 
@@ -87,14 +88,14 @@ class PipelineCall(Job):
     profile: str
     configs: list[Annotated[BenchmarkConfig | DAFSweepConfig, BeforeValidator(parse_config)]]
 
-    def outputs(self, folder: str) -> dict[str, str]:
+    def output_paths(self, output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         files = {"result": "result.json", "events": "events.jsonl"}
         files |= {"config": "config.yaml", "snakemake": "snakemake.log"}
         return {name: f"pipelines/{self.name}/{file}" for name, file in files.items()}
 
-    def class_digests(self) -> dict[str, str | None]:
+    def policy_class_digests(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
         experiments = [config for config in self.configs if isinstance(config, BenchmarkConfig)]
         policies = (policy for config in experiments for policy in config.policies)
-        return configured_class_digests(policies)
+        return class_paths_without_digests(policies)

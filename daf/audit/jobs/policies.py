@@ -1,6 +1,8 @@
 """Jobs of one policy: training, evaluation, deployment."""
 
-from daf.audit.jobs.base import Job, contestant_class_digests, policy_class_digests
+from collections.abc import Mapping
+
+from daf.audit.jobs.base import Job, contestant_class_digests, digest_by_class_path
 from daf.config import EvaluationConfig
 from daf.config.execution import Seed
 from daf.config.model import Float
@@ -16,15 +18,15 @@ class Train(Job):
     run: Run
     code: str
 
-    def outputs(self, folder: str) -> dict[str, str]:
+    def output_paths(self, output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         files = {"weights": "policy.safetensors", "policy": "policy.json"}
         files |= {"metrics": "metrics.parquet", "run": "run.json"}
         return {name: f"runs/{self.run.name}/{file}" for name, file in files.items()}
 
-    def class_digests(self) -> dict[str, str | None]:
+    def policy_class_digests(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
-        return policy_class_digests(self.run, self.run.class_digest)
+        return digest_by_class_path(self.run, self.run.class_digest)
 
 
 class Evaluate(Job):
@@ -37,12 +39,12 @@ class Evaluate(Job):
     evaluation: EvaluationConfig
     code: str
 
-    def outputs(self, folder: str) -> dict[str, str]:
+    def output_paths(self, output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         stem = f"evaluations/{self.policy.name}-{eval_tag(self.evaluation)}/{self.mission.name}"
         return {"episodes": f"{stem}.parquet", "replay": f"{stem}.replay.json"}
 
-    def class_digests(self) -> dict[str, str | None]:
+    def policy_class_digests(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
         return contestant_class_digests(self.policy)
 
@@ -65,10 +67,10 @@ class Deploy(Job):
     confidence: Float
     code: str
 
-    def outputs(self, folder: str) -> dict[str, str]:
+    def output_paths(self, output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         return {"package": f"deployments/{self.policy.name}.zip"}
 
-    def class_digests(self) -> dict[str, str | None]:
+    def policy_class_digests(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
         return contestant_class_digests(self.policy)

@@ -7,8 +7,8 @@ from daf.audit.jobs.experiments import Compare, EnvironmentCheck, PipelineCall, 
 from daf.audit.jobs.policies import Deploy, Evaluate, Train
 from daf.audit.jobs.sweeps import Conclude, Propose, Rank, SweepReport
 from daf.config import ConfigError, short_json
-from daf.errors import describe
-from daf.plan.names import class_digest
+from daf.errors import describe_validation_error
+from daf.plan.names import foreign_code_digest
 from daf.policies.registry import SHORT_NAMES
 from daf.provenance.sidecar import Sidecar
 
@@ -43,28 +43,30 @@ def parse_job(sidecar: Sidecar) -> Job:
     try:
         return model.model_validate(sidecar.parameters)
     except ValidationError as error:
-        raise ConfigError(f"parameters of {sidecar.rule}: {describe(error, model)}") from None
+        raise ConfigError(
+            f"parameters of {sidecar.rule}: {describe_validation_error(error, model)}"
+        ) from None
 
 
-def check_code(job: Job, trust: tuple[str, ...]) -> None:
+def check_policy_code(job: Job, trusted_class_paths: tuple[str, ...]) -> None:
     """Check that a job runs only code of DAF and trusted code; a sidecar may name any class.
 
     Args:
         job: job.
-        trust: class paths of foreign policies whose code may run.
+        trusted_class_paths: class paths of foreign policies whose code may run.
 
     Raises:
         CannotVerifyError: a foreign policy is not trusted, not available, or edited.
     """
-    for path, recorded in job.class_digests().items():
+    for path, recorded in job.policy_class_digests().items():
         if path in DAF_CLASS_PATHS:
             continue
-        if path not in trust:
+        if path not in trusted_class_paths:
             raise CannotVerifyError(
                 f"its policy {short_json(path)} is foreign code, and not listed in 'trust'"
             )
         try:
-            current = recorded and class_digest(path)
+            current = recorded and foreign_code_digest(path)
         except ConfigError as error:
             raise CannotVerifyError(f"its policy is not available: {error}") from None
         if current != recorded:

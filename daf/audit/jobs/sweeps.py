@@ -1,5 +1,6 @@
 """Jobs of a sweep."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -15,11 +16,11 @@ class SweepJob(Job):
     sweep: DAFSweepConfig
     code: str
 
-    def results_path(self, folder: str, file: str) -> str:
+    def sweep_file_path(self, output_folder: str, file_name: str) -> str:
         """Return the path of a file of the sweep, relative to the results folder."""
-        return f"{sweep_folder(folder)}/{file}"
+        return f"{derive_sweep_folder(output_folder)}/{file_name}"
 
-    def class_digests(self) -> dict[str, str | None]:
+    def policy_class_digests(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
         return {self.sweep.policy_class_path: None}
 
@@ -30,9 +31,9 @@ class Propose(SweepJob):
     search: str
     rounds: list[list[dict[str, Any]]] = Field(min_length=1)
 
-    def outputs(self, folder: str) -> dict[str, str]:
+    def output_paths(self, output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
-        return {"trials": self.results_path(folder, f"rounds/{len(self.rounds)}.json")}
+        return {"trials": self.sweep_file_path(output_folder, f"rounds/{len(self.rounds)}.json")}
 
 
 class Rank(SweepJob):
@@ -41,11 +42,11 @@ class Rank(SweepJob):
     search: str
     rounds: list[list[dict[str, Any]]] = Field(min_length=1)
 
-    def outputs(self, folder: str) -> dict[str, str]:
+    def output_paths(self, output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         files = {"trials": "trials.parquet", "rounds": "rounds.parquet"}
         files |= {"finalists": "finalists.json"}
-        return {name: self.results_path(folder, file) for name, file in files.items()}
+        return {name: self.sweep_file_path(output_folder, file) for name, file in files.items()}
 
 
 class Conclude(SweepJob):
@@ -53,11 +54,11 @@ class Conclude(SweepJob):
 
     confirmed: list[dict[str, Any]]
 
-    def outputs(self, folder: str) -> dict[str, str]:
+    def output_paths(self, output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         files = {"search": "search.json", "config": "best_config.yaml"}
         files |= {"weights": "policy.safetensors"}
-        return {name: self.results_path(folder, file) for name, file in files.items()}
+        return {name: self.sweep_file_path(output_folder, file) for name, file in files.items()}
 
 
 class SweepReport(SweepJob):
@@ -66,11 +67,11 @@ class SweepReport(SweepJob):
     command: str
     templates: str
 
-    def outputs(self, folder: str) -> dict[str, str]:
+    def output_paths(self, output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
-        return {"report": self.results_path(folder, "report.html")}
+        return {"report": self.sweep_file_path(output_folder, "report.html")}
 
 
-def sweep_folder(folder: str) -> str:
+def derive_sweep_folder(output_folder: str) -> str:
     """Return the folder of a sweep, given it or its subfolder `rounds`."""
-    return f"sweeps/{folder.removesuffix('/rounds').rpartition('/')[2]}"
+    return f"sweeps/{output_folder.removesuffix('/rounds').rpartition('/')[2]}"

@@ -29,7 +29,9 @@ class Network(nn.Module):
             self.hidden = nn.Linear(hidden_size, hidden_size)
         self.actor = nn.Linear(hidden_size, num_outputs)
 
-    def forward(self, tokens: torch.Tensor, recurrent_state: torch.Tensor):
+    def forward(
+        self, tokens: torch.Tensor, recurrent_state: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Run the network for one step.
 
         Args:
@@ -58,6 +60,10 @@ class Embedding(nn.Module):
         table_rows: rows of the table.
         size: width of the output.
     """
+
+    cell_offsets: torch.Tensor
+    slots: torch.Tensor
+    weights: torch.Tensor
 
     def __init__(self, table_rows: int, size: int):
         super().__init__()

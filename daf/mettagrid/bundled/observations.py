@@ -1,9 +1,15 @@
 """Conversion of mettagrid observations to DAF observations."""
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .names import DAF_ONLY_FEATURES, MOVES, SHARED_FEATURES
 from .token_map import GLOBAL, NONE, TokenMap
+
+if TYPE_CHECKING:
+    from mettagrid.policy.policy_env_interface import PolicyEnvInterface
 
 ARGUMENT = 254  # feature id of a copy of `last_action`; mettagrid has no such feature
 OTHER_TYPE = 254  # type id of objects that DAF does not have
@@ -24,11 +30,16 @@ class TokensFromMettagrid:
     """
 
     def __init__(
-        self, interface, features: list[str], type_ids: dict[str, int], window, max_tokens: int
+        self,
+        interface: "PolicyEnvInterface",
+        features: list[str],
+        type_ids: dict[str, int],
+        window: Sequence[int],
+        max_tokens: int,
     ):
         self.max_tokens = max_tokens
         self.last_action = NONE
-        self.token_map = TokenMap(tuple(interface.egocentric_shape), tuple(window))
+        self.token_map = TokenMap(tuple(interface.egocentric_shape), (window[0], window[1]))
         self.token_map.location[GLOBAL] = window[0] // 2 << 4 | window[1] // 2
         daf_ids = {name: feature_id for feature_id, name in enumerate(features)}
         daf_names = {mettagrid_name: name for name, mettagrid_name in SHARED_FEATURES.items()}
@@ -54,11 +65,13 @@ class TokensFromMettagrid:
             elif feature.name in daf_names and daf_names[feature.name] in daf_ids:
                 self.token_map.map_feature(feature.id, daf_ids[daf_names[feature.name]])
 
-    def _verb_and_argument(self, name: str, interface) -> tuple[int, int]:
+    def _verb_and_argument(
+        self, action_name: str, interface: "PolicyEnvInterface"
+    ) -> tuple[int, int]:
         """Return DAF's verb and argument of a mettagrid action."""
-        if name in interface.vibe_action_names:
-            return 2, interface.vibe_action_names.index(name)
-        return (1, MOVES.index(name) - 1) if name in MOVES[1:] else (0, 0)
+        if action_name in interface.vibe_action_names:
+            return 2, interface.vibe_action_names.index(action_name)
+        return (1, MOVES.index(action_name) - 1) if action_name in MOVES[1:] else (0, 0)
 
     def __call__(self, tokens: np.ndarray) -> np.ndarray:
         """Convert mettagrid tokens uint8 [N, T, 3] to DAF tokens uint8 [N, max_tokens, 3]."""

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from mettagrid.policy.policy import AgentPolicy, MultiAgentPolicy
-from mettagrid.simulator import Action
+from mettagrid.simulator import Action, AgentObservation, Simulation
 
 from .names import MOVES
 from .network import Network
@@ -66,7 +66,7 @@ class DAFPolicy(MultiAgentPolicy):
         raw_actions[:] = self._flat_actions[self.sample_actions(raw_observations, agents)]
 
     @torch.no_grad()
-    def logits(self, observations: np.ndarray, agents: slice) -> torch.Tensor:
+    def compute_logits(self, observations: np.ndarray, agents: slice) -> torch.Tensor:
         """Compute the logits of some agents and update their recurrent state.
 
         Args:
@@ -81,16 +81,16 @@ class DAFPolicy(MultiAgentPolicy):
         return logits[:, self._available]
 
     def sample_actions(self, observations: np.ndarray, agents: slice) -> np.ndarray:
-        """Sample indices of available actions, int64 [N]; arguments as in `logits`."""
-        probabilities = torch.softmax(self.logits(observations, agents), dim=-1)
+        """Sample indices of available actions, int64 [N]; arguments as in `compute_logits`."""
+        probabilities = torch.softmax(self.compute_logits(observations, agents), dim=-1)
         return torch.multinomial(probabilities, 1)[:, 0].cpu().numpy()
 
-    def step_agent(self, agent_id: int, observation) -> Action:
+    def step_agent(self, agent_id: int, observation: AgentObservation) -> Action:
         """Choose the action of one agent.
 
         Args:
             agent_id: index of the agent.
-            observation: `AgentObservation` of mettagrid.
+            observation: observation of mettagrid.
         """
         raw_tokens = [tuple(token.raw_token) for token in observation.tokens]
         tokens = np.array(raw_tokens, dtype=np.uint8).reshape(1, -1, 3)
@@ -110,10 +110,10 @@ class DAFAgentPolicy(AgentPolicy):
         self._parent = parent
         self._agent_id = agent_id
 
-    def step(self, obs) -> Action:
-        """Choose the action of the agent for one `AgentObservation`."""
+    def step(self, obs: AgentObservation) -> Action:
+        """Choose the action of the agent for one observation."""
         return self._parent.step_agent(self._agent_id, obs)
 
-    def reset(self, simulation=None) -> None:
+    def reset(self, simulation: Simulation | None = None) -> None:
         """Reset the recurrent state of the agent."""
         self._parent.reset_agent(self._agent_id)

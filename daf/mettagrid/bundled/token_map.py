@@ -1,5 +1,7 @@
 """Conversion of observation tokens from one game to another by lookup tables."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 NONE = 255  # location of an empty token; feature without counterpart
@@ -37,20 +39,29 @@ class TokenMap:
                 if 0 <= target[0] < target_window[0] and 0 <= target[1] < target_window[1]:
                     self.location[row << 4 | column] = target[0] << 4 | target[1]
 
-    def map_feature(self, source: int, target: int, values=None) -> None:
+    def map_feature(
+        self,
+        source_id: int,
+        target_id: int,
+        target_values: Sequence[int] | Mapping[int, int] | None = None,
+    ) -> None:
         """Map a source feature to a target feature.
 
         Args:
-            source: id of the source feature.
-            target: id of the target feature.
-            values: target value of each source value, as sequence or mapping; default: unchanged.
+            source_id: id of the source feature.
+            target_id: id of the target feature.
+            target_values: target value of each source value; None: unchanged.
         """
-        if values is None:
-            values = range(256)
-        pairs = values.items() if hasattr(values, "items") else enumerate(values)
+        if target_values is None:
+            target_values = range(256)
+        pairs = (
+            target_values.items()
+            if isinstance(target_values, Mapping)
+            else enumerate(target_values)
+        )
         for source_value, target_value in pairs:
-            self.feature[source, source_value] = target
-            self.value[source, source_value] = min(target_value, 255)
+            self.feature[source_id, source_value] = target_id
+            self.value[source_id, source_value] = min(target_value, 255)
 
     def __call__(self, tokens: np.ndarray, max_tokens: int) -> np.ndarray:
         """Convert tokens; further tokens beyond `max_tokens` are cut off.

@@ -35,13 +35,13 @@ def bit(column: int) -> wp.int64:
 
 
 @wp.func
-def row_step(move: int) -> int:
+def row_change(move: int) -> int:
     """Return the change of the row by a move."""
     return int(move == 1) - int(move == 0)
 
 
 @wp.func
-def column_step(move: int) -> int:
+def column_change(move: int) -> int:
     """Return the change of the column by a move."""
     return int(move == 3) - int(move == 2)
 
@@ -56,20 +56,20 @@ def row_bits(board: Board, row: int) -> wp.int64:
 
 
 @wp.func
-def shifted(cells: wp.int64, columns: int) -> wp.int64:
+def shift_columns(row_cells: wp.int64, columns: int) -> wp.int64:
     """Return a row whose cells are shifted by -1, 0 or 1 columns."""
-    result = cells
+    result = row_cells
     if columns > 0:
-        result = (cells << wp.int64(1)) & INSIDE
+        result = (row_cells << wp.int64(1)) & INSIDE
     if columns < 0:
-        result = cells >> wp.int64(1)
+        result = row_cells >> wp.int64(1)
     return result
 
 
 @wp.func
-def dilate_row(cells: wp.int64) -> wp.int64:
+def dilate_row(row_cells: wp.int64) -> wp.int64:
     """Return the cells of a row and their left and right neighbors."""
-    return (cells | cells << wp.int64(1) | cells >> wp.int64(1)) & INSIDE
+    return (row_cells | row_cells << wp.int64(1) | row_cells >> wp.int64(1)) & INSIDE
 
 
 @wp.func
@@ -79,17 +79,23 @@ def dilate_board_row(board: Board, row: int) -> wp.int64:
 
 
 @wp.func
-def approach_cells(board: Board, row: int, moves: int) -> wp.int64:
-    """Return the cells of a row from which one of the moves leads into a cell of the board."""
+def approach_cells(board: Board, row: int, move_mask: int) -> wp.int64:
+    """Return the cells of a row from which one of the moves leads into a cell of the board.
+
+    Args:
+        board: int64 [SIDE], cells to enter.
+        row: row of the result.
+        move_mask: set of moves.
+    """
     cells = wp.int64(0)
-    if moves & NORTH:
+    if move_mask & NORTH:
         cells |= row_bits(board, row - 1)
-    if moves & SOUTH:
+    if move_mask & SOUTH:
         cells |= row_bits(board, row + 1)
-    if moves & WEST:
-        cells |= shifted(board[row], 1)
-    if moves & EAST:
-        cells |= shifted(board[row], -1)
+    if move_mask & WEST:
+        cells |= shift_columns(board[row], 1)
+    if move_mask & EAST:
+        cells |= shift_columns(board[row], -1)
     return cells
 
 
@@ -115,32 +121,32 @@ def shift_board(board: Board, rows: int, columns: int, result: Board):
 @wp.func
 def shifted_row(board: Board, row: int, row_shift: int, column_shift: int) -> wp.int64:
     """Return a row of the board after a step of the agent by -1, 0 or 1 rows and columns."""
-    return shifted(row_bits(board, row + row_shift), -column_shift)
+    return shift_columns(row_bits(board, row + row_shift), -column_shift)
 
 
 @wp.func
-def select_neighbor_cells(cells: wp.int64, row: int) -> wp.int64:
+def select_cells_beside_agent(row_cells: wp.int64, row: int) -> wp.int64:
     """Return the cells of a row that are N, S, W or E neighbors of the agent."""
     cross = wp.int64(0)
     if row == RADIUS - 1 or row == RADIUS + 1:
         cross = bit(RADIUS)
     if row == RADIUS:
         cross = bit(RADIUS - 1) | bit(RADIUS + 1)
-    return cells & cross
+    return row_cells & cross
 
 
 @wp.func
-def is_set(board: Board, row: int, column: int) -> bool:
-    """Check whether a cell is set; row and column are relative to the agent."""
-    return (board[RADIUS + row] & bit(RADIUS + column)) != NOTHING
+def is_set(board: Board, relative_row: int, relative_column: int) -> bool:
+    """Check whether a cell is set; the agent is at (0, 0)."""
+    return (board[RADIUS + relative_row] & bit(RADIUS + relative_column)) != NOTHING
 
 
 @wp.func
-def moves_onto(board: Board) -> int:
+def move_mask_onto(board: Board) -> int:
     """Return the set of moves that lead to cells of the board."""
     moves = int(0)
     for move in range(4):
-        if is_set(board, row_step(move), column_step(move)):
+        if is_set(board, row_change(move), column_change(move)):
             moves |= 1 << move
     return moves
 
@@ -163,11 +169,11 @@ def flood_step(board: Board, passable: Board) -> bool:
 
 
 @wp.func
-def shortest_path_moves(arrived: int, goals: Board, passable: Board) -> int:
+def shortest_path_move_mask(arriving_move_mask: int, goals: Board, passable: Board) -> int:
     """Return the first moves of all shortest paths, by flood fill from the goals.
 
     Args:
-        arrived: set of moves that reach the target in one step; if not empty, it is the result.
+        arriving_move_mask: set of moves that reach the target in one step; the result unless empty.
         goals: int64 [SIDE], cells to walk to; overwritten by the cells that the flood reached.
         passable: int64 [SIDE], passable cells.
 
@@ -176,11 +182,11 @@ def shortest_path_moves(arrived: int, goals: Board, passable: Board) -> int:
     """
     for row in range(SIDE):
         goals[row] &= passable[row]
-    moves = arrived
+    moves = arriving_move_mask
     steps = int(0)
     has_spread = bool(True)
     while moves == 0 and has_spread and steps < FLOOD_LIMIT:
-        moves = moves_onto(goals)
+        moves = move_mask_onto(goals)
         has_spread = flood_step(goals, passable)
         steps += 1
     return moves

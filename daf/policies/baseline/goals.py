@@ -9,7 +9,7 @@ from daf.policies.baseline.bitboard import (
     Boards,
     in_mask,
     is_set,
-    select_neighbor_cells,
+    select_cells_beside_agent,
 )
 from daf.policies.baseline.mapping import COOLING, FIRST_KIND
 from daf.policies.baseline.strategy import Strategy
@@ -20,8 +20,8 @@ from daf.policies.baseline.window import (
     TYPE,
     Planes,
     Window,
+    agent_cell_value,
     distance_rank,
-    self_value,
 )
 
 # Up to this energy, a ready charger beside the agent is worth one step.
@@ -54,10 +54,10 @@ def choose_goal(
     strategy: Strategy,
     window: Window,
     view: Planes,
-    boards: Boards,
-    mapped_kinds: int,
-    ring: Board,
-    agents: Board,
+    maps: Boards,
+    mapped_kind_mask: int,
+    assembler_ring: Board,
+    other_agents: Board,
     fully_explored: bool,
 ) -> Goal:
     """Choose the most urgent activity that is possible.
@@ -66,46 +66,46 @@ def choose_goal(
         strategy: stations and amounts of the game.
         window: shape of the window.
         view: uint8 [planes, P], observation.
-        boards: int64 [3 + B, SIDE], maps.
-        mapped_kinds: set of the station kinds on the maps.
-        ring: int64 [SIDE], cells around assemblers.
-        agents: int64 [SIDE], other agents.
+        maps: int64 [3 + B, SIDE], boards of the map.
+        mapped_kind_mask: set of the station kinds on the maps.
+        assembler_ring: int64 [SIDE], cells around assemblers.
+        other_agents: int64 [SIDE], cells of other agents.
         fully_explored: no unseen cell is reachable.
     """
     # default: explore
-    missing = missing_resources(strategy, window, view)
+    missing = missing_resource_mask(strategy, window, view)
     goal = Goal()
-    goal.charge_if_adjacent = self_value(window, view, ENERGY) <= ADJACENT_CHARGE_ENERGY
+    goal.charge_if_adjacent = agent_cell_value(window, view, ENERGY) <= ADJACENT_CHARGE_ENERGY
     goal.activity = EXPLORE
     if fully_explored:
         goal.activity = REST
     # recharge at low energy
     if (
-        self_value(window, view, ENERGY) < strategy.low_energy
-        and (mapped_kinds & strategy.chargers) != 0
+        agent_cell_value(window, view, ENERGY) < strategy.low_energy
+        and (mapped_kind_mask & strategy.chargers) != 0
     ):
         goal.activity = CHARGE
         goal.target_kinds = strategy.chargers
     # deliver a heart
-    elif self_value(window, view, HEART) > 0:
-        if (mapped_kinds & strategy.heart_chests) != 0:
+    elif agent_cell_value(window, view, HEART) > 0:
+        if (mapped_kind_mask & strategy.heart_chests) != 0:
             goal.activity = DELIVER
             goal.target_kinds = strategy.heart_chests
     # gather missing resources; stations on cooldown are second choice
-    elif (mapped_kinds & source_kind_mask(strategy, missing)) != 0:
+    elif (mapped_kind_mask & source_kind_mask(strategy, missing)) != 0:
         goal.activity = GATHER
-        goal.target_kinds = mapped_kinds & source_kind_mask(strategy, missing)
+        goal.target_kinds = mapped_kind_mask & source_kind_mask(strategy, missing)
         if (goal.target_kinds & strategy.team_stations) != 0:
             goal.target_kinds &= strategy.team_stations
-        goal.skip_cooling = any_station_ready(boards, goal.target_kinds)
+        goal.skip_cooling = any_station_ready(maps, goal.target_kinds)
     # make a heart, or give way at the assembler
-    elif (mapped_kinds & strategy.assemblers) != 0 and (missing == 0 or fully_explored):
+    elif (mapped_kind_mask & strategy.assemblers) != 0 and (missing == 0 or fully_explored):
         goal.activity = MAKE
         goal.target_kinds = strategy.assemblers
         if strategy.solo_assembly:
-            if should_yield(strategy, window, view, ring, agents):
+            if should_yield_assembler(strategy, window, view, assembler_ring, other_agents):
                 goal.activity = WAIT
-        elif is_blocking(strategy, window, view, ring, agents):
+        elif is_blocking_assembler(strategy, window, view, assembler_ring, other_agents):
             goal.activity = WAIT
         if goal.activity == WAIT:
             goal.target_kinds = 0
@@ -113,11 +113,11 @@ def choose_goal(
 
 
 @wp.func
-def missing_resources(strategy: Strategy, window: Window, view: Planes) -> int:
+def missing_resource_mask(strategy: Strategy, window: Window, view: Planes) -> int:
     """Return the set of resources of which the agent carries less than a heart needs."""
     missing = int(0)
     for r in range(strategy.resource.shape[0]):
-        if self_value(window, view, strategy.resource[r]) < strategy.amount[r]:
+        if agent_cell_value(window, view, strategy.resource[r]) < strategy.amount[r]:
             missing |= 1 << r
     return missing
 
@@ -133,19 +133,19 @@ def source_kind_mask(strategy: Strategy, resource_mask: int) -> int:
 
 
 @wp.func
-def any_station_ready(boards: Boards, kinds: int) -> bool:
+def any_station_ready(maps: Boards, kind_mask: int) -> bool:
     """Check whether the maps show a station of these kinds without cooldown."""
     ready = wp.int64(0)
-    for kind in range(boards.shape[0] - FIRST_KIND):
-        if in_mask(kinds, kind):
+    for kind in range(maps.shape[0] - FIRST_KIND):
+        if in_mask(kind_mask, kind):
             for row in range(SIDE):
-                ready |= boards[FIRST_KIND + kind, row] & ~boards[COOLING, row]
+                ready |= maps[FIRST_KIND + kind, row] & ~maps[COOLING, row]
     return ready != NOTHING
 
 
 @wp.func
-def should_yield(
-    strategy: Strategy, window: Window, view: Planes, ring: Board, agents: Board
+def should_yield_assembler(
+    strategy: Strategy, window: Window, view: Planes, assembler_ring: Board, other_agents: Board
 ) -> bool:
     """Check whether the agent leaves the assembler in view to other agents.
 
@@ -184,30 +184,30 @@ def should_yield(
     # other agents at the assembler
     agents_at_assembler = wp.int64(0)
     for board_row in range(SIDE):
-        agents_at_assembler |= ring[board_row] & agents[board_row]
-    return not is_first or (agents_at_assembler != NOTHING and not is_set(ring, 0, 0))
+        agents_at_assembler |= assembler_ring[board_row] & other_agents[board_row]
+    return not is_first or (agents_at_assembler != NOTHING and not is_set(assembler_ring, 0, 0))
 
 
 @wp.func
-def is_blocking(
-    strategy: Strategy, window: Window, view: Planes, ring: Board, agents: Board
+def is_blocking_assembler(
+    strategy: Strategy, window: Window, view: Planes, assembler_ring: Board, other_agents: Board
 ) -> bool:
     """Check whether the agent blocks the assembler.
 
     It does if enough agents are around the assembler, they lack a resource together, and this agent
     carries nothing of it.
     """
-    if not is_set(ring, 0, 0):
+    if not is_set(assembler_ring, 0, 0):
         return False
     blocks = bool(False)
     for r in range(strategy.resource.shape[0]):
-        num_agents, amount = int(1), self_value(window, view, strategy.resource[r])
+        num_agents, amount = int(1), agent_cell_value(window, view, strategy.resource[r])
         if amount == 0:
             for window_row in range(window.height):
                 for window_column in range(window.width):
                     row = window_row - window.height // 2
                     column = window_column - window.width // 2
-                    if is_set(agents, row, column) and is_set(ring, row, column):
+                    if is_set(other_agents, row, column) and is_set(assembler_ring, row, column):
                         num_agents += 1
                         cell = window_row * window.width + window_column
                         amount += int(view[strategy.resource[r], cell])
@@ -224,17 +224,19 @@ def is_target_kind(strategy: Strategy, goal: Goal, kind: int) -> bool:
 
 
 @wp.func
-def target_stations(strategy: Strategy, goal: Goal, boards: Boards, kind: int, result: Board):
+def write_target_stations(
+    strategy: Strategy, goal: Goal, maps: Boards, kind: int, targets_out: Board
+):
     """Write the stations of a kind that are targets, int64 [SIDE]."""
     charges_adjacent = goal.charge_if_adjacent and in_mask(strategy.chargers, kind)
     for row in range(SIDE):
-        stations = boards[FIRST_KIND + kind, row]
-        ready = stations & ~boards[COOLING, row]
+        stations = maps[FIRST_KIND + kind, row]
+        ready = stations & ~maps[COOLING, row]
         targets = wp.int64(0)
         if in_mask(goal.target_kinds, kind):
             targets = stations
             if goal.skip_cooling:
                 targets = ready
         if charges_adjacent:
-            targets |= select_neighbor_cells(ready, row)
-        result[row] = targets
+            targets |= select_cells_beside_agent(ready, row)
+        targets_out[row] = targets

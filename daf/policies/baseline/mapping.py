@@ -9,9 +9,9 @@ from daf.policies.baseline.bitboard import (
     Board,
     Boards,
     bit,
-    column_step,
+    column_change,
     is_set,
-    row_step,
+    row_change,
     shift_board,
     shifted_row,
 )
@@ -29,8 +29,8 @@ from daf.policies.baseline.window import (
     WALL_TYPE,
     Planes,
     Window,
+    agent_cell_value,
     distance_rank,
-    self_value,
 )
 
 MOVE = wp.constant(1)  # value of the feature `last_action` after a move
@@ -40,7 +40,7 @@ SEEN, BLOCKED, COOLING, FIRST_KIND = (wp.constant(board) for board in range(4))
 
 
 @wp.func
-def first_window_row(window: Window) -> int:
+def top_window_row(window: Window) -> int:
     """Return the first row of a board that the window covers."""
     return RADIUS - window.height // 2
 
@@ -50,9 +50,9 @@ def rasterize_window(
     strategy: Strategy,
     window: Window,
     view: Planes,
-    last_rank: int,
-    observed: Boards,
-    agents: Board,
+    cutoff_rank: int,
+    observed_maps: Boards,
+    other_agents: Board,
 ):
     """Convert the window to bitboards.
 
@@ -60,38 +60,43 @@ def rasterize_window(
         strategy: stations and amounts of the game.
         window: shape of the window.
         view: uint8 [planes, P], observation.
-        last_rank: distance rank of the first cell whose tokens were cut off.
-        observed: int64 [3 + B, SIDE], boards of the map as observed; only the rows of the window
-            are written.
-        agents: int64 [SIDE], other agents; written.
+        cutoff_rank: distance rank of the first cell whose tokens were cut off.
+        observed_maps: int64 [3 + B, SIDE], boards of the map as observed; only the rows of the
+            window are written.
+        other_agents: int64 [SIDE], cells of other agents; written.
     """
     for row in range(SIDE):
-        agents[row] = NOTHING
-    top, left = first_window_row(window), RADIUS - window.width // 2
+        other_agents[row] = NOTHING
+    top, left = top_window_row(window), RADIUS - window.width // 2
     for r in range(window.height):
-        for board in range(observed.shape[0]):
-            observed[board, top + r] = NOTHING
-        seen, blocked, other_agents = wp.int64(0), wp.int64(0), wp.int64(0)
+        for board in range(observed_maps.shape[0]):
+            observed_maps[board, top + r] = NOTHING
+        seen, blocked, agents_in_row = wp.int64(0), wp.int64(0), wp.int64(0)
         for c in range(window.width):
             column_bit = bit(left + c)
-            if distance_rank(window, r, c, window.height // 2, window.width // 2) < last_rank:
+            if distance_rank(window, r, c, window.height // 2, window.width // 2) < cutoff_rank:
                 seen |= column_bit
             cell = r * window.width + c
             object_type = int(view[TYPE, cell])
             if object_type == AGENT_TYPE and cell != window.center:
-                other_agents |= column_bit
+                agents_in_row |= column_bit
             if object_type >= WALL_TYPE:
                 blocked |= column_bit
             if object_type > WALL_TYPE:
-                rasterize_station(strategy, view, cell, column_bit, top + r, observed)
-        observed[SEEN, top + r] = seen
-        observed[BLOCKED, top + r] = blocked
-        agents[top + r] = other_agents
+                rasterize_station(strategy, view, cell, column_bit, top + r, observed_maps)
+        observed_maps[SEEN, top + r] = seen
+        observed_maps[BLOCKED, top + r] = blocked
+        other_agents[top + r] = agents_in_row
 
 
 @wp.func
 def rasterize_station(
-    strategy: Strategy, view: Planes, cell: int, column_bit: wp.int64, row: int, observed: Boards
+    strategy: Strategy,
+    view: Planes,
+    cell: int,
+    column_bit: wp.int64,
+    row: int,
+    observed_maps: Boards,
 ):
     """Set the bit of a station on its boards.
 
@@ -101,18 +106,18 @@ def rasterize_station(
         cell: cell of the window.
         column_bit: bit of the column of the boards.
         row: row of the boards.
-        observed: int64 [3 + B, SIDE], boards of the map as observed.
+        observed_maps: int64 [3 + B, SIDE], boards of the map as observed.
     """
     for kind in range(strategy.type_id.shape[0]):
         if int(view[TYPE, cell]) == strategy.type_id[kind] + 1:
             if int(view[COOLDOWN, cell]) > strategy.max_cooldown[kind] + 1:
-                observed[COOLING, row] |= column_bit
-            if is_useful(view, cell, strategy.stock_plane[kind]):
-                observed[FIRST_KIND + kind, row] |= column_bit
+                observed_maps[COOLING, row] |= column_bit
+            if is_station_usable(view, cell, strategy.stock_plane[kind]):
+                observed_maps[FIRST_KIND + kind, row] |= column_bit
 
 
 @wp.func
-def is_useful(view: Planes, cell: int, stock_plane: int) -> bool:
+def is_station_usable(view: Planes, cell: int, stock_plane: int) -> bool:
     """Check whether a chest has stock, or a machine works and has uses left."""
     useful = view[CLIPPED, cell] == wp.uint8(0) and view[USES, cell] != wp.uint8(1)
     if stock_plane != NO_PLANE:
@@ -125,12 +130,12 @@ def update_map(
     strategy: Strategy,
     window: Window,
     view: Planes,
-    observed: Boards,
+    observed_maps: Boards,
     energy_before: int,
-    boards_before: Boards,
-    boards_after: Boards,
-) -> int:
-    """Write the maps after the last action; return the set of station kinds on them.
+    maps_before: Boards,
+    maps_after: Boards,
+):
+    """Write the maps after the last action.
 
     The success of a move is not observed. It succeeded if the blocked cells in view agree with the
     shifted map and the map without shift disagrees, or the energy shows the price of a move. Most
@@ -140,61 +145,68 @@ def update_map(
         strategy: stations and amounts of the game.
         window: shape of the window.
         view: uint8 [planes, P], observation.
-        observed: int64 [3 + B, SIDE], boards of the map as observed.
+        observed_maps: int64 [3 + B, SIDE], boards of the map as observed.
         energy_before: energy of the agent before the last action.
-        boards_before: int64 [3 + B, SIDE], maps before the last action.
-        boards_after: int64 [3 + B, SIDE], maps after the last action; written.
+        maps_before: int64 [3 + B, SIDE], boards of the map before the last action.
+        maps_after: int64 [3 + B, SIDE], boards of the map after the last action; written.
     """
     # displacement by the last action
     rows, columns = int(0), int(0)
-    move = last_move(window, view, boards_before[BLOCKED])
+    move = last_unblocked_move(window, view, maps_before[BLOCKED])
     if move != NO_MOVE:
-        rows, columns = row_step(move), column_step(move)
+        rows, columns = row_change(move), column_change(move)
         has_paid = (
-            self_value(window, view, ENERGY) == energy_before - strategy.net_move_cost
+            agent_cell_value(window, view, ENERGY) == energy_before - strategy.net_move_cost
             and strategy.net_move_cost != 0
         )
-        has_moved = has_paid or maps_disagree(window, boards_before, observed, 0, 0)
-        if not has_moved or maps_disagree(window, boards_before, observed, rows, columns):
+        has_moved = has_paid or maps_disagree(window, maps_before, observed_maps, 0, 0)
+        if not has_moved or maps_disagree(window, maps_before, observed_maps, rows, columns):
             rows, columns = 0, 0
 
     # shift the maps and replace the seen cells
-    top = first_window_row(window)
-    for board in range(boards_before.shape[0]):
-        shift_board(boards_before[board], rows, columns, boards_after[board])
+    top = top_window_row(window)
+    for board in range(maps_before.shape[0]):
+        shift_board(maps_before[board], rows, columns, maps_after[board])
         for row in range(top, top + window.height):
-            boards_after[board, row] = (
-                boards_after[board, row] & ~observed[SEEN, row] | observed[board, row]
+            maps_after[board, row] = (
+                maps_after[board, row] & ~observed_maps[SEEN, row] | observed_maps[board, row]
             )
-
-    # station kinds on the maps
-    mapped_kinds = int(0)
-    for kind in range(boards_before.shape[0] - FIRST_KIND):
-        cells = wp.int64(0)
-        for row in range(SIDE):
-            cells |= boards_after[FIRST_KIND + kind, row]
-        mapped_kinds |= int(cells != NOTHING) << kind
-    return mapped_kinds
 
 
 @wp.func
-def last_move(window: Window, view: Planes, blocked: Board) -> int:
+def find_mapped_kind_mask(maps: Boards) -> int:
+    """Return the set of station kinds on the maps."""
+    kind_mask = int(0)
+    for kind in range(maps.shape[0] - FIRST_KIND):
+        cells = wp.int64(0)
+        for row in range(SIDE):
+            cells |= maps[FIRST_KIND + kind, row]
+        kind_mask |= int(cells != NOTHING) << kind
+    return kind_mask
+
+
+@wp.func
+def last_unblocked_move(window: Window, view: Planes, blocked: Board) -> int:
     """Return the last action if it was a move to a cell that was not blocked; else NO_MOVE."""
-    move = wp.min(self_value(window, view, ARGUMENT), 3)
-    if self_value(window, view, VERB) != MOVE or is_set(blocked, row_step(move), column_step(move)):
+    move = wp.min(agent_cell_value(window, view, ARGUMENT), 3)
+    if agent_cell_value(window, view, VERB) != MOVE or is_set(
+        blocked, row_change(move), column_change(move)
+    ):
         move = NO_MOVE
     return move
 
 
 @wp.func
 def maps_disagree(
-    window: Window, boards: Boards, observed: Boards, rows: int, columns: int
+    window: Window, maps: Boards, observed_maps: Boards, row_shift: int, column_shift: int
 ) -> bool:
     """Check whether the maps, shifted by a step, contradict the observed blocked cells."""
     differing = wp.int64(0)
-    top = first_window_row(window)
+    top = top_window_row(window)
     for row in range(top, top + window.height):
-        seen_twice = shifted_row(boards[SEEN], row, rows, columns) & observed[SEEN, row]
-        blocked = shifted_row(boards[BLOCKED], row, rows, columns)
-        differing |= (blocked ^ observed[BLOCKED, row]) & seen_twice
+        seen_twice = (
+            shifted_row(maps[SEEN], row, row_shift, column_shift) & observed_maps[SEEN, row]
+        )
+        blocked = shifted_row(maps[BLOCKED], row, row_shift, column_shift)
+        differing |= (blocked ^ observed_maps[BLOCKED, row]) & seen_twice
     return differing != NOTHING

@@ -20,35 +20,47 @@ import warp as wp
 from daf.policies.baseline.bitboard import (
     SIDE,
     approach_cells,
-    column_step,
+    column_change,
     in_mask,
     is_set,
-    moves_onto,
-    row_step,
-    shortest_path_moves,
+    move_mask_onto,
+    row_change,
+    shortest_path_move_mask,
 )
-from daf.policies.baseline.goals import EXPLORE, WAIT, choose_goal, is_target_kind, target_stations
-from daf.policies.baseline.mapping import COOLING, FIRST_KIND, rasterize_window, update_map
+from daf.policies.baseline.goals import (
+    EXPLORE,
+    WAIT,
+    choose_goal,
+    is_target_kind,
+    write_target_stations,
+)
+from daf.policies.baseline.mapping import (
+    COOLING,
+    FIRST_KIND,
+    find_mapped_kind_mask,
+    rasterize_window,
+    update_map,
+)
 from daf.policies.baseline.navigation import (
-    agents_around,
-    assembler_ring,
-    goal_cells,
-    passable_cells,
-    pick_move,
+    count_agents_around,
+    pick_random_move,
+    write_assembler_ring,
+    write_goal_cells,
+    write_passable_cells,
 )
-from daf.policies.baseline.strategy import Strategy, build_strategy
+from daf.policies.baseline.strategy import Strategy, build_strategy, list_observed_features
 from daf.policies.baseline.window import (
     ENERGY,
     Window,
+    agent_cell_value,
     build_window,
     fill_planes,
     last_token_rank,
-    self_value,
 )
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.sim.random import FIRST_FACTOR, murmur3_finalizer
-from daf.sim.simulation import torch_stream
+from daf.sim.simulation import current_torch_stream
 from daf.sim.step import BLOCK_DIM, INLINE_FLAGS
 
 RETRY_PROBABILITY = wp.constant(1 / 32)  # per step: explore again when nothing was reachable
@@ -92,14 +104,14 @@ class BaselineState:
     seeds: torch.Tensor
     step: torch.Tensor
 
-    def reset_rows(self, dones: torch.Tensor, initial: "BaselineState") -> "BaselineState":
+    def reset_rows(self, dones: torch.Tensor, initial_state: "BaselineState") -> "BaselineState":
         """Return this state with the rows of finished episodes replaced.
 
         Args:
             dones: bool [N], rows of finished episodes.
-            initial: state of N rows at the start of an episode.
+            initial_state: state of N rows at the start of an episode.
         """
-        pairs = zip(vars(initial).values(), vars(self).values())
+        pairs = zip(vars(initial_state).values(), vars(self).values())
         return BaselineState(
             *(torch.where(dones.view(-1, *[1] * (b.dim() - 1)), a, b) for a, b in pairs)
         )
@@ -113,7 +125,8 @@ class Baseline(Policy):
 
     def __init__(self, game: Game, device: str = "cpu"):
         super().__init__(game, device)
-        self.strategy, features = build_strategy(game, device)
+        features = list_observed_features(game)
+        self.strategy = build_strategy(game, features, device)
         self.window = build_window(game, features, device)
         self.num_boards = FIRST_KIND + self.strategy.type_id.size
         self.view_shape = len(features), self.window.height * self.window.width
@@ -150,7 +163,7 @@ class Baseline(Policy):
             dim=len(observations),
             inputs=[self.strategy, self.window, tokens, *arrays],
             device=str(observations.device),
-            stream=torch_stream(observations.device),
+            stream=current_torch_stream(observations.device),
         )
         return actions, BaselineState(*after)
 
@@ -194,30 +207,31 @@ def act_kernel(
 
     # map: observation to planes to bitboards, merged with the remembered map
     fill_planes(window, observations[n], view)
-    energy = self_value(window, view, ENERGY)
+    energy = agent_cell_value(window, view, ENERGY)
     rasterize_window(
         strategy, window, view, last_token_rank(window, observations[n]), observed, agents
     )
     old_boards = boards_before[n]
-    mapped_kinds = update_map(
-        strategy, window, view, observed, int(energy_before[n]), old_boards, boards
-    )
+    update_map(strategy, window, view, observed, int(energy_before[n]), old_boards, boards)
+    mapped_kinds = find_mapped_kind_mask(boards)
 
     # goal: the most urgent activity
-    assembler_ring(strategy, boards, mapped_kinds, ring)
+    write_assembler_ring(strategy, boards, mapped_kinds, ring)
     goal = choose_goal(strategy, window, view, boards, mapped_kinds, ring, agents, fully_explored)
 
     # goal cells: the cells from which a move uses a target station
-    passable_cells(strategy, goal, boards, mapped_kinds, ring, agents, path_not_found, passable)
-    goal_cells(goal, boards, ring, goals)
+    write_passable_cells(
+        strategy, goal, boards, mapped_kinds, ring, agents, path_not_found, passable
+    )
+    write_goal_cells(goal, boards, ring, goals)
     arrived = int(0)
     team_size = wp.vec4i(1, 1, 1, 1)  # per move: agents wanted around the station it reaches
     for kind in range(strategy.type_id.shape[0]):
         if is_target_kind(strategy, goal, kind):
-            target_stations(strategy, goal, boards, kind, targets)
+            write_target_stations(strategy, goal, boards, kind, targets)
             for row in range(SIDE):
                 goals[row] |= approach_cells(targets, row, strategy.moves[kind])
-            adjacent = moves_onto(targets)
+            adjacent = move_mask_onto(targets)
             arrived |= adjacent & strategy.moves[kind]
             for move in range(4):
                 if in_mask(adjacent, move):
@@ -228,7 +242,7 @@ def act_kernel(
 
     # shortest path: set of first moves
     is_on_goal = is_set(goals, 0, 0) and is_set(passable, 0, 0)
-    moves = shortest_path_moves(arrived, goals, passable)
+    moves = shortest_path_move_mask(arrived, goals, passable)
     has_path = moves != 0
 
     # random moves: hesitation and sidesteps resolve deadlocks between adjacent agents
@@ -236,11 +250,11 @@ def act_kernel(
     u_direction = uniform(seeds_before[n], counter)
     u_behavior = uniform(seeds_before[n], counter + wp.int64(1))
     is_idle = not has_path or (goal.activity == WAIT and is_on_goal)
-    is_crowded = moves_onto(agents) != 0
+    is_crowded = move_mask_onto(agents) != 0
     sidestep = is_idle and is_crowded and u_behavior < SIDESTEP_PROBABILITY
     if sidestep:
-        moves = moves_onto(passable)
-    direction = pick_move(moves, u_direction)
+        moves = move_mask_onto(passable)
+    direction = pick_random_move(moves, u_direction)
 
     # noop: idle, hesitating, out of energy, station on cooldown, or waiting for a team
     noop = is_crowded and u_behavior < HESITATE_PROBABILITY
@@ -248,9 +262,9 @@ def act_kernel(
         noop = not sidestep
     if energy < strategy.move_energy or moves == 0:
         noop = True
-    if is_set(boards[COOLING], row_step(direction), column_step(direction)):
+    if is_set(boards[COOLING], row_change(direction), column_change(direction)):
         noop = True
-    lacks_team = 1 + agents_around(agents, direction) < team_size[direction]
+    lacks_team = 1 + count_agents_around(agents, direction) < team_size[direction]
     wait_steps = int(wait_steps_before[n])
     if lacks_team and wait_steps < MAX_WAIT_STEPS:
         noop = True

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from daf.missions import RESOURCES, Assembler, Chest
-from daf.missions.stations import Recipe
+from daf.missions.stations import Recipe, Resource
 from daf.policies.game import Game
 
 HEARTS_PER_TRIP = 2
@@ -46,10 +46,10 @@ def heart_recipes(game: Game) -> list[Recipe]:
 
 def cheapest_recipe(recipes: list[Recipe]) -> Recipe | None:
     """Return the recipe with the smallest sum of inputs, without energy; None for no recipes."""
-    return min(recipes, key=lambda recipe: sum(materials(recipe).values()), default=None)
+    return min(recipes, key=lambda recipe: sum(material_amounts(recipe).values()), default=None)
 
 
-def materials(recipe: Recipe | None) -> dict[str, int]:
+def material_amounts(recipe: Recipe | None) -> dict[str, int]:
     """Return the inputs of a recipe without energy: resource -> amount."""
     inputs = recipe.inputs if recipe else {}
     return {name: inputs[name] for name in RESOURCES if name != "energy" and inputs.get(name)}
@@ -67,7 +67,7 @@ def amounts_to_carry(recipe: Recipe | None) -> dict[str, int]:
     never more than one heart needs.
     """
     part = min(1, HEARTS_PER_TRIP / min_team_size(recipe)) if recipe else 0
-    return {name: math.ceil(amount * part) for name, amount in materials(recipe).items()}
+    return {name: math.ceil(amount * part) for name, amount in material_amounts(recipe).items()}
 
 
 def station_roles(game: Game) -> tuple[StationRole, ...]:
@@ -82,33 +82,33 @@ def station_roles(game: Game) -> tuple[StationRole, ...]:
     return tuple(role for role in roles if role is not None)
 
 
-def _chest_role(chest: Chest, amounts: dict[str, int]) -> StationRole | None:
+def _chest_role(chest: Chest, carried_amounts: dict[str, int]) -> StationRole | None:
     """Return the role of a chest: store of hearts, or source of a resource.
 
     Args:
         chest: station type.
-        amounts: resources that each agent gathers.
+        carried_amounts: amount of each resource that an agent gathers.
     """
     sides = {side: delta for side, delta in chest.sides.items() if side in APPROACH_SIDES}
     deposit, withdrawal = max(sides.values(), default=0), min(sides.values(), default=0)
     if chest.resource == "heart" and deposit > 0:
         moves = _moves_into(side for side in sides if sides[side] == deposit)
         return StationRole("heart_chest", chest.type_id, moves)
-    if chest.resource in amounts and withdrawal < 0:
+    if chest.resource in carried_amounts and withdrawal < 0:
         moves = _moves_into(side for side in sides if sides[side] == withdrawal)
         return StationRole(chest.resource, chest.type_id, moves, stock=chest.resource)
     return None
 
 
 def _assembler_role(
-    station: Assembler, recipes: list[Recipe], amounts: dict[str, int]
+    station: Assembler, recipes: list[Recipe], carried_amounts: dict[str, int]
 ) -> StationRole | None:
     """Return the role of an assembler or extractor: maker of hearts, or source of a resource.
 
     Args:
         station: station type.
         recipes: recipes that the agents of the game can use.
-        amounts: resources that each agent gathers.
+        carried_amounts: amount of each resource that an agent gathers.
     """
     energy_cost = max((recipe.inputs.get("energy", 0) for recipe in recipes), default=0)
     hearts = [recipe for recipe in recipes if "heart" in recipe.outputs]
@@ -122,7 +122,8 @@ def _assembler_role(
             energy_cost=energy_cost,
             team_size=min_team_size(cheapest_recipe(hearts)),
         )
-    useful = sorted({"energy", *amounts} & {name for r in recipes for name in r.outputs})
+    obtainable = {"energy", *carried_amounts}
+    useful: list[Resource] = sorted(n for r in recipes for n in r.outputs if n in obtainable)
     if not useful:
         return None
     # A partial use reduces the remaining uses by one, like a full use.

@@ -10,7 +10,7 @@ from daf.policies.baseline.roles import (
     amounts_to_carry,
     cheapest_recipe,
     heart_recipes,
-    materials,
+    material_amounts,
     min_team_size,
     station_roles,
 )
@@ -71,22 +71,24 @@ class Strategy:
     net_move_cost: int
 
 
-def build_strategy(game: Game, device: str) -> tuple[Strategy, tuple[str, ...]]:
+def list_observed_features(game: Game) -> tuple[str, ...]:
+    """Return the names of the features that the policy observes, one per plane."""
+    amounts = amounts_to_carry(cheapest_recipe(heart_recipes(game)))
+    return FEATURES + tuple(name for name in amounts if name not in FEATURES)
+
+
+def build_strategy(game: Game, features: tuple[str, ...], device: str) -> Strategy:
     """Build the strategy of a game.
 
     Args:
         game: stations, recipes and observation interface.
+        features: names of the observed features, one per plane.
         device: torch device of the arrays.
-
-    Returns:
-        strategy;
-        names of the observed features, one per plane.
     """
     recipes = heart_recipes(game)
     recipe = cheapest_recipe(recipes)
     amounts = amounts_to_carry(recipe)
     roles = station_roles(game)
-    features = FEATURES + tuple(name for name in amounts if name not in FEATURES)
     planes = {name: plane for plane, name in enumerate(features)}
     formations = [formation for recipe in recipes for formation in recipe.formations]
     cells = {cell for formation in formations for cell in formation}
@@ -111,7 +113,7 @@ def build_strategy(game: Game, device: str) -> tuple[Strategy, tuple[str, ...]]:
     # resources of a heart
     strategy.resource = int_array([planes[name] for name in amounts])
     strategy.amount = int_array(list(amounts.values()))
-    strategy.recipe_amount = int_array(list(materials(recipe).values()))
+    strategy.recipe_amount = int_array(list(material_amounts(recipe).values()))
     strategy.team = min_team_size(recipe)
     strategy.sources = int_array([kinds_with_role(name) for name in amounts])
     # formations
@@ -123,7 +125,7 @@ def build_strategy(game: Game, device: str) -> tuple[Strategy, tuple[str, ...]]:
     strategy.low_energy = ENERGY_RESERVE + max((role.energy_cost for role in roles), default=0)
     strategy.move_energy = game.move_energy
     strategy.net_move_cost = game.move_energy - game.energy_regained
-    return strategy, features
+    return strategy
 
 
 def bitmask(members: Iterable[int]) -> int:

@@ -102,7 +102,7 @@ def token_column(token: wp.vec3ub) -> int:
 
 
 @wp.func
-def self_value(window: Window, view: Planes, plane: int) -> int:
+def agent_cell_value(window: Window, view: Planes, plane: int) -> int:
     """Return the value of a plane at the cell of the agent itself."""
     return int(view[plane, window.center])
 

@@ -7,7 +7,7 @@ import torch
 import warp as wp
 from torch import nn
 
-from daf.sim.simulation import torch_stream
+from daf.sim.simulation import current_torch_stream
 
 wp.set_module_options({"enable_backward": False})
 
@@ -70,12 +70,12 @@ def embed_tokens(
     """
     if observations.device.type == "cpu":
         return _CPUEmbedding.apply(table, bias, observations, vocabulary.to(observations.device))
-    index, factor = lookup_rows(observations, vocabulary, len(table))
+    index, factor = lookup_rows_and_weights(observations, vocabulary, len(table))
     summed = nn.functional.embedding_bag(index, table, mode="sum", per_sample_weights=factor)
     return torch.relu(summed + bias)
 
 
-def lookup_rows(
+def lookup_rows_and_weights(
     observations: torch.Tensor, vocabulary: Vocabulary, num_table_rows: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Look up the table row and the weight of every token.
@@ -103,7 +103,7 @@ def lookup_rows(
             wp.from_torch(factor),
         ],
         device=str(observations.device),
-        stream=torch_stream(observations.device),
+        stream=current_torch_stream(observations.device),
     )
     return index, factor
 
@@ -139,7 +139,7 @@ def lookup_kernel(
 
 
 @functools.cache
-def cpu_kernels(size: int):
+def build_cpu_kernels(embedding_size: int) -> tuple[wp.Kernel, wp.Kernel]:
     """Build the CPU kernels of the embedding and its gradient, one thread per observation.
 
     Warp runs the threads of a CPU kernel serially, so the plain sums of the gradient have a fixed
@@ -147,7 +147,7 @@ def cpu_kernels(size: int):
     over arrays.
 
     Args:
-        size: D, width of the embedding.
+        embedding_size: D, width of the embedding.
 
     Returns:
         kernels of forward and backward pass.
@@ -163,16 +163,16 @@ def cpu_kernels(size: int):
                 if (factor == 0.0f) continue;
                 const int table_row =
                     vocabulary.cell_offsets.data[token[0]] + vocabulary.slots.data[index];
-                float* row = table.data + table_row * {size}l;
-                for (int d = 0; d < {size}; ++d) {statement}
+                float* row = table.data + table_row * {embedding_size}l;
+                for (int d = 0; d < {embedding_size}; ++d) {statement}
             }}
         """
 
     def copy(target: str, source: str) -> str:
-        return f"for (int d = 0; d < {size}; ++d) {target}[d] = {source};"
+        return f"for (int d = 0; d < {embedding_size}; ++d) {target}[d] = {source};"
 
     @wp.func_native(
-        f"float total[{size}];"
+        f"float total[{embedding_size}];"
         + copy("total", "bias.data[d]")
         + loop_over_tokens("total[d] += factor * row[d];")
         + copy("(&wp::index(out, n, 0))", "total[d] <= 0.0f ? 0.0f : total[d]")
@@ -187,11 +187,11 @@ def cpu_kernels(size: int):
     ): ...
 
     @wp.func_native(
-        f"float sum_grad[{size}];"
+        f"float sum_grad[{embedding_size}];"
         "const float* sum = &wp::index(out, n, 0);"
         "const float* out_grad = &wp::index(out_grads, n, 0);"
         + copy("sum_grad", "sum[d] <= 0.0f ? 0.0f : out_grad[d]")
-        + f"for (int d = 0; d < {size}; ++d) bias.data[d] += sum_grad[d];"
+        + f"for (int d = 0; d < {embedding_size}; ++d) bias.data[d] += sum_grad[d];"
         + loop_over_tokens("row[d] += factor * sum_grad[d];")
     )
     def add_to_rows(
@@ -249,7 +249,7 @@ class _CPUEmbedding(torch.autograd.Function):
         out = torch.empty(len(observations), table.shape[1])
         context.save_for_backward(observations, out)
         context.table, context.vocabulary = table, vocabulary
-        sum_rows_kernel, _ = cpu_kernels(table.shape[1])
+        sum_rows_kernel, _ = build_cpu_kernels(table.shape[1])
         _launch(sum_rows_kernel, vocabulary, observations, table.detach(), bias.detach(), out)
         return out
 
@@ -260,7 +260,7 @@ class _CPUEmbedding(torch.autograd.Function):
         if table.grad is None:
             table.grad = torch.zeros_like(table)
         bias_grad = out_grads.new_zeros(table.shape[1])
-        _, scatter_gradient_kernel = cpu_kernels(table.shape[1])
+        _, scatter_gradient_kernel = build_cpu_kernels(table.shape[1])
         tensors = (out.detach(), out_grads.contiguous(), table.grad, bias_grad)
         _launch(scatter_gradient_kernel, context.vocabulary, observations, *tensors)
         return None, bias_grad, None, None

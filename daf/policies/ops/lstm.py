@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import warp as wp
 
-from daf.sim.simulation import torch_stream
+from daf.sim.simulation import current_torch_stream
 
 wp.set_module_options({"enable_backward": False})
 
@@ -17,8 +17,8 @@ wp.set_module_options({"enable_backward": False})
 def lstm_sequence(
     input_gates: torch.Tensor,
     recurrent_weights: torch.Tensor,
-    hidden: torch.Tensor,
-    cell: torch.Tensor,
+    initial_hidden: torch.Tensor,
+    initial_cell: torch.Tensor,
     episode_starts: torch.Tensor,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Compute the equations of `torch.nn.LSTM` with resets at episode starts.
@@ -29,15 +29,17 @@ def lstm_sequence(
         input_gates: float32 [L, N, 4 D], contribution of the inputs to the gates i, f, g, o,
             including both biases.
         recurrent_weights: float32 [4 D, D], weights from the hidden state to the gates.
-        hidden: float32 [N, D], hidden state before the first step.
-        cell: float32 [N, D], cell state before the first step.
+        initial_hidden: float32 [N, D], hidden state before the first step.
+        initial_cell: float32 [N, D], cell state before the first step.
         episode_starts: bool [L, N]; where True, both states are reset to 0 before the step.
 
     Returns:
         hidden states: float32 [L, N, D];
         cell state: float32 [N, D], after the last step.
     """
-    return _LSTMFunction.apply(input_gates, recurrent_weights, hidden, cell, episode_starts)
+    return _LSTMFunction.apply(
+        input_gates, recurrent_weights, initial_hidden, initial_cell, episode_starts
+    )
 
 
 class _LSTMFunction(torch.autograd.Function):
@@ -48,20 +50,20 @@ class _LSTMFunction(torch.autograd.Function):
         context: Any,
         input_gates: torch.Tensor,
         recurrent_weights: torch.Tensor,
-        hidden: torch.Tensor,
-        cell: torch.Tensor,
+        initial_hidden: torch.Tensor,
+        initial_cell: torch.Tensor,
         episode_starts: torch.Tensor,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        steps, rows, size = *input_gates.shape[:2], hidden.shape[1]
+        steps, rows, size = *input_gates.shape[:2], initial_hidden.shape[1]
         gates = torch.empty_like(input_gates)
         # Index 0 holds the initial states, index t + 1 the states after step t.
         hiddens, cells = input_gates.new_empty(2, steps + 1, rows, size)
-        hiddens[0], cells[0] = hidden, cell
+        hiddens[0], cells[0] = initial_hidden, initial_cell
         hidden_gates = input_gates.new_empty(rows, 4 * size)
-        arrays = _arrays(input_gates, hidden_gates, episode_starts, gates, hiddens, cells)
+        arrays = _as_warp_arrays(input_gates, hidden_gates, episode_starts, gates, hiddens, cells)
         for t in range(steps):
             torch.mm(hiddens[t], recurrent_weights.T, out=hidden_gates)
-            _launch(lstm_step, (rows, size), t, arrays, input_gates.device)
+            _launch_step(lstm_step, (rows, size), t, arrays, input_gates.device)
         context.save_for_backward(recurrent_weights, episode_starts, gates, hiddens, cells)
         return hiddens[1:], cells[-1].clone()
 
@@ -74,7 +76,7 @@ class _LSTMFunction(torch.autograd.Function):
         gate_grads = torch.empty_like(gates)
         hidden_grad_from_next = torch.zeros_like(hiddens[0])
         cell_grad = cell_grad.clone()
-        arrays = _arrays(
+        arrays = _as_warp_arrays(
             hidden_grads.contiguous(),
             episode_starts,
             gates,
@@ -84,7 +86,7 @@ class _LSTMFunction(torch.autograd.Function):
             gate_grads,
         )
         for t in reversed(range(steps)):
-            _launch(lstm_step_backward, (rows, size), t, arrays, gate_grads.device)
+            _launch_step(lstm_step_backward, (rows, size), t, arrays, gate_grads.device)
             torch.mm(gate_grads[t], recurrent_weights, out=hidden_grad_from_next)
         not_start = ~episode_starts[..., None]
         hidden_inputs = hiddens[:-1] * not_start
@@ -92,14 +94,14 @@ class _LSTMFunction(torch.autograd.Function):
         return gate_grads, weight_grads, hidden_grad_from_next * not_start[0], cell_grad, None
 
 
-def _arrays(*tensors: torch.Tensor) -> list:
+def _as_warp_arrays(*tensors: torch.Tensor) -> list:
     return [wp.from_torch(tensor.detach(), return_ctype=True) for tensor in tensors]
 
 
-def _launch(
+def _launch_step(
     kernel: wp.Kernel, dim: tuple[int, int], t: int, arrays: list, device: torch.device
 ) -> None:
-    stream = torch_stream(device)
+    stream = current_torch_stream(device)
     wp.launch(kernel, dim=dim, inputs=[t, *arrays], device=str(device), stream=stream)
 
 

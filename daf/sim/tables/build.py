@@ -1,13 +1,14 @@
 """MissionTables: constants of a mission as tensors and as a Warp struct."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 import warp as wp
 
-from daf.missions import POSITIONS, RESOURCES, Assembler, Mission, Recipe
-from daf.missions.formations import recipe_by_neighbor_byte
+from daf.missions import POSITIONS, RESOURCES, Assembler, Mission, Recipe, Resource
+from daf.missions.formations import recipe_index_by_neighbor_mask
 from daf.missions.inventory import inventory_limits, starting_inventory
 from daf.sim.tables.clipping import clipping_tables
 from daf.sim.tables.codes import (
@@ -22,7 +23,7 @@ from daf.sim.tables.codes import (
     STATION_TYPE_SHIFT,
     WALL_CODE,
 )
-from daf.sim.tables.maps import MapArrays, PaddedGrid, int_array
+from daf.sim.tables.maps import MapArrays, PaddedGrid, TableData, to_int32_array
 from daf.sim.tables.struct import Tables
 from daf.sim.tables.windows import visibility_tables, window_cells
 
@@ -45,7 +46,7 @@ class MissionTables:
             `limit_group_mask`, `limit`, `initial_inventory`, `regeneration` [R];
             `type_id`, `station_kind`, `partial`, `max_uses`, float32 `exhaustion`,
             `chest_resource`, `chest_initial`, `chest_capacity` [B];
-            `recipe` [B, 256], recipe of each neighbor byte;
+            `recipe` [B, 256], recipe of each neighbor mask;
             `chest_delta` [B, 4], change of the stock by direction of the move;
             `recipe_input`, `recipe_output` [Q, R]; `recipe_cooldown`, `recipe_has_output` [Q];
             `reward_weight`, `reward_cap` float32, `reward_resource`, `reward_of_chest` [F];
@@ -83,12 +84,12 @@ class MissionTables:
             setattr(self.struct, name, value)
 
 
-def _amounts_by_resource(amounts: dict[str, int]) -> list[int]:
+def _amounts_in_resource_order(amounts: Mapping[Resource, int]) -> list[int]:
     """Return the amounts in the order of `RESOURCES`."""
     return [amounts.get(resource, 0) for resource in RESOURCES]
 
 
-def _map_tables(maps: MapArrays, padded: PaddedGrid) -> dict:
+def _map_tables(maps: MapArrays, padded: PaddedGrid) -> TableData:
     padding = ((padded.pad_rows,) * 2, (padded.pad_columns,) * 2)
     cells = np.where(maps.wall, WALL_CODE, EMPTY).astype(np.int16)
     grid = np.pad(cells, ((0, 0), *padding), constant_values=OUTSIDE)
@@ -109,13 +110,13 @@ def _map_tables(maps: MapArrays, padded: PaddedGrid) -> dict:
         "first_agent": first_agent,
         "grid": grid,
         "station_at": station_at,
-        "agent_cell": int_array(agents),
-        "move_offset": int_array([neighbor_offsets[POSITIONS.index(move)] for move in MOVES]),
-        "neighbor_offset": int_array(neighbor_offsets),
+        "agent_cell": to_int32_array(agents),
+        "move_offset": to_int32_array([neighbor_offsets[POSITIONS.index(move)] for move in MOVES]),
+        "neighbor_offset": to_int32_array(neighbor_offsets),
     }
 
 
-def _agent_tables(mission: Mission) -> dict:
+def _agent_tables(mission: Mission) -> TableData:
     limit_by_resource = {
         name: limit for limit in inventory_limits(mission) for name in limit.resources
     }
@@ -123,15 +124,15 @@ def _agent_tables(mission: Mission) -> dict:
         "move_energy": mission.move_energy,
         "num_glyphs": mission.glyphs,
         "failure_penalty": mission.failure_penalty,
-        "limit_group_mask": int_array(
+        "limit_group_mask": to_int32_array(
             [_other_resources_mask(name, limit_by_resource[name].resources) for name in RESOURCES]
         ),
-        "limit": int_array([limit_by_resource[name].limit for name in RESOURCES]),
+        "limit": to_int32_array([limit_by_resource[name].limit for name in RESOURCES]),
         "initial_inventory": np.asarray(
-            _amounts_by_resource(starting_inventory(mission)), dtype=np.uint8
+            _amounts_in_resource_order(starting_inventory(mission)), dtype=np.uint8
         ),
         "regeneration_interval": mission.regeneration.interval,
-        "regeneration": int_array(_amounts_by_resource(mission.regeneration.amounts)),
+        "regeneration": to_int32_array(_amounts_in_resource_order(mission.regeneration.amounts)),
     }
 
 
@@ -140,7 +141,7 @@ def _other_resources_mask(resource: str, limit_group: tuple[str, ...]) -> int:
     return sum(1 << RESOURCES.index(member) for member in limit_group if member != resource)
 
 
-def _station_tables(mission: Mission, maps: MapArrays) -> dict:
+def _station_tables(mission: Mission, maps: MapArrays) -> TableData:
     recipes: list[Recipe] = []
     fields: dict[str, list] = {name: [] for name in _TYPE_FIELDS}
     for station in (mission.stations[name] for name in maps.types):
@@ -157,7 +158,7 @@ def _station_tables(mission: Mission, maps: MapArrays) -> dict:
         fields["recipe"].append(
             [
                 NO_RECIPE if index is None else len(recipes) + index
-                for index in recipe_by_neighbor_byte(station)
+                for index in recipe_index_by_neighbor_mask(station)
             ]
             if is_assembler
             else [NO_RECIPE] * 256
@@ -169,18 +170,19 @@ def _station_tables(mission: Mission, maps: MapArrays) -> dict:
     shapes = {"chest_delta": (-1, 4), "recipe": (-1, 256)}
     return {
         **{
-            name: int_array(values).reshape(shapes.get(name, -1)) for name, values in fields.items()
+            name: to_int32_array(values).reshape(shapes.get(name, -1))
+            for name, values in fields.items()
         },
         "exhaustion": np.asarray(exhaustion, dtype=np.float32),
-        "station_type": int_array(maps.station_type),
-        "recipe_input": int_array(
-            [_amounts_by_resource(recipe.inputs) for recipe in recipes]
+        "station_type": to_int32_array(maps.station_type),
+        "recipe_input": to_int32_array(
+            [_amounts_in_resource_order(recipe.inputs) for recipe in recipes]
         ).reshape(-1, len(RESOURCES)),
-        "recipe_output": int_array(
-            [_amounts_by_resource(recipe.outputs) for recipe in recipes]
+        "recipe_output": to_int32_array(
+            [_amounts_in_resource_order(recipe.outputs) for recipe in recipes]
         ).reshape(-1, len(RESOURCES)),
-        "recipe_cooldown": int_array([recipe.cooldown for recipe in recipes]),
-        "recipe_has_output": int_array([any(recipe.outputs.values()) for recipe in recipes]),
+        "recipe_cooldown": to_int32_array([recipe.cooldown for recipe in recipes]),
+        "recipe_has_output": to_int32_array([any(recipe.outputs.values()) for recipe in recipes]),
         "first_repair": first_repair,
         "num_repairs": len(mission.clipping.repairs),
     }
@@ -199,7 +201,7 @@ _TYPE_FIELDS = (
 )
 
 
-def _reward_tables(mission: Mission) -> dict:
+def _reward_tables(mission: Mission) -> TableData:
     names = sorted(mission.rewards)
     chest = [name.startswith("chest.") for name in names]
     resource = [name.split(".")[1 if is_chest else 0] for name, is_chest in zip(names, chest)]
@@ -208,12 +210,12 @@ def _reward_tables(mission: Mission) -> dict:
         "max_steps": mission.max_steps,
         "reward_weight": np.asarray([mission.rewards[n] for n in names], dtype=np.float32),
         "reward_cap": np.asarray(caps, dtype=np.float32),
-        "reward_resource": int_array([RESOURCES.index(name) for name in resource]),
-        "reward_of_chest": int_array(chest),
+        "reward_resource": to_int32_array([RESOURCES.index(name) for name in resource]),
+        "reward_of_chest": to_int32_array(chest),
     }
 
 
-def _window_tables(mission: Mission, padded: PaddedGrid, map_tables: dict) -> dict:
+def _window_tables(mission: Mission, padded: PaddedGrid, map_tables: TableData) -> TableData:
     window = window_cells(mission.window_height, mission.window_width, padded.width)
     grid, first_agent = map_tables["grid"], map_tables["first_agent"]
     return {

@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from daf.missions import Assembler, Mission
-from daf.sim.tables.maps import MapArrays, int_array
+from daf.sim.tables.maps import MapArrays, TableData, to_int32_array
 
 
-def clipping_tables(mission: Mission, maps: MapArrays) -> dict:
+def clipping_tables(mission: Mission, maps: MapArrays) -> TableData:
     """Build the fields of `Tables` for clipping."""
     station_types = [mission.stations[name] for name in maps.types]
     # The clipper of the reference engine ignores chests and immune stations: they do not count in
@@ -39,9 +39,9 @@ def clipping_tables(mission: Mission, maps: MapArrays) -> dict:
         cutoff = np.float32(3) * length_scale
     return {
         "clip_rate": mission.clipping.rate,
-        "clip_order": int_array(order),
-        "clip_words": int_array([]),
-        "starts_clipped": int_array(starts_clipped),
+        "clip_order": to_int32_array(order),
+        "clip_words": to_int32_array([]),
+        "starts_clipped": to_int32_array(starts_clipped),
         "initial_clip_weight": weight,
         "spread": np.stack(
             [
@@ -53,7 +53,7 @@ def clipping_tables(mission: Mission, maps: MapArrays) -> dict:
 
 
 def _clipping_spread(
-    positions: np.ndarray, clippable: np.ndarray, length_scale: float, cutoff: float
+    positions: np.ndarray, clippable: np.ndarray, length_scale: np.float32, cutoff: np.float32
 ) -> np.ndarray:
     """Return exp(-distance / length_scale) for each pair of clippable stations of a map.
 

@@ -3,6 +3,7 @@
 import warp as wp
 
 from daf.missions import POSITIONS, RESOURCES
+from daf.missions.stations import Side
 
 # Content of a cell of the grid. Station k is FIRST_STATION + k, agent a is first_agent + a.
 OUTSIDE = wp.constant(0)
@@ -23,5 +24,5 @@ NO_RECIPE = wp.constant(-1)
 ASSEMBLER_KIND = wp.constant(0)
 CHEST_KIND = wp.constant(1)
 
-MOVES = ("N", "S", "W", "E")
-OPPOSITE = {"N": "S", "S": "N", "W": "E", "E": "W"}
+MOVES: tuple[Side, ...] = ("N", "S", "W", "E")
+OPPOSITE: dict[Side, Side] = {"N": "S", "S": "N", "W": "E", "E": "W"}

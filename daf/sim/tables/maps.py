@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 
 from daf.missions import Mission
-from daf.missions.game_statistics import station_types
+from daf.missions.game_statistics import station_types_on_map
 from daf.missions.mission import AGENT, WALL
+
+TableData = dict[str, Any]
+"""Fields of `Tables`: a number or an array by name."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class MapArrays:
     @classmethod
     def from_mission(cls, mission: Mission) -> "MapArrays":
         """Build the arrays of all layouts of a mission."""
-        types = station_types(mission)
+        types = station_types_on_map(mission)
         wall = mission.mask_of(WALL)
         station = np.full(wall.shape, -1)
         for index, name in enumerate(types):
@@ -79,6 +82,6 @@ def positions_per_map(mask: np.ndarray) -> np.ndarray:
     return positions[:, 1:].reshape(len(mask), len(positions) // len(mask), 2)
 
 
-def int_array(values: Any) -> np.ndarray:
+def to_int32_array(values: Any) -> np.ndarray:
     """Convert values to an int32 array."""
     return np.asarray(values, dtype=np.int32)

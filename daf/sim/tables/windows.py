@@ -73,8 +73,10 @@ def visibility_tables(
     for layout, is_walkable in enumerate(walkable):
         cells = np.flatnonzero(is_walkable)
         neighborhood = cells[:, None] + window.offset
-        wall_masks.append(_pack_masks(walls[layout, neighborhood]))
-        visible_stations[layout, cells, :num_words] = _pack_masks(stations[layout, neighborhood])
+        wall_masks.append(_pack_bits_to_words(walls[layout, neighborhood]))
+        visible_stations[layout, cells, :num_words] = _pack_bits_to_words(
+            stations[layout, neighborhood]
+        )
     views, view_ids = np.unique(np.concatenate(wall_masks), axis=0, return_inverse=True)
     visible_stations[walkable, num_words] = view_ids.reshape(-1)
     tokens = np.zeros((len(views), num_ranks + PADDING_TOKENS, 3), dtype=np.uint8)
@@ -98,8 +100,8 @@ def visibility_tables(
     }
 
 
-def _pack_masks(mask: np.ndarray) -> np.ndarray:
+def _pack_bits_to_words(bits: np.ndarray) -> np.ndarray:
     """Pack bool [n, P] into int64 [n, words]: rank r is bit r % 64 of word r // 64."""
-    padding = -mask.shape[1] % WORD
-    bits = np.pad(mask, ((0, 0), (0, padding)))
-    return np.packbits(bits, axis=1, bitorder="little").view("<i8")
+    padding = -bits.shape[1] % WORD
+    padded = np.pad(bits, ((0, 0), (0, padding)))
+    return np.packbits(padded, axis=1, bitorder="little").view("<i8")

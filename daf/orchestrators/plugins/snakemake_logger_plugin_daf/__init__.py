@@ -5,6 +5,7 @@ PYTHONPATH.
 """
 
 import json
+import logging
 from dataclasses import dataclass, field
 from typing import Optional
 
@@ -39,10 +40,12 @@ class LogHandler(LogHandlerBase):
     """Handler that appends events to a file."""
 
     def __post_init__(self) -> None:
+        assert isinstance(self.settings, LogHandlerSettings)
+        assert self.settings.path is not None  # a required option
         self.baseFilename = self.settings.path
         self.file = open(self.baseFilename, "a", encoding="utf-8")  # noqa: SIM115
 
-    def emit(self, record) -> None:
+    def emit(self, record: logging.LogRecord) -> None:
         """Write one event as a JSON line."""
         event = getattr(record, "event", None)
         if event is not None and str(event) in EVENTS:

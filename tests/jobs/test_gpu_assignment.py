@@ -13,14 +13,15 @@ import pytest
 import yaml
 
 from daf.config import ExecutionConfig
-from daf.jobs.device import job_device
+from daf.jobs.device import claim_job_device
+from daf.jobs.gpu_assignment import NotEnoughGPUsError, claim_gpus
 from daf.orchestrators.snakemake_command import snakemake_command
 from daf.provenance.source import workflow_folder
-from daf.system.gpus import NotEnoughGPUsError, claim_gpus, visible_gpus
+from daf.system.gpus import visible_gpus
 
 HOLD = """
 import sys, time
-from daf.system.gpus import claim_gpus
+from daf.jobs.gpu_assignment import claim_gpus
 with claim_gpus(int(sys.argv[1]), int(sys.argv[2])) as names:
     print(",".join(names), flush=True)
     sys.stdin.read()
@@ -86,10 +87,10 @@ def test_job_with_several_gpus(hold):
 
 def test_job_on_several_nodes_claims_its_share_per_node():
     snakemake = SimpleNamespace(resources={"gpu": 4, "nodes": 2}, threads=1)
-    with job_device(snakemake, ExecutionConfig()):
+    with claim_job_device(snakemake, ExecutionConfig()):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1"
     snakemake = SimpleNamespace(resources={"gpu": 4}, threads=1)
-    with pytest.raises(NotEnoughGPUsError), job_device(snakemake, ExecutionConfig()):
+    with pytest.raises(NotEnoughGPUsError), claim_job_device(snakemake, ExecutionConfig()):
         pass
 
 

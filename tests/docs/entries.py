@@ -1,0 +1,139 @@
+"""How the tests run the commands of each page, and which ones they do not run."""
+
+from dataclasses import dataclass, field
+
+INSTALLATION = "installs packages; .ci/run calls make"
+SHELL = "changes the shell; the tests run in the environment"
+TESTS = "runs tests of this repository"
+CLUSTER = "needs a cluster; tests/slurm and tests/cluster cover it"
+METTAGRID = "needs mettagrid; tests/with_mettagrid covers it"
+GPU = "needs a GPU"
+HOURS = "takes hours; runs as a dry run"
+MEASUREMENT = "measures speed for minutes"
+
+
+@dataclass(frozen=True)
+class Page:
+    """How the tests run the commands of a page."""
+
+    needs: str | None = None
+    """Page whose files and results this page presupposes."""
+    is_literal: bool = False
+    """True: the commands run with the documented numbers of steps, episodes, seeds and trials."""
+    values: dict[str, str] = field(default_factory=dict)
+    """Values of the placeholders; a value with `*` is the first file, or the name of
+    the first folder, that matches."""
+    statuses: dict[str, int] = field(default_factory=dict)
+    """Exit statuses other than 0, by command."""
+    prints: dict[str, str] = field(default_factory=dict)
+    """Text of the page that a command prints, by command."""
+    not_run: dict[str, str] = field(default_factory=dict)
+    """Reasons of commands that the tests do not run, by command."""
+    absent: tuple[str, ...] = ()
+    """Paths in the text that the commands of the page do not make."""
+
+
+ON_SLURM = "snakemake benchmark_report --workflow-profile workflow/profiles/slurm"
+AUDIT = "daf audit results"
+PAGES = {
+    "docs/tutorials/first_benchmark.md": Page(
+        is_literal=True,
+        statuses={AUDIT: 3},
+        prints={AUDIT: "28 result files"},
+        not_run={"make .venv/.installed": INSTALLATION, "source .venv/bin/activate": SHELL},
+    ),
+    "docs/tutorials/first_policy.md": Page(
+        needs="docs/tutorials/first_benchmark.md", is_literal=True
+    ),
+    "README.md": Page(not_run={"make benchmark": INSTALLATION, "make test": TESTS}),
+    "docs/how-to/add_a_mission.md": Page(),
+    "docs/how-to/audit_results.md": Page(
+        needs="docs/tutorials/first_benchmark.md",
+        values={
+            "RESULTS": "results",
+            "RUN": "results/runs/stateless-s1-*",
+            "FILE.zip": "crate.zip",
+        },
+    ),
+    "docs/how-to/benchmark.md": Page(
+        values={"RUN": "results/runs/lstm-s1-*"}, not_run={"make benchmark": INSTALLATION}
+    ),
+    "docs/how-to/gpus_and_colocated_runs.md": Page(
+        not_run={
+            "snakemake benchmark_report --configfile config/reference_gpu.yaml": HOURS,
+            "make gpu-benchmark": GPU,
+        },
+    ),
+    "docs/how-to/run_on_a_cluster.md": Page(
+        not_run={
+            "git clone URL daf && cd daf": CLUSTER,
+            "module load python/3.11": CLUSTER,
+            "make .venv/.installed": INSTALLATION,
+            "source .venv/bin/activate": SHELL,
+            "pip install -r requirements-cluster.lock": INSTALLATION,
+            "tmux": SHELL,
+            f"{ON_SLURM} --dry-run": CLUSTER,
+            ON_SLURM: CLUSTER,
+            "apptainer exec --nv daf.sif daf benchmark": CLUSTER,
+            "kubectl create role daf --verb=create,get,list,delete --resource=jobs": CLUSTER,
+            "kubectl create rolebinding daf --role=daf --serviceaccount=NAMESPACE:default": CLUSTER,
+            "cp /opt/daf/workflow/profiles/kubernetes/job.yaml kubernetes.yaml": CLUSTER,
+            "daf benchmark --profile kubernetes": CLUSTER,
+        },
+    ),
+    "docs/how-to/ship_a_bundle.md": Page(
+        needs="docs/how-to/benchmark.md",
+        values={
+            "POLICY": "results/runs/lstm-s1-*",
+            "FILE.zip": "results/deployments/*.zip",
+            "FILE.pt2": "policy.pt2",
+            "FOLDER": "unpacked",
+        },
+    ),
+    "docs/how-to/size_a_study.md": Page(
+        needs="docs/how-to/benchmark.md",
+        values={
+            "FILE": "config/config.yaml",
+            "small.yaml": "study.yaml",
+            "large.yaml": "study.yaml",
+        },
+    ),
+    "docs/how-to/sweep.md": Page(),
+    "docs/how-to/use_mettagrid.md": Page(
+        needs="docs/how-to/benchmark.md",
+        values={"RUN": "results/runs/lstm-s1-*"},
+        not_run={
+            "pip install 'daf[mettagrid]'": INSTALLATION,
+            "daf compare mettagrid:random random --missions training_facility_1": METTAGRID,
+            "daf mettagrid check assembler_1 --seeds 20 --steps 1000": METTAGRID,
+            "python -m pytest -m 'mettagrid and not slow'": TESTS,
+            "python -m pytest -m mettagrid": TESTS,
+        },
+    ),
+    "docs/reference/rules_and_profiles.md": Page(
+        needs="docs/how-to/benchmark.md",
+        absent=("results/engine/report.html", "results/deployments/POLICY.zip"),
+    ),
+    "docs/explanation/engine.md": Page(
+        not_run={
+            "python -m pytest tests/sim/test_parity.py": TESTS,
+            "python -m pytest -m '' tests/sim/test_reference.py": TESTS,
+            "python -m pytest -m '' tests/sim/test_random_missions.py": TESTS,
+        },
+    ),
+    "docs/measurements/reference_policies.md": Page(
+        not_run={
+            "snakemake reference_results": HOURS,
+            "snakemake benchmark_report --configfile config/halls.yaml": HOURS,
+            "snakemake benchmark_report --configfile config/memory.yaml": HOURS,
+        },
+    ),
+    "docs/measurements/speed.md": Page(
+        not_run={
+            "pip install 'daf[mettagrid]'": INSTALLATION,
+            "python -m daf.sim.benchmark --mission MISSION": MEASUREMENT,
+            "snakemake engine_benchmark": MEASUREMENT,
+            "python -m daf.sim.benchmark --scaling": MEASUREMENT,
+        },
+    ),
+}
