@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 
 LIMIT = 1e9  # bound of every number of a configuration, not shown
 MARK = re.compile(r"^<!-- generated: (.+) -->$", re.MULTILINE)
-TOOLS = ("daf.cluster.forecast", "daf.sim.benchmark", "daf.learn.benchmark")
+TOOLS = ("daf.cluster.cost_forecast", "daf.sim.benchmark", "daf.learn.benchmark")
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

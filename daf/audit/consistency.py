@@ -33,8 +33,8 @@ STATS = "stats.json"
 class ConsistencyChecks(SidecarIndex):
     """Checks of the sidecars of a results folder against each other, one method per rule."""
 
-    def check_job(self, first_output: str) -> None:
-        """Check that a sidecar is consistent with its file and with the other sidecars.
+    def require_consistent_job(self, first_output: str) -> None:
+        """Require that a sidecar is consistent with its file and with the other sidecars.
 
         Args:
             first_output: first output of the job.
@@ -73,29 +73,32 @@ class ConsistencyChecks(SidecarIndex):
         check_equal("ceiling", job.mission.ceiling, self.compute_ceiling(job.mission))
         digests = find_input_digests(sidecar, "weights")
         if not isinstance(job.policy, Team):
-            self.check_policy(job.policy, job.trained_on, digests)
+            self.require_policy(job.policy, job.trained_on, digests)
             return
         check_equal("training missions", len(job.trained_on), 0)
         used: set[str] = set()
         for member in job.policy.members:
             file = member.find_weights_file(digests)
             weights = {file: digests[file]} if file else {}
-            self.check_policy(member.instance, member.trained_on, weights)
+            self.require_policy(member.instance, member.trained_on, weights)
             used |= weights.keys()
         check_equal("weights", sorted(digests), sorted(used))
 
-    def check_policy(
+    def require_policy(
         self,
         policy: PolicyInstance,
         trained_on: tuple[Mission, ...],
         weights_digests: Mapping[str, str],
     ) -> None:
-        """Check a policy instance against the sidecar of its run, or a fixed policy by its name.
+        """Require that a policy matches the sidecar of its run, or its name if it is fixed.
 
         Args:
             policy: policy instance as recorded.
             trained_on: training missions as recorded.
             weights_digests: recorded weights file, with its SHA-256.
+
+        Raises:
+            SidecarMismatchError: they differ.
         """
         file = f"runs/{policy.name}/policy.safetensors"
         if policy.training_seed is None and file not in self.sidecars:
@@ -112,7 +115,7 @@ class ConsistencyChecks(SidecarIndex):
         check_equal("weights", list(weights_digests), [file])
 
     def _check_deploy(self, first_output: str, sidecar: Sidecar, job: Deploy) -> None:
-        self.check_policy(job.policy, job.trained_on, find_input_digests(sidecar, "weights"))
+        self.require_policy(job.policy, job.trained_on, find_input_digests(sidecar, "weights"))
         tables = sidecar.inputs.get("episodes", {})
         jobs = [self.find_producing_job(file, Evaluate) for file in tables]
         for file, evaluate in zip(tables, jobs):
@@ -132,7 +135,7 @@ class ConsistencyChecks(SidecarIndex):
         ceilings = {name: mission.ceiling for name, mission in plan.missions.items()}
         check_equal("ceilings", job.ceilings, ceilings)
         self._check_input_files(sidecar, {"episodes": plan.episodes_files()})
-        self.check_evaluations(plan)
+        self.require_evaluations(plan)
 
     def _check_report(self, first_output: str, sidecar: Sidecar, job: Report) -> None:
         folder = first_output.rpartition("/")[0]
@@ -145,7 +148,7 @@ class ConsistencyChecks(SidecarIndex):
         check_equal("missions", list(job.missions), list(plan.missions.values()))
         kind = "comparison" if folder.startswith("comparisons/") else "benchmark"
         _check_snakemake_command(job.command, f"{kind}_report")
-        runs = [plan.weights_file(run).rpartition("/")[0] for run in plan.available_runs()]
+        runs = [plan.weights_path(run).rpartition("/")[0] for run in plan.available_runs()]
         self._check_input_files(
             sidecar,
             {
@@ -163,7 +166,7 @@ class ConsistencyChecks(SidecarIndex):
         check_equal("rounds", job.rounds, state.entries_by_round(len(job.rounds)))
         self._check_input_files(sidecar, {"episodes": state.episodes_files(len(job.rounds))})
         for finished in state.rounds[: len(job.rounds)]:
-            self.check_evaluations(finished.plan)
+            self.require_evaluations(finished.plan)
 
     def _check_rank(self, first_output: str, sidecar: Sidecar, job: Rank) -> None:
         self._check_propose(first_output, sidecar, job)
@@ -181,11 +184,11 @@ class ConsistencyChecks(SidecarIndex):
             {
                 "trials": [f"{state.folder}/trials.parquet"],
                 "rounds": [f"{state.folder}/rounds.parquet"],
-                "weights": [state.plan.weights_file(state.best_run or "")],
+                "weights": [state.plan.weights_path(state.best_run or "")],
                 "confirmation": state.confirmation.episodes_files(),
             },
         )
-        self.check_evaluations(state.confirmation)
+        self.require_evaluations(state.confirmation)
 
     def _check_sweep_report(self, first_output: str, sidecar: Sidecar, job: SweepReport) -> None:
         folder = derive_sweep_folder(first_output.rpartition("/")[0])
@@ -201,10 +204,14 @@ class ConsistencyChecks(SidecarIndex):
         expected = {kind: [self._add_results_dir(path)] for kind, path in paths.items()}
         self._check_input_files(sidecar, expected)
 
-    def check_evaluations(self, plan: Plan) -> None:
-        """Check that the evaluations of a plan are of its contestants and on its missions."""
-        for policy, mission in plan.evaluations():
-            file = self._strip_results_dir(plan.episodes_file(policy, mission))
+    def require_evaluations(self, plan: Plan) -> None:
+        """Require that the evaluations of a plan are of its contestants and on its missions.
+
+        Raises:
+            SidecarMismatchError: the sidecar of an evaluation is missing or differs.
+        """
+        for policy, mission in plan.available_evaluations():
+            file = self._strip_results_dir(plan.episodes_path(policy, mission))
             job = self.find_producing_job(file, Evaluate)
             expected = plan.find_contestant(policy).resolved()
             check_equal(f"policy of {file}", job.policy.resolved(), expected)
@@ -250,7 +257,7 @@ def find_input_digests(sidecar: Sidecar, input_name: str) -> dict[str, str]:
 
 
 def check_equal(description: str, recorded: Any, expected: Any) -> None:
-    """Check a recorded value against the value that follows from the other sidecars.
+    """Require that a recorded value equals the value that follows from the other sidecars.
 
     Raises:
         SidecarMismatchError: they differ.

@@ -42,7 +42,7 @@ def check_job_consistency(
     sidecar = checks.sidecars[first_output]
     outputs = list(sidecar.output_digests())
     try:
-        checks.check_job(first_output)
+        checks.require_consistent_job(first_output)
     except CannotVerifyError as reason:
         findings.mark_unverifiable(outputs, f"{reason}")
     except Exception as error:  # the sidecar may hold anything

@@ -50,7 +50,7 @@ def find_environment_difference(
             {"name": check, "ok": True, "found": value, "needed": needed}
             for check, value, needed in checks
         ],
-        "device": {"kind": device, "name": name, "cores": _recorded_num_cores(recorded)},
+        "device": {"kind": device, "name": name, "cores": _recorded_num_cores_or_one(recorded)},
         "versions": origin.versions,
         "platform": origin.platform,
     }
@@ -72,7 +72,7 @@ def find_machine_differences(environment_file: Path, sidecar: Sidecar) -> list[s
     differences = current.describe_differences(same_code, include_hardware=True)
     if sidecar.origin.platform != platform.platform():
         differences.append(f"platform {sidecar.origin.platform}")
-    if (cores := _recorded_num_cores(load_json(environment_file))) != os.cpu_count():
+    if (cores := _recorded_num_cores_or_one(load_json(environment_file))) != os.cpu_count():
         differences.append(f"{cores} cores instead of {os.cpu_count()}")
     return differences
 
@@ -100,7 +100,7 @@ def find_config_difference(config_file: Path, job: PipelineCall) -> str | None:
     return find_value_difference(recorded, expected, "")
 
 
-def _recorded_num_cores(environment_json: Any) -> int:
+def _recorded_num_cores_or_one(environment_json: Any) -> int:
     """Return the number of cores in environment.json; 1 if it is not a positive integer."""
     device = environment_json.get("device") if isinstance(environment_json, dict) else None
     cores = device.get("cores") if isinstance(device, dict) else None

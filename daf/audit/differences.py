@@ -64,7 +64,7 @@ def find_value_difference(recorded: Any, expected: Any, key_path: str) -> str | 
         pairs = enumerate(zip(recorded, expected))
         items = [(a, b, _join_key(key_path, number)) for number, (a, b) in pairs]
     else:
-        equal = _are_equal_within_tolerance(recorded, expected)
+        equal = _are_scalars_close(recorded, expected)
         return None if equal else _mismatch_text(f"key '{key_path}'", recorded, expected)
     return next(filter(None, (find_value_difference(*item) for item in items)), None)
 
@@ -89,7 +89,7 @@ def find_table_difference(recorded: pd.DataFrame, expected: pd.DataFrame) -> str
     return None
 
 
-def _are_equal_within_tolerance(recorded: Any, expected: Any) -> bool:
+def _are_scalars_close(recorded: Any, expected: Any) -> bool:
     numbers = (int, float)
     if type(recorded) in numbers and type(expected) in numbers:
         return math.isclose(recorded, expected, rel_tol=TOLERANCE, abs_tol=TOLERANCE)

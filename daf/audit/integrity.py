@@ -190,7 +190,11 @@ def _check_log_digest(
 
 
 def _read_start_timestamp(log_path: Path) -> float | None:
-    """Return the start of the attempt that wrote a log, in seconds since 1970; None if unknown."""
+    """Return the start of the attempt that wrote a log, in seconds since 1970; None if unknown.
+
+    Raises:
+        OSError: the log cannot be read, or it is not a regular file.
+    """
     with open_regular_file(log_path) as file:
         first_line = file.readline(200).decode("utf-8", "replace").strip()
     try:

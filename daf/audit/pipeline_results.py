@@ -136,5 +136,5 @@ def _derive_expected_experiment_outputs(
 def _checkpoints_by_label(plan: Plan) -> dict[str, list[str]]:
     checkpoints: dict[str, list[str]] = {}
     for run in plan.available_runs():
-        checkpoints.setdefault(plan.labels[run], []).append(plan.weights_file(run))
+        checkpoints.setdefault(plan.labels[run], []).append(plan.weights_path(run))
     return checkpoints

@@ -20,7 +20,7 @@ class PolicyConfig(Model):
 
     class_path: FilePath = Field(
         min_length=1,
-        description="short name, MODULE:CLASS, FILE.py:CLASS or mettagrid:BUNDLE of the policy",
+        description="short name, MODULE:CLASS, FILE.py:CLASS or mettagrid:NAME of the policy",
     )
     name: Name | None = Field(
         default=None, description="label of the policy; null: derived from class and weights"
@@ -105,8 +105,8 @@ class TeamsConfig(Model):
     )
     replacement: str | None = Field(
         default=None,
-        description="label of the replacement policy, for the value over a replacement (VORP); "
-        "null: none",
+        description="label of the replacement policy, which has half of the agents in a team with "
+        "each other policy; null: no such teams",
     )
     cross_play: bool = Field(
         default=False, description="true: DAF evaluates every pair of policies as a team"

@@ -17,8 +17,8 @@ class TrainingConfig(Model):
 
     missions: tuple[str, ...] = Field(
         default=(),
-        description="training missions, which divide the worlds or follow each other "
-        "(`curriculum`); empty: the evaluation missions",
+        description="training missions, at the same time on equal shares of the worlds, or one "
+        "after the other with a `curriculum`; empty: the evaluation missions",
     )
     curriculum: tuple[Annotated[Int, Field(ge=1)], ...] = Field(
         default=(),

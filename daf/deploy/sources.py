@@ -14,7 +14,7 @@ from daf.config import ConfigError, short_json
 from daf.deploy import play
 from daf.files import safe_read, safe_write, strict_json, tensors
 from daf.policies import chance, game, lstm, policy, stateless, tokens, trainable
-from daf.policies.ops import embedding_torch, lstm_torch
+from daf.policies.ops import embedding_bundled, lstm_bundled
 from daf.policies.registry import SHORT_NAMES, TRAINABLE, split_class_path
 from daf.policies.user_code_hash import imported_files
 
@@ -30,8 +30,8 @@ BUNDLED_MODULES = {
     "daf/policies/game.py": game,
     "daf/policies/lstm.py": lstm,
     "daf/policies/ops/__init__.py": daf.policies.ops,
-    "daf/policies/ops/embedding.py": embedding_torch,
-    "daf/policies/ops/lstm.py": lstm_torch,
+    "daf/policies/ops/embedding.py": embedding_bundled,
+    "daf/policies/ops/lstm.py": lstm_bundled,
     "daf/policies/policy.py": policy,
     "daf/policies/stateless.py": stateless,
     "daf/policies/tokens.py": tokens,

@@ -21,7 +21,7 @@ from daf.policies.chance import mix_seeds
 from daf.provenance.hashing import file_digest
 from daf.sim.simulation import Simulation
 from daf.stats.estimate import compute_error_term, t_interval
-from daf.stats.permutation import permutation_p_value
+from daf.stats.permutation import welch_permutation_p_value
 
 SIGNIFICANCE = 0.001
 """Significance level of the comparison of scores, for all missions together. It is the probability
@@ -208,4 +208,4 @@ def spread_p_value(new_scores: np.ndarray, recorded: Score) -> float:
     """
     hearts = np.array(recorded.each, dtype=float)
     median = np.median(np.concatenate([new_scores, hearts]))
-    return permutation_p_value(np.abs(new_scores - median), np.abs(hearts - median))
+    return welch_permutation_p_value(np.abs(new_scores - median), np.abs(hearts - median))

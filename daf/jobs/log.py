@@ -42,7 +42,7 @@ def job_log(snakemake: Any, start_time: datetime) -> Iterator[None]:
     with _open_log(snakemake) as log:
         try:
             print(f"{LOG_START}{start_time.isoformat()}", file=log, flush=True)
-            with _copy_output_to(log), interrupt_on_stop_signals():
+            with _tee_python_output(log), interrupt_on_stop_signals():
                 yield
         except KeyboardInterrupt as interrupt:
             details = f"; {interrupt}" if interrupt.args else ""
@@ -101,7 +101,7 @@ def _is_out_of_gpu_memory(error: Exception) -> bool:
 
 
 @contextlib.contextmanager
-def _copy_output_to(log: TextIO) -> Iterator[None]:
+def _tee_python_output(log: TextIO) -> Iterator[None]:
     terminal = sys.stdout, sys.stderr
     with (
         contextlib.redirect_stdout(_Tee(terminal[0], log)),

@@ -116,7 +116,7 @@ class _Supervisor:
 
     def wait_for_exit_status(self) -> int:
         """Wait for the end of the child, and return the exit status of the job."""
-        was_overdue = self._wait_or_kill_overdue()
+        was_overdue = self._wait_for_child_end()
         _, status = os.waitpid(self.child, 0)
         num_killed = kill_descendants(1.0)
         if self.end == "done":
@@ -141,8 +141,8 @@ class _Supervisor:
         self._print_error(line)
         return 1
 
-    def _wait_or_kill_overdue(self) -> bool:
-        """Read messages until the child ends; return True if it exceeded a time limit."""
+    def _wait_for_child_end(self) -> bool:
+        """Read messages until the child ends; return True if it had to be killed."""
         snakemake, deadline, was_overdue = find_snakemake_ancestor(), None, False
         with contextlib.closing(_Descriptor(os.pidfd_open(self.child))) as process:
             sources = [process, self.pipe]

@@ -9,7 +9,7 @@ import torch
 from daf.config import TrainingConfig
 from daf.learn.advantage import compute_gae
 from daf.learn.episode_scores import EpisodeScores
-from daf.learn.precision import cache_weight_casts, forward_in_precision
+from daf.learn.precision import forward_in_precision, reuse_weight_casts
 from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.learn.rollout import (
     NO_TEACHER_ACTION,
@@ -128,7 +128,7 @@ class RolloutCollector:
         uniforms = uniform(self._row_seeds, self.steps_taken + steps)
 
         # L steps
-        with cache_weight_casts(self.recurrent_state.device):
+        with reuse_weight_casts(self.recurrent_state.device):
             for t, step_uniforms in enumerate(uniforms):
                 self._collect_step(t, step_uniforms, teacher_share)
         if teacher_share is not None:

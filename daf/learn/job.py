@@ -86,7 +86,7 @@ class TrainingJob(Model):
         temporary_file = temporary_path(job_file)
         write_text(temporary_file, self.model_dump_json())
         try:
-            self._run_torchrun(self._torchrun_command(temporary_file))
+            self._run_until_outputs_exist(self._torchrun_command(temporary_file))
         finally:
             temporary_file.unlink(missing_ok=True)
 
@@ -125,13 +125,19 @@ class TrainingJob(Model):
             command = [*srun, "--kill-on-bad-exit=1", *command]
         return [*command, "-m", "daf.learn.worker", str(job_file)]
 
-    def _run_torchrun(self, command: list[str]) -> None:
+    def _run_until_outputs_exist(self, torchrun_command: list[str]) -> None:
+        """Run torchrun and print its output.
+
+        Raises:
+            ValueError: failed rank or missing output, with the message of the first rank.
+            KeyboardInterrupt: stop request; the state is saved.
+        """
         threads = max(1, self.threads * self.execution.nodes // self.execution.ranks)
         environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONSAFEPATH": "1"}
         environment["DAF_LAUNCHER"] = f"{socket.gethostname()} {os.getpid()}"
         errors = []
         process = subprocess.Popen(
-            command,
+            torchrun_command,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -1,11 +1,13 @@
 """Numerical precision of a network during training."""
 
+from contextlib import AbstractContextManager
+
 import torch
 
 from daf.policies.trainable import LogitsValuesState, TrainablePolicy
 
 
-def cache_weight_casts(device: torch.device) -> torch.autocast:
+def reuse_weight_casts(device: torch.device) -> AbstractContextManager[object]:
     """Return a context in which `forward_in_precision` casts the weights once for all its calls.
 
     The context must end before the weights change. It has no other effect.

@@ -54,7 +54,7 @@ class CeilingConstraints:
         self.processes = [*self._recipe_processes(), *self._repair_processes()]
         self.deposits = self._heart_deposit_cells()
         self.steps_from_producers = {
-            resource: self.distances.min_steps_from(self._producer_cells(resource))
+            resource: self.distances.min_steps_from(self._cells_beside_producers(resource))
             for resource in RESOURCES
         }
         self.delivery_steps = self._min_steps_from_producer("heart", self.deposits)
@@ -116,8 +116,8 @@ class CeilingConstraints:
         partial = self.assemblers[process.station].partial and not process.repairs
         return FLOAT32 if partial else Fraction(1)
 
-    def _producer_cells(self, resource: Resource) -> list[Cell]:
-        """Return the cells from which agents use the producers of a resource."""
+    def _cells_beside_producers(self, resource: Resource) -> list[Cell]:
+        """Return the reachable cells beside the producers of a resource."""
         names = {p.station for p in self.processes if self._max_output(p, resource)}
         return self._reachable_cells_around(names, SIDES)
 

@@ -11,7 +11,7 @@ from daf.config.paths import expand_home
 from daf.config.plain import as_plain_data
 from daf.errors import describe_validation_error
 from daf.missions.ceiling import resolve_ceiling
-from daf.missions.generators import parse_layout
+from daf.missions.layout_registry import parse_layout
 from daf.missions.mission import AGENT, FLOOR, WALL, Mission
 from daf.missions.names import split_layout_seed
 

@@ -9,8 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from daf.config import ConfigError, Float, Int, Model, short_json, suggest
 from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, MAX_STATIONS, WALL
-from daf.missions.generators import AnyLayout
-from daf.missions.layouts import build_maps, has_same_contents
+from daf.missions.layout_generator import build_maps, has_same_contents
+from daf.missions.layout_registry import AnyLayout
 from daf.missions.names import MissionName, split_layout_seed
 from daf.missions.stations import (
     MAX_COUNT,

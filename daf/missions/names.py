@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from daf.config.model import check_name
-from daf.missions.layouts import SEED_PATTERN
+from daf.missions.layout_generator import SEED_PATTERN
 
 
 def split_layout_seed(name: str) -> tuple[str, str | None]:

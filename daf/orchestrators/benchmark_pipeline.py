@@ -111,7 +111,7 @@ def run_benchmark(
         plan, outputs = pipeline.plan, pipeline.result.outputs
         files = outputs["files"] = {}
         outputs["checkpoints"] = _checkpoints_by_label(plan)
-        files["training"] = [plan.weights_file(run) for run in plan.available_runs()]
+        files["training"] = [plan.weights_path(run) for run in plan.available_runs()]
         outputs["evaluation_results"] = summarize_evaluations(plan)
         files["evaluation"] = plan.episodes_files()
         if compare and succeeded:
@@ -132,7 +132,7 @@ def _deploy_best_policy(pipeline: Pipeline, plan: Plan) -> None:
             "deployment", "no policy with weights was evaluated on every mission"
         )
         return
-    bundle = plan.bundle_file(best)
+    bundle = plan.bundle_path(best)
     if pipeline.run(bundle, [Stage("deployment", ("deploy",))], plan.config):
         pipeline.result.outputs["deployment_package"] = bundle
         pipeline.result.outputs["files"]["deployment"] = [bundle]
@@ -142,5 +142,5 @@ def _checkpoints_by_label(plan: Plan) -> dict[str, list[str]]:
     """Return the weights files of the finished runs, by the label of their policy."""
     checkpoints: dict[str, list[str]] = {}
     for run in plan.available_runs():
-        checkpoints.setdefault(plan.labels[run], []).append(plan.weights_file(run))
+        checkpoints.setdefault(plan.labels[run], []).append(plan.weights_path(run))
     return checkpoints

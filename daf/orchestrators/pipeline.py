@@ -20,7 +20,7 @@ from daf.orchestrators.failures import find_failures
 from daf.orchestrators.plans import (
     Config,
     build_plan,
-    config_with_missing,
+    config_omitting,
     config_without_colocation,
     find_missing_results,
     plan_with_all_missing,
@@ -140,12 +140,12 @@ class Pipeline:
             missing = find_missing_results(remaining_jobs, failures, previous, self.plan)
             self.plan = plan_with_missing(self.plan, config, missing)
             finished = missing == previous and not retry_separately
-            if not failed or finished or not self.plan.evaluations():
+            if not failed or finished or not self.plan.available_evaluations():
                 break
             log.warning("%s: continuing without failed jobs", self.result.pipeline_name)
-            if not self._write_config(config_with_missing(config, missing)):
+            if not self._write_config(config_omitting(config, missing)):
                 break
-        self._executed_configs.append(config_with_missing(config, missing))
+        self._executed_configs.append(config_omitting(config, missing))
         self._update_stage_status(stages, snakemake, remaining_jobs)
         return snakemake.exit_status == 0
 
@@ -212,7 +212,7 @@ class Pipeline:
                 dry_run, {}, self._next_stage_name(stages), self.daf.results_dir
             )
         # Without a dry run, no output is sure to exist.
-        policies = dict.fromkeys(policy for policy, _ in self.plan.evaluations())
+        policies = dict.fromkeys(policy for policy, _ in self.plan.available_evaluations())
         jobs = [("train", {"run": run}) for run in self.plan.runs]
         jobs += [("evaluate", {"policy": policy}) for policy in policies]
         rules = [rule for stage in stages for rule in stage.rules]

@@ -69,20 +69,20 @@ def plan_with_missing(plan: Plan, config: Config, missing: MissingConfig) -> Pla
     The plan of a sweep is built again, since it may have new trials.
     """
     if isinstance(config, DAFSweepConfig):
-        return build_plan(config_with_missing(config, missing))
-    return replace(plan, config=config_with_missing(plan.config, missing))
+        return build_plan(config_omitting(config, missing))
+    return replace(plan, config=config_omitting(plan.config, missing))
 
 
 def plan_with_all_missing(plan: Plan) -> Plan:
     """Return the plan with all runs and evaluations marked as missing."""
-    evaluations = tuple(f"{policy}/{mission}" for policy, mission in plan.evaluations())
+    evaluations = tuple(f"{policy}/{mission}" for policy, mission in plan.available_evaluations())
     missing = MissingConfig(runs=tuple(plan.runs), evaluations=evaluations)
-    return replace(plan, config=config_with_missing(plan.config, missing))
+    return replace(plan, config=config_omitting(plan.config, missing))
 
 
-def config_with_missing(config: Config, missing: MissingConfig) -> Config:
-    """Return the configuration with these missing runs and evaluations."""
-    return config.model_copy(update={"missing": missing})
+def config_omitting(config: Config, failed: MissingConfig) -> Config:
+    """Return the configuration without these failed runs and evaluations."""
+    return config.model_copy(update={"missing": failed})
 
 
 def config_without_colocation(config: Config) -> Config:

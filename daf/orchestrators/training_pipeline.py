@@ -108,7 +108,7 @@ def _run_training_pipeline(
         result, plan = pipeline.result, pipeline.plan
         files = result.outputs["files"] = {}
         if SAVE_STAGE in result.stages_completed:
-            files[SAVE_STAGE] = [plan.weights_file(run) for run in plan.available_runs()]
+            files[SAVE_STAGE] = [plan.weights_path(run) for run in plan.available_runs()]
             result.outputs["checkpoints"] = files[SAVE_STAGE]
             result.outputs["final_checkpoint"] = files[SAVE_STAGE][0]
         if evaluate:
@@ -129,7 +129,7 @@ def _fail_if_weights_changed(pipeline: Pipeline) -> None:
 
 
 def _find_weights_problem(plan: Plan, run: str) -> str | None:
-    weights = plan.weights_file(run)
+    weights = plan.weights_path(run)
     if not Path(weights).is_file():
         return f"{weights}: file does not exist"
     digests = Sidecar.read(f"{weights}{SUFFIX}").output_digests()

@@ -77,7 +77,7 @@ def make_plan(
 
     Example:
         >>> plan = make_plan(BenchmarkConfig.from_yaml("config.yaml"), "config.yaml")
-        >>> plan.evaluations()
+        >>> plan.available_evaluations()
     """
     plan = Plan(config)
     with error_context(source):
@@ -240,7 +240,7 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, checker: PolicyCheck
         plan.runs[run.name] = run
         plan.policies[run.name] = _make_policy_instance(run.name, run.policy, policy, seed)
         plan.evaluation_configs[run.name] = config.evaluation
-        plan.weights[run.name] = plan.weights_file(run.name)
+        plan.weights[run.name] = plan.weights_path(run.name)
         plan.labels[run.name] = label
 
 

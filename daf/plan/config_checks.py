@@ -89,5 +89,5 @@ def check_missing_config(plan: Plan) -> None:
                 raise ConfigError(
                     f"key 'missing.{key}': got {short_json(name)}; {suggest(name, available[key])}"
                 )
-    if not any(contestant in plan.policies for contestant, _ in plan.evaluations()):
+    if not any(contestant in plan.policies for contestant, _ in plan.available_evaluations()):
         raise ConfigError("key 'missing': leaves no evaluation to compare")

@@ -54,8 +54,8 @@ class PolicyInstance(Model):
         )
         return self.name in [fixed_policy_name(default_label, identity) for identity in identities]
 
-    def daf_modules(self) -> list[str]:
-        """Return the `daf` modules of the policy."""
+    def class_modules(self) -> list[str]:
+        """Return the `daf` module that defines the class; empty for foreign code."""
         return daf_modules_of_policy(self.class_path)
 
 
@@ -124,10 +124,10 @@ class Team(Model):
         seed = "" if self.training_seed is None else f"-s{self.training_seed}"
         return f"team-{readable}{seed}-{digest(content)[:8]}"
 
-    def daf_modules(self) -> list[str]:
-        """Return the `daf` modules of the members."""
+    def class_modules(self) -> list[str]:
+        """Return the `daf` modules that define the classes of the members."""
         return sorted(
-            {module for member in self.members for module in member.instance.daf_modules()}
+            {module for member in self.members for module in member.instance.class_modules()}
         )
 
     def agents_per_member(self, num_agents: int) -> list[int]:

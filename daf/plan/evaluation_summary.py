@@ -30,9 +30,9 @@ def summarize_evaluations(plan: Plan) -> dict[str, dict[str, ScoreSummary]]:
         label -> mission -> summary over all runs of the label.
     """
     files: dict[str, dict[str, list[str]]] = {}
-    for contestant, mission in plan.evaluations():
+    for contestant, mission in plan.available_evaluations():
         by_mission = files.setdefault(plan.labels[contestant], {})
-        by_mission.setdefault(mission, []).append(plan.episodes_file(contestant, mission))
+        by_mission.setdefault(mission, []).append(plan.episodes_path(contestant, mission))
     return {
         label: {mission: _summarize_episode_tables(paths) for mission, paths in by_mission.items()}
         for label, by_mission in files.items()
@@ -57,8 +57,8 @@ def find_best_policy_with_weights(plan: Plan) -> str | None:
     """
     means: dict[str, float] = {}
     for policy in plan.weights:
-        evaluations = [e for e in plan.evaluations() if e.contestant == policy]
-        files = [plan.episodes_file(*evaluation) for evaluation in evaluations]
+        evaluations = [e for e in plan.available_evaluations() if e.contestant == policy]
+        files = [plan.episodes_path(*evaluation) for evaluation in evaluations]
         if len(files) == len(plan.missions):
             means[policy] = sum(_summarize_episode_tables([path])["mean"] for path in files) / len(
                 files

@@ -126,7 +126,7 @@ class ForeignPolicyChecker:
         if self._class_path is None:
             return
         try:
-            self._send_request(None)
+            self._end_policy()
             self._receive_answer(ANSWER_SECONDS)
             self._class_path = None
         except (TimeoutError, BrokenPipeError, EOFError):
@@ -147,9 +147,16 @@ class ForeignPolicyChecker:
         self._send_request({"path": sys.path, "parent": os.getpid()})
         self._receive_answer(STARTUP_SECONDS)
 
-    def _send_request(self, request: dict[str, Any] | None) -> None:
+    def _send_request(self, request: dict[str, Any]) -> None:
+        self._send_message(request)
+
+    def _end_policy(self) -> None:
+        """Send the end mark, at which the forked process of a policy exits."""
+        self._send_message(None)
+
+    def _send_message(self, message: dict[str, Any] | None) -> None:
         assert self._process is not None and self._process.stdin is not None
-        content = pickle.dumps(request)
+        content = pickle.dumps(message)
         self._process.stdin.write(len(content).to_bytes(LENGTH_BYTES, "little") + content)
         self._process.stdin.flush()
 

@@ -37,7 +37,7 @@ def serve_policy_checks() -> None:
         child = os.fork()
         if child == 0:
             die_with_parent(process)
-            _answer_requests(answer_descriptor, request)
+            _serve_policy_and_exit(answer_descriptor, request)
         _, status = os.waitpid(child, 0)
         kill_descendants()
         try:
@@ -61,9 +61,9 @@ def _import_policy_modules() -> None:
         os.close(null)
 
 
-def _answer_requests(answer_descriptor: int, request: dict[str, Any] | None) -> NoReturn:
+def _serve_policy_and_exit(answer_descriptor: int, first_request: dict[str, Any]) -> NoReturn:
     """Answer all requests about one policy, then end this forked process."""
-    process = os.getpid()
+    process, request = os.getpid(), first_request
     while request is not None:
         sys.path[:] = request["path"]
         os.environ.clear()

@@ -139,7 +139,7 @@ class Plan:
         """Return the names of the runs that the configuration does not declare missing."""
         return [run for run in self.runs if run not in self.config.missing.runs]
 
-    def evaluations(self) -> list[Evaluation]:
+    def available_evaluations(self) -> list[Evaluation]:
         """Return the evaluations that the configuration does not declare missing."""
         missing = self.config.missing
         return [
@@ -200,7 +200,7 @@ class Plan:
 
     def missing_evaluations(self) -> list[MissingEvaluation]:
         """Return the evaluations that the configuration declares missing."""
-        available = set(self.evaluations())
+        available = set(self.available_evaluations())
         return [
             {"policy": self.labels[contestant], "run": contestant, "mission": mission}
             for contestant in (*self.policies, *self.teams)
@@ -208,29 +208,29 @@ class Plan:
             if (contestant, mission) not in available
         ]
 
-    def run_json_file(self, run: str) -> str:
-        """Return the path of a run's metadata."""
-        return f"{self.config.execution.results_dir}/runs/{run}/run.json"
+    def run_json_path(self, run_name: str) -> str:
+        """Return the path of a run's metadata, including `results_dir`."""
+        return f"{self.config.execution.results_dir}/runs/{run_name}/run.json"
 
-    def weights_file(self, run: str) -> str:
-        """Return the path of a run's checkpoint."""
-        return f"{self.config.execution.results_dir}/runs/{run}/policy.safetensors"
+    def weights_path(self, run_name: str) -> str:
+        """Return the path of a run's checkpoint, including `results_dir`."""
+        return f"{self.config.execution.results_dir}/runs/{run_name}/policy.safetensors"
 
-    def episodes_file(self, contestant: str, mission: str) -> str:
-        """Return the path of an evaluation's episode table."""
+    def episodes_path(self, contestant: str, mission: str) -> str:
+        """Return the path of an evaluation's episode table, including `results_dir`."""
         folder = f"{self.config.execution.results_dir}/evaluations"
         tag = eval_tag(self.evaluation_configs[contestant])
         return f"{folder}/{contestant}-{tag}/{mission}.parquet"
 
     def episodes_files(self) -> list[str]:
         """Return the paths of all episode tables that are not missing."""
-        return [self.episodes_file(*evaluation) for evaluation in self.evaluations()]
+        return [self.episodes_path(*evaluation) for evaluation in self.available_evaluations()]
 
     def report_replay_files(self) -> list[str]:
         """Return the paths of the replays in a report: first run of each policy and mission."""
         replays: dict[tuple[str, str], str] = {}
-        for contestant, mission in self.evaluations():
-            file = self.episodes_file(contestant, mission).removesuffix(".parquet")
+        for contestant, mission in self.available_evaluations():
+            file = self.episodes_path(contestant, mission).removesuffix(".parquet")
             replays.setdefault((self.labels[contestant], mission), f"{file}.replay.json")
         return list(replays.values())
 
@@ -238,8 +238,8 @@ class Plan:
         """Return the path of a file of the experiment; `kind` is "benchmarks" or "comparisons"."""
         return f"{self.config.execution.results_dir}/{kind}/{self.config.name}/{file_name}"
 
-    def bundle_file(self, policy: str) -> str:
-        """Return the path of a policy instance's bundle."""
+    def bundle_path(self, policy: str) -> str:
+        """Return the path of a policy instance's bundle, including `results_dir`."""
         return f"{self.config.execution.results_dir}/deployments/{policy}.zip"
 
     def disk_needed_mb(self) -> int:

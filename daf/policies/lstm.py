@@ -6,7 +6,12 @@ from torch import nn
 from daf.policies.game import Game
 from daf.policies.ops.lstm import lstm_sequence
 from daf.policies.tokens import TokenEmbedding
-from daf.policies.trainable import Head, LogitsValuesState, TrainablePolicy, check_layer_width
+from daf.policies.trainable import (
+    Float32Linear,
+    LogitsValuesState,
+    TrainablePolicy,
+    check_layer_width,
+)
 
 
 class LSTM(TrainablePolicy):
@@ -33,8 +38,8 @@ class LSTM(TrainablePolicy):
                 nn.init.orthogonal_(parameter, 1.0)
             else:
                 nn.init.zeros_(parameter)
-        self.actor = Head(hidden_size, self.num_outputs, 0.01)
-        self.critic = Head(hidden_size, 1, 1.0)
+        self.actor = Float32Linear(hidden_size, self.num_outputs, 0.01)
+        self.critic = Float32Linear(hidden_size, 1, 1.0)
         self.to(device)
 
     def initial_recurrent_state(self, num_rows: int) -> torch.Tensor:

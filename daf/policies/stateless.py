@@ -8,7 +8,7 @@ from daf.policies.game import Game
 from daf.policies.tokens import TokenEmbedding
 from daf.policies.trainable import (
     Dense,
-    Head,
+    Float32Linear,
     LogitsValuesState,
     TrainablePolicy,
     check_layer_width,
@@ -31,8 +31,8 @@ class Stateless(TrainablePolicy):
         self.num_tokens = game.used_tokens
         self.embedding = TokenEmbedding(game, hidden_size)
         self.hidden = Dense(hidden_size, hidden_size, math.sqrt(2))
-        self.actor = Head(hidden_size, self.num_outputs, 0.01)
-        self.critic = Head(hidden_size, 1, 1.0)
+        self.actor = Float32Linear(hidden_size, self.num_outputs, 0.01)
+        self.critic = Float32Linear(hidden_size, 1, 1.0)
         self.to(device)
 
     def initial_recurrent_state(self, num_rows: int) -> torch.Tensor:

@@ -193,7 +193,7 @@ class Dense(nn.Linear):
         nn.init.zeros_(self.bias)
 
 
-class Head(Dense):
+class Float32Linear(Dense):
     """Dense output layer that computes in float32 even under autocast.
 
     Near 30, bfloat16 values are 1/8 apart, and so few outputs would not be faster in bfloat16.

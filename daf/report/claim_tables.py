@@ -53,7 +53,7 @@ def pair_statistics_table(table_name: str, pairs: Sequence[Comparison]) -> Table
             p_value_cell(pair["p_t"]),
             score_cell(pair["margin"]),
             p_value_cell(pair["p_equivalence_holm"]),
-            Cell(_format_units_needed(pair)),
+            Cell(_further_units_cell_text(pair)),
         ]
         for pair in pairs
     ]
@@ -80,7 +80,7 @@ def _mission_cells(pair: Comparison) -> list[Cell]:
     return [] if pair["mission"] is None else [Cell(pair["mission"])]
 
 
-def _format_units_needed(pair: Comparison) -> str:
+def _further_units_cell_text(pair: Comparison) -> str:
     if pair["further"] is None:
         return DASH
     names = {"training_seeds": "training seeds", "episodes": "episodes"}

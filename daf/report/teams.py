@@ -76,7 +76,7 @@ def _mission_cell(estimate: Estimate) -> Cell:
     return Cell("all missions" if estimate["mission"] is None else estimate["mission"])
 
 
-def _claim_cell(estimate: Estimate) -> Cell:
+def _claim_subject_cell(estimate: Estimate) -> Cell:
     return Cell(estimate["claim"] + (f" ({estimate['note']})" if estimate["note"] else ""))
 
 
@@ -94,7 +94,7 @@ def _mixed_teams_table(
                 score_cell(item["mean"]),
                 interval_cell(item),
                 unit_count_cell(item),
-                _claim_cell(item),
+                _claim_subject_cell(item),
             ]
         )
     columns = ["Team", "Mission", "Agents", "Mean", "Interval", "Units", "Claim"]
@@ -122,7 +122,7 @@ def _differences_table(
             score_cell(item[difference_key]),
             interval_cell(item),
             count_cell(item["n_training_seeds"] or None),
-            _claim_cell(item),
+            _claim_subject_cell(item),
             Cell(item["method"] or DASH),
         ]
         for item in differences
@@ -151,7 +151,7 @@ def _cross_play_section(pairs: Sequence[CrossPlayPair], stats: Statistics) -> di
             interval_cell(pair),
             unit_count_cell(pair),
             count_cell(pair["n_episodes"]),
-            _claim_cell(pair),
+            _claim_subject_cell(pair),
         ]
         for pair in pairs
     ]

@@ -1,6 +1,6 @@
 """Shard: consecutive worlds of a simulation, with recorded kernel launches."""
 
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import warp as wp
@@ -10,7 +10,10 @@ from daf.sim.state import State
 from daf.sim.tables.build import MissionTables
 from daf.sim.token_copies import LANES, MAX_OBJECT_TOKENS
 
-PHASE_KERNELS = {
+Phase = Literal["prepare", "advance", "reset", "describe", "observe"]
+"""Phase of a step; each has one kernel."""
+
+PHASE_KERNELS: dict[Phase, Any] = {
     "prepare": step.decode_actions_and_draw_order,
     "advance": step.apply_rules,
     "reset": step.reset_worlds,
@@ -62,14 +65,14 @@ class Shard:
         self._device = device
         self._tables = tables.struct
         self._state = state.to_warp_struct(worlds, first_world)
-        self._shapes = {
+        self._shapes: dict[Phase, tuple[int, ...]] = {
             "prepare": rows_shape[:1],
             "advance": rows_shape[:1],
             "reset": rows_shape[:1],
             "describe": rows_shape,
             "observe": (*rows_shape, LANES if is_cuda else 1),
         }
-        self._arguments = {
+        self._arguments: dict[Phase, list[Any]] = {
             "prepare": [wp.from_torch(actions[worlds])],
             "advance": [],
             "reset": [done, wp.int64(seed), no_seeds],
@@ -81,7 +84,7 @@ class Shard:
             for phase, arguments in self._arguments.items()
         }
 
-    def launch(self, phases: tuple[str, ...], stream: wp.Stream | None) -> None:
+    def launch(self, phases: tuple[Phase, ...], stream: wp.Stream | None) -> None:
         """Launch the kernels of some phases in order; "reset" resets the finished worlds."""
         for phase in phases:
             self._recorded_launches[phase].launch(stream)
@@ -106,12 +109,14 @@ class Shard:
             "observe", [agent_tokens, agent_token_count, mask, tokens], stream=stream
         )
 
-    def _record_launch(self, phase: str, arguments: list) -> wp.Launch:
+    def _record_launch(self, phase: Phase, arguments: list[Any]) -> wp.Launch:
         launch = self._launch_kernel(phase, arguments, record_cmd=True)
         assert launch is not None  # None only without record_cmd
         return launch
 
-    def _launch_kernel(self, phase: str, arguments: list, **options: Any) -> wp.Launch | None:
+    def _launch_kernel(
+        self, phase: Phase, arguments: list[Any], **options: Any
+    ) -> wp.Launch | None:
         inputs = [self._tables, self._state, *arguments]
         shape = self._shapes[phase]
         return wp.launch(PHASE_KERNELS[phase], shape, inputs=inputs, device=self._device, **options)

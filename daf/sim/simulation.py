@@ -11,11 +11,11 @@ import warp as wp
 from daf.missions import Mission
 from daf.missions.game_statistics import statistic_names
 from daf.sim.counters import HEARTS_STORED
-from daf.sim.shard import Shard
+from daf.sim.shard import Phase, Shard
 from daf.sim.state import State
 from daf.sim.tables.build import MissionTables
 
-OBSERVE_PHASES = ("describe", "observe")
+OBSERVE_PHASES: tuple[Phase, ...] = ("describe", "observe")
 """Phases that write the observations."""
 
 INTEGERS = (
@@ -98,7 +98,12 @@ class Simulation:
         self._shards = self._make_shards(threads)
         # The pool starts its threads at the first call; with one shard there is none.
         self._pool = ThreadPoolExecutor(max(len(self._shards) - 1, 1))
-        self._phases = ("prepare", "advance", *(("reset",) if auto_reset else ()), *OBSERVE_PHASES)
+        self._phases: tuple[Phase, ...] = (
+            "prepare",
+            "advance",
+            *(("reset",) if auto_reset else ()),
+            *OBSERVE_PHASES,
+        )
         self.reset()
 
     def _allocate_tensors(self) -> None:
@@ -157,7 +162,7 @@ class Simulation:
             ValueError: `actions` is not a dense integer tensor of this shape.
         """
         if not self._is_action_tensor(actions):
-            raise ValueError(self._actions_error(actions))
+            raise ValueError(self._invalid_actions_message(actions))
         self._actions.copy_(actions)
         stream = current_torch_stream(self.device)
         first_shard, *other_shards = self._shards
@@ -178,7 +183,7 @@ class Simulation:
             and not actions.is_meta
         )
 
-    def _actions_error(self, actions: Any) -> str:
+    def _invalid_actions_message(self, actions: Any) -> str:
         got = type(actions).__name__
         if isinstance(actions, torch.Tensor):
             got = f"{actions.dtype} {tuple(actions.shape)} {actions.layout} on {actions.device}"

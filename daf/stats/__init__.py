@@ -4,7 +4,7 @@
 """
 
 from daf.stats.analyse import analyse
-from daf.stats.contrast import holm_adjust
+from daf.stats.holm import holm_adjust
 from daf.stats.verdict import format_names, format_score
 
 __all__ = ["analyse", "format_names", "format_score", "holm_adjust"]

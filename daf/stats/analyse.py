@@ -43,7 +43,7 @@ from daf.stats.family import Comparison, NamedPair, test_family
 from daf.stats.game_statistics import average_game_statistics
 from daf.stats.optimality_gap import estimate_optimality_gap
 from daf.stats.pair import SEEDS_NEEDED, compare_pair
-from daf.stats.profiles import compute_profile
+from daf.stats.profiles import ScoreProfiles, compute_profile
 from daf.stats.robust import estimate_median_and_iqm
 from daf.stats.teams import TeamQuestions, analyse_teams
 from daf.stats.verdict import (
@@ -51,7 +51,7 @@ from daf.stats.verdict import (
     RankedPolicy,
     Winner,
     find_winner,
-    format_claim,
+    format_claim_subject,
     format_pair_verdict,
     format_verdict,
     rank_policies,
@@ -114,7 +114,7 @@ def analyse(
             "equivalence": _equivalence_margins(data.ceilings, data.missions, equivalence_margin),
             "teams": team_results,
             "game": average_game_statistics(episodes),
-            "profiles": _compute_profiles(data, confidence),
+            "profiles": _compute_score_profiles(data, confidence),
         }
         | _rank_overall_and_by_mission(
             data, estimates, comparisons, overall, comparisons_overall, confidence=confidence
@@ -144,7 +144,7 @@ def _estimate_policies(
             "policy": policy,
             "mission": mission,
             "unit": sample.unit,
-            "claim": format_claim(sample.unit),
+            "claim": format_claim_subject(sample.unit),
         }
         | estimate_samples_mean(sample, confidence)
         | estimate_median_and_iqm(sample, confidence)
@@ -172,7 +172,7 @@ def _compare_policies(
         named_pairs, confidence=confidence, margin_fraction=margin, ceilings=ceilings
     )
     return [
-        pair | {"claim": format_claim(pair["unit"]), "verdict": format_pair_verdict(pair)}
+        pair | {"claim": format_claim_subject(pair["unit"]), "verdict": format_pair_verdict(pair)}
         for pair in tested
     ]
 
@@ -222,7 +222,7 @@ def _summarize_policy_episodes(policy: str, episodes: pd.DataFrame, unit: Unit) 
     return {
         "policy": policy,
         "unit": unit,
-        "claim": format_claim(unit),
+        "claim": format_claim_subject(unit),
         "n_training_seeds": seeds,
         "n_episodes": len(episodes),
         "runs": sorted(set(episodes["run"])),
@@ -230,7 +230,7 @@ def _summarize_policy_episodes(policy: str, episodes: pd.DataFrame, unit: Unit) 
     }
 
 
-def _compute_profiles(data: Evaluations, confidence: float) -> dict[str, Any]:
+def _compute_score_profiles(data: Evaluations, confidence: float) -> ScoreProfiles:
     """Return the performance profiles overall and on each mission."""
     several = len(data.shared_missions) > 1
     return {

@@ -1,4 +1,4 @@
-"""Differences between two policies, with intervals, p-values and Holm's correction.
+"""Differences between two policies, with intervals and p-values.
 
 The random factors of the two sides select the test:
 
@@ -19,7 +19,6 @@ Without common worlds the two policies are compared as independent samples, whic
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from daf.stats.estimate import (
@@ -27,7 +26,6 @@ from daf.stats.estimate import (
     ROUNDING,
     SEED,
     ErrorTerm,
-    Floats,
     Samples,
     Unit,
     compute_error_term,
@@ -66,20 +64,6 @@ class _ErrorSources(NamedTuple):
     error_terms: list[ErrorTerm]
     pairs: list[pd.Series]
     method: str
-
-
-def holm_adjust(p_values: Floats) -> list[float]:
-    """Return Holm's step-down adjusted p-values, in the order of the input (Holm 1979).
-
-    The i-th smallest of m p-values (from 0) becomes the maximum of (m - j) p_j over j <= i, at
-    most 1.
-    """
-    p = np.asarray(p_values, dtype=float)
-    order = np.argsort(p, kind="stable")
-    scaled = p[order] * np.arange(len(p), 0, -1)
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
-    return adjusted.tolist()
 
 
 def compute_contrast(a: Samples, b: Samples) -> Contrast:

@@ -11,11 +11,12 @@ from typing import Any, NamedTuple, TypedDict
 
 from scipy import special
 
-from daf.stats.contrast import MIXED, holm_adjust
+from daf.stats.contrast import MIXED
 from daf.stats.estimate import EPISODE, Ceilings
+from daf.stats.holm import holm_adjust
 from daf.stats.pair import PairResult
-from daf.stats.permutation import min_permutation_p_value, min_sign_flip_p_value
-from daf.stats.power import find_further_units, find_smallest_sufficient_count
+from daf.stats.permutation import min_mean_sign_flip_p_value, min_welch_permutation_p_value
+from daf.stats.power import find_further_units_for_power, find_smallest_sufficient_count
 
 BETTER, WORSE, EQUIVALENT, UNDECIDED = "better", "worse", "equivalent", "undecided"
 NOT_TESTED = "not tested"
@@ -124,7 +125,7 @@ def _choose_deciding_test(pair: PairResult, significance_level: float) -> _Decid
     if not pair.has_variation:
         p = values["p_permutation"]
         if p is None:
-            p = min_sign_flip_p_value(pair.num_units) if values["difference"] else 1.0
+            p = min_mean_sign_flip_p_value(pair.num_units) if values["difference"] else 1.0
         return _DecidingTest(p, "permutation", f"{description}, without any variation")
     if (
         pair.min_permutation_p_value is not None
@@ -172,16 +173,16 @@ def _find_further_units(
         return None
     n = pair.num_units
     if pair.has_variation:
-        extra = find_further_units(
+        extra = find_further_units_for_power(
             comparison["difference"], pair.contrast.error_terms, n, significance_level
         )
     elif pair.contrast.pairs or comparison["unit"] == MIXED:
         extra = find_smallest_sufficient_count(
-            lambda k: min_sign_flip_p_value(n + k) < significance_level
+            lambda k: min_mean_sign_flip_p_value(n + k) < significance_level
         )
     else:
         extra = find_smallest_sufficient_count(
-            lambda k: min_permutation_p_value(n + k, n + k) < significance_level
+            lambda k: min_welch_permutation_p_value(n + k, n + k) < significance_level
         )
     if extra is None:
         return None

@@ -23,10 +23,10 @@ from daf.stats.estimate import (
     unbiased_variance,
 )
 from daf.stats.permutation import (
-    min_permutation_p_value,
-    min_sign_flip_p_value,
-    permutation_p_value,
-    sign_flip_p_value,
+    mean_sign_flip_p_value,
+    min_mean_sign_flip_p_value,
+    min_welch_permutation_p_value,
+    welch_permutation_p_value,
 )
 from daf.stats.proportions import probability_of_improvement
 
@@ -135,12 +135,12 @@ def _run_permutation_test(a: Samples, b: Samples, contrast: Contrast) -> _Permut
     equal = contrast.difference == 0  # sums of rounding errors may differ
     if contrast.pairs:
         strata = [pairs.to_numpy() for pairs in contrast.pairs]
-        p = 1.0 if equal else sign_flip_p_value(strata)
-        return _PermutationTest(p, min_sign_flip_p_value(sum(map(len, strata))))
+        p = 1.0 if equal else mean_sign_flip_p_value(strata)
+        return _PermutationTest(p, min_mean_sign_flip_p_value(sum(map(len, strata))))
     if a.unit == b.unit and len(a.strata) == len(b.strata) == 1:
         x, y = a.strata[0].to_numpy(), b.strata[0].to_numpy()
-        p = 1.0 if equal else permutation_p_value(x, y)
-        return _PermutationTest(p, min_permutation_p_value(len(x), len(y)))
+        p = 1.0 if equal else welch_permutation_p_value(x, y)
+        return _PermutationTest(p, min_welch_permutation_p_value(len(x), len(y)))
     return _PermutationTest(None, None)
 
 

@@ -29,7 +29,7 @@ def random_generator_from_name(*name_parts: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(key))))
 
 
-def sign_flip_p_value(differences_by_stratum: Sequence[np.ndarray]) -> float:
+def mean_sign_flip_p_value(differences_by_stratum: Sequence[np.ndarray]) -> float:
     """Compute the two-sided p of a sign-flip test (Fisher 1935, section 21).
 
     The statistic is the mean of the strata's means.
@@ -55,7 +55,7 @@ def sign_flip_p_value(differences_by_stratum: Sequence[np.ndarray]) -> float:
     return extreme / (DRAWS + 1)
 
 
-def permutation_p_value(a: np.ndarray, b: np.ndarray) -> float:
+def welch_permutation_p_value(a: np.ndarray, b: np.ndarray) -> float:
     """Compute the two-sided p of a permutation test of two independent samples.
 
     The statistic is Welch's t. The test is therefore valid for large samples with equal means and
@@ -89,14 +89,14 @@ def permutation_p_value(a: np.ndarray, b: np.ndarray) -> float:
     return extreme / (DRAWS + 1)
 
 
-def min_sign_flip_p_value(num_differences: int) -> float:
-    """Return the smallest possible p of `sign_flip_p_value`."""
+def min_mean_sign_flip_p_value(num_differences: int) -> float:
+    """Return the smallest possible p of `mean_sign_flip_p_value`."""
     exact = 2.0 ** (1 - num_differences)
     return exact if 2**num_differences <= MAX_ARRANGEMENTS else max(exact, 1 / (DRAWS + 1))
 
 
-def min_permutation_p_value(num_a: int, num_b: int) -> float:
-    """Return the smallest possible p of `permutation_p_value` for samples of these sizes."""
+def min_welch_permutation_p_value(num_a: int, num_b: int) -> float:
+    """Return the smallest possible p of `welch_permutation_p_value` for samples of these sizes."""
     if min(num_a, num_b) > 20:  # more than MAX_ARRANGEMENTS
         return 1 / (DRAWS + 1)
     num_choices = math.comb(num_a + num_b, num_a)

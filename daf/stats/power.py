@@ -40,13 +40,16 @@ def t_test_power(
     return float(1 - above + below)
 
 
-def find_further_units(
-    difference: float, error_terms: Sequence[ErrorTerm], num_units: int, significance_level: float
+def find_further_units_for_power(
+    true_difference: float,
+    error_terms: Sequence[ErrorTerm],
+    num_units: int,
+    significance_level: float,
 ) -> int | None:
     """Return the smallest number of additional units that gives a power of 80 %.
 
     Args:
-        difference: true difference, in score units.
+        true_difference: true difference, in score units.
         error_terms: observed error terms of the difference, at least one of them above 0.
         num_units: observed number of units; the units of all error terms grow proportionally.
         significance_level: level of the test.
@@ -57,7 +60,7 @@ def find_further_units(
     return find_smallest_sufficient_count(
         lambda extra: (
             t_test_power(
-                difference, error_terms, (num_units + extra) / num_units, significance_level
+                true_difference, error_terms, (num_units + extra) / num_units, significance_level
             )
             >= POWER
         )

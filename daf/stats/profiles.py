@@ -1,7 +1,7 @@
 """Performance profiles: fraction of episodes that reach each score."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 import numpy as np
 import pandas as pd
@@ -14,6 +14,18 @@ POINTS = 41
 
 Profile = dict[str, Any]
 """Performance profiles of some policies, in JSON types; see `compute_profile` for the keys."""
+
+
+class ScoreProfiles(TypedDict):
+    """Performance profiles of all missions.
+
+    Attributes:
+        overall: profiles over the shared missions; None for a single mission.
+        missions: profiles of each mission.
+    """
+
+    overall: Profile | None
+    missions: dict[str, Profile | None]
 
 
 class _Curve(NamedTuple):

@@ -52,29 +52,38 @@ def iqm_weights(draw_counts: np.ndarray) -> np.ndarray:
     Args:
         draw_counts: number of draws of each value [..., n].
     """
-    return _fractions_between_positions(
+    return _weights_of_positions(
         draw_counts, lambda total: total // 4, lambda total: total - total // 4
     )
 
 
 def median_weights(draw_counts: np.ndarray) -> np.ndarray:
     """Return the weights of sorted values in the median; see `iqm_weights`."""
-    return _fractions_between_positions(
+    return _weights_of_positions(
         draw_counts, lambda total: (total - 1) // 2, lambda total: total // 2 + 1
     )
 
 
-def _fractions_between_positions(
-    counts: np.ndarray,
-    start_position: Callable[[np.ndarray], np.ndarray],
+def _weights_of_positions(
+    draw_counts: np.ndarray,
+    first_position: Callable[[np.ndarray], np.ndarray],
     end_position: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """Return the fraction of each value in the draws at the positions from start to end."""
-    cumulative = np.cumsum(counts, axis=-1)
+    """Return the weights of sorted values in the mean of the draws at some positions.
+
+    Args:
+        draw_counts: number of draws of each value [..., n].
+        first_position: first position of the mean from the number of draws [..., 1].
+        end_position: position after the last one from the number of draws [..., 1].
+
+    Returns:
+        float64 [..., n], fraction of each value in these draws.
+    """
+    cumulative = np.cumsum(draw_counts, axis=-1)
     total = cumulative[..., -1:]
-    start, end = start_position(total), end_position(total)
-    inside = np.minimum(cumulative, end) - np.maximum(cumulative - counts, start)
-    return np.maximum(inside, 0) / (end - start)
+    first, end = first_position(total), end_position(total)
+    inside = np.minimum(cumulative, end) - np.maximum(cumulative - draw_counts, first)
+    return np.maximum(inside, 0) / (end - first)
 
 
 def estimate_median_and_iqm(sample: Samples, confidence: float) -> RobustEstimate:

@@ -25,7 +25,7 @@ from daf.stats.estimate import (
     join_notes,
     t_interval,
 )
-from daf.stats.verdict import format_claim
+from daf.stats.verdict import format_claim_subject
 
 TeamQuestions = Mapping[str, Any]
 """Configured team statistics, in JSON types; see `daf.plan.team_questions` for the keys."""
@@ -99,7 +99,7 @@ def _estimate_team_score(rows: pd.DataFrame, confidence: float) -> dict[str, Any
     unit = choose_independent_unit(rows)
     missions = sorted(set(rows["mission"]))
     summary = estimate_samples_mean(collect_samples(rows, missions, unit), confidence)
-    return {"unit": unit, "claim": format_claim(unit)} | summary
+    return {"unit": unit, "claim": format_claim_subject(unit)} | summary
 
 
 def value_over_replacement(
@@ -248,7 +248,7 @@ def _estimate_difference(
         "low": interval.low,
         "high": interval.high,
         "unit": unit,
-        "claim": format_claim(unit),
+        "claim": format_claim_subject(unit),
         "method": method,
         "n_training_seeds": seeds,
         "note": join_notes(note, interval.note),

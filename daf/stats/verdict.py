@@ -211,7 +211,7 @@ def format_names(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + remaining
 
 
-def format_claim(unit: Unit) -> str:
+def format_claim_subject(unit: Unit) -> str:
     """Return the subject of a result with this unit."""
     return {
         SEED: "about the training method, on these worlds",

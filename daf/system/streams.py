@@ -34,8 +34,8 @@ def open_standard_streams() -> Iterator[None]:
             os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor
     with (
         open(os.devnull, "w", encoding="utf-8") as null,
-        contextlib.redirect_stdout(_Output(output or null, closed=output is None)),
-        contextlib.redirect_stderr(_Errors(errors or null)),
+        contextlib.redirect_stdout(_CheckedStdout(output or null, closed=output is None)),
+        contextlib.redirect_stderr(_LenientStderr(errors or null)),
     ):
         yield
 
@@ -69,7 +69,7 @@ class _Stream:
         raise NotImplementedError
 
 
-class _Output(_Stream):
+class _CheckedStdout(_Stream):
     def __init__(self, stream: TextIO, closed: bool):
         super().__init__(stream)
         self._closed = closed
@@ -84,7 +84,7 @@ class _Output(_Stream):
         raise OutputError(f"cannot be written ({error.strerror})", is_broken_pipe)
 
 
-class _Errors(_Stream):
+class _LenientStderr(_Stream):
     def _handle_error(self, error: OSError) -> int:
         return 0
 

@@ -33,7 +33,7 @@ def mismatches(results: Path, trust: tuple[str, ...] = ()) -> dict[str, str]:
     messages = {}
     for name in checks.sidecars:
         try:
-            checks.check_job(name)
+            checks.require_consistent_job(name)
         except (SidecarMismatchError, ConfigError, CannotVerifyError) as reason:
             messages[name] = f"{type(reason).__name__}: {reason}"
     return messages

@@ -77,7 +77,7 @@ def mismatches(results: Path) -> dict[str, str]:
     messages = {}
     for name in checks.sidecars:
         try:
-            checks.check_job(name)
+            checks.require_consistent_job(name)
         except (SidecarMismatchError, ConfigError) as reason:
             messages[name] = f"{reason}"
     return messages

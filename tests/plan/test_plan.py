@@ -62,7 +62,7 @@ def test_training_layouts_and_held_out_layouts():
     assert run.training.missions == ("assembler_2@1", "assembler_2@2")
     (held_out,) = made.missions.values()
     assert held_out.map not in {mission.map for mission in run.missions}
-    assert made.episodes_file("random", "assembler_2@101") == (
+    assert made.episodes_path("random", "assembler_2@101") == (
         "results/evaluations/random-e64-w0/assembler_2@101.parquet"
     )
 
@@ -337,7 +337,7 @@ def test_missing_runs_and_evaluations_are_excluded():
         missing={"runs": [first], "evaluations": ["random/assembler_2"]},
     )
     assert part.available_runs() == [second]
-    missing = set(complete.evaluations()) - set(part.evaluations())
+    missing = set(complete.available_evaluations()) - set(part.available_evaluations())
     assert missing == {(first, "assembler_1"), (first, "assembler_2"), ("random", "assembler_2")}
     assert {(m["run"], m["mission"]) for m in part.missing_evaluations()} == missing
     assert part.disk_needed_mb() == complete.disk_needed_mb()
@@ -368,8 +368,8 @@ def test_unknown_missing_names_are_refused(missing, error):
 ])  # fmt: skip
 def test_modules_of_runs_and_policies(class_path, modules):
     made = plan(policies=[class_path])
-    assert all(run.daf_modules() == modules for run in made.runs.values())
-    assert all(instance.daf_modules() == modules for instance in made.policies.values())
+    assert all(run.class_modules() == modules for run in made.runs.values())
+    assert all(instance.class_modules() == modules for instance in made.policies.values())
 
 
 def test_disk_needed_grows_with_the_plan():

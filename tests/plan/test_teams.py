@@ -60,7 +60,7 @@ def test_apportionment_rounds_each_quota(agents, shares):
 def test_no_questions_give_no_teams():
     made = plan({})
     assert (made.teams, made.team_questions) == ({}, None)
-    assert made.evaluations() == plan({"mixed": []}).evaluations()
+    assert made.available_evaluations() == plan({"mixed": []}).available_evaluations()
 
 
 def test_one_team_per_training_seed():
@@ -73,7 +73,7 @@ def test_one_team_per_training_seed():
     ]  # fmt: skip
     assert [team.training_seed for team in made.teams.values()] == [1, 2, 1, 2, None]
     assert [made.weights_files(name) for name in made.teams] == [
-        [made.weights_file(run)] for run in (first, second, first, second)
+        [made.weights_path(run)] for run in (first, second, first, second)
     ] + [[]]
     assert list(made.teams) == [team.name for team in made.teams.values()]
     assert [made.labels[name] for name in made.teams][::2] == [
@@ -121,12 +121,12 @@ def test_agents_by_mission_follow_from_shares():
 
 def test_teams_are_evaluated_like_policies():
     made = plan({"replacement": "random"}, evaluation={"episodes": 3})
-    evaluations = made.evaluations()
+    evaluations = made.available_evaluations()
     of_policies = [(name, mission) for name, mission in evaluations if name in made.policies]
-    assert of_policies == plan({}).evaluations()
+    assert of_policies == plan({}).available_evaluations()
     assert len(evaluations) == 2 * (4 + 3)
     name = list(made.teams)[-1]
-    assert made.episodes_file(name, "assembler_2").endswith(
+    assert made.episodes_path(name, "assembler_2").endswith(
         f"evaluations/{name}-e3-w0/assembler_2.parquet"
     )
     assert any(name in file for file in made.report_replay_files())
@@ -169,7 +169,7 @@ def test_fixed_weights_are_identified_by_content(tmp_path):
 
 def test_modules_of_a_team_are_those_of_its_members():
     (team, *_) = plan({"cross_play": True}).teams.values()
-    assert team.daf_modules() == ["daf.policies.baseline", "daf.policies.stateless"]
+    assert team.class_modules() == ["daf.policies.baseline", "daf.policies.stateless"]
 
 
 @pytest.mark.parametrize("teams, changes, error", [

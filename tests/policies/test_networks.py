@@ -11,7 +11,7 @@ from daf.missions import load_mission
 from daf.missions.token_bound import compute_token_bound
 from daf.policies import Game, PolicySpec, make_policy
 from daf.policies.chance import mix_seeds, uniform
-from daf.policies.ops import embedding_torch, lstm_torch
+from daf.policies.ops import embedding_bundled, lstm_bundled
 from daf.policies.ops.embedding import lookup_rows_and_weights
 from daf.policies.tokens import TokenEmbedding, assign_token_slots
 from daf.policies.trainable import sample_actions
@@ -81,8 +81,8 @@ def test_embedding_propagates_nan():
 def test_torch_embedding_of_bundles_is_equal():
     observations = random_observations()
     embedding = TokenEmbedding(GAME, 24)
-    vocabulary = embedding_torch.Vocabulary(**embedding.vocabulary.arrays)
-    embedded = embedding_torch.embed_tokens(
+    vocabulary = embedding_bundled.Vocabulary(**embedding.vocabulary.arrays)
+    embedded = embedding_bundled.embed_tokens(
         embedding.table, embedding.bias, observations, vocabulary
     )
     torch.testing.assert_close(embedded, embedding(observations))
@@ -154,7 +154,7 @@ def test_lstm_over_a_sequence_equals_single_steps_with_resets(device):
 def test_lstm_implementations_have_equal_outputs_and_gradients(device, monkeypatch):
     def run_with_torch(*inputs):
         with monkeypatch.context() as patched:
-            patched.setattr("daf.policies.lstm.lstm_sequence", lstm_torch.lstm_sequence)
+            patched.setattr("daf.policies.lstm.lstm_sequence", lstm_bundled.lstm_sequence)
             return policy._forward_steps(*inputs)
 
     policy, observations, state, episode_starts = lstm_with_inputs(device)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from daf.missions import POSITIONS, RESOURCES, Mission
-from daf.missions.generators import parse_layout
+from daf.missions.layout_registry import parse_layout
 
 SYMBOLS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

@@ -6,7 +6,11 @@ import pytest
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
 from daf.stats.estimate import ErrorTerm
-from daf.stats.power import find_further_units, find_smallest_sufficient_count, t_test_power
+from daf.stats.power import (
+    find_further_units_for_power,
+    find_smallest_sufficient_count,
+    t_test_power,
+)
 
 
 @pytest.mark.parametrize("effect, n, level", [(0.5, 10, 0.05), (0.2, 64, 0.01), (1.2, 4, 0.05)])
@@ -17,7 +21,7 @@ def test_paired_worlds(effect, n, level):
     )
     need = math.ceil(judge.solve_power(effect, None, level, 0.8))
     assert need > n
-    assert find_further_units(effect, terms, n, level) == need - n
+    assert find_further_units_for_power(effect, terms, n, level) == need - n
 
 
 @pytest.mark.parametrize("effect, n, level", [(0.8, 5, 0.05), (1.5, 5, 0.05 / 6), (0.3, 20, 0.05)])
@@ -26,14 +30,14 @@ def test_two_methods_with_equal_spread(effect, n, level):
     expected = judge.power(effect, n, level)
     assert t_test_power(effect, terms, 1, level) == pytest.approx(expected, abs=1e-9)
     need = math.ceil(judge.solve_power(effect, None, level, 0.8))
-    assert find_further_units(effect, terms, n, level) == need - n
+    assert find_further_units_for_power(effect, terms, n, level) == need - n
 
 
 def test_power_at_extremes():
     assert t_test_power(1e9, [ErrorTerm(1.0, 3)], 1, 0.05) == 1
     assert t_test_power(0.0, [ErrorTerm(1.0, 30)], 1, 0.05) == pytest.approx(0.05)
-    assert find_further_units(0.0, [ErrorTerm(1.0, 30)], 31, 0.05) is None
-    assert find_further_units(1e-5, [ErrorTerm(1 / 31, 30)], 31, 0.05) is None
+    assert find_further_units_for_power(0.0, [ErrorTerm(1.0, 30)], 31, 0.05) is None
+    assert find_further_units_for_power(1e-5, [ErrorTerm(1 / 31, 30)], 31, 0.05) is None
 
 
 @pytest.mark.parametrize("least", [1, 2, 3, 7, 64, 999_999, 1_000_000])

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from daf.cluster.forecast import Cluster, forecast
+from daf.cluster.cost_forecast import Cluster, forecast
 from daf.cluster.measured_times import MeasuredTimes
 from daf.config import BenchmarkConfig
 from daf.evaluation.replay import Replay

@@ -22,7 +22,7 @@ from daf.errors import os_error_text
 from daf.config.overrides import MergedConfig
 from daf.system.gpus import visible_gpus
 from daf.plan import make_plan
-from daf.cluster.resources import (
+from daf.cluster.job_resources import (
     estimate_evaluation_memory_mb,
     estimate_evaluation_minutes,
     estimate_colocated_memory_mb,
@@ -204,7 +204,7 @@ def policy_params(name):
         policy=contestant.resolved(),
         trained_on=PLAN.training_missions(name),
         code=script_code_hash(
-            "evaluate", "daf.evaluation.evaluate", *contestant.daf_modules()
+            "evaluate", "daf.evaluation.evaluate", *contestant.class_modules()
         ),
         weights=PLAN.weights_files(name),
     )
@@ -251,7 +251,7 @@ def missions_and_config(wildcards, batch):
 def is_made_by_job(weights_file):
     """Return True if rule `train` makes a file of weights; other files are user files."""
     run = Path(weights_file).parent.name
-    return run in PLAN.runs and weights_file == PLAN.weights_file(run)
+    return run in PLAN.runs and weights_file == PLAN.weights_path(run)
 
 
 def trained_weights(*names):

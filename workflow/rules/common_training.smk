@@ -5,13 +5,13 @@
 def training_params(run):
     """Return the params of the job of a run."""
     planned_run = PLAN.find_run(run)
-    code = script_code_hash("train", "daf.learn.train", *planned_run.daf_modules())
+    code = script_code_hash("train", "daf.learn.train", *planned_run.class_modules())
     return {"run": HashedDict(planned_run.resolved()), "code": code}
 
 
 def sidecar_of_run(run):
     """Return the path of the sidecar of a run."""
-    return f"{PLAN.weights_file(run)}{SUFFIX}"
+    return f"{PLAN.weights_path(run)}{SUFFIX}"
 
 
 def is_trained(run):
@@ -33,7 +33,7 @@ def inputs_before_training(wildcards):
             checkpoints.train_colocated.get(
                 run=first_run, group=group_digest(first_run)
             )
-    return environment_check_for(PLAN.weights_file(run))
+    return environment_check_for(PLAN.weights_path(run))
 
 
 def colocated_runs(first_run):

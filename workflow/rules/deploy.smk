@@ -2,11 +2,11 @@ rule deploy:
     input:
         weights=lambda wildcards: weights_to_pack(wildcards, made_by_job=True),
         run=lambda wildcards: (
-            PLAN.run_json_file(wildcards.policy) if wildcards.policy in PLAN.runs else []
+            PLAN.run_json_path(wildcards.policy) if wildcards.policy in PLAN.runs else []
         ),
         episodes=lambda wildcards: [
-            PLAN.episodes_file(policy, mission)
-            for policy, mission in PLAN.evaluations()
+            PLAN.episodes_path(policy, mission)
+            for policy, mission in PLAN.available_evaluations()
             if policy == wildcards.policy
         ],
     output:
@@ -27,13 +27,13 @@ rule deploy:
         trained_on=lambda wildcards: PLAN.training_missions(wildcards.policy),
         missions=lambda wildcards: [
             PLAN.missions[mission].resolved()
-            for policy, mission in PLAN.evaluations()
+            for policy, mission in PLAN.available_evaluations()
             if policy == wildcards.policy
         ],
         seed=lambda wildcards: PLAN.evaluation_configs[wildcards.policy].seed,
         confidence=CONFIG.comparison.confidence,
         code=lambda wildcards: script_code_hash(
-            "deploy", "daf.deploy.pack", *PLAN.policies[wildcards.policy].daf_modules()
+            "deploy", "daf.deploy.pack", *PLAN.policies[wildcards.policy].class_modules()
         ),
         external_inputs=lambda wildcards: ExternalFiles(
             weights=weights_to_pack(wildcards, made_by_job=False)

@@ -70,7 +70,7 @@ if SWEEP:
         input:
             trials=f"{FOLDER}/trials.parquet",
             rounds=f"{FOLDER}/rounds.parquet",
-            weights=lambda wildcards: PLAN.weights_file(
+            weights=lambda wildcards: PLAN.weights_path(
                 sweep_ranked(wildcards).best_run
             ),
             confirmation=lambda wildcards: sweep_ranked(

@@ -95,7 +95,7 @@ def write_passable_cells(
 
 
 @wp.func
-def write_goal_cells(goal: Goal, maps: Boards, assembler_ring: Board, goals: Board):
+def write_explore_or_wait_cells(goal: Goal, maps: Boards, assembler_ring: Board, goals: Board):
     """Write the cells to explore or to wait at, int64 [SIDE]."""
     for row in range(SIDE):
         goals[row] = NOTHING

@@ -45,16 +45,16 @@ from daf.policies.baseline.navigation import (
     count_agents_around,
     pick_random_move,
     write_assembler_ring,
-    write_goal_cells,
+    write_explore_or_wait_cells,
     write_passable_cells,
 )
 from daf.policies.baseline.strategy import Strategy, build_strategy, list_observed_features
 from daf.policies.baseline.window import (
     ENERGY,
     Window,
+    add_tokens_to_planes,
     agent_cell_value,
     build_window,
-    fill_planes,
     last_token_rank,
 )
 from daf.policies.game import Game
@@ -206,7 +206,7 @@ def act_kernel(
     path_not_found, fully_explored = path_not_found_before[n], fully_explored_before[n]
 
     # map: observation to planes to bitboards, merged with the remembered map
-    fill_planes(window, observations[n], view)
+    add_tokens_to_planes(window, observations[n], view)
     energy = agent_cell_value(window, view, ENERGY)
     rasterize_window(
         strategy, window, view, last_token_rank(window, observations[n]), observed, agents
@@ -223,7 +223,7 @@ def act_kernel(
     write_passable_cells(
         strategy, goal, boards, mapped_kinds, ring, agents, path_not_found, passable
     )
-    write_goal_cells(goal, boards, ring, goals)
+    write_explore_or_wait_cells(goal, boards, ring, goals)
     arrived = int(0)
     team_size = wp.vec4i(1, 1, 1, 1)  # per move: agents wanted around the station it reaches
     for kind in range(strategy.type_id.shape[0]):

@@ -22,7 +22,7 @@ FEATURES = (
 
 TYPE, COOLDOWN, CLIPPED, USES = (wp.constant(plane) for plane in range(4))
 ENERGY, HEART, VERB, ARGUMENT = (wp.constant(plane) for plane in range(4, 8))
-AGENT_TYPE, WALL_TYPE = wp.constant(1), wp.constant(2)  # type id + 1, see `fill_planes`
+AGENT_TYPE, WALL_TYPE = wp.constant(1), wp.constant(2)  # type id + 1, see `add_tokens_to_planes`
 NO_PLANE = wp.constant(-1)
 
 
@@ -67,8 +67,8 @@ def build_window(game: Game, features: tuple[str, ...], device: str) -> Window:
 
 
 @wp.func
-def fill_planes(window: Window, tokens: Tokens, view: Planes):
-    """Write the tokens of one observation into planes.
+def add_tokens_to_planes(window: Window, tokens: Tokens, zeroed_planes: Planes):
+    """Write the tokens of one observation into planes of zeros.
 
     For type ids and remaining uses the plane holds the value + 1, since their value 0 differs from
     a missing token.
@@ -76,7 +76,7 @@ def fill_planes(window: Window, tokens: Tokens, view: Planes):
     Args:
         window: shape and planes.
         tokens: [T], observation.
-        view: uint8 [planes, P], filled with zeros.
+        zeroed_planes: uint8 [planes, P], filled with zeros.
     """
     for i in range(wp.min(window.tokens, tokens.shape[0])):
         token = tokens[i]
@@ -86,7 +86,7 @@ def fill_planes(window: Window, tokens: Tokens, view: Planes):
         plane = window.plane[int(token[1])]
         if row < window.height and column < window.width and plane != NO_PLANE:
             offset = wp.uint8(int(plane == TYPE) + int(plane == USES))
-            view[plane, row * window.width + column] = token[2] + offset
+            zeroed_planes[plane, row * window.width + column] = token[2] + offset
 
 
 @wp.func

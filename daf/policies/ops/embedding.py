@@ -1,4 +1,4 @@
-"""Rectified sum of token embeddings as Warp kernels; bundles use `embedding_torch.py` instead."""
+"""Rectified sum of token embeddings as Warp kernels; bundles use `embedding_bundled.py` instead."""
 
 import functools
 from typing import Any

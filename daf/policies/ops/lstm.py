@@ -1,4 +1,4 @@
-"""LSTM over a sequence of steps as Warp kernels for GPUs; bundles use `lstm_torch.py` instead.
+"""LSTM over a sequence of steps as Warp kernels for GPUs; bundles use `lstm_bundled.py` instead.
 
 A step takes one matrix product and one kernel, and so does its backward pass. Single torch
 operations would take 18 launches, and on a GPU the launches determine the time.

@@ -218,13 +218,14 @@ def _reward_tables(mission: Mission) -> TableData:
 def _window_tables(mission: Mission, padded: PaddedGrid, map_tables: TableData) -> TableData:
     window = window_cells(mission.window_height, mission.window_width, padded.width)
     grid, first_agent = map_tables["grid"], map_tables["first_agent"]
+    visibility = visibility_tables(
+        window,
+        walls=grid == WALL_CODE,
+        stations=(grid >= FIRST_STATION) & (grid < first_agent),
+        walkable=(grid == EMPTY) | (grid >= first_agent),
+    )
     return {
         "window_offset": window.offset,
         "window_location": window.location,
-        **visibility_tables(
-            window,
-            walls=grid == WALL_CODE,
-            stations=(grid >= FIRST_STATION) & (grid < first_agent),
-            walkable=(grid == EMPTY) | (grid >= first_agent),
-        ),
+        **visibility._asdict(),
     }

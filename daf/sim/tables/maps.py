@@ -37,8 +37,8 @@ class MapArrays:
         return cls(
             types=types,
             wall=wall,
-            agents=positions_per_map(mission.mask_of(AGENT)),
-            stations=positions_per_map(station >= 0),
+            agents=positions_of_equal_counts(mission.mask_of(AGENT)),
+            stations=positions_of_equal_counts(station >= 0),
             station_type=station[station >= 0].reshape(len(wall), -1),
         )
 
@@ -69,7 +69,7 @@ class PaddedGrid:
         return row * self.width + column
 
 
-def positions_per_map(mask: np.ndarray) -> np.ndarray:
+def positions_of_equal_counts(mask: np.ndarray) -> np.ndarray:
     """Return the positions of the set cells of each map.
 
     Args:

@@ -45,9 +45,25 @@ def window_cells(height: int, width: int, padded_width: int) -> Window:
     )
 
 
+class VisibilityTables(NamedTuple):
+    """Visibility tables of every cell that an agent can occupy.
+
+    D is the largest offset of the window.
+    """
+
+    visible_stations: np.ndarray
+    """int64 [Y, G, words + 1], bit mask of the stations by rank, then the index of the view."""
+    wall_mask: np.ndarray
+    """int64 [views, words], bit mask of the walls by rank."""
+    wall_tokens: np.ndarray
+    """uint8 [views, P + PADDING_TOKENS, 3], wall tokens of a view by rank."""
+    rank_by_offset: np.ndarray
+    """int16 [2 * D + 1], rank of a cell by its offset + D, -1 outside the window."""
+
+
 def visibility_tables(
     window: Window, walls: np.ndarray, stations: np.ndarray, walkable: np.ndarray
-) -> dict[str, np.ndarray]:
+) -> VisibilityTables:
     """Build the visibility tables of every cell that an agent can occupy.
 
     Cells that see the same walls share a view. Tables that differ between layouts are contiguous,
@@ -58,13 +74,6 @@ def visibility_tables(
         walls: bool [Y, G], walls of the padded grids.
         stations: bool [Y, G], stations of the padded grids.
         walkable: bool [Y, G], cells that an agent can occupy.
-
-    Returns:
-        `visible_stations` int64 [Y, G, words + 1], bit mask of the stations by rank, then the index
-        of the view; `wall_mask` int64 [views, words], bit mask of the walls by rank; `wall_tokens`
-        uint8 [views, P + PADDING_TOKENS, 3], wall tokens of a view by rank; `rank_by_offset` int16
-        [2 * D + 1], rank of a cell by its offset + D, -1 outside the window, with D the largest
-        offset.
     """
     num_ranks = len(window.offset)
     num_words = -(-num_ranks // WORD)
@@ -92,12 +101,7 @@ def visibility_tables(
     max_offset = int(window.offset.max())
     rank_by_offset = np.full(2 * max_offset + 1, -1, dtype=np.int16)
     rank_by_offset[window.offset + max_offset] = np.arange(num_ranks)
-    return {
-        "visible_stations": visible_stations,
-        "wall_mask": views,
-        "wall_tokens": tokens,
-        "rank_by_offset": rank_by_offset,
-    }
+    return VisibilityTables(visible_stations, views, tokens, rank_by_offset)
 
 
 def _pack_bits_to_words(bits: np.ndarray) -> np.ndarray:

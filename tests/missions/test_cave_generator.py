@@ -9,7 +9,7 @@ import yaml
 from scipy import ndimage
 
 from daf.config import ConfigError
-from daf.missions.caves import Cave
+from daf.missions.cave_generator import Cave
 from daf.missions.loader import BUILT_IN, build_mission, load_mission
 
 # Side of the map, open cells, and how many of each kind of station (RULES 11).

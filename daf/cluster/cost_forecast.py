@@ -1,6 +1,6 @@
 """Forecast of an experiment's cost on a cluster: a simulation of its jobs with measured times.
 
-Usage: `python -m daf.cluster.forecast --help`
+Usage: `python -m daf.cluster.cost_forecast --help`
 """
 
 import argparse
@@ -211,7 +211,9 @@ def _contestants_by_evaluation_job(plan: Plan) -> list[tuple[str, ...]]:
 
 
 def _build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m daf.cluster.forecast", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m daf.cluster.cost_forecast", description=__doc__
+    )
     parser.add_argument("config", help="configuration of the experiment, YAML")
     parser.add_argument("--like", required=True, help="configuration of a small, finished one")
     parser.add_argument("--slots", type=int, required=True, help="jobs at a time: GPUs or cores")

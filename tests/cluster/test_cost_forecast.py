@@ -2,7 +2,7 @@
 
 import pytest
 
-from daf.cluster.forecast import PLANNING_SECONDS_PER_JOB, Cluster, forecast, main
+from daf.cluster.cost_forecast import PLANNING_SECONDS_PER_JOB, Cluster, forecast, main
 from daf.cluster.measured_times import MeasuredTimes
 from daf.config import BenchmarkConfig
 from daf.plan import make_plan

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from daf.config import ConfigError, Int
 from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE
-from daf.missions.layouts import Layout, choose_random_cell
+from daf.missions.layout_generator import LayoutGenerator, choose_random_cell
 
 CLEAR_RADIUS = 3
 """Distance from the assembler, in cells, below which no other station but the chest is placed."""
@@ -19,7 +19,7 @@ Cell = tuple[int, int]
 """(row, column)."""
 
 
-class Cave(Layout):
+class Cave(LayoutGenerator):
     """A connected cave of exactly `open` cells that contains all stations and agents.
 
     The assembler is in the middle. The first 4 agents start 2 cells N, S, W and E of it, a chest is
@@ -48,7 +48,7 @@ class Cave(Layout):
     def draw_into(
         self, interior: np.ndarray, symbol_by_content: dict[str, str], random: np.random.Generator
     ) -> None:
-        """Draw floor, stations and agents in place; see `Layout.draw_into`."""
+        """Draw floor, stations and agents in place; see `LayoutGenerator.draw_into`."""
         middle = (self.height // 2, self.width // 2)
         stations = self._choose_station_cells(middle, random)
         starts = [_shift_cell(middle, side, 2) for side in SIDES][: self.agents]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from daf.cluster.resources import (
+from daf.cluster.job_resources import (
     estimate_colocated_memory_mb,
     estimate_colocated_minutes,
     estimate_evaluation_memory_mb,

@@ -5,14 +5,15 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from daf.config import ConfigError, short_json, suggest
-from daf.missions.caves import Cave
-from daf.missions.layouts import Layout, Room
+from daf.missions.cave_generator import Cave
+from daf.missions.layout_generator import LayoutGenerator
+from daf.missions.room_generator import Room
 
 GENERATORS = {"cave": Cave, "room": Room}
 AnyLayout = Annotated[Cave | Room, Field(discriminator="generator")]
 
 
-def parse_layout(raw_layout: Any) -> Layout:
+def parse_layout(raw_layout: Any) -> LayoutGenerator:
     """Validate the `layout` key of a mission.
 
     Args:

@@ -1,4 +1,4 @@
-"""Layouts: maps drawn by a generator from its parameters and a seed.
+"""Base class of layout generators, which draw maps from parameters and a seed.
 
 Each generator is a class of its parameters with a method `draw_into`. The same parameters and seed
 give the same map on every machine.
@@ -8,13 +8,13 @@ import re
 from abc import abstractmethod
 from collections import Counter
 from functools import lru_cache
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from pydantic import Field, PlainValidator, model_validator
 
 from daf.config import ConfigError, Int, Model, short_json, suggest
-from daf.missions.cells import AGENT, FLOOR, MAX_AGENTS, MAX_SIDE, MAX_STATIONS, WALL
+from daf.missions.cells import AGENT, FLOOR, MAX_SIDE, MAX_STATIONS, WALL
 
 MAX_LAYOUTS, MAX_CELLS = 10_000, 50_000_000
 SEED_PATTERN = "(?:0|[1-9][0-9]{0,8})"
@@ -46,8 +46,8 @@ def parse_layout_seeds(seed_or_range: int | str) -> range:
 Seed = Annotated[int | str, PlainValidator(_check_layout_seeds)]
 
 
-class Layout(Model):
-    """Parameters that all generators share.
+class LayoutGenerator(Model):
+    """Parameters that all layout generators share.
 
     No two stations touch, even at a corner, and no station touches a wall, so agents can reach
     each station from all sides. The numbers of stations and agents do not depend on the seed.
@@ -64,7 +64,7 @@ class Layout(Model):
     )
 
     @model_validator(mode="after")
-    def _check_total_cells(self) -> Self:
+    def _check_cells_of_all_seeds(self) -> Self:
         count = len(self.seeds)
         cells = count * (self.height + 2 * self.border) * (self.width + 2 * self.border)
         if count > 1 and cells > MAX_CELLS:
@@ -127,33 +127,10 @@ class Layout(Model):
         return [name for name, count in self.stations.items() for _ in range(count)]
 
 
-class Room(Layout):
-    """One open room with stations and agents at random positions."""
-
-    generator: Literal["room"] = Field(default="room", description="name of the generator")
-    agents: Int = Field(ge=1, le=MAX_AGENTS, description="number of agents")
-
-    def draw_into(
-        self, interior: np.ndarray, symbol_by_content: dict[str, str], random: np.random.Generator
-    ) -> None:
-        """Draw floor, stations and agents in place; see `Layout.draw_into`."""
-        interior[:] = symbol_by_content[FLOOR]
-        free = np.zeros(interior.shape, dtype=bool)
-        free[1:-1, 1:-1] = True
-        names = self.stations_to_place()
-        for name in names:
-            row, column = choose_random_cell(free, random, f"the {len(names)} stations")
-            interior[row, column] = symbol_by_content[name]
-            free[row - 1 : row + 2, column - 1 : column + 2] = False
-        for _ in range(self.agents):
-            cell = choose_random_cell(
-                interior == symbol_by_content[FLOOR], random, f"the {self.agents} agents"
-            )
-            interior[cell] = symbol_by_content[AGENT]
-
-
 @lru_cache(maxsize=8)
-def build_maps(layout: Layout, legend_items: tuple[tuple[str, str], ...]) -> tuple[Map, ...]:
+def build_maps(
+    layout: LayoutGenerator, legend_items: tuple[tuple[str, str], ...]
+) -> tuple[Map, ...]:
     """Build the map of each seed of a layout.
 
     Args:
