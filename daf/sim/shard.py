@@ -34,7 +34,6 @@ class Shard:
         observations: uint8 [E, A, T, 3], observation buffer of the whole simulation.
         actions: int64 [E, A], action buffer of the whole simulation.
         worlds: slice of the worlds that belong to this shard.
-        seed: seed of the simulation.
         first_world: index of the simulation's first world among all worlds of the seed.
     """
 
@@ -45,7 +44,6 @@ class Shard:
         observations: torch.Tensor,
         actions: torch.Tensor,
         worlds: slice,
-        seed: int,
         first_world: int,
     ):
         rows_shape = actions[worlds].shape
@@ -75,7 +73,7 @@ class Shard:
         self._arguments: dict[Phase, list[Any]] = {
             "prepare": [wp.from_torch(actions[worlds])],
             "advance": [],
-            "reset": [done, wp.int64(seed), no_seeds],
+            "reset": [done, no_seeds, False],
             "describe": [agent_tokens, agent_token_count],
             "observe": [agent_tokens, agent_token_count, no_mask, tokens],
         }
@@ -85,7 +83,10 @@ class Shard:
         }
 
     def launch(self, phases: tuple[Phase, ...], stream: wp.Stream | None) -> None:
-        """Launch the kernels of some phases in order; "reset" resets the finished worlds."""
+        """Launch the kernels of some phases in order.
+
+        "reset" resets the finished worlds and keeps the rewards and `done` of their last step.
+        """
         for phase in phases:
             self._recorded_launches[phase].launch(stream)
 
@@ -101,9 +102,8 @@ class Shard:
         """
         mask = wp.from_torch(world_mask[self.worlds])
         seeds = self._no_seeds if world_seeds is None else wp.from_torch(world_seeds[self.worlds])
-        _, seed, _ = self._arguments["reset"]
         agent_tokens, agent_token_count, _, tokens = self._arguments["observe"]
-        self._launch_kernel("reset", [mask, seed, seeds], stream=stream)
+        self._launch_kernel("reset", [mask, seeds, True], stream=stream)
         self.launch(("describe",), stream)
         self._launch_kernel(
             "observe", [agent_tokens, agent_token_count, mask, tokens], stream=stream

@@ -42,7 +42,8 @@ class Simulation:
     `reset` do not synchronize with the device. A CUDA graph can capture them after one warm-up
     call, which compiles the kernels.
 
-    The tensors are views of the simulation's memory; the next step overwrites them.
+    The tensors are views of the simulation's memory; the next step overwrites them. Copying and
+    pickling copy the state.
 
     Args:
         mission: mission of all worlds.
@@ -50,7 +51,7 @@ class Simulation:
         device: "cpu", "cuda" or "cuda:N".
         seed: seed of the simulation; world seeds are derived from (seed, world, episode).
         auto_reset: reset finished worlds at the end of `step`, which then returns the first
-            observation of the new episode.
+            observation of the new episode with the rewards and `done` of the finished one.
         threads: maximum number of CPU threads, by default that of torch. Small simulations use
             fewer. The results are the same for any number.
         first_world: index of the first world, for several simulations that share the worlds of
@@ -89,12 +90,13 @@ class Simulation:
         self.num_worlds = num_worlds
         self.num_agents = mission.num_agents
         self.device = device
-        self.seed = seed
         self.first_world = first_world
         self.auto_reset = auto_reset
+        self.threads = threads
         self.tables = MissionTables(mission, device)
         self.statistic_names = statistic_names(mission)
         self._allocate_tensors()
+        self.state.base_seed.fill_(seed)
         self._shards = self._make_shards(threads)
         # The pool starts its threads at the first call; with one shard there is none.
         self._pool = ThreadPoolExecutor(max(len(self._shards) - 1, 1))
@@ -126,23 +128,31 @@ class Simulation:
         num_shards = min(max_shards, self.num_worlds, max(rows // ROWS_PER_THREAD, 1))
         ends = [self.num_worlds * shard // num_shards for shard in range(num_shards + 1)]
         shared = (self.tables, self.state, self.observations, self._actions)
-        return [
-            Shard(*shared, slice(*bounds), self.seed, self.first_world) for bounds in pairwise(ends)
-        ]
+        return [Shard(*shared, slice(*bounds), self.first_world) for bounds in pairwise(ends)]
 
     def reset(
-        self, world_mask: torch.Tensor | None = None, world_seeds: torch.Tensor | None = None
+        self,
+        world_mask: torch.Tensor | None = None,
+        world_seeds: torch.Tensor | None = None,
+        *,
+        seed: int | torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Start a new episode in the selected worlds.
 
         Args:
             world_mask: bool [E], worlds to reset; all by default.
             world_seeds: int64 [E], seeds of the new episodes; derived by default.
+            seed: seed of the simulation, or int64 [E]: one per world. The selected worlds start
+                again at their first episode, as those of a new simulation of this seed.
 
         Returns:
             observations: uint8 [E, A, T, 3].
         """
         world_mask = self._all_worlds if world_mask is None else world_mask
+        if seed is not None:
+            seeds = torch.as_tensor(seed, dtype=torch.int64, device=self.device)
+            self.state.base_seed.copy_(torch.where(world_mask, seeds, self.state.base_seed))
+            self.state.episode.masked_fill_(world_mask, 0)
         stream = current_torch_stream(self.device)
         for shard in self._shards:
             shard.reset(world_mask, world_seeds, stream)
@@ -189,6 +199,21 @@ class Simulation:
             got = f"{actions.dtype} {tuple(actions.shape)} {actions.layout} on {actions.device}"
         shape = tuple(self._actions.shape)
         return f"actions: got {got}; expected a dense integer tensor of shape {shape}"
+
+    def __reduce__(self):
+        arguments = (
+            self.mission,
+            self.num_worlds,
+            self.device,
+            0,  # the state contains the seed
+            self.auto_reset,
+            self.threads,
+            self.first_world,
+        )
+        return type(self), arguments, self.state_dict()
+
+    def __setstate__(self, tensors: dict[str, torch.Tensor]) -> None:
+        self.load_state_dict(tensors)
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Return views of the state tensors and the observations, by name."""

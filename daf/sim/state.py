@@ -49,6 +49,7 @@ class Worlds:
     rewards: wp.array2d(dtype=wp.float32)
     done: wp.array(dtype=wp.bool)
     token_count: wp.array2d(dtype=wp.int32)
+    base_seed: wp.array(dtype=wp.int64)
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class State:
     rewards: torch.Tensor  # float32 [E, A], rewards of the last step
     done: torch.Tensor  # bool [E], step limit reached
     token_count: torch.Tensor  # int32 [E, A], number of tokens in the observation
+    base_seed: torch.Tensor  # int64 [E], seed from which the seeds of the episodes derive
 
     @classmethod
     def allocate(cls, tables: MissionTables, num_worlds: int, device: str) -> "State":

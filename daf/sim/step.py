@@ -108,8 +108,8 @@ def reset_worlds(
     tables: Tables,
     worlds: Worlds,
     world_mask: wp.array(dtype=wp.bool),
-    seed: wp.int64,
     world_seeds: wp.array(dtype=wp.int64),
+    clears_outcome: bool,
 ):
     """Start a new episode in the selected worlds.
 
@@ -117,9 +117,9 @@ def reset_worlds(
         tables: tables of the mission.
         worlds: states of the worlds.
         world_mask: bool [E], worlds to reset.
-        seed: seed of the simulation.
         world_seeds: int64 [E], seeds of the new episodes; if empty, the seeds are derived from
-            (seed, world, episode).
+            (base_seed, world, episode).
+        clears_outcome: clear the rewards and `done` of the last step.
     """
     world = wp.tid()
     if not world_mask[world]:
@@ -134,12 +134,15 @@ def reset_worlds(
         worlds.world_seed[world] = world_seeds[world]
     else:
         worlds.world_seed[world] = derive_world_seed(
-            seed, worlds.first_world + world, worlds.episode[world]
+            worlds.base_seed[world], worlds.first_world + world, worlds.episode[world]
         )
     worlds.episode[world] = worlds.episode[world] + 1
     worlds.now[world] = 0
     worlds.clip_cursor[world] = 0
-    worlds.done[world] = False
+    if clears_outcome:
+        worlds.done[world] = False
+        for agent in range(tables.num_agents):
+            worlds.rewards[world, agent] = 0.0
     # layout, objects and agents
     layout = uniform_below(
         random_word(worlds.world_seed[world], STREAM_LAYOUT, 0), tables.grid.shape[0]
@@ -167,7 +170,6 @@ def reset_agent(tables: Tables, worlds: Worlds, world: int, agent: int, layout: 
     worlds.verb[world, agent] = 0
     worlds.argument[world, agent] = 0
     worlds.success[world, agent] = True
-    worlds.rewards[world, agent] = 0.0
     worlds.rewarded[world, agent] = 0.0
     for resource in range(NUM_RESOURCES):
         amount = tables.initial_inventory[resource]

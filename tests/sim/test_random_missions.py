@@ -102,11 +102,9 @@ def compare(seed: int, device: str = "cpu") -> Counter:
             assert_equal_states(simulation, reference, world_index)
             reference.step(step[world_index].tolist(), auto_reset)
         _, rewards, done = simulation.step(torch.from_numpy(step))
-        # With auto_reset, a new episode starts with zero rewards.
-        if not auto_reset:
-            for world_index, reference in enumerate(references):
-                np.testing.assert_array_equal(rewards[world_index].numpy(), reference.rewarded)
-                assert done[world_index].item() == reference.done
+        for world_index, reference in enumerate(references):
+            np.testing.assert_array_equal(rewards[world_index].numpy(), reference.rewarded)
+            assert done[world_index].item() == reference.done
     for reference in references:
         counts.update(reference.finished_counts)
         counts.update(reference.world.statistics.counts)

@@ -1,5 +1,8 @@
 """Simulation: independence of worlds, resets, statistics, errors."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 
@@ -235,3 +238,53 @@ def test_cpu_cuda_and_cuda_graph_give_equal_results():
     for simulation in (on_gpu, captured):
         for name, tensor in on_cpu.state_dict().items():
             assert torch.equal(simulation.state_dict()[name].cpu(), tensor), name
+
+
+def test_auto_reset_keeps_rewards_and_done_of_the_last_step():
+    mission = MISSION.model_copy(update={"max_steps": 10, "failure_penalty": 0.5})
+    without_reset, with_reset = Simulation(mission, 3), Simulation(mission, 3, auto_reset=True)
+    invalid = torch.full((1, 3, 4), mission.num_actions)
+    for step in torch.cat([moves(3, 4, 9), invalid]):
+        expected = without_reset.step(step)
+        actual = with_reset.step(step)
+        assert torch.equal(actual[1], expected[1]) and torch.equal(actual[2], expected[2])
+    assert (actual[1] == -0.5).all() and actual[2].all()
+    _, _, done = with_reset.step(moves(3, 4, 1)[0])
+    assert not done.any()
+
+
+def test_reset_with_a_seed_equals_a_new_simulation():
+    simulation = Simulation(MISSION, 4, seed=3, first_world=2)
+    for step in moves(4, 4, 20):
+        simulation.step(step)
+    simulation.reset()
+    simulation.reset(seed=8)
+    other = Simulation(MISSION, 4, seed=8, first_world=2)
+    for _ in range(2):
+        assert torch.equal(simulation.state.world_seed, other.state.world_seed)
+        for step in moves(4, 4, 20):
+            assert torch.equal(simulation.step(step)[0], other.step(step)[0])
+        simulation.reset(), other.reset()
+
+
+def test_reset_with_a_seed_per_world_changes_selected_worlds_only():
+    simulation = Simulation(MISSION, 4, seed=3)
+    world_mask = torch.tensor([True, False, True, False])
+    simulation.reset(world_mask, seed=torch.tensor([5, 6, 7, 8]))
+    expected = [Simulation(MISSION, 4, seed=seed).state.world_seed for seed in (5, 3, 7, 3)]
+    assert simulation.state.world_seed.tolist() == [
+        seeds[world].item() for world, seeds in enumerate(expected)
+    ]
+
+
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda sim: pickle.loads(pickle.dumps(sim))])
+def test_copies_continue_independently(duplicate):
+    simulation = Simulation(MISSION, 4, seed=3, auto_reset=True)
+    for step in moves(4, 4, 20):
+        simulation.step(step)
+    other = duplicate(simulation)
+    for step in moves(4, 4, 20):
+        observations = other.step(step)[0].clone()
+        assert torch.equal(simulation.step(step)[0], observations)
+    simulation.reset(seed=9)
+    assert not torch.equal(simulation.state.world_seed, other.state.world_seed)
