@@ -1,0 +1,242 @@
+"""Gymnasium: a vector environment for many worlds, an environment for one agent."""
+
+from pathlib import Path
+from typing import Any, Literal, Unpack
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
+
+from daf.envs.rendering import RENDER_METADATA, RenderMode, check_render_mode, render_world
+from daf.envs.spaces import action_space, observation_space, read_options, to_actions, to_rows
+from daf.envs.worlds import WorldBatch, WorldOptions
+from daf.errors import ConfigError
+from daf.missions import Mission
+
+NEXT_STEP, SAME_STEP = AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP
+
+
+class MissionVectorEnv(gymnasium.vector.VectorEnv):
+    """E worlds with A agents as E * A environments, one per agent, rows world by world.
+
+    All agents of a world end their episodes together. The infos of that step contain `score`,
+    `world_seed` and `statistics`, in the form of `gymnasium.vector.SyncVectorEnv`.
+
+    Args:
+        mission: mission, or its name or file.
+        num_worlds: number of worlds E.
+        autoreset_mode: "NextStep": the step after the end of an episode ignores the actions of the
+            world and starts its next episode; "SameStep": the last step returns the first
+            observation of the next episode and the last one in `infos["final_obs"]`.
+        copy: return copies of the observations; else views that the next step overwrites.
+        render_mode: None, "ansi" or "rgb_array"; `render` returns one frame per world.
+        options: options of `WorldBatch`.
+    """
+
+    def __init__(
+        self,
+        mission: Mission | str | Path,
+        num_worlds: int = 1,
+        *,
+        autoreset_mode: Literal["NextStep", "SameStep"] | AutoresetMode = "NextStep",
+        copy: bool = True,
+        render_mode: RenderMode = None,
+        **options: Unpack[WorldOptions],
+    ):
+        mode = AutoresetMode(autoreset_mode)
+        if mode not in (NEXT_STEP, SAME_STEP):
+            raise ConfigError(f"autoreset_mode: got {mode.value}; expected NextStep or SameStep")
+        self.worlds = WorldBatch(mission, num_worlds, **options)
+        self.autoreset_mode = mode
+        self.copy = copy
+        self.render_mode = check_render_mode(render_mode)
+        self.metadata = RENDER_METADATA | {"autoreset_mode": mode}
+        self.num_envs = num_worlds * self.worlds.num_agents
+        self.single_observation_space = observation_space(self.worlds)
+        self.single_action_space = action_space(self.worlds)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._starts_next = torch.zeros(num_worlds, dtype=torch.bool, device=self.worlds.device)
+
+    def reset(
+        self, *, seed: int | list[int] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Start an episode in every world.
+
+        Args:
+            seed: seed of the worlds as in `Simulation`, or one seed per world. None: the next
+                episodes.
+            options: `{"world_seeds": [...]}` replays E episodes of an episode table.
+
+        Returns:
+            observations [E * A, ...] and infos with `world_seed`.
+        """
+        super().reset(seed=seed if isinstance(seed, int) else None)
+        observations = self.worlds.reset(seed=seed, **read_options(options))
+        self._starts_next.zero_()
+        return to_rows(observations, self.copy), self._start_infos()
+
+    def step(
+        self, actions: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Apply one action per row.
+
+        Returns:
+            observations [E * A, ...], rewards float64 [E * A], terminations bool [E * A],
+            truncations bool [E * A], infos.
+        """
+        worlds = self.worlds
+        observations, rewards, terminated, truncated = worlds.step(to_actions(actions, worlds))
+        infos: dict[str, Any] = {}
+        if self.autoreset_mode == NEXT_STEP:
+            starts = self._starts_next
+            if starts.any():
+                observations = worlds.reset(starts)
+                rewards = rewards.masked_fill(starts[:, None], 0.0)
+                terminated, truncated = terminated & ~starts, truncated & ~starts
+                infos |= self._start_infos(starts)
+            done = terminated | truncated
+            if done.any():
+                infos |= self._mask_infos(worlds.final_infos(), done)
+            self._starts_next = done
+        else:
+            done = terminated | truncated
+            if done.any():
+                infos = self._same_step_infos(observations, done)
+                rewards = rewards.clone()
+                observations = worlds.reset(done)
+                infos |= self._start_infos(done)
+        return (
+            to_rows(observations, self.copy),
+            to_rows(rewards).astype(np.float64),
+            self._repeat(terminated),
+            self._repeat(truncated),
+            infos,
+        )
+
+    def render(self) -> tuple[Any, ...] | None:
+        """Return one frame per world: text, or uint8 [H, W, 3]."""
+        if self.render_mode is None:
+            return None
+        simulation = self.worlds.simulation
+        return tuple(
+            render_world(simulation, world, self.render_mode)
+            for world in range(simulation.num_worlds)
+        )
+
+    def _start_infos(self, started: torch.Tensor | None = None) -> dict[str, Any]:
+        if started is None:
+            started = torch.ones_like(self._starts_next)
+        return self._mask_infos({"world_seed": self.worlds.world_seeds()}, started)
+
+    def _same_step_infos(self, observations: torch.Tensor, done: torch.Tensor) -> dict[str, Any]:
+        rows = to_rows(observations)
+        mask = self._repeat(done)
+        final_observations = np.full(self.num_envs, None, dtype=object)
+        for row in np.flatnonzero(mask):
+            final_observations[row] = rows[row]
+        final_info = self._mask_infos(self.worlds.final_infos(), done)
+        return {
+            "final_obs": final_observations,
+            "_final_obs": mask,
+            "final_info": final_info,
+            "_final_info": mask.copy(),
+        }
+
+    def _mask_infos(self, infos: dict[str, Any], world_mask: torch.Tensor) -> dict[str, Any]:
+        """Return infos per world as infos per row with masks, 0 in other rows."""
+        mask = self._repeat(world_mask)
+        masked = {}
+        for name, value in infos.items():
+            if isinstance(value, dict):
+                masked[name] = self._mask_infos(value, world_mask)
+            else:
+                masked[name] = np.where(mask, np.repeat(value, self.worlds.num_agents), 0)
+            masked[f"_{name}"] = mask.copy()
+        return masked
+
+    def _repeat(self, values: torch.Tensor) -> np.ndarray:
+        """Return a value per world [E] as a value per row [E * A]."""
+        return values.repeat_interleave(self.worlds.num_agents).cpu().numpy()
+
+
+class SingleAgentEnv(gymnasium.Env):
+    """One world of a mission with one agent.
+
+    The info of the last step contains `score`, `world_seed` and `statistics`.
+
+    Args:
+        mission: mission with one agent, or its name or file.
+        render_mode: None, "ansi" or "rgb_array".
+        options: options of `WorldBatch`.
+
+    Raises:
+        ConfigError: the mission has several agents.
+    """
+
+    metadata = RENDER_METADATA
+
+    def __init__(
+        self,
+        mission: Mission | str | Path,
+        *,
+        render_mode: RenderMode = None,
+        **options: Unpack[WorldOptions],
+    ):
+        self.worlds = WorldBatch(mission, 1, **options)
+        if self.worlds.num_agents != 1:
+            raise ConfigError(
+                f"mission {self.worlds.mission.name}: got {self.worlds.num_agents} agents; "
+                "expected 1; use vector_env or parallel_env for several agents"
+            )
+        self.render_mode = check_render_mode(render_mode)
+        self.observation_space = observation_space(self.worlds)
+        self.action_space = action_space(self.worlds)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Start an episode; see `MissionVectorEnv.reset`."""
+        super().reset(seed=seed)
+        observations = self.worlds.reset(seed=seed, **read_options(options))
+        return to_rows(observations)[0], {"world_seed": int(self.worlds.world_seeds()[0])}
+
+    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Apply an action; returns observation, reward, terminated, truncated and info."""
+        transition = self.worlds.step(to_actions([action], self.worlds))
+        observations, rewards, terminated, truncated = transition
+        is_done = bool(terminated) or bool(truncated)
+        info = first_world_info(self.worlds.final_infos()) if is_done else {}
+        return (
+            to_rows(observations)[0],
+            float(rewards),
+            bool(terminated),
+            bool(truncated),
+            info,
+        )
+
+    def render(self) -> Any:
+        """Return the world as text or as an image uint8 [H, W, 3]."""
+        return render_world(self.worlds.simulation, 0, self.render_mode)
+
+
+def first_world_info(infos: dict[str, Any], world: int = 0) -> dict[str, Any]:
+    """Return the infos of one world as Python numbers."""
+    return {
+        name: first_world_info(value, world) if isinstance(value, dict) else int(value[world])
+        for name, value in infos.items()
+    }
+
+
+def vector_env(
+    mission: Mission | str | Path, num_worlds: int = 1, **options: Any
+) -> MissionVectorEnv:
+    """Make a Gymnasium vector environment; see `MissionVectorEnv`."""
+    return MissionVectorEnv(mission, num_worlds, **options)
+
+
+def single_agent_env(mission: Mission | str | Path, **options: Any) -> SingleAgentEnv:
+    """Make a Gymnasium environment of a mission with one agent; see `SingleAgentEnv`."""
+    return SingleAgentEnv(mission, **options)

@@ -1,0 +1,136 @@
+"""Stable-Baselines3: many worlds as a `VecEnv`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Unpack
+
+import numpy as np
+from stable_baselines3.common.vec_env import VecEnv
+
+from daf.envs.gymnasium import first_world_info
+from daf.envs.rendering import RenderMode, check_render_mode, render_world
+from daf.envs.spaces import action_space, observation_space, read_options, to_actions, to_rows
+from daf.envs.worlds import WorldBatch, WorldOptions
+from daf.missions import Mission
+
+
+class MissionVecEnv(VecEnv):
+    """E worlds with A agents as E * A environments, one per agent, rows world by world.
+
+    A step that ends an episode returns the first observation of the next one. Its infos contain
+    `terminal_observation`, `score`, `world_seed` and `statistics`.
+
+    Args:
+        mission: mission, or its name or file.
+        num_worlds: number of worlds E.
+        render_mode: None, "ansi" or "rgb_array".
+        options: options of `WorldBatch`.
+    """
+
+    def __init__(
+        self,
+        mission: Mission | str | Path,
+        num_worlds: int = 1,
+        *,
+        render_mode: RenderMode = None,
+        **options: Unpack[WorldOptions],
+    ):
+        self.worlds = WorldBatch(mission, num_worlds, **options)
+        self.render_mode = check_render_mode(render_mode)
+        super().__init__(
+            num_worlds * self.worlds.num_agents,
+            observation_space(self.worlds),
+            action_space(self.worlds),
+        )
+        self._seed: int | None = None
+        self._actions: np.ndarray | None = None
+
+    def seed(self, seed: int | None = None) -> Sequence[int | None]:
+        """Set the seed of the next `reset`: the worlds are those of `Simulation` with this seed.
+
+        Returns:
+            the seed, once per row.
+        """
+        self._seed = seed
+        return [seed] * self.num_envs
+
+    def reset(self) -> np.ndarray:
+        """Start an episode in every world and return the observations [E * A, ...]."""
+        options: dict[str, Any] = self._options[0] if self._options else {}
+        observations = self.worlds.reset(seed=self._seed, **read_options(options))
+        self._seed = None
+        self._reset_options()
+        self.reset_infos = self._start_infos()
+        return to_rows(observations)
+
+    def step_async(self, actions: np.ndarray) -> None:
+        """Store the actions of all rows for `step_wait`."""
+        self._actions = actions
+
+    def step_wait(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[dict[str, Any]]]:
+        """Apply the stored actions.
+
+        Returns:
+            observations [E * A, ...], rewards float32 [E * A], dones bool [E * A], infos.
+        """
+        worlds = self.worlds
+        transition = worlds.step(to_actions(self._actions, worlds))
+        observations, rewards, terminated, truncated = transition
+        done = terminated | truncated
+        infos: list[dict[str, Any]] = [{"TimeLimit.truncated": False} for _ in range(self.num_envs)]
+        row_rewards = to_rows(rewards)
+        if done.any():
+            final_rows, final_infos = to_rows(observations), worlds.final_infos()
+            for world in done.nonzero().flatten().tolist():
+                info = first_world_info(final_infos, world)
+                info["TimeLimit.truncated"] = bool(truncated[world])
+                for row in range(world * worlds.num_agents, (world + 1) * worlds.num_agents):
+                    infos[row] = info | {"terminal_observation": final_rows[row]}
+            observations = worlds.reset(done)
+            self.reset_infos = self._start_infos()
+        dones = done.repeat_interleave(worlds.num_agents).cpu().numpy()
+        return to_rows(observations), row_rewards, dones, infos
+
+    def close(self) -> None:
+        """Do nothing: the worlds hold no outside resources."""
+
+    def get_images(self) -> Sequence[np.ndarray | None]:
+        """Return one image per world."""
+        if self.render_mode != "rgb_array":
+            return [None] * self.worlds.num_worlds
+        worlds = range(self.worlds.num_worlds)
+        return [render_world(self.worlds.simulation, world, "rgb_array") for world in worlds]
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:
+        """Return an attribute of this object, once per row."""
+        return [getattr(self, attr_name) for _ in self._get_indices(indices)]
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:
+        """Set an attribute of this object.
+
+        Raises:
+            ValueError: `indices` selects some rows only: they share one object.
+        """
+        if len(list(self._get_indices(indices))) != self.num_envs:
+            raise ValueError("indices: got some rows; expected None, because rows share an object")
+        setattr(self, attr_name, value)
+
+    def env_method(
+        self, method_name: str, *method_args: Any, indices: Any = None, **method_kwargs: Any
+    ) -> list[Any]:
+        """Call a method of this object once and return its result once per row."""
+        result = getattr(self, method_name)(*method_args, **method_kwargs)
+        return [result for _ in self._get_indices(indices)]
+
+    def env_is_wrapped(self, wrapper_class: type, indices: Any = None) -> list[bool]:
+        """Return False for every row: there are no wrapped environments."""
+        return [False for _ in self._get_indices(indices)]
+
+    def _start_infos(self) -> list[dict[str, Any]]:
+        seeds = np.repeat(self.worlds.world_seeds(), self.worlds.num_agents).tolist()
+        return [{"world_seed": seed} for seed in seeds]
+
+
+def sb3_env(mission: Mission | str | Path, num_worlds: int = 1, **options: Any) -> MissionVecEnv:
+    """Make a Stable-Baselines3 `VecEnv`; see `MissionVecEnv`."""
+    return MissionVecEnv(mission, num_worlds, **options)
