@@ -5,6 +5,7 @@ observations). The script imports only modules of the bundle.
 """
 
 import sys
+from collections.abc import Callable
 
 import safetensors.torch
 import torch
@@ -34,11 +35,11 @@ class NetworkStep(torch.nn.Module):
 
 @torch.no_grad()
 def export_network(bundle_folder: str, program_file: str, outputs_file: str) -> None:
-    """Export the network, load it, and run it on the golden observations.
+    """Export the network, load the program, and run it on the golden observations.
 
     Args:
         bundle_folder: folder of the unpacked bundle.
-        program_file: path of the .pt2 file to write.
+        program_file: path of the .pt2 or .onnx file to write.
         outputs_file: path of the safetensors file for the outputs.
     """
     sys.path.insert(0, bundle_folder)
@@ -57,8 +58,11 @@ def export_network(bundle_folder: str, program_file: str, outputs_file: str) -> 
         (observations[0], recurrent_state),
         dynamic_shapes=({0: rows}, {0: rows}),
     )
-    torch.export.save(exported, program_file)
-    network = torch.export.load(program_file).module()
+    if program_file.endswith(".onnx"):
+        network = save_onnx(exported, program_file)
+    else:
+        torch.export.save(exported, program_file)
+        network = torch.export.load(program_file).module()
     logits, values = [], []
     for step_observations in observations:
         step_logits, step_values, recurrent_state = network(step_observations, recurrent_state)
@@ -66,6 +70,36 @@ def export_network(bundle_folder: str, program_file: str, outputs_file: str) -> 
         values.append(step_values)
     stacked = {"logits": torch.stack(logits), "values": torch.stack(values)}
     safetensors.torch.save_file(stacked, outputs_file)
+
+
+def save_onnx(
+    exported: torch.export.ExportedProgram, program_file: str
+) -> Callable[[torch.Tensor, torch.Tensor], list[torch.Tensor]]:
+    """Write a program as ONNX and return a function that runs it in ONNX Runtime."""
+    import onnxruntime
+
+    torch.onnx.export(
+        exported,
+        (),
+        program_file,
+        dynamo=True,
+        verbose=False,
+        external_data=False,
+        input_names=["observations", "recurrent_state"],
+        output_names=["logits", "values", "next_recurrent_state"],
+    )
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(program_file, options)
+
+    def run(observations: torch.Tensor, recurrent_state: torch.Tensor) -> list[torch.Tensor]:
+        inputs = {
+            "observations": observations.numpy(),
+            "recurrent_state": recurrent_state.numpy(),
+        }
+        return [torch.from_numpy(output) for output in session.run(None, inputs)]
+
+    return run
 
 
 if __name__ == "__main__":

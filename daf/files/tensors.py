@@ -1,7 +1,9 @@
 """Loading of untrusted safetensors files. Bundles contain this module, too."""
 
+import io
 import json
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +45,46 @@ def parse_tensors(content: bytes) -> "dict[str, torch.Tensor]":
         return safetensors.torch.load(content)
     except (safetensors.SafetensorError, KeyError, TypeError, OverflowError) as error:
         raise ValueError(f"{error}") from None
+
+
+def load_state_dict(path: str | Path, device: str = "cpu") -> "dict[str, torch.Tensor]":
+    """Load the tensors of a safetensors file, or of a state dict that `torch.save` wrote.
+
+    Only tensors and plain containers are accepted: no code in the file runs. Nested dictionaries
+    are flattened to names with dots.
+
+    Args:
+        path: path of the file, .safetensors, .pt or .pth.
+        device: torch device of the tensors.
+
+    Raises:
+        ValueError: it is no such file; one line.
+        OSError: it cannot be read.
+    """
+    if Path(path).suffix not in (".pt", ".pth"):
+        return load_tensors(path, device)
+    import torch
+
+    content = io.BytesIO(read_bytes(path, MAX_BYTES))
+    try:
+        loaded = torch.load(content, map_location=device, weights_only=True)
+    except Exception as error:  # pickle, zipfile and torch raise many types
+        first_line = str(error).partition("\n")[0][:200]
+        raise ValueError(f"not a state dict of plain tensors ({first_line})") from None
+    if not isinstance(loaded, dict):
+        raise ValueError(f"got {type(loaded).__name__}; expected a state dict of tensors")
+    return dict(_flatten(loaded, ""))
+
+
+def _flatten(values: dict, prefix: str) -> "Iterator[tuple[str, torch.Tensor]]":
+    """Yield the tensors of nested dictionaries by names with dots; other values are ignored."""
+    import torch
+
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flatten(value, f"{prefix}{name}.")
+        elif isinstance(value, torch.Tensor):
+            yield f"{prefix}{name}", value
 
 
 def load_metadata(path: str | Path) -> dict[str, str]:

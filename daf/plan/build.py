@@ -6,6 +6,7 @@ Only policies with arguments, weights or foreign code require torch.
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from daf.config import (
     BenchmarkConfig,
@@ -39,7 +40,7 @@ from daf.plan.policy_checker import PolicyChecker, load_missions
 from daf.plan.run import Run
 from daf.plan.team_questions import add_teams
 from daf.policies.registry import (
-    BUNDLE,
+    FILE_POLICIES,
     METTAGRID_PREFIX,
     SHORT_NAMES,
     TRAINABLE,
@@ -49,7 +50,7 @@ from daf.policies.registry import (
 )
 from daf.provenance.hashing import digest, file_digest
 
-WEIGHTS = "policy.safetensors of a run"
+WEIGHTS = "weights file"
 
 
 def make_plan(
@@ -117,8 +118,8 @@ def _add_policies(plan: Plan, checker: PolicyChecker) -> None:
         with error_context(f"key 'policies.{number}'"):
             is_network = False
             try:
-                is_network = _is_network(policy)
-                _check_weights_keys(policy, is_network)
+                is_network, takes_weights = _inspect_class(policy)
+                _check_weights_keys(policy, is_network, takes_weights)
                 policy = _with_converted_init_kwargs(policy)
             except PolicyMisbehaviorError as error:
                 checker.misbehaving[policy.class_path] = error
@@ -126,7 +127,9 @@ def _add_policies(plan: Plan, checker: PolicyChecker) -> None:
             are_networks.append(is_network)
             untrained = is_network and not policy.data_path and not policy.train
             default_labels.append(default_label(policy, not untrained))
-            policies.append(_with_saved_init_kwargs(policy, policy.data_path))
+            if is_network:
+                policy = _with_saved_init_kwargs(policy, policy.data_path)
+            policies.append(policy)
     labels = unique_labels(policies, default_labels)
     for number, policy in enumerate(policies):
         with error_context(f"key 'policies.{number}'"):
@@ -138,33 +141,39 @@ def _add_policies(plan: Plan, checker: PolicyChecker) -> None:
         raise ConfigError(f"key 'policies.0': {checker.misbehaving[policies[0].class_path]}")
 
 
-def _is_network(policy: PolicyConfig) -> bool:
-    """Return True if the class of a policy is a network.
+class _ClassFacts(NamedTuple):
+    is_network: bool
+    takes_weights: bool
+
+
+def _inspect_class(policy: PolicyConfig) -> _ClassFacts:
+    """Return if the class of a policy is a network, and if it loads a weights file.
 
     Raises:
-        ConfigError: unknown class, or a bundle without a file.
+        ConfigError: unknown class, or no `data_path` for a class that needs one.
     """
     path = policy.class_path
     if path in SHORT_NAMES:
-        is_network = path in TRAINABLE
-        if path == BUNDLE and policy.data_path is None:
-            raise ConfigError("key 'data_path' is missing; a bundle is a file")
-    elif ":" not in path and "." not in path:
+        if path in FILE_POLICIES and policy.data_path is None:
+            raise ConfigError(f"key 'data_path' is missing; expected the {FILE_POLICIES[path]}")
+        return _ClassFacts(path in TRAINABLE, path in TRAINABLE or path in FILE_POLICIES)
+    if ":" not in path and "." not in path:
         raise ConfigError(
             f"unknown policy {short_json(path)}; {suggest(path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
-    elif is_foreign(path):
-        is_network = thread_policy_checker().inspect_class(path).network
-    else:
-        # Imports torch, so only for other names.
-        from daf.policies import TrainablePolicy, import_policy_class
+    if is_foreign(path):
+        facts = thread_policy_checker().inspect_class(path)
+        return _ClassFacts(facts.network, facts.takes_weights)
+    # Imports torch, so only for other names.
+    from daf.policies import TrainablePolicy, import_policy_class
 
-        is_network = issubclass(import_policy_class(path), TrainablePolicy)
-    return is_network
+    policy_class = import_policy_class(path)
+    takes_weights = callable(getattr(policy_class, "load", None))
+    return _ClassFacts(issubclass(policy_class, TrainablePolicy), takes_weights)
 
 
-def _check_weights_keys(policy: PolicyConfig, is_network: bool) -> None:
+def _check_weights_keys(policy: PolicyConfig, is_network: bool, takes_weights: bool) -> None:
     """Check that the policy supports its keys `data_path` and `training`.
 
     Raises:
@@ -172,12 +181,12 @@ def _check_weights_keys(policy: PolicyConfig, is_network: bool) -> None:
     """
     path = policy.class_path
     if policy.data_path is not None:
-        if not is_network and path != BUNDLE and not path.startswith(METTAGRID_PREFIX):
+        if not takes_weights and not path.startswith(METTAGRID_PREFIX):
             raise ConfigError(
                 f"key 'data_path': got {short_json(policy.data_path)}; policy '{path}' takes none, "
                 "it has no weights"
             )
-        check_file_exists(policy.data_path, "data_path", "zip file" if path == BUNDLE else WEIGHTS)
+        check_file_exists(policy.data_path, "data_path", FILE_POLICIES.get(path, WEIGHTS))
     if policy.training and (policy.data_path or not is_network or not policy.train):
         raise ConfigError(
             f"policy '{policy.name or class_label(path)}' is not trained here: key 'training': "
@@ -192,12 +201,8 @@ def _with_converted_init_kwargs(policy: PolicyConfig) -> PolicyConfig:
 
 
 def _with_saved_init_kwargs(policy: PolicyConfig, weights_file: str | None) -> PolicyConfig:
-    """Return the policy with the arguments in its weights; configured ones take precedence."""
-    if (
-        weights_file is None
-        or policy.class_path == BUNDLE
-        or policy.class_path.startswith(METTAGRID_PREFIX)
-    ):
+    """Return the network with the arguments in its weights; configured ones take precedence."""
+    if weights_file is None:
         return policy
     init_kwargs = read_init_kwargs(weights_file) | policy.init_kwargs
     return policy.model_copy(update={"init_kwargs": init_kwargs})

@@ -37,12 +37,14 @@ class PolicyFacts:
 
     Attributes:
         network: true for a `TrainablePolicy`.
+        takes_weights: true for a class with a method `load`.
         accepted: names of its `init_kwargs`; None if it accepts any.
         file: file of its definition; None without one.
         digest: hash of its code; None for code in a file.
     """
 
     network: bool
+    takes_weights: bool
     accepted: list[str] | None
     file: str | None
     digest: str | None

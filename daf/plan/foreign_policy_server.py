@@ -104,8 +104,10 @@ def _execute_request(request: dict[str, Any]) -> dict[str, Any]:
     class_path = request["facts"]
     if "convert" in request:
         return convert_init_kwargs(class_path, request["convert"])
+    policy_class = import_policy_class(class_path)
     return {
-        "network": issubclass(import_policy_class(class_path), TrainablePolicy),
+        "network": issubclass(policy_class, TrainablePolicy),
+        "takes_weights": callable(getattr(policy_class, "load", None)),
         "accepted": accepted_init_kwargs(class_path),
         **_code_file_or_digest(class_path),
     }

@@ -4,6 +4,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from daf.policies.actor import ActorPolicy
     from daf.policies.factory import import_policy_class, load_weights, make_policy
     from daf.policies.game import Game
     from daf.policies.policy import Policy
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 __all__ = [
     "SHORT_NAMES",
     "TRAINABLE",
+    "ActorPolicy",
     "Game",
     "Policy",
     "PolicySpec",
@@ -23,6 +25,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "ActorPolicy": "daf.policies.actor",
     "SHORT_NAMES": "daf.policies.registry",
     "TRAINABLE": "daf.policies.registry",
     "Game": "daf.policies.game",

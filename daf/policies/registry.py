@@ -17,6 +17,7 @@ SHORT_NAMES = {
     "bundle": "daf.deploy.policy:BundlePolicy",
     "lstm": "daf.policies.lstm:LSTM",
     "noop": "daf.policies.scripted:Noop",
+    "onnx": "daf.policies.programs:ONNXPolicy",
     "random": "daf.policies.scripted:Random",
     "stateless": "daf.policies.stateless:Stateless",
 }
@@ -27,6 +28,9 @@ METTAGRID_PREFIX = "mettagrid:"
 
 BUNDLE = "bundle"
 """Short name of the policy that loads a bundle; its `data_path` is the zip file."""
+
+FILE_POLICIES = {BUNDLE: "zip file", "onnx": ".onnx file"}
+"""Short names of the policies that need a `data_path`, and the file that they need."""
 
 TRAINABLE = frozenset({"lstm", "stateless"})
 """Short names of the networks."""

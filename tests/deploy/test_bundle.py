@@ -213,7 +213,7 @@ def test_export(bundle, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("policy, message", [
-    ({"class_path": "bundle"}, "key 'data_path' is missing; a bundle is a file"),
+    ({"class_path": "bundle"}, "key 'data_path' is missing; expected the zip file"),
     ({"class_path": "bundle", "data_path": "no.zip"}, 'no file "no.zip"; expected the zip file'),
     ({"class_path": "bundle", "data_path": __file__}, "is not a plain zip file"),
 ], ids=["no file named", "no file", "no zip"])  # fmt: skip

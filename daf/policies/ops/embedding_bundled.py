@@ -41,10 +41,10 @@ def embed_tokens(
         float32 [N, D].
     """
     cell_offsets, slots, weights = (array.to(table.device) for array in vocabulary.arrays.values())
-    location, feature, value = observations.int().unbind(-1)
+    location, feature, value = observations.long().unbind(-1)
     index = feature * 256 + value
     is_token = location != 255
-    row = torch.where(is_token, cell_offsets[location] + slots[index], 0)
+    row = torch.where(is_token, cell_offsets[location] + slots[index], 0).long()
     factor = torch.where(is_token, weights[index], 0.0)
     summed = nn.functional.embedding_bag(row, table, mode="sum", per_sample_weights=factor)
     return torch.relu(summed + bias)

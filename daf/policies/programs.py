@@ -1,0 +1,129 @@
+"""Programs as policies: networks exported as ONNX, without Python code."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from daf.errors import ConfigError
+from daf.files.safe_read import read_bytes
+from daf.policies.chance import uniform
+from daf.policies.game import Game
+from daf.policies.policy import Policy
+from daf.policies.trainable import sample_actions
+
+MAX_PROGRAM_BYTES = 2**30
+
+
+class ONNXPolicy(Policy):
+    """Network in the format ONNX, run by ONNX Runtime on the CPU.
+
+    The first input receives observations [N, T, 3] with the type and the T of the program, or
+    [N, T * 3]. A second input, if there is one, receives the recurrent state [N, M], zeros at the
+    start. The first output is the logits [N, K]; the last output is the next recurrent state.
+
+    Args:
+        game: observation and action interface.
+        device: torch device of the actions.
+        greedy: choose the most probable action instead of a sample.
+    """
+
+    def __init__(self, game: Game, device: str = "cpu", greedy: bool = False):
+        super().__init__(game, device)
+        self.greedy = greedy
+        self._session: Any = None
+
+    def load(self, path: str | Path) -> None:
+        """Load the program.
+
+        Raises:
+            ConfigError: ONNX Runtime is missing.
+            ValueError: unreadable program, or one with other inputs and outputs; one line.
+        """
+        try:
+            import onnxruntime
+        except ModuleNotFoundError:
+            raise ConfigError(
+                "policy 'onnx': package 'onnxruntime' is missing; pip install 'daf[onnx]'"
+            ) from None
+        options = onnxruntime.SessionOptions()
+        # One thread: results do not depend on the number of processors.
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            content = read_bytes(path, MAX_PROGRAM_BYTES)
+            self._session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime raises many types
+            first_line = str(error).partition("\n")[0][:200]
+            raise ValueError(f"program {path}: not a valid ONNX program ({first_line})") from None
+        self._check_interface(path)
+
+    def _check_interface(self, path: str | Path) -> None:
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        observation_type = _NUMPY_TYPES.get(inputs[0].type) if inputs else None
+        shape = inputs[0].shape[1:] if inputs else []
+        sizes = [size if isinstance(size, int) else None for size in shape]
+        num_tokens = self.game.num_tokens
+        if len(sizes) == 2 and sizes[1] == 3:
+            num_tokens = num_tokens if sizes[0] is None else sizes[0]
+        elif len(sizes) == 1 and sizes[0] is not None and sizes[0] % 3 == 0:
+            num_tokens = sizes[0] // 3
+        else:
+            observation_type = None
+        if observation_type is None or len(inputs) > 2 or not outputs:
+            got = ", ".join(f"{i.name} {i.type} {i.shape}" for i in inputs) or "none"
+            raise ValueError(
+                f"program {path}: got inputs {got}; expected observations [N, T, 3] or [N, T * 3] "
+                "and at most one recurrent state [N, M]"
+            )
+        if num_tokens > self.game.num_tokens:
+            raise ValueError(
+                f"program {path}: got {num_tokens} tokens; expected at most {self.game.num_tokens}"
+            )
+        self._num_tokens, self._is_flat = num_tokens, len(sizes) == 1
+        self._observation_type = observation_type
+        self._state_size = None
+        if len(inputs) == 2:
+            self._state_size = inputs[1].shape[-1]
+            if not isinstance(self._state_size, int) or inputs[1].type != "tensor(float)":
+                raise ValueError(
+                    f"program {path}: input '{inputs[1].name}': got {inputs[1].type} "
+                    f"{inputs[1].shape}; expected tensor(float) [N, M] with a fixed M"
+                )
+
+    def initial_state(self, seeds: torch.Tensor) -> Any:
+        """Return (seeds, step, recurrent state) at the start of an episode."""
+        if self._session is None:
+            raise ConfigError("policy 'onnx': key 'data_path' is missing; expected an .onnx file")
+        state_size = self._state_size or 0
+        return seeds, 0, np.zeros((len(seeds), state_size), dtype=np.float32)
+
+    def act(self, observations: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
+        """Run the program and choose an action per row."""
+        seeds, step, recurrent_state = state
+        tokens = observations[:, : self._num_tokens].cpu().numpy().astype(self._observation_type)
+        inputs = self._session.get_inputs()
+        feeds = {inputs[0].name: tokens.reshape(len(tokens), -1) if self._is_flat else tokens}
+        if self._state_size is not None:
+            feeds[inputs[1].name] = recurrent_state
+        outputs = self._session.run(None, feeds)
+        if self._state_size is not None:
+            recurrent_state = outputs[-1]
+        logits = torch.from_numpy(np.asarray(outputs[0], dtype=np.float32)).to(observations.device)
+        if logits.ndim != 2 or len(logits) != len(observations):
+            raise ValueError(
+                f"logits: got shape {list(logits.shape)}; expected [{len(observations)}, K]"
+            )
+        actions = logits.argmax(-1) if self.greedy else sample_actions(logits, uniform(seeds, step))
+        return actions, (seeds, step + 1, recurrent_state)
+
+
+_NUMPY_TYPES = {
+    "tensor(uint8)": np.uint8,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+    "tensor(float)": np.float32,
+}
