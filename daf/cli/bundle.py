@@ -27,10 +27,13 @@ def add_bundle_command(commands: Subparsers) -> None:
         "--trust", action="store_true", help="execute its code even if it differs from this DAF"
     )
     export = add_command(
-        actions, "export", _run_export, "verify a bundle, and export its network by torch.export"
+        actions,
+        "export",
+        _run_export,
+        "verify a bundle, and export its network as torch.export or ONNX program",
     )
     export.add_argument("file", help=".zip file")
-    export.add_argument("program", help=".pt2 file to write")
+    export.add_argument("program", help=".pt2 or .onnx file to write")
     export.add_argument("--trust", action="store_true", help="as for verify")
     info = add_command(actions, "info", _run_info, "print the manifest of a bundle")
     info.add_argument("file", help=".zip file")

@@ -10,12 +10,15 @@ from daf.cli.pipelines import (
     add_sweep_command,
     add_train_command,
 )
+from daf.cli.workspace import add_init_command, add_run_command
 
 COMMANDS = (
+    add_init_command,
     add_train_command,
     add_sweep_command,
     add_compare_command,
     add_benchmark_command,
+    add_run_command,
     add_audit_command,
     add_bundle_command,
     add_crate_command,

@@ -7,7 +7,7 @@ from daf.cli.options import Subparsers, add_command
 from daf.missions import built_in_missions, load_mission
 from daf.missions.ascii_map import format_mission
 from daf.missions.loader import built_in_description
-from daf.policies.registry import BUNDLE, SHORT_NAMES, TRAINABLE
+from daf.policies.registry import FILE_POLICIES, SHORT_NAMES, TRAINABLE
 
 
 def add_missions_command(commands: Subparsers) -> None:
@@ -35,6 +35,6 @@ def add_policies_command(commands: Subparsers) -> None:
 
 def _run_policies(_: argparse.Namespace) -> int:
     for name, path in sorted(SHORT_NAMES.items()):
-        kind = "trained" if name in TRAINABLE else "a file" if name == BUNDLE else "fixed"
+        kind = "trained" if name in TRAINABLE else "a file" if name in FILE_POLICIES else "fixed"
         print(f"{name:10} {kind:8} {path}")
     return 0

@@ -54,6 +54,7 @@ def run_command_line() -> int:
 def _parse_and_execute() -> int:
     from daf.cli import commands  # imports libraries, after the check of memory limits
     from daf.cli.parser import Parser
+    from daf.cli.version import VersionAction
     from daf.config import ConfigError
     from daf.config.paths import expand_home
     from daf.errors import os_error_text
@@ -65,9 +66,16 @@ def _parse_and_execute() -> int:
         epilog="All commands write to the results folder, and reuse its up-to-date files. "
         "`daf COMMAND --help` describes a command.",
     )
+    parser.add_argument(
+        "--version", action=VersionAction, help="print versions and devices, and exit"
+    )
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for add in commands.COMMANDS:
         add(subparsers)
+    if "_ARGCOMPLETE" in os.environ:  # the shell asks for completions
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:

@@ -37,7 +37,8 @@ class Parser(argparse.ArgumentParser):
 
     def _move_positionals_first(self, args: Sequence[str]) -> list[str]:
         """Move positional arguments to the front; return ambiguous arguments unchanged."""
-        if "--" in args or self._subparsers is not None:
+        passes_on = any(action.nargs == argparse.REMAINDER for action in self._actions)
+        if "--" in args or passes_on or self._subparsers is not None:
             return list(args)
         positional, options, remaining = [], [], list(args)
         while remaining:

@@ -48,7 +48,7 @@ def _hash_and_imports(module: str) -> tuple[str, tuple[str, ...]]:
     path = _module_file(module)
     if path is None:
         raise ModuleNotFoundError(f"code_hash: no module {module}")
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = _RemoveTypeChecking().visit(ast.parse(path.read_text(encoding="utf-8")))
     imported = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -58,6 +58,16 @@ def _hash_and_imports(module: str) -> tuple[str, tuple[str, ...]]:
         _strip_docstrings(node)
     used = sorted(module for module in imported if _module_file(module))
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(used)
+
+
+class _RemoveTypeChecking(ast.NodeTransformer):
+    """Remove `if TYPE_CHECKING:` blocks, which never run."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        """Replace such a block by its `else` branch."""
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return [self.visit(statement) for statement in node.orelse]
+        return self.generic_visit(node)
 
 
 def _strip_docstrings(node: ast.AST) -> None:

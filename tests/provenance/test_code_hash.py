@@ -159,6 +159,15 @@ def test_code_hash_excludes_modules_that_are_not_imported(copy):
     assert hash_of_copy(copy, "daf.learn.train") == before
 
 
+def test_code_hash_excludes_imports_for_type_checkers(copy):
+    before = hash_of_copy(copy, "daf.learn.train")
+    game = copy / "daf" / "policies" / "game.py"
+    replace_text(game, "if TYPE_CHECKING:\n", "if TYPE_CHECKING:\n    import daf.report.build\n")
+    assert hash_of_copy(copy, "daf.learn.train") == before
+    replace_text(game, "if TYPE_CHECKING:\n", "if 1:\n")
+    assert hash_of_copy(copy, "daf.learn.train") != before
+
+
 @pytest.mark.parametrize("modules", [
     ["daf.learn.train", "daf.evaluation.evaluate", "daf.policies.lstm"],
     pytest.param(["daf.stats.analyse", "daf.report.build"], marks=pytest.mark.slow),
@@ -187,7 +196,8 @@ def test_code_hash_covers_all_loaded_modules(modules, copy):
         "    path.write_text(old)\n",
         copy,
     ).splitlines()
-    for path in not_covered:
+    # The lazy public names of `daf` determine no result.
+    for path in set(not_covered) - {str(copy / "daf" / "__init__.py")}:
         assert path.endswith("__init__.py")
         tree = ast.parse(Path(path).read_text())
         assert all(isinstance(node, ast.Expr) for node in tree.body), path
