@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: benchmark test test-workflow test-parts slurm-test cluster-test lint docs cuda-compile gpu-benchmark lock clean
+.PHONY: benchmark test test-workflow test-parts slurm-test cluster-test extras-test lint types docs cuda-compile gpu-benchmark lock clean
 .DEFAULT_GOAL := benchmark
 
 benchmark: $(INSTALLED)
@@ -38,6 +38,16 @@ cluster-test: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --requirement requirements-cluster.lock
 	$(BIN)/python -m pytest -m cluster
 
+# Environments of other libraries, ONNX, and the examples of the documentation.
+extras-test: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --requirement requirements-extras.lock
+	$(BIN)/python -m pytest -m 'extras and not slow and not benchmarl'
+
+# basedpyright over daf/; it reads the types of the libraries of the extras.
+types: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --requirement requirements-extras.lock
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -70,10 +80,13 @@ $(INSTALLED): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
+TORCH := torch==2.13.0
+EXTRAS := gymnasium,notebook,onnx,pettingzoo,sb3,skrl,torchrl
+
 # Writes the locks anew from the newest versions that pyproject.toml allows.
 lock:
 	$(PYTHON) -m venv --clear build/lock
-	build/lock/bin/python -m pip install --quiet '.[dev]'
+	build/lock/bin/python -m pip install --quiet '.[dev]' $(TORCH)
 	echo '# Pinned versions for development, tests and the main job; written by `make lock`.' > $@.new
 	build/lock/bin/python -m pip freeze --exclude daf | sed 's/+cpu$$//' | grep -v '^nvidia\|^triton' >> $@.new
 	mv $@.new requirements.lock
@@ -88,6 +101,12 @@ lock:
 	build/lock/bin/python -m pip freeze --exclude daf | sed 's/+cpu$$//' | grep -v '^nvidia\|^triton' \
 		| grep -vxFf requirements.lock >> $@.new
 	mv $@.new requirements-docs.lock
+	$(PYTHON) -m venv --clear build/lock
+	build/lock/bin/python -m pip install --quiet --constraint requirements.lock '.[$(EXTRAS)]'
+	echo '# What the extras of environments, ONNX and notebooks need besides requirements.lock; written by `make lock`.' > $@.new
+	build/lock/bin/python -m pip freeze --exclude daf | sed 's/+cpu$$//' | grep -v '^nvidia\|^triton' \
+		| grep -vxFf requirements.lock >> $@.new
+	mv $@.new requirements-extras.lock
 
 clean:
 	rm -rf $(VENV) build dist

@@ -5,12 +5,14 @@ from the configuration classes and from the parsers of the command line.
 """
 
 import argparse
+import json
 import os
 import re
 import subprocess
 import sys
 import types
 from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
@@ -243,9 +245,21 @@ def tools() -> str:
     return "\n".join(sections)
 
 
+def first_steps() -> str:
+    """Return the cells of the notebook after the first one, which is the title of the page."""
+    file = Path(__file__).parent / "tutorials" / "first_steps.ipynb"
+    title, *cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
+    texts = ["".join(title["source"]).partition("\n")[2]]
+    for cell in cells:
+        text = "".join(cell["source"])
+        texts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+    return "\n\n".join(texts)
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "keys": configuration_keys,
     "mission keys": mission_keys,
     "commands": commands,
     "tools": tools,
+    "first steps": first_steps,
 }

@@ -54,6 +54,16 @@ class MergedConfig:
             )
         return cls(file_names, file_data, data)
 
+    @classmethod
+    def of_data(cls, data: dict[str, Any], source: str) -> "MergedConfig":
+        """Return a configuration that is data of a program instead of files.
+
+        Args:
+            data: plain data.
+            source: origin of the data, for error messages.
+        """
+        return cls(source, data, data)
+
     @property
     def source(self) -> str:
         """Origin of the data, for error messages."""

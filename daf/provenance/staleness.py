@@ -24,6 +24,9 @@ EXTERNAL_INPUTS = "external_inputs"
 They are hidden from Snakemake, which re-runs a job if an input is newer than its outputs.
 """
 
+RULE_NAME = "rule_name"
+"""Name of a parameter with the name of a rule that another workflow renames; not recorded."""
+
 PART_PARAMETERS = ("policies", "missions")
 """Names of the list parameters of a batch job; the last one varies fastest."""
 
@@ -70,13 +73,14 @@ def split_into_job_specs(
     input name, its value is the list of the part's files of that input.
 
     Args:
-        rule: name of the rule in the workflow.
+        rule: name of the rule in the workflow; the parameter `RULE_NAME` replaces it.
         inputs: mapping or Snakemake's named list, from names to one file or a list of files.
         outputs: the same of the outputs; each output of a batch job is a list with one file per
             part.
         parameters: mapping or Snakemake's named list, from names to plain data.
     """
     common = dict(parameters.items())
+    rule = common.pop(RULE_NAME, rule)
     external = common.pop(EXTERNAL_INPUTS, {})
     files = {
         name: [*files_as_list(paths), *external.get(name, [])] for name, paths in inputs.items()

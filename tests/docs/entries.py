@@ -9,6 +9,7 @@ CLUSTER = "needs a cluster; tests/slurm and tests/cluster cover it"
 METTAGRID = "needs mettagrid; tests/with_mettagrid covers it"
 GPU = "needs a GPU"
 HOURS = "takes hours; runs as a dry run"
+EXAMPLES = "needs the extras; tests/envs/test_examples.py covers it"
 MEASUREMENT = "measures speed for minutes"
 
 
@@ -108,6 +109,13 @@ PAGES = {
             "daf mettagrid check assembler_1 --seeds 20 --steps 1000": METTAGRID,
             "python -m pytest -m 'mettagrid and not slow'": TESTS,
             "python -m pytest -m mettagrid": TESTS,
+        },
+    ),
+    "docs/how-to/use_other_libraries.md": Page(
+        not_run={
+            "python docs/examples/sb3_ppo.py --mission assembler_2 --seed 1 --output "
+            "sb3.safetensors": EXAMPLES,
+            "daf compare stateless@sb3.safetensors baseline --missions assembler_2": EXAMPLES,
         },
     ),
     "docs/reference/rules_and_profiles.md": Page(

@@ -19,7 +19,6 @@ from daf.config import (
     EvaluationConfig,
 )
 from daf.errors import os_error_text
-from daf.config.overrides import MergedConfig
 from daf.system.gpus import visible_gpus
 from daf.plan import make_plan
 from daf.cluster.job_resources import (
@@ -49,13 +48,6 @@ atexit.register(gc.freeze)
 IN_JOB = "--allowed-rules" in sys.argv
 
 try:
-    # Snakemake reads YAML 1.1, accepts duplicate keys and reads nested settings as text.
-    MERGED_CONFIG = MergedConfig.read(
-        dict.fromkeys(workflow.overwrite_configfiles or workflow.configfiles),
-        workflow.config_settings.config_args or (),
-    )
-    config.clear()
-    config.update(MERGED_CONFIG.data)
     if "search_space" in config:
         sweep_config = MERGED_CONFIG.parse_as(DAFSweepConfig)
         SWEEP = SweepState(
@@ -167,7 +159,9 @@ def evaluation_rules():
         for number, batch in enumerate(PLAN.evaluation_batches())
     }
     return [
-        (rule, batch) for rule, batch in rules.items() if not IN_JOB or rule in sys.argv
+        (rule, batch)
+        for rule, batch in rules.items()
+        if not IN_JOB or workflow.modifier.modify_rulename(rule) in sys.argv
     ]
 
 
@@ -280,6 +274,7 @@ def experiment_command(wildcards):
     target = "benchmark_report"
     if wildcards.experiment.startswith("comparisons/"):
         target = "comparison_report"
+    target = workflow.modifier.modify_rulename(target)
     return shlex.join(["snakemake", target, *CONFIG_OPTION])
 
 

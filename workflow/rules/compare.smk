@@ -1,3 +1,4 @@
+# Jobs of a few seconds, too short for the queue of a cluster, are local rules.
 rule compare:
     input:
         episodes=PLAN.episodes_files(),
@@ -12,6 +13,7 @@ rule compare:
         f"{RESULTS}/logs/compare/{{experiment}}.log",
     benchmark:
         f"{RESULTS}/timings/compare/{{experiment}}.tsv"
+    localrule: True
     threads: 1
     resources:
         mem_mb=1000,

@@ -18,6 +18,7 @@ rule report:
         f"{RESULTS}/logs/report/{{experiment}}.log",
     benchmark:
         f"{RESULTS}/timings/report/{{experiment}}.tsv"
+    localrule: True
     threads: 1
     resources:
         mem_mb=1000,

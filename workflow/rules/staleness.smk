@@ -6,6 +6,7 @@ from snakemake.io import apply_wildcards
 from snakemake.logging import logger
 
 from daf.provenance.staleness import (
+    RULE_NAME,
     UNRECORDED_INPUT,
     find_stale_reason,
     restore_modification_times,
@@ -86,15 +87,29 @@ def log_reason(spec, reason):
             logger.info("further outputs are stale, too")
 
 
-# A job is a separate Snakemake call, which runs without this check.
-if not IN_JOB:
-    for rule_with_sidecar in workflow.rules:
-        if "provenance" in rule_with_sidecar.output.keys():
-            rule_with_sidecar.set_input(
-                force_if_stale(
-                    rule_with_sidecar.name,
-                    dict(rule_with_sidecar.input.items()),
-                    dict(rule_with_sidecar.output.items()),
-                    dict(rule_with_sidecar.params.items()),
-                )
+def name_in_sidecars(rule):
+    """Return the name of a rule in sidecars, which is that of its script."""
+    return Path(rule.script).stem
+
+
+for rule_with_sidecar in workflow.rules:
+    # Rules of other workflows are not in the modifier, if this workflow is a module.
+    if (
+        rule_with_sidecar not in workflow.modifier.rules
+        or "provenance" not in rule_with_sidecar.output.keys()
+    ):
+        continue
+    if rule_with_sidecar.name.partition(RULE_VARIANT)[0] != name_in_sidecars(
+        rule_with_sidecar
+    ):
+        rule_with_sidecar.set_params(**{RULE_NAME: name_in_sidecars(rule_with_sidecar)})
+    # A job is a separate Snakemake call, which runs without this check.
+    if not IN_JOB:
+        rule_with_sidecar.set_input(
+            force_if_stale(
+                rule_with_sidecar.name,
+                dict(rule_with_sidecar.input.items()),
+                dict(rule_with_sidecar.output.items()),
+                dict(rule_with_sidecar.params.items()),
             )
+        )

@@ -8,12 +8,6 @@ if SWEEP:
     FOLDER = SWEEP.folder
     SEARCH_CONFIG = SWEEP.sweep.model_dump(mode="json", exclude=KEYS_OUTSIDE_SEARCH)
 
-    localrules:
-        propose,
-        rank,
-        conclude,
-        sweep_report,
-
     checkpoint propose:
         input:
             episodes=lambda wildcards: sweep_with_rounds(
@@ -26,6 +20,7 @@ if SWEEP:
             f"{RESULTS}/logs/propose/{CONFIG.name}/{{round}}.log",
         benchmark:
             f"{RESULTS}/timings/propose/{CONFIG.name}/{{round}}.tsv"
+        localrule: True
         threads: 1
         resources:
             mem_mb=1000,
@@ -54,6 +49,7 @@ if SWEEP:
             f"{RESULTS}/logs/rank/{CONFIG.name}.log",
         benchmark:
             f"{RESULTS}/timings/rank/{CONFIG.name}.tsv"
+        localrule: True
         threads: 1
         resources:
             mem_mb=2000,
@@ -77,7 +73,11 @@ if SWEEP:
                 wildcards
             ).confirmation.episodes_files(),
         output:
-            search=update(f"{FOLDER}/search.json"),
+            search=report(
+                update(f"{FOLDER}/search.json"),
+                caption="../report/search.rst",
+                category="Results",
+            ),
             config=update(f"{FOLDER}/best_config.yaml"),
             weights=update(f"{FOLDER}/policy.safetensors"),
             provenance=update(f"{FOLDER}/search.json.prov.json"),
@@ -85,6 +85,7 @@ if SWEEP:
             f"{RESULTS}/logs/conclude/{CONFIG.name}.log",
         benchmark:
             f"{RESULTS}/timings/conclude/{CONFIG.name}.tsv"
+        localrule: True
         threads: 1
         resources:
             mem_mb=1000,
@@ -106,18 +107,29 @@ if SWEEP:
             rounds=f"{FOLDER}/rounds.parquet",
             environment=f"{RESULTS}/environment.json",
         output:
-            report=update(f"{FOLDER}/report.html"),
+            report=report(
+                update(f"{FOLDER}/report.html"),
+                caption="../report/sweep_report.rst",
+                category="Results",
+            ),
             provenance=update(f"{FOLDER}/report.html.prov.json"),
         log:
             f"{RESULTS}/logs/sweep_report/{CONFIG.name}.log",
         benchmark:
             f"{RESULTS}/timings/sweep_report/{CONFIG.name}.tsv"
+        localrule: True
         threads: 1
         resources:
             mem_mb=1000,
             runtime=10,
         params:
-            command=shlex.join(["snakemake", "sweep", *CONFIG_OPTION]),
+            command=shlex.join(
+                [
+                    "snakemake",
+                    workflow.modifier.modify_rulename("sweep"),
+                    *CONFIG_OPTION,
+                ]
+            ),
             sweep=SWEEP.sweep.model_dump(mode="json", exclude={"execution"})
             | {"name": CONFIG.name},
             code=lambda wildcards: script_code_hash("sweep_report", "daf.report.build"),
