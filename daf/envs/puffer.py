@@ -1,5 +1,8 @@
 """PufferLib: many worlds as a native `PufferEnv`."""
 
+# pufferlib-core pins an old torch, so it is not installed where types are checked.
+# pyright: reportMissingImports=false
+
 from pathlib import Path
 from typing import Any, Unpack
 

@@ -15,8 +15,8 @@ from typing import Any
 from daf.config import BenchmarkConfig, DAFConfig, DAFSweepConfig
 from daf.config.yaml12 import dump_yaml
 from daf.files.text_files import write_text
-from daf.missions.layout_registry import GENERATORS
 from daf.missions.layout_generator import SEED_PATTERN
+from daf.missions.layout_registry import GENERATORS
 from daf.missions.mission import Mission
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -15,7 +15,7 @@ from daf.policies import Game
 from daf.policies.stateless import Stateless
 
 SHORT = (
-    "accepted: baseline, bundle, lstm, noop, random, stateless, or package.module:Class, "
+    "accepted: baseline, bundle, lstm, noop, onnx, random, stateless, or package.module:Class, "
     "or file.py:Class"
 )
 MISSIONS = f"accepted: {', '.join(built_in_missions())}, or the path of a .yaml file"
@@ -75,7 +75,7 @@ INVALID = {
     "weights for none": ({"class_path": "random", "data_path": "w.safetensors"},
         "key 'data_path': got \"w.safetensors\"; policy 'random' takes none, it has no weights"),
     "no weights file": ({"class_path": "lstm", "data_path": "w.safetensors"},
-        "key 'data_path': no file \"w.safetensors\"; expected the policy.safetensors of a run"),
+        "key 'data_path': no file \"w.safetensors\"; expected the weights file"),
     "wrong override": ({"class_path": "lstm", "training": {"step": 3}},
         "key 'training': unknown key 'step'; did you mean 'steps'? accepted: anneal, "
         "anneal_steps, clip, curriculum, entropy_coef, epochs, gae_lambda, gamma, "
