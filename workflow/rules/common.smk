@@ -57,7 +57,9 @@ try:
     else:
         SWEEP = None
         benchmark = MERGED_CONFIG.parse_as(BenchmarkConfig)
-        PLAN = make_plan(benchmark, MERGED_CONFIG.source, check_policy_builds=not IN_JOB)
+        PLAN = make_plan(
+            benchmark, MERGED_CONFIG.source, check_policy_builds=not IN_JOB
+        )
 except ConfigError as error:
     sys.exit(f"error: {error}")
 
@@ -177,7 +179,9 @@ def job_name(batch):
 
 def evaluation_files(batch, suffix):
     """Return the files of a job's evaluations, policy by policy."""
-    folders = map(tagged, batch.contestants) if batch.one_job else ["{policy}-{eval_tag}"]
+    folders = (
+        map(tagged, batch.contestants) if batch.one_job else ["{policy}-{eval_tag}"]
+    )
     return [
         f"{RESULTS}/evaluations/{folder}/{mission}{suffix}"
         for folder in folders

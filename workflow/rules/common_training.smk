@@ -16,7 +16,9 @@ def sidecar_of_run(run):
 
 def is_trained(run):
     """Return True if all outputs of a run exist and were made with its params."""
-    return has_outputs_with_parameters(sidecar_of_run(run), training_params(run), RESULTS)
+    return has_outputs_with_parameters(
+        sidecar_of_run(run), training_params(run), RESULTS
+    )
 
 
 def inputs_before_training(wildcards):
@@ -39,7 +41,9 @@ def inputs_before_training(wildcards):
 def colocated_runs(first_run):
     """Return the runs that share a job, by name, without `missing.runs` of the configuration."""
     names = PLAN.colocated[first_run]
-    return {name: PLAN.find_run(name) for name in names if name not in CONFIG.missing.runs}
+    return {
+        name: PLAN.find_run(name) for name in names if name not in CONFIG.missing.runs
+    }
 
 
 @cache

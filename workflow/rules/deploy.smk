@@ -2,7 +2,9 @@ rule deploy:
     input:
         weights=lambda wildcards: weights_to_pack(wildcards, made_by_job=True),
         run=lambda wildcards: (
-            PLAN.run_json_path(wildcards.policy) if wildcards.policy in PLAN.runs else []
+            PLAN.run_json_path(wildcards.policy)
+            if wildcards.policy in PLAN.runs
+            else []
         ),
         episodes=lambda wildcards: [
             PLAN.episodes_path(policy, mission)
@@ -33,7 +35,9 @@ rule deploy:
         seed=lambda wildcards: PLAN.evaluation_configs[wildcards.policy].seed,
         confidence=CONFIG.comparison.confidence,
         code=lambda wildcards: script_code_hash(
-            "deploy", "daf.deploy.pack", *PLAN.policies[wildcards.policy].class_modules()
+            "deploy",
+            "daf.deploy.pack",
+            *PLAN.policies[wildcards.policy].class_modules(),
         ),
         external_inputs=lambda wildcards: ExternalFiles(
             weights=weights_to_pack(wildcards, made_by_job=False)

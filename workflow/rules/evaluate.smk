@@ -27,7 +27,9 @@ for rule_name, batch in evaluation_rules():
         resources:
             gpu=GPU,
             mem_mb=lambda wildcards, attempt, batch=batch: attempt
-            * estimate_evaluation_memory_mb(*missions_and_config(wildcards, batch), GPU),
+            * estimate_evaluation_memory_mb(
+                *missions_and_config(wildcards, batch), GPU
+            ),
             runtime=lambda wildcards, attempt, batch=batch: attempt
             * estimate_evaluation_minutes(
                 *missions_and_config(wildcards, batch),

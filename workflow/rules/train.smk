@@ -62,7 +62,9 @@ if CONFIG.execution.runs_per_job > 1:
             mem_mb=lambda wildcards, attempt: attempt
             * estimate_colocated_memory_mb(colocated_runs(wildcards.run).values(), GPU),
             runtime=lambda wildcards, attempt, threads: attempt
-            * estimate_colocated_minutes(colocated_runs(wildcards.run).values(), threads),
+            * estimate_colocated_minutes(
+                colocated_runs(wildcards.run).values(), threads
+            ),
             disk_mb=lambda wildcards: 200 * len(colocated_runs(wildcards.run)),
         params:
             runs=lambda wildcards: [
