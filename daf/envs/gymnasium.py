@@ -11,7 +11,7 @@ from gymnasium.vector.utils import batch_space
 
 from daf.envs.rendering import RENDER_METADATA, RenderMode, check_render_mode, render_world
 from daf.envs.spaces import action_space, observation_space, read_options, to_actions, to_rows
-from daf.envs.worlds import WorldBatch, WorldOptions
+from daf.envs.worlds import WorldBatch, WorldOptions, select_world_info
 from daf.errors import ConfigError
 from daf.missions import Mission
 
@@ -208,7 +208,7 @@ class SingleAgentEnv(gymnasium.Env):
         transition = self.worlds.step(to_actions([action], self.worlds))
         observations, rewards, terminated, truncated = transition
         is_done = bool(terminated) or bool(truncated)
-        info = first_world_info(self.worlds.final_infos()) if is_done else {}
+        info = select_world_info(self.worlds.final_infos(), 0) if is_done else {}
         return (
             to_rows(observations)[0],
             float(rewards),
@@ -222,21 +222,7 @@ class SingleAgentEnv(gymnasium.Env):
         return render_world(self.worlds.simulation, 0, self.render_mode)
 
 
-def first_world_info(infos: dict[str, Any], world: int = 0) -> dict[str, Any]:
-    """Return the infos of one world as Python numbers."""
-    return {
-        name: first_world_info(value, world) if isinstance(value, dict) else int(value[world])
-        for name, value in infos.items()
-    }
+vector_env = MissionVectorEnv
 
 
-def vector_env(
-    mission: Mission | str | Path, num_worlds: int = 1, **options: Any
-) -> MissionVectorEnv:
-    """Make a Gymnasium vector environment; see `MissionVectorEnv`."""
-    return MissionVectorEnv(mission, num_worlds, **options)
-
-
-def single_agent_env(mission: Mission | str | Path, **options: Any) -> SingleAgentEnv:
-    """Make a Gymnasium environment of a mission with one agent; see `SingleAgentEnv`."""
-    return SingleAgentEnv(mission, **options)
+single_agent_env = SingleAgentEnv

@@ -8,7 +8,6 @@ import numpy as np
 from gymnasium.utils import EzPickle
 from pettingzoo import ParallelEnv
 
-from daf.envs.gymnasium import first_world_info
 from daf.envs.rendering import RENDER_METADATA, RenderMode, check_render_mode, render_world
 from daf.envs.spaces import (
     action_space,
@@ -18,7 +17,7 @@ from daf.envs.spaces import (
     to_actions,
     to_rows,
 )
-from daf.envs.worlds import WorldBatch, WorldOptions
+from daf.envs.worlds import WorldBatch, WorldOptions, select_world_info
 from daf.missions import Mission
 
 
@@ -100,7 +99,7 @@ class MissionParallelEnv(ParallelEnv, EzPickle):
         is_terminated, is_truncated = bool(terminated), bool(truncated)
         info: dict[str, Any] = {}
         if is_terminated or is_truncated:
-            info = first_world_info(self.worlds.final_infos())
+            info = select_world_info(self.worlds.final_infos(), 0)
         result = (
             self._by_agent(to_rows(observations)),
             self._by_agent(rewards[0].tolist()),
@@ -124,6 +123,4 @@ class MissionParallelEnv(ParallelEnv, EzPickle):
         return dict(zip(self.possible_agents, values))
 
 
-def parallel_env(mission: Mission | str | Path, **options: Any) -> MissionParallelEnv:
-    """Make a PettingZoo parallel environment; see `MissionParallelEnv`."""
-    return MissionParallelEnv(mission, **options)
+parallel_env = MissionParallelEnv

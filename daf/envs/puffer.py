@@ -86,8 +86,4 @@ class MissionPufferEnv(PufferEnv):
         np.copyto(self.observations, observations.flatten(0, 1).cpu().numpy())
 
 
-def puffer_env(
-    mission: Mission | str | Path, num_worlds: int = 1, **options: Any
-) -> MissionPufferEnv:
-    """Make a PufferLib environment; see `MissionPufferEnv`."""
-    return MissionPufferEnv(mission, num_worlds, **options)
+puffer_env = MissionPufferEnv

@@ -7,10 +7,9 @@ from typing import Any, Unpack
 import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 
-from daf.envs.gymnasium import first_world_info
 from daf.envs.rendering import RenderMode, check_render_mode, render_world
 from daf.envs.spaces import action_space, observation_space, read_options, to_actions, to_rows
-from daf.envs.worlds import WorldBatch, WorldOptions
+from daf.envs.worlds import WorldBatch, WorldOptions, select_world_info
 from daf.missions import Mission
 
 
@@ -82,7 +81,7 @@ class MissionVecEnv(VecEnv):
         if done.any():
             final_rows, final_infos = to_rows(observations), worlds.final_infos()
             for world in done.nonzero().flatten().tolist():
-                info = first_world_info(final_infos, world)
+                info = select_world_info(final_infos, world)
                 info["TimeLimit.truncated"] = bool(truncated[world])
                 for row in range(world * worlds.num_agents, (world + 1) * worlds.num_agents):
                     infos[row] = info | {"terminal_observation": final_rows[row]}
@@ -131,6 +130,4 @@ class MissionVecEnv(VecEnv):
         return [{"world_seed": seed} for seed in seeds]
 
 
-def sb3_env(mission: Mission | str | Path, num_worlds: int = 1, **options: Any) -> MissionVecEnv:
-    """Make a Stable-Baselines3 `VecEnv`; see `MissionVecEnv`."""
-    return MissionVecEnv(mission, num_worlds, **options)
+sb3_env = MissionVecEnv

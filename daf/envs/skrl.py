@@ -137,8 +137,4 @@ class MissionMultiAgentEnv(MultiAgentEnvWrapper):
         return dict(zip(self._agents, columns))
 
 
-def skrl_env(
-    mission: Mission | str | Path, num_worlds: int = 1, **options: Any
-) -> MissionMultiAgentEnv:
-    """Make an skrl environment; see `MissionMultiAgentEnv`."""
-    return MissionMultiAgentEnv(mission, num_worlds, **options)
+skrl_env = MissionMultiAgentEnv

@@ -113,6 +113,4 @@ class MissionEnv(EnvBase):
         return TensorDict(values, rows[:1], device=self.device)
 
 
-def torchrl_env(mission: Mission | str | Path, num_worlds: int = 1, **options: Any) -> MissionEnv:
-    """Make a TorchRL environment; see `MissionEnv`."""
-    return MissionEnv(mission, num_worlds, **options)
+torchrl_env = MissionEnv

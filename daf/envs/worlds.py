@@ -233,6 +233,19 @@ class WorldBatch:
         return actions
 
 
+def select_world_info(infos: dict[str, Any], world: int) -> dict[str, Any]:
+    """Return the final infos of one world as Python numbers.
+
+    Args:
+        infos: result of `WorldBatch.final_infos`.
+        world: index of the world.
+    """
+    return {
+        name: select_world_info(value, world) if isinstance(value, dict) else int(value[world])
+        for name, value in infos.items()
+    }
+
+
 def _check_choice(name: str, choice: str, choices: tuple[str, ...]) -> None:
     if choice not in choices:
         raise ConfigError(f"{name}: got {choice!r}; expected one of {', '.join(choices)}")

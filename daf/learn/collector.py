@@ -21,6 +21,7 @@ from daf.learn.teacher import Teacher
 from daf.missions import Mission
 from daf.policies.chance import mix_seeds, uniform
 from daf.policies.trainable import LogitsValuesState, TrainablePolicy, sample_actions
+from daf.sim.shaping import shaping_weights
 from daf.sim.simulation import Simulation
 
 ACTION_STREAM = 0x61637473
@@ -279,8 +280,4 @@ def _shaping_weights(config: TrainingConfig, simulation: Simulation) -> torch.Te
     """Return the shaping reward per count of each game statistic, float32 [C]; None without any."""
     if not config.shaping:
         return None
-    names = simulation.statistic_names
-    weights = torch.zeros(len(names))
-    for name, weight in config.shaping.items():
-        weights[names.index(name)] = weight
-    return weights.to(simulation.device)
+    return shaping_weights(config.shaping, simulation.statistic_names).to(simulation.device)
