@@ -2,9 +2,6 @@
 
 from typing import TypedDict
 
-import pandas as pd
-
-from daf.files.parquet import load_table
 from daf.plan.plan import Plan
 
 
@@ -40,6 +37,10 @@ def summarize_evaluations(plan: Plan) -> dict[str, dict[str, ScoreSummary]]:
 
 
 def _summarize_episode_tables(table_files: list[str]) -> ScoreSummary:
+    import pandas as pd  # slow import, needed here only
+
+    from daf.files.parquet import load_table
+
     scores = pd.concat([load_table(path, ["score"]) for path in table_files])["score"]
     return {
         "mean": float(scores.mean()),

@@ -48,7 +48,10 @@ def _hash_and_imports(module: str) -> tuple[str, tuple[str, ...]]:
     path = _module_file(module)
     if path is None:
         raise ModuleNotFoundError(f"code_hash: no module {module}")
-    tree = _RemoveTypeChecking().visit(ast.parse(path.read_text(encoding="utf-8")))
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    if "TYPE_CHECKING" in text:
+        tree = _RemoveTypeChecking().visit(tree)
     imported = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -7,7 +7,7 @@ observed one are counted (Phipson and Smyth 2010).
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import combinations
 
@@ -81,11 +81,10 @@ def welch_permutation_p_value(a: np.ndarray, b: np.ndarray) -> float:
                 >= observed
             )
         )
-    random, extreme = random_generator_from_name("exchanges", len(a), len(b)), 1
-    for count in _chunk_sizes(DRAWS, len(values)):
-        order = random.random((count, len(values))).argsort(axis=1)
-        members = (order < len(a)).astype(float)
-        extreme += int(np.sum(_welch_statistics(members, values, len(a)) >= observed))
+    extreme = 1 + sum(
+        int(np.sum(_welch_statistics(is_in_a.astype(float), values, len(a)) >= observed))
+        for is_in_a in _random_group_assignments(len(a), len(b))
+    )
     return extreme / (DRAWS + 1)
 
 
@@ -122,6 +121,24 @@ def _cached_sign_flips(num_values: int) -> np.ndarray:
         .integers(0, 2, (DRAWS, num_values), dtype=np.int8)
         .astype(np.float32)
     )
+
+
+def _random_group_assignments(num_a: int, num_b: int) -> Iterable[np.ndarray]:
+    """Yield random choices of the first sample in parts, bool [draws, num_a + num_b]."""
+    if len(_chunk_sizes(DRAWS, num_a + num_b)) == 1:
+        return _cached_group_assignments(num_a, num_b)
+    return _draw_group_assignments(num_a, num_b)
+
+
+@lru_cache(maxsize=8)
+def _cached_group_assignments(num_a: int, num_b: int) -> list[np.ndarray]:
+    return list(_draw_group_assignments(num_a, num_b))
+
+
+def _draw_group_assignments(num_a: int, num_b: int) -> Iterator[np.ndarray]:
+    random = random_generator_from_name("exchanges", num_a, num_b)
+    for count in _chunk_sizes(DRAWS, num_a + num_b):
+        yield random.random((count, num_a + num_b)).argsort(axis=1) < num_a
 
 
 def _chunk_sizes(num_draws: int, num_values: int) -> list[int]:

@@ -107,7 +107,7 @@ def _watch(process: subprocess.Popen, peak: list[float]) -> None:
             peak[0] = max(peak[0], sum(sizes) / 2**20)
         except psutil.Error:
             pass
-        time.sleep(0.05)
+        time.sleep(0.2)
 
 
 def state(folder: Path) -> dict[str, tuple]:

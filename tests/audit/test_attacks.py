@@ -98,11 +98,8 @@ def test_hostile_bundles(made, tmp_path):
             assert name in valid_archives, name
 
 
-@pytest.mark.parametrize(
-    "name", ["elsewhere /proc/kmsg", pytest.param("text bomb", marks=pytest.mark.slow)]
-)
-def test_audit_command_on_hostile_folder(name, workdir):
-    check_hostile_folder(workdir, name, unprivileged=False)
+def test_audit_command_on_hostile_folder(evaluation_results):
+    check_hostile_folder(evaluation_results.parent, "elsewhere /proc/kmsg", unprivileged=False)
 
 
 def has_attack_findings(text: str) -> bool:
@@ -167,18 +164,18 @@ SHADOW = "import pathlib; (pathlib.Path({folder!r}) / 'RUN').touch()\n"
 
 
 @pytest.mark.parametrize("module", ["daf", "-m daf"])
-def test_results_folder_is_not_imported_from(module, workdir):
-    results = workdir / "results"
+def test_results_folder_is_not_imported_from(module, evaluation_results, tmp_path):
+    results = evaluation_results
     for name in ("yaml", "json", "torch", "numpy", "snakemake", "psutil", "argparse", "play"):
-        (results / f"{name}.py").write_text(SHADOW.format(folder=str(workdir)))
+        (results / f"{name}.py").write_text(SHADOW.format(folder=str(tmp_path)))
     command = [str(Path(sys.executable).with_name("daf"))]
     if module != "daf":
         command = [sys.executable, *module.split()]
     done = subprocess.run(
-        [*command, "audit", ".", "--share", "0"], cwd=results, capture_output=True
+        [*command, "audit", ".", "--share", "1"], cwd=results, capture_output=True
     )
     assert done.returncode == 1 and b"Traceback" not in done.stderr
-    assert not (workdir / "RUN").exists()
+    assert not (tmp_path / "RUN").exists()
     assert not list(results.glob(".lock.*")) and (results / "audit.json").is_file()
 
 

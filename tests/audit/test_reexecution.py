@@ -20,11 +20,6 @@ TABLE = "evaluations/random-e3-w0/assembler_1.parquet"
 NO_EPISODES, ALL_EPISODES = AuditConfig(share=0), AuditConfig(share=1)
 
 
-@pytest.fixture
-def results(made, tmp_path) -> Path:
-    return Path(shutil.copytree(made, tmp_path / "results"))
-
-
 def audited(results: Path, config: AuditConfig):
     return audit(results, config, print_line=lambda line: None)
 
@@ -73,7 +68,8 @@ def test_runs_without_retraining_are_unverifiable(made):
     assert f"{count} unverifiable ({count} of them need --retrain)" in result.summary()
 
 
-def test_forged_statistics(results):
+def test_forged_statistics(experiment_results):
+    results = experiment_results
     stats = json.loads((results / STATS).read_text())
     stats["estimates"][0]["mean"] += 0.25
     forge(results, STATS, json.dumps(stats, indent=2, sort_keys=True).encode())
@@ -83,7 +79,8 @@ def test_forged_statistics(results):
     assert why(result, REPORT).startswith("differs in line ")
 
 
-def test_forged_replay(results):
+def test_forged_replay(evaluation_results):
+    results = evaluation_results
     file = TABLE.replace(".parquet", ".replay.json")
     replay = json.loads((results / file).read_text())
     cells = replay["episodes"][0]["states"]["cell"]["values"]
@@ -95,14 +92,16 @@ def test_forged_replay(results):
     assert message in why(result, file)
 
 
-def test_forged_report(results):
+def test_forged_report(experiment_results):
+    results = experiment_results
     html = (results / REPORT).read_bytes()
     forge(results, REPORT, html.replace(b"random", b"randon", 1))
     result = audited(results, NO_EPISODES)
     assert [f.file for f in result.findings if f.verdict == CHANGED] == [REPORT]
 
 
-def test_forged_episode(results, tmp_path):
+def test_forged_episode(benchmark_results, tmp_path):
+    results = benchmark_results
     table = pd.read_parquet(results / TABLE)
     table.loc[1, "score"] += 1
     table.to_parquet(tmp_path / "forged.parquet", index=False)
@@ -124,7 +123,8 @@ def test_forged_episode(results, tmp_path):
     assert why(result, TABLE).startswith("row 1, column 'score': got ")
 
 
-def test_difference_with_other_versions_is_unverifiable(results):
+def test_difference_with_other_versions_is_unverifiable(experiment_results):
+    results = experiment_results
     sidecar = results / f"{STATS}{SUFFIX}"
     stats = json.loads((results / STATS).read_text())
     stats["estimates"][0]["mean"] += 0.25

@@ -17,7 +17,7 @@ from daf.learn.train import train
 from daf.learn.trainer import DivergedError, Trainer
 from daf.plan import make_plan
 from tests.learn.runs import make_run
-from tests.learn.test_learning import collector, short_mission
+from tests.learn.test_updates import collector, short_mission
 
 REPORTED = ["reward", *METRICS]
 

@@ -101,7 +101,7 @@ def wait_until(condition, seconds: float = 300) -> None:
 ])  # fmt: skip
 def test_killed_runs_end_all_ranks_and_resume(victim_name, tmp_path):
     # A graceful stop takes time, and the run must not finish before.
-    updates = 240 if victim_name == "SIGTERM" else 60
+    updates = 240 if victim_name == "SIGTERM" else 25
     run = make_run("lstm", ("assembler_2",), updates=updates, worlds=4, epochs=1)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     rank_job(whole, 2, run).execute_distributed()

@@ -100,7 +100,7 @@ def test_second_call_completes_all_stages_without_jobs(folder, read_back):
         "num_training_steps": 100,
         "training": SMALL,
         "deploy": True,
-        "daf_config": DAFConfig(training_seeds=(1, 2)),
+        "daf_config": DAFConfig(training_seeds=(1, 2), policies_per_job=3),
     }
     first = read_back(daf_run_benchmark_pipeline(**request))
     assert first.is_success() and first.stages_completed == [
@@ -183,6 +183,7 @@ def test_all_types_of_policy_arguments(folder, read_back):
             ],
             missions=["assembler_1"],
             episodes_per_mission=2,
+            daf_config=DAFConfig(policies_per_job=4),
         )
     )
     played = list(result.outputs["comparison_results"])

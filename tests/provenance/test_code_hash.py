@@ -137,7 +137,7 @@ def test_code_hash_ignores_comments_and_docstrings(copy):
 
 
 @pytest.mark.parametrize("module, file, old, new", [
-    ("daf.learn.train", "learn/ppo.py", "eps=1e-5", "eps=1e-6"),
+    ("daf.learn.train", "learn/adam.py", "EPS = 1e-5", "EPS = 1e-6"),
     ("daf.learn.train", "learn/advantage.py", "return ", "return 0 * "),
     ("daf.learn.train", "sim/random.py", "import warp as wp", "import warp as wp\n\nEXTRA = 1"),
     ("daf.learn.train", "missions/mission.py", "move_energy: Amount = Field(default=2",
@@ -170,8 +170,8 @@ def test_code_hash_excludes_imports_for_type_checkers(copy):
 
 @pytest.mark.parametrize("modules", [
     ["daf.learn.train", "daf.evaluation.evaluate", "daf.policies.lstm"],
-    pytest.param(["daf.stats.analyse", "daf.report.build"], marks=pytest.mark.slow),
-    pytest.param(["daf.deploy.policy"], marks=pytest.mark.slow),
+    ["daf.stats.analyse", "daf.report.build"],
+    ["daf.deploy.policy"],
 ])  # fmt: skip
 def test_code_hash_covers_all_loaded_modules(modules, copy):
     """The hash includes every module of daf that the import loads, except empty ones."""
@@ -182,15 +182,16 @@ def test_code_hash_covers_all_loaded_modules(modules, copy):
     assert set(modules) < set(loaded)
     # Change each module of the copy and compare the hash.
     not_covered = python(
-        "import pathlib, sys\n"
+        "import pathlib\n"
         "import daf.provenance.code_hash as p\n"
+        "parse, unchanged = p._hash_and_imports.__wrapped__, p._hash_and_imports\n"
         f"before = p.code_hash(*{modules!r})\n"
         f"for name in {loaded!r}:\n"
         f"    path = pathlib.Path({str(copy)!r}, *name.split('.'))\n"
         "    path = path / '__init__.py' if path.is_dir() else path.with_suffix('.py')\n"
         "    old = path.read_text()\n"
         "    path.write_text(old + '\\nEXTRA = 1\\n')\n"
-        "    p._hash_and_imports.cache_clear()\n"
+        "    p._hash_and_imports = lambda m: (parse if m == name else unchanged)(m)\n"
         "    p.code_hash.cache_clear()\n"
         f"    if p.code_hash(*{modules!r}) == before: print(path)\n"
         "    path.write_text(old)\n",

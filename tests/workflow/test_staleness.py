@@ -33,7 +33,7 @@ BENCHMARK = {
     "training": TRAINING,
     "evaluation": {"episodes": 3},
     "comparison": {"confidence": 0.9},
-    "execution": {"device": "cpu"},
+    "execution": {"device": "cpu", "policies_per_job": 3},
 }  # fmt: skip
 
 CHANGES = {
