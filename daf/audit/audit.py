@@ -9,15 +9,15 @@ from typing import Any
 
 from daf.audit.consistency import ConsistencyChecks
 from daf.audit.consistency_checks import (
-    check_environment_file,
-    check_job_consistency,
-    check_pipeline_files,
-    check_report_sources,
-    check_run_without_retraining,
-    reexecute_and_compare,
+    record_consistency_findings,
+    record_environment_findings,
+    record_pipeline_findings,
+    record_report_source_findings,
+    record_run_findings_without_retraining,
+    reexecute_and_record_differences,
 )
 from daf.audit.findings import CHANGED, UNVERIFIABLE, VERIFIED, Finding, Findings
-from daf.audit.integrity import check_integrity
+from daf.audit.integrity import record_integrity_findings
 from daf.audit.jobs import EnvironmentCheck, Evaluate, Job, PipelineCall, Report, SweepReport, Train
 from daf.audit.report_page import render_audit_page
 from daf.audit.trainings import ALL
@@ -132,7 +132,7 @@ def audit(
     if not results_dir.is_dir():
         raise ConfigError(f"{short_json(str(results_dir))} is not a results folder")
     findings = Findings()
-    sidecars = check_integrity(results_dir, findings)
+    sidecars = record_integrity_findings(results_dir, findings)
     if not any(finding.is_result for finding in findings):
         raise ConfigError(f"{results_dir}: no results to audit")
     intact = {
@@ -143,7 +143,9 @@ def audit(
     for sidecar in sidecars.values():
         findings.mark_non_results(sidecar.log, "log file; no result depends on it")
     checks = ConsistencyChecks(results_dir, sidecars, config.trust)
-    jobs = {name: job for name in intact if (job := check_job_consistency(name, checks, findings))}
+    jobs = {
+        name: job for name in intact if (job := record_consistency_findings(name, checks, findings))
+    }
     runs = {name: job for name, job in jobs.items() if isinstance(job, Train)}
     evaluations = {n: j.evaluation.episodes for n, j in jobs.items() if isinstance(j, Evaluate)}
     selected = {
@@ -151,49 +153,55 @@ def audit(
         "played": sample_evaluations(evaluations, config),
         "trained": _select_runs_to_retrain(runs, config.retrain),
     }
-    _check_pipelines_and_environments(jobs, checks, findings)
+    _record_pipeline_and_environment_findings(jobs, checks, findings)
     limits = ProcessLimits(config.memory_mb, config.processes)
     with Worker(results_dir, config.trust, config.minutes, limits) as worker:
         for name in [name for name in runs if name not in selected["trained"]]:
-            outcome = check_run_without_retraining(name, runs[name], checks, findings, worker)
+            outcome = record_run_findings_without_retraining(
+                name, runs[name], checks, findings, worker
+            )
             print_line(f"{name}: {outcome}")
         for name in (name for names in selected.values() for name in names):
-            outcome = reexecute_and_compare(results_dir, name, intact[name], findings, worker)
+            outcome = reexecute_and_record_differences(
+                results_dir, name, intact[name], findings, worker
+            )
             print_line(f"{name}: {outcome}")
     for name, job in jobs.items():
         if isinstance(job, Report | SweepReport):
-            check_report_sources(name, checks, findings)
+            record_report_source_findings(name, checks, findings)
     played = sum(evaluations[name] for name in selected["played"])
     return Audit(config, list(findings), selected, (played, sum(evaluations.values())))
 
 
-def sample_evaluations(num_episodes: dict[str, int], config: AuditConfig) -> list[str]:
+def sample_evaluations(
+    num_episodes_by_evaluation: dict[str, int], config: AuditConfig
+) -> list[str]:
     """Draw the evaluations to re-execute, by the seed, until they hold the share of all episodes.
 
     Rounding of a network depends on the batch size, so only whole evaluations are reproducible.
 
     Args:
-        num_episodes: number of episodes of each evaluation.
+        num_episodes_by_evaluation: number of episodes of each evaluation.
         config: settings with `share` and `seed`.
     """
-    min_episodes = config.share * sum(num_episodes.values())
-    shuffled = list(num_episodes)
+    min_episodes = config.share * sum(num_episodes_by_evaluation.values())
+    shuffled = list(num_episodes_by_evaluation)
     random.Random(config.seed).shuffle(shuffled)
     sample: list[str] = []
-    while sum(num_episodes[name] for name in sample) < min_episodes:
+    while sum(num_episodes_by_evaluation[name] for name in sample) < min_episodes:
         sample.append(shuffled[len(sample)])
     return sample
 
 
-def _check_pipelines_and_environments(
+def _record_pipeline_and_environment_findings(
     jobs: dict[str, Job], checks: ConsistencyChecks, findings: Findings
 ) -> None:
-    """Check results of pipelines and environment checks, which are not re-executed."""
+    """Record findings on pipelines and environment checks, which are not re-executed."""
     for name, job in jobs.items():
         if isinstance(job, PipelineCall):
-            check_pipeline_files(name, job, checks, findings)
+            record_pipeline_findings(name, job, checks, findings)
         elif isinstance(job, EnvironmentCheck):
-            check_environment_file(name, job, checks, findings)
+            record_environment_findings(name, job, checks, findings)
 
 
 def _select_runs_to_retrain(runs: dict[str, Train], retrain: str | None) -> list[str]:

@@ -33,7 +33,7 @@ STATS = "stats.json"
 class ConsistencyChecks(SidecarIndex):
     """Checks of the sidecars of a results folder against each other, one method per rule."""
 
-    def require_consistent_job(self, first_output: str) -> None:
+    def check_job_sidecar(self, first_output: str) -> None:
         """Require that a sidecar is consistent with its file and with the other sidecars.
 
         Args:
@@ -73,24 +73,24 @@ class ConsistencyChecks(SidecarIndex):
         check_equal("ceiling", job.mission.ceiling, self.compute_ceiling(job.mission))
         digests = find_input_digests(sidecar, "weights")
         if not isinstance(job.policy, Team):
-            self.require_policy(job.policy, job.trained_on, digests)
+            self.check_policy(job.policy, job.trained_on, digests)
             return
         check_equal("training missions", len(job.trained_on), 0)
         used: set[str] = set()
         for member in job.policy.members:
             file = member.find_weights_file(digests)
             weights = {file: digests[file]} if file else {}
-            self.require_policy(member.instance, member.trained_on, weights)
+            self.check_policy(member.instance, member.trained_on, weights)
             used |= weights.keys()
         check_equal("weights", sorted(digests), sorted(used))
 
-    def require_policy(
+    def check_policy(
         self,
         policy: PolicyInstance,
         trained_on: tuple[Mission, ...],
         weights_digests: Mapping[str, str],
     ) -> None:
-        """Require that a policy matches the sidecar of its run, or its name if it is fixed.
+        """Check that a policy matches the sidecar of its run, or its name if it is fixed.
 
         Args:
             policy: policy instance as recorded.
@@ -115,7 +115,7 @@ class ConsistencyChecks(SidecarIndex):
         check_equal("weights", list(weights_digests), [file])
 
     def _check_deploy(self, first_output: str, sidecar: Sidecar, job: Deploy) -> None:
-        self.require_policy(job.policy, job.trained_on, find_input_digests(sidecar, "weights"))
+        self.check_policy(job.policy, job.trained_on, find_input_digests(sidecar, "weights"))
         tables = sidecar.inputs.get("episodes", {})
         jobs = [self.find_producing_job(file, Evaluate) for file in tables]
         for file, evaluate in zip(tables, jobs):
@@ -135,7 +135,7 @@ class ConsistencyChecks(SidecarIndex):
         ceilings = {name: mission.ceiling for name, mission in plan.missions.items()}
         check_equal("ceilings", job.ceilings, ceilings)
         self._check_input_files(sidecar, {"episodes": plan.episodes_files()})
-        self.require_evaluations(plan)
+        self.check_evaluations(plan)
 
     def _check_report(self, first_output: str, sidecar: Sidecar, job: Report) -> None:
         folder = first_output.rpartition("/")[0]
@@ -147,7 +147,7 @@ class ConsistencyChecks(SidecarIndex):
         check_equal("labels", job.labels, plan.labels)
         check_equal("missions", list(job.missions), list(plan.missions.values()))
         kind = "comparison" if folder.startswith("comparisons/") else "benchmark"
-        _check_snakemake_command(job.command, f"{kind}_report")
+        _check_command_calls_only_target(job.command, f"{kind}_report")
         runs = [plan.weights_path(run).rpartition("/")[0] for run in plan.available_runs()]
         self._check_input_files(
             sidecar,
@@ -163,10 +163,10 @@ class ConsistencyChecks(SidecarIndex):
     def _check_propose(self, first_output: str, sidecar: Sidecar, job: Propose | Rank) -> None:
         state = self.rebuild_sweep_state(first_output, job)
         check_equal("search", job.search, state.digest)
-        check_equal("rounds", job.rounds, state.entries_by_round(len(job.rounds)))
+        check_equal("rounds", job.rounds, state.trial_runs_by_round(len(job.rounds)))
         self._check_input_files(sidecar, {"episodes": state.episodes_files(len(job.rounds))})
         for finished in state.rounds[: len(job.rounds)]:
-            self.require_evaluations(finished.plan)
+            self.check_evaluations(finished.plan)
 
     def _check_rank(self, first_output: str, sidecar: Sidecar, job: Rank) -> None:
         self._check_propose(first_output, sidecar, job)
@@ -178,7 +178,7 @@ class ConsistencyChecks(SidecarIndex):
 
     def _check_conclude(self, first_output: str, sidecar: Sidecar, job: Conclude) -> None:
         state = self.rebuild_sweep_state(first_output, job)
-        check_equal("confirmed trials", job.confirmed, state.confirmation_entries())
+        check_equal("confirmed trials", job.confirmed, state.confirmation_trial_runs())
         self._check_input_files(
             sidecar,
             {
@@ -188,7 +188,7 @@ class ConsistencyChecks(SidecarIndex):
                 "confirmation": state.confirmation.episodes_files(),
             },
         )
-        self.require_evaluations(state.confirmation)
+        self.check_evaluations(state.confirmation)
 
     def _check_sweep_report(self, first_output: str, sidecar: Sidecar, job: SweepReport) -> None:
         folder = derive_sweep_folder(first_output.rpartition("/")[0])
@@ -197,15 +197,15 @@ class ConsistencyChecks(SidecarIndex):
         sweeps = (job.sweep, concluded)
         check_equal("sweep", *(s.model_dump(mode="json", exclude=excluded) for s in sweeps))
         check_equal("name", job.sweep.name, Path(folder).name)
-        _check_snakemake_command(job.command, "sweep")
+        _check_command_calls_only_target(job.command, "sweep")
         files = ("search.json", "trials.parquet", "rounds.parquet")
         paths = {file.partition(".")[0]: f"{folder}/{file}" for file in files}
         paths["environment"] = "environment.json"
         expected = {kind: [self._add_results_dir(path)] for kind, path in paths.items()}
         self._check_input_files(sidecar, expected)
 
-    def require_evaluations(self, plan: Plan) -> None:
-        """Require that the evaluations of a plan are of its contestants and on its missions.
+    def check_evaluations(self, plan: Plan) -> None:
+        """Check that the evaluations of a plan are of its contestants and on its missions.
 
         Raises:
             SidecarMismatchError: the sidecar of an evaluation is missing or differs.
@@ -242,12 +242,12 @@ def _check_output_and_log_names(first_output: str, sidecar: Sidecar, job: Job) -
         raise SidecarMismatchError("its log is not one file in logs/")
 
 
-def _check_snakemake_command(command: str, target: str) -> None:
+def _check_command_calls_only_target(command: str, target_name: str) -> None:
     """Check that the command in a report calls a target and nothing else."""
-    pattern = rf"snakemake {target}( --configfile( [^ -].*)?)?"
+    pattern = rf"snakemake {target_name}( --configfile( [^ -].*)?)?"
     if not re.fullmatch(pattern, command) or shlex.join(shlex.split(command)) != command:
         raise SidecarMismatchError(
-            f"command: got {short_json(command)}; expected a call of {target}"
+            f"command: got {short_json(command)}; expected a call of {target_name}"
         )
 
 
@@ -257,7 +257,7 @@ def find_input_digests(sidecar: Sidecar, input_name: str) -> dict[str, str]:
 
 
 def check_equal(description: str, recorded: Any, expected: Any) -> None:
-    """Require that a recorded value equals the value that follows from the other sidecars.
+    """Check that a recorded value equals the value that follows from the other sidecars.
 
     Raises:
         SidecarMismatchError: they differ.

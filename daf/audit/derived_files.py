@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from daf.audit.differences import find_value_difference
-from daf.audit.jobs import EnvironmentCheck, PipelineCall, parse_config
+from daf.audit.jobs import EnvironmentCheck, PipelineCall, parse_experiment_config
 from daf.audit.reexecute import is_gpu_available
 from daf.config import load_json
 from daf.config.plain_data import parse_yaml
@@ -89,7 +89,7 @@ def find_config_difference(config_file: Path, job: PipelineCall) -> str | None:
         ConfigError: the file cannot be read, or is not a configuration.
     """
     text = config_file.read_text(encoding="utf-8")
-    config = parse_config(parse_yaml(text, "it"))
+    config = parse_experiment_config(parse_yaml(text, "it"))
     body = yaml.safe_dump(config.resolved(), sort_keys=False, allow_unicode=True)
     if text != f"{CONFIG_HEADER}{body}":
         return "is not formatted as DAF writes configurations"

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from daf.audit.findings import CHANGED, NOT_RESULTS, Findings
-from daf.audit.integrity import AUDIT_FILES, check_integrity, escape_non_utf8
+from daf.audit.integrity import AUDIT_FILES, escape_non_utf8, record_integrity_findings
 from daf.audit.ro_crate_metadata import build_crate_metadata
 from daf.config import ConfigError, short_json
 from daf.files.safe_read import read_chunks
@@ -104,7 +104,7 @@ def _check_files_unchanged(results_dir: Path) -> None:
         ConfigError: files are changed; the message names some of them.
     """
     findings = Findings()
-    check_integrity(results_dir, findings)
+    record_integrity_findings(results_dir, findings)
     changed = [short_json(finding.file) for finding in findings if finding.verdict == CHANGED]
     if changed:
         names = ", ".join(changed[:MAX_NAMED_FILES])

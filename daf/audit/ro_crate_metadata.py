@@ -80,7 +80,7 @@ def build_crate_metadata(
             **_completed_action_properties(start, end),
         },
     )
-    run["agent"] = _get_or_add_users(crate)
+    run["agent"] = _get_or_add_users_entity(crate)
     crate.root_dataset["mentions"] = [run, *jobs]
     crate.root_dataset["conformsTo"] = [
         _get_or_add_entity(crate, url, "CreativeWork", name=name, version=version)
@@ -165,7 +165,7 @@ def _add_job_action(
             **_completed_action_properties(sidecar.begin, sidecar.end),
         },
     )
-    action["agent"] = _get_or_add_users(crate)
+    action["agent"] = _get_or_add_users_entity(crate)
     return action
 
 
@@ -178,7 +178,7 @@ def _get_or_add_entity(crate: Any, entity_id: str, entity_type: str, **propertie
     return existing or crate.add(ContextEntity(crate, entity_id, properties=content))
 
 
-def _get_or_add_users(crate: Any) -> Any:
+def _get_or_add_users_entity(crate: Any) -> Any:
     return _get_or_add_entity(crate, "#users", "Organization", name="users of DAF")
 
 

@@ -18,10 +18,10 @@ ALL = "all"
 """Value of `retrain` that selects every run."""
 
 
-def find_training_differences(
+def record_training_checks(
     results_dir: Path, weights_file: str, job: Train, findings: Findings, worker: Worker
 ) -> dict[str, str]:
-    """Compare the files of a run with its sidecar and with its re-executed first updates.
+    """Compare a run with its sidecar and its re-executed first updates; record passed checks.
 
     Args:
         results_dir: results folder.

@@ -183,21 +183,25 @@ def serve_requests() -> None:
     settings = json.loads(sys.stdin.readline())
     sys.path[:] = settings["path"]
     arguments = (requests, settings["scratch_folder"])
-    threading.Thread(target=_queue_requests_until_client_ends, args=arguments, daemon=True).start()
+    threading.Thread(
+        target=_queue_requests_then_kill_own_process_group, args=arguments, daemon=True
+    ).start()
     while True:
         response = _run_requested_task(settings, **json.loads(requests.get()))
         print(json.dumps(response), file=responses, flush=True)
 
 
-def _queue_requests_until_client_ends(requests: queue.Queue, scratch_folder: str | None) -> None:
+def _queue_requests_then_kill_own_process_group(
+    requests: queue.Queue, scratch_folder_to_remove: str | None
+) -> None:
     """Queue requests until the client ends; then remove its folder and kill this process group.
 
     A killed client cannot do either, and a job may be running.
     """
     for line in sys.stdin:
         requests.put(line)
-    if scratch_folder is not None:
-        shutil.rmtree(scratch_folder, ignore_errors=True)
+    if scratch_folder_to_remove is not None:
+        shutil.rmtree(scratch_folder_to_remove, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 
 

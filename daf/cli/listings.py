@@ -6,7 +6,7 @@ import sys
 from daf.cli.options import Subparsers, add_command
 from daf.missions import built_in_missions, load_mission
 from daf.missions.ascii_map import format_mission
-from daf.missions.loader import built_in_description
+from daf.missions.loader import built_in_mission_description
 from daf.policies.registry import FILE_POLICIES, SHORT_NAMES, TRAINABLE
 
 
@@ -21,7 +21,7 @@ def add_missions_command(commands: Subparsers) -> None:
 def _run_missions(arguments: argparse.Namespace) -> int:
     if not arguments.mission:
         for name in built_in_missions():
-            print(f"{name}: {built_in_description(name)}")
+            print(f"{name}: {built_in_mission_description(name)}")
         return 0
     loaded = [load_mission(name) for name in arguments.mission]
     print("\n\n".join(format_mission(mission, use_color=sys.stdout.isatty()) for mission in loaded))

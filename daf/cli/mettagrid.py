@@ -46,7 +46,7 @@ def _run_export(arguments: argparse.Namespace) -> int:
         )
     missions = [load_mission(mission) for mission in arguments.missions]
     export_mettagrid_bundle(
-        arguments.bundle, class_path=class_path, weights=weights, missions=missions
+        arguments.bundle, class_path=class_path, weights_path=weights, missions=missions
     )
     print(f"{arguments.bundle}: {class_path} for {', '.join(m.name for m in missions)}")
     return 0

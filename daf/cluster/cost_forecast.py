@@ -123,7 +123,7 @@ class _JobSampler:
         )
 
 
-def forecast(plan: Plan, measured: MeasuredTimes, cluster: Cluster, seed: int = 0) -> Forecast:
+def forecast_cost(plan: Plan, measured: MeasuredTimes, cluster: Cluster, seed: int = 0) -> Forecast:
     """Simulate the training and evaluation jobs of a plan.
 
     A job starts when a slot is free, in the order of the plan; evaluations of trained policies come
@@ -238,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             save_seconds=max(plan.config.execution.save_seconds, 1.0),
         )
         timings = Path(small_plan.config.execution.results_dir, "timings")
-        result = forecast(plan, MeasuredTimes.read(timings, small_plan), cluster)
+        result = forecast_cost(plan, MeasuredTimes.read(timings, small_plan), cluster)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -68,7 +68,13 @@ def build_job_manifest(
 
 
 def submit_job(
-    template: str, cpus: str, memory_mb: str, disk_mb: str, gpus: str, minutes: str, script: str
+    template_path: str,
+    cpus: str,
+    memory_mb: str,
+    disk_mb: str,
+    gpus: str,
+    minutes: str,
+    script: str,
 ) -> str:
     """Submit a job's script; arguments as in `build_job_manifest`.
 
@@ -78,14 +84,14 @@ def submit_job(
     Raises:
         ConfigError: missing or invalid template.
     """
-    if not Path(template).is_file():
+    if not Path(template_path).is_file():
         raise ConfigError(
-            f"{template} is missing; copy workflow/profiles/kubernetes/job.yaml, and name your "
-            "image and volume in it"
+            f"{template_path} is missing; copy workflow/profiles/kubernetes/job.yaml, "
+            "and name your image and volume in it"
         )
     name = f"daf-{uuid.uuid4().hex[:20]}"
     job = build_job_manifest(
-        load_yaml(template),
+        load_yaml(template_path),
         name=name,
         working_directory=os.getcwd(),
         script=script,

@@ -45,7 +45,7 @@ class PolicyConfig(Model):
         }
 
 
-def _expand_class_path(policy: Any) -> Any:
+def _class_path_to_policy_mapping(policy: Any) -> Any:
     return {"class_path": policy} if isinstance(policy, str) else policy
 
 
@@ -126,9 +126,9 @@ class BenchmarkConfig(Model):
     """Content of `config/config.yaml`: all inputs of the target `benchmark_report`."""
 
     name: Name = Field(default="benchmark", description="name of the benchmark and of its folder")
-    policies: tuple[Annotated[PolicyConfig, BeforeValidator(_expand_class_path)], ...] = Field(
-        min_length=1, description="policies to compare"
-    )
+    policies: tuple[
+        Annotated[PolicyConfig, BeforeValidator(_class_path_to_policy_mapping)], ...
+    ] = Field(min_length=1, description="policies to compare")
     missions: tuple[str, ...] = Field(
         min_length=1,
         description="evaluation missions, each a built-in name or a YAML file, optionally with "

@@ -186,7 +186,7 @@ class DAFSweepConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _check_fresh_seeds(self) -> Self:
+    def _check_fresh_confirmation_seeds(self) -> Self:
         """Check that the confirmation shares no seed with the search that selected its trials."""
         seeds = self.confirmation.training_seeds
         if common := sorted(set(seeds) & set(self.training_seeds)):
@@ -218,10 +218,10 @@ class DAFSweepConfig(Model):
                         f"{key}: got {short_json(invalid[0])} for '{condition}'; accepted: "
                         f"{', '.join(map(short_json, possible))}"
                     )
-        self.parameters_by_dependency()
+        self.parameters_in_dependency_order()
         return self
 
-    def parameters_by_dependency(self) -> list[str]:
+    def parameters_in_dependency_order(self) -> list[str]:
         """Return the names of the search space, each after the parameters of its condition.
 
         Raises:

@@ -25,7 +25,7 @@ INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 POSITION_FACTOR = 0x9E3779B97F4A7C15 - 2**64  # odd, bits well mixed: the golden ratio, as int64
 
 
-def record_golden_outputs(
+def compute_golden_outputs(
     policy: TrainablePolicy, mission: Mission, world_seed: int
 ) -> dict[str, torch.Tensor]:
     """Record the first steps of an episode on one CPU thread.
@@ -86,7 +86,9 @@ def weight_checksums(weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
     return torch.stack(sums)
 
 
-def check_golden_outputs(golden: Mapping[str, torch.Tensor], process: BundleProcess) -> list[str]:
+def find_golden_output_problems(
+    golden: Mapping[str, torch.Tensor], process: BundleProcess
+) -> list[str]:
     """Replay the golden observations and return the first difference, if any, as a line.
 
     Args:
@@ -127,7 +129,7 @@ def describe_output_difference(
     return None
 
 
-def check_weight_checksums(
+def find_weight_checksum_problems(
     golden: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]
 ) -> list[str]:
     """Return one line per weight tensor that differs from the recorded one in any bit."""

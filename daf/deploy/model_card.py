@@ -131,10 +131,10 @@ def _training_text(description: PolicyDescription) -> str:
     ).rstrip()
 
 
-def _score_row(mission: str, score: Score) -> str:
+def _score_row(mission_name: str, score: Score) -> str:
     interval = "" if score.low is None else f"{score.low:.2f} to {score.high:.2f}"
     note = f" ({score.note})" if score.note else ""
-    return f"| {mission} | {score.mean:.2f} | {interval}{note} | {score.episodes} |"
+    return f"| {mission_name} | {score.mean:.2f} | {interval}{note} | {score.episodes} |"
 
 
 def _num_elements(shape: tuple[int, ...]) -> int:

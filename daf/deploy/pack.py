@@ -23,7 +23,7 @@ from daf.deploy.contents import (
     action_names,
     json_bytes,
 )
-from daf.deploy.golden import record_golden_outputs
+from daf.deploy.golden import compute_golden_outputs
 from daf.deploy.model_card import render_model_card
 from daf.deploy.sources import collect_bundle_sources
 from daf.deploy.verify import verify_bundle
@@ -78,7 +78,7 @@ def pack_bundle(
         guard_process_state(policy.policy, is_foreign(policy.class_path)),
         convert_policy_errors(policy.policy),
     ):
-        golden = record_golden_outputs(network, missions[0], evaluation_seed)
+        golden = compute_golden_outputs(network, missions[0], evaluation_seed)
     class_path, code = collect_bundle_sources(policy.class_path)
     tables = {mission.name: table for mission, table in zip(missions, episode_tables)}
     num_steps = len(golden["observations"])

@@ -11,7 +11,7 @@ from daf.config import ConfigError
 from daf.deploy.archive import MANIFEST, read_archive, write_archive
 from daf.deploy.claims import find_contradictions
 from daf.deploy.contents import WEIGHTS, Bundle, Score
-from daf.deploy.golden import TOLERANCE, check_golden_outputs, check_weight_checksums
+from daf.deploy.golden import TOLERANCE, find_golden_output_problems, find_weight_checksum_problems
 from daf.deploy.isolated_process import BundleProcess
 from daf.deploy.sources import list_foreign_code
 from daf.errors import escape_unprintable
@@ -94,13 +94,17 @@ def verify_bundle(
         return verdict
     try:
         bundle = Bundle.from_members(members)
-        verdict.problems += find_contradictions(bundle) or _check_zip_format(bundle_file, members)
+        verdict.problems += find_contradictions(bundle) or _find_zip_format_problems(
+            bundle_file, members
+        )
         if verdict.problems:
             return verdict
         verdict.passed.append("scores, model card and descriptions are consistent")
         with BundleProcess(members, RESPONSE_MINUTES) as process:
-            problems = check_golden_outputs(bundle.golden, process)
-            verdict.problems += problems or check_weight_checksums(bundle.golden, bundle.weights)
+            problems = find_golden_output_problems(bundle.golden, process)
+            verdict.problems += problems or find_weight_checksum_problems(
+                bundle.golden, bundle.weights
+            )
             if not verdict.problems:
                 steps, agents = bundle.golden["actions"].shape
                 verdict.passed.append(
@@ -109,7 +113,7 @@ def verify_bundle(
                 if bundle.description.provenance.weights != bundle.member_digest(WEIGHTS):
                     verdict.problems.append(f"{WEIGHTS}: SHA-256 differs from policy.json")
             if not verdict.problems and episodes_per_mission:
-                _compare_scores(bundle, process, episodes_per_mission, verdict)
+                _record_score_comparison(bundle, process, episodes_per_mission, verdict)
     except ConfigError as error:
         verdict.problems.append(f"{error}")
     return verdict
@@ -127,8 +131,8 @@ def run_verify(
     ).print_verdict(print_line)
 
 
-def _check_zip_format(bundle_file: str | Path, members: Mapping[str, bytes]) -> list[str]:
-    """Check that a zip has no bytes outside its members; return a line if it does."""
+def _find_zip_format_problems(bundle_file: str | Path, members: Mapping[str, bytes]) -> list[str]:
+    """Return a line if a zip has bytes outside its members."""
     with tempfile.TemporaryDirectory(prefix="daf-bundle-") as folder:
         rewritten = Path(folder, "rewritten.zip")
         write_archive(rewritten, {n: data for n, data in members.items() if n != MANIFEST})
@@ -136,10 +140,12 @@ def _check_zip_format(bundle_file: str | Path, members: Mapping[str, bytes]) -> 
     return [] if is_equal else ["the zip is not formatted as DAF writes bundles"]
 
 
-def _compare_scores(
+def _record_score_comparison(
     bundle: Bundle, process: BundleProcess, episodes_per_mission: int, verdict: Verdict
 ) -> None:
-    """Compare scores in new worlds with the recorded ones; Bonferroni over missions and tests.
+    """Add to the verdict how scores in new worlds compare with the recorded ones.
+
+    The significance level is corrected for the missions and tests (Bonferroni).
 
     Args:
         bundle: bundle.

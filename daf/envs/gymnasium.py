@@ -10,7 +10,13 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from daf.envs.rendering import RENDER_METADATA, RenderMode, check_render_mode, render_world
-from daf.envs.spaces import action_space, observation_space, read_options, to_actions, to_rows
+from daf.envs.spaces import (
+    action_space,
+    observation_space,
+    select_known_reset_options,
+    to_actions,
+    to_rows,
+)
 from daf.envs.worlds import WorldBatch, WorldOptions, select_world_info
 from daf.errors import ConfigError
 from daf.missions import Mission
@@ -74,7 +80,7 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
             observations [E * A, ...] and infos with `world_seed`.
         """
         super().reset(seed=seed if isinstance(seed, int) else None)
-        observations = self.worlds.reset(seed=seed, **read_options(options))
+        observations = self.worlds.reset(seed=seed, **select_known_reset_options(options))
         self._starts_next.zero_()
         return to_rows(observations, self.copy), self._start_infos()
 
@@ -111,8 +117,8 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
         return (
             to_rows(observations, self.copy),
             to_rows(rewards).astype(np.float64),
-            self._repeat(terminated),
-            self._repeat(truncated),
+            self._repeat_for_agents(terminated),
+            self._repeat_for_agents(truncated),
             infos,
         )
 
@@ -133,7 +139,7 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
 
     def _same_step_infos(self, observations: torch.Tensor, done: torch.Tensor) -> dict[str, Any]:
         rows = to_rows(observations)
-        mask = self._repeat(done)
+        mask = self._repeat_for_agents(done)
         final_observations = np.full(self.num_envs, None, dtype=object)
         for row in np.flatnonzero(mask):
             final_observations[row] = rows[row]
@@ -147,7 +153,7 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
 
     def _mask_infos(self, infos: dict[str, Any], world_mask: torch.Tensor) -> dict[str, Any]:
         """Return infos per world as infos per row with masks, 0 in other rows."""
-        mask = self._repeat(world_mask)
+        mask = self._repeat_for_agents(world_mask)
         masked = {}
         for name, value in infos.items():
             if isinstance(value, dict):
@@ -157,7 +163,7 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
             masked[f"_{name}"] = mask.copy()
         return masked
 
-    def _repeat(self, values: torch.Tensor) -> np.ndarray:
+    def _repeat_for_agents(self, values: torch.Tensor) -> np.ndarray:
         """Return a value per world [E] as a value per row [E * A]."""
         return values.repeat_interleave(self.worlds.num_agents).cpu().numpy()
 
@@ -200,7 +206,7 @@ class SingleAgentEnv(gymnasium.Env):
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Start an episode; see `MissionVectorEnv.reset`."""
         super().reset(seed=seed)
-        observations = self.worlds.reset(seed=seed, **read_options(options))
+        observations = self.worlds.reset(seed=seed, **select_known_reset_options(options))
         return to_rows(observations)[0], {"world_seed": int(self.worlds.world_seeds()[0])}
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:

@@ -12,7 +12,7 @@ from daf.envs.rendering import RENDER_METADATA, RenderMode, check_render_mode, r
 from daf.envs.spaces import (
     action_space,
     observation_space,
-    read_options,
+    select_known_reset_options,
     state_space,
     to_actions,
     to_rows,
@@ -75,7 +75,7 @@ class MissionParallelEnv(ParallelEnv, EzPickle):
         Returns:
             observations and infos with `world_seed`, by agent.
         """
-        observations = self.worlds.reset(seed=seed, **read_options(options))
+        observations = self.worlds.reset(seed=seed, **select_known_reset_options(options))
         self.agents = self.possible_agents[:]
         world_seed = int(self.worlds.world_seeds()[0])
         infos = {agent: {"world_seed": world_seed} for agent in self.agents}

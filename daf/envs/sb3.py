@@ -8,7 +8,13 @@ import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 
 from daf.envs.rendering import RenderMode, check_render_mode, render_world
-from daf.envs.spaces import action_space, observation_space, read_options, to_actions, to_rows
+from daf.envs.spaces import (
+    action_space,
+    observation_space,
+    select_known_reset_options,
+    to_actions,
+    to_rows,
+)
 from daf.envs.worlds import WorldBatch, WorldOptions, select_world_info
 from daf.missions import Mission
 
@@ -56,7 +62,7 @@ class MissionVecEnv(VecEnv):
     def reset(self) -> np.ndarray:
         """Start an episode in every world and return the observations [E * A, ...]."""
         options: dict[str, Any] = self._options[0] if self._options else {}
-        observations = self.worlds.reset(seed=self._seed, **read_options(options))
+        observations = self.worlds.reset(seed=self._seed, **select_known_reset_options(options))
         self._seed = None
         self._reset_options()
         self.reset_infos = self._start_infos()

@@ -29,7 +29,7 @@ def action_space(worlds: WorldBatch) -> spaces.Discrete:
     return spaces.Discrete(worlds.num_actions)
 
 
-def read_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
+def select_known_reset_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return those options of `reset` that `WorldBatch.reset` knows: `world_seeds`.
 
     Wrappers and conformance tests pass others; Gymnasium's convention ignores them.

@@ -246,6 +246,6 @@ def select_world_info(infos: dict[str, Any], world: int) -> dict[str, Any]:
     }
 
 
-def _check_choice(name: str, choice: str, choices: tuple[str, ...]) -> None:
+def _check_choice(argument_name: str, choice: str, choices: tuple[str, ...]) -> None:
     if choice not in choices:
-        raise ConfigError(f"{name}: got {choice!r}; expected one of {', '.join(choices)}")
+        raise ConfigError(f"{argument_name}: got {choice!r}; expected one of {', '.join(choices)}")

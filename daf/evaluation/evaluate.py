@@ -71,7 +71,7 @@ def evaluate(
     with guard_process_state(contestant.policy, _has_foreign_policy(contestant)):
         returns = _run_episodes_and_sum_rewards(contestant, policy, simulation, recorder)
     for check in checks:
-        check.check()
+        check.check_all_finite()
     replay = Replay(
         policy=contestant.policy,
         run=contestant.name,

@@ -70,14 +70,20 @@ def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[JobCon
         print(f"executed {len(remaining)} of {len(parts)} parts ({up_to_date} up to date)")
 
 
-def staging_path(results_dir: str | Path, output: str | Path) -> Path:
+def staging_path(results_dir: str | Path, output_path: str | Path) -> Path:
     """Return the path of a finished output until all parts are finished; the same for all jobs."""
-    return Path(results_dir, "resume", "parts", Path(output).parent.name, Path(output).name)
+    return Path(
+        results_dir, "resume", "parts", Path(output_path).parent.name, Path(output_path).name
+    )
 
 
-def part_log_path(job_log_file: str | Path, output: str | Path) -> Path:
+def part_log_path(job_log_file: str | Path, first_output_path: str | Path) -> Path:
     """Return the log file of a part from its first output; the same for all jobs of a rule."""
-    return Path(job_log_file).parent / Path(output).parent.name / f"{Path(output).stem}.log"
+    return (
+        Path(job_log_file).parent
+        / Path(first_output_path).parent.name
+        / f"{Path(first_output_path).stem}.log"
+    )
 
 
 class _Part:
@@ -89,7 +95,7 @@ class _Part:
     """
 
     def __init__(self, snakemake: Any, spec: JobSpec):
-        self.outputs = spec.outputs | {"provenance": spec.sidecar}
+        self.outputs = spec.outputs | {"provenance": spec.sidecar_path}
         log = part_log_path(snakemake.log[0], next(iter(self.outputs.values())))
         make_folder_within(log.parent, job_execution_config(snakemake).results_dir)
         self.spec = replace(spec, rule=spec.rule.partition(RULE_VARIANT)[0])

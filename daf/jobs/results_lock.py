@@ -157,12 +157,12 @@ def _describe_lock_holder(descriptor: int) -> str:
     return "another process"
 
 
-def _wait_for_running_jobs(jobs_descriptor: int, results_dir: str) -> None:
+def _wait_for_running_jobs(jobs_lock_descriptor: int, results_dir: str) -> None:
     try:
-        fcntl.flock(jobs_descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(jobs_lock_descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         print(f"{results_dir}: waiting for jobs of an earlier call to end", file=sys.stderr)
-        fcntl.flock(jobs_descriptor, fcntl.LOCK_EX)
+        fcntl.flock(jobs_lock_descriptor, fcntl.LOCK_EX)
 
 
 def _open_existing_lock_file(path: Path) -> int | None:

@@ -40,7 +40,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class ReportPolicy(Protocol):
     """Function that sets the policy and the log file that an error line names."""
 
-    def __call__(self, policy: str, log: str | Path | None = None) -> None:
+    def __call__(self, policy_name: str, log_path: str | Path | None = None) -> None:
         """Set the policy, and the log file (default: the job's)."""
 
 
@@ -55,7 +55,7 @@ def run_supervised(snakemake: Any) -> Iterator[ReportPolicy]:
         a function for the block that sets the policy that an error line names.
     """
     if type(snakemake).__module__.partition(".")[0] != "snakemake":
-        yield lambda policy, log=None: None
+        yield lambda policy_name, log_path=None: None
         return
     sys.stdout.flush()
     sys.stderr.flush()
@@ -76,7 +76,9 @@ def run_supervised(snakemake: Any) -> Iterator[ReportPolicy]:
     die_with_parent(supervisor)
     process = os.getpid()
     try:
-        yield lambda policy, log=None: _send_message(write_end, policy=policy, log=log and str(log))
+        yield lambda policy_name, log_path=None: _send_message(
+            write_end, policy=policy_name, log=log_path and str(log_path)
+        )
         _send_message(write_end, end="done")
     except SystemExit as exit_error:
         if exit_error.code:  # the job has printed the reason

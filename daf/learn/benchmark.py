@@ -66,20 +66,22 @@ def measure_phase_seconds(
     return seconds
 
 
-def make_endless_run(policy: str, mission: str, **hyperparameters: Any) -> Run:
+def make_endless_run(
+    policy_name_or_class_path: str, mission_name_or_path: str, **hyperparameters: Any
+) -> Run:
     """Return an endless run with default hyperparameters.
 
     Args:
-        policy: short name or class path.
-        mission: name or YAML file.
+        policy_name_or_class_path: short name or class path.
+        mission_name_or_path: name or YAML file.
         hyperparameters: values that differ from their defaults.
 
     Raises:
         ConfigError: unknown policy or mission, or values out of range.
     """
     config = {
-        "policies": [policy],
-        "missions": [mission],
+        "policies": [policy_name_or_class_path],
+        "missions": [mission_name_or_path],
         "training_seeds": [1],
         "training": {"steps": 10**12, **hyperparameters},
     }

@@ -135,7 +135,7 @@ class Trainer:
         config = self.run.training
         self._enter_stage_of_update(self.updates_done)
         rate = compute_learning_rate(config, self._curriculum, self.steps_done)
-        generator = _derive_generator(self.run.training_seed, STREAM_MINIBATCHES, self.updates_done)
+        generator = _seeded_generator(self.run.training_seed, STREAM_MINIBATCHES, self.updates_done)
         self.learner.prepare_update(rate, self.collector.total_rows, generator)
         seconds_before = dict(self.collector.seconds)
 
@@ -292,9 +292,9 @@ def _create_policy(run: Run, device: str, initial_weights: str | None) -> Traina
     return policy
 
 
-def _derive_seed(*words: int) -> int:
-    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))
+def _derive_seed(*seed_words: int) -> int:
+    return int(np.random.SeedSequence(seed_words).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _derive_generator(*words: int) -> torch.Generator:
-    return torch.Generator().manual_seed(_derive_seed(*words))
+def _seeded_generator(*seed_words: int) -> torch.Generator:
+    return torch.Generator().manual_seed(_derive_seed(*seed_words))

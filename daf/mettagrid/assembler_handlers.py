@@ -12,9 +12,9 @@ from daf.mettagrid.handlers import (
     ValueData,
     add_resources,
     build_handler,
+    carries_at_least,
     count_agents,
     count_agents_in_line,
-    has_resources,
     negate,
     value_at_least,
     value_equals,
@@ -73,7 +73,7 @@ def assembler_handlers(
         raise NotTranslatableError(f"its cooldown is above {MAX_COOLDOWN}")
     if assembler.partial and len(cooldowns) > 1:
         raise NotTranslatableError("partial uses of recipes with different cooldowns")
-    has_uses = [has_resources("target", {USES: 1})] if assembler.max_uses else []
+    has_uses = [carries_at_least("target", {USES: 1})] if assembler.max_uses else []
     for index, (recipe, num_neighbors, formation) in enumerate(recipes):
         if num_neighbors > 1 and any(recipe.inputs.values()):
             raise NotTranslatableError(
@@ -83,7 +83,7 @@ def assembler_handlers(
             inputs, outputs = _scaled_inputs_and_outputs(recipe, progress)
             if any(recipe.outputs.values()) and not outputs:
                 continue
-            can_pay = [has_resources("actor", inputs)] if inputs else []
+            can_pay = [carries_at_least("actor", inputs)] if inputs else []
             mutations = []
             if inputs:
                 costs = {resource: -amount for resource, amount in inputs.items()}
@@ -208,7 +208,7 @@ def _cooldown_phases(
         allows_partial_use: the station can be used during its cooldown.
         cooldown_steps: cooldown of the station.
     """
-    is_ready = [negate(has_resources("target", {COOLDOWN: 2}))] if cooldown_steps else []
+    is_ready = [negate(carries_at_least("target", {COOLDOWN: 2}))] if cooldown_steps else []
     yield _CooldownPhase(is_ready, 1.0)
     if not allows_partial_use:
         return
@@ -225,7 +225,7 @@ def _cooldown_phases(
             if _scaled_inputs_and_outputs(recipe, p) == amounts
         ]
         lower, upper = {COOLDOWN: first + 1}, {COOLDOWN: same[-1] + 2}
-        filters = [has_resources("target", lower), negate(has_resources("target", upper))]
+        filters = [carries_at_least("target", lower), negate(carries_at_least("target", upper))]
         yield _CooldownPhase(filters, progress)
         moments = [moment for moment in moments if moment[0] > same[-1]]
 

@@ -40,7 +40,7 @@ class MettagridBundle:
         root: unpacked folder.
         class_path: dotted path of the policy class.
         init_kwargs: arguments of the class.
-        weights: weights file of the policy, if any.
+        weights_path: weights file of the policy, if any.
         interface: interface of the policy, if specified.
     """
 
@@ -48,7 +48,7 @@ class MettagridBundle:
     root: Path
     class_path: str
     init_kwargs: dict[str, Any]
-    weights: str | None
+    weights_path: str | None
     interface: "PolicyEnvInterface | None"
 
     def load_policy_class(self) -> type:
@@ -123,7 +123,7 @@ def read_bundle(path: str, source: str) -> MettagridBundle:
         root=root,
         class_path=spec.class_path,
         init_kwargs=spec.init_kwargs,
-        weights=None if weights is None else str(weights),
+        weights_path=None if weights is None else str(weights),
         interface=spec.policy_env_interface,
     )
 

@@ -38,7 +38,7 @@ def first_matching_handler(handlers: list[HandlerData]) -> HandlerData:
     return {"handler_type": "first_match", "handlers": handlers}
 
 
-def has_resources(entity: Entity, amounts: Mapping[str, int]) -> FilterData:
+def carries_at_least(entity: Entity, amounts: Mapping[str, int]) -> FilterData:
     """Build the filter: the entity carries at least these amounts."""
     return {"filter_type": "resource", "target": entity, "resources": dict(amounts)}
 

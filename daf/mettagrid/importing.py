@@ -143,7 +143,7 @@ class MettagridPolicy(Policy):
         """Build the policy of one world and load its weights."""
         if self._bundle is not None:
             kwargs = self._bundle.init_kwargs | self._init_kwargs
-            weights = self._weights or self._bundle.weights
+            weights = self._weights or self._bundle.weights_path
         else:
             kwargs, weights = self._init_kwargs, self._weights
         with _preserved_global_generators():

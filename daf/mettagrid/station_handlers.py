@@ -9,9 +9,9 @@ from daf.mettagrid.handlers import (
     add_resources,
     build_handler,
     carried_amount,
+    carries_at_least,
     count_agents_in_line,
     first_matching_handler,
-    has_resources,
     negate,
     transfer_resource,
     value_at_least,
@@ -76,10 +76,10 @@ def _chest_handlers(mission: Mission, chest: Chest, station_tag: str) -> list[Ha
                 add_resources("actor", {resource: -amount}),
                 add_resources("target", {resource: amount}),
             ]
-            filters = [is_on_side, has_resources("actor", {resource: amount})]
+            filters = [is_on_side, carries_at_least("actor", {resource: amount})]
             handlers.append(build_handler(f"put_{side}_{amount}", filters, deposit))
         if delta < 0:
-            filters = [is_on_side, has_resources("target", {resource: 1}), has_room]
+            filters = [is_on_side, carries_at_least("target", {resource: 1}), has_room]
             withdrawal = [transfer_resource("target", "actor", resource, -delta)]
             handlers.append(build_handler(f"take_{side}", filters, withdrawal))
     return handlers

@@ -20,8 +20,8 @@ from daf.mettagrid.handlers import (
     ValueData,
     add_resources,
     build_handler,
+    carries_at_least,
     first_matching_handler,
-    has_resources,
     negate,
     stored_amount,
     transfer_resource,
@@ -224,7 +224,7 @@ def _energy_sharing_handler(mission: Mission) -> HandlerData:
     offers = [
         build_handler(
             f"offer_{half}",
-            [has_resources("actor", {"energy": 2 * half})],
+            [carries_at_least("actor", {"energy": 2 * half})],
             [transfer_resource("actor", "target", "energy", half)],
         )
         for half in range(max_energy // 2, 0, -1)
@@ -240,7 +240,7 @@ def _move_handlers(mission: Mission) -> list[HandlerData]:
     """
     cost = mission.move_energy
     pay = [add_resources("actor", {"energy": -cost})] if cost else []
-    lacks_energy = [negate(has_resources("actor", {"energy": cost}))]
+    lacks_energy = [negate(carries_at_least("actor", {"energy": cost}))]
     no_energy_handlers = [
         build_handler("too_tired_to_walk", [TARGET_IS_EMPTY, *lacks_energy], []),
         build_handler("too_tired_to_use", lacks_energy, []),

@@ -24,7 +24,7 @@ class _Process:
     """One recipe or repair of a station type; `name` is the name of its variable."""
 
     name: str
-    station: str
+    station_type: str
     recipe: Recipe
     repairs: bool
 
@@ -113,12 +113,12 @@ class CeilingConstraints:
         return amount * self._rounding_factor(process)
 
     def _rounding_factor(self, process: _Process) -> Fraction:
-        partial = self.assemblers[process.station].partial and not process.repairs
+        partial = self.assemblers[process.station_type].partial and not process.repairs
         return FLOAT32 if partial else Fraction(1)
 
     def _cells_beside_producers(self, resource: Resource) -> list[Cell]:
         """Return the reachable cells beside the producers of a resource."""
-        names = {p.station for p in self.processes if self._max_output(p, resource)}
+        names = {p.station_type for p in self.processes if self._max_output(p, resource)}
         return self._reachable_cells_around(names, SIDES)
 
     def _reachable_cells_around(
@@ -161,8 +161,8 @@ class CeilingConstraints:
     def _limit_station_uses(self, program: LinearProgram) -> None:
         """Limit the uses of each station by its maximum and by time, for hearts by less time."""
         last = self.mission.max_steps
-        for name in dict.fromkeys(p.station for p in self.processes if not p.repairs):
-            uses = [p for p in self.processes if p.station == name and not p.repairs]
+        for name in dict.fromkeys(p.station_type for p in self.processes if not p.repairs):
+            uses = [p for p in self.processes if p.station_type == name and not p.repairs]
             terms = {p.name: 1 for p in uses}
             program.add_limit(f"uses of {name}", terms, sum(self._max_uses_per_station(uses, last)))
             hearts = [process for process in uses if self._max_output(process, "heart")]
@@ -173,9 +173,9 @@ class CeilingConstraints:
 
     def _max_uses_per_station(self, processes: list[_Process], end_step: int) -> list[Fraction]:
         """Return the maximum uses by these processes, per station, until step `end_step`."""
-        name = processes[0].station
+        name = processes[0].station_type
         station = self.assemblers[name]
-        all_uses = [p for p in self.processes if p.station == name and not p.repairs]
+        all_uses = [p for p in self.processes if p.station_type == name and not p.repairs]
         if station.partial:  # the output of a use depends on the cooldown of the previous use
             processes = all_uses
         cooldown = min(process.recipe.cooldown for process in processes)
@@ -203,16 +203,16 @@ class CeilingConstraints:
 
         Such a cooldown wraps around (RULES 5); a factor of 2 covers rounding.
         """
-        growth = 1 + self.assemblers[processes[0].station].exhaustion
+        growth = 1 + self.assemblers[processes[0].station_type].exhaustion
         longest = max(process.recipe.cooldown for process in processes)
         return growth > 1 and log2(longest) + num_uses * log2(growth) > 31
 
     def _limit_repairs(self, program: LinearProgram) -> None:
         """Limit repairs to clipped stations, and uses of clipped stations to repaired ones."""
         clips = self.mission.max_steps if self.mission.clipping.rate else 0
-        for name in dict.fromkeys(p.station for p in self.processes if p.repairs):
-            repairs = {p.name: 1 for p in self.processes if p.station == name and p.repairs}
-            uses = [p for p in self.processes if p.station == name and not p.repairs]
+        for name in dict.fromkeys(p.station_type for p in self.processes if p.repairs):
+            repairs = {p.name: 1 for p in self.processes if p.station_type == name and p.repairs}
+            uses = [p for p in self.processes if p.station_type == name and not p.repairs]
             clipped = self.assemblers[name].is_initially_clipped * len(self.cells[name])
             program.add_limit(f"repairs of {name}", repairs, clipped + clips)
             if clipped and uses:
@@ -260,10 +260,9 @@ class CeilingConstraints:
                 resource: {p.name: self._min_input(p, resource) for p in self.processes}
                 for resource in resources
             }
-            names = {p.station for p in self.processes if set(p.recipe.inputs) & set(resources)}
-            self._limit_carrying(
-                program, resources, self._reachable_cells_around(names, range(len(POSITIONS))), used
-            )
+            users = {p.station_type for p in self.processes if {*p.recipe.inputs} & {*resources}}
+            user_cells = self._reachable_cells_around(users, range(len(POSITIONS)))
+            self._limit_carrying(program, resources, user_cells, used)
 
     def _limit_carrying(
         self,

@@ -42,7 +42,9 @@ def schema_files() -> dict[str, str]:
     """Return the text of each schema file by its name."""
     schemas = build_schemas()
     files = {f"{kind}{SUFFIX}": _json_text(schema) for kind, schema in schemas.items()}
-    return files | {"config.schema.yaml": dump_yaml(_inline(schemas["benchmark"]), width=100)}
+    return files | {
+        "config.schema.yaml": dump_yaml(_inline_references(schemas["benchmark"]), width=100)
+    }
 
 
 def write_schemas(folder: Path) -> None:
@@ -55,7 +57,7 @@ def _json_text(schema: Schema) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def _inline(schema: Schema) -> Schema:
+def _inline_references(schema: Schema) -> Schema:
     """Return a schema with its definitions in the place of their references."""
     definitions = schema["$defs"]
 
@@ -80,7 +82,7 @@ def _benchmark_schema() -> Schema:
     policy["training"] |= {"$ref": "#/$defs/TrainingConfig"}
     schema["properties"]["name"]["pattern"] = NAME_PATTERN
     short_form = {"type": "string", "minLength": 1}
-    schema["properties"]["policies"]["items"] = _either(short_form, "PolicyConfig")
+    schema["properties"]["policies"]["items"] = _schema_or_short_form(short_form, "PolicyConfig")
     return schema
 
 
@@ -91,7 +93,9 @@ def _sweep_schema() -> Schema:
     schema["$defs"]["Parameter"]["properties"]["when"]["additionalProperties"] = {}
     space = schema["properties"]["search_space"]
     space["minProperties"] = space.pop("minLength")
-    space["additionalProperties"] = _either({"type": "array", "minItems": 1}, "Parameter")
+    space["additionalProperties"] = _schema_or_short_form(
+        {"type": "array", "minItems": 1}, "Parameter"
+    )
     return schema
 
 
@@ -140,23 +144,27 @@ def _schema_of(model: type) -> Schema:
     schema = model.model_json_schema()
     for part in (schema, *schema.get("$defs", {}).values()):
         for key, value in part["properties"].items():
-            part["properties"][key] = _clean(value)
+            part["properties"][key] = _rename_bounds_and_remove_titles(value)
         part.pop("title")
     return {"$schema": DIALECT, "title": f"DAF: {model.__name__}", **schema}
 
 
-def _clean(value: Any) -> Any:
+def _rename_bounds_and_remove_titles(value: Any) -> Any:
     if isinstance(value, list):
-        return [_clean(item) for item in value]
+        return [_rename_bounds_and_remove_titles(item) for item in value]
     if not isinstance(value, dict):
         return value
     bounds = {word: value[key] for key, word in BOUNDS.items() if key in value}
-    other_keys = {k: _clean(v) for k, v in value.items() if k not in BOUNDS and k != "title"}
+    other_keys = {
+        k: _rename_bounds_and_remove_titles(v)
+        for k, v in value.items()
+        if k not in BOUNDS and k != "title"
+    }
     return bounds | other_keys
 
 
-def _either(short_form: Schema, model: str) -> Schema:
-    return {"anyOf": [short_form, {"$ref": f"#/$defs/{model}"}]}
+def _schema_or_short_form(short_form: Schema, model_name: str) -> Schema:
+    return {"anyOf": [short_form, {"$ref": f"#/$defs/{model_name}"}]}
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ def built_in_missions() -> list[str]:
     return sorted(path.stem for path in BUILT_IN.glob("*.yaml"))
 
 
-def built_in_description(mission_name: str) -> str:
+def built_in_mission_description(mission_name: str) -> str:
     """Return the description of a built-in mission without building its map."""
     return load_yaml(BUILT_IN / f"{mission_name}.yaml")["description"]
 
@@ -50,27 +50,27 @@ def load_mission(mission: str | Path) -> Mission:
     )
 
 
-def find_file_and_layout_seed(mission: str) -> tuple[Path, str | None]:
+def find_file_and_layout_seed(name_or_path: str) -> tuple[Path, str | None]:
     """Return the YAML file of a mission, and the layout seed or seeds behind '@' (else None).
 
     Args:
-        mission: built-in name or path, with an optional suffix `@SEED` or `@FIRST-LAST`.
+        name_or_path: built-in name or path, with an optional suffix `@SEED` or `@FIRST-LAST`.
 
     Raises:
         ConfigError: neither a built-in name nor the path of a YAML file.
     """
-    name, seed = split_layout_seed(mission)
+    name, seed = split_layout_seed(name_or_path)
     if name.endswith((".yaml", ".yml")):
         return Path(expand_home(name)), seed
     if name not in built_in_missions():
         base, at, _ = name.partition("@")
         if at and base in built_in_missions():
             raise ConfigError(
-                f"unknown mission {short_json(mission)}; expected a layout seed behind '@', "
+                f"unknown mission {short_json(name_or_path)}; expected a layout seed behind '@', "
                 f"such as {base}@7, or a range of seeds, such as {base}@1-1000"
             )
         raise ConfigError(
-            f"unknown mission {short_json(mission)}; {suggest(name, built_in_missions())}, "
+            f"unknown mission {short_json(name_or_path)}; {suggest(name, built_in_missions())}, "
             "or the path of a .yaml file"
         )
     return BUILT_IN / f"{name}.yaml", seed

@@ -79,9 +79,9 @@ def list_evaluated_policies(job: Job) -> list[str]:
     return list(dict.fromkeys(_policy_name_from_path(file) for file in job.output))
 
 
-def _policy_name_from_path(file: str | Path) -> str:
+def _policy_name_from_path(file_path: str | Path) -> str:
     """Return the name of the policy or team from the path of an episode table or its log."""
-    return re.sub("-e[0-9]+-w[0-9]+$", "", Path(file).parent.name)
+    return re.sub("-e[0-9]+-w[0-9]+$", "", Path(file_path).parent.name)
 
 
 def _make_job_failure(job: Job, stage: str, snakemake_text: str) -> Failure:

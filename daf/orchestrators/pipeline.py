@@ -123,7 +123,7 @@ class Pipeline:
         if not self._in_working_directory:
             config = with_absolute_paths(config)
         self.plan = build_plan(config)
-        if self._lock is None or not self._write_config(config):
+        if self._lock is None or not self._write_config_or_record_failure(config):
             self.plan = plan_with_all_missing(self.plan)
             return False
         missing = config.missing
@@ -143,7 +143,7 @@ class Pipeline:
             if not failed or finished or not self.plan.available_evaluations():
                 break
             log.warning("%s: continuing without failed jobs", self.result.pipeline_name)
-            if not self._write_config(config_omitting(config, missing)):
+            if not self._write_config_or_record_failure(config_omitting(config, missing)):
                 break
         self._executed_configs.append(config_omitting(config, missing))
         self._update_stage_status(stages, snakemake, remaining_jobs)
@@ -236,7 +236,7 @@ class Pipeline:
         completed = self.result.stages_completed
         return next(stage.name for stage in stages if stage.name not in completed)
 
-    def _write_config(self, config: Config) -> bool:
+    def _write_config_or_record_failure(self, config: Config) -> bool:
         text = dump_yaml(config.resolved())
         try:
             make_folder_within(self.folder, self.daf.results_dir)
@@ -273,7 +273,7 @@ class Pipeline:
                 stage: list(filter(os.path.isfile, files)) for stage, files in stage_files.items()
             },
             outputs={name: str(path) for name, path in outputs.items()},
-            sidecar=f"{outputs['result']}{SUFFIX}",
+            sidecar_path=f"{outputs['result']}{SUFFIX}",
             parameters={
                 "name": result.pipeline_name,
                 "profile": self.daf.profile,

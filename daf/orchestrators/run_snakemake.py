@@ -112,7 +112,7 @@ def run_snakemake(
     with tempfile.TemporaryDirectory(prefix="daf-") as folder:
         events, output = Path(folder, "events.jsonl"), Path(folder, "output.txt")
         events.touch()
-        environment = _snakemake_environment(daf.results_dir)
+        environment = _snakemake_environment_variables(daf.results_dir)
         command = snakemake_command(target, config_file, *_command_options(daf, dry_run, events))
         with open(output, "wb") as out:
             process = subprocess.Popen(
@@ -158,7 +158,7 @@ def _command_options(daf: DAFConfig, dry_run: bool, events_file: Path) -> list[s
     return [*options, "--dry-run"] if dry_run else options
 
 
-def _snakemake_environment(results_dir: str) -> dict[str, str]:
+def _snakemake_environment_variables(results_dir: str) -> dict[str, str]:
     # Without the working directory, which may contain another `yaml.py`.
     python_paths = [str(PLUGINS), os.environ.get("PYTHONPATH")]
     variables = {
@@ -222,7 +222,7 @@ class _EventReader:
             self.file.seek(-len(line), os.SEEK_CUR)
         for job_id, job in self.jobs.items():
             if job.status == "running":
-                self._log_new_lines(job_id, job)
+                self._log_new_lines_of_job_log(job_id, job)
 
     def _apply_event(self, event: dict[str, Any]) -> None:
         kind = event["event"]
@@ -242,11 +242,11 @@ class _EventReader:
         else:
             job = self.jobs[job_id]
             job.status, job.end_time = _STATUS_BY_EVENT[kind], event["time"]
-            self._log_new_lines(job_id, job)
+            self._log_new_lines_of_job_log(job_id, job)
             if job.log:  # the job of the target itself has no log
                 log.info("%s %s", " ".join([job.rule, *job.wildcards.values()]), job.status)
 
-    def _log_new_lines(self, job_id: int, job: Job) -> None:
+    def _log_new_lines_of_job_log(self, job_id: int, job: Job) -> None:
         """Log the lines that a job has appended to its log file since the last call."""
         if not log.isEnabledFor(logging.INFO):
             return

@@ -104,7 +104,7 @@ def _run_training_pipeline(
     stages = [*STAGES, Stage("evaluation", ("evaluate",))] if evaluate else STAGES
     with Pipeline(config.name, config, daf) as pipeline:
         pipeline.run("evaluations" if evaluate else "trainings", stages)
-        _fail_if_weights_changed(pipeline)
+        _record_failure_if_weights_changed(pipeline)
         result, plan = pipeline.result, pipeline.plan
         files = result.outputs["files"] = {}
         if SAVE_STAGE in result.stages_completed:
@@ -118,8 +118,8 @@ def _run_training_pipeline(
     return result
 
 
-def _fail_if_weights_changed(pipeline: Pipeline) -> None:
-    """Fail the save stage if weights differ from those that the training jobs wrote."""
+def _record_failure_if_weights_changed(pipeline: Pipeline) -> None:
+    """Record a failure of the save stage if weights differ from those that its jobs wrote."""
     if SAVE_STAGE not in pipeline.result.stages_completed:
         return
     problems = [_find_weights_problem(pipeline.plan, run) for run in pipeline.plan.runs]
@@ -128,10 +128,10 @@ def _fail_if_weights_changed(pipeline: Pipeline) -> None:
         pipeline.record_failure(SAVE_STAGE, "; ".join(filter(None, problems)))
 
 
-def _find_weights_problem(plan: Plan, run: str) -> str | None:
-    weights = plan.weights_path(run)
+def _find_weights_problem(plan: Plan, run_name: str) -> str | None:
+    weights = plan.weights_path(run_name)
     if not Path(weights).is_file():
         return f"{weights}: file does not exist"
     digests = Sidecar.read(f"{weights}{SUFFIX}").output_digests()
-    expected = digests.get(f"runs/{run}/policy.safetensors")
+    expected = digests.get(f"runs/{run_name}/policy.safetensors")
     return None if file_digest(weights) == expected else f"{weights}: changed after training"

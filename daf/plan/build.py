@@ -164,7 +164,7 @@ def _inspect_class(policy: PolicyConfig) -> _ClassFacts:
         )
     if is_foreign(path):
         facts = thread_policy_checker().inspect_class(path)
-        return _ClassFacts(facts.network, facts.takes_weights)
+        return _ClassFacts(facts.is_network, facts.takes_weights)
     # Imports torch, so only for other names.
     from daf.policies import TrainablePolicy, import_policy_class
 

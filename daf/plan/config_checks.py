@@ -8,7 +8,7 @@ from daf.missions.game_statistics import statistic_names
 from daf.plan.plan import Plan
 
 
-def check_file_exists(path: str, config_key: str, expected_content: str) -> None:
+def check_file_exists(path: str, config_key: str, content_description: str) -> None:
     """Check that the value of a key is the path of a file.
 
     Raises:
@@ -16,7 +16,7 @@ def check_file_exists(path: str, config_key: str, expected_content: str) -> None
     """
     if not Path(path).is_file():
         raise ConfigError(
-            f"key '{config_key}': no file {short_json(path)}; expected the {expected_content}"
+            f"key '{config_key}': no file {short_json(path)}; expected the {content_description}"
         )
 
 

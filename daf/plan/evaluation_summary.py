@@ -57,7 +57,7 @@ def find_best_policy_with_weights(plan: Plan) -> str | None:
     """
     means: dict[str, float] = {}
     for policy in plan.weights:
-        evaluations = [e for e in plan.available_evaluations() if e.contestant == policy]
+        evaluations = [e for e in plan.available_evaluations() if e.contestant_name == policy]
         files = [plan.episodes_path(*evaluation) for evaluation in evaluations]
         if len(files) == len(plan.missions):
             means[policy] = sum(_summarize_episode_tables([path])["mean"] for path in files) / len(

@@ -12,8 +12,8 @@ from daf.config import ConfigError
 from daf.policies.registry import METTAGRID_PREFIX, PolicyMisbehaviorError, split_class_path
 from daf.system.processes import (
     adopt_orphans,
+    describe_new_child_or_thread,
     die_with_parent,
-    find_new_child_or_thread,
     kill_descendants,
 )
 
@@ -71,7 +71,7 @@ def _serve_policy_and_exit(answer_descriptor: int, first_request: dict[str, Any]
         try:
             os.chdir(request["folder"])
             answer = {"result": _execute_request(request)}
-            if remaining := find_new_child_or_thread((), os.getppid()):
+            if remaining := describe_new_child_or_thread((), os.getppid()):
                 class_path = request.get("facts") or request["build"].class_path
                 raise PolicyMisbehaviorError(f"policy '{class_path}': its code leaves {remaining}")
         except ConfigError as error:
@@ -106,9 +106,9 @@ def _execute_request(request: dict[str, Any]) -> dict[str, Any]:
         return convert_init_kwargs(class_path, request["convert"])
     policy_class = import_policy_class(class_path)
     return {
-        "network": issubclass(policy_class, TrainablePolicy),
+        "is_network": issubclass(policy_class, TrainablePolicy),
         "takes_weights": callable(getattr(policy_class, "load", None)),
-        "accepted": accepted_init_kwargs(class_path),
+        "accepted_init_kwargs": accepted_init_kwargs(class_path),
         **_code_file_or_digest(class_path),
     }
 
@@ -117,15 +117,15 @@ def _code_file_or_digest(class_path: str) -> dict[str, str | None]:
     module, _ = split_class_path(class_path)
     if class_path.startswith(METTAGRID_PREFIX):
         return {
-            "file": None,
+            "source_path": None,
             "digest": importlib.import_module(module).policy_code_digest(class_path),
         }
     if module.endswith(".py"):
-        return {"file": os.path.abspath(module), "digest": None}
+        return {"source_path": os.path.abspath(module), "digest": None}
     spec = importlib.util.find_spec(module)
     if spec is None or not spec.has_location:
-        return {"file": None, "digest": None}
-    return {"file": spec.origin, "digest": None}
+        return {"source_path": None, "digest": None}
+    return {"source_path": spec.origin, "digest": None}
 
 
 def _read_request() -> dict[str, Any] | None:

@@ -102,9 +102,9 @@ def foreign_code_digest(class_path: str) -> str | None:
     module, _ = split_class_path(class_path)
     if not module.endswith(".py"):
         facts = thread_policy_checker().inspect_class(class_path)
-        if facts.file is None:
+        if facts.source_path is None:
             return facts.digest
-        module = facts.file
+        module = facts.source_path
     try:
         return code_digest(module)
     except (OSError, ValueError) as error:

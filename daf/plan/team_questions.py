@@ -63,7 +63,7 @@ def _mixed_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Composition
     for number, shares in enumerate(config.mixed):
         key = f"teams.mixed.{number}"
         for policy in shares:
-            _check_known_policy(key, policy, labels)
+            _check_policy_label(key, policy, labels)
         composition = _whole_number_composition(shares, labels)
         if composition in compositions:
             raise ConfigError(
@@ -79,7 +79,7 @@ def _half_replaced_teams(config: TeamsConfig, labels: Sequence[str]) -> dict[str
     replacement = config.replacement
     if replacement is None:
         return {}
-    _check_known_policy("teams.replacement", replacement, labels)
+    _check_policy_label("teams.replacement", replacement, labels)
     others = [policy for policy in labels if policy != replacement]
     if not others:
         raise ConfigError(
@@ -96,11 +96,10 @@ def _cross_play_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Compos
     return [dict.fromkeys(pair, 1) for pair in combinations(labels, 2) if config.cross_play]
 
 
-def _check_known_policy(config_key: str, policy: str, labels: Sequence[str]) -> None:
-    if policy not in labels:
-        raise ConfigError(
-            f"key '{config_key}': got {short_json(policy)}; {suggest(policy, list(labels))}"
-        )
+def _check_policy_label(config_key: str, policy_label: str, known_labels: Sequence[str]) -> None:
+    if policy_label not in known_labels:
+        suggestion = suggest(policy_label, list(known_labels))
+        raise ConfigError(f"key '{config_key}': got {short_json(policy_label)}; {suggestion}")
 
 
 def _whole_number_composition(shares: Mapping[str, float], labels: Sequence[str]) -> Composition:

@@ -143,7 +143,7 @@ def _describe_output(value: Any, device: torch.device) -> str:
 class FiniteLogitsCheck:
     """Check of all logits that a network returns during an evaluation.
 
-    Forward hooks collect the result on the device; only `check` synchronizes with it.
+    Forward hooks collect the result on the device; only `check_all_finite` synchronizes with it.
 
     Args:
         policy_name: name of the policy, for the error.
@@ -158,7 +158,7 @@ class FiniteLogitsCheck:
     def _record_outputs(self, _: Any, __: Any, outputs: tuple[torch.Tensor, ...]) -> None:
         self._all_finite &= outputs[0].logsumexp(-1).isfinite().all()
 
-    def check(self) -> None:
+    def check_all_finite(self) -> None:
         """Check that all logits so far define a distribution.
 
         Raises:

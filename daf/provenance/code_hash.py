@@ -43,11 +43,11 @@ def script_hash(path: str | Path, *modules: str) -> str:
 
 
 @cache
-def _hash_and_imports(module: str) -> tuple[str, tuple[str, ...]]:
+def _hash_and_imports(module_name: str) -> tuple[str, tuple[str, ...]]:
     """Return the hash of a module's syntax tree, and the `daf` modules that it imports."""
-    path = _module_file(module)
+    path = _module_file_path(module_name)
     if path is None:
-        raise ModuleNotFoundError(f"code_hash: no module {module}")
+        raise ModuleNotFoundError(f"code_hash: no module {module_name}")
     tree = _RemoveTypeChecking().visit(ast.parse(path.read_text(encoding="utf-8")))
     imported = set()
     for node in ast.walk(tree):
@@ -56,7 +56,7 @@ def _hash_and_imports(module: str) -> tuple[str, tuple[str, ...]]:
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         _strip_docstrings(node)
-    used = sorted(module for module in imported if _module_file(module))
+    used = sorted(module_name for module_name in imported if _module_file_path(module_name))
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(used)
 
 
@@ -81,9 +81,9 @@ def _strip_docstrings(node: ast.AST) -> None:
 
 
 @cache
-def _module_file(name: str) -> Path | None:
+def _module_file_path(module_name: str) -> Path | None:
     """Return the source file of a `daf` module without importing it; None for other modules."""
-    package, *names = name.split(".")
+    package, *names = module_name.split(".")
     path = Path(__file__).parents[1].joinpath(*names)
     files = (path / "__init__.py", path.with_suffix(".py"))
     return next((file for file in files if package == "daf" and file.is_file()), None)

@@ -90,10 +90,10 @@ def _driver_version() -> str | None:
     return lines[0] if lines else None
 
 
-def _kernel_file_values(file: str, key: str) -> list[str]:
+def _kernel_file_values(file_path: str, key: str) -> list[str]:
     """Return the values of a key in a file of the Linux kernel; empty without the file."""
     try:
-        lines = Path(file).read_text(encoding="utf-8").splitlines()
+        lines = Path(file_path).read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
     pairs = (line.partition(":") for line in lines)

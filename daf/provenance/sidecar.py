@@ -166,13 +166,13 @@ def write_outputs(
     rule: str,
     inputs: Mapping[str, Sequence[str]],
     outputs: Mapping[str, str],
-    sidecar: str,
+    sidecar_path: str,
     parameters: dict[str, Any],
     execution: ExecutionConfig,
     origin: Origin,
     device: str = "cpu",
     threads: int = 1,
-    log: str | None = None,
+    log_path: str | None = None,
     start_time: datetime | None = None,
     staging_dir: Path | None = None,
 ) -> Iterator[dict[str, Path]]:
@@ -182,13 +182,13 @@ def write_outputs(
         rule: name of the rule in the workflow, or "pipeline".
         inputs: input files by input name.
         outputs: output file by output name.
-        sidecar: path of the sidecar.
+        sidecar_path: path of the sidecar.
         parameters: params of the rule.
         execution: section `execution` of the configuration; includes the results folder.
         origin: code, package versions and hardware.
         device: "cpu" or "cuda".
         threads: CPU threads of the job.
-        log: log file of the job.
+        log_path: log file of the job.
         start_time: UTC; None: now.
         staging_dir: folder of the finished files, which a caller moves to the paths in the sidecar;
             None: the final folders.
@@ -205,7 +205,7 @@ def write_outputs(
     """
     start_time = start_time or datetime.now(UTC)
     results_dir = execution.results_dir
-    finals = [Path(file) for file in (*outputs.values(), sidecar)]
+    finals = [Path(file) for file in (*outputs.values(), sidecar_path)]
     if staging_dir:
         finals = [staging_dir / final.name for final in finals]
     for final in finals:
@@ -223,12 +223,14 @@ def write_outputs(
         content = Sidecar(
             rule=rule,
             outputs={
-                name: {_require_path_in_results(outputs[name], results_dir): file_digest(path)}
+                name: {_relative_to_results_or_raise(outputs[name], results_dir): file_digest(path)}
                 for name, path in temporary.items()
             },
             inputs={name: internal for name, (internal, _) in digests.items()},
             elsewhere={name: external for name, (_, external) in digests.items() if external},
-            log={_require_path_in_results(log, results_dir): file_digest(log)} if log else {},
+            log={_relative_to_results_or_raise(log_path, results_dir): file_digest(log_path)}
+            if log_path
+            else {},
             parameters=parameters,
             execution=execution,
             device=device,
@@ -260,7 +262,7 @@ def relative_to_results(path: str, results_dir: str) -> str | None:
     return absolute.relative_to(folder).as_posix() if absolute.is_relative_to(folder) else None
 
 
-def _require_path_in_results(path: str, results_dir: str) -> str:
+def _relative_to_results_or_raise(path: str, results_dir: str) -> str:
     """Return the path relative to the results folder.
 
     Raises:

@@ -49,14 +49,14 @@ class JobSpec:
         rule: name of the rule in the workflow.
         inputs: files by input name, without `UNRECORDED_INPUT`.
         outputs: one file by output name, without the sidecar.
-        sidecar: path of the sidecar.
+        sidecar_path: path of the sidecar.
         parameters: params of the rule; with the inputs they determine the outputs.
     """
 
     rule: str
     inputs: dict[str, list[str]]
     outputs: dict[str, str]
-    sidecar: str
+    sidecar_path: str
     parameters: dict[str, Any]
 
 
@@ -120,11 +120,11 @@ def find_stale_reason(
         if not locate_output(file).is_file():
             return f"{file} is missing"
     try:
-        sidecar = Sidecar.read(locate_output(spec.sidecar))
+        sidecar = Sidecar.read(locate_output(spec.sidecar_path))
     except ConfigError as error:
         return str(error)
     if sidecar.with_record_digest() != sidecar:
-        return f"{spec.sidecar} was edited"
+        return f"{spec.sidecar_path} was edited"
     if sidecar.rule != spec.rule:
         return f"rule {sidecar.rule} made it"
     if sidecar.parameters != spec.parameters:
@@ -200,8 +200,8 @@ def restore_modification_times(spec: JobSpec) -> list[str]:
         the files with a new modification time.
     """
     restored = []
-    end_ns = round(Sidecar.read(spec.sidecar).end.timestamp() * 1e6) * 1000
-    for file in (*spec.outputs.values(), spec.sidecar):
+    end_ns = round(Sidecar.read(spec.sidecar_path).end.timestamp() * 1e6) * 1000
+    for file in (*spec.outputs.values(), spec.sidecar_path):
         status = os.stat(file)
         if status.st_mtime_ns != end_ns:
             file_hash = _digests.pop((file, *_stat_fingerprint(status)), None)

@@ -103,7 +103,7 @@ def render_experiment_report(
             for mission in missions
         ],
         player=replay_viewer_data(
-            sorted(episode_views, key=lambda view: styles.get(view.policy, len(order)))
+            sorted(episode_views, key=lambda view: styles.get(view.policy_label, len(order)))
         ),
         training=run_tables.training_settings_table(runs),
         runs=run_tables.runs_table(runs),
@@ -118,24 +118,24 @@ def render_experiment_report(
 
 def _result_section(
     stats: Statistics,
-    mission: str | None,
+    mission_name: str | None,
     ceiling: float | None,
     policy_styles: Mapping[str, int],
 ) -> dict[str, Any]:
     """Return the chart, tables and texts of one mission, or of all missions (None)."""
-    overall = mission is None
-    scope = "over all missions" if overall else f"on {mission}"
+    overall = mission_name is None
+    scope = "over all missions" if overall else f"on {mission_name}"
     items = stats["overall"] if overall else stats["estimates"]
-    by_policy = {item["policy"]: item for item in items if item["mission"] == mission}
-    ranks = stats["ranking"]["overall"] if overall else stats["ranking"]["missions"][mission]
+    by_policy = {item["policy"]: item for item in items if item["mission"] == mission_name}
+    ranks = stats["ranking"]["overall"] if overall else stats["ranking"]["missions"][mission_name]
     estimates = [by_policy[rank["policy"]] for rank in ranks]
     units = sorted({item["unit"].replace("_", " ") for item in estimates})
     interval = (
         f"{100 * stats['confidence']:g} % intervals over {' or '.join(f'{u}s' for u in units)}"
     )
-    verdict = stats if overall else stats["mission_verdicts"][mission]
+    verdict = stats if overall else stats["mission_verdicts"][mission_name]
     return {
-        "mission": "Overall" if overall else mission,
+        "mission": "Overall" if overall else mission_name,
         "verdict": verdict["verdict"],
         "interval": interval,
         "ceiling": ceiling,
@@ -157,19 +157,19 @@ def _result_section(
         ),
         "table": tables.interval_table(f"Mean scores {scope}", estimates, ranks),
         "robust": claim_tables.robust_statistics_table(f"Typical scores {scope}", estimates),
-        "profile": _profile_section(stats, mission, scope, policy_styles),
-        "missing": [i["policy"] for i in stats["missing"] if i["mission"] == mission],
+        "profile": _profile_section(stats, mission_name, scope, policy_styles),
+        "missing": [i["policy"] for i in stats["missing"] if i["mission"] == mission_name],
     }
 
 
 def _profile_section(
-    stats: Statistics, mission: str | None, scope_text: str, policy_styles: Mapping[str, int]
+    stats: Statistics, mission_name: str | None, scope_text: str, policy_styles: Mapping[str, int]
 ) -> dict[str, Any] | None:
     profiles = stats["profiles"]
-    profile = profiles["overall"] if mission is None else profiles["missions"][mission]
+    profile = profiles["overall"] if mission_name is None else profiles["missions"][mission_name]
     if profile is None:
         return None
-    are_scores_fractions = mission is None
+    are_scores_fractions = mission_name is None
     title = f"Performance profiles {scope_text}"
     score_unit = "fraction of the ceiling" if are_scores_fractions else stats["score_unit"]
     policies = sorted(
@@ -205,7 +205,7 @@ def _learning_curve_sections(
                 score_unit=score_unit,
                 ceiling=ceilings.get(mission),
             ),
-            "legend": [(curve.policy, style_css_classes(curve.style)) for curve in curves],
+            "legend": [(curve.policy_label, style_css_classes(curve.style)) for curve in curves],
             "table": tables.learning_curve_table(mission, curves),
         }
         for mission, curves in build_learning_curves(metrics, policy_styles).items()

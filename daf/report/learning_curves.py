@@ -43,7 +43,7 @@ def build_learning_curves(
 
 
 def _build_learning_curve(
-    policy: str, metrics: pd.DataFrame, score_column: str, max_points: int, style_index: int
+    policy_label: str, metrics: pd.DataFrame, score_column: str, max_points: int, style_index: int
 ) -> LearningCurve:
     seeds = []
     for _, run in metrics.groupby("run"):
@@ -57,7 +57,7 @@ def _build_learning_curve(
         grid = np.linspace(first, last, max_points)
     values = np.array([np.interp(grid, steps, scores) for steps, scores in seeds])
     return LearningCurve(
-        policy=policy,
+        policy_label=policy_label,
         steps=grid.tolist(),
         mean=values.mean(axis=0).tolist(),
         low=values.min(axis=0).tolist(),

@@ -116,14 +116,14 @@ class LearningCurve:
     """Learning curve of one policy on one mission.
 
     Attributes:
-        policy: label of the policy.
+        policy_label: label of the policy.
         steps: agent-steps of the mean, ascending; empty if no steps are common to all seeds.
         mean, low, high: mean, minimum and maximum score over training seeds, at each step.
         seeds: (steps, scores) of each training seed.
         style: index of the color.
     """
 
-    policy: str
+    policy_label: str
     steps: list[float]
     mean: list[float]
     low: list[float]
@@ -169,7 +169,7 @@ def learning_curve_chart(
         parts.append(text_element(right, y(ceiling) - 5, name, "ceiling-name", "end"))
     parts += [_learning_curve_element(curve, x, y) for curve in curves]
     final_means = "; ".join(
-        f"{curve.policy} {format_score(curve.mean[-1])}" for curve in curves if curve.mean
+        f"{curve.policy_label} {format_score(curve.mean[-1])}" for curve in curves if curve.mean
     )
     return svg_image(
         WIDTH,
@@ -243,7 +243,7 @@ def _learning_curve_element(
     def points(steps: list[float], scores: list[float]) -> list[tuple[float, float]]:
         return [(x_scale(step), y_scale(score)) for step, score in zip(steps, scores, strict=True)]
 
-    parts = [element("title", curve.policy)]
+    parts = [element("title", curve.policy_label)]
     mean = points(curve.steps, curve.mean)
     if len(curve.seeds) > 1 and mean:
         band = points(curve.steps, curve.high) + points(curve.steps, curve.low)[::-1]

@@ -50,7 +50,7 @@ def svg_image(width: float, height: float, title: str, description: str, *childr
 
 
 def text_element(
-    x: float, y: float, content: str, class_: str = "", anchor: str | None = None
+    x: float, y: float, content: str, css_classes: str = "", anchor: str | None = None
 ) -> Markup:
     """Return a line of text at a position in pixels.
 
@@ -58,15 +58,15 @@ def text_element(
         x: x of the anchor.
         y: y of the baseline.
         content: text.
-        class_: CSS classes.
+        css_classes: CSS classes.
         anchor: "start" (default), "middle" or "end".
     """
-    return element("text", content, x=x, y=y, class_=class_ or None, text_anchor=anchor)
+    return element("text", content, x=x, y=y, class_=css_classes or None, text_anchor=anchor)
 
 
-def line_element(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
+def line_element(x1: float, y1: float, x2: float, y2: float, css_classes: str) -> Markup:
     """Return a line between two positions in pixels."""
-    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
+    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=css_classes)
 
 
 def truncate(content: str, max_characters: int) -> str:

@@ -162,7 +162,7 @@ def use_assembler(
         output = output_amount(tables, recipe, resource, progress)
         if output > 0:
             accepted = add_resource(tables, worlds, world, agent, resource, output)
-            count_assembler_output(worlds, world, resource, accepted, neighbor_mask)
+            update_assembler_output_counters(worlds, world, resource, accepted, neighbor_mask)
 
     # start of the cooldown, which grows with exhaustion
     multiplier = worlds.cooldown_multiplier[world, station]
@@ -188,7 +188,7 @@ def use_assembler(
 
 
 @wp.func
-def count_assembler_output(
+def update_assembler_output_counters(
     worlds: Worlds, world: int, resource: int, accepted_amount: int, neighbor_mask: int
 ):
     """Update the game statistics of produced resources and of hearts by team size."""

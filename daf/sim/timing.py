@@ -43,7 +43,7 @@ def make_clock(simulation: Simulation, threads: int) -> Callable[[], float]:
     return clock
 
 
-def time_calls(
+def measure_total_seconds(
     clock: Callable[[], float], function: Callable[[Any], Any], values: Iterable
 ) -> float:
     """Return the time of calling a function with each value, in s."""

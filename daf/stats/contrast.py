@@ -42,7 +42,7 @@ class Contrast:
 
     Attributes:
         difference: mean of policy a minus mean of policy b, in score units.
-        terms: independent sources of error.
+        error_terms: independent sources of error.
         unit: `SEED`, `EPISODE` or `MIXED`.
         pairs: differences by world for each mission, for two fixed policies on the same worlds;
             else empty.

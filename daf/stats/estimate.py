@@ -150,7 +150,7 @@ def choose_independent_unit(episodes: pd.DataFrame) -> Unit:
     return SEED if episodes["training_seed"].nunique() >= 2 else EPISODE
 
 
-def collect_samples(episodes: pd.DataFrame, missions: Sequence[str], unit: Unit) -> Samples:
+def collect_samples(episodes: pd.DataFrame, mission_names: Sequence[str], unit: Unit) -> Samples:
     """Collect the unit values of one policy on some missions.
 
     Unit episode: one stratum per mission, because missions have separate worlds. Unit training
@@ -160,7 +160,7 @@ def collect_samples(episodes: pd.DataFrame, missions: Sequence[str], unit: Unit)
 
     Args:
         episodes: validated rows of one policy.
-        missions: missions with episodes of this policy.
+        mission_names: missions with episodes of this policy.
         unit: `SEED` or `EPISODE`.
 
     Raises:
@@ -169,7 +169,7 @@ def collect_samples(episodes: pd.DataFrame, missions: Sequence[str], unit: Unit)
     scores = {
         mission: rows.pivot(index="world_seed", columns="run", values="score").sort_index(axis=1)
         for mission, rows in episodes.groupby("mission", sort=True)
-        if mission in set(missions)
+        if mission in set(mission_names)
     }
     rows = episodes[episodes["mission"].isin(list(scores))]
     counts = (len(rows), int(rows["training_seed"].nunique()))
@@ -191,13 +191,13 @@ def collect_samples(episodes: pd.DataFrame, missions: Sequence[str], unit: Unit)
 
 
 def estimate_mean(
-    episodes: pd.DataFrame, missions: Sequence[str], unit: Unit, confidence: float
+    episodes: pd.DataFrame, mission_names: Sequence[str], unit: Unit, confidence: float
 ) -> MeanEstimate:
     """Estimate the mean score of one policy with equal weights of the missions.
 
     Args:
         episodes: validated rows of one policy.
-        missions: missions with episodes of this policy, at least one.
+        mission_names: missions with episodes of this policy, at least one.
         unit: `SEED` or `EPISODE`.
         confidence: coverage of the interval.
 
@@ -205,7 +205,7 @@ def estimate_mean(
         mean, sd (between units; for several strata the root of their mean variance; None for one
         unit), low, high (all in score units), n_units, n_episodes, n_training_seeds, note.
     """
-    return estimate_samples_mean(collect_samples(episodes, missions, unit), confidence)
+    return estimate_samples_mean(collect_samples(episodes, mission_names, unit), confidence)
 
 
 def estimate_samples_mean(sample: Samples, confidence: float) -> MeanEstimate:

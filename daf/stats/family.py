@@ -29,15 +29,15 @@ class NamedPair(NamedTuple):
     """Result of one pair, with the names of its policies.
 
     Attributes:
-        a: label of the first policy.
-        b: label of the second policy.
-        mission: name of the mission; None for the overall mean.
+        policy_a: label of the first policy.
+        policy_b: label of the second policy.
+        mission_name: name of the mission; None for the overall mean.
         result: comparison of the two policies.
     """
 
-    a: str
-    b: str
-    mission: str | None
+    policy_a: str
+    policy_b: str
+    mission_name: str | None
     result: PairResult
 
 

@@ -83,10 +83,10 @@ def compute_profile(
 
 
 def _choose_thresholds(
-    samples: Mapping[str, Samples], mission: str, ceiling: float | None
+    samples: Mapping[str, Samples], mission_name: str, ceiling: float | None
 ) -> np.ndarray:
     """Return thresholds from the lowest score, or 0, to the ceiling, or the highest score."""
-    scores = [sample.scores[mission].to_numpy() for sample in samples.values()]
+    scores = [sample.scores[mission_name].to_numpy() for sample in samples.values()]
     low = min(0.0, *(float(np.nanmin(values)) for values in scores))
     high = max(float(np.nanmax(values)) for values in scores)
     high = max(high, ceiling or low)

@@ -123,7 +123,7 @@ def _min_units_for_interval(strata: Sequence[np.ndarray]) -> int:
 
 
 def _compute_interval(
-    statistic: str,
+    statistic_name: str,
     weight_function: WeightFunction,
     strata: Sequence[np.ndarray],
     confidence: float,
@@ -132,11 +132,11 @@ def _compute_interval(
     if fewest < _min_units_for_interval(strata):
         return None
     in_bootstrap_range = fewest >= BOOTSTRAP_MIN_UNITS and largest <= BOOTSTRAP_MAX_UNITS
-    if in_bootstrap_range and (statistic == "iqm" or len(strata) > 1):
+    if in_bootstrap_range and (statistic_name == "iqm" or len(strata) > 1):
         return bca_interval(strata, weight_function, confidence)
     bounds = [
         winsorized_t_interval(values, confidence)
-        if statistic == "iqm" and len(values) >= BOOTSTRAP_MIN_UNITS
+        if statistic_name == "iqm" and len(values) >= BOOTSTRAP_MIN_UNITS
         else median_interval(values, confidence)
         for values in strata
     ]

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from daf.stats.contrast import compute_contrast
-from daf.stats.episode_table import validate_episodes
+from daf.stats.episode_table import check_and_sort_episodes
 from daf.stats.estimate import (
     SEED,
     TInterval,
@@ -54,7 +54,7 @@ def analyse_teams(
     Raises:
         ValueError: the table is invalid.
     """
-    table = validate_episodes(episodes)
+    table = check_and_sort_episodes(episodes)
     by_name = dict(iter(table.groupby("policy", sort=True)))
     evaluated = {name: set(rows["mission"]) for name, rows in by_name.items()}
     replacement, agents = questions["replacement"], questions["teams"]
@@ -128,7 +128,7 @@ def value_over_replacement(
     Raises:
         ValueError: a table is invalid, or the missions of the tables differ; one line.
     """
-    tables = [validate_episodes(team_episodes), validate_episodes(replacement_episodes)]
+    tables = [check_and_sort_episodes(team_episodes), check_and_sort_episodes(replacement_episodes)]
     missions = [", ".join(sorted(set(rows["mission"]))) for rows in tables]
     if missions[0] != missions[1]:
         raise ValueError(f"missions differ: team {missions[0]}; replacement {missions[1]}")
@@ -165,7 +165,7 @@ def compute_cross_play(
     Raises:
         ValueError: the table is invalid, or a pairing is unknown, repeated, or lacks a mission.
     """
-    table = validate_episodes(episodes)
+    table = check_and_sort_episodes(episodes)
     missions = set(table["mission"])
     entries: dict[tuple[str, str], pd.DataFrame] = {}
     for name, rows in table.groupby("policy", sort=True):

@@ -58,14 +58,14 @@ def rank_policies(
 
 
 def _find_significant_opponents(
-    policy: str, comparisons: Sequence[Comparison]
+    policy_name: str, comparisons: Sequence[Comparison]
 ) -> _SignificantOpponents:
     """Find the policies that differ significantly from a policy."""
     opponents = _SignificantOpponents(set(), set())
     for pair in comparisons:
-        if policy in (pair["a"], pair["b"]) and pair["outcome"] in (BETTER, WORSE):
-            won = (pair["outcome"] == BETTER) == (pair["a"] == policy)
-            opponent = pair["b"] if pair["a"] == policy else pair["a"]
+        if policy_name in (pair["a"], pair["b"]) and pair["outcome"] in (BETTER, WORSE):
+            won = (pair["outcome"] == BETTER) == (pair["a"] == policy_name)
+            opponent = pair["b"] if pair["a"] == policy_name else pair["a"]
             (opponents.beaten if won else opponents.beaten_by).add(opponent)
     return opponents
 
@@ -182,13 +182,14 @@ def _explain_undecided(winner: Winner, comparisons: Sequence[Comparison], level_
 
 
 def _find_closest_comparison(
-    best: str, others: Sequence[str], comparisons: Sequence[Comparison]
+    best_policy_name: str, other_policy_names: Sequence[str], comparisons: Sequence[Comparison]
 ) -> Comparison | None:
     """Return the comparison with the smallest difference, which is the hardest to decide."""
     pairs = [
         pair
         for pair in comparisons
-        if {pair["a"], pair["b"]} & {best} and {pair["a"], pair["b"]} & set(others)
+        if {pair["a"], pair["b"]} & {best_policy_name}
+        and {pair["a"], pair["b"]} & set(other_policy_names)
     ]
     return min(pairs, key=lambda pair: abs(pair["difference"]), default=None)
 

@@ -35,7 +35,7 @@ def conclude_sweep(
         trials: table of trials, from `rank_trials`.
         rounds: table of rounds, from `rounds_table`.
         finalists: finalists with the runs of their confirmation, from
-            `SweepState.confirmation_entries`; empty without a confirmation.
+            `SweepState.confirmation_trial_runs`; empty without a confirmation.
         confirmation_episodes: episode tables of the confirmation, as one table; None without a
             confirmation.
 

@@ -104,7 +104,7 @@ def build_point(sweep: DAFSweepConfig, choose_value: Callable[[str, Parameter], 
         Values by name, in the order of the search space.
     """
     values: Point = {}
-    for name in sweep.parameters_by_dependency():
+    for name in sweep.parameters_in_dependency_order():
         if is_active(sweep.search_space[name], values):
             values[name] = choose_value(name, sweep.search_space[name])
     return {name: values[name] for name in sweep.search_space if name in values}
@@ -118,7 +118,7 @@ def num_points(sweep: DAFSweepConfig) -> float:
 def build_grid(sweep: DAFSweepConfig) -> list[Point]:
     """Return every point of a finite search space; the last parameter varies fastest."""
     points: list[Point] = [{}]
-    for name in sweep.parameters_by_dependency():
+    for name in sweep.parameters_in_dependency_order():
         parameter = sweep.search_space[name]
         values = [value_at(parameter, index) for index in range(int(num_values(parameter)))]
         points = list(

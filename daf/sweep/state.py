@@ -70,7 +70,7 @@ class Round:
     trials: list[Trial]
     plan: Plan
 
-    def entries(self) -> list[TrialRuns]:
+    def trial_runs(self) -> list[TrialRuns]:
         """Return the runs of each trial."""
         runs: dict[str, list[str]] = {trial.name: [] for trial in self.trials}
         for run, trial in self.plan.labels.items():
@@ -176,19 +176,19 @@ class SweepState:
         """Path of the finalists."""
         return f"{self.folder}/finalists.json"
 
-    def entries_by_round(self, num_rounds: int) -> list[list[TrialRuns]]:
-        """Return the entries of the first rounds, see `Round.entries`."""
-        return [known_round.entries() for known_round in self.rounds[:num_rounds]]
+    def trial_runs_by_round(self, num_rounds: int) -> list[list[TrialRuns]]:
+        """Return the trials of the first rounds with their runs, see `Round.trial_runs`."""
+        return [known_round.trial_runs() for known_round in self.rounds[:num_rounds]]
 
     def episodes_files(self, num_rounds: int) -> list[str]:
         """Return the episode tables of the first rounds, without missing ones."""
         rounds = self.rounds[:num_rounds]
         return [file for known_round in rounds for file in known_round.plan.episodes_files()]
 
-    def confirmation_entries(self) -> list[TrialRuns]:
-        """Return the entries of the confirmation, see `Round.entries`; empty without one."""
+    def confirmation_trial_runs(self) -> list[TrialRuns]:
+        """Return the trials of the confirmation with their runs, see `Round`; empty without one."""
         trials = (self.finalists or []) if self.confirmation.runs else []
-        return Round(trials, self.confirmation).entries()
+        return Round(trials, self.confirmation).trial_runs()
 
     def disk_needed_mb(self) -> int:
         """Return an upper estimate of the disk space that the sweep needs, in MB."""

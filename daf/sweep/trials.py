@@ -21,7 +21,7 @@ from daf.config.search_space import (
     SHAPING,
     TRAINING,
     ParameterTarget,
-    convert_search_space,
+    convert_search_space_values,
     parameter_target,
 )
 from daf.plan.foreign_policy_checker import convert_init_kwargs, thread_policy_checker
@@ -202,7 +202,7 @@ def convert_init_kwargs_text(sweep: DAFSweepConfig, source: str) -> DAFSweepConf
 
     space = {name: p.model_dump(exclude_unset=True) for name, p in sweep.search_space.items()}
     converted = {
-        "search_space": convert_search_space(space, convert),
+        "search_space": convert_search_space_values(space, convert),
         "init_kwargs": convert_init_kwargs(class_path, sweep.init_kwargs),
     }
     return DAFSweepConfig.parse(sweep.resolved() | converted, source)
@@ -222,7 +222,7 @@ def check_search_space(sweep: DAFSweepConfig) -> None:
             continue
         for value in select_probe_values(sweep.search_space[name]):
             settings = {key: value} if target == TRAINING else {SHAPING: {key: value}}
-            _check_training_value(sweep, name, settings)
+            _check_search_space_value(sweep, name, settings)
     unresolved = {n: k for n, (target, k) in targets.items() if target == INIT_KWARGS}
     unresolved |= {n: k for n, (t, k) in targets.items() if t == TRAINING and k not in fields}
     if not unresolved:
@@ -253,20 +253,23 @@ def _check_targets_are_unique(targets: dict[str, ParameterTarget]) -> None:
 
 def _accepted_init_kwargs(class_path: str) -> list[str] | None:
     if is_foreign(class_path):
-        return thread_policy_checker().inspect_class(class_path).accepted
+        return thread_policy_checker().inspect_class(class_path).accepted_init_kwargs
     from daf.policies.factory import accepted_init_kwargs  # imports torch
 
     return accepted_init_kwargs(class_path)
 
 
-def _check_training_value(sweep: DAFSweepConfig, name: str, training: dict[str, Any]) -> None:
+def _check_search_space_value(
+    sweep: DAFSweepConfig, hyperparameter_name: str, training_settings: dict[str, Any]
+) -> None:
     """Check one value of a training hyperparameter."""
     try:
-        TrainingConfig.parse(training, f"key 'search_space.{name}'")
+        TrainingConfig.parse(training_settings, f"key 'search_space.{hyperparameter_name}'")
     except ConfigError as error:
-        parameter = sweep.search_space[name]
+        parameter = sweep.search_space[hyperparameter_name]
         if parameter.values is None and not parameter.int and "whole number" in str(error):
             raise ConfigError(
-                f"key 'search_space.{name}': only whole numbers are possible; add 'int: true'"
+                f"key 'search_space.{hyperparameter_name}': only whole numbers are possible; "
+                "add 'int: true'"
             ) from None
         raise

@@ -52,7 +52,7 @@ class ResourceLimit:
         soft, _ = resource.getrlimit(self.resource_id)
         return float("inf") if soft == resource.RLIM_INFINITY else soft
 
-    def check(self) -> None:
+    def check_sufficient(self) -> None:
         """Check that the limit is sufficient.
 
         Raises:
@@ -92,7 +92,7 @@ def check_memory_limits() -> None:
         EnvironmentCheckError: a limit is too low; the message names it.
     """
     for limit in MEMORY_LIMITS:
-        limit.check()
+        limit.check_sufficient()
 
 
 def check_process_limits() -> None:
@@ -102,7 +102,7 @@ def check_process_limits() -> None:
         EnvironmentCheckError: a limit is too low or the clock is wrong; the message names it.
     """
     for limit in LIMITS:
-        limit.check()
+        limit.check_sufficient()
     check_clock()
 
 

@@ -106,7 +106,7 @@ def describe_children_and_threads(*parent_pids: int) -> dict[str, str]:
     return running
 
 
-def find_new_child_or_thread(previously_running: Collection[str], *parent_pids: int) -> str:
+def describe_new_child_or_thread(previously_running: Collection[str], *parent_pids: int) -> str:
     """Return the description of a process or thread that was not running before; "" if none.
 
     Args:

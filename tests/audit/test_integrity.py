@@ -11,14 +11,14 @@ import pytest
 
 from daf.audit import CHANGED, VERIFIED
 from daf.audit.findings import Findings
-from daf.audit.integrity import check_integrity
+from daf.audit.integrity import record_integrity_findings
 
 KINDS = ("byte", "delete", "swap", "redate")
 
 
 def integrity_findings(results: Path) -> Findings:
     findings = Findings()
-    check_integrity(results, findings)
+    record_integrity_findings(results, findings)
     return findings
 
 

@@ -17,7 +17,7 @@ from rocrate_validator.utils import http
 
 from daf.audit import VERIFIED
 from daf.audit.findings import Findings
-from daf.audit.integrity import check_integrity
+from daf.audit.integrity import record_integrity_findings
 from daf.audit.ro_crate import export_ro_crate
 from daf.audit.ro_crate_metadata import UNVERIFIED
 from daf.audit.ro_crate_metadata import VERIFIED as VERIFIED_AT_EXPORT
@@ -155,7 +155,7 @@ def test_unpacked_dates_are_verified(zone, unpacked, made, tmp_path):
                 end = datetime.fromisoformat(json.loads(path.read_text())["end"])
                 assert 0 <= exact - end.timestamp() < 1
     findings = Findings()
-    check_integrity(tmp_path / "there" / "results", findings)
+    record_integrity_findings(tmp_path / "there" / "results", findings)
     assert {f.verdict for f in findings if f.is_result} == {VERIFIED}
 
 

@@ -202,7 +202,7 @@ def test_job_refuses_linked_folders(tmp_path):
                 rule="demo",
                 inputs={},
                 outputs={"a": str(place / "a.txt")},
-                sidecar=str(place / "a.txt.prov.json"),
+                sidecar_path=str(place / "a.txt.prov.json"),
                 parameters={},
                 execution=ExecutionConfig(results_dir=str(results)),
                 origin=Origin.current("cpu"),

@@ -76,7 +76,7 @@ def write_sidecar(disk: Path, version: int) -> None:
         rule="demo",
         inputs={},
         outputs={"a": str(disk / "a.txt"), "b": str(disk / "b.txt")},
-        sidecar=str(disk / "a.txt.prov.json"),
+        sidecar_path=str(disk / "a.txt.prov.json"),
         parameters={"noise": random_numbers(version)},
         execution=ExecutionConfig(results_dir=str(disk)),
         origin=ORIGIN,

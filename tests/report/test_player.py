@@ -89,7 +89,7 @@ def test_largest_episodes_are_omitted_and_listed():
     data = replay_viewer_data([big, *small], max_bytes=10_000)
     assert [[e["policy"] for e in episodes] for _, episodes in data["choices"]] == [["a", "b"]]
     (row,) = data["omitted"].rows
-    assert [cell.text for cell in row] == ["crowd", "training_facility_1", big.file]
+    assert [cell.text for cell in row] == ["crowd", "training_facility_1", big.replay_path]
     assert replay_viewer_data([big, *small])["omitted"] is None
 
 

@@ -78,7 +78,7 @@ def test_rounds_are_read_when_proposed():
     assert len(search.plan.runs) == 10 and len(search.confirmation.episodes_files()) == 5
     assert {run.training_seed for run in search.confirmation.runs.values()} == set(range(101, 106))
     assert search.best_run == "stateless-s1-x"
-    assert [entry["trial"] for entry in search.confirmation_entries()] == ["one"]
+    assert [entry["trial"] for entry in search.confirmation_trial_runs()] == ["one"]
     again = SweepState(search.sweep)
     assert set(again.plan.runs) == set(search.plan.runs)
 
@@ -99,7 +99,7 @@ def test_failed_runs_are_omitted():
     run = next(iter(search.plan.runs))
     partly = SweepState(sweep(missing={"runs": [run]}))
     assert len(partly.episodes_files(1)) == len(search.episodes_files(1)) - 1
-    failed = [entry["failed"] for entry in partly.rounds[0].entries()]
+    failed = [entry["failed"] for entry in partly.rounds[0].trial_runs()]
     assert sorted(failed) == [[], [], [], [run]]
 
 
@@ -123,7 +123,7 @@ def test_unknown_objective():
 
 def test_entries_have_the_steps_of_each_trial():
     search = SweepState(sweep(search_space={"steps": [4096, 8192]}))
-    assert [entry["steps"] for entry in search.entries_by_round(1)[0]] == [4096, 8192]
+    assert [entry["steps"] for entry in search.trial_runs_by_round(1)[0]] == [4096, 8192]
 
 
 def test_policy_without_weights_is_rejected():

@@ -6,7 +6,7 @@ from daf.audit.jobs.experiments import (
     EnvironmentCheck,
     PipelineCall,
     Report,
-    parse_config,
+    parse_experiment_config,
 )
 from daf.audit.jobs.policies import Deploy, Evaluate, Train
 from daf.audit.jobs.registry import check_policy_code, parse_job
@@ -37,6 +37,6 @@ __all__ = [
     "Train",
     "check_policy_code",
     "derive_sweep_folder",
-    "parse_config",
+    "parse_experiment_config",
     "parse_job",
 ]

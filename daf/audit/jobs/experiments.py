@@ -65,7 +65,7 @@ class EnvironmentCheck(Job):
         return {"report": "environment.json"}
 
 
-def parse_config(data: Any) -> BenchmarkConfig | DAFSweepConfig:
+def parse_experiment_config(data: Any) -> BenchmarkConfig | DAFSweepConfig:
     """Parse the configuration of an experiment or of a sweep.
 
     Raises:
@@ -86,7 +86,9 @@ class PipelineCall(Job):
 
     name: str
     profile: str
-    configs: list[Annotated[BenchmarkConfig | DAFSweepConfig, BeforeValidator(parse_config)]]
+    configs: list[
+        Annotated[BenchmarkConfig | DAFSweepConfig, BeforeValidator(parse_experiment_config)]
+    ]
 
     def output_paths(self, output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""

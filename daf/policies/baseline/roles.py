@@ -46,10 +46,12 @@ def heart_recipes(game: Game) -> list[Recipe]:
 
 def cheapest_recipe(recipes: list[Recipe]) -> Recipe | None:
     """Return the recipe with the smallest sum of inputs, without energy; None for no recipes."""
-    return min(recipes, key=lambda recipe: sum(material_amounts(recipe).values()), default=None)
+    return min(
+        recipes, key=lambda recipe: sum(input_amounts_without_energy(recipe).values()), default=None
+    )
 
 
-def material_amounts(recipe: Recipe | None) -> dict[str, int]:
+def input_amounts_without_energy(recipe: Recipe | None) -> dict[str, int]:
     """Return the inputs of a recipe without energy: resource -> amount."""
     inputs = recipe.inputs if recipe else {}
     return {name: inputs[name] for name in RESOURCES if name != "energy" and inputs.get(name)}
@@ -67,7 +69,10 @@ def amounts_to_carry(recipe: Recipe | None) -> dict[str, int]:
     never more than one heart needs.
     """
     part = min(1, HEARTS_PER_TRIP / min_team_size(recipe)) if recipe else 0
-    return {name: math.ceil(amount * part) for name, amount in material_amounts(recipe).items()}
+    return {
+        name: math.ceil(amount * part)
+        for name, amount in input_amounts_without_energy(recipe).items()
+    }
 
 
 def station_roles(game: Game) -> tuple[StationRole, ...]:

@@ -44,7 +44,7 @@ class MapArrays:
 
 
 @dataclass(frozen=True)
-class PaddedGrid:
+class PaddedGridGeometry:
     """A map with a border of half a window, so that the grid contains every window.
 
     Attributes:
@@ -57,7 +57,7 @@ class PaddedGrid:
     width: int
 
     @classmethod
-    def from_mission(cls, mission: Mission) -> "PaddedGrid":
+    def from_mission(cls, mission: Mission) -> "PaddedGridGeometry":
         """Return the grid of a mission, with a border of at least 1 cell."""
         pad_rows = max(mission.window_height // 2, 1)
         pad_columns = max(mission.window_width // 2, 1)
