@@ -45,11 +45,7 @@ def test_scores_of_all_seeds_are_one_method(made):
     assert {table["policy"][0] for table in tables} == {"stateless-mine"}
     (file,) = made.glob("comparisons/*/stats.json")
     stats = json.loads(file.read_text())
-    (estimate,) = [
-        estimate
-        for estimate in stats["missions"]["assembler_1"]["policies"]
-        if estimate["policy"] == "stateless-mine"
-    ]
+    (estimate,) = [item for item in stats["estimates"] if item["policy"] == "stateless-mine"]
     assert (estimate["unit"], estimate["n_training_seeds"]) == ("training_seed", 3)
 
 
