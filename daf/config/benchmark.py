@@ -52,8 +52,7 @@ class PolicyConfig(Model):
     )
     data_paths: FilesByTrainingSeed = Field(
         default={},
-        description="files with the weights of one method, by the seed of the training that "
-        "produced them; instead of `data_path`",
+        description="weights files of one method by training seed; excludes `data_path`",
     )
     init_kwargs: dict[str, Any] = Field(default={}, description="arguments of the class")
     train: bool = Field(
