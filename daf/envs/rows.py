@@ -61,11 +61,11 @@ class WorldRows:
             )
         np.copyto(self._action_rows, array.reshape(-1), casting="unsafe")
         if not self._is_cpu:
-            checked_actions = worlds._check_actions(self._actions.to(worlds.device))
-            return _to_rows(worlds._apply(checked_actions))
+            checked_actions = worlds.check_actions(self._actions.to(worlds.device))
+            return _to_rows(worlds.apply_checked_actions(checked_actions))
         if np.maximum.reduce(self._unsigned_actions) >= worlds.num_actions:
             worlds.step(self._actions)  # raises
-        rewards = worlds._apply(self._actions)
+        rewards = worlds.apply_checked_actions(self._actions)
         if self._rewards is None or rewards is not worlds.simulation.rewards:  # with shaping
             return _to_rows(rewards)
         return self._rewards

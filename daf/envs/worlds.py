@@ -162,7 +162,7 @@ class WorldBatch:
                 is out of range. On a GPU such an action fails in the game.
         """
         self._is_new = False
-        rewards = self._apply(self._check_actions(actions))
+        rewards = self.apply_checked_actions(self.check_actions(actions))
         done = self.simulation.done.clone()  # a reset clears `done`
         no_world = torch.zeros_like(done)
         terminated, truncated = (no_world, done) if self.mission.truncates else (done, no_world)
@@ -194,8 +194,11 @@ class WorldBatch:
         """Return the seeds of the running episodes, NumPy int64 [E]."""
         return self.simulation.state.world_seed.cpu().numpy().copy()
 
-    def _apply(self, actions: torch.Tensor) -> torch.Tensor:
-        """Apply actions that `_check_actions` returned; return the rewards of `step`."""
+    def apply_checked_actions(self, actions: torch.Tensor) -> torch.Tensor:
+        """Apply actions int64 [E, A] from `check_actions`; return rewards float32 [E, A].
+
+        The next step may overwrite the rewards.
+        """
         self._is_new = False
         simulation = self.simulation
         if self._shaping is None:
@@ -222,8 +225,8 @@ class WorldBatch:
             raise ValueError(f"{name}: got {len(tensor)} seeds; expected {self.num_worlds}")
         return tensor
 
-    def _check_actions(self, actions: torch.Tensor) -> torch.Tensor:
-        """Return the actions; on a GPU, those out of range become invalid without a check.
+    def check_actions(self, actions: torch.Tensor) -> torch.Tensor:
+        """Return the actions int64 [E, A]; on a GPU, those out of range become invalid.
 
         Raises:
             ValueError: on the CPU, an action is out of range.
