@@ -101,7 +101,8 @@ class ConsistencyChecks(SidecarIndex):
             SidecarMismatchError: they differ.
         """
         file = f"runs/{policy.name}/policy.safetensors"
-        if policy.training_seed is None and file not in self.sidecars:
+        is_fixed = policy.training_seed is None or not trained_on
+        if is_fixed and file not in self.sidecars:
             check_equal("training missions", len(trained_on), 0)
             if len(weights_digests) > 1 or not policy.has_name_from_content(
                 next(iter(weights_digests.values()), None)

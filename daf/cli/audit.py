@@ -42,7 +42,7 @@ def add_audit_command(commands: Subparsers) -> None:
     group.add_argument(
         "--memory-mb",
         type=float,
-        help=f"memory limit of a re-executed job, in MB (default: {defaults.memory_mb:g})",
+        help=f"memory limit of a re-executed job, in MiB (default: {defaults.memory_mb:g})",
     )
     group.add_argument(
         "--processes",

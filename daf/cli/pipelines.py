@@ -25,6 +25,7 @@ from daf.orchestrators import (
 from daf.orchestrators.arguments import execution_settings
 from daf.orchestrators.benchmark_pipeline import run_benchmark
 from daf.orchestrators.snakemake_command import default_config_file
+from daf.plan.training_seed_files import SEED_PLACEHOLDER, find_files_by_training_seed
 from daf.policies.registry import parse_policy_argument
 
 
@@ -85,7 +86,9 @@ def _run_sweep(arguments: argparse.Namespace) -> int:
 def add_compare_command(commands: Subparsers) -> None:
     """Add the command `compare`."""
     parser = add_command(commands, "compare", _run_compare, "compare policies without training")
-    parser.add_argument("policies", nargs="+", help=POLICY)
+    parser.add_argument(
+        "policies", nargs="+", help=f"{POLICY}; {{seed}} in FILE: one file per training seed"
+    )
     parser.add_list_option("--missions", accepts=is_mission, required=True, help=MISSION)
     parser.add_argument(
         "--episodes", type=int, default=64, help="episodes per policy and mission (default: 64)"
@@ -139,8 +142,16 @@ _SET = "hyperparameters, such as learning_rate=0.001 (keys of `training` in conf
 
 
 def policy_config_from_text(text: str) -> dict[str, Any]:
-    """Return class path and weights of a policy argument, as in a configuration."""
+    """Return class path and weights of a policy argument, as in a configuration.
+
+    A weights file with `{seed}` in its path stands for the files of all training seeds.
+
+    Raises:
+        ConfigError: no file has this path with a seed, or several have it with the same seed.
+    """
     class_path, weights = parse_policy_argument(text)
+    if weights and SEED_PLACEHOLDER in weights:
+        return {"class_path": class_path, "data_paths": find_files_by_training_seed(weights)}
     return {"class_path": class_path, "data_path": weights}
 
 

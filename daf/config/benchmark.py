@@ -1,8 +1,9 @@
 """Configuration of a benchmark: policies, missions, training, evaluation and comparison."""
 
-from typing import Annotated, Any
+import re
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from daf.config.audit import AuditConfig
 from daf.config.conversion import convert_text, training_key_annotation
@@ -10,6 +11,27 @@ from daf.config.execution import ExecutionConfig, Seed
 from daf.config.model import Float, Int, Model, Name
 from daf.config.paths import FilePath, InputPath
 from daf.config.training import TrainingConfig
+
+
+def _convert_decimal_text(seed: Any) -> Any:
+    # JSON has text keys only.
+    is_decimal = isinstance(seed, str) and re.fullmatch("0|[1-9][0-9]{0,9}", seed)
+    return int(seed) if is_decimal else seed
+
+
+def _check_seeds_written_once(files: Any) -> Any:
+    texts = [str(seed) for seed in files] if isinstance(files, dict) else []
+    if len(set(texts)) < len(texts):
+        raise ValueError("expected every training seed once")
+    return files
+
+
+SeedKey = Annotated[Seed, BeforeValidator(_convert_decimal_text)]
+"""A seed as the key of a mapping, a whole number or its text."""
+
+FilesByTrainingSeed = Annotated[
+    dict[SeedKey, InputPath], BeforeValidator(_check_seeds_written_once)
+]
 
 
 class PolicyConfig(Model):
@@ -28,6 +50,10 @@ class PolicyConfig(Model):
     data_path: InputPath | None = Field(
         default=None, description="file with the weights to evaluate; null: DAF trains the network"
     )
+    data_paths: FilesByTrainingSeed = Field(
+        default={},
+        description="weights files of one method by training seed; excludes `data_path`",
+    )
     init_kwargs: dict[str, Any] = Field(default={}, description="arguments of the class")
     train: bool = Field(
         default=True, description="false: DAF evaluates a network with its initial weights"
@@ -43,6 +69,20 @@ class PolicyConfig(Model):
             key: convert_text(value, training_key_annotation(key))
             for key, value in training.items()
         }
+
+    @model_validator(mode="after")
+    def _check_one_key_of_weights(self) -> Self:
+        if self.data_path is not None and self.data_paths:
+            raise ValueError("got 'data_path' and 'data_paths'; expected one of them")
+        return self
+
+    def weights_by_training_seed(self) -> dict[int | None, str]:
+        """Return the configured weights files; the key of `data_path` is None."""
+        return {**self.data_paths} if self.data_path is None else {None: self.data_path}
+
+    def with_weights(self, path: str | None) -> "PolicyConfig":
+        """Return the policy with one weights file, or none, instead of its files."""
+        return self.model_copy(update={"data_path": path, "data_paths": {}})
 
 
 def _class_path_to_policy_mapping(policy: Any) -> Any:

@@ -19,6 +19,9 @@ MAX_DEPTH = 40
 MAX_CHARACTERS = 10_000
 """Maximum length of scalars other than text; parsing of numbers takes superlinear time."""
 
+KEY_WITH_INTEGER_KEYS = "data_paths"
+"""The only key of a configuration whose mapping may have whole numbers as keys."""
+
 TEXT_TAG = "tag:yaml.org,2002:str"
 TOO_LARGE = (
     f"too much data; expected at most {MAX_VALUES} values, nested at most {MAX_DEPTH} levels deep "
@@ -128,8 +131,9 @@ def check_plain_data(data: Any, source: str) -> None:
         if count > MAX_VALUES or len(key_path) > MAX_DEPTH:
             raise ConfigError(f"{source}: {TOO_LARGE}")
         if isinstance(value, dict):
+            may_be_integer = key_path[-1:] == (KEY_WITH_INTEGER_KEYS,) and len(key_path) <= 3
             for name in value:
-                if not isinstance(name, str):
+                if not (isinstance(name, str) or (may_be_integer and type(name) is int)):
                     raise ConfigError(
                         f"{source}: {_format_key_path(key_path)}got the key {short_json(name)}; "
                         "expected text; put it in quotes"

@@ -35,7 +35,8 @@ class Parameter(Model):
     )
     when: dict[str, Annotated[tuple[Any, ...], BeforeValidator(_wrap_in_list)]] = Field(
         default={},
-        description="values of other parameters at which this parameter applies; empty: always",
+        description="values of other parameters; the search uses this parameter only with them; "
+        "empty: always",
     )
 
     @model_validator(mode="after")

@@ -76,7 +76,7 @@ class DAFSweepConfig(Model):
         default=None,
         ge=1,
         le=10_000,
-        description="number of trials; null: 32; `grid` runs all combinations instead",
+        description="number of trials, null with `grid`, which runs all combinations; null: 32",
     )
     trials_per_round: Int | None = Field(
         default=None,
@@ -86,14 +86,14 @@ class DAFSweepConfig(Model):
     eta: Float | None = Field(
         default=None,
         gt=1,
-        description="reduction factor of `halving`: the best 1 of eta trials enters the next rung; "
-        "null: 3",
+        description="reduction factor of `halving`: the best 1/eta of the trials enter the next "
+        "rung; null: 3",
     )
     rungs: Int | None = Field(
         default=None,
         ge=1,
         le=20,
-        description="number of rungs of `halving`; null: until one trial remains",
+        description="number of rungs (rounds) of `halving`; null: as many as leave one trial",
     )
     num_training_steps: Int | None = Field(
         default=None, ge=1, description="agent-steps of each trial; null: `training.steps`"
@@ -108,7 +108,7 @@ class DAFSweepConfig(Model):
         default=64,
         ge=1,
         le=1_000_000,
-        description="number of episodes per mission and training seed of a trial",
+        description="number of evaluation episodes of a trial, for each mission and training seed",
     )
     objective_metric: str = Field(
         default="score",
@@ -119,7 +119,7 @@ class DAFSweepConfig(Model):
         default="maximize",
         description="maximize: a higher objective is better; minimize: a lower one",
     )
-    seed: Seed = Field(default=0, description="seed of the proposals of trials")
+    seed: Seed = Field(default=0, description="seed of the random choice of trials")
     world_seed: Seed = Field(default=0, description="seed of the evaluation worlds of the trials")
     keep_best: Int = Field(
         default=3, ge=1, le=100, description="number of best trials in the confirmation"

@@ -162,16 +162,9 @@ class WorldBatch:
                 is out of range. On a GPU such an action fails in the game.
         """
         self._is_new = False
-        actions = self._check_actions(actions)
-        simulation = self.simulation
-        if self._shaping is None:
-            _, rewards, done = simulation.step(actions)
-        else:
-            counters_before = simulation.counters.clone()
-            _, rewards, done = simulation.step(actions)
-            counts = (simulation.counters - counters_before).to(torch.float32)
-            rewards = rewards + (counts @ self._shaping)[:, None]
-        done, no_world = done.clone(), torch.zeros_like(done)  # a reset clears `done`
+        rewards = self.apply_checked_actions(self.check_actions(actions))
+        done = self.simulation.done.clone()  # a reset clears `done`
+        no_world = torch.zeros_like(done)
         terminated, truncated = (no_world, done) if self.mission.truncates else (done, no_world)
         return Transition(self.observe(), rewards, terminated, truncated)
 
@@ -179,7 +172,7 @@ class WorldBatch:
         """Return the observations of all agents."""
         observations = self.simulation.observations
         if self._window_encoder is None:
-            return observations[:, :, : self._num_tokens]
+            return observations.narrow(2, 0, self._num_tokens)
         windows = self._window_encoder(observations.flatten(0, 1))
         return windows.unflatten(0, (self.num_worlds, self.num_agents))
 
@@ -201,6 +194,20 @@ class WorldBatch:
         """Return the seeds of the running episodes, NumPy int64 [E]."""
         return self.simulation.state.world_seed.cpu().numpy().copy()
 
+    def apply_checked_actions(self, actions: torch.Tensor) -> torch.Tensor:
+        """Apply actions int64 [E, A] from `check_actions`; return rewards float32 [E, A].
+
+        The next step may overwrite the rewards.
+        """
+        self._is_new = False
+        simulation = self.simulation
+        if self._shaping is None:
+            return simulation.step(actions)[1]
+        counters_before = simulation.counters.clone()
+        rewards = simulation.step(actions)[1]
+        counts = (simulation.counters - counters_before).to(torch.float32)
+        return rewards + (counts @ self._shaping)[:, None]
+
     def _seed_tensor(
         self, name: str, seeds: int | Sequence[int] | np.ndarray | torch.Tensor | None
     ) -> torch.Tensor | None:
@@ -218,13 +225,19 @@ class WorldBatch:
             raise ValueError(f"{name}: got {len(tensor)} seeds; expected {self.num_worlds}")
         return tensor
 
-    def _check_actions(self, actions: torch.Tensor) -> torch.Tensor:
-        """Return the actions; on a GPU, those out of range become invalid without a check."""
-        if self.device.type != "cpu":
+    def check_actions(self, actions: torch.Tensor) -> torch.Tensor:
+        """Return the actions int64 [E, A]; on a GPU, those out of range become invalid.
+
+        Raises:
+            ValueError: on the CPU, an action is out of range.
+        """
+        if not self.simulation.observations.is_cpu:
             is_outside = (actions < 0) | (actions >= self.num_actions)
             return torch.where(is_outside, self.mission.num_actions, actions)
-        # NumPy takes a third of torch's time for few numbers.
-        low, high = actions.numpy().min(), actions.numpy().max()
+        if actions.dtype == torch.int64 and actions.is_cpu and actions.numel():
+            low, high = (limit.item() for limit in actions.aminmax())
+        else:  # `aminmax` does not know all types
+            low, high = actions.numpy().min(), actions.numpy().max()
         if low < 0 or high >= self.num_actions:
             raise ValueError(
                 f"actions: got {low if low < 0 else high}; "

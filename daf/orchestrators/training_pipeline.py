@@ -4,7 +4,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from daf.config import BenchmarkConfig, ConfigError, DAFConfig, EvaluationConfig, TrainingConfig
+from daf.config import (
+    BenchmarkConfig,
+    ConfigError,
+    DAFConfig,
+    EvaluationConfig,
+    TrainingConfig,
+    short_json,
+)
 from daf.orchestrators.arguments import (
     as_dict,
     as_list,
@@ -69,6 +76,11 @@ def daf_run_training_pipeline(
     """
     daf = resolve_daf_config(daf_config, results_dir)
     policy = as_policy_config(policy_class_path)
+    if policy.data_paths:
+        raise ConfigError(
+            f"key 'data_paths': got {short_json(policy.data_paths)}; expected 'data_path', the "
+            "initial weights of all training seeds"
+        )
     hyperparameters = {
         **as_dict(training, "training"),
         "missions": as_list(missions, "missions"),

@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 from daf.config.model import Model
 
-PATH_KEYS = frozenset({"data_path", "initial_weights", "policy_data_path", "results_dir"})
+PATH_KEYS = frozenset(
+    {"data_path", "data_paths", "initial_weights", "policy_data_path", "results_dir"}
+)
 """Keys whose values are paths."""
 
 NAME_KEYS = frozenset({"class_path", "missions", "policy_class_path"})
@@ -26,7 +28,8 @@ def with_absolute_paths(config: Config) -> Config:
 def _make_paths_absolute(value: Any, key: str) -> Any:
     if isinstance(value, Mapping):
         # The values of a hyperparameter belong to its name in the search space.
-        return {k: _make_paths_absolute(v, key if k == "values" else k) for k, v in value.items()}
+        inherited = {"values", *(value if key == "data_paths" else ())}
+        return {k: _make_paths_absolute(v, key if k in inherited else k) for k, v in value.items()}
     if isinstance(value, list):
         return [_make_paths_absolute(item, key) for item in value]
     if isinstance(value, str) and (

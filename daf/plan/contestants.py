@@ -24,7 +24,8 @@ class PolicyInstance(Model):
         class_path: class path of the policy.
         class_digest: hash of a foreign policy's code; None for a policy of DAF.
         init_kwargs: arguments of the policy's class.
-        training_seed: seed of its run; None for a fixed policy.
+        training_seed: seed of the training that produced the weights; None if unknown, or without
+            training.
     """
 
     name: str
@@ -52,7 +53,9 @@ class PolicyInstance(Model):
         identities = (
             build_policy_identity(policy, self.class_digest, weights_digest) for policy in policies
         )
-        return self.name in [fixed_policy_name(default_label, identity) for identity in identities]
+        seed = self.training_seed
+        names = [fixed_policy_name(default_label, identity, seed) for identity in identities]
+        return self.name in names
 
     def class_modules(self) -> list[str]:
         """Return the `daf` module that defines the class; empty for foreign code."""
@@ -84,7 +87,7 @@ class TeamMember(Model):
         Raises:
             ConfigError: missing file.
         """
-        is_trained = self.instance.training_seed is not None
+        is_trained = self.weights is None and self.instance.training_seed is not None
         run_file = f"/runs/{self.instance.name}/policy.safetensors"
         for file, sha in digest_by_file.items():
             if f"/{file}".endswith(run_file) if is_trained else sha == self.weights:

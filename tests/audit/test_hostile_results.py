@@ -38,7 +38,9 @@ def results(made, tmp_path) -> Path:
 
 def foreign_evaluation(results: Path, class_path: str) -> str:
     """Forge an evaluation of a foreign policy; return its episode table."""
-    name = fixed_policy_name("Mine", read_policy_identity(PolicyConfig(class_path=class_path)))
+    name = fixed_policy_name(
+        "Mine", read_policy_identity(PolicyConfig(class_path=class_path)), None
+    )
     folder = (results / RANDOM).parent
     folder.rename(folder.with_name(f"{name}-e3-w0"))
     file = RANDOM.replace("random", name, 1)

@@ -1,6 +1,6 @@
 """Jobs of the workflow as an audit reads them: their parameters, outputs and policy classes."""
 
-from daf.audit.jobs.base import FOREIGN_BUNDLE, CannotVerifyError, Job
+from daf.audit.jobs.base import CannotVerifyError, Job
 from daf.audit.jobs.experiments import (
     Compare,
     EnvironmentCheck,
@@ -20,7 +20,6 @@ from daf.audit.jobs.sweeps import (
 )
 
 __all__ = [
-    "FOREIGN_BUNDLE",
     "CannotVerifyError",
     "Compare",
     "Conclude",

@@ -6,10 +6,12 @@ from typing import ClassVar
 
 from daf.config import Model, PolicyConfig
 from daf.plan import PolicyInstance, Run, Team
-from daf.policies.registry import BUNDLE, SHORT_NAMES
+from daf.policies.registry import CODE_FILE_POLICIES, SHORT_NAMES
 
-FOREIGN_BUNDLE = "bundle+code"
-"""Class path, in audits only, of a bundle that runs code of its file."""
+CODE_FILE_CLASS_PATHS = {
+    path: f"{name}+code" for name in CODE_FILE_POLICIES for path in (name, SHORT_NAMES[name])
+}
+"""Class path, in audits only, of a policy that runs code of its file."""
 
 
 class CannotVerifyError(Exception):
@@ -44,15 +46,17 @@ class Job(Model):
 def digest_by_class_path(
     policy: PolicyInstance | PolicyConfig | Run, class_digest: str | None
 ) -> dict[str, str | None]:
-    """Return the digest of a policy's class by its class path; a bundle's if it runs its code.
+    """Return the digest of a policy's class by its class path.
+
+    A policy that may run code of its file has a class path of `CODE_FILE_CLASS_PATHS`.
 
     Args:
         policy: policy.
         class_digest: recorded SHA-256 of the file of its class.
     """
-    is_bundle = policy.class_path in (BUNDLE, SHORT_NAMES[BUNDLE])
-    runs_code = is_bundle and bool(policy.init_kwargs)
-    return {FOREIGN_BUNDLE if runs_code else policy.class_path: class_digest}
+    path = policy.class_path
+    # `trust` is the only argument of a bundle, and a program runs with `trust` only.
+    return {CODE_FILE_CLASS_PATHS.get(path, path) if policy.init_kwargs else path: class_digest}
 
 
 def contestant_class_digests(contestant: PolicyInstance | Team) -> dict[str, str | None]:
