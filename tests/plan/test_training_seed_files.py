@@ -130,13 +130,13 @@ def test_files_of_a_pattern(tmp_path, monkeypatch):
     for name in ("a-s2-x/w.st", "a-s10-y/w.st", "a-s01-z/w.st", "a-sx-z/w.st", "b[1]/w-7.st"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    found = {2: "a-s2-x/w.st", 10: "a-s10-y/w.st"}
-    assert find_files_by_training_seed("a-s{seed}-*/w.st") == found
+    expected = {2: "a-s2-x/w.st", 10: "a-s10-y/w.st"}
+    assert find_files_by_training_seed("a-s{seed}-*/w.st") == expected
     assert list(find_files_by_training_seed("a-s{seed}-*/w.st")) == [2, 10]
     assert find_files_by_training_seed("b[1]/w-{seed}.st") == {7: "b[1]/w-7.st"}
     assert policy_config_from_text("lstm@a-s{seed}-*/w.st") == {
         "class_path": "lstm",
-        "data_paths": found,
+        "data_paths": expected,
     }
     (tmp_path / "a-s2-u").mkdir()
     (tmp_path / "a-s2-u/w.st").touch()
