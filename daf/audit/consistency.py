@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from daf.audit.jobs import (
-    Compare,
-    Conclude,
-    Deploy,
-    Evaluate,
+    CompareJob,
+    ConcludeJob,
+    DeployJob,
+    EvaluateJob,
     Job,
-    Propose,
-    Rank,
-    Report,
-    SweepReport,
-    Train,
+    ProposeJob,
+    RankJob,
+    ReportJob,
+    SweepReportJob,
+    TrainJob,
     check_policy_code,
     derive_sweep_folder,
     parse_job,
@@ -48,20 +48,20 @@ class ConsistencyChecks(SidecarIndex):
         _check_output_and_log_names(first_output, sidecar, job)
         check_policy_code(job, self.trusted_class_paths)
         checks = {
-            Train: self._check_train,
-            Evaluate: self._check_evaluate,
-            Deploy: self._check_deploy,
-            Compare: self._check_compare,
-            Report: self._check_report,
-            Propose: self._check_propose,
-            Rank: self._check_rank,
-            Conclude: self._check_conclude,
-            SweepReport: self._check_sweep_report,
+            TrainJob: self._check_train_sidecar,
+            EvaluateJob: self._check_evaluate_sidecar,
+            DeployJob: self._check_deploy_sidecar,
+            CompareJob: self._check_compare_sidecar,
+            ReportJob: self._check_report_sidecar,
+            ProposeJob: self._check_trial_rounds,
+            RankJob: self._check_rank_sidecar,
+            ConcludeJob: self._check_conclude_sidecar,
+            SweepReportJob: self._check_sweep_report_sidecar,
         }
         if type(job) in checks:
             checks[type(job)](first_output, sidecar, job)
 
-    def _check_train(self, first_output: str, sidecar: Sidecar, job: Train) -> None:
+    def _check_train_sidecar(self, first_output: str, sidecar: Sidecar, job: TrainJob) -> None:
         if job.run.name != job.run.name_from_content():
             raise SidecarMismatchError(
                 f"run name: got {job.run.name}; expected {job.run.name_from_content()}"
@@ -69,22 +69,24 @@ class ConsistencyChecks(SidecarIndex):
         digests = list(find_input_digests(sidecar, "initial_weights").values())
         check_equal("initial weights", digests, [sha for sha in [job.run.initial_digest] if sha])
 
-    def _check_evaluate(self, first_output: str, sidecar: Sidecar, job: Evaluate) -> None:
+    def _check_evaluate_sidecar(
+        self, first_output: str, sidecar: Sidecar, job: EvaluateJob
+    ) -> None:
         check_equal("ceiling", job.mission.ceiling, self.compute_ceiling(job.mission))
         digests = find_input_digests(sidecar, "weights")
         if not isinstance(job.policy, Team):
-            self.check_policy(job.policy, job.trained_on, digests)
+            self.check_recorded_policy(job.policy, job.trained_on, digests)
             return
         check_equal("training missions", len(job.trained_on), 0)
         used: set[str] = set()
         for member in job.policy.members:
             file = member.find_weights_file(digests)
             weights = {file: digests[file]} if file else {}
-            self.check_policy(member.instance, member.trained_on, weights)
+            self.check_recorded_policy(member.instance, member.trained_on, weights)
             used |= weights.keys()
         check_equal("weights", sorted(digests), sorted(used))
 
-    def check_policy(
+    def check_recorded_policy(
         self,
         policy: PolicyInstance,
         trained_on: tuple[Mission, ...],
@@ -109,16 +111,18 @@ class ConsistencyChecks(SidecarIndex):
             ):
                 raise SidecarMismatchError(f"policy name {policy.name} does not match its content")
             return
-        run = self.find_producing_job(file, Train).run
-        fields = {key: getattr(run, key) for key in PolicyInstance.model_fields}
-        check_equal("policy", policy.resolved(), PolicyInstance(**fields).resolved())
+        run = self.find_producing_job(file, TrainJob).run
+        recorded, expected = policy.resolved(), run.resolved()
+        check_equal("policy", recorded, {key: expected[key] for key in recorded})
         check_equal("training missions", trained_on, run.missions)
         check_equal("weights", list(weights_digests), [file])
 
-    def _check_deploy(self, first_output: str, sidecar: Sidecar, job: Deploy) -> None:
-        self.check_policy(job.policy, job.trained_on, find_input_digests(sidecar, "weights"))
+    def _check_deploy_sidecar(self, first_output: str, sidecar: Sidecar, job: DeployJob) -> None:
+        self.check_recorded_policy(
+            job.policy, job.trained_on, find_input_digests(sidecar, "weights")
+        )
         tables = sidecar.inputs.get("episodes", {})
-        jobs = [self.find_producing_job(file, Evaluate) for file in tables]
+        jobs = [self.find_producing_job(file, EvaluateJob) for file in tables]
         for file, evaluate in zip(tables, jobs):
             check_equal(f"policy of {file}", evaluate.policy, job.policy)
             check_equal(f"seed of {file}", evaluate.evaluation.seed, job.seed)
@@ -128,7 +132,7 @@ class ConsistencyChecks(SidecarIndex):
             "run", list(find_input_digests(sidecar, "run")), [run] if job.trained_on else []
         )
 
-    def _check_compare(self, first_output: str, sidecar: Sidecar, job: Compare) -> None:
+    def _check_compare_sidecar(self, first_output: str, sidecar: Sidecar, job: CompareJob) -> None:
         plan = self.rebuild_plan(job.config, sidecar, sidecar.inputs.get("episodes", {}))
         check_equal("labels", job.labels, plan.labels)
         check_equal("missing evaluations", job.missing, plan.missing_evaluations())
@@ -136,12 +140,12 @@ class ConsistencyChecks(SidecarIndex):
         ceilings = {name: mission.ceiling for name, mission in plan.missions.items()}
         check_equal("ceilings", job.ceilings, ceilings)
         self._check_input_files(sidecar, {"episodes": plan.episodes_files()})
-        self.check_evaluations(plan)
+        self.check_evaluation_sidecars(plan)
 
-    def _check_report(self, first_output: str, sidecar: Sidecar, job: Report) -> None:
+    def _check_report_sidecar(self, first_output: str, sidecar: Sidecar, job: ReportJob) -> None:
         folder = first_output.rpartition("/")[0]
         stats = f"{folder}/{STATS}"
-        compare = self.find_producing_job(stats, Compare)
+        compare = self.find_producing_job(stats, CompareJob)
         check_equal("configuration", job.config.resolved(), compare.config.resolved())
         compared = self.sidecars[stats]
         plan = self.rebuild_plan(compare.config, compared, compared.inputs.get("episodes", {}))
@@ -161,23 +165,27 @@ class ConsistencyChecks(SidecarIndex):
             },
         )
 
-    def _check_propose(self, first_output: str, sidecar: Sidecar, job: Propose | Rank) -> None:
+    def _check_trial_rounds(
+        self, first_output: str, sidecar: Sidecar, job: ProposeJob | RankJob
+    ) -> None:
         state = self.rebuild_sweep_state(first_output, job)
         check_equal("search", job.search, state.digest)
         check_equal("rounds", job.rounds, state.trial_runs_by_round(len(job.rounds)))
         self._check_input_files(sidecar, {"episodes": state.episodes_files(len(job.rounds))})
         for finished in state.rounds[: len(job.rounds)]:
-            self.check_evaluations(finished.plan)
+            self.check_evaluation_sidecars(finished.plan)
 
-    def _check_rank(self, first_output: str, sidecar: Sidecar, job: Rank) -> None:
-        self._check_propose(first_output, sidecar, job)
+    def _check_rank_sidecar(self, first_output: str, sidecar: Sidecar, job: RankJob) -> None:
+        self._check_trial_rounds(first_output, sidecar, job)
         check_equal(
             "rounds",
             len(job.rounds),
             len(self.rebuild_sweep_state(first_output, job).steps_by_round),
         )
 
-    def _check_conclude(self, first_output: str, sidecar: Sidecar, job: Conclude) -> None:
+    def _check_conclude_sidecar(
+        self, first_output: str, sidecar: Sidecar, job: ConcludeJob
+    ) -> None:
         state = self.rebuild_sweep_state(first_output, job)
         check_equal("confirmed trials", job.confirmed, state.confirmation_trial_runs())
         self._check_input_files(
@@ -189,11 +197,13 @@ class ConsistencyChecks(SidecarIndex):
                 "confirmation": state.confirmation.episodes_files(),
             },
         )
-        self.check_evaluations(state.confirmation)
+        self.check_evaluation_sidecars(state.confirmation)
 
-    def _check_sweep_report(self, first_output: str, sidecar: Sidecar, job: SweepReport) -> None:
+    def _check_sweep_report_sidecar(
+        self, first_output: str, sidecar: Sidecar, job: SweepReportJob
+    ) -> None:
         folder = derive_sweep_folder(first_output.rpartition("/")[0])
-        concluded = self.find_producing_job(f"{folder}/search.json", Conclude).sweep
+        concluded = self.find_producing_job(f"{folder}/search.json", ConcludeJob).sweep
         excluded = {"name", "missing", "execution"}
         sweeps = (job.sweep, concluded)
         check_equal("sweep", *(s.model_dump(mode="json", exclude=excluded) for s in sweeps))
@@ -205,7 +215,7 @@ class ConsistencyChecks(SidecarIndex):
         expected = {kind: [self._add_results_dir(path)] for kind, path in paths.items()}
         self._check_input_files(sidecar, expected)
 
-    def check_evaluations(self, plan: Plan) -> None:
+    def check_evaluation_sidecars(self, plan: Plan) -> None:
         """Check that the evaluations of a plan are of its contestants and on its missions.
 
         Raises:
@@ -213,23 +223,23 @@ class ConsistencyChecks(SidecarIndex):
         """
         for policy, mission in plan.available_evaluations():
             file = self._strip_results_dir(plan.episodes_path(policy, mission))
-            job = self.find_producing_job(file, Evaluate)
+            job = self.find_producing_job(file, EvaluateJob)
             expected = plan.find_contestant(policy).resolved()
             check_equal(f"policy of {file}", job.policy.resolved(), expected)
             check_equal(f"mission of {file}", job.mission, plan.missions[mission])
 
     def _check_input_files(
-        self, sidecar: Sidecar, expected_files: Mapping[str, Iterable[str]]
+        self, sidecar: Sidecar, expected_files_by_input: Mapping[str, Iterable[str]]
     ) -> None:
-        for name, files in expected_files.items():
+        for name, files in expected_files_by_input.items():
             recorded = list(sidecar.inputs.get(name, {}))
             check_equal(f"input '{name}'", recorded, [self._strip_results_dir(f) for f in files])
-        check_equal("input names", sorted(sidecar.inputs), sorted(expected_files))
+        check_equal("input names", sorted(sidecar.inputs), sorted(expected_files_by_input))
 
 
 def _check_output_and_log_names(first_output: str, sidecar: Sidecar, job: Job) -> None:
     """Check that the outputs and the log are those of the rule with these parameters."""
-    outputs = job.output_paths(first_output.rpartition("/")[0])
+    outputs = job.expected_output_paths(first_output.rpartition("/")[0])
     recorded = {key: list(files) for key, files in sidecar.outputs.items()}
     optional = {"config", "snakemake"} if sidecar.rule == "pipeline" else set()
     expected = {k: [file] for k, file in outputs.items() if k in recorded or k not in optional}

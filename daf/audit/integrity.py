@@ -30,8 +30,8 @@ BYTES_PER_SECOND = 2**20
 """Minimum speed of a copy."""
 
 
-def record_integrity_findings(results_dir: Path, findings: Findings) -> dict[str, Sidecar]:
-    """Compare all files with their sidecars and record the findings.
+def read_sidecars_and_record_integrity(results_dir: Path, findings: Findings) -> dict[str, Sidecar]:
+    """Read all sidecars, compare all files with them, and record the findings.
 
     Args:
         results_dir: results folder.
@@ -41,7 +41,7 @@ def record_integrity_findings(results_dir: Path, findings: Findings) -> dict[str
         Valid sidecars by the first output of their job, sorted by name.
     """
     files = _list_regular_files_and_record_others(results_dir, findings)
-    digests = _Digests(results_dir)
+    digests = _DigestCache(results_dir)
     sidecars = {
         name: sidecar
         for name in sorted(files)
@@ -70,7 +70,7 @@ def record_integrity_findings(results_dir: Path, findings: Findings) -> dict[str
     return {name.removesuffix(SUFFIX): sidecar for name, sidecar in sidecars.items()}
 
 
-class _Digests:
+class _DigestCache:
     """SHA-256 of files, computed once; None for missing files, links, and files in `errors`."""
 
     def __init__(self, results: Path):
@@ -157,7 +157,7 @@ def _read_sidecar_or_record_error(
 
 
 def _record_file_digest_finding(
-    findings: Findings, file: str, recorded_sha256: str, digests: _Digests
+    findings: Findings, file: str, recorded_sha256: str, digests: _DigestCache
 ) -> None:
     current = digests[file]
     if current == recorded_sha256:
@@ -180,7 +180,7 @@ def _record_log_digest_finding(
     log_name: str,
     recorded_sha256: str,
     sidecar: Sidecar,
-    digests: _Digests,
+    digests: _DigestCache,
 ) -> None:
     """Record if a log matches its sidecar; a later failed attempt overwrites only the log."""
     if digests[log_name] not in (recorded_sha256, None):
@@ -243,7 +243,9 @@ def _format_timestamp(timestamp: float) -> str:
         return "a year out of range"
 
 
-def _record_input_digest_findings(findings: Findings, sidecar: Sidecar, digests: _Digests) -> None:
+def _record_input_digest_findings(
+    findings: Findings, sidecar: Sidecar, digests: _DigestCache
+) -> None:
     for file, sha in sidecar.internal_input_digests().items():
         if digests[file] == sha:
             continue

@@ -19,19 +19,17 @@ def _convert_decimal_text(seed: Any) -> Any:
     return int(seed) if is_decimal else seed
 
 
-def _check_seeds_written_once(files: Any) -> Any:
-    texts = [str(seed) for seed in files] if isinstance(files, dict) else []
+def _check_unique_seed_keys(file_by_seed: Any) -> Any:
+    texts = [str(seed) for seed in file_by_seed] if isinstance(file_by_seed, dict) else []
     if len(set(texts)) < len(texts):
         raise ValueError("expected every training seed once")
-    return files
+    return file_by_seed
 
 
 SeedKey = Annotated[Seed, BeforeValidator(_convert_decimal_text)]
 """A seed as the key of a mapping, a whole number or its text."""
 
-FilesByTrainingSeed = Annotated[
-    dict[SeedKey, InputPath], BeforeValidator(_check_seeds_written_once)
-]
+FilesByTrainingSeed = Annotated[dict[SeedKey, InputPath], BeforeValidator(_check_unique_seed_keys)]
 
 
 class PolicyConfig(Model):
@@ -71,18 +69,18 @@ class PolicyConfig(Model):
         }
 
     @model_validator(mode="after")
-    def _check_one_key_of_weights(self) -> Self:
+    def _check_data_path_or_data_paths(self) -> Self:
         if self.data_path is not None and self.data_paths:
             raise ValueError("got 'data_path' and 'data_paths'; expected one of them")
         return self
 
-    def weights_by_training_seed(self) -> dict[int | None, str]:
+    def weights_file_by_training_seed(self) -> dict[int | None, str]:
         """Return the configured weights files; the key of `data_path` is None."""
         return {**self.data_paths} if self.data_path is None else {None: self.data_path}
 
-    def with_weights(self, path: str | None) -> "PolicyConfig":
+    def with_weights_file(self, weights_file: str | None) -> "PolicyConfig":
         """Return the policy with one weights file, or none, instead of its files."""
-        return self.model_copy(update={"data_path": path, "data_paths": {}})
+        return self.model_copy(update={"data_path": weights_file, "data_paths": {}})
 
 
 def _class_path_to_policy_mapping(policy: Any) -> Any:

@@ -93,7 +93,7 @@ def convert_numeric_text(value: Any) -> Any:
     return value
 
 
-def check_name(value: str) -> str:
+def check_folder_name(value: str) -> str:
     """Return the value, if it is a valid name.
 
     Raises:
@@ -112,5 +112,5 @@ Float = Annotated[float, BeforeValidator(convert_numeric_text), Field(ge=-1e9, l
 Int = Annotated[int, Field(strict=True)]
 """An int; `2.0`, `"2"` and `true` are refused."""
 
-Name = Annotated[str, AfterValidator(check_name)]
+Name = Annotated[str, AfterValidator(check_folder_name)]
 """A text that is safe as a folder name, in a Snakemake pattern and in HTML."""

@@ -1,7 +1,6 @@
 """Parameters of a search space: lists of values or ranges, optionally under a condition."""
 
-from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Protocol, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -108,15 +107,21 @@ def parameter_target(hyperparameter_name: str) -> ParameterTarget:
     return ParameterTarget(INIT_KWARGS, hyperparameter_name)
 
 
+class ConvertValue(Protocol):
+    """Function that converts one raw value of a hyperparameter to its type."""
+
+    def __call__(self, hyperparameter_name: str, raw_value: Any, /) -> Any:
+        """Return the typed value."""
+
+
 def convert_search_space_values(
-    space: dict[str, Any], convert_value: Callable[[str, Any], Any]
+    space: dict[str, Any], convert_value: ConvertValue
 ) -> dict[str, Any]:
     """Return a search space whose lists and conditions have their text converted to types.
 
     Args:
         space: raw content of the key `search_space`.
-        convert_value: function that returns the typed value from a hyperparameter's name and a raw
-            value.
+        convert_value: function that converts one value.
     """
 
     def convert_all(name: str, values: Any) -> Any:

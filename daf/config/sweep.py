@@ -202,7 +202,7 @@ class DAFSweepConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _check_conditions(self) -> Self:
+    def _check_parameter_conditions(self) -> Self:
         space = self.search_space
         for name, parameter in space.items():
             for condition, values in parameter.when.items():

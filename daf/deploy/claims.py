@@ -54,8 +54,8 @@ def find_contradictions(bundle: Bundle) -> list[str]:
         "scores": _find_score_problems,
         "game": _find_game_problems,
         "training": _find_training_problems,
-        "golden": _find_golden_problems,
-        "texts": _find_text_problems,
+        "golden": _find_golden_observation_problems,
+        "texts": _find_generated_text_problems,
     }
     contradictions = []
     for claim, find_problems in functions_by_claim.items():
@@ -147,7 +147,7 @@ def _find_training_problems(bundle: Bundle) -> Iterator[str]:
         training_seed=recorded["training_seed"],
         missions=bundle.trained_on,
     )
-    expected = _expected_run_json(bundle, run, recorded)
+    expected = _derive_run_json(bundle, run, recorded)
     for key in sorted(expected.keys() | recorded.keys()):
         if key not in recorded or key not in expected or recorded[key] != expected[key]:
             yield f"{POLICY}: key 'training.{key}': contradicts other claims of the bundle"
@@ -163,7 +163,9 @@ def _find_training_problems(bundle: Bundle) -> Iterator[str]:
         yield f"{POLICY}: key 'training.device': got {recorded['device']}; expected cpu or cuda"
 
 
-def _expected_run_json(bundle: Bundle, run: Run, recorded: Mapping[str, Any]) -> dict[str, Any]:
+def _derive_run_json(
+    bundle: Bundle, run: Run, recorded_run_json: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return run.json as it follows from a run; three keys have no source but the recorded one."""
     last_stage = build_curriculum(run)[-1]
     return {
@@ -175,10 +177,10 @@ def _expected_run_json(bundle: Bundle, run: Run, recorded: Mapping[str, Any]) ->
         "training_seed": run.training_seed,
         "training": run.training.resolved(),
         "missions": [mission.name for mission in bundle.trained_on],
-        "steps": last_stage.total_steps_after(last_stage.end_update),
-        "parameters": recorded["parameters"],
-        "device": recorded["device"],
-        "versions": recorded["versions"],
+        "steps": last_stage.run_steps_after(last_stage.end_update),
+        "parameters": recorded_run_json["parameters"],
+        "device": recorded_run_json["device"],
+        "versions": recorded_run_json["versions"],
     }
 
 
@@ -188,7 +190,7 @@ def _foreign_code_digest(bundle: Bundle) -> str | None:
     return None if code is None else hashlib.sha256(code).hexdigest()
 
 
-def _find_golden_problems(bundle: Bundle) -> Iterator[str]:
+def _find_golden_observation_problems(bundle: Bundle) -> Iterator[str]:
     """Yield a line if the simulator does not reproduce the golden observations."""
     claim, golden = bundle.description.golden, bundle.golden
     names = {"actions", "logits", "observations", "seeds", "sums", "values"}
@@ -213,7 +215,7 @@ def _find_golden_problems(bundle: Bundle) -> Iterator[str]:
         simulation.step(actions[step][None])
 
 
-def _find_text_problems(bundle: Bundle) -> Iterator[str]:
+def _find_generated_text_problems(bundle: Bundle) -> Iterator[str]:
     """Yield a line for each text that differs from the one that DAF generates for this bundle."""
     description = bundle.description
     num_outputs = bundle.golden["logits"].shape[-1]

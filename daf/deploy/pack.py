@@ -75,8 +75,8 @@ def pack_bundle(
     game = Game.of(*missions, *training_missions)
     network = _load_network(policy, weights_file, game)
     with (
-        guard_process_state(policy.policy, is_foreign(policy.class_path)),
-        convert_policy_errors(policy.policy),
+        guard_process_state(policy.default_label, is_foreign(policy.class_path)),
+        convert_policy_errors(policy.default_label),
     ):
         golden = compute_golden_outputs(network, missions[0], evaluation_seed)
     class_path, code = collect_bundle_sources(policy.class_path)
@@ -90,7 +90,7 @@ def pack_bundle(
         evaluation_seed=evaluation_seed,
         confidence=confidence,
         golden=Golden(mission=missions[0].name, world_seed=evaluation_seed, steps=num_steps),
-        provenance=_hash_source_files(weights_file, run_json_file, tables),
+        provenance=_build_provenance(weights_file, run_json_file, tables),
         versions=package_versions(),
     )
     members = code | {
@@ -146,7 +146,7 @@ def _network_description_fields(
     }
 
 
-def _hash_source_files(
+def _build_provenance(
     weights_file: str | Path,
     run_json_file: str | Path | None,
     episode_tables: Mapping[str, str | Path],

@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
-from daf.envs.rendering import RENDER_METADATA, RenderMode, check_render_mode, render_world
+from daf.envs.rendering import RENDER_METADATA, RenderMode, parse_render_mode, render_world
 from daf.envs.rows import WorldRows
 from daf.envs.spaces import action_space, observation_space, select_known_reset_options
 from daf.envs.worlds import WorldBatch, WorldOptions, select_world_info
@@ -51,7 +51,7 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
         self.worlds = WorldBatch(mission, num_worlds, **options)
         self.autoreset_mode = mode
         self.copy = copy
-        self.render_mode = check_render_mode(render_mode)
+        self.render_mode = parse_render_mode(render_mode)
         self.metadata = RENDER_METADATA | {"autoreset_mode": mode}
         self.num_envs = num_worlds * self.worlds.num_agents
         self.single_observation_space = observation_space(self.worlds)
@@ -90,7 +90,7 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
         """
         rows = self._rows
         rewards = rows.step(actions).astype(np.float64)
-        done = rows.find_finished_worlds()
+        done = rows.read_finished_mask()
         infos: dict[str, Any] = {}
         if self.autoreset_mode == NEXT_STEP:
             starts, self._starts_next = self._starts_next, None
@@ -100,13 +100,13 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
                 done = None if done is None else done & ~starts
                 infos |= self._start_infos(starts)
             if done is not None and done.any():
-                infos |= self._mask_infos(self.worlds.final_infos(), done)
+                infos |= self._expand_infos_to_rows(self.worlds.episode_infos(), done)
                 self._starts_next = done
         elif done is not None:
-            infos = self._same_step_infos(done)
+            infos = self._same_step_final_infos(done)
             rows.reset(done)
             infos |= self._start_infos(done)
-        terminated, truncated = rows.mark_ends(done)
+        terminated, truncated = rows.compute_end_flags(done)
         return rows.read_observations(self.copy), rewards, terminated, truncated, infos
 
     def render(self) -> tuple[Any, ...] | None:
@@ -119,18 +119,18 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
             for world in range(simulation.num_worlds)
         )
 
-    def _start_infos(self, started: np.ndarray | None = None) -> dict[str, Any]:
-        if started is None:
-            started = np.ones(self.worlds.num_worlds, dtype=bool)
-        return self._mask_infos({"world_seed": self.worlds.world_seeds()}, started)
+    def _start_infos(self, started_worlds: np.ndarray | None = None) -> dict[str, Any]:
+        if started_worlds is None:
+            started_worlds = np.ones(self.worlds.num_worlds, dtype=bool)
+        return self._expand_infos_to_rows({"world_seed": self.worlds.world_seeds()}, started_worlds)
 
-    def _same_step_infos(self, done: np.ndarray) -> dict[str, Any]:
+    def _same_step_final_infos(self, finished_worlds: np.ndarray) -> dict[str, Any]:
         observations = self._rows.read_observations()
-        mask = self._rows.repeat_for_agents(done)
+        mask = self._rows.repeat_for_agents(finished_worlds)
         final_observations = np.full(self.num_envs, None, dtype=object)
         for row in np.flatnonzero(mask):
             final_observations[row] = observations[row]
-        final_info = self._mask_infos(self.worlds.final_infos(), done)
+        final_info = self._expand_infos_to_rows(self.worlds.episode_infos(), finished_worlds)
         return {
             "final_obs": final_observations,
             "_final_obs": mask,
@@ -138,13 +138,15 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
             "_final_info": mask.copy(),
         }
 
-    def _mask_infos(self, infos: dict[str, Any], world_mask: np.ndarray) -> dict[str, Any]:
+    def _expand_infos_to_rows(
+        self, world_infos: dict[str, Any], world_mask: np.ndarray
+    ) -> dict[str, Any]:
         """Return infos per world as infos per row with masks, 0 in other rows."""
         mask = self._rows.repeat_for_agents(world_mask)
         masked = {}
-        for name, value in infos.items():
+        for name, value in world_infos.items():
             if isinstance(value, dict):
-                masked[name] = self._mask_infos(value, world_mask)
+                masked[name] = self._expand_infos_to_rows(value, world_mask)
             else:
                 masked[name] = np.where(mask, np.repeat(value, self.worlds.num_agents), 0)
             masked[f"_{name}"] = mask.copy()
@@ -181,7 +183,7 @@ class SingleAgentEnv(gymnasium.Env):
                 "expected 1; use vector_env or parallel_env for several agents"
             )
         self._rows = WorldRows(self.worlds)
-        self.render_mode = check_render_mode(render_mode)
+        self.render_mode = parse_render_mode(render_mode)
         self.observation_space = observation_space(self.worlds)
         self.action_space = action_space(self.worlds)
 
@@ -196,8 +198,8 @@ class SingleAgentEnv(gymnasium.Env):
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Apply an action; returns observation, reward, terminated, truncated and info."""
         reward = self._rows.step([action]).item()
-        is_done = self._rows.find_finished_worlds() is not None
-        info = select_world_info(self.worlds.final_infos(), 0) if is_done else {}
+        is_done = self._rows.read_finished_mask() is not None
+        info = select_world_info(self.worlds.episode_infos(), 0) if is_done else {}
         truncates = self.worlds.mission.truncates
         return (
             self._rows.read_observations()[0],

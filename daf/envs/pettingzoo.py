@@ -8,7 +8,7 @@ import numpy as np
 from gymnasium.utils import EzPickle
 from pettingzoo import ParallelEnv
 
-from daf.envs.rendering import RENDER_METADATA, RenderMode, check_render_mode, render_world
+from daf.envs.rendering import RENDER_METADATA, RenderMode, parse_render_mode, render_world
 from daf.envs.rows import WorldRows
 from daf.envs.spaces import action_space, observation_space, select_known_reset_options, state_space
 from daf.envs.worlds import WorldBatch, WorldOptions, select_world_info
@@ -40,7 +40,7 @@ class MissionParallelEnv(ParallelEnv, EzPickle):
             "name": self.worlds.mission.name,
             "is_parallelizable": True,
         }
-        self.render_mode = check_render_mode(render_mode)
+        self.render_mode = parse_render_mode(render_mode)
         self.possible_agents = [f"agent_{agent}" for agent in range(self.worlds.num_agents)]
         self.agents: list[str] = []
         # The same space objects at every call: their random state persists.
@@ -74,7 +74,7 @@ class MissionParallelEnv(ParallelEnv, EzPickle):
         self.agents = self.possible_agents[:]
         world_seed = int(self.worlds.world_seeds()[0])
         infos = {agent: {"world_seed": world_seed} for agent in self.agents}
-        return self._by_agent(self._rows.read_observations()), infos
+        return self._split_by_agent(self._rows.read_observations()), infos
 
     def step(self, actions: dict[str, int]) -> tuple[dict, dict, dict, dict, dict]:
         """Apply the actions of all agents.
@@ -90,12 +90,12 @@ class MissionParallelEnv(ParallelEnv, EzPickle):
         if set(actions) != set(self.agents):
             raise ValueError(f"actions: got agents {sorted(actions)}; expected {self.agents}")
         rewards = self._rows.step([actions[agent] for agent in self.agents])
-        is_done = self._rows.find_finished_worlds() is not None
+        is_done = self._rows.read_finished_mask() is not None
         truncates = self.worlds.mission.truncates
-        info = select_world_info(self.worlds.final_infos(), 0) if is_done else {}
+        info = select_world_info(self.worlds.episode_infos(), 0) if is_done else {}
         result = (
-            self._by_agent(self._rows.read_observations()),
-            self._by_agent(rewards.tolist()),
+            self._split_by_agent(self._rows.read_observations()),
+            self._split_by_agent(rewards.tolist()),
             dict.fromkeys(self.agents, is_done and not truncates),
             dict.fromkeys(self.agents, is_done and truncates),
             {agent: dict(info) for agent in self.agents},
@@ -112,7 +112,7 @@ class MissionParallelEnv(ParallelEnv, EzPickle):
         """Return the world as text or as an image uint8 [H, W, 3]."""
         return render_world(self.worlds.simulation, 0, self.render_mode)
 
-    def _by_agent(self, values: Any) -> dict[str, Any]:
+    def _split_by_agent(self, values: Any) -> dict[str, Any]:
         return dict(zip(self.possible_agents, values))
 
 

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 import numpy as np
 from pufferlib.pufferlib import PufferEnv
 
-from daf.envs.rendering import RENDER_METADATA, RenderMode, check_render_mode, render_world
+from daf.envs.rendering import RENDER_METADATA, RenderMode, parse_render_mode, render_world
 from daf.envs.rows import WorldRows
 from daf.envs.spaces import action_space, observation_space
 from daf.envs.worlds import WorldBatch, WorldOptions
@@ -41,7 +41,7 @@ class MissionPufferEnv(PufferEnv):
     ):
         self.worlds = WorldBatch(mission, num_worlds, **options)
         self._rows = WorldRows(self.worlds)
-        self.render_mode = check_render_mode(render_mode)
+        self.render_mode = parse_render_mode(render_mode)
         self.metadata = RENDER_METADATA
         self.num_agents = num_worlds * self.worlds.num_agents
         self.single_observation_space = observation_space(self.worlds)
@@ -66,8 +66,8 @@ class MissionPufferEnv(PufferEnv):
         rows = self._rows
         self.actions[:] = actions
         self.rewards[:] = rows.step(actions)
-        done = rows.find_finished_worlds()
-        self.terminals[:], self.truncations[:] = rows.mark_ends(done)
+        done = rows.read_finished_mask()
+        self.terminals[:], self.truncations[:] = rows.compute_end_flags(done)
         infos = []
         if done is not None:
             scores = self.worlds.simulation.score().cpu().numpy()[done]

@@ -1,11 +1,21 @@
 """World rows: the worlds of a batch as NumPy arrays with one row per agent."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from daf.envs.worlds import WorldBatch
+
+RowRewards = np.ndarray
+"""Rewards of all rows, float32 [E * A]."""
+
+
+class EndFlags(NamedTuple):
+    """Rows whose episode ended at the last step, both bool [E * A]."""
+
+    terminated: np.ndarray
+    truncated: np.ndarray
 
 
 class WorldRows:
@@ -40,7 +50,7 @@ class WorldRows:
         # A copy of the views would be no view of the copied simulation.
         return type(self), (self._worlds,)
 
-    def step(self, actions: Any) -> np.ndarray:
+    def step(self, actions: Any) -> RowRewards:
         """Apply one action per row.
 
         Args:
@@ -61,16 +71,16 @@ class WorldRows:
             )
         np.copyto(self._action_rows, array.reshape(-1), casting="unsafe")
         if not self._is_cpu:
-            checked_actions = worlds.check_actions(self._actions.to(worlds.device))
-            return _to_rows(worlds.apply_checked_actions(checked_actions))
+            checked_actions = worlds.check_or_invalidate_actions(self._actions.to(worlds.device))
+            return _to_rows(worlds.step_checked_actions(checked_actions))
         if np.maximum.reduce(self._unsigned_actions) >= worlds.num_actions:
             worlds.step(self._actions)  # raises
-        rewards = worlds.apply_checked_actions(self._actions)
+        rewards = worlds.step_checked_actions(self._actions)
         if self._rewards is None or rewards is not worlds.simulation.rewards:  # with shaping
             return _to_rows(rewards)
         return self._rewards
 
-    def find_finished_worlds(self) -> np.ndarray | None:
+    def read_finished_mask(self) -> np.ndarray | None:
         """Return the worlds whose episode ended at the last step, bool [E]; None without any."""
         done = self._done
         if done is None:
@@ -97,10 +107,12 @@ class WorldRows:
             return np.zeros(len(self._action_rows), dtype=bool)
         return np.repeat(world_mask, self._worlds.num_agents)
 
-    def mark_ends(self, finished_worlds: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows that terminate and those that truncate, both bool [E * A]."""
-        ended, no_row = self.repeat_for_agents(finished_worlds), self.repeat_for_agents(None)
-        return (no_row, ended) if self._worlds.mission.truncates else (ended, no_row)
+    def compute_end_flags(self, finished_mask: np.ndarray | None) -> EndFlags:
+        """Return the ends of the rows of finished worlds, bool [E]; None for no world."""
+        ended, no_row = self.repeat_for_agents(finished_mask), self.repeat_for_agents(None)
+        return (
+            EndFlags(no_row, ended) if self._worlds.mission.truncates else EndFlags(ended, no_row)
+        )
 
 
 def _to_rows(values: torch.Tensor) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 import numpy as np
 from stable_baselines3.common.vec_env import VecEnv
 
-from daf.envs.rendering import RenderMode, check_render_mode, render_world
+from daf.envs.rendering import RenderMode, parse_render_mode, render_world
 from daf.envs.rows import WorldRows
 from daf.envs.spaces import action_space, observation_space, select_known_reset_options
 from daf.envs.worlds import WorldBatch, WorldOptions, select_world_info
@@ -41,7 +41,7 @@ class MissionVecEnv(VecEnv):
     ):
         self.worlds = WorldBatch(mission, num_worlds, **options)
         self._rows = WorldRows(self.worlds)
-        self.render_mode = check_render_mode(render_mode)
+        self.render_mode = parse_render_mode(render_mode)
         super().__init__(
             num_worlds * self.worlds.num_agents,
             observation_space(self.worlds),
@@ -80,11 +80,11 @@ class MissionVecEnv(VecEnv):
         """
         worlds, rows = self.worlds, self._rows
         rewards = rows.step(self._actions).copy()
-        done = rows.find_finished_worlds()
+        done = rows.read_finished_mask()
         # `map` takes half the time of a comprehension.
         infos: list[dict[str, Any]] = list(map(dict.copy, repeat(RUNNING_INFO, self.num_envs)))
         if done is not None:
-            observations, final_infos = rows.read_observations(), worlds.final_infos()
+            observations, final_infos = rows.read_observations(), worlds.episode_infos()
             for world in np.flatnonzero(done).tolist():
                 info = select_world_info(final_infos, world)
                 info["TimeLimit.truncated"] = worlds.mission.truncates

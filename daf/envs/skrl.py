@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from skrl.envs.wrappers.torch.base import MultiAgentEnvWrapper
 
-from daf.envs.rendering import RenderMode, check_render_mode, render_world
+from daf.envs.rendering import RenderMode, parse_render_mode, render_world
 from daf.envs.spaces import action_space, observation_space, state_space
 from daf.envs.worlds import WorldBatch, WorldOptions
 from daf.missions import Mission
@@ -37,7 +37,7 @@ class MissionMultiAgentEnv(MultiAgentEnvWrapper):
     ):
         self.worlds = WorldBatch(mission, num_worlds, **options)
         super().__init__(self.worlds)
-        self.render_mode = check_render_mode(render_mode)
+        self.render_mode = parse_render_mode(render_mode)
         self._agents = [f"agent_{agent}" for agent in range(self.worlds.num_agents)]
         self._observation_spaces: dict[str, gymnasium.Space] = dict.fromkeys(
             self._agents, observation_space(self.worlds)
@@ -90,7 +90,7 @@ class MissionMultiAgentEnv(MultiAgentEnvWrapper):
             observations by agent and empty infos.
         """
         self._observations = self.worlds.reset(**options)
-        return self._by_agent(self._observations), {}
+        return self._split_by_agent(self._observations), {}
 
     def step(self, actions: dict[str, torch.Tensor]) -> tuple[dict, dict, dict, dict, dict]:
         """Apply the actions of all agents, integers [E, 1] by agent.
@@ -115,8 +115,8 @@ class MissionMultiAgentEnv(MultiAgentEnvWrapper):
             observations = worlds.reset(done)
         self._observations = observations
         return (
-            self._by_agent(observations),
-            self._by_agent(rewards.unsqueeze(-1)),
+            self._split_by_agent(observations),
+            self._split_by_agent(rewards.unsqueeze(-1)),
             dict.fromkeys(self._agents, terminated.unsqueeze(1)),
             dict.fromkeys(self._agents, truncated.unsqueeze(1)),
             infos,
@@ -133,7 +133,7 @@ class MissionMultiAgentEnv(MultiAgentEnvWrapper):
     def close(self) -> None:
         """Do nothing: the worlds hold no outside resources."""
 
-    def _by_agent(self, values: torch.Tensor) -> dict[str, torch.Tensor]:
+    def _split_by_agent(self, values: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return copies of [E, A, ...] as flat [E, ...] by agent."""
         # `contiguous` is no copy if one world or one agent makes the transpose contiguous.
         columns = values.transpose(0, 1).flatten(2).clone(memory_format=torch.contiguous_format)

@@ -40,10 +40,10 @@ class MissionEnv(EnvBase):
         super().__init__(device=worlds.device, batch_size=[num_worlds])
         self.worlds = worlds
         self.group_map = {GROUP: [f"agent_{agent}" for agent in range(worlds.num_agents)]}
-        self._make_specs()
+        self._set_specs()
         self._seed: int | None = None
 
-    def _make_specs(self) -> None:
+    def _set_specs(self) -> None:
         worlds, device = self.worlds, self.device
         rows = (worlds.num_worlds, worlds.num_agents)
         ends = (worlds.num_worlds, 1)
@@ -83,19 +83,19 @@ class MissionEnv(EnvBase):
         observations = self.worlds.reset(mask, seed=self._seed, **kwargs)
         self._seed = None
         no_end = torch.zeros(self.worlds.num_worlds, 1, dtype=torch.bool, device=self.device)
-        return self._tensordict(observations, no_end, no_end)
+        return self._build_tensordict(observations, no_end, no_end)
 
     def _step(self, tensordict: TensorDictBase) -> TensorDict:
         transition = self.worlds.step(tensordict[GROUP, "action"])
         observations, rewards, terminated, truncated = transition
-        return self._tensordict(
+        return self._build_tensordict(
             observations,
             terminated.unsqueeze(1),
             truncated.unsqueeze(1),
             reward=rewards.unsqueeze(-1).clone(),
         )
 
-    def _tensordict(
+    def _build_tensordict(
         self,
         observations: torch.Tensor,
         terminated: torch.Tensor,

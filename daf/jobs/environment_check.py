@@ -82,9 +82,11 @@ def run_environment_checks(
     }
 
 
-def _run_environment_check(name: str, test: Callable[[], str], requirement: str) -> CheckResult:
+def _run_environment_check(
+    name: str, check_and_describe: Callable[[], str], requirement: str
+) -> CheckResult:
     try:
-        result, ok = test(), True
+        result, ok = check_and_describe(), True
     except Exception as error:  # any error is a failed check
         result, ok = " ".join(f"{type(error).__name__}: {error}".split()), False
     return {"name": name, "ok": ok, "found": result, "needed": requirement}

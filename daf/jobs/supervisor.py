@@ -89,9 +89,9 @@ def run_supervised(snakemake: Any) -> Iterator[ReportPolicy]:
             os._exit(1)
 
 
-def _send_message(pipe: int, **message: str | None) -> None:
+def _send_message(write_descriptor: int, **message: str | None) -> None:
     with contextlib.suppress(OSError):  # user code may have closed the pipe
-        os.write(pipe, json.dumps(message).encode() + b"\n")
+        os.write(write_descriptor, json.dumps(message).encode() + b"\n")
 
 
 class _Supervisor:
@@ -118,7 +118,7 @@ class _Supervisor:
 
     def wait_for_exit_status(self) -> int:
         """Wait for the end of the child, and return the exit status of the job."""
-        was_overdue = self._wait_for_child_end()
+        was_overdue = self._wait_or_kill_overdue_child()
         _, status = os.waitpid(self.child, 0)
         num_killed = kill_descendants(1.0)
         if self.end == "done":
@@ -143,8 +143,8 @@ class _Supervisor:
         self._print_error(line)
         return 1
 
-    def _wait_for_child_end(self) -> bool:
-        """Read messages until the child ends; return True if it had to be killed."""
+    def _wait_or_kill_overdue_child(self) -> bool:
+        """Read messages until the child ends; return True if it was overdue and was killed."""
         snakemake, deadline, was_overdue = find_snakemake_ancestor(), None, False
         with contextlib.closing(_Descriptor(os.pidfd_open(self.child))) as process:
             sources = [process, self.pipe]

@@ -89,7 +89,7 @@ def make_endless_run(
     return run
 
 
-def pin_to_cores(num_threads: int) -> list[int]:
+def pin_to_last_cores(num_threads: int) -> list[int]:
     """Pin this process to as many cores as it has threads.
 
     Most machines load their first cores most, so the process takes the last ones.
@@ -151,7 +151,7 @@ def main() -> int:
         if (value := getattr(options, name)) < 1:
             parser.error(f"argument --{name}: got {value}; expected at least 1")
     try:
-        cores = pin_to_cores(options.threads)
+        cores = pin_to_last_cores(options.threads)
         run = make_endless_run(
             options.policy, options.mission, worlds=options.worlds, precision=options.precision
         )

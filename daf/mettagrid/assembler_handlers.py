@@ -52,7 +52,7 @@ class _CooldownPhase(NamedTuple):
     progress: float  # elapsed fraction of the cooldown, which scales inputs and outputs
 
 
-def assembler_handlers(
+def build_assembler_handlers(
     mission: Mission, station_type: str, assembler: Assembler, station_tag: str
 ) -> Iterator[HandlerData]:
     """Yield one handler per recipe, formation and phase of the cooldown.
@@ -246,10 +246,11 @@ def _scaled_inputs_and_outputs(
 
 
 def _scaled_amounts(
-    amounts: Mapping[Resource, int], progress: float, rounding: np.ufunc
+    amounts: Mapping[Resource, int], progress: float, rounding_function: np.ufunc
 ) -> dict[str, int]:
     """Scale and round amounts, in the order of RESOURCES; zeros are omitted."""
     scaled = {
-        r: int(rounding(np.float32(amounts.get(r, 0)) * np.float32(progress))) for r in RESOURCES
+        r: int(rounding_function(np.float32(amounts.get(r, 0)) * np.float32(progress)))
+        for r in RESOURCES
     }
     return {resource: amount for resource, amount in scaled.items() if amount}

@@ -33,7 +33,7 @@ def build_handler(
     return {"name": name, "filters": filters, "mutations": mutations}
 
 
-def first_matching_handler(handlers: list[HandlerData]) -> HandlerData:
+def build_first_match_handler(handlers: list[HandlerData]) -> HandlerData:
     """Build the handler that applies the first match; the use fails if no handler matches."""
     return {"handler_type": "first_match", "handlers": handlers}
 

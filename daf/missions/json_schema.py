@@ -34,11 +34,11 @@ def build_schemas() -> dict[str, Schema]:
         "benchmark": _benchmark_schema(),
         "sweep": _sweep_schema(),
         "mission": _mission_schema(),
-        "pipelines": _schema_of(DAFConfig),
+        "pipelines": _build_model_schema(DAFConfig),
     }
 
 
-def schema_files() -> dict[str, str]:
+def build_schema_file_texts() -> dict[str, str]:
     """Return the text of each schema file by its name."""
     schemas = build_schemas()
     files = {f"{kind}{SUFFIX}": _json_text(schema) for kind, schema in schemas.items()}
@@ -49,7 +49,7 @@ def schema_files() -> dict[str, str]:
 
 def write_schemas(folder: Path) -> None:
     """Write all schema files to a folder."""
-    for name, text in schema_files().items():
+    for name, text in build_schema_file_texts().items():
         write_text(folder / name, text)
 
 
@@ -76,24 +76,26 @@ def _inline_references(schema: Schema) -> Schema:
 
 
 def _benchmark_schema() -> Schema:
-    schema = _schema_of(BenchmarkConfig)
+    schema = _build_model_schema(BenchmarkConfig)
     policy = schema["$defs"]["PolicyConfig"]["properties"]
     policy["name"]["anyOf"][0]["pattern"] = NAME_PATTERN
     policy["training"] |= {"$ref": "#/$defs/TrainingConfig"}
     schema["properties"]["name"]["pattern"] = NAME_PATTERN
     short_form = {"type": "string", "minLength": 1}
-    schema["properties"]["policies"]["items"] = _schema_or_short_form(short_form, "PolicyConfig")
+    schema["properties"]["policies"]["items"] = _either_short_form_or_model(
+        short_form, "PolicyConfig"
+    )
     return schema
 
 
 def _sweep_schema() -> Schema:
-    schema = _schema_of(DAFSweepConfig)
+    schema = _build_model_schema(DAFSweepConfig)
     schema["properties"]["name"]["anyOf"][0]["pattern"] = NAME_PATTERN
     # One value is short for a list of one.
     schema["$defs"]["Parameter"]["properties"]["when"]["additionalProperties"] = {}
     space = schema["properties"]["search_space"]
     space["minProperties"] = space.pop("minLength")
-    space["additionalProperties"] = _schema_or_short_form(
+    space["additionalProperties"] = _either_short_form_or_model(
         {"type": "array", "minItems": 1}, "Parameter"
     )
     return schema
@@ -101,7 +103,7 @@ def _sweep_schema() -> Schema:
 
 def _mission_schema() -> Schema:
     """Return the schema of a mission file, which may extend another mission and the catalog."""
-    schema = _schema_of(Mission)
+    schema = _build_model_schema(Mission)
     del schema["required"]
     keys, parts = schema["properties"], schema["$defs"]
     keys["extends"] = {
@@ -139,7 +141,7 @@ def _mission_schema() -> Schema:
     return schema
 
 
-def _schema_of(model: type) -> Schema:
+def _build_model_schema(model: type) -> Schema:
     """Return the schema of a model in plain JSON Schema, without the titles of its keys."""
     schema = model.model_json_schema()
     for part in (schema, *schema.get("$defs", {}).values()):
@@ -163,7 +165,7 @@ def _rename_bounds_and_remove_titles(value: Any) -> Any:
     return bounds | other_keys
 
 
-def _schema_or_short_form(short_form: Schema, model_name: str) -> Schema:
+def _either_short_form_or_model(short_form: Schema, model_name: str) -> Schema:
     return {"anyOf": [short_form, {"$ref": f"#/$defs/{model_name}"}]}
 
 

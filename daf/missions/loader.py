@@ -106,7 +106,9 @@ def build_mission(
                 f"key 'name': got {short_json(data['name'])}; expected no '@' and number"
             )
         if layout_seed is not None:
-            data = _with_layout_seed(data, layout_seed) | {"name": f"{data['name']}@{layout_seed}"}
+            data = _replace_layout_seed(data, layout_seed) | {
+                "name": f"{data['name']}@{layout_seed}"
+            }
         data["stations"] = _override_station_catalog(data.get("stations", {}))
         data["legend"] = _build_legend(data["stations"], data.get("legend", {}))
         if ("layout" in data) == ("map" in data):
@@ -158,7 +160,7 @@ def _resolve_extends(data: dict, folder: Path, extending_files: tuple[Path, ...]
         raise ConfigError(f"key 'extends': {error}") from None
     inherited = _resolve_extends(inherited, path.parent, (*extending_files, path))
     if seed is not None:
-        inherited = _with_layout_seed(inherited, seed)
+        inherited = _replace_layout_seed(inherited, seed)
     for key in NOT_INHERITED_KEYS:
         inherited.pop(key, None)
     replaced_by = {"map": "layout", "layout": "map"}
@@ -166,13 +168,16 @@ def _resolve_extends(data: dict, folder: Path, extending_files: tuple[Path, ...]
     return _deep_merge(inherited, overrides)
 
 
-def _with_layout_seed(data: dict, seed: str) -> dict:
+def _replace_layout_seed(data: dict, seed_or_range: str) -> dict:
     """Return the keys of a mission with another layout seed or range of seeds."""
     if not isinstance(data.get("layout"), dict):
         raise ConfigError(
-            f"got '@{seed}' for a mission without 'layout'; expected a mission with a layout"
+            f"got '@{seed_or_range}' for a mission without 'layout'; "
+            "expected a mission with a layout"
         )
-    return _deep_merge(data, {"layout": {"seed": int(seed) if seed.isdigit() else seed}})
+    return _deep_merge(
+        data, {"layout": {"seed": int(seed_or_range) if seed_or_range.isdigit() else seed_or_range}}
+    )
 
 
 def _deep_merge(base: Any, overrides: Any) -> Any:

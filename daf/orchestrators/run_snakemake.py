@@ -64,8 +64,8 @@ class Job:
         """Rule and wildcards of the job."""
         return JobKey(self.rule, self.wildcards)
 
-    def current_log(self) -> str | None:
-        """Return the log file if this job, not an earlier one, wrote it; else None."""
+    def current_log_path(self) -> str | None:
+        """Return the path of the log if this job, not an earlier one, wrote it; else None."""
         if self.log is None or self.start_time is None or not os.path.isfile(self.log):
             return None
         is_current = os.path.getmtime(self.log) >= self.start_time - STALE_LOG_SECONDS
@@ -84,6 +84,10 @@ class SnakemakeResult:
     jobs: dict[int, Job] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     text: str = ""
+
+    def job_keys_with_status(self, status: str) -> list[JobKey]:
+        """Return the keys of the jobs with a status, see `Job`."""
+        return [job.key for job in self.jobs.values() if job.status == status]
 
 
 def run_snakemake(
@@ -251,7 +255,7 @@ class _EventReader:
         if not log.isEnabledFor(logging.INFO):
             return
         try:
-            path = job.current_log()
+            path = job.current_log_path()
             if path is None:
                 return
             with open_regular_file(path) as file:

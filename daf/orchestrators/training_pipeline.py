@@ -21,7 +21,7 @@ from daf.orchestrators.arguments import (
     resolve_daf_config,
 )
 from daf.orchestrators.pipeline import Pipeline
-from daf.orchestrators.plans import build_plan
+from daf.orchestrators.plans import make_benchmark_or_sweep_plan
 from daf.orchestrators.result import PipelineResult
 from daf.orchestrators.stages import CHECK_STAGE, TRAIN_RULES, Stage
 from daf.plan import Plan
@@ -105,7 +105,7 @@ def daf_run_training_pipeline(
     config = BenchmarkConfig.parse(
         {"name": name, **request, "execution": execution_settings(daf)}, "arguments"
     )
-    if not build_plan(config).runs:
+    if not make_benchmark_or_sweep_plan(config).runs:
         raise ConfigError(f"policy '{policy.class_path}' cannot be trained: it has no weights")
     return _run_training_pipeline(config, daf, evaluate=eval_missions is not None)
 
@@ -115,8 +115,8 @@ def _run_training_pipeline(
 ) -> PipelineResult:
     stages = [*STAGES, Stage("evaluation", ("evaluate",))] if evaluate else STAGES
     with Pipeline(config.name, config, daf) as pipeline:
-        pipeline.run("evaluations" if evaluate else "trainings", stages)
-        _record_failure_if_weights_changed(pipeline)
+        pipeline.make_target("evaluations" if evaluate else "trainings", stages)
+        _fail_save_if_weights_modified(pipeline)
         result, plan = pipeline.result, pipeline.plan
         files = result.outputs["files"] = {}
         if SAVE_STAGE in result.stages_completed:
@@ -130,7 +130,7 @@ def _run_training_pipeline(
     return result
 
 
-def _record_failure_if_weights_changed(pipeline: Pipeline) -> None:
+def _fail_save_if_weights_modified(pipeline: Pipeline) -> None:
     """Record a failure of the save stage if weights differ from those that its jobs wrote."""
     if SAVE_STAGE not in pipeline.result.stages_completed:
         return

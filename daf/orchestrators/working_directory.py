@@ -33,12 +33,14 @@ def _make_paths_absolute(value: Any, key: str) -> Any:
     if isinstance(value, list):
         return [_make_paths_absolute(item, key) for item in value]
     if isinstance(value, str) and (
-        key in PATH_KEYS or (key in NAME_KEYS and _contains_file_path(value))
+        key in PATH_KEYS or (key in NAME_KEYS and _starts_with_file_path(value))
     ):
         return value if value.startswith("~") else str(Path.cwd() / value)
     return value
 
 
-def _contains_file_path(name: str) -> bool:
-    separator = ":" if ".py:" in name else "@"
-    return name.rpartition(separator)[0].endswith(FILE_SUFFIXES) or name.endswith(FILE_SUFFIXES)
+def _starts_with_file_path(class_path_or_mission: str) -> bool:
+    """Return True for FILE.py:CLASS, MISSION.yaml and MISSION.yaml@SEEDS."""
+    separator = ":" if ".py:" in class_path_or_mission else "@"
+    prefix = class_path_or_mission.rpartition(separator)[0]
+    return prefix.endswith(FILE_SUFFIXES) or class_path_or_mission.endswith(FILE_SUFFIXES)

@@ -19,11 +19,11 @@ from daf.config import (
 from daf.errors import error_context
 from daf.missions import Mission, load_mission
 from daf.plan.config_checks import (
+    check_enough_worlds,
     check_file_exists,
     check_minibatch_size,
-    check_missing_config,
+    check_omitted_results,
     check_shaping_statistics,
-    check_worlds_per_rank,
 )
 from daf.plan.fixed_policies import (
     WEIGHTS,
@@ -37,12 +37,12 @@ from daf.plan.names import (
     class_label,
     default_label,
     foreign_code_digest,
-    unique_labels,
+    make_unique_labels,
 )
 from daf.plan.plan import Plan
 from daf.plan.policy_checker import PolicyChecker, load_missions
 from daf.plan.run import Run
-from daf.plan.team_questions import add_teams
+from daf.plan.team_questions import add_teams_and_questions
 from daf.policies.registry import (
     FILE_POLICIES,
     SHORT_NAMES,
@@ -89,8 +89,8 @@ def make_plan(
         _add_policies(plan, PolicyChecker(mission_loader, check_policy_builds))
         labels = list(dict.fromkeys(plan.labels.values()))
         _group_colocated_runs(plan)
-        add_teams(plan, labels)
-        check_missing_config(plan)
+        add_teams_and_questions(plan, labels)
+        check_omitted_results(plan)
         against = config.comparison.against
         if against is not None and against not in labels:
             raise ConfigError(
@@ -125,16 +125,16 @@ def _add_policies(plan: Plan, checker: PolicyChecker) -> None:
                 checker.misbehaving[policy.class_path] = error
                 is_network = False
             are_networks.append(is_network)
-            weights_files = list(policy.weights_by_training_seed().values())
+            weights_files = list(policy.weights_file_by_training_seed().values())
             untrained = is_network and not weights_files and not policy.train
             default_labels.append(default_label(policy, not untrained))
             if is_network:
                 policy = with_saved_init_kwargs(policy, weights_files)
             policies.append(policy)
-    labels = unique_labels(policies, default_labels)
+    labels = make_unique_labels(policies, default_labels)
     for number, policy in enumerate(policies):
         with error_context(f"key 'policies.{number}'"):
-            has_weights = bool(policy.weights_by_training_seed())
+            has_weights = bool(policy.weights_file_by_training_seed())
             if are_networks[number] and policy.train and not has_weights:
                 _add_runs(plan, policy, labels[number], checker)
             else:
@@ -156,7 +156,7 @@ def _inspect_class(policy: PolicyConfig) -> _ClassFacts:
     """
     path = policy.class_path
     if path in SHORT_NAMES:
-        if path in FILE_POLICIES and not policy.weights_by_training_seed():
+        if path in FILE_POLICIES and not policy.weights_file_by_training_seed():
             raise ConfigError(f"key 'data_path' is missing; expected the {FILE_POLICIES[path]}")
         return _ClassFacts(path in TRAINABLE, path in TRAINABLE or path in FILE_POLICIES)
     if ":" not in path and "." not in path:
@@ -187,11 +187,11 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, checker: PolicyCheck
     missions = checker.load_training_missions(plan, training.missions)
     check_shaping_statistics(training, missions)
     check_minibatch_size(training, missions)
-    check_worlds_per_rank(training, len(missions), config.execution.ranks)
+    check_enough_worlds(training, len(missions), config.execution.ranks)
     if training.initial_weights is not None:
         check_file_exists(training.initial_weights, "training.initial_weights", WEIGHTS)
         policy = with_saved_init_kwargs(policy, [training.initial_weights])
-    checker.check_can_play(policy, plan, missions, training.initial_weights)
+    checker.check_fits_missions(policy, plan, missions, training.initial_weights)
     template_run = _make_template_run(policy, training, missions)
     for seed in config.training_seeds:
         run = template_run.with_seed(seed)

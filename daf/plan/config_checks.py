@@ -20,7 +20,7 @@ def check_file_exists(path: str, config_key: str, content_description: str) -> N
         )
 
 
-def check_worlds_per_rank(training: TrainingConfig, num_missions: int, ranks: int) -> None:
+def check_enough_worlds(training: TrainingConfig, num_missions: int, num_ranks: int) -> None:
     """Check that each rank has at least 1 world of every mission.
 
     Raises:
@@ -28,10 +28,10 @@ def check_worlds_per_rank(training: TrainingConfig, num_missions: int, ranks: in
     """
     if training.curriculum:
         num_missions = 1
-    if training.worlds // num_missions < ranks:
+    if training.worlds // num_missions < num_ranks:
         raise ConfigError(
             f"key 'training.worlds': got {training.worlds} for {num_missions} missions; "
-            f"expected at least 1 world per mission for each of {ranks} ranks"
+            f"expected at least 1 world per mission for each of {num_ranks} ranks"
         )
 
 
@@ -69,8 +69,8 @@ def check_minibatch_size(training: TrainingConfig, missions: tuple[Mission, ...]
             )
 
 
-def check_missing_config(plan: Plan) -> None:
-    """Check that the missing runs and evaluations are planned, and that others remain.
+def check_omitted_results(plan: Plan) -> None:
+    """Check that the runs and evaluations in `missing` are planned, and that others remain.
 
     Raises:
         ConfigError: unknown name, or no remaining evaluation.

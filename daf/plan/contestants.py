@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from daf.config import ConfigError, Int, Model, PolicyConfig
 from daf.missions import Mission
@@ -20,7 +20,7 @@ class PolicyInstance(Model):
 
     Attributes:
         name: unique name, that of the run for a trained policy.
-        policy: label that follows from class and weights.
+        default_label: label that follows from class and weights; in files the key `policy`.
         class_path: class path of the policy.
         class_digest: hash of a foreign policy's code; None for a policy of DAF.
         init_kwargs: arguments of the policy's class.
@@ -28,8 +28,10 @@ class PolicyInstance(Model):
             training.
     """
 
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
+
     name: str
-    policy: str
+    default_label: str = Field(alias="policy")
     class_path: str
     class_digest: str | None
     init_kwargs: dict[str, Any]
@@ -41,7 +43,7 @@ class PolicyInstance(Model):
         Args:
             weights_digest: hash of its weights; None without weights.
         """
-        label, default_label = class_label(self.class_path), self.policy
+        label, default_label = class_label(self.class_path), self.default_label
         if default_label not in (label, f"{label}-untrained") and not (
             weights_digest and default_label.startswith(f"{label}-")
         ):
@@ -57,7 +59,7 @@ class PolicyInstance(Model):
         names = [fixed_policy_name(default_label, identity, seed) for identity in identities]
         return self.name in names
 
-    def class_modules(self) -> list[str]:
+    def daf_class_modules(self) -> list[str]:
         """Return the `daf` module that defines the class; empty for foreign code."""
         return daf_modules_of_policy(self.class_path)
 
@@ -94,7 +96,7 @@ class TeamMember(Model):
                 return file
         if is_trained or self.weights:
             raise ConfigError(
-                f"policy '{self.instance.policy}': its weights are not among the files"
+                f"policy '{self.instance.default_label}': its weights are not among the files"
             )
         return None
 
@@ -109,9 +111,11 @@ class Team(Model):
     members: tuple[TeamMember, ...] = Field(min_length=2)
 
     @property
-    def policy(self) -> str:
-        """Default label: the labels of the members with their shares."""
-        return team_label([(member.instance.policy, member.share) for member in self.members])
+    def default_label(self) -> str:
+        """Label that follows from the members: their default labels with their shares."""
+        return team_label(
+            [(member.instance.default_label, member.share) for member in self.members]
+        )
 
     @property
     def training_seed(self) -> int | None:
@@ -123,14 +127,16 @@ class Team(Model):
     def name(self) -> str:
         """Unique name, which follows from members and shares."""
         content = [[member.instance.name, member.share] for member in self.members]
-        readable = "-".join(member.instance.policy for member in self.members)[:MAX_NAME_CHARACTERS]
+        readable = "-".join(member.instance.default_label for member in self.members)[
+            :MAX_NAME_CHARACTERS
+        ]
         seed = "" if self.training_seed is None else f"-s{self.training_seed}"
         return f"team-{readable}{seed}-{digest(content)[:8]}"
 
-    def class_modules(self) -> list[str]:
+    def daf_class_modules(self) -> list[str]:
         """Return the `daf` modules that define the classes of the members."""
         return sorted(
-            {module for member in self.members for module in member.instance.class_modules()}
+            {module for member in self.members for module in member.instance.daf_class_modules()}
         )
 
     def agents_per_member(self, num_agents: int) -> list[int]:

@@ -23,12 +23,12 @@ class ScoreSummary(TypedDict):
     files: list[str]
 
 
-def summarize_evaluations(plan: Plan) -> dict[str, dict[str, ScoreSummary]]:
-    """Summarize the scores of all evaluations.
+SummariesByLabel = dict[str, dict[str, ScoreSummary]]
+"""Label -> mission -> summary over all runs of the label."""
 
-    Returns:
-        label -> mission -> summary over all runs of the label.
-    """
+
+def summarize_evaluations(plan: Plan) -> SummariesByLabel:
+    """Summarize the scores of all evaluations, by label and mission."""
     files: dict[str, dict[str, list[str]]] = {}
     for contestant, mission in plan.available_evaluations():
         by_mission = files.setdefault(plan.labels[contestant], {})

@@ -29,7 +29,7 @@ def check_weights_keys(policy: PolicyConfig, is_network: bool, takes_weights: bo
         ConfigError: unsupported key, missing file, or the same file for two training seeds.
     """
     path = policy.class_path
-    weights_files = policy.weights_by_training_seed()
+    weights_files = policy.weights_file_by_training_seed()
     seed_by_digest: dict[str, int] = {}
     for seed, file in weights_files.items():
         key = "data_path" if seed is None else f"data_paths.{seed}"
@@ -86,9 +86,9 @@ def add_fixed_policy(
     Raises:
         ConfigError: the policy does not fit the missions, or the plan has it already.
     """
-    for seed, file in (policy.weights_by_training_seed() or {None: None}).items():
-        instance = policy.with_weights(file)
-        checker.check_can_play(instance, plan, (), file)
+    for seed, file in (policy.weights_file_by_training_seed() or {None: None}).items():
+        instance = policy.with_weights_file(file)
+        checker.check_fits_missions(instance, plan, (), file)
         name = fixed_policy_name(default_label, read_policy_identity(instance), seed)
         if name in plan.policies:
             raise ConfigError(
@@ -114,7 +114,7 @@ def make_policy_instance(
     """
     return PolicyInstance(
         name=name,
-        policy=default_label,
+        default_label=default_label,
         class_path=policy.class_path,
         class_digest=foreign_code_digest(policy.class_path),
         init_kwargs=policy.init_kwargs,

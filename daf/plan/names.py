@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from daf.config import ConfigError, Name, PolicyConfig, short_json
 from daf.plan.foreign_policy_checker import thread_policy_checker
 from daf.policies.registry import METTAGRID_PREFIX, SHORT_NAMES, is_foreign, split_class_path
-from daf.policies.user_code_hash import code_digest
+from daf.policies.user_code_hash import digest_file_with_imports
 from daf.provenance.hashing import digest, file_digest
 
 WEIGHTS_NAMES = ("policy", "best_policy")
@@ -31,7 +31,7 @@ def class_label(class_path: str) -> str:
         path = Path(class_path.removeprefix(METTAGRID_PREFIX))
         last = path.stem if path.suffix == ".zip" else path.name.replace(":", ".").split(".")[-1]
         return _join_label_and_file("mettagrid", last)
-    return _check_folder_name(class_path.replace(":", ".").split(".")[-1])
+    return _validated_folder_name(class_path.replace(":", ".").split(".")[-1])
 
 
 def default_label(policy: PolicyConfig, has_weights: bool) -> str:
@@ -42,7 +42,7 @@ def default_label(policy: PolicyConfig, has_weights: bool) -> str:
         has_weights: false for a network that neither has weights nor is trained.
     """
     label = class_label(policy.class_path)
-    if not policy.weights_by_training_seed():
+    if not policy.weights_file_by_training_seed():
         return label if has_weights else f"{label}-untrained"
     if policy.data_path is not None:
         weights = _weights_name(policy.data_path)
@@ -73,7 +73,7 @@ def _common_weights_name(paths: list[str]) -> str:
     return "imported"
 
 
-def unique_labels(policies: list[PolicyConfig], default_labels: list[str]) -> list[str]:
+def make_unique_labels(policies: list[PolicyConfig], default_labels: list[str]) -> list[str]:
     """Return a unique label for each policy: its name or default label, with a hash if ambiguous.
 
     Raises:
@@ -84,7 +84,7 @@ def unique_labels(policies: list[PolicyConfig], default_labels: list[str]) -> li
     for number, (policy, default) in enumerate(zip(policies, default_labels)):
         label = policy.name or default
         if not policy.name and counts[default] > 1:
-            label = _check_folder_name(f"{default}-{digest(read_policy_identity(policy))[:6]}")
+            label = _validated_folder_name(f"{default}-{digest(read_policy_identity(policy))[:6]}")
         if label in labels:
             raise ConfigError(
                 f"key 'policies.{number}': two policies are called '{policy.name or default}'; "
@@ -120,7 +120,7 @@ def build_policy_identity(
 
 
 def foreign_code_digest(class_path: str) -> str | None:
-    """Return the hash of a foreign policy's code, see `code_digest`; None for a policy of DAF.
+    """Return the hash of a foreign policy's code; None for a policy of DAF.
 
     The code of DAF's policies is hashed with the modules that a job imports.
 
@@ -136,7 +136,7 @@ def foreign_code_digest(class_path: str) -> str | None:
             return facts.digest
         module = facts.source_path
     try:
-        return code_digest(module)
+        return digest_file_with_imports(module)
     except (OSError, ValueError) as error:
         raise ConfigError(f"policy {short_json(class_path)}: {error}") from None
 
@@ -168,7 +168,7 @@ def _join_label_and_file(label: str, file_stem: str) -> str:
     joined = f"{label}-{file_stem}"
     if _is_valid_folder_name(joined):
         return joined
-    return _check_folder_name(
+    return _validated_folder_name(
         f"{label}-{re.sub('[^A-Za-z0-9_.-]+', '-', file_stem).strip('-')[:32] or 'unnamed'}"
     )
 
@@ -180,7 +180,7 @@ def _is_valid_folder_name(label: str) -> bool:
         return False
 
 
-def _check_folder_name(label: str) -> str:
+def _validated_folder_name(label: str) -> str:
     if not _is_valid_folder_name(label):
         raise ConfigError(f"{short_json(label)} cannot name a folder; give the policy a 'name'")
     return label

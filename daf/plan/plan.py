@@ -86,15 +86,15 @@ class Plan:
     labels: dict[str, str] = field(default_factory=dict)
     evaluation_configs: dict[str, EvaluationConfig] = field(default_factory=dict)
 
-    def merge(self, other: "Plan") -> None:
-        """Add the runs and policy instances of another plan for the same missions."""
-        self.runs |= other.runs
-        self.initial_weights |= other.initial_weights
-        self.colocated |= other.colocated
-        self.policies |= other.policies
-        self.weights |= other.weights
-        self.labels |= other.labels
-        self.evaluation_configs |= other.evaluation_configs
+    def add_runs_and_policies(self, other_plan: "Plan") -> None:
+        """Add the runs and policy instances of another plan for the same missions; no teams."""
+        self.runs |= other_plan.runs
+        self.initial_weights |= other_plan.initial_weights
+        self.colocated |= other_plan.colocated
+        self.policies |= other_plan.policies
+        self.weights |= other_plan.weights
+        self.labels |= other_plan.labels
+        self.evaluation_configs |= other_plan.evaluation_configs
 
     def find_contestant(self, name: str) -> PolicyInstance | Team:
         """Return the contestant with this name.
@@ -167,7 +167,7 @@ class Plan:
             return tuple(mission for mission in self.missions if mission not in missing)
 
         shared_jobs: list[EvaluationBatch] = []
-        for assigned in self._contestants_by_job():
+        for assigned in self._contestant_names_per_job():
             by_missions: dict[tuple[str, ...], list[str]] = {}
             for contestant in assigned:
                 by_missions.setdefault(evaluated_missions(contestant), []).append(contestant)
@@ -187,7 +187,7 @@ class Plan:
         ]
         return [batch for batch in single_jobs + shared_jobs if batch.missions]
 
-    def _contestants_by_job(self) -> list[list[str]]:
+    def _contestant_names_per_job(self) -> list[list[str]]:
         """Return the contestants of each job, without those that need a missing run."""
         size = self.config.execution.policies_per_job
         missing_runs = set(self.config.missing.runs)

@@ -61,7 +61,7 @@ class PolicyChecker:
             self._missions[names_or_paths] = tuple(missions)
         return self._missions[names_or_paths]
 
-    def check_can_play(
+    def check_fits_missions(
         self,
         policy: PolicyConfig,
         plan: Plan,
@@ -98,12 +98,16 @@ class PolicyChecker:
                 except PolicyMisbehaviorError as error:
                     self.misbehaving[policy.class_path] = error
             elif policy.class_path not in SHORT_NAMES or policy.init_kwargs or weights_file:
-                self._build_policy_or_load_weights(spec, network, mission, *training_missions)
+                self._check_daf_policy_builds(spec, network, mission, training_missions)
 
-    def _build_policy_or_load_weights(
-        self, spec: PolicySpec, network_key: str, *missions: Mission
+    def _check_daf_policy_builds(
+        self,
+        spec: PolicySpec,
+        network_key: str,
+        mission: Mission,
+        training_missions: tuple[Mission, ...],
     ) -> None:
-        """Build a policy of DAF for the first mission.
+        """Check that a policy of DAF can be built for a mission and loads its weights.
 
         If the previous policy has the same network, load only the weights: that takes 20 % of the
         time.
@@ -113,9 +117,8 @@ class PolicyChecker:
         if network_key != self._network:
             self._network = network_key
             self._built.clear()
-        name = missions[0].name
-        policy = self._built.get(name)
+        policy = self._built.get(mission.name)
         if not isinstance(policy, TrainablePolicy):
-            self._built[name] = make_policy(spec, Game.of(*missions))
+            self._built[mission.name] = make_policy(spec, Game.of(mission, *training_missions))
         elif spec.data_path is not None:
             load_weights(policy, spec)

@@ -16,7 +16,7 @@ Composition = dict[str, int]
 The shares are the smallest whole numbers, so equal teams have equal compositions."""
 
 
-def add_teams(plan: Plan, policy_labels: Sequence[str]) -> None:
+def add_teams_and_questions(plan: Plan, policy_labels: Sequence[str]) -> None:
     """Add the teams of the configuration and the questions about them to a plan.
 
     With training seeds each composition gives one team per seed: the trained members with the
@@ -33,7 +33,7 @@ def add_teams(plan: Plan, policy_labels: Sequence[str]) -> None:
     if config == TeamsConfig():
         return
     mixed = _mixed_teams(config, policy_labels)
-    replacements = _half_replaced_teams(config, policy_labels)
+    replacements = _half_replaced_team_by_policy(config, policy_labels)
     pairs = _cross_play_teams(config, policy_labels)
     compositions = {
         _composition_label(composition): composition
@@ -74,7 +74,9 @@ def _mixed_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Composition
     return compositions
 
 
-def _half_replaced_teams(config: TeamsConfig, labels: Sequence[str]) -> dict[str, Composition]:
+def _half_replaced_team_by_policy(
+    config: TeamsConfig, labels: Sequence[str]
+) -> dict[str, Composition]:
     """Return for each policy its team with the replacement policy, half of the agents each."""
     replacement = config.replacement
     if replacement is None:

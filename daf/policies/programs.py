@@ -17,6 +17,9 @@ from daf.policies.trainable import sample_actions
 
 MAX_PROGRAM_BYTES = 2**30
 
+LogitsAndState = tuple[torch.Tensor, torch.Tensor]
+"""Outputs of a program: logits and next recurrent state."""
+
 
 class ProgramPolicy(Policy):
     """Network in a file that maps observations to logits.
@@ -41,9 +44,7 @@ class ProgramPolicy(Policy):
         """Load the program, and set `is_loaded`, `num_tokens` and `state_size`."""
 
     @abstractmethod
-    def run(
-        self, tokens: torch.Tensor, recurrent_state: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def run(self, tokens: torch.Tensor, recurrent_state: torch.Tensor) -> LogitsAndState:
         """Run the program.
 
         Args:
@@ -108,10 +109,15 @@ class ONNXPolicy(ProgramPolicy):
         except Exception as error:  # ONNX Runtime raises many types
             first_line = str(error).partition("\n")[0][:200]
             raise ValueError(f"program {path}: not a valid ONNX program ({first_line})") from None
-        self._check_interface(path)
+        self._read_interface(path)
         self.is_loaded = True
 
-    def _check_interface(self, path: str | Path) -> None:
+    def _read_interface(self, path: str | Path) -> None:
+        """Set types and sizes of the program's inputs.
+
+        Raises:
+            ValueError: other inputs or outputs than those of the class; one line.
+        """
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         observation_type = _NUMPY_TYPES.get(inputs[0].type) if inputs else None
         shape = inputs[0].shape[1:] if inputs else []
@@ -144,9 +150,7 @@ class ONNXPolicy(ProgramPolicy):
                 )
             self.state_size = state_size
 
-    def run(
-        self, tokens: torch.Tensor, recurrent_state: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def run(self, tokens: torch.Tensor, recurrent_state: torch.Tensor) -> LogitsAndState:
         """Return logits float32 [N, K] and next recurrent state; see `ProgramPolicy`."""
         inputs = self._session.get_inputs()
         observations = tokens.cpu().numpy().astype(self._observation_type)

@@ -8,7 +8,7 @@ import torch
 
 from daf.errors import ConfigError
 from daf.policies.game import Game
-from daf.policies.programs import ProgramPolicy
+from daf.policies.programs import LogitsAndState, ProgramPolicy
 from daf.policies.registry import FILE_POLICIES, TORCH_PROGRAM
 
 
@@ -78,9 +78,7 @@ class TorchProgramPolicy(ProgramPolicy):
             ) from None
         self.is_loaded = True
 
-    def run(
-        self, tokens: torch.Tensor, recurrent_state: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def run(self, tokens: torch.Tensor, recurrent_state: torch.Tensor) -> LogitsAndState:
         """Return logits float32 [N, K] and next recurrent state; see `ProgramPolicy`."""
         inputs = (tokens, recurrent_state) if self.state_size else (tokens,)
         with torch.no_grad():

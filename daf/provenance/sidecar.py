@@ -32,10 +32,10 @@ MAX_BYTES, MAX_VALUES = 2**25, 1_000_000
 """Limits of a sidecar: 10 times the size of one with 20 000 files."""
 
 
-def _check_results_path(name: str) -> str:
-    if "\\" in name or "\0" in name or not {"", ".", ".."}.isdisjoint(name.split("/")):
+def _check_results_path(path: str) -> str:
+    if "\\" in path or "\0" in path or not {"", ".", ".."}.isdisjoint(path.split("/")):
         raise ValueError("expected the path of a file within the results folder")
-    return name
+    return path
 
 
 def _check_year(time: datetime) -> datetime:
@@ -93,7 +93,7 @@ class Sidecar(Model):
     record_digest: str = ""
 
     @model_validator(mode="after")
-    def _check_elsewhere_names(self) -> Self:
+    def _check_external_input_names(self) -> Self:
         if unexpected := sorted(self.elsewhere.keys() - self.inputs.keys()):
             raise ValueError(f"elsewhere: {unexpected[0]!r} is no input")
         return self
@@ -242,13 +242,17 @@ def write_outputs(
             end=datetime.fromtimestamp(0, UTC) + timedelta(microseconds=end),
         )
         write_text(temporary_sidecar, content.with_record_digest().to_text())
-        _rename_to_final((*temporary.values(), temporary_sidecar), finals, end_ns=end * 1000)
+        _set_end_time_and_rename(
+            (*temporary.values(), temporary_sidecar), finals, end_ns=end * 1000
+        )
     finally:
         for path in (*temporary.values(), temporary_sidecar):
             path.unlink(missing_ok=True)
 
 
-def _rename_to_final(temporaries: Sequence[Path], finals: Sequence[Path], end_ns: int) -> None:
+def _set_end_time_and_rename(
+    temporaries: Sequence[Path], finals: Sequence[Path], end_ns: int
+) -> None:
     """Set the modification time of all files, then rename them, the sidecar last."""
     for path in temporaries:
         os.utime(path, ns=(end_ns, end_ns))

@@ -163,7 +163,7 @@ def _find_input_change(
     return None
 
 
-def first_different_key(recorded: Any, requested: Any, key: str = "") -> str | None:
+def first_different_key(recorded: Any, requested: Any, key_prefix: str = "") -> str | None:
     """Return the dotted key of the first difference between plain data; None if they are equal.
 
     Tuples equal lists, as in JSON.
@@ -171,7 +171,7 @@ def first_different_key(recorded: Any, requested: Any, key: str = "") -> str | N
     Args:
         recorded: plain data of the sidecar.
         requested: plain data of the job.
-        key: dotted key of both.
+        key_prefix: dotted key of both.
     """
     pairs: list[tuple[Any, Any, Any]]
     if isinstance(recorded, Mapping) and isinstance(requested, Mapping):
@@ -182,9 +182,11 @@ def first_different_key(recorded: Any, requested: Any, key: str = "") -> str | N
         pairs = [(index, *values) for index, values in enumerate(items)]
     else:
         is_same = type(recorded) is type(requested) and recorded == requested
-        return None if is_same else key
+        return None if is_same else key_prefix
     for part, old, new in pairs:
-        difference = first_different_key(old, new, f"{key}.{part}" if key else str(part))
+        difference = first_different_key(
+            old, new, f"{key_prefix}.{part}" if key_prefix else str(part)
+        )
         if difference is not None:
             return difference
     return None

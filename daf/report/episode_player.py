@@ -43,7 +43,7 @@ class EpisodeView(NamedTuple):
     states: Markup
 
     @classmethod
-    def from_replay(
+    def from_first_episode(
         cls, replay: Replay, policy_label: str, replay_path: str
     ) -> "EpisodeView | None":
         """Return the first episode of a replay; None if it has no episode."""
@@ -86,7 +86,7 @@ def replay_viewer_data(
         return None
     names = list(dict.fromkeys(view.mission.name for view in episode_views))
     ordered = sorted(episode_views, key=lambda view: names.index(view.mission.name))
-    fits = _select_within_budget([len(view.states) for view in ordered], max_bytes)
+    fits = _select_indices_within_budget([len(view.states) for view in ordered], max_bytes)
     included = [view for number, view in enumerate(ordered) if number in fits]
     missions = {view.mission.name: view.mission for view in included}
     choices: dict[str, list[dict]] = {name: [] for name in missions}
@@ -111,7 +111,7 @@ def replay_viewer_data(
     }
 
 
-def _select_within_budget(sizes_in_bytes: Sequence[int], max_bytes: int) -> set[int]:
+def _select_indices_within_budget(sizes_in_bytes: Sequence[int], max_bytes: int) -> set[int]:
     """Return the indices of the smallest items that fit into the budget together."""
     order = sorted(range(len(sizes_in_bytes)), key=sizes_in_bytes.__getitem__)
     totals = accumulate(sizes_in_bytes[number] for number in order)

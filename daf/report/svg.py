@@ -82,9 +82,11 @@ def path_data(points: list[tuple[float, float]], is_closed: bool = False) -> str
     return f"M{coordinates}{'Z' if is_closed else ''}"
 
 
-def linear_scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+def linear_scale(
+    low: float, high: float, start_pixel: float, end_pixel: float
+) -> Callable[[float], float]:
     """Return the linear function from [low, high] (low < high) to pixels [start, end]."""
-    return lambda value: start + (value - low) / (high - low) * (end - start)
+    return lambda value: start_pixel + (value - low) / (high - low) * (end_pixel - start_pixel)
 
 
 class Axis(NamedTuple):

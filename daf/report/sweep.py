@@ -39,7 +39,7 @@ def render_sweep_report(
     rounds: pd.DataFrame,
     environment: Mapping[str, Any],
     command: str,
-    sources: Mapping[str, str],
+    source_digests: Mapping[str, str],
 ) -> str:
     """Render the report. Equal inputs give equal text.
 
@@ -50,7 +50,7 @@ def render_sweep_report(
         rounds: rounds.parquet.
         environment: environment.json.
         command: command line that reproduces the sweep.
-        sources: SHA-256 of each source file.
+        source_digests: SHA-256 of each source file.
 
     Returns:
         HTML text.
@@ -76,7 +76,7 @@ def render_sweep_report(
         config_yaml=format_yaml(sweep.model_dump(mode="json", exclude={"execution"})),
         provenance=provenance_table({}, environment),
         versions=facts_table("Versions", environment.get("versions", {})),
-        sources=sources_table(sources),
+        sources=sources_table(source_digests),
     )
 
 

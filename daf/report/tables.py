@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from daf.report.result_types import Estimate
 from daf.report.score_charts import LearningCurve
-from daf.stats import format_names, format_score
+from daf.stats import abbreviate_name_list, format_score
 from daf.stats.analyse import Statistics
 from daf.stats.verdict import RankedPolicy
 
@@ -131,7 +131,7 @@ def leaders_table(stats: Statistics) -> Table:
     for mission in stats["missions"]:
         verdict = stats["mission_verdicts"][mission]
         item = estimates[verdict["best_policies"][0], mission]
-        others = format_names(verdict["undecided_with"])
+        others = abbreviate_name_list(verdict["undecided_with"])
         if verdict["decided"]:
             certainty = "significantly higher than all others"
         elif len(verdict["best_policies"]) > 1:

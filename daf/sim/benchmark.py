@@ -64,7 +64,7 @@ def measure_speed(
     Raises:
         ValueError: see `Simulation`.
     """
-    with _limited_threads(threads, pin_to_core=device == "cpu" and threads == 1):
+    with _limit_threads(threads, pin_to_core=device == "cpu" and threads == 1):
         simulation = Simulation(mission, num_worlds, device, auto_reset=True, threads=threads)
         clock = make_clock(simulation, threads)
         actions = sample_random_moves(simulation)
@@ -115,7 +115,7 @@ def measure_speed(
     }
 
 
-def measure_one_and_all_cores(mission_names: list[str], threads: int) -> list[dict[str, Any]]:
+def measure_one_and_many_cores(mission_names: list[str], threads: int) -> list[dict[str, Any]]:
     """Measure missions on 1 core and, if `threads` > 1, on `threads` cores with 2048 worlds each.
 
     Args:
@@ -156,7 +156,7 @@ def _measure_phase_fractions(
 
 
 @contextlib.contextmanager
-def _limited_threads(num_threads: int, pin_to_core: bool) -> Iterator[None]:
+def _limit_threads(num_threads: int, pin_to_core: bool) -> Iterator[None]:
     """Limit torch to `num_threads` threads and, if `pin_to_core`, this process to one core."""
     cores, previous_threads = os.sched_getaffinity(0), torch.get_num_threads()
     torch.set_num_threads(num_threads)

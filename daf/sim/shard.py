@@ -78,7 +78,7 @@ class Shard:
             "observe": [agent_tokens, agent_token_count, no_mask, tokens],
         }
         self._recorded_launches = {
-            phase: self._prepare_launch(phase, arguments)
+            phase: self._record_launch(phase, arguments)
             for phase, arguments in self._arguments.items()
         }
 
@@ -109,7 +109,7 @@ class Shard:
             "observe", [agent_tokens, agent_token_count, mask, tokens], stream=stream
         )
 
-    def _prepare_launch(self, phase: Phase, arguments: list[Any]) -> wp.Launch:
+    def _record_launch(self, phase: Phase, arguments: list[Any]) -> wp.Launch:
         launch = self._launch_kernel(phase, arguments, record_cmd=True)
         assert launch is not None  # None only without record_cmd
         return launch

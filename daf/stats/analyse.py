@@ -19,7 +19,7 @@
 - `ranking`: {"overall": [see `verdict.rank_policies`], "missions": {mission: [...]}};
 - `teams`: see `teams.analyse_teams`; None without teams;
 - `game`: see `game_statistics.average_game_statistics`;
-- `profiles`: {"overall": see `profiles.compute_profile`, "missions": {mission: ...}};
+- `profiles`: {"overall": see `profiles.compute_performance_profiles`, "missions": {mission: ...}};
 - `mission_verdicts`: {mission: output of `verdict.find_winner`, and `verdict`};
 - `best_policies`, `best_policy`, `best_policy_decided`, `undecided_with`, `verdict`: overall.
 """
@@ -43,7 +43,7 @@ from daf.stats.family import Comparison, NamedPair, test_family
 from daf.stats.game_statistics import average_game_statistics
 from daf.stats.optimality_gap import estimate_optimality_gap
 from daf.stats.pair import SEEDS_NEEDED, compare_pair
-from daf.stats.profiles import ScoreProfiles, compute_profile
+from daf.stats.profiles import ScoreProfiles, compute_performance_profiles
 from daf.stats.robust import estimate_median_and_iqm
 from daf.stats.teams import TeamQuestions, analyse_teams
 from daf.stats.verdict import (
@@ -237,10 +237,12 @@ def _compute_score_profiles(data: Evaluations, confidence: float) -> ScoreProfil
     several = len(data.shared_missions) > 1
     return {
         "overall": (
-            compute_profile(data.overall_samples, confidence, data.ceilings) if several else None
+            compute_performance_profiles(data.overall_samples, confidence, data.ceilings)
+            if several
+            else None
         ),
         "missions": {
-            mission: compute_profile(samples, confidence, data.ceilings)
+            mission: compute_performance_profiles(samples, confidence, data.ceilings)
             for mission, samples in data.samples.items()
         },
     }
@@ -250,15 +252,15 @@ def _rank_overall_and_by_mission(
     data: Evaluations,
     estimates: list[MeanEstimate],
     comparisons: list[Comparison],
-    overall: list[MeanEstimate],
-    comparisons_overall: list[Comparison],
+    overall_estimates: list[MeanEstimate],
+    overall_comparisons: list[Comparison],
     *,
     confidence: float,
 ) -> dict[str, Any]:
     """Return the rankings and verdicts of each mission and overall."""
     shared = data.shared_missions
     scope = f"over {len(shared)} missions" if len(shared) > 1 else f"on {''.join(shared)}"
-    ranks, final = _rank_with_verdict(overall, comparisons_overall, scope, confidence)
+    ranks, final = _rank_with_verdict(overall_estimates, overall_comparisons, scope, confidence)
     rankings, verdicts = {}, {}
     for mission in data.missions:
         items = [item for item in estimates if item["mission"] == mission]
@@ -278,11 +280,11 @@ def _rank_overall_and_by_mission(
 
 
 def _rank_with_verdict(
-    estimates: list[MeanEstimate], comparisons: list[Comparison], scope: str, confidence: float
+    estimates: list[MeanEstimate], comparisons: list[Comparison], scope_text: str, confidence: float
 ) -> tuple[list[RankedPolicy], Winner]:
     """Return the ranking, and its winner with the key `verdict`."""
     ranks = rank_policies(estimates, comparisons)
     winner = find_winner(ranks, comparisons)
     by_policy = {item["policy"]: item for item in estimates}
-    text = format_verdict(winner, by_policy, comparisons, scope, confidence)
+    text = format_verdict(winner, by_policy, comparisons, scope_text, confidence)
     return ranks, winner | {"verdict": text}

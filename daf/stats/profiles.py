@@ -13,7 +13,7 @@ from daf.stats.proportions import wilson_interval
 POINTS = 41
 
 Profile = dict[str, Any]
-"""Performance profiles of some policies, in JSON types; see `compute_profile` for the keys."""
+"""Profiles of some policies, in JSON types; see `compute_performance_profiles` for the keys."""
 
 
 class ScoreProfiles(TypedDict):
@@ -42,7 +42,7 @@ class _Curve(NamedTuple):
     up: np.ndarray | None
 
 
-def compute_profile(
+def compute_performance_profiles(
     samples: Mapping[str, Samples],
     confidence: float,
     ceilings: Ceilings,

@@ -107,7 +107,7 @@ def _improvement_on_mission(
         if x.index.equals(y.index):
             return _paired_improvement((np.sign(x - y) + 1) / 2, confidence)
         return _unpaired_improvement(x.to_numpy(), y.to_numpy(), confidence)
-    means = a.run_means[mission_name], b.run_means[mission_name]
+    means = a.run_means_by_mission[mission_name], b.run_means_by_mission[mission_name]
     if a.unit == b.unit:
         return _unpaired_improvement(*means, confidence)
     wins = (np.sign(means[0] - means[1]) + 1) / 2  # either side is a single mean

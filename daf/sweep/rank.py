@@ -84,11 +84,11 @@ def is_trained_as_long_as_best(
     return sweep.strategy != "halving" or trial["round"] == best["round"]
 
 
-def _ranking_key(sweep: DAFSweepConfig, entry: Mapping[str, Any]) -> tuple[int, float]:
+def _ranking_key(sweep: DAFSweepConfig, trial_entry: Mapping[str, Any]) -> tuple[int, float]:
     """Return the rung of halving and the objective; the best trial has the smallest key."""
     sign = 1 if sweep.optimize_direction == "minimize" else -1
-    rung = entry["round"] if sweep.strategy == "halving" else 0
-    return -rung, sign * round_for_comparison(entry["objective"])
+    rung = trial_entry["round"] if sweep.strategy == "halving" else 0
+    return -rung, sign * round_for_comparison(trial_entry["objective"])
 
 
 def build_rounds_table(
@@ -128,10 +128,10 @@ def select_finalists(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[s
 
 
 def split_episodes_by_trial(
-    episodes: pd.DataFrame, metric_name: str, entries: Sequence[Mapping[str, Any]]
+    episodes: pd.DataFrame, metric_name: str, trial_entries: Sequence[Mapping[str, Any]]
 ) -> dict[str, pd.DataFrame]:
     """Return the episode table of each trial, with the metric as score."""
-    trial_by_run = {run: entry["trial"] for entry in entries for run in entry["runs"]}
+    trial_by_run = {run: entry["trial"] for entry in trial_entries for run in entry["runs"]}
     rows = episodes[episodes["run"].isin(trial_by_run.keys())]
     table = check_and_sort_episodes(
         rows.assign(policy=rows["run"].map(trial_by_run), score=rows[metric_name])
@@ -169,37 +169,40 @@ def compare_with_best(
     return dict(zip(other_trials, comparisons))
 
 
-def estimate_objective(episodes: pd.DataFrame) -> MeanEstimate:
+def estimate_objective(trial_episodes: pd.DataFrame) -> MeanEstimate:
     """Return the estimate of a trial's objective on all missions, with its interval and unit."""
-    unit = choose_independent_unit(episodes)
-    missions = sorted(set(episodes["mission"]))
-    return estimate_mean(episodes, missions, unit, CONFIDENCE) | {"unit": unit}
+    unit = choose_independent_unit(trial_episodes)
+    missions = sorted(set(trial_episodes["mission"]))
+    return estimate_mean(trial_episodes, missions, unit, CONFIDENCE) | {"unit": unit}
 
 
 def _trials_tied_with_best(
     sweep: DAFSweepConfig,
-    ranked: Sequence[Mapping[str, Any]],
+    ranked_trials: Sequence[Mapping[str, Any]],
     episodes_by_trial: dict[str, pd.DataFrame],
 ) -> set[str]:
     """Return the best trial, and those with as many steps that do not differ significantly."""
-    best = ranked[0]
-    others = [e["trial"] for e in ranked[1:] if is_trained_as_long_as_best(sweep, e, best)]
+    best = ranked_trials[0]
+    others = [e["trial"] for e in ranked_trials[1:] if is_trained_as_long_as_best(sweep, e, best)]
     comparisons = compare_with_best(episodes_by_trial, best["trial"], others)
     return {best["trial"], *(trial for trial, c in comparisons.items() if not c["decided"])}
 
 
 def _trial_row(
-    entry: Mapping[str, Any], status: str, episodes: pd.DataFrame | None, objective_sign: int
+    trial_entry: Mapping[str, Any],
+    status: str,
+    episodes: pd.DataFrame | None,
+    minimization_sign: int,
 ) -> dict[str, Any]:
     row = {
-        "trial": entry["trial"],
+        "trial": trial_entry["trial"],
         "status": status,
-        "objective": math.nan if entry["objective"] is None else entry["objective"],
+        "objective": math.nan if trial_entry["objective"] is None else trial_entry["objective"],
         "tied": False,
-        "round": entry["round"],
-        "steps": entry["steps"],
-        "hyperparameters": json.dumps(entry["values"], sort_keys=True),
-        "runs": sorted(entry["runs"]),
+        "round": trial_entry["round"],
+        "steps": trial_entry["steps"],
+        "hyperparameters": json.dumps(trial_entry["values"], sort_keys=True),
+        "runs": sorted(trial_entry["runs"]),
     }
     if episodes is None:
         return row
@@ -210,7 +213,7 @@ def _trial_row(
         | {key: estimate[key] for key in ("low", "high", "unit", "n_units")}
         | {
             "best_run": str(
-                (objective_sign * run_means.map(round_for_comparison)).sort_index().idxmin()
+                (minimization_sign * run_means.map(round_for_comparison)).sort_index().idxmin()
             )
         }
     )

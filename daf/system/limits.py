@@ -95,7 +95,7 @@ def check_memory_limits() -> None:
         limit.check_sufficient()
 
 
-def check_process_limits() -> None:
+def check_limits_and_clock() -> None:
     """Check that limits and clock of this process are sufficient for a workflow.
 
     Raises:
@@ -103,10 +103,10 @@ def check_process_limits() -> None:
     """
     for limit in LIMITS:
         limit.check_sufficient()
-    check_clock()
+    check_system_clock_year()
 
 
-def check_clock() -> None:
+def check_system_clock_year() -> None:
     """Check that the clock shows a year that sidecars can represent.
 
     Raises:

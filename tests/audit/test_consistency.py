@@ -7,7 +7,7 @@ import pytest
 
 from daf.audit.consistency import ConsistencyChecks
 from daf.audit.findings import Findings
-from daf.audit.integrity import record_integrity_findings
+from daf.audit.integrity import read_sidecars_and_record_integrity
 from daf.audit.jobs import CannotVerifyError
 from daf.audit.sidecar_index import SidecarMismatchError, _MissionLoader
 from daf.config import ConfigError
@@ -29,7 +29,9 @@ def results(made, tmp_path) -> Path:
 
 def mismatches(results: Path, trust: tuple[str, ...] = ()) -> dict[str, str]:
     """Return error class and message of each inconsistent sidecar, by file."""
-    checks = ConsistencyChecks(results, record_integrity_findings(results, Findings()), trust)
+    checks = ConsistencyChecks(
+        results, read_sidecars_and_record_integrity(results, Findings()), trust
+    )
     messages = {}
     for name in checks.sidecars:
         try:

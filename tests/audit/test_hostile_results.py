@@ -196,8 +196,8 @@ def test_worker_survives_crash_and_timeout(code, message, results, tmp_path):
             worker.reexecute_job(file, tmp_path / "1")
         name = other_table.relative_to(results).as_posix()
         worker.minutes = 5
-        made = worker.reexecute_job(name, tmp_path / "2")
-        assert (made / name).read_bytes() == other_table.read_bytes()
+        worker.reexecute_job(name, tmp_path / "2")
+        assert (tmp_path / "2" / name).read_bytes() == other_table.read_bytes()
 
 
 @pytest.mark.parametrize("change, message", [

@@ -11,14 +11,14 @@ import pytest
 
 from daf.audit import CHANGED, VERIFIED
 from daf.audit.findings import Findings
-from daf.audit.integrity import record_integrity_findings
+from daf.audit.integrity import read_sidecars_and_record_integrity
 
 KINDS = ("byte", "delete", "swap", "redate")
 
 
 def integrity_findings(results: Path) -> Findings:
     findings = Findings()
-    record_integrity_findings(results, findings)
+    read_sidecars_and_record_integrity(results, findings)
     return findings
 
 

@@ -279,4 +279,4 @@ def test_example_configuration_is_valid(tmp_path, monkeypatch):
         yaml.safe_dump({"policies": ["mine.py:Still"], "missions": ["assembler_1"]})
     )
     (instance,) = make_plan(BenchmarkConfig.from_yaml("config.yaml")).policies.values()
-    assert instance.policy == "Still" and instance.name.startswith("Still-")
+    assert instance.default_label == "Still" and instance.name.startswith("Still-")

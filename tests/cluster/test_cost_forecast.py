@@ -2,7 +2,12 @@
 
 import pytest
 
-from daf.cluster.cost_forecast import PLANNING_SECONDS_PER_JOB, Cluster, forecast_cost, main
+from daf.cluster.cost_forecast import (
+    PLANNING_SECONDS_PER_JOB,
+    Cluster,
+    forecast_cost,
+    print_forecast,
+)
 from daf.cluster.measured_times import MeasuredTimes
 from daf.config import BenchmarkConfig
 from daf.plan import make_plan
@@ -93,18 +98,18 @@ def test_invalid_arguments_give_one_line(tmp_path, capsys):
         f"policies: [random]\nmissions: [assembler_1]\nexecution: {{results_dir: {tmp_path}}}\n"
     )
     file = str(tmp_path / "c.yaml")
-    assert main([file, "--like", file, "--slots", "2"]) == 2
+    assert print_forecast([file, "--like", file, "--slots", "2"]) == 2
     assert "no times of the runs and evaluations" in capsys.readouterr().err
     colocated = tmp_path / "colocated.yaml"
     colocated.write_text(
         "policies: [stateless]\nmissions: [assembler_1]\nexecution: {runs_per_job: 2}\n"
     )
-    assert main([file, "--like", str(colocated), "--slots", "2"]) == 2
+    assert print_forecast([file, "--like", str(colocated), "--slots", "2"]) == 2
     assert "key 'execution.runs_per_job': got 2; expected 1" in capsys.readouterr().err
     colocated.write_text(
         "policies: [random]\nmissions: [assembler_1]\nexecution: {policies_per_job: 2}\n"
     )
-    assert main([file, "--like", str(colocated), "--slots", "2"]) == 2
+    assert print_forecast([file, "--like", str(colocated), "--slots", "2"]) == 2
     assert "key 'execution.policies_per_job': got 2; expected 1, as in" in capsys.readouterr().err
-    assert main([file, "--like", file, "--slots", "0"]) == 2
+    assert print_forecast([file, "--like", file, "--slots", "0"]) == 2
     assert capsys.readouterr().err.startswith("error: --slots: at least 1")

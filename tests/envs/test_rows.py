@@ -26,8 +26,8 @@ def test_rows_equal_the_tensors_of_the_worlds(mission, options):
         observations, rewards, *ends = worlds.step(torch.from_numpy(actions).view(3, 4))
         assert np.array_equal(rows.step(actions), rewards.flatten().numpy())
         assert np.array_equal(rows.read_observations(), observations.flatten(0, 1).numpy())
-        finished_worlds = rows.find_finished_worlds()
-        for actual, expected in zip(rows.mark_ends(finished_worlds), ends):
+        finished_worlds = rows.read_finished_mask()
+        for actual, expected in zip(rows.compute_end_flags(finished_worlds), ends):
             assert np.array_equal(actual, expected.repeat_interleave(4).numpy())
         done = ends[0] | ends[1]
         if finished_worlds is None:

@@ -226,7 +226,7 @@ def test_content_of_fixed_weights_is_in_the_name(tmp_path):
         }])  # fmt: skip
         assert not made.runs
         (instance,) = made.policies.values()
-        assert instance.policy == "stateless-best"
+        assert instance.default_label == "stateless-best"
         assert made.weights == {instance.name: str(path)}
         instance_names.add(instance.name)
     assert len(instance_names) == 2
@@ -368,8 +368,8 @@ def test_unknown_missing_names_are_refused(missing, error):
 ])  # fmt: skip
 def test_modules_of_runs_and_policies(class_path, modules):
     made = plan(policies=[class_path])
-    assert all(run.class_modules() == modules for run in made.runs.values())
-    assert all(instance.class_modules() == modules for instance in made.policies.values())
+    assert all(run.daf_class_modules() == modules for run in made.runs.values())
+    assert all(instance.daf_class_modules() == modules for instance in made.policies.values())
 
 
 def test_disk_needed_grows_with_the_plan():

@@ -190,7 +190,7 @@ def test_code_hash_covers_all_loaded_modules(modules, copy):
         "    path = path / '__init__.py' if path.is_dir() else path.with_suffix('.py')\n"
         "    old = path.read_text()\n"
         "    path.write_text(old + '\\nEXTRA = 1\\n')\n"
-        "    p._hash_and_imports.cache_clear()\n"
+        "    p._hash_module.cache_clear()\n"
         "    p.code_hash.cache_clear()\n"
         f"    if p.code_hash(*{modules!r}) == before: print(path)\n"
         "    path.write_text(old)\n",

@@ -2,38 +2,38 @@
 
 from daf.audit.jobs.base import CannotVerifyError, Job
 from daf.audit.jobs.experiments import (
-    Compare,
-    EnvironmentCheck,
+    CompareJob,
+    EnvironmentCheckJob,
     PipelineCall,
-    Report,
+    ReportJob,
     parse_experiment_config,
 )
-from daf.audit.jobs.policies import Deploy, Evaluate, Train
+from daf.audit.jobs.policies import DeployJob, EvaluateJob, TrainJob
 from daf.audit.jobs.registry import check_policy_code, parse_job
 from daf.audit.jobs.sweeps import (
-    Conclude,
-    Propose,
-    Rank,
+    ConcludeJob,
+    ProposeJob,
+    RankJob,
     SweepJob,
-    SweepReport,
+    SweepReportJob,
     derive_sweep_folder,
 )
 
 __all__ = [
     "CannotVerifyError",
-    "Compare",
-    "Conclude",
-    "Deploy",
-    "EnvironmentCheck",
-    "Evaluate",
+    "CompareJob",
+    "ConcludeJob",
+    "DeployJob",
+    "EnvironmentCheckJob",
+    "EvaluateJob",
     "Job",
     "PipelineCall",
-    "Propose",
-    "Rank",
-    "Report",
+    "ProposeJob",
+    "RankJob",
+    "ReportJob",
     "SweepJob",
-    "SweepReport",
-    "Train",
+    "SweepReportJob",
+    "TrainJob",
     "check_policy_code",
     "derive_sweep_folder",
     "parse_experiment_config",

@@ -25,7 +25,7 @@ from daf.sim.tables.codes import (
 )
 from daf.sim.tables.maps import MapArrays, PaddedGridGeometry, TableData, to_int32_array
 from daf.sim.tables.struct import Tables
-from daf.sim.tables.windows import visibility_tables, window_cells
+from daf.sim.tables.windows import build_window_cells, visibility_tables
 
 
 class MissionTables:
@@ -218,7 +218,7 @@ def _reward_tables(mission: Mission) -> TableData:
 def _window_tables(
     mission: Mission, padded: PaddedGridGeometry, map_tables: TableData
 ) -> TableData:
-    window = window_cells(mission.window_height, mission.window_width, padded.width)
+    window = build_window_cells(mission.window_height, mission.window_width, padded.width)
     grid, first_agent = map_tables["grid"], map_tables["first_agent"]
     visibility = visibility_tables(
         window,
