@@ -52,6 +52,8 @@ def main() -> int:
     excluded = [f":!{path}" for path in EXEMPT]
     problems = git("grep", "--no-color", "-InwE", pattern, "--", ".", *excluded)
     for file in git("ls-files", "--", "*.py"):
+        if not (ROOT / file).is_file():  # deleted, and not yet staged
+            continue
         tree = ast.parse((ROOT / file).read_text(encoding="utf-8"))
         problems += [
             f"{file}:{line}: retired name '{name}'"

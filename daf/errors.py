@@ -5,7 +5,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -23,7 +23,7 @@ def escape_unprintable(line: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
-def os_error_text(error: OSError) -> str:
+def describe_os_error(error: OSError) -> str:
     """Return the file name and the reason of an OSError."""
     file_name = f"{short_json(str(error.filename))}: " if error.filename is not None else ""
     return f"{file_name}{error.strerror or error}"
@@ -41,7 +41,7 @@ def error_context(source: str) -> Iterator[None]:
     except ConfigError as error:
         raise ConfigError(f"{source}: {error}") from None
     except OSError as error:  # such as a file name that is too long
-        raise ConfigError(f"{source}: {os_error_text(error)}") from None
+        raise ConfigError(f"{source}: {describe_os_error(error)}") from None
 
 
 EXPECTED = {
@@ -94,7 +94,7 @@ def describe_validation_error(error: ValidationError, model: type[BaseModel]) ->
 
 
 def _describe_problem(problem: ErrorDetails, model: type[BaseModel]) -> str:
-    keys, owner = _key_path_and_model(problem["loc"], model)
+    keys, owner = _locate_problem(problem["loc"], model)
     key, kind, context = ".".join(keys), problem["type"], problem.get("ctx", {})
     if kind == "extra_forbidden":
         return f"unknown key '{key}'; {suggest(keys[-1], sorted(owner.model_fields))}"
@@ -128,12 +128,17 @@ def _expectation_from_pydantic(message: str) -> str:
     return text.replace(comparison[1], COMPARISONS[comparison[1]], 1) if comparison else text
 
 
-def _key_path_and_model(
-    location: tuple, model: type[BaseModel]
-) -> tuple[list[str], type[BaseModel]]:
-    """Return the keys that lead to a problem, and the innermost model that contains it.
+class _ProblemLocation(NamedTuple):
+    """Keys that lead to a problem, and the innermost model that contains it."""
 
-    The result omits pydantic's marks: the tag of a union's member, and `[key]` for a mapping's key.
+    keys: list[str]
+    owner: type[BaseModel]
+
+
+def _locate_problem(location: tuple, model: type[BaseModel]) -> _ProblemLocation:
+    """Return the location of a problem of pydantic.
+
+    The keys omit pydantic's marks: the tag of a union's member, and `[key]` for a mapping's key.
     """
     keys: list[str] = []
     owner = model
@@ -152,7 +157,7 @@ def _key_path_and_model(
                 annotation = field.annotation if field else None
             else:  # dict[str, annotation] or tuple[annotation, ...]
                 annotation = inner[get_origin(annotation) is dict] if inner else None
-    return keys, owner
+    return _ProblemLocation(keys, owner)
 
 
 def _is_model(annotation: Any) -> bool:

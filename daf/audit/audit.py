@@ -8,24 +8,33 @@ from pathlib import Path
 from typing import Any
 
 from daf.audit.consistency import ConsistencyChecks
-from daf.audit.consistency_checks import (
-    check_environment_file,
-    check_job_consistency,
-    check_pipeline_files,
-    check_report_sources,
-    check_run_without_retraining,
-    reexecute_and_compare,
-)
 from daf.audit.findings import CHANGED, UNVERIFIABLE, VERIFIED, Finding, Findings
-from daf.audit.integrity import check_integrity
-from daf.audit.jobs import EnvironmentCheck, Evaluate, Job, PipelineCall, Report, SweepReport, Train
+from daf.audit.integrity import read_sidecars_and_record_integrity
+from daf.audit.job_findings import (
+    ALL,
+    mark_report_if_inputs_unverified,
+    parse_job_and_record_findings,
+    record_environment_findings,
+    record_pipeline_findings,
+    record_run_findings_without_retraining,
+    reexecute_and_record_differences,
+)
+from daf.audit.jobs import (
+    EnvironmentCheckJob,
+    EvaluateJob,
+    Job,
+    PipelineCall,
+    ReportJob,
+    SweepReportJob,
+    TrainJob,
+)
 from daf.audit.report_page import render_audit_page
-from daf.audit.trainings import ALL
 from daf.audit.worker import Worker
 from daf.config import ConfigError, short_json, suggest
 from daf.config.audit import AuditConfig
 from daf.files.text_files import write_json, write_text
 from daf.provenance.origin import Origin
+from daf.system.exit_status import ExitStatus
 from daf.system.limited_process import ProcessLimits
 
 EXIT_STATUS = {VERIFIED: 0, CHANGED: 1, UNVERIFIABLE: 3}
@@ -58,7 +67,7 @@ class Audit:
         return VERIFIED if all_verified else UNVERIFIABLE
 
     @property
-    def exit_status(self) -> int:
+    def exit_status(self) -> ExitStatus:
         """Exit status: 0 verified, 1 changed, 3 unverifiable."""
         return EXIT_STATUS[self.verdict]
 
@@ -132,7 +141,7 @@ def audit(
     if not results_dir.is_dir():
         raise ConfigError(f"{short_json(str(results_dir))} is not a results folder")
     findings = Findings()
-    sidecars = check_integrity(results_dir, findings)
+    sidecars = read_sidecars_and_record_integrity(results_dir, findings)
     if not any(finding.is_result for finding in findings):
         raise ConfigError(f"{results_dir}: no results to audit")
     intact = {
@@ -143,65 +152,77 @@ def audit(
     for sidecar in sidecars.values():
         findings.mark_non_results(sidecar.log, "log file; no result depends on it")
     checks = ConsistencyChecks(results_dir, sidecars, config.trust)
-    jobs = {name: job for name in intact if (job := check_job_consistency(name, checks, findings))}
-    runs = {name: job for name, job in jobs.items() if isinstance(job, Train)}
-    evaluations = {n: j.evaluation.episodes for n, j in jobs.items() if isinstance(j, Evaluate)}
+    jobs = {
+        name: job
+        for name in intact
+        if (job := parse_job_and_record_findings(name, checks, findings))
+    }
+    runs = {name: job for name, job in jobs.items() if isinstance(job, TrainJob)}
+    evaluations = {n: j.evaluation.episodes for n, j in jobs.items() if isinstance(j, EvaluateJob)}
     selected = {
         "computed": [name for name, job in jobs.items() if job.recomputable],
         "played": sample_evaluations(evaluations, config),
         "trained": _select_runs_to_retrain(runs, config.retrain),
     }
-    _check_pipelines_and_environments(jobs, checks, findings)
+    _record_pipeline_and_environment_findings(jobs, checks, findings)
     limits = ProcessLimits(config.memory_mb, config.processes)
     with Worker(results_dir, config.trust, config.minutes, limits) as worker:
         for name in [name for name in runs if name not in selected["trained"]]:
-            outcome = check_run_without_retraining(name, runs[name], checks, findings, worker)
+            outcome = record_run_findings_without_retraining(
+                name, runs[name], checks, findings, worker
+            )
             print_line(f"{name}: {outcome}")
         for name in (name for names in selected.values() for name in names):
-            outcome = reexecute_and_compare(results_dir, name, intact[name], findings, worker)
+            outcome = reexecute_and_record_differences(
+                results_dir, name, intact[name], findings, worker
+            )
             print_line(f"{name}: {outcome}")
     for name, job in jobs.items():
-        if isinstance(job, Report | SweepReport):
-            check_report_sources(name, checks, findings)
+        if isinstance(job, ReportJob | SweepReportJob):
+            mark_report_if_inputs_unverified(name, checks, findings)
     played = sum(evaluations[name] for name in selected["played"])
     return Audit(config, list(findings), selected, (played, sum(evaluations.values())))
 
 
-def sample_evaluations(num_episodes: dict[str, int], config: AuditConfig) -> list[str]:
+def sample_evaluations(
+    num_episodes_by_evaluation: dict[str, int], config: AuditConfig
+) -> list[str]:
     """Draw the evaluations to re-execute, by the seed, until they hold the share of all episodes.
 
     Rounding of a network depends on the batch size, so only whole evaluations are reproducible.
 
     Args:
-        num_episodes: number of episodes of each evaluation.
+        num_episodes_by_evaluation: number of episodes of each evaluation.
         config: settings with `share` and `seed`.
     """
-    min_episodes = config.share * sum(num_episodes.values())
-    shuffled = list(num_episodes)
+    min_episodes = config.share * sum(num_episodes_by_evaluation.values())
+    shuffled = list(num_episodes_by_evaluation)
     random.Random(config.seed).shuffle(shuffled)
     sample: list[str] = []
-    while sum(num_episodes[name] for name in sample) < min_episodes:
+    while sum(num_episodes_by_evaluation[name] for name in sample) < min_episodes:
         sample.append(shuffled[len(sample)])
     return sample
 
 
-def _check_pipelines_and_environments(
-    jobs: dict[str, Job], checks: ConsistencyChecks, findings: Findings
+def _record_pipeline_and_environment_findings(
+    job_by_first_output: dict[str, Job], checks: ConsistencyChecks, findings: Findings
 ) -> None:
-    """Check results of pipelines and environment checks, which are not re-executed."""
-    for name, job in jobs.items():
+    """Record findings on pipelines and environment checks, which are not re-executed."""
+    for name, job in job_by_first_output.items():
         if isinstance(job, PipelineCall):
-            check_pipeline_files(name, job, checks, findings)
-        elif isinstance(job, EnvironmentCheck):
-            check_environment_file(name, job, checks, findings)
+            record_pipeline_findings(name, job, checks, findings)
+        elif isinstance(job, EnvironmentCheckJob):
+            record_environment_findings(name, job, checks, findings)
 
 
-def _select_runs_to_retrain(runs: dict[str, Train], retrain: str | None) -> list[str]:
+def _select_runs_to_retrain(
+    job_by_weights_file: dict[str, TrainJob], run_name_or_all: str | None
+) -> list[str]:
     """Return the weights files of the runs to retrain: none, all, or those of one run."""
-    if retrain in (None, ALL):
-        return list(runs) if retrain else []
-    names = {job.run.name: name for name, job in runs.items()}
-    if retrain not in names:
-        choices = suggest(retrain, [ALL, *sorted(names)])
-        raise ConfigError(f"retrain: got {short_json(retrain)}; {choices}")
-    return [names[retrain]]
+    if run_name_or_all in (None, ALL):
+        return list(job_by_weights_file) if run_name_or_all else []
+    names = {job.run.name: name for name, job in job_by_weights_file.items()}
+    if run_name_or_all not in names:
+        choices = suggest(run_name_or_all, [ALL, *sorted(names)])
+        raise ConfigError(f"retrain: got {short_json(run_name_or_all)}; {choices}")
+    return [names[run_name_or_all]]

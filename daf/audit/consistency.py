@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from daf.audit.jobs import (
-    Compare,
-    Conclude,
-    Deploy,
-    Evaluate,
+    CompareJob,
+    ConcludeJob,
+    DeployJob,
+    EvaluateJob,
     Job,
-    Propose,
-    Rank,
-    Report,
-    SweepReport,
-    Train,
+    ProposeJob,
+    RankJob,
+    ReportJob,
+    SweepReportJob,
+    TrainJob,
     check_policy_code,
     derive_sweep_folder,
     parse_job,
@@ -33,7 +33,7 @@ STATS = "stats.json"
 class ConsistencyChecks(SidecarIndex):
     """Checks of the sidecars of a results folder against each other, one method per rule."""
 
-    def require_consistent_job(self, first_output: str) -> None:
+    def check_job_sidecar(self, first_output: str) -> None:
         """Require that a sidecar is consistent with its file and with the other sidecars.
 
         Args:
@@ -48,20 +48,20 @@ class ConsistencyChecks(SidecarIndex):
         _check_output_and_log_names(first_output, sidecar, job)
         check_policy_code(job, self.trusted_class_paths)
         checks = {
-            Train: self._check_train,
-            Evaluate: self._check_evaluate,
-            Deploy: self._check_deploy,
-            Compare: self._check_compare,
-            Report: self._check_report,
-            Propose: self._check_propose,
-            Rank: self._check_rank,
-            Conclude: self._check_conclude,
-            SweepReport: self._check_sweep_report,
+            TrainJob: self._check_train_sidecar,
+            EvaluateJob: self._check_evaluate_sidecar,
+            DeployJob: self._check_deploy_sidecar,
+            CompareJob: self._check_compare_sidecar,
+            ReportJob: self._check_report_sidecar,
+            ProposeJob: self._check_trial_rounds,
+            RankJob: self._check_rank_sidecar,
+            ConcludeJob: self._check_conclude_sidecar,
+            SweepReportJob: self._check_sweep_report_sidecar,
         }
         if type(job) in checks:
             checks[type(job)](first_output, sidecar, job)
 
-    def _check_train(self, first_output: str, sidecar: Sidecar, job: Train) -> None:
+    def _check_train_sidecar(self, first_output: str, sidecar: Sidecar, job: TrainJob) -> None:
         if job.run.name != job.run.name_from_content():
             raise SidecarMismatchError(
                 f"run name: got {job.run.name}; expected {job.run.name_from_content()}"
@@ -69,28 +69,30 @@ class ConsistencyChecks(SidecarIndex):
         digests = list(find_input_digests(sidecar, "initial_weights").values())
         check_equal("initial weights", digests, [sha for sha in [job.run.initial_digest] if sha])
 
-    def _check_evaluate(self, first_output: str, sidecar: Sidecar, job: Evaluate) -> None:
+    def _check_evaluate_sidecar(
+        self, first_output: str, sidecar: Sidecar, job: EvaluateJob
+    ) -> None:
         check_equal("ceiling", job.mission.ceiling, self.compute_ceiling(job.mission))
         digests = find_input_digests(sidecar, "weights")
         if not isinstance(job.policy, Team):
-            self.require_policy(job.policy, job.trained_on, digests)
+            self.check_recorded_policy(job.policy, job.trained_on, digests)
             return
         check_equal("training missions", len(job.trained_on), 0)
         used: set[str] = set()
         for member in job.policy.members:
             file = member.find_weights_file(digests)
             weights = {file: digests[file]} if file else {}
-            self.require_policy(member.instance, member.trained_on, weights)
+            self.check_recorded_policy(member.instance, member.trained_on, weights)
             used |= weights.keys()
         check_equal("weights", sorted(digests), sorted(used))
 
-    def require_policy(
+    def check_recorded_policy(
         self,
         policy: PolicyInstance,
         trained_on: tuple[Mission, ...],
         weights_digests: Mapping[str, str],
     ) -> None:
-        """Require that a policy matches the sidecar of its run, or its name if it is fixed.
+        """Check that a policy matches the sidecar of its run, or its name if it is fixed.
 
         Args:
             policy: policy instance as recorded.
@@ -101,23 +103,26 @@ class ConsistencyChecks(SidecarIndex):
             SidecarMismatchError: they differ.
         """
         file = f"runs/{policy.name}/policy.safetensors"
-        if policy.training_seed is None and file not in self.sidecars:
+        is_fixed = policy.training_seed is None or not trained_on
+        if is_fixed and file not in self.sidecars:
             check_equal("training missions", len(trained_on), 0)
             if len(weights_digests) > 1 or not policy.has_name_from_content(
                 next(iter(weights_digests.values()), None)
             ):
                 raise SidecarMismatchError(f"policy name {policy.name} does not match its content")
             return
-        run = self.find_producing_job(file, Train).run
-        fields = {key: getattr(run, key) for key in PolicyInstance.model_fields}
-        check_equal("policy", policy.resolved(), PolicyInstance(**fields).resolved())
+        run = self.find_producing_job(file, TrainJob).run
+        recorded, expected = policy.resolved(), run.resolved()
+        check_equal("policy", recorded, {key: expected[key] for key in recorded})
         check_equal("training missions", trained_on, run.missions)
         check_equal("weights", list(weights_digests), [file])
 
-    def _check_deploy(self, first_output: str, sidecar: Sidecar, job: Deploy) -> None:
-        self.require_policy(job.policy, job.trained_on, find_input_digests(sidecar, "weights"))
+    def _check_deploy_sidecar(self, first_output: str, sidecar: Sidecar, job: DeployJob) -> None:
+        self.check_recorded_policy(
+            job.policy, job.trained_on, find_input_digests(sidecar, "weights")
+        )
         tables = sidecar.inputs.get("episodes", {})
-        jobs = [self.find_producing_job(file, Evaluate) for file in tables]
+        jobs = [self.find_producing_job(file, EvaluateJob) for file in tables]
         for file, evaluate in zip(tables, jobs):
             check_equal(f"policy of {file}", evaluate.policy, job.policy)
             check_equal(f"seed of {file}", evaluate.evaluation.seed, job.seed)
@@ -127,7 +132,7 @@ class ConsistencyChecks(SidecarIndex):
             "run", list(find_input_digests(sidecar, "run")), [run] if job.trained_on else []
         )
 
-    def _check_compare(self, first_output: str, sidecar: Sidecar, job: Compare) -> None:
+    def _check_compare_sidecar(self, first_output: str, sidecar: Sidecar, job: CompareJob) -> None:
         plan = self.rebuild_plan(job.config, sidecar, sidecar.inputs.get("episodes", {}))
         check_equal("labels", job.labels, plan.labels)
         check_equal("missing evaluations", job.missing, plan.missing_evaluations())
@@ -135,19 +140,19 @@ class ConsistencyChecks(SidecarIndex):
         ceilings = {name: mission.ceiling for name, mission in plan.missions.items()}
         check_equal("ceilings", job.ceilings, ceilings)
         self._check_input_files(sidecar, {"episodes": plan.episodes_files()})
-        self.require_evaluations(plan)
+        self.check_evaluation_sidecars(plan)
 
-    def _check_report(self, first_output: str, sidecar: Sidecar, job: Report) -> None:
+    def _check_report_sidecar(self, first_output: str, sidecar: Sidecar, job: ReportJob) -> None:
         folder = first_output.rpartition("/")[0]
         stats = f"{folder}/{STATS}"
-        compare = self.find_producing_job(stats, Compare)
+        compare = self.find_producing_job(stats, CompareJob)
         check_equal("configuration", job.config.resolved(), compare.config.resolved())
         compared = self.sidecars[stats]
         plan = self.rebuild_plan(compare.config, compared, compared.inputs.get("episodes", {}))
         check_equal("labels", job.labels, plan.labels)
         check_equal("missions", list(job.missions), list(plan.missions.values()))
         kind = "comparison" if folder.startswith("comparisons/") else "benchmark"
-        _check_snakemake_command(job.command, f"{kind}_report")
+        _check_command_calls_only_target(job.command, f"{kind}_report")
         runs = [plan.weights_path(run).rpartition("/")[0] for run in plan.available_runs()]
         self._check_input_files(
             sidecar,
@@ -160,25 +165,29 @@ class ConsistencyChecks(SidecarIndex):
             },
         )
 
-    def _check_propose(self, first_output: str, sidecar: Sidecar, job: Propose | Rank) -> None:
+    def _check_trial_rounds(
+        self, first_output: str, sidecar: Sidecar, job: ProposeJob | RankJob
+    ) -> None:
         state = self.rebuild_sweep_state(first_output, job)
         check_equal("search", job.search, state.digest)
-        check_equal("rounds", job.rounds, state.entries_by_round(len(job.rounds)))
+        check_equal("rounds", job.rounds, state.trial_runs_by_round(len(job.rounds)))
         self._check_input_files(sidecar, {"episodes": state.episodes_files(len(job.rounds))})
         for finished in state.rounds[: len(job.rounds)]:
-            self.require_evaluations(finished.plan)
+            self.check_evaluation_sidecars(finished.plan)
 
-    def _check_rank(self, first_output: str, sidecar: Sidecar, job: Rank) -> None:
-        self._check_propose(first_output, sidecar, job)
+    def _check_rank_sidecar(self, first_output: str, sidecar: Sidecar, job: RankJob) -> None:
+        self._check_trial_rounds(first_output, sidecar, job)
         check_equal(
             "rounds",
             len(job.rounds),
             len(self.rebuild_sweep_state(first_output, job).steps_by_round),
         )
 
-    def _check_conclude(self, first_output: str, sidecar: Sidecar, job: Conclude) -> None:
+    def _check_conclude_sidecar(
+        self, first_output: str, sidecar: Sidecar, job: ConcludeJob
+    ) -> None:
         state = self.rebuild_sweep_state(first_output, job)
-        check_equal("confirmed trials", job.confirmed, state.confirmation_entries())
+        check_equal("confirmed trials", job.confirmed, state.confirmation_trial_runs())
         self._check_input_files(
             sidecar,
             {
@@ -188,47 +197,49 @@ class ConsistencyChecks(SidecarIndex):
                 "confirmation": state.confirmation.episodes_files(),
             },
         )
-        self.require_evaluations(state.confirmation)
+        self.check_evaluation_sidecars(state.confirmation)
 
-    def _check_sweep_report(self, first_output: str, sidecar: Sidecar, job: SweepReport) -> None:
+    def _check_sweep_report_sidecar(
+        self, first_output: str, sidecar: Sidecar, job: SweepReportJob
+    ) -> None:
         folder = derive_sweep_folder(first_output.rpartition("/")[0])
-        concluded = self.find_producing_job(f"{folder}/search.json", Conclude).sweep
+        concluded = self.find_producing_job(f"{folder}/search.json", ConcludeJob).sweep
         excluded = {"name", "missing", "execution"}
         sweeps = (job.sweep, concluded)
         check_equal("sweep", *(s.model_dump(mode="json", exclude=excluded) for s in sweeps))
         check_equal("name", job.sweep.name, Path(folder).name)
-        _check_snakemake_command(job.command, "sweep")
+        _check_command_calls_only_target(job.command, "sweep")
         files = ("search.json", "trials.parquet", "rounds.parquet")
         paths = {file.partition(".")[0]: f"{folder}/{file}" for file in files}
         paths["environment"] = "environment.json"
         expected = {kind: [self._add_results_dir(path)] for kind, path in paths.items()}
         self._check_input_files(sidecar, expected)
 
-    def require_evaluations(self, plan: Plan) -> None:
-        """Require that the evaluations of a plan are of its contestants and on its missions.
+    def check_evaluation_sidecars(self, plan: Plan) -> None:
+        """Check that the evaluations of a plan are of its contestants and on its missions.
 
         Raises:
             SidecarMismatchError: the sidecar of an evaluation is missing or differs.
         """
         for policy, mission in plan.available_evaluations():
             file = self._strip_results_dir(plan.episodes_path(policy, mission))
-            job = self.find_producing_job(file, Evaluate)
+            job = self.find_producing_job(file, EvaluateJob)
             expected = plan.find_contestant(policy).resolved()
             check_equal(f"policy of {file}", job.policy.resolved(), expected)
             check_equal(f"mission of {file}", job.mission, plan.missions[mission])
 
     def _check_input_files(
-        self, sidecar: Sidecar, expected_files: Mapping[str, Iterable[str]]
+        self, sidecar: Sidecar, expected_files_by_input: Mapping[str, Iterable[str]]
     ) -> None:
-        for name, files in expected_files.items():
+        for name, files in expected_files_by_input.items():
             recorded = list(sidecar.inputs.get(name, {}))
             check_equal(f"input '{name}'", recorded, [self._strip_results_dir(f) for f in files])
-        check_equal("input names", sorted(sidecar.inputs), sorted(expected_files))
+        check_equal("input names", sorted(sidecar.inputs), sorted(expected_files_by_input))
 
 
 def _check_output_and_log_names(first_output: str, sidecar: Sidecar, job: Job) -> None:
     """Check that the outputs and the log are those of the rule with these parameters."""
-    outputs = job.output_paths(first_output.rpartition("/")[0])
+    outputs = job.expected_output_paths(first_output.rpartition("/")[0])
     recorded = {key: list(files) for key, files in sidecar.outputs.items()}
     optional = {"config", "snakemake"} if sidecar.rule == "pipeline" else set()
     expected = {k: [file] for k, file in outputs.items() if k in recorded or k not in optional}
@@ -242,12 +253,12 @@ def _check_output_and_log_names(first_output: str, sidecar: Sidecar, job: Job) -
         raise SidecarMismatchError("its log is not one file in logs/")
 
 
-def _check_snakemake_command(command: str, target: str) -> None:
+def _check_command_calls_only_target(command: str, target_name: str) -> None:
     """Check that the command in a report calls a target and nothing else."""
-    pattern = rf"snakemake {target}( --configfile( [^ -].*)?)?"
+    pattern = rf"snakemake {target_name}( --configfile( [^ -].*)?)?"
     if not re.fullmatch(pattern, command) or shlex.join(shlex.split(command)) != command:
         raise SidecarMismatchError(
-            f"command: got {short_json(command)}; expected a call of {target}"
+            f"command: got {short_json(command)}; expected a call of {target_name}"
         )
 
 
@@ -257,7 +268,7 @@ def find_input_digests(sidecar: Sidecar, input_name: str) -> dict[str, str]:
 
 
 def check_equal(description: str, recorded: Any, expected: Any) -> None:
-    """Require that a recorded value equals the value that follows from the other sidecars.
+    """Check that a recorded value equals the value that follows from the other sidecars.
 
     Raises:
         SidecarMismatchError: they differ.

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from daf.audit.differences import find_value_difference
-from daf.audit.jobs import EnvironmentCheck, PipelineCall, parse_config
+from daf.audit.jobs import EnvironmentCheckJob, PipelineCall, parse_experiment_config
 from daf.audit.reexecute import is_gpu_available
 from daf.config import load_json
 from daf.config.plain_data import parse_yaml
@@ -23,7 +23,7 @@ UNCHECKED_KEYS = {"execution", "audit", "missing"}
 
 
 def find_environment_difference(
-    environment_file: Path, sidecar: Sidecar, job: EnvironmentCheck
+    environment_file: Path, sidecar: Sidecar, job: EnvironmentCheckJob
 ) -> str | None:
     """Return the first difference between environment.json and its sidecar; None if they agree.
 
@@ -77,7 +77,7 @@ def find_machine_differences(environment_file: Path, sidecar: Sidecar) -> list[s
     return differences
 
 
-def has_other_package_versions(sidecar: Sidecar) -> bool:
+def has_uninstalled_package_versions(sidecar: Sidecar) -> bool:
     """Return true if the recorded package versions differ from those installed."""
     return sidecar.origin.versions != package_versions()
 
@@ -89,7 +89,7 @@ def find_config_difference(config_file: Path, job: PipelineCall) -> str | None:
         ConfigError: the file cannot be read, or is not a configuration.
     """
     text = config_file.read_text(encoding="utf-8")
-    config = parse_config(parse_yaml(text, "it"))
+    config = parse_experiment_config(parse_yaml(text, "it"))
     body = yaml.safe_dump(config.resolved(), sort_keys=False, allow_unicode=True)
     if text != f"{CONFIG_HEADER}{body}":
         return "is not formatted as DAF writes configurations"

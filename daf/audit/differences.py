@@ -14,7 +14,7 @@ TOLERANCE = 1e-9
 """Relative and absolute tolerance of statistics; processors round the last digits differently."""
 
 
-def find_content_difference(recorded: Path, reexecuted: Path) -> str | None:
+def find_content_difference(recorded_file: Path, reexecuted_file: Path) -> str | None:
     """Return the first significant difference between two files in words; None without one.
 
     JSON numbers are compared with a relative tolerance of 1e-9, tables exactly value by value, all
@@ -23,24 +23,24 @@ def find_content_difference(recorded: Path, reexecuted: Path) -> str | None:
     Raises:
         ConfigError: a file does not have the format of its suffix.
     """
-    if file_digest(recorded) == file_digest(reexecuted):
+    if file_digest(recorded_file) == file_digest(reexecuted_file):
         return None
-    if recorded.suffix == ".json":
-        return find_value_difference(load_json(recorded), load_json(reexecuted), "")
-    if recorded.suffix == ".parquet":
-        return find_table_difference(load_table(recorded), load_table(reexecuted))
-    pairs = zip(recorded.read_bytes().splitlines(), reexecuted.read_bytes().splitlines())
+    if recorded_file.suffix == ".json":
+        return find_value_difference(load_json(recorded_file), load_json(reexecuted_file), "")
+    if recorded_file.suffix == ".parquet":
+        return find_table_difference(load_table(recorded_file), load_table(reexecuted_file))
+    pairs = zip(recorded_file.read_bytes().splitlines(), reexecuted_file.read_bytes().splitlines())
     line = next((number for number, (a, b) in enumerate(pairs, 1) if a != b), None)
-    is_text = recorded.suffix in (".html", ".yaml")
+    is_text = recorded_file.suffix in (".html", ".yaml")
     location = f"in line {line}" if is_text and line else "in its bytes"
     return f"differs {location} from the re-executed file"
 
 
-def find_byte_difference(recorded: Path, reexecuted: Path) -> str | None:
+def find_byte_difference(recorded_file: Path, reexecuted_file: Path) -> str | None:
     """Return the first difference between two files in words; None if their bytes are equal."""
-    if file_digest(recorded) == file_digest(reexecuted):
+    if file_digest(recorded_file) == file_digest(reexecuted_file):
         return None
-    difference = find_content_difference(recorded, reexecuted)
+    difference = find_content_difference(recorded_file, reexecuted_file)
     return difference or "differs in its bytes from the re-executed file"
 
 

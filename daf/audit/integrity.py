@@ -30,8 +30,8 @@ BYTES_PER_SECOND = 2**20
 """Minimum speed of a copy."""
 
 
-def check_integrity(results_dir: Path, findings: Findings) -> dict[str, Sidecar]:
-    """Compare all files with their sidecars.
+def read_sidecars_and_record_integrity(results_dir: Path, findings: Findings) -> dict[str, Sidecar]:
+    """Read all sidecars, compare all files with them, and record the findings.
 
     Args:
         results_dir: results folder.
@@ -40,12 +40,13 @@ def check_integrity(results_dir: Path, findings: Findings) -> dict[str, Sidecar]
     Returns:
         Valid sidecars by the first output of their job, sorted by name.
     """
-    files = _list_regular_files(results_dir, findings)
-    digests = _Digests(results_dir)
+    files = _list_regular_files_and_record_others(results_dir, findings)
+    digests = _DigestCache(results_dir)
     sidecars = {
         name: sidecar
         for name in sorted(files)
-        if name.endswith(SUFFIX) and (sidecar := _read_valid_sidecar(results_dir, name, findings))
+        if name.endswith(SUFFIX)
+        and (sidecar := _read_sidecar_or_record_error(results_dir, name, findings))
     }
     listed_by: dict[str, str] = {}
     for name, sidecar in sidecars.items():
@@ -53,13 +54,13 @@ def check_integrity(results_dir: Path, findings: Findings) -> dict[str, Sidecar]
             if file in listed_by:
                 findings[file].changed.append(f"is listed by {listed_by[file]} and {name}")
             listed_by[file] = name
-            _check_file_digest(findings, file, sha, digests)
+            _record_file_digest_finding(findings, file, sha, digests)
         for file, sha in sidecar.log.items():
             listed_by[file] = name
-            _check_log_digest(findings, results_dir / file, file, sha, sidecar, digests)
-    _check_file_dates(findings, results_dir, sidecars)
+            _record_log_digest_finding(findings, results_dir / file, file, sha, sidecar, digests)
+    _record_file_date_findings(findings, results_dir, sidecars)
     for sidecar in sidecars.values():
-        _check_input_digests(findings, sidecar, digests)
+        _record_input_digest_findings(findings, sidecar, digests)
     for file in sorted(files - set(listed_by) - set(sidecars)):
         finding = findings[file]
         if not finding.is_result:
@@ -69,7 +70,7 @@ def check_integrity(results_dir: Path, findings: Findings) -> dict[str, Sidecar]
     return {name.removesuffix(SUFFIX): sidecar for name, sidecar in sidecars.items()}
 
 
-class _Digests:
+class _DigestCache:
     """SHA-256 of files, computed once; None for missing files, links, and files in `errors`."""
 
     def __init__(self, results: Path):
@@ -91,8 +92,8 @@ class _Digests:
         return self._cache[file]
 
 
-def _list_regular_files(results_dir: Path, findings: Findings) -> set[str]:
-    """Return the names of all regular files; links are not followed."""
+def _list_regular_files_and_record_others(results_dir: Path, findings: Findings) -> set[str]:
+    """Return the names of all regular files; record links and unreadable files."""
     regular = set()
 
     def add_unreadable(error: OSError) -> None:
@@ -125,8 +126,10 @@ def escape_non_utf8(file_name: str) -> str:
     return file_name.encode("utf-8", "backslashreplace").decode()
 
 
-def _read_valid_sidecar(results_dir: Path, sidecar_name: str, findings: Findings) -> Sidecar | None:
-    """Return a sidecar; None if it is invalid."""
+def _read_sidecar_or_record_error(
+    results_dir: Path, sidecar_name: str, findings: Findings
+) -> Sidecar | None:
+    """Return a sidecar; None if it is invalid, with the reason recorded."""
     path = results_dir / sidecar_name
     try:
         sidecar = Sidecar.read(path)
@@ -153,8 +156,8 @@ def _read_valid_sidecar(results_dir: Path, sidecar_name: str, findings: Findings
     return None
 
 
-def _check_file_digest(
-    findings: Findings, file: str, recorded_sha256: str, digests: _Digests
+def _record_file_digest_finding(
+    findings: Findings, file: str, recorded_sha256: str, digests: _DigestCache
 ) -> None:
     current = digests[file]
     if current == recorded_sha256:
@@ -171,22 +174,22 @@ def _check_file_digest(
         )
 
 
-def _check_log_digest(
+def _record_log_digest_finding(
     findings: Findings,
     log_path: Path,
     log_name: str,
     recorded_sha256: str,
     sidecar: Sidecar,
-    digests: _Digests,
+    digests: _DigestCache,
 ) -> None:
-    """Compare a log with its sidecar; a later failed attempt overwrites the log, but no result."""
+    """Record if a log matches its sidecar; a later failed attempt overwrites only the log."""
     if digests[log_name] not in (recorded_sha256, None):
         start = _read_start_timestamp(log_path)
         latest = log_path.stat().st_mtime + CLOCK_STEP_SECONDS
         if start is not None and sidecar.end.timestamp() <= start <= latest:
             findings[log_name].unverifiable.append(NOT_RESULTS["logs"])
             return
-    _check_file_digest(findings, log_name, recorded_sha256, digests)
+    _record_file_digest_finding(findings, log_name, recorded_sha256, digests)
 
 
 def _read_start_timestamp(log_path: Path) -> float | None:
@@ -204,8 +207,10 @@ def _read_start_timestamp(log_path: Path) -> float | None:
         return None
 
 
-def _check_file_dates(findings: Findings, results_dir: Path, sidecars: dict[str, Sidecar]) -> None:
-    """Check that no file is older than its job, and that the files of a job have similar dates.
+def _record_file_date_findings(
+    findings: Findings, results_dir: Path, sidecars: dict[str, Sidecar]
+) -> None:
+    """Record files that are older than their job, or far from the dates of its other files.
 
     The job, Snakemake at its end, or a copy of the folder dates all files of a job together.
     """
@@ -238,7 +243,9 @@ def _format_timestamp(timestamp: float) -> str:
         return "a year out of range"
 
 
-def _check_input_digests(findings: Findings, sidecar: Sidecar, digests: _Digests) -> None:
+def _record_input_digest_findings(
+    findings: Findings, sidecar: Sidecar, digests: _DigestCache
+) -> None:
     for file, sha in sidecar.internal_input_digests().items():
         if digests[file] == sha:
             continue

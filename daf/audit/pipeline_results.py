@@ -55,17 +55,17 @@ def find_pipeline_difference(
     return find_value_difference(outputs, {key: expected[key] for key in outputs}, "outputs")
 
 
-def _find_status_mismatch(result: Any, job: PipelineCall) -> str | None:
+def _find_status_mismatch(result_json: Any, job: PipelineCall) -> str | None:
     """Return a contradiction between name, status and errors; None without one."""
     names = sorted(field.name for field in fields(PipelineResult))
-    if not isinstance(result, dict) or sorted(result) != names:
+    if not isinstance(result_json, dict) or sorted(result_json) != names:
         raise ConfigError(f"keys differ from {', '.join(names)}")
-    if result["pipeline_name"] != job.name:
+    if result_json["pipeline_name"] != job.name:
         return "key 'pipeline_name' is not the name of its folder"
-    failed = result["errors"] or result["stages_failed"]
+    failed = result_json["errors"] or result_json["stages_failed"]
     accepted = (PARTIAL, FAILED) if failed else (SUCCESS,)
-    if result["status"] not in accepted:
-        return f"key 'status': got {result['status']!r}; expected {' or '.join(accepted)}"
+    if result_json["status"] not in accepted:
+        return f"key 'status': got {result_json['status']!r}; expected {' or '.join(accepted)}"
     return None
 
 

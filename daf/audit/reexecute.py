@@ -19,19 +19,16 @@ from daf.provenance.source import workflow_folder
 def reexecute_job(
     results_dir: Path,
     sidecar: Sidecar,
-    output_folder: Path,
+    new_results_dir: Path,
     trusted_class_paths: tuple[str, ...] = (),
-) -> Path:
+) -> None:
     """Re-execute a job.
 
     Args:
         results_dir: results folder with the inputs of the job.
         sidecar: sidecar of the job.
-        output_folder: empty folder for the outputs.
+        new_results_dir: empty folder for the outputs, under their recorded names.
         trusted_class_paths: class paths of foreign policies whose code may run.
-
-    Returns:
-        A results folder, in which the outputs have their recorded names.
 
     Raises:
         CannotVerifyError: the job needs a file, code or device that is not available.
@@ -40,15 +37,16 @@ def reexecute_job(
     check_policy_code(parse_job(sidecar), trusted_class_paths)
     if sidecar.device == "cuda" and not is_gpu_available():
         raise CannotVerifyError("made on a GPU, and no GPU is available")
-    results_copy = output_folder / "results"
-    inputs = link_inputs(results_dir, sidecar, results_copy)
+    inputs = link_inputs(results_dir, sidecar, new_results_dir)
     outputs = {
-        name: str(results_copy / file) for name, files in sidecar.outputs.items() for file in files
+        name: str(new_results_dir / file)
+        for name, files in sidecar.outputs.items()
+        for file in files
     }
-    log = results_copy / "log.txt"
-    results_copy.mkdir(parents=True, exist_ok=True)
+    log = new_results_dir / "log.txt"
+    new_results_dir.mkdir(parents=True, exist_ok=True)
     execution = sidecar.execution.resolved()
-    execution |= {"results_dir": str(results_copy), "device": "auto"}
+    execution |= {"results_dir": str(new_results_dir), "device": "auto"}
     snakemake = SimpleNamespace(
         rule=sidecar.rule,
         input=inputs,
@@ -77,16 +75,15 @@ def reexecute_job(
         if is_machine_error(cause):
             raise CannotVerifyError(reason) from None
         raise ConfigError(f"cannot be re-executed ({reason})") from None
-    return results_copy
 
 
-def link_inputs(results_dir: Path, sidecar: Sidecar, results_copy: Path) -> dict[str, list[str]]:
+def link_inputs(results_dir: Path, sidecar: Sidecar, new_results_dir: Path) -> dict[str, list[str]]:
     """Link the inputs of a job into another results folder.
 
     Args:
         results_dir: results folder with the inputs.
         sidecar: sidecar of the job.
-        results_copy: results folder for the links.
+        new_results_dir: results folder for the links.
 
     Returns:
         Paths of the inputs, by the rule's names for them.
@@ -97,9 +94,9 @@ def link_inputs(results_dir: Path, sidecar: Sidecar, results_copy: Path) -> dict
     inputs = {}
     for name, files in sidecar.inputs.items():
         for file in files:
-            (results_copy / file).parent.mkdir(parents=True, exist_ok=True)
-            (results_copy / file).symlink_to((results_dir / file).resolve())
-        inputs[name] = [str(results_copy / file) for file in files]
+            (new_results_dir / file).parent.mkdir(parents=True, exist_ok=True)
+            (new_results_dir / file).symlink_to((results_dir / file).resolve())
+        inputs[name] = [str(new_results_dir / file) for file in files]
     for name, files in sidecar.elsewhere.items():
         for path, sha in files.items():
             if not Path(path).is_file() or file_digest(path) != sha:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from daf.audit.findings import CHANGED, NOT_RESULTS, Findings
-from daf.audit.integrity import AUDIT_FILES, check_integrity, escape_non_utf8
+from daf.audit.integrity import AUDIT_FILES, escape_non_utf8, read_sidecars_and_record_integrity
 from daf.audit.ro_crate_metadata import build_crate_metadata
 from daf.config import ConfigError, short_json
 from daf.files.safe_read import read_chunks
@@ -37,7 +37,7 @@ MAX_NAMED_FILES = 5
 
 
 def export_ro_crate(
-    results_dir: str | Path, archive_path: str | Path, includes_unverified: bool = False
+    results_dir: str | Path, archive_path: str | Path, skip_verification: bool = False
 ) -> JobCount:
     """Export a results folder and its workflow as one zip.
 
@@ -48,7 +48,7 @@ def export_ro_crate(
     Args:
         results_dir: results folder.
         archive_path: path of the zip; an existing file is replaced atomically.
-        includes_unverified: true to export without comparing files with sidecars; the metadata
+        skip_verification: true to export without comparing files with sidecars; the metadata
             contain a note.
 
     Returns:
@@ -65,15 +65,15 @@ def export_ro_crate(
     if not results_dir.is_dir():
         raise ConfigError(f"{short_json(str(results_dir))} is not a results folder")
     with results_lock.hold_read_lock(str(results_dir)):
-        return _write_archive(results_dir, archive_path, includes_unverified)
+        return _write_archive(results_dir, archive_path, skip_verification)
 
 
-def _write_archive(results_dir: Path, archive_path: Path, includes_unverified: bool) -> JobCount:
+def _write_archive(results_dir: Path, archive_path: Path, skip_verification: bool) -> JobCount:
     files = {f"results/{name}": results_dir / name for name in _list_exported_files(results_dir)}
     sidecars = {name: Sidecar.read(path) for name, path in files.items() if name.endswith(SUFFIX)}
     if not sidecars:
         raise ConfigError(f"{results_dir}: no results to export")
-    if not includes_unverified:
+    if not skip_verification:
         _check_files_unchanged(results_dir)
     files |= _list_workflow_files()
     dates = {
@@ -81,7 +81,7 @@ def _write_archive(results_dir: Path, archive_path: Path, includes_unverified: b
         for name, sidecar in sidecars.items()
         for file in (*sidecar.output_and_log_digests(), name.removeprefix("results/"))
     }
-    metadata = build_crate_metadata(files, sidecars, includes_unverified)
+    metadata = build_crate_metadata(files, sidecars, skip_verification)
     remove_stale_temporaries(archive_path)
     with (
         atomic_write(archive_path) as file,
@@ -104,7 +104,7 @@ def _check_files_unchanged(results_dir: Path) -> None:
         ConfigError: files are changed; the message names some of them.
     """
     findings = Findings()
-    check_integrity(results_dir, findings)
+    read_sidecars_and_record_integrity(results_dir, findings)
     changed = [short_json(finding.file) for finding in findings if finding.verdict == CHANGED]
     if changed:
         names = ", ".join(changed[:MAX_NAMED_FILES])

@@ -39,14 +39,16 @@ UNVERIFIED = "The files were not compared with the sidecars; they may have been 
 
 
 def build_crate_metadata(
-    files: dict[str, Path], sidecars: dict[str, Sidecar], is_unverified: bool
+    path_by_archive_name: dict[str, Path],
+    sidecar_by_archive_name: dict[str, Sidecar],
+    skipped_verification: bool,
 ) -> dict[str, Any]:
     """Return the content of ro-crate-metadata.json.
 
     Args:
-        files: paths of the exported files, by name in the crate.
-        sidecars: sidecars of all jobs, by name in the crate.
-        is_unverified: true if the files were not compared with the sidecars.
+        path_by_archive_name: paths of the exported files, by name in the crate.
+        sidecar_by_archive_name: sidecars of all jobs, by name in the crate.
+        skipped_verification: true if the files were not compared with the sidecars.
     """
     from rocrate.rocrate import ROCrate  # lazy: only this command needs it
 
@@ -55,32 +57,37 @@ def build_crate_metadata(
     crate.name = "Results of DAF"
     crate.description = (
         "Training runs, evaluations and statistics of multi-agent policies, their workflow, and "
-        f"a sidecar of every job. {UNVERIFIED if is_unverified else VERIFIED}"
+        f"a sidecar of every job. {UNVERIFIED if skipped_verification else VERIFIED}"
     )
-    start = min(sidecar.begin for sidecar in sidecars.values())
-    end = max(sidecar.end for sidecar in sidecars.values())
+    start = min(sidecar.begin for sidecar in sidecar_by_archive_name.values())
+    end = max(sidecar.end for sidecar in sidecar_by_archive_name.values())
     crate.datePublished = _format_time(end)
     crate.license = _get_or_add_entity(crate, LICENSE, "CreativeWork", name="Apache License 2.0")
     file_entities = {
         name: crate.add_file(path, name, properties=_build_file_properties(name, path))
-        for name, path in files.items()
+        for name, path in path_by_archive_name.items()
     }
     crate.mainEntity = file_entities[MAIN]
-    _add_software_entities(crate, file_entities, next(iter(sidecars.values())).origin)
+    _add_software_entities(
+        crate, file_entities, next(iter(sidecar_by_archive_name.values())).origin
+    )
     jobs = [
-        _add_job_action(crate, name, sidecar, file_entities) for name, sidecar in sidecars.items()
+        _add_job_action(crate, name, sidecar, file_entities)
+        for name, sidecar in sidecar_by_archive_name.items()
     ]
     run = crate.add_action(
         file_entities[MAIN],
         "#run",
-        result=[file_entities[name] for name in files if name.startswith("results/")],
+        result=[
+            file_entities[name] for name in path_by_archive_name if name.startswith("results/")
+        ],
         properties={
             "name": "All jobs together",
             "description": "All workflow runs whose outputs are in the results.",
             **_completed_action_properties(start, end),
         },
     )
-    run["agent"] = _get_or_add_users(crate)
+    run["agent"] = _get_or_add_users_entity(crate)
     crate.root_dataset["mentions"] = [run, *jobs]
     crate.root_dataset["conformsTo"] = [
         _get_or_add_entity(crate, url, "CreativeWork", name=name, version=version)
@@ -165,7 +172,7 @@ def _add_job_action(
             **_completed_action_properties(sidecar.begin, sidecar.end),
         },
     )
-    action["agent"] = _get_or_add_users(crate)
+    action["agent"] = _get_or_add_users_entity(crate)
     return action
 
 
@@ -178,7 +185,7 @@ def _get_or_add_entity(crate: Any, entity_id: str, entity_type: str, **propertie
     return existing or crate.add(ContextEntity(crate, entity_id, properties=content))
 
 
-def _get_or_add_users(crate: Any) -> Any:
+def _get_or_add_users_entity(crate: Any) -> Any:
     return _get_or_add_entity(crate, "#users", "Organization", name="users of DAF")
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 from daf.audit.audit import EXIT_STATUS, audit
 from daf.audit.findings import CHANGED, UNVERIFIABLE
 from daf.config import AuditConfig
-from daf.errors import escape_unprintable, os_error_text
+from daf.errors import describe_os_error, escape_unprintable
+from daf.system.exit_status import ExitStatus
 
 
-def run_audit(results_dir: str, config: AuditConfig) -> int:
+def run_audit(results_dir: str, config: AuditConfig) -> ExitStatus:
     """Audit a results folder, write the reports into it, and print changed and unverified results.
 
     Args:
@@ -28,7 +29,7 @@ def run_audit(results_dir: str, config: AuditConfig) -> int:
         if has_reports:
             result.write_reports(results_dir)
     except OSError as error:
-        print(f"unverifiable: cannot write the reports ({os_error_text(error)})")
+        print(f"unverifiable: cannot write the reports ({describe_os_error(error)})")
         status, has_reports = status or EXIT_STATUS[UNVERIFIABLE], False
     for finding in result.findings:
         if finding.reason and (finding.is_result or finding.verdict == CHANGED):

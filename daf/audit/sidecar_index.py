@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from daf.audit.jobs import (
     CannotVerifyError,
-    Evaluate,
+    EvaluateJob,
     Job,
     SweepJob,
     derive_sweep_folder,
@@ -135,7 +135,7 @@ class SidecarIndex:
         trained: dict[str, Mission] = {}
         evaluated: dict[str, Mission] = {}
         for file in episodes_files:
-            job = self.find_producing_job(file, Evaluate)
+            job = self.find_producing_job(file, EvaluateJob)
             self._check_external_inputs(self.sidecars[file])
             trained |= {mission.name: mission for mission in job.training_missions()}
             evaluated[job.mission.name] = job.mission

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from daf.audit.jobs import CannotVerifyError, Train, check_policy_code, parse_job
+from daf.audit.jobs import CannotVerifyError, TrainJob, check_policy_code, parse_job
 from daf.audit.reexecute import is_gpu_available, link_inputs
 from daf.config import ConfigError
 from daf.files.parquet import save_table
@@ -22,21 +22,19 @@ MAX_PREFIX_STEPS = 2**18
 def reexecute_first_updates(
     results_dir: Path,
     sidecar: Sidecar,
-    output_folder: Path,
+    new_results_dir: Path,
     trusted_class_paths: tuple[str, ...] = (),
-) -> Path:
+) -> None:
     """Re-execute the first updates of a run, and derive its run.json and policy.json.
+
+    The new weights are the recorded ones, loaded and saved. run.json and policy.json follow from
+    the sidecar. metrics.parquet has the first rows; it is missing if they cannot be computed here.
 
     Args:
         results_dir: results folder with the inputs of the run.
         sidecar: sidecar of the run.
-        output_folder: empty folder for the outputs.
+        new_results_dir: empty folder for the outputs, under their recorded names.
         trusted_class_paths: class paths of foreign policies whose code may run.
-
-    Returns:
-        A results folder. Its weights are the recorded ones, loaded and saved; run.json and
-        policy.json follow from the sidecar; metrics.parquet has the first rows, and is missing if
-        they cannot be computed here.
 
     Raises:
         CannotVerifyError: the code of the policy is not available, or not trusted.
@@ -51,46 +49,44 @@ def reexecute_first_updates(
     from daf.policies.trainable import TrainablePolicy
 
     job = parse_job(sidecar)
-    assert isinstance(job, Train)  # the client requests this for runs only
+    assert isinstance(job, TrainJob)  # the client requests this for runs only
     check_policy_code(job, trusted_class_paths)
     run, curriculum = job.run, build_curriculum(job.run)
     last_stage = curriculum[-1]
-    files = job.output_paths("")
-    results_copy = output_folder / "results"
-    (results_copy / files["weights"]).parent.mkdir(parents=True)
+    files = job.expected_output_paths("")
+    (new_results_dir / files["weights"]).parent.mkdir(parents=True)
     policy = make_policy(PolicySpec(run.class_path, None, run.init_kwargs), Game.of(*run.missions))
     assert isinstance(policy, TrainablePolicy)
-    steps = last_stage.total_steps_after(last_stage.end_update)
+    steps = last_stage.run_steps_after(last_stage.end_update)
     result = TrainingResult.from_run(run, policy, [], sidecar.device, steps)
     versions = {"versions": sidecar.origin.versions}
-    write_json(results_copy / files["run"], result.run_json | versions)
-    write_json(results_copy / files["policy"], result.policy_json | versions)
+    write_json(new_results_dir / files["run"], result.run_json | versions)
+    write_json(new_results_dir / files["policy"], result.policy_json | versions)
     try:
         policy.load(results_dir / files["weights"])
     except ValueError as error:
         reason = f"{error}".removeprefix(f"weights {results_dir / files['weights']}: ")
         raise ConfigError(f"{files['weights']}: {reason}") from None
-    policy.save(results_copy / files["weights"], run.init_kwargs)
+    policy.save(new_results_dir / files["weights"], run.init_kwargs)
     affordable_updates = MAX_PREFIX_STEPS // curriculum[0].steps_per_update
     num_updates = min(PREFIX_UPDATES, last_stage.end_update, affordable_updates)
     has_device = sidecar.device == "cpu" or is_gpu_available()
     with contextlib.suppress(CannotVerifyError):  # the initial weights may not be available
-        weights = link_inputs(results_dir, sidecar, results_copy).get("initial_weights", [])
+        weights = link_inputs(results_dir, sidecar, new_results_dir).get("initial_weights", [])
         if num_updates and sidecar.execution.ranks == 1 and has_device:
             rows = _train_first_updates(sidecar, job, next(iter(weights), None), num_updates)
-            save_table(results_copy / files["metrics"], rows)
-    return results_copy
+            save_table(new_results_dir / files["metrics"], rows)
 
 
 def _train_first_updates(
-    sidecar: Sidecar, job: Train, initial_weights: str | None, num_updates: int
+    sidecar: Sidecar, job: TrainJob, initial_weights_file: str | None, num_updates: int
 ) -> pd.DataFrame:
     """Return the learning curve of the first updates.
 
     Args:
         sidecar: sidecar of the run.
         job: job of the sidecar.
-        initial_weights: path of the initial weights, if the run starts from a file.
+        initial_weights_file: path of the initial weights, if the run starts from a file.
         num_updates: number of updates to run.
     """
     from daf.jobs.device import claim_job_device
@@ -104,7 +100,7 @@ def _train_first_updates(
         claim_job_device(snakemake, execution) as device,
         thread_pool_with_serial_torch() as executor,
     ):
-        trainer = Trainer(job.run, device, initial_weights, executor)
+        trainer = Trainer(job.run, device, initial_weights_file, executor)
         for _ in range(num_updates):
             trainer.run_update()
         return pd.DataFrame(trainer.curve)

@@ -11,10 +11,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from daf.audit.jobs import CannotVerifyError
 from daf.config import ConfigError
@@ -29,6 +29,23 @@ EXTRA_PROCESSES = 4
 
 MAX_THREADS = 256
 LIMITS = ProcessLimits(memory_mb=1600, processes=8)
+
+
+class _WorkerSettings(TypedDict):
+    """First message to the worker process."""
+
+    path: list[str]
+    results_dir: str
+    trusted_class_paths: tuple[str, ...]
+    processes: int
+    scratch_folder: str | None
+
+
+class _Reply(TypedDict):
+    """Reply of the worker process to one request; both None after success."""
+
+    error_class: str | None
+    error: str | None
 
 
 class Worker:
@@ -83,38 +100,41 @@ class Worker:
         finally:
             shutil.rmtree(folder)
 
-    def reexecute_job(self, first_output: str, output_folder: Path) -> Path:
+    def reexecute_job(self, first_output: str, new_results_dir: Path) -> None:
         """Re-execute a job; see `daf.audit.reexecute.reexecute_job`.
 
         Args:
             first_output: first output of the job, relative to the results folder.
-            output_folder: empty folder for the outputs.
+            new_results_dir: empty folder for the outputs, under their recorded names.
         """
-        return self._run_task("reexecute_job", first_output, output_folder)
+        self._request_task("reexecute_job", first_output, new_results_dir)
 
-    def reexecute_first_updates(self, weights_file: str, output_folder: Path) -> Path:
+    def reexecute_first_updates(self, weights_file: str, new_results_dir: Path) -> None:
         """Re-execute the first updates of a run; see `daf.audit.training_prefix`.
 
         Args:
             weights_file: weights file of the run, relative to the results folder.
-            output_folder: empty folder for the outputs.
+            new_results_dir: empty folder for the outputs, under their recorded names.
         """
-        return self._run_task("reexecute_first_updates", weights_file, output_folder)
+        self._request_task("reexecute_first_updates", weights_file, new_results_dir)
 
-    def _run_task(self, task: str, first_output: str, output_folder: Path) -> Path:
+    def _request_task(self, task_name: str, first_output: str, new_results_dir: Path) -> None:
+        """Run one task in the worker process.
+
+        Raises:
+            CannotVerifyError, ConfigError: the task failed.
+        """
         process = self._process or self._start_process()
         request = {
-            "task": task,
+            "task_name": task_name,
             "first_output": first_output,
-            "output_folder": str(output_folder),
+            "new_results_dir": str(new_results_dir),
         }
-        response = self._execute_request(process, request)
+        reply = self._send_request(process, request)
         process.kill_descendants()  # remaining child processes must not affect the next job
-        if response["error"] is not None:
-            raise {"ConfigError": ConfigError}.get(response["kind"], CannotVerifyError)(
-                response["error"]
-            )
-        return Path(response["results"])
+        if reply["error"] is not None:
+            is_config_error = reply["error_class"] == "ConfigError"
+            raise (ConfigError if is_config_error else CannotVerifyError)(reply["error"])
 
     def _start_process(self) -> LimitedProcess:
         # Not `-m`: the working directory may be the audited folder, and is not to be imported from.
@@ -125,20 +145,18 @@ class Worker:
             stdout=subprocess.PIPE,
             env=os.environ | {"PYTHONSAFEPATH": "1"},
         )
-        _send_json(
-            process,
-            {
-                "path": sys.path,
-                "results_dir": str(self.results_dir),
-                "trusted_class_paths": self.trusted_class_paths,
-                "processes": self.limits.processes,
-                "scratch_folder": self._scratch_folder and str(self._scratch_folder),
-            },
-        )
+        settings: _WorkerSettings = {
+            "path": sys.path,
+            "results_dir": str(self.results_dir),
+            "trusted_class_paths": self.trusted_class_paths,
+            "processes": self.limits.processes,
+            "scratch_folder": self._scratch_folder and str(self._scratch_folder),
+        }
+        _send_json(process, settings)
         return process
 
-    def _execute_request(self, process: LimitedProcess, request: dict[str, str]) -> dict[str, Any]:
-        """Send a request and return the response.
+    def _send_request(self, process: LimitedProcess, request: dict[str, str]) -> _Reply:
+        """Send a request and return its reply.
 
         Raises:
             CannotVerifyError: the worker exceeded a limit or died.
@@ -166,45 +184,49 @@ class Worker:
             self._process = None
 
 
-def _send_json(process: LimitedProcess, data: dict[str, Any]) -> None:
+def _send_json(process: LimitedProcess, message: Mapping[str, Any]) -> None:
     stdin = process.process.stdin
     assert stdin is not None
-    stdin.write(json.dumps(data).encode() + b"\n")
+    stdin.write(json.dumps(message).encode() + b"\n")
     stdin.flush()
 
 
 def serve_requests() -> None:
     """Serve the requests of a `Worker` until its end; the entry point of the worker process."""
-    responses = os.fdopen(os.dup(1), "w")
+    replies = os.fdopen(os.dup(1), "w")
     null_device = os.open(os.devnull, os.O_WRONLY)
     for stream in (1, 2):
         os.dup2(null_device, stream)
     requests: queue.Queue[str] = queue.Queue()
-    settings = json.loads(sys.stdin.readline())
+    settings: _WorkerSettings = json.loads(sys.stdin.readline())
     sys.path[:] = settings["path"]
     arguments = (requests, settings["scratch_folder"])
-    threading.Thread(target=_queue_requests_until_client_ends, args=arguments, daemon=True).start()
+    threading.Thread(
+        target=_queue_requests_then_kill_own_process_group, args=arguments, daemon=True
+    ).start()
     while True:
-        response = _run_requested_task(settings, **json.loads(requests.get()))
-        print(json.dumps(response), file=responses, flush=True)
+        reply = _execute_request(settings, **json.loads(requests.get()))
+        print(json.dumps(reply), file=replies, flush=True)
 
 
-def _queue_requests_until_client_ends(requests: queue.Queue, scratch_folder: str | None) -> None:
+def _queue_requests_then_kill_own_process_group(
+    requests: queue.Queue, scratch_folder_to_remove: str | None
+) -> None:
     """Queue requests until the client ends; then remove its folder and kill this process group.
 
     A killed client cannot do either, and a job may be running.
     """
     for line in sys.stdin:
         requests.put(line)
-    if scratch_folder is not None:
-        shutil.rmtree(scratch_folder, ignore_errors=True)
+    if scratch_folder_to_remove is not None:
+        shutil.rmtree(scratch_folder_to_remove, ignore_errors=True)
     os.killpg(0, signal.SIGKILL)
 
 
-def _run_requested_task(
-    settings: dict[str, Any], task: str, first_output: str, output_folder: str
-) -> dict[str, str | None]:
-    """Run one task; return its results folder, or class and message of its error."""
+def _execute_request(
+    settings: _WorkerSettings, task_name: str, first_output: str, new_results_dir: str
+) -> _Reply:
+    """Run one task; return class and message of its error, if any."""
     from daf.audit.reexecute import reexecute_job
     from daf.audit.training_prefix import reexecute_first_updates
 
@@ -213,14 +235,15 @@ def _run_requested_task(
         sidecar = Sidecar.read(results_dir / f"{first_output}{SUFFIX}")
         _check_ranks_and_threads(sidecar, settings["processes"])
         tasks = (reexecute_job, reexecute_first_updates)
-        run = {function.__name__: function for function in tasks}[task]
+        task = {function.__name__: function for function in tasks}[task_name]
         trusted_class_paths = tuple(settings["trusted_class_paths"])
-        results_copy = run(results_dir, sidecar, Path(output_folder), trusted_class_paths)
+        task(results_dir, sidecar, Path(new_results_dir), trusted_class_paths)
     except Exception as error:  # the sidecar may hold anything
-        kind = type(error).__name__
+        error_class = type(error).__name__
         expected = isinstance(error, CannotVerifyError | ConfigError)
-        return {"kind": kind, "error": f"{error}" if expected else f"{kind}: {error}"}
-    return {"results": str(results_copy), "error": None}
+        message = f"{error}" if expected else f"{error_class}: {error}"
+        return {"error_class": error_class, "error": message}
+    return {"error_class": None, "error": None}
 
 
 def _check_ranks_and_threads(sidecar: Sidecar, max_ranks: int) -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 
 from daf.audit.ro_crate import export_ro_crate
 from daf.cli.options import EXIT_STATUS, MEMORY_MB, Subparsers, add_command
-from daf.cli.parser import is_policy
+from daf.cli.parser import looks_like_policy
 from daf.config import AuditConfig, ConfigError, short_json
-from daf.errors import escape_unprintable, os_error_text
+from daf.errors import describe_os_error, escape_unprintable
 from daf.jobs import results_lock
+from daf.system.exit_status import ExitStatus
 from daf.system.limited_process import limit_memory
-from daf.system.limits import check_clock
+from daf.system.limits import check_system_clock_year
 
 
 def add_audit_command(commands: Subparsers) -> None:
@@ -42,7 +43,7 @@ def add_audit_command(commands: Subparsers) -> None:
     group.add_argument(
         "--memory-mb",
         type=float,
-        help=f"memory limit of a re-executed job, in MB (default: {defaults.memory_mb:g})",
+        help=f"memory limit of a re-executed job, in MiB (default: {defaults.memory_mb:g})",
     )
     group.add_argument(
         "--processes",
@@ -52,16 +53,16 @@ def add_audit_command(commands: Subparsers) -> None:
     group.add_argument("--retrain", metavar="RUN", help="run to train again, or all")
     parser.add_list_option(
         "--trust",
-        accepts=is_policy,
+        accepts=looks_like_policy,
         metavar="CLASS_PATH",
         help="user policies whose code may be executed",
     )
 
 
-def _run_audit(arguments: argparse.Namespace) -> int:
+def _run_audit(arguments: argparse.Namespace) -> ExitStatus:
     options = {name: getattr(arguments, name) for name in AuditConfig.model_fields}
     config = AuditConfig.parse({k: v for k, v in options.items() if v is not None}, "command line")
-    check_clock()  # re-executed jobs write sidecars
+    check_system_clock_year()  # re-executed jobs write sidecars
     if not Path(arguments.results).is_dir():
         raise ConfigError(f"{short_json(arguments.results)} is not a results folder")
     try:
@@ -70,7 +71,7 @@ def _run_audit(arguments: argparse.Namespace) -> int:
         with limit_memory(MEMORY_MB), results_lock.hold_read_lock(arguments.results):
             return run_audit(arguments.results, config)
     except (OSError, MemoryError, ImportError, RuntimeError) as error:
-        reason = os_error_text(error) if isinstance(error, OSError) else f"{error}"
+        reason = describe_os_error(error) if isinstance(error, OSError) else f"{error}"
         print(
             f"unverifiable: {escape_unprintable(reason) or type(error).__name__}", file=sys.stderr
         )
@@ -89,7 +90,7 @@ def add_crate_command(commands: Subparsers) -> None:
     )
 
 
-def _run_crate(arguments: argparse.Namespace) -> int:
+def _run_crate(arguments: argparse.Namespace) -> ExitStatus:
     try:
         with limit_memory(MEMORY_MB):
             jobs = export_ro_crate(arguments.results, arguments.archive, arguments.unverified)

@@ -5,6 +5,7 @@ import argparse
 from daf.cli.options import MEMORY_MB, Subparsers, add_command
 from daf.config import ConfigError
 from daf.errors import escape_unprintable
+from daf.system.exit_status import ExitStatus
 from daf.system.limited_process import limit_memory
 
 
@@ -44,23 +45,23 @@ def add_bundle_command(commands: Subparsers) -> None:
     unpack.add_argument("folder", help="new or empty folder")
 
 
-def _run_verify(arguments: argparse.Namespace) -> int:
-    from daf.deploy.verify import run_verify  # imports torch
+def _run_verify(arguments: argparse.Namespace) -> ExitStatus:
+    from daf.deploy.verify import verify_and_print_verdict  # imports torch
 
     if not 0 <= arguments.evaluate <= 10_000:
         raise ConfigError(f"--evaluate: got {arguments.evaluate}; expected 0 to 10000")
     with limit_memory(MEMORY_MB):
-        return run_verify(arguments.file, arguments.trust, arguments.evaluate)
+        return verify_and_print_verdict(arguments.file, arguments.trust, arguments.evaluate)
 
 
-def _run_export(arguments: argparse.Namespace) -> int:
-    from daf.deploy.export import run_export
+def _run_export(arguments: argparse.Namespace) -> ExitStatus:
+    from daf.deploy.export import verify_and_export_network
 
     with limit_memory(MEMORY_MB):
-        return run_export(arguments.file, arguments.program, arguments.trust)
+        return verify_and_export_network(arguments.file, arguments.program, arguments.trust)
 
 
-def _run_info(arguments: argparse.Namespace) -> int:
+def _run_info(arguments: argparse.Namespace) -> ExitStatus:
     from daf.deploy.claims import find_contradictions
     from daf.deploy.contents import Bundle
 
@@ -72,7 +73,7 @@ def _run_info(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _run_unpack(arguments: argparse.Namespace) -> int:
+def _run_unpack(arguments: argparse.Namespace) -> ExitStatus:
     from daf.deploy.archive import unpack_members
     from daf.deploy.contents import Bundle
 

@@ -6,22 +6,23 @@ import sys
 from daf.cli.options import Subparsers, add_command
 from daf.missions import built_in_missions, load_mission
 from daf.missions.ascii_map import format_mission
-from daf.missions.loader import built_in_description
+from daf.missions.loader import built_in_mission_description
 from daf.policies.registry import FILE_POLICIES, SHORT_NAMES, TRAINABLE
+from daf.system.exit_status import ExitStatus
 
 
 def add_missions_command(commands: Subparsers) -> None:
     """Add the command `missions`."""
     parser = add_command(
-        commands, "missions", _run_missions, "list all missions, or print some with their map"
+        commands, "missions", _print_missions, "list all missions, or print some with their map"
     )
     parser.add_argument("mission", nargs="*", help="names or YAML files (default: list all)")
 
 
-def _run_missions(arguments: argparse.Namespace) -> int:
+def _print_missions(arguments: argparse.Namespace) -> ExitStatus:
     if not arguments.mission:
         for name in built_in_missions():
-            print(f"{name}: {built_in_description(name)}")
+            print(f"{name}: {built_in_mission_description(name)}")
         return 0
     loaded = [load_mission(name) for name in arguments.mission]
     print("\n\n".join(format_mission(mission, use_color=sys.stdout.isatty()) for mission in loaded))
@@ -30,10 +31,10 @@ def _run_missions(arguments: argparse.Namespace) -> int:
 
 def add_policies_command(commands: Subparsers) -> None:
     """Add the command `policies`."""
-    add_command(commands, "policies", _run_policies, "list the built-in policies")
+    add_command(commands, "policies", _print_policies, "list the built-in policies")
 
 
-def _run_policies(_: argparse.Namespace) -> int:
+def _print_policies(_: argparse.Namespace) -> ExitStatus:
     for name, path in sorted(SHORT_NAMES.items()):
         kind = "trained" if name in TRAINABLE else "a file" if name in FILE_POLICIES else "fixed"
         print(f"{name:10} {kind:8} {path}")

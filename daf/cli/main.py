@@ -6,6 +6,7 @@ import signal
 import sys
 
 from daf.system.caches import set_writable_cache_folder
+from daf.system.exit_status import ExitStatus
 from daf.system.limits import (
     LOW_MEMORY_ENVIRONMENT,
     EnvironmentCheckError,
@@ -19,7 +20,7 @@ INTERRUPTED = 128 + signal.SIGINT
 BROKEN_PIPE = 128 + signal.SIGPIPE
 
 
-def run_command_line() -> int:
+def run_command_line() -> ExitStatus:
     """Run one command.
 
     Returns:
@@ -51,13 +52,13 @@ def run_command_line() -> int:
             return _print_error(f"{type(error).__name__}: {error}{limits}", INCOMPLETE)
 
 
-def _parse_and_execute() -> int:
+def _parse_and_execute() -> ExitStatus:
     from daf.cli import commands  # imports libraries, after the check of memory limits
     from daf.cli.parser import Parser
     from daf.cli.version import VersionAction
     from daf.config import ConfigError
     from daf.config.paths import expand_home
-    from daf.errors import os_error_text
+    from daf.errors import describe_os_error
     from daf.system.interrupts import interrupt_on_stop_signals
 
     parser = Parser(
@@ -87,10 +88,10 @@ def _parse_and_execute() -> int:
     except ConfigError as error:
         return _print_error(error, 1)
     except OSError as error:
-        return _print_error(ConfigError(os_error_text(error)), 1)
+        return _print_error(ConfigError(describe_os_error(error)), 1)
 
 
-def _print_error(error: object, exit_status: int) -> int:
+def _print_error(error: object, exit_status: ExitStatus) -> ExitStatus:
     """Print an error line, and return the exit status."""
     print(f"error: {error}", file=sys.stderr)
     return exit_status

@@ -3,10 +3,11 @@
 import argparse
 
 from daf.cli.options import Subparsers
-from daf.cli.parser import is_mission
+from daf.cli.parser import looks_like_mission
 from daf.config import ConfigError, short_json
 from daf.missions import load_mission
 from daf.policies.registry import parse_policy_argument
+from daf.system.exit_status import ExitStatus
 
 MISSION = "name or YAML file of a mission"
 
@@ -21,7 +22,7 @@ def add_mettagrid_command(commands: Subparsers) -> None:
     export.add_argument("policy", help="lstm@FILE or stateless@FILE, with its weights")
     export.add_argument("bundle", help=".zip file to write")
     export.add_list_option(
-        "--missions", accepts=is_mission, required=True, help="training missions"
+        "--missions", accepts=looks_like_mission, required=True, help="training missions"
     )
     export.set_defaults(run=_run_export)
 
@@ -36,7 +37,7 @@ def add_mettagrid_command(commands: Subparsers) -> None:
     check.set_defaults(run=_run_check)
 
 
-def _run_export(arguments: argparse.Namespace) -> int:
+def _run_export(arguments: argparse.Namespace) -> ExitStatus:
     from daf.mettagrid.exporting import export_mettagrid_bundle  # imports torch
 
     class_path, weights = parse_policy_argument(arguments.policy)
@@ -46,13 +47,13 @@ def _run_export(arguments: argparse.Namespace) -> int:
         )
     missions = [load_mission(mission) for mission in arguments.missions]
     export_mettagrid_bundle(
-        arguments.bundle, class_path=class_path, weights=weights, missions=missions
+        arguments.bundle, class_path=class_path, weights_path=weights, missions=missions
     )
     print(f"{arguments.bundle}: {class_path} for {', '.join(m.name for m in missions)}")
     return 0
 
 
-def _run_check(arguments: argparse.Namespace) -> int:
+def _run_check(arguments: argparse.Namespace) -> ExitStatus:
     from daf.mettagrid.cross_check import compare_engines
 
     mission = load_mission(arguments.mission)

@@ -4,8 +4,9 @@ import argparse
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from daf.cli.parser import Parser, is_seed
+from daf.cli.parser import Parser, looks_like_seed
 from daf.config import DAFConfig
+from daf.system.exit_status import ExitStatus
 
 MEMORY_MB = 2000
 """Memory limit in MiB for reading untrusted files."""
@@ -20,7 +21,7 @@ Subparsers: TypeAlias = "argparse._SubParsersAction[Parser]"
 
 
 def add_command(
-    commands: Subparsers, name: str, run: Callable[[argparse.Namespace], int], help: str
+    commands: Subparsers, name: str, run: Callable[[argparse.Namespace], ExitStatus], help: str
 ) -> Parser:
     """Add a command and return its parser.
 
@@ -50,7 +51,7 @@ def add_execution_options(parser: Parser) -> None:
     )
     group.add_argument("--jobs-per-gpu", type=int, help="jobs that share a GPU (default: 1)")
     parser.add_list_option(
-        "--training-seeds", accepts=is_seed, type=int, help="training seeds, one per run"
+        "--training-seeds", accepts=looks_like_seed, type=int, help="training seeds, one per run"
     )
     group.add_argument("--world-seed", type=int, help="seed of the evaluation worlds (default: 0)")
     group.add_argument(

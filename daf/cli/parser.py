@@ -63,22 +63,22 @@ class Parser(argparse.ArgumentParser):
         return [*positional, *options]
 
 
-def is_setting(text: str) -> bool:
+def looks_like_setting(text: str) -> bool:
     """Return True if a text may be KEY=VALUE."""
     return "=" in text
 
 
-def is_seed(text: str) -> bool:
+def looks_like_seed(text: str) -> bool:
     """Return True if a text may be a seed."""
     return re.fullmatch(r"[-+]?[0-9]+", text) is not None
 
 
-def is_mission(text: str) -> bool:
+def looks_like_mission(text: str) -> bool:
     """Return True if a text may name a mission: a YAML file, or anything but a policy."""
-    return re.search(r"\.ya?ml(@|$)", text) is not None or not is_policy(text)
+    return re.search(r"\.ya?ml(@|$)", text) is not None or not looks_like_policy(text)
 
 
-def is_policy(text: str) -> bool:
+def looks_like_policy(text: str) -> bool:
     """Return True if a text can only name a policy."""
     class_path = text.partition("@")[0]
     if class_path in SHORT_NAMES or class_path.startswith(METTAGRID_PREFIX) or ":" in class_path:

@@ -13,7 +13,7 @@ from daf.cli.options import (
     add_execution_options,
     daf_config_from_args,
 )
-from daf.cli.parser import is_mission, is_setting
+from daf.cli.parser import looks_like_mission, looks_like_setting
 from daf.config import BenchmarkConfig, ConfigError, DAFSweepConfig, short_json
 from daf.config.plain_data import parse_yaml
 from daf.orchestrators import (
@@ -25,7 +25,9 @@ from daf.orchestrators import (
 from daf.orchestrators.arguments import execution_settings
 from daf.orchestrators.benchmark_pipeline import run_benchmark
 from daf.orchestrators.snakemake_command import default_config_file
+from daf.plan.training_seed_files import SEED_PLACEHOLDER, find_files_by_training_seed
 from daf.policies.registry import parse_policy_argument
+from daf.system.exit_status import ExitStatus
 
 
 def add_train_command(commands: Subparsers) -> None:
@@ -35,18 +37,25 @@ def add_train_command(commands: Subparsers) -> None:
     )
     parser.add_argument("policy", help=f"network to train: {POLICY}")
     parser.add_list_option(
-        "--missions", accepts=is_mission, required=True, help=f"training missions: {MISSION}"
+        "--missions",
+        accepts=looks_like_mission,
+        required=True,
+        help=f"training missions: {MISSION}",
     )
     parser.add_argument("--steps", type=int, required=True, help="agent-steps of the training run")
-    parser.add_list_option("--set", accepts=is_setting, default=[], metavar="KEY=VALUE", help=_SET)
-    parser.add_list_option("--eval-missions", accepts=is_mission, help="evaluation missions")
+    parser.add_list_option(
+        "--set", accepts=looks_like_setting, default=[], metavar="KEY=VALUE", help=_SET
+    )
+    parser.add_list_option(
+        "--eval-missions", accepts=looks_like_mission, help="evaluation missions"
+    )
     parser.add_argument(
         "--eval-episodes", type=int, default=64, help="episodes per mission (default: 64)"
     )
     add_execution_options(parser)
 
 
-def _run_train(arguments: argparse.Namespace) -> int:
+def _run_train(arguments: argparse.Namespace) -> ExitStatus:
     return print_result(
         daf_run_training_pipeline(
             policy_class_path=policy_config_from_text(arguments.policy),
@@ -71,7 +80,7 @@ def add_sweep_command(commands: Subparsers) -> None:
     add_execution_options(parser)
 
 
-def _run_sweep(arguments: argparse.Namespace) -> int:
+def _run_sweep(arguments: argparse.Namespace) -> ExitStatus:
     config = DAFSweepConfig.from_yaml(arguments.config)
     result = daf_run_sweep_pipeline(
         config=config,
@@ -85,15 +94,17 @@ def _run_sweep(arguments: argparse.Namespace) -> int:
 def add_compare_command(commands: Subparsers) -> None:
     """Add the command `compare`."""
     parser = add_command(commands, "compare", _run_compare, "compare policies without training")
-    parser.add_argument("policies", nargs="+", help=POLICY)
-    parser.add_list_option("--missions", accepts=is_mission, required=True, help=MISSION)
+    parser.add_argument(
+        "policies", nargs="+", help=f"{POLICY}; {{seed}} in FILE: one file per training seed"
+    )
+    parser.add_list_option("--missions", accepts=looks_like_mission, required=True, help=MISSION)
     parser.add_argument(
         "--episodes", type=int, default=64, help="episodes per policy and mission (default: 64)"
     )
     add_execution_options(parser)
 
 
-def _run_compare(arguments: argparse.Namespace) -> int:
+def _run_compare(arguments: argparse.Namespace) -> ExitStatus:
     result = daf_run_comparison_pipeline(
         policies=[policy_config_from_text(text) for text in arguments.policies],
         missions=arguments.missions,
@@ -120,7 +131,7 @@ def add_benchmark_command(commands: Subparsers) -> None:
     add_execution_options(parser)
 
 
-def _run_benchmark(arguments: argparse.Namespace) -> int:
+def _run_benchmark(arguments: argparse.Namespace) -> ExitStatus:
     config = BenchmarkConfig.from_yaml(arguments.config or default_config_file())
     daf = daf_config_from_args(arguments, config.execution.resolved())
     changes: dict[str, Any] = {"execution": execution_settings(daf)}
@@ -138,20 +149,28 @@ def _run_benchmark(arguments: argparse.Namespace) -> int:
 _SET = "hyperparameters, such as learning_rate=0.001 (keys of `training` in config.yaml)"
 
 
-def policy_config_from_text(text: str) -> dict[str, Any]:
-    """Return class path and weights of a policy argument, as in a configuration."""
-    class_path, weights = parse_policy_argument(text)
+def policy_config_from_text(policy_argument: str) -> dict[str, Any]:
+    """Return class path and weights of a policy argument, as in a configuration.
+
+    A weights file with `{seed}` in its path stands for the files of all training seeds.
+
+    Raises:
+        ConfigError: no file has this path with a seed, or several have it with the same seed.
+    """
+    class_path, weights = parse_policy_argument(policy_argument)
+    if weights and SEED_PLACEHOLDER in weights:
+        return {"class_path": class_path, "data_paths": find_files_by_training_seed(weights)}
     return {"class_path": class_path, "data_path": weights}
 
 
-def parse_settings(texts: list[str]) -> dict[str, Any]:
+def parse_settings(key_value_texts: list[str]) -> dict[str, Any]:
     """Return the values of KEY=VALUE arguments by key.
 
     Raises:
         ConfigError: an argument is not KEY=VALUE, or a key is duplicate; one line.
     """
     settings = {}
-    for text in texts:
+    for text in key_value_texts:
         key, separator, value = text.partition("=")
         if not separator:
             raise ConfigError(f"--set: got {short_json(text)}; expected KEY=VALUE")
@@ -161,7 +180,7 @@ def parse_settings(texts: list[str]) -> dict[str, Any]:
     return settings
 
 
-def print_result(result: PipelineResult, *output_names: str) -> int:
+def print_result(result: PipelineResult, *output_names: str) -> ExitStatus:
     """Print the status, errors and some outputs of a pipeline, and return the exit status."""
     print(f"{result.pipeline_name}: {result.status} in {result.total_time_seconds:.0f} s")
     for error in result.errors:

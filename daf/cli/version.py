@@ -14,12 +14,12 @@ class VersionAction(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, **kwargs)
 
     def __call__(self, parser: argparse.ArgumentParser, *arguments: Any) -> None:
-        """Print the versions; see `format_versions`."""
-        print(format_versions())
+        """Print the versions; see `format_versions_and_devices`."""
+        print(format_versions_and_devices())
         parser.exit()
 
 
-def format_versions() -> str:
+def format_versions_and_devices() -> str:
     """Return the versions of DAF, Python, torch and Warp, and the devices for `--device auto`."""
     import torch  # takes a second
 

@@ -3,16 +3,18 @@
 import argparse
 import os
 from pathlib import Path
+from typing import NoReturn
 
 from daf.cli.options import Subparsers, add_command
 from daf.config import ConfigError
 from daf.files.text_files import write_text
 from daf.orchestrators.snakemake_command import (
-    check_workflow_can_start,
     default_config_file,
+    prepare_workflow_start,
     snakemake_command,
     snakemake_profile_options,
 )
+from daf.system.exit_status import ExitStatus
 
 STARTER = Path(__file__).parent / "starter"
 STARTER_FILES = {
@@ -31,7 +33,7 @@ def add_init_command(commands: Subparsers) -> None:
     parser.add_argument("folder", nargs="?", default=".", help="folder (default: this one)")
 
 
-def _run_init(arguments: argparse.Namespace) -> int:
+def _run_init(arguments: argparse.Namespace) -> ExitStatus:
     folder = Path(arguments.folder)
     existing = [name for name in STARTER_FILES if (folder / name).exists()]
     if existing:
@@ -64,9 +66,9 @@ def add_run_command(commands: Subparsers) -> None:
     )
 
 
-def _run_target(arguments: argparse.Namespace) -> int:
+def _run_target(arguments: argparse.Namespace) -> NoReturn:
     """Replace this process by Snakemake, which so receives all signals itself."""
-    check_workflow_can_start()
+    prepare_workflow_start()
     profile = snakemake_profile_options(arguments.profile)
     # A later --configfile replaces an earlier one.
     options = [*profile, *arguments.snakemake_options]

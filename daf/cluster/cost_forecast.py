@@ -18,6 +18,7 @@ from daf.config import BenchmarkConfig, ConfigError
 from daf.plan.build import make_plan
 from daf.plan.plan import Plan
 from daf.plan.run import Run
+from daf.system.exit_status import ExitStatus
 
 PLANNING_SECONDS_PER_JOB = 0.0045
 """Time of Snakemake before the first job, in s per job (docs/how-to/size_a_study.md)."""
@@ -103,27 +104,29 @@ class _JobSampler:
 
     Attributes:
         plan: plan of the experiment.
-        groups: contestants of each evaluation job.
+        contestants_by_job: contestants of each evaluation job.
         measured: measured times.
         rng: random generator.
     """
 
     plan: Plan
-    groups: list[tuple[str, ...]]
+    contestants_by_job: list[tuple[str, ...]]
     measured: MeasuredTimes
     rng: random.Random
 
     def draw_training_job(self, run_index: int, run: Run) -> _Job:
         return _Job(True, run_index, run.training.steps * self.rng.choice(self.measured.training))
 
-    def draw_evaluation_job(self, group_index: int) -> _Job:
+    def draw_evaluation_job(self, evaluation_job_index: int) -> _Job:
         seconds = self.rng.choice(self.measured.evaluation)
         return _Job(
-            False, group_index, len(self.groups[group_index]) * len(self.plan.missions) * seconds
+            False,
+            evaluation_job_index,
+            len(self.contestants_by_job[evaluation_job_index]) * len(self.plan.missions) * seconds,
         )
 
 
-def forecast(plan: Plan, measured: MeasuredTimes, cluster: Cluster, seed: int = 0) -> Forecast:
+def forecast_cost(plan: Plan, measured: MeasuredTimes, cluster: Cluster, seed: int = 0) -> Forecast:
     """Simulate the training and evaluation jobs of a plan.
 
     A job starts when a slot is free, in the order of the plan; evaluations of trained policies come
@@ -222,8 +225,8 @@ def _build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Print a forecast."""
+def print_forecast(arguments: Sequence[str]) -> ExitStatus:
+    """Print the forecast that command line arguments request; see `--help`."""
     options = _build_parser().parse_args(arguments)
     try:
         if options.slots < 1 or options.start < 0 or options.failures < 0:
@@ -238,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             save_seconds=max(plan.config.execution.save_seconds, 1.0),
         )
         timings = Path(small_plan.config.execution.results_dir, "timings")
-        result = forecast(plan, MeasuredTimes.read(timings, small_plan), cluster)
+        result = forecast_cost(plan, MeasuredTimes.read(timings, small_plan), cluster)
     except ConfigError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -279,4 +282,4 @@ def _check_equal_job_sizes(
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(print_forecast(sys.argv[1:]))

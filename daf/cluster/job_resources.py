@@ -104,5 +104,5 @@ def _round_up_to_100(mb: float) -> int:
     return 100 * math.ceil(mb / 100)
 
 
-def _job_minutes(agent_steps: int, steps_per_second: int) -> int:
-    return START_MINUTES + math.ceil(agent_steps / steps_per_second / 60)
+def _job_minutes(agent_steps: int, agent_steps_per_second: int) -> int:
+    return START_MINUTES + math.ceil(agent_steps / agent_steps_per_second / 60)

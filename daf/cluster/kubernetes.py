@@ -12,11 +12,17 @@ import sys
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from daf.config import ConfigError, load_yaml
 
 GPU = "nvidia.com/gpu"
+
+JobName: TypeAlias = str
+"""Name of a Kubernetes job."""
+
+SnakemakeStatus = Literal["success", "failed", "running"]
+"""Status of a job, as Snakemake reads it."""
 
 
 def build_job_manifest(
@@ -24,7 +30,7 @@ def build_job_manifest(
     *,
     name: str,
     working_directory: str,
-    script: str,
+    script_path: str,
     cpus: int,
     memory_mb: int,
     disk_mb: int,
@@ -41,7 +47,7 @@ def build_job_manifest(
             script.
         name: name of the Kubernetes job.
         working_directory: working directory of the workflow, on a volume that the template mounts.
-        script: script of the Snakemake job.
+        script_path: script of the Snakemake job.
         cpus: number of CPUs.
         memory_mb: memory in MB.
         disk_mb: ephemeral storage in MB.
@@ -56,7 +62,7 @@ def build_job_manifest(
         container = job["spec"]["template"]["spec"]["containers"][0]
         job.setdefault("metadata", {})["name"] = name
         job["spec"]["activeDeadlineSeconds"] = 60 * minutes
-        container["command"] = ["/bin/sh", script]
+        container["command"] = ["/bin/sh", script_path]
         container["workingDir"] = working_directory
         resources = container.setdefault("resources", {})
         requests, limits = (resources.setdefault(key, {}) for key in ("requests", "limits"))
@@ -68,27 +74,30 @@ def build_job_manifest(
 
 
 def submit_job(
-    template: str, cpus: str, memory_mb: str, disk_mb: str, gpus: str, minutes: str, script: str
-) -> str:
-    """Submit a job's script; arguments as in `build_job_manifest`.
-
-    Returns:
-        name of the Kubernetes job.
+    template_path: str,
+    cpus: str,
+    memory_mb: str,
+    disk_mb: str,
+    gpus: str,
+    minutes: str,
+    script_path: str,
+) -> JobName:
+    """Submit a job's script and return its name; arguments as in `build_job_manifest`.
 
     Raises:
         ConfigError: missing or invalid template.
     """
-    if not Path(template).is_file():
+    if not Path(template_path).is_file():
         raise ConfigError(
-            f"{template} is missing; copy workflow/profiles/kubernetes/job.yaml, and name your "
-            "image and volume in it"
+            f"{template_path} is missing; copy workflow/profiles/kubernetes/job.yaml, "
+            "and name your image and volume in it"
         )
     name = f"daf-{uuid.uuid4().hex[:20]}"
     job = build_job_manifest(
-        load_yaml(template),
+        load_yaml(template_path),
         name=name,
         working_directory=os.getcwd(),
-        script=script,
+        script_path=script_path,
         cpus=int(cpus),
         memory_mb=int(memory_mb),
         disk_mb=int(disk_mb),
@@ -100,8 +109,8 @@ def submit_job(
     return name
 
 
-def job_status(job_name: str) -> str:
-    """Return the status of a job for Snakemake: success, failed or running.
+def query_job_status(job_name: JobName) -> SnakemakeStatus:
+    """Return the status of a job.
 
     A deleted job has failed. A job is running if Kubernetes does not respond.
     """
@@ -116,18 +125,18 @@ def job_status(job_name: str) -> str:
     return "success" if "Complete" in active else "failed" if "Failed" in active else "running"
 
 
-def cancel(job_names: Sequence[str] | None = None) -> None:
-    """Delete jobs and their pods; command `daf-kubernetes-cancel NAME...`.
+def cancel_jobs(job_names: Sequence[JobName]) -> None:
+    """Delete jobs and their pods."""
+    subprocess.run(["kubectl", "delete", "job", "--wait=false", *job_names], check=True)
 
-    Args:
-        job_names: names of the Kubernetes jobs; None for those of the command line.
-    """
-    names = sys.argv[1:] if job_names is None else job_names
-    subprocess.run(["kubectl", "delete", "job", "--wait=false", *names], check=True)
+
+def run_cancel_command() -> None:
+    """Run the command `daf-kubernetes-cancel NAME...`."""
+    cancel_jobs(sys.argv[1:])
 
 
 if __name__ == "__main__":
     try:
-        print({"submit": submit_job, "status": job_status}[sys.argv[1]](*sys.argv[2:]))
+        print({"submit": submit_job, "status": query_job_status}[sys.argv[1]](*sys.argv[2:]))
     except ConfigError as error:
         sys.exit(f"error: {error}")

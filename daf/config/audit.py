@@ -31,7 +31,10 @@ class AuditConfig(Model):
         description="memory limit of one re-executed job and its child processes, in MiB",
     )
     processes: Int = Field(
-        default=8, ge=1, le=4096, description="maximum number of processes of one retrained run"
+        default=8,
+        ge=1,
+        le=4096,
+        description="maximum number of ranks (processes) of one retrained run",
     )
     read_only: bool = Field(
         default=False,

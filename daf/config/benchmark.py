@@ -1,8 +1,9 @@
 """Configuration of a benchmark: policies, missions, training, evaluation and comparison."""
 
-from typing import Annotated, Any
+import re
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from daf.config.audit import AuditConfig
 from daf.config.conversion import convert_text, training_key_annotation
@@ -10,6 +11,25 @@ from daf.config.execution import ExecutionConfig, Seed
 from daf.config.model import Float, Int, Model, Name
 from daf.config.paths import FilePath, InputPath
 from daf.config.training import TrainingConfig
+
+
+def _convert_decimal_text(seed: Any) -> Any:
+    # JSON has text keys only.
+    is_decimal = isinstance(seed, str) and re.fullmatch("0|[1-9][0-9]{0,9}", seed)
+    return int(seed) if is_decimal else seed
+
+
+def _check_unique_seed_keys(file_by_seed: Any) -> Any:
+    texts = [str(seed) for seed in file_by_seed] if isinstance(file_by_seed, dict) else []
+    if len(set(texts)) < len(texts):
+        raise ValueError("expected every training seed once")
+    return file_by_seed
+
+
+SeedKey = Annotated[Seed, BeforeValidator(_convert_decimal_text)]
+"""A seed as the key of a mapping, a whole number or its text."""
+
+FilesByTrainingSeed = Annotated[dict[SeedKey, InputPath], BeforeValidator(_check_unique_seed_keys)]
 
 
 class PolicyConfig(Model):
@@ -28,6 +48,10 @@ class PolicyConfig(Model):
     data_path: InputPath | None = Field(
         default=None, description="file with the weights to evaluate; null: DAF trains the network"
     )
+    data_paths: FilesByTrainingSeed = Field(
+        default={},
+        description="weights files of one method by training seed; excludes `data_path`",
+    )
     init_kwargs: dict[str, Any] = Field(default={}, description="arguments of the class")
     train: bool = Field(
         default=True, description="false: DAF evaluates a network with its initial weights"
@@ -44,8 +68,22 @@ class PolicyConfig(Model):
             for key, value in training.items()
         }
 
+    @model_validator(mode="after")
+    def _check_data_path_or_data_paths(self) -> Self:
+        if self.data_path is not None and self.data_paths:
+            raise ValueError("got 'data_path' and 'data_paths'; expected one of them")
+        return self
 
-def _expand_class_path(policy: Any) -> Any:
+    def weights_file_by_training_seed(self) -> dict[int | None, str]:
+        """Return the configured weights files; the key of `data_path` is None."""
+        return {**self.data_paths} if self.data_path is None else {None: self.data_path}
+
+    def with_weights_file(self, weights_file: str | None) -> "PolicyConfig":
+        """Return the policy with one weights file, or none, instead of its files."""
+        return self.model_copy(update={"data_path": weights_file, "data_paths": {}})
+
+
+def _class_path_to_policy_mapping(policy: Any) -> Any:
     return {"class_path": policy} if isinstance(policy, str) else policy
 
 
@@ -126,9 +164,9 @@ class BenchmarkConfig(Model):
     """Content of `config/config.yaml`: all inputs of the target `benchmark_report`."""
 
     name: Name = Field(default="benchmark", description="name of the benchmark and of its folder")
-    policies: tuple[Annotated[PolicyConfig, BeforeValidator(_expand_class_path)], ...] = Field(
-        min_length=1, description="policies to compare"
-    )
+    policies: tuple[
+        Annotated[PolicyConfig, BeforeValidator(_class_path_to_policy_mapping)], ...
+    ] = Field(min_length=1, description="policies to compare")
     missions: tuple[str, ...] = Field(
         min_length=1,
         description="evaluation missions, each a built-in name or a YAML file, optionally with "

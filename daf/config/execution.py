@@ -76,7 +76,7 @@ class ExecutionConfig(Model):
         return self
 
     @property
-    def gpu_memory_per_job(self) -> float:
+    def gpu_memory_fraction_per_job(self) -> float:
         """Fraction of the memory of a GPU that one job may use."""
         return self.gpu_memory_fraction / self.jobs_per_gpu
 

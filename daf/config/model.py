@@ -19,7 +19,7 @@ from daf.config.plain_data import check_plain_data, load_yaml
 from daf.errors import ConfigError, describe_validation_error, short_json
 
 
-class _ConfigMeta(type(BaseModel)):
+class _RaiseConfigErrorMeta(type(BaseModel)):
     """Metaclass that turns the ValidationError of a constructor into a ConfigError."""
 
     def __call__(cls, *arguments: Any, **values: Any) -> Any:
@@ -30,7 +30,7 @@ class _ConfigMeta(type(BaseModel)):
             raise ConfigError(f"{cls.__name__}: {describe_validation_error(error, cls)}") from None
 
 
-class Model(BaseModel, metaclass=_ConfigMeta):
+class Model(BaseModel, metaclass=_RaiseConfigErrorMeta):
     """Base of all configuration: immutable; unknown keys, NaN and infinity are errors.
 
     NumPy values, tuples, ranges and paths are converted to plain data first.
@@ -93,7 +93,7 @@ def convert_numeric_text(value: Any) -> Any:
     return value
 
 
-def check_name(value: str) -> str:
+def check_folder_name(value: str) -> str:
     """Return the value, if it is a valid name.
 
     Raises:
@@ -112,5 +112,5 @@ Float = Annotated[float, BeforeValidator(convert_numeric_text), Field(ge=-1e9, l
 Int = Annotated[int, Field(strict=True)]
 """An int; `2.0`, `"2"` and `true` are refused."""
 
-Name = Annotated[str, AfterValidator(check_name)]
+Name = Annotated[str, AfterValidator(check_folder_name)]
 """A text that is safe as a folder name, in a Snakemake pattern and in HTML."""

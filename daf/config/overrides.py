@@ -55,7 +55,7 @@ class MergedConfig:
         return cls(file_names, file_data, data)
 
     @classmethod
-    def of_data(cls, data: dict[str, Any], source: str) -> "MergedConfig":
+    def from_data(cls, data: dict[str, Any], source: str) -> "MergedConfig":
         """Return a configuration that is data of a program instead of files.
 
         Args:

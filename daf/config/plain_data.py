@@ -19,6 +19,9 @@ MAX_DEPTH = 40
 MAX_CHARACTERS = 10_000
 """Maximum length of scalars other than text; parsing of numbers takes superlinear time."""
 
+KEY_WITH_INTEGER_KEYS = "data_paths"
+"""The only key of a configuration whose mapping may have whole numbers as keys."""
+
 TEXT_TAG = "tag:yaml.org,2002:str"
 TOO_LARGE = (
     f"too much data; expected at most {MAX_VALUES} values, nested at most {MAX_DEPTH} levels deep "
@@ -128,8 +131,9 @@ def check_plain_data(data: Any, source: str) -> None:
         if count > MAX_VALUES or len(key_path) > MAX_DEPTH:
             raise ConfigError(f"{source}: {TOO_LARGE}")
         if isinstance(value, dict):
+            may_be_integer = key_path[-1:] == (KEY_WITH_INTEGER_KEYS,) and len(key_path) <= 3
             for name in value:
-                if not isinstance(name, str):
+                if not (isinstance(name, str) or (may_be_integer and type(name) is int)):
                     raise ConfigError(
                         f"{source}: {_format_key_path(key_path)}got the key {short_json(name)}; "
                         "expected text; put it in quotes"
@@ -137,19 +141,19 @@ def check_plain_data(data: Any, source: str) -> None:
             pending += [((*key_path, name), inner) for name, inner in value.items()]
         elif isinstance(value, list):
             pending += [((*key_path, index), inner) for index, inner in enumerate(value)]
-        elif expected := _describe_expected_scalar(value):
+        elif expected := _find_violated_expectation(value):
             text = hex(value) if isinstance(value, int) else repr(value)
             raise ConfigError(
                 f"{source}: {_format_key_path(key_path)}got {text:.80}; expected {expected}"
             )
 
 
-def _describe_expected_scalar(value: Any) -> str | None:
+def _find_violated_expectation(value: Any) -> str | None:
     """Return a description of the expected scalar; None for a valid one."""
     if isinstance(value, str):
         if "\0" in value:
             return "text without NUL characters"
-        return None if _is_encodable(value) else "text that UTF-8 can encode"
+        return None if _is_utf8_encodable(value) else "text that UTF-8 can encode"
     if isinstance(value, int):
         return None if -(2**63) <= value < 2**63 else "a whole number of at most 64 bits"
     if isinstance(value, float):
@@ -157,7 +161,7 @@ def _describe_expected_scalar(value: Any) -> str | None:
     return None if value is None else "text, a number, true or false, a list or a mapping"
 
 
-def _is_encodable(text: str) -> bool:
+def _is_utf8_encodable(text: str) -> bool:
     """Return whether UTF-8 can encode a text; it has no code for half of a surrogate pair."""
     return text.isascii() or not any("\ud800" <= c <= "\udfff" for c in text)
 
@@ -187,7 +191,7 @@ class _StrictLoader(CoreLoader):
     def get_single_node(self) -> yaml.Node | None:
         node = super().get_single_node()
         if node is not None:
-            _count_values(node, {})
+            _count_expanded_values(node, {})
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
@@ -213,24 +217,24 @@ class _StrictLoader(CoreLoader):
             ) from None
 
 
-def _count_values(node: yaml.Node, counts_by_node_id: dict[int, int]) -> int:
+def _count_expanded_values(node: yaml.Node, count_by_node_id: dict[int, int]) -> int:
     """Return the number of values of a node, with each use of an alias or merged mapping counted.
 
     Args:
         node: node of a YAML document.
-        counts_by_node_id: number of values of each visited node.
+        count_by_node_id: number of values of each visited node.
 
     Raises:
         _TooLargeError: the number exceeds the limit, or a node contains itself.
     """
-    if id(node) not in counts_by_node_id:
-        counts_by_node_id[id(node)] = MAX_VALUES  # count of a node that contains itself
+    if id(node) not in count_by_node_id:
+        count_by_node_id[id(node)] = MAX_VALUES  # count of a node that contains itself
         parts = () if isinstance(node, yaml.ScalarNode) else node.value
         if isinstance(node, yaml.MappingNode):
             parts = (part for pair in parts for part in pair)
-        counts_by_node_id[id(node)] = 1 + sum(
-            _count_values(part, counts_by_node_id) for part in parts
+        count_by_node_id[id(node)] = 1 + sum(
+            _count_expanded_values(part, count_by_node_id) for part in parts
         )
-    if counts_by_node_id[id(node)] > MAX_VALUES:
+    if count_by_node_id[id(node)] > MAX_VALUES:
         raise _TooLargeError
-    return counts_by_node_id[id(node)]
+    return count_by_node_id[id(node)]

@@ -1,7 +1,6 @@
 """Parameters of a search space: lists of values or ranges, optionally under a condition."""
 
-from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Protocol, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -35,7 +34,8 @@ class Parameter(Model):
     )
     when: dict[str, Annotated[tuple[Any, ...], BeforeValidator(_wrap_in_list)]] = Field(
         default={},
-        description="values of other parameters at which this parameter applies; empty: always",
+        description="values of other parameters; the search uses this parameter only with them; "
+        "empty: always",
     )
 
     @model_validator(mode="after")
@@ -71,7 +71,7 @@ class Parameter(Model):
 _EMPTY = {"min": None, "max": None, "log": False, "int": False, "step": None}
 
 
-def _expand_value_list(value: Any) -> Any:
+def _value_list_to_mapping(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return {"values": value}
     if not isinstance(value, dict | Parameter):
@@ -91,35 +91,43 @@ class ParameterTarget(NamedTuple):
     key: str
 
 
-def parameter_target(name: str) -> ParameterTarget:
+def parameter_target(hyperparameter_name: str) -> ParameterTarget:
     """Return the setting that a hyperparameter changes.
 
     Args:
-        name: name in the search space, such as `learning_rate` or `shaping.made_heart`.
+        hyperparameter_name: key of the search space, such as `learning_rate` or
+            `shaping.made_heart`.
     """
-    key = name.removeprefix(f"{TRAINING}.")
+    key = hyperparameter_name.removeprefix(f"{TRAINING}.")
     prefix, dot, inner_key = key.partition(".")
     if dot and prefix in (INIT_KWARGS, SHAPING):
         return ParameterTarget(prefix, inner_key)
-    if key in TrainingConfig.model_fields or key != name:
+    if key in TrainingConfig.model_fields or key != hyperparameter_name:
         return ParameterTarget(TRAINING, key)
-    return ParameterTarget(INIT_KWARGS, name)
+    return ParameterTarget(INIT_KWARGS, hyperparameter_name)
 
 
-def convert_search_space(
-    space: dict[str, Any], convert: Callable[[str, Any], Any]
+class ConvertValue(Protocol):
+    """Function that converts one raw value of a hyperparameter to its type."""
+
+    def __call__(self, hyperparameter_name: str, raw_value: Any, /) -> Any:
+        """Return the typed value."""
+
+
+def convert_search_space_values(
+    space: dict[str, Any], convert_value: ConvertValue
 ) -> dict[str, Any]:
     """Return a search space whose lists and conditions have their text converted to types.
 
     Args:
         space: raw content of the key `search_space`.
-        convert: function of a hyperparameter's name and a raw value that returns the typed value.
+        convert_value: function that converts one value.
     """
 
     def convert_all(name: str, values: Any) -> Any:
         if isinstance(values, list | tuple):
-            return [convert(name, value) for value in values]
-        return convert(name, values)
+            return [convert_value(name, value) for value in values]
+        return convert_value(name, values)
 
     def convert_parameter(name: str, value: Any) -> Any:
         if isinstance(value, Parameter):
@@ -145,11 +153,11 @@ def _convert_training_text(space: Any) -> Any:
         return convert_text(value, types.get(target))
 
     is_mapping = isinstance(space, dict) and all(isinstance(name, str) for name in space)
-    return convert_search_space(space, convert) if is_mapping else space
+    return convert_search_space_values(space, convert) if is_mapping else space
 
 
 SearchSpace = Annotated[
-    dict[str, Annotated[Parameter, BeforeValidator(_expand_value_list)]],
+    dict[str, Annotated[Parameter, BeforeValidator(_value_list_to_mapping)]],
     BeforeValidator(_convert_training_text),
     Field(min_length=1),
 ]

@@ -76,7 +76,7 @@ class DAFSweepConfig(Model):
         default=None,
         ge=1,
         le=10_000,
-        description="number of trials; null: 32; `grid` runs all combinations instead",
+        description="number of trials, null with `grid`, which runs all combinations; null: 32",
     )
     trials_per_round: Int | None = Field(
         default=None,
@@ -86,14 +86,14 @@ class DAFSweepConfig(Model):
     eta: Float | None = Field(
         default=None,
         gt=1,
-        description="reduction factor of `halving`: the best 1 of eta trials enters the next rung; "
-        "null: 3",
+        description="reduction factor of `halving`: the best 1/eta of the trials enter the next "
+        "rung; null: 3",
     )
     rungs: Int | None = Field(
         default=None,
         ge=1,
         le=20,
-        description="number of rungs of `halving`; null: until one trial remains",
+        description="number of rungs (rounds) of `halving`; null: as many as leave one trial",
     )
     num_training_steps: Int | None = Field(
         default=None, ge=1, description="agent-steps of each trial; null: `training.steps`"
@@ -108,7 +108,7 @@ class DAFSweepConfig(Model):
         default=64,
         ge=1,
         le=1_000_000,
-        description="number of episodes per mission and training seed of a trial",
+        description="number of evaluation episodes of a trial, for each mission and training seed",
     )
     objective_metric: str = Field(
         default="score",
@@ -119,7 +119,7 @@ class DAFSweepConfig(Model):
         default="maximize",
         description="maximize: a higher objective is better; minimize: a lower one",
     )
-    seed: Seed = Field(default=0, description="seed of the proposals of trials")
+    seed: Seed = Field(default=0, description="seed of the random choice of trials")
     world_seed: Seed = Field(default=0, description="seed of the evaluation worlds of the trials")
     keep_best: Int = Field(
         default=3, ge=1, le=100, description="number of best trials in the confirmation"
@@ -186,7 +186,7 @@ class DAFSweepConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _check_fresh_seeds(self) -> Self:
+    def _check_fresh_confirmation_seeds(self) -> Self:
         """Check that the confirmation shares no seed with the search that selected its trials."""
         seeds = self.confirmation.training_seeds
         if common := sorted(set(seeds) & set(self.training_seeds)):
@@ -202,7 +202,7 @@ class DAFSweepConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _check_conditions(self) -> Self:
+    def _check_parameter_conditions(self) -> Self:
         space = self.search_space
         for name, parameter in space.items():
             for condition, values in parameter.when.items():
@@ -218,10 +218,10 @@ class DAFSweepConfig(Model):
                         f"{key}: got {short_json(invalid[0])} for '{condition}'; accepted: "
                         f"{', '.join(map(short_json, possible))}"
                     )
-        self.parameters_by_dependency()
+        self.parameters_in_dependency_order()
         return self
 
-    def parameters_by_dependency(self) -> list[str]:
+    def parameters_in_dependency_order(self) -> list[str]:
         """Return the names of the search space, each after the parameters of its condition.
 
         Raises:

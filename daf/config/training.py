@@ -160,7 +160,7 @@ class TrainingConfig(Model):
         return self.lr_decay_steps != self.steps
 
     @model_validator(mode="after")
-    def _check_worlds(self) -> Self:
+    def _check_enough_worlds_for_missions(self) -> Self:
         needed = 1 if self.curriculum else len(self.missions)
         if self.worlds < needed:
             raise ValueError(

@@ -36,14 +36,8 @@ class CoreLoader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str | None, list] = {}
 
     def compose_scalar_node(self, anchor: Any) -> yaml.ScalarNode:
-        """Compose a scalar; refuse unquoted ones that the YAML versions read differently."""
-        event = self.peek_event()
-        if event.implicit[0] and event.tag is None and AMBIGUOUS.fullmatch(event.value):
-            raise yaml.constructor.ConstructorError(
-                problem=f"{event.value:.40} differs between YAML 1.1 and YAML 1.2; "
-                "write a decimal number, true or false, or put it in quotes",
-                problem_mark=event.start_mark,
-            )
+        """Compose a scalar that all YAML versions read alike."""
+        _refuse_ambiguous_scalar(self.peek_event())
         return super().compose_scalar_node(anchor)
 
     def construct_yaml_int(self, node: yaml.ScalarNode) -> int:
@@ -55,6 +49,16 @@ class CoreLoader(yaml.SafeLoader):
         """Construct a float, including `.inf` and `.nan`."""
         text = self.construct_scalar(node).lower()
         return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+
+
+def _refuse_ambiguous_scalar(event: yaml.ScalarEvent) -> None:
+    """Raise an error for an unquoted scalar that the YAML versions read differently."""
+    if event.implicit[0] and event.tag is None and AMBIGUOUS.fullmatch(event.value):
+        raise yaml.constructor.ConstructorError(
+            problem=f"{event.value:.40} differs between YAML 1.1 and YAML 1.2; "
+            "write a decimal number, true or false, or put it in quotes",
+            problem_mark=event.start_mark,
+        )
 
 
 class Dumper(yaml.SafeDumper):

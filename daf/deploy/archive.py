@@ -13,7 +13,7 @@ from typing import BinaryIO, Literal, NamedTuple
 
 from daf.config import ConfigError, Model, short_json
 from daf.config.plain_data import parse_json
-from daf.errors import os_error_text
+from daf.errors import describe_os_error
 from daf.files.safe_read import open_regular_file
 from daf.files.zips import write_zip
 from daf.provenance.sidecar import Sha256
@@ -75,20 +75,24 @@ def read_archive(bundle_file: str | Path) -> ArchiveContent:
             raise ValueError(f"has no {MANIFEST}")
         manifest = Manifest.parse(parse_json(members[MANIFEST], MANIFEST), MANIFEST)
     except OSError as error:
-        raise ConfigError(f"bundle {os_error_text(error)}") from None
+        raise ConfigError(f"bundle {describe_os_error(error)}") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise ConfigError(f"bundle {short_json(str(bundle_file))}: {error}") from None
-    return ArchiveContent(members, _manifest_differences(members, manifest.files))
+    return ArchiveContent(members, _find_manifest_problems(members, manifest.files))
 
 
-def _manifest_differences(members: Mapping[str, bytes], digests: Mapping[str, str]) -> list[str]:
+def _find_manifest_problems(
+    members: Mapping[str, bytes], manifest_digests: Mapping[str, str]
+) -> list[str]:
     present = members.keys() - {MANIFEST}
-    missing = [f"{name}: is missing" for name in sorted(digests.keys() - present)]
-    unlisted = [f"{name}: is not in the manifest" for name in sorted(present - digests.keys())]
+    missing = [f"{name}: is missing" for name in sorted(manifest_digests.keys() - present)]
+    unlisted = [
+        f"{name}: is not in the manifest" for name in sorted(present - manifest_digests.keys())
+    ]
     changed = [
         f"{name}: SHA-256 differs from the manifest"
-        for name in sorted(present & digests.keys())
-        if _sha256(members[name]) != digests[name]
+        for name in sorted(present & manifest_digests.keys())
+        if _sha256(members[name]) != manifest_digests[name]
     ]
     return missing + unlisted + changed
 

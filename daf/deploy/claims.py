@@ -48,28 +48,27 @@ ROUNDING = 1e-9
 
 def find_contradictions(bundle: Bundle) -> list[str]:
     """Return all claims of a bundle that contradict its content, one line each."""
-    checks = (
-        _check_members,
-        _check_names,
-        _check_scores,
-        _check_game,
-        _check_training,
-        _check_golden,
-        _check_texts,
-    )
+    functions_by_claim = {
+        "members": _find_member_problems,
+        "names": _find_name_problems,
+        "scores": _find_score_problems,
+        "game": _find_game_problems,
+        "training": _find_training_problems,
+        "golden": _find_golden_observation_problems,
+        "texts": _find_generated_text_problems,
+    }
     contradictions = []
-    for check in checks:
+    for claim, find_problems in functions_by_claim.items():
         try:
-            contradictions += check(bundle)
+            contradictions += find_problems(bundle)
         except (ConfigError, ValidationError, ValueError, KeyError, TypeError) as error:
-            claim = check.__name__.removeprefix("_check_")
             reason = " ".join(f"{error}".split())
             contradictions.append(f"{claim}: invalid ({type(error).__name__}: {reason})")
     return contradictions
 
 
-def _check_members(bundle: Bundle) -> Iterator[str]:
-    """Check that no member is missing or unexpected."""
+def _find_member_problems(bundle: Bundle) -> Iterator[str]:
+    """Yield a line for each missing and each unexpected member."""
     expected = {CARD, GOLDEN, MISSIONS, POLICY, TRAINING_MISSIONS, WEIGHTS, *BUNDLED_MODULES}
     if bundle.description.class_path not in DAF_CLASSES:
         expected.add(f"{FOREIGN_MODULE}.py")
@@ -80,8 +79,8 @@ def _check_members(bundle: Bundle) -> Iterator[str]:
         yield f"{name}: is not a member of a bundle"
 
 
-def _check_names(bundle: Bundle) -> Iterator[str]:
-    """Check that names and versions, which the model card repeats, hold no other text."""
+def _find_name_problems(bundle: Bundle) -> Iterator[str]:
+    """Yield a line for each name or version, repeated by the model card, that holds other text."""
     description = bundle.description
     if not NAME.fullmatch(description.name):
         yield f"{POLICY}: key 'name': got {short_json(description.name)}; expected a name"
@@ -93,8 +92,8 @@ def _check_names(bundle: Bundle) -> Iterator[str]:
             yield f"{POLICY}: key 'versions': got {short_json(invalid[0])}; expected a version"
 
 
-def _check_scores(bundle: Bundle) -> Iterator[str]:
-    """Check that scores are at most the ceiling, and statistics follow from the episodes."""
+def _find_score_problems(bundle: Bundle) -> Iterator[str]:
+    """Yield a line for each score above the ceiling and each statistic that its episodes refute."""
     description = bundle.description
     for name, score in description.scores.items():
         key = f"{POLICY}: key 'scores.{name}"
@@ -112,8 +111,8 @@ def _check_scores(bundle: Bundle) -> Iterator[str]:
         yield f"{POLICY}: key 'provenance.episodes': missions differ from those of the scores"
 
 
-def _check_game(bundle: Bundle) -> Iterator[str]:
-    """Check that the game interface is that of the missions."""
+def _find_game_problems(bundle: Bundle) -> Iterator[str]:
+    """Yield a line for each property of the game that differs from its missions."""
     description = bundle.description
     missions = [bundle.missions[description.golden.mission], *bundle.missions.values()]
     expected = GameInterface.from_game(Game.of(*missions, *bundle.trained_on))
@@ -124,8 +123,8 @@ def _check_game(bundle: Bundle) -> Iterator[str]:
         yield f"{POLICY}: key 'actions': differ from those of the game"
 
 
-def _check_training(bundle: Bundle) -> Iterator[str]:
-    """Check that run.json gives the name of the policy, and matches the recorded SHA-256."""
+def _find_training_problems(bundle: Bundle) -> Iterator[str]:
+    """Yield a line for each key of run.json that contradicts the policy's name or a SHA-256."""
     description, recorded = bundle.description, bundle.description.training
     names = tuple(mission.name for mission in bundle.trained_on)
     if description.trained_on != names:
@@ -148,7 +147,7 @@ def _check_training(bundle: Bundle) -> Iterator[str]:
         training_seed=recorded["training_seed"],
         missions=bundle.trained_on,
     )
-    expected = _expected_run_json(bundle, run, recorded)
+    expected = _derive_run_json(bundle, run, recorded)
     for key in sorted(expected.keys() | recorded.keys()):
         if key not in recorded or key not in expected or recorded[key] != expected[key]:
             yield f"{POLICY}: key 'training.{key}': contradicts other claims of the bundle"
@@ -164,7 +163,9 @@ def _check_training(bundle: Bundle) -> Iterator[str]:
         yield f"{POLICY}: key 'training.device': got {recorded['device']}; expected cpu or cuda"
 
 
-def _expected_run_json(bundle: Bundle, run: Run, recorded: Mapping[str, Any]) -> dict[str, Any]:
+def _derive_run_json(
+    bundle: Bundle, run: Run, recorded_run_json: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return run.json as it follows from a run; three keys have no source but the recorded one."""
     last_stage = build_curriculum(run)[-1]
     return {
@@ -176,10 +177,10 @@ def _expected_run_json(bundle: Bundle, run: Run, recorded: Mapping[str, Any]) ->
         "training_seed": run.training_seed,
         "training": run.training.resolved(),
         "missions": [mission.name for mission in bundle.trained_on],
-        "steps": last_stage.total_steps_after(last_stage.end_update),
-        "parameters": recorded["parameters"],
-        "device": recorded["device"],
-        "versions": recorded["versions"],
+        "steps": last_stage.run_steps_after(last_stage.end_update),
+        "parameters": recorded_run_json["parameters"],
+        "device": recorded_run_json["device"],
+        "versions": recorded_run_json["versions"],
     }
 
 
@@ -189,8 +190,8 @@ def _foreign_code_digest(bundle: Bundle) -> str | None:
     return None if code is None else hashlib.sha256(code).hexdigest()
 
 
-def _check_golden(bundle: Bundle) -> Iterator[str]:
-    """Check that the simulator reproduces the golden observations from the golden actions."""
+def _find_golden_observation_problems(bundle: Bundle) -> Iterator[str]:
+    """Yield a line if the simulator does not reproduce the golden observations."""
     claim, golden = bundle.description.golden, bundle.golden
     names = {"actions", "logits", "observations", "seeds", "sums", "values"}
     if golden.keys() != names or safetensors.torch.save(golden) != bundle.members[GOLDEN]:
@@ -214,8 +215,8 @@ def _check_golden(bundle: Bundle) -> Iterator[str]:
         simulation.step(actions[step][None])
 
 
-def _check_texts(bundle: Bundle) -> Iterator[str]:
-    """Check that all texts are, byte by byte, those that DAF generates for this bundle."""
+def _find_generated_text_problems(bundle: Bundle) -> Iterator[str]:
+    """Yield a line for each text that differs from the one that DAF generates for this bundle."""
     description = bundle.description
     num_outputs = bundle.golden["logits"].shape[-1]
     expected = {

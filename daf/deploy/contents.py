@@ -184,9 +184,9 @@ class Bundle:
     weights: dict[str, torch.Tensor]
     golden: dict[str, torch.Tensor]
 
-    def member_digest(self, name: str) -> str:
+    def member_digest(self, member_name: str) -> str:
         """Return the SHA-256 of a member."""
-        return hashlib.sha256(self.members[name]).hexdigest()
+        return hashlib.sha256(self.members[member_name]).hexdigest()
 
     def summary_lines(self) -> list[str]:
         """Return the description in lines for a terminal."""
@@ -288,13 +288,13 @@ def json_bytes(data: Any) -> bytes:
     return (json.dumps(data, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
-def parse_member_tensors(members: Mapping[str, bytes], name: str) -> dict[str, torch.Tensor]:
+def parse_member_tensors(members: Mapping[str, bytes], member_name: str) -> dict[str, torch.Tensor]:
     """Parse the tensors of a member.
 
     Raises:
         ConfigError: the member is not a safetensors file.
     """
     try:
-        return parse_tensors(members[name])
+        return parse_tensors(members[member_name])
     except ValueError as error:
-        raise ConfigError(f"{name}: not a readable safetensors file ({error})") from None
+        raise ConfigError(f"{member_name}: not a readable safetensors file ({error})") from None

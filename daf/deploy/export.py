@@ -10,10 +10,15 @@ from daf.deploy import isolated_exporter
 from daf.deploy.archive import unpack_members
 from daf.deploy.contents import Bundle
 from daf.deploy.golden import FLOATS, describe_output_difference
-from daf.deploy.isolated_process import MAX_ERROR_BYTES, isolated_command, last_error_line
+from daf.deploy.isolated_process import (
+    MAX_ERROR_BYTES,
+    build_isolated_command,
+    describe_code_failure,
+)
 from daf.deploy.verify import RESPONSE_MINUTES, verify_bundle
 from daf.files.safe_write import copy_file
 from daf.files.tensors import load_tensors
+from daf.system.exit_status import ExitStatus
 from daf.system.temporary_folder import scratch_folder
 
 EXPORTERS = {".pt2": "torch.export", ".onnx": "torch.onnx"}
@@ -22,9 +27,9 @@ EXPORTERS = {".pt2": "torch.export", ".onnx": "torch.onnx"}
 ONNX_PACKAGES = ("onnx", "onnxruntime", "onnxscript")
 
 
-def run_export(
+def verify_and_export_network(
     bundle_file: str, program_file: str, trust_code: bool, print_line: Callable[[str], None] = print
-) -> int:
+) -> ExitStatus:
     """Verify a bundle and export its network; the program must reproduce the golden outputs.
 
     The program takes observations uint8 [N, T, 3] and recurrent state float32 [N, M], zeros at the
@@ -59,7 +64,9 @@ def run_export(
         exported, output_file = f"{folder}/program{suffix}", f"{folder}/outputs.safetensors"
         try:
             process = subprocess.run(
-                isolated_command(isolated_exporter, f"{folder}/bundle", exported, output_file),
+                build_isolated_command(
+                    isolated_exporter, f"{folder}/bundle", exported, output_file
+                ),
                 cwd=folder,
                 capture_output=True,
                 timeout=60 * RESPONSE_MINUTES,
@@ -67,7 +74,9 @@ def run_export(
         except subprocess.TimeoutExpired:
             raise ConfigError(f"{exporter} takes longer than {RESPONSE_MINUTES:g} min") from None
         if process.returncode:
-            raise ConfigError(f"{exporter}: {last_error_line(process.stderr[-MAX_ERROR_BYTES:])}")
+            raise ConfigError(
+                f"{exporter}: {describe_code_failure(process.stderr[-MAX_ERROR_BYTES:])}"
+            )
         outputs = load_tensors(output_file)
         for name in FLOATS:
             if difference := describe_output_difference(

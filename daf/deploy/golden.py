@@ -25,7 +25,7 @@ INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 POSITION_FACTOR = 0x9E3779B97F4A7C15 - 2**64  # odd, bits well mixed: the golden ratio, as int64
 
 
-def record_golden_outputs(
+def compute_golden_outputs(
     policy: TrainablePolicy, mission: Mission, world_seed: int
 ) -> dict[str, torch.Tensor]:
     """Record the first steps of an episode on one CPU thread.
@@ -39,7 +39,7 @@ def record_golden_outputs(
 
     Returns:
         seeds int64 [N]; observations uint8 [L, N, T, 3]; actions int64 [L, N]; logits [L, N, K] and
-        values [L, N], float32; sums int64 [W], see `weight_checksums`.
+        values [L, N], float32; sums int64 [W], see `compute_weight_checksums`.
 
     Raises:
         ConfigError: `act` of the policy does not call its network.
@@ -69,10 +69,10 @@ def record_golden_outputs(
         torch.set_num_threads(threads)
         hook.remove()
     golden = {name: torch.stack([step[name] for step in steps]) for name in steps[0]}
-    return golden | {"seeds": seeds, "sums": weight_checksums(policy.state_dict())}
+    return golden | {"seeds": seeds, "sums": compute_weight_checksums(policy.state_dict())}
 
 
-def weight_checksums(weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
+def compute_weight_checksums(weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
     """Compute an exact checksum of each weight tensor, int64 [W], in the order of names.
 
     The checksum is the sum of all elements' bits as integers, each times an odd factor of its
@@ -86,78 +86,80 @@ def weight_checksums(weights: Mapping[str, torch.Tensor]) -> torch.Tensor:
     return torch.stack(sums)
 
 
-def check_golden_outputs(golden: Mapping[str, torch.Tensor], process: BundleProcess) -> list[str]:
+def find_golden_output_problems(
+    golden_tensors: Mapping[str, torch.Tensor], process: BundleProcess
+) -> list[str]:
     """Replay the golden observations and return the first difference, if any, as a line.
 
     Args:
-        golden: recorded tensors.
+        golden_tensors: recorded tensors.
         process: process that runs the policy of the bundle.
 
     Raises:
         ConfigError: the tensors are not a recording, or the bundle's code fails; one line.
     """
-    _check_golden_shapes(golden)
-    for step, observations in enumerate(golden["observations"]):
-        outputs = process.act(observations, golden["seeds"] if step == 0 else None)
+    _check_golden_tensors(golden_tensors)
+    for step, observations in enumerate(golden_tensors["observations"]):
+        outputs = process.act(observations, golden_tensors["seeds"] if step == 0 else None)
         for name in FLOATS:
             if difference := describe_output_difference(
-                name, outputs.get(name), golden[name][step]
+                name, outputs.get(name), golden_tensors[name][step]
             ):
                 return [f"golden outputs: step {step}: {difference}"]
-        if not torch.equal(outputs["actions"], golden["actions"][step]):
+        if not torch.equal(outputs["actions"], golden_tensors["actions"][step]):
             return [f"golden outputs: step {step}: actions differ"]
     return []
 
 
 def describe_output_difference(
-    name: str, output: torch.Tensor | None, recorded: torch.Tensor
+    output_name: str, output: torch.Tensor | None, golden_output: torch.Tensor
 ) -> str | None:
     """Return the difference between outputs in words; None if it is within `TOLERANCE`.
 
     Args:
-        name: name of the outputs, "logits" or "values".
+        output_name: name of the outputs, "logits" or "values".
         output: current outputs; None if there are none.
-        recorded: golden outputs, of the same shape.
+        golden_output: recorded outputs, of the same shape.
     """
-    if output is None or output.shape != recorded.shape or not output.isfinite().all():
-        return f"{name} are missing, not finite, or have another shape"
-    difference = ((output - recorded).abs() / (1 + recorded.abs())).max().item()
+    if output is None or output.shape != golden_output.shape or not output.isfinite().all():
+        return f"{output_name} are missing, not finite, or have another shape"
+    difference = ((output - golden_output).abs() / (1 + golden_output.abs())).max().item()
     if not difference <= TOLERANCE:
-        return f"{name} differ by {difference:.2g}; tolerance: {TOLERANCE:g}"
+        return f"{output_name} differ by {difference:.2g}; tolerance: {TOLERANCE:g}"
     return None
 
 
-def check_weight_checksums(
-    golden: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]
+def find_weight_checksum_problems(
+    golden_tensors: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]
 ) -> list[str]:
     """Return one line per weight tensor that differs from the recorded one in any bit."""
-    checksums = weight_checksums(weights)
-    if golden["sums"].shape != checksums.shape:
+    checksums = compute_weight_checksums(weights)
+    if golden_tensors["sums"].shape != checksums.shape:
         return ["golden outputs: number of weight checksums differs"]
-    matches = zip(sorted(weights), checksums == golden["sums"])
+    matches = zip(sorted(weights), checksums == golden_tensors["sums"])
     differing = [name for name, is_equal in matches if not is_equal]
     return [f"golden outputs: checksum of the weights '{name}' differs" for name in differing]
 
 
-def _check_golden_shapes(golden: Mapping[str, torch.Tensor]) -> None:
+def _check_golden_tensors(golden_tensors: Mapping[str, torch.Tensor]) -> None:
     """Check shapes and types of the golden tensors.
 
     Raises:
         ConfigError: a tensor is missing or invalid.
     """
-    shapes = {name: tuple(tensor.shape) for name, tensor in golden.items()}
+    shapes = {name: tuple(tensor.shape) for name, tensor in golden_tensors.items()}
     try:
         steps, agents, _, token_bytes = shapes["observations"]
         is_valid = (
-            golden["observations"].dtype == torch.uint8
+            golden_tensors["observations"].dtype == torch.uint8
             and token_bytes == 3
             and steps > 0
             and shapes["seeds"] == (agents,)
-            and golden["seeds"].dtype == torch.int64
+            and golden_tensors["seeds"].dtype == torch.int64
             and shapes["actions"] == shapes["values"] == (steps, agents)
             and shapes["logits"][:2] == (steps, agents)
-            and golden["actions"].dtype == golden["sums"].dtype == torch.int64
-            and all(golden[name].dtype == torch.float32 for name in FLOATS)
+            and golden_tensors["actions"].dtype == golden_tensors["sums"].dtype == torch.int64
+            and all(golden_tensors[name].dtype == torch.float32 for name in FLOATS)
         )
     except (KeyError, ValueError):
         is_valid = False

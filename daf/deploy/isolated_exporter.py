@@ -5,10 +5,13 @@ observations). The script imports only modules of the bundle.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import safetensors.torch
 import torch
+
+NetworkFunction = Callable[[torch.Tensor, torch.Tensor], Sequence[torch.Tensor]]
+"""Function from observations and recurrent state to logits, values and the next state."""
 
 
 class NetworkStep(torch.nn.Module):
@@ -59,7 +62,8 @@ def export_network(bundle_folder: str, program_file: str, outputs_file: str) -> 
         dynamic_shapes=({0: rows}, {0: rows}),
     )
     if program_file.endswith(".onnx"):
-        network = save_onnx(exported, program_file)
+        save_onnx(exported, program_file)
+        network = load_onnx(program_file)
     else:
         torch.export.save(exported, program_file)
         network = torch.export.load(program_file).module()
@@ -72,12 +76,8 @@ def export_network(bundle_folder: str, program_file: str, outputs_file: str) -> 
     safetensors.torch.save_file(stacked, outputs_file)
 
 
-def save_onnx(
-    exported: torch.export.ExportedProgram, program_file: str
-) -> Callable[[torch.Tensor, torch.Tensor], list[torch.Tensor]]:
-    """Write a program as ONNX and return a function that runs it in ONNX Runtime."""
-    import onnxruntime
-
+def save_onnx(exported: torch.export.ExportedProgram, program_file: str) -> None:
+    """Write an exported network as ONNX."""
     torch.onnx.export(
         exported,
         (),
@@ -88,6 +88,12 @@ def save_onnx(
         input_names=["observations", "recurrent_state"],
         output_names=["logits", "values", "next_recurrent_state"],
     )
+
+
+def load_onnx(program_file: str) -> NetworkFunction:
+    """Return a function that runs an ONNX program in ONNX Runtime."""
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(program_file, options)

@@ -49,7 +49,7 @@ class BundleProcess:
             self._errors = stack.enter_context(open(folder / "errors.txt", "wb+"))
             self._limited_process = stack.enter_context(
                 LimitedProcess(
-                    isolated_command(isolated_server, str(folder / "bundle")),
+                    build_isolated_command(isolated_server, str(folder / "bundle")),
                     LIMITS,
                     cwd=folder,
                     stdin=subprocess.PIPE,
@@ -90,7 +90,7 @@ class BundleProcess:
             self._stdin.write(content)
             self._stdin.flush()
         except BrokenPipeError:
-            raise ConfigError(self._failure_reason()) from None
+            raise ConfigError(self._stop_and_get_failure_reason()) from None
         deadline = time.monotonic() + 60 * self.minutes
         length = int.from_bytes(self._read_bytes(isolated_server.LENGTH_BYTES, deadline), "little")
         if length > MAX_RESPONSE_BYTES:
@@ -118,26 +118,26 @@ class BundleProcess:
                 raise ConfigError(f"its code takes longer than {self.minutes:g} minutes")
             part = os.read(file, min(num_bytes - len(content), 2**20))
             if not part:
-                raise ConfigError(self._failure_reason())
+                raise ConfigError(self._stop_and_get_failure_reason())
             content += part
         return bytes(content)
 
-    def _failure_reason(self) -> str:
+    def _stop_and_get_failure_reason(self) -> str:
         if self._limited_process.violation:
             return f"its code failed ({self._limited_process.violation})"
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(EXIT_SECONDS)
         self._limited_process.kill()
         self._errors.seek(0)
-        return last_error_line(self._errors.read(MAX_ERROR_BYTES))
+        return describe_code_failure(self._errors.read(MAX_ERROR_BYTES))
 
 
-def isolated_command(script: ModuleType, *arguments: str) -> list[str]:
+def build_isolated_command(script_module: ModuleType, *arguments: str) -> list[str]:
     """Return the command that runs a module's file without PYTHONPATH and working directory."""
-    return [sys.executable, "-E", "-P", "-B", inspect.getfile(script), *arguments]
+    return [sys.executable, "-E", "-P", "-B", inspect.getfile(script_module), *arguments]
 
 
-def last_error_line(stderr: bytes) -> str:
-    """Return the reason for a failure of a bundle's code, from its error output."""
+def describe_code_failure(stderr: bytes) -> str:
+    """Return the failure of a bundle's code in words, with the last line of its error output."""
     lines = stderr.decode(errors="replace").strip().splitlines()
     return f"its code failed ({lines[-1][:300] if lines else 'no error message'})"

@@ -84,12 +84,12 @@ with these settings:
 UNKNOWN_TRAINING_TEXT = """The weights are from a file; their training is unknown."""
 
 
-def render_model_card(description: PolicyDescription, num_outputs: int) -> str:
+def render_model_card(description: PolicyDescription, num_logits: int) -> str:
     """Return the text of model_card.md; the order of keys in policy.json does not affect it.
 
     Args:
         description: content of policy.json.
-        num_outputs: number of logits of the network.
+        num_logits: number of logits of the network.
     """
     is_foreign = description.class_path.startswith(f"{FOREIGN_MODULE}:")
     scores, versions = sorted(description.scores.items()), sorted(description.versions.items())
@@ -99,7 +99,7 @@ def render_model_card(description: PolicyDescription, num_outputs: int) -> str:
         daf=description.versions["daf"],
         missions=", ".join(sorted(description.scores)),
         num_actions=description.game.num_actions,
-        num_outputs=num_outputs,
+        num_outputs=num_logits,
         num_tokens=description.game.num_tokens,
         height=description.game.window[0],
         width=description.game.window[1],
@@ -131,10 +131,10 @@ def _training_text(description: PolicyDescription) -> str:
     ).rstrip()
 
 
-def _score_row(mission: str, score: Score) -> str:
+def _score_row(mission_name: str, score: Score) -> str:
     interval = "" if score.low is None else f"{score.low:.2f} to {score.high:.2f}"
     note = f" ({score.note})" if score.note else ""
-    return f"| {mission} | {score.mean:.2f} | {interval}{note} | {score.episodes} |"
+    return f"| {mission_name} | {score.mean:.2f} | {interval}{note} | {score.episodes} |"
 
 
 def _num_elements(shape: tuple[int, ...]) -> int:

@@ -23,7 +23,7 @@ from daf.deploy.contents import (
     action_names,
     json_bytes,
 )
-from daf.deploy.golden import record_golden_outputs
+from daf.deploy.golden import compute_golden_outputs
 from daf.deploy.model_card import render_model_card
 from daf.deploy.sources import collect_bundle_sources
 from daf.deploy.verify import verify_bundle
@@ -75,10 +75,10 @@ def pack_bundle(
     game = Game.of(*missions, *training_missions)
     network = _load_network(policy, weights_file, game)
     with (
-        guard_process_state(policy.policy, is_foreign(policy.class_path)),
-        convert_policy_errors(policy.policy),
+        guard_process_state(policy.default_label, is_foreign(policy.class_path)),
+        convert_policy_errors(policy.default_label),
     ):
-        golden = record_golden_outputs(network, missions[0], evaluation_seed)
+        golden = compute_golden_outputs(network, missions[0], evaluation_seed)
     class_path, code = collect_bundle_sources(policy.class_path)
     tables = {mission.name: table for mission, table in zip(missions, episode_tables)}
     num_steps = len(golden["observations"])
@@ -90,7 +90,7 @@ def pack_bundle(
         evaluation_seed=evaluation_seed,
         confidence=confidence,
         golden=Golden(mission=missions[0].name, world_seed=evaluation_seed, steps=num_steps),
-        provenance=_hash_source_files(weights_file, run_json_file, tables),
+        provenance=_build_provenance(weights_file, run_json_file, tables),
         versions=package_versions(),
     )
     members = code | {
@@ -146,7 +146,7 @@ def _network_description_fields(
     }
 
 
-def _hash_source_files(
+def _build_provenance(
     weights_file: str | Path,
     run_json_file: str | Path | None,
     episode_tables: Mapping[str, str | Path],

@@ -88,7 +88,7 @@ def collect_bundle_sources(class_path: str) -> BundleSources:
     return BundleSources(f"{FOREIGN_MODULE}:{name}", files)
 
 
-def list_foreign_code(members: Mapping[str, bytes]) -> list[str]:
+def list_foreign_code_files(members: Mapping[str, bytes]) -> list[str]:
     """Return the code files of a bundle that differ from the source files of this DAF."""
     code = {
         name: Path(inspect.getfile(module)).read_bytes() for name, module in BUNDLED_MODULES.items()

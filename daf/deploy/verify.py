@@ -11,9 +11,9 @@ from daf.config import ConfigError
 from daf.deploy.archive import MANIFEST, read_archive, write_archive
 from daf.deploy.claims import find_contradictions
 from daf.deploy.contents import WEIGHTS, Bundle, Score
-from daf.deploy.golden import TOLERANCE, check_golden_outputs, check_weight_checksums
+from daf.deploy.golden import TOLERANCE, find_golden_output_problems, find_weight_checksum_problems
 from daf.deploy.isolated_process import BundleProcess
-from daf.deploy.sources import list_foreign_code
+from daf.deploy.sources import list_foreign_code_files
 from daf.errors import escape_unprintable
 from daf.evaluation.evaluate import POLICY_STREAM
 from daf.missions import Mission
@@ -22,6 +22,7 @@ from daf.provenance.hashing import file_digest
 from daf.sim.simulation import Simulation
 from daf.stats.estimate import compute_error_term, t_interval
 from daf.stats.permutation import welch_permutation_p_value
+from daf.system.exit_status import ExitStatus
 
 SIGNIFICANCE = 0.001
 """Significance level of the comparison of scores, for all missions together. It is the probability
@@ -46,11 +47,11 @@ class Verdict:
     unverifiable: list[str] = field(default_factory=list)
 
     @property
-    def exit_status(self) -> int:
+    def exit_status(self) -> ExitStatus:
         """Exit status: 0 verified, 1 a check failed, 3 a check was not possible."""
         return 1 if self.problems else 3 if self.unverifiable else 0
 
-    def print_verdict(self, print_line: Callable[[str], None]) -> int:
+    def print_verdict(self, print_line: Callable[[str], None]) -> ExitStatus:
         """Print all lines and return the exit status.
 
         Args:
@@ -86,7 +87,7 @@ def verify_bundle(
     if problems:
         return verdict
     verdict.passed.append(f"{len(members)} members match the manifest")
-    foreign = list_foreign_code(members)
+    foreign = list_foreign_code_files(members)
     if foreign and not trust_code:
         verdict.unverifiable.append(
             f"{', '.join(foreign)}: code differs from this DAF's; it runs only with --trust"
@@ -94,13 +95,17 @@ def verify_bundle(
         return verdict
     try:
         bundle = Bundle.from_members(members)
-        verdict.problems += find_contradictions(bundle) or _check_zip_format(bundle_file, members)
+        verdict.problems += find_contradictions(bundle) or _find_zip_format_problems(
+            bundle_file, members
+        )
         if verdict.problems:
             return verdict
         verdict.passed.append("scores, model card and descriptions are consistent")
         with BundleProcess(members, RESPONSE_MINUTES) as process:
-            problems = check_golden_outputs(bundle.golden, process)
-            verdict.problems += problems or check_weight_checksums(bundle.golden, bundle.weights)
+            problems = find_golden_output_problems(bundle.golden, process)
+            verdict.problems += problems or find_weight_checksum_problems(
+                bundle.golden, bundle.weights
+            )
             if not verdict.problems:
                 steps, agents = bundle.golden["actions"].shape
                 verdict.passed.append(
@@ -109,26 +114,26 @@ def verify_bundle(
                 if bundle.description.provenance.weights != bundle.member_digest(WEIGHTS):
                     verdict.problems.append(f"{WEIGHTS}: SHA-256 differs from policy.json")
             if not verdict.problems and episodes_per_mission:
-                _compare_scores(bundle, process, episodes_per_mission, verdict)
+                _record_score_comparison(bundle, process, episodes_per_mission, verdict)
     except ConfigError as error:
         verdict.problems.append(f"{error}")
     return verdict
 
 
-def run_verify(
+def verify_and_print_verdict(
     bundle_file: str,
     trust_code: bool,
     episodes_per_mission: int,
     print_line: Callable[[str], None] = print,
-) -> int:
+) -> ExitStatus:
     """Verify a bundle, print the verdict and return the exit status; see `verify_bundle`."""
     return verify_bundle(
         bundle_file, trust_code=trust_code, episodes_per_mission=episodes_per_mission
     ).print_verdict(print_line)
 
 
-def _check_zip_format(bundle_file: str | Path, members: Mapping[str, bytes]) -> list[str]:
-    """Check that a zip has no bytes outside its members; return a line if it does."""
+def _find_zip_format_problems(bundle_file: str | Path, members: Mapping[str, bytes]) -> list[str]:
+    """Return a line if a zip has bytes outside its members."""
     with tempfile.TemporaryDirectory(prefix="daf-bundle-") as folder:
         rewritten = Path(folder, "rewritten.zip")
         write_archive(rewritten, {n: data for n, data in members.items() if n != MANIFEST})
@@ -136,10 +141,12 @@ def _check_zip_format(bundle_file: str | Path, members: Mapping[str, bytes]) -> 
     return [] if is_equal else ["the zip is not formatted as DAF writes bundles"]
 
 
-def _compare_scores(
+def _record_score_comparison(
     bundle: Bundle, process: BundleProcess, episodes_per_mission: int, verdict: Verdict
 ) -> None:
-    """Compare scores in new worlds with the recorded ones; Bonferroni over missions and tests.
+    """Add to the verdict how scores in new worlds compare with the recorded ones.
+
+    The significance level is corrected for the missions and tests (Bonferroni).
 
     Args:
         bundle: bundle.
@@ -147,12 +154,12 @@ def _compare_scores(
         episodes_per_mission: number of new episodes per mission.
         verdict: receiver of the results.
     """
-    tests = {"means": mean_p_value, "spreads": spread_p_value}
+    tests = {"means": equal_means_p_value, "spreads": equal_spreads_p_value}
     significance = SIGNIFICANCE / (len(tests) * len(bundle.missions))
     for name, mission in bundle.missions.items():
         recorded = bundle.description.scores[name]
         world_seed = bundle.description.evaluation_seed + 1
-        scores = _run_new_episodes(mission, process, episodes_per_mission, world_seed)
+        scores = _score_new_episodes(mission, process, episodes_per_mission, world_seed)
         line = (
             f"{name}: {scores.mean():.2f} in {episodes_per_mission} new episodes, "
             f"{recorded.mean:.2f} recorded"
@@ -168,7 +175,7 @@ def _compare_scores(
             verdict.passed.append(line)
 
 
-def _run_new_episodes(
+def _score_new_episodes(
     mission: Mission, process: BundleProcess, num_episodes: int, world_seed: int
 ) -> np.ndarray:
     """Run whole episodes and return their scores, float64 [E]."""
@@ -182,30 +189,30 @@ def _run_new_episodes(
     return simulation.score().double().numpy()
 
 
-def mean_p_value(new_scores: np.ndarray, recorded: Score) -> float:
+def equal_means_p_value(new_scores: np.ndarray, recorded_score: Score) -> float:
     """Compute the p-value of equal means (Welch's t-test).
 
     Args:
         new_scores: float64 [E], scores of new episodes, E >= 2.
-        recorded: recorded score of at least 2 episodes.
+        recorded_score: recorded score of at least 2 episodes.
     """
-    difference = new_scores.mean() - recorded.mean
+    difference = new_scores.mean() - recorded_score.mean
     p = t_interval(
-        difference, [compute_error_term(new_scores), compute_error_term(recorded.each)], 0.95
+        difference, [compute_error_term(new_scores), compute_error_term(recorded_score.each)], 0.95
     ).p
     assert p is not None  # both have at least 2 episodes
     return p
 
 
-def spread_p_value(new_scores: np.ndarray, recorded: Score) -> float:
+def equal_spreads_p_value(new_scores: np.ndarray, recorded_score: Score) -> float:
     """Compute the p-value of equal spreads, by distances from the common median.
 
     It is a permutation test (Good 2005) on the statistic of Brown and Forsythe (1974).
 
     Args:
         new_scores: float64 [E], scores of new episodes.
-        recorded: recorded score.
+        recorded_score: recorded score.
     """
-    hearts = np.array(recorded.each, dtype=float)
+    hearts = np.array(recorded_score.each, dtype=float)
     median = np.median(np.concatenate([new_scores, hearts]))
     return welch_permutation_p_value(np.abs(new_scores - median), np.abs(hearts - median))

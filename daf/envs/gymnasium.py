@@ -5,12 +5,12 @@ from typing import Any, Literal, Unpack
 
 import gymnasium
 import numpy as np
-import torch
 from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
-from daf.envs.rendering import RENDER_METADATA, RenderMode, check_render_mode, render_world
-from daf.envs.spaces import action_space, observation_space, read_options, to_actions, to_rows
+from daf.envs.rendering import RENDER_METADATA, RenderMode, parse_render_mode, render_world
+from daf.envs.rows import WorldRows
+from daf.envs.spaces import action_space, observation_space, select_known_reset_options
 from daf.envs.worlds import WorldBatch, WorldOptions, select_world_info
 from daf.errors import ConfigError
 from daf.missions import Mission
@@ -51,14 +51,15 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
         self.worlds = WorldBatch(mission, num_worlds, **options)
         self.autoreset_mode = mode
         self.copy = copy
-        self.render_mode = check_render_mode(render_mode)
+        self.render_mode = parse_render_mode(render_mode)
         self.metadata = RENDER_METADATA | {"autoreset_mode": mode}
         self.num_envs = num_worlds * self.worlds.num_agents
         self.single_observation_space = observation_space(self.worlds)
         self.single_action_space = action_space(self.worlds)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self._starts_next = torch.zeros(num_worlds, dtype=torch.bool, device=self.worlds.device)
+        self._rows = WorldRows(self.worlds)
+        self._starts_next: np.ndarray | None = None  # worlds that ended at the last step
 
     def reset(
         self, *, seed: int | list[int] | None = None, options: dict[str, Any] | None = None
@@ -74,9 +75,9 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
             observations [E * A, ...] and infos with `world_seed`.
         """
         super().reset(seed=seed if isinstance(seed, int) else None)
-        observations = self.worlds.reset(seed=seed, **read_options(options))
-        self._starts_next.zero_()
-        return to_rows(observations, self.copy), self._start_infos()
+        self.worlds.reset(seed=seed, **select_known_reset_options(options))
+        self._starts_next = None
+        return self._rows.read_observations(self.copy), self._start_infos()
 
     def step(
         self, actions: np.ndarray
@@ -87,34 +88,26 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
             observations [E * A, ...], rewards float64 [E * A], terminations bool [E * A],
             truncations bool [E * A], infos.
         """
-        worlds = self.worlds
-        observations, rewards, terminated, truncated = worlds.step(to_actions(actions, worlds))
+        rows = self._rows
+        rewards = rows.step(actions).astype(np.float64)
+        done = rows.read_finished_mask()
         infos: dict[str, Any] = {}
         if self.autoreset_mode == NEXT_STEP:
-            starts = self._starts_next
-            if starts.any():
-                observations = worlds.reset(starts)
-                rewards = rewards.masked_fill(starts[:, None], 0.0)
-                terminated, truncated = terminated & ~starts, truncated & ~starts
+            starts, self._starts_next = self._starts_next, None
+            if starts is not None:
+                rows.reset(starts)
+                rewards[rows.repeat_for_agents(starts)] = 0.0
+                done = None if done is None else done & ~starts
                 infos |= self._start_infos(starts)
-            done = terminated | truncated
-            if done.any():
-                infos |= self._mask_infos(worlds.final_infos(), done)
-            self._starts_next = done
-        else:
-            done = terminated | truncated
-            if done.any():
-                infos = self._same_step_infos(observations, done)
-                rewards = rewards.clone()
-                observations = worlds.reset(done)
-                infos |= self._start_infos(done)
-        return (
-            to_rows(observations, self.copy),
-            to_rows(rewards).astype(np.float64),
-            self._repeat(terminated),
-            self._repeat(truncated),
-            infos,
-        )
+            if done is not None and done.any():
+                infos |= self._expand_infos_to_rows(self.worlds.episode_infos(), done)
+                self._starts_next = done
+        elif done is not None:
+            infos = self._same_step_final_infos(done)
+            rows.reset(done)
+            infos |= self._start_infos(done)
+        terminated, truncated = rows.compute_end_flags(done)
+        return rows.read_observations(self.copy), rewards, terminated, truncated, infos
 
     def render(self) -> tuple[Any, ...] | None:
         """Return one frame per world: text, or uint8 [H, W, 3]."""
@@ -126,18 +119,18 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
             for world in range(simulation.num_worlds)
         )
 
-    def _start_infos(self, started: torch.Tensor | None = None) -> dict[str, Any]:
-        if started is None:
-            started = torch.ones_like(self._starts_next)
-        return self._mask_infos({"world_seed": self.worlds.world_seeds()}, started)
+    def _start_infos(self, started_worlds: np.ndarray | None = None) -> dict[str, Any]:
+        if started_worlds is None:
+            started_worlds = np.ones(self.worlds.num_worlds, dtype=bool)
+        return self._expand_infos_to_rows({"world_seed": self.worlds.world_seeds()}, started_worlds)
 
-    def _same_step_infos(self, observations: torch.Tensor, done: torch.Tensor) -> dict[str, Any]:
-        rows = to_rows(observations)
-        mask = self._repeat(done)
+    def _same_step_final_infos(self, finished_worlds: np.ndarray) -> dict[str, Any]:
+        observations = self._rows.read_observations()
+        mask = self._rows.repeat_for_agents(finished_worlds)
         final_observations = np.full(self.num_envs, None, dtype=object)
         for row in np.flatnonzero(mask):
-            final_observations[row] = rows[row]
-        final_info = self._mask_infos(self.worlds.final_infos(), done)
+            final_observations[row] = observations[row]
+        final_info = self._expand_infos_to_rows(self.worlds.episode_infos(), finished_worlds)
         return {
             "final_obs": final_observations,
             "_final_obs": mask,
@@ -145,21 +138,19 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
             "_final_info": mask.copy(),
         }
 
-    def _mask_infos(self, infos: dict[str, Any], world_mask: torch.Tensor) -> dict[str, Any]:
+    def _expand_infos_to_rows(
+        self, world_infos: dict[str, Any], world_mask: np.ndarray
+    ) -> dict[str, Any]:
         """Return infos per world as infos per row with masks, 0 in other rows."""
-        mask = self._repeat(world_mask)
+        mask = self._rows.repeat_for_agents(world_mask)
         masked = {}
-        for name, value in infos.items():
+        for name, value in world_infos.items():
             if isinstance(value, dict):
-                masked[name] = self._mask_infos(value, world_mask)
+                masked[name] = self._expand_infos_to_rows(value, world_mask)
             else:
                 masked[name] = np.where(mask, np.repeat(value, self.worlds.num_agents), 0)
             masked[f"_{name}"] = mask.copy()
         return masked
-
-    def _repeat(self, values: torch.Tensor) -> np.ndarray:
-        """Return a value per world [E] as a value per row [E * A]."""
-        return values.repeat_interleave(self.worlds.num_agents).cpu().numpy()
 
 
 class SingleAgentEnv(gymnasium.Env):
@@ -191,7 +182,8 @@ class SingleAgentEnv(gymnasium.Env):
                 f"mission {self.worlds.mission.name}: got {self.worlds.num_agents} agents; "
                 "expected 1; use vector_env or parallel_env for several agents"
             )
-        self.render_mode = check_render_mode(render_mode)
+        self._rows = WorldRows(self.worlds)
+        self.render_mode = parse_render_mode(render_mode)
         self.observation_space = observation_space(self.worlds)
         self.action_space = action_space(self.worlds)
 
@@ -200,20 +192,20 @@ class SingleAgentEnv(gymnasium.Env):
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Start an episode; see `MissionVectorEnv.reset`."""
         super().reset(seed=seed)
-        observations = self.worlds.reset(seed=seed, **read_options(options))
-        return to_rows(observations)[0], {"world_seed": int(self.worlds.world_seeds()[0])}
+        self.worlds.reset(seed=seed, **select_known_reset_options(options))
+        return self._rows.read_observations()[0], {"world_seed": int(self.worlds.world_seeds()[0])}
 
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Apply an action; returns observation, reward, terminated, truncated and info."""
-        transition = self.worlds.step(to_actions([action], self.worlds))
-        observations, rewards, terminated, truncated = transition
-        is_done = bool(terminated) or bool(truncated)
-        info = select_world_info(self.worlds.final_infos(), 0) if is_done else {}
+        reward = self._rows.step([action]).item()
+        is_done = self._rows.read_finished_mask() is not None
+        info = select_world_info(self.worlds.episode_infos(), 0) if is_done else {}
+        truncates = self.worlds.mission.truncates
         return (
-            to_rows(observations)[0],
-            float(rewards),
-            bool(terminated),
-            bool(truncated),
+            self._rows.read_observations()[0],
+            reward,
+            is_done and not truncates,
+            is_done and truncates,
             info,
         )
 

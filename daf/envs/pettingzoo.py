@@ -8,15 +8,9 @@ import numpy as np
 from gymnasium.utils import EzPickle
 from pettingzoo import ParallelEnv
 
-from daf.envs.rendering import RENDER_METADATA, RenderMode, check_render_mode, render_world
-from daf.envs.spaces import (
-    action_space,
-    observation_space,
-    read_options,
-    state_space,
-    to_actions,
-    to_rows,
-)
+from daf.envs.rendering import RENDER_METADATA, RenderMode, parse_render_mode, render_world
+from daf.envs.rows import WorldRows
+from daf.envs.spaces import action_space, observation_space, select_known_reset_options, state_space
 from daf.envs.worlds import WorldBatch, WorldOptions, select_world_info
 from daf.missions import Mission
 
@@ -41,11 +35,12 @@ class MissionParallelEnv(ParallelEnv, EzPickle):
     ):
         EzPickle.__init__(self, mission, render_mode=render_mode, **options)
         self.worlds = WorldBatch(mission, 1, **options)
+        self._rows = WorldRows(self.worlds)
         self.metadata = RENDER_METADATA | {
             "name": self.worlds.mission.name,
             "is_parallelizable": True,
         }
-        self.render_mode = check_render_mode(render_mode)
+        self.render_mode = parse_render_mode(render_mode)
         self.possible_agents = [f"agent_{agent}" for agent in range(self.worlds.num_agents)]
         self.agents: list[str] = []
         # The same space objects at every call: their random state persists.
@@ -75,11 +70,11 @@ class MissionParallelEnv(ParallelEnv, EzPickle):
         Returns:
             observations and infos with `world_seed`, by agent.
         """
-        observations = self.worlds.reset(seed=seed, **read_options(options))
+        self.worlds.reset(seed=seed, **select_known_reset_options(options))
         self.agents = self.possible_agents[:]
         world_seed = int(self.worlds.world_seeds()[0])
         infos = {agent: {"world_seed": world_seed} for agent in self.agents}
-        return self._by_agent(to_rows(observations)), infos
+        return self._split_by_agent(self._rows.read_observations()), infos
 
     def step(self, actions: dict[str, int]) -> tuple[dict, dict, dict, dict, dict]:
         """Apply the actions of all agents.
@@ -94,32 +89,30 @@ class MissionParallelEnv(ParallelEnv, EzPickle):
             return {}, {}, {}, {}, {}
         if set(actions) != set(self.agents):
             raise ValueError(f"actions: got agents {sorted(actions)}; expected {self.agents}")
-        rows = to_actions([actions[agent] for agent in self.agents], self.worlds)
-        observations, rewards, terminated, truncated = self.worlds.step(rows)
-        is_terminated, is_truncated = bool(terminated), bool(truncated)
-        info: dict[str, Any] = {}
-        if is_terminated or is_truncated:
-            info = select_world_info(self.worlds.final_infos(), 0)
+        rewards = self._rows.step([actions[agent] for agent in self.agents])
+        is_done = self._rows.read_finished_mask() is not None
+        truncates = self.worlds.mission.truncates
+        info = select_world_info(self.worlds.episode_infos(), 0) if is_done else {}
         result = (
-            self._by_agent(to_rows(observations)),
-            self._by_agent(rewards[0].tolist()),
-            dict.fromkeys(self.agents, is_terminated),
-            dict.fromkeys(self.agents, is_truncated),
+            self._split_by_agent(self._rows.read_observations()),
+            self._split_by_agent(rewards.tolist()),
+            dict.fromkeys(self.agents, is_done and not truncates),
+            dict.fromkeys(self.agents, is_done and truncates),
             {agent: dict(info) for agent in self.agents},
         )
-        if is_terminated or is_truncated:
+        if is_done:
             self.agents = []
         return result
 
     def state(self) -> np.ndarray:
         """Return the observations of all agents, [A, ...]."""
-        return to_rows(self.worlds.observe())
+        return self._rows.read_observations()
 
     def render(self) -> Any:
         """Return the world as text or as an image uint8 [H, W, 3]."""
         return render_world(self.worlds.simulation, 0, self.render_mode)
 
-    def _by_agent(self, values: Any) -> dict[str, Any]:
+    def _split_by_agent(self, values: Any) -> dict[str, Any]:
         return dict(zip(self.possible_agents, values))
 
 

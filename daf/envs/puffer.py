@@ -9,8 +9,9 @@ from typing import Any, Unpack
 import numpy as np
 from pufferlib.pufferlib import PufferEnv
 
-from daf.envs.rendering import RENDER_METADATA, RenderMode, check_render_mode, render_world
-from daf.envs.spaces import action_space, observation_space, to_actions
+from daf.envs.rendering import RENDER_METADATA, RenderMode, parse_render_mode, render_world
+from daf.envs.rows import WorldRows
+from daf.envs.spaces import action_space, observation_space
 from daf.envs.worlds import WorldBatch, WorldOptions
 from daf.missions import Mission
 
@@ -39,7 +40,8 @@ class MissionPufferEnv(PufferEnv):
         **options: Unpack[WorldOptions],
     ):
         self.worlds = WorldBatch(mission, num_worlds, **options)
-        self.render_mode = check_render_mode(render_mode)
+        self._rows = WorldRows(self.worlds)
+        self.render_mode = parse_render_mode(render_mode)
         self.metadata = RENDER_METADATA
         self.num_agents = num_worlds * self.worlds.num_agents
         self.single_observation_space = observation_space(self.worlds)
@@ -48,7 +50,8 @@ class MissionPufferEnv(PufferEnv):
 
     def reset(self, seed: int | None = None) -> tuple[np.ndarray, list[dict[str, Any]]]:
         """Start an episode in every world; returns observations [E * A, ...] and no infos."""
-        self._write_observations(self.worlds.reset(seed=seed))
+        self.worlds.reset(seed=seed)
+        self._write_observations()
         self.rewards[:] = 0
         self.terminals[:] = False
         self.truncations[:] = False
@@ -60,19 +63,17 @@ class MissionPufferEnv(PufferEnv):
         Returns:
             the buffers of observations, rewards, terminals and truncations, and infos.
         """
-        worlds = self.worlds
+        rows = self._rows
         self.actions[:] = actions
-        observations, rewards, terminated, truncated = worlds.step(to_actions(actions, worlds))
-        self.rewards[:] = rewards.flatten().cpu().numpy()
-        for buffer, ends in ((self.terminals, terminated), (self.truncations, truncated)):
-            buffer[:] = ends.repeat_interleave(worlds.num_agents).cpu().numpy()
-        done = terminated | truncated
+        self.rewards[:] = rows.step(actions)
+        done = rows.read_finished_mask()
+        self.terminals[:], self.truncations[:] = rows.compute_end_flags(done)
         infos = []
-        if done.any():
-            scores = worlds.simulation.score()[done].double()
+        if done is not None:
+            scores = self.worlds.simulation.score().cpu().numpy()[done]
             infos = [{"score": scores.mean().item(), "episodes": len(scores)}]
-            observations = worlds.reset(done)
-        self._write_observations(observations)
+            rows.reset(done)
+        self._write_observations()
         return self.observations, self.rewards, self.terminals, self.truncations, infos
 
     def render(self) -> Any:
@@ -82,8 +83,8 @@ class MissionPufferEnv(PufferEnv):
     def close(self) -> None:
         """Do nothing: the worlds hold no outside resources."""
 
-    def _write_observations(self, observations: Any) -> None:
-        np.copyto(self.observations, observations.flatten(0, 1).cpu().numpy())
+    def _write_observations(self) -> None:
+        np.copyto(self.observations, self._rows.read_observations(copy=False))
 
 
 puffer_env = MissionPufferEnv

@@ -42,7 +42,7 @@ STATION_COLORS = (
 )
 
 
-def check_render_mode(render_mode: RenderMode) -> RenderMode:
+def parse_render_mode(render_mode: RenderMode) -> RenderMode:
     """Check and return a render mode.
 
     Raises:
@@ -64,7 +64,7 @@ def render_world(simulation: Simulation, world: int, render_mode: str | None) ->
 
 def render_text(simulation: Simulation, world: int) -> str:
     """Return the map with the agents' numbers, and step and score below it."""
-    rows = [list(row) for row in _layout_rows(simulation, world)]
+    rows = [list(row) for row in _map_rows_without_agents(simulation, world)]
     for agent, (row, column) in enumerate(_agent_cells(simulation, world)):
         rows[row][column] = str(agent % 10)
     step, score = int(simulation.state.now[world]), int(simulation.score()[world])
@@ -81,7 +81,7 @@ def render_image(simulation: Simulation, world: int) -> np.ndarray:
     from PIL import Image, ImageDraw, ImageFont
 
     mission, state = simulation.mission, simulation.state
-    rows = _layout_rows(simulation, world)
+    rows = _map_rows_without_agents(simulation, world)
     size = CELL_PIXELS * OVERSAMPLING
     image = Image.new("RGB", (len(rows[0]) * size, len(rows) * size), FLOOR)
     draw = ImageDraw.Draw(image)
@@ -136,7 +136,7 @@ def render_image(simulation: Simulation, world: int) -> np.ndarray:
     return np.asarray(image)
 
 
-def _layout_rows(simulation: Simulation, world: int) -> tuple[str, ...]:
+def _map_rows_without_agents(simulation: Simulation, world: int) -> tuple[str, ...]:
     """Return the map of a world, without agents."""
     mission = simulation.mission
     rows = mission.maps[int(simulation.state.layout[world])]

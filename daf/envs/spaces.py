@@ -1,10 +1,9 @@
-"""Gymnasium spaces of a world batch, and its arrays as rows of agents."""
+"""Gymnasium spaces of a world batch."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from gymnasium import spaces
 
 from daf.envs.worlds import WorldBatch
@@ -29,32 +28,9 @@ def action_space(worlds: WorldBatch) -> spaces.Discrete:
     return spaces.Discrete(worlds.num_actions)
 
 
-def read_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
+def select_known_reset_options(options: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return those options of `reset` that `WorldBatch.reset` knows: `world_seeds`.
 
     Wrappers and conformance tests pass others; Gymnasium's convention ignores them.
     """
     return {name: value for name, value in (options or {}).items() if name == "world_seeds"}
-
-
-def to_rows(values: torch.Tensor, copy: bool = True) -> np.ndarray:
-    """Return [E, A, ...] as a NumPy array [E * A, ...], rows world by world."""
-    rows = values.flatten(0, 1).cpu().numpy()
-    return rows.copy() if copy else rows
-
-
-def to_actions(rows: Any, worlds: WorldBatch) -> torch.Tensor:
-    """Return actions of all rows as a tensor [E, A] on the device.
-
-    Raises:
-        ValueError: no integers, or another number of rows.
-    """
-    actions = np.asarray(rows)
-    num_rows = worlds.num_worlds * worlds.num_agents
-    if actions.size != num_rows or actions.dtype.kind not in "iu":
-        raise ValueError(
-            f"actions: got {actions.dtype} {actions.shape}; expected {num_rows} integers"
-        )
-    # A copy, because torch refuses read-only memory.
-    tensor = torch.from_numpy(actions.astype(np.int64))
-    return tensor.view(worlds.num_worlds, worlds.num_agents).to(worlds.device)

@@ -40,10 +40,10 @@ class MissionEnv(EnvBase):
         super().__init__(device=worlds.device, batch_size=[num_worlds])
         self.worlds = worlds
         self.group_map = {GROUP: [f"agent_{agent}" for agent in range(worlds.num_agents)]}
-        self._make_specs()
+        self._set_specs()
         self._seed: int | None = None
 
-    def _make_specs(self) -> None:
+    def _set_specs(self) -> None:
         worlds, device = self.worlds, self.device
         rows = (worlds.num_worlds, worlds.num_agents)
         ends = (worlds.num_worlds, 1)
@@ -83,34 +83,43 @@ class MissionEnv(EnvBase):
         observations = self.worlds.reset(mask, seed=self._seed, **kwargs)
         self._seed = None
         no_end = torch.zeros(self.worlds.num_worlds, 1, dtype=torch.bool, device=self.device)
-        return self._tensordict(observations, no_end, no_end)
+        return self._build_tensordict(observations, no_end, no_end)
 
     def _step(self, tensordict: TensorDictBase) -> TensorDict:
         transition = self.worlds.step(tensordict[GROUP, "action"])
         observations, rewards, terminated, truncated = transition
-        result = self._tensordict(observations, terminated[:, None], truncated[:, None])
-        result[GROUP, "reward"] = rewards[..., None].clone()
-        return result
+        return self._build_tensordict(
+            observations,
+            terminated.unsqueeze(1),
+            truncated.unsqueeze(1),
+            reward=rewards.unsqueeze(-1).clone(),
+        )
 
-    def _tensordict(
-        self, observations: torch.Tensor, terminated: torch.Tensor, truncated: torch.Tensor
+    def _build_tensordict(
+        self,
+        observations: torch.Tensor,
+        terminated: torch.Tensor,
+        truncated: torch.Tensor,
+        **agent_values: torch.Tensor,
     ) -> TensorDict:
         # The environment may keep no reference to memory that the next step overwrites.
         observations = observations.clone()
-        simulation = self.worlds.simulation
+        simulation, device = self.worlds.simulation, self.device
         rows = (self.worlds.num_worlds, self.worlds.num_agents)
+        infos = {
+            "score": simulation.score().unsqueeze(1).long(),
+            "world_seed": simulation.state.world_seed.unsqueeze(1).clone(),
+        }
+        # A nested dictionary takes more time than a nested TensorDict.
         values = {
-            GROUP: TensorDict({"observation": observations}, rows, device=self.device),
+            GROUP: TensorDict({"observation": observations, **agent_values}, rows, device=device),
             "state": observations,
-            "info": {
-                "score": simulation.score()[:, None].long(),
-                "world_seed": simulation.state.world_seed[:, None].clone(),
-            },
+            "info": TensorDict(infos, rows[:1], device=device),
             "terminated": terminated,
             "truncated": truncated,
             "done": terminated | truncated,
         }
-        return TensorDict(values, rows[:1], device=self.device)
+        return TensorDict(values, rows[:1], device=device)
 
 
 torchrl_env = MissionEnv

@@ -33,6 +33,10 @@ class WorldOptions(TypedDict, total=False):
     threads: int
 
 
+Rewards = torch.Tensor
+"""Rewards of all agents with the shaping, float32 [E, A]."""
+
+
 class Transition(NamedTuple):
     """Result of a step of E worlds with A agents.
 
@@ -144,7 +148,7 @@ class WorldBatch:
             ValueError: a number of seeds that differs from E, or a seed outside int64.
         """
         seeds = {"seed": seed, "world_seeds": world_seeds}
-        tensors = {name: self._seed_tensor(name, values) for name, values in seeds.items()}
+        tensors = {name: self._make_seed_tensor(name, values) for name, values in seeds.items()}
         is_first_episode = self._is_new and seed is None and world_seeds is None
         if world_mask is not None or not is_first_episode:
             self.simulation.reset(world_mask, tensors["world_seeds"], seed=tensors["seed"])
@@ -162,16 +166,9 @@ class WorldBatch:
                 is out of range. On a GPU such an action fails in the game.
         """
         self._is_new = False
-        actions = self._check_actions(actions)
-        simulation = self.simulation
-        if self._shaping is None:
-            _, rewards, done = simulation.step(actions)
-        else:
-            counters_before = simulation.counters.clone()
-            _, rewards, done = simulation.step(actions)
-            counts = (simulation.counters - counters_before).to(torch.float32)
-            rewards = rewards + (counts @ self._shaping)[:, None]
-        done, no_world = done.clone(), torch.zeros_like(done)  # a reset clears `done`
+        rewards = self.step_checked_actions(self.check_or_invalidate_actions(actions))
+        done = self.simulation.done.clone()  # a reset clears `done`
+        no_world = torch.zeros_like(done)
         terminated, truncated = (no_world, done) if self.mission.truncates else (done, no_world)
         return Transition(self.observe(), rewards, terminated, truncated)
 
@@ -179,11 +176,11 @@ class WorldBatch:
         """Return the observations of all agents."""
         observations = self.simulation.observations
         if self._window_encoder is None:
-            return observations[:, :, : self._num_tokens]
+            return observations.narrow(2, 0, self._num_tokens)
         windows = self._window_encoder(observations.flatten(0, 1))
         return windows.unflatten(0, (self.num_worlds, self.num_agents))
 
-    def final_infos(self) -> dict[str, Any]:
+    def episode_infos(self) -> dict[str, Any]:
         """Return score, world seed and game statistics of the episodes of all worlds.
 
         Returns:
@@ -201,8 +198,22 @@ class WorldBatch:
         """Return the seeds of the running episodes, NumPy int64 [E]."""
         return self.simulation.state.world_seed.cpu().numpy().copy()
 
-    def _seed_tensor(
-        self, name: str, seeds: int | Sequence[int] | np.ndarray | torch.Tensor | None
+    def step_checked_actions(self, actions: torch.Tensor) -> Rewards:
+        """Apply actions int64 [E, A] from `check_or_invalidate_actions` and return the rewards.
+
+        The next step may overwrite them.
+        """
+        self._is_new = False
+        simulation = self.simulation
+        if self._shaping is None:
+            return simulation.step(actions)[1]
+        counters_before = simulation.counters.clone()
+        rewards = simulation.step(actions)[1]
+        counts = (simulation.counters - counters_before).to(torch.float32)
+        return rewards + (counts @ self._shaping)[:, None]
+
+    def _make_seed_tensor(
+        self, argument_name: str, seeds: int | Sequence[int] | np.ndarray | torch.Tensor | None
     ) -> torch.Tensor | None:
         if seeds is None:
             return None
@@ -211,20 +222,30 @@ class WorldBatch:
             integers = [operator.index(seed) for seed in (seeds if is_list else [seeds])]
             tensor = torch.tensor(integers, dtype=torch.int64, device=self.device)
         except (TypeError, ValueError, RuntimeError) as error:
-            raise ValueError(f"{name}: got {seeds!r}; expected integers of 64 bits") from error
-        if name == "seed" and not is_list:
+            raise ValueError(
+                f"{argument_name}: got {seeds!r}; expected integers of 64 bits"
+            ) from error
+        if argument_name == "seed" and not is_list:
             return tensor.expand(self.num_worlds).contiguous()
         if len(tensor) != self.num_worlds:
-            raise ValueError(f"{name}: got {len(tensor)} seeds; expected {self.num_worlds}")
+            raise ValueError(
+                f"{argument_name}: got {len(tensor)} seeds; expected {self.num_worlds}"
+            )
         return tensor
 
-    def _check_actions(self, actions: torch.Tensor) -> torch.Tensor:
-        """Return the actions; on a GPU, those out of range become invalid without a check."""
-        if self.device.type != "cpu":
+    def check_or_invalidate_actions(self, actions: torch.Tensor) -> torch.Tensor:
+        """Return the actions int64 [E, A]; on a GPU, those out of range become invalid.
+
+        Raises:
+            ValueError: on the CPU, an action is out of range.
+        """
+        if not self.simulation.observations.is_cpu:
             is_outside = (actions < 0) | (actions >= self.num_actions)
             return torch.where(is_outside, self.mission.num_actions, actions)
-        # NumPy takes a third of torch's time for few numbers.
-        low, high = actions.numpy().min(), actions.numpy().max()
+        if actions.dtype == torch.int64 and actions.is_cpu and actions.numel():
+            low, high = (limit.item() for limit in actions.aminmax())
+        else:  # `aminmax` does not know all types
+            low, high = actions.numpy().min(), actions.numpy().max()
         if low < 0 or high >= self.num_actions:
             raise ValueError(
                 f"actions: got {low if low < 0 else high}; "
@@ -233,19 +254,19 @@ class WorldBatch:
         return actions
 
 
-def select_world_info(infos: dict[str, Any], world: int) -> dict[str, Any]:
+def select_world_info(batch_infos: dict[str, Any], world: int) -> dict[str, Any]:
     """Return the final infos of one world as Python numbers.
 
     Args:
-        infos: result of `WorldBatch.final_infos`.
+        batch_infos: result of `WorldBatch.episode_infos`.
         world: index of the world.
     """
     return {
         name: select_world_info(value, world) if isinstance(value, dict) else int(value[world])
-        for name, value in infos.items()
+        for name, value in batch_infos.items()
     }
 
 
-def _check_choice(name: str, choice: str, choices: tuple[str, ...]) -> None:
+def _check_choice(argument_name: str, choice: str, choices: tuple[str, ...]) -> None:
     if choice not in choices:
-        raise ConfigError(f"{name}: got {choice!r}; expected one of {', '.join(choices)}")
+        raise ConfigError(f"{argument_name}: got {choice!r}; expected one of {', '.join(choices)}")

@@ -68,12 +68,12 @@ def evaluate(
         max_recordable_episodes(mission, mission.max_steps),
     )
     recorder = Recorder(simulation, num_recorded, mission.max_steps)
-    with guard_process_state(contestant.policy, _has_foreign_policy(contestant)):
+    with guard_process_state(contestant.default_label, _has_foreign_policy(contestant)):
         returns = _run_episodes_and_sum_rewards(contestant, policy, simulation, recorder)
     for check in checks:
-        check.check()
+        check.check_all_finite()
     replay = Replay(
-        policy=contestant.policy,
+        policy=contestant.default_label,
         run=contestant.name,
         mission=mission,
         resources=RESOURCES,
@@ -88,7 +88,7 @@ def _build_episode_table(
     """Build the episode table from the final state and the returns, float64 [E, A]."""
     num_episodes = simulation.num_worlds
     columns = {
-        "policy": contestant.policy,
+        "policy": contestant.default_label,
         "run": contestant.name,
         "training_seed": pd.array([contestant.training_seed] * num_episodes, dtype="Int64"),
         "mission": simulation.mission.name,
@@ -111,12 +111,12 @@ def _build_policy(
     device: str,
     trained_on: tuple[Mission, ...],
     weights_file: str | None,
-    logits_checks: list[FiniteLogitsCheck],
+    collected_logits_checks: list[FiniteLogitsCheck],
 ) -> Policy:
     spec = PolicySpec(instance.class_path, weights_file, instance.init_kwargs)
     policy = make_policy(spec, _build_game(mission, trained_on), device)
     if isinstance(policy, TrainablePolicy):
-        logits_checks.append(FiniteLogitsCheck(instance.policy, policy))
+        collected_logits_checks.append(FiniteLogitsCheck(instance.default_label, policy))
     return policy
 
 
@@ -125,16 +125,21 @@ def _build_team(
     mission: Mission,
     device: str,
     weights_files: Sequence[str],
-    logits_checks: list[FiniteLogitsCheck],
+    collected_logits_checks: list[FiniteLogitsCheck],
 ) -> Policy:
     file_digests = {file: file_digest(file) for file in weights_files}
     members = []
     for member, agents in zip(team.members, team.agents_per_member(mission.num_agents)):
         weights_file = member.find_weights_file(file_digests)
         policy = _build_policy(
-            member.instance, mission, device, member.trained_on, weights_file, logits_checks
+            member.instance,
+            mission,
+            device,
+            member.trained_on,
+            weights_file,
+            collected_logits_checks,
         )
-        members.append(TeamMemberPolicy(member.instance.policy, policy, agents))
+        members.append(TeamMemberPolicy(member.instance.default_label, policy, agents))
     return TeamPolicy(members)
 
 
@@ -163,18 +168,18 @@ def _run_episodes_and_sum_rewards(
     row_seeds = mix_seeds(simulation.state.world_seed, num_agents, POLICY_STREAM)
     # User code gets a copy: it may write into its observations.
     is_foreign_code = _has_foreign_policy(contestant)
-    with convert_policy_errors(contestant.policy):
+    with convert_policy_errors(contestant.default_label):
         state = policy.initial_state(row_seeds)
     returns = torch.zeros(simulation.rewards.shape, dtype=torch.float64, device=simulation.device)
-    recorder.record_step()
+    recorder.record_state()
     for _ in range(simulation.mission.max_steps):
         observations = simulation.observations.flatten(0, 1)
         if is_foreign_code:
             observations = observations.clone()
-        with convert_policy_errors(contestant.policy):
+        with convert_policy_errors(contestant.default_label):
             actions, state = policy.act(observations, state)
-            check_actions(contestant.policy, actions, observations)
+            check_actions(contestant.default_label, actions, observations)
         _, rewards, _ = simulation.step(actions.view(-1, num_agents))
         returns += rewards
-        recorder.record_step()
+        recorder.record_state()
     return returns

@@ -10,7 +10,7 @@ from daf.sim.simulation import Simulation
 class Recorder:
     """Record the first worlds of a simulation without changing it.
 
-    The caller calls `record_step` after the reset and after every step. The states stay on the
+    The caller calls `record_state` after the reset and after every step. The states stay on the
     device until `build_episodes` copies them.
 
     Args:
@@ -48,7 +48,7 @@ class Recorder:
         }
         self._count = 0
 
-    def record_step(self) -> None:
+    def record_state(self) -> None:
         """Append the current state, without synchronizing with the device."""
         for name, tensor in self._sources.items():
             self._frames[name][self._count].copy_(tensor)

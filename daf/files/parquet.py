@@ -43,7 +43,7 @@ def load_table(path: str | Path, columns: Sequence[str] | None = None) -> pd.Dat
             # A file stores repeated texts once. Dictionary columns keep them so until their total
             # size is checked.
             with pyarrow.parquet.ParquetFile(content, read_dictionary=texts) as file:
-                _check_size_and_types(path, file)
+                _check_parquet_metadata(path, file)
                 missing = sorted(set(columns or ()) - set(file.schema_arrow.names))
                 if missing:
                     raise ConfigError(f"{path}: column '{missing[0]}' is missing")
@@ -79,7 +79,7 @@ def _is_text_column(leaf: pyarrow.parquet.ColumnSchema) -> bool:
     return leaf.physical_type == "BYTE_ARRAY"
 
 
-def _check_size_and_types(path: str | Path, file: pyarrow.parquet.ParquetFile) -> None:
+def _check_parquet_metadata(path: str | Path, file: pyarrow.parquet.ParquetFile) -> None:
     """Check size and column types of a file before it is read, and its metadata for pandas."""
     metadata, schema = file.metadata, file.schema_arrow
     if len(schema.names) > MAX_COLUMNS:
@@ -98,9 +98,9 @@ def _check_size_and_types(path: str | Path, file: pyarrow.parquet.ParquetFile) -
     _check_pandas_metadata((metadata.metadata or {}).get(b"pandas", b"{}"), schema.names)
 
 
-def _check_pandas_metadata(text: bytes, column_names: list[str]) -> None:
+def _check_pandas_metadata(pandas_json: bytes, column_names: list[str]) -> None:
     """Check the metadata that other readers pass to pandas; DAF ignores them."""
-    metadata = strict_json.loads(text)
+    metadata = strict_json.loads(pandas_json)
     try:
         columns = [column["name"] for column in metadata.get("columns", [])]
         range_index = all(index["kind"] == "range" for index in metadata.get("index_columns", []))

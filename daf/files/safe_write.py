@@ -73,7 +73,7 @@ def remove_stale_temporaries(path: str | Path) -> None:
             file.unlink(missing_ok=True)
 
 
-def open_file_for_update(path: str | Path) -> int:
+def open_descriptor_for_update(path: str | Path) -> int:
     """Open a file for changes in place, such as a lock or a log; create it if it is missing.
 
     Returns:

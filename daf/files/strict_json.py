@@ -32,10 +32,10 @@ def loads(text: str | bytes, max_values: int = MAX_VALUES) -> Any:
     try:
         data = json.loads(
             text,
-            object_pairs_hook=_mapping_without_duplicates,
+            object_pairs_hook=_mapping_of_unique_keys,
             parse_constant=_refuse_nan_and_infinity,
-            parse_float=_parse_float,
-            parse_int=_parse_int,
+            parse_float=_parse_finite_float,
+            parse_int=_parse_bounded_int,
         )
     except RecursionError:
         raise ValueError(f"nested too deep; expected at most {MAX_DEPTH} levels") from None
@@ -48,7 +48,7 @@ def loads(text: str | bytes, max_values: int = MAX_VALUES) -> Any:
     return data
 
 
-def _mapping_without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _mapping_of_unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     mapping = dict(pairs)
     if len(mapping) < len(pairs):
         seen: set[str] = set()
@@ -61,14 +61,14 @@ def _refuse_nan_and_infinity(name: str) -> None:
     raise ValueError(f"{name} is not a number")
 
 
-def _parse_float(text: str) -> float:
+def _parse_finite_float(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(f"{text[:40]} is not a finite number")
     return value
 
 
-def _parse_int(text: str) -> int:
+def _parse_bounded_int(text: str) -> int:
     if len(text) > MAX_DIGITS:
         raise ValueError(f"{text[:40]} has more than 64 bits")
     return int(text)

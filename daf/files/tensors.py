@@ -73,18 +73,20 @@ def load_state_dict(path: str | Path, device: str = "cpu") -> "dict[str, torch.T
         raise ValueError(f"not a state dict of plain tensors ({first_line})") from None
     if not isinstance(loaded, dict):
         raise ValueError(f"got {type(loaded).__name__}; expected a state dict of tensors")
-    return dict(_flatten(loaded, ""))
+    return dict(_iterate_nested_tensors(loaded, ""))
 
 
-def _flatten(values: dict, prefix: str) -> "Iterator[tuple[str, torch.Tensor]]":
+def _iterate_nested_tensors(
+    nested_tensors: dict, name_prefix: str
+) -> "Iterator[tuple[str, torch.Tensor]]":
     """Yield the tensors of nested dictionaries by names with dots; other values are ignored."""
     import torch
 
-    for name, value in values.items():
+    for name, value in nested_tensors.items():
         if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{name}.")
+            yield from _iterate_nested_tensors(value, f"{name_prefix}{name}.")
         elif isinstance(value, torch.Tensor):
-            yield f"{prefix}{name}", value
+            yield f"{name_prefix}{name}", value
 
 
 def load_metadata(path: str | Path) -> dict[str, str]:

@@ -18,7 +18,7 @@ from typing import Any
 from daf.files.safe_write import make_folder_within
 from daf.jobs.device import claim_job_device, job_execution_config
 from daf.jobs.job import JobContext, run_job
-from daf.jobs.log import BatchPartsFailedError, job_log, read_failure_reason
+from daf.jobs.log import BatchPartsFailedError, log_output_and_errors, read_failure_reason
 from daf.jobs.results_lock import hold_job_lock
 from daf.provenance.staleness import JobSpec, find_stale_reason, split_into_job_specs
 
@@ -44,7 +44,7 @@ def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[JobCon
         the parts to execute, each a context like `daf.jobs.job.run_job`. The device is set up only
         if a part has to be executed, since that takes seconds.
     """
-    with job_log(snakemake, datetime.now(UTC)):
+    with log_output_and_errors(snakemake, datetime.now(UTC)):
         execution = job_execution_config(snakemake)
         results_dir = execution.results_dir
         job = (snakemake.rule, snakemake.input, snakemake.output, snakemake.params)
@@ -53,7 +53,7 @@ def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[JobCon
             failures: dict[str, BaseException | None] = {}
             stale = [part for part in parts if not part.is_up_to_date(results_dir)]
             remaining = [
-                part for part in stale if not part.is_up_to_date(results_dir, is_staged=True)
+                part for part in stale if not part.is_up_to_date(results_dir, check_staged=True)
             ]
             job_device_context = (
                 claim_job_device(snakemake, execution) if remaining else nullcontext("cpu")
@@ -63,21 +63,27 @@ def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[JobCon
             if failures:
                 raise BatchPartsFailedError("; ".join(failures)) from next(iter(failures.values()))
             for part in stale:
-                part.publish(results_dir)
+                part.publish_staged_outputs(results_dir)
             for folder in {part.staging_dir(results_dir) for part in parts}:
                 shutil.rmtree(folder, ignore_errors=True)
         up_to_date = len(parts) - len(remaining)
         print(f"executed {len(remaining)} of {len(parts)} parts ({up_to_date} up to date)")
 
 
-def staging_path(results_dir: str | Path, output: str | Path) -> Path:
+def staging_path(results_dir: str | Path, output_path: str | Path) -> Path:
     """Return the path of a finished output until all parts are finished; the same for all jobs."""
-    return Path(results_dir, "resume", "parts", Path(output).parent.name, Path(output).name)
+    return Path(
+        results_dir, "resume", "parts", Path(output_path).parent.name, Path(output_path).name
+    )
 
 
-def part_log_path(job_log_file: str | Path, output: str | Path) -> Path:
+def part_log_path(job_log_file: str | Path, first_output_path: str | Path) -> Path:
     """Return the log file of a part from its first output; the same for all jobs of a rule."""
-    return Path(job_log_file).parent / Path(output).parent.name / f"{Path(output).stem}.log"
+    return (
+        Path(job_log_file).parent
+        / Path(first_output_path).parent.name
+        / f"{Path(first_output_path).stem}.log"
+    )
 
 
 class _Part:
@@ -89,7 +95,7 @@ class _Part:
     """
 
     def __init__(self, snakemake: Any, spec: JobSpec):
-        self.outputs = spec.outputs | {"provenance": spec.sidecar}
+        self.outputs = spec.outputs | {"provenance": spec.sidecar_path}
         log = part_log_path(snakemake.log[0], next(iter(self.outputs.values())))
         make_folder_within(log.parent, job_execution_config(snakemake).results_dir)
         self.spec = replace(spec, rule=spec.rule.partition(RULE_VARIANT)[0])
@@ -104,16 +110,16 @@ class _Part:
             config=snakemake.config,
         )
 
-    def is_up_to_date(self, results_dir: str, is_staged: bool = False) -> bool:
-        """Return True if the outputs, at their final or staged paths, match the part's spec."""
-        locate = partial(staging_path, results_dir) if is_staged else Path
+    def is_up_to_date(self, results_dir: str, check_staged: bool = False) -> bool:
+        """Return True if the final outputs, or else the staged ones, match the part's spec."""
+        locate = partial(staging_path, results_dir) if check_staged else Path
         return find_stale_reason(self.spec, results_dir, locate) is None
 
     def staging_dir(self, results_dir: str) -> Path:
         """Return the folder of the part's staged outputs."""
         return staging_path(results_dir, self.outputs["provenance"]).parent
 
-    def publish(self, results_dir: str) -> None:
+    def publish_staged_outputs(self, results_dir: str) -> None:
         """Move the staged outputs to their final paths, the sidecar last."""
         for file in self.outputs.values():
             make_folder_within(Path(file).parent, results_dir)
@@ -122,16 +128,19 @@ class _Part:
 
 @contextlib.contextmanager
 def _run_part(
-    part: _Part, results_dir: str, device: str, failures_by_reason: dict[str, BaseException | None]
+    part: _Part,
+    results_dir: str,
+    device: str,
+    collected_errors_by_reason: dict[str, BaseException | None],
 ) -> Iterator[JobContext]:
-    """Run a part; if it fails, add reason and error to `failures_by_reason`.
+    """Run a part; if it fails, add reason and error to `collected_errors_by_reason`.
 
     Interrupts propagate, and so do errors before the part's block, since they affect every part.
     """
     started = False
     staging_dir = part.staging_dir(results_dir)
     try:
-        with run_job(part.snakemake, device=device, staging_dir=staging_dir) as job:
+        with run_job(part.snakemake, claimed_device=device, staging_dir=staging_dir) as job:
             started = True
             yield job
     except SystemExit as exit_error:
@@ -140,4 +149,4 @@ def _run_part(
         reason = read_failure_reason(part.snakemake.log[0])
         if not started:
             raise ValueError(reason) from exit_error.__context__
-        failures_by_reason[reason] = exit_error.__context__
+        collected_errors_by_reason[reason] = exit_error.__context__

@@ -32,7 +32,7 @@ def claim_job_device(snakemake: Any, execution: ExecutionConfig) -> Iterator[str
     with claim_gpus(num_gpus, execution.jobs_per_gpu) as names:
         if names:
             print(f"on GPU {', '.join(names)}")
-        yield set_up_device(num_gpus > 0, snakemake.threads, execution)
+        yield set_up_torch_device(num_gpus > 0, snakemake.threads, execution)
 
 
 def job_execution_config(snakemake: Any) -> ExecutionConfig:
@@ -40,13 +40,14 @@ def job_execution_config(snakemake: Any) -> ExecutionConfig:
     return ExecutionConfig.model_validate(snakemake.config.get("execution", {}))
 
 
-def set_up_device(wants_gpu: bool, threads: int, execution: ExecutionConfig) -> str:
+def set_up_torch_device(wants_gpu: bool, threads: int, execution: ExecutionConfig) -> str:
     """Import torch, apply its settings and return the device: "cuda" or "cpu".
 
     Args:
         wants_gpu: True if the job requests a GPU.
         threads: CPU threads of torch.
-        execution: section of the configuration; `gpu_memory_per_job` limits the memory on a GPU.
+        execution: section of the configuration; `gpu_memory_fraction_per_job` limits the memory on
+            a GPU.
     """
     # Imported modules stay alive. Garbage collection of them, now and at exit, takes a second.
     gc.disable()
@@ -62,7 +63,7 @@ def set_up_device(wants_gpu: bool, threads: int, execution: ExecutionConfig) -> 
     if not has_gpu:
         return "cpu"
     use_deterministic_cuda()
-    torch.cuda.set_per_process_memory_fraction(execution.gpu_memory_per_job)
+    torch.cuda.set_per_process_memory_fraction(execution.gpu_memory_fraction_per_job)
     return "cuda"
 
 

@@ -39,10 +39,10 @@ class EnvironmentReport(TypedDict):
     platform: str
 
 
-def check_environment(
+def run_environment_checks(
     results_dir: str | Path, needed_disk_mb: float, device: str
 ) -> EnvironmentReport:
-    """Check everything that the workflow needs.
+    """Check everything that the workflow needs, and report failed checks without an error.
 
     Args:
         results_dir: folder of the results.
@@ -50,22 +50,28 @@ def check_environment(
         device: "cpu" or "cuda", device of the training runs.
     """
     checks = [
-        _run_check("python", _check_python_version, f">= {'.'.join(map(str, MIN_PYTHON))}"),
-        _run_check(
-            "packages", _check_package_versions, f"{len(RECORDED_PACKAGES)} packages installed"
+        _run_environment_check(
+            "python", _check_and_describe_python_version, f">= {'.'.join(map(str, MIN_PYTHON))}"
         ),
-        _run_check("results folder", lambda: _check_writable(Path(results_dir)), "writable"),
-        _run_check(
+        _run_environment_check(
+            "packages", _describe_package_versions, f"{len(RECORDED_PACKAGES)} packages installed"
+        ),
+        _run_environment_check(
+            "results folder", lambda: _check_and_describe_writability(Path(results_dir)), "writable"
+        ),
+        _run_environment_check(
             "disk",
-            lambda: _check_free_disk(Path(results_dir), needed_disk_mb),
+            lambda: _check_and_describe_free_disk(Path(results_dir), needed_disk_mb),
             f"{needed_disk_mb:.0f} MB free",
         ),
-        _run_check(
+        _run_environment_check(
             "simulator",
-            lambda: _check_simulator_determinism(device),
+            lambda: _check_and_describe_simulator(device),
             "compiles and is deterministic",
         ),
-        _run_check("device", lambda: _check_matrix_product(device), f"{device} computes correctly"),
+        _run_environment_check(
+            "device", lambda: _check_and_describe_device(device), f"{device} computes correctly"
+        ),
     ]
     return {
         "ok": all(check["ok"] for check in checks),
@@ -76,25 +82,27 @@ def check_environment(
     }
 
 
-def _run_check(name: str, test: Callable[[], str], requirement: str) -> CheckResult:
+def _run_environment_check(
+    name: str, check_and_describe: Callable[[], str], requirement: str
+) -> CheckResult:
     try:
-        result, ok = test(), True
+        result, ok = check_and_describe(), True
     except Exception as error:  # any error is a failed check
         result, ok = " ".join(f"{type(error).__name__}: {error}".split()), False
     return {"name": name, "ok": ok, "found": result, "needed": requirement}
 
 
-def _check_python_version() -> str:
+def _check_and_describe_python_version() -> str:
     if sys.version_info < MIN_PYTHON:
         raise EnvironmentCheckError(f"Python {platform.python_version()} is too old")
     return platform.python_version()
 
 
-def _check_package_versions() -> str:
+def _describe_package_versions() -> str:
     return f"{len(package_versions())} versions recorded"
 
 
-def _check_writable(results_dir: Path) -> str:
+def _check_and_describe_writability(results_dir: Path) -> str:
     results_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=results_dir) as file:
         file.write(b"x" * 4096)
@@ -103,14 +111,14 @@ def _check_writable(results_dir: Path) -> str:
     return "writable"
 
 
-def _check_free_disk(results_dir: Path, needed_mb: float) -> str:
+def _check_and_describe_free_disk(results_dir: Path, needed_mb: float) -> str:
     free_mb = shutil.disk_usage(results_dir).free / MB
     if free_mb < needed_mb:
         raise EnvironmentCheckError(f"{free_mb:.0f} MB free in {results_dir.resolve()}")
     return "enough"
 
 
-def _check_simulator_determinism(device: str) -> str:
+def _check_and_describe_simulator(device: str) -> str:
     import torch
 
     from daf.missions import load_mission
@@ -126,7 +134,7 @@ def _check_simulator_determinism(device: str) -> str:
     return "compiles and is deterministic"
 
 
-def _check_matrix_product(device: str) -> str:
+def _check_and_describe_device(device: str) -> str:
     import torch
 
     matrix = torch.linspace(-1, 1, 256 * 256).view(256, 256)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from daf.files.safe_read import UnsafeFileError
-from daf.files.safe_write import check_real_folder, open_file_for_update
+from daf.files.safe_write import check_real_folder, open_descriptor_for_update
 from daf.system.gpus import VISIBLE_DEVICES, visible_gpus
 
 JOB_ID_VARIABLES = ("SLURM_JOB_ID", "LSB_JOBID", "PBS_JOBID", "JOB_ID")
@@ -21,6 +21,9 @@ A cluster job has exclusive GPUs. Their numbers may equal those of another job o
 """
 
 POLL_SECONDS = 0.2
+
+LockByGPU = dict[str, int]
+"""Descriptor of the lock file of each locked GPU, by its name."""
 
 
 class NotEnoughGPUsError(RuntimeError):
@@ -66,14 +69,12 @@ def claim_gpus(num_gpus: int, jobs_per_gpu: int) -> Iterator[list[str]]:
             os.close(lock)
 
 
-def _wait_and_lock_gpus(
-    visible_names: list[str], num_gpus: int, jobs_per_gpu: int
-) -> dict[str, int]:
-    """Return the lock descriptors of GPUs by name, after waiting until enough are free."""
+def _wait_and_lock_gpus(visible_names: list[str], num_gpus: int, jobs_per_gpu: int) -> LockByGPU:
+    """Wait until enough GPUs are free, and return their locks."""
     folder = _make_lock_folder()
     is_reported = False
     while True:
-        with open(open_file_for_update(folder / "choosing"), "r+b") as choosing:
+        with open(open_descriptor_for_update(folder / "choosing"), "r+b") as choosing:
             fcntl.flock(choosing, fcntl.LOCK_EX)
             if locks := _try_lock_gpus(folder, visible_names, num_gpus, jobs_per_gpu):
                 return locks
@@ -84,17 +85,17 @@ def _wait_and_lock_gpus(
 
 
 def _try_lock_gpus(
-    folder: Path, visible_names: list[str], num_gpus: int, jobs_per_gpu: int
-) -> dict[str, int]:
-    """Return the lock descriptors of GPUs by name; empty if too few are free.
+    lock_folder: Path, visible_names: list[str], num_gpus: int, jobs_per_gpu: int
+) -> LockByGPU:
+    """Return the locks of the first free GPUs; empty if too few are free.
 
     The outer loop is over slots, so that jobs share a GPU only if no unused GPU is left.
     """
-    locks: dict[str, int] = {}
+    locks: LockByGPU = {}
     for slot in range(jobs_per_gpu):
         for name in visible_names:
             if name not in locks and len(locks) < num_gpus:
-                lock = _try_lock_file(folder / f"{name.replace('/', '_')}.{slot}")
+                lock = _try_lock_file(lock_folder / f"{name.replace('/', '_')}.{slot}")
                 if lock is not None:
                     locks[name] = lock
     if len(locks) == num_gpus:
@@ -106,7 +107,7 @@ def _try_lock_gpus(
 
 def _try_lock_file(path: Path) -> int | None:
     """Return the descriptor of a lock that ends with this process; None if another holds it."""
-    lock = open_file_for_update(path)
+    lock = open_descriptor_for_update(path)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -11,7 +11,7 @@ from typing import Any
 
 from daf.config import ExecutionConfig
 from daf.jobs.device import claim_job_device, job_execution_config
-from daf.jobs.log import job_log
+from daf.jobs.log import log_output_and_errors
 from daf.jobs.results_lock import hold_job_lock
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import write_outputs
@@ -40,8 +40,8 @@ class JobContext:
 @contextlib.contextmanager
 def run_job(
     snakemake: Any,
-    needs_device: bool = False,
-    device: str = "cpu",
+    claim_device: bool = False,
+    claimed_device: str = "cpu",
     staging_dir: Path | None = None,
 ) -> Iterator[JobContext]:
     """Run the script of a rule.
@@ -52,24 +52,26 @@ def run_job(
 
     Args:
         snakemake: object of Snakemake scripts, or one with the same attributes.
-        needs_device: set up the job's device, see `claim_job_device`.
-        device: device that is already set up, without `needs_device`.
+        claim_device: claim and set up the job's device, see `claim_job_device`.
+        claimed_device: device that the caller has set up, without `claim_device`.
         staging_dir: folder of the finished outputs, see `daf.provenance.sidecar.write_outputs`.
     """
     start_time = datetime.now(UTC)
     [spec] = split_into_job_specs(
         snakemake.rule, snakemake.input, snakemake.output, snakemake.params
     )
-    with job_log(snakemake, start_time):
+    with log_output_and_errors(snakemake, start_time):
         execution = job_execution_config(snakemake)
-        context = claim_job_device(snakemake, execution) if needs_device else nullcontext(device)
-        with hold_job_lock(execution.results_dir), context as device:
+        device_context = (
+            claim_job_device(snakemake, execution) if claim_device else nullcontext(claimed_device)
+        )
+        with hold_job_lock(execution.results_dir), device_context as device:
             outputs = write_outputs(
                 rule=spec.rule,
                 inputs=spec.inputs,
                 outputs=spec.outputs,
-                sidecar=spec.sidecar,
-                log=snakemake.log[0],
+                sidecar_path=spec.sidecar_path,
+                log_path=snakemake.log[0],
                 parameters=spec.parameters,
                 execution=execution,
                 device=device,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from daf.config import ConfigError
-from daf.errors import os_error_text
-from daf.files.safe_write import open_file_for_update
+from daf.errors import describe_os_error
+from daf.files.safe_write import open_descriptor_for_update
 from daf.jobs.device import job_execution_config
 from daf.jobs.gpu_assignment import NotEnoughGPUsError
 from daf.system.interrupts import interrupt_on_stop_signals
@@ -33,13 +33,13 @@ class BatchPartsFailedError(ValueError):
 
 
 @contextlib.contextmanager
-def job_log(snakemake: Any, start_time: datetime) -> Iterator[None]:
+def log_output_and_errors(snakemake: Any, start_time: datetime) -> Iterator[None]:
     """Write the output of the block to the terminal and to the rule's log.
 
     An error becomes one line and exit status 1; an interrupt becomes exit status 130.
     """
     escape_unencodable_output()
-    with _open_log(snakemake) as log:
+    with _open_log_or_exit(snakemake) as log:
         try:
             print(f"{LOG_START}{start_time.isoformat()}", file=log, flush=True)
             with _tee_python_output(log), interrupt_on_stop_signals():
@@ -64,13 +64,13 @@ def job_log(snakemake: Any, start_time: datetime) -> Iterator[None]:
             sys.exit(1)
 
 
-def _open_log(snakemake: Any) -> TextIO:
+def _open_log_or_exit(snakemake: Any) -> TextIO:
     """Open the rule's log for writing; exit with status 1 if that fails."""
     try:
-        descriptor = open_file_for_update(snakemake.log[0])
+        descriptor = open_descriptor_for_update(snakemake.log[0])
         os.ftruncate(descriptor, 0)
     except OSError as error:
-        print(f"error in {snakemake.rule}: {os_error_text(error)}", file=sys.stderr, flush=True)
+        print(f"error in {snakemake.rule}: {describe_os_error(error)}", file=sys.stderr, flush=True)
         sys.exit(1)
     return open(descriptor, "w", encoding="utf-8", errors="backslashreplace")
 

@@ -13,11 +13,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
 from daf.files.safe_read import UnsafeFileError
-from daf.files.safe_write import check_real_folder, open_file_for_update
+from daf.files.safe_write import check_real_folder, open_descriptor_for_update
 
 LOCK_FILE = ".lock"
 """File in the results folder with the exclusive lock of the workflow that writes there."""
@@ -31,8 +32,13 @@ JOBS_FILE = ".jobs"
 WRITTEN_BY_SNAKEMAKE = ("logs", "timings", "resume")
 """Folders in which Snakemake itself opens files, and follows links."""
 
-_exclusive_locks: list[int] = []
-_shared_locks: set[int] = set()
+LockDescriptor = int
+"""File descriptor of a lock; the lock lasts until every copy of the descriptor is closed."""
+
+Acquired = TypeVar("Acquired")
+
+_exclusive_locks: list[LockDescriptor] = []
+_shared_locks: set[LockDescriptor] = set()
 
 
 class ResultsInUseError(RuntimeError):
@@ -47,18 +53,17 @@ def lock_results_until_exit(results_dir: str) -> None:
         UnsafeFileError: the workflow would write through a link.
         OSError: the folder cannot be written.
     """
-    _check_no_links(Path(results_dir))
+    _check_no_links_in_snakemake_folders(Path(results_dir))
     if os.environ.get(LOCK_VARIABLE) != _resolved_path(results_dir):
         _exclusive_locks.append(_acquire_exclusive_lock(results_dir))
 
 
-def wait_and_lock_results(results_dir: str, poll_seconds: float = 0.2) -> int:
+def wait_and_lock_results(results_dir: str, poll_seconds: float = 0.2) -> LockDescriptor:
     """Lock the results folder; wait for another holder, and name it on stderr.
 
     Returns:
-        a file descriptor. The lock lasts until every copy of the descriptor is closed. Pass it to
-        the writing process by `pass_fds`, with `lock_variables_for_children` in its environment.
-        Then close it.
+        the descriptor. Pass it to the writing process by `pass_fds`, with
+        `lock_variables_for_children` in its environment. Then close it.
 
     Raises:
         OSError: the folder cannot be written.
@@ -81,7 +86,7 @@ def hold_read_lock(results_dir: str) -> Iterator[None]:
     jobs = _open_existing_lock_file(Path(results_dir, JOBS_FILE))
     try:
         if lock is not None:
-            _retry_while_in_use(lambda: _try_flock(lock, fcntl.LOCK_SH, results_dir))
+            _retry_while_in_use(lambda: _lock_or_raise(lock, fcntl.LOCK_SH, results_dir))
         if jobs is not None:
             _wait_for_running_jobs(jobs, results_dir)
             fcntl.flock(jobs, fcntl.LOCK_UN)
@@ -102,7 +107,7 @@ def lock_variables_for_children(results_dir: str) -> dict[str, str]:
 def hold_job_lock(results_dir: str) -> Iterator[None]:
     """Hold a shared lock on the results folder while a job runs, even if its workflow is killed."""
     Path(results_dir).mkdir(parents=True, exist_ok=True)
-    jobs = open_file_for_update(Path(results_dir) / JOBS_FILE)
+    jobs = open_descriptor_for_update(Path(results_dir) / JOBS_FILE)
     _shared_locks.add(jobs)
     try:
         fcntl.flock(jobs, fcntl.LOCK_SH)
@@ -123,8 +128,8 @@ def _close_locks_after_fork() -> None:
 os.register_at_fork(after_in_child=_close_locks_after_fork)
 
 
-def _retry_while_in_use(acquire: Callable[[], int], poll_seconds: float = 0.2) -> int:
-    """Call `acquire` until it no longer raises `ResultsInUseError`."""
+def _retry_while_in_use(acquire: Callable[[], Acquired], poll_seconds: float = 0.2) -> Acquired:
+    """Call `acquire` until it no longer raises `ResultsInUseError`; return its result."""
     is_reported = False
     while True:
         try:
@@ -136,19 +141,28 @@ def _retry_while_in_use(acquire: Callable[[], int], poll_seconds: float = 0.2) -
             time.sleep(poll_seconds)
 
 
-def _try_flock(descriptor: int, operation: int, results_dir: str) -> int:
+def _lock_or_raise(descriptor: LockDescriptor, lock_operation: int, results_dir: str) -> None:
+    """Lock a file without waiting.
+
+    Args:
+        descriptor: open lock file.
+        lock_operation: `fcntl.LOCK_SH` or `fcntl.LOCK_EX`.
+        results_dir: results folder, for the error.
+
+    Raises:
+        ResultsInUseError: another process holds the lock.
+    """
     try:
-        fcntl.flock(descriptor, operation | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, lock_operation | fcntl.LOCK_NB)
     except OSError as error:
         if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
             raise
         raise ResultsInUseError(
             f"{results_dir} is in use by {_describe_lock_holder(descriptor)}"
         ) from None
-    return descriptor
 
 
-def _describe_lock_holder(descriptor: int) -> str:
+def _describe_lock_holder(descriptor: LockDescriptor) -> str:
     """Return the process that a lock file names; a reader does not write its name."""
     content = os.pread(descriptor, 200, 0).decode(errors="replace").strip()
     match = re.fullmatch(r"process ([0-9]{1,9}) on ([A-Za-z0-9_.-]+)", content)
@@ -157,15 +171,15 @@ def _describe_lock_holder(descriptor: int) -> str:
     return "another process"
 
 
-def _wait_for_running_jobs(jobs_descriptor: int, results_dir: str) -> None:
+def _wait_for_running_jobs(jobs_lock_descriptor: LockDescriptor, results_dir: str) -> None:
     try:
-        fcntl.flock(jobs_descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(jobs_lock_descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         print(f"{results_dir}: waiting for jobs of an earlier call to end", file=sys.stderr)
-        fcntl.flock(jobs_descriptor, fcntl.LOCK_EX)
+        fcntl.flock(jobs_lock_descriptor, fcntl.LOCK_EX)
 
 
-def _open_existing_lock_file(path: Path) -> int | None:
+def _open_existing_lock_file(path: Path) -> LockDescriptor | None:
     """Open a lock file if it exists; some file systems can lock only writable files."""
     for flags in (os.O_RDWR, os.O_RDONLY):
         with contextlib.suppress(OSError):
@@ -181,7 +195,7 @@ def _can_open_lock_file(path: Path) -> bool:
     return descriptor is not None
 
 
-def _check_no_links(results_dir: Path) -> None:
+def _check_no_links_in_snakemake_folders(results_dir: Path) -> None:
     """Check that Snakemake's own files and folders do not lead out of the results folder.
 
     Raises:
@@ -204,15 +218,15 @@ def _resolved_path(results_dir: str) -> str:
     return str(Path(results_dir).resolve())
 
 
-def _acquire_exclusive_lock(results_dir: str) -> int:
+def _acquire_exclusive_lock(results_dir: str) -> LockDescriptor:
     Path(results_dir).mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as cleanup:
-        descriptor = open_file_for_update(Path(results_dir) / LOCK_FILE)
+        descriptor = open_descriptor_for_update(Path(results_dir) / LOCK_FILE)
         cleanup.callback(os.close, descriptor)
-        _try_flock(descriptor, fcntl.LOCK_EX, results_dir)
+        _lock_or_raise(descriptor, fcntl.LOCK_EX, results_dir)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()} on {os.uname().nodename}\n".encode(), 0)
-        jobs = open_file_for_update(Path(results_dir) / JOBS_FILE)
+        jobs = open_descriptor_for_update(Path(results_dir) / JOBS_FILE)
         try:
             _wait_for_running_jobs(jobs, results_dir)
         finally:

@@ -40,7 +40,7 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 class ReportPolicy(Protocol):
     """Function that sets the policy and the log file that an error line names."""
 
-    def __call__(self, policy: str, log: str | Path | None = None) -> None:
+    def __call__(self, policy_name: str, log_path: str | Path | None = None) -> None:
         """Set the policy, and the log file (default: the job's)."""
 
 
@@ -55,7 +55,7 @@ def run_supervised(snakemake: Any) -> Iterator[ReportPolicy]:
         a function for the block that sets the policy that an error line names.
     """
     if type(snakemake).__module__.partition(".")[0] != "snakemake":
-        yield lambda policy, log=None: None
+        yield lambda policy_name, log_path=None: None
         return
     sys.stdout.flush()
     sys.stderr.flush()
@@ -76,7 +76,9 @@ def run_supervised(snakemake: Any) -> Iterator[ReportPolicy]:
     die_with_parent(supervisor)
     process = os.getpid()
     try:
-        yield lambda policy, log=None: _send_message(write_end, policy=policy, log=log and str(log))
+        yield lambda policy_name, log_path=None: _send_message(
+            write_end, policy=policy_name, log=log_path and str(log_path)
+        )
         _send_message(write_end, end="done")
     except SystemExit as exit_error:
         if exit_error.code:  # the job has printed the reason
@@ -87,9 +89,9 @@ def run_supervised(snakemake: Any) -> Iterator[ReportPolicy]:
             os._exit(1)
 
 
-def _send_message(pipe: int, **message: str | None) -> None:
+def _send_message(write_descriptor: int, **message: str | None) -> None:
     with contextlib.suppress(OSError):  # user code may have closed the pipe
-        os.write(pipe, json.dumps(message).encode() + b"\n")
+        os.write(write_descriptor, json.dumps(message).encode() + b"\n")
 
 
 class _Supervisor:
@@ -116,7 +118,7 @@ class _Supervisor:
 
     def wait_for_exit_status(self) -> int:
         """Wait for the end of the child, and return the exit status of the job."""
-        was_overdue = self._wait_for_child_end()
+        was_overdue = self._wait_or_kill_overdue_child()
         _, status = os.waitpid(self.child, 0)
         num_killed = kill_descendants(1.0)
         if self.end == "done":
@@ -141,8 +143,8 @@ class _Supervisor:
         self._print_error(line)
         return 1
 
-    def _wait_for_child_end(self) -> bool:
-        """Read messages until the child ends; return True if it had to be killed."""
+    def _wait_or_kill_overdue_child(self) -> bool:
+        """Read messages until the child ends; return True if it was overdue and was killed."""
         snakemake, deadline, was_overdue = find_snakemake_ancestor(), None, False
         with contextlib.closing(_Descriptor(os.pidfd_open(self.child))) as process:
             sources = [process, self.pipe]

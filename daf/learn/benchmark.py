@@ -66,20 +66,22 @@ def measure_phase_seconds(
     return seconds
 
 
-def make_endless_run(policy: str, mission: str, **hyperparameters: Any) -> Run:
+def make_endless_run(
+    policy_name_or_class_path: str, mission_name_or_path: str, **hyperparameters: Any
+) -> Run:
     """Return an endless run with default hyperparameters.
 
     Args:
-        policy: short name or class path.
-        mission: name or YAML file.
+        policy_name_or_class_path: short name or class path.
+        mission_name_or_path: name or YAML file.
         hyperparameters: values that differ from their defaults.
 
     Raises:
         ConfigError: unknown policy or mission, or values out of range.
     """
     config = {
-        "policies": [policy],
-        "missions": [mission],
+        "policies": [policy_name_or_class_path],
+        "missions": [mission_name_or_path],
         "training_seeds": [1],
         "training": {"steps": 10**12, **hyperparameters},
     }
@@ -87,7 +89,7 @@ def make_endless_run(policy: str, mission: str, **hyperparameters: Any) -> Run:
     return run
 
 
-def pin_to_cores(num_threads: int) -> list[int]:
+def pin_to_last_cores(num_threads: int) -> list[int]:
     """Pin this process to as many cores as it has threads.
 
     Most machines load their first cores most, so the process takes the last ones.
@@ -149,7 +151,7 @@ def main() -> int:
         if (value := getattr(options, name)) < 1:
             parser.error(f"argument --{name}: got {value}; expected at least 1")
     try:
-        cores = pin_to_cores(options.threads)
+        cores = pin_to_last_cores(options.threads)
         run = make_endless_run(
             options.policy, options.mission, worlds=options.worlds, precision=options.precision
         )

@@ -134,7 +134,7 @@ class RolloutCollector:
                 self._collect_step(t, step_uniforms, teacher_share)
         if teacher_share is not None:
             assert self.teacher is not None
-            self.teacher.copy_to_fixed_memory()
+            self.teacher.copy_state_to_fixed_memory()
         self.steps_taken += len(uniforms)
 
         # log-probabilities of the executed actions under the policy, also for the teacher's
@@ -146,7 +146,7 @@ class RolloutCollector:
             rollout.rewards,
             rollout.values,
             rollout.dones,
-            self._bootstrap_value(self.episode_starts),
+            self._bootstrap_values(self.episode_starts),
             self.config.gamma,
             self.config.gae_lambda,
         )
@@ -154,7 +154,7 @@ class RolloutCollector:
         return RolloutWithAdvantage(rollout, self.advantage)
 
     def _collect_step(
-        self, t: int, uniforms: torch.Tensor, teacher_share: float | torch.Tensor | None
+        self, t: int, uniform_numbers: torch.Tensor, teacher_share: float | torch.Tensor | None
     ) -> None:
         """Collect step t of the rollout: observe, act, step the worlds."""
         # observations
@@ -169,13 +169,13 @@ class RolloutCollector:
         self.recurrent_state.copy_(recurrent_state)
         rollout.logits[t] = logits
         rollout.values[t] = value
-        rollout.actions[t] = sample_actions(logits, uniforms)
+        rollout.actions[t] = sample_actions(logits, uniform_numbers)
 
         # DAgger (Ross et al. 2011, alg. 3.1): the teacher labels all rows, acts in some
         if teacher_share is not None:
             assert self.teacher is not None
             rollout.teacher_actions[t] = self.teacher.act()
-            is_acting = self.teacher.acting_rows(teacher_share)
+            is_acting = self.teacher.acting_row_mask(teacher_share)
             rollout.actions[t] = torch.where(
                 is_acting, rollout.teacher_actions[t], rollout.actions[t]
             )
@@ -240,22 +240,22 @@ class RolloutCollector:
             rollout.rewards[t, rows] = rewards.reshape(-1)
             rollout.dones[t, rows] = done.repeat_interleave(agents)
         if any(mission.truncates for mission in self.missions):
-            self._bootstrap_truncated(rollout, t)
+            self._bootstrap_truncated_rewards(rollout, t)
         for simulation in self.simulations:
             # On a GPU the test would synchronize, which takes longer than the reset.
             if simulation.device != "cpu" or bool(simulation.done.any()):
                 simulation.reset(simulation.done.clone())
         self.episode_starts.copy_(rollout.dones[t])
 
-    def _bootstrap_truncated(self, rollout: Rollout, t: int) -> None:
+    def _bootstrap_truncated_rewards(self, rollout: Rollout, t: int) -> None:
         """Add gamma times the value of the final observation to rewards of truncated episodes."""
-        value = self._bootstrap_value(torch.zeros_like(self.episode_starts))
+        value = self._bootstrap_values(torch.zeros_like(self.episode_starts))
         for rows, simulation in self._row_slices():
             if simulation.mission.truncates:
                 truncated = rollout.dones[t, rows].to(torch.float32)
                 rollout.rewards[t, rows] += self.config.gamma * value[rows] * truncated
 
-    def _bootstrap_value(self, episode_starts: torch.Tensor) -> torch.Tensor:
+    def _bootstrap_values(self, episode_starts: torch.Tensor) -> torch.Tensor:
         """Return the values of the current observations, float32 [N]."""
         observations = torch.empty_like(self.rollout.observations[0])
         self._write_observations(observations)

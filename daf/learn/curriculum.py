@@ -34,7 +34,7 @@ class CurriculumStage:
         """Number of the first update after this stage."""
         return self.first_update + self.num_updates
 
-    def total_steps_after(self, updates_done: int) -> int:
+    def run_steps_after(self, updates_done: int) -> int:
         """Return the agent-steps of the first `updates_done` updates of the run.
 
         Args:
@@ -85,5 +85,5 @@ def compute_learning_rate(
         return config.learning_rate
     last = curriculum[-1]
     updates = math.ceil((config.lr_decay_steps - last.steps_before) / last.steps_per_update)
-    end = last.total_steps_after(max(last.first_update + updates, last.end_update))
+    end = last.run_steps_after(max(last.first_update + updates, last.end_update))
     return config.learning_rate * (1 - steps_done / end)

@@ -20,7 +20,7 @@ class EpisodeScores:
     def __init__(
         self,
         simulations: Sequence[Simulation],
-        worlds: Sequence[torch.Tensor],
+        global_world_indices: Sequence[torch.Tensor],
         world_counts: Sequence[int],
         ranks: Ranks,
     ):
@@ -28,13 +28,16 @@ class EpisodeScores:
 
         Args:
             simulations: one simulation per mission.
-            worlds: per simulation int64 [E], index of each world among the worlds of all ranks.
+            global_world_indices: per simulation int64 [E], index of each world among the worlds of
+                all ranks.
             world_counts: number of worlds of each mission, on all ranks.
             ranks: processes of the run.
         """
         self.simulations = simulations
         self.ranks = ranks
-        for simulation, indices, total_worlds in zip(simulations, worlds, world_counts):
+        for simulation, indices, total_worlds in zip(
+            simulations, global_world_indices, world_counts
+        ):
             _stagger_first_episodes(simulation, indices, total_worlds)
         self.last_uncounted_episode = [
             simulation.state.episode + (simulation.state.now > 0) for simulation in simulations
@@ -63,13 +66,13 @@ class EpisodeScores:
 
 
 def _stagger_first_episodes(
-    simulation: Simulation, world_indices: torch.Tensor, total_worlds: int
+    simulation: Simulation, global_world_indices: torch.Tensor, total_worlds: int
 ) -> None:
     """Stagger episode starts over the worlds, so that every rollout covers all episode phases.
 
     Args:
         simulation: simulation of one mission, whose first episodes are shortened.
-        world_indices: int64 [E], index of each world among the worlds of all ranks.
+        global_world_indices: int64 [E], index of each world among the worlds of all ranks.
         total_worlds: number of worlds of all ranks.
     """
-    simulation.state.now.copy_(world_indices * simulation.mission.max_steps // total_worlds)
+    simulation.state.now.copy_(global_world_indices * simulation.mission.max_steps // total_worlds)

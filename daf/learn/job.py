@@ -86,7 +86,7 @@ class TrainingJob(Model):
         temporary_file = temporary_path(job_file)
         write_text(temporary_file, self.model_dump_json())
         try:
-            self._run_until_outputs_exist(self._torchrun_command(temporary_file))
+            self._run_torchrun(self._torchrun_command(temporary_file))
         finally:
             temporary_file.unlink(missing_ok=True)
 
@@ -125,7 +125,7 @@ class TrainingJob(Model):
             command = [*srun, "--kill-on-bad-exit=1", *command]
         return [*command, "-m", "daf.learn.worker", str(job_file)]
 
-    def _run_until_outputs_exist(self, torchrun_command: list[str]) -> None:
+    def _run_torchrun(self, torchrun_command: list[str]) -> None:
         """Run torchrun and print its output.
 
         Raises:

@@ -41,57 +41,59 @@ class Ranks:
             for tensor, total in zip(tensors, sums):
                 tensor.copy_(total.view_as(tensor))
 
-    def mean_var(self, samples: Sequence[torch.Tensor]) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    def mean_var(
+        self, local_samples: Sequence[torch.Tensor]
+    ) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """Compute mean and unbiased variance of samples that are spread over the ranks.
 
         Several ranks exchange two messages and compute in two passes in float64.
 
         Args:
-            samples: this rank's part of each sample.
+            local_samples: this rank's part of each sample.
 
         Returns:
             (mean, variance) of each sample; the variance of a single value is 0.
         """
         if self.count == 1:
-            return [(v.mean(), v.var(correction=_bessel_correction(v))) for v in samples]
-        doubles = [values.double() for values in samples]
-        sizes = doubles[0].new_tensor([values.numel() for values in samples])
+            return [(v.mean(), v.var(correction=_bessel_correction(v))) for v in local_samples]
+        doubles = [values.double() for values in local_samples]
+        sizes = doubles[0].new_tensor([values.numel() for values in local_samples])
         means = torch.stack([values.sum() for values in doubles])
         self.all_reduce([means, sizes])
         means /= sizes
         squares = torch.stack([((v - mean) ** 2).sum() for v, mean in zip(doubles, means)])
         self.all_reduce([squares])
-        dtype = samples[0].dtype
+        dtype = local_samples[0].dtype
         return list(zip(means.to(dtype), (squares / (sizes - 1).clamp(min=1)).to(dtype)))
 
-    def mean_std(self, samples: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    def mean_std(self, local_samples: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """Compute mean and standard deviation, like `mean_var`; one tensor [2] per sample."""
         if self.count == 1:
-            pairs = [torch.std_mean(v, correction=_bessel_correction(v)) for v in samples]
+            pairs = [torch.std_mean(v, correction=_bessel_correction(v)) for v in local_samples]
             return [torch.stack([mean, std]) for std, mean in pairs]
-        return [torch.stack([mean, var.sqrt()]) for mean, var in self.mean_var(samples)]
+        return [torch.stack([mean, var.sqrt()]) for mean, var in self.mean_var(local_samples)]
 
-    def any(self, *flags: bool) -> list[bool]:
+    def any_rank(self, *local_flags: bool) -> list[bool]:
         """Return for each flag whether it is true on at least one rank."""
         if self.count == 1:
-            return list(flags)
-        counts = torch.tensor(flags, dtype=torch.int32)
+            return list(local_flags)
+        counts = torch.tensor(local_flags, dtype=torch.int32)
         dist.all_reduce(counts)
         return [bool(count) for count in counts]
 
-    def gather(self, part: Any) -> Any:
-        """Return the parts of all ranks in order, on the first rank; with 1 rank the part."""
+    def gather_to_first_rank(self, local_data: Any) -> Any:
+        """Return the data of all ranks as a list on the first rank; with 1 rank the data itself."""
         if self.count == 1:
-            return part
+            return local_data
         parts = [None] * self.count if self.is_first else None
-        dist.gather_object(_to_cpu(part), parts)
+        dist.gather_object(_to_cpu(local_data), parts)
         return parts
 
-    def local_part(self, parts: Any) -> Any:
-        """Return this rank's part of a result of `gather`."""
-        return parts if self.count == 1 else parts[self.rank]
+    def local_part(self, gathered_data: Any) -> Any:
+        """Return this rank's part of a result of `gather_to_first_rank`."""
+        return gathered_data if self.count == 1 else gathered_data[self.rank]
 
-    def broadcast(self, data: Any) -> Any:
+    def broadcast_from_first_rank(self, data: Any) -> Any:
         """Return the data of the first rank, on every rank."""
         if self.count == 1:
             return data

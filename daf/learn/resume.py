@@ -19,7 +19,7 @@ from daf.files.safe_read import open_regular_file
 from daf.files.safe_write import (
     atomic_write,
     make_folder_within,
-    open_file_for_update,
+    open_descriptor_for_update,
     remove_stale_temporaries,
 )
 from daf.learn.ranks import SINGLE_RANK, Ranks
@@ -109,7 +109,7 @@ class ResumeState:
     def _lock_folder(self) -> None:
         # The parent of all resume folders is inside the results folder, too.
         make_folder_within(self.file.parent, self.file.parent.parent.parent)
-        self._lock = open(open_file_for_update(self.file.with_name("lock")), "r+b")  # noqa: SIM115
+        self._lock = open(open_descriptor_for_update(self.file.with_name("lock")), "r+b")  # noqa: SIM115
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -128,7 +128,7 @@ class ResumeState:
             device: device of the tensors.
             check_state: function that raises ValueError for a state of another structure.
         """
-        return self.ranks.broadcast(
+        return self.ranks.broadcast_from_first_rank(
             self._read_state_file(device, check_state) if self.ranks.is_first else None
         )
 
@@ -162,20 +162,20 @@ class ResumeState:
             return None
         return state
 
-    def save_if_due(self, get_state: Callable[[], dict[str, Any]], is_last: bool) -> None:
+    def save_if_due(self, get_state: Callable[[], dict[str, Any]], is_last_update: bool) -> None:
         """Save the state if a save is due, requested or the last.
 
         A failed save is reported; the previous file stays and the run continues.
 
         Args:
             get_state: function that returns the state.
-            is_last: true after the last update.
+            is_last_update: true after the last update.
 
         Raises:
             KeyboardInterrupt: stop request, after the save.
         """
-        due = is_last or time.monotonic() >= self._next_save
-        self.stop_requested, due = self.ranks.any(self.stop_requested, due)
+        due = is_last_update or time.monotonic() >= self._next_save
+        self.stop_requested, due = self.ranks.any_rank(self.stop_requested, due)
         if not (self.stop_requested or due):
             return
         start = time.monotonic()
@@ -222,13 +222,13 @@ class ResumeState:
         self.stop_requested = True
 
 
-def check_same_structure(saved: Any, expected: Any, path: str = "state") -> None:
+def check_same_structure(saved: Any, expected: Any, key_path: str = "state") -> None:
     """Check that nested data with tensors has the keys, types, shapes and dtypes of other data.
 
     Args:
         saved: data to check.
         expected: data with the expected structure.
-        path: keys that lead to the data, for the error.
+        key_path: keys that lead to the data, for the error.
 
     Raises:
         ValueError: difference, with the path of the first one.
@@ -245,13 +245,13 @@ def check_same_structure(saved: Any, expected: Any, path: str = "state") -> None
     else:
         is_same = is_same_type
     if not is_same:
-        raise ValueError(f"{path}: unexpected structure")
+        raise ValueError(f"{key_path}: unexpected structure")
     if isinstance(expected, dict):
         for key in expected:
-            check_same_structure(saved[key], expected[key], f"{path}.{key}")
+            check_same_structure(saved[key], expected[key], f"{key_path}.{key}")
     elif isinstance(expected, list | tuple):
         for number, (saved_part, expected_part) in enumerate(zip(saved, expected)):
-            check_same_structure(saved_part, expected_part, f"{path}.{number}")
+            check_same_structure(saved_part, expected_part, f"{key_path}.{number}")
 
 
 def _check_uncompressed_and_intact(zip_file: BinaryIO) -> None:

@@ -103,7 +103,7 @@ class Trainer:
             parts = [CapturedFunction(part, self.device) for part in parts]
         self._collect, self._imitate, self._learn = parts
 
-    def _enter_stage_of_update(self, update: int) -> None:
+    def _enter_stage_at_update(self, update: int) -> None:
         """Enter the stage of an update, unless it is the current one."""
         stage = self._stage_at_update(update)
         if stage is not self.stage:
@@ -118,7 +118,7 @@ class Trainer:
     def steps_done(self) -> int:
         """Agent-steps of the completed updates."""
         stage = self._stage_at_update(max(self.updates_done - 1, 0))
-        return stage.total_steps_after(self.updates_done)
+        return stage.run_steps_after(self.updates_done)
 
     @property
     def is_done(self) -> bool:
@@ -133,9 +133,9 @@ class Trainer:
         """
         # learning rate and order of rows, on the host
         config = self.run.training
-        self._enter_stage_of_update(self.updates_done)
+        self._enter_stage_at_update(self.updates_done)
         rate = compute_learning_rate(config, self._curriculum, self.steps_done)
-        generator = _derive_generator(self.run.training_seed, STREAM_MINIBATCHES, self.updates_done)
+        generator = _seeded_generator(self.run.training_seed, STREAM_MINIBATCHES, self.updates_done)
         self.learner.prepare_update(rate, self.collector.total_rows, generator)
         seconds_before = dict(self.collector.seconds)
 
@@ -200,7 +200,7 @@ class Trainer:
         names = (*score_names, "reward", "explained_variance", *METRICS)
         for rate, values in zip(self._pending_rates, torch.stack(self._pending_metrics).tolist()):
             update = len(self._curve)
-            steps = self.stage.total_steps_after(update + 1)
+            steps = self.stage.run_steps_after(update + 1)
             row = {"update": update, "steps": steps, "learning_rate": rate}
             row |= dict(zip(names, values))
             invalid = [name for name in ("reward", *METRICS) if not math.isfinite(row[name])]
@@ -222,7 +222,7 @@ class Trainer:
         return {
             "policy": self.policy.state_dict(),
             "optimizer": self.learner.optimizer.state_dict(),
-            "collector": self.ranks.gather(self.collector.state_dict()),
+            "collector": self.ranks.gather_to_first_rank(self.collector.state_dict()),
             "curve": self.curve,
         }
 
@@ -233,34 +233,34 @@ class Trainer:
         self._curve = state["curve"]
         self.updates_done = len(self._curve)
         # Only the first rank has entered the stage in `check_state_and_enter_stage`.
-        self._enter_stage_of_update(max(self.updates_done - 1, 0))
+        self._enter_stage_at_update(max(self.updates_done - 1, 0))
         self.collector.load_state_dict(self.ranks.local_part(state["collector"]))
 
-    def check_state_and_enter_stage(self, state: Any) -> None:
+    def check_state_and_enter_stage(self, saved_state: Any) -> None:
         """Check that a saved state fits this run, and enter its curriculum stage.
 
         Raises:
             ValueError, KeyError, TypeError: state with another structure.
         """
         # policy
-        check_same_structure(state["policy"], self.policy.state_dict(), "policy")
-        if not all(tensor.isfinite().all() for tensor in state["policy"].values()):
+        check_same_structure(saved_state["policy"], self.policy.state_dict(), "policy")
+        if not all(tensor.isfinite().all() for tensor in saved_state["policy"].values()):
             raise ValueError("policy: weights are not finite")
 
         # learning curve
-        rows = state["curve"]
+        rows = saved_state["curve"]
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise ValueError("curve: expected a list of rows")
         if not all(isinstance(value, int | float) for row in rows for value in row.values()):
             raise ValueError("curve: expected numbers")
 
         # collector of the stage
-        self._enter_stage_of_update(min(max(len(rows), 1), self.num_updates) - 1)
-        collector = self.ranks.local_part(state["collector"])
+        self._enter_stage_at_update(min(max(len(rows), 1), self.num_updates) - 1)
+        collector = self.ranks.local_part(saved_state["collector"])
         check_same_structure(collector, self.collector.state_dict(), "collector")
 
         # optimizer
-        groups, moments = state["optimizer"]["param_groups"], state["optimizer"]["state"]
+        groups, moments = (saved_state["optimizer"][key] for key in ("param_groups", "state"))
         check_same_structure(
             groups, self.learner.optimizer.state_dict()["param_groups"], "optimizer"
         )
@@ -292,9 +292,9 @@ def _create_policy(run: Run, device: str, initial_weights: str | None) -> Traina
     return policy
 
 
-def _derive_seed(*words: int) -> int:
-    return int(np.random.SeedSequence(words).generate_state(1, np.uint64)[0] >> np.uint64(1))
+def _derive_seed(*seed_words: int) -> int:
+    return int(np.random.SeedSequence(seed_words).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
-def _derive_generator(*words: int) -> torch.Generator:
-    return torch.Generator().manual_seed(_derive_seed(*words))
+def _seeded_generator(*seed_words: int) -> torch.Generator:
+    return torch.Generator().manual_seed(_derive_seed(*seed_words))

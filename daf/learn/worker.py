@@ -30,7 +30,7 @@ def main(job_file: str) -> int:
     """
     rank, local_rank = int(os.environ["RANK"]), int(os.environ["LOCAL_RANK"])
     escape_unencodable_output()
-    _exit_when_launcher_ends()
+    _start_launcher_watch()
     _select_gpu(local_rank)
     import torch
     import torch.distributed as dist
@@ -42,7 +42,7 @@ def main(job_file: str) -> int:
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     if job.device == "cuda":
         use_deterministic_cuda()
-        torch.cuda.set_per_process_memory_fraction(job.execution.gpu_memory_per_job)
+        torch.cuda.set_per_process_memory_fraction(job.execution.gpu_memory_fraction_per_job)
     dist.init_process_group("cpu:gloo,cuda:nccl" if job.device == "cuda" else "gloo")
     try:
         job.execute(Ranks(rank, dist.get_world_size()))
@@ -66,16 +66,16 @@ def _select_gpu(local_rank: int) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = device
 
 
-def _exit_when_launcher_ends() -> None:
-    """End this process after the end of torchrun or, on the same machine, of the job's process."""
+def _start_launcher_watch() -> None:
+    """Start a thread that ends this process after torchrun or, on one machine, after the job."""
     host, launcher = os.environ["DAF_LAUNCHER"].split()
     watched = [psutil.Process().parent()]
     if host == socket.gethostname():
         watched.append(psutil.Process(int(launcher)))
-    threading.Thread(target=_terminate_self_after, args=(watched,), daemon=True).start()
+    threading.Thread(target=_terminate_self_when_any_ends, args=(watched,), daemon=True).start()
 
 
-def _terminate_self_after(processes: list[psutil.Process]) -> None:
+def _terminate_self_when_any_ends(processes: list[psutil.Process]) -> None:
     while all(map(_is_alive, processes)):
         time.sleep(POLL_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)  # saves the state after the update

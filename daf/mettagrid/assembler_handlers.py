@@ -12,9 +12,9 @@ from daf.mettagrid.handlers import (
     ValueData,
     add_resources,
     build_handler,
+    carries_at_least,
     count_agents,
     count_agents_in_line,
-    has_resources,
     negate,
     value_at_least,
     value_equals,
@@ -52,7 +52,7 @@ class _CooldownPhase(NamedTuple):
     progress: float  # elapsed fraction of the cooldown, which scales inputs and outputs
 
 
-def assembler_handlers(
+def build_assembler_handlers(
     mission: Mission, station_type: str, assembler: Assembler, station_tag: str
 ) -> Iterator[HandlerData]:
     """Yield one handler per recipe, formation and phase of the cooldown.
@@ -73,7 +73,7 @@ def assembler_handlers(
         raise NotTranslatableError(f"its cooldown is above {MAX_COOLDOWN}")
     if assembler.partial and len(cooldowns) > 1:
         raise NotTranslatableError("partial uses of recipes with different cooldowns")
-    has_uses = [has_resources("target", {USES: 1})] if assembler.max_uses else []
+    has_uses = [carries_at_least("target", {USES: 1})] if assembler.max_uses else []
     for index, (recipe, num_neighbors, formation) in enumerate(recipes):
         if num_neighbors > 1 and any(recipe.inputs.values()):
             raise NotTranslatableError(
@@ -83,7 +83,7 @@ def assembler_handlers(
             inputs, outputs = _scaled_inputs_and_outputs(recipe, progress)
             if any(recipe.outputs.values()) and not outputs:
                 continue
-            can_pay = [has_resources("actor", inputs)] if inputs else []
+            can_pay = [carries_at_least("actor", inputs)] if inputs else []
             mutations = []
             if inputs:
                 costs = {resource: -amount for resource, amount in inputs.items()}
@@ -208,7 +208,7 @@ def _cooldown_phases(
         allows_partial_use: the station can be used during its cooldown.
         cooldown_steps: cooldown of the station.
     """
-    is_ready = [negate(has_resources("target", {COOLDOWN: 2}))] if cooldown_steps else []
+    is_ready = [negate(carries_at_least("target", {COOLDOWN: 2}))] if cooldown_steps else []
     yield _CooldownPhase(is_ready, 1.0)
     if not allows_partial_use:
         return
@@ -225,7 +225,7 @@ def _cooldown_phases(
             if _scaled_inputs_and_outputs(recipe, p) == amounts
         ]
         lower, upper = {COOLDOWN: first + 1}, {COOLDOWN: same[-1] + 2}
-        filters = [has_resources("target", lower), negate(has_resources("target", upper))]
+        filters = [carries_at_least("target", lower), negate(carries_at_least("target", upper))]
         yield _CooldownPhase(filters, progress)
         moments = [moment for moment in moments if moment[0] > same[-1]]
 
@@ -246,10 +246,11 @@ def _scaled_inputs_and_outputs(
 
 
 def _scaled_amounts(
-    amounts: Mapping[Resource, int], progress: float, rounding: np.ufunc
+    amounts: Mapping[Resource, int], progress: float, rounding_function: np.ufunc
 ) -> dict[str, int]:
     """Scale and round amounts, in the order of RESOURCES; zeros are omitted."""
     scaled = {
-        r: int(rounding(np.float32(amounts.get(r, 0)) * np.float32(progress))) for r in RESOURCES
+        r: int(rounding_function(np.float32(amounts.get(r, 0)) * np.float32(progress)))
+        for r in RESOURCES
     }
     return {resource: amount for resource, amount in scaled.items() if amount}

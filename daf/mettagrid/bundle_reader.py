@@ -40,7 +40,7 @@ class MettagridBundle:
         root: unpacked folder.
         class_path: dotted path of the policy class.
         init_kwargs: arguments of the class.
-        weights: weights file of the policy, if any.
+        weights_path: weights file of the policy, if any.
         interface: interface of the policy, if specified.
     """
 
@@ -48,7 +48,7 @@ class MettagridBundle:
     root: Path
     class_path: str
     init_kwargs: dict[str, Any]
-    weights: str | None
+    weights_path: str | None
     interface: "PolicyEnvInterface | None"
 
     def load_policy_class(self) -> type:
@@ -63,7 +63,7 @@ class MettagridBundle:
         module, _, name = self.class_path.replace(":", ".").rpartition(".")
         package = module.partition(".")[0]
         # Several bundles may contain packages of the same name; import the one of this bundle.
-        if package in sys.modules and not _is_module_from(sys.modules[package], self.root):
+        if package in sys.modules and not _is_module_in_folder(sys.modules[package], self.root):
             stale = [n for n in sys.modules if n == package or n.startswith(f"{package}.")]
             for module_name in stale:
                 del sys.modules[module_name]
@@ -76,7 +76,7 @@ class MettagridBundle:
             raise ConfigError(
                 f"{source}: cannot import '{self.class_path}' ({error_text(error)})"
             ) from None
-        return check_subclass(cls, MultiAgentPolicy, source)
+        return require_policy_subclass(cls, MultiAgentPolicy, source)
 
 
 def is_bundle_path(path_or_name: str) -> bool:
@@ -84,12 +84,12 @@ def is_bundle_path(path_or_name: str) -> bool:
     return path_or_name.endswith(".zip") or "/" in path_or_name
 
 
-def read_bundle(path: str, source: str) -> MettagridBundle:
+def read_bundle(path: str, error_subject: str) -> MettagridBundle:
     """Read a bundle without executing its code; its `setup_script` is never executed.
 
     Args:
         path: folder or zip; a zip is unpacked to a temporary folder.
-        source: subject of errors, "policy 'NAME'".
+        error_subject: subject of errors, "policy 'NAME'".
 
     Raises:
         ConfigError: the bundle is missing, invalid, unsafe or too large; one line.
@@ -97,33 +97,37 @@ def read_bundle(path: str, source: str) -> MettagridBundle:
     from mettagrid.policy.submission import SubmissionPolicySpec
 
     try:
-        root = Path(path) if Path(path).is_dir() else _unpack_zip(path, bundle_digest(path), source)
+        root = (
+            Path(path)
+            if Path(path).is_dir()
+            else _unpack_zip(path, bundle_digest(path), error_subject)
+        )
         data = strict_json.loads(read_bytes(root / SPEC_FILE, MAX_SPEC_BYTES))
         spec = SubmissionPolicySpec.model_validate(data)
     except OSError as error:
-        raise ConfigError(f"{source}: {short_json(path)} is no bundle ({error})") from None
+        raise ConfigError(f"{error_subject}: {short_json(path)} is no bundle ({error})") from None
     except ValueError as error:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(
-            f"{source}: invalid {SPEC_FILE} in {short_json(path)} ({error})"
+            f"{error_subject}: invalid {SPEC_FILE} in {short_json(path)} ({error})"
         ) from None
     if spec.setup_script is not None:
-        _log.warning("%s: setup script %s is not executed", source, spec.setup_script)
+        _log.warning("%s: setup script %s is not executed", error_subject, spec.setup_script)
     root = root.resolve()
     weights = None
     if spec.data_path is not None:
         weights = (root / spec.data_path).resolve()
         if not weights.is_file() or not weights.is_relative_to(root):
             raise ConfigError(
-                f"{source}: no file {short_json(spec.data_path)} in {short_json(path)}"
+                f"{error_subject}: no file {short_json(spec.data_path)} in {short_json(path)}"
             )
     return MettagridBundle(
         path=path,
         root=root,
         class_path=spec.class_path,
         init_kwargs=spec.init_kwargs,
-        weights=None if weights is None else str(weights),
+        weights_path=None if weights is None else str(weights),
         interface=spec.policy_env_interface,
     )
 
@@ -142,47 +146,49 @@ def bundle_digest(path: str) -> str:
     return digest([[file.relative_to(path).as_posix(), file_digest(file)] for file in files])
 
 
-def check_subclass(cls: Any, base_class: type, source: str) -> type:
+def require_policy_subclass(candidate: Any, base_class: type, error_subject: str) -> type:
     """Check that a value is a policy class of mettagrid, and return it.
 
     Args:
-        cls: value to check.
+        candidate: value to check.
         base_class: `MultiAgentPolicy`.
-        source: subject of errors.
+        error_subject: subject of errors.
 
     Raises:
         ConfigError: another value.
     """
-    if not inspect.isclass(cls) or not issubclass(cls, base_class):
-        name = getattr(cls, "__name__", type(cls).__name__)
-        raise ConfigError(f"{source}: '{name}' is no mettagrid.policy.policy.{base_class.__name__}")
-    return cls
+    if not inspect.isclass(candidate) or not issubclass(candidate, base_class):
+        name = getattr(candidate, "__name__", type(candidate).__name__)
+        raise ConfigError(
+            f"{error_subject}: '{name}' is no mettagrid.policy.policy.{base_class.__name__}"
+        )
+    return candidate
 
 
-def _is_module_from(module: ModuleType, folder: Path) -> bool:
+def _is_module_in_folder(module: ModuleType, folder: Path) -> bool:
     """Check whether an imported module is from a folder."""
     paths = [getattr(module, "__file__", None), *getattr(module, "__path__", [])]
     return any(path and Path(path).resolve().is_relative_to(folder) for path in paths)
 
 
 @functools.cache
-def _temporary_folder(content_digest: str) -> tempfile.TemporaryDirectory:
+def _create_temporary_folder(content_digest: str) -> tempfile.TemporaryDirectory:
     """Create one folder per bundle content; the end of the process removes it."""
     return tempfile.TemporaryDirectory(prefix="daf-bundle-")
 
 
-def _unpack_zip(zip_path: str, content_digest: str, source: str) -> Path:
+def _unpack_zip(zip_path: str, content_digest: str, error_subject: str) -> Path:
     """Unpack a zip, once per process, and return the folder.
 
     Args:
         zip_path: zip file.
         content_digest: hash of the zip file.
-        source: subject of errors.
+        error_subject: subject of errors.
 
     Raises:
         ConfigError: invalid zip, path outside the folder, link, or too much data.
     """
-    folder = Path(_temporary_folder(content_digest).name)
+    folder = Path(_create_temporary_folder(content_digest).name)
     if any(folder.iterdir()):
         return folder
     try:
@@ -193,15 +199,17 @@ def _unpack_zip(zip_path: str, content_digest: str, source: str) -> Path:
                 is_link = stat.S_ISLNK(member.external_attr >> 16)
                 if name.is_absolute() or ".." in name.parts or ":" in member.filename or is_link:
                     unsafe = short_json(member.filename)
-                    raise ConfigError(f"{source}: {short_json(zip_path)}: unsafe member {unsafe}")
+                    raise ConfigError(
+                        f"{error_subject}: {short_json(zip_path)}: unsafe member {unsafe}"
+                    )
             if sum(member.file_size for member in members) > MAX_UNPACKED_BYTES:
                 raise ConfigError(
-                    f"{source}: {short_json(zip_path)} unpacks to more than "
+                    f"{error_subject}: {short_json(zip_path)} unpacks to more than "
                     f"{MAX_UNPACKED_BYTES >> 30} GiB"
                 )
             archive.extractall(folder)
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, RuntimeError, EOFError) as error:
         raise ConfigError(
-            f"{source}: {short_json(zip_path)} is no readable zip ({error})"
+            f"{error_subject}: {short_json(zip_path)} is no readable zip ({error})"
         ) from None
     return folder

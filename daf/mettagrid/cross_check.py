@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -43,6 +43,20 @@ class EngineDifference:
         )
 
 
+class EnginesAtStep(NamedTuple):
+    """Both engines after a step.
+
+    Attributes:
+        step: index of the step, from 1; 0 is the initial state.
+        daf_engine: engine of DAF with all worlds.
+        mettagrid_engines: engines of mettagrid with one world each.
+    """
+
+    step: int
+    daf_engine: "DAFEngine"
+    mettagrid_engines: list["MettagridEngine"]
+
+
 def compare_engines(
     mission: Mission, seeds: Sequence[int], num_steps: int, num_glyphs: int = 2
 ) -> EngineDifference | None:
@@ -79,12 +93,11 @@ def compare_engines(
 
 def step_both_engines(
     mission: Mission, seeds: Sequence[int], num_steps: int, num_glyphs: int = 2
-) -> Iterator[tuple[int, "DAFEngine", list["MettagridEngine"]]]:
+) -> Iterator[EnginesAtStep]:
     """Run both engines with equal random actions; arguments as in `compare_engines`.
 
     Yields:
-        step, engine of DAF with all worlds, engines of mettagrid with one world each; at the start
-        and after every step.
+        both engines at the start and after every step.
     """
     require_mettagrid("the cross-check")
     if max(seeds) >= 2**32 or min(seeds) < 0:
@@ -94,7 +107,7 @@ def step_both_engines(
     orders = [_agent_orders_by_step(seed, mission.num_agents) for seed in seeds]
     num_actions = 5 + min(num_glyphs, mission.glyphs)
     generators = [np.random.Generator(np.random.PCG64(seed)) for seed in seeds]
-    yield 0, daf_engine, mettagrid_engines
+    yield EnginesAtStep(0, daf_engine, mettagrid_engines)
     for step in range(1, num_steps + 1):
         actions = np.stack(
             [rng.integers(num_actions, size=mission.num_agents) for rng in generators]
@@ -102,7 +115,7 @@ def step_both_engines(
         for engine, world_actions in zip(mettagrid_engines, actions):
             engine.step(world_actions)
         daf_engine.step_in_order(actions, np.array([next(order) for order in orders]))
-        yield step, daf_engine, mettagrid_engines
+        yield EnginesAtStep(step, daf_engine, mettagrid_engines)
 
 
 class DAFEngine(Simulation):

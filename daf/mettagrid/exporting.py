@@ -28,23 +28,23 @@ WEIGHTS = "weights.pt"
 
 
 def export_mettagrid_bundle(
-    path: str | Path, *, class_path: str, weights: str, missions: list[Mission]
+    archive_path: str | Path, *, class_path: str, weights_path: str, missions: list[Mission]
 ) -> None:
     """Write a mettagrid bundle: `policy_spec.json`, weights as a state dict, and code.
 
     The code needs only numpy and torch. The same input gives the same bytes.
 
     Args:
-        path: zip file to write.
+        archive_path: zip file to write.
         class_path: `stateless` or `lstm`.
-        weights: `policy.safetensors` of a run.
+        weights_path: `policy.safetensors` of a run.
         missions: training missions; they define the window and the object types.
 
     Raises:
         ConfigError: another class, or weights of another shape; one line.
         OSError: the zip cannot be written.
     """
-    spec = PolicySpec(class_path, weights, read_init_kwargs(weights))
+    spec = PolicySpec(class_path, weights_path, read_init_kwargs(weights_path))
     policy = make_policy(spec, Game.of(*missions))
     if not isinstance(policy, Stateless | LSTM) or type(policy) not in NETWORKS:
         raise ConfigError(
@@ -61,7 +61,7 @@ def export_mettagrid_bundle(
     for file in files("daf.mettagrid.bundled").iterdir():
         if file.name.endswith(".py"):
             content[f"{PACKAGE}/{file.name}"] = file.read_bytes()
-    write_zip(path, content)
+    write_zip(archive_path, content)
 
 
 def _build_policy_spec(policy: Stateless | LSTM, missions: list[Mission]) -> dict[str, Any]:

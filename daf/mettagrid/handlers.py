@@ -33,12 +33,12 @@ def build_handler(
     return {"name": name, "filters": filters, "mutations": mutations}
 
 
-def first_matching_handler(handlers: list[HandlerData]) -> HandlerData:
+def build_first_match_handler(handlers: list[HandlerData]) -> HandlerData:
     """Build the handler that applies the first match; the use fails if no handler matches."""
     return {"handler_type": "first_match", "handlers": handlers}
 
 
-def has_resources(entity: Entity, amounts: Mapping[str, int]) -> FilterData:
+def carries_at_least(entity: Entity, amounts: Mapping[str, int]) -> FilterData:
     """Build the filter: the entity carries at least these amounts."""
     return {"filter_type": "resource", "target": entity, "resources": dict(amounts)}
 

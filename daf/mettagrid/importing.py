@@ -18,7 +18,12 @@ import numpy as np
 import torch
 
 from daf.config import ConfigError, short_json, suggest
-from daf.mettagrid.bundle_reader import bundle_digest, check_subclass, is_bundle_path, read_bundle
+from daf.mettagrid.bundle_reader import (
+    bundle_digest,
+    is_bundle_path,
+    read_bundle,
+    require_policy_subclass,
+)
 from daf.mettagrid.interface import TokensToMettagrid, build_interface, daf_action_by_flat_index
 from daf.policies.game import Game
 from daf.policies.policy import Policy
@@ -123,7 +128,7 @@ class MettagridPolicy(Policy):
                 else:
                     world_actions[:] = [
                         self._flat_action_index(
-                            agent.step(self._agent_observation(agent_id, agent_tokens))
+                            agent.step(self._build_agent_observation(agent_id, agent_tokens))
                         )
                         for agent_id, (agent, agent_tokens) in enumerate(
                             zip(world.agents, world_tokens)
@@ -143,7 +148,7 @@ class MettagridPolicy(Policy):
         """Build the policy of one world and load its weights."""
         if self._bundle is not None:
             kwargs = self._bundle.init_kwargs | self._init_kwargs
-            weights = self._weights or self._bundle.weights
+            weights = self._weights or self._bundle.weights_path
         else:
             kwargs, weights = self._init_kwargs, self._weights
         with _preserved_global_generators():
@@ -168,7 +173,7 @@ class MettagridPolicy(Policy):
                 ) from None
         return policy
 
-    def _agent_observation(self, agent_id: int, tokens: np.ndarray) -> "AgentObservation":
+    def _build_agent_observation(self, agent_id: int, tokens: np.ndarray) -> "AgentObservation":
         """Build the observation of one agent from its tokens uint8 [T, 3]."""
         from mettagrid.simulator import AgentObservation, ObservationToken
 
@@ -230,7 +235,7 @@ def _load_policy_class(class_path: str) -> type:
         raise ConfigError(
             f"policy '{class_path}': cannot import '{path}' ({error_text(error)})"
         ) from None
-    return check_subclass(cls, MultiAgentPolicy, f"policy '{class_path}'")
+    return require_policy_subclass(cls, MultiAgentPolicy, f"policy '{class_path}'")
 
 
 def _add_device_if_accepted(cls: type, init_kwargs: dict[str, Any], device: str) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def build_vibes(num_vibes: int) -> list[dict[str, str]]:
 
 
 def daf_action_by_flat_index(
-    interface: "PolicyEnvInterface", game: Game, source: str
+    interface: "PolicyEnvInterface", game: Game, error_subject: str
 ) -> np.ndarray:
     """Map the flat actions of a mettagrid policy to actions of DAF.
 
@@ -73,7 +73,7 @@ def daf_action_by_flat_index(
     Args:
         interface: interface of the policy.
         game: DAF game.
-        source: subject of errors, "policy 'NAME'".
+        error_subject: subject of errors, "policy 'NAME'".
 
     Returns:
         int64 [K], DAF's action of each flat action.
@@ -85,14 +85,16 @@ def daf_action_by_flat_index(
     for name in interface.action_names:
         if name not in MOVES:
             raise ConfigError(
-                f"{source}: its action '{name}' has no counterpart in DAF; "
+                f"{error_subject}: its action '{name}' has no counterpart in DAF; "
                 f"{suggest(name, list(MOVES))}"
             )
         moves.append(MOVES.index(name))
     num_vibes = len(interface.vibe_action_names)
     num_glyphs = game.num_actions - len(MOVES)
     if num_vibes > num_glyphs:
-        raise ConfigError(f"{source}: it has {num_vibes} vibes and the mission {num_glyphs} glyphs")
+        raise ConfigError(
+            f"{error_subject}: it has {num_vibes} vibes and the mission {num_glyphs} glyphs"
+        )
     return np.array([*moves, *range(len(MOVES), len(MOVES) + num_vibes)])
 
 
@@ -103,19 +105,20 @@ class TokensToMettagrid:
         interface: interface of the policy.
         game: DAF game.
         actions: int64 [K], DAF's action of each flat action of the policy.
-        source: subject of errors, "policy 'NAME'".
+        error_subject: subject of errors, "policy 'NAME'".
 
     Raises:
         ConfigError: the policy does not observe tokens.
     """
 
     def __init__(
-        self, interface: "PolicyEnvInterface", game: Game, actions: np.ndarray, source: str
+        self, interface: "PolicyEnvInterface", game: Game, actions: np.ndarray, error_subject: str
     ):
         shape = tuple(interface.observation_shape)
         if interface.observation_kind != "token" or len(shape) != 2 or shape[1] != 3:
             raise ConfigError(
-                f"{source}: it observes {interface.observation_kind} of shape {list(shape)}; "
+                f"{error_subject}: it observes {interface.observation_kind} of shape "
+                f"{list(shape)}; "
                 "expected token of shape [N, 3]"
             )
         self.max_tokens = shape[0]
@@ -127,20 +130,20 @@ class TokensToMettagrid:
         feature_ids = {feature.name: feature.id for feature in interface.obs_features}
         inventory = {(name, f"inv:{name}") for name in RESOURCES}
         for name, mettagrid_name in SHARED_FEATURES.items() | inventory:
-            self._map_feature(name, feature_ids.get(mettagrid_name))
+            self._map_feature_if_present(name, feature_ids.get(mettagrid_name))
         for name in DAF_ONLY_FEATURES:
-            self._map_feature(name, feature_ids.get(name))
+            self._map_feature_if_present(name, feature_ids.get(name))
         tags = {name: tag for tag, name in enumerate(interface.tags)}
         type_names = {0: "agent", 1: "wall"}
         type_names |= {station.type_id: name for name, station in game.stations.items()}
         tag_by_type = {type_id: tags.get(f"type:{name}") for type_id, name in type_names.items()}
         tag_by_type = {type_id: tag for type_id, tag in tag_by_type.items() if tag is not None}
-        self._map_feature("type_id", feature_ids.get("tag"), tag_by_type)
-        self._map_feature("last_action", feature_ids.get("last_action"))
+        self._map_feature_if_present("type_id", feature_ids.get("tag"), tag_by_type)
+        self._map_feature_if_present("last_action", feature_ids.get("last_action"))
         for name in GLOBAL_FEATURES:
             self.token_map.fixed_location[self._features[name]] = GLOBAL
 
-    def _map_feature(
+    def _map_feature_if_present(
         self,
         feature_name: str,
         mettagrid_id: int | None,

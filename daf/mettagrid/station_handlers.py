@@ -1,17 +1,17 @@
 """Handlers of stations in mettagrid: the effects of a use."""
 
 from daf.config import ConfigError
-from daf.mettagrid.assembler_handlers import USES, NotTranslatableError, assembler_handlers
+from daf.mettagrid.assembler_handlers import USES, NotTranslatableError, build_assembler_handlers
 from daf.mettagrid.handlers import (
     DIRECTIONS,
     ConfigData,
     HandlerData,
     add_resources,
+    build_first_match_handler,
     build_handler,
     carried_amount,
+    carries_at_least,
     count_agents_in_line,
-    first_matching_handler,
-    has_resources,
     negate,
     transfer_resource,
     value_at_least,
@@ -21,7 +21,9 @@ from daf.mettagrid.handlers import (
 from daf.missions import Chest, Mission
 
 
-def station_object_config(mission: Mission, station_type: str, station_tag: str) -> ConfigData:
+def build_station_object_config(
+    mission: Mission, station_type: str, station_tag: str
+) -> ConfigData:
     """Build the mettagrid object of a station.
 
     Args:
@@ -39,7 +41,7 @@ def station_object_config(mission: Mission, station_type: str, station_tag: str)
         inventory = {"limits": {"stock": stock}, "initial": {station.resource: station.initial}}
     else:
         try:
-            handlers = list(assembler_handlers(mission, station_type, station, station_tag))
+            handlers = list(build_assembler_handlers(mission, station_type, station, station_tag))
         except NotTranslatableError as error:
             reason = f"cannot be translated to mettagrid: {station_type}: {error}"
             raise ConfigError(f"mission {mission.name}: {reason}") from None
@@ -51,7 +53,7 @@ def station_object_config(mission: Mission, station_type: str, station_tag: str)
         "name": station_type,
         "tags": [station_tag],
         "inventory": inventory,
-        "on_use_handler": first_matching_handler(handlers) if handlers else None,
+        "on_use_handler": build_first_match_handler(handlers) if handlers else None,
     }
 
 
@@ -76,10 +78,10 @@ def _chest_handlers(mission: Mission, chest: Chest, station_tag: str) -> list[Ha
                 add_resources("actor", {resource: -amount}),
                 add_resources("target", {resource: amount}),
             ]
-            filters = [is_on_side, has_resources("actor", {resource: amount})]
+            filters = [is_on_side, carries_at_least("actor", {resource: amount})]
             handlers.append(build_handler(f"put_{side}_{amount}", filters, deposit))
         if delta < 0:
-            filters = [is_on_side, has_resources("target", {resource: 1}), has_room]
+            filters = [is_on_side, carries_at_least("target", {resource: 1}), has_room]
             withdrawal = [transfer_resource("target", "actor", resource, -delta)]
             handlers.append(build_handler(f"take_{side}", filters, withdrawal))
     return handlers

@@ -19,15 +19,15 @@ from daf.mettagrid.handlers import (
     HandlerData,
     ValueData,
     add_resources,
+    build_first_match_handler,
     build_handler,
-    first_matching_handler,
-    has_resources,
+    carries_at_least,
     negate,
     stored_amount,
     transfer_resource,
     weighted_sum,
 )
-from daf.mettagrid.station_handlers import station_object_config
+from daf.mettagrid.station_handlers import build_station_object_config
 from daf.missions import RESOURCES, Assembler, Chest, Mission, Resource
 from daf.missions.inventory import starting_inventory
 from daf.missions.mission import AGENT, FLOOR, WALL
@@ -56,10 +56,13 @@ def translate_mission(mission: Mission) -> ConfigData:
     stations = mission.cells_with(*mission.stations)
     objects: dict[str, ConfigData] = {"wall": {"pydantic_type": "wall", "name": "wall"}}
     symbols = {"#": "wall", ".": "empty", "@": "agent.agent"}
-    rows = [[_map_symbol(mission, character) for character in row] for row in mission.map]
+    rows = [
+        [_map_symbol_without_station(mission, character) for character in row]
+        for row in mission.map
+    ]
     for index, (row, column, name) in enumerate(stations):
         key, symbol = f"{name}.{index}", chr(FIRST_SYMBOL + index)
-        station = station_object_config(mission, name, f"station:{index}")
+        station = build_station_object_config(mission, name, f"station:{index}")
         timed = [TIMED] if _has_cooldown(mission, name) else []
         objects[key] = {**station, "map_name": key, "tags": [*station["tags"], *timed]}
         symbols[symbol] = key
@@ -176,7 +179,7 @@ def _max_observation_tokens(mission: Mission) -> int:
     return 16 + cells + 6 * stations + (4 + len(RESOURCES)) * mission.num_agents
 
 
-def _map_symbol(mission: Mission, character: str) -> str:
+def _map_symbol_without_station(mission: Mission, character: str) -> str:
     return {WALL: "#", FLOOR: ".", AGENT: "@"}.get(mission.legend[character], ".")
 
 
@@ -224,12 +227,12 @@ def _energy_sharing_handler(mission: Mission) -> HandlerData:
     offers = [
         build_handler(
             f"offer_{half}",
-            [has_resources("actor", {"energy": 2 * half})],
+            [carries_at_least("actor", {"energy": 2 * half})],
             [transfer_resource("actor", "target", "energy", half)],
         )
         for half in range(max_energy // 2, 0, -1)
     ]
-    return first_matching_handler([*offers, build_handler("offer_nothing", [], [])])
+    return build_first_match_handler([*offers, build_handler("offer_nothing", [], [])])
 
 
 def _move_handlers(mission: Mission) -> list[HandlerData]:
@@ -240,7 +243,7 @@ def _move_handlers(mission: Mission) -> list[HandlerData]:
     """
     cost = mission.move_energy
     pay = [add_resources("actor", {"energy": -cost})] if cost else []
-    lacks_energy = [negate(has_resources("actor", {"energy": cost}))]
+    lacks_energy = [negate(carries_at_least("actor", {"energy": cost}))]
     no_energy_handlers = [
         build_handler("too_tired_to_walk", [TARGET_IS_EMPTY, *lacks_energy], []),
         build_handler("too_tired_to_use", lacks_energy, []),

@@ -127,12 +127,12 @@ class Cave(LayoutGenerator):
         return floor
 
     def _invasion_order_and_parents(
-        self, source: Cell, stations: dict[Cell, str], random: np.random.Generator
+        self, start_cell: Cell, stations: dict[Cell, str], random: np.random.Generator
     ) -> tuple[list[Cell], dict[Cell, Cell | None]]:
         """Return all cells without stations in invasion order, and the parent of each.
 
         Args:
-            source: first invaded cell.
+            start_cell: first invaded cell.
             stations: station names by cell.
             random: random numbers of the terrain.
         """
@@ -140,8 +140,8 @@ class Cave(LayoutGenerator):
         for axis in (0, 1, 0, 1):  # smoothing in integers gives the same terrain on every machine
             ground = np.roll(ground, -1, axis) + ground + np.roll(ground, 1, axis)
         height = ground.tolist()
-        parents: dict[Cell, Cell | None] = {source: None}
-        boundary = [(height[source[0]][source[1]], source)]
+        parents: dict[Cell, Cell | None] = {start_cell: None}
+        boundary = [(height[start_cell[0]][start_cell[1]], start_cell)]
         order = []
         while boundary:
             _, cell = heappop(boundary)
@@ -160,10 +160,10 @@ def _shift_cell(cell: Cell, direction: Cell, steps: int) -> Cell:
     return cell[0] + steps * direction[0], cell[1] + steps * direction[1]
 
 
-def _square_around(cell: Cell, distance: int) -> tuple[slice, slice]:
+def _square_around(cell: Cell, radius: int) -> tuple[slice, slice]:
     """Return the slices of all cells at most `distance` from `cell`, in both directions."""
     row, column = cell
     return (
-        slice(row - distance, row + distance + 1),
-        slice(column - distance, column + distance + 1),
+        slice(row - radius, row + radius + 1),
+        slice(column - radius, column + radius + 1),
     )

@@ -24,7 +24,7 @@ class _Process:
     """One recipe or repair of a station type; `name` is the name of its variable."""
 
     name: str
-    station: str
+    station_type: str
     recipe: Recipe
     repairs: bool
 
@@ -100,32 +100,33 @@ class CeilingConstraints:
             if chest.resource == "heart"
             for side, delta in chest.sides.items()
             if delta > 0
-            for cell in self.distances.reachable_neighbors(station, [POSITIONS.index(side)])
+            for cell in self.distances.select_reachable_neighbors(station, [POSITIONS.index(side)])
         ]
 
-    def _min_input(self, process: _Process, resource: Resource) -> Fraction:
+    def _min_input_per_use(self, process: _Process, resource: Resource) -> Fraction:
         """Return the minimum amount that one use consumes."""
         return process.recipe.inputs.get(resource, 0) / self._rounding_factor(process)
 
-    def _max_output(self, process: _Process, resource: Resource) -> Fraction:
+    def _max_output_per_use(self, process: _Process, resource: Resource) -> Fraction:
         """Return the maximum amount that one use adds to the inventory of its user."""
         amount = min(process.recipe.outputs.get(resource, 0), self.capacity[resource])
         return amount * self._rounding_factor(process)
 
     def _rounding_factor(self, process: _Process) -> Fraction:
-        partial = self.assemblers[process.station].partial and not process.repairs
+        partial = self.assemblers[process.station_type].partial and not process.repairs
         return FLOAT32 if partial else Fraction(1)
 
     def _cells_beside_producers(self, resource: Resource) -> list[Cell]:
         """Return the reachable cells beside the producers of a resource."""
-        names = {p.station for p in self.processes if self._max_output(p, resource)}
+        names = {p.station_type for p in self.processes if self._max_output_per_use(p, resource)}
         return self._reachable_cells_around(names, SIDES)
 
     def _reachable_cells_around(
-        self, station_types: Iterable[str], positions: Iterable[int]
+        self, station_types: Iterable[str], neighbor_indices: Iterable[int]
     ) -> list[Cell]:
-        neighbors = self.distances.reachable_neighbors
-        return [c for n in station_types for s in self.cells[n] for c in neighbors(s, positions)]
+        stations = [cell for name in station_types for cell in self.cells[name]]
+        select = self.distances.select_reachable_neighbors
+        return [cell for station in stations for cell in select(station, neighbor_indices)]
 
     def _min_steps_from_producer(self, resource: Resource, destinations: list[Cell]) -> int:
         """Return the minimum steps from a producer of a resource to one of these cells."""
@@ -143,8 +144,8 @@ class CeilingConstraints:
     def _limit_resource_balance(self, program: LinearProgram, resource: Resource) -> None:
         """Limit net use (and stored hearts) to initial amounts, free supply and production."""
         terms = {
-            process.name: self._min_input(process, resource) - self._max_output(process, resource)
-            for process in self.processes
+            p.name: self._min_input_per_use(p, resource) - self._max_output_per_use(p, resource)
+            for p in self.processes
         }
         supply = self._passive_supply(resource)
         if resource == "heart":
@@ -161,11 +162,11 @@ class CeilingConstraints:
     def _limit_station_uses(self, program: LinearProgram) -> None:
         """Limit the uses of each station by its maximum and by time, for hearts by less time."""
         last = self.mission.max_steps
-        for name in dict.fromkeys(p.station for p in self.processes if not p.repairs):
-            uses = [p for p in self.processes if p.station == name and not p.repairs]
+        for name in dict.fromkeys(p.station_type for p in self.processes if not p.repairs):
+            uses = [p for p in self.processes if p.station_type == name and not p.repairs]
             terms = {p.name: 1 for p in uses}
             program.add_limit(f"uses of {name}", terms, sum(self._max_uses_per_station(uses, last)))
-            hearts = [process for process in uses if self._max_output(process, "heart")]
+            hearts = [process for process in uses if self._max_output_per_use(process, "heart")]
             if hearts:
                 terms = {process.name: 1 for process in hearts}
                 max_uses = self._max_uses_per_station(hearts, last - self.delivery_steps - 1)
@@ -173,9 +174,9 @@ class CeilingConstraints:
 
     def _max_uses_per_station(self, processes: list[_Process], end_step: int) -> list[Fraction]:
         """Return the maximum uses by these processes, per station, until step `end_step`."""
-        name = processes[0].station
+        name = processes[0].station_type
         station = self.assemblers[name]
-        all_uses = [p for p in self.processes if p.station == name and not p.repairs]
+        all_uses = [p for p in self.processes if p.station_type == name and not p.repairs]
         if station.partial:  # the output of a use depends on the cooldown of the previous use
             processes = all_uses
         cooldown = min(process.recipe.cooldown for process in processes)
@@ -183,7 +184,7 @@ class CeilingConstraints:
         from_starts = self.distances.from_starts
         max_uses = []
         for cell in self.cells[name]:
-            sides = self.distances.reachable_neighbors(cell, SIDES)
+            sides = self.distances.select_reachable_neighbors(cell, SIDES)
             first = 1 + min((int(from_starts[side]) for side in sides), default=UNREACHABLE)
             time = max(end_step - first + 1, 0)
             possible = Fraction(min(self.agents, len(sides)) * time)
@@ -203,16 +204,16 @@ class CeilingConstraints:
 
         Such a cooldown wraps around (RULES 5); a factor of 2 covers rounding.
         """
-        growth = 1 + self.assemblers[processes[0].station].exhaustion
+        growth = 1 + self.assemblers[processes[0].station_type].exhaustion
         longest = max(process.recipe.cooldown for process in processes)
         return growth > 1 and log2(longest) + num_uses * log2(growth) > 31
 
     def _limit_repairs(self, program: LinearProgram) -> None:
         """Limit repairs to clipped stations, and uses of clipped stations to repaired ones."""
         clips = self.mission.max_steps if self.mission.clipping.rate else 0
-        for name in dict.fromkeys(p.station for p in self.processes if p.repairs):
-            repairs = {p.name: 1 for p in self.processes if p.station == name and p.repairs}
-            uses = [p for p in self.processes if p.station == name and not p.repairs]
+        for name in dict.fromkeys(p.station_type for p in self.processes if p.repairs):
+            repairs = {p.name: 1 for p in self.processes if p.station_type == name and p.repairs}
+            uses = [p for p in self.processes if p.station_type == name and not p.repairs]
             clipped = self.assemblers[name].is_initially_clipped * len(self.cells[name])
             program.add_limit(f"repairs of {name}", repairs, clipped + clips)
             if clipped and uses:
@@ -230,13 +231,11 @@ class CeilingConstraints:
     def _limit_stored_hearts(self, program: LinearProgram) -> None:
         """Limit stored hearts to the capacity of the chests, and to the hearts per deposit."""
         chests = [(chest, cell) for chest, cell in self.chests if chest.resource == "heart"]
+        select = self.distances.select_reachable_neighbors
         capacity = sum(
             chest.capacity - chest.initial
             for chest, cell in chests
-            if any(
-                delta > 0 and self.distances.reachable_neighbors(cell, [POSITIONS.index(side)])
-                for side, delta in chest.sides.items()
-            )
+            if any(d > 0 and select(cell, [POSITIONS.index(s)]) for s, d in chest.sides.items())
         )
         program.add_limit("room in chests", {"hearts": 1}, capacity)
         largest = max((d for chest, _ in chests for d in chest.sides.values()), default=0)
@@ -257,20 +256,19 @@ class CeilingConstraints:
             if {"heart", "energy", *stored} & set(resources):
                 continue
             used: dict[Resource, dict[str, Fraction]] = {
-                resource: {p.name: self._min_input(p, resource) for p in self.processes}
+                resource: {p.name: self._min_input_per_use(p, resource) for p in self.processes}
                 for resource in resources
             }
-            names = {p.station for p in self.processes if set(p.recipe.inputs) & set(resources)}
-            self._limit_carrying(
-                program, resources, self._reachable_cells_around(names, range(len(POSITIONS))), used
-            )
+            users = {p.station_type for p in self.processes if {*p.recipe.inputs} & {*resources}}
+            user_cells = self._reachable_cells_around(users, range(len(POSITIONS)))
+            self._limit_carrying(program, resources, user_cells, used)
 
     def _limit_carrying(
         self,
         program: LinearProgram,
         resources: list[Resource],
         user_cells: list[Cell],
-        used_amounts: dict[Resource, dict[str, Fraction]],
+        usage_coefficients: dict[Resource, dict[str, Fraction]],
     ) -> None:
         """Limit transport to round trips with at most one full inventory limit each.
 
@@ -278,7 +276,7 @@ class CeilingConstraints:
             program: linear program to extend.
             resources: resources that share one inventory limit.
             user_cells: cells from which agents use the resources.
-            used_amounts: used amount of each resource, as coefficients by variable.
+            usage_coefficients: used amount of each resource, as coefficients by variable.
         """
         capacity = self.capacity[resources[0]]
         min_steps = [self._min_steps_from_producer(r, user_cells) for r in resources]
@@ -289,7 +287,7 @@ class CeilingConstraints:
             return
         terms: dict[str, Fraction] = {"steps": Fraction(-capacity)}
         for resource, steps in distances.items():
-            for name, amount in used_amounts[resource].items():
+            for name, amount in usage_coefficients[resource].items():
                 terms[name] = terms.get(name, Fraction(0)) + 2 * steps * amount
         # The first trip of an agent can start closer to the producer than the users are.
         saved = sum(

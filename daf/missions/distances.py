@@ -41,11 +41,11 @@ class WalkingDistances:
         self.starts = [(row, column) for row, column, _ in mission.cells_with(AGENT)]
         self.from_starts = self.min_steps_from(self.starts)
 
-    def min_steps_from(self, cells: list[Cell]) -> np.ndarray:
-        """Compute the minimum steps to each cell from the nearest of `cells`, int64 [H, W]."""
+    def min_steps_from(self, start_cells: list[Cell]) -> np.ndarray:
+        """Compute the minimum steps to each cell from the nearest start cell, int64 [H, W]."""
         steps = np.full(self.shape, UNREACHABLE, dtype=np.int64)
         front = np.zeros(self.shape, dtype=bool)
-        for cell in cells:
+        for cell in start_cells:
             front[cell] = True
         distance = 0
         while front.any():
@@ -59,9 +59,16 @@ class WalkingDistances:
             distance += 1
         return steps
 
-    def reachable_neighbors(self, station_cell: Cell, positions: Iterable[int]) -> list[Cell]:
-        """Return the cells at these positions around a station that an agent can reach."""
-        cells = [_neighbor_cell(station_cell, position) for position in positions]
+    def select_reachable_neighbors(
+        self, station_cell: Cell, neighbor_indices: Iterable[int]
+    ) -> list[Cell]:
+        """Return the neighbors of a station, of those with these indices, that an agent can reach.
+
+        Args:
+            station_cell: cell of the station.
+            neighbor_indices: indices in POSITIONS.
+        """
+        cells = [_neighbor_cell(station_cell, index) for index in neighbor_indices]
         return [
             cell for cell in cells if self._is_on_map(cell) and self.from_starts[cell] < UNREACHABLE
         ]
@@ -74,7 +81,7 @@ class WalkingDistances:
         on_map = [
             p for p in range(len(POSITIONS)) if self._is_on_map(_neighbor_cell(station_cell, p))
         ]
-        reachable = tuple(p for p in on_map if self.reachable_neighbors(station_cell, [p]))
+        reachable = tuple(p for p in on_map if self.select_reachable_neighbors(station_cell, [p]))
         return _enumerate_neighbor_masks(tuple(on_map), reachable, min(max_agents, len(POSITIONS)))
 
     def _is_on_map(self, cell: Cell) -> bool:
@@ -88,24 +95,26 @@ class AnyLayoutDistances(WalkingDistances):
     border.
     """
 
-    def min_steps_from(self, cells: list[Cell]) -> np.ndarray:
-        """Return 0 for all cells, int64 [H, W]; UNREACHABLE without `cells`."""
-        return np.full(self.shape, 0 if cells else UNREACHABLE, dtype=np.int64)
+    def min_steps_from(self, start_cells: list[Cell]) -> np.ndarray:
+        """Return 0 for all cells, int64 [H, W]; UNREACHABLE without `start_cells`."""
+        return np.full(self.shape, 0 if start_cells else UNREACHABLE, dtype=np.int64)
 
 
-def _neighbor_cell(station_cell: Cell, position: int) -> Cell:
-    row, column = OFFSETS[position]
+def _neighbor_cell(station_cell: Cell, neighbor_index: int) -> Cell:
+    row, column = OFFSETS[neighbor_index]
     return station_cell[0] + row, station_cell[1] + column
 
 
 @lru_cache(maxsize=1024)
 def _enumerate_neighbor_masks(
-    positions_on_map: tuple[int, ...], reachable_positions: tuple[int, ...], max_agents: int
+    neighbor_indices_on_map: tuple[int, ...],
+    reachable_neighbor_indices: tuple[int, ...],
+    max_agents: int,
 ) -> frozenset[int]:
-    bit = {position: 1 << index for index, position in enumerate(positions_on_map)}
+    bit = {position: 1 << index for index, position in enumerate(neighbor_indices_on_map)}
     return frozenset(
         sum(bit[position] for position in occupied)
         for agents in range(1, max_agents + 1)
-        for occupied in combinations(reachable_positions, agents)
+        for occupied in combinations(reachable_neighbor_indices, agents)
         if set(occupied) & set(SIDES)
     )

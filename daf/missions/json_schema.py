@@ -34,20 +34,22 @@ def build_schemas() -> dict[str, Schema]:
         "benchmark": _benchmark_schema(),
         "sweep": _sweep_schema(),
         "mission": _mission_schema(),
-        "pipelines": _schema_of(DAFConfig),
+        "pipelines": _build_model_schema(DAFConfig),
     }
 
 
-def schema_files() -> dict[str, str]:
+def build_schema_file_texts() -> dict[str, str]:
     """Return the text of each schema file by its name."""
     schemas = build_schemas()
     files = {f"{kind}{SUFFIX}": _json_text(schema) for kind, schema in schemas.items()}
-    return files | {"config.schema.yaml": dump_yaml(_inline(schemas["benchmark"]), width=100)}
+    return files | {
+        "config.schema.yaml": dump_yaml(_inline_references(schemas["benchmark"]), width=100)
+    }
 
 
 def write_schemas(folder: Path) -> None:
     """Write all schema files to a folder."""
-    for name, text in schema_files().items():
+    for name, text in build_schema_file_texts().items():
         write_text(folder / name, text)
 
 
@@ -55,7 +57,7 @@ def _json_text(schema: Schema) -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
-def _inline(schema: Schema) -> Schema:
+def _inline_references(schema: Schema) -> Schema:
     """Return a schema with its definitions in the place of their references."""
     definitions = schema["$defs"]
 
@@ -74,30 +76,34 @@ def _inline(schema: Schema) -> Schema:
 
 
 def _benchmark_schema() -> Schema:
-    schema = _schema_of(BenchmarkConfig)
+    schema = _build_model_schema(BenchmarkConfig)
     policy = schema["$defs"]["PolicyConfig"]["properties"]
     policy["name"]["anyOf"][0]["pattern"] = NAME_PATTERN
     policy["training"] |= {"$ref": "#/$defs/TrainingConfig"}
     schema["properties"]["name"]["pattern"] = NAME_PATTERN
     short_form = {"type": "string", "minLength": 1}
-    schema["properties"]["policies"]["items"] = _either(short_form, "PolicyConfig")
+    schema["properties"]["policies"]["items"] = _either_short_form_or_model(
+        short_form, "PolicyConfig"
+    )
     return schema
 
 
 def _sweep_schema() -> Schema:
-    schema = _schema_of(DAFSweepConfig)
+    schema = _build_model_schema(DAFSweepConfig)
     schema["properties"]["name"]["anyOf"][0]["pattern"] = NAME_PATTERN
     # One value is short for a list of one.
     schema["$defs"]["Parameter"]["properties"]["when"]["additionalProperties"] = {}
     space = schema["properties"]["search_space"]
     space["minProperties"] = space.pop("minLength")
-    space["additionalProperties"] = _either({"type": "array", "minItems": 1}, "Parameter")
+    space["additionalProperties"] = _either_short_form_or_model(
+        {"type": "array", "minItems": 1}, "Parameter"
+    )
     return schema
 
 
 def _mission_schema() -> Schema:
     """Return the schema of a mission file, which may extend another mission and the catalog."""
-    schema = _schema_of(Mission)
+    schema = _build_model_schema(Mission)
     del schema["required"]
     keys, parts = schema["properties"], schema["$defs"]
     keys["extends"] = {
@@ -135,28 +141,32 @@ def _mission_schema() -> Schema:
     return schema
 
 
-def _schema_of(model: type) -> Schema:
+def _build_model_schema(model: type) -> Schema:
     """Return the schema of a model in plain JSON Schema, without the titles of its keys."""
     schema = model.model_json_schema()
     for part in (schema, *schema.get("$defs", {}).values()):
         for key, value in part["properties"].items():
-            part["properties"][key] = _clean(value)
+            part["properties"][key] = _rename_bounds_and_remove_titles(value)
         part.pop("title")
     return {"$schema": DIALECT, "title": f"DAF: {model.__name__}", **schema}
 
 
-def _clean(value: Any) -> Any:
+def _rename_bounds_and_remove_titles(value: Any) -> Any:
     if isinstance(value, list):
-        return [_clean(item) for item in value]
+        return [_rename_bounds_and_remove_titles(item) for item in value]
     if not isinstance(value, dict):
         return value
     bounds = {word: value[key] for key, word in BOUNDS.items() if key in value}
-    other_keys = {k: _clean(v) for k, v in value.items() if k not in BOUNDS and k != "title"}
+    other_keys = {
+        k: _rename_bounds_and_remove_titles(v)
+        for k, v in value.items()
+        if k not in BOUNDS and k != "title"
+    }
     return bounds | other_keys
 
 
-def _either(short_form: Schema, model: str) -> Schema:
-    return {"anyOf": [short_form, {"$ref": f"#/$defs/{model}"}]}
+def _either_short_form_or_model(short_form: Schema, model_name: str) -> Schema:
+    return {"anyOf": [short_form, {"$ref": f"#/$defs/{model_name}"}]}
 
 
 if __name__ == "__main__":

@@ -161,20 +161,20 @@ def has_same_contents(first: Map, second: Map) -> bool:
 
 
 def choose_random_cell(
-    free_mask: np.ndarray, random: np.random.Generator, purpose: str
+    free_mask: np.ndarray, random: np.random.Generator, placed_objects_text: str
 ) -> tuple[int, int]:
     """Choose one of the free cells uniformly; return (row, column).
 
     Args:
         free_mask: bool [H, W], free cells.
         random: random numbers of the layout seed.
-        purpose: use of the cells, such as "the 4 agents", for the error message.
+        placed_objects_text: objects of the cells, such as "the 4 agents", for the error message.
 
     Raises:
         ConfigError: no cell is free.
     """
     cells = np.flatnonzero(free_mask)
     if cells.size == 0:
-        raise ConfigError(f"key 'layout': the room is too small for {purpose}")
+        raise ConfigError(f"key 'layout': the room is too small for {placed_objects_text}")
     row, column = divmod(int(random.choice(cells)), free_mask.shape[1])
     return row, column

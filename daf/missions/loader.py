@@ -26,7 +26,7 @@ def built_in_missions() -> list[str]:
     return sorted(path.stem for path in BUILT_IN.glob("*.yaml"))
 
 
-def built_in_description(mission_name: str) -> str:
+def built_in_mission_description(mission_name: str) -> str:
     """Return the description of a built-in mission without building its map."""
     return load_yaml(BUILT_IN / f"{mission_name}.yaml")["description"]
 
@@ -50,27 +50,27 @@ def load_mission(mission: str | Path) -> Mission:
     )
 
 
-def find_file_and_layout_seed(mission: str) -> tuple[Path, str | None]:
+def find_file_and_layout_seed(name_or_path: str) -> tuple[Path, str | None]:
     """Return the YAML file of a mission, and the layout seed or seeds behind '@' (else None).
 
     Args:
-        mission: built-in name or path, with an optional suffix `@SEED` or `@FIRST-LAST`.
+        name_or_path: built-in name or path, with an optional suffix `@SEED` or `@FIRST-LAST`.
 
     Raises:
         ConfigError: neither a built-in name nor the path of a YAML file.
     """
-    name, seed = split_layout_seed(mission)
+    name, seed = split_layout_seed(name_or_path)
     if name.endswith((".yaml", ".yml")):
         return Path(expand_home(name)), seed
     if name not in built_in_missions():
         base, at, _ = name.partition("@")
         if at and base in built_in_missions():
             raise ConfigError(
-                f"unknown mission {short_json(mission)}; expected a layout seed behind '@', "
+                f"unknown mission {short_json(name_or_path)}; expected a layout seed behind '@', "
                 f"such as {base}@7, or a range of seeds, such as {base}@1-1000"
             )
         raise ConfigError(
-            f"unknown mission {short_json(mission)}; {suggest(name, built_in_missions())}, "
+            f"unknown mission {short_json(name_or_path)}; {suggest(name, built_in_missions())}, "
             "or the path of a .yaml file"
         )
     return BUILT_IN / f"{name}.yaml", seed
@@ -106,7 +106,9 @@ def build_mission(
                 f"key 'name': got {short_json(data['name'])}; expected no '@' and number"
             )
         if layout_seed is not None:
-            data = _with_layout_seed(data, layout_seed) | {"name": f"{data['name']}@{layout_seed}"}
+            data = _replace_layout_seed(data, layout_seed) | {
+                "name": f"{data['name']}@{layout_seed}"
+            }
         data["stations"] = _override_station_catalog(data.get("stations", {}))
         data["legend"] = _build_legend(data["stations"], data.get("legend", {}))
         if ("layout" in data) == ("map" in data):
@@ -158,7 +160,7 @@ def _resolve_extends(data: dict, folder: Path, extending_files: tuple[Path, ...]
         raise ConfigError(f"key 'extends': {error}") from None
     inherited = _resolve_extends(inherited, path.parent, (*extending_files, path))
     if seed is not None:
-        inherited = _with_layout_seed(inherited, seed)
+        inherited = _replace_layout_seed(inherited, seed)
     for key in NOT_INHERITED_KEYS:
         inherited.pop(key, None)
     replaced_by = {"map": "layout", "layout": "map"}
@@ -166,13 +168,16 @@ def _resolve_extends(data: dict, folder: Path, extending_files: tuple[Path, ...]
     return _deep_merge(inherited, overrides)
 
 
-def _with_layout_seed(data: dict, seed: str) -> dict:
+def _replace_layout_seed(data: dict, seed_or_range: str) -> dict:
     """Return the keys of a mission with another layout seed or range of seeds."""
     if not isinstance(data.get("layout"), dict):
         raise ConfigError(
-            f"got '@{seed}' for a mission without 'layout'; expected a mission with a layout"
+            f"got '@{seed_or_range}' for a mission without 'layout'; "
+            "expected a mission with a layout"
         )
-    return _deep_merge(data, {"layout": {"seed": int(seed) if seed.isdigit() else seed}})
+    return _deep_merge(
+        data, {"layout": {"seed": int(seed_or_range) if seed_or_range.isdigit() else seed_or_range}}
+    )
 
 
 def _deep_merge(base: Any, overrides: Any) -> Any:

@@ -124,7 +124,7 @@ class Mission(Model):
             raise ConfigError(f"mission {self.name}: key 'map': differs from the first layout")
         return maps
 
-    def mask_of(self, content: str) -> np.ndarray:
+    def content_mask(self, content: str) -> np.ndarray:
         """Return the cells of each layout with a content (wall, station ...), bool [Y, H, W]."""
         text = "".join(row for rows in self.maps for row in rows)
         symbols = np.array([text]).view("U1").reshape(-1, self.height, self.width)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from daf.config.model import check_name
+from daf.config.model import check_folder_name
 from daf.missions.layout_generator import SEED_PATTERN
 
 
@@ -20,7 +20,7 @@ def split_layout_seed(name: str) -> tuple[str, str | None]:
 
 
 def _check_mission_name(name: str) -> str:
-    check_name(split_layout_seed(name)[0])
+    check_folder_name(split_layout_seed(name)[0])
     return name
 
 

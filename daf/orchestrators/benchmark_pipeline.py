@@ -14,7 +14,7 @@ from daf.orchestrators.arguments import (
 )
 from daf.orchestrators.experiment_outputs import read_experiment_outputs
 from daf.orchestrators.pipeline import Pipeline
-from daf.orchestrators.plans import build_plan
+from daf.orchestrators.plans import make_benchmark_or_sweep_plan
 from daf.orchestrators.result import PipelineResult
 from daf.orchestrators.stages import CHECK_STAGE, TRAIN_RULES, Stage
 from daf.plan import Plan
@@ -99,7 +99,7 @@ def run_benchmark(
     Raises:
         ConfigError: invalid configuration; raised before any job starts.
     """
-    plan = build_plan(config)
+    plan = make_benchmark_or_sweep_plan(config)
     if deploy and not plan.weights:
         raise ConfigError("argument 'deploy': none of the policies has weights to deploy")
     stages = [Stage(CHECK_STAGE, (CHECK_STAGE,))]
@@ -107,7 +107,7 @@ def run_benchmark(
     stages += [Stage("evaluation", ("evaluate",))]
     stages += [Stage("comparison", ("compare", "report"))] if compare else []
     with Pipeline(config.name, config, daf) as pipeline:
-        succeeded = pipeline.run("benchmark_report" if compare else "evaluations", stages)
+        succeeded = pipeline.make_target("benchmark_report" if compare else "evaluations", stages)
         plan, outputs = pipeline.plan, pipeline.result.outputs
         files = outputs["files"] = {}
         outputs["checkpoints"] = _checkpoints_by_label(plan)
@@ -133,7 +133,7 @@ def _deploy_best_policy(pipeline: Pipeline, plan: Plan) -> None:
         )
         return
     bundle = plan.bundle_path(best)
-    if pipeline.run(bundle, [Stage("deployment", ("deploy",))], plan.config):
+    if pipeline.make_target(bundle, [Stage("deployment", ("deploy",))], plan.config):
         pipeline.result.outputs["deployment_package"] = bundle
         pipeline.result.outputs["files"]["deployment"] = [bundle]
 

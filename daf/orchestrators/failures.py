@@ -63,29 +63,30 @@ def _failed_evaluations_as_jobs(job: Job, results_dir: str) -> list[Job]:
     for log in sorted(filter(Path.is_file, table_by_log), key=os.path.getmtime):
         evaluation = replace(
             job,
-            wildcards=job.wildcards | {"policy": _policy_name_from_path(log), "mission": log.stem},
+            wildcards=job.wildcards
+            | {"policy": _contestant_name_from_path(log), "mission": log.stem},
             log=str(log),
         )
         finished = staging_path(results_dir, f"{table_by_log[log]}{SUFFIX}").exists()
-        if evaluation.current_log() and (read_failure_reason(log) or not finished):
+        if evaluation.current_log_path() and (read_failure_reason(log) or not finished):
             failed.append(evaluation)
     return failed
 
 
-def list_evaluated_policies(job: Job) -> list[str]:
-    """Return the names of the policies and teams that a job evaluates."""
+def list_contestant_names(job: Job) -> list[str]:
+    """Return the names of the contestants (policies and teams) that a job evaluates."""
     if "policy" in job.wildcards:
         return [job.wildcards["policy"]]
-    return list(dict.fromkeys(_policy_name_from_path(file) for file in job.output))
+    return list(dict.fromkeys(_contestant_name_from_path(file) for file in job.output))
 
 
-def _policy_name_from_path(file: str | Path) -> str:
-    """Return the name of the policy or team from the path of an episode table or its log."""
-    return re.sub("-e[0-9]+-w[0-9]+$", "", Path(file).parent.name)
+def _contestant_name_from_path(table_or_log_path: str | Path) -> str:
+    """Return the name of the contestant from the path of an episode table or its log."""
+    return re.sub("-e[0-9]+-w[0-9]+$", "", Path(table_or_log_path).parent.name)
 
 
 def _make_job_failure(job: Job, stage: str, snakemake_text: str) -> Failure:
-    lines = _read_current_log(job)
+    lines = _read_current_log_lines(job)
     causes = [line.removeprefix(LOG_FAILURE) for line in lines if line.startswith(LOG_FAILURE)]
     if not lines:  # the job could not write its log, for example to a full disk
         prefix = f"error in {job.rule}: "
@@ -101,9 +102,9 @@ def _make_job_failure(job: Job, stage: str, snakemake_text: str) -> Failure:
     return Failure(stage, job.rule, job.wildcards, message, lines[-NUM_LAST_LINES:], job.log)
 
 
-def _read_current_log(job: Job) -> list[str]:
+def _read_current_log_lines(job: Job) -> list[str]:
     """Return the lines that this attempt of the job has written to its log."""
-    log = job.current_log()
+    log = job.current_log_path()
     if log is None:
         return []
     text = Path(log).read_text(encoding="utf-8", errors="replace")

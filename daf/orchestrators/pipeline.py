@@ -19,20 +19,20 @@ from daf.orchestrators.arguments import execution_settings
 from daf.orchestrators.failures import find_failures
 from daf.orchestrators.plans import (
     Config,
-    build_plan,
-    config_omitting,
     config_without_colocation,
     find_missing_results,
-    plan_with_all_missing,
-    plan_with_missing,
+    make_benchmark_or_sweep_plan,
+    mark_all_results_missing,
+    mark_results_missing,
+    omit_results_in_config,
 )
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, Failure, PipelineResult
-from daf.orchestrators.run_snakemake import Job, JobKey, SnakemakeResult, run_snakemake
+from daf.orchestrators.run_snakemake import Job, SnakemakeResult, run_snakemake
 from daf.orchestrators.snakemake_command import (
     LOCAL_PROFILE,
     is_snakemake_state_writable,
     snakemake_profile_options,
-    unwritable_state_error,
+    unwritable_snakemake_state_error,
 )
 from daf.orchestrators.stages import (
     CHECK_STAGE,
@@ -45,7 +45,7 @@ from daf.orchestrators.working_directory import with_absolute_paths
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import SUFFIX, write_outputs
 from daf.system.caches import set_writable_cache_folder
-from daf.system.limits import check_process_limits
+from daf.system.limits import check_limits_and_clock
 
 RESULT, CONFIG, SNAKEMAKE_LOG = "result.json", "config.yaml", "snakemake.log"
 CONFIG_HEADER = "# Written by a pipeline of DAF.\n"
@@ -72,14 +72,14 @@ class Pipeline:
     """
 
     def __init__(self, name: str, config: Config, daf: DAFConfig):
-        check_process_limits()
+        check_limits_and_clock()
         set_writable_cache_folder()
         self._in_working_directory = is_snakemake_state_writable()
         if not self._in_working_directory:
             config, daf = with_absolute_paths(config), with_absolute_paths(daf)
             if daf.profile != LOCAL_PROFILE:
-                raise unwritable_state_error()
-        self.plan = build_plan(config)
+                raise unwritable_snakemake_state_error()
+        self.plan = make_benchmark_or_sweep_plan(config)
         snakemake_profile_options(daf.profile)
         self.config, self.daf = config, daf
         self.folder = Path(daf.results_dir, "pipelines", name)
@@ -105,7 +105,9 @@ class Pipeline:
             if self._lock is not None:
                 os.close(self._lock)
 
-    def run(self, target: str, stages: Sequence[Stage], config: Config | None = None) -> bool:
+    def make_target(
+        self, target: str, stages: Sequence[Stage], config: Config | None = None
+    ) -> bool:
         """Make a target of the workflow, and update `plan` and `result`.
 
         After a failure, the target is made again without the failed runs and evaluations, until no
@@ -122,15 +124,15 @@ class Pipeline:
         config = config or self.config
         if not self._in_working_directory:
             config = with_absolute_paths(config)
-        self.plan = build_plan(config)
-        if self._lock is None or not self._write_config(config):
-            self.plan = plan_with_all_missing(self.plan)
+        self.plan = make_benchmark_or_sweep_plan(config)
+        if self._lock is None or not self._write_config_or_record_failure(config):
+            self.plan = mark_all_results_missing(self.plan)
             return False
         missing = config.missing
         while True:
-            snakemake, failures = self._run_and_record(target, stages)
-            remaining_jobs = self._list_remaining_jobs(target, snakemake, stages)
-            failed = _job_keys_with_status(snakemake, "failed")
+            snakemake_result, failures = self._run_and_record_failures(target, stages)
+            remaining_jobs = self._list_remaining_jobs(target, snakemake_result, stages)
+            failed = snakemake_result.job_keys_with_status("failed")
             # A co-located job has no single cause: its runs are retried in jobs of their own.
             retry_separately = any(key.rule == TRAIN_RULES[0] for key in failed)
             if retry_separately:
@@ -138,47 +140,47 @@ class Pipeline:
                 remaining_jobs = [j for j in remaining_jobs if j.key in failed]
             previous = missing
             missing = find_missing_results(remaining_jobs, failures, previous, self.plan)
-            self.plan = plan_with_missing(self.plan, config, missing)
+            self.plan = mark_results_missing(self.plan, config, missing)
             finished = missing == previous and not retry_separately
             if not failed or finished or not self.plan.available_evaluations():
                 break
             log.warning("%s: continuing without failed jobs", self.result.pipeline_name)
-            if not self._write_config(config_omitting(config, missing)):
+            if not self._write_config_or_record_failure(omit_results_in_config(config, missing)):
                 break
-        self._executed_configs.append(config_omitting(config, missing))
-        self._update_stage_status(stages, snakemake, remaining_jobs)
-        return snakemake.exit_status == 0
+        self._executed_configs.append(omit_results_in_config(config, missing))
+        self._update_stage_status(stages, snakemake_result, remaining_jobs)
+        return snakemake_result.exit_status == 0
 
     def record_failure(self, stage: str, message: str) -> None:
         """Record that a stage failed for a cause outside of a job."""
         self.result.errors.append(Failure(stage, None, {}, message, [], None))
         self.result.stages_failed.append(stage)
 
-    def _run_and_record(
+    def _run_and_record_failures(
         self, target: str, stages: Sequence[Stage]
     ) -> tuple[SnakemakeResult, list[Failure]]:
-        """Call Snakemake, and record its events. Return its outcome and the failures."""
+        """Call Snakemake, and record its events and failures. Return its outcome and failures."""
         try:
-            snakemake = self._call_snakemake(target)
+            snakemake_result = self._call_snakemake(target)
         except KeyboardInterrupt as interrupt:
-            (snakemake,) = interrupt.args
-            self._record_events(snakemake, stages)
-            jobs = snakemake.jobs.values()
+            (snakemake_result,) = interrupt.args
+            self._record_events_and_times(snakemake_result, stages)
+            jobs = snakemake_result.jobs.values()
             stage = find_stage_name(stages, [job.rule for job in jobs if job.status != "finished"])
             if stage != CHECK_STAGE == stages[0].name:
                 self.result.stages_completed.append(CHECK_STAGE)
             self.record_failure(stage, "interrupted; finished files are kept")
             raise
-        self._record_events(snakemake, stages)
+        self._record_events_and_times(snakemake_result, stages)
         stage_by_rule = {rule: find_stage_name(stages, [rule]) for s in stages for rule in s.rules}
         failures = find_failures(
-            snakemake, stage_by_rule, self._next_stage_name(stages), self.daf.results_dir
+            snakemake_result, stage_by_rule, self._next_stage_name(stages), self.daf.results_dir
         )
         self.result.errors += [f for f in failures if f.rule != TRAIN_RULES[0]]
-        return snakemake, failures
+        return snakemake_result, failures
 
     def _call_snakemake(self, target: str, dry_run: bool = False) -> SnakemakeResult:
-        assert self._lock is not None  # `run` ends before without a lock
+        assert self._lock is not None  # `make_target` ends before without a lock
         return run_snakemake(
             target,
             self.folder / CONFIG,
@@ -188,26 +190,29 @@ class Pipeline:
             dry_run=dry_run,
         )
 
-    def _record_events(self, snakemake: SnakemakeResult, stages: Sequence[Stage]) -> None:
-        self._events += snakemake.events
+    def _record_events_and_times(
+        self, snakemake_result: SnakemakeResult, stages: Sequence[Stage]
+    ) -> None:
+        self._events += snakemake_result.events
         for stage in stages:
             rules = [rule for rule in stage.rules if find_stage_name(stages, [rule]) == stage.name]
-            seconds = elapsed_seconds(job for job in snakemake.jobs.values() if job.rule in rules)
-            total = self.result.stage_seconds.get(stage.name, 0.0) + seconds
+            jobs = [job for job in snakemake_result.jobs.values() if job.rule in rules]
+            total = self.result.stage_seconds.get(stage.name, 0.0) + elapsed_seconds(jobs)
             self.result.stage_seconds[stage.name] = round(total, 3)
         with suppress(OSError):  # this log is optional: the result names the causes
-            write_text(self.folder / SNAKEMAKE_LOG, snakemake.text)
+            write_text(self.folder / SNAKEMAKE_LOG, snakemake_result.text)
 
     def _list_remaining_jobs(
-        self, target: str, snakemake: SnakemakeResult, stages: Sequence[Stage]
+        self, target: str, snakemake_result: SnakemakeResult, stages: Sequence[Stage]
     ) -> list[Job]:
         """Return the jobs that a target still needs after a Snakemake call."""
-        if snakemake.exit_status == 0:
+        if snakemake_result.exit_status == 0:
             return []
         dry_run = self._call_snakemake(target, dry_run=True)
         if dry_run.exit_status == 0 and dry_run.jobs:
             return list(dry_run.jobs.values())
-        if _job_keys_with_status(snakemake, "failed"):  # otherwise this cause is already recorded
+        # Without a failed job, this cause is already recorded.
+        if snakemake_result.job_keys_with_status("failed"):
             self.result.errors += find_failures(
                 dry_run, {}, self._next_stage_name(stages), self.daf.results_dir
             )
@@ -220,10 +225,13 @@ class Pipeline:
         return [Job(rule, wildcards, None) for rule, wildcards in jobs]
 
     def _update_stage_status(
-        self, stages: Sequence[Stage], snakemake: SnakemakeResult, remaining_jobs: Sequence[Job]
+        self,
+        stages: Sequence[Stage],
+        snakemake_result: SnakemakeResult,
+        remaining_jobs: Sequence[Job],
     ) -> None:
         """Mark stages with a failure as failed, and stages without remaining jobs as completed."""
-        finished = _job_keys_with_status(snakemake, "finished")
+        finished = snakemake_result.job_keys_with_status("finished")
         remaining = {j.rule for j in remaining_jobs if j.key not in finished}
         failed_stages = {failure.stage for failure in self.result.errors}
         for stage in stages:
@@ -236,11 +244,10 @@ class Pipeline:
         completed = self.result.stages_completed
         return next(stage.name for stage in stages if stage.name not in completed)
 
-    def _write_config(self, config: Config) -> bool:
-        text = dump_yaml(config.resolved())
+    def _write_config_or_record_failure(self, config: Config) -> bool:
         try:
             make_folder_within(self.folder, self.daf.results_dir)
-            write_text(self.folder / CONFIG, f"{CONFIG_HEADER}{text}")
+            write_text(self.folder / CONFIG, f"{CONFIG_HEADER}{dump_yaml(config.resolved())}")
         except OSError as error:
             self.record_failure(CHECK_STAGE, f"{self.folder} cannot be written ({error.strerror})")
             return False
@@ -273,7 +280,7 @@ class Pipeline:
                 stage: list(filter(os.path.isfile, files)) for stage, files in stage_files.items()
             },
             outputs={name: str(path) for name, path in outputs.items()},
-            sidecar=f"{outputs['result']}{SUFFIX}",
+            sidecar_path=f"{outputs['result']}{SUFFIX}",
             parameters={
                 "name": result.pipeline_name,
                 "profile": self.daf.profile,
@@ -291,7 +298,3 @@ class Pipeline:
             write_text(paths["events"], "".join(lines))
             for path in existing:
                 copy_file(path, paths[path.stem])
-
-
-def _job_keys_with_status(snakemake: SnakemakeResult, status: str) -> list[JobKey]:
-    return [job.key for job in snakemake.jobs.values() if job.status == status]

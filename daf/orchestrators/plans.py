@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from daf.config import BenchmarkConfig, DAFSweepConfig, MissingConfig
-from daf.orchestrators.failures import list_evaluated_policies
+from daf.orchestrators.failures import list_contestant_names
 from daf.orchestrators.result import Failure
 from daf.orchestrators.run_snakemake import Job
 from daf.plan import Plan, make_plan
@@ -13,7 +13,7 @@ from daf.sweep.state import SweepState
 Config = BenchmarkConfig | DAFSweepConfig
 
 
-def build_plan(config: Config) -> Plan:
+def make_benchmark_or_sweep_plan(config: Config) -> Plan:
     """Build the plan of a benchmark or of a sweep.
 
     Raises:
@@ -50,7 +50,7 @@ def find_missing_results(
     for job in remaining_jobs:
         if job.rule != "evaluate":
             continue
-        policies = list_evaluated_policies(job)
+        policies = list_contestant_names(job)
         failed = {
             f"{evaluation['policy']}/{evaluation['mission']}"
             for evaluation in failed_evaluations
@@ -63,26 +63,26 @@ def find_missing_results(
     return MissingConfig(runs=tuple(sorted(runs)), evaluations=tuple(sorted(evaluations)))
 
 
-def plan_with_missing(plan: Plan, config: Config, missing: MissingConfig) -> Plan:
+def mark_results_missing(plan: Plan, config: Config, missing: MissingConfig) -> Plan:
     """Return the plan with these runs and evaluations marked as missing.
 
     The plan of a sweep is built again, since it may have new trials.
     """
     if isinstance(config, DAFSweepConfig):
-        return build_plan(config_omitting(config, missing))
-    return replace(plan, config=config_omitting(plan.config, missing))
+        return make_benchmark_or_sweep_plan(omit_results_in_config(config, missing))
+    return replace(plan, config=omit_results_in_config(plan.config, missing))
 
 
-def plan_with_all_missing(plan: Plan) -> Plan:
+def mark_all_results_missing(plan: Plan) -> Plan:
     """Return the plan with all runs and evaluations marked as missing."""
     evaluations = tuple(f"{policy}/{mission}" for policy, mission in plan.available_evaluations())
     missing = MissingConfig(runs=tuple(plan.runs), evaluations=evaluations)
-    return replace(plan, config=config_omitting(plan.config, missing))
+    return replace(plan, config=omit_results_in_config(plan.config, missing))
 
 
-def config_omitting(config: Config, failed: MissingConfig) -> Config:
-    """Return the configuration without these failed runs and evaluations."""
-    return config.model_copy(update={"missing": failed})
+def omit_results_in_config(config: Config, missing: MissingConfig) -> Config:
+    """Return the configuration that declares these runs and evaluations missing."""
+    return config.model_copy(update={"missing": missing})
 
 
 def config_without_colocation(config: Config) -> Config:

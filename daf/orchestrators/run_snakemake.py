@@ -64,8 +64,8 @@ class Job:
         """Rule and wildcards of the job."""
         return JobKey(self.rule, self.wildcards)
 
-    def current_log(self) -> str | None:
-        """Return the log file if this job, not an earlier one, wrote it; else None."""
+    def current_log_path(self) -> str | None:
+        """Return the path of the log if this job, not an earlier one, wrote it; else None."""
         if self.log is None or self.start_time is None or not os.path.isfile(self.log):
             return None
         is_current = os.path.getmtime(self.log) >= self.start_time - STALE_LOG_SECONDS
@@ -84,6 +84,10 @@ class SnakemakeResult:
     jobs: dict[int, Job] = field(default_factory=dict)
     events: list[dict[str, Any]] = field(default_factory=list)
     text: str = ""
+
+    def job_keys_with_status(self, status: str) -> list[JobKey]:
+        """Return the keys of the jobs with a status, see `Job`."""
+        return [job.key for job in self.jobs.values() if job.status == status]
 
 
 def run_snakemake(
@@ -112,7 +116,7 @@ def run_snakemake(
     with tempfile.TemporaryDirectory(prefix="daf-") as folder:
         events, output = Path(folder, "events.jsonl"), Path(folder, "output.txt")
         events.touch()
-        environment = _snakemake_environment(daf.results_dir)
+        environment = _snakemake_environment_variables(daf.results_dir)
         command = snakemake_command(target, config_file, *_command_options(daf, dry_run, events))
         with open(output, "wb") as out:
             process = subprocess.Popen(
@@ -158,7 +162,7 @@ def _command_options(daf: DAFConfig, dry_run: bool, events_file: Path) -> list[s
     return [*options, "--dry-run"] if dry_run else options
 
 
-def _snakemake_environment(results_dir: str) -> dict[str, str]:
+def _snakemake_environment_variables(results_dir: str) -> dict[str, str]:
     # Without the working directory, which may contain another `yaml.py`.
     python_paths = [str(PLUGINS), os.environ.get("PYTHONPATH")]
     variables = {
@@ -222,7 +226,7 @@ class _EventReader:
             self.file.seek(-len(line), os.SEEK_CUR)
         for job_id, job in self.jobs.items():
             if job.status == "running":
-                self._log_new_lines(job_id, job)
+                self._log_new_lines_of_job_log(job_id, job)
 
     def _apply_event(self, event: dict[str, Any]) -> None:
         kind = event["event"]
@@ -242,16 +246,16 @@ class _EventReader:
         else:
             job = self.jobs[job_id]
             job.status, job.end_time = _STATUS_BY_EVENT[kind], event["time"]
-            self._log_new_lines(job_id, job)
+            self._log_new_lines_of_job_log(job_id, job)
             if job.log:  # the job of the target itself has no log
                 log.info("%s %s", " ".join([job.rule, *job.wildcards.values()]), job.status)
 
-    def _log_new_lines(self, job_id: int, job: Job) -> None:
+    def _log_new_lines_of_job_log(self, job_id: int, job: Job) -> None:
         """Log the lines that a job has appended to its log file since the last call."""
         if not log.isEnabledFor(logging.INFO):
             return
         try:
-            path = job.current_log()
+            path = job.current_log_path()
             if path is None:
                 return
             with open_regular_file(path) as file:

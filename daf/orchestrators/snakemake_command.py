@@ -7,7 +7,7 @@ from pathlib import Path
 from daf.config import ConfigError, short_json, suggest
 from daf.provenance.source import packaged_or_checkout_folder, workflow_folder
 from daf.system.caches import set_writable_cache_folder
-from daf.system.limits import EnvironmentCheckError, check_process_limits
+from daf.system.limits import EnvironmentCheckError, check_limits_and_clock
 
 LOCAL_PROFILE = "local"
 STATE_FOLDER = ".snakemake"
@@ -34,16 +34,16 @@ def block_imports_from_working_directory() -> None:
     os.environ["PYTHONSAFEPATH"] = "1"
 
 
-def check_workflow_can_start() -> None:
-    """Check that a workflow can start in this process and its child processes.
+def prepare_workflow_start() -> None:
+    """Set a writable cache folder, and check that a workflow can start in this process.
 
     Raises:
         EnvironmentCheckError: it cannot start; one line.
     """
-    check_process_limits()
+    check_limits_and_clock()
     set_writable_cache_folder()
     if not is_snakemake_state_writable():
-        raise unwritable_state_error()
+        raise unwritable_snakemake_state_error()
 
 
 def is_snakemake_state_writable() -> bool:
@@ -52,7 +52,7 @@ def is_snakemake_state_writable() -> bool:
     return os.access(state, os.W_OK | os.X_OK, effective_ids=True)
 
 
-def unwritable_state_error() -> EnvironmentCheckError:
+def unwritable_snakemake_state_error() -> EnvironmentCheckError:
     """Return the error for a working directory without write access."""
     return EnvironmentCheckError(
         f"the working directory {Path.cwd()} cannot be written, but Snakemake stores its state "

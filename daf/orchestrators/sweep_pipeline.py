@@ -6,11 +6,11 @@ from daf.config import ConfigError, DAFConfig, DAFSweepConfig, load_json, short_
 from daf.orchestrators.arguments import execution_settings, resolve_daf_config
 from daf.orchestrators.experiment_outputs import read_experiment_outputs
 from daf.orchestrators.pipeline import Pipeline
-from daf.orchestrators.plans import build_plan
+from daf.orchestrators.plans import make_benchmark_or_sweep_plan
 from daf.orchestrators.result import BestConfig, PipelineResult
 from daf.orchestrators.stages import CHECK_STAGE, TRAIN_RULES, Stage
 from daf.sweep.state import SweepState
-from daf.sweep.trials import as_benchmark, confirmation_benchmark, sweep_name
+from daf.sweep.trials import build_confirmation_benchmark, build_trials_benchmark, sweep_name
 
 STAGES = [
     Stage(CHECK_STAGE, (CHECK_STAGE,)),
@@ -71,7 +71,7 @@ def daf_run_sweep_pipeline(
     sweep = DAFSweepConfig.parse(config.resolved() | changes, "arguments")
     assert sweep.name is not None  # `changes` has it
     with Pipeline(sweep.name, sweep, daf) as pipeline:
-        succeeded = pipeline.run("sweep", STAGES)
+        succeeded = pipeline.make_target("sweep", STAGES)
         pipeline.result.outputs["files"] = {"sweep_execution": pipeline.plan.episodes_files()}
         if succeeded:
             _add_sweep_outputs(pipeline.result, Path(daf.results_dir, "sweeps", sweep.name))
@@ -103,16 +103,23 @@ def _compare_finalists(pipeline: Pipeline, sweep: DAFSweepConfig) -> None:
     """
     finalists = SweepState(sweep).finalists
     assert finalists is not None  # the search has finished
-    build_experiment = confirmation_benchmark if sweep.confirmation.training_seeds else as_benchmark
+    build_experiment = (
+        build_confirmation_benchmark
+        if sweep.confirmation.training_seeds
+        else build_trials_benchmark
+    )
     experiment = build_experiment(sweep, finalists)
     default = experiment.policies[0].model_copy(
         update={"name": "default", "init_kwargs": sweep.init_kwargs, "training": {}}
     )
     default_only = experiment.model_copy(update={"policies": (default,)})
     # A finalist with the default hyperparameters has the same runs.
-    if not build_plan(default_only).runs.keys() & build_plan(experiment).runs.keys():
+    if (
+        not make_benchmark_or_sweep_plan(default_only).runs.keys()
+        & make_benchmark_or_sweep_plan(experiment).runs.keys()
+    ):
         experiment = experiment.model_copy(update={"policies": (*experiment.policies, default)})
-    if pipeline.run("comparison_report", [COMPARISON], experiment):
+    if pipeline.make_target("comparison_report", [COMPARISON], experiment):
         plan, outputs = pipeline.plan, pipeline.result.outputs
         outputs |= read_experiment_outputs(plan, "comparisons")
         outputs["files"]["comparison"] = [

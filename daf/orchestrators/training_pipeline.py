@@ -4,7 +4,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from daf.config import BenchmarkConfig, ConfigError, DAFConfig, EvaluationConfig, TrainingConfig
+from daf.config import (
+    BenchmarkConfig,
+    ConfigError,
+    DAFConfig,
+    EvaluationConfig,
+    TrainingConfig,
+    short_json,
+)
 from daf.orchestrators.arguments import (
     as_dict,
     as_list,
@@ -14,7 +21,7 @@ from daf.orchestrators.arguments import (
     resolve_daf_config,
 )
 from daf.orchestrators.pipeline import Pipeline
-from daf.orchestrators.plans import build_plan
+from daf.orchestrators.plans import make_benchmark_or_sweep_plan
 from daf.orchestrators.result import PipelineResult
 from daf.orchestrators.stages import CHECK_STAGE, TRAIN_RULES, Stage
 from daf.plan import Plan
@@ -69,6 +76,11 @@ def daf_run_training_pipeline(
     """
     daf = resolve_daf_config(daf_config, results_dir)
     policy = as_policy_config(policy_class_path)
+    if policy.data_paths:
+        raise ConfigError(
+            f"key 'data_paths': got {short_json(policy.data_paths)}; expected 'data_path', the "
+            "initial weights of all training seeds"
+        )
     hyperparameters = {
         **as_dict(training, "training"),
         "missions": as_list(missions, "missions"),
@@ -93,7 +105,7 @@ def daf_run_training_pipeline(
     config = BenchmarkConfig.parse(
         {"name": name, **request, "execution": execution_settings(daf)}, "arguments"
     )
-    if not build_plan(config).runs:
+    if not make_benchmark_or_sweep_plan(config).runs:
         raise ConfigError(f"policy '{policy.class_path}' cannot be trained: it has no weights")
     return _run_training_pipeline(config, daf, evaluate=eval_missions is not None)
 
@@ -103,8 +115,8 @@ def _run_training_pipeline(
 ) -> PipelineResult:
     stages = [*STAGES, Stage("evaluation", ("evaluate",))] if evaluate else STAGES
     with Pipeline(config.name, config, daf) as pipeline:
-        pipeline.run("evaluations" if evaluate else "trainings", stages)
-        _fail_if_weights_changed(pipeline)
+        pipeline.make_target("evaluations" if evaluate else "trainings", stages)
+        _fail_save_if_weights_modified(pipeline)
         result, plan = pipeline.result, pipeline.plan
         files = result.outputs["files"] = {}
         if SAVE_STAGE in result.stages_completed:
@@ -118,8 +130,8 @@ def _run_training_pipeline(
     return result
 
 
-def _fail_if_weights_changed(pipeline: Pipeline) -> None:
-    """Fail the save stage if weights differ from those that the training jobs wrote."""
+def _fail_save_if_weights_modified(pipeline: Pipeline) -> None:
+    """Record a failure of the save stage if weights differ from those that its jobs wrote."""
     if SAVE_STAGE not in pipeline.result.stages_completed:
         return
     problems = [_find_weights_problem(pipeline.plan, run) for run in pipeline.plan.runs]
@@ -128,10 +140,10 @@ def _fail_if_weights_changed(pipeline: Pipeline) -> None:
         pipeline.record_failure(SAVE_STAGE, "; ".join(filter(None, problems)))
 
 
-def _find_weights_problem(plan: Plan, run: str) -> str | None:
-    weights = plan.weights_path(run)
+def _find_weights_problem(plan: Plan, run_name: str) -> str | None:
+    weights = plan.weights_path(run_name)
     if not Path(weights).is_file():
         return f"{weights}: file does not exist"
     digests = Sidecar.read(f"{weights}{SUFFIX}").output_digests()
-    expected = digests.get(f"runs/{run}/policy.safetensors")
+    expected = digests.get(f"runs/{run_name}/policy.safetensors")
     return None if file_digest(weights) == expected else f"{weights}: changed after training"

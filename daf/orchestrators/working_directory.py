@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 from daf.config.model import Model
 
-PATH_KEYS = frozenset({"data_path", "initial_weights", "policy_data_path", "results_dir"})
+PATH_KEYS = frozenset(
+    {"data_path", "data_paths", "initial_weights", "policy_data_path", "results_dir"}
+)
 """Keys whose values are paths."""
 
 NAME_KEYS = frozenset({"class_path", "missions", "policy_class_path"})
@@ -26,16 +28,19 @@ def with_absolute_paths(config: Config) -> Config:
 def _make_paths_absolute(value: Any, key: str) -> Any:
     if isinstance(value, Mapping):
         # The values of a hyperparameter belong to its name in the search space.
-        return {k: _make_paths_absolute(v, key if k == "values" else k) for k, v in value.items()}
+        inherited = {"values", *(value if key == "data_paths" else ())}
+        return {k: _make_paths_absolute(v, key if k in inherited else k) for k, v in value.items()}
     if isinstance(value, list):
         return [_make_paths_absolute(item, key) for item in value]
     if isinstance(value, str) and (
-        key in PATH_KEYS or (key in NAME_KEYS and _contains_file_path(value))
+        key in PATH_KEYS or (key in NAME_KEYS and _starts_with_file_path(value))
     ):
         return value if value.startswith("~") else str(Path.cwd() / value)
     return value
 
 
-def _contains_file_path(name: str) -> bool:
-    separator = ":" if ".py:" in name else "@"
-    return name.rpartition(separator)[0].endswith(FILE_SUFFIXES) or name.endswith(FILE_SUFFIXES)
+def _starts_with_file_path(class_path_or_mission: str) -> bool:
+    """Return True for FILE.py:CLASS, MISSION.yaml and MISSION.yaml@SEEDS."""
+    separator = ":" if ".py:" in class_path_or_mission else "@"
+    prefix = class_path_or_mission.rpartition(separator)[0]
+    return prefix.endswith(FILE_SUFFIXES) or class_path_or_mission.endswith(FILE_SUFFIXES)

@@ -19,38 +19,38 @@ from daf.config import (
 from daf.errors import error_context
 from daf.missions import Mission, load_mission
 from daf.plan.config_checks import (
+    check_enough_worlds,
     check_file_exists,
     check_minibatch_size,
-    check_missing_config,
+    check_omitted_results,
     check_shaping_statistics,
-    check_worlds_per_rank,
 )
-from daf.plan.contestants import PolicyInstance
+from daf.plan.fixed_policies import (
+    WEIGHTS,
+    add_fixed_policy,
+    check_weights_keys,
+    make_policy_instance,
+    with_saved_init_kwargs,
+)
 from daf.plan.foreign_policy_checker import convert_init_kwargs, thread_policy_checker
 from daf.plan.names import (
     class_label,
     default_label,
-    fixed_policy_name,
     foreign_code_digest,
-    read_policy_identity,
-    unique_labels,
+    make_unique_labels,
 )
 from daf.plan.plan import Plan
 from daf.plan.policy_checker import PolicyChecker, load_missions
 from daf.plan.run import Run
-from daf.plan.team_questions import add_teams
+from daf.plan.team_questions import add_teams_and_questions
 from daf.policies.registry import (
     FILE_POLICIES,
-    METTAGRID_PREFIX,
     SHORT_NAMES,
     TRAINABLE,
     PolicyMisbehaviorError,
     is_foreign,
-    read_init_kwargs,
 )
 from daf.provenance.hashing import digest, file_digest
-
-WEIGHTS = "weights file"
 
 
 def make_plan(
@@ -89,8 +89,8 @@ def make_plan(
         _add_policies(plan, PolicyChecker(mission_loader, check_policy_builds))
         labels = list(dict.fromkeys(plan.labels.values()))
         _group_colocated_runs(plan)
-        add_teams(plan, labels)
-        check_missing_config(plan)
+        add_teams_and_questions(plan, labels)
+        check_omitted_results(plan)
         against = config.comparison.against
         if against is not None and against not in labels:
             raise ConfigError(
@@ -119,24 +119,26 @@ def _add_policies(plan: Plan, checker: PolicyChecker) -> None:
             is_network = False
             try:
                 is_network, takes_weights = _inspect_class(policy)
-                _check_weights_keys(policy, is_network, takes_weights)
+                check_weights_keys(policy, is_network, takes_weights)
                 policy = _with_converted_init_kwargs(policy)
             except PolicyMisbehaviorError as error:
                 checker.misbehaving[policy.class_path] = error
                 is_network = False
             are_networks.append(is_network)
-            untrained = is_network and not policy.data_path and not policy.train
+            weights_files = list(policy.weights_file_by_training_seed().values())
+            untrained = is_network and not weights_files and not policy.train
             default_labels.append(default_label(policy, not untrained))
             if is_network:
-                policy = _with_saved_init_kwargs(policy, policy.data_path)
+                policy = with_saved_init_kwargs(policy, weights_files)
             policies.append(policy)
-    labels = unique_labels(policies, default_labels)
+    labels = make_unique_labels(policies, default_labels)
     for number, policy in enumerate(policies):
         with error_context(f"key 'policies.{number}'"):
-            if are_networks[number] and policy.train and policy.data_path is None:
+            has_weights = bool(policy.weights_file_by_training_seed())
+            if are_networks[number] and policy.train and not has_weights:
                 _add_runs(plan, policy, labels[number], checker)
             else:
-                _add_fixed_policy(plan, policy, default_labels[number], labels[number], checker)
+                add_fixed_policy(plan, policy, default_labels[number], labels[number], checker)
     if checker.misbehaving.keys() >= {policy.class_path for policy in policies}:
         raise ConfigError(f"key 'policies.0': {checker.misbehaving[policies[0].class_path]}")
 
@@ -154,7 +156,7 @@ def _inspect_class(policy: PolicyConfig) -> _ClassFacts:
     """
     path = policy.class_path
     if path in SHORT_NAMES:
-        if path in FILE_POLICIES and policy.data_path is None:
+        if path in FILE_POLICIES and not policy.weights_file_by_training_seed():
             raise ConfigError(f"key 'data_path' is missing; expected the {FILE_POLICIES[path]}")
         return _ClassFacts(path in TRAINABLE, path in TRAINABLE or path in FILE_POLICIES)
     if ":" not in path and "." not in path:
@@ -164,7 +166,7 @@ def _inspect_class(policy: PolicyConfig) -> _ClassFacts:
         )
     if is_foreign(path):
         facts = thread_policy_checker().inspect_class(path)
-        return _ClassFacts(facts.network, facts.takes_weights)
+        return _ClassFacts(facts.is_network, facts.takes_weights)
     # Imports torch, so only for other names.
     from daf.policies import TrainablePolicy, import_policy_class
 
@@ -173,53 +175,10 @@ def _inspect_class(policy: PolicyConfig) -> _ClassFacts:
     return _ClassFacts(issubclass(policy_class, TrainablePolicy), takes_weights)
 
 
-def _check_weights_keys(policy: PolicyConfig, is_network: bool, takes_weights: bool) -> None:
-    """Check that the policy supports its keys `data_path` and `training`.
-
-    Raises:
-        ConfigError: unsupported key, or missing file.
-    """
-    path = policy.class_path
-    if policy.data_path is not None:
-        if not takes_weights and not path.startswith(METTAGRID_PREFIX):
-            raise ConfigError(
-                f"key 'data_path': got {short_json(policy.data_path)}; policy '{path}' takes none, "
-                "it has no weights"
-            )
-        check_file_exists(policy.data_path, "data_path", FILE_POLICIES.get(path, WEIGHTS))
-    if policy.training and (policy.data_path or not is_network or not policy.train):
-        raise ConfigError(
-            f"policy '{policy.name or class_label(path)}' is not trained here: key 'training': "
-            f"got {short_json(policy.training)}; leave it out"
-        )
-
-
 def _with_converted_init_kwargs(policy: PolicyConfig) -> PolicyConfig:
     """Return the policy with text among its arguments converted to the types of its class."""
     init_kwargs = convert_init_kwargs(policy.class_path, policy.init_kwargs)
     return policy.model_copy(update={"init_kwargs": init_kwargs})
-
-
-def _with_saved_init_kwargs(policy: PolicyConfig, weights_file: str | None) -> PolicyConfig:
-    """Return the network with the arguments in its weights; configured ones take precedence."""
-    if weights_file is None:
-        return policy
-    init_kwargs = read_init_kwargs(weights_file) | policy.init_kwargs
-    return policy.model_copy(update={"init_kwargs": init_kwargs})
-
-
-def _add_fixed_policy(
-    plan: Plan, policy: PolicyConfig, default_label: str, label: str, checker: PolicyChecker
-) -> None:
-    checker.check_can_play(policy, plan, (), policy.data_path)
-    name = fixed_policy_name(default_label, read_policy_identity(policy))
-    if name in plan.policies:
-        raise ConfigError(f"policy '{label}' is the same as '{plan.labels[name]}'; leave one out")
-    plan.policies[name] = _make_policy_instance(name, default_label, policy, None)
-    plan.evaluation_configs[name] = plan.config.evaluation
-    if policy.data_path is not None:
-        plan.weights[name] = policy.data_path
-    plan.labels[name] = label
 
 
 def _add_runs(plan: Plan, policy: PolicyConfig, label: str, checker: PolicyChecker) -> None:
@@ -228,11 +187,11 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, checker: PolicyCheck
     missions = checker.load_training_missions(plan, training.missions)
     check_shaping_statistics(training, missions)
     check_minibatch_size(training, missions)
-    check_worlds_per_rank(training, len(missions), config.execution.ranks)
+    check_enough_worlds(training, len(missions), config.execution.ranks)
     if training.initial_weights is not None:
         check_file_exists(training.initial_weights, "training.initial_weights", WEIGHTS)
-        policy = _with_saved_init_kwargs(policy, training.initial_weights)
-    checker.check_can_play(policy, plan, missions, training.initial_weights)
+        policy = with_saved_init_kwargs(policy, [training.initial_weights])
+    checker.check_fits_missions(policy, plan, missions, training.initial_weights)
     template_run = _make_template_run(policy, training, missions)
     for seed in config.training_seeds:
         run = template_run.with_seed(seed)
@@ -243,7 +202,7 @@ def _add_runs(plan: Plan, policy: PolicyConfig, label: str, checker: PolicyCheck
                 f"policy '{label}' is the same as '{plan.labels[run.name]}'; leave one out"
             )
         plan.runs[run.name] = run
-        plan.policies[run.name] = _make_policy_instance(run.name, run.policy, policy, seed)
+        plan.policies[run.name] = make_policy_instance(run.name, run.policy, policy, seed)
         plan.evaluation_configs[run.name] = config.evaluation
         plan.weights[run.name] = plan.weights_path(run.name)
         plan.labels[run.name] = label
@@ -284,17 +243,4 @@ def _make_template_run(
         initial_digest=None if initial_weights is None else file_digest(initial_weights),
         training_seed=0,
         missions=tuple(mission.without_ceiling() for mission in missions),
-    )
-
-
-def _make_policy_instance(
-    name: str, default_label: str, policy: PolicyConfig, training_seed: int | None
-) -> PolicyInstance:
-    return PolicyInstance(
-        name=name,
-        policy=default_label,
-        class_path=policy.class_path,
-        class_digest=foreign_code_digest(policy.class_path),
-        init_kwargs=policy.init_kwargs,
-        training_seed=training_seed,
     )

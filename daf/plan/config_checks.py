@@ -8,7 +8,7 @@ from daf.missions.game_statistics import statistic_names
 from daf.plan.plan import Plan
 
 
-def check_file_exists(path: str, config_key: str, expected_content: str) -> None:
+def check_file_exists(path: str, config_key: str, content_description: str) -> None:
     """Check that the value of a key is the path of a file.
 
     Raises:
@@ -16,11 +16,11 @@ def check_file_exists(path: str, config_key: str, expected_content: str) -> None
     """
     if not Path(path).is_file():
         raise ConfigError(
-            f"key '{config_key}': no file {short_json(path)}; expected the {expected_content}"
+            f"key '{config_key}': no file {short_json(path)}; expected the {content_description}"
         )
 
 
-def check_worlds_per_rank(training: TrainingConfig, num_missions: int, ranks: int) -> None:
+def check_enough_worlds(training: TrainingConfig, num_missions: int, num_ranks: int) -> None:
     """Check that each rank has at least 1 world of every mission.
 
     Raises:
@@ -28,10 +28,10 @@ def check_worlds_per_rank(training: TrainingConfig, num_missions: int, ranks: in
     """
     if training.curriculum:
         num_missions = 1
-    if training.worlds // num_missions < ranks:
+    if training.worlds // num_missions < num_ranks:
         raise ConfigError(
             f"key 'training.worlds': got {training.worlds} for {num_missions} missions; "
-            f"expected at least 1 world per mission for each of {ranks} ranks"
+            f"expected at least 1 world per mission for each of {num_ranks} ranks"
         )
 
 
@@ -69,8 +69,8 @@ def check_minibatch_size(training: TrainingConfig, missions: tuple[Mission, ...]
             )
 
 
-def check_missing_config(plan: Plan) -> None:
-    """Check that the missing runs and evaluations are planned, and that others remain.
+def check_omitted_results(plan: Plan) -> None:
+    """Check that the runs and evaluations in `missing` are planned, and that others remain.
 
     Raises:
         ConfigError: unknown name, or no remaining evaluation.

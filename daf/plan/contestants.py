@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from daf.config import ConfigError, Int, Model, PolicyConfig
 from daf.missions import Mission
@@ -20,15 +20,18 @@ class PolicyInstance(Model):
 
     Attributes:
         name: unique name, that of the run for a trained policy.
-        policy: label that follows from class and weights.
+        default_label: label that follows from class and weights; in files the key `policy`.
         class_path: class path of the policy.
         class_digest: hash of a foreign policy's code; None for a policy of DAF.
         init_kwargs: arguments of the policy's class.
-        training_seed: seed of its run; None for a fixed policy.
+        training_seed: seed of the training that produced the weights; None if unknown, or without
+            training.
     """
 
+    model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
+
     name: str
-    policy: str
+    default_label: str = Field(alias="policy")
     class_path: str
     class_digest: str | None
     init_kwargs: dict[str, Any]
@@ -40,7 +43,7 @@ class PolicyInstance(Model):
         Args:
             weights_digest: hash of its weights; None without weights.
         """
-        label, default_label = class_label(self.class_path), self.policy
+        label, default_label = class_label(self.class_path), self.default_label
         if default_label not in (label, f"{label}-untrained") and not (
             weights_digest and default_label.startswith(f"{label}-")
         ):
@@ -52,9 +55,11 @@ class PolicyInstance(Model):
         identities = (
             build_policy_identity(policy, self.class_digest, weights_digest) for policy in policies
         )
-        return self.name in [fixed_policy_name(default_label, identity) for identity in identities]
+        seed = self.training_seed
+        names = [fixed_policy_name(default_label, identity, seed) for identity in identities]
+        return self.name in names
 
-    def class_modules(self) -> list[str]:
+    def daf_class_modules(self) -> list[str]:
         """Return the `daf` module that defines the class; empty for foreign code."""
         return daf_modules_of_policy(self.class_path)
 
@@ -84,14 +89,14 @@ class TeamMember(Model):
         Raises:
             ConfigError: missing file.
         """
-        is_trained = self.instance.training_seed is not None
+        is_trained = self.weights is None and self.instance.training_seed is not None
         run_file = f"/runs/{self.instance.name}/policy.safetensors"
         for file, sha in digest_by_file.items():
             if f"/{file}".endswith(run_file) if is_trained else sha == self.weights:
                 return file
         if is_trained or self.weights:
             raise ConfigError(
-                f"policy '{self.instance.policy}': its weights are not among the files"
+                f"policy '{self.instance.default_label}': its weights are not among the files"
             )
         return None
 
@@ -106,9 +111,11 @@ class Team(Model):
     members: tuple[TeamMember, ...] = Field(min_length=2)
 
     @property
-    def policy(self) -> str:
-        """Default label: the labels of the members with their shares."""
-        return team_label([(member.instance.policy, member.share) for member in self.members])
+    def default_label(self) -> str:
+        """Label that follows from the members: their default labels with their shares."""
+        return team_label(
+            [(member.instance.default_label, member.share) for member in self.members]
+        )
 
     @property
     def training_seed(self) -> int | None:
@@ -120,14 +127,16 @@ class Team(Model):
     def name(self) -> str:
         """Unique name, which follows from members and shares."""
         content = [[member.instance.name, member.share] for member in self.members]
-        readable = "-".join(member.instance.policy for member in self.members)[:MAX_NAME_CHARACTERS]
+        readable = "-".join(member.instance.default_label for member in self.members)[
+            :MAX_NAME_CHARACTERS
+        ]
         seed = "" if self.training_seed is None else f"-s{self.training_seed}"
         return f"team-{readable}{seed}-{digest(content)[:8]}"
 
-    def class_modules(self) -> list[str]:
+    def daf_class_modules(self) -> list[str]:
         """Return the `daf` modules that define the classes of the members."""
         return sorted(
-            {module for member in self.members for module in member.instance.class_modules()}
+            {module for member in self.members for module in member.instance.daf_class_modules()}
         )
 
     def agents_per_member(self, num_agents: int) -> list[int]:

@@ -20,12 +20,12 @@ class ScoreSummary(TypedDict):
     files: list[str]
 
 
-def summarize_evaluations(plan: Plan) -> dict[str, dict[str, ScoreSummary]]:
-    """Summarize the scores of all evaluations.
+SummariesByLabel = dict[str, dict[str, ScoreSummary]]
+"""Label -> mission -> summary over all runs of the label."""
 
-    Returns:
-        label -> mission -> summary over all runs of the label.
-    """
+
+def summarize_evaluations(plan: Plan) -> SummariesByLabel:
+    """Summarize the scores of all evaluations, by label and mission."""
     files: dict[str, dict[str, list[str]]] = {}
     for contestant, mission in plan.available_evaluations():
         by_mission = files.setdefault(plan.labels[contestant], {})
@@ -58,7 +58,7 @@ def find_best_policy_with_weights(plan: Plan) -> str | None:
     """
     means: dict[str, float] = {}
     for policy in plan.weights:
-        evaluations = [e for e in plan.available_evaluations() if e.contestant == policy]
+        evaluations = [e for e in plan.available_evaluations() if e.contestant_name == policy]
         files = [plan.episodes_path(*evaluation) for evaluation in evaluations]
         if len(files) == len(plan.missions):
             means[policy] = sum(_summarize_episode_tables([path])["mean"] for path in files) / len(

@@ -36,17 +36,17 @@ class PolicyFacts:
     """Properties of a foreign policy class that a plan needs.
 
     Attributes:
-        network: true for a `TrainablePolicy`.
+        is_network: true for a `TrainablePolicy`.
         takes_weights: true for a class with a method `load`.
-        accepted: names of its `init_kwargs`; None if it accepts any.
-        file: file of its definition; None without one.
+        accepted_init_kwargs: names of its `init_kwargs`; None if it accepts any.
+        source_path: file of its definition; None without one.
         digest: hash of its code; None for code in a file.
     """
 
-    network: bool
+    is_network: bool
     takes_weights: bool
-    accepted: list[str] | None
-    file: str | None
+    accepted_init_kwargs: list[str] | None
+    source_path: str | None
     digest: str | None
 
 
@@ -67,13 +67,13 @@ class ForeignPolicyChecker:
         """
         key = class_path, os.getcwd()
         facts, version = self._facts.get(key, (None, None))
-        if facts is None or _stat_fingerprint(facts.file) != version:
-            self._end_fork()  # an imported file may have changed
+        if facts is None or _stat_fingerprint(facts.source_path) != version:
+            self._end_policy_process()  # an imported file may have changed
             facts = PolicyFacts(**self._call_server(class_path, {"facts": class_path}))
-            self._facts[key] = facts, _stat_fingerprint(facts.file)
+            self._facts[key] = facts, _stat_fingerprint(facts.source_path)
         return facts
 
-    def check_build(self, spec: PolicySpec, missions: Sequence[Mission]) -> None:
+    def check_policy_builds(self, spec: PolicySpec, missions: Sequence[Mission]) -> None:
         """Check that a policy can be built for missions and loads its weights.
 
         Raises:
@@ -95,7 +95,7 @@ class ForeignPolicyChecker:
         answer: dict[str, Any] = {}
         try:
             if self._class_path != class_path:
-                self._end_fork()
+                self._end_policy_process()
             self._start_server()
             self._class_path = class_path
             context = {"path": sys.path, "folder": os.getcwd(), "environment": dict(os.environ)}
@@ -123,12 +123,12 @@ class ForeignPolicyChecker:
             raise (PolicyMisbehaviorError if answer["misbehaves"] else ConfigError)(answer["error"])
         return answer["result"]
 
-    def _end_fork(self) -> None:
+    def _end_policy_process(self) -> None:
         """End the forked process of the last policy."""
         if self._class_path is None:
             return
         try:
-            self._end_policy()
+            self._send_end_mark()
             self._receive_answer(ANSWER_SECONDS)
             self._class_path = None
         except (TimeoutError, BrokenPipeError, EOFError):
@@ -152,7 +152,7 @@ class ForeignPolicyChecker:
     def _send_request(self, request: dict[str, Any]) -> None:
         self._send_message(request)
 
-    def _end_policy(self) -> None:
+    def _send_end_mark(self) -> None:
         """Send the end mark, at which the forked process of a policy exits."""
         self._send_message(None)
 
@@ -219,11 +219,11 @@ def convert_init_kwargs(class_path: str, init_kwargs: Mapping[str, Any]) -> dict
     return factory.convert_init_kwargs(class_path, init_kwargs)
 
 
-def _stat_fingerprint(file: str | None) -> tuple[int, int, int] | None:
+def _stat_fingerprint(file_path: str | None) -> tuple[int, int, int] | None:
     """Return inode, time and size of a file, which change with every edit; None without a file."""
-    if file is None:
+    if file_path is None:
         return None
     with contextlib.suppress(OSError):
-        status = os.stat(file)
+        status = os.stat(file_path)
         return status.st_ino, status.st_mtime_ns, status.st_size
     return None

@@ -6,14 +6,14 @@ import json
 import os
 import pickle
 import sys
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypedDict
 
 from daf.config import ConfigError
 from daf.policies.registry import METTAGRID_PREFIX, PolicyMisbehaviorError, split_class_path
 from daf.system.processes import (
     adopt_orphans,
+    describe_new_child_or_thread,
     die_with_parent,
-    find_new_child_or_thread,
     kill_descendants,
 )
 
@@ -30,7 +30,7 @@ def serve_policy_checks() -> None:
         return
     die_with_parent(context["parent"])
     sys.path[:] = context["path"]
-    _import_policy_modules()
+    _preload_daf_modules()
     _send_answer(answer_descriptor, {"ready": True})
     while (request := _read_request()) is not None:
         process = os.getpid()
@@ -46,8 +46,8 @@ def serve_policy_checks() -> None:
             return
 
 
-def _import_policy_modules() -> None:
-    """Import the modules of every policy, without Warp's warning about missing GPUs."""
+def _preload_daf_modules() -> None:
+    """Import the modules of DAF that policies need, without Warp's warning about missing GPUs."""
     stderr, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 2)
     try:
@@ -71,7 +71,7 @@ def _serve_policy_and_exit(answer_descriptor: int, first_request: dict[str, Any]
         try:
             os.chdir(request["folder"])
             answer = {"result": _execute_request(request)}
-            if remaining := find_new_child_or_thread((), os.getppid()):
+            if remaining := describe_new_child_or_thread((), os.getppid()):
                 class_path = request.get("facts") or request["build"].class_path
                 raise PolicyMisbehaviorError(f"policy '{class_path}': its code leaves {remaining}")
         except ConfigError as error:
@@ -90,7 +90,7 @@ def _serve_policy_and_exit(answer_descriptor: int, first_request: dict[str, Any]
 def _execute_request(request: dict[str, Any]) -> dict[str, Any]:
     """Return the result of a request: a build, converted arguments, or properties of a class."""
     from daf.policies.factory import (
-        accepted_init_kwargs,
+        accepted_init_kwarg_names,
         convert_init_kwargs,
         import_policy_class,
         make_policy,
@@ -106,35 +106,42 @@ def _execute_request(request: dict[str, Any]) -> dict[str, Any]:
         return convert_init_kwargs(class_path, request["convert"])
     policy_class = import_policy_class(class_path)
     return {
-        "network": issubclass(policy_class, TrainablePolicy),
+        "is_network": issubclass(policy_class, TrainablePolicy),
         "takes_weights": callable(getattr(policy_class, "load", None)),
-        "accepted": accepted_init_kwargs(class_path),
-        **_code_file_or_digest(class_path),
+        "accepted_init_kwargs": accepted_init_kwarg_names(class_path),
+        **_find_code_source(class_path),
     }
 
 
-def _code_file_or_digest(class_path: str) -> dict[str, str | None]:
+class _CodeSource(TypedDict):
+    """File of a class's definition, or the hash of its code; see `PolicyFacts`."""
+
+    source_path: str | None
+    digest: str | None
+
+
+def _find_code_source(class_path: str) -> _CodeSource:
     module, _ = split_class_path(class_path)
     if class_path.startswith(METTAGRID_PREFIX):
         return {
-            "file": None,
+            "source_path": None,
             "digest": importlib.import_module(module).policy_code_digest(class_path),
         }
     if module.endswith(".py"):
-        return {"file": os.path.abspath(module), "digest": None}
+        return {"source_path": os.path.abspath(module), "digest": None}
     spec = importlib.util.find_spec(module)
     if spec is None or not spec.has_location:
-        return {"file": None, "digest": None}
-    return {"file": spec.origin, "digest": None}
+        return {"source_path": None, "digest": None}
+    return {"source_path": spec.origin, "digest": None}
 
 
 def _read_request() -> dict[str, Any] | None:
     """Return the next request; None at the end."""
-    length = _read_bytes(LENGTH_BYTES)
-    return pickle.loads(_read_bytes(int.from_bytes(length, "little"))) if length else None
+    length = _read_stdin_bytes(LENGTH_BYTES)
+    return pickle.loads(_read_stdin_bytes(int.from_bytes(length, "little"))) if length else None
 
 
-def _read_bytes(num_bytes: int) -> bytes:
+def _read_stdin_bytes(num_bytes: int) -> bytes:
     content = bytearray()
     while len(content) < num_bytes:
         received = os.read(0, min(num_bytes - len(content), 2**20))

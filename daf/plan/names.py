@@ -1,5 +1,6 @@
 """Names of policies: readable, valid as folder names, and unique by content."""
 
+import os
 import re
 from collections import Counter
 from pathlib import Path
@@ -10,11 +11,13 @@ from pydantic import TypeAdapter, ValidationError
 from daf.config import ConfigError, Name, PolicyConfig, short_json
 from daf.plan.foreign_policy_checker import thread_policy_checker
 from daf.policies.registry import METTAGRID_PREFIX, SHORT_NAMES, is_foreign, split_class_path
-from daf.policies.user_code_hash import code_digest
+from daf.policies.user_code_hash import digest_file_with_imports
 from daf.provenance.hashing import digest, file_digest
 
 WEIGHTS_NAMES = ("policy", "best_policy")
 """Uninformative file names, replaced by the name of their folder."""
+SEED_SUFFIX = "^[0-9]+$|([-_.](s|seed)[0-9]*)?([-_.][0-9]*)?$"
+"""Training seed at the end of a file name, such as `-s3`, `_seed_3` or `-3`."""
 NAMES = TypeAdapter(Name)
 
 
@@ -28,7 +31,7 @@ def class_label(class_path: str) -> str:
         path = Path(class_path.removeprefix(METTAGRID_PREFIX))
         last = path.stem if path.suffix == ".zip" else path.name.replace(":", ".").split(".")[-1]
         return _join_label_and_file("mettagrid", last)
-    return _check_folder_name(class_path.replace(":", ".").split(".")[-1])
+    return _validated_folder_name(class_path.replace(":", ".").split(".")[-1])
 
 
 def default_label(policy: PolicyConfig, has_weights: bool) -> str:
@@ -39,15 +42,38 @@ def default_label(policy: PolicyConfig, has_weights: bool) -> str:
         has_weights: false for a network that neither has weights nor is trained.
     """
     label = class_label(policy.class_path)
+    if not policy.weights_file_by_training_seed():
+        return label if has_weights else f"{label}-untrained"
     if policy.data_path is not None:
-        path = Path(policy.data_path)
-        weights = path.resolve().parent.name if path.stem in WEIGHTS_NAMES else path.stem
-        has_class_label = weights.startswith(f"{label}-") and _is_valid_folder_name(weights)
-        return weights if has_class_label else _join_label_and_file(label, weights)
-    return label if has_weights else f"{label}-untrained"
+        weights = _weights_name(policy.data_path)
+    else:
+        weights = _common_weights_name(list(policy.data_paths.values()))
+        if weights == label:
+            return label
+    has_class_label = weights.startswith(f"{label}-") and _is_valid_folder_name(weights)
+    return weights if has_class_label else _join_label_and_file(label, weights)
 
 
-def unique_labels(policies: list[PolicyConfig], default_labels: list[str]) -> list[str]:
+def _weights_name(path: str) -> str:
+    is_uninformative = Path(path).stem in WEIGHTS_NAMES
+    return Path(path).resolve().parent.name if is_uninformative else Path(path).stem
+
+
+def _common_weights_name(paths: list[str]) -> str:
+    """Return what the names of one method's weights have in common, without the training seed.
+
+    Names without anything in common are replaced by the name of their common folder.
+    """
+    folders = {Path(path).resolve().parent.name for path in paths}
+    common_folder = folders.pop() if len(folders) == 1 else ""
+    prefix = os.path.commonprefix([*map(_weights_name, paths)])  # noqa: RUF071 (of characters)
+    for name in (prefix, common_folder):
+        if without_seed := re.sub(SEED_SUFFIX, "", name):
+            return without_seed
+    return "imported"
+
+
+def make_unique_labels(policies: list[PolicyConfig], default_labels: list[str]) -> list[str]:
     """Return a unique label for each policy: its name or default label, with a hash if ambiguous.
 
     Raises:
@@ -58,7 +84,7 @@ def unique_labels(policies: list[PolicyConfig], default_labels: list[str]) -> li
     for number, (policy, default) in enumerate(zip(policies, default_labels)):
         label = policy.name or default
         if not policy.name and counts[default] > 1:
-            label = _check_folder_name(f"{default}-{digest(read_policy_identity(policy))[:6]}")
+            label = _validated_folder_name(f"{default}-{digest(read_policy_identity(policy))[:6]}")
         if label in labels:
             raise ConfigError(
                 f"key 'policies.{number}': two policies are called '{policy.name or default}'; "
@@ -71,7 +97,12 @@ def unique_labels(policies: list[PolicyConfig], default_labels: list[str]) -> li
 def read_policy_identity(policy: PolicyConfig) -> dict[str, Any]:
     """Return everything that decides a policy's actions, as plain data without paths."""
     weights = None if policy.data_path is None else file_digest(policy.data_path)
-    return build_policy_identity(policy, foreign_code_digest(policy.class_path), weights)
+    identity = build_policy_identity(policy, foreign_code_digest(policy.class_path), weights)
+    if policy.data_paths:
+        identity["data_paths"] = {
+            str(seed): file_digest(path) for seed, path in policy.data_paths.items()
+        }
+    return identity
 
 
 def build_policy_identity(
@@ -85,12 +116,11 @@ def build_policy_identity(
         weights_digest: hash of its weights; None without weights.
     """
     identity = policy.resolved() | {"class_digest": code_digest, "data_path": weights_digest}
-    del identity["name"]
-    return identity
+    return {key: value for key, value in identity.items() if key not in ("name", "data_paths")}
 
 
 def foreign_code_digest(class_path: str) -> str | None:
-    """Return the hash of a foreign policy's code, see `code_digest`; None for a policy of DAF.
+    """Return the hash of a foreign policy's code; None for a policy of DAF.
 
     The code of DAF's policies is hashed with the modules that a job imports.
 
@@ -102,16 +132,18 @@ def foreign_code_digest(class_path: str) -> str | None:
     module, _ = split_class_path(class_path)
     if not module.endswith(".py"):
         facts = thread_policy_checker().inspect_class(class_path)
-        if facts.file is None:
+        if facts.source_path is None:
             return facts.digest
-        module = facts.file
+        module = facts.source_path
     try:
-        return code_digest(module)
+        return digest_file_with_imports(module)
     except (OSError, ValueError) as error:
         raise ConfigError(f"policy {short_json(class_path)}: {error}") from None
 
 
-def fixed_policy_name(default_label: str, identity: dict[str, Any]) -> str:
+def fixed_policy_name(
+    default_label: str, identity: dict[str, Any], training_seed: int | None
+) -> str:
     """Return the name of a fixed policy: its label and the digest of its identity.
 
     A short name without further settings has no digest.
@@ -119,7 +151,11 @@ def fixed_policy_name(default_label: str, identity: dict[str, Any]) -> str:
     Args:
         default_label: label that follows from class and weights.
         identity: result of `build_policy_identity`.
+        training_seed: seed of the training that produced the weights; None if unknown.
     """
+    if training_seed is not None:
+        content = identity | {"training_seed": training_seed}
+        return f"{default_label}-s{training_seed}-{digest(content)[:8]}"
     class_path = identity["class_path"]
     plain = PolicyConfig(class_path=class_path, train=identity["train"])
     if class_path in SHORT_NAMES and identity == build_policy_identity(plain, None, None):
@@ -132,7 +168,7 @@ def _join_label_and_file(label: str, file_stem: str) -> str:
     joined = f"{label}-{file_stem}"
     if _is_valid_folder_name(joined):
         return joined
-    return _check_folder_name(
+    return _validated_folder_name(
         f"{label}-{re.sub('[^A-Za-z0-9_.-]+', '-', file_stem).strip('-')[:32] or 'unnamed'}"
     )
 
@@ -144,7 +180,7 @@ def _is_valid_folder_name(label: str) -> bool:
         return False
 
 
-def _check_folder_name(label: str) -> str:
+def _validated_folder_name(label: str) -> str:
     if not _is_valid_folder_name(label):
         raise ConfigError(f"{short_json(label)} cannot name a folder; give the policy a 'name'")
     return label

@@ -21,10 +21,10 @@ ExperimentKind = Literal["benchmarks", "comparisons"]
 
 
 class Evaluation(NamedTuple):
-    """Evaluation of a contestant on a mission; both are names."""
+    """Evaluation of a contestant on a mission."""
 
-    contestant: str
-    mission: str
+    contestant_name: str
+    mission_name: str
 
 
 class MissingEvaluation(TypedDict):
@@ -86,15 +86,15 @@ class Plan:
     labels: dict[str, str] = field(default_factory=dict)
     evaluation_configs: dict[str, EvaluationConfig] = field(default_factory=dict)
 
-    def merge(self, other: "Plan") -> None:
-        """Add the runs and policy instances of another plan for the same missions."""
-        self.runs |= other.runs
-        self.initial_weights |= other.initial_weights
-        self.colocated |= other.colocated
-        self.policies |= other.policies
-        self.weights |= other.weights
-        self.labels |= other.labels
-        self.evaluation_configs |= other.evaluation_configs
+    def add_runs_and_policies(self, other_plan: "Plan") -> None:
+        """Add the runs and policy instances of another plan for the same missions; no teams."""
+        self.runs |= other_plan.runs
+        self.initial_weights |= other_plan.initial_weights
+        self.colocated |= other_plan.colocated
+        self.policies |= other_plan.policies
+        self.weights |= other_plan.weights
+        self.labels |= other_plan.labels
+        self.evaluation_configs |= other_plan.evaluation_configs
 
     def find_contestant(self, name: str) -> PolicyInstance | Team:
         """Return the contestant with this name.
@@ -117,22 +117,22 @@ class Plan:
             raise ConfigError(f"no run {short_json(name)}; {suggest(name, list(self.runs))}")
         return self.runs[name]
 
-    def member_names(self, contestant: str) -> list[str]:
+    def member_names(self, contestant_name: str) -> list[str]:
         """Return the names of a team's members; a policy instance is its only member."""
-        team = self.teams.get(contestant)
-        return [member.instance.name for member in team.members] if team else [contestant]
+        team = self.teams.get(contestant_name)
+        return [member.instance.name for member in team.members] if team else [contestant_name]
 
-    def weights_files(self, contestant: str) -> list[str]:
+    def weights_files(self, contestant_name: str) -> list[str]:
         """Return the weights files of a contestant's members."""
-        files = [self.weights.get(member) for member in self.member_names(contestant)]
+        files = [self.weights.get(member) for member in self.member_names(contestant_name)]
         return list(dict.fromkeys(file for file in files if file))
 
-    def training_missions(self, contestant: str) -> list[dict[str, Any]]:
+    def training_missions(self, contestant_name: str) -> list[dict[str, Any]]:
         """Return the missions of a contestant's run, as plain data; empty for fixed policies.
 
         Empty for a team, too: `TeamMember.trained_on` has the missions of each member.
         """
-        run = self.runs.get(contestant)
+        run = self.runs.get(contestant_name)
         return [mission.resolved() for mission in run.missions] if run else []
 
     def available_runs(self) -> list[str]:
@@ -167,7 +167,7 @@ class Plan:
             return tuple(mission for mission in self.missions if mission not in missing)
 
         shared_jobs: list[EvaluationBatch] = []
-        for assigned in self._contestants_by_job():
+        for assigned in self._contestant_names_per_job():
             by_missions: dict[tuple[str, ...], list[str]] = {}
             for contestant in assigned:
                 by_missions.setdefault(evaluated_missions(contestant), []).append(contestant)
@@ -187,7 +187,7 @@ class Plan:
         ]
         return [batch for batch in single_jobs + shared_jobs if batch.missions]
 
-    def _contestants_by_job(self) -> list[list[str]]:
+    def _contestant_names_per_job(self) -> list[list[str]]:
         """Return the contestants of each job, without those that need a missing run."""
         size = self.config.execution.policies_per_job
         missing_runs = set(self.config.missing.runs)
@@ -216,11 +216,11 @@ class Plan:
         """Return the path of a run's checkpoint, including `results_dir`."""
         return f"{self.config.execution.results_dir}/runs/{run_name}/policy.safetensors"
 
-    def episodes_path(self, contestant: str, mission: str) -> str:
+    def episodes_path(self, contestant_name: str, mission_name: str) -> str:
         """Return the path of an evaluation's episode table, including `results_dir`."""
         folder = f"{self.config.execution.results_dir}/evaluations"
-        tag = eval_tag(self.evaluation_configs[contestant])
-        return f"{folder}/{contestant}-{tag}/{mission}.parquet"
+        tag = eval_tag(self.evaluation_configs[contestant_name])
+        return f"{folder}/{contestant_name}-{tag}/{mission_name}.parquet"
 
     def episodes_files(self) -> list[str]:
         """Return the paths of all episode tables that are not missing."""
@@ -238,9 +238,9 @@ class Plan:
         """Return the path of a file of the experiment; `kind` is "benchmarks" or "comparisons"."""
         return f"{self.config.execution.results_dir}/{kind}/{self.config.name}/{file_name}"
 
-    def bundle_path(self, policy: str) -> str:
+    def bundle_path(self, policy_name: str) -> str:
         """Return the path of a policy instance's bundle, including `results_dir`."""
-        return f"{self.config.execution.results_dir}/deployments/{policy}.zip"
+        return f"{self.config.execution.results_dir}/deployments/{policy_name}.zip"
 
     def disk_needed_mb(self) -> int:
         """Return an upper estimate of the size of the plan's files, in MB."""

@@ -13,12 +13,12 @@ from daf.provenance.hashing import digest
 
 
 def load_missions(
-    paths: tuple[str, ...], config_key: str, mission_loader: Callable[[str], Mission]
+    names_or_paths: tuple[str, ...], config_key: str, mission_loader: Callable[[str], Mission]
 ) -> list[Mission]:
     """Load the missions of a configuration key.
 
     Args:
-        paths: names or files of the missions.
+        names_or_paths: names or files of the missions.
         config_key: key of the configuration, for errors.
         mission_loader: function that loads a mission by its name or file.
 
@@ -26,9 +26,9 @@ def load_missions(
         ConfigError: invalid mission, with its key.
     """
     missions = []
-    for number, path in enumerate(paths):
+    for number, name_or_path in enumerate(names_or_paths):
         with error_context(f"key '{config_key}.{number}'"):
-            missions.append(mission_loader(path))
+            missions.append(mission_loader(name_or_path))
     return missions
 
 
@@ -50,16 +50,18 @@ class PolicyChecker:
     _network: str = ""
     _built: dict[str, object] = field(default_factory=dict)
 
-    def load_training_missions(self, plan: Plan, paths: tuple[str, ...]) -> tuple[Mission, ...]:
-        """Return the missions at `paths`; without paths the missions of the plan."""
-        if not paths:
+    def load_training_missions(
+        self, plan: Plan, names_or_paths: tuple[str, ...]
+    ) -> tuple[Mission, ...]:
+        """Return the missions at `names_or_paths`; without any the missions of the plan."""
+        if not names_or_paths:
             return tuple(plan.missions.values())
-        if paths not in self._missions:
-            missions = load_missions(paths, "training.missions", self.mission_loader)
-            self._missions[paths] = tuple(missions)
-        return self._missions[paths]
+        if names_or_paths not in self._missions:
+            missions = load_missions(names_or_paths, "training.missions", self.mission_loader)
+            self._missions[names_or_paths] = tuple(missions)
+        return self._missions[names_or_paths]
 
-    def check_can_play(
+    def check_fits_missions(
         self,
         policy: PolicyConfig,
         plan: Plan,
@@ -92,16 +94,20 @@ class PolicyChecker:
                 return
             if is_foreign(policy.class_path, policy.init_kwargs):
                 try:
-                    thread_policy_checker().check_build(spec, [mission, *training_missions])
+                    thread_policy_checker().check_policy_builds(spec, [mission, *training_missions])
                 except PolicyMisbehaviorError as error:
                     self.misbehaving[policy.class_path] = error
             elif policy.class_path not in SHORT_NAMES or policy.init_kwargs or weights_file:
-                self._build_or_load_weights(spec, network, mission, *training_missions)
+                self._check_daf_policy_builds(spec, network, mission, training_missions)
 
-    def _build_or_load_weights(
-        self, spec: PolicySpec, network_key: str, *missions: Mission
+    def _check_daf_policy_builds(
+        self,
+        spec: PolicySpec,
+        network_key: str,
+        mission: Mission,
+        training_missions: tuple[Mission, ...],
     ) -> None:
-        """Build a policy of DAF for the first mission.
+        """Check that a policy of DAF can be built for a mission and loads its weights.
 
         If the previous policy has the same network, load only the weights: that takes 20 % of the
         time.
@@ -111,9 +117,8 @@ class PolicyChecker:
         if network_key != self._network:
             self._network = network_key
             self._built.clear()
-        name = missions[0].name
-        policy = self._built.get(name)
+        policy = self._built.get(mission.name)
         if not isinstance(policy, TrainablePolicy):
-            self._built[name] = make_policy(spec, Game.of(*missions))
+            self._built[mission.name] = make_policy(spec, Game.of(mission, *training_missions))
         elif spec.data_path is not None:
             load_weights(policy, spec)

@@ -42,7 +42,7 @@ class Run(Model):
         missions = [mission.resolved() for mission in self.missions]
         return self.model_dump(mode="json", exclude={"missions"}) | {"missions": missions}
 
-    def class_modules(self) -> list[str]:
+    def daf_class_modules(self) -> list[str]:
         """Return the `daf` modules that define the classes of the policy and of its teacher."""
         teacher = self.training.teacher
         return daf_modules_of_policy(self.class_path) + (

@@ -16,7 +16,7 @@ Composition = dict[str, int]
 The shares are the smallest whole numbers, so equal teams have equal compositions."""
 
 
-def add_teams(plan: Plan, policy_labels: Sequence[str]) -> None:
+def add_teams_and_questions(plan: Plan, policy_labels: Sequence[str]) -> None:
     """Add the teams of the configuration and the questions about them to a plan.
 
     With training seeds each composition gives one team per seed: the trained members with the
@@ -33,7 +33,7 @@ def add_teams(plan: Plan, policy_labels: Sequence[str]) -> None:
     if config == TeamsConfig():
         return
     mixed = _mixed_teams(config, policy_labels)
-    replacements = _half_replaced_teams(config, policy_labels)
+    replacements = _half_replaced_team_by_policy(config, policy_labels)
     pairs = _cross_play_teams(config, policy_labels)
     compositions = {
         _composition_label(composition): composition
@@ -63,7 +63,7 @@ def _mixed_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Composition
     for number, shares in enumerate(config.mixed):
         key = f"teams.mixed.{number}"
         for policy in shares:
-            _check_known_policy(key, policy, labels)
+            _check_policy_label(key, policy, labels)
         composition = _whole_number_composition(shares, labels)
         if composition in compositions:
             raise ConfigError(
@@ -74,12 +74,14 @@ def _mixed_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Composition
     return compositions
 
 
-def _half_replaced_teams(config: TeamsConfig, labels: Sequence[str]) -> dict[str, Composition]:
+def _half_replaced_team_by_policy(
+    config: TeamsConfig, labels: Sequence[str]
+) -> dict[str, Composition]:
     """Return for each policy its team with the replacement policy, half of the agents each."""
     replacement = config.replacement
     if replacement is None:
         return {}
-    _check_known_policy("teams.replacement", replacement, labels)
+    _check_policy_label("teams.replacement", replacement, labels)
     others = [policy for policy in labels if policy != replacement]
     if not others:
         raise ConfigError(
@@ -96,11 +98,10 @@ def _cross_play_teams(config: TeamsConfig, labels: Sequence[str]) -> list[Compos
     return [dict.fromkeys(pair, 1) for pair in combinations(labels, 2) if config.cross_play]
 
 
-def _check_known_policy(config_key: str, policy: str, labels: Sequence[str]) -> None:
-    if policy not in labels:
-        raise ConfigError(
-            f"key '{config_key}': got {short_json(policy)}; {suggest(policy, list(labels))}"
-        )
+def _check_policy_label(config_key: str, policy_label: str, known_labels: Sequence[str]) -> None:
+    if policy_label not in known_labels:
+        suggestion = suggest(policy_label, list(known_labels))
+        raise ConfigError(f"key '{config_key}': got {short_json(policy_label)}; {suggestion}")
 
 
 def _whole_number_composition(shares: Mapping[str, float], labels: Sequence[str]) -> Composition:

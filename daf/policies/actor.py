@@ -71,7 +71,9 @@ class ActorPolicy(Policy, nn.Module):
             )
         self.load_state_dict(
             {
-                name: _find_tensor(path, tensors, self.tensor_names.get(name, name), tensor)
+                name: _select_valid_tensor(
+                    path, tensors, self.tensor_names.get(name, name), tensor.shape
+                )
                 for name, tensor in expected.items()
             }
         )
@@ -90,21 +92,29 @@ class ActorPolicy(Policy, nn.Module):
         return sample_actions(logits, uniform(seeds, step)), (seeds, step + 1)
 
 
-def _find_tensor(
-    path: str | Path, tensors: Mapping[str, torch.Tensor], name: str, expected: torch.Tensor
+def _select_valid_tensor(
+    weights_file: str | Path,
+    tensors: Mapping[str, torch.Tensor],
+    name: str,
+    expected_shape: torch.Size,
 ) -> torch.Tensor:
-    """Return a tensor of a file after a check of its shape and values."""
+    """Return a tensor of a weights file.
+
+    Raises:
+        ValueError: the tensor is missing, of another shape, or not finite; one line.
+    """
     if name not in tensors:
         raise ValueError(
-            f"weights {path}: no tensor '{name}'; available: {', '.join(sorted(tensors))[:300]}; "
+            f"weights {weights_file}: no tensor '{name}'; "
+            f"available: {', '.join(sorted(tensors))[:300]}; "
             "map other names by init_kwargs {tensor_names: {OWN: IN FILE}}"
         )
     tensor = tensors[name]
-    if tensor.shape != expected.shape:
+    if tensor.shape != expected_shape:
         raise ValueError(
-            f"weights {path}: '{name}': got shape {list(tensor.shape)}; "
-            f"expected {list(expected.shape)}"
+            f"weights {weights_file}: '{name}': got shape {list(tensor.shape)}; "
+            f"expected {list(expected_shape)}"
         )
     if not torch.isfinite(tensor).all():
-        raise ValueError(f"weights {path}: '{name}' has NaN or infinite values")
+        raise ValueError(f"weights {weights_file}: '{name}' has NaN or infinite values")
     return tensor

@@ -26,7 +26,7 @@ def check_actions(policy_name: str, actions: Any, observations: torch.Tensor) ->
     """
     rows, device = len(observations), observations.device
     if (
-        not _is_dense_tensor(actions, device)
+        not _is_dense_tensor_on(actions, device)
         or actions.shape != (rows,)
         or actions.dtype not in INTEGER_DTYPES
     ):
@@ -98,7 +98,7 @@ def _check_output(
     method: str,
     output_name: str,
     value: Any,
-    shape: tuple,
+    expected_shape: tuple,
 ) -> None:
     """Check one output of a network method.
 
@@ -108,21 +108,25 @@ def _check_output(
         method: method that returned the output.
         output_name: name of the output, for the error.
         value: output to check.
-        shape: expected shape.
+        expected_shape: expected shape of the output.
 
     Raises:
         ConfigError: another device, shape or dtype; one line.
     """
     device = torch.empty(0, device=network.device).device
-    if not _is_dense_tensor(value, device) or value.shape != shape or value.dtype != torch.float32:
+    if (
+        not _is_dense_tensor_on(value, device)
+        or value.shape != expected_shape
+        or value.dtype != torch.float32
+    ):
         raise ConfigError(
             f"policy '{policy_name}': {method} returned {output_name} "
             f"{_describe_output(value, device).removeprefix('torch.')}; "
-            f"expected float32 [{', '.join(map(str, shape))}]"
+            f"expected float32 [{', '.join(map(str, expected_shape))}]"
         )
 
 
-def _is_dense_tensor(value: Any, device: torch.device) -> bool:
+def _is_dense_tensor_on(value: Any, device: torch.device) -> bool:
     """Check for a plain strided tensor on a device, without subclasses."""
     is_plain_type = type(value) in (torch.Tensor, torch.nn.Parameter)
     return is_plain_type and value.layout is torch.strided and value.device == device
@@ -143,7 +147,7 @@ def _describe_output(value: Any, device: torch.device) -> str:
 class FiniteLogitsCheck:
     """Check of all logits that a network returns during an evaluation.
 
-    Forward hooks collect the result on the device; only `check` synchronizes with it.
+    Forward hooks collect the result on the device; only `check_all_finite` synchronizes with it.
 
     Args:
         policy_name: name of the policy, for the error.
@@ -153,12 +157,12 @@ class FiniteLogitsCheck:
     def __init__(self, policy_name: str, network: TrainablePolicy):
         self.policy_name = policy_name
         self._all_finite = torch.ones((), dtype=torch.bool, device=network.device)
-        network.register_forward_hook(self._record_outputs)
+        network.register_forward_hook(self._update_all_finite)
 
-    def _record_outputs(self, _: Any, __: Any, outputs: tuple[torch.Tensor, ...]) -> None:
+    def _update_all_finite(self, _: Any, __: Any, outputs: tuple[torch.Tensor, ...]) -> None:
         self._all_finite &= outputs[0].logsumexp(-1).isfinite().all()
 
-    def check(self) -> None:
+    def check_all_finite(self) -> None:
         """Check that all logits so far define a distribution.
 
         Raises:

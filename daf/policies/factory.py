@@ -65,7 +65,7 @@ def import_policy_class(class_path: str) -> type[Policy]:
     return cls
 
 
-def accepted_init_kwargs(class_path: str) -> list[str] | None:
+def accepted_init_kwarg_names(class_path: str) -> list[str] | None:
     """Return the names of the `init_kwargs` of a class; None if it accepts any name.
 
     Raises:
@@ -77,14 +77,14 @@ def accepted_init_kwargs(class_path: str) -> list[str] | None:
     return [name for name in parameters if name not in ("game", "device")]
 
 
-def argument_type(class_path: str, argument_name: str) -> Any:
+def init_kwarg_type(class_path: str, kwarg_name: str) -> Any:
     """Return the annotation of an argument of a class, or the type of its default.
 
     An argument that a class passes on is looked up in its base classes.
 
     Args:
         class_path: class path of the policy.
-        argument_name: name of the argument.
+        kwarg_name: name of the argument.
 
     Returns:
         the type; None if it is unknown.
@@ -97,7 +97,7 @@ def argument_type(class_path: str, argument_name: str) -> Any:
         if init is None:
             continue
         try:
-            parameter = inspect.signature(init).parameters.get(argument_name)
+            parameter = inspect.signature(init).parameters.get(kwarg_name)
         except (TypeError, ValueError):  # an `__init__` without a signature
             continue
         if parameter is None:
@@ -130,7 +130,9 @@ def convert_init_kwargs(class_path: str, init_kwargs: Mapping[str, Any]) -> dict
         ConfigError: no such class.
     """
     return {
-        name: convert_text(value, argument_type(class_path, name) if contains_text(value) else None)
+        name: convert_text(
+            value, init_kwarg_type(class_path, name) if contains_text(value) else None
+        )
         for name, value in init_kwargs.items()
     }
 
@@ -155,7 +157,7 @@ def make_policy(spec: PolicySpec, game: Game, device: str = "cpu", seed: int = 0
 def _build_policy(spec: PolicySpec, game: Game, device: str, seed: int) -> Policy:
     """Build a policy and load its weights; see `make_policy`."""
     cls = import_policy_class(spec.class_path)
-    accepted = accepted_init_kwargs(spec.class_path)
+    accepted = accepted_init_kwarg_names(spec.class_path)
     for name in spec.init_kwargs:
         if accepted is not None and name not in accepted:
             raise ConfigError(

@@ -1,5 +1,6 @@
-"""Programs as policies: networks exported as ONNX, without Python code."""
+"""Programs as policies: networks in a file, without a Python class."""
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,17 @@ from daf.files.safe_read import read_bytes
 from daf.policies.chance import uniform
 from daf.policies.game import Game
 from daf.policies.policy import Policy
+from daf.policies.registry import FILE_POLICIES
 from daf.policies.trainable import sample_actions
 
 MAX_PROGRAM_BYTES = 2**30
 
+LogitsAndState = tuple[torch.Tensor, torch.Tensor]
+"""Outputs of a program: logits and next recurrent state."""
 
-class ONNXPolicy(Policy):
-    """Network in the format ONNX, run by ONNX Runtime on the CPU.
 
-    The first input receives observations [N, T, 3] with the type and the T of the program, or
-    [N, T * 3]. A second input, if there is one, receives the recurrent state [N, M], zeros at the
-    start. The first output is the logits [N, K]; the last output is the next recurrent state.
+class ProgramPolicy(Policy):
+    """Network in a file that maps observations to logits.
 
     Args:
         game: observation and action interface.
@@ -29,10 +30,59 @@ class ONNXPolicy(Policy):
         greedy: choose the most probable action instead of a sample.
     """
 
+    file_description = "file with the program"
+
     def __init__(self, game: Game, device: str = "cpu", greedy: bool = False):
         super().__init__(game, device)
         self.greedy = greedy
-        self._session: Any = None
+        self.is_loaded = False
+        self.num_tokens = game.num_tokens
+        self.state_size = 0
+
+    @abstractmethod
+    def load(self, path: str | Path) -> None:
+        """Load the program, and set `is_loaded`, `num_tokens` and `state_size`."""
+
+    @abstractmethod
+    def run(self, tokens: torch.Tensor, recurrent_state: torch.Tensor) -> LogitsAndState:
+        """Run the program.
+
+        Args:
+            tokens: uint8 [N, `num_tokens`, 3].
+            recurrent_state: float32 [N, `state_size`].
+
+        Returns:
+            logits [N, K] and next recurrent state [N, `state_size`].
+        """
+
+    def initial_state(self, seeds: torch.Tensor) -> Any:
+        """Return (seeds, step, recurrent state) at the start of an episode."""
+        if not self.is_loaded:
+            raise ConfigError(f"key 'data_path' is missing; expected the {self.file_description}")
+        recurrent_state = torch.zeros(len(seeds), self.state_size, device=self.device)
+        return seeds, 0, recurrent_state
+
+    def act(self, observations: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
+        """Run the program and choose an action per row."""
+        seeds, step, recurrent_state = state
+        logits, recurrent_state = self.run(observations[:, : self.num_tokens], recurrent_state)
+        if logits.ndim != 2 or len(logits) != len(observations):
+            raise ValueError(
+                f"logits: got shape {list(logits.shape)}; expected [{len(observations)}, K]"
+            )
+        actions = logits.argmax(-1) if self.greedy else sample_actions(logits, uniform(seeds, step))
+        return actions, (seeds, step + 1, recurrent_state)
+
+
+class ONNXPolicy(ProgramPolicy):
+    """Network in the format ONNX, run by ONNX Runtime on the CPU.
+
+    The first input receives observations [N, T, 3] with the type and the T of the program, or
+    [N, T * 3]. A second input, if there is one, receives the recurrent state [N, M], zeros at the
+    start. The first output is the logits [N, K]; the last output is the next recurrent state.
+    """
+
+    file_description = FILE_POLICIES["onnx"]
 
     def load(self, path: str | Path) -> None:
         """Load the program.
@@ -59,9 +109,15 @@ class ONNXPolicy(Policy):
         except Exception as error:  # ONNX Runtime raises many types
             first_line = str(error).partition("\n")[0][:200]
             raise ValueError(f"program {path}: not a valid ONNX program ({first_line})") from None
-        self._check_interface(path)
+        self._read_interface(path)
+        self.is_loaded = True
 
-    def _check_interface(self, path: str | Path) -> None:
+    def _read_interface(self, path: str | Path) -> None:
+        """Set types and sizes of the program's inputs.
+
+        Raises:
+            ValueError: other inputs or outputs than those of the class; one line.
+        """
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         observation_type = _NUMPY_TYPES.get(inputs[0].type) if inputs else None
         shape = inputs[0].shape[1:] if inputs else []
@@ -83,42 +139,31 @@ class ONNXPolicy(Policy):
             raise ValueError(
                 f"program {path}: got {num_tokens} tokens; expected at most {self.game.num_tokens}"
             )
-        self._num_tokens, self._is_flat = num_tokens, len(sizes) == 1
+        self.num_tokens, self._is_flat = num_tokens, len(sizes) == 1
         self._observation_type = observation_type
-        self._state_size = None
         if len(inputs) == 2:
-            self._state_size = inputs[1].shape[-1]
-            if not isinstance(self._state_size, int) or inputs[1].type != "tensor(float)":
+            state_size = inputs[1].shape[-1]
+            if not isinstance(state_size, int) or inputs[1].type != "tensor(float)":
                 raise ValueError(
                     f"program {path}: input '{inputs[1].name}': got {inputs[1].type} "
                     f"{inputs[1].shape}; expected tensor(float) [N, M] with a fixed M"
                 )
+            self.state_size = state_size
 
-    def initial_state(self, seeds: torch.Tensor) -> Any:
-        """Return (seeds, step, recurrent state) at the start of an episode."""
-        if self._session is None:
-            raise ConfigError("policy 'onnx': key 'data_path' is missing; expected an .onnx file")
-        state_size = self._state_size or 0
-        return seeds, 0, np.zeros((len(seeds), state_size), dtype=np.float32)
-
-    def act(self, observations: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
-        """Run the program and choose an action per row."""
-        seeds, step, recurrent_state = state
-        tokens = observations[:, : self._num_tokens].cpu().numpy().astype(self._observation_type)
+    def run(self, tokens: torch.Tensor, recurrent_state: torch.Tensor) -> LogitsAndState:
+        """Return logits float32 [N, K] and next recurrent state; see `ProgramPolicy`."""
         inputs = self._session.get_inputs()
-        feeds = {inputs[0].name: tokens.reshape(len(tokens), -1) if self._is_flat else tokens}
-        if self._state_size is not None:
-            feeds[inputs[1].name] = recurrent_state
+        observations = tokens.cpu().numpy().astype(self._observation_type)
+        if self._is_flat:
+            observations = observations.reshape(len(observations), -1)
+        feeds = {inputs[0].name: observations}
+        if len(inputs) == 2:
+            feeds[inputs[1].name] = recurrent_state.cpu().numpy()
         outputs = self._session.run(None, feeds)
-        if self._state_size is not None:
-            recurrent_state = outputs[-1]
-        logits = torch.from_numpy(np.asarray(outputs[0], dtype=np.float32)).to(observations.device)
-        if logits.ndim != 2 or len(logits) != len(observations):
-            raise ValueError(
-                f"logits: got shape {list(logits.shape)}; expected [{len(observations)}, K]"
-            )
-        actions = logits.argmax(-1) if self.greedy else sample_actions(logits, uniform(seeds, step))
-        return actions, (seeds, step + 1, recurrent_state)
+        if len(inputs) == 2:
+            recurrent_state = torch.from_numpy(np.asarray(outputs[-1])).to(tokens.device)
+        logits = torch.from_numpy(np.asarray(outputs[0], dtype=np.float32)).to(tokens.device)
+        return logits, recurrent_state
 
 
 _NUMPY_TYPES = {

@@ -20,6 +20,7 @@ SHORT_NAMES = {
     "onnx": "daf.policies.programs:ONNXPolicy",
     "random": "daf.policies.scripted:Random",
     "stateless": "daf.policies.stateless:Stateless",
+    "torch_program": "daf.policies.torch_programs:TorchProgramPolicy",
 }
 """Class paths of the policies of DAF, by short name."""
 
@@ -29,8 +30,18 @@ METTAGRID_PREFIX = "mettagrid:"
 BUNDLE = "bundle"
 """Short name of the policy that loads a bundle; its `data_path` is the zip file."""
 
-FILE_POLICIES = {BUNDLE: "zip file", "onnx": ".onnx file"}
+TORCH_PROGRAM = "torch_program"
+"""Short name of the policy that loads a program of torch."""
+
+FILE_POLICIES = {
+    BUNDLE: "zip file",
+    "onnx": ".onnx file",
+    TORCH_PROGRAM: ".pt2 file of torch.export or .pt file of TorchScript",
+}
 """Short names of the policies that need a `data_path`, and the file that they need."""
+
+CODE_FILE_POLICIES = frozenset({BUNDLE, TORCH_PROGRAM})
+"""Short names of the policies that execute code of their file with `trust: true`."""
 
 TRAINABLE = frozenset({"lstm", "stateless"})
 """Short names of the networks."""
@@ -56,9 +67,9 @@ def is_foreign(class_path: str, init_kwargs: Mapping[str, Any] = MappingProxyTyp
 
     Args:
         class_path: class path of the policy.
-        init_kwargs: arguments of its class; a bundle executes its code with `trust: true`.
+        init_kwargs: arguments of its class, for the policies in `CODE_FILE_POLICIES`.
     """
-    if class_path == BUNDLE:
+    if class_path in CODE_FILE_POLICIES:
         return init_kwargs.get("trust") is True
     module, _ = split_class_path(class_path)
     return (

@@ -23,8 +23,8 @@ MAX_LAYER_WIDTH = 4096
 """Limit for untrusted weights and configurations: a layer allocates all its memory at once."""
 
 
-def check_layer_width(argument_name: str, width: Any) -> int:
-    """Check and return the width of a layer.
+def check_layer_width(argument_name: str, width: Any) -> None:
+    """Check the width of a layer.
 
     Args:
         argument_name: argument that has this value, for the error.
@@ -37,7 +37,6 @@ def check_layer_width(argument_name: str, width: Any) -> int:
         raise ValueError(
             f"{argument_name}: got {width!r}; expected an integer from 1 to {MAX_LAYER_WIDTH}"
         )
-    return width
 
 
 class NetworkState(NamedTuple):
@@ -163,18 +162,18 @@ class TrainablePolicy(Policy, nn.Module):
         self.load_state_dict(weights)
 
 
-def sample_actions(logits: torch.Tensor, uniforms: torch.Tensor) -> torch.Tensor:
+def sample_actions(logits: torch.Tensor, uniform_numbers: torch.Tensor) -> torch.Tensor:
     """Sample actions by inversion of the cumulative distribution.
 
     Args:
         logits: float32 [N, K].
-        uniforms: float32 [N], uniform numbers in [0, 1).
+        uniform_numbers: float32 [N], uniform numbers in [0, 1).
 
     Returns:
         int64 [N], one action per row.
     """
     cumulative = torch.cumsum(torch.softmax(logits, dim=-1), dim=-1)
-    actions = (uniforms[:, None] >= cumulative).sum(-1)
+    actions = (uniform_numbers[:, None] >= cumulative).sum(-1)
     return actions.clamp(max=logits.shape[-1] - 1)
 
 

@@ -16,18 +16,18 @@ import torch
 from daf.config import ConfigError
 from daf.policies.registry import PolicyMisbehaviorError
 from daf.system.interrupts import is_signal_interrupt
-from daf.system.processes import describe_children_and_threads, find_new_child_or_thread
+from daf.system.processes import describe_children_and_threads, describe_new_child_or_thread
 
 
 @contextlib.contextmanager
-def convert_policy_errors(policy_name: str, file: str | None = None) -> Iterator[None]:
+def convert_policy_errors(policy_name: str, traceback_file: str | None = None) -> Iterator[None]:
     """Convert errors of policy code to one line with policy, file and line number.
 
     A process forked by the code exits here, so that it does not repeat the job of its parent.
 
     Args:
         policy_name: name of the policy.
-        file: convert an `Exception` only if this file is in its traceback; None: always.
+        traceback_file: convert an `Exception` only if its traceback has this file; None: always.
 
     Raises:
         ConfigError: the code raised an error; interrupts by the user pass unchanged.
@@ -40,10 +40,12 @@ def convert_policy_errors(policy_name: str, file: str | None = None) -> Iterator
     except BaseException as error:
         frames = traceback.extract_tb(error.__traceback__)
         filenames = (None, *(frame.filename for frame in frames))
-        is_unrelated = isinstance(error, Exception) and file not in filenames
+        is_unrelated = isinstance(error, Exception) and traceback_file not in filenames
         if is_unrelated or is_signal_interrupt(error) or os.getpid() != process:
             raise
-        last = next((frame for frame in reversed(frames) if frame.filename == file), frames[-1])
+        last = next(
+            (frame for frame in reversed(frames) if frame.filename == traceback_file), frames[-1]
+        )
         raise ConfigError(
             f"policy '{policy_name}' failed with {error_text(error)} "
             f"(in {last.filename}, line {last.lineno})"
@@ -115,7 +117,7 @@ def guard_process_state(policy_name: str, is_foreign: bool = True) -> Iterator[N
             f"policy '{policy_name}': its code sets the defaults of torch to "
             f"{changed_defaults} for the whole process; pass dtype and device to each new tensor"
         )
-    if is_foreign and (still_running := find_new_child_or_thread(running_before)):
+    if is_foreign and (still_running := describe_new_child_or_thread(running_before)):
         raise PolicyMisbehaviorError(f"policy '{policy_name}': its code leaves {still_running}")
     if closed := open_outputs - _open_output_descriptors():
         raise PolicyMisbehaviorError(

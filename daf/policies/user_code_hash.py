@@ -10,29 +10,29 @@ from daf.config import ConfigError
 from daf.provenance.hashing import digest, file_digest
 
 
-def code_digest(file: str | Path) -> str:
+def digest_file_with_imports(policy_file: str | Path) -> str:
     """Hash a Python file and all local files that it imports, directly or indirectly.
 
     Installed packages are not included; their versions are recorded separately.
 
     Args:
-        file: file of the policy.
+        policy_file: file of the policy.
 
     Raises:
         ConfigError: a file is not valid Python; one line.
         OSError: a file cannot be read.
     """
-    first = Path(file).resolve()
+    first = Path(policy_file).resolve()
     imported = imported_files(first) if first.suffix == ".py" else []
     if not imported:
         return file_digest(first)
     # The order matters: Python imports the first of two files with the same name.
     return digest(
-        [[_name_in_import_folder(path, first), file_digest(path)] for path in (first, *imported)]
+        [[_path_in_import_folder(path, first), file_digest(path)] for path in (first, *imported)]
     )
 
 
-def _name_in_import_folder(path: Path, policy_file: Path) -> str:
+def _path_in_import_folder(path: Path, policy_file: Path) -> str:
     """Return the path of a file relative to its folder among the import folders of the policy."""
     for root in _import_folders(policy_file):
         if path.is_relative_to(root):
@@ -62,7 +62,7 @@ def imported_files(file: Path) -> list[Path]:
     files: dict[Path, None] = {file: None}
     queue = [file]
     while queue:
-        for path in _direct_imports(queue.pop(), folders):
+        for path in _directly_imported_files(queue.pop(), folders):
             if path not in files:
                 files[path] = None
                 queue.append(path)
@@ -77,7 +77,7 @@ def _package_root(file: Path) -> Path:
     return folder
 
 
-def _direct_imports(file: Path, folders: list[Path]) -> Iterator[Path]:
+def _directly_imported_files(file: Path, import_folders: list[Path]) -> Iterator[Path]:
     try:
         tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError, RecursionError) as error:
@@ -85,23 +85,25 @@ def _direct_imports(file: Path, folders: list[Path]) -> Iterator[Path]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield from _module_files(alias.name, folders)
+                yield from _files_executed_by_import(alias.name, import_folders)
         elif isinstance(node, ast.ImportFrom):
             package = file.parents[min(node.level, len(file.parents)) - 1]
-            search_folders = [package] if node.level else folders
+            search_folders = [package] if node.level else import_folders
             prefix = f"{node.module}." if node.module else ""
             for alias in node.names:
-                yield from _module_files(f"{prefix}{alias.name}", search_folders, bool(node.level))
+                yield from _files_executed_by_import(
+                    f"{prefix}{alias.name}", search_folders, bool(node.level)
+                )
 
 
-def _module_files(
-    module_name: str, folders: list[Path], is_relative: bool = False
+def _files_executed_by_import(
+    module_name: str, search_folders: list[Path], is_relative_import: bool = False
 ) -> Iterator[Path]:
     """Yield the files that an import of a dotted name executes: packages, then the module."""
     parts = module_name.split(".")
-    if not is_relative and (parts[0] == "daf" or parts[0] in sys.stdlib_module_names):
+    if not is_relative_import and (parts[0] == "daf" or parts[0] in sys.stdlib_module_names):
         return
-    for folder in folders:
+    for folder in search_folders:
         for length in range(1, len(parts) + 1):
             base = folder.joinpath(*parts[:length])
             for path in (base / "__init__.py", base.with_name(f"{base.name}.py")):

@@ -4,50 +4,58 @@ import ast
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from daf.provenance.hashing import digest
 
 
 @cache
-def code_hash(*modules: str) -> str:
+def code_hash(*module_names: str) -> str:
     """Return the hash of modules and of all `daf` modules that they import.
 
     The hash ignores comments, formatting and docstrings.
 
     Args:
-        modules: dotted names.
+        module_names: dotted names.
     """
     hashes: dict[str, str] = {}
-    queue = list(modules)
+    queue = list(module_names)
     while queue:
         name = queue.pop()
         if name not in hashes:
-            hashes[name], imports = _hash_and_imports(name)
+            hashes[name], imports = _hash_module(name)
             queue += imports
     return digest(sorted(hashes.items()))[:16]
 
 
-def script_hash(path: str | Path, *modules: str) -> str:
+def script_hash(path: str | Path, *module_names: str) -> str:
     """Return the hash of a script's syntax tree and of modules (`code_hash`).
 
     Other imports of the script are excluded, since they do not determine results.
 
     Args:
         path: path of the script.
-        modules: dotted names.
+        module_names: dotted names.
     """
     tree = ast.parse(Path(path).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         _strip_docstrings(node)
-    return digest([ast.dump(tree), code_hash(*modules)])[:16]
+    return digest([ast.dump(tree), code_hash(*module_names)])[:16]
+
+
+class _ModuleHash(NamedTuple):
+    """Hash of a module's syntax tree, and the `daf` modules that it imports."""
+
+    syntax_hash: str
+    daf_imports: tuple[str, ...]
 
 
 @cache
-def _hash_and_imports(module: str) -> tuple[str, tuple[str, ...]]:
-    """Return the hash of a module's syntax tree, and the `daf` modules that it imports."""
-    path = _module_file(module)
+def _hash_module(module_name: str) -> _ModuleHash:
+    """Return the hash and the imports of a `daf` module, without importing it."""
+    path = _module_file_path(module_name)
     if path is None:
-        raise ModuleNotFoundError(f"code_hash: no module {module}")
+        raise ModuleNotFoundError(f"code_hash: no module {module_name}")
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
     if "TYPE_CHECKING" in text:
@@ -59,8 +67,8 @@ def _hash_and_imports(module: str) -> tuple[str, tuple[str, ...]]:
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         _strip_docstrings(node)
-    used = sorted(module for module in imported if _module_file(module))
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(used)
+    used = sorted(module_name for module_name in imported if _module_file_path(module_name))
+    return _ModuleHash(hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(used))
 
 
 class _RemoveTypeChecking(ast.NodeTransformer):
@@ -84,9 +92,9 @@ def _strip_docstrings(node: ast.AST) -> None:
 
 
 @cache
-def _module_file(name: str) -> Path | None:
+def _module_file_path(module_name: str) -> Path | None:
     """Return the source file of a `daf` module without importing it; None for other modules."""
-    package, *names = name.split(".")
+    package, *names = module_name.split(".")
     path = Path(__file__).parents[1].joinpath(*names)
     files = (path / "__init__.py", path.with_suffix(".py"))
     return next((file for file in files if package == "daf" and file.is_file()), None)

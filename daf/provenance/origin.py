@@ -49,21 +49,21 @@ class Origin(Model):
             hardware=current_hardware(device),
         )
 
-    def describe_differences(self, other: "Origin", include_hardware: bool) -> list[str]:
+    def describe_differences(self, other_origin: "Origin", include_hardware: bool) -> list[str]:
         """Return descriptions of the differences of another origin, as causes of other results.
 
         Args:
-            other: origin to compare with.
+            other_origin: origin to compare with.
             include_hardware: True to include processor and GPU.
         """
-        differences = [] if self.source == other.source else ["other source code of DAF"]
-        names = sorted(self.versions.keys() | other.versions.keys())
+        differences = [] if self.source == other_origin.source else ["other source code of DAF"]
+        names = sorted(self.versions.keys() | other_origin.versions.keys())
         for name in names:
-            mine, theirs = self.versions.get(name, "none"), other.versions.get(name, "none")
+            mine, theirs = self.versions.get(name, "none"), other_origin.versions.get(name, "none")
             if mine != theirs:
                 differences.append(f"{name} {theirs} instead of {mine}")
         for part in ("processor", "gpu") if include_hardware else ():
-            mine, theirs = getattr(self.hardware, part), getattr(other.hardware, part)
+            mine, theirs = getattr(self.hardware, part), getattr(other_origin.hardware, part)
             if mine != theirs:
                 differences.append(f"{part} {theirs} instead of {mine}")
         return differences
@@ -90,10 +90,10 @@ def _driver_version() -> str | None:
     return lines[0] if lines else None
 
 
-def _kernel_file_values(file: str, key: str) -> list[str]:
+def _kernel_file_values(file_path: str, key: str) -> list[str]:
     """Return the values of a key in a file of the Linux kernel; empty without the file."""
     try:
-        lines = Path(file).read_text(encoding="utf-8").splitlines()
+        lines = Path(file_path).read_text(encoding="utf-8").splitlines()
     except OSError:
         return []
     pairs = (line.partition(":") for line in lines)

@@ -32,10 +32,10 @@ MAX_BYTES, MAX_VALUES = 2**25, 1_000_000
 """Limits of a sidecar: 10 times the size of one with 20 000 files."""
 
 
-def _check_results_path(name: str) -> str:
-    if "\\" in name or "\0" in name or not {"", ".", ".."}.isdisjoint(name.split("/")):
+def _check_results_path(path: str) -> str:
+    if "\\" in path or "\0" in path or not {"", ".", ".."}.isdisjoint(path.split("/")):
         raise ValueError("expected the path of a file within the results folder")
-    return name
+    return path
 
 
 def _check_year(time: datetime) -> datetime:
@@ -93,7 +93,7 @@ class Sidecar(Model):
     record_digest: str = ""
 
     @model_validator(mode="after")
-    def _check_elsewhere_names(self) -> Self:
+    def _check_external_input_names(self) -> Self:
         if unexpected := sorted(self.elsewhere.keys() - self.inputs.keys()):
             raise ValueError(f"elsewhere: {unexpected[0]!r} is no input")
         return self
@@ -166,13 +166,13 @@ def write_outputs(
     rule: str,
     inputs: Mapping[str, Sequence[str]],
     outputs: Mapping[str, str],
-    sidecar: str,
+    sidecar_path: str,
     parameters: dict[str, Any],
     execution: ExecutionConfig,
     origin: Origin,
     device: str = "cpu",
     threads: int = 1,
-    log: str | None = None,
+    log_path: str | None = None,
     start_time: datetime | None = None,
     staging_dir: Path | None = None,
 ) -> Iterator[dict[str, Path]]:
@@ -182,13 +182,13 @@ def write_outputs(
         rule: name of the rule in the workflow, or "pipeline".
         inputs: input files by input name.
         outputs: output file by output name.
-        sidecar: path of the sidecar.
+        sidecar_path: path of the sidecar.
         parameters: params of the rule.
         execution: section `execution` of the configuration; includes the results folder.
         origin: code, package versions and hardware.
         device: "cpu" or "cuda".
         threads: CPU threads of the job.
-        log: log file of the job.
+        log_path: log file of the job.
         start_time: UTC; None: now.
         staging_dir: folder of the finished files, which a caller moves to the paths in the sidecar;
             None: the final folders.
@@ -205,7 +205,7 @@ def write_outputs(
     """
     start_time = start_time or datetime.now(UTC)
     results_dir = execution.results_dir
-    finals = [Path(file) for file in (*outputs.values(), sidecar)]
+    finals = [Path(file) for file in (*outputs.values(), sidecar_path)]
     if staging_dir:
         finals = [staging_dir / final.name for final in finals]
     for final in finals:
@@ -223,12 +223,14 @@ def write_outputs(
         content = Sidecar(
             rule=rule,
             outputs={
-                name: {_require_path_in_results(outputs[name], results_dir): file_digest(path)}
+                name: {_relative_to_results_or_raise(outputs[name], results_dir): file_digest(path)}
                 for name, path in temporary.items()
             },
             inputs={name: internal for name, (internal, _) in digests.items()},
             elsewhere={name: external for name, (_, external) in digests.items() if external},
-            log={_require_path_in_results(log, results_dir): file_digest(log)} if log else {},
+            log={_relative_to_results_or_raise(log_path, results_dir): file_digest(log_path)}
+            if log_path
+            else {},
             parameters=parameters,
             execution=execution,
             device=device,
@@ -240,13 +242,17 @@ def write_outputs(
             end=datetime.fromtimestamp(0, UTC) + timedelta(microseconds=end),
         )
         write_text(temporary_sidecar, content.with_record_digest().to_text())
-        _rename_to_final((*temporary.values(), temporary_sidecar), finals, end_ns=end * 1000)
+        _set_end_time_and_rename(
+            (*temporary.values(), temporary_sidecar), finals, end_ns=end * 1000
+        )
     finally:
         for path in (*temporary.values(), temporary_sidecar):
             path.unlink(missing_ok=True)
 
 
-def _rename_to_final(temporaries: Sequence[Path], finals: Sequence[Path], end_ns: int) -> None:
+def _set_end_time_and_rename(
+    temporaries: Sequence[Path], finals: Sequence[Path], end_ns: int
+) -> None:
     """Set the modification time of all files, then rename them, the sidecar last."""
     for path in temporaries:
         os.utime(path, ns=(end_ns, end_ns))
@@ -260,7 +266,7 @@ def relative_to_results(path: str, results_dir: str) -> str | None:
     return absolute.relative_to(folder).as_posix() if absolute.is_relative_to(folder) else None
 
 
-def _require_path_in_results(path: str, results_dir: str) -> str:
+def _relative_to_results_or_raise(path: str, results_dir: str) -> str:
     """Return the path relative to the results folder.
 
     Raises:

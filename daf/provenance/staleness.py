@@ -49,14 +49,14 @@ class JobSpec:
         rule: name of the rule in the workflow.
         inputs: files by input name, without `UNRECORDED_INPUT`.
         outputs: one file by output name, without the sidecar.
-        sidecar: path of the sidecar.
+        sidecar_path: path of the sidecar.
         parameters: params of the rule; with the inputs they determine the outputs.
     """
 
     rule: str
     inputs: dict[str, list[str]]
     outputs: dict[str, str]
-    sidecar: str
+    sidecar_path: str
     parameters: dict[str, Any]
 
 
@@ -120,11 +120,11 @@ def find_stale_reason(
         if not locate_output(file).is_file():
             return f"{file} is missing"
     try:
-        sidecar = Sidecar.read(locate_output(spec.sidecar))
+        sidecar = Sidecar.read(locate_output(spec.sidecar_path))
     except ConfigError as error:
         return str(error)
     if sidecar.with_record_digest() != sidecar:
-        return f"{spec.sidecar} was edited"
+        return f"{spec.sidecar_path} was edited"
     if sidecar.rule != spec.rule:
         return f"rule {sidecar.rule} made it"
     if sidecar.parameters != spec.parameters:
@@ -163,7 +163,7 @@ def _find_input_change(
     return None
 
 
-def first_different_key(recorded: Any, requested: Any, key: str = "") -> str | None:
+def first_different_key(recorded: Any, requested: Any, key_prefix: str = "") -> str | None:
     """Return the dotted key of the first difference between plain data; None if they are equal.
 
     Tuples equal lists, as in JSON.
@@ -171,7 +171,7 @@ def first_different_key(recorded: Any, requested: Any, key: str = "") -> str | N
     Args:
         recorded: plain data of the sidecar.
         requested: plain data of the job.
-        key: dotted key of both.
+        key_prefix: dotted key of both.
     """
     pairs: list[tuple[Any, Any, Any]]
     if isinstance(recorded, Mapping) and isinstance(requested, Mapping):
@@ -182,9 +182,11 @@ def first_different_key(recorded: Any, requested: Any, key: str = "") -> str | N
         pairs = [(index, *values) for index, values in enumerate(items)]
     else:
         is_same = type(recorded) is type(requested) and recorded == requested
-        return None if is_same else key
+        return None if is_same else key_prefix
     for part, old, new in pairs:
-        difference = first_different_key(old, new, f"{key}.{part}" if key else str(part))
+        difference = first_different_key(
+            old, new, f"{key_prefix}.{part}" if key_prefix else str(part)
+        )
         if difference is not None:
             return difference
     return None
@@ -200,8 +202,8 @@ def restore_modification_times(spec: JobSpec) -> list[str]:
         the files with a new modification time.
     """
     restored = []
-    end_ns = round(Sidecar.read(spec.sidecar).end.timestamp() * 1e6) * 1000
-    for file in (*spec.outputs.values(), spec.sidecar):
+    end_ns = round(Sidecar.read(spec.sidecar_path).end.timestamp() * 1e6) * 1000
+    for file in (*spec.outputs.values(), spec.sidecar_path):
         status = os.stat(file)
         if status.st_mtime_ns != end_ns:
             file_hash = _digests.pop((file, *_stat_fingerprint(status)), None)

@@ -22,8 +22,8 @@ def build_benchmark_report(
     title: str,
     stats_file: str,
     run_files: Iterable[str],
-    curve_files: Iterable[str],
-    run_labels: Mapping[str, str],
+    metrics_files: Iterable[str],
+    policy_label_by_run: Mapping[str, str],
     environment_file: str,
     replay_files: Iterable[str],
     missions: Iterable[Mission],
@@ -38,8 +38,8 @@ def build_benchmark_report(
         title: heading of the page.
         stats_file: path of stats.json.
         run_files: paths of the run.json files.
-        curve_files: paths of the metrics.parquet files, in the order of `run_files`.
-        run_labels: label of the policy of each run.
+        metrics_files: paths of the metrics.parquet files, in the order of `run_files`.
+        policy_label_by_run: label of the policy of each run.
         environment_file: path of environment.json.
         replay_files: paths of the replays for the replay viewer.
         missions: evaluation missions.
@@ -52,23 +52,27 @@ def build_benchmark_report(
     Raises:
         ConfigError: a file cannot be read, or has invalid content.
     """
-    run_files, curve_files, replay_files = list(run_files), list(curve_files), list(replay_files)
+    run_files, metrics_files, replay_files = (
+        list(run_files),
+        list(metrics_files),
+        list(replay_files),
+    )
     run_infos = [load_json(path) for path in run_files]
-    run_infos = [run | {"policy": run_labels[run["run"]]} for run in run_infos]
+    run_infos = [run | {"policy": policy_label_by_run[run["run"]]} for run in run_infos]
     analysis = load_json(stats_file)
     return render_experiment_report(
         title=title,
         stats=analysis,
         failed_evaluations=analysis["left_out"],
         runs=run_infos,
-        curves=_load_learning_curves(run_infos, curve_files),
+        training_metrics=_load_training_metrics(run_infos, metrics_files),
         missions=[_collect_mission_facts(mission, run_infos) for mission in missions],
         config=config,
         environment=load_json(environment_file),
         provenance=provenance,
-        sources=_compute_file_digests(stats_file, *run_files, *curve_files, *replay_files),
+        source_digests=_compute_file_digests(stats_file, *run_files, *metrics_files, *replay_files),
         episode_views=list(
-            filter(None, (_load_first_episode(path, run_labels) for path in replay_files))
+            filter(None, (_load_first_episode(path, policy_label_by_run) for path in replay_files))
         ),
     )
 
@@ -105,7 +109,7 @@ def build_sweep_report(
         rounds=load_table(rounds_file),
         environment=load_json(environment_file),
         command=command,
-        sources=_compute_file_digests(search_file, trials_file, rounds_file),
+        source_digests=_compute_file_digests(search_file, trials_file, rounds_file),
     )
 
 
@@ -121,23 +125,27 @@ def _path_in_results(path: str) -> str:
     return "/".join(Path(path).parts[-3:])
 
 
-def _load_learning_curves(runs: Iterable[RunJson], curve_files: Iterable[str]) -> pd.DataFrame:
+def _load_training_metrics(runs: Iterable[RunJson], metrics_files: Iterable[str]) -> pd.DataFrame:
     tables = [
         load_table(path).assign(
             run=run["run"], policy=run["policy"], training_seed=run["training_seed"]
         )
-        for run, path in zip(runs, curve_files)
+        for run, path in zip(runs, metrics_files)
     ]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def _load_first_episode(replay_file: str, run_labels: Mapping[str, str]) -> EpisodeView | None:
+def _load_first_episode(
+    replay_file: str, policy_label_by_run: Mapping[str, str]
+) -> EpisodeView | None:
     replay = Replay.read(replay_file)
-    if replay.run not in run_labels:
-        raise ConfigError(f"{replay_file}: key 'run': {suggest(replay.run, sorted(run_labels))}")
+    if replay.run not in policy_label_by_run:
+        raise ConfigError(
+            f"{replay_file}: key 'run': {suggest(replay.run, sorted(policy_label_by_run))}"
+        )
     try:
-        return EpisodeView.from_replay(
-            replay, run_labels[replay.run], _path_in_results(replay_file)
+        return EpisodeView.from_first_episode(
+            replay, policy_label_by_run[replay.run], _path_in_results(replay_file)
         )
     except ConfigError as error:
         raise ConfigError(f"{replay_file}: {error}") from None

@@ -12,7 +12,7 @@ from daf.report.tables import (
     percent_cell,
     score_cell,
 )
-from daf.stats import format_names, format_score
+from daf.stats import abbreviate_name_list, format_score
 from daf.stats.analyse import Statistics
 from daf.stats.family import Comparison
 from daf.stats.profiles import Profile
@@ -25,7 +25,7 @@ def pair_verdicts_table(table_name: str, pairs: Sequence[Comparison]) -> Table:
         note = f" ({pair['note']})" if pair["note"] else ""
         rows.append(
             [
-                *_mission_cells(pair),
+                *_mission_name_cells(pair),
                 Cell(f"{pair['a']} − {pair['b']}"),
                 score_cell(pair["difference"]),
                 interval_cell(pair),
@@ -36,14 +36,14 @@ def pair_verdicts_table(table_name: str, pairs: Sequence[Comparison]) -> Table:
             ]
         )
     columns = ["Pair", "Difference", "Interval", "Holm p", "Verdict", "Claim", "Method"]
-    return Table(table_name, (["Mission"] if _has_missions(pairs) else []) + columns, rows)
+    return Table(table_name, (["Mission"] if _has_mission_names(pairs) else []) + columns, rows)
 
 
 def pair_statistics_table(table_name: str, pairs: Sequence[Comparison]) -> Table:
     """Return the other statistics of each pair."""
     rows = [
         [
-            *_mission_cells(pair),
+            *_mission_name_cells(pair),
             Cell(f"{pair['a']} − {pair['b']}"),
             percent_cell(pair["improvement"]),
             Cell(_format_percent_interval(pair["improvement_low"], pair["improvement_high"])),
@@ -53,7 +53,7 @@ def pair_statistics_table(table_name: str, pairs: Sequence[Comparison]) -> Table
             p_value_cell(pair["p_t"]),
             score_cell(pair["margin"]),
             p_value_cell(pair["p_equivalence_holm"]),
-            Cell(_further_units_cell_text(pair)),
+            Cell(_format_units_still_needed(pair)),
         ]
         for pair in pairs
     ]
@@ -69,18 +69,18 @@ def pair_statistics_table(table_name: str, pairs: Sequence[Comparison]) -> Table
         ),
         *("Margin", "Holm p (equivalence)", "Units still needed"),
     ]
-    return Table(table_name, (["Mission"] if _has_missions(pairs) else []) + columns, rows)
+    return Table(table_name, (["Mission"] if _has_mission_names(pairs) else []) + columns, rows)
 
 
-def _has_missions(pairs: Sequence[Comparison]) -> bool:
+def _has_mission_names(pairs: Sequence[Comparison]) -> bool:
     return any(pair["mission"] is not None for pair in pairs)
 
 
-def _mission_cells(pair: Comparison) -> list[Cell]:
+def _mission_name_cells(pair: Comparison) -> list[Cell]:
     return [] if pair["mission"] is None else [Cell(pair["mission"])]
 
 
-def _further_units_cell_text(pair: Comparison) -> str:
+def _format_units_still_needed(pair: Comparison) -> str:
     if pair["further"] is None:
         return DASH
     names = {"training_seeds": "training seeds", "episodes": "episodes"}
@@ -149,7 +149,7 @@ def best_policy_certainty_text(stats: Statistics) -> str:
         return "No mission has results of every policy"
     if len(stats["best_policies"]) > 1:
         return "No: equal means"
-    return f"No: {format_names(others)} may be as good" if others else "Only policy"
+    return f"No: {abbreviate_name_list(others)} may be as good" if others else "Only policy"
 
 
 def sample_size_text(stats: Statistics) -> str:
@@ -163,5 +163,5 @@ def sample_size_text(stats: Statistics) -> str:
     untestable = [p["policy"] for p in stats["policies"] if p["seeds_missing"]]
     note = ""
     if untestable:
-        note = f" (a test of {format_names(untestable)} needs {stats['seeds_needed']})"
+        note = f" (a test of {abbreviate_name_list(untestable)} needs {stats['seeds_needed']})"
     return f"{seeds_text} training seed{plural} per trained policy{note}; {episodes} episodes"

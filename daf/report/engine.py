@@ -54,7 +54,7 @@ def _speed_row(measurement: Mapping[str, Any]) -> list[Cell]:
         mettagrid_cells = [
             _median_range_cell(mettagrid["rates"], RATE_UNIT),
             Cell(f"{tokens:.0f}", tokens),
-            _median_range_cell(measurement["ratios"], 1, strong=True),
+            _median_range_cell(measurement["ratios"], 1, is_strong=True),
         ]
     return [
         Cell(measurement["mission"]),
@@ -67,9 +67,9 @@ def _speed_row(measurement: Mapping[str, Any]) -> list[Cell]:
     ]
 
 
-def _median_range_cell(values: Sequence[float], divisor: float, strong: bool = False) -> Cell:
+def _median_range_cell(values: Sequence[float], divisor: float, is_strong: bool = False) -> Cell:
     low, median, high = (f(values) / divisor for f in (min, statistics.median, max))
-    return Cell(f"{median:.3g} ({low:.3g} to {high:.3g})", median, strong)
+    return Cell(f"{median:.3g} ({low:.3g} to {high:.3g})", median, is_strong)
 
 
 def _speed_charts_by_mission(measurements: Sequence[Mapping[str, Any]]) -> list[tuple[str, Markup]]:

@@ -23,9 +23,9 @@ class EpisodeView(NamedTuple):
     """One recorded episode for the replay viewer.
 
     Attributes:
-        policy: label of the policy.
-        file: path of the replay in the results folder.
-        run: name of the run.
+        policy_label: label of the policy.
+        replay_path: path of the replay in the results folder.
+        run_name: name of the run.
         mission: mission with the layout of the episode.
         world_seed: seed of the episode.
         score: final score.
@@ -33,9 +33,9 @@ class EpisodeView(NamedTuple):
         states: JSON for a script element, name of each field -> [values, repeats].
     """
 
-    policy: str
-    file: str
-    run: str
+    policy_label: str
+    replay_path: str
+    run_name: str
     mission: Mission
     world_seed: int
     score: int
@@ -43,8 +43,8 @@ class EpisodeView(NamedTuple):
     states: Markup
 
     @classmethod
-    def from_replay(
-        cls, replay: Replay, policy_label: str, replay_file: str
+    def from_first_episode(
+        cls, replay: Replay, policy_label: str, replay_path: str
     ) -> "EpisodeView | None":
         """Return the first episode of a replay; None if it has no episode."""
         if not replay.episodes:
@@ -57,9 +57,9 @@ class EpisodeView(NamedTuple):
         }
         mission = replay.mission
         return cls(
-            policy=policy_label,
-            file=replay_file,
-            run=replay.run,
+            policy_label=policy_label,
+            replay_path=replay_path,
+            run_name=replay.run,
             mission=mission if episode.layout is None else mission.select_layout(episode.layout),
             world_seed=episode.world_seed,
             score=episode.score,
@@ -86,12 +86,12 @@ def replay_viewer_data(
         return None
     names = list(dict.fromkeys(view.mission.name for view in episode_views))
     ordered = sorted(episode_views, key=lambda view: names.index(view.mission.name))
-    fits = _select_within_budget([len(view.states) for view in ordered], max_bytes)
+    fits = _select_indices_within_budget([len(view.states) for view in ordered], max_bytes)
     included = [view for number, view in enumerate(ordered) if number in fits]
     missions = {view.mission.name: view.mission for view in included}
     choices: dict[str, list[dict]] = {name: [] for name in missions}
     for number, view in enumerate(included):
-        choice = {"number": number, "policy": view.policy, "score": view.score}
+        choice = {"number": number, "policy": view.policy_label, "score": view.score}
         choices[view.mission.name].append(choice)
     return {
         "index": _html_safe_json(
@@ -111,7 +111,7 @@ def replay_viewer_data(
     }
 
 
-def _select_within_budget(sizes_in_bytes: Sequence[int], max_bytes: int) -> set[int]:
+def _select_indices_within_budget(sizes_in_bytes: Sequence[int], max_bytes: int) -> set[int]:
     """Return the indices of the smallest items that fit into the budget together."""
     order = sorted(range(len(sizes_in_bytes)), key=sizes_in_bytes.__getitem__)
     totals = accumulate(sizes_in_bytes[number] for number in order)
@@ -124,9 +124,9 @@ def _html_safe_json(data: Any) -> Markup:
 
 def _viewer_episode_data(view: EpisodeView) -> dict[str, Any]:
     return {
-        "policy": view.policy,
+        "policy": view.policy_label,
         "mission": view.mission.name,
-        "run": view.run,
+        "run": view.run_name,
         # JavaScript has no 64-bit integers, so the seed is text.
         "world_seed": str(view.world_seed),
         "score": view.score,
@@ -173,6 +173,9 @@ def _viewer_station_data(
 
 
 def _omitted_episodes_table(omitted_views: Sequence[EpisodeView]) -> Table | None:
-    rows = [[Cell(view.policy), Cell(view.mission.name), Cell(view.file)] for view in omitted_views]
+    rows = [
+        [Cell(view.policy_label), Cell(view.mission.name), Cell(view.replay_path)]
+        for view in omitted_views
+    ]
     columns = ["Policy", "Mission", "File"]
     return Table("Recorded episodes not included in this page", columns, rows) if rows else None

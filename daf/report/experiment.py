@@ -8,7 +8,7 @@ import pandas as pd
 from daf.report import claim_tables, run_tables, tables
 from daf.report.episode_player import EpisodeView, replay_viewer_data
 from daf.report.game_tables import game_statistics_table
-from daf.report.learning_curves import build_learning_curves
+from daf.report.learning_curves import build_learning_curves_by_mission
 from daf.report.map_chart import assign_station_colors, map_chart
 from daf.report.page import format_yaml, render_template
 from daf.report.result_types import MissionFacts, RunJson
@@ -28,12 +28,12 @@ def render_experiment_report(
     title: str,
     stats: Statistics,
     runs: Sequence[RunJson],
-    curves: pd.DataFrame,
+    training_metrics: pd.DataFrame,
     missions: Sequence[MissionFacts],
     config: Mapping[str, Any],
     environment: Mapping[str, Any],
     provenance: Mapping[str, Any],
-    sources: Mapping[str, str],
+    source_digests: Mapping[str, str],
     failed_evaluations: Sequence[Mapping[str, Any]] = (),
     episode_views: Sequence[EpisodeView] = (),
 ) -> str:
@@ -43,15 +43,15 @@ def render_experiment_report(
         title: heading of the page.
         stats: result of `daf.stats.analyse`; all statistics of the report come from it.
         runs: run.json of each run; may be empty.
-        curves: all metrics.parquet files with columns run, policy, training_seed added; may be
-            empty.
+        training_metrics: all metrics.parquet files with columns run, policy, training_seed added;
+            may be empty.
         missions: dicts with name, description, map (rows), legend (character to name), agents,
             max_steps, ceiling (or None), facts (label to text).
         config: resolved configuration.
         environment: environment.json; values specific to one machine are omitted.
         failed_evaluations: dicts with policy, run, mission.
         provenance: label to value; "command" is the command line that reproduces the report.
-        sources: SHA-256 of each source file.
+        source_digests: SHA-256 of each source file.
         episode_views: episodes for the replay viewer.
 
     Returns:
@@ -95,7 +95,7 @@ def render_experiment_report(
             "Numbers of each pair on each mission", stats["comparisons"]
         ),
         teams=teams_section(stats),
-        learning=_learning_curve_sections(curves, styles, ceilings, stats["score_unit"]),
+        learning=_learning_curve_sections(training_metrics, styles, ceilings, stats["score_unit"]),
         shaping=_describe_reward_shaping(runs),
         missions=[
             _mission_section(mission)
@@ -103,7 +103,7 @@ def render_experiment_report(
             for mission in missions
         ],
         player=replay_viewer_data(
-            sorted(episode_views, key=lambda view: styles.get(view.policy, len(order)))
+            sorted(episode_views, key=lambda view: styles.get(view.policy_label, len(order)))
         ),
         training=run_tables.training_settings_table(runs),
         runs=run_tables.runs_table(runs),
@@ -112,30 +112,30 @@ def render_experiment_report(
         checks=tables.environment_checks_table(environment),
         versions=tables.facts_table("Versions", environment.get("versions", {})),
         provenance=tables.provenance_table(provenance, environment),
-        sources=tables.sources_table(sources),
+        sources=tables.sources_table(source_digests),
     )
 
 
 def _result_section(
     stats: Statistics,
-    mission: str | None,
+    mission_name: str | None,
     ceiling: float | None,
-    policy_styles: Mapping[str, int],
+    style_index_by_policy: Mapping[str, int],
 ) -> dict[str, Any]:
     """Return the chart, tables and texts of one mission, or of all missions (None)."""
-    overall = mission is None
-    scope = "over all missions" if overall else f"on {mission}"
+    overall = mission_name is None
+    scope = "over all missions" if overall else f"on {mission_name}"
     items = stats["overall"] if overall else stats["estimates"]
-    by_policy = {item["policy"]: item for item in items if item["mission"] == mission}
-    ranks = stats["ranking"]["overall"] if overall else stats["ranking"]["missions"][mission]
+    by_policy = {item["policy"]: item for item in items if item["mission"] == mission_name}
+    ranks = stats["ranking"]["overall"] if overall else stats["ranking"]["missions"][mission_name]
     estimates = [by_policy[rank["policy"]] for rank in ranks]
     units = sorted({item["unit"].replace("_", " ") for item in estimates})
     interval = (
         f"{100 * stats['confidence']:g} % intervals over {' or '.join(f'{u}s' for u in units)}"
     )
-    verdict = stats if overall else stats["mission_verdicts"][mission]
+    verdict = stats if overall else stats["mission_verdicts"][mission_name]
     return {
-        "mission": "Overall" if overall else mission,
+        "mission": "Overall" if overall else mission_name,
         "verdict": verdict["verdict"],
         "interval": interval,
         "ceiling": ceiling,
@@ -157,44 +157,49 @@ def _result_section(
         ),
         "table": tables.interval_table(f"Mean scores {scope}", estimates, ranks),
         "robust": claim_tables.robust_statistics_table(f"Typical scores {scope}", estimates),
-        "profile": _profile_section(stats, mission, scope, policy_styles),
-        "missing": [i["policy"] for i in stats["missing"] if i["mission"] == mission],
+        "profile": _profile_section(stats, mission_name, scope, style_index_by_policy),
+        "missing": [i["policy"] for i in stats["missing"] if i["mission"] == mission_name],
     }
 
 
 def _profile_section(
-    stats: Statistics, mission: str | None, scope_text: str, policy_styles: Mapping[str, int]
+    stats: Statistics,
+    mission_name: str | None,
+    scope_text: str,
+    style_index_by_policy: Mapping[str, int],
 ) -> dict[str, Any] | None:
     profiles = stats["profiles"]
-    profile = profiles["overall"] if mission is None else profiles["missions"][mission]
+    profile = profiles["overall"] if mission_name is None else profiles["missions"][mission_name]
     if profile is None:
         return None
-    are_scores_fractions = mission is None
+    are_scores_fractions = mission_name is None
     title = f"Performance profiles {scope_text}"
     score_unit = "fraction of the ceiling" if are_scores_fractions else stats["score_unit"]
     policies = sorted(
-        (curve["policy"] for curve in profile["curves"]), key=policy_styles.__getitem__
+        (curve["policy"] for curve in profile["curves"]), key=style_index_by_policy.__getitem__
     )
     return {
         "chart": performance_profile_chart(
-            profile, policy_styles, title=title, score_unit=score_unit
+            profile, style_index_by_policy, title=title, score_unit=score_unit
         ),
-        "legend": [(policy, style_css_classes(policy_styles[policy])) for policy in policies],
+        "legend": [
+            (policy, style_css_classes(style_index_by_policy[policy])) for policy in policies
+        ],
         "table": claim_tables.performance_profile_table(title, profile, are_scores_fractions),
     }
 
 
 def _learning_curve_sections(
     metrics: pd.DataFrame,
-    policy_styles: Mapping[str, int],
+    style_index_by_policy: Mapping[str, int],
     ceilings: Mapping[str, float | None],
     score_unit: str,
 ) -> list[dict[str, Any]]:
     if metrics.empty:
         return []
-    trained = sorted(set(metrics["policy"]) - set(policy_styles))
-    policy_styles = dict(policy_styles) | {
-        policy: len(policy_styles) + i for i, policy in enumerate(trained)
+    trained = sorted(set(metrics["policy"]) - set(style_index_by_policy))
+    style_index_by_policy = dict(style_index_by_policy) | {
+        policy: len(style_index_by_policy) + i for i, policy in enumerate(trained)
     }
     return [
         {
@@ -205,10 +210,12 @@ def _learning_curve_sections(
                 score_unit=score_unit,
                 ceiling=ceilings.get(mission),
             ),
-            "legend": [(curve.policy, style_css_classes(curve.style)) for curve in curves],
+            "legend": [(curve.policy_label, style_css_classes(curve.style)) for curve in curves],
             "table": tables.learning_curve_table(mission, curves),
         }
-        for mission, curves in build_learning_curves(metrics, policy_styles).items()
+        for mission, curves in build_learning_curves_by_mission(
+            metrics, style_index_by_policy
+        ).items()
         if curves
     ]
 

@@ -15,16 +15,16 @@ SECTIONS = (
 
 
 def game_statistics_table(
-    stats: Statistics, mission: str, policy_order: Sequence[str]
+    stats: Statistics, mission_name: str, policy_order: Sequence[str]
 ) -> Table | None:
     """Return the means per episode of all nonzero game statistics, with one column per policy.
 
     Args:
         stats: stats.json.
-        mission: name of the mission.
+        mission_name: name of the mission.
         policy_order: policies in the order of the columns.
     """
-    means = {i["policy"]: i["means"] for i in stats["game"] if i["mission"] == mission}
+    means = {i["policy"]: i["means"] for i in stats["game"] if i["mission"] == mission_name}
     policies = [policy for policy in policy_order if policy in means]
     names = dict.fromkeys(name for policy in policies for name in means[policy])
     nonzero = [n for n in names if any(means[policy].get(n) for policy in policies)]
@@ -36,5 +36,5 @@ def game_statistics_table(
             rows.append([Cell(section), Cell(name.replace("_", " ")), *values])
     if not rows:
         return None
-    title = f"Game statistics on {mission}, means per episode"
+    title = f"Game statistics on {mission_name}, means per episode"
     return Table(title, ["Section", "Statistic", *policies], rows)

@@ -9,10 +9,10 @@ MAX_POINTS = 40_000
 """Points of all curves of a report together, which bounds the size of the file."""
 
 
-def build_learning_curves(
-    metrics: pd.DataFrame, policy_styles: dict[str, int]
+def build_learning_curves_by_mission(
+    metrics: pd.DataFrame, style_index_by_policy: dict[str, int]
 ) -> dict[str, list[LearningCurve]]:
-    """Return the learning curves of each mission.
+    """Build the learning curves of each mission.
 
     Updates without a finished episode (NaN) are interpolated. Long runs are downsampled to the mean
     score of equal intervals of steps.
@@ -20,7 +20,7 @@ def build_learning_curves(
     Args:
         metrics: all metrics.parquet files with columns run, policy, training_seed added; may be
             empty.
-        policy_styles: color index of each policy, in the order of the curves.
+        style_index_by_policy: color index of each policy, in the order of the curves.
 
     Returns:
         Curves by mission; the key is "all missions" if the metrics have no score per mission.
@@ -36,14 +36,14 @@ def build_learning_curves(
         by_policy = dict(iter(rows.groupby("policy")))
         curves_by_mission[name] = [
             _build_learning_curve(policy, by_policy[policy], column, limit, style)
-            for policy, style in policy_styles.items()
+            for policy, style in style_index_by_policy.items()
             if policy in by_policy
         ]
     return curves_by_mission
 
 
 def _build_learning_curve(
-    policy: str, metrics: pd.DataFrame, score_column: str, max_points: int, style_index: int
+    policy_label: str, metrics: pd.DataFrame, score_column: str, max_points: int, style_index: int
 ) -> LearningCurve:
     seeds = []
     for _, run in metrics.groupby("run"):
@@ -57,7 +57,7 @@ def _build_learning_curve(
         grid = np.linspace(first, last, max_points)
     values = np.array([np.interp(grid, steps, scores) for steps, scores in seeds])
     return LearningCurve(
-        policy=policy,
+        policy_label=policy_label,
         steps=grid.tolist(),
         mean=values.mean(axis=0).tolist(),
         low=values.min(axis=0).tolist(),

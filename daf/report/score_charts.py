@@ -75,7 +75,7 @@ def interval_chart(
     low, high = (end(v for v in values if v is not None) for end in (min, max))
     if ceiling is not None and ceiling > 3 * high:
         ceiling = None
-    scores = nice_axis(*_extend_range_to_zero(low, high if ceiling is None else max(high, ceiling)))
+    scores = nice_axis(*_include_zero_if_near(low, high if ceiling is None else max(high, ceiling)))
     x = linear_scale(scores.low, scores.high, left, right)
     floor = top + row_height * len(rows)
     parts = [
@@ -116,14 +116,14 @@ class LearningCurve:
     """Learning curve of one policy on one mission.
 
     Attributes:
-        policy: label of the policy.
+        policy_label: label of the policy.
         steps: agent-steps of the mean, ascending; empty if no steps are common to all seeds.
         mean, low, high: mean, minimum and maximum score over training seeds, at each step.
         seeds: (steps, scores) of each training seed.
         style: index of the color.
     """
 
-    policy: str
+    policy_label: str
     steps: list[float]
     mean: list[float]
     low: list[float]
@@ -154,7 +154,7 @@ def learning_curve_chart(
         top_score = max(top_score, ceiling)
     x_axis, y_axis = (
         nice_axis(0, max(steps)),
-        nice_axis(*_extend_range_to_zero(min(scores), top_score)),
+        nice_axis(*_include_zero_if_near(min(scores), top_score)),
     )
     x = linear_scale(x_axis.low, x_axis.high, left, right)
     y = linear_scale(y_axis.low, y_axis.high, floor, top)
@@ -169,7 +169,7 @@ def learning_curve_chart(
         parts.append(text_element(right, y(ceiling) - 5, name, "ceiling-name", "end"))
     parts += [_learning_curve_element(curve, x, y) for curve in curves]
     final_means = "; ".join(
-        f"{curve.policy} {format_score(curve.mean[-1])}" for curve in curves if curve.mean
+        f"{curve.policy_label} {format_score(curve.mean[-1])}" for curve in curves if curve.mean
     )
     return svg_image(
         WIDTH,
@@ -181,13 +181,13 @@ def learning_curve_chart(
 
 
 def performance_profile_chart(
-    profile: Profile, policy_styles: Mapping[str, int], *, title: str, score_unit: str
+    profile: Profile, style_index_by_policy: Mapping[str, int], *, title: str, score_unit: str
 ) -> Markup:
     """Return a chart of performance profiles: fraction of episodes with a minimum score.
 
     Args:
-        profile: result of `daf.stats.profiles.compute_profile`.
-        policy_styles: color index of each policy.
+        profile: result of `daf.stats.profiles.compute_performance_profiles`.
+        style_index_by_policy: color index of each policy.
         title: title of the text alternative.
         score_unit: name of the x axis, such as "hearts per episode".
     """
@@ -221,7 +221,9 @@ def performance_profile_chart(
         elements.append(element("path", d=line, class_="mean"))
         parts.append(
             element(
-                "g", *elements, class_=f"curve {style_css_classes(policy_styles[curve['policy']])}"
+                "g",
+                *elements,
+                class_=f"curve {style_css_classes(style_index_by_policy[curve['policy']])}",
             )
         )
         texts.append(f"{curve['policy']} {100 * curve['share'][middle]:.0f} %")
@@ -243,7 +245,7 @@ def _learning_curve_element(
     def points(steps: list[float], scores: list[float]) -> list[tuple[float, float]]:
         return [(x_scale(step), y_scale(score)) for step, score in zip(steps, scores, strict=True)]
 
-    parts = [element("title", curve.policy)]
+    parts = [element("title", curve.policy_label)]
     mean = points(curve.steps, curve.mean)
     if len(curve.seeds) > 1 and mean:
         band = points(curve.steps, curve.high) + points(curve.steps, curve.low)[::-1]
@@ -259,7 +261,7 @@ def _learning_curve_element(
     return element("g", *parts, class_=f"curve {style_css_classes(curve.style)}")
 
 
-def _extend_range_to_zero(low: float, high: float) -> tuple[float, float]:
+def _include_zero_if_near(low: float, high: float) -> tuple[float, float]:
     """Extend a range to 0, unless all data are far from 0."""
     return (min(low, 0.0), max(high, 0.0)) if low < 0.5 * high or high <= 0 else (low, high)
 

@@ -50,7 +50,7 @@ def svg_image(width: float, height: float, title: str, description: str, *childr
 
 
 def text_element(
-    x: float, y: float, content: str, class_: str = "", anchor: str | None = None
+    x: float, y: float, content: str, css_classes: str = "", anchor: str | None = None
 ) -> Markup:
     """Return a line of text at a position in pixels.
 
@@ -58,15 +58,15 @@ def text_element(
         x: x of the anchor.
         y: y of the baseline.
         content: text.
-        class_: CSS classes.
+        css_classes: CSS classes.
         anchor: "start" (default), "middle" or "end".
     """
-    return element("text", content, x=x, y=y, class_=class_ or None, text_anchor=anchor)
+    return element("text", content, x=x, y=y, class_=css_classes or None, text_anchor=anchor)
 
 
-def line_element(x1: float, y1: float, x2: float, y2: float, class_: str) -> Markup:
+def line_element(x1: float, y1: float, x2: float, y2: float, css_classes: str) -> Markup:
     """Return a line between two positions in pixels."""
-    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=class_)
+    return element("line", x1=x1, y1=y1, x2=x2, y2=y2, class_=css_classes)
 
 
 def truncate(content: str, max_characters: int) -> str:
@@ -82,9 +82,11 @@ def path_data(points: list[tuple[float, float]], is_closed: bool = False) -> str
     return f"M{coordinates}{'Z' if is_closed else ''}"
 
 
-def linear_scale(low: float, high: float, start: float, end: float) -> Callable[[float], float]:
+def linear_scale(
+    low: float, high: float, start_pixel: float, end_pixel: float
+) -> Callable[[float], float]:
     """Return the linear function from [low, high] (low < high) to pixels [start, end]."""
-    return lambda value: start + (value - low) / (high - low) * (end - start)
+    return lambda value: start_pixel + (value - low) / (high - low) * (end_pixel - start_pixel)
 
 
 class Axis(NamedTuple):

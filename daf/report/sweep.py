@@ -39,7 +39,7 @@ def render_sweep_report(
     rounds: pd.DataFrame,
     environment: Mapping[str, Any],
     command: str,
-    sources: Mapping[str, str],
+    source_digests: Mapping[str, str],
 ) -> str:
     """Render the report. Equal inputs give equal text.
 
@@ -50,7 +50,7 @@ def render_sweep_report(
         rounds: rounds.parquet.
         environment: environment.json.
         command: command line that reproduces the sweep.
-        sources: SHA-256 of each source file.
+        source_digests: SHA-256 of each source file.
 
     Returns:
         HTML text.
@@ -76,7 +76,7 @@ def render_sweep_report(
         config_yaml=format_yaml(sweep.model_dump(mode="json", exclude={"execution"})),
         provenance=provenance_table({}, environment),
         versions=facts_table("Versions", environment.get("versions", {})),
-        sources=sources_table(sources),
+        sources=sources_table(source_digests),
     )
 
 
@@ -178,7 +178,7 @@ def _slice_charts(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str,
                 ],
                 hyperparameter=name,
                 objective_name=sweep.objective_metric,
-                is_log_scale=_uses_log_scale(
+                is_log_scale=_should_use_log_scale(
                     parameter.log, [values.get(name) for values in points]
                 ),
             ),
@@ -192,12 +192,12 @@ def _number_or_text(value: Any) -> Any:
     return value if value is None or is_number(value) else format_value(value)
 
 
-def _uses_log_scale(is_requested: bool, values: Sequence[Any]) -> bool:
-    """Return True if an axis is logarithmic: on request, or for positive values over 8-fold."""
+def _should_use_log_scale(is_searched_in_log_space: bool, values: Sequence[Any]) -> bool:
+    """Return True for positive values that are searched in log space, or that differ 8-fold."""
     numbers = [value for value in values if is_number(value)]
     if len(numbers) < len(values) or not numbers or min(numbers) <= 0:
         return False
-    return is_requested or max(numbers) / min(numbers) >= 8
+    return is_searched_in_log_space or max(numbers) / min(numbers) >= 8
 
 
 def _importance_section(importances: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

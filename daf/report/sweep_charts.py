@@ -38,6 +38,18 @@ class HyperparameterAxis(NamedTuple):
     labels: list[str]
 
 
+class ObjectiveAxis(NamedTuple):
+    """Vertical axis of the objective.
+
+    Attributes:
+        scale: function from objectives to pixels.
+        elements: grid, labels and name of the axis.
+    """
+
+    scale: Callable[[float], float]
+    elements: list[Markup]
+
+
 def slice_chart(
     points: Sequence[Mapping[str, Any]],
     *,
@@ -190,9 +202,7 @@ def _pad_range(low: float, high: float) -> tuple[float, float]:
     return low - padding, high + padding
 
 
-def _objective_axis(
-    values: Sequence[float | None], objective_name: str
-) -> tuple[Callable[[float], float], list[Markup]]:
+def _objective_axis(values: Sequence[float | None], objective_name: str) -> ObjectiveAxis:
     """Return the scale of the objective, and the elements of its grid and labels."""
     values = [value for value in values if value is not None]
     y_axis = nice_axis(*_pad_range(min(values), max(values)))
@@ -201,4 +211,4 @@ def _objective_axis(
     for tick, label in zip(y_axis.ticks, format_tick_labels(y_axis.ticks)):
         parts.append(line_element(LEFT, y(tick), RIGHT, y(tick), "grid"))
         parts.append(text_element(LEFT - 8, y(tick) + 4, label, "tick", "end"))
-    return y, parts
+    return ObjectiveAxis(y, parts)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from daf.report.result_types import Estimate
 from daf.report.score_charts import LearningCurve
-from daf.stats import format_names, format_score
+from daf.stats import abbreviate_name_list, format_score
 from daf.stats.analyse import Statistics
 from daf.stats.verdict import RankedPolicy
 
@@ -47,9 +47,9 @@ class Table(NamedTuple):
         ]
 
 
-def score_cell(value: float | None, strong: bool = False) -> Cell:
+def score_cell(value: float | None, is_strong: bool = False) -> Cell:
     """Return the cell of a score; a dash for None."""
-    return Cell(DASH) if value is None else Cell(format_score(value), value, strong)
+    return Cell(DASH) if value is None else Cell(format_score(value), value, is_strong)
 
 
 def count_cell(value: int | None) -> Cell:
@@ -106,7 +106,7 @@ def ranking_table(stats: Statistics) -> Table:
                 Cell(str(rank["rank"]), rank["rank"]),
                 Cell(_format_possible_ranks(rank), rank["rank_low"]),
                 Cell(rank["policy"], strong=rank["rank"] == 1),
-                score_cell(item["mean"], strong=rank["rank"] == 1),
+                score_cell(item["mean"], is_strong=rank["rank"] == 1),
                 interval_cell(item),
                 score_cell(item["sd"]),
                 unit_count_cell(item),
@@ -131,7 +131,7 @@ def leaders_table(stats: Statistics) -> Table:
     for mission in stats["missions"]:
         verdict = stats["mission_verdicts"][mission]
         item = estimates[verdict["best_policies"][0], mission]
-        others = format_names(verdict["undecided_with"])
+        others = abbreviate_name_list(verdict["undecided_with"])
         if verdict["decided"]:
             certainty = "significantly higher than all others"
         elif len(verdict["best_policies"]) > 1:
@@ -157,7 +157,10 @@ def means_table(stats: Statistics) -> Table:
     best = {m: v["best_policies"] for m, v in stats["mission_verdicts"].items()}
     rows = [
         [Cell(policy)]
-        + [score_cell(means.get((policy, m)), strong=policy in best[m]) for m in stats["missions"]]
+        + [
+            score_cell(means.get((policy, m)), is_strong=policy in best[m])
+            for m in stats["missions"]
+        ]
         for policy in order_policies(stats)
     ]
     return Table("Mean score of each policy on each mission", ["Policy", *stats["missions"]], rows)
@@ -191,7 +194,7 @@ def interval_table(
     return Table(table_name, [*columns, "Note"], rows)
 
 
-def learning_curve_table(mission: str, curves: Sequence[LearningCurve]) -> Table:
+def learning_curve_table(mission_name: str, curves: Sequence[LearningCurve]) -> Table:
     """Return mean and range of learning curves at 6 points of training."""
     rows = []
     for curve in curves:
@@ -199,7 +202,7 @@ def learning_curve_table(mission: str, curves: Sequence[LearningCurve]) -> Table
         for index in sorted({round(last * i / 5) for i in range(6)} if last >= 0 else []):
             rows.append(
                 [
-                    Cell(curve.policy),
+                    Cell(curve.policy_label),
                     count_cell(round(curve.steps[index])),
                     score_cell(curve.mean[index]),
                     score_cell(curve.low[index]),
@@ -208,7 +211,7 @@ def learning_curve_table(mission: str, curves: Sequence[LearningCurve]) -> Table
                 ]
             )
     columns = ["Policy", "Agent-steps", "Mean", "Lowest seed", "Highest seed", "Seeds"]
-    return Table(f"Learning curves on {mission}", columns, rows)
+    return Table(f"Learning curves on {mission_name}", columns, rows)
 
 
 def environment_checks_table(environment: Mapping[str, Any]) -> Table:

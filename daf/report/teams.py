@@ -72,7 +72,7 @@ def teams_section(stats: Statistics) -> dict[str, Any] | None:
     }
 
 
-def _mission_cell(estimate: Estimate) -> Cell:
+def _mission_name_cell(estimate: Estimate) -> Cell:
     return Cell("all missions" if estimate["mission"] is None else estimate["mission"])
 
 
@@ -81,15 +81,15 @@ def _claim_subject_cell(estimate: Estimate) -> Cell:
 
 
 def _mixed_teams_table(
-    table_name: str, estimates: Sequence[Estimate], agent_counts: Mapping[str, Any]
+    table_name: str, estimates: Sequence[Estimate], agent_counts_by_team: Mapping[str, Any]
 ) -> Table:
     rows = []
     for item in estimates:
-        counts = agent_counts[item["team"]].get(item["mission"], {})
+        counts = agent_counts_by_team[item["team"]].get(item["mission"], {})
         rows.append(
             [
                 Cell(item["team"]),
-                _mission_cell(item),
+                _mission_name_cell(item),
                 Cell(", ".join(f"{n} {policy}" for policy, n in counts.items()) or DASH),
                 score_cell(item["mean"]),
                 interval_cell(item),
@@ -118,7 +118,7 @@ def _differences_table(
     rows = [
         [
             Cell(item["policy"]),
-            _mission_cell(item),
+            _mission_name_cell(item),
             score_cell(item[difference_key]),
             interval_cell(item),
             count_cell(item["n_training_seeds"] or None),
@@ -181,7 +181,7 @@ def cross_play_chart(
         score_unit: unit of the means, such as "hearts per episode".
         confidence_level: confidence level of the intervals, such as "95 %".
     """
-    pair_by_names = {names: pair for pair in pairs for names in _both_orders(pair)}
+    pair_by_names = {names: pair for pair in pairs for names in _policy_pair_in_both_orders(pair)}
     policies = sorted({name for names in pair_by_names for name in names})
     names = [f"{n} {truncate(p, LABEL_CHARACTERS)}" for n, p in enumerate(policies, start=1)]
     left = 14 + CHARACTER_WIDTH * max(map(len, names))
@@ -232,7 +232,7 @@ def cross_play_chart(
     )
 
 
-def _both_orders(pair: CrossPlayPair) -> set[tuple[str, str]]:
+def _policy_pair_in_both_orders(pair: CrossPlayPair) -> set[tuple[str, str]]:
     return {(pair["a"], pair["b"]), (pair["b"], pair["a"])}
 
 

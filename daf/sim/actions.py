@@ -12,7 +12,7 @@ from daf.sim.counters import (
     MOVED,
     SHARES,
 )
-from daf.sim.inventory import add_resource, amount_carried
+from daf.sim.inventory import add_resource_within_limits, amount_carried
 from daf.sim.state import Worlds
 from daf.sim.tables.codes import ASSEMBLER_KIND, EMPTY, ENERGY, FIRST_STATION
 from daf.sim.tables.struct import Tables
@@ -78,7 +78,9 @@ def move_agent(
         moved = walk_share_or_use(tables, worlds, world, agent, direction, step)
     if moved:
         # The cost follows the effect and stops at 0: a use of a station may leave less energy.
-        cost = -add_resource(tables, worlds, world, agent, ENERGY, -tables.move_energy)
+        cost = -add_resource_within_limits(
+            tables, worlds, world, agent, ENERGY, -tables.move_energy
+        )
         worlds.counters[world, MOVED] = worlds.counters[world, MOVED] + 1
         worlds.counters[world, ENERGY_SPENT_MOVING] = (
             worlds.counters[world, ENERGY_SPENT_MOVING] + cost
@@ -121,6 +123,6 @@ def walk_share_or_use(
 def share_energy(tables: Tables, worlds: Worlds, world: int, giver: int, receiver: int):
     """Transfer half of the energy of one agent, limited by the room of the receiver."""
     offered = amount_carried(worlds, world, giver, ENERGY) / 2
-    transferred = add_resource(tables, worlds, world, receiver, ENERGY, offered)
-    add_resource(tables, worlds, world, giver, ENERGY, -transferred)
+    transferred = add_resource_within_limits(tables, worlds, world, receiver, ENERGY, offered)
+    add_resource_within_limits(tables, worlds, world, giver, ENERGY, -transferred)
     worlds.counters[world, SHARES] = worlds.counters[world, SHARES] + 1

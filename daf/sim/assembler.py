@@ -4,7 +4,7 @@ import warp as wp
 
 from daf.sim.clipping import add_spread_to_clip_weights
 from daf.sim.counters import FIRST_MADE, FIRST_USE, HEARTS_MADE_BY_1, PARTIAL_USES, REPAIRS
-from daf.sim.inventory import add_resource, amount_carried
+from daf.sim.inventory import add_resource_within_limits, amount_carried
 from daf.sim.state import Worlds
 from daf.sim.tables.codes import HEART, NO_RECIPE, NUM_POSITIONS, NUM_RESOURCES, OUTSIDE
 from daf.sim.tables.struct import Tables
@@ -42,13 +42,13 @@ def cooldown_progress(end_step: wp.uint32, duration: wp.uint32, step: wp.uint32)
 
 
 @wp.func
-def cooldown_steps(cooldown: int, multiplier: float) -> wp.uint32:
+def cooldown_steps(recipe_cooldown: int, multiplier: float) -> wp.uint32:
     """Return the cooldown times the exhaustion multiplier, in steps.
 
     As in the reference engine, only the low 32 bits of the integer part count. A product of 2**63
     or more, or NaN, gives 0.
     """
-    steps = float(cooldown) * multiplier
+    steps = float(recipe_cooldown) * multiplier
     if steps < BEYOND_INT64:
         return wp.uint32(wp.int64(steps))
     return wp.uint32(0)
@@ -94,7 +94,7 @@ def take_from_neighbors(
     for position in range(NUM_POSITIONS):
         code = int(worlds.grid[world, station_cell + tables.neighbor_offset[position]])
         if code >= tables.first_agent and remaining > 0:
-            remaining += add_resource(
+            remaining += add_resource_within_limits(
                 tables, worlds, world, code - tables.first_agent, resource, -remaining
             )
 
@@ -161,8 +161,8 @@ def use_assembler(
     for resource in range(NUM_RESOURCES):
         output = output_amount(tables, recipe, resource, progress)
         if output > 0:
-            accepted = add_resource(tables, worlds, world, agent, resource, output)
-            count_assembler_output(worlds, world, resource, accepted, neighbor_mask)
+            accepted = add_resource_within_limits(tables, worlds, world, agent, resource, output)
+            update_assembler_output_counters(worlds, world, resource, accepted, neighbor_mask)
 
     # start of the cooldown, which grows with exhaustion
     multiplier = worlds.cooldown_multiplier[world, station]
@@ -188,7 +188,7 @@ def use_assembler(
 
 
 @wp.func
-def count_assembler_output(
+def update_assembler_output_counters(
     worlds: Worlds, world: int, resource: int, accepted_amount: int, neighbor_mask: int
 ):
     """Update the game statistics of produced resources and of hearts by team size."""

@@ -24,8 +24,8 @@ from daf.sim.timing import (
     cycle_action_indices,
     format_median_and_range,
     make_clock,
+    measure_total_seconds,
     sample_random_moves,
-    time_calls,
 )
 
 REPEATS = 7
@@ -64,7 +64,7 @@ def measure_speed(
     Raises:
         ValueError: see `Simulation`.
     """
-    with _limited_threads(threads, pin_to_core=device == "cpu" and threads == 1):
+    with _limit_threads(threads, pin_to_core=device == "cpu" and threads == 1):
         simulation = Simulation(mission, num_worlds, device, auto_reset=True, threads=threads)
         clock = make_clock(simulation, threads)
         actions = sample_random_moves(simulation)
@@ -73,13 +73,13 @@ def measure_speed(
         world_actions = actions[:, 0].int().cpu().numpy()
 
         def simulation_seconds(steps: int) -> float:
-            return time_calls(
+            return measure_total_seconds(
                 clock, lambda k: simulation.step(actions[k]), cycle_action_indices(steps)
             )
 
         def mettagrid_seconds(engine: BareMettagridEngine) -> float:
             indices = cycle_action_indices(METTAGRID_STEPS)
-            return time_calls(clock, lambda k: engine.step(world_actions[k]), indices)
+            return measure_total_seconds(clock, lambda k: engine.step(world_actions[k]), indices)
 
         simulation_seconds(WARM_UP)
         if mettagrid:
@@ -115,15 +115,15 @@ def measure_speed(
     }
 
 
-def measure_one_and_all_cores(missions: list[str], threads: int) -> list[dict[str, Any]]:
+def measure_one_and_many_cores(mission_names: list[str], threads: int) -> list[dict[str, Any]]:
     """Measure missions on 1 core and, if `threads` > 1, on `threads` cores with 2048 worlds each.
 
     Args:
-        missions: names or YAML files.
+        mission_names: names or YAML files.
         threads: CPU threads of the second measurement.
     """
     results = []
-    for mission in map(load_mission, missions):
+    for mission in map(load_mission, mission_names):
         results.append(measure_speed(mission))
         if threads > 1:
             results.append(measure_speed(mission, 2048 * threads, num_steps=50, threads=threads))
@@ -145,16 +145,18 @@ def _measure_phase_fractions(
     phase_seconds = dict.fromkeys(simulation._phases, 0.0)
     step_seconds = 0.0
     for index in range(num_steps // 4 + 1):
-        step_seconds += time_calls(
+        step_seconds += measure_total_seconds(
             clock, lambda k: simulation.step(actions[k]), [index % len(actions)]
         )
         for phase in phase_seconds:
-            phase_seconds[phase] += time_calls(clock, lambda p: shard.launch((p,), stream), [phase])
+            phase_seconds[phase] += measure_total_seconds(
+                clock, lambda p: shard.launch((p,), stream), [phase]
+            )
     return {phase: seconds / step_seconds for phase, seconds in phase_seconds.items()}
 
 
 @contextlib.contextmanager
-def _limited_threads(num_threads: int, pin_to_core: bool) -> Iterator[None]:
+def _limit_threads(num_threads: int, pin_to_core: bool) -> Iterator[None]:
     """Limit torch to `num_threads` threads and, if `pin_to_core`, this process to one core."""
     cores, previous_threads = os.sched_getaffinity(0), torch.get_num_threads()
     torch.set_num_threads(num_threads)

@@ -23,7 +23,7 @@ def draw_clip_word(tables: Tables, worlds: Worlds, world: int) -> wp.uint32:
 
 
 @wp.func
-def draw_clip_int(tables: Tables, worlds: Worlds, world: int, upper: int) -> int:
+def draw_clip_int_below(tables: Tables, worlds: Worlds, world: int, upper: int) -> int:
     """Draw an integer in [0, upper) without bias.
 
     Low products are rejected, as in the reference engine.
@@ -55,7 +55,7 @@ def clip_station(
     step: int,
 ):
     """Clip a station: draw its repair recipe and end its cooldown. Its uses do not change."""
-    repair = draw_clip_int(tables, worlds, world, tables.num_repairs)
+    repair = draw_clip_int_below(tables, worlds, world, tables.num_repairs)
     worlds.repair[world, station] = repair
     worlds.cooldown_end[world, station] = step
     worlds.cooldown_duration[world, station] = 0

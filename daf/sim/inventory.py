@@ -14,7 +14,7 @@ def amount_carried(worlds: Worlds, world: int, agent: int, resource: int) -> int
 
 
 @wp.func
-def add_resource(
+def add_resource_within_limits(
     tables: Tables, worlds: Worlds, world: int, agent: int, resource: int, amount: int
 ) -> int:
     """Add `amount` (negative: remove), clamped to 0 and to the limit of the resource's group.

@@ -105,9 +105,9 @@ def write_agent_tokens(
 
 
 @wp.func
-def pack_token(feature: int, value: int, slot: int) -> wp.uint64:
-    """Return a token as bits 16 slot to 16 slot + 15 of a word of at most 4 tokens."""
-    return wp.uint64(feature | (value & 255) << 8) << wp.uint64(16 * slot)
+def shift_token_to_slot(feature: int, value: int, word_slot: int) -> wp.uint64:
+    """Return a token shifted to slot 0 to 3 of a word: bits 16 slot to 16 slot + 15."""
+    return wp.uint64(feature | (value & 255) << 8) << wp.uint64(16 * word_slot)
 
 
 @wp.func
@@ -122,26 +122,27 @@ def write_station_tokens(
     num_written: int,
     lane: int,
 ) -> int:
-    """Write the tokens of a station at window cell `rank`; return the new number of tokens."""
-    packed = pack_token(TYPE_ID, tables.type_id[station_type], 0)
+    """Write the tokens of a station at `window_rank`; return the new number of tokens."""
+    packed = shift_token_to_slot(TYPE_ID, tables.type_id[station_type], 0)
     n = int(1)
     if tables.station_kind[station_type] == CHEST_KIND:
         stock = worlds.stock[world, station]
         if stock > 0:
-            packed |= pack_token(FIRST_INVENTORY + tables.chest_resource[station_type], stock, 1)
+            inventory_feature = FIRST_INVENTORY + tables.chest_resource[station_type]
+            packed |= shift_token_to_slot(inventory_feature, stock, 1)
             n = 2
     else:
         end = wp.uint32(worlds.cooldown_end[world, station])
         now = wp.uint32(worlds.now[world])
         if end > now:
-            packed |= pack_token(COOLDOWN, int(wp.min(end - now, wp.uint32(255))), n)
+            packed |= shift_token_to_slot(COOLDOWN, int(wp.min(end - now, wp.uint32(255))), n)
             n += 1
         if worlds.repair[world, station] != NO_RECIPE:
-            packed |= pack_token(CLIPPED, 1, n)
+            packed |= shift_token_to_slot(CLIPPED, 1, n)
             n += 1
         if tables.max_uses[station_type] > 0:
             remaining = wp.max(tables.max_uses[station_type] - worlds.uses[world, station], 0)
-            packed |= pack_token(REMAINING_USES, wp.min(remaining, 255), n)
+            packed |= shift_token_to_slot(REMAINING_USES, wp.min(remaining, 255), n)
             n += 1
     location = tables.window_location[window_rank]
     return write_packed_tokens(packed, n, location, tokens, num_written, lane)
@@ -159,17 +160,15 @@ def copy_agent_tokens(
     num_written: int,
     lane: int,
 ) -> int:
-    """Copy the tokens of an agent at window cell `rank`; return the new number of tokens."""
-    count = agent_token_count[world, agent]
+    """Copy the tokens of an agent at `window_rank`; return the new number of tokens."""
+    n = agent_token_count[world, agent]
     location = tables.window_location[window_rank]
-    return copy_object_tokens(
-        agent_tokens[world, agent], count, location, tokens, num_written, lane
-    )
+    return copy_object_tokens(agent_tokens[world, agent], n, location, tokens, num_written, lane)
 
 
 @wp.func
-def round_to_byte(x: float) -> int:
-    """Return the low byte of the nearest integer; halves round away from 0."""
+def round_modulo_256(x: float) -> int:
+    """Return the nearest integer modulo 256; halves round away from 0."""
     return int(wp.int64(wp.round(x)) & wp.int64(255))
 
 
@@ -189,14 +188,14 @@ def write_global_tokens(
     """
     completion = int(0)
     if tables.max_steps > 0:
-        completion = round_to_byte(float(worlds.now[world]) / float(tables.max_steps) * 255.0)
+        completion = round_modulo_256(float(worlds.now[world]) / float(tables.max_steps) * 255.0)
     reward = int(0)
     if not worlds.success[world, agent]:
-        reward = round_to_byte(-tables.failure_penalty * 100.0)
-    packed = pack_token(EPISODE_COMPLETION, completion, 0)
-    packed |= pack_token(LAST_ACTION, worlds.verb[world, agent], 1)
-    packed |= pack_token(LAST_ARGUMENT, worlds.argument[world, agent], 2)
-    packed |= pack_token(LAST_REWARD, reward, 3)
+        reward = round_modulo_256(-tables.failure_penalty * 100.0)
+    packed = shift_token_to_slot(EPISODE_COMPLETION, completion, 0)
+    packed |= shift_token_to_slot(LAST_ACTION, worlds.verb[world, agent], 1)
+    packed |= shift_token_to_slot(LAST_ARGUMENT, worlds.argument[world, agent], 2)
+    packed |= shift_token_to_slot(LAST_REWARD, reward, 3)
     return write_packed_tokens(packed, 4, tables.window_location[0], tokens, 0, lane)
 
 

@@ -14,7 +14,7 @@ from daf.sim.tables.codes import NO_RECIPE
 
 
 def replay_recording(
-    metadata: dict[str, Any], inputs: dict[str, np.ndarray], *, device: str = "cpu"
+    metadata: dict[str, Any], recorded_arrays: dict[str, np.ndarray], *, device: str = "cpu"
 ) -> dict[str, np.ndarray]:
     """Simulate the recorded actions and return the arrays that the recording contains.
 
@@ -22,8 +22,8 @@ def replay_recording(
 
     Args:
         metadata: parsed JSON of the recording.
-        inputs: arrays of the recording: `order` [L, A], `actions` [L, A, 2] (verb, argument),
-            `intervened` bool [L, A] and `inv_pre` [L, A, R]; others are ignored.
+        recorded_arrays: `order` [L, A], `actions` [L, A, 2] (verb, argument), `intervened` bool
+            [L, A] and `inv_pre` [L, A, R]; others are ignored.
         device: "cpu", "cuda" or "cuda:N".
 
     Returns:
@@ -34,12 +34,14 @@ def replay_recording(
         ConfigError: the recording has an unsupported setting or contradicts itself.
     """
     mission = mission_from_recording(metadata)
-    _check_recorded_arrays(metadata, inputs, mission.num_agents)
+    _check_recorded_arrays(metadata, recorded_arrays, mission.num_agents)
     simulation = _RecordedSimulation(mission, metadata, device)
-    for step in range(len(inputs["actions"])):
-        simulation.set_inventories(inputs["intervened"][step], inputs["inv_pre"][step])
-        simulation.step_recorded(inputs["order"][step], inputs["actions"][step])
-    return simulation.stacked_arrays()
+    for step in range(len(recorded_arrays["actions"])):
+        simulation.set_inventories(
+            recorded_arrays["intervened"][step], recorded_arrays["inv_pre"][step]
+        )
+        simulation.step_recorded(recorded_arrays["order"][step], recorded_arrays["actions"][step])
+    return simulation.simulated_arrays()
 
 
 class _RecordedSimulation(Simulation):
@@ -119,7 +121,7 @@ class _RecordedSimulation(Simulation):
         self._append_row("success", self.state.success[0].cpu().numpy())
         self._append_state()
 
-    def stacked_arrays(self) -> dict[str, np.ndarray]:
+    def simulated_arrays(self) -> dict[str, np.ndarray]:
         """Return the simulated arrays by the names of the recording."""
         return {name: np.stack(rows) for name, rows in self._rows.items()}
 
@@ -175,7 +177,7 @@ class _RecordedSimulation(Simulation):
 
 
 def _check_recorded_arrays(
-    metadata: dict[str, Any], inputs: dict[str, np.ndarray], num_agents: int
+    metadata: dict[str, Any], recorded_arrays: dict[str, np.ndarray], num_agents: int
 ) -> None:
     """Check the shapes, types and values of the arrays of a recording.
 
@@ -194,7 +196,7 @@ def _check_recorded_arrays(
         "inv_pre": ((steps, num_agents, len(RESOURCES)), 0, 255),
     }
     for name, (shape, low, high) in ranges.items():
-        values = inputs[name]
+        values = recorded_arrays[name]
         if values.shape != shape or values.dtype.kind not in "biu":
             expected = f"expected integers {list(shape)}"
             raise _recording_error(
@@ -204,7 +206,7 @@ def _check_recorded_arrays(
             raise _recording_error(
                 metadata, f"array '{name}'", f"expected values from {low} to {high}"
             )
-    if (np.sort(inputs["order"], axis=1) != np.arange(num_agents)).any():
+    if (np.sort(recorded_arrays["order"], axis=1) != np.arange(num_agents)).any():
         raise _recording_error(metadata, "array 'order'", "expected every agent once in each step")
 
 

@@ -31,14 +31,14 @@ def _must_equal(expected: Any) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _check_whole_number(value: float) -> int:
+def _convert_to_int(value: float) -> int:
     if not value.is_integer():
         raise ValueError("expected a whole number")
     return int(value)
 
 
 Flag = Annotated[bool, Field(strict=True)]
-Cost = Annotated[Float, Field(ge=0, le=255), AfterValidator(_check_whole_number)]
+Cost = Annotated[Float, Field(ge=0, le=255), AfterValidator(_convert_to_int)]
 Amounts = dict[str, Int]
 PositionDeltas = tuple[tuple[Position, Int], ...]
 
@@ -83,14 +83,14 @@ class _Recipe(Model):
     outputs: Amounts = Field(alias="out")
     cooldown: Int
 
-    def resolved(self) -> dict[str, Any]:
+    def to_mission_data(self) -> dict[str, Any]:
         return self.model_dump()
 
 
 class _PlacedRecipe(_Recipe):
     positions: tuple[str, ...]
 
-    def resolved(self) -> dict[str, Any]:
+    def to_mission_data(self) -> dict[str, Any]:
         formation = ["any" if position == "Any" else position for position in self.positions]
         return {"formations": [formation]} | self.model_dump(exclude={"positions"})
 
@@ -119,11 +119,11 @@ class _Assembler(Model):
     clip_immune: Flag
     start_clipped: Flag
 
-    def resolved(self) -> dict[str, Any]:
+    def to_mission_data(self) -> dict[str, Any]:
         return {
             "kind": self.kind,
             "type_id": self.type_id,
-            "recipes": [recipe.resolved() for recipe in self.recipes],
+            "recipes": [recipe.to_mission_data() for recipe in self.recipes],
             "partial": self.allow_partial_usage,
             "max_uses": self.max_uses,
             "exhaustion": self.exhaustion,
@@ -148,7 +148,7 @@ class _Chest(Model):
             raise ValueError("expected each position at most once")
         return deltas
 
-    def resolved(self) -> dict[str, Any]:
+    def to_mission_data(self) -> dict[str, Any]:
         return {
             "kind": self.kind,
             "type_id": self.type_id,
@@ -232,12 +232,13 @@ def _mission_data(
     metadata: Mapping[str, Any], config: _Config, legend: dict[str, str]
 ) -> dict[str, Any]:
     agent, clipper, actions = config.agent, config.clipper, config.actions
+    stations = {name: s for name, s in config.objects.items() if not isinstance(s, _Wall)}
     return {
         "name": metadata["name"],
         "map": metadata["map"],
         "legend": legend,
         "stations": {
-            object_name: config.objects[object_name].resolved() | {"symbol": symbol}
+            object_name: stations[object_name].to_mission_data() | {"symbol": symbol}
             for symbol, object_name in legend.items()
             if object_name not in ENGINE_NAMES.values()
         },
@@ -264,7 +265,7 @@ def _mission_data(
             "rate": clipper.clip_rate,
             "length_scale": clipper.length_scale,
             "cutoff": clipper.cutoff_distance,
-            "repairs": [recipe.resolved() for recipe in clipper.unclipping_recipes],
+            "repairs": [recipe.to_mission_data() for recipe in clipper.unclipping_recipes],
         },
     }
 

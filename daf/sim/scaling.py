@@ -15,8 +15,8 @@ from daf.sim.timing import (
     cycle_action_indices,
     format_median_and_range,
     make_clock,
+    measure_total_seconds,
     sample_random_moves,
-    time_calls,
 )
 
 WORLDS = tuple(2**k for k in range(8, 18))
@@ -97,10 +97,11 @@ def _measure_speed_at_size(device: str, worlds: int, agents: int, side: int) -> 
     step = (
         _capture_step_graph(simulation) if torch.device(device).type == "cuda" else simulation.step
     )
-    time_calls(clock, lambda k: step(actions[k]), cycle_action_indices(WARM_UP))
+    measure_total_seconds(clock, lambda k: step(actions[k]), cycle_action_indices(WARM_UP))
     agent_steps = worlds * agents * STEPS
     rates = [
-        agent_steps / time_calls(clock, lambda k: step(actions[k]), cycle_action_indices(STEPS))
+        agent_steps
+        / measure_total_seconds(clock, lambda k: step(actions[k]), cycle_action_indices(STEPS))
         for _ in range(REPEATS)
     ]
     return {"rates": rates, "rate": statistics.median(rates), "tokens": mission.tokens}

@@ -112,15 +112,16 @@ class State:
             tensors[field.name] = torch.zeros(shape, dtype=dtype, device=device)
         return cls(**tensors)
 
-    def to_warp_struct(self, world_slice: slice, first_world: int = 0) -> Worlds:
+    def to_warp_struct(self, world_slice: slice, global_index_of_first_world: int = 0) -> Worlds:
         """Return a Warp struct over the memory of a slice of the worlds.
 
         Args:
             world_slice: worlds of this state.
-            first_world: index of the first world of this state among all worlds of the seed.
+            global_index_of_first_world: index of the first world of this state among all worlds
+                of the seed.
         """
         struct = Worlds()
-        struct.first_world = first_world + world_slice.start
+        struct.first_world = global_index_of_first_world + world_slice.start
         for field in fields(self):
             setattr(struct, field.name, wp.from_torch(getattr(self, field.name)[world_slice]))
         return struct

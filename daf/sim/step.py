@@ -4,7 +4,7 @@ import warp as wp
 
 from daf.sim.actions import apply_action, decode_action
 from daf.sim.clipping import clip_station, maybe_clip_station
-from daf.sim.inventory import add_resource
+from daf.sim.inventory import add_resource_within_limits
 from daf.sim.random import (
     STREAM_LAYOUT,
     STREAM_ORDER,
@@ -77,7 +77,7 @@ def apply_rules(tables: Tables, worlds: Worlds):
         for agent in range(tables.num_agents):
             for resource in range(NUM_RESOURCES):
                 if tables.regeneration[resource] > 0:
-                    add_resource(
+                    add_resource_within_limits(
                         tables, worlds, world, agent, resource, tables.regeneration[resource]
                     )
 
@@ -109,7 +109,7 @@ def reset_worlds(
     worlds: Worlds,
     world_mask: wp.array(dtype=wp.bool),
     world_seeds: wp.array(dtype=wp.int64),
-    clears_outcome: bool,
+    clears_rewards_and_done: bool,
 ):
     """Start a new episode in the selected worlds.
 
@@ -119,7 +119,7 @@ def reset_worlds(
         world_mask: bool [E], worlds to reset.
         world_seeds: int64 [E], seeds of the new episodes; if empty, the seeds are derived from
             (base_seed, world, episode).
-        clears_outcome: clear the rewards and `done` of the last step.
+        clears_rewards_and_done: clear the rewards and `done` of the last step.
     """
     world = wp.tid()
     if not world_mask[world]:
@@ -139,7 +139,7 @@ def reset_worlds(
     worlds.episode[world] = worlds.episode[world] + 1
     worlds.now[world] = 0
     worlds.clip_cursor[world] = 0
-    if clears_outcome:
+    if clears_rewards_and_done:
         worlds.done[world] = False
         for agent in range(tables.num_agents):
             worlds.rewards[world, agent] = 0.0

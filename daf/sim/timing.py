@@ -22,9 +22,9 @@ def sample_random_moves(simulation: Simulation) -> torch.Tensor:
     return torch.randint(0, 5, shape, generator=generator).to(simulation.device)
 
 
-def cycle_action_indices(steps: int) -> Iterable[int]:
+def cycle_action_indices(num_steps: int) -> Iterable[int]:
     """Return the indices of the action tensors for a number of steps, cyclic."""
-    return islice(cycle(range(WARM_UP)), steps)
+    return islice(cycle(range(WARM_UP)), num_steps)
 
 
 def make_clock(simulation: Simulation, threads: int) -> Callable[[], float]:
@@ -43,7 +43,7 @@ def make_clock(simulation: Simulation, threads: int) -> Callable[[], float]:
     return clock
 
 
-def time_calls(
+def measure_total_seconds(
     clock: Callable[[], float], function: Callable[[Any], Any], values: Iterable
 ) -> float:
     """Return the time of calling a function with each value, in s."""
@@ -53,7 +53,7 @@ def time_calls(
     return clock() - start
 
 
-def format_median_and_range(values: list[float], unit: float) -> str:
-    """Return median (minimum to maximum), in multiples of `unit`."""
-    low, middle, high = (statistic(values) / unit for statistic in (min, statistics.median, max))
+def format_median_and_range(values: list[float], divisor: float) -> str:
+    """Return median (minimum to maximum), in multiples of `divisor`."""
+    low, middle, high = (statistic(values) / divisor for statistic in (min, statistics.median, max))
     return f"{middle:.3g} ({low:.3g} to {high:.3g})"

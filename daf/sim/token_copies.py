@@ -129,7 +129,7 @@ def write_packed_tokens(
     unsigned char* row = (unsigned char*)tokens.data;
     const int end = 3 * tokens.shape[0];
 #if defined(__CUDA_ARCH__)
-    const int behind = 3 * num_used;
+    const int behind = 3 * num_previous;
     for (int k = 3 * num_written + lane; k < behind; k += 32)
         row[k] = 255;
     __syncwarp();
@@ -139,20 +139,20 @@ def write_packed_tokens(
         memset(row + k, 255, 48);
         k += 48;
     } else {
-        num_used = tokens.shape[0];
+        num_previous = tokens.shape[0];
     }
-    for (; k < 3 * num_used; ++k)
+    for (; k < 3 * num_previous; ++k)
         row[k] = 255;
 #endif
 """)
-def clear_tail(tokens: wp.array(dtype=wp.vec3ub), num_written: int, num_used: int, lane: int):
-    """Fill the row with 255 from token `num_written` to token `num_used`.
+def clear_tail(tokens: wp.array(dtype=wp.vec3ub), num_written: int, num_previous: int, lane: int):
+    """Fill the row with 255 from token `num_written` to token `num_previous`.
 
     Args:
         tokens: uint8 [T, 3], row of an agent.
         num_written: number of tokens of this step.
-        num_used: number of tokens in the row at the previous step. The tokens after it are empty,
-            except for the excess of copies on the CPU, which this function also clears.
+        num_previous: number of tokens in the row at the previous step. The tokens after it are
+            empty, except for the excess of copies on the CPU, which this function also clears.
         lane: index of the thread in the CUDA warp of the agent; 0 on the CPU.
     """
     ...

@@ -19,7 +19,7 @@
 - `ranking`: {"overall": [see `verdict.rank_policies`], "missions": {mission: [...]}};
 - `teams`: see `teams.analyse_teams`; None without teams;
 - `game`: see `game_statistics.average_game_statistics`;
-- `profiles`: {"overall": see `profiles.compute_profile`, "missions": {mission: ...}};
+- `profiles`: {"overall": see `profiles.compute_performance_profiles`, "missions": {mission: ...}};
 - `mission_verdicts`: {mission: output of `verdict.find_winner`, and `verdict`};
 - `best_policies`, `best_policy`, `best_policy_decided`, `undecided_with`, `verdict`: overall.
 """
@@ -30,7 +30,7 @@ from typing import Any
 
 import pandas as pd
 
-from daf.stats.episode_table import validate_episodes
+from daf.stats.episode_table import check_and_sort_episodes
 from daf.stats.estimate import (
     SEED,
     Ceilings,
@@ -43,7 +43,7 @@ from daf.stats.family import Comparison, NamedPair, test_family
 from daf.stats.game_statistics import average_game_statistics
 from daf.stats.optimality_gap import estimate_optimality_gap
 from daf.stats.pair import SEEDS_NEEDED, compare_pair
-from daf.stats.profiles import ScoreProfiles, compute_profile
+from daf.stats.profiles import ScoreProfiles, compute_performance_profiles
 from daf.stats.robust import estimate_median_and_iqm
 from daf.stats.teams import TeamQuestions, analyse_teams
 from daf.stats.verdict import (
@@ -92,7 +92,7 @@ def analyse(
     team_results = analyse_teams(episodes, teams, confidence) if teams else None
     if teams:
         episodes = episodes[~episodes["policy"].isin(teams["teams"])]
-    data = group_by_policy_and_mission(validate_episodes(episodes), ceilings or {})
+    data = group_by_policy_and_mission(check_and_sort_episodes(episodes), ceilings or {})
     options = {"confidence": confidence, "against": against, "margin": equivalence_margin}
     estimates = [
         item
@@ -103,7 +103,7 @@ def analyse(
     overall = _estimate_policies(data, data.overall_samples, None, confidence)
     comparisons_overall = _compare_policies({None: data.overall_samples}, data.ceilings, **options)
     return (
-        _describe_evaluations(data, confidence)
+        _summarize_evaluations(data, confidence)
         | {
             "estimates": sorted(estimates, key=lambda item: (item["policy"], item["mission"])),
             "overall": overall,
@@ -133,7 +133,7 @@ def _count_tested_pairs(**families: list[Comparison]) -> dict[str, int]:
 
 
 def _estimate_policies(
-    data: Evaluations, samples: SamplesByPolicy, mission: str | None, confidence: float
+    data: Evaluations, samples: SamplesByPolicy, mission_name: str | None, confidence: float
 ) -> list[MeanEstimate]:
     """Estimate mean, median, IQM and optimality gap of each policy.
 
@@ -142,7 +142,7 @@ def _estimate_policies(
     return [
         {
             "policy": policy,
-            "mission": mission,
+            "mission": mission_name,
             "unit": sample.unit,
             "claim": format_claim_subject(sample.unit),
         }
@@ -178,14 +178,14 @@ def _compare_policies(
 
 
 def _equivalence_margins(
-    ceilings: Ceilings, missions: list[str], margin_fraction: float
+    ceilings: Ceilings, mission_names: list[str], margin_fraction: float
 ) -> dict[str, Any]:
     """Return the equivalence margins of each mission and overall, in score units."""
     margins = {
         mission: None if (ceiling := ceilings[mission]) is None else margin_fraction * ceiling
-        for mission in (*missions, None)
+        for mission in (*mission_names, None)
     }
-    unknown = [mission for mission in missions if ceilings[mission] is None]
+    unknown = [mission for mission in mission_names if ceilings[mission] is None]
     note = f"no verdict of equivalence on {', '.join(unknown)}: no known ceiling"
     return {
         "share": float(margin_fraction),
@@ -195,7 +195,7 @@ def _equivalence_margins(
     }
 
 
-def _describe_evaluations(data: Evaluations, confidence: float) -> dict[str, Any]:
+def _summarize_evaluations(data: Evaluations, confidence: float) -> dict[str, Any]:
     """Return the evaluated policies and missions, and the constants of the statistics."""
     return {
         "confidence": float(confidence),
@@ -216,11 +216,13 @@ def _describe_evaluations(data: Evaluations, confidence: float) -> dict[str, Any
     }
 
 
-def _summarize_policy_episodes(policy: str, episodes: pd.DataFrame, unit: Unit) -> dict[str, Any]:
+def _summarize_policy_episodes(
+    policy_name: str, episodes: pd.DataFrame, unit: Unit
+) -> dict[str, Any]:
     """Return the unit of a policy, and the runs, seeds and episodes of its evaluations."""
     seeds = int(episodes["training_seed"].nunique())
     return {
-        "policy": policy,
+        "policy": policy_name,
         "unit": unit,
         "claim": format_claim_subject(unit),
         "n_training_seeds": seeds,
@@ -235,10 +237,12 @@ def _compute_score_profiles(data: Evaluations, confidence: float) -> ScoreProfil
     several = len(data.shared_missions) > 1
     return {
         "overall": (
-            compute_profile(data.overall_samples, confidence, data.ceilings) if several else None
+            compute_performance_profiles(data.overall_samples, confidence, data.ceilings)
+            if several
+            else None
         ),
         "missions": {
-            mission: compute_profile(samples, confidence, data.ceilings)
+            mission: compute_performance_profiles(samples, confidence, data.ceilings)
             for mission, samples in data.samples.items()
         },
     }
@@ -248,15 +252,15 @@ def _rank_overall_and_by_mission(
     data: Evaluations,
     estimates: list[MeanEstimate],
     comparisons: list[Comparison],
-    overall: list[MeanEstimate],
-    comparisons_overall: list[Comparison],
+    overall_estimates: list[MeanEstimate],
+    overall_comparisons: list[Comparison],
     *,
     confidence: float,
 ) -> dict[str, Any]:
     """Return the rankings and verdicts of each mission and overall."""
     shared = data.shared_missions
     scope = f"over {len(shared)} missions" if len(shared) > 1 else f"on {''.join(shared)}"
-    ranks, final = _rank_with_verdict(overall, comparisons_overall, scope, confidence)
+    ranks, final = _rank_with_verdict(overall_estimates, overall_comparisons, scope, confidence)
     rankings, verdicts = {}, {}
     for mission in data.missions:
         items = [item for item in estimates if item["mission"] == mission]
@@ -276,11 +280,11 @@ def _rank_overall_and_by_mission(
 
 
 def _rank_with_verdict(
-    estimates: list[MeanEstimate], comparisons: list[Comparison], scope: str, confidence: float
+    estimates: list[MeanEstimate], comparisons: list[Comparison], scope_text: str, confidence: float
 ) -> tuple[list[RankedPolicy], Winner]:
     """Return the ranking, and its winner with the key `verdict`."""
     ranks = rank_policies(estimates, comparisons)
     winner = find_winner(ranks, comparisons)
     by_policy = {item["policy"]: item for item in estimates}
-    text = format_verdict(winner, by_policy, comparisons, scope, confidence)
+    text = format_verdict(winner, by_policy, comparisons, scope_text, confidence)
     return ranks, winner | {"verdict": text}

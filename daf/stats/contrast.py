@@ -42,7 +42,7 @@ class Contrast:
 
     Attributes:
         difference: mean of policy a minus mean of policy b, in score units.
-        terms: independent sources of error.
+        error_terms: independent sources of error.
         unit: `SEED`, `EPISODE` or `MIXED`.
         pairs: differences by world for each mission, for two fixed policies on the same worlds;
             else empty.
@@ -72,10 +72,10 @@ def compute_contrast(a: Samples, b: Samples) -> Contrast:
         method = "Welch's t on the means of the training seeds"
         unit, sources = SEED, _ErrorSources(a.error_terms + b.error_terms, [], method)
     elif a.unit == b.unit:
-        unit, sources = EPISODE, _contrast_fixed_policies(a, b)
+        unit, sources = EPISODE, _collect_fixed_error_sources(a, b)
     else:
         trained, fixed = (a, b) if a.unit == SEED else (b, a)
-        unit, sources = MIXED, _contrast_trained_and_fixed(trained, fixed)
+        unit, sources = MIXED, _collect_mixed_error_sources(trained, fixed)
     difference = a.mean - b.mean
     if abs(difference) <= ROUNDING * max(abs(a.mean), abs(b.mean)):
         difference = 0.0
@@ -89,7 +89,7 @@ def compute_contrast(a: Samples, b: Samples) -> Contrast:
     )
 
 
-def _contrast_fixed_policies(a: Samples, b: Samples) -> _ErrorSources:
+def _collect_fixed_error_sources(a: Samples, b: Samples) -> _ErrorSources:
     """Return the sources of error for two fixed policies, paired by world if possible."""
     weight = 1 / len(a.scores)
     terms, pairs = [], []
@@ -107,7 +107,7 @@ def _contrast_fixed_policies(a: Samples, b: Samples) -> _ErrorSources:
     return _ErrorSources(terms, [], method)
 
 
-def _contrast_trained_and_fixed(trained: Samples, fixed: Samples) -> _ErrorSources:
+def _collect_mixed_error_sources(trained: Samples, fixed: Samples) -> _ErrorSources:
     """Return the sources of error (seeds and worlds) for a trained and a fixed policy."""
     weight = 1 / len(trained.scores)
     terms, paired = [*trained.error_terms], True

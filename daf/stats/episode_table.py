@@ -10,7 +10,7 @@ MAX_SCORE = 1e100
 """Upper limit of the absolute score, far above any game, so that variances do not overflow."""
 
 
-def validate_episodes(episodes: pd.DataFrame) -> pd.DataFrame:
+def check_and_sort_episodes(episodes: pd.DataFrame) -> pd.DataFrame:
     """Check an episode table; return its `COLUMNS` with fixed types and in a fixed order.
 
     Args:

@@ -89,7 +89,7 @@ class Samples:
         return float(np.mean([stratum.mean() for stratum in self.strata]))
 
     @cached_property
-    def run_means(self) -> dict[str, np.ndarray]:
+    def run_means_by_mission(self) -> dict[str, np.ndarray]:
         """Mean score of each run on each mission, {mission: float64 [runs]}."""
         return {mission: scores.mean().to_numpy() for mission, scores in self.scores.items()}
 
@@ -145,12 +145,14 @@ def t_interval(estimate: float, error_terms: Sequence[ErrorTerm], confidence: fl
     return TInterval(estimate - half, estimate + half, p, df, None)
 
 
-def choose_independent_unit(episodes: pd.DataFrame) -> Unit:
+def choose_independent_unit(policy_episodes: pd.DataFrame) -> Unit:
     """Return `SEED` for episodes with 2 or more training seeds, else `EPISODE`."""
-    return SEED if episodes["training_seed"].nunique() >= 2 else EPISODE
+    return SEED if policy_episodes["training_seed"].nunique() >= 2 else EPISODE
 
 
-def collect_samples(episodes: pd.DataFrame, missions: Sequence[str], unit: Unit) -> Samples:
+def collect_samples(
+    policy_episodes: pd.DataFrame, mission_names: Sequence[str], unit: Unit
+) -> Samples:
     """Collect the unit values of one policy on some missions.
 
     Unit episode: one stratum per mission, because missions have separate worlds. Unit training
@@ -159,8 +161,8 @@ def collect_samples(episodes: pd.DataFrame, missions: Sequence[str], unit: Unit)
     missions are left out, with a note.
 
     Args:
-        episodes: validated rows of one policy.
-        missions: missions with episodes of this policy.
+        policy_episodes: validated rows of one policy.
+        mission_names: missions with episodes of this policy.
         unit: `SEED` or `EPISODE`.
 
     Raises:
@@ -168,10 +170,10 @@ def collect_samples(episodes: pd.DataFrame, missions: Sequence[str], unit: Unit)
     """
     scores = {
         mission: rows.pivot(index="world_seed", columns="run", values="score").sort_index(axis=1)
-        for mission, rows in episodes.groupby("mission", sort=True)
-        if mission in set(missions)
+        for mission, rows in policy_episodes.groupby("mission", sort=True)
+        if mission in set(mission_names)
     }
-    rows = episodes[episodes["mission"].isin(list(scores))]
+    rows = policy_episodes[policy_episodes["mission"].isin(list(scores))]
     counts = (len(rows), int(rows["training_seed"].nunique()))
     if unit == EPISODE:
         return Samples(unit, [table.iloc[:, 0] for table in scores.values()], scores, *counts)
@@ -180,7 +182,7 @@ def collect_samples(episodes: pd.DataFrame, missions: Sequence[str], unit: Unit)
         return Samples(unit, [means[mission].dropna() for mission in means], scores, *counts)
     complete = means.dropna()
     if complete.empty:
-        policy = episodes["policy"].iloc[0]
+        policy = policy_episodes["policy"].iloc[0]
         raise ValueError(f"policy '{policy}': no run was evaluated on all of {', '.join(means)}")
     num_excluded = len(means) - len(complete)
     note = (
@@ -191,13 +193,13 @@ def collect_samples(episodes: pd.DataFrame, missions: Sequence[str], unit: Unit)
 
 
 def estimate_mean(
-    episodes: pd.DataFrame, missions: Sequence[str], unit: Unit, confidence: float
+    policy_episodes: pd.DataFrame, mission_names: Sequence[str], unit: Unit, confidence: float
 ) -> MeanEstimate:
     """Estimate the mean score of one policy with equal weights of the missions.
 
     Args:
-        episodes: validated rows of one policy.
-        missions: missions with episodes of this policy, at least one.
+        policy_episodes: validated rows of one policy.
+        mission_names: missions with episodes of this policy, at least one.
         unit: `SEED` or `EPISODE`.
         confidence: coverage of the interval.
 
@@ -205,7 +207,7 @@ def estimate_mean(
         mean, sd (between units; for several strata the root of their mean variance; None for one
         unit), low, high (all in score units), n_units, n_episodes, n_training_seeds, note.
     """
-    return estimate_samples_mean(collect_samples(episodes, missions, unit), confidence)
+    return estimate_samples_mean(collect_samples(policy_episodes, mission_names, unit), confidence)
 
 
 def estimate_samples_mean(sample: Samples, confidence: float) -> MeanEstimate:

@@ -67,21 +67,23 @@ def group_by_policy_and_mission(
         evaluated=evaluated,
         missions=missions,
         shared_missions=shared,
-        ceilings=_select_usable_ceilings(ceilings, missions, shared),
+        ceilings=_ceilings_with_overall_mean(ceilings, missions, shared),
         samples=samples,
         overall_samples=overall_samples,
     )
 
 
-def _select_usable_ceilings(
-    ceilings: Mapping[str, float | None], missions: list[str], shared_missions: list[str]
+def _ceilings_with_overall_mean(
+    ceilings: Mapping[str, float | None],
+    mission_names: list[str],
+    missions_in_overall_mean: list[str],
 ) -> Ceilings:
-    """Return the ceiling of each mission, and under None that of the overall mean; None if unknown.
+    """Return the ceiling of each mission, and under key None that of the overall mean.
 
-    A ceiling of 0 counts as unknown, because no fraction of it exists.
+    An unknown ceiling is None. A ceiling of 0 counts as unknown; no fraction of it exists.
     """
-    usable: dict[str | None, float | None] = {m: ceilings.get(m) or None for m in missions}
-    shared = [ceiling for m in shared_missions if (ceiling := usable[m]) is not None]
-    is_complete = bool(shared) and len(shared) == len(shared_missions)
+    usable: dict[str | None, float | None] = {m: ceilings.get(m) or None for m in mission_names}
+    shared = [ceiling for m in missions_in_overall_mean if (ceiling := usable[m]) is not None]
+    is_complete = bool(shared) and len(shared) == len(missions_in_overall_mean)
     usable[None] = float(np.mean(shared)) if is_complete else None
     return usable

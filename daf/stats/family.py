@@ -15,7 +15,7 @@ from daf.stats.contrast import MIXED
 from daf.stats.estimate import EPISODE, Ceilings
 from daf.stats.holm import holm_adjust
 from daf.stats.pair import PairResult
-from daf.stats.permutation import min_mean_sign_flip_p_value, min_welch_permutation_p_value
+from daf.stats.permutation import min_sign_flip_p_value, min_welch_permutation_p_value
 from daf.stats.power import find_further_units_for_power, find_smallest_sufficient_count
 
 BETTER, WORSE, EQUIVALENT, UNDECIDED = "better", "worse", "equivalent", "undecided"
@@ -29,15 +29,15 @@ class NamedPair(NamedTuple):
     """Result of one pair, with the names of its policies.
 
     Attributes:
-        a: label of the first policy.
-        b: label of the second policy.
-        mission: name of the mission; None for the overall mean.
+        policy_a: label of the first policy.
+        policy_b: label of the second policy.
+        mission_name: name of the mission; None for the overall mean.
         result: comparison of the two policies.
     """
 
-    a: str
-    b: str
-    mission: str | None
+    policy_a: str
+    policy_b: str
+    mission_name: str | None
     result: PairResult
 
 
@@ -125,7 +125,7 @@ def _choose_deciding_test(pair: PairResult, significance_level: float) -> _Decid
     if not pair.has_variation:
         p = values["p_permutation"]
         if p is None:
-            p = min_mean_sign_flip_p_value(pair.num_units) if values["difference"] else 1.0
+            p = min_sign_flip_p_value(pair.min_sample_size) if values["difference"] else 1.0
         return _DecidingTest(p, "permutation", f"{description}, without any variation")
     if (
         pair.min_permutation_p_value is not None
@@ -149,7 +149,7 @@ def _equivalence_p_value(pair: PairResult, margin: float, margin_fraction: float
     if not pair.has_variation:
         return (
             1 - distance / (margin / margin_fraction - abs(pair.contrast.difference))
-        ) ** pair.num_units
+        ) ** pair.min_sample_size
     variance = sum(term.variance for term in terms)
     df = 1 / sum((term.variance / variance) ** 2 / term.df for term in terms)
     return float(special.stdtr(df, -distance / math.sqrt(variance)))
@@ -171,14 +171,14 @@ def _find_further_units(
         return {"training_seeds": comparison["seeds_missing"], "episodes": None}
     if comparison["outcome"] != UNDECIDED or comparison["difference"] == 0:
         return None
-    n = pair.num_units
+    n = pair.min_sample_size
     if pair.has_variation:
         extra = find_further_units_for_power(
             comparison["difference"], pair.contrast.error_terms, n, significance_level
         )
     elif pair.contrast.pairs or comparison["unit"] == MIXED:
         extra = find_smallest_sufficient_count(
-            lambda k: min_mean_sign_flip_p_value(n + k) < significance_level
+            lambda k: min_sign_flip_p_value(n + k) < significance_level
         )
     else:
         extra = find_smallest_sufficient_count(

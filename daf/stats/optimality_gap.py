@@ -9,7 +9,7 @@ from daf.stats.estimate import Ceilings, Samples, collect_samples, estimate_samp
 
 
 def estimate_optimality_gap(
-    episodes: pd.DataFrame, sample: Samples, ceilings: Ceilings, confidence: float
+    policy_episodes: pd.DataFrame, sample: Samples, ceilings: Ceilings, confidence: float
 ) -> dict[str, Any]:
     """Estimate the optimality gap of one policy with its interval.
 
@@ -17,7 +17,7 @@ def estimate_optimality_gap(
     (Agarwal et al. 2021).
 
     Args:
-        episodes: validated rows of the policy.
+        policy_episodes: validated rows of the policy.
         sample: unit values of the policy.
         ceilings: ceiling of each mission.
         confidence: coverage of the interval.
@@ -32,7 +32,7 @@ def estimate_optimality_gap(
             return empty | {"gap_note": f"{mission} has no known ceiling"}
         if np.nanmax(scores.to_numpy()) > ceiling:
             return empty | {"gap_note": f"a score on {mission} is above its ceiling"}
-    rows = episodes[episodes["mission"].isin(list(sample.scores))]
+    rows = policy_episodes[policy_episodes["mission"].isin(list(sample.scores))]
     scaled = rows.assign(score=rows["score"] / rows["mission"].map(ceilings))
     mean = estimate_samples_mean(
         collect_samples(scaled, list(sample.scores), sample.unit), confidence

@@ -23,9 +23,9 @@ from daf.stats.estimate import (
     unbiased_variance,
 )
 from daf.stats.permutation import (
-    mean_sign_flip_p_value,
-    min_mean_sign_flip_p_value,
+    min_sign_flip_p_value,
     min_welch_permutation_p_value,
+    sign_flip_p_value,
     welch_permutation_p_value,
 )
 from daf.stats.proportions import probability_of_improvement
@@ -61,7 +61,7 @@ class PairResult:
         return self.values["p_t"] is not None
 
     @property
-    def num_units(self) -> int:
+    def min_sample_size(self) -> int:
         """Smaller one of the numbers of training seeds and episodes."""
         return min(n for n in (self.num_seeds, self.num_episodes) if n is not None)
 
@@ -135,8 +135,8 @@ def _run_permutation_test(a: Samples, b: Samples, contrast: Contrast) -> _Permut
     equal = contrast.difference == 0  # sums of rounding errors may differ
     if contrast.pairs:
         strata = [pairs.to_numpy() for pairs in contrast.pairs]
-        p = 1.0 if equal else mean_sign_flip_p_value(strata)
-        return _PermutationTest(p, min_mean_sign_flip_p_value(sum(map(len, strata))))
+        p = 1.0 if equal else sign_flip_p_value(strata)
+        return _PermutationTest(p, min_sign_flip_p_value(sum(map(len, strata))))
     if a.unit == b.unit and len(a.strata) == len(b.strata) == 1:
         x, y = a.strata[0].to_numpy(), b.strata[0].to_numpy()
         p = 1.0 if equal else welch_permutation_p_value(x, y)

@@ -29,7 +29,7 @@ def random_generator_from_name(*name_parts: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(list(key))))
 
 
-def mean_sign_flip_p_value(differences_by_stratum: Sequence[np.ndarray]) -> float:
+def sign_flip_p_value(differences_by_stratum: Sequence[np.ndarray]) -> float:
     """Compute the two-sided p of a sign-flip test (Fisher 1935, section 21).
 
     The statistic is the mean of the strata's means.
@@ -45,12 +45,12 @@ def mean_sign_flip_p_value(differences_by_stratum: Sequence[np.ndarray]) -> floa
     if len(parts) == 0:
         return 1.0
     if 2 ** len(parts) <= MAX_ARRANGEMENTS:
-        sums = np.abs(_enumerate_sign_patterns(len(parts)) @ parts)
+        sums = np.abs(_enumerate_half_of_sign_patterns(len(parts)) @ parts)
         return float(np.mean(sums >= observed))
     # Flipping a sign subtracts the value twice.
     extreme = 1 + sum(
         int(np.sum(np.abs(parts.sum() - 2 * (flips @ parts)) >= observed))
-        for flips in _random_sign_flips(len(parts))
+        for flips in _random_sign_flip_chunks(len(parts))
     )
     return extreme / (DRAWS + 1)
 
@@ -88,8 +88,8 @@ def welch_permutation_p_value(a: np.ndarray, b: np.ndarray) -> float:
     return extreme / (DRAWS + 1)
 
 
-def min_mean_sign_flip_p_value(num_differences: int) -> float:
-    """Return the smallest possible p of `mean_sign_flip_p_value`."""
+def min_sign_flip_p_value(num_differences: int) -> float:
+    """Return the smallest possible p of `sign_flip_p_value`."""
     exact = 2.0 ** (1 - num_differences)
     return exact if 2**num_differences <= MAX_ARRANGEMENTS else max(exact, 1 / (DRAWS + 1))
 
@@ -103,7 +103,7 @@ def min_welch_permutation_p_value(num_a: int, num_b: int) -> float:
     return exact if num_choices <= MAX_ARRANGEMENTS else max(exact, 1 / (DRAWS + 1))
 
 
-def _random_sign_flips(num_values: int) -> Iterable[np.ndarray]:
+def _random_sign_flip_chunks(num_values: int) -> Iterable[np.ndarray]:
     """Yield the random sign flips in parts, 0 or 1 [draws, num_values]."""
     if num_values <= MAX_CACHED_UNITS:
         return [_cached_sign_flips(num_values)]
@@ -148,7 +148,7 @@ def _chunk_sizes(num_draws: int, num_values: int) -> list[int]:
 
 
 @lru_cache(maxsize=16)
-def _enumerate_sign_patterns(num_values: int) -> np.ndarray:
+def _enumerate_half_of_sign_patterns(num_values: int) -> np.ndarray:
     """Return one of each pair of opposite sign patterns, -1 or 1 [patterns, num_values]."""
     bits = np.arange(2 ** (num_values - 1))[:, None] >> np.arange(num_values)
     return np.where(bits & 1, -1.0, 1.0)

@@ -12,13 +12,13 @@ MAX_UNITS = 1_000_000
 """Upper limit of the number of units; a difference that needs more counts as undetectable."""
 
 
-def t_test_power(
+def compute_t_test_power(
     difference: float,
     error_terms: Sequence[ErrorTerm],
-    size_ratio: float,
+    planned_to_observed_ratio: float,
     significance_level: float,
 ) -> float:
-    """Compute the power of a two-sided t test with `size_ratio` as many units.
+    """Compute the power of a two-sided t test with another number of units.
 
     The noncentral t distribution (Cohen 1988, section 2.5): with a variance V and df degrees of
     freedom, P(|t'| > t(1 - level/2; df)) for the noncentrality difference / sqrt(V).
@@ -26,12 +26,15 @@ def t_test_power(
     Args:
         difference: true difference, in score units.
         error_terms: observed error terms of the difference, at least one of them above 0.
-        size_ratio: number of units divided by the observed number.
+        planned_to_observed_ratio: planned number of units divided by the observed number.
         significance_level: level of the test.
     """
-    variance = sum(term.variance for term in error_terms) / size_ratio
-    shares = [term.variance / size_ratio / variance for term in error_terms]
-    df = 1 / sum(s**2 / ((term.df + 1) * size_ratio - 1) for s, term in zip(shares, error_terms))
+    variance = sum(term.variance for term in error_terms) / planned_to_observed_ratio
+    shares = [term.variance / planned_to_observed_ratio / variance for term in error_terms]
+    df = 1 / sum(
+        s**2 / ((term.df + 1) * planned_to_observed_ratio - 1)
+        for s, term in zip(shares, error_terms)
+    )
     critical = special.stdtrit(df, 1 - significance_level / 2)
     noncentrality = abs(difference) / math.sqrt(variance)
     if noncentrality > critical + 30:  # power 1; nctdtr is not accurate here
@@ -43,7 +46,7 @@ def t_test_power(
 def find_further_units_for_power(
     true_difference: float,
     error_terms: Sequence[ErrorTerm],
-    num_units: int,
+    observed_sample_size: int,
     significance_level: float,
 ) -> int | None:
     """Return the smallest number of additional units that gives a power of 80 %.
@@ -51,7 +54,8 @@ def find_further_units_for_power(
     Args:
         true_difference: true difference, in score units.
         error_terms: observed error terms of the difference, at least one of them above 0.
-        num_units: observed number of units; the units of all error terms grow proportionally.
+        observed_sample_size: observed number of units; those of all error terms grow in
+            proportion.
         significance_level: level of the test.
 
     Returns:
@@ -59,8 +63,11 @@ def find_further_units_for_power(
     """
     return find_smallest_sufficient_count(
         lambda extra: (
-            t_test_power(
-                true_difference, error_terms, (num_units + extra) / num_units, significance_level
+            compute_t_test_power(
+                true_difference,
+                error_terms,
+                (observed_sample_size + extra) / observed_sample_size,
+                significance_level,
             )
             >= POWER
         )

@@ -13,7 +13,7 @@ from daf.stats.proportions import wilson_interval
 POINTS = 41
 
 Profile = dict[str, Any]
-"""Performance profiles of some policies, in JSON types; see `compute_profile` for the keys."""
+"""Profiles of some policies, in JSON types; see `compute_performance_profiles` for the keys."""
 
 
 class ScoreProfiles(TypedDict):
@@ -42,7 +42,7 @@ class _Curve(NamedTuple):
     up: np.ndarray | None
 
 
-def compute_profile(
+def compute_performance_profiles(
     samples: Mapping[str, Samples],
     confidence: float,
     ceilings: Ceilings,
@@ -83,10 +83,10 @@ def compute_profile(
 
 
 def _choose_thresholds(
-    samples: Mapping[str, Samples], mission: str, ceiling: float | None
+    samples: Mapping[str, Samples], mission_name: str, ceiling: float | None
 ) -> np.ndarray:
     """Return thresholds from the lowest score, or 0, to the ceiling, or the highest score."""
-    scores = [sample.scores[mission].to_numpy() for sample in samples.values()]
+    scores = [sample.scores[mission_name].to_numpy() for sample in samples.values()]
     low = min(0.0, *(float(np.nanmin(values)) for values in scores))
     high = max(float(np.nanmax(values)) for values in scores)
     high = max(high, ceiling or low)

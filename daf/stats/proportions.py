@@ -98,14 +98,16 @@ def probability_of_improvement(a: Samples, b: Samples, confidence: float) -> dic
     }
 
 
-def _improvement_on_mission(a: Samples, b: Samples, mission: str, confidence: float) -> _Proportion:
+def _improvement_on_mission(
+    a: Samples, b: Samples, mission_name: str, confidence: float
+) -> _Proportion:
     """Return the probability of improvement on one mission, and its interval."""
     if a.unit == b.unit == EPISODE:
-        x, y = a.scores[mission].iloc[:, 0], b.scores[mission].iloc[:, 0]
+        x, y = a.scores[mission_name].iloc[:, 0], b.scores[mission_name].iloc[:, 0]
         if x.index.equals(y.index):
             return _paired_improvement((np.sign(x - y) + 1) / 2, confidence)
         return _unpaired_improvement(x.to_numpy(), y.to_numpy(), confidence)
-    means = a.run_means[mission], b.run_means[mission]
+    means = a.run_means_by_mission[mission_name], b.run_means_by_mission[mission_name]
     if a.unit == b.unit:
         return _unpaired_improvement(*means, confidence)
     wins = (np.sign(means[0] - means[1]) + 1) / 2  # either side is a single mean

@@ -52,36 +52,36 @@ def iqm_weights(draw_counts: np.ndarray) -> np.ndarray:
     Args:
         draw_counts: number of draws of each value [..., n].
     """
-    return _weights_of_positions(
+    return _trimmed_mean_weights(
         draw_counts, lambda total: total // 4, lambda total: total - total // 4
     )
 
 
 def median_weights(draw_counts: np.ndarray) -> np.ndarray:
     """Return the weights of sorted values in the median; see `iqm_weights`."""
-    return _weights_of_positions(
+    return _trimmed_mean_weights(
         draw_counts, lambda total: (total - 1) // 2, lambda total: total // 2 + 1
     )
 
 
-def _weights_of_positions(
+def _trimmed_mean_weights(
     draw_counts: np.ndarray,
-    first_position: Callable[[np.ndarray], np.ndarray],
-    end_position: Callable[[np.ndarray], np.ndarray],
+    first_draw_from_total: Callable[[np.ndarray], np.ndarray],
+    end_draw_from_total: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """Return the weights of sorted values in the mean of the draws at some positions.
+    """Return the weights of sorted values in the mean of the draws that trimming leaves.
 
     Args:
         draw_counts: number of draws of each value [..., n].
-        first_position: first position of the mean from the number of draws [..., 1].
-        end_position: position after the last one from the number of draws [..., 1].
+        first_draw_from_total: maps the number of draws [..., 1] to the first averaged draw.
+        end_draw_from_total: maps the number of draws [..., 1] to the draw after the last one.
 
     Returns:
         float64 [..., n], fraction of each value in these draws.
     """
     cumulative = np.cumsum(draw_counts, axis=-1)
     total = cumulative[..., -1:]
-    first, end = first_position(total), end_position(total)
+    first, end = first_draw_from_total(total), end_draw_from_total(total)
     inside = np.minimum(cumulative, end) - np.maximum(cumulative - draw_counts, first)
     return np.maximum(inside, 0) / (end - first)
 
@@ -109,7 +109,7 @@ def estimate_median_and_iqm(sample: Samples, confidence: float) -> RobustEstimat
         )
         interval = _compute_interval(name, weight_function, strata, confidence)
         if interval is None:
-            min_units = _min_units_for_interval(strata)
+            min_units = _required_stratum_size(len(strata))
             notes.append(f"{name}: an interval needs {min_units} units; got {fewest}")
         low, high = interval or (None, None)
         results |= {name: value, f"{name}_low": low, f"{name}_high": high}
@@ -118,30 +118,30 @@ def estimate_median_and_iqm(sample: Samples, confidence: float) -> RobustEstimat
     return results | {"robust_note": "; ".join(notes) or None}
 
 
-def _min_units_for_interval(strata: Sequence[np.ndarray]) -> int:
-    return MIN_UNITS if len(strata) == 1 else MIN_UNITS_PER_STRATUM
+def _required_stratum_size(num_strata: int) -> int:
+    return MIN_UNITS if num_strata == 1 else MIN_UNITS_PER_STRATUM
 
 
 def _compute_interval(
-    statistic: str,
+    statistic_name: str,
     weight_function: WeightFunction,
-    strata: Sequence[np.ndarray],
+    sorted_strata: Sequence[np.ndarray],
     confidence: float,
 ) -> Interval | None:
-    fewest, largest = min(map(len, strata)), max(map(len, strata))
-    if fewest < _min_units_for_interval(strata):
+    fewest, largest = min(map(len, sorted_strata)), max(map(len, sorted_strata))
+    if fewest < _required_stratum_size(len(sorted_strata)):
         return None
     in_bootstrap_range = fewest >= BOOTSTRAP_MIN_UNITS and largest <= BOOTSTRAP_MAX_UNITS
-    if in_bootstrap_range and (statistic == "iqm" or len(strata) > 1):
-        return bca_interval(strata, weight_function, confidence)
+    if in_bootstrap_range and (statistic_name == "iqm" or len(sorted_strata) > 1):
+        return bca_interval(sorted_strata, weight_function, confidence)
     bounds = [
         winsorized_t_interval(values, confidence)
-        if statistic == "iqm" and len(values) >= BOOTSTRAP_MIN_UNITS
+        if statistic_name == "iqm" and len(values) >= BOOTSTRAP_MIN_UNITS
         else median_interval(values, confidence)
-        for values in strata
+        for values in sorted_strata
     ]
     return combine_independent_intervals(
-        [float(values @ weight_function(np.ones(len(values)))) for values in strata], bounds
+        [float(values @ weight_function(np.ones(len(values)))) for values in sorted_strata], bounds
     )
 
 
@@ -197,7 +197,7 @@ def winsorized_t_interval(sorted_values: np.ndarray, confidence: float) -> Inter
 
 
 def bca_interval(
-    strata: Sequence[np.ndarray], weight_function: WeightFunction, confidence: float
+    sorted_strata: Sequence[np.ndarray], weight_function: WeightFunction, confidence: float
 ) -> Interval:
     """Compute the BCa bootstrap interval of the mean over strata of a weighted sum.
 
@@ -205,15 +205,19 @@ def bca_interval(
     14.15, each stratum's jackknife differences divided by its size; DiCiccio and Efron 1996).
 
     Args:
-        strata: sorted values of each stratum, float64 [n_k].
+        sorted_strata: sorted values of each stratum, float64 [n_k].
         weight_function: weights of the sorted values by their counts, such as `iqm_weights`.
         confidence: coverage of the interval.
     """
-    value = sum(values @ weight_function(np.ones(len(values))) for values in strata) / len(strata)
+    value = sum(values @ weight_function(np.ones(len(values))) for values in sorted_strata) / len(
+        sorted_strata
+    )
     resampled = np.zeros(RESAMPLES)
     influences = []
-    for index, values in enumerate(strata):
-        resampled += _bootstrap_weights(weight_function, len(values), index) @ values / len(strata)
+    for index, values in enumerate(sorted_strata):
+        resampled += (
+            _bootstrap_weights(weight_function, len(values), index) @ values / len(sorted_strata)
+        )
         jackknife = weight_function(1.0 - np.eye(len(values))) @ values
         influences.append((jackknife.mean() - jackknife) * (len(values) - 1) / len(values))
     influence = np.concatenate(influences)

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from daf.stats.contrast import compute_contrast
-from daf.stats.episode_table import validate_episodes
+from daf.stats.episode_table import check_and_sort_episodes
 from daf.stats.estimate import (
     SEED,
     TInterval,
@@ -54,7 +54,7 @@ def analyse_teams(
     Raises:
         ValueError: the table is invalid.
     """
-    table = validate_episodes(episodes)
+    table = check_and_sort_episodes(episodes)
     by_name = dict(iter(table.groupby("policy", sort=True)))
     evaluated = {name: set(rows["mission"]) for name, rows in by_name.items()}
     replacement, agents = questions["replacement"], questions["teams"]
@@ -80,7 +80,7 @@ def analyse_teams(
             if both := select_rows([team, replacement], mission):
                 shares = {name: counts[policy] for name, counts in agents[team].items()}
                 value = value_over_replacement(
-                    *both, agents_by_mission=shares, confidence=confidence
+                    *both, controlled_agents_by_mission=shares, confidence=confidence
                 )
                 results["values"].append({"policy": policy, "mission": mission} | value)
         available = [
@@ -95,10 +95,10 @@ def analyse_teams(
     return {"teams": agents, "replacement": replacement} | results
 
 
-def _estimate_team_score(rows: pd.DataFrame, confidence: float) -> dict[str, Any]:
-    unit = choose_independent_unit(rows)
-    missions = sorted(set(rows["mission"]))
-    summary = estimate_samples_mean(collect_samples(rows, missions, unit), confidence)
+def _estimate_team_score(team_episodes: pd.DataFrame, confidence: float) -> dict[str, Any]:
+    unit = choose_independent_unit(team_episodes)
+    missions = sorted(set(team_episodes["mission"]))
+    summary = estimate_samples_mean(collect_samples(team_episodes, missions, unit), confidence)
     return {"unit": unit, "claim": format_claim_subject(unit)} | summary
 
 
@@ -106,7 +106,7 @@ def value_over_replacement(
     team_episodes: pd.DataFrame,
     replacement_episodes: pd.DataFrame,
     *,
-    agents_by_mission: Mapping[str, int],
+    controlled_agents_by_mission: Mapping[str, int],
     confidence: float = 0.95,
 ) -> dict[str, Any]:
     """Compute the value over replacement policy (VORP) per agent that the policy controls.
@@ -118,7 +118,8 @@ def value_over_replacement(
     Args:
         team_episodes: episodes of the mixed team (see `episode_table.COLUMNS`).
         replacement_episodes: episodes of the team of replacements only, on the same missions.
-        agents_by_mission: number of agents that the policy controls in the mixed team, at least 1.
+        controlled_agents_by_mission: number of agents that the policy controls in the mixed
+            team, at least 1.
         confidence: coverage of the interval.
 
     Returns:
@@ -128,15 +129,18 @@ def value_over_replacement(
     Raises:
         ValueError: a table is invalid, or the missions of the tables differ; one line.
     """
-    tables = [validate_episodes(team_episodes), validate_episodes(replacement_episodes)]
+    tables = [check_and_sort_episodes(team_episodes), check_and_sort_episodes(replacement_episodes)]
     missions = [", ".join(sorted(set(rows["mission"]))) for rows in tables]
     if missions[0] != missions[1]:
         raise ValueError(f"missions differ: team {missions[0]}; replacement {missions[1]}")
     for mission in set(tables[0]["mission"]):
-        if agents_by_mission[mission] < 1:
-            raise ValueError(f"agents: got {agents_by_mission[mission]}; expected at least 1")
+        if controlled_agents_by_mission[mission] < 1:
+            raise ValueError(
+                f"agents: got {controlled_agents_by_mission[mission]}; expected at least 1"
+            )
     per_agent, replacement_per_agent = (
-        rows.assign(score=rows["score"] / rows["mission"].map(agents_by_mission)) for rows in tables
+        rows.assign(score=rows["score"] / rows["mission"].map(controlled_agents_by_mission))
+        for rows in tables
     )
     return _estimate_difference(per_agent, replacement_per_agent, "value", confidence)
 
@@ -165,7 +169,7 @@ def compute_cross_play(
     Raises:
         ValueError: the table is invalid, or a pairing is unknown, repeated, or lacks a mission.
     """
-    table = validate_episodes(episodes)
+    table = check_and_sort_episodes(episodes)
     missions = set(table["mission"])
     entries: dict[tuple[str, str], pd.DataFrame] = {}
     for name, rows in table.groupby("policy", sort=True):
@@ -183,7 +187,9 @@ def compute_cross_play(
         others = [rows for pair, rows in entries.items() if policy in pair and pair[0] != pair[1]]
         self_play = entries.get((policy, policy))
         if self_play is not None and others:
-            gap = _estimate_difference(self_play, _average_pairings(others), "gap", confidence)
+            gap = _estimate_difference(
+                self_play, _average_pairing_episodes(others), "gap", confidence
+            )
             gaps.append({"policy": policy} | gap)
     return {
         "pairs": [
@@ -194,25 +200,25 @@ def compute_cross_play(
     }
 
 
-def _average_pairings(pairings: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def _average_pairing_episodes(pairing_episodes: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return the mean score of several pairings in each world, as episodes of one policy.
 
     With training seeds, the means are taken for each seed that all trained pairings share; pairings
     without seeds count for every seed.
     """
-    seeds = [set(rows["training_seed"].dropna()) for rows in pairings]
+    seeds = [set(rows["training_seed"].dropna()) for rows in pairing_episodes]
     shared = sorted(set.intersection(*filter(None, seeds))) if any(seeds) else [pd.NA]
     shared_seeds = pd.DataFrame({"training_seed": pd.array(shared, dtype="Int64")})
     tables = [
         rows.drop(columns="training_seed").merge(shared_seeds, how="cross")
         if not trained
         else rows[rows["training_seed"].isin(shared)]
-        for rows, trained in zip(pairings, seeds)
+        for rows, trained in zip(pairing_episodes, seeds)
     ]
     episodes = pd.concat(tables)
     episodes["run"] = "s" + episodes["training_seed"].astype(str)
     scores = episodes.groupby(KEYS, dropna=False)["score"].agg(["mean", "size"]).reset_index()
-    complete = scores[scores["size"] == len(pairings)]
+    complete = scores[scores["size"] == len(pairing_episodes)]
     return complete.rename(columns={"mean": "score"}).assign(policy="together")
 
 
@@ -255,7 +261,7 @@ def _estimate_difference(
     }
 
 
-def _average_by_training_seed(rows: pd.DataFrame) -> pd.Series:
+def _average_by_training_seed(episodes: pd.DataFrame) -> pd.Series:
     """Return the mean over the missions of each training seed with all missions."""
-    means = rows.groupby(["training_seed", "mission"])["score"].mean().unstack("mission")
+    means = episodes.groupby(["training_seed", "mission"])["score"].mean().unstack("mission")
     return means.dropna().mean(axis=1)

@@ -58,14 +58,14 @@ def rank_policies(
 
 
 def _find_significant_opponents(
-    policy: str, comparisons: Sequence[Comparison]
+    policy_name: str, comparisons: Sequence[Comparison]
 ) -> _SignificantOpponents:
     """Find the policies that differ significantly from a policy."""
     opponents = _SignificantOpponents(set(), set())
     for pair in comparisons:
-        if policy in (pair["a"], pair["b"]) and pair["outcome"] in (BETTER, WORSE):
-            won = (pair["outcome"] == BETTER) == (pair["a"] == policy)
-            opponent = pair["b"] if pair["a"] == policy else pair["a"]
+        if policy_name in (pair["a"], pair["b"]) and pair["outcome"] in (BETTER, WORSE):
+            won = (pair["outcome"] == BETTER) == (pair["a"] == policy_name)
+            opponent = pair["b"] if pair["a"] == policy_name else pair["a"]
             (opponents.beaten if won else opponents.beaten_by).add(opponent)
     return opponents
 
@@ -116,7 +116,7 @@ def format_verdict(
     winner: Winner,
     estimates: Mapping[str, MeanEstimate],
     comparisons: Sequence[Comparison],
-    scope: str,
+    scope_text: str,
     confidence: float,
 ) -> str:
     """Return the verdict as a sentence.
@@ -125,14 +125,14 @@ def format_verdict(
         winner: output of `find_winner`.
         estimates: estimate of each policy.
         comparisons: output of `family.test_family` for the same missions.
-        scope: "on mission_a" or "over 3 missions".
+        scope_text: "on mission_a" or "over 3 missions".
         confidence: level of the claims.
     """
     if not winner["best_policies"]:
         return "No mission has episodes of every policy, so no policy is best overall."
     level = f"{100 * confidence:g} %"
     name, best = winner["best_policies"][0], estimates[winner["best_policies"][0]]
-    score = f"{format_score(best['mean'])} {SCORE_UNIT} {scope}"
+    score = f"{format_score(best['mean'])} {SCORE_UNIT} {scope_text}"
     if best["low"] is not None and best["low"] < best["high"]:
         score += f", {level} interval {format_score(best['low'])} to {format_score(best['high'])}"
     if winner["decided"]:
@@ -161,34 +161,37 @@ def _explain_undecided(winner: Winner, comparisons: Sequence[Comparison], level_
     undecided = [name for name in winner["undecided_with"] if name not in explained]
     parts = []
     if undecided:
-        closest = _find_closest_comparison(winner["best_policies"][0], undecided, comparisons)
+        closest = _find_smallest_difference_pair(winner["best_policies"][0], undecided, comparisons)
         units = format_units_needed(closest)
         parts.append(
-            f"it does not differ significantly from {format_names(undecided)} "
+            f"it does not differ significantly from {abbreviate_name_list(undecided)} "
             f"at the {level_text} level" + (f" ({units} would decide it)" if units else "")
         )
     if winner["equivalent_to"]:
-        parts.append(f"it is equivalent to {format_names(winner['equivalent_to'])}")
+        parts.append(f"it is equivalent to {abbreviate_name_list(winner['equivalent_to'])}")
     if winner["not_tested_with"]:
         has_few_seeds = any(pair["seeds_missing"] for pair in comparisons)
         reason = f"a claim about a training method needs {SEEDS_NEEDED} training seeds"
         parts.append(
-            f"the difference to {format_names(winner['not_tested_with'])} could not be tested "
-            f"({reason if has_few_seeds else 'one observation only'})"
+            f"the difference to {abbreviate_name_list(winner['not_tested_with'])} "
+            f"could not be tested ({reason if has_few_seeds else 'one observation only'})"
         )
     if winner["not_compared_with"]:
-        parts.append(f"it was not compared with {format_names(winner['not_compared_with'])}")
+        parts.append(
+            f"it was not compared with {abbreviate_name_list(winner['not_compared_with'])}"
+        )
     return ", and ".join(parts)
 
 
-def _find_closest_comparison(
-    best: str, others: Sequence[str], comparisons: Sequence[Comparison]
+def _find_smallest_difference_pair(
+    best_policy_name: str, other_policy_names: Sequence[str], comparisons: Sequence[Comparison]
 ) -> Comparison | None:
     """Return the comparison with the smallest difference, which is the hardest to decide."""
     pairs = [
         pair
         for pair in comparisons
-        if {pair["a"], pair["b"]} & {best} and {pair["a"], pair["b"]} & set(others)
+        if {pair["a"], pair["b"]} & {best_policy_name}
+        and {pair["a"], pair["b"]} & set(other_policy_names)
     ]
     return min(pairs, key=lambda pair: abs(pair["difference"]), default=None)
 
@@ -205,7 +208,7 @@ def format_units_needed(pair: Comparison | None) -> str | None:
     return f"{about}{' and '.join(parts)} each"
 
 
-def format_names(names: Sequence[str]) -> str:
+def abbreviate_name_list(names: Sequence[str]) -> str:
     """Return up to 3 names and the number of the remaining ones."""
     remaining = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + remaining

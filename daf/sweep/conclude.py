@@ -15,7 +15,7 @@ from daf.sweep.rank import (
     is_trained_as_long_as_best,
     split_episodes_by_trial,
 )
-from daf.sweep.trials import Trial, TrialRuns, base_training, trial_policy
+from daf.sweep.trials import Trial, TrialRuns, build_base_training, build_trial_policy
 
 SweepResult = dict[str, Any]
 """Result of a sweep, in JSON types; see `conclude_sweep` for the keys."""
@@ -35,7 +35,7 @@ def conclude_sweep(
         trials: table of trials, from `rank_trials`.
         rounds: table of rounds, from `rounds_table`.
         finalists: finalists with the runs of their confirmation, from
-            `SweepState.confirmation_entries`; empty without a confirmation.
+            `SweepState.confirmation_trial_runs`; empty without a confirmation.
         confirmation_episodes: episode tables of the confirmation, as one table; None without a
             confirmation.
 
@@ -73,7 +73,7 @@ def conclude_sweep(
         "failed": trials["trial"][trials["status"] == "failed"].tolist(),
         "confirmation": confirmation,
         "importance": _compute_importance_at_equal_steps(sweep, trials, rounds),
-        "budget": _planned_cost(sweep, trials, finalists),
+        "budget": _compute_planned_budget(sweep, trials, finalists),
     }
 
 
@@ -86,14 +86,14 @@ def to_json_value(value: Any) -> Any:
 
 def _confirmation_results(
     sweep: DAFSweepConfig,
-    succeeded: pd.DataFrame,
+    successful_trials: pd.DataFrame,
     finalists: Sequence[TrialRuns],
     episodes: pd.DataFrame | None,
 ) -> list[dict[str, Any]]:
     if not finalists or episodes is None:
         return []
     sign = -1 if sweep.optimize_direction == "minimize" else 1
-    search_objectives = dict(zip(succeeded["trial"], succeeded["objective"]))
+    search_objectives = dict(zip(successful_trials["trial"], successful_trials["objective"]))
     (outcomes,) = compute_outcomes([finalists], episodes, sweep.objective_metric)
     evaluated = [e for e, outcome in zip(finalists, outcomes) if outcome.objective is not None]
     tables = split_episodes_by_trial(episodes, sweep.objective_metric, evaluated)
@@ -127,7 +127,7 @@ def _compute_importance_at_equal_steps(
     )
 
 
-def _planned_cost(
+def _compute_planned_budget(
     sweep: DAFSweepConfig, trials: pd.DataFrame, finalists: Sequence[TrialRuns]
 ) -> dict[str, Any]:
     """Return the planned cost of the sweep.
@@ -152,15 +152,17 @@ def _planned_cost(
     }
 
 
-def build_best_config(sweep: DAFSweepConfig, best_trial: Mapping[str, Any]) -> dict[str, Any]:
+def build_best_benchmark_config(
+    sweep: DAFSweepConfig, best_trial: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the configuration of a benchmark that trains the best trial again.
 
     Args:
         sweep: configuration of the sweep.
         best_trial: entry `best` of the result.
     """
-    policy = trial_policy(sweep, Trial(best_trial["trial"], best_trial["hyperparameters"]))
-    training = base_training(sweep).resolved() | policy.training
+    policy = build_trial_policy(sweep, Trial(best_trial["trial"], best_trial["hyperparameters"]))
+    training = build_base_training(sweep).resolved() | policy.training
     return {
         "name": best_trial["trial"],
         "policies": [{"class_path": policy.class_path, "init_kwargs": policy.init_kwargs}],

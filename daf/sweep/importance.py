@@ -36,7 +36,7 @@ def compute_importance(
     objective_values = np.asarray(objectives, dtype=float)
     results = []
     for name, parameter in sweep.search_space.items():
-        groups = _group_trials_by_value(parameter, [point.get(name) for point in points])
+        groups = _group_index_of_each_trial(parameter, [point.get(name) for point in points])
         share = _omega_squared(groups, objective_values)
         generator = np.random.default_rng([sweep.seed, STREAM, *name.encode()])
         resamples = generator.integers(len(groups), size=(NUM_RESAMPLES, len(groups)))
@@ -49,7 +49,7 @@ def compute_importance(
     return sorted(results, key=lambda item: (-(item["share"] or 0), item["parameter"]))
 
 
-def _group_trials_by_value(parameter: Parameter, values: Sequence[Any]) -> np.ndarray:
+def _group_index_of_each_trial(parameter: Parameter, values: Sequence[Any]) -> np.ndarray:
     """Return the group of each trial: int64 [trials], -1 where the hyperparameter is inactive."""
     is_active = [value is not None for value in values]
     groups = np.full(len(values), -1)

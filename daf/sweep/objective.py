@@ -10,7 +10,7 @@ from daf.sweep.trials import Outcome, Trial, TrialRuns
 
 
 def compute_outcomes(
-    rounds: Sequence[Sequence[TrialRuns]], episodes: pd.DataFrame, metric: str
+    rounds: Sequence[Sequence[TrialRuns]], episodes: pd.DataFrame, metric_name: str
 ) -> list[list[Outcome]]:
     """Compute the outcome of every trial of some rounds.
 
@@ -18,11 +18,11 @@ def compute_outcomes(
     failed if any of its runs or evaluations did, or if the metric of any episode is not finite.
 
     Args:
-        rounds: trials of each round, from `SweepState.entries_by_round`.
+        rounds: trials of each round, from `SweepState.trial_runs_by_round`.
         episodes: episode tables of their successful evaluations, as one table.
-        metric: column of the objective.
+        metric_name: column of the objective.
     """
-    metric_values = episodes[metric].astype(float)
+    metric_values = episodes[metric_name].astype(float)
     # pandas skips NaN in means, but not infinity: one invalid episode must fail its trial.
     metric_values = metric_values.where(np.isfinite(metric_values), math.inf)
     by_evaluation = metric_values.groupby([episodes["run"], episodes["mission"]])

@@ -18,7 +18,7 @@ def num_values(parameter: Parameter) -> float:
     if parameter.log and not parameter.int:
         return math.inf
     step = parameter.step or (1 if parameter.int else None)
-    return math.inf if step is None else _num_range_values(parameter, step)
+    return math.inf if step is None else _num_stepped_values(parameter, step)
 
 
 def is_discrete(parameter: Parameter) -> bool:
@@ -30,7 +30,7 @@ def value_at(parameter: Parameter, index: int) -> Any:
     """Return the value at an index of finitely many values."""
     if parameter.values is not None:
         return parameter.values[index]
-    return round_value(parameter, parameter.bounds[0] + index * (parameter.step or 1))
+    return clamp_and_round_value(parameter, parameter.bounds[0] + index * (parameter.step or 1))
 
 
 def index_of(parameter: Parameter, value: Any) -> int:
@@ -56,16 +56,16 @@ def value_at_quantile(parameter: Parameter, quantile: float) -> Any:
         value = math.exp(math.log(low) + quantile * (math.log(high) - math.log(low)))
     else:
         value = low + quantile * (high - low)
-    return round_value(parameter, value)
+    return clamp_and_round_value(parameter, value)
 
 
-def _num_range_values(parameter: Parameter, step: float) -> int:
+def _num_stepped_values(parameter: Parameter, step: float) -> int:
     # The tolerance absorbs rounding errors such as 0.1 + 0.2 != 0.3.
     low, high = parameter.bounds
     return math.floor((high - low) / step + 1e-9) + 1
 
 
-def round_value(parameter: Parameter, value: float) -> Any:
+def clamp_and_round_value(parameter: Parameter, value: float) -> Any:
     """Round a value of a range to an integer or to 4 digits, within the range.
 
     Names of trials stay readable, and rounding errors of different processors give equal trials.
@@ -104,13 +104,13 @@ def build_point(sweep: DAFSweepConfig, choose_value: Callable[[str, Parameter], 
         Values by name, in the order of the search space.
     """
     values: Point = {}
-    for name in sweep.parameters_by_dependency():
+    for name in sweep.parameters_in_dependency_order():
         if is_active(sweep.search_space[name], values):
             values[name] = choose_value(name, sweep.search_space[name])
     return {name: values[name] for name in sweep.search_space if name in values}
 
 
-def num_points(sweep: DAFSweepConfig) -> float:
+def max_num_points(sweep: DAFSweepConfig) -> float:
     """Return an upper bound of the number of points; infinity for a continuous range."""
     return math.prod(map(num_values, sweep.search_space.values()))
 
@@ -118,7 +118,7 @@ def num_points(sweep: DAFSweepConfig) -> float:
 def build_grid(sweep: DAFSweepConfig) -> list[Point]:
     """Return every point of a finite search space; the last parameter varies fastest."""
     points: list[Point] = [{}]
-    for name in sweep.parameters_by_dependency():
+    for name in sweep.parameters_in_dependency_order():
         parameter = sweep.search_space[name]
         values = [value_at(parameter, index) for index in range(int(num_values(parameter)))]
         points = list(

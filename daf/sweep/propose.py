@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from daf.config import ConfigError, DAFSweepConfig
-from daf.sweep.points import Point, build_grid, num_points, num_values, point_at_quantiles
+from daf.sweep.points import Point, build_grid, max_num_points, num_values, point_at_quantiles
 from daf.sweep.successive_halving import (
     num_trials_by_rung,
     select_survivors,
     training_steps_by_rung,
 )
-from daf.sweep.trials import Outcome, Trial, base_training, name_trials
+from daf.sweep.trials import Outcome, Trial, build_base_training, name_trials
 
 DEFAULT_NUM_TRIALS = 32
 DEFAULT_TRIALS_PER_ROUND = 4
@@ -51,7 +51,7 @@ def training_steps_by_round(sweep: DAFSweepConfig) -> list[int]:
     num_rounds = len(num_trials_by_round(sweep))
     if sweep.strategy == "halving":
         return training_steps_by_rung(sweep, num_rounds)
-    return [base_training(sweep).steps] * num_rounds
+    return [build_base_training(sweep).steps] * num_rounds
 
 
 def propose_first_round(sweep: DAFSweepConfig) -> list[Trial]:
@@ -60,8 +60,8 @@ def propose_first_round(sweep: DAFSweepConfig) -> list[Trial]:
     Raises:
         ConfigError: too many trials, or a grid with a continuous range.
     """
-    if sweep.strategy == "grid" or (sweep.strategy == "halving" and _is_full_grid(sweep)):
-        return name_trials(_build_limited_grid(sweep))
+    if sweep.strategy == "grid" or (sweep.strategy == "halving" and _searches_full_grid(sweep)):
+        return name_trials(_check_and_build_grid(sweep))
     num_trials = _num_trials(sweep)
     if sweep.strategy == "bayesian":
         num_trials = min(MAX_INITIAL_TRIALS, math.ceil(num_trials / 2))
@@ -69,35 +69,40 @@ def propose_first_round(sweep: DAFSweepConfig) -> list[Trial]:
     return name_trials(_take_unique_points(draw(sweep), num_trials))
 
 
-def propose_next_round(sweep: DAFSweepConfig, history: Sequence[Sequence[Outcome]]) -> list[Trial]:
-    """Return the trials of the next round. Equal histories give equal trials on any machine.
+def propose_next_round(
+    sweep: DAFSweepConfig, outcomes_by_round: Sequence[Sequence[Outcome]]
+) -> list[Trial]:
+    """Return the trials of the next round. Equal outcomes give equal trials on any machine.
 
     Args:
         sweep: configuration of the sweep.
-        history: outcomes of all earlier rounds.
+        outcomes_by_round: outcomes of all earlier rounds.
     """
     if sweep.strategy == "halving":
-        return select_survivors(sweep, history[-1])
-    return _propose_with_tpe(sweep, [outcome for outcomes in history for outcome in outcomes])
+        return select_survivors(sweep, outcomes_by_round[-1])
+    return _propose_with_tpe(
+        sweep, [outcome for outcomes in outcomes_by_round for outcome in outcomes]
+    )
 
 
 def _num_trials(sweep: DAFSweepConfig) -> int:
-    return int(min(sweep.num_trials or DEFAULT_NUM_TRIALS, num_points(sweep)))
+    return int(min(sweep.num_trials or DEFAULT_NUM_TRIALS, max_num_points(sweep)))
 
 
-def _is_full_grid(sweep: DAFSweepConfig) -> bool:
-    return sweep.num_trials is None and num_points(sweep) < math.inf
+def _searches_full_grid(sweep: DAFSweepConfig) -> bool:
+    return sweep.num_trials is None and max_num_points(sweep) < math.inf
 
 
-def _build_limited_grid(sweep: DAFSweepConfig) -> list[Point]:
+def _check_and_build_grid(sweep: DAFSweepConfig) -> list[Point]:
     for name, parameter in sweep.search_space.items():
         if num_values(parameter) == math.inf:
             raise ConfigError(
                 f"key 'search_space.{name}': a grid needs a list of values, or a range with 'step'"
             )
-    if num_points(sweep) > MAX_TRIALS:
+    if max_num_points(sweep) > MAX_TRIALS:
         raise ConfigError(
-            f"key 'search_space': {num_points(sweep):g} trials; at most {MAX_TRIALS} are possible"
+            f"key 'search_space': {max_num_points(sweep):g} trials; "
+            f"at most {MAX_TRIALS} are possible"
         )
     return build_grid(sweep)
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from daf.config import ConfigError, DAFSweepConfig
 from daf.files import strict_json
-from daf.stats.episode_table import validate_episodes
+from daf.stats.episode_table import check_and_sort_episodes
 from daf.stats.estimate import MeanEstimate, choose_independent_unit, collect_samples, estimate_mean
 from daf.stats.family import Comparison, NamedPair, test_family
 from daf.stats.pair import compare_pair
@@ -35,7 +35,7 @@ def rank_trials(
 
     Args:
         sweep: configuration of the sweep.
-        rounds: trials of each round, from `SweepState.entries_by_round`.
+        rounds: trials of each round, from `SweepState.trial_runs_by_round`.
         episodes: episode tables of all successful evaluations, as one table.
 
     Returns:
@@ -84,27 +84,27 @@ def is_trained_as_long_as_best(
     return sweep.strategy != "halving" or trial["round"] == best["round"]
 
 
-def _ranking_key(sweep: DAFSweepConfig, entry: Mapping[str, Any]) -> tuple[int, float]:
+def _ranking_key(sweep: DAFSweepConfig, trial_entry: Mapping[str, Any]) -> tuple[int, float]:
     """Return the rung of halving and the objective; the best trial has the smallest key."""
     sign = 1 if sweep.optimize_direction == "minimize" else -1
-    rung = entry["round"] if sweep.strategy == "halving" else 0
-    return -rung, sign * round_for_comparison(entry["objective"])
+    rung = trial_entry["round"] if sweep.strategy == "halving" else 0
+    return -rung, sign * round_for_comparison(trial_entry["objective"])
 
 
 def build_rounds_table(
-    rounds: Sequence[Sequence[TrialRuns]], episodes: pd.DataFrame, metric: str
+    rounds: Sequence[Sequence[TrialRuns]], episodes: pd.DataFrame, metric_name: str
 ) -> pd.DataFrame:
     """Return the table of rounds.
 
     Args:
-        rounds: trials of each round, from `SweepState.entries_by_round`.
+        rounds: trials of each round, from `SweepState.trial_runs_by_round`.
         episodes: episode tables of all successful evaluations, as one table.
-        metric: column of the objective.
+        metric_name: column of the objective.
 
     Returns:
         One row per trial and round: round, trial, steps, objective (NaN if the trial failed).
     """
-    outcomes = compute_outcomes(rounds, episodes, metric)
+    outcomes = compute_outcomes(rounds, episodes, metric_name)
     rows = [
         {
             "round": number,
@@ -128,24 +128,26 @@ def select_finalists(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[s
 
 
 def split_episodes_by_trial(
-    episodes: pd.DataFrame, metric: str, entries: Sequence[Mapping[str, Any]]
+    episodes: pd.DataFrame, metric_name: str, trial_entries: Sequence[Mapping[str, Any]]
 ) -> dict[str, pd.DataFrame]:
     """Return the episode table of each trial, with the metric as score."""
-    trial_by_run = {run: entry["trial"] for entry in entries for run in entry["runs"]}
+    trial_by_run = {run: entry["trial"] for entry in trial_entries for run in entry["runs"]}
     rows = episodes[episodes["run"].isin(trial_by_run.keys())]
-    table = validate_episodes(rows.assign(policy=rows["run"].map(trial_by_run), score=rows[metric]))
+    table = check_and_sort_episodes(
+        rows.assign(policy=rows["run"].map(trial_by_run), score=rows[metric_name])
+    )
     return dict(iter(table.groupby("policy")))
 
 
 def compare_with_best(
-    episodes_by_trial: Mapping[str, pd.DataFrame], best: str, others: Sequence[str]
+    episodes_by_trial: Mapping[str, pd.DataFrame], best_trial: str, other_trials: Sequence[str]
 ) -> dict[str, Comparison]:
     """Compare the best trial with other trials, on all missions together.
 
     Args:
         episodes_by_trial: episode table of each trial.
-        best: name of the best trial.
-        others: names of the other trials; the comparisons are one family of tests.
+        best_trial: name of the best trial.
+        other_trials: names of the other trials; the comparisons are one family of tests.
 
     Returns:
         Comparison by `test_family` for each other trial: the best minus the other.
@@ -153,49 +155,54 @@ def compare_with_best(
     samples = {
         trial: collect_samples(table, sorted(set(table["mission"])), choose_independent_unit(table))
         for trial, table in episodes_by_trial.items()
-        if trial in (best, *others)
+        if trial in (best_trial, *other_trials)
     }
     pairs = [
-        NamedPair(best, trial, None, compare_pair(samples[best], samples[trial], CONFIDENCE))
-        for trial in others
+        NamedPair(
+            best_trial, trial, None, compare_pair(samples[best_trial], samples[trial], CONFIDENCE)
+        )
+        for trial in other_trials
     ]
     comparisons = test_family(
         pairs, confidence=CONFIDENCE, margin_fraction=1.0, ceilings={None: None}
     )
-    return dict(zip(others, comparisons))
+    return dict(zip(other_trials, comparisons))
 
 
-def estimate_objective(episodes: pd.DataFrame) -> MeanEstimate:
+def estimate_objective(trial_episodes: pd.DataFrame) -> MeanEstimate:
     """Return the estimate of a trial's objective on all missions, with its interval and unit."""
-    unit = choose_independent_unit(episodes)
-    missions = sorted(set(episodes["mission"]))
-    return estimate_mean(episodes, missions, unit, CONFIDENCE) | {"unit": unit}
+    unit = choose_independent_unit(trial_episodes)
+    missions = sorted(set(trial_episodes["mission"]))
+    return estimate_mean(trial_episodes, missions, unit, CONFIDENCE) | {"unit": unit}
 
 
 def _trials_tied_with_best(
     sweep: DAFSweepConfig,
-    ranked: Sequence[Mapping[str, Any]],
+    ranked_trials: Sequence[Mapping[str, Any]],
     episodes_by_trial: dict[str, pd.DataFrame],
 ) -> set[str]:
     """Return the best trial, and those with as many steps that do not differ significantly."""
-    best = ranked[0]
-    others = [e["trial"] for e in ranked[1:] if is_trained_as_long_as_best(sweep, e, best)]
+    best = ranked_trials[0]
+    others = [e["trial"] for e in ranked_trials[1:] if is_trained_as_long_as_best(sweep, e, best)]
     comparisons = compare_with_best(episodes_by_trial, best["trial"], others)
     return {best["trial"], *(trial for trial, c in comparisons.items() if not c["decided"])}
 
 
 def _trial_row(
-    entry: Mapping[str, Any], status: str, episodes: pd.DataFrame | None, objective_sign: int
+    trial_entry: Mapping[str, Any],
+    status: str,
+    episodes: pd.DataFrame | None,
+    minimization_sign: int,
 ) -> dict[str, Any]:
     row = {
-        "trial": entry["trial"],
+        "trial": trial_entry["trial"],
         "status": status,
-        "objective": math.nan if entry["objective"] is None else entry["objective"],
+        "objective": math.nan if trial_entry["objective"] is None else trial_entry["objective"],
         "tied": False,
-        "round": entry["round"],
-        "steps": entry["steps"],
-        "hyperparameters": json.dumps(entry["values"], sort_keys=True),
-        "runs": sorted(entry["runs"]),
+        "round": trial_entry["round"],
+        "steps": trial_entry["steps"],
+        "hyperparameters": json.dumps(trial_entry["values"], sort_keys=True),
+        "runs": sorted(trial_entry["runs"]),
     }
     if episodes is None:
         return row
@@ -206,7 +213,7 @@ def _trial_row(
         | {key: estimate[key] for key in ("low", "high", "unit", "n_units")}
         | {
             "best_run": str(
-                (objective_sign * run_means.map(round_for_comparison)).sort_index().idxmin()
+                (minimization_sign * run_means.map(round_for_comparison)).sort_index().idxmin()
             )
         }
     )

@@ -27,9 +27,9 @@ from daf.sweep.propose import num_trials_by_round, propose_first_round, training
 from daf.sweep.trials import (
     Trial,
     TrialRuns,
-    as_benchmark,
+    build_confirmation_benchmark,
+    build_trials_benchmark,
     check_search_space,
-    confirmation_benchmark,
     convert_init_kwargs_text,
     sweep_name,
 )
@@ -70,7 +70,7 @@ class Round:
     trials: list[Trial]
     plan: Plan
 
-    def entries(self) -> list[TrialRuns]:
+    def trial_runs(self) -> list[TrialRuns]:
         """Return the runs of each trial."""
         runs: dict[str, list[str]] = {trial.name: [] for trial in self.trials}
         for run, trial in self.plan.labels.items():
@@ -143,13 +143,13 @@ class SweepState:
         self.confirmation = self._plan_confirmation()
         self._check_objective_metric()
         self._check_missing_run_names()
-        self.reload_trials()
+        self.reload_progress()
 
-    def reload_trials(self) -> None:
+    def reload_progress(self) -> None:
         """Read the trials that have been proposed so far from the folder."""
         previous_rounds, self.rounds = self.rounds, self.rounds[:1]
         while len(self.rounds) < len(self.steps_by_round):
-            file = self._read_trials_file(self.round_file(len(self.rounds)))
+            file = self._read_trials_file(self.round_trials_file(len(self.rounds)))
             if file is None:
                 break
             trials = file.to_trials()
@@ -165,9 +165,9 @@ class SweepState:
             self.finalists = finalists
             self.confirmation = self._plan_confirmation()
         for plan in (*(known_round.plan for known_round in self.rounds), self.confirmation):
-            self.plan.merge(plan)
+            self.plan.add_runs_and_policies(plan)
 
-    def round_file(self, round_number: int) -> str:
+    def round_trials_file(self, round_number: int) -> str:
         """Return the path of the proposed trials of a round. The first round has no file."""
         return f"{self.folder}/rounds/{round_number}.json"
 
@@ -176,19 +176,19 @@ class SweepState:
         """Path of the finalists."""
         return f"{self.folder}/finalists.json"
 
-    def entries_by_round(self, num_rounds: int) -> list[list[TrialRuns]]:
-        """Return the entries of the first rounds, see `Round.entries`."""
-        return [known_round.entries() for known_round in self.rounds[:num_rounds]]
+    def trial_runs_by_round(self, num_rounds: int) -> list[list[TrialRuns]]:
+        """Return the trials of the first rounds with their runs, see `Round.trial_runs`."""
+        return [known_round.trial_runs() for known_round in self.rounds[:num_rounds]]
 
     def episodes_files(self, num_rounds: int) -> list[str]:
         """Return the episode tables of the first rounds, without missing ones."""
         rounds = self.rounds[:num_rounds]
         return [file for known_round in rounds for file in known_round.plan.episodes_files()]
 
-    def confirmation_entries(self) -> list[TrialRuns]:
-        """Return the entries of the confirmation, see `Round.entries`; empty without one."""
+    def confirmation_trial_runs(self) -> list[TrialRuns]:
+        """Return the trials of the confirmation with their runs, see `Round`; empty without one."""
         trials = (self.finalists or []) if self.confirmation.runs else []
-        return Round(trials, self.confirmation).entries()
+        return Round(trials, self.confirmation).trial_runs()
 
     def disk_needed_mb(self) -> int:
         """Return an upper estimate of the disk space that the sweep needs, in MB."""
@@ -200,13 +200,13 @@ class SweepState:
 
     def _add_round(self, trials: list[Trial]) -> None:
         steps = self.steps_by_round[len(self.rounds)]
-        benchmark = as_benchmark(self.sweep, trials, steps) if trials else None
+        benchmark = build_trials_benchmark(self.sweep, trials, steps) if trials else None
         self.rounds.append(Round(trials, self._make_plan(benchmark)))
 
     def _plan_confirmation(self) -> Plan:
         if not self.finalists or not self.sweep.confirmation.training_seeds:
             return self._make_plan(None)
-        return self._make_plan(confirmation_benchmark(self.sweep, self.finalists))
+        return self._make_plan(build_confirmation_benchmark(self.sweep, self.finalists))
 
     def _make_plan(self, benchmark: BenchmarkConfig | None) -> Plan:
         """Return the plan of a benchmark with the sweep's missing runs; None gives an empty one."""

@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 
 from daf.config import DAFSweepConfig
-from daf.sweep.trials import Outcome, Trial, base_training, round_for_comparison
+from daf.sweep.trials import Outcome, Trial, build_base_training, round_for_comparison
 
 DEFAULT_ETA = 3.0
 MAX_RUNGS = 10_000
@@ -29,7 +29,7 @@ def num_trials_by_rung(sweep: DAFSweepConfig, num_trials: int) -> list[int]:
 
 def training_steps_by_rung(sweep: DAFSweepConfig, num_rungs: int) -> list[int]:
     """Return the agent-steps of the runs of each rung; the last one has all steps."""
-    steps, last = base_training(sweep).steps, num_rungs - 1
+    steps, last = build_base_training(sweep).steps, num_rungs - 1
     eta = sweep.eta or DEFAULT_ETA
     return [max(1, math.ceil(steps / eta ** (last - rung))) for rung in range(num_rungs)]
 

@@ -16,10 +16,10 @@ from daf.config import DAFSweepConfig, Parameter
 from daf.sweep.points import (
     Point,
     build_point,
+    clamp_and_round_value,
     index_of,
     is_discrete,
     num_values,
-    round_value,
     value_at,
 )
 from daf.sweep.trials import Outcome
@@ -92,11 +92,17 @@ def _suggest_value(trial: optuna.Trial, name: str, parameter: Parameter) -> Any:
     distribution = _optuna_distribution(parameter)
     if isinstance(distribution, FloatDistribution):
         low, high = distribution.low, distribution.high
-        return round_value(parameter, trial.suggest_float(name, low, high, log=distribution.log))
+        return clamp_and_round_value(
+            parameter, trial.suggest_float(name, low, high, log=distribution.log)
+        )
     if isinstance(distribution, CategoricalDistribution):
         number = trial.suggest_categorical(name, distribution.choices)
         assert isinstance(number, int)  # the choices are indices
     else:
         low, high = distribution.low, distribution.high
         number = trial.suggest_int(name, low, high, log=distribution.log)
-    return value_at(parameter, number) if is_discrete(parameter) else round_value(parameter, number)
+    return (
+        value_at(parameter, number)
+        if is_discrete(parameter)
+        else clamp_and_round_value(parameter, number)
+    )

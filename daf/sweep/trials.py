@@ -21,7 +21,7 @@ from daf.config.search_space import (
     SHAPING,
     TRAINING,
     ParameterTarget,
-    convert_search_space,
+    convert_search_space_values,
     parameter_target,
 )
 from daf.plan.foreign_policy_checker import convert_init_kwargs, thread_policy_checker
@@ -106,31 +106,31 @@ def sweep_name(sweep: DAFSweepConfig) -> str:
     return sweep.name or f"sweep-{digest(content)[:8]}"
 
 
-def as_benchmark(
-    sweep: DAFSweepConfig, trials: Sequence[Trial], steps: int | None = None
+def build_trials_benchmark(
+    sweep: DAFSweepConfig, trials: Sequence[Trial], agent_steps: int | None = None
 ) -> BenchmarkConfig:
     """Return a benchmark with one policy per trial.
 
     Args:
         sweep: configuration of the sweep.
         trials: at least one trial.
-        steps: agent-steps of each run (default: those of the sweep).
+        agent_steps: agent-steps of each run (default: those of the sweep).
 
     Raises:
         ConfigError: unknown hyperparameter, or an invalid value; one line.
     """
     return BenchmarkConfig(
         name=sweep_name(sweep),
-        policies=tuple(trial_policy(sweep, trial) for trial in trials),
+        policies=tuple(build_trial_policy(sweep, trial) for trial in trials),
         missions=sweep.missions,
-        training=base_training(sweep, steps),
+        training=build_base_training(sweep, agent_steps),
         training_seeds=sweep.training_seeds,
         evaluation=EvaluationConfig(episodes=sweep.episodes_per_trial, seed=sweep.world_seed),
         execution=sweep.execution,
     )
 
 
-def confirmation_benchmark(sweep: DAFSweepConfig, trials: Sequence[Trial]) -> BenchmarkConfig:
+def build_confirmation_benchmark(sweep: DAFSweepConfig, trials: Sequence[Trial]) -> BenchmarkConfig:
     """Return a benchmark of trials with all steps, on training and world seeds of the confirmation.
 
     The search has used other seeds.
@@ -141,28 +141,28 @@ def confirmation_benchmark(sweep: DAFSweepConfig, trials: Sequence[Trial]) -> Be
         "training_seeds": confirmation.training_seeds,
         "evaluation": EvaluationConfig(episodes=episodes, seed=confirmation.world_seed),
     }
-    return as_benchmark(sweep, trials).model_copy(update=changes)
+    return build_trials_benchmark(sweep, trials).model_copy(update=changes)
 
 
-def base_training(sweep: DAFSweepConfig, steps: int | None = None) -> TrainingConfig:
+def build_base_training(sweep: DAFSweepConfig, agent_steps: int | None = None) -> TrainingConfig:
     """Return the hyperparameters that all trials share.
 
     Args:
         sweep: configuration of the sweep.
-        steps: agent-steps of each run, fewer than those of the sweep. The learning rate still
+        agent_steps: agent-steps of each run, fewer than those of the sweep. The learning rate still
             decays over the steps of the sweep.
     """
     changes: dict[str, Any] = {"initial_weights": sweep.policy_data_path}
     if sweep.num_training_steps is not None:
         changes["steps"] = sweep.num_training_steps
     full_training = sweep.training.model_copy(update=changes)
-    if steps is None or steps == full_training.steps:
+    if agent_steps is None or agent_steps == full_training.steps:
         return full_training
-    changes = {"steps": steps, "anneal_steps": full_training.lr_decay_steps}
+    changes = {"steps": agent_steps, "anneal_steps": full_training.lr_decay_steps}
     return full_training.model_copy(update=changes)
 
 
-def trial_policy(sweep: DAFSweepConfig, trial: Trial) -> PolicyConfig:
+def build_trial_policy(sweep: DAFSweepConfig, trial: Trial) -> PolicyConfig:
     """Return the policy of a trial: its values become hyperparameters or class arguments."""
     values: dict[str, dict[str, Any]] = {TRAINING: {}, INIT_KWARGS: {}, SHAPING: {}}
     for name, value in trial.values.items():
@@ -202,7 +202,7 @@ def convert_init_kwargs_text(sweep: DAFSweepConfig, source: str) -> DAFSweepConf
 
     space = {name: p.model_dump(exclude_unset=True) for name, p in sweep.search_space.items()}
     converted = {
-        "search_space": convert_search_space(space, convert),
+        "search_space": convert_search_space_values(space, convert),
         "init_kwargs": convert_init_kwargs(class_path, sweep.init_kwargs),
     }
     return DAFSweepConfig.parse(sweep.resolved() | converted, source)
@@ -222,7 +222,7 @@ def check_search_space(sweep: DAFSweepConfig) -> None:
             continue
         for value in select_probe_values(sweep.search_space[name]):
             settings = {key: value} if target == TRAINING else {SHAPING: {key: value}}
-            _check_training_value(sweep, name, settings)
+            _check_search_space_value(sweep, name, settings)
     unresolved = {n: k for n, (target, k) in targets.items() if target == INIT_KWARGS}
     unresolved |= {n: k for n, (t, k) in targets.items() if t == TRAINING and k not in fields}
     if not unresolved:
@@ -253,20 +253,23 @@ def _check_targets_are_unique(targets: dict[str, ParameterTarget]) -> None:
 
 def _accepted_init_kwargs(class_path: str) -> list[str] | None:
     if is_foreign(class_path):
-        return thread_policy_checker().inspect_class(class_path).accepted
-    from daf.policies.factory import accepted_init_kwargs  # imports torch
+        return thread_policy_checker().inspect_class(class_path).accepted_init_kwargs
+    from daf.policies.factory import accepted_init_kwarg_names  # imports torch
 
-    return accepted_init_kwargs(class_path)
+    return accepted_init_kwarg_names(class_path)
 
 
-def _check_training_value(sweep: DAFSweepConfig, name: str, training: dict[str, Any]) -> None:
+def _check_search_space_value(
+    sweep: DAFSweepConfig, hyperparameter_name: str, training_settings: dict[str, Any]
+) -> None:
     """Check one value of a training hyperparameter."""
     try:
-        TrainingConfig.parse(training, f"key 'search_space.{name}'")
+        TrainingConfig.parse(training_settings, f"key 'search_space.{hyperparameter_name}'")
     except ConfigError as error:
-        parameter = sweep.search_space[name]
+        parameter = sweep.search_space[hyperparameter_name]
         if parameter.values is None and not parameter.int and "whole number" in str(error):
             raise ConfigError(
-                f"key 'search_space.{name}': only whole numbers are possible; add 'int: true'"
+                f"key 'search_space.{hyperparameter_name}': only whole numbers are possible; "
+                "add 'int: true'"
             ) from None
         raise

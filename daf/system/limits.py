@@ -52,7 +52,7 @@ class ResourceLimit:
         soft, _ = resource.getrlimit(self.resource_id)
         return float("inf") if soft == resource.RLIM_INFINITY else soft
 
-    def check(self) -> None:
+    def check_sufficient(self) -> None:
         """Check that the limit is sufficient.
 
         Raises:
@@ -92,21 +92,21 @@ def check_memory_limits() -> None:
         EnvironmentCheckError: a limit is too low; the message names it.
     """
     for limit in MEMORY_LIMITS:
-        limit.check()
+        limit.check_sufficient()
 
 
-def check_process_limits() -> None:
+def check_limits_and_clock() -> None:
     """Check that limits and clock of this process are sufficient for a workflow.
 
     Raises:
         EnvironmentCheckError: a limit is too low or the clock is wrong; the message names it.
     """
     for limit in LIMITS:
-        limit.check()
-    check_clock()
+        limit.check_sufficient()
+    check_system_clock_year()
 
 
-def check_clock() -> None:
+def check_system_clock_year() -> None:
     """Check that the clock shows a year that sidecars can represent.
 
     Raises:

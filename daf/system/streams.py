@@ -3,7 +3,7 @@
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
 
@@ -55,7 +55,7 @@ class _Stream:
     def flush(self) -> None:
         self._call_or_handle_error(self._stream.flush)
 
-    def _call_or_handle_error(self, operation: Any, *arguments: str) -> Any:
+    def _call_or_handle_error(self, operation: Callable[..., Any], *arguments: str) -> Any:
         try:
             return operation(*arguments)
         except OSError as error:

@@ -44,10 +44,8 @@ def forge(results: Path, file: str, content: bytes) -> None:
 
 def reexecute_output(results: Path, file: str, folder: Path) -> bytes:
     """Re-execute the job of a file and return its new content."""
-    folder.mkdir()
-    return (
-        reexecute_job(results, Sidecar.read(results / f"{file}{SUFFIX}"), folder) / file
-    ).read_bytes()
+    reexecute_job(results, Sidecar.read(results / f"{file}{SUFFIX}"), folder)
+    return (folder / file).read_bytes()
 
 
 ORDER = ("evaluate", "compare", "report", "deploy", "propose", "rank", "conclude", "sweep_report")
@@ -63,10 +61,10 @@ def reexecute_dependents(results: Path, files: Iterable[str], folder: Path) -> N
                 job_folder = folder / f"{len(list(folder.iterdir()))}"
                 job_folder.mkdir()
                 try:
-                    reexecuted = reexecute_job(results, content, job_folder)
+                    reexecute_job(results, content, job_folder)
                 except ConfigError:
                     continue
                 for file in content.output_digests():
-                    write(results / file, (reexecuted / file).read_bytes())
+                    write(results / file, (job_folder / file).read_bytes())
                 repair(results, *content.output_digests())
                 changed |= content.output_digests().keys()

@@ -7,7 +7,7 @@ import pytest
 
 from daf.audit.consistency import ConsistencyChecks
 from daf.audit.findings import Findings
-from daf.audit.integrity import check_integrity
+from daf.audit.integrity import read_sidecars_and_record_integrity
 from daf.audit.jobs import CannotVerifyError
 from daf.audit.sidecar_index import SidecarMismatchError, _MissionLoader
 from daf.config import ConfigError
@@ -29,11 +29,13 @@ def results(made, tmp_path) -> Path:
 
 def mismatches(results: Path, trust: tuple[str, ...] = ()) -> dict[str, str]:
     """Return error class and message of each inconsistent sidecar, by file."""
-    checks = ConsistencyChecks(results, check_integrity(results, Findings()), trust)
+    checks = ConsistencyChecks(
+        results, read_sidecars_and_record_integrity(results, Findings()), trust
+    )
     messages = {}
     for name in checks.sidecars:
         try:
-            checks.require_consistent_job(name)
+            checks.check_job_sidecar(name)
         except (SidecarMismatchError, ConfigError, CannotVerifyError) as reason:
             messages[name] = f"{type(reason).__name__}: {reason}"
     return messages

@@ -13,12 +13,12 @@ import safetensors.torch
 
 from daf.audit import CHANGED, UNVERIFIABLE, VERIFIED, audit
 from daf.audit.consistency import ConsistencyChecks
-from daf.audit.consistency_checks import check_environment_file
 from daf.audit.findings import Findings
-from daf.audit.integrity import check_integrity
+from daf.audit.integrity import read_sidecars_and_record_integrity
+from daf.audit.job_findings import record_environment_findings
 from daf.audit.jobs import parse_job
+from daf.audit.run_differences import find_run_differences
 from daf.audit.training_prefix import reexecute_first_updates
-from daf.audit.trainings import find_training_differences
 from daf.config import AuditConfig
 from daf.provenance.sidecar import SUFFIX, Sidecar
 from tests.audit.forging import edit, reexecute_dependents, repair, write
@@ -142,10 +142,9 @@ class InProcessWorker:
         with tempfile.TemporaryDirectory() as folder:
             yield Path(folder)
 
-    def reexecute_first_updates(self, name: str, folder: Path) -> Path:
-        return reexecute_first_updates(
-            self.results, Sidecar.read(self.results / f"{name}{SUFFIX}"), folder
-        )
+    def reexecute_first_updates(self, name: str, folder: Path) -> None:
+        sidecar = Sidecar.read(self.results / f"{name}{SUFFIX}")
+        reexecute_first_updates(self.results, sidecar, folder)
 
 
 @pytest.mark.parametrize("name", RUN_FILES)
@@ -156,8 +155,8 @@ def test_forged_run_files(name, results):
     repair(results, file)
     weights = file.replace(kind, "policy.safetensors")
     job = parse_job(Sidecar.read(results / f"{weights}{SUFFIX}"))
-    result = find_training_differences(results, weights, job, Findings(), InProcessWorker(results))
-    assert file in result, name
+    differences = find_run_differences(results, weights, job, InProcessWorker(results))
+    assert differences[file], name
 
 
 ALL_FILES = {
@@ -283,7 +282,7 @@ def test_forged_machine(change, results):
     ))(results / file)  # fmt: skip
     repair(results, file)
     findings = Findings()
-    checks = ConsistencyChecks(results, check_integrity(results, findings))
-    check_environment_file(file, parse_job(checks.sidecars[file]), checks, findings)
+    checks = ConsistencyChecks(results, read_sidecars_and_record_integrity(results, findings))
+    record_environment_findings(file, parse_job(checks.sidecars[file]), checks, findings)
     assert findings[file].verdict == UNVERIFIABLE
     assert findings[file].reason.startswith("describes another machine (")

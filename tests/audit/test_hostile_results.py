@@ -38,7 +38,9 @@ def results(made, tmp_path) -> Path:
 
 def foreign_evaluation(results: Path, class_path: str) -> str:
     """Forge an evaluation of a foreign policy; return its episode table."""
-    name = fixed_policy_name("Mine", read_policy_identity(PolicyConfig(class_path=class_path)))
+    name = fixed_policy_name(
+        "Mine", read_policy_identity(PolicyConfig(class_path=class_path)), None
+    )
     folder = (results / RANDOM).parent
     folder.rename(folder.with_name(f"{name}-e3-w0"))
     file = RANDOM.replace("random", name, 1)
@@ -195,8 +197,8 @@ def test_worker_survives_crash_and_timeout(code, message, results, tmp_path):
             worker.reexecute_job(file, tmp_path / "1")
         name = other_table.relative_to(results).as_posix()
         worker.minutes = 5
-        made = worker.reexecute_job(name, tmp_path / "2")
-        assert (made / name).read_bytes() == other_table.read_bytes()
+        worker.reexecute_job(name, tmp_path / "2")
+        assert (tmp_path / "2" / name).read_bytes() == other_table.read_bytes()
 
 
 @pytest.mark.parametrize("change, message", [

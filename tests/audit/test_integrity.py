@@ -11,14 +11,14 @@ import pytest
 
 from daf.audit import CHANGED, VERIFIED
 from daf.audit.findings import Findings
-from daf.audit.integrity import check_integrity
+from daf.audit.integrity import read_sidecars_and_record_integrity
 
 KINDS = ("byte", "delete", "swap", "redate")
 
 
 def integrity_findings(results: Path) -> Findings:
     findings = Findings()
-    check_integrity(results, findings)
+    read_sidecars_and_record_integrity(results, findings)
     return findings
 
 

@@ -17,7 +17,7 @@ from rocrate_validator.utils import http
 
 from daf.audit import VERIFIED
 from daf.audit.findings import Findings
-from daf.audit.integrity import check_integrity
+from daf.audit.integrity import read_sidecars_and_record_integrity
 from daf.audit.ro_crate import export_ro_crate
 from daf.audit.ro_crate_metadata import UNVERIFIED
 from daf.audit.ro_crate_metadata import VERIFIED as VERIFIED_AT_EXPORT
@@ -155,7 +155,7 @@ def test_unpacked_dates_are_verified(zone, unpacked, made, tmp_path):
                 end = datetime.fromisoformat(json.loads(path.read_text())["end"])
                 assert 0 <= exact - end.timestamp() < 1
     findings = Findings()
-    check_integrity(tmp_path / "there" / "results", findings)
+    read_sidecars_and_record_integrity(tmp_path / "there" / "results", findings)
     assert {f.verdict for f in findings if f.is_result} == {VERIFIED}
 
 
@@ -164,7 +164,7 @@ def test_unusual_names_and_links(made, tmp_path):
     unusual = "logs/ü <b>%2e%2e 'x'\".log"
     (results / unusual).write_text("log")
     (results / "logs" / "root").symlink_to("/etc/passwd")
-    export_ro_crate(results, tmp_path / "crate.zip", includes_unverified=True)
+    export_ro_crate(results, tmp_path / "crate.zip", skip_verification=True)
     with zipfile.ZipFile(tmp_path / "crate.zip") as archive:
         names = archive.namelist()
     assert f"results/{unusual}" in names and "results/logs/root" not in names
@@ -210,7 +210,7 @@ def test_changed_results_need_unverified(file, tamper, made, tmp_path):
         export_ro_crate(results, tmp_path / "crate.zip")
     assert f'"{file}"' in str(refused.value) and "\n" not in str(refused.value)
     assert not (tmp_path / "crate.zip").exists()
-    export_ro_crate(results, tmp_path / "crate.zip", includes_unverified=True)
+    export_ro_crate(results, tmp_path / "crate.zip", skip_verification=True)
     assert crate_description(tmp_path / "crate.zip").endswith(UNVERIFIED)
 
 
@@ -269,5 +269,5 @@ def test_names_that_are_not_utf8(made, tmp_path):
     results = Path(shutil.copytree(made, tmp_path / "results"))
     Path(os.fsdecode(os.fsencode(results) + b"/\xff.txt")).touch()
     with pytest.raises(ConfigError, match="is not UTF-8"):
-        export_ro_crate(results, tmp_path / "crate.zip", includes_unverified=True)
+        export_ro_crate(results, tmp_path / "crate.zip", skip_verification=True)
     assert not (tmp_path / "crate.zip").exists()

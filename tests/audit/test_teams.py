@@ -11,7 +11,7 @@ import pytest
 from daf.audit import CHANGED, VERIFIED, audit
 from daf.audit.consistency import ConsistencyChecks
 from daf.audit.findings import Findings
-from daf.audit.integrity import check_integrity
+from daf.audit.integrity import read_sidecars_and_record_integrity
 from daf.audit.sidecar_index import SidecarMismatchError
 from daf.config import AuditConfig, BenchmarkConfig, ConfigError, DAFConfig
 from daf.orchestrators.benchmark_pipeline import run_benchmark
@@ -73,11 +73,11 @@ def evaluation(results: Path) -> str:
 
 def mismatches(results: Path) -> dict[str, str]:
     """Return the message of each inconsistent sidecar, by file."""
-    checks = ConsistencyChecks(results, check_integrity(results, Findings()), ())
+    checks = ConsistencyChecks(results, read_sidecars_and_record_integrity(results, Findings()), ())
     messages = {}
     for name in checks.sidecars:
         try:
-            checks.require_consistent_job(name)
+            checks.check_job_sidecar(name)
         except (SidecarMismatchError, ConfigError) as reason:
             messages[name] = f"{reason}"
     return messages

@@ -50,7 +50,7 @@ INVALID = {
         "accepted: episodes, recorded_episodes, seed"),
     "key of a policy": ("policies: [{class_path: lstm, init_kwarg: {}}]\nmissions: [assembler_1]\n",
         "unknown key 'policies.0.init_kwarg'; did you mean 'init_kwargs'? "
-        "accepted: class_path, data_path, init_kwargs, name, train, training"),
+        "accepted: class_path, data_path, data_paths, init_kwargs, name, train, training"),
     "key is a number": (GOOD + "3: 4\n",
         "got the key 3; expected text; put it in quotes"),
     "key is an on": (GOOD + "training: {shaping: {on: 1}}\n",

@@ -63,7 +63,7 @@ def test_invalid_actions(name, tmp_path, refused):
     path.write_text(POLICIES)
     instance = PolicyInstance(
         name=name,
-        policy=name,
+        default_label=name,
         class_path=f"{path}:{name}",
         class_digest=None,
         init_kwargs={},
@@ -132,7 +132,7 @@ def test_failed_job_prints_one_line_and_keeps_old_results(
 @pytest.mark.gpu
 def test_gpu_memory_limit_of_a_job(rule, capsys):
     share = torch.cuda.get_device_properties(0).total_memory // 4
-    with pytest.raises(SystemExit), run_job(rule, needs_device=True) as job:
+    with pytest.raises(SystemExit), run_job(rule, claim_device=True) as job:
         torch.empty(share // 2, dtype=torch.uint8, device=job.device)
         print("allocated half of it")
         torch.empty(share + 2**30, dtype=torch.uint8, device=job.device)

@@ -8,15 +8,15 @@ import torch
 import yaml
 
 from daf.config import BenchmarkConfig
-from daf.jobs.environment_check import check_environment
+from daf.jobs.environment_check import run_environment_checks
 from daf.missions import built_in_missions, load_mission
 from daf.plan import make_plan
 from daf.policies import Game
 from daf.policies.stateless import Stateless
 
 SHORT = (
-    "accepted: baseline, bundle, lstm, noop, onnx, random, stateless, or package.module:Class, "
-    "or file.py:Class"
+    "accepted: baseline, bundle, lstm, noop, onnx, random, stateless, torch_program, "
+    "or package.module:Class, or file.py:Class"
 )
 MISSIONS = f"accepted: {', '.join(built_in_missions())}, or the path of a .yaml file"
 MAP = "map: ['####', '#@.#', '####']\n"
@@ -264,7 +264,7 @@ def test_nonfinite_weights(weights, plan_refused):
 
 
 def test_too_little_disk(tmp_path):
-    result = check_environment(tmp_path / "results", needed_disk_mb=1e12, device="cpu")
+    result = run_environment_checks(tmp_path / "results", needed_disk_mb=1e12, device="cpu")
     checks = {check["name"]: check for check in result["checks"]}
     assert not result["ok"]
     assert [name for name, check in checks.items() if not check["ok"]] == ["disk"]
@@ -279,4 +279,4 @@ def test_example_configuration_is_valid(tmp_path, monkeypatch):
         yaml.safe_dump({"policies": ["mine.py:Still"], "missions": ["assembler_1"]})
     )
     (instance,) = make_plan(BenchmarkConfig.from_yaml("config.yaml")).policies.values()
-    assert instance.policy == "Still" and instance.name.startswith("Still-")
+    assert instance.default_label == "Still" and instance.name.startswith("Still-")

@@ -127,7 +127,7 @@ def path(tmp_path):
 def run_episodes(path: Path, name: str):
     instance = PolicyInstance(
         name=name,
-        policy=name,
+        default_label=name,
         class_path=f"{path}:{name}",
         class_digest=None,
         init_kwargs={},

@@ -122,7 +122,7 @@ def sidecar(folder) -> Path:
         rule="demo",
         inputs={"source": [str(ROOT / "README.md")]},
         outputs={"a": str(folder / "out" / "a.txt")},
-        sidecar=str(folder / "out" / "a.txt.prov.json"),
+        sidecar_path=str(folder / "out" / "a.txt.prov.json"),
         parameters={"seed": 1, "names": ["x"]},
         execution=ExecutionConfig(results_dir=str(folder / "out")),
         origin=Origin.current("cpu"),

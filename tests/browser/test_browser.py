@@ -33,7 +33,7 @@ def find_program(*names: str) -> str:
 def report(tmp_path_factory) -> Path:
     """Report with two replays: a handwritten one, and one of 24 agents and 1000 steps."""
     path = tmp_path_factory.mktemp("browser") / "report.html"
-    big = EpisodeView.from_replay(record_crowd(24, 1000), "crowd", "crowd.replay.json")
+    big = EpisodeView.from_first_episode(record_crowd(24, 1000), "crowd", "crowd.replay.json")
     html = render_experiment_report(**content(teams=True), episode_views=[recorded(HOSTILE), big])
     path.write_text(html, encoding="utf-8")
     return path

@@ -2,7 +2,12 @@
 
 import pytest
 
-from daf.cluster.cost_forecast import PLANNING_SECONDS_PER_JOB, Cluster, forecast, main
+from daf.cluster.cost_forecast import (
+    PLANNING_SECONDS_PER_JOB,
+    Cluster,
+    forecast_cost,
+    print_forecast,
+)
 from daf.cluster.measured_times import MeasuredTimes
 from daf.config import BenchmarkConfig
 from daf.plan import make_plan
@@ -23,7 +28,7 @@ def make_small_plan(seeds: int, missions=("assembler_1", "assembler_2"), policie
 
 @pytest.mark.parametrize("slots, seconds", [(1, 4 * 110 + 10), (4, 110 + 10), (5, 110)])
 def test_jobs_wait_for_slots_and_evaluations_for_runs(slots, seconds):
-    result = forecast(
+    result = forecast_cost(
         make_small_plan(4), MEASURED, Cluster(slots, start_seconds=0, submit_seconds=0)
     )
     assert result.jobs == 9 and result.planning_seconds == pytest.approx(
@@ -34,9 +39,11 @@ def test_jobs_wait_for_slots_and_evaluations_for_runs(slots, seconds):
 
 
 def test_start_is_parallel_and_submission_sequential():
-    slow = forecast(make_small_plan(4), MEASURED, Cluster(5, start_seconds=20, submit_seconds=0))
+    slow = forecast_cost(
+        make_small_plan(4), MEASURED, Cluster(5, start_seconds=20, submit_seconds=0)
+    )
     assert slow.makespan_seconds == pytest.approx(slow.planning_seconds + 110 + 2 * 20)
-    busy = forecast(
+    busy = forecast_cost(
         make_small_plan(100), MEASURED, Cluster(1000, start_seconds=0, submit_seconds=30)
     )
     assert busy.makespan_seconds >= 201 * 30
@@ -45,7 +52,7 @@ def test_start_is_parallel_and_submission_sequential():
 @pytest.mark.parametrize("slots, seconds", [(1, 4 * 100 + 50), (2, 250), (4, 150)])
 def test_policies_of_a_job_run_sequentially(slots, seconds):
     """One job evaluates 4 trained policies, another one the fixed policy."""
-    result = forecast(
+    result = forecast_cost(
         make_small_plan(4, policies_per_job=4),
         MEASURED,
         Cluster(slots, start_seconds=0, submit_seconds=0),
@@ -72,8 +79,8 @@ def test_failed_jobs_are_repeated():
     cluster = Cluster(
         4, start_seconds=0, submit_seconds=0, failures_per_hour=36.0, save_seconds=10.0
     )
-    result = forecast(make_small_plan(40), MEASURED, cluster)
-    without_failures = forecast(
+    result = forecast_cost(make_small_plan(40), MEASURED, cluster)
+    without_failures = forecast_cost(
         make_small_plan(40), MEASURED, Cluster(4, start_seconds=0, submit_seconds=0)
     )
     assert result.failed_attempts > 10
@@ -83,7 +90,7 @@ def test_failed_jobs_are_repeated():
         < result.makespan_seconds
         < without_failures.makespan_seconds + result.failed_attempts * 10.0
     )
-    assert result == forecast(make_small_plan(40), MEASURED, cluster)
+    assert result == forecast_cost(make_small_plan(40), MEASURED, cluster)
 
 
 def test_invalid_arguments_give_one_line(tmp_path, capsys):
@@ -91,18 +98,18 @@ def test_invalid_arguments_give_one_line(tmp_path, capsys):
         f"policies: [random]\nmissions: [assembler_1]\nexecution: {{results_dir: {tmp_path}}}\n"
     )
     file = str(tmp_path / "c.yaml")
-    assert main([file, "--like", file, "--slots", "2"]) == 2
+    assert print_forecast([file, "--like", file, "--slots", "2"]) == 2
     assert "no times of the runs and evaluations" in capsys.readouterr().err
     colocated = tmp_path / "colocated.yaml"
     colocated.write_text(
         "policies: [stateless]\nmissions: [assembler_1]\nexecution: {runs_per_job: 2}\n"
     )
-    assert main([file, "--like", str(colocated), "--slots", "2"]) == 2
+    assert print_forecast([file, "--like", str(colocated), "--slots", "2"]) == 2
     assert "key 'execution.runs_per_job': got 2; expected 1" in capsys.readouterr().err
     colocated.write_text(
         "policies: [random]\nmissions: [assembler_1]\nexecution: {policies_per_job: 2}\n"
     )
-    assert main([file, "--like", str(colocated), "--slots", "2"]) == 2
+    assert print_forecast([file, "--like", str(colocated), "--slots", "2"]) == 2
     assert "key 'execution.policies_per_job': got 2; expected 1, as in" in capsys.readouterr().err
-    assert main([file, "--like", file, "--slots", "0"]) == 2
+    assert print_forecast([file, "--like", file, "--slots", "0"]) == 2
     assert capsys.readouterr().err.startswith("error: --slots: at least 1")

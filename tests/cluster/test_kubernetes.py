@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from daf.cluster.kubernetes import GPU, build_job_manifest, job_status, submit_job
+from daf.cluster.kubernetes import GPU, build_job_manifest, query_job_status, submit_job
 from daf.config import ConfigError, load_yaml
 from daf.orchestrators.snakemake_command import snakemake_command, snakemake_profile_options
 from daf.provenance.source import workflow_folder
@@ -125,7 +125,9 @@ def test_manifest_has_the_resources_of_the_job():
 @pytest.mark.parametrize("template", [[], {}, {"spec": {"template": {"spec": {"containers": []}}}}])
 def test_invalid_template_is_refused(template):
     with pytest.raises(ConfigError, match="no Job with a container"):
-        build_job_manifest(template, name="daf-1", working_directory="/work", script="x", **NEEDS)
+        build_job_manifest(
+            template, name="daf-1", working_directory="/work", script_path="x", **NEEDS
+        )
 
 
 def test_missing_template_is_refused(tmp_path, monkeypatch):
@@ -135,13 +137,13 @@ def test_missing_template_is_refused(tmp_path, monkeypatch):
 
 
 def test_status_of_a_job(kube):
-    assert job_status("daf-deleted") == "failed"
-    assert job_status("daf-unreachable") == "running"
+    assert query_job_status("daf-deleted") == "failed"
+    assert query_job_status("daf-unreachable") == "running"
     for end, word in {None: "running", "0": "success", "1": "failed"}.items():
         (kube / "daf-1.json").touch()
         if end:
             (kube / "daf-1.end").write_text(end)
-        assert job_status("daf-1") == word
+        assert query_job_status("daf-1") == word
 
 
 @pytest.mark.cluster

@@ -11,7 +11,7 @@ from daf.config.conversion import convert_text
 from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, make_policy
-from daf.sweep.conclude import build_best_config
+from daf.sweep.conclude import build_best_benchmark_config
 from daf.sweep.points import value_at_quantile
 from daf.sweep.propose import propose_first_round
 from daf.sweep.state import SweepState
@@ -69,7 +69,7 @@ def test_text_numbers_in_lists():
     assert [trial.name for trial in propose_first_round(config)][
         1
     ] == "learning_rate-0.001_clip-0.2"
-    best = build_best_config(
+    best = build_best_benchmark_config(
         config, {"trial": "x", "hyperparameters": propose_first_round(config)[1].values}
     )
     assert with_type(best["training"]["learning_rate"]) == (float, 0.001)

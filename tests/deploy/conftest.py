@@ -50,7 +50,7 @@ def packed(folder: Path, class_path: str = "stateless", **init_kwargs) -> Simple
     policy.save(weights, init_kwargs)
     instance = PolicyInstance(
         name="someone-1",
-        policy="someone",
+        default_label="someone",
         class_path=class_path,
         class_digest=foreign_code_digest(class_path),
         init_kwargs=init_kwargs,

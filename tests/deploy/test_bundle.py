@@ -17,9 +17,9 @@ from daf.__main__ import main
 from daf.config import BenchmarkConfig, ConfigError
 from daf.deploy.archive import read_archive, unpack_members
 from daf.deploy.contents import Bundle, Score
-from daf.deploy.export import run_export
-from daf.deploy.golden import STEPS, check_weight_checksums
-from daf.deploy.verify import mean_p_value, spread_p_value, verify_bundle
+from daf.deploy.export import verify_and_export_network
+from daf.deploy.golden import STEPS, find_weight_checksum_problems
+from daf.deploy.verify import equal_means_p_value, equal_spreads_p_value, verify_bundle
 from daf.evaluation.evaluate import evaluate
 from daf.orchestrators.snakemake_command import snakemake_command
 from daf.plan import make_plan
@@ -86,7 +86,7 @@ def test_checksums_detect_every_bit(bundle):
             position = torch.randint(len(bits), (), generator=chance)
             bits[position] ^= -(2**31) if bit == 31 else 1 << bit
             changed = bits.view(torch.float32).view(tensor.shape)
-            (problem,) = check_weight_checksums(read.golden, read.weights | {name: changed})
+            (problem,) = find_weight_checksum_problems(read.golden, read.weights | {name: changed})
             assert f"'{name}'" in problem
 
 
@@ -120,8 +120,8 @@ def test_differences_from_manifest(bundle, tmp_path):
 ])  # fmt: skip
 def test_spread_p_value(hearts, differs):
     fresh = np.array([4.0, 5.0, 6.0, 5.0] * 12)
-    assert (spread_p_value(fresh, Score.from_hearts(hearts, 0.95)) < 0.0005) is differs
-    assert mean_p_value(fresh, Score.from_hearts(hearts, 0.95)) == 1.0
+    assert (equal_spreads_p_value(fresh, Score.from_hearts(hearts, 0.95)) < 0.0005) is differs
+    assert equal_means_p_value(fresh, Score.from_hearts(hearts, 0.95)) == 1.0
 
 
 def test_false_positive_rate():
@@ -129,7 +129,8 @@ def test_false_positive_rate():
     chance = np.random.default_rng(7)
     drawn = [np.minimum(chance.geometric(0.2, (2, 40)), 12) for _ in range(300)]
     p_values = [
-        spread_p_value(a.astype(float), Score.from_hearts(b.tolist(), 0.95)) for a, b in drawn
+        equal_spreads_p_value(a.astype(float), Score.from_hearts(b.tolist(), 0.95))
+        for a, b in drawn
     ]
     assert sum(p < 0.05 for p in p_values) < 30
     assert min(p_values) > 0.0002
@@ -201,7 +202,7 @@ def test_model_card_example(members, tmp_path):
 
 def test_export(bundle, tmp_path, capsys):
     program = tmp_path / "x.pt2"
-    assert run_export(str(bundle.file), str(program), trust_code=False) == 0
+    assert verify_and_export_network(str(bundle.file), str(program), trust_code=False) == 0
     assert capsys.readouterr().out.endswith("it reproduces the golden outputs\n")
     exported = torch.export.load(program).module()
     golden = Bundle.read(bundle.file).golden

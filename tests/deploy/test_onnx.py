@@ -8,14 +8,14 @@ import pytest
 
 from daf.config import ConfigError
 from daf.deploy.contents import Bundle
-from daf.deploy.export import run_export
+from daf.deploy.export import verify_and_export_network
 
 pytestmark = pytest.mark.extras
 
 
 def test_onnx_program_reproduces_the_golden_outputs(bundle, tmp_path, capsys):
     program = tmp_path / "x.onnx"
-    assert run_export(str(bundle.file), str(program), trust_code=False) == 0
+    assert verify_and_export_network(str(bundle.file), str(program), trust_code=False) == 0
     assert capsys.readouterr().out.endswith("it reproduces the golden outputs\n")
     golden = Bundle.read(bundle.file).golden
     session = onnxruntime.InferenceSession(program)
@@ -35,9 +35,9 @@ def test_missing_package_is_named(bundle, tmp_path, monkeypatch):
         importlib.util, "find_spec", lambda name: None if name == "onnx" else find_spec(name)
     )
     with pytest.raises(ConfigError, match="package 'onnx' is missing; pip install 'daf"):
-        run_export(str(bundle.file), str(tmp_path / "x.onnx"), trust_code=False)
+        verify_and_export_network(str(bundle.file), str(tmp_path / "x.onnx"), trust_code=False)
 
 
 def test_other_suffix_is_refused(bundle, tmp_path):
     with pytest.raises(ConfigError, match=r'"x\.pb"; expected a \.pt2 or \.onnx file'):
-        run_export(str(bundle.file), "x.pb", trust_code=False)
+        verify_and_export_network(str(bundle.file), "x.pb", trust_code=False)

@@ -116,6 +116,8 @@ PAGES = {
             "python docs/examples/sb3_ppo.py --mission assembler_2 --seed 1 --output "
             "sb3.safetensors": EXAMPLES,
             "daf compare stateless@sb3.safetensors baseline --missions assembler_2": EXAMPLES,
+            "python docs/examples/sb3_ppo.py --seed 1 --output sb3-1.safetensors": EXAMPLES,
+            "daf benchmark --config docs/examples/sb3.yaml": EXAMPLES,
         },
     ),
     "docs/reference/rules_and_profiles.md": Page(

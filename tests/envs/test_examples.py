@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from daf.config import BenchmarkConfig, DAFConfig, load_yaml
 from daf.missions import load_mission
+from daf.orchestrators.benchmark_pipeline import run_benchmark
 from daf.policies.game import Game
 from daf.policies.stateless import Stateless
 
@@ -48,18 +50,45 @@ def final_score(output: str) -> float:
     return float(re.search(r"^sampled score ([\d.]+) in", output, re.MULTILINE)[1])
 
 
+def short_options(folder: Path) -> list[str]:
+    """Write a mission of 30 steps, and return options of a training run on it."""
+    mission = folder / "short.yaml"
+    mission.write_text("extends: assembler_2\nmax_steps: 30\n")
+    return [f"--mission={mission}", "--steps=480", "--worlds=2", "--rollout-length=20"]
+
+
 @pytest.mark.parametrize("name", ["sb3", "cleanrl", "torchrl", "mappo", BENCHMARL])
 def test_example_runs_and_saves_a_policy(name, tmp_path):
-    mission = tmp_path / "short.yaml"
-    mission.write_text("extends: assembler_2\nmax_steps: 30\n")
-    options = {"mission": mission, "steps": 480, "worlds": 2, "rollout-length": 20}
-    arguments = [f"--{option}={value}" for option, value in options.items()]
-    output = run_example(name, tmp_path, *arguments)
+    output = run_example(name, tmp_path, *short_options(tmp_path))
     assert "update 1  steps 160  score no finished episode" in output
     assert re.search(r"^update 3  steps 480  score \d+\.\d\d$", output, re.MULTILINE)
     assert final_score(output) >= 0
     assert re.search(r"^greedy score [\d.]+ in 2 unseen worlds$", output, re.MULTILINE)
-    Stateless(Game.of(load_mission(str(mission)))).load(tmp_path / "policy.safetensors")
+    Stateless(Game.of(load_mission(str(tmp_path / "short.yaml")))).load(
+        tmp_path / "policy.safetensors"
+    )
+
+
+def test_runs_of_an_example_are_one_method(tmp_path, monkeypatch):
+    """The benchmark `sb3.yaml`, with two short training runs of each method."""
+    monkeypatch.chdir(tmp_path)
+    options = short_options(tmp_path)
+    for seed in (1, 2):
+        run_example("sb3", tmp_path, *options, f"--seed={seed}")
+        Path("policy.safetensors").rename(f"sb3-{seed}.safetensors")
+    data = load_yaml(EXAMPLES / "sb3.yaml")
+    data["policies"][0]["data_paths"] = {seed: f"sb3-{seed}.safetensors" for seed in (1, 2)}
+    data |= {
+        "missions": ["short.yaml"],
+        "training": {"steps": 160, "worlds": 2, "rollout_length": 20},
+        "training_seeds": [1, 2],
+        "evaluation": {"episodes": 2},
+    }
+    result = run_benchmark(BenchmarkConfig.parse(data, "test"), DAFConfig())
+    assert result.status == "success", result.errors
+    estimates = result.outputs["summary_statistics"]["estimates"]
+    units = {estimate["policy"]: estimate["unit"] for estimate in estimates}
+    assert units == {"sb3": "training_seed", "stateless": "training_seed", "baseline": "episode"}
 
 
 @pytest.mark.slow

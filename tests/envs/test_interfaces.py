@@ -154,3 +154,32 @@ def test_skrl_env_equals_the_vector_env(mission):
         if infos:
             scores = np.repeat(infos["score"].numpy(), 4)
             assert np.array_equal(scores, expected_infos["final_info"]["score"])
+
+
+@pytest.mark.parametrize("num_worlds", [1, 3])
+def test_skrl_data_is_not_reused(num_worlds):
+    env = skrl_env(MULTI, num_worlds, tokens="all")
+    results = [env.reset()]
+    copies = [copy.deepcopy(results[0])]
+    actions = {agent: torch.ones(num_worlds, 1, dtype=torch.int64) for agent in env.agents}
+    for _ in range(31):
+        results.append(env.step(actions))
+        copies.append(copy.deepcopy(results[-1]))
+    for result, saved in zip(results, copies):
+        for values, saved_values in zip(result[:-1], saved):
+            for agent in env.agents:
+                assert torch.equal(values[agent], saved_values[agent])
+
+
+def test_sb3_data_is_not_reused():
+    env = sb3_env(MULTI, 2)
+    results = [env.reset()]
+    copies = [pickle.dumps(results[0])]
+    for _ in range(31):
+        results.append(env.step(np.ones(8, dtype=int)))
+        copies.append(pickle.dumps(results[-1]))
+    infos = results[1][3]
+    infos[0]["other"] = 1
+    assert "other" not in infos[1] and "other" not in env.step(np.ones(8, dtype=int))[3][0]
+    del infos[0]["other"]
+    assert [pickle.dumps(result) for result in results] == copies

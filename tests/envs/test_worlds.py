@@ -45,7 +45,7 @@ def test_world_seeds_replay_rows_of_an_episode_table():
     config = EvaluationConfig(episodes=6, seed=4, recorded_episodes=0)
     instance = PolicyInstance(
         name="noop",
-        policy="noop",
+        default_label="noop",
         class_path="noop",
         class_digest=None,
         init_kwargs={},
@@ -70,7 +70,7 @@ def test_finished_worlds_report_score_seed_and_statistics():
     for step in random_actions(1, 30, worlds):
         transition = worlds.step(step)
     assert transition.terminated.all() and not transition.truncated.any()
-    infos = worlds.final_infos()
+    infos = worlds.episode_infos()
     counters = worlds.simulation.counters.numpy()
     assert infos["score"].tolist() == worlds.simulation.score().tolist()
     assert np.array_equal(np.stack(list(infos["statistics"].values()), 1), counters)

@@ -16,7 +16,7 @@ from daf.files.safe_write import (
     atomic_write,
     copy_file,
     make_folder_within,
-    open_file_for_update,
+    open_descriptor_for_update,
     remove_stale_temporaries,
     temporary_path,
 )
@@ -131,7 +131,7 @@ def test_irregular_lock_or_log_is_not_opened(kind, tmp_path, outside_file):
     else:
         irregular_file(kind, place)
     with pytest.raises(UnsafeFileError):
-        open_file_for_update(place)
+        open_descriptor_for_update(place)
     with pytest.raises(UnsafeFileError):
         results_lock.wait_and_lock_results(str(tmp_path))
     assert not (tmp_path / "made").exists()
@@ -202,7 +202,7 @@ def test_job_refuses_linked_folders(tmp_path):
                 rule="demo",
                 inputs={},
                 outputs={"a": str(place / "a.txt")},
-                sidecar=str(place / "a.txt.prov.json"),
+                sidecar_path=str(place / "a.txt.prov.json"),
                 parameters={},
                 execution=ExecutionConfig(results_dir=str(results)),
                 origin=Origin.current("cpu"),
@@ -227,7 +227,7 @@ def test_resume_state_is_not_written_through_links(name, tmp_path, outside_file)
         (folder / name).symlink_to(outside_file)
     try:
         with ResumeState(folder, "f", report=lambda line: None) as resume:
-            resume.save_if_due(lambda: {"x": torch.zeros(3)}, is_last=True)
+            resume.save_if_due(lambda: {"x": torch.zeros(3)}, is_last_update=True)
     except UnsafeFileError:
         assert name != "state.pt"
     assert not (tmp_path / "elsewhere").exists() or not os.listdir(tmp_path / "elsewhere")

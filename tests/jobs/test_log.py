@@ -11,9 +11,9 @@ JOB = """
 import sys
 from datetime import UTC, datetime
 from types import SimpleNamespace
-from daf.jobs.log import job_log
+from daf.jobs.log import log_output_and_errors
 
-with job_log(SimpleNamespace(rule="train", log=[sys.argv[1]]), datetime.now(UTC)):
+with log_output_and_errors(SimpleNamespace(rule="train", log=[sys.argv[1]]), datetime.now(UTC)):
     print("printed")
     print("warned", file=sys.stderr)
 """

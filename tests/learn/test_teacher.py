@@ -117,7 +117,7 @@ def test_resumed_teacher_run_equals_an_uninterrupted_one(update, tmp_path):
 
 
 def test_code_of_the_teacher_is_part_of_the_run():
-    assert make_teacher_run().class_modules() == ["daf.policies.lstm", "daf.policies.baseline"]
+    assert make_teacher_run().daf_class_modules() == ["daf.policies.lstm", "daf.policies.baseline"]
     assert make_teacher_run().name != make_run("lstm").name
 
 

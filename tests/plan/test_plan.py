@@ -270,8 +270,8 @@ def test_unknown_missing_names_are_refused(missing, error):
 ])  # fmt: skip
 def test_modules_of_runs_and_policies(class_path, modules):
     made = plan(policies=[class_path])
-    assert all(run.class_modules() == modules for run in made.runs.values())
-    assert all(instance.class_modules() == modules for instance in made.policies.values())
+    assert all(run.daf_class_modules() == modules for run in made.runs.values())
+    assert all(instance.daf_class_modules() == modules for instance in made.policies.values())
 
 
 def test_disk_needed_grows_with_the_plan():

@@ -130,7 +130,7 @@ def test_teams_are_evaluated_like_policies():
         f"evaluations/{name}-e3-w0/assembler_2.parquet"
     )
     assert any(name in file for file in made.report_replay_files())
-    assert made.find_contestant(name).policy == "baseline + random"
+    assert made.find_contestant(name).default_label == "baseline + random"
     assert made.find_contestant("random") is made.policies["random"]
 
 
@@ -169,7 +169,7 @@ def test_fixed_weights_are_identified_by_content(tmp_path):
 
 def test_modules_of_a_team_are_those_of_its_members():
     (team, *_) = plan({"cross_play": True}).teams.values()
-    assert team.class_modules() == ["daf.policies.baseline", "daf.policies.stateless"]
+    assert team.daf_class_modules() == ["daf.policies.baseline", "daf.policies.stateless"]
 
 
 @pytest.mark.parametrize("teams, changes, error", [

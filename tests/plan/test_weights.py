@@ -30,7 +30,7 @@ def test_content_of_fixed_weights_is_in_the_name(tmp_path):
         }])  # fmt: skip
         assert not made.runs
         (instance,) = made.policies.values()
-        assert instance.policy == "stateless-best"
+        assert instance.default_label == "stateless-best"
         assert made.weights == {instance.name: str(path)}
         instance_names.add(instance.name)
     assert len(instance_names) == 2

@@ -159,7 +159,7 @@ def test_members_load_their_weights(tmp_path):
     def build_member(name: str, seed: int | None, weights: str | None) -> TeamMember:
         instance = PolicyInstance(
             name=name,
-            policy="lstm",
+            default_label="lstm",
             class_path="lstm",
             class_digest=None,
             init_kwargs={},

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from daf.config import ConfigError
-from daf.policies.user_code_hash import code_digest, imported_files
+from daf.policies.user_code_hash import digest_file_with_imports, imported_files
 from daf.provenance.hashing import file_digest
 
 
@@ -25,7 +25,7 @@ def write_modules(folder: Path, **files: str) -> None:
 
 def test_digest_of_a_single_file(folder):
     write_modules(folder, mine="import torch, os, daf.policies\nfrom daf.policies import Policy\n")
-    assert code_digest("mine.py") == file_digest("mine.py")
+    assert digest_file_with_imports("mine.py") == file_digest("mine.py")
 
 
 def test_all_local_imports_are_included(folder):
@@ -45,14 +45,14 @@ def test_all_local_imports_are_included(folder):
         "policies/helper.py", "policies/third.py", "tools/net.py", "shared/__init__.py",
         "shared/deep.py", "tools/late.py",
     }  # fmt: skip
-    before = code_digest("policies/mine.py")
+    before = digest_file_with_imports("policies/mine.py")
     for name in sorted(files):
         original = (folder / name).read_text()
         (folder / name).write_text(f"{original}\nx = 1\n")
-        assert code_digest("policies/mine.py") != before, name
+        assert digest_file_with_imports("policies/mine.py") != before, name
         (folder / name).write_text(original)
     (folder / "tools" / "other.py").write_text("x = 1")
-    assert code_digest("policies/mine.py") == before
+    assert digest_file_with_imports("policies/mine.py") == before
 
 
 def test_relative_imports_are_included_from_any_working_directory(folder, monkeypatch):
@@ -65,10 +65,10 @@ def test_relative_imports_are_included_from_any_working_directory(folder, monkey
     )
     for package in ("lab", "lab/deep"):
         (folder / package / "__init__.py").write_text("")
-    before = code_digest(folder / "lab/deep/mine.py")
+    before = digest_file_with_imports(folder / "lab/deep/mine.py")
     (folder / "elsewhere").mkdir()
     monkeypatch.chdir(folder / "elsewhere")
-    assert code_digest(folder / "lab/deep/mine.py") == before
+    assert digest_file_with_imports(folder / "lab/deep/mine.py") == before
     files = {str(p.relative_to(folder)) for p in imported_files(folder / "lab/deep/mine.py")}
     assert {"lab/deep/near.py", "lab/far.py", "lab/whole.py", "lab/__init__.py"} <= files
 
@@ -80,22 +80,22 @@ def test_imports_from_pythonpath_are_included(folder, monkeypatch):
     digests = []
     for name in ("one", "two"):
         monkeypatch.setenv("PYTHONPATH", f"{folder}/missing:{folder / name}")
-        digests.append(code_digest("work/mine.py"))
+        digests.append(digest_file_with_imports("work/mine.py"))
     assert digests[0] == digests[1]
     (folder / "two/tools/net.py").write_text("x = 1")
-    assert code_digest("work/mine.py") != digests[0]
+    assert digest_file_with_imports("work/mine.py") != digests[0]
     assert digests[0] != file_digest("work/mine.py")
     monkeypatch.chdir(folder / "one")
     monkeypatch.setenv("PYTHONPATH", f"{folder / 'one'}")
     (folder / "one/tools/net.py").write_text("x = 1")
-    digest_from_other_folder = code_digest("../work/mine.py")
+    digest_from_other_folder = digest_file_with_imports("../work/mine.py")
     monkeypatch.chdir(folder / "work")
-    assert digest_from_other_folder == code_digest("mine.py") != digests[0]
+    assert digest_from_other_folder == digest_file_with_imports("mine.py") != digests[0]
 
 
 @pytest.mark.parametrize("text", ["def (", "\0", "(" * 10_000])
 def test_invalid_python_raises_one_line(folder, text):
     write_modules(folder, mine=text)
     with pytest.raises(ConfigError, match=r"mine\.py: not readable as Python") as error:
-        code_digest("mine.py")
+        digest_file_with_imports("mine.py")
     assert "\n" not in str(error.value)

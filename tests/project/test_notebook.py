@@ -19,7 +19,6 @@ def test_the_notebook_is_valid_and_has_no_outputs():
 
 
 @pytest.mark.extras
-@pytest.mark.slow
 def test_the_notebook_trains_shows_and_compares(tmp_path):
     import nbclient  # of the extra `notebook`
 

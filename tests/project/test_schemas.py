@@ -10,7 +10,7 @@ import pytest
 from daf.cli.workspace import STARTER
 from daf.config import BenchmarkConfig, ConfigError, DAFConfig, DAFSweepConfig, load_yaml
 from daf.missions import built_in_missions
-from daf.missions.json_schema import SUFFIX, build_schemas, schema_files
+from daf.missions.json_schema import SUFFIX, build_schema_file_texts, build_schemas
 from daf.missions.loader import BUILT_IN, STATION_CATALOG, build_mission
 from daf.plan import make_plan
 
@@ -33,13 +33,13 @@ def errors(kind: str, data) -> list[str]:
 def test_the_files_are_the_generated_ones():
     files = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir()}
     command = "python -m daf.missions.json_schema workflow/schemas"
-    assert files == schema_files(), f"write them: {command}"
+    assert files == build_schema_file_texts(), f"write them: {command}"
 
 
 @pytest.mark.parametrize("kind", SCHEMAS)
 def test_each_is_a_schema(kind):
     jsonschema.Draft202012Validator.check_schema(SCHEMAS[kind])
-    text = schema_files()[f"{kind}{SUFFIX}"]
+    text = build_schema_file_texts()[f"{kind}{SUFFIX}"]
     assert not re.search(r'"(ge|gt|le|lt)":', text)
 
 

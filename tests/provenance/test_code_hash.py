@@ -184,14 +184,14 @@ def test_code_hash_covers_all_loaded_modules(modules, copy):
     not_covered = python(
         "import pathlib\n"
         "import daf.provenance.code_hash as p\n"
-        "parse, unchanged = p._hash_and_imports.__wrapped__, p._hash_and_imports\n"
+        "parse, unchanged = p._hash_module.__wrapped__, p._hash_module\n"
         f"before = p.code_hash(*{modules!r})\n"
         f"for name in {loaded!r}:\n"
         f"    path = pathlib.Path({str(copy)!r}, *name.split('.'))\n"
         "    path = path / '__init__.py' if path.is_dir() else path.with_suffix('.py')\n"
         "    old = path.read_text()\n"
         "    path.write_text(old + '\\nEXTRA = 1\\n')\n"
-        "    p._hash_and_imports = lambda m: (parse if m == name else unchanged)(m)\n"
+        "    p._hash_module = lambda m: (parse if m == name else unchanged)(m)\n"
         "    p.code_hash.cache_clear()\n"
         f"    if p.code_hash(*{modules!r}) == before: print(path)\n"
         "    path.write_text(old)\n",

@@ -23,7 +23,7 @@ def arguments(folder: Path, **changes) -> dict:
         "rule": "demo",
         "inputs": {"tables": [str(folder / "in.txt")], "weights": []},
         "outputs": {name: str(folder / "out" / f"{name}.txt") for name in ("a", "b")},
-        "sidecar": str(folder / "out" / "a.txt.prov.json"),
+        "sidecar_path": str(folder / "out" / "a.txt.prov.json"),
         "parameters": {"seed": 3, "rate": 0.1},
         "execution": ExecutionConfig(results_dir=str(folder / "out")),
         "origin": ORIGIN,
@@ -36,7 +36,7 @@ def make(folder: Path, **changes) -> Path:
     with write_outputs(**job) as paths:
         for name, path in paths.items():
             path.write_text(name)
-    return Path(job["sidecar"])
+    return Path(job["sidecar_path"])
 
 
 def sha(text: bytes) -> str:
@@ -92,8 +92,8 @@ def test_paths_are_relative_to_the_results_folder(tmp_path, monkeypatch):
         tmp_path,
         inputs={"x": ["results/runs/../in.txt", "./mine.pt"]},
         outputs={"a": "results/out/a.txt"},
-        sidecar="results/out/a.txt.prov.json",
-        log="results/a.log",
+        sidecar_path="results/out/a.txt.prov.json",
+        log_path="results/a.log",
         execution=ExecutionConfig(),
     )
     record = Sidecar.read(sidecar)

@@ -38,7 +38,7 @@ def make_spec(**changes) -> JobSpec:
         "rule": "compare",
         "inputs": {"episodes": ["results/in/episodes"], "weights": ["weights"]},
         "outputs": {"stats": "results/out/stats"},
-        "sidecar": f"results/out/stats{SUFFIX}",
+        "sidecar_path": f"results/out/stats{SUFFIX}",
         "parameters": PARAMETERS,
     }
     return JobSpec(**spec | changes)
@@ -49,7 +49,7 @@ def make(spec: JobSpec) -> None:
         rule=spec.rule,
         inputs=spec.inputs,
         outputs=spec.outputs,
-        sidecar=spec.sidecar,
+        sidecar_path=spec.sidecar_path,
         parameters=spec.parameters,
         execution=ExecutionConfig(),
         origin=Origin.current("cpu"),
@@ -68,7 +68,7 @@ def test_moved_folder_and_external_inputs_are_up_to_date(results, tmp_path):
     spec = make_spec(
         inputs={"episodes": ["renamed/in/episodes"], "weights": [str(tmp_path / "moved")]},
         outputs={"stats": "renamed/out/stats"},
-        sidecar=f"renamed/out/stats{SUFFIX}",
+        sidecar_path=f"renamed/out/stats{SUFFIX}",
     )
     assert find_stale_reason(spec, "renamed") is None
     assert find_stale_reason(spec, str(tmp_path / "renamed")) is None
@@ -174,7 +174,7 @@ def test_split_of_a_batch_job(tmp_path):
         },
     )
     assert [part.outputs["x"] for part in parts] == files["x"]
-    assert [part.sidecar for part in parts] == [f"{file}{SUFFIX}" for file in files["x"]]
+    assert [part.sidecar_path for part in parts] == [f"{file}{SUFFIX}" for file in files["x"]]
     assert [part.inputs for part in parts] == [{"weights": ["w1"]}] * 2 + [{"weights": ["w2"]}] * 2
     assert parts[3].parameters == {"policy": "q", "mission": "b", "seed": 7}
 
@@ -212,6 +212,6 @@ def test_copied_results_are_up_to_date(results, tmp_path):
     spec = make_spec(
         inputs={"episodes": ["copy/in/episodes"], "weights": ["weights"]},
         outputs={"stats": "copy/out/stats"},
-        sidecar=f"copy/out/stats{SUFFIX}",
+        sidecar_path=f"copy/out/stats{SUFFIX}",
     )
     assert find_stale_reason(spec, "copy") is None

@@ -87,4 +87,4 @@ def scripted(policy: str = "by hand", run: str = "run") -> Replay:
 
 def recorded(policy: str = "by hand", run: str = "run") -> EpisodeView:
     file = f"evaluations/{run}-e1-w0/by_hand.replay.json"
-    return EpisodeView.from_replay(scripted(policy, run), policy, file)
+    return EpisodeView.from_first_episode(scripted(policy, run), policy, file)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from daf.report.learning_curves import build_learning_curves, downsample_curve
+from daf.report.learning_curves import build_learning_curves_by_mission, downsample_curve
 from daf.report.map_chart import assign_station_colors, map_chart
 from daf.report.score_charts import (
     IntervalRow,
@@ -146,25 +146,25 @@ def test_curves_average_seeds_and_interpolate_gaps():
             metrics("s2", [10, 20, 30], [10.0, 30.0, 50.0]),
         ]
     )
-    (curve,) = build_learning_curves(data, {"net": 0})["m"]
+    (curve,) = build_learning_curves_by_mission(data, {"net": 0})["m"]
     assert curve.steps == [10, 20, 30]
     assert curve.mean == [5, 20, 35]
     assert (curve.low, curve.high) == ([0, 10, 20], [10, 30, 50])
     assert curve.seeds[0] == ([10, 30], [0, 20])
     shuffled = data.sample(frac=1, random_state=1)
-    assert build_learning_curves(shuffled, {"net": 0})["m"] == [curve]
+    assert build_learning_curves_by_mission(shuffled, {"net": 0})["m"] == [curve]
 
 
 def test_mean_covers_common_steps_only():
     data = pd.concat([metrics("s1", [0, 10], [0.0, 10.0]), metrics("s2", [5, 20], [5.0, 20.0])])
-    (curve,) = build_learning_curves(data, {"net": 0})["m"]
+    (curve,) = build_learning_curves_by_mission(data, {"net": 0})["m"]
     assert curve.steps == [5, 10]
     assert curve.mean == [5, 10]
 
 
 def test_seeds_without_common_steps_have_no_mean():
     data = pd.concat([metrics("s1", [0, 10], [0.0, 10.0]), metrics("s2", [20, 30], [5.0, 20.0])])
-    (curve,) = build_learning_curves(data, {"net": 0})["m"]
+    (curve,) = build_learning_curves_by_mission(data, {"net": 0})["m"]
     assert curve.mean == []
     root = parsed(learning_curve_chart([curve], title="T", score_unit="hearts"))
     assert len(with_class(root, "seed")) == 2
@@ -172,9 +172,9 @@ def test_seeds_without_common_steps_have_no_mean():
 
 def test_curves_without_scores_per_mission():
     data = metrics("s1", [0, 10], [0.0, 10.0], column="score")
-    assert list(build_learning_curves(data, {"net": 0})) == ["all missions"]
-    assert build_learning_curves(data.assign(score=np.nan), {"net": 0}) == {}
-    assert build_learning_curves(data.drop(columns="score"), {"net": 0}) == {}
+    assert list(build_learning_curves_by_mission(data, {"net": 0})) == ["all missions"]
+    assert build_learning_curves_by_mission(data.assign(score=np.nan), {"net": 0}) == {}
+    assert build_learning_curves_by_mission(data.drop(columns="score"), {"net": 0}) == {}
 
 
 def test_downsampling_keeps_mean_and_limit():

@@ -74,7 +74,7 @@ def test_hostile_names_are_text():
 
 def test_without_replays_there_is_no_viewer():
     empty = scripted().model_copy(update={"episodes": ()})
-    assert EpisodeView.from_replay(empty, "by hand", "file") is None
+    assert EpisodeView.from_first_episode(empty, "by hand", "file") is None
     html = render_experiment_report(**content(), episode_views=[])
     assert (
         'id="player"' not in html and "class ReplayViewer" not in html and "#episodes" not in html
@@ -82,14 +82,14 @@ def test_without_replays_there_is_no_viewer():
 
 
 def test_largest_episodes_are_omitted_and_listed():
-    big = EpisodeView.from_replay(
+    big = EpisodeView.from_first_episode(
         record_crowd(24, 100), "crowd", "evaluations/crowd-e1-w0/hall.replay.json"
     )
     small = [recorded("a", "a"), recorded("b", "b")]
     data = replay_viewer_data([big, *small], max_bytes=10_000)
     assert [[e["policy"] for e in episodes] for _, episodes in data["choices"]] == [["a", "b"]]
     (row,) = data["omitted"].rows
-    assert [cell.text for cell in row] == ["crowd", "training_facility_1", big.file]
+    assert [cell.text for cell in row] == ["crowd", "training_facility_1", big.replay_path]
     assert replay_viewer_data([big, *small])["omitted"] is None
 
 
@@ -104,7 +104,7 @@ def test_page_without_space_lists_all_episodes(monkeypatch):
 
 def test_page_with_many_agents_is_small():
     replay = record_crowd(24, 1000)
-    crowds = [EpisodeView.from_replay(replay, f"crowd {n}", f"crowd-{n}") for n in range(12)]
+    crowds = [EpisodeView.from_first_episode(replay, f"crowd {n}", f"crowd-{n}") for n in range(12)]
     html = render_experiment_report(
         **content(trained=[f"policy_{n}" for n in range(10)]), episode_views=crowds
     )
@@ -122,8 +122,8 @@ def test_replay_of_another_run_is_rejected(tmp_path):
             title="",
             stats_file=str(tmp_path / "stats.json"),
             run_files=[],
-            curve_files=[],
-            run_labels={"other": "x"},
+            metrics_files=[],
+            policy_label_by_run={"other": "x"},
             environment_file=str(tmp_path / "stats.json"),
             replay_files=[str(tmp_path / "by_hand.replay.json")],
             missions=[],

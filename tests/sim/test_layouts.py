@@ -131,7 +131,7 @@ def test_replays_contain_the_layout(tmp_path):
         open_cells = layout.cells_with("agent", "floor")
         assert set(cells.ravel()) <= {row * layout.width + column for row, column, _ in open_cells}
         single = replay.model_copy(update={"episodes": (episode,)})
-        displayed = EpisodeView.from_replay(single, "random", "file").mission
+        displayed = EpisodeView.from_first_episode(single, "random", "file").mission
         assert (displayed.name, displayed.map) == (layout.name, layout.map)
     for invalid_seed in (31, None):
         data = replay.resolved()

@@ -9,7 +9,7 @@ import torch
 from daf.missions import Mission
 from daf.missions.game_statistics import COUNTER_NAMES
 from daf.sim.simulation import Simulation
-from daf.sim.tables.maps import PaddedGrid
+from daf.sim.tables.maps import PaddedGridGeometry
 from tests.sim.random_missions import draw_actions, draw_mission
 from tests.sim.reference.observation import observe
 from tests.sim.reference.randomness import (
@@ -71,7 +71,9 @@ def assert_equal_states(
     assert_equal("world_seed", reference.world_seed)
     assert_equal("layout", reference.layout)
     positions = np.array([(agent.row, agent.column) for agent in world.agents])
-    assert_equal("cell", PaddedGrid.from_mission(simulation.mission).cell_indices(positions))
+    assert_equal(
+        "cell", PaddedGridGeometry.from_mission(simulation.mission).cell_indices(positions)
+    )
     for name in ("orientation", "glyph", "inventory", "gained", "rewarded", "success"):
         assert_equal(name, [getattr(agent, name) for agent in world.agents])
     for name, attribute in {"cooldown_end": "end", "cooldown_duration": "duration"}.items():

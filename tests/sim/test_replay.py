@@ -39,7 +39,7 @@ def record_engine(path, tmp_path, monkeypatch, device="cpu") -> tuple[Replay, di
         def _append_state(self):
             if not recorders:
                 recorders.append(Recorder(self, 1, num_steps))
-            recorders[0].record_step()
+            recorders[0].record_state()
             super()._append_state()
 
     monkeypatch.setattr(parity, "_RecordedSimulation", RecordedSimulation)
@@ -95,7 +95,7 @@ def test_replays_of_cpu_and_cuda_are_equal(tmp_path, monkeypatch):
 def random_policy() -> PolicyInstance:
     return PolicyInstance(
         name="random-x",
-        policy="random",
+        default_label="random",
         class_path="random",
         class_digest=None,
         init_kwargs={},
@@ -138,7 +138,7 @@ def test_the_recorder_copies_only_recorded_worlds():
     recorder = Recorder(simulation, 2, 3)
     assert {frames.shape[:2] for frames in recorder._frames.values()} == {(4, 2)}
     before = {name: tensor.clone() for name, tensor in simulation.state_dict().items()}
-    recorder.record_step()
+    recorder.record_state()
     assert all(torch.equal(simulation.state_dict()[name], before[name]) for name in before)
     assert [episode.steps for episode in recorder.build_episodes()] == [0, 0]
 

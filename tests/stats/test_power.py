@@ -7,16 +7,16 @@ from statsmodels.stats.power import TTestIndPower, TTestPower
 
 from daf.stats.estimate import ErrorTerm
 from daf.stats.power import (
+    compute_t_test_power,
     find_further_units_for_power,
     find_smallest_sufficient_count,
-    t_test_power,
 )
 
 
 @pytest.mark.parametrize("effect, n, level", [(0.5, 10, 0.05), (0.2, 64, 0.01), (1.2, 4, 0.05)])
 def test_paired_worlds(effect, n, level):
     terms, judge = [ErrorTerm(1 / n, n - 1)], TTestPower()
-    assert t_test_power(effect, terms, 1, level) == pytest.approx(
+    assert compute_t_test_power(effect, terms, 1, level) == pytest.approx(
         judge.power(effect, n, level), abs=1e-9
     )
     need = math.ceil(judge.solve_power(effect, None, level, 0.8))
@@ -28,14 +28,14 @@ def test_paired_worlds(effect, n, level):
 def test_two_methods_with_equal_spread(effect, n, level):
     terms, judge = [ErrorTerm(1 / n, n - 1)] * 2, TTestIndPower()
     expected = judge.power(effect, n, level)
-    assert t_test_power(effect, terms, 1, level) == pytest.approx(expected, abs=1e-9)
+    assert compute_t_test_power(effect, terms, 1, level) == pytest.approx(expected, abs=1e-9)
     need = math.ceil(judge.solve_power(effect, None, level, 0.8))
     assert find_further_units_for_power(effect, terms, n, level) == need - n
 
 
 def test_power_at_extremes():
-    assert t_test_power(1e9, [ErrorTerm(1.0, 3)], 1, 0.05) == 1
-    assert t_test_power(0.0, [ErrorTerm(1.0, 30)], 1, 0.05) == pytest.approx(0.05)
+    assert compute_t_test_power(1e9, [ErrorTerm(1.0, 3)], 1, 0.05) == 1
+    assert compute_t_test_power(0.0, [ErrorTerm(1.0, 30)], 1, 0.05) == pytest.approx(0.05)
     assert find_further_units_for_power(0.0, [ErrorTerm(1.0, 30)], 31, 0.05) is None
     assert find_further_units_for_power(1e-5, [ErrorTerm(1 / 31, 30)], 31, 0.05) is None
 

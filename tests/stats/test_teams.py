@@ -17,7 +17,7 @@ def t_interval(values):
 def test_value_over_replacement_is_a_paired_difference_per_agent():
     team, pure = [9, 7, 8, 12], [3, 5, 4, 4]
     result = value_over_replacement(
-        rows("mixed", "m", team), rows("pure", "m", pure), agents_by_mission={"m": 2}
+        rows("mixed", "m", team), rows("pure", "m", pure), controlled_agents_by_mission={"m": 2}
     )
     low, high = t_interval(np.subtract(team, pure) / 2)
     assert (result["value"], result["low"], result["high"]) == pytest.approx((2.5, low, high))
@@ -28,14 +28,16 @@ def test_value_over_replacement_is_a_paired_difference_per_agent():
 def test_agents_by_mission():
     team = table(rows("mixed", "m", [8, 10]), rows("mixed", "n", [9, 12]))
     pure = table(rows("pure", "m", [4, 4]), rows("pure", "n", [3, 3]))
-    result = value_over_replacement(team, pure, agents_by_mission={"m": 1, "n": 3})
+    result = value_over_replacement(team, pure, controlled_agents_by_mission={"m": 1, "n": 3})
     assert result["value"] == pytest.approx((5 + 2.5) / 2)
 
 
 def test_trained_over_fixed_policy_has_two_error_terms():
     """The variance of the seeds' means, and that of the mean difference in each world."""
     team = trained("mixed", "m", {1: [10, 12], 2: [14, 18], 3: [20, 22]})
-    result = value_over_replacement(team, rows("pure", "m", [2, 4]), agents_by_mission={"m": 2})
+    result = value_over_replacement(
+        team, rows("pure", "m", [2, 4]), controlled_agents_by_mission={"m": 2}
+    )
     of_seeds = np.array([11, 16, 21]) / 2
     of_worlds = (np.mean([[10, 12], [14, 18], [20, 22]], axis=0) - [2, 4]) / 2
     error = of_seeds.var(ddof=1) / 3 + of_worlds.var(ddof=1) / 2
@@ -51,27 +53,27 @@ def test_shared_seeds_are_paired():
     """Differences between seeds affect team and replacements equally and cancel in the pairs."""
     team = trained("mixed", "m", {1: [11, 13], 2: [52, 54], 3: [94, 94]})
     pure = trained("pure", "m", {1: [9, 11], 2: [48, 54], 3: [90, 90]})
-    result = value_over_replacement(team, pure, agents_by_mission={"m": 1})
+    result = value_over_replacement(team, pure, controlled_agents_by_mission={"m": 1})
     low, high = t_interval([2, 2, 4])
     assert (result["value"], result["low"], result["high"]) == pytest.approx((8 / 3, low, high))
     assert (result["unit"], result["method"]) == ("training_seed", "paired t over training seeds")
     part = value_over_replacement(
-        team, pure[pure["training_seed"] != 2], agents_by_mission={"m": 1}
+        team, pure[pure["training_seed"] != 2], controlled_agents_by_mission={"m": 1}
     )
     assert (part["value"], part["n_training_seeds"]) == (3, 2), "a seed that failed is left out"
     single = value_over_replacement(
-        team, pure[pure["training_seed"] == 2], agents_by_mission={"m": 1}
+        team, pure[pure["training_seed"] == 2], controlled_agents_by_mission={"m": 1}
     )
     assert (single["value"], single["claim"]) == (2, "about these weights")
     opponent = trained("pure", "m", {7: [1, 2], 8: [1, 2]})
-    unknown = value_over_replacement(team, opponent, agents_by_mission={"m": 1})
+    unknown = value_over_replacement(team, opponent, controlled_agents_by_mission={"m": 1})
     assert (unknown["value"], unknown["low"], unknown["n_training_seeds"]) == (None, None, 0)
     assert unknown["note"] == "no common training seed"
 
 
 def test_value_of_one_episode_has_no_interval():
     result = value_over_replacement(
-        rows("a", "m", [5]), rows("b", "m", [3]), agents_by_mission={"m": 1}
+        rows("a", "m", [5]), rows("b", "m", [3]), controlled_agents_by_mission={"m": 1}
     )
     assert (result["value"], result["low"], result["high"]) == (2, None, None)
     assert "one observation only" in result["note"]
@@ -80,9 +82,9 @@ def test_value_of_one_episode_has_no_interval():
 def test_mismatched_tables_are_refused():
     a, b = rows("a", "m", [1, 2]), rows("b", "other", [1, 2])
     with pytest.raises(ValueError, match="missions differ: team m; replacement other"):
-        value_over_replacement(a, b, agents_by_mission={"m": 1})
+        value_over_replacement(a, b, controlled_agents_by_mission={"m": 1})
     with pytest.raises(ValueError, match="agents: got 0"):
-        value_over_replacement(a, a, agents_by_mission={"m": 0})
+        value_over_replacement(a, a, controlled_agents_by_mission={"m": 0})
 
 
 def test_cross_play_matrix():

@@ -55,7 +55,7 @@ def run_search(
 def measure_trials(
     trials: Sequence[Trial], objective: Callable[[dict], float | None], steps: int, tag: str
 ) -> tuple[list[dict], pd.DataFrame]:
-    """Return entries of trials as from `Round.entries`, and their episode table.
+    """Return entries of trials as from `Round.trial_runs`, and their episode table.
 
     Each trial has one run, which fails or has two episodes around the objective.
     """

@@ -7,11 +7,11 @@ from scipy import stats
 
 from daf.config import BenchmarkConfig, ConfigError
 from daf.plan import make_plan
-from daf.sweep.conclude import build_best_config, conclude_sweep
+from daf.sweep.conclude import build_best_benchmark_config, conclude_sweep
 from daf.sweep.importance import compute_importance
 from daf.sweep.points import build_grid
 from daf.sweep.rank import build_rounds_table, rank_trials, select_finalists
-from daf.sweep.trials import as_benchmark, name_trials
+from daf.sweep.trials import build_trials_benchmark, name_trials
 
 from .sweeps import sweep
 
@@ -245,9 +245,11 @@ def test_failed_confirmation():
 def test_best_config_is_a_valid_benchmark():
     config = sweep(search_space={"clip": [0.1, 0.3], "shaping.made_heart": [0.5]})
     best = {"trial": "x", "hyperparameters": {"clip": 0.3, "shaping.made_heart": 0.5}}
-    data = build_best_config(config, best)
+    data = build_best_benchmark_config(config, best)
     again = make_plan(BenchmarkConfig.parse(data, "best_config.yaml")).runs
-    assert set(again) < set(make_plan(as_benchmark(config, name_trials(build_grid(config)))).runs)
+    assert set(again) < set(
+        make_plan(build_trials_benchmark(config, name_trials(build_grid(config)))).runs
+    )
     (run,) = again.values()
     assert run.training.clip == 0.3 and run.training.shaping == {"made_heart": 0.5}
 

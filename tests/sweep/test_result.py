@@ -2,7 +2,7 @@
 
 import pytest
 
-from daf.sweep.conclude import build_best_config
+from daf.sweep.conclude import build_best_benchmark_config
 
 from .sweeps import RANGES, landscape, run_search, run_sweep, sweep
 
@@ -13,7 +13,7 @@ def search_best_config(config) -> tuple[dict, list]:
     """Return the hyperparameters of the best configuration, and all outcomes of the search."""
     sign = 1 if config.optimize_direction == "maximize" else -1
     result, outcomes = run_sweep(config, lambda values: sign * landscape(values))
-    policy = build_best_config(config, result["best"])
+    policy = build_best_benchmark_config(config, result["best"])
     values = policy["training"] | policy["policies"][0]["init_kwargs"]
     return {name: values[name] for name in config.search_space}, outcomes
 

@@ -22,7 +22,7 @@ def runs(**changes) -> set[str]:
 
 
 def propose(state: SweepState, number: int, *trials: tuple[str, dict], **changes) -> None:
-    path = Path(state.round_file(number) if number else state.finalists_file)
+    path = Path(state.round_trials_file(number) if number else state.finalists_file)
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {"search": state.digest, "trials": [{"trial": n, "values": v} for n, v in trials]}
     path.write_text(json.dumps(content | changes))
@@ -53,7 +53,7 @@ def test_rungs_of_halving_extend_one_run():
     halving = {"strategy": "halving", "search_space": {"clip": [0.1, 0.2, 0.3]}}
     search = SweepState(sweep(**halving, num_training_steps=9000))
     propose(search, 1, ("clip-0.2", {"clip": 0.2}))
-    search.reload_trials()
+    search.reload_progress()
     first = next(r for r in search.rounds[0].plan.runs.values() if r.training.clip == 0.2)
     (last,) = search.rounds[1].plan.runs.values()
     assert first.training.steps == 3000 and first.training.is_extendable
@@ -71,14 +71,14 @@ def test_rounds_are_read_when_proposed():
     )
     values = {"learning_rate": 0.01, "entropy_coef": 0.01, "clip": 0.2, "hidden_size": 32}
     propose(search, 1, ("one", values))
-    search.reload_trials()
+    search.reload_progress()
     assert len(search.plan.runs) == 5 and len(search.episodes_files(2)) == 5
     propose(search, 0, ("one", values), best_run="stateless-s1-x")
-    search.reload_trials()
+    search.reload_progress()
     assert len(search.plan.runs) == 10 and len(search.confirmation.episodes_files()) == 5
     assert {run.training_seed for run in search.confirmation.runs.values()} == set(range(101, 106))
     assert search.best_run == "stateless-s1-x"
-    assert [entry["trial"] for entry in search.confirmation_entries()] == ["one"]
+    assert [entry["trial"] for entry in search.confirmation_trial_runs()] == ["one"]
     again = SweepState(search.sweep)
     assert set(again.plan.runs) == set(search.plan.runs)
 
@@ -86,12 +86,12 @@ def test_rounds_are_read_when_proposed():
 def test_proposals_of_another_search_are_ignored():
     search = SweepState(sweep(search_space=RANGES, strategy="bayesian", num_trials=8))
     propose(search, 1, ("one", {"clip": 0.2}), search="0" * 64)
-    search.reload_trials()
+    search.reload_progress()
     assert len(search.rounds) == 1
     propose(search, 1, ("one", {"clip": 0.2}))
-    Path(search.round_file(1)).write_text('{"search": 3}')
+    Path(search.round_trials_file(1)).write_text('{"search": 3}')
     with pytest.raises(ConfigError, match=r"rounds/1.json: key 'search': got 3; .*; remove it"):
-        search.reload_trials()
+        search.reload_progress()
 
 
 def test_failed_runs_are_omitted():
@@ -99,7 +99,7 @@ def test_failed_runs_are_omitted():
     run = next(iter(search.plan.runs))
     partly = SweepState(sweep(missing={"runs": [run]}))
     assert len(partly.episodes_files(1)) == len(search.episodes_files(1)) - 1
-    failed = [entry["failed"] for entry in partly.rounds[0].entries()]
+    failed = [entry["failed"] for entry in partly.rounds[0].trial_runs()]
     assert sorted(failed) == [[], [], [], [run]]
 
 
@@ -123,7 +123,7 @@ def test_unknown_objective():
 
 def test_entries_have_the_steps_of_each_trial():
     search = SweepState(sweep(search_space={"steps": [4096, 8192]}))
-    assert [entry["steps"] for entry in search.entries_by_round(1)[0]] == [4096, 8192]
+    assert [entry["steps"] for entry in search.trial_runs_by_round(1)[0]] == [4096, 8192]
 
 
 def test_policy_without_weights_is_rejected():

@@ -8,7 +8,7 @@ import pytest
 from daf.config import ConfigError, Parameter
 from daf.plan import make_plan
 from daf.sweep.points import build_grid, point_at_quantiles, value_at_quantile
-from daf.sweep.trials import as_benchmark, check_search_space, name_trials
+from daf.sweep.trials import build_trials_benchmark, check_search_space, name_trials
 
 from .sweeps import GRID, sweep
 
@@ -126,7 +126,9 @@ def test_values_become_training_class_and_shaping_arguments():
     }
     config = sweep(search_space=space, training={"shaping": {"made_carbon": 1, "made_heart": 9}})
     check_search_space(config)
-    (run,) = make_plan(as_benchmark(config, name_trials(build_grid(config)))).runs.values()
+    (run,) = make_plan(
+        build_trials_benchmark(config, name_trials(build_grid(config)))
+    ).runs.values()
     assert (run.training.learning_rate, run.training.rollout_length) == (0.5, 7)
     assert run.init_kwargs == {"hidden_size": 8, "glyphs": 2}
     assert run.training.shaping == {"made_carbon": 1, "made_heart": 0.25}

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from daf.__main__ import main
-from daf.system.limits import EnvironmentCheckError, check_process_limits, describe_low_limits
+from daf.system.limits import EnvironmentCheckError, check_limits_and_clock, describe_low_limits
 
 COMPARE = ["compare", "noop", "--missions", "assembler_1", "--episodes", "1"]
 YEAR_1971 = 33e6
@@ -86,6 +86,6 @@ def test_valid_years(seconds, wrong, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: float(seconds))
     if wrong:
         with pytest.raises(EnvironmentCheckError, match="system clock: got"):
-            check_process_limits()
+            check_limits_and_clock()
     else:
-        check_process_limits()
+        check_limits_and_clock()

@@ -35,7 +35,7 @@ def exported(request, tmp_path):
     policy.save(weights, KWARGS)
     bundle = tmp_path / "bundle.zip"
     export_mettagrid_bundle(
-        bundle, class_path=request.param, weights=str(weights), missions=[MISSION]
+        bundle, class_path=request.param, weights_path=str(weights), missions=[MISSION]
     )
     return policy, str(weights), bundle
 
@@ -84,7 +84,7 @@ def test_bundle_is_self_contained_and_reproducible(exported, tmp_path):
             assert not name.endswith(".py") or b"from daf" not in archive.read(name)
     name = "lstm" if "lstm.weight_ih_l0" in policy.state_dict() else "stateless"
     export_mettagrid_bundle(
-        tmp_path / "second.zip", class_path=name, weights=weights, missions=[MISSION]
+        tmp_path / "second.zip", class_path=name, weights_path=weights, missions=[MISSION]
     )
     assert (tmp_path / "second.zip").read_bytes() == bundle.read_bytes()
 
@@ -122,7 +122,7 @@ def test_only_networks_of_daf_can_be_exported(tmp_path):
         export_mettagrid_bundle(
             tmp_path / "x.zip",
             class_path=spec.class_path,
-            weights=str(tmp_path / "w"),
+            weights_path=str(tmp_path / "w"),
             missions=[MISSION],
         )
 

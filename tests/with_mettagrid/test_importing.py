@@ -53,7 +53,7 @@ class Batched(MultiAgentPolicy):
 def evaluate_policy(class_path, mission=SHORT, episodes=3, **init_kwargs):
     instance = PolicyInstance(
         name="x",
-        policy="x",
+        default_label="x",
         class_path=class_path,
         class_digest=None,
         init_kwargs=init_kwargs,

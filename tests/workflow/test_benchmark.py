@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from daf.cluster.cost_forecast import Cluster, forecast
+from daf.cluster.cost_forecast import Cluster, forecast_cost
 from daf.cluster.measured_times import MeasuredTimes
 from daf.config import BenchmarkConfig
 from daf.evaluation.replay import Replay
@@ -169,7 +169,7 @@ def test_forecast_counts_the_written_files(made):
     results = made.folder / "results"
     measured = MeasuredTimes.read(results / "timings", plan)
     assert len(measured.training) == 2 and len(measured.evaluation) == 3
-    prediction = forecast(plan, measured, Cluster(slots=2))
+    prediction = forecast_cost(plan, measured, Cluster(slots=2))
     folders = ["runs", "evaluations"]
     folders += [f"{kind}/{rule}" for kind in ("logs", "timings") for rule in ("train", "evaluate")]
     files = [path for name in folders for path in (results / name).rglob("*") if path.is_file()]

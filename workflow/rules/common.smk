@@ -18,7 +18,7 @@ from daf.config import (
     DAFSweepConfig,
     EvaluationConfig,
 )
-from daf.errors import os_error_text
+from daf.errors import describe_os_error
 from daf.system.gpus import visible_gpus
 from daf.plan import make_plan
 from daf.cluster.job_resources import (
@@ -96,7 +96,7 @@ onstart:
     except ResultsInUseError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        sys.exit(f"error: {RESULTS} cannot be written ({os_error_text(error)})")
+        sys.exit(f"error: {RESULTS} cannot be written ({describe_os_error(error)})")
 
 
 # Without their markers, co-located jobs run again if results of their runs are removed later.
@@ -202,7 +202,7 @@ def policy_params(name):
         policy=contestant.resolved(),
         trained_on=PLAN.training_missions(name),
         code=script_code_hash(
-            "evaluate", "daf.evaluation.evaluate", *contestant.class_modules()
+            "evaluate", "daf.evaluation.evaluate", *contestant.daf_class_modules()
         ),
         weights=PLAN.weights_files(name),
     )
@@ -286,12 +286,12 @@ def sweep_with_rounds(number):
     """Return the state of the sweep with all rounds before a round number."""
     for earlier in range(1, number):
         checkpoints.propose.get(round=earlier)
-    SWEEP.reload_trials()
+    SWEEP.reload_progress()
     return SWEEP
 
 
 def sweep_ranked(wildcards):
     """Return the state of the sweep after the ranking of all trials."""
     checkpoints.rank.get()
-    SWEEP.reload_trials()
+    SWEEP.reload_progress()
     return SWEEP

@@ -26,7 +26,7 @@ def read_config():
     source = f"module {workflow.modifier.namespace}"
     if not workflow.modifier.skip_configfile:
         raise ConfigError(f"{source}: got no configuration; expected the key 'config'")
-    return MergedConfig.of_data(as_plain_data(config), source)
+    return MergedConfig.from_data(as_plain_data(config), source)
 
 
 def with_prefix(data):
@@ -44,7 +44,7 @@ def with_prefix(data):
 try:
     MERGED_CONFIG = read_config()
     if IS_MODULE:
-        MERGED_CONFIG = MERGED_CONFIG.of_data(
+        MERGED_CONFIG = MERGED_CONFIG.from_data(
             with_prefix(MERGED_CONFIG.data), MERGED_CONFIG.source
         )
         # Params contain paths, too, and Snakemake adds the prefix to files only.

@@ -37,7 +37,7 @@ rule deploy:
         code=lambda wildcards: script_code_hash(
             "deploy",
             "daf.deploy.pack",
-            *PLAN.policies[wildcards.policy].class_modules(),
+            *PLAN.policies[wildcards.policy].daf_class_modules(),
         ),
         external_inputs=lambda wildcards: ExternalFiles(
             weights=weights_to_pack(wildcards, made_by_job=False)

@@ -56,7 +56,7 @@ def force_if_stale(rule_name, inputs, outputs, params):
                 for file in restore_modification_times(spec):
                     workflow.iocache.mtime.pop(file, None)
             else:
-                stale_specs[spec.sidecar] = spec
+                stale_specs[spec.sidecar_path] = spec
                 workflow.dag.forcefiles.update(spec.outputs.values())
                 log_reason(spec, reason)
         return []

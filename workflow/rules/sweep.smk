@@ -28,7 +28,7 @@ if SWEEP:
         params:
             search=SWEEP.digest,
             sweep=SEARCH_CONFIG,
-            rounds=lambda wildcards: SWEEP.entries_by_round(int(wildcards.round)),
+            rounds=lambda wildcards: SWEEP.trial_runs_by_round(int(wildcards.round)),
             code=lambda wildcards: script_code_hash(
                 "propose", "daf.sweep.propose", "daf.sweep.objective"
             ),
@@ -57,7 +57,7 @@ if SWEEP:
         params:
             search=SWEEP.digest,
             sweep=SEARCH_CONFIG | {"keep_best": SWEEP.sweep.keep_best},
-            rounds=lambda wildcards: SWEEP.entries_by_round(len(SWEEP.steps_by_round)),
+            rounds=lambda wildcards: SWEEP.trial_runs_by_round(len(SWEEP.steps_by_round)),
             code=lambda wildcards: script_code_hash("rank", "daf.sweep.rank"),
         script:
             "../scripts/rank.py"
@@ -95,7 +95,7 @@ if SWEEP:
             | SWEEP.sweep.model_dump(
                 mode="json", include={"keep_best", "confirmation"}
             ),
-            confirmed=lambda wildcards: SWEEP.confirmation_entries(),
+            confirmed=lambda wildcards: SWEEP.confirmation_trial_runs(),
             code=lambda wildcards: script_code_hash("conclude", "daf.sweep.conclude"),
         script:
             "../scripts/conclude.py"

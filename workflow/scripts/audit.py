@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 from daf.audit.run import run_audit
 from daf.config import AuditConfig
-from daf.jobs.log import job_log
+from daf.jobs.log import log_output_and_errors
 
-with job_log(snakemake, datetime.now(UTC)):
+with log_output_and_errors(snakemake, datetime.now(UTC)):
     config = AuditConfig.model_validate(snakemake.params.audit)
     sys.exit(run_audit(snakemake.params.results, config))

@@ -11,7 +11,7 @@ with run_supervised(snakemake) as report_policy, run_job(snakemake) as job:
     parameters = job.parameters
     [weights] = job.inputs["weights"]
     policy = PolicyInstance.model_validate(parameters.policy)
-    report_policy(policy.policy)
+    report_policy(policy.default_label)
     pack_bundle(
         job.output_paths["package"],
         policy=policy,

@@ -1,12 +1,12 @@
 """Report `environment.json` on hardware and software of this machine."""
 
 from daf.files.text_files import write_json
-from daf.jobs.environment_check import check_environment
+from daf.jobs.environment_check import run_environment_checks
 from daf.jobs.job import run_job
 from daf.system.limits import EnvironmentCheckError
 
-with run_job(snakemake, needs_device=True) as job:
-    report = check_environment(job.execution.results_dir, job.parameters.needed_mb, job.device)
+with run_job(snakemake, claim_device=True) as job:
+    report = run_environment_checks(job.execution.results_dir, job.parameters.needed_mb, job.device)
     for check in report["checks"]:
         print("ok    " if check["ok"] else "FAILED", f"{check['name']}: {check['found']}")
     if not report["ok"]:

@@ -17,7 +17,7 @@ with run_supervised(snakemake) as report_policy, run_batch(snakemake) as parts:
             contestant = parse_contestant(parameters.policy)
             mission = Mission.model_validate(parameters.mission)
             table = job.output_paths["episodes"].with_name(f"{mission.name}.parquet")
-            report_policy(contestant.policy, part_log_path(snakemake.log[0], table))
+            report_policy(contestant.default_label, part_log_path(snakemake.log[0], table))
             config = EvaluationConfig.model_validate(parameters.evaluation)
             trained_on = tuple(map(Mission.model_validate, parameters.trained_on))
             weights = job.inputs["weights"]

@@ -4,7 +4,7 @@ from daf.jobs.job import run_job
 from daf.jobs.supervisor import run_supervised
 
 with run_supervised(snakemake) as report_policy:
-    with run_job(snakemake, needs_device=True) as job:
+    with run_job(snakemake, claim_device=True) as job:
         from daf.learn.job import TrainingJob  # imports torch, after the job has its GPU
 
         training_job = TrainingJob(

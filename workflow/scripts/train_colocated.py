@@ -3,12 +3,15 @@
 from datetime import UTC, datetime
 
 from daf.jobs.device import claim_job_device, job_execution_config
-from daf.jobs.log import job_log
+from daf.jobs.log import log_output_and_errors
 from daf.jobs.results_lock import hold_job_lock
 from daf.jobs.supervisor import run_supervised
 from daf.provenance.sidecar import has_outputs_with_parameters
 
-with run_supervised(snakemake) as report_policy, job_log(snakemake, datetime.now(UTC)):
+with (
+    run_supervised(snakemake) as report_policy,
+    log_output_and_errors(snakemake, datetime.now(UTC)),
+):
     execution = job_execution_config(snakemake)
     params = snakemake.params
     with hold_job_lock(execution.results_dir), claim_job_device(snakemake, execution) as device:

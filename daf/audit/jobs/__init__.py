@@ -1,42 +1,41 @@
 """Jobs of the workflow as an audit reads them: their parameters, outputs and policy classes."""
 
-from daf.audit.jobs.base import FOREIGN_BUNDLE, CannotVerifyError, Job
+from daf.audit.jobs.base import CannotVerifyError, Job
 from daf.audit.jobs.experiments import (
-    Compare,
-    EnvironmentCheck,
+    CompareJob,
+    EnvironmentCheckJob,
     PipelineCall,
-    Report,
-    parse_config,
+    ReportJob,
+    parse_experiment_config,
 )
-from daf.audit.jobs.policies import Deploy, Evaluate, Train
+from daf.audit.jobs.policies import DeployJob, EvaluateJob, TrainJob
 from daf.audit.jobs.registry import check_policy_code, parse_job
 from daf.audit.jobs.sweeps import (
-    Conclude,
-    Propose,
-    Rank,
+    ConcludeJob,
+    ProposeJob,
+    RankJob,
     SweepJob,
-    SweepReport,
+    SweepReportJob,
     derive_sweep_folder,
 )
 
 __all__ = [
-    "FOREIGN_BUNDLE",
     "CannotVerifyError",
-    "Compare",
-    "Conclude",
-    "Deploy",
-    "EnvironmentCheck",
-    "Evaluate",
+    "CompareJob",
+    "ConcludeJob",
+    "DeployJob",
+    "EnvironmentCheckJob",
+    "EvaluateJob",
     "Job",
     "PipelineCall",
-    "Propose",
-    "Rank",
-    "Report",
+    "ProposeJob",
+    "RankJob",
+    "ReportJob",
     "SweepJob",
-    "SweepReport",
-    "Train",
+    "SweepReportJob",
+    "TrainJob",
     "check_policy_code",
     "derive_sweep_folder",
-    "parse_config",
+    "parse_experiment_config",
     "parse_job",
 ]

@@ -6,10 +6,12 @@ from typing import ClassVar
 
 from daf.config import Model, PolicyConfig
 from daf.plan import PolicyInstance, Run, Team
-from daf.policies.registry import BUNDLE, SHORT_NAMES
+from daf.policies.registry import CODE_FILE_POLICIES, SHORT_NAMES
 
-FOREIGN_BUNDLE = "bundle+code"
-"""Class path, in audits only, of a bundle that runs code of its file."""
+CODE_FILE_CLASS_PATHS = {
+    path: f"{name}+code" for name in CODE_FILE_POLICIES for path in (name, SHORT_NAMES[name])
+}
+"""Class path, in audits only, of a policy that runs code of its file."""
 
 
 class CannotVerifyError(Exception):
@@ -29,42 +31,45 @@ class Job(Model):
     device_dependent: ClassVar[bool] = False
 
     @abstractmethod
-    def output_paths(self, output_folder: str) -> dict[str, str]:
-        """Return the output files by the rule's names for them.
+    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
+        """Return the output files that follow from the parameters, by the rule's names for them.
 
         Args:
-            output_folder: recorded folder of the outputs, for parameters that do not give it.
+            recorded_output_folder: folder of the first output in its sidecar, for parameters that
+                do not give it.
         """
 
-    def policy_class_digests(self) -> Mapping[str, str | None]:
+    def recorded_class_digests(self) -> Mapping[str, str | None]:
         """Return the SHA-256 of the class file, if recorded, by class path of each policy."""
         return {}
 
 
-def digest_by_class_path(
-    policy: PolicyInstance | PolicyConfig | Run, class_digest: str | None
+def map_class_path_to_digest(
+    policy: PolicyInstance | PolicyConfig | Run, recorded_digest: str | None
 ) -> dict[str, str | None]:
-    """Return the digest of a policy's class by its class path; a bundle's if it runs its code.
+    """Return a dictionary from the class path of a policy to its recorded digest.
+
+    A policy that may run code of its file has a class path of `CODE_FILE_CLASS_PATHS`.
 
     Args:
         policy: policy.
-        class_digest: recorded SHA-256 of the file of its class.
+        recorded_digest: recorded SHA-256 of the file of its class.
     """
-    is_bundle = policy.class_path in (BUNDLE, SHORT_NAMES[BUNDLE])
-    runs_code = is_bundle and bool(policy.init_kwargs)
-    return {FOREIGN_BUNDLE if runs_code else policy.class_path: class_digest}
+    path = policy.class_path
+    # `trust` is the only argument of a bundle, and a program runs with `trust` only.
+    return {CODE_FILE_CLASS_PATHS.get(path, path) if policy.init_kwargs else path: recorded_digest}
 
 
-def contestant_class_digests(contestant: PolicyInstance | Team) -> dict[str, str | None]:
+def collect_class_digests(contestant: PolicyInstance | Team) -> dict[str, str | None]:
     """Return the class digests of a policy instance, or of the members of a team."""
     is_team = isinstance(contestant, Team)
     policies = [m.instance for m in contestant.members] if is_team else [contestant]
     digests: dict[str, str | None] = {}
     for policy in policies:
-        digests |= digest_by_class_path(policy, policy.class_digest)
+        digests |= map_class_path_to_digest(policy, policy.class_digest)
     return digests
 
 
-def class_paths_without_digests(policies: Iterable[PolicyConfig]) -> dict[str, None]:
-    """Return the class paths of configured policies, which have no recorded digests."""
-    return {path: None for policy in policies for path in digest_by_class_path(policy, None)}
+def map_class_paths_to_none(policies: Iterable[PolicyConfig]) -> dict[str, None]:
+    """Return None for the class path of each configured policy, which has no recorded digest."""
+    return {path: None for policy in policies for path in map_class_path_to_digest(policy, None)}

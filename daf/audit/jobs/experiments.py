@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from daf.audit.jobs.base import Job, class_paths_without_digests
+from daf.audit.jobs.base import Job, map_class_paths_to_none
 from daf.config import BenchmarkConfig, DAFSweepConfig
 from daf.config.model import Float
 from daf.missions import Mission
@@ -19,53 +19,53 @@ class ExperimentJob(Job):
     labels: dict[str, str]
     code: str
 
-    def experiment_file_path(self, output_folder: str, file_name: str) -> str:
+    def experiment_file_path(self, recorded_output_folder: str, file_name: str) -> str:
         """Return the path of a file of the experiment, relative to the results folder."""
-        kind = "comparisons" if output_folder.startswith("comparisons/") else "benchmarks"
+        kind = "comparisons" if recorded_output_folder.startswith("comparisons/") else "benchmarks"
         return f"{kind}/{self.config.name}/{file_name}"
 
-    def policy_class_digests(self) -> Mapping[str, str | None]:
+    def recorded_class_digests(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
-        return class_paths_without_digests(self.config.policies)
+        return map_class_paths_to_none(self.config.policies)
 
 
-class Compare(ExperimentJob):
+class CompareJob(ExperimentJob):
     """Parameters of rule `compare`."""
 
     ceilings: dict[str, Float | None]
     missing: list[dict[str, str]]
     teams: dict[str, Any] | None
 
-    def output_paths(self, output_folder: str) -> dict[str, str]:
+    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
-        return {"stats": self.experiment_file_path(output_folder, "stats.json")}
+        return {"stats": self.experiment_file_path(recorded_output_folder, "stats.json")}
 
 
-class Report(ExperimentJob):
+class ReportJob(ExperimentJob):
     """Parameters of rule `report`."""
 
     missions: tuple[Mission, ...]
     command: str
     templates: str
 
-    def output_paths(self, output_folder: str) -> dict[str, str]:
+    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
-        return {"report": self.experiment_file_path(output_folder, "report.html")}
+        return {"report": self.experiment_file_path(recorded_output_folder, "report.html")}
 
 
-class EnvironmentCheck(Job):
+class EnvironmentCheckJob(Job):
     """Parameters of rule `environment_check`; its output describes one machine."""
 
     needed_mb: Float
     versions: dict[str, str]
     code: str
 
-    def output_paths(self, output_folder: str) -> dict[str, str]:
+    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         return {"report": "environment.json"}
 
 
-def parse_config(data: Any) -> BenchmarkConfig | DAFSweepConfig:
+def parse_experiment_config(data: Any) -> BenchmarkConfig | DAFSweepConfig:
     """Parse the configuration of an experiment or of a sweep.
 
     Raises:
@@ -86,16 +86,18 @@ class PipelineCall(Job):
 
     name: str
     profile: str
-    configs: list[Annotated[BenchmarkConfig | DAFSweepConfig, BeforeValidator(parse_config)]]
+    configs: list[
+        Annotated[BenchmarkConfig | DAFSweepConfig, BeforeValidator(parse_experiment_config)]
+    ]
 
-    def output_paths(self, output_folder: str) -> dict[str, str]:
+    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         files = {"result": "result.json", "events": "events.jsonl"}
         files |= {"config": "config.yaml", "snakemake": "snakemake.log"}
         return {name: f"pipelines/{self.name}/{file}" for name, file in files.items()}
 
-    def policy_class_digests(self) -> Mapping[str, str | None]:
+    def recorded_class_digests(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
         experiments = [config for config in self.configs if isinstance(config, BenchmarkConfig)]
         policies = (policy for config in experiments for policy in config.policies)
-        return class_paths_without_digests(policies)
+        return map_class_paths_to_none(policies)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from daf.audit.jobs.base import Job, contestant_class_digests, digest_by_class_path
+from daf.audit.jobs.base import Job, collect_class_digests, map_class_path_to_digest
 from daf.config import EvaluationConfig
 from daf.config.execution import Seed
 from daf.config.model import Float
@@ -11,25 +11,25 @@ from daf.plan import PolicyInstance, Run, Team
 from daf.plan.plan import eval_tag
 
 
-class Train(Job):
+class TrainJob(Job):
     """Parameters of rule `train`."""
 
     device_dependent = True
     run: Run
     code: str
 
-    def output_paths(self, output_folder: str) -> dict[str, str]:
+    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         files = {"weights": "policy.safetensors", "policy": "policy.json"}
         files |= {"metrics": "metrics.parquet", "run": "run.json"}
         return {name: f"runs/{self.run.name}/{file}" for name, file in files.items()}
 
-    def policy_class_digests(self) -> Mapping[str, str | None]:
+    def recorded_class_digests(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
-        return digest_by_class_path(self.run, self.run.class_digest)
+        return map_class_path_to_digest(self.run, self.run.class_digest)
 
 
-class Evaluate(Job):
+class EvaluateJob(Job):
     """Parameters of rule `evaluate`."""
 
     device_dependent = True
@@ -39,14 +39,14 @@ class Evaluate(Job):
     evaluation: EvaluationConfig
     code: str
 
-    def output_paths(self, output_folder: str) -> dict[str, str]:
+    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         stem = f"evaluations/{self.policy.name}-{eval_tag(self.evaluation)}/{self.mission.name}"
         return {"episodes": f"{stem}.parquet", "replay": f"{stem}.replay.json"}
 
-    def policy_class_digests(self) -> Mapping[str, str | None]:
+    def recorded_class_digests(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
-        return contestant_class_digests(self.policy)
+        return collect_class_digests(self.policy)
 
     def training_missions(self) -> list[Mission]:
         """Return the training missions of the policy, or of all members of the team."""
@@ -55,7 +55,7 @@ class Evaluate(Job):
         return [*self.trained_on, *of_members]
 
 
-class Deploy(Job):
+class DeployJob(Job):
     """Parameters of rule `deploy`."""
 
     recomputable = True
@@ -67,10 +67,10 @@ class Deploy(Job):
     confidence: Float
     code: str
 
-    def output_paths(self, output_folder: str) -> dict[str, str]:
+    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         return {"package": f"deployments/{self.policy.name}.zip"}
 
-    def policy_class_digests(self) -> Mapping[str, str | None]:
+    def recorded_class_digests(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
-        return contestant_class_digests(self.policy)
+        return collect_class_digests(self.policy)

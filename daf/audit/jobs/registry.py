@@ -3,9 +3,9 @@
 from pydantic import ValidationError
 
 from daf.audit.jobs.base import CannotVerifyError, Job
-from daf.audit.jobs.experiments import Compare, EnvironmentCheck, PipelineCall, Report
-from daf.audit.jobs.policies import Deploy, Evaluate, Train
-from daf.audit.jobs.sweeps import Conclude, Propose, Rank, SweepReport
+from daf.audit.jobs.experiments import CompareJob, EnvironmentCheckJob, PipelineCall, ReportJob
+from daf.audit.jobs.policies import DeployJob, EvaluateJob, TrainJob
+from daf.audit.jobs.sweeps import ConcludeJob, ProposeJob, RankJob, SweepReportJob
 from daf.config import ConfigError, short_json
 from daf.errors import describe_validation_error
 from daf.plan.names import foreign_code_digest
@@ -16,16 +16,16 @@ DAF_CLASS_PATHS = frozenset(SHORT_NAMES) | frozenset(SHORT_NAMES.values())
 """Short names and class paths of the policies that are part of DAF."""
 
 JOB_TYPES: dict[str, type[Job]] = {
-    "train": Train,
-    "evaluate": Evaluate,
-    "compare": Compare,
-    "report": Report,
-    "propose": Propose,
-    "rank": Rank,
-    "conclude": Conclude,
-    "sweep_report": SweepReport,
-    "deploy": Deploy,
-    "environment_check": EnvironmentCheck,
+    "train": TrainJob,
+    "evaluate": EvaluateJob,
+    "compare": CompareJob,
+    "report": ReportJob,
+    "propose": ProposeJob,
+    "rank": RankJob,
+    "conclude": ConcludeJob,
+    "sweep_report": SweepReportJob,
+    "deploy": DeployJob,
+    "environment_check": EnvironmentCheckJob,
     "pipeline": PipelineCall,
 }
 
@@ -58,7 +58,7 @@ def check_policy_code(job: Job, trusted_class_paths: tuple[str, ...]) -> None:
     Raises:
         CannotVerifyError: a foreign policy is not trusted, not available, or edited.
     """
-    for path, recorded in job.policy_class_digests().items():
+    for path, recorded in job.recorded_class_digests().items():
         if path in DAF_CLASS_PATHS:
             continue
         if path not in trusted_class_paths:

@@ -16,62 +16,70 @@ class SweepJob(Job):
     sweep: DAFSweepConfig
     code: str
 
-    def sweep_file_path(self, output_folder: str, file_name: str) -> str:
+    def sweep_file_path(self, recorded_output_folder: str, file_name: str) -> str:
         """Return the path of a file of the sweep, relative to the results folder."""
-        return f"{derive_sweep_folder(output_folder)}/{file_name}"
+        return f"{derive_sweep_folder(recorded_output_folder)}/{file_name}"
 
-    def policy_class_digests(self) -> Mapping[str, str | None]:
+    def recorded_class_digests(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
         return {self.sweep.policy_class_path: None}
 
 
-class Propose(SweepJob):
+class ProposeJob(SweepJob):
     """Parameters of rule `propose`."""
 
     search: str
     rounds: list[list[dict[str, Any]]] = Field(min_length=1)
 
-    def output_paths(self, output_folder: str) -> dict[str, str]:
+    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
-        return {"trials": self.sweep_file_path(output_folder, f"rounds/{len(self.rounds)}.json")}
+        return {
+            "trials": self.sweep_file_path(
+                recorded_output_folder, f"rounds/{len(self.rounds)}.json"
+            )
+        }
 
 
-class Rank(SweepJob):
+class RankJob(SweepJob):
     """Parameters of rule `rank`."""
 
     search: str
     rounds: list[list[dict[str, Any]]] = Field(min_length=1)
 
-    def output_paths(self, output_folder: str) -> dict[str, str]:
+    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         files = {"trials": "trials.parquet", "rounds": "rounds.parquet"}
         files |= {"finalists": "finalists.json"}
-        return {name: self.sweep_file_path(output_folder, file) for name, file in files.items()}
+        return {
+            name: self.sweep_file_path(recorded_output_folder, file) for name, file in files.items()
+        }
 
 
-class Conclude(SweepJob):
+class ConcludeJob(SweepJob):
     """Parameters of rule `conclude`."""
 
     confirmed: list[dict[str, Any]]
 
-    def output_paths(self, output_folder: str) -> dict[str, str]:
+    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
         files = {"search": "search.json", "config": "best_config.yaml"}
         files |= {"weights": "policy.safetensors"}
-        return {name: self.sweep_file_path(output_folder, file) for name, file in files.items()}
+        return {
+            name: self.sweep_file_path(recorded_output_folder, file) for name, file in files.items()
+        }
 
 
-class SweepReport(SweepJob):
+class SweepReportJob(SweepJob):
     """Parameters of rule `sweep_report`."""
 
     command: str
     templates: str
 
-    def output_paths(self, output_folder: str) -> dict[str, str]:
+    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
         """Return the output files by the rule's names for them."""
-        return {"report": self.sweep_file_path(output_folder, "report.html")}
+        return {"report": self.sweep_file_path(recorded_output_folder, "report.html")}
 
 
-def derive_sweep_folder(output_folder: str) -> str:
+def derive_sweep_folder(recorded_output_folder: str) -> str:
     """Return the folder of a sweep, given it or its subfolder `rounds`."""
-    return f"sweeps/{output_folder.removesuffix('/rounds').rpartition('/')[2]}"
+    return f"sweeps/{recorded_output_folder.removesuffix('/rounds').rpartition('/')[2]}"

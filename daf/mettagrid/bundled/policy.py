@@ -63,26 +63,28 @@ class DAFPolicy(MultiAgentPolicy):
     def step_batch(self, raw_observations: np.ndarray, raw_actions: np.ndarray) -> None:
         """Write one action per agent into `raw_actions`, int32 [N]."""
         agents = slice(0, len(raw_observations))
-        raw_actions[:] = self._flat_actions[self.sample_actions(raw_observations, agents)]
+        raw_actions[:] = self._flat_actions[self.sample_available_indices(raw_observations, agents)]
 
     @torch.no_grad()
-    def compute_logits(self, observations: np.ndarray, agents: slice) -> torch.Tensor:
+    def compute_logits(self, observations: np.ndarray, agent_slice: slice) -> torch.Tensor:
         """Compute the logits of some agents and update their recurrent state.
 
         Args:
             observations: uint8 [N, T, 3], tokens of mettagrid.
-            agents: indices of the N agents.
+            agent_slice: indices of the N agents.
 
         Returns:
             float32 [N, available actions].
         """
         tokens = torch.from_numpy(self._convert_tokens(observations)).to(self._device)
-        logits, self._recurrent_state[agents] = self._network(tokens, self._recurrent_state[agents])
+        logits, self._recurrent_state[agent_slice] = self._network(
+            tokens, self._recurrent_state[agent_slice]
+        )
         return logits[:, self._available]
 
-    def sample_actions(self, observations: np.ndarray, agents: slice) -> np.ndarray:
+    def sample_available_indices(self, observations: np.ndarray, agent_slice: slice) -> np.ndarray:
         """Sample indices of available actions, int64 [N]; arguments as in `compute_logits`."""
-        probabilities = torch.softmax(self.compute_logits(observations, agents), dim=-1)
+        probabilities = torch.softmax(self.compute_logits(observations, agent_slice), dim=-1)
         return torch.multinomial(probabilities, 1)[:, 0].cpu().numpy()
 
     def step_agent(self, agent_id: int, observation: AgentObservation) -> Action:
@@ -94,7 +96,7 @@ class DAFPolicy(MultiAgentPolicy):
         """
         raw_tokens = [tuple(token.raw_token) for token in observation.tokens]
         tokens = np.array(raw_tokens, dtype=np.uint8).reshape(1, -1, 3)
-        actions = self.sample_actions(tokens, slice(agent_id, agent_id + 1))
+        actions = self.sample_available_indices(tokens, slice(agent_id, agent_id + 1))
         return Action(name=self._action_names[actions[0]])
 
     def reset_agent(self, agent_id: int) -> None:

@@ -29,7 +29,7 @@ def in_mask(mask: int, member: int) -> bool:
 
 
 @wp.func
-def bit(column: int) -> wp.int64:
+def cell_bit(column: int) -> wp.int64:
     """Return a row with one cell set."""
     return wp.int64(1) << wp.int64(column)
 
@@ -56,12 +56,12 @@ def row_bits(board: Board, row: int) -> wp.int64:
 
 
 @wp.func
-def shift_columns(row_cells: wp.int64, columns: int) -> wp.int64:
+def shift_columns(row_cells: wp.int64, column_shift: int) -> wp.int64:
     """Return a row whose cells are shifted by -1, 0 or 1 columns."""
     result = row_cells
-    if columns > 0:
+    if column_shift > 0:
         result = (row_cells << wp.int64(1)) & INSIDE
-    if columns < 0:
+    if column_shift < 0:
         result = row_cells >> wp.int64(1)
     return result
 
@@ -79,49 +79,50 @@ def dilate_board_row(board: Board, row: int) -> wp.int64:
 
 
 @wp.func
-def approach_cells(board: Board, row: int, move_mask: int) -> wp.int64:
+def approach_cells(targets: Board, row: int, move_mask: int) -> wp.int64:
     """Return the cells of a row from which one of the moves leads into a cell of the board.
 
     Args:
-        board: int64 [SIDE], cells to enter.
+        targets: int64 [SIDE], cells to enter.
         row: row of the result.
         move_mask: set of moves.
     """
     cells = wp.int64(0)
     if move_mask & NORTH:
-        cells |= row_bits(board, row - 1)
+        cells |= row_bits(targets, row - 1)
     if move_mask & SOUTH:
-        cells |= row_bits(board, row + 1)
+        cells |= row_bits(targets, row + 1)
     if move_mask & WEST:
-        cells |= shift_columns(board[row], 1)
+        cells |= shift_columns(targets[row], 1)
     if move_mask & EAST:
-        cells |= shift_columns(board[row], -1)
+        cells |= shift_columns(targets[row], -1)
     return cells
 
 
 @wp.func_native(f"""
     // Plain pointers, so that the compiler vectorizes over rows.
-    const auto* row_cells = board.data + rows;
-    const int first = rows < 0, last = {SIDE} - (rows > 0), left = columns < 0, right = columns > 0;
+    const auto* row_cells = board.data + agent_row_step;
+    const int first = agent_row_step < 0, last = {SIDE} - (agent_row_step > 0);
+    const int left = agent_column_step < 0, right = agent_column_step > 0;
     result.data[0] = result.data[{SIDE - 1}] = 0;
     for (int row = first; row < last; ++row)
         result.data[row] = (row_cells[row] << left & {int(INSIDE)}) >> right;
 """)
-def shift_board(board: Board, rows: int, columns: int, result: Board):
+def shift_board(board: Board, agent_row_step: int, agent_column_step: int, result: Board):
     """Write the board after a step of the agent; see `shifted_row`.
 
     Args:
         board: int64 [SIDE], before the step.
-        rows: -1, 0 or 1, change of the agent's row.
-        columns: -1, 0 or 1, change of the agent's column.
+        agent_row_step: -1, 0 or 1, change of the agent's row.
+        agent_column_step: -1, 0 or 1, change of the agent's column.
         result: int64 [SIDE], after the step.
     """
 
 
 @wp.func
-def shifted_row(board: Board, row: int, row_shift: int, column_shift: int) -> wp.int64:
+def shifted_row(board: Board, row: int, agent_row_step: int, agent_column_step: int) -> wp.int64:
     """Return a row of the board after a step of the agent by -1, 0 or 1 rows and columns."""
-    return shift_columns(row_bits(board, row + row_shift), -column_shift)
+    return shift_columns(row_bits(board, row + agent_row_step), -agent_column_step)
 
 
 @wp.func
@@ -129,16 +130,16 @@ def select_cells_beside_agent(row_cells: wp.int64, row: int) -> wp.int64:
     """Return the cells of a row that are N, S, W or E neighbors of the agent."""
     cross = wp.int64(0)
     if row == RADIUS - 1 or row == RADIUS + 1:
-        cross = bit(RADIUS)
+        cross = cell_bit(RADIUS)
     if row == RADIUS:
-        cross = bit(RADIUS - 1) | bit(RADIUS + 1)
+        cross = cell_bit(RADIUS - 1) | cell_bit(RADIUS + 1)
     return row_cells & cross
 
 
 @wp.func
 def is_set(board: Board, relative_row: int, relative_column: int) -> bool:
     """Check whether a cell is set; the agent is at (0, 0)."""
-    return (board[RADIUS + relative_row] & bit(RADIUS + relative_column)) != NOTHING
+    return (board[RADIUS + relative_row] & cell_bit(RADIUS + relative_column)) != NOTHING
 
 
 @wp.func

@@ -97,7 +97,7 @@ def choose_goal(
         goal.target_kinds = mapped_kind_mask & source_kind_mask(strategy, missing)
         if (goal.target_kinds & strategy.team_stations) != 0:
             goal.target_kinds &= strategy.team_stations
-        goal.skip_cooling = any_station_ready(maps, goal.target_kinds)
+        goal.skip_cooling = has_ready_station(maps, goal.target_kinds)
     # make a heart, or give way at the assembler
     elif (mapped_kind_mask & strategy.assemblers) != 0 and (missing == 0 or fully_explored):
         goal.activity = MAKE
@@ -133,7 +133,7 @@ def source_kind_mask(strategy: Strategy, resource_mask: int) -> int:
 
 
 @wp.func
-def any_station_ready(maps: Boards, kind_mask: int) -> bool:
+def has_ready_station(maps: Boards, kind_mask: int) -> bool:
     """Check whether the maps show a station of these kinds without cooldown."""
     ready = wp.int64(0)
     for kind in range(maps.shape[0] - FIRST_KIND):

@@ -8,7 +8,7 @@ from daf.policies.baseline.bitboard import (
     SIDE,
     Board,
     Boards,
-    bit,
+    cell_bit,
     column_change,
     is_set,
     row_change,
@@ -40,7 +40,7 @@ SEEN, BLOCKED, COOLING, FIRST_KIND = (wp.constant(board) for board in range(4))
 
 
 @wp.func
-def top_window_row(window: Window) -> int:
+def first_window_board_row(window: Window) -> int:
     """Return the first row of a board that the window covers."""
     return RADIUS - window.height // 2
 
@@ -67,13 +67,13 @@ def rasterize_window(
     """
     for row in range(SIDE):
         other_agents[row] = NOTHING
-    top, left = top_window_row(window), RADIUS - window.width // 2
+    top, left = first_window_board_row(window), RADIUS - window.width // 2
     for r in range(window.height):
         for board in range(observed_maps.shape[0]):
             observed_maps[board, top + r] = NOTHING
         seen, blocked, agents_in_row = wp.int64(0), wp.int64(0), wp.int64(0)
         for c in range(window.width):
-            column_bit = bit(left + c)
+            column_bit = cell_bit(left + c)
             if distance_rank(window, r, c, window.height // 2, window.width // 2) < cutoff_rank:
                 seen |= column_bit
             cell = r * window.width + c
@@ -93,9 +93,9 @@ def rasterize_window(
 def rasterize_station(
     strategy: Strategy,
     view: Planes,
-    cell: int,
-    column_bit: wp.int64,
-    row: int,
+    window_cell: int,
+    board_column_bit: wp.int64,
+    board_row: int,
     observed_maps: Boards,
 ):
     """Set the bit of a station on its boards.
@@ -103,25 +103,25 @@ def rasterize_station(
     Args:
         strategy: stations and amounts of the game.
         view: uint8 [planes, P], observation.
-        cell: cell of the window.
-        column_bit: bit of the column of the boards.
-        row: row of the boards.
+        window_cell: cell of the window.
+        board_column_bit: bit of the column of the boards.
+        board_row: row of the boards.
         observed_maps: int64 [3 + B, SIDE], boards of the map as observed.
     """
     for kind in range(strategy.type_id.shape[0]):
-        if int(view[TYPE, cell]) == strategy.type_id[kind] + 1:
-            if int(view[COOLDOWN, cell]) > strategy.max_cooldown[kind] + 1:
-                observed_maps[COOLING, row] |= column_bit
-            if is_station_usable(view, cell, strategy.stock_plane[kind]):
-                observed_maps[FIRST_KIND + kind, row] |= column_bit
+        if int(view[TYPE, window_cell]) == strategy.type_id[kind] + 1:
+            if int(view[COOLDOWN, window_cell]) > strategy.max_cooldown[kind] + 1:
+                observed_maps[COOLING, board_row] |= board_column_bit
+            if is_station_usable(view, window_cell, strategy.stock_plane[kind]):
+                observed_maps[FIRST_KIND + kind, board_row] |= board_column_bit
 
 
 @wp.func
-def is_station_usable(view: Planes, cell: int, stock_plane: int) -> bool:
+def is_station_usable(view: Planes, window_cell: int, stock_plane: int) -> bool:
     """Check whether a chest has stock, or a machine works and has uses left."""
-    useful = view[CLIPPED, cell] == wp.uint8(0) and view[USES, cell] != wp.uint8(1)
+    useful = view[CLIPPED, window_cell] == wp.uint8(0) and view[USES, window_cell] != wp.uint8(1)
     if stock_plane != NO_PLANE:
-        useful = view[stock_plane, cell] > wp.uint8(0)
+        useful = view[stock_plane, window_cell] > wp.uint8(0)
     return useful
 
 
@@ -152,7 +152,7 @@ def update_map(
     """
     # displacement by the last action
     rows, columns = int(0), int(0)
-    move = last_unblocked_move(window, view, maps_before[BLOCKED])
+    move = possible_last_move(window, view, maps_before[BLOCKED])
     if move != NO_MOVE:
         rows, columns = row_change(move), column_change(move)
         has_paid = (
@@ -164,7 +164,7 @@ def update_map(
             rows, columns = 0, 0
 
     # shift the maps and replace the seen cells
-    top = top_window_row(window)
+    top = first_window_board_row(window)
     for board in range(maps_before.shape[0]):
         shift_board(maps_before[board], rows, columns, maps_after[board])
         for row in range(top, top + window.height):
@@ -186,11 +186,11 @@ def find_mapped_kind_mask(maps: Boards) -> int:
 
 
 @wp.func
-def last_unblocked_move(window: Window, view: Planes, blocked: Board) -> int:
+def possible_last_move(window: Window, view: Planes, blocked_before: Board) -> int:
     """Return the last action if it was a move to a cell that was not blocked; else NO_MOVE."""
     move = wp.min(agent_cell_value(window, view, ARGUMENT), 3)
     if agent_cell_value(window, view, VERB) != MOVE or is_set(
-        blocked, row_change(move), column_change(move)
+        blocked_before, row_change(move), column_change(move)
     ):
         move = NO_MOVE
     return move
@@ -198,15 +198,20 @@ def last_unblocked_move(window: Window, view: Planes, blocked: Board) -> int:
 
 @wp.func
 def maps_disagree(
-    window: Window, maps: Boards, observed_maps: Boards, row_shift: int, column_shift: int
+    window: Window,
+    maps_before: Boards,
+    observed_maps: Boards,
+    agent_row_step: int,
+    agent_column_step: int,
 ) -> bool:
     """Check whether the maps, shifted by a step, contradict the observed blocked cells."""
     differing = wp.int64(0)
-    top = top_window_row(window)
+    top = first_window_board_row(window)
     for row in range(top, top + window.height):
         seen_twice = (
-            shifted_row(maps[SEEN], row, row_shift, column_shift) & observed_maps[SEEN, row]
+            shifted_row(maps_before[SEEN], row, agent_row_step, agent_column_step)
+            & observed_maps[SEEN, row]
         )
-        blocked = shifted_row(maps[BLOCKED], row, row_shift, column_shift)
+        blocked = shifted_row(maps_before[BLOCKED], row, agent_row_step, agent_column_step)
         differing |= (blocked ^ observed_maps[BLOCKED, row]) & seen_twice
     return differing != NOTHING

@@ -24,14 +24,14 @@ from daf.policies.baseline.strategy import Strategy
 
 
 @wp.func
-def write_assembler_ring(strategy: Strategy, maps: Boards, mapped_kind_mask: int, ring: Board):
+def write_assembler_ring(strategy: Strategy, maps: Boards, mapped_kind_mask: int, ring_out: Board):
     """Write the cells around assemblers, int64 [SIDE]."""
     for row in range(SIDE):
-        ring[row] = NOTHING
+        ring_out[row] = NOTHING
     for kind in range(strategy.type_id.shape[0]):
         if in_mask(strategy.assemblers & mapped_kind_mask, kind):
             for row in range(SIDE):
-                ring[row] |= dilate_board_row(maps[FIRST_KIND + kind], row)
+                ring_out[row] |= dilate_board_row(maps[FIRST_KIND + kind], row)
 
 
 @wp.func
@@ -53,8 +53,8 @@ def write_passable_cells(
     mapped_kind_mask: int,
     assembler_ring: Board,
     other_agents: Board,
-    path_not_found: bool,
-    passable: Board,
+    path_not_found_before: bool,
+    passable_out: Board,
 ):
     """Write the passable cells.
 
@@ -67,46 +67,48 @@ def write_passable_cells(
         mapped_kind_mask: set of the station kinds on the maps.
         assembler_ring: int64 [SIDE], cells around assemblers.
         other_agents: int64 [SIDE], cells of other agents.
-        path_not_found: no path was found at the last step.
-        passable: int64 [SIDE], written.
+        path_not_found_before: no path was found at the last step.
+        passable_out: int64 [SIDE], written.
     """
     # cells reserved for other agents, collected in `passable`
     for row in range(SIDE):
-        passable[row] = NOTHING
-    if not path_not_found:
+        passable_out[row] = NOTHING
+    if not path_not_found_before:
         for row in range(SIDE):
-            passable[row] = assembler_ring[row]
+            passable_out[row] = assembler_ring[row]
         for kind in range(strategy.type_id.shape[0]):
             if goal.activity == MAKE and in_mask(strategy.assemblers & mapped_kind_mask, kind):
                 for row in range(SIDE):
-                    passable[row] &= ~assembly_cells(strategy, maps[FIRST_KIND + kind], row)
+                    passable_out[row] &= ~assembly_cells(strategy, maps[FIRST_KIND + kind], row)
         for kind in range(strategy.type_id.shape[0]):
             if goal.activity != DELIVER and in_mask(strategy.heart_chests & mapped_kind_mask, kind):
                 for row in range(SIDE):
-                    passable[row] |= approach_cells(
+                    passable_out[row] |= approach_cells(
                         maps[FIRST_KIND + kind], row, strategy.moves[kind]
                     )
     # all cells but reserved cells, obstacles and adjacent agents
     for row in range(SIDE):
         closed = (
-            passable[row] | maps[BLOCKED, row] | select_cells_beside_agent(other_agents[row], row)
+            passable_out[row]
+            | maps[BLOCKED, row]
+            | select_cells_beside_agent(other_agents[row], row)
         )
-        passable[row] = ~closed & INSIDE
+        passable_out[row] = ~closed & INSIDE
 
 
 @wp.func
-def write_explore_or_wait_cells(goal: Goal, maps: Boards, assembler_ring: Board, goals: Board):
+def write_explore_or_wait_cells(goal: Goal, maps: Boards, assembler_ring: Board, goals_out: Board):
     """Write the cells to explore or to wait at, int64 [SIDE]."""
     for row in range(SIDE):
-        goals[row] = NOTHING
+        goals_out[row] = NOTHING
         if goal.activity == EXPLORE:
-            goals[row] = ~maps[SEEN, row] & INSIDE
+            goals_out[row] = ~maps[SEEN, row] & INSIDE
         if goal.activity == WAIT:
-            goals[row] = dilate_board_row(assembler_ring, row) & ~assembler_ring[row]
+            goals_out[row] = dilate_board_row(assembler_ring, row) & ~assembler_ring[row]
 
 
 @wp.func
-def count_agents_around(other_agents: Board, move: int) -> int:
+def count_agents_around_target(other_agents: Board, move: int) -> int:
     """Count the other agents around the cell that a move leads to."""
     count = int(0)
     for i in range(9):

@@ -42,7 +42,7 @@ from daf.policies.baseline.mapping import (
     update_map,
 )
 from daf.policies.baseline.navigation import (
-    count_agents_around,
+    count_agents_around_target,
     pick_random_move,
     write_assembler_ring,
     write_explore_or_wait_cells,
@@ -55,7 +55,7 @@ from daf.policies.baseline.window import (
     add_tokens_to_planes,
     agent_cell_value,
     build_window,
-    last_token_rank,
+    find_cutoff_rank,
 )
 from daf.policies.game import Game
 from daf.policies.policy import Policy
@@ -209,7 +209,7 @@ def act_kernel(
     add_tokens_to_planes(window, observations[n], view)
     energy = agent_cell_value(window, view, ENERGY)
     rasterize_window(
-        strategy, window, view, last_token_rank(window, observations[n]), observed, agents
+        strategy, window, view, find_cutoff_rank(window, observations[n]), observed, agents
     )
     old_boards = boards_before[n]
     update_map(strategy, window, view, observed, int(energy_before[n]), old_boards, boards)
@@ -264,7 +264,7 @@ def act_kernel(
         noop = True
     if is_set(boards[COOLING], row_change(direction), column_change(direction)):
         noop = True
-    lacks_team = 1 + count_agents_around(agents, direction) < team_size[direction]
+    lacks_team = 1 + count_agents_around_target(agents, direction) < team_size[direction]
     wait_steps = int(wait_steps_before[n])
     if lacks_team and wait_steps < MAX_WAIT_STEPS:
         noop = True

@@ -46,10 +46,12 @@ def heart_recipes(game: Game) -> list[Recipe]:
 
 def cheapest_recipe(recipes: list[Recipe]) -> Recipe | None:
     """Return the recipe with the smallest sum of inputs, without energy; None for no recipes."""
-    return min(recipes, key=lambda recipe: sum(material_amounts(recipe).values()), default=None)
+    return min(
+        recipes, key=lambda recipe: sum(input_amounts_without_energy(recipe).values()), default=None
+    )
 
 
-def material_amounts(recipe: Recipe | None) -> dict[str, int]:
+def input_amounts_without_energy(recipe: Recipe | None) -> dict[str, int]:
     """Return the inputs of a recipe without energy: resource -> amount."""
     inputs = recipe.inputs if recipe else {}
     return {name: inputs[name] for name in RESOURCES if name != "energy" and inputs.get(name)}
@@ -67,7 +69,10 @@ def amounts_to_carry(recipe: Recipe | None) -> dict[str, int]:
     never more than one heart needs.
     """
     part = min(1, HEARTS_PER_TRIP / min_team_size(recipe)) if recipe else 0
-    return {name: math.ceil(amount * part) for name, amount in material_amounts(recipe).items()}
+    return {
+        name: math.ceil(amount * part)
+        for name, amount in input_amounts_without_energy(recipe).items()
+    }
 
 
 def station_roles(game: Game) -> tuple[StationRole, ...]:
@@ -92,10 +97,10 @@ def _chest_role(chest: Chest, carried_amounts: dict[str, int]) -> StationRole | 
     sides = {side: delta for side, delta in chest.sides.items() if side in APPROACH_SIDES}
     deposit, withdrawal = max(sides.values(), default=0), min(sides.values(), default=0)
     if chest.resource == "heart" and deposit > 0:
-        moves = _moves_into(side for side in sides if sides[side] == deposit)
+        moves = _moves_entering_from(side for side in sides if sides[side] == deposit)
         return StationRole("heart_chest", chest.type_id, moves)
     if chest.resource in carried_amounts and withdrawal < 0:
-        moves = _moves_into(side for side in sides if sides[side] == withdrawal)
+        moves = _moves_entering_from(side for side in sides if sides[side] == withdrawal)
         return StationRole(chest.resource, chest.type_id, moves, stock=chest.resource)
     return None
 
@@ -114,7 +119,7 @@ def _assembler_role(
     hearts = [recipe for recipe in recipes if "heart" in recipe.outputs]
     if hearts:
         cells = {cell for recipe in hearts for formation in recipe.formations for cell in formation}
-        moves = _moves_into(APPROACH_SIDES if "any" in cells else cells)
+        moves = _moves_entering_from(APPROACH_SIDES if "any" in cells else cells)
         return StationRole(
             "assembler",
             station.type_id,
@@ -148,6 +153,8 @@ def _possible_recipes(station: Assembler, num_agents: int) -> list[Recipe]:
     return [recipe for recipe in station.recipes if min_team_size(recipe) <= num_agents]
 
 
-def _moves_into(sides: Iterable[str]) -> tuple[int, ...]:
+def _moves_entering_from(approach_sides: Iterable[str]) -> tuple[int, ...]:
     """Return the moves that enter a station from these sides."""
-    return tuple(sorted(APPROACH_SIDES.index(side) for side in sides if side in APPROACH_SIDES))
+    return tuple(
+        sorted(APPROACH_SIDES.index(side) for side in approach_sides if side in APPROACH_SIDES)
+    )

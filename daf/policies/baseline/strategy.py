@@ -10,7 +10,7 @@ from daf.policies.baseline.roles import (
     amounts_to_carry,
     cheapest_recipe,
     heart_recipes,
-    material_amounts,
+    input_amounts_without_energy,
     min_team_size,
     station_roles,
 )
@@ -113,7 +113,7 @@ def build_strategy(game: Game, features: tuple[str, ...], device: str) -> Strate
     # resources of a heart
     strategy.resource = int_array([planes[name] for name in amounts])
     strategy.amount = int_array(list(amounts.values()))
-    strategy.recipe_amount = int_array(list(material_amounts(recipe).values()))
+    strategy.recipe_amount = int_array(list(input_amounts_without_energy(recipe).values()))
     strategy.team = min_team_size(recipe)
     strategy.sources = int_array([kinds_with_role(name) for name in amounts])
     # formations

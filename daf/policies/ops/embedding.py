@@ -1,7 +1,7 @@
 """Rectified sum of token embeddings as Warp kernels; bundles use `embedding_bundled.py` instead."""
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import warp as wp
@@ -43,7 +43,7 @@ class Vocabulary:
     def __deepcopy__(self, memo: Any) -> "Vocabulary":
         return self  # immutable
 
-    def to(self, device: torch.device) -> VocabularyArrays:
+    def to_warp_struct(self, device: torch.device) -> VocabularyArrays:
         """Return the arrays on a device, as a Warp struct."""
         device_name = str(device)
         if device_name not in self._arrays_on_device:
@@ -69,7 +69,9 @@ def embed_tokens(
         float32 [N, D], differentiable in table and bias.
     """
     if observations.device.type == "cpu":
-        return _CPUEmbedding.apply(table, bias, observations, vocabulary.to(observations.device))
+        return _CPUEmbedding.apply(
+            table, bias, observations, vocabulary.to_warp_struct(observations.device)
+        )
     index, factor = lookup_rows_and_weights(observations, vocabulary, len(table))
     summed = nn.functional.embedding_bag(index, table, mode="sum", per_sample_weights=factor)
     return torch.relu(summed + bias)
@@ -86,26 +88,26 @@ def lookup_rows_and_weights(
         num_table_rows: V, length of the table.
 
     Returns:
-        index: int32 [N, T], table rows;
-        factor: float32 [N, T], weights.
+        table_rows: int32 [N, T], table rows;
+        weights: float32 [N, T], weights.
     """
     shape = observations.shape[:2]
-    index = torch.empty(shape, dtype=torch.int32, device=observations.device)
-    factor = torch.empty(shape, device=observations.device)
+    table_rows = torch.empty(shape, dtype=torch.int32, device=observations.device)
+    weights = torch.empty(shape, device=observations.device)
     wp.launch(
         lookup_kernel,
         dim=tuple(shape),
         inputs=[
-            vocabulary.to(observations.device),
+            vocabulary.to_warp_struct(observations.device),
             num_table_rows,
             wp.from_torch(observations, dtype=wp.vec3ub),
-            wp.from_torch(index),
-            wp.from_torch(factor),
+            wp.from_torch(table_rows),
+            wp.from_torch(weights),
         ],
         device=str(observations.device),
         stream=current_torch_stream(observations.device),
     )
-    return index, factor
+    return table_rows, weights
 
 
 @wp.func
@@ -119,8 +121,8 @@ def lookup_kernel(
     vocabulary: VocabularyArrays,
     num_table_rows: int,
     observations: wp.array2d(dtype=wp.vec3ub),
-    row: wp.array2d(dtype=wp.int32),
-    factor: wp.array2d(dtype=wp.float32),
+    table_row: wp.array2d(dtype=wp.int32),
+    token_weight: wp.array2d(dtype=wp.float32),
 ):
     """Write table row and weight of one token; dim = (N, T).
 
@@ -129,17 +131,24 @@ def lookup_kernel(
     """
     n, i = wp.tid()
     token = observations[n, i]
-    row[n, i] = (n * observations.shape[1] + i) % num_table_rows
-    factor[n, i] = 0.0
+    table_row[n, i] = (n * observations.shape[1] + i) % num_table_rows
+    token_weight[n, i] = 0.0
     if token[0] != wp.uint8(255):
-        row[n, i] = (
+        table_row[n, i] = (
             vocabulary.cell_offsets[int(token[0])] + vocabulary.slots[feature_value_index(token)]
         )
-        factor[n, i] = vocabulary.weights[feature_value_index(token)]
+        token_weight[n, i] = vocabulary.weights[feature_value_index(token)]
+
+
+class CPUKernels(NamedTuple):
+    """CPU kernels of the embedding and its gradient."""
+
+    forward: wp.Kernel
+    backward: wp.Kernel
 
 
 @functools.cache
-def build_cpu_kernels(embedding_size: int) -> tuple[wp.Kernel, wp.Kernel]:
+def build_cpu_kernels(embedding_size: int) -> CPUKernels:
     """Build the CPU kernels of the embedding and its gradient, one thread per observation.
 
     Warp runs the threads of a CPU kernel serially, so the plain sums of the gradient have a fixed
@@ -148,9 +157,6 @@ def build_cpu_kernels(embedding_size: int) -> tuple[wp.Kernel, wp.Kernel]:
 
     Args:
         embedding_size: D, width of the embedding.
-
-    Returns:
-        kernels of forward and backward pass.
     """
 
     def loop_over_tokens(statement: str) -> str:
@@ -228,7 +234,7 @@ def build_cpu_kernels(embedding_size: int) -> tuple[wp.Kernel, wp.Kernel]:
     # Loaded here, because several threads may launch a kernel at the same time.
     for kernel in (sum_rows_kernel, scatter_gradient_kernel):
         kernel.module.load("cpu")
-    return sum_rows_kernel, scatter_gradient_kernel
+    return CPUKernels(sum_rows_kernel, scatter_gradient_kernel)
 
 
 class _CPUEmbedding(torch.autograd.Function):
@@ -249,8 +255,8 @@ class _CPUEmbedding(torch.autograd.Function):
         out = torch.empty(len(observations), table.shape[1])
         context.save_for_backward(observations, out)
         context.table, context.vocabulary = table, vocabulary
-        sum_rows_kernel, _ = build_cpu_kernels(table.shape[1])
-        _launch(sum_rows_kernel, vocabulary, observations, table.detach(), bias.detach(), out)
+        kernels = build_cpu_kernels(table.shape[1])
+        _launch(kernels.forward, vocabulary, observations, table.detach(), bias.detach(), out)
         return out
 
     @staticmethod
@@ -260,9 +266,9 @@ class _CPUEmbedding(torch.autograd.Function):
         if table.grad is None:
             table.grad = torch.zeros_like(table)
         bias_grad = out_grads.new_zeros(table.shape[1])
-        _, scatter_gradient_kernel = build_cpu_kernels(table.shape[1])
         tensors = (out.detach(), out_grads.contiguous(), table.grad, bias_grad)
-        _launch(scatter_gradient_kernel, context.vocabulary, observations, *tensors)
+        kernel = build_cpu_kernels(table.shape[1]).backward
+        _launch(kernel, context.vocabulary, observations, *tensors)
         return None, bias_grad, None, None
 
 

@@ -13,6 +13,9 @@ from daf.sim.simulation import current_torch_stream
 
 wp.set_module_options({"enable_backward": False})
 
+HiddenStatesAndLastCell = tuple[torch.Tensor, torch.Tensor]
+"""Hidden state after every step, and cell state after the last step."""
+
 
 def lstm_sequence(
     input_gates: torch.Tensor,
@@ -20,7 +23,7 @@ def lstm_sequence(
     initial_hidden: torch.Tensor,
     initial_cell: torch.Tensor,
     episode_starts: torch.Tensor,
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> HiddenStatesAndLastCell:
     """Compute the equations of `torch.nn.LSTM` with resets at episode starts.
 
     The result is differentiable in all arguments except `episode_starts`.
@@ -53,7 +56,7 @@ class _LSTMFunction(torch.autograd.Function):
         initial_hidden: torch.Tensor,
         initial_cell: torch.Tensor,
         episode_starts: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    ) -> HiddenStatesAndLastCell:
         steps, rows, size = *input_gates.shape[:2], initial_hidden.shape[1]
         gates = torch.empty_like(input_gates)
         # Index 0 holds the initial states, index t + 1 the states after step t.

@@ -5,6 +5,9 @@ The results are equal up to rounding.
 
 import torch
 
+HiddenStatesAndLastCell = tuple[torch.Tensor, torch.Tensor]
+"""Hidden state after every step, and cell state after the last step."""
+
 
 def lstm_sequence(
     input_gates: torch.Tensor,
@@ -12,7 +15,7 @@ def lstm_sequence(
     initial_hidden: torch.Tensor,
     initial_cell: torch.Tensor,
     episode_starts: torch.Tensor,
-) -> tuple[torch.Tensor, torch.Tensor]:
+) -> HiddenStatesAndLastCell:
     """Compute the equations of `torch.nn.LSTM` with resets at episode starts.
 
     Args:

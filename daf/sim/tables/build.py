@@ -23,9 +23,9 @@ from daf.sim.tables.codes import (
     STATION_TYPE_SHIFT,
     WALL_CODE,
 )
-from daf.sim.tables.maps import MapArrays, PaddedGrid, TableData, to_int32_array
+from daf.sim.tables.maps import MapArrays, PaddedGridGeometry, TableData, to_int32_array
 from daf.sim.tables.struct import Tables
-from daf.sim.tables.windows import visibility_tables, window_cells
+from daf.sim.tables.windows import build_window_cells, visibility_tables
 
 
 class MissionTables:
@@ -53,12 +53,12 @@ class MissionTables:
             tables of the window, see `daf.sim.tables.windows`.
         tensors: the arrays of `data` as tensors on the device.
         struct: Warp struct over these tensors.
-        pad_rows, pad_columns, padded_width: geometry of the padded grid, see `PaddedGrid`.
+        pad_rows, pad_columns, padded_width: geometry of the padded grid, see `PaddedGridGeometry`.
     """
 
     def __init__(self, mission: Mission, device: str):
         self.mission = mission
-        padded = PaddedGrid.from_mission(mission)
+        padded = PaddedGridGeometry.from_mission(mission)
         self.pad_rows, self.pad_columns = padded.pad_rows, padded.pad_columns
         self.padded_width = padded.width
         maps = MapArrays.from_mission(mission)
@@ -89,7 +89,7 @@ def _amounts_in_resource_order(amounts: Mapping[Resource, int]) -> list[int]:
     return [amounts.get(resource, 0) for resource in RESOURCES]
 
 
-def _map_tables(maps: MapArrays, padded: PaddedGrid) -> TableData:
+def _map_tables(maps: MapArrays, padded: PaddedGridGeometry) -> TableData:
     padding = ((padded.pad_rows,) * 2, (padded.pad_columns,) * 2)
     cells = np.where(maps.wall, WALL_CODE, EMPTY).astype(np.int16)
     grid = np.pad(cells, ((0, 0), *padding), constant_values=OUTSIDE)
@@ -215,8 +215,10 @@ def _reward_tables(mission: Mission) -> TableData:
     }
 
 
-def _window_tables(mission: Mission, padded: PaddedGrid, map_tables: TableData) -> TableData:
-    window = window_cells(mission.window_height, mission.window_width, padded.width)
+def _window_tables(
+    mission: Mission, padded: PaddedGridGeometry, map_tables: TableData
+) -> TableData:
+    window = build_window_cells(mission.window_height, mission.window_width, padded.width)
     grid, first_agent = map_tables["grid"], map_tables["first_agent"]
     visibility = visibility_tables(
         window,

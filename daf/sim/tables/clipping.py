@@ -53,15 +53,18 @@ def clipping_tables(mission: Mission, maps: MapArrays) -> TableData:
 
 
 def _clipping_spread(
-    positions: np.ndarray, clippable: np.ndarray, length_scale: np.float32, cutoff: np.float32
+    positions: np.ndarray,
+    is_clippable: np.ndarray,
+    length_scale: np.float32,
+    cutoff_distance: np.float32,
 ) -> np.ndarray:
     """Return exp(-distance / length_scale) for each pair of clippable stations of a map.
 
     Args:
         positions: int [S, 2], row and column of the stations.
-        clippable: bool [S], stations that clipping affects.
+        is_clippable: bool [S], stations that clipping affects.
         length_scale: length scale of the decay, in cells.
-        cutoff: distance beyond which the spread is 0, in cells; no cut-off if not positive.
+        cutoff_distance: distance beyond which the spread is 0, in cells; none if not positive.
 
     Returns:
         float32 [S, S], 0 on the diagonal.
@@ -71,7 +74,7 @@ def _clipping_spread(
     with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
         exponent = (-distance / np.float32(length_scale)).astype(np.float64)
         spread = np.exp(exponent).astype(np.float32)
-    between_clippable = clippable[:, None] & clippable
+    between_clippable = is_clippable[:, None] & is_clippable
     np.fill_diagonal(between_clippable, False)
-    mask = between_clippable & ((distance <= cutoff) | (cutoff <= 0))
+    mask = between_clippable & ((distance <= cutoff_distance) | (cutoff_distance <= 0))
     return np.where(mask, spread, np.float32(0))

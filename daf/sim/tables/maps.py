@@ -30,21 +30,21 @@ class MapArrays:
     def from_mission(cls, mission: Mission) -> "MapArrays":
         """Build the arrays of all layouts of a mission."""
         types = station_types_on_map(mission)
-        wall = mission.mask_of(WALL)
+        wall = mission.content_mask(WALL)
         station = np.full(wall.shape, -1)
         for index, name in enumerate(types):
-            station[mission.mask_of(name)] = index
+            station[mission.content_mask(name)] = index
         return cls(
             types=types,
             wall=wall,
-            agents=positions_of_equal_counts(mission.mask_of(AGENT)),
-            stations=positions_of_equal_counts(station >= 0),
+            agents=positions_per_layout(mission.content_mask(AGENT)),
+            stations=positions_per_layout(station >= 0),
             station_type=station[station >= 0].reshape(len(wall), -1),
         )
 
 
 @dataclass(frozen=True)
-class PaddedGrid:
+class PaddedGridGeometry:
     """A map with a border of half a window, so that the grid contains every window.
 
     Attributes:
@@ -57,29 +57,32 @@ class PaddedGrid:
     width: int
 
     @classmethod
-    def from_mission(cls, mission: Mission) -> "PaddedGrid":
+    def from_mission(cls, mission: Mission) -> "PaddedGridGeometry":
         """Return the grid of a mission, with a border of at least 1 cell."""
         pad_rows = max(mission.window_height // 2, 1)
         pad_columns = max(mission.window_width // 2, 1)
         return cls(pad_rows, pad_columns, mission.width + 2 * pad_columns)
 
-    def cell_indices(self, positions: np.ndarray) -> np.ndarray:
-        """Return the cells of positions [..., 2] (row, column) on the map."""
-        row, column = positions[..., 0] + self.pad_rows, positions[..., 1] + self.pad_columns
+    def cell_indices(self, map_positions: np.ndarray) -> np.ndarray:
+        """Return the grid cells of positions int [..., 2] (row, column) on the map."""
+        row, column = (
+            map_positions[..., 0] + self.pad_rows,
+            map_positions[..., 1] + self.pad_columns,
+        )
         return row * self.width + column
 
 
-def positions_of_equal_counts(mask: np.ndarray) -> np.ndarray:
+def positions_per_layout(cell_mask: np.ndarray) -> np.ndarray:
     """Return the positions of the set cells of each map.
 
     Args:
-        mask: bool [Y, H, W], with the same number n of set cells on each map.
+        cell_mask: bool [Y, H, W], with the same number n of set cells on each map.
 
     Returns:
         row and column, int [Y, n, 2].
     """
-    positions = np.argwhere(mask)
-    return positions[:, 1:].reshape(len(mask), len(positions) // len(mask), 2)
+    positions = np.argwhere(cell_mask)
+    return positions[:, 1:].reshape(len(cell_mask), len(positions) // len(cell_mask), 2)
 
 
 def to_int32_array(values: Any) -> np.ndarray:

@@ -16,14 +16,14 @@ WALL_TOKEN = (0, 1)
 """Feature and value of a wall token (type_id 1)."""
 
 
-class Window(NamedTuple):
+class WindowCells(NamedTuple):
     """The P cells of an observation window in token order; the index of a cell is its rank."""
 
     offset: np.ndarray  # int32 [P], padded grid index relative to the agent's cell
     location: np.ndarray  # uint8 [P], location byte of a token: row << 4 | column
 
 
-def window_cells(height: int, width: int, padded_width: int) -> Window:
+def build_window_cells(height: int, width: int, padded_width: int) -> WindowCells:
     """Build the window: cells by Manhattan distance, then row, then column.
 
     Args:
@@ -37,7 +37,7 @@ def window_cells(height: int, width: int, padded_width: int) -> Window:
         for row in range(-half_height, half_height + 1)
         for column in range(-half_width, half_width + 1)
     )
-    return Window(
+    return WindowCells(
         np.asarray([row * padded_width + col for _, row, col in cells], dtype=np.int32),
         np.asarray(
             [(row + half_height) << 4 | (col + half_width) for _, row, col in cells], dtype=np.uint8
@@ -62,7 +62,7 @@ class VisibilityTables(NamedTuple):
 
 
 def visibility_tables(
-    window: Window, walls: np.ndarray, stations: np.ndarray, walkable: np.ndarray
+    window: WindowCells, walls: np.ndarray, stations: np.ndarray, walkable: np.ndarray
 ) -> VisibilityTables:
     """Build the visibility tables of every cell that an agent can occupy.
 

@@ -1,4 +1,4 @@
-"""Checks of an audit on single jobs; each compares files and adds findings."""
+"""Findings on single jobs, from comparisons of their files."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,28 +8,38 @@ from daf.audit.derived_files import (
     find_config_difference,
     find_environment_difference,
     find_machine_differences,
-    has_other_package_versions,
+    has_uninstalled_package_versions,
 )
 from daf.audit.differences import find_byte_difference, find_content_difference
 from daf.audit.findings import DERIVED, REEXECUTED, VERIFIED, Findings
-from daf.audit.jobs import CannotVerifyError, EnvironmentCheck, Job, PipelineCall, Train, parse_job
+from daf.audit.jobs import (
+    CannotVerifyError,
+    EnvironmentCheckJob,
+    Job,
+    PipelineCall,
+    TrainJob,
+    parse_job,
+)
 from daf.audit.machine_errors import format_error_line, is_machine_error
 from daf.audit.pipeline_results import find_pipeline_difference
+from daf.audit.run_differences import find_run_differences
 from daf.audit.sidecar_index import SidecarMismatchError
-from daf.audit.trainings import find_training_differences
 from daf.audit.worker import Worker
 from daf.config import ConfigError
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import SUFFIX, Sidecar
 
+ALL = "all"
+"""Value of `retrain` that selects every run."""
+
 OutcomeText = str
 """Outcome of a check in a few words, for one line of output."""
 
 
-def check_job_consistency(
+def parse_job_and_record_findings(
     first_output: str, checks: ConsistencyChecks, findings: Findings
 ) -> Job | None:
-    """Check the sidecar of a job against its files and the other sidecars.
+    """Compare the sidecar of a job with its files and the other sidecars; record differences.
 
     Args:
         first_output: first output of the job.
@@ -42,13 +52,13 @@ def check_job_consistency(
     sidecar = checks.sidecars[first_output]
     outputs = list(sidecar.output_digests())
     try:
-        checks.require_consistent_job(first_output)
+        checks.check_job_sidecar(first_output)
     except CannotVerifyError as reason:
         findings.mark_unverifiable(outputs, f"{reason}")
     except Exception as error:  # the sidecar may hold anything
         if isinstance(error, SidecarMismatchError | ConfigError) and not is_machine_error(error):
             files = [*outputs, f"{first_output}{SUFFIX}"]
-            _add_difference_finding(findings, files, sidecar, f"{error}", depends_on_hardware=False)
+            _record_difference(findings, files, sidecar, f"{error}", depends_on_hardware=False)
         else:
             findings.mark_unverifiable(outputs, f"cannot be checked: {format_error_line(error)}")
         return None
@@ -58,10 +68,10 @@ def check_job_consistency(
         return None
 
 
-def check_pipeline_files(
+def record_pipeline_findings(
     first_output: str, job: PipelineCall, checks: ConsistencyChecks, findings: Findings
 ) -> None:
-    """Check the result of a pipeline against its files, and its configuration against its sidecar.
+    """Compare the result and configuration of a pipeline with its files; record differences.
 
     Events and Snakemake's log exist only once, as a log does, and are marked as no results.
     """
@@ -74,21 +84,21 @@ def check_pipeline_files(
     )
     for kind, (checked, compare) in comparisons.items():
         if kind in files:
-            _run_cross_check(files[kind], sidecar, findings, checked, compare)
+            _record_comparison(files[kind], sidecar, findings, checked, compare)
     logs = [files[kind] for kind in ("events", "snakemake") if kind in files]
     findings.mark_non_results(logs, "log of a pipeline; no result depends on it")
 
 
-def check_environment_file(
-    first_output: str, job: EnvironmentCheck, checks: ConsistencyChecks, findings: Findings
+def record_environment_findings(
+    first_output: str, job: EnvironmentCheckJob, checks: ConsistencyChecks, findings: Findings
 ) -> None:
-    """Check environment.json against its sidecar and against this machine."""
+    """Compare environment.json with its sidecar and with this machine; record differences."""
     sidecar = checks.sidecars[first_output]
 
     def compare(file: str) -> str | None:
         return find_environment_difference(checks.results_dir / file, sidecar, job)
 
-    _run_cross_check(first_output, sidecar, findings, DERIVED, compare)
+    _record_comparison(first_output, sidecar, findings, DERIVED, compare)
     if findings[first_output].verdict == VERIFIED and (
         differences := find_machine_differences(checks.results_dir / first_output, sidecar)
     ):
@@ -97,42 +107,61 @@ def check_environment_file(
         )
 
 
-def check_run_without_retraining(
-    first_output: str, job: Train, checks: ConsistencyChecks, findings: Findings, worker: Worker
+def record_run_findings_without_retraining(
+    weights_file: str,
+    job: TrainJob,
+    checks: ConsistencyChecks,
+    findings: Findings,
+    worker: Worker,
 ) -> OutcomeText:
-    """Check the files of a run that is not retrained. Return the outcome in words."""
-    sidecar = checks.sidecars[first_output]
-    differences = find_training_differences(checks.results_dir, first_output, job, findings, worker)
-    for file, difference in differences.items():
-        _add_difference_finding(findings, [file], sidecar, difference, depends_on_hardware=True)
-    suffix = f", {len(differences)} files differ" if differences else ""
+    """Record checks of the files of a run that is not retrained. Return the outcome in words."""
+    files, sidecar = job.expected_output_paths(""), checks.sidecars[weights_file]
+    try:
+        differences = find_run_differences(checks.results_dir, weights_file, job, worker)
+    except Exception as error:  # the files may hold anything
+        reason = f"first updates cannot be re-executed: {format_error_line(error)}"
+        findings.mark_unverifiable(list(files.values()), reason)
+        return reason
+    for kind in ("run", "policy"):
+        if differences[files[kind]] is None:
+            findings[files[kind]].checked.append(DERIVED)
+    for kind, content in (("weights", "weights"), ("metrics", "learning curve")):
+        findings[files[kind]].needs_retraining.append(
+            f"{content} of a run that was not retrained (--retrain {job.run.name}, or {ALL})"
+        )
+    differing = {file: difference for file, difference in differences.items() if difference}
+    for file, difference in differing.items():
+        _record_difference(findings, [file], sidecar, difference, depends_on_hardware=True)
+    suffix = f", {len(differing)} files differ" if differing else ""
     return f"first updates re-executed{suffix}"
 
 
-def check_report_sources(first_output: str, checks: ConsistencyChecks, findings: Findings) -> None:
-    """Make a report unverifiable if it shows files that are not verified."""
-    sidecar = checks.sidecars[first_output]
+def mark_report_if_inputs_unverified(
+    report_file: str, checks: ConsistencyChecks, findings: Findings
+) -> None:
+    """Record that a report is unverifiable if it shows files that are not verified."""
+    sidecar = checks.sidecars[report_file]
     for file in sidecar.internal_input_digests():
         source = findings[file]
         if file in checks.sidecars and checks.sidecars[file].rule == "environment_check":
-            if has_other_package_versions(checks.sidecars[file]):
+            if has_uninstalled_package_versions(checks.sidecars[file]):
                 reason = f"shows package versions that differ from those installed ({file})"
-                findings.mark_unverifiable([first_output], reason)
+                findings.mark_unverifiable([report_file], reason)
         elif source.verdict != VERIFIED:
             definite = source.changed or source.unverifiable
-            report = findings[first_output]
+            report = findings[report_file]
             doubts = report.unverifiable if definite else report.needs_retraining
             doubts.append(f"shows {source.verdict} data ({file})")
 
 
-def _run_cross_check(
+def _record_comparison(
     file: str,
     sidecar: Sidecar,
     findings: Findings,
     check_name: str,
     find_difference: Callable[[str], str | None],
 ) -> None:
-    """Run one comparison on a file and add its outcome.
+    """Run one comparison on a file and record its outcome.
 
     Args:
         file: path relative to the results folder.
@@ -147,33 +176,29 @@ def _run_cross_check(
         findings.mark_unverifiable([file], f"{reason}")
     except Exception as error:  # the files may hold anything
         if isinstance(error, ConfigError) and not is_machine_error(error):
-            _add_difference_finding(
-                findings, [file], sidecar, f"{error}", depends_on_hardware=False
-            )
+            _record_difference(findings, [file], sidecar, f"{error}", depends_on_hardware=False)
         else:
             findings.mark_unverifiable([file], f"cannot be checked: {format_error_line(error)}")
     else:
         if difference is None:
             findings[file].checked.append(check_name)
         else:
-            _add_difference_finding(
-                findings, [file], sidecar, difference, depends_on_hardware=False
-            )
+            _record_difference(findings, [file], sidecar, difference, depends_on_hardware=False)
 
 
-def reexecute_and_compare(
+def reexecute_and_record_differences(
     results_dir: Path, first_output: str, sidecar: Sidecar, findings: Findings, worker: Worker
 ) -> OutcomeText:
-    """Re-execute a job and compare its outputs. Return the outcome in words."""
+    """Re-execute a job and record differences of its outputs. Return the outcome in words."""
     outputs = list(sidecar.output_digests())
     try:
         with worker.temporary_job_folder() as folder:
-            reexecuted = worker.reexecute_job(first_output, folder)
+            worker.reexecute_job(first_output, folder)
             # The same code and packages on the same processor give the same bytes.
             current = Origin.current(sidecar.device)
             is_same_origin = not current.describe_differences(sidecar.origin, include_hardware=True)
             compare = find_byte_difference if is_same_origin else find_content_difference
-            differences = {file: compare(results_dir / file, reexecuted / file) for file in outputs}
+            differences = {file: compare(results_dir / file, folder / file) for file in outputs}
     except Exception as error:  # the files may hold anything
         if not isinstance(error, ConfigError) or is_machine_error(error):
             reason = f"cannot be re-executed: {format_error_line(error)}"
@@ -185,19 +210,19 @@ def reexecute_and_compare(
         if difference is None:
             findings[file].checked.append(REEXECUTED)
         else:
-            _add_difference_finding(findings, [file], sidecar, difference, depends_on_hardware)
+            _record_difference(findings, [file], sidecar, difference, depends_on_hardware)
     count = sum(difference is not None for difference in differences.values())
     return f"re-executed, {count} of {len(outputs)} files differ" if count else "re-executed"
 
 
-def _add_difference_finding(
+def _record_difference(
     findings: Findings,
     files: list[str],
     sidecar: Sidecar,
     difference: str,
     depends_on_hardware: bool,
 ) -> None:
-    """Add a difference: "changed", or "unverifiable" if another origin of the job may explain it.
+    """Record a difference: "changed", or "unverifiable" if another origin may explain it.
 
     Args:
         findings: receiver of the difference.
