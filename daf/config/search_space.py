@@ -34,8 +34,8 @@ class Parameter(Model):
     )
     when: dict[str, Annotated[tuple[Any, ...], BeforeValidator(_wrap_in_list)]] = Field(
         default={},
-        description="values of other parameters; the search uses this parameter only with them; "
-        "empty: always",
+        description="condition: the search uses this parameter only if other parameters have these "
+        "values; empty: always",
     )
 
     @model_validator(mode="after")

@@ -76,7 +76,7 @@ class DAFSweepConfig(Model):
         default=None,
         ge=1,
         le=10_000,
-        description="number of trials, null with `grid`, which runs all combinations; null: 32",
+        description="number of trials; null: 32. `grid` runs all combinations and requires null",
     )
     trials_per_round: Int | None = Field(
         default=None,
@@ -93,7 +93,7 @@ class DAFSweepConfig(Model):
         default=None,
         ge=1,
         le=20,
-        description="number of rungs (rounds) of `halving`; null: as many as leave one trial",
+        description="number of rungs (rounds) of `halving`; null: until one trial remains",
     )
     num_training_steps: Int | None = Field(
         default=None, ge=1, description="agent-steps of each trial; null: `training.steps`"
