@@ -22,6 +22,7 @@ MAX_CHARACTERS = 10_000
 KEY_WITH_INTEGER_KEYS = "data_paths"
 """The only key of a configuration whose mapping may have whole numbers as keys."""
 
+MERGE_TAG = "tag:yaml.org,2002:merge"
 TEXT_TAG = "tag:yaml.org,2002:str"
 TOO_LARGE = (
     f"too much data; expected at most {MAX_VALUES} values, nested at most {MAX_DEPTH} levels deep "
@@ -195,14 +196,21 @@ class _StrictLoader(CoreLoader):
         return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        pairs = node.value if isinstance(node, yaml.MappingNode) else []
+        is_merged = any(key.tag == MERGE_TAG for key, _ in pairs)
         seen = set()
-        for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+        for key, _ in pairs:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.constructor.ConstructorError(
                     problem=f"duplicate key '{key.value}'", problem_mark=key.start_mark
                 )
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else None)
-        return super().construct_mapping(node, deep)
+        mapping = super().construct_mapping(node, deep)
+        if len(mapping) < len(node.value) and not is_merged:  # such as 1 and 0x1
+            raise yaml.constructor.ConstructorError(
+                problem="duplicate key", problem_mark=node.start_mark
+            )
+        return mapping
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         scalar = isinstance(node, yaml.ScalarNode)

@@ -56,9 +56,11 @@ def export_network(bundle_folder: str, program_file: str, outputs_file: str) -> 
     observations = golden["observations"]
     recurrent_state = policy.initial_recurrent_state(observations.shape[1])
     rows = torch.export.Dim("rows", min=1)
+    # Two rows at least: torch.export treats a size of 1 as a constant.
+    example_rows = torch.cat([observations[0], observations[0]])
     exported = torch.export.export(
         NetworkStep(policy),
-        (observations[0], recurrent_state),
+        (example_rows, policy.initial_recurrent_state(len(example_rows))),
         dynamic_shapes=({0: rows}, {0: rows}),
     )
     if program_file.endswith(".onnx"):

@@ -54,7 +54,7 @@ class WorldRows:
         """Apply one action per row.
 
         Args:
-            actions: E * A integers, as in `WorldBatch.step`.
+            actions: integers [E * A] or [E, A].
 
         Returns:
             rewards float32 [E * A], a view that the next step or reset may overwrite.
@@ -65,7 +65,8 @@ class WorldRows:
         worlds = self._worlds
         array = np.asarray(actions)
         num_rows = len(self._action_rows)
-        if array.size != num_rows or array.dtype.kind not in "iu":
+        joint_shape = tuple(self._actions.shape)
+        if array.shape not in ((num_rows,), joint_shape) or array.dtype.kind not in "iu":
             raise ValueError(
                 f"actions: got {array.dtype} {array.shape}; expected {num_rows} integers"
             )

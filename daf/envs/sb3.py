@@ -97,6 +97,17 @@ class MissionVecEnv(VecEnv):
     def close(self) -> None:
         """Do nothing: the worlds hold no outside resources."""
 
+    def render(self, mode: str | None = None) -> Any:
+        """Return the worlds: one text, or one image uint8 [H, W, 3] with all of them.
+
+        Args:
+            mode: render mode of the constructor; None means the same.
+        """
+        if self.render_mode != "ansi" or mode not in (None, "ansi"):
+            return super().render(mode)
+        worlds = range(self.worlds.num_worlds)
+        return "\n".join(render_world(self.worlds.simulation, world, "ansi") for world in worlds)
+
     def get_images(self) -> Sequence[np.ndarray | None]:
         """Return one image per world."""
         if self.render_mode != "rgb_array":

@@ -100,7 +100,10 @@ class MissionMultiAgentEnv(MultiAgentEnvWrapper):
             infos.
         """
         worlds = self.worlds
-        columns = torch.stack([actions[agent] for agent in self._agents]).long()
+        columns = torch.stack([actions[agent] for agent in self._agents])
+        if columns.is_floating_point() or columns.dtype == torch.bool:
+            raise ValueError(f"actions: got {columns.dtype}; expected integers")
+        columns = columns.long()
         joint_actions = columns.reshape(worlds.num_agents, worlds.num_worlds).t()
         observations, rewards, terminated, truncated = worlds.step(joint_actions)
         done = truncated if worlds.mission.truncates else terminated
@@ -123,12 +126,16 @@ class MissionMultiAgentEnv(MultiAgentEnvWrapper):
         )
 
     def state(self) -> dict[str, torch.Tensor | None]:
-        """Return the observations of all agents, flat [E, A * ...], by agent."""
-        return dict.fromkeys(self._agents, self._observations.flatten(1))
+        """Return the observations of all agents, flat [E, A * ...], by agent; one copy."""
+        return dict.fromkeys(self._agents, self._observations.flatten(1).clone())
 
     def render(self, *args: Any, **kwargs: Any) -> Any:
         """Return the first world as text or as an image uint8 [H, W, 3]."""
         return render_world(self.worlds.simulation, 0, self.render_mode)
+
+    def __getattr__(self, key: str) -> Any:
+        # skrl reads attributes of a wrapped environment, which does not exist.
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{key}'")
 
     def close(self) -> None:
         """Do nothing: the worlds hold no outside resources."""

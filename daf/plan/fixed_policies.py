@@ -1,6 +1,9 @@
 """Policies of a plan that are evaluated as they are: weights from files, or no weights."""
 
+import hashlib
+
 from daf.config import ConfigError, PolicyConfig, short_json
+from daf.files.tensors import load_tensors
 from daf.plan.config_checks import check_file_exists
 from daf.plan.contestants import PolicyInstance
 from daf.plan.names import (
@@ -42,7 +45,7 @@ def check_weights_keys(policy: PolicyConfig, is_network: bool, takes_weights: bo
         if seed is None:
             continue
         # Copies of one training run would count as independent runs.
-        first_seed = seed_by_digest.setdefault(file_digest(file), seed)
+        first_seed = seed_by_digest.setdefault(_weights_digest(file), seed)
         if first_seed != seed:
             raise ConfigError(
                 f"key '{key}': got the content of 'data_paths.{first_seed}'; "
@@ -53,6 +56,17 @@ def check_weights_keys(policy: PolicyConfig, is_network: bool, takes_weights: bo
             f"policy '{policy.name or class_label(path)}' is not trained here: key 'training': "
             f"got {short_json(policy.training)}; leave it out"
         )
+
+
+def _weights_digest(weights_file: str) -> str:
+    """Return the hash of a file's tensors without metadata; of all bytes for other formats."""
+    try:
+        tensors = load_tensors(weights_file)
+    except ValueError:
+        return file_digest(weights_file)
+    import safetensors.torch  # slow import, needed here only
+
+    return hashlib.sha256(safetensors.torch.save(tensors)).hexdigest()
 
 
 def with_saved_init_kwargs(policy: PolicyConfig, weights_files: list[str]) -> PolicyConfig:

@@ -134,14 +134,34 @@ def _agents_by_mission_and_policy(
 
 
 def _build_teams(plan: Plan, composition: Composition) -> list[Team]:
-    """Return the teams of a composition: one, or one per training seed."""
-    instances = [
-        [name for name, label in plan.labels.items() if label == policy] for policy in composition
+    """Return the teams of a composition: one, or one per training seed that all members have.
+
+    Raises:
+        ConfigError: no common training seed.
+    """
+    instance_by_seed: list[dict[int | None, str]] = [
+        {
+            plan.policies[name].training_seed: name
+            for name, label in plan.labels.items()
+            if label == policy and name in plan.policies
+        }
+        for policy in composition
     ]
-    num_teams = max(map(len, instances))
-    teams = zip(
-        *(names * (num_teams if len(names) == 1 else 1) for names in instances), strict=True
-    )
+    with_seeds = [instances for instances in instance_by_seed if None not in instances]
+    seeds: list[int | None] = [
+        seed
+        for seed in (with_seeds[0] if with_seeds else [None])
+        if all(seed in instances for instances in with_seeds)
+    ]
+    if not seeds:
+        raise ConfigError(
+            f"key 'teams': in the team {_composition_label(composition)}, the policies have no "
+            "training seed in common"
+        )
+    teams = [
+        [instances[seed if None not in instances else None] for instances in instance_by_seed]
+        for seed in seeds
+    ]
     return [
         Team(
             members=tuple(

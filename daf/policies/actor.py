@@ -12,6 +12,7 @@ from daf.files.tensors import load_state_dict
 from daf.policies.chance import uniform
 from daf.policies.game import Game
 from daf.policies.policy import Policy
+from daf.policies.programs import check_logits
 from daf.policies.trainable import sample_actions
 
 
@@ -87,6 +88,7 @@ class ActorPolicy(Policy, nn.Module):
         """Sample actions from the logits, or choose the most probable ones."""
         seeds, step = state
         logits = self(observations)
+        check_logits(logits, len(observations), self.game.num_actions)
         if self.greedy:
             return logits.argmax(-1), (seeds, step + 1)
         return sample_actions(logits, uniform(seeds, step)), (seeds, step + 1)

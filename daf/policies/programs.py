@@ -16,6 +16,8 @@ from daf.policies.registry import FILE_POLICIES
 from daf.policies.trainable import sample_actions
 
 MAX_PROGRAM_BYTES = 2**30
+EMPTY = 255
+"""Byte of an empty token."""
 
 LogitsAndState = tuple[torch.Tensor, torch.Tensor]
 """Outputs of a program: logits and next recurrent state."""
@@ -39,9 +41,29 @@ class ProgramPolicy(Policy):
         self.num_tokens = game.num_tokens
         self.state_size = 0
 
-    @abstractmethod
     def load(self, path: str | Path) -> None:
-        """Load the program, and set `is_loaded`, `num_tokens` and `state_size`."""
+        """Load the program, and run it on two empty observations.
+
+        Raises:
+            ConfigError: the program is not trusted, or a package is missing.
+            ValueError: unreadable program, or one with other inputs and outputs; one line.
+        """
+        self.load_program(path)
+        tokens = torch.full((2, self.num_tokens, 3), EMPTY, dtype=torch.uint8, device=self.device)
+        recurrent_state = torch.zeros(2, self.state_size, device=self.device)
+        try:
+            logits, _ = self.run(tokens, recurrent_state)
+            check_logits(logits, len(tokens), self.game.num_actions)
+        except Exception as error:  # a program raises any type
+            raise ValueError(
+                f"program {path}: fails on observations uint8 {list(tokens.shape)} and "
+                f"state_size {self.state_size} ({first_line(error)})"
+            ) from None
+        self.is_loaded = True
+
+    @abstractmethod
+    def load_program(self, path: str | Path) -> None:
+        """Load the program, and set `num_tokens` and `state_size`."""
 
     @abstractmethod
     def run(self, tokens: torch.Tensor, recurrent_state: torch.Tensor) -> LogitsAndState:
@@ -65,13 +87,32 @@ class ProgramPolicy(Policy):
     def act(self, observations: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
         """Run the program and choose an action per row."""
         seeds, step, recurrent_state = state
-        logits, recurrent_state = self.run(observations[:, : self.num_tokens], recurrent_state)
-        if logits.ndim != 2 or len(logits) != len(observations):
-            raise ValueError(
-                f"logits: got shape {list(logits.shape)}; expected [{len(observations)}, K]"
-            )
+        # Exported programs may require the memory layout of their example.
+        tokens = observations[:, : self.num_tokens].contiguous()
+        logits, recurrent_state = self.run(tokens, recurrent_state)
+        check_logits(logits, len(observations), self.game.num_actions)
         actions = logits.argmax(-1) if self.greedy else sample_actions(logits, uniform(seeds, step))
         return actions, (seeds, step + 1, recurrent_state)
+
+
+def check_logits(logits: torch.Tensor, num_rows: int, num_actions: int) -> None:
+    """Check that logits define a distribution over actions in every row.
+
+    Raises:
+        ValueError: another shape than [`num_rows`, K], K above `num_actions`, NaN or infinity.
+    """
+    if logits.ndim != 2 or len(logits) != num_rows or not 1 <= logits.shape[1] <= num_actions:
+        raise ValueError(
+            f"logits: got shape {list(logits.shape)}; expected [{num_rows}, K] with K from 1 to "
+            f"{num_actions}"
+        )
+    if not logits.logsumexp(-1).isfinite().all():
+        raise ValueError("logits: got NaN or infinity; expected a distribution in every row")
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text, at most 200 characters."""
+    return str(error).strip().partition("\n")[0][:200]
 
 
 class ONNXPolicy(ProgramPolicy):
@@ -84,13 +125,8 @@ class ONNXPolicy(ProgramPolicy):
 
     file_description = FILE_POLICIES["onnx"]
 
-    def load(self, path: str | Path) -> None:
-        """Load the program.
-
-        Raises:
-            ConfigError: ONNX Runtime is missing.
-            ValueError: unreadable program, or one with other inputs and outputs; one line.
-        """
+    def load_program(self, path: str | Path) -> None:
+        """Load the program; see `ProgramPolicy.load`."""
         try:
             import onnxruntime
         except ModuleNotFoundError:
@@ -107,10 +143,10 @@ class ONNXPolicy(ProgramPolicy):
                 content, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # ONNX Runtime raises many types
-            first_line = str(error).partition("\n")[0][:200]
-            raise ValueError(f"program {path}: not a valid ONNX program ({first_line})") from None
+            raise ValueError(
+                f"program {path}: not a valid ONNX program ({first_line(error)})"
+            ) from None
         self._read_interface(path)
-        self.is_loaded = True
 
     def _read_interface(self, path: str | Path) -> None:
         """Set types and sizes of the program's inputs.

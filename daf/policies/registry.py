@@ -69,9 +69,9 @@ def is_foreign(class_path: str, init_kwargs: Mapping[str, Any] = MappingProxyTyp
         class_path: class path of the policy.
         init_kwargs: arguments of its class, for the policies in `CODE_FILE_POLICIES`.
     """
-    if class_path in CODE_FILE_POLICIES:
+    module, class_name = split_class_path(class_path)
+    if f"{module}:{class_name}" in [SHORT_NAMES[name] for name in CODE_FILE_POLICIES]:
         return init_kwargs.get("trust") is True
-    module, _ = split_class_path(class_path)
     return (
         class_path.startswith(METTAGRID_PREFIX)
         or module.partition(".")[0] != "daf"

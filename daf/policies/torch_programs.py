@@ -6,18 +6,23 @@ from typing import Any
 
 import torch
 
-from daf.errors import ConfigError
+from daf.errors import ConfigError, short_json
 from daf.policies.game import Game
-from daf.policies.programs import LogitsAndState, ProgramPolicy
+from daf.policies.programs import LogitsAndState, ProgramPolicy, first_line
 from daf.policies.registry import FILE_POLICIES, TORCH_PROGRAM
+
+MAX_STATE_SIZE = 2**20
+
+_Sizes = tuple[int | None, int | None]
+"""Number of tokens and size of the recurrent state; None: not in the file, or dynamic."""
 
 
 class TorchProgramPolicy(ProgramPolicy):
     """Network in a file of `torch.export.save` (.pt2) or `torch.jit.save`.
 
     The program maps observations uint8 [N, T, 3] to logits [N, K], or to a tuple that starts with
-    the logits. With `state_size`, its second input is the recurrent state float32 [N, M], zeros at
-    the start, and its last output is the next recurrent state. The number of rows N is dynamic.
+    the logits. A second input is the recurrent state float32 [N, M], zeros at the start; then the
+    last output is the next recurrent state. The number of rows N is dynamic.
 
     torch executes code of such a file on loading, hence `trust`.
 
@@ -25,8 +30,8 @@ class TorchProgramPolicy(ProgramPolicy):
         game: observation and action interface.
         device: torch device of the program.
         greedy: choose the most probable action instead of a sample.
-        num_tokens: number of tokens T that the program expects; None for all tokens.
-        state_size: size M of the recurrent state; 0 for a program without one.
+        num_tokens: number of tokens T; None: the one in a .pt2 file, else all tokens.
+        state_size: size M of the recurrent state; None: the one in a .pt2 file, else 0.
         trust: true to run the code of the file.
     """
 
@@ -38,55 +43,79 @@ class TorchProgramPolicy(ProgramPolicy):
         device: str = "cpu",
         greedy: bool = False,
         num_tokens: int | None = None,
-        state_size: int = 0,
+        state_size: int | None = None,
         trust: bool = False,
     ):
         super().__init__(game, device, greedy)
-        self.num_tokens = game.num_tokens if num_tokens is None else num_tokens
-        if not 1 <= self.num_tokens <= game.num_tokens:
-            raise ValueError(f"num_tokens: got {num_tokens}; expected 1 to {game.num_tokens}")
-        if state_size < 0:
-            raise ValueError(f"state_size: got {state_size}; expected at least 0")
-        self.state_size = state_size
+        self._configured_sizes = num_tokens, state_size
+        for name, size, minimum, maximum in (
+            ("num_tokens", num_tokens, 1, game.num_tokens),
+            ("state_size", state_size, 0, MAX_STATE_SIZE),
+        ):
+            if size is not None and not (type(size) is int and minimum <= size <= maximum):
+                raise ConfigError(
+                    f"policy 'torch_program': key 'init_kwargs.{name}': got {short_json(size)}; "
+                    f"expected a whole number from {minimum} to {maximum}"
+                )
         self.trust = trust
         self._program: Any = None
 
-    def load(self, path: str | Path) -> None:
-        """Load the program.
-
-        Raises:
-            ConfigError: the file is not trusted.
-            ValueError: the file has no program; one line.
-        """
+    def load_program(self, path: str | Path) -> None:
+        """Load the program; see `ProgramPolicy.load`."""
         if self.trust is not True:
             raise ConfigError(
                 f"program {path}: a file of torch runs its own code, which requires "
                 "init_kwargs {trust: true}"
             )
         try:
-            is_torchscript = any(
-                name.endswith("/constants.pkl") for name in zipfile.ZipFile(path).namelist()
-            )
-            if is_torchscript:
-                self._program = torch.jit.load(str(path), map_location=self.device).eval()
-            else:
-                self._program = torch.export.load(str(path)).module().to(self.device)
+            num_tokens, state_size = self._load_file(str(path))
         except Exception as error:  # torch raises many types
-            first_line = str(error).strip().partition("\n")[0][:200]
             raise ValueError(
-                f"program {path}: not a program of torch.export or TorchScript ({first_line})"
+                f"program {path}: not a program of torch.export or TorchScript "
+                f"({first_line(error)})"
             ) from None
-        self.is_loaded = True
+        if self._num_inputs not in (1, 2):
+            raise ValueError(
+                f"program {path}: got {self._num_inputs} inputs; expected observations and at most "
+                "one recurrent state"
+            )
+        configured_tokens, configured_state = self._configured_sizes
+        source = f"program {path}: "
+        self.num_tokens = _select_size(
+            f"{source}num_tokens", configured_tokens, num_tokens, self.game.num_tokens
+        )
+        self.state_size = _select_size(f"{source}state_size", configured_state, state_size, 0)
+        if self.num_tokens > self.game.num_tokens:
+            raise ValueError(
+                f"{source}got {self.num_tokens} tokens; expected at most {self.game.num_tokens}"
+            )
+        if self._num_inputs == 1 and self.state_size:
+            raise ValueError(
+                f"{source}state_size: got {self.state_size}; the program has no recurrent state"
+            )
+
+    def _load_file(self, path: str) -> _Sizes:
+        """Load a program and return the sizes that its file fixes."""
+        with zipfile.ZipFile(path) as file:
+            is_torchscript = any(name.endswith("/constants.pkl") for name in file.namelist())
+        if is_torchscript:
+            self._program = torch.jit.load(path, map_location=self.device).eval()
+            self._num_inputs = len(self._program.forward.schema.arguments) - 1
+            return None, None
+        exported = torch.export.load(path)
+        self._num_inputs = len(exported.graph_signature.user_inputs)
+        self._program = exported.module().to(self.device)
+        return _read_sizes(exported)
 
     def run(self, tokens: torch.Tensor, recurrent_state: torch.Tensor) -> LogitsAndState:
         """Return logits float32 [N, K] and next recurrent state; see `ProgramPolicy`."""
-        inputs = (tokens, recurrent_state) if self.state_size else (tokens,)
+        inputs = (tokens, recurrent_state)[: self._num_inputs]
         with torch.no_grad():
             result = self._program(*inputs)
         outputs = result if isinstance(result, tuple | list) else (result,)
         if not all(isinstance(output, torch.Tensor) for output in (outputs[0], outputs[-1])):
             raise ValueError(f"program: got {type(outputs[0]).__name__}; expected logits [N, K]")
-        if not self.state_size:
+        if self._num_inputs == 1:
             return outputs[0].float(), recurrent_state
         if outputs[-1].shape != recurrent_state.shape:
             raise ValueError(
@@ -94,3 +123,23 @@ class TorchProgramPolicy(ProgramPolicy):
                 f"expected {list(recurrent_state.shape)}"
             )
         return outputs[0].float(), outputs[-1]
+
+
+def _read_sizes(exported: torch.export.ExportedProgram) -> _Sizes:
+    """Return the fixed sizes of the inputs [N, T, 3] and [N, M] of an exported program."""
+    inputs = exported.graph.find_nodes(op="placeholder")
+    shapes = {node.name: node.meta["val"].shape for node in inputs}
+    user_inputs = [shapes[str(name)] for name in exported.graph_signature.user_inputs]
+    sizes = [shape[1] for shape in user_inputs if len(shape) > 1]
+    fixed = [size if isinstance(size, int) else None for size in sizes] + [None, None]
+    return fixed[0], fixed[1]
+
+
+def _select_size(
+    source: str, configured_size: int | None, size_in_file: int | None, default_size: int
+) -> int:
+    if configured_size is None:
+        return default_size if size_in_file is None else size_in_file
+    if size_in_file not in (None, configured_size):
+        raise ValueError(f"{source}: got {configured_size}; expected {size_in_file}")
+    return configured_size

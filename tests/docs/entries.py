@@ -55,6 +55,7 @@ PAGES = {
             "RUN": "results/runs/stateless-s1-*",
             "FILE.zip": "crate.zip",
         },
+        statuses={"snakemake audit": 1},
     ),
     "docs/how-to/benchmark.md": Page(
         values={"RUN": "results/runs/lstm-s1-*"}, not_run={"make benchmark": INSTALLATION}
@@ -67,6 +68,8 @@ PAGES = {
     ),
     "docs/how-to/run_on_a_cluster.md": Page(
         not_run={
+            "snakemake benchmark_report --software-deployment-method apptainer "
+            "--apptainer-args=--nv": "needs apptainer",
             "git clone URL daf && cd daf": CLUSTER,
             "module load python/3.11": CLUSTER,
             "make .venv/.installed": INSTALLATION,
@@ -85,7 +88,7 @@ PAGES = {
     "docs/how-to/ship_a_bundle.md": Page(
         needs="docs/how-to/benchmark.md",
         values={
-            "POLICY": "results/runs/lstm-s1-*",
+            "POLICY": "results/deployments/*.zip",
             "FILE.zip": "results/deployments/*.zip",
             "FILE.pt2": "policy.pt2",
             "FOLDER": "unpacked",

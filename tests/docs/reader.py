@@ -99,7 +99,10 @@ def fill_in(text: str, folder: Path, page: Page) -> str:
         if re.search(rf"\b{re.escape(name)}\b", text):
             if "*" in value:
                 path = min(folder.glob(value))
-                value = path.name if path.is_dir() else str(path.relative_to(folder))
+                if path.is_dir():
+                    value = path.name
+                else:  # a placeholder without suffix is a name
+                    value = str(path.relative_to(folder)) if "." in name else path.stem
             text = re.sub(rf"\b{re.escape(name)}\b", value, text)
     return text
 

@@ -1,10 +1,10 @@
 """Weights files of one method, one per training seed."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 
 from daf.cli.pipelines import policy_config_from_text
 from daf.config import BenchmarkConfig, ConfigError, PolicyConfig
@@ -77,7 +77,8 @@ def test_invalid_files_are_refused(data_paths, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, size in (("1", 4), ("2", 4), ("wide", 8)):
         save_weights(tmp_path / f"{name}.st", 0, size)
-    shutil.copy("1.st", "copy.st")
+    tensors = safetensors.torch.load_file("1.st")
+    safetensors.torch.save_file(tensors, "copy.st", {"init_kwargs": '{"hidden_size": 4}', "a": "b"})
     with pytest.raises(ConfigError, match=message):
         plan(policies=[{"class_path": "stateless", "data_paths": data_paths}])
 
@@ -127,13 +128,16 @@ def test_default_label(paths, label):
 
 def test_files_of_a_pattern(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("a-s2-x/w.st", "a-s10-y/w.st", "a-s01-z/w.st", "a-sx-z/w.st", "b[1]/w-7.st"):
+    for name in ("a-s2-x/w.st", "a-s10-y/w.st", "a-sx-z/w.st", "b[1]/w-7.st", "c/w-08.st"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     expected = {2: "a-s2-x/w.st", 10: "a-s10-y/w.st"}
     assert find_files_by_training_seed("a-s{seed}-*/w.st") == expected
     assert list(find_files_by_training_seed("a-s{seed}-*/w.st")) == [2, 10]
     assert find_files_by_training_seed("b[1]/w-{seed}.st") == {7: "b[1]/w-7.st"}
+    assert find_files_by_training_seed("c//w-{seed}.st") == {8: "c/w-08.st"}
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_files_by_training_seed("~/c/w-{seed}.st") == {8: f"{tmp_path}/c/w-08.st"}
     assert policy_config_from_text("lstm@a-s{seed}-*/w.st") == {
         "class_path": "lstm",
         "data_paths": expected,
@@ -142,7 +146,7 @@ def test_files_of_a_pattern(tmp_path, monkeypatch):
     (tmp_path / "a-s2-u/w.st").touch()
     with pytest.raises(ConfigError, match=r'seed 2 has "a-s2-u/w\.st" and "a-s2-x/w\.st"'):
         find_files_by_training_seed("a-s{seed}-*/w.st")
-    with pytest.raises(ConfigError, match=re.escape('no file "c-{seed}.st"')):
-        find_files_by_training_seed("c-{seed}.st")
+    with pytest.raises(ConfigError, match=re.escape('no file "d-{seed}.st"')):
+        find_files_by_training_seed("d-{seed}.st")
     with pytest.raises(ConfigError, match=re.escape("expected one {seed} in")):
         find_files_by_training_seed("{seed}/{seed}.st")

@@ -15,7 +15,7 @@ from daf.orchestrators import daf_run_comparison_pipeline
 from daf.policies.chance import uniform
 from daf.policies.factory import make_policy
 from daf.policies.game import Game
-from daf.policies.registry import PolicySpec
+from daf.policies.registry import PolicySpec, is_foreign
 from daf.policies.torch_programs import TorchProgramPolicy
 from daf.policies.trainable import sample_actions
 
@@ -76,7 +76,7 @@ def test_program_acts_like_its_module(save, name, greedy, tmp_path):
 
 @FORMATS
 def test_program_with_recurrent_state_and_fewer_tokens(save, name, tmp_path):
-    path = save(tmp_path / name, Counter(), TOKENS[:, :7], torch.zeros(6, 1))
+    path = save(tmp_path / name, Counter(), TOKENS[:, :7].contiguous(), torch.zeros(6, 1))
     arguments = {"trust": True, "num_tokens": 7, "state_size": 1}
     policy = make_policy(PolicySpec("torch_program", path, arguments), GAME)
     state = policy.initial_state(SEEDS)
@@ -109,12 +109,12 @@ def test_invalid_programs(tmp_path):
         make_policy(PolicySpec("torch_program", str(path), trusted), GAME)
     with pytest.raises(ConfigError, match=r"key 'data_path' is missing; expected the \.pt2"):
         TorchProgramPolicy(GAME).initial_state(SEEDS)
-    with pytest.raises(ConfigError, match="num_tokens: got 0; expected 1 to"):
-        make_policy(PolicySpec("torch_program", None, {"num_tokens": 0}), GAME)
-    recurrent = save_script(path, Counter(), TOKENS, torch.zeros(6, 1))
-    policy = make_policy(PolicySpec("torch_program", recurrent, trusted), GAME)
-    with pytest.raises(Exception, match="recurrent_state"):
-        policy.act(TOKENS, policy.initial_state(SEEDS))
+    for name, size in (("num_tokens", 0), ("num_tokens", 1.5), ("state_size", -1)):
+        with pytest.raises(ConfigError, match=f"key 'init_kwargs.{name}': got {size}; expected"):
+            make_policy(PolicySpec("torch_program", None, {name: size}), GAME)
+    fewer_tokens = save_export(path, Actor(), TOKENS[:, :9].contiguous())
+    with pytest.raises(ConfigError, match=r"num_tokens: got 8; expected 9"):
+        make_policy(PolicySpec("torch_program", fewer_tokens, trusted | {"num_tokens": 8}), GAME)
 
 
 def test_comparison_and_audit(tmp_path, monkeypatch):
@@ -143,3 +143,50 @@ def test_comparison_and_audit(tmp_path, monkeypatch):
     assert untrusting.verdict != VERIFIED
     config = AuditConfig(share=1, trust=("torch_program+code",))
     assert audit("results", config, print_line=lambda line: None).verdict == VERIFIED
+
+
+class Faulty(nn.Module):
+    """Logits of one constant, with K columns."""
+
+    def __init__(self, value: float, num_columns: int):
+        super().__init__()
+        self.value, self.num_columns = value, num_columns
+
+    def forward(self, observations):
+        logits = observations[:, 0, :1].float().expand(-1, self.num_columns)
+        return logits * 0 + self.value
+
+
+@FORMATS
+@pytest.mark.parametrize("module, message", [
+    (Faulty(float("nan"), 5), "NaN or infinity"),
+    (Faulty(float("inf"), 5), "NaN or infinity"),
+    (Faulty(0.0, 200), r"got shape \[2, 200\]; expected \[2, K\] with K from 1 to"),
+])  # fmt: skip
+def test_logits_that_are_no_distribution(save, name, module, message, tmp_path):
+    path = save(tmp_path / name, module, TOKENS)
+    with pytest.raises(ConfigError, match=message) as error:
+        make_policy(PolicySpec("torch_program", path, {"trust": True}), GAME)
+    assert "\n" not in str(error.value)
+
+
+def test_sizes_of_exported_programs(tmp_path):
+    path = save_export(tmp_path / "a.pt2", Counter(), TOKENS[:, :7].contiguous(), torch.zeros(6, 1))
+    policy = make_policy(PolicySpec("torch_program", path, {"trust": True}), GAME)
+    assert (policy.num_tokens, policy.state_size) == (7, 1)
+    for name, size in (("num_tokens", 8), ("state_size", 3)):
+        with pytest.raises(ConfigError, match=f"{name}: got {size}; expected"):
+            make_policy(PolicySpec("torch_program", path, {"trust": True, name: size}), GAME)
+    stateless = save_export(tmp_path / "b.pt2", Actor(), TOKENS)
+    with pytest.raises(ConfigError, match="the program has no recurrent state"):
+        make_policy(PolicySpec("torch_program", stateless, {"trust": True, "state_size": 1}), GAME)
+
+
+@pytest.mark.parametrize("class_path", [
+    "torch_program",
+    "daf.policies.torch_programs:TorchProgramPolicy",
+    "daf.policies.torch_programs.TorchProgramPolicy",
+])  # fmt: skip
+def test_programs_are_foreign_code(class_path):
+    assert is_foreign(class_path, {"trust": True})
+    assert not is_foreign(class_path)
