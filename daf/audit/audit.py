@@ -14,15 +14,15 @@ from daf.audit.job_findings import (
     ALL,
     mark_report_if_inputs_unverified,
     parse_job_and_record_findings,
-    record_environment_findings,
+    record_machine_check_findings,
     record_pipeline_findings,
     record_run_findings_without_retraining,
     reexecute_and_record_differences,
 )
 from daf.audit.jobs import (
-    EnvironmentCheckJob,
     EvaluateJob,
     Job,
+    MachineCheckJob,
     PipelineCall,
     ReportJob,
     SweepReportJob,
@@ -164,7 +164,7 @@ def audit(
         "played": sample_evaluations(evaluations, config),
         "trained": _select_runs_to_retrain(runs, config.retrain),
     }
-    _record_pipeline_and_environment_findings(jobs, checks, findings)
+    _record_pipeline_and_machine_check_findings(jobs, checks, findings)
     limits = ProcessLimits(config.memory_mb, config.processes)
     with Worker(results_dir, config.trust, config.minutes, limits) as worker:
         for name in [name for name in runs if name not in selected["trained"]]:
@@ -204,15 +204,15 @@ def sample_evaluations(
     return sample
 
 
-def _record_pipeline_and_environment_findings(
+def _record_pipeline_and_machine_check_findings(
     job_by_first_output: dict[str, Job], checks: ConsistencyChecks, findings: Findings
 ) -> None:
     """Record findings on pipelines and environment checks, which are not re-executed."""
     for name, job in job_by_first_output.items():
         if isinstance(job, PipelineCall):
             record_pipeline_findings(name, job, checks, findings)
-        elif isinstance(job, EnvironmentCheckJob):
-            record_environment_findings(name, job, checks, findings)
+        elif isinstance(job, MachineCheckJob):
+            record_machine_check_findings(name, job, checks, findings)
 
 
 def _select_runs_to_retrain(

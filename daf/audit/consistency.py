@@ -13,10 +13,10 @@ from daf.audit.jobs import (
     EvaluateJob,
     Job,
     ProposeJob,
-    RankJob,
     ReportJob,
     SweepReportJob,
     TrainJob,
+    TrialRankingJob,
     check_policy_code,
     derive_sweep_folder,
     parse_job,
@@ -54,7 +54,7 @@ class ConsistencyChecks(SidecarIndex):
             CompareJob: self._check_compare_sidecar,
             ReportJob: self._check_report_sidecar,
             ProposeJob: self._check_trial_rounds,
-            RankJob: self._check_rank_sidecar,
+            TrialRankingJob: self._check_ranking_sidecar,
             ConcludeJob: self._check_conclude_sidecar,
             SweepReportJob: self._check_sweep_report_sidecar,
         }
@@ -139,7 +139,7 @@ class ConsistencyChecks(SidecarIndex):
         check_equal("team comparisons", job.teams, plan.team_questions)
         ceilings = {name: mission.ceiling for name, mission in plan.missions.items()}
         check_equal("ceilings", job.ceilings, ceilings)
-        self._check_input_files(sidecar, {"episodes": plan.episodes_files()})
+        self._require_expected_inputs(sidecar, {"episodes": plan.episodes_files()})
         self.check_evaluation_sidecars(plan)
 
     def _check_report_sidecar(self, first_output: str, sidecar: Sidecar, job: ReportJob) -> None:
@@ -154,7 +154,7 @@ class ConsistencyChecks(SidecarIndex):
         kind = "comparison" if folder.startswith("comparisons/") else "benchmark"
         _check_command_calls_only_target(job.command, f"{kind}_report")
         runs = [plan.weights_path(run).rpartition("/")[0] for run in plan.available_runs()]
-        self._check_input_files(
+        self._require_expected_inputs(
             sidecar,
             {
                 "stats": [self._add_results_dir(stats)],
@@ -166,16 +166,18 @@ class ConsistencyChecks(SidecarIndex):
         )
 
     def _check_trial_rounds(
-        self, first_output: str, sidecar: Sidecar, job: ProposeJob | RankJob
+        self, first_output: str, sidecar: Sidecar, job: ProposeJob | TrialRankingJob
     ) -> None:
         state = self.rebuild_sweep_state(first_output, job)
         check_equal("search", job.search, state.digest)
         check_equal("rounds", job.rounds, state.trial_runs_by_round(len(job.rounds)))
-        self._check_input_files(sidecar, {"episodes": state.episodes_files(len(job.rounds))})
+        self._require_expected_inputs(sidecar, {"episodes": state.episodes_files(len(job.rounds))})
         for finished in state.rounds[: len(job.rounds)]:
             self.check_evaluation_sidecars(finished.plan)
 
-    def _check_rank_sidecar(self, first_output: str, sidecar: Sidecar, job: RankJob) -> None:
+    def _check_ranking_sidecar(
+        self, first_output: str, sidecar: Sidecar, job: TrialRankingJob
+    ) -> None:
         self._check_trial_rounds(first_output, sidecar, job)
         check_equal(
             "rounds",
@@ -188,7 +190,7 @@ class ConsistencyChecks(SidecarIndex):
     ) -> None:
         state = self.rebuild_sweep_state(first_output, job)
         check_equal("confirmed trials", job.confirmed, state.confirmation_trial_runs())
-        self._check_input_files(
+        self._require_expected_inputs(
             sidecar,
             {
                 "trials": [f"{state.folder}/trials.parquet"],
@@ -213,7 +215,7 @@ class ConsistencyChecks(SidecarIndex):
         paths = {file.partition(".")[0]: f"{folder}/{file}" for file in files}
         paths["environment"] = "environment.json"
         expected = {kind: [self._add_results_dir(path)] for kind, path in paths.items()}
-        self._check_input_files(sidecar, expected)
+        self._require_expected_inputs(sidecar, expected)
 
     def check_evaluation_sidecars(self, plan: Plan) -> None:
         """Check that the evaluations of a plan are of its contestants and on its missions.
@@ -228,9 +230,14 @@ class ConsistencyChecks(SidecarIndex):
             check_equal(f"policy of {file}", job.policy.resolved(), expected)
             check_equal(f"mission of {file}", job.mission, plan.missions[mission])
 
-    def _check_input_files(
+    def _require_expected_inputs(
         self, sidecar: Sidecar, expected_files_by_input: Mapping[str, Iterable[str]]
     ) -> None:
+        """Check that a job has exactly the expected inputs.
+
+        Raises:
+            SidecarMismatchError: they differ.
+        """
         for name, files in expected_files_by_input.items():
             recorded = list(sidecar.inputs.get(name, {}))
             check_equal(f"input '{name}'", recorded, [self._strip_results_dir(f) for f in files])
@@ -239,7 +246,7 @@ class ConsistencyChecks(SidecarIndex):
 
 def _check_output_and_log_names(first_output: str, sidecar: Sidecar, job: Job) -> None:
     """Check that the outputs and the log are those of the rule with these parameters."""
-    outputs = job.expected_output_paths(first_output.rpartition("/")[0])
+    outputs = job.expected_path_by_output_name(first_output.rpartition("/")[0])
     recorded = {key: list(files) for key, files in sidecar.outputs.items()}
     optional = {"config", "snakemake"} if sidecar.rule == "pipeline" else set()
     expected = {k: [file] for k, file in outputs.items() if k in recorded or k not in optional}

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from daf.audit.differences import find_value_difference
-from daf.audit.jobs import EnvironmentCheckJob, PipelineCall, parse_experiment_config
+from daf.audit.jobs import MachineCheckJob, PipelineCall, parse_experiment_config
 from daf.audit.reexecute import is_gpu_available
 from daf.config import load_json
 from daf.config.plain_data import parse_yaml
@@ -22,8 +22,8 @@ UNCHECKED_KEYS = {"execution", "audit", "missing"}
 """Keys of a configuration that affect no result, or that a pipeline fills in."""
 
 
-def find_environment_difference(
-    environment_file: Path, sidecar: Sidecar, job: EnvironmentCheckJob
+def find_machine_check_difference(
+    environment_file: Path, sidecar: Sidecar, job: MachineCheckJob
 ) -> str | None:
     """Return the first difference between environment.json and its sidecar; None if they agree.
 

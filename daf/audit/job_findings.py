@@ -6,7 +6,7 @@ from pathlib import Path
 from daf.audit.consistency import ConsistencyChecks
 from daf.audit.derived_files import (
     find_config_difference,
-    find_environment_difference,
+    find_machine_check_difference,
     find_machine_differences,
     has_uninstalled_package_versions,
 )
@@ -14,8 +14,8 @@ from daf.audit.differences import find_byte_difference, find_content_difference
 from daf.audit.findings import DERIVED, REEXECUTED, VERIFIED, Findings
 from daf.audit.jobs import (
     CannotVerifyError,
-    EnvironmentCheckJob,
     Job,
+    MachineCheckJob,
     PipelineCall,
     TrainJob,
     parse_job,
@@ -89,14 +89,14 @@ def record_pipeline_findings(
     findings.mark_non_results(logs, "log of a pipeline; no result depends on it")
 
 
-def record_environment_findings(
-    first_output: str, job: EnvironmentCheckJob, checks: ConsistencyChecks, findings: Findings
+def record_machine_check_findings(
+    first_output: str, job: MachineCheckJob, checks: ConsistencyChecks, findings: Findings
 ) -> None:
     """Compare environment.json with its sidecar and with this machine; record differences."""
     sidecar = checks.sidecars[first_output]
 
     def compare(file: str) -> str | None:
-        return find_environment_difference(checks.results_dir / file, sidecar, job)
+        return find_machine_check_difference(checks.results_dir / file, sidecar, job)
 
     _record_comparison(first_output, sidecar, findings, DERIVED, compare)
     if findings[first_output].verdict == VERIFIED and (
@@ -115,7 +115,7 @@ def record_run_findings_without_retraining(
     worker: Worker,
 ) -> OutcomeText:
     """Record checks of the files of a run that is not retrained. Return the outcome in words."""
-    files, sidecar = job.expected_output_paths(""), checks.sidecars[weights_file]
+    files, sidecar = job.expected_path_by_output_name(""), checks.sidecars[weights_file]
     try:
         differences = find_run_differences(checks.results_dir, weights_file, job, worker)
     except Exception as error:  # the files may hold anything

@@ -66,7 +66,7 @@ def _find_schedule_mismatch(
     """Check update numbers, agent-steps and learning rates, which follow from the configuration."""
     updates = range(curriculum[-1].end_update)
     stages = [next(stage for stage in curriculum if n < stage.end_update) for n in updates]
-    steps = [stage.run_steps_after(number + 1) for number, stage in zip(updates, stages)]
+    steps = [stage.count_agent_steps(number + 1) for number, stage in zip(updates, stages)]
     rates = [compute_learning_rate(run.training, curriculum, done) for done in [0, *steps[:-1]]]
     for name, expected in {"update": updates, "steps": steps, "learning_rate": rates}.items():
         differ = curve[name].to_numpy() != np.array(expected)

@@ -1,5 +1,6 @@
 """Check of a pipeline's result.json against the files that it summarizes."""
 
+from collections.abc import Collection
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def find_pipeline_difference(
     if mismatch := _find_status_mismatch(result, job):
         return mismatch
     outputs = checks.relocate_paths(result["outputs"], sidecar)
-    expected = _derive_expected_outputs(checks, sidecar, job, outputs)
+    expected = _derive_expected_outputs(checks, sidecar, job, outputs.keys())
     if unknown := sorted(outputs.keys() - expected.keys()):
         return f"key 'outputs.{unknown[0]}' is unknown; {suggest(unknown[0], sorted(expected))}"
     if result["status"] != SUCCESS and "files" in outputs:
@@ -70,7 +71,10 @@ def _find_status_mismatch(result_json: Any, job: PipelineCall) -> str | None:
 
 
 def _derive_expected_outputs(
-    checks: ConsistencyChecks, sidecar: Sidecar, job: PipelineCall, recorded_outputs: dict[str, Any]
+    checks: ConsistencyChecks,
+    sidecar: Sidecar,
+    job: PipelineCall,
+    recorded_output_names: Collection[str],
 ) -> dict[str, Any]:
     """Return all outputs that follow from the sidecar and from other files.
 
@@ -78,7 +82,8 @@ def _derive_expected_outputs(
         checks: consistency checks of the results folder.
         sidecar: sidecar of the pipeline.
         job: job of the sidecar.
-        recorded_outputs: recorded outputs; they decide the form of the evaluations.
+        recorded_output_names: names of the recorded outputs; they decide the form of the
+            evaluations.
     """
     results_dir, files = checks.results_dir, list(sidecar.internal_input_digests())
     tables = [file for file in files if file.startswith("evaluations/")]
@@ -100,7 +105,7 @@ def _derive_expected_outputs(
         else:
             plan = checks.rebuild_plan(config, sidecar, tables)
             expected |= _derive_expected_experiment_outputs(
-                results_dir, files, plan, recorded_outputs
+                results_dir, files, plan, recorded_output_names
             )
     return expected
 
@@ -120,12 +125,15 @@ def _derive_expected_sweep_outputs(results_dir: Path, input_files: list[str]) ->
 
 
 def _derive_expected_experiment_outputs(
-    results_dir: Path, input_files: list[str], plan: Plan, recorded_outputs: dict[str, Any]
+    results_dir: Path,
+    input_files: list[str],
+    plan: Plan,
+    recorded_output_names: Collection[str],
 ) -> dict[str, Any]:
-    names = [name for name in EVALUATION_OUTPUTS if name in recorded_outputs]
+    names = [name for name in EVALUATION_OUTPUTS if name in recorded_output_names]
     evaluations = summarize_evaluations(plan) if names else {}
     expected: dict[str, Any] = dict.fromkeys(names, evaluations)
-    if "final_checkpoint" in recorded_outputs:  # training pipeline, one policy
+    if "final_checkpoint" in recorded_output_names:  # training pipeline, one policy
         expected |= {name: next(iter(evaluations.values()), {}) for name in names}
     else:
         expected["checkpoints"] = _checkpoints_by_label(plan)

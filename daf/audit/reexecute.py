@@ -15,6 +15,9 @@ from daf.provenance.hashing import file_digest
 from daf.provenance.sidecar import SUFFIX, Sidecar
 from daf.provenance.source import workflow_folder
 
+PathsByInputName = dict[str, list[str]]
+"""Paths of the inputs of a job, by the rule's names for them."""
+
 
 def reexecute_job(
     results_dir: Path,
@@ -37,7 +40,7 @@ def reexecute_job(
     check_policy_code(parse_job(sidecar), trusted_class_paths)
     if sidecar.device == "cuda" and not is_gpu_available():
         raise CannotVerifyError("made on a GPU, and no GPU is available")
-    inputs = link_inputs(results_dir, sidecar, new_results_dir)
+    inputs = link_job_inputs(results_dir, sidecar, new_results_dir)
     outputs = {
         name: str(new_results_dir / file)
         for name, files in sidecar.outputs.items()
@@ -77,7 +80,7 @@ def reexecute_job(
         raise ConfigError(f"cannot be re-executed ({reason})") from None
 
 
-def link_inputs(results_dir: Path, sidecar: Sidecar, new_results_dir: Path) -> dict[str, list[str]]:
+def link_job_inputs(results_dir: Path, sidecar: Sidecar, new_results_dir: Path) -> PathsByInputName:
     """Link the inputs of a job into another results folder.
 
     Args:
@@ -86,7 +89,7 @@ def link_inputs(results_dir: Path, sidecar: Sidecar, new_results_dir: Path) -> d
         new_results_dir: results folder for the links.
 
     Returns:
-        Paths of the inputs, by the rule's names for them.
+        Paths of the inputs, by input name.
 
     Raises:
         CannotVerifyError: an input outside the results folder is not available.

@@ -75,7 +75,7 @@ def build_crate_metadata(
         _add_job_action(crate, name, sidecar, file_entities)
         for name, sidecar in sidecar_by_archive_name.items()
     ]
-    run = crate.add_action(
+    workflow_action = crate.add_action(
         file_entities[MAIN],
         "#run",
         result=[
@@ -87,8 +87,8 @@ def build_crate_metadata(
             **_completed_action_properties(start, end),
         },
     )
-    run["agent"] = _get_or_add_users_entity(crate)
-    crate.root_dataset["mentions"] = [run, *jobs]
+    workflow_action["agent"] = _get_or_add_users_entity(crate)
+    crate.root_dataset["mentions"] = [workflow_action, *jobs]
     crate.root_dataset["conformsTo"] = [
         _get_or_add_entity(crate, url, "CreativeWork", name=name, version=version)
         for url, (name, version) in PROFILES.items()

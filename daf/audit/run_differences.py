@@ -31,7 +31,7 @@ def find_run_differences(
     Raises:
         CannotVerifyError: the updates cannot be re-executed.
     """
-    files = job.expected_output_paths("")
+    files = job.expected_path_by_output_name("")
     compare = {kind: find_byte_difference for kind in ("run", "policy", "weights")}
     compare["metrics"] = partial(_find_curve_difference, run=job.run)
     try:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pandas as pd
 
 from daf.audit.jobs import CannotVerifyError, TrainJob, check_policy_code, parse_job
-from daf.audit.reexecute import is_gpu_available, link_inputs
+from daf.audit.reexecute import is_gpu_available, link_job_inputs
 from daf.config import ConfigError
 from daf.files.parquet import save_table
 from daf.provenance.sidecar import Sidecar
@@ -53,11 +53,11 @@ def reexecute_first_updates(
     check_policy_code(job, trusted_class_paths)
     run, curriculum = job.run, build_curriculum(job.run)
     last_stage = curriculum[-1]
-    files = job.expected_output_paths("")
+    files = job.expected_path_by_output_name("")
     (new_results_dir / files["weights"]).parent.mkdir(parents=True)
     policy = make_policy(PolicySpec(run.class_path, None, run.init_kwargs), Game.of(*run.missions))
     assert isinstance(policy, TrainablePolicy)
-    steps = last_stage.run_steps_after(last_stage.end_update)
+    steps = last_stage.count_agent_steps(last_stage.end_update)
     result = TrainingResult.from_run(run, policy, [], sidecar.device, steps)
     versions = {"versions": sidecar.origin.versions}
     write_json(new_results_dir / files["run"], result.run_json | versions)
@@ -72,7 +72,7 @@ def reexecute_first_updates(
     num_updates = min(PREFIX_UPDATES, last_stage.end_update, affordable_updates)
     has_device = sidecar.device == "cpu" or is_gpu_available()
     with contextlib.suppress(CannotVerifyError):  # the initial weights may not be available
-        weights = link_inputs(results_dir, sidecar, new_results_dir).get("initial_weights", [])
+        weights = link_job_inputs(results_dir, sidecar, new_results_dir).get("initial_weights", [])
         if num_updates and sidecar.execution.ranks == 1 and has_device:
             rows = _train_first_updates(sidecar, job, next(iter(weights), None), num_updates)
             save_table(new_results_dir / files["metrics"], rows)

@@ -8,8 +8,8 @@ import sys
 from daf.system.caches import set_writable_cache_folder
 from daf.system.exit_status import ExitStatus
 from daf.system.limits import (
-    LOW_MEMORY_ENVIRONMENT,
-    EnvironmentCheckError,
+    LOW_MEMORY_ENV_VARS,
+    MachineCheckError,
     check_memory_limits,
     describe_low_limits,
 )
@@ -32,13 +32,13 @@ def run_command_line() -> ExitStatus:
         try:
             check_memory_limits()
             set_writable_cache_folder()
-            os.environ.update(LOW_MEMORY_ENVIRONMENT)
+            os.environ.update(LOW_MEMORY_ENV_VARS)
             status = _parse_and_execute()
             sys.stdout.flush()
             return status
         except OutputError as error:
             return BROKEN_PIPE if error.is_broken_pipe else _print_error(error, INCOMPLETE)
-        except EnvironmentCheckError as error:
+        except MachineCheckError as error:
             return _print_error(error, INCOMPLETE)
         except KeyboardInterrupt:
             print("interrupted; finished files are kept", file=sys.stderr)

@@ -115,14 +115,20 @@ class _JobSampler:
     rng: random.Random
 
     def draw_training_job(self, run_index: int, run: Run) -> _Job:
-        return _Job(True, run_index, run.training.steps * self.rng.choice(self.measured.training))
+        return _Job(
+            is_training=True,
+            index=run_index,
+            seconds=run.training.steps * self.rng.choice(self.measured.training),
+        )
 
     def draw_evaluation_job(self, evaluation_job_index: int) -> _Job:
         seconds = self.rng.choice(self.measured.evaluation)
         return _Job(
-            False,
-            evaluation_job_index,
-            len(self.contestants_by_job[evaluation_job_index]) * len(self.plan.missions) * seconds,
+            is_training=False,
+            index=evaluation_job_index,
+            seconds=len(self.contestants_by_job[evaluation_job_index])
+            * len(self.plan.missions)
+            * seconds,
         )
 
 

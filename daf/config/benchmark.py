@@ -152,7 +152,7 @@ class TeamsConfig(Model):
 
 
 class MissingConfig(Model):
-    """Failed runs and evaluations that the report omits; written by the pipelines."""
+    """Failed runs and evaluations, missing in the report; written by the pipelines."""
 
     runs: tuple[str, ...] = Field(default=(), description="names of the failed runs")
     evaluations: tuple[str, ...] = Field(
@@ -190,7 +190,7 @@ class BenchmarkConfig(Model):
         default=TeamsConfig(), description="evaluation of teams of several policies"
     )
     missing: MissingConfig = Field(
-        default=MissingConfig(), description="failed runs and evaluations that the report omits"
+        default=MissingConfig(), description="failed runs and evaluations, missing in the report"
     )
     audit: AuditConfig = Field(default=AuditConfig(), description="extent and limits of an audit")
     execution: ExecutionConfig = Field(

@@ -129,7 +129,7 @@ class DAFSweepConfig(Model):
         description="retraining and re-evaluation of the best trials with unseen seeds",
     )
     missing: MissingConfig = Field(
-        default=MissingConfig(), description="failed runs and evaluations that the report omits"
+        default=MissingConfig(), description="failed runs and evaluations, missing in the report"
     )
     execution: ExecutionConfig = Field(
         default=ExecutionConfig(),

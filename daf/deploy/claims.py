@@ -177,7 +177,7 @@ def _derive_run_json(
         "training_seed": run.training_seed,
         "training": run.training.resolved(),
         "missions": [mission.name for mission in bundle.trained_on],
-        "steps": last_stage.run_steps_after(last_stage.end_update),
+        "steps": last_stage.count_agent_steps(last_stage.end_update),
         "parameters": recorded_run_json["parameters"],
         "device": recorded_run_json["device"],
         "versions": recorded_run_json["versions"],

@@ -90,12 +90,12 @@ class Score(Model):
         # Lazy: bundles run without pandas.
         import pandas as pd
 
-        from daf.stats.estimate import EPISODE, Samples, estimate_samples_mean
+        from daf.stats.estimate import EPISODE, UnitValues, estimate_unit_values_mean
 
-        samples = Samples(
+        unit_values = UnitValues(
             EPISODE, [pd.Series(hearts_per_episode, dtype=float)], {}, len(hearts_per_episode), 0
         )
-        estimate = estimate_samples_mean(samples, confidence)
+        estimate = estimate_unit_values_mean(unit_values, confidence)
         statistics = {name: estimate[name] for name in ("mean", "sd", "low", "high", "note")}
         return cls(episodes=len(hearts_per_episode), each=tuple(hearts_per_episode), **statistics)
 

@@ -154,7 +154,7 @@ def _record_score_comparison(
         episodes_per_mission: number of new episodes per mission.
         verdict: receiver of the results.
     """
-    tests = {"means": equal_means_p_value, "spreads": equal_spreads_p_value}
+    tests = {"means": compute_welch_p_value, "spreads": compute_brown_forsythe_p_value}
     significance = SIGNIFICANCE / (len(tests) * len(bundle.missions))
     for name, mission in bundle.missions.items():
         recorded = bundle.description.scores[name]
@@ -189,30 +189,30 @@ def _score_new_episodes(
     return simulation.score().double().numpy()
 
 
-def equal_means_p_value(new_scores: np.ndarray, recorded_score: Score) -> float:
+def compute_welch_p_value(new_scores: np.ndarray, recorded_scores: Score) -> float:
     """Compute the p-value of equal means (Welch's t-test).
 
     Args:
         new_scores: float64 [E], scores of new episodes, E >= 2.
-        recorded_score: recorded score of at least 2 episodes.
+        recorded_scores: recorded scores of at least 2 episodes.
     """
-    difference = new_scores.mean() - recorded_score.mean
+    difference = new_scores.mean() - recorded_scores.mean
     p = t_interval(
-        difference, [compute_error_term(new_scores), compute_error_term(recorded_score.each)], 0.95
+        difference, [compute_error_term(new_scores), compute_error_term(recorded_scores.each)], 0.95
     ).p
     assert p is not None  # both have at least 2 episodes
     return p
 
 
-def equal_spreads_p_value(new_scores: np.ndarray, recorded_score: Score) -> float:
+def compute_brown_forsythe_p_value(new_scores: np.ndarray, recorded_scores: Score) -> float:
     """Compute the p-value of equal spreads, by distances from the common median.
 
     It is a permutation test (Good 2005) on the statistic of Brown and Forsythe (1974).
 
     Args:
         new_scores: float64 [E], scores of new episodes.
-        recorded_score: recorded score.
+        recorded_scores: recorded scores.
     """
-    hearts = np.array(recorded_score.each, dtype=float)
+    hearts = np.array(recorded_scores.each, dtype=float)
     median = np.median(np.concatenate([new_scores, hearts]))
     return welch_permutation_p_value(np.abs(new_scores - median), np.abs(hearts - median))

@@ -96,7 +96,7 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
             starts, self._starts_next = self._starts_next, None
             if starts is not None:
                 rows.reset(starts)
-                rewards[rows.repeat_for_agents(starts)] = 0.0
+                rewards[rows.expand_mask_to_rows(starts)] = 0.0
                 done = None if done is None else done & ~starts
                 infos |= self._start_infos(starts)
             if done is not None and done.any():
@@ -126,7 +126,7 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
 
     def _same_step_final_infos(self, finished_worlds: np.ndarray) -> dict[str, Any]:
         observations = self._rows.read_observations()
-        mask = self._rows.repeat_for_agents(finished_worlds)
+        mask = self._rows.expand_mask_to_rows(finished_worlds)
         final_observations = np.full(self.num_envs, None, dtype=object)
         for row in np.flatnonzero(mask):
             final_observations[row] = observations[row]
@@ -142,7 +142,7 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
         self, world_infos: dict[str, Any], world_mask: np.ndarray
     ) -> dict[str, Any]:
         """Return infos per world as infos per row with masks, 0 in other rows."""
-        mask = self._rows.repeat_for_agents(world_mask)
+        mask = self._rows.expand_mask_to_rows(world_mask)
         masked = {}
         for name, value in world_infos.items():
             if isinstance(value, dict):

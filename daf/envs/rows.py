@@ -102,15 +102,28 @@ class WorldRows:
         """Start a new episode in the worlds of the mask bool [E]."""
         self._worlds.reset(torch.from_numpy(world_mask).to(self._worlds.device))
 
-    def repeat_for_agents(self, world_mask: np.ndarray | None) -> np.ndarray:
-        """Return a mask of worlds [E] as a mask of rows [E * A]; None selects no world."""
-        if world_mask is None:
-            return np.zeros(len(self._action_rows), dtype=bool)
+    def expand_mask_to_rows(self, world_mask: np.ndarray) -> np.ndarray:
+        """Repeat a mask of worlds, bool [E], for the agents of each world, as bool [E * A]."""
         return np.repeat(world_mask, self._worlds.num_agents)
 
+    def expand_finished_mask_to_rows(self, finished_mask: np.ndarray | None) -> np.ndarray:
+        """Return the rows of finished worlds, bool [E * A].
+
+        Args:
+            finished_mask: output of `read_finished_mask`, bool [E]; None for no finished world.
+        """
+        if finished_mask is None:
+            return np.zeros(len(self._action_rows), dtype=bool)
+        return self.expand_mask_to_rows(finished_mask)
+
     def compute_end_flags(self, finished_mask: np.ndarray | None) -> EndFlags:
-        """Return the ends of the rows of finished worlds, bool [E]; None for no world."""
-        ended, no_row = self.repeat_for_agents(finished_mask), self.repeat_for_agents(None)
+        """Return whether the rows of finished worlds terminated or were truncated.
+
+        Args:
+            finished_mask: output of `read_finished_mask`, bool [E]; None for no finished world.
+        """
+        ended = self.expand_finished_mask_to_rows(finished_mask)
+        no_row = np.zeros_like(ended)
         return (
             EndFlags(no_row, ended) if self._worlds.mission.truncates else EndFlags(ended, no_row)
         )

@@ -92,7 +92,7 @@ class MissionVecEnv(VecEnv):
                     infos[row] = info | {"terminal_observation": observations[row]}
             rows.reset(done)
             self.reset_infos = self._start_infos()
-        return rows.read_observations(), rewards, rows.repeat_for_agents(done), infos
+        return rows.read_observations(), rewards, rows.expand_finished_mask_to_rows(done), infos
 
     def close(self) -> None:
         """Do nothing: the worlds hold no outside resources."""

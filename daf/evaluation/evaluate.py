@@ -1,6 +1,7 @@
 """Evaluation of a policy or team on a mission: episode table and replay."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import pandas as pd
 import torch
@@ -15,7 +16,7 @@ from daf.policies.checks import FiniteLogitsCheck, check_actions
 from daf.policies.factory import make_policy
 from daf.policies.game import Game
 from daf.policies.policy import Policy
-from daf.policies.registry import PolicySpec, is_foreign
+from daf.policies.registry import PolicySpec, runs_foreign_code
 from daf.policies.team_policy import TeamMemberPolicy, TeamPolicy
 from daf.policies.trainable import TrainablePolicy
 from daf.policies.user_code import convert_policy_errors, guard_process_state
@@ -25,6 +26,18 @@ from daf.sim.simulation import Simulation
 POLICY_STREAM = 0x706C6179
 
 
+class EvaluationOutput(NamedTuple):
+    """Output of an evaluation.
+
+    Attributes:
+        episodes: episode table, one row per episode.
+        replay: recorded episodes.
+    """
+
+    episodes: pd.DataFrame
+    replay: Replay
+
+
 def evaluate(
     contestant: PolicyInstance | Team,
     mission: Mission,
@@ -32,7 +45,7 @@ def evaluate(
     device: str = "cpu",
     trained_on: tuple[Mission, ...] = (),
     weights_files: Sequence[str] = (),
-) -> tuple[pd.DataFrame, Replay]:
+) -> EvaluationOutput:
     """Run all episodes of a policy or team on a mission, one world per episode.
 
     The world seeds depend on `config.seed` only: all contestants play the same episodes. The course
@@ -79,7 +92,7 @@ def evaluate(
         resources=RESOURCES,
         episodes=recorder.build_episodes(),
     )
-    return _build_episode_table(contestant, simulation, returns), replay
+    return EvaluationOutput(_build_episode_table(contestant, simulation, returns), replay)
 
 
 def _build_episode_table(
@@ -149,7 +162,9 @@ def _has_foreign_policy(contestant: PolicyInstance | Team) -> bool:
         if isinstance(contestant, Team)
         else [contestant]
     )
-    return any(is_foreign(instance.class_path, instance.init_kwargs) for instance in instances)
+    return any(
+        runs_foreign_code(instance.class_path, instance.init_kwargs) for instance in instances
+    )
 
 
 def _build_game(mission: Mission, trained_on: tuple[Mission, ...]) -> Game:

@@ -57,7 +57,7 @@ class Recorder:
     def build_episodes(self) -> tuple[Episode, ...]:
         """Return the recorded episodes, one per recorded world."""
         frames = {name: rows[: self._count].cpu().numpy() for name, rows in self._frames.items()}
-        frames["cell"] = self._convert_to_map_cells(frames["cell"])
+        frames["cell"] = self._remove_index_padding(frames["cell"])
         frames["success"] = frames["success"].astype(np.uint8)
         layout = self._tables.mission.layout
         return tuple(
@@ -76,8 +76,8 @@ class Recorder:
             )
         )
 
-    def _convert_to_map_cells(self, padded_cells: np.ndarray) -> np.ndarray:
-        """Convert cells of the padded grid to row * W + column of the map."""
-        row, column = np.divmod(padded_cells, self._tables.padded_width)
+    def _remove_index_padding(self, padded_cell_indices: np.ndarray) -> np.ndarray:
+        """Convert cell indices of the padded grid to row * W + column of the map."""
+        row, column = np.divmod(padded_cell_indices, self._tables.padded_width)
         width = self._tables.mission.width
         return (row - self._tables.pad_rows) * width + column - self._tables.pad_columns

@@ -122,17 +122,17 @@ class Episode(Model):
             )
         ranges = _state_value_ranges(mission)
         for field, columns in count_state_columns(mission).items():
-            runs: RunLengths = getattr(self.states, field)
+            encoded: RunLengths = getattr(self.states, field)
             num_values = columns * (self.steps + 1)
-            if len(runs.values) != len(runs.repeats) or sum(runs.repeats) != num_values:
+            if len(encoded.values) != len(encoded.repeats) or sum(encoded.repeats) != num_values:
                 raise ValueError(
-                    f"key 'states.{field}': got {sum(runs.repeats)} values; expected {num_values} "
-                    f"({columns} columns x {self.steps + 1} states)"
+                    f"key 'states.{field}': got {sum(encoded.repeats)} values; "
+                    f"expected {num_values} ({columns} columns x {self.steps + 1} states)"
                 )
             low, high = ranges.get(field, INT32)
             invalid = [
                 value
-                for value in runs.values
+                for value in encoded.values
                 if not low <= value <= high or (isinstance(value, float) and field != "reward")
             ]
             if invalid:

@@ -53,7 +53,9 @@ def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[JobCon
             failures: dict[str, BaseException | None] = {}
             stale = [part for part in parts if not part.is_up_to_date(results_dir)]
             remaining = [
-                part for part in stale if not part.is_up_to_date(results_dir, check_staged=True)
+                part
+                for part in stale
+                if not part.is_up_to_date(results_dir, check_staged_only=True)
             ]
             job_device_context = (
                 claim_job_device(snakemake, execution) if remaining else nullcontext("cpu")
@@ -110,9 +112,14 @@ class _Part:
             config=snakemake.config,
         )
 
-    def is_up_to_date(self, results_dir: str, check_staged: bool = False) -> bool:
-        """Return True if the final outputs, or else the staged ones, match the part's spec."""
-        locate = partial(staging_path, results_dir) if check_staged else Path
+    def is_up_to_date(self, results_dir: str, check_staged_only: bool = False) -> bool:
+        """Check whether the outputs match the part's spec.
+
+        Args:
+            results_dir: results folder.
+            check_staged_only: check the staged outputs instead of the final ones.
+        """
+        locate = partial(staging_path, results_dir) if check_staged_only else Path
         return find_stale_reason(self.spec, results_dir, locate) is None
 
     def staging_dir(self, results_dir: str) -> Path:

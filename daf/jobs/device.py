@@ -9,7 +9,7 @@ from typing import Any
 
 from daf.config import ExecutionConfig
 from daf.jobs.gpu_assignment import claim_gpus
-from daf.system.limits import EnvironmentCheckError
+from daf.system.limits import MachineCheckError
 
 
 @contextlib.contextmanager
@@ -24,7 +24,7 @@ def claim_job_device(snakemake: Any, execution: ExecutionConfig) -> Iterator[str
         many threads as the job has.
 
     Raises:
-        EnvironmentCheckError: the configuration requires a GPU, and none is available.
+        MachineCheckError: the configuration requires a GPU, and none is available.
         NotEnoughGPUsError: the machine has fewer GPUs than the job needs.
     """
     # A job on several nodes runs one process per node, with an equal share of the GPUs.
@@ -59,7 +59,7 @@ def set_up_torch_device(wants_gpu: bool, threads: int, execution: ExecutionConfi
     torch.set_num_threads(threads)
     has_gpu = wants_gpu and torch.cuda.is_available()
     if execution.device == "cuda" and not has_gpu:
-        raise EnvironmentCheckError("key 'execution.device': got \"cuda\", but no GPU is available")
+        raise MachineCheckError("key 'execution.device': got \"cuda\", but no GPU is available")
     if not has_gpu:
         return "cpu"
     use_deterministic_cuda()

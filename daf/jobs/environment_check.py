@@ -11,7 +11,7 @@ from typing import Any, TypedDict
 
 from daf.provenance.origin import current_hardware
 from daf.provenance.packages import RECORDED_PACKAGES, package_versions
-from daf.system.limits import EnvironmentCheckError
+from daf.system.limits import MachineCheckError
 
 MIN_PYTHON = (3, 11)
 MB = 1024 * 1024
@@ -21,7 +21,7 @@ CheckResult = dict[str, str | bool]
 """Result of one check: `name`, `ok`, `found` (value of this machine), `needed`."""
 
 
-class EnvironmentReport(TypedDict):
+class MachineReport(TypedDict):
     """Content of environment.json. It is the same for all calls on one machine.
 
     Attributes:
@@ -39,9 +39,9 @@ class EnvironmentReport(TypedDict):
     platform: str
 
 
-def run_environment_checks(
+def run_machine_checks(
     results_dir: str | Path, needed_disk_mb: float, device: str
-) -> EnvironmentReport:
+) -> MachineReport:
     """Check everything that the workflow needs, and report failed checks without an error.
 
     Args:
@@ -50,26 +50,26 @@ def run_environment_checks(
         device: "cpu" or "cuda", device of the training runs.
     """
     checks = [
-        _run_environment_check(
+        _run_machine_check(
             "python", _check_and_describe_python_version, f">= {'.'.join(map(str, MIN_PYTHON))}"
         ),
-        _run_environment_check(
+        _run_machine_check(
             "packages", _describe_package_versions, f"{len(RECORDED_PACKAGES)} packages installed"
         ),
-        _run_environment_check(
+        _run_machine_check(
             "results folder", lambda: _check_and_describe_writability(Path(results_dir)), "writable"
         ),
-        _run_environment_check(
+        _run_machine_check(
             "disk",
             lambda: _check_and_describe_free_disk(Path(results_dir), needed_disk_mb),
             f"{needed_disk_mb:.0f} MB free",
         ),
-        _run_environment_check(
+        _run_machine_check(
             "simulator",
             lambda: _check_and_describe_simulator(device),
             "compiles and is deterministic",
         ),
-        _run_environment_check(
+        _run_machine_check(
             "device", lambda: _check_and_describe_device(device), f"{device} computes correctly"
         ),
     ]
@@ -82,7 +82,7 @@ def run_environment_checks(
     }
 
 
-def _run_environment_check(
+def _run_machine_check(
     name: str, check_and_describe: Callable[[], str], requirement: str
 ) -> CheckResult:
     try:
@@ -94,7 +94,7 @@ def _run_environment_check(
 
 def _check_and_describe_python_version() -> str:
     if sys.version_info < MIN_PYTHON:
-        raise EnvironmentCheckError(f"Python {platform.python_version()} is too old")
+        raise MachineCheckError(f"Python {platform.python_version()} is too old")
     return platform.python_version()
 
 
@@ -114,7 +114,7 @@ def _check_and_describe_writability(results_dir: Path) -> str:
 def _check_and_describe_free_disk(results_dir: Path, needed_mb: float) -> str:
     free_mb = shutil.disk_usage(results_dir).free / MB
     if free_mb < needed_mb:
-        raise EnvironmentCheckError(f"{free_mb:.0f} MB free in {results_dir.resolve()}")
+        raise MachineCheckError(f"{free_mb:.0f} MB free in {results_dir.resolve()}")
     return "enough"
 
 
@@ -130,7 +130,7 @@ def _check_and_describe_simulator(device: str) -> str:
         for simulation in simulations:
             simulation.step(actions)
     if not torch.equal(simulations[0].observations, simulations[1].observations):
-        raise EnvironmentCheckError("two equal simulations gave different observations")
+        raise MachineCheckError("two equal simulations gave different observations")
     return "compiles and is deterministic"
 
 
@@ -142,7 +142,7 @@ def _check_and_describe_device(device: str) -> str:
     product = (matrix.to(device) @ matrix.to(device)).cpu().double()
     error = float((product - expected).abs().max())
     if error > 0.01:
-        raise EnvironmentCheckError(f"a matrix product on {device} has an error of {error:g}")
+        raise MachineCheckError(f"a matrix product on {device} has an error of {error:g}")
     return _device_name(device)
 
 

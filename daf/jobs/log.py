@@ -15,10 +15,10 @@ from daf.files.safe_write import open_descriptor_for_update
 from daf.jobs.device import job_execution_config
 from daf.jobs.gpu_assignment import NotEnoughGPUsError
 from daf.system.interrupts import interrupt_on_stop_signals
-from daf.system.limits import EnvironmentCheckError
+from daf.system.limits import MachineCheckError
 from daf.system.streams import escape_unencodable_output
 
-EXPECTED_ERRORS = (ConfigError, EnvironmentCheckError, NotEnoughGPUsError, OSError, ValueError)
+EXPECTED_ERRORS = (ConfigError, MachineCheckError, NotEnoughGPUsError, OSError, ValueError)
 """Errors with a complete message; the traceback of any other error is written to the log."""
 
 LOG_START = "begin: "

@@ -25,8 +25,8 @@ from daf.system.processes import (
     adopt_orphans,
     die_with_parent,
     format_exit_status,
-    kill_descendants,
     kill_tree,
+    wait_then_kill_descendants,
 )
 
 SECONDS_TO_END = 10.0
@@ -118,11 +118,11 @@ class _Supervisor:
 
     def wait_for_exit_status(self) -> int:
         """Wait for the end of the child, and return the exit status of the job."""
-        was_overdue = self._wait_or_kill_overdue_child()
+        was_killed = self._wait_and_report_kill()
         _, status = os.waitpid(self.child, 0)
-        num_killed = kill_descendants(1.0)
+        num_killed = wait_then_kill_descendants(1.0)
         if self.end == "done":
-            if was_overdue or num_killed:
+            if was_killed or num_killed:
                 leftover = "a process" if num_killed else "a thread that blocked the exit"
                 self._print_error(f"{self._error_prefix()}its code left {leftover} running; killed")
             return 0
@@ -143,28 +143,28 @@ class _Supervisor:
         self._print_error(line)
         return 1
 
-    def _wait_or_kill_overdue_child(self) -> bool:
+    def _wait_and_report_kill(self) -> bool:
         """Read messages until the child ends; return True if it was overdue and was killed."""
-        snakemake, deadline, was_overdue = find_snakemake_ancestor(), None, False
+        snakemake, deadline, was_killed = find_snakemake_ancestor(), None, False
         with contextlib.closing(_Descriptor(os.pidfd_open(self.child))) as process:
             sources = [process, self.pipe]
             while True:
                 ready, _, _ = select.select(sources, [], [], POLL_SECONDS)
-                if self.pipe in ready and not self._read_messages_unless_closed():
+                if self.pipe in ready and not self._try_read_messages():
                     sources.remove(self.pipe)
                 elif process in ready:
-                    return was_overdue
+                    return was_killed
                 if snakemake is not None and not _is_alive(snakemake):
                     self._stop_child()
                 if deadline is None and (self.end or self._stopped):
                     seconds = SECONDS_TO_END if self.end else SECONDS_TO_STOP
                     deadline = time.monotonic() + seconds
                 if deadline is not None and time.monotonic() > deadline:
-                    was_overdue = True
+                    was_killed = True
                     kill_tree(self.child)
 
-    def _read_messages_unless_closed(self) -> bool:
-        """Read messages of the child; return False at the end of the pipe."""
+    def _try_read_messages(self) -> bool:
+        """Read messages of the child, if its pipe is open; return False at the end of the pipe."""
         chunk = os.read(self.pipe, 2**16)
         *lines, self._unread = (self._unread + chunk).split(b"\n")
         for line in lines:

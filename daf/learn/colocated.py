@@ -97,7 +97,7 @@ class _ColocatedRun:
 
     def run_first_update(self) -> None:
         """Create the trainer and run its first update."""
-        with self._isolate_from_other_runs():
+        with self._capture_errors_in_stream():
             trainer = Trainer(self._run, self._device, self._initial_weights)
             self._loop = TrainingLoop(trainer, self._report, self._resume)
         if not self.is_done:
@@ -105,7 +105,7 @@ class _ColocatedRun:
 
     def run_update(self) -> None:
         """Run one update."""
-        with self._isolate_from_other_runs():
+        with self._capture_errors_in_stream():
             assert self._loop is not None
             self._loop.run_update()
 
@@ -122,7 +122,7 @@ class _ColocatedRun:
         return self._loop.trainer.result()
 
     @contextlib.contextmanager
-    def _isolate_from_other_runs(self) -> Iterator[None]:
+    def _capture_errors_in_stream(self) -> Iterator[None]:
         """Enter the run's CUDA stream; store exceptions instead of raising them."""
         stream = torch.cuda.stream(self._stream) if self._stream else contextlib.nullcontext()
         with stream:

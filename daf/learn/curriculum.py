@@ -34,13 +34,13 @@ class CurriculumStage:
         """Number of the first update after this stage."""
         return self.first_update + self.num_updates
 
-    def run_steps_after(self, updates_done: int) -> int:
-        """Return the agent-steps of the first `updates_done` updates of the run.
+    def count_agent_steps(self, num_updates: int) -> int:
+        """Count the agent-steps of the first `num_updates` updates of the run.
 
         Args:
-            updates_done: number of updates, the last of which belongs to this stage.
+            num_updates: number of updates, the last of which belongs to this stage.
         """
-        return self.steps_before + (updates_done - self.first_update) * self.steps_per_update
+        return self.steps_before + (num_updates - self.first_update) * self.steps_per_update
 
 
 def build_curriculum(run: Run) -> list[CurriculumStage]:
@@ -85,5 +85,5 @@ def compute_learning_rate(
         return config.learning_rate
     last = curriculum[-1]
     updates = math.ceil((config.lr_decay_steps - last.steps_before) / last.steps_per_update)
-    end = last.run_steps_after(max(last.first_update + updates, last.end_update))
+    end = last.count_agent_steps(max(last.first_update + updates, last.end_update))
     return config.learning_rate * (1 - steps_done / end)

@@ -133,12 +133,12 @@ class TrainingJob(Model):
             KeyboardInterrupt: stop request; the state is saved.
         """
         threads = max(1, self.threads * self.execution.nodes // self.execution.ranks)
-        environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONSAFEPATH": "1"}
-        environment["DAF_LAUNCHER"] = f"{socket.gethostname()} {os.getpid()}"
+        env_vars = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONSAFEPATH": "1"}
+        env_vars["DAF_LAUNCHER"] = f"{socket.gethostname()} {os.getpid()}"
         errors = []
         process = subprocess.Popen(
             torchrun_command,
-            env=environment,
+            env=env_vars,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -162,19 +162,19 @@ class ResumeState:
             return None
         return state
 
-    def save_if_due(self, get_state: Callable[[], dict[str, Any]], is_last_update: bool) -> None:
-        """Save the state if a save is due, requested or the last.
+    def save_if_due(self, get_state: Callable[[], dict[str, Any]], force_save: bool) -> None:
+        """Save the state if a save is due or forced, or if a stop is requested.
 
         A failed save is reported; the previous file stays and the run continues.
 
         Args:
             get_state: function that returns the state.
-            is_last_update: true after the last update.
+            force_save: save at any time, as after the last update.
 
         Raises:
             KeyboardInterrupt: stop request, after the save.
         """
-        due = is_last_update or time.monotonic() >= self._next_save
+        due = force_save or time.monotonic() >= self._next_save
         self.stop_requested, due = self.ranks.any_rank(self.stop_requested, due)
         if not (self.stop_requested or due):
             return

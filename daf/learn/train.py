@@ -87,7 +87,7 @@ class TrainingLoop:
         self.trainer.run_update()
         self._progress.log_if_due()
         if self.resume:
-            self.resume.save_if_due(self.trainer.state_dict, is_last_update=self.trainer.is_done)
+            self.resume.save_if_due(self.trainer.state_dict, force_save=self.trainer.is_done)
 
 
 class _ProgressLogger:

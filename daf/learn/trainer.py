@@ -22,7 +22,7 @@ from daf.plan import Run
 from daf.policies.checks import check_forward
 from daf.policies.factory import make_policy
 from daf.policies.game import Game
-from daf.policies.registry import PolicySpec, is_foreign
+from daf.policies.registry import PolicySpec, runs_foreign_code
 from daf.policies.trainable import TrainablePolicy
 from daf.policies.user_code import convert_policy_errors
 from daf.provenance.hashing import file_digest
@@ -118,7 +118,7 @@ class Trainer:
     def steps_done(self) -> int:
         """Agent-steps of the completed updates."""
         stage = self._stage_at_update(max(self.updates_done - 1, 0))
-        return stage.run_steps_after(self.updates_done)
+        return stage.count_agent_steps(self.updates_done)
 
     @property
     def is_done(self) -> bool:
@@ -160,7 +160,7 @@ class Trainer:
 
     def _convert_policy_errors(self) -> contextlib.AbstractContextManager[None]:
         """Return a context that attributes errors of a foreign network's code to the policy."""
-        if not is_foreign(self.run.class_path):
+        if not runs_foreign_code(self.run.class_path):
             return contextlib.nullcontext()
         return convert_policy_errors(self.run.class_path, inspect.getsourcefile(type(self.policy)))
 
@@ -200,7 +200,7 @@ class Trainer:
         names = (*score_names, "reward", "explained_variance", *METRICS)
         for rate, values in zip(self._pending_rates, torch.stack(self._pending_metrics).tolist()):
             update = len(self._curve)
-            steps = self.stage.run_steps_after(update + 1)
+            steps = self.stage.count_agent_steps(update + 1)
             row = {"update": update, "steps": steps, "learning_rate": rate}
             row |= dict(zip(names, values))
             invalid = [name for name in ("reward", *METRICS) if not math.isfinite(row[name])]

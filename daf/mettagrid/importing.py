@@ -12,7 +12,7 @@ import inspect
 import random
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -105,14 +105,16 @@ class MettagridPolicy(Policy):
         self._weights = path
         self._build_world_policy()
 
-    def initial_state(self, seeds: torch.Tensor) -> "tuple[list[_WorldPolicy], list[int], int]":
-        """Return (policies of the worlds, seeds of the worlds, step)."""
+    def initial_state(self, seeds: torch.Tensor) -> "WorldPoliciesState":
+        """Return the state at the start of an episode."""
         num_agents = self.game.num_agents
         num_worlds = len(seeds) // num_agents
         worlds = [_WorldPolicy(self._build_world_policy(), num_agents) for _ in range(num_worlds)]
-        return worlds, seeds.view(-1, num_agents)[:, 0].tolist(), 0
+        return WorldPoliciesState(worlds, seeds.view(-1, num_agents)[:, 0].tolist(), 0)
 
-    def act(self, observations: torch.Tensor, state: tuple) -> tuple[torch.Tensor, tuple]:
+    def act(
+        self, observations: torch.Tensor, state: "WorldPoliciesState"
+    ) -> "tuple[torch.Tensor, WorldPoliciesState]":
         """Choose actions with the instance of each world, reproducibly in its seed and step."""
         worlds, seeds, step = state
         tokens = self._convert_tokens(observations.cpu().numpy())
@@ -142,7 +144,7 @@ class MettagridPolicy(Policy):
         actions = torch.as_tensor(
             self._actions[flat_actions.reshape(-1)], device=observations.device
         )
-        return actions, (worlds, seeds, step + 1)
+        return actions, WorldPoliciesState(worlds, seeds, step + 1)
 
     def _build_world_policy(self) -> "MultiAgentPolicy":
         """Build the policy of one world and load its weights."""
@@ -205,6 +207,20 @@ class _WorldPolicy:
         )
         for agent in self.agents:
             agent.reset()
+
+
+class WorldPoliciesState(NamedTuple):
+    """State of a mettagrid policy.
+
+    Attributes:
+        worlds: policies of the worlds.
+        seeds: seed of each world.
+        step: number of calls of `act` in the episode.
+    """
+
+    worlds: list[_WorldPolicy]
+    seeds: list[int]
+    step: int
 
 
 def _load_policy_class(class_path: str) -> type:

@@ -17,6 +17,7 @@ KNIGHT = ((-2, -1), (-2, 1), (-1, -2), (-1, 2), (1, -2), (1, 2), (2, -1), (2, 1)
 
 Cell = tuple[int, int]
 """(row, column)."""
+StationNameByCell = dict[Cell, str]
 
 
 class Cave(LayoutGenerator):
@@ -50,7 +51,7 @@ class Cave(LayoutGenerator):
     ) -> None:
         """Draw floor, stations and agents in place; see `LayoutGenerator.draw_into`."""
         middle = (self.height // 2, self.width // 2)
-        stations = self._choose_station_cells(middle, random)
+        stations = self._place_stations(middle, random)
         starts = [_shift_cell(middle, side, 2) for side in SIDES][: self.agents]
         floor = self._carve_floor_mask(middle, stations, starts, random)
         interior[floor] = symbol_by_content[FLOOR]
@@ -64,15 +65,17 @@ class Cave(LayoutGenerator):
             )
             interior[cell] = symbol_by_content[AGENT]
 
-    def _choose_station_cells(self, middle: Cell, random: np.random.Generator) -> dict[Cell, str]:
-        """Return the station names by cell; no two stations touch, none touches the border."""
+    def _place_stations(
+        self, assembler_cell: Cell, random: np.random.Generator
+    ) -> StationNameByCell:
+        """Choose the cells of the stations; no two stations touch, none touches the border."""
         names = self.stations_to_place()
         free = np.zeros((self.height, self.width), dtype=bool)
         free[1:-1, 1:-1] = True
-        free[_square_around(middle, CLEAR_RADIUS)] = False
-        chest = _shift_cell(middle, KNIGHT[random.integers(len(KNIGHT))], 1)
+        free[_square_around(assembler_cell, CLEAR_RADIUS)] = False
+        chest = _shift_cell(assembler_cell, KNIGHT[random.integers(len(KNIGHT))], 1)
         free[_square_around(chest, 1)] = False
-        stations = {middle: "assembler", chest: "chest"}
+        stations = {assembler_cell: "assembler", chest: "chest"}
         for name in stations.values():
             names.remove(name)
         for name in names:
@@ -84,7 +87,7 @@ class Cave(LayoutGenerator):
     def _carve_floor_mask(
         self,
         middle: Cell,
-        stations: dict[Cell, str],
+        stations: StationNameByCell,
         starts: list[Cell],
         random: np.random.Generator,
     ) -> np.ndarray:
@@ -101,14 +104,14 @@ class Cave(LayoutGenerator):
         order, parents = self._invasion_order_and_parents(
             _shift_cell(middle, SIDES[0], 1), stations, random
         )
-        rank = {cell: n for n, cell in enumerate(order)}
+        invasion_index = {cell: n for n, cell in enumerate(order)}
         floor = np.zeros((self.height, self.width), dtype=bool)
         for row, column in stations:
             square = floor[_square_around((row, column), 1)]
             is_reached = square.any()
             square[:] = True
             ring = [(r, c) for r in range(row - 1, row + 2) for c in range(column - 1, column + 2)]
-            first = min(ring, key=lambda cell: rank.get(cell, len(rank)))
+            first = min(ring, key=lambda cell: invasion_index.get(cell, len(order)))
             cell = None if is_reached else parents[first]
             while cell is not None and not floor[cell]:
                 floor[cell] = True
@@ -127,7 +130,7 @@ class Cave(LayoutGenerator):
         return floor
 
     def _invasion_order_and_parents(
-        self, start_cell: Cell, stations: dict[Cell, str], random: np.random.Generator
+        self, start_cell: Cell, stations: StationNameByCell, random: np.random.Generator
     ) -> tuple[list[Cell], dict[Cell, Cell | None]]:
         """Return all cells without stations in invasion order, and the parent of each.
 

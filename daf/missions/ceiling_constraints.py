@@ -69,7 +69,7 @@ class CeilingConstraints:
         self._limit_stored_hearts(program)
         self._limit_actions(program)
         self._limit_walking(program)
-        self._limit_to_whole_repairs(program)
+        self._round_down_repair_counts(program)
         return program
 
     def _recipe_processes(self) -> Iterator[_Process]:
@@ -82,7 +82,7 @@ class CeilingConstraints:
             table = recipe_index_by_neighbor_mask(station)
             indices = {table[mask] for mask in frozenset().union(*masks)}
             for index in sorted(index for index in indices if index is not None):
-                yield _Process(f"{name} {index}", name, station.recipes[index], False)
+                yield _Process(f"{name} {index}", name, station.recipes[index], repairs=False)
 
     def _repair_processes(self) -> Iterator[_Process]:
         for name, station in self.assemblers.items():
@@ -90,7 +90,7 @@ class CeilingConstraints:
                 self.mission.clipping.rate and not station.clip_immune
             )
             for index, recipe in enumerate(self.mission.clipping.repairs if is_clippable else ()):
-                yield _Process(f"{name} repair {index}", name, recipe, True)
+                yield _Process(f"{name} repair {index}", name, recipe, repairs=True)
 
     def _heart_deposit_cells(self) -> list[Cell]:
         """Return the cells from which agents deposit hearts."""
@@ -221,7 +221,7 @@ class CeilingConstraints:
                 terms = dict.fromkeys(repairs, -max_uses) | {process.name: 1 for process in uses}
                 program.add_limit(f"clipped {name}", terms, 0)
 
-    def _limit_to_whole_repairs(self, program: LinearProgram) -> None:
+    def _round_down_repair_counts(self, program: LinearProgram) -> None:
         """Round the maximum number of each repair under all other limits down to an integer."""
         repairs = [process.name for process in self.processes if process.repairs]
         maxima = [floor(program.prove_upper_bound(name).value) for name in repairs]

@@ -107,7 +107,9 @@ def run_benchmark(
     stages += [Stage("evaluation", ("evaluate",))]
     stages += [Stage("comparison", ("compare", "report"))] if compare else []
     with Pipeline(config.name, config, daf) as pipeline:
-        succeeded = pipeline.make_target("benchmark_report" if compare else "evaluations", stages)
+        succeeded = pipeline.try_make_target(
+            "benchmark_report" if compare else "evaluations", stages
+        )
         plan, outputs = pipeline.plan, pipeline.result.outputs
         files = outputs["files"] = {}
         outputs["checkpoints"] = _checkpoints_by_label(plan)
@@ -133,7 +135,7 @@ def _deploy_best_policy(pipeline: Pipeline, plan: Plan) -> None:
         )
         return
     bundle = plan.bundle_path(best)
-    if pipeline.make_target(bundle, [Stage("deployment", ("deploy",))], plan.config):
+    if pipeline.try_make_target(bundle, [Stage("deployment", ("deploy",))], plan.config):
         pipeline.result.outputs["deployment_package"] = bundle
         pipeline.result.outputs["files"]["deployment"] = [bundle]
 

@@ -24,7 +24,7 @@ from daf.orchestrators.plans import (
     make_benchmark_or_sweep_plan,
     mark_all_results_missing,
     mark_results_missing,
-    omit_results_in_config,
+    set_missing_results,
 )
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, Failure, PipelineResult
 from daf.orchestrators.run_snakemake import Job, SnakemakeResult, run_snakemake
@@ -68,7 +68,7 @@ class Pipeline:
 
     Raises:
         ConfigError: invalid configuration; raised by the constructor, before any job starts.
-        EnvironmentCheckError: no workflow can start on this machine; raised by the constructor.
+        MachineCheckError: no workflow can start on this machine; raised by the constructor.
     """
 
     def __init__(self, name: str, config: Config, daf: DAFConfig):
@@ -105,17 +105,17 @@ class Pipeline:
             if self._lock is not None:
                 os.close(self._lock)
 
-    def make_target(
-        self, target: str, stages: Sequence[Stage], config: Config | None = None
+    def try_make_target(
+        self, target: str, stages_of_target: Sequence[Stage], config: Config | None = None
     ) -> bool:
-        """Make a target of the workflow, and update `plan` and `result`.
+        """Try to make a target of the workflow, and update `plan` and `result`.
 
         After a failure, the target is made again without the failed runs and evaluations, until no
         new ones fail.
 
         Args:
             target: rule or file of the workflow.
-            stages: stages of the target, in order.
+            stages_of_target: stages of the target, in order.
             config: configuration, if it is not the one of the pipeline.
 
         Returns:
@@ -125,13 +125,13 @@ class Pipeline:
         if not self._in_working_directory:
             config = with_absolute_paths(config)
         self.plan = make_benchmark_or_sweep_plan(config)
-        if self._lock is None or not self._write_config_or_record_failure(config):
+        if self._lock is None or not self._try_write_config(config):
             self.plan = mark_all_results_missing(self.plan)
             return False
         missing = config.missing
         while True:
-            snakemake_result, failures = self._run_and_record_failures(target, stages)
-            remaining_jobs = self._list_remaining_jobs(target, snakemake_result, stages)
+            snakemake_result, failures = self._run_and_find_failures(target, stages_of_target)
+            remaining_jobs = self._list_remaining_jobs(target, snakemake_result, stages_of_target)
             failed = snakemake_result.job_keys_with_status("failed")
             # A co-located job has no single cause: its runs are retried in jobs of their own.
             retry_separately = any(key.rule == TRAIN_RULES[0] for key in failed)
@@ -145,10 +145,10 @@ class Pipeline:
             if not failed or finished or not self.plan.available_evaluations():
                 break
             log.warning("%s: continuing without failed jobs", self.result.pipeline_name)
-            if not self._write_config_or_record_failure(omit_results_in_config(config, missing)):
+            if not self._try_write_config(set_missing_results(config, missing)):
                 break
-        self._executed_configs.append(omit_results_in_config(config, missing))
-        self._update_stage_status(stages, snakemake_result, remaining_jobs)
+        self._executed_configs.append(set_missing_results(config, missing))
+        self._update_stage_status(stages_of_target, snakemake_result, remaining_jobs)
         return snakemake_result.exit_status == 0
 
     def record_failure(self, stage: str, message: str) -> None:
@@ -156,7 +156,7 @@ class Pipeline:
         self.result.errors.append(Failure(stage, None, {}, message, [], None))
         self.result.stages_failed.append(stage)
 
-    def _run_and_record_failures(
+    def _run_and_find_failures(
         self, target: str, stages: Sequence[Stage]
     ) -> tuple[SnakemakeResult, list[Failure]]:
         """Call Snakemake, and record its events and failures. Return its outcome and failures."""
@@ -173,14 +173,13 @@ class Pipeline:
             raise
         self._record_events_and_times(snakemake_result, stages)
         stage_by_rule = {rule: find_stage_name(stages, [rule]) for s in stages for rule in s.rules}
-        failures = find_failures(
-            snakemake_result, stage_by_rule, self._next_stage_name(stages), self.daf.results_dir
-        )
+        next_stage = self._find_first_incomplete_stage(stages)
+        failures = find_failures(snakemake_result, stage_by_rule, next_stage, self.daf.results_dir)
         self.result.errors += [f for f in failures if f.rule != TRAIN_RULES[0]]
         return snakemake_result, failures
 
     def _call_snakemake(self, target: str, dry_run: bool = False) -> SnakemakeResult:
-        assert self._lock is not None  # `make_target` ends before without a lock
+        assert self._lock is not None  # `try_make_target` ends before without a lock
         return run_snakemake(
             target,
             self.folder / CONFIG,
@@ -214,7 +213,7 @@ class Pipeline:
         # Without a failed job, this cause is already recorded.
         if snakemake_result.job_keys_with_status("failed"):
             self.result.errors += find_failures(
-                dry_run, {}, self._next_stage_name(stages), self.daf.results_dir
+                dry_run, {}, self._find_first_incomplete_stage(stages), self.daf.results_dir
             )
         # Without a dry run, no output is sure to exist.
         policies = dict.fromkeys(policy for policy, _ in self.plan.available_evaluations())
@@ -240,11 +239,12 @@ class Pipeline:
             elif not remaining & set(stage.rules):
                 self.result.stages_completed.append(stage.name)
 
-    def _next_stage_name(self, stages: Sequence[Stage]) -> str:
+    def _find_first_incomplete_stage(self, stages: Sequence[Stage]) -> str:
         completed = self.result.stages_completed
         return next(stage.name for stage in stages if stage.name not in completed)
 
-    def _write_config_or_record_failure(self, config: Config) -> bool:
+    def _try_write_config(self, config: Config) -> bool:
+        """Write the configuration; record a failure and return False if that is impossible."""
         try:
             make_folder_within(self.folder, self.daf.results_dir)
             write_text(self.folder / CONFIG, f"{CONFIG_HEADER}{dump_yaml(config.resolved())}")

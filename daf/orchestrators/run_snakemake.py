@@ -116,7 +116,7 @@ def run_snakemake(
     with tempfile.TemporaryDirectory(prefix="daf-") as folder:
         events, output = Path(folder, "events.jsonl"), Path(folder, "output.txt")
         events.touch()
-        environment = _snakemake_environment_variables(daf.results_dir)
+        env_vars = _snakemake_environment_variables(daf.results_dir)
         command = snakemake_command(target, config_file, *_command_options(daf, dry_run, events))
         with open(output, "wb") as out:
             process = subprocess.Popen(
@@ -124,7 +124,7 @@ def run_snakemake(
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                env=environment,
+                env=env_vars,
                 cwd=None if in_working_directory else folder,
                 pass_fds=[lock_descriptor],
             )
@@ -139,7 +139,7 @@ def run_snakemake(
         finally:
             _interrupt_or_kill(process)
             if process.returncode < 0:
-                _kill_jobs_of_call(environment[CALL_VARIABLE])
+                _kill_jobs_of_call(env_vars[CALL_VARIABLE])
             reader.read_new_events()
         text = output.read_text(encoding="utf-8", errors="replace")
         result = SnakemakeResult(process.returncode, reader.jobs, reader.events, text)

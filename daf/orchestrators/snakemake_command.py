@@ -7,7 +7,7 @@ from pathlib import Path
 from daf.config import ConfigError, short_json, suggest
 from daf.provenance.source import packaged_or_checkout_folder, workflow_folder
 from daf.system.caches import set_writable_cache_folder
-from daf.system.limits import EnvironmentCheckError, check_limits_and_clock
+from daf.system.limits import MachineCheckError, check_limits_and_clock
 
 LOCAL_PROFILE = "local"
 STATE_FOLDER = ".snakemake"
@@ -38,7 +38,7 @@ def prepare_workflow_start() -> None:
     """Set a writable cache folder, and check that a workflow can start in this process.
 
     Raises:
-        EnvironmentCheckError: it cannot start; one line.
+        MachineCheckError: it cannot start; one line.
     """
     check_limits_and_clock()
     set_writable_cache_folder()
@@ -52,9 +52,9 @@ def is_snakemake_state_writable() -> bool:
     return os.access(state, os.W_OK | os.X_OK, effective_ids=True)
 
 
-def unwritable_snakemake_state_error() -> EnvironmentCheckError:
+def unwritable_snakemake_state_error() -> MachineCheckError:
     """Return the error for a working directory without write access."""
-    return EnvironmentCheckError(
+    return MachineCheckError(
         f"the working directory {Path.cwd()} cannot be written, but Snakemake stores its state "
         f"there ({STATE_FOLDER}); use another working directory, and set execution.results_dir"
     )

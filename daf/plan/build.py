@@ -22,7 +22,7 @@ from daf.plan.config_checks import (
     check_enough_worlds,
     check_file_exists,
     check_minibatch_size,
-    check_omitted_results,
+    check_missing_names,
     check_shaping_statistics,
 )
 from daf.plan.fixed_policies import (
@@ -48,7 +48,7 @@ from daf.policies.registry import (
     SHORT_NAMES,
     TRAINABLE,
     PolicyMisbehaviorError,
-    is_foreign,
+    runs_foreign_code,
 )
 from daf.provenance.hashing import digest, file_digest
 
@@ -90,7 +90,7 @@ def make_plan(
         labels = list(dict.fromkeys(plan.labels.values()))
         _group_colocated_runs(plan)
         add_teams_and_questions(plan, labels)
-        check_omitted_results(plan)
+        check_missing_names(plan)
         against = config.comparison.against
         if against is not None and against not in labels:
             raise ConfigError(
@@ -164,7 +164,7 @@ def _inspect_class(policy: PolicyConfig) -> _ClassFacts:
             f"unknown policy {short_json(path)}; {suggest(path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
-    if is_foreign(path):
+    if runs_foreign_code(path):
         facts = thread_policy_checker().inspect_class(path)
         return _ClassFacts(facts.is_network, facts.takes_weights)
     # Imports torch, so only for other names.

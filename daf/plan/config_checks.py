@@ -69,7 +69,7 @@ def check_minibatch_size(training: TrainingConfig, missions: tuple[Mission, ...]
             )
 
 
-def check_omitted_results(plan: Plan) -> None:
+def check_missing_names(plan: Plan) -> None:
     """Check that the runs and evaluations in `missing` are planned, and that others remain.
 
     Raises:

@@ -20,7 +20,7 @@ from typing import Any
 from daf.config import ConfigError
 from daf.config.conversion import contains_text
 from daf.missions import Mission
-from daf.policies.registry import PolicyMisbehaviorError, PolicySpec, is_foreign
+from daf.policies.registry import PolicyMisbehaviorError, PolicySpec, runs_foreign_code
 from daf.system.processes import format_exit_status, kill_tree
 
 SERVE = "from daf.plan.foreign_policy_server import serve_policy_checks; serve_policy_checks()"
@@ -212,7 +212,7 @@ def convert_init_kwargs(class_path: str, init_kwargs: Mapping[str, Any]) -> dict
     """
     if not contains_text(init_kwargs):
         return dict(init_kwargs)
-    if is_foreign(class_path, init_kwargs):
+    if runs_foreign_code(class_path, init_kwargs):
         return thread_policy_checker().convert_init_kwargs(class_path, init_kwargs)
     from daf.policies import factory  # imports torch, so only for policies with arguments
 

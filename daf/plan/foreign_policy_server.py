@@ -14,7 +14,7 @@ from daf.system.processes import (
     adopt_orphans,
     describe_new_child_or_thread,
     die_with_parent,
-    kill_descendants,
+    wait_then_kill_descendants,
 )
 
 LENGTH_BYTES = 8
@@ -39,7 +39,7 @@ def serve_policy_checks() -> None:
             die_with_parent(process)
             _serve_policy_and_exit(answer_descriptor, request)
         _, status = os.waitpid(child, 0)
-        kill_descendants()
+        wait_then_kill_descendants(0.0)
         try:
             _send_answer(answer_descriptor, {"ended": status})
         except BrokenPipeError:

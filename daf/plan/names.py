@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from daf.config import ConfigError, Name, PolicyConfig, short_json
 from daf.plan.foreign_policy_checker import thread_policy_checker
-from daf.policies.registry import METTAGRID_PREFIX, SHORT_NAMES, is_foreign, split_class_path
+from daf.policies.registry import METTAGRID_PREFIX, SHORT_NAMES, runs_foreign_code, split_class_path
 from daf.policies.user_code_hash import digest_file_with_imports
 from daf.provenance.hashing import digest, file_digest
 
@@ -127,7 +127,7 @@ def foreign_code_digest(class_path: str) -> str | None:
     Raises:
         ConfigError: missing file or module.
     """
-    if not is_foreign(class_path):
+    if not runs_foreign_code(class_path):
         return None
     module, _ = split_class_path(class_path)
     if not module.endswith(".py"):

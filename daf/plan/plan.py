@@ -172,7 +172,7 @@ class Plan:
             for contestant in assigned:
                 by_missions.setdefault(evaluated_missions(contestant), []).append(contestant)
             shared_jobs += [
-                EvaluationBatch(missions, tuple(contestants), True)
+                EvaluationBatch(missions, tuple(contestants), one_job=True)
                 for missions, contestants in by_missions.items()
                 if len(contestants) > 1
             ]
@@ -182,7 +182,7 @@ class Plan:
             if contestant not in batched:
                 single.setdefault(evaluated_missions(contestant), []).append(contestant)
         single_jobs = [
-            EvaluationBatch(missions, tuple(contestants), False)
+            EvaluationBatch(missions, tuple(contestants), one_job=False)
             for missions, contestants in single.items()
         ]
         return [batch for batch in single_jobs + shared_jobs if batch.missions]

@@ -8,7 +8,7 @@ from daf.errors import error_context
 from daf.missions import Mission, check_same_spaces
 from daf.plan.foreign_policy_checker import thread_policy_checker
 from daf.plan.plan import Plan
-from daf.policies.registry import SHORT_NAMES, PolicyMisbehaviorError, PolicySpec, is_foreign
+from daf.policies.registry import SHORT_NAMES, PolicyMisbehaviorError, PolicySpec, runs_foreign_code
 from daf.provenance.hashing import digest
 
 
@@ -92,7 +92,7 @@ class PolicyChecker:
             check_same_spaces(mission, *training_missions)
             if policy.class_path in self.misbehaving:
                 return
-            if is_foreign(policy.class_path, policy.init_kwargs):
+            if runs_foreign_code(policy.class_path, policy.init_kwargs):
                 try:
                     thread_policy_checker().check_policy_builds(spec, [mission, *training_missions])
                 except PolicyMisbehaviorError as error:

@@ -3,7 +3,6 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -13,6 +12,7 @@ from daf.policies.chance import uniform
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.programs import check_logits
+from daf.policies.scripted import SeededState
 from daf.policies.trainable import sample_actions
 
 
@@ -79,19 +79,22 @@ class ActorPolicy(Policy, nn.Module):
             }
         )
 
-    def initial_state(self, seeds: torch.Tensor) -> tuple[torch.Tensor, int]:
-        """Return (seeds, step) at the start of an episode."""
-        return seeds, 0
+    def initial_state(self, seeds: torch.Tensor) -> SeededState:
+        """Return the state at the start of an episode."""
+        return SeededState(seeds, 0)
 
     @torch.no_grad()
-    def act(self, observations: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
+    def act(
+        self, observations: torch.Tensor, state: SeededState
+    ) -> tuple[torch.Tensor, SeededState]:
         """Sample actions from the logits, or choose the most probable ones."""
         seeds, step = state
         logits = self(observations)
         check_logits(logits, len(observations), self.game.num_actions)
+        next_state = SeededState(seeds, step + 1)
         if self.greedy:
-            return logits.argmax(-1), (seeds, step + 1)
-        return sample_actions(logits, uniform(seeds, step)), (seeds, step + 1)
+            return logits.argmax(-1), next_state
+        return sample_actions(logits, uniform(seeds, step)), next_state
 
 
 def _select_valid_tensor(

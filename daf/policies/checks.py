@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from daf.config import ConfigError
-from daf.policies.registry import is_foreign
+from daf.policies.registry import runs_foreign_code
 from daf.policies.trainable import TrainablePolicy
 from daf.policies.user_code import error_text, guard_process_state
 from daf.system.interrupts import is_signal_interrupt
@@ -53,7 +53,7 @@ def check_forward(class_path: str, network: TrainablePolicy) -> None:
     episode_starts = torch.zeros(steps, rows, dtype=torch.bool, device=network.device)
     input_observations = observations.clone()
     try:
-        with guard_process_state(class_path, is_foreign(class_path)):
+        with guard_process_state(class_path, runs_foreign_code(class_path)):
             state = network.initial_recurrent_state(rows)
             width = state.shape[-1:] if isinstance(state, torch.Tensor) else ("M",)
             _check_output(

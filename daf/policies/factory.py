@@ -21,7 +21,7 @@ from daf.policies.registry import (
     SHORT_NAMES,
     PolicyMisbehaviorError,
     PolicySpec,
-    is_foreign,
+    runs_foreign_code,
     split_class_path,
 )
 from daf.policies.user_code import error_text, guard_process_state
@@ -46,7 +46,7 @@ def import_policy_class(class_path: str) -> type[Policy]:
             f"unknown policy {short_json(class_path)}; {suggest(class_path, sorted(SHORT_NAMES))}, "
             "or package.module:Class, or file.py:Class"
         )
-    with guard_process_state(class_path, is_foreign(class_path)):
+    with guard_process_state(class_path, runs_foreign_code(class_path)):
         module = _import_module(module_name, class_path)
     cls = getattr(module, class_name, None)
     if not inspect.isclass(cls) or not issubclass(cls, Policy):
@@ -150,7 +150,7 @@ def make_policy(spec: PolicySpec, game: Game, device: str = "cpu", seed: int = 0
         ConfigError: unknown class, invalid `init_kwargs`, or weights that are missing, unreadable
             or of another shape; one line.
     """
-    with guard_process_state(spec.class_path, is_foreign(spec.class_path, spec.init_kwargs)):
+    with guard_process_state(spec.class_path, runs_foreign_code(spec.class_path, spec.init_kwargs)):
         return _build_policy(spec, game, device, seed)
 
 

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,20 @@ EMPTY = 255
 
 LogitsAndState = tuple[torch.Tensor, torch.Tensor]
 """Outputs of a program: logits and next recurrent state."""
+
+
+class ProgramState(NamedTuple):
+    """State of a program policy.
+
+    Attributes:
+        seeds: int64 [N], seeds of the rows.
+        step: number of calls of `act` in the episode.
+        recurrent_state: float32 [N, M], recurrent state of the program.
+    """
+
+    seeds: torch.Tensor
+    step: int
+    recurrent_state: torch.Tensor
 
 
 class ProgramPolicy(Policy):
@@ -77,14 +91,16 @@ class ProgramPolicy(Policy):
             logits [N, K] and next recurrent state [N, `state_size`].
         """
 
-    def initial_state(self, seeds: torch.Tensor) -> Any:
-        """Return (seeds, step, recurrent state) at the start of an episode."""
+    def initial_state(self, seeds: torch.Tensor) -> ProgramState:
+        """Return the state at the start of an episode."""
         if not self.is_loaded:
             raise ConfigError(f"key 'data_path' is missing; expected the {self.file_description}")
         recurrent_state = torch.zeros(len(seeds), self.state_size, device=self.device)
-        return seeds, 0, recurrent_state
+        return ProgramState(seeds, 0, recurrent_state)
 
-    def act(self, observations: torch.Tensor, state: Any) -> tuple[torch.Tensor, Any]:
+    def act(
+        self, observations: torch.Tensor, state: ProgramState
+    ) -> tuple[torch.Tensor, ProgramState]:
         """Run the program and choose an action per row."""
         seeds, step, recurrent_state = state
         # Exported programs may require the memory layout of their example.
@@ -92,7 +108,7 @@ class ProgramPolicy(Policy):
         logits, recurrent_state = self.run(tokens, recurrent_state)
         check_logits(logits, len(observations), self.game.num_actions)
         actions = logits.argmax(-1) if self.greedy else sample_actions(logits, uniform(seeds, step))
-        return actions, (seeds, step + 1, recurrent_state)
+        return actions, ProgramState(seeds, step + 1, recurrent_state)
 
 
 def check_logits(logits: torch.Tensor, num_rows: int, num_actions: int) -> None:

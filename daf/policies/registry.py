@@ -62,8 +62,10 @@ def split_class_path(class_path: str) -> tuple[str, str]:
     return module, name
 
 
-def is_foreign(class_path: str, init_kwargs: Mapping[str, Any] = MappingProxyType({})) -> bool:
-    """Check whether a policy executes code that is not part of DAF.
+def runs_foreign_code(
+    class_path: str, init_kwargs: Mapping[str, Any] = MappingProxyType({})
+) -> bool:
+    """Check whether a policy runs code that is not part of DAF.
 
     Args:
         class_path: class path of the policy.

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from daf.policies.game import Game
-from daf.policies.ops.embedding import Vocabulary, embed_tokens
+from daf.policies.ops.embedding import Vocabulary, embed_observations
 
 # A categorical feature has one row per value; the last row also represents all greater values. The
 # feature `type_id` has one row per type of the game and one for all other types. Every other
@@ -96,4 +96,4 @@ class TokenEmbedding(nn.Module):
     def forward(self, observations: torch.Tensor) -> torch.Tensor:
         """Embed observations uint8 [N, T, 3] as float32 [N, D]."""
         tokens = observations[:, : self.used_tokens]
-        return embed_tokens(self.table, self.bias, tokens, self.vocabulary)
+        return embed_observations(self.table, self.bias, tokens, self.vocabulary)

@@ -67,7 +67,7 @@ def error_text(error: BaseException) -> str:
 
 
 @contextlib.contextmanager
-def guard_process_state(policy_name: str, is_foreign: bool = True) -> Iterator[None]:
+def guard_process_state(policy_name: str, runs_foreign_code: bool = True) -> Iterator[None]:
     """Restore process-wide state after policy code has run.
 
     The state is: working directory, signal handlers, output streams, random number generators and
@@ -75,14 +75,14 @@ def guard_process_state(policy_name: str, is_foreign: bool = True) -> Iterator[N
 
     Args:
         policy_name: name of the policy, for the error.
-        is_foreign: the code is not part of DAF and may leave threads or processes running.
+        runs_foreign_code: the code is not part of DAF and may leave threads or processes running.
 
     Raises:
         PolicyMisbehaviorError: the code changed the default dtype or device of torch, which affects
             its results; or closed stdout or stderr; or left a process or a thread running that
             keeps this process from ending.
     """
-    running_before = describe_children_and_threads() if is_foreign else {}
+    running_before = describe_children_and_threads() if runs_foreign_code else {}
     process, folder = os.getpid(), _working_directory()
     torch_settings = [(get, set_, get()) for get, set_ in _TORCH_SETTINGS]
     rng_states = random.getstate(), np.random.get_state(), torch.get_rng_state()
@@ -117,7 +117,7 @@ def guard_process_state(policy_name: str, is_foreign: bool = True) -> Iterator[N
             f"policy '{policy_name}': its code sets the defaults of torch to "
             f"{changed_defaults} for the whole process; pass dtype and device to each new tensor"
         )
-    if is_foreign and (still_running := describe_new_child_or_thread(running_before)):
+    if runs_foreign_code and (still_running := describe_new_child_or_thread(running_before)):
         raise PolicyMisbehaviorError(f"policy '{policy_name}': its code leaves {still_running}")
     if closed := open_outputs - _open_output_descriptors():
         raise PolicyMisbehaviorError(

@@ -116,12 +116,13 @@ def build_sweep_report(
 def _compute_file_digests(*paths: str) -> dict[str, str]:
     """Return the SHA-256 of each file, by its path in the results folder."""
     return {
-        _path_in_results(path): file_digest(path) for path in sorted(paths, key=_path_in_results)
+        _strip_results_folder(path): file_digest(path)
+        for path in sorted(paths, key=_strip_results_folder)
     }
 
 
-def _path_in_results(path: str) -> str:
-    """Return the path of a file in the results folder: two folders and its name."""
+def _strip_results_folder(path: str) -> str:
+    """Return the path of a file relative to the results folder: two folders and its name."""
     return "/".join(Path(path).parts[-3:])
 
 
@@ -145,7 +146,7 @@ def _load_first_episode(
         )
     try:
         return EpisodeView.from_first_episode(
-            replay, policy_label_by_run[replay.run], _path_in_results(replay_file)
+            replay, policy_label_by_run[replay.run], _strip_results_folder(replay_file)
         )
     except ConfigError as error:
         raise ConfigError(f"{replay_file}: {error}") from None

@@ -109,7 +109,7 @@ def render_experiment_report(
         runs=run_tables.runs_table(runs),
         config_yaml=format_yaml(config),
         environment=environment,
-        checks=tables.environment_checks_table(environment),
+        checks=tables.machine_checks_table(environment),
         versions=tables.facts_table("Versions", environment.get("versions", {})),
         provenance=tables.provenance_table(provenance, environment),
         sources=tables.sources_table(source_digests),
@@ -127,8 +127,10 @@ def _result_section(
     scope = "over all missions" if overall else f"on {mission_name}"
     items = stats["overall"] if overall else stats["estimates"]
     by_policy = {item["policy"]: item for item in items if item["mission"] == mission_name}
-    ranks = stats["ranking"]["overall"] if overall else stats["ranking"]["missions"][mission_name]
-    estimates = [by_policy[rank["policy"]] for rank in ranks]
+    ranked_policies = (
+        stats["ranking"]["overall"] if overall else stats["ranking"]["missions"][mission_name]
+    )
+    estimates = [by_policy[ranked["policy"]] for ranked in ranked_policies]
     units = sorted({item["unit"].replace("_", " ") for item in estimates})
     interval = (
         f"{100 * stats['confidence']:g} % intervals over {' or '.join(f'{u}s' for u in units)}"
@@ -146,16 +148,16 @@ def _result_section(
                     mean=estimate["mean"],
                     low=estimate["low"],
                     high=estimate["high"],
-                    is_best=rank["rank"] == 1,
+                    is_best=ranked["rank"] == 1,
                 )
-                for estimate, rank in zip(estimates, ranks)
+                for estimate, ranked in zip(estimates, ranked_policies)
             ],
             title=f"Mean scores {scope}",
             unit=stats["score_unit"],
             interval_description=interval,
             ceiling=ceiling,
         ),
-        "table": tables.interval_table(f"Mean scores {scope}", estimates, ranks),
+        "table": tables.interval_table(f"Mean scores {scope}", estimates, ranked_policies),
         "robust": claim_tables.robust_statistics_table(f"Typical scores {scope}", estimates),
         "profile": _profile_section(stats, mission_name, scope, style_index_by_policy),
         "missing": [i["policy"] for i in stats["missing"] if i["mission"] == mission_name],

@@ -27,8 +27,8 @@ def build_learning_curves_by_mission(
     """
     columns = sorted(c for c in metrics.columns if c.startswith("score/")) or ["score"]
     columns = [c for c in columns if c in metrics.columns and metrics[c].notna().any()]
-    runs = metrics["run"].nunique() if columns else 0
-    limit = int(np.clip(MAX_POINTS / max(runs * len(columns), 1), 20, 200))
+    num_runs = metrics["run"].nunique() if columns else 0
+    limit = int(np.clip(MAX_POINTS / max(num_runs * len(columns), 1), 20, 200))
     curves_by_mission = {}
     for column in columns:
         rows = metrics.dropna(subset=[column]).sort_values(["run", "steps"])

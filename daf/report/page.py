@@ -25,14 +25,14 @@ def render_template(template_name: str, folder: Path = TEMPLATES, **values: Any)
     Raises:
         jinja2.UndefinedError: a variable of the template has no value.
     """
-    environment = Environment(
+    jinja = Environment(
         loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template_name).render(**values)
+    return jinja.get_template(template_name).render(**values)
 
 
 def format_yaml(config: Mapping[str, Any]) -> str:

@@ -168,7 +168,7 @@ def _slice_charts(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str,
             "chart": slice_chart(
                 [
                     {
-                        "value": _number_or_text(values.get(name)),
+                        "value": _format_non_numbers(values.get(name)),
                         "objective": row["objective"],
                         "low": None if pd.isna(row["low"]) else row["low"],
                         "high": None if pd.isna(row["high"]) else row["high"],
@@ -187,8 +187,8 @@ def _slice_charts(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str,
     ]
 
 
-def _number_or_text(value: Any) -> Any:
-    """Return numbers and None unchanged, and other values as text."""
+def _format_non_numbers(value: Any) -> Any:
+    """Return a number or None unchanged, and any other value as text."""
     return value if value is None or is_number(value) else format_value(value)
 
 

@@ -99,14 +99,14 @@ def ranking_table(stats: Statistics) -> Table:
     by_policy = {item["policy"]: item for item in stats["overall"]}
     level = f"{100 * stats['confidence']:g} % interval"
     rows = []
-    for rank in stats["ranking"]["overall"]:
-        item = by_policy[rank["policy"]]
+    for ranked in stats["ranking"]["overall"]:
+        item = by_policy[ranked["policy"]]
         rows.append(
             [
-                Cell(str(rank["rank"]), rank["rank"]),
-                Cell(_format_possible_ranks(rank), rank["rank_low"]),
-                Cell(rank["policy"], strong=rank["rank"] == 1),
-                score_cell(item["mean"], is_strong=rank["rank"] == 1),
+                Cell(str(ranked["rank"]), ranked["rank"]),
+                Cell(_format_possible_ranks(ranked), ranked["rank_low"]),
+                Cell(ranked["policy"], strong=ranked["rank"] == 1),
+                score_cell(item["mean"], is_strong=ranked["rank"] == 1),
                 interval_cell(item),
                 score_cell(item["sd"]),
                 unit_count_cell(item),
@@ -118,9 +118,9 @@ def ranking_table(stats: Statistics) -> Table:
     return Table("Overall ranking", [*columns, "Episodes", "Claim"], rows)
 
 
-def _format_possible_ranks(rank: RankedPolicy) -> str:
+def _format_possible_ranks(ranked: RankedPolicy) -> str:
     """Return the possible ranks of a policy, as text."""
-    low, high = rank["rank_low"], rank["rank_high"]
+    low, high = ranked["rank_low"], ranked["rank_high"]
     return str(low) if low == high else f"{low} to {high}"
 
 
@@ -168,27 +168,27 @@ def means_table(stats: Statistics) -> Table:
 
 def order_policies(stats: Statistics) -> list[str]:
     """Return all policies: the overall ranking, then the unranked ones by name."""
-    ranked = [rank["policy"] for rank in stats["ranking"]["overall"]]
+    ranked = [item["policy"] for item in stats["ranking"]["overall"]]
     return ranked + [p["policy"] for p in stats["policies"] if p["policy"] not in ranked]
 
 
 def interval_table(
-    table_name: str, estimates: Sequence[Estimate], ranks: Sequence[RankedPolicy]
+    table_name: str, estimates: Sequence[Estimate], ranked_policies: Sequence[RankedPolicy]
 ) -> Table:
     """Return the numbers of one interval chart."""
     by_policy = {item["policy"]: item for item in estimates}
     rows = [
         [
-            Cell(str(rank["rank"]), rank["rank"]),
-            Cell(_format_possible_ranks(rank), rank["rank_low"]),
-            Cell(rank["policy"]),
-            score_cell(by_policy[rank["policy"]]["mean"]),
-            interval_cell(by_policy[rank["policy"]]),
-            score_cell(by_policy[rank["policy"]]["sd"]),
-            unit_count_cell(by_policy[rank["policy"]]),
-            Cell(by_policy[rank["policy"]]["note"] or ""),
+            Cell(str(ranked["rank"]), ranked["rank"]),
+            Cell(_format_possible_ranks(ranked), ranked["rank_low"]),
+            Cell(ranked["policy"]),
+            score_cell(by_policy[ranked["policy"]]["mean"]),
+            interval_cell(by_policy[ranked["policy"]]),
+            score_cell(by_policy[ranked["policy"]]["sd"]),
+            unit_count_cell(by_policy[ranked["policy"]]),
+            Cell(by_policy[ranked["policy"]]["note"] or ""),
         ]
-        for rank in ranks
+        for ranked in ranked_policies
     ]
     columns = ["Rank", "Possible ranks", "Policy", "Mean", "Interval", "SD between units", "Units"]
     return Table(table_name, [*columns, "Note"], rows)
@@ -214,7 +214,7 @@ def learning_curve_table(mission_name: str, curves: Sequence[LearningCurve]) -> 
     return Table(f"Learning curves on {mission_name}", columns, rows)
 
 
-def environment_checks_table(environment: Mapping[str, Any]) -> Table:
+def machine_checks_table(environment: Mapping[str, Any]) -> Table:
     """Return the environment checks, without values that are specific to one machine."""
     rows = [
         [

@@ -104,22 +104,22 @@ def _mixed_teams_table(
 def _differences_table(
     table_name: str,
     differences: Sequence[Estimate],
-    difference_key: str,
-    difference_heading: str,
+    value_field: str,
+    column_heading: str,
 ) -> Table:
     """Return one row per policy and mission.
 
     Args:
         table_name: name of the table.
         differences: differences.
-        difference_key: key of the difference.
-        difference_heading: heading of the difference.
+        value_field: field of the difference in each item.
+        column_heading: heading of the column with the difference.
     """
     rows = [
         [
             Cell(item["policy"]),
             _mission_name_cell(item),
-            score_cell(item[difference_key]),
+            score_cell(item[value_field]),
             interval_cell(item),
             count_cell(item["n_training_seeds"] or None),
             _claim_subject_cell(item),
@@ -130,7 +130,7 @@ def _differences_table(
     columns = [
         "Policy",
         "Mission",
-        difference_heading,
+        column_heading,
         "Interval",
         "Training seeds",
         "Claim",

@@ -2,8 +2,8 @@
 
 import warp as wp
 
-from daf.sim.assembler import use_assembler
-from daf.sim.chest import use_chest
+from daf.sim.assembler import try_use_assembler
+from daf.sim.chest import try_use_chest
 from daf.sim.counters import (
     ENERGY_SPENT_MOVING,
     FAILED_MOVES,
@@ -47,8 +47,8 @@ def decode_action(tables: Tables, worlds: Worlds, world: int, agent: int, flat_a
 
 
 @wp.func
-def apply_action(tables: Tables, worlds: Worlds, world: int, agent: int, step: int) -> bool:
-    """Apply the action of one agent.
+def try_apply_action(tables: Tables, worlds: Worlds, world: int, agent: int, step: int) -> bool:
+    """Apply the action of one agent, if its rules allow it.
 
     Returns:
         success of the action.
@@ -58,7 +58,7 @@ def apply_action(tables: Tables, worlds: Worlds, world: int, agent: int, step: i
     if verb == NOOP and argument == 0:
         return True
     if verb == MOVE and argument >= 0 and argument < NUM_DIRECTIONS:
-        return move_agent(tables, worlds, world, agent, argument, step)
+        return try_move_agent(tables, worlds, world, agent, argument, step)
     if verb == CHANGE_GLYPH and argument >= 0 and argument < tables.num_glyphs:
         worlds.glyph[world, agent] = wp.uint8(argument)
         worlds.counters[world, GLYPH_CHANGES] = worlds.counters[world, GLYPH_CHANGES] + 1
@@ -68,14 +68,14 @@ def apply_action(tables: Tables, worlds: Worlds, world: int, agent: int, step: i
 
 
 @wp.func
-def move_agent(
+def try_move_agent(
     tables: Tables, worlds: Worlds, world: int, agent: int, direction: int, step: int
 ) -> bool:
     """Turn and move one agent, if it has the energy for it; return success."""
     moved = bool(False)
     if amount_carried(worlds, world, agent, ENERGY) >= tables.move_energy:
         worlds.orientation[world, agent] = wp.uint8(direction)
-        moved = walk_share_or_use(tables, worlds, world, agent, direction, step)
+        moved = try_walk_share_or_use(tables, worlds, world, agent, direction, step)
     if moved:
         # The cost follows the effect and stops at 0: a use of a station may leave less energy.
         cost = -add_resource_within_limits(
@@ -91,7 +91,7 @@ def move_agent(
 
 
 @wp.func
-def walk_share_or_use(
+def try_walk_share_or_use(
     tables: Tables, worlds: Worlds, world: int, agent: int, direction: int, step: int
 ) -> bool:
     """Walk to an empty cell, share energy with an agent or use a station; else fail.
@@ -114,8 +114,10 @@ def walk_share_or_use(
         station = code - FIRST_STATION
         station_type = tables.station_type[worlds.layout[world], station]
         if tables.station_kind[station_type] == ASSEMBLER_KIND:
-            return use_assembler(tables, worlds, world, agent, station, station_type, target, step)
-        return use_chest(tables, worlds, world, agent, station, station_type, direction)
+            return try_use_assembler(
+                tables, worlds, world, agent, station, station_type, target, step
+            )
+        return try_use_chest(tables, worlds, world, agent, station, station_type, direction)
     return False
 
 

@@ -100,7 +100,7 @@ def take_from_neighbors(
 
 
 @wp.func
-def use_assembler(
+def try_use_assembler(
     tables: Tables,
     worlds: Worlds,
     world: int,

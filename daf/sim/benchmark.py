@@ -21,9 +21,9 @@ from daf.sim.scaling import format_scaling_table, measure_speed_scaling
 from daf.sim.simulation import Simulation, current_torch_stream
 from daf.sim.timing import (
     WARM_UP,
+    choose_clock,
     cycle_action_indices,
     format_median_and_range,
-    make_clock,
     measure_total_seconds,
     sample_random_moves,
 )
@@ -66,7 +66,7 @@ def measure_speed(
     """
     with _limit_threads(threads, pin_to_core=device == "cpu" and threads == 1):
         simulation = Simulation(mission, num_worlds, device, auto_reset=True, threads=threads)
-        clock = make_clock(simulation, threads)
+        clock = choose_clock(simulation, threads)
         actions = sample_random_moves(simulation)
         reason = ONE_CORE if device != "cpu" or threads > 1 else mettagrid_unavailable_reason()
         mettagrid = None if reason else BareMettagridEngine(mission)
@@ -141,7 +141,7 @@ def _measure_phase_fractions(
         return {}
     [shard] = simulation._shards
     stream = current_torch_stream(simulation.device)
-    clock = make_clock(simulation, 1)
+    clock = choose_clock(simulation, 1)
     phase_seconds = dict.fromkeys(simulation._phases, 0.0)
     step_seconds = 0.0
     for index in range(num_steps // 4 + 1):

@@ -16,7 +16,7 @@ from daf.sim.tables.struct import Tables
 
 
 @wp.func
-def use_chest(
+def try_use_chest(
     tables: Tables,
     worlds: Worlds,
     world: int,

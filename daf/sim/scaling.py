@@ -12,9 +12,9 @@ from daf.provenance.origin import Origin
 from daf.sim.simulation import Simulation
 from daf.sim.timing import (
     WARM_UP,
+    choose_clock,
     cycle_action_indices,
     format_median_and_range,
-    make_clock,
     measure_total_seconds,
     sample_random_moves,
 )
@@ -92,7 +92,7 @@ def _measure_speed_at_size(device: str, worlds: int, agents: int, side: int) -> 
         {"layout": layout | {"stations": STATIONS}}, name="room", source="daf.sim.scaling"
     )
     simulation = Simulation(mission, worlds, device, auto_reset=True)
-    clock = make_clock(simulation, torch.get_num_threads())
+    clock = choose_clock(simulation, torch.get_num_threads())
     actions = sample_random_moves(simulation)
     step = (
         _capture_step_graph(simulation) if torch.device(device).type == "cuda" else simulation.step

@@ -2,7 +2,7 @@
 
 import warp as wp
 
-from daf.sim.actions import apply_action, decode_action
+from daf.sim.actions import decode_action, try_apply_action
 from daf.sim.clipping import clip_station, maybe_clip_station
 from daf.sim.inventory import add_resource_within_limits
 from daf.sim.random import (
@@ -66,7 +66,7 @@ def apply_rules(tables: Tables, worlds: Worlds):
     # actions, in the drawn order
     for turn in range(tables.num_agents):
         agent = worlds.order[world, turn]
-        success = apply_action(tables, worlds, world, agent, step)
+        success = try_apply_action(tables, worlds, world, agent, step)
         worlds.success[world, agent] = success
         worlds.rewards[world, agent] = 0.0
         if not success:

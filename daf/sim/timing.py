@@ -27,14 +27,14 @@ def cycle_action_indices(num_steps: int) -> Iterable[int]:
     return islice(cycle(range(WARM_UP)), num_steps)
 
 
-def make_clock(simulation: Simulation, threads: int) -> Callable[[], float]:
-    """Return a clock in seconds.
+def choose_clock(simulation: Simulation, num_cpu_threads: int) -> Callable[[], float]:
+    """Choose a clock in seconds for the device of a simulation.
 
     It is the CPU time of this thread for 1 CPU thread, wall time for several. On a GPU it is wall
     time after all launched kernels finish.
     """
     if simulation.device == "cpu":
-        return time.thread_time if threads == 1 else time.perf_counter
+        return time.thread_time if num_cpu_threads == 1 else time.perf_counter
 
     def clock() -> float:
         wp.synchronize_device(simulation.device)

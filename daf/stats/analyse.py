@@ -36,9 +36,9 @@ from daf.stats.estimate import (
     Ceilings,
     MeanEstimate,
     Unit,
-    estimate_samples_mean,
+    estimate_unit_values_mean,
 )
-from daf.stats.evaluations import Evaluations, SamplesByPolicy, group_by_policy_and_mission
+from daf.stats.evaluations import Evaluations, UnitValuesByPolicy, group_by_policy_and_mission
 from daf.stats.family import Comparison, NamedPair, test_family
 from daf.stats.game_statistics import average_game_statistics
 from daf.stats.optimality_gap import estimate_optimality_gap
@@ -96,12 +96,14 @@ def analyse(
     options = {"confidence": confidence, "against": against, "margin": equivalence_margin}
     estimates = [
         item
-        for mission, samples in data.samples.items()
-        for item in _estimate_policies(data, samples, mission, confidence)
+        for mission, unit_values_by_policy in data.unit_values_by_mission.items()
+        for item in _estimate_policies(data, unit_values_by_policy, mission, confidence)
     ]
-    comparisons = _compare_policies(data.samples, data.ceilings, **options)
-    overall = _estimate_policies(data, data.overall_samples, None, confidence)
-    comparisons_overall = _compare_policies({None: data.overall_samples}, data.ceilings, **options)
+    comparisons = _compare_policies(data.unit_values_by_mission, data.ceilings, **options)
+    overall = _estimate_policies(data, data.overall_unit_values, None, confidence)
+    comparisons_overall = _compare_policies(
+        {None: data.overall_unit_values}, data.ceilings, **options
+    )
     return (
         _summarize_evaluations(data, confidence)
         | {
@@ -133,7 +135,10 @@ def _count_tested_pairs(**families: list[Comparison]) -> dict[str, int]:
 
 
 def _estimate_policies(
-    data: Evaluations, samples: SamplesByPolicy, mission_name: str | None, confidence: float
+    data: Evaluations,
+    unit_values_by_policy: UnitValuesByPolicy,
+    mission_name: str | None,
+    confidence: float,
 ) -> list[MeanEstimate]:
     """Estimate mean, median, IQM and optimality gap of each policy.
 
@@ -143,18 +148,18 @@ def _estimate_policies(
         {
             "policy": policy,
             "mission": mission_name,
-            "unit": sample.unit,
-            "claim": format_claim_subject(sample.unit),
+            "unit": unit_values.unit,
+            "claim": format_claim_subject(unit_values.unit),
         }
-        | estimate_samples_mean(sample, confidence)
-        | estimate_median_and_iqm(sample, confidence)
-        | estimate_optimality_gap(data.by_policy[policy], sample, data.ceilings, confidence)
-        for policy, sample in samples.items()
+        | estimate_unit_values_mean(unit_values, confidence)
+        | estimate_median_and_iqm(unit_values, confidence)
+        | estimate_optimality_gap(data.by_policy[policy], unit_values, data.ceilings, confidence)
+        for policy, unit_values in unit_values_by_policy.items()
     ]
 
 
 def _compare_policies(
-    samples_by_mission: Mapping[str, SamplesByPolicy] | Mapping[None, SamplesByPolicy],
+    unit_values_by_mission: Mapping[str, UnitValuesByPolicy] | Mapping[None, UnitValuesByPolicy],
     ceilings: Ceilings,
     *,
     confidence: float,
@@ -163,9 +168,9 @@ def _compare_policies(
 ) -> list[Comparison]:
     """Compare all pairs of policies on each mission as one family of tests."""
     named_pairs = [
-        NamedPair(a, b, mission, compare_pair(samples[a], samples[b], confidence))
-        for mission, samples in samples_by_mission.items()
-        for a, b in combinations(samples, 2)
+        NamedPair(a, b, mission, compare_pair(by_policy[a], by_policy[b], confidence))
+        for mission, by_policy in unit_values_by_mission.items()
+        for a, b in combinations(by_policy, 2)
         if against in (None, a, b)
     ]
     tested = test_family(
@@ -237,13 +242,13 @@ def _compute_score_profiles(data: Evaluations, confidence: float) -> ScoreProfil
     several = len(data.shared_missions) > 1
     return {
         "overall": (
-            compute_performance_profiles(data.overall_samples, confidence, data.ceilings)
+            compute_performance_profiles(data.overall_unit_values, confidence, data.ceilings)
             if several
             else None
         ),
         "missions": {
-            mission: compute_performance_profiles(samples, confidence, data.ceilings)
-            for mission, samples in data.samples.items()
+            mission: compute_performance_profiles(unit_values_by_policy, confidence, data.ceilings)
+            for mission, unit_values_by_policy in data.unit_values_by_mission.items()
         },
     }
 
@@ -260,31 +265,33 @@ def _rank_overall_and_by_mission(
     """Return the rankings and verdicts of each mission and overall."""
     shared = data.shared_missions
     scope = f"over {len(shared)} missions" if len(shared) > 1 else f"on {''.join(shared)}"
-    ranks, final = _rank_with_verdict(overall_estimates, overall_comparisons, scope, confidence)
+    ranking, winner = _rank_policies_and_name_winner(
+        overall_estimates, overall_comparisons, scope, confidence
+    )
     rankings, verdicts = {}, {}
     for mission in data.missions:
         items = [item for item in estimates if item["mission"] == mission]
         pairs = [pair for pair in comparisons if pair["mission"] == mission]
-        rankings[mission], verdicts[mission] = _rank_with_verdict(
+        rankings[mission], verdicts[mission] = _rank_policies_and_name_winner(
             items, pairs, f"on {mission}", confidence
         )
     return {
-        "ranking": {"overall": ranks, "missions": rankings},
+        "ranking": {"overall": ranking, "missions": rankings},
         "mission_verdicts": verdicts,
-        "best_policies": final["best_policies"],
-        "best_policy": final["best_policy"],
-        "best_policy_decided": final["decided"],
-        "undecided_with": final["undecided_with"],
-        "verdict": final["verdict"],
+        "best_policies": winner["best_policies"],
+        "best_policy": winner["best_policy"],
+        "best_policy_decided": winner["decided"],
+        "undecided_with": winner["undecided_with"],
+        "verdict": winner["verdict"],
     }
 
 
-def _rank_with_verdict(
+def _rank_policies_and_name_winner(
     estimates: list[MeanEstimate], comparisons: list[Comparison], scope_text: str, confidence: float
 ) -> tuple[list[RankedPolicy], Winner]:
     """Return the ranking, and its winner with the key `verdict`."""
-    ranks = rank_policies(estimates, comparisons)
-    winner = find_winner(ranks, comparisons)
+    ranking = rank_policies(estimates, comparisons)
+    winner = find_winner(ranking, comparisons)
     by_policy = {item["policy"]: item for item in estimates}
     text = format_verdict(winner, by_policy, comparisons, scope_text, confidence)
-    return ranks, winner | {"verdict": text}
+    return ranking, winner | {"verdict": text}

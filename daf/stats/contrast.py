@@ -26,8 +26,8 @@ from daf.stats.estimate import (
     ROUNDING,
     SEED,
     ErrorTerm,
-    Samples,
     Unit,
+    UnitValues,
     compute_error_term,
     join_notes,
 )
@@ -66,7 +66,7 @@ class _ErrorSources(NamedTuple):
     method: str
 
 
-def compute_contrast(a: Samples, b: Samples) -> Contrast:
+def compute_contrast(a: UnitValues, b: UnitValues) -> Contrast:
     """Compute the difference of two policies on the same missions, with its sources of error."""
     if a.unit == b.unit == SEED:
         method = "Welch's t on the means of the training seeds"
@@ -89,7 +89,7 @@ def compute_contrast(a: Samples, b: Samples) -> Contrast:
     )
 
 
-def _collect_fixed_error_sources(a: Samples, b: Samples) -> _ErrorSources:
+def _collect_fixed_error_sources(a: UnitValues, b: UnitValues) -> _ErrorSources:
     """Return the sources of error for two fixed policies, paired by world if possible."""
     weight = 1 / len(a.scores)
     terms, pairs = [], []
@@ -107,7 +107,7 @@ def _collect_fixed_error_sources(a: Samples, b: Samples) -> _ErrorSources:
     return _ErrorSources(terms, [], method)
 
 
-def _collect_mixed_error_sources(trained: Samples, fixed: Samples) -> _ErrorSources:
+def _collect_mixed_error_sources(trained: UnitValues, fixed: UnitValues) -> _ErrorSources:
     """Return the sources of error (seeds and worlds) for a trained and a fixed policy."""
     weight = 1 / len(trained.scores)
     terms, paired = [*trained.error_terms], True

@@ -62,7 +62,7 @@ class TInterval(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Samples:
+class UnitValues:
     """Unit values of one policy on some missions, the input of its estimate.
 
     Attributes:
@@ -150,9 +150,9 @@ def choose_independent_unit(policy_episodes: pd.DataFrame) -> Unit:
     return SEED if policy_episodes["training_seed"].nunique() >= 2 else EPISODE
 
 
-def collect_samples(
+def collect_unit_values(
     policy_episodes: pd.DataFrame, mission_names: Sequence[str], unit: Unit
-) -> Samples:
+) -> UnitValues:
     """Collect the unit values of one policy on some missions.
 
     Unit episode: one stratum per mission, because missions have separate worlds. Unit training
@@ -176,10 +176,10 @@ def collect_samples(
     rows = policy_episodes[policy_episodes["mission"].isin(list(scores))]
     counts = (len(rows), int(rows["training_seed"].nunique()))
     if unit == EPISODE:
-        return Samples(unit, [table.iloc[:, 0] for table in scores.values()], scores, *counts)
+        return UnitValues(unit, [table.iloc[:, 0] for table in scores.values()], scores, *counts)
     means = pd.DataFrame({mission: table.mean() for mission, table in scores.items()}).sort_index()
     if (means.notna().sum(axis=1) == 1).all():
-        return Samples(unit, [means[mission].dropna() for mission in means], scores, *counts)
+        return UnitValues(unit, [means[mission].dropna() for mission in means], scores, *counts)
     complete = means.dropna()
     if complete.empty:
         policy = policy_episodes["policy"].iloc[0]
@@ -189,7 +189,7 @@ def collect_samples(
         f"{num_excluded} run(s) not evaluated on every mission left out" if num_excluded else None
     )
     scores = {mission: table[complete.index] for mission, table in scores.items()}
-    return Samples(unit, [complete.mean(axis=1)], scores, *counts, note)
+    return UnitValues(unit, [complete.mean(axis=1)], scores, *counts, note)
 
 
 def estimate_mean(
@@ -207,23 +207,27 @@ def estimate_mean(
         mean, sd (between units; for several strata the root of their mean variance; None for one
         unit), low, high (all in score units), n_units, n_episodes, n_training_seeds, note.
     """
-    return estimate_samples_mean(collect_samples(policy_episodes, mission_names, unit), confidence)
+    return estimate_unit_values_mean(
+        collect_unit_values(policy_episodes, mission_names, unit), confidence
+    )
 
 
-def estimate_samples_mean(sample: Samples, confidence: float) -> MeanEstimate:
+def estimate_unit_values_mean(unit_values: UnitValues, confidence: float) -> MeanEstimate:
     """Estimate the mean of unit values; see `estimate_mean` for the output."""
-    has_variance = all(len(stratum) > 1 for stratum in sample.strata)
-    interval = t_interval(sample.mean, sample.error_terms, confidence)
-    variances = [unbiased_variance(stratum) for stratum in sample.strata] if has_variance else []
+    has_variance = all(len(stratum) > 1 for stratum in unit_values.strata)
+    interval = t_interval(unit_values.mean, unit_values.error_terms, confidence)
+    variances = (
+        [unbiased_variance(stratum) for stratum in unit_values.strata] if has_variance else []
+    )
     return {
-        "mean": sample.mean,
+        "mean": unit_values.mean,
         "sd": math.sqrt(sum(variances) / len(variances)) if has_variance else None,
         "low": interval.low,
         "high": interval.high,
-        "n_units": sum(len(stratum) for stratum in sample.strata),
-        "n_episodes": sample.n_episodes,
-        "n_training_seeds": sample.n_training_seeds,
-        "note": join_notes(sample.note, interval.note),
+        "n_units": sum(len(stratum) for stratum in unit_values.strata),
+        "n_episodes": unit_values.n_episodes,
+        "n_training_seeds": unit_values.n_training_seeds,
+        "note": join_notes(unit_values.note, interval.note),
     }
 
 

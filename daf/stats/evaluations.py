@@ -6,9 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from daf.stats.estimate import Ceilings, Samples, Unit, choose_independent_unit, collect_samples
+from daf.stats.estimate import (
+    Ceilings,
+    Unit,
+    UnitValues,
+    choose_independent_unit,
+    collect_unit_values,
+)
 
-SamplesByPolicy = dict[str, Samples]
+UnitValuesByPolicy = dict[str, UnitValues]
 """Unit values of each policy on the same missions."""
 
 
@@ -23,8 +29,8 @@ class Evaluations:
         missions: all missions, sorted.
         shared_missions: missions with episodes of every policy, sorted.
         ceilings: see `Ceilings`.
-        samples: unit values by mission and policy.
-        overall_samples: unit values of each policy on the shared missions.
+        unit_values_by_mission: unit values by mission and policy.
+        overall_unit_values: unit values of each policy on the shared missions.
     """
 
     by_policy: dict[str, pd.DataFrame]
@@ -33,8 +39,8 @@ class Evaluations:
     missions: list[str]
     shared_missions: list[str]
     ceilings: Ceilings
-    samples: dict[str, SamplesByPolicy]
-    overall_samples: SamplesByPolicy
+    unit_values_by_mission: dict[str, UnitValuesByPolicy]
+    overall_unit_values: UnitValuesByPolicy
 
 
 def group_by_policy_and_mission(
@@ -53,11 +59,13 @@ def group_by_policy_and_mission(
     evaluated = {policy: set(rows["mission"]) for policy, rows in by_policy.items()}
     missions = sorted(set(episodes["mission"]))
     shared = sorted(set.intersection(*evaluated.values()))
-    samples: dict[str, SamplesByPolicy] = {mission: {} for mission in missions}
+    unit_values_by_mission: dict[str, UnitValuesByPolicy] = {mission: {} for mission in missions}
     for (mission, policy), rows in episodes.groupby(["mission", "policy"], sort=True):
-        samples[mission][policy] = collect_samples(rows, [mission], units[policy])
-    overall_samples: SamplesByPolicy = {
-        policy: collect_samples(rows, shared, units[policy])
+        unit_values_by_mission[mission][policy] = collect_unit_values(
+            rows, [mission], units[policy]
+        )
+    overall_unit_values: UnitValuesByPolicy = {
+        policy: collect_unit_values(rows, shared, units[policy])
         for policy, rows in by_policy.items()
         if shared
     }
@@ -68,8 +76,8 @@ def group_by_policy_and_mission(
         missions=missions,
         shared_missions=shared,
         ceilings=_ceilings_with_overall_mean(ceilings, missions, shared),
-        samples=samples,
-        overall_samples=overall_samples,
+        unit_values_by_mission=unit_values_by_mission,
+        overall_unit_values=overall_unit_values,
     )
 
 

@@ -16,7 +16,7 @@ from daf.stats.estimate import EPISODE, Ceilings
 from daf.stats.holm import holm_adjust
 from daf.stats.pair import PairResult
 from daf.stats.permutation import min_sign_flip_p_value, min_welch_permutation_p_value
-from daf.stats.power import find_further_units_for_power, find_smallest_sufficient_count
+from daf.stats.power import find_additional_sample_size, find_smallest_sufficient_count
 
 BETTER, WORSE, EQUIVALENT, UNDECIDED = "better", "worse", "equivalent", "undecided"
 NOT_TESTED = "not tested"
@@ -173,7 +173,7 @@ def _find_further_units(
         return None
     n = pair.min_sample_size
     if pair.has_variation:
-        extra = find_further_units_for_power(
+        extra = find_additional_sample_size(
             comparison["difference"], pair.contrast.error_terms, n, significance_level
         )
     elif pair.contrast.pairs or comparison["unit"] == MIXED:

@@ -17,7 +17,7 @@ from daf.stats.estimate import (
     EPISODE,
     NO_VARIATION,
     SEED,
-    Samples,
+    UnitValues,
     join_notes,
     t_interval,
     unbiased_variance,
@@ -80,7 +80,7 @@ class _EffectSize(NamedTuple):
     name: str
 
 
-def compare_pair(a: Samples, b: Samples, confidence: float) -> PairResult:
+def compare_pair(a: UnitValues, b: UnitValues, confidence: float) -> PairResult:
     """Compute the difference of two policies with interval, tests and effect size.
 
     Args:
@@ -130,7 +130,7 @@ def compare_pair(a: Samples, b: Samples, confidence: float) -> PairResult:
     )
 
 
-def _run_permutation_test(a: Samples, b: Samples, contrast: Contrast) -> _PermutationTest:
+def _run_permutation_test(a: UnitValues, b: UnitValues, contrast: Contrast) -> _PermutationTest:
     """Test the difference by sign flips or by a permutation, whichever the unit of the pair has."""
     equal = contrast.difference == 0  # sums of rounding errors may differ
     if contrast.pairs:
@@ -144,7 +144,7 @@ def _run_permutation_test(a: Samples, b: Samples, contrast: Contrast) -> _Permut
     return _PermutationTest(None, None)
 
 
-def _compute_effect_size(a: Samples, b: Samples, contrast: Contrast) -> _EffectSize:
+def _compute_effect_size(a: UnitValues, b: UnitValues, contrast: Contrast) -> _EffectSize:
     """Return the difference in standard deviations, corrected for small samples, and its name.
 
     Two trained policies, or fixed policies on different worlds: Hedges' g, with the pooled standard

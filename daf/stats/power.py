@@ -8,6 +8,7 @@ from scipy import special
 from daf.stats.estimate import ErrorTerm
 
 POWER = 0.8
+"""Power of a test that a study needs (Cohen 1988)."""
 MAX_UNITS = 1_000_000
 """Upper limit of the number of units; a difference that needs more counts as undetectable."""
 
@@ -43,13 +44,14 @@ def compute_t_test_power(
     return float(1 - above + below)
 
 
-def find_further_units_for_power(
+def find_additional_sample_size(
     true_difference: float,
     error_terms: Sequence[ErrorTerm],
     observed_sample_size: int,
     significance_level: float,
+    target_power: float = POWER,
 ) -> int | None:
-    """Return the smallest number of additional units that gives a power of 80 %.
+    """Return the smallest number of additional units that gives the target power.
 
     Args:
         true_difference: true difference, in score units.
@@ -57,6 +59,7 @@ def find_further_units_for_power(
         observed_sample_size: observed number of units; those of all error terms grow in
             proportion.
         significance_level: level of the test.
+        target_power: power to reach, between 0 and 1.
 
     Returns:
         at least 1; None if `MAX_UNITS` units are not sufficient, as for a difference of 0.
@@ -69,7 +72,7 @@ def find_further_units_for_power(
                 (observed_sample_size + extra) / observed_sample_size,
                 significance_level,
             )
-            >= POWER
+            >= target_power
         )
     )
 

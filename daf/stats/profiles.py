@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from daf.stats.estimate import SEED, Ceilings, Samples
+from daf.stats.estimate import SEED, Ceilings, UnitValues
 from daf.stats.proportions import wilson_interval
 
 POINTS = 41
@@ -43,7 +43,7 @@ class _Curve(NamedTuple):
 
 
 def compute_performance_profiles(
-    samples: Mapping[str, Samples],
+    unit_values_by_policy: Mapping[str, UnitValues],
     confidence: float,
     ceilings: Ceilings,
 ) -> Profile | None:
@@ -56,7 +56,7 @@ def compute_performance_profiles(
     fractions of the ceilings and the missions have equal weights.
 
     Args:
-        samples: unit values of each policy, all on the same missions.
+        unit_values_by_policy: unit values of each policy, all on the same missions.
         confidence: coverage of the intervals.
         ceilings: ceilings by mission.
 
@@ -65,7 +65,7 @@ def compute_performance_profiles(
         curves: [{policy, share, low, high}], each [thresholds], bounds None for a single unit.
         None over several missions with an unknown ceiling.
     """
-    missions = list(next(iter(samples.values())).scores)
+    missions = list(next(iter(unit_values_by_policy.values())).scores)
     scales = dict.fromkeys(missions, 1.0)
     if len(missions) > 1:
         scales = {mission: ceiling for mission in missions if (ceiling := ceilings.get(mission))}
@@ -73,20 +73,25 @@ def compute_performance_profiles(
             return None
         thresholds = np.linspace(0.0, 1.0, POINTS)
     else:
-        thresholds = _choose_thresholds(samples, missions[0], ceilings.get(missions[0]))
+        thresholds = _choose_thresholds(
+            unit_values_by_policy, missions[0], ceilings.get(missions[0])
+        )
     curves = [
         {"policy": policy}
-        | _curve_to_json(_compute_profile_curve(sample, scales, thresholds, confidence))
-        for policy, sample in samples.items()
+        | _curve_to_json(_compute_profile_curve(unit_values, scales, thresholds, confidence))
+        for policy, unit_values in unit_values_by_policy.items()
     ]
     return {"thresholds": thresholds.tolist(), "curves": curves}
 
 
 def _choose_thresholds(
-    samples: Mapping[str, Samples], mission_name: str, ceiling: float | None
+    unit_values_by_policy: Mapping[str, UnitValues], mission_name: str, ceiling: float | None
 ) -> np.ndarray:
     """Return thresholds from the lowest score, or 0, to the ceiling, or the highest score."""
-    scores = [sample.scores[mission_name].to_numpy() for sample in samples.values()]
+    scores = [
+        unit_values.scores[mission_name].to_numpy()
+        for unit_values in unit_values_by_policy.values()
+    ]
     low = min(0.0, *(float(np.nanmin(values)) for values in scores))
     high = max(float(np.nanmax(values)) for values in scores)
     high = max(high, ceiling or low)
@@ -94,21 +99,24 @@ def _choose_thresholds(
 
 
 def _compute_profile_curve(
-    sample: Samples, score_scales: Mapping[str, float], thresholds: np.ndarray, confidence: float
+    unit_values: UnitValues,
+    score_scales: Mapping[str, float],
+    thresholds: np.ndarray,
+    confidence: float,
 ) -> _Curve:
     fractions = {
         mission: _fraction_reaching_thresholds(scores / score_scales[mission], thresholds)
-        for mission, scores in sample.scores.items()
+        for mission, scores in unit_values.scores.items()
     }
-    if sample.unit == SEED and len(sample.strata) == 1:
+    if unit_values.unit == SEED and len(unit_values.strata) == 1:
         return _mean_curve_of_runs(np.mean(list(fractions.values()), axis=0), confidence)
-    if sample.unit == SEED:
+    if unit_values.unit == SEED:
         curves = [_mean_curve_of_runs(values, confidence) for values in fractions.values()]
     else:
         curves = []
         for mission, values in fractions.items():
             fraction = values.mean(axis=1)
-            low, high = wilson_interval(fraction, len(sample.scores[mission]), confidence)
+            low, high = wilson_interval(fraction, len(unit_values.scores[mission]), confidence)
             curves.append(_Curve(fraction, fraction - low, high - fraction))
     fraction = np.mean([curve.fraction for curve in curves], axis=0)
     downs = [curve.down for curve in curves if curve.down is not None]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import optimize, special
 
-from daf.stats.estimate import EPISODE, SEED, Floats, Samples
+from daf.stats.estimate import EPISODE, SEED, Floats, UnitValues
 
 Interval = tuple[float, float]
 """Lower and upper bound."""
@@ -58,7 +58,7 @@ def wilson_interval(
     return np.clip(middle - half, 0.0, 1.0), np.clip(middle + half, 0.0, 1.0)
 
 
-def probability_of_improvement(a: Samples, b: Samples, confidence: float) -> dict[str, float]:
+def probability_of_improvement(a: UnitValues, b: UnitValues, confidence: float) -> dict[str, float]:
     """Compute the probability that `a` scores higher than `b`; ties count half.
 
     The probability of improvement (Agarwal et al. 2021). Two trained policies: a random training
@@ -99,7 +99,7 @@ def probability_of_improvement(a: Samples, b: Samples, confidence: float) -> dic
 
 
 def _improvement_on_mission(
-    a: Samples, b: Samples, mission_name: str, confidence: float
+    a: UnitValues, b: UnitValues, mission_name: str, confidence: float
 ) -> _Proportion:
     """Return the probability of improvement on one mission, and its interval."""
     if a.unit == b.unit == EPISODE:

@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from daf.stats.estimate import ErrorTerm, Samples, t_interval, unbiased_variance
+from daf.stats.estimate import ErrorTerm, UnitValues, t_interval, unbiased_variance
 from daf.stats.permutation import random_generator_from_name
 from daf.stats.proportions import Interval, combine_independent_intervals
 
@@ -43,63 +43,64 @@ MIN_UNITS, MIN_UNITS_PER_STRATUM, SKEW_SAFE_UNITS = 5, 10, 30
 without a warning about skewed scores."""
 
 
-def iqm_weights(draw_counts: np.ndarray) -> np.ndarray:
+def iqm_weights(sorted_value_counts: np.ndarray) -> np.ndarray:
     """Return the weights of sorted values in the interquartile mean, float64 [..., n].
 
     A quarter of all draws, rounded down, is trimmed at each end, as in scipy's trimmed mean and in
     Agarwal et al. (2021).
 
     Args:
-        draw_counts: number of draws of each value [..., n].
+        sorted_value_counts: number of draws of each value [..., n].
     """
-    return _trimmed_mean_weights(
-        draw_counts, lambda total: total // 4, lambda total: total - total // 4
+    num_draws = sorted_value_counts.sum(axis=-1, keepdims=True)
+    return _compute_trimmed_mean_weights(
+        sorted_value_counts, num_draws // 4, num_draws - num_draws // 4
     )
 
 
-def median_weights(draw_counts: np.ndarray) -> np.ndarray:
+def median_weights(sorted_value_counts: np.ndarray) -> np.ndarray:
     """Return the weights of sorted values in the median; see `iqm_weights`."""
-    return _trimmed_mean_weights(
-        draw_counts, lambda total: (total - 1) // 2, lambda total: total // 2 + 1
+    num_draws = sorted_value_counts.sum(axis=-1, keepdims=True)
+    return _compute_trimmed_mean_weights(
+        sorted_value_counts, (num_draws - 1) // 2, num_draws // 2 + 1
     )
 
 
-def _trimmed_mean_weights(
-    draw_counts: np.ndarray,
-    first_draw_from_total: Callable[[np.ndarray], np.ndarray],
-    end_draw_from_total: Callable[[np.ndarray], np.ndarray],
+def _compute_trimmed_mean_weights(
+    sorted_value_counts: np.ndarray,
+    lower_trim_index: np.ndarray,
+    upper_trim_index: np.ndarray,
 ) -> np.ndarray:
     """Return the weights of sorted values in the mean of the draws that trimming leaves.
 
     Args:
-        draw_counts: number of draws of each value [..., n].
-        first_draw_from_total: maps the number of draws [..., 1] to the first averaged draw.
-        end_draw_from_total: maps the number of draws [..., 1] to the draw after the last one.
+        sorted_value_counts: number of draws of each value [..., n].
+        lower_trim_index: index of the first averaged draw [..., 1].
+        upper_trim_index: index of the draw after the last averaged one [..., 1].
 
     Returns:
         float64 [..., n], fraction of each value in these draws.
     """
-    cumulative = np.cumsum(draw_counts, axis=-1)
-    total = cumulative[..., -1:]
-    first, end = first_draw_from_total(total), end_draw_from_total(total)
-    inside = np.minimum(cumulative, end) - np.maximum(cumulative - draw_counts, first)
-    return np.maximum(inside, 0) / (end - first)
+    cumulative = np.cumsum(sorted_value_counts, axis=-1)
+    upper_bound = np.minimum(cumulative, upper_trim_index)
+    lower_bound = np.maximum(cumulative - sorted_value_counts, lower_trim_index)
+    return np.maximum(upper_bound - lower_bound, 0) / (upper_trim_index - lower_trim_index)
 
 
-def estimate_median_and_iqm(sample: Samples, confidence: float) -> RobustEstimate:
+def estimate_median_and_iqm(unit_values: UnitValues, confidence: float) -> RobustEstimate:
     """Estimate median and interquartile mean of the units with intervals.
 
     Several strata are averaged with equal weights.
 
     Args:
-        sample: unit values of one policy.
+        unit_values: unit values of one policy.
         confidence: coverage of the intervals.
 
     Returns:
         median, median_low, median_high, iqm, iqm_low, iqm_high in score units, with bounds None for
         too few units; robust_note: restrictions, or None.
     """
-    strata = [np.sort(stratum.to_numpy(dtype=float)) for stratum in sample.strata]
+    strata = [np.sort(stratum.to_numpy(dtype=float)) for stratum in unit_values.strata]
     fewest = min(map(len, strata))
     results: RobustEstimate = {}
     notes = []

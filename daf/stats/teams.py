@@ -19,9 +19,9 @@ from daf.stats.estimate import (
     TInterval,
     Unit,
     choose_independent_unit,
-    collect_samples,
+    collect_unit_values,
     compute_error_term,
-    estimate_samples_mean,
+    estimate_unit_values_mean,
     join_notes,
     t_interval,
 )
@@ -47,7 +47,7 @@ def analyse_teams(
     Returns:
         dict of plain values; `mission` is None for the mean over missions with equal weights.
         `teams`: {team: {mission: {policy: agents}}}; `replacement`;
-        `mixed`: [{team, mission, unit, claim} and the output of `estimate.estimate_samples_mean`];
+        `mixed`: [{team, mission, unit, claim} and the output of `estimate.estimate_mean`];
         `values`: [{policy, mission} and the output of `value_over_replacement`];
         `pairs`, `gaps`: [{mission} and the output of `compute_cross_play`].
 
@@ -98,7 +98,9 @@ def analyse_teams(
 def _estimate_team_score(team_episodes: pd.DataFrame, confidence: float) -> dict[str, Any]:
     unit = choose_independent_unit(team_episodes)
     missions = sorted(set(team_episodes["mission"]))
-    summary = estimate_samples_mean(collect_samples(team_episodes, missions, unit), confidence)
+    summary = estimate_unit_values_mean(
+        collect_unit_values(team_episodes, missions, unit), confidence
+    )
     return {"unit": unit, "claim": format_claim_subject(unit)} | summary
 
 
@@ -161,7 +163,7 @@ def compute_cross_play(
         confidence: coverage of the intervals.
 
     Returns:
-        pairs: [{a, b (sorted), unit, claim} and the output of `estimate.estimate_samples_mean`],
+        pairs: [{a, b (sorted), unit, claim} and the output of `estimate.estimate_mean`],
         sorted;
         gaps: [{policy, gap, low, high, unit, claim, method, n_training_seeds, note}] of the
         policies with both self-play and other pairings.
@@ -239,7 +241,7 @@ def _estimate_difference(
         difference, terms = by_seed.mean(), [compute_error_term(by_seed)]
         unit, method = SEED, "paired t over training seeds"
     elif not (a.empty or b.empty):
-        sides = (collect_samples(rows, missions, unit) for rows, unit in zip((a, b), units))
+        sides = (collect_unit_values(rows, missions, unit) for rows, unit in zip((a, b), units))
         contrast = compute_contrast(*sides)
         difference, terms = contrast.difference, contrast.error_terms
         unit, method, note = contrast.unit, contrast.method, contrast.note

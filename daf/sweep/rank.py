@@ -10,7 +10,12 @@ import pandas as pd
 from daf.config import ConfigError, DAFSweepConfig
 from daf.files import strict_json
 from daf.stats.episode_table import check_and_sort_episodes
-from daf.stats.estimate import MeanEstimate, choose_independent_unit, collect_samples, estimate_mean
+from daf.stats.estimate import (
+    MeanEstimate,
+    choose_independent_unit,
+    collect_unit_values,
+    estimate_mean,
+)
 from daf.stats.family import Comparison, NamedPair, test_family
 from daf.stats.pair import compare_pair
 from daf.sweep.objective import compute_outcomes
@@ -152,14 +157,19 @@ def compare_with_best(
     Returns:
         Comparison by `test_family` for each other trial: the best minus the other.
     """
-    samples = {
-        trial: collect_samples(table, sorted(set(table["mission"])), choose_independent_unit(table))
+    unit_values_by_trial = {
+        trial: collect_unit_values(
+            table, sorted(set(table["mission"])), choose_independent_unit(table)
+        )
         for trial, table in episodes_by_trial.items()
         if trial in (best_trial, *other_trials)
     }
     pairs = [
         NamedPair(
-            best_trial, trial, None, compare_pair(samples[best_trial], samples[trial], CONFIDENCE)
+            best_trial,
+            trial,
+            None,
+            compare_pair(unit_values_by_trial[best_trial], unit_values_by_trial[trial], CONFIDENCE),
         )
         for trial in other_trials
     ]

@@ -14,14 +14,14 @@ DEFAULT_ETA = 3.0
 MAX_RUNGS = 10_000
 
 
-def num_trials_by_rung(sweep: DAFSweepConfig, num_trials: int) -> list[int]:
+def num_trials_by_rung(sweep: DAFSweepConfig, num_first_rung_trials: int) -> list[int]:
     """Return the number of trials of each rung.
 
     Args:
         sweep: configuration of the sweep.
-        num_trials: number of trials of the first rung.
+        num_first_rung_trials: number of trials of the first rung.
     """
-    sizes = [num_trials]
+    sizes = [num_first_rung_trials]
     while sizes[-1] > 1 and len(sizes) < (sweep.rungs or MAX_RUNGS):
         sizes.append(_num_survivors(sweep, sizes[-1]))
     return sizes

@@ -25,7 +25,7 @@ from daf.config.search_space import (
     parameter_target,
 )
 from daf.plan.foreign_policy_checker import convert_init_kwargs, thread_policy_checker
-from daf.policies.registry import is_foreign
+from daf.policies.registry import runs_foreign_code
 from daf.provenance.hashing import digest
 from daf.sweep.points import Point, select_probe_values
 
@@ -78,15 +78,15 @@ def round_for_comparison(mean: float) -> float:
     return float(f"{mean:.12g}")
 
 
-def name_trials(points: Sequence[Point], existing_names: Sequence[str] = ()) -> list[Trial]:
+def name_trials(points: Sequence[Point], names_taken: Sequence[str] = ()) -> list[Trial]:
     """Return trials with unique names: the values if they fit into a name, else a hash of them.
 
     Args:
         points: values of each trial.
-        existing_names: names of the trials of earlier rounds.
+        names_taken: names of the trials of earlier rounds.
     """
     texts = ["_".join(f"{name}-{value}" for name, value in p.items()) for p in points]
-    counts = Counter([*texts, *existing_names])
+    counts = Counter([*texts, *names_taken])
     return [
         Trial(
             text if counts[text] == 1 and _is_valid_trial_name(text) else f"trial-{digest(p)[:8]}",
@@ -252,7 +252,7 @@ def _check_targets_are_unique(targets: dict[str, ParameterTarget]) -> None:
 
 
 def _accepted_init_kwargs(class_path: str) -> list[str] | None:
-    if is_foreign(class_path):
+    if runs_foreign_code(class_path):
         return thread_policy_checker().inspect_class(class_path).accepted_init_kwargs
     from daf.policies.factory import accepted_init_kwarg_names  # imports torch
 

@@ -5,7 +5,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from daf.system.limits import EnvironmentCheckError
+from daf.system.limits import MachineCheckError
 
 CACHE_VARIABLE = "XDG_CACHE_HOME"
 """Environment variable with the cache folder of Snakemake, Warp and other libraries."""
@@ -18,14 +18,12 @@ def set_writable_cache_folder() -> None:
     the temporary files, which needs neither a home folder nor a user name.
 
     Raises:
-        EnvironmentCheckError: the folder is not writable, or other users can write to it.
+        MachineCheckError: the folder is not writable, or other users can write to it.
     """
     configured, home = os.environ.get(CACHE_VARIABLE), os.path.expanduser("~")
     if configured:
         if problem := _find_write_error(Path(configured)):
-            raise EnvironmentCheckError(
-                f"{CACHE_VARIABLE}: {configured} cannot be written ({problem})"
-            )
+            raise MachineCheckError(f"{CACHE_VARIABLE}: {configured} cannot be written ({problem})")
     elif not os.path.isabs(home) or _find_write_error(Path(home, ".cache")):
         os.environ[CACHE_VARIABLE] = str(_make_private_cache_folder())
 
@@ -43,7 +41,7 @@ def _make_private_cache_folder() -> Path:
         is_safe = is_private and stat.S_ISDIR(status.st_mode)
         problem = _find_write_error(folder) if is_safe else "other users can write to it"
     if problem:
-        raise EnvironmentCheckError(
+        raise MachineCheckError(
             f"caches: {folder} cannot be used ({problem}); set {CACHE_VARIABLE} to another folder"
         )
     return folder

@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from daf.system.gpus import visible_gpus
-from daf.system.limits import LOW_MEMORY_ENVIRONMENT
+from daf.system.limits import LOW_MEMORY_ENV_VARS
 
 POLL_SECONDS = 0.2
 MIB = 2**20
@@ -46,7 +46,7 @@ def limit_memory(limit_mb: float) -> Iterator[None]:
             allocate half of it.
     """
     previous = soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    limit = int(max(limit_mb, _used_memory_mb() + limit_mb / 2) * MIB)
+    limit = int(max(limit_mb, _read_data_memory_mib() + limit_mb / 2) * MIB)
     if not visible_gpus() and (soft == resource.RLIM_INFINITY or soft > limit):
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
     try:
@@ -55,8 +55,8 @@ def limit_memory(limit_mb: float) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_DATA, previous)
 
 
-def _used_memory_mb() -> float:
-    """Return the memory of this process that RLIMIT_DATA includes, in MiB."""
+def _read_data_memory_mib() -> float:
+    """Read the memory of this process that RLIMIT_DATA includes, in MiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[5])
     return pages * resource.getpagesize() / MIB
 
@@ -88,7 +88,7 @@ class LimitedProcess:
     def __init__(self, command: Sequence[str], limits: ProcessLimits, **options: Any):
         self.limits = limits
         self.violation: str | None = None
-        options["env"] = options.get("env", os.environ) | LOW_MEMORY_ENVIRONMENT
+        options["env"] = options.get("env", os.environ) | LOW_MEMORY_ENV_VARS
         self.process = subprocess.Popen(command, start_new_session=True, **options)
         self._finished = threading.Event()
         try:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 KIB, MIB = 2**10, 2**20
-LOW_MEMORY_ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system", "RUST_BACKTRACE": "0"}
+LOW_MEMORY_ENV_VARS = {"ARROW_DEFAULT_MEMORY_POOL": "system", "RUST_BACKTRACE": "0"}
 """Environment variables of processes with a memory limit.
 
 The default memory pool of pyarrow reserves 1 GiB of address space. Rust with a backtrace hangs when
@@ -17,7 +17,7 @@ YEARS = range(1980, 2100)
 """Years that archives and file systems can represent."""
 
 
-class EnvironmentCheckError(RuntimeError):
+class MachineCheckError(RuntimeError):
     """Insufficient machine or installation; the message names the cause in one line."""
 
 
@@ -56,10 +56,10 @@ class ResourceLimit:
         """Check that the limit is sufficient.
 
         Raises:
-            EnvironmentCheckError: the limit is below its minimum.
+            MachineCheckError: the limit is below its minimum.
         """
         if self.soft_limit < self.minimum:
-            raise EnvironmentCheckError(
+            raise MachineCheckError(
                 f"limited to {self}; DAF needs {self._format_amount(self.minimum)}"
             )
 
@@ -89,7 +89,7 @@ def check_memory_limits() -> None:
     """Check that this process has enough memory for its libraries.
 
     Raises:
-        EnvironmentCheckError: a limit is too low; the message names it.
+        MachineCheckError: a limit is too low; the message names it.
     """
     for limit in MEMORY_LIMITS:
         limit.check_sufficient()
@@ -99,7 +99,7 @@ def check_limits_and_clock() -> None:
     """Check that limits and clock of this process are sufficient for a workflow.
 
     Raises:
-        EnvironmentCheckError: a limit is too low or the clock is wrong; the message names it.
+        MachineCheckError: a limit is too low or the clock is wrong; the message names it.
     """
     for limit in LIMITS:
         limit.check_sufficient()
@@ -110,11 +110,11 @@ def check_system_clock_year() -> None:
     """Check that the clock shows a year that sidecars can represent.
 
     Raises:
-        EnvironmentCheckError: the clock is wrong; the message contains its date.
+        MachineCheckError: the clock is wrong; the message contains its date.
     """
     now = datetime.fromtimestamp(time.time(), UTC)
     if now.year not in YEARS:
-        raise EnvironmentCheckError(
+        raise MachineCheckError(
             f"system clock: got {now:%Y-%m-%d}; expected a year from {YEARS[0]} to {YEARS[-1]}"
         )
 

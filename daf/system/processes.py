@@ -36,16 +36,16 @@ def adopt_orphans() -> None:
     _prctl(SET_CHILD_SUBREAPER, 1)
 
 
-def kill_descendants(grace_seconds: float = 0.0) -> int:
-    """Kill all descendants of this process.
+def wait_then_kill_descendants(wait_seconds: float) -> int:
+    """Wait for all descendants of this process, and kill those that do not end in time.
 
     Args:
-        grace_seconds: time to wait before the kill.
+        wait_seconds: time to wait before the kill, in s.
 
     Returns:
         number of killed processes.
     """
-    deadline, num_killed = time.monotonic() + grace_seconds, 0
+    deadline, num_killed = time.monotonic() + wait_seconds, 0
     while living := _living_descendants(psutil.Process()):
         if time.monotonic() < deadline:
             time.sleep(0.02)

@@ -8,7 +8,7 @@ import torch
 import yaml
 
 from daf.config import BenchmarkConfig
-from daf.jobs.environment_check import run_environment_checks
+from daf.jobs.environment_check import run_machine_checks
 from daf.missions import built_in_missions, load_mission
 from daf.plan import make_plan
 from daf.policies import Game
@@ -264,7 +264,7 @@ def test_nonfinite_weights(weights, plan_refused):
 
 
 def test_too_little_disk(tmp_path):
-    result = run_environment_checks(tmp_path / "results", needed_disk_mb=1e12, device="cpu")
+    result = run_machine_checks(tmp_path / "results", needed_disk_mb=1e12, device="cpu")
     checks = {check["name"]: check for check in result["checks"]}
     assert not result["ok"]
     assert [name for name, check in checks.items() if not check["ok"]] == ["disk"]

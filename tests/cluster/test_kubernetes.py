@@ -103,7 +103,9 @@ def check_job(job: dict) -> None:
 
 def make_manifest(**changes) -> dict:
     arguments = (
-        {"name": "daf-1", "working_directory": "/work", "script": "/work/x.sh"} | NEEDS | changes
+        {"name": "daf-1", "working_directory": "/work", "script_path": "/work/x.sh"}
+        | NEEDS
+        | changes
     )
     return build_job_manifest(load_yaml(TEMPLATE), **arguments)
 

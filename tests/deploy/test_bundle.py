@@ -19,7 +19,7 @@ from daf.deploy.archive import read_archive, unpack_members
 from daf.deploy.contents import Bundle, Score
 from daf.deploy.export import verify_and_export_network
 from daf.deploy.golden import STEPS, find_weight_checksum_problems
-from daf.deploy.verify import equal_means_p_value, equal_spreads_p_value, verify_bundle
+from daf.deploy.verify import compute_brown_forsythe_p_value, compute_welch_p_value, verify_bundle
 from daf.evaluation.evaluate import evaluate
 from daf.orchestrators.snakemake_command import snakemake_command
 from daf.plan import make_plan
@@ -120,8 +120,10 @@ def test_differences_from_manifest(bundle, tmp_path):
 ])  # fmt: skip
 def test_spread_p_value(hearts, differs):
     fresh = np.array([4.0, 5.0, 6.0, 5.0] * 12)
-    assert (equal_spreads_p_value(fresh, Score.from_hearts(hearts, 0.95)) < 0.0005) is differs
-    assert equal_means_p_value(fresh, Score.from_hearts(hearts, 0.95)) == 1.0
+    assert (
+        compute_brown_forsythe_p_value(fresh, Score.from_hearts(hearts, 0.95)) < 0.0005
+    ) is differs
+    assert compute_welch_p_value(fresh, Score.from_hearts(hearts, 0.95)) == 1.0
 
 
 def test_false_positive_rate():
@@ -129,7 +131,7 @@ def test_false_positive_rate():
     chance = np.random.default_rng(7)
     drawn = [np.minimum(chance.geometric(0.2, (2, 40)), 12) for _ in range(300)]
     p_values = [
-        equal_spreads_p_value(a.astype(float), Score.from_hearts(b.tolist(), 0.95))
+        compute_brown_forsythe_p_value(a.astype(float), Score.from_hearts(b.tolist(), 0.95))
         for a, b in drawn
     ]
     assert sum(p < 0.05 for p in p_values) < 30

@@ -227,7 +227,7 @@ def test_resume_state_is_not_written_through_links(name, tmp_path, outside_file)
         (folder / name).symlink_to(outside_file)
     try:
         with ResumeState(folder, "f", report=lambda line: None) as resume:
-            resume.save_if_due(lambda: {"x": torch.zeros(3)}, is_last_update=True)
+            resume.save_if_due(lambda: {"x": torch.zeros(3)}, force_save=True)
     except UnsafeFileError:
         assert name != "state.pt"
     assert not (tmp_path / "elsewhere").exists() or not os.listdir(tmp_path / "elsewhere")

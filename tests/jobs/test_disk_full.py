@@ -143,9 +143,9 @@ def test_disk_full_at_any_moment(write, disk, capfd):
 def test_failed_save_keeps_the_previous_resume_state(disk):
     messages = []
     with ResumeState(disk / "run", "fingerprint", save_seconds=0, report=messages.append) as resume:
-        resume.save_if_due(lambda: {"x": torch.ones(1000)}, is_last_update=False)
+        resume.save_if_due(lambda: {"x": torch.ones(1000)}, force_save=False)
         resume._next_save = 0.0
-        resume.save_if_due(lambda: {"x": torch.ones(200_000)}, is_last_update=False)
+        resume.save_if_due(lambda: {"x": torch.ones(200_000)}, force_save=False)
         assert len(resume.load("cpu")["x"]) == 1000
     assert messages == [
         f"{disk}/run/state.pt: state not saved (No space left on device); the previous state stays"

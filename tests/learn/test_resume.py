@@ -30,11 +30,11 @@ class StopsAfter(ResumeState):
         self.remaining, self.signal = update, number
         return self
 
-    def save_if_due(self, get_state, is_last_update):
+    def save_if_due(self, get_state, force_save):
         self.remaining -= 1
         if self.remaining == 0:
             os.kill(os.getpid(), self.signal)
-        super().save_if_due(get_state, is_last_update)
+        super().save_if_due(get_state, force_save)
 
 
 @pytest.mark.parametrize("device", ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])

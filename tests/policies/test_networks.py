@@ -82,7 +82,7 @@ def test_torch_embedding_of_bundles_is_equal():
     observations = random_observations()
     embedding = TokenEmbedding(GAME, 24)
     vocabulary = embedding_bundled.Vocabulary(**embedding.vocabulary.arrays)
-    embedded = embedding_bundled.embed_tokens(
+    embedded = embedding_bundled.embed_observations(
         embedding.table, embedding.bias, observations, vocabulary
     )
     torch.testing.assert_close(embedded, embedding(observations))

@@ -137,7 +137,7 @@ def test_code_hash_ignores_comments_and_docstrings(copy):
 
 
 @pytest.mark.parametrize("module, file, old, new", [
-    ("daf.learn.train", "learn/adam.py", "EPS = 1e-5", "EPS = 1e-6"),
+    ("daf.learn.train", "learn/ppo.py", "eps=1e-5", "eps=1e-6"),
     ("daf.learn.train", "learn/advantage.py", "return ", "return 0 * "),
     ("daf.learn.train", "sim/random.py", "import warp as wp", "import warp as wp\n\nEXTRA = 1"),
     ("daf.learn.train", "missions/mission.py", "move_energy: Amount = Field(default=2",

@@ -97,7 +97,7 @@ def content(
             teams=team_plan if teams else None,
         ),
         "runs": runs,
-        "curves": pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(),
+        "training_metrics": pd.concat(curves, ignore_index=True) if curves else pd.DataFrame(),
         "missions": [_mission(name) for name in missions],
         "config": {
             "policies": [*trained, *fixed],
@@ -115,7 +115,7 @@ def content(
             "versions": {"torch": "2.13.0", "numpy": "2.4.6", "warp-lang": "1.9.0"},
             "platform": "Linux-6.1-x86_64",
         },
-        "sources": {"benchmarks/demo/stats.json": "5" * 64},
+        "source_digests": {"benchmarks/demo/stats.json": "5" * 64},
         "provenance": {
             "command": "snakemake --cores 2 --configfile config/config.yaml benchmark",
             "daf version": "0.1.0",

@@ -185,7 +185,7 @@ def test_small_reports(shape):
 
 def test_report_without_optional_inputs():
     inputs = content()
-    inputs |= {"runs": [], "curves": pd.DataFrame(), "missions": [], "config": {}}
+    inputs |= {"runs": [], "training_metrics": pd.DataFrame(), "missions": [], "config": {}}
     inputs |= {"environment": {}, "provenance": {}}
     page = Page(render_experiment_report(**inputs))
     assert inputs["stats"]["verdict"] in page.text.replace("\u00a0", " ")

@@ -16,7 +16,7 @@ from daf.sweep.trials import name_trials
 ABOUT = {
     "environment": {"device": {"kind": "cpu"}, "versions": {"daf": "1"}},
     "command": "snakemake sweep --configfile sweep.yaml",
-    "sources": {"sweeps/rates/search.json": "5" * 64},
+    "source_digests": {"sweeps/rates/search.json": "5" * 64},
 }
 
 

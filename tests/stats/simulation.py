@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from daf.stats.estimate import EPISODE, SEED, Samples, estimate_samples_mean
+from daf.stats.estimate import EPISODE, SEED, UnitValues, estimate_unit_values_mean
 from daf.stats.family import NamedPair, test_family
 from daf.stats.pair import compare_pair
 from daf.stats.robust import estimate_median_and_iqm
@@ -28,16 +28,16 @@ DISTRIBUTIONS = {
 """Skewness 0, 1, 2; three zeros in ten."""
 
 
-def method_samples(scores):
-    """Return the samples of a trained policy with scores [seeds, episodes]."""
+def method_unit_values(scores):
+    """Return the unit values of a trained policy with scores [seeds, episodes]."""
     cell = pd.DataFrame(np.asarray(scores).T)
-    return Samples(SEED, [cell.mean()], {"m": cell}, cell.size, len(cell.columns))
+    return UnitValues(SEED, [cell.mean()], {"m": cell}, cell.size, len(cell.columns))
 
 
-def weights_samples(*scores):
-    """Return the samples of a fixed policy with scores [episodes] of each mission."""
+def weights_unit_values(*scores):
+    """Return the unit values of a fixed policy with scores [episodes] of each mission."""
     cells = {f"m{index}": pd.DataFrame({"run": values}) for index, values in enumerate(scores)}
-    return Samples(EPISODE, [cell["run"] for cell in cells.values()], cells, 0, 0)
+    return UnitValues(EPISODE, [cell["run"] for cell in cells.values()], cells, 0, 0)
 
 
 def compare_all_pairs(policies, ceiling=None, share=0.05):
@@ -59,7 +59,7 @@ def rejects_equal_methods(rng, count, seeds, between):
     levels = rng.normal(50, 10 * between + 1e-12, (count, seeds, 1))
     scores = levels + rng.normal(0, 10, (count, seeds, EPISODES))
     return any(
-        pair["decided"] for pair in compare_all_pairs([method_samples(part) for part in scores])
+        pair["decided"] for pair in compare_all_pairs([method_unit_values(part) for part in scores])
     )
 
 
@@ -67,7 +67,8 @@ def rejects_equal_weights(rng, count):
     """Return true if equal fixed policies differ significantly; worlds have half the variance."""
     scores = rng.normal(50, 7, EPISODES) + rng.normal(0, 7, (count, EPISODES))
     return any(
-        pair["decided"] for pair in compare_all_pairs([weights_samples(part) for part in scores])
+        pair["decided"]
+        for pair in compare_all_pairs([weights_unit_values(part) for part in scores])
     )
 
 
@@ -75,9 +76,9 @@ def rejects_method_equal_to_weights(rng, seeds, between):
     """Return true if a method differs significantly from a fixed policy of the same mean."""
     worlds = rng.normal(50, 7, EPISODES)
     levels = rng.normal(0, 10 * between + 1e-12, (seeds, 1))
-    net = method_samples(worlds + levels + rng.normal(0, 7, (seeds, EPISODES)))
+    net = method_unit_values(worlds + levels + rng.normal(0, 7, (seeds, EPISODES)))
     fixed = worlds + rng.normal(0, 7, EPISODES)
-    fixed = Samples(EPISODE, [pd.Series(fixed)], {"m": pd.DataFrame(fixed)}, 0, 0)
+    fixed = UnitValues(EPISODE, [pd.Series(fixed)], {"m": pd.DataFrame(fixed)}, 0, 0)
     return compare_all_pairs([net, fixed])[0]["decided"]
 
 
@@ -102,7 +103,7 @@ def simulate_errors(repeats=800, seed=1):
 
 def accepts_false_equivalence(rng, seeds):
     """Return true if methods that differ by the margin are classified as equivalent."""
-    a, b = (method_samples(rng.normal(50 + 5 * i, 3, (seeds, 1))) for i in range(2))
+    a, b = (method_unit_values(rng.normal(50 + 5 * i, 3, (seeds, 1))) for i in range(2))
     return compare_all_pairs([a, b], ceiling=100.0)[0]["within_margin"]
 
 
@@ -125,15 +126,15 @@ def true_values(draw):
 def simulate_intervals(rng, draw, n, shift):
     """Return {interval: (low, high)} of one experiment; two means of n units differ by `shift`."""
     values = draw(rng, (6, n))
-    a, b = method_samples(values[:1].T + shift), method_samples(values[1:2].T)
-    three, worlds = weights_samples(*values[2:5]), values[5]
+    a, b = method_unit_values(values[:1].T + shift), method_unit_values(values[1:2].T)
+    three, worlds = weights_unit_values(*values[2:5]), values[5]
     methods = compare_pair(a, b, 0.95).values
     fixed = compare_pair(
-        weights_samples(values[2] + worlds), weights_samples(values[3] + worlds), 0.95
+        weights_unit_values(values[2] + worlds), weights_unit_values(values[3] + worlds), 0.95
     ).values
     single, several = (
-        estimate_samples_mean(b, 0.95) | estimate_median_and_iqm(b, 0.95),
-        estimate_samples_mean(three, 0.95) | estimate_median_and_iqm(three, 0.95),
+        estimate_unit_values_mean(b, 0.95) | estimate_median_and_iqm(b, 0.95),
+        estimate_unit_values_mean(three, 0.95) | estimate_median_and_iqm(three, 0.95),
     )
     results = {}
     for name, parts in (("", single), (" of 3 missions", several)):
@@ -174,7 +175,7 @@ def detects_better_method(rng, count, seeds, effect):
     """Return true if the test detects a method that is better by `effect` standard deviations."""
     means = rng.normal(0, 1, (count, seeds, 1))
     means[0] += effect
-    return compare_all_pairs([method_samples(part) for part in means])[0]["decided"]
+    return compare_all_pairs([method_unit_values(part) for part in means])[0]["decided"]
 
 
 def detects_better_weights(rng, episodes, effect):
@@ -184,7 +185,9 @@ def detects_better_weights(rng, episodes, effect):
     """
     worlds = rng.normal(0, 1, episodes)
     better = worlds + rng.normal(effect, 1, episodes)
-    return compare_all_pairs([weights_samples(better), weights_samples(worlds)])[0]["decided"]
+    return compare_all_pairs([weights_unit_values(better), weights_unit_values(worlds)])[0][
+        "decided"
+    ]
 
 
 def simulate_power(repeats=200, seed=4):

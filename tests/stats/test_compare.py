@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from daf.stats import analyse, holm_adjust
-from daf.stats.estimate import choose_independent_unit, collect_samples
+from daf.stats.estimate import choose_independent_unit, collect_unit_values
 from daf.stats.pair import compare_pair
 
 from .episodes import only, rows, table, trained
@@ -119,7 +119,7 @@ def _rejection_rate(make, repeats):
     rejections = 0
     for _ in range(repeats):
         a, b = (
-            collect_samples(rows, ["m"], choose_independent_unit(rows))
+            collect_unit_values(rows, ["m"], choose_independent_unit(rows))
             for _, rows in make().groupby("policy")
         )
         rejections += compare_pair(a, b, 0.95).values["p_t"] < 0.05

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from daf.stats.estimate import EPISODE, Samples
+from daf.stats.estimate import EPISODE, UnitValues
 from daf.stats.robust import (
     bca_interval,
     estimate_median_and_iqm,
@@ -17,7 +17,7 @@ from daf.stats.robust import (
 
 
 def samples_of(*strata):
-    return Samples(EPISODE, [pd.Series(values) for values in strata], {}, 0, 0)
+    return UnitValues(EPISODE, [pd.Series(values) for values in strata], {}, 0, 0)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 7, 8, 31])

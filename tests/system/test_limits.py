@@ -9,7 +9,7 @@ import time
 import pytest
 
 from daf.__main__ import main
-from daf.system.limits import EnvironmentCheckError, check_limits_and_clock, describe_low_limits
+from daf.system.limits import MachineCheckError, check_limits_and_clock, describe_low_limits
 
 COMPARE = ["compare", "noop", "--missions", "assembler_1", "--episodes", "1"]
 YEAR_1971 = 33e6
@@ -85,7 +85,7 @@ def test_wrong_clock(arguments, tmp_path, monkeypatch, capsys):
 def test_valid_years(seconds, wrong, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: float(seconds))
     if wrong:
-        with pytest.raises(EnvironmentCheckError, match="system clock: got"):
+        with pytest.raises(MachineCheckError, match="system clock: got"):
             check_limits_and_clock()
     else:
         check_limits_and_clock()

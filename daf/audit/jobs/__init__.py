@@ -3,7 +3,7 @@
 from daf.audit.jobs.base import CannotVerifyError, Job
 from daf.audit.jobs.experiments import (
     CompareJob,
-    EnvironmentCheckJob,
+    MachineCheckJob,
     PipelineCall,
     ReportJob,
     parse_experiment_config,
@@ -13,9 +13,9 @@ from daf.audit.jobs.registry import check_policy_code, parse_job
 from daf.audit.jobs.sweeps import (
     ConcludeJob,
     ProposeJob,
-    RankJob,
     SweepJob,
     SweepReportJob,
+    TrialRankingJob,
     derive_sweep_folder,
 )
 
@@ -24,16 +24,16 @@ __all__ = [
     "CompareJob",
     "ConcludeJob",
     "DeployJob",
-    "EnvironmentCheckJob",
     "EvaluateJob",
     "Job",
+    "MachineCheckJob",
     "PipelineCall",
     "ProposeJob",
-    "RankJob",
     "ReportJob",
     "SweepJob",
     "SweepReportJob",
     "TrainJob",
+    "TrialRankingJob",
     "check_policy_code",
     "derive_sweep_folder",
     "parse_experiment_config",

@@ -31,12 +31,12 @@ class Job(Model):
     device_dependent: ClassVar[bool] = False
 
     @abstractmethod
-    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
-        """Return the output files that follow from the parameters, by the rule's names for them.
+    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+        """Return the path of each output that follows from the parameters, by output name.
 
         Args:
-            recorded_output_folder: folder of the first output in its sidecar, for parameters that
-                do not give it.
+            fallback_output_folder: folder of the first output in its sidecar. It gives the
+                folder if the parameters do not.
         """
 
     def recorded_class_digests(self) -> Mapping[str, str | None]:

@@ -19,9 +19,9 @@ class ExperimentJob(Job):
     labels: dict[str, str]
     code: str
 
-    def experiment_file_path(self, recorded_output_folder: str, file_name: str) -> str:
+    def experiment_file_path(self, output_folder: str, file_name: str) -> str:
         """Return the path of a file of the experiment, relative to the results folder."""
-        kind = "comparisons" if recorded_output_folder.startswith("comparisons/") else "benchmarks"
+        kind = "comparisons" if output_folder.startswith("comparisons/") else "benchmarks"
         return f"{kind}/{self.config.name}/{file_name}"
 
     def recorded_class_digests(self) -> Mapping[str, str | None]:
@@ -36,9 +36,9 @@ class CompareJob(ExperimentJob):
     missing: list[dict[str, str]]
     teams: dict[str, Any] | None
 
-    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
-        """Return the output files by the rule's names for them."""
-        return {"stats": self.experiment_file_path(recorded_output_folder, "stats.json")}
+    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+        """Return the path of each output by output name."""
+        return {"stats": self.experiment_file_path(fallback_output_folder, "stats.json")}
 
 
 class ReportJob(ExperimentJob):
@@ -48,20 +48,20 @@ class ReportJob(ExperimentJob):
     command: str
     templates: str
 
-    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
-        """Return the output files by the rule's names for them."""
-        return {"report": self.experiment_file_path(recorded_output_folder, "report.html")}
+    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+        """Return the path of each output by output name."""
+        return {"report": self.experiment_file_path(fallback_output_folder, "report.html")}
 
 
-class EnvironmentCheckJob(Job):
+class MachineCheckJob(Job):
     """Parameters of rule `environment_check`; its output describes one machine."""
 
     needed_mb: Float
     versions: dict[str, str]
     code: str
 
-    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
-        """Return the output files by the rule's names for them."""
+    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+        """Return the path of each output by output name."""
         return {"report": "environment.json"}
 
 
@@ -90,8 +90,8 @@ class PipelineCall(Job):
         Annotated[BenchmarkConfig | DAFSweepConfig, BeforeValidator(parse_experiment_config)]
     ]
 
-    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
-        """Return the output files by the rule's names for them."""
+    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+        """Return the path of each output by output name."""
         files = {"result": "result.json", "events": "events.jsonl"}
         files |= {"config": "config.yaml", "snakemake": "snakemake.log"}
         return {name: f"pipelines/{self.name}/{file}" for name, file in files.items()}

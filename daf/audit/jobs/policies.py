@@ -18,8 +18,8 @@ class TrainJob(Job):
     run: Run
     code: str
 
-    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
-        """Return the output files by the rule's names for them."""
+    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+        """Return the path of each output by output name."""
         files = {"weights": "policy.safetensors", "policy": "policy.json"}
         files |= {"metrics": "metrics.parquet", "run": "run.json"}
         return {name: f"runs/{self.run.name}/{file}" for name, file in files.items()}
@@ -39,8 +39,8 @@ class EvaluateJob(Job):
     evaluation: EvaluationConfig
     code: str
 
-    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
-        """Return the output files by the rule's names for them."""
+    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+        """Return the path of each output by output name."""
         stem = f"evaluations/{self.policy.name}-{eval_tag(self.evaluation)}/{self.mission.name}"
         return {"episodes": f"{stem}.parquet", "replay": f"{stem}.replay.json"}
 
@@ -67,8 +67,8 @@ class DeployJob(Job):
     confidence: Float
     code: str
 
-    def expected_output_paths(self, recorded_output_folder: str) -> dict[str, str]:
-        """Return the output files by the rule's names for them."""
+    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+        """Return the path of each output by output name."""
         return {"package": f"deployments/{self.policy.name}.zip"}
 
     def recorded_class_digests(self) -> Mapping[str, str | None]:

@@ -3,9 +3,9 @@
 from pydantic import ValidationError
 
 from daf.audit.jobs.base import CannotVerifyError, Job
-from daf.audit.jobs.experiments import CompareJob, EnvironmentCheckJob, PipelineCall, ReportJob
+from daf.audit.jobs.experiments import CompareJob, MachineCheckJob, PipelineCall, ReportJob
 from daf.audit.jobs.policies import DeployJob, EvaluateJob, TrainJob
-from daf.audit.jobs.sweeps import ConcludeJob, ProposeJob, RankJob, SweepReportJob
+from daf.audit.jobs.sweeps import ConcludeJob, ProposeJob, SweepReportJob, TrialRankingJob
 from daf.config import ConfigError, short_json
 from daf.errors import describe_validation_error
 from daf.plan.names import foreign_code_digest
@@ -21,11 +21,11 @@ JOB_TYPES: dict[str, type[Job]] = {
     "compare": CompareJob,
     "report": ReportJob,
     "propose": ProposeJob,
-    "rank": RankJob,
+    "rank": TrialRankingJob,
     "conclude": ConcludeJob,
     "sweep_report": SweepReportJob,
     "deploy": DeployJob,
-    "environment_check": EnvironmentCheckJob,
+    "environment_check": MachineCheckJob,
     "pipeline": PipelineCall,
 }
 

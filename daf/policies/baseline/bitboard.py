@@ -143,18 +143,18 @@ def is_set(board: Board, relative_row: int, relative_column: int) -> bool:
 
 
 @wp.func
-def move_mask_onto(board: Board) -> int:
-    """Return the set of moves that lead to cells of the board."""
+def find_agent_moves_onto(target_board: Board) -> int:
+    """Return the set of moves that lead the agent onto cells of the board."""
     moves = int(0)
     for move in range(4):
-        if is_set(board, row_change(move), column_change(move)):
+        if is_set(target_board, row_change(move), column_change(move)):
             moves |= 1 << move
     return moves
 
 
 @wp.func
-def flood_step(board: Board, passable: Board) -> bool:
-    """Spread the cells of a board to passable neighbors; return False if nothing changed."""
+def try_spread_flood(board: Board, passable: Board) -> bool:
+    """Spread the cells of a board to passable neighbors; return False if no cell is new."""
     new_cells = wp.int64(0)
     previous_row = wp.int64(0)
     for row in range(SIDE):
@@ -187,7 +187,7 @@ def shortest_path_move_mask(arriving_move_mask: int, goals: Board, passable: Boa
     steps = int(0)
     has_spread = bool(True)
     while moves == 0 and has_spread and steps < FLOOD_LIMIT:
-        moves = move_mask_onto(goals)
-        has_spread = flood_step(goals, passable)
+        moves = find_agent_moves_onto(goals)
+        has_spread = try_spread_flood(goals, passable)
         steps += 1
     return moves

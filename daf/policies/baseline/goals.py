@@ -55,9 +55,9 @@ def choose_goal(
     window: Window,
     view: Planes,
     maps: Boards,
-    mapped_kind_mask: int,
-    assembler_ring: Board,
-    other_agents: Board,
+    kinds_on_map_mask: int,
+    cells_around_assemblers: Board,
+    other_agent_cells: Board,
     fully_explored: bool,
 ) -> Goal:
     """Choose the most urgent activity that is possible.
@@ -67,9 +67,9 @@ def choose_goal(
         window: shape of the window.
         view: uint8 [planes, P], observation.
         maps: int64 [3 + B, SIDE], boards of the map.
-        mapped_kind_mask: set of the station kinds on the maps.
-        assembler_ring: int64 [SIDE], cells around assemblers.
-        other_agents: int64 [SIDE], cells of other agents.
+        kinds_on_map_mask: set of the station kinds on the maps.
+        cells_around_assemblers: int64 [SIDE], cells around assemblers.
+        other_agent_cells: int64 [SIDE], cells of other agents.
         fully_explored: no unseen cell is reachable.
     """
     # default: explore
@@ -82,30 +82,34 @@ def choose_goal(
     # recharge at low energy
     if (
         agent_cell_value(window, view, ENERGY) < strategy.low_energy
-        and (mapped_kind_mask & strategy.chargers) != 0
+        and (kinds_on_map_mask & strategy.chargers) != 0
     ):
         goal.activity = CHARGE
         goal.target_kinds = strategy.chargers
     # deliver a heart
     elif agent_cell_value(window, view, HEART) > 0:
-        if (mapped_kind_mask & strategy.heart_chests) != 0:
+        if (kinds_on_map_mask & strategy.heart_chests) != 0:
             goal.activity = DELIVER
             goal.target_kinds = strategy.heart_chests
     # gather missing resources; stations on cooldown are second choice
-    elif (mapped_kind_mask & source_kind_mask(strategy, missing)) != 0:
+    elif (kinds_on_map_mask & source_kind_mask(strategy, missing)) != 0:
         goal.activity = GATHER
-        goal.target_kinds = mapped_kind_mask & source_kind_mask(strategy, missing)
+        goal.target_kinds = kinds_on_map_mask & source_kind_mask(strategy, missing)
         if (goal.target_kinds & strategy.team_stations) != 0:
             goal.target_kinds &= strategy.team_stations
         goal.skip_cooling = has_ready_station(maps, goal.target_kinds)
     # make a heart, or give way at the assembler
-    elif (mapped_kind_mask & strategy.assemblers) != 0 and (missing == 0 or fully_explored):
+    elif (kinds_on_map_mask & strategy.assemblers) != 0 and (missing == 0 or fully_explored):
         goal.activity = MAKE
         goal.target_kinds = strategy.assemblers
         if strategy.solo_assembly:
-            if should_yield_assembler(strategy, window, view, assembler_ring, other_agents):
+            if should_yield_assembler(
+                strategy, window, view, cells_around_assemblers, other_agent_cells
+            ):
                 goal.activity = WAIT
-        elif is_blocking_assembler(strategy, window, view, assembler_ring, other_agents):
+        elif is_blocking_assembler(
+            strategy, window, view, cells_around_assemblers, other_agent_cells
+        ):
             goal.activity = WAIT
         if goal.activity == WAIT:
             goal.target_kinds = 0
@@ -145,7 +149,11 @@ def has_ready_station(maps: Boards, kind_mask: int) -> bool:
 
 @wp.func
 def should_yield_assembler(
-    strategy: Strategy, window: Window, view: Planes, assembler_ring: Board, other_agents: Board
+    strategy: Strategy,
+    window: Window,
+    view: Planes,
+    cells_around_assemblers: Board,
+    other_agent_cells: Board,
 ) -> bool:
     """Check whether the agent leaves the assembler in view to other agents.
 
@@ -184,20 +192,26 @@ def should_yield_assembler(
     # other agents at the assembler
     agents_at_assembler = wp.int64(0)
     for board_row in range(SIDE):
-        agents_at_assembler |= assembler_ring[board_row] & other_agents[board_row]
-    return not is_first or (agents_at_assembler != NOTHING and not is_set(assembler_ring, 0, 0))
+        agents_at_assembler |= cells_around_assemblers[board_row] & other_agent_cells[board_row]
+    return not is_first or (
+        agents_at_assembler != NOTHING and not is_set(cells_around_assemblers, 0, 0)
+    )
 
 
 @wp.func
 def is_blocking_assembler(
-    strategy: Strategy, window: Window, view: Planes, assembler_ring: Board, other_agents: Board
+    strategy: Strategy,
+    window: Window,
+    view: Planes,
+    cells_around_assemblers: Board,
+    other_agent_cells: Board,
 ) -> bool:
     """Check whether the agent blocks the assembler.
 
     It does if enough agents are around the assembler, they lack a resource together, and this agent
     carries nothing of it.
     """
-    if not is_set(assembler_ring, 0, 0):
+    if not is_set(cells_around_assemblers, 0, 0):
         return False
     blocks = bool(False)
     for r in range(strategy.resource.shape[0]):
@@ -207,7 +221,9 @@ def is_blocking_assembler(
                 for window_column in range(window.width):
                     row = window_row - window.height // 2
                     column = window_column - window.width // 2
-                    if is_set(other_agents, row, column) and is_set(assembler_ring, row, column):
+                    if is_set(other_agent_cells, row, column) and is_set(
+                        cells_around_assemblers, row, column
+                    ):
                         num_agents += 1
                         cell = window_row * window.width + window_column
                         amount += int(view[strategy.resource[r], cell])

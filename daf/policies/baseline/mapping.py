@@ -52,7 +52,7 @@ def rasterize_window(
     view: Planes,
     cutoff_rank: int,
     observed_maps: Boards,
-    other_agents: Board,
+    other_agent_cells: Board,
 ):
     """Convert the window to bitboards.
 
@@ -63,10 +63,10 @@ def rasterize_window(
         cutoff_rank: distance rank of the first cell whose tokens were cut off.
         observed_maps: int64 [3 + B, SIDE], boards of the map as observed; only the rows of the
             window are written.
-        other_agents: int64 [SIDE], cells of other agents; written.
+        other_agent_cells: int64 [SIDE], cells of other agents; written.
     """
     for row in range(SIDE):
-        other_agents[row] = NOTHING
+        other_agent_cells[row] = NOTHING
     top, left = first_window_board_row(window), RADIUS - window.width // 2
     for r in range(window.height):
         for board in range(observed_maps.shape[0]):
@@ -86,14 +86,14 @@ def rasterize_window(
                 rasterize_station(strategy, view, cell, column_bit, top + r, observed_maps)
         observed_maps[SEEN, top + r] = seen
         observed_maps[BLOCKED, top + r] = blocked
-        other_agents[top + r] = agents_in_row
+        other_agent_cells[top + r] = agents_in_row
 
 
 @wp.func
 def rasterize_station(
     strategy: Strategy,
     view: Planes,
-    window_cell: int,
+    window_cell_index: int,
     board_column_bit: wp.int64,
     board_row: int,
     observed_maps: Boards,
@@ -103,25 +103,26 @@ def rasterize_station(
     Args:
         strategy: stations and amounts of the game.
         view: uint8 [planes, P], observation.
-        window_cell: cell of the window.
+        window_cell_index: index of the cell in the window.
         board_column_bit: bit of the column of the boards.
         board_row: row of the boards.
         observed_maps: int64 [3 + B, SIDE], boards of the map as observed.
     """
     for kind in range(strategy.type_id.shape[0]):
-        if int(view[TYPE, window_cell]) == strategy.type_id[kind] + 1:
-            if int(view[COOLDOWN, window_cell]) > strategy.max_cooldown[kind] + 1:
+        if int(view[TYPE, window_cell_index]) == strategy.type_id[kind] + 1:
+            if int(view[COOLDOWN, window_cell_index]) > strategy.max_cooldown[kind] + 1:
                 observed_maps[COOLING, board_row] |= board_column_bit
-            if is_station_usable(view, window_cell, strategy.stock_plane[kind]):
+            if is_station_usable(view, window_cell_index, strategy.stock_plane[kind]):
                 observed_maps[FIRST_KIND + kind, board_row] |= board_column_bit
 
 
 @wp.func
-def is_station_usable(view: Planes, window_cell: int, stock_plane: int) -> bool:
+def is_station_usable(view: Planes, window_cell_index: int, stock_plane: int) -> bool:
     """Check whether a chest has stock, or a machine works and has uses left."""
-    useful = view[CLIPPED, window_cell] == wp.uint8(0) and view[USES, window_cell] != wp.uint8(1)
+    is_unclipped = view[CLIPPED, window_cell_index] == wp.uint8(0)
+    useful = is_unclipped and view[USES, window_cell_index] != wp.uint8(1)
     if stock_plane != NO_PLANE:
-        useful = view[stock_plane, window_cell] > wp.uint8(0)
+        useful = view[stock_plane, window_cell_index] > wp.uint8(0)
     return useful
 
 
@@ -174,7 +175,7 @@ def update_map(
 
 
 @wp.func
-def find_mapped_kind_mask(maps: Boards) -> int:
+def find_kinds_on_map_mask(maps: Boards) -> int:
     """Return the set of station kinds on the maps."""
     kind_mask = int(0)
     for kind in range(maps.shape[0] - FIRST_KIND):

@@ -24,14 +24,16 @@ from daf.policies.baseline.strategy import Strategy
 
 
 @wp.func
-def write_assembler_ring(strategy: Strategy, maps: Boards, mapped_kind_mask: int, ring_out: Board):
+def write_cells_around_assemblers(
+    strategy: Strategy, maps: Boards, kinds_on_map_mask: int, cells_out: Board
+):
     """Write the cells around assemblers, int64 [SIDE]."""
     for row in range(SIDE):
-        ring_out[row] = NOTHING
+        cells_out[row] = NOTHING
     for kind in range(strategy.type_id.shape[0]):
-        if in_mask(strategy.assemblers & mapped_kind_mask, kind):
+        if in_mask(strategy.assemblers & kinds_on_map_mask, kind):
             for row in range(SIDE):
-                ring_out[row] |= dilate_board_row(maps[FIRST_KIND + kind], row)
+                cells_out[row] |= dilate_board_row(maps[FIRST_KIND + kind], row)
 
 
 @wp.func
@@ -50,9 +52,9 @@ def write_passable_cells(
     strategy: Strategy,
     goal: Goal,
     maps: Boards,
-    mapped_kind_mask: int,
-    assembler_ring: Board,
-    other_agents: Board,
+    kinds_on_map_mask: int,
+    cells_around_assemblers: Board,
+    other_agent_cells: Board,
     path_not_found_before: bool,
     passable_out: Board,
 ):
@@ -64,9 +66,9 @@ def write_passable_cells(
         strategy: stations and amounts of the game.
         goal: goal of the agent.
         maps: int64 [3 + B, SIDE], boards of the map.
-        mapped_kind_mask: set of the station kinds on the maps.
-        assembler_ring: int64 [SIDE], cells around assemblers.
-        other_agents: int64 [SIDE], cells of other agents.
+        kinds_on_map_mask: set of the station kinds that the map contains.
+        cells_around_assemblers: int64 [SIDE], cells around assemblers.
+        other_agent_cells: int64 [SIDE], cells of other agents.
         path_not_found_before: no path was found at the last step.
         passable_out: int64 [SIDE], written.
     """
@@ -75,13 +77,15 @@ def write_passable_cells(
         passable_out[row] = NOTHING
     if not path_not_found_before:
         for row in range(SIDE):
-            passable_out[row] = assembler_ring[row]
+            passable_out[row] = cells_around_assemblers[row]
         for kind in range(strategy.type_id.shape[0]):
-            if goal.activity == MAKE and in_mask(strategy.assemblers & mapped_kind_mask, kind):
+            if goal.activity == MAKE and in_mask(strategy.assemblers & kinds_on_map_mask, kind):
                 for row in range(SIDE):
                     passable_out[row] &= ~assembly_cells(strategy, maps[FIRST_KIND + kind], row)
         for kind in range(strategy.type_id.shape[0]):
-            if goal.activity != DELIVER and in_mask(strategy.heart_chests & mapped_kind_mask, kind):
+            if goal.activity != DELIVER and in_mask(
+                strategy.heart_chests & kinds_on_map_mask, kind
+            ):
                 for row in range(SIDE):
                     passable_out[row] |= approach_cells(
                         maps[FIRST_KIND + kind], row, strategy.moves[kind]
@@ -91,29 +95,33 @@ def write_passable_cells(
         closed = (
             passable_out[row]
             | maps[BLOCKED, row]
-            | select_cells_beside_agent(other_agents[row], row)
+            | select_cells_beside_agent(other_agent_cells[row], row)
         )
         passable_out[row] = ~closed & INSIDE
 
 
 @wp.func
-def write_explore_or_wait_cells(goal: Goal, maps: Boards, assembler_ring: Board, goals_out: Board):
+def write_explore_or_wait_cells(
+    goal: Goal, maps: Boards, cells_around_assemblers: Board, goals_out: Board
+):
     """Write the cells to explore or to wait at, int64 [SIDE]."""
     for row in range(SIDE):
         goals_out[row] = NOTHING
         if goal.activity == EXPLORE:
             goals_out[row] = ~maps[SEEN, row] & INSIDE
         if goal.activity == WAIT:
-            goals_out[row] = dilate_board_row(assembler_ring, row) & ~assembler_ring[row]
+            goals_out[row] = (
+                dilate_board_row(cells_around_assemblers, row) & ~cells_around_assemblers[row]
+            )
 
 
 @wp.func
-def count_agents_around_target(other_agents: Board, move: int) -> int:
+def count_agents_around_target(other_agent_cells: Board, move: int) -> int:
     """Count the other agents around the cell that a move leads to."""
     count = int(0)
     for i in range(9):
         row, column = row_change(move) + i // 3 - 1, column_change(move) + i % 3 - 1
-        if i != 4 and is_set(other_agents, row, column):
+        if i != 4 and is_set(other_agent_cells, row, column):
             count += 1
     return count
 

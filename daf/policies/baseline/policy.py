@@ -21,9 +21,9 @@ from daf.policies.baseline.bitboard import (
     SIDE,
     approach_cells,
     column_change,
+    find_agent_moves_onto,
     in_mask,
     is_set,
-    move_mask_onto,
     row_change,
     shortest_path_move_mask,
 )
@@ -37,14 +37,14 @@ from daf.policies.baseline.goals import (
 from daf.policies.baseline.mapping import (
     COOLING,
     FIRST_KIND,
-    find_mapped_kind_mask,
+    find_kinds_on_map_mask,
     rasterize_window,
     update_map,
 )
 from daf.policies.baseline.navigation import (
     count_agents_around_target,
     pick_random_move,
-    write_assembler_ring,
+    write_cells_around_assemblers,
     write_explore_or_wait_cells,
     write_passable_cells,
 )
@@ -213,15 +213,17 @@ def act_kernel(
     )
     old_boards = boards_before[n]
     update_map(strategy, window, view, observed, int(energy_before[n]), old_boards, boards)
-    mapped_kinds = find_mapped_kind_mask(boards)
+    kinds_on_map_mask = find_kinds_on_map_mask(boards)
 
     # goal: the most urgent activity
-    write_assembler_ring(strategy, boards, mapped_kinds, ring)
-    goal = choose_goal(strategy, window, view, boards, mapped_kinds, ring, agents, fully_explored)
+    write_cells_around_assemblers(strategy, boards, kinds_on_map_mask, ring)
+    goal = choose_goal(
+        strategy, window, view, boards, kinds_on_map_mask, ring, agents, fully_explored
+    )
 
     # goal cells: the cells from which a move uses a target station
     write_passable_cells(
-        strategy, goal, boards, mapped_kinds, ring, agents, path_not_found, passable
+        strategy, goal, boards, kinds_on_map_mask, ring, agents, path_not_found, passable
     )
     write_explore_or_wait_cells(goal, boards, ring, goals)
     arrived = int(0)
@@ -231,7 +233,7 @@ def act_kernel(
             write_target_stations(strategy, goal, boards, kind, targets)
             for row in range(SIDE):
                 goals[row] |= approach_cells(targets, row, strategy.moves[kind])
-            adjacent = move_mask_onto(targets)
+            adjacent = find_agent_moves_onto(targets)
             arrived |= adjacent & strategy.moves[kind]
             for move in range(4):
                 if in_mask(adjacent, move):
@@ -250,10 +252,10 @@ def act_kernel(
     u_direction = uniform(seeds_before[n], counter)
     u_behavior = uniform(seeds_before[n], counter + wp.int64(1))
     is_idle = not has_path or (goal.activity == WAIT and is_on_goal)
-    is_crowded = move_mask_onto(agents) != 0
+    is_crowded = find_agent_moves_onto(agents) != 0
     sidestep = is_idle and is_crowded and u_behavior < SIDESTEP_PROBABILITY
     if sidestep:
-        moves = move_mask_onto(passable)
+        moves = find_agent_moves_onto(passable)
     direction = pick_random_move(moves, u_direction)
 
     # noop: idle, hesitating, out of energy, station on cooldown, or waiting for a team

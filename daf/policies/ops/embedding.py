@@ -54,26 +54,29 @@ class Vocabulary:
         return self._arrays_on_device[device_name]
 
 
-def embed_tokens(
-    table: torch.Tensor, bias: torch.Tensor, observations: torch.Tensor, vocabulary: Vocabulary
+def embed_observations(
+    token_table: torch.Tensor,
+    bias: torch.Tensor,
+    observations: torch.Tensor,
+    vocabulary: Vocabulary,
 ) -> torch.Tensor:
     """Compute relu(bias + weighted sum of the token rows) of each observation.
 
     Args:
-        table: float32 [V, D], token rows.
+        token_table: float32 [V, D], token rows.
         bias: float32 [D].
         observations: uint8 [N, T, 3]; tokens with location 255 are empty, as are all after them.
         vocabulary: row and weight of each token.
 
     Returns:
-        float32 [N, D], differentiable in table and bias.
+        float32 [N, D], differentiable in token_table and bias.
     """
     if observations.device.type == "cpu":
         return _CPUEmbedding.apply(
-            table, bias, observations, vocabulary.to_warp_struct(observations.device)
+            token_table, bias, observations, vocabulary.to_warp_struct(observations.device)
         )
-    index, factor = lookup_rows_and_weights(observations, vocabulary, len(table))
-    summed = nn.functional.embedding_bag(index, table, mode="sum", per_sample_weights=factor)
+    index, factor = lookup_rows_and_weights(observations, vocabulary, len(token_table))
+    summed = nn.functional.embedding_bag(index, token_table, mode="sum", per_sample_weights=factor)
     return torch.relu(summed + bias)
 
 

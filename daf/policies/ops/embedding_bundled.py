@@ -26,13 +26,16 @@ class Vocabulary:
         self.arrays = {"cell_offsets": cell_offsets, "slots": slots, "weights": weights}
 
 
-def embed_tokens(
-    table: torch.Tensor, bias: torch.Tensor, observations: torch.Tensor, vocabulary: Vocabulary
+def embed_observations(
+    token_table: torch.Tensor,
+    bias: torch.Tensor,
+    observations: torch.Tensor,
+    vocabulary: Vocabulary,
 ) -> torch.Tensor:
     """Compute relu(bias + weighted sum of the token rows) of each observation.
 
     Args:
-        table: float32 [V, D], token rows.
+        token_table: float32 [V, D], token rows.
         bias: float32 [D].
         observations: uint8 [N, T, 3]; tokens with location 255 are empty.
         vocabulary: row and weight of each token.
@@ -40,11 +43,13 @@ def embed_tokens(
     Returns:
         float32 [N, D].
     """
-    cell_offsets, slots, weights = (array.to(table.device) for array in vocabulary.arrays.values())
+    cell_offsets, slots, weights = (
+        array.to(token_table.device) for array in vocabulary.arrays.values()
+    )
     location, feature, value = observations.long().unbind(-1)
     index = feature * 256 + value
     is_token = location != 255
     row = torch.where(is_token, cell_offsets[location] + slots[index], 0).long()
     factor = torch.where(is_token, weights[index], 0.0)
-    summed = nn.functional.embedding_bag(row, table, mode="sum", per_sample_weights=factor)
+    summed = nn.functional.embedding_bag(row, token_table, mode="sum", per_sample_weights=factor)
     return torch.relu(summed + bias)

@@ -21,7 +21,7 @@ def lstm_sequence(
     input_gates: torch.Tensor,
     recurrent_weights: torch.Tensor,
     initial_hidden: torch.Tensor,
-    initial_cell: torch.Tensor,
+    initial_cell_state: torch.Tensor,
     episode_starts: torch.Tensor,
 ) -> HiddenStatesAndLastCell:
     """Compute the equations of `torch.nn.LSTM` with resets at episode starts.
@@ -33,7 +33,7 @@ def lstm_sequence(
             including both biases.
         recurrent_weights: float32 [4 D, D], weights from the hidden state to the gates.
         initial_hidden: float32 [N, D], hidden state before the first step.
-        initial_cell: float32 [N, D], cell state before the first step.
+        initial_cell_state: float32 [N, D], cell state before the first step.
         episode_starts: bool [L, N]; where True, both states are reset to 0 before the step.
 
     Returns:
@@ -41,7 +41,7 @@ def lstm_sequence(
         cell state: float32 [N, D], after the last step.
     """
     return _LSTMFunction.apply(
-        input_gates, recurrent_weights, initial_hidden, initial_cell, episode_starts
+        input_gates, recurrent_weights, initial_hidden, initial_cell_state, episode_starts
     )
 
 
@@ -54,14 +54,14 @@ class _LSTMFunction(torch.autograd.Function):
         input_gates: torch.Tensor,
         recurrent_weights: torch.Tensor,
         initial_hidden: torch.Tensor,
-        initial_cell: torch.Tensor,
+        initial_cell_state: torch.Tensor,
         episode_starts: torch.Tensor,
     ) -> HiddenStatesAndLastCell:
         steps, rows, size = *input_gates.shape[:2], initial_hidden.shape[1]
         gates = torch.empty_like(input_gates)
         # Index 0 holds the initial states, index t + 1 the states after step t.
         hiddens, cells = input_gates.new_empty(2, steps + 1, rows, size)
-        hiddens[0], cells[0] = initial_hidden, initial_cell
+        hiddens[0], cells[0] = initial_hidden, initial_cell_state
         hidden_gates = input_gates.new_empty(rows, 4 * size)
         arrays = _as_warp_arrays(input_gates, hidden_gates, episode_starts, gates, hiddens, cells)
         for t in range(steps):
