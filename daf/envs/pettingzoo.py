@@ -5,7 +5,6 @@ from typing import Any, Unpack
 
 import gymnasium
 import numpy as np
-from gymnasium.utils import EzPickle
 from pettingzoo import ParallelEnv
 
 from daf.envs.rendering import RENDER_METADATA, RenderMode, parse_render_mode, render_world
@@ -15,7 +14,7 @@ from daf.envs.worlds import WorldBatch, WorldOptions, select_world_info
 from daf.missions import Mission
 
 
-class MissionParallelEnv(ParallelEnv, EzPickle):
+class MissionParallelEnv(ParallelEnv):
     """One world of a mission, with agents `agent_0`, `agent_1`, ...
 
     All agents end together; their last infos contain `score`, `world_seed` and `statistics`.
@@ -33,7 +32,6 @@ class MissionParallelEnv(ParallelEnv, EzPickle):
         render_mode: RenderMode = None,
         **options: Unpack[WorldOptions],
     ):
-        EzPickle.__init__(self, mission, render_mode=render_mode, **options)
         self.worlds = WorldBatch(mission, 1, **options)
         self._rows = WorldRows(self.worlds)
         self.metadata = RENDER_METADATA | {

@@ -183,3 +183,59 @@ def test_sb3_data_is_not_reused():
     assert "other" not in infos[1] and "other" not in env.step(np.ones(8, dtype=int))[3][0]
     del infos[0]["other"]
     assert [pickle.dumps(result) for result in results] == copies
+
+
+@pytest.mark.parametrize("mission, tokens", [(MULTI, "all"), ("assembler_1", "used")])
+def test_skrl_state_is_not_reused(mission, tokens):
+    env = skrl_env(mission, 3, tokens=tokens)
+    env.reset()
+    state = env.state()["agent_0"]
+    saved = state.clone()
+    for _ in range(3):
+        env.step({agent: torch.ones(3, 1, dtype=torch.int64) for agent in env.agents})
+    assert torch.equal(state, saved)
+
+
+def test_skrl_refuses_actions_that_are_no_integers():
+    env = skrl_env(MULTI, 3)
+    env.reset()
+    with pytest.raises(ValueError, match=r"actions: got torch\.float32; expected integers"):
+        env.step({agent: torch.full((3, 1), 1.7) for agent in env.agents})
+
+
+def test_skrl_copies_in_the_middle_of_an_episode():
+    env = skrl_env(MULTI, 2)
+    env.reset()
+    actions = {agent: torch.ones(2, 1, dtype=torch.int64) for agent in env.agents}
+    env.step(actions)
+    copies = [copy.deepcopy(env), pickle.loads(pickle.dumps(env))]
+    observations = env.step(actions)[0]
+    for other in copies:
+        for agent, values in other.step(actions)[0].items():
+            assert torch.equal(values, observations[agent])
+
+
+def test_sb3_renders_text():
+    env = sb3_env(MULTI, 2, render_mode="ansi")
+    env.reset()
+    assert env.render().count("#") > 20
+
+
+def test_rows_refuse_another_shape():
+    env = sb3_env(MULTI, 2)
+    env.reset()
+    with pytest.raises(ValueError, match=r"actions: got int64 \(4, 2\); expected 8 integers"):
+        env.step(np.ones((4, 2), dtype=np.int64))
+
+
+def test_parallel_copies_in_the_middle_of_an_episode():
+    env = parallel_env(MULTI, seed=3)
+    env.reset()
+    actions = dict.fromkeys(env.agents, 1)
+    env.step(actions)
+    copies = [copy.deepcopy(env), pickle.loads(pickle.dumps(env))]
+    for _ in range(3):
+        observations = env.step(actions)[0]
+        for other in copies:
+            copied = other.step(actions)[0]
+            assert all(np.array_equal(copied[agent], observations[agent]) for agent in env.agents)

@@ -192,3 +192,41 @@ def test_modules_of_a_team_are_those_of_its_members():
 def test_invalid_teams_are_refused(teams, changes, error):
     with pytest.raises(ConfigError, match=re.escape(error)):
         plan(teams, **changes)
+
+
+def weights_by_seed(folder, seeds) -> dict[int, str]:
+    game = Game.of(*plan({}).missions.values())
+    files = {seed: str(folder / f"run-{seed}.st") for seed in seeds}
+    for number, file in enumerate(files.values()):
+        network = Stateless(game)
+        network.critic.bias.data.fill_(float(number))
+        network.save(file)
+    return files
+
+
+def test_members_of_a_team_have_the_same_training_seed(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    second.mkdir()
+    policies = [
+        {"name": "a", "class_path": "stateless", "data_paths": weights_by_seed(first, [1, 2, 7])},
+        {"name": "b", "class_path": "stateless", "data_paths": weights_by_seed(second, [2, 9, 1])},
+        "random",
+    ]
+    made = plan({"cross_play": True}, policies=policies)
+    seeds_by_label: dict[str, list] = {}
+    for name, team in made.teams.items():
+        seeds = [member.instance.training_seed for member in team.members]
+        seeds_by_label.setdefault(made.labels[name], []).append(seeds)
+    assert seeds_by_label == {
+        "a + b": [[1, 1], [2, 2]],
+        "a + random": [[1, None], [2, None], [7, None]],
+        "b + random": [[2, None], [9, None], [1, None]],
+    }
+
+
+def test_a_team_needs_a_common_training_seed(tmp_path):
+    files = weights_by_seed(tmp_path, [7])
+    policies = [{"name": "a", "class_path": "stateless", "data_paths": files}, "stateless"]
+    with pytest.raises(ConfigError, match=r"in the team a \+ stateless, the policies have no"):
+        plan({"cross_play": True}, policies=policies)

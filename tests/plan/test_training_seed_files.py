@@ -8,6 +8,7 @@ import safetensors.torch
 
 from daf.cli.pipelines import policy_config_from_text
 from daf.config import BenchmarkConfig, ConfigError, PolicyConfig
+from daf.config.plain_data import parse_yaml
 from daf.missions import load_mission
 from daf.orchestrators import daf_run_training_pipeline
 from daf.orchestrators.working_directory import with_absolute_paths
@@ -150,3 +151,14 @@ def test_files_of_a_pattern(tmp_path, monkeypatch):
         find_files_by_training_seed("d-{seed}.st")
     with pytest.raises(ConfigError, match=re.escape("expected one {seed} in")):
         find_files_by_training_seed("{seed}/{seed}.st")
+
+
+@pytest.mark.parametrize("keys", ["1: a, 0x1: b", "1: a, 1.0: b"])
+def test_equal_keys_in_other_spellings_are_refused(keys):
+    with pytest.raises(ConfigError, match="duplicate key"):
+        parse_yaml(f"data_paths: {{{keys}}}", "x.yaml")
+
+
+def test_merged_keys_may_repeat():
+    text = "a: &base {x: 1, y: 2}\nb: {<<: *base, x: 3}"
+    assert parse_yaml(text, "x.yaml")["b"] == {"x": 3, "y": 2}

@@ -15,7 +15,7 @@ from daf.orchestrators import daf_run_comparison_pipeline
 from daf.policies.chance import uniform
 from daf.policies.factory import make_policy
 from daf.policies.game import Game
-from daf.policies.registry import PolicySpec, is_foreign
+from daf.policies.registry import PolicySpec, runs_foreign_code
 from daf.policies.torch_programs import TorchProgramPolicy
 from daf.policies.trainable import sample_actions
 
@@ -188,5 +188,5 @@ def test_sizes_of_exported_programs(tmp_path):
     "daf.policies.torch_programs.TorchProgramPolicy",
 ])  # fmt: skip
 def test_programs_are_foreign_code(class_path):
-    assert is_foreign(class_path, {"trust": True})
-    assert not is_foreign(class_path)
+    assert runs_foreign_code(class_path, {"trust": True})
+    assert not runs_foreign_code(class_path)
