@@ -101,7 +101,7 @@ def _derive_expected_outputs(
         expected["report"] = f"{results_dir}/{experiments[0]}"
     for config in job.configs:
         if isinstance(config, DAFSweepConfig):
-            expected |= _derive_expected_sweep_outputs(results_dir, files)
+            expected |= _derive_sweep_result_entries(results_dir, files)
         else:
             plan = checks.rebuild_plan(config, sidecar, tables)
             expected |= _derive_expected_experiment_outputs(
@@ -110,7 +110,7 @@ def _derive_expected_outputs(
     return expected
 
 
-def _derive_expected_sweep_outputs(results_dir: Path, input_files: list[str]) -> dict[str, Any]:
+def _derive_sweep_result_entries(results_dir: Path, input_files: list[str]) -> dict[str, Any]:
     searches = [file for file in input_files if file.endswith("/search.json")]
     if not searches:
         return {}

@@ -144,7 +144,7 @@ def convert_search_space_values(
     return {name: convert_parameter(name, value) for name, value in space.items()}
 
 
-def _convert_training_text(space: Any) -> Any:
+def _parse_training_values(space: Any) -> Any:
     """Convert training parameters; constructor types are available only after class loading."""
 
     def convert(name: str, value: Any) -> Any:
@@ -158,7 +158,7 @@ def _convert_training_text(space: Any) -> Any:
 
 SearchSpace = Annotated[
     dict[str, Annotated[Parameter, BeforeValidator(_value_list_to_mapping)]],
-    BeforeValidator(_convert_training_text),
+    BeforeValidator(_parse_training_values),
     Field(min_length=1),
 ]
 """Parameters by name: hyperparameters of the training, or arguments of the policy class."""

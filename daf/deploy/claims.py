@@ -49,7 +49,7 @@ ROUNDING = 1e-9
 def find_contradictions(bundle: Bundle) -> list[str]:
     """Return all claims of a bundle that contradict its content, one line each."""
     functions_by_claim = {
-        "members": _find_member_problems,
+        "members": _find_missing_or_extra_files,
         "names": _find_name_problems,
         "scores": _find_score_problems,
         "game": _find_game_problems,
@@ -67,7 +67,7 @@ def find_contradictions(bundle: Bundle) -> list[str]:
     return contradictions
 
 
-def _find_member_problems(bundle: Bundle) -> Iterator[str]:
+def _find_missing_or_extra_files(bundle: Bundle) -> Iterator[str]:
     """Yield a line for each missing and each unexpected member."""
     expected = {CARD, GOLDEN, MISSIONS, POLICY, TRAINING_MISSIONS, WEIGHTS, *BUNDLED_MODULES}
     if bundle.description.class_path not in DAF_CLASSES:

@@ -54,7 +54,7 @@ def run_machine_checks(
             "python", _check_and_describe_python_version, f">= {'.'.join(map(str, MIN_PYTHON))}"
         ),
         _run_machine_check(
-            "packages", _describe_package_versions, f"{len(RECORDED_PACKAGES)} packages installed"
+            "packages", _describe_package_count, f"{len(RECORDED_PACKAGES)} packages installed"
         ),
         _run_machine_check(
             "results folder", lambda: _check_and_describe_writability(Path(results_dir)), "writable"
@@ -98,7 +98,7 @@ def _check_and_describe_python_version() -> str:
     return platform.python_version()
 
 
-def _describe_package_versions() -> str:
+def _describe_package_count() -> str:
     return f"{len(package_versions())} versions recorded"
 
 

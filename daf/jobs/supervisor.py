@@ -37,7 +37,7 @@ POLL_SECONDS = 0.5
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class ReportPolicy(Protocol):
+class SetCurrentPolicy(Protocol):
     """Function that sets the policy and the log file that an error line names."""
 
     def __call__(self, policy_name: str, log_path: str | Path | None = None) -> None:
@@ -45,7 +45,7 @@ class ReportPolicy(Protocol):
 
 
 @contextlib.contextmanager
-def run_supervised(snakemake: Any) -> Iterator[ReportPolicy]:
+def run_supervised(snakemake: Any) -> Iterator[SetCurrentPolicy]:
     """Run the block in a child process; wait for it, and exit with its status.
 
     Without a Snakemake job, as in the isolated re-execution of an audit, the block runs in this

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 from daf.learn.result import TrainingResult
-from daf.learn.resume import ResumeState
+from daf.learn.resume import ResumeFile
 from daf.learn.threads import thread_pool_with_serial_torch
 from daf.learn.train import TrainingLoop
 from daf.learn.trainer import Trainer
@@ -18,7 +18,7 @@ def train_colocated(
     device: str = "cpu",
     initial_weights: Sequence[str | None] | None = None,
     report: Callable[[str], None] = print,
-    resume_states: Sequence[ResumeState | None] | None = None,
+    resume_states: Sequence[ResumeFile | None] | None = None,
 ) -> list[TrainingResult | Exception]:
     """Train several runs in one process.
 
@@ -75,7 +75,7 @@ class _ColocatedRun:
         device: str,
         initial_weights: str | None,
         report: Callable[[str], None],
-        resume: ResumeState | None,
+        resume: ResumeFile | None,
     ):
         self._run = run
         self._device = device

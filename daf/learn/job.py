@@ -19,7 +19,7 @@ from daf.files.text_files import write_json, write_text
 from daf.jobs.log import LOG_FAILURE
 from daf.learn.colocated import train_colocated
 from daf.learn.ranks import SINGLE_RANK, Ranks
-from daf.learn.resume import ResumeState, open_resume_state
+from daf.learn.resume import ResumeFile, open_resume_file
 from daf.learn.train import train
 from daf.plan import Run
 from daf.provenance.hashing import digest
@@ -49,9 +49,9 @@ class TrainingJob(Model):
     threads: Int
     output_paths: dict[str, str]
 
-    def open_resume_state(self, ranks: Ranks = SINGLE_RANK) -> ResumeState:
+    def open_resume_file(self, ranks: Ranks = SINGLE_RANK) -> ResumeFile:
         """Return the resume state of the run."""
-        return open_resume_state(self.run, self.execution, self.code, self.device, ranks)
+        return open_resume_file(self.run, self.execution, self.code, self.device, ranks)
 
     def execute(self, ranks: Ranks = SINGLE_RANK) -> None:
         """Train in this process as one of the ranks; the first rank writes the outputs.
@@ -60,7 +60,7 @@ class TrainingJob(Model):
             ConfigError, DivergedError, KeyboardInterrupt: as in `daf.learn.train.train`.
         """
         report = print if ranks.is_first else lambda line: None
-        with self.open_resume_state(ranks) as resume:
+        with self.open_resume_file(ranks) as resume:
             result = train(
                 self.run, self.device, self.initial_weights, report, resume=resume, ranks=ranks
             )
@@ -185,7 +185,7 @@ def train_colocated_jobs(jobs: Sequence[TrainingJob], device: str) -> None:
             [job.run for job in jobs],
             device,
             [job.initial_weights for job in jobs],
-            resume_states=[stack.enter_context(job.open_resume_state()) for job in jobs],
+            resume_states=[stack.enter_context(job.open_resume_file()) for job in jobs],
         )
     for job, result in zip(jobs, results):
         if isinstance(result, Exception):

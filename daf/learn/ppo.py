@@ -135,7 +135,7 @@ class PPOLearner:
     ) -> torch.Tensor:
         """Make one optimizer step; return the METRICS of the minibatch."""
         if len(minibatch.rows):
-            losses = self._backpropagate(rollout, advantage, minibatch)
+            losses = self._accumulate_gradients_and_losses(rollout, advantage, minibatch)
         else:  # no local rows
             self.policy.zero_grad()
             losses = torch.zeros(len(LOSS_METRICS), device=self.policy.device)
@@ -145,7 +145,7 @@ class PPOLearner:
         self.optimizer.step()
         return torch.cat([losses, norm[None]])
 
-    def _backpropagate(
+    def _accumulate_gradients_and_losses(
         self, rollout: Rollout, advantage: torch.Tensor, minibatch: Minibatch
     ) -> torch.Tensor:
         """Write this rank's part of the gradients of a minibatch to `parameter.grad`.

@@ -32,9 +32,9 @@ MAX_SAVE_TIME_FRACTION = 0.05
 """Maximum fraction of a run's time that saving takes."""
 
 
-def open_resume_state(
+def open_resume_file(
     run: Run, execution: ExecutionConfig, code_hash: str, device: str, ranks: Ranks = SINGLE_RANK
-) -> "ResumeState":
+) -> "ResumeFile":
     """Return the resume state of a run of the workflow.
 
     The folder is named after the run's resume key, so a longer run continues a shorter one.
@@ -51,10 +51,10 @@ def open_resume_state(
     fingerprint = digest([resume_key, code_hash, package_versions(), device, hardware, ranks.count])
     name = f"{class_label(run.class_path)}-s{run.training_seed}-{digest(resume_key)[:8]}"
     folder = Path(execution.results_dir, "resume", name)
-    return ResumeState(folder, fingerprint, execution.save_seconds, ranks=ranks)
+    return ResumeFile(folder, fingerprint, execution.save_seconds, ranks=ranks)
 
 
-class ResumeState:
+class ResumeFile:
     """File with the state of one run, as a context manager.
 
     The context holds a lock on the folder. SIGINT and SIGTERM take effect at the end of the update:
@@ -67,7 +67,7 @@ class ResumeState:
         save_seconds: time between two saves in s; longer where saving would exceed
             MAX_SAVE_TIME_FRACTION.
         report: function that receives one line per warning.
-        ranks: processes of the run, each with a `ResumeState`; the first reads and writes for
+        ranks: processes of the run, each with a `ResumeFile`; the first reads and writes for
             all, a stop request to any of them stops all.
 
     Attributes:
@@ -90,7 +90,7 @@ class ResumeState:
         self.stop_requested = False
         self._next_save = 0.0
 
-    def __enter__(self) -> "ResumeState":
+    def __enter__(self) -> "ResumeFile":
         if self.ranks.is_first:
             self._lock_folder()
         self._handlers = {

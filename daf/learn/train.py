@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.learn.result import TrainingResult
-from daf.learn.resume import ResumeState
+from daf.learn.resume import ResumeFile
 from daf.learn.threads import thread_pool_with_serial_torch
 from daf.learn.trainer import Trainer
 from daf.plan import Run
@@ -19,7 +19,7 @@ def train(
     device: str = "cpu",
     initial_weights: str | None = None,
     report: Callable[[str], None] = print,
-    resume: ResumeState | None = None,
+    resume: ResumeFile | None = None,
     ranks: Ranks = SINGLE_RANK,
 ) -> TrainingResult:
     """Train a policy.
@@ -63,7 +63,7 @@ class TrainingLoop:
         resume: resume state of the run; None: the run is not resumable.
     """
 
-    def __init__(self, trainer: Trainer, report: Callable[[str], None], resume: ResumeState | None):
+    def __init__(self, trainer: Trainer, report: Callable[[str], None], resume: ResumeFile | None):
         """Restore the trainer from `resume`, if it has a state of at most the run's length."""
         self.trainer = trainer
         self.resume = resume

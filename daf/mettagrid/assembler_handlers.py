@@ -80,7 +80,7 @@ def build_assembler_handlers(
                 "several agents pay the inputs, in an order unknown to mettagrid"
             )
         for phase, progress in _cooldown_phases(recipe, assembler.partial, max(cooldowns)):
-            inputs, outputs = _scaled_inputs_and_outputs(recipe, progress)
+            inputs, outputs = _scale_recipe_by_cooldown(recipe, progress)
             if any(recipe.outputs.values()) and not outputs:
                 continue
             can_pay = [carries_at_least("actor", inputs)] if inputs else []
@@ -218,11 +218,9 @@ def _cooldown_phases(
     ]
     while moments:
         first, progress = moments[0]
-        amounts = _scaled_inputs_and_outputs(recipe, progress)
+        amounts = _scale_recipe_by_cooldown(recipe, progress)
         same = [
-            remaining
-            for remaining, p in moments
-            if _scaled_inputs_and_outputs(recipe, p) == amounts
+            remaining for remaining, p in moments if _scale_recipe_by_cooldown(recipe, p) == amounts
         ]
         lower, upper = {COOLDOWN: first + 1}, {COOLDOWN: same[-1] + 2}
         filters = [carries_at_least("target", lower), negate(carries_at_least("target", upper))]
@@ -235,7 +233,7 @@ def _cooldown_progress(remaining_steps: int, cooldown_steps: int) -> float:
     return float(np.float32(cooldown_steps - remaining_steps) / np.float32(cooldown_steps))
 
 
-def _scaled_inputs_and_outputs(
+def _scale_recipe_by_cooldown(
     recipe: Recipe, progress: float
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Return inputs and outputs of a recipe, scaled by the progress of the cooldown."""

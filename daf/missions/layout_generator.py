@@ -64,7 +64,7 @@ class LayoutGenerator(Model):
     )
 
     @model_validator(mode="after")
-    def _check_cells_of_all_seeds(self) -> Self:
+    def _check_total_cell_count(self) -> Self:
         count = len(self.seeds)
         cells = count * (self.height + 2 * self.border) * (self.width + 2 * self.border)
         if count > 1 and cells > MAX_CELLS:

@@ -20,11 +20,11 @@ from daf.orchestrators.failures import find_failures
 from daf.orchestrators.plans import (
     Config,
     config_without_colocation,
+    declare_missing_results,
     find_missing_results,
     make_benchmark_or_sweep_plan,
     mark_all_results_missing,
     mark_results_missing,
-    set_missing_results,
 )
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, Failure, PipelineResult
 from daf.orchestrators.run_snakemake import Job, SnakemakeResult, run_snakemake
@@ -145,9 +145,9 @@ class Pipeline:
             if not failed or finished or not self.plan.available_evaluations():
                 break
             log.warning("%s: continuing without failed jobs", self.result.pipeline_name)
-            if not self._try_write_config(set_missing_results(config, missing)):
+            if not self._try_write_config(declare_missing_results(config, missing)):
                 break
-        self._executed_configs.append(set_missing_results(config, missing))
+        self._executed_configs.append(declare_missing_results(config, missing))
         self._update_stage_status(stages_of_target, snakemake_result, remaining_jobs)
         return snakemake_result.exit_status == 0
 

@@ -20,14 +20,16 @@ from daf.system.processes import describe_children_and_threads, describe_new_chi
 
 
 @contextlib.contextmanager
-def convert_policy_errors(policy_name: str, traceback_file: str | None = None) -> Iterator[None]:
+def convert_policy_errors(
+    policy_name: str, policy_source_file: str | None = None
+) -> Iterator[None]:
     """Convert errors of policy code to one line with policy, file and line number.
 
     A process forked by the code exits here, so that it does not repeat the job of its parent.
 
     Args:
         policy_name: name of the policy.
-        traceback_file: convert an `Exception` only if its traceback has this file; None: always.
+        policy_source_file: convert an `Exception` only if its traceback has this file; None: any.
 
     Raises:
         ConfigError: the code raised an error; interrupts by the user pass unchanged.
@@ -40,11 +42,12 @@ def convert_policy_errors(policy_name: str, traceback_file: str | None = None) -
     except BaseException as error:
         frames = traceback.extract_tb(error.__traceback__)
         filenames = (None, *(frame.filename for frame in frames))
-        is_unrelated = isinstance(error, Exception) and traceback_file not in filenames
+        is_unrelated = isinstance(error, Exception) and policy_source_file not in filenames
         if is_unrelated or is_signal_interrupt(error) or os.getpid() != process:
             raise
         last = next(
-            (frame for frame in reversed(frames) if frame.filename == traceback_file), frames[-1]
+            (frame for frame in reversed(frames) if frame.filename == policy_source_file),
+            frames[-1],
         )
         raise ConfigError(
             f"policy '{policy_name}' failed with {error_text(error)} "

@@ -53,7 +53,7 @@ class _ModuleHash(NamedTuple):
 @cache
 def _hash_module(module_name: str) -> _ModuleHash:
     """Return the hash and the imports of a `daf` module, without importing it."""
-    path = _module_file_path(module_name)
+    path = _daf_module_file(module_name)
     if path is None:
         raise ModuleNotFoundError(f"code_hash: no module {module_name}")
     text = path.read_text(encoding="utf-8")
@@ -67,7 +67,7 @@ def _hash_module(module_name: str) -> _ModuleHash:
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             imported |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         _strip_docstrings(node)
-    used = sorted(module_name for module_name in imported if _module_file_path(module_name))
+    used = sorted(module_name for module_name in imported if _daf_module_file(module_name))
     return _ModuleHash(hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(used))
 
 
@@ -92,7 +92,7 @@ def _strip_docstrings(node: ast.AST) -> None:
 
 
 @cache
-def _module_file_path(module_name: str) -> Path | None:
+def _daf_module_file(module_name: str) -> Path | None:
     """Return the source file of a `daf` module without importing it; None for other modules."""
     package, *names = module_name.split(".")
     path = Path(__file__).parents[1].joinpath(*names)

@@ -81,11 +81,13 @@ def _claim_subject_cell(estimate: Estimate) -> Cell:
 
 
 def _mixed_teams_table(
-    table_name: str, estimates: Sequence[Estimate], agent_counts_by_team: Mapping[str, Any]
+    table_name: str,
+    estimates: Sequence[Estimate],
+    agent_counts_by_team_and_mission: Mapping[str, Any],
 ) -> Table:
     rows = []
     for item in estimates:
-        counts = agent_counts_by_team[item["team"]].get(item["mission"], {})
+        counts = agent_counts_by_team_and_mission[item["team"]].get(item["mission"], {})
         rows.append(
             [
                 Cell(item["team"]),

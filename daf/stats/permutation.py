@@ -126,12 +126,12 @@ def _cached_sign_flips(num_values: int) -> np.ndarray:
 def _random_group_assignments(num_a: int, num_b: int) -> Iterable[np.ndarray]:
     """Yield random choices of the first sample in parts, bool [draws, num_a + num_b]."""
     if len(_chunk_sizes(DRAWS, num_a + num_b)) == 1:
-        return _cached_group_assignments(num_a, num_b)
+        return _draw_group_assignments_once(num_a, num_b)
     return _draw_group_assignments(num_a, num_b)
 
 
 @lru_cache(maxsize=8)
-def _cached_group_assignments(num_a: int, num_b: int) -> list[np.ndarray]:
+def _draw_group_assignments_once(num_a: int, num_b: int) -> list[np.ndarray]:
     return list(_draw_group_assignments(num_a, num_b))
 
 

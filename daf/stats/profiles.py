@@ -105,7 +105,7 @@ def _compute_profile_curve(
     confidence: float,
 ) -> _Curve:
     fractions = {
-        mission: _fraction_reaching_thresholds(scores / score_scales[mission], thresholds)
+        mission: _episode_fractions_by_run(scores / score_scales[mission], thresholds)
         for mission, scores in unit_values.scores.items()
     }
     if unit_values.unit == SEED and len(unit_values.strata) == 1:
@@ -128,7 +128,7 @@ def _compute_profile_curve(
     return _Curve(fraction, down, up)
 
 
-def _fraction_reaching_thresholds(scores: pd.DataFrame, thresholds: np.ndarray) -> np.ndarray:
+def _episode_fractions_by_run(scores: pd.DataFrame, thresholds: np.ndarray) -> np.ndarray:
     """Return the fraction of each run's episodes with at least each score [thresholds, runs]."""
     columns = []
     for run in scores.columns:

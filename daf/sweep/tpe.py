@@ -74,12 +74,12 @@ def _optuna_distribution(
             return IntDistribution(int(low), int(high), log=parameter.log)
         return FloatDistribution(low, high, log=parameter.log)
     size = int(num_values(parameter))
-    if parameter.values is None or _is_ascending(parameter.values):
+    if parameter.values is None or _are_ascending_numbers(parameter.values):
         return IntDistribution(0, size - 1)
     return CategoricalDistribution(tuple(range(size)))
 
 
-def _is_ascending(values: Sequence[Any]) -> bool:
+def _are_ascending_numbers(values: Sequence[Any]) -> bool:
     are_numbers = all(type(value) in (int, float) for value in values)
     return are_numbers and list(values) == sorted(values)
 

@@ -17,7 +17,7 @@ import torch
 from daf.config import BenchmarkConfig, load_json, load_yaml
 from daf.files.parquet import load_table
 from daf.files.tensors import load_metadata, load_tensors
-from daf.learn.resume import ResumeState
+from daf.learn.resume import ResumeFile
 from daf.missions import load_mission
 from daf.plan import make_plan
 from daf.policies import Game, PolicySpec, make_policy
@@ -105,7 +105,7 @@ def archive(path: Path, members: dict[str, bytes], compressed: bool = False) -> 
 def test_hostile_resume_state_zips(members, compressed, tmp_path):
     archive(tmp_path / "run" / "state.pt", members, compressed)
     message = []
-    with ResumeState(tmp_path / "run", "fingerprint", report=message.append) as resume:
+    with ResumeFile(tmp_path / "run", "fingerprint", report=message.append) as resume:
         assert resume.load("cpu") is None
     (line,) = message
     assert line.startswith(f"{tmp_path}/run/state.pt is damaged (")
@@ -119,7 +119,7 @@ def test_pickled_resume_state(tmp_path):
         {"fingerprint": "f", "state": Payload(tmp_path / "marker")}, tmp_path / "run/state.pt"
     )
     message = []
-    with ResumeState(tmp_path / "run", "f", report=message.append) as resume:
+    with ResumeFile(tmp_path / "run", "f", report=message.append) as resume:
         assert resume.load("cpu") is None
     assert len(message) == 1 and not (tmp_path / "marker").exists()
 

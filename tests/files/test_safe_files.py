@@ -23,7 +23,7 @@ from daf.files.safe_write import (
 from daf.files.text_files import write_json, write_text
 from daf.files.zips import write_zip
 from daf.jobs import results_lock
-from daf.learn.resume import ResumeState
+from daf.learn.resume import ResumeFile
 from daf.provenance.hashing import file_digest
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import write_outputs
@@ -226,7 +226,7 @@ def test_resume_state_is_not_written_through_links(name, tmp_path, outside_file)
     else:
         (folder / name).symlink_to(outside_file)
     try:
-        with ResumeState(folder, "f", report=lambda line: None) as resume:
+        with ResumeFile(folder, "f", report=lambda line: None) as resume:
             resume.save_if_due(lambda: {"x": torch.zeros(3)}, force_save=True)
     except UnsafeFileError:
         assert name != "state.pt"

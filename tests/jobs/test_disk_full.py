@@ -17,7 +17,7 @@ from daf.config import AuditConfig, ExecutionConfig
 from daf.files.parquet import save_table
 from daf.files.text_files import write_json
 from daf.jobs.job import run_job
-from daf.learn.resume import ResumeState
+from daf.learn.resume import ResumeFile
 from daf.orchestrators import PipelineResult
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import write_outputs
@@ -142,7 +142,7 @@ def test_disk_full_at_any_moment(write, disk, capfd):
 
 def test_failed_save_keeps_the_previous_resume_state(disk):
     messages = []
-    with ResumeState(disk / "run", "fingerprint", save_seconds=0, report=messages.append) as resume:
+    with ResumeFile(disk / "run", "fingerprint", save_seconds=0, report=messages.append) as resume:
         resume.save_if_due(lambda: {"x": torch.ones(1000)}, force_save=False)
         resume._next_save = 0.0
         resume.save_if_due(lambda: {"x": torch.ones(200_000)}, force_save=False)

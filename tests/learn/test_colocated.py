@@ -12,7 +12,7 @@ from daf.jobs.device import use_deterministic_cuda
 from daf.learn.colocated import train_colocated
 from daf.learn.job import train_colocated_jobs
 from daf.learn.result import TrainingResult
-from daf.learn.resume import ResumeState
+from daf.learn.resume import ResumeFile
 from daf.learn.train import train
 from daf.learn.trainer import DivergedError, Trainer
 from tests.learn.runs import UPDATES, has_line, make_job, make_run, result_content
@@ -108,7 +108,7 @@ def test_interrupted_runs_resume_separately(tmp_path, monkeypatch):
         run_update(trainer)
 
     def resume_states(stack, report=no_report):
-        states = [ResumeState(tmp_path / str(n), "same", report=report) for n in range(len(runs))]
+        states = [ResumeFile(tmp_path / str(n), "same", report=report) for n in range(len(runs))]
         return [stack.enter_context(state) for state in states]
 
     with monkeypatch.context() as patch, contextlib.ExitStack() as stack:
@@ -117,7 +117,7 @@ def test_interrupted_runs_resume_separately(tmp_path, monkeypatch):
             train_colocated(runs, report=no_report, resume_states=resume_states(stack))
     for number in (0, 2):
         lines = []
-        with ResumeState(tmp_path / str(number), "same") as resume:
+        with ResumeFile(tmp_path / str(number), "same") as resume:
             result = train(runs[number], report=lines.append, resume=resume)
         assert result_content(result) == separate[number] and has_line(
             lines, "resuming from update"

@@ -12,7 +12,7 @@ import torch
 
 from daf.config import ExecutionConfig
 from daf.jobs.device import use_deterministic_cuda
-from daf.learn.resume import ResumeState, open_resume_state
+from daf.learn.resume import ResumeFile, open_resume_file
 from daf.learn.train import train
 from tests.learn.runs import (
     UPDATES,
@@ -23,7 +23,7 @@ from tests.learn.runs import (
 )
 
 
-class StopsAfter(ResumeState):
+class StopsAfter(ResumeFile):
     """Resume state that receives a signal after some updates."""
 
     def stop(self, update: int, number: int = signal.SIGTERM) -> "StopsAfter":
@@ -54,12 +54,12 @@ def test_resumed_run_equals_an_uninterrupted_one(policy, missions, device, tmp_p
         ):
             train(run, device, resume=resume)
     lines = []
-    with ResumeState(tmp_path, "same", report=lines.append) as resume:
+    with ResumeFile(tmp_path, "same", report=lines.append) as resume:
         parts = train(run, device, report=lines.append, resume=resume)
     assert has_line(lines, f"resuming from update 3 of {UPDATES}")
     assert result_content(parts) == whole
     again = []
-    with ResumeState(tmp_path, "same") as resume:  # killed before its results were written
+    with ResumeFile(tmp_path, "same") as resume:  # killed before its results were written
         assert result_content(train(run, device, report=again.append, resume=resume)) == whole
     assert has_line(again, f"resuming from update {UPDATES} of {UPDATES}")
     resume.discard()
@@ -76,14 +76,14 @@ def test_curriculum_resumes_in_its_stage(update, tmp_path):
     ):
         train(run, resume=resume)
     lines = []
-    with ResumeState(tmp_path, "same", report=lines.append) as resume:
+    with ResumeFile(tmp_path, "same", report=lines.append) as resume:
         assert result_content(train(run, report=lines.append, resume=resume)) == whole
     assert has_line(lines, f"resuming from update {update} of 5")
 
 
 def test_signal_handlers_are_restored(tmp_path):
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with ResumeState(tmp_path, "same"):
+    with ResumeFile(tmp_path, "same"):
         pass
     assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
 
@@ -96,19 +96,19 @@ def execution(tmp_path):
 def test_longer_run_continues_a_shorter_one(execution):
     short, long = (make_run(updates=updates, anneal=False) for updates in (3, UPDATES))
     whole = result_content(train(long))
-    with open_resume_state(short, execution, "code", "cpu") as resume:
+    with open_resume_file(short, execution, "code", "cpu") as resume:
         train(short, resume=resume)
     lines = []
-    with open_resume_state(long, execution, "code", "cpu") as resume:
+    with open_resume_file(long, execution, "code", "cpu") as resume:
         assert result_content(train(long, report=lines.append, resume=resume)) == whole
     assert has_line(lines, f"resuming from update 3 of {UPDATES}")
-    with open_resume_state(short, execution, "code", "cpu") as resume:  # state of a longer run
+    with open_resume_file(short, execution, "code", "cpu") as resume:  # state of a longer run
         assert result_content(train(short, resume=resume)) == result_content(train(short))
 
 
 def test_schedules_of_different_length_do_not_share_states(execution):
     folders = {
-        open_resume_state(make_run(updates=n), execution, "c", "cpu").file for n in (3, UPDATES)
+        open_resume_file(make_run(updates=n), execution, "c", "cpu").file for n in (3, UPDATES)
     }
     assert len(folders) == 2
 
@@ -118,24 +118,24 @@ def test_schedules_of_different_length_do_not_share_states(execution):
 ])  # fmt: skip
 def test_configurations_do_not_share_states(change, execution):
     first, second = (
-        open_resume_state(make_run(**settings), execution, "c", "cpu") for settings in ({}, change)
+        open_resume_file(make_run(**settings), execution, "c", "cpu") for settings in ({}, change)
     )
     assert first.file.parent != second.file.parent and first.fingerprint != second.fingerprint
 
 
 def test_state_depends_on_code_but_not_on_threads(execution):
     run = make_run()
-    with open_resume_state(run, execution, "code", "cpu") as resume:
+    with open_resume_file(run, execution, "code", "cpu") as resume:
         train(run, resume=resume)
         state = resume.load("cpu")
     assert len(state["curve"]) == UPDATES
     lines = []
-    resume = open_resume_state(run, execution, "other code", "cpu")
+    resume = open_resume_file(run, execution, "other code", "cpu")
     resume.report = lines.append
     assert resume.load("cpu") is None and has_line(lines, "does not match this code")
     torch.set_num_threads(torch.get_num_threads() + 1)
     try:
-        assert open_resume_state(run, execution, "code", "cpu").load("cpu") is not None
+        assert open_resume_file(run, execution, "code", "cpu").load("cpu") is not None
     finally:
         torch.set_num_threads(torch.get_num_threads() - 1)
 
@@ -154,7 +154,7 @@ def test_damaged_state_is_reported_and_ignored(tmp_path):
     for number, damaged_content in enumerate(damaged):
         resume.file.write_bytes(damaged_content)
         lines = []
-        with ResumeState(tmp_path, "same", report=lines.append) as resume:
+        with ResumeFile(tmp_path, "same", report=lines.append) as resume:
             result = train(run, report=lines.append, resume=resume)
         assert result_content(result) == whole, number
         assert has_line(lines, "is damaged") or has_line(lines, "resuming from"), number
@@ -190,7 +190,7 @@ def test_state_with_unexpected_structure_is_ignored(change, tmp_path):
     change(saved["state"])
     torch.save(saved, resume.file)
     lines = []
-    with ResumeState(tmp_path, "same", report=lines.append) as resume:
+    with ResumeFile(tmp_path, "same", report=lines.append) as resume:
         result = train(run, report=lines.append, resume=resume)
     assert result_content(result) == result_content(train(run))
     assert has_line(lines, "is damaged") and not has_line(lines, "resuming from")
@@ -199,7 +199,7 @@ def test_state_with_unexpected_structure_is_ignored(change, tmp_path):
 def test_folder_at_the_path_of_the_state(tmp_path):
     run, lines = make_run(updates=2), []
     (tmp_path / "state.pt" / "folder").mkdir(parents=True)
-    with ResumeState(tmp_path, "same", save_seconds=0, report=lines.append) as resume:
+    with ResumeFile(tmp_path, "same", save_seconds=0, report=lines.append) as resume:
         result = train(run, report=lines.append, resume=resume)
     assert result_content(result) == result_content(train(run))
     assert has_line(lines, "is damaged") and resume.file.is_file()
@@ -215,7 +215,7 @@ class Hostile:
 def test_hostile_state_is_not_executed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lines = []
-    resume = ResumeState(tmp_path, "same", report=lines.append)
+    resume = ResumeFile(tmp_path, "same", report=lines.append)
     torch.save({"fingerprint": "same", "state": Hostile()}, resume.file)
     assert resume.load("cpu") is None and has_line(lines, "is damaged")
     resume.file.write_bytes(pickle.dumps(Hostile()))

@@ -8,7 +8,7 @@ import torch
 from daf.config import ConfigError, TrainingConfig
 from daf.learn.collector import RolloutCollector
 from daf.learn.ppo import PPOLearner
-from daf.learn.resume import ResumeState
+from daf.learn.resume import ResumeFile
 from daf.learn.teacher import TEACHER_STREAM
 from daf.learn.train import train
 from daf.missions import load_mission
@@ -112,7 +112,7 @@ def test_resumed_teacher_run_equals_an_uninterrupted_one(update, tmp_path):
         StopsAfter(tmp_path, "same").stop(update, signal.SIGTERM) as resume,
     ):
         train(make_teacher_run(), resume=resume)
-    with ResumeState(tmp_path, "same") as resume:
+    with ResumeFile(tmp_path, "same") as resume:
         assert result_content(train(make_teacher_run(), resume=resume)) == whole
 
 

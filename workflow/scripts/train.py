@@ -22,4 +22,4 @@ with run_supervised(snakemake) as report_policy:
         else:
             training_job.execute_distributed()
     if not training_job.run.training.is_extendable:
-        training_job.open_resume_state().discard()
+        training_job.open_resume_file().discard()

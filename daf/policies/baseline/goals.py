@@ -107,7 +107,7 @@ def choose_goal(
                 strategy, window, view, cells_around_assemblers, other_agent_cells
             ):
                 goal.activity = WAIT
-        elif is_blocking_assembler(
+        elif is_useless_at_assembler(
             strategy, window, view, cells_around_assemblers, other_agent_cells
         ):
             goal.activity = WAIT
@@ -199,7 +199,7 @@ def should_yield_assembler(
 
 
 @wp.func
-def is_blocking_assembler(
+def is_useless_at_assembler(
     strategy: Strategy,
     window: Window,
     view: Planes,

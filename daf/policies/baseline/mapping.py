@@ -50,7 +50,7 @@ def rasterize_window(
     strategy: Strategy,
     window: Window,
     view: Planes,
-    cutoff_rank: int,
+    first_unseen_rank: int,
     observed_maps: Boards,
     other_agent_cells: Board,
 ):
@@ -60,7 +60,7 @@ def rasterize_window(
         strategy: stations and amounts of the game.
         window: shape of the window.
         view: uint8 [planes, P], observation.
-        cutoff_rank: distance rank of the first cell whose tokens were cut off.
+        first_unseen_rank: distance rank of the first cell whose tokens were cut off.
         observed_maps: int64 [3 + B, SIDE], boards of the map as observed; only the rows of the
             window are written.
         other_agent_cells: int64 [SIDE], cells of other agents; written.
@@ -74,7 +74,10 @@ def rasterize_window(
         seen, blocked, agents_in_row = wp.int64(0), wp.int64(0), wp.int64(0)
         for c in range(window.width):
             column_bit = cell_bit(left + c)
-            if distance_rank(window, r, c, window.height // 2, window.width // 2) < cutoff_rank:
+            if (
+                distance_rank(window, r, c, window.height // 2, window.width // 2)
+                < first_unseen_rank
+            ):
                 seen |= column_bit
             cell = r * window.width + c
             object_type = int(view[TYPE, cell])

@@ -55,7 +55,7 @@ from daf.policies.baseline.window import (
     add_tokens_to_planes,
     agent_cell_value,
     build_window,
-    find_cutoff_rank,
+    find_first_unseen_rank,
 )
 from daf.policies.game import Game
 from daf.policies.policy import Policy
@@ -209,7 +209,7 @@ def act_kernel(
     add_tokens_to_planes(window, observations[n], view)
     energy = agent_cell_value(window, view, ENERGY)
     rasterize_window(
-        strategy, window, view, find_cutoff_rank(window, observations[n]), observed, agents
+        strategy, window, view, find_first_unseen_rank(window, observations[n]), observed, agents
     )
     old_boards = boards_before[n]
     update_map(strategy, window, view, observed, int(energy_before[n]), old_boards, boards)

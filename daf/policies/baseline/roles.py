@@ -87,33 +87,33 @@ def station_roles(game: Game) -> tuple[StationRole, ...]:
     return tuple(role for role in roles if role is not None)
 
 
-def _chest_role(chest: Chest, carried_amounts: dict[str, int]) -> StationRole | None:
+def _chest_role(chest: Chest, target_amounts: dict[str, int]) -> StationRole | None:
     """Return the role of a chest: store of hearts, or source of a resource.
 
     Args:
         chest: station type.
-        carried_amounts: amount of each resource that an agent gathers.
+        target_amounts: amount of each resource that an agent gathers.
     """
     sides = {side: delta for side, delta in chest.sides.items() if side in APPROACH_SIDES}
     deposit, withdrawal = max(sides.values(), default=0), min(sides.values(), default=0)
     if chest.resource == "heart" and deposit > 0:
         moves = _moves_entering_from(side for side in sides if sides[side] == deposit)
         return StationRole("heart_chest", chest.type_id, moves)
-    if chest.resource in carried_amounts and withdrawal < 0:
+    if chest.resource in target_amounts and withdrawal < 0:
         moves = _moves_entering_from(side for side in sides if sides[side] == withdrawal)
         return StationRole(chest.resource, chest.type_id, moves, stock=chest.resource)
     return None
 
 
 def _assembler_role(
-    station: Assembler, recipes: list[Recipe], carried_amounts: dict[str, int]
+    station: Assembler, recipes: list[Recipe], target_amounts: dict[str, int]
 ) -> StationRole | None:
     """Return the role of an assembler or extractor: maker of hearts, or source of a resource.
 
     Args:
         station: station type.
         recipes: recipes that the agents of the game can use.
-        carried_amounts: amount of each resource that an agent gathers.
+        target_amounts: amount of each resource that an agent gathers.
     """
     energy_cost = max((recipe.inputs.get("energy", 0) for recipe in recipes), default=0)
     hearts = [recipe for recipe in recipes if "heart" in recipe.outputs]
@@ -127,7 +127,7 @@ def _assembler_role(
             energy_cost=energy_cost,
             team_size=min_team_size(cheapest_recipe(hearts)),
         )
-    obtainable = {"energy", *carried_amounts}
+    obtainable = {"energy", *target_amounts}
     useful: list[Resource] = sorted(n for r in recipes for n in r.outputs if n in obtainable)
     if not useful:
         return None

@@ -115,7 +115,7 @@ def distance_rank(window: Window, row: int, column: int, from_row: int, from_col
 
 
 @wp.func
-def find_cutoff_rank(window: Window, tokens: Tokens) -> int:
+def find_first_unseen_rank(window: Window, tokens: Tokens) -> int:
     """Return the rank of the cell of the last token, by distance from the center.
 
     The rank is 2^30 if no token was cut off.
