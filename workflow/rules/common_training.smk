@@ -5,7 +5,9 @@
 def training_params(run):
     """Return the params of the job of a run."""
     planned_run = PLAN.find_run(run)
-    code = script_code_hash("train", "daf.learn.train", *planned_run.daf_class_modules())
+    code = script_code_hash(
+        "train", "daf.learn.train", *planned_run.daf_class_modules()
+    )
     return {"run": HashedDict(planned_run.resolved()), "code": code}
 
 

@@ -57,7 +57,9 @@ if SWEEP:
         params:
             search=SWEEP.digest,
             sweep=SEARCH_CONFIG | {"keep_best": SWEEP.sweep.keep_best},
-            rounds=lambda wildcards: SWEEP.trial_runs_by_round(len(SWEEP.steps_by_round)),
+            rounds=lambda wildcards: SWEEP.trial_runs_by_round(
+                len(SWEEP.steps_by_round)
+            ),
             code=lambda wildcards: script_code_hash("rank", "daf.sweep.rank"),
         script:
             "../scripts/rank.py"
