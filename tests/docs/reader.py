@@ -62,6 +62,8 @@ class Reader:
             file = folder / fill_in(block.file, folder, page)
             file.write_text(block.text if page.is_literal else shrink(block.text))
         elif block.language == "python" and not block.is_excerpt:
+            if page.programs_not_run:
+                return ""
             (folder / "program.py").write_text(shrink(block.text))
             return run("python program.py", folder)
         output = ""
