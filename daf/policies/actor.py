@@ -9,9 +9,9 @@ from torch import nn
 
 from daf.files.tensors import load_state_dict
 from daf.policies.chance import uniform
+from daf.policies.checks import check_logits
 from daf.policies.game import Game
 from daf.policies.policy import Policy
-from daf.policies.programs import check_logits
 from daf.policies.scripted import SeededState
 from daf.policies.trainable import sample_actions
 

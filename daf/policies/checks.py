@@ -144,6 +144,26 @@ def _describe_output(value: Any, device: torch.device) -> str:
     return " ".join([f"{value.dtype} {list(value.shape)}", *unexpected])
 
 
+def check_logits(logits: torch.Tensor, num_rows: int, num_actions: int) -> None:
+    """Check that logits define a distribution over actions in every row.
+
+    Raises:
+        ValueError: another shape than [`num_rows`, K], K above `num_actions`, NaN or infinity.
+    """
+    if logits.ndim != 2 or len(logits) != num_rows or not 1 <= logits.shape[1] <= num_actions:
+        raise ValueError(
+            f"logits: got shape {list(logits.shape)}; expected [{num_rows}, K] with K from 1 to "
+            f"{num_actions}"
+        )
+    if not _are_distributions(logits).all():
+        raise ValueError("logits: got NaN or infinity; expected a distribution in every row")
+
+
+def _are_distributions(logits: torch.Tensor) -> torch.Tensor:
+    """Return whether logits [..., K] define a distribution, bool [...]; -inf excludes an action."""
+    return logits.logsumexp(-1).isfinite()
+
+
 class FiniteLogitsCheck:
     """Check of all logits that a network returns during an evaluation.
 
@@ -160,7 +180,7 @@ class FiniteLogitsCheck:
         network.register_forward_hook(self._update_all_finite)
 
     def _update_all_finite(self, _: Any, __: Any, outputs: tuple[torch.Tensor, ...]) -> None:
-        self._all_finite &= outputs[0].logsumexp(-1).isfinite().all()
+        self._all_finite &= _are_distributions(outputs[0]).all()
 
     def check_all_finite(self) -> None:
         """Check that all logits so far define a distribution.

@@ -10,10 +10,12 @@ import torch
 from daf.errors import ConfigError
 from daf.files.safe_read import read_bytes
 from daf.policies.chance import uniform
+from daf.policies.checks import check_logits
 from daf.policies.game import Game
 from daf.policies.policy import Policy
 from daf.policies.registry import FILE_POLICIES
 from daf.policies.trainable import sample_actions
+from daf.policies.user_code import error_text
 
 MAX_PROGRAM_BYTES = 2**30
 EMPTY = 255
@@ -71,7 +73,7 @@ class ProgramPolicy(Policy):
         except Exception as error:  # a program raises any type
             raise ValueError(
                 f"program {path}: fails on observations uint8 {list(tokens.shape)} and "
-                f"state_size {self.state_size} ({first_line(error)})"
+                f"state_size {self.state_size} ({error_line(error)})"
             ) from None
         self.is_loaded = True
 
@@ -111,24 +113,9 @@ class ProgramPolicy(Policy):
         return actions, ProgramState(seeds, step + 1, recurrent_state)
 
 
-def check_logits(logits: torch.Tensor, num_rows: int, num_actions: int) -> None:
-    """Check that logits define a distribution over actions in every row.
-
-    Raises:
-        ValueError: another shape than [`num_rows`, K], K above `num_actions`, NaN or infinity.
-    """
-    if logits.ndim != 2 or len(logits) != num_rows or not 1 <= logits.shape[1] <= num_actions:
-        raise ValueError(
-            f"logits: got shape {list(logits.shape)}; expected [{num_rows}, K] with K from 1 to "
-            f"{num_actions}"
-        )
-    if not logits.logsumexp(-1).isfinite().all():
-        raise ValueError("logits: got NaN or infinity; expected a distribution in every row")
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's text, at most 200 characters."""
-    return str(error).strip().partition("\n")[0][:200]
+def error_line(error: Exception) -> str:
+    """Return type and first line of an error, at most 200 characters; torch writes many lines."""
+    return error_text(error).partition("\n")[0][:200]
 
 
 class ONNXPolicy(ProgramPolicy):
@@ -160,7 +147,7 @@ class ONNXPolicy(ProgramPolicy):
             )
         except Exception as error:  # ONNX Runtime raises many types
             raise ValueError(
-                f"program {path}: not a valid ONNX program ({first_line(error)})"
+                f"program {path}: not a valid ONNX program ({error_line(error)})"
             ) from None
         self._read_interface(path)
 

@@ -8,7 +8,7 @@ import torch
 
 from daf.errors import ConfigError, short_json
 from daf.policies.game import Game
-from daf.policies.programs import LogitsAndState, ProgramPolicy, first_line
+from daf.policies.programs import LogitsAndState, ProgramPolicy, error_line
 from daf.policies.registry import FILE_POLICIES, TORCH_PROGRAM
 
 MAX_STATE_SIZE = 2**20
@@ -72,7 +72,7 @@ class TorchProgramPolicy(ProgramPolicy):
         except Exception as error:  # torch raises many types
             raise ValueError(
                 f"program {path}: not a program of torch.export or TorchScript "
-                f"({first_line(error)})"
+                f"({error_line(error)})"
             ) from None
         if self._num_inputs not in (1, 2):
             raise ValueError(
