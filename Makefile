@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: benchmark test test-workflow test-parts slurm-test cluster-test extras-test lint types docs cuda-compile gpu-benchmark lock clean
+.PHONY: benchmark test test-workflow test-parts document-test slurm-test cluster-test extras-test lint types docs cuda-compile gpu-benchmark lock clean
 .DEFAULT_GOAL := benchmark
 
 benchmark: $(INSTALLED)
@@ -22,6 +22,10 @@ test-workflow: $(INSTALLED)
 
 test-parts: $(INSTALLED)
 	$(BIN)/python -m pytest $(addprefix --ignore=,$(WHOLE))
+
+# Every example of the document that describes the Python API.
+document-test: $(INSTALLED)
+	$(BIN)/python -m pytest -m slow tests/orchestrators/test_seed_document.py
 
 # The main job on a real Slurm that runs on this machine as long as the test (Debian, as root).
 SLURM := slurmctld slurmd slurm-client slurm-wlm-basic-plugins munge
@@ -81,7 +85,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	touch $@
 
 TORCH := torch==2.13.0
-EXTRAS := gymnasium,notebook,onnx,pettingzoo,sb3,skrl,torchrl
+EXTRAS := figures,gymnasium,notebook,onnx,pettingzoo,sb3,skrl,tensorboard,torchrl,video
 
 # Writes the locks anew from the newest versions that pyproject.toml allows.
 lock:
@@ -103,7 +107,7 @@ lock:
 	mv $@.new requirements-docs.lock
 	$(PYTHON) -m venv --clear build/lock
 	build/lock/bin/python -m pip install --quiet --constraint requirements.lock '.[$(EXTRAS)]'
-	echo '# What the extras of environments, ONNX and notebooks need besides requirements.lock; written by `make lock`.' > $@.new
+	echo '# What the extras of environments, exports, ONNX and notebooks need besides requirements.lock; written by `make lock`.' > $@.new
 	build/lock/bin/python -m pip freeze --exclude daf | sed 's/+cpu$$//' | grep -v '^nvidia\|^triton' \
 		| grep -vxFf requirements.lock >> $@.new
 	mv $@.new requirements-extras.lock

@@ -248,7 +248,7 @@ def _check_output_and_log_names(first_output: str, sidecar: Sidecar, job: Job) -
     """Check that the outputs and the log are those of the rule with these parameters."""
     outputs = job.expected_path_by_output_name(first_output.rpartition("/")[0])
     recorded = {key: list(files) for key, files in sidecar.outputs.items()}
-    optional = {"config", "snakemake"} if sidecar.rule == "pipeline" else set()
+    optional = job.optional_output_names()
     expected = {k: [file] for k, file in outputs.items() if k in recorded or k not in optional}
     if recorded != expected or next(iter(outputs.values())) != first_output:
         key = next((key for key in expected if recorded.get(key) != expected[key]), "outputs")
@@ -260,12 +260,13 @@ def _check_output_and_log_names(first_output: str, sidecar: Sidecar, job: Job) -
         raise SidecarMismatchError("its log is not one file in logs/")
 
 
-def _check_command_calls_only_target(command: str, target_name: str) -> None:
+def _check_command_calls_only_target(report_command: str, target_name: str) -> None:
     """Check that the command in a report calls a target and nothing else."""
     pattern = rf"snakemake {target_name}( --configfile( [^ -].*)?)?"
-    if not re.fullmatch(pattern, command) or shlex.join(shlex.split(command)) != command:
+    is_call = re.fullmatch(pattern, report_command)
+    if not is_call or shlex.join(shlex.split(report_command)) != report_command:
         raise SidecarMismatchError(
-            f"command: got {short_json(command)}; expected a call of {target_name}"
+            f"command: got {short_json(report_command)}; expected a call of {target_name}"
         )
 
 

@@ -84,6 +84,7 @@ NOT_RESULTS = {
     ".lock": "lock file",
     "engine": "throughput of a machine; no result depends on it",
     "logs": "log of an attempt that wrote no output; no result depends on it",
+    "progress.jsonl": "events of the last workflow call; no result depends on it",
     "resume": "resume state of a run; no result depends on it",
     "timings": "timing written by Snakemake at the end of a job; no result depends on it",
 }

@@ -115,9 +115,10 @@ def record_run_findings_without_retraining(
     worker: Worker,
 ) -> OutcomeText:
     """Record checks of the files of a run that is not retrained. Return the outcome in words."""
-    files, sidecar = job.expected_path_by_output_name(""), checks.sidecars[weights_file]
+    sidecar, paths = checks.sidecars[weights_file], job.path_by_output_name()
+    files = {name: path for name, path in paths.items() if name in sidecar.outputs}
     try:
-        differences = find_run_differences(checks.results_dir, weights_file, job, worker)
+        differences = find_run_differences(checks.results_dir, files, job, worker)
     except Exception as error:  # the files may hold anything
         reason = f"first updates cannot be re-executed: {format_error_line(error)}"
         findings.mark_unverifiable(list(files.values()), reason)
@@ -125,7 +126,8 @@ def record_run_findings_without_retraining(
     for kind in ("run", "policy"):
         if differences[files[kind]] is None:
             findings[files[kind]].checked.append(DERIVED)
-    for kind, content in (("weights", "weights"), ("metrics", "learning curve")):
+    for kind in files.keys() - {"run", "policy"}:
+        content = {"weights": "weights", "metrics": "learning curve"}.get(kind, "checkpoint")
         findings[files[kind]].needs_retraining.append(
             f"{content} of a run that was not retrained (--retrain {job.run.name}, or {ALL})"
         )

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from daf.learn.curriculum import CurriculumStage, build_curriculum, compute_learning_rate
+from daf.learn.milestones import eval_columns, is_stopped_early
 from daf.missions.ceiling import resolve_ceiling
 from daf.plan import Run
 
@@ -35,21 +36,28 @@ def find_curve_mismatch(curve: pd.DataFrame, run: Run) -> str | None:
     """
     from daf.learn.ppo import METRICS  # lazy: imports torch
 
-    curriculum = build_curriculum(run)
+    curriculum, num_rows = build_curriculum(run), len(curve)
+    num_updates = curriculum[-1].end_update
+    may_stop_early = run.training.stop_when is not None and 0 < num_rows < num_updates
+    if not isinstance(curve.index, pd.RangeIndex) or not (
+        num_rows == num_updates or may_stop_early
+    ):
+        return f"number of rows: got {num_rows}; its run has {num_updates} updates"
+    curriculum = [stage for stage in curriculum if stage.first_update < num_rows]
     scores = _score_columns(curriculum)
     names = ["update", "steps", "learning_rate", *scores, "reward", "explained_variance", *METRICS]
+    if run.training.evaluate_every:
+        names += eval_columns(run.missions)
     if sorted(curve.columns) != sorted(names):
         differing = sorted(set(curve.columns) ^ set(names)) or ["duplicate columns"]
         return f"columns differ from those of its run ({differing[0]})"
-    num_updates = curriculum[-1].end_update
-    if not isinstance(curve.index, pd.RangeIndex) or len(curve) != num_updates:
-        return f"number of rows: got {len(curve)}; its run has {num_updates} updates"
     dtypes = {name: "int64" if name in ("update", "steps") else "float64" for name in names}
     for name, dtype in dtypes.items():
         if curve[name].dtype != dtype:
             return f"column '{name}': got {curve[name].dtype}; expected {dtype}"
     return (
         _find_schedule_mismatch(curve, run, curriculum)
+        or _find_evaluation_mismatch(curve, run, is_complete=num_rows == num_updates)
         or _find_bounds_mismatch(curve, METRICS)
         or _find_score_mismatch(curve, curriculum)
     )
@@ -64,15 +72,54 @@ def _find_schedule_mismatch(
     curve: pd.DataFrame, run: Run, curriculum: list[CurriculumStage]
 ) -> str | None:
     """Check update numbers, agent-steps and learning rates, which follow from the configuration."""
-    updates = range(curriculum[-1].end_update)
+    updates = range(len(curve))
     stages = [next(stage for stage in curriculum if n < stage.end_update) for n in updates]
-    steps = [stage.count_agent_steps(number + 1) for number, stage in zip(updates, stages)]
+    steps = [
+        stage.count_agent_steps_since_run_start(number + 1)
+        for number, stage in zip(updates, stages)
+    ]
     rates = [compute_learning_rate(run.training, curriculum, done) for done in [0, *steps[:-1]]]
     for name, expected in {"update": updates, "steps": steps, "learning_rate": rates}.items():
         differ = curve[name].to_numpy() != np.array(expected)
         if differ.any():
             row = int(differ.argmax())
             return f"row {row}, column '{name}': got {curve[name][row]}; expected {expected[row]}"
+    return None
+
+
+def _find_evaluation_mismatch(curve: pd.DataFrame, run: Run, is_complete: bool) -> str | None:
+    """Check evaluations during training: their updates, their range, and the early stop.
+
+    Args:
+        curve: rows of all updates, with the expected columns.
+        run: configuration of the run.
+        is_complete: true if the curve has all updates of a run without an early stop.
+    """
+    config = run.training
+    if not config.evaluate_every:
+        return None
+    steps = curve["steps"].to_numpy()
+    is_due = steps // config.evaluate_every > np.concatenate([[0], steps[:-1]]) // (
+        config.evaluate_every
+    )
+    ceilings = {f"eval_score/{mission.name}": resolve_ceiling(mission) for mission in run.missions}
+    for name in eval_columns(run.missions):
+        if (differ := curve[name].notna().to_numpy() != is_due).any():
+            expected = "a value" if is_due[differ.argmax()] else "no value"
+            return f"row {int(differ.argmax())}, column '{name}': expected {expected}"
+        ceiling = ceilings.get(name)
+        values, highest = curve[name].dropna(), math.inf if ceiling is None else ceiling
+        invalid = ~np.isfinite(values) | (values < 0) | (values > highest)
+        if invalid.any():
+            return f"column '{name}': got {values[invalid].iloc[0]}; expected 0 to {highest:g}"
+    mean = curve[list(ceilings)].mean(axis=1)
+    if ((mean - curve["eval_score"]).abs() > ROUNDING * (1 + mean)).any():
+        return "column 'eval_score': is not a mean of the scores of its missions"
+    evaluations = curve[is_due].to_dict("records")
+    ends = [n for n in range(1, len(evaluations) + 1) if is_stopped_early(config, evaluations[:n])]
+    stops_at_last_row = ends == [len(evaluations)] and bool(is_due[-1])
+    if (ends != [] and not stops_at_last_row) or (ends == [] and not is_complete):
+        return f"number of rows: got {len(curve)}; its run stops at another update"
     return None
 
 

@@ -29,7 +29,7 @@ def find_pipeline_difference(
 ) -> str | None:
     """Return the first difference between a pipeline's result and its files; None without one.
 
-    Times and error texts in the result exist only there and are not compared.
+    Times, warnings and error texts in the result exist only there and are not compared.
 
     Args:
         result_file: path of result.json, relative to the results folder.

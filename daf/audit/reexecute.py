@@ -49,7 +49,8 @@ def reexecute_job(
     log = new_results_dir / "log.txt"
     new_results_dir.mkdir(parents=True, exist_ok=True)
     execution = sidecar.execution.resolved()
-    execution |= {"results_dir": str(new_results_dir), "device": "auto"}
+    # A recorded path could be any file of the auditor.
+    execution |= {"results_dir": str(new_results_dir), "device": "auto", "tensorboard": None}
     snakemake = SimpleNamespace(
         rule=sidecar.rule,
         input=inputs,

@@ -1,6 +1,6 @@
 """Differences of a run, which is not retrained, from its sidecar and its first updates."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -15,13 +15,13 @@ from daf.plan import Run
 
 
 def find_run_differences(
-    results_dir: Path, weights_file: str, job: TrainJob, worker: Worker
+    results_dir: Path, files: Mapping[str, str], job: TrainJob, worker: Worker
 ) -> dict[str, str | None]:
     """Compare the files of a run with its sidecar and its re-executed first updates.
 
     Args:
         results_dir: results folder.
-        weights_file: weights file of the run, relative to the results folder.
+        files: files of the run, relative to the results folder, by output name.
         job: job of the run.
         worker: process that re-executes the updates.
 
@@ -31,12 +31,11 @@ def find_run_differences(
     Raises:
         CannotVerifyError: the updates cannot be re-executed.
     """
-    files = job.expected_path_by_output_name("")
-    compare = {kind: find_byte_difference for kind in ("run", "policy", "weights")}
+    compare = dict.fromkeys(files, find_byte_difference)
     compare["metrics"] = partial(_find_curve_difference, run=job.run)
     try:
         with worker.temporary_job_folder() as folder:
-            worker.reexecute_first_updates(weights_file, folder)
+            worker.reexecute_first_updates(files["weights"], folder)
             return {
                 file: _find_difference_or_defect(compare[kind], results_dir / file, folder / file)
                 for kind, file in files.items()

@@ -1,16 +1,23 @@
 """Re-execution of the first updates of a run, and of the files that need no training."""
 
 import contextlib
+import math
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from daf.audit.jobs import CannotVerifyError, TrainJob, check_policy_code, parse_job
+from daf.audit.learning_curve import find_curve_mismatch
 from daf.audit.reexecute import is_gpu_available, link_job_inputs
 from daf.config import ConfigError
-from daf.files.parquet import save_table
+from daf.files.parquet import load_table, save_table
+from daf.plan import Run
 from daf.provenance.sidecar import Sidecar
+
+if TYPE_CHECKING:
+    from daf.policies.trainable import TrainablePolicy
 
 PREFIX_UPDATES = 2
 """Update 1 depends on rollout and loss of the initial weights, update 2 on the optimizer step."""
@@ -27,8 +34,9 @@ def reexecute_first_updates(
 ) -> None:
     """Re-execute the first updates of a run, and derive its run.json and policy.json.
 
-    The new weights are the recorded ones, loaded and saved. run.json and policy.json follow from
-    the sidecar. metrics.parquet has the first rows; it is missing if they cannot be computed here.
+    The new weights and checkpoints are the recorded ones, loaded and saved. run.json and
+    policy.json follow from the sidecar and the recorded learning curve. metrics.parquet has the
+    first rows; it is missing if they cannot be computed here.
 
     Args:
         results_dir: results folder with the inputs of the run.
@@ -53,21 +61,17 @@ def reexecute_first_updates(
     check_policy_code(job, trusted_class_paths)
     run, curriculum = job.run, build_curriculum(job.run)
     last_stage = curriculum[-1]
-    files = job.expected_path_by_output_name("")
+    files = job.path_by_output_name()
     (new_results_dir / files["weights"]).parent.mkdir(parents=True)
     policy = make_policy(PolicySpec(run.class_path, None, run.init_kwargs), Game.of(*run.missions))
     assert isinstance(policy, TrainablePolicy)
-    steps = last_stage.count_agent_steps(last_stage.end_update)
-    result = TrainingResult.from_run(run, policy, [], sidecar.device, steps)
+    rows = _rows_that_decide_run_json(run, results_dir / files["metrics"])
+    result = TrainingResult.from_run(run, policy, rows, sidecar.device)
     versions = {"versions": sidecar.origin.versions}
     write_json(new_results_dir / files["run"], result.run_json | versions)
     write_json(new_results_dir / files["policy"], result.policy_json | versions)
-    try:
-        policy.load(results_dir / files["weights"])
-    except ValueError as error:
-        reason = f"{error}".removeprefix(f"weights {results_dir / files['weights']}: ")
-        raise ConfigError(f"{files['weights']}: {reason}") from None
-    policy.save(new_results_dir / files["weights"], run.init_kwargs)
+    for name in sidecar.outputs.keys() - {"run", "policy", "metrics"}:  # weights and checkpoints
+        _load_and_save_weights(policy, run, results_dir, new_results_dir, files[name])
     affordable_updates = MAX_PREFIX_STEPS // curriculum[0].steps_per_update
     num_updates = min(PREFIX_UPDATES, last_stage.end_update, affordable_updates)
     has_device = sidecar.device == "cpu" or is_gpu_available()
@@ -76,6 +80,41 @@ def reexecute_first_updates(
         if num_updates and sidecar.execution.ranks == 1 and has_device:
             rows = _train_first_updates(sidecar, job, next(iter(weights), None), num_updates)
             save_table(new_results_dir / files["metrics"], rows)
+
+
+def _rows_that_decide_run_json(run: Run, curve_file: Path) -> list[dict[str, Any]]:
+    """Return rows of a learning curve that give the agent-steps of run.json.
+
+    Without early stop and best weights, these follow from the configuration. A recorded curve that
+    its run cannot have produced does not decide them, either.
+    """
+    from daf.learn.curriculum import build_curriculum
+
+    if run.training.stop_when or run.training.keep_best:
+        with contextlib.suppress(ConfigError):
+            curve = load_table(curve_file)
+            if find_curve_mismatch(curve, run) is None:
+                return curve.to_dict("records")
+    last = build_curriculum(run)[-1]
+    steps = last.count_agent_steps_since_run_start(last.end_update)
+    return [{"steps": steps, "eval_score": math.nan}]
+
+
+def _load_and_save_weights(
+    policy: "TrainablePolicy", run: Run, results_dir: Path, new_results_dir: Path, file: str
+) -> None:
+    """Load weights of a run from one results folder and save them in another.
+
+    Raises:
+        ConfigError: the weights do not fit the network; one line.
+    """
+    try:
+        policy.load(results_dir / file)
+    except ValueError as error:
+        reason = f"{error}".removeprefix(f"weights {results_dir / file}: ")
+        raise ConfigError(f"{file}: {reason}") from None
+    (new_results_dir / file).parent.mkdir(parents=True, exist_ok=True)
+    policy.save(new_results_dir / file, run.init_kwargs)
 
 
 def _train_first_updates(

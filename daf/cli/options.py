@@ -53,10 +53,25 @@ def add_execution_options(parser: Parser) -> None:
     parser.add_list_option(
         "--training-seeds", accepts=looks_like_seed, type=int, help="training seeds, one per run"
     )
+    group.add_argument(
+        "--tensorboard",
+        metavar="DIR",
+        help="folder of TensorBoard event files, live (default: none)",
+    )
     group.add_argument("--world-seed", type=int, help="seed of the evaluation worlds (default: 0)")
     group.add_argument(
         "--profile",
         help="Snakemake profile: local, slurm, kubernetes, or a folder (default: local)",
+    )
+    add_quiet_option(group)
+
+
+def add_quiet_option(parser: argparse._ActionsContainer) -> None:
+    """Add the option `--quiet`."""
+    parser.add_argument(
+        "--quiet",
+        action="store_true",
+        help="print warnings, failures and the result only, without a screen",
     )
 
 

@@ -27,6 +27,7 @@ from daf.orchestrators.benchmark_pipeline import run_benchmark
 from daf.orchestrators.snakemake_command import default_config_file
 from daf.plan.training_seed_files import SEED_PLACEHOLDER, find_files_by_training_seed
 from daf.policies.registry import parse_policy_argument
+from daf.progress.view import show_progress
 from daf.system.exit_status import ExitStatus
 
 
@@ -56,8 +57,8 @@ def add_train_command(commands: Subparsers) -> None:
 
 
 def _run_train(arguments: argparse.Namespace) -> ExitStatus:
-    return print_result(
-        daf_run_training_pipeline(
+    with show_progress(arguments.quiet):
+        result = daf_run_training_pipeline(
             policy_class_path=policy_config_from_text(arguments.policy),
             missions=arguments.missions,
             num_training_steps=arguments.steps,
@@ -66,10 +67,8 @@ def _run_train(arguments: argparse.Namespace) -> ExitStatus:
             training=parse_settings(arguments.set),
             name=arguments.name,
             daf_config=daf_config_from_args(arguments),
-        ),
-        "final_checkpoint",
-        "evaluation_results",
-    )
+        )
+    return print_result(result, "final_checkpoint", "evaluation_results")
 
 
 def add_sweep_command(commands: Subparsers) -> None:
@@ -82,12 +81,13 @@ def add_sweep_command(commands: Subparsers) -> None:
 
 def _run_sweep(arguments: argparse.Namespace) -> ExitStatus:
     config = DAFSweepConfig.from_yaml(arguments.config)
-    result = daf_run_sweep_pipeline(
-        config=config,
-        compare_best=arguments.compare_best,
-        name=arguments.name,
-        daf_config=daf_config_from_args(arguments, config.execution.resolved()),
-    )
+    with show_progress(arguments.quiet):
+        result = daf_run_sweep_pipeline(
+            config=config,
+            compare_best=arguments.compare_best,
+            name=arguments.name,
+            daf_config=daf_config_from_args(arguments, config.execution.resolved()),
+        )
     return print_result(result, "best_config", "best_objective", "best_checkpoint", "report")
 
 
@@ -105,13 +105,14 @@ def add_compare_command(commands: Subparsers) -> None:
 
 
 def _run_compare(arguments: argparse.Namespace) -> ExitStatus:
-    result = daf_run_comparison_pipeline(
-        policies=[policy_config_from_text(text) for text in arguments.policies],
-        missions=arguments.missions,
-        episodes_per_mission=arguments.episodes,
-        name=arguments.name,
-        daf_config=daf_config_from_args(arguments),
-    )
+    with show_progress(arguments.quiet):
+        result = daf_run_comparison_pipeline(
+            policies=[policy_config_from_text(text) for text in arguments.policies],
+            missions=arguments.missions,
+            episodes_per_mission=arguments.episodes,
+            name=arguments.name,
+            daf_config=daf_config_from_args(arguments),
+        )
     return print_result(result, "summary_statistics", "report")
 
 
@@ -142,7 +143,8 @@ def _run_benchmark(arguments: argparse.Namespace) -> ExitStatus:
     if arguments.world_seed is not None:
         changes["evaluation"] = config.evaluation.resolved() | {"seed": arguments.world_seed}
     config = BenchmarkConfig.parse(config.resolved() | changes, "arguments")
-    result = run_benchmark(config, daf, deploy=arguments.deploy)
+    with show_progress(arguments.quiet):
+        result = run_benchmark(config, daf, deploy=arguments.deploy)
     return print_result(result, "summary_statistics", "report", "deployment_package")
 
 
@@ -185,6 +187,8 @@ def print_result(result: PipelineResult, *output_names: str) -> ExitStatus:
     print(f"{result.pipeline_name}: {result.status} in {result.total_time_seconds:.0f} s")
     for error in result.errors:
         print(f"error: {error}", file=sys.stderr)
+    for warning in result.warnings:
+        print(f"warning: {warning}", file=sys.stderr)
     for name in output_names:
         if name in result.outputs:
             value = result.outputs[name]

@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import NoReturn
 
-from daf.cli.options import Subparsers, add_command
+from daf.cli.options import Subparsers, add_command, add_quiet_option
 from daf.config import ConfigError
 from daf.files.text_files import write_text
 from daf.orchestrators.snakemake_command import (
@@ -58,6 +58,7 @@ def add_run_command(commands: Subparsers) -> None:
         default="local",
         help="Snakemake profile: local, slurm, kubernetes, or a folder (default: local)",
     )
+    add_quiet_option(parser)
     parser.add_argument("target", help="rule or file, such as benchmark_report")
     parser.add_argument(
         "snakemake_options",
@@ -70,7 +71,8 @@ def _run_target(arguments: argparse.Namespace) -> NoReturn:
     """Replace this process by Snakemake, which so receives all signals itself."""
     prepare_workflow_start()
     profile = snakemake_profile_options(arguments.profile)
+    quiet = ["--quiet", "rules"] if arguments.quiet else []
     # A later --configfile replaces an earlier one.
-    options = [*profile, *arguments.snakemake_options]
+    options = [*quiet, "--logger=daf", *profile, *arguments.snakemake_options]
     command = snakemake_command(arguments.target, default_config_file(), *options)
     os.execv(command[0], command)

@@ -214,9 +214,9 @@ def _count_files(plan: Plan, num_evaluation_jobs: int) -> _FileCounts:
 
 def _contestants_by_evaluation_job(plan: Plan) -> list[tuple[str, ...]]:
     """Return the contestants of each evaluation job."""
-    batches = [batch.contestants for batch in plan.evaluation_batches() if batch.one_job]
-    batched = {name for names in batches for name in names}
-    return batches + [(name,) for name in (*plan.policies, *plan.teams) if name not in batched]
+    groups = [group.contestants for group in plan.evaluation_groups() if group.one_job]
+    grouped = {name for names in groups for name in names}
+    return groups + [(name,) for name in (*plan.policies, *plan.teams) if name not in grouped]
 
 
 def _build_parser() -> argparse.ArgumentParser:

@@ -36,13 +36,13 @@ class MeasuredTimes:
             for name, run in plan.runs.items()
             for seconds in _read_benchmark_seconds(Path(timings_folder, "train", f"{name}.tsv"))
         ]
-        batch_sizes = {
-            batch.job_name: len(batch.contestants)
-            for batch in plan.evaluation_batches()
-            if batch.one_job
+        group_sizes = {
+            group.job_name: len(group.contestants)
+            for group in plan.evaluation_groups()
+            if group.one_job
         }
         evaluation = [
-            seconds / len(plan.missions) / batch_sizes.get(file.stem.rpartition("-e")[0], 1)
+            seconds / len(plan.missions) / group_sizes.get(file.stem.rpartition("-e")[0], 1)
             for file in sorted(Path(timings_folder, "evaluate").glob("*.tsv"))
             for seconds in _read_benchmark_seconds(file)
         ]

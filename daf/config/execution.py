@@ -58,6 +58,12 @@ class ExecutionConfig(Model):
         description="number of policy instances that one job evaluates",
     )
 
+    tensorboard: FilePath | None = Field(
+        default=None,
+        min_length=1,
+        description="folder of TensorBoard event files, written while training; null: none",
+    )
+
     @model_validator(mode="after")
     def _check_ranks_per_node(self) -> Self:
         if self.ranks % self.nodes:

@@ -7,6 +7,19 @@ from pydantic import Field, model_validator
 from daf.config.model import Float, Int, Model
 from daf.config.paths import InputPath
 
+MAX_CHECKPOINTS = 1000
+
+
+class EarlyStop(Model):
+    """Rule that ends a run before its last update."""
+
+    eval_score: Float = Field(ge=0, description="mean score of an evaluation during training")
+    patience: Int = Field(
+        default=1,
+        ge=1,
+        description="number of successive evaluations with at least `eval_score` that end the run",
+    )
+
 
 class TrainingConfig(Model):
     """Hyperparameters of one PPO run.
@@ -104,6 +117,56 @@ class TrainingConfig(Model):
         description="extra training reward per unit of a game statistic; scores omit this reward",
     )
 
+    evaluate_every: Int | None = Field(
+        default=None,
+        ge=1,
+        description="agent-steps between two evaluations during training; null: none. They add "
+        "eval_score to the learning curve and do not change the weights",
+    )
+    evaluate_episodes: Int = Field(
+        default=32,
+        ge=2,
+        le=100_000,
+        description="episodes per training mission of an evaluation during training",
+    )
+    evaluate_greedy: bool = Field(
+        default=False,
+        description="true: evaluations during training choose the most probable action; false: "
+        "they sample actions",
+    )
+    keep_best: Literal["eval_score"] | None = Field(
+        default=None,
+        description="eval_score: the run's weights are those with the best evaluation during "
+        "training; null: the last ones",
+    )
+    stop_when: EarlyStop | None = Field(
+        default=None, description="rule that ends a run early; null: a run has all `steps`"
+    )
+    checkpoint_every: Int | None = Field(
+        default=None,
+        ge=1,
+        description="agent-steps between two checkpoints, runs/RUN/checkpoints/STEPS.safetensors; "
+        "null: none",
+    )
+
+    @model_validator(mode="after")
+    def _check_evaluations_and_checkpoints(self) -> Self:
+        for key in ("evaluate_every", "checkpoint_every"):
+            interval = getattr(self, key)
+            # An extendable run may be the first part of a longer one, as in successive halving.
+            if interval is not None and interval > self.steps and not self.is_extendable:
+                raise ValueError(f"{key}: got {interval}; expected at most steps, {self.steps}")
+        if self.evaluate_every is None:
+            for key in ("keep_best", "stop_when"):
+                if getattr(self, key) is not None:
+                    raise ValueError(f"{key}: got a value without evaluate_every; expected null")
+        if len(self.checkpoint_steps()) > MAX_CHECKPOINTS:
+            raise ValueError(
+                f"checkpoint_every: got {self.checkpoint_every} for {self.steps} steps; expected "
+                f"at most {MAX_CHECKPOINTS} checkpoints"
+            )
+        return self
+
     @model_validator(mode="after")
     def _check_anneal_steps(self) -> Self:
         if self.anneal_steps is None:
@@ -148,6 +211,12 @@ class TrainingConfig(Model):
         """Return the number of worlds of each mission, as equal as possible."""
         share, remainder = divmod(self.worlds, num_missions)
         return [share + (index < remainder) for index in range(num_missions)]
+
+    def checkpoint_steps(self) -> range:
+        """Return the agent-steps that name the checkpoints of a run without an early stop."""
+        if self.checkpoint_every is None:
+            return range(0)
+        return range(self.checkpoint_every, self.steps + 1, self.checkpoint_every)
 
     @property
     def lr_decay_steps(self) -> int | None:

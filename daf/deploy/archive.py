@@ -78,10 +78,10 @@ def read_archive(bundle_file: str | Path) -> ArchiveContent:
         raise ConfigError(f"bundle {describe_os_error(error)}") from None
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError) as error:
         raise ConfigError(f"bundle {short_json(str(bundle_file))}: {error}") from None
-    return ArchiveContent(members, _find_manifest_problems(members, manifest.files))
+    return ArchiveContent(members, _find_manifest_mismatches(members, manifest.files))
 
 
-def _find_manifest_problems(
+def _find_manifest_mismatches(
     members: Mapping[str, bytes], manifest_digests: Mapping[str, str]
 ) -> list[str]:
     present = members.keys() - {MANIFEST}

@@ -50,17 +50,17 @@ def find_contradictions(bundle: Bundle) -> list[str]:
     """Return all claims of a bundle that contradict its content, one line each."""
     functions_by_claim = {
         "members": _find_missing_or_extra_files,
-        "names": _find_name_problems,
-        "scores": _find_score_problems,
-        "game": _find_game_problems,
-        "training": _find_training_problems,
-        "golden": _find_golden_observation_problems,
-        "texts": _find_generated_text_problems,
+        "names": _find_invalid_names_and_versions,
+        "scores": _find_score_mismatches,
+        "game": _find_game_mismatches,
+        "training": _find_training_mismatches,
+        "golden": _find_golden_observation_mismatches,
+        "texts": _find_generated_text_mismatches,
     }
     contradictions = []
-    for claim, find_problems in functions_by_claim.items():
+    for claim, find_in_claim in functions_by_claim.items():
         try:
-            contradictions += find_problems(bundle)
+            contradictions += find_in_claim(bundle)
         except (ConfigError, ValidationError, ValueError, KeyError, TypeError) as error:
             reason = " ".join(f"{error}".split())
             contradictions.append(f"{claim}: invalid ({type(error).__name__}: {reason})")
@@ -79,7 +79,7 @@ def _find_missing_or_extra_files(bundle: Bundle) -> Iterator[str]:
         yield f"{name}: is not a member of a bundle"
 
 
-def _find_name_problems(bundle: Bundle) -> Iterator[str]:
+def _find_invalid_names_and_versions(bundle: Bundle) -> Iterator[str]:
     """Yield a line for each name or version, repeated by the model card, that holds other text."""
     description = bundle.description
     if not NAME.fullmatch(description.name):
@@ -92,7 +92,7 @@ def _find_name_problems(bundle: Bundle) -> Iterator[str]:
             yield f"{POLICY}: key 'versions': got {short_json(invalid[0])}; expected a version"
 
 
-def _find_score_problems(bundle: Bundle) -> Iterator[str]:
+def _find_score_mismatches(bundle: Bundle) -> Iterator[str]:
     """Yield a line for each score above the ceiling and each statistic that its episodes refute."""
     description = bundle.description
     for name, score in description.scores.items():
@@ -111,7 +111,7 @@ def _find_score_problems(bundle: Bundle) -> Iterator[str]:
         yield f"{POLICY}: key 'provenance.episodes': missions differ from those of the scores"
 
 
-def _find_game_problems(bundle: Bundle) -> Iterator[str]:
+def _find_game_mismatches(bundle: Bundle) -> Iterator[str]:
     """Yield a line for each property of the game that differs from its missions."""
     description = bundle.description
     missions = [bundle.missions[description.golden.mission], *bundle.missions.values()]
@@ -123,7 +123,7 @@ def _find_game_problems(bundle: Bundle) -> Iterator[str]:
         yield f"{POLICY}: key 'actions': differ from those of the game"
 
 
-def _find_training_problems(bundle: Bundle) -> Iterator[str]:
+def _find_training_mismatches(bundle: Bundle) -> Iterator[str]:
     """Yield a line for each key of run.json that contradicts the policy's name or a SHA-256."""
     description, recorded = bundle.description, bundle.description.training
     names = tuple(mission.name for mission in bundle.trained_on)
@@ -166,8 +166,15 @@ def _find_training_problems(bundle: Bundle) -> Iterator[str]:
 def _derive_run_json(
     bundle: Bundle, run: Run, recorded_run_json: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return run.json as it follows from a run; three keys have no source but the recorded one."""
+    """Return run.json as it follows from a run; some keys have no source but the recorded one.
+
+    Early stop and best weights follow from evaluations that the bundle does not contain.
+    """
     last_stage = build_curriculum(run)[-1]
+    num_steps = last_stage.count_agent_steps_since_run_start(last_stage.end_update)
+    stopped_early = run.training.stop_when is not None and recorded_run_json["stopped_early"]
+    steps = recorded_run_json["steps"] if stopped_early is True else num_steps
+    weights_steps = recorded_run_json["weights_steps"] if run.training.keep_best else steps
     return {
         "run": bundle.description.name,
         "policy": run.policy,
@@ -177,7 +184,9 @@ def _derive_run_json(
         "training_seed": run.training_seed,
         "training": run.training.resolved(),
         "missions": [mission.name for mission in bundle.trained_on],
-        "steps": last_stage.count_agent_steps(last_stage.end_update),
+        "steps": min(steps, num_steps),
+        "weights_steps": min(weights_steps, steps),
+        "stopped_early": stopped_early,
         "parameters": recorded_run_json["parameters"],
         "device": recorded_run_json["device"],
         "versions": recorded_run_json["versions"],
@@ -190,7 +199,7 @@ def _foreign_code_digest(bundle: Bundle) -> str | None:
     return None if code is None else hashlib.sha256(code).hexdigest()
 
 
-def _find_golden_observation_problems(bundle: Bundle) -> Iterator[str]:
+def _find_golden_observation_mismatches(bundle: Bundle) -> Iterator[str]:
     """Yield a line if the simulator does not reproduce the golden observations."""
     claim, golden = bundle.description.golden, bundle.golden
     names = {"actions", "logits", "observations", "seeds", "sums", "values"}
@@ -215,7 +224,7 @@ def _find_golden_observation_problems(bundle: Bundle) -> Iterator[str]:
         simulation.step(actions[step][None])
 
 
-def _find_generated_text_problems(bundle: Bundle) -> Iterator[str]:
+def _find_generated_text_mismatches(bundle: Bundle) -> Iterator[str]:
     """Yield a line for each text that differs from the one that DAF generates for this bundle."""
     description = bundle.description
     num_outputs = bundle.golden["logits"].shape[-1]

@@ -86,7 +86,7 @@ def compute_weight_checksums(weights: Mapping[str, torch.Tensor]) -> torch.Tenso
     return torch.stack(sums)
 
 
-def find_golden_output_problems(
+def find_golden_output_mismatches(
     golden_tensors: Mapping[str, torch.Tensor], process: BundleProcess
 ) -> list[str]:
     """Replay the golden observations and return the first difference, if any, as a line.
@@ -129,7 +129,7 @@ def describe_output_difference(
     return None
 
 
-def find_weight_checksum_problems(
+def find_weight_checksum_mismatches(
     golden_tensors: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor]
 ) -> list[str]:
     """Return one line per weight tensor that differs from the recorded one in any bit."""

@@ -11,7 +11,11 @@ from daf.config import ConfigError
 from daf.deploy.archive import MANIFEST, read_archive, write_archive
 from daf.deploy.claims import find_contradictions
 from daf.deploy.contents import WEIGHTS, Bundle, Score
-from daf.deploy.golden import TOLERANCE, find_golden_output_problems, find_weight_checksum_problems
+from daf.deploy.golden import (
+    TOLERANCE,
+    find_golden_output_mismatches,
+    find_weight_checksum_mismatches,
+)
 from daf.deploy.isolated_process import BundleProcess
 from daf.deploy.sources import list_foreign_code_files
 from daf.errors import escape_unprintable
@@ -102,8 +106,8 @@ def verify_bundle(
             return verdict
         verdict.passed.append("scores, model card and descriptions are consistent")
         with BundleProcess(members, RESPONSE_MINUTES) as process:
-            problems = find_golden_output_problems(bundle.golden, process)
-            verdict.problems += problems or find_weight_checksum_problems(
+            problems = find_golden_output_mismatches(bundle.golden, process)
+            verdict.problems += problems or find_weight_checksum_mismatches(
                 bundle.golden, bundle.weights
             )
             if not verdict.problems:

@@ -90,23 +90,23 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
         """
         rows = self._rows
         rewards = rows.step(actions).astype(np.float64)
-        done = rows.read_finished_mask()
+        finished_mask = rows.read_finished_mask()
         infos: dict[str, Any] = {}
         if self.autoreset_mode == NEXT_STEP:
             starts, self._starts_next = self._starts_next, None
             if starts is not None:
                 rows.reset(starts)
                 rewards[rows.expand_mask_to_rows(starts)] = 0.0
-                done = None if done is None else done & ~starts
+                finished_mask &= ~starts
                 infos |= self._start_infos(starts)
-            if done is not None and done.any():
-                infos |= self._expand_infos_to_rows(self.worlds.episode_infos(), done)
-                self._starts_next = done
-        elif done is not None:
-            infos = self._same_step_final_infos(done)
-            rows.reset(done)
-            infos |= self._start_infos(done)
-        terminated, truncated = rows.compute_end_flags(done)
+            if np.count_nonzero(finished_mask):
+                infos |= self._expand_infos_to_rows(self.worlds.all_episode_infos(), finished_mask)
+                self._starts_next = finished_mask
+        elif np.count_nonzero(finished_mask):
+            infos = self._same_step_final_infos(finished_mask)
+            rows.reset(finished_mask)
+            infos |= self._start_infos(finished_mask)
+        terminated, truncated = rows.compute_end_flags(finished_mask)
         return rows.read_observations(self.copy), rewards, terminated, truncated, infos
 
     def render(self) -> tuple[Any, ...] | None:
@@ -130,7 +130,7 @@ class MissionVectorEnv(gymnasium.vector.VectorEnv):
         final_observations = np.full(self.num_envs, None, dtype=object)
         for row in np.flatnonzero(mask):
             final_observations[row] = observations[row]
-        final_info = self._expand_infos_to_rows(self.worlds.episode_infos(), finished_worlds)
+        final_info = self._expand_infos_to_rows(self.worlds.all_episode_infos(), finished_worlds)
         return {
             "final_obs": final_observations,
             "_final_obs": mask,
@@ -198,8 +198,8 @@ class SingleAgentEnv(gymnasium.Env):
     def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
         """Apply an action; returns observation, reward, terminated, truncated and info."""
         reward = self._rows.step([action]).item()
-        is_done = self._rows.read_finished_mask() is not None
-        info = select_world_info(self.worlds.episode_infos(), 0) if is_done else {}
+        is_done = self._rows.read_finished_mask().item()
+        info = select_world_info(self.worlds.all_episode_infos(), 0) if is_done else {}
         truncates = self.worlds.mission.truncates
         return (
             self._rows.read_observations()[0],

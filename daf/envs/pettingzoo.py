@@ -88,9 +88,9 @@ class MissionParallelEnv(ParallelEnv):
         if set(actions) != set(self.agents):
             raise ValueError(f"actions: got agents {sorted(actions)}; expected {self.agents}")
         rewards = self._rows.step([actions[agent] for agent in self.agents])
-        is_done = self._rows.read_finished_mask() is not None
+        is_done = self._rows.read_finished_mask().item()
         truncates = self.worlds.mission.truncates
-        info = select_world_info(self.worlds.episode_infos(), 0) if is_done else {}
+        info = select_world_info(self.worlds.all_episode_infos(), 0) if is_done else {}
         result = (
             self._split_by_agent(self._rows.read_observations()),
             self._split_by_agent(rewards.tolist()),

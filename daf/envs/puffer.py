@@ -66,13 +66,13 @@ class MissionPufferEnv(PufferEnv):
         rows = self._rows
         self.actions[:] = actions
         self.rewards[:] = rows.step(actions)
-        done = rows.read_finished_mask()
-        self.terminals[:], self.truncations[:] = rows.compute_end_flags(done)
+        finished_mask = rows.read_finished_mask()
+        self.terminals[:], self.truncations[:] = rows.compute_end_flags(finished_mask)
         infos = []
-        if done is not None:
-            scores = self.worlds.simulation.score().cpu().numpy()[done]
+        if np.count_nonzero(finished_mask):
+            scores = self.worlds.simulation.score().cpu().numpy()[finished_mask]
             infos = [{"score": scores.mean().item(), "episodes": len(scores)}]
-            rows.reset(done)
+            rows.reset(finished_mask)
         self._write_observations()
         return self.observations, self.rewards, self.terminals, self.truncations, infos
 

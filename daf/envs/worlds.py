@@ -20,6 +20,10 @@ NUM_MOVES = 5
 """Actions before the glyphs: noop and the moves N, S, W, E."""
 
 
+_Seeds = int | Sequence[int] | np.ndarray | torch.Tensor
+_SEED_LISTS = (Sequence, np.ndarray, torch.Tensor)
+
+
 class WorldOptions(TypedDict, total=False):
     """Keyword arguments of `WorldBatch` that every environment accepts."""
 
@@ -147,11 +151,11 @@ class WorldBatch:
         Raises:
             ValueError: a number of seeds that differs from E, or a seed outside int64.
         """
-        seeds = {"seed": seed, "world_seeds": world_seeds}
-        tensors = {name: self._make_seed_tensor(name, values) for name, values in seeds.items()}
+        base_seeds = self._make_base_seed_tensor(seed)
+        episode_seeds = self._make_episode_seed_tensor(world_seeds)
         is_first_episode = self._is_new and seed is None and world_seeds is None
         if world_mask is not None or not is_first_episode:
-            self.simulation.reset(world_mask, tensors["world_seeds"], seed=tensors["seed"])
+            self.simulation.reset(world_mask, episode_seeds, seed=base_seeds)
         self._is_new = False
         return self.observe()
 
@@ -180,8 +184,8 @@ class WorldBatch:
         windows = self._window_encoder(observations.flatten(0, 1))
         return windows.unflatten(0, (self.num_worlds, self.num_agents))
 
-    def episode_infos(self) -> dict[str, Any]:
-        """Return score, world seed and game statistics of the episodes of all worlds.
+    def all_episode_infos(self) -> dict[str, Any]:
+        """Return score, world seed and game statistics of all worlds, finished or not.
 
         Returns:
             score: int64 [E], world_seed: int64 [E], statistics: int64 [E] by name; NumPy arrays.
@@ -212,25 +216,22 @@ class WorldBatch:
         counts = (simulation.counters - counters_before).to(torch.float32)
         return rewards + (counts @ self._shaping)[:, None]
 
-    def _make_seed_tensor(
-        self, argument_name: str, seeds: int | Sequence[int] | np.ndarray | torch.Tensor | None
-    ) -> torch.Tensor | None:
-        if seeds is None:
+    def _make_base_seed_tensor(self, seed: _Seeds | None) -> torch.Tensor | None:
+        """Return the argument `seed` of `reset` as int64 [E]; one seed applies to all worlds."""
+        if seed is None:
             return None
-        is_list = isinstance(seeds, Sequence | torch.Tensor | np.ndarray)
-        try:
-            integers = [operator.index(seed) for seed in (seeds if is_list else [seeds])]
-            tensor = torch.tensor(integers, dtype=torch.int64, device=self.device)
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise ValueError(
-                f"{argument_name}: got {seeds!r}; expected integers of 64 bits"
-            ) from error
-        if argument_name == "seed" and not is_list:
+        tensor = _parse_seeds("seed", seed).to(self.device)
+        if not isinstance(seed, _SEED_LISTS):
             return tensor.expand(self.num_worlds).contiguous()
-        if len(tensor) != self.num_worlds:
-            raise ValueError(
-                f"{argument_name}: got {len(tensor)} seeds; expected {self.num_worlds}"
-            )
+        _check_num_seeds("seed", len(tensor), self.num_worlds)
+        return tensor
+
+    def _make_episode_seed_tensor(self, world_seeds: _Seeds | None) -> torch.Tensor | None:
+        """Return the argument `world_seeds` of `reset` as int64 [E]."""
+        if world_seeds is None:
+            return None
+        tensor = _parse_seeds("world_seeds", world_seeds).to(self.device)
+        _check_num_seeds("world_seeds", len(tensor), self.num_worlds)
         return tensor
 
     def check_or_invalidate_actions(self, actions: torch.Tensor) -> torch.Tensor:
@@ -258,13 +259,27 @@ def select_world_info(batch_infos: dict[str, Any], world: int) -> dict[str, Any]
     """Return the final infos of one world as Python numbers.
 
     Args:
-        batch_infos: result of `WorldBatch.episode_infos`.
+        batch_infos: result of `WorldBatch.all_episode_infos`.
         world: index of the world.
     """
     return {
         name: select_world_info(value, world) if isinstance(value, dict) else int(value[world])
         for name, value in batch_infos.items()
     }
+
+
+def _parse_seeds(argument_name: str, seeds: _Seeds) -> torch.Tensor:
+    """Return seeds as int64 [n]; a single seed has n = 1."""
+    try:
+        integers = map(operator.index, seeds if isinstance(seeds, _SEED_LISTS) else [seeds])
+        return torch.tensor(list(integers), dtype=torch.int64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(f"{argument_name}: got {seeds!r}; expected integers of 64 bits") from error
+
+
+def _check_num_seeds(argument_name: str, num_seeds: int, num_worlds: int) -> None:
+    if num_seeds != num_worlds:
+        raise ValueError(f"{argument_name}: got {num_seeds} seeds; expected {num_worlds}")
 
 
 def _check_choice(argument_name: str, choice: str, choices: tuple[str, ...]) -> None:

@@ -8,6 +8,7 @@ import errno
 import os
 import re
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,15 @@ def temporary_path(path: str | Path) -> Path:
     """Return an unpredictable path in the folder of `path`, with the same suffix."""
     path = Path(path)
     return path.with_name(f".daf-{secrets.token_hex(8)}.{path.name}")
+
+
+def remove_file_or_folder(path: str | Path) -> None:
+    """Remove a file, a link or a whole folder; a missing path is no error."""
+    path = Path(path)
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def remove_stale_temporaries(path: str | Path) -> None:

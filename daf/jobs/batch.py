@@ -18,7 +18,7 @@ from typing import Any
 from daf.files.safe_write import make_folder_within
 from daf.jobs.device import claim_job_device, job_execution_config
 from daf.jobs.job import JobContext, run_job
-from daf.jobs.log import BatchPartsFailedError, log_output_and_errors, read_failure_reason
+from daf.jobs.log import JobPartsFailedError, log_output_and_errors, read_failure_reason
 from daf.jobs.results_lock import hold_job_lock
 from daf.provenance.staleness import JobSpec, find_stale_reason, split_into_job_specs
 
@@ -27,8 +27,8 @@ RULE_VARIANT = "_variant_"
 
 
 @contextlib.contextmanager
-def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[JobContext]]]:
-    """Run the script of a rule for each part of a job.
+def run_job_parts(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[JobContext]]]:
+    """Run the script of a rule for each part of a batch job.
 
     Parts with up-to-date outputs are skipped. The others run one after the other. A part that fails
     does not stop the remaining parts. Finished outputs are staged (`staging_path`) in a folder that
@@ -63,7 +63,7 @@ def run_batch(snakemake: Any) -> Iterator[Iterator[AbstractContextManager[JobCon
             with job_device_context as device:
                 yield (_run_part(part, results_dir, device, failures) for part in remaining)
             if failures:
-                raise BatchPartsFailedError("; ".join(failures)) from next(iter(failures.values()))
+                raise JobPartsFailedError("; ".join(failures)) from next(iter(failures.values()))
             for part in stale:
                 part.publish_staged_outputs(results_dir)
             for folder in {part.staging_dir(results_dir) for part in parts}:

@@ -61,7 +61,7 @@ def run_machine_checks(
         ),
         _run_machine_check(
             "disk",
-            lambda: _check_and_describe_free_disk(Path(results_dir), needed_disk_mb),
+            lambda: _check_and_describe_disk_sufficiency(Path(results_dir), needed_disk_mb),
             f"{needed_disk_mb:.0f} MB free",
         ),
         _run_machine_check(
@@ -111,7 +111,8 @@ def _check_and_describe_writability(results_dir: Path) -> str:
     return "writable"
 
 
-def _check_and_describe_free_disk(results_dir: Path, needed_mb: float) -> str:
+def _check_and_describe_disk_sufficiency(results_dir: Path, needed_mb: float) -> str:
+    """Return "enough" instead of the free space, which is different at each check."""
     free_mb = shutil.disk_usage(results_dir).free / MB
     if free_mb < needed_mb:
         raise MachineCheckError(f"{free_mb:.0f} MB free in {results_dir.resolve()}")

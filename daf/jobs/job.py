@@ -1,7 +1,7 @@
 """Execution of a rule's script: log, device, outputs and sidecar."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from daf.jobs.log import log_output_and_errors
 from daf.jobs.results_lock import hold_job_lock
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import write_outputs
-from daf.provenance.staleness import split_into_job_specs
+from daf.provenance.staleness import JobSpec, split_into_job_specs
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ def run_job(
     claim_device: bool = False,
     claimed_device: str = "cpu",
     staging_dir: Path | None = None,
+    find_optional_outputs: Callable[[JobSpec], Mapping[str, str]] = lambda spec: {},
 ) -> Iterator[JobContext]:
     """Run the script of a rule.
 
@@ -55,6 +56,8 @@ def run_job(
         claim_device: claim and set up the job's device, see `claim_job_device`.
         claimed_device: device that the caller has set up, without `claim_device`.
         staging_dir: folder of the finished outputs, see `daf.provenance.sidecar.write_outputs`.
+        find_optional_outputs: function that returns the path by output name of outputs that the
+            script may leave out.
     """
     start_time = datetime.now(UTC)
     [spec] = split_into_job_specs(
@@ -79,6 +82,7 @@ def run_job(
                 origin=Origin.current(device),
                 start_time=start_time,
                 staging_dir=staging_dir,
+                optional_outputs=find_optional_outputs(spec),
             )
             parameters = SimpleNamespace(**spec.parameters)
             with outputs as output_paths:

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import psutil
 
-from daf.files.safe_read import UnsafeFileError
+from daf.files.safe_read import UnsafeFileError, read_bytes
 from daf.files.safe_write import check_real_folder, open_descriptor_for_update
 
 LOCK_FILE = ".lock"
@@ -36,6 +36,8 @@ LockDescriptor = int
 """File descriptor of a lock; the lock lasts until every copy of the descriptor is closed."""
 
 Acquired = TypeVar("Acquired")
+
+_LOCK_HOLDER = re.compile(r"process ([0-9]{1,9}) on ([A-Za-z0-9_.-]+)")
 
 _exclusive_locks: list[LockDescriptor] = []
 _shared_locks: set[LockDescriptor] = set()
@@ -96,6 +98,19 @@ def hold_read_lock(results_dir: str) -> Iterator[None]:
             os.close(descriptor)
     if lock is None and _can_open_lock_file(Path(results_dir, LOCK_FILE)):
         raise ResultsInUseError(f"{results_dir}: a workflow started to write there")
+
+
+def find_lock_holder(results_dir: str | Path) -> int | None:
+    """Return the id of the process on this host that locked the results folder last, if it runs."""
+    path = Path(results_dir, LOCK_FILE)
+    with contextlib.suppress(OSError, psutil.Error):
+        match = _LOCK_HOLDER.fullmatch(read_bytes(path, 200).decode(errors="replace").strip())
+        if match and match[2] == os.uname().nodename:
+            process = psutil.Process(int(match[1]))
+            # Process ids are reused.
+            is_holder = process.create_time() <= path.stat().st_mtime + 1
+            return process.pid if is_holder else None
+    return None
 
 
 def lock_variables_for_children(results_dir: str) -> dict[str, str]:
@@ -165,7 +180,7 @@ def _lock_or_raise(descriptor: LockDescriptor, lock_operation: int, results_dir:
 def _describe_lock_holder(descriptor: LockDescriptor) -> str:
     """Return the process that a lock file names; a reader does not write its name."""
     content = os.pread(descriptor, 200, 0).decode(errors="replace").strip()
-    match = re.fullmatch(r"process ([0-9]{1,9}) on ([A-Za-z0-9_.-]+)", content)
+    match = _LOCK_HOLDER.fullmatch(content)
     if match and (match[2] != os.uname().nodename or psutil.pid_exists(int(match[1]))):
         return content
     return "another process"

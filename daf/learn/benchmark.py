@@ -34,7 +34,7 @@ class SpeedSummary(NamedTuple):
     per_cpu_second: dict[str, float]
 
 
-def measure_phase_seconds(
+def measure_phase_seconds_per_update(
     trainer: Trainer, num_updates: int, num_repeats: int
 ) -> dict[str, list[float]]:
     """Measure the seconds of one update, as means over `num_updates`, `num_repeats` times.
@@ -57,7 +57,7 @@ def measure_phase_seconds(
         start, cpu_start = time.perf_counter(), time.process_time()
         for _ in range(num_updates):
             trainer.run_update()
-        trainer.flush_metrics_to_curve()
+        trainer.learning_curve.fetch_rows()
         wall, cpu = time.perf_counter() - start, time.process_time() - cpu_start
         phases = {phase: trainer.seconds[phase] - phases_before[phase] for phase in phases_before}
         phases["copies"] = wall - sum(phases.values())
@@ -106,7 +106,7 @@ def pin_to_last_cores(num_threads: int) -> list[int]:
 
 
 def summarize_speed(phase_seconds: dict[str, list[float]], steps_per_update: int) -> SpeedSummary:
-    """Summarize measurements of `measure_phase_seconds`.
+    """Summarize measurements of `measure_phase_seconds_per_update`.
 
     Args:
         phase_seconds: seconds per update of each repeat, by phase.
@@ -157,7 +157,7 @@ def main() -> int:
         )
         with thread_pool_with_serial_torch() as executor:
             trainer = Trainer(run, options.device, executor=executor)
-            seconds = measure_phase_seconds(trainer, options.updates, options.repeats)
+            seconds = measure_phase_seconds_per_update(trainer, options.updates, options.repeats)
     except (ConfigError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -19,6 +19,7 @@ def train_colocated(
     initial_weights: Sequence[str | None] | None = None,
     report: Callable[[str], None] = print,
     resume_states: Sequence[ResumeFile | None] | None = None,
+    tensorboard: str | None = None,
 ) -> list[TrainingResult | Exception]:
     """Train several runs in one process.
 
@@ -31,6 +32,7 @@ def train_colocated(
         initial_weights: file with the initial weights of each run, as in `train`.
         report: function that receives the progress lines of all runs.
         resume_states: entered resume state of each run; the run's job can resume from it.
+        tensorboard: folder for event files of TensorBoard, as in `train`.
 
     Returns:
         for each run the result of `train`, or its error; an error of one run does not affect the
@@ -43,7 +45,7 @@ def train_colocated(
     resume_states = resume_states or [None] * len(runs)
     with thread_pool_with_serial_torch() as executor:
         colocated = [
-            _ColocatedRun(run, device, file, report, resume)
+            _ColocatedRun(run, device, file, report, resume, tensorboard)
             for run, file, resume in zip(runs, weights, resume_states, strict=True)
         ]
         for run in colocated:  # sequential, since the first update loads kernels
@@ -56,9 +58,11 @@ def train_colocated(
             parallel_map = executor.map if executor and device == "cpu" else map
             list(parallel_map(_ColocatedRun.run_update, active))
     for run in colocated:
+        run.close()
+    for run in colocated:
         if run.interrupt:
             raise run.interrupt
-    return [run.result() for run in colocated]
+    return [run.build_result_or_get_error() for run in colocated]
 
 
 class _ColocatedRun:
@@ -76,12 +80,14 @@ class _ColocatedRun:
         initial_weights: str | None,
         report: Callable[[str], None],
         resume: ResumeFile | None,
+        tensorboard: str | None,
     ):
         self._run = run
         self._device = device
         self._initial_weights = initial_weights
         self._report = report
         self._resume = resume
+        self._tensorboard = tensorboard
         self._stream = torch.cuda.Stream() if device != "cpu" else None
         self._loop: TrainingLoop | None = None
         self.error: Exception | None = None
@@ -99,7 +105,7 @@ class _ColocatedRun:
         """Create the trainer and run its first update."""
         with self._capture_errors_in_stream():
             trainer = Trainer(self._run, self._device, self._initial_weights)
-            self._loop = TrainingLoop(trainer, self._report, self._resume)
+            self._loop = TrainingLoop(trainer, self._report, self._resume, self._tensorboard)
         if not self.is_done:
             self.run_update()
 
@@ -114,12 +120,18 @@ class _ColocatedRun:
         if self._resume:
             self._resume.stop_requested = True
 
-    def result(self) -> TrainingResult | Exception:
-        """Return the result of the run, or the error that ended it."""
+    def close(self) -> None:
+        """Close the files of the run."""
+        if self._loop:
+            self._loop.close()
+
+    def build_result_or_get_error(self) -> TrainingResult | Exception:
+        """Build the result with the best weights, or return the error that ended the run."""
         if self.error:
             return self.error
         assert self._loop is not None
-        return self._loop.trainer.result()
+        self._loop.trainer.restore_best_weights()
+        return self._loop.trainer.build_result()
 
     @contextlib.contextmanager
     def _capture_errors_in_stream(self) -> Iterator[None]:
@@ -133,4 +145,5 @@ class _ColocatedRun:
             except Exception as error:
                 # A traceback would keep tensors alive whose memory the other runs may need.
                 self.error = error.with_traceback(None)
+                self.close()
                 self._loop = None

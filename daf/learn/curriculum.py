@@ -34,13 +34,13 @@ class CurriculumStage:
         """Number of the first update after this stage."""
         return self.first_update + self.num_updates
 
-    def count_agent_steps(self, num_updates: int) -> int:
-        """Count the agent-steps of the first `num_updates` updates of the run.
+    def count_agent_steps_since_run_start(self, num_run_updates: int) -> int:
+        """Count the agent-steps of the first `num_run_updates` updates of the run.
 
         Args:
-            num_updates: number of updates, the last of which belongs to this stage.
+            num_run_updates: number of updates, the last of which belongs to this stage.
         """
-        return self.steps_before + (num_updates - self.first_update) * self.steps_per_update
+        return self.steps_before + (num_run_updates - self.first_update) * self.steps_per_update
 
 
 def build_curriculum(run: Run) -> list[CurriculumStage]:
@@ -85,5 +85,5 @@ def compute_learning_rate(
         return config.learning_rate
     last = curriculum[-1]
     updates = math.ceil((config.lr_decay_steps - last.steps_before) / last.steps_per_update)
-    end = last.count_agent_steps(max(last.first_update + updates, last.end_update))
+    end = last.count_agent_steps_since_run_start(max(last.first_update + updates, last.end_update))
     return config.learning_rate * (1 - steps_done / end)

@@ -17,6 +17,8 @@ from daf.files.parquet import save_table
 from daf.files.safe_write import remove_stale_temporaries, temporary_path
 from daf.files.text_files import write_json, write_text
 from daf.jobs.log import LOG_FAILURE
+from daf.jobs.never_scored import describe_never_scored
+from daf.learn.checkpoints import CheckpointFolder
 from daf.learn.colocated import train_colocated
 from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.learn.resume import ResumeFile, open_resume_file
@@ -62,11 +64,21 @@ class TrainingJob(Model):
         report = print if ranks.is_first else lambda line: None
         with self.open_resume_file(ranks) as resume:
             result = train(
-                self.run, self.device, self.initial_weights, report, resume=resume, ranks=ranks
+                self.run,
+                self.device,
+                self.initial_weights,
+                report,
+                resume,
+                ranks,
+                tensorboard=self.execution.tensorboard,
             )
         if ranks.is_first:
+            if warning := describe_never_scored(self.run.name, result.metrics["score"]):
+                print(f"warning: {warning}")
             result.policy.save(self.output_paths["weights"], self.run.init_kwargs)
             save_table(self.output_paths["metrics"], result.metrics)
+            checkpoints = CheckpointFolder(resume.checkpoints_path, self.run)
+            checkpoints.copy_to(self.output_paths, result.run_json["steps"])
             write_json(self.output_paths["policy"], result.policy_json)
             write_json(self.output_paths["run"], result.run_json)
 
@@ -186,6 +198,7 @@ def train_colocated_jobs(jobs: Sequence[TrainingJob], device: str) -> None:
             device,
             [job.initial_weights for job in jobs],
             resume_states=[stack.enter_context(job.open_resume_file()) for job in jobs],
+            tensorboard=jobs[0].execution.tensorboard if jobs else None,
         )
     for job, result in zip(jobs, results):
         if isinstance(result, Exception):

@@ -18,6 +18,9 @@ METRICS = (*LOSS_METRICS, "gradient_norm")
 MICROBATCH_SAMPLES, MAX_MICROBATCHES = 2048, 8
 """Minimum samples of a microbatch; maximum microbatches of a minibatch."""
 
+MeanMetrics = torch.Tensor
+"""METRICS averaged over the minibatches of an update, float32 [6], on the device."""
+
 
 class Minibatch(NamedTuple):
     """Rows of one optimizer step.
@@ -99,7 +102,7 @@ class PPOLearner:
             self._row_orders = orders.to(self.policy.device)
         self._row_orders.copy_(orders)
 
-    def update(self, rollout: Rollout, advantage: torch.Tensor) -> torch.Tensor:
+    def update(self, rollout: Rollout, advantage: torch.Tensor) -> MeanMetrics:
         """Optimize the policy on one rollout; `prepare_update` comes first.
 
         A minibatch is a set of rows over all L steps. Recurrent policies process whole sequences,
@@ -110,7 +113,7 @@ class PPOLearner:
             advantage: float32 [L, N]; returns are advantage + value.
 
         Returns:
-            METRICS averaged over minibatches, float32 [6], on the device.
+            METRICS, averaged over minibatches.
         """
         # minibatches: each epoch's order of rows, cut into equal parts
         assert self._row_orders is not None
@@ -118,7 +121,7 @@ class PPOLearner:
         row_sets = [rows for order in self._row_orders for rows in order.chunk(num_minibatches)]
         samples = [len(rows) * len(advantage) for rows in row_sets]
         if self.ranks.count > 1:
-            row_sets = [self._select_local_rows(rows) for rows in row_sets]
+            row_sets = [self._to_local_indices(rows) for rows in row_sets]
 
         # moments of the advantages of each minibatch, over all ranks
         mean_stds = self.ranks.mean_std([advantage.index_select(1, rows) for rows in row_sets])
@@ -155,7 +158,7 @@ class PPOLearner:
         """
         rows, advantage_mean_std, samples = minibatch
         microbatches = rows.chunk(self._num_microbatches(len(rollout.actions) * len(rows)))
-        replicas = self._get_replicas(len(microbatches))
+        replicas = self._get_weight_sharing_replicas(len(microbatches))
 
         def microbatch_gradients(replica: TrainablePolicy, rows: torch.Tensor) -> torch.Tensor:
             replica.zero_grad(set_to_none=False)
@@ -181,31 +184,34 @@ class PPOLearner:
             )
         return torch.stack(losses).sum(0) / samples
 
-    def _select_local_rows(self, rows: torch.Tensor) -> torch.Tensor:
-        """Select this rank's rows of a minibatch, in the minibatch's order.
+    def _to_local_indices(self, global_indices: torch.Tensor) -> torch.Tensor:
+        """Convert a minibatch's row indices over all ranks to this rank's; drop those of others.
 
         Args:
-            rows: int64 [n], rows among those of all ranks.
+            global_indices: int64 [n], rows among those of all ranks.
 
         Returns:
-            int64 [m], m <= n, indices into this rank's rollout.
+            int64 [m], m <= n, indices into this rank's rollout, in the same order.
         """
         assert self.global_rows is not None
-        index = torch.searchsorted(self.global_rows, rows).clamp(max=len(self.global_rows) - 1)
-        return index[self.global_rows[index] == rows]
+        index = torch.searchsorted(self.global_rows, global_indices).clamp(
+            max=len(self.global_rows) - 1
+        )
+        return index[self.global_rows[index] == global_indices]
 
     def _num_microbatches(self, num_samples: int) -> int:
         if self.policy.device != "cpu":
             return 1
         return max(1, min(MAX_MICROBATCHES, num_samples // MICROBATCH_SAMPLES))
 
-    def _get_replicas(self, count: int) -> list[TrainablePolicy]:
-        while len(self._replicas) < count:
+    def _get_weight_sharing_replicas(self, num_microbatches: int) -> list[TrainablePolicy]:
+        """Return one replica of the policy per microbatch: shared weights, separate gradients."""
+        while len(self._replicas) < num_microbatches:
             replica = copy.deepcopy(self.policy)
             for parameter, shared in zip(replica.parameters(), self.policy.parameters()):
                 parameter.data = shared.data
             self._replicas.append(replica)
-        return self._replicas[:count]
+        return self._replicas[:num_microbatches]
 
 
 def _gradients_or_zeros(policy: TrainablePolicy) -> list[torch.Tensor]:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import torch
 
+from daf.learn.milestones import find_steps_of_kept_weights, is_stopped_early
 from daf.plan import Run
 from daf.policies.trainable import TrainablePolicy
 from daf.provenance.packages import package_versions
@@ -35,22 +36,22 @@ class TrainingResult:
         policy: TrainablePolicy,
         curve: Sequence[dict[str, Any]],
         device: str,
-        steps: int,
     ) -> "TrainingResult":
         """Build the result of a run.
 
         Args:
             run: training run.
-            policy: network with the final weights.
-            curve: one row per update.
+            policy: network with the weights of the run.
+            curve: one row per update, at least one.
             device: "cpu" or "cuda", device of the run.
-            steps: agent-steps of the run.
         """
-        run_json = _run_json(run, policy, device, steps)
+        run_json = _run_json(run, policy, device, curve)
         return cls(policy, pd.DataFrame(curve), run_json, _policy_json(run, policy))
 
 
-def _run_json(run: Run, policy: TrainablePolicy, device: str, steps: int) -> dict[str, Any]:
+def _run_json(
+    run: Run, policy: TrainablePolicy, device: str, curve: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
     return {
         "run": run.name,
         "policy": run.policy,
@@ -60,7 +61,9 @@ def _run_json(run: Run, policy: TrainablePolicy, device: str, steps: int) -> dic
         "training_seed": run.training_seed,
         "training": run.training.resolved(),
         "missions": [mission.name for mission in run.missions],
-        "steps": steps,
+        "steps": curve[-1]["steps"],
+        "weights_steps": find_steps_of_kept_weights(run.training, curve),
+        "stopped_early": is_stopped_early(run.training, curve),
         "parameters": sum(parameter.numel() for parameter in policy.parameters()),
         "device": torch.device(device).type,
         "versions": package_versions(),

@@ -4,7 +4,6 @@ import contextlib
 import fcntl
 import pickle
 import platform
-import shutil
 import signal
 import time
 import zipfile
@@ -20,8 +19,10 @@ from daf.files.safe_write import (
     atomic_write,
     make_folder_within,
     open_descriptor_for_update,
+    remove_file_or_folder,
     remove_stale_temporaries,
 )
+from daf.jobs import live_metrics
 from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.plan import Run
 from daf.plan.names import class_label
@@ -192,9 +193,20 @@ class ResumeFile:
         if self.stop_requested:
             raise KeyboardInterrupt(outcome)
 
+    @property
+    def live_metrics_path(self) -> Path:
+        """Path of the run's live metrics."""
+        return self.file.with_name(live_metrics.FILE_NAME)
+
+    @property
+    def checkpoints_path(self) -> Path:
+        """Path of the folder with the run's checkpoints."""
+        return self.file.with_name("checkpoints")
+
     def discard(self) -> None:
         """Remove the state of a completed run."""
-        self._remove_state_file()
+        for path in (self.file, self.live_metrics_path, self.checkpoints_path):
+            remove_file_or_folder(path)
         self.file.with_name("lock").unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # another process may wait for the lock
             self.file.parent.rmdir()
@@ -204,54 +216,15 @@ class ResumeFile:
             with atomic_write(self.file) as file:
                 torch.save({"fingerprint": self.fingerprint, "state": state}, file)
                 if self.file.is_dir():
-                    self._remove_state_file()
+                    remove_file_or_folder(self.file)
         except RuntimeError as error:
             # torch hides the error of the file behind a message about positions.
             if isinstance(error.__context__, OSError):
                 raise error.__context__ from None
             raise
 
-    def _remove_state_file(self) -> None:
-        """Remove the state file, or a folder at its path."""
-        if self.file.is_dir() and not self.file.is_symlink():
-            shutil.rmtree(self.file)
-        else:
-            self.file.unlink(missing_ok=True)
-
     def _request_stop(self, *_: Any) -> None:
         self.stop_requested = True
-
-
-def check_same_structure(saved: Any, expected: Any, key_path: str = "state") -> None:
-    """Check that nested data with tensors has the keys, types, shapes and dtypes of other data.
-
-    Args:
-        saved: data to check.
-        expected: data with the expected structure.
-        key_path: keys that lead to the data, for the error.
-
-    Raises:
-        ValueError: difference, with the path of the first one.
-    """
-    is_same_type = type(saved) is type(expected)
-    if isinstance(expected, torch.Tensor):
-        is_same = isinstance(saved, torch.Tensor) and (
-            saved.shape == expected.shape and saved.dtype == expected.dtype
-        )
-    elif isinstance(expected, dict):
-        is_same = is_same_type and saved.keys() == expected.keys()
-    elif isinstance(expected, list | tuple):
-        is_same = is_same_type and len(saved) == len(expected)
-    else:
-        is_same = is_same_type
-    if not is_same:
-        raise ValueError(f"{key_path}: unexpected structure")
-    if isinstance(expected, dict):
-        for key in expected:
-            check_same_structure(saved[key], expected[key], f"{key_path}.{key}")
-    elif isinstance(expected, list | tuple):
-        for number, (saved_part, expected_part) in enumerate(zip(saved, expected)):
-            check_same_structure(saved_part, expected_part, f"{key_path}.{number}")
 
 
 def _check_uncompressed_and_intact(zip_file: BinaryIO) -> None:

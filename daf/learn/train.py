@@ -1,14 +1,21 @@
 """Training of one run: from a `Run` to weights and a learning curve."""
 
+import contextlib
 import math
 import time
 from collections.abc import Callable
+from typing import Any
 
+from daf.config import ConfigError
+from daf.jobs.live_metrics import LiveMetricsHeader, LiveMetricsWriter
+from daf.jobs.tensorboard_sink import LiveTensorBoard
+from daf.learn.checkpoints import CheckpointFolder
 from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.learn.result import TrainingResult
 from daf.learn.resume import ResumeFile
 from daf.learn.threads import thread_pool_with_serial_torch
 from daf.learn.trainer import Trainer
+from daf.missions.ceiling import resolve_ceiling
 from daf.plan import Run
 
 PROGRESS_SECONDS = 10.0
@@ -21,6 +28,7 @@ def train(
     report: Callable[[str], None] = print,
     resume: ResumeFile | None = None,
     ranks: Ranks = SINGLE_RANK,
+    tensorboard: str | None = None,
 ) -> TrainingResult:
     """Train a policy.
 
@@ -32,14 +40,17 @@ def train(
         device: "cpu" or "cuda".
         initial_weights: file with the run's `initial_digest`; None without one.
         report: function that receives one progress line every 10 s.
-        resume: entered resume state, read at the start and written during the run.
+        resume: entered resume state, read at the start and written during the run, together with
+            live metrics and checkpoints.
         ranks: processes of the run, all of which call this function.
+        tensorboard: folder for event files of TensorBoard; None: none are written.
 
     Returns:
         policy, learning curve and metadata.
 
     Raises:
-        ConfigError: policy that does not fit the missions or is not trainable.
+        ConfigError: policy that does not fit the missions or is not trainable, or
+            `checkpoint_every` without `resume`, or TensorBoard is not installed.
         DivergedError: metric, reward or gradient that is not finite.
         KeyboardInterrupt: stop request to `resume`, which has saved the state.
 
@@ -49,33 +60,61 @@ def train(
     """
     with thread_pool_with_serial_torch() as executor:
         trainer = Trainer(run, device, initial_weights, executor, ranks)
-        loop = TrainingLoop(trainer, report, resume)
-        while not trainer.is_done:
-            loop.run_update()
-        return trainer.result()
+        with contextlib.closing(TrainingLoop(trainer, report, resume, tensorboard)) as loop:
+            while not trainer.is_done:
+                loop.run_update()
+        trainer.restore_best_weights()
+        return trainer.build_result()
 
 
 class TrainingLoop:
-    """Updates of a trainer, with resume state and progress lines.
+    """Updates of a trainer, with resume state, live metrics, checkpoints and progress lines.
 
     Attributes:
         trainer: trainer of the run.
         resume: resume state of the run; None: the run is not resumable.
     """
 
-    def __init__(self, trainer: Trainer, report: Callable[[str], None], resume: ResumeFile | None):
+    def __init__(
+        self,
+        trainer: Trainer,
+        report: Callable[[str], None],
+        resume: ResumeFile | None,
+        tensorboard: str | None = None,
+    ):
         """Restore the trainer from `resume`, if it has a state of at most the run's length."""
         self.trainer = trainer
         self.resume = resume
-        name = trainer.run.name
+        self._curve_writers: list[LiveMetricsWriter | LiveTensorBoard] = []
+        self._checkpoints: CheckpointFolder | None = None
+        run = trainer.run
         if resume:
-            state = resume.load(trainer.device, trainer.check_state_and_enter_stage)
+            if run.training.checkpoint_every:
+                self._checkpoints = CheckpointFolder(resume.checkpoints_path, run)
+            state = resume.load(trainer.device, self._check_state)
             if state and len(state["curve"]) <= trainer.num_updates:
-                trainer.load_state_dict(state)
-                report(
-                    f"{name}: resuming from update {trainer.updates_done} of {trainer.num_updates}"
-                )
+                self._load_state_dict(state)
+                done = f"{trainer.updates_done} of {trainer.num_updates}"
+                report(f"{run.name}: resuming from update {done}")
+        elif run.training.checkpoint_every:
+            raise ConfigError(f"run {run.name}: checkpoint_every needs a resume state")
         self._progress = _ProgressLogger(trainer, report)
+        if trainer.ranks.is_first:
+            self._open_curve_writers(report, tensorboard)
+
+    def _open_curve_writers(self, report: Callable[[str], None], tensorboard: str | None) -> None:
+        header = _build_live_metrics_header(self.trainer)
+        rows = self.trainer.learning_curve.fetched_rows
+        if self.resume:
+            path = self.resume.live_metrics_path
+            self._curve_writers.append(LiveMetricsWriter(path, header, rows, report))
+        if tensorboard is not None:
+            self._curve_writers.append(LiveTensorBoard(tensorboard, header, rows, report))
+
+    def close(self) -> None:
+        """Close the files that follow the learning curve."""
+        for writer in self._curve_writers:
+            writer.close()
 
     def run_update(self) -> None:
         """Run one update, log progress, and save the resume state if it is due.
@@ -84,10 +123,53 @@ class TrainingLoop:
             DivergedError: as in `train`.
             KeyboardInterrupt: as in `train`.
         """
-        self.trainer.run_update()
+        trainer = self.trainer
+        trainer.run_update()
+        for writer in self._curve_writers:
+            writer.append_new_rows(trainer.learning_curve.fetched_rows)
+        if self._checkpoints and trainer.ranks.is_first:
+            self._checkpoints.write_due(trainer.steps_done, trainer.policy)
         self._progress.log_if_due()
         if self.resume:
-            self.resume.save_if_due(self.trainer.state_dict, force_save=self.trainer.is_done)
+            self.resume.save_if_due(self._state_dict, force_save=trainer.is_done)
+
+    def _state_dict(self) -> dict[str, Any]:
+        digests = self._checkpoints.digests if self._checkpoints else {}
+        return self.trainer.state_dict() | {"checkpoints": digests}
+
+    def _check_state(self, state: dict[str, Any]) -> None:
+        """Check that a saved state fits this run and its checkpoints.
+
+        Raises:
+            ValueError, KeyError, TypeError: state with another structure.
+        """
+        self.trainer.check_state_and_enter_stage(state)
+        if self._checkpoints:
+            steps_done = state["curve"][-1]["steps"] if state["curve"] else 0
+            self._checkpoints.check(state["checkpoints"], steps_done)
+
+    def _load_state_dict(self, state: dict[str, Any]) -> None:
+        self.trainer.load_state_dict(state)
+        if self._checkpoints:
+            self._checkpoints.digests = state["checkpoints"]
+
+
+def _build_live_metrics_header(trainer: Trainer) -> LiveMetricsHeader:
+    """Return the description of a run for readers of its live metrics."""
+    run = trainer.run
+    return LiveMetricsHeader(
+        run=run.name,
+        policy=run.policy,
+        class_path=run.class_path,
+        init_kwargs=run.init_kwargs,
+        training_seed=run.training_seed,
+        steps=trainer.num_steps,
+        updates=trainer.num_updates,
+        missions=tuple(mission.name for mission in run.missions),
+        ceilings={mission.name: resolve_ceiling(mission) for mission in run.missions},
+        training=run.training.resolved(),
+        start_time=time.time(),
+    )
 
 
 class _ProgressLogger:

@@ -11,13 +11,21 @@ import numpy as np
 import torch
 
 from daf.config import ConfigError
+from daf.learn import milestones
 from daf.learn.collector import RolloutCollector
 from daf.learn.cuda_graph import CapturedFunction
 from daf.learn.curriculum import CurriculumStage, build_curriculum, compute_learning_rate
+from daf.learn.evaluation import TrainingEvaluator
+from daf.learn.learning_curve import LearningCurve
 from daf.learn.ppo import METRICS, PPOLearner
 from daf.learn.ranks import SINGLE_RANK, Ranks
 from daf.learn.result import TrainingResult
-from daf.learn.resume import check_same_structure
+from daf.learn.state_checks import (
+    check_adam_state,
+    check_curve_rows,
+    check_same_structure,
+    check_weights,
+)
 from daf.plan import Run
 from daf.policies.checks import check_forward
 from daf.policies.factory import make_policy
@@ -30,10 +38,6 @@ from daf.provenance.hashing import file_digest
 STREAM_INIT, STREAM_MINIBATCHES = 1, 2
 SYNC_EVERY = 16
 """Updates between two transfers of metrics from a GPU; each transfer waits for the device."""
-
-
-class DivergedError(ValueError):
-    """Reward, loss, other metric or gradient of an update that is not finite."""
 
 
 class Trainer:
@@ -57,7 +61,9 @@ class Trainer:
         policy: network in training.
         learner: PPO learner of the policy.
         collector: rollout collector of the stage.
-        num_updates: number of updates of the run.
+        learning_curve: rows of the completed updates.
+        best_policy_state: copy of the weights with the best evaluation; empty without `keep_best`.
+        num_updates: number of updates of the run without an early stop.
         updates_done: number of completed updates.
         seconds: time spent on "env", "forward" and "learn", in s.
     """
@@ -80,9 +86,11 @@ class Trainer:
         self.num_updates = self._curriculum[-1].end_update
         self.updates_done = 0
         self.seconds = {"env": 0.0, "forward": 0.0, "learn": 0.0}
-        self._curve: list[dict[str, Any]] = []
-        self._pending_metrics: list[torch.Tensor] = []
-        self._pending_rates: list[float] = []
+        evaluates = config.evaluate_every is not None and ranks.is_first
+        self._evaluator = TrainingEvaluator(run, self.policy, device) if evaluates else None
+        extra_columns = milestones.eval_columns(run.missions) if config.evaluate_every else ()
+        self.learning_curve = LearningCurve(run, self.num_updates, extra_columns)
+        self.best_policy_state: dict[str, torch.Tensor] = {}
         self._teacher_share = torch.zeros((), dtype=torch.float64, device=device)
         self._enter_stage(self._curriculum[0])
 
@@ -107,7 +115,7 @@ class Trainer:
         """Enter the stage of an update, unless it is the current one."""
         stage = self._stage_at_update(update)
         if stage is not self.stage:
-            self.flush_metrics_to_curve()
+            self.learning_curve.fetch_rows()  # the number of metrics differs between stages
             self._enter_stage(stage)
 
     def _stage_at_update(self, update: int) -> CurriculumStage:
@@ -118,12 +126,22 @@ class Trainer:
     def steps_done(self) -> int:
         """Agent-steps of the completed updates."""
         stage = self._stage_at_update(max(self.updates_done - 1, 0))
-        return stage.count_agent_steps(self.updates_done)
+        return stage.count_agent_steps_since_run_start(self.updates_done)
+
+    @property
+    def num_steps(self) -> int:
+        """Agent-steps of all updates of the run."""
+        return self._curriculum[-1].count_agent_steps_since_run_start(self.num_updates)
 
     @property
     def is_done(self) -> bool:
-        """True after the last update."""
-        return self.updates_done >= self.num_updates
+        """True after the last update, or after an early stop."""
+        return self.updates_done >= self.num_updates or self.is_stopped_early
+
+    @property
+    def is_stopped_early(self) -> bool:
+        """True if the evaluations during training have ended the run."""
+        return milestones.is_stopped_early(self.run.training, self.learning_curve.fetched_rows)
 
     def run_update(self) -> None:
         """Run one update: collect a rollout and optimize the policy on it.
@@ -132,7 +150,7 @@ class Trainer:
             DivergedError: metric that is not finite; on a GPU up to `SYNC_EVERY` updates later.
         """
         # learning rate and order of rows, on the host
-        config = self.run.training
+        config, steps_before = self.run.training, self.steps_done
         self._enter_stage_at_update(self.updates_done)
         rate = compute_learning_rate(config, self._curriculum, self.steps_done)
         generator = _seeded_generator(self.run.training_seed, STREAM_MINIBATCHES, self.updates_done)
@@ -147,16 +165,32 @@ class Trainer:
             else:
                 self._collect()
             start = time.perf_counter()
-            self._pending_metrics.append(self._learn().clone())
+            metrics = self._learn().clone()
 
         # time and metrics
         self.seconds["learn"] += time.perf_counter() - start
         for phase, seconds in self.collector.seconds.items():
             self.seconds[phase] += seconds - seconds_before[phase]
-        self._pending_rates.append(rate)
         self.updates_done += 1
+        score_names = self.collector.episode_scores.metric_names
+        names = (*score_names, "reward", "explained_variance", *METRICS)
+        self.learning_curve.add_update(self.steps_done, rate, names, metrics)
         if self.device == "cpu" or self.updates_done % SYNC_EVERY == 0 or self.is_done:
-            self.flush_metrics_to_curve()
+            self.learning_curve.fetch_rows()
+        if milestones.is_multiple_crossed(config.evaluate_every, steps_before, self.steps_done):
+            self._evaluate()
+
+    def _evaluate(self) -> None:
+        """Evaluate the policy, and keep its weights if they are the best so far."""
+        rows = self.learning_curve.fetch_rows()
+        start = time.perf_counter()
+        with self._convert_policy_errors():
+            scores = self._evaluator.evaluate() if self._evaluator else None
+        self.learning_curve.add_to_last_row(self.ranks.broadcast_from_first_rank(scores))
+        self.seconds["evaluate"] = self.seconds.get("evaluate", 0.0) + time.perf_counter() - start
+        if self.run.training.keep_best and milestones.find_best_row(rows) == len(rows) - 1:
+            weights = self.policy.state_dict()
+            self.best_policy_state = {name: tensor.clone() for name, tensor in weights.items()}
 
     def _convert_policy_errors(self) -> contextlib.AbstractContextManager[None]:
         """Return a context that attributes errors of a foreign network's code to the policy."""
@@ -171,8 +205,7 @@ class Trainer:
         Raises:
             DivergedError: as in `run_update`.
         """
-        self.flush_metrics_to_curve()
-        return self._curve
+        return self.learning_curve.fetch_rows()
 
     def _learn_from_rollout(self) -> torch.Tensor:
         """Optimize the policy on the collected rollout; return the metrics of the update."""
@@ -188,32 +221,6 @@ class Trainer:
         scores = self.collector.episode_scores.pop_mean_scores()
         return torch.cat([scores, torch.stack([reward, explained_variance]), losses])
 
-    def flush_metrics_to_curve(self) -> None:
-        """Wait for the device and append the pending metrics to the learning curve.
-
-        Raises:
-            DivergedError: as in `run_update`.
-        """
-        if not self._pending_metrics:
-            return
-        score_names = self.collector.episode_scores.metric_names
-        names = (*score_names, "reward", "explained_variance", *METRICS)
-        for rate, values in zip(self._pending_rates, torch.stack(self._pending_metrics).tolist()):
-            update = len(self._curve)
-            steps = self.stage.count_agent_steps(update + 1)
-            row = {"update": update, "steps": steps, "learning_rate": rate}
-            row |= dict(zip(names, values))
-            invalid = [name for name in ("reward", *METRICS) if not math.isfinite(row[name])]
-            if invalid:
-                raise DivergedError(
-                    f"run {self.run.name} diverged in update {update + 1} of {self.num_updates} "
-                    f"({', '.join(invalid)}: not finite); reduce key 'learning_rate': "
-                    f"got {self.run.training.learning_rate}"
-                )
-            self._curve.append(row)
-        self._pending_metrics.clear()
-        self._pending_rates.clear()
-
     def state_dict(self) -> dict[str, Any]:
         """Return everything that decides the remaining updates, and the curve.
 
@@ -224,14 +231,16 @@ class Trainer:
             "optimizer": self.learner.optimizer.state_dict(),
             "collector": self.ranks.gather_to_first_rank(self.collector.state_dict()),
             "curve": self.curve,
+            "best_policy_state": self.best_policy_state,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore a state of `state_dict` that passed `check_state_and_enter_stage`."""
         self.policy.load_state_dict(state["policy"])
         self.learner.optimizer.load_state_dict(state["optimizer"])
-        self._curve = state["curve"]
-        self.updates_done = len(self._curve)
+        self.learning_curve.restore(state["curve"])
+        self.best_policy_state = state["best_policy_state"]
+        self.updates_done = len(state["curve"])
         # Only the first rank has entered the stage in `check_state_and_enter_stage`.
         self._enter_stage_at_update(max(self.updates_done - 1, 0))
         self.collector.load_state_dict(self.ranks.local_part(state["collector"]))
@@ -242,38 +251,29 @@ class Trainer:
         Raises:
             ValueError, KeyError, TypeError: state with another structure.
         """
-        # policy
-        check_same_structure(saved_state["policy"], self.policy.state_dict(), "policy")
-        if not all(tensor.isfinite().all() for tensor in saved_state["policy"].values()):
-            raise ValueError("policy: weights are not finite")
-
-        # learning curve
-        rows = saved_state["curve"]
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise ValueError("curve: expected a list of rows")
-        if not all(isinstance(value, int | float) for row in rows for value in row.values()):
-            raise ValueError("curve: expected numbers")
+        # weights and learning curve
+        check_weights(saved_state["policy"], self.policy, "policy")
+        rows, best_policy_state = saved_state["curve"], saved_state["best_policy_state"]
+        check_curve_rows(rows)
+        if self.run.training.keep_best and milestones.find_best_row(rows) is not None:
+            check_weights(best_policy_state, self.policy, "best_policy_state")
+        elif best_policy_state != {}:
+            raise ValueError("best_policy_state: unexpected structure")
 
         # collector of the stage
         self._enter_stage_at_update(min(max(len(rows), 1), self.num_updates) - 1)
         collector = self.ranks.local_part(saved_state["collector"])
         check_same_structure(collector, self.collector.state_dict(), "collector")
+        check_adam_state(saved_state["optimizer"], self.learner.optimizer, self.policy)
 
-        # optimizer
-        groups, moments = (saved_state["optimizer"][key] for key in ("param_groups", "state"))
-        check_same_structure(
-            groups, self.learner.optimizer.state_dict()["param_groups"], "optimizer"
-        )
-        for number, parameter in enumerate(self.policy.parameters()):
-            expected = {"step": torch.zeros(()), "exp_avg": parameter, "exp_avg_sq": parameter}
-            if number in moments:
-                check_same_structure(moments[number], expected, f"optimizer.{number}")
+    def restore_best_weights(self) -> None:
+        """Give the policy the weights of the best evaluation, if `keep_best` has stored any."""
+        if self.best_policy_state:
+            self.policy.load_state_dict(self.best_policy_state)
 
-    def result(self) -> TrainingResult:
-        """Return the result of the completed updates."""
-        return TrainingResult.from_run(
-            self.run, self.policy, self.curve, self.device, self.steps_done
-        )
+    def build_result(self) -> TrainingResult:
+        """Build the result of the completed updates; `restore_best_weights` comes first."""
+        return TrainingResult.from_run(self.run, self.policy, self.curve, self.device)
 
 
 def _create_policy(run: Run, device: str, initial_weights: str | None) -> TrainablePolicy:

@@ -9,7 +9,7 @@ import torch
 
 from daf.config import ConfigError
 from daf.mettagrid.assembler_handlers import COOLDOWN, USES
-from daf.mettagrid.translate import build_mettagrid_config, translate_rewards
+from daf.mettagrid.translate import build_mettagrid_config, try_translate_rewards
 from daf.missions import RESOURCES, Chest, Mission
 from daf.provenance.mettagrid_version import require_mettagrid
 from daf.sim.simulation import OBSERVE_PHASES, Simulation
@@ -75,7 +75,7 @@ def compare_engines(
     Raises:
         ConfigError: mettagrid is not installed, or cannot express the mission; one line.
     """
-    excluded = () if translate_rewards(mission) else ("reward",)
+    excluded = () if try_translate_rewards(mission) else ("reward",)
     fields = [field for field in COMPARED_FIELDS if field not in excluded]
     for step, daf_engine, mettagrid_engines in step_both_engines(
         mission, seeds, num_steps, num_glyphs

@@ -130,28 +130,36 @@ class TokensToMettagrid:
         feature_ids = {feature.name: feature.id for feature in interface.obs_features}
         inventory = {(name, f"inv:{name}") for name in RESOURCES}
         for name, mettagrid_name in SHARED_FEATURES.items() | inventory:
-            self._map_feature_if_present(name, feature_ids.get(mettagrid_name))
+            self._map_feature_unless_missing(name, feature_ids.get(mettagrid_name))
         for name in DAF_ONLY_FEATURES:
-            self._map_feature_if_present(name, feature_ids.get(name))
+            self._map_feature_unless_missing(name, feature_ids.get(name))
         tags = {name: tag for tag, name in enumerate(interface.tags)}
         type_names = {0: "agent", 1: "wall"}
         type_names |= {station.type_id: name for name, station in game.stations.items()}
         tag_by_type = {type_id: tags.get(f"type:{name}") for type_id, name in type_names.items()}
         tag_by_type = {type_id: tag for type_id, tag in tag_by_type.items() if tag is not None}
-        self._map_feature_if_present("type_id", feature_ids.get("tag"), tag_by_type)
-        self._map_feature_if_present("last_action", feature_ids.get("last_action"))
+        self._map_feature_unless_missing("type_id", feature_ids.get("tag"), tag_by_type)
+        self._map_feature_unless_missing("last_action", feature_ids.get("last_action"))
         for name in GLOBAL_FEATURES:
             self.token_map.fixed_location[self._features[name]] = GLOBAL
 
-    def _map_feature_if_present(
+    def _map_feature_unless_missing(
         self,
-        feature_name: str,
+        daf_feature_name: str,
         mettagrid_id: int | None,
-        target_values: dict[int, int] | None = None,
+        mettagrid_value_by_daf_value: dict[int, int] | None = None,
     ) -> None:
-        """Map a feature of DAF to a feature of the policy; None: the policy does not have it."""
+        """Map a feature of DAF to a feature of the policy, unless the policy lacks it.
+
+        Args:
+            daf_feature_name: feature of DAF.
+            mettagrid_id: id of the policy's feature; None if the policy does not have it.
+            mettagrid_value_by_daf_value: map of the values; None: unchanged.
+        """
         if mettagrid_id is not None:
-            self.token_map.map_feature(self._features[feature_name], mettagrid_id, target_values)
+            self.token_map.map_feature(
+                self._features[daf_feature_name], mettagrid_id, mettagrid_value_by_daf_value
+            )
 
     def __call__(self, observations: np.ndarray) -> np.ndarray:
         """Convert DAF tokens uint8 [N, T, 3] to mettagrid tokens uint8 [N, max_tokens, 3]."""

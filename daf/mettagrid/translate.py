@@ -129,7 +129,7 @@ def build_mettagrid_config(mission: Mission) -> "MettaGridConfig":
     return MettaGridConfig.model_validate(build_models(translate_mission(mission)))
 
 
-def translate_rewards(mission: Mission) -> ValueData | None:
+def try_translate_rewards(mission: Mission) -> ValueData | None:
     """Build the value whose changes are the reward of all agents; None if it is not translatable.
 
     Mettagrid rewards the stock of a chest. DAF rewards the stock of the last used chest, from the
@@ -207,7 +207,7 @@ def _agent_config(mission: Mission) -> ConfigData:
         },
         "on_use_handler": _energy_sharing_handler(mission),
     }
-    if reward := translate_rewards(mission):
+    if reward := try_translate_rewards(mission):
         agent["rewards"] = {"stored": {"reward": reward}}
     amounts = _nonzero_in_resource_order(mission.regeneration.amounts)
     if mission.regeneration.interval and amounts:

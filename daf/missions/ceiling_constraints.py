@@ -15,7 +15,7 @@ from daf.missions.linear_program import LinearProgram
 from daf.missions.mission import Mission
 from daf.missions.stations import POSITIONS, RESOURCES, Assembler, Chest, Recipe, Resource
 
-FLOAT32 = Fraction(1_000_001, 1_000_000)
+FLOAT32_ERROR_FACTOR = Fraction(1_000_001, 1_000_000)
 """Bound of 2 float32 roundings: the engine rounds a fraction of an amount before it truncates."""
 
 
@@ -35,9 +35,8 @@ class CeilingConstraints:
     def __init__(self, mission: Mission):
         self.mission = mission
         self.agents = mission.num_agents
-        self.distances = (
-            WalkingDistances(mission) if mission.layout is None else AnyLayoutDistances(mission)
-        )
+        distances = WalkingDistances if mission.layout is None else AnyLayoutDistances
+        self.distances = distances(mission)
         self.cells: dict[str, list[Cell]] = {}
         self.assemblers: dict[str, Assembler] = {}
         self.chests: list[tuple[Chest, Cell]] = []
@@ -105,16 +104,17 @@ class CeilingConstraints:
 
     def _min_input_per_use(self, process: _Process, resource: Resource) -> Fraction:
         """Return the minimum amount that one use consumes."""
-        return process.recipe.inputs.get(resource, 0) / self._rounding_factor(process)
+        return process.recipe.inputs.get(resource, 0) / self._float32_error_factor(process)
 
     def _max_output_per_use(self, process: _Process, resource: Resource) -> Fraction:
         """Return the maximum amount that one use adds to the inventory of its user."""
         amount = min(process.recipe.outputs.get(resource, 0), self.capacity[resource])
-        return amount * self._rounding_factor(process)
+        return amount * self._float32_error_factor(process)
 
-    def _rounding_factor(self, process: _Process) -> Fraction:
+    def _float32_error_factor(self, process: _Process) -> Fraction:
+        """Return the bound of float32 rounding errors of amounts; 1 if all amounts are exact."""
         partial = self.assemblers[process.station_type].partial and not process.repairs
-        return FLOAT32 if partial else Fraction(1)
+        return FLOAT32_ERROR_FACTOR if partial else Fraction(1)
 
     def _cells_beside_producers(self, resource: Resource) -> list[Cell]:
         """Return the reachable cells beside the producers of a resource."""
@@ -172,14 +172,16 @@ class CeilingConstraints:
                 max_uses = self._max_uses_per_station(hearts, last - self.delivery_steps - 1)
                 program.add_limit(f"uses of {name} in time", terms, sum(max_uses))
 
-    def _max_uses_per_station(self, processes: list[_Process], end_step: int) -> list[Fraction]:
+    def _max_uses_per_station(
+        self, processes_of_one_type: list[_Process], end_step: int
+    ) -> list[Fraction]:
         """Return the maximum uses by these processes, per station, until step `end_step`."""
-        name = processes[0].station_type
+        name = processes_of_one_type[0].station_type
         station = self.assemblers[name]
         all_uses = [p for p in self.processes if p.station_type == name and not p.repairs]
         if station.partial:  # the output of a use depends on the cooldown of the previous use
-            processes = all_uses
-        cooldown = min(process.recipe.cooldown for process in processes)
+            processes_of_one_type = all_uses
+        cooldown = min(process.recipe.cooldown for process in processes_of_one_type)
         min_cooldown = 0 if station.partial else min(p.recipe.cooldown for p in all_uses)
         from_starts = self.distances.from_starts
         max_uses = []
@@ -199,13 +201,13 @@ class CeilingConstraints:
             max_uses.append(possible)
         return max_uses
 
-    def _can_overflow_cooldown(self, processes: list[_Process], num_uses: Fraction) -> bool:
+    def _can_overflow_cooldown(self, type_processes: list[_Process], num_uses: Fraction) -> bool:
         """Return whether exhaustion can push a cooldown beyond 32 bits within `num_uses` uses.
 
         Such a cooldown wraps around (RULES 5); a factor of 2 covers rounding.
         """
-        growth = 1 + self.assemblers[processes[0].station_type].exhaustion
-        longest = max(process.recipe.cooldown for process in processes)
+        growth = 1 + self.assemblers[type_processes[0].station_type].exhaustion
+        longest = max(process.recipe.cooldown for process in type_processes)
         return growth > 1 and log2(longest) + num_uses * log2(growth) > 31
 
     def _limit_repairs(self, program: LinearProgram) -> None:
@@ -249,7 +251,7 @@ class CeilingConstraints:
 
     def _limit_walking(self, program: LinearProgram) -> None:
         """Limit the transport from producers to users by walking steps and inventory limits."""
-        self._limit_carrying(program, ["heart"], self.deposits, {"heart": {"hearts": Fraction(1)}})
+        self._limit_transport(program, ["heart"], self.deposits, {"heart": {"hearts": Fraction(1)}})
         stored = {chest.resource for chest, _ in self.chests}
         for resources in (list(limit.resources) for limit in self.limits):
             # Agents can share energy, and chests can forward stored resources without walking.
@@ -260,28 +262,28 @@ class CeilingConstraints:
                 for resource in resources
             }
             users = {p.station_type for p in self.processes if {*p.recipe.inputs} & {*resources}}
-            user_cells = self._reachable_cells_around(users, range(len(POSITIONS)))
-            self._limit_carrying(program, resources, user_cells, used)
+            cells_of_use = self._reachable_cells_around(users, range(len(POSITIONS)))
+            self._limit_transport(program, resources, cells_of_use, used)
 
-    def _limit_carrying(
+    def _limit_transport(
         self,
         program: LinearProgram,
-        resources: list[Resource],
-        user_cells: list[Cell],
+        resources_of_limit: list[Resource],
+        cells_of_use: list[Cell],
         usage_coefficients: dict[Resource, dict[str, Fraction]],
     ) -> None:
         """Limit transport to round trips with at most one full inventory limit each.
 
         Args:
             program: linear program to extend.
-            resources: resources that share one inventory limit.
-            user_cells: cells from which agents use the resources.
+            resources_of_limit: resources that share one inventory limit.
+            cells_of_use: cells from which agents use or deposit the resources.
             usage_coefficients: used amount of each resource, as coefficients by variable.
         """
-        capacity = self.capacity[resources[0]]
-        min_steps = [self._min_steps_from_producer(r, user_cells) for r in resources]
+        capacity = self.capacity[resources_of_limit[0]]
+        min_steps = [self._min_steps_from_producer(r, cells_of_use) for r in resources_of_limit]
         distances: dict[Resource, int] = {
-            r: steps for r, steps in zip(resources, min_steps) if 0 < steps < UNREACHABLE
+            r: steps for r, steps in zip(resources_of_limit, min_steps) if 0 < steps < UNREACHABLE
         }
         if not capacity or not distances:
             return
@@ -295,4 +297,4 @@ class CeilingConstraints:
             for start in self.distances.starts
         )
         free = sum(2 * steps * self._passive_supply(name) for name, steps in distances.items())
-        program.add_limit(f"carrying {resources[0]}", terms, free + capacity * saved)
+        program.add_limit(f"carrying {resources_of_limit[0]}", terms, free + capacity * saved)

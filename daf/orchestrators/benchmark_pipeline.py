@@ -123,11 +123,12 @@ def run_benchmark(
                 outputs["report"],
             ]
         if deploy and succeeded:
-            _deploy_best_policy(pipeline, plan)
+            _pack_best_policy(pipeline, plan)
     return pipeline.result
 
 
-def _deploy_best_policy(pipeline: Pipeline, plan: Plan) -> None:
+def _pack_best_policy(pipeline: Pipeline, plan: Plan) -> None:
+    """Make the bundle of the best policy with weights."""
     best = find_best_policy_with_weights(plan)
     if best is None:
         pipeline.record_failure(

@@ -9,7 +9,8 @@ from pathlib import Path
 from daf.jobs.batch import part_log_path, staging_path
 from daf.jobs.log import LOG_FAILURE, read_failure_reason
 from daf.orchestrators.result import Failure
-from daf.orchestrators.run_snakemake import Job, SnakemakeResult
+from daf.orchestrators.run_snakemake import SnakemakeResult
+from daf.progress.jobs import Job
 from daf.provenance.sidecar import SUFFIX
 from daf.system.limits import describe_low_limits
 

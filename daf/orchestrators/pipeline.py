@@ -1,7 +1,6 @@
 """Shared part of the pipelines: run the workflow, continue after failures, write the result."""
 
 import json
-import logging
 import os
 import time
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from daf.orchestrators.arguments import execution_settings
 from daf.orchestrators.failures import find_failures
 from daf.orchestrators.plans import (
     Config,
-    config_without_colocation,
+    config_with_one_run_per_job,
     declare_missing_results,
     find_missing_results,
     make_benchmark_or_sweep_plan,
@@ -27,7 +26,7 @@ from daf.orchestrators.plans import (
     mark_results_missing,
 )
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, Failure, PipelineResult
-from daf.orchestrators.run_snakemake import Job, SnakemakeResult, run_snakemake
+from daf.orchestrators.run_snakemake import SnakemakeResult, run_snakemake
 from daf.orchestrators.snakemake_command import (
     LOCAL_PROFILE,
     is_snakemake_state_writable,
@@ -41,7 +40,10 @@ from daf.orchestrators.stages import (
     elapsed_seconds,
     find_stage_name,
 )
+from daf.orchestrators.training_warnings import find_training_warnings
 from daf.orchestrators.working_directory import with_absolute_paths
+from daf.progress.jobs import Job
+from daf.progress.view import show_warning
 from daf.provenance.origin import Origin
 from daf.provenance.sidecar import SUFFIX, write_outputs
 from daf.system.caches import set_writable_cache_folder
@@ -49,8 +51,6 @@ from daf.system.limits import check_limits_and_clock
 
 RESULT, CONFIG, SNAKEMAKE_LOG = "result.json", "config.yaml", "snakemake.log"
 CONFIG_HEADER = "# Written by a pipeline of DAF.\n"
-
-log = logging.getLogger("daf.orchestrators")
 
 
 class Pipeline:
@@ -136,7 +136,7 @@ class Pipeline:
             # A co-located job has no single cause: its runs are retried in jobs of their own.
             retry_separately = any(key.rule == TRAIN_RULES[0] for key in failed)
             if retry_separately:
-                config = config_without_colocation(config)
+                config = config_with_one_run_per_job(config)
                 remaining_jobs = [j for j in remaining_jobs if j.key in failed]
             previous = missing
             missing = find_missing_results(remaining_jobs, failures, previous, self.plan)
@@ -144,7 +144,7 @@ class Pipeline:
             finished = missing == previous and not retry_separately
             if not failed or finished or not self.plan.available_evaluations():
                 break
-            log.warning("%s: continuing without failed jobs", self.result.pipeline_name)
+            show_warning(self.result.pipeline_name, "continuing without failed jobs")
             if not self._try_write_config(declare_missing_results(config, missing)):
                 break
         self._executed_configs.append(declare_missing_results(config, missing))
@@ -260,6 +260,7 @@ class Pipeline:
         result.status = status_if_failed if result.errors else SUCCESS
         result.total_time_seconds = round(time.monotonic() - self._start_seconds, 3)
         result.timestamp = datetime.now(UTC).isoformat()
+        result.warnings = find_training_warnings(self.plan)
         try:
             self._write_result_files(result)
         except OSError as error:
@@ -268,9 +269,7 @@ class Pipeline:
 
     def _write_result_files(self, result: PipelineResult) -> None:
         """Write the result, its events and its sidecar, together with the existing files."""
-        existing = [
-            path for path in map(self.folder.joinpath, (CONFIG, SNAKEMAKE_LOG)) if path.exists()
-        ]
+        existing = [p for p in map(self.folder.joinpath, (CONFIG, SNAKEMAKE_LOG)) if p.exists()]
         outputs = {"result": self.folder / RESULT, "events": self.folder / "events.jsonl"}
         outputs |= {path.stem: path for path in existing}
         stage_files = result.outputs.get("files", {})

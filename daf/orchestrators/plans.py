@@ -6,8 +6,8 @@ from dataclasses import replace
 from daf.config import BenchmarkConfig, DAFSweepConfig, MissingConfig
 from daf.orchestrators.failures import list_contestant_names
 from daf.orchestrators.result import Failure
-from daf.orchestrators.run_snakemake import Job
 from daf.plan import Plan, make_plan
+from daf.progress.jobs import Job
 from daf.sweep.state import SweepState
 
 Config = BenchmarkConfig | DAFSweepConfig
@@ -85,7 +85,7 @@ def declare_missing_results(config: Config, missing: MissingConfig) -> Config:
     return config.model_copy(update={"missing": missing})
 
 
-def config_without_colocation(config: Config) -> Config:
+def config_with_one_run_per_job(config: Config) -> Config:
     """Return the configuration with one job per run."""
     execution = config.execution.model_copy(update={"runs_per_job": 1})
     return config.model_copy(update={"execution": execution})

@@ -67,6 +67,7 @@ class PipelineResult:
         stage_seconds: time from the start of the first job of a stage to the end of its last job; 0
             if all files existed.
         timestamp: time of the return, UTC, ISO 8601.
+        warnings: defects of successful stages, one line each, such as a policy that never scored.
     """
 
     pipeline_name: str
@@ -78,6 +79,7 @@ class PipelineResult:
     total_time_seconds: float = 0.0
     stage_seconds: dict[str, float] = field(default_factory=dict)
     timestamp: str = ""
+    warnings: list[str] = field(default_factory=list)
 
     def is_success(self) -> bool:
         """Return True if every stage was completed."""

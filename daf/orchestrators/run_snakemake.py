@@ -1,8 +1,6 @@
 """Snakemake as a child process: start, events, log forwarding and termination."""
 
 import contextlib
-import json
-import logging
 import os
 import signal
 import subprocess
@@ -11,65 +9,27 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import psutil
 
 from daf.config import DAFConfig
-from daf.files.safe_read import UnsafeFileError, open_regular_file
 from daf.jobs import results_lock
-from daf.jobs.batch import RULE_VARIANT
 from daf.orchestrators.snakemake_command import snakemake_command, snakemake_profile_options
+from daf.progress.event_file import EventFileReader
+from daf.progress.events import Event
+from daf.progress.jobs import Job, JobKey
+from daf.progress.study import StudyProgress
+from daf.progress.view import current_view
 
-PLUGINS = Path(__file__).parent / "plugins"
 CALL_VARIABLE = "DAF_CALL"
 """Environment variable that identifies all processes of one Snakemake call."""
 
 POLL_SECONDS = 0.05
 TERMINAL_GRACE_SECONDS = 1.0
 INTERRUPT_GRACE_SECONDS = 30.0
-STALE_LOG_SECONDS = 1
-"""A log that is this much older than the start of its job belongs to an earlier job."""
-
-log = logging.getLogger("daf.orchestrators")
-
-
-class JobKey(NamedTuple):
-    """Rule and wildcards, which identify a job of the workflow."""
-
-    rule: str
-    wildcards: dict[str, str]
-
-
-@dataclass
-class Job:
-    """One job of the workflow, from Snakemake's events.
-
-    Attributes:
-        output: files that the job writes.
-        status: "planned", "running", "finished" or "failed".
-        start_time, end_time: seconds since 1970; None if unknown.
-    """
-
-    rule: str
-    wildcards: dict[str, str]
-    log: str | None
-    output: list[str] = field(default_factory=list)
-    status: str = "planned"
-    start_time: float | None = None
-    end_time: float | None = None
-
-    @property
-    def key(self) -> JobKey:
-        """Rule and wildcards of the job."""
-        return JobKey(self.rule, self.wildcards)
-
-    def current_log_path(self) -> str | None:
-        """Return the path of the log if this job, not an earlier one, wrote it; else None."""
-        if self.log is None or self.start_time is None or not os.path.isfile(self.log):
-            return None
-        is_current = os.path.getmtime(self.log) >= self.start_time - STALE_LOG_SECONDS
-        return self.log if is_current else None
+REFRESH_SECONDS = 1.0
+"""Time between two reads of logs and live metrics, in s."""
 
 
 @dataclass
@@ -128,21 +88,23 @@ def run_snakemake(
                 cwd=None if in_working_directory else folder,
                 pass_fds=[lock_descriptor],
             )
-        reader = _EventReader(events, dry_run)
+        follower = _CallFollower(events, daf.results_dir, dry_run)
         interrupted = False
         try:
             while process.poll() is None:
                 time.sleep(POLL_SECONDS)
-                reader.read_new_events()
+                follower.follow()
         except KeyboardInterrupt:
             interrupted = True
         finally:
             _interrupt_or_kill(process)
             if process.returncode < 0:
                 _kill_jobs_of_call(env_vars[CALL_VARIABLE])
-            reader.read_new_events()
+            follower.follow()
         text = output.read_text(encoding="utf-8", errors="replace")
-        result = SnakemakeResult(process.returncode, reader.jobs, reader.events, text)
+        result = SnakemakeResult(
+            process.returncode, follower.study.jobs.jobs, follower.events, text
+        )
         if interrupted:
             raise KeyboardInterrupt(result)
         return result
@@ -164,12 +126,7 @@ def _command_options(daf: DAFConfig, dry_run: bool, events_file: Path) -> list[s
 
 def _snakemake_environment_variables(results_dir: str) -> dict[str, str]:
     # Without the working directory, which may contain another `yaml.py`.
-    python_paths = [str(PLUGINS), os.environ.get("PYTHONPATH")]
-    variables = {
-        "PYTHONPATH": os.pathsep.join(filter(None, python_paths)),
-        "PYTHONSAFEPATH": "1",
-        CALL_VARIABLE: uuid.uuid4().hex,
-    }
+    variables = {"PYTHONSAFEPATH": "1", CALL_VARIABLE: uuid.uuid4().hex}
     return os.environ | results_lock.lock_variables_for_children(results_dir) | variables
 
 
@@ -201,70 +158,34 @@ def _kill_jobs_of_call(call_id: str) -> None:
                 process.kill()
 
 
-class _EventReader:
-    """Reader of Snakemake's events. It tracks jobs and forwards their logs.
+class _CallFollower:
+    """Follower of one Snakemake call, which updates the view of the pipeline.
 
     Args:
-        path: file of events, one JSON object per line.
-        dry_run: no job runs, all stay "planned".
+        path: file of events of the call.
+        results_dir: results folder.
+        dry_run: no job runs, all stay "planned", and no view is updated.
+
+    Attributes:
+        events: all events so far.
+        study: progress of the call.
     """
 
-    def __init__(self, path: Path, dry_run: bool):
-        self.file = open(path, "rb")  # noqa: SIM115
-        self.dry_run = dry_run
-        self.events: list[dict[str, Any]] = []
-        self.jobs: dict[int, Job] = {}
-        self._log_offsets: dict[int, int] = {}
+    def __init__(self, path: Path, results_dir: str, dry_run: bool):
+        self._reader, self._dry_run = EventFileReader(path), dry_run
+        self._last_refresh = 0.0
+        self.events: list[Event] = []
+        self.study = StudyProgress(results_dir, dry_run=dry_run)
 
-    def read_new_events(self) -> None:
-        """Read the new events, and log the new lines of running jobs."""
-        while (line := self.file.readline()).endswith(b"\n"):
-            event = json.loads(line)
-            self.events.append(event)
-            self._apply_event(event)
-        if line:  # an incomplete line is read again by the next call
-            self.file.seek(-len(line), os.SEEK_CUR)
-        for job_id, job in self.jobs.items():
-            if job.status == "running":
-                self._log_new_lines_of_job_log(job_id, job)
-
-    def _apply_event(self, event: dict[str, Any]) -> None:
-        kind = event["event"]
-        if kind != "job_info" and kind not in _STATUS_BY_EVENT:
+    def follow(self) -> None:
+        """Read the new events, logs and live metrics, and update the view."""
+        events = self._reader.read_new_events()
+        self.events += events
+        self.study.apply(events)
+        if self._dry_run:
             return
-        job_id = event["jobid" if "jobid" in event else "job_id"]
-        if kind == "job_info":
-            logs = event.get("log") or [None]
-            rule = event["rule_name"].partition(RULE_VARIANT)[0]
-            # Snakemake appends the mode to the name of an updated file.
-            output = [file.removesuffix(" (update)") for file in event.get("output") or []]
-            job = Job(rule, event.get("wildcards") or {}, logs[0], output)
-            self.jobs[job_id] = job
-            if not self.dry_run:
-                job.status, job.start_time = "running", event["time"]
-                self._log_offsets[job_id] = 0
-        else:
-            job = self.jobs[job_id]
-            job.status, job.end_time = _STATUS_BY_EVENT[kind], event["time"]
-            self._log_new_lines_of_job_log(job_id, job)
-            if job.log:  # the job of the target itself has no log
-                log.info("%s %s", " ".join([job.rule, *job.wildcards.values()]), job.status)
-
-    def _log_new_lines_of_job_log(self, job_id: int, job: Job) -> None:
-        """Log the lines that a job has appended to its log file since the last call."""
-        if not log.isEnabledFor(logging.INFO):
-            return
-        try:
-            path = job.current_log_path()
-            if path is None:
-                return
-            with open_regular_file(path) as file:
-                file.seek(self._log_offsets[job_id])
-                for line in file.read().decode(errors="replace").splitlines():
-                    log.info("  %s", line)
-                self._log_offsets[job_id] = file.tell()
-        except (FileNotFoundError, UnsafeFileError):
-            pass
-
-
-_STATUS_BY_EVENT = {"job_finished": "finished", "job_error": "failed"}
+        now = time.time()
+        if events or now - self._last_refresh >= REFRESH_SECONDS:
+            self._last_refresh = now
+            self.study.refresh(now)
+            current_view().update(self.study)

@@ -29,7 +29,7 @@ def snakemake_command(target: str, config_file: Path, *options: str) -> list[str
     return [*command, "--configfile", str(config_file), *options]
 
 
-def block_imports_from_working_directory() -> None:
+def block_job_imports_from_working_directory() -> None:
     """Keep the Python processes of jobs from importing files of the working directory."""
     os.environ["PYTHONSAFEPATH"] = "1"
 

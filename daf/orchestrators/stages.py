@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from daf.orchestrators.run_snakemake import Job
+from daf.progress.jobs import Job
 
 CHECK_STAGE = "environment_check"
 TRAIN_RULES = ("train_colocated", "train")

@@ -116,7 +116,7 @@ def _run_training_pipeline(
     stages = [*STAGES, Stage("evaluation", ("evaluate",))] if evaluate else STAGES
     with Pipeline(config.name, config, daf) as pipeline:
         pipeline.try_make_target("evaluations" if evaluate else "trainings", stages)
-        _fail_save_if_weights_modified(pipeline)
+        _record_save_failure_if_weights_modified(pipeline)
         result, plan = pipeline.result, pipeline.plan
         files = result.outputs["files"] = {}
         if SAVE_STAGE in result.stages_completed:
@@ -130,7 +130,7 @@ def _run_training_pipeline(
     return result
 
 
-def _fail_save_if_weights_modified(pipeline: Pipeline) -> None:
+def _record_save_failure_if_weights_modified(pipeline: Pipeline) -> None:
     """Record a failure of the save stage if weights differ from those that its jobs wrote."""
     if SAVE_STAGE not in pipeline.result.stages_completed:
         return

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from daf.config.model import Model
 
 PATH_KEYS = frozenset(
-    {"data_path", "data_paths", "initial_weights", "policy_data_path", "results_dir"}
+    {"data_path", "data_paths", "initial_weights", "policy_data_path", "results_dir", "tensorboard"}
 )
 """Keys whose values are paths."""
 

@@ -17,6 +17,7 @@ from daf.config import (
     suggest,
 )
 from daf.errors import error_context
+from daf.jobs.tensorboard_sink import check_tensorboard_is_installed
 from daf.missions import Mission, load_mission
 from daf.plan.config_checks import (
     check_enough_worlds,
@@ -24,12 +25,12 @@ from daf.plan.config_checks import (
     check_minibatch_size,
     check_missing_names,
     check_shaping_statistics,
+    check_training_evaluations,
 )
 from daf.plan.fixed_policies import (
     WEIGHTS,
     add_fixed_policy,
     check_weights_keys,
-    make_policy_instance,
     with_saved_init_kwargs,
 )
 from daf.plan.foreign_policy_checker import convert_init_kwargs, thread_policy_checker
@@ -41,6 +42,7 @@ from daf.plan.names import (
 )
 from daf.plan.plan import Plan
 from daf.plan.policy_checker import PolicyChecker, load_missions
+from daf.plan.policy_instances import make_policy_instance
 from daf.plan.run import Run
 from daf.plan.team_questions import add_teams_and_questions
 from daf.policies.registry import (
@@ -68,7 +70,7 @@ def make_plan(
         config: missions, policies and settings of the experiment.
         source: name of the configuration file, for errors.
         mission_loader: function that loads a mission by its name or file.
-        check_policy_builds: true to check each policy by building it.
+        check_policy_builds: true to check each policy by building it, and installed extras.
 
     Returns:
         plan with all runs, contestants and evaluations.
@@ -85,6 +87,8 @@ def make_plan(
         results = Path(config.execution.results_dir)
         if results.exists() and not results.is_dir():
             raise ConfigError(f"{results.resolve()} is a file; expected a folder")
+        if check_policy_builds and config.execution.tensorboard is not None:
+            check_tensorboard_is_installed()
         _add_missions(plan, mission_loader)
         _add_policies(plan, PolicyChecker(mission_loader, check_policy_builds))
         labels = list(dict.fromkeys(plan.labels.values()))
@@ -184,8 +188,9 @@ def _with_converted_init_kwargs(policy: PolicyConfig) -> PolicyConfig:
 def _add_runs(plan: Plan, policy: PolicyConfig, label: str, checker: PolicyChecker) -> None:
     config = plan.config
     training = TrainingConfig.parse(config.training.resolved() | policy.training, "key 'training'")
-    missions = checker.load_training_missions(plan, training.missions)
+    missions = checker.load_training_missions(training.missions, tuple(plan.missions.values()))
     check_shaping_statistics(training, missions)
+    check_training_evaluations(training, missions)
     check_minibatch_size(training, missions)
     check_enough_worlds(training, len(missions), config.execution.ranks)
     if training.initial_weights is not None:

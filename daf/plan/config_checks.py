@@ -4,6 +4,7 @@ from pathlib import Path
 
 from daf.config import ConfigError, TrainingConfig, short_json, suggest
 from daf.missions import Mission
+from daf.missions.ceiling import resolve_ceiling
 from daf.missions.game_statistics import statistic_names
 from daf.plan.plan import Plan
 
@@ -49,6 +50,31 @@ def check_shaping_statistics(training: TrainingConfig, missions: tuple[Mission, 
                     f"key 'training.shaping': unknown statistic '{name}' for mission "
                     f"{mission.name}; {suggest(name, names)}"
                 )
+
+
+def check_training_evaluations(training: TrainingConfig, missions: tuple[Mission, ...]) -> None:
+    """Check that evaluations during training end, and that they can reach `stop_when`.
+
+    Raises:
+        ConfigError: mission without an end, or a score above the ceiling.
+    """
+    if training.evaluate_every is None:
+        return
+    for mission in missions:
+        if mission.max_steps == 0:
+            raise ConfigError(
+                f"key 'training.evaluate_every': mission {mission.name} has no end "
+                "(max_steps: 0); expected null"
+            )
+    ceilings = [resolve_ceiling(mission) for mission in missions]
+    if training.stop_when is None or None in ceilings:
+        return
+    mean_ceiling = sum(filter(None, ceilings)) / len(ceilings)
+    if training.stop_when.eval_score > mean_ceiling:
+        raise ConfigError(
+            f"key 'training.stop_when.eval_score': got {training.stop_when.eval_score:g}; expected "
+            f"at most {mean_ceiling:g}, the ceiling of the training missions"
+        )
 
 
 def check_minibatch_size(training: TrainingConfig, missions: tuple[Mission, ...]) -> None:

@@ -61,7 +61,7 @@ class PolicyInstance(Model):
 
     def daf_class_modules(self) -> list[str]:
         """Return the `daf` module that defines the class; empty for foreign code."""
-        return daf_modules_of_policy(self.class_path)
+        return daf_modules_of_class(self.class_path)
 
 
 class TeamMember(Model):
@@ -186,7 +186,7 @@ def apportion_agents(num_agents: int, shares: Sequence[int]) -> list[int]:
     return counts
 
 
-def daf_modules_of_policy(class_path: str) -> list[str]:
-    """Return the `daf` modules of a policy's class; empty for foreign code."""
+def daf_modules_of_class(class_path: str) -> list[str]:
+    """Return the `daf` module that defines a class; empty for foreign code."""
     module, _ = split_class_path(class_path)
     return [module] if module.startswith("daf.") else []

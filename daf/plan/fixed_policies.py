@@ -5,15 +5,14 @@ import hashlib
 from daf.config import ConfigError, PolicyConfig, short_json
 from daf.files.tensors import load_tensors
 from daf.plan.config_checks import check_file_exists
-from daf.plan.contestants import PolicyInstance
 from daf.plan.names import (
     class_label,
     fixed_policy_name,
-    foreign_code_digest,
     read_policy_identity,
 )
 from daf.plan.plan import Plan
 from daf.plan.policy_checker import PolicyChecker
+from daf.plan.policy_instances import make_policy_instance
 from daf.policies.registry import FILE_POLICIES, METTAGRID_PREFIX, read_init_kwargs
 from daf.provenance.hashing import file_digest
 
@@ -45,7 +44,7 @@ def check_weights_keys(policy: PolicyConfig, is_network: bool, takes_weights: bo
         if seed is None:
             continue
         # Copies of one training run would count as independent runs.
-        first_seed = seed_by_digest.setdefault(_weights_digest(file), seed)
+        first_seed = seed_by_digest.setdefault(_tensors_digest(file), seed)
         if first_seed != seed:
             raise ConfigError(
                 f"key '{key}': got the content of 'data_paths.{first_seed}'; "
@@ -58,7 +57,7 @@ def check_weights_keys(policy: PolicyConfig, is_network: bool, takes_weights: bo
         )
 
 
-def _weights_digest(weights_file: str) -> str:
+def _tensors_digest(weights_file: str) -> str:
     """Return the hash of a file's tensors without metadata; of all bytes for other formats."""
     try:
         tensors = load_tensors(weights_file)
@@ -113,24 +112,3 @@ def add_fixed_policy(
         if file is not None:
             plan.weights[name] = file
         plan.labels[name] = label
-
-
-def make_policy_instance(
-    name: str, default_label: str, policy: PolicyConfig, training_seed: int | None
-) -> PolicyInstance:
-    """Return a policy instance with the class of a configuration.
-
-    Args:
-        name: unique name.
-        default_label: label that follows from class and weights.
-        policy: configuration of the policy.
-        training_seed: seed of the training that produces its weights; None if unknown.
-    """
-    return PolicyInstance(
-        name=name,
-        default_label=default_label,
-        class_path=policy.class_path,
-        class_digest=foreign_code_digest(policy.class_path),
-        init_kwargs=policy.init_kwargs,
-        training_seed=training_seed,
-    )

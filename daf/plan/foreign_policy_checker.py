@@ -128,7 +128,7 @@ class ForeignPolicyChecker:
         if self._class_path is None:
             return
         try:
-            self._send_end_mark()
+            self._request_policy_process_exit()
             self._receive_answer(ANSWER_SECONDS)
             self._class_path = None
         except (TimeoutError, BrokenPipeError, EOFError):
@@ -152,8 +152,8 @@ class ForeignPolicyChecker:
     def _send_request(self, request: dict[str, Any]) -> None:
         self._send_message(request)
 
-    def _send_end_mark(self) -> None:
-        """Send the end mark, at which the forked process of a policy exits."""
+    def _request_policy_process_exit(self) -> None:
+        """Request the exit of the forked process of the last policy, by an empty message."""
         self._send_message(None)
 
     def _send_message(self, message: dict[str, Any] | None) -> None:

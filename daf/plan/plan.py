@@ -36,12 +36,12 @@ class MissingEvaluation(TypedDict):
 
 
 @dataclass(frozen=True)
-class EvaluationBatch:
+class EvaluationGroup:
     """Contestants that are evaluated on the same missions.
 
     Attributes:
         missions: names of the missions.
-        contestants: their names; empty for all contestants of no other batch.
+        contestants: their names; empty for all contestants of no other group.
         one_job: true if one job evaluates all; false for one job per contestant.
     """
 
@@ -51,7 +51,7 @@ class EvaluationBatch:
 
     @property
     def job_name(self) -> str:
-        """Name of the batch's job, as part of file names."""
+        """Name of the job of the group, as part of file names."""
         return f"{self.contestants[0]}-and-{len(self.contestants) - 1}-more"
 
 
@@ -150,10 +150,10 @@ class Plan:
             if f"{contestant}/{mission}" not in missing.evaluations
         ]
 
-    def evaluation_batches(self) -> list[EvaluationBatch]:
-        """Return the batches of evaluations that share missions and, in part, jobs.
+    def evaluation_groups(self) -> list[EvaluationGroup]:
+        """Return the groups of contestants with the same missions, in part with one job per group.
 
-        The first batch covers all contestants of no other batch: all missions, one job per
+        The first group covers all contestants of no other group: all missions, one job per
         contestant. Contestants are assigned to jobs in the order of the plan, missing ones
         included. Therefore a contestant that goes missing changes only one job.
         """
@@ -166,26 +166,26 @@ class Plan:
             missing = missing_missions.get(contestant, set())
             return tuple(mission for mission in self.missions if mission not in missing)
 
-        shared_jobs: list[EvaluationBatch] = []
+        shared_jobs: list[EvaluationGroup] = []
         for assigned in self._contestant_names_per_job():
             by_missions: dict[tuple[str, ...], list[str]] = {}
             for contestant in assigned:
                 by_missions.setdefault(evaluated_missions(contestant), []).append(contestant)
             shared_jobs += [
-                EvaluationBatch(missions, tuple(contestants), one_job=True)
+                EvaluationGroup(missions, tuple(contestants), one_job=True)
                 for missions, contestants in by_missions.items()
                 if len(contestants) > 1
             ]
-        batched = {contestant for batch in shared_jobs for contestant in batch.contestants}
+        grouped = {contestant for group in shared_jobs for contestant in group.contestants}
         single: dict[tuple[str, ...], list[str]] = {tuple(self.missions): []}
         for contestant in missing_missions:
-            if contestant not in batched:
+            if contestant not in grouped:
                 single.setdefault(evaluated_missions(contestant), []).append(contestant)
         single_jobs = [
-            EvaluationBatch(missions, tuple(contestants), one_job=False)
+            EvaluationGroup(missions, tuple(contestants), one_job=False)
             for missions, contestants in single.items()
         ]
-        return [batch for batch in single_jobs + shared_jobs if batch.missions]
+        return [group for group in single_jobs + shared_jobs if group.missions]
 
     def _contestant_names_per_job(self) -> list[list[str]]:
         """Return the contestants of each job, without those that need a missing run."""
@@ -194,8 +194,8 @@ class Plan:
         names = (*self.policies, *self.teams)
         assigned = [names[first : first + size] for first in range(0, len(names), size)]
         return [
-            [name for name in group if not missing_runs & {*self.member_names(name)}]
-            for group in assigned
+            [name for name in names_of_job if not missing_runs & {*self.member_names(name)}]
+            for names_of_job in assigned
         ]
 
     def missing_evaluations(self) -> list[MissingEvaluation]:
@@ -242,8 +242,8 @@ class Plan:
         """Return the path of a policy instance's bundle, including `results_dir`."""
         return f"{self.config.execution.results_dir}/deployments/{policy_name}.zip"
 
-    def disk_needed_mb(self) -> int:
-        """Return an upper estimate of the size of the plan's files, in MB."""
+    def estimate_total_disk_mb(self) -> int:
+        """Estimate the size of all files of the plan from above, in MB."""
         evaluations = [config for config in self.evaluation_configs.values() for _ in self.missions]
         return estimate_disk_mb(len(self.runs), evaluations)
 

@@ -47,15 +47,15 @@ class PolicyChecker:
     misbehaving: dict[str, PolicyMisbehaviorError] = field(default_factory=dict)
     _missions: dict[tuple[str, ...], tuple[Mission, ...]] = field(default_factory=dict)
     _checked: set[tuple[str, str | None]] = field(default_factory=set)
-    _network: str = ""
+    _last_network_digest: str = ""
     _built: dict[str, object] = field(default_factory=dict)
 
     def load_training_missions(
-        self, plan: Plan, names_or_paths: tuple[str, ...]
+        self, names_or_paths: tuple[str, ...], default_missions: tuple[Mission, ...]
     ) -> tuple[Mission, ...]:
-        """Return the missions at `names_or_paths`; without any the missions of the plan."""
+        """Return the missions at `names_or_paths`, or `default_missions` if there are none."""
         if not names_or_paths:
-            return tuple(plan.missions.values())
+            return default_missions
         if names_or_paths not in self._missions:
             missions = load_missions(names_or_paths, "training.missions", self.mission_loader)
             self._missions[names_or_paths] = tuple(missions)
@@ -83,10 +83,10 @@ class PolicyChecker:
             ConfigError: policy that does not fit, in one line.
         """
         names = [mission.name for mission in training_missions]
-        network = digest([policy.class_path, policy.init_kwargs, names])
-        if (network, weights_file) in self._checked or not self.check_policy_builds:
+        network_digest = digest([policy.class_path, policy.init_kwargs, names])
+        if (network_digest, weights_file) in self._checked or not self.check_policy_builds:
             return
-        self._checked.add((network, weights_file))
+        self._checked.add((network_digest, weights_file))
         spec = PolicySpec(policy.class_path, weights_file, policy.init_kwargs)
         for mission in plan.missions.values():
             check_same_spaces(mission, *training_missions)
@@ -98,12 +98,14 @@ class PolicyChecker:
                 except PolicyMisbehaviorError as error:
                     self.misbehaving[policy.class_path] = error
             elif policy.class_path not in SHORT_NAMES or policy.init_kwargs or weights_file:
-                self._check_daf_policy_builds(spec, network, mission, training_missions)
+                self._check_daf_policy_builds_and_loads(
+                    spec, network_digest, mission, training_missions
+                )
 
-    def _check_daf_policy_builds(
+    def _check_daf_policy_builds_and_loads(
         self,
         spec: PolicySpec,
-        network_key: str,
+        network_digest: str,
         mission: Mission,
         training_missions: tuple[Mission, ...],
     ) -> None:
@@ -114,8 +116,8 @@ class PolicyChecker:
         """
         from daf.policies import Game, TrainablePolicy, load_weights, make_policy
 
-        if network_key != self._network:
-            self._network = network_key
+        if network_digest != self._last_network_digest:
+            self._last_network_digest = network_digest
             self._built.clear()
         policy = self._built.get(mission.name)
         if not isinstance(policy, TrainablePolicy):

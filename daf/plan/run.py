@@ -7,9 +7,14 @@ from daf.config import (
     TrainingConfig,
 )
 from daf.missions import Mission
-from daf.plan.contestants import daf_modules_of_policy
+from daf.plan.contestants import daf_modules_of_class
 from daf.plan.names import class_label
 from daf.provenance.hashing import digest
+
+
+def checkpoint_output_name(steps: int) -> str:
+    """Return the output name of the checkpoint after this number of agent-steps."""
+    return f"checkpoint_{steps}"
 
 
 class Run(Model):
@@ -42,11 +47,18 @@ class Run(Model):
         missions = [mission.resolved() for mission in self.missions]
         return self.model_dump(mode="json", exclude={"missions"}) | {"missions": missions}
 
+    def checkpoint_paths(self, run_folder: str) -> dict[str, str]:
+        """Return the path of each checkpoint of a run without an early stop, by output name."""
+        return {
+            checkpoint_output_name(steps): f"{run_folder}/checkpoints/{steps}.safetensors"
+            for steps in self.training.checkpoint_steps()
+        }
+
     def daf_class_modules(self) -> list[str]:
         """Return the `daf` modules that define the classes of the policy and of its teacher."""
         teacher = self.training.teacher
-        return daf_modules_of_policy(self.class_path) + (
-            daf_modules_of_policy(teacher) if teacher else []
+        return daf_modules_of_class(self.class_path) + (
+            daf_modules_of_class(teacher) if teacher else []
         )
 
     def with_seed(self, training_seed: int) -> "Run":

@@ -40,7 +40,7 @@ def add_teams_and_questions(plan: Plan, policy_labels: Sequence[str]) -> None:
         for composition in (*mixed, *replacements.values(), *pairs)
     }
     for label, composition in compositions.items():
-        for team in _build_teams(plan, composition):
+        for team in _build_team_per_training_seed(plan, composition):
             plan.teams[team.name] = team
             plan.evaluation_configs[team.name] = plan.config.evaluation
             plan.labels[team.name] = label
@@ -133,7 +133,7 @@ def _agents_by_mission_and_policy(
     return agents
 
 
-def _build_teams(plan: Plan, composition: Composition) -> list[Team]:
+def _build_team_per_training_seed(plan: Plan, composition: Composition) -> list[Team]:
     """Return the teams of a composition: one, or one per training seed that all members have.
 
     Raises:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
@@ -99,8 +100,12 @@ class Sidecar(Model):
         return self
 
     def resolved(self) -> dict[str, Any]:
-        """Return all values except `policies_per_job`: sidecars are the same for batch jobs."""
-        return self.model_dump(mode="json", exclude={"execution": {"policies_per_job"}})
+        """Return all values except execution settings that no result depends on.
+
+        Sidecars are therefore the same for batch jobs.
+        """
+        excluded = {"execution": {"policies_per_job", "tensorboard"}}
+        return self.model_dump(mode="json", exclude=excluded)
 
     def with_record_digest(self) -> "Sidecar":
         """Return a copy with `record_digest` computed."""
@@ -175,6 +180,7 @@ def write_outputs(
     log_path: str | None = None,
     start_time: datetime | None = None,
     staging_dir: Path | None = None,
+    optional_outputs: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[dict[str, Path]]:
     """Write all outputs of a job and their sidecar, or none of them.
 
@@ -192,6 +198,7 @@ def write_outputs(
         start_time: UTC; None: now.
         staging_dir: folder of the finished files, which a caller moves to the paths in the sidecar;
             None: the final folders.
+        optional_outputs: output file by output name, of outputs that the block may leave out.
 
     Yields:
         the temporary path to write to, by output name. If the block ends without an error, all
@@ -205,16 +212,20 @@ def write_outputs(
     """
     start_time = start_time or datetime.now(UTC)
     results_dir = execution.results_dir
-    finals = [Path(file) for file in (*outputs.values(), sidecar_path)]
+    outputs = {**outputs, **optional_outputs}
+    final_sidecar, finals = Path(sidecar_path), {n: Path(file) for n, file in outputs.items()}
     if staging_dir:
-        finals = [staging_dir / final.name for final in finals]
-    for final in finals:
+        final_sidecar = staging_dir / final_sidecar.name
+        finals = {name: staging_dir / final.name for name, final in finals.items()}
+    for final in (*finals.values(), final_sidecar):
         make_folder_within(final.parent, results_dir)
         remove_stale_temporaries(final)
-    *temporaries, temporary_sidecar = map(temporary_path, finals)
-    temporary = dict(zip(outputs, temporaries))
+    temporary = {name: temporary_path(final) for name, final in finals.items()}
+    temporary_sidecar = temporary_path(final_sidecar)
     try:
-        yield temporary
+        yield dict(temporary)
+        for name in [name for name in optional_outputs if not temporary[name].exists()]:
+            del temporary[name]
         # The clock of the file system, which is the same for all nodes of a cluster.
         end = max(path.stat().st_mtime_ns for path in temporary.values()) // 1000
         digests = {
@@ -242,21 +253,20 @@ def write_outputs(
             end=datetime.fromtimestamp(0, UTC) + timedelta(microseconds=end),
         )
         write_text(temporary_sidecar, content.with_record_digest().to_text())
+        final_of_temporary = {path: finals[name] for name, path in temporary.items()}
         _set_end_time_and_rename(
-            (*temporary.values(), temporary_sidecar), finals, end_ns=end * 1000
+            final_of_temporary | {temporary_sidecar: final_sidecar}, end_ns=end * 1000
         )
     finally:
         for path in (*temporary.values(), temporary_sidecar):
             path.unlink(missing_ok=True)
 
 
-def _set_end_time_and_rename(
-    temporaries: Sequence[Path], finals: Sequence[Path], end_ns: int
-) -> None:
-    """Set the modification time of all files, then rename them, the sidecar last."""
-    for path in temporaries:
+def _set_end_time_and_rename(final_of_temporary: Mapping[Path, Path], end_ns: int) -> None:
+    """Set the modification time of all files, then rename them in this order."""
+    for path in final_of_temporary:
         os.utime(path, ns=(end_ns, end_ns))
-    for path, final in zip(temporaries, finals):
+    for path, final in final_of_temporary.items():
         os.replace(path, final)
 
 

@@ -136,6 +136,14 @@ def find_stale_reason(
             _cached_file_digest(locate_output(file))
         ]:
             return f"{file} was edited"
+    # checkpoints and other outputs that a job may leave out
+    optional = {name: files for name, files in sidecar.outputs.items() if name not in spec.outputs}
+    for file, sha in ((file, sha) for group in optional.values() for file, sha in group.items()):
+        path = locate_output(str(Path(results_dir, file)))
+        if not path.is_file():
+            return f"{path} is missing"
+        if _cached_file_digest(path) != sha:
+            return f"{path} was edited"
     return _find_input_change(sidecar, spec.inputs, results_dir)
 
 

@@ -11,10 +11,11 @@ from daf.evaluation.replay import Replay
 from daf.files.parquet import load_table
 from daf.missions import Mission
 from daf.provenance.hashing import file_digest
+from daf.report.charts import Chart
 from daf.report.episode_player import EpisodeView
-from daf.report.experiment import render_experiment_report
+from daf.report.experiment import collect_experiment_charts, render_experiment_report
 from daf.report.result_types import MissionFacts, RunJson
-from daf.report.sweep import render_sweep_report
+from daf.report.sweep import collect_sweep_charts, render_sweep_report
 
 
 def build_benchmark_report(
@@ -57,8 +58,7 @@ def build_benchmark_report(
         list(metrics_files),
         list(replay_files),
     )
-    run_infos = [load_json(path) for path in run_files]
-    run_infos = [run | {"policy": policy_label_by_run[run["run"]]} for run in run_infos]
+    run_infos = _load_run_infos(run_files, policy_label_by_run)
     analysis = load_json(stats_file)
     return render_experiment_report(
         title=title,
@@ -74,6 +74,43 @@ def build_benchmark_report(
         episode_views=list(
             filter(None, (_load_first_episode(path, policy_label_by_run) for path in replay_files))
         ),
+    )
+
+
+def load_benchmark_charts(
+    *,
+    stats_file: str,
+    run_files: Iterable[str],
+    metrics_files: Iterable[str],
+    policy_label_by_run: Mapping[str, str],
+    missions: Iterable[Mission],
+) -> dict[str, Chart]:
+    """Return all charts of the page of `build_benchmark_report`, by name.
+
+    Raises:
+        ConfigError: a file cannot be read, or has invalid content.
+    """
+    run_infos = _load_run_infos(run_files, policy_label_by_run)
+    return collect_experiment_charts(
+        stats=load_json(stats_file),
+        training_metrics=_load_training_metrics(run_infos, metrics_files),
+        missions=[_collect_mission_facts(mission, run_infos) for mission in missions],
+    )
+
+
+def load_sweep_charts(
+    *, sweep: DAFSweepConfig, search_file: str, trials_file: str, rounds_file: str
+) -> dict[str, Chart]:
+    """Return all charts of the page of `build_sweep_report`, by name.
+
+    Raises:
+        ConfigError: a file cannot be read, or has invalid content.
+    """
+    return collect_sweep_charts(
+        sweep=sweep,
+        search=load_json(search_file),
+        trials=load_table(trials_file),
+        rounds=load_table(rounds_file),
     )
 
 
@@ -124,6 +161,14 @@ def _compute_file_digests(*paths: str) -> dict[str, str]:
 def _strip_results_folder(path: str) -> str:
     """Return the path of a file relative to the results folder: two folders and its name."""
     return "/".join(Path(path).parts[-3:])
+
+
+def _load_run_infos(
+    run_files: Iterable[str], policy_label_by_run: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Return the content of each run.json, with the label of its policy."""
+    runs = [load_json(path) for path in run_files]
+    return [run | {"policy": policy_label_by_run[run["run"]]} for run in runs]
 
 
 def _load_training_metrics(runs: Iterable[RunJson], metrics_files: Iterable[str]) -> pd.DataFrame:

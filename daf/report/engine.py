@@ -4,10 +4,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
+from daf.report.charts import IntervalChart
 from daf.report.page import render_template
-from daf.report.score_charts import IntervalRow, interval_chart
+from daf.report.score_charts import IntervalRow
 from daf.report.tables import DASH, Cell, Table
 
 RATE_UNIT = 1e6
@@ -29,7 +28,7 @@ def render_engine_page(measurements: Sequence[Mapping[str, Any]]) -> str:
     return render_template(
         "engine.html.j2",
         speeds=_speed_table(measurements),
-        charts=_speed_charts_by_mission(measurements),
+        charts=list(collect_speed_charts(measurements).items()),
         missing=sorted(missing),
         phases=_phase_table(measurements),
         machine=hardware["gpu"] or hardware["processor"],
@@ -72,9 +71,9 @@ def _median_range_cell(values: Sequence[float], divisor: float, is_strong: bool 
     return Cell(f"{median:.3g} ({low:.3g} to {high:.3g})", median, is_strong)
 
 
-def _speed_charts_by_mission(measurements: Sequence[Mapping[str, Any]]) -> list[tuple[str, Markup]]:
+def collect_speed_charts(measurements: Sequence[Mapping[str, Any]]) -> dict[str, IntervalChart]:
     """Return one chart per mission, with one row per engine."""
-    charts = []
+    charts = {}
     for mission in dict.fromkeys(item["mission"] for item in measurements):
         rows = []
         for item in (item for item in measurements if item["mission"] == mission):
@@ -86,11 +85,8 @@ def _speed_charts_by_mission(measurements: Sequence[Mapping[str, Any]]) -> list[
                 rows.append(_rate_chart_row(name, item["mettagrid"]["rates"], is_best=False))
         title = f"Speed on {mission}"
         unit = "million agent-steps/s"
-        charts.append(
-            (
-                mission,
-                interval_chart(rows, title=title, unit=unit, interval_description=INTERVAL_TEXT),
-            )
+        charts[mission] = IntervalChart(
+            rows, title=title, unit=unit, interval_description=INTERVAL_TEXT
         )
     return charts
 

@@ -6,19 +6,19 @@ from typing import Any
 import pandas as pd
 
 from daf.report import claim_tables, run_tables, tables
+from daf.report.charts import Chart, MapChart
 from daf.report.episode_player import EpisodeView, replay_viewer_data
 from daf.report.game_tables import game_statistics_table
-from daf.report.learning_curves import build_learning_curves_by_mission
-from daf.report.map_chart import assign_station_colors, map_chart
-from daf.report.page import format_yaml, render_template
-from daf.report.result_types import MissionFacts, RunJson
-from daf.report.score_charts import (
-    IntervalRow,
-    interval_chart,
-    learning_curve_chart,
-    performance_profile_chart,
-    style_css_classes,
+from daf.report.learning_section import (
+    describe_evaluated_weights,
+    describe_reward_shaping,
+    find_policies_that_never_scored,
+    learning_curve_sections,
 )
+from daf.report.map_chart import assign_station_colors
+from daf.report.page import format_yaml, render_template
+from daf.report.result_section import result_section
+from daf.report.result_types import MissionFacts, RunJson
 from daf.report.teams import teams_section
 from daf.stats.analyse import Statistics
 
@@ -63,8 +63,6 @@ def render_experiment_report(
     order = tables.order_policies(stats)
     styles = {policy: index for index, policy in enumerate(order)}
     ceilings = {mission["name"]: mission.get("ceiling") for mission in missions}
-    has_several_missions = len(stats["overall_missions"]) > 1
-    parts = [*([None] if has_several_missions else []), *stats["missions"]]
     return render_template(
         "report.html.j2",
         title=title,
@@ -80,7 +78,8 @@ def render_experiment_report(
         ranking=tables.ranking_table(stats),
         means=tables.means_table(stats),
         results=[
-            _result_section(stats, mission, ceilings.get(mission), styles) for mission in parts
+            result_section(stats, mission, ceilings.get(mission), styles)
+            for mission in _list_result_parts(stats)
         ],
         pairs_overall=claim_tables.pair_verdicts_table(
             "Pairwise differences, overall", stats["comparisons_overall"]
@@ -95,8 +94,12 @@ def render_experiment_report(
             "Numbers of each pair on each mission", stats["comparisons"]
         ),
         teams=teams_section(stats),
-        learning=_learning_curve_sections(training_metrics, styles, ceilings, stats["score_unit"]),
-        shaping=_describe_reward_shaping(runs),
+        learning=learning_curve_sections(
+            training_metrics, styles, ceilings, stats["score_unit"], stats["confidence"]
+        ),
+        shaping=describe_reward_shaping(runs),
+        never_scored=find_policies_that_never_scored(training_metrics),
+        evaluated_weights=describe_evaluated_weights(runs),
         missions=[
             _mission_section(mission)
             | {"game_table": game_statistics_table(stats, mission["name"], order)}
@@ -116,127 +119,32 @@ def render_experiment_report(
     )
 
 
-def _result_section(
-    stats: Statistics,
-    mission_name: str | None,
-    ceiling: float | None,
-    style_index_by_policy: Mapping[str, int],
-) -> dict[str, Any]:
-    """Return the chart, tables and texts of one mission, or of all missions (None)."""
-    overall = mission_name is None
-    scope = "over all missions" if overall else f"on {mission_name}"
-    items = stats["overall"] if overall else stats["estimates"]
-    by_policy = {item["policy"]: item for item in items if item["mission"] == mission_name}
-    ranked_policies = (
-        stats["ranking"]["overall"] if overall else stats["ranking"]["missions"][mission_name]
-    )
-    estimates = [by_policy[ranked["policy"]] for ranked in ranked_policies]
-    units = sorted({item["unit"].replace("_", " ") for item in estimates})
-    interval = (
-        f"{100 * stats['confidence']:g} % intervals over {' or '.join(f'{u}s' for u in units)}"
-    )
-    verdict = stats if overall else stats["mission_verdicts"][mission_name]
-    return {
-        "mission": "Overall" if overall else mission_name,
-        "verdict": verdict["verdict"],
-        "interval": interval,
-        "ceiling": ceiling,
-        "chart": interval_chart(
-            [
-                IntervalRow(
-                    label=estimate["policy"],
-                    mean=estimate["mean"],
-                    low=estimate["low"],
-                    high=estimate["high"],
-                    is_best=ranked["rank"] == 1,
-                )
-                for estimate, ranked in zip(estimates, ranked_policies)
-            ],
-            title=f"Mean scores {scope}",
-            unit=stats["score_unit"],
-            interval_description=interval,
-            ceiling=ceiling,
-        ),
-        "table": tables.interval_table(f"Mean scores {scope}", estimates, ranked_policies),
-        "robust": claim_tables.robust_statistics_table(f"Typical scores {scope}", estimates),
-        "profile": _profile_section(stats, mission_name, scope, style_index_by_policy),
-        "missing": [i["policy"] for i in stats["missing"] if i["mission"] == mission_name],
-    }
+def collect_experiment_charts(
+    *, stats: Statistics, training_metrics: pd.DataFrame, missions: Sequence[MissionFacts]
+) -> dict[str, Chart]:
+    """Return all charts of `render_experiment_report`, such as `scores_overall`, `map_MISSION`."""
+    styles = {policy: index for index, policy in enumerate(tables.order_policies(stats))}
+    ceilings = {mission["name"]: mission.get("ceiling") for mission in missions}
+    charts: dict[str, Chart] = {}
+    for mission in _list_result_parts(stats):
+        section = result_section(stats, mission, ceilings.get(mission), styles)
+        charts[f"scores_{mission or 'overall'}"] = section["chart"]
+        if section["profile"]:
+            charts[f"profile_{mission or 'overall'}"] = section["profile"]["chart"]
+    for section in learning_curve_sections(
+        training_metrics, styles, ceilings, stats["score_unit"], stats["confidence"]
+    ):
+        charts[f"learning_{section['mission']}"] = section["chart"]
+    for section in (teams_section(stats) or {"matrices": []})["matrices"]:
+        charts[f"cross_play_{section['mission']}"] = section["chart"]
+    for mission in missions:
+        charts[f"map_{mission['name']}"] = _mission_section(mission)["map"]
+    return charts
 
 
-def _profile_section(
-    stats: Statistics,
-    mission_name: str | None,
-    scope_text: str,
-    style_index_by_policy: Mapping[str, int],
-) -> dict[str, Any] | None:
-    profiles = stats["profiles"]
-    profile = profiles["overall"] if mission_name is None else profiles["missions"][mission_name]
-    if profile is None:
-        return None
-    are_scores_fractions = mission_name is None
-    title = f"Performance profiles {scope_text}"
-    score_unit = "fraction of the ceiling" if are_scores_fractions else stats["score_unit"]
-    policies = sorted(
-        (curve["policy"] for curve in profile["curves"]), key=style_index_by_policy.__getitem__
-    )
-    return {
-        "chart": performance_profile_chart(
-            profile, style_index_by_policy, title=title, score_unit=score_unit
-        ),
-        "legend": [
-            (policy, style_css_classes(style_index_by_policy[policy])) for policy in policies
-        ],
-        "table": claim_tables.performance_profile_table(title, profile, are_scores_fractions),
-    }
-
-
-def _learning_curve_sections(
-    metrics: pd.DataFrame,
-    style_index_by_policy: Mapping[str, int],
-    ceilings: Mapping[str, float | None],
-    score_unit: str,
-) -> list[dict[str, Any]]:
-    if metrics.empty:
-        return []
-    trained = sorted(set(metrics["policy"]) - set(style_index_by_policy))
-    style_index_by_policy = dict(style_index_by_policy) | {
-        policy: len(style_index_by_policy) + i for i, policy in enumerate(trained)
-    }
-    return [
-        {
-            "mission": mission,
-            "chart": learning_curve_chart(
-                curves,
-                title=f"Learning curves on {mission}",
-                score_unit=score_unit,
-                ceiling=ceilings.get(mission),
-            ),
-            "legend": [(curve.policy_label, style_css_classes(curve.style)) for curve in curves],
-            "table": tables.learning_curve_table(mission, curves),
-        }
-        for mission, curves in build_learning_curves_by_mission(
-            metrics, style_index_by_policy
-        ).items()
-        if curves
-    ]
-
-
-def _describe_reward_shaping(runs: Sequence[RunJson]) -> list[tuple[str, str]]:
-    """Return the policies with shaped training rewards, and the settings of their shaping."""
-    texts_by_policy: dict[str, dict[str, None]] = {}
-    for run in sorted(runs, key=lambda run: (str(run["policy"]), str(run["run"]))):
-        settings = {
-            key: value
-            for key, value in tables.flatten_settings(
-                (run.get("training") or {}).get("shaping") or {}
-            ).items()
-            if value not in ("0", "0.0", "false", tables.DASH)
-        }
-        if settings:
-            text = ", ".join(f"{key} = {value}" for key, value in settings.items())
-            texts_by_policy.setdefault(str(run["policy"]), {})[text] = None
-    return [(policy, "; or ".join(texts)) for policy, texts in texts_by_policy.items()]
+def _list_result_parts(stats: Statistics) -> list[str | None]:
+    """Return the parts of the results: all missions together (None) if several, and each."""
+    return [*([None] if len(stats["overall_missions"]) > 1 else []), *stats["missions"]]
 
 
 def _mission_section(mission_facts: MissionFacts) -> dict[str, Any]:
@@ -249,7 +157,7 @@ def _mission_section(mission_facts: MissionFacts) -> dict[str, Any]:
     return {
         "name": name,
         "description": mission_facts["description"],
-        "map": map_chart(rows, legend, title=f"Map of {name}"),
+        "map": MapChart(rows, legend, title=f"Map of {name}"),
         "stations": [
             (character, legend.get(character, character), style)
             for character, style in styles.items()

@@ -28,7 +28,7 @@ def map_chart(map_rows: Sequence[str], legend: Mapping[str, str], *, title: str)
     for row, line in enumerate(map_rows):
         walls += _wall_path_data(line, row, legend)
         for column, character in enumerate(line):
-            name = _symbol_meaning(character, legend)
+            name = symbol_meaning(character, legend)
             if name == "agent":
                 marks.append(_agent_element(column, row))
             elif name not in ("wall", "floor"):
@@ -36,7 +36,7 @@ def map_chart(map_rows: Sequence[str], legend: Mapping[str, str], *, title: str)
                     _station_element(column, row, character, name, symbol_colors[character])
                 )
     counts = [
-        f"{sum(line.count(c) for line in map_rows)} {_symbol_meaning(c, legend)}"
+        f"{sum(line.count(c) for line in map_rows)} {symbol_meaning(c, legend)}"
         for c in symbol_colors
     ]
     floor = element("rect", width=CELL_SIZE * width, height=CELL_SIZE * height, class_="floor")
@@ -54,12 +54,13 @@ def map_chart(map_rows: Sequence[str], legend: Mapping[str, str], *, title: str)
 def assign_station_colors(map_rows: Sequence[str], legend: Mapping[str, str]) -> dict[str, int]:
     """Return the color index of each station character, in alphabetical order of station names."""
     present = {c for line in map_rows for c in line}
-    stations = [c for c in present if _symbol_meaning(c, legend) not in ("wall", "floor", "agent")]
-    ordered = sorted(stations, key=lambda c: (_symbol_meaning(c, legend), c))
+    stations = [c for c in present if symbol_meaning(c, legend) not in ("wall", "floor", "agent")]
+    ordered = sorted(stations, key=lambda c: (symbol_meaning(c, legend), c))
     return {character: index % NUM_COLORS for index, character in enumerate(ordered)}
 
 
-def _symbol_meaning(character: str, legend: Mapping[str, str]) -> str:
+def symbol_meaning(character: str, legend: Mapping[str, str]) -> str:
+    """Return the meaning of a character of a map: `wall`, `floor`, `agent`, or a station."""
     return legend.get(character, SYMBOL_MEANINGS.get(character, character))
 
 
@@ -67,7 +68,7 @@ def _wall_path_data(map_row: str, row_index: int, legend: Mapping[str, str]) -> 
     """Return one SVG path per horizontal run of walls, which keeps large maps small."""
     runs, start = [], None
     for column, character in enumerate(map_row + "."):
-        is_wall = column < len(map_row) and _symbol_meaning(character, legend) == "wall"
+        is_wall = column < len(map_row) and symbol_meaning(character, legend) == "wall"
         if is_wall and start is None:
             start = column
         elif not is_wall and start is not None:

@@ -1,10 +1,9 @@
-"""Charts of scores: intervals per policy, performance profiles and learning curves.
+"""Charts of scores: intervals per policy, and performance profiles.
 
 Functions return SVG text. Colors are CSS classes, which adapt to the light and the dark theme.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -14,6 +13,8 @@ from daf.report.svg import (
     Axis,
     element,
     format_tick_labels,
+    horizontal_grid,
+    include_zero_if_near,
     line_element,
     linear_scale,
     nice_axis,
@@ -21,6 +22,7 @@ from daf.report.svg import (
     svg_image,
     text_element,
     truncate,
+    vertical_grid,
 )
 from daf.stats import format_score
 from daf.stats.profiles import Profile
@@ -75,11 +77,11 @@ def interval_chart(
     low, high = (end(v for v in values if v is not None) for end in (min, max))
     if ceiling is not None and ceiling > 3 * high:
         ceiling = None
-    scores = nice_axis(*_include_zero_if_near(low, high if ceiling is None else max(high, ceiling)))
+    scores = nice_axis(*include_zero_if_near(low, high if ceiling is None else max(high, ceiling)))
     x = linear_scale(scores.low, scores.high, left, right)
     floor = top + row_height * len(rows)
     parts = [
-        _vertical_grid(scores, x, top, floor),
+        vertical_grid(scores, x, top, floor),
         text_element((left + right) / 2, height - 6, unit, "axis-name", "middle"),
     ]
     if ceiling is not None:
@@ -111,75 +113,6 @@ def _interval_row_element(
     return element("g", *parts, class_="row best" if row.is_best else "row")
 
 
-@dataclass(frozen=True)
-class LearningCurve:
-    """Learning curve of one policy on one mission.
-
-    Attributes:
-        policy_label: label of the policy.
-        steps: agent-steps of the mean, ascending; empty if no steps are common to all seeds.
-        mean, low, high: mean, minimum and maximum score over training seeds, at each step.
-        seeds: (steps, scores) of each training seed.
-        style: index of the color.
-    """
-
-    policy_label: str
-    steps: list[float]
-    mean: list[float]
-    low: list[float]
-    high: list[float]
-    seeds: list[tuple[list[float], list[float]]]
-    style: int
-
-
-def learning_curve_chart(
-    curves: Sequence[LearningCurve], *, title: str, score_unit: str, ceiling: float | None = None
-) -> Markup:
-    """Return a chart of score against agent-steps: mean, each seed, and minimum to maximum.
-
-    Args:
-        curves: at least one curve, each with at least one step.
-        title: title of the text alternative.
-        score_unit: unit of the scores, such as "hearts per episode".
-        ceiling: proven upper bound, drawn as a line if it is near the data.
-    """
-    height, top, left, right = 290, 22, 56, WIDTH - 14
-    floor = height - 50
-    scores = [y for curve in curves for _, line in curve.seeds for y in line]
-    steps = [step for curve in curves for line, _ in curve.seeds for step in line]
-    top_score = max(scores)
-    if ceiling is not None and ceiling > 3 * top_score:
-        ceiling = None
-    elif ceiling is not None:
-        top_score = max(top_score, ceiling)
-    x_axis, y_axis = (
-        nice_axis(0, max(steps)),
-        nice_axis(*_include_zero_if_near(min(scores), top_score)),
-    )
-    x = linear_scale(x_axis.low, x_axis.high, left, right)
-    y = linear_scale(y_axis.low, y_axis.high, floor, top)
-    parts = [_horizontal_grid(y_axis, y, left, right)]
-    for tick, label in zip(x_axis.ticks, format_tick_labels(x_axis.ticks), strict=True):
-        parts.append(text_element(x(tick), floor + 18, label, "tick", "middle"))
-    parts.append(text_element((left + right) / 2, height - 8, "agent-steps", "axis-name", "middle"))
-    parts.append(text_element(4, top - 10, score_unit, "axis-name"))
-    if ceiling is not None:
-        parts.append(line_element(left, y(ceiling), right, y(ceiling), "ceiling"))
-        name = f"ceiling {ceiling:g}"
-        parts.append(text_element(right, y(ceiling) - 5, name, "ceiling-name", "end"))
-    parts += [_learning_curve_element(curve, x, y) for curve in curves]
-    final_means = "; ".join(
-        f"{curve.policy_label} {format_score(curve.mean[-1])}" for curve in curves if curve.mean
-    )
-    return svg_image(
-        WIDTH,
-        height,
-        title,
-        f"{score_unit} against agent-steps; final mean: {final_means}.",
-        *parts,
-    )
-
-
 def performance_profile_chart(
     profile: Profile, style_index_by_policy: Mapping[str, int], *, title: str, score_unit: str
 ) -> Markup:
@@ -200,7 +133,7 @@ def performance_profile_chart(
     )
     x = linear_scale(x_axis.low, x_axis.high, left, right)
     y = linear_scale(0.0, 1.0, floor, top)
-    parts = [_horizontal_grid(y_axis, y, left, right)]
+    parts = [horizontal_grid(y_axis, y, left, right)]
     for tick, label in zip(x_axis.ticks, format_tick_labels(x_axis.ticks), strict=True):
         parts.append(text_element(x(tick), floor + 18, label, "tick", "middle"))
     parts.append(
@@ -239,57 +172,8 @@ def style_css_classes(style_index: int) -> str:
     return f"s{style_index % NUM_COLORS}{dashed}"
 
 
-def _learning_curve_element(
-    curve: LearningCurve, x_scale: Callable[[float], float], y_scale: Callable[[float], float]
-) -> Markup:
-    def points(steps: list[float], scores: list[float]) -> list[tuple[float, float]]:
-        return [(x_scale(step), y_scale(score)) for step, score in zip(steps, scores, strict=True)]
-
-    parts = [element("title", curve.policy_label)]
-    mean = points(curve.steps, curve.mean)
-    if len(curve.seeds) > 1 and mean:
-        band = points(curve.steps, curve.high) + points(curve.steps, curve.low)[::-1]
-        parts.append(element("path", d=path_data(band, is_closed=True), class_="band"))
-    if len(curve.seeds) > 1:
-        parts += [
-            element("path", d=path_data(points(*seed)), class_="seed") for seed in curve.seeds
-        ]
-    if mean:
-        parts.append(element("path", d=path_data(mean), class_="mean"))
-    if len(mean) == 1:
-        parts.append(element("circle", cx=mean[0][0], cy=mean[0][1], r=3, class_="end"))
-    return element("g", *parts, class_=f"curve {style_css_classes(curve.style)}")
-
-
-def _include_zero_if_near(low: float, high: float) -> tuple[float, float]:
-    """Extend a range to 0, unless all data are far from 0."""
-    return (min(low, 0.0), max(high, 0.0)) if low < 0.5 * high or high <= 0 else (low, high)
-
-
 def _format_estimate(row: IntervalRow) -> str:
     interval = "no interval"
     if row.low is not None and row.high is not None:
         interval = f"{format_score(row.low)} to {format_score(row.high)}"
     return f"{format_score(row.mean)} ({interval})"
-
-
-def _vertical_grid(
-    axis: Axis, x_scale: Callable[[float], float], top: float, bottom: float
-) -> Markup:
-    parts = [line_element(x_scale(tick), top, x_scale(tick), bottom, "grid") for tick in axis.ticks]
-    labels = zip(axis.ticks, format_tick_labels(axis.ticks), strict=True)
-    parts += [
-        text_element(x_scale(tick), bottom + 18, label, "tick", "middle") for tick, label in labels
-    ]
-    return element("g", *parts)
-
-
-def _horizontal_grid(
-    axis: Axis, y_scale: Callable[[float], float], left: float, right: float
-) -> Markup:
-    parts = [line_element(left, y_scale(tick), right, y_scale(tick), "grid") for tick in axis.ticks]
-    labels = zip(axis.ticks, format_tick_labels(axis.ticks), strict=True)
-    parts += [
-        text_element(left - 8, y_scale(tick) + 4, label, "tick", "end") for tick, label in labels
-    ]
-    return element("g", *parts)

@@ -133,6 +133,35 @@ def format_tick_labels(ticks: list[float]) -> list[str]:
     return [label.replace("-", "−") for label in labels]
 
 
+def include_zero_if_near(low: float, high: float) -> tuple[float, float]:
+    """Extend a range to 0, unless all data are far from 0."""
+    return (min(low, 0.0), max(high, 0.0)) if low < 0.5 * high or high <= 0 else (low, high)
+
+
+def vertical_grid(
+    axis: Axis, x_scale: Callable[[float], float], top: float, bottom: float
+) -> Markup:
+    """Return the grid lines of a horizontal axis, with their labels below."""
+    parts = [line_element(x_scale(tick), top, x_scale(tick), bottom, "grid") for tick in axis.ticks]
+    labels = zip(axis.ticks, format_tick_labels(axis.ticks), strict=True)
+    parts += [
+        text_element(x_scale(tick), bottom + 18, label, "tick", "middle") for tick, label in labels
+    ]
+    return element("g", *parts)
+
+
+def horizontal_grid(
+    axis: Axis, y_scale: Callable[[float], float], left: float, right: float
+) -> Markup:
+    """Return the grid lines of a vertical axis, with their labels on the left."""
+    parts = [line_element(left, y_scale(tick), right, y_scale(tick), "grid") for tick in axis.ticks]
+    labels = zip(axis.ticks, format_tick_labels(axis.ticks), strict=True)
+    parts += [
+        text_element(left - 8, y_scale(tick) + 4, label, "tick", "end") for tick, label in labels
+    ]
+    return element("g", *parts)
+
+
 def _is_nonzero_integer(value: float) -> bool:
     return abs(value - round(value)) < 1e-6 * max(abs(value), 1e-300) and round(value) != 0
 

@@ -7,10 +7,16 @@ import pandas as pd
 
 from daf.config import DAFSweepConfig
 from daf.files import strict_json
+from daf.report.charts import (
+    Chart,
+    ConfirmationChart,
+    IntervalChart,
+    RoundsChart,
+    SliceChart,
+)
 from daf.report.page import format_yaml, render_template
 from daf.report.result_types import SearchJson
-from daf.report.score_charts import IntervalRow, interval_chart
-from daf.report.sweep_charts import confirmation_chart, rounds_chart, slice_chart
+from daf.report.score_charts import IntervalRow
 from daf.report.sweep_tables import failed_trial_entry, is_number, sweep_budget_table, trials_table
 from daf.report.tables import (
     Cell,
@@ -80,6 +86,21 @@ def render_sweep_report(
     )
 
 
+def collect_sweep_charts(
+    *, sweep: DAFSweepConfig, search: SearchJson, trials: pd.DataFrame, rounds: pd.DataFrame
+) -> dict[str, Chart]:
+    """Return all charts of `render_sweep_report`, such as `confirmation`, `slice_PARAMETER`."""
+    confirmation = _confirmation_section(search)
+    rounds_section = _rounds_section(sweep, rounds, search["best"]["trial"])
+    charts = {
+        "confirmation": confirmation and confirmation["chart"],
+        **{f"slice_{item['name']}": item["chart"] for item in _slice_charts(sweep, trials)},
+        "importance": _importance_section(search["importance"])["chart"],
+        "rounds": rounds_section and rounds_section["chart"],
+    }
+    return {name: chart for name, chart in charts.items() if chart is not None}
+
+
 def _search_verdict_text(search: SearchJson) -> str:
     """Return the result of the search, as a sentence."""
     best, num_trials = search["best"], len(search["ranking"])
@@ -132,28 +153,28 @@ def _confirmation_section(search: SearchJson) -> dict[str, Any] | None:
             score_cell(item["optimism"]),
             count_cell(item["n_units"]),
             count_cell(item["n_episodes"]),
-            *_best_comparison_cells(item["to_best"]),
+            *_comparison_with_best_cells(item["to_best"]),
         ]
         for index, item in enumerate(items)
     ]
     columns = ["Trial", "Search", "Unseen seeds", "95 % interval", "Optimism"]
     columns += ["Training seeds", "Episodes", "Best − this", "Holm p", "Verdict"]
     return {
-        "chart": confirmation_chart(items, objective_name=search["metric"], unit_name=unit),
+        "chart": ConfirmationChart(items, objective_name=search["metric"], unit_name=unit),
         "table": Table("Finalists on unseen seeds", columns, rows),
         "unit": unit,
     }
 
 
-def _best_comparison_cells(pair: Comparison | None) -> list[Cell]:
-    if pair is None:
+def _comparison_with_best_cells(comparison: Comparison | None) -> list[Cell]:
+    if comparison is None:
         return [Cell("–"), Cell("–"), Cell("")]
-    units_needed = format_units_needed(pair)
-    verdict = "not tested" if pair["decided"] is None else "no significant difference"
-    verdict = "significantly worse" if pair["decided"] else verdict
+    units_needed = format_units_needed(comparison)
+    verdict = "not tested" if comparison["decided"] is None else "no significant difference"
+    verdict = "significantly worse" if comparison["decided"] else verdict
     return [
-        score_cell(pair["difference"]),
-        p_value_cell(pair["p_holm"]),
+        score_cell(comparison["difference"]),
+        p_value_cell(comparison["p_holm"]),
         Cell(verdict + (f"; needs {units_needed}" if units_needed else "")),
     ]
 
@@ -165,7 +186,7 @@ def _slice_charts(sweep: DAFSweepConfig, trials: pd.DataFrame) -> list[dict[str,
     return [
         {
             "name": name,
-            "chart": slice_chart(
+            "chart": SliceChart(
                 [
                     {
                         "value": _format_non_numbers(values.get(name)),
@@ -214,7 +235,7 @@ def _importance_section(importances: Sequence[Mapping[str, Any]]) -> dict[str, A
         for index, item in enumerate(available)
     ]
     return {
-        "chart": interval_chart(
+        "chart": IntervalChart(
             estimates,
             title="Importance of the hyperparameters",
             unit="fraction of the variance between trials",
@@ -243,7 +264,7 @@ def _rounds_section(
         return {
             "title": "Rungs",
             "text": text,
-            "chart": rounds_chart(
+            "chart": RoundsChart(
                 lines, x_name="agent-steps", objective_name=sweep.objective_metric, description=text
             ),
         }
@@ -264,7 +285,7 @@ def _rounds_section(
     return {
         "title": "Trials in order",
         "text": f"Dots: trials. Line: best so far. {text}",
-        "chart": rounds_chart(
+        "chart": RoundsChart(
             lines, x_name="trial", objective_name=sweep.objective_metric, description=text
         ),
     }

@@ -172,7 +172,7 @@ def confirmation_chart(
 
 def _hyperparameter_axis(values: Sequence[Any], is_log_scale: bool) -> HyperparameterAxis:
     """Return the scale of values, its ticks and their labels."""
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+    if is_numeric_axis(values):
         ends = min(values), max(values)
         if is_log_scale:
             low, high = (math.log10(end) for end in ends)
@@ -187,12 +187,18 @@ def _hyperparameter_axis(values: Sequence[Any], is_log_scale: bool) -> Hyperpara
         x_axis = nice_axis(*ends) if 0 not in ends else nice_axis(*_pad_range(*ends))
         x = linear_scale(x_axis.low, x_axis.high, LEFT, RIGHT)
         return HyperparameterAxis(x, x_axis.ticks, format_tick_labels(x_axis.ticks))
-    names = list(dict.fromkeys(sorted(map(_category_name, values))))
+    names = list(dict.fromkeys(sorted(map(category_name, values))))
     x = linear_scale(-0.5, len(names) - 0.5, LEFT, RIGHT)
-    return HyperparameterAxis(lambda value: x(names.index(_category_name(value))), names, names)
+    return HyperparameterAxis(lambda value: x(names.index(category_name(value))), names, names)
 
 
-def _category_name(value: Any) -> str:
+def is_numeric_axis(values: Sequence[Any]) -> bool:
+    """Return True if all values of a hyperparameter are numbers."""
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+
+
+def category_name(value: Any) -> str:
+    """Return the label of a value on an axis of categories."""
     return "not set" if value is None else str(value)
 
 

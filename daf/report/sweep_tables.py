@@ -59,7 +59,7 @@ def failed_trial_entry(trial_row: pd.Series) -> dict[str, Any]:
 
 def sweep_budget_table(budget: Mapping[str, Any]) -> Table:
     """Return the numbers of trials, runs, agent-steps and episodes of the sweep."""
-    names = {"trials": "Trials", "trainings": "Runs", "agent_steps": "Agent-steps of training"}
+    names = {"trials": "Trials", "trainings": "Runs", "agent_steps": "Planned agent-steps"}
     names |= {"episodes": "Evaluation episodes"}
     rows = [
         [Cell(label), count_cell(budget[name]), count_cell(budget["confirmation"][name])]

@@ -4,8 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from daf.report.learning_curve_chart import LearningCurve
 from daf.report.result_types import Estimate
-from daf.report.score_charts import LearningCurve
 from daf.stats import abbreviate_name_list, format_score
 from daf.stats.analyse import Statistics
 from daf.stats.verdict import RankedPolicy
@@ -212,6 +212,22 @@ def learning_curve_table(mission_name: str, curves: Sequence[LearningCurve]) -> 
             )
     columns = ["Policy", "Agent-steps", "Mean", "Lowest seed", "Highest seed", "Seeds"]
     return Table(f"Learning curves on {mission_name}", columns, rows)
+
+
+def training_evaluations_table(mission_name: str, curves: Sequence[LearningCurve]) -> Table:
+    """Return the evaluations during training that a chart of learning curves shows."""
+    rows = [
+        [
+            Cell(curve.policy_label),
+            count_cell(round(point.steps)),
+            score_cell(point.mean),
+            interval_cell(point._asdict()),
+        ]
+        for curve in curves
+        for point in curve.evaluations
+    ]
+    columns = ["Policy", "Agent-steps", "Mean", "Interval"]
+    return Table(f"Evaluations during training on {mission_name}", columns, rows)
 
 
 def machine_checks_table(environment: Mapping[str, Any]) -> Table:

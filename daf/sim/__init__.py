@@ -1,9 +1,17 @@
 """The simulator: thousands of worlds of a mission, stepped together on CPU or GPU."""
 
+import contextlib
+
 import warp as wp
 
 from daf.system.caches import set_writable_cache_folder
+from daf.system.gpus import visible_gpus
+from daf.system.streams import drop_stderr_lines
+
+NO_DRIVER_WARNING = "Warp CUDA warning: Could not find or load the NVIDIA CUDA driver."
+"""Warning of Warp on every machine without a GPU; no option of Warp turns it off."""
 
 wp.config.log_level = wp.LOG_WARNING
 set_writable_cache_folder()
-wp.init()
+with contextlib.nullcontext() if visible_gpus() else drop_stderr_lines(NO_DRIVER_WARNING):
+    wp.init()

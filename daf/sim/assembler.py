@@ -31,24 +31,33 @@ def find_neighbor_mask(tables: Tables, worlds: Worlds, world: int, station_cell:
 
 
 @wp.func
-def cooldown_progress(end_step: wp.uint32, duration: wp.uint32, step: wp.uint32) -> float:
-    """Return the elapsed fraction of the cooldown, 1 at its end, in float32."""
-    if end_step <= step:
-        return 1.0
-    start_step = end_step - duration
-    if step <= start_step:
-        return 0.0
-    return float(step - start_step) / float(duration)
+def count_agents_in_mask(neighbor_mask: int) -> int:
+    """Count the agents of a mask from `find_neighbor_mask`."""
+    count = int(0)
+    for position in range(NUM_POSITIONS):
+        count += (neighbor_mask >> position) & 1
+    return count
 
 
 @wp.func
-def cooldown_steps(recipe_cooldown: int, multiplier: float) -> wp.uint32:
+def cooldown_progress(end_step: wp.uint32, duration: wp.uint32, current_step: wp.uint32) -> float:
+    """Return the elapsed fraction of the cooldown, 1 at its end, in float32."""
+    if end_step <= current_step:
+        return 1.0
+    start_step = end_step - duration
+    if current_step <= start_step:
+        return 0.0
+    return float(current_step - start_step) / float(duration)
+
+
+@wp.func
+def cooldown_steps(recipe_cooldown: int, exhaustion_multiplier: float) -> wp.uint32:
     """Return the cooldown times the exhaustion multiplier, in steps.
 
     As in the reference engine, only the low 32 bits of the integer part count. A product of 2**63
     or more, or NaN, gives 0.
     """
-    steps = float(recipe_cooldown) * multiplier
+    steps = float(recipe_cooldown) * exhaustion_multiplier
     if steps < BEYOND_INT64:
         return wp.uint32(wp.int64(steps))
     return wp.uint32(0)
@@ -158,11 +167,12 @@ def try_use_assembler(
         if needed > 0:
             take_from_neighbors(tables, worlds, world, station_cell, resource, needed)
     # outputs go to the acting agent; what exceeds its limits is lost
+    team_size = count_agents_in_mask(neighbor_mask)
     for resource in range(NUM_RESOURCES):
         output = output_amount(tables, recipe, resource, progress)
         if output > 0:
             accepted = add_resource_within_limits(tables, worlds, world, agent, resource, output)
-            update_assembler_output_counters(worlds, world, resource, accepted, neighbor_mask)
+            add_production_statistics(worlds, world, resource, accepted, team_size)
 
     # start of the cooldown, which grows with exhaustion
     multiplier = worlds.cooldown_multiplier[world, station]
@@ -188,17 +198,14 @@ def try_use_assembler(
 
 
 @wp.func
-def update_assembler_output_counters(
-    worlds: Worlds, world: int, resource: int, accepted_amount: int, neighbor_mask: int
+def add_production_statistics(
+    worlds: Worlds, world: int, resource: int, accepted_amount: int, team_size: int
 ):
-    """Update the game statistics of produced resources and of hearts by team size."""
+    """Add an amount to the game statistics of produced resources and of hearts by team size."""
     counter = FIRST_MADE + resource
     worlds.counters[world, counter] = worlds.counters[world, counter] + accepted_amount
     if resource == HEART and accepted_amount > 0:
-        agents = int(0)
-        for position in range(NUM_POSITIONS):
-            agents += (neighbor_mask >> position) & 1
-        counter_of_team = HEARTS_MADE_BY_1 + wp.min(agents, 4) - 1
+        counter_of_team = HEARTS_MADE_BY_1 + wp.min(team_size, 4) - 1
         worlds.counters[world, counter_of_team] = (
             worlds.counters[world, counter_of_team] + accepted_amount
         )

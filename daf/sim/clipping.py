@@ -52,17 +52,20 @@ def clip_station(
     worlds: Worlds,
     world: int,
     station: int,
-    step: int,
+    current_step: int,
 ):
-    """Clip a station: draw its repair recipe and end its cooldown. Its uses do not change."""
+    """Break a station until its repair; the reference engine calls this clipping.
+
+    The repair recipe is drawn, and the cooldown ends at `current_step`. The uses do not change.
+    """
     repair = draw_clip_int_below(tables, worlds, world, tables.num_repairs)
     worlds.repair[world, station] = repair
-    worlds.cooldown_end[world, station] = step
+    worlds.cooldown_end[world, station] = current_step
     worlds.cooldown_duration[world, station] = 0
 
 
 @wp.func
-def maybe_clip_station(tables: Tables, worlds: Worlds, world: int, step: int):
+def maybe_clip_station(tables: Tables, worlds: Worlds, world: int, current_step: int):
     """Clip one station with probability `clip_rate`.
 
     The station is drawn in proportion to the clip weights. Without weights it is the first one.
@@ -83,7 +86,7 @@ def maybe_clip_station(tables: Tables, worlds: Worlds, world: int, step: int):
         if worlds.repair[world, station] == NO_RECIPE:
             remaining -= worlds.clip_weight[world, station]
             if remaining <= 0.0:
-                clip_station(tables, worlds, world, station, step)
+                clip_station(tables, worlds, world, station, current_step)
                 add_spread_to_clip_weights(tables, worlds, world, station, 1.0)
                 worlds.counters[world, CLIPS] = worlds.counters[world, CLIPS] + 1
                 return

@@ -35,7 +35,7 @@ def replay_recording(
     """
     mission = mission_from_recording(metadata)
     _check_recorded_arrays(metadata, recorded_arrays, mission.num_agents)
-    simulation = _RecordedSimulation(mission, metadata, device)
+    simulation = _ReplayedSimulation(mission, metadata, device)
     for step in range(len(recorded_arrays["actions"])):
         simulation.set_inventories(
             recorded_arrays["intervened"][step], recorded_arrays["inv_pre"][step]
@@ -44,7 +44,7 @@ def replay_recording(
     return simulation.simulated_arrays()
 
 
-class _RecordedSimulation(Simulation):
+class _ReplayedSimulation(Simulation):
     """One world whose agent order, actions and clip words come from a recording."""
 
     def __init__(self, mission: Mission, metadata: dict[str, Any], device: str):
@@ -57,8 +57,14 @@ class _RecordedSimulation(Simulation):
         super()._allocate_tensors()
         self._positions = [cell[:2] for cell in self.mission.cells_with(*self.mission.stations)]
         self._station_ids = self._engine_station_ids()
-        # The clipper of the reference engine visits stations by memory address and draws from its
-        # own copy of the seeded generator. The recording provides both.
+        self._load_recorded_clip_order()
+
+    def _load_recorded_clip_order(self) -> None:
+        """Replace the clip order and the clip words by those of the recorded engine.
+
+        The clipper of the reference engine visits stations by memory address and draws from its
+        own copy of the seeded generator. The recording provides both.
+        """
         station_ids = self._station_ids
         clippable_ids = [station_ids[station] for station in self.tables.data["clip_order"][0]]
         if sorted(self._meta["clip_order"]) != clippable_ids:
@@ -86,17 +92,17 @@ class _RecordedSimulation(Simulation):
         ]
         return [1 + objects.index(position) for position in self._positions]
 
-    def set_inventories(self, agent_mask: np.ndarray, inventory: np.ndarray) -> None:
+    def set_inventories(self, agent_mask: np.ndarray, new_inventory: np.ndarray) -> None:
         """Overwrite the inventories of some agents, as the recorder did.
 
         The new amounts count fully as gained.
 
         Args:
             agent_mask: bool [A], agents to change.
-            inventory: int [A, R], new amounts.
+            new_inventory: int [A, R], amounts after the change.
         """
         is_set = torch.as_tensor(agent_mask, device=self.device)[:, None]
-        amounts = torch.as_tensor(inventory, dtype=torch.int32, device=self.device)
+        amounts = torch.as_tensor(new_inventory, dtype=torch.int32, device=self.device)
         state = self.state
         state.gained[0] += torch.where(is_set, amounts, 0)
         state.inventory[0] = torch.where(is_set, amounts.to(torch.uint8), state.inventory[0])

@@ -46,7 +46,7 @@ def check_and_sort_episodes(episodes: pd.DataFrame) -> pd.DataFrame:
             table, table[column].isna(), f"column '{column}' has an empty value"
         )
         table[column] = table[column].astype("int64")
-    _check_runs_are_consistent(table)
+    _check_run_identities(table)
     return table.sort_values(["policy", "mission", "run", "episode"], ignore_index=True)
 
 
@@ -76,7 +76,8 @@ def _parse_scores(episodes: pd.DataFrame) -> pd.Series:
     return scores
 
 
-def _check_runs_are_consistent(table: pd.DataFrame) -> None:
+def _check_run_identities(table: pd.DataFrame) -> None:
+    """Check that policy, training seed and episodes identify runs without contradiction."""
     for run, rows in table.groupby("run", sort=True):
         for column in ("policy", "training_seed"):
             if rows[column].nunique(dropna=False) > 1:

@@ -41,7 +41,7 @@ class NamedPair(NamedTuple):
     result: PairResult
 
 
-class FurtherUnits(TypedDict):
+class AdditionalUnits(TypedDict):
     """Additional units of each policy that would decide a comparison."""
 
     training_seeds: int | None
@@ -92,7 +92,8 @@ def test_family(
         p_equivalence = (
             None
             if margin is None or test.p is None
-            else _equivalence_p_value(pair, margin, margin_fraction)
+            # The quotient and `ceiling` can differ in the last bit; the results use the quotient.
+            else _equivalence_p_value(pair, margin, ceiling=margin / margin_fraction)
         )
         results.append(
             {"a": a, "b": b, "mission": mission}
@@ -109,7 +110,7 @@ def test_family(
         item["within_margin"] = corrected is not None and corrected < level
         item["outcome"] = _classify_outcome(item, level)
         item["decided"] = None if item["p"] is None else item["outcome"] in (BETTER, WORSE)
-        item["further"] = _find_further_units(item, named.result, level / size)
+        item["further"] = _find_additional_units(item, named.result, level / size)
     return results
 
 
@@ -135,7 +136,7 @@ def _choose_deciding_test(pair: PairResult, significance_level: float) -> _Decid
     return _DecidingTest(values["p_t"], "t", values["method_t"])
 
 
-def _equivalence_p_value(pair: PairResult, margin: float, margin_fraction: float) -> float:
+def _equivalence_p_value(pair: PairResult, margin: float, ceiling: float) -> float:
     """Compute the larger p of two one-sided t tests: d < margin, d > -margin (Schuirmann 1987).
 
     Without variation all n units have the difference d. If the true difference were as large as
@@ -147,36 +148,35 @@ def _equivalence_p_value(pair: PairResult, margin: float, margin_fraction: float
     if distance <= 0 and not pair.has_variation:
         return 1.0
     if not pair.has_variation:
-        return (
-            1 - distance / (margin / margin_fraction - abs(pair.contrast.difference))
-        ) ** pair.min_sample_size
+        share = distance / (ceiling - abs(pair.contrast.difference))
+        return (1 - share) ** pair.min_sample_size
     variance = sum(term.variance for term in terms)
     df = 1 / sum((term.variance / variance) ** 2 / term.df for term in terms)
     return float(special.stdtr(df, -distance / math.sqrt(variance)))
 
 
-def _classify_outcome(comparison: Mapping[str, Any], significance_level: float) -> str:
-    if comparison["p"] is None:
+def _classify_outcome(test_result: Mapping[str, Any], significance_level: float) -> str:
+    if test_result["p"] is None:
         return NOT_TESTED
-    if comparison["p_holm"] < significance_level and comparison["difference"] != 0:
-        return BETTER if comparison["difference"] > 0 else WORSE
-    return EQUIVALENT if comparison["within_margin"] else UNDECIDED
+    if test_result["p_holm"] < significance_level and test_result["difference"] != 0:
+        return BETTER if test_result["difference"] > 0 else WORSE
+    return EQUIVALENT if test_result["within_margin"] else UNDECIDED
 
 
-def _find_further_units(
-    comparison: Mapping[str, Any], pair: PairResult, significance_level: float
-) -> FurtherUnits | None:
+def _find_additional_units(
+    test_result: Mapping[str, Any], pair: PairResult, significance_level: float
+) -> AdditionalUnits | None:
     """Return the additional units of an undecided pair; see `further` in `test_family`."""
-    if comparison["seeds_missing"]:
-        return {"training_seeds": comparison["seeds_missing"], "episodes": None}
-    if comparison["outcome"] != UNDECIDED or comparison["difference"] == 0:
+    if test_result["seeds_missing"]:
+        return {"training_seeds": test_result["seeds_missing"], "episodes": None}
+    if test_result["outcome"] != UNDECIDED or test_result["difference"] == 0:
         return None
     n = pair.min_sample_size
     if pair.has_variation:
         extra = find_additional_sample_size(
-            comparison["difference"], pair.contrast.error_terms, n, significance_level
+            test_result["difference"], pair.contrast.error_terms, n, significance_level
         )
-    elif pair.contrast.pairs or comparison["unit"] == MIXED:
+    elif pair.contrast.pairs or test_result["unit"] == MIXED:
         extra = find_smallest_sufficient_count(
             lambda k: min_sign_flip_p_value(n + k) < significance_level
         )

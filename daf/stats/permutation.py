@@ -83,7 +83,7 @@ def welch_permutation_p_value(a: np.ndarray, b: np.ndarray) -> float:
         )
     extreme = 1 + sum(
         int(np.sum(_welch_statistics(is_in_a.astype(float), values, len(a)) >= observed))
-        for is_in_a in _random_group_assignments(len(a), len(b))
+        for is_in_a in _random_group_assignment_chunks(len(a), len(b))
     )
     return extreme / (DRAWS + 1)
 
@@ -106,7 +106,7 @@ def min_welch_permutation_p_value(num_a: int, num_b: int) -> float:
 def _random_sign_flip_chunks(num_values: int) -> Iterable[np.ndarray]:
     """Yield the random sign flips in parts, 0 or 1 [draws, num_values]."""
     if num_values <= MAX_CACHED_UNITS:
-        return [_cached_sign_flips(num_values)]
+        return [_cached_random_sign_flips(num_values)]
     random = random_generator_from_name("sign flips", num_values)
     return (
         random.integers(0, 2, (count, num_values), dtype=np.int8)
@@ -115,7 +115,7 @@ def _random_sign_flip_chunks(num_values: int) -> Iterable[np.ndarray]:
 
 
 @lru_cache(maxsize=8)
-def _cached_sign_flips(num_values: int) -> np.ndarray:
+def _cached_random_sign_flips(num_values: int) -> np.ndarray:
     return (
         random_generator_from_name("sign flips", num_values)
         .integers(0, 2, (DRAWS, num_values), dtype=np.int8)
@@ -123,15 +123,15 @@ def _cached_sign_flips(num_values: int) -> np.ndarray:
     )
 
 
-def _random_group_assignments(num_a: int, num_b: int) -> Iterable[np.ndarray]:
+def _random_group_assignment_chunks(num_a: int, num_b: int) -> Iterable[np.ndarray]:
     """Yield random choices of the first sample in parts, bool [draws, num_a + num_b]."""
     if len(_chunk_sizes(DRAWS, num_a + num_b)) == 1:
-        return _draw_group_assignments_once(num_a, num_b)
+        return _cached_random_group_assignments(num_a, num_b)
     return _draw_group_assignments(num_a, num_b)
 
 
 @lru_cache(maxsize=8)
-def _draw_group_assignments_once(num_a: int, num_b: int) -> list[np.ndarray]:
+def _cached_random_group_assignments(num_a: int, num_b: int) -> list[np.ndarray]:
     return list(_draw_group_assignments(num_a, num_b))
 
 

@@ -190,8 +190,8 @@ class SweepState:
         trials = (self.finalists or []) if self.confirmation.runs else []
         return Round(trials, self.confirmation).trial_runs()
 
-    def disk_needed_mb(self) -> int:
-        """Return an upper estimate of the disk space that the sweep needs, in MB."""
+    def estimate_total_disk_mb(self) -> int:
+        """Estimate the size of all files of the sweep from above, in MB."""
         sweep = self.sweep
         num_runs = sum(num_trials_by_round(sweep)) * len(sweep.training_seeds)
         num_runs += sweep.keep_best * len(sweep.confirmation.training_seeds)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
 
@@ -87,6 +88,30 @@ class _CheckedStdout(_Stream):
 class _LenientStderr(_Stream):
     def _handle_error(self, error: OSError) -> int:
         return 0
+
+
+@contextlib.contextmanager
+def drop_stderr_lines(prefix: str) -> Iterator[None]:
+    """Drop lines that native code writes to stderr in the block; other lines appear at its end.
+
+    Args:
+        prefix: begin of the lines to drop.
+    """
+    try:
+        saved, captured = os.dup(2), tempfile.TemporaryFile()  # noqa: SIM115
+    except OSError:  # a closed stderr, or no space for temporary files
+        yield
+        return
+    os.dup2(captured.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        with captured, contextlib.suppress(OSError):
+            captured.seek(0)
+            others = [line for line in captured if not line.startswith(prefix.encode())]
+            os.write(2, b"".join(others))
 
 
 def escape_unencodable_output() -> None:

@@ -10,7 +10,14 @@ from daf.config import BenchmarkConfig, DAFConfig, DAFSweepConfig
 from daf.orchestrators import daf_run_sweep_pipeline
 from daf.orchestrators.benchmark_pipeline import run_benchmark
 
-TRAINING = {"steps": 300, "worlds": 4, "rollout_length": 32}
+TRAINING = {
+    "steps": 300,
+    "worlds": 4,
+    "rollout_length": 32,
+    "evaluate_every": 128,
+    "evaluate_episodes": 2,
+    "checkpoint_every": 150,
+}
 BENCHMARK = {
     "name": "tiny",
     "policies": ["stateless", "random"],

@@ -155,7 +155,8 @@ def test_forged_run_files(name, results):
     repair(results, file)
     weights = file.replace(kind, "policy.safetensors")
     job = parse_job(Sidecar.read(results / f"{weights}{SUFFIX}"))
-    differences = find_run_differences(results, weights, job, InProcessWorker(results))
+    files = job.path_by_output_name()
+    differences = find_run_differences(results, files, job, InProcessWorker(results))
     assert differences[file], name
 
 

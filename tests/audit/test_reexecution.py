@@ -60,7 +60,12 @@ def test_runs_without_retraining_are_unverifiable(made):
     assert unverifiable == {
         f"runs/{path.name}/{file}"
         for path in (made / "runs").iterdir()
-        for file in ("metrics.parquet", "policy.safetensors")
+        for file in (
+            "checkpoints/150.safetensors",
+            "checkpoints/300.safetensors",
+            "metrics.parquet",
+            "policy.safetensors",
+        )
         if path.name != run
     } | ({REPORT} if f"{run}/" not in (made / f"{REPORT}{SUFFIX}").read_text() else set())
     assert result.exit_status == 3

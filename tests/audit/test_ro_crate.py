@@ -101,7 +101,7 @@ def test_crate_contains_results_and_jobs(made, unpacked):
         entity["@id"]: entity
         for entity in json.loads((unpacked / "ro-crate-metadata.json").read_text())["@graph"]
     }
-    left_behind = (".jobs", ".lock", "resume")
+    left_behind = (".jobs", ".lock", "progress.jsonl", "resume")
     for path in made.rglob("*"):
         name = path.relative_to(made)
         if path.is_file() and name.parts[0] not in left_behind:

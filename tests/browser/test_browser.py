@@ -4,29 +4,20 @@ Needs Chromium (apt-get install chromium), Node.js and npm; the two packages of 
 installed here by `npm ci` when they are missing.
 """
 
-import json
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from daf.report import render_experiment_report
 from daf.report.episode_player import EpisodeView
+from tests.browser.programs import visit_with_chromium
 from tests.report.recorded import SCRIPT, recorded
 from tests.report.synthetic import content
 from tests.sim.test_replay import record_crowd
 
-FOLDER = Path(__file__).parent
 HOSTILE = "<script>alert(1)</script>"
 
 pytestmark = pytest.mark.slow
-
-
-def find_program(*names: str) -> str:
-    path = next(filter(None, map(shutil.which, names)), None)
-    assert path, f"this test needs {names[0]}: apt-get install chromium nodejs npm"
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +33,7 @@ def report(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def observations(report) -> dict:
     """Observations of a visit to the report; see visit.mjs."""
-    chromium, node = find_program("chromium", "chromium-browser"), find_program("node")
-    if not (FOLDER / "node_modules").is_dir():
-        npm = [find_program("npm"), "ci", "--no-audit", "--no-fund"]
-        process = subprocess.run(npm, cwd=FOLDER, capture_output=True, text=True)
-        assert process.returncode == 0, f"npm ci failed in {FOLDER}: {process.stderr}"
-    command = [node, FOLDER / "visit.mjs", chromium, report, report.parent]
-    process = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    assert process.returncode == 0, process.stderr
-    return json.loads(process.stdout)
+    return visit_with_chromium("visit.mjs", report, report.parent)
 
 
 def test_page_has_no_errors_and_no_requests(observations, report):

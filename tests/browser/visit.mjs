@@ -1,12 +1,10 @@
 // Visit a report with two recorded episodes in Chromium, and write the observations as JSON to standard output.
 // Usage: node visit.mjs CHROMIUM REPORT.html FOLDER_FOR_PICTURES
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
+import { accessibility } from "./accessibility.mjs";
 
 const [executablePath, report, pictures] = process.argv.slice(2);
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const browser = await chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu"] });
 const found = { errors: [], requests: [], views: {} };
 
@@ -42,16 +40,6 @@ const drawn = (page) => page.evaluate(() => {
   for (const value of data) hash = (hash * 31 + value) | 0;
   return { hash, colors: new Set(new Uint32Array(data.buffer)).size };
 });
-
-// Serious and critical violations reported by axe, with all details open.
-async function accessibility(page) {
-  await page.evaluate(() => document.querySelectorAll("details").forEach((folded) => { folded.open = true; }));
-  await page.evaluate(axe);
-  const { violations } = await page.evaluate(() => window.axe.run());
-  return violations
-    .filter(({ impact }) => ["serious", "critical"].includes(impact))
-    .flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`));
-}
 
 async function episodes(page) {
   const results = [];

@@ -10,6 +10,8 @@ METTAGRID = "needs mettagrid; tests/with_mettagrid covers it"
 GPU = "needs a GPU"
 HOURS = "takes hours; runs as a dry run"
 EXAMPLES = "needs the extras; tests/envs/test_examples.py covers it"
+EXTRAS = "needs the extras; tests/export covers it"
+SERVER = "serves until Ctrl-C; tests/progress/test_serve.py covers it"
 MEASUREMENT = "measures speed for minutes"
 
 
@@ -50,6 +52,16 @@ PAGES = {
     ),
     "README.md": Page(not_run={"make benchmark": INSTALLATION, "make test": TESTS}),
     "docs/how-to/add_a_mission.md": Page(),
+    "docs/how-to/a_policy_that_never_scores.md": Page(
+        is_literal=True,
+        not_run={
+            "daf export video results/evaluations/POLICY/MISSION.replay.json episode.gif "
+            "--frames 100": EXTRAS,
+        },
+    ),
+    "docs/how-to/evaluate_while_training.md": Page(
+        is_literal=True, values={"RUN": "results/runs/stateless-s1-*"}
+    ),
     "docs/how-to/audit_results.md": Page(
         needs="docs/tutorials/first_benchmark.md",
         values={
@@ -70,6 +82,21 @@ PAGES = {
     ),
     "docs/how-to/benchmark.md": Page(
         values={"RUN": "results/runs/lstm-s1-*"}, not_run={"make benchmark": INSTALLATION}
+    ),
+    "docs/how-to/export.md": Page(
+        needs="docs/how-to/benchmark.md",
+        not_run={
+            "pip install 'daf[tensorboard]'": INSTALLATION,
+            "daf export tensorboard results events": EXTRAS,
+            "tensorboard --logdir events": EXTRAS,
+            "daf train stateless --missions assembler_1 --steps 20000 --tensorboard events": EXTRAS,
+            "pip install 'daf[figures]'": INSTALLATION,
+            "daf export figures results figures": EXTRAS,
+            "pip install 'daf[video]'": INSTALLATION,
+            "daf export video results/evaluations/POLICY/MISSION.replay.json episode.gif": EXTRAS,
+            "daf export video results/evaluations/POLICY/MISSION.replay.json episode.mp4 "
+            "--frames 100": EXTRAS,
+        },
     ),
     "docs/how-to/gpus_and_colocated_runs.md": Page(
         not_run={
@@ -134,6 +161,10 @@ PAGES = {
             "python docs/examples/sb3_ppo.py --seed 1 --output sb3-1.safetensors": EXAMPLES,
             "daf benchmark --config docs/examples/sb3.yaml": EXAMPLES,
         },
+    ),
+    "docs/how-to/watch_progress.md": Page(
+        needs="docs/how-to/benchmark.md",
+        not_run={"daf watch results --serve 8050": SERVER},
     ),
     "docs/reference/rules_and_profiles.md": Page(
         needs="docs/how-to/benchmark.md",

@@ -26,15 +26,13 @@ def test_rows_equal_the_tensors_of_the_worlds(mission, options):
         observations, rewards, *ends = worlds.step(torch.from_numpy(actions).view(3, 4))
         assert np.array_equal(rows.step(actions), rewards.flatten().numpy())
         assert np.array_equal(rows.read_observations(), observations.flatten(0, 1).numpy())
-        finished_worlds = rows.read_finished_mask()
-        for actual, expected in zip(rows.compute_end_flags(finished_worlds), ends):
+        finished_mask = rows.read_finished_mask()
+        for actual, expected in zip(rows.compute_end_flags(finished_mask), ends):
             assert np.array_equal(actual, expected.repeat_interleave(4).numpy())
         done = ends[0] | ends[1]
-        if finished_worlds is None:
-            assert not done.any()
-        else:
-            assert np.array_equal(finished_worlds, done.numpy())
-            worlds.reset(done), rows.reset(finished_worlds)
+        assert np.array_equal(finished_mask, done.numpy())
+        if finished_mask.any():
+            worlds.reset(done), rows.reset(finished_mask)
             assert np.array_equal(rows.read_observations(), worlds.observe().flatten(0, 1).numpy())
 
 

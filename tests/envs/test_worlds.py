@@ -70,7 +70,7 @@ def test_finished_worlds_report_score_seed_and_statistics():
     for step in random_actions(1, 30, worlds):
         transition = worlds.step(step)
     assert transition.terminated.all() and not transition.truncated.any()
-    infos = worlds.episode_infos()
+    infos = worlds.all_episode_infos()
     counters = worlds.simulation.counters.numpy()
     assert infos["score"].tolist() == worlds.simulation.score().tolist()
     assert np.array_equal(np.stack(list(infos["statistics"].values()), 1), counters)

@@ -2,15 +2,21 @@
 
 from daf.config import BenchmarkConfig, ExecutionConfig
 from daf.learn.job import TrainingJob
+from daf.missions import Mission, load_mission
 from daf.plan import make_plan
 
 UPDATES = 5
 
 
 def make_run(
-    policy="lstm", missions=("assembler_1",), updates=UPDATES, training_seed=1, **training
+    policy="lstm",
+    missions=("assembler_1",),
+    updates=UPDATES,
+    training_seed=1,
+    max_steps=None,
+    **training,
 ):
-    """Return a run of `updates` updates."""
+    """Return a run of `updates` updates, on missions with other `max_steps` if given."""
     agents = 1 if missions == ("assembler_1",) else 5
     config = BenchmarkConfig.model_validate(
         {
@@ -27,7 +33,16 @@ def make_run(
             },
         }
     )
-    (run,) = make_plan(config).runs.values()
+
+    def load(name: str) -> Mission:
+        mission = load_mission(name)
+        return (
+            mission
+            if max_steps is None
+            else mission.model_copy(update={"max_steps": max_steps, "ceiling": None})
+        )
+
+    (run,) = make_plan(config, mission_loader=load).runs.values()
     return run
 
 

@@ -11,10 +11,11 @@ import torch
 from daf.jobs.device import use_deterministic_cuda
 from daf.learn.colocated import train_colocated
 from daf.learn.job import train_colocated_jobs
+from daf.learn.learning_curve import DivergedError
 from daf.learn.result import TrainingResult
 from daf.learn.resume import ResumeFile
 from daf.learn.train import train
-from daf.learn.trainer import DivergedError, Trainer
+from daf.learn.trainer import Trainer
 from tests.learn.runs import UPDATES, has_line, make_job, make_run, result_content
 
 CHANGES = (

@@ -9,12 +9,13 @@ import torch
 
 from daf.config import BenchmarkConfig, ConfigError, TrainingConfig
 from daf.learn.colocated import train_colocated
+from daf.learn.learning_curve import DivergedError
 from daf.learn.ppo import METRICS, PPOLearner
 from daf.learn.ppo_loss import LOSS_METRICS, ppo_loss_gradients
 from daf.learn.ranks import Ranks
 from daf.learn.result import TrainingResult
 from daf.learn.train import train
-from daf.learn.trainer import DivergedError, Trainer
+from daf.learn.trainer import Trainer
 from daf.plan import make_plan
 from tests.learn.runs import make_run
 from tests.learn.test_updates import collector, short_mission

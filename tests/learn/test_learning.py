@@ -7,8 +7,9 @@ import torch
 
 from daf.config import BenchmarkConfig, ConfigError
 from daf.jobs.device import use_deterministic_cuda
+from daf.learn.learning_curve import DivergedError
 from daf.learn.train import train
-from daf.learn.trainer import DivergedError, Trainer
+from daf.learn.trainer import Trainer
 from daf.plan import make_plan
 
 
@@ -61,7 +62,7 @@ def test_cuda_graphs_do_not_change_results(policy, teacher_rollouts):
             trainer.run_update()
     parts = [captured._collect, captured._learn] + [captured._imitate] * bool(teacher_rollouts)
     assert all(part._graph is not None for part in parts)
-    assert captured.result().metrics.to_json() == plain.result().metrics.to_json()
+    assert captured.build_result().metrics.to_json() == plain.build_result().metrics.to_json()
     for tensors in zip(captured.policy.parameters(), plain.policy.parameters()):
         assert torch.equal(*tensors)
 

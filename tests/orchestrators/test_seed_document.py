@@ -18,6 +18,8 @@ import daf.orchestrators
 from daf.config import ConfirmationConfig, DAFConfig, DAFSweepConfig, TrainingConfig
 from daf.orchestrators import Failure, PipelineResult
 
+pytestmark = pytest.mark.slow  # `make document-test`, which .ci/run calls
+
 DOCUMENT = Path(__file__).parent / "DAF_ORCHESTRATORS.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), flags=re.DOTALL)
 TINY = {"worlds": 2, "rollout_length": 16, "minibatches": 1, "epochs": 1}
@@ -158,7 +160,6 @@ def test_example_2(example):
         assert len(pd.read_parquet(mission["files"][0])) == mission["episodes"] == 2
 
 
-@pytest.mark.slow
 def test_example_3(example):
     names = example("'learning_rate': [0.0001, 0.001, 0.01]")
     result = names["result"]
@@ -175,7 +176,6 @@ def test_example_3(example):
     assert len(names["comparison"]) in (1, 2)  # the best, and the default if not among them
 
 
-@pytest.mark.slow
 def test_example_4(example, folder, capsys):
     trained = daf.orchestrators.daf_run_training_pipeline(
         **ANY["ANY_TRAINING"] | {"daf_config": DAFConfig(training_seeds=(1, 2))}

@@ -116,6 +116,12 @@ OTHER_TRAINING = {
     "teacher": "baseline",
     "teacher_steps": 100,
     "shaping": {"made_heart": 0.5},
+    "evaluate_every": 1000,
+    "evaluate_episodes": 5,
+    "evaluate_greedy": True,
+    "keep_best": "eval_score",
+    "stop_when": {"eval_score": 3},
+    "checkpoint_every": 100_000,
 }
 
 
@@ -123,6 +129,8 @@ REQUIRED_KEYS = {
     "curriculum": {"missions": [MISSION]},
     "teacher": {"teacher_steps": 50},
     "teacher_steps": {"teacher": "baseline"},
+    "keep_best": {"evaluate_every": 1000},
+    "stop_when": {"evaluate_every": 1000},
 }
 
 
@@ -242,7 +250,7 @@ def test_missing_runs_and_evaluations_are_excluded():
     missing = set(complete.available_evaluations()) - set(part.available_evaluations())
     assert missing == {(first, "assembler_1"), (first, "assembler_2"), ("random", "assembler_2")}
     assert {(m["run"], m["mission"]) for m in part.missing_evaluations()} == missing
-    assert part.disk_needed_mb() == complete.disk_needed_mb()
+    assert part.estimate_total_disk_mb() == complete.estimate_total_disk_mb()
 
 
 def test_unknown_policy_to_compare_with_is_refused():
@@ -276,8 +284,8 @@ def test_modules_of_runs_and_policies(class_path, modules):
 
 def test_disk_needed_grows_with_the_plan():
     few, many = plan(), plan(training_seeds=[1, 2, 3], evaluation={"episodes": 1_000_000})
-    assert 0 < few.disk_needed_mb() < many.disk_needed_mb()
-    assert few.disk_needed_mb() == plan(training_seeds=[1, 2, 3]).disk_needed_mb()
+    assert 0 < few.estimate_total_disk_mb() < many.estimate_total_disk_mb()
+    assert few.estimate_total_disk_mb() == plan(training_seeds=[1, 2, 3]).estimate_total_disk_mb()
 
 
 def test_planning_policies_by_name_does_not_import_torch():

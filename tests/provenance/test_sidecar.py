@@ -66,6 +66,14 @@ def test_outputs_appear_together_with_their_sidecar(tmp_path):
     assert recorded_digest == sha(text.encode())
 
 
+def test_settings_that_change_no_result_are_left_out(tmp_path):
+    execution = ExecutionConfig(
+        results_dir=str(tmp_path / "out"), policies_per_job=5, tensorboard=str(tmp_path / "events")
+    )
+    recorded = json.loads(make(tmp_path, execution=execution).read_text())["execution"]
+    assert set(recorded) == set(ExecutionConfig.model_fields) - {"policies_per_job", "tensorboard"}
+
+
 def test_sidecar_round_trip(tmp_path):
     sidecar = make(tmp_path)
     record = Sidecar.read(sidecar)

@@ -7,16 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from daf.report.learning_curves import build_learning_curves_by_mission, downsample_curve
+from daf.report.learning_curve_chart import LearningCurve, learning_curve_chart
+from daf.report.learning_curves import build_learning_curves_by_mission
 from daf.report.map_chart import assign_station_colors, map_chart
 from daf.report.score_charts import (
     IntervalRow,
-    LearningCurve,
     interval_chart,
-    learning_curve_chart,
     performance_profile_chart,
     style_css_classes,
 )
+from daf.stats.downsampling import downsample_curve
 
 
 def parsed(svg):

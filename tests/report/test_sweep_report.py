@@ -30,8 +30,8 @@ def config(**changes) -> DAFSweepConfig:
     return DAFSweepConfig.parse(data | changes, "x")
 
 
-def report(sweep: DAFSweepConfig, failed=(), confirmed=True, episodes=8) -> str:
-    """Render the report of a grid whose n-th trial has a mean score of n."""
+def content(sweep: DAFSweepConfig, failed=(), confirmed=True, episodes=8) -> dict:
+    """Return the results of a grid whose n-th trial has a mean score of n."""
     trials = name_trials(build_grid(sweep))
     entries, rows = [], []
     for number, trial in enumerate(trials):
@@ -60,7 +60,11 @@ def report(sweep: DAFSweepConfig, failed=(), confirmed=True, episodes=8) -> str:
     search = conclude_sweep(
         sweep, ranked, rounds, best if confirmed else [], confirmation if confirmed else None
     )
-    return render_sweep_report(sweep=sweep, search=search, trials=ranked, rounds=rounds, **ABOUT)
+    return {"sweep": sweep, "search": search, "trials": ranked, "rounds": rounds}
+
+
+def report(sweep: DAFSweepConfig, **changes) -> str:
+    return render_sweep_report(**content(sweep, **changes), **ABOUT)
 
 
 def main_text(html: str) -> str:

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from daf.report import render_experiment_report
-from daf.report.teams import cross_play_chart
+from daf.report.cross_play_chart import cross_play_chart
 from daf.stats import analyse, format_score
 
 from .synthetic import content, episodes

@@ -41,8 +41,8 @@ class Replay:
         walk = [cells.index(objects[station_id - 1]) for station_id in metadata["clip_order"]]
         self.world = World(mission, mission.map, lambda: next(words), walk)
 
-    def set_inventories(self, agent_mask, inventories) -> None:
-        for agent, is_set, inventory in zip(self.world.agents, agent_mask, inventories.tolist()):
+    def set_inventories(self, agent_mask, new_inventory) -> None:
+        for agent, is_set, inventory in zip(self.world.agents, agent_mask, new_inventory.tolist()):
             if is_set:
                 agent.inventory = inventory
                 agent.gained = [old + new for old, new in zip(agent.gained, inventory)]

@@ -35,14 +35,14 @@ def record_engine(path, tmp_path, monkeypatch, device="cpu") -> tuple[Replay, di
     num_steps = len(engine["actions"])
     recorders = []
 
-    class RecordedSimulation(parity._RecordedSimulation):
+    class RecordingSimulation(parity._ReplayedSimulation):
         def _append_state(self):
             if not recorders:
                 recorders.append(Recorder(self, 1, num_steps))
             recorders[0].record_state()
             super()._append_state()
 
-    monkeypatch.setattr(parity, "_RecordedSimulation", RecordedSimulation)
+    monkeypatch.setattr(parity, "_ReplayedSimulation", RecordingSimulation)
     replay_recording(metadata, {name: engine[name] for name in INPUTS}, device=device)
     replay = Replay(
         policy="engine",

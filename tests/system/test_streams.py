@@ -1,9 +1,12 @@
 """Commands with closed, full and broken standard streams."""
 
+import os
 import subprocess
 import sys
 
 import pytest
+
+from daf.system.streams import drop_stderr_lines
 
 LOST = "error: standard output"
 FULL = f"{LOST} cannot be written (No space left on device)\n"
@@ -54,3 +57,22 @@ def test_no_file_gets_the_number_of_a_stream(tmp_path):
         timeout=60,
     )
     assert done.returncode == 0 and file.read_text() == "content"
+
+
+def test_native_lines_are_dropped_by_their_prefix(capfd):
+    with drop_stderr_lines("Warp CUDA warning: "):
+        os.write(2, b"Warp CUDA warning: no driver\nWarp CUDA error: other\n")
+    with pytest.raises(KeyError), drop_stderr_lines("Warp"):
+        os.write(2, b"kept\n")
+        raise KeyError
+    os.write(2, b"Warp after\n")
+    assert capfd.readouterr().err == "Warp CUDA error: other\nkept\nWarp after\n"
+
+
+def test_the_warning_about_a_missing_driver_depends_on_visible_gpus():
+    variables = {k: v for k, v in os.environ.items() if k != "CUDA_VISIBLE_DEVICES"}
+    command = [sys.executable, "-c", "import daf.sim"]
+    for visible in ("", "-1"):
+        environment = variables | {"CUDA_VISIBLE_DEVICES": visible}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, "")

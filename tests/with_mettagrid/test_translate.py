@@ -9,7 +9,7 @@ import torch
 from daf.__main__ import main
 from daf.config import ConfigError
 from daf.mettagrid.bundled.observations import TokensFromMettagrid
-from daf.mettagrid.translate import translate_mission, translate_rewards
+from daf.mettagrid.translate import translate_mission, try_translate_rewards
 from daf.missions import RESOURCES, load_mission
 from daf.missions.loader import build_mission
 from daf.sim.observe import FEATURES
@@ -118,7 +118,7 @@ def test_cross_check_mission_covers_all_rules():
 def test_untranslatable_rewards_are_omitted(change):
     base = {"map": ["####", "#=.#", "#@.#", "####"]}
     built = build_mission(base | change, name="chests", source="test")
-    assert translate_rewards(built) is None and translate_rewards(
+    assert try_translate_rewards(built) is None and try_translate_rewards(
         build_mission(base, name="one", source="test")
     )
 

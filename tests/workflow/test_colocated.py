@@ -31,7 +31,9 @@ def start(folder: Path, runs_per_job: int, **changes) -> subprocess.Popen:
     execution = {"device": "cpu", "runs_per_job": runs_per_job, "save_seconds": 0.2}
     config = CONFIG | changes | {"execution": execution}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    command = snakemake_command("trainings", Path("config.yaml"), "--cores", "2")
+    command = snakemake_command(
+        "trainings", Path("config.yaml"), "--cores", "2", "--printshellcmds"
+    )
     with open(folder / "output.txt", "w") as output:
         return subprocess.Popen(
             command, cwd=folder, stdout=output, stderr=output, start_new_session=True

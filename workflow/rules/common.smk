@@ -30,6 +30,7 @@ from daf.cluster.job_resources import (
     estimate_run_minutes,
 )
 from daf.plan.plan import eval_tag
+from daf.progress.events import announce_workflow_start
 from daf.provenance.hashing import HashedDict, digest, package_folder_digest
 from daf.provenance.code_hash import script_hash
 from daf.provenance.packages import package_versions
@@ -97,6 +98,7 @@ onstart:
         sys.exit(f"error: {error}")
     except OSError as error:
         sys.exit(f"error: {RESULTS} cannot be written ({describe_os_error(error)})")
+    announce_workflow_start(RESULTS, runs_to_train())
 
 
 # Without their markers, co-located jobs run again if results of their runs are removed later.
@@ -107,6 +109,19 @@ onsuccess:
 
 onerror:
     restore_output_times()
+
+
+def runs_to_train():
+    """Return policy, agent-steps and class path of the runs to train, by name."""
+    jobs = workflow.dag.needrun_jobs()
+    names = dict.fromkeys(
+        job.wildcards.run for job in jobs if "run" in job.wildcards.keys()
+    )
+    runs = {name: PLAN.find_run(name) for name in names if name in PLAN.runs}
+    return {
+        name: (PLAN.labels[name], run.training.steps, run.class_path)
+        for name, run in runs.items()
+    }
 
 
 def producible_names(name_and_suffix, planned_names):
@@ -136,33 +151,33 @@ def script_code_hash(script, *modules):
     return script_hash(workflow_folder() / "scripts" / f"{script}.py", *modules)
 
 
-def policy_pattern(batch):
+def policy_pattern(group):
     """Return the pattern of the policies that a rule evaluates.
 
-    A batch without contestants covers all contestants of no other batch.
+    A group without contestants covers all contestants of no other group.
     """
-    if batch.contestants:
-        return "|".join(map(re.escape, batch.contestants))
+    if group.contestants:
+        return "|".join(map(re.escape, group.contestants))
     excluded = "|".join(
         re.escape(policy)
-        for other_batch in PLAN.evaluation_batches()
-        for policy in other_batch.contestants
+        for other_group in PLAN.evaluation_groups()
+        for policy in other_group.contestants
     )
     return f"(?!({excluded})-e){NAME}" if excluded else NAME
 
 
 def evaluation_rules():
-    """Return (rule name, evaluation batch) for each rule.
+    """Return (rule name, evaluation group) for each rule.
 
     In a job only its own rule is defined, since thousands of rules take seconds to parse.
     """
     rules = {
-        f"evaluate{RULE_VARIANT}{number}" if number else "evaluate": batch
-        for number, batch in enumerate(PLAN.evaluation_batches())
+        f"evaluate{RULE_VARIANT}{number}" if number else "evaluate": group
+        for number, group in enumerate(PLAN.evaluation_groups())
     }
     return [
-        (rule, batch)
-        for rule, batch in rules.items()
+        (rule, group)
+        for rule, group in rules.items()
         if not IN_JOB or workflow.modifier.modify_rulename(rule) in sys.argv
     ]
 
@@ -172,26 +187,26 @@ def tagged(name):
     return f"{name}-{eval_tag(CONFIG.evaluation)}"
 
 
-def job_name(batch):
-    """Return the name of a batch's job, or the pattern of its jobs if each policy has one."""
-    return tagged(batch.job_name) if batch.one_job else "{policy}-{eval_tag}"
+def job_name(group):
+    """Return the name of a group's job, or the pattern of its jobs if each policy has one."""
+    return tagged(group.job_name) if group.one_job else "{policy}-{eval_tag}"
 
 
-def evaluation_files(batch, suffix):
+def evaluation_files(group, suffix):
     """Return the files of a job's evaluations, policy by policy."""
     folders = (
-        map(tagged, batch.contestants) if batch.one_job else ["{policy}-{eval_tag}"]
+        map(tagged, group.contestants) if group.one_job else ["{policy}-{eval_tag}"]
     )
     return [
         f"{RESULTS}/evaluations/{folder}/{mission}{suffix}"
         for folder in folders
-        for mission in batch.missions
+        for mission in group.missions
     ]
 
 
-def batch_policies(batch, wildcards):
+def group_policies(group, wildcards):
     """Return the names of the policies that a job evaluates."""
-    return batch.contestants if batch.one_job else [wildcards.policy]
+    return group.contestants if group.one_job else [wildcards.policy]
 
 
 @cache
@@ -240,10 +255,10 @@ def evaluation_params(wildcards):
     return CONFIG.evaluation.resolved() | from_name
 
 
-def missions_and_config(wildcards, batch):
-    """Return the missions of a batch and the evaluation settings."""
+def missions_and_config(wildcards, group):
+    """Return the missions of a group and the evaluation settings."""
     evaluation = EvaluationConfig.model_validate(evaluation_params(wildcards))
-    return [PLAN.missions[mission] for mission in batch.missions], evaluation
+    return [PLAN.missions[mission] for mission in group.missions], evaluation
 
 
 def is_made_by_job(weights_file):

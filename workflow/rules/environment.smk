@@ -16,7 +16,7 @@ checkpoint environment_check:
         mem_mb=3000 if GPU else 1000,
         runtime=10,
     params:
-        needed_mb=(SWEEP or PLAN).disk_needed_mb(),
+        needed_mb=(SWEEP or PLAN).estimate_total_disk_mb(),
         versions=lambda wildcards: package_versions(),
         code=lambda wildcards: script_code_hash(
             "environment_check", "daf.jobs.environment_check"

@@ -1,10 +1,21 @@
 """Weights, learning curve and metadata of one training run."""
 
+from pathlib import Path
+
 from daf.jobs.job import run_job
 from daf.jobs.supervisor import run_supervised
+from daf.plan import Run
+from daf.provenance.staleness import JobSpec
+
+
+def find_checkpoint_paths(spec: JobSpec) -> dict[str, str]:
+    """Return the checkpoints of the run, beside its weights."""
+    run = Run.model_validate(spec.parameters["run"])
+    return run.checkpoint_paths(str(Path(spec.outputs["weights"]).parent))
+
 
 with run_supervised(snakemake) as report_policy:
-    with run_job(snakemake, claim_device=True) as job:
+    with run_job(snakemake, claim_device=True, find_optional_outputs=find_checkpoint_paths) as job:
         from daf.learn.job import TrainingJob  # imports torch, after the job has its GPU
 
         training_job = TrainingJob(

@@ -31,17 +31,33 @@ class Job(Model):
     device_dependent: ClassVar[bool] = False
 
     @abstractmethod
-    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
-        """Return the path of each output that follows from the parameters, by output name.
+    def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:
+        """Return the path of each output, relative to the results folder, by output name.
 
         Args:
-            fallback_output_folder: folder of the first output in its sidecar. It gives the
-                folder if the parameters do not.
+            recorded_output_folder: folder of the first output in its sidecar, for jobs whose
+                parameters do not determine the folder.
         """
+
+    def optional_output_names(self) -> set[str]:
+        """Return the names of the outputs that a job may leave out."""
+        return set()
 
     def recorded_class_digests(self) -> Mapping[str, str | None]:
         """Return the SHA-256 of the class file, if recorded, by class path of each policy."""
         return {}
+
+
+class FixedPathsJob(Job):
+    """Parameters of a job that determine the paths of all outputs."""
+
+    @abstractmethod
+    def path_by_output_name(self) -> dict[str, str]:
+        """Return the path of each output, relative to the results folder, by output name."""
+
+    def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:
+        """Return `path_by_output_name`; the recorded folder decides nothing."""
+        return self.path_by_output_name()
 
 
 def map_class_path_to_digest(

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator
 
-from daf.audit.jobs.base import Job, map_class_paths_to_none
+from daf.audit.jobs.base import FixedPathsJob, Job, map_class_paths_to_none
 from daf.config import BenchmarkConfig, DAFSweepConfig
 from daf.config.model import Float
 from daf.missions import Mission
@@ -19,9 +19,9 @@ class ExperimentJob(Job):
     labels: dict[str, str]
     code: str
 
-    def experiment_file_path(self, output_folder: str, file_name: str) -> str:
+    def experiment_file_path(self, recorded_output_folder: str, file_name: str) -> str:
         """Return the path of a file of the experiment, relative to the results folder."""
-        kind = "comparisons" if output_folder.startswith("comparisons/") else "benchmarks"
+        kind = "comparisons" if recorded_output_folder.startswith("comparisons/") else "benchmarks"
         return f"{kind}/{self.config.name}/{file_name}"
 
     def recorded_class_digests(self) -> Mapping[str, str | None]:
@@ -36,9 +36,9 @@ class CompareJob(ExperimentJob):
     missing: list[dict[str, str]]
     teams: dict[str, Any] | None
 
-    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+    def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:
         """Return the path of each output by output name."""
-        return {"stats": self.experiment_file_path(fallback_output_folder, "stats.json")}
+        return {"stats": self.experiment_file_path(recorded_output_folder, "stats.json")}
 
 
 class ReportJob(ExperimentJob):
@@ -48,19 +48,19 @@ class ReportJob(ExperimentJob):
     command: str
     templates: str
 
-    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+    def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:
         """Return the path of each output by output name."""
-        return {"report": self.experiment_file_path(fallback_output_folder, "report.html")}
+        return {"report": self.experiment_file_path(recorded_output_folder, "report.html")}
 
 
-class MachineCheckJob(Job):
+class MachineCheckJob(FixedPathsJob):
     """Parameters of rule `environment_check`; its output describes one machine."""
 
     needed_mb: Float
     versions: dict[str, str]
     code: str
 
-    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+    def path_by_output_name(self) -> dict[str, str]:
         """Return the path of each output by output name."""
         return {"report": "environment.json"}
 
@@ -75,7 +75,7 @@ def parse_experiment_config(data: Any) -> BenchmarkConfig | DAFSweepConfig:
     return (DAFSweepConfig if is_sweep else BenchmarkConfig).parse(data, "configuration")
 
 
-class PipelineCall(Job):
+class PipelineCall(FixedPathsJob):
     """Parameters of a pipeline call, which is not a rule.
 
     Attributes:
@@ -90,11 +90,15 @@ class PipelineCall(Job):
         Annotated[BenchmarkConfig | DAFSweepConfig, BeforeValidator(parse_experiment_config)]
     ]
 
-    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+    def path_by_output_name(self) -> dict[str, str]:
         """Return the path of each output by output name."""
         files = {"result": "result.json", "events": "events.jsonl"}
         files |= {"config": "config.yaml", "snakemake": "snakemake.log"}
         return {name: f"pipelines/{self.name}/{file}" for name, file in files.items()}
+
+    def optional_output_names(self) -> set[str]:
+        """Return the names of the copied files, which may not exist."""
+        return {"config", "snakemake"}
 
     def recorded_class_digests(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""

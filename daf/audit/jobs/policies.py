@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from daf.audit.jobs.base import Job, collect_class_digests, map_class_path_to_digest
+from daf.audit.jobs.base import FixedPathsJob, collect_class_digests, map_class_path_to_digest
 from daf.config import EvaluationConfig
 from daf.config.execution import Seed
 from daf.config.model import Float
@@ -11,25 +11,31 @@ from daf.plan import PolicyInstance, Run, Team
 from daf.plan.plan import eval_tag
 
 
-class TrainJob(Job):
+class TrainJob(FixedPathsJob):
     """Parameters of rule `train`."""
 
     device_dependent = True
     run: Run
     code: str
 
-    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+    def path_by_output_name(self) -> dict[str, str]:
         """Return the path of each output by output name."""
         files = {"weights": "policy.safetensors", "policy": "policy.json"}
         files |= {"metrics": "metrics.parquet", "run": "run.json"}
-        return {name: f"runs/{self.run.name}/{file}" for name, file in files.items()}
+        folder = f"runs/{self.run.name}"
+        paths = {name: f"{folder}/{file}" for name, file in files.items()}
+        return paths | self.run.checkpoint_paths(folder)
+
+    def optional_output_names(self) -> set[str]:
+        """Return the names of the checkpoints, if the run may stop before them."""
+        return set(self.run.checkpoint_paths("")) if self.run.training.stop_when else set()
 
     def recorded_class_digests(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
         return map_class_path_to_digest(self.run, self.run.class_digest)
 
 
-class EvaluateJob(Job):
+class EvaluateJob(FixedPathsJob):
     """Parameters of rule `evaluate`."""
 
     device_dependent = True
@@ -39,7 +45,7 @@ class EvaluateJob(Job):
     evaluation: EvaluationConfig
     code: str
 
-    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+    def path_by_output_name(self) -> dict[str, str]:
         """Return the path of each output by output name."""
         stem = f"evaluations/{self.policy.name}-{eval_tag(self.evaluation)}/{self.mission.name}"
         return {"episodes": f"{stem}.parquet", "replay": f"{stem}.replay.json"}
@@ -55,7 +61,7 @@ class EvaluateJob(Job):
         return [*self.trained_on, *of_members]
 
 
-class DeployJob(Job):
+class DeployJob(FixedPathsJob):
     """Parameters of rule `deploy`."""
 
     recomputable = True
@@ -67,7 +73,7 @@ class DeployJob(Job):
     confidence: Float
     code: str
 
-    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+    def path_by_output_name(self) -> dict[str, str]:
         """Return the path of each output by output name."""
         return {"package": f"deployments/{self.policy.name}.zip"}
 

@@ -16,9 +16,9 @@ class SweepJob(Job):
     sweep: DAFSweepConfig
     code: str
 
-    def sweep_file_path(self, output_folder: str, file_name: str) -> str:
+    def sweep_file_path(self, recorded_output_folder: str, file_name: str) -> str:
         """Return the path of a file of the sweep, relative to the results folder."""
-        return f"{derive_sweep_folder(output_folder)}/{file_name}"
+        return f"{derive_sweep_folder(recorded_output_folder)}/{file_name}"
 
     def recorded_class_digests(self) -> Mapping[str, str | None]:
         """Return the class digests of the policies."""
@@ -31,11 +31,11 @@ class ProposeJob(SweepJob):
     search: str
     rounds: list[list[dict[str, Any]]] = Field(min_length=1)
 
-    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+    def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:
         """Return the path of each output by output name."""
         return {
             "trials": self.sweep_file_path(
-                fallback_output_folder, f"rounds/{len(self.rounds)}.json"
+                recorded_output_folder, f"rounds/{len(self.rounds)}.json"
             )
         }
 
@@ -46,12 +46,12 @@ class TrialRankingJob(SweepJob):
     search: str
     rounds: list[list[dict[str, Any]]] = Field(min_length=1)
 
-    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+    def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:
         """Return the path of each output by output name."""
         files = {"trials": "trials.parquet", "rounds": "rounds.parquet"}
         files |= {"finalists": "finalists.json"}
         return {
-            name: self.sweep_file_path(fallback_output_folder, file) for name, file in files.items()
+            name: self.sweep_file_path(recorded_output_folder, file) for name, file in files.items()
         }
 
 
@@ -60,12 +60,12 @@ class ConcludeJob(SweepJob):
 
     confirmed: list[dict[str, Any]]
 
-    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+    def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:
         """Return the path of each output by output name."""
         files = {"search": "search.json", "config": "best_config.yaml"}
         files |= {"weights": "policy.safetensors"}
         return {
-            name: self.sweep_file_path(fallback_output_folder, file) for name, file in files.items()
+            name: self.sweep_file_path(recorded_output_folder, file) for name, file in files.items()
         }
 
 
@@ -75,9 +75,9 @@ class SweepReportJob(SweepJob):
     command: str
     templates: str
 
-    def expected_path_by_output_name(self, fallback_output_folder: str) -> dict[str, str]:
+    def expected_path_by_output_name(self, recorded_output_folder: str) -> dict[str, str]:
         """Return the path of each output by output name."""
-        return {"report": self.sweep_file_path(fallback_output_folder, "report.html")}
+        return {"report": self.sweep_file_path(recorded_output_folder, "report.html")}
 
 
 def derive_sweep_folder(output_folder: str) -> str:

@@ -79,22 +79,22 @@ def dilate_board_row(board: Board, row: int) -> wp.int64:
 
 
 @wp.func
-def approach_cells(targets: Board, row: int, move_mask: int) -> wp.int64:
-    """Return the cells of a row from which one of the moves leads into a cell of the board.
+def approach_cells_in_row(targets: Board, row: int, allowed_move_mask: int) -> wp.int64:
+    """Return the cells of a row from which an allowed move leads into a target cell.
 
     Args:
         targets: int64 [SIDE], cells to enter.
         row: row of the result.
-        move_mask: set of moves.
+        allowed_move_mask: set of moves that may enter a target.
     """
     cells = wp.int64(0)
-    if move_mask & NORTH:
+    if allowed_move_mask & NORTH:
         cells |= row_bits(targets, row - 1)
-    if move_mask & SOUTH:
+    if allowed_move_mask & SOUTH:
         cells |= row_bits(targets, row + 1)
-    if move_mask & WEST:
+    if allowed_move_mask & WEST:
         cells |= shift_columns(targets[row], 1)
-    if move_mask & EAST:
+    if allowed_move_mask & EAST:
         cells |= shift_columns(targets[row], -1)
     return cells
 

@@ -107,9 +107,7 @@ def choose_goal(
                 strategy, window, view, cells_around_assemblers, other_agent_cells
             ):
                 goal.activity = WAIT
-        elif is_useless_at_assembler(
-            strategy, window, view, cells_around_assemblers, other_agent_cells
-        ):
+        elif blocks_assembler(strategy, window, view, cells_around_assemblers, other_agent_cells):
             goal.activity = WAIT
         if goal.activity == WAIT:
             goal.target_kinds = 0
@@ -199,14 +197,14 @@ def should_yield_assembler(
 
 
 @wp.func
-def is_useless_at_assembler(
+def blocks_assembler(
     strategy: Strategy,
     window: Window,
     view: Planes,
     cells_around_assemblers: Board,
     other_agent_cells: Board,
 ) -> bool:
-    """Check whether the agent blocks the assembler.
+    """Check whether the agent blocks the assembler for a useful agent.
 
     It does if enough agents are around the assembler, they lack a resource together, and this agent
     carries nothing of it.

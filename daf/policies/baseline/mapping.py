@@ -156,7 +156,7 @@ def update_map(
     """
     # displacement by the last action
     rows, columns = int(0), int(0)
-    move = possible_last_move(window, view, maps_before[BLOCKED])
+    move = read_last_unblocked_move(window, view, maps_before[BLOCKED])
     if move != NO_MOVE:
         rows, columns = row_change(move), column_change(move)
         has_paid = (
@@ -190,8 +190,8 @@ def find_kinds_on_map_mask(maps: Boards) -> int:
 
 
 @wp.func
-def possible_last_move(window: Window, view: Planes, blocked_before: Board) -> int:
-    """Return the last action if it was a move to a cell that was not blocked; else NO_MOVE."""
+def read_last_unblocked_move(window: Window, view: Planes, blocked_before: Board) -> int:
+    """Return the last action if it was a move to an unblocked cell; else NO_MOVE."""
     move = wp.min(agent_cell_value(window, view, ARGUMENT), 3)
     if agent_cell_value(window, view, VERB) != MOVE or is_set(
         blocked_before, row_change(move), column_change(move)

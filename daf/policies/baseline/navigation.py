@@ -8,7 +8,7 @@ from daf.policies.baseline.bitboard import (
     SIDE,
     Board,
     Boards,
-    approach_cells,
+    approach_cells_in_row,
     column_change,
     dilate_board_row,
     in_mask,
@@ -87,7 +87,7 @@ def write_passable_cells(
                 strategy.heart_chests & kinds_on_map_mask, kind
             ):
                 for row in range(SIDE):
-                    passable_out[row] |= approach_cells(
+                    passable_out[row] |= approach_cells_in_row(
                         maps[FIRST_KIND + kind], row, strategy.moves[kind]
                     )
     # all cells but reserved cells, obstacles and adjacent agents
@@ -116,8 +116,8 @@ def write_explore_or_wait_cells(
 
 
 @wp.func
-def count_agents_around_target(other_agent_cells: Board, move: int) -> int:
-    """Count the other agents around the cell that a move leads to."""
+def count_agents_around_destination(other_agent_cells: Board, move: int) -> int:
+    """Count the other agents around the destination of a move."""
     count = int(0)
     for i in range(9):
         row, column = row_change(move) + i // 3 - 1, column_change(move) + i % 3 - 1

@@ -19,7 +19,7 @@ import warp as wp
 
 from daf.policies.baseline.bitboard import (
     SIDE,
-    approach_cells,
+    approach_cells_in_row,
     column_change,
     find_agent_moves_onto,
     in_mask,
@@ -42,7 +42,7 @@ from daf.policies.baseline.mapping import (
     update_map,
 )
 from daf.policies.baseline.navigation import (
-    count_agents_around_target,
+    count_agents_around_destination,
     pick_random_move,
     write_cells_around_assemblers,
     write_explore_or_wait_cells,
@@ -232,7 +232,7 @@ def act_kernel(
         if is_target_kind(strategy, goal, kind):
             write_target_stations(strategy, goal, boards, kind, targets)
             for row in range(SIDE):
-                goals[row] |= approach_cells(targets, row, strategy.moves[kind])
+                goals[row] |= approach_cells_in_row(targets, row, strategy.moves[kind])
             adjacent = find_agent_moves_onto(targets)
             arrived |= adjacent & strategy.moves[kind]
             for move in range(4):
@@ -266,7 +266,7 @@ def act_kernel(
         noop = True
     if is_set(boards[COOLING], row_change(direction), column_change(direction)):
         noop = True
-    lacks_team = 1 + count_agents_around_target(agents, direction) < team_size[direction]
+    lacks_team = 1 + count_agents_around_destination(agents, direction) < team_size[direction]
     wait_steps = int(wait_steps_before[n])
     if lacks_team and wait_steps < MAX_WAIT_STEPS:
         noop = True

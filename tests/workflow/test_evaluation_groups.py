@@ -1,4 +1,4 @@
-"""Evaluation batches, compared with the same evaluations in separate jobs."""
+"""Evaluation groups with one job, compared with the same evaluations in separate jobs."""
 
 import shutil
 import subprocess
@@ -31,7 +31,8 @@ def evaluate(
     execution = {"device": "cpu", "policies_per_job": policies_per_job}
     config = CONFIG | changes | {"execution": execution}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
-    command = snakemake_command("evaluations", Path("config.yaml"), "--cores", "2", *options)
+    options = ("--cores", "2", "--printshellcmds", *options)
+    command = snakemake_command("evaluations", Path("config.yaml"), *options)
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     output = done.stdout + done.stderr
     assert bool(done.returncode) == fails, output
@@ -49,7 +50,7 @@ def alone(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory) -> Path:
-    """Results of a batch of 3 policies and 1 separate policy."""
+    """Results of 3 policies that share a job and 1 separate policy."""
     folder = tmp_path_factory.mktemp("shared")
     assert evaluate(folder, 3) == ["evaluate", "evaluate_variant_1", "train", "train"]
     return folder
@@ -68,7 +69,7 @@ def test_outputs_and_sidecars_equal_those_of_separate_jobs(alone, shared):
     assert evaluate(shared, 3, "--dry-run") == []
 
 
-def test_audit_verifies_batched_evaluations(folder):
+def test_audit_verifies_evaluations_of_shared_jobs(folder):
     result = audit(
         folder / "results", AuditConfig(share=1, retrain="all"), print_line=lambda line: None
     )

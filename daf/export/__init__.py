@@ -1,0 +1,1 @@
+"""Exporters: results as figures, tables, videos, and logs of other tools."""

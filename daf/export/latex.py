@@ -1,0 +1,225 @@
+"""Export of the tables of estimates and comparisons as LaTeX, in the style of `booktabs`."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from daf.config import ConfigError, load_json
+from daf.export.invalid_results import ReportProblem, name_invalid_result
+from daf.export.names import printable_line, unique_file_names
+from daf.export.report_charts import EXPERIMENT_FOLDERS
+from daf.files.safe_write import make_folder_within
+from daf.files.text_files import write_text
+from daf.report.tables import order_policies
+from daf.stats import format_score
+from daf.stats.analyse import Statistics
+from daf.stats.family import BETTER, WORSE
+
+ESCAPES = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "$": r"\$",
+    "&": r"\&",
+    "#": r"\#",
+    "%": r"\%",
+    "_": r"\_",
+    "^": r"\textasciicircum{}",
+    "~": r"\textasciitilde{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "-": "{-}",  # two of them are no dash
+    "`": r"\textasciigrave{}",
+    "'": r"\textquotesingle{}",
+    "−": r"\ensuremath{-}",
+}
+DASH = "--"
+OUTCOMES = {BETTER: "higher", WORSE: "lower"}
+"""Verdict on the first policy of a pair; other outcomes are words of their own."""
+
+
+class LatexTable(NamedTuple):
+    """Table of LaTeX cells.
+
+    Attributes:
+        name: name of the file and of the label.
+        caption: caption.
+        alignment: "l" or "r" of each column.
+        header: heading of each column.
+        rows: cells of each row.
+    """
+
+    name: str
+    caption: str
+    alignment: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def export_latex(
+    results_dir: str | Path, folder: str | Path, report_problem: ReportProblem = None
+) -> list[Path]:
+    r"""Write the estimates and comparisons of every experiment as `booktabs` tables.
+
+    The files of an experiment are in the folder that has its path in the results folder, such as
+    `FOLDER/benchmarks/NAME/estimates.tex`. A document reads them with `\input`.
+
+    Args:
+        results_dir: results folder.
+        folder: folder of the tables; made if it is missing.
+        report_problem: receives one line for each experiment that is left out.
+
+    Returns:
+        paths of the files.
+
+    Raises:
+        ConfigError: no statistics, or an invalid file and no `report_problem`; one line.
+        OSError: a file cannot be written.
+    """
+    stats_files = [
+        file
+        for kind in EXPERIMENT_FOLDERS
+        for file in sorted(Path(results_dir).glob(f"{kind}/*/stats.json"))
+    ]
+    if not stats_files:
+        raise ConfigError(
+            f"{results_dir}: no stats.json; expected a results folder with a finished benchmark "
+            "or comparison"
+        )
+    paths = []
+    for stats_file in stats_files:
+        with name_invalid_result(stats_file, report_problem):
+            tables = list(build_latex_tables(load_json(stats_file)))
+            experiment = stats_file.parent
+            target = Path(folder, experiment.parent.name, experiment.name)
+            make_folder_within(target, folder)
+            for name, table in zip(unique_file_names(table.name for table in tables), tables):
+                [label] = unique_file_names([f"{experiment.name}-{name}"])
+                write_text(target / f"{name}.tex", format_latex_table(table, label))
+                paths.append(target / f"{name}.tex")
+    return paths
+
+
+def build_latex_tables(stats: Statistics) -> Iterator[LatexTable]:
+    """Yield the table of estimates, and the comparisons over all missions and on each one."""
+    yield _estimates_table(stats)
+    parts = []
+    if len(stats["overall_missions"]) > 1:
+        parts.append(("overall", "over all missions", stats["comparisons_overall"]))
+    for mission in stats["missions"]:
+        pairs = [pair for pair in stats["comparisons"] if pair["mission"] == mission]
+        parts.append((mission, f"on {escape_latex(mission)}", pairs))
+    for name, scope, pairs in parts:
+        if pairs:
+            yield _comparisons_table(stats, f"comparisons_{name}", scope, pairs)
+
+
+def format_latex_table(table: LatexTable, label: str) -> str:
+    """Return the text of a table environment."""
+    lines = [
+        r"% Needs \usepackage{booktabs}; symbols need \usepackage{textcomp} before LaTeX of 2020.",
+        r"\begin{table}",
+        r"  \centering\small",
+        f"  \\caption{{{table.caption}}}",
+        r"  \smallskip",
+        f"  \\label{{tab:{label.replace('_', '-')}}}",
+        f"  \\begin{{tabular}}{{@{{}}{table.alignment}@{{}}}}",
+        r"    \toprule",
+        _format_row(table.header),
+        r"    \midrule",
+        *map(_format_row, table.rows),
+        r"    \bottomrule",
+        r"  \end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def escape_latex(text: str) -> str:
+    """Return a text of one line, with the special characters of LaTeX escaped."""
+    return "".join(ESCAPES.get(character, character) for character in printable_line(text))
+
+
+def _format_row(cells: Sequence[str]) -> str:
+    return f"    {' & '.join(cells)} \\\\"
+
+
+def _estimates_table(stats: Statistics) -> LatexTable:
+    """Return the mean of each policy, above its interval, over all missions and on each."""
+    has_overall = len(stats["overall_missions"]) > 1
+    missions = [*([None] if has_overall else []), *stats["missions"]]
+    items = [*stats["overall"], *stats["estimates"]]
+    estimates = {(item["policy"], item["mission"]): item for item in items}
+    best = {
+        mission: stats["mission_verdicts"][mission]["best_policies"]
+        for mission in missions[has_overall:]
+    }
+    best[None] = stats["best_policies"]
+    rows = []
+    for policy in order_policies(stats):
+        cells = [estimates.get((policy, mission)) for mission in missions]
+        known = next(cell for cell in cells if cell is not None)
+        units = known["unit"].replace("_", " ").replace("training ", "")
+        units = f"{known['n_units']} {units}{'s' if known['n_units'] != 1 else ''}"
+        means = [
+            DASH if cell is None else _number(cell["mean"], policy in best[mission])
+            for mission, cell in zip(missions, cells)
+        ]
+        intervals = ["" if cell is None else _small(_interval(cell)) for cell in cells]
+        rows.append([escape_latex(policy), *means, escape_latex(units)])
+        rows.append(["", *intervals, ""])
+    header = [escape_latex(mission or "overall") for mission in missions]
+    caption = f"Mean scores ({escape_latex(stats['score_unit'])}) with {_level(stats)} intervals "
+    caption += "over the units: training seeds of a method, or episodes of fixed weights. "
+    caption += "Bold: highest mean of a column."
+    alignment = "l" + "c" * len(missions) + "l"
+    return LatexTable("estimates", caption, alignment, ["Policy", *header, "Units"], rows)
+
+
+def _comparisons_table(
+    stats: Statistics, name: str, scope: str, pairs: Sequence[dict[str, Any]]
+) -> LatexTable:
+    """Return difference, interval, p-value and verdict of each pair."""
+    rows = [
+        [
+            escape_latex(pair["a"]),
+            escape_latex(pair["b"]),
+            _number(pair["difference"]),
+            _interval(pair),
+            _p_value(pair["p_holm"]),
+            escape_latex(str(OUTCOMES.get(pair["outcome"], pair["outcome"]))),
+        ]
+        for pair in pairs
+    ]
+    caption = f"Differences of mean scores ({escape_latex(stats['score_unit'])}) {scope}: first "
+    caption += f"policy minus second, {_level(stats)} interval of a single comparison, p-value "
+    caption += "with Holm's correction, and verdict on the first policy."
+    header = ["First", "Second", "Difference", "Interval", "Holm $p$", "First is"]
+    return LatexTable(name, caption, "llrrrl", header, rows)
+
+
+def _interval(item: dict[str, Any]) -> str:
+    if item["low"] is None:
+        return DASH
+    return f"[{_number(item['low'])}, {_number(item['high'])}]"
+
+
+def _small(cell: str) -> str:
+    return f"{{\\scriptsize {cell}}}"
+
+
+def _number(value: float, is_strong: bool = False) -> str:
+    text = format_score(value).replace("−", "-")
+    return f"$\\mathbf{{{text}}}$" if is_strong else f"${text}$"
+
+
+def _p_value(p: float | None) -> str:
+    if p is None:
+        return DASH
+    return "$< 0.001$" if p < 0.001 else f"${p:.3f}$"
+
+
+def _level(stats: Statistics) -> str:
+    return f"{100 * stats['confidence']:g}\\,\\%"

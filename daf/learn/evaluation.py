@@ -1,0 +1,89 @@
+"""Evaluation during training: episodes of the current policy in worlds of its own."""
+
+import math
+
+import torch
+
+from daf.learn.milestones import eval_columns
+from daf.plan import Run
+from daf.policies.chance import mix_seeds, uniform
+from daf.policies.trainable import TrainablePolicy, sample_actions
+from daf.policies.user_code import guard_process_state
+from daf.provenance.hashing import digest
+from daf.sim.simulation import Simulation
+
+POLICY_STREAM = 0x74657374
+WORLD_SEED_BIT = 2**31
+"""Bit of the world seeds of these evaluations; a simulation derives seeds of 31 bits."""
+
+
+class TrainingEvaluator:
+    """Evaluation of a policy in training, which changes nothing that training depends on.
+
+    All evaluations of a run play the same worlds. Neither its training nor the final evaluation
+    plays one of them, since their world seeds have 31 bits.
+
+    Args:
+        run: training run with `evaluate_every`.
+        policy: network in training.
+        device: "cpu" or "cuda".
+
+    Attributes:
+        world_seeds: per mission int64 [E], seeds of the episodes.
+    """
+
+    def __init__(self, run: Run, policy: TrainablePolicy, device: str):
+        self.policy = policy
+        self._greedy = run.training.evaluate_greedy
+        self._class_path = run.class_path
+        self._simulations = [
+            Simulation(mission, run.training.evaluate_episodes, device, seed=seed)
+            for mission, seed in zip(run.missions, _simulation_seeds(run))
+        ]
+        self.world_seeds = [sim.state.world_seed | WORLD_SEED_BIT for sim in self._simulations]
+
+    def evaluate(self) -> dict[str, float]:
+        """Play all episodes and return their mean scores.
+
+        Returns:
+            eval_score: mean over the missions of their mean scores;
+            eval_score/MISSION: mean score of each mission;
+            eval_standard_error: standard error of eval_score, over the episodes.
+        """
+        scores = []
+        with guard_process_state(self._class_path, runs_foreign_code=False):
+            for simulation, world_seeds in zip(self._simulations, self.world_seeds):
+                scores.append(self._play_episodes(simulation, world_seeds).double().cpu())
+        means = [mission_scores.mean().item() for mission_scores in scores]
+        variances = [mission_scores.var().item() / len(mission_scores) for mission_scores in scores]
+        return dict(
+            zip(
+                eval_columns(tuple(simulation.mission for simulation in self._simulations)),
+                [sum(means) / len(means), *means, math.sqrt(sum(variances)) / len(variances)],
+            )
+        )
+
+    @torch.no_grad()
+    def _play_episodes(self, simulation: Simulation, world_seeds: torch.Tensor) -> torch.Tensor:
+        """Return the scores of one episode per world, int32 [E]."""
+        policy = self.policy
+        simulation.reset(world_seeds=world_seeds)
+        row_seeds = mix_seeds(world_seeds, simulation.num_agents, POLICY_STREAM)
+        state = policy.initial_recurrent_state(len(row_seeds))
+        no_starts = torch.zeros(1, len(row_seeds), dtype=torch.bool, device=row_seeds.device)
+        for step in range(simulation.mission.max_steps):
+            observations = simulation.observations.flatten(0, 1)[:, : policy.num_tokens]
+            logits, _, state = policy(observations[None].clone(), state, no_starts)
+            if self._greedy:
+                actions = logits[0].argmax(-1)
+            else:
+                actions = sample_actions(logits[0], uniform(row_seeds, step))
+            simulation.step(actions.view(-1, simulation.num_agents))
+        return simulation.score()
+
+
+def _simulation_seeds(run: Run) -> list[int]:
+    """Return one simulation seed of 60 bits per mission."""
+    names = [mission.name for mission in run.missions]
+    words = [digest(["evaluation during training", run.training_seed, name]) for name in names]
+    return [int(word[:15], 16) for word in words]

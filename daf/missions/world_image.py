@@ -1,0 +1,270 @@
+"""Pictures of a world with the glyphs and colors of the report's replay viewer; needs Pillow."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from daf.missions.cells import WALL as WALL_CONTENT
+from daf.missions.inventory import inventory_limits
+from daf.missions.mission import Mission
+from daf.missions.stations import RESOURCES, Chest
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+CELL_PIXELS = 24
+OVERSAMPLING = 3
+MIN_SYMBOL_PIXELS, MIN_NUMBER_PIXELS, MIN_BADGE_PIXELS = 9, 12, 20
+"""Smallest cells that show the symbols of stations, the numbers of agents, and badges."""
+
+FLOOR, WALL, INK, SOFT, PAGE = "#eceef0", "#4b535c", "#1b1f24", "#566069", "#fdfdfc"
+ACCENT, CROSS, HEART, LETTER = "#0a6078", "#a3450b", "#d1274b", "#111111"
+AGENT_COLORS = (
+    "#0064a8",
+    "#c04e00",
+    "#007a58",
+    "#a3427f",
+    "#7d6200",
+    "#3b83b8",
+    "#4a4f57",
+    "#7253b5",
+)
+STATION_COLORS = (
+    "#77aadd",
+    "#ee8866",
+    "#eedd88",
+    "#44bb99",
+    "#ffaabb",
+    "#bbcc33",
+    "#99ddff",
+    "#dddddd",
+)
+PALE_OPACITY = 0.4
+"""Opacity of a station that is cooling down, clipped or used up."""
+
+DIRECTIONS = ((-1, 0), (1, 0), (0, -1), (0, 1))
+"""Row and column step of the orientations N, S, W, E."""
+
+
+class WorldSnapshot(NamedTuple):
+    """State of a world at one step, with A agents, S stations in reading order, and R resources.
+
+    Attributes:
+        step: number of steps since the reset.
+        position: float [A, 2], row and column of the agents.
+        orientation: int [A], 0 N, 1 S, 2 W, 3 E.
+        inventory: int [A, R], amounts carried.
+        cooldown_end: int [S], step at which the cooldown ends.
+        uses: int [S], number of uses.
+        stock: int [S], amount in a chest.
+        repair: int [S], index of the repair recipe, -1 if not clipped.
+    """
+
+    step: int
+    position: np.ndarray
+    orientation: np.ndarray
+    inventory: np.ndarray
+    cooldown_end: np.ndarray
+    uses: np.ndarray
+    stock: np.ndarray
+    repair: np.ndarray
+
+
+class _Station(NamedTuple):
+    """Station on the map: place, look, and maximum number of uses (0: no maximum)."""
+
+    row: int
+    column: int
+    symbol: str
+    color: str
+    max_uses: int
+    is_chest: bool
+
+
+class WorldPainter:
+    """Painter of the states of one world, with floor and walls drawn once.
+
+    Args:
+        mission: mission of the world.
+        map_rows: [H] strings of W characters, the map of the world.
+        cell_pixels: side of a cell, in pixels.
+        is_cropped: omit the outer walls, as the replay viewer does.
+    """
+
+    def __init__(
+        self,
+        mission: Mission,
+        map_rows: Sequence[str],
+        cell_pixels: int = CELL_PIXELS,
+        is_cropped: bool = False,
+    ):
+        from PIL import Image, ImageDraw
+
+        self._cell_pixels = cell_pixels
+        self._unit = unit = cell_pixels * OVERSAMPLING
+        limits = {
+            name: limit.limit for limit in inventory_limits(mission) for name in limit.resources
+        }
+        self._energy_capacity = limits["energy"] or 1
+        self._stations = _find_stations(mission, map_rows)
+        top, left, bottom, right = (
+            _bounds_within_outer_walls(mission, map_rows)
+            if is_cropped
+            else (0, 0, len(map_rows), len(map_rows[0]))
+        )
+        self._top, self._left = top, left
+        self._background = Image.new("RGB", ((right - left) * unit, (bottom - top) * unit), FLOOR)
+        draw = ImageDraw.Draw(self._background)
+        for row, line in enumerate(map_rows):
+            for column, symbol in enumerate(line):
+                if mission.legend[symbol] == WALL_CONTENT:
+                    x, y = (column - left) * unit, (row - top) * unit
+                    draw.rectangle((x, y, x + unit - 1, y + unit - 1), fill=WALL)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the pictures, in pixels."""
+        width, height = self._background.size
+        return width // OVERSAMPLING, height // OVERSAMPLING
+
+    def paint(self, snapshot: WorldSnapshot) -> "Image":
+        """Return the picture of a state."""
+        from PIL import ImageDraw
+
+        image = self._background.copy()
+        self._draw = ImageDraw.Draw(image)
+        for station, entry in enumerate(self._stations):
+            self._paint_station(entry, station, snapshot)
+        for agent in range(len(snapshot.position)):
+            self._paint_agent(agent, snapshot)
+        return image.reduce(OVERSAMPLING)
+
+    def _paint_station(self, station: _Station, index: int, snapshot: WorldSnapshot) -> None:
+        cooldown = int(snapshot.cooldown_end[index]) - snapshot.step
+        is_clipped = snapshot.repair[index] >= 0
+        is_used_up = station.max_uses > 0 and snapshot.uses[index] >= station.max_uses
+        x, y = station.column - self._left, station.row - self._top
+        color = station.color
+        if is_pale := cooldown > 0 or is_clipped or is_used_up:
+            color = mix_colors(color, FLOOR, PALE_OPACITY)
+        self._rounded_box(x + 0.05, y + 0.05, x + 0.95, y + 0.95, 0.16, fill=color)
+        if is_clipped or is_used_up:
+            self._line([(x + 0.09, y + 0.91), (x + 0.91, y + 0.09)], 0.08, CROSS)
+        if is_clipped:
+            self._line([(x + 0.09, y + 0.09), (x + 0.91, y + 0.91)], 0.08, CROSS)
+        if self._cell_pixels > MIN_SYMBOL_PIXELS:
+            letter = INK if is_pale else LETTER
+            self._text(station.symbol, x + 0.5, y + 0.5, 0.56, letter)
+        number = snapshot.stock[index] if station.is_chest else cooldown if cooldown > 0 else None
+        if number is not None and self._cell_pixels > MIN_BADGE_PIXELS:
+            self._badge(str(number), x + 0.78, y + 0.8)
+
+    def _paint_agent(self, agent: int, snapshot: WorldSnapshot) -> None:
+        row, column = snapshot.position[agent]
+        x, y = column + 0.5 - self._left, row + 0.5 - self._top
+        color = AGENT_COLORS[agent % len(AGENT_COLORS)]
+        # disk with a tip in the direction of the agent
+        down, right = DIRECTIONS[int(snapshot.orientation[agent])]
+        self._ellipse(x, y, 0.34, fill=color)
+        corners = ((0.48, 0.0), (0.298, 0.163), (0.298, -0.163))
+        tip = [(x + a * right - b * down, y + a * down + b * right) for a, b in corners]
+        self._draw.polygon(self._scaled(tip), fill=color)
+        # ring of the energy
+        inventory = snapshot.inventory[agent]
+        share = min(inventory[RESOURCES.index("energy")] / self._energy_capacity, 1.0)
+        box = self._scaled([(x - 0.43, y - 0.43), (x + 0.43, y + 0.43)])
+        self._draw.arc(box, -90, 360 * share - 90, fill=INK, width=round(0.06 * self._unit))
+        if self._cell_pixels > MIN_NUMBER_PIXELS:
+            self._text(str(agent), x, y + 0.01, 0.36, PAGE)
+        heart, energy = RESOURCES.index("heart"), RESOURCES.index("energy")
+        if inventory[heart]:
+            outline = _heart_outline(x + 0.3, y - 0.32)
+            self._line([*outline, outline[0]], 0.06, PAGE)
+            self._draw.polygon(self._scaled(outline), fill=HEART)
+        elif inventory.sum() > inventory[energy] and self._cell_pixels > MIN_NUMBER_PIXELS:
+            self._rounded_box(x + 0.175, y - 0.465, x + 0.445, y - 0.195, 0.05, fill=INK)
+            self._rounded_box(x + 0.225, y - 0.415, x + 0.395, y - 0.245, 0.02, fill=PAGE)
+
+    def _badge(self, number: str, x: float, y: float) -> None:
+        half = 0.1 + 0.08 * len(number)
+        self._rounded_box(x - half, y - 0.17, x + half, y + 0.17, 0.1, fill=PAGE)
+        self._text(number, x, y + 0.01, 0.28, INK)
+
+    def _scaled(self, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+        return [(x * self._unit, y * self._unit) for x, y in points]
+
+    def _rounded_box(
+        self, left: float, top: float, right: float, bottom: float, radius: float, fill: str
+    ) -> None:
+        box = self._scaled([(left, top), (right, bottom)])
+        self._draw.rounded_rectangle(box, radius * self._unit, fill=fill)
+
+    def _ellipse(self, x: float, y: float, radius: float, fill: str) -> None:
+        box = self._scaled([(x - radius, y - radius), (x + radius, y + radius)])
+        self._draw.ellipse(box, fill=fill)
+
+    def _line(self, points: Sequence[tuple[float, float]], width: float, fill: str) -> None:
+        self._draw.line(self._scaled(points), fill=fill, width=round(width * self._unit))
+
+    def _text(self, text: str, x: float, y: float, size: float, fill: str) -> None:
+        from PIL import ImageFont
+
+        font = ImageFont.load_default(size * self._unit)
+        place = (x * self._unit, y * self._unit)
+        # The font of Pillow has no bold face; a thin stroke replaces it.
+        stroke = 0.012 * self._unit
+        self._draw.text(
+            place, text, fill=fill, font=font, anchor="mm", stroke_width=stroke, stroke_fill=fill
+        )
+
+
+def mix_colors(first: str, second: str, share: float) -> str:
+    """Return the color #rrggbb with a share of the first color and the rest of the second."""
+    pairs = zip(bytes.fromhex(first[1:]), bytes.fromhex(second[1:]))
+    return "#" + bytes(round(share * a + (1 - share) * b) for a, b in pairs).hex()
+
+
+def _find_stations(mission: Mission, map_rows: Sequence[str]) -> list[_Station]:
+    """Return the stations of a map in reading order, colored by the order of their names."""
+    cells = [
+        (row, column, symbol, mission.legend[symbol])
+        for row, line in enumerate(map_rows)
+        for column, symbol in enumerate(line)
+        if mission.legend[symbol] in mission.stations
+    ]
+    symbols = [symbol for _, symbol in sorted({(name, symbol) for *_, symbol, name in cells})]
+    stations = []
+    for row, column, symbol, name in cells:
+        station = mission.stations[name]
+        color = STATION_COLORS[symbols.index(symbol) % len(STATION_COLORS)]
+        is_chest = isinstance(station, Chest)
+        max_uses = 0 if isinstance(station, Chest) else station.max_uses
+        stations.append(_Station(row, column, symbol, color, max_uses, is_chest))
+    return stations
+
+
+def _bounds_within_outer_walls(
+    mission: Mission, map_rows: Sequence[str]
+) -> tuple[int, int, int, int]:
+    """Return first row and column, and ends of rows and columns, with 1 cell of the outer walls."""
+    inner = np.array(
+        [[mission.legend[symbol] != WALL_CONTENT for symbol in line] for line in map_rows]
+    )
+    rows, columns = np.flatnonzero(inner.any(axis=1)), np.flatnonzero(inner.any(axis=0))
+    height, width = inner.shape
+    return (
+        max(int(rows[0]) - 1, 0),
+        max(int(columns[0]) - 1, 0),
+        min(int(rows[-1]) + 2, height),
+        min(int(columns[-1]) + 2, width),
+    )
+
+
+def _heart_outline(x: float, y: float) -> list[tuple[float, float]]:
+    """Return the outline of a heart around a point: two cubic Bezier curves, as in the viewer."""
+    t = np.linspace(0, 1, 16)[:, None]
+    weights = np.hstack([(1 - t) ** 3, 3 * t * (1 - t) ** 2, 3 * t**2 * (1 - t), t**3])
+    left = weights @ np.array([(0, 0.2), (-0.4, -0.06), (-0.14, -0.3), (0, -0.1)])
+    right = left[::-1] * (-1, 1)
+    return [(x + a, y + b) for a, b in np.vstack([left, right[1:]]).tolist()]

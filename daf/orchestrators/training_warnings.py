@@ -1,0 +1,40 @@
+"""Warnings of a pipeline about training runs that succeeded without learning anything."""
+
+from pathlib import Path
+
+from daf.config import ConfigError
+from daf.files.parquet import load_table
+from daf.jobs.never_scored import format_never_scored, has_never_scored
+from daf.plan import Plan
+from daf.stats import abbreviate_name_list
+
+MAX_WARNINGS = 3
+"""Maximum number of policies with a warning each; more of them share one."""
+
+
+def find_training_warnings(plan: Plan) -> list[str]:
+    """Return one line per trained policy that never scored in some of its training runs.
+
+    Args:
+        plan: plan of a pipeline, with the runs that are not missing.
+    """
+    results_by_label: dict[str, list[bool]] = {}
+    warnings = []
+    for run in plan.available_runs():
+        metrics_file = Path(plan.run_json_path(run)).with_name("metrics.parquet")
+        if not metrics_file.is_file():
+            continue
+        try:
+            scores = load_table(metrics_file, ["score"])["score"]
+        except ConfigError as error:
+            warnings.append(str(error))
+            continue
+        results_by_label.setdefault(plan.labels[run], []).append(has_never_scored(scores))
+    labels = [
+        label if all(results) else f"{label} ({sum(results)} of {len(results)} runs)"
+        for label, results in results_by_label.items()
+        if any(results)
+    ]
+    if len(labels) > MAX_WARNINGS:
+        labels = [abbreviate_name_list(labels)]
+    return warnings + list(map(format_never_scored, labels))

@@ -1,0 +1,96 @@
+"""Repeated reading of live metrics: a refresh parses only the lines that are new."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from daf.config import ConfigError
+from daf.errors import describe_os_error, describe_validation_error
+from daf.files import strict_json
+from daf.files.safe_read import open_regular_file
+from daf.jobs.live_metrics import MAX_BYTES, LiveMetrics, LiveMetricsHeader
+
+INTEGER_COLUMNS = ("update", "steps")
+
+
+class LiveMetricsTail:
+    """Reader of the live metrics that a training run is writing.
+
+    A file that was replaced, as by a resumed run, is read from its start.
+
+    Args:
+        path: path of the file.
+    """
+
+    def __init__(self, path: str | Path):
+        self._path = Path(path)
+        self._restart(inode=-1)
+
+    def read(self) -> LiveMetrics:
+        """Read the new lines, and return all metrics; an incomplete last line is ignored.
+
+        Raises:
+            ConfigError: the file cannot be read, or has other content; one line.
+        """
+        try:
+            return self._read()
+        except OSError as error:
+            reason = describe_os_error(error)
+        except ValidationError as error:
+            reason = f"{self._path}: {describe_validation_error(error, LiveMetricsHeader)}"
+        except ValueError as error:
+            reason = f"{self._path}: no file of live metrics ({error})"
+        self._restart(inode=-1)
+        raise ConfigError(reason)
+
+    def _read(self) -> LiveMetrics:
+        lines = self._read_new_lines()
+        if self._header is None:
+            if not lines:
+                raise ValueError("the first line is missing")
+            self._header = LiveMetricsHeader.model_validate(strict_json.loads(lines.pop(0)))
+        for line in lines:
+            self._add_row(strict_json.loads(line))
+        if lines or self._curve is None:
+            dtypes = {key: "int64" if key in INTEGER_COLUMNS else "float64" for key in self._values}
+            self._curve = pd.DataFrame(self._values).astype(dtypes)
+        return LiveMetrics(self._header, self._curve)
+
+    def _restart(self, inode: int) -> None:
+        self._inode, self._offset = inode, 0
+        self._header: LiveMetricsHeader | None = None
+        self._values: dict[str, list[Any]] = {key: [] for key in (*INTEGER_COLUMNS, "time")}
+        self._curve: pd.DataFrame | None = None
+
+    def _read_new_lines(self) -> list[bytes]:
+        with open_regular_file(self._path, MAX_BYTES) as file:
+            status = os.fstat(file.fileno())
+            if status.st_ino != self._inode or status.st_size < self._offset:
+                self._restart(status.st_ino)
+            file.seek(self._offset)
+            content = file.read(status.st_size - self._offset)
+        *lines, incomplete_line = content.split(b"\n")
+        self._offset += len(content) - len(incomplete_line)
+        return lines
+
+    def _add_row(self, row: Any) -> None:
+        """Add a row to the columns.
+
+        Raises:
+            ValueError: it is no object of numbers, or its keys differ from those of other rows.
+        """
+        if not isinstance(row, dict) or any(
+            type(row.get(key)) is not int or abs(row[key]) >= 2**63 for key in INTEGER_COLUMNS
+        ):
+            raise ValueError("expected rows with the whole numbers update and steps")
+        if not all(value is None or type(value) in (int, float) for value in row.values()):
+            raise ValueError("expected rows of numbers")
+        if not self._values["update"]:
+            self._values |= {key: [] for key in row}
+        if row.keys() != self._values.keys():
+            raise ValueError("expected rows with equal keys")
+        for key, value in row.items():
+            self._values[key].append(value)

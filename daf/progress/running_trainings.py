@@ -1,0 +1,158 @@
+"""Progress of the training runs of running jobs, from their live metrics."""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from daf.config import ConfigError
+from daf.jobs.live_metrics import FILE_NAME, LiveMetricsHeader
+from daf.progress.jobs import STALE_LOG_SECONDS, Job
+from daf.progress.live_metrics_tail import LiveMetricsTail
+
+TRAIN_RULE, COLOCATED_RULE = "train", "train_colocated"
+
+SPEED_SECONDS = 60.0
+"""Time over which the speed of a run is averaged, in s."""
+
+
+@dataclass(frozen=True)
+class RunProgress:
+    """Progress of one training run.
+
+    Attributes:
+        run: name of the run.
+        policy: label of the policy.
+        start_time: start of the process, in seconds since 1970.
+        update_time: time of the last update, in seconds since 1970; `start_time` without one.
+        steps: completed agent-steps.
+        restored_steps: those of them that an earlier process completed.
+        total_steps: agent-steps of the whole run.
+        steps_per_second: agent-steps per second in the last minute; None before the first update.
+        has_steady_speed: True if the speed excludes the start of the process.
+        score: mean score over the missions; None before the end of the first episode.
+        ceiling: mean of the ceilings of the same missions; None if one is unknown.
+    """
+
+    run: str
+    policy: str
+    start_time: float
+    update_time: float
+    steps: int
+    restored_steps: int
+    total_steps: int
+    steps_per_second: float | None
+    has_steady_speed: bool
+    score: float | None
+    ceiling: float | None
+
+    def seconds_left(self, now: float) -> float | None:
+        """Return the time until all agent-steps are completed, in s; None before an update."""
+        if not self.steps_per_second:
+            return None
+        remaining = (self.total_steps - self.steps) / self.steps_per_second
+        return max(0.0, remaining - max(0.0, now - self.update_time))
+
+
+class RunningTrainings:
+    """Reader of the live metrics of a results folder.
+
+    Args:
+        results_dir: results folder.
+    """
+
+    def __init__(self, results_dir: str | Path):
+        self._folder = Path(results_dir, "resume")
+        self._tails: dict[str, LiveMetricsTail] = {}
+
+    def read(self) -> dict[str, RunProgress]:
+        """Return the progress of each run with live metrics, also of a run that does not run."""
+        try:
+            names = [entry.name for entry in os.scandir(self._folder) if not entry.is_symlink()]
+        except OSError:
+            return {}
+        progress = {}
+        for name in names:
+            path = self._folder / name / FILE_NAME
+            if not path.is_file() or path.is_symlink():
+                continue
+            try:
+                metrics = self._tails.setdefault(name, LiveMetricsTail(path)).read()
+            except ConfigError:  # it has just been removed, or is damaged; bars are optional
+                continue
+            progress[metrics.header.run] = measure_progress(metrics.header, metrics.curve)
+        return progress
+
+
+def select_runs_of_job(job: Job, runs: Mapping[str, RunProgress]) -> list[RunProgress]:
+    """Return the progress of the runs that a job trains, without those of earlier jobs."""
+    assert job.start_time is not None
+    candidates: Iterable[RunProgress | None] = ()
+    if job.rule == TRAIN_RULE:
+        candidates = [runs.get(job.wildcards.get("run", ""))]
+    elif job.rule == COLOCATED_RULE:
+        candidates = runs.values()
+    earliest = job.start_time - STALE_LOG_SECONDS
+    return [run for run in candidates if run is not None and run.start_time >= earliest]
+
+
+def measure_progress(header: LiveMetricsHeader, curve: pd.DataFrame) -> RunProgress:
+    """Measure progress, speed and score of a run from its live metrics."""
+    restored = curve[curve["time"].isna()]
+    new = curve[curve["time"].notna()]
+    restored_steps = int(restored["steps"].iloc[-1]) if len(restored) else 0
+    steps = int(curve["steps"].iloc[-1]) if len(curve) else 0
+    times = np.array([header.start_time, *new["time"]])
+    completed = np.array([restored_steps, *new["steps"]])
+    score, ceiling = _find_last_score_and_ceiling(header, curve)
+    return RunProgress(
+        run=header.run,
+        policy=header.policy,
+        start_time=header.start_time,
+        update_time=float(times[-1]),
+        steps=steps,
+        restored_steps=restored_steps,
+        total_steps=header.steps,
+        steps_per_second=_measure_speed(times, completed),
+        has_steady_speed=len(np.unique(times)) > 2,
+        score=score,
+        ceiling=ceiling,
+    )
+
+
+def _measure_speed(times: np.ndarray, steps: np.ndarray) -> float | None:
+    """Return the agent-steps per second in the last minute.
+
+    Args:
+        times: float64 [N], start of the process and end of each update, in s.
+        steps: int64 [N], completed agent-steps.
+    """
+    earlier = np.flatnonzero(times < times[-1])
+    if not len(earlier):
+        return None
+    # The first update includes the start of the process, so it counts only if there is no other.
+    recent = earlier[(times[earlier] >= times[-1] - SPEED_SECONDS) & (earlier > 0)]
+    first_time = times[recent[0] if len(recent) else earlier[-1]]
+    first = int(np.searchsorted(times, first_time, side="right")) - 1
+    return float(steps[-1] - steps[first]) / float(times[-1] - times[first])
+
+
+def _find_last_score_and_ceiling(
+    header: LiveMetricsHeader, curve: pd.DataFrame
+) -> tuple[float | None, float | None]:
+    """Return the last mean score over the missions, and the mean of their ceilings."""
+    columns = [f"score/{mission}" for mission in header.missions]
+    columns = [column for column in columns if column in curve.columns]
+    if not columns:
+        return None, None
+    scores = curve[columns].dropna(how="all")
+    if not len(scores):
+        return None, None
+    last = scores.iloc[-1].dropna()
+    ceilings = [header.ceilings.get(column.removeprefix("score/")) for column in last.index]
+    known = [ceiling for ceiling in ceilings if ceiling is not None]
+    is_known = len(known) == len(ceilings)
+    return float(last.mean()), float(np.mean(known)) if is_known else None

@@ -1,0 +1,82 @@
+"""Choice of the view of a study: screen, plain lines, or lines of a logger."""
+
+import contextlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Protocol, TextIO
+
+from daf.progress.messages import Level, Message
+from daf.progress.plain_lines import LoggedLines, PlainLines
+from daf.progress.study import StudyProgress
+
+
+class View(Protocol):
+    """View of a study, which is updated until it is closed."""
+
+    def update(self, study: StudyProgress) -> None:
+        """Show the current progress and the new messages of a study."""
+
+    def show(self, message: Message) -> None:
+        """Show one message."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+_view: ContextVar[View | None] = ContextVar("view", default=None)
+
+
+@contextlib.contextmanager
+def show_progress(is_quiet: bool) -> Iterator[None]:
+    """Show the progress of the workflow calls in the block on stderr.
+
+    Args:
+        is_quiet: show warnings, failures and results only, and no screen.
+    """
+    view = choose_view(sys.stderr, is_quiet)
+    token = _view.set(view)
+    try:
+        yield
+    finally:
+        _view.reset(token)
+        view.close()
+
+
+def current_view() -> View:
+    """Return the view of `show_progress`; outside of it, one that logs."""
+    return _view.get() or LoggedLines(logging.getLogger("daf.orchestrators"))
+
+
+def show_warning(subject: str, text: str) -> None:
+    """Show a warning in the current view."""
+    current_view().show(Message(time.time(), subject, text, Level.WARNING))
+
+
+def choose_view(stream: TextIO, is_quiet: bool) -> View:
+    """Return a screen if a stream is a terminal whose user wants one, else plain lines.
+
+    Args:
+        stream: text stream.
+        is_quiet: show warnings, failures and results only, and no screen.
+    """
+    if is_quiet:
+        return PlainLines(stream, min_level=Level.WARNING)
+    if is_screen_wanted(stream):
+        from daf.progress.screen import Screen  # rich takes 0.1 s
+
+        return Screen(stream)
+    return PlainLines(stream)
+
+
+def is_screen_wanted(stream: TextIO) -> bool:
+    """Return True if a stream is a terminal with colors that no variable turns off."""
+    variables = ("NO_COLOR", "CI")
+    return (
+        stream.isatty()
+        and os.environ.get("TERM", "dumb") != "dumb"
+        and not any(os.environ.get(name) for name in variables)
+    )

@@ -1,0 +1,71 @@
+"""Following of a workflow that another process runs, from the files of its results folder."""
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+import psutil
+
+from daf.config import ConfigError
+from daf.jobs.results_lock import find_lock_holder
+from daf.progress.event_file import FILE_NAME, EventFileReader
+from daf.progress.messages import Level, Message
+from daf.progress.study import WORKFLOW, StudyProgress
+from daf.progress.view import View
+
+POLL_SECONDS = 1.0
+
+
+def watch_workflow(results_dir: str | Path, view: View) -> bool:
+    """Show the progress of the workflow that writes to a results folder; return its success.
+
+    Args:
+        results_dir: results folder.
+        view: view of the progress; the caller closes it.
+
+    Returns:
+        True if the workflow ended with success; False if it failed or its process has ended.
+
+    Raises:
+        ConfigError: no workflow has written events there, or they are damaged; one line.
+    """
+    path = Path(results_dir, FILE_NAME)
+    if not path.exists():
+        raise ConfigError(f"{path}: does not exist; expected the events of a workflow")
+    reader = EventFileReader(path)
+    study = StudyProgress(results_dir, str(path))
+    while True:
+        if reader.has_restarted():  # a pipeline calls Snakemake several times
+            study = StudyProgress(results_dir, str(path))
+        study.apply(reader.read_new_events())
+        study.refresh(time.time())
+        if study.end_time is None and is_writer_gone(study):
+            text = "its process has ended without a result; start it again to continue"
+            study.add_message(Message(time.time(), WORKFLOW, text, Level.FAILURE))
+            view.update(study)
+            return False
+        view.update(study)
+        if study.end_time is not None and not is_continued(results_dir, study):
+            return not study.has_failed
+        time.sleep(POLL_SECONDS)
+
+
+def is_writer_gone(study: StudyProgress) -> bool:
+    """Return True if the process of a workflow ran on this host and has ended."""
+    if study.writer is None or study.start_time is None:
+        return False
+    pid, host = study.writer
+    if host != os.uname().nodename:
+        return False
+    with contextlib.suppress(psutil.AccessDenied, psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        is_other = process.create_time() > study.start_time + 1  # process ids are reused
+        return is_other or process.status() == psutil.STATUS_ZOMBIE
+    return not psutil.pid_exists(pid)
+
+
+def is_continued(results_dir: str | Path, study: StudyProgress) -> bool:
+    """Return True if a pipeline, whose Snakemake call has ended, still holds the folder."""
+    holder = find_lock_holder(results_dir)
+    return holder is not None and (study.writer is None or holder != study.writer[0])

@@ -1,0 +1,132 @@
+"""Section of the report about training: learning curves, and notes on runs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from daf.jobs.never_scored import has_never_scored
+from daf.report import tables
+from daf.report.charts import LearningCurveChart
+from daf.report.learning_curves import build_learning_curves_by_mission
+from daf.report.result_types import RunJson
+from daf.report.score_charts import style_css_classes
+
+
+class PolicyNote(NamedTuple):
+    """Note on the training of one policy: a sentence without its subject."""
+
+    policy: str
+    text: str
+
+
+def learning_curve_sections(
+    metrics: pd.DataFrame,
+    style_index_by_policy: Mapping[str, int],
+    ceilings: Mapping[str, float | None],
+    score_unit: str,
+    confidence: float,
+) -> list[dict[str, Any]]:
+    """Return the chart, legend and tables of the learning curves of each mission.
+
+    Args:
+        metrics: all metrics.parquet files with columns run, policy, training_seed added; may be
+            empty.
+        style_index_by_policy: color index of each policy.
+        ceilings: ceiling of each mission; None if unknown.
+        score_unit: unit of the scores, such as "hearts per episode".
+        confidence: coverage of the intervals of evaluations during training.
+    """
+    if metrics.empty:
+        return []
+    trained = sorted(set(metrics["policy"]) - set(style_index_by_policy))
+    style_index_by_policy = dict(style_index_by_policy) | {
+        policy: len(style_index_by_policy) + i for i, policy in enumerate(trained)
+    }
+    return [
+        {
+            "mission": mission,
+            "chart": LearningCurveChart(
+                curves,
+                title=f"Learning curves on {mission}",
+                score_unit=score_unit,
+                ceiling=ceilings.get(mission),
+            ),
+            "legend": [(curve.policy_label, style_css_classes(curve.style)) for curve in curves],
+            "table": tables.learning_curve_table(mission, curves),
+            "evaluations": tables.training_evaluations_table(mission, curves),
+        }
+        for mission, curves in build_learning_curves_by_mission(
+            metrics, style_index_by_policy, confidence
+        ).items()
+        if curves
+    ]
+
+
+def describe_reward_shaping(runs: Sequence[RunJson]) -> list[tuple[str, str]]:
+    """Return the policies with shaped training rewards, and the settings of their shaping."""
+    texts_by_policy: dict[str, dict[str, None]] = {}
+    for run in sorted(runs, key=lambda run: (str(run["policy"]), str(run["run"]))):
+        settings = {
+            key: value
+            for key, value in tables.flatten_settings(
+                (run.get("training") or {}).get("shaping") or {}
+            ).items()
+            if value not in ("0", "0.0", "false", tables.DASH)
+        }
+        if settings:
+            text = ", ".join(f"{key} = {value}" for key, value in settings.items())
+            texts_by_policy.setdefault(str(run["policy"]), {})[text] = None
+    return [(policy, "; or ".join(texts)) for policy, texts in texts_by_policy.items()]
+
+
+def find_policies_that_never_scored(metrics: pd.DataFrame) -> list[PolicyNote]:
+    """Return the policies of which a run never scored in training, with the number of these runs.
+
+    Args:
+        metrics: all metrics.parquet files with columns run, policy, training_seed added; may be
+            empty.
+    """
+    if "score" not in metrics.columns:
+        return []
+    notes = []
+    for policy, rows in metrics.groupby("policy", sort=True):
+        is_failed = [has_never_scored(run["score"]) for _, run in rows.groupby("run")]
+        if any(is_failed):
+            notes.append(PolicyNote(str(policy), f"{sum(is_failed)} of {_runs(len(is_failed))}"))
+    return notes
+
+
+def describe_evaluated_weights(runs: Sequence[RunJson]) -> list[PolicyNote]:
+    """Return the policies whose weights are not the last ones of complete runs, and the reason."""
+    return [note for policy in _policies(runs) for note in _describe_weights(policy, runs)]
+
+
+def _describe_weights(policy: str, runs: Sequence[RunJson]) -> Iterator[PolicyNote]:
+    of_policy = [run for run in runs if str(run["policy"]) == policy]
+    total = _runs(len(of_policy))
+    if stopped := [run for run in of_policy if run.get("stopped_early")]:
+        text = f"{len(stopped)} of {total} stopped early (stop_when), after "
+        planned = [(run.get("training") or {}).get("steps") for run in stopped]
+        text += f"{_range([run['steps'] for run in stopped])} of {_range(planned)} agent-steps"
+        yield PolicyNote(policy, text)
+    best = [run for run in of_policy if run.get("weights_steps", run["steps"]) < run["steps"]]
+    if best:
+        text = f"{len(best)} of {total} played with the weights of their best evaluation during "
+        text += f"training (keep_best), after {_range([run['weights_steps'] for run in best])} "
+        yield PolicyNote(policy, f"{text}agent-steps")
+
+
+def _policies(runs: Sequence[RunJson]) -> list[str]:
+    return sorted({str(run["policy"]) for run in runs})
+
+
+def _runs(number: int) -> str:
+    return f"{number} run{'' if number == 1 else 's'}"
+
+
+def _range(numbers: Sequence[int | None]) -> str:
+    """Return the smallest and the largest number, with separated thousands."""
+    known = [number for number in numbers if number is not None]
+    ends = sorted({min(known), max(known)}) if known else []
+    return " to ".join(tables.count_cell(end).text for end in ends) or tables.DASH

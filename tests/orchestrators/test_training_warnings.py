@@ -1,0 +1,49 @@
+"""Warnings of pipelines about policies that never scored."""
+
+import math
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from daf.files.parquet import save_table
+from daf.orchestrators.training_warnings import find_training_warnings
+
+NEVER, LATE, NOTHING = [0.0, math.nan, 0.0], [0.0, 0.5], [math.nan]
+
+
+@pytest.fixture
+def make_plan(tmp_path):
+    def make(scores_by_run: dict[str, list[float] | None]):
+        for run, scores in scores_by_run.items():
+            (tmp_path / run).mkdir()
+            if scores is not None:
+                save_table(tmp_path / run / "metrics.parquet", pd.DataFrame({"score": scores}))
+        return SimpleNamespace(
+            available_runs=lambda: list(scores_by_run),
+            run_json_path=lambda run: str(tmp_path / run / "run.json"),
+            labels={run: run.partition("-")[0] for run in scores_by_run},
+        )
+
+    return make
+
+
+def test_policies_that_never_scored_are_named(make_plan):
+    plan = make_plan(
+        {"a-1": NEVER, "a-2": NEVER, "b-1": NEVER, "b-2": LATE, "c-1": NOTHING, "d-1": None}
+    )
+    warnings = find_training_warnings(plan)
+    assert [warning.partition(": ")[0] for warning in warnings] == ["a", "b (1 of 2 runs)"]
+    assert all("training.teacher" in warning for warning in warnings)
+
+
+def test_many_policies_share_a_warning(make_plan):
+    [warning] = find_training_warnings(make_plan({f"p{n}-1": NEVER for n in range(5)}))
+    assert warning.startswith("p0, p1, p2 and 2 more: no episode scored")
+
+
+def test_unreadable_curve_is_a_warning(make_plan, tmp_path):
+    plan = make_plan({"a-1": LATE})
+    (tmp_path / "a-1" / "metrics.parquet").write_bytes(b"no table")
+    [warning] = find_training_warnings(plan)
+    assert "metrics.parquet" in warning and "\n" not in warning
