@@ -15,7 +15,7 @@ benchmark: $(INSTALLED)
 test: $(INSTALLED)
 	+$(MAKE) --no-print-directory --jobs=2 test-workflow test-parts
 
-WHOLE := tests/workflow tests/orchestrators tests/cli
+WHOLE := $(addprefix tests/,bad_input cli deploy orchestrators project workflow)
 
 test-workflow: $(INSTALLED)
 	$(BIN)/python -m pytest $(WHOLE)

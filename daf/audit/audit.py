@@ -149,6 +149,10 @@ def audit(
         for name, sidecar in sidecars.items()
         if findings.are_all_verified(list(sidecar.output_digests()))
     }
+    for name in sidecars.keys() - intact.keys():
+        outputs = list(sidecars[name].output_digests())
+        doubtful = [file for file in outputs if findings[file].verdict == VERIFIED]
+        findings.mark_unverifiable(doubtful, "not re-executed, as its job has a changed file")
     for sidecar in sidecars.values():
         findings.mark_non_results(sidecar.log, "log file; no result depends on it")
     checks = ConsistencyChecks(results_dir, sidecars, config.trust)

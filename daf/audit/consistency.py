@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from daf.audit.checkpoints import check_recorded_checkpoints
 from daf.audit.jobs import (
     CompareJob,
     ConcludeJob,
@@ -68,6 +69,7 @@ class ConsistencyChecks(SidecarIndex):
             )
         digests = list(find_input_digests(sidecar, "initial_weights").values())
         check_equal("initial weights", digests, [sha for sha in [job.run.initial_digest] if sha])
+        check_recorded_checkpoints(self.results_dir, sidecar, job)
 
     def _check_evaluate_sidecar(
         self, first_output: str, sidecar: Sidecar, job: EvaluateJob

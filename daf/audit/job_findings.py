@@ -200,7 +200,12 @@ def reexecute_and_record_differences(
             current = Origin.current(sidecar.device)
             is_same_origin = not current.describe_differences(sidecar.origin, include_hardware=True)
             compare = find_byte_difference if is_same_origin else find_content_difference
-            differences = {file: compare(results_dir / file, folder / file) for file in outputs}
+            differences = {
+                file: compare(results_dir / file, folder / file)
+                if (folder / file).is_file()
+                else "its job does not write it"
+                for file in outputs
+            }
     except Exception as error:  # the files may hold anything
         if not isinstance(error, ConfigError) or is_machine_error(error):
             reason = f"cannot be re-executed: {format_error_line(error)}"

@@ -59,7 +59,7 @@ def find_curve_mismatch(curve: pd.DataFrame, run: Run) -> str | None:
         _find_schedule_mismatch(curve, run, curriculum)
         or _find_evaluation_mismatch(curve, run, is_complete=num_rows == num_updates)
         or _find_bounds_mismatch(curve, METRICS)
-        or _find_score_mismatch(curve, curriculum)
+        or _find_invalid_score(curve, curriculum)
     )
 
 
@@ -135,7 +135,7 @@ def _find_bounds_mismatch(curve: pd.DataFrame, metric_names: Sequence[str]) -> s
     return None
 
 
-def _find_score_mismatch(curve: pd.DataFrame, curriculum: list[CurriculumStage]) -> str | None:
+def _find_invalid_score(curve: pd.DataFrame, curriculum: list[CurriculumStage]) -> str | None:
     """Check that scores are between 0 and the ceiling, and that the total score is a mean."""
     for stage in curriculum:
         rows = curve.iloc[stage.first_update : stage.end_update]

@@ -69,7 +69,7 @@ def export_ro_crate(
 
 
 def _write_archive(results_dir: Path, archive_path: Path, skip_verification: bool) -> JobCount:
-    files = {f"results/{name}": results_dir / name for name in _list_exported_files(results_dir)}
+    files = {f"results/{name}": results_dir / name for name in _list_crate_files(results_dir)}
     sidecars = {name: Sidecar.read(path) for name, path in files.items() if name.endswith(SUFFIX)}
     if not sidecars:
         raise ConfigError(f"{results_dir}: no results to export")
@@ -116,7 +116,7 @@ def _check_files_unchanged(results_dir: Path) -> None:
         )
 
 
-def _list_exported_files(results_dir: Path) -> list[str]:
+def _list_crate_files(results_dir: Path) -> list[str]:
     """Return the names of the files to export; links are left out.
 
     Raises:

@@ -139,7 +139,11 @@ def _train_first_updates(
         claim_job_device(snakemake, execution) as device,
         thread_pool_with_serial_torch() as executor,
     ):
-        trainer = Trainer(job.run, device, initial_weights_file, executor)
+        # Evaluations change no weights, and may take longer than the updates.
+        changes = {"evaluate_every": None, "keep_best": None, "stop_when": None}
+        training = job.run.training.model_copy(update=changes)
+        run = job.run.model_copy(update={"training": training})
+        trainer = Trainer(run, device, initial_weights_file, executor)
         for _ in range(num_updates):
             trainer.run_update()
         return pd.DataFrame(trainer.curve)

@@ -147,5 +147,5 @@ def _run_exporter(arguments: argparse.Namespace, exporter: Exporter, items: str)
         print(f"left out: {problem}", file=sys.stderr)
     if not count and not problems:
         raise ConfigError(f"{short_json(results)}: nothing to export")
-    print(f"{folder}: {count} {items}")
+    print(f"{folder}: {count} {items.removesuffix('s') if count == 1 else items}")
     return EXIT_STATUS["partial"] if problems else EXIT_STATUS["success"]

@@ -9,8 +9,8 @@ from daf.cli.options import Subparsers, add_command, add_quiet_option
 from daf.config import ConfigError
 from daf.files.text_files import write_text
 from daf.orchestrators.snakemake_command import (
+    check_machine_for_workflow,
     default_config_file,
-    prepare_workflow_start,
     snakemake_command,
     snakemake_profile_options,
 )
@@ -69,7 +69,7 @@ def add_run_command(commands: Subparsers) -> None:
 
 def _run_target(arguments: argparse.Namespace) -> NoReturn:
     """Replace this process by Snakemake, which so receives all signals itself."""
-    prepare_workflow_start()
+    check_machine_for_workflow()
     profile = snakemake_profile_options(arguments.profile)
     quiet = ["--quiet", "rules"] if arguments.quiet else []
     # A later --configfile replaces an earlier one.

@@ -183,7 +183,7 @@ class TrainingConfig(Model):
         return self
 
     @model_validator(mode="after")
-    def _check_teacher_steps(self) -> Self:
+    def _check_teacher_has_steps(self) -> Self:
         if (self.teacher is None) != (self.teacher_steps == 0):
             raise ValueError(
                 f"teacher_steps: got {self.teacher_steps} with teacher: {self.teacher or 'null'}; "

@@ -129,7 +129,7 @@ class MissionMultiAgentEnv(MultiAgentEnvWrapper):
         """Return the observations of all agents, flat [E, A * ...], by agent; one copy."""
         return dict.fromkeys(self._agents, self._observations.flatten(1).clone())
 
-    def render(self, *args: Any, **kwargs: Any) -> Any:
+    def render(self, *args: Any, **kwargs: Any) -> str | np.ndarray | None:
         """Return the first world as text or as an image uint8 [H, W, 3]."""
         return render_world(self.worlds.simulation, 0, self.render_mode)
 

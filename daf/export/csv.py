@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from daf.config import ConfigError, load_json
+from daf.export.results_paths import check_results_path
 from daf.files.parquet import load_table
 from daf.files.safe_write import atomic_write, make_folder_within
 from daf.progress.training_curves import TrainingCurve, load_training_curves
@@ -29,7 +30,8 @@ def export_csv(results_dir: str | Path, folder: str | Path, report: Callable[[st
     Args:
         results_dir: results folder.
         folder: folder to write to.
-        report: function that receives one line for each damaged file, which is left out.
+        report: function that receives one line for each file that is left out: a damaged one, or
+            one outside the results folder.
 
     Returns:
         the number of files.
@@ -67,7 +69,7 @@ def _load_tables(
     for pattern in TABLES:
         for path in sorted(results_dir.glob(pattern)):
             try:
-                table = load_table(path)
+                table = load_table(check_results_path(results_dir, path.relative_to(results_dir)))
             except ConfigError as error:
                 report(f"{error}")
                 continue
@@ -75,7 +77,9 @@ def _load_tables(
     for pattern in STATISTICS:
         for path in sorted(results_dir.glob(pattern)):
             try:
-                tables = _load_statistics(path)
+                tables = _load_statistics(
+                    check_results_path(results_dir, path.relative_to(results_dir))
+                )
             except ConfigError as error:
                 report(f"{error}")
                 continue

@@ -8,6 +8,7 @@ from daf.config import ConfigError, load_json
 from daf.export.invalid_results import ReportProblem, name_invalid_result
 from daf.export.names import printable_line, unique_file_names
 from daf.export.report_charts import EXPERIMENT_FOLDERS
+from daf.export.results_paths import check_results_path
 from daf.files.safe_write import make_folder_within
 from daf.files.text_files import write_text
 from daf.report.tables import order_policies
@@ -91,7 +92,9 @@ def export_latex(
     paths = []
     for stats_file in stats_files:
         with name_invalid_result(stats_file, report_problem):
-            tables = list(build_latex_tables(load_json(stats_file)))
+            file_in_results = stats_file.relative_to(results_dir)
+            stats = load_json(check_results_path(results_dir, file_in_results))
+            tables = list(build_latex_tables(stats))
             experiment = stats_file.parent
             target = Path(folder, experiment.parent.name, experiment.name)
             make_folder_within(target, folder)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from daf.config import ConfigError, DAFSweepConfig, load_json
 from daf.export.invalid_results import ReportProblem, name_invalid_result
+from daf.export.results_paths import check_results_path
 from daf.missions import Mission
 from daf.provenance.sidecar import SUFFIX, Sidecar
 from daf.report.build import load_benchmark_charts, load_sweep_charts
@@ -48,13 +49,13 @@ def find_report_charts(
 
 def load_charts_of_experiment(results_dir: Path, folder: str) -> dict[str, Chart]:
     """Return the charts of the report of a benchmark or comparison."""
-    sidecar = Sidecar.read(results_dir / folder / f"{REPORT}{SUFFIX}")
+    sidecar = Sidecar.read(check_results_path(results_dir, f"{folder}/{REPORT}{SUFFIX}"))
 
     def paths(name: str) -> list[str]:
-        return [str(results_dir / path) for path in sidecar.inputs.get(name, {})]
+        return [str(check_results_path(results_dir, p)) for p in sidecar.inputs.get(name, {})]
 
     return load_benchmark_charts(
-        stats_file=str(results_dir / folder / "stats.json"),
+        stats_file=str(check_results_path(results_dir, f"{folder}/stats.json")),
         run_files=paths("runs"),
         metrics_files=paths("curves"),
         policy_label_by_run=sidecar.parameters["labels"],
@@ -64,17 +65,17 @@ def load_charts_of_experiment(results_dir: Path, folder: str) -> dict[str, Chart
 
 def load_charts_of_sweep(results_dir: Path, folder: str) -> dict[str, Chart]:
     """Return the charts of the report of a sweep."""
-    sidecar_file = results_dir / folder / f"{REPORT}{SUFFIX}"
+    sidecar_file = check_results_path(results_dir, f"{folder}/{REPORT}{SUFFIX}")
     sweep = Sidecar.read(sidecar_file).parameters["sweep"]
     return load_sweep_charts(
         sweep=DAFSweepConfig.parse(sweep, str(sidecar_file)),
-        search_file=str(results_dir / folder / "search.json"),
-        trials_file=str(results_dir / folder / "trials.parquet"),
-        rounds_file=str(results_dir / folder / "rounds.parquet"),
+        search_file=str(check_results_path(results_dir, f"{folder}/search.json")),
+        trials_file=str(check_results_path(results_dir, f"{folder}/trials.parquet")),
+        rounds_file=str(check_results_path(results_dir, f"{folder}/rounds.parquet")),
     )
 
 
 def load_charts_of_engine(results_dir: Path, folder: str) -> dict[str, Chart]:
     """Return the charts of the report of `engine_benchmark`."""
-    charts = collect_speed_charts(load_json(results_dir / SPEEDS))
+    charts = collect_speed_charts(load_json(check_results_path(results_dir, SPEEDS)))
     return {f"speed_{mission}": chart for mission, chart in charts.items()}

@@ -67,6 +67,15 @@ def read_bytes(path: str | Path, max_bytes: int = MAX_BYTES) -> bytes:
     return b"".join(read_chunks(path, max_bytes))
 
 
+def is_within(path: str | Path, folder: str | Path) -> bool:
+    """Return True if a path is inside a folder after all links of both are followed.
+
+    Raises:
+        ValueError: the path has a null character.
+    """
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
 def _check_is_regular_file(status: os.stat_result, path: str | Path) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise UnsafeFileError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))

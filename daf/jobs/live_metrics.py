@@ -7,10 +7,10 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import pandas as pd
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from daf.config import ConfigError
 from daf.config.model import Float, Model
@@ -20,8 +20,12 @@ from daf.files.safe_read import read_bytes
 from daf.files.safe_write import atomic_write, open_descriptor_for_update
 
 FILE_NAME = "metrics.jsonl"
-MAX_BYTES = 2**30
+MAX_BYTES = 2**26
+"""Maximum size that a reader accepts; its content takes several times as much memory."""
+
 INTEGERS = ("update", "steps")
+MAX_COUNT, MAX_TIME = 2**53, 1e11
+"""Highest update or number of agent-steps, and latest time in seconds since 1970."""
 
 
 class LiveMetricsHeader(Model):
@@ -46,12 +50,12 @@ class LiveMetricsHeader(Model):
     class_path: str
     init_kwargs: dict[str, Any]
     training_seed: int
-    steps: int
-    updates: int
+    steps: Annotated[int, Field(ge=0, le=MAX_COUNT)]
+    updates: Annotated[int, Field(ge=0, le=MAX_COUNT)]
     missions: tuple[str, ...]
     ceilings: dict[str, Float | None]
     training: dict[str, Any]
-    start_time: float
+    start_time: Annotated[float, Field(ge=0, le=MAX_TIME)]
 
 
 class LiveMetrics(NamedTuple):
@@ -148,19 +152,31 @@ def read_live_metrics(path: str | Path) -> LiveMetrics:
         raise ConfigError(f"{path}: no file of live metrics ({error})") from None
 
 
+def check_row(row: Any) -> None:
+    """Check a line of a file of live metrics.
+
+    Raises:
+        ValueError: it is no object of numbers with update, steps and time, or one of these three
+            is out of range.
+    """
+    if not isinstance(row, dict) or not row.keys() >= {*INTEGERS, "time"}:
+        raise ValueError("expected rows with update, steps and time")
+    if not all(type(row[key]) is int and 0 <= row[key] <= MAX_COUNT for key in INTEGERS):
+        raise ValueError(f"expected rows with whole numbers of 0 to {MAX_COUNT}: update, steps")
+    if not all(value is None or type(value) in (int, float) for value in row.values()):
+        raise ValueError("expected rows of numbers")
+    if row["time"] is not None and not 0 <= row["time"] <= MAX_TIME:
+        raise ValueError(f"expected rows with a time of 0 to {MAX_TIME:g} s")
+
+
 def _build_curve(rows: Sequence[Any]) -> pd.DataFrame:
     """Build the table of the rows, all columns but `update` and `steps` in float64.
 
     Raises:
-        ValueError: a row is no object of numbers with the keys of every row.
+        ValueError: a row is invalid, see `check_row`.
     """
-    for number, row in enumerate(rows, start=2):
-        if not isinstance(row, dict) or not row.keys() >= {*INTEGERS, "time"}:
-            raise ValueError(f"line {number}: expected an object with update, steps and time")
-        if not all(type(row[name]) is int for name in INTEGERS):
-            raise ValueError(f"line {number}: expected integers as update and steps")
-        if not all(value is None or type(value) in (int, float) for value in row.values()):
-            raise ValueError(f"line {number}: expected numbers")
+    for row in rows:
+        check_row(row)
     curve = pd.DataFrame(rows, columns=None if rows else [*INTEGERS, "time"])
     return curve.astype({name: "float64" for name in curve.columns if name not in INTEGERS})
 

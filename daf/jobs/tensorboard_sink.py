@@ -8,6 +8,7 @@ import math
 import os
 import re
 import socket
+import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -100,14 +101,15 @@ class TensorBoardRun:
 class LiveTensorBoard:
     """Event file of a run in progress: first the points of earlier processes, then new ones.
 
-    A write that fails is reported once and ends the event file, but not the training.
+    A write that fails is reported once and ends the event file, but not the training. Unreadable
+    event files of earlier processes are reported once; their points get the start as wall time.
 
     Args:
         folder: folder for `tensorboard --logdir`.
         header: description of the run, as in its live metrics.
         rows: rows of the updates that an earlier process completed; wall times are those of its
             event file.
-        report: function that receives the line about a failed write.
+        report: function that receives the line about a failed write or an unreadable event file.
 
     Raises:
         ConfigError: TensorBoard is not installed.
@@ -125,7 +127,7 @@ class LiveTensorBoard:
         self._writer: TensorBoardRun | None = None
         self._num_rows = 0
         with self._end_on_failure():
-            times = _read_wall_times(Path(folder, header.run)) if rows else {}
+            times = self._read_earlier_wall_times(Path(folder, header.run)) if rows else {}
             start_time = min(times.values(), default=header.start_time)
             configuration = header.model_dump(mode="json", include={*CONFIGURATION_KEYS})
             hyperparameters = flatten_hyperparameters(configuration)
@@ -151,6 +153,18 @@ class LiveTensorBoard:
         if self._writer:
             self._writer.close()
             self._writer = None
+
+    def _read_earlier_wall_times(self, run_folder: Path) -> dict[int, float]:
+        """Return the wall time of each step of an earlier process, empty if they are unreadable."""
+        try:
+            return _read_wall_times(run_folder)
+        except Exception as error:  # TensorBoard's readers raise errors of many libraries
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            self._report(
+                f"{self._run}: unreadable TensorBoard events of an earlier process ({reason}); "
+                "its points get the time of the start"
+            )
+            return {}
 
     @contextlib.contextmanager
     def _end_on_failure(self) -> Iterator[None]:
@@ -206,15 +220,16 @@ def _read_wall_times(run_folder: Path) -> dict[int, float]:
     """Return the last wall time of each step in the event files of a folder."""
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    if not run_folder.is_dir():
-        return {}
-    # Points that a later file replaces have its wall times, and purging them prints warnings.
-    accumulator = EventAccumulator(
-        str(run_folder), size_guidance={"scalars": 0}, purge_orphaned_data=False
-    )
-    accumulator.Reload()
-    return {
-        event.step: event.wall_time
-        for tag in accumulator.Tags()["scalars"]
-        for event in accumulator.Scalars(tag)
-    }
+    wall_times = {}
+    for path in sorted(run_folder.glob("*")):
+        # Opening a pipe or a device blocks, and a link can lead to one.
+        if not EVENT_FILE.match(path.name) or not stat.S_ISREG(os.lstat(path).st_mode):
+            continue
+        # Points that a later file replaces have its wall times, and purging them prints warnings.
+        events = EventAccumulator(
+            str(path), size_guidance={"scalars": 0}, purge_orphaned_data=False
+        )
+        events.Reload()
+        for tag in events.Tags()["scalars"]:
+            wall_times |= {event.step: event.wall_time for event in events.Scalars(tag)}
+    return wall_times

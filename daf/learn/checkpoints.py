@@ -44,15 +44,24 @@ class CheckpointFolder:
             policy.save(self._path(steps), self.run.init_kwargs)
             self.digests[steps] = file_digest(self._path(steps))
 
-    def check(self, saved_digests: Any, steps_done: int) -> None:
+    def check(self, saved_digests: Any, steps_before: int, steps_done: int) -> None:
         """Check that the digests of a saved state match the files.
+
+        A shorter run may have reached a checkpoint of this one in its last update, without writing
+        it; `write_due` does so after the load.
+
+        Args:
+            saved_digests: `digests` of the saved state.
+            steps_before: agent-steps before its last update.
+            steps_done: agent-steps after it.
 
         Raises:
             ValueError: missing or different checkpoint.
         """
-        if not isinstance(saved_digests, dict) or saved_digests.keys() != self._due_steps(
-            steps_done
-        ):
+        if not isinstance(saved_digests, dict):
+            raise ValueError("checkpoints: unexpected structure")
+        due = self._due_steps(steps_done)
+        if not self._due_steps(steps_before) <= saved_digests.keys() <= due:
             raise ValueError("checkpoints: unexpected structure")
         for steps, expected in saved_digests.items():
             path = self._path(steps)

@@ -1,6 +1,8 @@
 """Evaluation during training: episodes of the current policy in worlds of its own."""
 
+import contextlib
 import math
+from collections.abc import Iterator
 
 import torch
 
@@ -51,7 +53,10 @@ class TrainingEvaluator:
             eval_standard_error: standard error of eval_score, over the episodes.
         """
         scores = []
-        with guard_process_state(self._class_path, runs_foreign_code=False):
+        with (
+            guard_process_state(self._class_path, runs_foreign_code=False),
+            _restore_buffers(self.policy),
+        ):
             for simulation, world_seeds in zip(self._simulations, self.world_seeds):
                 scores.append(self._play_episodes(simulation, world_seeds).double().cpu())
         means = [mission_scores.mean().item() for mission_scores in scores]
@@ -80,6 +85,17 @@ class TrainingEvaluator:
                 actions = sample_actions(logits[0], uniform(row_seeds, step))
             simulation.step(actions.view(-1, simulation.num_agents))
         return simulation.score()
+
+
+@contextlib.contextmanager
+def _restore_buffers(policy: TrainablePolicy) -> Iterator[None]:
+    """Restore the buffers of a network, such as running statistics, which `forward` may update."""
+    saved = {name: buffer.clone() for name, buffer in policy.named_buffers()}
+    try:
+        yield
+    finally:
+        for name, buffer in policy.named_buffers():
+            buffer.copy_(saved[name])
 
 
 def _simulation_seeds(run: Run) -> list[int]:

@@ -73,10 +73,12 @@ class TrainingJob(Model):
                 tensorboard=self.execution.tensorboard,
             )
         if ranks.is_first:
-            if warning := describe_never_scored(self.run.name, result.metrics["score"]):
+            metrics = result.metrics
+            eval_scores = metrics.get("eval_score", ())
+            if warning := describe_never_scored(self.run.name, metrics["score"], eval_scores):
                 print(f"warning: {warning}")
             result.policy.save(self.output_paths["weights"], self.run.init_kwargs)
-            save_table(self.output_paths["metrics"], result.metrics)
+            save_table(self.output_paths["metrics"], metrics)
             checkpoints = CheckpointFolder(resume.checkpoints_path, self.run)
             checkpoints.copy_to(self.output_paths, result.run_json["steps"])
             write_json(self.output_paths["policy"], result.policy_json)
@@ -168,7 +170,8 @@ class TrainingJob(Model):
         except KeyboardInterrupt:
             self._stop_torchrun(process)
             raise KeyboardInterrupt("run the same command again to resume") from None
-        if status != 0 or not all(map(os.path.exists, self.output_paths.values())):
+        required = self.output_paths.keys() - self.run.checkpoint_paths("").keys()
+        if status != 0 or not all(os.path.exists(self.output_paths[name]) for name in required):
             unknown = f"policy '{self.run.class_path}': a training process ended without a message"
             raise ValueError(errors[0] if errors else unknown)
 

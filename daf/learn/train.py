@@ -145,13 +145,15 @@ class TrainingLoop:
         """
         self.trainer.check_state_and_enter_stage(state)
         if self._checkpoints:
-            steps_done = state["curve"][-1]["steps"] if state["curve"] else 0
-            self._checkpoints.check(state["checkpoints"], steps_done)
+            steps = [0, 0, *(row["steps"] for row in state["curve"])]
+            self._checkpoints.check(state["checkpoints"], steps[-2], steps[-1])
 
     def _load_state_dict(self, state: dict[str, Any]) -> None:
         self.trainer.load_state_dict(state)
         if self._checkpoints:
             self._checkpoints.digests = state["checkpoints"]
+            if self.trainer.ranks.is_first:
+                self._checkpoints.write_due(self.trainer.steps_done, self.trainer.policy)
 
 
 def _build_live_metrics_header(trainer: Trainer) -> LiveMetricsHeader:

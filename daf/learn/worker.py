@@ -13,6 +13,7 @@ import psutil
 
 from daf.jobs.device import use_deterministic_cuda
 from daf.jobs.log import EXPECTED_ERRORS, LOG_FAILURE
+from daf.system.gpus import VISIBLE_DEVICES, visible_gpus
 from daf.system.streams import escape_unencodable_output
 
 POLL_SECONDS, SECONDS_TO_END = 0.2, 30.0
@@ -61,9 +62,9 @@ def main(job_file: str) -> int:
 
 def _select_gpu(local_rank: int) -> None:
     """Select one of the job's GPUs for this process, before the import of torch."""
-    devices = os.environ.get("CUDA_VISIBLE_DEVICES")
-    device = devices.split(",")[local_rank] if devices else str(local_rank)
-    os.environ["CUDA_VISIBLE_DEVICES"] = device
+    devices = visible_gpus()
+    if local_rank < len(devices):  # a run on CPUs has more ranks than GPUs
+        os.environ[VISIBLE_DEVICES] = devices[local_rank]
 
 
 def _start_launcher_watch() -> None:

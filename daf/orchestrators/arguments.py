@@ -38,7 +38,7 @@ def as_policy_config(policy: Any) -> PolicyConfig:
     return PolicyConfig.parse(data, f"policy {short_json(data.get('class_path'))}")
 
 
-def as_list(values: Iterable[Any] | str, argument_name: str) -> list[Any]:
+def require_list(values: Any, argument_name: str) -> list[Any]:
     """Return the values of an argument as a list. A single string is not a list.
 
     Raises:
@@ -69,12 +69,12 @@ def as_dict(values: Any, argument_name: str) -> dict[str, Any]:
     return plain_values
 
 
-def resolve_daf_config(daf_config: DAFConfig | None, results_dir: Any) -> DAFConfig:
+def resolve_daf_config(daf_config: DAFConfig | None, results_dir_override: Any) -> DAFConfig:
     """Return the execution settings of the caller, else the defaults.
 
     Args:
         daf_config: settings of the caller.
-        results_dir: results folder; replaces the one of `daf_config`.
+        results_dir_override: results folder that replaces the one of `daf_config`; None: none.
 
     Raises:
         ConfigError: not a DAFConfig, or an invalid folder.
@@ -84,10 +84,10 @@ def resolve_daf_config(daf_config: DAFConfig | None, results_dir: Any) -> DAFCon
             f"argument 'daf_config': got {short_json(daf_config)}; expected a DAFConfig"
         )
     settings = DAFConfig() if daf_config is None else daf_config
-    if results_dir is None:
+    if results_dir_override is None:
         return settings
     explicit_settings = settings.model_dump(mode="json", exclude_unset=True)
-    return DAFConfig.parse(explicit_settings | {"results_dir": results_dir}, "arguments")
+    return DAFConfig.parse(explicit_settings | {"results_dir": results_dir_override}, "arguments")
 
 
 def execution_settings(daf: DAFConfig) -> dict[str, Any]:

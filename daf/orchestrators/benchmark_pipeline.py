@@ -6,10 +6,10 @@ from typing import Any
 from daf.config import BenchmarkConfig, ConfigError, DAFConfig, TeamsConfig
 from daf.orchestrators.arguments import (
     as_dict,
-    as_list,
     as_policy_config,
     default_pipeline_name,
     execution_settings,
+    require_list,
     resolve_daf_config,
 )
 from daf.orchestrators.experiment_outputs import read_experiment_outputs
@@ -67,10 +67,10 @@ def daf_run_benchmark_pipeline(
     hyperparameters = as_dict(training, "training")
     if num_training_steps is not None:
         hyperparameters["steps"] = num_training_steps
-    policy_configs = [as_policy_config(policy) for policy in as_list(policies, "policies")]
+    policy_configs = [as_policy_config(policy) for policy in require_list(policies, "policies")]
     request = {
         "policies": [policy.resolved() for policy in policy_configs],
-        "missions": as_list(missions, "missions"),
+        "missions": require_list(missions, "missions"),
         "training": hyperparameters,
         "evaluation": {"episodes": episodes_per_mission, "seed": daf.world_seed},
     }

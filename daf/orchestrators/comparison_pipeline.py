@@ -6,10 +6,10 @@ from typing import Any
 from daf.config import BenchmarkConfig, DAFConfig, TeamsConfig
 from daf.orchestrators.arguments import (
     as_dict,
-    as_list,
     as_policy_config,
     default_pipeline_name,
     execution_settings,
+    require_list,
     resolve_daf_config,
 )
 from daf.orchestrators.experiment_outputs import read_experiment_outputs
@@ -61,10 +61,10 @@ def daf_run_comparison_pipeline(
         ConfigError: invalid arguments; raised before any job starts.
     """
     daf = resolve_daf_config(daf_config, results_dir)
-    policy_configs = [as_policy_config(policy) for policy in as_list(policies, "policies")]
+    policy_configs = [as_policy_config(policy) for policy in require_list(policies, "policies")]
     request = {
         "policies": [policy.resolved() | {"train": False} for policy in policy_configs],
-        "missions": as_list(missions, "missions"),
+        "missions": require_list(missions, "missions"),
         "evaluation": {"episodes": episodes_per_mission, "seed": daf.world_seed},
     }
     if teams is not None:

@@ -19,10 +19,10 @@ from daf.orchestrators.failures import find_failures
 from daf.orchestrators.plans import (
     Config,
     config_with_one_run_per_job,
-    declare_missing_results,
     find_missing_results,
     make_benchmark_or_sweep_plan,
     mark_all_results_missing,
+    mark_missing_in_config,
     mark_results_missing,
 )
 from daf.orchestrators.result import FAILED, PARTIAL, SUCCESS, Failure, PipelineResult
@@ -145,9 +145,9 @@ class Pipeline:
             if not failed or finished or not self.plan.available_evaluations():
                 break
             show_warning(self.result.pipeline_name, "continuing without failed jobs")
-            if not self._try_write_config(declare_missing_results(config, missing)):
+            if not self._try_write_config(mark_missing_in_config(config, missing)):
                 break
-        self._executed_configs.append(declare_missing_results(config, missing))
+        self._executed_configs.append(mark_missing_in_config(config, missing))
         self._update_stage_status(stages_of_target, snakemake_result, remaining_jobs)
         return snakemake_result.exit_status == 0
 

@@ -34,7 +34,7 @@ def block_job_imports_from_working_directory() -> None:
     os.environ["PYTHONSAFEPATH"] = "1"
 
 
-def prepare_workflow_start() -> None:
+def check_machine_for_workflow() -> None:
     """Set a writable cache folder, and check that a workflow can start in this process.
 
     Raises:

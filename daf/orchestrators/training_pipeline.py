@@ -14,10 +14,10 @@ from daf.config import (
 )
 from daf.orchestrators.arguments import (
     as_dict,
-    as_list,
     as_policy_config,
     default_pipeline_name,
     execution_settings,
+    require_list,
     resolve_daf_config,
 )
 from daf.orchestrators.pipeline import Pipeline
@@ -83,13 +83,13 @@ def daf_run_training_pipeline(
         )
     hyperparameters = {
         **as_dict(training, "training"),
-        "missions": as_list(missions, "missions"),
+        "missions": require_list(missions, "missions"),
         "steps": num_training_steps,
     }
     if policy.data_path is not None:
         hyperparameters["initial_weights"] = policy.data_path
         policy = policy.model_copy(update={"data_path": None})
-    eval_missions = None if eval_missions is None else as_list(eval_missions, "eval_missions")
+    eval_missions = None if eval_missions is None else require_list(eval_missions, "eval_missions")
     if eval_missions == []:
         raise ConfigError("argument 'eval_missions': got []; expected missions, or None")
     request = {

@@ -25,11 +25,14 @@ def find_training_warnings(plan: Plan) -> list[str]:
         if not metrics_file.is_file():
             continue
         try:
-            scores = load_table(metrics_file, ["score"])["score"]
+            metrics = load_table(metrics_file)
+            if "score" not in metrics.columns:
+                raise ConfigError(f"{metrics_file}: column 'score' is missing")
         except ConfigError as error:
             warnings.append(str(error))
             continue
-        results_by_label.setdefault(plan.labels[run], []).append(has_never_scored(scores))
+        is_failed = has_never_scored(metrics["score"], metrics.get("eval_score", ()))
+        results_by_label.setdefault(plan.labels[run], []).append(is_failed)
     labels = [
         label if all(results) else f"{label} ({sum(results)} of {len(results)} runs)"
         for label, results in results_by_label.items()

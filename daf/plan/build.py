@@ -17,13 +17,12 @@ from daf.config import (
     suggest,
 )
 from daf.errors import error_context
-from daf.jobs.tensorboard_sink import check_tensorboard_is_installed
 from daf.missions import Mission, load_mission
 from daf.plan.config_checks import (
     check_enough_worlds,
+    check_excluded_results,
     check_file_exists,
     check_minibatch_size,
-    check_missing_names,
     check_shaping_statistics,
     check_training_evaluations,
 )
@@ -88,13 +87,15 @@ def make_plan(
         if results.exists() and not results.is_dir():
             raise ConfigError(f"{results.resolve()} is a file; expected a folder")
         if check_policy_builds and config.execution.tensorboard is not None:
+            from daf.jobs.tensorboard_sink import check_tensorboard_is_installed  # imports pandas
+
             check_tensorboard_is_installed()
         _add_missions(plan, mission_loader)
         _add_policies(plan, PolicyChecker(mission_loader, check_policy_builds))
         labels = list(dict.fromkeys(plan.labels.values()))
         _group_colocated_runs(plan)
         add_teams_and_questions(plan, labels)
-        check_missing_names(plan)
+        check_excluded_results(plan)
         against = config.comparison.against
         if against is not None and against not in labels:
             raise ConfigError(

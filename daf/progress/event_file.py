@@ -14,7 +14,9 @@ from daf.progress.events import Event
 FILE_NAME = "progress.jsonl"
 """File in the results folder with the events of the last workflow call."""
 
-MAX_BYTES = 2**30
+MAX_BYTES = 2**26
+"""Maximum size that a reader accepts; its content takes several times as much memory."""
+
 CHUNK_BYTES = 2**23
 """Bytes of one read; also the maximum length of a line."""
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from daf.config import ConfigError
 from daf.errors import describe_validation_error
@@ -14,8 +14,21 @@ STARTED, FINISHED = "workflow_started", "workflow_finished"
 NOTHING_TO_DO = "nothing_to_do"
 
 MAX_COUNT = 2**53
+MAX_PLANNED_JOBS = 1_000_000
+MAX_PROCESS_ID = 2**31 - 1
+
 Count = Annotated[int, Field(ge=0, le=MAX_COUNT)]
-"""Number of jobs, cores or agent-steps, or the number of a job or a process."""
+"""Number of jobs, cores or agent-steps, or the number of a job."""
+
+
+def _check_planned_jobs(num_planned: dict[str, int]) -> dict[str, int]:
+    if sum(num_planned.values()) > 2 * MAX_PLANNED_JOBS:  # the key `total` repeats the others
+        raise ValueError(f"expected at most {MAX_PLANNED_JOBS} jobs")
+    return num_planned
+
+
+PlannedJobs = Annotated[dict[str, Count], AfterValidator(_check_planned_jobs)]
+"""Planned number of jobs by rule, and `total`; the time left is estimated from each job."""
 
 Event = dict[str, Any]
 """One event as plain data: `event` names its kind, `time` is in seconds since 1970."""
@@ -55,12 +68,12 @@ class EventFields(BaseModel):
     log: list[str] | None = None
     threads: Count = 1
     is_checkpoint: bool = False
-    stats: dict[str, Count] = Field(default_factory=dict)
+    stats: PlannedJobs = Field(default_factory=dict)
     done: Count | None = None
     total: Count | None = None
     cores: Count | None = None
     nodes: Count | None = None
-    pid: Count | None = None
+    pid: Annotated[int, Field(ge=1, le=MAX_PROCESS_ID)] | None = None
     host: str = ""
     results_dir: str = ""
     runs: dict[str, tuple[str, Count, str]] = Field(default_factory=dict)

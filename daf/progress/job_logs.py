@@ -3,7 +3,7 @@
 import os
 from pathlib import Path, PurePath
 
-from daf.files.safe_read import open_regular_file
+from daf.files.safe_read import is_within, open_regular_file
 from daf.jobs.log import LOG_FAILURE
 from daf.progress.jobs import Job
 
@@ -61,8 +61,9 @@ class JobLogs:
         if not log.is_relative_to(self._recorded_results_dir):
             return None
         path = self._results_dir / log.relative_to(self._recorded_results_dir)
-        if not os.path.realpath(path).startswith(os.path.realpath(self._results_dir) + os.sep):
-            return None
         located = Job(job.rule, job.wildcards, str(path), start_time=job.start_time)
-        current = located.current_log_path()
+        try:
+            current = located.current_log_path() if is_within(path, self._results_dir) else None
+        except (OSError, ValueError):  # it was just removed, or no path can be so
+            return None
         return None if current is None else Path(current)

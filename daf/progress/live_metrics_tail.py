@@ -11,9 +11,13 @@ from daf.config import ConfigError
 from daf.errors import describe_os_error, describe_validation_error
 from daf.files import strict_json
 from daf.files.safe_read import open_regular_file
-from daf.jobs.live_metrics import MAX_BYTES, LiveMetrics, LiveMetricsHeader
-
-INTEGER_COLUMNS = ("update", "steps")
+from daf.jobs.live_metrics import (
+    INTEGERS,
+    MAX_BYTES,
+    LiveMetrics,
+    LiveMetricsHeader,
+    check_row,
+)
 
 
 class LiveMetricsTail:
@@ -55,14 +59,14 @@ class LiveMetricsTail:
         for line in lines:
             self._add_row(strict_json.loads(line))
         if lines or self._curve is None:
-            dtypes = {key: "int64" if key in INTEGER_COLUMNS else "float64" for key in self._values}
+            dtypes = {key: "int64" if key in INTEGERS else "float64" for key in self._values}
             self._curve = pd.DataFrame(self._values).astype(dtypes)
         return LiveMetrics(self._header, self._curve)
 
     def _restart(self, inode: int) -> None:
         self._inode, self._offset = inode, 0
         self._header: LiveMetricsHeader | None = None
-        self._values: dict[str, list[Any]] = {key: [] for key in (*INTEGER_COLUMNS, "time")}
+        self._values: dict[str, list[Any]] = {key: [] for key in (*INTEGERS, "time")}
         self._curve: pd.DataFrame | None = None
 
     def _read_new_lines(self) -> list[bytes]:
@@ -80,14 +84,9 @@ class LiveMetricsTail:
         """Add a row to the columns.
 
         Raises:
-            ValueError: it is no object of numbers, or its keys differ from those of other rows.
+            ValueError: it is invalid, or its keys differ from those of other rows.
         """
-        if not isinstance(row, dict) or any(
-            type(row.get(key)) is not int or abs(row[key]) >= 2**63 for key in INTEGER_COLUMNS
-        ):
-            raise ValueError("expected rows with the whole numbers update and steps")
-        if not all(value is None or type(value) in (int, float) for value in row.values()):
-            raise ValueError("expected rows of numbers")
+        check_row(row)
         if not self._values["update"]:
             self._values |= {key: [] for key in row}
         if row.keys() != self._values.keys():

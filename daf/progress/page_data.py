@@ -107,7 +107,8 @@ def _encode_points(
         steps, scores = downsample_curve(steps, scores[is_finite], max_points)
     return {
         f"{prefix}steps": [round(step) for step in steps.tolist()],
-        f"{prefix}scores": [float(f"{score:.5g}") for score in scores.tolist()],
+        # Rounding makes the highest float64 infinite, which JSON has no number for.
+        f"{prefix}scores": [float(f"{score:.5g}") for score in scores.clip(-1e300, 1e300).tolist()],
     }
 
 

@@ -77,7 +77,7 @@ class RunningTrainings:
         progress = {}
         for name in names:
             path = self._folder / name / FILE_NAME
-            if not path.is_file() or path.is_symlink():
+            if not os.path.isfile(path) or os.path.islink(path):
                 continue
             try:
                 metrics = self._tails.setdefault(name, LiveMetricsTail(path)).read()

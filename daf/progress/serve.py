@@ -32,7 +32,6 @@ MIN_REFRESH_SECONDS = 1.0
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 WILDCARD_HOSTS = ("", "0.0.0.0", "::")
-READ_METHODS = ("GET", "HEAD")
 
 
 def serve_results(results_dir: str, port: int, host: str = "127.0.0.1") -> None:
@@ -136,7 +135,7 @@ class _PageData:
 
 
 class _RequestHandler(BaseHTTPRequestHandler):
-    """Responses to GET and HEAD of the fixed paths; other methods have the status 405."""
+    """Responses to GET of the fixed paths; other methods have the status 405."""
 
     server: PageServer
     server_version, sys_version = "DAF", ""
@@ -144,13 +143,6 @@ class _RequestHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Respond with a page."""
-        self._respond()
-
-    def do_HEAD(self) -> None:
-        """Respond with the headers of a page."""
-        self._respond()
-
-    def _respond(self) -> None:
         # A foreign page whose DNS name resolves to this machine sends its own name.
         host = self.headers.get("Host", "")
         if _strip_port(host).lower() not in self.server.accepted_hosts:
@@ -180,9 +172,9 @@ class _RequestHandler(BaseHTTPRequestHandler):
         self.send_header("Referrer-Policy", "no-referrer")
         self.send_header("Cache-Control", "no-store")
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
-            self.send_header("Allow", ", ".join(READ_METHODS))
+            self.send_header("Allow", "GET")
         self.end_headers()
-        if self.command != "HEAD":
+        if self.command != "HEAD":  # its responses have no body, also those of errors
             self.wfile.write(content.body)
 
     def log_message(self, format: str, *args: Any) -> None:

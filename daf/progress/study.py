@@ -244,11 +244,11 @@ class StudyProgress:
         for line in lines:
             if not is_log_line_of_interest(line, job.rule):
                 continue
-            for name in job.wildcards.values():  # the subject of the message
-                line = line.removeprefix(f"{name}: ")
+            line = remove_subject(line, job)
             level = Level.RESULT if job.rule in CONCLUDING_RULES else Level.DETAIL
             if line.lower().startswith(WARNING_PREFIX):
                 level = Level.WARNING
+                line = WARNING_PREFIX + remove_subject(line[len(WARNING_PREFIX) :], job)
             self._add(now, job.label, line, level)
 
     def _report_percent(self, job: Job, run: RunProgress, now: float) -> None:
@@ -263,6 +263,13 @@ class StudyProgress:
 
     def _add(self, time: float, subject: str, text: str, level: Level = Level.DETAIL) -> None:
         self._messages.append(Message(time, subject, text, level))
+
+
+def remove_subject(line: str, job: Job) -> str:
+    """Remove the names at the begin of a line that are the subject of a message about a job."""
+    for name in job.wildcards.values():
+        line = line.removeprefix(f"{name}: ")
+    return line
 
 
 def is_log_line_of_interest(line: str, rule: str) -> bool:

@@ -217,9 +217,10 @@ def _schedule(left: Iterable[float], waiting: Iterable[float], num_concurrent: i
         waiting: time of each waiting job, in s; the longest ones start first.
         num_concurrent: number of jobs that run at the same time.
     """
-    ends = list(left)
-    ends += [0.0] * (num_concurrent - len(ends))
+    ends, longest_first = list(left), sorted(waiting, reverse=True)
+    # More places than jobs change nothing, and a file of events can name any number of cores.
+    ends += [0.0] * (min(num_concurrent, len(ends) + len(longest_first)) - len(ends))
     heapq.heapify(ends)
-    for seconds in sorted(waiting, reverse=True):
+    for seconds in longest_first:
         heapq.heapreplace(ends, ends[0] + seconds)
     return max(ends, default=0.0)

@@ -13,6 +13,7 @@ from daf.config import ConfigError, load_json
 from daf.config.model import Int, Name
 from daf.errors import describe_os_error, describe_validation_error
 from daf.files.parquet import load_table
+from daf.files.safe_read import is_within
 from daf.jobs.hyperparameters import (
     CONFIGURATION_KEYS,
     Hyperparameter,
@@ -201,7 +202,7 @@ class TrainingCurveReader:
             ConfigError: a link leads out of the results folder.
             OSError: the file is missing.
         """
-        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self._results_dir)):
+        if not is_within(path, self._results_dir):
             raise ConfigError(f"{path}: leads out of the results folder")
         status = os.stat(path)
         return status.st_mtime_ns, status.st_size, status.st_ino
@@ -233,15 +234,23 @@ class _Sidecar(BaseModel):
 
 
 def _find_folders_with(file_name: str, parent: Path, problems: list[str]) -> list[Path]:
-    """Return the folders with this file; an unreadable parent folder is added to `problems`."""
+    """Return the folders with this file; unreadable ones are added to `problems`."""
     try:
-        folders = sorted(Path(entry) for entry in os.scandir(parent) if entry.is_dir())
+        with os.scandir(parent) as scan:
+            entries = sorted(scan, key=lambda entry: entry.name)
     except FileNotFoundError:
         return []
     except OSError as error:
         problems.append(f"{ConfigError(describe_os_error(error))}")
         return []
-    return [folder for folder in folders if os.path.lexists(folder / file_name)]
+    folders = []
+    for entry in entries:
+        try:
+            if entry.is_dir() and os.path.lexists(os.path.join(entry, file_name)):
+                folders.append(Path(entry))
+        except OSError as error:  # for example a link to itself
+            problems.append(f"{ConfigError(describe_os_error(error))}")
+    return folders
 
 
 def _check_curve(curve: pd.DataFrame, path: Path) -> pd.DataFrame:

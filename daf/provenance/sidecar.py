@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -26,6 +26,7 @@ from daf.files.safe_write import make_folder_within, remove_stale_temporaries, t
 from daf.files.text_files import write_text
 from daf.provenance.command_line import current_command_line
 from daf.provenance.hashing import digest, file_digest
+from daf.provenance.input_digests import compute_input_digests, relative_to_results
 from daf.provenance.origin import Origin
 
 SUFFIX = ".prov.json"
@@ -143,13 +144,6 @@ class Sidecar(Model):
             raise ConfigError(f"{path}: {describe_validation_error(error, cls)}") from None
 
 
-class InputDigests(NamedTuple):
-    """SHA-256 by path of the inputs inside and outside the results folder."""
-
-    internal: dict[str, str]
-    external: dict[str, str]
-
-
 def has_outputs_with_parameters(
     sidecar_file: str | Path, parameters: dict[str, Any], results_dir: str
 ) -> bool:
@@ -257,9 +251,14 @@ def write_outputs(
         _set_end_time_and_rename(
             final_of_temporary | {temporary_sidecar: final_sidecar}, end_ns=end * 1000
         )
+        for name in optional_outputs.keys() - temporary.keys():  # of an earlier job
+            finals[name].unlink(missing_ok=True)
     finally:
         for path in (*temporary.values(), temporary_sidecar):
             path.unlink(missing_ok=True)
+        for folder in {finals[name].parent for name in optional_outputs}:
+            with contextlib.suppress(OSError):  # it has files
+                folder.rmdir()
 
 
 def _set_end_time_and_rename(final_of_temporary: Mapping[Path, Path], end_ns: int) -> None:
@@ -268,12 +267,6 @@ def _set_end_time_and_rename(final_of_temporary: Mapping[Path, Path], end_ns: in
         os.utime(path, ns=(end_ns, end_ns))
     for path, final in final_of_temporary.items():
         os.replace(path, final)
-
-
-def relative_to_results(path: str, results_dir: str) -> str | None:
-    """Return the path relative to the results folder; None if it is outside."""
-    absolute, folder = (Path(os.path.abspath(name)) for name in (path, results_dir))
-    return absolute.relative_to(folder).as_posix() if absolute.is_relative_to(folder) else None
 
 
 def _relative_to_results_or_raise(path: str, results_dir: str) -> str:
@@ -286,15 +279,3 @@ def _relative_to_results_or_raise(path: str, results_dir: str) -> str:
     if relative is None:
         raise ValueError(f"{path} is not within {results_dir}")
     return relative
-
-
-def compute_input_digests(paths: Sequence[str], results_dir: str) -> InputDigests:
-    """Hash input files; paths within the results folder become relative to it."""
-    internal, external = {}, {}
-    for path in paths:
-        relative = relative_to_results(path, results_dir)
-        if relative is None:
-            external[path] = file_digest(path)
-        else:
-            internal[relative] = file_digest(path)
-    return InputDigests(internal, external)

@@ -13,7 +13,8 @@ from typing import Any
 
 from daf.config import ConfigError
 from daf.provenance.hashing import digest, file_digest
-from daf.provenance.sidecar import Sidecar, relative_to_results
+from daf.provenance.input_digests import relative_to_results
+from daf.provenance.sidecar import Sidecar
 
 UNRECORDED_INPUT = "checked"
 """Name of an input that must exist before the job, and whose content is not used."""
@@ -136,15 +137,19 @@ def find_stale_reason(
             _cached_file_digest(locate_output(file))
         ]:
             return f"{file} was edited"
-    # checkpoints and other outputs that a job may leave out
-    optional = {name: files for name, files in sidecar.outputs.items() if name not in spec.outputs}
-    for file, sha in ((file, sha) for group in optional.values() for file, sha in group.items()):
-        path = locate_output(str(Path(results_dir, file)))
+    for file, recorded_digest in _list_optional_outputs(sidecar, spec, results_dir).items():
+        path = locate_output(file)
         if not path.is_file():
-            return f"{path} is missing"
-        if _cached_file_digest(path) != sha:
-            return f"{path} was edited"
+            return f"{file} is missing"
+        if _cached_file_digest(path) != recorded_digest:
+            return f"{file} was edited"
     return _find_input_change(sidecar, spec.inputs, results_dir)
+
+
+def _list_optional_outputs(sidecar: Sidecar, spec: JobSpec, results_dir: str) -> dict[str, str]:
+    """Return the SHA-256 by path of recorded outputs that the spec does not list: checkpoints."""
+    groups = [files for name, files in sidecar.outputs.items() if name not in spec.outputs]
+    return {f"{results_dir}/{file}": sha for group in groups for file, sha in group.items()}
 
 
 def _find_input_change(
@@ -200,18 +205,23 @@ def first_different_key(recorded: Any, requested: Any, key_prefix: str = "") -> 
     return None
 
 
-def restore_modification_times(spec: JobSpec) -> list[str]:
+def restore_recorded_output_times(spec: JobSpec, results_dir: str) -> list[str]:
     """Set the modification time of up-to-date outputs to the end time in their sidecar.
 
     Copies, wrong clocks and Snakemake itself change modification times, and Snakemake re-runs a job
     if an input is newer than its outputs. Files of other users stay unchanged.
 
+    Args:
+        spec: specification of the job.
+        results_dir: results folder.
+
     Returns:
         the files with a new modification time.
     """
-    restored = []
-    end_ns = round(Sidecar.read(spec.sidecar_path).end.timestamp() * 1e6) * 1000
-    for file in (*spec.outputs.values(), spec.sidecar_path):
+    restored, sidecar = [], Sidecar.read(spec.sidecar_path)
+    end_ns = round(sidecar.end.timestamp() * 1e6) * 1000
+    optional = _list_optional_outputs(sidecar, spec, results_dir)
+    for file in (*spec.outputs.values(), *map(str, optional), spec.sidecar_path):
         status = os.stat(file)
         if status.st_mtime_ns != end_ns:
             file_hash = _digests.pop((file, *_stat_fingerprint(status)), None)

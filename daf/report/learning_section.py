@@ -91,7 +91,10 @@ def find_policies_that_never_scored(metrics: pd.DataFrame) -> list[PolicyNote]:
         return []
     notes = []
     for policy, rows in metrics.groupby("policy", sort=True):
-        is_failed = [has_never_scored(run["score"]) for _, run in rows.groupby("run")]
+        is_failed = [
+            has_never_scored(run["score"], run.get("eval_score", ()))
+            for _, run in rows.groupby("run")
+        ]
         if any(is_failed):
             notes.append(PolicyNote(str(policy), f"{sum(is_failed)} of {_runs(len(is_failed))}"))
     return notes

@@ -129,7 +129,7 @@ def build_grid(sweep: DAFSweepConfig) -> list[Point]:
     return [{name: p[name] for name in sweep.search_space if name in p} for p in points]
 
 
-def select_probe_values(parameter: Parameter) -> list[Any]:
+def select_validation_values(parameter: Parameter) -> list[Any]:
     """Return values that test a parameter: all of a list, or the ends and the inside of a range."""
     if parameter.values is not None:
         return list(parameter.values)

@@ -27,7 +27,7 @@ from daf.config.search_space import (
 from daf.plan.foreign_policy_checker import convert_init_kwargs, thread_policy_checker
 from daf.policies.registry import runs_foreign_code
 from daf.provenance.hashing import digest
-from daf.sweep.points import Point, select_probe_values
+from daf.sweep.points import Point, select_validation_values
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ def check_search_space(sweep: DAFSweepConfig) -> None:
     for name, (target, key) in targets.items():
         if target == INIT_KWARGS or (target == TRAINING and key not in fields):
             continue
-        for value in select_probe_values(sweep.search_space[name]):
+        for value in select_validation_values(sweep.search_space[name]):
             settings = {key: value} if target == TRAINING else {SHAPING: {key: value}}
             _check_search_space_value(sweep, name, settings)
     unresolved = {n: k for n, (target, k) in targets.items() if target == INIT_KWARGS}

@@ -13,9 +13,10 @@ KEYS = (
     "training, training_seeds"
 )
 TRAINING_KEYS = (
-    "anneal, anneal_steps, clip, curriculum, entropy_coef, epochs, gae_lambda, gamma, "
-    "initial_weights, learning_rate, max_grad_norm, minibatches, missions, precision, "
-    "rollout_length, shaping, steps, teacher, teacher_steps, value_coef, worlds"
+    "anneal, anneal_steps, checkpoint_every, clip, curriculum, entropy_coef, epochs, "
+    "evaluate_episodes, evaluate_every, evaluate_greedy, gae_lambda, gamma, initial_weights, "
+    "keep_best, learning_rate, max_grad_norm, minibatches, missions, precision, "
+    "rollout_length, shaping, steps, stop_when, teacher, teacher_steps, value_coef, worlds"
 )
 NAME = "expected 1 to 64 letters, digits, '.', '_' or '-', the first a letter or digit"
 AMBIGUOUS = (

@@ -78,10 +78,10 @@ INVALID = {
         "key 'data_path': no file \"w.safetensors\"; expected the weights file"),
     "wrong override": ({"class_path": "lstm", "training": {"step": 3}},
         "key 'training': unknown key 'step'; did you mean 'steps'? accepted: anneal, "
-        "anneal_steps, clip, curriculum, entropy_coef, epochs, gae_lambda, gamma, "
-        "initial_weights, learning_rate, max_grad_norm, minibatches, "
-        "missions, precision, rollout_length, shaping, steps, teacher, teacher_steps, value_coef, "
-        "worlds"),
+        "anneal_steps, checkpoint_every, clip, curriculum, entropy_coef, epochs, "
+        "evaluate_episodes, evaluate_every, evaluate_greedy, gae_lambda, gamma, initial_weights, "
+        "keep_best, learning_rate, max_grad_norm, minibatches, missions, precision, "
+        "rollout_length, shaping, steps, stop_when, teacher, teacher_steps, value_coef, worlds"),
     "wrong value of an override": ({"class_path": "lstm", "training": {"steps": "many"}},
         "key 'training': key 'steps': got \"many\"; expected a whole number"),
     "mission of an override": ({"class_path": "lstm", "training": {"missions": ["assembler_3"]}},

@@ -9,7 +9,12 @@ import pytest
 
 from daf.config import BenchmarkConfig, DAFConfig, DAFSweepConfig, PolicyConfig, TrainingConfig
 from daf.missions import load_mission
-from daf.orchestrators.arguments import as_dict, as_list, as_policy_config, default_pipeline_name
+from daf.orchestrators.arguments import (
+    as_dict,
+    as_policy_config,
+    default_pipeline_name,
+    require_list,
+)
 from daf.orchestrators.training_pipeline import daf_run_training_pipeline
 from daf.policies import Game, PolicySpec, make_policy
 
@@ -83,7 +88,7 @@ def test_arguments_of_pipelines():
     request = {"missions": ["a"], "seeds": [1, 2]}
     other = {"missions": np.array(["a"]), "seeds": (np.int64(1), 2)}
     assert default_pipeline_name("x", other) == default_pipeline_name("x", request)
-    assert as_list((Path("x.yaml"), np.str_("a")), "missions") == ["x.yaml", "a"]
+    assert require_list((Path("x.yaml"), np.str_("a")), "missions") == ["x.yaml", "a"]
     config = TrainingConfig(steps=9)
     assert as_dict(config, "training") == as_dict({"steps": np.int64(9)}, "training")
 

@@ -81,3 +81,20 @@ def test_links_in_the_output_folder_are_not_followed(results, tmp_path):
     with pytest.raises(OSError, match="is a link"):
         export_csv(results, folder, print)
     assert list(elsewhere.iterdir()) == []
+
+
+def test_links_out_of_the_results_folder_are_reported_and_left_out(results, tmp_path):
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    save_table(secret / "open.parquet", pd.DataFrame({"secret": [1]}))
+    (secret / "stats.json").write_text((results / "benchmarks/tiny/stats.json").read_text())
+    (results / "evaluations" / "folder").symlink_to("../../secret")
+    (results / "evaluations" / "a-s1-e2-w0" / "file.parquet").symlink_to(secret / "open.parquet")
+    (results / "comparisons").mkdir()
+    (results / "comparisons" / "folder").symlink_to(secret)
+    (results / "sweeps").symlink_to("sweeps")
+    reports: list[str] = []
+    assert export_csv(results, tmp_path / "csv", reports.append) == 6
+    assert len(reports) == 3
+    assert all(line.endswith(": leads out of the results folder") for line in reports)
+    assert not any("secret" in path.read_text() for path in (tmp_path / "csv").rglob("*.csv"))

@@ -201,3 +201,22 @@ def test_missing_package(results, tmp_path, monkeypatch):
     monkeypatch.setattr(figures, "find_spec", lambda package: None)
     with pytest.raises(ConfigError, match=r"'matplotlib' is missing; pip install 'daf\[figures\]'"):
         export_figures(results, tmp_path)
+
+
+def test_reports_outside_the_results_folder_are_left_out(tmp_path):
+    results = tmp_path / "results"
+    outside = write_experiment(tmp_path / "elsewhere", training_seeds=(1,))
+    linked = write_experiment(results, "linked", training_seeds=(1,))
+    (results / "benchmarks" / "demo").symlink_to(outside)
+    (results / "engine").symlink_to(tmp_path)
+    (tmp_path / "speeds.json").write_text("{}")
+    (linked / "stats.json").unlink()
+    (linked / "stats.json").symlink_to(outside / "stats.json")
+    write_experiment(results, "other", training_seeds=(1,))
+    for curve in (results / "runs").glob("*/metrics.parquet"):
+        curve.unlink()
+        curve.symlink_to(outside / "metrics.parquet")
+    reports: list[str] = []
+    assert list(find_report_charts(results, reports.append)) == []
+    assert len(reports) == 4
+    assert all(line.endswith("leads out of the results folder") for line in reports), reports

@@ -153,3 +153,15 @@ def test_invalid_statistics_are_one_line(tmp_path):
     assert len(problems) == 1 and "demo/stats.json: invalid result" in problems[0]
     with pytest.raises(ConfigError, match=r"no stats\.json; expected a results folder"):
         export_latex(tmp_path, tmp_path / "tables")
+
+
+def test_links_out_of_the_results_folder_are_left_out(tmp_path):
+    outside = write_experiment(tmp_path / "elsewhere")
+    (tmp_path / "results" / "benchmarks").mkdir(parents=True)
+    (tmp_path / "results" / "benchmarks" / "demo").symlink_to(outside)
+    reports: list[str] = []
+    assert export_latex(tmp_path / "results", tmp_path / "tables", reports.append) == []
+    [report] = reports
+    assert report.endswith("demo/stats.json: leads out of the results folder")
+    with pytest.raises(ConfigError, match="leads out of the results folder"):
+        export_latex(tmp_path / "results", tmp_path / "tables")

@@ -179,3 +179,35 @@ def test_missing_package_is_one_line(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard.compat.proto", None)
     with pytest.raises(ConfigError, match=r"TensorBoard is not installed .*daf\[tensorboard\]"):
         export_tensorboard(tmp_path, tmp_path / "events", print)
+
+
+@pytest.mark.parametrize("is_whole_record", [True, False])
+def test_damaged_event_files_do_not_end_the_training(tmp_path, is_whole_record):
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    (tmp_path / "a-s1").mkdir()
+    with open(tmp_path / "a-s1" / "events.out.tfevents.1.x", "wb") as file:
+        if is_whole_record:  # with the right checksum, but without an event
+            RecordWriter(file).write(b"\xff" * 20)
+        else:
+            file.write(b"x" * 99)
+    reports: list[str] = []
+    rows = curve_rows(10, ["open"])
+    live = LiveTensorBoard(tmp_path, HEADER, rows[:5], reports.append)
+    live.append_new_rows(rows)
+    live.close()
+    assert len(reports) == is_whole_record  # TensorBoard itself skips the rest of a broken file
+    for report in reports:
+        assert report.startswith("a-s1: unreadable TensorBoard events of an earlier process (")
+        assert "\n" not in report
+    os.remove(tmp_path / "a-s1" / "events.out.tfevents.1.x")
+    assert load_points(tmp_path / "a-s1") == expected_points(rows)
+
+
+def test_pipes_and_links_among_event_files_are_not_opened(tmp_path):
+    (tmp_path / "a-s1").mkdir()
+    os.mkfifo(tmp_path / "a-s1" / "events.out.tfevents.1.x")
+    os.symlink("/dev/zero", tmp_path / "a-s1" / "events.out.tfevents.2.x")
+    reports: list[str] = []
+    LiveTensorBoard(tmp_path, HEADER, curve_rows(2, ["open"]), reports.append).close()
+    assert reports == []

@@ -29,3 +29,18 @@ def test_warning_names_what_helps():
     for key in ("training.shaping", "training.teacher", "curriculum"):
         assert key in text
     assert "docs/how-to/a_policy_that_never_scores.md" in text
+
+
+@pytest.mark.parametrize(
+    ("scores", "eval_scores", "expected"),
+    [
+        ([math.nan], [0.0, math.nan], True),  # the run is shorter than an episode
+        ([], [0.0], True),
+        ([math.nan], [math.nan], False),
+        ([0.0], [0.5], False),
+        ([0.5], [0.0], False),
+    ],
+)
+def test_evaluations_count_too(scores, eval_scores, expected):
+    assert has_never_scored(scores, eval_scores) is expected
+    assert (describe_never_scored("lstm-s1", scores, eval_scores) is not None) is expected

@@ -20,6 +20,7 @@ from daf.learn.train import train
 from daf.learn.trainer import Trainer
 from daf.plan import make_plan
 from daf.policies.chance import mix_seeds
+from daf.policies.stateless import Stateless
 from daf.sim.simulation import Simulation
 from tests.learn import runs
 from tests.learn.runs import UPDATES, has_line
@@ -271,3 +272,39 @@ def test_first_part_of_a_longer_run_may_end_before_its_first_evaluation(settings
 def test_checkpoints_need_a_resume_state():
     with pytest.raises(ConfigError, match="checkpoint_every needs a resume state"):
         train(make_run("stateless", checkpoint_every=STEPS))
+
+
+class CountsCalls(Stateless):
+    """Network whose `forward` updates a buffer, as batch normalization does."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.register_buffer("num_calls", torch.zeros(1))
+
+    def forward(self, observations, recurrent_state, episode_starts):
+        self.num_calls += 1
+        return super().forward(observations, recurrent_state, episode_starts)
+
+
+def test_evaluation_restores_the_buffers_of_a_network():
+    run = make_run("stateless", **EVALUATION)
+    policy = CountsCalls(Trainer(run).policy.game)
+    TrainingEvaluator(run, policy, "cpu").evaluate()
+    assert policy.num_calls == 0
+
+
+def test_longer_run_continues_a_shorter_one_that_passed_a_checkpoint(tmp_path):
+    settings = {"anneal": False, "checkpoint_every": 50}
+    # The last update of the shorter run reaches 128 agent-steps, and so the checkpoint at 100.
+    short, long = (make_run("stateless", steps=steps, **settings) for steps in (99, 160))
+    lines = []
+    with ResumeFile(tmp_path / "run", "same") as resume:
+        train(short, resume=resume)
+    with ResumeFile(tmp_path / "run", "same", report=lines.append) as resume:
+        continued = train(long, report=lines.append, resume=resume)
+    with ResumeFile(tmp_path / "alone", "same") as resume:
+        assert weights_of(continued) == weights_of(train(long, resume=resume))
+    assert has_line(lines, "resuming from update 4 of 5")
+    for steps in (50, 100, 150):
+        files = [tmp_path / name / f"checkpoints/{steps}.safetensors" for name in ("run", "alone")]
+        assert files[0].read_bytes() == files[1].read_bytes()

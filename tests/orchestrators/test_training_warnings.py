@@ -47,3 +47,12 @@ def test_unreadable_curve_is_a_warning(make_plan, tmp_path):
     (tmp_path / "a-1" / "metrics.parquet").write_bytes(b"no table")
     [warning] = find_training_warnings(plan)
     assert "metrics.parquet" in warning and "\n" not in warning
+
+
+def test_evaluations_tell_it_of_runs_in_which_no_episode_ended(make_plan, tmp_path):
+    plan = make_plan({"a-1": NOTHING, "b-1": NOTHING})
+    for run, score in (("a-1", 0.0), ("b-1", 0.5)):
+        metrics = pd.DataFrame({"score": NOTHING, "eval_score": [score]})
+        save_table(tmp_path / run / "metrics.parquet", metrics)
+    [warning] = find_training_warnings(plan)
+    assert warning.startswith("a: no episode scored")

@@ -1,4 +1,4 @@
-"""Server of the local page: only GET and HEAD, only two paths, only local names."""
+"""Server of the local page: only GET, only two paths, only local names."""
 
 import http.client
 import json
@@ -9,9 +9,11 @@ import threading
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from daf.config import ConfigError
+from daf.files.parquet import save_table
 from daf.progress.serve import PageServer
 from tests.progress.live_results import curve_rows, open_running_run, write_finished_run
 
@@ -59,19 +61,14 @@ def test_page_and_data_have_security_headers(server):
         assert "Access-Control-Allow-Origin" not in headers
 
 
-def test_head_has_the_headers_of_get_and_no_body(server):
-    _, headers, body = request(server, "/")
-    status, head_headers, head_body = request(server, "/", "HEAD")
-    assert status == 200 and head_body == b""
-    assert head_headers["Content-Length"] == headers["Content-Length"] == str(len(body))
-
-
 @pytest.mark.parametrize(
-    "method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get"]
+    "method",
+    ["HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "get"],
 )
 def test_other_methods_are_refused(server, method):
-    status, headers, _ = request(server, "/", method)
-    assert status == 405 and headers["Allow"] == "GET, HEAD"
+    status, headers, body = request(server, "/", method)
+    assert status == 405 and headers["Allow"] == "GET"
+    assert body == (b"" if method == "HEAD" else b"405 Method Not Allowed\n")
 
 
 @pytest.mark.parametrize(
@@ -196,3 +193,15 @@ def test_unavailable_ports_and_hosts_are_one_line(server, results):
 def test_missing_results_folder_is_one_line(tmp_path):
     with pytest.raises(ConfigError, match="is not a results folder"):
         PageServer(tmp_path / "missing", 0)
+
+
+def test_highest_scores_are_finite_after_rounding(server, results):
+    folder = write_finished_run(results, "stateless-s1", updates=1)
+    scores = pd.DataFrame({"update": [0], "steps": [1], "score": [np.finfo(float).max]})
+    save_table(folder / "metrics.parquet", scores)
+    [chart] = page_data(server)["missions"]
+    assert chart["curves"][0]["scores"] == [1e300]
+
+
+def test_page_counts_one_run_in_the_singular(server):
+    assert b'training ${data.runs.length === 1 ? "run" : "runs"}:' in request(server, "/")[2]

@@ -58,6 +58,19 @@ def test_messages_tell_what_happens(results):
     ]
 
 
+def test_warnings_do_not_repeat_the_subject(results):
+    study = begun(events.job_info(1, "train", 0, run="lstm-s1"))
+    lines(study)
+    write_log(results, "warning: lstm-s1: no episode\nlstm-s1: Warning: lstm-s1: slow\n")
+    study.refresh(START + 1)
+    messages = study.take_messages()
+    assert {message.level for message in messages} == {Level.WARNING}
+    assert [message.line for message in messages] == [
+        "train lstm-s1: warning: no episode",
+        "train lstm-s1: warning: slow",
+    ]
+
+
 def test_lines_of_logs_are_forwarded_without_those_that_messages_repeat(results):
     study = begun(events.job_info(1, "evaluate", 0, policy="random"))
     write_log(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from daf.config import ConfigError
 from daf.progress.events import parse_event
 from daf.progress.jobs import JobTracker
 from daf.progress.running_trainings import RunProgress
@@ -127,3 +128,15 @@ def test_a_sweep_is_open_ended_until_its_ranking(rule):
     assert jobs.is_open_ended()
     jobs.apply(parse_event(events.job_finished(1, 1), "events"))
     assert not jobs.is_open_ended()
+
+
+def test_numbers_of_jobs_and_cores_of_a_damaged_file_take_no_memory():
+    with pytest.raises(ConfigError, match=r"key 'stats.*expected a value"):
+        track(train=2**53)
+    with pytest.raises(ConfigError, match="expected at most 1000000 jobs"):
+        track(**{f"rule{number}": 900_000 for number in range(3)})
+    jobs = track(
+        events.job_info(1, "evaluate", 0), events.job_finished(1, 10), cores=2**53, evaluate=3
+    )
+    jobs.max_running = 0  # as before any job has run
+    assert estimate_seconds_left(jobs, {}, {}, START + 10) == 10

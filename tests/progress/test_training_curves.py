@@ -51,6 +51,26 @@ def test_unreadable_folder_is_reported(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("parent", ["runs", "resume"])
+def test_a_link_to_itself_hides_no_other_run(tmp_path, parent):
+    write_finished_run(tmp_path, "a-s1")
+    open_running_run(tmp_path, "b-s1")
+    (tmp_path / parent / "loop").symlink_to("loop")
+    reports: list[str] = []
+    assert len(load_training_curves(tmp_path, reports.append)) == 2
+    [report] = reports
+    assert report == f'"{tmp_path / parent}/loop": Too many levels of symbolic links'
+
+
+def test_too_large_live_metrics_are_reported(tmp_path):
+    write_finished_run(tmp_path, "a-s1")
+    open_running_run(tmp_path, "b-s1")
+    os.truncate(tmp_path / "resume" / "b-s1-key" / "metrics.jsonl", 2**26 + 1)
+    curves, [problem] = TrainingCurveReader(tmp_path).read()
+    assert [curve.run for curve in curves] == ["a-s1"]
+    assert problem.endswith('metrics.jsonl": is larger than 67108864 bytes')
+
+
 def change_run_json(folder, **changes):
     path = folder / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
@@ -89,6 +109,9 @@ def test_damaged_run_is_reported_and_left_out(tmp_path, damage, reason):
     "line",
     [b"{\n", b"[1]\n", b'{"update": 0}\n', b'{"update": 0, "steps": 1e3, "time": 0}\n',
      b'{"update": 0, "steps": 99999999999999999999, "time": 0}\n',
+     b'{"update": 0, "steps": -1, "time": 0}\n',
+     b'{"update": 9007199254740993, "steps": 1, "time": 0}\n',
+     b'{"update": 0, "steps": 1, "time": 1e300}\n', b'{"update": 0, "steps": 1, "time": -1}\n',
      b'{"update": 0, "steps": 1, "time": 0, "score": "x"}\n', b"\xff\n", b'{"update": NaN}\n'],
 )  # fmt: skip
 def test_damaged_live_metrics_are_reported_at_every_refresh(tmp_path, line):

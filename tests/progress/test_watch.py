@@ -128,7 +128,37 @@ def test_a_folder_without_events_or_with_damaged_ones_gives_one_line(results):
 def test_the_command_ends_by_ctrl_c(results):
     write(results, pid=os.getpid(), host=HOST)
     command = [sys.executable, "-m", "daf", "watch", str(results)]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    # A shell that runs the tests in the background ignores SIGINT, and so would the command.
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     assert process.stderr is not None and "11 jobs to do" in process.stderr.readline()
     process.send_signal(signal.SIGINT)
     assert process.wait(60) == 0 and process.stderr.read() == ""
+
+
+@pytest.mark.parametrize("pid", [2**31, 2**53, 0, -1])
+def test_impossible_process_ids_are_one_line(results, pid):
+    write(results, pid=pid, host=HOST)
+    with pytest.raises(ConfigError, match=r"progress.jsonl: no event of a workflow \(key 'pid'"):
+        watched(results)
+
+
+def test_impossible_paths_of_logs_are_no_logs(results):
+    (results / "file").write_text("")
+    logs = ("results/logs/\0.log", "results/" + "x" * 5000, "results/file/x.log", "\0")
+    jobs = [events.job_info(number, "report", 0, log) for number, log in enumerate(logs)]
+    ends = [events.job_error(number, 1) for number in range(len(logs))]
+    write(results, *jobs, *ends, events.finished(2, False), results_dir="results")
+    succeeded, lines = watched(results)
+    assert not succeeded and sum("ended without an error message" in line for line in lines) == 4
+
+
+def test_too_large_files_of_events_are_one_line(results):
+    write(results)
+    os.truncate(results / "progress.jsonl", 2**26 + 1)
+    with pytest.raises(ConfigError, match=r"progress.jsonl.: is larger than 67108864 bytes"):
+        watched(results)

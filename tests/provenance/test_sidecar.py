@@ -43,6 +43,31 @@ def sha(text: bytes) -> str:
     return hashlib.sha256(text).hexdigest()
 
 
+def test_optional_outputs_may_be_left_out(tmp_path):
+    folder = tmp_path / "out"
+    optional = {name: str(folder / "more" / f"{name}.txt") for name in ("c", "d")}
+    (folder / "more").mkdir(parents=True)
+    (folder / "more" / "d.txt").write_text("of an earlier job")
+    job = arguments(tmp_path, optional_outputs=optional)
+    with write_outputs(**job) as paths:
+        for name in ("a", "b", "c"):
+            paths[name].write_text(name)
+    outputs = Sidecar.read(job["sidecar_path"]).outputs
+    assert outputs.keys() == {"a", "b", "c"} and outputs["c"] == {"more/c.txt": sha(b"c")}
+    assert os.listdir(folder / "more") == ["c.txt"]
+
+
+def test_failed_job_leaves_no_folder_of_optional_outputs(tmp_path):
+    optional = {"c": str(tmp_path / "out" / "more" / "c.txt")}
+    with (
+        pytest.raises(ZeroDivisionError),
+        write_outputs(**arguments(tmp_path, optional_outputs=optional)) as paths,
+    ):
+        paths["c"].write_text("c")
+        raise ZeroDivisionError
+    assert os.listdir(tmp_path / "out") == []
+
+
 def test_outputs_appear_together_with_their_sidecar(tmp_path):
     with write_outputs(**arguments(tmp_path)) as paths:
         for name, path in paths.items():

@@ -14,7 +14,7 @@ from daf.provenance.staleness import (
     JobSpec,
     find_stale_reason,
     first_different_key,
-    restore_modification_times,
+    restore_recorded_output_times,
     split_into_job_specs,
 )
 
@@ -152,12 +152,12 @@ def test_modification_times_are_restored_without_hashing_again(results, monkeypa
     assert find_stale_reason(make_spec(), "results") is None
     read = []
     monkeypatch.setattr("daf.provenance.staleness.file_digest", lambda path: read.append(path))
-    assert restore_modification_times(make_spec()) == [
+    assert restore_recorded_output_times(make_spec(), "results") == [
         "results/out/stats",
         f"results/out/stats{SUFFIX}",
     ]
     assert (results / "out" / "stats").stat().st_mtime == pytest.approx(end, abs=1e-6)
-    assert restore_modification_times(make_spec()) == []
+    assert restore_recorded_output_times(make_spec(), "results") == []
     assert find_stale_reason(make_spec(), "results") is None and read == []
 
 

@@ -120,6 +120,15 @@ def test_report_names_a_policy_that_never_scored():
     assert "training.shaping" in text and "training.teacher" in text
 
 
+def test_report_names_a_policy_that_scored_in_no_evaluation_and_ended_no_episode():
+    table = content(training_seeds=(1, 2))["training_metrics"]
+    is_lstm = table["policy"] == "lstm"
+    table.loc[is_lstm, "score"] = np.nan
+    assert "Training without any score" not in page(training_metrics=table)
+    table["eval_score"] = np.where(is_lstm, 0.0, np.nan)
+    assert "Training without any score: lstm (2 of 2 runs)" in page(training_metrics=table)
+
+
 def test_report_says_which_weights_were_played():
     runs = content(training_seeds=(1, 2))["runs"]
     stateless = [run for run in runs if run["policy"] == "stateless"]

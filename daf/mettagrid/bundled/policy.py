@@ -63,7 +63,9 @@ class DAFPolicy(MultiAgentPolicy):
     def step_batch(self, raw_observations: np.ndarray, raw_actions: np.ndarray) -> None:
         """Write one action per agent into `raw_actions`, int32 [N]."""
         agents = slice(0, len(raw_observations))
-        raw_actions[:] = self._flat_actions[self.sample_available_indices(raw_observations, agents)]
+        raw_actions[:] = self._flat_actions[
+            self.sample_positions_in_available(raw_observations, agents)
+        ]
 
     @torch.no_grad()
     def compute_logits(self, observations: np.ndarray, agent_slice: slice) -> torch.Tensor:
@@ -82,8 +84,10 @@ class DAFPolicy(MultiAgentPolicy):
         )
         return logits[:, self._available]
 
-    def sample_available_indices(self, observations: np.ndarray, agent_slice: slice) -> np.ndarray:
-        """Sample indices of available actions, int64 [N]; arguments as in `compute_logits`."""
+    def sample_positions_in_available(
+        self, observations: np.ndarray, agent_slice: slice
+    ) -> np.ndarray:
+        """Sample positions among available actions, int64 [N]; arguments as in `compute_logits`."""
         probabilities = torch.softmax(self.compute_logits(observations, agent_slice), dim=-1)
         return torch.multinomial(probabilities, 1)[:, 0].cpu().numpy()
 
@@ -96,7 +100,7 @@ class DAFPolicy(MultiAgentPolicy):
         """
         raw_tokens = [tuple(token.raw_token) for token in observation.tokens]
         tokens = np.array(raw_tokens, dtype=np.uint8).reshape(1, -1, 3)
-        actions = self.sample_available_indices(tokens, slice(agent_id, agent_id + 1))
+        actions = self.sample_positions_in_available(tokens, slice(agent_id, agent_id + 1))
         return Action(name=self._action_names[actions[0]])
 
     def reset_agent(self, agent_id: int) -> None:

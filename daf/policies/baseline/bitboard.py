@@ -170,11 +170,11 @@ def try_spread_flood(board: Board, passable: Board) -> bool:
 
 
 @wp.func
-def shortest_path_move_mask(arriving_move_mask: int, goals: Board, passable: Board) -> int:
+def shortest_path_move_mask(one_step_move_mask: int, goals: Board, passable: Board) -> int:
     """Return the first moves of all shortest paths, by flood fill from the goals.
 
     Args:
-        arriving_move_mask: set of moves that reach the target in one step; the result unless empty.
+        one_step_move_mask: set of moves that reach the target in one step; the result unless empty.
         goals: int64 [SIDE], cells to walk to; overwritten by the cells that the flood reached.
         passable: int64 [SIDE], passable cells.
 
@@ -183,7 +183,7 @@ def shortest_path_move_mask(arriving_move_mask: int, goals: Board, passable: Boa
     """
     for row in range(SIDE):
         goals[row] &= passable[row]
-    moves = arriving_move_mask
+    moves = one_step_move_mask
     steps = int(0)
     has_spread = bool(True)
     while moves == 0 and has_spread and steps < FLOOD_LIMIT:

@@ -102,7 +102,7 @@ function show(data) {
   const running = data.runs.filter((run) => run.is_running).length;
   part("title").textContent = document.title = `Learning curves of ${data.results}`;
   part("summary").textContent = data.runs.length
-    ? `${data.runs.length} training runs: ${data.runs.length - running} finished, ${running} running.`
+    ? `${data.runs.length} training ${data.runs.length === 1 ? "run" : "runs"}: ${data.runs.length - running} finished, ${running} running.`
     : "No training run has started.";
   part("problems").replaceChildren(...data.problems.map((problem) => html("li", {}, problem)));
   part("problems").hidden = data.problems.length === 0;
