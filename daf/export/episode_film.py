@@ -84,8 +84,8 @@ class EpisodeFilm:
 
         width, height = self.size
         frame = Image.new("RGB", self.size, PAGE)
-        picture = self._painter.paint(self._snapshot(step))
-        frame.paste(picture, ((width - picture.width) // 2, MARGIN + LINE_HEIGHT))
+        world_image = self._painter.paint(self._snapshot(step))
+        frame.paste(world_image, ((width - world_image.width) // 2, MARGIN + LINE_HEIGHT))
         draw = ImageDraw.Draw(frame)
         last = self._episode.steps
         name = "final score" if step == last else "score"
@@ -125,7 +125,7 @@ def _draw_line(
     text: str,
     place: tuple[float, float],
     width: float,
-    fill: str,
+    text_color: str,
     anchor: str = "lm",
 ) -> None:
     """Draw a line of text, cut to a width in pixels."""
@@ -134,4 +134,6 @@ def _draw_line(
     font = ImageFont.load_default(FONT_PIXELS)
     while len(text) > 1 and font.getlength(text) > width:
         text = text[:-2] + "…"
-    draw.text((place[0], place[1] + LINE_HEIGHT / 2 - 2), text, fill=fill, font=font, anchor=anchor)
+    draw.text(
+        (place[0], place[1] + LINE_HEIGHT / 2 - 2), text, fill=text_color, font=font, anchor=anchor
+    )

@@ -163,9 +163,11 @@ def _estimates_table(stats: Statistics) -> LatexTable:
     rows = []
     for policy in order_policies(stats):
         cells = [estimates.get((policy, mission)) for mission in missions]
-        known = next(cell for cell in cells if cell is not None)
-        units = known["unit"].replace("_", " ").replace("training ", "")
-        units = f"{known['n_units']} {units}{'s' if known['n_units'] != 1 else ''}"
+        first_estimate = next(cell for cell in cells if cell is not None)
+        units = first_estimate["unit"].replace("_", " ").replace("training ", "")
+        units = (
+            f"{first_estimate['n_units']} {units}{'s' if first_estimate['n_units'] != 1 else ''}"
+        )
         means = [
             DASH if cell is None else _number(cell["mean"], policy in best[mission])
             for mission, cell in zip(missions, cells)

@@ -35,10 +35,12 @@ def draw_intervals(chart: IntervalChart, figure: "Figure") -> None:
     """Draw means and intervals, with one row per policy."""
     axes = add_axes(figure, 0.55 + 0.19 * len(chart.rows))
     values = [value for row in chart.rows for value in (row.mean, row.low, row.high)]
-    known = [value for value in values if value is not None]
-    ceiling = None if chart.ceiling is None or chart.ceiling > 3 * max(known) else chart.ceiling
+    finite_values = [value for value in values if value is not None]
+    ceiling = (
+        None if chart.ceiling is None or chart.ceiling > 3 * max(finite_values) else chart.ceiling
+    )
     low, high = include_zero_if_near(
-        min(known), max([*known, *([] if ceiling is None else [ceiling])])
+        min(finite_values), max([*finite_values, *([] if ceiling is None else [ceiling])])
     )
     padding = 0.04 * (high - low or abs(high) or 1.0)
     axes.set_xlim(low - padding, high + padding)

@@ -148,14 +148,14 @@ class WorldPainter:
         color = station.color
         if is_pale := cooldown > 0 or is_clipped or is_used_up:
             color = mix_colors(color, FLOOR, PALE_OPACITY)
-        self._rounded_box(x + 0.05, y + 0.05, x + 0.95, y + 0.95, 0.16, fill=color)
+        self._rounded_box(x + 0.05, y + 0.05, x + 0.95, y + 0.95, 0.16, fill_color=color)
         if is_clipped or is_used_up:
             self._line([(x + 0.09, y + 0.91), (x + 0.91, y + 0.09)], 0.08, CROSS)
         if is_clipped:
             self._line([(x + 0.09, y + 0.09), (x + 0.91, y + 0.91)], 0.08, CROSS)
         if self._cell_pixels > MIN_SYMBOL_PIXELS:
             letter = INK if is_pale else LETTER
-            self._text(station.symbol, x + 0.5, y + 0.5, 0.56, letter)
+            self._draw_text(station.symbol, x + 0.5, y + 0.5, 0.56, letter)
         number = snapshot.stock[index] if station.is_chest else cooldown if cooldown > 0 else None
         if number is not None and self._cell_pixels > MIN_BADGE_PIXELS:
             self._badge(str(number), x + 0.78, y + 0.8)
@@ -166,7 +166,7 @@ class WorldPainter:
         color = AGENT_COLORS[agent % len(AGENT_COLORS)]
         # disk with a tip in the direction of the agent
         down, right = DIRECTIONS[int(snapshot.orientation[agent])]
-        self._ellipse(x, y, 0.34, fill=color)
+        self._ellipse(x, y, 0.34, fill_color=color)
         corners = ((0.48, 0.0), (0.298, 0.163), (0.298, -0.163))
         tip = [(x + a * right - b * down, y + a * down + b * right) for a, b in corners]
         self._draw.polygon(self._scaled(tip), fill=color)
@@ -176,38 +176,38 @@ class WorldPainter:
         box = self._scaled([(x - 0.43, y - 0.43), (x + 0.43, y + 0.43)])
         self._draw.arc(box, -90, 360 * share - 90, fill=INK, width=round(0.06 * self._unit))
         if self._cell_pixels > MIN_NUMBER_PIXELS:
-            self._text(str(agent), x, y + 0.01, 0.36, PAGE)
+            self._draw_text(str(agent), x, y + 0.01, 0.36, PAGE)
         heart, energy = RESOURCES.index("heart"), RESOURCES.index("energy")
         if inventory[heart]:
             outline = _heart_outline(x + 0.3, y - 0.32)
             self._line([*outline, outline[0]], 0.06, PAGE)
             self._draw.polygon(self._scaled(outline), fill=HEART)
         elif inventory.sum() > inventory[energy] and self._cell_pixels > MIN_NUMBER_PIXELS:
-            self._rounded_box(x + 0.175, y - 0.465, x + 0.445, y - 0.195, 0.05, fill=INK)
-            self._rounded_box(x + 0.225, y - 0.415, x + 0.395, y - 0.245, 0.02, fill=PAGE)
+            self._rounded_box(x + 0.175, y - 0.465, x + 0.445, y - 0.195, 0.05, fill_color=INK)
+            self._rounded_box(x + 0.225, y - 0.415, x + 0.395, y - 0.245, 0.02, fill_color=PAGE)
 
     def _badge(self, number: str, x: float, y: float) -> None:
         half = 0.1 + 0.08 * len(number)
-        self._rounded_box(x - half, y - 0.17, x + half, y + 0.17, 0.1, fill=PAGE)
-        self._text(number, x, y + 0.01, 0.28, INK)
+        self._rounded_box(x - half, y - 0.17, x + half, y + 0.17, 0.1, fill_color=PAGE)
+        self._draw_text(number, x, y + 0.01, 0.28, INK)
 
     def _scaled(self, points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         return [(x * self._unit, y * self._unit) for x, y in points]
 
     def _rounded_box(
-        self, left: float, top: float, right: float, bottom: float, radius: float, fill: str
+        self, left: float, top: float, right: float, bottom: float, radius: float, fill_color: str
     ) -> None:
         box = self._scaled([(left, top), (right, bottom)])
-        self._draw.rounded_rectangle(box, radius * self._unit, fill=fill)
+        self._draw.rounded_rectangle(box, radius * self._unit, fill=fill_color)
 
-    def _ellipse(self, x: float, y: float, radius: float, fill: str) -> None:
+    def _ellipse(self, x: float, y: float, radius: float, fill_color: str) -> None:
         box = self._scaled([(x - radius, y - radius), (x + radius, y + radius)])
-        self._draw.ellipse(box, fill=fill)
+        self._draw.ellipse(box, fill=fill_color)
 
-    def _line(self, points: Sequence[tuple[float, float]], width: float, fill: str) -> None:
-        self._draw.line(self._scaled(points), fill=fill, width=round(width * self._unit))
+    def _line(self, points: Sequence[tuple[float, float]], width: float, fill_color: str) -> None:
+        self._draw.line(self._scaled(points), fill=fill_color, width=round(width * self._unit))
 
-    def _text(self, text: str, x: float, y: float, size: float, fill: str) -> None:
+    def _draw_text(self, text: str, x: float, y: float, size: float, fill_color: str) -> None:
         from PIL import ImageFont
 
         font = ImageFont.load_default(size * self._unit)
@@ -215,7 +215,13 @@ class WorldPainter:
         # The font of Pillow has no bold face; a thin stroke replaces it.
         stroke = 0.012 * self._unit
         self._draw.text(
-            place, text, fill=fill, font=font, anchor="mm", stroke_width=stroke, stroke_fill=fill
+            place,
+            text,
+            fill=fill_color,
+            font=font,
+            anchor="mm",
+            stroke_width=stroke,
+            stroke_fill=fill_color,
         )
 
 

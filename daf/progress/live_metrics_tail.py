@@ -59,14 +59,16 @@ class LiveMetricsTail:
         for line in lines:
             self._add_row(strict_json.loads(line))
         if lines or self._curve is None:
-            dtypes = {key: "int64" if key in INTEGERS else "float64" for key in self._values}
-            self._curve = pd.DataFrame(self._values).astype(dtypes)
+            dtypes = {
+                key: "int64" if key in INTEGERS else "float64" for key in self._values_by_column
+            }
+            self._curve = pd.DataFrame(self._values_by_column).astype(dtypes)
         return LiveMetrics(self._header, self._curve)
 
     def _restart(self, inode: int) -> None:
         self._inode, self._offset = inode, 0
         self._header: LiveMetricsHeader | None = None
-        self._values: dict[str, list[Any]] = {key: [] for key in (*INTEGERS, "time")}
+        self._values_by_column: dict[str, list[Any]] = {key: [] for key in (*INTEGERS, "time")}
         self._curve: pd.DataFrame | None = None
 
     def _read_new_lines(self) -> list[bytes]:
@@ -87,9 +89,9 @@ class LiveMetricsTail:
             ValueError: it is invalid, or its keys differ from those of other rows.
         """
         check_row(row)
-        if not self._values["update"]:
-            self._values |= {key: [] for key in row}
-        if row.keys() != self._values.keys():
+        if not self._values_by_column["update"]:
+            self._values_by_column |= {key: [] for key in row}
+        if row.keys() != self._values_by_column.keys():
             raise ValueError("expected rows with equal keys")
         for key, value in row.items():
-            self._values[key].append(value)
+            self._values_by_column[key].append(value)

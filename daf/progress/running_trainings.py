@@ -153,6 +153,6 @@ def _find_last_score_and_ceiling(
         return None, None
     last = scores.iloc[-1].dropna()
     ceilings = [header.ceilings.get(column.removeprefix("score/")) for column in last.index]
-    known = [ceiling for ceiling in ceilings if ceiling is not None]
-    is_known = len(known) == len(ceilings)
-    return float(last.mean()), float(np.mean(known)) if is_known else None
+    known_ceilings = [ceiling for ceiling in ceilings if ceiling is not None]
+    is_known = len(known_ceilings) == len(ceilings)
+    return float(last.mean()), float(np.mean(known_ceilings)) if is_known else None

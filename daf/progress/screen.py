@@ -37,7 +37,7 @@ class Screen:
 
     def __init__(self, stream: TextIO):
         self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
-        self._live: Live | None = None
+        self._live_display: Live | None = None
         self._last_refresh = 0.0
 
     def update(self, study: StudyProgress) -> None:
@@ -49,10 +49,10 @@ class Screen:
         if study.jobs.num_total is None or not is_due:
             return
         self._last_refresh = now
-        if self._live is None:
-            self._live = Live(console=self._console, auto_refresh=False, transient=True)
-            self._live.start()
-        self._live.update(draw_study(study, now, self._console.height), refresh=True)
+        if self._live_display is None:
+            self._live_display = Live(console=self._console, auto_refresh=False, transient=True)
+            self._live_display.start()
+        self._live_display.update(draw_study(study, now, self._console.height), refresh=True)
 
     def show(self, message: Message) -> None:
         """Print a message, if the screen does not show the same."""
@@ -65,9 +65,9 @@ class Screen:
 
     def close(self) -> None:
         """Remove the screen; the messages remain."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        if self._live_display is not None:
+            self._live_display.stop()
+            self._live_display = None
 
 
 def draw_study(study: StudyProgress, now: float, height: int) -> Group:
@@ -126,16 +126,16 @@ def _training_label(job: Job, run: RunProgress) -> str:
 def _draw_run(run: RunProgress, now: float) -> tuple[ProgressBar, Text, Text]:
     """Draw the bar, the numbers and the time left of a run."""
     bar = ProgressBar(total=100, completed=percentage(run))
-    numbers = [f"{_short(run.steps)} of {_short(run.total_steps)} steps"]
+    numbers = [f"{_format_short(run.steps)} of {_format_short(run.total_steps)} steps"]
     if run.steps_per_second is not None:
-        numbers.append(f"{_short(run.steps_per_second)}/s")
+        numbers.append(f"{_format_short(run.steps_per_second)}/s")
     numbers.append(format_score(run))
     seconds_left = run.seconds_left(now)
     left = "" if seconds_left is None else f"{format_seconds(seconds_left)} left"
     return bar, Text(" · ".join(numbers)), Text(left)
 
 
-def _short(number: float) -> str:
+def _format_short(number: float) -> str:
     """Return a number with at most 3 digits and a unit."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if number >= size:

@@ -48,7 +48,7 @@ class SnakemakeLog:
     """
 
     def __init__(self, settings: Any, path: str | None):
-        self._settings = settings
+        self._common_settings = settings
         self._private_file = None if path is None else EventFileWriter(path)
         self._results_file: EventFileWriter | None = None
         self._early_events: list[Event] = []
@@ -63,8 +63,8 @@ class SnakemakeLog:
         )
         if path is None and not wants_snakemake_output:
             with contextlib.suppress(OSError):  # stderr is closed
-                self._terminal = os.fdopen(os.dup(2), "w", errors="backslashreplace")
-                self._view = choose_view(self._terminal, bool(settings.quiet))
+                self._terminal_stream = os.fdopen(os.dup(2), "w", errors="backslashreplace")
+                self._view = choose_view(self._terminal_stream, bool(settings.quiet))
         self.has_view = self._view is not None
         if not settings.dryrun:
             call_at_workflow_start(self._start)
@@ -130,7 +130,7 @@ class SnakemakeLog:
             self._private_file.append(event)
         if self._results_file is not None:
             self._write_to_results(event)
-        elif not self._settings.dryrun and event["event"] in EARLY_EVENTS:
+        elif not self._common_settings.dryrun and event["event"] in EARLY_EVENTS:
             self._early_events.append(event)
 
     def _write_to_results(self, event: Event) -> None:
@@ -183,12 +183,12 @@ class SnakemakeLog:
     def _print_as_snakemake(self, record: logging.LogRecord) -> None:
         from snakemake.logging import DefaultFilter, DefaultFormatter
 
-        settings = self._settings
+        settings = self._common_settings
         chosen = DefaultFilter(settings.quiet, False, False, False, False)
         text = DefaultFormatter(settings.quiet, settings.show_failed_logs).format(record)
         if chosen.filter(record) and text:
             with contextlib.suppress(OSError):
-                print(text, file=self._terminal, flush=True)
+                print(text, file=self._terminal_stream, flush=True)
 
 
 def make_event(record: logging.LogRecord) -> Event | None:

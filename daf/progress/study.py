@@ -170,21 +170,21 @@ class StudyProgress:
             case kind if kind == FINISHED:
                 self._finish(event)
             case kind if kind == NOTHING_TO_DO:
-                self._add(event.time, WORKFLOW, event.message or "", Level.RESULT)
+                self._add_message(event.time, WORKFLOW, event.message or "", Level.RESULT)
             case "note":
-                self._add(event.time, WORKFLOW, event.message or "", Level.NOTE)
+                self._add_message(event.time, WORKFLOW, event.message or "", Level.NOTE)
             case "warning":
-                self._add(event.time, WORKFLOW, f"warning: {event.message}", Level.WARNING)
+                self._add_message(event.time, WORKFLOW, f"warning: {event.message}", Level.WARNING)
             case "error":
                 self.has_failed = True
                 if (event.message or "").startswith(REPEATED_ERRORS):
                     return
-                self._add(event.time, WORKFLOW, f"error: {event.message}", Level.FAILURE)
+                self._add_message(event.time, WORKFLOW, f"error: {event.message}", Level.FAILURE)
             case "run_info":
                 self.jobs.apply(event)
                 if not self.jobs.dry_run:
                     text = describe_plan(self.jobs.num_planned, self.jobs.num_total or 0)
-                    self._add(event.time, WORKFLOW, text)
+                    self._add_message(event.time, WORKFLOW, text)
             case _:
                 job = self.jobs.apply(event)
                 if job is not None and job.log is not None:  # targets have none
@@ -204,11 +204,11 @@ class StudyProgress:
         if not self.jobs.jobs:
             return
         for text in describe_made_files(self.jobs.finished):
-            self._add(event.time, WORKFLOW, f"made {text}", Level.RESULT)
+            self._add_message(event.time, WORKFLOW, f"made {text}", Level.RESULT)
         assert self.start_time is not None
         elapsed = format_seconds(event.time - self.start_time)
         end = "failed" if self.has_failed else "finished"
-        self._add(
+        self._add_message(
             event.time, WORKFLOW, f"{end} after {elapsed}, {self.describe_done()}",
             Level.FAILURE if self.has_failed else Level.RESULT,
         )  # fmt: skip
@@ -218,7 +218,7 @@ class StudyProgress:
             planned = self.planned_runs.get(job.wildcards.get("run", ""))
             is_training = planned is not None and job.rule == TRAIN_RULE
             steps = f", {planned.steps:,} agent-steps" if planned and is_training else ""
-            self._add(now, job.label, f"started{steps}")
+            self._add_message(now, job.label, f"started{steps}")
         elif job.status == "finished":
             self._add_log_messages(job, now)
             run = self.runs.get(job.wildcards.get("run", ""))
@@ -226,14 +226,14 @@ class StudyProgress:
             text = f"finished in {format_seconds(job.seconds)}{score}; {self.describe_done()}"
             if not self._is_catching_up:
                 text += f", {self.describe_time_left(now)}"
-            self._add(now, job.label, text)
+            self._add_message(now, job.label, text)
         elif job.status == "failed":
             self.has_failed = True
             self._add_log_messages(job, now)
             reason = self._logs.read_failure_reason(job) if self._logs is not None else ""
             if not reason:
                 reason = f"ended without an error message{self._describe_unexplained_failure()}"
-            self._add(now, job.label, f"failed: {reason} [log: {job.log}]", Level.FAILURE)
+            self._add_message(now, job.label, f"failed: {reason} [log: {job.log}]", Level.FAILURE)
 
     def _add_log_messages(self, job: Job, now: float) -> None:
         if self._logs is None:
@@ -249,7 +249,7 @@ class StudyProgress:
             if line.lower().startswith(WARNING_PREFIX):
                 level = Level.WARNING
                 line = WARNING_PREFIX + remove_subject(line[len(WARNING_PREFIX) :], job)
-            self._add(now, job.label, line, level)
+            self._add_message(now, job.label, line, level)
 
     def _report_percent(self, job: Job, run: RunProgress, now: float) -> None:
         percent = percentage(run)
@@ -259,9 +259,11 @@ class StudyProgress:
             and now - last_time >= SECONDS_BETWEEN_REPORTS
         ):
             self._last_reports[run.run] = (percent, now)
-            self._add(now, f"{TRAIN_RULE} {run.run}", describe_run(run, now))
+            self._add_message(now, f"{TRAIN_RULE} {run.run}", describe_run(run, now))
 
-    def _add(self, time: float, subject: str, text: str, level: Level = Level.DETAIL) -> None:
+    def _add_message(
+        self, time: float, subject: str, text: str, level: Level = Level.DETAIL
+    ) -> None:
         self._messages.append(Message(time, subject, text, level))
 
 

@@ -183,9 +183,9 @@ class _TimeEstimator:
         """Predict the times of training jobs that have not started."""
         started = {job.wildcards.get("run") for job in self._jobs.jobs.values()}
         waiting = [run for name, run in self._planned_runs.items() if name not in started]
-        known = [self._training_times.predict(run) for run in waiting[:number]]
-        unknown = [self._training_times.predict(None)] * (number - len(known))
-        return [*known, *unknown]
+        planned = [self._training_times.predict(run) for run in waiting[:number]]
+        unknown = [self._training_times.predict(None)] * (number - len(planned))
+        return [*planned, *unknown]
 
     def _predict_job(self, rule: str) -> float | None:
         """Predict the time of a job that has not started."""

@@ -130,6 +130,6 @@ def _runs(number: int) -> str:
 
 def _range(numbers: Sequence[int | None]) -> str:
     """Return the smallest and the largest number, with separated thousands."""
-    known = [number for number in numbers if number is not None]
-    ends = sorted({min(known), max(known)}) if known else []
+    valid_numbers = [number for number in numbers if number is not None]
+    ends = sorted({min(valid_numbers), max(valid_numbers)}) if valid_numbers else []
     return " to ".join(tables.count_cell(end).text for end in ends) or tables.DASH

@@ -54,11 +54,11 @@ def observations(results, tmp_path_factory) -> dict:
         thread.start()
         try:
             pictures = tmp_path_factory.mktemp("pictures")
-            found = visit_with_chromium("visit_curves.mjs", server.url, GROWING, pictures)
+            observations = visit_with_chromium("visit_curves.mjs", server.url, GROWING, pictures)
         finally:
             server.shutdown()
             thread.join()
-        return {"url": server.url, **found}
+        return {"url": server.url, **observations}
 
 
 def test_curves_grow_while_the_run_writes(observations):

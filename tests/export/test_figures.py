@@ -38,15 +38,15 @@ def exported(results) -> Path:
 
 
 def test_every_chart_of_the_reports_is_found(results):
-    found = dict(find_report_charts(results))
+    charts_by_folder = dict(find_report_charts(results))
     names = ["assembler_2", "hall", "training_facility_1"]
     expected = {f"{kind}_{name}" for kind in ("scores", "profile", "cross_play") for name in names}
     expected |= {f"learning_{name}" for name in names}
     expected |= {"scores_overall", "cross_play_Overall"}
     expected |= {"map_assembler_2", "map_training_facility_1"}
-    assert set(found["benchmarks/demo"]) == expected
+    assert set(charts_by_folder["benchmarks/demo"]) == expected
     slices = {"slice_learning_rate", "slice_note"}
-    assert set(found["sweeps/rates"]) == {"confirmation", "importance", *slices}
+    assert set(charts_by_folder["sweeps/rates"]) == {"confirmation", "importance", *slices}
 
 
 def test_every_kind_of_chart_can_be_drawn():
@@ -61,7 +61,7 @@ def test_reports_show_charts_as_svg(results):
 
 @extras
 def test_every_chart_becomes_two_files(results, exported):
-    charts = {f"{folder}/{name}" for folder, found in find_report_charts(results) for name in found}
+    charts = {f"{folder}/{name}" for folder, names in find_report_charts(results) for name in names}
     files = {str(path.relative_to(exported)) for path in exported.rglob("*") if path.is_file()}
     assert files == {f"{name}.{suffix}" for name in charts for suffix in ("svg", "pdf")}
 
@@ -184,8 +184,8 @@ def test_valid_reports_are_found_beside_invalid_ones(tmp_path):
     (folder / "stats.json").write_text("{")
     write_sweep(tmp_path / "results")
     problems: list[str] = []
-    found = find_report_charts(tmp_path / "results", problems.append)
-    assert [folder for folder, _ in found] == ["sweeps/rates"]
+    charts_by_folder = find_report_charts(tmp_path / "results", problems.append)
+    assert [folder for folder, _ in charts_by_folder] == ["sweeps/rates"]
     assert len(problems) == 1 and "stats.json: not valid JSON" in problems[0]
 
 
