@@ -28,6 +28,7 @@ HEADER = LiveMetricsHeader(
     training={},
     start_time=1.5e9,
 )
+FIRST_LINE = json.dumps(HEADER.resolved()).encode() + b"\n"
 ROWS = [{"update": n, "steps": 100 * (n + 1), "score": math.nan} for n in range(3)]
 
 
@@ -114,13 +115,13 @@ def test_incomplete_last_line_is_ignored(tmp_path):
     (b"", "no file of live metrics"),
     (b"{}\n", "key"),
     (b"[1]\n", "expected a mapping"),
-    (json.dumps(HEADER.resolved()).encode() + b"\n[]\n", "line 2: expected an object"),
-    (json.dumps(HEADER.resolved()).encode() + b'\n{"update": 0, "steps": 1}\n', "line 2"),
-    (json.dumps(HEADER.resolved()).encode() + b'\n{"update": 0.5, "steps": 1, "time": 1}\n',
-     "expected integers"),
-    (json.dumps(HEADER.resolved()).encode() + b'\n{"update": 0, "steps": 1, "time": "x"}\n',
-     "expected numbers"),
-    (json.dumps(HEADER.resolved()).encode() + b'\n{"update": 0, "steps": 1, "time": NaN}\n', "NaN"),
+    (FIRST_LINE + b"[]\n", "expected rows with update, steps and time"),
+    (FIRST_LINE + b'{"update": 0, "steps": 1}\n', "expected rows with update"),
+    (FIRST_LINE + b'{"update": 0.5, "steps": 1, "time": 1}\n',
+     "expected rows with whole numbers"),
+    (FIRST_LINE + b'{"update": 0, "steps": 1, "time": "x"}\n',
+     "expected rows of numbers"),
+    (FIRST_LINE + b'{"update": 0, "steps": 1, "time": NaN}\n', "NaN"),
 ])  # fmt: skip
 def test_other_content_is_one_clear_line(line, reason, tmp_path):
     path = tmp_path / "metrics.jsonl"

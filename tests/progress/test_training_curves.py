@@ -59,7 +59,7 @@ def test_a_link_to_itself_hides_no_other_run(tmp_path, parent):
     reports: list[str] = []
     assert len(load_training_curves(tmp_path, reports.append)) == 2
     [report] = reports
-    assert report == f'"{tmp_path / parent}/loop": Too many levels of symbolic links'
+    assert report.endswith("Too many levels of symbolic links")
 
 
 def test_too_large_live_metrics_are_reported(tmp_path):
@@ -68,7 +68,7 @@ def test_too_large_live_metrics_are_reported(tmp_path):
     os.truncate(tmp_path / "resume" / "b-s1-key" / "metrics.jsonl", 2**26 + 1)
     curves, [problem] = TrainingCurveReader(tmp_path).read()
     assert [curve.run for curve in curves] == ["a-s1"]
-    assert problem.endswith('metrics.jsonl": is larger than 67108864 bytes')
+    assert problem.endswith("is larger than 67108864 bytes")
 
 
 def change_run_json(folder, **changes):
